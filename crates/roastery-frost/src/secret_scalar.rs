@@ -1,0 +1,57 @@
+use std::fmt;
+
+use secp::{Point, Scalar};
+use secp256k1::SecretKey;
+use zeroize::Zeroizing;
+
+use crate::curve;
+
+/// A secret scalar in `1..order`, overwritten on drop, with constant-time arithmetic.
+///
+/// Not `Clone`, not `Copy`. libsecp256k1 works on copies on the stack, which no caller can reach;
+/// what this type guarantees is that no long-lived copy stays behind.
+pub(crate) struct SecretScalar(SecretKey);
+
+impl SecretScalar {
+    /// *scalar_from_bytes_nonzero_checked* of BIP-445; `None` for zero and for the order and above.
+    pub(crate) fn from_bytes(bytes: &[u8; 32]) -> Option<SecretScalar> {
+        SecretKey::from_byte_array(*bytes).ok().map(SecretScalar)
+    }
+
+    /// *scalar_from_bytes_wrapping* of BIP-445; `None` where the result is zero.
+    pub(crate) fn from_bytes_wrapping(bytes: &[u8; 32]) -> Option<SecretScalar> {
+        let scalar = secp::MaybeScalar::reduce_from(bytes).into_option()?;
+        Some(SecretScalar(scalar.into()))
+    }
+
+    pub(crate) fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.0.secret_bytes())
+    }
+
+    pub(crate) fn public(&self) -> Point {
+        curve::base_mul_secret(&self.0)
+    }
+
+    pub(crate) fn times(&self, factor: Scalar) -> SecretScalar {
+        let product = self.0.mul_tweak(&factor.into());
+        // The order is prime, so two factors that are not zero have a product that is not.
+        SecretScalar(product.expect("a product of two nonzero scalars is nonzero"))
+    }
+
+    /// The sum, or `None` if it is zero.
+    pub(crate) fn plus(&self, other: &SecretScalar) -> Option<SecretScalar> {
+        self.0.add_tweak(&other.0.into()).ok().map(SecretScalar)
+    }
+}
+
+impl Drop for SecretScalar {
+    fn drop(&mut self) {
+        self.0.non_secure_erase();
+    }
+}
+
+impl fmt::Debug for SecretScalar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretScalar(..)")
+    }
+}

@@ -1,0 +1,94 @@
+//! What waits for one reader from all peers.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::task::Waker;
+
+use super::MeshLimits;
+use super::lane::{Item, Lane, Parcel};
+use crate::bus::{BusEvent, BusStats, PeerId};
+
+/// One reader's lanes, one for each other peer, and whose turn it is.
+///
+/// What changes an inbox returns the reader to wake, if there is one. It is woken when the lock is
+/// released, because a waker may run anything.
+#[derive(Debug, Default)]
+pub(super) struct Inbox {
+    lanes: BTreeMap<PeerId, Lane>,
+    /// The peers whose lanes are not empty, each once, the next one first.
+    turns: VecDeque<PeerId>,
+    reader: Option<Waker>,
+}
+
+impl Inbox {
+    pub(super) fn connect(&mut self, peer: &PeerId) -> Option<Waker> {
+        self.change(peer, Lane::connect)
+    }
+
+    pub(super) fn disconnect(&mut self, peer: &PeerId) -> Option<Waker> {
+        self.change(peer, Lane::disconnect)
+    }
+
+    pub(super) fn push(
+        &mut self,
+        from: &PeerId,
+        parcel: &Parcel,
+        limits: &MeshLimits,
+    ) -> Option<Waker> {
+        self.change(from, |lane| lane.push(parcel, limits))
+    }
+
+    pub(super) fn refuse_too_large(&mut self, from: &PeerId) -> Option<Waker> {
+        self.change(from, Lane::refuse_too_large)
+    }
+
+    /// Takes one event of the peer whose turn it is.
+    pub(super) fn pop(&mut self) -> Option<BusEvent> {
+        let peer = self.turns.pop_front()?;
+        let lane = self.lanes.get_mut(&peer)?;
+        let item = lane.pop()?;
+        if !lane.is_empty() {
+            self.turns.push_back(peer.clone());
+        }
+        Some(match item {
+            Item::Connected => BusEvent::Connected(peer),
+            Item::Message(parcel) => BusEvent::Message {
+                from: peer,
+                bytes: parcel.into_bytes(),
+            },
+            Item::Disconnected => BusEvent::Disconnected(peer),
+        })
+    }
+
+    /// Remembers whom to wake. Returns the one before, to be dropped when the lock is released.
+    pub(super) fn wait(&mut self, reader: Waker) -> Option<Waker> {
+        self.reader.replace(reader)
+    }
+
+    pub(super) fn wake(&mut self) -> Option<Waker> {
+        self.reader.take()
+    }
+
+    pub(super) fn stats(&self) -> BusStats {
+        self.lanes
+            .iter()
+            .map(|(peer, lane)| (peer.clone(), lane.stats()))
+            .collect()
+    }
+
+    /// Every change of a lane but [`pop`](Self::pop) goes through here, which keeps `turns` true.
+    fn change(&mut self, peer: &PeerId, change: impl FnOnce(&mut Lane)) -> Option<Waker> {
+        let lane = self.lanes.entry(peer.clone()).or_default();
+        let was_empty = lane.is_empty();
+        change(lane);
+        match (was_empty, lane.is_empty()) {
+            (true, false) => self.turns.push_back(peer.clone()),
+            (false, true) => self.turns.retain(|other| other != peer),
+            (true, true) | (false, false) => {}
+        }
+        if self.turns.is_empty() {
+            None
+        } else {
+            self.wake()
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! What waits for one reader from one peer.
+
+use std::collections::{HashSet, VecDeque};
+use std::hash::{BuildHasher, Hash, Hasher};
+
+use bytes::Bytes;
+
+use super::MeshLimits;
+use crate::bus::SenderStats;
+
+/// A message on its way, with a hash that is computed once for all readers.
+#[derive(Clone, Debug)]
+pub(super) struct Parcel {
+    bytes: Bytes,
+    fingerprint: u64,
+}
+
+impl Parcel {
+    /// Copies the message. `hasher` must be keyed, so that no sender can aim at collisions.
+    pub(super) fn new(message: &[u8], hasher: &impl BuildHasher) -> Self {
+        Self {
+            bytes: Bytes::copy_from_slice(message),
+            fingerprint: hasher.hash_one(message),
+        }
+    }
+
+    pub(super) fn into_bytes(self) -> Bytes {
+        self.bytes
+    }
+}
+
+// The bytes decide. The fingerprint only finds out sooner.
+impl PartialEq for Parcel {
+    fn eq(&self, other: &Self) -> bool {
+        self.fingerprint == other.fingerprint && self.bytes == other.bytes
+    }
+}
+
+impl Eq for Parcel {}
+
+impl Hash for Parcel {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.fingerprint);
+    }
+}
+
+#[derive(Debug)]
+pub(super) enum Item {
+    Connected,
+    Message(Parcel),
+    Disconnected,
+}
+
+/// The queue of one peer's messages and connections at one reader, oldest first.
+///
+/// Its length is bounded by the limits: between two messages stand at most two notes on the
+/// connection.
+#[derive(Debug, Default)]
+pub(super) struct Lane {
+    items: VecDeque<Item>,
+    /// The messages in `items`, which never holds two that are equal.
+    waiting: HashSet<Parcel>,
+    /// How full it is, and what has happened so far.
+    stats: SenderStats,
+}
+
+impl Lane {
+    pub(super) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    pub(super) fn stats(&self) -> SenderStats {
+        self.stats
+    }
+
+    pub(super) fn connect(&mut self) {
+        self.items.push_back(Item::Connected);
+    }
+
+    pub(super) fn disconnect(&mut self) {
+        // A connection that the reader has not seen and that carried nothing is forgotten:
+        // otherwise a peer that reconnects without end would fill the memory of a reader that does
+        // not read.
+        if let Some(Item::Connected) = self.items.back() {
+            self.items.pop_back();
+        } else {
+            self.items.push_back(Item::Disconnected);
+        }
+    }
+
+    pub(super) fn push(&mut self, parcel: &Parcel, limits: &MeshLimits) {
+        let bytes = parcel.bytes.len();
+        if self.waiting.contains(parcel) {
+            self.stats.repeats_suppressed += 1;
+            return;
+        }
+        if self.stats.waiting_messages >= limits.max_queued_messages
+            || bytes > limits.max_queued_bytes - self.stats.waiting_bytes
+        {
+            self.stats.dropped_queue_full += 1;
+            return;
+        }
+        self.stats.waiting_messages += 1;
+        self.stats.waiting_bytes += bytes;
+        self.waiting.insert(parcel.clone());
+        self.items.push_back(Item::Message(parcel.clone()));
+    }
+
+    pub(super) fn refuse_too_large(&mut self) {
+        self.stats.dropped_too_large += 1;
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Item> {
+        let item = self.items.pop_front()?;
+        if let Item::Message(parcel) = &item {
+            self.waiting.remove(parcel);
+            self.stats.waiting_messages -= 1;
+            self.stats.waiting_bytes -= parcel.bytes.len();
+            self.stats.delivered += 1;
+        }
+        Some(item)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits() -> MeshLimits {
+        MeshLimits {
+            max_queued_messages: 3,
+            max_message_bytes: 10,
+            max_queued_bytes: 20,
+            ..MeshLimits::default()
+        }
+    }
+
+    fn colliding(message: &'static [u8]) -> Parcel {
+        Parcel {
+            bytes: Bytes::from_static(message),
+            fingerprint: 7,
+        }
+    }
+
+    #[test]
+    fn messages_whose_fingerprints_collide_are_no_repeats() {
+        let mut lane = Lane::default();
+        lane.push(&colliding(b"one"), &limits());
+        lane.push(&colliding(b"two"), &limits());
+        lane.push(&colliding(b"one"), &limits());
+        assert_eq!(lane.stats().waiting_messages, 2);
+        assert_eq!(lane.stats().repeats_suppressed, 1);
+    }
+
+    #[test]
+    fn a_peer_that_reconnects_without_end_adds_at_most_two_notes_between_two_messages() {
+        let mut lane = Lane::default();
+        for message in [b"a", b"b", b"c", b"d", b"e"] {
+            for _ in 0..100 {
+                lane.connect();
+                lane.push(&colliding(message), &limits());
+                lane.disconnect();
+            }
+        }
+        let limits = limits();
+        assert_eq!(lane.stats().waiting_messages, limits.max_queued_messages);
+        assert!(
+            lane.items.len() <= 3 * limits.max_queued_messages + 2,
+            "{} items",
+            lane.items.len()
+        );
+    }
+
+    #[test]
+    fn an_emptied_lane_holds_nothing() {
+        let mut lane = Lane::default();
+        lane.connect();
+        lane.push(&colliding(b"one"), &limits());
+        lane.push(&colliding(b"two"), &limits());
+        while lane.pop().is_some() {}
+        assert!(lane.waiting.is_empty());
+        assert_eq!(
+            lane.stats(),
+            SenderStats {
+                delivered: 2,
+                ..SenderStats::default()
+            }
+        );
+    }
+}

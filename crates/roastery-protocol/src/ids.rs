@@ -1,0 +1,142 @@
+//! The names of things: each is the tagged hash of the whole thing that it names.
+
+use std::fmt;
+
+use borsh::{BorshDeserialize, BorshSerialize};
+
+macro_rules! hash_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(
+            Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize,
+        )]
+        pub struct $name([u8; 32]);
+
+        impl $name {
+            /// Takes 32 bytes as they are: a name says nothing about whether the thing exists.
+            pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+                Self(bytes)
+            }
+
+            /// The 32 bytes.
+            pub const fn as_bytes(&self) -> &[u8; 32] {
+                &self.0
+            }
+        }
+
+        /// All 64 hexadecimal digits; with `{:#}` the first eight.
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let shown = if f.alternate() { 4 } else { 32 };
+                self.0[..shown].iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({:#})"), self)
+            }
+        }
+    };
+}
+
+hash_id! {
+    /// Names a group: the tagged hash (`roastery/1/group`) of its whole file.
+    GroupId
+}
+hash_id! {
+    /// Names a session: the tagged hash (`roastery/1/session`) of the encoded signing request.
+    SessionId
+}
+hash_id! {
+    /// Names a message: the tagged hash (`roastery/1/body`) of its body. Signatures of the same body may differ; the
+    /// message is the same.
+    BodyHash
+}
+hash_id! {
+    /// Names a slot: the tagged hash (`roastery/1/slot`) of group, session, attempt, signer and the slot's public
+    /// nonces.
+    SlotHash
+}
+hash_id! {
+    /// Names a proof: the tagged hash (`roastery/1/evidence-file`) of its encoding.
+    ProofId
+}
+
+/// One opening of one session by one node: eight bytes of wall-clock milliseconds, eight random bytes.
+///
+/// Everything that a node counts in a session belongs to its run. A node that restarts, a second opening and a
+/// standby copy are other runs, and no proof compares statements of two runs. Where one of two runs must be chosen the
+/// newer one wins, which matters to liveness only.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize,
+)]
+pub struct Run {
+    opened_ms: u64,
+    random: [u8; 8],
+}
+
+impl Run {
+    /// A run that was opened at `opened_ms` (milliseconds since 1970 by the wall clock), told apart from all others by
+    /// eight bytes that the caller draws at random.
+    pub const fn new(opened_ms: u64, random: [u8; 8]) -> Self {
+        Self { opened_ms, random }
+    }
+
+    /// When the run was opened, in milliseconds since 1970, as its node says.
+    pub const fn opened_ms(&self) -> u64 {
+        self.opened_ms
+    }
+}
+
+/// The number of an attempt within a session: one coordinator's reign.
+///
+/// Carried in 32 bits and valid below 2^16, so that a number that is out of range is seen and not cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Attempt(u16);
+
+impl Attempt {
+    /// The first attempt.
+    pub const FIRST: Attempt = Attempt(0);
+
+    /// The attempt of this number; `None` from 2^16 on.
+    pub fn new(number: u32) -> Option<Self> {
+        u16::try_from(number).ok().map(Self)
+    }
+
+    /// The number.
+    pub const fn number(self) -> u32 {
+        self.0 as u32
+    }
+
+    /// The number as an index.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newer_run_is_the_greater_one() {
+        assert!(Run::new(2, [0; 8]) > Run::new(1, [255; 8]));
+        assert!(Run::new(1, [1; 8]) > Run::new(1, [0; 8]));
+        // The order is by number, not by bytes of a little-endian encoding.
+        assert!(Run::new(256, [0; 8]) > Run::new(255, [0; 8]));
+    }
+
+    #[test]
+    fn an_attempt_number_of_two_to_the_sixteenth_is_refused_and_not_cut_off() {
+        assert_eq!(Attempt::new(65_535).map(Attempt::number), Some(65_535));
+        assert_eq!(Attempt::new(65_536), None);
+        assert_eq!(Attempt::new(u32::MAX), None);
+    }
+}

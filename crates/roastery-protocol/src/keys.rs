@@ -1,0 +1,60 @@
+//! The secret keys of a seat that sign statements (the secret share of the threshold key is another thing and stays
+//! in the engine).
+//!
+//! Both sign tagged hashes under the project's own tags and nothing else: no method takes bytes to be signed that
+//! a peer or a caller chose. The signatures are BIP-340's without auxiliary randomness (32 zero bytes), which BIP-340
+//! allows: the same statement has the same bytes, as a repeat must. Signing is constant time in the key
+//! (libsecp256k1); both keys are zeroized on drop and show nothing in `Debug`.
+
+use roastery_frost::{Point, Signature, SigningKey, XOnlyPublicKey};
+
+use crate::{
+    group::{PeerId, binding_digest},
+    tags::Tag,
+};
+
+const NO_AUXILIARY_RANDOMNESS: [u8; 32] = [0; 32];
+
+/// A seat's identity key: signs envelopes.
+#[derive(Debug)]
+pub struct IdentityKey(SigningKey);
+
+impl IdentityKey {
+    /// The identity key with this secret.
+    pub fn new(key: SigningKey) -> Self {
+        Self(key)
+    }
+
+    /// The x-only public key, as the roster holds it.
+    pub fn public_key(&self) -> XOnlyPublicKey {
+        self.0.public_key()
+    }
+
+    pub(crate) fn sign(&self, tag: Tag, body: &[u8]) -> Signature {
+        self.0.sign(&tag.hash(&[body]), &NO_AUXILIARY_RANDOMNESS)
+    }
+}
+
+/// A seat's host key: made for key generation, offline afterwards. Here it signs one thing, the binding of identity key
+/// and transport peer to the seat.
+#[derive(Debug)]
+pub struct HostKey(SigningKey);
+
+impl HostKey {
+    /// The host key with this secret.
+    pub fn new(key: SigningKey) -> Self {
+        Self(key)
+    }
+
+    /// The public key in the plain form that ChillDKG and the roster use.
+    pub fn public_key(&self) -> Point {
+        self.0.plain_public_key()
+    }
+
+    /// Signs that this host's seat speaks with this identity key, from this transport peer. Of two bindings the one
+    /// with the higher sequence number counts.
+    pub fn bind(&self, identity_key: &XOnlyPublicKey, peer: &PeerId, sequence: u64) -> Signature {
+        let digest = binding_digest(&self.public_key(), identity_key, peer, sequence);
+        self.0.sign(&digest, &NO_AUXILIARY_RANDOMNESS)
+    }
+}

@@ -1,0 +1,197 @@
+use std::{fmt, sync::Arc};
+
+use roastery_frost::{Seat, Signature};
+use thiserror::Error;
+
+use super::{Body, Header, Kind};
+use crate::{
+    BodyHash,
+    group::Group,
+    keys::IdentityKey,
+    tags::{Tag, VERSION},
+    wire,
+};
+
+/// The longest envelope that carries no proof, in bytes: a signing package of 128 signers and 64 messages has 8,692.
+pub const MAX_ENVELOPE: usize = 16 * 1024;
+
+/// The longest envelope that carries a proof, in bytes: a wrong aggregate nonce shows 64 pairs of each of 128 signers.
+pub const MAX_EVIDENCE_ENVELOPE: usize = 640 * 1024;
+
+const SIGNATURE: usize = 64;
+
+/// A message as it travels: `signature || body`, with a header that was read and a kind that is known.
+///
+/// Whether the signature is its sender's is another question: [`Envelope::is_signed_by_its_sender`]. The bytes are this
+/// value's own and never change.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Envelope {
+    bytes: Arc<[u8]>,
+    header: Header,
+    kind: Kind,
+}
+
+/// Why bytes are no envelope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum EnvelopeError {
+    /// Shorter than a signature and a header.
+    #[error("{length} bytes; an envelope has at least {least}", least = SIGNATURE + Header::LENGTH)]
+    TooShort {
+        /// The length in bytes.
+        length: usize,
+    },
+    /// Longer than the kind may be.
+    #[error("{length} bytes; an envelope of this kind has at most {most}")]
+    TooLong {
+        /// The length in bytes.
+        length: usize,
+        /// The most bytes.
+        most: usize,
+    },
+    /// Another version, which is not read.
+    #[error("version {version}; this program reads version {VERSION}")]
+    OtherVersion {
+        /// The version byte.
+        version: u8,
+    },
+    /// A kind that this version does not have.
+    #[error("kind {kind}; version {VERSION} has 0 to 7")]
+    UnknownKind {
+        /// The kind byte.
+        kind: u8,
+    },
+}
+
+impl Envelope {
+    /// Signs a body.
+    pub fn seal(header: Header, body: &Body, key: &IdentityKey) -> Self {
+        let kind = body.kind();
+        let mut bytes = vec![0; SIGNATURE];
+        bytes.extend(wire::encode(&header));
+        body.write_content(&mut bytes);
+        let signature = key.sign(kind.tag(), &bytes[SIGNATURE..]);
+        bytes[..SIGNATURE].copy_from_slice(&signature.to_bytes());
+        Self {
+            bytes: bytes.into(),
+            header,
+            kind,
+        }
+    }
+
+    /// Reads the outside of a message. The length is checked before anything is read or copied.
+    pub fn parse(bytes: &[u8]) -> Result<Self, EnvelopeError> {
+        let length = bytes.len();
+        if length > MAX_EVIDENCE_ENVELOPE {
+            return Err(EnvelopeError::TooLong {
+                length,
+                most: MAX_EVIDENCE_ENVELOPE,
+            });
+        }
+        let header = bytes
+            .get(SIGNATURE..SIGNATURE + Header::LENGTH)
+            .and_then(|header| wire::decode::<Header>(header).ok())
+            .ok_or(EnvelopeError::TooShort { length })?;
+        if header.version() != VERSION {
+            return Err(EnvelopeError::OtherVersion {
+                version: header.version(),
+            });
+        }
+        let kind = header.kind().ok_or(EnvelopeError::UnknownKind {
+            kind: header.kind_number(),
+        })?;
+        if kind != Kind::Evidence && length > MAX_ENVELOPE {
+            return Err(EnvelopeError::TooLong {
+                length,
+                most: MAX_ENVELOPE,
+            });
+        }
+        Ok(Self {
+            bytes: bytes.into(),
+            header,
+            kind,
+        })
+    }
+
+    /// The header.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The kind.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The whole message, as it is sent.
+    pub fn as_bytes(&self) -> &Arc<[u8]> {
+        &self.bytes
+    }
+
+    /// What is signed: header and content.
+    pub fn body(&self) -> &[u8] {
+        &self.bytes[SIGNATURE..]
+    }
+
+    /// What follows the header.
+    pub fn content(&self) -> &[u8] {
+        &self.bytes[SIGNATURE + Header::LENGTH..]
+    }
+
+    /// The message's name.
+    pub fn body_hash(&self) -> BodyHash {
+        BodyHash::from_bytes(Tag::Body.hash(&[self.body()]))
+    }
+
+    /// The sender's seat, if the group has it.
+    pub fn sender(&self, group: &Group) -> Option<Seat> {
+        let seat = Seat::new(self.header.sender.into()).ok()?;
+        (seat.index() < group.size()).then_some(seat)
+    }
+
+    /// Whether the seat that the header names has signed this body as a message of its kind (BIP-340, under the tag of
+    /// the kind). Nobody else's word counts for who said something.
+    pub fn is_signed_by_its_sender(&self, group: &Group) -> bool {
+        let member = self.sender(group).and_then(|seat| group.member(seat));
+        let signature = <[u8; SIGNATURE]>::try_from(&self.bytes[..SIGNATURE]);
+        match (member, signature) {
+            (Some(member), Ok(signature)) => Signature::from_bytes(&signature)
+                .verify(&member.identity_key, &self.kind.tag().hash(&[self.body()])),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Debug for Envelope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Envelope")
+            .field("kind", &self.kind)
+            .field("attempt", &self.header.attempt)
+            .field("sender", &self.header.sender)
+            .field("length", &self.bytes.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl borsh::BorshSerialize for Envelope {
+    fn serialize<W: std::io::Write>(&self, writer: &mut W) -> std::io::Result<()> {
+        self.bytes[..].serialize(writer)
+    }
+}
+
+impl borsh::BorshDeserialize for Envelope {
+    fn deserialize_reader<R: std::io::Read>(reader: &mut R) -> std::io::Result<Self> {
+        let invalid = |error| std::io::Error::new(std::io::ErrorKind::InvalidData, error);
+        let length = u32::deserialize_reader(reader)? as usize;
+        // Only messages that carry no proof themselves stand in a proof.
+        if length > MAX_ENVELOPE {
+            return Err(invalid(EnvelopeError::TooLong {
+                length,
+                most: MAX_ENVELOPE,
+            }));
+        }
+        let mut bytes = vec![0; length];
+        reader.read_exact(&mut bytes)?;
+        Self::parse(&bytes).map_err(invalid)
+    }
+}

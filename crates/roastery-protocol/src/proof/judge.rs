@@ -1,0 +1,287 @@
+use roastery_frost::{PublicNonce, Seat, SessionContext, nonce_agg};
+use thiserror::Error;
+
+use super::{Fault, Finding, Proof};
+use crate::{
+    Attempt, GroupId,
+    group::Group,
+    message::{Body, Envelope, Kind, Shape, SignatureShare, SigningPackage, SlotNonces},
+    request::{DerivationError, message_keys},
+};
+
+/// What a proof amounts to. Only [`Verdict::Invalid`] proves anything against anybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// What the accused said is invalid: the fault is proven.
+    Invalid(Finding),
+    /// What the accused said is valid: the claim is wrong.
+    Valid,
+    /// The claim cannot be decided on what is shown, and so proves nothing.
+    Indeterminate(Indeterminate),
+}
+
+/// Why a claim cannot be decided.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Indeterminate {
+    /// It is about another group.
+    #[error("the proof is about group {proof:#}; this is group {group:#}")]
+    OtherGroup {
+        /// The proof's.
+        proof: GroupId,
+        /// The verifier's.
+        group: GroupId,
+    },
+    /// A message of another group or session than the request's.
+    #[error("a message in it belongs to another group or session than its request")]
+    OtherSession,
+    /// A message whose signature is not its sender's.
+    #[error("a message in it is not signed by the seat that it names as its sender")]
+    NotSigned,
+    /// A message that is not of the kind that the claim needs, or is malformed (which is another claim).
+    #[error("a message in it is not a sound message of the kind that the claim needs")]
+    NotOfTheKind,
+    /// A malformed message of a kind whose form is not a matter of proof.
+    #[error("the form of this kind of message proves nothing")]
+    FormNotProvable,
+    /// Two statements that do not exclude each other: of different senders, attempts, runs, numbers or packages.
+    #[error("the two messages are not about the same thing")]
+    NotComparable,
+    /// The accused is not among the signers of the package.
+    #[error("the accused is not among the signers of the package")]
+    AccusedNotInPackage,
+    /// The share answers another package.
+    #[error("the share answers another package")]
+    OtherPackage,
+    /// Nonces that are not the ones that the package names.
+    #[error("the nonces shown are not those of the slot that the package names")]
+    OtherNonces,
+    /// Nonces of the accused that are no points: the package that names them is at fault, if anybody.
+    #[error("the nonces shown do not decode")]
+    UndecodableNonces,
+    /// A message's position that the request does not have.
+    #[error("message {message}; the request has {count}")]
+    NoSuchMessage {
+        /// The position.
+        message: u8,
+        /// How many there are.
+        count: usize,
+    },
+    /// A key that cannot be derived, or an equation that has no sense (probability below 2^-120).
+    #[error("the keys of the request cannot be derived: {0}")]
+    Underivable(#[from] DerivationError),
+    /// An equation that has no sense (probability below 2^-120).
+    #[error("the signing equation of this package is not defined")]
+    Undefined,
+}
+
+impl Proof {
+    /// Decides the claim, with the group file and nothing else. Costs at most one signature check for each envelope in it
+    /// and, for a wrong aggregate nonce, the decoding of all nonces; one share check for an invalid share.
+    pub fn verify(&self, group: &Group) -> Verdict {
+        match Judge::new(self, group).and_then(|judge| judge.decide(&self.fault)) {
+            Ok(Some(accused)) => Verdict::Invalid(Finding {
+                accused,
+                fault: self.fault.kind(),
+                session: self.request.session_id(),
+            }),
+            Ok(None) => Verdict::Valid,
+            Err(reason) => Verdict::Indeterminate(reason),
+        }
+    }
+}
+
+/// `Some(seat)`: proven against that seat. `None`: what it said is valid.
+type Decision = Result<Option<Seat>, Indeterminate>;
+
+struct Judge<'a> {
+    group: &'a Group,
+    proof: &'a Proof,
+    shape: Shape,
+}
+
+impl<'a> Judge<'a> {
+    fn new(proof: &'a Proof, group: &'a Group) -> Result<Self, Indeterminate> {
+        let request = &proof.request;
+        if request.group() != group.id() {
+            let (proof, group) = (request.group(), group.id());
+            return Err(Indeterminate::OtherGroup { proof, group });
+        }
+        let shape = Shape::new(group, request.session_id(), request.messages().len());
+        Ok(Self {
+            group,
+            proof,
+            shape,
+        })
+    }
+
+    fn decide(&self, fault: &Fault) -> Decision {
+        match fault {
+            Fault::PackageConflict { first, second } => self.package_conflict(first, second),
+            Fault::SlotAssignedTwice { first, second } => self.slot_assigned_twice(first, second),
+            Fault::WrongAggregateNonce { package, slots } => self.wrong_aggregate(package, slots),
+            Fault::ShareConflict { first, second } => self.share_conflict(first, second),
+            Fault::InvalidShare {
+                package,
+                nonces,
+                share,
+                message,
+            } => self.invalid_share(package, nonces, share, *message),
+            Fault::MalformedMessage { message } => self.malformed_message(message),
+        }
+    }
+
+    fn package_conflict(&self, first: &Envelope, second: &Envelope) -> Decision {
+        let (accused, attempt, one) = self.package(first)?;
+        let (other_sender, other_attempt, other) = self.package(second)?;
+        let same = (accused, attempt, one.run, one.number)
+            == (other_sender, other_attempt, other.run, other.number);
+        if !same {
+            return Err(Indeterminate::NotComparable);
+        }
+        Ok((first.body() != second.body()).then_some(accused))
+    }
+
+    fn slot_assigned_twice(&self, first: &Envelope, second: &Envelope) -> Decision {
+        let (accused, attempt, one) = self.package(first)?;
+        let (other_sender, other_attempt, other) = self.package(second)?;
+        if (accused, attempt, one.run) != (other_sender, other_attempt, other.run) {
+            return Err(Indeterminate::NotComparable);
+        }
+        let twice = one
+            .signers
+            .iter()
+            .any(|entry| other.signers.contains(entry));
+        Ok((twice && first.body() != second.body()).then_some(accused))
+    }
+
+    fn wrong_aggregate(&self, package: &Envelope, slots: &[SlotNonces]) -> Decision {
+        let (accused, attempt, content) = self.package(package)?;
+        if slots.len() != content.signers.len() {
+            return Err(Indeterminate::OtherNonces);
+        }
+        for (entry, nonces) in content.signers.iter().zip(slots) {
+            self.check_slot(attempt, entry.seat, nonces, entry.slot)?;
+        }
+        for (position, aggregate) in content.aggregates.iter().enumerate() {
+            let nonces: Result<Vec<PublicNonce>, _> = slots
+                .iter()
+                .map(|slot| PublicNonce::from_bytes(&slot.0[position]))
+                .collect();
+            match nonces {
+                Ok(nonces) if nonce_agg(&nonces).to_bytes() == aggregate.to_bytes() => {}
+                // An honest coordinator names no slot whose nonces it could not read.
+                Ok(_) | Err(_) => return Ok(Some(accused)),
+            }
+        }
+        Ok(None)
+    }
+
+    fn share_conflict(&self, first: &Envelope, second: &Envelope) -> Decision {
+        let (accused, attempt, one) = self.share(first)?;
+        let (other_sender, other_attempt, other) = self.share(second)?;
+        if (accused, attempt, one.package) != (other_sender, other_attempt, other.package) {
+            return Err(Indeterminate::NotComparable);
+        }
+        // The next slot may differ between two sendings of one share; the scalars may not.
+        Ok((one.scalars != other.scalars).then_some(accused))
+    }
+
+    fn invalid_share(
+        &self,
+        package: &Envelope,
+        nonces: &SlotNonces,
+        share: &Envelope,
+        message: u8,
+    ) -> Decision {
+        let (_, attempt, content) = self.package(package)?;
+        let (accused, share_attempt, answer) = self.share(share)?;
+        if answer.package != package.body_hash() || share_attempt != attempt {
+            return Err(Indeterminate::OtherPackage);
+        }
+        let named = content
+            .slot_of(accused)
+            .ok_or(Indeterminate::AccusedNotInPackage)?;
+        self.check_slot(attempt, accused, nonces, named)?;
+        let position = usize::from(message);
+        let count = self.shape.messages();
+        let (Some(pair), Some(aggregate), Some(scalar)) = (
+            nonces.0.get(position),
+            content.aggregates.get(position),
+            answer.scalars.get(position),
+        ) else {
+            return Err(Indeterminate::NoSuchMessage { message, count });
+        };
+        let nonce = PublicNonce::from_bytes(pair).map_err(|_| Indeterminate::UndecodableNonces)?;
+        let keys = message_keys(&self.proof.request, self.group).map_err(|(_, error)| error)?;
+        let signers = self
+            .group
+            .keys()
+            .signers(&content.seats())
+            .map_err(|_| Indeterminate::NotOfTheKind)?;
+        let key = &keys[position];
+        let context = SessionContext::new(&signers, aggregate, &key.tweaks, &key.message)
+            .map_err(|_| Indeterminate::Undefined)?;
+        Ok(context
+            .verify(scalar, &nonce, accused)
+            .is_err()
+            .then_some(accused))
+    }
+
+    fn malformed_message(&self, message: &Envelope) -> Decision {
+        let sender = self.authenticate(message)?;
+        match message.kind() {
+            // A proposal comes before its session, and a proof is judged by what it proves.
+            Kind::Proposal | Kind::Evidence => Err(Indeterminate::FormNotProvable),
+            _ => Ok(self.shape.read(message).is_err().then_some(sender)),
+        }
+    }
+
+    fn authenticate(&self, envelope: &Envelope) -> Result<Seat, Indeterminate> {
+        let header = envelope.header();
+        let request = &self.proof.request;
+        if header.group != self.group.id() || header.session != request.session_id() {
+            return Err(Indeterminate::OtherSession);
+        }
+        match envelope.sender(self.group) {
+            Some(seat) if envelope.is_signed_by_its_sender(self.group) => Ok(seat),
+            _ => Err(Indeterminate::NotSigned),
+        }
+    }
+
+    fn package(
+        &self,
+        envelope: &Envelope,
+    ) -> Result<(Seat, Attempt, SigningPackage), Indeterminate> {
+        let sender = self.authenticate(envelope)?;
+        match self.shape.read(envelope) {
+            Ok((attempt, Body::SigningPackage(package))) => Ok((sender, attempt, package)),
+            _ => Err(Indeterminate::NotOfTheKind),
+        }
+    }
+
+    fn share(&self, envelope: &Envelope) -> Result<(Seat, Attempt, SignatureShare), Indeterminate> {
+        let sender = self.authenticate(envelope)?;
+        match self.shape.read(envelope) {
+            Ok((attempt, Body::SignatureShare(share))) => Ok((sender, attempt, share)),
+            _ => Err(Indeterminate::NotOfTheKind),
+        }
+    }
+
+    fn check_slot(
+        &self,
+        attempt: Attempt,
+        signer: Seat,
+        nonces: &SlotNonces,
+        named: crate::SlotHash,
+    ) -> Result<(), Indeterminate> {
+        let request = &self.proof.request;
+        let right_count = nonces.0.len() == self.shape.messages();
+        let hash = nonces.hash(request.group(), request.session_id(), attempt, signer);
+        if right_count && hash == named {
+            Ok(())
+        } else {
+            Err(Indeterminate::OtherNonces)
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! Proofs of misbehaviour: self-contained, checked with the group file alone.
+//!
+//! A proof carries the request and the signed envelopes, so that somebody who was not there and trusts nobody can
+//! check it. The rule above all others: **nobody can make a proof against an honest member**, out of everything ever
+//! sent, over all its runs. Where there is doubt the verdict is [`Verdict::Indeterminate`] and nobody is blamed.
+
+mod judge;
+
+use std::fmt;
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use roastery_frost::Seat;
+use thiserror::Error;
+
+pub use self::judge::{Indeterminate, Verdict};
+use crate::{
+    ProofId, SessionId,
+    message::{Envelope, MAX_EVIDENCE_ENVELOPE, SlotNonces},
+    request::SigningRequest,
+    tags::{Tag, VERSION},
+    wire,
+};
+
+/// A claim that a member broke the protocol, with all that is needed to check it. Making one says nothing;
+/// [`Proof::verify`] does.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize)]
+pub struct Proof {
+    version: u8,
+    request: SigningRequest,
+    fault: Fault,
+}
+
+/// What was broken, and the statements that show it.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum Fault {
+    /// Against a coordinator: two packages of one attempt, run and number whose bodies differ.
+    PackageConflict {
+        /// One package.
+        first: Envelope,
+        /// The other.
+        second: Envelope,
+    },
+    /// Against a coordinator: two packages of one attempt and run, with different bodies, that both name one slot of
+    /// one signer.
+    SlotAssignedTwice {
+        /// One package.
+        first: Envelope,
+        /// The other.
+        second: Envelope,
+    },
+    /// Against a coordinator: a package whose aggregate nonces are not the sums of the nonces of its slots, or which
+    /// names a slot whose nonces are no points.
+    WrongAggregateNonce {
+        /// The package.
+        package: Envelope,
+        /// The nonces of its t slots, in the order of its signers.
+        slots: Vec<SlotNonces>,
+    },
+    /// Against a signer: two shares for one package whose scalars differ.
+    ShareConflict {
+        /// One share.
+        first: Envelope,
+        /// The other.
+        second: Envelope,
+    },
+    /// Against a signer: a share of which one partial signature does not fit the signer's own nonces and public share
+    /// (BIP-445, PartialSigVerify).
+    InvalidShare {
+        /// The package that the share answers.
+        package: Envelope,
+        /// The nonces of the signer's slot in that package.
+        nonces: SlotNonces,
+        /// The share.
+        share: Envelope,
+        /// The position of the message whose equation fails.
+        message: u8,
+    },
+    /// Against its sender: a body with a sound header that breaks a structural rule.
+    MalformedMessage {
+        /// The message.
+        message: Envelope,
+    },
+}
+
+/// The six kinds of fault that can be proven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FaultKind {
+    /// See [`Fault::PackageConflict`].
+    PackageConflict,
+    /// See [`Fault::SlotAssignedTwice`].
+    SlotAssignedTwice,
+    /// See [`Fault::WrongAggregateNonce`].
+    WrongAggregateNonce,
+    /// See [`Fault::ShareConflict`].
+    ShareConflict,
+    /// See [`Fault::InvalidShare`].
+    InvalidShare,
+    /// See [`Fault::MalformedMessage`].
+    MalformedMessage,
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            FaultKind::PackageConflict => "package conflict",
+            FaultKind::SlotAssignedTwice => "slot assigned twice",
+            FaultKind::WrongAggregateNonce => "wrong aggregate nonce",
+            FaultKind::ShareConflict => "share conflict",
+            FaultKind::InvalidShare => "invalid share",
+            FaultKind::MalformedMessage => "malformed message",
+        })
+    }
+}
+
+/// What a valid proof proves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Who.
+    pub accused: Seat,
+    /// What.
+    pub fault: FaultKind,
+    /// Where.
+    pub session: SessionId,
+}
+
+/// Why bytes are no proof.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ProofError {
+    /// Longer than any proof.
+    #[error("a proof of {length} bytes; at most {most} are allowed", most = MAX_EVIDENCE_ENVELOPE)]
+    TooLong {
+        /// The length in bytes.
+        length: usize,
+    },
+    /// Another version.
+    #[error("a proof of version {version}; this program reads version {VERSION}")]
+    OtherVersion {
+        /// The version byte, or 0 if there is none.
+        version: u8,
+    },
+    /// The bytes do not decode.
+    #[error("the proof does not decode: {0}")]
+    Encoding(#[source] std::io::Error),
+}
+
+impl Proof {
+    /// A claim about the session of this request.
+    pub fn new(request: SigningRequest, fault: Fault) -> Self {
+        Self {
+            version: VERSION,
+            request,
+            fault,
+        }
+    }
+
+    /// Reads a proof's bytes. That they can be read says nothing about what they prove.
+    pub fn decode(bytes: &[u8]) -> Result<Self, ProofError> {
+        if bytes.len() > MAX_EVIDENCE_ENVELOPE {
+            return Err(ProofError::TooLong {
+                length: bytes.len(),
+            });
+        }
+        match bytes.first() {
+            Some(&VERSION) => wire::decode(bytes).map_err(ProofError::Encoding),
+            other => Err(ProofError::OtherVersion {
+                version: other.copied().unwrap_or(0),
+            }),
+        }
+    }
+
+    /// The proof's bytes; [`Proof::decode`] reads them.
+    pub fn encode(&self) -> Vec<u8> {
+        wire::encode(self)
+    }
+
+    /// The proof's name.
+    pub fn id(&self) -> ProofId {
+        ProofId::from_bytes(Tag::EvidenceFile.hash(&[&self.encode()]))
+    }
+
+    /// The request of the session in which it happened.
+    pub fn request(&self) -> &SigningRequest {
+        &self.request
+    }
+
+    /// What is claimed.
+    pub fn fault(&self) -> &Fault {
+        &self.fault
+    }
+}
+
+impl Fault {
+    /// Which of the six it is.
+    pub fn kind(&self) -> FaultKind {
+        match self {
+            Fault::PackageConflict { .. } => FaultKind::PackageConflict,
+            Fault::SlotAssignedTwice { .. } => FaultKind::SlotAssignedTwice,
+            Fault::WrongAggregateNonce { .. } => FaultKind::WrongAggregateNonce,
+            Fault::ShareConflict { .. } => FaultKind::ShareConflict,
+            Fault::InvalidShare { .. } => FaultKind::InvalidShare,
+            Fault::MalformedMessage { .. } => FaultKind::MalformedMessage,
+        }
+    }
+
+    /// The message of the one whom the claim is about. Whether that one really sent it is for [`Proof::verify`].
+    pub fn accused_message(&self) -> &Envelope {
+        match self {
+            Fault::PackageConflict { first, .. }
+            | Fault::SlotAssignedTwice { first, .. }
+            | Fault::ShareConflict { first, .. } => first,
+            Fault::WrongAggregateNonce { package, .. } => package,
+            Fault::InvalidShare { share, .. } => share,
+            Fault::MalformedMessage { message } => message,
+        }
+    }
+}
+
+impl BorshDeserialize for Proof {
+    fn deserialize_reader<R: std::io::Read>(reader: &mut R) -> std::io::Result<Self> {
+        let version = u8::deserialize_reader(reader)?;
+        if version != VERSION {
+            let error = ProofError::OtherVersion { version };
+            return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, error));
+        }
+        let request = SigningRequest::deserialize_reader(reader)?;
+        Ok(Self {
+            version,
+            request,
+            fault: Fault::deserialize_reader(reader)?,
+        })
+    }
+}

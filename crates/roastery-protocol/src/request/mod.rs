@@ -1,0 +1,199 @@
+//! What is to be signed, and who said that it may be.
+
+mod approval;
+mod derivation;
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use thiserror::Error;
+
+pub(crate) use self::approval::message_keys;
+pub use self::{
+    approval::{ApprovalError, ApprovedRequest, MessageKey, Policy, Step},
+    derivation::{Derivation, DerivationError, MAX_PATH_LENGTH, Taproot},
+};
+use crate::{
+    GroupId, SessionId,
+    tags::{Tag, VERSION},
+    wire,
+};
+
+/// The most messages in one request.
+pub const MAX_MESSAGES: usize = 64;
+
+/// The longest time between the approval of a request and its expiry, in seconds: one week.
+pub const MAX_LIFETIME_SECONDS: u64 = 7 * 24 * 60 * 60;
+
+/// The longest encoded request, in bytes.
+pub const MAX_REQUEST: usize = 77 + MAX_MESSAGES * (32 + 4 + 4 * MAX_PATH_LENGTH + 33);
+
+/// One message and the key that signs it.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct MessageToSign {
+    /// The message, 32 bytes: for a transaction, a BIP-341 signature hash.
+    pub message: [u8; 32],
+    /// Which key of the group signs it.
+    pub derivation: Derivation,
+}
+
+/// What is to be signed: 1 to 64 messages by keys of one group, with a request id that the caller chose and an expiry.
+///
+/// The session id is the tagged hash of all of it: two requests that differ in one bit are two sessions. A request says
+/// nothing about whether this node may sign it; only an [`ApprovedRequest`] does.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize)]
+pub struct SigningRequest {
+    version: u8,
+    group: GroupId,
+    id: [u8; 32],
+    expiry: u64,
+    messages: Vec<MessageToSign>,
+}
+
+// Decoded as it lies there first; becomes a request only through the checks of the constructor.
+#[derive(BorshDeserialize)]
+struct Unchecked {
+    version: u8,
+    group: GroupId,
+    id: [u8; 32],
+    expiry: u64,
+    messages: Vec<MessageToSign>,
+}
+
+/// Why something is no signing request.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// The bytes are longer than any request's.
+    #[error("a request of {length} bytes; at most {most} are allowed", most = MAX_REQUEST)]
+    TooLong {
+        /// Their length.
+        length: usize,
+    },
+    /// Another version.
+    #[error("a request of version {version}; this program reads version {VERSION}")]
+    OtherVersion {
+        /// The version byte, or 0 if there is none.
+        version: u8,
+    },
+    /// The bytes do not decode.
+    #[error("the request does not decode: {0}")]
+    Encoding(#[source] std::io::Error),
+    /// No message, or too many.
+    #[error("{count} messages; 1 to {most} are allowed", most = MAX_MESSAGES)]
+    MessageCount {
+        /// How many there are.
+        count: usize,
+    },
+    /// A derivation that is not allowed.
+    #[error("message {message}: {source}")]
+    Derivation {
+        /// The message's position, from 0.
+        message: usize,
+        /// What is wrong with it.
+        source: DerivationError,
+    },
+}
+
+impl SigningRequest {
+    /// A request to sign these messages, told apart from other requests by `id`, until `expiry` (seconds since 1970).
+    pub fn new(
+        group: GroupId,
+        id: [u8; 32],
+        expiry: u64,
+        messages: Vec<MessageToSign>,
+    ) -> Result<Self, RequestError> {
+        if !(1..=MAX_MESSAGES).contains(&messages.len()) {
+            return Err(RequestError::MessageCount {
+                count: messages.len(),
+            });
+        }
+        for (message, entry) in messages.iter().enumerate() {
+            entry
+                .derivation
+                .check()
+                .map_err(|source| RequestError::Derivation { message, source })?;
+        }
+        Ok(Self {
+            version: VERSION,
+            group,
+            id,
+            expiry,
+            messages,
+        })
+    }
+
+    /// Reads a request's bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, RequestError> {
+        if bytes.len() > MAX_REQUEST {
+            return Err(RequestError::TooLong {
+                length: bytes.len(),
+            });
+        }
+        match bytes.first() {
+            Some(&VERSION) => {}
+            other => {
+                return Err(RequestError::OtherVersion {
+                    version: other.copied().unwrap_or(0),
+                });
+            }
+        }
+        let Unchecked {
+            version: _,
+            group,
+            id,
+            expiry,
+            messages,
+        } = wire::decode(bytes).map_err(RequestError::Encoding)?;
+        Self::new(group, id, expiry, messages)
+    }
+
+    /// The request's bytes; [`SigningRequest::decode`] reads them.
+    pub fn encode(&self) -> Vec<u8> {
+        wire::encode(self)
+    }
+
+    /// The session that signs this request.
+    pub fn session_id(&self) -> SessionId {
+        SessionId::from_bytes(Tag::Session.hash(&[&self.encode()]))
+    }
+
+    /// The group that is to sign.
+    pub fn group(&self) -> GroupId {
+        self.group
+    }
+
+    /// The caller's name for the request.
+    pub fn id(&self) -> &[u8; 32] {
+        &self.id
+    }
+
+    /// When the request expires, in seconds since 1970.
+    pub fn expiry(&self) -> u64 {
+        self.expiry
+    }
+
+    /// The messages, in the order in which their signatures come.
+    pub fn messages(&self) -> &[MessageToSign] {
+        &self.messages
+    }
+}
+
+impl BorshDeserialize for SigningRequest {
+    fn deserialize_reader<R: std::io::Read>(reader: &mut R) -> std::io::Result<Self> {
+        let invalid = |error: RequestError| {
+            std::io::Error::new(std::io::ErrorKind::InvalidData, error.to_string())
+        };
+        let unchecked = Unchecked::deserialize_reader(reader)?;
+        if unchecked.version != VERSION {
+            return Err(invalid(RequestError::OtherVersion {
+                version: unchecked.version,
+            }));
+        }
+        Self::new(
+            unchecked.group,
+            unchecked.id,
+            unchecked.expiry,
+            unchecked.messages,
+        )
+        .map_err(invalid)
+    }
+}

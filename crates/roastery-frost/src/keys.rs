@@ -3,7 +3,6 @@ use std::sync::Arc;
 use secp::{MaybePoint, MaybeScalar, Point};
 
 use crate::hash::TaggedHash;
-use crate::lagrange::binomial;
 use crate::{MAX_SEATS, Seat, Signers, SignersError};
 
 /// The public keys of a group: *t*, the threshold public key, and *n* public shares.
@@ -114,18 +113,32 @@ impl GroupKeys {
             })
             .collect();
         let terms: Vec<MaybePoint> = (0..=n)
+            .zip(binomials(self.n()))
             .zip(points())
-            .map(|(x, point)| {
+            .map(|((x, binomial), point)| {
                 let at = MaybeScalar::from(u128::from(x));
                 let f = coefficients
                     .iter()
                     .fold(MaybeScalar::Zero, |sum, &c| sum * at + c);
-                let word = f * MaybeScalar::from(binomial(n, x));
+                let word = f * MaybeScalar::from(binomial);
                 point * if x % 2 == 1 { -word } else { word }
             })
             .collect();
         MaybePoint::sum(terms).is_infinity()
     }
+}
+
+/// A row of Pascal's triangle, `binomial(n, 0)` to `binomial(n, n)`. Below 2^128 for all `n` up to
+/// 128: the largest is `binomial(128, 64)`, below 2^125.
+fn binomials(n: usize) -> Vec<u128> {
+    let mut row = vec![0u128; n + 1];
+    row[0] = 1;
+    for _ in 0..n {
+        for k in (1..=n).rev() {
+            row[k] += row[k - 1];
+        }
+    }
+    row
 }
 
 /// Public keys that do not make a group.

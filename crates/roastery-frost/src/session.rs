@@ -129,17 +129,14 @@ impl SessionContext {
         public_share: Point,
         key_factor: Scalar,
     ) -> bool {
-        let sign = |negate: bool, scalar: MaybeScalar| if negate { -scalar } else { scalar };
         let (r1, r2) = nonce.points();
-        // Where R is odd, both other terms change sign instead of the nonce.
-        let s = sign(!self.nonce_negated, psig.scalar());
-        let c = sign(self.nonce_negated, key_factor.into());
+        let (s, c) = (psig.scalar(), key_factor);
+        // Where R is odd the nonce changes its sign; here the other terms do instead.
+        let (s, c) = if self.nonce_negated { (s, -c) } else { (-s, c) };
         let terms = [
             MaybePoint::Valid(*r1),
             MaybePoint::Valid(*r2 * self.nonce_coefficient),
-            public_share * c,
-            s.into_option()
-                .map_or(MaybePoint::Infinity, |s| curve::base_mul(s).into()),
+            curve::double_mul(public_share, c, s),
         ];
         MaybePoint::sum(terms).is_infinity()
     }

@@ -199,7 +199,7 @@ fn checked_seat(n: usize, index: usize, id: u32) -> Result<Seat, SignersError> {
 }
 
 /// The hash of `bytes(4, u) || SerializeIds(ids)`; the identifiers of the marked seats, ascending.
-fn nonce_coefficient_of(present: &[bool], signers: usize) -> TaggedHash {
+fn nonce_coefficient_of(present: &[bool; MAX_SEATS], signers: usize) -> TaggedHash {
     let mut hash = TaggedHash::new("BIP0445/noncecoef").chain(&(signers as u32).to_be_bytes());
     for (id, _) in present.iter().enumerate().filter(|(_, present)| **present) {
         hash.update(&(id as u32).to_be_bytes());

@@ -33,11 +33,7 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     pub(crate) fn new(now: Duration, floor: Duration, cap: Duration) -> Self {
-        Self {
-            due: now + floor,
-            pause: floor,
-            cap,
-        }
+        Self { due: now + floor, pause: floor, cap }
     }
 
     pub(crate) fn due(&self) -> Duration {

@@ -50,9 +50,8 @@ mod tests {
     #[test]
     fn every_seat_coordinates_once_in_n_attempts_in_an_order_that_the_session_fixes() {
         let first = order(128, 1);
-        let coordinators: std::collections::BTreeSet<Seat> = (0..128)
-            .map(|k| first.coordinator(Attempt::new(k).unwrap()))
-            .collect();
+        let coordinators: std::collections::BTreeSet<Seat> =
+            (0..128).map(|k| first.coordinator(Attempt::new(k).unwrap())).collect();
         assert_eq!(coordinators.len(), 128);
         assert_eq!(first, order(128, 1));
         assert_ne!(first, order(128, 2));

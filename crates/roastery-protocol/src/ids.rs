@@ -109,6 +109,13 @@ impl Attempt {
         self.0 as u32
     }
 
+    /// Whether `newer` is a turn of the same coordinator, at least two turns later: the two newest turns of each
+    /// coordinator are served.
+    pub(crate) fn is_outdated_by(self, newer: Attempt, n: usize) -> bool {
+        let (older, newer) = (self.index(), newer.index());
+        older % n == newer % n && older + 2 * n <= newer
+    }
+
     /// The number as an index.
     pub const fn index(self) -> usize {
         self.0 as usize

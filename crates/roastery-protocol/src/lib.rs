@@ -9,6 +9,7 @@ pub mod keys;
 pub mod message;
 pub mod proof;
 pub mod request;
+pub mod session;
 pub mod tags;
 mod wire;
 

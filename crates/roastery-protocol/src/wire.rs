@@ -128,9 +128,7 @@ pub(crate) fn take_list<T: Wire, R: io::Read>(reader: &mut R) -> io::Result<Vec<
     const MOST: u32 = 128;
     let length = u32::deserialize_reader(reader)?;
     if length > MOST {
-        return Err(invalid(format!(
-            "a list of {length} elements; at most {MOST} are allowed"
-        )));
+        return Err(invalid(format!("a list of {length} elements; at most {MOST} are allowed")));
     }
     (0..length).map(|_| take(reader)).collect()
 }

@@ -18,6 +18,8 @@ pub(crate) enum Failure {
     SecretNonce(NonceHalf),
     SecretShare,
     NonceCount,
+    OtherShare,
+    NoSeat,
     Sign(SignError),
     Aggregate(AggregateError),
 }
@@ -88,8 +90,8 @@ impl Failure {
             Failure::SecretShare => MESSAGES[10],
             Failure::NonceCount => MESSAGES[11],
             Failure::Aggregate(AggregateError::Count { .. }) => MESSAGES[12],
-            Failure::Sign(SignError::NotASigner { .. }) => MESSAGES[13],
-            Failure::Sign(SignError::OtherShare { .. }) => OTHER_SHARE,
+            Failure::NoSeat | Failure::Sign(SignError::NotASigner { .. }) => MESSAGES[13],
+            Failure::OtherShare | Failure::Sign(SignError::OtherShare { .. }) => OTHER_SHARE,
             other => return format!("not an error of the reference implementation: {other:?}"),
         };
         known.to_owned()

@@ -162,7 +162,12 @@ fn run_sign(group: &Group, case: &Case) -> Result<PartialSignature, Failure> {
         .array()
         .expect("32 bytes");
     let share = SecretShare::from_bytes(Zeroizing::new(share)).map_err(|_| Failure::SecretShare)?;
-    let seat = Seat::new(id(case.my_id)).expect("a seat");
+    // The reference implementation looks for the public share before the identifier.
+    let mut seats = session.signers().seats().iter();
+    if !seats.any(|&seat| session.signers().public_share(seat) == Some(share.public_share())) {
+        return Err(Failure::OtherShare);
+    }
+    let seat = Seat::new(id(case.my_id)).map_err(|_| Failure::NoSeat)?;
     Ok(sign(secnonce, &share, seat, &session)?)
 }
 

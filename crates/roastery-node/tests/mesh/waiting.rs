@@ -140,8 +140,8 @@ async fn everybody_hears_everybody() {
     let mesh = Mesh::default();
     let names = ["alice", "bob", "carol", "dave"];
     let rounds = 100_u8;
-    let tasks = names.map(|name| {
-        let mut bus = mesh.join(peer(name)).unwrap();
+    // All are there before the first one speaks: who comes later does not hear what was said before.
+    let tasks = joined(&mesh, names).map(|mut bus| {
         tokio::spawn(async move {
             let mut heard = 0;
             let mut said = 0;

@@ -70,10 +70,7 @@ struct Shared {
 impl FakeEngine {
     /// A well-behaved fake of this seat.
     pub fn new(seat: Seat) -> Self {
-        Self {
-            seat,
-            shared: Arc::default(),
-        }
+        Self { seat, shared: Arc::default() }
     }
 
     /// Changes what it does, in sessions that are open already as well.
@@ -163,20 +160,14 @@ impl FakeSession {
         let seat = signer.to_u16().to_le_bytes();
         (0..self.messages)
             .map(|position| {
-                scalar(tagged_hash(
-                    "fake/share",
-                    &[&package.digest, &seat, &[position as u8]],
-                ))
+                scalar(tagged_hash("fake/share", &[&package.digest, &seat, &[position as u8]]))
             })
             .collect()
     }
 
     fn signature(&self, position: usize) -> Signature {
         let half = |half: u8| {
-            tagged_hash(
-                "fake/signature",
-                &[self.session.as_bytes(), &[position as u8, half]],
-            )
+            tagged_hash("fake/signature", &[self.session.as_bytes(), &[position as u8, half]])
         };
         let mut bytes = [0; 64];
         bytes[..32].copy_from_slice(&half(0));
@@ -208,9 +199,8 @@ impl EngineSession for FakeSession {
         if let Some(error) = self.count(|calls| calls.commit += 1).commit {
             return Err(error);
         }
-        let nonces: Vec<PublicNonce> = (0..self.messages)
-            .map(|position| self.nonce(slot, context, position))
-            .collect();
+        let nonces: Vec<PublicNonce> =
+            (0..self.messages).map(|position| self.nonce(slot, context, position)).collect();
         let slots = self.slots.as_mut().ok_or(EngineError::Aborted)?;
         match slots.insert(slot, nonces.clone()) {
             None => Ok(nonces),
@@ -233,16 +223,10 @@ impl EngineSession for FakeSession {
             return Err(error);
         }
         let aggregates: Vec<[u8; 66]> = aggregates.iter().map(AggregateNonce::to_bytes).collect();
-        let seats: Vec<u8> = signers
-            .iter()
-            .flat_map(|seat| seat.to_u16().to_le_bytes())
-            .collect();
+        let seats: Vec<u8> = signers.iter().flat_map(|seat| seat.to_u16().to_le_bytes()).collect();
         let mut parts: Vec<&[u8]> = vec![self.session.as_bytes(), &seats];
         parts.extend(aggregates.iter().map(|aggregate| &aggregate[..]));
-        Ok(FakePackage {
-            signers: signers.to_vec(),
-            digest: tagged_hash("fake/package", &parts),
-        })
+        Ok(FakePackage { signers: signers.to_vec(), digest: tagged_hash("fake/package", &parts) })
     }
 
     fn sign(
@@ -290,11 +274,8 @@ impl EngineSession for FakeSession {
             .iter()
             .zip(shares)
             .all(|(signer, share)| self.share(package, *signer) == **share);
-        (whole && sound && !programme.aggregation_fails).then(|| {
-            (0..self.messages)
-                .map(|position| self.signature(position))
-                .collect()
-        })
+        (whole && sound && !programme.aggregation_fails)
+            .then(|| (0..self.messages).map(|position| self.signature(position)).collect())
     }
 
     fn verify(&self, signatures: &[Signature]) -> bool {

@@ -34,12 +34,7 @@ impl<R> FrostEngine<R> {
     /// An engine that draws its nonces from this generator. For simulations: a generator that repeats gives the share
     /// away.
     pub fn with_rng(seat: Seat, keys: Arc<GroupKeys>, share: SecretShare, rng: R) -> Self {
-        Self {
-            seat,
-            keys,
-            share: Arc::new(share),
-            rng,
-        }
+        Self { seat, keys, share: Arc::new(share), rng }
     }
 }
 
@@ -51,19 +46,13 @@ impl<R: TryCryptoRng + Clone + Send> Engine for FrostEngine<R> {
     }
 
     fn open(&self, request: &ApprovedRequest) -> Result<FrostSession<R>, EngineError> {
-        let public_share = self
-            .keys
-            .public_share(self.seat)
-            .ok_or(EngineError::NotAPackage)?;
+        let public_share = self.keys.public_share(self.seat).ok_or(EngineError::NotAPackage)?;
         Ok(FrostSession {
             seat: self.seat,
             keys: self.keys.clone(),
             public_share: public_share.serialize(),
             messages: request.keys().to_vec(),
-            secrets: Some(Secrets {
-                share: self.share.clone(),
-                slots: BTreeMap::new(),
-            }),
+            secrets: Some(Secrets { share: self.share.clone(), slots: BTreeMap::new() }),
             rng: self.rng.clone(),
         })
     }
@@ -137,21 +126,12 @@ impl<R: TryCryptoRng + Send> EngineSession for FrostSession<R> {
         if aggregates.len() != self.messages.len() {
             return Err(EngineError::NotAPackage);
         }
-        let signers: Signers = self
-            .keys
-            .signers(signers)
-            .map_err(|_| EngineError::NotAPackage)?;
-        let contexts = self
-            .messages
-            .iter()
-            .zip(aggregates)
-            .map(|(message, aggregate)| {
-                SessionContext::new(&signers, aggregate, &message.tweaks, &message.message)
-                    .map_err(|_| EngineError::NotAPackage)
-            });
-        Ok(FrostPackage {
-            contexts: contexts.collect::<Result<_, _>>()?,
-        })
+        let signers: Signers = self.keys.signers(signers).map_err(|_| EngineError::NotAPackage)?;
+        let contexts = self.messages.iter().zip(aggregates).map(|(message, aggregate)| {
+            SessionContext::new(&signers, aggregate, &message.tweaks, &message.message)
+                .map_err(|_| EngineError::NotAPackage)
+        });
+        Ok(FrostPackage { contexts: contexts.collect::<Result<_, _>>()? })
     }
 
     fn sign(
@@ -160,10 +140,7 @@ impl<R: TryCryptoRng + Send> EngineSession for FrostSession<R> {
         package: &FrostPackage,
     ) -> Result<Vec<PartialSignature>, EngineError> {
         let secrets = self.secrets.as_mut().ok_or(EngineError::Aborted)?;
-        let nonces = secrets
-            .slots
-            .remove(&slot)
-            .ok_or(EngineError::NoSuchSlot(slot))?;
+        let nonces = secrets.slots.remove(&slot).ok_or(EngineError::NoSuchSlot(slot))?;
         nonces
             .into_iter()
             .zip(&package.contexts)
@@ -186,9 +163,7 @@ impl<R: TryCryptoRng + Send> EngineSession for FrostSession<R> {
             let (Some(nonce), Some(scalar)) = (nonces.get(position), share.get(position)) else {
                 return Err(position);
             };
-            context
-                .verify(scalar, nonce, signer)
-                .map_err(|_| position)?;
+            context.verify(scalar, nonce, signer).map_err(|_| position)?;
         }
         Ok(())
     }
@@ -203,10 +178,8 @@ impl<R: TryCryptoRng + Send> EngineSession for FrostSession<R> {
             .iter()
             .enumerate()
             .map(|(position, context)| {
-                let scalars: Option<Vec<PartialSignature>> = shares
-                    .iter()
-                    .map(|share| share.get(position).copied())
-                    .collect();
+                let scalars: Option<Vec<PartialSignature>> =
+                    shares.iter().map(|share| share.get(position).copied()).collect();
                 context.aggregate_verified(&scalars?).ok()
             })
             .collect()
@@ -232,9 +205,7 @@ impl<R: TryCryptoRng + Send> EngineSession for FrostSession<R> {
     }
 
     fn live_slots(&self) -> usize {
-        self.secrets
-            .as_ref()
-            .map_or(0, |secrets| secrets.slots.len())
+        self.secrets.as_ref().map_or(0, |secrets| secrets.slots.len())
     }
 }
 

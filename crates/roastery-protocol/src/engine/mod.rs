@@ -5,16 +5,16 @@
 //! request and holds the messages and their keys itself, so that no fault above it can make it sign anything else:
 //! there is no second message parameter anywhere.
 
+#[cfg(feature = "fake")]
 mod fake;
 mod frost;
 
 use roastery_frost::{AggregateNonce, PartialSignature, PublicNonce, Seat, Signature};
 use thiserror::Error;
 
-pub use self::{
-    fake::{Calls, FakeEngine, FakeSession, Programme},
-    frost::{FrostEngine, FrostPackage, FrostSession},
-};
+#[cfg(feature = "fake")]
+pub use self::fake::{Calls, FakeEngine, FakePackage, FakeSession, Programme};
+pub use self::frost::{FrostEngine, FrostPackage, FrostSession};
 use crate::{Attempt, Run, SessionId, clock::Moment, request::ApprovedRequest};
 
 /// Holds one seat's secret share and opens sessions with it.

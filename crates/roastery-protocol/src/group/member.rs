@@ -25,14 +25,8 @@ pub struct Member {
 impl Member {
     /// Whether the host key has signed this line.
     pub fn is_bound(&self) -> bool {
-        let digest = binding_digest(
-            &self.host_key,
-            &self.identity_key,
-            &self.peer,
-            self.sequence,
-        );
-        self.binding
-            .verify(&XOnlyPublicKey::from(self.host_key), &digest)
+        let digest = binding_digest(&self.host_key, &self.identity_key, &self.peer, self.sequence);
+        self.binding.verify(&XOnlyPublicKey::from(self.host_key), &digest)
     }
 }
 

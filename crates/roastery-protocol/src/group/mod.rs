@@ -142,16 +142,10 @@ impl Group {
     ) -> Result<Self, GroupError> {
         let (threshold, n) = (keys.threshold(), keys.public_shares().len());
         if members.len() != n {
-            return Err(GroupError::Count {
-                members: members.len(),
-                shares: n,
-            });
+            return Err(GroupError::Count { members: members.len(), shares: n });
         }
         if !(2..=n).contains(&threshold) {
-            return Err(GroupError::Size {
-                threshold,
-                members: n,
-            });
+            return Err(GroupError::Size { threshold, members: n });
         }
         let file = GroupFile {
             version: VERSION,
@@ -162,12 +156,7 @@ impl Group {
             members,
         };
         let id = GroupId::from_bytes(Tag::Group.hash(&[&wire::encode(&file)]));
-        let group = Self {
-            id,
-            keys: Arc::new(keys),
-            chain_code,
-            members: file.members,
-        };
+        let group = Self { id, keys: Arc::new(keys), chain_code, members: file.members };
         group.check_members()?;
         Ok(group)
     }
@@ -190,16 +179,12 @@ impl Group {
     /// Reads a group file and checks all of it.
     pub fn decode(bytes: &[u8]) -> Result<Self, GroupError> {
         if bytes.len() > MAX_GROUP_FILE {
-            return Err(GroupError::TooLong {
-                length: bytes.len(),
-            });
+            return Err(GroupError::TooLong { length: bytes.len() });
         }
         match bytes.first() {
             Some(&VERSION) => {}
             other => {
-                return Err(GroupError::OtherVersion {
-                    version: other.copied().unwrap_or(0),
-                });
+                return Err(GroupError::OtherVersion { version: other.copied().unwrap_or(0) });
             }
         }
         let file: GroupFile = wire::decode(bytes).map_err(GroupError::Encoding)?;
@@ -208,17 +193,10 @@ impl Group {
                 GroupError::Encoding(std::io::Error::new(std::io::ErrorKind::InvalidData, error))
             })
         };
-        let shares = file
-            .public_shares
-            .iter()
-            .map(point)
-            .collect::<Result<Vec<_>, _>>()?;
-        let keys = GroupKeys::new(
-            file.threshold.into(),
-            point(&file.threshold_public_key)?,
-            shares,
-        )
-        .map_err(GroupError::Keys)?;
+        let shares = file.public_shares.iter().map(point).collect::<Result<Vec<_>, _>>()?;
+        let keys =
+            GroupKeys::new(file.threshold.into(), point(&file.threshold_public_key)?, shares)
+                .map_err(GroupError::Keys)?;
         Self::new(keys, file.chain_code, file.members)
     }
 
@@ -229,12 +207,7 @@ impl Group {
             threshold: self.threshold() as u16,
             threshold_public_key: self.keys.threshold_public_key().serialize(),
             chain_code: self.chain_code,
-            public_shares: self
-                .keys
-                .public_shares()
-                .iter()
-                .map(Point::serialize)
-                .collect(),
+            public_shares: self.keys.public_shares().iter().map(Point::serialize).collect(),
             members: self.members.clone(),
         })
     }
@@ -299,9 +272,7 @@ impl Group {
         share: &SecretShare,
     ) -> Result<(), SeatKeysError> {
         let members = self.size();
-        let member = self
-            .member(seat)
-            .ok_or(SeatKeysError::NoSuchSeat { seat, members })?;
+        let member = self.member(seat).ok_or(SeatKeysError::NoSuchSeat { seat, members })?;
         if member.identity_key != identity.public_key() {
             return Err(SeatKeysError::Identity { seat });
         }

@@ -39,10 +39,7 @@ impl PeerId {
 /// The first eight bytes in hexadecimal.
 impl fmt::Display for PeerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0
-            .iter()
-            .take(8)
-            .try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.0.iter().take(8).try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
@@ -64,10 +61,7 @@ impl BorshDeserialize for PeerId {
     fn deserialize_reader<R: io::Read>(reader: &mut R) -> io::Result<Self> {
         let length = usize::from(u8::deserialize_reader(reader)?);
         if length > Self::MAX_LENGTH {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                PeerIdError { length },
-            ));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, PeerIdError { length }));
         }
         let mut name = vec![0; length];
         reader.read_exact(&mut name)?;

@@ -24,10 +24,7 @@ impl SlotNonces {
         attempt: Attempt,
         signer: Seat,
     ) -> SlotHash {
-        let (attempt, signer) = (
-            attempt.number().to_le_bytes(),
-            signer.to_u16().to_le_bytes(),
-        );
+        let (attempt, signer) = (attempt.number().to_le_bytes(), signer.to_u16().to_le_bytes());
         let mut parts: Vec<&[u8]> = vec![group.as_bytes(), session.as_bytes(), &attempt, &signer];
         parts.extend(self.0.iter().map(|pair| &pair[..]));
         SlotHash::from_bytes(Tag::Slot.hash(&parts))
@@ -38,11 +35,8 @@ impl SlotNonces {
 /// once, for one package.
 #[derive(Clone, Debug, PartialEq, BorshSerialize, BorshDeserialize)]
 pub struct Slot(
-    #[borsh(
-        serialize_with = "wire::put_list",
-        deserialize_with = "wire::take_list"
-    )]
-    pub Vec<PublicNonce>,
+    #[borsh(serialize_with = "wire::put_list", deserialize_with = "wire::take_list")]
+    pub  Vec<PublicNonce>,
 );
 
 impl Slot {
@@ -73,10 +67,7 @@ pub struct SigningPackage {
     /// Exactly t signers in ascending order, each with the name of the slot that it is to use.
     pub signers: Vec<SignerSlot>,
     /// One aggregate nonce for each message; infinity is allowed, as BIP-445 has it.
-    #[borsh(
-        serialize_with = "wire::put_list",
-        deserialize_with = "wire::take_list"
-    )]
+    #[borsh(serialize_with = "wire::put_list", deserialize_with = "wire::take_list")]
     pub aggregates: Vec<AggregateNonce>,
 }
 
@@ -95,10 +86,7 @@ pub struct SignerSlot {
 impl SigningPackage {
     /// The slot that this seat is to use, if it is one of the signers.
     pub fn slot_of(&self, seat: Seat) -> Option<SlotHash> {
-        let at = self
-            .signers
-            .binary_search_by_key(&seat, |entry| entry.seat)
-            .ok()?;
+        let at = self.signers.binary_search_by_key(&seat, |entry| entry.seat).ok()?;
         Some(self.signers[at].slot)
     }
 
@@ -114,10 +102,7 @@ pub struct SignatureShare {
     /// The package that it answers.
     pub package: BodyHash,
     /// One partial signature for each message.
-    #[borsh(
-        serialize_with = "wire::put_list",
-        deserialize_with = "wire::take_list"
-    )]
+    #[borsh(serialize_with = "wire::put_list", deserialize_with = "wire::take_list")]
     pub scalars: Vec<PartialSignature>,
     /// The slot for the next package; absent with the last share that the signer may give in this attempt.
     pub next: Option<NextSlot>,
@@ -140,10 +125,7 @@ pub struct FinalSignature {
     /// The package that led to it, as the sender says: a hint.
     pub package: BodyHash,
     /// The signatures, in the order of the messages.
-    #[borsh(
-        serialize_with = "wire::put_list",
-        deserialize_with = "wire::take_list"
-    )]
+    #[borsh(serialize_with = "wire::put_list", deserialize_with = "wire::take_list")]
     pub signatures: Vec<Signature>,
 }
 
@@ -199,10 +181,7 @@ impl fmt::Display for RefusalReason {
 
 /// The content of a message, decoded and structurally sound for its session.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "short-lived: made by decoding, taken apart at once"
-)]
+#[expect(clippy::large_enum_variant, reason = "short-lived: made by decoding, taken apart at once")]
 pub enum Body {
     /// See [`Kind::Proposal`].
     Proposal(SigningRequest),

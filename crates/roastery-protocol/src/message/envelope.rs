@@ -72,45 +72,28 @@ impl Envelope {
         body.write_content(&mut bytes);
         let signature = key.sign(kind.tag(), &bytes[SIGNATURE..]);
         bytes[..SIGNATURE].copy_from_slice(&signature.to_bytes());
-        Self {
-            bytes: bytes.into(),
-            header,
-            kind,
-        }
+        Self { bytes: bytes.into(), header, kind }
     }
 
     /// Reads the outside of a message. The length is checked before anything is read or copied.
     pub fn parse(bytes: &[u8]) -> Result<Self, EnvelopeError> {
         let length = bytes.len();
         if length > MAX_EVIDENCE_ENVELOPE {
-            return Err(EnvelopeError::TooLong {
-                length,
-                most: MAX_EVIDENCE_ENVELOPE,
-            });
+            return Err(EnvelopeError::TooLong { length, most: MAX_EVIDENCE_ENVELOPE });
         }
         let header = bytes
             .get(SIGNATURE..SIGNATURE + Header::LENGTH)
             .and_then(|header| wire::decode::<Header>(header).ok())
             .ok_or(EnvelopeError::TooShort { length })?;
         if header.version() != VERSION {
-            return Err(EnvelopeError::OtherVersion {
-                version: header.version(),
-            });
+            return Err(EnvelopeError::OtherVersion { version: header.version() });
         }
-        let kind = header.kind().ok_or(EnvelopeError::UnknownKind {
-            kind: header.kind_number(),
-        })?;
+        let kind =
+            header.kind().ok_or(EnvelopeError::UnknownKind { kind: header.kind_number() })?;
         if kind != Kind::Evidence && length > MAX_ENVELOPE {
-            return Err(EnvelopeError::TooLong {
-                length,
-                most: MAX_ENVELOPE,
-            });
+            return Err(EnvelopeError::TooLong { length, most: MAX_ENVELOPE });
         }
-        Ok(Self {
-            bytes: bytes.into(),
-            header,
-            kind,
-        })
+        Ok(Self { bytes: bytes.into(), header, kind })
     }
 
     /// The header.
@@ -185,10 +168,7 @@ impl borsh::BorshDeserialize for Envelope {
         let length = u32::deserialize_reader(reader)? as usize;
         // Only messages that carry no proof themselves stand in a proof.
         if length > MAX_ENVELOPE {
-            return Err(invalid(EnvelopeError::TooLong {
-                length,
-                most: MAX_ENVELOPE,
-            }));
+            return Err(invalid(EnvelopeError::TooLong { length, most: MAX_ENVELOPE }));
         }
         let mut bytes = vec![0; length];
         reader.read_exact(&mut bytes)?;

@@ -84,14 +84,7 @@ impl Header {
 
     /// A header of this version.
     pub fn new(kind: Kind, group: GroupId, session: SessionId, attempt: u32, sender: u16) -> Self {
-        Self {
-            version: VERSION,
-            kind: kind as u8,
-            group,
-            session,
-            attempt,
-            sender,
-        }
+        Self { version: VERSION, kind: kind as u8, group, session, attempt, sender }
     }
 
     /// The version byte.

@@ -10,8 +10,8 @@ mod shape;
 
 pub use self::{
     body::{
-        Body, Commitments, FinalSignature, NextSlot, RefusalReason, SignatureShare, SigningPackage,
-        Slot, SlotNonces, Want,
+        Body, Commitments, FinalSignature, NextSlot, RefusalReason, SignatureShare, SignerSlot,
+        SigningPackage, Slot, SlotNonces, Want,
     },
     envelope::{Envelope, EnvelopeError, MAX_ENVELOPE, MAX_EVIDENCE_ENVELOPE},
     header::{Header, Kind},

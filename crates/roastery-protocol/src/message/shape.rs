@@ -85,12 +85,7 @@ impl Shape {
     /// The shape of a session's messages.
     pub fn new(group: &Group, session: SessionId, messages: usize) -> Self {
         let order = Order::of(session, group.seats());
-        Self {
-            n: group.size(),
-            t: group.threshold(),
-            messages,
-            order,
-        }
+        Self { n: group.size(), t: group.threshold(), messages, order }
     }
 
     /// Who coordinates which attempt.
@@ -141,36 +136,22 @@ impl Shape {
         attempt: Attempt,
         envelope: &Envelope,
     ) -> Result<SigningPackage, Malformation> {
-        let (sender, coordinator) = (
-            envelope.header().sender,
-            self.order.coordinator(attempt).to_u16(),
-        );
+        let (sender, coordinator) =
+            (envelope.header().sender, self.order.coordinator(attempt).to_u16());
         if sender != coordinator {
-            return Err(Malformation::NotTheCoordinator {
-                sender,
-                coordinator,
-            });
+            return Err(Malformation::NotTheCoordinator { sender, coordinator });
         }
         let package: SigningPackage = exact(envelope.content())?;
         let most = self.n - self.t;
         if usize::from(package.number) > most {
-            return Err(Malformation::PackageNumber {
-                number: package.number,
-                most,
-            });
+            return Err(Malformation::PackageNumber { number: package.number, most });
         }
         if package.signers.len() != self.t {
             let (count, threshold) = (package.signers.len(), self.t);
             return Err(Malformation::SignerCount { count, threshold });
         }
-        let ascending = package
-            .signers
-            .windows(2)
-            .all(|pair| pair[0].seat < pair[1].seat);
-        let known = package
-            .signers
-            .iter()
-            .all(|entry| entry.seat.index() < self.n);
+        let ascending = package.signers.windows(2).all(|pair| pair[0].seat < pair[1].seat);
+        let known = package.signers.iter().all(|entry| entry.seat.index() < self.n);
         if !(ascending && known) {
             return Err(Malformation::Signers { n: self.n });
         }
@@ -182,10 +163,7 @@ impl Shape {
         if count == self.messages {
             Ok(())
         } else {
-            Err(Malformation::MessageCount {
-                count,
-                messages: self.messages,
-            })
+            Err(Malformation::MessageCount { count, messages: self.messages })
         }
     }
 }

@@ -108,11 +108,7 @@ impl<'a> Judge<'a> {
             return Err(Indeterminate::OtherGroup { proof, group });
         }
         let shape = Shape::new(group, request.session_id(), request.messages().len());
-        Ok(Self {
-            group,
-            proof,
-            shape,
-        })
+        Ok(Self { group, proof, shape })
     }
 
     fn decide(&self, fault: &Fault) -> Decision {
@@ -121,12 +117,9 @@ impl<'a> Judge<'a> {
             Fault::SlotAssignedTwice { first, second } => self.slot_assigned_twice(first, second),
             Fault::WrongAggregateNonce { package, slots } => self.wrong_aggregate(package, slots),
             Fault::ShareConflict { first, second } => self.share_conflict(first, second),
-            Fault::InvalidShare {
-                package,
-                nonces,
-                share,
-                message,
-            } => self.invalid_share(package, nonces, share, *message),
+            Fault::InvalidShare { package, nonces, share, message } => {
+                self.invalid_share(package, nonces, share, *message)
+            }
             Fault::MalformedMessage { message } => self.malformed_message(message),
         }
     }
@@ -148,10 +141,7 @@ impl<'a> Judge<'a> {
         if (accused, attempt, one.run) != (other_sender, other_attempt, other.run) {
             return Err(Indeterminate::NotComparable);
         }
-        let twice = one
-            .signers
-            .iter()
-            .any(|entry| other.signers.contains(entry));
+        let twice = one.signers.iter().any(|entry| other.signers.contains(entry));
         Ok((twice && first.body() != second.body()).then_some(accused))
     }
 
@@ -164,10 +154,8 @@ impl<'a> Judge<'a> {
             self.check_slot(attempt, entry.seat, nonces, entry.slot)?;
         }
         for (position, aggregate) in content.aggregates.iter().enumerate() {
-            let nonces: Result<Vec<PublicNonce>, _> = slots
-                .iter()
-                .map(|slot| PublicNonce::from_bytes(&slot.0[position]))
-                .collect();
+            let nonces: Result<Vec<PublicNonce>, _> =
+                slots.iter().map(|slot| PublicNonce::from_bytes(&slot.0[position])).collect();
             match nonces {
                 Ok(nonces) if nonce_agg(&nonces).to_bytes() == aggregate.to_bytes() => {}
                 // An honest coordinator names no slot whose nonces it could not read.
@@ -199,9 +187,7 @@ impl<'a> Judge<'a> {
         if answer.package != package.body_hash() || share_attempt != attempt {
             return Err(Indeterminate::OtherPackage);
         }
-        let named = content
-            .slot_of(accused)
-            .ok_or(Indeterminate::AccusedNotInPackage)?;
+        let named = content.slot_of(accused).ok_or(Indeterminate::AccusedNotInPackage)?;
         self.check_slot(attempt, accused, nonces, named)?;
         let position = usize::from(message);
         let count = self.shape.messages();
@@ -214,18 +200,12 @@ impl<'a> Judge<'a> {
         };
         let nonce = PublicNonce::from_bytes(pair).map_err(|_| Indeterminate::UndecodableNonces)?;
         let keys = message_keys(&self.proof.request, self.group).map_err(|(_, error)| error)?;
-        let signers = self
-            .group
-            .keys()
-            .signers(&content.seats())
-            .map_err(|_| Indeterminate::NotOfTheKind)?;
+        let signers =
+            self.group.keys().signers(&content.seats()).map_err(|_| Indeterminate::NotOfTheKind)?;
         let key = &keys[position];
         let context = SessionContext::new(&signers, aggregate, &key.tweaks, &key.message)
             .map_err(|_| Indeterminate::Undefined)?;
-        Ok(context
-            .verify(scalar, &nonce, accused)
-            .is_err()
-            .then_some(accused))
+        Ok(context.verify(scalar, &nonce, accused).is_err().then_some(accused))
     }
 
     fn malformed_message(&self, message: &Envelope) -> Decision {
@@ -278,10 +258,6 @@ impl<'a> Judge<'a> {
         let request = &self.proof.request;
         let right_count = nonces.0.len() == self.shape.messages();
         let hash = nonces.hash(request.group(), request.session_id(), attempt, signer);
-        if right_count && hash == named {
-            Ok(())
-        } else {
-            Err(Indeterminate::OtherNonces)
-        }
+        if right_count && hash == named { Ok(()) } else { Err(Indeterminate::OtherNonces) }
     }
 }

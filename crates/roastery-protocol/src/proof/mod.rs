@@ -147,25 +147,17 @@ pub enum ProofError {
 impl Proof {
     /// A claim about the session of this request.
     pub fn new(request: SigningRequest, fault: Fault) -> Self {
-        Self {
-            version: VERSION,
-            request,
-            fault,
-        }
+        Self { version: VERSION, request, fault }
     }
 
     /// Reads a proof's bytes. That they can be read says nothing about what they prove.
     pub fn decode(bytes: &[u8]) -> Result<Self, ProofError> {
         if bytes.len() > MAX_EVIDENCE_ENVELOPE {
-            return Err(ProofError::TooLong {
-                length: bytes.len(),
-            });
+            return Err(ProofError::TooLong { length: bytes.len() });
         }
         match bytes.first() {
             Some(&VERSION) => wire::decode(bytes).map_err(ProofError::Encoding),
-            other => Err(ProofError::OtherVersion {
-                version: other.copied().unwrap_or(0),
-            }),
+            other => Err(ProofError::OtherVersion { version: other.copied().unwrap_or(0) }),
         }
     }
 
@@ -224,10 +216,6 @@ impl BorshDeserialize for Proof {
             return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, error));
         }
         let request = SigningRequest::deserialize_reader(reader)?;
-        Ok(Self {
-            version,
-            request,
-            fault: Fault::deserialize_reader(reader)?,
-        })
+        Ok(Self { version, request, fault: Fault::deserialize_reader(reader)? })
     }
 }

@@ -128,9 +128,7 @@ impl ApprovedRequest {
         };
         let keys = message_keys(&request, group)
             .map_err(|(message, source)| ApprovalError::Derivation { message, source })?;
-        policy
-            .judge(&request, Step::Join)
-            .map_err(ApprovalError::Refused)?;
+        policy.judge(&request, Step::Join).map_err(ApprovalError::Refused)?;
         Ok(Self(Arc::new(Approved {
             session: request.session_id(),
             request,
@@ -168,9 +166,7 @@ impl ApprovedRequest {
 
 impl fmt::Debug for ApprovedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ApprovedRequest")
-            .field("request", &self.0.request)
-            .finish_non_exhaustive()
+        f.debug_struct("ApprovedRequest").field("request", &self.0.request).finish_non_exhaustive()
     }
 }
 
@@ -184,14 +180,8 @@ pub(crate) fn message_keys(
         .iter()
         .enumerate()
         .map(|(position, entry)| {
-            let tweaks = entry
-                .derivation
-                .tweaks(group)
-                .map_err(|error| (position, error))?;
-            Ok(MessageKey {
-                message: entry.message,
-                tweaks,
-            })
+            let tweaks = entry.derivation.tweaks(group).map_err(|error| (position, error))?;
+            Ok(MessageKey { message: entry.message, tweaks })
         })
         .collect()
 }

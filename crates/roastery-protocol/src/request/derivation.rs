@@ -73,24 +73,14 @@ pub enum DerivationError {
 impl Derivation {
     /// The group's own key as an output that only its key can spend.
     pub const fn key_path_only() -> Self {
-        Self {
-            path: Vec::new(),
-            taproot: Taproot::KeyPathOnly,
-        }
+        Self { path: Vec::new(), taproot: Taproot::KeyPathOnly }
     }
 
     pub(super) fn check(&self) -> Result<(), DerivationError> {
         if self.path.len() > MAX_PATH_LENGTH {
-            return Err(DerivationError::PathTooLong {
-                length: self.path.len(),
-            });
+            return Err(DerivationError::PathTooLong { length: self.path.len() });
         }
-        match self
-            .path
-            .iter()
-            .enumerate()
-            .find(|(_, index)| **index >= 1 << 31)
-        {
+        match self.path.iter().enumerate().find(|(_, index)| **index >= 1 << 31) {
             Some((step, &index)) => Err(DerivationError::Hardened { step, index }),
             None => Ok(()),
         }
@@ -129,7 +119,6 @@ impl Derivation {
         let internal = UntweakedPublicKey::from_slice(&key.x_only_public_key().to_bytes())
             .map_err(|_| DerivationError::Tweak(TweakError::Infinity))?;
         let tweak = TapTweakHash::from_key_and_tweak(internal, merkle_root).to_byte_array();
-        key.apply(&Tweak::XOnly(tweak))
-            .map_err(DerivationError::Tweak)
+        key.apply(&Tweak::XOnly(tweak)).map_err(DerivationError::Tweak)
     }
 }

@@ -102,9 +102,7 @@ impl SigningRequest {
         messages: Vec<MessageToSign>,
     ) -> Result<Self, RequestError> {
         if !(1..=MAX_MESSAGES).contains(&messages.len()) {
-            return Err(RequestError::MessageCount {
-                count: messages.len(),
-            });
+            return Err(RequestError::MessageCount { count: messages.len() });
         }
         for (message, entry) in messages.iter().enumerate() {
             entry
@@ -112,37 +110,22 @@ impl SigningRequest {
                 .check()
                 .map_err(|source| RequestError::Derivation { message, source })?;
         }
-        Ok(Self {
-            version: VERSION,
-            group,
-            id,
-            expiry,
-            messages,
-        })
+        Ok(Self { version: VERSION, group, id, expiry, messages })
     }
 
     /// Reads a request's bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, RequestError> {
         if bytes.len() > MAX_REQUEST {
-            return Err(RequestError::TooLong {
-                length: bytes.len(),
-            });
+            return Err(RequestError::TooLong { length: bytes.len() });
         }
         match bytes.first() {
             Some(&VERSION) => {}
             other => {
-                return Err(RequestError::OtherVersion {
-                    version: other.copied().unwrap_or(0),
-                });
+                return Err(RequestError::OtherVersion { version: other.copied().unwrap_or(0) });
             }
         }
-        let Unchecked {
-            version: _,
-            group,
-            id,
-            expiry,
-            messages,
-        } = wire::decode(bytes).map_err(RequestError::Encoding)?;
+        let Unchecked { version: _, group, id, expiry, messages } =
+            wire::decode(bytes).map_err(RequestError::Encoding)?;
         Self::new(group, id, expiry, messages)
     }
 
@@ -184,16 +167,9 @@ impl BorshDeserialize for SigningRequest {
         };
         let unchecked = Unchecked::deserialize_reader(reader)?;
         if unchecked.version != VERSION {
-            return Err(invalid(RequestError::OtherVersion {
-                version: unchecked.version,
-            }));
+            return Err(invalid(RequestError::OtherVersion { version: unchecked.version }));
         }
-        Self::new(
-            unchecked.group,
-            unchecked.id,
-            unchecked.expiry,
-            unchecked.messages,
-        )
-        .map_err(invalid)
+        Self::new(unchecked.group, unchecked.id, unchecked.expiry, unchecked.messages)
+            .map_err(invalid)
     }
 }

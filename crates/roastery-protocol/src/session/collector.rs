@@ -1,0 +1,255 @@
+//! What is kept of what others signed: authenticate, then retain, then count.
+//!
+//! Everything here is charged to its signed sender and bounded by n, t and the number of messages. Per attempt that is
+//! served: the packages of the coordinator's newest run (at most n - t + 1), and of each signer the last share for a
+//! package that is known. Per signer in the whole session: two shares for packages that are not known. A contradiction
+//! makes a [`Fault`] at once, and one proof per accused is kept.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use roastery_frost::Seat;
+
+use crate::{
+    Attempt, BodyHash, Run,
+    message::{Envelope, SignatureShare, SigningPackage},
+    proof::{Fault, Finding, Proof},
+};
+
+/// Shares for unknown packages that are kept of each signer.
+const UNKNOWN_KEPT: usize = 2;
+
+/// A package that was kept. Its signature was checked.
+#[derive(Debug)]
+pub(crate) struct KeptPackage {
+    pub(crate) attempt: Attempt,
+    pub(crate) envelope: Envelope,
+    pub(crate) hash: BodyHash,
+    pub(crate) content: SigningPackage,
+    /// Whether t shares for it were tried without success.
+    pub(crate) failed: bool,
+}
+
+/// A share that was kept. Its signature is checked before it is used against anybody.
+#[derive(Debug)]
+pub(crate) struct KeptShare {
+    pub(crate) attempt: Attempt,
+    pub(crate) envelope: Envelope,
+    pub(crate) content: SignatureShare,
+}
+
+/// What a package is to what was known before.
+#[derive(Debug)]
+pub(crate) enum PackageNews {
+    /// The first of its run and number.
+    New,
+    /// Known.
+    Repeat,
+    /// Of an earlier run than the newest.
+    OldRun,
+    /// It contradicts another one, or names a slot again.
+    Fault(Fault),
+}
+
+/// What a share is to what was known before.
+#[derive(Debug)]
+pub(crate) enum ShareNews {
+    /// The first one of this signer for this package.
+    New,
+    /// The same scalars are known.
+    Repeat,
+    /// The package is not known here.
+    UnknownPackage,
+    /// Other scalars are known.
+    Fault(Fault),
+}
+
+#[derive(Debug, Default)]
+struct Record {
+    run: Option<Run>,
+    packages: BTreeMap<u16, KeptPackage>,
+    shares: BTreeMap<Seat, KeptShare>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Collector {
+    records: BTreeMap<Attempt, Record>,
+    unknown: BTreeMap<Seat, VecDeque<KeptShare>>,
+    proofs: BTreeMap<Seat, (Finding, Arc<Proof>)>,
+}
+
+impl Collector {
+    /// Keeps a package whose signature was checked.
+    pub(crate) fn package(
+        &mut self,
+        attempt: Attempt,
+        envelope: Envelope,
+        content: SigningPackage,
+    ) -> PackageNews {
+        let record = self.records.entry(attempt).or_default();
+        match record.run {
+            Some(newest) if content.run < newest => return PackageNews::OldRun,
+            Some(newest) if content.run > newest => *record = Record::default(),
+            _ => {}
+        }
+        record.run = Some(content.run);
+        if let Some(known) = record.packages.get(&content.number) {
+            if known.envelope.body() == envelope.body() {
+                return PackageNews::Repeat;
+            }
+            let first = known.envelope.clone();
+            return PackageNews::Fault(Fault::PackageConflict { first, second: envelope });
+        }
+        let twice = record.packages.values().find(|known| {
+            known.content.signers.iter().any(|entry| content.signers.contains(entry))
+        });
+        if let Some(known) = twice {
+            let first = known.envelope.clone();
+            return PackageNews::Fault(Fault::SlotAssignedTwice { first, second: envelope });
+        }
+        let hash = envelope.body_hash();
+        let number = content.number;
+        let kept = KeptPackage { attempt, envelope, hash, content, failed: false };
+        record.packages.insert(number, kept);
+        self.adopt(attempt, hash);
+        PackageNews::New
+    }
+
+    /// Shares that came before their package take their place.
+    fn adopt(&mut self, attempt: Attempt, hash: BodyHash) {
+        for (seat, waiting) in &mut self.unknown {
+            let at = waiting
+                .iter()
+                .position(|share| share.attempt == attempt && share.content.package == hash);
+            if let Some(share) = at.and_then(|at| waiting.remove(at))
+                && let Some(record) = self.records.get_mut(&attempt)
+            {
+                record.shares.insert(*seat, share);
+            }
+        }
+        self.unknown.retain(|_, waiting| !waiting.is_empty());
+    }
+
+    /// Keeps a share of this sender.
+    pub(crate) fn share(
+        &mut self,
+        attempt: Attempt,
+        sender: Seat,
+        envelope: Envelope,
+        content: SignatureShare,
+    ) -> ShareNews {
+        let package = content.package;
+        let known = self.known_share(attempt, sender, package);
+        if let Some(known) = known {
+            if known.content.scalars == content.scalars {
+                return ShareNews::Repeat;
+            }
+            let first = known.envelope.clone();
+            return ShareNews::Fault(Fault::ShareConflict { first, second: envelope });
+        }
+        let share = KeptShare { attempt, envelope, content };
+        match self.records.get_mut(&attempt) {
+            Some(record) if record.packages.values().any(|kept| kept.hash == package) => {
+                record.shares.insert(sender, share);
+                ShareNews::New
+            }
+            _ => {
+                let waiting = self.unknown.entry(sender).or_default();
+                if waiting.len() == UNKNOWN_KEPT {
+                    waiting.pop_front();
+                }
+                waiting.push_back(share);
+                ShareNews::UnknownPackage
+            }
+        }
+    }
+
+    fn known_share(&self, attempt: Attempt, sender: Seat, package: BodyHash) -> Option<&KeptShare> {
+        let counted = self.records.get(&attempt).and_then(|record| record.shares.get(&sender));
+        let waiting = self.unknown.get(&sender).into_iter().flatten();
+        counted
+            .into_iter()
+            .chain(waiting)
+            .find(|share| share.attempt == attempt && share.content.package == package)
+    }
+
+    /// Forgets what a sender's share was, because its signature turned out not to be its sender's.
+    pub(crate) fn forget_share(&mut self, attempt: Attempt, sender: Seat, package: BodyHash) {
+        if let Some(record) = self.records.get_mut(&attempt)
+            && record.shares.get(&sender).is_some_and(|share| share.content.package == package)
+        {
+            record.shares.remove(&sender);
+        }
+        if let Some(waiting) = self.unknown.get_mut(&sender) {
+            waiting.retain(|share| share.attempt != attempt || share.content.package != package);
+        }
+    }
+
+    /// A package by its name.
+    pub(crate) fn package_named(&self, hash: BodyHash) -> Option<&KeptPackage> {
+        self.records
+            .values()
+            .flat_map(|record| record.packages.values())
+            .find(|one| one.hash == hash)
+    }
+
+    /// The shares that are kept for a package, in the order of its signers, if all t are there and it was not tried
+    /// before.
+    pub(crate) fn complete(&self, hash: BodyHash) -> Option<(&KeptPackage, Vec<&KeptShare>)> {
+        let package = self.package_named(hash).filter(|package| !package.failed)?;
+        let record = self.records.get(&package.attempt)?;
+        let shares: Option<Vec<&KeptShare>> = package
+            .content
+            .signers
+            .iter()
+            .map(|entry| record.shares.get(&entry.seat).filter(|one| one.content.package == hash))
+            .collect();
+        Some((package, shares?))
+    }
+
+    /// The package was tried with t shares and is not tried again.
+    pub(crate) fn fail(&mut self, hash: BodyHash) {
+        let all = self.records.values_mut().flat_map(|record| record.packages.values_mut());
+        all.filter(|package| package.hash == hash).for_each(|package| package.failed = true);
+    }
+
+    /// Forgets the attempts that two newer ones of the same coordinator have put out of service.
+    pub(crate) fn forget_outdated(&mut self, newer: Attempt, n: usize) {
+        self.records.retain(|older, _| !older.is_outdated_by(newer, n));
+    }
+
+    /// Keeps a proof that was verified; one per accused.
+    pub(crate) fn prove(&mut self, finding: Finding, proof: Arc<Proof>) {
+        self.proofs.entry(finding.accused).or_insert((finding, proof));
+    }
+
+    pub(crate) fn is_proven_faulty(&self, seat: Seat) -> bool {
+        self.proofs.contains_key(&seat)
+    }
+
+    pub(crate) fn proofs(&self) -> &BTreeMap<Seat, (Finding, Arc<Proof>)> {
+        &self.proofs
+    }
+
+    /// Forgets everything but the proofs.
+    pub(crate) fn prune(&mut self) {
+        self.records.clear();
+        self.unknown.clear();
+    }
+
+    /// How many bytes of messages are kept of this sender.
+    pub(crate) fn bytes_kept_of(&self, seat: Seat) -> usize {
+        let packages = self
+            .records
+            .values()
+            .flat_map(|record| record.packages.values())
+            .filter(|package| package.envelope.header().sender == seat.to_u16())
+            .map(|package| package.envelope.as_bytes().len());
+        let shares = self.records.values().filter_map(|record| record.shares.get(&seat));
+        let waiting = self.unknown.get(&seat).into_iter().flatten();
+        let shares = shares.chain(waiting).map(|share| share.envelope.as_bytes().len());
+        packages.chain(shares).sum()
+    }
+}

@@ -1,0 +1,103 @@
+//! The end of a session: signed, or stopped.
+
+use roastery_frost::{PartialSignature, Seat};
+
+use super::{Answer, Destination, Event, Origin, Outcome, Phase, Session, StopReason};
+use crate::{
+    Attempt, BodyHash,
+    clock::Moment,
+    engine::{EngineError, EngineSession},
+    message::{Body, FinalSignature, Kind, RefusalReason},
+};
+
+/// Where the signatures were put together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Made {
+    Here,
+    Elsewhere,
+}
+
+impl<E: EngineSession> Session<E> {
+    /// Any node that holds a package and t shares finishes.
+    pub(super) fn try_to_finish(&mut self, package: BodyHash, now: Moment) {
+        if !matches!(self.phase, Phase::Running) {
+            return;
+        }
+        let Some((kept, shares)) = self.collector.complete(package) else {
+            return;
+        };
+        if self.coordinated.contains_key(&kept.attempt) {
+            // The coordinator settles its own packages.
+            return;
+        }
+        let scalars: Vec<&[PartialSignature]> =
+            shares.iter().map(|share| &share.content.scalars[..]).collect();
+        let signatures = self
+            .engine
+            .prepare(&kept.content.seats(), &kept.content.aggregates)
+            .ok()
+            .and_then(|prepared| self.engine.aggregate(&prepared, &scalars));
+        match signatures {
+            Some(signatures) => {
+                self.finish(FinalSignature { package, signatures }, Made::Here, now)
+            }
+            None => self.collector.fail(package),
+        }
+    }
+
+    /// The signatures are there and verified. Secrets end here; whoever made them tells all.
+    pub(super) fn finish(&mut self, content: FinalSignature, made: Made, now: Moment) {
+        self.engine.abort();
+        let origin = self.collector.package_named(content.package).map(|package| Origin {
+            attempt: package.attempt,
+            coordinator: self.fixed.coordinator(package.attempt),
+            signers: package.content.seats(),
+        });
+        let attempt = origin.as_ref().map_or(Attempt::FIRST, |origin| origin.attempt);
+        let outcome =
+            Outcome { signatures: content.signatures.clone(), package: content.package, origin };
+        let envelope = self.fixed.seal(attempt, &Body::Signature(content));
+        if made == Made::Here {
+            self.send(Destination::Everyone, &envelope);
+        }
+        self.event(Event::Signed(outcome.clone()));
+        self.phase = Phase::Signed { outcome, envelope, at: now.monotonic, lingering: true };
+        self.signers.clear();
+        self.coordinated.clear();
+    }
+
+    /// Whoever still speaks of the session lacks the signatures.
+    pub(super) fn answer_with_outcome(&mut self, sender: Seat, kind: Kind, now: Moment) {
+        let Phase::Signed { envelope, .. } = &self.phase else {
+            return;
+        };
+        if kind == Kind::Signature || sender == self.fixed.seat {
+            return;
+        }
+        let envelope = envelope.clone();
+        let _ = self.answer(sender, Answer::Outcome, &envelope, now);
+    }
+
+    /// Stops without a signature. Secrets end here; evidence stays.
+    pub(super) fn halt(&mut self, reason: StopReason) {
+        if !matches!(self.phase, Phase::Running) {
+            return;
+        }
+        self.awaited_at_stop = self.awaited();
+        self.engine.abort();
+        self.signers.clear();
+        self.coordinated.clear();
+        self.phase = Phase::Stopped(reason);
+        self.event(Event::Stopped(reason));
+    }
+
+    pub(super) fn fault(&mut self, error: EngineError) {
+        self.refuse(RefusalReason::Fault);
+        self.halt(StopReason::Engine(error));
+    }
+
+    pub(super) fn refuse(&mut self, reason: RefusalReason) {
+        let envelope = self.fixed.seal(Attempt::FIRST, &Body::Refusal(reason));
+        self.send(Destination::Everyone, &envelope);
+    }
+}

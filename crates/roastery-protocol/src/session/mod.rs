@@ -1,0 +1,371 @@
+//! One signing session at one node, as a pure state machine.
+//!
+//! It is told what arrived and what time it is, and asked what to send and when to be woken. Every node plays three
+//! parts in it: signer in every attempt that is live, coordinator of the attempts that are its turn, and observer of
+//! all the rest, so that every node ends with the signatures.
+//!
+//! ```text
+//! handle_message(from, bytes, now)  ─┐                        ┌─> poll_output(): what to send, what happened
+//! handle_timeout(now)               ─┼─> authenticate, retain,┤
+//! handle_connection(peer, up, now)  ─┤   then act             └─> next_timeout(): when to be woken
+//! stop(reason, now)                 ─┘
+//! ```
+
+mod attempts;
+mod collector;
+mod coordinating;
+mod coordinator;
+mod ending;
+mod output;
+mod proving;
+mod receive;
+mod report;
+mod schedule;
+mod settings;
+mod signer;
+mod signing;
+mod speaking;
+mod waking;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use roastery_frost::Seat;
+use thiserror::Error;
+
+use self::{collector::Collector, coordinator::Coordinator, schedule::Schedule, signer::Signer};
+pub use self::{
+    output::{Destination, Event, Origin, Outcome, Output, Rejected, StopReason, Unsigned},
+    report::{Awaited, AwaitedThing, Report, ReportPhase},
+    settings::Settings,
+};
+use crate::{
+    Attempt, Run, SessionId,
+    clock::{Backoff, Moment},
+    engine::{Engine, EngineError, EngineSession},
+    group::{Group, PeerId},
+    keys::IdentityKey,
+    message::{Body, Envelope, Header, RefusalReason, Shape, Want},
+    proof::{Finding, Proof},
+    request::ApprovedRequest,
+};
+
+/// What a session is opened with.
+#[derive(Debug)]
+pub struct Opening {
+    /// The group.
+    pub group: Arc<Group>,
+    /// This node's seat.
+    pub seat: Seat,
+    /// The seat's identity key.
+    pub identity: Arc<IdentityKey>,
+    /// What this node's policy approved.
+    pub request: ApprovedRequest,
+    /// This opening's run.
+    pub run: Run,
+    /// The times.
+    pub settings: Settings,
+}
+
+/// Why a session cannot be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The group has no such seat.
+    #[error("seat {seat} is not in the group of {members} seats")]
+    NoSuchSeat {
+        /// The seat.
+        seat: Seat,
+        /// n.
+        members: usize,
+    },
+    /// The identity key is not the one in the roster.
+    #[error("seat {seat}: the identity key is not the one in the roster")]
+    OtherIdentity {
+        /// The seat.
+        seat: Seat,
+    },
+    /// The engine holds another seat's share.
+    #[error("the engine holds the share of seat {engine}, not of seat {seat}")]
+    OtherEngine {
+        /// The engine's seat.
+        engine: Seat,
+        /// The session's seat.
+        seat: Seat,
+    },
+    /// The request is another group's.
+    #[error("the request is for another group")]
+    OtherGroup,
+    /// The engine did not open.
+    #[error("the engine did not open: {0}")]
+    Engine(#[from] EngineError),
+}
+
+/// One signing session at one node. See the [module](self).
+///
+/// Dropping it zeroizes its secrets, as ending it does.
+#[derive(Debug)]
+pub struct Session<E: EngineSession> {
+    fixed: Fixed,
+    engine: E,
+    phase: Phase,
+    expiry: Duration,
+    schedule: Schedule,
+    signers: BTreeMap<Attempt, Signer>,
+    coordinated: BTreeMap<Attempt, Coordinated<E::Package>>,
+    collector: Collector,
+    refusals: BTreeMap<Seat, RefusalReason>,
+    awaited_at_stop: Vec<Awaited>,
+    disconnected: BTreeSet<PeerId>,
+    answers: Answers,
+    outbox: VecDeque<Output>,
+    /// What this node sends to itself takes the same way as what others send, without leaving.
+    to_self: VecDeque<Envelope>,
+}
+
+/// What never changes: every input of the session is derived from it, never from a peer.
+#[derive(Debug)]
+struct Fixed {
+    group: Arc<Group>,
+    seat: Seat,
+    identity: Arc<IdentityKey>,
+    request: ApprovedRequest,
+    session: SessionId,
+    run: Run,
+    settings: Settings,
+    shape: Shape,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Running,
+    Signed { outcome: Outcome, envelope: Envelope, at: Duration, lingering: bool },
+    Stopped(StopReason),
+}
+
+/// An attempt that this node coordinates, or will when it is its turn.
+#[derive(Debug)]
+struct Coordinated<P> {
+    book: Coordinator,
+    prepared: Vec<P>,
+    packages: Vec<Envelope>,
+    repeat: Backoff,
+}
+
+/// When what was last sent to whom in answer: the back-off floor of answers.
+#[derive(Debug, Default)]
+struct Answers {
+    last: BTreeMap<(Seat, Answer), Duration>,
+    doubtful_evidence: BTreeMap<Seat, u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Answer {
+    To(Attempt, Want),
+    Outcome,
+    Share(Attempt),
+}
+
+impl<E: EngineSession> Session<E> {
+    /// Opens a session. From here on every input but the messages of others is fixed.
+    pub fn open<Opener: Engine<Session = E>>(
+        opening: Opening,
+        engine: &Opener,
+        now: Moment,
+    ) -> Result<Self, OpenError> {
+        let Opening { group, seat, identity, request, run, settings } = opening;
+        let members = group.size();
+        let member = group.member(seat).ok_or(OpenError::NoSuchSeat { seat, members })?;
+        if member.identity_key != identity.public_key() {
+            return Err(OpenError::OtherIdentity { seat });
+        }
+        if engine.seat() != seat {
+            return Err(OpenError::OtherEngine { engine: engine.seat(), seat });
+        }
+        if request.request().group() != group.id() {
+            return Err(OpenError::OtherGroup);
+        }
+        let session = request.session_id();
+        let shape = Shape::new(&group, session, request.keys().len());
+        let mut opened = Self {
+            engine: engine.open(&request)?,
+            phase: Phase::Running,
+            expiry: now.monotonic.saturating_add(request.remaining()),
+            schedule: Schedule::new(members, settings.interval, now.monotonic),
+            signers: BTreeMap::new(),
+            coordinated: BTreeMap::new(),
+            collector: Collector::default(),
+            refusals: BTreeMap::new(),
+            awaited_at_stop: Vec::new(),
+            disconnected: BTreeSet::new(),
+            answers: Answers::default(),
+            outbox: VecDeque::new(),
+            to_self: VecDeque::new(),
+            fixed: Fixed { group, seat, identity, request, session, run, settings, shape },
+        };
+        opened.escalate(now);
+        opened.take_own(now);
+        Ok(opened)
+    }
+
+    /// A message arrived from a peer that the transport has authenticated. The error says why it had no effect; nothing
+    /// that a peer sends is an error of the session.
+    ///
+    /// Work is bounded by n, t and the number of messages; the most costly message is the one that completes a package of
+    /// which shares are bad (t share checks).
+    pub fn handle_message(
+        &mut self,
+        from: &PeerId,
+        bytes: &[u8],
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        let result = self.receive(from, bytes, now);
+        self.escalate(now);
+        self.take_own(now);
+        result
+    }
+
+    /// Time has come to what [`Session::next_timeout`] said. Calling it early or late does no harm.
+    pub fn handle_timeout(&mut self, now: Moment) {
+        self.wake(now);
+        self.take_own(now);
+    }
+
+    /// A peer's connection has come or gone. The coordinator's reign of one that is gone takes no time.
+    pub fn handle_connection(&mut self, peer: &PeerId, connection: Connection, now: Moment) {
+        if !self.fixed.group.is_member(peer) {
+            return;
+        }
+        match connection {
+            Connection::Up => self.disconnected.remove(peer),
+            Connection::Down => self.disconnected.insert(peer.clone()),
+        };
+        self.escalate(now);
+        self.take_own(now);
+    }
+
+    /// Ends the session here. Not final: see [`Event::Stopped`]. Secrets are zeroized; evidence stays.
+    pub fn stop(&mut self, now: Moment) {
+        self.halt(StopReason::Cancelled);
+        self.take_own(now);
+    }
+
+    /// The next thing to do, in order. To be called until it gives nothing.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outbox.pop_front()
+    }
+
+    /// When [`Session::handle_timeout`] wants to be called, on the monotonic clock.
+    pub fn next_timeout(&self) -> Option<Duration> {
+        match &self.phase {
+            Phase::Running => self.timers().min(),
+            Phase::Signed { at, lingering: true, .. } => Some(*at + self.fixed.settings.linger),
+            Phase::Signed { .. } | Phase::Stopped(_) => None,
+        }
+    }
+
+    /// The session's name.
+    pub fn id(&self) -> SessionId {
+        self.fixed.session
+    }
+
+    /// The group.
+    pub fn group(&self) -> &Arc<Group> {
+        &self.fixed.group
+    }
+
+    /// This node's seat.
+    pub fn seat(&self) -> Seat {
+        self.fixed.seat
+    }
+
+    /// The signatures, once they are there.
+    pub fn outcome(&self) -> Option<&Outcome> {
+        match &self.phase {
+            Phase::Signed { outcome, .. } => Some(outcome),
+            _ => None,
+        }
+    }
+
+    /// Why the session stopped here without a signature, if it did.
+    pub fn stopped(&self) -> Option<StopReason> {
+        match &self.phase {
+            Phase::Stopped(reason) => Some(*reason),
+            _ => None,
+        }
+    }
+
+    /// The proofs that are known, one per accused. They outlive failure: they stay as long as the session does.
+    pub fn proofs(&self) -> impl ExactSizeIterator<Item = (&Finding, &Arc<Proof>)> {
+        self.collector.proofs().values().map(|(finding, proof)| (finding, proof))
+    }
+
+    /// How many attempts are live here.
+    pub fn live_attempts(&self) -> usize {
+        self.schedule.live()
+    }
+
+    /// How many slots have live secret nonces here.
+    pub fn live_slots(&self) -> usize {
+        self.engine.live_slots()
+    }
+
+    /// How many bytes of messages are kept of a sender.
+    pub fn bytes_kept_of(&self, seat: Seat) -> usize {
+        self.collector.bytes_kept_of(seat)
+    }
+
+    /// The outcome answers every message of the session until here, on the monotonic clock; then it may be dropped.
+    pub fn expires_at(&self) -> Duration {
+        self.expiry
+    }
+}
+
+/// Whether a peer can be reached, as the transport sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// It can.
+    Up,
+    /// It cannot.
+    Down,
+}
+
+impl Fixed {
+    fn coordinator(&self, attempt: Attempt) -> Seat {
+        self.shape.order().coordinator(attempt)
+    }
+
+    fn seal(&self, attempt: Attempt, body: &Body) -> Envelope {
+        let sender = self.seat.to_u16();
+        let group = self.group.id();
+        let header = Header::new(body.kind(), group, self.session, attempt.number(), sender);
+        Envelope::seal(header, body, &self.identity)
+    }
+}
+
+impl Answers {
+    /// Whether this may be sent to this seat now; if so it is noted. What was sent longer ago than the floor is
+    /// forgotten, and within the floor a seat has at most eight different things, so that the book stays small.
+    fn may(&mut self, to: Seat, what: Answer, now: Duration, floor: Duration) -> bool {
+        const MOST_AT_ONCE: usize = 8;
+        self.last.retain(|_, at| now < *at + floor);
+        let of_seat = self.last.keys().filter(|(seat, _)| *seat == to).count();
+        if of_seat >= MOST_AT_ONCE || self.last.contains_key(&(to, what)) {
+            return false;
+        }
+        self.last.insert((to, what), now);
+        true
+    }
+
+    /// Whether another proof of this sender is looked at: after four that proved nothing, none is.
+    fn may_accuse(&self, sender: Seat) -> bool {
+        self.doubtful_evidence.get(&sender).is_none_or(|count| *count < 4)
+    }
+
+    fn note_false_accusation(&mut self, sender: Seat) {
+        *self.doubtful_evidence.entry(sender).or_default() += 1;
+    }
+}

@@ -1,0 +1,296 @@
+use std::sync::Arc;
+
+use roastery_frost::{Seat, Signature};
+use thiserror::Error;
+
+use crate::{
+    Attempt, BodyHash,
+    engine::EngineError,
+    message::{EnvelopeError, Malformation, RefusalReason},
+    proof::{Finding, Indeterminate, Proof},
+};
+
+/// What a session wants done, in the order in which it is to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Send these bytes.
+    Send {
+        /// To whom.
+        to: Destination,
+        /// The envelope.
+        bytes: Arc<[u8]>,
+    },
+    /// Something has happened that its owner may want to know.
+    Event(Event),
+}
+
+/// To whom something goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// The node that holds this seat; never the session's own seat.
+    Seat(Seat),
+    /// All other seats.
+    Everyone,
+}
+
+/// What has happened in a session.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// This node takes part in an attempt as a signer and has shown its first slot to the coordinator.
+    Committed {
+        /// The attempt.
+        attempt: Attempt,
+        /// Who coordinates it.
+        coordinator: Seat,
+    },
+    /// This node coordinates an attempt from now on.
+    Coordinating {
+        /// The attempt.
+        attempt: Attempt,
+    },
+    /// This node, as the coordinator, has received a signer's slot.
+    SlotReceived {
+        /// The attempt.
+        attempt: Attempt,
+        /// Whose.
+        signer: Seat,
+    },
+    /// This node, as the coordinator, has issued a package.
+    PackageIssued {
+        /// The attempt.
+        attempt: Attempt,
+        /// The package's number in this run.
+        number: u16,
+        /// Who is to sign.
+        signers: Vec<Seat>,
+    },
+    /// This node has released a share. One audit record each.
+    ShareReleased {
+        /// The attempt.
+        attempt: Attempt,
+        /// The package that it answers.
+        package: BodyHash,
+    },
+    /// This node, as the coordinator, has counted a signer's share.
+    ShareReceived {
+        /// The attempt.
+        attempt: Attempt,
+        /// Whose.
+        signer: Seat,
+        /// The number of the package that it answers.
+        number: u16,
+    },
+    /// A member's fault is proven.
+    Proven {
+        /// Who, what and where.
+        finding: Finding,
+        /// The proof.
+        proof: Arc<Proof>,
+    },
+    /// A member has said that it will not take part.
+    Refused {
+        /// Who.
+        seat: Seat,
+        /// Why.
+        reason: RefusalReason,
+    },
+    /// The signatures are there. Final.
+    Signed(Outcome),
+    /// This node has stopped. Not final: shares that are out can be completed by anyone at any time, and a signature
+    /// that comes later still ends the session as signed.
+    Stopped(StopReason),
+}
+
+/// The end that stays.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// One BIP-340 signature for each message, in the order of the messages. Another run of the same request may lead
+    /// to other bytes that are valid as well.
+    pub signatures: Vec<Signature>,
+    /// The package that led to them, as whoever sent them says.
+    pub package: BodyHash,
+    /// How they came about, if this node has seen that package.
+    pub origin: Option<Origin>,
+}
+
+/// Who made a signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The attempt.
+    pub attempt: Attempt,
+    /// Its coordinator.
+    pub coordinator: Seat,
+    /// The signers of the package, ascending.
+    pub signers: Vec<Seat>,
+}
+
+/// Why a node stopped without a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum StopReason {
+    /// The request has expired.
+    #[error("the request has expired")]
+    Expired,
+    /// Its owner stopped it.
+    #[error("cancelled")]
+    Cancelled,
+    /// More than n - t members are proven faulty.
+    #[error("{faulty} members are proven faulty; at most {bearable} can be borne")]
+    Infeasible {
+        /// How many are.
+        faulty: usize,
+        /// n - t.
+        bearable: usize,
+    },
+    /// The policy withdrew its approval before a share left.
+    #[error("no longer approved: {0}")]
+    Withdrawn(RefusalReason),
+    /// The engine failed. An own share that does not verify means a broken machine.
+    #[error("{0}")]
+    Engine(EngineError),
+}
+
+/// Why a message had no effect, or not the one that its sender wanted. Never an error of the session.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Rejected {
+    /// It came from a peer that holds no seat.
+    #[error("the peer holds no seat in the group")]
+    NotAMember,
+    /// The bytes are no envelope.
+    #[error("{0}")]
+    NotAnEnvelope(#[from] EnvelopeError),
+    /// It belongs to another group or session.
+    #[error("it belongs to another group or session")]
+    OtherSession,
+    /// The group has no such seat.
+    #[error("seat {sender} is not in the group of {members} seats")]
+    NoSuchSeat {
+        /// The sender that the header names.
+        sender: u16,
+        /// n.
+        members: usize,
+    },
+    /// The signature is not that of the seat that the header names.
+    #[error("it is not signed by seat {sender}, which it names as its sender")]
+    NotSigned {
+        /// The sender that the header names.
+        sender: Seat,
+    },
+    /// The body breaks a structural rule.
+    #[error("seat {sender}: {malformation}")]
+    Malformed {
+        /// The sender.
+        sender: Seat,
+        /// The rule.
+        malformation: Malformation,
+    },
+    /// It is for a coordinator, and this node does not coordinate that attempt.
+    #[error("attempt {attempt} is coordinated by seat {coordinator}")]
+    NotTheCoordinator {
+        /// The attempt.
+        attempt: Attempt,
+        /// Who coordinates it.
+        coordinator: Seat,
+    },
+    /// The attempt is not served: too far ahead, or too long past.
+    #[error("attempt {attempt} is not served here now")]
+    NotServed {
+        /// The attempt.
+        attempt: Attempt,
+    },
+    /// It says nothing new.
+    #[error("nothing new")]
+    Repeat,
+    /// It is older than what is known already: an earlier run, or an earlier slot.
+    #[error("older than what is known from seat {sender}")]
+    Stale {
+        /// The sender.
+        sender: Seat,
+    },
+    /// A share for a package that is not known here. Kept, and the package is asked for.
+    #[error("the share of seat {sender} answers a package that is not known here")]
+    UnknownPackage {
+        /// The sender.
+        sender: Seat,
+    },
+    /// It contradicts what the sender said before; both are kept.
+    #[error("it contradicts what seat {sender} said before")]
+    Conflict {
+        /// The sender.
+        sender: Seat,
+    },
+    /// A package that this signer does not sign.
+    #[error("not signed: {0}")]
+    NotToBeSigned(#[from] Unsigned),
+    /// A share of somebody who is not asked for one, or not for this package.
+    #[error("seat {sender} owes no such share")]
+    NotOwed {
+        /// The sender.
+        sender: Seat,
+    },
+    /// Signatures that do not verify.
+    #[error("the signatures that seat {sender} sent do not verify")]
+    WrongSignatures {
+        /// The sender.
+        sender: Seat,
+    },
+    /// A proof that proves nothing.
+    #[error("seat {sender} sent a proof that proves nothing: {reason}")]
+    NotProven {
+        /// The sender.
+        sender: Seat,
+        /// Why not; absent where what the accused said is valid.
+        reason: String,
+    },
+    /// It asks for what is not here, or asks too often.
+    #[error("nothing to answer seat {sender} with now")]
+    NoAnswer {
+        /// The sender.
+        sender: Seat,
+    },
+    /// The session is over for this kind of message.
+    #[error("the session is over")]
+    Over,
+}
+
+impl Rejected {
+    pub(crate) fn not_proven(sender: Seat, reason: Option<Indeterminate>) -> Self {
+        let reason = match reason {
+            Some(reason) => reason.to_string(),
+            None => "what the accused said is valid".to_owned(),
+        };
+        Rejected::NotProven { sender, reason }
+    }
+}
+
+/// Why a signer does not sign a package. None of these uses up a nonce.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Unsigned {
+    /// The signer is not in this attempt.
+    #[error("this signer is not in the attempt")]
+    NotEntered,
+    /// The signer is not picked.
+    #[error("this signer is not picked")]
+    NotPicked,
+    /// The package names a slot that is not the signer's unused one.
+    #[error("the package does not name the signer's unused slot")]
+    OtherSlot,
+    /// The signer has given all the shares that it may give in this attempt.
+    #[error("{released} shares were given in this attempt, and no more may be")]
+    Spent {
+        /// n - t + 1.
+        released: usize,
+    },
+    /// The coordinator is proven faulty.
+    #[error("the coordinator is proven faulty")]
+    Faulty,
+    /// The slot was too old, or the clocks disagree on its age; it has been replaced.
+    #[error("the slot was too old and has been replaced")]
+    Aged,
+    /// The engine finds no sense in it.
+    #[error("the package makes no sense to the engine")]
+    NotAPackage,
+}

@@ -1,0 +1,363 @@
+//! What comes in: authenticate, then retain, then count.
+
+use std::sync::Arc;
+
+use roastery_frost::Seat;
+
+use super::{
+    Answer, Event, Phase, Rejected, Session,
+    collector::{PackageNews, ShareNews},
+    coordinator::{Count, HeldSlot, Offer},
+    ending::Made,
+    signer::Signer,
+};
+use crate::{
+    Attempt, Run,
+    clock::Moment,
+    engine::EngineSession,
+    group::PeerId,
+    message::{
+        Body, Envelope, FinalSignature, Kind, RefusalReason, SignatureShare, SigningPackage, Slot,
+        Want,
+    },
+    proof::{Fault, Proof, Verdict},
+};
+
+/// A message whose sender is known, as far as this session needs to know it.
+struct Letter {
+    envelope: Envelope,
+    attempt: Attempt,
+    sender: Seat,
+    /// Whether the signature was checked. A message on the link of the very seat that it names may be used before; it
+    /// is checked before it is kept as a package, or counts against anyone.
+    checked: bool,
+}
+
+impl<E: EngineSession> Session<E> {
+    pub(super) fn receive(
+        &mut self,
+        from: &PeerId,
+        bytes: &[u8],
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        let group = self.fixed.group.clone();
+        // Membership comes before any costly work.
+        if !group.is_member(from) {
+            return Err(Rejected::NotAMember);
+        }
+        let envelope = Envelope::parse(bytes)?;
+        let header = *envelope.header();
+        if header.group != group.id() || header.session != self.fixed.session {
+            return Err(Rejected::OtherSession);
+        }
+        let members = group.size();
+        let sender = envelope
+            .sender(&group)
+            .ok_or(Rejected::NoSuchSeat { sender: header.sender, members })?;
+        let checked = !group.holds(from, sender);
+        if checked && !envelope.is_signed_by_its_sender(&group) {
+            return Err(Rejected::NotSigned { sender });
+        }
+        self.accept(envelope, sender, checked, now)
+    }
+
+    /// What this node said to itself, and what it says in consequence.
+    pub(super) fn take_own(&mut self, now: Moment) {
+        while let Some(envelope) = self.to_self.pop_front() {
+            let own = self.fixed.seat;
+            // One's own message can be old news; it is never an error.
+            let _ = self.accept(envelope, own, true, now);
+            self.escalate(now);
+        }
+    }
+
+    fn accept(
+        &mut self,
+        envelope: Envelope,
+        sender: Seat,
+        mut checked: bool,
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        let (attempt, body) = match self.fixed.shape.read(&envelope) {
+            Ok(read) => read,
+            Err(malformation) => {
+                checked = checked || envelope.is_signed_by_its_sender(&self.fixed.group);
+                if !checked {
+                    return Err(Rejected::NotSigned { sender });
+                }
+                if !matches!(envelope.kind(), Kind::Proposal | Kind::Evidence) {
+                    self.accuse(Fault::MalformedMessage { message: envelope }, now);
+                }
+                return Err(Rejected::Malformed { sender, malformation });
+            }
+        };
+        if matches!(self.phase, Phase::Signed { .. }) {
+            self.answer_with_outcome(sender, body.kind(), now);
+        }
+        let letter = Letter { envelope, attempt, sender, checked };
+        match body {
+            Body::Proposal(_) => Err(Rejected::Repeat),
+            Body::Commitments(content) => {
+                let shown = (content.run, content.index, content.slot);
+                self.on_slot(letter.attempt, sender, shown, &letter.envelope, now)
+            }
+            Body::SigningPackage(content) => self.on_package(letter, content, now),
+            Body::SignatureShare(content) => self.on_share(letter, content, now),
+            Body::Signature(content) => self.on_signature(sender, content, now),
+            Body::Want(want) => self.on_want(letter.attempt, sender, want, now),
+            Body::Refusal(reason) => self.on_refusal(letter, reason),
+            Body::Evidence(proof) => self.on_evidence(sender, proof, now),
+        }
+    }
+
+    /// A signer's slot, with commitments or with a share.
+    fn on_slot(
+        &mut self,
+        attempt: Attempt,
+        sender: Seat,
+        (run, index, slot): (Run, u32, Slot),
+        shown_by: &Envelope,
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        self.is_running()?;
+        let coordinator = self.fixed.coordinator(attempt);
+        if coordinator != self.fixed.seat {
+            return Err(Rejected::NotTheCoordinator { attempt, coordinator });
+        }
+        // Somebody whose clock is ahead may show its slot before this node's turn has come; nobody is a whole round ahead.
+        if attempt.index() >= self.schedule.live() + self.fixed.group.size() {
+            return Err(Rejected::NotServed { attempt });
+        }
+        if self.collector.is_proven_faulty(sender) {
+            return Err(Rejected::Stale { sender });
+        }
+        let nonces = slot.to_nonces();
+        let hash = nonces.hash(self.fixed.group.id(), self.fixed.session, attempt, sender);
+        let held = HeldSlot { hash, slot, shown_by: shown_by.clone() };
+        let coordinated = self.coordinated(attempt, now);
+        match coordinated.book.offer(sender, run, index, held) {
+            Offer::Taken => {}
+            Offer::Repeat => return Err(Rejected::Repeat),
+            Offer::Stale | Offer::Out => return Err(Rejected::Stale { sender }),
+        }
+        // That many slots cannot all come from faulty members: the attempt is live for somebody honest.
+        if coordinated.book.seen() >= self.fixed.group.most_packages() {
+            self.begin(attempt, now);
+        }
+        self.event(Event::SlotReceived { attempt, signer: sender });
+        self.issue(attempt, now);
+        Ok(())
+    }
+
+    fn on_package(
+        &mut self,
+        letter: Letter,
+        content: SigningPackage,
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        let Letter { envelope, attempt, sender, checked } = letter;
+        if self.is_pruned() {
+            return Err(Rejected::Over);
+        }
+        // The structural rules have established that the sender is the attempt's coordinator.
+        if !checked && !envelope.is_signed_by_its_sender(&self.fixed.group) {
+            return Err(Rejected::NotSigned { sender });
+        }
+        let package = content.clone();
+        match self.collector.package(attempt, envelope.clone(), content) {
+            PackageNews::New => {}
+            PackageNews::Repeat => {
+                self.answer_repeated_package(attempt, sender, &envelope, now);
+                return Err(Rejected::Repeat);
+            }
+            PackageNews::OldRun => return Err(Rejected::Stale { sender }),
+            PackageNews::Fault(fault) => {
+                self.accuse(fault, now);
+                return Err(Rejected::Conflict { sender });
+            }
+        }
+        self.collector.forget_outdated(attempt, self.fixed.group.size());
+        let answered = self.sign(attempt, &package, envelope.body_hash(), now);
+        self.try_to_finish(envelope.body_hash(), now);
+        answered
+    }
+
+    fn on_share(
+        &mut self,
+        letter: Letter,
+        content: SignatureShare,
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        let Letter { envelope, attempt, sender, checked } = letter;
+        if self.is_pruned() {
+            return Err(Rejected::Over);
+        }
+        let package = content.package;
+        let (scalars, next) = (content.scalars.clone(), content.next.clone());
+        let news = self.collector.share(attempt, sender, envelope.clone(), content);
+        if let ShareNews::Fault(fault) = news {
+            return Err(self.on_share_conflict(fault, checked, now));
+        }
+        let counted = self.count_share(attempt, sender, package, &scalars, &envelope, now);
+        if let Some(next) = next {
+            // A slot that is not wanted here does not make the share less welcome.
+            let shown = (next.run, next.index, next.slot);
+            let _ = self.on_slot(attempt, sender, shown, &envelope, now);
+        }
+        match news {
+            ShareNews::UnknownPackage if counted.is_err() => {
+                self.ask(sender, attempt, Want::Package(package), now);
+                Err(Rejected::UnknownPackage { sender })
+            }
+            _ => {
+                self.try_to_finish(package, now);
+                counted
+            }
+        }
+    }
+
+    /// Two shares for one package with different scalars: a proof, if both are really signed by their sender. One that
+    /// is not was never said, and the other takes its place.
+    fn on_share_conflict(&mut self, fault: Fault, checked: bool, now: Moment) -> Rejected {
+        let Fault::ShareConflict { first, second } = fault else {
+            return Rejected::Repeat;
+        };
+        let group = self.fixed.group.clone();
+        let Some(sender) = second.sender(&group) else {
+            return Rejected::Repeat;
+        };
+        if !checked && !second.is_signed_by_its_sender(&group) {
+            return Rejected::NotSigned { sender };
+        }
+        if !first.is_signed_by_its_sender(&group) {
+            if let Ok((attempt, Body::SignatureShare(known))) = self.fixed.shape.read(&first) {
+                self.collector.forget_share(attempt, sender, known.package);
+            }
+            return Rejected::NotSigned { sender };
+        }
+        self.accuse(Fault::ShareConflict { first, second }, now);
+        Rejected::Conflict { sender }
+    }
+
+    /// Counts a share for a package of this node's own.
+    fn count_share(
+        &mut self,
+        attempt: Attempt,
+        sender: Seat,
+        package: crate::BodyHash,
+        scalars: &[roastery_frost::PartialSignature],
+        envelope: &Envelope,
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        let Some(coordinated) = self.coordinated.get_mut(&attempt) else {
+            // An observer keeps it; that is all.
+            return Ok(());
+        };
+        let number = match coordinated.book.share(sender, package, scalars, envelope) {
+            Count::Counted { number } => number,
+            Count::Repeat => return Err(Rejected::Repeat),
+            Count::NotOwed => return Err(Rejected::NotOwed { sender }),
+        };
+        self.event(Event::ShareReceived { attempt, signer: sender, number: number as u16 });
+        self.settle(attempt, number, now);
+        Ok(())
+    }
+
+    fn on_signature(
+        &mut self,
+        sender: Seat,
+        content: FinalSignature,
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        if matches!(self.phase, Phase::Signed { .. }) {
+            return Err(Rejected::Repeat);
+        }
+        if !self.engine.verify(&content.signatures) {
+            return Err(Rejected::WrongSignatures { sender });
+        }
+        self.finish(content, Made::Elsewhere, now);
+        Ok(())
+    }
+
+    fn on_want(
+        &mut self,
+        attempt: Attempt,
+        sender: Seat,
+        want: Want,
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        if want == Want::Slot && self.is_running().is_ok() {
+            let coordinator = self.fixed.coordinator(attempt);
+            if coordinator != sender {
+                return Err(Rejected::NotTheCoordinator { attempt, coordinator });
+            }
+            if !self.signers.contains_key(&attempt) {
+                self.enter(attempt, now);
+                return Ok(());
+            }
+        }
+        let answer = match want {
+            Want::Slot => self.signers.get(&attempt).and_then(Signer::current).cloned(),
+            Want::Package(hash) => {
+                self.collector.package_named(hash).map(|package| package.envelope.clone())
+            }
+            Want::Share(hash) => {
+                self.signers.values().find_map(|signer| signer.share_for(hash)).cloned()
+            }
+            Want::Nonces(hash) => {
+                self.coordinated.values().find_map(|one| one.book.shown_by(hash)).cloned()
+            }
+            // Where there is one it was given before any message was looked at.
+            Want::Outcome => None,
+        };
+        let answer = answer.ok_or(Rejected::NoAnswer { sender })?;
+        self.answer(sender, Answer::To(attempt, want), &answer, now)
+    }
+
+    fn on_refusal(&mut self, letter: Letter, reason: RefusalReason) -> Result<(), Rejected> {
+        let Letter { envelope, sender, checked, .. } = letter;
+        if !checked && !envelope.is_signed_by_its_sender(&self.fixed.group) {
+            return Err(Rejected::NotSigned { sender });
+        }
+        if self.refusals.insert(sender, reason) == Some(reason) {
+            return Err(Rejected::Repeat);
+        }
+        self.event(Event::Refused { seat: sender, reason });
+        Ok(())
+    }
+
+    /// Somebody's proof: checked before use, whoever sends it. Whoever sends several that prove nothing is not listened
+    /// to any more, for checking costs more than making up.
+    fn on_evidence(&mut self, sender: Seat, proof: Proof, now: Moment) -> Result<(), Rejected> {
+        let accused = proof.fault().accused_message().sender(&self.fixed.group);
+        if accused.is_some_and(|seat| self.collector.is_proven_faulty(seat)) {
+            return Err(Rejected::Repeat);
+        }
+        if !self.answers.may_accuse(sender) {
+            return Err(Rejected::NoAnswer { sender });
+        }
+        let reason = if proof.request() != self.fixed.request.request() {
+            Some(crate::proof::Indeterminate::OtherSession)
+        } else {
+            match proof.verify(&self.fixed.group) {
+                Verdict::Invalid(finding) => {
+                    self.convict(finding, Arc::new(proof), now);
+                    return Ok(());
+                }
+                Verdict::Indeterminate(reason) => Some(reason),
+                Verdict::Valid => None,
+            }
+        };
+        self.answers.note_false_accusation(sender);
+        Err(Rejected::not_proven(sender, reason))
+    }
+
+    fn is_running(&self) -> Result<(), Rejected> {
+        if matches!(self.phase, Phase::Running) { Ok(()) } else { Err(Rejected::Over) }
+    }
+
+    /// Whether evidence is not collected any more.
+    fn is_pruned(&self) -> bool {
+        matches!(self.phase, Phase::Signed { lingering: false, .. })
+    }
+}

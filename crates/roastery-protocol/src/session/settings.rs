@@ -1,0 +1,35 @@
+use std::time::Duration;
+
+/// The times of a session. They matter to liveness only: no value can make anything unsafe or blame anybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// After how long without a signature the number of live attempts doubles.
+    pub interval: Duration,
+    /// How long a first package is waited for before a second one goes out: a round trip to the slowest signer, and a
+    /// margin.
+    pub patience: Duration,
+    /// The least time between two sendings of one thing to one receiver.
+    pub repeat_floor: Duration,
+    /// The most time between two sendings of one thing that is still owed.
+    pub repeat_cap: Duration,
+    /// How long after the signature late equivocation is still recorded.
+    pub linger: Duration,
+    /// A slot older than this is replaced: depth against restored memory images.
+    pub slot_age: Duration,
+    /// A slot whose age by the wall clock differs from its age by the monotonic clock by more than this is replaced.
+    pub clock_tolerance: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(2),
+            patience: Duration::from_secs(1),
+            repeat_floor: Duration::from_millis(500),
+            repeat_cap: Duration::from_secs(15),
+            linger: Duration::from_secs(30),
+            slot_age: Duration::from_secs(600),
+            clock_tolerance: Duration::from_secs(10),
+        }
+    }
+}

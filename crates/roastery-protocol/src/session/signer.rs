@@ -1,0 +1,173 @@
+//! A signer's book of one attempt: its one unused slot, what it has released, and the one message that it repeats.
+
+use std::time::Duration;
+
+use roastery_frost::Seat;
+
+use super::{Settings, Unsigned};
+use crate::{
+    BodyHash, SlotHash,
+    clock::{Backoff, Moment},
+    message::{Envelope, SigningPackage},
+};
+
+/// One attempt as this signer sees it. Knows no engine: whoever holds it draws the nonces and makes the shares.
+#[derive(Debug)]
+pub(crate) struct Signer {
+    pub(crate) coordinator: Seat,
+    /// When the signer entered the attempt.
+    pub(crate) entered: Duration,
+    slot: Option<OwnSlot>,
+    next_index: u32,
+    released: usize,
+    most_shares: usize,
+    /// The one message that carries the unused slot: commitments at first, then the last share.
+    current: Option<Envelope>,
+    repeat: Backoff,
+    last_share: Option<LastShare>,
+}
+
+/// The slot that may be used next. Its secret nonces are in the engine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OwnSlot {
+    pub(crate) index: u32,
+    pub(crate) hash: SlotHash,
+    pub(crate) born: Moment,
+}
+
+#[derive(Debug)]
+struct LastShare {
+    package: BodyHash,
+    envelope: Envelope,
+    at: Duration,
+    shown_to_all: bool,
+}
+
+impl Signer {
+    /// A signer that has not shown a slot yet. `most_shares` is n - t + 1.
+    pub(crate) fn new(
+        coordinator: Seat,
+        most_shares: usize,
+        settings: &Settings,
+        now: Duration,
+    ) -> Self {
+        Self {
+            coordinator,
+            entered: now,
+            slot: None,
+            next_index: 0,
+            released: 0,
+            most_shares,
+            current: None,
+            repeat: Backoff::new(now, settings.repeat_floor, settings.repeat_cap),
+            last_share: None,
+        }
+    }
+
+    /// The index of the next slot to be drawn; each is given out once.
+    pub(crate) fn take_index(&mut self) -> u32 {
+        let index = self.next_index;
+        self.next_index = index.saturating_add(1);
+        index
+    }
+
+    /// The unused slot.
+    pub(crate) fn slot(&self) -> Option<OwnSlot> {
+        self.slot
+    }
+
+    /// Whether a slot may be drawn to follow the next share: not after the last share that may be given.
+    pub(crate) fn may_follow_up(&self) -> bool {
+        self.released + 1 < self.most_shares
+    }
+
+    /// Shows a slot with a message that is repeated until something follows it.
+    pub(crate) fn show(
+        &mut self,
+        slot: OwnSlot,
+        message: Envelope,
+        settings: &Settings,
+        now: Duration,
+    ) {
+        self.slot = Some(slot);
+        self.repeat_from_now(message, settings, now);
+    }
+
+    fn repeat_from_now(&mut self, message: Envelope, settings: &Settings, now: Duration) {
+        self.current = Some(message);
+        self.repeat = Backoff::new(now, settings.repeat_floor, settings.repeat_cap);
+    }
+
+    /// Whether this signer signs this package: it is picked, with its one unused slot, and may still give a share. All
+    /// of this comes before anything is used up.
+    pub(crate) fn judge(&self, package: &SigningPackage, own: Seat) -> Result<OwnSlot, Unsigned> {
+        let named = package.slot_of(own).ok_or(Unsigned::NotPicked)?;
+        if self.released >= self.most_shares {
+            return Err(Unsigned::Spent { released: self.released });
+        }
+        self.slot.filter(|slot| slot.hash == named).ok_or(Unsigned::OtherSlot)
+    }
+
+    /// Whether a slot's age allows its use: not too old, and of the same age by both clocks. A memory image that was
+    /// restored shows itself in neither or in this; it is depth, not protection.
+    pub(crate) fn is_fresh(slot: &OwnSlot, settings: &Settings, now: Moment) -> bool {
+        let age = now.monotonic.saturating_sub(slot.born.monotonic);
+        let wall_age = now.wall.checked_sub(slot.born.wall);
+        age <= settings.slot_age
+            && wall_age.is_some_and(|wall_age| wall_age.abs_diff(age) <= settings.clock_tolerance)
+    }
+
+    /// The unused slot is no more: used, or replaced.
+    pub(crate) fn drop_slot(&mut self) {
+        self.slot = None;
+    }
+
+    /// A share has been released; `next` is the slot that went with it.
+    pub(crate) fn release(
+        &mut self,
+        package: BodyHash,
+        envelope: Envelope,
+        next: Option<OwnSlot>,
+        settings: &Settings,
+        now: Duration,
+    ) {
+        self.released += 1;
+        self.slot = next;
+        let last = LastShare { package, envelope: envelope.clone(), at: now, shown_to_all: false };
+        self.last_share = Some(last);
+        self.repeat_from_now(envelope, settings, now);
+    }
+
+    /// The message to repeat, if it is time.
+    pub(crate) fn repetition(&mut self, now: Duration) -> Option<&Envelope> {
+        self.current.as_ref().filter(|_| self.repeat.strike(now))
+    }
+
+    /// When the message is to be repeated next.
+    pub(crate) fn due(&self) -> Option<Duration> {
+        self.current.as_ref().map(|_| self.repeat.due())
+    }
+
+    /// The message that carries the unused slot or the last share.
+    pub(crate) fn current(&self) -> Option<&Envelope> {
+        self.current.as_ref()
+    }
+
+    /// The last share, once: it goes to all when a further attempt begins, so that a coordinator that withholds the
+    /// signature is passed by.
+    pub(crate) fn share_for_all(&mut self) -> Option<&Envelope> {
+        let last = self.last_share.as_mut().filter(|last| !last.shown_to_all)?;
+        last.shown_to_all = true;
+        Some(&last.envelope)
+    }
+
+    /// The share for this package, if it is the last one.
+    pub(crate) fn share_for(&self, package: BodyHash) -> Option<&Envelope> {
+        self.last_share.as_ref().filter(|last| last.package == package).map(|last| &last.envelope)
+    }
+
+    /// When the last share was released.
+    pub(crate) fn answered_at(&self) -> Option<Duration> {
+        self.last_share.as_ref().map(|last| last.at)
+    }
+}

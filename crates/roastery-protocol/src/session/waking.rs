@@ -1,0 +1,92 @@
+//! What time brings.
+
+use std::time::Duration;
+
+use roastery_frost::Seat;
+
+use super::{Destination, Phase, Session, StopReason, signer::Signer};
+use crate::{
+    Attempt,
+    clock::Moment,
+    engine::EngineSession,
+    message::{Body, Envelope, Want},
+};
+
+impl<E: EngineSession> Session<E> {
+    pub(super) fn timers(&self) -> impl Iterator<Item = Duration> + '_ {
+        let signers = self.signers.values().filter_map(Signer::due);
+        let coordinators = self.coordinated.values().filter(|one| one.book.begun().is_some());
+        let repeats = coordinators.clone().map(|one| one.repeat.due());
+        let patience = self.fixed.settings.patience;
+        let waits = coordinators.filter_map(move |one| one.book.waits_until(patience));
+        signers.chain(repeats).chain(waits).chain([self.schedule.due(), self.expiry])
+    }
+
+    pub(super) fn wake(&mut self, now: Moment) {
+        match &mut self.phase {
+            Phase::Running if now.monotonic >= self.expiry => self.halt(StopReason::Expired),
+            Phase::Running => {
+                self.escalate(now);
+                self.repeat_slots(now);
+                self.repeat_packages(now);
+            }
+            Phase::Signed { at, lingering, .. } => {
+                if *lingering && now.monotonic >= *at + self.fixed.settings.linger {
+                    *lingering = false;
+                    self.collector.prune();
+                }
+            }
+            Phase::Stopped(_) => {}
+        }
+    }
+
+    fn repeat_slots(&mut self, now: Moment) {
+        let attempts: Vec<Attempt> = self.signers.keys().copied().collect();
+        for attempt in attempts {
+            let settings = self.fixed.settings;
+            let Some(signer) = self.signers.get_mut(&attempt) else {
+                continue;
+            };
+            match signer.slot() {
+                Some(slot) if !Signer::is_fresh(&slot, &settings, now) => {
+                    self.replace_slot(attempt, slot, now);
+                }
+                _ => {
+                    let coordinator = signer.coordinator;
+                    if let Some(envelope) = signer.repetition(now.monotonic).cloned() {
+                        self.send(Destination::Seat(coordinator), &envelope);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A coordinator repeats a package to those that owe, and asks those that it has not seen.
+    fn repeat_packages(&mut self, now: Moment) {
+        let attempts: Vec<Attempt> = self.coordinated.keys().copied().collect();
+        for attempt in attempts {
+            self.issue(attempt, now);
+            let Some(coordinated) = self.coordinated.get_mut(&attempt) else {
+                continue;
+            };
+            if coordinated.book.begun().is_none() || !coordinated.repeat.strike(now.monotonic) {
+                continue;
+            }
+            let owed: Vec<(Seat, Envelope)> = coordinated
+                .book
+                .owing()
+                .filter_map(|(seat, number)| {
+                    Some((seat, coordinated.packages.get(number)?.clone()))
+                })
+                .collect();
+            let unseen: Vec<Seat> = coordinated.book.unseen().collect();
+            for (seat, package) in owed {
+                self.send(Destination::Seat(seat), &package);
+            }
+            let want = self.fixed.seal(attempt, &Body::Want(Want::Slot));
+            for seat in unseen {
+                self.send(Destination::Seat(seat), &want);
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+use std::{sync::Arc, time::Duration};
+
+use roastery_frost::{SecretShare, SigningKey, danger_trusted_dealer};
+use roastery_protocol::{
+    Attempt, Run, Seat,
+    clock::Moment,
+    election::Order,
+    engine::{FakeEngine, FrostEngine},
+    group::{Group, Member, PeerId},
+    keys::{HostKey, IdentityKey},
+    message::{Body, Envelope, Header, RefusalReason},
+    request::{ApprovedRequest, Derivation, MessageToSign, Policy, SigningRequest, Step, Taproot},
+    session::{Opening, Settings},
+};
+use zeroize::Zeroizing;
+
+pub fn seat(at: usize) -> Seat {
+    Seat::new(at as u32).unwrap()
+}
+
+pub fn peer(seat: Seat) -> PeerId {
+    PeerId::new(format!("peer {seat}")).unwrap()
+}
+
+pub fn later(now: Moment, by: Duration) -> Moment {
+    Moment { monotonic: now.monotonic + by, wall: now.wall + by }
+}
+
+/// Says yes to everything.
+#[derive(Debug)]
+pub struct Willing;
+
+impl Policy for Willing {
+    fn judge(&self, _: &SigningRequest, _: Step) -> Result<(), RefusalReason> {
+        Ok(())
+    }
+}
+
+/// A group with all its keys, as no node has them.
+pub struct Fixture {
+    pub group: Arc<Group>,
+    pub identities: Vec<Arc<IdentityKey>>,
+    pub shares: Vec<Zeroizing<[u8; 32]>>,
+    pub now: Moment,
+    pub messages: usize,
+    pub policy: Arc<dyn Policy>,
+}
+
+fn key(kind: u8, at: usize) -> SigningKey {
+    let mut bytes = [kind; 32];
+    bytes[31] = at as u8;
+    SigningKey::from_bytes(Zeroizing::new(bytes)).unwrap()
+}
+
+impl Fixture {
+    pub fn new(t: usize, n: usize) -> Self {
+        Self::with_identities(t, n, 1)
+    }
+
+    /// A group whose identity keys differ by `which` from those of another.
+    pub fn with_identities(t: usize, n: usize, which: u8) -> Self {
+        let (keys, shares) = danger_trusted_dealer::deal(t, n, &mut getrandom::SysRng).unwrap();
+        let identities: Vec<Arc<IdentityKey>> =
+            (0..n).map(|at| Arc::new(IdentityKey::new(key(which, at)))).collect();
+        let members = (0..n).map(|at| member(at, &identities[at])).collect();
+        Fixture {
+            group: Arc::new(Group::new(keys, [7; 32], members).unwrap()),
+            identities,
+            shares: shares.iter().map(SecretShare::expose_bytes).collect(),
+            now: Moment {
+                monotonic: Duration::from_secs(1000),
+                wall: Duration::from_secs(1_800_000_000),
+            },
+            messages: 1,
+            policy: Arc::new(Willing),
+        }
+    }
+
+    pub fn messages(mut self, count: usize) -> Self {
+        self.messages = count;
+        self
+    }
+
+    pub fn signing_request(&self, id: u8) -> SigningRequest {
+        let kinds = [Taproot::KeyPathOnly, Taproot::Untweaked, Taproot::ScriptRoot([9; 32])];
+        let messages = (0..self.messages)
+            .map(|at| MessageToSign {
+                message: [at as u8; 32],
+                derivation: Derivation {
+                    path: if at % 2 == 1 { vec![0, at as u32] } else { Vec::new() },
+                    taproot: kinds[at % 3].clone(),
+                },
+            })
+            .collect();
+        let expiry = self.now.wall_seconds() + 3600;
+        SigningRequest::new(self.group.id(), [id; 32], expiry, messages).unwrap()
+    }
+
+    pub fn request(&self, id: u8) -> ApprovedRequest {
+        let request = self.signing_request(id);
+        ApprovedRequest::obtain(request, &self.group, self.policy.clone(), self.now).unwrap()
+    }
+
+    pub fn opening(
+        &self,
+        seat: Seat,
+        request: &ApprovedRequest,
+        run: u64,
+        settings: Settings,
+    ) -> Opening {
+        Opening {
+            group: self.group.clone(),
+            seat,
+            identity: self.identities[seat.index()].clone(),
+            request: request.clone(),
+            run: Run::new(self.now.wall.as_millis() as u64 + run, [seat.index() as u8; 8]),
+            settings,
+        }
+    }
+
+    pub fn share(&self, seat: Seat) -> SecretShare {
+        SecretShare::from_bytes(self.shares[seat.index()].clone()).unwrap()
+    }
+
+    pub fn frost(&self, seat: Seat) -> FrostEngine {
+        FrostEngine::new(seat, self.group.keys().clone(), self.share(seat))
+    }
+
+    pub fn frost_engines(&self) -> Vec<Option<FrostEngine>> {
+        self.group.seats().map(|seat| Some(self.frost(seat))).collect()
+    }
+
+    pub fn fake_engines(&self) -> Vec<FakeEngine> {
+        self.group.seats().map(FakeEngine::new).collect()
+    }
+
+    pub fn order(&self, request: &ApprovedRequest) -> Order {
+        Order::of(request.session_id(), self.group.seats())
+    }
+
+    pub fn coordinator(&self, request: &ApprovedRequest, attempt: u32) -> Seat {
+        self.order(request).coordinator(Attempt::new(attempt).unwrap())
+    }
+
+    /// A message of the session of request 1, signed by this seat.
+    pub fn seal(&self, sender: Seat, attempt: u32, body: &Body) -> Envelope {
+        let session = self.signing_request(1).session_id();
+        let header = Header::new(body.kind(), self.group.id(), session, attempt, sender.to_u16());
+        Envelope::seal(header, body, &self.identities[sender.index()])
+    }
+}
+
+pub fn member(at: usize, identity: &IdentityKey) -> Member {
+    let host = HostKey::new(key(100, at));
+    let (identity_key, peer) = (identity.public_key(), peer(seat(at)));
+    let binding = host.bind(&identity_key, &peer, 0);
+    Member { host_key: host.public_key(), identity_key, peer, sequence: 0, binding }
+}

@@ -28,11 +28,7 @@ const SIZES: [(usize, usize); 3] = [(3, 5), (11, 15), (67, 100)];
 
 fn main() {
     // Without `--bench` (as under `cargo test --all-targets`) one round shows that it runs.
-    let rounds = if std::env::args().any(|arg| arg == "--bench") {
-        60
-    } else {
-        1
-    };
+    let rounds = if std::env::args().any(|arg| arg == "--bench") { 60 } else { 1 };
     let mut json = String::from("{\n  \"unit\": \"microseconds, median\",\n  \"groups\": [\n");
     for (i, (t, n)) in SIZES.into_iter().enumerate() {
         let rows = measure(t, n, rounds);
@@ -60,48 +56,25 @@ struct Row {
 fn measure(t: usize, n: usize, rounds: usize) -> Vec<Row> {
     let ours = Ours::new(t, n);
     let theirs = Theirs::new(t, n);
-    type Operation<'a> = (
-        &'static str,
-        Box<dyn Fn() -> f64 + 'a>,
-        Option<Box<dyn Fn() -> f64 + 'a>>,
-    );
+    type Operation<'a> =
+        (&'static str, Box<dyn Fn() -> f64 + 'a>, Option<Box<dyn Fn() -> f64 + 'a>>);
     let operations: Vec<Operation<'_>> = vec![
-        (
-            "sign",
-            Box::new(|| ours.sign()),
-            Some(Box::new(|| theirs.sign())),
-        ),
+        ("sign", Box::new(|| ours.sign()), Some(Box::new(|| theirs.sign()))),
         ("sign, context ready", Box::new(|| ours.sign_ready()), None),
-        (
-            "share check",
-            Box::new(|| ours.check()),
-            Some(Box::new(|| theirs.check())),
-        ),
-        (
-            "share check, context ready",
-            Box::new(|| ours.check_ready()),
-            None,
-        ),
+        ("share check", Box::new(|| ours.check()), Some(Box::new(|| theirs.check()))),
+        ("share check, context ready", Box::new(|| ours.check_ready()), None),
         (
             "aggregate",
             Box::new(|| ours.aggregate()),
             Some(Box::new(|| theirs.aggregate(&theirs.shares))),
         ),
-        (
-            "aggregate, context ready",
-            Box::new(|| ours.aggregate_ready()),
-            None,
-        ),
+        ("aggregate, context ready", Box::new(|| ours.aggregate_ready()), None),
         (
             "aggregate, last share bad",
             Box::new(|| ours.aggregate_bad()),
             Some(Box::new(|| theirs.aggregate(&theirs.bad_shares))),
         ),
-        (
-            "nonce generation",
-            Box::new(|| ours.nonce_gen()),
-            Some(Box::new(|| theirs.nonce_gen())),
-        ),
+        ("nonce generation", Box::new(|| ours.nonce_gen()), Some(Box::new(|| theirs.nonce_gen()))),
     ];
     let mut samples = vec![(Vec::new(), Vec::new()); operations.len()];
     for _ in 0..rounds {
@@ -111,14 +84,11 @@ fn measure(t: usize, n: usize, rounds: usize) -> Vec<Row> {
             their_samples.extend(theirs.as_ref().map(mean_of_repetitions));
         }
     }
-    let rows = operations
-        .iter()
-        .zip(samples)
-        .map(|((name, ..), (ours, theirs))| Row {
-            name,
-            ours: median(ours),
-            theirs: (!theirs.is_empty()).then(|| median(theirs)),
-        });
+    let rows = operations.iter().zip(samples).map(|((name, ..), (ours, theirs))| Row {
+        name,
+        ours: median(ours),
+        theirs: (!theirs.is_empty()).then(|| median(theirs)),
+    });
     rows.collect()
 }
 
@@ -158,9 +128,7 @@ impl Ours {
     fn new(t: usize, n: usize) -> Ours {
         let mut rng = getrandom::SysRng;
         let (group, shares) = danger_trusted_dealer::deal(t, n, &mut rng).expect("a group");
-        let seats: Vec<Seat> = (0..t as u32)
-            .map(|id| Seat::new(id).expect("a seat"))
-            .collect();
+        let seats: Vec<Seat> = (0..t as u32).map(|id| Seat::new(id).expect("a seat")).collect();
         let mut secrets: Vec<SecretNonce> = Vec::new();
         let mut nonces = Vec::new();
         for _ in &seats {
@@ -209,14 +177,7 @@ impl Ours {
 
     fn sign(&self) -> f64 {
         let nonce = self.secret_nonce();
-        time(|| {
-            sign(
-                nonce,
-                &self.share,
-                self.seats[0],
-                &self.session(&self.aggregate_nonce),
-            )
-        })
+        time(|| sign(nonce, &self.share, self.seats[0], &self.session(&self.aggregate_nonce)))
     }
 
     fn sign_ready(&self) -> f64 {
@@ -227,25 +188,17 @@ impl Ours {
     fn check(&self) -> f64 {
         time(|| {
             let context = self.session(&nonce_agg(&self.nonces));
-            context
-                .verify(&self.psigs[0], &self.nonces[0], self.seats[0])
-                .expect("a valid share")
+            context.verify(&self.psigs[0], &self.nonces[0], self.seats[0]).expect("a valid share")
         })
     }
 
     fn check_ready(&self) -> f64 {
-        time(|| {
-            self.context
-                .verify(&self.psigs[0], &self.nonces[0], self.seats[0])
-                .expect("valid")
-        })
+        time(|| self.context.verify(&self.psigs[0], &self.nonces[0], self.seats[0]).expect("valid"))
     }
 
     fn aggregate(&self) -> f64 {
         time(|| {
-            self.session(&nonce_agg(&self.nonces))
-                .aggregate_verified(&self.psigs)
-                .expect("valid")
+            self.session(&nonce_agg(&self.nonces)).aggregate_verified(&self.psigs).expect("valid")
         })
     }
 
@@ -257,15 +210,10 @@ impl Ours {
     fn aggregate_bad(&self) -> f64 {
         time(|| {
             let context = self.session(&nonce_agg(&self.nonces));
-            assert_eq!(
-                context.aggregate_verified(&self.bad_psigs),
-                Err(AggregateError::Invalid)
-            );
+            assert_eq!(context.aggregate_verified(&self.bad_psigs), Err(AggregateError::Invalid));
             let culprits: Vec<Seat> = (0..self.seats.len())
                 .filter(|&i| {
-                    context
-                        .verify(&self.bad_psigs[i], &self.nonces[i], self.seats[i])
-                        .is_err()
+                    context.verify(&self.bad_psigs[i], &self.nonces[i], self.seats[i]).is_err()
                 })
                 .map(|i| self.seats[i])
                 .collect();
@@ -274,10 +222,7 @@ impl Ours {
     }
 
     fn nonce_gen(&self) -> f64 {
-        let inputs = NonceGenInputs {
-            secret_share: Some(&self.share),
-            ..Default::default()
-        };
+        let inputs = NonceGenInputs { secret_share: Some(&self.share), ..Default::default() };
         time(|| nonce_gen(&mut getrandom::SysRng, &inputs).expect("a nonce"))
     }
 }
@@ -302,11 +247,8 @@ impl Theirs {
             OsRng,
         )
         .expect("a group");
-        let keys: Vec<frost::keys::KeyPackage> = shares
-            .into_values()
-            .take(t)
-            .map(|share| share.try_into().expect("a key"))
-            .collect();
+        let keys: Vec<frost::keys::KeyPackage> =
+            shares.into_values().take(t).map(|share| share.try_into().expect("a key")).collect();
         let (mut nonces, mut commitments) = (Vec::new(), BTreeMap::new());
         for key in &keys {
             let (secret, public) = frost::round1::commit(key.signing_share(), &mut OsRng);
@@ -325,14 +267,7 @@ impl Theirs {
         let mut bad_shares = shares.clone();
         bad_shares.insert(*keys[t - 1].identifier(), shares[keys[0].identifier()]);
         let (nonces, key) = (nonces[0].clone(), keys[0].clone());
-        Theirs {
-            public,
-            key,
-            nonces,
-            package,
-            shares,
-            bad_shares,
-        }
+        Theirs { public, key, nonces, package, shares, bad_shares }
     }
 
     fn sign(&self) -> f64 {
@@ -364,19 +299,13 @@ impl Theirs {
 
 fn print_table(t: usize, n: usize, rows: &[Row]) {
     println!("\n{t}-of-{n}, microseconds (medians)");
-    println!(
-        "{:<28} {:>10} {:>20} {:>8}",
-        "", "this crate", "frost-secp256k1-tr", "ratio"
-    );
+    println!("{:<28} {:>10} {:>20} {:>8}", "", "this crate", "frost-secp256k1-tr", "ratio");
     for row in rows {
         let (theirs, ratio) = match row.theirs {
             Some(theirs) => (format!("{theirs:.1}"), format!("{:.1}", theirs / row.ours)),
             None => ("-".to_owned(), "-".to_owned()),
         };
-        println!(
-            "{:<28} {:>10.1} {theirs:>20} {ratio:>8}",
-            row.name, row.ours
-        );
+        println!("{:<28} {:>10.1} {theirs:>20} {ratio:>8}", row.name, row.ours);
     }
 }
 
@@ -398,11 +327,8 @@ fn write_json(json: &mut String, t: usize, n: usize, rows: &[Row], last: bool) {
         .collect();
     let comma = if last { "" } else { "," };
     let rows = rows.join(",\n");
-    writeln!(
-        json,
-        "    {{ \"t\": {t}, \"n\": {n}, \"rows\": [\n{rows}\n    ] }}{comma}"
-    )
-    .expect("writing to a string does not fail");
+    writeln!(json, "    {{ \"t\": {t}, \"n\": {n}, \"rows\": [\n{rows}\n    ] }}{comma}")
+        .expect("writing to a string does not fail");
 }
 
 fn target_directory() -> PathBuf {

@@ -130,10 +130,7 @@ impl SigningKey {
 
     /// *Sign* of BIP-340, for a message of any length, in constant time.
     pub fn sign(&self, message: &[u8], aux_rand: &[u8; 32]) -> Signature {
-        Signature(
-            SECP.sign_schnorr_with_aux_rand(message, &self.0, aux_rand)
-                .to_byte_array(),
-        )
+        Signature(SECP.sign_schnorr_with_aux_rand(message, &self.0, aux_rand).to_byte_array())
     }
 
     /// The secret key itself, 32 bytes big-endian, for stores and nothing else.

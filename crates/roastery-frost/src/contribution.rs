@@ -49,9 +49,7 @@ impl std::error::Error for InvalidContribution {}
 ///
 /// [`InvalidContribution`] with the index of the first that does not decode.
 pub fn decode_nonces(nonces: &[[u8; 66]]) -> Result<Vec<PublicNonce>, InvalidContribution> {
-    decode_all(nonces, Contribution::PublicNonce, |bytes| {
-        PublicNonce::from_bytes(bytes).ok()
-    })
+    decode_all(nonces, Contribution::PublicNonce, |bytes| PublicNonce::from_bytes(bytes).ok())
 }
 
 /// Decodes the partial signatures of *PartialSigAgg*, 32 bytes each.
@@ -85,10 +83,7 @@ fn decode_all<const N: usize, T>(
     decode: impl Fn(&[u8; N]) -> Option<T>,
 ) -> Result<Vec<T>, InvalidContribution> {
     let decoded = items.iter().enumerate().map(|(index, bytes)| {
-        decode(bytes).ok_or(InvalidContribution {
-            signer_index: Some(index),
-            contribution,
-        })
+        decode(bytes).ok_or(InvalidContribution { signer_index: Some(index), contribution })
     });
     decoded.collect()
 }

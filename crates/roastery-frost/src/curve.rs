@@ -26,9 +26,7 @@ pub(crate) static SECP: LazyLock<Secp256k1<All>> = LazyLock::new(|| {
 /// [`PointError`] if the bytes are not a compressed point of the curve. The point at infinity has
 /// no such encoding.
 pub fn decode_point(bytes: &[u8; 33]) -> Result<Point, PointError> {
-    PublicKey::from_byte_array_compressed(*bytes)
-        .map(Point::from)
-        .map_err(|_| PointError)
+    PublicKey::from_byte_array_compressed(*bytes).map(Point::from).map_err(|_| PointError)
 }
 
 /// *cpoint_ext* of BIP-445: as [`decode_point`], and 33 zero bytes are the point at infinity.
@@ -37,6 +35,12 @@ pub(crate) fn decode_maybe_point(bytes: &[u8; 33]) -> Result<MaybePoint, PointEr
         return Ok(MaybePoint::Infinity);
     }
     decode_point(bytes).map(MaybePoint::Valid)
+}
+
+/// *scalar_from_bytes_wrapping* of BIP-445: 32 bytes, big-endian, modulo the group order.
+pub(crate) fn reduce(bytes: &[u8; 32]) -> MaybeScalar {
+    // All but one value in 2^128 are below the order, and then the reduction is a waste.
+    MaybeScalar::from_slice(bytes).unwrap_or_else(|_| MaybeScalar::reduce_from(bytes))
 }
 
 /// `k * G` in constant time.
@@ -57,9 +61,7 @@ pub(crate) fn base_mul(k: Scalar) -> Point {
 pub(crate) fn double_mul(point: Point, a: Scalar, g: MaybeScalar) -> MaybePoint {
     recover(point, a, g).unwrap_or_else(|| {
         // An x coordinate not below the group order, or a sum at infinity.
-        point * a
-            + g.into_option()
-                .map_or(MaybePoint::Infinity, |g| base_mul(g).into())
+        point * a + g.into_option().map_or(MaybePoint::Infinity, |g| base_mul(g).into())
     })
 }
 
@@ -91,17 +93,10 @@ mod tests {
     #[test]
     fn one_pass_gives_the_sum_of_two_multiplications() {
         for byte in 1..=40 {
-            let (point, a, g) = (
-                base_mul(scalar(byte)),
-                scalar(byte + 80),
-                scalar(byte + 120),
-            );
+            let (point, a, g) = (base_mul(scalar(byte)), scalar(byte + 80), scalar(byte + 120));
             assert_eq!(double_mul(point, a, g.into()), point * a + base_mul(g));
             assert_eq!(double_mul(point, -a, g.into()), base_mul(g) - point * a);
-            assert_eq!(
-                double_mul(point, a, MaybeScalar::Zero),
-                MaybePoint::Valid(point * a)
-            );
+            assert_eq!(double_mul(point, a, MaybeScalar::Zero), MaybePoint::Valid(point * a));
         }
     }
 
@@ -127,6 +122,19 @@ mod tests {
         assert!(Scalar::from_slice(&point.serialize_xonly()).is_err());
         let sum = point * scalar(5) + base_mul(scalar(7));
         assert_eq!(double_mul(point, scalar(5), scalar(7).into()), sum);
+    }
+
+    #[test]
+    fn bytes_wrap_at_the_group_order() {
+        let mut order = Scalar::max().serialize();
+        assert_eq!(reduce(&order), MaybeScalar::max());
+        order[31] += 1;
+        assert_eq!(reduce(&order), MaybeScalar::Zero);
+        order[31] += 1;
+        assert_eq!(reduce(&order), MaybeScalar::one());
+        // 2^256 - 1 - order, as the BIP's modulus has it.
+        let wrapped = MaybeScalar::from(0x14551231950b75fc4402da1732fc9bebe_u128 - 1);
+        assert_eq!(reduce(&[0xff; 32]), wrapped);
     }
 
     #[test]

@@ -34,10 +34,7 @@ pub fn secret_nonce_from_bytes(
         scalar.copy_from_slice(&bytes[range]);
         SecretScalar::from_bytes(&scalar).ok_or(SecretNonceError(half))
     };
-    Ok(SecretNonce::new(
-        scalar(0..32, NonceHalf::First)?,
-        scalar(32..64, NonceHalf::Second)?,
-    ))
+    Ok(SecretNonce::new(scalar(0..32, NonceHalf::First)?, scalar(32..64, NonceHalf::Second)?))
 }
 
 /// The 64 bytes of a secret nonce.

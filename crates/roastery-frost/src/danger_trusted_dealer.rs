@@ -52,10 +52,7 @@ pub fn deal_secret<R: TryCryptoRng>(
         .collect::<Option<Vec<_>>>()
         .ok_or(DealError::ZeroShare)?;
     let public_shares = shares.iter().map(SecretShare::public_share).collect();
-    Ok((
-        GroupKeys::new(t, threshold_public_key, public_shares)?,
-        shares,
-    ))
+    Ok((GroupKeys::new(t, threshold_public_key, public_shares)?, shares))
 }
 
 /// The share at `x`, or `None` where it is zero.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use secp::{MaybePoint, MaybeScalar, Point};
 
 use crate::hash::TaggedHash;
-use crate::{MAX_SEATS, Seat, Signers, SignersError};
+use crate::{MAX_SEATS, Seat, Signers, SignersError, curve};
 
 /// The public keys of a group: *t*, the threshold public key, and *n* public shares.
 ///
@@ -37,11 +37,8 @@ impl GroupKeys {
         if !(1..=n).contains(&threshold) {
             return Err(GroupKeysError::Threshold { threshold, n });
         }
-        let keys = GroupKeys {
-            threshold,
-            threshold_public_key,
-            public_shares: public_shares.into(),
-        };
+        let keys =
+            GroupKeys { threshold, threshold_public_key, public_shares: public_shares.into() };
         if !keys.lie_on_one_polynomial() {
             return Err(GroupKeysError::NotOnePolynomial { threshold });
         }
@@ -98,18 +95,15 @@ impl GroupKeys {
         let mut transcript = TaggedHash::new("roastery/1/public-shares")
             .chain(&(self.threshold as u32).to_be_bytes())
             .chain(&n.to_be_bytes());
-        let points = || {
-            [self.threshold_public_key]
-                .into_iter()
-                .chain(self.public_shares.iter().copied())
-        };
+        let points =
+            || [self.threshold_public_key].into_iter().chain(self.public_shares.iter().copied());
         for point in points() {
             transcript.update(&point.serialize());
         }
         let coefficients: Vec<MaybeScalar> = (0..=n - self.threshold as u32)
             .map(|i| {
                 let seed = transcript.clone().chain(&i.to_be_bytes()).finalize();
-                MaybeScalar::reduce_from(&seed)
+                curve::reduce(&seed)
             })
             .collect();
         let terms: Vec<MaybePoint> = (0..=n)
@@ -117,9 +111,7 @@ impl GroupKeys {
             .zip(points())
             .map(|((x, binomial), point)| {
                 let at = MaybeScalar::from(u128::from(x));
-                let f = coefficients
-                    .iter()
-                    .fold(MaybeScalar::Zero, |sum, &c| sum * at + c);
+                let f = coefficients.iter().fold(MaybeScalar::Zero, |sum, &c| sum * at + c);
                 let word = f * MaybeScalar::from(binomial);
                 point * if x % 2 == 1 { -word } else { word }
             })

@@ -27,19 +27,13 @@ impl Lagrange {
     pub(crate) fn new(present: &[bool; MAX_SEATS]) -> Lagrange {
         let at = |marked: bool| {
             let all = (1u32..).zip(present);
-            all.filter(move |(_, present)| **present == marked)
-                .map(|(x, _)| x)
+            all.filter(move |(_, present)| **present == marked).map(|(x, _)| x)
         };
         let members: Vec<u32> = at(true).collect();
         let top = members.last().copied().unwrap_or(0);
         let missing = at(false).take_while(|&x| x < top).collect();
         let product_of_members = product(members.iter().copied());
-        Lagrange {
-            members,
-            missing,
-            top,
-            product_of_members,
-        }
+        Lagrange { members, missing, top, product_of_members }
     }
 
     /// The interpolating value of the member at `x`.
@@ -49,11 +43,7 @@ impl Lagrange {
             * INVERSE_FACTORIALS[x as usize]
             * INVERSE_FACTORIALS[(self.top - x) as usize];
         let members_below = self.members.partition_point(|&member| member < x);
-        if members_below % 2 == 1 {
-            -magnitude
-        } else {
-            magnitude
-        }
+        if members_below % 2 == 1 { -magnitude } else { magnitude }
     }
 }
 
@@ -87,9 +77,7 @@ fn product(factors: impl Iterator<Item = u32>) -> Scalar {
 
 fn scalar(value: u128) -> Scalar {
     // All callers multiply positive integers.
-    MaybeScalar::from(value)
-        .into_option()
-        .expect("a product of positive integers is not zero")
+    MaybeScalar::from(value).into_option().expect("a product of positive integers is not zero")
 }
 
 #[cfg(test)]
@@ -113,11 +101,7 @@ mod tests {
         }
         let lagrange = Lagrange::new(&present);
         for &x in members {
-            assert_eq!(
-                lagrange.value(x),
-                by_definition(members, x),
-                "{x} of {members:?}"
-            );
+            assert_eq!(lagrange.value(x), by_definition(members, x), "{x} of {members:?}");
         }
     }
 

@@ -22,15 +22,8 @@ pub struct SecretNonce {
 
 impl SecretNonce {
     pub(crate) fn new(first: SecretScalar, second: SecretScalar) -> SecretNonce {
-        let public = PublicNonce {
-            first: first.public(),
-            second: second.public(),
-        };
-        SecretNonce {
-            first,
-            second,
-            public,
-        }
+        let public = PublicNonce { first: first.public(), second: second.public() };
+        SecretNonce { first, second, public }
     }
 
     /// The public nonce that belongs to this secret nonce.
@@ -167,9 +160,8 @@ pub(crate) fn nonce_gen_from(
     inputs: &NonceGenInputs<'_>,
 ) -> Result<(SecretNonce, PublicNonce), NonceGenError> {
     let extra_in = inputs.extra_in.unwrap_or_default();
-    let extra_len = u32::try_from(extra_in.len()).map_err(|_| NonceGenError::ExtraInput {
-        length: extra_in.len(),
-    })?;
+    let extra_len = u32::try_from(extra_in.len())
+        .map_err(|_| NonceGenError::ExtraInput { length: extra_in.len() })?;
 
     let mut rand = Zeroizing::new(*random);
     if let Some(share) = inputs.secret_share {
@@ -189,10 +181,7 @@ pub(crate) fn nonce_gen_from(
     }
     match inputs.message {
         Some(message) => {
-            hash = hash
-                .chain(&[1])
-                .chain(&(message.len() as u64).to_be_bytes())
-                .chain(message)
+            hash = hash.chain(&[1]).chain(&(message.len() as u64).to_be_bytes()).chain(message)
         }
         None => hash.update(&[0]),
     }
@@ -212,10 +201,7 @@ pub(crate) fn nonce_gen_from(
 pub fn nonce_agg<'a>(nonces: impl IntoIterator<Item = &'a PublicNonce>) -> AggregateNonce {
     let (first, second): (Vec<&Point>, Vec<&Point>) =
         nonces.into_iter().map(PublicNonce::points).unzip();
-    AggregateNonce {
-        first: Point::sum(first),
-        second: Point::sum(second),
-    }
+    AggregateNonce { first: Point::sum(first), second: Point::sum(second) }
 }
 
 /// One of the two halves of a nonce.

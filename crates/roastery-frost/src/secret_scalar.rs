@@ -20,7 +20,7 @@ impl SecretScalar {
 
     /// *scalar_from_bytes_wrapping* of BIP-445; `None` where the result is zero.
     pub(crate) fn from_bytes_wrapping(bytes: &[u8; 32]) -> Option<SecretScalar> {
-        let scalar = secp::MaybeScalar::reduce_from(bytes).into_option()?;
+        let scalar = curve::reduce(bytes).into_option()?;
         Some(SecretScalar(scalar.into()))
     }
 

@@ -57,16 +57,12 @@ impl SessionContext {
             .chain(&key_bytes)
             .chain(message)
             .finalize();
-        let b = MaybeScalar::reduce_from(&b)
-            .into_option()
-            .ok_or(SessionError::ZeroHash)?;
+        let b = curve::reduce(&b).into_option().ok_or(SessionError::ZeroHash)?;
         let (r1, r2) = aggregate.points();
         let r = (r1 + r2 * b).into_option().unwrap_or_else(Point::generator);
         let final_nonce = r.serialize_xonly();
         let e = tagged_hash("BIP0340/challenge", &[&final_nonce, &key_bytes, message]);
-        let e = MaybeScalar::reduce_from(&e)
-            .into_option()
-            .ok_or(SessionError::ZeroHash)?;
+        let e = curve::reduce(&e).into_option().ok_or(SessionError::ZeroHash)?;
         Ok(SessionContext {
             signers: signers.clone(),
             public_key,
@@ -107,13 +103,9 @@ impl SessionContext {
         nonce: &PublicNonce,
         seat: Seat,
     ) -> Result<(), PartialSigError> {
-        let public_share = self
-            .signers
-            .public_share(seat)
-            .ok_or(PartialSigError::NotASigner { seat })?;
-        let key_factor = self
-            .key_factor(seat)
-            .ok_or(PartialSigError::NotASigner { seat })?;
+        let public_share =
+            self.signers.public_share(seat).ok_or(PartialSigError::NotASigner { seat })?;
+        let key_factor = self.key_factor(seat).ok_or(PartialSigError::NotASigner { seat })?;
         if self.equation_holds(psig, nonce, public_share, key_factor) {
             Ok(())
         } else {
@@ -161,10 +153,7 @@ impl SessionContext {
     pub fn aggregate(&self, psigs: &[PartialSignature]) -> Result<Signature, AggregateError> {
         let signers = self.signers.seats().len();
         if psigs.len() != signers {
-            return Err(AggregateError::Count {
-                shares: psigs.len(),
-                signers,
-            });
+            return Err(AggregateError::Count { shares: psigs.len(), signers });
         }
         let tweak = self.challenge * self.tweak;
         let s = psigs.iter().fold(tweak, |sum, psig| sum + psig.scalar());

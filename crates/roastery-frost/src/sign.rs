@@ -20,10 +20,7 @@ pub fn sign(
     seat: Seat,
     ctx: &SessionContext,
 ) -> Result<PartialSignature, SignError> {
-    let public_share = ctx
-        .signers()
-        .public_share(seat)
-        .ok_or(SignError::NotASigner { seat })?;
+    let public_share = ctx.signers().public_share(seat).ok_or(SignError::NotASigner { seat })?;
     let key_factor = ctx.key_factor(seat).ok_or(SignError::NotASigner { seat })?;
     if public_share != share.public_share() {
         return Err(SignError::OtherShare { seat });

@@ -46,14 +46,8 @@ impl TweakContext {
             Tweak::XOnly(bytes) => (bytes, self.key.has_odd_y()),
         };
         let t = MaybeScalar::from_slice(bytes).map_err(|_| TweakError::OutOfRange)?;
-        let (key, tacc) = if negate {
-            (-self.key, -self.tweak)
-        } else {
-            (self.key, self.tweak)
-        };
-        let shift = t
-            .into_option()
-            .map_or(MaybePoint::Infinity, |t| curve::base_mul(t).into());
+        let (key, tacc) = if negate { (-self.key, -self.tweak) } else { (self.key, self.tweak) };
+        let shift = t.into_option().map_or(MaybePoint::Infinity, |t| curve::base_mul(t).into());
         Ok(TweakContext {
             origin: self.origin,
             key: (key + shift).into_option().ok_or(TweakError::Infinity)?,
@@ -84,11 +78,7 @@ impl TweakContext {
 
     /// *g \* tacc* of *PartialSigAgg*.
     pub(crate) fn signed_tweak(&self) -> MaybeScalar {
-        if self.key.has_odd_y() {
-            -self.tweak
-        } else {
-            self.tweak
-        }
+        if self.key.has_odd_y() { -self.tweak } else { self.tweak }
     }
 }
 

@@ -38,12 +38,7 @@ fn the_vectors_that_the_environment_names_hold() {
 fn run_directory(directory: &Path, missing: Missing) -> usize {
     run_file(directory, "nonce_gen_vectors.json", missing, run::nonce_gen)
         + run_file(directory, "nonce_agg_vectors.json", missing, run::nonce_agg)
-        + run_file(
-            directory,
-            "sign_verify_vectors.json",
-            missing,
-            run::sign_verify,
-        )
+        + run_file(directory, "sign_verify_vectors.json", missing, run::sign_verify)
         + run_file(directory, "tweak_vectors.json", missing, run::tweak)
         + run_file(directory, "sig_agg_vectors.json", missing, run::sig_agg)
 }

@@ -49,10 +49,7 @@ impl Failure {
         match (self, expected) {
             (
                 Failure::Contribution(ours),
-                Error::InvalidContributionError {
-                    signer_index,
-                    contrib,
-                },
+                Error::InvalidContributionError { signer_index, contrib },
             ) => {
                 assert_eq!(ours.signer_index, *signer_index, "{case}: who is to blame");
                 assert_eq!(contribution_name(ours.contribution), contrib, "{case}");

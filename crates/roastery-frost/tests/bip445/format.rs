@@ -16,15 +16,11 @@ impl<'de> Deserialize<'de> for Hex {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Hex, D::Error> {
         let text = String::deserialize(deserializer)?;
         let digits = text.as_bytes().chunks(2).map(|pair| {
-            let pair = std::str::from_utf8(pair)
-                .ok()
-                .filter(|pair| pair.len() == 2)?;
+            let pair = std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2)?;
             u8::from_str_radix(pair, 16).ok()
         });
         let bytes: Option<Vec<u8>> = digits.collect();
-        bytes
-            .map(Hex)
-            .ok_or_else(|| serde::de::Error::custom("not hexadecimal"))
+        bytes.map(Hex).ok_or_else(|| serde::de::Error::custom("not hexadecimal"))
     }
 }
 
@@ -124,11 +120,6 @@ pub(crate) struct Case {
 #[derive(Deserialize, Debug)]
 #[serde(tag = "type", deny_unknown_fields)]
 pub(crate) enum Error {
-    InvalidContributionError {
-        signer_index: Option<usize>,
-        contrib: String,
-    },
-    ValueError {
-        message: String,
-    },
+    InvalidContributionError { signer_index: Option<usize>, contrib: String },
+    ValueError { message: String },
 }

@@ -18,10 +18,7 @@ pub(crate) fn nonce_gen(file: &NonceGenFile) -> usize {
         let share = case.secshare.as_ref().map(|share| {
             SecretShare::from_bytes(Zeroizing::new(share.array().expect(&name))).expect(&name)
         });
-        let public_share = case
-            .pubshare
-            .as_ref()
-            .map(|share| share.array().expect(&name));
+        let public_share = case.pubshare.as_ref().map(|share| share.array().expect(&name));
         let key = case.thresh_pk.as_ref().map(|key| key.array().expect(&name));
         let inputs = NonceGenInputs {
             secret_share: share.as_ref(),
@@ -32,11 +29,7 @@ pub(crate) fn nonce_gen(file: &NonceGenFile) -> usize {
         };
         let random = case.rand_.array().expect(&name);
         let (secret, public) = nonce_gen_with(&random, &inputs).expect(&name);
-        assert_eq!(
-            secret_nonce_to_bytes(&secret).to_vec(),
-            case.expected[0].0,
-            "{name}"
-        );
+        assert_eq!(secret_nonce_to_bytes(&secret).to_vec(), case.expected[0].0, "{name}");
         assert_eq!(public.to_bytes().to_vec(), case.expected[1].0, "{name}");
         assert_eq!(secret.public_nonce(), &public, "{name}");
     }
@@ -114,11 +107,8 @@ pub(crate) fn sig_agg(file: &GroupFile) -> usize {
         assert_group_is_sound(group);
         let name = |case: &Case| format!("sig_agg {} {}", group.tg_id, case.tc_id);
         let aggregate = |case: &Case| -> Result<(SessionContext, Signature), Failure> {
-            let session = session(
-                group,
-                case,
-                case.aggnonce.as_ref().expect("an aggregate nonce"),
-            )?;
+            let session =
+                session(group, case, case.aggnonce.as_ref().expect("an aggregate nonce"))?;
             let psigs = arrays(&case.psigs, Contribution::PartialSignature)?;
             let signature = session.aggregate(&decode_partial_signatures(&psigs)?)?;
             assert_eq!(
@@ -131,11 +121,7 @@ pub(crate) fn sig_agg(file: &GroupFile) -> usize {
             let (session, signature) = aggregate(case).expect(&name(case));
             let expected = case.expected.as_ref().expect(&name(case));
             assert_eq!(signature.to_bytes().to_vec(), expected.0, "{}", name(case));
-            assert!(
-                signature.verify(&session.public_key(), &case.msg.0),
-                "{}",
-                name(case)
-            );
+            assert!(signature.verify(&session.public_key(), &case.msg.0), "{}", name(case));
         }
         for case in &group.error_tests {
             let failure = aggregate(case).expect_err(&name(case));
@@ -148,19 +134,11 @@ pub(crate) fn sig_agg(file: &GroupFile) -> usize {
 
 /// *Sign* of the reference implementation, its checks in its order.
 fn run_sign(group: &Group, case: &Case) -> Result<PartialSignature, Failure> {
-    let session = session(
-        group,
-        case,
-        case.aggnonce.as_ref().expect("an aggregate nonce"),
-    )?;
-    let secnonce = group.secnonces[case.secnonce_index]
-        .array()
-        .expect("64 bytes");
+    let session = session(group, case, case.aggnonce.as_ref().expect("an aggregate nonce"))?;
+    let secnonce = group.secnonces[case.secnonce_index].array().expect("64 bytes");
     let secnonce = secret_nonce_from_bytes(&Zeroizing::new(secnonce))
         .map_err(|error| Failure::SecretNonce(error.half()))?;
-    let share = group.secshares[case.secshare_index]
-        .array()
-        .expect("32 bytes");
+    let share = group.secshares[case.secshare_index].array().expect("32 bytes");
     let share = SecretShare::from_bytes(Zeroizing::new(share)).map_err(|_| Failure::SecretShare)?;
     // The reference implementation looks for the public share before the identifier.
     let mut seats = session.signers().seats().iter();
@@ -182,10 +160,7 @@ fn run_verify(group: &Group, case: &Case, index: usize, psig: &Hex) -> Result<bo
     let tweaks = tweak_context(group, case)?;
     let session =
         SessionContext::new(&signers, &aggregate, &tweaks, &case.msg.0).expect("a session");
-    let Some(psig) = psig
-        .array()
-        .and_then(|psig| PartialSignature::from_bytes(&psig).ok())
-    else {
+    let Some(psig) = psig.array().and_then(|psig| PartialSignature::from_bytes(&psig).ok()) else {
         return Ok(false);
     };
     let seat = signers.seats()[index];
@@ -205,15 +180,8 @@ fn assert_signs_and_verifies(group: &Group, case: &Case, name: &str) {
     let expected = case.expected.as_ref().expect(name);
     let psig = run_sign(group, case).expect(name);
     assert_eq!(psig.to_bytes().to_vec(), expected.0, "{name}");
-    let index = case
-        .ids
-        .iter()
-        .position(|id| *id == case.my_id)
-        .expect(name);
-    assert!(
-        run_verify(group, case, index, expected).expect(name),
-        "{name}"
-    );
+    let index = case.ids.iter().position(|id| *id == case.my_id).expect(name);
+    assert!(run_verify(group, case, index, expected).expect(name), "{name}");
 }
 
 /// The keys of a group pass the check that groups pass when they are loaded.
@@ -231,10 +199,8 @@ fn assert_group_is_sound(group: &Group) {
 fn session(group: &Group, case: &Case, aggregate: &Hex) -> Result<SessionContext, Failure> {
     let signers = signers(group, case)?;
     let tweaks = tweak_context(group, case)?;
-    let coordinator = InvalidContribution {
-        signer_index: None,
-        contribution: Contribution::AggregateNonce,
-    };
+    let coordinator =
+        InvalidContribution { signer_index: None, contribution: Contribution::AggregateNonce };
     let aggregate = decode_aggregate_nonce(&aggregate.array().ok_or(coordinator)?)?;
     Ok(SessionContext::new(&signers, &aggregate, &tweaks, &case.msg.0).expect("a session"))
 }
@@ -255,16 +221,9 @@ fn tweak_context(group: &Group, case: &Case) -> Result<TweakContext, Failure> {
     }
     let key = decode_point(&group.thresh_pk.array().expect("33 bytes")).expect("a point");
     let mut context = TweakContext::new(key);
-    for (tweak, is_xonly) in pick(&group.tweaks, &case.tweak_indices)
-        .iter()
-        .zip(&case.is_xonly)
-    {
+    for (tweak, is_xonly) in pick(&group.tweaks, &case.tweak_indices).iter().zip(&case.is_xonly) {
         let bytes = tweak.array().ok_or(Failure::TweakLength)?;
-        let tweak = if *is_xonly {
-            Tweak::XOnly(bytes)
-        } else {
-            Tweak::Plain(bytes)
-        };
+        let tweak = if *is_xonly { Tweak::XOnly(bytes) } else { Tweak::Plain(bytes) };
         context = context.apply(&tweak)?;
     }
     Ok(context)
@@ -279,14 +238,8 @@ fn arrays<const N: usize>(
     items: &[Hex],
     contribution: Contribution,
 ) -> Result<Vec<[u8; N]>, Failure> {
-    let blame = |index| InvalidContribution {
-        signer_index: Some(index),
-        contribution,
-    };
-    let arrays = items
-        .iter()
-        .enumerate()
-        .map(|(index, item)| item.array().ok_or(blame(index)));
+    let blame = |index| InvalidContribution { signer_index: Some(index), contribution };
+    let arrays = items.iter().enumerate().map(|(index, item)| item.array().ok_or(blame(index)));
     Ok(arrays.collect::<Result<_, _>>()?)
 }
 

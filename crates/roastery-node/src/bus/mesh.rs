@@ -54,13 +54,8 @@ impl Mesh {
     ///
     /// [`MeshLimitsError`] when with these limits nothing could be sent.
     pub fn new(limits: MeshLimits) -> Result<Self, MeshLimitsError> {
-        let shared = Shared {
-            limits: limits.check()?,
-            ..Shared::default()
-        };
-        Ok(Self {
-            shared: Arc::new(shared),
-        })
+        let shared = Shared { limits: limits.check()?, ..Shared::default() };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// Connects a peer to all that are there, until its bus is dropped. Then it may join again, as
@@ -71,10 +66,7 @@ impl Mesh {
     /// [`JoinError`] when the peer is there already, the mesh is full, or it is closed.
     pub fn join(&self, peer: PeerId) -> Result<MeshBus, JoinError> {
         self.shared.join(&peer)?;
-        Ok(MeshBus {
-            shared: Arc::clone(&self.shared),
-            peer,
-        })
+        Ok(MeshBus { shared: Arc::clone(&self.shared), peer })
     }
 
     /// Ends the mesh for all: nobody can send or join any more, and each reader gets what waits for
@@ -86,20 +78,13 @@ impl Mesh {
     /// What became of the messages for this reader, by sender; `None` when it is not in the mesh
     /// now.
     pub fn stats(&self, reader: &PeerId) -> Option<BusStats> {
-        self.shared
-            .lock()
-            .inboxes
-            .get(reader)?
-            .as_ref()
-            .map(Inbox::stats)
+        self.shared.lock().inboxes.get(reader)?.as_ref().map(Inbox::stats)
     }
 }
 
 impl fmt::Debug for Mesh {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Mesh")
-            .field("limits", &self.shared.limits)
-            .finish_non_exhaustive()
+        f.debug_struct("Mesh").field("limits", &self.shared.limits).finish_non_exhaustive()
     }
 }
 
@@ -154,15 +139,12 @@ impl Bus for MeshBus {
         let limits = &self.shared.limits;
         let (bytes, max) = (message.len(), limits.max_message_bytes);
         if bytes > max {
-            self.shared
-                .deliver(&self.peer, &to, |inbox| inbox.refuse_too_large(&self.peer))?;
+            self.shared.deliver(&self.peer, &to, |inbox| inbox.refuse_too_large(&self.peer))?;
             return Err(SendError::TooLarge { bytes, max });
         }
         // Copied and hashed before the lock is taken.
         let parcel = Parcel::new(message, &self.shared.hasher);
-        self.shared.deliver(&self.peer, &to, |inbox| {
-            inbox.push(&self.peer, &parcel, limits)
-        })
+        self.shared.deliver(&self.peer, &to, |inbox| inbox.push(&self.peer, &parcel, limits))
     }
 
     fn receive(&mut self) -> impl Future<Output = Option<BusEvent>> + Send {
@@ -170,11 +152,7 @@ impl Bus for MeshBus {
     }
 
     fn stats(&self) -> BusStats {
-        self.shared
-            .lock()
-            .inbox(&self.peer)
-            .map(|inbox| inbox.stats())
-            .unwrap_or_default()
+        self.shared.lock().inbox(&self.peer).map(|inbox| inbox.stats()).unwrap_or_default()
     }
 }
 
@@ -186,9 +164,7 @@ impl Drop for MeshBus {
 
 impl fmt::Debug for MeshBus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MeshBus")
-            .field("peer", &self.peer)
-            .finish_non_exhaustive()
+        f.debug_struct("MeshBus").field("peer", &self.peer).finish_non_exhaustive()
     }
 }
 
@@ -229,13 +205,12 @@ impl State {
     }
 
     fn others(&mut self, peer: &PeerId) -> impl Iterator<Item = (&PeerId, &mut Inbox)> {
-        self.inboxes
-            .iter_mut()
-            .filter(move |(other, _)| *other != peer)
-            .filter_map(|(other, inbox)| {
+        self.inboxes.iter_mut().filter(move |(other, _)| *other != peer).filter_map(
+            |(other, inbox)| {
                 let inbox = inbox.as_mut()?;
                 Some((other, inbox))
-            })
+            },
+        )
     }
 }
 
@@ -254,9 +229,7 @@ impl Shared {
         match state.inboxes.get(peer) {
             Some(Some(_)) => return Err(JoinError::AlreadyJoined(peer.clone())),
             None if state.inboxes.len() >= self.limits.max_peers => {
-                return Err(JoinError::Full {
-                    max_peers: self.limits.max_peers,
-                });
+                return Err(JoinError::Full { max_peers: self.limits.max_peers });
             }
             Some(None) | None => {}
         }
@@ -279,9 +252,7 @@ impl Shared {
         // A reader of a closed mesh may have had its last event.
         if !state.closed {
             readers.extend(
-                state
-                    .others(peer)
-                    .filter_map(|(_, others_inbox)| others_inbox.disconnect(peer)),
+                state.others(peer).filter_map(|(_, others_inbox)| others_inbox.disconnect(peer)),
             );
         }
         drop(state);
@@ -302,10 +273,9 @@ impl Shared {
             return Err(SendError::Closed);
         }
         let readers: Vec<Waker> = match to {
-            Destination::Everyone => state
-                .others(from)
-                .filter_map(|(_, inbox)| each(inbox))
-                .collect(),
+            Destination::Everyone => {
+                state.others(from).filter_map(|(_, inbox)| each(inbox)).collect()
+            }
             Destination::Peer(peer) if peer == from => return Err(SendError::ToSelf(peer.clone())),
             Destination::Peer(peer) => match state.inboxes.get_mut(peer) {
                 None => return Err(SendError::UnknownPeer(peer.clone())),
@@ -321,12 +291,8 @@ impl Shared {
     fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
-        let readers: Vec<Waker> = state
-            .inboxes
-            .values_mut()
-            .flatten()
-            .filter_map(Inbox::wake)
-            .collect();
+        let readers: Vec<Waker> =
+            state.inboxes.values_mut().flatten().filter_map(Inbox::wake).collect();
         drop(state);
         readers.into_iter().for_each(Waker::wake);
     }
@@ -350,9 +316,7 @@ mod tests {
         });
         assert!(panicked.join().is_err());
 
-        alice_bus
-            .send(Destination::Peer(bob), b"still here")
-            .unwrap();
+        alice_bus.send(Destination::Peer(bob), b"still here").unwrap();
         assert_eq!(bob_bus.stats().of(&alice).waiting_messages, 1);
     }
 }

@@ -74,10 +74,7 @@ pub enum PeerIdError {
     #[error("the peer id is empty: it must have 1 to {} bytes", PeerId::MAX_BYTES)]
     Empty,
     /// There are too many.
-    #[error(
-        "the peer id has {bytes} bytes: it must have 1 to {}",
-        PeerId::MAX_BYTES
-    )]
+    #[error("the peer id has {bytes} bytes: it must have 1 to {}", PeerId::MAX_BYTES)]
     TooLong {
         /// How many there are.
         bytes: usize,
@@ -94,10 +91,7 @@ mod tests {
         assert_eq!(PeerId::new([7]).unwrap().as_bytes(), [7]);
         assert_eq!(PeerId::new([7; 63]).unwrap().as_bytes(), [7; 63]);
         assert_eq!(PeerId::new([7; 64]).unwrap().as_bytes(), [7; 64]);
-        assert_eq!(
-            PeerId::new([7; 65]),
-            Err(PeerIdError::TooLong { bytes: 65 })
-        );
+        assert_eq!(PeerId::new([7; 65]), Err(PeerIdError::TooLong { bytes: 65 }));
     }
 
     #[test]

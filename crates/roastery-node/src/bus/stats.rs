@@ -24,9 +24,7 @@ impl BusStats {
 
 impl FromIterator<(PeerId, SenderStats)> for BusStats {
     fn from_iter<I: IntoIterator<Item = (PeerId, SenderStats)>>(senders: I) -> Self {
-        Self {
-            senders: senders.into_iter().collect(),
-        }
+        Self { senders: senders.into_iter().collect() }
     }
 }
 

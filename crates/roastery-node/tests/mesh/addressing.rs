@@ -18,10 +18,7 @@ fn a_message_carries_the_name_of_the_peer_whose_handle_sent_it() {
 fn nobody_gets_a_second_handle_for_a_peer_that_is_there() {
     let mesh = mesh();
     let [alice, mut bob] = joined(&mesh, ["alice", "bob"]);
-    assert_eq!(
-        mesh.join(peer("alice")).unwrap_err(),
-        JoinError::AlreadyJoined(peer("alice"))
-    );
+    assert_eq!(mesh.join(peer("alice")).unwrap_err(), JoinError::AlreadyJoined(peer("alice")));
     assert_eq!(waiting(&mut bob), None, "a refused join disturbs nobody");
     assert_eq!(alice.local_peer(), &peer("alice"));
 }
@@ -39,9 +36,7 @@ fn what_the_sender_does_to_its_buffer_afterwards_changes_nothing() {
 fn what_one_reader_does_to_a_message_changes_nothing_for_another() {
     let [mut alice, mut bob, mut carol] = joined(&mesh(), ["alice", "bob", "carol"]);
     alice.send(Destination::Everyone, b"original").unwrap();
-    let Some(BusEvent::Message { bytes, .. }) = next(&mut bob) else {
-        panic!("bob has a message")
-    };
+    let Some(BusEvent::Message { bytes, .. }) = next(&mut bob) else { panic!("bob has a message") };
     let mut mine = BytesMut::from(bytes);
     mine.fill(0);
     assert_eq!(next(&mut carol), message("alice", b"original"));
@@ -69,18 +64,9 @@ fn a_message_to_one_peer_reaches_no_other() {
 fn a_message_to_a_peer_that_cannot_get_it_is_refused_with_the_reason() {
     let mesh = mesh();
     let [mut alice, bob] = joined(&mesh, ["alice", "bob"]);
-    assert_eq!(
-        alice.send(to("zoe"), b"x"),
-        Err(SendError::UnknownPeer(peer("zoe")))
-    );
-    assert_eq!(
-        alice.send(to("alice"), b"x"),
-        Err(SendError::ToSelf(peer("alice")))
-    );
+    assert_eq!(alice.send(to("zoe"), b"x"), Err(SendError::UnknownPeer(peer("zoe"))));
+    assert_eq!(alice.send(to("alice"), b"x"), Err(SendError::ToSelf(peer("alice"))));
     drop(bob);
-    assert_eq!(
-        alice.send(to("bob"), b"x"),
-        Err(SendError::NotConnected(peer("bob")))
-    );
+    assert_eq!(alice.send(to("bob"), b"x"), Err(SendError::NotConnected(peer("bob"))));
     assert_eq!(alice.send(Destination::Everyone, b"x"), Ok(()));
 }

@@ -50,13 +50,7 @@ fn a_peer_that_left_joins_again_with_an_empty_inbox_and_is_seen_to_restart() {
     assert_eq!(next(&mut alice), connected("bob"));
     assert_eq!(next(&mut alice), message("bob", b"after"));
     assert_eq!(waiting(&mut alice), None);
-    assert_eq!(
-        alice.stats().of(&peer("bob")),
-        SenderStats {
-            delivered: 1,
-            ..Default::default()
-        }
-    );
+    assert_eq!(alice.stats().of(&peer("bob")), SenderStats { delivered: 1, ..Default::default() });
 }
 
 #[test]
@@ -81,10 +75,7 @@ fn a_closed_mesh_gives_out_what_waits_and_then_none_for_ever() {
     alice.send(to("bob"), b"last").unwrap();
     mesh.close();
     assert_eq!(alice.send(to("bob"), b"late"), Err(SendError::Closed));
-    assert_eq!(
-        alice.send(Destination::Everyone, &[0; 99]),
-        Err(SendError::Closed)
-    );
+    assert_eq!(alice.send(Destination::Everyone, &[0; 99]), Err(SendError::Closed));
     assert_eq!(mesh.join(peer("carol")).unwrap_err(), JoinError::Closed);
     assert_eq!(next(&mut bob), message("alice", b"last"));
     assert_eq!(next(&mut bob), None);

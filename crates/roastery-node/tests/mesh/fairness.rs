@@ -27,19 +27,10 @@ fn a_flood_of_different_messages_loses_only_the_flooders_own_and_is_counted() {
 
     let stats = reader.stats();
     let kept = 3; // of 8 bytes each, in 24
-    let flooded = SenderStats {
-        delivered: kept,
-        dropped_queue_full: 2_000 - kept,
-        ..Default::default()
-    };
+    let flooded =
+        SenderStats { delivered: kept, dropped_queue_full: 2_000 - kept, ..Default::default() };
     assert_eq!(stats.of(&peer("flooder")), flooded);
-    assert_eq!(
-        stats.of(&peer("honest")),
-        SenderStats {
-            delivered: 2,
-            ..Default::default()
-        }
-    );
+    assert_eq!(stats.of(&peer("honest")), SenderStats { delivered: 2, ..Default::default() });
 }
 
 #[test]
@@ -53,10 +44,7 @@ fn beside_a_full_queue_another_peers_message_comes_within_two_receives() {
         }
         honest.send(to("reader"), b"me too").unwrap();
         let two = [next(&mut reader), next(&mut reader)];
-        assert!(
-            two.contains(&message("honest", b"me too")),
-            "{two:?} after {read_before}"
-        );
+        assert!(two.contains(&message("honest", b"me too")), "{two:?} after {read_before}");
     }
 }
 
@@ -85,11 +73,7 @@ fn a_peer_that_reconnects_without_end_takes_one_turn_like_any_other() {
     for _ in 0..100 {
         drop(mesh.join(peer("restless")).unwrap());
     }
-    assert_eq!(
-        waiting(&mut reader),
-        None,
-        "connections that carried nothing leave nothing behind"
-    );
+    assert_eq!(waiting(&mut reader), None, "connections that carried nothing leave nothing behind");
 
     let _restless = mesh.join(peer("restless")).unwrap();
     honest.send(to("reader"), b"one").unwrap();

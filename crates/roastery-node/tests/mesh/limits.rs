@@ -13,15 +13,9 @@ fn a_message_may_have_as_many_bytes_as_the_cap_and_not_one_more() {
         alice.send(to("bob"), &vec![1; size]).unwrap();
         assert_eq!(next(&mut bob), message("alice", &vec![1; size]));
     }
-    let too_large = Err(SendError::TooLarge {
-        bytes: cap + 1,
-        max: cap,
-    });
+    let too_large = Err(SendError::TooLarge { bytes: cap + 1, max: cap });
     assert_eq!(alice.send(to("bob"), &vec![1; cap + 1]), too_large);
-    assert_eq!(
-        alice.send(Destination::Everyone, &vec![1; cap + 1]),
-        too_large
-    );
+    assert_eq!(alice.send(Destination::Everyone, &vec![1; cap + 1]), too_large);
     assert_eq!(waiting(&mut bob), None);
     assert_eq!(waiting(&mut carol), None);
     assert_eq!(bob.stats().of(&peer("alice")).dropped_too_large, 2);
@@ -41,11 +35,7 @@ fn a_queue_takes_as_many_messages_as_its_limit_and_drops_the_newest_after() {
     for kept in 1..=limit {
         assert_eq!(next(&mut bob), message("alice", &[kept as u8]));
     }
-    assert_eq!(
-        waiting(&mut bob),
-        None,
-        "the newest is the one that was dropped"
-    );
+    assert_eq!(waiting(&mut bob), None, "the newest is the one that was dropped");
 }
 
 #[test]
@@ -57,10 +47,7 @@ fn one_message_taken_out_makes_room_for_one() {
     alice.send(to("bob"), b"fits").unwrap();
     alice.send(to("bob"), b"not").unwrap();
     let stats = bob.stats().of(&peer("alice"));
-    assert_eq!(
-        (stats.waiting_messages, stats.dropped_queue_full),
-        (limit, 1)
-    );
+    assert_eq!((stats.waiting_messages, stats.dropped_queue_full), (limit, 1));
 }
 
 #[test]
@@ -71,10 +58,7 @@ fn a_queue_takes_as_many_bytes_as_its_limit_and_not_one_more() {
         alice.send(to("bob"), &[2; 10]).unwrap();
         alice.send(to("bob"), &vec![3; last]).unwrap();
         let stats = bob.stats().of(&peer("alice"));
-        assert_eq!(
-            stats.dropped_queue_full, dropped,
-            "a last message of {last} bytes"
-        );
+        assert_eq!(stats.dropped_queue_full, dropped, "a last message of {last} bytes");
         assert!(stats.waiting_bytes <= small().max_queued_bytes);
 
         assert_eq!(next(&mut bob), message("alice", &[1; 10]));
@@ -93,10 +77,7 @@ fn a_slow_reader_never_blocks_a_sender_and_costs_bounded_memory() {
     let stats = slow.stats().of(&peer("alice"));
     assert!(stats.waiting_messages <= small().max_queued_messages);
     assert!(stats.waiting_bytes <= small().max_queued_bytes);
-    assert_eq!(
-        stats.waiting_messages as u64 + stats.dropped_queue_full,
-        10_000
-    );
+    assert_eq!(stats.waiting_messages as u64 + stats.dropped_queue_full, 10_000);
     assert_eq!(next(&mut slow), message("alice", &0_u64.to_be_bytes()));
     assert_eq!(bob.stats().of(&peer("alice")).dropped_queue_full, 0);
 }
@@ -109,54 +90,28 @@ fn a_mesh_takes_as_many_different_peers_as_its_limit() {
     let full = JoinError::Full { max_peers: 4 };
     assert_eq!(mesh.join(peer("erin")).unwrap_err(), full);
     drop(alice);
-    assert_eq!(
-        mesh.join(peer("erin")).unwrap_err(),
-        full,
-        "who left keeps its place"
-    );
+    assert_eq!(mesh.join(peer("erin")).unwrap_err(), full, "who left keeps its place");
     mesh.join(peer("alice")).unwrap();
 }
 
 #[test]
 fn limits_under_which_nothing_could_be_sent_are_refused() {
     let refused = |limits| Mesh::new(limits).unwrap_err();
+    assert_eq!(refused(MeshLimits { max_peers: 0, ..small() }), MeshLimitsError::NoPeers);
     assert_eq!(
-        refused(MeshLimits {
-            max_peers: 0,
-            ..small()
-        }),
-        MeshLimitsError::NoPeers
-    );
-    assert_eq!(
-        refused(MeshLimits {
-            max_message_bytes: 0,
-            ..small()
-        }),
+        refused(MeshLimits { max_message_bytes: 0, ..small() }),
         MeshLimitsError::NoMessageBytes
     );
     assert_eq!(
-        refused(MeshLimits {
-            max_queued_messages: 0,
-            ..small()
-        }),
+        refused(MeshLimits { max_queued_messages: 0, ..small() }),
         MeshLimitsError::NoQueuedMessages
     );
     assert_eq!(
-        refused(MeshLimits {
-            max_queued_bytes: 9,
-            ..small()
-        }),
-        MeshLimitsError::QueueBelowMessage {
-            max_queued_bytes: 9,
-            max_message_bytes: 10
-        }
+        refused(MeshLimits { max_queued_bytes: 9, ..small() }),
+        MeshLimitsError::QueueBelowMessage { max_queued_bytes: 9, max_message_bytes: 10 }
     );
     for bytes in [10, 11] {
-        Mesh::new(MeshLimits {
-            max_queued_bytes: bytes,
-            ..small()
-        })
-        .unwrap();
+        Mesh::new(MeshLimits { max_queued_bytes: bytes, ..small() }).unwrap();
     }
     Mesh::new(MeshLimits::default()).unwrap();
 }

@@ -24,12 +24,7 @@ fn to(name: &str) -> Destination {
 }
 
 fn small() -> MeshLimits {
-    MeshLimits {
-        max_peers: 4,
-        max_message_bytes: 10,
-        max_queued_messages: 4,
-        max_queued_bytes: 24,
-    }
+    MeshLimits { max_peers: 4, max_message_bytes: 10, max_queued_messages: 4, max_queued_bytes: 24 }
 }
 
 fn mesh() -> Mesh {
@@ -67,10 +62,7 @@ fn next(bus: &mut MeshBus) -> Option<BusEvent> {
 }
 
 fn message(from: &str, bytes: &[u8]) -> Option<BusEvent> {
-    Some(BusEvent::Message {
-        from: peer(from),
-        bytes: bytes.to_vec().into(),
-    })
+    Some(BusEvent::Message { from: peer(from), bytes: bytes.to_vec().into() })
 }
 
 fn connected(name: &str) -> Option<BusEvent> {

@@ -43,9 +43,8 @@ fn every_message_is_counted_in_exactly_one_place() {
     let [mut alice, mut bob] = joined(&mesh, ["alice", "bob"]);
     let (mut random, mut sent) = (1_u64, 0);
     for _ in 0..5_000 {
-        random = random
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        random =
+            random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         if (random >> 32) % 3 == 0 {
             waiting(&mut bob);
         } else {
@@ -61,17 +60,9 @@ fn every_message_is_counted_in_exactly_one_place() {
         assert!(s.waiting_bytes <= small().max_queued_bytes);
     }
     let s = bob.stats().of(&peer("alice"));
-    for place in [
-        s.delivered,
-        s.repeats_suppressed,
-        s.dropped_queue_full,
-        s.dropped_too_large,
-    ] {
+    for place in [s.delivered, s.repeats_suppressed, s.dropped_queue_full, s.dropped_too_large] {
         assert!(place > 100, "{s:?}");
     }
     assert_eq!(mesh.stats(&peer("bob")), Some(bob.stats()));
-    assert_eq!(
-        bob.stats().iter().collect::<Vec<_>>(),
-        [(&peer("alice"), s)]
-    );
+    assert_eq!(bob.stats().iter().collect::<Vec<_>>(), [(&peer("alice"), s)]);
 }

@@ -15,10 +15,7 @@ struct Wakes {
 
 impl Wakes {
     fn of(mesh: &Mesh) -> Arc<Self> {
-        Arc::new(Self {
-            count: AtomicUsize::new(0),
-            mesh: mesh.clone(),
-        })
+        Arc::new(Self { count: AtomicUsize::new(0), mesh: mesh.clone() })
     }
 
     fn count(&self) -> usize {
@@ -39,30 +36,17 @@ fn a_receive_that_is_dropped_loses_nothing() {
     let [mut alice, mut bob] = joined(&mesh, ["alice", "bob"]);
     alice.send(to("bob"), b"one").unwrap();
     drop(bob.receive());
-    assert_eq!(
-        next(&mut bob),
-        message("alice", b"one"),
-        "dropped before it was polled"
-    );
+    assert_eq!(next(&mut bob), message("alice", b"one"), "dropped before it was polled");
 
     let wakes = Wakes::of(&mesh);
     {
         let mut waits = pin!(bob.receive());
         let waker = Waker::from(Arc::clone(&wakes));
-        assert!(
-            waits
-                .as_mut()
-                .poll(&mut Context::from_waker(&waker))
-                .is_pending()
-        );
+        assert!(waits.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
         alice.send(to("bob"), b"two").unwrap();
         assert_eq!(wakes.count(), 1);
     }
-    assert_eq!(
-        next(&mut bob),
-        message("alice", b"two"),
-        "dropped after it was woken"
-    );
+    assert_eq!(next(&mut bob), message("alice", b"two"), "dropped after it was woken");
 }
 
 #[test]
@@ -75,12 +59,7 @@ fn a_waiting_reader_is_woken_by_a_message_a_connection_its_end_and_the_close() {
     for (woken, step) in (1..).zip(["message", "joined", "left", "closed"]) {
         {
             let mut waits = pin!(bob.receive());
-            assert!(
-                waits
-                    .as_mut()
-                    .poll(&mut Context::from_waker(&waker))
-                    .is_pending()
-            );
+            assert!(waits.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
             match step {
                 "message" => alice.send(to("bob"), b"one").unwrap(),
                 "joined" => carol = Some(mesh.join(peer("carol")).unwrap()),
@@ -88,13 +67,7 @@ fn a_waiting_reader_is_woken_by_a_message_a_connection_its_end_and_the_close() {
                 _ => mesh.close(),
             }
             assert_eq!(wakes.count(), woken, "{step}");
-            assert!(
-                waits
-                    .as_mut()
-                    .poll(&mut Context::from_waker(&waker))
-                    .is_ready(),
-                "{step}"
-            );
+            assert!(waits.as_mut().poll(&mut Context::from_waker(&waker)).is_ready(), "{step}");
         }
     }
 }
@@ -113,25 +86,13 @@ fn a_waker_that_drops_a_bus_when_it_is_dropped_does_not_lock_up_the_mesh() {
     let [alice, mut bob, carol] = joined(&mesh, ["alice", "bob", "carol"]);
     let owns = |bus| Waker::from(Arc::new(OwnsABus(bus)));
 
-    assert!(
-        pin!(bob.receive())
-            .poll(&mut Context::from_waker(&owns(alice)))
-            .is_pending()
-    );
-    assert_eq!(
-        waiting(&mut bob),
-        None,
-        "the waker is replaced, and alice goes with the old one"
-    );
+    assert!(pin!(bob.receive()).poll(&mut Context::from_waker(&owns(alice))).is_pending());
+    assert_eq!(waiting(&mut bob), None, "the waker is replaced, and alice goes with the old one");
     assert_eq!(next(&mut bob), disconnected("alice"));
     // The inbox's last waker goes with the inbox.
     let mut dave = mesh.join(peer("dave")).unwrap();
     while waiting(&mut dave).is_some() {}
-    assert!(
-        pin!(dave.receive())
-            .poll(&mut Context::from_waker(&owns(carol)))
-            .is_pending()
-    );
+    assert!(pin!(dave.receive()).poll(&mut Context::from_waker(&owns(carol))).is_pending());
     drop(dave);
     assert_eq!(mesh.stats(&peer("carol")), None);
 }
@@ -158,10 +119,7 @@ async fn everybody_hears_everybody() {
         })
     });
     for task in tasks {
-        let bus = tokio::time::timeout(Duration::from_secs(60), task)
-            .await
-            .unwrap()
-            .unwrap();
+        let bus = tokio::time::timeout(Duration::from_secs(60), task).await.unwrap().unwrap();
         for name in names.iter().filter(|name| peer(name) != *bus.local_peer()) {
             assert_eq!(bus.stats().of(&peer(name)).delivered, u64::from(rounds));
         }

@@ -50,7 +50,7 @@ pub(crate) enum PackageNews {
     /// Of an earlier run than the newest.
     OldRun,
     /// It contradicts another one, or names a slot again.
-    Fault(Fault),
+    Fault(Box<Fault>),
 }
 
 /// What a share is to what was known before.
@@ -63,7 +63,7 @@ pub(crate) enum ShareNews {
     /// The package is not known here.
     UnknownPackage,
     /// Other scalars are known.
-    Fault(Fault),
+    Fault(Box<Fault>),
 }
 
 #[derive(Debug, Default)]
@@ -100,14 +100,20 @@ impl Collector {
                 return PackageNews::Repeat;
             }
             let first = known.envelope.clone();
-            return PackageNews::Fault(Fault::PackageConflict { first, second: envelope });
+            return PackageNews::Fault(Box::new(Fault::PackageConflict {
+                first,
+                second: envelope,
+            }));
         }
         let twice = record.packages.values().find(|known| {
             known.content.signers.iter().any(|entry| content.signers.contains(entry))
         });
         if let Some(known) = twice {
             let first = known.envelope.clone();
-            return PackageNews::Fault(Fault::SlotAssignedTwice { first, second: envelope });
+            return PackageNews::Fault(Box::new(Fault::SlotAssignedTwice {
+                first,
+                second: envelope,
+            }));
         }
         let hash = envelope.body_hash();
         let number = content.number;
@@ -147,7 +153,7 @@ impl Collector {
                 return ShareNews::Repeat;
             }
             let first = known.envelope.clone();
-            return ShareNews::Fault(Fault::ShareConflict { first, second: envelope });
+            return ShareNews::Fault(Box::new(Fault::ShareConflict { first, second: envelope }));
         }
         let share = KeptShare { attempt, envelope, content };
         match self.records.get_mut(&attempt) {

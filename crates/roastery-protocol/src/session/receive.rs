@@ -172,7 +172,7 @@ impl<E: EngineSession> Session<E> {
             }
             PackageNews::OldRun => return Err(Rejected::Stale { sender }),
             PackageNews::Fault(fault) => {
-                self.accuse(fault, now);
+                self.accuse(*fault, now);
                 return Err(Rejected::Conflict { sender });
             }
         }
@@ -196,7 +196,7 @@ impl<E: EngineSession> Session<E> {
         let (scalars, next) = (content.scalars.clone(), content.next.clone());
         let news = self.collector.share(attempt, sender, envelope.clone(), content);
         if let ShareNews::Fault(fault) = news {
-            return Err(self.on_share_conflict(fault, checked, now));
+            return Err(self.on_share_conflict(*fault, checked, now));
         }
         let counted = self.count_share(attempt, sender, package, &scalars, &envelope, now);
         if let Some(next) = next {

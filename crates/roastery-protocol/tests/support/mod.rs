@@ -1,5 +1,5 @@
 //! A group in one test: sessions of all seats, a queue between them, and time that the test moves.
-#![allow(dead_code, reason = "each test file uses its own part of this")]
+#![allow(dead_code, clippy::unwrap_used, reason = "each test uses its own part of this")]
 
 pub mod fixture;
 

@@ -51,10 +51,7 @@ impl Inbox {
         }
         Some(match item {
             Item::Connected => BusEvent::Connected(peer),
-            Item::Message(parcel) => BusEvent::Message {
-                from: peer,
-                bytes: parcel.into_bytes(),
-            },
+            Item::Message(parcel) => BusEvent::Message { from: peer, bytes: parcel.into_bytes() },
             Item::Disconnected => BusEvent::Disconnected(peer),
         })
     }
@@ -69,10 +66,7 @@ impl Inbox {
     }
 
     pub(super) fn stats(&self) -> BusStats {
-        self.lanes
-            .iter()
-            .map(|(peer, lane)| (peer.clone(), lane.stats()))
-            .collect()
+        self.lanes.iter().map(|(peer, lane)| (peer.clone(), lane.stats())).collect()
     }
 
     /// Every change of a lane but [`pop`](Self::pop) goes through here, which keeps `turns` true.
@@ -85,10 +79,6 @@ impl Inbox {
             (false, true) => self.turns.retain(|other| other != peer),
             (true, true) | (false, false) => {}
         }
-        if self.turns.is_empty() {
-            None
-        } else {
-            self.wake()
-        }
+        if self.turns.is_empty() { None } else { self.wake() }
     }
 }

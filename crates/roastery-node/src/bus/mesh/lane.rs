@@ -18,10 +18,7 @@ pub(super) struct Parcel {
 impl Parcel {
     /// Copies the message. `hasher` must be keyed, so that no sender can aim at collisions.
     pub(super) fn new(message: &[u8], hasher: &impl BuildHasher) -> Self {
-        Self {
-            bytes: Bytes::copy_from_slice(message),
-            fingerprint: hasher.hash_one(message),
-        }
+        Self { bytes: Bytes::copy_from_slice(message), fingerprint: hasher.hash_one(message) }
     }
 
     pub(super) fn into_bytes(self) -> Bytes {
@@ -136,10 +133,7 @@ mod tests {
     }
 
     fn colliding(message: &'static [u8]) -> Parcel {
-        Parcel {
-            bytes: Bytes::from_static(message),
-            fingerprint: 7,
-        }
+        Parcel { bytes: Bytes::from_static(message), fingerprint: 7 }
     }
 
     #[test]
@@ -179,12 +173,6 @@ mod tests {
         lane.push(&colliding(b"two"), &limits());
         while lane.pop().is_some() {}
         assert!(lane.waiting.is_empty());
-        assert_eq!(
-            lane.stats(),
-            SenderStats {
-                delivered: 2,
-                ..SenderStats::default()
-            }
-        );
+        assert_eq!(lane.stats(), SenderStats { delivered: 2, ..SenderStats::default() });
     }
 }

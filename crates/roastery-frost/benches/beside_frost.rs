@@ -23,7 +23,7 @@ use roastery_frost::{
 use zeroize::Zeroizing;
 
 const MESSAGE: [u8; 32] = [0x42; 32];
-const REPETITIONS: u32 = 5;
+const REPETITIONS: u32 = 10;
 const SIZES: [(usize, usize); 3] = [(3, 5), (11, 15), (67, 100)];
 
 fn main() {

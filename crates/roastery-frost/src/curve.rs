@@ -132,9 +132,10 @@ mod tests {
         assert_eq!(reduce(&order), MaybeScalar::Zero);
         order[31] += 1;
         assert_eq!(reduce(&order), MaybeScalar::one());
-        // 2^256 - 1 - order, as the BIP's modulus has it.
-        let wrapped = MaybeScalar::from(0x14551231950b75fc4402da1732fc9bebe_u128 - 1);
-        assert_eq!(reduce(&[0xff; 32]), wrapped);
+        // 2^256 - 1 = order + (2^256 - order - 1), and 2^256 - order is 1 + 2^128 and the rest.
+        let rest = MaybeScalar::from(0x4551_2319_50b7_5fc4_402d_a173_2fc9_bebe_u128);
+        let two_to_128 = MaybeScalar::from(u128::MAX) + MaybeScalar::one();
+        assert_eq!(reduce(&[0xff; 32]), two_to_128 + rest);
     }
 
     #[test]

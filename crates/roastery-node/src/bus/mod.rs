@@ -31,7 +31,6 @@
 //! keeps no larger buffer alive, so a reader that retains it retains what it counted.
 
 mod mesh;
-mod peer;
 mod stats;
 
 use std::future::Future;
@@ -39,7 +38,7 @@ use std::future::Future;
 use bytes::Bytes;
 
 pub use mesh::{JoinError, Mesh, MeshBus, MeshLimits, MeshLimitsError};
-pub use peer::{PeerId, PeerIdError};
+pub use roastery_protocol::group::{PeerId, PeerIdError};
 pub use stats::{BusStats, SenderStats};
 
 /// One peer's handle to the mesh. The [module](self) says what every implementation promises.

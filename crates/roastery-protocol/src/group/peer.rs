@@ -36,16 +36,30 @@ impl PeerId {
     }
 }
 
-/// The first eight bytes in hexadecimal.
+fn hexadecimal(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+}
+
+/// In hexadecimal; of a long name the first and the last four bytes, for the names of some networks begin alike.
 impl fmt::Display for PeerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().take(8).try_for_each(|byte| write!(f, "{byte:02x}"))
+        match self.0.len() {
+            0..=8 => hexadecimal(&self.0, f),
+            length => {
+                hexadecimal(&self.0[..4], f)?;
+                f.write_str("..")?;
+                hexadecimal(&self.0[length - 4..], f)
+            }
+        }
     }
 }
 
+/// All bytes in hexadecimal.
 impl fmt::Debug for PeerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PeerId({self})")
+        f.write_str("PeerId(")?;
+        hexadecimal(&self.0, f)?;
+        f.write_str(")")
     }
 }
 

@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use super::{Body, Header, Kind};
 use crate::{
-    BodyHash,
+    BodyHash, SessionId,
     group::Group,
     keys::IdentityKey,
     tags::{Tag, VERSION},
@@ -94,6 +94,12 @@ impl Envelope {
             return Err(EnvelopeError::TooLong { length, most: MAX_ENVELOPE });
         }
         Ok(Self { bytes: bytes.into(), header, kind })
+    }
+
+    /// Which session a message names, without looking at anything else: to find where it belongs.
+    pub fn peek_session(bytes: &[u8]) -> Option<SessionId> {
+        let header = bytes.get(SIGNATURE..SIGNATURE + Header::LENGTH)?;
+        wire::decode::<Header>(header).ok().map(|header| header.session)
     }
 
     /// The header.

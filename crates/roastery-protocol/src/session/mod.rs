@@ -248,8 +248,11 @@ impl<E: EngineSession> Session<E> {
     }
 
     /// Ends the session here. Not final: see [`Event::Stopped`]. Secrets are zeroized; evidence stays.
-    pub fn stop(&mut self, now: Moment) {
-        self.halt(StopReason::Cancelled);
+    pub fn stop(&mut self, why: Stop, now: Moment) {
+        self.halt(match why {
+            Stop::Cancelled => StopReason::Cancelled,
+            Stop::Deadline => StopReason::Deadline,
+        });
         self.take_own(now);
     }
 
@@ -322,6 +325,15 @@ impl<E: EngineSession> Session<E> {
     pub fn expires_at(&self) -> Duration {
         self.expiry
     }
+}
+
+/// Why the owner of a session stops it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// It does not want the signature any more.
+    Cancelled,
+    /// It does not want to wait any longer.
+    Deadline,
 }
 
 /// Whether a peer can be reached, as the transport sees it.

@@ -135,6 +135,9 @@ pub enum StopReason {
     /// Its owner stopped it.
     #[error("cancelled")]
     Cancelled,
+    /// Its owner's deadline has passed.
+    #[error("the deadline has passed")]
+    Deadline,
     /// More than n - t members are proven faulty.
     #[error("{faulty} members are proven faulty; at most {bearable} can be borne")]
     Infeasible {

@@ -1,6 +1,5 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
-    future::Future,
     time::Duration,
 };
 
@@ -38,7 +37,8 @@ pub struct Node<B, E: Engine> {
     clock: Clock,
     sessions: BTreeMap<SessionId, Running<E>>,
     early: EarlyMessages,
-    connected: BTreeSet<PeerId>,
+    /// Peers whose connection was lost. One that was never there yet is given time.
+    gone: BTreeSet<PeerId>,
     commands: mpsc::Receiver<Command>,
     to_commands: mpsc::WeakSender<Command>,
 }
@@ -69,7 +69,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
             clock: Clock::start(),
             sessions: BTreeMap::new(),
             early: EarlyMessages::default(),
-            connected: BTreeSet::new(),
+            gone: BTreeSet::new(),
             commands,
             to_commands: to_commands.downgrade(),
         };
@@ -78,27 +78,21 @@ impl<B: Bus, E: Engine> Node<B, E> {
 
     /// Runs until the last handle is gone or the bus is closed. Dropping the future ends everything at once; either way
     /// all secrets of all sessions are zeroized.
-    pub fn run(mut self) -> impl Future<Output = ()> + Send
-    where
-        B: 'static,
-        E: Send + Sync + 'static,
-    {
-        async move {
-            loop {
-                // A bus under a flood is always ready: others on this thread have their turn as well.
-                consume_budget().await;
-                let wake = self.next_wake();
-                tokio::select! {
-                    command = self.commands.recv() => match command {
-                        Some(command) => self.obey(command),
-                        None => return,
-                    },
-                    event = self.bus.receive() => match event {
-                        Some(event) => self.hear(event),
-                        None => return,
-                    },
-                    () = sleep_until(wake) => self.wake(),
-                }
+    pub async fn run(mut self) {
+        loop {
+            // A bus under a flood is always ready: others on this thread have their turn as well.
+            consume_budget().await;
+            let wake = self.next_wake();
+            tokio::select! {
+                command = self.commands.recv() => match command {
+                    Some(command) => self.obey(command),
+                    None => return,
+                },
+                event = self.bus.receive() => match event {
+                    Some(event) => self.hear(event),
+                    None => return,
+                },
+                () = sleep_until(wake) => self.wake(),
             }
         }
     }
@@ -159,14 +153,8 @@ impl<B: Bus, E: Engine> Node<B, E> {
             settings: self.member.settings,
         };
         let mut session = Session::open(opening, &self.member.engine, now)?;
-        for seat in self.member.group.seats() {
-            let peer = self.member.group.member(seat).map(|member| &member.peer);
-            if let Some(peer) = peer
-                && peer != self.bus.local_peer()
-                && !self.connected.contains(peer)
-            {
-                session.handle_connection(peer, Connection::Down, now);
-            }
+        for peer in &self.gone {
+            session.handle_connection(peer, Connection::Down, now);
         }
         let (events, waiting_events) = mpsc::channel(MOST_WAITING_EVENTS);
         let (ended, end) = watch::channel(None);
@@ -184,13 +172,13 @@ impl<B: Bus, E: Engine> Node<B, E> {
         match event {
             BusEvent::Message { from, bytes } => self.hear_message(from, bytes, now),
             BusEvent::Connected(peer) => {
+                self.gone.remove(&peer);
                 self.connection(&peer, Connection::Up, now);
-                // A bus names only the peers of its mesh, which are bounded.
-                self.connected.insert(peer);
             }
             BusEvent::Disconnected(peer) => {
-                self.connected.remove(&peer);
                 self.connection(&peer, Connection::Down, now);
+                // A bus names only the peers of its mesh, which are bounded.
+                self.gone.insert(peer);
             }
         }
     }

@@ -7,10 +7,6 @@
 //! counted in. Rows marked "ready" leave that out and have no counterpart.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::hint::black_box;
-use std::path::PathBuf;
-use std::time::Instant;
 
 use frost_secp256k1_tr as frost;
 use rand_core_06::OsRng;
@@ -22,43 +18,33 @@ use roastery_frost::{
 };
 use zeroize::Zeroizing;
 
+use crate::measure::{Operation, Row, time};
+
+mod measure;
+
 const MESSAGE: [u8; 32] = [0x42; 32];
-const REPETITIONS: u32 = 10;
 const SIZES: [(usize, usize); 3] = [(3, 5), (11, 15), (67, 100)];
 
 fn main() {
-    // Without `--bench` (as under `cargo test --all-targets`) one round shows that it runs.
-    let rounds = if std::env::args().any(|arg| arg == "--bench") { 60 } else { 1 };
-    let mut json = String::from("{\n  \"unit\": \"microseconds, median\",\n  \"groups\": [\n");
-    for (i, (t, n)) in SIZES.into_iter().enumerate() {
-        let rows = measure(t, n, rounds);
-        print_table(t, n, &rows);
-        write_json(&mut json, t, n, &rows, i + 1 == SIZES.len());
+    let rounds = if measure::is_measured() { 20 } else { 1 };
+    let repetitions = if measure::is_measured() { 10 } else { 1 };
+    let mut groups = Vec::new();
+    for (t, n) in SIZES {
+        let rows = rows(t, n, rounds, repetitions);
+        measure::print_table(&format!("{t}-of-{n}"), "this crate", "frost-secp256k1-tr", &rows);
+        let rows = measure::json("roastery_frost", "frost_secp256k1_tr", &rows);
+        groups.push(format!("  \"{t}-of-{n}\": {rows}"));
     }
-    json.push_str("  ]\n}\n");
-    if rounds > 1 {
-        let path = target_directory().join("bench/beside_frost.json");
-        std::fs::create_dir_all(path.parent().expect("a file in a directory"))
-            .expect("a directory");
-        std::fs::write(&path, json).expect("the results are written");
-        println!("written to {}", path.display());
+    if measure::is_measured() {
+        let json =
+            format!("{{\n  \"unit\": \"microseconds, median\",\n{}\n}}\n", groups.join(",\n"));
+        measure::write("beside_frost", &json);
     }
 }
 
-/// One operation: the medians of both sides, where the other side has it.
-struct Row {
-    name: &'static str,
-    ours: f64,
-    theirs: Option<f64>,
-}
-
-/// Medians over rounds in which every operation of both sides runs once, in turns.
-fn measure(t: usize, n: usize, rounds: usize) -> Vec<Row> {
-    let ours = Ours::new(t, n);
-    let theirs = Theirs::new(t, n);
-    type Operation<'a> =
-        (&'static str, Box<dyn Fn() -> f64 + 'a>, Option<Box<dyn Fn() -> f64 + 'a>>);
-    let operations: Vec<Operation<'_>> = vec![
+fn rows(t: usize, n: usize, rounds: usize, repetitions: u32) -> Vec<Row> {
+    let (ours, theirs) = (Ours::new(t, n), Theirs::new(t, n));
+    let operations: Vec<(&'static str, Operation<'_>, Option<Operation<'_>>)> = vec![
         ("sign", Box::new(|| ours.sign()), Some(Box::new(|| theirs.sign()))),
         ("sign, context ready", Box::new(|| ours.sign_ready()), None),
         ("share check", Box::new(|| ours.check()), Some(Box::new(|| theirs.check()))),
@@ -76,39 +62,7 @@ fn measure(t: usize, n: usize, rounds: usize) -> Vec<Row> {
         ),
         ("nonce generation", Box::new(|| ours.nonce_gen()), Some(Box::new(|| theirs.nonce_gen()))),
     ];
-    let mut samples = vec![(Vec::new(), Vec::new()); operations.len()];
-    for _ in 0..rounds {
-        for ((_, ours, theirs), (our_samples, their_samples)) in operations.iter().zip(&mut samples)
-        {
-            our_samples.push(mean_of_repetitions(ours));
-            their_samples.extend(theirs.as_ref().map(mean_of_repetitions));
-        }
-    }
-    let rows = operations.iter().zip(samples).map(|((name, ..), (ours, theirs))| Row {
-        name,
-        ours: median(ours),
-        theirs: (!theirs.is_empty()).then(|| median(theirs)),
-    });
-    rows.collect()
-}
-
-/// The mean of a few runs in a row, as both libraries are used: one request has up to 64 messages.
-fn mean_of_repetitions(operation: impl Fn() -> f64) -> f64 {
-    (0..REPETITIONS).map(|_| operation()).sum::<f64>() / f64::from(REPETITIONS)
-}
-
-fn median(mut samples: Vec<f64>) -> f64 {
-    samples.sort_by(f64::total_cmp);
-    samples[samples.len() / 2]
-}
-
-/// The time that `operation` takes, in microseconds.
-fn time<T>(operation: impl FnOnce() -> T) -> f64 {
-    let start = Instant::now();
-    let result = black_box(operation());
-    let elapsed = start.elapsed();
-    drop(result);
-    elapsed.as_secs_f64() * 1e6
+    measure::measure(operations, rounds, repetitions)
 }
 
 struct Ours {
@@ -295,45 +249,4 @@ impl Theirs {
     fn nonce_gen(&self) -> f64 {
         time(|| frost::round1::commit(self.key.signing_share(), &mut OsRng))
     }
-}
-
-fn print_table(t: usize, n: usize, rows: &[Row]) {
-    println!("\n{t}-of-{n}, microseconds (medians)");
-    println!("{:<28} {:>10} {:>20} {:>8}", "", "this crate", "frost-secp256k1-tr", "ratio");
-    for row in rows {
-        let (theirs, ratio) = match row.theirs {
-            Some(theirs) => (format!("{theirs:.1}"), format!("{:.1}", theirs / row.ours)),
-            None => ("-".to_owned(), "-".to_owned()),
-        };
-        println!("{:<28} {:>10.1} {theirs:>20} {ratio:>8}", row.name, row.ours);
-    }
-}
-
-fn write_json(json: &mut String, t: usize, n: usize, rows: &[Row], last: bool) {
-    let number =
-        |value: Option<f64>| value.map_or("null".to_owned(), |value| format!("{value:.2}"));
-    let rows: Vec<String> = rows
-        .iter()
-        .map(|row| {
-            format!(
-                "        {{ \"operation\": \"{}\", \"roastery_frost\": {}, \
-                 \"frost_secp256k1_tr\": {}, \"ratio\": {} }}",
-                row.name,
-                number(Some(row.ours)),
-                number(row.theirs),
-                number(row.theirs.map(|theirs| theirs / row.ours)),
-            )
-        })
-        .collect();
-    let comma = if last { "" } else { "," };
-    let rows = rows.join(",\n");
-    writeln!(json, "    {{ \"t\": {t}, \"n\": {n}, \"rows\": [\n{rows}\n    ] }}{comma}")
-        .expect("writing to a string does not fail");
-}
-
-fn target_directory() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target")),
-        PathBuf::from,
-    )
 }

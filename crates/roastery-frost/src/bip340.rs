@@ -6,7 +6,8 @@ use secp256k1::{Keypair, SecretKey, schnorr};
 use zeroize::Zeroizing;
 
 use crate::curve::SECP;
-use crate::{NonceGenError, PointError};
+use crate::randomness::draw;
+use crate::{PointError, RandomnessError};
 
 /// A BIP-340 public key: the x coordinate of a point of the curve, 32 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -106,13 +107,10 @@ impl SigningKey {
     ///
     /// # Errors
     ///
-    /// [`NonceGenError::Randomness`] if `rng` fails.
-    pub fn generate<R: TryCryptoRng>(rng: &mut R) -> Result<SigningKey, NonceGenError> {
-        let mut bytes = Zeroizing::new([0; 32]);
+    /// [`RandomnessError`] if `rng` fails.
+    pub fn generate<R: TryCryptoRng>(rng: &mut R) -> Result<SigningKey, RandomnessError> {
         loop {
-            rng.try_fill_bytes(bytes.as_mut())
-                .map_err(|error| NonceGenError::Randomness(error.to_string()))?;
-            if let Ok(key) = SigningKey::from_bytes(bytes.clone()) {
+            if let Ok(key) = SigningKey::from_bytes(draw(rng)?) {
                 return Ok(key);
             }
         }

@@ -7,8 +7,9 @@ use rand_core::TryCryptoRng;
 use secp::{MaybeScalar, Scalar};
 use zeroize::Zeroizing;
 
+use crate::randomness::draw;
 use crate::secret_scalar::SecretScalar;
-use crate::{GroupKeys, GroupKeysError, MAX_SEATS, SecretShare};
+use crate::{GroupKeys, GroupKeysError, MAX_SEATS, RandomnessError, SecretShare};
 
 /// Draws a key and splits it among `n` seats, any `t` of which can sign.
 ///
@@ -69,11 +70,8 @@ fn evaluate(coefficients: &[SecretScalar], x: u128) -> Option<SecretShare> {
 }
 
 fn random_scalar<R: TryCryptoRng>(rng: &mut R) -> Result<SecretScalar, DealError> {
-    let mut bytes = Zeroizing::new([0; 32]);
     loop {
-        rng.try_fill_bytes(bytes.as_mut())
-            .map_err(|error| DealError::Randomness(error.to_string()))?;
-        if let Some(scalar) = SecretScalar::from_bytes(&bytes) {
+        if let Some(scalar) = SecretScalar::from_bytes(&*draw(rng)?) {
             return Ok(scalar);
         }
     }
@@ -82,9 +80,9 @@ fn random_scalar<R: TryCryptoRng>(rng: &mut R) -> Result<SecretScalar, DealError
 /// Why nothing was dealt.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum DealError {
-    /// The random generator failed; its own words.
-    #[error("the random generator failed: {0}")]
-    Randomness(String),
+    /// The random generator failed.
+    #[error(transparent)]
+    Randomness(#[from] RandomnessError),
     /// The key to split is zero, or the group order or above.
     #[error("the secret key is out of range, allowed is 1 up to the group order minus 1")]
     Secret,

@@ -6,8 +6,9 @@ use zeroize::Zeroizing;
 
 use crate::curve::decode_maybe_point;
 use crate::hash::{TaggedHash, tagged_hash};
+use crate::randomness::draw;
 use crate::secret_scalar::SecretScalar;
-use crate::{SecretShare, decode_point};
+use crate::{RandomnessError, SecretShare, decode_point};
 
 /// A secret nonce: *secnonce* of BIP-445, for one signature and no more.
 ///
@@ -29,6 +30,12 @@ impl SecretNonce {
     /// The public nonce that belongs to this secret nonce.
     pub fn public_nonce(&self) -> &PublicNonce {
         &self.public
+    }
+
+    /// As a broken machine would have it.
+    #[cfg(test)]
+    pub(crate) fn with_public(self, public: PublicNonce) -> SecretNonce {
+        SecretNonce { public, ..self }
     }
 
     pub(crate) fn scalars(&self) -> (&SecretScalar, &SecretScalar) {
@@ -148,10 +155,7 @@ pub fn nonce_gen<R: TryCryptoRng>(
     rng: &mut R,
     inputs: &NonceGenInputs<'_>,
 ) -> Result<(SecretNonce, PublicNonce), NonceGenError> {
-    let mut random = Zeroizing::new([0; 32]);
-    rng.try_fill_bytes(random.as_mut())
-        .map_err(|error| NonceGenError::Randomness(error.to_string()))?;
-    nonce_gen_from(&random, inputs)
+    nonce_gen_from(&*draw(rng)?, inputs)
 }
 
 /// *NonceGen* of BIP-445 with *rand'* given.
@@ -237,9 +241,9 @@ impl NonceError {
 /// Why no nonce could be made.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum NonceGenError {
-    /// The random generator failed; its own words.
-    #[error("the random generator failed: {0}")]
-    Randomness(String),
+    /// The random generator failed.
+    #[error(transparent)]
+    Randomness(#[from] RandomnessError),
     /// The additional input is too long.
     #[error("extra_in has {length} bytes, allowed are up to 2^32 - 1")]
     ExtraInput {

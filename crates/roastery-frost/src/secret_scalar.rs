@@ -28,6 +28,11 @@ impl SecretScalar {
         Zeroizing::new(self.0.secret_bytes())
     }
 
+    /// The value, for what has ceased to be a secret.
+    pub(crate) fn disclose(&self) -> Scalar {
+        self.0.into()
+    }
+
     pub(crate) fn public(&self) -> Point {
         curve::base_mul_secret(&self.0)
     }

@@ -27,20 +27,15 @@ pub fn sign(
     }
     let (b, negate) = ctx.nonce_values();
     let (k1, k2) = secret_nonce.scalars();
-    // With R odd, k1 + b * k2 changes its sign; so it is the other term that is subtracted, and
-    // the sum is negated as a public value.
-    let key_factor_signed = if negate { -key_factor } else { key_factor };
-    let masked = share.scalar().times(key_factor_signed);
-    let blinded = k2.times(b);
-    let nonce = k1.plus(&blinded);
-    let sum = match &nonce {
-        Some(nonce) => nonce.plus(&masked),
-        None => Some(masked),
+    // Where R is odd the nonce changes its sign; here the other term does, and then the sum, which
+    // is no secret any more.
+    let factor = if negate { -key_factor } else { key_factor };
+    let key_term = share.scalar().times(factor);
+    let s = match k1.plus(&k2.times(b)) {
+        Some(nonce_term) => nonce_term.plus(&key_term),
+        None => Some(key_term),
     };
-    let s = match sum {
-        Some(sum) => MaybeScalar::from_slice(sum.to_bytes().as_ref()).unwrap_or(MaybeScalar::Zero),
-        None => MaybeScalar::Zero,
-    };
+    let s = s.map_or(MaybeScalar::Zero, |s| s.disclose().into());
     let psig = PartialSignature::from_scalar(if negate { -s } else { s });
     if !ctx.equation_holds(&psig, secret_nonce.public_nonce(), public_share, key_factor) {
         return Err(SignError::OwnShareInvalid { seat });
@@ -69,4 +64,29 @@ pub enum SignError {
         /// The seat.
         seat: Seat,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{NonceGenInputs, TweakContext, danger, danger_trusted_dealer, nonce_agg};
+
+    #[test]
+    fn a_share_that_fails_its_own_check_is_not_released() {
+        let (group, shares) =
+            danger_trusted_dealer::deal(2, 3, &mut getrandom::SysRng).expect("a group");
+        let seat = Seat::new(0).expect("a seat");
+        let signers = group.signers(&[seat, Seat::new(1).expect("a seat")]).expect("signers");
+        let nonce = |byte| {
+            danger::nonce_gen_with(&[byte; 32], &NonceGenInputs::default()).expect("a nonce")
+        };
+        let tweaks = TweakContext::new(group.threshold_public_key());
+        let aggregate = nonce_agg([&nonce(1).1, &nonce(2).1]);
+        let ctx = SessionContext::new(&signers, &aggregate, &tweaks, b"").expect("a session");
+
+        assert!(sign(nonce(1).0, &shares[0], seat, &ctx).is_ok());
+        let broken = nonce(1).0.with_public(nonce(2).1);
+        let refused = sign(broken, &shares[0], seat, &ctx);
+        assert_eq!(refused, Err(SignError::OwnShareInvalid { seat }));
+    }
 }

@@ -118,8 +118,8 @@ pub(crate) struct Case {
 }
 
 #[derive(Deserialize, Debug)]
-#[serde(tag = "type", deny_unknown_fields)]
+#[serde(tag = "type")]
 pub(crate) enum Error {
-    InvalidContributionError { signer_index: Option<usize>, contrib: String },
+    InvalidContributionError { signer_index: Option<usize>, contrib: Option<String> },
     ValueError { message: String },
 }

@@ -58,23 +58,27 @@ pub(crate) fn sign_verify(file: &GroupFile) -> usize {
     let mut cases = 0;
     for group in &file.test_groups {
         assert_group_is_sound(group);
-        let name = |case: &Case| format!("sign_verify {} {}", group.tg_id, case.tc_id);
+        let named = |case: &Case| format!("sign_verify {} {}", group.tg_id, case.tc_id);
         for case in &group.valid_tests {
-            assert_signs_and_verifies(group, case, &name(case));
+            let name = &named(case);
+            assert_signs_and_verifies(group, case, name);
         }
         for case in &group.sign_error_tests {
-            let failure = run_sign(group, case).expect_err(&name(case));
-            failure.assert_is(case.error.as_ref().expect(&name(case)), &name(case));
+            let name = &named(case);
+            let failure = run_sign(group, case).expect_err(name);
+            failure.assert_is(case.error.as_ref().expect(name), name);
         }
         for case in &group.verify_fail_tests {
-            let psig = case.psig.as_ref().expect(&name(case));
-            let valid = run_verify(group, case, case.signer_index, psig).expect(&name(case));
-            assert!(!valid, "{} verified", name(case));
+            let name = &named(case);
+            let psig = case.psig.as_ref().expect(name);
+            let valid = run_verify(group, case, case.signer_index, psig).expect(name);
+            assert!(!valid, "{} verified", name);
         }
         for case in &group.verify_error_tests {
-            let psig = case.psig.as_ref().expect(&name(case));
-            let failure = run_verify(group, case, case.signer_index, psig).expect_err(&name(case));
-            failure.assert_is(case.error.as_ref().expect(&name(case)), &name(case));
+            let name = &named(case);
+            let psig = case.psig.as_ref().expect(name);
+            let failure = run_verify(group, case, case.signer_index, psig).expect_err(name);
+            failure.assert_is(case.error.as_ref().expect(name), name);
         }
         cases += group.valid_tests.len()
             + group.sign_error_tests.len()
@@ -88,13 +92,15 @@ pub(crate) fn tweak(file: &GroupFile) -> usize {
     let mut cases = 0;
     for group in &file.test_groups {
         assert_group_is_sound(group);
-        let name = |case: &Case| format!("tweak {} {}", group.tg_id, case.tc_id);
+        let named = |case: &Case| format!("tweak {} {}", group.tg_id, case.tc_id);
         for case in &group.valid_tests {
-            assert_signs_and_verifies(group, case, &name(case));
+            let name = &named(case);
+            assert_signs_and_verifies(group, case, name);
         }
         for case in &group.error_tests {
-            let failure = run_sign(group, case).expect_err(&name(case));
-            failure.assert_is(case.error.as_ref().expect(&name(case)), &name(case));
+            let name = &named(case);
+            let failure = run_sign(group, case).expect_err(name);
+            failure.assert_is(case.error.as_ref().expect(name), name);
         }
         cases += group.valid_tests.len() + group.error_tests.len();
     }
@@ -105,7 +111,7 @@ pub(crate) fn sig_agg(file: &GroupFile) -> usize {
     let mut cases = 0;
     for group in &file.test_groups {
         assert_group_is_sound(group);
-        let name = |case: &Case| format!("sig_agg {} {}", group.tg_id, case.tc_id);
+        let named = |case: &Case| format!("sig_agg {} {}", group.tg_id, case.tc_id);
         let aggregate = |case: &Case| -> Result<(SessionContext, Signature), Failure> {
             let session =
                 session(group, case, case.aggnonce.as_ref().expect("an aggregate nonce"))?;
@@ -118,14 +124,16 @@ pub(crate) fn sig_agg(file: &GroupFile) -> usize {
             Ok((session, signature))
         };
         for case in &group.valid_tests {
-            let (session, signature) = aggregate(case).expect(&name(case));
-            let expected = case.expected.as_ref().expect(&name(case));
-            assert_eq!(signature.to_bytes().to_vec(), expected.0, "{}", name(case));
-            assert!(signature.verify(&session.public_key(), &case.msg.0), "{}", name(case));
+            let name = &named(case);
+            let (session, signature) = aggregate(case).expect(name);
+            let expected = case.expected.as_ref().expect(name);
+            assert_eq!(signature.to_bytes().to_vec(), expected.0, "{}", name);
+            assert!(signature.verify(&session.public_key(), &case.msg.0), "{}", name);
         }
         for case in &group.error_tests {
-            let failure = aggregate(case).expect_err(&name(case));
-            failure.assert_is(case.error.as_ref().expect(&name(case)), &name(case));
+            let name = &named(case);
+            let failure = aggregate(case).expect_err(name);
+            failure.assert_is(case.error.as_ref().expect(name), name);
         }
         cases += group.valid_tests.len() + group.error_tests.len();
     }

@@ -147,8 +147,10 @@ impl<R: TryCryptoRng + Send> EngineSession for FrostSession<R> {
             .map(|(nonce, context)| sign(nonce, &secrets.share, self.seat, context))
             .collect::<Result<_, SignError>>()
             .map_err(|error| match error {
-                SignError::OwnShareInvalid { .. } => EngineError::OwnShareInvalid,
-                _ => EngineError::NotAPackage,
+                SignError::OwnShareInvalid { .. } | SignError::OtherShare { .. } => {
+                    EngineError::OwnShareInvalid
+                }
+                SignError::NotASigner { .. } => EngineError::NotAPackage,
             })
     }
 

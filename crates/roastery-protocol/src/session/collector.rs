@@ -221,6 +221,12 @@ impl Collector {
         all.filter(|package| package.hash == hash).for_each(|package| package.failed = true);
     }
 
+    /// Whether two newer attempts of the same coordinator have put this one out of service: otherwise a coordinator that
+    /// counts its attempts downwards would have all of them kept.
+    pub(crate) fn is_outdated(&self, attempt: Attempt, n: usize) -> bool {
+        self.records.keys().any(|newer| attempt.is_outdated_by(*newer, n))
+    }
+
     /// Forgets the attempts that two newer ones of the same coordinator have put out of service.
     pub(crate) fn forget_outdated(&mut self, newer: Attempt, n: usize) {
         self.records.retain(|older, _| !older.is_outdated_by(newer, n));

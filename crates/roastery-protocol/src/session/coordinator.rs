@@ -168,14 +168,11 @@ impl Coordinator {
     pub(crate) fn plan(&self, now: Duration, patience: Duration) -> Option<Plan> {
         self.begun?;
         let waiting = self.waits_until(patience).is_some_and(|until| now < until);
-        if waiting || self.packages.len() >= self.most_packages {
+        if waiting || !self.could_issue() {
             return None;
         }
         let mut ready: Vec<usize> =
             (0..self.signers.len()).filter(|&at| self.signers[at].is_ready()).collect();
-        if ready.len() < self.threshold {
-            return None;
-        }
         // Whoever owes no check first, then by arrival.
         ready.sort_by_key(|&at| {
             let signer = &self.signers[at];
@@ -194,8 +191,18 @@ impl Coordinator {
         Some(Plan { seats, unchecked })
     }
 
+    fn could_issue(&self) -> bool {
+        let ready = self.signers.iter().filter(|signer| signer.is_ready()).count();
+        ready >= self.threshold && self.packages.len() < self.most_packages
+    }
+
+    /// When time alone lets a further package go out. Without t signers that are ready for it no time does.
+    pub(crate) fn due(&self, patience: Duration) -> Option<Duration> {
+        self.waits_until(patience).filter(|_| self.could_issue())
+    }
+
     /// Until when the first package has the attempt for itself.
-    pub(crate) fn waits_until(&self, patience: Duration) -> Option<Duration> {
+    fn waits_until(&self, patience: Duration) -> Option<Duration> {
         match self.packages.as_slice() {
             [only] if !only.failed => Some(only.issued + patience),
             _ => None,

@@ -78,6 +78,13 @@ impl<E: EngineSession> Session<E> {
         let _ = self.answer(sender, Answer::Outcome, &envelope, now);
     }
 
+    /// The request's deadline ends the session, whichever input comes first after it.
+    pub(super) fn expire(&mut self, now: Moment) {
+        if now.monotonic >= self.expiry {
+            self.halt(StopReason::Expired);
+        }
+    }
+
     /// Stops without a signature. Secrets end here; evidence stays.
     pub(super) fn halt(&mut self, reason: StopReason) {
         if !matches!(self.phase, Phase::Running) {

@@ -222,6 +222,7 @@ impl<E: EngineSession> Session<E> {
         bytes: &[u8],
         now: Moment,
     ) -> Result<(), Rejected> {
+        self.expire(now);
         let result = self.receive(from, bytes, now);
         self.escalate(now);
         self.take_own(now);

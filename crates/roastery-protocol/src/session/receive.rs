@@ -103,7 +103,7 @@ impl<E: EngineSession> Session<E> {
             }
             Body::SigningPackage(content) => self.on_package(letter, content, now),
             Body::SignatureShare(content) => self.on_share(letter, content, now),
-            Body::Signature(content) => self.on_signature(sender, content, now),
+            Body::Signature(content) => self.on_signature(letter.attempt, sender, content, now),
             Body::Want(want) => self.on_want(letter.attempt, sender, want, now),
             Body::Refusal(reason) => self.on_refusal(letter, reason),
             Body::Evidence(proof) => self.on_evidence(sender, proof, now),
@@ -125,7 +125,13 @@ impl<E: EngineSession> Session<E> {
             return Err(Rejected::NotTheCoordinator { attempt, coordinator });
         }
         // Somebody whose clock is ahead may show its slot before this node's turn has come; nobody is a whole round ahead.
-        if attempt.index() >= self.schedule.live() + self.fixed.group.size() {
+        let n = self.fixed.group.size();
+        if attempt.index() >= self.schedule.live() + n {
+            return Err(Rejected::NotServed { attempt });
+        }
+        // What this run named in an attempt that is out of service is forgotten: to open it again would be to count its
+        // packages from 0 again, which is a conflict.
+        if self.coordinated.keys().any(|newer| attempt.is_outdated_by(*newer, n)) {
             return Err(Rejected::NotServed { attempt });
         }
         if self.collector.is_proven_faulty(sender) {
@@ -159,6 +165,10 @@ impl<E: EngineSession> Session<E> {
         if self.is_pruned() {
             return Err(Rejected::Over);
         }
+        let n = self.fixed.group.size();
+        if self.collector.is_outdated(attempt, n) {
+            return Err(Rejected::NotServed { attempt });
+        }
         // The structural rules have established that the sender is the attempt's coordinator.
         if !checked && !envelope.is_signed_by_its_sender(&self.fixed.group) {
             return Err(Rejected::NotSigned { sender });
@@ -176,7 +186,7 @@ impl<E: EngineSession> Session<E> {
                 return Err(Rejected::Conflict { sender });
             }
         }
-        self.collector.forget_outdated(attempt, self.fixed.group.size());
+        self.collector.forget_outdated(attempt, n);
         let answered = self.sign(attempt, &package, envelope.body_hash(), now);
         self.try_to_finish(envelope.body_hash(), now);
         answered
@@ -204,8 +214,9 @@ impl<E: EngineSession> Session<E> {
             let shown = (next.run, next.index, next.slot);
             let _ = self.on_slot(attempt, sender, shown, &envelope, now);
         }
+        let is_counted = counted.is_ok() && self.coordinated.contains_key(&attempt);
         match news {
-            ShareNews::UnknownPackage if counted.is_err() => {
+            ShareNews::UnknownPackage if !is_counted => {
                 self.ask(sender, attempt, Want::Package(package), now);
                 Err(Rejected::UnknownPackage { sender })
             }
@@ -265,6 +276,7 @@ impl<E: EngineSession> Session<E> {
 
     fn on_signature(
         &mut self,
+        attempt: Attempt,
         sender: Seat,
         content: FinalSignature,
         now: Moment,
@@ -275,7 +287,12 @@ impl<E: EngineSession> Session<E> {
         if !self.engine.verify(&content.signatures) {
             return Err(Rejected::WrongSignatures { sender });
         }
+        let package = content.package;
         self.finish(content, Made::Elsewhere, now);
+        if self.collector.package_named(package).is_none() {
+            // Its coordinator may have shown another one to this node.
+            self.ask(sender, attempt, Want::Package(package), now);
+        }
         Ok(())
     }
 
@@ -292,6 +309,11 @@ impl<E: EngineSession> Session<E> {
                 return Err(Rejected::NotTheCoordinator { attempt, coordinator });
             }
             if !self.signers.contains_key(&attempt) {
+                // A fresh slot is an answer, too: attempts without number at the floor's pace only.
+                let (what, floor) = (Answer::To(attempt, want), self.fixed.settings.repeat_floor);
+                if !self.answers.may(sender, what, now.monotonic, floor) {
+                    return Err(Rejected::NoAnswer { sender });
+                }
                 self.enter(attempt, now);
                 return Ok(());
             }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use roastery_frost::Seat;
 
-use super::{Destination, Phase, Session, StopReason, signer::Signer};
+use super::{Destination, Phase, Session, signer::Signer};
 use crate::{
     Attempt,
     clock::Moment,
@@ -18,13 +18,13 @@ impl<E: EngineSession> Session<E> {
         let coordinators = self.coordinated.values().filter(|one| one.book.begun().is_some());
         let repeats = coordinators.clone().map(|one| one.repeat.due());
         let patience = self.fixed.settings.patience;
-        let waits = coordinators.filter_map(move |one| one.book.waits_until(patience));
+        let waits = coordinators.filter_map(move |one| one.book.due(patience));
         signers.chain(repeats).chain(waits).chain([self.schedule.due(), self.expiry])
     }
 
     pub(super) fn wake(&mut self, now: Moment) {
+        self.expire(now);
         match &mut self.phase {
-            Phase::Running if now.monotonic >= self.expiry => self.halt(StopReason::Expired),
             Phase::Running => {
                 self.escalate(now);
                 self.repeat_slots(now);

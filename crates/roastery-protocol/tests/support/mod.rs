@@ -2,6 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used, reason = "each test uses its own part of this")]
 
 pub mod fixture;
+pub mod forge;
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 

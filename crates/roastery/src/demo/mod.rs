@@ -1,0 +1,137 @@
+//! `roastery demo`: a group of nodes in this process signs, and a person sees it happen.
+
+mod group;
+mod options;
+mod policy;
+mod show;
+mod signing;
+mod spend;
+
+use std::{error::Error, io::Write, process::ExitCode};
+
+use bitcoin::secp256k1;
+use roastery_frost::{Signature, XOnlyPublicKey};
+use roastery_protocol::request::MessageToSign;
+use serde::Serialize;
+
+pub(crate) use self::options::Options;
+use self::{
+    options::Plan,
+    show::Show,
+    signing::{Finished, Unfinished},
+    spend::Spend,
+};
+
+/// Runs the demo; the exit status is the program's.
+pub(crate) fn run(options: &Options) -> ExitCode {
+    let plan = match options.plan() {
+        Ok(plan) => plan,
+        Err(line) => {
+            eprintln!("error: {line}");
+            return ExitCode::from(2);
+        }
+    };
+    match sign(&plan) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What `--json` prints. Keys, messages and signatures in hexadecimal.
+#[derive(Serialize)]
+struct Summary {
+    /// X-only, after tweaks.
+    threshold_public_key: String,
+    messages: Vec<String>,
+    signatures: Vec<String>,
+    /// The seats whose shares make the signatures, ascending.
+    signers: Vec<u16>,
+    coordinator: u16,
+    /// From the request to the first node that held the signatures.
+    elapsed_ms: f64,
+    /// How many attempts were live then.
+    attempts: usize,
+}
+
+fn sign(plan: &Plan) -> Result<ExitCode, Box<dyn Error>> {
+    let show = Show::new(plan);
+    let (group, nodes) = group::make(plan.signers, plan.threshold)?;
+    let key = plan.derivation.tweaks(&group)?.x_only_public_key();
+    show.key(&key);
+    let spend = plan.messages.is_empty().then(|| Spend::of(&key));
+    let messages = match &spend {
+        Some(spend) => vec![spend.signature_hash()?],
+        None => plan.messages.clone(),
+    };
+    show.messages(&messages, spend.is_some());
+    let to_sign: Vec<MessageToSign> = messages
+        .iter()
+        .map(|message| MessageToSign { message: *message, derivation: plan.derivation.clone() })
+        .collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build()?;
+    let finished = match runtime.block_on(signing::sign(&group, nodes, to_sign, plan, &show))? {
+        Ok(finished) => finished,
+        Err(unfinished) => return Ok(give_up(&unfinished)),
+    };
+    for (message, signature) in messages.iter().zip(&finished.signatures) {
+        verify_independently(&key, message, signature)?;
+    }
+    let spent = match (&spend, finished.signatures.first()) {
+        (Some(spend), Some(signature)) => {
+            let transaction = spend.signed(signature)?;
+            spend.judge(&transaction).map_err(|error| format!("consensus code says: {error:?}"))?;
+            Some(transaction)
+        }
+        _ => None,
+    };
+    if plan.json {
+        print_json(&key, &messages, &finished)?;
+    } else {
+        show.end(&key, &finished, spent.as_ref());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// BIP-340 by libsecp256k1 alone, from bytes: nothing of this project takes part.
+fn verify_independently(
+    key: &XOnlyPublicKey,
+    message: &[u8; 32],
+    signature: &Signature,
+) -> Result<(), secp256k1::Error> {
+    let key = secp256k1::XOnlyPublicKey::from_slice(&key.to_bytes())?;
+    let signature = secp256k1::schnorr::Signature::from_slice(&signature.to_bytes())?;
+    let message = secp256k1::Message::from_digest(*message);
+    secp256k1::Secp256k1::verification_only().verify_schnorr(&signature, &message, &key)
+}
+
+fn print_json(
+    key: &XOnlyPublicKey,
+    messages: &[[u8; 32]],
+    finished: &Finished,
+) -> Result<(), Box<dyn Error>> {
+    use bitcoin::hex::DisplayHex as _;
+    let summary = Summary {
+        threshold_public_key: key.to_string(),
+        messages: messages.iter().map(|message| message.to_lower_hex_string()).collect(),
+        signatures: finished.signatures.iter().map(ToString::to_string).collect(),
+        signers: finished.origin.signers.iter().map(|seat| seat.to_u16()).collect(),
+        coordinator: finished.origin.coordinator.to_u16(),
+        elapsed_ms: (finished.first.as_secs_f64() * 1e6).round() / 1e3,
+        attempts: finished.attempts,
+    };
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer(&mut out, &summary)?;
+    writeln!(out)?;
+    Ok(())
+}
+
+fn give_up(unfinished: &Unfinished) -> ExitCode {
+    eprintln!("no signature: {}", unfinished.reason);
+    for line in show::awaited(&unfinished.reports) {
+        eprintln!("  {line}");
+    }
+    ExitCode::FAILURE
+}

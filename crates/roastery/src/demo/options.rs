@@ -1,0 +1,114 @@
+use std::time::Duration;
+
+use clap::Args;
+use roastery_protocol::request::{Derivation, MAX_MESSAGES, Taproot};
+
+/// What `roastery demo` is asked for, as it was typed.
+#[derive(Args, Debug)]
+pub(crate) struct Options {
+    /// How many members the group has: 2 to 128
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = members)]
+    signers: usize,
+    /// How many of them must sign: 2 to the number of members
+    #[arg(long, value_name = "T", default_value_t = 3, value_parser = members)]
+    threshold: usize,
+    /// A message to sign, 32 bytes in hexadecimal; may be given up to 64 times [default: the hash of a real transaction]
+    #[arg(long = "message", value_name = "HEX", value_parser = hash)]
+    messages: Vec<[u8; 32]>,
+    /// The Merkle root of the output's scripts, 32 bytes in hexadecimal [default: no scripts, key path only]
+    #[arg(long, value_name = "HEX", value_parser = hash, conflicts_with = "untweaked")]
+    merkle_root: Option<[u8; 32]>,
+    /// Sign under the threshold public key itself, without a Taproot tweak
+    #[arg(long)]
+    untweaked: bool,
+    /// How many members never answer: at most the number of members less the threshold
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = count)]
+    offline: usize,
+    /// How long to wait for the signature, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    deadline: Duration,
+    /// Print one JSON object and nothing else
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is to be done: checked as a whole.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) signers: usize,
+    pub(crate) threshold: usize,
+    /// Empty for the hash of a real transaction.
+    pub(crate) messages: Vec<[u8; 32]>,
+    pub(crate) derivation: Derivation,
+    pub(crate) offline: usize,
+    pub(crate) deadline: Duration,
+    pub(crate) json: bool,
+}
+
+impl Options {
+    /// Checks what one option alone cannot say. The error is one line.
+    pub(crate) fn plan(&self) -> Result<Plan, String> {
+        let (n, t) = (self.signers, self.threshold);
+        if t > n {
+            return Err(format!(
+                "--threshold {t} with --signers {n}: the threshold is 2 to the number of signers"
+            ));
+        }
+        if self.messages.len() > MAX_MESSAGES {
+            return Err(format!(
+                "{} times --message: 1 to {MAX_MESSAGES} are allowed",
+                self.messages.len()
+            ));
+        }
+        let most = n - t;
+        if self.offline > most {
+            return Err(format!(
+                "--offline {} leaves {} of {n} members and {t} must sign: at most {most} may be offline",
+                self.offline,
+                n.saturating_sub(self.offline)
+            ));
+        }
+        let taproot = match (self.merkle_root, self.untweaked) {
+            (Some(root), _) => Taproot::ScriptRoot(root),
+            (None, true) => Taproot::Untweaked,
+            (None, false) => Taproot::KeyPathOnly,
+        };
+        Ok(Plan {
+            signers: n,
+            threshold: t,
+            messages: self.messages.clone(),
+            derivation: Derivation { path: Vec::new(), taproot },
+            offline: self.offline,
+            deadline: self.deadline,
+            json: self.json,
+        })
+    }
+}
+
+fn members(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 2..=128) => Ok(number),
+        _ => Err("allowed is 2 to 128".to_owned()),
+    }
+}
+
+fn count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 0..=126) => Ok(number),
+        _ => Err("allowed is 0 to the number of signers less the threshold".to_owned()),
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    const MOST: f64 = 86_400.0;
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds > 0.0 && seconds <= MOST => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err(format!("allowed is a number of seconds above 0 and up to {MOST}")),
+    }
+}
+
+fn hash(text: &str) -> Result<[u8; 32], String> {
+    use bitcoin::hex::FromHex as _;
+    <[u8; 32]>::from_hex(text)
+        .map_err(|_| "allowed are 32 bytes as 64 hexadecimal digits".to_owned())
+}

@@ -1,0 +1,14 @@
+use roastery_protocol::{
+    message::RefusalReason,
+    request::{MessageToSign, Policy, SigningRequest, Step},
+};
+
+/// Allows what the person at the terminal asked for, message by message, and nothing else.
+#[derive(Debug)]
+pub(super) struct AsTyped(pub(super) Vec<MessageToSign>);
+
+impl Policy for AsTyped {
+    fn judge(&self, request: &SigningRequest, _: Step) -> Result<(), RefusalReason> {
+        if request.messages() == self.0 { Ok(()) } else { Err(RefusalReason::Policy) }
+    }
+}

@@ -1,0 +1,177 @@
+use std::{
+    collections::BTreeSet,
+    error::Error,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use roastery_frost::Signature;
+use roastery_node::driver::{self, Ended, NodeHandle, SessionHandle, SignError};
+use roastery_protocol::{
+    Seat,
+    clock::Moment,
+    group::Group,
+    request::{ApprovedRequest, MessageToSign, SigningRequest},
+    session::{Event, Origin, Report, StopReason},
+};
+use tokio::{sync::mpsc, task::JoinSet};
+
+use super::{group::Node, options::Plan, policy::AsTyped, show::Show};
+
+/// The group has signed.
+pub(super) struct Finished {
+    pub(super) signatures: Vec<Signature>,
+    pub(super) origin: Origin,
+    /// From the request to the first node that held the signatures.
+    pub(super) first: Duration,
+    /// From the request to the last node that answers.
+    pub(super) last: Duration,
+    /// How many attempts were live at the coordinator.
+    pub(super) attempts: usize,
+    /// How many nodes hold the signatures.
+    pub(super) holders: usize,
+}
+
+/// The group has not signed in time.
+pub(super) struct Unfinished {
+    pub(super) reason: StopReason,
+    /// What each node that answers knows.
+    pub(super) reports: Vec<(Seat, Report)>,
+}
+
+/// Something that happened at a node.
+pub(super) struct Happening {
+    pub(super) at: Duration,
+    pub(super) seat: Seat,
+    pub(super) event: Event,
+}
+
+/// Runs every node as a task of its own and has each sign by its own policy.
+pub(super) async fn sign(
+    group: &Arc<Group>,
+    nodes: Vec<Node>,
+    to_sign: Vec<MessageToSign>,
+    plan: &Plan,
+    show: &Show,
+) -> Result<Result<Finished, Unfinished>, Box<dyn Error>> {
+    let silent = choose(group, plan.offline)?;
+    show.silent(&silent);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
+    let mut id = [0; 32];
+    getrandom::fill(&mut id)?;
+    let expiry = now.as_secs() + plan.deadline.as_secs() + 60;
+    let request = SigningRequest::new(group.id(), id, expiry, to_sign.clone())?;
+    let policy = Arc::new(AsTyped(to_sign));
+    let moment = Moment { monotonic: Duration::ZERO, wall: now };
+
+    // A silent member is on the mesh, and nothing ever comes from it.
+    let (silent_nodes, nodes): (Vec<Node>, Vec<Node>) =
+        nodes.into_iter().partition(|node| silent.contains(&node.seat));
+    let mut tasks = JoinSet::new();
+    let mut handles = Vec::with_capacity(nodes.len());
+    for Node { seat, bus, member } in nodes {
+        let (node, handle) = driver::Node::new(bus, member);
+        tasks.spawn(node.run());
+        handles.push((seat, handle));
+    }
+    let start = Instant::now();
+    let (tell, mut told) = mpsc::channel(4096);
+    let mut sessions = Vec::with_capacity(handles.len());
+    let mut listeners = JoinSet::new();
+    for (seat, handle) in &handles {
+        // Each node approves by itself.
+        let approved = ApprovedRequest::obtain(request.clone(), group, policy.clone(), moment)?;
+        let (handle, deadline) = (handle.clone(), plan.deadline);
+        listeners.spawn(take_part(*seat, handle, approved, deadline, start, tell.clone()));
+    }
+    drop(tell);
+    while let Some(happening) = told.recv().await {
+        show.happening(&happening);
+    }
+    while let Some(session) = listeners.join_next().await {
+        sessions.push(session??);
+    }
+    show.over();
+    let result = conclude(sessions).await;
+    drop(silent_nodes);
+    tasks.abort_all();
+    result
+}
+
+struct Listened {
+    seat: Seat,
+    session: SessionHandle,
+    end: Option<(Ended, Duration)>,
+}
+
+/// Has a node sign, and passes on what happens there until its session has ended.
+async fn take_part(
+    seat: Seat,
+    node: NodeHandle,
+    request: ApprovedRequest,
+    deadline: Duration,
+    start: Instant,
+    tell: mpsc::Sender<Happening>,
+) -> Result<Listened, SignError> {
+    let mut session = node.sign(request, deadline).await?;
+    let mut end = None;
+    while let Some(event) = session.event().await {
+        let at = start.elapsed();
+        match &event {
+            Event::Signed(outcome) => end = Some((Ended::Signed(outcome.clone()), at)),
+            Event::Stopped(reason) => end = Some((Ended::Stopped(*reason), at)),
+            _ => {}
+        }
+        // The show may be over.
+        let _ = tell.send(Happening { at, seat, event }).await;
+        if end.is_some() {
+            break;
+        }
+    }
+    Ok(Listened { seat, session, end })
+}
+
+async fn conclude(sessions: Vec<Listened>) -> Result<Result<Finished, Unfinished>, Box<dyn Error>> {
+    let mut outcomes = Vec::new();
+    let mut reports = Vec::new();
+    let mut reason = StopReason::Deadline;
+    for Listened { seat, session, end } in sessions {
+        if let Some(report) = session.report().await {
+            reports.push((seat, report));
+        }
+        match end {
+            Some((Ended::Signed(outcome), at)) => outcomes.push((outcome, at)),
+            Some((Ended::Stopped(why), _)) => reason = why,
+            None => return Err(format!("the node of seat {seat} ended").into()),
+        }
+    }
+    reports.sort_by_key(|(seat, _)| *seat);
+    outcomes.sort_by_key(|(_, at)| *at);
+    let Some((outcome, first)) = outcomes.first() else {
+        return Ok(Err(Unfinished { reason, reports }));
+    };
+    let origin = outcomes.iter().find_map(|(outcome, _)| outcome.origin.clone());
+    let origin = origin.ok_or("no node has seen the package that led to the signature")?;
+    let attempts = reports
+        .iter()
+        .find(|(seat, _)| *seat == origin.coordinator)
+        .map_or(0, |(_, report)| report.live_attempts);
+    Ok(Ok(Finished {
+        signatures: outcome.signatures.clone(),
+        origin,
+        first: *first,
+        last: outcomes.last().map_or(*first, |(_, at)| *at),
+        attempts,
+        holders: outcomes.len(),
+    }))
+}
+
+/// Some seats, chosen by the system's randomness.
+fn choose(group: &Group, count: usize) -> Result<BTreeSet<Seat>, getrandom::Error> {
+    let mut lots = Vec::with_capacity(group.size());
+    for seat in group.seats() {
+        lots.push((getrandom::u64()?, seat));
+    }
+    lots.sort_unstable();
+    Ok(lots.into_iter().take(count).map(|(_, seat)| seat).collect())
+}

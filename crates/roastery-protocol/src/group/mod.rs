@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The largest group file, in bytes: 128 members with the longest names.
-pub const MAX_GROUP_FILE: usize = 72 + 128 * 267;
+pub const MAX_GROUP_FILE: usize = 76 + 128 * 235;
 
 /// A group whose every part was checked: a value of this type is the proof.
 ///

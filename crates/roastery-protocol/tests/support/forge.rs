@@ -57,8 +57,11 @@ pub fn multiple(k: u128) -> Point {
 
 /// A public nonce that is told apart by `k`.
 pub fn nonce(k: u128) -> PublicNonce {
-    PublicNonce::from_bytes(&pair(&multiple(2 * k + 1).serialize(), &multiple(2 * k + 2).serialize()))
-        .unwrap()
+    PublicNonce::from_bytes(&pair(
+        &multiple(2 * k + 1).serialize(),
+        &multiple(2 * k + 2).serialize(),
+    ))
+    .unwrap()
 }
 
 /// Two encodings of points side by side.
@@ -69,11 +72,16 @@ pub fn pair(first: &[u8; 33], second: &[u8; 33]) -> [u8; 66] {
     bytes
 }
 
-/// The secret identity key of a seat of [`Fixture::new`].
-pub fn identity_secret(seat: usize) -> SigningKey {
-    let mut bytes = [1; 32];
-    bytes[31] = seat as u8;
-    SigningKey::from_bytes(Zeroizing::new(bytes)).unwrap()
+/// The secret keys of one sort that fixtures are made with: 1 for the identity keys of [`Fixture::new`], another number
+/// for those of another group, 100 for host keys.
+pub struct SigningKeyOf(pub u8);
+
+impl SigningKeyOf {
+    pub fn at(&self, seat: usize) -> SigningKey {
+        let mut bytes = [self.0; 32];
+        bytes[31] = seat as u8;
+        SigningKey::from_bytes(Zeroizing::new(bytes)).unwrap()
+    }
 }
 
 /// A message in its parts. Integers are as wide as on the wire.
@@ -150,7 +158,7 @@ impl Raw {
     /// Signed by this seat's key, whoever is named, under the tag of its kind.
     pub fn signed_by(&self, seat: usize) -> Vec<u8> {
         let kind = Kind::from_number(self.kind).unwrap_or(Kind::Want);
-        self.signed_under(kind.tag(), &identity_secret(seat), [0; 32])
+        self.signed_under(kind.tag(), &SigningKeyOf(1).at(seat), [0; 32])
     }
 
     pub fn signed_under(&self, tag: Tag, key: &SigningKey, randomness: [u8; 32]) -> Vec<u8> {
@@ -232,8 +240,7 @@ pub fn rewrite(shape: &Shape, bytes: &[u8], group: &Fixture) -> Option<(Body, Ve
     let envelope = Envelope::parse(bytes).ok()?;
     let (attempt, body) = shape.read(&envelope).ok()?;
     let read = envelope.header();
-    let header =
-        Header::new(body.kind(), read.group, read.session, attempt.number(), read.sender);
+    let header = Header::new(body.kind(), read.group, read.session, attempt.number(), read.sender);
     let again = Envelope::seal(header, &body, &group.identities[0]);
     Some((body, again.body().to_vec()))
 }

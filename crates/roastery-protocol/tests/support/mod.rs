@@ -1,6 +1,7 @@
 //! A group in one test: sessions of all seats, a queue between them, and time that the test moves.
 #![allow(dead_code, clippy::unwrap_used, reason = "each test uses its own part of this")]
 
+pub mod byzantine;
 pub mod fixture;
 pub mod forge;
 

@@ -21,7 +21,7 @@ impl SecretScalar {
     /// *scalar_from_bytes_wrapping* of BIP-445; `None` where the result is zero.
     pub(crate) fn from_bytes_wrapping(bytes: &[u8; 32]) -> Option<SecretScalar> {
         let scalar = curve::reduce(bytes).into_option()?;
-        Some(SecretScalar(scalar.into()))
+        Some(scalar.into())
     }
 
     pub(crate) fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
@@ -43,9 +43,19 @@ impl SecretScalar {
         SecretScalar(product.expect("a product of two nonzero scalars is nonzero"))
     }
 
+    pub(crate) fn negated(&self) -> SecretScalar {
+        SecretScalar(self.0.negate())
+    }
+
     /// The sum, or `None` if it is zero.
     pub(crate) fn plus(&self, other: &SecretScalar) -> Option<SecretScalar> {
         self.0.add_tweak(&other.0.into()).ok().map(SecretScalar)
+    }
+}
+
+impl From<Scalar> for SecretScalar {
+    fn from(scalar: Scalar) -> SecretScalar {
+        SecretScalar(scalar.into())
     }
 }
 

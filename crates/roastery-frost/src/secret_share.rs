@@ -11,6 +11,7 @@ use crate::{GroupKeys, Seat};
 /// Neither `Clone` nor `Copy`, overwritten on drop, and its `Debug` shows nothing.
 pub struct SecretShare {
     scalar: SecretScalar,
+    negated: SecretScalar,
     public: Point,
 }
 
@@ -22,8 +23,8 @@ impl SecretShare {
     /// [`SecretShareError`] if the value is zero, or is the group order or above.
     pub fn from_bytes(bytes: Zeroizing<[u8; 32]>) -> Result<SecretShare, SecretShareError> {
         let scalar = SecretScalar::from_bytes(&bytes).ok_or(SecretShareError)?;
-        let public = scalar.public();
-        Ok(SecretShare { scalar, public })
+        let (negated, public) = (scalar.negated(), scalar.public());
+        Ok(SecretShare { scalar, negated, public })
     }
 
     /// The public share, *secshare \* G*.
@@ -45,6 +46,17 @@ impl SecretShare {
 
     pub(crate) fn scalar(&self) -> &SecretScalar {
         &self.scalar
+    }
+
+    /// The negative of the share, kept beside it so that signing can check the one by the other.
+    pub(crate) fn negated_scalar(&self) -> &SecretScalar {
+        &self.negated
+    }
+
+    /// As a broken memory would have it.
+    #[cfg(test)]
+    pub(crate) fn with_scalar_of(self, other: SecretShare) -> SecretShare {
+        SecretShare { scalar: other.scalar, ..self }
     }
 }
 

@@ -103,45 +103,40 @@ impl SessionContext {
         nonce: &PublicNonce,
         seat: Seat,
     ) -> Result<(), PartialSigError> {
-        let public_share =
-            self.signers.public_share(seat).ok_or(PartialSigError::NotASigner { seat })?;
-        let key_factor = self.key_factor(seat).ok_or(PartialSigError::NotASigner { seat })?;
-        if self.equation_holds(psig, nonce, public_share, key_factor) {
+        let not_a_signer = PartialSigError::NotASigner { seat };
+        let public_share = self.signers.public_share(seat).ok_or(not_a_signer)?;
+        let factor = self.share_factor(seat).ok_or(not_a_signer)?;
+        // s * G == R1 + b * R2 + factor * P, as one sum that must vanish.
+        let (r1, r2) = nonce.points();
+        let terms = [
+            MaybePoint::Valid(*r1),
+            MaybePoint::Valid(*r2 * self.nonce_coefficient),
+            curve::double_mul(public_share, factor, -self.with_nonce_sign(psig.scalar())),
+        ];
+        if MaybePoint::sum(terms).is_infinity() {
             Ok(())
         } else {
             Err(PartialSigError::Invalid { seat })
         }
     }
 
-    /// `s * G == ±(R1 + b * R2) + factor * P`, as one sum that must vanish.
-    pub(crate) fn equation_holds(
-        &self,
-        psig: &PartialSignature,
-        nonce: &PublicNonce,
-        public_share: Point,
-        key_factor: Scalar,
-    ) -> bool {
-        let (r1, r2) = nonce.points();
-        let (s, c) = (psig.scalar(), key_factor);
-        // Where R is odd the nonce changes its sign; here the other terms do instead.
-        let (s, c) = if self.nonce_negated { (s, -c) } else { (-s, c) };
-        let terms = [
-            MaybePoint::Valid(*r1),
-            MaybePoint::Valid(*r2 * self.nonce_coefficient),
-            curve::double_mul(public_share, c, s),
-        ];
-        MaybePoint::sum(terms).is_infinity()
+    /// *b*.
+    pub(crate) fn nonce_coefficient(&self) -> Scalar {
+        self.nonce_coefficient
     }
 
-    /// *e \* lambda \* g \* gacc* of a signer, if it is one.
-    pub(crate) fn key_factor(&self, seat: Seat) -> Option<Scalar> {
+    /// *e \* lambda \* g \* gacc* of a signer, if it is one, with the sign of the nonce.
+    ///
+    /// Where *R* has an odd y coordinate the BIP negates the nonces. Here the share's factor and the
+    /// partial signature change their signs instead, which is the same equation.
+    pub(crate) fn share_factor(&self, seat: Seat) -> Option<Scalar> {
         let factor = self.challenge * self.signers.interpolating_value(seat)?;
-        Some(if self.shares_negated { -factor } else { factor })
+        Some(if self.shares_negated ^ self.nonce_negated { -factor } else { factor })
     }
 
-    /// *b*, and whether the nonce is to be negated.
-    pub(crate) fn nonce_values(&self) -> (Scalar, bool) {
-        (self.nonce_coefficient, self.nonce_negated)
+    /// A partial signature in the equation of [`share_factor`](Self::share_factor), and back.
+    pub(crate) fn with_nonce_sign(&self, s: MaybeScalar) -> MaybeScalar {
+        if self.nonce_negated { -s } else { s }
     }
 
     /// *PartialSigAgg* of BIP-445: the signature, unchecked. One share per signer, in the order of

@@ -1,13 +1,13 @@
-use secp::MaybeScalar;
+use secp::{MaybePoint, MaybeScalar, Scalar};
 
-use crate::{PartialSignature, Seat, SecretNonce, SecretShare, SessionContext};
+use crate::secret_scalar::SecretScalar;
+use crate::{PartialSignature, PublicNonce, Seat, SecretNonce, SecretShare, SessionContext};
 
-/// *Sign* of BIP-445: the partial signature of one signer.
+/// *Sign* of BIP-445: the partial signature of one signer, in constant time.
 ///
-/// Takes the nonce by value: whatever the outcome, it is gone. The arithmetic on secrets is
-/// constant-time. Before it is released the share is checked, as *Sign* demands, with
-/// *PartialSigVerifyInternal* against the signer's own public nonce and its public share in the
-/// signer set; that part is not constant-time and sees the share only.
+/// Takes the nonce by value: whatever the outcome, it is gone. Before the share is released it is
+/// checked, as *Sign* demands, against the signer's own public nonce and its public share in the
+/// signer set. Costs two point multiplications, whatever the number of signers.
 ///
 /// # Errors
 ///
@@ -21,26 +21,49 @@ pub fn sign(
     ctx: &SessionContext,
 ) -> Result<PartialSignature, SignError> {
     let public_share = ctx.signers().public_share(seat).ok_or(SignError::NotASigner { seat })?;
-    let key_factor = ctx.key_factor(seat).ok_or(SignError::NotASigner { seat })?;
+    let factor = ctx.share_factor(seat).ok_or(SignError::NotASigner { seat })?;
     if public_share != share.public_share() {
         return Err(SignError::OtherShare { seat });
     }
-    let (b, negate) = ctx.nonce_values();
     let (k1, k2) = secret_nonce.scalars();
-    // Where R is odd the nonce changes its sign; here the other term does, and then the sum, which
-    // is no secret any more.
-    let factor = if negate { -key_factor } else { key_factor };
-    let key_term = share.scalar().times(factor);
-    let s = match k1.plus(&k2.times(b)) {
-        Some(nonce_term) => nonce_term.plus(&key_term),
-        None => Some(key_term),
+    let share_term = share.scalar().times(factor);
+    let s = match k1.plus(&k2.times(ctx.nonce_coefficient())) {
+        Some(nonce_term) => nonce_term.plus(&share_term),
+        None => Some(share_term),
     };
     let s = s.map_or(MaybeScalar::Zero, |s| s.disclose().into());
-    let psig = PartialSignature::from_scalar(if negate { -s } else { s });
-    if !ctx.equation_holds(&psig, secret_nonce.public_nonce(), public_share, key_factor) {
+    let psig = PartialSignature::from_scalar(ctx.with_nonce_sign(s));
+    if !passes_own_check(&psig, secret_nonce.public_nonce(), share, factor, ctx) {
         return Err(SignError::OwnShareInvalid { seat });
     }
     Ok(psig)
+}
+
+/// *PartialSigVerifyInternal*, as the owner of the share can run it.
+///
+/// `s * G == R1 + b * R2 + factor * P` is `(s - factor * d) * G == R1 + b * R2` where `P = d * G`,
+/// which was computed when the share was read and compared with the signer set above. That is one
+/// multiplication less, and what a fault has spoilt stays in constant time. The negative of `d` is
+/// a value of its own in memory: a flipped bit in either, or a faulty product, shows up here.
+fn passes_own_check(
+    psig: &PartialSignature,
+    nonce: &PublicNonce,
+    share: &SecretShare,
+    factor: Scalar,
+    ctx: &SessionContext,
+) -> bool {
+    let share_term = share.negated_scalar().times(factor);
+    let k = match ctx.with_nonce_sign(psig.scalar()).into_option() {
+        Some(s) => SecretScalar::from(s).plus(&share_term),
+        None => Some(share_term),
+    };
+    let (r1, r2) = nonce.points();
+    let terms = [
+        MaybePoint::Valid(*r1),
+        MaybePoint::Valid(*r2 * ctx.nonce_coefficient()),
+        k.map_or(MaybePoint::Infinity, |k| (-k.public()).into()),
+    ];
+    MaybePoint::sum(terms).is_infinity()
 }
 
 /// Why no partial signature was made.
@@ -71,22 +94,35 @@ mod tests {
     use super::*;
     use crate::{NonceGenInputs, TweakContext, danger, danger_trusted_dealer, nonce_agg};
 
+    fn nonce(byte: u8) -> (SecretNonce, PublicNonce) {
+        danger::nonce_gen_with(&[byte; 32], &NonceGenInputs::default()).expect("a nonce")
+    }
+
     #[test]
     fn a_share_that_fails_its_own_check_is_not_released() {
-        let (group, shares) =
-            danger_trusted_dealer::deal(2, 3, &mut getrandom::SysRng).expect("a group");
-        let seat = Seat::new(0).expect("a seat");
-        let signers = group.signers(&[seat, Seat::new(1).expect("a seat")]).expect("signers");
-        let nonce = |byte| {
-            danger::nonce_gen_with(&[byte; 32], &NonceGenInputs::default()).expect("a nonce")
-        };
+        let mut rng = getrandom::SysRng;
+        let (group, mut shares) = danger_trusted_dealer::deal(2, 3, &mut rng).expect("a group");
+        let (other, share) = (shares.remove(1), shares.remove(0));
+        let seats = [0, 1].map(|id| Seat::new(id).expect("a seat"));
+        let signers = group.signers(&seats).expect("signers");
         let tweaks = TweakContext::new(group.threshold_public_key());
         let aggregate = nonce_agg([&nonce(1).1, &nonce(2).1]);
-        let ctx = SessionContext::new(&signers, &aggregate, &tweaks, b"").expect("a session");
-
-        assert!(sign(nonce(1).0, &shares[0], seat, &ctx).is_ok());
-        let broken = nonce(1).0.with_public(nonce(2).1);
-        let refused = sign(broken, &shares[0], seat, &ctx);
-        assert_eq!(refused, Err(SignError::OwnShareInvalid { seat }));
+        // Final nonces of both parities are among these.
+        let sessions = (0..8).map(|message| {
+            SessionContext::new(&signers, &aggregate, &tweaks, &[message]).expect("a session")
+        });
+        let sessions: Vec<SessionContext> = sessions.collect();
+        let signed = |nonce: SecretNonce, share: &SecretShare, ctx: &SessionContext| {
+            sign(nonce, share, seats[0], ctx).map(drop)
+        };
+        let refused = Err(SignError::OwnShareInvalid { seat: seats[0] });
+        for ctx in &sessions {
+            assert_eq!(signed(nonce(1).0, &share, ctx), Ok(()));
+            assert_eq!(signed(nonce(1).0.with_public(nonce(2).1), &share, ctx), refused);
+        }
+        let share = share.with_scalar_of(other);
+        for ctx in &sessions {
+            assert_eq!(signed(nonce(1).0, &share, ctx), refused);
+        }
     }
 }

@@ -9,9 +9,9 @@ use roastery_protocol::{
     engine::{FakeSession, FrostSession},
     message::{Body, Envelope, FinalSignature, Kind, SigningPackage},
     proof::{Fault, FaultKind},
-    session::{Event, Rejected, Settings},
+    session::{Event, Rejected, Settings, Stop},
 };
-use support::{byzantine::*, forge::Raw, *};
+use support::{byzantine::*, *};
 
 /// A 2-of-4 whose first coordinator is driven by hand. Gives it and the other three.
 fn hand_driven_coordinator() -> (World<FakeSession>, Seat, [Seat; 3]) {
@@ -213,16 +213,14 @@ fn only_an_exact_repeat_of_a_package_is_a_repeat() {
     world.hand(&package, third).unwrap_err();
     assert_eq!(world.hand(&package, third), Err(Rejected::Repeat));
     // Signed again with other randomness it is the same message.
-    let key = forge::identity_secret(coordinator.index());
-    let again =
-        Raw::of(&package).signed_under(Kind::SigningPackage.tag(), &key, [1; 32]);
-    assert_ne!(again[..], package.as_bytes()[..]);
-    assert_eq!(world.deliver(coordinator, third, &again), Err(Rejected::Repeat));
+    let again = sealed_bytes(Kind::SigningPackage, coordinator, package.body(), [1; 32]);
+    assert_ne!(again, package);
+    assert_eq!(world.hand(&again, third), Err(Rejected::Repeat));
     assert!(world.nobody_is_blamed());
 
     // What differs in its aggregates only is another one, of the same number and with the same signers.
     let Body::SigningPackage(content) = world.fixture.read(&package) else { unreachable!() };
-    let aggregates = vec![roastery_frost::nonce_agg(&strange_nonces(1))];
+    let aggregates = vec![roastery_frost::nonce_agg([])];
     let changed = SigningPackage { aggregates, ..content };
     let changed = world.fixture.seal_package(0, &changed);
     assert_eq!(world.hand(&changed, third), Err(Rejected::Conflict { sender: coordinator }));
@@ -255,7 +253,8 @@ fn shares_for_unknown_packages_are_neutral_and_two_of_them_are_kept_of_each_sign
     let mut length = 0;
     for which in 0..20 {
         let package = BodyHash::from_bytes([which; 32]);
-        let scalars = if which % 2 == 0 { content.scalars.clone() } else { spoiled(&content.scalars) };
+        let scalars =
+            if which % 2 == 0 { content.scalars.clone() } else { spoiled(&content.scalars) };
         let share = world.fixture.seal_share(signer, 0, package, scalars, None);
         length = share.as_bytes().len();
         assert_eq!(world.hand(&share, observer), Err(Rejected::UnknownPackage { sender: signer }));
@@ -330,7 +329,7 @@ fn evidence_is_a_value_that_waits_until_somebody_takes_it() {
     let kept: Vec<_> = session.proofs().map(|(finding, proof)| (*finding, proof.clone())).collect();
     assert_eq!(told, kept);
     assert_eq!(told.len(), 1, "one for each accused");
-    session.stop(now);
+    session.stop(Stop::Cancelled, now);
     assert_eq!(session.proofs().len(), 1, "it outlives failure");
 }
 

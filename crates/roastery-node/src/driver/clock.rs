@@ -1,7 +1,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use roastery_protocol::clock::Moment;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 /// A node's two clocks.
 #[derive(Clone, Copy, Debug)]
@@ -20,8 +20,21 @@ impl Clock {
         Moment { monotonic: self.start.elapsed(), wall }
     }
 
-    /// When a time of the protocol's monotonic clock is.
-    pub(super) fn instant(&self, monotonic: Duration) -> Instant {
+    /// Waits for a time of the protocol's monotonic clock; for ever without one.
+    ///
+    /// A time that has come is seen here and now. The runtime looks at its own timers only when its tasks have nothing
+    /// to do, or after several dozens of turns: under a flood, much later.
+    pub(super) async fn until(self, monotonic: Option<Duration>) {
+        match monotonic {
+            Some(monotonic) if self.start.elapsed() < monotonic => {
+                sleep_until(self.instant(monotonic)).await;
+            }
+            Some(_) => {}
+            None => std::future::pending().await,
+        }
+    }
+
+    fn instant(self, monotonic: Duration) -> Instant {
         const FAR: Duration = Duration::from_secs(60 * 60 * 24 * 365);
         self.start + monotonic.min(self.start.elapsed() + FAR)
     }

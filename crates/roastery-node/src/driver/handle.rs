@@ -1,7 +1,12 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use roastery_protocol::{
-    SessionId,
+    Seat, SessionId,
+    clock::Moment,
+    group::PeerId,
     proof::{Finding, Proof},
     request::ApprovedRequest,
     session::{Event, OpenError, Outcome, Report, StopReason},
@@ -9,13 +14,14 @@ use roastery_protocol::{
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
-/// How many events of a session wait for a listener before further ones are dropped.
-pub(super) const MOST_WAITING_EVENTS: usize = 4096;
+use super::{clock::Clock, running::LastWords};
 
-/// Opens sessions at a running [`Node`](super::Node). When the last handle is gone the node ends.
+/// Opens sessions at a running [`Node`](super::Node). When the last handle, to the node or to one of its sessions, is
+/// gone the node ends.
 #[derive(Clone, Debug)]
 pub struct NodeHandle {
     pub(super) commands: mpsc::Sender<Command>,
+    pub(super) clock: Clock,
 }
 
 /// What a handle asks of its node.
@@ -41,11 +47,19 @@ pub enum SignError {
     /// A session for this very request is there already.
     #[error("a session for this request is open already")]
     AlreadyOpen,
-    /// The node has as many sessions as it can bear.
-    #[error("the node has {most} sessions, and cannot bear more")]
+    /// The node has as many sessions as it can bear, and all of them expire before this one would. The others are told.
+    #[error("the node has {most} sessions that expire before this one would, and cannot bear more")]
     Busy {
-        /// The most sessions at once.
+        /// The most sessions at once that have not ended.
         most: usize,
+    },
+    /// The node's bus is that of another peer than the one that holds its seat: nobody would listen to it.
+    #[error("seat {seat} is held by another peer than {peer}, whose bus this is")]
+    OtherPeer {
+        /// The node's seat.
+        seat: Seat,
+        /// The peer whose bus it has.
+        peer: PeerId,
     },
     /// The system gave no randomness.
     #[error("the system gave no randomness")]
@@ -65,6 +79,11 @@ pub enum Ended {
 }
 
 impl NodeHandle {
+    /// The time by the node's clocks. To be used for approving requests; the monotonic one is that of the reports.
+    pub fn now(&self) -> Moment {
+        self.clock.now()
+    }
+
     /// Takes part in signing an approved request, for at most `deadline`.
     ///
     /// # Errors
@@ -82,13 +101,15 @@ impl NodeHandle {
     }
 }
 
-/// One session at a running node. Dropping it leaves the session to the node.
+/// One session at a running node. Dropping it leaves the session to the node; while it is there the node runs.
 #[derive(Debug)]
 pub struct SessionHandle {
     pub(super) id: SessionId,
     pub(super) events: mpsc::Receiver<Event>,
     pub(super) ended: watch::Receiver<Option<Ended>>,
+    pub(super) last_words: Arc<OnceLock<LastWords>>,
     pub(super) commands: mpsc::Sender<Command>,
+    pub(super) clock: Clock,
 }
 
 impl SessionHandle {
@@ -97,7 +118,13 @@ impl SessionHandle {
         self.id
     }
 
-    /// The next thing that happens in the session; `None` when nothing more will.
+    /// The time by the node's clocks. The monotonic one is that of the session's report.
+    pub fn now(&self) -> Moment {
+        self.clock.now()
+    }
+
+    /// The next thing that happens in the session; `None` when nothing more will. Of a listener that comes late 4096
+    /// events wait; later ones are lost to it, but never the end: [`Event::Signed`] and [`Event::Stopped`].
     pub async fn event(&mut self) -> Option<Event> {
         self.events.recv().await
     }
@@ -116,19 +143,26 @@ impl SessionHandle {
         let _ = self.commands.send(Command::Stop(self.id)).await;
     }
 
-    /// Who is awaited, for what, since when; `None` if the node has ended or forgotten the session.
+    /// Who is awaited, for what, since when. If the node has ended or forgotten the session, as it was then; `None` only
+    /// if the node has panicked.
     pub async fn report(&self) -> Option<Report> {
-        let (reply, answer) = oneshot::channel();
-        self.commands.send(Command::Report(self.id, reply)).await.ok()?;
-        answer.await.ok()
+        let now = self.ask(Command::Report).await;
+        now.or_else(|| self.last_words.get().map(|last| last.report.clone()))
     }
 
-    /// The proofs that this node holds in this session; none if the node has ended or forgotten the session.
+    /// The proofs that this node holds in this session, one per accused; if the node has ended or forgotten the session,
+    /// those that it held then.
     pub async fn proofs(&self) -> Vec<(Finding, Arc<Proof>)> {
+        let now = self.ask(Command::Proofs).await;
+        now.or_else(|| self.last_words.get().map(|last| last.proofs.clone())).unwrap_or_default()
+    }
+
+    async fn ask<T>(
+        &self,
+        question: impl FnOnce(SessionId, oneshot::Sender<T>) -> Command,
+    ) -> Option<T> {
         let (reply, answer) = oneshot::channel();
-        match self.commands.send(Command::Proofs(self.id, reply)).await {
-            Ok(()) => answer.await.unwrap_or_default(),
-            Err(_) => Vec::new(),
-        }
+        self.commands.send(question(self.id, reply)).await.ok()?;
+        answer.await.ok()
     }
 }

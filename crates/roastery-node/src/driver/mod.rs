@@ -8,6 +8,8 @@ mod clock;
 mod early;
 mod handle;
 mod node;
+mod running;
+mod sessions;
 
 use std::sync::Arc;
 

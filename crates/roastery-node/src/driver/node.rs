@@ -1,43 +1,42 @@
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use bytes::Bytes;
 use roastery_protocol::{
-    Run, SessionId,
+    Attempt, Run, SessionId,
     clock::Moment,
     engine::Engine,
     group::PeerId,
-    message::Envelope,
+    message::{Body, Envelope, Header, Kind, RefusalReason},
     request::ApprovedRequest,
-    session::{Connection, Destination, Event, Opening, Output, Session, Stop},
+    session::{Connection, Destination, Opening, Session, Stop},
 };
 use tokio::{
-    sync::{mpsc, watch},
+    sync::mpsc,
     task::coop::consume_budget,
-    time::sleep_until,
 };
 
 use super::{
     LocalMember,
     clock::Clock,
     early::EarlyMessages,
-    handle::{Command, Ended, MOST_WAITING_EVENTS, NodeHandle, SessionHandle, SignError},
+    handle::{Command, NodeHandle, SessionHandle, SignError},
+    running::{Rank, Running},
+    sessions::Sessions,
 };
 use crate::bus::{self, Bus, BusEvent};
 
-/// The most sessions at once, those included whose outcome is only kept to answer with.
-const MOST_SESSIONS: usize = 1024;
-
 /// A member's node: one task that owns the bus and all sessions.
+///
+/// In each turn it does one thing: it obeys one command, hears one message, or wakes one session. So nobody who sends
+/// much, and no session that has much to do, keeps it from the rest. Policies are asked in this task too, and should
+/// not block it.
 pub struct Node<B, E: Engine> {
     bus: B,
     member: LocalMember<E>,
     clock: Clock,
-    sessions: BTreeMap<SessionId, Running<E>>,
+    sessions: Sessions<E::Session>,
     early: EarlyMessages,
-    /// Peers whose connection was lost. One that was never there yet is given time.
+    /// Members whose connection was lost. One that was never there yet is given time.
     gone: BTreeSet<PeerId>,
     commands: mpsc::Receiver<Command>,
     to_commands: mpsc::WeakSender<Command>,
@@ -52,37 +51,31 @@ impl<B, E: Engine> std::fmt::Debug for Node<B, E> {
     }
 }
 
-struct Running<E: Engine> {
-    session: Session<E::Session>,
-    deadline: Option<Duration>,
-    events: mpsc::Sender<Event>,
-    ended: watch::Sender<Option<Ended>>,
-}
-
 impl<B: Bus, E: Engine> Node<B, E> {
     /// A node and the handle to it. The bus is joined already: a node listens before it speaks.
     pub fn new(bus: B, member: LocalMember<E>) -> (Self, NodeHandle) {
         let (to_commands, commands) = mpsc::channel(64);
+        let clock = Clock::start();
         let node = Self {
             bus,
             member,
-            clock: Clock::start(),
-            sessions: BTreeMap::new(),
+            clock,
+            sessions: Sessions::default(),
             early: EarlyMessages::default(),
             gone: BTreeSet::new(),
             commands,
             to_commands: to_commands.downgrade(),
         };
-        (node, NodeHandle { commands: to_commands })
+        (node, NodeHandle { commands: to_commands, clock })
     }
 
-    /// Runs until the last handle is gone or the bus is closed. Dropping the future ends everything at once; either way
-    /// all secrets of all sessions are zeroized.
+    /// Runs until the last handle, to the node or to a session, is gone, or the bus is closed. Dropping the future ends
+    /// everything at once; either way all secrets of all sessions are zeroized.
     pub async fn run(mut self) {
         loop {
             // A bus under a flood is always ready: others on this thread have their turn as well.
             consume_budget().await;
-            let wake = self.next_wake();
+            let wake = self.clock.until(self.sessions.next_due());
             tokio::select! {
                 command = self.commands.recv() => match command {
                     Some(command) => self.obey(command),
@@ -92,17 +85,9 @@ impl<B: Bus, E: Engine> Node<B, E> {
                     Some(event) => self.hear(event),
                     None => return,
                 },
-                () = sleep_until(wake) => self.wake(),
+                () = wake => self.wake(),
             }
         }
-    }
-
-    fn next_wake(&self) -> tokio::time::Instant {
-        let times = self.sessions.values().flat_map(|running| {
-            let expiry = running.session.expires_at();
-            running.session.next_timeout().into_iter().chain(running.deadline).chain([expiry])
-        });
-        self.clock.instant(times.min().unwrap_or(Duration::MAX))
     }
 
     fn obey(&mut self, command: Command) {
@@ -113,17 +98,16 @@ impl<B: Bus, E: Engine> Node<B, E> {
             }
             Command::Stop(id) => {
                 let now = self.clock.now();
-                self.with_session(id, |session| session.stop(Stop::Cancelled, now));
+                self.with_session(id, now, |running| running.session.stop(Stop::Cancelled, now));
             }
             Command::Report(id, reply) => {
-                if let Some(running) = self.sessions.get(&id) {
+                if let Some(running) = self.sessions.get(id) {
                     let _ = reply.send(running.session.report());
                 }
             }
             Command::Proofs(id, reply) => {
-                if let Some(running) = self.sessions.get(&id) {
-                    let proofs = running.session.proofs();
-                    let _ = reply.send(proofs.map(|(f, proof)| (*f, proof.clone())).collect());
+                if let Some(running) = self.sessions.get(id) {
+                    let _ = reply.send(running.proofs());
                 }
             }
         }
@@ -135,18 +119,22 @@ impl<B: Bus, E: Engine> Node<B, E> {
         deadline: Duration,
     ) -> Result<SessionHandle, SignError> {
         let id = request.session_id();
-        if self.sessions.contains_key(&id) {
+        if self.sessions.contains(id) {
             return Err(SignError::AlreadyOpen);
         }
-        if self.sessions.len() >= MOST_SESSIONS {
-            return Err(SignError::Busy { most: MOST_SESSIONS });
+        let seat = self.member.seat;
+        if self.member.group.member(seat).is_some_and(|member| member.peer != *self.bus.local_peer())
+        {
+            return Err(SignError::OtherPeer { seat, peer: self.bus.local_peer().clone() });
         }
+        let rank = Rank::of(&request);
+        let displaced = self.sessions.room_for(rank).inspect_err(|_| self.refuse_for_room(id))?;
         // Without the last handle there is nobody to open a session for.
         let commands = self.to_commands.upgrade().ok_or(SignError::NodeEnded)?;
         let now = self.clock.now();
         let opening = Opening {
             group: self.member.group.clone(),
-            seat: self.member.seat,
+            seat,
             identity: self.member.identity.clone(),
             request,
             run: draw_run(now)?,
@@ -156,18 +144,38 @@ impl<B: Bus, E: Engine> Node<B, E> {
         for peer in &self.gone {
             session.handle_connection(peer, Connection::Down, now);
         }
-        let (events, waiting_events) = mpsc::channel(MOST_WAITING_EVENTS);
-        let (ended, end) = watch::channel(None);
-        let deadline = Some(now.monotonic.saturating_add(deadline));
-        self.sessions.insert(id, Running { session, deadline, events, ended });
-        self.flush(id);
+        if let Some(displaced) = displaced {
+            self.with_session(displaced, now, |last| last.session.stop(Stop::NoRoom, now));
+            self.refuse_for_room(displaced);
+        }
+        let deadline = now.monotonic.saturating_add(deadline);
+        let (running, handle) = Running::new(session, rank, deadline, self.clock, commands);
+        self.sessions.insert(running);
+        // What it has to say at once goes out now.
+        self.with_session(id, now, |_| {});
         for (from, bytes) in self.early.take(id) {
             self.deliver(id, &from, &bytes, now);
         }
-        Ok(SessionHandle { id, events: waiting_events, ended: end, commands })
+        Ok(handle)
     }
 
+    /// Nobody should wait in vain for a node that has no room.
+    fn refuse_for_room(&mut self, session: SessionId) {
+        let (group, seat) = (self.member.group.id(), self.member.seat.to_u16());
+        let header = Header::new(Kind::Refusal, group, session, Attempt::FIRST.number(), seat);
+        let refusal = Body::Refusal(RefusalReason::Busy);
+        let envelope = Envelope::seal(header, &refusal, &self.member.identity);
+        let _ = self.bus.send(bus::Destination::Everyone, envelope.as_bytes());
+    }
+
+    /// Peers that are no members have no effect on anything: nothing of theirs is looked at or kept.
     fn hear(&mut self, event: BusEvent) {
+        let (BusEvent::Message { from: peer, .. }
+        | BusEvent::Connected(peer)
+        | BusEvent::Disconnected(peer)) = &event;
+        if !self.member.group.is_member(peer) {
+            return;
+        }
         let now = self.clock.now();
         match event {
             BusEvent::Message { from, bytes } => self.hear_message(from, bytes, now),
@@ -177,18 +185,14 @@ impl<B: Bus, E: Engine> Node<B, E> {
             }
             BusEvent::Disconnected(peer) => {
                 self.connection(&peer, Connection::Down, now);
-                // A bus names only the peers of its mesh, which are bounded.
                 self.gone.insert(peer);
             }
         }
     }
 
     fn hear_message(&mut self, from: PeerId, bytes: Bytes, now: Moment) {
-        if !self.member.group.is_member(&from) {
-            return;
-        }
         let Some(session) = Envelope::peek_session(&bytes) else { return };
-        if self.sessions.contains_key(&session) {
+        if self.sessions.contains(session) {
             self.deliver(session, &from, &bytes, now);
         } else {
             self.early.keep(from, session, bytes);
@@ -196,82 +200,52 @@ impl<B: Bus, E: Engine> Node<B, E> {
     }
 
     fn deliver(&mut self, session: SessionId, from: &PeerId, bytes: &[u8], now: Moment) {
-        self.with_session(session, |session| {
+        self.with_session(session, now, |running| {
             // What a peer sends is never an error of this node; the session has noted what is worth noting.
-            let _ = session.handle_message(from, bytes, now);
+            let _ = running.session.handle_message(from, bytes, now);
         });
     }
 
     fn connection(&mut self, peer: &PeerId, connection: Connection, now: Moment) {
-        let ids: Vec<SessionId> = self.sessions.keys().copied().collect();
-        for id in ids {
-            self.with_session(id, |session| session.handle_connection(peer, connection, now));
-        }
-    }
-
-    fn wake(&mut self) {
-        let now = self.clock.now();
-        self.sessions.retain(|_, running| {
-            now.monotonic < running.session.expires_at() || {
-                // One that has not ended is told so below, and goes the next time.
-                running.ended.borrow().is_none()
-            }
-        });
-        let ids: Vec<SessionId> = self.sessions.keys().copied().collect();
-        for id in ids {
-            let Some(running) = self.sessions.get_mut(&id) else { continue };
-            let late = running.deadline.take_if(|deadline| now.monotonic >= *deadline).is_some();
-            self.with_session(id, |session| {
-                if session.next_timeout().is_some_and(|due| now.monotonic >= due) {
-                    session.handle_timeout(now);
-                }
-                if late {
-                    session.stop(Stop::Deadline, now);
-                }
+        for id in self.sessions.ids() {
+            self.with_session(id, now, |running| {
+                running.session.handle_connection(peer, connection, now);
             });
         }
     }
 
-    fn with_session(&mut self, id: SessionId, act: impl FnOnce(&mut Session<E::Session>)) {
-        if let Some(running) = self.sessions.get_mut(&id) {
-            act(&mut running.session);
-            self.flush(id);
+    /// Wakes one session. If several are due the others follow in the next turns.
+    fn wake(&mut self) {
+        let now = self.clock.now();
+        let Some(id) = self.sessions.due(now.monotonic) else { return };
+        if self.sessions.get(id).is_some_and(|running| running.is_over(now)) {
+            self.sessions.forget(id);
+        } else {
+            self.with_session(id, now, |running| running.wake(now));
         }
     }
 
-    /// Does what the session wants done.
-    fn flush(&mut self, id: SessionId) {
-        let Some(running) = self.sessions.get_mut(&id) else { return };
-        while let Some(output) = running.session.poll_output() {
-            match output {
-                Output::Send { to, bytes } => {
-                    let to = match to {
-                        Destination::Everyone => bus::Destination::Everyone,
-                        Destination::Seat(seat) => match self.member.group.member(seat) {
-                            Some(member) => bus::Destination::Peer(member.peer.clone()),
-                            None => continue,
-                        },
-                    };
-                    // Whoever cannot be reached now is reached by a repeat.
-                    let _ = self.bus.send(to, &bytes);
-                }
-                Output::Event(event) => {
-                    match &event {
-                        Event::Signed(outcome) => {
-                            running.deadline = None;
-                            running.ended.send_replace(Some(Ended::Signed(outcome.clone())));
-                        }
-                        Event::Stopped(reason) => {
-                            running.deadline = None;
-                            running.ended.send_replace(Some(Ended::Stopped(*reason)));
-                        }
-                        _ => {}
-                    }
-                    // A listener that does not listen loses events, never the end.
-                    let _ = running.events.try_send(event);
-                }
-            }
-        }
+    /// Does something with a session, and then what the session wants done.
+    fn with_session(
+        &mut self,
+        id: SessionId,
+        now: Moment,
+        act: impl FnOnce(&mut Running<E::Session>),
+    ) {
+        let Some(running) = self.sessions.get_mut(id) else { return };
+        act(running);
+        running.flush(|to, bytes| {
+            let to = match to {
+                Destination::Everyone => bus::Destination::Everyone,
+                Destination::Seat(seat) => match self.member.group.member(seat) {
+                    Some(member) => bus::Destination::Peer(member.peer.clone()),
+                    None => return,
+                },
+            };
+            // Whoever cannot be reached now is reached by a repeat.
+            let _ = self.bus.send(to, bytes);
+        });
+        self.sessions.settle(id, now.monotonic);
     }
 }
 

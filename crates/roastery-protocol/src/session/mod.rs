@@ -253,6 +253,7 @@ impl<E: EngineSession> Session<E> {
         self.halt(match why {
             Stop::Cancelled => StopReason::Cancelled,
             Stop::Deadline => StopReason::Deadline,
+            Stop::NoRoom => StopReason::NoRoom,
         });
         self.take_own(now);
     }
@@ -335,6 +336,8 @@ pub enum Stop {
     Cancelled,
     /// It does not want to wait any longer.
     Deadline,
+    /// It has no room for all its sessions.
+    NoRoom,
 }
 
 /// Whether a peer can be reached, as the transport sees it.

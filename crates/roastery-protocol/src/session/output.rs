@@ -138,6 +138,9 @@ pub enum StopReason {
     /// Its owner's deadline has passed.
     #[error("the deadline has passed")]
     Deadline,
+    /// Its owner had no room for all its sessions, and kept those that expire before this one.
+    #[error("no room for all sessions: those that expire sooner are kept")]
+    NoRoom,
     /// More than n - t members are proven faulty.
     #[error("{faulty} members are proven faulty; at most {bearable} can be borne")]
     Infeasible {

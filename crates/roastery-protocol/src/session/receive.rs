@@ -209,12 +209,12 @@ impl<E: EngineSession> Session<E> {
             return Err(self.on_share_conflict(*fault, checked, now));
         }
         let counted = self.count_share(attempt, sender, package, &scalars, &envelope, now);
+        let is_counted = counted.is_ok() && self.coordinated.contains_key(&attempt);
         if let Some(next) = next {
             // A slot that is not wanted here does not make the share less welcome.
             let shown = (next.run, next.index, next.slot);
             let _ = self.on_slot(attempt, sender, shown, &envelope, now);
         }
-        let is_counted = counted.is_ok() && self.coordinated.contains_key(&attempt);
         match news {
             ShareNews::UnknownPackage if !is_counted => {
                 self.ask(sender, attempt, Want::Package(package), now);

@@ -177,7 +177,8 @@ fn a_message_without_its_signature_or_with_an_empty_one_is_no_message_of_its_sen
     let (relay, receiver) = (scene.others[3], scene.others[2]);
     for message in messages {
         let bare = scene.world.deliver_without_effect(relay, receiver, message.body());
-        assert!(matches!(bare, Rejected::NotAnEnvelope(_)), "{bare}");
+        // What stands where the header should be is random; it may look like one.
+        assert!(matches!(bare, Rejected::NotAnEnvelope(_) | Rejected::OtherSession), "{bare}");
         for signature in [[0; 64], [0xff; 64]] {
             let bytes = Raw::of(&message).with_signature(&signature);
             let rejected = scene.world.deliver_without_effect(relay, receiver, &bytes);

@@ -4,13 +4,14 @@ use std::{collections::BTreeMap, convert::Infallible, sync::Arc};
 
 use rand_core::{TryCryptoRng, TryRng};
 use roastery_frost::{
-    NonceGenInputs, PartialSignature, PublicNonce, Scalar, SecretNonce, SecretShare,
-    SessionContext, danger, danger_trusted_dealer, nonce_agg, nonce_gen, sign,
+    NonceGenInputs, PartialSignature, Scalar, SecretNonce, SecretShare,
+    SessionContext, SigningKey, danger, danger_trusted_dealer, nonce_agg, nonce_gen, sign,
 };
 use roastery_protocol::{
     Attempt, BodyHash, Run, Seat, SlotHash,
     engine::{EngineSession, FakeEngine, FakeSession, FrostSession},
     group::Group,
+    keys::IdentityKey,
     message::{
         Body, Commitments, Envelope, Kind, NextSlot, Shape, SignatureShare, SignerSlot,
         SigningPackage, Slot,
@@ -138,7 +139,8 @@ impl Fixture {
     pub fn seeded(t: usize, n: usize, seed: u64) -> Self {
         let mut fixture = Fixture::new(2, 2);
         let (keys, shares) = danger_trusted_dealer::deal(t, n, &mut Chance::new(seed)).unwrap();
-        fixture.identities = (0..n).map(|at| Arc::new(identity(at))).collect();
+        fixture.identities =
+            (0..n).map(|at| Arc::new(IdentityKey::new(identity_secret(at)))).collect();
         let members = (0..n).map(|at| member(at, &fixture.identities[at])).collect();
         fixture.group = Arc::new(Group::new(keys, [7; 32], members).unwrap());
         fixture.shares = shares.iter().map(SecretShare::expose_bytes).collect();
@@ -254,8 +256,18 @@ impl Fixture {
     }
 }
 
-fn identity(at: usize) -> roastery_protocol::keys::IdentityKey {
-    roastery_protocol::keys::IdentityKey::new(super::forge::identity_secret(at))
+/// The secret identity key of a seat of [`Fixture::new`] and [`Fixture::seeded`].
+pub fn identity_secret(at: usize) -> SigningKey {
+    let mut bytes = [1; 32];
+    bytes[31] = at as u8;
+    SigningKey::from_bytes(Zeroizing::new(bytes)).unwrap()
+}
+
+/// A body that no encoder has made, signed by its sender as a message of this kind.
+pub fn sealed_bytes(kind: Kind, sender: Seat, body: &[u8], randomness: [u8; 32]) -> Envelope {
+    let digest = kind.tag().hash(&[body]);
+    let signature = identity_secret(sender.index()).sign(&digest, &randomness);
+    Envelope::parse(&[&signature.to_bytes()[..], body].concat()).unwrap()
 }
 
 impl World<FrostSession> {
@@ -347,9 +359,4 @@ impl<S: EngineSession> World<S> {
             })
             .collect()
     }
-}
-
-/// Nonces that nobody has the secrets of, for a slot of so many messages.
-pub fn strange_nonces(messages: usize) -> Vec<PublicNonce> {
-    (0..messages as u128).map(|at| super::forge::nonce(7000 + at)).collect()
 }

@@ -1,0 +1,144 @@
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use roastery_protocol::{
+    SessionId,
+    clock::Moment,
+    engine::{Engine, EngineSession},
+    proof::{Finding, Proof},
+    request::ApprovedRequest,
+    session::{Destination, Event, Output, Report, Session, Stop},
+};
+use tokio::sync::{mpsc, watch};
+
+use super::{clock::Clock, handle::Command, handle::Ended, handle::SessionHandle};
+
+/// How many events of a session wait for a listener before further ones are dropped.
+const MOST_WAITING_EVENTS: usize = 4096;
+
+/// A session ends at most twice: stopped, then signed. There is always room for these.
+const MOST_ENDS: usize = 2;
+
+/// Which sessions are kept where there is no room for all: those that expire first, then those of the smaller name. The
+/// order is the same at every node: were each to keep what it heard of first, a thousand requests at once would leave t
+/// nodes for none of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Rank {
+    expiry: u64,
+    pub(super) session: SessionId,
+}
+
+impl Rank {
+    pub(super) fn of(request: &ApprovedRequest) -> Self {
+        Self { expiry: request.request().expiry(), session: request.session_id() }
+    }
+}
+
+/// What a session leaves to its handle when the node forgets it.
+#[derive(Debug)]
+pub(super) struct LastWords {
+    pub(super) report: Report,
+    pub(super) proofs: Vec<(Finding, Arc<Proof>)>,
+}
+
+/// A session and its owner's ear.
+pub(super) struct Running<S: EngineSession> {
+    pub(super) rank: Rank,
+    pub(super) session: Session<S>,
+    deadline: Option<Duration>,
+    events: mpsc::Sender<Event>,
+    ended: watch::Sender<Option<Ended>>,
+    last_words: Arc<OnceLock<LastWords>>,
+}
+
+impl<S: EngineSession> Running<S> {
+    pub(super) fn new(
+        session: Session<S>,
+        rank: Rank,
+        deadline: Duration,
+        clock: Clock,
+        commands: mpsc::Sender<Command>,
+    ) -> (Self, SessionHandle) {
+        let (events, waiting_events) = mpsc::channel(MOST_WAITING_EVENTS + MOST_ENDS);
+        let (ended, end) = watch::channel(None);
+        let last_words = Arc::new(OnceLock::new());
+        let handle = SessionHandle {
+            id: rank.session,
+            events: waiting_events,
+            ended: end,
+            last_words: last_words.clone(),
+            commands,
+            clock,
+        };
+        (Self { rank, session, deadline: Some(deadline), events, ended, last_words }, handle)
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.borrow().is_some()
+    }
+
+    /// Whether nothing is left to be done: it has ended, and its outcome need not be kept any longer.
+    pub(super) fn is_over(&self, now: Moment) -> bool {
+        self.has_ended() && now.monotonic >= self.session.expires_at()
+    }
+
+    pub(super) fn next_wake(&self) -> Duration {
+        let times = self.session.next_timeout().into_iter().chain(self.deadline);
+        times.fold(self.session.expires_at(), Duration::min)
+    }
+
+    pub(super) fn wake(&mut self, now: Moment) {
+        if self.session.next_timeout().is_some_and(|due| now.monotonic >= due) {
+            self.session.handle_timeout(now);
+        }
+        if self.deadline.take_if(|deadline| now.monotonic >= *deadline).is_some() {
+            self.session.stop(Stop::Deadline, now);
+        }
+    }
+
+    /// Does what the session wants done.
+    pub(super) fn flush(&mut self, mut send: impl FnMut(Destination, &[u8])) {
+        while let Some(output) = self.session.poll_output() {
+            match output {
+                Output::Send { to, bytes } => send(to, &bytes),
+                Output::Event(event) => self.tell(event),
+            }
+        }
+    }
+
+    /// A listener that does not listen loses events, never the end.
+    fn tell(&mut self, event: Event) {
+        let end = match &event {
+            Event::Signed(outcome) => Some(Ended::Signed(outcome.clone())),
+            Event::Stopped(reason) => Some(Ended::Stopped(*reason)),
+            _ => None,
+        };
+        if end.is_some() {
+            self.deadline = None;
+            self.ended.send_replace(end);
+        } else if self.events.capacity() <= MOST_ENDS {
+            return;
+        }
+        // Nobody may be listening any more.
+        let _ = self.events.try_send(event);
+    }
+
+    pub(super) fn proofs(&self) -> Vec<(Finding, Arc<Proof>)> {
+        self.session.proofs().map(|(finding, proof)| (*finding, proof.clone())).collect()
+    }
+}
+
+/// However a session goes, whoever still holds its handle can see what became of it, and take the proofs.
+impl<S: EngineSession> Drop for Running<S> {
+    fn drop(&mut self) {
+        // In a panic the session may be half way through something.
+        if self.events.is_closed() || std::thread::panicking() {
+            return;
+        }
+        let words = LastWords { report: self.session.report(), proofs: self.proofs() };
+        // Set here only, and once.
+        let _ = self.last_words.set(words);
+    }
+}

@@ -1,0 +1,119 @@
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use roastery_protocol::{SessionId, engine::EngineSession};
+
+use super::{
+    handle::SignError,
+    running::{Rank, Running},
+};
+
+/// The most sessions that have not ended.
+const MOST_RUNNING: usize = 1024;
+
+/// The most sessions that have ended and whose outcome is kept to answer with.
+const MOST_ENDED: usize = 1024;
+
+/// All sessions of a node, and which of them is to be woken next.
+pub(super) struct Sessions<S: EngineSession> {
+    all: BTreeMap<SessionId, Entry<S>>,
+    /// When each is to be woken.
+    due: BTreeSet<(Duration, SessionId)>,
+    /// When those that have ended did.
+    ended: BTreeSet<(Duration, SessionId)>,
+}
+
+struct Entry<S: EngineSession> {
+    running: Running<S>,
+    due: Duration,
+    ended: Option<Duration>,
+}
+
+impl<S: EngineSession> Default for Sessions<S> {
+    fn default() -> Self {
+        Self { all: BTreeMap::new(), due: BTreeSet::new(), ended: BTreeSet::new() }
+    }
+}
+
+impl<S: EngineSession> Sessions<S> {
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub(super) fn contains(&self, id: SessionId) -> bool {
+        self.all.contains_key(&id)
+    }
+
+    pub(super) fn ids(&self) -> Vec<SessionId> {
+        self.all.keys().copied().collect()
+    }
+
+    pub(super) fn get(&self, id: SessionId) -> Option<&Running<S>> {
+        self.all.get(&id).map(|entry| &entry.running)
+    }
+
+    /// To be followed by [`settle`](Self::settle).
+    pub(super) fn get_mut(&mut self, id: SessionId) -> Option<&mut Running<S>> {
+        self.all.get_mut(&id).map(|entry| &mut entry.running)
+    }
+
+    /// Which session has to make room for a further one, if any: the last in order. Sessions that have ended are in
+    /// nobody's way.
+    pub(super) fn room_for(&self, rank: Rank) -> Result<Option<SessionId>, SignError> {
+        if self.all.len() - self.ended.len() < MOST_RUNNING {
+            return Ok(None);
+        }
+        let running = self.all.values().filter(|entry| entry.ended.is_none());
+        match running.map(|entry| entry.running.rank).max() {
+            Some(last) if rank < last => Ok(Some(last.session)),
+            _ => Err(SignError::Busy { most: MOST_RUNNING }),
+        }
+    }
+
+    pub(super) fn insert(&mut self, running: Running<S>) {
+        let (id, due) = (running.rank.session, running.next_wake());
+        self.due.insert((due, id));
+        self.all.insert(id, Entry { running, due, ended: None });
+    }
+
+    /// Takes note of what has become of a session.
+    pub(super) fn settle(&mut self, id: SessionId, now: Duration) {
+        let Some(entry) = self.all.get_mut(&id) else { return };
+        let due = entry.running.next_wake();
+        if due != entry.due {
+            self.due.remove(&(entry.due, id));
+            self.due.insert((due, id));
+            entry.due = due;
+        }
+        if entry.ended.is_none() && entry.running.has_ended() {
+            entry.ended = Some(now);
+            self.ended.insert((now, id));
+        }
+        // Whoever lacks the outcome that was kept the longest has had the longest to ask for it.
+        while self.ended.len() > MOST_ENDED
+            && let Some((_, oldest)) = self.ended.first().copied()
+        {
+            self.forget(oldest);
+        }
+    }
+
+    pub(super) fn forget(&mut self, id: SessionId) {
+        let Some(entry) = self.all.remove(&id) else { return };
+        self.due.remove(&(entry.due, id));
+        if let Some(ended) = entry.ended {
+            self.ended.remove(&(ended, id));
+        }
+    }
+
+    /// When a session is to be woken.
+    pub(super) fn next_due(&self) -> Option<Duration> {
+        self.due.first().map(|(due, _)| *due)
+    }
+
+    /// A session that is to be woken now.
+    pub(super) fn due(&self, now: Duration) -> Option<SessionId> {
+        self.due.first().filter(|(due, _)| now >= *due).map(|(_, id)| *id)
+    }
+}

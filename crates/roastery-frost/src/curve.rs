@@ -57,7 +57,7 @@ pub(crate) fn base_mul(k: Scalar) -> Point {
 ///
 /// libsecp256k1 has that pass and offers it in one place only, the recovery of an ECDSA key, which
 /// computes `(s / r) * R - (z / r) * G` for a point `R` given by its x coordinate `r`. With `R = P`,
-/// `s = a * r` and `z = -g * r` that is the sum wanted, for 42 microseconds instead of 56.
+/// `s = a * r` and `z = -g * r` that is the sum wanted, a quarter faster than the two apart.
 pub(crate) fn double_mul(point: Point, a: Scalar, g: MaybeScalar) -> MaybePoint {
     recover(point, a, g).unwrap_or_else(|| {
         // An x coordinate not below the group order, or a sum at infinity.
@@ -139,13 +139,18 @@ mod tests {
     }
 
     #[test]
-    fn a_point_of_65_bytes_or_infinity_has_no_decoding() {
+    fn only_33_zero_bytes_are_infinity_and_only_where_it_is_allowed() {
         assert_eq!(decode_point(&[0; 33]), Err(PointError));
         assert_eq!(decode_maybe_point(&[0; 33]), Ok(MaybePoint::Infinity));
         let mut encoding = base_mul(scalar(3)).serialize();
         for tag in (0..=255).filter(|tag| ![2, 3].contains(tag)) {
             encoding[0] = tag;
             assert_eq!(decode_point(&encoding), Err(PointError), "tag {tag}");
+        }
+        let mut nearly_zero = [0; 33];
+        for tag in 1..=255 {
+            nearly_zero[0] = tag;
+            assert_eq!(decode_maybe_point(&nearly_zero), Err(PointError), "tag {tag}");
         }
     }
 }

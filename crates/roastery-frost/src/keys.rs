@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
-use secp::{MaybePoint, MaybeScalar, Point};
+use secp::Point;
 
-use crate::hash::TaggedHash;
-use crate::{MAX_SEATS, Seat, Signers, SignersError, curve};
+use crate::dual_code::lie_on_one_polynomial;
+use crate::{MAX_SEATS, Seat, Signers, SignersError};
 
 /// The public keys of a group: *t*, the threshold public key, and *n* public shares.
 ///
@@ -20,7 +20,8 @@ pub struct GroupKeys {
 impl GroupKeys {
     /// Checks keys and puts them together; the share of seat `i` is `public_shares[i]`.
     ///
-    /// Costs *n* + 1 point multiplications.
+    /// Costs *n* + 1 point multiplications: a random word of the dual code tests all at once
+    /// (SCRAPE, eprint 2017/216), and misses a wrong key with probability 1 in the group order.
     ///
     /// # Errors
     ///
@@ -37,12 +38,11 @@ impl GroupKeys {
         if !(1..=n).contains(&threshold) {
             return Err(GroupKeysError::Threshold { threshold, n });
         }
-        let keys =
-            GroupKeys { threshold, threshold_public_key, public_shares: public_shares.into() };
-        if !keys.lie_on_one_polynomial() {
+        let points = [&[threshold_public_key], public_shares.as_slice()].concat();
+        if !lie_on_one_polynomial(&points, threshold) {
             return Err(GroupKeysError::NotOnePolynomial { threshold });
         }
-        Ok(keys)
+        Ok(GroupKeys { threshold, threshold_public_key, public_shares: public_shares.into() })
     }
 
     /// The number of participants, `1..=128`.
@@ -82,55 +82,6 @@ impl GroupKeys {
     pub fn signers(&self, seats: &[Seat]) -> Result<Signers, SignersError> {
         Signers::from_group(self, seats)
     }
-
-    /// The test of SCRAPE (eprint 2017/216) on the points `x = 0, 1, .., n`.
-    ///
-    /// Values at these points are those of a polynomial of degree below *t* exactly if they are
-    /// orthogonal to the dual code, whose words are `v_x * f(x)` with `f` of degree `n - t` and
-    /// `v_x` the product of `1 / (x - y)` over all other points, here `(-1)^x * binomial(n, x)` up
-    /// to a factor that all share. A random `f` misses a wrong list with probability 1 in the
-    /// group order. The hash of the list makes it random: whoever writes the list cannot choose it.
-    fn lie_on_one_polynomial(&self) -> bool {
-        let n = self.n() as u32;
-        let mut transcript = TaggedHash::new("roastery/1/public-shares")
-            .chain(&(self.threshold as u32).to_be_bytes())
-            .chain(&n.to_be_bytes());
-        let points =
-            || [self.threshold_public_key].into_iter().chain(self.public_shares.iter().copied());
-        for point in points() {
-            transcript.update(&point.serialize());
-        }
-        let coefficients: Vec<MaybeScalar> = (0..=n - self.threshold as u32)
-            .map(|i| {
-                let seed = transcript.clone().chain(&i.to_be_bytes()).finalize();
-                curve::reduce(&seed)
-            })
-            .collect();
-        let terms: Vec<MaybePoint> = (0..=n)
-            .zip(binomials(self.n()))
-            .zip(points())
-            .map(|((x, binomial), point)| {
-                let at = MaybeScalar::from(u128::from(x));
-                let f = coefficients.iter().fold(MaybeScalar::Zero, |sum, &c| sum * at + c);
-                let word = f * MaybeScalar::from(binomial);
-                point * if x % 2 == 1 { -word } else { word }
-            })
-            .collect();
-        MaybePoint::sum(terms).is_infinity()
-    }
-}
-
-/// A row of Pascal's triangle, `binomial(n, 0)` to `binomial(n, n)`. Below 2^128 for all `n` up to
-/// 128: the largest is `binomial(128, 64)`, below 2^125.
-fn binomials(n: usize) -> Vec<u128> {
-    let mut row = vec![0u128; n + 1];
-    row[0] = 1;
-    for _ in 0..n {
-        for k in (1..=n).rev() {
-            row[k] += row[k - 1];
-        }
-    }
-    row
 }
 
 /// Public keys that do not make a group.

@@ -58,10 +58,10 @@
 //!
 //! # What it costs
 //!
-//! One aggregate nonce stands for all signers, so a signer's work does not grow with *t*: a session
-//! context is one point multiplication, a signature two more and one of the generator (most of it
-//! its own check), the check of a share likewise, an aggregation one BIP-340 verification.
-//! `cargo bench -p roastery-frost` measures each beside `frost-secp256k1-tr`.
+//! One aggregate nonce stands for all signers, so a signer's work does not grow with *t*. A session
+//! context costs one point multiplication. A signature costs one more and one of the generator, both
+//! for its own check; the check of another's share costs three; an aggregation costs one BIP-340
+//! verification. `cargo bench -p roastery-frost` measures each beside `frost-secp256k1-tr`.
 //!
 //! # Secrets
 //!
@@ -70,8 +70,9 @@
 //! there are out of reach: this shortens the life of a secret and does not bound it.
 //!
 //! Constant time: multiplications of the generator by a secret, all arithmetic on secret scalars,
-//! BIP-340 signing. Not constant time, and given public values only: multiplications of other
-//! points, interpolation, checks of shares, aggregation, [`GroupKeys::new`].
+//! [`sign`] in all that depends on a secret, BIP-340 signing. Not constant time, and given public
+//! values only: multiplications of other points, interpolation, checks of other shares, aggregation,
+//! [`GroupKeys::new`].
 //!
 //! What can give a secret away when used wrongly has `danger` in its name: [`danger`] for vectors and
 //! deterministic simulation, [`danger_trusted_dealer`] for demos and tests.
@@ -81,6 +82,7 @@ mod contribution;
 mod curve;
 pub mod danger;
 pub mod danger_trusted_dealer;
+mod dual_code;
 pub mod hash;
 mod keys;
 mod lagrange;

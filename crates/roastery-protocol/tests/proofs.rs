@@ -105,10 +105,7 @@ impl Stage {
                 self.coordinator,
             ),
             (
-                Fault::ShareConflict {
-                    first: self.shares[0].clone(),
-                    second: self.bad_share(1),
-                },
+                Fault::ShareConflict { first: self.shares[0].clone(), second: self.bad_share(1) },
                 signer,
             ),
             (self.invalid_share(self.bad_share(1), 1), signer),

@@ -87,6 +87,20 @@ fn infinity_is_legal_in_an_aggregate_nonce_only() {
 }
 
 #[test]
+fn a_nonce_that_does_not_decode_names_its_half() {
+    let (_, public) = nonce_gen_with(&[9; 32], &NonceGenInputs::default()).expect("a nonce");
+    for (byte, half) in [(0, NonceHalf::First), (33, NonceHalf::Second)] {
+        let mut bytes = public.to_bytes();
+        bytes[byte] = 4;
+        let error = PublicNonce::from_bytes(&bytes).expect_err("no nonce");
+        assert_eq!(error.half(), half);
+        assert_eq!(AggregateNonce::from_bytes(&bytes), Err(error));
+        let message = format!("the {half} half of the nonce is not a compressed point");
+        assert_eq!(error.to_string(), message);
+    }
+}
+
+#[test]
 fn decoding_names_whoever_sent_what_does_not_decode() {
     let mut rng = TestRng::new(3);
     let mut draw = || nonce_gen(&mut rng, &NonceGenInputs::default()).expect("a nonce").1;

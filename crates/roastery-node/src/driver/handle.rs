@@ -140,29 +140,36 @@ impl SessionHandle {
     /// [`Event::Stopped`](roastery_protocol::session::Event::Stopped).
     pub async fn stop(&self) {
         // A node that has ended has stopped everything.
-        let _ = self.commands.send(Command::Stop(self.id)).await;
+        let _ = self.tell(Command::Stop(self.id)).await;
     }
 
     /// Who is awaited, for what, since when. If the node has ended or forgotten the session, as it was then; `None` only
     /// if the node has panicked.
     pub async fn report(&self) -> Option<Report> {
-        let now = self.ask(Command::Report).await;
-        now.or_else(|| self.last_words.get().map(|last| last.report.clone()))
+        let (reply, answer) = oneshot::channel();
+        let report = self.ask(Command::Report(self.id, reply), answer).await;
+        report.or_else(|| self.last_words.get().map(|last| last.report.clone()))
     }
 
     /// The proofs that this node holds in this session, one per accused; if the node has ended or forgotten the session,
     /// those that it held then.
     pub async fn proofs(&self) -> Vec<(Finding, Arc<Proof>)> {
-        let now = self.ask(Command::Proofs).await;
-        now.or_else(|| self.last_words.get().map(|last| last.proofs.clone())).unwrap_or_default()
+        let (reply, answer) = oneshot::channel();
+        let proofs = self.ask(Command::Proofs(self.id, reply), answer).await;
+        let proofs = proofs.or_else(|| self.last_words.get().map(|last| last.proofs.clone()));
+        proofs.unwrap_or_default()
     }
 
-    async fn ask<T>(
-        &self,
-        question: impl FnOnce(SessionId, oneshot::Sender<T>) -> Command,
-    ) -> Option<T> {
-        let (reply, answer) = oneshot::channel();
-        self.commands.send(question(self.id, reply)).await.ok()?;
+    async fn ask<T>(&self, question: Command, answer: oneshot::Receiver<T>) -> Option<T> {
+        self.tell(question).await?;
         answer.await.ok()
+    }
+
+    async fn tell(&self, command: Command) -> Option<()> {
+        // A session that is forgotten here may have been opened again: that one is not this handle's.
+        if self.last_words.get().is_some() {
+            return None;
+        }
+        self.commands.send(command).await.ok()
     }
 }

@@ -6,14 +6,17 @@ use std::{
 use roastery_protocol::{
     SessionId,
     clock::Moment,
-    engine::{Engine, EngineSession},
+    engine::EngineSession,
     proof::{Finding, Proof},
     request::ApprovedRequest,
     session::{Destination, Event, Output, Report, Session, Stop},
 };
 use tokio::sync::{mpsc, watch};
 
-use super::{clock::Clock, handle::Command, handle::Ended, handle::SessionHandle};
+use super::{
+    clock::Clock,
+    handle::{Command, Ended, SessionHandle},
+};
 
 /// How many events of a session wait for a listener before further ones are dropped.
 const MOST_WAITING_EVENTS: usize = 4096;

@@ -50,7 +50,7 @@ struct Approved {
     session: SessionId,
     keys: Vec<MessageKey>,
     policy: Arc<dyn Policy>,
-    remaining: Duration,
+    deadline: Duration,
 }
 
 /// Why a node does not take part in a request.
@@ -107,7 +107,7 @@ impl ApprovalError {
 
 impl ApprovedRequest {
     /// Has the policy judge the request, field by field. The expiry is read against the wall clock once, here; from then
-    /// on it is a span of monotonic time.
+    /// on it is a deadline on the monotonic clock, however long the session takes to be opened.
     pub fn obtain(
         request: SigningRequest,
         group: &Group,
@@ -118,14 +118,15 @@ impl ApprovedRequest {
             let (requested, group) = (request.group(), group.id());
             return Err(ApprovalError::OtherGroup { requested, group });
         }
-        let (expiry, now) = (request.expiry(), now.wall_seconds());
-        let seconds = match expiry.checked_sub(now) {
-            None | Some(0) => return Err(ApprovalError::Expired { expiry, now }),
+        let (expiry, seconds_now) = (request.expiry(), now.wall_seconds());
+        match expiry.checked_sub(seconds_now) {
+            None | Some(0) => return Err(ApprovalError::Expired { expiry, now: seconds_now }),
             Some(seconds) if seconds > MAX_LIFETIME_SECONDS => {
                 return Err(ApprovalError::TooLong { seconds });
             }
-            Some(seconds) => seconds,
-        };
+            Some(_) => {}
+        }
+        let remaining = Duration::from_secs(expiry).saturating_sub(now.wall);
         let keys = message_keys(&request, group)
             .map_err(|(message, source)| ApprovalError::Derivation { message, source })?;
         policy.judge(&request, Step::Join).map_err(ApprovalError::Refused)?;
@@ -134,7 +135,7 @@ impl ApprovedRequest {
             request,
             keys,
             policy,
-            remaining: Duration::from_secs(seconds),
+            deadline: now.monotonic.saturating_add(remaining),
         })))
     }
 
@@ -153,9 +154,9 @@ impl ApprovedRequest {
         &self.0.keys
     }
 
-    /// How long the request was still to live when it was approved.
-    pub fn remaining(&self) -> Duration {
-        self.0.remaining
+    /// When the request expires, on the monotonic clock of the node that approved it.
+    pub fn deadline(&self) -> Duration {
+        self.0.deadline
     }
 
     /// Whether the policy still agrees.

@@ -99,6 +99,9 @@ pub enum OpenError {
     /// The request is another group's.
     #[error("the request is for another group")]
     OtherGroup,
+    /// The request has expired since it was approved.
+    #[error("the request has expired since it was approved")]
+    Expired,
     /// The engine did not open.
     #[error("the engine did not open: {0}")]
     Engine(#[from] EngineError),
@@ -188,12 +191,15 @@ impl<E: EngineSession> Session<E> {
         if request.request().group() != group.id() {
             return Err(OpenError::OtherGroup);
         }
+        if now.monotonic >= request.deadline() {
+            return Err(OpenError::Expired);
+        }
         let session = request.session_id();
         let shape = Shape::new(&group, session, request.keys().len());
         let mut opened = Self {
             engine: engine.open(&request)?,
             phase: Phase::Running,
-            expiry: now.monotonic.saturating_add(request.remaining()),
+            expiry: request.deadline(),
             schedule: Schedule::new(members, settings.interval, now.monotonic),
             signers: BTreeMap::new(),
             coordinated: BTreeMap::new(),
@@ -244,6 +250,7 @@ impl<E: EngineSession> Session<E> {
             Connection::Up => self.disconnected.remove(peer),
             Connection::Down => self.disconnected.insert(peer.clone()),
         };
+        self.expire(now);
         self.escalate(now);
         self.take_own(now);
     }

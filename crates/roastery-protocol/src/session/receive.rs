@@ -106,7 +106,7 @@ impl<E: EngineSession> Session<E> {
             Body::Signature(content) => self.on_signature(letter.attempt, sender, content, now),
             Body::Want(want) => self.on_want(letter.attempt, sender, want, now),
             Body::Refusal(reason) => self.on_refusal(letter, reason),
-            Body::Evidence(proof) => self.on_evidence(sender, proof, now),
+            Body::Evidence(proof) => self.on_evidence(letter, proof, now),
         }
     }
 
@@ -326,8 +326,10 @@ impl<E: EngineSession> Session<E> {
             Want::Share(hash) => {
                 self.signers.values().find_map(|signer| signer.share_for(hash)).cloned()
             }
+            // Counted without its signature, which others rely on.
             Want::Nonces(hash) => {
-                self.coordinated.values().find_map(|one| one.book.shown_by(hash)).cloned()
+                let shown_by = self.coordinated.values().find_map(|one| one.book.shown_by(hash));
+                shown_by.filter(|one| one.is_signed_by_its_sender(&self.fixed.group)).cloned()
             }
             // Where there is one it was given before any message was looked at.
             Want::Outcome => None,
@@ -350,13 +352,18 @@ impl<E: EngineSession> Session<E> {
 
     /// Somebody's proof: checked before use, whoever sends it. Whoever sends several that prove nothing is not listened
     /// to any more, for checking costs more than making up.
-    fn on_evidence(&mut self, sender: Seat, proof: Proof, now: Moment) -> Result<(), Rejected> {
+    fn on_evidence(&mut self, letter: Letter, proof: Proof, now: Moment) -> Result<(), Rejected> {
+        let Letter { envelope, sender, checked, .. } = letter;
         let accused = proof.fault().accused_message().sender(&self.fixed.group);
         if accused.is_some_and(|seat| self.collector.is_proven_faulty(seat)) {
             return Err(Rejected::Repeat);
         }
         if !self.answers.may_accuse(sender) {
             return Err(Rejected::NoAnswer { sender });
+        }
+        // A false accusation counts against its sender.
+        if !checked && !envelope.is_signed_by_its_sender(&self.fixed.group) {
+            return Err(Rejected::NotSigned { sender });
         }
         let reason = if proof.request() != self.fixed.request.request() {
             Some(crate::proof::Indeterminate::OtherSession)

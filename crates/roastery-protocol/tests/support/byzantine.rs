@@ -4,20 +4,20 @@ use std::{collections::BTreeMap, convert::Infallible, sync::Arc};
 
 use rand_core::{TryCryptoRng, TryRng};
 use roastery_frost::{
-    NonceGenInputs, PartialSignature, Scalar, SecretNonce, SecretShare,
-    SessionContext, SigningKey, danger, danger_trusted_dealer, nonce_agg, nonce_gen, sign,
+    NonceGenInputs, PartialSignature, Scalar, SecretNonce, SecretShare, SessionContext, SigningKey,
+    danger, danger_trusted_dealer, nonce_agg, nonce_gen, sign,
 };
 use roastery_protocol::{
     Attempt, BodyHash, Run, Seat, SlotHash,
-    engine::{EngineSession, FakeEngine, FakeSession, FrostSession},
+    engine::{Engine, EngineSession, FakeEngine, FakeSession, FrostSession},
     group::Group,
     keys::IdentityKey,
     message::{
-        Body, Commitments, Envelope, Kind, NextSlot, Shape, SignatureShare, SignerSlot,
-        SigningPackage, Slot,
+        Body, Commitments, Envelope, Kind, Malformation, NextSlot, Shape, SignatureShare,
+        SignerSlot, SigningPackage, Slot,
     },
     proof::{Fault, Finding, Proof, Verdict},
-    session::{Event, Rejected, Settings},
+    session::{Event, Rejected, Session, Settings},
 };
 use zeroize::Zeroizing;
 
@@ -162,8 +162,18 @@ impl Fixture {
 
     /// NonceGen, by hand.
     pub fn draw(&self, seat: Seat, attempt: u32, run: Run, index: u32) -> OwnSlot {
-        let drawn = (0..self.messages)
-            .map(|_| nonce_gen(&mut getrandom::SysRng, &NonceGenInputs::default()).unwrap());
+        self.draw_from(&mut getrandom::SysRng, seat, attempt, run, index)
+    }
+
+    pub fn draw_from<R: TryCryptoRng>(
+        &self,
+        rng: &mut R,
+        seat: Seat,
+        attempt: u32,
+        run: Run,
+        index: u32,
+    ) -> OwnSlot {
+        let drawn = (0..self.messages).map(|_| nonce_gen(rng, &NonceGenInputs::default()).unwrap());
         let (secret, public) = drawn.unzip();
         OwnSlot { seat, attempt, run, index, secret, slot: Slot(public) }
     }
@@ -237,8 +247,12 @@ impl Fixture {
 
     /// The content of a sound message of request 1.
     pub fn read(&self, envelope: &Envelope) -> Body {
+        self.try_read(envelope).unwrap()
+    }
+
+    pub fn try_read(&self, envelope: &Envelope) -> Result<Body, Malformation> {
         let session = self.signing_request(1).session_id();
-        Shape::new(&self.group, session, self.messages).read(envelope).unwrap().1
+        Ok(Shape::new(&self.group, session, self.messages).read(envelope)?.1)
     }
 
     /// The slot that a message shows, if it shows one.
@@ -289,7 +303,7 @@ impl World<FakeSession> {
         let present: Vec<_> = engines
             .iter()
             .map(|engine| {
-                let seat = roastery_protocol::engine::Engine::seat(engine);
+                let seat = engine.seat();
                 (!by_hand.contains(&seat)).then(|| engine.clone())
             })
             .collect();
@@ -324,6 +338,14 @@ impl<S: EngineSession> World<S> {
     pub fn slots_of(&self, attempt: u32, signers: &[Seat]) -> Vec<(Seat, Slot)> {
         let shown = self.slots_shown(self.fixture.coordinator_of(attempt), attempt);
         signers.iter().map(|signer| (*signer, shown[signer].clone())).collect()
+    }
+
+    /// A new session at a seat, in place of the one that was there if any: a restart, or a late start.
+    pub fn open_again<E: Engine<Session = S>>(&mut self, seat: Seat, engine: &E, run: u64) {
+        let request = self.fixture.request(1);
+        let opening = self.fixture.opening(seat, &request, run, Settings::default());
+        self.sessions[seat.index()] = Some(Session::open(opening, engine, self.now).unwrap());
+        self.collect(seat);
     }
 
     /// Hands a message to a session on the link of the seat that it names as its sender.

@@ -2,11 +2,14 @@
 //!
 //! Nothing here goes through the encoders of the library, so that a test of these bytes is a test of the format.
 
+pub mod files;
+
 use borsh::{BorshDeserialize, BorshSerialize};
 use roastery_frost::{Point, PublicNonce, Scalar, SigningKey};
 use roastery_protocol::{
     GroupId, Run, Seat, SessionId,
     engine::EngineSession,
+    keys::IdentityKey,
     message::{Body, Envelope, Header, Kind, Shape, SlotNonces},
     proof::{Fault, Proof, Verdict},
     request::SigningRequest,
@@ -235,13 +238,13 @@ pub fn verdict_on_form(fixture: &Fixture, request: SigningRequest, message: &[u8
     Proof::new(request, Fault::MalformedMessage { message }).verify(&fixture.group)
 }
 
-/// Reads a message's bytes as a message of this shape and writes what was read again.
-pub fn rewrite(shape: &Shape, bytes: &[u8], group: &Fixture) -> Option<(Body, Vec<u8>)> {
+/// Reads a message's bytes as a message of this shape and writes the body that was read again.
+pub fn rewrite(shape: &Shape, bytes: &[u8], key: &IdentityKey) -> Option<(Body, Vec<u8>)> {
     let envelope = Envelope::parse(bytes).ok()?;
     let (attempt, body) = shape.read(&envelope).ok()?;
     let read = envelope.header();
     let header = Header::new(body.kind(), read.group, read.session, attempt.number(), read.sender);
-    let again = Envelope::seal(header, &body, &group.identities[0]);
+    let again = Envelope::seal(header, &body, key);
     Some((body, again.body().to_vec()))
 }
 

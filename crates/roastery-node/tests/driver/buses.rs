@@ -1,0 +1,138 @@
+//! Buses that are not as kind as a mesh.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use roastery_node::bus::{
+    Bus, BusEvent, BusStats, Destination, MeshBus, PeerId, SendError,
+};
+
+/// A mesh's bus that counts how often it was asked, and panics when that was too often: a node that never sleeps does
+/// not keep its test from ending.
+pub struct Counted {
+    inner: MeshBus,
+    asked: Arc<AtomicUsize>,
+    most: usize,
+}
+
+impl Counted {
+    pub fn new(inner: MeshBus, most: usize) -> (Self, Arc<AtomicUsize>) {
+        let asked = Arc::new(AtomicUsize::new(0));
+        (Self { inner, asked: asked.clone(), most }, asked)
+    }
+}
+
+impl Bus for Counted {
+    fn local_peer(&self) -> &PeerId {
+        self.inner.local_peer()
+    }
+
+    fn max_message_bytes(&self) -> usize {
+        self.inner.max_message_bytes()
+    }
+
+    fn send(&mut self, to: Destination, message: &[u8]) -> Result<(), SendError> {
+        self.inner.send(to, message)
+    }
+
+    async fn receive(&mut self) -> Option<BusEvent> {
+        let asked = self.asked.fetch_add(1, Ordering::Relaxed);
+        assert!(asked < self.most, "asked {asked} times");
+        self.inner.receive().await
+    }
+
+    fn stats(&self) -> BusStats {
+        self.inner.stats()
+    }
+}
+
+/// A bus on which these events come, one after the other; what is sent is lost.
+pub struct Scripted {
+    pub peer: PeerId,
+    pub events: VecDeque<BusEvent>,
+}
+
+impl Bus for Scripted {
+    fn local_peer(&self) -> &PeerId {
+        &self.peer
+    }
+
+    fn max_message_bytes(&self) -> usize {
+        usize::MAX
+    }
+
+    fn send(&mut self, _: Destination, _: &[u8]) -> Result<(), SendError> {
+        Ok(())
+    }
+
+    async fn receive(&mut self) -> Option<BusEvent> {
+        match self.events.pop_front() {
+            Some(event) => Some(event),
+            None => std::future::pending().await,
+        }
+    }
+
+    fn stats(&self) -> BusStats {
+        BusStats::default()
+    }
+}
+
+/// A mesh's bus that is always ready: when nothing waits on the mesh, it has one more message.
+pub struct Endless {
+    inner: MeshBus,
+    flooder: PeerId,
+    flood: Vec<Bytes>,
+    given: Arc<AtomicUsize>,
+    most: usize,
+}
+
+impl Endless {
+    /// The flooder's messages come over and over. After `most` of them the bus panics: a node that keeps others from
+    /// their turn does not keep its test from ending. Also gives the count of those that came.
+    pub fn new(
+        inner: MeshBus,
+        flooder: PeerId,
+        flood: Vec<Bytes>,
+        most: usize,
+    ) -> (Self, Arc<AtomicUsize>) {
+        let given = Arc::new(AtomicUsize::new(0));
+        (Self { inner, flooder, flood, given: given.clone(), most }, given)
+    }
+}
+
+impl Bus for Endless {
+    fn local_peer(&self) -> &PeerId {
+        self.inner.local_peer()
+    }
+
+    fn max_message_bytes(&self) -> usize {
+        self.inner.max_message_bytes()
+    }
+
+    fn send(&mut self, to: Destination, message: &[u8]) -> Result<(), SendError> {
+        self.inner.send(to, message)
+    }
+
+    async fn receive(&mut self) -> Option<BusEvent> {
+        tokio::select! {
+            biased;
+            event = self.inner.receive() => event,
+            () = std::future::ready(()) => {
+                let given = self.given.fetch_add(1, Ordering::Relaxed);
+                assert!(given < self.most, "{given} messages");
+                let bytes = self.flood[given % self.flood.len()].clone();
+                Some(BusEvent::Message { from: self.flooder.clone(), bytes })
+            }
+        }
+    }
+
+    fn stats(&self) -> BusStats {
+        self.inner.stats()
+    }
+}

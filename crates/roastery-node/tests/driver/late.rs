@@ -1,0 +1,91 @@
+use roastery_node::bus::{Bus, Destination};
+use roastery_protocol::{
+    message::{Body, Want},
+    session::Settings,
+};
+use tokio::time::{Instant, sleep};
+
+use crate::fixture::*;
+
+/// Times so long that within a minute nothing is said twice and nobody else's turn comes.
+fn once(settings: Settings) -> Settings {
+    Settings { interval: LONG, repeat_floor: LONG, repeat_cap: LONG, ..settings }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_came_before_a_node_opened_its_session_is_used_without_being_said_again() {
+    let mut fixture = Fixture::new(3, 5);
+    fixture.settings = once(fixture.settings);
+    let request = fixture.request(1);
+    let late = fixture.coordinator(&request, 0);
+    let (mesh, mut nodes) = fixture.start_all(&fixture.all_but(&[late]));
+    nodes.push(fixture.start(mesh.join(peer(late)).unwrap(), late));
+    let mut sessions = sign_at(&nodes[..4], &request).await;
+    sleep(SECOND).await;
+    // The coordinator's policy takes its time. Meanwhile it is told what the others have to say.
+    let start = Instant::now();
+    sessions.push(nodes[4].sign(&request).await);
+    all_signed(&sessions, &request).await;
+    assert_eq!(start.elapsed().as_millis(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_that_floods_a_session_before_it_is_opened_puts_nobody_elses_messages_out() {
+    let mut fixture = Fixture::new(3, 5);
+    fixture.settings = once(fixture.settings);
+    let request = fixture.request(1);
+    let late = fixture.coordinator(&request, 0);
+    let flooder = fixture.coordinator(&request, 1);
+    let (mesh, mut nodes) = fixture.start_all(&fixture.all_but(&[late, flooder]));
+    nodes.push(fixture.start(mesh.join(peer(late)).unwrap(), late));
+    let mut bus = mesh.join(peer(flooder)).unwrap();
+    let mut sessions = sign_at(&nodes[..3], &request).await;
+    settle().await;
+    let want = fixture.seal(flooder, &request, 0, &Body::Want(Want::Outcome));
+    let mut flood = want.as_bytes().to_vec();
+    for number in 0..1000_u32 {
+        flood.truncate(want.as_bytes().len());
+        flood.extend(number.to_le_bytes());
+        bus.send(Destination::Everyone, &flood).unwrap();
+    }
+    settle().await;
+    sessions.push(nodes[3].sign(&request).await);
+    let start = Instant::now();
+    all_signed(&sessions, &request).await;
+    assert_eq!(start.elapsed().as_millis(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_opens_when_the_others_have_finished_finds_the_outcome_waiting_for_it() {
+    let fixture = Fixture::new(3, 5);
+    let request = fixture.request(1);
+    let late = fixture.coordinator(&request, 4);
+    let (_mesh, nodes) = fixture.start_all(&fixture.all_but(&[]));
+    let (late, others): (Vec<Up>, Vec<Up>) = nodes.into_iter().partition(|up| up.seat == late);
+    let sessions = sign_at(&others, &request).await;
+    let outcomes = all_signed(&sessions, &request).await;
+    sleep(100 * SECOND).await;
+    let start = Instant::now();
+    let session = late[0].sign(&request).await;
+    assert_eq!(signed(&session, &request).await.signatures, outcomes[0].signatures);
+    assert_eq!(start.elapsed().as_millis(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_restarts_after_the_end_is_told_the_outcome_by_the_others() {
+    let fixture = Fixture::new(3, 5);
+    let request = fixture.request(1);
+    let (mesh, mut nodes) = fixture.start_all(&fixture.all_but(&[]));
+    let sessions = sign_at(&nodes, &request).await;
+    let outcomes = all_signed(&sessions, &request).await;
+    for who in 0..5 {
+        nodes[who].task.abort();
+        // The others' evidence has long been pruned.
+        sleep(100 * SECOND).await;
+        nodes[who] = fixture.start(mesh.join(peer(seat(who))).unwrap(), seat(who));
+        let session = nodes[who].sign(&request).await;
+        let start = Instant::now();
+        assert_eq!(signed(&session, &request).await.signatures, outcomes[0].signatures);
+        assert!(start.elapsed() < 3 * SECOND);
+    }
+}

@@ -1,0 +1,18 @@
+//! What a node does with its sessions over a bus, and what nobody who sends to it can do to it.
+
+#![allow(clippy::unwrap_used, reason = "a failed helper is a failed test")]
+
+mod buses;
+mod ending;
+mod equivocation;
+mod events;
+mod fixture;
+mod flood;
+mod late;
+mod lossy;
+mod offline;
+mod room;
+mod secrets;
+mod signing;
+mod strangers;
+mod waiting;

@@ -1,0 +1,132 @@
+//! Golden vectors: fixed inputs and their bytes, committed in `tests/vectors/golden.json`. Whoever writes the protocol
+//! anew can start from that file; whoever changes a byte of it makes another version.
+
+use std::{collections::BTreeMap, path::Path};
+
+use roastery_protocol::{
+    election::Order,
+    group::binding_digest,
+    keys::HostKey,
+    proof::{Finding, Verdict},
+    tags::Tag,
+};
+
+use super::*;
+
+type Vectors = BTreeMap<String, String>;
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn computed() -> Vectors {
+    let fixed = Fixed::new();
+    let mut vectors = Vectors::new();
+    let mut put = |name: String, bytes: &[u8]| {
+        assert!(vectors.insert(name.clone(), hex(bytes)).is_none(), "{name} stands twice");
+    };
+    for tag in Tag::ALL {
+        put(format!("tag/{}", tag.as_str()), &tag.hash(&[]));
+        put(format!("tag/{} of 'message'", tag.as_str()), &tag.hash(&[b"mess", b"age"]));
+    }
+    put("group/file".to_owned(), &fixed.group.encode());
+    put("group/id".to_owned(), fixed.group.id().as_bytes());
+    for seat in fixed.group.seats() {
+        let member = fixed.group.member(seat).unwrap();
+        let host = HostKey::new(SigningKeyOf(100).at(seat.index()));
+        let digest =
+            binding_digest(&member.host_key, &member.identity_key, &member.peer, member.sequence);
+        put(format!("binding/{seat}/digest"), &digest);
+        let signature = host.bind(&member.identity_key, &member.peer, member.sequence);
+        put(format!("binding/{seat}/signature"), &signature.to_bytes());
+    }
+    put("request/bytes".to_owned(), &fixed.request.encode());
+    put("request/session".to_owned(), fixed.session.as_bytes());
+    for (position, entry) in fixed.request.messages().iter().enumerate() {
+        let key = entry.derivation.tweaks(&fixed.group).unwrap().x_only_public_key();
+        put(format!("request/key/{position}"), &key.to_bytes());
+    }
+    for n in [2, 3, 128] {
+        let order = Order::of(fixed.session, (0..n).map(seat));
+        let seats = (0..n as u32).map(|k| order.coordinator(Attempt::new(k).unwrap()).to_u16());
+        let bytes: Vec<u8> = seats.flat_map(u16::to_le_bytes).collect();
+        put(format!("order/{n}"), &bytes);
+    }
+    for (at, k) in [(0, 1), (1, 2)] {
+        put(format!("slot/{k}/hash"), fixed.slot_hash(seat(at), k).as_bytes());
+    }
+    for (name, message) in fixed.messages() {
+        put(format!("message/{name}/envelope"), message.as_bytes());
+        put(format!("message/{name}/body-hash"), message.body_hash().as_bytes());
+    }
+    for (name, _, proof) in fixed.proofs() {
+        put(format!("proof/{name}/file"), &proof.encode());
+        put(format!("proof/{name}/id"), proof.id().as_bytes());
+    }
+    vectors
+}
+
+/// What changed, byte by byte: nothing, if these are the same.
+fn differences(committed: &Vectors, computed: &Vectors) -> Vec<String> {
+    let mut differences = Vec::new();
+    for (name, now) in computed {
+        match committed.get(name) {
+            None => differences.push(format!("{name}: not among the committed vectors")),
+            Some(then) if then == now => {}
+            Some(then) => {
+                let same = then.bytes().zip(now.bytes()).take_while(|(a, b)| a == b).count();
+                differences.push(format!(
+                    "{name}: {} bytes were committed and {} computed, which differ from byte {} on",
+                    then.len() / 2,
+                    now.len() / 2,
+                    same / 2
+                ));
+            }
+        }
+    }
+    let gone = committed.keys().filter(|name| !computed.contains_key(*name));
+    differences.extend(gone.map(|name| format!("{name}: committed and not computed any more")));
+    differences
+}
+
+#[test]
+fn every_byte_is_the_committed_one() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/golden.json");
+    let computed = computed();
+    // For a new version of the protocol, whose vectors are another set.
+    if std::env::var_os("ROASTERY_WRITE_GOLDEN").is_some_and(|value| value == "1") {
+        let text = serde_json::to_string_pretty(&computed).unwrap() + "\n";
+        std::fs::write(&path, text).unwrap();
+    }
+    let committed: Vectors = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let differences = differences(&committed, &computed);
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+#[test]
+fn the_vectors_are_of_every_tag_kind_and_fault_and_each_proof_proves_what_it_says() {
+    let fixed = Fixed::new();
+    let kinds: Vec<Kind> = fixed.messages().iter().map(|(_, message)| message.kind()).collect();
+    assert!(Kind::ALL.iter().all(|kind| kinds.contains(kind)));
+    for (name, message) in fixed.messages() {
+        assert!(message.is_signed_by_its_sender(&fixed.group), "{name}");
+        assert!(fixed.shape.read(&message).is_ok(), "{name}");
+    }
+    let proofs = fixed.proofs();
+    assert_eq!(proofs.len(), 6);
+    for (name, accused, proof) in proofs {
+        let (fault, session) = (proof.fault().kind(), fixed.session);
+        let finding = Finding { accused, fault, session };
+        assert_eq!(proof.verify(&fixed.group), Verdict::Invalid(finding), "{name}");
+        assert_eq!(fault.to_string().replace(' ', "-"), name);
+    }
+}
+
+#[test]
+fn a_difference_of_one_byte_is_named() {
+    let committed = Vectors::from([("a".to_owned(), "00ff".to_owned())]);
+    let computed = Vectors::from([("a".to_owned(), "00fe".to_owned())]);
+    assert_eq!(differences(&committed, &committed), Vec::<String>::new());
+    let named = differences(&committed, &computed).join("");
+    assert!(named.starts_with("a: ") && named.ends_with("from byte 1 on"), "{named}");
+}

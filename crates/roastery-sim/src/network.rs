@@ -1,0 +1,90 @@
+//! The virtual network: how long a message takes, and whether it arrives.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use rand::RngExt as _;
+use rand_chacha::ChaCha8Rng;
+use roastery_protocol::Seat;
+
+/// What the links of a network are like. Each direction of each pair draws for itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Links {
+    /// The time from one node to another and back, without jitter.
+    pub round_trip: Duration,
+    /// Each message takes up to this much longer; messages overtake each other by it.
+    pub jitter: Duration,
+    /// The part of messages that is lost, 0 to 1.
+    pub loss: f64,
+    /// The part of messages that arrives twice, 0 to 1.
+    pub duplication: f64,
+}
+
+impl Links {
+    /// A network that does nothing but take this time for a round trip.
+    pub fn calm(round_trip: Duration) -> Self {
+        Self { round_trip, jitter: Duration::ZERO, loss: 0.0, duplication: 0.0 }
+    }
+}
+
+/// A network with its state: which seats cannot reach which.
+#[derive(Debug)]
+pub struct Network {
+    links: Links,
+    /// Pairs between which nothing passes now, the smaller seat first.
+    cut: BTreeSet<(Seat, Seat)>,
+    rng: ChaCha8Rng,
+}
+
+impl Network {
+    /// A network in which everybody reaches everybody.
+    pub fn new(links: Links, rng: ChaCha8Rng) -> Self {
+        Self { links, cut: BTreeSet::new(), rng }
+    }
+
+    /// Nothing passes between the two sides until [`Network::heal`].
+    pub fn partition(&mut self, one: &[Seat], other: &[Seat]) {
+        for &here in one {
+            self.cut.extend(other.iter().map(|&there| pair(here, there)));
+        }
+    }
+
+    /// Everybody reaches everybody again.
+    pub fn heal(&mut self) {
+        self.cut.clear();
+    }
+
+    /// From now on nothing is lost, doubled or delayed beyond the round trip.
+    pub fn calm_down(&mut self) {
+        self.links = Links::calm(self.links.round_trip);
+    }
+
+    /// Whether a message passes between these two at all.
+    pub fn connects(&self, from: Seat, to: Seat) -> bool {
+        !self.cut.contains(&pair(from, to))
+    }
+
+    /// After how long a message arrives: not at all, once, or twice.
+    pub fn carry(&mut self, from: Seat, to: Seat) -> Vec<Duration> {
+        if !self.connects(from, to) || self.chance(self.links.loss) {
+            return Vec::new();
+        }
+        let copies = if self.chance(self.links.duplication) { 2 } else { 1 };
+        (0..copies).map(|_| self.delay()).collect()
+    }
+
+    fn chance(&mut self, part: f64) -> bool {
+        part > 0.0 && self.rng.random_bool(part.min(1.0))
+    }
+
+    fn delay(&mut self) -> Duration {
+        let jitter = match self.links.jitter {
+            Duration::ZERO => Duration::ZERO,
+            most => Duration::from_nanos(self.rng.random_range(0..=most.as_nanos() as u64)),
+        };
+        self.links.round_trip / 2 + jitter
+    }
+}
+
+fn pair(one: Seat, other: Seat) -> (Seat, Seat) {
+    (one.min(other), one.max(other))
+}

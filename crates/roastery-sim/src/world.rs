@@ -1,0 +1,451 @@
+//! The simulation: nodes, a queue of what is to happen, and virtual time.
+
+mod node;
+mod queue;
+
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
+use roastery_protocol::{
+    Seat,
+    clock::Moment,
+    message::{Envelope, Kind, Shape},
+    request::SigningRequest,
+    session::{Destination, Event, Output, Session, Settings},
+};
+
+pub use self::node::Node;
+use self::queue::Queue;
+use crate::{
+    adversary::{Adversary, Parcel, Reception, View},
+    members::{DAWN, Members, SimulatedEngine, peer},
+    network::{Links, Network},
+};
+
+/// Whether the time that nodes compute is part of virtual time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compute {
+    /// Nodes compute in no time: the same seed gives the same trace on any machine.
+    Free,
+    /// Each node is busy for as long as the computation took here.
+    Measured,
+}
+
+/// What a simulation starts from.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Everything that is drawn is drawn from this.
+    pub seed: u64,
+    /// How many messages are signed.
+    pub messages: usize,
+    /// The network.
+    pub links: Links,
+    /// The nodes' times.
+    pub settings: Settings,
+    /// Whether computing takes time.
+    pub compute: Compute,
+    /// What happens to nodes and network, and when.
+    pub script: Vec<(Duration, Happening)>,
+    /// Seats whose session is not open at the beginning; the script opens them.
+    pub late: Vec<Seat>,
+    /// By how much each seat's wall clock is wrong, in milliseconds; none for those beyond the list.
+    pub clock_errors_ms: Vec<i64>,
+}
+
+impl Setup {
+    /// A calm network, computing free of charge, nothing else happening.
+    pub fn calm(seed: u64, round_trip: Duration) -> Self {
+        Self {
+            seed,
+            messages: 1,
+            links: Links::calm(round_trip),
+            settings: Settings::default(),
+            compute: Compute::Free,
+            script: Vec::new(),
+            late: Vec::new(),
+            clock_errors_ms: Vec::new(),
+        }
+    }
+}
+
+/// What happens to nodes and network.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Happening {
+    /// All nodes of a seat lose everything: their sessions, their secrets, what they knew.
+    Crash(Seat),
+    /// A node of a seat opens the session: late, again after a crash, or beside one that runs already (a twin).
+    Open(Seat),
+    /// Nothing passes any more between these and all others.
+    CutOff(Vec<Seat>),
+    /// Everybody reaches everybody, and nothing is lost, doubled or delayed any more.
+    Calm,
+    /// A member's owner stops its session.
+    Cancel(Seat),
+}
+
+#[derive(Debug)]
+enum Item {
+    Deliver(Parcel),
+    Wake(usize),
+    Happen(Happening),
+    Adversary,
+}
+
+/// What a simulation counted.
+#[derive(Clone, Debug, Default)]
+pub struct Counts {
+    /// Messages that left a node, by the number of their kind; bytes that are no envelope are not among them.
+    pub messages: [usize; 8],
+    /// All bytes that left a node.
+    pub bytes: usize,
+    /// Packages issued by nodes that run the honest code.
+    pub packages: usize,
+}
+
+impl Counts {
+    /// All messages.
+    pub fn total(&self) -> usize {
+        self.messages.iter().sum()
+    }
+
+    /// Messages of one kind.
+    pub fn of(&self, kind: Kind) -> usize {
+        self.messages[kind as usize]
+    }
+}
+
+/// Watches a simulation. Told of everything in order; the world asks for its verdict after each step.
+pub trait Watch<E: SimulatedEngine> {
+    /// A message leaves the node of `parcel.from` (after the coalition had it in its hands, if that seat is its own).
+    fn sent(&mut self, at: Duration, parcel: &Parcel);
+
+    /// A node reports an event.
+    fn event(&mut self, at: Duration, node: usize, seat: Seat, event: &Event);
+
+    /// A step is over. An error ends the simulation: something that must always hold does not.
+    fn step(
+        &mut self,
+        at: Duration,
+        nodes: &[Node<E::Session>],
+        members: &Members,
+    ) -> Result<(), String>;
+}
+
+/// Sees nothing.
+#[derive(Debug)]
+pub struct Blind;
+
+impl<E: SimulatedEngine> Watch<E> for Blind {
+    fn sent(&mut self, _: Duration, _: &Parcel) {}
+    fn event(&mut self, _: Duration, _: usize, _: Seat, _: &Event) {}
+    fn step(&mut self, _: Duration, _: &[Node<E::Session>], _: &Members) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// A group that signs in virtual time.
+pub struct World<E: SimulatedEngine, A, W> {
+    /// Everybody's keys.
+    pub members: Members,
+    /// The coalition.
+    pub adversary: A,
+    /// The watcher.
+    pub watch: W,
+    /// What was counted.
+    pub counts: Counts,
+    request: SigningRequest,
+    setup: Setup,
+    shape: Shape,
+    network: Network,
+    nodes: Vec<Node<E::Session>>,
+    queue: Queue<Item>,
+    rng: ChaCha8Rng,
+    now: Duration,
+}
+
+impl<E: SimulatedEngine, A, W> fmt::Debug for World<E, A, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("World")
+            .field("now", &self.now)
+            .field("nodes", &self.nodes)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<E: SimulatedEngine, A: Adversary, W: Watch<E>> World<E, A, W> {
+    /// Opens a session of one request at every seat that is not late, at time zero.
+    pub fn new(members: Members, adversary: A, watch: W, setup: Setup) -> Self {
+        let rng = |salt: u64| ChaCha8Rng::seed_from_u64(setup.seed.rotate_left(32) ^ salt);
+        let request = members.request(setup.seed, setup.messages);
+        let mut world = Self {
+            shape: Shape::new(&members.group, request.session_id(), setup.messages),
+            network: Network::new(setup.links.clone(), rng(1)),
+            rng: rng(2),
+            members,
+            adversary,
+            watch,
+            counts: Counts::default(),
+            request,
+            nodes: Vec::new(),
+            queue: Queue::new(),
+            now: Duration::ZERO,
+            setup,
+        };
+        for seat in world.members.group.clone().seats() {
+            if !world.setup.late.contains(&seat) {
+                world.open(seat);
+            }
+        }
+        for (at, happening) in world.setup.script.clone() {
+            world.queue.push(at, Item::Happen(happening));
+        }
+        world.set_adversary_alarm();
+        world
+    }
+
+    /// Does what is next. `Ok(false)` when nothing is; the error is the watcher's.
+    pub fn step(&mut self) -> Result<bool, String> {
+        let Some((at, item)) = self.queue.pop() else { return Ok(false) };
+        self.now = self.now.max(at);
+        match item {
+            Item::Deliver(parcel) => self.deliver(&parcel),
+            Item::Wake(node) => self.wake(node),
+            Item::Happen(happening) => self.happen(happening),
+            Item::Adversary => self.let_adversary_act(),
+        }
+        self.watch.step(self.now, &self.nodes, &self.members)?;
+        Ok(true)
+    }
+
+    /// Goes on until all honest nodes that are up have signed, or until the time is up. Whether they have.
+    pub fn run_until_signed(&mut self, limit: Duration) -> Result<bool, String> {
+        while !self.all_signed() {
+            if self.now > limit || !self.step()? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Goes on until this time.
+    pub fn run_until(&mut self, limit: Duration) -> Result<(), String> {
+        while self.queue.next_at().is_some_and(|at| at <= limit) {
+            self.step()?;
+        }
+        self.now = self.now.max(limit);
+        Ok(())
+    }
+
+    /// Whether all honest nodes that are up hold the signatures, and there is at least one.
+    pub fn all_signed(&self) -> bool {
+        let mut honest = self.honest().peekable();
+        honest.peek().is_some() && honest.all(|node| node.signed_at.is_some())
+    }
+
+    /// The nodes that are up and not the coalition's.
+    pub fn honest(&self) -> impl Iterator<Item = &Node<E::Session>> {
+        self.nodes.iter().filter(|node| node.is_up() && !self.adversary.controls(node.seat))
+    }
+
+    /// All nodes that there ever were, in the order in which they were opened.
+    pub fn nodes(&self) -> &[Node<E::Session>] {
+        &self.nodes
+    }
+
+    /// When the first and when the last honest node held the signatures.
+    pub fn signed_at(&self) -> Option<(Duration, Duration)> {
+        let times = || self.honest().filter_map(|node| node.signed_at);
+        Some((times().min()?, times().max()?))
+    }
+
+    /// The request that is signed.
+    pub fn request(&self) -> &SigningRequest {
+        &self.request
+    }
+
+    /// The structural rules of the session.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// The time.
+    pub fn now(&self) -> Duration {
+        self.now
+    }
+
+    fn moment(&self, seat: Seat) -> Moment {
+        let error = self.setup.clock_errors_ms.get(seat.index()).copied().unwrap_or(0);
+        let right = DAWN + self.now;
+        let error_size = Duration::from_millis(error.unsigned_abs());
+        let wall = if error < 0 { right - error_size } else { right + error_size };
+        Moment { monotonic: self.now, wall }
+    }
+
+    fn open(&mut self, seat: Seat) {
+        let moment = self.moment(seat);
+        let begun = Instant::now();
+        let session: Session<E::Session> =
+            self.members.open::<E>(seat, &self.request, self.setup.settings, moment, &mut self.rng);
+        let took = begun.elapsed();
+        self.nodes.push(Node::new(seat, session, self.now));
+        let node = self.nodes.len() - 1;
+        self.account(node, took);
+        self.drain(node);
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Crash(seat) => {
+                self.nodes.iter_mut().filter(|node| node.seat == seat).for_each(Node::crash);
+            }
+            Happening::Open(seat) => self.open(seat),
+            Happening::CutOff(few) => {
+                let all: Vec<Seat> = self.members.group.seats().collect();
+                let others: Vec<Seat> =
+                    all.into_iter().filter(|seat| !few.contains(seat)).collect();
+                self.network.partition(&few, &others);
+            }
+            Happening::Calm => {
+                self.network.heal();
+                self.network.calm_down();
+            }
+            Happening::Cancel(seat) => {
+                let moment = self.moment(seat);
+                for node in 0..self.nodes.len() {
+                    if self.nodes[node].seat == seat {
+                        self.nodes[node].cancel(moment);
+                        self.drain(node);
+                    }
+                }
+            }
+        }
+    }
+
+    fn deliver(&mut self, parcel: &Parcel) {
+        if self.adversary.controls(parcel.to) {
+            let view = View { members: &self.members, shape: &self.shape, now: self.now };
+            if self.adversary.receive(view, parcel) == Reception::Ignore {
+                return self.set_adversary_alarm();
+            }
+        }
+        let moment = self.moment(parcel.to);
+        let from = peer(parcel.from.index());
+        for node in 0..self.nodes.len() {
+            if self.nodes[node].seat == parcel.to
+                && let Some(session) = self.nodes[node].session_mut()
+            {
+                let begun = Instant::now();
+                // What a message did not do is its sender's matter.
+                let _ = session.handle_message(&from, &parcel.bytes, moment);
+                let took = begun.elapsed();
+                self.account(node, took);
+                self.drain(node);
+            }
+        }
+    }
+
+    fn wake(&mut self, node: usize) {
+        let moment = self.moment(self.nodes[node].seat);
+        self.nodes[node].wake_at = None;
+        let Some(session) = self.nodes[node].session_mut() else { return };
+        if session.next_timeout().is_some_and(|due| due <= moment.monotonic) {
+            let begun = Instant::now();
+            session.handle_timeout(moment);
+            let took = begun.elapsed();
+            self.account(node, took);
+        }
+        self.drain(node);
+    }
+
+    fn account(&mut self, node: usize, took: Duration) {
+        let node = &mut self.nodes[node];
+        node.busy += took;
+        if self.setup.compute == Compute::Measured {
+            node.free_at = node.free_at.max(self.now) + took;
+        }
+    }
+
+    /// Takes out what a node wants done. What it sends leaves when it has computed it.
+    fn drain(&mut self, at: usize) {
+        let leaves = self.nodes[at].free_at.max(self.now);
+        let seat = self.nodes[at].seat;
+        while let Some(output) = self.nodes[at].session_mut().and_then(Session::poll_output) {
+            match output {
+                Output::Event(event) => {
+                    if matches!(event, Event::PackageIssued { .. }) {
+                        self.counts.packages += 1;
+                    }
+                    self.nodes[at].note(leaves, &event);
+                    self.watch.event(leaves, at, seat, &event);
+                }
+                Output::Send { to, bytes } => {
+                    let receivers: Vec<Seat> = match to {
+                        Destination::Seat(one) => vec![one],
+                        Destination::Everyone => {
+                            self.members.group.seats().filter(|other| *other != seat).collect()
+                        }
+                    };
+                    for to in receivers {
+                        self.dispatch(Parcel { from: seat, to, bytes: Arc::clone(&bytes) }, leaves);
+                    }
+                }
+            }
+        }
+        self.set_alarm(at);
+        self.set_adversary_alarm();
+    }
+
+    fn set_alarm(&mut self, at: usize) {
+        let now = self.now;
+        let node = &mut self.nodes[at];
+        let due = node.session().and_then(Session::next_timeout);
+        if let Some(due) = due
+            && node.wake_at.is_none_or(|known| due < known)
+        {
+            node.wake_at = Some(due);
+            self.queue.push(due.max(now), Item::Wake(at));
+        }
+    }
+
+    fn set_adversary_alarm(&mut self) {
+        if let Some(due) = self.adversary.due()
+            && !self.queue.holds(|item| matches!(item, Item::Adversary))
+        {
+            self.queue.push(due.max(self.now), Item::Adversary);
+        }
+    }
+
+    fn let_adversary_act(&mut self) {
+        let view = View { members: &self.members, shape: &self.shape, now: self.now };
+        for delayed in self.adversary.act(view) {
+            self.carry(delayed.parcel, self.now + delayed.after);
+        }
+        self.set_adversary_alarm();
+    }
+
+    fn dispatch(&mut self, parcel: Parcel, leaves: Duration) {
+        let view = View { members: &self.members, shape: &self.shape, now: self.now };
+        self.adversary.observe(view, &parcel);
+        if !self.adversary.controls(parcel.from) {
+            return self.carry(parcel, leaves);
+        }
+        for delayed in self.adversary.send(view, parcel) {
+            self.carry(delayed.parcel, leaves + delayed.after);
+        }
+    }
+
+    fn carry(&mut self, parcel: Parcel, leaves: Duration) {
+        if let Ok(envelope) = Envelope::parse(&parcel.bytes) {
+            self.counts.messages[envelope.kind() as usize] += 1;
+        }
+        self.counts.bytes += parcel.bytes.len();
+        self.watch.sent(leaves, &parcel);
+        for after in self.network.carry(parcel.from, parcel.to) {
+            self.queue.push(leaves + after, Item::Deliver(parcel.clone()));
+        }
+    }
+}

@@ -1,0 +1,38 @@
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BinaryHeap},
+    time::Duration,
+};
+
+/// What is to happen, by time; what is due at one time, in the order in which it was put in.
+#[derive(Debug)]
+pub(super) struct Queue<T> {
+    order: BinaryHeap<Reverse<(Duration, u64)>>,
+    items: BTreeMap<u64, T>,
+    sequence: u64,
+}
+
+impl<T> Queue<T> {
+    pub(super) fn new() -> Self {
+        Self { order: BinaryHeap::new(), items: BTreeMap::new(), sequence: 0 }
+    }
+
+    pub(super) fn push(&mut self, at: Duration, item: T) {
+        self.sequence += 1;
+        self.items.insert(self.sequence, item);
+        self.order.push(Reverse((at, self.sequence)));
+    }
+
+    pub(super) fn pop(&mut self) -> Option<(Duration, T)> {
+        let Reverse((at, key)) = self.order.pop()?;
+        self.items.remove(&key).map(|item| (at, item))
+    }
+
+    pub(super) fn next_at(&self) -> Option<Duration> {
+        self.order.peek().map(|Reverse((at, _))| *at)
+    }
+
+    pub(super) fn holds(&self, is: impl Fn(&T) -> bool) -> bool {
+        self.items.values().any(is)
+    }
+}

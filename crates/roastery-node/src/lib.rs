@@ -3,6 +3,31 @@
 //! The protocol itself is a set of pure state machines that neither send nor wait. This crate gives
 //! them what they lack. [`bus`] is the mesh that carries their messages: one trait, and an
 //! implementation inside one process. [`driver`] is the task that runs a member's sessions over it.
+//!
+//! A member takes part in a signature in four steps; `examples/three_nodes.rs` is a whole group.
+//!
+//! ```
+//! # use std::{error::Error, sync::Arc, time::Duration};
+//! use roastery_node::bus::Mesh;
+//! use roastery_node::driver::{Ended, LocalMember, Node};
+//! # use roastery_protocol::engine::FrostEngine;
+//! # use roastery_protocol::request::{ApprovedRequest, Policy, SigningRequest};
+//!
+//! async fn take_part(
+//!     mesh: &Mesh,
+//!     member: LocalMember<FrostEngine>,
+//!     request: SigningRequest,
+//!     policy: Arc<dyn Policy>,
+//! ) -> Result<Option<Ended>, Box<dyn Error>> {
+//!     let group = member.group.clone();
+//!     let bus = mesh.join(group.member(member.seat).ok_or("no such seat")?.peer.clone())?;
+//!     let (node, handle) = Node::new(bus, member);
+//!     tokio::spawn(node.run());
+//!     let approved = ApprovedRequest::obtain(request, &group, policy, handle.now())?;
+//!     let session = handle.sign(approved, Duration::from_secs(60)).await?;
+//!     Ok(session.ended().await)
+//! }
+//! ```
 
 pub mod bus;
 pub mod driver;

@@ -198,3 +198,24 @@ fn whatever_corrupt_members_do_no_honest_member_is_convicted_and_each_fault_is()
     // The attacks are real ones.
     assert_eq!(convicted.len(), 6, "{convicted:?}");
 }
+
+#[test]
+fn hunt() {
+    for seed in 0..60 {
+        let mut chance = Chance::new(seed ^ 0x5eed);
+        let n = 3 + chance.below(4);
+        let t = 2 + chance.below(n - 1);
+        let corrupt = chance.below(n - t + 1);
+        let mut arena = Arena::new(t, n, corrupt, 1, seed);
+        for _ in 0..100 {
+            arena.step();
+        }
+        eprintln!("seed {seed} {t} of {n}, {corrupt} corrupt: {:?}", arena.settle());
+        for session in arena.sessions() {
+            for (finding, _) in session.proofs() {
+                assert!(arena.corrupt.contains(&finding.accused), "seed {seed}: {finding:?}");
+            }
+            if session.outcome().is_none() { eprintln!("  {:?} {:?}", session.seat(), session.report().phase); }
+        }
+    }
+}

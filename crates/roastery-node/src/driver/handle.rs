@@ -15,6 +15,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{clock::Clock, running::LastWords};
+use crate::bus::BusStats;
 
 /// Opens sessions at a running [`Node`](super::Node). When the last handle, to the node or to one of its sessions, is
 /// gone the node ends.
@@ -33,6 +34,7 @@ pub(super) enum Command {
         reply: oneshot::Sender<Result<SessionHandle, SignError>>,
     },
     Stop(SessionId),
+    BusStats(oneshot::Sender<BusStats>),
     Report(SessionId, oneshot::Sender<Report>),
     Proofs(SessionId, oneshot::Sender<Vec<(Finding, Arc<Proof>)>>),
 }
@@ -79,12 +81,14 @@ pub enum Ended {
 }
 
 impl NodeHandle {
-    /// The time by the node's clocks. To be used for approving requests; the monotonic one is that of the reports.
+    /// The time by the node's clocks: what requests that it is to sign are approved at, and what the times in its reports
+    /// are measured by.
     pub fn now(&self) -> Moment {
         self.clock.now()
     }
 
-    /// Takes part in signing an approved request, for at most `deadline`.
+    /// Takes part in signing an approved request, for at most `deadline`. The request was approved by this node's clock
+    /// ([`NodeHandle::now`]): its expiry is a time of that clock.
     ///
     /// # Errors
     ///
@@ -98,6 +102,13 @@ impl NodeHandle {
         let command = Command::Open { request, deadline, reply };
         self.commands.send(command).await.map_err(|_| SignError::NodeEnded)?;
         answer.await.map_err(|_| SignError::NodeEnded)?
+    }
+
+    /// What became of the others' messages to this node; `None` if the node has ended.
+    pub async fn bus_stats(&self) -> Option<BusStats> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::BusStats(reply)).await.ok()?;
+        answer.await.ok()
     }
 }
 
@@ -118,7 +129,7 @@ impl SessionHandle {
         self.id
     }
 
-    /// The time by the node's clocks. The monotonic one is that of the session's report.
+    /// The time by the node's clocks: what the times in the session's report are measured by.
     pub fn now(&self) -> Moment {
         self.clock.now()
     }

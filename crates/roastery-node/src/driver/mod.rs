@@ -1,8 +1,12 @@
 //! Runs a member's signing sessions over a bus.
 //!
 //! A [`Node`] is one task that owns the bus, the engine and all sessions; a [`NodeHandle`] opens sessions at it, and a
-//! [`SessionHandle`] tells what becomes of one. The node reads one message at a time and never waits for anybody who
-//! listens to it: events that nobody takes are dropped, the end of a session never is.
+//! [`SessionHandle`] tells what becomes of one. The node does one thing in a turn and never waits for anybody who listens
+//! to it: events that nobody takes are dropped, the end of a session never is.
+//!
+//! All that it keeps is bounded. Of each member 16 messages wait for sessions that are not open yet. 1024 sessions run at
+//! once; of more requests those are kept that expire first, which are the same ones at every node, and the others are
+//! refused for all to hear. 1024 ended sessions are kept until their requests expire, to answer with their outcome.
 
 mod clock;
 mod early;

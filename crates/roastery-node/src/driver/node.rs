@@ -10,10 +10,7 @@ use roastery_protocol::{
     request::ApprovedRequest,
     session::{Connection, Destination, Opening, Session, Stop},
 };
-use tokio::{
-    sync::mpsc,
-    task::coop::consume_budget,
-};
+use tokio::{sync::mpsc, task::coop::consume_budget};
 
 use super::{
     LocalMember,
@@ -100,6 +97,9 @@ impl<B: Bus, E: Engine> Node<B, E> {
                 let now = self.clock.now();
                 self.with_session(id, now, |running| running.session.stop(Stop::Cancelled, now));
             }
+            Command::BusStats(reply) => {
+                let _ = reply.send(self.bus.stats());
+            }
             Command::Report(id, reply) => {
                 if let Some(running) = self.sessions.get(id) {
                     let _ = reply.send(running.session.report());
@@ -123,7 +123,11 @@ impl<B: Bus, E: Engine> Node<B, E> {
             return Err(SignError::AlreadyOpen);
         }
         let seat = self.member.seat;
-        if self.member.group.member(seat).is_some_and(|member| member.peer != *self.bus.local_peer())
+        if self
+            .member
+            .group
+            .member(seat)
+            .is_some_and(|member| member.peer != *self.bus.local_peer())
         {
             return Err(SignError::OtherPeer { seat, peer: self.bus.local_peer().clone() });
         }

@@ -9,9 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use roastery_node::bus::{
-    Bus, BusEvent, BusStats, Destination, MeshBus, PeerId, SendError,
-};
+use roastery_node::bus::{Bus, BusEvent, BusStats, Destination, MeshBus, PeerId, SendError};
 
 /// A mesh's bus that counts how often it was asked, and panics when that was too often: a node that never sleeps does
 /// not keep its test from ending.

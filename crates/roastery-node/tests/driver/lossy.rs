@@ -10,9 +10,7 @@ use std::{
 };
 
 use roastery_frost::Seat;
-use roastery_node::bus::{
-    Bus, BusEvent, BusStats, Destination, Mesh, MeshBus, PeerId, SendError,
-};
+use roastery_node::bus::{Bus, BusEvent, BusStats, Destination, Mesh, MeshBus, PeerId, SendError};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::fixture::*;
@@ -99,7 +97,12 @@ impl Bus for Lossy {
     }
 }
 
-fn start(fixture: &Fixture, mesh: &Mesh, seats: &[Seat], lossy: impl Fn(MeshBus) -> Lossy) -> Vec<Up> {
+fn start(
+    fixture: &Fixture,
+    mesh: &Mesh,
+    seats: &[Seat],
+    lossy: impl Fn(MeshBus) -> Lossy,
+) -> Vec<Up> {
     let buses = fixture.join(mesh, seats).into_iter().zip(seats);
     buses.map(|(bus, seat)| fixture.start(lossy(bus), *seat)).collect()
 }
@@ -108,7 +111,7 @@ fn start(fixture: &Fixture, mesh: &Mesh, seats: &[Seat], lossy: impl Fn(MeshBus)
 async fn whatever_is_lost_repeated_and_reordered_every_node_ends_with_the_same_keys_signatures() {
     let fixture = Fixture::new(3, 5);
     let mut longest = Duration::ZERO;
-    for seed in 0..60 {
+    for seed in 0..200 {
         let request = fixture.request(seed);
         // Every third time as many are silent as may be, every third time one.
         let silent = fixture.all_but(&[])[..[0, 1, 2][seed as usize % 3]].to_vec();
@@ -130,7 +133,7 @@ async fn whatever_is_lost_repeated_and_reordered_every_node_ends_with_the_same_k
 #[tokio::test(start_paused = true)]
 async fn when_a_partition_heals_those_that_could_not_sign_learn_the_outcome_of_those_that_could() {
     let fixture = Fixture::new(3, 5);
-    for seed in 0..10 {
+    for seed in 0..30 {
         let request = fixture.request(seed);
         let cut_off = [seat(seed as usize % 5), seat((seed as usize + 2) % 5)];
         let wall = Arc::new(Wall {

@@ -4,7 +4,8 @@ use tokio::time::{Instant, sleep};
 use crate::fixture::*;
 
 #[tokio::test(start_paused = true)]
-async fn whichever_n_minus_t_members_are_silent_the_others_sign_in_the_intervals_of_the_silent_coordinators() {
+async fn whichever_n_minus_t_members_are_silent_the_others_sign_in_the_intervals_of_the_silent_coordinators()
+ {
     let fixture = Fixture::new(3, 5);
     let mut id = 0;
     for first in 0..5 {

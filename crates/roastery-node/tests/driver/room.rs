@@ -46,7 +46,7 @@ async fn refused(bus: &mut MeshBus) -> BTreeSet<SessionId> {
 
 #[tokio::test(start_paused = true)]
 async fn nodes_that_hear_of_too_many_requests_in_any_order_keep_the_same_and_refuse_the_rest_to_all()
-{
+ {
     let mut fixture = Fixture::new(2, 3);
     fixture.messages = 1;
     let requests = requests(&fixture, MOST + 3);
@@ -108,7 +108,8 @@ async fn sessions_that_have_ended_are_in_nobodys_way_and_of_too_many_the_first_i
     let reopened = again(0).await.unwrap();
     sessions[0].stop().await;
     settle().await;
-    let phases = (sessions[0].report().await.unwrap().phase, reopened.report().await.unwrap().phase);
+    let phases =
+        (sessions[0].report().await.unwrap().phase, reopened.report().await.unwrap().phase);
     assert_ne!(phases.0, phases.1);
     assert!(tokio::time::timeout(SECOND, reopened.ended()).await.is_err());
 }

@@ -23,6 +23,18 @@ async fn every_node_ends_with_the_same_signatures_in_no_more_time_than_its_messa
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn on_several_threads_in_real_time_every_node_ends_with_the_same_signatures() {
+    let fixture = Fixture::new(3, 5);
+    let (_mesh, nodes) = fixture.start_all(&fixture.all_but(&[]));
+    for id in 0..50 {
+        let request = fixture.request(id);
+        let sessions = sign_at(&nodes, &request).await;
+        let outcomes = all_signed(&sessions, &request).await;
+        assert!(outcomes.iter().all(|outcome| outcome.signatures == outcomes[0].signatures));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn two_sessions_at_the_same_nodes_at_once_both_end_with_their_own_signatures() {
     let fixture = Fixture::new(3, 5);

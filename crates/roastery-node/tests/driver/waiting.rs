@@ -9,7 +9,8 @@ use crate::{buses::Counted, fixture::*};
 async fn a_coordinator_that_waits_for_a_share_for_ever_sleeps_between_its_repeats() {
     let fixture = Fixture::new(2, 2);
     let request = fixture.request(1);
-    let (coordinator, signer) = (fixture.coordinator(&request, 0), fixture.coordinator(&request, 1));
+    let (coordinator, signer) =
+        (fixture.coordinator(&request, 0), fixture.coordinator(&request, 1));
     let mesh = Mesh::default();
     let (bus, asked) = Counted::new(mesh.join(peer(coordinator)).unwrap(), 10_000);
     let node = fixture.start(bus, coordinator);

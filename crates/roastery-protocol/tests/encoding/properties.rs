@@ -46,7 +46,7 @@ fn config(cases: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(config(256))]
+    #![proptest_config(config(512))]
 
     #[test]
     fn every_message_reads_back_as_it_was_written((attempt, sender, body) in statements()) {

@@ -1,4 +1,5 @@
-//! Arbitrary values of everything that is sent or stored.
+//! Arbitrary values of everything that is sent or stored. The larger strategies are boxed: side by side on the stack of
+//! a test they would overflow it.
 
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use roastery_frost::{AggregateNonce, PartialSignature, PublicNonce, Signature};
@@ -64,36 +65,38 @@ fn messages_to_sign() -> impl Strategy<Value = MessageToSign> {
     })
 }
 
-pub fn requests() -> impl Strategy<Value = SigningRequest> {
+pub fn requests() -> BoxedStrategy<SigningRequest> {
     let messages = vec(messages_to_sign(), 1..=4);
-    (any::<[u8; 32]>(), any::<[u8; 32]>(), any::<u64>(), messages).prop_map(
-        |(group, id, expiry, messages)| {
+    (any::<[u8; 32]>(), any::<[u8; 32]>(), any::<u64>(), messages)
+        .prop_map(|(group, id, expiry, messages)| {
             let group = roastery_protocol::GroupId::from_bytes(group);
             SigningRequest::new(group, id, expiry, messages).unwrap()
-        },
-    )
+        })
+        .boxed()
 }
 
-fn commitments() -> impl Strategy<Value = Commitments> {
-    (runs(), any::<u32>(), slots()).prop_map(|(run, index, slot)| Commitments { run, index, slot })
+fn commitments() -> BoxedStrategy<Commitments> {
+    (runs(), any::<u32>(), slots())
+        .prop_map(|(run, index, slot)| Commitments { run, index, slot })
+        .boxed()
 }
 
-fn packages() -> impl Strategy<Value = SigningPackage> {
+fn packages() -> BoxedStrategy<SigningPackage> {
     let seats = select(vec![[0, 1], [0, 2], [1, 2]]);
     let slots = vec(slot_hashes(), 2);
-    (runs(), 0..=1u16, seats, slots, vec(aggregates(), 2)).prop_map(
-        |(run, number, seats, slots, aggregates)| {
+    (runs(), 0..=1u16, seats, slots, vec(aggregates(), 2))
+        .prop_map(|(run, number, seats, slots, aggregates)| {
             let signers = seats
                 .into_iter()
                 .zip(slots)
                 .map(|(at, slot)| SignerSlot { seat: seat(at), slot })
                 .collect();
             SigningPackage { run, number, signers, aggregates }
-        },
-    )
+        })
+        .boxed()
 }
 
-fn shares() -> impl Strategy<Value = SignatureShare> {
+fn shares() -> BoxedStrategy<SignatureShare> {
     let next = (runs(), any::<u32>(), slots()).prop_map(|(run, index, slot)| NextSlot {
         run,
         index,
@@ -101,6 +104,7 @@ fn shares() -> impl Strategy<Value = SignatureShare> {
     });
     (hashes(), vec(scalars(), 2), option::of(next))
         .prop_map(|(package, scalars, next)| SignatureShare { package, scalars, next })
+        .boxed()
 }
 
 fn wants() -> impl Strategy<Value = Want> {
@@ -125,7 +129,7 @@ fn refusals() -> impl Strategy<Value = RefusalReason> {
 }
 
 /// A body of any kind but a proposal and evidence.
-fn plain_bodies() -> impl Strategy<Value = Body> {
+fn plain_bodies() -> BoxedStrategy<Body> {
     let ends = (hashes(), vec(signatures(), 2))
         .prop_map(|(package, signatures)| FinalSignature { package, signatures });
     prop_oneof![
@@ -136,28 +140,31 @@ fn plain_bodies() -> impl Strategy<Value = Body> {
         wants().prop_map(Body::Want),
         refusals().prop_map(Body::Refusal),
     ]
+    .boxed()
 }
 
 /// A message of the fixed session: the attempt, the sender and the body, of any kind. Who sends a package coordinates.
-pub fn statements() -> impl Strategy<Value = (u32, Seat, Body)> {
+pub fn statements() -> BoxedStrategy<(u32, Seat, Body)> {
     let bodies = prop_oneof![
         6 => plain_bodies(),
         1 => Just(Body::Proposal(Fixed::new().request)),
         1 => proofs().prop_map(Body::Evidence),
     ];
-    (0..=65_535u32, 0..3usize, bodies).prop_map(|(attempt, sender, body)| {
-        let sender = match body {
-            Body::SigningPackage(_) => {
-                Fixed::new().shape.order().coordinator(Attempt::new(attempt).unwrap())
-            }
-            _ => seat(sender),
-        };
-        (attempt, sender, body)
-    })
+    (0..=65_535u32, 0..3usize, bodies)
+        .prop_map(|(attempt, sender, body)| {
+            let sender = match body {
+                Body::SigningPackage(_) => {
+                    Fixed::new().shape.order().coordinator(Attempt::new(attempt).unwrap())
+                }
+                _ => seat(sender),
+            };
+            (attempt, sender, body)
+        })
+        .boxed()
 }
 
 /// Any envelope that is no evidence, sound or not.
-fn envelopes() -> impl Strategy<Value = Envelope> {
+fn envelopes() -> BoxedStrategy<Envelope> {
     let header = (any::<[u8; 32]>(), any::<[u8; 32]>(), any::<u32>(), any::<u16>());
     let other = (0..7u8, header, vec(any::<u8>(), 0..200)).prop_map(
         |(kind, (group, session, attempt, sender), content)| {
@@ -166,15 +173,15 @@ fn envelopes() -> impl Strategy<Value = Envelope> {
         },
     );
     let sound = plain_bodies().prop_map(|body| Fixed::new().seal(seat(0), &body));
-    prop_oneof![other, sound]
+    prop_oneof![other, sound].boxed()
 }
 
-fn nonce_bytes() -> impl Strategy<Value = SlotNonces> {
+fn nonce_bytes() -> BoxedStrategy<SlotNonces> {
     let pair = vec(any::<u8>(), 66).prop_map(|bytes| <[u8; 66]>::try_from(bytes).unwrap());
-    vec(pair, 0..4).prop_map(SlotNonces)
+    vec(pair, 0..4).prop_map(SlotNonces).boxed()
 }
 
-pub fn proofs() -> impl Strategy<Value = Proof> {
+pub fn proofs() -> BoxedStrategy<Proof> {
     let pair = || (envelopes(), envelopes());
     let faults = prop_oneof![
         pair().prop_map(|(first, second)| Fault::PackageConflict { first, second }),
@@ -187,7 +194,7 @@ pub fn proofs() -> impl Strategy<Value = Proof> {
         }),
         envelopes().prop_map(|message| Fault::MalformedMessage { message }),
     ];
-    (requests(), faults).prop_map(|(request, fault)| Proof::new(request, fault))
+    (requests(), faults).prop_map(|(request, fault)| Proof::new(request, fault)).boxed()
 }
 
 /// A change of bytes that somebody makes on the way.

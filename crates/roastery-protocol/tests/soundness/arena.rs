@@ -112,6 +112,29 @@ impl Arena {
         }
     }
 
+    /// From here on the honest reach each other, while the corrupt go on. Gives how long it takes until all have the
+    /// signature.
+    pub fn settle(&mut self) -> Option<Duration> {
+        let begun = self.now.monotonic;
+        for _ in 0..600 {
+            for _ in 0..6 {
+                if !self.corrupt.is_empty() {
+                    self.misbehave();
+                }
+            }
+            for _ in 0..20 {
+                for (from, to, bytes) in std::mem::take(&mut self.queue) {
+                    self.deliver(from, to, &bytes);
+                }
+            }
+            if self.sessions().all(|session| session.outcome().is_some()) {
+                return Some(self.now.monotonic - begun);
+            }
+            self.pass_time();
+        }
+        None
+    }
+
     fn deliver_something(&mut self) {
         if self.queue.is_empty() {
             return self.pass_time();

@@ -325,9 +325,9 @@ fn a_share_stays_counted_once() {
     for repeat in [&first, &again, &again] {
         assert_eq!(scene.world.hand(repeat, scene.coordinator), Err(Rejected::Repeat));
     }
-    let counted = scene.world.events.iter().filter(|(_, event)| {
-        matches!(event, Event::ShareReceived { signer: of, .. } if *of == signer)
-    });
+    let counted = scene.world.events.iter().filter(
+        |(_, event)| matches!(event, Event::ShareReceived { signer: of, .. } if *of == signer),
+    );
     assert_eq!(counted.count(), 1);
     assert_eq!(scene.engines[scene.coordinator.index()].calls().aggregate, 0);
 }

@@ -12,7 +12,7 @@ use crate::{
     wire,
 };
 
-/// The longest envelope that carries no proof, in bytes: a signing package of 128 signers and 64 messages has 8,692.
+/// The longest envelope that carries no proof, in bytes: a signing package of 128 signers and 64 messages has 8,738.
 pub const MAX_ENVELOPE: usize = 16 * 1024;
 
 /// The longest envelope that carries a proof, in bytes: a wrong aggregate nonce shows 64 pairs of each of 128 signers.

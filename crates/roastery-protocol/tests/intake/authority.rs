@@ -3,7 +3,7 @@
 use roastery_protocol::{
     group::{Group, Member, PeerId},
     keys::{HostKey, IdentityKey},
-    message::Malformation,
+    message::{EnvelopeError, MAX_EVIDENCE_ENVELOPE, Malformation},
     session::{Event, Rejected, Unsigned},
 };
 
@@ -113,6 +113,36 @@ fn a_member_of_another_group_is_nobody_here_whichever_member_passes_its_messages
     let bytes = raw.signed_under(Kind::SignatureShare.tag(), &key, [0; 32]);
     let rejected = scene.world.deliver_without_effect(relay, coordinator, &bytes);
     assert_eq!(rejected, Rejected::NotSigned { sender });
+    scene.ends_well_and_blames_only(&[]);
+}
+
+#[test]
+fn the_cheapest_reason_to_turn_a_message_away_comes_first() {
+    let mut scene = Scene::new();
+    let share = scene.share();
+    let (sender, relay, to) = (scene.others[0], scene.others[3], scene.others[2]);
+    let malformed = Raw { content: vec![0; 9], ..Raw::of(&share) };
+    // Each has one fault less than the one before it.
+    let nobody = Raw { sender: 5, ..malformed.clone() };
+    let elsewhere = Raw { group: [0; 32], ..nobody.clone() };
+    let unknown = Raw { kind: 8, ..elsewhere.clone() };
+    let foreign = Raw { version: 2, ..unknown.clone() };
+    let long = Raw { content: vec![0; 1 << 20], ..foreign.clone() };
+    let outside = scene.world.deliver_from_outside("outsider", to, &long.unsigned());
+    assert_eq!(outside, Rejected::NotAMember);
+    let mut turned_away =
+        |raw: &Raw| scene.world.deliver_without_effect(relay, to, &raw.unsigned());
+    let length = long.unsigned().len();
+    let most = MAX_EVIDENCE_ENVELOPE;
+    let too_long = EnvelopeError::TooLong { length, most };
+    assert_eq!(turned_away(&long), Rejected::NotAnEnvelope(too_long));
+    let other = EnvelopeError::OtherVersion { version: 2 };
+    assert_eq!(turned_away(&foreign), Rejected::NotAnEnvelope(other));
+    let kind = EnvelopeError::UnknownKind { kind: 8 };
+    assert_eq!(turned_away(&unknown), Rejected::NotAnEnvelope(kind));
+    assert_eq!(turned_away(&elsewhere), Rejected::OtherSession);
+    assert_eq!(turned_away(&nobody), Rejected::NoSuchSeat { sender: 5, members: 5 });
+    assert_eq!(turned_away(&malformed), Rejected::NotSigned { sender });
     scene.ends_well_and_blames_only(&[]);
 }
 

@@ -6,7 +6,7 @@ use roastery_frost::PartialSignature;
 use roastery_protocol::{
     engine::{EngineError, EngineSession, FrostPackage, FrostSession, SlotId},
     message::{Malformation, SigningPackage},
-    request::{ApprovedRequest, Derivation, MessageToSign, SigningRequest, Taproot},
+    request::{ApprovedRequest, Derivation, SigningRequest, Taproot},
     session::{Event, Rejected, Session},
 };
 
@@ -238,22 +238,30 @@ fn a_package_has_no_room_for_a_message_a_key_or_a_tweak() {
 }
 
 #[test]
-fn the_signature_is_for_the_root_and_the_message_of_the_request_and_for_no_other() {
-    let fixture = Fixture::new(2, 3);
+fn each_signature_is_for_the_message_and_the_key_of_the_request_and_for_no_other() {
+    let fixture = Fixture::new(2, 3).messages(3);
     let engines = fixture.frost_engines();
     let mut world = World::open(fixture, engines, Settings::default());
     world.run();
-    let outcome = world.session(0).outcome().unwrap().clone();
-    let key = |taproot| {
-        let entry = MessageToSign {
-            message: [0; 32],
-            derivation: Derivation { path: Vec::new(), taproot },
-        };
-        entry.derivation.tweaks(&world.fixture.group).unwrap().x_only_public_key()
+    let signatures = world.session(0).outcome().unwrap().signatures.clone();
+    let entries = world.fixture.signing_request(1).messages().to_vec();
+    let key = |derivation: &Derivation, taproot| {
+        let derivation = Derivation { taproot, ..derivation.clone() };
+        derivation.tweaks(&world.fixture.group).unwrap().x_only_public_key()
     };
-    let signature = outcome.signatures[0];
-    assert!(signature.verify(&key(Taproot::KeyPathOnly), &[0; 32]));
-    assert!(!signature.verify(&key(Taproot::KeyPathOnly), &[1; 32]));
-    assert!(!signature.verify(&key(Taproot::Untweaked), &[0; 32]));
-    assert!(!signature.verify(&key(Taproot::ScriptRoot([9; 32])), &[0; 32]));
+    for (entry, signature) in entries.iter().zip(&signatures) {
+        let derivation = &entry.derivation;
+        let right = key(derivation, derivation.taproot.clone());
+        assert!(signature.verify(&right, &entry.message));
+        assert!(!signature.verify(&right, &[0xee; 32]));
+        let roots = [
+            Taproot::Untweaked,
+            Taproot::KeyPathOnly,
+            Taproot::ScriptRoot([9; 32]),
+            Taproot::ScriptRoot([10; 32]),
+        ];
+        for other in roots.into_iter().filter(|other| *other != derivation.taproot) {
+            assert!(!signature.verify(&key(derivation, other), &entry.message));
+        }
+    }
 }

@@ -36,20 +36,38 @@ pub struct Members {
 
 /// What an engine for simulations can do: be made of a seat's share and a seed.
 pub trait SimulatedEngine: Engine {
+    /// Whether its shares and signatures are those of BIP-445, which a stranger can check.
+    const REAL: bool;
+
     /// The engine of a seat, whose nonces come from this seed.
     fn make(members: &Members, seat: Seat, seed: u64) -> Self;
+
+    /// How many single shares it was asked to check, if it counts.
+    fn share_checks(&self) -> Option<usize>;
 }
 
 impl SimulatedEngine for FrostEngine<ChaCha8Rng> {
+    const REAL: bool = true;
+
     fn make(members: &Members, seat: Seat, seed: u64) -> Self {
         let rng = ChaCha8Rng::seed_from_u64(seed);
         FrostEngine::with_rng(seat, members.group.keys().clone(), members.share(seat), rng)
     }
+
+    fn share_checks(&self) -> Option<usize> {
+        None
+    }
 }
 
 impl SimulatedEngine for FakeEngine {
+    const REAL: bool = false;
+
     fn make(_: &Members, seat: Seat, _: u64) -> Self {
         FakeEngine::new(seat)
+    }
+
+    fn share_checks(&self) -> Option<usize> {
+        Some(self.calls().check_share)
     }
 }
 
@@ -121,7 +139,7 @@ impl Members {
         settings: Settings,
         now: Moment,
         rng: &mut ChaCha8Rng,
-    ) -> Session<E::Session> {
+    ) -> (Session<E::Session>, E) {
         let approved =
             ApprovedRequest::obtain(request.clone(), &self.group, Arc::new(Willing), now)
                 .expect("a simulated request is the group's and lives");
@@ -136,7 +154,9 @@ impl Members {
             settings,
         };
         let engine = E::make(self, seat, rng.next_u64());
-        Session::open(opening, &engine, now).expect("a member opens with its own keys")
+        let session =
+            Session::open(opening, &engine, now).expect("a member opens with its own keys");
+        (session, engine)
     }
 }
 

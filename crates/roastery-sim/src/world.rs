@@ -2,6 +2,8 @@
 
 mod node;
 mod queue;
+mod setup;
+mod watch;
 
 use std::{
     fmt,
@@ -13,138 +15,31 @@ use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
 use roastery_protocol::{
     Seat,
     clock::Moment,
-    message::{Envelope, Kind, Shape},
+    message::{Envelope, Shape},
     request::SigningRequest,
-    session::{Destination, Event, Output, Session, Settings},
+    session::{Destination, Event, Output, Session},
 };
 
-pub use self::node::Node;
 use self::queue::Queue;
-use crate::{
-    adversary::{Adversary, Parcel, Reception, View},
-    members::{DAWN, Members, SimulatedEngine, peer},
-    network::{Links, Network},
+pub use self::{
+    node::Node,
+    setup::{Compute, Counts, Happening, Setup},
+    watch::{Blind, Step, Watch},
 };
-
-/// Whether the time that nodes compute is part of virtual time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Compute {
-    /// Nodes compute in no time: the same seed gives the same trace on any machine.
-    Free,
-    /// Each node is busy for as long as the computation took here.
-    Measured,
-}
-
-/// What a simulation starts from.
-#[derive(Clone, Debug)]
-pub struct Setup {
-    /// Everything that is drawn is drawn from this.
-    pub seed: u64,
-    /// How many messages are signed.
-    pub messages: usize,
-    /// The network.
-    pub links: Links,
-    /// The nodes' times.
-    pub settings: Settings,
-    /// Whether computing takes time.
-    pub compute: Compute,
-    /// What happens to nodes and network, and when.
-    pub script: Vec<(Duration, Happening)>,
-    /// Seats whose session is not open at the beginning; the script opens them.
-    pub late: Vec<Seat>,
-    /// By how much each seat's wall clock is wrong, in milliseconds; none for those beyond the list.
-    pub clock_errors_ms: Vec<i64>,
-}
-
-impl Setup {
-    /// A calm network, computing free of charge, nothing else happening.
-    pub fn calm(seed: u64, round_trip: Duration) -> Self {
-        Self {
-            seed,
-            messages: 1,
-            links: Links::calm(round_trip),
-            settings: Settings::default(),
-            compute: Compute::Free,
-            script: Vec::new(),
-            late: Vec::new(),
-            clock_errors_ms: Vec::new(),
-        }
-    }
-}
-
-/// What happens to nodes and network.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Happening {
-    /// All nodes of a seat lose everything: their sessions, their secrets, what they knew.
-    Crash(Seat),
-    /// A node of a seat opens the session: late, again after a crash, or beside one that runs already (a twin).
-    Open(Seat),
-    /// Nothing passes any more between these and all others.
-    CutOff(Vec<Seat>),
-    /// Everybody reaches everybody, and nothing is lost, doubled or delayed any more.
-    Calm,
-    /// A member's owner stops its session.
-    Cancel(Seat),
-}
+use crate::{
+    adversary::{Adversary, Delayed, Parcel, Reception, View},
+    invariants::Violation,
+    members::{DAWN, Members, SimulatedEngine, peer},
+    network::Network,
+};
 
 #[derive(Debug)]
 enum Item {
     Deliver(Parcel),
-    Wake(usize),
+    /// A node, and for what time it asked.
+    Wake(usize, Duration),
     Happen(Happening),
     Adversary,
-}
-
-/// What a simulation counted.
-#[derive(Clone, Debug, Default)]
-pub struct Counts {
-    /// Messages that left a node, by the number of their kind; bytes that are no envelope are not among them.
-    pub messages: [usize; 8],
-    /// All bytes that left a node.
-    pub bytes: usize,
-    /// Packages issued by nodes that run the honest code.
-    pub packages: usize,
-}
-
-impl Counts {
-    /// All messages.
-    pub fn total(&self) -> usize {
-        self.messages.iter().sum()
-    }
-
-    /// Messages of one kind.
-    pub fn of(&self, kind: Kind) -> usize {
-        self.messages[kind as usize]
-    }
-}
-
-/// Watches a simulation. Told of everything in order; the world asks for its verdict after each step.
-pub trait Watch<E: SimulatedEngine> {
-    /// A message leaves the node of `parcel.from` (after the coalition had it in its hands, if that seat is its own).
-    fn sent(&mut self, at: Duration, parcel: &Parcel);
-
-    /// A node reports an event.
-    fn event(&mut self, at: Duration, node: usize, seat: Seat, event: &Event);
-
-    /// A step is over. An error ends the simulation: something that must always hold does not.
-    fn step(
-        &mut self,
-        at: Duration,
-        nodes: &[Node<E::Session>],
-        members: &Members,
-    ) -> Result<(), String>;
-}
-
-/// Sees nothing.
-#[derive(Debug)]
-pub struct Blind;
-
-impl<E: SimulatedEngine> Watch<E> for Blind {
-    fn sent(&mut self, _: Duration, _: &Parcel) {}
-    fn event(&mut self, _: Duration, _: usize, _: Seat, _: &Event) {}
-    fn step(&mut self, _: Duration, _: &[Node<E::Session>], _: &Members) -> Result<(), String> {
-        Ok(())
-    }
 }
 
 /// A group that signs in virtual time.
@@ -162,7 +57,12 @@ pub struct World<E: SimulatedEngine, A, W> {
     shape: Shape,
     network: Network,
     nodes: Vec<Node<E::Session>>,
+    /// The engine of each node.
+    engines: Vec<E>,
+    touched: Vec<usize>,
     queue: Queue<Item>,
+    /// For when the adversary's next turn is in the queue.
+    adversary_due: Option<Duration>,
     rng: ChaCha8Rng,
     now: Duration,
 }
@@ -191,7 +91,10 @@ impl<E: SimulatedEngine, A: Adversary, W: Watch<E>> World<E, A, W> {
             counts: Counts::default(),
             request,
             nodes: Vec::new(),
+            engines: Vec::new(),
+            touched: Vec::new(),
             queue: Queue::new(),
+            adversary_due: None,
             now: Duration::ZERO,
             setup,
         };
@@ -208,21 +111,33 @@ impl<E: SimulatedEngine, A: Adversary, W: Watch<E>> World<E, A, W> {
     }
 
     /// Does what is next. `Ok(false)` when nothing is; the error is the watcher's.
-    pub fn step(&mut self) -> Result<bool, String> {
+    pub fn step(&mut self) -> Result<bool, Violation> {
         let Some((at, item)) = self.queue.pop() else { return Ok(false) };
         self.now = self.now.max(at);
         match item {
             Item::Deliver(parcel) => self.deliver(&parcel),
-            Item::Wake(node) => self.wake(node),
+            Item::Wake(node, due) => self.wake(node, due),
             Item::Happen(happening) => self.happen(happening),
             Item::Adversary => self.let_adversary_act(),
         }
-        self.watch.step(self.now, &self.nodes, &self.members)?;
+        self.look()?;
         Ok(true)
     }
 
+    /// Makes something happen now.
+    pub fn interfere(&mut self, happening: Happening) -> Result<(), Violation> {
+        self.happen(happening);
+        self.look()
+    }
+
+    fn look(&mut self) -> Result<(), Violation> {
+        let touched = std::mem::take(&mut self.touched);
+        let (at, nodes, members) = (self.now, &self.nodes, &self.members);
+        self.watch.step(&Step { at, nodes, touched: &touched, members })
+    }
+
     /// Goes on until all honest nodes that are up have signed, or until the time is up. Whether they have.
-    pub fn run_until_signed(&mut self, limit: Duration) -> Result<bool, String> {
+    pub fn run_until_signed(&mut self, limit: Duration) -> Result<bool, Violation> {
         while !self.all_signed() {
             if self.now > limit || !self.step()? {
                 return Ok(false);
@@ -232,7 +147,7 @@ impl<E: SimulatedEngine, A: Adversary, W: Watch<E>> World<E, A, W> {
     }
 
     /// Goes on until this time.
-    pub fn run_until(&mut self, limit: Duration) -> Result<(), String> {
+    pub fn run_until(&mut self, limit: Duration) -> Result<(), Violation> {
         while self.queue.next_at().is_some_and(|at| at <= limit) {
             self.step()?;
         }
@@ -254,6 +169,11 @@ impl<E: SimulatedEngine, A: Adversary, W: Watch<E>> World<E, A, W> {
     /// All nodes that there ever were, in the order in which they were opened.
     pub fn nodes(&self) -> &[Node<E::Session>] {
         &self.nodes
+    }
+
+    /// The engine of each node.
+    pub fn engines(&self) -> &[E] {
+        &self.engines
     }
 
     /// When the first and when the last honest node held the signatures.
@@ -288,16 +208,18 @@ impl<E: SimulatedEngine, A: Adversary, W: Watch<E>> World<E, A, W> {
     fn open(&mut self, seat: Seat) {
         let moment = self.moment(seat);
         let begun = Instant::now();
-        let session: Session<E::Session> =
+        let (session, engine) =
             self.members.open::<E>(seat, &self.request, self.setup.settings, moment, &mut self.rng);
         let took = begun.elapsed();
         self.nodes.push(Node::new(seat, session, self.now));
+        self.engines.push(engine);
         let node = self.nodes.len() - 1;
         self.account(node, took);
         self.drain(node);
     }
 
     fn happen(&mut self, happening: Happening) {
+        self.watch.happening(self.now, &happening);
         match happening {
             Happening::Crash(seat) => {
                 self.nodes.iter_mut().filter(|node| node.seat == seat).for_each(Node::crash);
@@ -338,6 +260,7 @@ impl<E: SimulatedEngine, A: Adversary, W: Watch<E>> World<E, A, W> {
             if self.nodes[node].seat == parcel.to
                 && let Some(session) = self.nodes[node].session_mut()
             {
+                self.watch.delivered(self.now, node, parcel);
                 let begun = Instant::now();
                 // What a message did not do is its sender's matter.
                 let _ = session.handle_message(&from, &parcel.bytes, moment);
@@ -348,7 +271,11 @@ impl<E: SimulatedEngine, A: Adversary, W: Watch<E>> World<E, A, W> {
         }
     }
 
-    fn wake(&mut self, node: usize) {
+    fn wake(&mut self, node: usize, asked: Duration) {
+        // An earlier time was asked for since, and this one will be asked for again.
+        if self.nodes[node].wake_at != Some(asked) {
+            return;
+        }
         let moment = self.moment(self.nodes[node].seat);
         self.nodes[node].wake_at = None;
         let Some(session) = self.nodes[node].session_mut() else { return };
@@ -371,6 +298,7 @@ impl<E: SimulatedEngine, A: Adversary, W: Watch<E>> World<E, A, W> {
 
     /// Takes out what a node wants done. What it sends leaves when it has computed it.
     fn drain(&mut self, at: usize) {
+        self.touched.push(at);
         let leaves = self.nodes[at].free_at.max(self.now);
         let seat = self.nodes[at].seat;
         while let Some(output) = self.nodes[at].session_mut().and_then(Session::poll_output) {
@@ -407,22 +335,25 @@ impl<E: SimulatedEngine, A: Adversary, W: Watch<E>> World<E, A, W> {
             && node.wake_at.is_none_or(|known| due < known)
         {
             node.wake_at = Some(due);
-            self.queue.push(due.max(now), Item::Wake(at));
+            self.queue.push(due.max(now), Item::Wake(at, due));
         }
     }
 
     fn set_adversary_alarm(&mut self) {
         if let Some(due) = self.adversary.due()
-            && !self.queue.holds(|item| matches!(item, Item::Adversary))
+            && self.adversary_due.is_none_or(|known| due < known)
         {
+            self.adversary_due = Some(due);
             self.queue.push(due.max(self.now), Item::Adversary);
         }
     }
 
     fn let_adversary_act(&mut self) {
-        let view = View { members: &self.members, shape: &self.shape, now: self.now };
-        for delayed in self.adversary.act(view) {
-            self.carry(delayed.parcel, self.now + delayed.after);
+        self.adversary_due = None;
+        if self.adversary.due().is_some_and(|due| due <= self.now) {
+            let view = View { members: &self.members, shape: &self.shape, now: self.now };
+            let said = self.adversary.act(view);
+            self.carry_all(said, self.now);
         }
         self.set_adversary_alarm();
     }
@@ -433,8 +364,16 @@ impl<E: SimulatedEngine, A: Adversary, W: Watch<E>> World<E, A, W> {
         if !self.adversary.controls(parcel.from) {
             return self.carry(parcel, leaves);
         }
-        for delayed in self.adversary.send(view, parcel) {
-            self.carry(delayed.parcel, leaves + delayed.after);
+        let said = self.adversary.send(view, parcel);
+        self.carry_all(said, leaves);
+    }
+
+    /// What the coalition sends leaves on the links of its own seats; nobody speaks on another's.
+    fn carry_all(&mut self, said: Vec<Delayed>, leaves: Duration) {
+        for Delayed { after, parcel } in said {
+            if self.adversary.controls(parcel.from) {
+                self.carry(parcel, leaves + after);
+            }
         }
     }
 

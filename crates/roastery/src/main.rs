@@ -4,6 +4,7 @@
 //! was wrong and what is allowed).
 
 mod demo;
+mod evidence;
 
 use std::process::ExitCode;
 
@@ -21,6 +22,9 @@ struct Arguments {
 enum Command {
     /// Make a group of nodes in this process, have it sign, and verify what comes out.
     Demo(demo::Options),
+    /// Look at a proof of misbehaviour, or have it judged.
+    #[command(subcommand)]
+    Evidence(evidence::Command),
 }
 
 fn main() -> ExitCode {
@@ -30,6 +34,7 @@ fn main() -> ExitCode {
     };
     match arguments.command {
         Command::Demo(options) => demo::run(&options),
+        Command::Evidence(command) => evidence::run(&command),
     }
 }
 
@@ -42,7 +47,7 @@ fn refuse(error: &clap::Error) -> ExitCode {
             ExitCode::SUCCESS
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
-            eprintln!("error: no command was given; allowed: demo (more: roastery --help)");
+            eprintln!("error: no command was given; allowed: demo, evidence (more: --help)");
             ExitCode::from(2)
         }
         _ => {

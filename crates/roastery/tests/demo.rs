@@ -117,6 +117,7 @@ fn bad_input_gets_one_line_that_says_what_is_allowed() {
     assert!(refused(&["--merkle-root", "00"]).contains("64 hexadecimal digits"));
     assert!(refused(&["--offline", "3"]).contains("at most 2 may be offline"));
     assert!(refused(&["--offline", "99"]).contains("at most 2 may be offline"));
+    assert!(refused(&["--offline", "1", "--byzantine", "2"]).contains("at most 2 together"));
     assert!(refused(&["--deadline", "0"]).contains("above 0"));
     assert!(refused(&["--deadline", "NaN"]).contains("above 0"));
     refused(&["--untweaked", "--merkle-root", &"00".repeat(32)]);

@@ -11,18 +11,27 @@ use std::{
 use bytes::Bytes;
 use roastery_node::bus::{Bus, BusEvent, BusStats, Destination, MeshBus, PeerId, SendError};
 
-/// A mesh's bus that counts how often it was asked, and panics when that was too often: a node that never sleeps does
+/// A mesh's bus that counts what is done with it, and panics when it was asked too often: a node that never sleeps does
 /// not keep its test from ending.
 pub struct Counted {
     inner: MeshBus,
-    asked: Arc<AtomicUsize>,
-    most: usize,
+    most_asked: usize,
+    sent_since_asked: usize,
+    counts: Arc<Counts>,
+}
+
+#[derive(Default)]
+pub struct Counts {
+    /// How often the bus was asked for an event.
+    pub asked: AtomicUsize,
+    /// The most messages that were sent between two times.
+    pub most_sent: AtomicUsize,
 }
 
 impl Counted {
-    pub fn new(inner: MeshBus, most: usize) -> (Self, Arc<AtomicUsize>) {
-        let asked = Arc::new(AtomicUsize::new(0));
-        (Self { inner, asked: asked.clone(), most }, asked)
+    pub fn new(inner: MeshBus, most_asked: usize) -> (Self, Arc<Counts>) {
+        let counts = Arc::<Counts>::default();
+        (Self { inner, most_asked, sent_since_asked: 0, counts: counts.clone() }, counts)
     }
 }
 
@@ -36,12 +45,15 @@ impl Bus for Counted {
     }
 
     fn send(&mut self, to: Destination, message: &[u8]) -> Result<(), SendError> {
+        self.sent_since_asked += 1;
+        self.counts.most_sent.fetch_max(self.sent_since_asked, Ordering::Relaxed);
         self.inner.send(to, message)
     }
 
     async fn receive(&mut self) -> Option<BusEvent> {
-        let asked = self.asked.fetch_add(1, Ordering::Relaxed);
-        assert!(asked < self.most, "asked {asked} times");
+        self.sent_since_asked = 0;
+        let asked = self.counts.asked.fetch_add(1, Ordering::Relaxed);
+        assert!(asked < self.most_asked, "asked {asked} times");
         self.inner.receive().await
     }
 

@@ -78,12 +78,12 @@ async fn a_node_that_restarts_after_the_end_is_told_the_outcome_by_the_others() 
     let (mesh, mut nodes) = fixture.start_all(&fixture.all_but(&[]));
     let sessions = sign_at(&nodes, &request).await;
     let outcomes = all_signed(&sessions, &request).await;
-    for who in 0..5 {
-        nodes[who].task.abort();
+    for seat in fixture.group.seats() {
+        nodes[seat.index()].task.abort();
         // The others' evidence has long been pruned.
         sleep(100 * SECOND).await;
-        nodes[who] = fixture.start(mesh.join(peer(seat(who))).unwrap(), seat(who));
-        let session = nodes[who].sign(&request).await;
+        nodes[seat.index()] = fixture.start(mesh.join(peer(seat)).unwrap(), seat);
+        let session = nodes[seat.index()].sign(&request).await;
         let start = Instant::now();
         assert_eq!(signed(&session, &request).await.signatures, outcomes[0].signatures);
         assert!(start.elapsed() < 3 * SECOND);

@@ -65,6 +65,22 @@ async fn when_a_silent_coordinator_is_disconnected_its_time_is_over() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_coordinator_that_was_disconnected_and_is_back_has_its_time_again() {
+    let fixture = Fixture::new(3, 5);
+    let request = fixture.request(1);
+    let back = fixture.coordinator(&request, 0);
+    let (mesh, nodes) = fixture.start_all(&fixture.all_but(&[back]));
+    let bus = mesh.join(peer(back)).unwrap();
+    settle().await;
+    drop(bus);
+    settle().await;
+    let _bus = mesh.join(peer(back)).unwrap();
+    settle().await;
+    let session = nodes[0].sign(&request).await;
+    assert_eq!(session.report().await.unwrap().live_attempts, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_coordinator_that_was_never_there_yet_is_given_its_interval() {
     let fixture = Fixture::new(3, 5);
     let request = fixture.request(1);

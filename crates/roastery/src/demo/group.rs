@@ -16,6 +16,8 @@ use roastery_protocol::{
     session::Settings,
 };
 
+use super::engine::{Conduct, DemoEngine};
+
 /// A mesh in one process needs no patience: what is not there after this long is not there.
 const SETTINGS: Settings = Settings {
     interval: Duration::from_secs(1),
@@ -31,7 +33,7 @@ const SETTINGS: Settings = Settings {
 pub(super) struct Node {
     pub(super) seat: Seat,
     pub(super) bus: MeshBus,
-    pub(super) member: LocalMember<FrostEngine>,
+    pub(super) member: LocalMember<DemoEngine>,
 }
 
 /// Has a trusted dealer make a key and hand out its shares, and gives each member a node of its own on one mesh.
@@ -79,7 +81,10 @@ fn join(
         group: group.clone(),
         seat,
         identity: Arc::new(identity),
-        engine: FrostEngine::new(seat, group.keys().clone(), share),
+        engine: DemoEngine {
+            engine: FrostEngine::new(seat, group.keys().clone(), share),
+            conduct: Conduct::Honest,
+        },
         settings: SETTINGS,
     };
     Ok(Node { seat, bus: mesh.join(peer)?, member })

@@ -1,5 +1,6 @@
 //! `roastery demo`: a group of nodes in this process signs, and a person sees it happen.
 
+mod engine;
 mod group;
 mod options;
 mod policy;
@@ -7,11 +8,11 @@ mod show;
 mod signing;
 mod spend;
 
-use std::{error::Error, io::Write, process::ExitCode};
+use std::{error::Error, io::Write, path::Path, process::ExitCode};
 
 use bitcoin::secp256k1;
 use roastery_frost::{Signature, XOnlyPublicKey};
-use roastery_protocol::request::MessageToSign;
+use roastery_protocol::{group::Group, request::MessageToSign};
 use serde::Serialize;
 
 pub(crate) use self::options::Options;
@@ -87,10 +88,13 @@ fn sign(plan: &Plan) -> Result<ExitCode, Box<dyn Error>> {
         }
         _ => None,
     };
+    if let Some(folder) = &plan.evidence {
+        write_evidence(folder, &group, &finished)?;
+    }
     if plan.json {
         print_json(&key, &messages, &finished)?;
     } else {
-        show.end(&key, &finished, spent.as_ref());
+        show.end(&key, &finished, spent.as_ref(), plan.evidence.as_deref());
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -105,6 +109,20 @@ fn verify_independently(
     let signature = secp256k1::schnorr::Signature::from_slice(&signature.to_bytes())?;
     let message = secp256k1::Message::from_digest(*message);
     secp256k1::Secp256k1::verification_only().verify_schnorr(&signature, &message, &key)
+}
+
+/// Writes the group file and each proof, as `roastery evidence verify` reads them.
+fn write_evidence(folder: &Path, group: &Group, finished: &Finished) -> Result<(), Box<dyn Error>> {
+    let write = |name: &str, bytes: Vec<u8>| {
+        let path = folder.join(name);
+        std::fs::write(&path, bytes).map_err(|error| format!("{}: {error}", path.display()))
+    };
+    std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    write("group.roastery", group.encode())?;
+    for (finding, proof) in &finished.proofs {
+        write(&format!("proof-against-seat-{}.roastery", finding.accused), proof.encode())?;
+    }
+    Ok(())
 }
 
 fn print_json(

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use roastery_protocol::request::{Derivation, MAX_MESSAGES, Taproot};
@@ -24,6 +24,12 @@ pub(crate) struct Options {
     /// How many members never answer: at most the number of members less the threshold
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = count)]
     offline: usize,
+    /// How many members give bad shares: with those offline, at most the number of members less the threshold
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = count)]
+    byzantine: usize,
+    /// Write the group file and each proof that results into this folder
+    #[arg(long, value_name = "FOLDER")]
+    evidence: Option<PathBuf>,
     /// How long to wait for the signature, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     deadline: Duration,
@@ -41,6 +47,9 @@ pub(crate) struct Plan {
     pub(crate) messages: Vec<[u8; 32]>,
     pub(crate) derivation: Derivation,
     pub(crate) offline: usize,
+    pub(crate) byzantine: usize,
+    /// Where proofs go.
+    pub(crate) evidence: Option<PathBuf>,
     pub(crate) deadline: Duration,
     pub(crate) json: bool,
 }
@@ -68,6 +77,12 @@ impl Options {
                 n.saturating_sub(self.offline)
             ));
         }
+        if self.offline + self.byzantine > most {
+            return Err(format!(
+                "--offline {} and --byzantine {} of {n} members, of whom {t} must sign: at most {most} together",
+                self.offline, self.byzantine
+            ));
+        }
         let taproot = match (self.merkle_root, self.untweaked) {
             (Some(root), _) => Taproot::ScriptRoot(root),
             (None, true) => Taproot::Untweaked,
@@ -79,6 +94,8 @@ impl Options {
             messages: self.messages.clone(),
             derivation: Derivation { path: Vec::new(), taproot },
             offline: self.offline,
+            byzantine: self.byzantine,
+            evidence: self.evidence.clone(),
             deadline: self.deadline,
             json: self.json,
         })

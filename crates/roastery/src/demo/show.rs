@@ -3,6 +3,7 @@
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
+    path::Path,
     time::Duration,
 };
 
@@ -90,9 +91,12 @@ impl Show {
         }
     }
 
-    pub(super) fn silent(&self, silent: &BTreeSet<Seat>) {
+    pub(super) fn faulty(&self, silent: &BTreeSet<Seat>, spoilers: &BTreeSet<Seat>) {
         if !silent.is_empty() {
-            self.say(&format!("Silent        {} never answer", members(silent)));
+            self.say(&format!("Silent        {}: never answering", members(silent)));
+        }
+        if !spoilers.is_empty() {
+            self.say(&format!("Byzantine     {}: giving bad shares", members(spoilers)));
         }
         self.say("\n     time  what happens");
     }
@@ -167,6 +171,7 @@ impl Show {
         key: &XOnlyPublicKey,
         finished: &Finished,
         spent: Option<&Transaction>,
+        evidence: Option<&Path>,
     ) {
         self.say("");
         self.say(&format!("Public key    {key}"));
@@ -201,6 +206,17 @@ impl Show {
                 "Spent         transaction {} is accepted by Bitcoin Core's consensus code",
                 transaction.compute_txid()
             ));
+        }
+        for (finding, proof) in &finished.proofs {
+            self.say(&format!(
+                "Proof         against seat {}: {} ({} bytes)",
+                finding.accused,
+                finding.fault,
+                proof.encode().len()
+            ));
+        }
+        if let Some(folder) = evidence {
+            self.say(&format!("Written       group file and proofs to {}", folder.display()));
         }
     }
 }

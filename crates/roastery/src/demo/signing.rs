@@ -1,5 +1,5 @@
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     error::Error,
     sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -11,12 +11,13 @@ use roastery_protocol::{
     Seat,
     clock::Moment,
     group::Group,
+    proof::{Finding, Proof},
     request::{ApprovedRequest, MessageToSign, SigningRequest},
     session::{Event, Origin, Report, StopReason},
 };
 use tokio::{sync::mpsc, task::JoinSet};
 
-use super::{group::Node, options::Plan, policy::AsTyped, show::Show};
+use super::{engine::Conduct, group::Node, options::Plan, policy::AsTyped, show::Show};
 
 /// The group has signed.
 pub(super) struct Finished {
@@ -30,6 +31,8 @@ pub(super) struct Finished {
     pub(super) attempts: usize,
     /// How many nodes hold the signatures.
     pub(super) holders: usize,
+    /// Proofs that came up, one for each accused.
+    pub(super) proofs: Vec<(Finding, Arc<Proof>)>,
 }
 
 /// The group has not signed in time.
@@ -54,8 +57,11 @@ pub(super) async fn sign(
     plan: &Plan,
     show: &Show,
 ) -> Result<Result<Finished, Unfinished>, Box<dyn Error>> {
-    let silent = choose(group, plan.offline)?;
-    show.silent(&silent);
+    let order = shuffled(group)?;
+    let (silent, rest) = order.split_at(plan.offline);
+    let spoilers: BTreeSet<Seat> = rest.iter().take(plan.byzantine).copied().collect();
+    let silent: BTreeSet<Seat> = silent.iter().copied().collect();
+    show.faulty(&silent, &spoilers);
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
     let mut id = [0; 32];
     getrandom::fill(&mut id)?;
@@ -69,7 +75,10 @@ pub(super) async fn sign(
         nodes.into_iter().partition(|node| silent.contains(&node.seat));
     let mut tasks = JoinSet::new();
     let mut handles = Vec::with_capacity(nodes.len());
-    for Node { seat, bus, member } in nodes {
+    for Node { seat, bus, mut member } in nodes {
+        if spoilers.contains(&seat) {
+            member.engine.conduct = Conduct::Spoils;
+        }
         let (node, handle) = driver::Node::new(bus, member);
         tasks.spawn(node.run());
         handles.push((seat, handle));
@@ -78,6 +87,8 @@ pub(super) async fn sign(
     let (tell, mut told) = mpsc::channel(4096);
     let mut sessions = Vec::with_capacity(handles.len());
     let mut listeners = JoinSet::new();
+    // Who means ill is quick.
+    handles.sort_by_key(|(seat, _)| !spoilers.contains(seat));
     for (seat, handle) in &handles {
         // Each node approves by itself.
         let approved = ApprovedRequest::obtain(request.clone(), group, policy.clone(), moment)?;
@@ -134,8 +145,12 @@ async fn take_part(
 async fn conclude(sessions: Vec<Listened>) -> Result<Result<Finished, Unfinished>, Box<dyn Error>> {
     let mut outcomes = Vec::new();
     let mut reports = Vec::new();
+    let mut proofs = BTreeMap::new();
     let mut reason = StopReason::Deadline;
     for Listened { seat, session, end } in sessions {
+        for (finding, proof) in session.proofs().await {
+            proofs.entry(finding.accused).or_insert((finding, proof));
+        }
         if let Some(report) = session.report().await {
             reports.push((seat, report));
         }
@@ -163,15 +178,16 @@ async fn conclude(sessions: Vec<Listened>) -> Result<Result<Finished, Unfinished
         last: outcomes.last().map_or(*first, |(_, at)| *at),
         attempts,
         holders: outcomes.len(),
+        proofs: proofs.into_values().collect(),
     }))
 }
 
-/// Some seats, chosen by the system's randomness.
-fn choose(group: &Group, count: usize) -> Result<BTreeSet<Seat>, getrandom::Error> {
+/// All seats, in an order that the system's randomness gives.
+fn shuffled(group: &Group) -> Result<Vec<Seat>, getrandom::Error> {
     let mut lots = Vec::with_capacity(group.size());
     for seat in group.seats() {
         lots.push((getrandom::u64()?, seat));
     }
     lots.sort_unstable();
-    Ok(lots.into_iter().take(count).map(|(_, seat)| seat).collect())
+    Ok(lots.into_iter().map(|(_, seat)| seat).collect())
 }

@@ -1,0 +1,53 @@
+use std::time::Duration;
+
+use roastery_protocol::{Seat, session::Event};
+
+use super::{Happening, Node};
+use crate::{
+    adversary::Parcel,
+    invariants::Violation,
+    members::{Members, SimulatedEngine},
+};
+
+/// Watches a simulation. Told of everything in order; the world asks for its verdict after each step.
+pub trait Watch<E: SimulatedEngine> {
+    /// A message leaves the node of `parcel.from` (after the coalition had it in its hands, if that seat is its own).
+    fn sent(&mut self, at: Duration, parcel: &Parcel);
+
+    /// A message is about to be given to a node.
+    fn delivered(&mut self, _at: Duration, _node: usize, _parcel: &Parcel) {}
+
+    /// A node reports an event.
+    fn event(&mut self, at: Duration, node: usize, seat: Seat, event: &Event);
+
+    /// Something is about to happen to nodes or network.
+    fn happening(&mut self, _at: Duration, _happening: &Happening) {}
+
+    /// A step is over. An error ends the simulation: something that must always hold does not.
+    fn step(&mut self, step: &Step<'_, E>) -> Result<(), Violation>;
+}
+
+/// What there is to see after a step.
+#[derive(Debug)]
+pub struct Step<'a, E: SimulatedEngine> {
+    /// The time.
+    pub at: Duration,
+    /// All nodes that there ever were.
+    pub nodes: &'a [Node<E::Session>],
+    /// Those to which something happened in this step.
+    pub touched: &'a [usize],
+    /// Everybody's keys.
+    pub members: &'a Members,
+}
+
+/// Sees nothing.
+#[derive(Debug)]
+pub struct Blind;
+
+impl<E: SimulatedEngine> Watch<E> for Blind {
+    fn sent(&mut self, _: Duration, _: &Parcel) {}
+    fn event(&mut self, _: Duration, _: usize, _: Seat, _: &Event) {}
+    fn step(&mut self, _: &Step<'_, E>) -> Result<(), Violation> {
+        Ok(())
+    }
+}

@@ -1,0 +1,150 @@
+//! `roastery evidence`: a proof is a file that a third party checks offline.
+
+use std::{fs::File, io::Read, path::Path, process::ExitCode};
+
+use bitcoin::hex::DisplayHex as _;
+use clap::Subcommand;
+use roastery_protocol::{
+    group::{Group, MAX_GROUP_FILE},
+    message::{Envelope, MAX_EVIDENCE_ENVELOPE},
+    proof::{Fault, Proof, Verdict},
+};
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Show what a proof claims, and the messages it rests on; whether it is right is not looked at
+    Show {
+        /// The proof
+        file: std::path::PathBuf,
+    },
+    /// Have a proof judged: exit status 0 if it proves its claim, 1 if not, 2 if a file cannot be read
+    Verify {
+        /// The group file
+        #[arg(long)]
+        group: std::path::PathBuf,
+        /// The proof
+        file: std::path::PathBuf,
+    },
+}
+
+/// Runs the command; the exit status is the program's.
+pub(crate) fn run(command: &Command) -> ExitCode {
+    let done = match command {
+        Command::Show { file } => show(file),
+        Command::Verify { group, file } => verify(group, file),
+    };
+    done.unwrap_or_else(|line| {
+        eprintln!("error: {line}");
+        ExitCode::from(2)
+    })
+}
+
+/// Reads a file that may not be longer than this. The error is one line that names the file.
+fn read(path: &Path, most: usize) -> Result<Vec<u8>, String> {
+    let name = path.display();
+    let file = File::open(path).map_err(|error| format!("{name}: {error}"))?;
+    let mut bytes = Vec::new();
+    file.take(most as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| format!("{name}: {error}"))?;
+    if bytes.len() > most {
+        return Err(format!("{name}: more than the {most} bytes that are allowed"));
+    }
+    Ok(bytes)
+}
+
+fn read_proof(path: &Path) -> Result<Proof, String> {
+    let bytes = read(path, MAX_EVIDENCE_ENVELOPE)?;
+    Proof::decode(&bytes).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn show(path: &Path) -> Result<ExitCode, String> {
+    let proof = read_proof(path)?;
+    let request = proof.request();
+    println!("Claim         {} by seat {}", proof.fault().kind(), accused(&proof));
+    println!("Proof         {}", proof.id());
+    println!("Group         {}", request.group());
+    println!("Session       {}", request.session_id());
+    for (number, message) in request.messages().iter().enumerate() {
+        println!("Message {number:<5} {}", message.message.to_lower_hex_string());
+    }
+    for envelope in envelopes(proof.fault()) {
+        let header = envelope.header();
+        println!(
+            "Said          by seat {} in attempt {}: {:?}, {} bytes, {}",
+            header.sender,
+            header.attempt,
+            envelope.kind(),
+            envelope.as_bytes().len(),
+            envelope.body_hash()
+        );
+    }
+    if let Fault::InvalidShare { message, .. } = proof.fault() {
+        println!("Fails         the equation of message {message}");
+    }
+    println!("\nThis is what it claims; roastery evidence verify says whether it is so.");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn verify(group: &Path, path: &Path) -> Result<ExitCode, String> {
+    let bytes = read(group, MAX_GROUP_FILE)?;
+    let group = Group::decode(&bytes).map_err(|error| format!("{}: {error}", group.display()))?;
+    let proof = read_proof(path)?;
+    let claim = format!("{} by seat {}", proof.fault().kind(), accused(&proof));
+    match proof.verify(&group) {
+        Verdict::Invalid(finding) => {
+            println!(
+                "proven: {} by seat {} in session {}",
+                finding.fault, finding.accused, finding.session
+            );
+            println!("        {}", meaning(proof.fault()));
+            Ok(ExitCode::SUCCESS)
+        }
+        Verdict::Valid => {
+            println!("not proven: {claim}: what the accused said is valid");
+            Ok(ExitCode::FAILURE)
+        }
+        Verdict::Indeterminate(reason) => {
+            println!("not proven: {claim}: {reason}");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+fn accused(proof: &Proof) -> u16 {
+    proof.fault().accused_message().header().sender
+}
+
+fn envelopes(fault: &Fault) -> Vec<&Envelope> {
+    match fault {
+        Fault::PackageConflict { first, second }
+        | Fault::SlotAssignedTwice { first, second }
+        | Fault::ShareConflict { first, second } => vec![first, second],
+        Fault::WrongAggregateNonce { package, .. } => vec![package],
+        Fault::InvalidShare { package, share, .. } => vec![package, share],
+        Fault::MalformedMessage { message } => vec![message],
+    }
+}
+
+fn meaning(fault: &Fault) -> &'static str {
+    match fault {
+        Fault::PackageConflict { .. } => {
+            "it signed two different packages of one attempt, run and number"
+        }
+        Fault::SlotAssignedTwice { .. } => {
+            "it named one slot of one signer in two packages of a run"
+        }
+        Fault::WrongAggregateNonce { .. } => {
+            "the aggregate nonce that it signed is not the sum of the nonces that it named"
+        }
+        Fault::ShareConflict { .. } => {
+            "it signed two shares with different scalars for one package"
+        }
+        Fault::InvalidShare { .. } => {
+            "the share that it signed does not fit its own nonces and public share"
+        }
+        Fault::MalformedMessage { .. } => {
+            "it signed a message that breaks a structural rule of its version"
+        }
+    }
+}

@@ -9,7 +9,6 @@ use roastery_frost::Signature;
 use roastery_node::driver::{self, Ended, NodeHandle, SessionHandle, SignError};
 use roastery_protocol::{
     Seat,
-    clock::Moment,
     group::Group,
     proof::{Finding, Proof},
     request::{ApprovedRequest, MessageToSign, SigningRequest},
@@ -68,7 +67,6 @@ pub(super) async fn sign(
     let expiry = now.as_secs() + plan.deadline.as_secs() + 60;
     let request = SigningRequest::new(group.id(), id, expiry, to_sign.clone())?;
     let policy = Arc::new(AsTyped(to_sign));
-    let moment = Moment { monotonic: Duration::ZERO, wall: now };
 
     // A silent member is on the mesh, and nothing ever comes from it.
     let (silent_nodes, nodes): (Vec<Node>, Vec<Node>) =
@@ -90,8 +88,9 @@ pub(super) async fn sign(
     // Who means ill is quick.
     handles.sort_by_key(|(seat, _)| !spoilers.contains(seat));
     for (seat, handle) in &handles {
-        // Each node approves by itself.
-        let approved = ApprovedRequest::obtain(request.clone(), group, policy.clone(), moment)?;
+        // Each node approves by itself, by its own clock.
+        let approved =
+            ApprovedRequest::obtain(request.clone(), group, policy.clone(), handle.now())?;
         let (handle, deadline) = (handle.clone(), plan.deadline);
         listeners.spawn(take_part(*seat, handle, approved, deadline, start, tell.clone()));
     }

@@ -239,12 +239,17 @@ fn a_forged_accusation_has_no_effect_and_after_four_its_author_is_not_listened_t
 }
 
 #[test]
-fn a_proof_against_anybody_for_another_request_is_no_proof_here() {
+fn a_proof_that_is_true_of_another_session_has_no_effect_in_this_one() {
     let fixture = Fixture::new(2, 3);
     let (accuser, judge) = (seat(0), seat(1));
     let (mut world, _) = World::fake(fixture, &[]);
-    let fault = Fault::MalformedMessage { message: malformed(&world.fixture, seat(2)) };
-    let proof = Proof::new(world.fixture.signing_request(2), fault);
+    // It is true: in the session of that request this was said.
+    let mut body = malformed(&world.fixture, seat(2)).body().to_vec();
+    let elsewhere = world.fixture.signing_request(2);
+    body[34..66].copy_from_slice(elsewhere.session_id().as_bytes());
+    let message = sealed_bytes(Kind::Want, seat(2), &body, [0; 32]);
+    let proof = Proof::new(elsewhere, Fault::MalformedMessage { message });
+    assert!(matches!(proof.verify(&world.fixture.group), Verdict::Invalid(_)));
     let evidence = world.fixture.seal(accuser, 0, &Body::Evidence(proof));
     let result = world.hand(&evidence, judge);
     assert!(matches!(result, Err(Rejected::NotProven { .. })), "{result:?}");

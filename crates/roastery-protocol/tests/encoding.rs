@@ -1,5 +1,6 @@
 //! The bytes of everything that is hashed, signed, sent or stored: which they are, that they mean one thing only, and
 //! how many there may be.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[path = "encoding/bounds.rs"]
 mod bounds;
@@ -13,7 +14,7 @@ mod support;
 #[path = "encoding/values.rs"]
 mod values;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use roastery_protocol::{
     Attempt, BodyHash, Run, Seat, SessionId, SlotHash,
@@ -40,6 +41,11 @@ struct Fixed {
 }
 
 const ATTEMPT: u32 = 4;
+
+fn fixed() -> &'static Fixed {
+    static FIXED: LazyLock<Fixed> = LazyLock::new(Fixed::new);
+    &FIXED
+}
 
 impl Fixed {
     fn new() -> Self {

@@ -108,7 +108,7 @@ fn who_is_slow_is_awaited_in_the_report_and_never_blamed() {
 #[test]
 fn nobody_is_blamed_for_silence_until_the_request_expires() {
     let Scene { mut world, coordinator, .. } = scene(3, 5, &[0, 1, 2]);
-    while world.session(coordinator.index()).stopped().is_none() {
+    for _ in 0..100 {
         world.pass_time(Duration::from_secs(37));
     }
     assert_eq!(world.session(coordinator.index()).stopped(), Some(StopReason::Expired));

@@ -204,7 +204,7 @@ fn a_slot_that_is_too_old_or_whose_age_the_clocks_dispute_is_replaced_and_not_us
     let (age, tolerance) = (settings.slot_age, settings.clock_tolerance);
     let too_old = |now: Moment| later(now, age + instant);
     let wall_ahead = |now: Moment| Moment { wall: now.wall + tolerance + instant, ..now };
-    let wall_back = |now: Moment| Moment { wall: now.wall - instant, ..now };
+    let wall_back = |now: Moment| Moment { wall: now.wall - tolerance - instant, ..now };
     let slept = |now: Moment| Moment { monotonic: now.monotonic + tolerance + instant, ..now };
     let cases: [&dyn Fn(Moment) -> Moment; 4] = [&too_old, &wall_ahead, &wall_back, &slept];
     for doubt in cases {
@@ -214,7 +214,10 @@ fn a_slot_that_is_too_old_or_whose_age_the_clocks_dispute_is_replaced_and_not_us
         assert_eq!(scene.released(), 0);
         assert_eq!(scene.commitments_shown(), shown + 1, "a fresh slot is shown at once");
         assert_eq!(scene.world.session(scene.signer.index()).live_slots(), 1);
-        assert_eq!(scene.hand(&SigningPackage { run: run(2), ..package }), unsigned(Unsigned::OtherSlot));
+        assert_eq!(
+            scene.hand(&SigningPackage { run: run(2), ..package }),
+            unsigned(Unsigned::OtherSlot)
+        );
         let fresh = scene.package(3, 0);
         assert_eq!(scene.hand(&fresh), Ok(()));
     }
@@ -226,7 +229,8 @@ fn a_slot_within_its_age_and_the_tolerance_of_the_clocks_is_used() {
     let (age, tolerance) = (settings.slot_age, settings.clock_tolerance);
     let old = |now: Moment| later(now, age);
     let wall_ahead = |now: Moment| Moment { wall: now.wall + tolerance, ..now };
-    let cases: [&dyn Fn(Moment) -> Moment; 2] = [&old, &wall_ahead];
+    let wall_back = |now: Moment| Moment { wall: now.wall - tolerance, ..now };
+    let cases: [&dyn Fn(Moment) -> Moment; 3] = [&old, &wall_ahead, &wall_back];
     for doubt in cases {
         let (mut scene, package) = doubtful(doubt);
         assert_eq!(scene.hand(&package), Ok(()));
@@ -275,7 +279,8 @@ fn a_package_that_names_another_slot_burns_nothing() {
     let mut scene = scene();
     let mut package = scene.package(1, 0);
     let wrong = SlotHash::from_bytes([3; 32]);
-    package.signers = package.signers.iter().map(|one| SignerSlot { slot: wrong, ..*one }).collect();
+    package.signers =
+        package.signers.iter().map(|one| SignerSlot { slot: wrong, ..*one }).collect();
     assert_eq!(scene.hand(&package), unsigned(Unsigned::OtherSlot));
     assert_slot_still_signs(scene, 2);
 }
@@ -296,12 +301,10 @@ fn a_package_of_an_earlier_run_burns_nothing() {
 fn a_package_for_an_attempt_that_was_not_entered_burns_nothing() {
     let mut scene = scene();
     let next = scene.world.fixture.coordinator_of(1);
-    let package = scene.package(1, 0);
-    let envelope = scene.world.fixture.seal_package(1, &package);
-    let signer = scene.signer;
-    if next != signer {
-        assert_eq!(scene.world.hand(&envelope, signer), unsigned(Unsigned::NotEntered));
-    }
+    scene.signer = scene.world.fixture.seats_but(&[scene.coordinator, next])[0];
+    let package = scene.world.fixture.seal_package(1, &scene.package(1, 0));
+    let result = scene.world.hand(&package, scene.signer);
+    assert_eq!(result, unsigned(Unsigned::NotEntered));
     assert_slot_still_signs(scene, 1);
 }
 

@@ -21,15 +21,9 @@ impl Clock {
     }
 
     /// Waits for a time of the protocol's monotonic clock; for ever without one.
-    ///
-    /// A time that has come is seen here and now. The runtime looks at its own timers only when its tasks have nothing
-    /// to do, or after several dozens of turns: under a flood, much later.
     pub(super) async fn until(self, monotonic: Option<Duration>) {
         match monotonic {
-            Some(monotonic) if self.start.elapsed() < monotonic => {
-                sleep_until(self.instant(monotonic)).await;
-            }
-            Some(_) => {}
+            Some(monotonic) => sleep_until(self.instant(monotonic)).await,
             None => std::future::pending().await,
         }
     }

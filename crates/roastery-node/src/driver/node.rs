@@ -122,14 +122,9 @@ impl<B: Bus, E: Engine> Node<B, E> {
         if self.sessions.contains(id) {
             return Err(SignError::AlreadyOpen);
         }
-        let seat = self.member.seat;
-        if self
-            .member
-            .group
-            .member(seat)
-            .is_some_and(|member| member.peer != *self.bus.local_peer())
-        {
-            return Err(SignError::OtherPeer { seat, peer: self.bus.local_peer().clone() });
+        let (seat, peer) = (self.member.seat, self.bus.local_peer());
+        if self.member.group.member(seat).is_some_and(|member| member.peer != *peer) {
+            return Err(SignError::OtherPeer { seat, peer: peer.clone() });
         }
         let rank = Rank::of(&request);
         let displaced = self.sessions.room_for(rank).inspect_err(|_| self.refuse_for_room(id))?;
@@ -211,7 +206,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
     }
 
     fn connection(&mut self, peer: &PeerId, connection: Connection, now: Moment) {
-        for id in self.sessions.ids() {
+        for id in self.sessions.running() {
             self.with_session(id, now, |running| {
                 running.session.handle_connection(peer, connection, now);
             });

@@ -46,8 +46,10 @@ impl<S: EngineSession> Sessions<S> {
         self.all.contains_key(&id)
     }
 
-    pub(super) fn ids(&self) -> Vec<SessionId> {
-        self.all.keys().copied().collect()
+    /// Those that have not ended.
+    pub(super) fn running(&self) -> Vec<SessionId> {
+        let running = self.all.iter().filter(|(_, entry)| entry.ended.is_none());
+        running.map(|(id, _)| *id).collect()
     }
 
     pub(super) fn get(&self, id: SessionId) -> Option<&Running<S>> {

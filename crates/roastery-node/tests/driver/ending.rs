@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use roastery_node::driver::{Ended, SessionHandle, SignError};
-use roastery_protocol::session::{AwaitedThing, Event, ReportPhase, StopReason};
+use roastery_protocol::session::{AwaitedThing, Event, OpenError, ReportPhase, StopReason};
 use tokio::time::{Instant, sleep};
 
 use crate::fixture::*;
@@ -115,7 +115,7 @@ async fn an_outcome_is_kept_until_the_request_expires_and_no_longer() {
     sleep(life - 2 * SECOND).await;
     assert_eq!(again().await, Err(SignError::AlreadyOpen));
     sleep(3 * SECOND).await;
-    assert_ne!(again().await, Err(SignError::AlreadyOpen));
+    assert_eq!(again().await, Err(SignError::Open(OpenError::Expired)));
     // Whoever holds a handle still sees how it ended.
     assert_eq!(all_signed(&sessions, &request).await, outcomes);
     let phase = sessions[0].report().await.unwrap().phase;

@@ -50,7 +50,7 @@ struct Approved {
     session: SessionId,
     keys: Vec<MessageKey>,
     policy: Arc<dyn Policy>,
-    deadline: Duration,
+    expires_at: Duration,
 }
 
 /// Why a node does not take part in a request.
@@ -135,7 +135,7 @@ impl ApprovedRequest {
             request,
             keys,
             policy,
-            deadline: now.monotonic.saturating_add(remaining),
+            expires_at: now.monotonic.saturating_add(remaining),
         })))
     }
 
@@ -155,8 +155,8 @@ impl ApprovedRequest {
     }
 
     /// When the request expires, on the monotonic clock of the node that approved it.
-    pub fn deadline(&self) -> Duration {
-        self.0.deadline
+    pub fn expires_at(&self) -> Duration {
+        self.0.expires_at
     }
 
     /// Whether the policy still agrees.

@@ -191,7 +191,7 @@ impl<E: EngineSession> Session<E> {
         if request.request().group() != group.id() {
             return Err(OpenError::OtherGroup);
         }
-        if now.monotonic >= request.deadline() {
+        if now.monotonic >= request.expires_at() {
             return Err(OpenError::Expired);
         }
         let session = request.session_id();
@@ -199,7 +199,7 @@ impl<E: EngineSession> Session<E> {
         let mut opened = Self {
             engine: engine.open(&request)?,
             phase: Phase::Running,
-            expiry: request.deadline(),
+            expiry: request.expires_at(),
             schedule: Schedule::new(members, settings.interval, now.monotonic),
             signers: BTreeMap::new(),
             coordinated: BTreeMap::new(),

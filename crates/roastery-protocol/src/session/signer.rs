@@ -112,9 +112,8 @@ impl Signer {
     /// restored shows itself in neither or in this; it is depth, not protection.
     pub(crate) fn is_fresh(slot: &OwnSlot, settings: &Settings, now: Moment) -> bool {
         let age = now.monotonic.saturating_sub(slot.born.monotonic);
-        let wall_age = now.wall.checked_sub(slot.born.wall);
-        age <= settings.slot_age
-            && wall_age.is_some_and(|wall_age| wall_age.abs_diff(age) <= settings.clock_tolerance)
+        let wall_expected = slot.born.wall.saturating_add(age);
+        age <= settings.slot_age && now.wall.abs_diff(wall_expected) <= settings.clock_tolerance
     }
 
     /// The unused slot is no more: used, or replaced.

@@ -12,7 +12,7 @@ use super::*;
 const OUTSIDE: usize = 64 + 72;
 
 fn raw(kind: Kind) -> Raw {
-    let fixed = Fixed::new();
+    let fixed = fixed();
     Raw::new(fixed.group.id(), fixed.session, kind, fixed.coordinator())
 }
 
@@ -166,7 +166,7 @@ fn the_longest_proof_fits_into_an_envelope() {
 
 #[test]
 fn a_message_inside_a_proof_is_no_longer_than_an_envelope_that_carries_none() {
-    let request = Fixed::new().request.encode();
+    let request = fixed().request.encode();
     let about = |length: usize, kind| {
         let message = of_length(&raw(kind), length);
         let said = (length as u32).to_le_bytes();
@@ -184,7 +184,7 @@ fn a_message_inside_a_proof_is_no_longer_than_an_envelope_that_carries_none() {
 
 #[test]
 fn a_list_that_says_it_is_longer_than_any_is_refused_by_its_count_alone() {
-    let shape = Fixed::new().shape;
+    let shape = &fixed().shape;
     let share = |count: u32| raw(Kind::SignatureShare).content(&([1u8; 32], count)).unsigned();
     let slot = |count: u32| raw(Kind::Commitments).content(&(Fixed::run(), 0u32, count)).unsigned();
     let end = |count: u32| raw(Kind::Signature).content(&([1u8; 32], count)).unsigned();
@@ -211,7 +211,7 @@ fn a_list_that_says_it_is_longer_than_any_is_refused_by_its_count_alone() {
 
 #[test]
 fn a_variant_or_an_option_that_does_not_exist_is_malformed() {
-    let shape = Fixed::new().shape;
+    let shape = &fixed().shape;
     let read = |raw: Raw| {
         let envelope = Envelope::parse(&raw.unsigned()).unwrap();
         shape.read(&envelope).map(|(_, body)| body.kind())
@@ -227,7 +227,7 @@ fn a_variant_or_an_option_that_does_not_exist_is_malformed() {
         let content = ([1u8; 32], vec![[1u8; 32]; 2], option, slot.clone());
         assert_eq!(read(raw(Kind::SignatureShare).content(&content)).is_ok(), good, "{option}");
     }
-    let request = Fixed::new().request.encode();
+    let request = fixed().request.encode();
     // The last message ends in variant 2 (a script root) and 32 bytes.
     for (variant, good) in [(2u8, true), (3, false), (255, false)] {
         let mut bytes = request.clone();

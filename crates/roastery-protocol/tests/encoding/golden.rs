@@ -20,7 +20,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn computed() -> Vectors {
-    let fixed = Fixed::new();
+    let fixed = fixed();
     let mut vectors = Vectors::new();
     let mut put = |name: String, bytes: &[u8]| {
         assert!(vectors.insert(name.clone(), hex(bytes)).is_none(), "{name} stands twice");
@@ -105,7 +105,7 @@ fn every_byte_is_the_committed_one() {
 
 #[test]
 fn the_vectors_are_of_every_tag_kind_and_fault_and_each_proof_proves_what_it_says() {
-    let fixed = Fixed::new();
+    let fixed = fixed();
     let kinds: Vec<Kind> = fixed.messages().iter().map(|(_, message)| message.kind()).collect();
     assert!(Kind::ALL.iter().all(|kind| kinds.contains(kind)));
     for (name, message) in fixed.messages() {

@@ -21,7 +21,7 @@ fn tagged(tag: &str, input: &[u8]) -> [u8; 32] {
 
 #[test]
 fn names_are_tagged_hashes_of_what_the_specification_says() {
-    let fixed = Fixed::new();
+    let fixed = fixed();
     let (group, session) = (fixed.group.id(), fixed.session);
     for tag in Tag::ALL {
         assert_eq!(tag.hash(&[b"a", b"", b"bc"]), tagged(tag.as_str(), b"abc"));
@@ -60,7 +60,7 @@ fn names_are_tagged_hashes_of_what_the_specification_says() {
 
 #[test]
 fn the_seats_coordinate_in_the_order_of_their_hashes() {
-    let session = Fixed::new().session;
+    let session = fixed().session;
     for n in [2, 3, 128] {
         let mut seats: Vec<u16> = (0..n).collect();
         seats.sort_by_key(|seat| {
@@ -77,7 +77,7 @@ fn the_seats_coordinate_in_the_order_of_their_hashes() {
 
 #[test]
 fn a_body_is_its_header_and_the_content_of_its_kind() {
-    let fixed = Fixed::new();
+    let fixed = fixed();
     let (coordinator, signer) = (fixed.coordinator(), fixed.signer());
     let raw = |kind: u8, sender: Seat| Raw {
         version: 1,
@@ -110,7 +110,7 @@ fn a_body_is_its_header_and_the_content_of_its_kind() {
     let end = RawSignature { package: package_hash, signatures: vec![[7; 64], [8; 64]] };
     let commitments = RawSlot { run, index: 0, nonces: bytes(&Fixed::slot(1)) };
     let expected = [
-        ("proposal", raw(0, signer).content(&request(&fixed))),
+        ("proposal", raw(0, signer).content(&request(fixed))),
         ("commitments", raw(1, signer).content(&commitments)),
         ("signing-package", raw(2, coordinator).content(&package)),
         ("signature-share", raw(3, signer).content(&share)),
@@ -157,7 +157,7 @@ fn request(fixed: &Fixed) -> RawRequest {
 
 #[test]
 fn a_proof_is_its_version_its_request_and_its_fault() {
-    let fixed = Fixed::new();
+    let fixed = fixed();
     let message = |envelope: &Envelope| {
         let length = (envelope.as_bytes().len() as u32).to_le_bytes();
         [&length[..], envelope.as_bytes()].concat()
@@ -165,7 +165,7 @@ fn a_proof_is_its_version_its_request_and_its_fault() {
     let slot = |nonces: &SlotNonces| borsh::to_vec(&nonces.0).unwrap();
     for (variant, (name, _, proof)) in fixed.proofs().into_iter().enumerate() {
         let mut expected = vec![1];
-        expected.extend(request(&fixed).bytes());
+        expected.extend(request(fixed).bytes());
         expected.push(variant as u8);
         expected.extend(match proof.fault() {
             Fault::PackageConflict { first, second }

@@ -9,10 +9,6 @@ use super::{
     *,
 };
 
-thread_local! {
-    static FIXED: Fixed = Fixed::new();
-}
-
 /// Reads any bytes in every way that there is and asserts that what is accepted is written again as it was.
 fn nothing_is_ambiguous(bytes: &[u8]) {
     if let Ok(group) = Group::decode(bytes) {
@@ -30,15 +26,9 @@ fn nothing_is_ambiguous(bytes: &[u8]) {
     if let Ok(envelope) = Envelope::parse(bytes) {
         assert_eq!(envelope.as_bytes()[..], *bytes);
     }
-    FIXED.with(|fixed| {
-        if let Some((_, again)) = rewrite(&fixed.shape, bytes, &Fixed::identity(seat(0))) {
-            assert_eq!(again, bytes[64..]);
-        }
-    });
-}
-
-fn fixed_group() -> Vec<u8> {
-    FIXED.with(|fixed| fixed.group.encode())
+    if let Some((_, again)) = rewrite(&fixed().shape, bytes, &Fixed::identity(seat(0))) {
+        assert_eq!(again, bytes[64..]);
+    }
 }
 
 fn config(cases: u32) -> ProptestConfig {
@@ -46,17 +36,15 @@ fn config(cases: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(config(512))]
+    #![proptest_config(config(256))]
 
     #[test]
     fn every_message_reads_back_as_it_was_written((attempt, sender, body) in statements()) {
-        FIXED.with(|fixed| {
-            let raw = Raw::of(&fixed.seal(sender, &body)).attempt(attempt);
-            let bytes = raw.unsigned();
-            let (read, again) = rewrite(&fixed.shape, &bytes, &Fixed::identity(sender)).unwrap();
-            assert_eq!(read, body);
-            assert_eq!(again, raw.body());
-        });
+        let raw = Raw::of(&fixed().seal(sender, &body)).attempt(attempt);
+        let bytes = raw.unsigned();
+        let (read, again) = rewrite(&fixed().shape, &bytes, &Fixed::identity(sender)).unwrap();
+        assert_eq!(read, body);
+        assert_eq!(again, raw.body());
     }
 
     #[test]
@@ -83,13 +71,11 @@ proptest! {
         (attempt, sender, body) in statements(),
         change in changes(),
     ) {
-        FIXED.with(|fixed| {
-            let whole = Raw::of(&fixed.seal(sender, &body)).attempt(attempt).body();
-            let bytes = [&[0; 64][..], &change.apply(&whole)].concat();
-            let read = rewrite(&fixed.shape, &bytes, &Fixed::identity(sender));
-            assert!(read.is_none() || !change.keeps_the_beginning());
-        });
-        let whole = FIXED.with(|fixed| fixed.seal(sender, &body));
+        let whole = Raw::of(&fixed().seal(sender, &body)).attempt(attempt).body();
+        let bytes = [&[0; 64][..], &change.apply(&whole)].concat();
+        let read = rewrite(&fixed().shape, &bytes, &Fixed::identity(sender));
+        assert!(read.is_none() || !change.keeps_the_beginning());
+        let whole = fixed().seal(sender, &body);
         nothing_is_ambiguous(&change.apply(whole.as_bytes()));
     }
 
@@ -99,9 +85,8 @@ proptest! {
         match SigningRequest::decode(&bytes) {
             Ok(other) => {
                 assert!(!change.keeps_the_beginning());
-                // A step left out within may leave equal bytes, which are the same request.
-                assert_eq!(other == request, bytes == request.encode());
-                assert_eq!(other.session_id() == request.session_id(), other == request);
+                assert_ne!(other, request);
+                assert_ne!(other.session_id(), request.session_id());
                 assert_eq!(other.encode(), bytes);
             }
             Err(_) => nothing_is_ambiguous(&bytes),
@@ -114,7 +99,7 @@ proptest! {
         if let Ok(other) = Proof::decode(&bytes) {
             assert!(!change.keeps_the_beginning());
             assert_eq!(other.encode(), bytes);
-            assert_eq!(other.id() == proof.id(), bytes == proof.encode());
+            assert_ne!(other.id(), proof.id());
         }
         nothing_is_ambiguous(&bytes);
     }
@@ -135,11 +120,9 @@ proptest! {
         kind in 0..8u8,
         content in vec(prop_oneof![4 => 0..3u8, 1 => any::<u8>()], 0..500),
     ) {
-        FIXED.with(|fixed| {
-            let of_kind = Kind::from_number(kind).unwrap();
-            let raw = Raw::new(fixed.group.id(), fixed.session, of_kind, fixed.coordinator());
-            nothing_is_ambiguous(&Raw { content, ..raw }.attempt(ATTEMPT).unsigned());
-        });
+        let of_kind = Kind::from_number(kind).unwrap();
+        let raw = Raw::new(fixed().group.id(), fixed().session, of_kind, fixed().coordinator());
+        nothing_is_ambiguous(&Raw { content, ..raw }.attempt(ATTEMPT).unsigned());
     }
 }
 
@@ -148,13 +131,12 @@ proptest! {
 
     #[test]
     fn a_changed_group_file_is_refused_or_another_group(change in changes()) {
-        let whole = fixed_group();
+        let whole = fixed().group.encode();
         let bytes = change.apply(&whole);
         if let Ok(other) = Group::decode(&bytes) {
             assert!(!change.keeps_the_beginning());
             assert_eq!(other.encode(), bytes);
-            let same = FIXED.with(|fixed| fixed.group.id() == other.id());
-            assert_eq!(same, bytes == whole);
+            assert_ne!(other.id(), fixed().group.id());
         }
     }
 

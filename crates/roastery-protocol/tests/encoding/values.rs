@@ -147,14 +147,14 @@ fn plain_bodies() -> BoxedStrategy<Body> {
 pub fn statements() -> BoxedStrategy<(u32, Seat, Body)> {
     let bodies = prop_oneof![
         6 => plain_bodies(),
-        1 => Just(Body::Proposal(Fixed::new().request)),
+        1 => Just(Body::Proposal(fixed().request.clone())),
         1 => proofs().prop_map(Body::Evidence),
     ];
     (0..=65_535u32, 0..3usize, bodies)
         .prop_map(|(attempt, sender, body)| {
             let sender = match body {
                 Body::SigningPackage(_) => {
-                    Fixed::new().shape.order().coordinator(Attempt::new(attempt).unwrap())
+                    fixed().shape.order().coordinator(Attempt::new(attempt).unwrap())
                 }
                 _ => seat(sender),
             };
@@ -172,7 +172,7 @@ fn envelopes() -> BoxedStrategy<Envelope> {
             Envelope::parse(&raw.unsigned()).unwrap()
         },
     );
-    let sound = plain_bodies().prop_map(|body| Fixed::new().seal(seat(0), &body));
+    let sound = plain_bodies().prop_map(|body| fixed().seal(seat(0), &body));
     prop_oneof![other, sound].boxed()
 }
 

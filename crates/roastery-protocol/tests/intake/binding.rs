@@ -138,24 +138,30 @@ fn a_package_of_an_earlier_run_of_the_coordinator_is_stale() {
 }
 
 #[test]
-fn what_comes_after_the_end_changes_nothing_and_is_answered_with_the_outcome() {
+fn what_comes_after_the_end_changes_nothing_and_is_answered_with_the_outcome_at_the_floors_pace() {
     let mut scene = Scene::new();
-    let messages = scene.one_of_each_kind();
+    scene.one_of_each_kind();
     scene.world.run();
     let (late, receiver) = (scene.others[3], scene.others[2]);
     let outcome = scene.world.session(receiver.index()).outcome().cloned();
     assert!(outcome.is_some());
-    let raw = Raw::in_session(&scene.world.fixture, Kind::Want, late).content(&4u8);
-    let _ = scene.world.deliver(late, receiver, &raw.sealed());
-    assert_eq!(scene.world.queue.pop_front().unwrap().kind(), Kind::Signature);
-    // The floor holds for answers: the same seat is not told again at once.
-    for message in messages {
-        let _ = scene.world.deliver(late, receiver, message.as_bytes());
+    let floor = Settings::default().repeat_floor;
+    let instant = Duration::from_nanos(1);
+    for (wait, answers) in [(Duration::ZERO, 1), (floor - instant, 0), (instant, 1)] {
+        scene.world.now = later(scene.world.now, wait);
+        // Whatever it says, it shows that it lacks the signatures.
+        for message in scene.one_of_each_kind() {
+            let raw = Raw { sender: late.to_u16(), ..Raw::of(&message) };
+            if ![Kind::SigningPackage, Kind::Signature].contains(&message.kind()) {
+                let _ = scene.world.deliver(late, receiver, &raw.sealed());
+            }
+        }
+        let answered = scene.world.queue.drain(..).filter(|answer| {
+            (answer.from, answer.to, answer.kind()) == (receiver, late, Kind::Signature)
+        });
+        assert_eq!(answered.count(), answers, "after {wait:?}");
     }
-    let answers = scene.world.queue.iter().filter(|answer| answer.to == late);
-    assert_eq!(answers.count(), 0);
     assert_eq!(scene.world.session(receiver.index()).outcome().cloned(), outcome);
-    scene.world.pass_time(Duration::from_secs(1));
     scene.ends_well_and_blames_only(&[]);
 }
 

@@ -70,8 +70,8 @@ fn the_deadline_counts_from_the_approval_however_late_the_session_opens() {
 fn the_deadline_is_the_expiry_itself_and_not_a_fraction_of_a_second_later() {
     let mut fixture = Fixture::new(2, 2);
     fixture.now.wall += Duration::from_millis(700);
-    let deadline = fixture.now.monotonic + HOUR - Duration::from_millis(700);
-    assert_eq!(fixture.request(1).deadline(), deadline);
+    let expiry = fixture.now.monotonic + HOUR - Duration::from_millis(700);
+    assert_eq!(fixture.request(1).expires_at(), expiry);
 }
 
 #[test]

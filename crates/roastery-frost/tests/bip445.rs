@@ -1,4 +1,5 @@
 //! The official vectors of BIP-445, and those of the directory that `BIP445_VECTORS` names.
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 #[path = "bip445/failure.rs"]
 mod failure;

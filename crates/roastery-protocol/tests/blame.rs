@@ -1,4 +1,5 @@
 //! Sessions in which something is wrong: those who did it are found, all of them, and nobody else.
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
 

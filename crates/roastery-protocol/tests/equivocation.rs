@@ -1,4 +1,5 @@
 //! Whoever says two things is found out, whoever heard only one of them included.
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
 

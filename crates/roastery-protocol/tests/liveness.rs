@@ -1,4 +1,5 @@
 //! Whoever is slow, silent or wrong costs the others little, and silence is no fault.
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Secrets end: with the session however it ends, with a panic, with the machine's own faults. And nothing shows them.
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 #[path = "secrets/probe.rs"]
 mod probe;

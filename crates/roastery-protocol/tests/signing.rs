@@ -1,4 +1,5 @@
 //! A group signs: one attempt, end to end.
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! One slot, one signature: what a signer refuses to sign, and what that costs it.
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Nobody can make a proof against an honest member, out of everything ever sent, over all its runs (rows 29 and 31).
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 #[path = "soundness/arena.rs"]
 mod arena;

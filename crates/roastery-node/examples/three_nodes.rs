@@ -2,6 +2,7 @@
 
 use std::{error::Error, sync::Arc, time::Duration};
 
+use getrandom::SysRng;
 use roastery_frost::{SigningKey, danger_trusted_dealer};
 use roastery_node::{
     bus::{Mesh, PeerId},
@@ -12,7 +13,7 @@ use roastery_protocol::{
     group::{Group, Member},
     keys::{HostKey, IdentityKey},
     message::RefusalReason,
-    request::{ApprovedRequest, Derivation, MessageToSign, Policy, SigningRequest, Step, Taproot},
+    request::{ApprovedRequest, Derivation, MessageToSign, Policy, SigningRequest, Step},
     session::Settings,
 };
 
@@ -28,48 +29,42 @@ impl Policy for SignsAnything {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     // A dealer who knows all shares, and so could sign alone: for demonstrations only.
-    let mut rng = getrandom::SysRng;
-    let (keys, shares) = danger_trusted_dealer::deal(2, 3, &mut rng)?;
+    let (keys, shares) = danger_trusted_dealer::deal(2, 3, &mut SysRng)?;
     let (mut members, mut identities) = (Vec::new(), Vec::new());
     for name in ["anna", "ben", "cleo"] {
-        let host = HostKey::new(SigningKey::generate(&mut rng)?);
-        let identity = IdentityKey::new(SigningKey::generate(&mut rng)?);
+        let host = HostKey::new(SigningKey::generate(&mut SysRng)?);
+        let identity = IdentityKey::new(SigningKey::generate(&mut SysRng)?);
         let (identity_key, peer) = (identity.public_key(), PeerId::new(name)?);
-        let binding = host.bind(&identity_key, &peer, 0);
-        let host_key = host.public_key();
+        let (host_key, binding) = (host.public_key(), host.bind(&identity_key, &peer, 0));
         members.push(Member { host_key, identity_key, peer, sequence: 0, binding });
         identities.push(Arc::new(identity));
     }
     let group = Arc::new(Group::new(keys, [0; 32], members)?);
 
     // Each member's node is on the mesh before any of them speaks.
-    let mesh = Mesh::default();
-    let mut nodes = Vec::new();
+    let (mesh, mut nodes) = (Mesh::default(), Vec::new());
     for ((seat, share), identity) in group.seats().zip(shares).zip(identities) {
         let engine = FrostEngine::new(seat, group.keys().clone(), share);
         let (group, settings) = (group.clone(), Settings::default());
         let bus = mesh.join(group.member(seat).ok_or("no such seat")?.peer.clone())?;
-        let (node, handle) =
-            Node::new(bus, LocalMember { group, seat, identity, engine, settings });
+        let member = LocalMember { group, seat, identity, engine, settings };
+        let (node, handle) = Node::new(bus, member);
         tokio::spawn(node.run());
         nodes.push(handle);
     }
 
-    let derivation = Derivation { path: Vec::new(), taproot: Taproot::KeyPathOnly };
-    let message = MessageToSign { message: [7; 32], derivation };
+    let message = MessageToSign { message: [7; 32], derivation: Derivation::key_path_only() };
     let expiry = nodes[0].now().wall_seconds() + 600;
     let request = SigningRequest::new(group.id(), [1; 32], expiry, vec![message])?;
     let mut sessions = Vec::new();
     for node in &nodes {
-        let policy = Arc::new(SignsAnything);
-        let approved = ApprovedRequest::obtain(request.clone(), &group, policy, node.now())?;
+        let (request, policy) = (request.clone(), Arc::new(SignsAnything));
+        let approved = ApprovedRequest::obtain(request, &group, policy, node.now())?;
         sessions.push(node.sign(approved, Duration::from_secs(60)).await?);
     }
     for session in &sessions {
-        match session.ended().await {
-            Some(Ended::Signed(outcome)) => println!("signed: {:?}", outcome.signatures[0]),
-            ended => println!("{ended:?}, waiting for {:?}", session.report().await),
-        }
+        let Some(Ended::Signed(end)) = session.ended().await else { return Err("stopped".into()) };
+        println!("signed: {:?}", end.signatures[0]);
     }
     Ok(())
 }

@@ -33,6 +33,8 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     pub(crate) fn new(now: Duration, floor: Duration, cap: Duration) -> Self {
+        // What is due again at once is due for ever.
+        let floor = floor.max(Duration::from_millis(1));
         Self { due: now + floor, pause: floor, cap }
     }
 
@@ -45,7 +47,7 @@ impl Backoff {
         if now < self.due {
             return false;
         }
-        self.pause = (self.pause * 2).min(self.cap);
+        self.pause = (self.pause * 2).min(self.cap).max(Duration::from_millis(1));
         self.due = now + self.pause;
         true
     }
@@ -54,6 +56,14 @@ impl Backoff {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_repeat_without_any_pause_is_one_of_a_millisecond() {
+        let mut backoff = Backoff::new(Duration::ZERO, Duration::ZERO, Duration::ZERO);
+        assert!(!backoff.strike(Duration::ZERO));
+        assert!(backoff.strike(Duration::from_millis(1)));
+        assert!(backoff.due() > Duration::from_millis(1));
+    }
 
     #[test]
     fn a_repeat_waits_twice_as_long_each_time_up_to_its_cap() {

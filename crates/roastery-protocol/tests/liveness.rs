@@ -1,6 +1,8 @@
 //! Whoever is slow, silent or wrong costs the others little, and silence is no fault.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
+#[path = "liveness/proven.rs"]
+mod proven;
 mod support;
 
 use std::time::Duration;
@@ -8,8 +10,7 @@ use std::time::Duration;
 use roastery_protocol::{
     Seat,
     engine::{FakeEngine, FakeSession, Programme},
-    message::{Body, Kind, RefusalReason, SigningPackage, Want},
-    proof::{Fault, Proof},
+    message::{Body, Kind, RefusalReason, SigningPackage},
     session::{Awaited, AwaitedThing, Event, Rejected, ReportPhase, Settings, Stop, StopReason},
 };
 use support::{byzantine::*, *};
@@ -331,45 +332,4 @@ fn a_share_stays_counted_once() {
     );
     assert_eq!(counted.count(), 1);
     assert_eq!(scene.engines[scene.coordinator.index()].calls().aggregate, 0);
-}
-
-// Row 39.
-
-#[test]
-fn more_than_n_minus_t_proven_faulty_is_infeasible_at_once_and_says_who() {
-    let Scene { mut world, coordinator, others, .. } = scene(2, 4, &[0, 1, 2]);
-    for (at, faulty) in others.iter().enumerate() {
-        assert_eq!(world.session(coordinator.index()).stopped(), None);
-        assert!(world.session(coordinator.index()).live_slots() > 0);
-        let mut body = world.fixture.seal(*faulty, 0, &Body::Want(Want::Slot)).body().to_vec();
-        body.push(0);
-        let message = sealed_bytes(Kind::Want, *faulty, &body, [0; 32]);
-        let proof =
-            Proof::new(world.fixture.signing_request(1), Fault::MalformedMessage { message });
-        let evidence = world.fixture.seal(others[(at + 1) % 3], 0, &Body::Evidence(proof));
-        world.hand(&evidence, coordinator).unwrap();
-    }
-    let reason = StopReason::Infeasible { faulty: 3, bearable: 2 };
-    let session = world.session(coordinator.index());
-    assert_eq!(session.stopped(), Some(reason));
-    assert_eq!(session.live_slots(), 0);
-    assert!(world.events.contains(&(coordinator, Event::Stopped(reason))));
-    let report = session.report();
-    let proven: Vec<Seat> = report.proven.iter().map(|finding| finding.accused).collect();
-    assert_eq!(proven, others);
-    assert_eq!(report.phase, ReportPhase::Stopped(reason));
-}
-
-#[test]
-fn a_stop_is_not_final_a_signature_that_comes_later_is_taken() {
-    let Scene { mut world, others, .. } = scene(2, 4, &[]);
-    let stopped = others[2];
-    world.run_with(|parcel| parcel.to != stopped);
-    let now = world.now;
-    world.session_mut(stopped.index()).stop(Stop::Cancelled, now);
-    world.collect(stopped);
-    let signature = world.mail(stopped, Kind::Signature).remove(0);
-    world.hand(&signature, stopped).unwrap();
-    assert!(world.session(stopped.index()).outcome().is_some());
-    assert_eq!(world.session(stopped.index()).stopped(), None);
 }

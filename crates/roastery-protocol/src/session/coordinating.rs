@@ -20,13 +20,17 @@ impl<E: EngineSession> Session<E> {
         now: Moment,
     ) -> &mut Coordinated<E::Package> {
         let (n, t) = (self.fixed.group.size(), self.fixed.group.threshold());
-        let settings = &self.fixed.settings;
+        let (settings, collector) = (&self.fixed.settings, &self.collector);
         self.coordinated.retain(|older, _| !older.is_outdated_by(attempt, n));
-        self.coordinated.entry(attempt).or_insert_with(|| Coordinated {
-            book: Coordinator::new(n, t),
-            prepared: Vec::new(),
-            packages: Vec::new(),
-            repeat: Backoff::new(now.monotonic, settings.repeat_floor, settings.repeat_cap),
+        self.coordinated.entry(attempt).or_insert_with(|| {
+            let mut book = Coordinator::new(n, t);
+            collector.proofs().keys().for_each(|faulty| book.exclude(*faulty));
+            Coordinated {
+                book,
+                prepared: Vec::new(),
+                packages: Vec::new(),
+                repeat: Backoff::new(now.monotonic, settings.repeat_floor, settings.repeat_cap),
+            }
         })
     }
 

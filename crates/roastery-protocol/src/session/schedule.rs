@@ -25,6 +25,8 @@ pub(crate) struct Schedule {
 
 impl Schedule {
     pub(crate) fn new(n: usize, interval: Duration, now: Duration) -> Self {
+        // Without any interval all attempts would begin at once, and never be done beginning.
+        let interval = interval.max(Duration::from_millis(1));
         Self { n, interval, due: now + interval, base: 0, wanted: 1, live: 0 }
     }
 
@@ -119,6 +121,13 @@ mod tests {
         // A proof against the second one is known a moment later.
         assert_eq!(numbers(schedule.advance(Duration::ZERO, |a| a.number() < 2)), [2]);
         assert_eq!(schedule.live(), 3);
+    }
+
+    #[test]
+    fn an_interval_of_nothing_is_one_of_a_millisecond() {
+        let mut schedule = Schedule::new(5, Duration::ZERO, Duration::ZERO);
+        assert_eq!(numbers(schedule.advance(Duration::ZERO, |_| false)), [0]);
+        assert_eq!(schedule.due(), Duration::from_millis(1));
     }
 
     #[test]

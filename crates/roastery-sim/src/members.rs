@@ -13,7 +13,7 @@ use roastery_protocol::{
     engine::{Engine, FakeEngine, FrostEngine},
     group::{Group, Member, PeerId},
     keys::{HostKey, IdentityKey},
-    message::RefusalReason,
+    message::{Kind, RefusalReason},
     request::{ApprovedRequest, Derivation, MessageToSign, Policy, SigningRequest, Step, Taproot},
     session::{Opening, Session, Settings},
 };
@@ -31,6 +31,8 @@ pub struct Members {
     /// The group.
     pub group: Arc<Group>,
     identities: Vec<Arc<IdentityKey>>,
+    /// The identity keys once more, for messages that no honest code makes.
+    pens: Vec<SigningKey>,
     shares: Vec<Zeroizing<[u8; 32]>>,
 }
 
@@ -89,21 +91,25 @@ impl Members {
     pub fn make(t: usize, n: usize, rng: &mut ChaCha8Rng) -> Self {
         let (keys, shares) = danger_trusted_dealer::deal(t, n, rng).expect("t and n of a group");
         let mut identities = Vec::with_capacity(n);
+        let mut pens = Vec::with_capacity(n);
         let mut members = Vec::with_capacity(n);
         for at in 0..n {
             // A generator made of a seed does not fail.
             let mut key = || SigningKey::generate(rng).expect("a seeded generator does not fail");
-            let (host, identity) = (HostKey::new(key()), IdentityKey::new(key()));
+            let (host, pen) = (HostKey::new(key()), key());
+            let identity = SigningKey::from_bytes(pen.expose_bytes()).expect("the bytes of a key");
+            let identity = IdentityKey::new(identity);
             let peer = peer(at);
             let identity_key = identity.public_key();
             let binding = host.bind(&identity_key, &peer, 0);
             let host_key = host.public_key();
             members.push(Member { host_key, identity_key, peer, sequence: 0, binding });
             identities.push(Arc::new(identity));
+            pens.push(pen);
         }
         let group = Group::new(keys, [7; 32], members).expect("keys of a dealer make a group");
         let shares = shares.iter().map(SecretShare::expose_bytes).collect();
-        Self { group: Arc::new(group), identities, shares }
+        Self { group: Arc::new(group), identities, pens, shares }
     }
 
     /// A seat's secret share.
@@ -114,6 +120,12 @@ impl Members {
     /// A seat's identity key.
     pub fn identity(&self, seat: Seat) -> &Arc<IdentityKey> {
         &self.identities[seat.index()]
+    }
+
+    /// An envelope around bytes that no encoder has made, signed by this seat as a message of this kind.
+    pub fn seal_bytes(&self, seat: Seat, kind: Kind, body: &[u8]) -> Vec<u8> {
+        let signature = self.pens[seat.index()].sign(&kind.tag().hash(&[body]), &[0; 32]);
+        [&signature.to_bytes()[..], body].concat()
     }
 
     /// A request for this many messages; `id` tells it from others.

@@ -33,6 +33,18 @@ use crate::{
     network::Network,
 };
 
+/// What the coalition may look at. The world lends it while the coalition itself is borrowed.
+macro_rules! view {
+    ($world:expr) => {
+        View {
+            members: &$world.members,
+            request: &$world.request,
+            shape: &$world.shape,
+            now: $world.now,
+        }
+    };
+}
+
 #[derive(Debug)]
 enum Item {
     Deliver(Parcel),
@@ -192,6 +204,11 @@ impl<E: SimulatedEngine, A: Adversary, W: Watch<E>> World<E, A, W> {
         &self.shape
     }
 
+    /// When the next thing is to happen.
+    pub fn next_at(&self) -> Option<Duration> {
+        self.queue.next_at()
+    }
+
     /// The time.
     pub fn now(&self) -> Duration {
         self.now
@@ -249,7 +266,7 @@ impl<E: SimulatedEngine, A: Adversary, W: Watch<E>> World<E, A, W> {
 
     fn deliver(&mut self, parcel: &Parcel) {
         if self.adversary.controls(parcel.to) {
-            let view = View { members: &self.members, shape: &self.shape, now: self.now };
+            let view = view!(self);
             if self.adversary.receive(view, parcel) == Reception::Ignore {
                 return self.set_adversary_alarm();
             }
@@ -257,10 +274,14 @@ impl<E: SimulatedEngine, A: Adversary, W: Watch<E>> World<E, A, W> {
         let moment = self.moment(parcel.to);
         let from = peer(parcel.from.index());
         for node in 0..self.nodes.len() {
-            if self.nodes[node].seat == parcel.to
+            let hearer = self.nodes[node].hearer(node, self.now, &self.setup.settings);
+            if hearer.seat == parcel.to
                 && let Some(session) = self.nodes[node].session_mut()
             {
                 self.watch.delivered(self.now, node, parcel);
+                if !self.adversary.controls(parcel.to) {
+                    self.adversary.reached(view!(self), hearer, parcel);
+                }
                 let begun = Instant::now();
                 // What a message did not do is its sender's matter.
                 let _ = session.handle_message(&from, &parcel.bytes, moment);
@@ -311,6 +332,9 @@ impl<E: SimulatedEngine, A: Adversary, W: Watch<E>> World<E, A, W> {
                     self.watch.event(leaves, at, seat, &event);
                 }
                 Output::Send { to, bytes } => {
+                    if !self.adversary.controls(seat) {
+                        self.adversary.spoke(view!(self), at, &bytes);
+                    }
                     let receivers: Vec<Seat> = match to {
                         Destination::Seat(one) => vec![one],
                         Destination::Everyone => {
@@ -351,7 +375,7 @@ impl<E: SimulatedEngine, A: Adversary, W: Watch<E>> World<E, A, W> {
     fn let_adversary_act(&mut self) {
         self.adversary_due = None;
         if self.adversary.due().is_some_and(|due| due <= self.now) {
-            let view = View { members: &self.members, shape: &self.shape, now: self.now };
+            let view = view!(self);
             let said = self.adversary.act(view);
             self.carry_all(said, self.now);
         }
@@ -359,7 +383,7 @@ impl<E: SimulatedEngine, A: Adversary, W: Watch<E>> World<E, A, W> {
     }
 
     fn dispatch(&mut self, parcel: Parcel, leaves: Duration) {
-        let view = View { members: &self.members, shape: &self.shape, now: self.now };
+        let view = view!(self);
         self.adversary.observe(view, &parcel);
         if !self.adversary.controls(parcel.from) {
             return self.carry(parcel, leaves);

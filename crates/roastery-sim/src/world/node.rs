@@ -4,8 +4,10 @@ use roastery_protocol::{
     Seat,
     clock::Moment,
     engine::EngineSession,
-    session::{Event, Session, Stop},
+    session::{Event, Session, Settings, Stop},
 };
+
+use crate::adversary::{Hearer, Stage};
 
 /// One opening of the session at one seat. A seat may have several: after a restart, or as twins.
 pub struct Node<S: EngineSession> {
@@ -51,6 +53,16 @@ impl<S: EngineSession> Node<S> {
     /// Whether it has not crashed.
     pub fn is_up(&self) -> bool {
         self.session.is_some()
+    }
+
+    /// The node as a coalition sees it.
+    pub(super) fn hearer(&self, node: usize, now: Duration, settings: &Settings) -> Hearer {
+        let stage = match (self.signed_at, self.stopped_at) {
+            (None, None) => Stage::Running,
+            (Some(at), _) if now >= at + settings.linger => Stage::Pruned,
+            _ => Stage::Lingering,
+        };
+        Hearer { node, seat: self.seat, stage }
     }
 
     /// Its session, unless it has crashed.

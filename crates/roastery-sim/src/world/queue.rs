@@ -31,8 +31,4 @@ impl<T> Queue<T> {
     pub(super) fn next_at(&self) -> Option<Duration> {
         self.order.peek().map(|Reverse((at, _))| *at)
     }
-
-    pub(super) fn holds(&self, is: impl Fn(&T) -> bool) -> bool {
-        self.items.values().any(is)
-    }
 }

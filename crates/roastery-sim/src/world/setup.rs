@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use roastery_protocol::{Seat, message::Kind, session::Settings};
 
@@ -85,5 +85,20 @@ impl Counts {
     /// Messages of one kind.
     pub fn of(&self, kind: Kind) -> usize {
         self.messages[kind as usize]
+    }
+}
+
+impl fmt::Display for Happening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Happening::Crash(seat) => write!(f, "seat {seat} crashes"),
+            Happening::Open(seat) => write!(f, "seat {seat} opens the session"),
+            Happening::CutOff(few) => {
+                let few: Vec<String> = few.iter().map(Seat::to_string).collect();
+                write!(f, "cut off: {}", few.join(", "))
+            }
+            Happening::Calm => write!(f, "the network heals and is calm"),
+            Happening::Cancel(seat) => write!(f, "seat {seat} cancels"),
+        }
     }
 }

@@ -1,99 +1,11 @@
-//! Those who do not follow the protocol: one coalition that shares what it knows and sees everything.
-
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::collections::BTreeSet;
 
 use roastery_protocol::{
     Seat,
-    message::{Body, Envelope, Kind, Shape},
+    message::{Body, Envelope, Kind},
 };
 
-use crate::members::Members;
-
-/// A message on its way.
-#[derive(Clone, Debug)]
-pub struct Parcel {
-    /// The seat on whose link it travels.
-    pub from: Seat,
-    /// Who gets it.
-    pub to: Seat,
-    /// The envelope.
-    pub bytes: Arc<[u8]>,
-}
-
-/// A message that an adversary sends, after a while.
-#[derive(Clone, Debug)]
-pub struct Delayed {
-    /// After how long it leaves.
-    pub after: Duration,
-    /// The message.
-    pub parcel: Parcel,
-}
-
-/// What an adversary may look at: everything that is not secret of an honest member.
-#[derive(Clone, Copy, Debug)]
-pub struct View<'a> {
-    /// The keys; it uses only those of its own members.
-    pub members: &'a Members,
-    /// The structural rules of the session.
-    pub shape: &'a Shape,
-    /// The time.
-    pub now: Duration,
-}
-
-/// A coalition. Each of its members runs the honest code, and what comes out passes through the coalition's hands.
-pub trait Adversary {
-    /// Whether this seat is the coalition's.
-    fn controls(&self, seat: Seat) -> bool;
-
-    /// Everything that is sent passes by here first, also what honest members send to each other.
-    fn observe(&mut self, view: View<'_>, parcel: &Parcel);
-
-    /// What becomes of a message of one of its own members.
-    fn send(&mut self, view: View<'_>, parcel: Parcel) -> Vec<Delayed>;
-
-    /// Whether one of its own members lets its honest code see a message that came.
-    fn receive(&mut self, _view: View<'_>, _parcel: &Parcel) -> Reception {
-        Reception::Take
-    }
-
-    /// When it wants to act of its own accord, and not because something was sent.
-    fn due(&self) -> Option<Duration> {
-        None
-    }
-
-    /// Acts of its own accord.
-    fn act(&mut self, _view: View<'_>) -> Vec<Delayed> {
-        Vec::new()
-    }
-}
-
-/// What a faulty member does with a message that came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reception {
-    /// Its honest code sees it.
-    Take,
-    /// As if it had never come.
-    Ignore,
-}
-
-/// Nobody is faulty.
-#[derive(Debug)]
-pub struct Nobody;
-
-impl Adversary for Nobody {
-    fn controls(&self, _: Seat) -> bool {
-        false
-    }
-    fn observe(&mut self, _: View<'_>, _: &Parcel) {}
-    fn send(&mut self, _: View<'_>, parcel: Parcel) -> Vec<Delayed> {
-        at_once(parcel)
-    }
-}
-
-/// Passes a message on as it is.
-pub fn at_once(parcel: Parcel) -> Vec<Delayed> {
-    vec![Delayed { after: Duration::ZERO, parcel }]
-}
+use super::{Adversary, Delayed, Parcel, View, at_once};
 
 /// The three attackers of the ROAST paper (eprint 2022/550, section 5): members that commit and then withhold their
 /// shares.

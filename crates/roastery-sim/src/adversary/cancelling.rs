@@ -1,0 +1,159 @@
+//! t signers whose nonces cancel: each share is right, and they make no signature.
+
+use std::collections::BTreeMap;
+
+use rand::RngExt as _;
+use roastery_frost::{Scalar, SecretNonce, danger};
+use roastery_protocol::{
+    Attempt, Run, Seat,
+    message::{Body, Commitments, SignatureShare, Slot},
+};
+use zeroize::Zeroizing;
+
+use super::{Behaviour, Coalition, Delayed, Parcel, View, at_once, coalition::Letter, lore::Said};
+use crate::members::DAWN;
+
+/// What the members of groups of t have agreed on.
+#[derive(Debug, Default)]
+pub(super) struct Cancelling {
+    groups: Vec<Vec<Seat>>,
+    /// Secret nonces by attempt and signer, two scalars a message.
+    secrets: BTreeMap<(Attempt, Seat), Vec<[Scalar; 2]>>,
+    early: bool,
+}
+
+impl Cancelling {
+    fn group_of(&self, seat: Seat) -> Option<&Vec<Seat>> {
+        self.groups.iter().find(|group| group.contains(&seat))
+    }
+}
+
+impl Coalition {
+    fn agree(&mut self, view: View<'_>) -> &mut Cancelling {
+        let seats = self.doing(Behaviour::CancellingNonces);
+        self.cancelling.get_or_insert_with(|| {
+            let groups = seats.chunks_exact(view.members.group.threshold());
+            let groups = groups.map(<[Seat]>::to_vec).collect();
+            Cancelling { groups, ..Cancelling::default() }
+        })
+    }
+
+    /// The slot of a member in an attempt; it cancels with those of its group.
+    fn cancelling_slot(&mut self, view: View<'_>, attempt: Attempt, seat: Seat) -> Option<Slot> {
+        let group = self.agree(view).group_of(seat)?.clone();
+        if !self.agree(view).secrets.contains_key(&(attempt, seat)) {
+            let mut scalar = || {
+                // Zero has a probability of 2^-127.
+                Scalar::try_from(self.rng.random::<u128>()).expect("a scalar that is not zero")
+            };
+            let mut all: Vec<Vec<[Scalar; 2]>> = group[1..]
+                .iter()
+                .map(|_| (0..view.messages()).map(|_| [scalar(), scalar()]).collect())
+                .collect();
+            let minus_sum = |at: usize, half: usize| {
+                let sum = all.iter().map(|nonces| nonces[at][half]).reduce(|a, b| (a + b).unwrap());
+                -sum.expect("a group has at least two members")
+            };
+            let last =
+                (0..view.messages()).map(|at| [minus_sum(at, 0), minus_sum(at, 1)]).collect();
+            all.push(last);
+            let agreed = self.agree(view);
+            agreed.secrets.extend(group.iter().map(|one| (attempt, *one)).zip(all));
+        }
+        let secrets = self.agree(view).secrets.get(&(attempt, seat))?;
+        Some(Slot(nonces(secrets).iter().map(|one| one.public_nonce().clone()).collect()))
+    }
+
+    fn cancelling_commitments(
+        &mut self,
+        view: View<'_>,
+        attempt: Attempt,
+        seat: Seat,
+    ) -> Option<Parcel> {
+        let to = view.coordinator(attempt);
+        let slot = self.cancelling_slot(view, attempt, seat)?;
+        // Its honest code never speaks to honest coordinators, so that any run of its own will do.
+        let run = Run::new(DAWN.as_millis() as u64, [seat.index() as u8; 8]);
+        let body = Body::Commitments(Commitments { run, index: 0, slot });
+        Some(Parcel { from: seat, to, bytes: view.seal(seat, attempt, &body) })
+    }
+
+    /// To be the first where an honest coordinator begins by its own clock.
+    pub(super) fn commit_early(&mut self, view: View<'_>, seat: Seat) -> Vec<Delayed> {
+        if self.agree(view).early {
+            return Vec::new();
+        }
+        if self.doing(Behaviour::CancellingNonces).last() == Some(&seat) {
+            self.agree(view).early = true;
+        }
+        // Nobody listens to who is a whole round ahead.
+        let attempts = (0..view.members.group.size() as u32).filter_map(Attempt::new);
+        let honest: Vec<Attempt> =
+            attempts.filter(|attempt| !self.owns(view.coordinator(*attempt))).collect();
+        honest
+            .into_iter()
+            .filter_map(|attempt| self.cancelling_commitments(view, attempt, seat))
+            .flat_map(at_once)
+            .collect()
+    }
+
+    /// What becomes of what its honest code says.
+    pub(super) fn commit_to_cancel(&mut self, view: View<'_>, letter: Letter) -> Vec<Delayed> {
+        let seat = letter.parcel.from;
+        if self.agree(view).group_of(seat).is_none() {
+            return self.withhold(seat);
+        }
+        match letter.body {
+            Body::Commitments(_) if !self.owns(view.coordinator(letter.attempt)) => self
+                .cancelling_commitments(view, letter.attempt, seat)
+                .map(at_once)
+                .unwrap_or_default(),
+            _ => at_once(letter.parcel),
+        }
+    }
+
+    /// An honest coordinator has picked one of the groups: all its members give right shares. Whoever is picked with
+    /// others owes its share for ever.
+    pub(super) fn cancel_out(&mut self, view: View<'_>, said: &Said) {
+        let coordinator = view.coordinator(said.attempt);
+        let Some(agreed) = &self.cancelling else { return };
+        let seats = said.content.seats();
+        let picked: Option<Vec<(Seat, Vec<[Scalar; 2]>)>> = agreed
+            .groups
+            .contains(&seats)
+            .then(|| {
+                seats.iter().map(|seat| {
+                    let secrets = agreed.secrets.get(&(said.attempt, *seat))?.clone();
+                    let public = nonces(&secrets);
+                    let slot = Slot(public.iter().map(|one| one.public_nonce().clone()).collect());
+                    let name = view.slot_hash(said.attempt, *seat, &slot);
+                    (said.content.slot_of(*seat) == Some(name)).then_some((*seat, secrets))
+                })
+            })
+            .and_then(Iterator::collect);
+        for (seat, secrets) in picked.unwrap_or_default() {
+            let Some(scalars) = view.sign(seat, nonces(&secrets), &said.content) else { continue };
+            let package = said.envelope.body_hash();
+            let share = SignatureShare { package, scalars, next: None };
+            let bytes = view.seal(seat, said.attempt, &Body::SignatureShare(share));
+            self.did(seat);
+            self.soon(
+                view,
+                Parcel { from: seat, to: coordinator, bytes },
+                std::time::Duration::ZERO,
+            );
+        }
+    }
+}
+
+fn nonces(secrets: &[[Scalar; 2]]) -> Vec<SecretNonce> {
+    secrets
+        .iter()
+        .map(|[first, second]| {
+            let mut bytes = Zeroizing::new([0; 64]);
+            bytes[..32].copy_from_slice(&first.serialize());
+            bytes[32..].copy_from_slice(&second.serialize());
+            danger::secret_nonce_from_bytes(&bytes).expect("scalars that are not zero")
+        })
+        .collect()
+}

@@ -1,0 +1,290 @@
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use rand::{RngExt as _, seq::SliceRandom as _};
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
+use roastery_protocol::{
+    Attempt, BodyHash, Seat,
+    message::{Body, Envelope},
+    proof::FaultKind,
+};
+
+use super::{
+    Adversary, Behaviour, Delayed, Hearer, Parcel, Reception, View, at_once,
+    cancelling::Cancelling,
+    coordinators::Reigns,
+    ledger::Ledger,
+    lore::{Lore, Said},
+    signers::Tricks,
+};
+
+/// How often those act that speak of their own accord.
+pub(super) const TICK: Duration = Duration::from_millis(10);
+
+/// When they have said enough: simulations are to end.
+const NOISE_ENDS: Duration = Duration::from_secs(4);
+
+/// Members that do not follow the protocol, each in its own way, and share all that they know: keys, secrets, and
+/// whatever was sent anywhere. None of them spreads a proof against another.
+///
+/// Everything that it draws comes from its seed.
+#[derive(Debug)]
+pub struct Coalition {
+    pub(super) members: BTreeMap<Seat, Behaviour>,
+    pub(super) rng: ChaCha8Rng,
+    pub(super) lore: Lore,
+    pub(super) reigns: Reigns,
+    pub(super) tricks: Tricks,
+    pub(super) cancelling: Option<Cancelling>,
+    /// What became of a message, so that it becomes the same whenever it is repeated.
+    pub(super) forged: BTreeMap<(Seat, BodyHash), Vec<Arc<[u8]>>>,
+    ledger: Ledger,
+    acts: BTreeMap<Seat, u64>,
+    pending: Vec<Delayed>,
+    pending_since: Option<Duration>,
+    next_tick: Option<Duration>,
+}
+
+impl Coalition {
+    /// These members do these things.
+    pub fn new(members: BTreeMap<Seat, Behaviour>, seed: u64) -> Self {
+        let noisy = members.values().any(|behaviour| behaviour.is_noisy());
+        Self {
+            members,
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            lore: Lore::default(),
+            reigns: Reigns::default(),
+            tricks: Tricks::default(),
+            cancelling: None,
+            forged: BTreeMap::new(),
+            ledger: Ledger::default(),
+            acts: BTreeMap::new(),
+            pending: Vec::new(),
+            pending_since: None,
+            next_tick: noisy.then_some(Duration::ZERO),
+        }
+    }
+
+    /// Which members have committed which provable faults in such a way that one honest node, up at that time, had all
+    /// in its hands that it takes to prove them. Unless that node has crashed since, it holds a proof against that
+    /// member: of this fault or of one that it found before.
+    pub fn committed(&self) -> &BTreeMap<Seat, BTreeSet<FaultKind>> {
+        &self.ledger.committed
+    }
+
+    /// By member: the numbers of the nodes that had something provable against it in their hands.
+    pub fn witnesses(&self) -> &BTreeMap<Seat, BTreeSet<usize>> {
+        &self.ledger.witnesses
+    }
+
+    /// How often each member did what its behaviour says.
+    pub fn acts(&self) -> &BTreeMap<Seat, u64> {
+        &self.acts
+    }
+
+    /// The members and what they do.
+    pub fn members(&self) -> &BTreeMap<Seat, Behaviour> {
+        &self.members
+    }
+
+    pub(super) fn did(&mut self, seat: Seat) {
+        *self.acts.entry(seat).or_default() += 1;
+    }
+
+    pub(super) fn owns(&self, seat: Seat) -> bool {
+        self.members.contains_key(&seat)
+    }
+
+    /// The members that do this.
+    pub(super) fn doing(&self, what: Behaviour) -> Vec<Seat> {
+        let all = self.members.iter().filter(|(_, behaviour)| **behaviour == what);
+        all.map(|(seat, _)| *seat).collect()
+    }
+
+    /// Those who are not the coalition's.
+    pub(super) fn honest(&self, view: View<'_>) -> Vec<Seat> {
+        view.members.group.seats().filter(|seat| !self.owns(*seat)).collect()
+    }
+
+    /// One of those who are not the coalition's.
+    pub(super) fn anybody_honest(&mut self, view: View<'_>) -> Seat {
+        let mut honest = self.honest(view);
+        honest.shuffle(&mut self.rng);
+        honest.first().copied().unwrap_or_else(|| view.coordinator(Attempt::FIRST))
+    }
+
+    /// What is to be sent as soon as the coalition has its turn.
+    pub(super) fn soon(&mut self, view: View<'_>, parcel: Parcel, after: Duration) {
+        self.pending_since.get_or_insert(view.now);
+        self.pending.push(Delayed { after, parcel });
+    }
+
+    /// What has become of a message of one of the members; `make` says it the first time.
+    pub(super) fn forgery(
+        &mut self,
+        sender: Seat,
+        envelope: &Envelope,
+        make: impl FnOnce(&mut Self) -> Vec<Arc<[u8]>>,
+    ) -> Vec<Arc<[u8]>> {
+        let key = (sender, envelope.body_hash());
+        if let Some(known) = self.forged.get(&key) {
+            return known.clone();
+        }
+        let made = make(self);
+        self.forged.insert(key, made.clone());
+        made
+    }
+
+    fn late(&mut self, parcel: Parcel) -> Vec<Delayed> {
+        self.did(parcel.from);
+        let after = Duration::from_millis(self.rng.random_range(300..2_000));
+        vec![Delayed { after, parcel }]
+    }
+
+    /// Says nothing.
+    pub(super) fn withhold(&mut self, seat: Seat) -> Vec<Delayed> {
+        self.did(seat);
+        Vec::new()
+    }
+}
+
+impl Adversary for Coalition {
+    fn controls(&self, seat: Seat) -> bool {
+        self.owns(seat)
+    }
+
+    fn observe(&mut self, view: View<'_>, parcel: &Parcel) {
+        let members = &self.members;
+        let heard = self.lore.hear(view, parcel, |seat| members.contains_key(&seat));
+        match heard {
+            Some((envelope, attempt, Body::SigningPackage(content))) => {
+                let said = Said { attempt, envelope, content };
+                self.cancel_out(view, &said);
+                self.answer_for_both(view, &said);
+                self.count_infinity(&said);
+            }
+            Some((_, attempt, Body::Commitments(_))) => self.commit_last(view, attempt),
+            _ => {}
+        }
+    }
+
+    fn spoke(&mut self, view: View<'_>, node: usize, bytes: &Arc<[u8]>) {
+        self.ledger.spoke(view, node, bytes);
+    }
+
+    fn reached(&mut self, view: View<'_>, hearer: Hearer, parcel: &Parcel) {
+        let members = &self.members;
+        let right = &self.lore.right;
+        self.ledger.reached(view, hearer, parcel, |seat| members.contains_key(&seat), right);
+    }
+
+    fn send(&mut self, view: View<'_>, parcel: Parcel) -> Vec<Delayed> {
+        let seat = parcel.from;
+        let Some(&behaviour) = self.members.get(&seat) else { return at_once(parcel) };
+        let Some((envelope, attempt, body)) = view.read(&parcel.bytes) else {
+            return at_once(parcel);
+        };
+        if let Body::Evidence(proof) = &body {
+            let accused = proof.fault().accused_message().sender(&view.members.group);
+            if accused.is_some_and(|accused| self.owns(accused)) {
+                return Vec::new();
+            }
+        }
+        // What it passes on of others is not its own to change.
+        let foreign = envelope.header().sender != seat.to_u16();
+        let letter = Letter { parcel, envelope, attempt, body };
+        match behaviour {
+            Behaviour::Silent | Behaviour::Refuses => self.withhold(seat),
+            Behaviour::SilentAfterCommitments => match letter.body {
+                Body::Commitments(_) => at_once(letter.parcel),
+                _ => self.withhold(seat),
+            },
+            Behaviour::Slow => self.late(letter.parcel),
+            Behaviour::CrashesHalfWay => self.crash_half_way(view, letter),
+            Behaviour::MutatesMessages => self.mutate_in_passing(view, letter),
+            Behaviour::CancellingNonces => self.commit_to_cancel(view, letter),
+            _ if foreign => at_once(letter.parcel),
+            Behaviour::BadShare
+            | Behaviour::BadShareWithFreshCommitments
+            | Behaviour::ShareConflict
+            | Behaviour::CommitsTwice
+            | Behaviour::CommitsToInfinity
+            | Behaviour::RecommitsInNewRuns
+            | Behaviour::ReturnsToOldRuns => self.sign_badly(view, behaviour, letter),
+            Behaviour::EquivocatesToAll
+            | Behaviour::EquivocatesToSome
+            | Behaviour::WrongAggregateNonce
+            | Behaviour::AssignsSlotTwice
+            | Behaviour::WithholdsSignature
+            | Behaviour::ClaimsRestarts
+            | Behaviour::StealsSlots => self.coordinate_badly(view, behaviour, letter),
+            Behaviour::Censors
+            | Behaviour::Floods
+            | Behaviour::Garbage
+            | Behaviour::Replays
+            | Behaviour::AccusesFalsely
+            | Behaviour::RelaysForeign => at_once(letter.parcel),
+        }
+    }
+
+    fn receive(&mut self, view: View<'_>, parcel: &Parcel) -> Reception {
+        match self.members.get(&parcel.to) {
+            Some(Behaviour::Censors) => self.censor(view, parcel),
+            Some(Behaviour::CrashesHalfWay) if self.reigns.is_over(parcel.to) => Reception::Ignore,
+            _ => Reception::Take,
+        }
+    }
+
+    fn due(&self) -> Option<Duration> {
+        match (self.next_tick, self.pending_since) {
+            (Some(tick), Some(pending)) => Some(tick.min(pending)),
+            (tick, pending) => tick.or(pending),
+        }
+    }
+
+    fn act(&mut self, view: View<'_>) -> Vec<Delayed> {
+        let mut out = std::mem::take(&mut self.pending);
+        self.pending_since = None;
+        if self.next_tick.is_none_or(|tick| tick > view.now) {
+            return out;
+        }
+        let next = view.now + TICK;
+        self.next_tick = (next <= NOISE_ENDS).then_some(next);
+        let members: Vec<(Seat, Behaviour)> =
+            self.members.iter().map(|(seat, behaviour)| (*seat, *behaviour)).collect();
+        for (seat, behaviour) in members {
+            out.extend(match behaviour {
+                Behaviour::Floods => self.flood(view, seat),
+                Behaviour::Garbage => self.garbage(view, seat),
+                Behaviour::MutatesMessages => self.mutate_others(view, seat),
+                Behaviour::Replays => self.replay(view, seat),
+                Behaviour::AccusesFalsely => self.accuse(view, seat),
+                Behaviour::RelaysForeign => self.relay(view, seat),
+                Behaviour::Refuses => self.refuse(view, seat),
+                Behaviour::RecommitsInNewRuns => self.commit_again(view, seat),
+                Behaviour::CancellingNonces => self.commit_early(view, seat),
+                _ => Vec::new(),
+            });
+        }
+        out
+    }
+}
+
+/// A message of one of the coalition's members, as its honest code wants it sent.
+#[derive(Debug)]
+pub(super) struct Letter {
+    pub(super) parcel: Parcel,
+    pub(super) envelope: Envelope,
+    pub(super) attempt: Attempt,
+    pub(super) body: Body,
+}
+
+impl Letter {
+    /// The same way, other bytes.
+    pub(super) fn with(&self, bytes: &Arc<[u8]>) -> Parcel {
+        Parcel { bytes: bytes.clone(), ..self.parcel.clone() }
+    }
+}

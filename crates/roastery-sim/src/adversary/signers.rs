@@ -1,0 +1,293 @@
+//! Signers that do not sign as they should.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use rand::RngExt as _;
+use roastery_frost::{MaybePoint, PublicNonce, decode_point};
+use roastery_protocol::{
+    Attempt, Run, Seat, SlotHash,
+    message::{Body, Commitments, SignatureShare, Slot},
+    proof::{Fault, Proof},
+};
+
+use super::{
+    Behaviour, Coalition, Delayed, Parcel, View, at_once,
+    coalition::Letter,
+    forge::{self, Secrets},
+    lore::{Said, Shown},
+};
+
+/// What signers with tricks remember.
+#[derive(Debug, Default)]
+pub(super) struct Tricks {
+    /// The second slots of those that commit twice, and the first ones.
+    second: BTreeMap<SlotHash, (Seat, Secrets, Slot)>,
+    /// What those that commit last want to say, until they can; then what they said.
+    held: BTreeMap<(Seat, Attempt), Held>,
+    runs: u64,
+}
+
+#[derive(Debug)]
+struct Held {
+    parcel: Parcel,
+    content: Commitments,
+    said: Option<Arc<[u8]>>,
+}
+
+/// A run after this one. Whoever commits under it claims to have been restarted.
+fn later(run: Run, by: u64) -> Run {
+    Run::new(run.opened_ms() + by, by.to_le_bytes())
+}
+
+impl Coalition {
+    pub(super) fn sign_badly(
+        &mut self,
+        view: View<'_>,
+        behaviour: Behaviour,
+        letter: Letter,
+    ) -> Vec<Delayed> {
+        match (behaviour, &letter.body) {
+            (Behaviour::BadShare, Body::SignatureShare(share)) => {
+                let share = SignatureShare { next: None, ..share.clone() };
+                self.spoil(view, &letter, share)
+            }
+            (Behaviour::BadShareWithFreshCommitments, Body::SignatureShare(share)) => {
+                self.spoil(view, &letter, share.clone())
+            }
+            (Behaviour::ShareConflict, Body::SignatureShare(share)) => {
+                self.give_two(view, &letter, share.clone())
+            }
+            (Behaviour::CommitsTwice, Body::Commitments(content)) => {
+                self.commit_twice(view, &letter, content.clone())
+            }
+            (Behaviour::CommitsToInfinity, Body::Commitments(content)) => {
+                self.hold_back(view, &letter, content.clone())
+            }
+            (Behaviour::RecommitsInNewRuns, Body::SignatureShare(_)) => Vec::new(),
+            (Behaviour::ReturnsToOldRuns, Body::SignatureShare(share)) => {
+                self.show_again(view, &letter, share.clone())
+            }
+            _ => at_once(letter.parcel),
+        }
+    }
+
+    fn spoil(&mut self, view: View<'_>, letter: &Letter, share: SignatureShare) -> Vec<Delayed> {
+        let seat = letter.parcel.from;
+        let made = self.forgery(seat, &letter.envelope, |_| {
+            let scalars = forge::spoiled(&share.scalars, seat);
+            let body = Body::SignatureShare(SignatureShare { scalars, ..share });
+            vec![view.seal(seat, letter.attempt, &body)]
+        });
+        self.did(seat);
+        made.iter().flat_map(|bytes| at_once(letter.with(bytes))).collect()
+    }
+
+    /// The right share and a wrong one, in either order, at any distance.
+    fn give_two(&mut self, view: View<'_>, letter: &Letter, share: SignatureShare) -> Vec<Delayed> {
+        let seat = letter.parcel.from;
+        let made = self.forgery(seat, &letter.envelope, |all| {
+            let scalars = forge::spoiled(&share.scalars, seat);
+            let body = Body::SignatureShare(SignatureShare { scalars, ..share });
+            let wrong = view.seal(seat, letter.attempt, &body);
+            let right = letter.parcel.bytes.clone();
+            if all.rng.random() { vec![right, wrong] } else { vec![wrong, right] }
+        });
+        self.did(seat);
+        let between = Duration::from_millis(self.rng.random_range(0..300));
+        let after = [Duration::ZERO, between];
+        made.iter()
+            .zip(after)
+            .map(|(bytes, after)| Delayed { after, parcel: letter.with(bytes) })
+            .collect()
+    }
+
+    /// Two slots for one place, to the coordinator and the other one to somebody else.
+    fn commit_twice(
+        &mut self,
+        view: View<'_>,
+        letter: &Letter,
+        content: Commitments,
+    ) -> Vec<Delayed> {
+        let (seat, attempt) = (letter.parcel.from, letter.attempt);
+        let made = self.forgery(seat, &letter.envelope, |all| {
+            let (secrets, slot) = forge::draw(&mut all.rng, view.messages());
+            let name = view.slot_hash(attempt, seat, &slot);
+            all.tricks.second.insert(name, (seat, secrets, content.slot.clone()));
+            let second =
+                view.seal(seat, attempt, &Body::Commitments(Commitments { slot, ..content }));
+            let first = letter.parcel.bytes.clone();
+            if all.rng.random() { vec![first, second] } else { vec![second, first] }
+        });
+        self.did(seat);
+        let reader = self.anybody_honest(view);
+        let mut out: Vec<Delayed> =
+            made.iter().flat_map(|bytes| at_once(letter.with(bytes))).collect();
+        out.extend(made.last().map(|bytes| Delayed {
+            after: Duration::ZERO,
+            parcel: Parcel { to: reader, ..letter.with(bytes) },
+        }));
+        out
+    }
+
+    /// A package names a second slot of a member: that member answers, and shows the first one as what was named.
+    pub(super) fn answer_for_both(&mut self, view: View<'_>, said: &Said) {
+        let coordinator = view.coordinator(said.attempt);
+        for entry in &said.content.signers {
+            let Some((seat, secrets, first)) = self.tricks.second.remove(&entry.slot) else {
+                continue;
+            };
+            if let Some(scalars) = view.sign(seat, secrets, &said.content) {
+                let package = said.envelope.body_hash();
+                let share = SignatureShare { package, scalars, next: None };
+                let bytes = view.seal(seat, said.attempt, &Body::SignatureShare(share));
+                self.soon(view, Parcel { from: seat, to: coordinator, bytes }, Duration::ZERO);
+            }
+            let slots = said
+                .content
+                .signers
+                .iter()
+                .map(|one| match self.lore.named(one.slot) {
+                    Some(slot) if one.seat != seat => slot.to_nonces(),
+                    _ => first.to_nonces(),
+                })
+                .collect();
+            let fault = Fault::WrongAggregateNonce { package: said.envelope.clone(), slots };
+            let proof = Proof::new(view.request.clone(), fault);
+            let bytes = view.seal(seat, Attempt::FIRST, &Body::Evidence(proof));
+            for to in self.honest(view) {
+                let parcel = Parcel { from: seat, to, bytes: bytes.clone() };
+                self.soon(view, parcel, Duration::ZERO);
+            }
+        }
+    }
+
+    /// Whoever wants to commit to minus the sum of the others waits for the others.
+    fn hold_back(&mut self, view: View<'_>, letter: &Letter, content: Commitments) -> Vec<Delayed> {
+        let (seat, attempt) = (letter.parcel.from, letter.attempt);
+        if self.owns(view.coordinator(attempt)) {
+            return at_once(letter.parcel.clone());
+        }
+        let held = Held { parcel: letter.parcel.clone(), content, said: None };
+        let said = self.tricks.held.entry((seat, attempt)).or_insert(held).said.clone();
+        match said {
+            Some(bytes) => at_once(letter.with(&bytes)),
+            None => {
+                self.commit_last(view, attempt);
+                Vec::new()
+            }
+        }
+    }
+
+    /// Somebody has shown a slot: perhaps enough have.
+    pub(super) fn commit_last(&mut self, view: View<'_>, attempt: Attempt) {
+        let others = view.members.group.threshold() - 1;
+        for seat in self.doing(Behaviour::CommitsToInfinity) {
+            let shown = self.lore.slots(attempt).iter().filter(|(other, _)| *other != seat);
+            let slots: Vec<Slot> = shown.take(others).map(|(_, one)| one.slot.clone()).collect();
+            let Some(held) = self.tricks.held.get_mut(&(seat, attempt)) else { continue };
+            if held.said.is_some() || slots.len() < others {
+                continue;
+            }
+            let Some(slot) = minus_sum(&slots, view.messages()) else { continue };
+            let body = Body::Commitments(Commitments { slot, ..held.content.clone() });
+            let bytes = view.seal(seat, attempt, &body);
+            held.said = Some(bytes.clone());
+            let parcel = Parcel { bytes, ..held.parcel.clone() };
+            self.soon(view, parcel, Duration::ZERO);
+        }
+    }
+
+    /// It took effect when an honest coordinator had to say that the sum is infinite.
+    pub(super) fn count_infinity(&mut self, said: &Said) {
+        let infinite = said.content.aggregates.iter().any(|one| one.to_bytes() == [0; 66]);
+        for seat in self.doing(Behaviour::CommitsToInfinity) {
+            if infinite && said.content.slot_of(seat).is_some() {
+                self.did(seat);
+            }
+        }
+    }
+
+    /// Once more from the start, as if it had lost its memory, in every attempt in which it has shown a slot.
+    pub(super) fn commit_again(&mut self, view: View<'_>, seat: Seat) -> Vec<Delayed> {
+        if !view.now.as_millis().is_multiple_of(100) {
+            return Vec::new();
+        }
+        let Some(run) = self.lore.runs.get(&seat).copied() else { return Vec::new() };
+        let attempts: Vec<Attempt> = self
+            .lore
+            .attempts()
+            .filter(|attempt| self.lore.slots(*attempt).iter().any(|(one, _)| *one == seat))
+            .collect();
+        let mut out = Vec::new();
+        for attempt in attempts {
+            let to = view.coordinator(attempt);
+            if self.owns(to) {
+                continue;
+            }
+            self.tricks.runs += 1;
+            let (_, slot) = forge::draw(&mut self.rng, view.messages());
+            let run = later(run, self.tricks.runs);
+            let body = Body::Commitments(Commitments { run, index: 0, slot });
+            let bytes = view.seal(seat, attempt, &body);
+            self.did(seat);
+            out.extend(at_once(Parcel { from: seat, to, bytes }));
+        }
+        out
+    }
+
+    /// Answers, and then shows the slot that was named again: as a new run, as the old run, as a newer run still.
+    fn show_again(
+        &mut self,
+        view: View<'_>,
+        letter: &Letter,
+        share: SignatureShare,
+    ) -> Vec<Delayed> {
+        let (seat, attempt) = (letter.parcel.from, letter.attempt);
+        let package = share.package;
+        let made = self.forgery(seat, &letter.envelope, |_| {
+            let body = Body::SignatureShare(SignatureShare { next: None, ..share });
+            vec![view.seal(seat, attempt, &body)]
+        });
+        let mut out: Vec<Delayed> =
+            made.iter().flat_map(|bytes| at_once(letter.with(bytes))).collect();
+        let named = self.lore.packages.iter().find(|said| said.envelope.body_hash() == package);
+        let named = named.and_then(|said| self.lore.named(said.content.slot_of(seat)?)).cloned();
+        let (Some(slot), Some(run)) = (named, self.lore.runs.get(&seat).copied()) else {
+            return out;
+        };
+        let (_, fresh) = forge::draw(&mut self.rng, view.messages());
+        let again = [
+            Shown { run: later(run, 1), index: 0, slot: fresh },
+            Shown { run, index: 0, slot: slot.clone() },
+            Shown { run, index: 7, slot: slot.clone() },
+            Shown { run: later(run, 2), index: 0, slot },
+        ];
+        for (at, Shown { run, index, slot }) in again.into_iter().enumerate() {
+            let body = Body::Commitments(Commitments { run, index, slot });
+            let bytes = view.seal(seat, attempt, &body);
+            let after = Duration::from_millis(20 * (at as u64 + 1));
+            out.push(Delayed { after, parcel: letter.with(&bytes) });
+        }
+        self.did(seat);
+        out
+    }
+}
+
+/// The slot that makes the sum with these infinite; nobody knows its secrets.
+fn minus_sum(slots: &[Slot], messages: usize) -> Option<Slot> {
+    let nonce = |at: usize| {
+        let mut bytes = [0; 66];
+        for half in 0..2 {
+            let place = 33 * half..33 * (half + 1);
+            let points = slots.iter().map(|slot| {
+                let encoded = slot.0[at].to_bytes();
+                let point = <[u8; 33]>::try_from(&encoded[place.clone()]).ok()?;
+                decode_point(&point).ok().map(MaybePoint::Valid)
+            });
+            let points: Vec<MaybePoint> = points.collect::<Option<_>>()?;
+            bytes[place].copy_from_slice(&(-MaybePoint::sum(points)).serialize());
+        }
+        PublicNonce::from_bytes(&bytes).ok()
+    };
+    (0..messages).map(nonce).collect::<Option<Vec<_>>>().map(Slot)
+}

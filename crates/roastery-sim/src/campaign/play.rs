@@ -1,0 +1,222 @@
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use rand_chacha::ChaCha8Rng;
+use roastery_protocol::{
+    Seat,
+    engine::{FakeEngine, FrostEngine},
+    message::Kind,
+    proof::FaultKind,
+};
+
+use crate::{
+    invariants::{
+        Allowance, Case, Circumstances, Cost, HonestRunsAreCheap, Invariant, Invariants, Violation,
+    },
+    members::SimulatedEngine,
+    scenario::{Attacker, EngineKind, Scenario},
+    trace::{Detail, Trace},
+    world::{Happening, Node, World},
+};
+
+/// What came of a scenario.
+#[derive(Debug)]
+pub struct Played {
+    /// What it violates, if anything.
+    pub violation: Option<Violation>,
+    /// The trace's hash: the same scenario always has the same.
+    pub hash: String,
+    /// The trace's lines, if they were wanted.
+    pub lines: Vec<String>,
+    /// How long it went on.
+    pub virtual_time: Duration,
+    /// Nodes that got the signatures.
+    pub signatures: usize,
+    /// Packages issued.
+    pub packages: usize,
+    /// Messages sent.
+    pub messages: usize,
+    /// Faults that honest nodes have proven.
+    pub proven: BTreeMap<Seat, BTreeSet<FaultKind>>,
+    /// Claims that the prosecutor tried.
+    pub accusations: usize,
+}
+
+/// Plays a scenario: until all honest nodes have the signatures, then until they collect no evidence any more, then
+/// until one that has lost everything has the signatures again.
+pub fn play(scenario: &Scenario, detail: Detail) -> Played {
+    match scenario.engine {
+        EngineKind::Real => Stage::<FrostEngine<ChaCha8Rng>>::new(scenario, detail).play(),
+        EngineKind::Fake => Stage::<FakeEngine>::new(scenario, detail).play(),
+    }
+}
+
+struct Stage<'a, E: SimulatedEngine> {
+    scenario: &'a Scenario,
+    world: World<E, Attacker, Invariants>,
+    steps: usize,
+}
+
+impl<'a, E: SimulatedEngine> Stage<'a, E> {
+    fn new(scenario: &'a Scenario, detail: Detail) -> Self {
+        let members = scenario.make_members();
+        let request = members.request(scenario.seed, scenario.messages);
+        let case = Case::new::<E>(&members, &request, scenario.settings, scenario.attack.liars());
+        let watch = Invariants::new(case, Trace::new(detail));
+        let attacker = scenario.attack.attacker(scenario.seed);
+        Self { scenario, world: World::new(members, attacker, watch, scenario.setup()), steps: 0 }
+    }
+
+    fn play(mut self) -> Played {
+        let violation = self.judge().err();
+        let nodes = self.world.nodes();
+        let signatures = nodes.iter().filter(|node| node.signed_at.is_some()).count();
+        let (virtual_time, counts) = (self.world.now(), self.world.counts.clone());
+        let watch = self.world.watch;
+        let proven = watch.guilt.found().clone();
+        let accusations = watch.prosecutor.tried();
+        let (hash, lines) = watch.trace.finish();
+        Played {
+            violation,
+            hash,
+            lines,
+            virtual_time,
+            signatures,
+            packages: counts.packages,
+            messages: counts.total(),
+            proven,
+            accusations,
+        }
+    }
+
+    fn judge(&mut self) -> Result<(), Violation> {
+        self.everybody_signs()?;
+        if self.scenario.is_quiet() {
+            HonestRunsAreCheap {
+                members: self.scenario.members,
+                threshold: self.scenario.threshold,
+            }
+            .judge(self.cost())?;
+        }
+        self.a_late_node_signs()?;
+        self.guilt_was_found()
+    }
+
+    /// What honest nodes had in their hands, by the coalition's own account, they have proven.
+    fn guilt_was_found(&self) -> Result<(), Violation> {
+        let Some(coalition) = self.world.adversary.coalition() else { return Ok(()) };
+        let only_shares = BTreeSet::from([FaultKind::InvalidShare]);
+        for (accused, witnesses) in coalition.witnesses() {
+            if coalition.committed().get(accused) == Some(&only_shares) {
+                // Bad shares can cancel each other: the signature is right then, and nobody looks at them. Where it was
+                // not, the proof was demanded at once.
+                continue;
+            }
+            for &witness in witnesses {
+                let Some(session) = self.world.nodes()[witness].session() else { continue };
+                if session.proofs().all(|(finding, _)| finding.accused != *accused) {
+                    let what = format!(
+                        "seat {} (node {witness}) had something provable of seat {accused} in its \
+                         hand, and no proof in the end",
+                        session.seat()
+                    );
+                    return Err(Violation::of(Invariant::GuiltIsFound, what));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn cost(&self) -> Cost {
+        Cost {
+            packages: self.world.counts.packages,
+            shares: self.world.counts.of(Kind::SignatureShare),
+            share_checks: self.world.engines().iter().filter_map(E::share_checks).sum(),
+            messages: self.world.counts.total(),
+        }
+    }
+
+    fn everybody_signs(&mut self) -> Result<(), Violation> {
+        let calm_at = self.scenario.calm_at();
+        self.run_until(calm_at)?;
+        let allowance = Allowance::under(&self.scenario.circumstances());
+        self.run_until_signed(calm_at + allowance.after_calm, &|waiting| {
+            let Allowance { after_calm, faults, expiries } = allowance;
+            format!(
+                "{waiting} have no signature {after_calm:?} after the calm ({expiries} expiries \
+                 and {} round trips are granted for {faults} faults)",
+                faults + 2
+            )
+        })
+    }
+
+    /// Long after everything, an honest node loses all that it has, and opens the session again.
+    fn a_late_node_signs(&mut self) -> Result<(), Violation> {
+        let linger = self.scenario.settings.linger + Duration::from_secs(1);
+        self.run_until(self.world.now() + linger)?;
+        let Some(seat) =
+            self.world.honest().find(|node| node.signed_at.is_some()).map(|node| node.seat)
+        else {
+            return Ok(());
+        };
+        self.world.interfere(Happening::Crash(seat))?;
+        self.world.interfere(Happening::Open(seat))?;
+        let scenario = self.scenario.circumstances();
+        let circumstances = Circumstances {
+            jitter: Duration::ZERO,
+            calm_at: Duration::ZERO,
+            disturbed: false,
+            forgetful: BTreeSet::new(),
+            ..scenario
+        };
+        let after = Allowance::under(&circumstances).after_calm;
+        self.run_until_signed(self.world.now() + after, &|waiting| {
+            format!("{waiting}, opened again after the end, have no signature after {after:?}")
+        })
+        .map_err(|violation| Violation { invariant: Invariant::OutcomeIsMonotone, ..violation })
+    }
+
+    fn run_until(&mut self, limit: Duration) -> Result<(), Violation> {
+        while self.world.next_at().is_some_and(|at| at <= limit) {
+            self.step()?;
+        }
+        self.world.run_until(limit)
+    }
+
+    fn run_until_signed(
+        &mut self,
+        limit: Duration,
+        otherwise: &dyn Fn(String) -> String,
+    ) -> Result<(), Violation> {
+        loop {
+            let waiting: Vec<String> = self.waiting().map(|node| node.seat.to_string()).collect();
+            if waiting.is_empty() {
+                return Ok(());
+            }
+            if self.world.next_at().is_none_or(|at| at > limit) {
+                let waiting = format!("seat {}", waiting.join(", "));
+                return Err(Violation::of(Invariant::Termination, otherwise(waiting)));
+            }
+            self.step()?;
+        }
+    }
+
+    /// Honest nodes that are up, were not stopped by their owners, and have no signature.
+    fn waiting(&self) -> impl Iterator<Item = &Node<E::Session>> {
+        self.world.honest().filter(|node| {
+            node.session().is_some_and(|one| one.outcome().is_none() && one.stopped().is_none())
+        })
+    }
+
+    fn step(&mut self) -> Result<(), Violation> {
+        const MOST: usize = 5_000_000;
+        self.steps += 1;
+        if self.steps > MOST {
+            let what = format!("{MOST} things have happened, and there is no end");
+            return Err(Violation::of(Invariant::Bounded, what));
+        }
+        self.world.step().map(|_| ())
+    }
+}

@@ -1,0 +1,43 @@
+mod campaign;
+mod replay;
+mod run;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Simulates the protocol in virtual time, with members that do not follow it.
+#[derive(Parser)]
+#[command(name = "roastery-sim")]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Plays one session and measures it.
+    Run(run::Run),
+    /// Plays random scenarios and stops at the first that violates an invariant.
+    Campaign(campaign::Campaign),
+    /// Plays one scenario of a campaign again and shows all that happens.
+    Replay(replay::Replay),
+}
+
+impl Arguments {
+    /// Does what was asked for.
+    pub fn run(self) -> ExitCode {
+        match self.command {
+            Command::Run(run) => run.execute(),
+            Command::Campaign(campaign) => campaign.execute(),
+            Command::Replay(replay) => replay.execute(),
+        }
+    }
+}
+
+/// Says in one line what is wrong with the input.
+fn bad_input(what: &str) -> ExitCode {
+    eprintln!("error: {what}; see --help");
+    ExitCode::from(2)
+}

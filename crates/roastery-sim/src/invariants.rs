@@ -1,0 +1,262 @@
+//! What must hold at every step, whoever is faulty and whatever the network does.
+//!
+//! Each invariant is a type of its own that is told what was said and what happened and knows nothing of the others.
+//! What they have in common is what was said, read once: [`Hearsay`].
+
+mod authorised;
+mod blockers;
+mod bounded;
+mod case;
+mod cheap;
+mod guilt;
+mod hearsay;
+mod one_nonce;
+mod outcome;
+mod secrets;
+mod termination;
+mod truth;
+
+use std::{collections::BTreeMap, fmt, rc::Rc, time::Duration};
+
+use roastery_protocol::{
+    Seat,
+    session::{Event, StopReason},
+};
+
+pub use self::{
+    authorised::OnlyWhatWasAuthorised,
+    blockers::Blockers,
+    bounded::Bounded,
+    case::{Case, ShareCheck},
+    cheap::{Cost, HonestRunsAreCheap},
+    guilt::GuiltIsFound,
+    hearsay::{Answer, Hearsay, KnownPackage, News, Statement},
+    one_nonce::OneNonce,
+    outcome::OutcomeIsMonotone,
+    secrets::SecretsEnd,
+    termination::{Allowance, Circumstances},
+};
+use crate::{
+    adversary::Parcel,
+    members::SimulatedEngine,
+    prosecutor::Prosecutor,
+    trace::Trace,
+    world::{Happening, Step, Watch},
+};
+
+/// The ten invariants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Invariant {
+    /// Nobody can make a proof against an honest seat, out of everything ever sent.
+    NoFrame,
+    /// Each nonce pair answers at most one package, and every share that leaves is right.
+    OneNonceOneEquation,
+    /// Only what was authorised is signed.
+    OnlyWhatWasAuthorised,
+    /// Each unfinished package has a blocker of its own.
+    Blockers,
+    /// It ends in time once t honest members reach each other.
+    Termination,
+    /// Every provable fault is found, and nothing else is.
+    GuiltIsFound,
+    /// A signature stays, and everybody gets it.
+    OutcomeIsMonotone,
+    /// What is kept, done and answered is bounded.
+    Bounded,
+    /// Live secret nonces are the unused slots of live attempts.
+    SecretsEnd,
+    /// A run without faults costs little.
+    HonestRunsAreCheap,
+}
+
+impl fmt::Display for Invariant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Invariant::NoFrame => "1, no frame",
+            Invariant::OneNonceOneEquation => "2, one nonce, one equation",
+            Invariant::OnlyWhatWasAuthorised => "3, only what was authorised is signed",
+            Invariant::Blockers => "4, blockers",
+            Invariant::Termination => "5, termination",
+            Invariant::GuiltIsFound => "6, guilt is found",
+            Invariant::OutcomeIsMonotone => "7, outcome is monotone and spreads",
+            Invariant::Bounded => "8, bounded",
+            Invariant::SecretsEnd => "9, secrets end",
+            Invariant::HonestRunsAreCheap => "10, honest runs are cheap",
+        })
+    }
+}
+
+/// Something that must always hold does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// What must hold.
+    pub invariant: Invariant,
+    /// What was seen instead.
+    pub what: String,
+}
+
+impl Violation {
+    /// Something that must hold does not.
+    pub fn of(invariant: Invariant, what: impl Into<String>) -> Self {
+        Self { invariant, what: what.into() }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "invariant {}: {}", self.invariant, self.what)
+    }
+}
+
+impl std::error::Error for Violation {}
+
+/// All invariants that can be judged while the simulation goes on. Those about its end are [`Allowance`] and
+/// [`HonestRunsAreCheap`].
+#[derive(Debug)]
+pub struct Invariants {
+    /// What is fixed.
+    pub case: Rc<Case>,
+    /// What was said and happened, for the reader and as a hash.
+    pub trace: Trace,
+    /// The first invariant.
+    pub prosecutor: Prosecutor,
+    /// The sixth.
+    pub guilt: GuiltIsFound,
+    hearsay: Hearsay,
+    one_nonce: OneNonce,
+    authorised: OnlyWhatWasAuthorised,
+    blockers: Blockers,
+    outcome: OutcomeIsMonotone,
+    bounded: Bounded,
+    secrets: SecretsEnd,
+    /// Which node of a seat issued a package last.
+    issuing: BTreeMap<Seat, usize>,
+    /// What was found since the last step.
+    found: Option<Violation>,
+}
+
+impl Invariants {
+    /// Watches over a session from its beginning.
+    pub fn new(case: Case, trace: Trace) -> Self {
+        let case = Rc::new(case);
+        Self {
+            trace,
+            prosecutor: Prosecutor::new(case.clone()),
+            guilt: GuiltIsFound::new(case.clone()),
+            hearsay: Hearsay::new(case.clone()),
+            one_nonce: OneNonce::new(case.clone()),
+            authorised: OnlyWhatWasAuthorised::new(case.clone()),
+            blockers: Blockers::new(case.clone()),
+            outcome: OutcomeIsMonotone::default(),
+            bounded: Bounded::new(case.clone()),
+            secrets: SecretsEnd::new(case.group.size(), case.group.most_packages()),
+            case,
+            issuing: BTreeMap::new(),
+            found: None,
+        }
+    }
+
+    fn note(&mut self, result: Result<(), Violation>) {
+        if let Err(violation) = result {
+            self.found.get_or_insert(violation);
+        }
+    }
+
+    fn judge_sent(&mut self, at: Duration, parcel: &Parcel) -> Result<(), Violation> {
+        let from_honest = self.case.is_honest(parcel.from);
+        if from_honest {
+            self.bounded.sent(at, parcel)?;
+        }
+        let (statement, news) = self.hearsay.hear(parcel);
+        let Some(statement) = statement else {
+            return self.authorised.unreadable(parcel);
+        };
+        if from_honest {
+            self.authorised.said(&statement)?;
+        }
+        match news {
+            News::Said => {}
+            News::Claimed => return self.prosecutor.heard_claim(&statement),
+            News::Old => return Ok(()),
+        }
+        if from_honest && statement.sender == parcel.from {
+            if let (Some(_), Some(node)) = (statement.package(), self.issuing.get(&parcel.from)) {
+                self.hearsay.issued(statement.hash, *node);
+            }
+            self.one_nonce.said(&statement, &self.hearsay)?;
+            self.blockers.said(&statement, &self.hearsay)?;
+        }
+        self.prosecutor.heard(&statement, &self.hearsay)
+    }
+}
+
+/// With at most n - t faulty members no honest node has a reason to stop but its owner's.
+fn nobody_gives_up(event: &Event) -> Result<(), Violation> {
+    match event {
+        Event::Stopped(reason) if *reason != StopReason::Cancelled => {
+            Err(Violation::of(Invariant::Termination, format!("an honest node stops: {reason}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+impl<E: SimulatedEngine> Watch<E> for Invariants {
+    fn sent(&mut self, at: Duration, parcel: &Parcel) {
+        self.trace.sent(at, parcel);
+        if self.found.is_none() {
+            let result = self.judge_sent(at, parcel);
+            self.note(result);
+        }
+    }
+
+    fn delivered(&mut self, at: Duration, node: usize, parcel: &Parcel) {
+        self.trace.delivered(at, node, parcel);
+        if !self.case.is_honest(parcel.to) {
+            return;
+        }
+        self.bounded.delivered(node, parcel);
+        if let (Some(statement), _) = self.hearsay.hear(parcel) {
+            self.hearsay.delivered(node, &statement, parcel);
+            self.guilt.delivered(node, parcel, &statement, &self.hearsay);
+        }
+    }
+
+    fn event(&mut self, at: Duration, node: usize, seat: Seat, event: &Event) {
+        self.trace.event(at, node, seat, event);
+        if !self.case.is_honest(seat) {
+            return;
+        }
+        if matches!(event, Event::PackageIssued { .. }) {
+            self.issuing.insert(seat, node);
+        }
+        self.secrets.event(node, event);
+        let results = [
+            nobody_gives_up(event),
+            self.authorised.event(node, event),
+            self.outcome.event(node, event),
+            self.guilt.event(at, node, event),
+        ];
+        results.into_iter().for_each(|result| self.note(result));
+    }
+
+    fn happening(&mut self, at: Duration, happening: &Happening) {
+        self.trace.happening(at, happening);
+    }
+
+    fn step(&mut self, step: &Step<'_, E>) -> Result<(), Violation> {
+        if let Some(violation) = self.found.take() {
+            return Err(violation);
+        }
+        for &at in step.touched {
+            let node = &step.nodes[at];
+            let Some(session) = node.session().filter(|_| self.case.is_honest(node.seat)) else {
+                continue;
+            };
+            self.secrets.step(at, session)?;
+            self.outcome.step(at, session)?;
+            self.bounded.step(at, session)?;
+            self.guilt.step(at, step.at, session)?;
+        }
+        Ok(())
+    }
+}

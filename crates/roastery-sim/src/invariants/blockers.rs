@@ -1,0 +1,76 @@
+use std::{collections::BTreeSet, rc::Rc};
+
+use roastery_protocol::Seat;
+
+use super::{Answer, Case, Hearsay, Invariant, KnownPackage, ShareCheck, Statement, Violation};
+
+/// What makes ROAST end (eprint 2022/550, section 4): in a run of an honest coordinator each unfinished package has a
+/// signer that owes, or owes a right share, and is in no later one.
+#[derive(Debug)]
+pub struct Blockers {
+    case: Rc<Case>,
+}
+
+impl Blockers {
+    /// No package was issued yet.
+    pub fn new(case: Rc<Case>) -> Self {
+        Self { case }
+    }
+
+    /// An honest member says something.
+    pub fn said(&mut self, statement: &Statement, hearsay: &Hearsay) -> Result<(), Violation> {
+        let Some((attempt, package)) = statement.package() else { return Ok(()) };
+        let most = self.case.group.most_packages();
+        let all = hearsay.packages_of(attempt, package.run);
+        // It is itself the last one that was heard of.
+        let Some((_, earlier)) = all.split_last() else { return Ok(()) };
+        let place = format!("package {} of attempt {attempt}", package.number);
+        if usize::from(package.number) != earlier.len() || all.len() > most {
+            return Err(violation(format!(
+                "{place} is number {} of its run, which may have {most}",
+                all.len()
+            )));
+        }
+        let named: BTreeSet<_> = earlier.iter().flat_map(|one| &one.content.signers).collect();
+        if let Some(entry) = package.signers.iter().find(|entry| named.contains(entry)) {
+            return Err(violation(format!("{place} names a slot of seat {} again", entry.seat)));
+        }
+        for entry in &package.signers {
+            for before in earlier.iter().filter(|one| one.content.slot_of(entry.seat).is_some()) {
+                self.may_be_picked(entry.seat, before, hearsay).map_err(|why| {
+                    violation(format!("{place} picks seat {}, {why}", entry.seat))
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn may_be_picked(
+        &self,
+        seat: Seat,
+        before: &KnownPackage,
+        hearsay: &Hearsay,
+    ) -> Result<(), String> {
+        let number = before.content.number;
+        match hearsay.answer(before, seat) {
+            Answer::Own => {}
+            Answer::Owed => return Err(format!("which owes a share for package {number}")),
+            Answer::Came(share) => {
+                if hearsay.check(before, share) == ShareCheck::Wrong {
+                    return Err(format!("whose share for package {number} is wrong"));
+                }
+            }
+        }
+        // All t shares are right and there is no signature: the nonces of the t cancel.
+        match hearsay.bad_answers(before) {
+            Some(bad) if bad.is_empty() => {
+                Err(format!("although package {number} failed with t right shares"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn violation(what: String) -> Violation {
+    Violation::of(Invariant::Blockers, what)
+}

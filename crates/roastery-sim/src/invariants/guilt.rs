@@ -1,0 +1,239 @@
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+    time::Duration,
+};
+
+use roastery_frost::PartialSignature;
+use roastery_protocol::{
+    Attempt, BodyHash, Run, Seat,
+    engine::EngineSession,
+    message::{Kind, SignerSlot, SigningPackage},
+    proof::FaultKind,
+    session::{Event, Session},
+};
+
+use super::{Case, Hearsay, Invariant, Statement, Violation};
+use crate::adversary::Parcel;
+
+/// Whatever a node needs for a proof is in its hand: then it makes one. And nothing is proven that was not done.
+///
+/// *In its hand* means: a malformed message; two packages of one run and number, or with one slot, of which it keeps the
+/// first; two shares for one package, one after the other; as the coordinator, all t shares of a package with a bad one
+/// among them.
+#[derive(Debug)]
+pub struct GuiltIsFound {
+    case: Rc<Case>,
+    hands: BTreeMap<usize, Hand>,
+    /// Node, accused, what it has in its hand.
+    expected: Vec<(usize, Seat, FaultKind)>,
+    found: BTreeMap<Seat, BTreeSet<FaultKind>>,
+    signed_at: BTreeMap<usize, Duration>,
+}
+
+#[derive(Debug, Default)]
+struct Hand {
+    packages: BTreeMap<Attempt, RunOfPackages>,
+    last_share: BTreeMap<Seat, LastShare>,
+}
+
+#[derive(Debug)]
+struct RunOfPackages {
+    run: Run,
+    kept: Vec<(u16, BodyHash, Vec<SignerSlot>)>,
+}
+
+#[derive(Debug)]
+struct LastShare {
+    attempt: Attempt,
+    package: BodyHash,
+    scalars: Vec<PartialSignature>,
+    signed: bool,
+}
+
+impl GuiltIsFound {
+    /// Nobody is guilty yet.
+    pub fn new(case: Rc<Case>) -> Self {
+        Self {
+            case,
+            hands: BTreeMap::new(),
+            expected: Vec::new(),
+            found: BTreeMap::new(),
+            signed_at: BTreeMap::new(),
+        }
+    }
+
+    /// Faults that honest nodes have proven.
+    pub fn found(&self) -> &BTreeMap<Seat, BTreeSet<FaultKind>> {
+        &self.found
+    }
+
+    /// An honest node reports something.
+    pub fn event(&mut self, at: Duration, node: usize, event: &Event) -> Result<(), Violation> {
+        if matches!(event, Event::Signed(_)) {
+            self.signed_at.insert(node, at);
+        }
+        let Event::Proven { finding, proof } = event else { return Ok(()) };
+        self.found.entry(finding.accused).or_default().insert(finding.fault);
+        if self.case.is_honest(finding.accused) {
+            let what =
+                format!("{} is proven against honest seat {}", finding.fault, finding.accused);
+            return Err(Violation::of(Invariant::NoFrame, what));
+        }
+        if !self.case.is_true(proof.fault()) {
+            let what =
+                format!("{} is proven against seat {}, and not so", finding.fault, finding.accused);
+            return Err(Violation::of(Invariant::GuiltIsFound, what));
+        }
+        Ok(())
+    }
+
+    /// A message is given to an honest node.
+    pub fn delivered(
+        &mut self,
+        node: usize,
+        parcel: &Parcel,
+        statement: &Rc<Statement>,
+        hearsay: &Hearsay,
+    ) {
+        let accused = statement.sender;
+        if statement.read.is_err()
+            && statement.signed
+            && !matches!(statement.envelope.kind(), Kind::Proposal | Kind::Evidence)
+        {
+            self.expected.push((node, accused, FaultKind::MalformedMessage));
+        }
+        if let Some((attempt, package)) = statement.package().filter(|_| statement.signed) {
+            let hand = self.hands.entry(node).or_default();
+            if let Some(fault) =
+                hand.package(self.case.group.size(), attempt, statement.hash, package)
+            {
+                self.expected.push((node, accused, fault));
+            }
+        }
+        if statement.share().is_some() {
+            let usable = statement.signed || statement.sender == parcel.from;
+            let hand = self.hands.entry(node).or_default();
+            if usable && hand.share(statement) {
+                self.expected.push((node, accused, FaultKind::ShareConflict));
+            }
+            self.complete(node, statement, hearsay);
+        }
+    }
+
+    /// The share that completes a package of an honest coordinator with bad ones in it.
+    fn complete(&mut self, node: usize, statement: &Statement, hearsay: &Hearsay) {
+        let package = statement.share().and_then(|(_, share)| hearsay.package(share.package));
+        let Some(package) = package.filter(|one| hearsay.is_issuer(node, one)) else { return };
+        for bad in hearsay.bad_answers(package).unwrap_or_default() {
+            if bad.signed {
+                self.expected.push((node, bad.sender, FaultKind::InvalidShare));
+            }
+        }
+    }
+
+    /// Something happened to an honest node.
+    pub fn step<S: EngineSession>(
+        &mut self,
+        node: usize,
+        at: Duration,
+        session: &Session<S>,
+    ) -> Result<(), Violation> {
+        let expected = std::mem::take(&mut self.expected);
+        for (holder, accused, fault) in expected {
+            if holder != node {
+                self.expected.push((holder, accused, fault));
+                continue;
+            }
+            let known = session.proofs().any(|(finding, _)| finding.accused == accused);
+            let looks = match fault {
+                FaultKind::MalformedMessage => true,
+                FaultKind::InvalidShare => {
+                    session.outcome().is_none() && session.stopped().is_none()
+                }
+                _ => self.still_collects(node, at),
+            };
+            if looks && !known {
+                let what =
+                    format!("seat {} has {fault} of seat {accused} in its hand", session.seat());
+                return Err(Violation::of(Invariant::GuiltIsFound, format!("{what} and no proof")));
+            }
+        }
+        Ok(())
+    }
+
+    /// After the signature evidence is collected for a while only.
+    fn still_collects(&self, node: usize, at: Duration) -> bool {
+        let linger = self.case.settings.linger;
+        self.signed_at.get(&node).is_none_or(|signed| at < *signed + linger)
+    }
+}
+
+impl Hand {
+    /// What this package contradicts.
+    fn package(
+        &mut self,
+        n: usize,
+        attempt: Attempt,
+        hash: BodyHash,
+        package: &SigningPackage,
+    ) -> Option<FaultKind> {
+        let outdated = |older: &Attempt, newer: &Attempt| {
+            older.index() % n == newer.index() % n && older.index() + 2 * n <= newer.index()
+        };
+        if self.packages.keys().any(|newer| outdated(&attempt, newer)) {
+            return None;
+        }
+        self.packages.retain(|older, _| !outdated(older, &attempt));
+        let fresh = || RunOfPackages { run: package.run, kept: Vec::new() };
+        let known = self.packages.entry(attempt).or_insert_with(fresh);
+        if package.run < known.run {
+            return None;
+        }
+        if package.run > known.run {
+            *known = fresh();
+            // With the run go the shares for its packages.
+            self.last_share.retain(|_, share| share.attempt != attempt);
+        }
+        if let Some((_, other, _)) =
+            known.kept.iter().find(|(number, ..)| *number == package.number)
+        {
+            return (*other != hash).then_some(FaultKind::PackageConflict);
+        }
+        let named =
+            |entry: &SignerSlot| known.kept.iter().any(|(_, _, slots)| slots.contains(entry));
+        if package.signers.iter().any(named) {
+            return Some(FaultKind::SlotAssignedTwice);
+        }
+        known.kept.push((package.number, hash, package.signers.clone()));
+        None
+    }
+
+    /// Whether this share contradicts the last one of its sender.
+    fn share(&mut self, statement: &Statement) -> bool {
+        let Some((attempt, share)) = statement.share() else { return false };
+        let fresh = LastShare {
+            attempt,
+            package: share.package,
+            scalars: share.scalars.clone(),
+            signed: statement.signed,
+        };
+        let Some(last) = self.last_share.get(&statement.sender) else {
+            self.last_share.insert(statement.sender, fresh);
+            return false;
+        };
+        if (last.attempt, last.package) != (fresh.attempt, fresh.package) {
+            self.last_share.insert(statement.sender, fresh);
+            return false;
+        }
+        if last.scalars == fresh.scalars {
+            return false;
+        }
+        let contradicts = last.signed && fresh.signed;
+        if !last.signed && fresh.signed {
+            // The first was never said, and neither is kept.
+            self.last_share.remove(&statement.sender);
+        }
+        contradicts
+    }
+}

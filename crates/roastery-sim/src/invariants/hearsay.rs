@@ -1,0 +1,263 @@
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+    sync::Arc,
+};
+
+use roastery_protocol::{
+    Attempt, BodyHash, Run, Seat, SlotHash,
+    message::{Body, Envelope, Malformation, SignatureShare, SigningPackage, SlotNonces},
+};
+
+use super::{Case, ShareCheck};
+use crate::adversary::Parcel;
+
+/// A message of the session, read once.
+#[derive(Debug)]
+pub struct Statement {
+    /// As it was sent.
+    pub envelope: Envelope,
+    /// Its name.
+    pub hash: BodyHash,
+    /// Whom its header names as its sender.
+    pub sender: Seat,
+    /// Whether that one signed it.
+    pub signed: bool,
+    /// What it says.
+    pub read: Result<(Attempt, Body), Malformation>,
+}
+
+/// A package that its coordinator signed.
+#[derive(Debug)]
+pub struct KnownPackage {
+    /// As it was sent.
+    pub envelope: Envelope,
+    /// Its name.
+    pub hash: BodyHash,
+    /// Who issued it.
+    pub coordinator: Seat,
+    /// In which attempt.
+    pub attempt: Attempt,
+    /// What it says.
+    pub content: SigningPackage,
+}
+
+/// Whether something was said before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// Its sender signed this body, and it was not heard before.
+    Said,
+    /// Somebody claims that its sender said it, for the first time.
+    Claimed,
+    /// It was heard before.
+    Old,
+}
+
+/// Everything that was ever said in a session, by anybody, in all runs.
+#[derive(Debug)]
+pub struct Hearsay {
+    case: Rc<Case>,
+    statements: BTreeMap<Arc<[u8]>, Option<Rc<Statement>>>,
+    packages: BTreeMap<BodyHash, Rc<KnownPackage>>,
+    by_run: BTreeMap<(Attempt, Run), Vec<Rc<KnownPackage>>>,
+    slots: BTreeMap<SlotHash, Vec<SlotNonces>>,
+    /// The first share of each signer for a package of an honest coordinator that was given to its node.
+    answers: BTreeMap<(BodyHash, Seat), Rc<Statement>>,
+    /// Which node issued a package of an honest coordinator: after a crash another one holds its seat.
+    issuers: BTreeMap<BodyHash, usize>,
+    /// Bodies that their senders signed.
+    signed: BTreeSet<BodyHash>,
+}
+
+impl Statement {
+    /// The share that it is, with its attempt.
+    pub fn share(&self) -> Option<(Attempt, &SignatureShare)> {
+        match &self.read {
+            Ok((attempt, Body::SignatureShare(share))) => Some((*attempt, share)),
+            _ => None,
+        }
+    }
+
+    /// The package that it is, with its attempt.
+    pub fn package(&self) -> Option<(Attempt, &SigningPackage)> {
+        match &self.read {
+            Ok((attempt, Body::SigningPackage(package))) => Some((*attempt, package)),
+            _ => None,
+        }
+    }
+
+    /// The slot that it shows: run, index and nonces, with the attempt.
+    pub fn slot(&self) -> Option<(Attempt, Run, u32, SlotNonces)> {
+        match &self.read {
+            Ok((attempt, Body::Commitments(shown))) => {
+                Some((*attempt, shown.run, shown.index, shown.slot.to_nonces()))
+            }
+            Ok((attempt, Body::SignatureShare(share))) => {
+                let next = share.next.as_ref()?;
+                Some((*attempt, next.run, next.index, next.slot.to_nonces()))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Hearsay {
+    /// Nothing was said yet.
+    pub fn new(case: Rc<Case>) -> Self {
+        Self {
+            case,
+            statements: BTreeMap::new(),
+            packages: BTreeMap::new(),
+            by_run: BTreeMap::new(),
+            slots: BTreeMap::new(),
+            answers: BTreeMap::new(),
+            issuers: BTreeMap::new(),
+            signed: BTreeSet::new(),
+        }
+    }
+
+    /// Reads what is sent. `None` if it is no message of this session by a member of this group.
+    pub fn hear(&mut self, parcel: &Parcel) -> (Option<Rc<Statement>>, News) {
+        if let Some(known) = self.statements.get(&parcel.bytes) {
+            return (known.clone(), News::Old);
+        }
+        let statement = self.read(parcel).map(Rc::new);
+        self.statements.insert(parcel.bytes.clone(), statement.clone());
+        let news = statement.as_ref().map_or(News::Old, |one| self.keep(one));
+        (statement, news)
+    }
+
+    fn read(&self, parcel: &Parcel) -> Option<Statement> {
+        let envelope = Envelope::parse(&parcel.bytes).ok()?;
+        let header = envelope.header();
+        if header.group != self.case.group.id() || header.session != self.case.request.session_id()
+        {
+            return None;
+        }
+        let sender = envelope.sender(&self.case.group)?;
+        // An honest node signs what it says itself; anybody else may claim anything.
+        let own_word = sender == parcel.from && self.case.is_honest(sender);
+        let signed = own_word || envelope.is_signed_by_its_sender(&self.case.group);
+        let read = self.case.shape.read(&envelope);
+        Some(Statement { hash: envelope.body_hash(), envelope, sender, signed, read })
+    }
+
+    fn keep(&mut self, statement: &Statement) -> News {
+        if !statement.signed {
+            return News::Claimed;
+        }
+        if !self.signed.insert(statement.hash) {
+            return News::Old;
+        }
+        if let Some((attempt, _, _, nonces)) = statement.slot() {
+            let (group, session) = (self.case.group.id(), self.case.request.session_id());
+            let hash = nonces.hash(group, session, attempt, statement.sender);
+            let known = self.slots.entry(hash).or_default();
+            if !known.contains(&nonces) {
+                known.push(nonces);
+            }
+        }
+        if let Some((attempt, content)) = statement.package() {
+            let known = Rc::new(KnownPackage {
+                envelope: statement.envelope.clone(),
+                hash: statement.hash,
+                coordinator: statement.sender,
+                attempt,
+                content: content.clone(),
+            });
+            self.by_run.entry((attempt, content.run)).or_default().push(known.clone());
+            self.packages.insert(statement.hash, known);
+        }
+        News::Said
+    }
+
+    /// An honest node has issued this package.
+    pub fn issued(&mut self, package: BodyHash, node: usize) {
+        self.issuers.insert(package, node);
+    }
+
+    /// A message is given to an honest node.
+    pub fn delivered(&mut self, node: usize, statement: &Rc<Statement>, parcel: &Parcel) {
+        let Some((attempt, share)) = statement.share() else { return };
+        let Some(package) = self.packages.get(&share.package) else { return };
+        let usable = statement.signed || statement.sender == parcel.from;
+        let is_for_it = self.issuers.get(&share.package) == Some(&node);
+        if usable && is_for_it && package.attempt == attempt {
+            self.answers
+                .entry((share.package, statement.sender))
+                .or_insert_with(|| statement.clone());
+        }
+    }
+
+    /// A package by its name.
+    pub fn package(&self, hash: BodyHash) -> Option<&Rc<KnownPackage>> {
+        self.packages.get(&hash)
+    }
+
+    /// All packages of one run of an attempt, in the order in which they were sent.
+    pub fn packages_of(&self, attempt: Attempt, run: Run) -> &[Rc<KnownPackage>] {
+        self.by_run.get(&(attempt, run)).map_or(&[], Vec::as_slice)
+    }
+
+    /// All nonces that were shown under this name; more than one only if the name does not bind them.
+    pub fn nonces(&self, slot: SlotHash) -> &[SlotNonces] {
+        self.slots.get(&slot).map_or(&[], Vec::as_slice)
+    }
+
+    /// The share that a coordinator counted for a signer of its package. A coordinator's own share never travels and
+    /// is there at once.
+    pub fn answer(&self, package: &KnownPackage, signer: Seat) -> Answer<'_> {
+        if package.coordinator == signer {
+            return Answer::Own;
+        }
+        match self.answers.get(&(package.hash, signer)) {
+            Some(share) => Answer::Came(share),
+            None => Answer::Owed,
+        }
+    }
+
+    /// What a share that came is worth.
+    pub fn check(&self, package: &KnownPackage, answer: &Statement) -> ShareCheck {
+        let signer = answer.sender;
+        let nonces = package.content.slot_of(signer).and_then(|slot| self.nonces(slot).first());
+        match (nonces, answer.share()) {
+            (Some(nonces), Some((_, share))) => {
+                self.case.check_share(&package.content, signer, nonces, share)
+            }
+            _ => ShareCheck::Unknown,
+        }
+    }
+
+    /// Whether this node issued the package.
+    pub fn is_issuer(&self, node: usize, package: &KnownPackage) -> bool {
+        self.issuers.get(&package.hash) == Some(&node)
+    }
+
+    /// The bad answers to a package to which all t have answered; `None` while one is owed, or where nobody can tell.
+    pub fn bad_answers(&self, package: &KnownPackage) -> Option<Vec<Rc<Statement>>> {
+        let mut bad = Vec::new();
+        for entry in &package.content.signers {
+            match self.answer(package, entry.seat) {
+                Answer::Own => {}
+                Answer::Owed => return None,
+                Answer::Came(share) => match self.check(package, share) {
+                    ShareCheck::Right => {}
+                    ShareCheck::Wrong => bad.push(share.clone()),
+                    ShareCheck::Unknown => return None,
+                },
+            }
+        }
+        Some(bad)
+    }
+}
+
+/// What a signer of a package owes its coordinator.
+#[derive(Clone, Copy, Debug)]
+pub enum Answer<'a> {
+    /// The coordinator's own share.
+    Own,
+    /// A share that was given to the coordinator's node.
+    Came(&'a Rc<Statement>),
+    /// Nothing came.
+    Owed,
+}

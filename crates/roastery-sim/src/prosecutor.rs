@@ -1,0 +1,252 @@
+//! The first invariant: nobody can make a proof against an honest member, out of everything ever sent, over all its
+//! runs, openings and twins.
+
+use std::rc::Rc;
+
+use roastery_protocol::{
+    Seat,
+    message::{Body, Envelope, SignatureShare, SlotNonces},
+    proof::{Fault, Proof, Verdict},
+};
+
+use crate::invariants::{Case, Hearsay, Invariant, KnownPackage, Statement, Violation};
+
+/// Claims that have no chance by the rules are tried as well, up to this many in a session; beyond it every
+/// [`SAMPLED`]th.
+const ALL_HOPELESS: usize = 300;
+const SAMPLED: usize = 61;
+
+/// From so many claims in a session on, a share is tried with one message and not with each.
+const ALL_EQUATIONS: usize = 200;
+
+/// The most sets of nonces that are tried against one package, where the names of slots do not bind their nonces.
+const NONCE_SETS: usize = 64;
+
+/// A prosecutor who hears every byte and accuses honest members of whatever might be proven: every body of being
+/// malformed, every pair of packages of a conflict and of a slot assigned twice, every pair of shares of a conflict, every
+/// share with every package and slot of being wrong, every package with all matching nonces of a wrong sum.
+///
+/// Each message is tried when it is heard, against all that were heard before. Pairs of which one could think that they
+/// prove something (one sender, one attempt, a share and its package) are all tried; of the others the first
+/// few hundred and then a part.
+#[derive(Debug)]
+pub struct Prosecutor {
+    case: Rc<Case>,
+    packages: Vec<Rc<KnownPackage>>,
+    shares: Vec<HeardShare>,
+    /// Packages of honest coordinators of which not all nonces were heard.
+    unsummed: Vec<Rc<KnownPackage>>,
+    hopeless: usize,
+    tried: usize,
+}
+
+#[derive(Clone, Debug)]
+struct HeardShare {
+    seat: Seat,
+    attempt: roastery_protocol::Attempt,
+    envelope: Envelope,
+    content: SignatureShare,
+}
+
+impl Prosecutor {
+    /// Nothing was heard yet.
+    pub fn new(case: Rc<Case>) -> Self {
+        Self {
+            case,
+            packages: Vec::new(),
+            shares: Vec::new(),
+            unsummed: Vec::new(),
+            hopeless: 0,
+            tried: 0,
+        }
+    }
+
+    /// How many claims were tried.
+    pub fn tried(&self) -> usize {
+        self.tried
+    }
+
+    /// Something is heard that its sender never signed. It proves nothing, whatever its form.
+    pub fn heard_claim(&mut self, statement: &Statement) -> Result<(), Violation> {
+        self.accuse(Fault::MalformedMessage { message: statement.envelope.clone() })
+    }
+
+    /// Something that its sender signed is heard for the first time.
+    pub fn heard(&mut self, statement: &Statement, hearsay: &Hearsay) -> Result<(), Violation> {
+        if self.case.is_honest(statement.sender) {
+            self.accuse(Fault::MalformedMessage { message: statement.envelope.clone() })?;
+        }
+        match &statement.read {
+            Ok((_, Body::SigningPackage(_))) => {
+                if let Some(package) = hearsay.package(statement.hash).cloned() {
+                    self.heard_package(package, hearsay)?;
+                }
+            }
+            Ok((attempt, Body::SignatureShare(content))) => {
+                let (seat, envelope) = (statement.sender, statement.envelope.clone());
+                let share =
+                    HeardShare { seat, attempt: *attempt, envelope, content: content.clone() };
+                self.heard_share(share, hearsay)?;
+            }
+            Ok((_, Body::Evidence(proof))) => self.judge(proof)?,
+            _ => {}
+        }
+        if statement.slot().is_some() {
+            self.sum_what_can_be_summed(hearsay)?;
+        }
+        Ok(())
+    }
+
+    fn heard_package(
+        &mut self,
+        package: Rc<KnownPackage>,
+        hearsay: &Hearsay,
+    ) -> Result<(), Violation> {
+        for other in self.packages.clone() {
+            if other.hash == package.hash {
+                continue;
+            }
+            let suspicious =
+                other.coordinator == package.coordinator && other.attempt == package.attempt;
+            for (first, second) in [(&package, &other), (&other, &package)] {
+                if !self.case.is_honest(first.coordinator) || !self.worth_trying(suspicious) {
+                    continue;
+                }
+                let (first, second) = (first.envelope.clone(), second.envelope.clone());
+                self.accuse(Fault::PackageConflict {
+                    first: first.clone(),
+                    second: second.clone(),
+                })?;
+                self.accuse(Fault::SlotAssignedTwice { first, second })?;
+            }
+        }
+        self.packages.push(package.clone());
+        for share in self.shares.clone() {
+            self.compare(&package, &share, hearsay)?;
+        }
+        if self.case.is_honest(package.coordinator) {
+            self.unsummed.push(package);
+            self.sum_what_can_be_summed(hearsay)?;
+        }
+        Ok(())
+    }
+
+    fn heard_share(&mut self, share: HeardShare, hearsay: &Hearsay) -> Result<(), Violation> {
+        if !self.case.is_honest(share.seat) {
+            // No claim about a share accuses anybody but its sender.
+            return Ok(());
+        }
+        for other in self.shares.clone() {
+            let suspicious =
+                other.seat == share.seat && other.content.package == share.content.package;
+            if self.worth_trying(suspicious) {
+                let (first, second) = (other.envelope.clone(), share.envelope.clone());
+                self.accuse(Fault::ShareConflict { first, second })?;
+            }
+        }
+        for package in self.packages.clone() {
+            self.compare(&package, &share, hearsay)?;
+        }
+        self.shares.push(share);
+        Ok(())
+    }
+
+    /// A share with a package, whether they belong together or not.
+    fn compare(
+        &mut self,
+        package: &KnownPackage,
+        share: &HeardShare,
+        hearsay: &Hearsay,
+    ) -> Result<(), Violation> {
+        if !self.case.is_real() {
+            // A stranger cannot tell a fake engine's right shares from wrong ones.
+            return Ok(());
+        }
+        let suspicious = share.content.package == package.hash && share.attempt == package.attempt;
+        if !self.worth_trying(suspicious) {
+            return Ok(());
+        }
+        let named = package.content.slot_of(share.seat);
+        let named = named.map_or(&[][..], |slot| hearsay.nonces(slot));
+        let mut candidates: Vec<&SlotNonces> = named.iter().take(NONCE_SETS).collect();
+        let next = share.content.next.as_ref().map(|next| next.slot.to_nonces());
+        if self.worth_trying(false) {
+            candidates.extend(&next);
+        }
+        let messages = self.case.shape.messages();
+        for nonces in candidates {
+            // The equations of all messages are alike: in a long session one is tried, each time another.
+            let all = self.tried < ALL_EQUATIONS;
+            let one = self.tried % messages;
+            for message in (0..messages).filter(|&at| all || at == one) {
+                self.accuse(Fault::InvalidShare {
+                    package: package.envelope.clone(),
+                    nonces: nonces.clone(),
+                    share: share.envelope.clone(),
+                    message: message as u8,
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn sum_what_can_be_summed(&mut self, hearsay: &Hearsay) -> Result<(), Violation> {
+        let mut waiting = Vec::new();
+        for package in std::mem::take(&mut self.unsummed) {
+            let slots = &package.content.signers;
+            let known: Vec<&[SlotNonces]> =
+                slots.iter().map(|entry| hearsay.nonces(entry.slot)).collect();
+            if known.iter().any(|nonces| nonces.is_empty()) {
+                waiting.push(package);
+                continue;
+            }
+            let mut sets = vec![known.iter().map(|nonces| nonces[0].clone()).collect::<Vec<_>>()];
+            for (at, nonces) in known.iter().enumerate() {
+                for other in nonces.iter().skip(1).take(NONCE_SETS) {
+                    let mut set = sets[0].clone();
+                    set[at] = other.clone();
+                    sets.push(set);
+                }
+            }
+            for slots in sets {
+                let package = package.envelope.clone();
+                self.accuse(Fault::WrongAggregateNonce { package, slots })?;
+            }
+        }
+        self.unsummed = waiting;
+        Ok(())
+    }
+
+    fn worth_trying(&mut self, suspicious: bool) -> bool {
+        if suspicious {
+            return true;
+        }
+        self.hopeless += 1;
+        self.hopeless <= ALL_HOPELESS || self.hopeless.is_multiple_of(SAMPLED)
+    }
+
+    fn accuse(&mut self, fault: Fault) -> Result<(), Violation> {
+        self.judge(&Proof::new(self.case.request.clone(), fault))
+    }
+
+    fn judge(&mut self, proof: &Proof) -> Result<(), Violation> {
+        self.tried += 1;
+        let accused = proof.fault().accused_message().sender(&self.case.group);
+        if !self.case.is_real() && matches!(proof.fault(), Fault::InvalidShare { .. }) {
+            return Ok(());
+        }
+        if accused.is_none_or(|seat| !self.case.is_honest(seat))
+            && !matches!(proof.fault(), Fault::InvalidShare { .. })
+        {
+            return Ok(());
+        }
+        match proof.verify(&self.case.group) {
+            Verdict::Invalid(finding) if self.case.is_honest(finding.accused) => {
+                let what =
+                    format!("{} can be proven against seat {}", finding.fault, finding.accused);
+                Err(Violation::of(Invariant::NoFrame, what))
+            }
+            _ => Ok(()),
+        }
+    }
+}

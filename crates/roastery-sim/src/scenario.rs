@@ -1,0 +1,190 @@
+//! What is simulated: a group, its network, what happens to it and who is faulty, all from one seed.
+
+mod attack;
+mod draw;
+mod shrink;
+
+use std::{collections::BTreeSet, fmt, time::Duration};
+
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
+use roastery_protocol::{Seat, session::Settings};
+
+pub use self::attack::{Attack, Attacker};
+use crate::{
+    invariants::Circumstances,
+    members::Members,
+    network::Links,
+    world::{Compute, Happening, Setup},
+};
+
+/// Which engine holds the secrets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EngineKind {
+    /// BIP-445.
+    Real,
+    /// The fake one, which multiplies no points and counts what it is asked for.
+    Fake,
+}
+
+/// One simulation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scenario {
+    /// What everything is drawn from.
+    pub seed: u64,
+    /// n.
+    pub members: usize,
+    /// t.
+    pub threshold: usize,
+    /// m.
+    pub messages: usize,
+    /// Which engine.
+    pub engine: EngineKind,
+    /// Who is faulty, and how.
+    pub attack: Attack,
+    /// The network until it is calm.
+    pub links: Links,
+    /// The nodes' times.
+    pub settings: Settings,
+    /// What happens to nodes and network, and when; ends with the calm, if it is not calm from the beginning.
+    pub script: Vec<(Duration, Happening)>,
+    /// Seats whose session is not open at the beginning.
+    pub late: Vec<Seat>,
+    /// By how much each seat's wall clock is wrong, in milliseconds.
+    pub clock_errors_ms: Vec<i64>,
+}
+
+impl Scenario {
+    /// The keys of everybody.
+    pub fn make_members(&self) -> Members {
+        make_members(self.seed, self.threshold, self.members)
+    }
+
+    /// What a world starts from.
+    pub fn setup(&self) -> Setup {
+        Setup {
+            seed: self.seed,
+            messages: self.messages,
+            links: self.links.clone(),
+            settings: self.settings,
+            compute: Compute::Free,
+            script: self.script.clone(),
+            late: self.late.clone(),
+            clock_errors_ms: self.clock_errors_ms.clone(),
+        }
+    }
+
+    /// When the last thing happens.
+    pub fn calm_at(&self) -> Duration {
+        self.script.iter().map(|(at, _)| *at).max().unwrap_or_default()
+    }
+
+    /// No fault, and nothing but a round trip between the nodes.
+    pub fn is_quiet(&self) -> bool {
+        self.attack == Attack::Nobody && !self.is_disturbed()
+    }
+
+    fn is_disturbed(&self) -> bool {
+        !self.script.is_empty() || self.links != Links::calm(self.links.round_trip)
+    }
+
+    /// Honest seats that are down or have stopped in the end.
+    pub fn down(&self) -> BTreeSet<Seat> {
+        let mut down: BTreeSet<Seat> = self.late.iter().copied().collect();
+        let mut cancelled = BTreeSet::new();
+        for (_, happening) in &self.script {
+            match happening {
+                Happening::Crash(seat) => {
+                    down.insert(*seat);
+                }
+                Happening::Open(seat) => {
+                    down.remove(seat);
+                }
+                Happening::Cancel(seat) => {
+                    cancelled.insert(*seat);
+                }
+                Happening::CutOff(_) | Happening::Calm => {}
+            }
+        }
+        down.extend(cancelled);
+        down
+    }
+
+    /// Seats that open the session more than once.
+    fn forgetful(&self) -> BTreeSet<Seat> {
+        let late: BTreeSet<Seat> = self.late.iter().copied().collect();
+        let mut opened: BTreeSet<Seat> =
+            (0..self.members).filter_map(|at| Seat::new(at as u32).ok()).collect();
+        opened.retain(|seat| !late.contains(seat));
+        let mut forgetful = BTreeSet::new();
+        for (_, happening) in &self.script {
+            if let Happening::Open(seat) = happening
+                && !opened.insert(*seat)
+            {
+                forgetful.insert(*seat);
+            }
+        }
+        forgetful
+    }
+
+    /// Whether t honest members are up in the end, and everything that disturbs them ends.
+    pub fn is_fair(&self) -> bool {
+        let useless = self.attack.faulty().union(&self.down()).count();
+        let ends = matches!(self.script.last(), Some((_, Happening::Calm)));
+        self.members - useless >= self.threshold && (ends || !self.is_disturbed())
+    }
+
+    /// What termination is judged by.
+    pub fn circumstances(&self) -> Circumstances {
+        Circumstances {
+            members: self.members,
+            threshold: self.threshold,
+            settings: self.settings,
+            round_trip: self.links.round_trip,
+            jitter: self.links.jitter,
+            calm_at: self.calm_at(),
+            disturbed: self.is_disturbed(),
+            useless: self.attack.faulty().union(&self.down()).copied().collect(),
+            forgetful: self.forgetful(),
+        }
+    }
+}
+
+fn make_members(seed: u64, threshold: usize, members: usize) -> Members {
+    Members::make(threshold, members, &mut ChaCha8Rng::seed_from_u64(seed))
+}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, members, threshold, messages, engine, links, settings, .. } = self;
+        let plural = if *messages == 1 { "" } else { "s" };
+        writeln!(
+            f,
+            "seed {seed}: {threshold} of {members}, {messages} message{plural}, {engine:?} engine"
+        )?;
+        writeln!(
+            f,
+            "  network: round trip {:?}, jitter {:?}, loss {:.0} %, duplication {:.0} %",
+            links.round_trip,
+            links.jitter,
+            100.0 * links.loss,
+            100.0 * links.duplication
+        )?;
+        writeln!(
+            f,
+            "  times: interval {:?}, patience {:?}, repeats {:?} to {:?}",
+            settings.interval, settings.patience, settings.repeat_floor, settings.repeat_cap
+        )?;
+        writeln!(f, "  attack: {}", self.attack)?;
+        if !self.late.is_empty() {
+            let late: Vec<String> = self.late.iter().map(Seat::to_string).collect();
+            writeln!(f, "  not there at the beginning: seat {}", late.join(", "))?;
+        }
+        if self.clock_errors_ms.iter().any(|error| *error != 0) {
+            writeln!(f, "  wall clocks wrong by ms: {:?}", self.clock_errors_ms)?;
+        }
+        for (at, happening) in &self.script {
+            writeln!(f, "  at {:.3} s: {happening}", at.as_secs_f64())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,188 @@
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
+
+use roastery_protocol::Seat;
+
+use crate::adversary::{
+    Adversary, Behaviour, Coalition, Delayed, Hearer, Nobody, Parcel, Reception, Stallers,
+    Stalling, View,
+};
+
+/// Who is faulty, and how.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Attack {
+    /// Nobody is.
+    Nobody,
+    /// An attacker of the ROAST paper.
+    Stallers(Stalling, BTreeSet<Seat>),
+    /// A coalition that shares what it knows.
+    Coalition(BTreeMap<Seat, Behaviour>),
+}
+
+impl Attack {
+    /// The faulty members; for an adaptive attacker as many as it may have.
+    pub fn faulty(&self) -> BTreeSet<Seat> {
+        match self {
+            Attack::Nobody => BTreeSet::new(),
+            Attack::Stallers(_, faulty) => faulty.clone(),
+            Attack::Coalition(members) => members.keys().copied().collect(),
+        }
+    }
+
+    /// Those who need not follow the protocol, apart from being silent: nothing that they say can be a fault unless they
+    /// are among them. An adaptive attacker's only fault is silence.
+    pub fn liars(&self) -> BTreeSet<Seat> {
+        match self {
+            Attack::Stallers(Stalling::Adaptive, _) => BTreeSet::new(),
+            _ => self.faulty(),
+        }
+    }
+
+    /// The same attack without this member.
+    pub fn without(&self, seat: Seat) -> Self {
+        match self {
+            Attack::Nobody => Attack::Nobody,
+            Attack::Stallers(when, faulty) => {
+                let mut faulty = faulty.clone();
+                faulty.remove(&seat);
+                if faulty.is_empty() { Attack::Nobody } else { Attack::Stallers(*when, faulty) }
+            }
+            Attack::Coalition(members) => {
+                let mut members = members.clone();
+                members.remove(&seat);
+                if members.is_empty() { Attack::Nobody } else { Attack::Coalition(members) }
+            }
+        }
+    }
+
+    /// An attack in a word, or in several for a mixed coalition.
+    pub fn name(&self) -> String {
+        match self {
+            Attack::Nobody => "none".to_owned(),
+            Attack::Stallers(when, _) => format!("{when:?}").to_lowercase(),
+            Attack::Coalition(members) => {
+                let names: BTreeSet<&str> = members.values().map(|one| one.name()).collect();
+                names.into_iter().collect::<Vec<_>>().join(", ")
+            }
+        }
+    }
+
+    /// The attack of this name by these members: `none`, one of the ROAST paper's attackers, or a behaviour.
+    pub fn named(name: &str, faulty: BTreeSet<Seat>) -> Option<Self> {
+        let behaviour = Behaviour::ALL.iter().copied().find(|one| one.name() == name);
+        Some(match (name, behaviour) {
+            ("none", _) => Attack::Nobody,
+            ("static", _) => Attack::Stallers(Stalling::Static, faulty),
+            ("coordinated", _) => Attack::Stallers(Stalling::Coordinated, faulty),
+            ("adaptive", _) => Attack::Stallers(Stalling::Adaptive, faulty),
+            (_, Some(behaviour)) => {
+                Attack::Coalition(faulty.into_iter().map(|seat| (seat, behaviour)).collect())
+            }
+            (_, None) => return None,
+        })
+    }
+
+    /// All names of attacks.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        ["none", "static", "coordinated", "adaptive"]
+            .into_iter()
+            .chain(Behaviour::ALL.iter().map(|one| one.name()))
+    }
+
+    /// The attacker.
+    pub fn attacker(&self, seed: u64) -> Attacker {
+        match self {
+            Attack::Nobody => Attacker::Nobody(Nobody),
+            Attack::Stallers(when, faulty) => {
+                Attacker::Stallers(Stallers::new(*when, faulty.clone()))
+            }
+            Attack::Coalition(members) => {
+                Attacker::Coalition(Box::new(Coalition::new(members.clone(), seed)))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Attack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |seats: &BTreeSet<Seat>| {
+            seats.iter().map(Seat::to_string).collect::<Vec<_>>().join(", ")
+        };
+        match self {
+            Attack::Nobody => f.write_str("nobody is faulty"),
+            Attack::Stallers(Stalling::Adaptive, faulty) => {
+                write!(f, "adaptive stallers, any {} seats", faulty.len())
+            }
+            Attack::Stallers(when, faulty) => {
+                write!(f, "{} stallers, seat {}", format!("{when:?}").to_lowercase(), list(faulty))
+            }
+            Attack::Coalition(members) => {
+                let members: Vec<String> =
+                    members.iter().map(|(seat, behaviour)| format!("{seat} {behaviour}")).collect();
+                write!(f, "a coalition: {}", members.join(", "))
+            }
+        }
+    }
+}
+
+/// An attack at work.
+#[derive(Debug)]
+pub enum Attacker {
+    /// Nobody.
+    Nobody(Nobody),
+    /// An attacker of the ROAST paper.
+    Stallers(Stallers),
+    /// A coalition.
+    Coalition(Box<Coalition>),
+}
+
+impl Attacker {
+    /// The coalition, if it is one.
+    pub fn coalition(&self) -> Option<&Coalition> {
+        match self {
+            Attacker::Coalition(coalition) => Some(coalition),
+            _ => None,
+        }
+    }
+}
+
+macro_rules! forward {
+    ($self:ident, $one:ident => $call:expr) => {
+        match $self {
+            Attacker::Nobody($one) => $call,
+            Attacker::Stallers($one) => $call,
+            Attacker::Coalition($one) => $call,
+        }
+    };
+}
+
+impl Adversary for Attacker {
+    fn controls(&self, seat: Seat) -> bool {
+        forward!(self, one => one.controls(seat))
+    }
+    fn observe(&mut self, view: View<'_>, parcel: &Parcel) {
+        forward!(self, one => one.observe(view, parcel));
+    }
+    fn spoke(&mut self, view: View<'_>, node: usize, bytes: &Arc<[u8]>) {
+        forward!(self, one => one.spoke(view, node, bytes));
+    }
+    fn reached(&mut self, view: View<'_>, hearer: Hearer, parcel: &Parcel) {
+        forward!(self, one => one.reached(view, hearer, parcel));
+    }
+    fn send(&mut self, view: View<'_>, parcel: Parcel) -> Vec<Delayed> {
+        forward!(self, one => one.send(view, parcel))
+    }
+    fn receive(&mut self, view: View<'_>, parcel: &Parcel) -> Reception {
+        forward!(self, one => one.receive(view, parcel))
+    }
+    fn due(&self) -> Option<Duration> {
+        forward!(self, one => one.due())
+    }
+    fn act(&mut self, view: View<'_>) -> Vec<Delayed> {
+        forward!(self, one => one.act(view))
+    }
+}

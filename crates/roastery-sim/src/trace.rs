@@ -1,0 +1,162 @@
+//! What was said and happened: as a hash, so that two simulations can be compared, and for the reader.
+
+use std::{fmt::Write as _, sync::Arc, time::Duration};
+
+use roastery_frost::hash::TaggedHash;
+use roastery_protocol::{Seat, message::Envelope, session::Event};
+
+use crate::{adversary::Parcel, report::name_of, world::Happening};
+
+/// The record of a simulation.
+#[derive(Debug)]
+pub struct Trace {
+    hash: TaggedHash,
+    lines: Option<Vec<String>>,
+    /// The last message, with its receivers, before it becomes a line.
+    open: Option<OpenLine>,
+}
+
+#[derive(Debug)]
+struct OpenLine {
+    at: Duration,
+    from: Seat,
+    bytes: Arc<[u8]>,
+    to: Vec<Seat>,
+}
+
+/// Whether a trace is for readers, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Only the hash.
+    Hash,
+    /// Also lines of text.
+    Lines,
+}
+
+impl Trace {
+    /// An empty record.
+    pub fn new(detail: Detail) -> Self {
+        let lines = (detail == Detail::Lines).then(Vec::new);
+        Self { hash: TaggedHash::new("roastery-sim/trace"), lines, open: None }
+    }
+
+    /// The hash of everything so far, and the lines, if they were wanted.
+    pub fn finish(mut self) -> (String, Vec<String>) {
+        self.close();
+        let mut text = String::new();
+        for byte in self.hash.finalize().iter().take(16) {
+            let _ = write!(text, "{byte:02x}");
+        }
+        (text, self.lines.unwrap_or_default())
+    }
+
+    /// A message leaves a node.
+    pub fn sent(&mut self, at: Duration, parcel: &Parcel) {
+        self.feed(b's', at, u64::from(parcel.from.to_u16()), u64::from(parcel.to.to_u16()));
+        if self.open.as_ref().is_none_or(|open| !Arc::ptr_eq(&open.bytes, &parcel.bytes)) {
+            self.hash.update(&parcel.bytes);
+        }
+        if let Some(open) = &mut self.open
+            && (open.at, open.from) == (at, parcel.from)
+            && Arc::ptr_eq(&open.bytes, &parcel.bytes)
+        {
+            open.to.push(parcel.to);
+            return;
+        }
+        self.close();
+        let (from, bytes) = (parcel.from, parcel.bytes.clone());
+        self.open = Some(OpenLine { at, from, bytes, to: vec![parcel.to] });
+    }
+
+    /// A message is given to a node.
+    pub fn delivered(&mut self, at: Duration, node: usize, parcel: &Parcel) {
+        self.feed(b'd', at, node as u64, u64::from(parcel.from.to_u16()));
+        // The end of its signature tells it from others.
+        let mark = parcel.bytes.get(32..64).unwrap_or(&parcel.bytes);
+        self.hash.update(mark);
+    }
+
+    /// A node reports an event.
+    pub fn event(&mut self, at: Duration, node: usize, seat: Seat, event: &Event) {
+        self.feed(b'e', at, node as u64, u64::from(seat.to_u16()));
+        if self.lines.is_some() {
+            self.line(at, format!("seat {seat:>2} (node {node}): {}", describe(event)));
+        }
+    }
+
+    /// Something happens to nodes or network.
+    pub fn happening(&mut self, at: Duration, happening: &Happening) {
+        self.feed(b'h', at, 0, 0);
+        if self.lines.is_some() {
+            self.line(at, format!("-- {happening} --"));
+        }
+    }
+
+    fn feed(&mut self, what: u8, at: Duration, one: u64, other: u64) {
+        self.hash.update(&[what]);
+        self.hash.update(&at.as_nanos().to_le_bytes());
+        self.hash.update(&one.to_le_bytes());
+        self.hash.update(&other.to_le_bytes());
+    }
+
+    fn line(&mut self, at: Duration, text: String) {
+        self.close();
+        self.push(at, &text);
+    }
+
+    fn push(&mut self, at: Duration, text: &str) {
+        if let Some(lines) = &mut self.lines {
+            lines.push(format!("{:>10.4} {text}", at.as_secs_f64()));
+        }
+    }
+
+    fn close(&mut self) {
+        let Some(open) = self.open.take().filter(|_| self.lines.is_some()) else { return };
+        let to = match open.to.as_slice() {
+            [one] => format!("{one}"),
+            many => format!("{} seats", many.len()),
+        };
+        let text = format!("seat {:>2} -> {to}: {}", open.from, say(&open.bytes));
+        self.push(open.at, &text);
+    }
+}
+
+fn say(bytes: &[u8]) -> String {
+    match Envelope::parse(bytes) {
+        Ok(envelope) => {
+            let header = envelope.header();
+            let name = name_of(envelope.kind());
+            let (attempt, sender) = (header.attempt, header.sender);
+            let hash = envelope.body_hash();
+            format!("{name} {hash:#} by {sender}, attempt {attempt}, {} bytes", bytes.len())
+        }
+        Err(error) => format!("garbage ({error})"),
+    }
+}
+
+fn describe(event: &Event) -> String {
+    match event {
+        Event::Committed { attempt, .. } => format!("enters attempt {attempt}"),
+        Event::Coordinating { attempt } => format!("coordinates attempt {attempt}"),
+        Event::SlotReceived { attempt, signer } => {
+            format!("has a slot of seat {signer} for attempt {attempt}")
+        }
+        Event::PackageIssued { attempt, number, signers } => {
+            let seats: Vec<String> = signers.iter().map(|seat| seat.to_string()).collect();
+            format!("issues package {number} of attempt {attempt} to {}", seats.join(", "))
+        }
+        Event::ShareReleased { attempt, package } => {
+            format!("gives a share for package {package:#} of attempt {attempt}")
+        }
+        Event::ShareReceived { attempt, signer, number } => {
+            format!("has the share of seat {signer} for package {number} of attempt {attempt}")
+        }
+        Event::Proven { finding, .. } => {
+            format!("has a proof against seat {}: {}", finding.accused, finding.fault)
+        }
+        Event::Refused { seat, reason } => format!("hears that seat {seat} refuses: {reason}"),
+        Event::Signed(outcome) => format!("HAS THE SIGNATURES, by package {:#}", outcome.package),
+        Event::Stopped(reason) => format!("STOPS: {reason}"),
+        other => format!("{other:?}"),
+    }
+}

@@ -1,0 +1,72 @@
+//! A small campaign: random scenarios, all invariants. Three tests, so that they can run side by side.
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+use roastery_sim::{
+    campaign::{Totals, play, shrink, try_seed},
+    invariants::Invariant,
+    scenario::{Attack, Scenario},
+    trace::Detail,
+};
+
+/// Without optimisation large groups take too long; the command plays them in CI.
+fn campaign(seeds: std::ops::Range<u64>) {
+    let mut totals = Totals::default();
+    for seed in seeds.filter(|seed| Scenario::draw(*seed).members <= 8) {
+        if let Err(failure) = try_seed(seed, &mut totals) {
+            panic!("{}\n{}", failure.shrunk, failure.shrunk_violation);
+        }
+    }
+    assert!(totals.signatures > 0 && totals.accusations > 0);
+}
+
+#[test]
+fn the_first_random_scenarios_violate_nothing() {
+    campaign(0..65);
+}
+
+#[test]
+fn the_next_random_scenarios_violate_nothing() {
+    campaign(65..130);
+}
+
+#[test]
+fn some_more_random_scenarios_violate_nothing() {
+    campaign(130..195);
+}
+
+#[test]
+fn a_scenario_is_fair_and_the_same_whenever_it_is_drawn() {
+    for seed in 0..300 {
+        let scenario = Scenario::draw(seed);
+        assert!(scenario.is_fair(), "{scenario}");
+        assert_eq!(scenario, Scenario::draw(seed));
+    }
+}
+
+/// More than n - t silent members: nobody can sign, and the campaign says so.
+fn hopeless() -> Scenario {
+    let drawn = (0..).map(Scenario::draw).find(|one| {
+        one.members >= 5 && one.members <= 8 && one.threshold < one.members && one.is_quiet()
+    });
+    let mut scenario = drawn.unwrap();
+    let seats = scenario.make_members().group.seats();
+    let silent = seats.take(scenario.members - scenario.threshold + 1).collect();
+    scenario.attack = Attack::named("silent", silent).unwrap();
+    scenario
+}
+
+#[test]
+fn a_session_that_does_not_end_in_time_violates_termination() {
+    let violation = play(&hopeless(), Detail::Hash).violation.unwrap();
+    assert_eq!(violation.invariant, Invariant::Termination);
+}
+
+#[test]
+fn a_shrunk_scenario_violates_the_same_and_is_not_larger() {
+    // Shrinking keeps scenarios fair, so there is nothing to take away here that leaves the violation.
+    let scenario = hopeless();
+    let violation = play(&scenario, Detail::Hash).violation.unwrap();
+    let (shrunk, still) = shrink(scenario.clone(), violation.clone());
+    assert_eq!(still.invariant, violation.invariant);
+    assert!(shrunk.attack.faulty().len() <= scenario.attack.faulty().len());
+}

@@ -1,0 +1,177 @@
+//! A small group with a coalition in it, played to its end.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
+use roastery_frost::hash::tagged_hash;
+use roastery_protocol::{
+    Attempt, Seat, SlotHash,
+    election::Order,
+    engine::FrostEngine,
+    message::{Body, Envelope, Kind, Shape, SigningPackage, SlotNonces},
+    proof::FaultKind,
+    session::Event,
+};
+use roastery_sim::{
+    adversary::{Behaviour, Coalition, Parcel},
+    invariants::Violation,
+    members::Members,
+    world::{Happening, Setup, Step, Watch, World},
+};
+
+pub type Played = World<FrostEngine<ChaCha8Rng>, Coalition, Record>;
+
+/// Everything that was sent, in order: its hash, and the packages.
+pub struct Record {
+    shape: Shape,
+    pub trace: [u8; 32],
+    pub packages: Vec<(Envelope, SigningPackage)>,
+    /// The nonces that somebody has shown, by the slot's name.
+    pub slots: BTreeMap<SlotHash, SlotNonces>,
+    /// How many messages of each kind came from whom.
+    pub kinds: BTreeMap<(Seat, Kind), usize>,
+}
+
+impl Watch<FrostEngine<ChaCha8Rng>> for Record {
+    fn sent(&mut self, at: Duration, parcel: &Parcel) {
+        let at = at.as_nanos().to_le_bytes();
+        let ends = [parcel.from.to_u16().to_le_bytes(), parcel.to.to_u16().to_le_bytes()].concat();
+        self.trace = tagged_hash("trace", &[&self.trace, &at, &ends, &parcel.bytes]);
+        let Ok(envelope) = Envelope::parse(&parcel.bytes) else { return };
+        *self.kinds.entry((parcel.from, envelope.kind())).or_default() += 1;
+        let (group, session) = (envelope.header().group, envelope.header().session);
+        match self.shape.read(&envelope) {
+            Ok((_, Body::SigningPackage(package))) => self.packages.push((envelope, package)),
+            Ok((attempt, Body::Commitments(content))) => {
+                let nonces = content.slot.to_nonces();
+                if let Ok(signer) = Seat::new(envelope.header().sender.into()) {
+                    self.slots.insert(nonces.hash(group, session, attempt, signer), nonces);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn event(&mut self, _: Duration, _: usize, _: Seat, _: &Event) {}
+
+    fn step(&mut self, _: &Step<'_, FrostEngine<ChaCha8Rng>>) -> Result<(), Violation> {
+        Ok(())
+    }
+}
+
+/// A group of t-of-n in which those who coordinate at these places of the order are faulty.
+#[derive(Clone, Debug)]
+pub struct Case {
+    pub t: usize,
+    pub n: usize,
+    pub seed: u64,
+    pub messages: usize,
+    pub faulty: Vec<(usize, Behaviour)>,
+    /// Whoever coordinates at this place opens its session this late.
+    pub late: Option<(usize, Duration)>,
+}
+
+impl Case {
+    pub fn new(t: usize, n: usize, seed: u64, faulty: &[(usize, Behaviour)]) -> Self {
+        Case { t, n, seed, messages: 1, faulty: faulty.to_vec(), late: None }
+    }
+
+    /// All n - t places from this one on.
+    pub fn all_from(t: usize, n: usize, seed: u64, place: usize, what: Behaviour) -> Self {
+        let faulty: Vec<_> = (place..place + n - t).map(|place| (place, what)).collect();
+        Self::new(t, n, seed, &faulty)
+    }
+
+    pub fn play(&self) -> Played {
+        let mut world = self.open();
+        world.run_until_signed(Duration::from_secs(120)).unwrap();
+        // What is late comes still, and those who are noisy have their say.
+        let end = world.now().max(Duration::from_secs(4)) + Duration::from_secs(1);
+        world.run_until(end).unwrap();
+        assert!(world.all_signed(), "{self:?}");
+        world
+    }
+
+    fn open(&self) -> Played {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        let members = Members::make(self.t, self.n, &mut rng);
+        let session = members.request(self.seed, self.messages).session_id();
+        let order = Order::of(session, members.group.seats());
+        let seat = |place: usize| order.coordinator(Attempt::new(place as u32).unwrap());
+        let faulty: BTreeMap<Seat, Behaviour> =
+            self.faulty.iter().map(|(place, what)| (seat(*place), *what)).collect();
+        let mut setup = Setup::calm(self.seed, Duration::from_millis(100));
+        setup.messages = self.messages;
+        // Who comes first is for the seed to say.
+        setup.links.jitter = Duration::from_millis(20);
+        if let Some((place, at)) = self.late {
+            setup.late.push(seat(place));
+            setup.script.push((at, Happening::Open(seat(place))));
+        }
+        let shape = Shape::new(&members.group, session, self.messages);
+        let record = Record {
+            shape,
+            trace: [0; 32],
+            packages: Vec::new(),
+            slots: BTreeMap::new(),
+            kinds: BTreeMap::new(),
+        };
+        World::new(members, Coalition::new(faulty, self.seed), record, setup)
+    }
+}
+
+/// What honest nodes have proven.
+pub fn proven(world: &Played) -> BTreeMap<Seat, BTreeSet<FaultKind>> {
+    let mut proven: BTreeMap<Seat, BTreeSet<FaultKind>> = BTreeMap::new();
+    for session in world.honest().filter_map(|node| node.session()) {
+        for (finding, proof) in session.proofs() {
+            assert_eq!(
+                proof.verify(&world.members.group),
+                roastery_protocol::proof::Verdict::Invalid(*finding)
+            );
+            proven.entry(finding.accused).or_default().insert(finding.fault);
+        }
+    }
+    proven
+}
+
+/// Whoever an honest node could convict is convicted, and nobody who follows the protocol is. Gives what is proven.
+pub fn blame_is_right(world: &Played) -> BTreeMap<Seat, BTreeSet<FaultKind>> {
+    let proven = proven(world);
+    for seat in proven.keys() {
+        assert!(world.adversary.members().contains_key(seat), "seat {seat} is honest: {proven:?}");
+    }
+    // One proof of each accused is kept: it may be of something that was found before.
+    for (seat, faults) in world.adversary.committed() {
+        assert!(proven.contains_key(seat), "seat {seat}: {faults:?}");
+    }
+    proven
+}
+
+pub fn acts(world: &Played) -> u64 {
+    world.adversary.acts().values().sum()
+}
+
+/// Each of the coalition's members is proven to have done this, and nobody anything else.
+pub fn all_are_proven(world: &Played, fault: FaultKind) {
+    let expected: BTreeMap<Seat, BTreeSet<FaultKind>> =
+        world.adversary.members().keys().map(|seat| (*seat, BTreeSet::from([fault]))).collect();
+    assert_eq!(proven(world), expected);
+    assert_eq!(world.adversary.committed(), &expected);
+}
+
+pub fn nobody_is_blamed(world: &Played) {
+    assert!(acts(world) > 0, "it never took effect");
+    assert!(world.adversary.committed().is_empty(), "{:?}", world.adversary.committed());
+    assert!(proven(world).is_empty(), "{:?}", proven(world));
+}
+
+impl Case {
+    /// Who coordinates at this place of the order.
+    pub fn seat_at(&self, world: &Played, place: usize) -> Seat {
+        world.shape().order().coordinator(Attempt::new(place as u32).unwrap())
+    }
+}

@@ -10,7 +10,7 @@ use roastery_protocol::{
     engine::{EngineSession, FakeSession},
     message::{Body, Envelope, Kind, SigningPackage, Want},
     proof::{Fault, Proof},
-    session::{Rejected, Settings},
+    session::{Event, Rejected, Settings},
 };
 use support::{byzantine::*, *};
 
@@ -114,6 +114,8 @@ fn evidence_without_end_is_one_proof_of_each_accused() {
         let _ = world.hand(&evidence, victim);
     }
     assert_eq!(world.session(victim.index()).proofs().len(), 1);
+    let told = world.events.iter().filter(|(_, event)| matches!(event, Event::Proven { .. }));
+    assert_eq!(told.count(), 1);
     // It was told by others before; nobody repeats it.
     assert_eq!(world.count_sent(Kind::Evidence), 0);
 }

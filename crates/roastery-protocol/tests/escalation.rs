@@ -51,21 +51,20 @@ fn a_coordinator_whose_connection_is_lost_is_passed_by_in_no_time() {
 }
 
 #[test]
-fn a_coordinator_whose_connection_comes_back_is_served_on() {
-    let fixture = Fixture::new(3, 3);
-    let coordinator = fixture.coordinator_of(0);
-    let (mut world, _) = World::fake(fixture, &[]);
-    let now = world.now;
-    for at in world.fixture.seats_but(&[coordinator]) {
-        for connection in [Connection::Down, Connection::Up] {
-            world.session_mut(at.index()).handle_connection(&peer(coordinator), connection, now);
-        }
-        world.collect(at);
+fn a_coordinator_whose_connection_comes_back_has_its_time_again() {
+    for (last, live_after_an_interval) in [(Connection::Down, 3), (Connection::Up, 2)] {
+        let (mut world, _) = World::fake(Fixture::new(3, 3), &[]);
+        let coordinator = world.fixture.coordinator_of(0);
+        // Not one that coordinates before its time comes: nobody passes over itself.
+        let observer = world.fixture.coordinator_of(2);
+        let now = world.now;
+        let session = world.session_mut(observer.index());
+        session.handle_connection(&peer(coordinator), Connection::Down, now);
+        assert_eq!(session.live_attempts(), 2);
+        session.handle_connection(&peer(coordinator), last, now);
+        session.handle_timeout(later(now, INTERVAL));
+        assert_eq!(session.live_attempts(), live_after_an_interval);
     }
-    // What it was owed all the time is enough.
-    world.run();
-    assert_eq!(world.signed(), 3);
-    assert_eq!(world.issued_by(coordinator)[0].0, 0);
 }
 
 #[test]

@@ -177,7 +177,7 @@ fn try_session(seed: u64, corrupt: usize, steps: usize) -> BTreeSet<FaultKind> {
 
 #[test]
 fn an_honest_group_that_restarts_and_opens_twice_gives_nothing_to_prove_anything_with() {
-    for seed in 0..10 {
+    for seed in 0..7 {
         try_session(seed, 0, 300);
     }
 }
@@ -185,7 +185,7 @@ fn an_honest_group_that_restarts_and_opens_twice_gives_nothing_to_prove_anything
 #[test]
 fn whatever_corrupt_members_do_no_honest_member_is_convicted_and_each_fault_is() {
     let convicted: BTreeSet<FaultKind> =
-        (100..108).flat_map(|seed| try_session(seed, 1 + (seed % 3) as usize, 200)).collect();
+        (100..107).flat_map(|seed| try_session(seed, 1 + (seed % 3) as usize, 200)).collect();
     // The attacks are real ones.
     assert_eq!(convicted.len(), 6, "{convicted:?}");
 }
@@ -194,7 +194,7 @@ fn whatever_corrupt_members_do_no_honest_member_is_convicted_and_each_fault_is()
 
 #[test]
 fn whatever_n_minus_t_corrupt_members_do_the_honest_end_with_a_signature() {
-    for seed in 1000..1025 {
+    for seed in 1000..1020 {
         let mut chance = Chance::new(seed);
         let n = 3 + chance.below(4);
         let t = 2 + chance.below(n - 1);

@@ -3,12 +3,19 @@
 mod play;
 mod totals;
 
-use crate::{invariants::Violation, scenario::Scenario, trace::Detail};
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
 
 pub use self::{
     play::{Played, play},
     totals::Totals,
 };
+use crate::{invariants::Violation, scenario::Scenario, trace::Detail};
 
 /// A seed that violates something.
 #[derive(Debug)]
@@ -23,18 +30,50 @@ pub struct Failure {
     pub shrunk_violation: Violation,
 }
 
-/// Plays the scenario of one seed, and adds up what it took.
-pub fn try_seed(seed: u64, totals: &mut Totals) -> Result<(), Box<Failure>> {
-    let drawn = Scenario::draw(seed);
-    let played = play(&drawn, Detail::Hash);
-    totals.add(&played);
-    match played.violation {
-        None => Ok(()),
-        Some(violation) => {
-            let (shrunk, shrunk_violation) = shrink(drawn.clone(), violation.clone());
-            Err(Box::new(Failure { drawn, violation, shrunk, shrunk_violation }))
+/// Plays the scenarios of these seeds, `jobs` at a time, and stops at the first of them that violates something, however
+/// many play at a time. `goes_on` is asked before each.
+pub fn run(
+    seeds: impl Iterator<Item = u64> + Send,
+    jobs: usize,
+    goes_on: impl Fn(&Totals) -> bool + Sync,
+) -> (Totals, Option<Failure>) {
+    let seeds = Mutex::new(seeds.enumerate());
+    let end = AtomicUsize::new(usize::MAX);
+    let totals = Mutex::new(Totals::default());
+    let first: Mutex<Option<(usize, Scenario, Violation)>> = Mutex::new(None);
+    // What is behind the locks is plain data, which a panic elsewhere leaves readable.
+    let work = || {
+        loop {
+            let next = seeds.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some((place, seed)) = next else { return };
+            let is_wanted = place < end.load(Ordering::Relaxed)
+                && goes_on(&totals.lock().unwrap_or_else(PoisonError::into_inner));
+            if !is_wanted {
+                return;
+            }
+            let scenario = Scenario::draw(seed);
+            let played = play(&scenario, Detail::Hash);
+            totals.lock().unwrap_or_else(PoisonError::into_inner).add(&played);
+            if let Some(violation) = played.violation {
+                end.fetch_min(place, Ordering::Relaxed);
+                let mut first = first.lock().unwrap_or_else(PoisonError::into_inner);
+                if first.as_ref().is_none_or(|(known, ..)| place < *known) {
+                    *first = Some((place, scenario, violation));
+                }
+            }
         }
-    }
+    };
+    thread::scope(|scope| {
+        for _ in 0..jobs.max(1) {
+            scope.spawn(work);
+        }
+    });
+    let failure = first.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let failure = failure.map(|(_, drawn, violation)| {
+        let (shrunk, shrunk_violation) = shrink(drawn.clone(), violation.clone());
+        Failure { drawn, violation, shrunk, shrunk_violation }
+    });
+    (totals.into_inner().unwrap_or_else(PoisonError::into_inner), failure)
 }
 
 /// Takes away whatever can be taken away while the same invariant is violated. Plays at most some hundred scenarios.

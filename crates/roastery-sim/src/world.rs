@@ -2,6 +2,7 @@
 
 mod node;
 mod queue;
+mod sending;
 mod setup;
 mod watch;
 
@@ -15,7 +16,7 @@ use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
 use roastery_protocol::{
     Seat,
     clock::Moment,
-    message::{Envelope, Shape},
+    message::Shape,
     request::SigningRequest,
     session::{Destination, Event, Output, Session},
 };
@@ -27,7 +28,7 @@ pub use self::{
     watch::{Blind, Step, Watch},
 };
 use crate::{
-    adversary::{Adversary, Delayed, Parcel, Reception, View},
+    adversary::{Adversary, Parcel, Reception, View},
     invariants::Violation,
     members::{DAWN, Members, SimulatedEngine, peer},
     network::Network,
@@ -44,6 +45,7 @@ macro_rules! view {
         }
     };
 }
+use view;
 
 #[derive(Debug)]
 enum Item {
@@ -360,55 +362,6 @@ impl<E: SimulatedEngine, A: Adversary, W: Watch<E>> World<E, A, W> {
         {
             node.wake_at = Some(due);
             self.queue.push(due.max(now), Item::Wake(at, due));
-        }
-    }
-
-    fn set_adversary_alarm(&mut self) {
-        if let Some(due) = self.adversary.due()
-            && self.adversary_due.is_none_or(|known| due < known)
-        {
-            self.adversary_due = Some(due);
-            self.queue.push(due.max(self.now), Item::Adversary);
-        }
-    }
-
-    fn let_adversary_act(&mut self) {
-        self.adversary_due = None;
-        if self.adversary.due().is_some_and(|due| due <= self.now) {
-            let view = view!(self);
-            let said = self.adversary.act(view);
-            self.carry_all(said, self.now);
-        }
-        self.set_adversary_alarm();
-    }
-
-    fn dispatch(&mut self, parcel: Parcel, leaves: Duration) {
-        let view = view!(self);
-        self.adversary.observe(view, &parcel);
-        if !self.adversary.controls(parcel.from) {
-            return self.carry(parcel, leaves);
-        }
-        let said = self.adversary.send(view, parcel);
-        self.carry_all(said, leaves);
-    }
-
-    /// What the coalition sends leaves on the links of its own seats; nobody speaks on another's.
-    fn carry_all(&mut self, said: Vec<Delayed>, leaves: Duration) {
-        for Delayed { after, parcel } in said {
-            if self.adversary.controls(parcel.from) {
-                self.carry(parcel, leaves + after);
-            }
-        }
-    }
-
-    fn carry(&mut self, parcel: Parcel, leaves: Duration) {
-        if let Ok(envelope) = Envelope::parse(&parcel.bytes) {
-            self.counts.messages[envelope.kind() as usize] += 1;
-        }
-        self.counts.bytes += parcel.bytes.len();
-        self.watch.sent(leaves, &parcel);
-        for after in self.network.carry(parcel.from, parcel.to) {
-            self.queue.push(leaves + after, Item::Deliver(parcel.clone()));
         }
     }
 }

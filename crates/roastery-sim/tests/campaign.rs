@@ -1,37 +1,23 @@
-//! A small campaign: random scenarios, all invariants. Three tests, so that they can run side by side.
+//! A small campaign: random scenarios, all invariants.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 use roastery_sim::{
-    campaign::{Totals, play, shrink, try_seed},
+    campaign::{play, run, shrink},
     invariants::Invariant,
     scenario::{Attack, Scenario},
     trace::Detail,
 };
 
 /// Without optimisation large groups take too long; the command plays them in CI.
-fn campaign(seeds: std::ops::Range<u64>) {
-    let mut totals = Totals::default();
-    for seed in seeds.filter(|seed| Scenario::draw(*seed).members <= 8) {
-        if let Err(failure) = try_seed(seed, &mut totals) {
-            panic!("{}\n{}", failure.shrunk, failure.shrunk_violation);
-        }
+#[test]
+fn random_scenarios_of_small_groups_violate_nothing() {
+    let small = |seed: &u64| Scenario::draw(*seed).members <= 8;
+    let (totals, failure) = run((1..).filter(small).take(150), 4, |_| true);
+    if let Some(failure) = failure {
+        panic!("{}\n{}", failure.shrunk, failure.shrunk_violation);
     }
+    assert_eq!(totals.runs, 150);
     assert!(totals.signatures > 0 && totals.accusations > 0);
-}
-
-#[test]
-fn the_first_random_scenarios_violate_nothing() {
-    campaign(0..65);
-}
-
-#[test]
-fn the_next_random_scenarios_violate_nothing() {
-    campaign(65..130);
-}
-
-#[test]
-fn some_more_random_scenarios_violate_nothing() {
-    campaign(130..195);
 }
 
 #[test]
@@ -69,4 +55,11 @@ fn a_shrunk_scenario_violates_the_same_and_is_not_larger() {
     let (shrunk, still) = shrink(scenario.clone(), violation.clone());
     assert_eq!(still.invariant, violation.invariant);
     assert!(shrunk.attack.faulty().len() <= scenario.attack.faulty().len());
+}
+
+#[test]
+fn a_campaign_ends_at_its_lowest_bad_seed_and_when_it_is_told_to() {
+    let (totals, failure) = run(1..1000, 2, |totals| totals.runs < 3);
+    assert!(failure.is_none());
+    assert!((3..=4).contains(&totals.runs), "{}", totals.runs);
 }

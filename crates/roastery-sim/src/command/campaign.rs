@@ -1,12 +1,14 @@
 use std::{
     io::IsTerminal as _,
+    num::NonZero,
     process::ExitCode,
+    thread,
     time::{Duration, Instant},
 };
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use roastery_sim::campaign::{Failure, Totals, try_seed};
+use roastery_sim::campaign::{Failure, run};
 
 #[derive(Args)]
 pub(super) struct Campaign {
@@ -25,24 +27,28 @@ impl Campaign {
     pub(super) fn execute(self) -> ExitCode {
         let begun = Instant::now();
         let limit = self.seconds.map(Duration::from_secs);
+        let jobs = thread::available_parallelism().map_or(1, NonZero::get);
         let bar = progress(self.runs);
-        let mut totals = Totals::default();
-        for seed in self.first_seed..self.first_seed.saturating_add(self.runs) {
-            if limit.is_some_and(|limit| begun.elapsed() >= limit) {
-                break;
+        let seeds = self.first_seed..self.first_seed.saturating_add(self.runs);
+        let (totals, failure) = run(seeds, jobs, |totals| {
+            bar.set_position(totals.runs as u64);
+            if bar.is_hidden() && totals.runs > 0 && totals.runs.is_multiple_of(LINE_EVERY) {
+                eprintln!("{} scenarios, {:.0} s", totals.runs, begun.elapsed().as_secs_f64());
             }
-            if let Err(failure) = try_seed(seed, &mut totals) {
-                bar.finish_and_clear();
-                report(&failure, &totals);
-                return ExitCode::FAILURE;
-            }
-            bar.inc(1);
-        }
+            limit.is_none_or(|limit| begun.elapsed() < limit)
+        });
         bar.finish_and_clear();
+        if let Some(failure) = failure {
+            report(&failure, self.first_seed);
+            return ExitCode::FAILURE;
+        }
         println!("no violation\n{totals}wall time     {:.1} s", begun.elapsed().as_secs_f64());
         ExitCode::SUCCESS
     }
 }
+
+/// Where there is no terminal to draw on, a line says how far it is, after so many scenarios.
+const LINE_EVERY: usize = 500;
 
 fn progress(runs: u64) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
@@ -54,9 +60,13 @@ fn progress(runs: u64) -> ProgressBar {
     ProgressBar::new(runs).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-fn report(failure: &Failure, totals: &Totals) {
+fn report(failure: &Failure, first_seed: u64) {
     let Failure { drawn, violation, shrunk, shrunk_violation } = failure;
-    println!("violated after {} scenarios, at seed {}:\n{violation}\n", totals.runs, drawn.seed);
+    println!(
+        "violated after {} scenarios, at seed {}:\n{violation}\n",
+        drawn.seed - first_seed + 1,
+        drawn.seed
+    );
     println!("{drawn}");
     if shrunk != drawn {
         println!("made smaller: {shrunk_violation}\n{shrunk}");

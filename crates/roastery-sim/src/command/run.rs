@@ -93,6 +93,9 @@ impl Run {
                 signers - threshold
             ));
         }
+        if faulty > 0 && self.attack == "none" {
+            return Err(format!("{faulty} faulty, but no attack"));
+        }
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         let members = Members::make(threshold, signers, &mut rng);
         let mut seats: Vec<Seat> = members.group.seats().collect();

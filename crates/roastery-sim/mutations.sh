@@ -1,0 +1,34 @@
+#!/bin/sh
+# Shows that the campaign can fail: puts each mutation of mutations/*.patch into a copy of the tree and runs the campaign
+# until it is found. Prints the seed number at which that was, and what was violated.
+#
+#   crates/roastery-sim/mutations.sh [RUNS [NAME]]
+#
+# RUNS is the most scenarios for each (3000), NAME a part of the name of those that are to be tried (all). Exits with 1 if
+# one is not found. Builds in $MUTATIONS_DIR, if that is set, so that a second time is faster.
+set -eu
+runs=${1:-3000}
+name=${2:-}
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+work=${MUTATIONS_DIR:-$(mktemp -d)}
+export CARGO_TARGET_DIR="$work/target" CARGO_PROFILE_RELEASE_LTO=off
+mkdir -p "$work"
+status=0
+for patch in "$here"/mutations/*"$name"*.patch; do
+    title=$(basename "$patch" .patch)
+    rm -rf "$work/tree"
+    mkdir "$work/tree"
+    (cd "$root" && tar cf - --exclude=./target --exclude=./.git .) | tar xf - -C "$work/tree"
+    (cd "$work/tree" && patch -s -p1 < "$patch")
+    # Times in the copy are those of the original, which the build must not take for those of the last mutation.
+    find "$work/tree/crates/roastery-protocol/src" -name '*.rs' -exec touch {} +
+    (cd "$work/tree" && cargo build --quiet --release -p roastery-sim)
+    if "$work/target/release/roastery-sim" campaign --first-seed 1 --runs "$runs" > "$work/out.txt" 2> "$work/err.txt"; then
+        echo "$title: NOT FOUND in $runs scenarios"
+        status=1
+    else
+        echo "$title: $(head -1 "$work/out.txt") $(sed -n 2p "$work/out.txt")"
+    fi
+done
+exit $status

@@ -2,6 +2,7 @@
 
 mod attack;
 mod draw;
+mod resenders;
 mod shrink;
 
 use std::{collections::BTreeSet, fmt, time::Duration};
@@ -9,7 +10,10 @@ use std::{collections::BTreeSet, fmt, time::Duration};
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
 use roastery_protocol::{Seat, session::Settings};
 
-pub use self::attack::{Attack, Attacker};
+pub use self::{
+    attack::{Attack, Attacker},
+    resenders::Resenders,
+};
 use crate::{
     invariants::Circumstances,
     members::Members,

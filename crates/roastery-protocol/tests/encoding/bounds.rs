@@ -227,6 +227,10 @@ fn a_variant_or_an_option_that_does_not_exist_is_malformed() {
         let content = ([1u8; 32], vec![[1u8; 32]; 2], option, slot.clone());
         assert_eq!(read(raw(Kind::SignatureShare).content(&content)).is_ok(), good, "{option}");
     }
+    for (option, good) in [(0u8, true), (2, false), (255, false)] {
+        let content = ([1u8; 32], vec![[1u8; 32]; 2], option);
+        assert_eq!(read(raw(Kind::SignatureShare).content(&content)).is_ok(), good, "{option}");
+    }
     let request = fixed().request.encode();
     // The last message ends in variant 2 (a script root) and 32 bytes.
     for (variant, good) in [(2u8, true), (3, false), (255, false)] {

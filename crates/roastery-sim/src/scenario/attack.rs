@@ -7,10 +7,13 @@ use std::{
 
 use roastery_protocol::Seat;
 
+use super::Resenders;
 use crate::adversary::{
     Adversary, Behaviour, Coalition, Delayed, Hearer, Nobody, Parcel, Reception, Stallers,
     Stalling, View,
 };
+
+const RESENDERS: &str = "resends-with-other-slot";
 
 /// Who is faulty, and how.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +24,8 @@ pub enum Attack {
     Stallers(Stalling, BTreeSet<Seat>),
     /// A coalition that shares what it knows.
     Coalition(BTreeMap<Seat, Behaviour>),
+    /// Members that send their shares again with another next slot.
+    Resenders(BTreeSet<Seat>),
 }
 
 impl Attack {
@@ -28,7 +33,7 @@ impl Attack {
     pub fn faulty(&self) -> BTreeSet<Seat> {
         match self {
             Attack::Nobody => BTreeSet::new(),
-            Attack::Stallers(_, faulty) => faulty.clone(),
+            Attack::Stallers(_, faulty) | Attack::Resenders(faulty) => faulty.clone(),
             Attack::Coalition(members) => members.keys().copied().collect(),
         }
     }
@@ -51,6 +56,11 @@ impl Attack {
                 faulty.remove(&seat);
                 if faulty.is_empty() { Attack::Nobody } else { Attack::Stallers(*when, faulty) }
             }
+            Attack::Resenders(faulty) => {
+                let mut faulty = faulty.clone();
+                faulty.remove(&seat);
+                if faulty.is_empty() { Attack::Nobody } else { Attack::Resenders(faulty) }
+            }
             Attack::Coalition(members) => {
                 let mut members = members.clone();
                 members.remove(&seat);
@@ -64,6 +74,7 @@ impl Attack {
         match self {
             Attack::Nobody => "none".to_owned(),
             Attack::Stallers(when, _) => format!("{when:?}").to_lowercase(),
+            Attack::Resenders(_) => RESENDERS.to_owned(),
             Attack::Coalition(members) => {
                 let names: BTreeSet<&str> = members.values().map(|one| one.name()).collect();
                 names.into_iter().collect::<Vec<_>>().join(", ")
@@ -79,6 +90,7 @@ impl Attack {
             ("static", _) => Attack::Stallers(Stalling::Static, faulty),
             ("coordinated", _) => Attack::Stallers(Stalling::Coordinated, faulty),
             ("adaptive", _) => Attack::Stallers(Stalling::Adaptive, faulty),
+            (RESENDERS, _) => Attack::Resenders(faulty),
             (_, Some(behaviour)) => {
                 Attack::Coalition(faulty.into_iter().map(|seat| (seat, behaviour)).collect())
             }
@@ -88,7 +100,7 @@ impl Attack {
 
     /// All names of attacks.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        ["none", "static", "coordinated", "adaptive"]
+        ["none", "static", "coordinated", "adaptive", RESENDERS]
             .into_iter()
             .chain(Behaviour::ALL.iter().map(|one| one.name()))
     }
@@ -100,6 +112,7 @@ impl Attack {
             Attack::Stallers(when, faulty) => {
                 Attacker::Stallers(Stallers::new(*when, faulty.clone()))
             }
+            Attack::Resenders(members) => Attacker::Resenders(Resenders::new(members.clone())),
             Attack::Coalition(members) => {
                 Attacker::Coalition(Box::new(Coalition::new(members.clone(), seed)))
             }
@@ -120,6 +133,7 @@ impl fmt::Display for Attack {
             Attack::Stallers(when, faulty) => {
                 write!(f, "{} stallers, seat {}", format!("{when:?}").to_lowercase(), list(faulty))
             }
+            Attack::Resenders(faulty) => write!(f, "{RESENDERS}, seat {}", list(faulty)),
             Attack::Coalition(members) => {
                 let members: Vec<String> =
                     members.iter().map(|(seat, behaviour)| format!("{seat} {behaviour}")).collect();
@@ -138,6 +152,8 @@ pub enum Attacker {
     Stallers(Stallers),
     /// A coalition.
     Coalition(Box<Coalition>),
+    /// Members that send their shares again.
+    Resenders(Resenders),
 }
 
 impl Attacker {
@@ -156,6 +172,7 @@ macro_rules! forward {
             Attacker::Nobody($one) => $call,
             Attacker::Stallers($one) => $call,
             Attacker::Coalition($one) => $call,
+            Attacker::Resenders($one) => $call,
         }
     };
 }

@@ -113,6 +113,9 @@ impl Draw {
         if self.percent(80) {
             return Attack::Coalition(self.behaviours(faulty));
         }
+        if self.percent(25) {
+            return Attack::Resenders(faulty);
+        }
         let when = match self.rng.random_range(0..3) {
             0 => Stalling::Static,
             1 => Stalling::Coordinated,

@@ -21,7 +21,7 @@
 //!     keys::{HostKey, IdentityKey},
 //!     message::RefusalReason,
 //!     request::{ApprovedRequest, Derivation, MessageToSign, Policy, SigningRequest, Step},
-//!     session::{Destination, Opening, Output, Session, Settings},
+//!     session::{Destination, Opening, Output, Record, Session, Settings},
 //! };
 //!
 //! // What each member's own rules say. This one is too trusting for real use.
@@ -61,6 +61,7 @@
 //!         request: approved,
 //!         run: Run::new(now.wall.as_millis() as u64, [seat.index() as u8; 8]),
 //!         settings: Settings::default(),
+//!         record: Record::default(),
 //!     };
 //!     let engine = FrostEngine::new(seat, group.keys().clone(), share);
 //!     sessions.push(Session::open(opening, &engine, now)?);

@@ -160,7 +160,7 @@ fn a_second_share_with_other_scalars_is_recorded_after_the_first_was_counted() {
     assert_eq!(counted(&world), 1, "a share stays counted once");
     let finding = world.findings(coordinator)[0];
     assert_eq!((finding.accused, finding.fault), (signer, FaultKind::ShareConflict));
-    world.run();
+    world.pass_time(Duration::from_secs(1));
     assert!(world.sessions.iter().flatten().all(|session| session.proofs().len() == 1));
 }
 

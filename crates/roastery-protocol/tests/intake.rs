@@ -11,6 +11,8 @@ mod form;
 mod identity;
 mod support;
 
+use std::time::Duration;
+
 use roastery_protocol::{
     Seat,
     engine::{FakeEngine, FakeSession},
@@ -60,6 +62,8 @@ impl Scene {
     fn ends_well_and_blames_only(mut self, accused: &[Seat]) {
         self.world.run();
         assert_eq!(self.world.signed(), 5);
+        // Whoever has something to tell has its turn to.
+        self.world.pass_time(Duration::from_secs(1));
         assert_eq!(self.engines.iter().map(|engine| engine.calls().sign).sum::<usize>(), 3);
         assert_eq!(self.engines.iter().map(|engine| engine.calls().check_share).sum::<usize>(), 0);
         for at in 0..5 {

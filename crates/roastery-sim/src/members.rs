@@ -15,7 +15,7 @@ use roastery_protocol::{
     keys::{HostKey, IdentityKey},
     message::{Kind, RefusalReason},
     request::{ApprovedRequest, Derivation, MessageToSign, Policy, SigningRequest, Step, Taproot},
-    session::{Opening, Session, Settings},
+    session::{Opening, Record, Session, Settings},
 };
 use zeroize::Zeroizing;
 
@@ -148,7 +148,7 @@ impl Members {
         &self,
         seat: Seat,
         request: &SigningRequest,
-        settings: Settings,
+        (settings, record): (Settings, Record),
         now: Moment,
         rng: &mut ChaCha8Rng,
     ) -> (Session<E::Session>, E) {
@@ -164,6 +164,7 @@ impl Members {
             request: approved,
             run: Run::new(now.wall.as_millis() as u64, random),
             settings,
+            record,
         };
         let engine = E::make(self, seat, rng.next_u64());
         let session =

@@ -14,7 +14,7 @@ use crate::{
     adversary::{Adversary as _, Parcel},
     invariants::Violation,
     members::Members,
-    scenario::Attack,
+    scenario::{Attack, Attacker},
     world::{Setup, Step, Watch, World},
 };
 
@@ -75,13 +75,39 @@ pub struct KindCount {
 /// How long a session is waited for, in virtual time.
 const LIMIT: Duration = Duration::from_secs(3600);
 
+/// Plays sessions of one group, one after the other, and measures each. The members remember what a session has shown
+/// of the others; whoever has become faulty stays so.
+pub fn measure_series(
+    mut members: Members,
+    attack: &Attack,
+    mut setup: Setup,
+    sessions: u64,
+) -> Vec<Report> {
+    let mut attack = attack.clone();
+    let mut reports = Vec::new();
+    for _ in 0..sessions {
+        let (report, world) = measure(members, &attack, setup.clone());
+        reports.push(report);
+        for node in world.nodes() {
+            if let Some(session) = node.session() {
+                setup.records.entry(node.seat).or_default().update(session.learned());
+            }
+        }
+        attack = world.adversary.afterwards(attack);
+        members = world.members;
+        setup.seed = setup.seed.wrapping_add(1);
+    }
+    reports
+}
+
+type Measured = World<FrostEngine<ChaCha8Rng>, Attacker, Observer>;
+
 /// Plays one session and measures it.
-pub fn measure(members: Members, attack: &Attack, setup: Setup) -> Report {
+fn measure(members: Members, attack: &Attack, setup: Setup) -> (Report, Measured) {
     let (signers, threshold) = (members.group.size(), members.group.threshold());
     let (seed, round_trip) = (setup.seed, setup.links.round_trip);
     let attacker = attack.attacker(seed);
-    let mut world =
-        World::<FrostEngine<ChaCha8Rng>, _, _>::new(members, attacker, Observer::default(), setup);
+    let mut world = Measured::new(members, attacker, Observer::default(), setup);
     // An observer finds nothing wrong.
     let all_signed = world.run_until_signed(LIMIT).unwrap_or(false);
     let times = world.signed_at();
@@ -99,7 +125,7 @@ pub fn measure(members: Members, attack: &Attack, setup: Setup) -> Report {
     let signs = |at: usize| watch.signers.contains(&at) && !coordinates(at);
     let live = world.honest().filter_map(|node| Some(node.session()?.live_attempts()));
     let first = times.map(|(first, _)| first.as_secs_f64());
-    Report {
+    let report = Report {
         signers,
         threshold,
         faulty: attack.faulty().len(),
@@ -119,7 +145,8 @@ pub fn measure(members: Members, attack: &Attack, setup: Setup) -> Report {
         signer_cpu_ms: median(&cpu(&signs)),
         observer_cpu_ms: median(&cpu(&|at| !coordinates(at) && !signs(at))),
         total_cpu_ms: cpu(&|_| true).iter().sum(),
-    }
+    };
+    (report, world)
 }
 
 fn median(sorted: &[f64]) -> Option<f64> {

@@ -5,7 +5,11 @@ mod draw;
 mod resenders;
 mod shrink;
 
-use std::{collections::BTreeSet, fmt, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    time::Duration,
+};
 
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
 use roastery_protocol::{Seat, session::Settings};
@@ -74,6 +78,7 @@ impl Scenario {
             script: self.script.clone(),
             late: self.late.clone(),
             clock_errors_ms: self.clock_errors_ms.clone(),
+            records: BTreeMap::new(),
         }
     }
 

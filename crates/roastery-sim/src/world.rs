@@ -226,9 +226,11 @@ impl<E: SimulatedEngine, A: Adversary, W: Watch<E>> World<E, A, W> {
 
     fn open(&mut self, seat: Seat) {
         let moment = self.moment(seat);
+        let record = self.setup.records.get(&seat).cloned().unwrap_or_default();
+        let remembered = (self.setup.settings, record);
         let begun = Instant::now();
         let (session, engine) =
-            self.members.open::<E>(seat, &self.request, self.setup.settings, moment, &mut self.rng);
+            self.members.open::<E>(seat, &self.request, remembered, moment, &mut self.rng);
         let took = begun.elapsed();
         self.nodes.push(Node::new(seat, session, self.now));
         self.engines.push(engine);

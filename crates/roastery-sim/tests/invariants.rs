@@ -12,7 +12,7 @@ use roastery_protocol::{
     message::{
         Body, Commitments, Envelope, Header, SignatureShare, SignerSlot, SigningPackage, Slot,
     },
-    session::{Event, Outcome, Session, Settings, StopReason},
+    session::{Event, Outcome, Record, Session, Settings, StopReason},
 };
 use roastery_sim::{
     adversary::Parcel,
@@ -77,7 +77,9 @@ impl Court {
     fn open(&mut self, seat: Seat) -> Session<FrostSession<ChaCha8Rng>> {
         let now = Moment { monotonic: Duration::ZERO, wall: DAWN };
         let (request, settings) = (self.case.request.clone(), Settings::default());
-        self.members.open::<Real>(seat, &request, settings, now, &mut self.rng).0
+        self.members
+            .open::<Real>(seat, &request, (settings, Record::default()), now, &mut self.rng)
+            .0
     }
 
     /// A slot of a signer, and what it is called.

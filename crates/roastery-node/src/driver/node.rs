@@ -8,7 +8,7 @@ use roastery_protocol::{
     group::PeerId,
     message::{Body, Envelope, Header, Kind, RefusalReason},
     request::ApprovedRequest,
-    session::{Connection, Destination, Opening, Session, Stop},
+    session::{Connection, Destination, Opening, Record, Session, Stop},
 };
 use tokio::{sync::mpsc, task::coop::consume_budget};
 
@@ -35,6 +35,8 @@ pub struct Node<B, E: Engine> {
     early: EarlyMessages,
     /// Members whose connection was lost. One that was never there yet is given time.
     gone: BTreeSet<PeerId>,
+    /// What all sessions so far have shown of the members.
+    record: Record,
     commands: mpsc::Receiver<Command>,
     to_commands: mpsc::WeakSender<Command>,
 }
@@ -60,6 +62,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
             sessions: Sessions::default(),
             early: EarlyMessages::default(),
             gone: BTreeSet::new(),
+            record: Record::default(),
             commands,
             to_commands: to_commands.downgrade(),
         };
@@ -138,6 +141,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
             request,
             run: draw_run(now)?,
             settings: self.member.settings,
+            record: self.record.clone(),
         };
         let mut session = Session::open(opening, &self.member.engine, now)?;
         for peer in &self.gone {
@@ -206,7 +210,8 @@ impl<B: Bus, E: Engine> Node<B, E> {
     }
 
     fn connection(&mut self, peer: &PeerId, connection: Connection, now: Moment) {
-        for id in self.sessions.running() {
+        // Whoever comes back may lack the outcome of a session that has ended.
+        for id in self.sessions.ids() {
             self.with_session(id, now, |running| {
                 running.session.handle_connection(peer, connection, now);
             });
@@ -232,7 +237,11 @@ impl<B: Bus, E: Engine> Node<B, E> {
         act: impl FnOnce(&mut Running<E::Session>),
     ) {
         let Some(running) = self.sessions.get_mut(id) else { return };
+        let signed_before = running.session.outcome().is_some();
         act(running);
+        if !signed_before && running.session.outcome().is_some() {
+            self.record.update(running.session.learned());
+        }
         running.flush(|to, bytes| {
             let to = match to {
                 Destination::Everyone => bus::Destination::Everyone,

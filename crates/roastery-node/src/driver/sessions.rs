@@ -46,10 +46,9 @@ impl<S: EngineSession> Sessions<S> {
         self.all.contains_key(&id)
     }
 
-    /// Those that have not ended.
-    pub(super) fn running(&self) -> Vec<SessionId> {
-        let running = self.all.iter().filter(|(_, entry)| entry.ended.is_none());
-        running.map(|(id, _)| *id).collect()
+    /// All of them.
+    pub(super) fn ids(&self) -> Vec<SessionId> {
+        self.all.keys().copied().collect()
     }
 
     pub(super) fn get(&self, id: SessionId) -> Option<&Running<S>> {

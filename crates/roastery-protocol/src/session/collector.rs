@@ -28,8 +28,18 @@ pub(crate) struct KeptPackage {
     pub(crate) envelope: Envelope,
     pub(crate) hash: BodyHash,
     pub(crate) content: SigningPackage,
-    /// Whether t shares for it were tried without success.
-    pub(crate) failed: bool,
+    pub(crate) standing: PackageStanding,
+}
+
+/// How far a package that somebody else coordinates has come here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PackageStanding {
+    /// Not all t shares are here.
+    Open,
+    /// t shares for it were tried without success.
+    Failed,
+    /// And it is looked into, why.
+    LookedInto,
 }
 
 /// A share that was kept. Its signature is checked before it is used against anybody.
@@ -117,7 +127,8 @@ impl Collector {
         }
         let hash = envelope.body_hash();
         let number = content.number;
-        let kept = KeptPackage { attempt, envelope, hash, content, failed: false };
+        let kept =
+            KeptPackage { attempt, envelope, hash, content, standing: PackageStanding::Open };
         record.packages.insert(number, kept);
         self.adopt(attempt, hash);
         PackageNews::New
@@ -201,10 +212,21 @@ impl Collector {
             .find(|one| one.hash == hash)
     }
 
+    /// The packages that are kept of an attempt.
+    pub(crate) fn packages_of(&self, attempt: Attempt) -> impl Iterator<Item = &KeptPackage> {
+        self.records.get(&attempt).into_iter().flat_map(|record| record.packages.values())
+    }
+
     /// The shares that are kept for a package, in the order of its signers, if all t are there and it was not tried
     /// before.
     pub(crate) fn complete(&self, hash: BodyHash) -> Option<(&KeptPackage, Vec<&KeptShare>)> {
-        let package = self.package_named(hash).filter(|package| !package.failed)?;
+        let found = self.shares_of(hash)?;
+        (found.0.standing == PackageStanding::Open).then_some(found)
+    }
+
+    /// The shares that are kept for a package, in the order of its signers, if all t are there.
+    pub(crate) fn shares_of(&self, hash: BodyHash) -> Option<(&KeptPackage, Vec<&KeptShare>)> {
+        let package = self.package_named(hash)?;
         let record = self.records.get(&package.attempt)?;
         let shares: Option<Vec<&KeptShare>> = package
             .content
@@ -217,8 +239,23 @@ impl Collector {
 
     /// The package was tried with t shares and is not tried again.
     pub(crate) fn fail(&mut self, hash: BodyHash) {
+        self.stand(hash, PackageStanding::Failed);
+    }
+
+    /// It is looked into, why the package failed; once.
+    pub(crate) fn look_into(&mut self, hash: BodyHash) {
+        self.stand(hash, PackageStanding::LookedInto);
+    }
+
+    fn stand(&mut self, hash: BodyHash, standing: PackageStanding) {
         let all = self.records.values_mut().flat_map(|record| record.packages.values_mut());
-        all.filter(|package| package.hash == hash).for_each(|package| package.failed = true);
+        all.filter(|one| one.hash == hash).for_each(|one| one.standing = standing);
+    }
+
+    /// The packages that failed and were not looked into.
+    pub(crate) fn failed(&self) -> Vec<BodyHash> {
+        let all = self.records.values().flat_map(|record| record.packages.values());
+        all.filter(|one| one.standing == PackageStanding::Failed).map(|one| one.hash).collect()
     }
 
     /// Whether two newer attempts of the same coordinator have put this one out of service: otherwise a coordinator that

@@ -21,9 +21,10 @@ impl<E: EngineSession> Session<E> {
     ) -> &mut Coordinated<E::Package> {
         let (n, t) = (self.fixed.group.size(), self.fixed.group.threshold());
         let (settings, collector) = (&self.fixed.settings, &self.collector);
+        let (own, record) = (self.fixed.seat, &self.fixed.record);
         self.coordinated.retain(|older, _| !older.is_outdated_by(attempt, n));
         self.coordinated.entry(attempt).or_insert_with(|| {
-            let mut book = Coordinator::new(n, t);
+            let mut book = Coordinator::new(own, (n, t), settings.patience, record.clone());
             collector.proofs().keys().for_each(|faulty| book.exclude(*faulty));
             Coordinated {
                 book,
@@ -44,17 +45,17 @@ impl<E: EngineSession> Session<E> {
         self.event(Event::Coordinating { attempt });
         self.enter(attempt, now);
         self.issue(attempt, now);
+        self.look_into_failures(now);
     }
 
     /// Issues packages as long as t signers are ready. Whoever's last share is unchecked is checked before it is picked
     /// again: a bad share with a fresh slot does not buy another place.
     pub(super) fn issue(&mut self, attempt: Attempt, now: Moment) {
-        let patience = self.fixed.settings.patience;
         while matches!(self.phase, Phase::Running) {
             let Some(coordinated) = self.coordinated.get(&attempt) else {
                 return;
             };
-            let Some(plan) = coordinated.book.plan(now.monotonic, patience) else {
+            let Some(plan) = coordinated.book.plan(now.monotonic) else {
                 return;
             };
             if plan.unchecked.is_empty() {

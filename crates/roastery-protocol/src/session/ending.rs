@@ -2,7 +2,9 @@
 
 use roastery_frost::{PartialSignature, Seat};
 
-use super::{Answer, Destination, Event, Origin, Outcome, Phase, Session, StopReason};
+use super::{
+    Answer, Conduct, Destination, Event, Origin, Outcome, Phase, Record, Session, StopReason,
+};
 use crate::{
     Attempt, BodyHash,
     clock::Moment,
@@ -41,13 +43,17 @@ impl<E: EngineSession> Session<E> {
             Some(signatures) => {
                 self.finish(FinalSignature { package, signatures }, Made::Here, now)
             }
-            None => self.collector.fail(package),
+            None => {
+                self.collector.fail(package);
+                self.look_into_failures(now);
+            }
         }
     }
 
     /// The signatures are there and verified. Secrets end here; whoever made them tells all.
     pub(super) fn finish(&mut self, content: FinalSignature, made: Made, now: Moment) {
         self.engine.abort();
+        self.learn(content.package);
         let origin = self.collector.package_named(content.package).map(|package| Origin {
             attempt: package.attempt,
             coordinator: self.fixed.coordinator(package.attempt),
@@ -62,8 +68,31 @@ impl<E: EngineSession> Session<E> {
         }
         self.event(Event::Signed(outcome.clone()));
         self.phase = Phase::Signed { outcome, envelope, at: now.monotonic, lingering: true };
+        self.forget_work();
+    }
+
+    fn forget_work(&mut self) {
         self.signers.clear();
         self.coordinated.clear();
+        self.inquests.clear();
+    }
+
+    /// Those that signed the package that led to the end have answered; those of other packages of that attempt have not,
+    /// or not in time. Only preference hangs on it: a coordinator that lies can at most have somebody picked last.
+    fn learn(&mut self, package: BodyHash) {
+        let Some(last) = self.collector.package_named(package) else {
+            return;
+        };
+        let times = self.coordinated.get(&last.attempt).map(|one| &one.book);
+        let mut learned = Record::default();
+        for package in self.collector.packages_of(last.attempt) {
+            for seat in package.content.seats() {
+                let answered = last.content.slot_of(seat).is_some();
+                let round_trip = times.and_then(|book| book.answered_after(seat));
+                learned.note(seat, Conduct { answered, round_trip });
+            }
+        }
+        self.learned = learned;
     }
 
     /// Whoever still speaks of the session lacks the signatures.
@@ -92,8 +121,7 @@ impl<E: EngineSession> Session<E> {
         }
         self.awaited_at_stop = self.awaited();
         self.engine.abort();
-        self.signers.clear();
-        self.coordinated.clear();
+        self.forget_work();
         self.phase = Phase::Stopped(reason);
         self.event(Event::Stopped(reason));
     }

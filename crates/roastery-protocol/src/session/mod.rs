@@ -16,15 +16,19 @@ mod collector;
 mod coordinating;
 mod coordinator;
 mod ending;
+mod inquest;
 mod output;
 mod proving;
 mod receive;
+mod reconnecting;
+mod record;
 mod report;
 mod schedule;
 mod settings;
 mod signer;
 mod signing;
 mod speaking;
+mod telling;
 mod waking;
 
 use std::{
@@ -36,9 +40,13 @@ use std::{
 use roastery_frost::Seat;
 use thiserror::Error;
 
-use self::{collector::Collector, coordinator::Coordinator, schedule::Schedule, signer::Signer};
+use self::{
+    collector::Collector, coordinator::Coordinator, inquest::Inquest, schedule::Schedule,
+    signer::Signer, telling::Telling,
+};
 pub use self::{
     output::{Destination, Event, Origin, Outcome, Output, Rejected, StopReason, Unsigned},
+    record::{Conduct, Record},
     report::{Awaited, AwaitedThing, Report, ReportPhase},
     settings::Settings,
 };
@@ -68,6 +76,8 @@ pub struct Opening {
     pub run: Run,
     /// The times.
     pub settings: Settings,
+    /// What is remembered of the members; empty where nothing is.
+    pub record: Record,
 }
 
 /// Why a session cannot be opened.
@@ -120,8 +130,11 @@ pub struct Session<E: EngineSession> {
     signers: BTreeMap<Attempt, Signer>,
     coordinated: BTreeMap<Attempt, Coordinated<E::Package>>,
     collector: Collector,
+    inquests: Vec<Inquest<E::Package>>,
+    tellings: Vec<Telling>,
     refusals: BTreeMap<Seat, RefusalReason>,
     awaited_at_stop: Vec<Awaited>,
+    learned: Record,
     disconnected: BTreeSet<PeerId>,
     answers: Answers,
     outbox: VecDeque<Output>,
@@ -139,6 +152,7 @@ struct Fixed {
     session: SessionId,
     run: Run,
     settings: Settings,
+    record: Record,
     shape: Shape,
 }
 
@@ -179,7 +193,7 @@ impl<E: EngineSession> Session<E> {
         engine: &Opener,
         now: Moment,
     ) -> Result<Self, OpenError> {
-        let Opening { group, seat, identity, request, run, settings } = opening;
+        let Opening { group, seat, identity, request, run, settings, record } = opening;
         let members = group.size();
         let member = group.member(seat).ok_or(OpenError::NoSuchSeat { seat, members })?;
         if member.identity_key != identity.public_key() {
@@ -204,13 +218,16 @@ impl<E: EngineSession> Session<E> {
             signers: BTreeMap::new(),
             coordinated: BTreeMap::new(),
             collector: Collector::default(),
+            inquests: Vec::new(),
+            tellings: Vec::new(),
             refusals: BTreeMap::new(),
             awaited_at_stop: Vec::new(),
+            learned: Record::default(),
             disconnected: BTreeSet::new(),
             answers: Answers::default(),
             outbox: VecDeque::new(),
             to_self: VecDeque::new(),
-            fixed: Fixed { group, seat, identity, request, session, run, settings, shape },
+            fixed: Fixed { group, seat, identity, request, session, run, settings, record, shape },
         };
         opened.escalate(now);
         opened.take_own(now);
@@ -241,16 +258,23 @@ impl<E: EngineSession> Session<E> {
         self.take_own(now);
     }
 
-    /// A peer's connection has come or gone. The coordinator's reign of one that is gone takes no time.
+    /// A peer's connection has come or gone. The reign of a coordinator that is gone takes no time; one that has come back
+    /// is sent again what it may have missed.
     pub fn handle_connection(&mut self, peer: &PeerId, connection: Connection, now: Moment) {
         if !self.fixed.group.is_member(peer) {
             return;
         }
-        match connection {
+        let back = match connection {
             Connection::Up => self.disconnected.remove(peer),
-            Connection::Down => self.disconnected.insert(peer.clone()),
+            Connection::Down => {
+                self.disconnected.insert(peer.clone());
+                false
+            }
         };
         self.expire(now);
+        if back {
+            self.reconnected(peer, now);
+        }
         self.escalate(now);
         self.take_own(now);
     }
@@ -272,11 +296,13 @@ impl<E: EngineSession> Session<E> {
 
     /// When [`Session::handle_timeout`] wants to be called, on the monotonic clock.
     pub fn next_timeout(&self) -> Option<Duration> {
-        match &self.phase {
+        let tellings = self.tellings.iter().map(Telling::due).min();
+        let own = match &self.phase {
             Phase::Running => self.timers().min(),
             Phase::Signed { at, lingering: true, .. } => Some(*at + self.fixed.settings.linger),
             Phase::Signed { .. } | Phase::Stopped(_) => None,
-        }
+        };
+        own.into_iter().chain(tellings).min()
     }
 
     /// The session's name.
@@ -327,7 +353,14 @@ impl<E: EngineSession> Session<E> {
 
     /// How many bytes of messages are kept of a sender.
     pub fn bytes_kept_of(&self, seat: Seat) -> usize {
-        self.collector.bytes_kept_of(seat)
+        let books = self.coordinated.values().map(|one| one.book.bytes_kept_of(seat));
+        self.collector.bytes_kept_of(seat) + books.sum::<usize>()
+    }
+
+    /// What this session has shown of the members; nothing before its signature is there. To be remembered, and given to
+    /// the next one when it opens.
+    pub fn learned(&self) -> &Record {
+        &self.learned
     }
 
     /// The outcome answers every message of the session until here, on the monotonic clock; then it may be dropped.

@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Destination, Event, Session, StopReason};
+use super::{Event, Session, StopReason};
 use crate::{
-    Attempt,
     clock::Moment,
     engine::EngineSession,
-    message::Body,
-    proof::{Fault, Finding, Proof, Verdict},
+    proof::{Fault, FaultKind, Finding, Proof, Verdict},
 };
 
 impl<E: EngineSession> Session<E> {
@@ -21,8 +19,10 @@ impl<E: EngineSession> Session<E> {
         if self.collector.is_proven_faulty(finding.accused) {
             return;
         }
-        let envelope = self.fixed.seal(Attempt::FIRST, &Body::Evidence(proof.clone()));
-        self.send(Destination::Everyone, &envelope);
+        // A share is looked at by its coordinator, who alone has the nonces or has asked for them.
+        let alone =
+            matches!(finding.fault, FaultKind::InvalidShare | FaultKind::WrongAggregateNonce);
+        self.tell(finding.accused, proof.clone(), alone, now);
         self.convict(finding, Arc::new(proof), now);
     }
 

@@ -120,9 +120,8 @@ impl<E: EngineSession> Session<E> {
         now: Moment,
     ) -> Result<(), Rejected> {
         self.is_running()?;
-        let coordinator = self.fixed.coordinator(attempt);
-        if coordinator != self.fixed.seat {
-            return Err(Rejected::NotTheCoordinator { attempt, coordinator });
+        if self.fixed.coordinator(attempt) != self.fixed.seat {
+            return self.on_answer_to_inquest(attempt, sender, &slot, now);
         }
         // Somebody whose clock is ahead may show its slot before this node's turn has come; nobody is a whole round ahead.
         let n = self.fixed.group.size();
@@ -141,7 +140,7 @@ impl<E: EngineSession> Session<E> {
         let hash = nonces.hash(self.fixed.group.id(), self.fixed.session, attempt, sender);
         let held = HeldSlot { hash, slot, shown_by: shown_by.clone() };
         let coordinated = self.coordinated(attempt, now);
-        match coordinated.book.offer(sender, run, index, held) {
+        match coordinated.book.offer(sender, (run, index), held, now.monotonic) {
             Offer::Taken => {}
             Offer::Repeat => return Err(Rejected::Repeat),
             Offer::Stale | Offer::Out => return Err(Rejected::Stale { sender }),
@@ -206,7 +205,7 @@ impl<E: EngineSession> Session<E> {
         let (scalars, next) = (content.scalars.clone(), content.next.clone());
         let news = self.collector.share(attempt, sender, envelope.clone(), content);
         if let ShareNews::Fault(fault) = news {
-            return Err(self.on_share_conflict(*fault, checked, now));
+            return self.on_share_conflict(*fault, checked, now);
         }
         let counted = self.count_share(attempt, sender, package, &scalars, &envelope, now);
         let is_counted = counted.is_ok() && self.coordinated.contains_key(&attempt);
@@ -229,25 +228,34 @@ impl<E: EngineSession> Session<E> {
 
     /// Two shares for one package with different scalars: a proof, if both are really signed by their sender. One that
     /// is not was never said, and the other takes its place.
-    fn on_share_conflict(&mut self, fault: Fault, checked: bool, now: Moment) -> Rejected {
+    fn on_share_conflict(
+        &mut self,
+        fault: Fault,
+        checked: bool,
+        now: Moment,
+    ) -> Result<(), Rejected> {
         let Fault::ShareConflict { first, second } = fault else {
-            return Rejected::Repeat;
+            return Err(Rejected::Repeat);
         };
         let group = self.fixed.group.clone();
         let Some(sender) = second.sender(&group) else {
-            return Rejected::Repeat;
+            return Err(Rejected::Repeat);
         };
         if !checked && !second.is_signed_by_its_sender(&group) {
-            return Rejected::NotSigned { sender };
+            return Err(Rejected::NotSigned { sender });
         }
-        if !first.is_signed_by_its_sender(&group) {
-            if let Ok((attempt, Body::SignatureShare(known))) = self.fixed.shape.read(&first) {
-                self.collector.forget_share(attempt, sender, known.package);
+        if first.is_signed_by_its_sender(&group) {
+            self.accuse(Fault::ShareConflict { first, second }, now);
+            return Err(Rejected::Conflict { sender });
+        }
+        if let Ok((attempt, Body::SignatureShare(known))) = self.fixed.shape.read(&first) {
+            self.collector.forget_share(attempt, sender, known.package);
+            if let Some(coordinated) = self.coordinated.get_mut(&attempt) {
+                coordinated.book.retract(sender, known.package);
             }
-            return Rejected::NotSigned { sender };
         }
-        self.accuse(Fault::ShareConflict { first, second }, now);
-        Rejected::Conflict { sender }
+        // It has taken no place yet, so that this comes here once.
+        self.accept(second, sender, true, now)
     }
 
     /// Counts a share for a package of this node's own.
@@ -264,7 +272,8 @@ impl<E: EngineSession> Session<E> {
             // An observer keeps it; that is all.
             return Ok(());
         };
-        let number = match coordinated.book.share(sender, package, scalars, envelope) {
+        let book = &mut coordinated.book;
+        let number = match book.share(sender, package, scalars, envelope, now.monotonic) {
             Count::Counted { number } => number,
             Count::Repeat => return Err(Rejected::Repeat),
             Count::NotOwed => return Err(Rejected::NotOwed { sender }),
@@ -326,11 +335,7 @@ impl<E: EngineSession> Session<E> {
             Want::Share(hash) => {
                 self.signers.values().find_map(|signer| signer.share_for(hash)).cloned()
             }
-            // Counted without its signature, which others rely on.
-            Want::Nonces(hash) => {
-                let shown_by = self.coordinated.values().find_map(|one| one.book.shown_by(hash));
-                shown_by.filter(|one| one.is_signed_by_its_sender(&self.fixed.group)).cloned()
-            }
+            Want::Nonces(hash) => self.shown_by(hash),
             // Where there is one it was given before any message was looked at.
             Want::Outcome => None,
         };
@@ -355,7 +360,8 @@ impl<E: EngineSession> Session<E> {
     fn on_evidence(&mut self, letter: Letter, proof: Proof, now: Moment) -> Result<(), Rejected> {
         let Letter { envelope, sender, checked, .. } = letter;
         let accused = proof.fault().accused_message().sender(&self.fixed.group);
-        if accused.is_some_and(|seat| self.collector.is_proven_faulty(seat)) {
+        let known = accused.filter(|seat| self.collector.is_proven_faulty(*seat));
+        if known.is_some_and(|seat| !self.is_telling_of(seat)) {
             return Err(Rejected::Repeat);
         }
         if !self.answers.may_accuse(sender) {
@@ -369,6 +375,10 @@ impl<E: EngineSession> Session<E> {
             Some(crate::proof::Indeterminate::OtherSession)
         } else {
             match proof.verify(&self.fixed.group) {
+                Verdict::Invalid(finding) if Some(finding.accused) == known => {
+                    self.heard(finding.accused, sender);
+                    return Err(Rejected::Repeat);
+                }
                 Verdict::Invalid(finding) => {
                     self.convict(finding, Arc::new(proof), now);
                     return Ok(());

@@ -5,8 +5,8 @@ use std::time::Duration;
 pub struct Settings {
     /// After how long without a signature the number of live attempts doubles.
     pub interval: Duration,
-    /// How long a first package is waited for before a second one goes out: a round trip to the slowest signer, and a
-    /// margin.
+    /// How long a first package is waited for at most before a second one goes out. Where the round trip to its slowest
+    /// signer is known it is that, and a quarter of it as margin.
     pub patience: Duration,
     /// The least time between two sendings of one thing to one receiver.
     pub repeat_floor: Duration,

@@ -39,6 +39,8 @@ pub(crate) struct OwnSlot {
 struct LastShare {
     package: BodyHash,
     envelope: Envelope,
+    /// The slot that it used, and the message that showed it.
+    slot: Option<(SlotHash, Envelope)>,
     at: Duration,
     shown_to_all: bool,
 }
@@ -131,8 +133,11 @@ impl Signer {
         now: Duration,
     ) {
         self.released += 1;
+        let used = self.slot.map(|slot| slot.hash);
         self.slot = next;
-        let last = LastShare { package, envelope: envelope.clone(), at: now, shown_to_all: false };
+        let slot = used.zip(self.current.take());
+        let shown_to_all = false;
+        let last = LastShare { package, envelope: envelope.clone(), slot, at: now, shown_to_all };
         self.last_share = Some(last);
         self.repeat_from_now(envelope, settings, now);
     }
@@ -163,6 +168,12 @@ impl Signer {
     /// The share for this package, if it is the last one.
     pub(crate) fn share_for(&self, package: BodyHash) -> Option<&Envelope> {
         self.last_share.as_ref().filter(|last| last.package == package).map(|last| &last.envelope)
+    }
+
+    /// The message that showed the slot of the last share.
+    pub(crate) fn shown(&self, slot: SlotHash) -> Option<&Envelope> {
+        let (used, shown_by) = self.last_share.as_ref()?.slot.as_ref()?;
+        (*used == slot).then_some(shown_by)
     }
 
     /// When the last share was released.

@@ -4,31 +4,32 @@ use std::time::Duration;
 
 use roastery_frost::Seat;
 
-use super::{Destination, Phase, Session, signer::Signer};
-use crate::{
-    Attempt,
-    clock::Moment,
-    engine::EngineSession,
-    message::{Body, Envelope, Want},
-};
+use super::{Destination, Phase, Session, inquest::Inquest, signer::Signer};
+use crate::{Attempt, clock::Moment, engine::EngineSession, message::Envelope};
 
 impl<E: EngineSession> Session<E> {
     pub(super) fn timers(&self) -> impl Iterator<Item = Duration> + '_ {
         let signers = self.signers.values().filter_map(Signer::due);
         let coordinators = self.coordinated.values().filter(|one| one.book.begun().is_some());
         let repeats = coordinators.clone().map(|one| one.repeat.due());
-        let patience = self.fixed.settings.patience;
-        let waits = coordinators.filter_map(move |one| one.book.due(patience));
-        signers.chain(repeats).chain(waits).chain([self.schedule.due(), self.expiry])
+        let waits = coordinators.filter_map(|one| one.book.due());
+        let questions = self.inquests.iter().map(Inquest::due);
+        signers
+            .chain(repeats)
+            .chain(questions)
+            .chain(waits)
+            .chain([self.schedule.due(), self.expiry])
     }
 
     pub(super) fn wake(&mut self, now: Moment) {
         self.expire(now);
+        self.tell_what_is_due(now);
         match &mut self.phase {
             Phase::Running => {
                 self.escalate(now);
                 self.repeat_slots(now);
                 self.repeat_packages(now);
+                self.repeat_questions(now);
             }
             Phase::Signed { at, lingering, .. } => {
                 if *lingering && now.monotonic >= *at + self.fixed.settings.linger {
@@ -83,7 +84,7 @@ impl<E: EngineSession> Session<E> {
             for (seat, package) in owed {
                 self.send(Destination::Seat(seat), &package);
             }
-            let want = self.fixed.seal(attempt, &Body::Want(Want::Slot));
+            let want = self.want_slot(attempt);
             for seat in unseen {
                 self.send(Destination::Seat(seat), &want);
             }

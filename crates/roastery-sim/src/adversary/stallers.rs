@@ -26,7 +26,7 @@ pub enum Stalling {
     Static,
     /// They are the attacker's from the beginning; exactly one of each package stalls, the others answer.
     Coordinated,
-    /// Just in time: whoever is picked may become faulty, one more for each package.
+    /// Just in time: whoever is picked may become faulty, one more for each package that none stalls yet.
     Adaptive,
 }
 
@@ -37,6 +37,11 @@ impl Stallers {
         let stalling = if when == Stalling::Static { faulty.clone() } else { BTreeSet::new() };
         let most = faulty.len();
         Self { when, faulty, most, stalling, packages: BTreeSet::new() }
+    }
+
+    /// Who has become the attacker's.
+    pub fn corrupted(&self) -> &BTreeSet<Seat> {
+        if self.when == Stalling::Adaptive { &self.stalling } else { &self.faulty }
     }
 }
 
@@ -62,7 +67,11 @@ impl Adversary for Stallers {
             return;
         };
         let coordinator = view.shape.order().coordinator(attempt);
-        let fresh = package.seats().into_iter().find(|seat| {
+        let seats = package.seats();
+        if seats.iter().any(|seat| *seat != coordinator && self.stalling.contains(seat)) {
+            return;
+        }
+        let fresh = seats.into_iter().find(|seat| {
             *seat != coordinator
                 && !self.stalling.contains(seat)
                 && (self.when == Stalling::Adaptive || self.faulty.contains(seat))
@@ -73,8 +82,10 @@ impl Adversary for Stallers {
     }
 
     fn send(&mut self, _: View<'_>, parcel: Parcel) -> Vec<Delayed> {
-        let shares = Envelope::parse(&parcel.bytes)
-            .is_ok_and(|envelope| envelope.kind() == Kind::SignatureShare);
-        if shares && self.stalling.contains(&parcel.from) { Vec::new() } else { at_once(parcel) }
+        // With its own share a staller could finish the package that it stalls, once the others show theirs to all.
+        let withheld = Envelope::parse(&parcel.bytes).is_ok_and(|envelope| {
+            matches!(envelope.kind(), Kind::SignatureShare | Kind::Signature)
+        });
+        if withheld && self.stalling.contains(&parcel.from) { Vec::new() } else { at_once(parcel) }
     }
 }

@@ -1,4 +1,8 @@
-use std::{collections::BTreeSet, process::ExitCode, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    process::ExitCode,
+    time::Duration,
+};
 
 use clap::{Args, ValueEnum};
 use rand::seq::SliceRandom as _;
@@ -7,7 +11,7 @@ use roastery_protocol::{Seat, session::Settings};
 use roastery_sim::{
     members::Members,
     network::Links,
-    report::{Report, measure},
+    report::{Report, measure_series},
     scenario::Attack,
     world::{Compute, Setup},
 };
@@ -49,6 +53,9 @@ pub(super) struct Run {
     /// Whether honest computing time is part of virtual time.
     #[arg(long, value_enum, default_value = "measured")]
     pub(super) compute: ComputeTime,
+    /// How many sessions the group plays one after the other, the members remembering what each has shown of the others.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub(super) sessions: u64,
     /// What everything is drawn from.
     #[arg(long, default_value_t = 1)]
     pub(super) seed: u64,
@@ -72,17 +79,26 @@ impl Run {
             return table::execute(&self, self.json);
         }
         match self.play() {
-            Ok(report) if self.json => match serde_json::to_string_pretty(&report) {
-                Ok(text) => println!("{text}"),
-                Err(error) => return bad_input(&error.to_string()),
-            },
-            Ok(report) => print!("{report}"),
+            Ok(reports) if self.json => {
+                let text = match reports.as_slice() {
+                    [only] => serde_json::to_string_pretty(only),
+                    several => serde_json::to_string_pretty(several),
+                };
+                match text {
+                    Ok(text) => println!("{text}"),
+                    Err(error) => return bad_input(&error.to_string()),
+                }
+            }
+            Ok(reports) => {
+                let texts: Vec<String> = reports.iter().map(Report::to_string).collect();
+                print!("{}", texts.join("\n"));
+            }
             Err(what) => return bad_input(&what),
         }
         ExitCode::SUCCESS
     }
 
-    pub(super) fn play(&self) -> Result<Report, String> {
+    pub(super) fn play(&self) -> Result<Vec<Report>, String> {
         let Self { signers, threshold, faulty, .. } = *self;
         if !(2..=128).contains(&signers) || !(2..=signers).contains(&threshold) {
             return Err(format!("{threshold} of {signers}: 2 <= threshold <= signers <= 128"));
@@ -118,8 +134,9 @@ impl Run {
             script: Vec::new(),
             late: Vec::new(),
             clock_errors_ms: Vec::new(),
+            records: BTreeMap::new(),
         };
-        Ok(measure(members, &attack, setup))
+        Ok(measure_series(members, &attack, setup, self.sessions))
     }
 }
 

@@ -46,10 +46,11 @@ pub(super) fn execute(options: &Run, json: bool) -> ExitCode {
             let faulty = if attack == "none" { 0 } else { most };
             let run =
                 Run { signers, threshold, faulty, attack: attack.to_owned(), ..options.clone() };
-            let report = match run.play() {
-                Ok(report) => report,
+            let reports = match run.play() {
+                Ok(reports) => reports,
                 Err(what) => return bad_input(&what),
             };
+            let Some(report) = reports.into_iter().last() else { continue };
             // One round trip for the slots, one for each package; static stallers all stall in the first ones.
             let trips = if matches!(attack, "coordinated" | "adaptive") { faulty } else { 0 };
             let floor_s = report.round_trip_s * (trips + 2) as f64;

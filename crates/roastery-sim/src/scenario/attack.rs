@@ -157,6 +157,18 @@ pub enum Attacker {
 }
 
 impl Attacker {
+    /// The attack as it goes on in the next session: whoever an adaptive attacker took stays its own.
+    pub fn afterwards(&self, attack: Attack) -> Attack {
+        match self {
+            Attacker::Stallers(stallers)
+                if matches!(attack, Attack::Stallers(Stalling::Adaptive, _)) =>
+            {
+                Attack::Stallers(Stalling::Coordinated, stallers.corrupted().clone())
+            }
+            _ => attack,
+        }
+    }
+
     /// The coalition, if it is one.
     pub fn coalition(&self) -> Option<&Coalition> {
         match self {

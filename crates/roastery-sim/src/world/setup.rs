@@ -1,6 +1,10 @@
-use std::{fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
-use roastery_protocol::{Seat, message::Kind, session::Settings};
+use roastery_protocol::{
+    Seat,
+    message::Kind,
+    session::{Record, Settings},
+};
 
 use crate::network::Links;
 
@@ -32,6 +36,8 @@ pub struct Setup {
     pub late: Vec<Seat>,
     /// By how much each seat's wall clock is wrong, in milliseconds; none for those beyond the list.
     pub clock_errors_ms: Vec<i64>,
+    /// What each seat remembers of the others from earlier sessions.
+    pub records: BTreeMap<Seat, Record>,
 }
 
 impl Setup {
@@ -46,6 +52,7 @@ impl Setup {
             script: Vec::new(),
             late: Vec::new(),
             clock_errors_ms: Vec::new(),
+            records: BTreeMap::new(),
         }
     }
 }

@@ -2,10 +2,15 @@
 //!
 //! A value that is told what arrived and asked what to do; it knows no message format, no engine and no socket.
 
+mod choice;
+#[cfg(test)]
+mod tests;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use roastery_frost::{PartialSignature, Seat};
 
+use super::Record;
 use crate::{
     BodyHash, Run, SlotHash,
     message::{Envelope, Slot},
@@ -18,8 +23,12 @@ use crate::{
 /// whatever run or slot the signer announces.
 #[derive(Debug)]
 pub(crate) struct Coordinator {
+    own: Seat,
     threshold: usize,
     most_packages: usize,
+    /// The most time that the first package has for itself, and that clean signers are waited for.
+    patience: Duration,
+    record: Record,
     begun: Option<Duration>,
     signers: Vec<Signer>,
     packages: Vec<Package>,
@@ -35,6 +44,8 @@ struct Signer {
     slot: Option<HeldSlot>,
     newest: Option<(Run, u32)>,
     arrival: usize,
+    /// When it was first seen.
+    seen: Option<Duration>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,6 +87,8 @@ pub(crate) struct Pick {
 pub(crate) struct CountedShare {
     pub(crate) scalars: Vec<PartialSignature>,
     pub(crate) envelope: Envelope,
+    /// How long after its package it came.
+    pub(crate) after: Duration,
     checked: bool,
 }
 
@@ -103,20 +116,20 @@ pub(crate) enum Count {
     NotOwed,
 }
 
-/// Who would be picked now.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Plan {
-    /// t seats, ascending.
-    pub(crate) seats: Vec<Seat>,
-    /// Those whose last share must be checked first, with the number of its package.
-    pub(crate) unchecked: Vec<(Seat, usize)>,
-}
-
 impl Coordinator {
-    pub(crate) fn new(n: usize, threshold: usize) -> Self {
+    /// The book of seat `own` for one attempt of a group of n.
+    pub(crate) fn new(
+        own: Seat,
+        (n, threshold): (usize, usize),
+        patience: Duration,
+        record: Record,
+    ) -> Self {
         Self {
+            own,
             threshold,
             most_packages: n - threshold + 1,
+            patience,
+            record,
             begun: None,
             signers: (0..n).map(|_| Signer::default()).collect(),
             packages: Vec::new(),
@@ -139,7 +152,13 @@ impl Coordinator {
     }
 
     /// A slot that a signer shows. Of two the newest (run, index) counts.
-    pub(crate) fn offer(&mut self, seat: Seat, run: Run, index: u32, held: HeldSlot) -> Offer {
+    pub(crate) fn offer(
+        &mut self,
+        seat: Seat,
+        (run, index): (Run, u32),
+        held: HeldSlot,
+        now: Duration,
+    ) -> Offer {
         let Some(signer) = self.signers.get_mut(seat.index()) else {
             return Offer::Out;
         };
@@ -157,56 +176,11 @@ impl Coordinator {
         if signer.newest.is_none() {
             self.arrivals += 1;
             signer.arrival = self.arrivals;
+            signer.seen = Some(now);
         }
         signer.newest = Some((run, index));
         signer.slot = Some(held);
         Offer::Taken
-    }
-
-    /// Who would sign the next package, if one may go out now: t signers that are ready, those first that came first.
-    /// While package 0 is alone and younger than `patience` there is no second one; after n - t + 1 there is none.
-    pub(crate) fn plan(&self, now: Duration, patience: Duration) -> Option<Plan> {
-        self.begun?;
-        let waiting = self.waits_until(patience).is_some_and(|until| now < until);
-        if waiting || !self.could_issue() {
-            return None;
-        }
-        let mut ready: Vec<usize> =
-            (0..self.signers.len()).filter(|&at| self.signers[at].is_ready()).collect();
-        // Whoever owes no check first, then by arrival.
-        ready.sort_by_key(|&at| {
-            let signer = &self.signers[at];
-            (matches!(signer.standing, Standing::Answered(_)), signer.arrival)
-        });
-        ready.truncate(self.threshold);
-        ready.sort_unstable();
-        let seats: Vec<Seat> = ready.iter().filter_map(|&at| Seat::new(at as u32).ok()).collect();
-        let unchecked = seats
-            .iter()
-            .filter_map(|&seat| match self.signers[seat.index()].standing {
-                Standing::Answered(number) => Some((seat, number)),
-                _ => None,
-            })
-            .collect();
-        Some(Plan { seats, unchecked })
-    }
-
-    fn could_issue(&self) -> bool {
-        let ready = self.signers.iter().filter(|signer| signer.is_ready()).count();
-        ready >= self.threshold && self.packages.len() < self.most_packages
-    }
-
-    /// When time alone lets a further package go out. Without t signers that are ready for it no time does.
-    pub(crate) fn due(&self, patience: Duration) -> Option<Duration> {
-        self.waits_until(patience).filter(|_| self.could_issue())
-    }
-
-    /// Until when the first package has the attempt for itself.
-    fn waits_until(&self, patience: Duration) -> Option<Duration> {
-        match self.packages.as_slice() {
-            [only] if !only.failed => Some(only.issued + patience),
-            _ => None,
-        }
     }
 
     /// Issues a package to t signers that are ready and clean: their slots are named and they owe a share. Gives its
@@ -245,6 +219,7 @@ impl Coordinator {
         package: BodyHash,
         scalars: &[PartialSignature],
         envelope: &Envelope,
+        now: Duration,
     ) -> Count {
         let found = self.packages.iter_mut().enumerate().find(|(_, one)| one.hash == Some(package));
         let Some((number, package)) = found else {
@@ -256,9 +231,11 @@ impl Coordinator {
         if pick.share.is_some() {
             return Count::Repeat;
         }
+        let after = now.saturating_sub(package.issued);
         pick.share = Some(CountedShare {
             scalars: scalars.to_vec(),
             envelope: envelope.clone(),
+            after,
             checked: false,
         });
         if let Some(signer) = self.signers.get_mut(seat.index())
@@ -267,6 +244,22 @@ impl Coordinator {
             signer.standing = Standing::Answered(number);
         }
         Count::Counted { number }
+    }
+
+    /// A share turned out not to be its sender's: it is owed as before.
+    pub(crate) fn retract(&mut self, seat: Seat, package: BodyHash) {
+        let found = self.packages.iter_mut().enumerate().find(|(_, one)| one.hash == Some(package));
+        let Some((number, package)) = found else {
+            return;
+        };
+        if let Some(pick) = package.picks.iter_mut().find(|pick| pick.seat == seat) {
+            pick.share = None;
+        }
+        if let Some(signer) = self.signers.get_mut(seat.index())
+            && signer.standing == Standing::Answered(number)
+        {
+            signer.standing = Standing::Busy(number);
+        }
     }
 
     /// Whether all t shares of the package are in and it has not failed.
@@ -312,15 +305,32 @@ impl Coordinator {
     pub(crate) fn unseen(&self) -> impl Iterator<Item = Seat> + '_ {
         let all = self.signers.iter().enumerate();
         all.filter(|(_, signer)| signer.newest.is_none() && signer.standing != Standing::Out)
-            .filter_map(|(at, _)| Seat::new(at as u32).ok())
+            .filter_map(|(at, _)| seat(at))
     }
 
     /// Seats that owe a share, with the number of the package.
     pub(crate) fn owing(&self) -> impl Iterator<Item = (Seat, usize)> + '_ {
         self.signers.iter().enumerate().filter_map(|(at, signer)| match signer.standing {
-            Standing::Busy(number) => Seat::new(at as u32).ok().map(|seat| (seat, number)),
+            Standing::Busy(number) => seat(at).map(|seat| (seat, number)),
             _ => None,
         })
+    }
+
+    /// How long a signer's last answer took.
+    pub(crate) fn answered_after(&self, seat: Seat) -> Option<Duration> {
+        let shares = self.packages.iter().rev().filter_map(|one| one.pick(seat)?.share.as_ref());
+        shares.map(|share| share.after).next()
+    }
+
+    /// How many bytes of a signer's messages are kept here.
+    pub(crate) fn bytes_kept_of(&self, seat: Seat) -> usize {
+        let held = self.signers.get(seat.index()).and_then(|signer| signer.slot.as_ref());
+        let picks = self.packages.iter().filter_map(|package| package.pick(seat));
+        let picked = picks.map(|pick| {
+            let share = pick.share.as_ref().map_or(0, |share| share.envelope.as_bytes().len());
+            pick.slot.shown_by.as_bytes().len() + share
+        });
+        held.map_or(0, |held| held.shown_by.as_bytes().len()) + picked.sum::<usize>()
     }
 
     /// The message that showed a slot, held or named.
@@ -348,4 +358,8 @@ impl CountedShare {
     pub(crate) fn is_checked(&self) -> bool {
         self.checked
     }
+}
+
+fn seat(at: usize) -> Option<Seat> {
+    Seat::new(u32::try_from(at).ok()?).ok()
 }

@@ -1,0 +1,182 @@
+//! Looking into a package of another coordinator of which t shares make no signature: either a share is bad, or the
+//! aggregate nonce is. Both show only to whoever knows the nonces of the slots, so their signers are asked for them.
+//!
+//! Whoever coordinates a live attempt does this, and nobody else: it is the one that must know whom to ask next, and if
+//! all others did it, too, each fault would cost n times t messages.
+
+use std::time::Duration;
+
+use roastery_frost::{PartialSignature, Seat};
+
+use super::{Destination, Phase, Rejected, Session};
+use crate::{
+    Attempt, BodyHash, SlotHash,
+    clock::{Backoff, Moment},
+    engine::EngineSession,
+    message::{Body, Envelope, Slot, Want},
+    proof::Fault,
+};
+
+/// Packages that are looked into at the same time.
+const MOST_AT_ONCE: usize = 4;
+
+/// One package that is looked into.
+#[derive(Debug)]
+pub(super) struct Inquest<P> {
+    hash: BodyHash,
+    attempt: Attempt,
+    package: Envelope,
+    prepared: P,
+    signers: Vec<Questioned>,
+    repeat: Backoff,
+}
+
+/// One of its signers.
+#[derive(Debug)]
+struct Questioned {
+    seat: Seat,
+    slot: SlotHash,
+    share: Envelope,
+    scalars: Vec<PartialSignature>,
+    nonces: Option<Slot>,
+}
+
+impl<P> Inquest<P> {
+    pub(super) fn due(&self) -> Duration {
+        self.repeat.due()
+    }
+
+    fn open_questions(&self) -> impl Iterator<Item = (Seat, SlotHash)> + '_ {
+        let open = self.signers.iter().filter(|one| one.nonces.is_none());
+        open.map(|one| (one.seat, one.slot))
+    }
+}
+
+impl<E: EngineSession> Session<E> {
+    /// Looks into every package that failed here and was not looked into, as far as this node coordinates.
+    pub(super) fn look_into_failures(&mut self, now: Moment) {
+        for hash in self.collector.failed() {
+            self.look_into(hash, now);
+        }
+    }
+
+    fn look_into(&mut self, hash: BodyHash, now: Moment) {
+        let coordinates = self.coordinated.values().any(|one| one.book.begun().is_some());
+        let known = self.inquests.iter().any(|one| one.hash == hash);
+        if !matches!(self.phase, Phase::Running)
+            || !coordinates
+            || known
+            || self.inquests.len() >= MOST_AT_ONCE
+        {
+            return;
+        }
+        let Some((kept, shares)) = self.collector.shares_of(hash) else {
+            return;
+        };
+        let content = &kept.content;
+        let Ok(prepared) = self.engine.prepare(&content.seats(), &content.aggregates) else {
+            return;
+        };
+        let signers = content.signers.iter().zip(shares).map(|(entry, share)| Questioned {
+            seat: entry.seat,
+            slot: entry.slot,
+            share: share.envelope.clone(),
+            scalars: share.content.scalars.clone(),
+            nonces: None,
+        });
+        let settings = &self.fixed.settings;
+        let repeat = Backoff::new(now.monotonic, settings.repeat_floor, settings.repeat_cap);
+        let (attempt, package) = (kept.attempt, kept.envelope.clone());
+        let signers = signers.collect();
+        self.collector.look_into(hash);
+        self.inquests.push(Inquest { hash, attempt, package, prepared, signers, repeat });
+        self.question(hash);
+    }
+
+    /// Asks the signers of a package for what is not known yet.
+    fn question(&mut self, hash: BodyHash) {
+        let Some(inquest) = self.inquests.iter().find(|one| one.hash == hash) else {
+            return;
+        };
+        let attempt = inquest.attempt;
+        let open: Vec<(Seat, SlotHash)> = inquest.open_questions().collect();
+        for (seat, slot) in open {
+            let own = seat == self.fixed.seat;
+            let shown = self.signers.get(&attempt).and_then(|signer| signer.shown(slot)).cloned();
+            if let (true, Some(envelope)) = (own, shown) {
+                self.to_self.push_back(envelope);
+            } else if !own {
+                let want = self.fixed.seal(attempt, &Body::Want(Want::Nonces(slot)));
+                self.send(Destination::Seat(seat), &want);
+            }
+        }
+    }
+
+    pub(super) fn repeat_questions(&mut self, now: Moment) {
+        let due = self.inquests.iter_mut().filter_map(|one| {
+            let due = one.repeat.strike(now.monotonic);
+            due.then_some(one.hash)
+        });
+        let due: Vec<BodyHash> = due.collect();
+        due.into_iter().for_each(|hash| self.question(hash));
+    }
+
+    /// A slot of an attempt that somebody else coordinates. It says something only where it was asked for; that it is
+    /// its signer's word is in the slot's name, which the coordinator has signed.
+    pub(super) fn on_answer_to_inquest(
+        &mut self,
+        attempt: Attempt,
+        sender: Seat,
+        slot: &Slot,
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        let coordinator = self.fixed.coordinator(attempt);
+        let not_wanted = Rejected::NotTheCoordinator { attempt, coordinator };
+        let asked = self.inquests.iter().any(|one| {
+            one.attempt == attempt && one.open_questions().any(|(seat, _)| seat == sender)
+        });
+        if !asked {
+            return Err(not_wanted);
+        }
+        let nonces = slot.to_nonces();
+        let hash = nonces.hash(self.fixed.group.id(), self.fixed.session, attempt, sender);
+        let found = self.inquests.iter_mut().enumerate().find_map(|(at, inquest)| {
+            let all = inquest.signers.iter_mut();
+            let one = all.into_iter().find(|one| one.seat == sender && one.slot == hash)?;
+            one.nonces.is_none().then_some((at, one))
+        });
+        let (at, one) = found.ok_or(not_wanted)?;
+        one.nonces = Some(slot.clone());
+        let (scalars, share) = (one.scalars.clone(), one.share.clone());
+        let inquest = &self.inquests[at];
+        let checked = self.engine.check_share(&inquest.prepared, sender, &slot.0, &scalars);
+        if let Err(message) = checked {
+            let package = inquest.package.clone();
+            let message = message as u8;
+            self.accuse(Fault::InvalidShare { package, nonces, share, message }, now);
+        }
+        self.close_inquest(at, now);
+        Ok(())
+    }
+
+    /// Ends it when the nonces of all t slots are there. Whether their sum is what the coordinator said, the proof says.
+    fn close_inquest(&mut self, at: usize, now: Moment) {
+        let answered = |one: &Inquest<E::Package>| one.open_questions().next().is_none();
+        if !self.inquests.get(at).is_some_and(answered) {
+            return;
+        }
+        let Inquest { package, signers, .. } = self.inquests.remove(at);
+        let slots = signers.iter().filter_map(|one| Some(one.nonces.as_ref()?.to_nonces()));
+        let slots = slots.collect();
+        self.accuse(Fault::WrongAggregateNonce { package, slots }, now);
+    }
+
+    /// The message of this node that showed a slot, as the coordinator or as the slot's signer.
+    pub(super) fn shown_by(&self, slot: SlotHash) -> Option<Envelope> {
+        let own = self.signers.values().find_map(|signer| signer.shown(slot));
+        let others = self.coordinated.values().find_map(|one| one.book.shown_by(slot));
+        // Counted without its signature, which others rely on.
+        let others = others.filter(|one| one.is_signed_by_its_sender(&self.fixed.group));
+        own.or(others).cloned()
+    }
+}

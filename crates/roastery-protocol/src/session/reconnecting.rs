@@ -1,0 +1,58 @@
+//! What a connection that comes back brings: what was sent into the void is sent again, at the pace of answers.
+
+use roastery_frost::Seat;
+
+use super::{Answer, Phase, Session};
+use crate::{
+    Attempt,
+    clock::Moment,
+    engine::EngineSession,
+    group::PeerId,
+    message::{Body, Envelope, Want},
+};
+
+impl<E: EngineSession> Session<E> {
+    /// This peer can be reached again.
+    pub(super) fn reconnected(&mut self, peer: &PeerId, now: Moment) {
+        let own = self.fixed.seat;
+        let seats: Vec<Seat> = self
+            .fixed
+            .group
+            .seats()
+            .filter(|seat| *seat != own && self.fixed.group.holds(peer, *seat))
+            .collect();
+        for seat in seats {
+            for (what, envelope) in self.owed_to(seat) {
+                // Too often is not an error: the ordinary repeats bring it.
+                let _ = self.answer(seat, what, &envelope, now);
+            }
+        }
+    }
+
+    fn owed_to(&self, seat: Seat) -> Vec<(Answer, Envelope)> {
+        if let Phase::Signed { envelope, lingering: true, .. } = &self.phase {
+            return vec![(Answer::Outcome, envelope.clone())];
+        }
+        let as_signer = self.signers.iter().filter(|(_, signer)| signer.coordinator == seat);
+        let as_signer = as_signer.filter_map(|(attempt, signer)| {
+            Some((Answer::Share(*attempt), signer.current()?.clone()))
+        });
+        let begun = self.coordinated.iter().filter(|(_, one)| one.book.begun().is_some());
+        let as_coordinator = begun.filter_map(|(&attempt, one)| {
+            let owed = one.book.owing().find(|(owing, _)| *owing == seat);
+            if let Some((_, number)) = owed {
+                let package = one.packages.get(number)?;
+                let what = Answer::To(attempt, Want::Package(package.body_hash()));
+                return Some((what, package.clone()));
+            }
+            let unseen = one.book.unseen().any(|unseen| unseen == seat);
+            unseen.then(|| (Answer::To(attempt, Want::Slot), self.want_slot(attempt)))
+        });
+        as_signer.chain(as_coordinator).collect()
+    }
+
+    /// The coordinator's question for a signer's slot.
+    pub(super) fn want_slot(&self, attempt: Attempt) -> Envelope {
+        self.fixed.seal(attempt, &Body::Want(Want::Slot))
+    }
+}

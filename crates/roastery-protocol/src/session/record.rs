@@ -1,0 +1,52 @@
+use std::{collections::BTreeMap, time::Duration};
+
+use roastery_frost::Seat;
+
+/// What a node remembers of the members from one session to the next: who answered and who kept others waiting, and how
+/// fast each is. It decides who is picked first, and nothing else: no value of it blames anybody or makes anything
+/// unsafe. One entry a seat.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record(BTreeMap<Seat, Conduct>);
+
+/// What is remembered of one member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conduct {
+    /// Whether it signed the package that led to the signature; otherwise it was picked for another one and not for that.
+    pub answered: bool,
+    /// How long its last answer took, as far as this node has asked it.
+    pub round_trip: Option<Duration>,
+}
+
+impl Record {
+    /// What is remembered of a member.
+    pub fn of(&self, seat: Seat) -> Option<Conduct> {
+        self.0.get(&seat).copied()
+    }
+
+    /// Adds what a later session has shown. Of a member of which it shows nothing what was known stays.
+    pub fn update(&mut self, later: &Record) {
+        for (&seat, conduct) in &later.0 {
+            let known = self.of(seat).and_then(|known| known.round_trip);
+            let round_trip = conduct.round_trip.or(known);
+            self.0.insert(seat, Conduct { round_trip, ..*conduct });
+        }
+    }
+
+    pub(crate) fn note(&mut self, seat: Seat, conduct: Conduct) {
+        self.0.insert(seat, conduct);
+    }
+
+    /// Whether it answered when last heard of.
+    pub(crate) fn answered(&self, seat: Seat) -> bool {
+        self.of(seat).is_some_and(|conduct| conduct.answered)
+    }
+
+    /// Whether it kept others waiting when last heard of.
+    pub(crate) fn owed(&self, seat: Seat) -> bool {
+        self.of(seat).is_some_and(|conduct| !conduct.answered)
+    }
+
+    pub(crate) fn round_trip(&self, seat: Seat) -> Option<Duration> {
+        self.of(seat)?.round_trip
+    }
+}

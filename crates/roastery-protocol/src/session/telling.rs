@@ -1,0 +1,70 @@
+//! Telling the others of a fault that was found here.
+//!
+//! Many find the same fault at the same moment: an equivocation that all can see, all see. If each of n told all at
+//! once, one lie would cost n times n messages. So they tell in an order that begins behind the accused: the first at
+//! once, the next two a step later, the next four another step later, and so on; and whoever has heard it from two
+//! others by then keeps silent.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use roastery_frost::Seat;
+
+use super::{Destination, Session};
+use crate::{Attempt, clock::Moment, engine::EngineSession, message::Body, proof::Proof};
+
+/// After that many others have told all, this node need not.
+const ENOUGH: usize = 2;
+
+/// A proof that is to be told.
+#[derive(Debug)]
+pub(super) struct Telling {
+    accused: Seat,
+    proof: Proof,
+    due: Duration,
+    heard_from: BTreeSet<Seat>,
+}
+
+impl Telling {
+    pub(super) fn due(&self) -> Duration {
+        self.due
+    }
+}
+
+impl<E: EngineSession> Session<E> {
+    /// Tells all: at once where nobody else can have found it, otherwise when it is this node's turn.
+    pub(super) fn tell(&mut self, accused: Seat, proof: Proof, alone: bool, now: Moment) {
+        let due = if alone { now.monotonic } else { now.monotonic + self.turn_after(accused) };
+        self.tellings.push(Telling { accused, proof, due, heard_from: BTreeSet::new() });
+        self.tell_what_is_due(now);
+    }
+
+    fn turn_after(&self, accused: Seat) -> Duration {
+        let n = self.fixed.group.size();
+        let rank = (self.fixed.seat.index() + n - accused.index() - 1) % n;
+        let step = self.fixed.settings.repeat_floor / 4;
+        // Ranks 0, 1 to 2, 3 to 6, 7 to 14, ...: n is at most 128, so that there are at most 7 steps.
+        step * (rank + 1).ilog2()
+    }
+
+    pub(super) fn tell_what_is_due(&mut self, now: Moment) {
+        let due = |telling: &mut Telling| telling.due <= now.monotonic;
+        let due: Vec<Telling> = self.tellings.extract_if(.., due).collect();
+        for telling in due {
+            let envelope = self.fixed.seal(Attempt::FIRST, &Body::Evidence(telling.proof));
+            self.send(Destination::Everyone, &envelope);
+        }
+    }
+
+    /// Whether it is still open who tells of this member.
+    pub(super) fn is_telling_of(&self, accused: Seat) -> bool {
+        self.tellings.iter().any(|telling| telling.accused == accused)
+    }
+
+    /// Somebody else has told it, with a proof that holds.
+    pub(super) fn heard(&mut self, accused: Seat, from: Seat) {
+        for telling in self.tellings.iter_mut().filter(|telling| telling.accused == accused) {
+            telling.heard_from.insert(from);
+        }
+        self.tellings.retain(|telling| telling.heard_from.len() < ENOUGH);
+    }
+}

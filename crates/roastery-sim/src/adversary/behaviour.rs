@@ -130,8 +130,8 @@ impl Behaviour {
     /// The fault that honest nodes prove when the behaviour took effect in front of one of them, if they can. Whether one
     /// has all that it takes depends on the run: [`Coalition::committed`](super::Coalition::committed).
     ///
-    /// None for wrong aggregate nonces: a stranger who is given the nonces of all t slots can prove them, and no node is,
-    /// for slots are shown to the coordinator alone. None for mutations: what they break depends on the mutation.
+    /// None for wrong aggregate nonces: who asks for the nonces of all t slots can prove them, unless one is the
+    /// coordinator's own and shown to nobody. None for mutations: what they break depends on the mutation.
     pub fn provable(self) -> Option<FaultKind> {
         match self {
             Behaviour::BadShare | Behaviour::BadShareWithFreshCommitments => {

@@ -231,8 +231,8 @@ impl Hand {
         }
         let contradicts = last.signed && fresh.signed;
         if !last.signed && fresh.signed {
-            // The first was never said, and neither is kept.
-            self.last_share.remove(&statement.sender);
+            // The first was never said, and this takes its place.
+            self.last_share.insert(statement.sender, fresh);
         }
         contradicts
     }

@@ -45,6 +45,15 @@ impl GroupKeys {
         Ok(GroupKeys { threshold, threshold_public_key, public_shares: public_shares.into() })
     }
 
+    /// Keys that fit together because they were evaluated from one polynomial.
+    pub(crate) fn on_one_polynomial(
+        threshold: usize,
+        threshold_public_key: Point,
+        public_shares: Vec<Point>,
+    ) -> GroupKeys {
+        GroupKeys { threshold, threshold_public_key, public_shares: public_shares.into() }
+    }
+
     /// The number of participants, `1..=128`.
     pub fn n(&self) -> usize {
         self.public_shares.len()

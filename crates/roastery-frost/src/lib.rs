@@ -78,6 +78,7 @@
 //! deterministic simulation, [`danger_trusted_dealer`] for demos and tests.
 
 mod bip340;
+pub mod chilldkg;
 mod contribution;
 mod curve;
 pub mod danger;

@@ -2,6 +2,7 @@ use std::fmt;
 
 use secp::{Point, Scalar};
 use secp256k1::SecretKey;
+use secp256k1::ecdh::SharedSecret;
 use zeroize::Zeroizing;
 
 use crate::curve;
@@ -35,6 +36,15 @@ impl SecretScalar {
 
     pub(crate) fn public(&self) -> Point {
         curve::base_mul_secret(&self.0)
+    }
+
+    /// SHA-256 of the compressed product with `point`, in constant time: *ecdh_libsecp256k1* of
+    /// ChillDKG.
+    pub(crate) fn ecdh(&self, point: &Point) -> Zeroizing<[u8; 32]> {
+        let mut shared = SharedSecret::new(&(*point).into(), &self.0);
+        let secret = Zeroizing::new(shared.secret_bytes());
+        shared.non_secure_erase();
+        secret
     }
 
     pub(crate) fn times(&self, factor: Scalar) -> SecretScalar {

@@ -1,0 +1,106 @@
+//! *CertEq*: all participants sign the transcript, and all signatures together are the certificate.
+
+use super::messages::Reader;
+use super::{HostSecretKey, MessageError, ParticipantMsg2, SessionParams, Transcript};
+use crate::{Seat, Signature, XOnlyPublicKey};
+
+/// The signatures of all participants for one transcript, in order; 64 *n* bytes.
+///
+/// Only [`Transcript::verify`] says whether they are valid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate(pub(super) Vec<Signature>);
+
+/// The coordinator's second message is the certificate.
+pub type CoordinatorMsg2 = Certificate;
+
+impl Certificate {
+    /// The length of every certificate of the session, in bytes.
+    pub fn len_bytes(params: &SessionParams) -> usize {
+        64 * params.n()
+    }
+
+    /// Puts the participants' second messages together, without checking them.
+    pub fn new(pmsgs2: &[ParticipantMsg2]) -> Certificate {
+        Certificate(pmsgs2.iter().map(|pmsg2| pmsg2.sig).collect())
+    }
+
+    /// Reads a certificate. Whether the signatures are valid is not found here.
+    ///
+    /// # Errors
+    ///
+    /// [`MessageError::Length`]. The sender is at fault.
+    pub fn parse(bytes: &[u8], params: &SessionParams) -> Result<Certificate, MessageError> {
+        let mut reader = Reader::new(bytes, Certificate::len_bytes(params))?;
+        let signatures = reader.arrays(params.n());
+        Ok(Certificate(signatures.iter().map(Signature::from_bytes).collect()))
+    }
+
+    /// The certificate's bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.0.iter().flat_map(Signature::to_bytes).collect()
+    }
+
+    /// The signatures, by participant.
+    pub fn signatures(&self) -> &[Signature] {
+        &self.0
+    }
+}
+
+/// *certeq_participant_step*, in constant time.
+pub(super) fn sign(
+    transcript: &Transcript,
+    hostseckey: &HostSecretKey,
+    participant: Seat,
+    aux_rand: &[u8; 32],
+) -> ParticipantMsg2 {
+    let message = certeq_message(transcript, participant);
+    ParticipantMsg2 { sig: hostseckey.signing().sign(&message, aux_rand) }
+}
+
+pub(super) fn verify_one(transcript: &Transcript, participant: Seat, sig: &Signature) -> bool {
+    let Some(&key) = transcript.params().points().get(participant.index()) else { return false };
+    sig.verify(&XOnlyPublicKey::from(key), &certeq_message(transcript, participant))
+}
+
+pub(super) fn verify_all(
+    transcript: &Transcript,
+    certificate: &Certificate,
+) -> Result<(), CertificateError> {
+    let (got, expected) = (certificate.0.len(), transcript.params().n());
+    if got != expected {
+        return Err(CertificateError::Count { got, expected });
+    }
+    let mut signed = transcript.params().participants().zip(&certificate.0);
+    match signed.find(|(participant, sig)| !transcript.verify_signature(*participant, sig)) {
+        Some((participant, _)) => Err(CertificateError::InvalidSignature { participant }),
+        None => Ok(()),
+    }
+}
+
+fn certeq_message(transcript: &Transcript, participant: Seat) -> Vec<u8> {
+    const TAG: &[u8] = b"BIP DKG/certeq message";
+    let mut message = TAG.to_vec();
+    message.resize(33, 0);
+    message.extend_from_slice(&u32::from(participant).to_be_bytes());
+    message.extend_from_slice(transcript.as_bytes());
+    message
+}
+
+/// A certificate that does not belong to a transcript.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum CertificateError {
+    /// It is not of a session of this size.
+    #[error("{got} signatures, the certificate of this session has {expected}")]
+    Count {
+        /// The number of signatures.
+        got: usize,
+        /// The number of participants.
+        expected: usize,
+    },
+    /// *InvalidSignatureInCertificateError*; the first, by participant.
+    #[error("the signature of participant {participant} is invalid")]
+    InvalidSignature {
+        /// Whose signature it is.
+        participant: Seat,
+    },
+}

@@ -1,0 +1,91 @@
+//! *EncPedPop*: every participant encrypts a share to every other under a pad, and the pads of all
+//! senders to one receiver add up as the shares do.
+
+use secp::{MaybeScalar, Point};
+
+use super::maybe_secret::MaybeSecret;
+use super::{HostSecretKey, SessionParams};
+use crate::Seat;
+use crate::hash::TaggedHash;
+use crate::secret_scalar::SecretScalar;
+
+/// The pads under which `sender`, who drew `secnonce`, encrypts to each participant:
+/// *encaps_multi*.
+pub(super) fn encaps_multi(
+    secnonce: &SecretScalar,
+    pubnonce: &[u8; 33],
+    deckey: &HostSecretKey,
+    params: &SessionParams,
+    sender: Seat,
+) -> Vec<MaybeSecret> {
+    let receivers = params.participants().zip(params.points()).zip(params.hostpubkeys());
+    let pad = |((receiver, enckey), enckey_bytes): ((Seat, &Point), &[u8; 33])| {
+        if receiver == sender {
+            return self_pad(deckey, pubnonce, receiver, params);
+        }
+        ecdh_pad(secnonce, enckey, [pubnonce, enckey_bytes], receiver, params)
+    };
+    receivers.map(pad).collect()
+}
+
+/// The pads under which each participant encrypted to `receiver`: *decaps_multi*.
+///
+/// `pubnonces` are given decoded and as they were encoded; the receiver's own is not used decoded.
+pub(super) fn decaps_multi(
+    deckey: &HostSecretKey,
+    pubnonces: &[(Option<Point>, [u8; 33])],
+    params: &SessionParams,
+    receiver: Seat,
+) -> Result<Vec<MaybeSecret>, Seat> {
+    let enckey = deckey.hostpubkey_gen();
+    let pad = |(sender, (point, pubnonce)): (Seat, &(Option<Point>, [u8; 33]))| {
+        if sender == receiver {
+            return Ok(self_pad(deckey, pubnonce, receiver, params));
+        }
+        let point = point.as_ref().ok_or(sender)?;
+        Ok(ecdh_pad(deckey.scalar(), point, [pubnonce, &enckey], receiver, params))
+    };
+    params.participants().zip(pubnonces).map(pad).collect()
+}
+
+/// What is left of a ciphertext without its pads: *decrypt_sum*.
+pub(super) fn decrypt_sum(enc_secshare: MaybeScalar, pads: &[MaybeSecret]) -> MaybeSecret {
+    let pads = pads.iter().fold(MaybeSecret::ZERO, MaybeSecret::plus);
+    pads.negated().plus_public(enc_secshare)
+}
+
+/// The pad between two participants, which both compute: *ecdh*.
+fn ecdh_pad(
+    secret: &SecretScalar,
+    point: &Point,
+    [pubnonce, enckey]: [&[u8; 33]; 2],
+    receiver: Seat,
+    params: &SessionParams,
+) -> MaybeSecret {
+    let hash = TaggedHash::new("BIP DKG/encpedpop ecdh")
+        .chain(secret.ecdh(point).as_slice())
+        .chain(pubnonce)
+        .chain(enckey);
+    finish(hash, receiver, params)
+}
+
+/// The pad of a participant to itself, which takes no key exchange: *self_pad*.
+fn self_pad(
+    symkey: &HostSecretKey,
+    nonce: &[u8; 33],
+    receiver: Seat,
+    params: &SessionParams,
+) -> MaybeSecret {
+    let hash = TaggedHash::new("BIP DKG/encaps_multi self_pad")
+        .chain(symkey.scalar().to_bytes().as_slice())
+        .chain(nonce);
+    finish(hash, receiver, params)
+}
+
+fn finish(hash: TaggedHash, receiver: Seat, params: &SessionParams) -> MaybeSecret {
+    let hash = hash
+        .chain(&u32::from(receiver).to_be_bytes())
+        .chain(&params.t_bytes())
+        .chain(params.hostpubkeys().as_flattened());
+    MaybeSecret::reduce(&zeroize::Zeroizing::new(hash.finalize()))
+}

@@ -7,8 +7,7 @@ use crate::hash::tagged_hash;
 
 /// The public outcome of a session, from the summed commitments.
 pub(super) struct Outcome {
-    /// What is added to the shared secret and to every share, so that the threshold public key
-    /// commits to an unspendable script path: *invalid_taproot_commit*.
+    /// What is added to the shared secret, and so to every share.
     pub(super) tweak: MaybeScalar,
     pub(super) threshold_pubkey: Point,
     /// With the tweak.
@@ -17,10 +16,7 @@ pub(super) struct Outcome {
 
 impl Outcome {
     pub(super) fn new(sum_coms: &[MaybePoint], n: usize) -> Result<Outcome, DegenerateKey> {
-        let untweaked = sum_coms[0].into_option().ok_or(DegenerateKey)?;
-        let tweak = tagged_hash("TapTweak", &[&untweaked.serialize_xonly()]);
-        let tweak = MaybeScalar::from_slice(&tweak).map_err(|_| DegenerateKey)?;
-        let threshold_pubkey = (untweaked + tweak * G).into_option().ok_or(DegenerateKey)?;
+        let (tweak, threshold_pubkey) = taproot_tweak(sum_coms)?;
         let mut tweaked = sum_coms.to_vec();
         tweaked[0] = threshold_pubkey.into();
         Ok(Outcome { tweak, threshold_pubkey, pubshares: evaluate(&tweaked, n) })
@@ -32,4 +28,16 @@ impl Outcome {
         let pubshares = pubshares.ok_or(DegenerateKey)?;
         Ok(GroupKeys::on_one_polynomial(t, self.threshold_pubkey, pubshares))
     }
+}
+
+/// What is added to the shared secret, so that the threshold public key, which is returned with it,
+/// commits to an unspendable script path: *invalid_taproot_commit*.
+pub(super) fn taproot_tweak(
+    sum_coms: &[MaybePoint],
+) -> Result<(MaybeScalar, Point), DegenerateKey> {
+    let untweaked = sum_coms[0].into_option().ok_or(DegenerateKey)?;
+    let tweak = tagged_hash("TapTweak", &[&untweaked.serialize_xonly()]);
+    let tweak = MaybeScalar::from_slice(&tweak).map_err(|_| DegenerateKey)?;
+    let threshold_pubkey = (untweaked + tweak * G).into_option().ok_or(DegenerateKey)?;
+    Ok((tweak, threshold_pubkey))
 }

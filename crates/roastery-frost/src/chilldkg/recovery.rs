@@ -109,7 +109,7 @@ pub fn recover(
         .ok_or(RecoverError::HostSeckey(HostSeckeyError::NotInSession))?;
     let pads = open_pads(hostseckey, transcript, participant)
         .map_err(|sender| RecoverError::Pubnonce { participant: sender })?;
-    let tweak = transcript.outcome().map_err(|_| RecoverError::Secshare)?.tweak;
+    let tweak = transcript.tweak().map_err(|_| RecoverError::Secshare)?;
     let secshare = decrypt_sum(transcript.enc_secshare(participant), &pads).plus_public(tweak);
     let secshare = secshare.into_option().ok_or(RecoverError::Secshare)?;
     let secshare =

@@ -2,7 +2,7 @@ use secp::{MaybePoint, MaybeScalar};
 
 use super::certificate::{self, Certificate, CertificateError};
 use super::messages::{push_points, push_scalars};
-use super::outcome::Outcome;
+use super::outcome::{Outcome, taproot_tweak};
 use super::{CoordinatorMsg1, DegenerateKey, MessageError, SessionParams};
 use crate::{GroupKeys, Seat, Signature};
 
@@ -92,6 +92,10 @@ impl Transcript {
 
     pub(super) fn outcome(&self) -> Result<Outcome, DegenerateKey> {
         Outcome::new(&self.sum_coms, self.params.n())
+    }
+
+    pub(super) fn tweak(&self) -> Result<MaybeScalar, DegenerateKey> {
+        taproot_tweak(&self.sum_coms).map(|(tweak, _)| tweak)
     }
 
     pub(super) fn pubnonces(&self) -> &[[u8; 33]] {

@@ -83,10 +83,7 @@ pub(super) fn check_messages(
         return Err(CoordinatorError::Count { got, expected });
     }
     for (participant, pmsg1) in params.participants().zip(pmsgs1) {
-        pmsg1.check_size(params).map_err(|error| Fault::Participant {
-            participant,
-            fault: ParticipantFault::Message(error),
-        })?;
+        pmsg1.check_size(params).map_err(|error| error.of_participant(participant))?;
     }
     Ok(())
 }

@@ -115,6 +115,18 @@ pub enum MessageError {
     OtherSize,
 }
 
+impl MessageError {
+    /// The fault of the participant that sent the bytes, as the coordinator sees it.
+    pub fn of_participant(self, participant: Seat) -> Fault {
+        Fault::Participant { participant, fault: ParticipantFault::Message(self) }
+    }
+
+    /// The fault of the coordinator that sent the bytes.
+    pub fn of_coordinator(self) -> Fault {
+        Fault::Coordinator(CoordinatorFault::Message(self))
+    }
+}
+
 /// The lists that messages and recovery data are made of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Field {

@@ -89,7 +89,7 @@ pub fn participant_investigate(
 ) -> Fault {
     let Investigation { params, participant: own, enc_secshare, pads, pubshare } = investigation;
     if cinv.enc_partial_secshares.len() != params.n() {
-        return Fault::Coordinator(CoordinatorFault::Message(MessageError::OtherSize));
+        return MessageError::OtherSize.of_coordinator();
     }
     if MaybePoint::sum(&cinv.partial_pubshares) != *pubshare {
         return Fault::Coordinator(CoordinatorFault::PubshareSum);

@@ -1,8 +1,9 @@
 use secp::{MaybePoint, MaybeScalar};
 
-use super::{Field, MessageError, SessionParams};
-use crate::Signature;
-use crate::curve::decode_maybe_point;
+use super::pop::check_pop;
+use super::{Field, MessageError, ParticipantFault, SessionParams};
+use crate::curve::{decode_maybe_point, decode_point};
+use crate::{Seat, Signature};
 
 /// A participant's first message: commitment, proof of possession, encryption nonce, and an
 /// encrypted share for each participant; 33 *t* + 64 + 33 + 32 *n* bytes.
@@ -44,6 +45,20 @@ impl ParticipantMsg1 {
         bytes.extend_from_slice(&self.pubnonce);
         push_scalars(&mut bytes, &self.enc_shares);
         bytes
+    }
+
+    /// Checks what the others will check as well, from public values: that the nonce is a point, and
+    /// that the sender, `participant`, knows the secret it commits to.
+    ///
+    /// The draft's coordinator passes a message on without this. One that checks knows who is at
+    /// fault before anybody has computed anything, and cannot be taken for the culprit.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the message.
+    pub fn check(&self, participant: Seat) -> Result<(), ParticipantFault> {
+        decode_point(&self.pubnonce).map_err(|_| ParticipantFault::Pubnonce)?;
+        check_pop(&self.pop, self.com[0], participant)
     }
 
     pub(super) fn check_size(&self, params: &SessionParams) -> Result<(), MessageError> {

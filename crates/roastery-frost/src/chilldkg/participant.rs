@@ -4,7 +4,7 @@ use secp::{MaybePoint, Point};
 use zeroize::Zeroizing;
 
 use super::encryption::{decaps_multi, decrypt_sum, encaps_multi};
-use super::pop::{pop_prove, pop_verify};
+use super::pop::{check_pop, pop_prove};
 use super::vss::Polynomial;
 use super::{
     CertificateError, CoordinatorFault, CoordinatorMsg1, CoordinatorMsg2, DegenerateKey, DkgOutput,
@@ -121,8 +121,7 @@ pub fn participant_step2(
     if params.hostpubkeys()[index] != hostseckey.hostpubkey_gen() {
         return Err(Step2Error::HostSeckey(HostSeckeyError::NotOfStep1));
     }
-    let transcript = Transcript::new(&params, cmsg1)
-        .map_err(|error| Fault::Coordinator(CoordinatorFault::Message(error)))?;
+    let transcript = Transcript::new(&params, cmsg1).map_err(MessageError::of_coordinator)?;
 
     if cmsg1.pubnonces[index] != pubnonce {
         return Err(Fault::Coordinator(CoordinatorFault::OwnPubnonce).into());
@@ -138,18 +137,14 @@ pub fn participant_step2(
     let outcome = transcript.outcome()?;
     let secshare = decrypt_sum(enc_secshare, &pads).plus_public(outcome.tweak);
     let pubshare = outcome.pubshares[index];
-    let secshare =
-        match secshare.into_option().filter(|share| MaybePoint::from(share.public()) == pubshare) {
-            Some(secshare) => secshare,
-            None => {
-                let tweak = outcome.tweak.into_option();
-                let pubtweak = tweak.map_or(MaybePoint::Infinity, |tweak| base_mul(tweak).into());
-                let untweaked = pubshare - pubtweak;
-                let investigation =
-                    Investigation { params, participant, enc_secshare, pads, pubshare: untweaked };
-                return Err(Step2Error::Unknown(Box::new(investigation)));
-            }
-        };
+    if secshare.public() != pubshare {
+        let tweak = outcome.tweak.into_option();
+        let pubtweak = tweak.map_or(MaybePoint::Infinity, |tweak| base_mul(tweak).into());
+        let pubshare = pubshare - pubtweak;
+        let investigation = Investigation { params, participant, enc_secshare, pads, pubshare };
+        return Err(Step2Error::Unknown(Box::new(investigation)));
+    }
+    let secshare = secshare.into_option().ok_or(DegenerateKey)?;
     let secshare = SecretShare::from_bytes(secshare.to_bytes()).expect("a share in range");
     let group = outcome.into_group(params.t())?;
 
@@ -171,13 +166,11 @@ pub fn participant_finalize(
     cmsg2: &CoordinatorMsg2,
 ) -> Result<(DkgOutput, RecoveryData), Fault> {
     let ParticipantState2 { transcript, secshare, group } = state2;
-    transcript.verify(cmsg2).map_err(|error| {
-        Fault::Coordinator(match error {
-            CertificateError::Count { .. } => CoordinatorFault::Message(MessageError::OtherSize),
-            CertificateError::InvalidSignature { participant } => {
-                CoordinatorFault::Certificate { participant }
-            }
-        })
+    transcript.verify(cmsg2).map_err(|error| match error {
+        CertificateError::Count { .. } => MessageError::OtherSize.of_coordinator(),
+        CertificateError::InvalidSignature { participant } => {
+            Fault::Coordinator(CoordinatorFault::Certificate { participant })
+        }
     })?;
     let recovery_data = RecoveryData::certified(transcript, cmsg2.clone(), group.clone());
     Ok((DkgOutput { secshare, group }, recovery_data))
@@ -197,18 +190,11 @@ pub(super) fn open_pads(
 /// Checks the others' commitments to their secrets, and that they know these.
 fn check_pops(cmsg1: &CoordinatorMsg1, params: &SessionParams, own: Seat) -> Result<(), Fault> {
     let proofs = cmsg1.coms_to_secrets.iter().zip(&cmsg1.pops);
-    for (participant, (com, pop)) in params.participants().zip(proofs) {
-        if participant == own {
-            continue;
-        }
-        let MaybePoint::Valid(com) = *com else {
-            return Err(relayed(participant, ParticipantFault::Commitment));
-        };
-        if !pop_verify(pop, com, participant) {
-            return Err(relayed(participant, ParticipantFault::ProofOfPossession));
-        }
-    }
-    Ok(())
+    let mut others =
+        params.participants().zip(proofs).filter(|(participant, _)| *participant != own);
+    others.try_for_each(|(participant, (com, pop))| {
+        check_pop(pop, *com, participant).map_err(|fault| relayed(participant, fault))
+    })
 }
 
 fn relayed(participant: Seat, fault: ParticipantFault) -> Fault {

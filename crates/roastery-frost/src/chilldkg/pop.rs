@@ -4,6 +4,7 @@
 use secp::{MaybePoint, MaybeScalar, Point};
 use zeroize::Zeroizing;
 
+use super::ParticipantFault;
 use crate::Seat;
 use crate::curve::{double_mul, reduce};
 use crate::hash::tagged_hash;
@@ -37,8 +38,23 @@ pub(super) fn pop_prove(
     Some(pop)
 }
 
+/// Checks that a commitment to a secret is one, and that the participant knows the secret.
+pub(super) fn check_pop(
+    pop: &[u8; 64],
+    com_to_secret: MaybePoint,
+    participant: Seat,
+) -> Result<(), ParticipantFault> {
+    let MaybePoint::Valid(com_to_secret) = com_to_secret else {
+        return Err(ParticipantFault::Commitment);
+    };
+    if !pop_verify(pop, com_to_secret, participant) {
+        return Err(ParticipantFault::ProofOfPossession);
+    }
+    Ok(())
+}
+
 /// *pop_verify*, for a commitment to a secret.
-pub(super) fn pop_verify(pop: &[u8; 64], com_to_secret: Point, participant: Seat) -> bool {
+fn pop_verify(pop: &[u8; 64], com_to_secret: Point, participant: Seat) -> bool {
     let message = u32::from(participant).to_be_bytes();
     let (r, s) = pop.split_at(32);
     let (Ok(r), Ok(s)) = (r.try_into(), MaybeScalar::from_slice(s)) else { return false };

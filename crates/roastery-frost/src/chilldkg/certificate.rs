@@ -1,8 +1,8 @@
 //! *CertEq*: all participants sign the transcript, and all signatures together are the certificate.
 
 use super::messages::Reader;
-use super::{HostSecretKey, MessageError, ParticipantMsg2, SessionParams, Transcript};
-use crate::{Seat, Signature, XOnlyPublicKey};
+use super::{HostSecretKey, MessageError, ParticipantMsg2, SessionParams, Transcript, schnorr};
+use crate::{Seat, Signature};
 
 /// The signatures of all participants for one transcript, in order; 64 *n* bytes.
 ///
@@ -53,13 +53,14 @@ pub(super) fn sign(
     participant: Seat,
     aux_rand: &[u8; 32],
 ) -> ParticipantMsg2 {
-    let message = certeq_message(transcript, participant);
+    let message = [&certeq_prefix(participant), transcript.as_bytes()].concat();
     ParticipantMsg2 { sig: hostseckey.signing().sign(&message, aux_rand) }
 }
 
 pub(super) fn verify_one(transcript: &Transcript, participant: Seat, sig: &Signature) -> bool {
     let Some(&key) = transcript.params().points().get(participant.index()) else { return false };
-    sig.verify(&XOnlyPublicKey::from(key), &certeq_message(transcript, participant))
+    let prefix = certeq_prefix(participant);
+    schnorr::verify("BIP0340/challenge", key, &[&prefix, transcript.as_bytes()], &sig.to_bytes())
 }
 
 pub(super) fn verify_all(
@@ -77,13 +78,13 @@ pub(super) fn verify_all(
     }
 }
 
-fn certeq_message(transcript: &Transcript, participant: Seat) -> Vec<u8> {
+/// What stands before the transcript in the message that a participant signs: *certeq_message*.
+fn certeq_prefix(participant: Seat) -> [u8; 37] {
     const TAG: &[u8] = b"BIP DKG/certeq message";
-    let mut message = TAG.to_vec();
-    message.resize(33, 0);
-    message.extend_from_slice(&u32::from(participant).to_be_bytes());
-    message.extend_from_slice(transcript.as_bytes());
-    message
+    let mut prefix = [0; 37];
+    prefix[..TAG.len()].copy_from_slice(TAG);
+    prefix[33..].copy_from_slice(&u32::from(participant).to_be_bytes());
+    prefix
 }
 
 /// A certificate that does not belong to a transcript.

@@ -85,6 +85,7 @@ mod params;
 mod participant;
 mod pop;
 mod recovery;
+mod schnorr;
 mod transcript;
 mod vss;
 

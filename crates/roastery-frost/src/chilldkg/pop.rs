@@ -1,14 +1,15 @@
-//! Proofs of possession: BIP-340 signatures under tags of their own. libsecp256k1 signs and verifies
-//! with the tags of BIP-340 only, so the equations are written out here.
+//! Proofs of possession: BIP-340 signatures under tags of their own. libsecp256k1 signs with the tags
+//! of BIP-340 only, so the equation is written out here.
 
-use secp::{MaybePoint, MaybeScalar, Point};
+use secp::MaybePoint;
 use zeroize::Zeroizing;
 
-use super::ParticipantFault;
+use super::{ParticipantFault, schnorr};
 use crate::Seat;
-use crate::curve::{double_mul, reduce};
 use crate::hash::tagged_hash;
 use crate::secret_scalar::SecretScalar;
+
+const CHALLENGE: &str = "BIP DKG/pop message/challenge";
 
 /// *pop_prove*: proves that the participant knows `secret`; in constant time.
 ///
@@ -28,7 +29,7 @@ pub(super) fn pop_prove(
     let k = SecretScalar::from_bytes_wrapping(&Zeroizing::new(k))?;
     let (k, r) = with_even_y(&k);
 
-    let s = match challenge(&r, &p, &message).into_option() {
+    let s = match schnorr::challenge(CHALLENGE, &r, &p, &[&message]).into_option() {
         Some(e) => k.plus(&d.times(e))?,
         None => k,
     };
@@ -38,7 +39,8 @@ pub(super) fn pop_prove(
     Some(pop)
 }
 
-/// Checks that a commitment to a secret is one, and that the participant knows the secret.
+/// Checks that a commitment to a secret is one, and that the participant knows the secret:
+/// *pop_verify*.
 pub(super) fn check_pop(
     pop: &[u8; 64],
     com_to_secret: MaybePoint,
@@ -47,30 +49,11 @@ pub(super) fn check_pop(
     let MaybePoint::Valid(com_to_secret) = com_to_secret else {
         return Err(ParticipantFault::Commitment);
     };
-    if !pop_verify(pop, com_to_secret, participant) {
+    let message = u32::from(participant).to_be_bytes();
+    if !schnorr::verify(CHALLENGE, com_to_secret, &[&message], pop) {
         return Err(ParticipantFault::ProofOfPossession);
     }
     Ok(())
-}
-
-/// *pop_verify*, for a commitment to a secret.
-fn pop_verify(pop: &[u8; 64], com_to_secret: Point, participant: Seat) -> bool {
-    let message = u32::from(participant).to_be_bytes();
-    let (r, s) = pop.split_at(32);
-    let (Ok(r), Ok(s)) = (r.try_into(), MaybeScalar::from_slice(s)) else { return false };
-    let key = com_to_secret.to_even_y();
-    let nonce = match (-challenge(r, &key.serialize_xonly(), &message)).into_option() {
-        Some(e) => double_mul(key, e, s),
-        None => return false,
-    };
-    match nonce {
-        MaybePoint::Valid(nonce) => nonce.has_even_y() && nonce.serialize_xonly() == *r,
-        MaybePoint::Infinity => false,
-    }
-}
-
-fn challenge(r: &[u8; 32], p: &[u8; 32], message: &[u8]) -> MaybeScalar {
-    reduce(&tagged_hash("BIP DKG/pop message/challenge", &[r, p, message]))
 }
 
 /// The secret whose multiple of the generator has an even y coordinate, and the x coordinate.

@@ -1,0 +1,76 @@
+//! The recovery data and a host secret key give all back, and altered data give nothing.
+
+use roastery_frost::chilldkg::{
+    HostSeckeyError, RecoverError, RecoveryData, RecoveryDataError, coordinator_finalize,
+    participant_finalize, recover,
+};
+
+use crate::support::{Session, altered, host_key, layout, seat};
+
+fn recovery_data(session: &Session) -> RecoveryData {
+    let (state, cmsg1) = session.coordinator_step1();
+    coordinator_finalize(state, &session.pmsgs2(&cmsg1)).unwrap().2
+}
+
+#[test]
+fn every_participant_gets_back_the_share_it_had() {
+    for (t, n) in [(1, 1), (1, 3), (2, 3), (3, 5)] {
+        let session = Session::new(t, n);
+        let data = recovery_data(&session);
+        let data = RecoveryData::parse(&data.to_bytes()).unwrap();
+        assert_eq!(*data.params(), session.params);
+        let (cmsg1, cmsg2) = session.cmsgs();
+        for participant in 0..n {
+            let (state2, _) = session.step2(participant, &cmsg1).unwrap();
+            let (output, _) = participant_finalize(state2, &cmsg2).unwrap();
+            let (again, params) = recover(&session.keys[participant], &data).unwrap();
+            assert_eq!(params, session.params);
+            assert_eq!(again.secshare().expose_bytes(), output.secshare().expose_bytes());
+            assert_eq!(again.group(), output.group());
+            assert_eq!(again.group(), data.group());
+            assert!(again.secshare().matches(data.group(), seat(participant)));
+        }
+    }
+}
+
+#[test]
+fn the_data_tell_an_onlooker_all_that_is_public() {
+    let session = Session::new(2, 3);
+    let data = recovery_data(&session);
+    let parsed = RecoveryData::parse(&data.to_bytes()).unwrap();
+    assert_eq!(parsed, data);
+    assert_eq!(parsed.transcript().verify(parsed.certificate()), Ok(()));
+    assert_eq!(parsed.transcript().group().as_ref(), Ok(parsed.group()));
+}
+
+#[test]
+fn a_host_key_of_nobody_in_the_session_is_refused_with_an_error_of_its_own() {
+    let data = recovery_data(&Session::new(2, 3));
+    let error = recover(&host_key(3), &data).unwrap_err();
+    assert_eq!(error, RecoverError::HostSeckey(HostSeckeyError::NotInSession));
+}
+
+#[test]
+fn a_flipped_bit_anywhere_in_the_data_is_refused() {
+    let session = Session::new(2, 3);
+    let data = recovery_data(&session).to_bytes();
+    let [t, sum_coms, hostpubkeys, pubnonces, enc_secshares, certificate] =
+        layout([4, 33 * 2, 33 * 3, 33 * 3, 32 * 3, 64 * 3]);
+    for at in 0..data.len() {
+        let error = RecoveryData::parse(&altered(data.clone(), at)).unwrap_err();
+        let (length, entry, params, signature) = match error {
+            RecoveryDataError::Length { .. } => (true, false, false, false),
+            RecoveryDataError::Entry(_) => (false, true, false, false),
+            RecoveryDataError::Params(_) => (false, false, true, false),
+            RecoveryDataError::Certificate(_) => (false, false, false, true),
+            RecoveryDataError::Degenerate(_) => panic!("byte {at}: {error}"),
+        };
+        assert!(!length || t.contains(&at), "byte {at}: {error}");
+        let entries = [&sum_coms, &enc_secshares];
+        assert!(!entry || entries.iter().any(|list| list.contains(&at)), "byte {at}: {error}");
+        assert!(!params || hostpubkeys.contains(&at), "byte {at}: {error}");
+        if pubnonces.contains(&at) || certificate.contains(&at) {
+            assert!(signature, "byte {at}: {error}");
+        }
+    }
+}

@@ -2,6 +2,7 @@
 //! senders to one receiver add up as the shares do.
 
 use secp::{MaybeScalar, Point};
+use zeroize::Zeroizing;
 
 use super::maybe_secret::MaybeSecret;
 use super::{HostSecretKey, SessionParams};
@@ -87,5 +88,5 @@ fn finish(hash: TaggedHash, receiver: Seat, params: &SessionParams) -> MaybeSecr
         .chain(&u32::from(receiver).to_be_bytes())
         .chain(&params.t_bytes())
         .chain(params.hostpubkeys().as_flattened());
-    MaybeSecret::reduce(&zeroize::Zeroizing::new(hash.finalize()))
+    MaybeSecret::reduce(&Zeroizing::new(hash.finalize()))
 }

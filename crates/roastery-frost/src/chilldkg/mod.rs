@@ -13,7 +13,7 @@
 //! | *participant_step1*, *participant_step2*, *participant_finalize* | functions of these names |
 //! | *participant_investigate*, *coordinator_investigate* | functions of these names |
 //! | *coordinator_step1*, *coordinator_finalize* | functions of these names |
-//! | *participant_recover*, *coordinator_recover* | [`recover`], [`RecoveryData::group`] |
+//! | *participant_recover*, *coordinator_recover* | [`recover`], [`RecoveryData::parse`] |
 //! | *ValueError* of a message | [`MessageError`] |
 //! | *FaultyParticipantError* and the other faults | [`Fault`], in the error of each step |
 //!

@@ -25,8 +25,9 @@ pub(super) fn pop_prove(
 
     let mut t = Zeroizing::new(tagged_hash("BIP DKG/pop message/aux", &[aux_rand.as_slice()]));
     t.iter_mut().zip(d.to_bytes().iter()).for_each(|(t, d)| *t ^= d);
-    let k = tagged_hash("BIP DKG/pop message/nonce", &[t.as_slice(), &p, &message]);
-    let k = SecretScalar::from_bytes_wrapping(&Zeroizing::new(k))?;
+    let nonce = [t.as_slice(), &p, &message];
+    let nonce = Zeroizing::new(tagged_hash("BIP DKG/pop message/nonce", &nonce));
+    let k = SecretScalar::from_bytes_wrapping(&nonce)?;
     let (k, r) = with_even_y(&k);
 
     let s = match schnorr::challenge(CHALLENGE, &r, &p, &[&message]).into_option() {

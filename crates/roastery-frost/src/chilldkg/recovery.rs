@@ -6,7 +6,7 @@ use super::{
     DegenerateKey, DkgOutput, Field, HostSeckeyError, HostSecretKey, MessageError, SessionParams,
     SessionParamsError, Transcript,
 };
-use crate::{GroupKeys, MAX_SEATS, Seat, SecretShare};
+use crate::{GroupKeys, MAX_SEATS, Seat, SecretShare, Signature};
 
 /// What each participant adds to the recovery data, in bytes.
 const PER_PARTICIPANT: usize = 33 + 33 + 32 + 64;
@@ -30,28 +30,32 @@ impl RecoveryData {
     ///
     /// [`RecoveryDataError`] says what is wrong.
     pub fn parse(bytes: &[u8]) -> Result<RecoveryData, RecoveryDataError> {
-        let (t, rest) =
-            bytes.split_first_chunk::<4>().ok_or(RecoveryDataError::Length { got: bytes.len() })?;
-        let t = usize::try_from(u32::from_be_bytes(*t)).unwrap_or(usize::MAX);
-        let wrong = RecoveryDataError::Length { got: bytes.len() };
-        let per_participant = t.checked_mul(33).and_then(|coms| rest.len().checked_sub(coms));
-        let per_participant = per_participant.filter(|len| len % PER_PARTICIPANT == 0);
-        let n = per_participant.ok_or(wrong)? / PER_PARTICIPANT;
-        if n > MAX_SEATS || t > MAX_SEATS {
-            return Err(SessionParamsError::ThresholdOrCount { t, n }.into());
+        let (transcript, certificate) = read(bytes)?;
+        RecoveryData::verified(transcript, certificate)
+    }
+
+    /// Reads the recovery data of a session with these parameters: what a participant does to whom
+    /// somebody claims that its session has succeeded.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](RecoveryData::parse); and if the parameters are others, which is found before any
+    /// signature is verified, [`RecoveryDataError::OtherParams`].
+    pub fn parse_for(
+        params: &SessionParams,
+        bytes: &[u8],
+    ) -> Result<RecoveryData, RecoveryDataError> {
+        let (transcript, certificate) = read(bytes)?;
+        if transcript.params() != params {
+            return Err(RecoveryDataError::OtherParams);
         }
+        RecoveryData::verified(transcript, certificate)
+    }
 
-        let mut reader = Reader::new(rest, rest.len())?;
-        let sum_coms = reader.points(t, Field::SumComs)?;
-        let hostpubkeys = reader.arrays(n);
-        let pubnonces = reader.arrays(n);
-        let enc_secshares = reader.scalars(n, Field::EncSecshares)?;
-        let certificate = reader.arrays(n);
-
-        let params = SessionParams::new(hostpubkeys, t)?;
-        let transcript = Transcript::from_parts(params, sum_coms, pubnonces, enc_secshares);
-        let certificate =
-            Certificate(certificate.iter().map(crate::Signature::from_bytes).collect());
+    fn verified(
+        transcript: Transcript,
+        certificate: Certificate,
+    ) -> Result<RecoveryData, RecoveryDataError> {
         transcript.verify(&certificate)?;
         let group = transcript.group()?;
         Ok(RecoveryData { transcript, certificate, group })
@@ -90,6 +94,30 @@ impl RecoveryData {
     pub fn group(&self) -> &GroupKeys {
         &self.group
     }
+}
+
+/// Reads recovery data, without verifying any signature.
+fn read(bytes: &[u8]) -> Result<(Transcript, Certificate), RecoveryDataError> {
+    let wrong = RecoveryDataError::Length { got: bytes.len() };
+    let (t, rest) = bytes.split_first_chunk().ok_or(wrong)?;
+    let t = usize::try_from(u32::from_be_bytes(*t)).unwrap_or(usize::MAX);
+    let per_participant = t.checked_mul(33).and_then(|coms| rest.len().checked_sub(coms));
+    let per_participant = per_participant.filter(|len| len % PER_PARTICIPANT == 0);
+    let n = per_participant.ok_or(wrong)? / PER_PARTICIPANT;
+    if n > MAX_SEATS || t > MAX_SEATS {
+        return Err(SessionParamsError::ThresholdOrCount { t, n }.into());
+    }
+
+    let mut reader = Reader::new(rest, rest.len())?;
+    let sum_coms = reader.points(t, Field::SumComs)?;
+    let hostpubkeys = reader.arrays(n);
+    let pubnonces = reader.arrays(n);
+    let enc_secshares = reader.scalars(n, Field::EncSecshares)?;
+    let certificate = reader.arrays(n).iter().map(Signature::from_bytes).collect();
+
+    let params = SessionParams::new(hostpubkeys, t)?;
+    let transcript = Transcript::from_parts(params, sum_coms, pubnonces, enc_secshares);
+    Ok((transcript, Certificate(certificate)))
 }
 
 /// Gets back what a participant has from a successful session: *participant_recover*.
@@ -135,6 +163,9 @@ pub enum RecoveryDataError {
     /// The session's parameters are invalid.
     #[error("{0}")]
     Params(#[from] SessionParamsError),
+    /// It is the data of another session than the one expected.
+    #[error("the parameters are not those of the session expected")]
+    OtherParams,
     /// The certificate does not belong to the transcript.
     #[error("{0}")]
     Certificate(#[from] CertificateError),

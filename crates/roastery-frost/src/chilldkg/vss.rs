@@ -1,6 +1,7 @@
 //! Verifiable secret sharing of a secret that comes from a seed: *VSS*.
 
 use secp::{MaybePoint, MaybeScalar};
+use zeroize::Zeroizing;
 
 use super::maybe_secret::MaybeSecret;
 use crate::Seat;
@@ -16,8 +17,8 @@ impl Polynomial {
     pub(super) fn generate(seed: &[u8; 32], t: usize) -> Option<Polynomial> {
         let hash = TaggedHash::new("BIP DKG/vss coeffs").chain(seed);
         let coefficient = |i: u32| {
-            let bytes = hash.clone().chain(&i.to_be_bytes()).finalize();
-            SecretScalar::from_bytes(&zeroize::Zeroizing::new(bytes))
+            let bytes = Zeroizing::new(hash.clone().chain(&i.to_be_bytes()).finalize());
+            SecretScalar::from_bytes(&bytes)
         };
         (0u32..).take(t).map(coefficient).collect::<Option<_>>().map(Polynomial)
     }

@@ -58,7 +58,7 @@ impl Failure {
                     }
                     RecoveryDataError::Params(_) => "Invalid session parameters in recovery data",
                     RecoveryDataError::Certificate(_) => "Invalid certificate in recovery data",
-                    RecoveryDataError::Degenerate(_) => "",
+                    RecoveryDataError::OtherParams | RecoveryDataError::Degenerate(_) => "",
                 },
             ),
             Failure::NotInRecoveryData => error(

@@ -1,8 +1,8 @@
 //! The recovery data and a host secret key give all back, and altered data give nothing.
 
 use roastery_frost::chilldkg::{
-    HostSeckeyError, RecoverError, RecoveryData, RecoveryDataError, coordinator_finalize,
-    participant_finalize, recover,
+    CertificateError, HostSeckeyError, RecoverError, RecoveryData, RecoveryDataError,
+    coordinator_finalize, participant_finalize, recover,
 };
 
 use crate::support::{Session, altered, host_key, layout, seat};
@@ -44,6 +44,21 @@ fn the_data_tell_an_onlooker_all_that_is_public() {
 }
 
 #[test]
+fn the_data_of_another_session_are_refused_before_their_signatures_are_looked_at() {
+    let (session, other) = (Session::new(2, 3), Session::new(3, 3));
+    let data = recovery_data(&session);
+    let bytes = data.to_bytes();
+    assert_eq!(RecoveryData::parse_for(&session.params, &bytes), Ok(data));
+    let others = Err(RecoveryDataError::OtherParams);
+    assert_eq!(RecoveryData::parse_for(&other.params, &bytes), others);
+    let last = bytes.len() - 1;
+    let bad = altered(bytes, last);
+    assert_eq!(RecoveryData::parse_for(&other.params, &bad), others);
+    let error = CertificateError::InvalidSignature { participant: seat(2) };
+    assert_eq!(RecoveryData::parse_for(&session.params, &bad), Err(error.into()));
+}
+
+#[test]
 fn a_host_key_of_nobody_in_the_session_is_refused_with_an_error_of_its_own() {
     let data = recovery_data(&Session::new(2, 3));
     let error = recover(&host_key(3), &data).unwrap_err();
@@ -63,7 +78,9 @@ fn a_flipped_bit_anywhere_in_the_data_is_refused() {
             RecoveryDataError::Entry(_) => (false, true, false, false),
             RecoveryDataError::Params(_) => (false, false, true, false),
             RecoveryDataError::Certificate(_) => (false, false, false, true),
-            RecoveryDataError::Degenerate(_) => panic!("byte {at}: {error}"),
+            RecoveryDataError::OtherParams | RecoveryDataError::Degenerate(_) => {
+                panic!("byte {at}: {error}")
+            }
         };
         assert!(!length || t.contains(&at), "byte {at}: {error}");
         let entries = [&sum_coms, &enc_secshares];

@@ -6,6 +6,8 @@
 //! A value of a type is the proof that it was checked: a [`GroupKeys`] fits together, a [`Signers`]
 //! is a valid set, a nonce or a share is in range. *DeterministicSign* is left out on purpose.
 //!
+//! The keys come from [`chilldkg`], which all participants run together; nobody deals them.
+//!
 //! | BIP-445 | here |
 //! |---|---|
 //! | participant identifier | [`Seat`], `0..=127` |
@@ -29,7 +31,7 @@
 //! let mut rng = getrandom::SysRng;
 //! let message = b"any length";
 //!
-//! // For the example one party makes the key. Real groups generate it together.
+//! // For the example one party makes the key. Real groups generate it together: see `chilldkg`.
 //! let (group, shares) = danger_trusted_dealer::deal(2, 3, &mut rng)?;
 //!
 //! // Seats 2 and 0 will sign. Round one: each draws a nonce and sends the public half.
@@ -65,14 +67,15 @@
 //!
 //! # Secrets
 //!
-//! [`SecretShare`], [`SecretNonce`] and [`SigningKey`] cannot be copied, show nothing in `Debug` and
-//! are overwritten on drop. libsecp256k1 and the compiler move values through the stack, and copies
-//! there are out of reach: this shortens the life of a secret and does not bound it.
+//! [`SecretShare`], [`SecretNonce`], [`SigningKey`] and what [`chilldkg`] keeps cannot be copied,
+//! show nothing in `Debug` and are overwritten on drop. libsecp256k1 and the compiler move values
+//! through the stack, and copies there are out of reach: this shortens the life of a secret and does
+//! not bound it.
 //!
 //! Constant time: multiplications of the generator by a secret, all arithmetic on secret scalars,
 //! [`sign`] in all that depends on a secret, BIP-340 signing. Not constant time, and given public
 //! values only: multiplications of other points, interpolation, checks of other shares, aggregation,
-//! [`GroupKeys::new`].
+//! [`GroupKeys::new`]. Key generation has a list of its own in [`chilldkg`].
 //!
 //! What can give a secret away when used wrongly has `danger` in its name: [`danger`] for vectors and
 //! deterministic simulation, [`danger_trusted_dealer`] for demos and tests.

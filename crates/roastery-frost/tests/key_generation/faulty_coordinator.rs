@@ -6,6 +6,7 @@ use roastery_frost::chilldkg::{
     ParticipantFault, Step2Error, Transcript, coordinator_investigate, participant_finalize,
     participant_investigate,
 };
+use roastery_frost::{MaybeScalar, decode_point};
 
 use crate::support::{Session, layout, seat, with_point_negated, with_scalar_raised};
 
@@ -97,6 +98,30 @@ fn every_altered_part_of_an_investigation_is_found() {
     // This coordinator cannot be told from a participant that sent a wrong share.
     let others = found(with_scalar_raised(cinv, &shares, 2));
     assert_eq!(Some(others), relayed(2, ParticipantFault::PartialSecshare));
+}
+
+#[test]
+fn a_public_share_at_infinity_blames_nobody() {
+    // The sums of the other commitments are chosen so that the value at 1 stays what it was, and so
+    // the share of participant 0 fits, and the value at 2 is infinity. A participant could do that
+    // as well as the coordinator.
+    let session = Session::new(3, 3);
+    let (cmsg1, _) = session.cmsgs();
+    let at = session.cmsg1_layout().sum_coms;
+    let mut bytes = cmsg1.to_bytes();
+    let [first, second] = [0, 33].map(|offset| {
+        let start = at.start + offset;
+        decode_point(bytes[start..start + 33].try_into().unwrap()).unwrap()
+    });
+    let group = Transcript::new(&session.params, &cmsg1).unwrap().group().unwrap();
+    let sum = (first + second).unwrap();
+    let [two, four] = [2u128, 4].map(|x| MaybeScalar::from(x).unwrap());
+    let first = (group.threshold_public_key() + sum * four).unwrap() * two.invert();
+    let second = (sum - first).unwrap();
+    bytes[at].copy_from_slice(&[first.serialize(), second.serialize()].concat());
+    let cmsg1 = CoordinatorMsg1::parse(&bytes, &session.params).unwrap();
+    let error = session.step2(0, &cmsg1).unwrap_err();
+    assert!(matches!(error, Step2Error::Degenerate(_)), "{error}");
 }
 
 #[test]

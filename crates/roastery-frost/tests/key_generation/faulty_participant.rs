@@ -3,7 +3,8 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use roastery_frost::chilldkg::{
-    Fault, MessageError, ParticipantFault, ParticipantMsg1, coordinator_step1,
+    CoordinatorError, DegenerateKey, Fault, MessageError, ParticipantFault, ParticipantMsg1,
+    coordinator_step1,
 };
 
 use crate::support::{Session, seat, with_point_negated, with_scalar_raised};
@@ -99,6 +100,16 @@ fn a_commitment_to_the_secret_zero_is_found_by_all() {
         bytes
     });
     assert_eq!(found, [relayed(1, ParticipantFault::Commitment); 2]);
+}
+
+#[test]
+fn secrets_that_add_up_to_zero_give_the_coordinator_no_key_and_blame_nobody() {
+    let session = Session::new(1, 1);
+    let mut bytes = session.step1(0).1.to_bytes();
+    bytes[..33].fill(0);
+    let pmsg1 = ParticipantMsg1::parse(&bytes, &session.params).unwrap();
+    let error = coordinator_step1(&[pmsg1], &session.params).unwrap_err();
+    assert_eq!(error, CoordinatorError::Degenerate(DegenerateKey));
 }
 
 #[test]

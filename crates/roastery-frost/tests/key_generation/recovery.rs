@@ -1,11 +1,13 @@
 //! The recovery data and a host secret key give all back, and altered data give nothing.
 
+use roastery_frost::SigningKey;
 use roastery_frost::chilldkg::{
-    CertificateError, HostSeckeyError, RecoverError, RecoveryData, RecoveryDataError,
-    coordinator_finalize, participant_finalize, recover,
+    CertificateError, DegenerateKey, HostSeckeyError, RecoverError, RecoveryData,
+    RecoveryDataError, coordinator_finalize, participant_finalize, recover,
 };
+use zeroize::Zeroizing;
 
-use crate::support::{Session, altered, host_key, layout, seat};
+use crate::support::{Session, altered, bytes as seeded, host_key, layout, seat};
 
 fn recovery_data(session: &Session) -> RecoveryData {
     let (state, cmsg1) = session.coordinator_step1();
@@ -90,4 +92,49 @@ fn a_flipped_bit_anywhere_in_the_data_is_refused() {
             assert!(signature, "byte {at}: {error}");
         }
     }
+}
+
+/// Recovery data that all participants have signed although nobody checked them.
+fn signed_unchecked(session: &Session, change: impl FnOnce(&mut [u8])) -> RecoveryData {
+    let n = session.params.n();
+    let mut bytes = recovery_data(session).to_bytes();
+    bytes.truncate(bytes.len() - 64 * n);
+    change(&mut bytes);
+    let mut prefix = b"BIP DKG/certeq message".to_vec();
+    prefix.resize(33, 0);
+    let signature = |i: usize| {
+        let key = SigningKey::from_bytes(Zeroizing::new(seeded("host key", i)));
+        let message = [&prefix[..], &(i as u32).to_be_bytes(), &bytes].concat();
+        key.unwrap().sign(&message, &[0; 32]).to_bytes()
+    };
+    let certificate: Vec<u8> = (0..n).flat_map(signature).collect();
+    RecoveryData::parse(&[bytes, certificate].concat()).unwrap()
+}
+
+#[test]
+fn certified_data_that_give_no_valid_share_are_refused() {
+    let session = Session::new(2, 3);
+    let [_, pubnonces, _] = layout([4 + 33 * 2 + 33 * 3, 33 * 3, 32 * 3]);
+    let wrong_share = signed_unchecked(&session, |bytes| *bytes.last_mut().unwrap() ^= 1);
+    assert_eq!(recover(&session.keys[2], &wrong_share).unwrap_err(), RecoverError::Secshare);
+    assert!(recover(&session.keys[0], &wrong_share).is_ok());
+
+    let no_nonce = signed_unchecked(&session, |bytes| bytes[pubnonces.start + 33] = 9);
+    let error = RecoverError::Pubnonce { participant: seat(1) };
+    assert_eq!(recover(&session.keys[0], &no_nonce).unwrap_err(), error);
+    assert_eq!(recover(&session.keys[2], &no_nonce).unwrap_err(), error);
+}
+
+#[test]
+fn certified_data_without_a_key_are_refused() {
+    let session = Session::new(1, 1);
+    let mut bytes = recovery_data(&session).to_bytes();
+    bytes[4..4 + 33].fill(0);
+    let unsigned = &bytes[..bytes.len() - 64];
+    let message = [b"BIP DKG/certeq message", &[0; 11 + 4][..], unsigned].concat();
+    let key = SigningKey::from_bytes(Zeroizing::new(seeded("host key", 0))).unwrap();
+    let signature = key.sign(&message, &[0; 32]).to_bytes();
+    let bytes = [unsigned, &signature].concat();
+    let error = RecoveryDataError::Degenerate(DegenerateKey);
+    assert_eq!(RecoveryData::parse(&bytes), Err(error));
 }

@@ -5,8 +5,9 @@ use secp::{MaybeScalar, Point};
 use zeroize::Zeroizing;
 
 use super::maybe_secret::MaybeSecret;
-use super::{HostSecretKey, SessionParams};
+use super::{HostSecretKey, SessionParams, Transcript};
 use crate::Seat;
+use crate::curve::decode_point;
 use crate::hash::TaggedHash;
 use crate::secret_scalar::SecretScalar;
 
@@ -29,24 +30,23 @@ pub(super) fn encaps_multi(
     receivers.map(pad).collect()
 }
 
-/// The pads under which each participant encrypted to `receiver`: *decaps_multi*.
+/// The pads under which each participant encrypted to `receiver`, who has `deckey`: *decaps_multi*.
 ///
-/// `pubnonces` are given decoded and as they were encoded; the receiver's own is not used decoded.
+/// The error is the first participant whose nonce is not a point of the curve.
 pub(super) fn decaps_multi(
     deckey: &HostSecretKey,
-    pubnonces: &[(Option<Point>, [u8; 33])],
-    params: &SessionParams,
+    transcript: &Transcript,
     receiver: Seat,
 ) -> Result<Vec<MaybeSecret>, Seat> {
-    let enckey = deckey.hostpubkey_gen();
-    let pad = |(sender, (point, pubnonce)): (Seat, &(Option<Point>, [u8; 33]))| {
+    let (params, enckey) = (transcript.params(), deckey.hostpubkey_gen());
+    let pad = |(sender, pubnonce): (Seat, &[u8; 33])| {
         if sender == receiver {
             return Ok(self_pad(deckey, pubnonce, receiver, params));
         }
-        let point = point.as_ref().ok_or(sender)?;
-        Ok(ecdh_pad(deckey.scalar(), point, [pubnonce, &enckey], receiver, params))
+        let point = decode_point(pubnonce).map_err(|_| sender)?;
+        Ok(ecdh_pad(deckey.scalar(), &point, [pubnonce, &enckey], receiver, params))
     };
-    params.participants().zip(pubnonces).map(pad).collect()
+    params.participants().zip(transcript.pubnonces()).map(pad).collect()
 }
 
 /// What is left of a ciphertext without its pads: *decrypt_sum*.

@@ -11,7 +11,7 @@ use super::{
     Fault, HostSeckeyError, HostSecretKey, Investigation, MessageError, ParticipantFault,
     ParticipantMsg1, ParticipantMsg2, RecoveryData, SessionParams, Transcript, certificate,
 };
-use crate::curve::{base_mul, decode_point};
+use crate::curve::base_mul;
 use crate::hash::tagged_hash;
 use crate::secret_scalar::SecretScalar;
 use crate::{GroupKeys, Seat, SecretShare};
@@ -127,7 +127,7 @@ pub fn participant_step2(
     if cmsg1.pubnonces[index] != pubnonce {
         return Err(Fault::Coordinator(CoordinatorFault::OwnPubnonce).into());
     }
-    let pads = open_pads(hostseckey, &transcript, participant)
+    let pads = decaps_multi(hostseckey, &transcript, participant)
         .map_err(|sender| relayed(sender, ParticipantFault::Pubnonce))?;
     if cmsg1.coms_to_secrets[index] != MaybePoint::Valid(com_to_secret) {
         return Err(Fault::Coordinator(CoordinatorFault::OwnCommitment).into());
@@ -175,17 +175,6 @@ pub fn participant_finalize(
     })?;
     let recovery_data = RecoveryData::certified(transcript, cmsg2.clone(), group.clone());
     Ok((DkgOutput { secshare, group }, recovery_data))
-}
-
-/// The pads of all senders to `receiver`, or who sent a nonce that is no point.
-pub(super) fn open_pads(
-    hostseckey: &HostSecretKey,
-    transcript: &Transcript,
-    receiver: Seat,
-) -> Result<Vec<super::maybe_secret::MaybeSecret>, Seat> {
-    let pubnonces: Vec<_> =
-        transcript.pubnonces().iter().map(|nonce| (decode_point(nonce).ok(), *nonce)).collect();
-    decaps_multi(hostseckey, &pubnonces, transcript.params(), receiver)
 }
 
 /// Checks the others' commitments to their secrets, and that they know these.

@@ -1,7 +1,6 @@
 use super::certificate::{Certificate, CertificateError};
-use super::encryption::decrypt_sum;
+use super::encryption::{decaps_multi, decrypt_sum};
 use super::messages::Reader;
-use super::participant::open_pads;
 use super::{
     DegenerateKey, DkgOutput, Field, HostSeckeyError, HostSecretKey, MessageError, SessionParams,
     SessionParamsError, Transcript,
@@ -135,7 +134,7 @@ pub fn recover(
     let participant = params
         .participant_of(&hostseckey.hostpubkey_gen())
         .ok_or(RecoverError::HostSeckey(HostSeckeyError::NotInSession))?;
-    let pads = open_pads(hostseckey, transcript, participant)
+    let pads = decaps_multi(hostseckey, transcript, participant)
         .map_err(|sender| RecoverError::Pubnonce { participant: sender })?;
     let tweak = transcript.tweak().map_err(|_| RecoverError::Secshare)?;
     let secshare = decrypt_sum(transcript.enc_secshare(participant), &pads).plus_public(tweak);

@@ -17,6 +17,7 @@ pub struct Stallers {
     most: usize,
     stalling: BTreeSet<Seat>,
     packages: BTreeSet<[u8; 32]>,
+    coordinators: BTreeSet<Seat>,
 }
 
 /// When a staller stalls.
@@ -32,11 +33,18 @@ pub enum Stalling {
 
 impl Stallers {
     /// `faulty` are the members that are the attacker's from the beginning; an adaptive attacker takes as many as that of
-    /// its own choice instead, and never a coordinator.
+    /// its own choice instead, and never one that coordinates already.
     pub fn new(when: Stalling, faulty: BTreeSet<Seat>) -> Self {
         let stalling = if when == Stalling::Static { faulty.clone() } else { BTreeSet::new() };
         let most = faulty.len();
-        Self { when, faulty, most, stalling, packages: BTreeSet::new() }
+        Self {
+            when,
+            faulty,
+            most,
+            stalling,
+            packages: BTreeSet::new(),
+            coordinators: BTreeSet::new(),
+        }
     }
 
     /// Who has become the attacker's.
@@ -67,12 +75,13 @@ impl Adversary for Stallers {
             return;
         };
         let coordinator = view.shape.order().coordinator(attempt);
+        self.coordinators.insert(coordinator);
         let seats = package.seats();
         if seats.iter().any(|seat| *seat != coordinator && self.stalling.contains(seat)) {
             return;
         }
         let fresh = seats.into_iter().find(|seat| {
-            *seat != coordinator
+            !self.coordinators.contains(seat)
                 && !self.stalling.contains(seat)
                 && (self.when == Stalling::Adaptive || self.faulty.contains(seat))
         });

@@ -7,7 +7,7 @@ use std::{
 use clap::{Args, ValueEnum};
 use rand::seq::SliceRandom as _;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
-use roastery_protocol::{Seat, session::Settings};
+use roastery_protocol::{Attempt, Seat, election::Order, session::Settings};
 use roastery_sim::{
     members::Members,
     network::Links,
@@ -32,6 +32,9 @@ pub(super) struct Run {
     /// What they do: none, static, coordinated, adaptive, or the name of a behaviour.
     #[arg(long, default_value = "none", value_parser = attack)]
     pub(super) attack: String,
+    /// The faulty ones are those that coordinate first, instead of any but the first coordinator.
+    #[arg(long)]
+    pub(super) first: bool,
     /// The network's round trip: a number with ms or s.
     #[arg(long, default_value = "153ms", value_parser = duration)]
     pub(super) rtt: Duration,
@@ -114,8 +117,7 @@ impl Run {
         }
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         let members = Members::make(threshold, signers, &mut rng);
-        let mut seats: Vec<Seat> = members.group.seats().collect();
-        seats.shuffle(&mut rng);
+        let seats = self.in_order_of_fault(&members, &mut rng);
         let liars: BTreeSet<Seat> = seats.into_iter().take(faulty).collect();
         let attack = Attack::named(&self.attack, liars).ok_or("no such attack")?;
         let setup = Setup {
@@ -137,6 +139,20 @@ impl Run {
             records: BTreeMap::new(),
         };
         Ok(measure_series(members, &attack, setup, self.sessions))
+    }
+
+    /// Who is faulty first.
+    fn in_order_of_fault(&self, members: &Members, rng: &mut ChaCha8Rng) -> Vec<Seat> {
+        let session = members.request(self.seed, usize::from(self.messages)).session_id();
+        let order = Order::of(session, members.group.seats());
+        let attempts = (0..members.group.size() as u32).filter_map(Attempt::new);
+        let mut seats: Vec<Seat> = attempts.map(|attempt| order.coordinator(attempt)).collect();
+        if !self.first {
+            // As in the ROAST paper the attackers sign, and somebody else coordinates.
+            seats[1..].shuffle(rng);
+            seats.rotate_left(1);
+        }
+        seats
     }
 }
 

@@ -63,6 +63,16 @@ hash_id! {
     ProofId
 }
 
+hash_id! {
+    /// Names a key generation ceremony: the tagged hash (`roastery/1/ceremony`) of its whole invitation.
+    CeremonyId
+}
+hash_id! {
+    /// Names a ChillDKG transcript: the tagged hash (`roastery/1/ceremony/transcript`) of the ceremony's id and the
+    /// transcript. Two of one name lead to the same key, the same shares and the same group.
+    TranscriptHash
+}
+
 /// One opening of one session by one node: eight bytes of wall-clock milliseconds, eight random bytes.
 ///
 /// Everything that a node counts in a session belongs to its run. A node that restarts, a second opening and a

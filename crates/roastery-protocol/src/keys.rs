@@ -6,7 +6,7 @@
 //! allows: the same statement has the same bytes, as a repeat must. Signing is constant time in the key
 //! (libsecp256k1); both keys are zeroized on drop and show nothing in `Debug`.
 
-use roastery_frost::{Point, Signature, SigningKey, XOnlyPublicKey};
+use roastery_frost::{Point, Signature, SigningKey, XOnlyPublicKey, chilldkg::HostSecretKey};
 
 use crate::{
     group::{PeerId, binding_digest},
@@ -35,8 +35,8 @@ impl IdentityKey {
     }
 }
 
-/// A seat's host key: made for key generation, offline afterwards. Here it signs one thing, the binding of identity key
-/// and transport peer to the seat.
+/// A seat's host key: made for key generation and recovery, offline otherwise. Beside these it signs one thing, the
+/// binding of identity key and transport peer to the seat.
 #[derive(Debug)]
 pub struct HostKey(SigningKey);
 
@@ -56,5 +56,12 @@ impl HostKey {
     pub fn bind(&self, identity_key: &XOnlyPublicKey, peer: &PeerId, sequence: u64) -> Signature {
         let digest = binding_digest(&self.public_key(), identity_key, peer, sequence);
         self.0.sign(&digest, &NO_AUXILIARY_RANDOMNESS)
+    }
+}
+
+/// For ChillDKG, which signs its transcript with this key and nothing else.
+impl From<HostKey> for HostSecretKey {
+    fn from(host: HostKey) -> Self {
+        HostSecretKey::from(host.0)
     }
 }

@@ -95,6 +95,7 @@
 //! # }
 //! ```
 
+pub mod ceremony;
 pub mod clock;
 pub mod election;
 pub mod engine;
@@ -108,5 +109,7 @@ pub mod session;
 pub mod tags;
 mod wire;
 
-pub use ids::{Attempt, BodyHash, GroupId, ProofId, Run, SessionId, SlotHash};
+pub use ids::{
+    Attempt, BodyHash, CeremonyId, GroupId, ProofId, Run, SessionId, SlotHash, TranscriptHash,
+};
 pub use roastery_frost::Seat;

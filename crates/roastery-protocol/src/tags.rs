@@ -44,11 +44,35 @@ pub enum Tag {
     Evidence,
     /// A proof as a file: gives the [`ProofId`](crate::ProofId).
     EvidenceFile,
+    /// The invitation to a key generation ceremony: gives the [`CeremonyId`](crate::CeremonyId).
+    Ceremony,
+    /// What a member draws from its seed for one ceremony.
+    CeremonyRandomness,
+    /// A ceremony and its transcript: gives the [`TranscriptHash`](crate::TranscriptHash).
+    Transcript,
+    /// The chain code of the group that a ceremony makes.
+    ChainCode,
+    /// A recovery file: gives the check at its end.
+    RecoveryFile,
+    /// The signature of an envelope that carries a member's first message of a ceremony.
+    FirstMessage,
+    /// The signature of an envelope that carries a coordinator's transcript of a ceremony.
+    CeremonyTranscript,
+    /// The signature of an envelope that carries a member's signature of a transcript.
+    TranscriptSignature,
+    /// The signature of an envelope that carries a certified transcript.
+    Certificate,
+    /// The signature of an envelope that asks for something in a ceremony.
+    CeremonyWant,
+    /// The signature of an envelope that answers the investigation of a wrong share.
+    Investigation,
+    /// The signature of an envelope that says that a member will not go on with a ceremony.
+    CeremonyRefusal,
 }
 
 impl Tag {
     /// Every tag, in the order of the specification.
-    pub const ALL: [Tag; 15] = [
+    pub const ALL: [Tag; 27] = [
         Tag::Group,
         Tag::Session,
         Tag::Order,
@@ -64,6 +88,18 @@ impl Tag {
         Tag::Refusal,
         Tag::Evidence,
         Tag::EvidenceFile,
+        Tag::Ceremony,
+        Tag::CeremonyRandomness,
+        Tag::Transcript,
+        Tag::ChainCode,
+        Tag::RecoveryFile,
+        Tag::FirstMessage,
+        Tag::CeremonyTranscript,
+        Tag::TranscriptSignature,
+        Tag::Certificate,
+        Tag::CeremonyWant,
+        Tag::Investigation,
+        Tag::CeremonyRefusal,
     ];
 
     /// The tag's text, as it goes into the hash (UTF-8, no terminator).
@@ -84,6 +120,18 @@ impl Tag {
             Tag::Refusal => "roastery/1/envelope/refusal",
             Tag::Evidence => "roastery/1/envelope/evidence",
             Tag::EvidenceFile => "roastery/1/evidence-file",
+            Tag::Ceremony => "roastery/1/ceremony",
+            Tag::CeremonyRandomness => "roastery/1/ceremony/randomness",
+            Tag::Transcript => "roastery/1/ceremony/transcript",
+            Tag::ChainCode => "roastery/1/ceremony/chain-code",
+            Tag::RecoveryFile => "roastery/1/recovery-file",
+            Tag::FirstMessage => "roastery/1/envelope/ceremony/first-message",
+            Tag::CeremonyTranscript => "roastery/1/envelope/ceremony/transcript",
+            Tag::TranscriptSignature => "roastery/1/envelope/ceremony/signature",
+            Tag::Certificate => "roastery/1/envelope/ceremony/certificate",
+            Tag::CeremonyWant => "roastery/1/envelope/ceremony/want",
+            Tag::Investigation => "roastery/1/envelope/ceremony/investigation",
+            Tag::CeremonyRefusal => "roastery/1/envelope/ceremony/refusal",
         }
     }
 

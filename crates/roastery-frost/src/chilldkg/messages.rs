@@ -61,6 +61,12 @@ impl ParticipantMsg1 {
         check_pop(&self.pop, self.com[0], participant)
     }
 
+    /// The public nonce under which the shares are encrypted, 33 bytes. It stands unchanged in the
+    /// [`Transcript`](super::Transcript), and tells this session from all others of its sender.
+    pub fn pubnonce(&self) -> &[u8; 33] {
+        &self.pubnonce
+    }
+
     pub(super) fn check_size(&self, params: &SessionParams) -> Result<(), MessageError> {
         let fits = self.com.len() == params.t() && self.enc_shares.len() == params.n();
         fits.then_some(()).ok_or(MessageError::OtherSize)

@@ -98,7 +98,8 @@ impl Transcript {
         taproot_tweak(&self.sum_coms).map(|(tweak, _)| tweak)
     }
 
-    pub(super) fn pubnonces(&self) -> &[[u8; 33]] {
+    /// The public nonces of the participants, as they were sent.
+    pub fn pubnonces(&self) -> &[[u8; 33]] {
         &self.pubnonces
     }
 

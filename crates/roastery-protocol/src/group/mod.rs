@@ -97,6 +97,28 @@ pub enum GroupError {
     },
 }
 
+/// Why a member's new binding does not replace its old one.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RebindError {
+    /// No member has this host key.
+    #[error("no member of the group has this host key")]
+    UnknownHostKey,
+    /// The binding is not newer.
+    #[error("seat {seat}: a binding of sequence number {offered} does not replace that of {known}")]
+    NotNewer {
+        /// The seat.
+        seat: Seat,
+        /// The sequence number of the group's binding.
+        known: u64,
+        /// The sequence number of the one that was to replace it.
+        offered: u64,
+    },
+    /// The binding is not signed, or a key is another member's.
+    #[error("{0}")]
+    Group(#[from] GroupError),
+}
+
 /// Why a node's own keys are not those of a seat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum SeatKeysError {
@@ -156,24 +178,27 @@ impl Group {
             members,
         };
         let id = GroupId::from_bytes(Tag::Group.hash(&[&wire::encode(&file)]));
-        let group = Self { id, keys: Arc::new(keys), chain_code, members: file.members };
-        group.check_members()?;
-        Ok(group)
+        check_members(&file.members)?;
+        Ok(Self { id, keys: Arc::new(keys), chain_code, members: file.members })
     }
 
-    fn check_members(&self) -> Result<(), GroupError> {
-        let mut seen = std::collections::BTreeMap::new();
-        for (seat, member) in self.seats().zip(&self.members) {
-            for key in [member.identity_key, member.host_key.into()] {
-                if let Some(other) = seen.insert(key.to_bytes(), seat) {
-                    return Err(GroupError::SharedKey { seat, other });
-                }
-            }
-            if !member.is_bound() {
-                return Err(GroupError::Binding { seat });
-            }
+    /// The group with a member's newer binding: another identity key, another transport peer, or both, and no new key
+    /// generation. It is the group of another id, for its file is another one.
+    ///
+    /// # Errors
+    ///
+    /// [`RebindError`] if nobody here has the host key, the sequence number is not higher, or the result is no group.
+    pub fn rebind(&self, member: Member) -> Result<Group, RebindError> {
+        let same_host = |(_, known): &(Seat, &Member)| known.host_key == member.host_key;
+        let (seat, known) =
+            self.seats().zip(&self.members).find(same_host).ok_or(RebindError::UnknownHostKey)?;
+        if member.sequence <= known.sequence {
+            let (known, offered) = (known.sequence, member.sequence);
+            return Err(RebindError::NotNewer { seat, known, offered });
         }
-        Ok(())
+        let mut members = self.members.clone();
+        members[seat.index()] = member;
+        Ok(Self::new((*self.keys).clone(), self.chain_code, members)?)
     }
 
     /// Reads a group file and checks all of it.
@@ -249,6 +274,11 @@ impl Group {
         (0..self.members.len() as u32).map(|id| Seat::new(id).expect("seats below n are seats"))
     }
 
+    /// All members, by seat.
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
     /// The member that holds this seat, if the group has it.
     pub fn member(&self, seat: Seat) -> Option<&Member> {
         self.members.get(seat.index())
@@ -281,4 +311,22 @@ impl Group {
         }
         Ok(())
     }
+}
+
+/// Whether these can be the members of a group: all keys differ, and each host key has signed its line.
+pub(crate) fn check_members(members: &[Member]) -> Result<(), GroupError> {
+    let mut seen = std::collections::BTreeMap::new();
+    for (id, member) in (0..).zip(members) {
+        let size = || GroupError::Size { threshold: 2, members: members.len() };
+        let seat = Seat::new(id).map_err(|_| size())?;
+        for key in [member.identity_key, member.host_key.into()] {
+            if let Some(other) = seen.insert(key.to_bytes(), seat) {
+                return Err(GroupError::SharedKey { seat, other });
+            }
+        }
+        if !member.is_bound() {
+            return Err(GroupError::Binding { seat });
+        }
+    }
+    Ok(())
 }

@@ -23,7 +23,7 @@ mod receive;
 mod reconnecting;
 mod record;
 mod report;
-mod schedule;
+pub(crate) mod schedule;
 mod settings;
 mod signer;
 mod signing;

@@ -1,0 +1,69 @@
+//! The first messages that have come in, and what is made of them.
+
+use std::collections::BTreeMap;
+
+use roastery_frost::{
+    Seat,
+    chilldkg::{
+        CoordinatorError, CoordinatorInvestigationMsg, CoordinatorMsg1, ParticipantMsg1,
+        SessionParams, coordinator_investigate, coordinator_step1,
+    },
+};
+
+/// One checked first message of each member. Every honest member has one only, so that all complete books are one book.
+#[derive(Debug)]
+pub(super) struct Book {
+    params: SessionParams,
+    messages: BTreeMap<Seat, ParticipantMsg1>,
+    investigations: Vec<CoordinatorInvestigationMsg>,
+}
+
+/// What a first message is to the book.
+pub(super) enum Entry {
+    New,
+    Same,
+    Different,
+}
+
+impl Book {
+    pub(super) fn new(params: SessionParams) -> Self {
+        Self { params, messages: BTreeMap::new(), investigations: Vec::new() }
+    }
+
+    pub(super) fn compare(&self, seat: Seat, message: &ParticipantMsg1) -> Entry {
+        match self.messages.get(&seat) {
+            None => Entry::New,
+            Some(known) if known == message => Entry::Same,
+            Some(_) => Entry::Different,
+        }
+    }
+
+    /// Enters a message that was checked.
+    pub(super) fn enter(&mut self, seat: Seat, message: ParticipantMsg1) {
+        self.messages.entry(seat).or_insert(message);
+    }
+
+    pub(super) fn missing(&self) -> impl Iterator<Item = Seat> + '_ {
+        self.params.participants().filter(|seat| !self.messages.contains_key(seat))
+    }
+
+    fn complete(&self) -> Option<Vec<ParticipantMsg1>> {
+        let all = self.messages.len() == self.params.n();
+        // By seat, as ChillDKG wants them.
+        all.then(|| self.messages.values().cloned().collect())
+    }
+
+    /// The coordinator's first message, once all have sent theirs.
+    pub(super) fn transcript(&self) -> Option<Result<CoordinatorMsg1, CoordinatorError>> {
+        let messages = self.complete()?;
+        Some(coordinator_step1(&messages, &self.params).map(|(_, cmsg1)| cmsg1))
+    }
+
+    /// The investigation for a member; computed once for all.
+    pub(super) fn investigation(&mut self, seat: Seat) -> Option<&CoordinatorInvestigationMsg> {
+        if self.investigations.is_empty() {
+            self.investigations = coordinator_investigate(&self.complete()?, &self.params).ok()?;
+        }
+        self.investigations.get(seat.index())
+    }
+}

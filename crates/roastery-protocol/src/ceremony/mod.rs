@@ -1,0 +1,434 @@
+//! The key generation ceremony at one node, as a pure state machine: ChillDKG over the mesh, and recovery after it.
+//!
+//! The members agree on an [`Invitation`] and compare its fingerprint. Each draws a [`Seed`], stores it, and opens a
+//! [`Ceremony`], which is driven as a [`Session`](crate::session::Session) is:
+//!
+//! ```text
+//! handle_message(from, bytes, now)  ─┐                        ┌─> poll_output(): what to send and store, what happened
+//! handle_timeout(now)               ─┼─> authenticate, retain,┤
+//! handle_connection(peer, up, now)  ─┤   then act             └─> next_timeout(): when to be woken
+//! persisted(transcript, now)        ─┘
+//! ```
+//!
+//! At its end there is a [`Group`] that all members have signed, a secret share that is [taken](Ceremony::take_share)
+//! out once, and a public [`RecoveryFile`] that brings both back with the host key alone ([`recover_group`]).
+//!
+//! # How it goes
+//!
+//! A member's first message follows from its seed, so there is one of each member, all honest coordinators make the same
+//! transcript of them, and it does not matter which coordinator does. The coordinators come in an order that the
+//! ceremony's id fixes, and the number of live ones doubles with each interval, as in a session. A member sends what it
+//! has to all that are live: its first message until it has signed, its signature afterwards. Whoever receives a first
+//! message and knows a transcript that it has signed itself, or has made, answers with that; whoever holds a transcript
+//! and the signatures of all makes the certificate and sends it to all; and whoever has the certificate answers
+//! everything with it until the ceremony's lifetime is over. So any member can coordinate, one that is silent or holds
+//! something back is passed by, and one that was cut off learns the certificate from any other.
+//!
+//! A member signs one transcript in a ceremony. It stores which one before its signature leaves ([`Output::Persist`]),
+//! and is told of it when it is opened again ([`Opening::signed`]). So as long as one member is honest there are no two
+//! certificates of one ceremony. A certificate counts only if it holds this node's own encryption nonce, which follows
+//! from seed and ceremony: one of another ceremony of the same members is none.
+//!
+//! # What is wrong, and who did it
+//!
+//! Coordinators check the proof and the nonce in each first message before they use it, so that whoever passes on a
+//! wrong one is at fault itself. A share that is wrong is looked into twice: the coordinator that passed it on is asked,
+//! which leaves two to blame at most; and this node collects all first messages itself, which leaves one. Then, and only
+//! if this node has signed nothing, the ceremony ends here as [`Ending::Faulty`], for there is no key without that
+//! member. All else is a [`Finding`] in the report, and the ceremony goes on.
+//!
+//! # What is kept, at most
+//!
+//! | what | bound |
+//! |---|---|
+//! | bytes of an envelope, before it is read | that of the longest message for n and t, at most 25,156 |
+//! | first messages, of each member | 1 |
+//! | different transcripts of a coordinator that are looked at | 2 |
+//! | transcripts that signatures of one member are counted for | 2 |
+//! | signatures of transcripts that are not known, of each member | 1 |
+//! | wrong shares that are looked into, of each coordinator | 1 |
+//! | certificates of one sender that are none, before it is not listened to | 4 |
+//! | findings | 1 of each kind for each culprit |
+//! | answers to one seat within the floor | 8, no two alike |
+//!
+//! # Secrets
+//!
+//! The host key and the seed are held until the ceremony ends in whichever way, and are overwritten then or on drop. No
+//! share is held before the end. ChillDKG's steps are in constant time where [its module](roastery_frost::chilldkg) says
+//! so; nothing here branches on a secret.
+
+mod answers;
+mod book;
+mod ending;
+mod finding;
+mod investigating;
+mod invitation;
+pub mod message;
+mod output;
+mod receive;
+mod recovery;
+mod report;
+mod seed;
+mod settings;
+mod signing;
+mod transcripts;
+mod waking;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use roastery_frost::{
+    Seat, SecretShare,
+    chilldkg::{HostSecretKey, ParticipantMsg1, Step1Error, participant_step1},
+};
+use thiserror::Error;
+
+use self::{
+    answers::Answers,
+    book::Book,
+    investigating::Inquiry,
+    message::{Body, Envelope, RefusalReason},
+    seed::Draw,
+    signing::Signing,
+    transcripts::Transcripts,
+};
+pub use self::{
+    finding::{Culprit, Deed, Finding},
+    invitation::{Fingerprint, Invitation, InvitationError, MAX_INVITATION, MAX_NAME},
+    output::{Ending, Event, Output, Rejected},
+    recovery::{MAX_RECOVERY_FILE, Recovered, RecoveryError, RecoveryFile, recover_group},
+    report::{Awaited, AwaitedThing, Report, ReportPhase},
+    seed::Seed,
+    settings::Settings,
+};
+use crate::{
+    CeremonyId, SessionId, TranscriptHash,
+    clock::{Backoff, Moment},
+    election::Order,
+    group::{Group, PeerId},
+    keys::{HostKey, IdentityKey},
+    session::{Connection, Destination, schedule::Schedule},
+};
+
+/// What a ceremony is opened with.
+#[derive(Debug)]
+pub struct Opening {
+    /// What the members agreed on.
+    pub invitation: Invitation,
+    /// The host key of this node's seat.
+    pub host: HostKey,
+    /// The seat's identity key.
+    pub identity: Arc<IdentityKey>,
+    /// The random bytes of this node and ceremony. They are stored before the ceremony is opened, and the same ones open
+    /// it again.
+    pub seed: Seed,
+    /// The transcript that this node has stored as signed ([`Output::Persist`]) in this ceremony, if any. Who leaves it
+    /// out after a restart signs two.
+    pub signed: Option<TranscriptHash>,
+    /// The times.
+    pub settings: Settings,
+}
+
+/// Why a ceremony cannot be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The host key is on no member's card.
+    #[error("the host key is that of no member")]
+    NotInvited,
+    /// The identity key is not the one on the card.
+    #[error("seat {seat}: the identity key is not the one on its card")]
+    OtherIdentity {
+        /// The seat.
+        seat: Seat,
+    },
+    /// The seed is one of the few that give no valid first message.
+    #[error("the seed is not random")]
+    Seed,
+}
+
+/// One key generation ceremony at one node. See the [module](self).
+///
+/// Dropping it zeroizes its secrets, as ending it does.
+#[derive(Debug)]
+pub struct Ceremony {
+    fixed: Fixed,
+    /// Gone once the ceremony has ended.
+    secrets: Option<Secrets>,
+    phase: Phase,
+    expiry: Duration,
+    schedule: Schedule,
+    /// The live coordinators but this node.
+    links: BTreeMap<Seat, Link>,
+    /// Since when it is this node's turn, if it is.
+    coordinating: Option<Duration>,
+    book: Book,
+    transcripts: Transcripts,
+    signing: Signing,
+    offered: Option<Offered>,
+    inquiries: BTreeMap<Seat, Inquiry>,
+    collecting: Option<Backoff>,
+    findings: Vec<Finding>,
+    wrong_certificates: BTreeMap<Seat, u8>,
+    refusals: BTreeMap<Seat, RefusalReason>,
+    awaited_at_end: Vec<Awaited>,
+    disconnected: BTreeSet<PeerId>,
+    answers: Answers,
+    outbox: VecDeque<Output>,
+}
+
+/// What never changes.
+#[derive(Debug)]
+struct Fixed {
+    invitation: Invitation,
+    seat: Seat,
+    identity: Arc<IdentityKey>,
+    settings: Settings,
+    order: Order,
+    longest_envelope: usize,
+    first_message: Envelope,
+    pubnonce: [u8; 33],
+}
+
+#[derive(Debug)]
+struct Secrets {
+    host: HostSecretKey,
+    seed: Seed,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Running,
+    Done { file: Box<RecoveryFile>, share: Option<SecretShare>, certificate: Envelope },
+    Ended(Ending),
+}
+
+/// Another coordinator that is live.
+#[derive(Debug)]
+struct Link {
+    since: Duration,
+    repeat: Backoff,
+}
+
+/// The transcript that this node has made.
+#[derive(Debug)]
+struct Offered {
+    hash: TranscriptHash,
+    envelope: Envelope,
+    repeat: Backoff,
+}
+
+impl Ceremony {
+    /// Opens a ceremony. This node's seat is that of its host key.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] if the keys are those of no seat, or the seed is none.
+    pub fn open(opening: Opening, now: Moment) -> Result<Self, OpenError> {
+        let Opening { invitation, host, identity, seed, signed, settings } = opening;
+        let secrets = Secrets { host: HostSecretKey::from(host), seed };
+        let host_key = secrets.host.hostpubkey_gen();
+        let seat = invitation.params().participant_of(&host_key).ok_or(OpenError::NotInvited)?;
+        let card = invitation.member(seat).ok_or(OpenError::NotInvited)?;
+        if card.identity_key != identity.public_key() {
+            return Err(OpenError::OtherIdentity { seat });
+        }
+        let message = secrets.first_message(&invitation)?;
+        let first_message =
+            Envelope::seal(invitation.id(), seat, &Body::FirstMessage(message.clone()), &identity);
+        let mut book = Book::new(invitation.params().clone());
+        let pubnonce = *message.pubnonce();
+        book.enter(seat, message);
+        // Both names are hashes under tags of their own, so that no session has the order of a ceremony.
+        let order = SessionId::from_bytes(*invitation.id().as_bytes());
+        let order = Order::of(order, invitation.seats());
+        let longest_envelope = Envelope::longest(&invitation);
+        let mut opened = Self {
+            secrets: Some(secrets),
+            phase: Phase::Running,
+            expiry: now.monotonic.saturating_add(settings.lifetime),
+            schedule: Schedule::new(invitation.size(), settings.interval, now.monotonic),
+            links: BTreeMap::new(),
+            coordinating: None,
+            book,
+            transcripts: Transcripts::default(),
+            signing: signed.map_or(Signing::Nothing, Signing::Remembered),
+            offered: None,
+            inquiries: BTreeMap::new(),
+            collecting: None,
+            findings: Vec::new(),
+            wrong_certificates: BTreeMap::new(),
+            refusals: BTreeMap::new(),
+            awaited_at_end: Vec::new(),
+            disconnected: BTreeSet::new(),
+            answers: Answers::default(),
+            outbox: VecDeque::new(),
+            fixed: Fixed {
+                invitation,
+                seat,
+                identity,
+                settings,
+                order,
+                longest_envelope,
+                first_message,
+                pubnonce,
+            },
+        };
+        opened.escalate(now);
+        Ok(opened)
+    }
+
+    /// A message arrived from a peer that the transport has authenticated. The error says why it had no effect; nothing
+    /// that a peer sends is an error of the ceremony.
+    ///
+    /// The most costly message is the last first message at a coordinator: n checks of shares, and n additions of t
+    /// points. A transcript costs n key exchanges and n checks of proofs, a certificate n checks of signatures.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`].
+    pub fn handle_message(
+        &mut self,
+        from: &PeerId,
+        bytes: &[u8],
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        self.expire(now);
+        let result = self.receive(from, bytes, now);
+        self.escalate(now);
+        result
+    }
+
+    /// Time has come to what [`Ceremony::next_timeout`] said. Calling it early or late does no harm.
+    pub fn handle_timeout(&mut self, now: Moment) {
+        self.wake(now);
+    }
+
+    /// A peer's connection has come or gone. A coordinator that is gone takes no time; one that has come back is sent again
+    /// what it may have missed.
+    pub fn handle_connection(&mut self, peer: &PeerId, connection: Connection, now: Moment) {
+        if !self.fixed.invitation.is_member(peer) {
+            return;
+        }
+        let back = match connection {
+            Connection::Up => self.disconnected.remove(peer),
+            Connection::Down => {
+                self.disconnected.insert(peer.clone());
+                false
+            }
+        };
+        self.expire(now);
+        if back {
+            self.reconnected(peer, now);
+        }
+        self.escalate(now);
+    }
+
+    /// This node has stored, beside its seed, that it has signed this transcript: its signature may leave.
+    pub fn persisted(&mut self, transcript: TranscriptHash, now: Moment) {
+        self.expire(now);
+        self.release(transcript, now);
+    }
+
+    /// Ends the ceremony here. Secrets are zeroized; see [`Ending`] for what may still come of it elsewhere.
+    pub fn stop(&mut self, now: Moment) {
+        self.expire(now);
+        if matches!(self.phase, Phase::Running) {
+            self.refuse(RefusalReason::Operator);
+        }
+        self.end(Ending::Cancelled);
+    }
+
+    /// The next thing to do, in order. To be called until it gives nothing.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outbox.pop_front()
+    }
+
+    /// When [`Ceremony::handle_timeout`] wants to be called, on the monotonic clock.
+    pub fn next_timeout(&self) -> Option<Duration> {
+        match self.phase {
+            Phase::Running => self.timers().min(),
+            Phase::Done { .. } | Phase::Ended(_) => None,
+        }
+    }
+
+    /// The ceremony's name.
+    pub fn id(&self) -> CeremonyId {
+        self.fixed.invitation.id()
+    }
+
+    /// What the members agreed on.
+    pub fn invitation(&self) -> &Invitation {
+        &self.fixed.invitation
+    }
+
+    /// This node's seat.
+    pub fn seat(&self) -> Seat {
+        self.fixed.seat
+    }
+
+    /// The group, once it exists.
+    pub fn group(&self) -> Option<&Arc<Group>> {
+        self.recovery_file().map(RecoveryFile::group)
+    }
+
+    /// What brings group and share back, once there is a certificate.
+    pub fn recovery_file(&self) -> Option<&RecoveryFile> {
+        match &self.phase {
+            Phase::Done { file, .. } => Some(file),
+            _ => None,
+        }
+    }
+
+    /// Moves this seat's secret share out, once.
+    pub fn take_share(&mut self) -> Option<SecretShare> {
+        match &mut self.phase {
+            Phase::Done { share, .. } => share.take(),
+            _ => None,
+        }
+    }
+
+    /// The certificate answers every message of the ceremony until here, on the monotonic clock; then it may be dropped.
+    pub fn expires_at(&self) -> Duration {
+        self.expiry
+    }
+
+    fn send(&mut self, to: Destination, envelope: &Envelope) {
+        self.outbox.push_back(Output::Send { to, bytes: envelope.as_bytes().clone() });
+    }
+
+    fn event(&mut self, event: Event) {
+        self.outbox.push_back(Output::Event(event));
+    }
+
+    fn seal(&self, body: &Body) -> Envelope {
+        Envelope::seal(self.id(), self.fixed.seat, body, &self.fixed.identity)
+    }
+
+    /// Notes something wrong, once of each kind and culprit.
+    fn find(&mut self, finding: Finding) {
+        let same = |known: &Finding| {
+            known.culprit == finding.culprit
+                && std::mem::discriminant(&known.deed) == std::mem::discriminant(&finding.deed)
+        };
+        if !self.findings.iter().any(same) {
+            self.findings.push(finding);
+            self.event(Event::Found(finding));
+        }
+    }
+}
+
+impl Secrets {
+    /// The first step of ChillDKG, whose outcome is the same each time.
+    fn first_message(&self, invitation: &Invitation) -> Result<ParticipantMsg1, OpenError> {
+        let random = self.seed.draw(invitation.id(), Draw::Polynomial);
+        match participant_step1(&self.host, invitation.params(), &random) {
+            Ok((_, message)) => Ok(message),
+            Err(Step1Error::Randomness) => Err(OpenError::Seed),
+            Err(Step1Error::HostSeckey(_)) => Err(OpenError::NotInvited),
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The transcripts that are known, who offered them, and who has signed which.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use roastery_frost::{
+    Seat, Signature,
+    chilldkg::{CoordinatorMsg1, Transcript},
+};
+
+use super::message::{Envelope, TranscriptSignature};
+use crate::{BodyHash, TranscriptHash};
+
+/// The most different offers of one coordinator that are looked at.
+const MOST_OFFERS: usize = 2;
+
+/// The most transcripts of which one member's signatures are counted.
+const MOST_SIGNED: usize = 2;
+
+#[derive(Debug, Default)]
+pub(super) struct Transcripts {
+    known: BTreeMap<TranscriptHash, Known>,
+    offers: BTreeMap<Seat, Vec<Offer>>,
+    /// Signatures of transcripts that are not known yet, one of each member.
+    unplaced: BTreeMap<Seat, TranscriptSignature>,
+}
+
+/// A transcript, and the message that fixed it.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) transcript: Transcript,
+    pub(super) envelope: Envelope,
+    pub(super) since: Duration,
+    signatures: BTreeMap<Seat, Signature>,
+}
+
+/// What a coordinator has offered: two of one transcript can differ in the proofs of possession.
+#[derive(Clone, Debug)]
+pub(super) struct Offer {
+    pub(super) body: BodyHash,
+    pub(super) hash: TranscriptHash,
+    pub(super) message: CoordinatorMsg1,
+}
+
+/// What an offer is.
+pub(super) enum Offered {
+    New,
+    Repeat,
+    Second { first: TranscriptHash },
+    TooMany,
+}
+
+/// What a signature is.
+pub(super) enum Counted {
+    Unknown,
+    Repeat,
+    Invalid,
+    TooMany,
+    New,
+    Second { first: TranscriptHash },
+}
+
+impl Transcripts {
+    pub(super) fn offer(
+        &mut self,
+        coordinator: Seat,
+        offer: Offer,
+        transcript: Transcript,
+        envelope: &Envelope,
+        now: Duration,
+    ) -> Offered {
+        let offers = self.offers.entry(coordinator).or_default();
+        if offers.iter().any(|known| known.body == offer.body) {
+            return Offered::Repeat;
+        }
+        let first = offers.first().map(|first| first.hash);
+        if offers.len() >= MOST_OFFERS {
+            return Offered::TooMany;
+        }
+        let hash = offer.hash;
+        offers.push(offer);
+        self.known.entry(hash).or_insert_with(|| Known {
+            transcript,
+            envelope: envelope.clone(),
+            since: now,
+            signatures: BTreeMap::new(),
+        });
+        match first {
+            Some(first) => Offered::Second { first },
+            None => Offered::New,
+        }
+    }
+
+    pub(super) fn offers_of(&self, coordinator: Seat) -> &[Offer] {
+        self.offers.get(&coordinator).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn get(&self, hash: TranscriptHash) -> Option<&Known> {
+        self.known.get(&hash)
+    }
+
+    /// The message that was found to be right is the one to pass on.
+    pub(super) fn prefer(&mut self, hash: TranscriptHash, envelope: &Envelope) {
+        if let Some(known) = self.known.get_mut(&hash) {
+            known.envelope = envelope.clone();
+        }
+    }
+
+    pub(super) fn count(&mut self, seat: Seat, content: TranscriptSignature) -> Counted {
+        let TranscriptSignature { transcript: hash, signature } = content;
+        let signed = self.known.iter().filter(|(_, known)| known.signatures.contains_key(&seat));
+        let signed: Vec<TranscriptHash> = signed.map(|(hash, _)| *hash).collect();
+        let Some(known) = self.known.get_mut(&hash) else {
+            self.unplaced.insert(seat, content);
+            return Counted::Unknown;
+        };
+        if signed.contains(&hash) {
+            return Counted::Repeat;
+        }
+        if signed.len() >= MOST_SIGNED {
+            return Counted::TooMany;
+        }
+        if !known.transcript.verify_signature(seat, &signature) {
+            return Counted::Invalid;
+        }
+        known.signatures.insert(seat, signature);
+        match signed.first() {
+            Some(&first) => Counted::Second { first },
+            None => Counted::New,
+        }
+    }
+
+    /// Signatures that waited for this transcript.
+    pub(super) fn take_unplaced(
+        &mut self,
+        hash: TranscriptHash,
+    ) -> Vec<(Seat, TranscriptSignature)> {
+        self.unplaced.extract_if(.., |_, content| content.transcript == hash).collect()
+    }
+}
+
+impl Known {
+    pub(super) fn unsigned(&self) -> impl Iterator<Item = Seat> + '_ {
+        let all = self.transcript.params().participants();
+        all.filter(|seat| !self.signatures.contains_key(seat))
+    }
+
+    /// The recovery data's bytes, once all have signed.
+    pub(super) fn certified(&self) -> Option<Vec<u8>> {
+        if self.unsigned().next().is_some() {
+            return None;
+        }
+        let mut bytes = self.transcript.as_bytes().to_vec();
+        // By seat, as ChillDKG wants them.
+        self.signatures.values().for_each(|signature| bytes.extend(signature.to_bytes()));
+        Some(bytes)
+    }
+}

@@ -1,7 +1,5 @@
 //! A mesh inside one process.
 
-mod inbox;
-mod lane;
 mod limits;
 
 use std::collections::BTreeMap;
@@ -11,9 +9,8 @@ use std::hash::RandomState;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use self::inbox::Inbox;
-use self::lane::Parcel;
 pub use self::limits::{MeshLimits, MeshLimitsError};
+use super::queue::{Inbox, Parcel};
 use super::{Bus, BusEvent, BusStats, Destination, PeerId, SendError};
 
 /// A mesh inside one process, for demos and tests: every peer that joins is connected to every
@@ -78,7 +75,7 @@ impl Mesh {
     /// What became of the messages for this reader, by sender; `None` when it is not in the mesh
     /// now.
     pub fn stats(&self, reader: &PeerId) -> Option<BusStats> {
-        self.shared.lock().inboxes.get(reader)?.as_ref().map(Inbox::stats)
+        self.shared.lock().inboxes.get(reader)?.as_ref().map(|inbox| inbox.stats().collect())
     }
 }
 
@@ -132,11 +129,11 @@ impl Bus for MeshBus {
     }
 
     fn max_message_bytes(&self) -> usize {
-        self.shared.limits.max_message_bytes
+        self.shared.limits.queues.max_message_bytes
     }
 
     fn send(&mut self, to: Destination, message: &[u8]) -> Result<(), SendError> {
-        let limits = &self.shared.limits;
+        let limits = &self.shared.limits.queues;
         let (bytes, max) = (message.len(), limits.max_message_bytes);
         if bytes > max {
             self.shared.deliver(&self.peer, &to, |inbox| inbox.refuse_too_large(&self.peer))?;
@@ -152,7 +149,7 @@ impl Bus for MeshBus {
     }
 
     fn stats(&self) -> BusStats {
-        self.shared.lock().inbox(&self.peer).map(|inbox| inbox.stats()).unwrap_or_default()
+        self.shared.lock().inbox(&self.peer).map(|inbox| inbox.stats().collect()).unwrap_or_default()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The mesh between the members: authenticated peers, send to one or to all, receive.
 //!
 //! [`Bus`] is all that a node knows of its network. [`Mesh`] implements it inside one process, for
-//! demos and tests. An implementation over an authenticated network stands behind the same trait.
+//! demos and tests. With the feature `libp2p`, module `p2p` implements it over TCP and QUIC.
 //!
 //! # What a bus promises
 //!
@@ -31,6 +31,9 @@
 //! keeps no larger buffer alive, so a reader that retains it retains what it counted.
 
 mod mesh;
+#[cfg(feature = "libp2p")]
+pub mod p2p;
+mod queue;
 mod stats;
 
 use std::future::Future;
@@ -38,8 +41,9 @@ use std::future::Future;
 use bytes::Bytes;
 
 pub use mesh::{JoinError, Mesh, MeshBus, MeshLimits, MeshLimitsError};
+pub use queue::{QueueLimits, QueueLimitsError};
 pub use roastery_protocol::group::{PeerId, PeerIdError};
-pub use stats::{BusStats, SenderStats};
+pub use stats::{BusStats, LinkStats, QueueStats, Refusals};
 
 /// One peer's handle to the mesh. The [module](self) says what every implementation promises.
 pub trait Bus: Send {
@@ -71,7 +75,8 @@ pub trait Bus: Send {
     /// bound its turn itself.
     fn receive(&mut self) -> impl Future<Output = Option<BusEvent>> + Send;
 
-    /// What became of the messages for this reader, by sender, since this handle was opened.
+    /// What became of the messages for this reader, by sender, and of the connections that the bus
+    /// has, since this handle was opened.
     fn stats(&self) -> BusStats;
 }
 

@@ -1,46 +1,110 @@
-//! What became of the messages for one reader.
+//! What became of the messages and the connections of one reader.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use super::PeerId;
 
-/// What became of the messages for one reader, by sender.
+/// What became of the messages for one reader, by sender, and of its connections.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BusStats {
-    senders: BTreeMap<PeerId, SenderStats>,
+    senders: BTreeMap<PeerId, QueueStats>,
+    links: BTreeMap<PeerId, LinkStats>,
+    refusals: Refusals,
 }
 
 impl BusStats {
     /// What became of this sender's messages: all zero for one that never sent anything.
-    pub fn of(&self, sender: &PeerId) -> SenderStats {
+    pub fn of(&self, sender: &PeerId) -> QueueStats {
         self.senders.get(sender).copied().unwrap_or_default()
     }
 
     /// All senders that the reader has seen, in the order of their names.
-    pub fn iter(&self) -> impl Iterator<Item = (&PeerId, SenderStats)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&PeerId, QueueStats)> {
         self.senders.iter().map(|(sender, stats)| (sender, *stats))
     }
-}
 
-impl FromIterator<(PeerId, SenderStats)> for BusStats {
-    fn from_iter<I: IntoIterator<Item = (PeerId, SenderStats)>>(senders: I) -> Self {
-        Self { senders: senders.into_iter().collect() }
+    /// The connections to every peer of the bus, in the order of their names. Empty for a bus
+    /// without a network, where nothing stands between two peers.
+    pub fn links(&self) -> impl Iterator<Item = (&PeerId, LinkStats)> {
+        self.links.iter().map(|(peer, stats)| (peer, *stats))
+    }
+
+    /// The connections to this peer.
+    pub fn link(&self, peer: &PeerId) -> Option<LinkStats> {
+        self.links.get(peer).copied()
+    }
+
+    /// Connections that came to nothing, and were nobody's.
+    pub fn refusals(&self) -> Refusals {
+        self.refusals
+    }
+
+    #[cfg(feature = "libp2p")]
+    pub(super) fn with_links(
+        self,
+        links: impl Iterator<Item = (PeerId, LinkStats)>,
+        refusals: Refusals,
+    ) -> Self {
+        Self { links: links.collect(), refusals, ..self }
     }
 }
 
-/// What became of one sender's messages for one reader. Each message counts in exactly one place.
+impl FromIterator<(PeerId, QueueStats)> for BusStats {
+    fn from_iter<I: IntoIterator<Item = (PeerId, QueueStats)>>(senders: I) -> Self {
+        Self { senders: senders.into_iter().collect(), ..Self::default() }
+    }
+}
+
+/// What became of the messages of one queue: those from one peer to the reader, or to one peer.
+/// Each message counts in exactly one place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SenderStats {
-    /// Messages handed to the reader.
+pub struct QueueStats {
+    /// Messages handed to the reader, or to the network.
     pub delivered: u64,
     /// Messages not queued because the same bytes were waiting already.
     pub repeats_suppressed: u64,
-    /// Messages lost because this sender's queue was full, in messages or in bytes.
+    /// Messages lost because the queue was full, in messages or in bytes.
     pub dropped_queue_full: u64,
     /// Messages lost because they were longer than the bus allows.
     pub dropped_too_large: u64,
-    /// Messages that wait for the reader now.
+    /// Messages that wait now.
     pub waiting_messages: usize,
-    /// The bytes of the messages that wait for the reader now.
+    /// The bytes of the messages that wait now.
     pub waiting_bytes: usize,
+}
+
+/// The connections to one peer, and what it did with them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LinkStats {
+    /// Since when the peer is awaited; `None` while it is connected.
+    pub awaited_since: Option<Instant>,
+    /// The time of the last round trip; `None` before the first one.
+    pub round_trip: Option<Duration>,
+    /// What waits for this peer and what went out to it.
+    pub outbound: QueueStats,
+    /// Connections that were made, by either end.
+    pub connections: u64,
+    /// Calls to the peer's addresses that came to nothing.
+    pub failed_dials: u64,
+    /// Connections ended because a message stood still half way, in either direction.
+    pub stalls: u64,
+    /// Connections ended because of something that no node of this software does: a message longer
+    /// than allowed, one that broke off, a second stream, no stream.
+    pub violations: u64,
+    /// Connections ended because a newer one took their place.
+    pub replaced: u64,
+    /// Connections ended because the peer did not answer a ping.
+    pub unanswered_pings: u64,
+}
+
+/// Connections that came to nothing before anybody of the roster stood behind them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Refusals {
+    /// Peers that proved who they are, and are not in the roster.
+    pub strangers: u64,
+    /// Connections that did not get through the handshake, or not in time.
+    pub failed_handshakes: u64,
+    /// Connections turned away because as many were pending or established as may be.
+    pub no_room: u64,
 }

@@ -3,7 +3,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 use bytes::Bytes;
 use roastery_frost::Seat;
 use roastery_node::{
-    bus::{Bus, Destination, Mesh, MeshLimits},
+    bus::{Bus, Destination, Mesh, MeshLimits, QueueLimits},
     driver::{Ended, Node},
 };
 use roastery_protocol::{
@@ -42,12 +42,17 @@ fn flood(fixture: &Fixture, flooder: Seat, request: &ApprovedRequest, count: u32
     (0..count).map(message).collect()
 }
 
+fn mesh_with_room_for(max_queued_messages: usize) -> Mesh {
+    let queues = QueueLimits { max_queued_messages, ..QueueLimits::default() };
+    Mesh::new(MeshLimits { queues, ..MeshLimits::default() }).unwrap()
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_member_that_floods_everybody_loses_its_own_messages_and_the_session_completes() {
     let fixture = Fixture::new(3, 5);
     let request = fixture.request(1);
     let flooder = fixture.coordinator(&request, 1);
-    let mesh = Mesh::new(MeshLimits { max_queued_messages: 32, ..MeshLimits::default() }).unwrap();
+    let mesh = mesh_with_room_for(32);
     let seats = fixture.all_but(&[flooder]);
     let buses = fixture.join(&mesh, &seats);
     let nodes: Vec<Up> =
@@ -83,7 +88,7 @@ async fn a_reader_whose_task_is_not_run_for_a_while_holds_nobody_up_and_finishes
     let fixture = Fixture::new(3, 5);
     let request = fixture.request(1);
     let slow = fixture.coordinator(&request, 4);
-    let mesh = Mesh::new(MeshLimits { max_queued_messages: 1, ..MeshLimits::default() }).unwrap();
+    let mesh = mesh_with_room_for(1);
     let seats = fixture.all_but(&[slow]);
     let buses = fixture.join(&mesh, &seats);
     let nodes: Vec<Up> =

@@ -1,7 +1,7 @@
 //! Who said it, to whom, and whose bytes they are.
 
 use bytes::BytesMut;
-use roastery_node::bus::{Bus, BusEvent, Destination, JoinError, SendError, SenderStats};
+use roastery_node::bus::{Bus, BusEvent, Destination, JoinError, SendError, QueueStats};
 
 use super::*;
 
@@ -49,7 +49,7 @@ fn everyone_is_all_the_others_and_not_oneself() {
     assert_eq!(next(&mut bob), message("alice", b"hello"));
     assert_eq!(next(&mut carol), message("alice", b"hello"));
     assert_eq!(waiting(&mut alice), None);
-    assert_eq!(alice.stats().of(&peer("alice")), SenderStats::default());
+    assert_eq!(alice.stats().of(&peer("alice")), QueueStats::default());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Coming, going and closing.
 
-use roastery_node::bus::{JoinError, SendError, SenderStats};
+use roastery_node::bus::{JoinError, SendError, QueueStats};
 
 use super::*;
 
@@ -50,7 +50,7 @@ fn a_peer_that_left_joins_again_with_an_empty_inbox_and_is_seen_to_restart() {
     assert_eq!(next(&mut alice), connected("bob"));
     assert_eq!(next(&mut alice), message("bob", b"after"));
     assert_eq!(waiting(&mut alice), None);
-    assert_eq!(alice.stats().of(&peer("bob")), SenderStats { delivered: 1, ..Default::default() });
+    assert_eq!(alice.stats().of(&peer("bob")), QueueStats { delivered: 1, ..Default::default() });
 }
 
 #[test]

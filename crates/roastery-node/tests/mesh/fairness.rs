@@ -1,6 +1,6 @@
 //! Who floods loses only its own.
 
-use roastery_node::bus::SenderStats;
+use roastery_node::bus::QueueStats;
 
 use super::*;
 
@@ -28,9 +28,9 @@ fn a_flood_of_different_messages_loses_only_the_flooders_own_and_is_counted() {
     let stats = reader.stats();
     let kept = 3; // of 8 bytes each, in 24
     let flooded =
-        SenderStats { delivered: kept, dropped_queue_full: 2_000 - kept, ..Default::default() };
+        QueueStats { delivered: kept, dropped_queue_full: 2_000 - kept, ..Default::default() };
     assert_eq!(stats.of(&peer("flooder")), flooded);
-    assert_eq!(stats.of(&peer("honest")), SenderStats { delivered: 2, ..Default::default() });
+    assert_eq!(stats.of(&peer("honest")), QueueStats { delivered: 2, ..Default::default() });
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Each bound, one below, at, and one above.
 
-use roastery_node::bus::{JoinError, MeshLimitsError, SendError};
+use roastery_node::bus::{JoinError, MeshLimitsError, QueueLimitsError, SendError};
 
 use super::*;
 
@@ -97,21 +97,23 @@ fn a_mesh_takes_as_many_different_peers_as_its_limit() {
 #[test]
 fn limits_under_which_nothing_could_be_sent_are_refused() {
     let refused = |limits| Mesh::new(limits).unwrap_err();
-    assert_eq!(refused(MeshLimits { max_peers: 0, ..small() }), MeshLimitsError::NoPeers);
+    let of_queues = |queues| refused(MeshLimits { max_peers: 4, queues });
+    assert_eq!(refused(MeshLimits { max_peers: 0, queues: small() }), MeshLimitsError::NoPeers);
     assert_eq!(
-        refused(MeshLimits { max_message_bytes: 0, ..small() }),
-        MeshLimitsError::NoMessageBytes
+        of_queues(QueueLimits { max_message_bytes: 0, ..small() }),
+        QueueLimitsError::NoMessageBytes.into()
     );
     assert_eq!(
-        refused(MeshLimits { max_queued_messages: 0, ..small() }),
-        MeshLimitsError::NoQueuedMessages
+        of_queues(QueueLimits { max_queued_messages: 0, ..small() }),
+        QueueLimitsError::NoQueuedMessages.into()
     );
     assert_eq!(
-        refused(MeshLimits { max_queued_bytes: 9, ..small() }),
-        MeshLimitsError::QueueBelowMessage { max_queued_bytes: 9, max_message_bytes: 10 }
+        of_queues(QueueLimits { max_queued_bytes: 9, ..small() }),
+        QueueLimitsError::QueueBelowMessage { max_queued_bytes: 9, max_message_bytes: 10 }.into()
     );
     for bytes in [10, 11] {
-        Mesh::new(MeshLimits { max_queued_bytes: bytes, ..small() }).unwrap();
+        let queues = QueueLimits { max_queued_bytes: bytes, ..small() };
+        Mesh::new(MeshLimits { max_peers: 4, queues }).unwrap();
     }
     Mesh::new(MeshLimits::default()).unwrap();
 }

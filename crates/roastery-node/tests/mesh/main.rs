@@ -13,7 +13,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use roastery_node::bus::{Bus, BusEvent, Destination, Mesh, MeshBus, MeshLimits, PeerId};
+use roastery_node::bus::{Bus, BusEvent, Destination, Mesh, MeshBus, MeshLimits, PeerId, QueueLimits};
 
 fn peer(name: &str) -> PeerId {
     PeerId::new(name).unwrap()
@@ -23,12 +23,12 @@ fn to(name: &str) -> Destination {
     Destination::Peer(peer(name))
 }
 
-fn small() -> MeshLimits {
-    MeshLimits { max_peers: 4, max_message_bytes: 10, max_queued_messages: 4, max_queued_bytes: 24 }
+fn small() -> QueueLimits {
+    QueueLimits { max_message_bytes: 10, max_queued_messages: 4, max_queued_bytes: 24 }
 }
 
 fn mesh() -> Mesh {
-    Mesh::new(small()).unwrap()
+    Mesh::new(MeshLimits { max_peers: 4, queues: small() }).unwrap()
 }
 
 /// Peers of one mesh, each of which has seen the others connect.

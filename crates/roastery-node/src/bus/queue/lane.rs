@@ -5,23 +5,23 @@ use std::hash::{BuildHasher, Hash, Hasher};
 
 use bytes::Bytes;
 
-use super::MeshLimits;
-use crate::bus::SenderStats;
+use super::QueueLimits;
+use crate::bus::QueueStats;
 
 /// A message on its way, with a hash that is computed once for all readers.
 #[derive(Clone, Debug)]
-pub(super) struct Parcel {
+pub(in crate::bus) struct Parcel {
     bytes: Bytes,
     fingerprint: u64,
 }
 
 impl Parcel {
     /// Copies the message. `hasher` must be keyed, so that no sender can aim at collisions.
-    pub(super) fn new(message: &[u8], hasher: &impl BuildHasher) -> Self {
+    pub(in crate::bus) fn new(message: &[u8], hasher: &impl BuildHasher) -> Self {
         Self { bytes: Bytes::copy_from_slice(message), fingerprint: hasher.hash_one(message) }
     }
 
-    pub(super) fn into_bytes(self) -> Bytes {
+    pub(in crate::bus) fn into_bytes(self) -> Bytes {
         self.bytes
     }
 }
@@ -42,7 +42,7 @@ impl Hash for Parcel {
 }
 
 #[derive(Debug)]
-pub(super) enum Item {
+pub(in crate::bus) enum Item {
     Connected,
     Message(Parcel),
     Disconnected,
@@ -53,28 +53,28 @@ pub(super) enum Item {
 /// Its length is bounded by the limits: between two messages stand at most two notes on the
 /// connection.
 #[derive(Debug, Default)]
-pub(super) struct Lane {
+pub(in crate::bus) struct Lane {
     items: VecDeque<Item>,
     /// The messages in `items`, which never holds two that are equal.
     waiting: HashSet<Parcel>,
     /// How full it is, and what has happened so far.
-    stats: SenderStats,
+    stats: QueueStats,
 }
 
 impl Lane {
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::bus) fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 
-    pub(super) fn stats(&self) -> SenderStats {
+    pub(in crate::bus) fn stats(&self) -> QueueStats {
         self.stats
     }
 
-    pub(super) fn connect(&mut self) {
+    pub(in crate::bus) fn connect(&mut self) {
         self.items.push_back(Item::Connected);
     }
 
-    pub(super) fn disconnect(&mut self) {
+    pub(in crate::bus) fn disconnect(&mut self) {
         // A connection that the reader has not seen and that carried nothing is forgotten:
         // otherwise a peer that reconnects without end would fill the memory of a reader that does
         // not read.
@@ -85,7 +85,7 @@ impl Lane {
         }
     }
 
-    pub(super) fn push(&mut self, parcel: &Parcel, limits: &MeshLimits) {
+    pub(in crate::bus) fn push(&mut self, parcel: &Parcel, limits: &QueueLimits) {
         let bytes = parcel.bytes.len();
         if self.waiting.contains(parcel) {
             self.stats.repeats_suppressed += 1;
@@ -103,11 +103,11 @@ impl Lane {
         self.items.push_back(Item::Message(parcel.clone()));
     }
 
-    pub(super) fn refuse_too_large(&mut self) {
+    pub(in crate::bus) fn refuse_too_large(&mut self) {
         self.stats.dropped_too_large += 1;
     }
 
-    pub(super) fn pop(&mut self) -> Option<Item> {
+    pub(in crate::bus) fn pop(&mut self) -> Option<Item> {
         let item = self.items.pop_front()?;
         if let Item::Message(parcel) = &item {
             self.waiting.remove(parcel);
@@ -123,12 +123,11 @@ impl Lane {
 mod tests {
     use super::*;
 
-    fn limits() -> MeshLimits {
-        MeshLimits {
+    fn limits() -> QueueLimits {
+        QueueLimits {
             max_queued_messages: 3,
             max_message_bytes: 10,
             max_queued_bytes: 20,
-            ..MeshLimits::default()
         }
     }
 
@@ -173,6 +172,6 @@ mod tests {
         lane.push(&colliding(b"two"), &limits());
         while lane.pop().is_some() {}
         assert!(lane.waiting.is_empty());
-        assert_eq!(lane.stats(), SenderStats { delivered: 2, ..SenderStats::default() });
+        assert_eq!(lane.stats(), QueueStats { delivered: 2, ..QueueStats::default() });
     }
 }

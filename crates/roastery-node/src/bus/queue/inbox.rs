@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
 
-use super::MeshLimits;
+use super::QueueLimits;
 use super::lane::{Item, Lane, Parcel};
-use crate::bus::{BusEvent, BusStats, PeerId};
+use crate::bus::{BusEvent, PeerId, QueueStats};
 
 /// One reader's lanes, one for each other peer, and whose turn it is.
 ///
 /// What changes an inbox returns the reader to wake, if there is one. It is woken when the lock is
 /// released, because a waker may run anything.
 #[derive(Debug, Default)]
-pub(super) struct Inbox {
+pub(in crate::bus) struct Inbox {
     lanes: BTreeMap<PeerId, Lane>,
     /// The peers whose lanes are not empty, each once, the next one first.
     turns: VecDeque<PeerId>,
@@ -20,29 +20,29 @@ pub(super) struct Inbox {
 }
 
 impl Inbox {
-    pub(super) fn connect(&mut self, peer: &PeerId) -> Option<Waker> {
+    pub(in crate::bus) fn connect(&mut self, peer: &PeerId) -> Option<Waker> {
         self.change(peer, Lane::connect)
     }
 
-    pub(super) fn disconnect(&mut self, peer: &PeerId) -> Option<Waker> {
+    pub(in crate::bus) fn disconnect(&mut self, peer: &PeerId) -> Option<Waker> {
         self.change(peer, Lane::disconnect)
     }
 
-    pub(super) fn push(
+    pub(in crate::bus) fn push(
         &mut self,
         from: &PeerId,
         parcel: &Parcel,
-        limits: &MeshLimits,
+        limits: &QueueLimits,
     ) -> Option<Waker> {
         self.change(from, |lane| lane.push(parcel, limits))
     }
 
-    pub(super) fn refuse_too_large(&mut self, from: &PeerId) -> Option<Waker> {
+    pub(in crate::bus) fn refuse_too_large(&mut self, from: &PeerId) -> Option<Waker> {
         self.change(from, Lane::refuse_too_large)
     }
 
     /// Takes one event of the peer whose turn it is.
-    pub(super) fn pop(&mut self) -> Option<BusEvent> {
+    pub(in crate::bus) fn pop(&mut self) -> Option<BusEvent> {
         let peer = self.turns.pop_front()?;
         let lane = self.lanes.get_mut(&peer)?;
         let item = lane.pop()?;
@@ -57,16 +57,16 @@ impl Inbox {
     }
 
     /// Remembers whom to wake. Returns the one before, to be dropped when the lock is released.
-    pub(super) fn wait(&mut self, reader: Waker) -> Option<Waker> {
+    pub(in crate::bus) fn wait(&mut self, reader: Waker) -> Option<Waker> {
         self.reader.replace(reader)
     }
 
-    pub(super) fn wake(&mut self) -> Option<Waker> {
+    pub(in crate::bus) fn wake(&mut self) -> Option<Waker> {
         self.reader.take()
     }
 
-    pub(super) fn stats(&self) -> BusStats {
-        self.lanes.iter().map(|(peer, lane)| (peer.clone(), lane.stats())).collect()
+    pub(in crate::bus) fn stats(&self) -> impl Iterator<Item = (PeerId, QueueStats)> {
+        self.lanes.iter().map(|(peer, lane)| (peer.clone(), lane.stats()))
     }
 
     /// Every change of a lane but [`pop`](Self::pop) goes through here, which keeps `turns` true.

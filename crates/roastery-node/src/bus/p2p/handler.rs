@@ -1,0 +1,192 @@
+//! One connection: a stream in, a stream out, and nothing else.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::{AsyncWriteExt, FutureExt};
+use libp2p::core::upgrade::ReadyUpgrade;
+use libp2p::swarm::handler::{
+    ConnectionEvent, ConnectionHandler, FullyNegotiatedInbound, FullyNegotiatedOutbound,
+};
+use libp2p::swarm::{ConnectionHandlerEvent, Stream, StreamProtocol, SubstreamProtocol};
+use tokio::task::coop::consume_budget;
+
+use super::frame::{self, Batch, FrameError};
+use super::links::Link;
+
+/// The one protocol of a connection: frames of messages, in one direction.
+const PROTOCOL: StreamProtocol = StreamProtocol::new("/roastery/frames/1");
+
+/// Why a connection is to be closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// The peer has said all that it wanted to, or the network failed.
+    Gone,
+    /// A message stood still half way.
+    Stalled,
+    /// What no node of this software does.
+    Violation,
+}
+
+impl From<FrameError> for End {
+    fn from(error: FrameError) -> Self {
+        match error {
+            FrameError::TooLong { .. } | FrameError::BrokenOff => Self::Violation,
+            FrameError::Stalled => Self::Stalled,
+            FrameError::Failed(_) => Self::Gone,
+        }
+    }
+}
+
+type Task = Pin<Box<dyn Future<Output = End> + Send>>;
+
+/// The protocol of one connection. It opens one stream to write to, and reads from the one that the
+/// peer opens. Whatever ends one of them ends the connection: the next one starts afresh.
+pub(super) struct Handler {
+    /// Let go of as soon as nothing more can come over it.
+    link: Option<Arc<Link>>,
+    stall: Duration,
+    requested: bool,
+    reader: Option<Task>,
+    writer: Option<Task>,
+    has_reader: bool,
+    /// Not told yet.
+    end: Option<End>,
+}
+
+impl Handler {
+    pub(super) fn new(link: Link, stall: Duration) -> Self {
+        Self {
+            link: Some(Arc::new(link)),
+            stall,
+            requested: false,
+            reader: None,
+            writer: None,
+            has_reader: false,
+            end: None,
+        }
+    }
+}
+
+impl ConnectionHandler for Handler {
+    type FromBehaviour = std::convert::Infallible;
+    type ToBehaviour = End;
+    type InboundProtocol = ReadyUpgrade<StreamProtocol>;
+    type OutboundProtocol = ReadyUpgrade<StreamProtocol>;
+    type InboundOpenInfo = ();
+    type OutboundOpenInfo = ();
+
+    fn listen_protocol(&self) -> SubstreamProtocol<Self::InboundProtocol> {
+        SubstreamProtocol::new(ReadyUpgrade::new(PROTOCOL), ())
+    }
+
+    fn connection_keep_alive(&self) -> bool {
+        true
+    }
+
+    fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<ConnectionHandlerEvent<Self::OutboundProtocol, (), End>> {
+        if !self.requested {
+            self.requested = true;
+            let protocol = SubstreamProtocol::new(ReadyUpgrade::new(PROTOCOL), ());
+            return Poll::Ready(ConnectionHandlerEvent::OutboundSubstreamRequest { protocol });
+        }
+        for task in [&mut self.reader, &mut self.writer] {
+            if let Some(running) = task
+                && let Poll::Ready(end) = running.poll_unpin(context)
+            {
+                *task = None;
+                self.end.get_or_insert(end);
+            }
+        }
+        match self.end.take() {
+            Some(end) => Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(end)),
+            None => Poll::Pending,
+        }
+    }
+
+    /// What comes after this is not listened to. The connection itself may take its time to close:
+    /// for whoever reads the bus the link is gone now.
+    fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<Option<End>> {
+        self.reader = None;
+        self.writer = None;
+        self.link = None;
+        Poll::Ready(None)
+    }
+
+    fn on_behaviour_event(&mut self, event: Self::FromBehaviour) {
+        match event {}
+    }
+
+    fn on_connection_event(
+        &mut self,
+        event: ConnectionEvent<'_, Self::InboundProtocol, Self::OutboundProtocol>,
+    ) {
+        let Some(link) = &self.link else { return };
+        match event {
+            ConnectionEvent::FullyNegotiatedInbound(FullyNegotiatedInbound {
+                protocol: stream,
+                ..
+            }) => {
+                if self.has_reader {
+                    self.end = Some(End::Violation);
+                } else {
+                    self.has_reader = true;
+                    self.reader = Some(Box::pin(read(stream, link.clone(), self.stall)));
+                }
+            }
+            ConnectionEvent::FullyNegotiatedOutbound(FullyNegotiatedOutbound {
+                protocol: stream,
+                ..
+            }) => {
+                self.writer = Some(Box::pin(write(stream, link.clone(), self.stall)));
+            }
+            ConnectionEvent::DialUpgradeError(_) => self.end = Some(End::Violation),
+            _ => {}
+        }
+    }
+}
+
+/// Hands over what the peer says, one message after the other, whether there is room for it or not:
+/// a reader that is full must not keep the peer's other streams, such as its pings, from coming.
+async fn read(mut stream: Stream, link: Arc<Link>, stall: Duration) -> End {
+    let max = link.limits().max_message_bytes;
+    loop {
+        // A peer that always has something to say leaves others their turn.
+        consume_budget().await;
+        match frame::read(&mut stream, max, stall).await {
+            Ok(Some(message)) => link.receive(&message),
+            Ok(None) => return End::Gone,
+            Err(error) => {
+                if let FrameError::TooLong { .. } = error {
+                    link.receive_too_large();
+                }
+                return error.into();
+            }
+        }
+    }
+}
+
+/// Writes what waits for the peer, until the bus ends.
+async fn write(mut stream: Stream, link: Arc<Link>, stall: Duration) -> End {
+    let mut batch = Batch::default();
+    while let Some(message) = link.wait().await {
+        batch.add(&message);
+        while !batch.is_full()
+            && let Some(message) = link.next()
+        {
+            batch.add(&message);
+        }
+        if let Err(error) = batch.write(&mut stream, stall).await {
+            return error.into();
+        }
+    }
+    // With QUIC this waits until all has arrived. The peer may be gone already.
+    let _ = stream.close().await;
+    End::Gone
+}

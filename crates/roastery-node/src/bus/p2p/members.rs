@@ -1,0 +1,266 @@
+//! Who is let in, who is called, and which connections are given up.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use libp2p::connection_limits::Exceeded;
+use libp2p::core::Endpoint;
+use libp2p::core::transport::PortUse;
+use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
+use libp2p::swarm::{
+    CloseConnection, ConnectionDenied, ConnectionId, FromSwarm, ListenError, NetworkBehaviour,
+    ToSwarm,
+};
+use libp2p::{Multiaddr, PeerId as NetworkPeer};
+use tokio::time::{Sleep, sleep_until};
+
+use super::door::{Crowded, Door};
+use super::handler::{End, Handler};
+use super::links::{Link, Links};
+use super::peers::{Peers, name};
+use super::redial::{Pauses, Redial};
+use crate::bus::{LinkStats, PeerId};
+
+/// What the members' connections are bounded by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    pub(super) stall: Duration,
+    pub(super) pauses: Pauses,
+    /// How long the peer with the greater name waits for the other one's call.
+    pub(super) head_start: Duration,
+    /// Half-open connections from one place.
+    pub(super) most_knocking: usize,
+}
+
+/// The peer is not in the roster.
+#[derive(Debug, thiserror::Error)]
+#[error("the peer is not in the roster")]
+struct Stranger;
+
+/// The connections between the members of the roster.
+pub(super) struct Members {
+    links: Arc<Links>,
+    rules: Rules,
+    members: BTreeMap<NetworkPeer, Member>,
+    door: Door,
+    todo: VecDeque<ToSwarm<Infallible, Infallible>>,
+    alarm: Pin<Box<Sleep>>,
+    ending: bool,
+}
+
+struct Member {
+    name: PeerId,
+    addresses: Vec<Multiaddr>,
+    redial: Redial,
+    /// The connections, the newest one last.
+    connections: Vec<ConnectionId>,
+    most_connections: usize,
+}
+
+impl Members {
+    pub(super) fn new(links: Arc<Links>, own: NetworkPeer, peers: Peers, rules: Rules) -> Self {
+        let now = Instant::now();
+        let members = peers.0.into_iter().map(|(peer, addresses)| {
+            // When both call at once both connections are made. One end has to choose, for each may
+            // think that another one is the newest. The other end keeps a few, because the older
+            // ones may be those of a life of the peer that is over, and closes none that the first
+            // one has chosen.
+            let (head_start, most_connections) = match own < peer {
+                true => (Duration::ZERO, 1),
+                false => (rules.head_start, 2),
+            };
+            let redial = Redial::new(rules.pauses, head_start, now);
+            let name = name(&peer);
+            (peer, Member { name, addresses, redial, connections: Vec::new(), most_connections })
+        });
+        Self {
+            links,
+            rules,
+            members: members.collect(),
+            door: Door::new(rules.most_knocking),
+            todo: VecDeque::new(),
+            alarm: Box::pin(sleep_until(now.into())),
+            ending: false,
+        }
+    }
+
+    /// Nobody is called or let in any more.
+    pub(super) fn end(&mut self) {
+        self.ending = true;
+    }
+
+    /// The connection is closed, and why is counted.
+    pub(super) fn give_up(
+        &mut self,
+        peer: NetworkPeer,
+        connection: ConnectionId,
+        why: impl FnOnce(&mut LinkStats),
+    ) {
+        self.links.count(&name(&peer), why);
+        let connection = CloseConnection::One(connection);
+        self.todo.push_back(ToSwarm::CloseConnection { peer_id: peer, connection });
+    }
+
+    fn let_in(
+        &mut self,
+        peer: NetworkPeer,
+        connection: ConnectionId,
+    ) -> Result<Handler, ConnectionDenied> {
+        self.door.leave(connection);
+        let member = self.members.get(&peer).filter(|_| !self.ending);
+        let member = member.ok_or_else(|| ConnectionDenied::new(Stranger))?;
+        // The same number as in the list of this member, so that both agree on which is the newest.
+        let link = Link::open(&self.links, &member.name, connection);
+        let link = link.ok_or_else(|| ConnectionDenied::new(Stranger))?;
+        Ok(Handler::new(link, self.rules.stall))
+    }
+
+    fn connected(&mut self, peer: NetworkPeer, connection: ConnectionId) {
+        let Some(member) = self.members.get_mut(&peer) else { return };
+        member.redial.connected(Instant::now());
+        member.connections.push(connection);
+        if member.connections.len() > member.most_connections {
+            let oldest = member.connections.remove(0);
+            self.give_up(peer, oldest, |stats| stats.replaced += 1);
+        }
+    }
+
+    fn disconnected(&mut self, peer: NetworkPeer, connection: ConnectionId, remaining: usize) {
+        let Some(member) = self.members.get_mut(&peer) else { return };
+        member.connections.retain(|other| *other != connection);
+        if remaining == 0 {
+            member.redial.disconnected(Instant::now(), random());
+        }
+    }
+
+    fn not_reached(&mut self, peer: NetworkPeer) {
+        let Some(member) = self.members.get_mut(&peer) else { return };
+        self.links.count(&member.name, |stats| stats.failed_dials += 1);
+        member.redial.failed(Instant::now(), random());
+    }
+
+    fn not_let_in(&mut self, error: &ListenError) {
+        self.links.count_refusal(|refusals| match error {
+            ListenError::Denied { cause } if cause.downcast_ref::<Stranger>().is_some() => {
+                refusals.strangers += 1;
+            }
+            ListenError::Denied { cause }
+                if cause.downcast_ref::<Exceeded>().is_some()
+                    || cause.downcast_ref::<Crowded>().is_some() =>
+            {
+                refusals.no_room += 1;
+            }
+            _ => refusals.failed_handshakes += 1,
+        });
+    }
+
+    /// The next call that is due.
+    fn poll_call(&mut self, context: &mut Context<'_>) -> Poll<DialOpts> {
+        let callable = self.members.iter_mut().filter(|(_, member)| !member.addresses.is_empty());
+        let due = callable.filter_map(|(peer, member)| Some((member.redial.next()?, peer, member)));
+        let Some((time, peer, member)) = due.min_by_key(|(time, ..)| *time) else {
+            return Poll::Pending;
+        };
+        if time > Instant::now() {
+            self.alarm.as_mut().reset(time.into());
+            if self.alarm.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+        }
+        member.redial.calls();
+        let call = DialOpts::peer_id(*peer).addresses(member.addresses.clone());
+        Poll::Ready(call.condition(PeerCondition::DisconnectedAndNotDialing).build())
+    }
+}
+
+/// For the pauses between calls only, so that none is no harm.
+fn random() -> u32 {
+    let mut bytes = [0; 4];
+    let _ = getrandom::fill(&mut bytes);
+    u32::from_le_bytes(bytes)
+}
+
+impl NetworkBehaviour for Members {
+    type ConnectionHandler = Handler;
+    type ToSwarm = Infallible;
+
+    fn handle_pending_inbound_connection(
+        &mut self,
+        connection: ConnectionId,
+        _: &Multiaddr,
+        from: &Multiaddr,
+    ) -> Result<(), ConnectionDenied> {
+        self.door.knock(connection, from).map_err(ConnectionDenied::new)
+    }
+
+    fn handle_established_inbound_connection(
+        &mut self,
+        connection: ConnectionId,
+        peer: NetworkPeer,
+        _: &Multiaddr,
+        _: &Multiaddr,
+    ) -> Result<Handler, ConnectionDenied> {
+        self.let_in(peer, connection)
+    }
+
+    fn handle_established_outbound_connection(
+        &mut self,
+        connection: ConnectionId,
+        peer: NetworkPeer,
+        _: &Multiaddr,
+        _: Endpoint,
+        _: PortUse,
+    ) -> Result<Handler, ConnectionDenied> {
+        self.let_in(peer, connection)
+    }
+
+    fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
+        match event {
+            FromSwarm::ConnectionEstablished(made) => {
+                self.connected(made.peer_id, made.connection_id);
+            }
+            FromSwarm::ConnectionClosed(gone) => {
+                self.disconnected(gone.peer_id, gone.connection_id, gone.remaining_established);
+            }
+            FromSwarm::DialFailure(failure) => {
+                failure.peer_id.into_iter().for_each(|peer| self.not_reached(peer));
+            }
+            FromSwarm::ListenFailure(failure) => {
+                self.door.leave(failure.connection_id);
+                self.not_let_in(failure.error);
+            }
+            _ => {}
+        }
+    }
+
+    fn on_connection_handler_event(
+        &mut self,
+        peer: NetworkPeer,
+        connection: ConnectionId,
+        end: End,
+    ) {
+        self.give_up(peer, connection, |stats| match end {
+            End::Gone => {}
+            End::Stalled => stats.stalls += 1,
+            End::Violation => stats.violations += 1,
+        });
+    }
+
+    fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<ToSwarm<Self::ToSwarm, Infallible>> {
+        if let Some(next) = self.todo.pop_front() {
+            return Poll::Ready(next);
+        }
+        if self.ending {
+            return Poll::Pending;
+        }
+        self.poll_call(context).map(|opts| ToSwarm::Dial { opts })
+    }
+}

@@ -1,0 +1,238 @@
+//! A mesh over TCP and QUIC, on libp2p.
+//!
+//! Each node has a [`TransportKey`]. The roster names, for each seat, the peer that this key makes;
+//! Noise, or the TLS of QUIC, proves on each connection who holds it. Whoever is not in the roster
+//! is turned away then, before anything of theirs is read.
+//!
+//! Between two members there is one connection, with one long-lived stream of messages in each
+//! direction. A message is its length (big-endian `u32`) and its bytes. The length is held against
+//! [`QueueLimits::max_message_bytes`](super::QueueLimits) before anything is read, and memory grows
+//! with what comes and not with what was announced.
+//!
+//! What nobody can do to the others:
+//!
+//! | who | does | what happens |
+//! |---|---|---|
+//! | anybody | opens connections and says nothing, or garbage | a bounded number for each place that they come from waits for the handshake, for a bounded time |
+//! | a stranger | proves who it is | it is turned away |
+//! | a member | sends more than is read | its own newest messages are lost |
+//! | a member | reads nothing | what is for it is lost when its queue is full, and its connection is closed when a message stands still |
+//! | a member | stops in the middle of a message, announces one that is too long, opens a second stream, or many | its connection is closed |
+//! | a member | connects again and again | its older connections are closed |
+//! | a member | is silent below the messages | its pings are not answered, and its connection is closed |
+//!
+//! All of it is counted in [`BusStats`](super::BusStats). A peer that is gone is called again at all
+//! of its addresses, after pauses that double from half a second to half a minute
+//! ([`P2pSettings`]).
+//!
+//! A flood from many thousand places at once can keep *new* connections from being made, as with
+//! anything that listens on the internet; those that stand stay.
+//!
+//! ```no_run
+//! use roastery_node::bus::p2p::{Endpoint, Multiaddr, P2pSettings, TransportKey};
+//! use roastery_node::bus::{Bus, BusEvent, Destination, PeerId};
+//!
+//! async fn good_morning(
+//!     key: TransportKey,
+//!     bob: (PeerId, Vec<Multiaddr>),
+//! ) -> Result<(), Box<dyn std::error::Error>> {
+//!     let listen = ["/ip4/0.0.0.0/tcp/7000".parse()?, "/ip4/0.0.0.0/udp/7000/quic-v1".parse()?];
+//!     let endpoint = Endpoint::bind(key, &listen, P2pSettings::default()).await?;
+//!     let mut bus = endpoint.join([bob])?;
+//!     while let Some(event) = bus.receive().await {
+//!         if let BusEvent::Connected(peer) = event {
+//!             bus.send(Destination::Peer(peer), b"good morning")?;
+//!         }
+//!     }
+//!     Ok(())
+//! }
+//! ```
+
+mod door;
+mod frame;
+mod handler;
+mod links;
+mod members;
+mod peers;
+mod redial;
+mod run;
+mod settings;
+mod swarm;
+
+use std::collections::HashSet;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use libp2p::swarm::SwarmEvent;
+use libp2p::{Swarm, TransportError};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+pub use self::peers::{PeersError, TransportKey};
+pub use self::settings::{P2pSettings, P2pSettingsError};
+pub use libp2p::Multiaddr;
+
+use self::links::Links;
+use self::peers::Peers;
+use self::run::Run;
+use self::swarm::Behaviour;
+use super::{Bus, BusEvent, BusStats, Destination, PeerId, SendError};
+
+/// A node that listens, and is not a part of a mesh yet.
+pub struct Endpoint {
+    swarm: Swarm<Behaviour>,
+    key: TransportKey,
+    peer: PeerId,
+    settings: P2pSettings,
+}
+
+impl Endpoint {
+    /// Listens at all of these addresses: `/ip4/0.0.0.0/tcp/7000` or
+    /// `/ip4/0.0.0.0/udp/7000/quic-v1`, for example. With none it can only call others. Must be
+    /// called in a tokio runtime with I/O and time enabled, in which the bus then runs.
+    ///
+    /// # Errors
+    ///
+    /// [`BindError`] when with these settings nothing could be sent, or an address is not to be had.
+    pub async fn bind(
+        key: TransportKey,
+        listen: &[Multiaddr],
+        settings: P2pSettings,
+    ) -> Result<Self, BindError> {
+        let settings = settings.check()?;
+        let mut swarm = swarm::build(&key, &settings).map_err(|_| BindError::Key)?;
+        let mut waiting = HashSet::new();
+        for address in listen {
+            let refused = |source| BindError::Address { address: address.clone(), source };
+            let listener = swarm.listen_on(address.clone()).map_err(refused)?;
+            waiting.insert(listener);
+        }
+        while !waiting.is_empty() {
+            match swarm.select_next_some().await {
+                SwarmEvent::NewListenAddr { listener_id, .. } => {
+                    waiting.remove(&listener_id);
+                }
+                SwarmEvent::ListenerClosed { addresses, .. } => {
+                    return Err(BindError::Closed { addresses });
+                }
+                _ => {}
+            }
+        }
+        let peer = key.peer();
+        Ok(Self { swarm, key, peer, settings })
+    }
+
+    /// The name under which the others must know this node.
+    pub fn peer(&self) -> &PeerId {
+        &self.peer
+    }
+
+    /// Where it listens: each address of the machine, where it listens at all of them, and the port
+    /// that the system chose, where it was 0.
+    pub fn addresses(&self) -> impl Iterator<Item = &Multiaddr> {
+        self.swarm.listeners()
+    }
+
+    /// Becomes a part of the mesh of these peers, and calls those whose addresses are known. Calling
+    /// goes on until the bus is dropped. The node itself may be among them.
+    ///
+    /// # Errors
+    ///
+    /// [`PeersError`] when a name or an address is none of this network, or there are too many.
+    pub fn join(
+        mut self,
+        peers: impl IntoIterator<Item = (PeerId, Vec<Multiaddr>)>,
+    ) -> Result<P2pBus, PeersError> {
+        let peers = Peers::check(&self.peer, peers)?;
+        let names = peers.0.keys().map(peers::name);
+        let links = Arc::new(Links::new(self.settings.queues, names));
+        self.swarm.behaviour_mut().open(links.clone(), &self.key, peers, &self.settings);
+        let (running, dropped) = oneshot::channel();
+        let run =
+            Run { swarm: self.swarm, links: links.clone(), farewell: self.settings.farewell };
+        let task = tokio::spawn(run.until(dropped));
+        Ok(P2pBus { peer: self.peer, links, _running: running, task })
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint").field("peer", &self.peer).finish_non_exhaustive()
+    }
+}
+
+/// Why a node cannot listen.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// With these settings nothing could be sent.
+    #[error(transparent)]
+    Settings(#[from] P2pSettingsError),
+    /// The key cannot be used for Noise.
+    #[error("the transport key cannot sign for its connections")]
+    Key,
+    /// An address that is not to be had.
+    #[error("cannot listen at {address}")]
+    Address {
+        /// The address.
+        address: Multiaddr,
+        /// Why.
+        source: TransportError<io::Error>,
+    },
+    /// The system took back what it had given.
+    #[error("cannot listen at {addresses:?} any more")]
+    Closed {
+        /// The addresses.
+        addresses: Vec<Multiaddr>,
+    },
+}
+
+/// A node's handle to the mesh over a network. Dropping it ends the mesh for this node: what it has
+/// sent goes out first, for as long as [`P2pSettings::farewell`] allows.
+pub struct P2pBus {
+    peer: PeerId,
+    links: Arc<Links>,
+    /// Tells the task, by being dropped.
+    _running: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl P2pBus {
+    /// Ends the mesh for this node, and waits until all connections are closed.
+    pub async fn close(self) {
+        let Self { _running, task, .. } = self;
+        drop(_running);
+        // If the task has panicked there is nothing to wait for.
+        let _ = task.await;
+    }
+}
+
+impl Bus for P2pBus {
+    fn local_peer(&self) -> &PeerId {
+        &self.peer
+    }
+
+    fn max_message_bytes(&self) -> usize {
+        self.links.limits().max_message_bytes
+    }
+
+    fn send(&mut self, to: Destination, message: &[u8]) -> Result<(), SendError> {
+        self.links.send(&self.peer, &to, message)
+    }
+
+    fn receive(&mut self) -> impl Future<Output = Option<BusEvent>> + Send {
+        poll_fn(|context| self.links.poll_receive(context))
+    }
+
+    fn stats(&self) -> BusStats {
+        self.links.stats()
+    }
+}
+
+impl fmt::Debug for P2pBus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("P2pBus").field("peer", &self.peer).finish_non_exhaustive()
+    }
+}

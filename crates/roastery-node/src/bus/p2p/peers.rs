@@ -1,0 +1,230 @@
+//! Who a node is on the network, and who the others are.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use libp2p::identity::{KeyType, Keypair, PublicKey};
+use libp2p::multiaddr::Protocol;
+use libp2p::{Multiaddr, PeerId as NetworkPeer};
+
+use crate::bus::PeerId;
+
+/// The most other peers: a group has at most 128 seats.
+const MOST_PEERS: usize = 127;
+
+/// The most addresses of one peer. All are called at once.
+const MOST_ADDRESSES: usize = 8;
+
+/// The key by which a node proves on the network who it is: Ed25519, and used for nothing else.
+///
+/// The secret is zeroized when the last copy is dropped, and is not shown by `Debug`.
+#[derive(Clone)]
+pub struct TransportKey(pub(super) Keypair);
+
+impl TransportKey {
+    /// The key of 32 random bytes, which are zeroized in their place. Whoever wants the same name on
+    /// the network tomorrow keeps a copy of them.
+    pub fn from_secret(bytes: &mut [u8; 32]) -> Self {
+        Self(Keypair::ed25519_from_bytes(bytes).expect("any 32 bytes are an Ed25519 secret"))
+    }
+
+    /// The name under which the others know this node: what the roster says of its seats.
+    pub fn peer(&self) -> PeerId {
+        name(&self.0.public().to_peer_id())
+    }
+}
+
+impl fmt::Debug for TransportKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TransportKey").field("peer", &self.peer()).finish_non_exhaustive()
+    }
+}
+
+/// The roster's name of a peer of the network: the bytes of its libp2p peer id, 38 with an Ed25519
+/// key, which they contain. So it names one key, and each key has one name.
+pub(super) fn name(peer: &NetworkPeer) -> PeerId {
+    // A multihash of up to 64 bytes can be longer than a name. No such peer gets this far: keys of
+    // more than 42 bytes are hashed to 34.
+    PeerId::new(peer.to_bytes()).expect("the id that a key has is at most 44 bytes")
+}
+
+/// The peer of the network that a name of the roster means.
+fn network_peer(name: &PeerId) -> Option<NetworkPeer> {
+    let peer = NetworkPeer::from_bytes(name.as_bytes()).ok()?;
+    let key = PublicKey::try_decode_protobuf(peer.as_ref().digest()).ok()?;
+    // One key, one name: no second encoding of either.
+    let exact = key.to_peer_id() == peer && peer.to_bytes() == name.as_bytes();
+    (exact && key.key_type() == KeyType::Ed25519).then_some(peer)
+}
+
+/// Why these peers cannot be joined.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PeersError {
+    /// More than a group can have.
+    #[error("{peers} other peers: at most {MOST_PEERS} are allowed")]
+    TooMany {
+        /// How many there were.
+        peers: usize,
+    },
+    /// A name that is not the libp2p peer id of an Ed25519 key.
+    #[error("peer {0} is not a peer of this network: the name must be that of an Ed25519 key")]
+    NotOfThisNetwork(PeerId),
+    /// More addresses of one peer than can be called at once.
+    #[error("peer {peer} has {addresses} addresses: at most {MOST_ADDRESSES} are allowed")]
+    TooManyAddresses {
+        /// The peer.
+        peer: PeerId,
+        /// How many it has.
+        addresses: usize,
+    },
+    /// An address that cannot be called.
+    #[error(
+        "{address} is no address of peer {peer}: an IP address and a TCP port, or an IP address, a \
+         UDP port and quic-v1, are needed; a name at the end must be the peer's"
+    )]
+    Address {
+        /// The peer.
+        peer: PeerId,
+        /// The address.
+        address: Multiaddr,
+    },
+}
+
+/// The other peers, checked, by the names that the network proves.
+#[derive(Debug, Default)]
+pub(super) struct Peers(pub(super) BTreeMap<NetworkPeer, Vec<Multiaddr>>);
+
+impl Peers {
+    /// All of these but `own`.
+    pub(super) fn check(
+        own: &PeerId,
+        peers: impl IntoIterator<Item = (PeerId, Vec<Multiaddr>)>,
+    ) -> Result<Self, PeersError> {
+        let mut checked = BTreeMap::<NetworkPeer, Vec<Multiaddr>>::new();
+        for (peer, addresses) in peers.into_iter().filter(|(peer, _)| peer != own) {
+            let Some(network_peer) = network_peer(&peer) else {
+                return Err(PeersError::NotOfThisNetwork(peer));
+            };
+            let known = checked.entry(network_peer).or_default();
+            for address in addresses {
+                if !is_address_of(&address, &network_peer) {
+                    return Err(PeersError::Address { peer, address });
+                }
+                // A peer that holds several seats may be named several times.
+                if !known.contains(&address) {
+                    known.push(address);
+                }
+            }
+            if known.len() > MOST_ADDRESSES {
+                return Err(PeersError::TooManyAddresses { peer, addresses: known.len() });
+            }
+        }
+        if checked.len() > MOST_PEERS {
+            return Err(PeersError::TooMany { peers: checked.len() });
+        }
+        Ok(Self(checked))
+    }
+}
+
+fn is_address_of(address: &Multiaddr, peer: &NetworkPeer) -> bool {
+    let parts: Vec<Protocol<'_>> = address.iter().collect();
+    let place = match parts.split_last() {
+        Some((Protocol::P2p(named), place)) if named == peer => place,
+        _ => &parts[..],
+    };
+    matches!(
+        place,
+        [Protocol::Ip4(_) | Protocol::Ip6(_), Protocol::Tcp(_)]
+            | [Protocol::Ip4(_) | Protocol::Ip6(_), Protocol::Udp(_), Protocol::QuicV1]
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(name: u8) -> TransportKey {
+        TransportKey::from_secret(&mut [name; 32])
+    }
+
+    fn own() -> PeerId {
+        key(0).peer()
+    }
+
+    #[test]
+    fn a_key_has_one_name_and_a_name_one_key() {
+        let peer = key(1).peer();
+        assert_eq!(peer.as_bytes().len(), 38);
+        assert_eq!(network_peer(&peer), Some(key(1).0.public().to_peer_id()));
+        assert_ne!(peer, key(2).peer());
+        for at in 0..38 {
+            let mut other = peer.as_bytes().to_vec();
+            other[at] ^= 1;
+            // Another key, or no name at all: never the same one.
+            let other = network_peer(&PeerId::new(other).unwrap());
+            assert_ne!(other, network_peer(&peer), "byte {at}");
+        }
+        let longer = [peer.as_bytes(), &[0]].concat();
+        assert_eq!(network_peer(&PeerId::new(longer).unwrap()), None);
+    }
+
+    #[test]
+    fn a_name_that_no_key_has_is_refused() {
+        let peer = PeerId::new("anna").unwrap();
+        let refused = Peers::check(&own(), [(peer.clone(), Vec::new())]).unwrap_err();
+        assert_eq!(refused, PeersError::NotOfThisNetwork(peer));
+    }
+
+    #[test]
+    fn one_is_not_ones_own_peer_and_a_peer_named_twice_is_one() {
+        let there: Multiaddr = "/ip4/10.0.0.1/tcp/7000".parse().unwrap();
+        let peers = [(own(), vec![]), (key(1).peer(), vec![there.clone()])];
+        let peers = peers.into_iter().chain([(key(1).peer(), vec![there.clone()])]);
+        let peers = Peers::check(&own(), peers).unwrap();
+        assert_eq!(peers.0.into_values().collect::<Vec<_>>(), [[there]]);
+    }
+
+    #[test]
+    fn addresses_that_cannot_be_called_are_refused() {
+        let name = |key: u8| super::tests::key(key).0.public().to_peer_id();
+        for (address, good) in [
+            ("/ip4/10.0.0.1/tcp/7000".to_owned(), true),
+            ("/ip6/::1/udp/7000/quic-v1".to_owned(), true),
+            (format!("/ip4/10.0.0.1/tcp/7000/p2p/{}", name(1)), true),
+            (format!("/ip4/10.0.0.1/tcp/7000/p2p/{}", name(2)), false),
+            ("/ip4/10.0.0.1/udp/7000".to_owned(), false),
+            ("/ip4/10.0.0.1".to_owned(), false),
+            ("/memory/7".to_owned(), false),
+        ] {
+            let peers = [(key(1).peer(), vec![address.parse().unwrap()])];
+            assert_eq!(Peers::check(&own(), peers).is_ok(), good, "{address}");
+        }
+    }
+
+    #[test]
+    fn as_many_peers_and_addresses_as_allowed_and_not_one_more() {
+        let peers = |count: u8| (1..=count).map(|name| (key(name).peer(), Vec::new()));
+        assert!(Peers::check(&own(), peers(127)).is_ok());
+        assert_eq!(
+            Peers::check(&own(), peers(128)).unwrap_err(),
+            PeersError::TooMany { peers: 128 }
+        );
+        let addresses = |count: u16| -> Vec<Multiaddr> {
+            (1..=count).map(|port| format!("/ip4/10.0.0.1/tcp/{port}").parse().unwrap()).collect()
+        };
+        let peer = key(1).peer();
+        assert!(Peers::check(&own(), [(peer.clone(), addresses(8))]).is_ok());
+        assert_eq!(
+            Peers::check(&own(), [(peer.clone(), addresses(9))]).unwrap_err(),
+            PeersError::TooManyAddresses { peer, addresses: 9 }
+        );
+    }
+
+    #[test]
+    fn a_key_does_not_show_its_secret_and_leaves_no_copy_behind() {
+        let mut secret = [7; 32];
+        let key = TransportKey::from_secret(&mut secret);
+        assert_eq!(secret, [0; 32]);
+        assert_eq!(format!("{key:?}"), format!("TransportKey {{ peer: {:?}, .. }}", key.peer()));
+    }
+}

@@ -1,0 +1,76 @@
+//! The task that runs libp2p for a bus.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use libp2p::swarm::SwarmEvent;
+use libp2p::{PeerId as NetworkPeer, Swarm, ping};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::links::Links;
+use super::peers::name;
+use super::swarm::{Behaviour, BehaviourEvent};
+
+pub(super) struct Run {
+    pub(super) swarm: Swarm<Behaviour>,
+    pub(super) links: Arc<Links>,
+    pub(super) farewell: Duration,
+}
+
+impl Run {
+    /// Until the bus is dropped; then until what it has sent is out.
+    pub(super) async fn until(mut self, dropped: oneshot::Receiver<()>) {
+        tokio::pin!(dropped);
+        loop {
+            tokio::select! {
+                // Nothing is ever sent: the bus has let go of its end.
+                _ = &mut dropped => break,
+                event = self.swarm.select_next_some() => self.hear(event),
+            }
+        }
+        self.links.close();
+        self.swarm.behaviour_mut().members.end();
+        // Each connection ends when it has nothing to write any more.
+        let _ = timeout(self.farewell, self.empty()).await;
+        let peers: Vec<NetworkPeer> = self.swarm.connected_peers().copied().collect();
+        if !peers.is_empty() {
+            for peer in peers {
+                // It may be gone since.
+                let _ = self.swarm.disconnect_peer_id(peer);
+            }
+            let _ = timeout(self.farewell, self.empty()).await;
+        }
+    }
+
+    async fn empty(&mut self) {
+        while self.swarm.connected_peers().next().is_some() {
+            let event = self.swarm.select_next_some().await;
+            self.hear(event);
+        }
+    }
+
+    fn hear(&mut self, event: SwarmEvent<BehaviourEvent>) {
+        let SwarmEvent::Behaviour(BehaviourEvent::Ping(ping::Event { peer, connection, result })) =
+            event
+        else {
+            return;
+        };
+        match result {
+            Ok(time) => self.links.round_trip(&name(&peer), time),
+            Err(_) => self
+                .swarm
+                .behaviour_mut()
+                .members
+                .give_up(peer, connection, |stats| stats.unanswered_pings += 1),
+        }
+    }
+}
+
+/// If the runtime ends, or the task panics, the reader must not wait for ever.
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.links.close();
+    }
+}

@@ -1,0 +1,124 @@
+//! libp2p, put together: the transports, and what runs on each connection.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use libp2p::connection_limits::{self, ConnectionLimits};
+use libp2p::swarm::NetworkBehaviour;
+use libp2p::{Swarm, SwarmBuilder, noise, ping, tcp, yamux};
+
+use super::links::Links;
+use super::members::{Members, Rules};
+use super::peers::{Peers, TransportKey};
+use super::redial::Pauses;
+use super::settings::P2pSettings;
+
+/// Streams of one connection at a time, in both directions: two of messages, two of pings, and those
+/// that take the place of one that has just ended. A peer that opens more loses the connection.
+const MOST_STREAMS: u32 = 16;
+
+/// What a peer may send over a QUIC stream and connection before it is read. With yamux it is
+/// 256 KiB for each stream at first.
+const MOST_UNREAD: u32 = 1 << 20;
+
+/// Of two peers that know each other's address, the one with the smaller name calls first.
+const HEAD_START: Duration = Duration::from_secs(1);
+
+/// Connections to one peer: the one in use, one that is to replace it, and those that are being
+/// closed, which takes as long as the peer wants.
+const MOST_CONNECTIONS_OF_A_PEER: u32 = 4;
+
+/// Half-open connections from one place, beside one for each member: members may sit behind one
+/// address.
+const MORE_KNOCKING: usize = 8;
+
+/// How many places may use up all of their room at once before nobody else gets in.
+const PLACES: usize = 4;
+
+#[derive(NetworkBehaviour)]
+pub(super) struct Behaviour {
+    limits: connection_limits::Behaviour,
+    pub(super) ping: ping::Behaviour,
+    /// The last one: what the others turn away is never a member's link.
+    pub(super) members: Members,
+}
+
+impl Behaviour {
+    /// Everybody is turned away, until there are members.
+    fn closed(own: &TransportKey, settings: &P2pSettings) -> Self {
+        let ping = ping::Config::new()
+            .with_interval(settings.ping_interval)
+            .with_timeout(settings.ping_timeout);
+        let links = Arc::new(Links::new(settings.queues, std::iter::empty()));
+        Self {
+            limits: connection_limits::Behaviour::new(limits(0)),
+            ping: ping::Behaviour::new(ping),
+            members: members(links, own, Peers::default(), settings),
+        }
+    }
+
+    pub(super) fn open(
+        &mut self,
+        links: Arc<Links>,
+        own: &TransportKey,
+        peers: Peers,
+        settings: &P2pSettings,
+    ) {
+        *self.limits.limits_mut() = limits(peers.0.len());
+        self.members = members(links, own, peers, settings);
+    }
+}
+
+fn most_knocking(peers: usize) -> usize {
+    peers + MORE_KNOCKING
+}
+
+fn members(links: Arc<Links>, own: &TransportKey, peers: Peers, settings: &P2pSettings) -> Members {
+    let rules = Rules {
+        stall: settings.stall,
+        pauses: Pauses { first: settings.first_redial, longest: settings.longest_redial },
+        head_start: HEAD_START,
+        most_knocking: most_knocking(peers.0.len()),
+    };
+    Members::new(links, own.0.public().to_peer_id(), peers, rules)
+}
+
+fn limits(peers: usize) -> ConnectionLimits {
+    // There are at most 127 peers.
+    let count = |number: usize| Some(u32::try_from(number).unwrap_or(u32::MAX));
+    let established = count(peers).map(|peers| peers.saturating_mul(MOST_CONNECTIONS_OF_A_PEER));
+    ConnectionLimits::default()
+        .with_max_pending_incoming(count(PLACES * most_knocking(peers)))
+        .with_max_pending_outgoing(count(peers))
+        .with_max_established(established)
+        .with_max_established_per_peer(Some(MOST_CONNECTIONS_OF_A_PEER))
+}
+
+/// TCP with Noise and yamux, and QUIC with its own TLS 1.3, both of which prove the peer's key. Must be called in
+/// a tokio runtime.
+pub(super) fn build(
+    key: &TransportKey,
+    settings: &P2pSettings,
+) -> Result<Swarm<Behaviour>, noise::Error> {
+    let mut muxer = yamux::Config::default();
+    muxer.set_max_num_streams(MOST_STREAMS as usize);
+    let swarm = SwarmBuilder::with_existing_identity(key.0.clone())
+        .with_tokio()
+        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, || muxer)?
+        .with_quic_config(|mut config| {
+            config.handshake_timeout = settings.handshake;
+            config.max_concurrent_stream_limit = MOST_STREAMS;
+            config.max_stream_data = MOST_UNREAD;
+            config.max_connection_data = MOST_UNREAD;
+            config
+        })
+        .with_behaviour(|_| Behaviour::closed(key, settings));
+    let swarm = swarm.unwrap_or_else(|never: Infallible| match never {});
+    Ok(swarm
+        .with_swarm_config(|config| {
+            config.with_max_negotiating_inbound_streams(MOST_STREAMS as usize)
+        })
+        .with_connection_timeout(settings.handshake)
+        .build())
+}

@@ -1,0 +1,71 @@
+//! Nodes on real sockets of this machine.
+
+use std::{sync::Mutex, time::Duration};
+
+use roastery_node::bus::{
+    PeerId, QueueLimits,
+    p2p::{Endpoint, Multiaddr, P2pBus, P2pSettings, TransportKey},
+};
+
+/// Short enough for a test, and long enough for a busy machine.
+pub fn settings(queues: QueueLimits) -> P2pSettings {
+    P2pSettings {
+        queues,
+        stall: Duration::from_secs(2),
+        first_redial: Duration::from_millis(50),
+        longest_redial: Duration::from_millis(500),
+        ..P2pSettings::default()
+    }
+}
+
+pub fn key(at: usize) -> TransportKey {
+    let mut secret = [7; 32];
+    secret[..8].copy_from_slice(&at.to_le_bytes());
+    TransportKey::from_secret(&mut secret)
+}
+
+/// A roster of nodes, with addresses that stay when a node restarts.
+pub struct Network {
+    pub settings: P2pSettings,
+    pub addresses: Vec<Vec<Multiaddr>>,
+    endpoints: Mutex<Vec<Option<Endpoint>>>,
+}
+
+impl Network {
+    /// Each node listens at a port of its own: `/ip4/127.0.0.1/tcp/0`, for example.
+    pub async fn new(size: usize, listen: &str, settings: P2pSettings) -> Self {
+        let (mut addresses, mut endpoints) = (Vec::new(), Vec::new());
+        for at in 0..size {
+            let listen = [listen.parse().unwrap()];
+            let endpoint = Endpoint::bind(key(at), &listen, settings).await.unwrap();
+            addresses.push(endpoint.addresses().cloned().collect());
+            endpoints.push(Some(endpoint));
+        }
+        Self { settings, addresses, endpoints: Mutex::new(endpoints) }
+    }
+
+    pub fn roster(&self) -> Vec<(PeerId, Vec<Multiaddr>)> {
+        let addresses = self.addresses.iter().cloned().enumerate();
+        addresses.map(|(at, addresses)| (key(at).peer(), addresses)).collect()
+    }
+
+    /// A node, for the first time or again.
+    pub async fn join(&self, at: usize) -> P2pBus {
+        let bound = self.endpoints.lock().unwrap()[at].take();
+        let endpoint = match bound {
+            Some(endpoint) => endpoint,
+            None => self.bind_again(at).await,
+        };
+        endpoint.join(self.roster()).unwrap()
+    }
+
+    /// The system gives a port back a while after the node that had it is gone.
+    async fn bind_again(&self, at: usize) -> Endpoint {
+        loop {
+            match Endpoint::bind(key(at), &self.addresses[at], self.settings).await {
+                Ok(endpoint) => return endpoint,
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    }
+}

@@ -19,9 +19,13 @@ pub fn settings(queues: QueueLimits) -> P2pSettings {
 }
 
 pub fn key(at: usize) -> TransportKey {
+    TransportKey::from_secret(&mut secret(at))
+}
+
+pub fn secret(at: usize) -> [u8; 32] {
     let mut secret = [7; 32];
     secret[..8].copy_from_slice(&at.to_le_bytes());
-    TransportKey::from_secret(&mut secret)
+    secret
 }
 
 /// A roster of nodes, with addresses that stay when a node restarts.
@@ -51,12 +55,17 @@ impl Network {
 
     /// A node, for the first time or again.
     pub async fn join(&self, at: usize) -> P2pBus {
+        self.join_with(at, self.roster()).await
+    }
+
+    /// A node with a roster of its own.
+    pub async fn join_with(&self, at: usize, roster: Vec<(PeerId, Vec<Multiaddr>)>) -> P2pBus {
         let bound = self.endpoints.lock().unwrap()[at].take();
         let endpoint = match bound {
             Some(endpoint) => endpoint,
             None => self.bind_again(at).await,
         };
-        endpoint.join(self.roster()).unwrap()
+        endpoint.join(roster).unwrap()
     }
 
     /// The system gives a port back a while after the node that had it is gone.

@@ -149,7 +149,11 @@ impl Bus for MeshBus {
     }
 
     fn stats(&self) -> BusStats {
-        self.shared.lock().inbox(&self.peer).map(|inbox| inbox.stats().collect()).unwrap_or_default()
+        self.shared
+            .lock()
+            .inbox(&self.peer)
+            .map(|inbox| inbox.stats().collect())
+            .unwrap_or_default()
     }
 }
 

@@ -59,10 +59,15 @@ pub struct Fixture {
 
 impl Fixture {
     pub fn new(t: usize, n: usize) -> Self {
+        Self::with_peers(t, n, peer)
+    }
+
+    /// A group whose members have these names on their network.
+    pub fn with_peers(t: usize, n: usize, peer: impl Fn(Seat) -> PeerId) -> Self {
         let (keys, shares) = danger_trusted_dealer::deal(t, n, &mut getrandom::SysRng).unwrap();
         let identities: Vec<Arc<IdentityKey>> =
             (0..n).map(|at| Arc::new(IdentityKey::new(key(1, at)))).collect();
-        let members = (0..n).map(|at| member(at, &identities[at])).collect();
+        let members = (0..n).map(|at| member(at, &identities[at], peer(seat(at)))).collect();
         Self {
             group: Arc::new(Group::new(keys, [7; 32], members).unwrap()),
             // The tests' monotonic clock runs ahead of the wall clock.
@@ -245,9 +250,9 @@ fn key(kind: u8, at: usize) -> SigningKey {
     SigningKey::from_bytes(Zeroizing::new(bytes)).unwrap()
 }
 
-fn member(at: usize, identity: &IdentityKey) -> Member {
+fn member(at: usize, identity: &IdentityKey, peer: PeerId) -> Member {
     let host = HostKey::new(key(100, at));
-    let (identity_key, peer) = (identity.public_key(), peer(seat(at)));
+    let identity_key = identity.public_key();
     let binding = host.bind(&identity_key, &peer, 0);
     Member { host_key: host.public_key(), identity_key, peer, sequence: 0, binding }
 }

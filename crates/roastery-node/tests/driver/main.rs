@@ -10,7 +10,12 @@ mod fixture;
 mod flood;
 mod late;
 mod lossy;
+#[cfg(feature = "libp2p")]
+#[path = "../support/network.rs"]
+mod network;
 mod offline;
+#[cfg(feature = "libp2p")]
+mod over_a_network;
 mod room;
 mod secrets;
 mod signing;

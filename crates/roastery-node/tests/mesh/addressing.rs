@@ -1,7 +1,7 @@
 //! Who said it, to whom, and whose bytes they are.
 
 use bytes::BytesMut;
-use roastery_node::bus::{Bus, BusEvent, Destination, JoinError, SendError, QueueStats};
+use roastery_node::bus::{Bus, BusEvent, Destination, JoinError, QueueStats, SendError};
 
 use super::*;
 

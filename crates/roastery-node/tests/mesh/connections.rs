@@ -1,6 +1,6 @@
 //! Coming, going and closing.
 
-use roastery_node::bus::{JoinError, SendError, QueueStats};
+use roastery_node::bus::{JoinError, QueueStats, SendError};
 
 use super::*;
 

@@ -13,7 +13,9 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use roastery_node::bus::{Bus, BusEvent, Destination, Mesh, MeshBus, MeshLimits, PeerId, QueueLimits};
+use roastery_node::bus::{
+    Bus, BusEvent, Destination, Mesh, MeshBus, MeshLimits, PeerId, QueueLimits,
+};
 
 fn peer(name: &str) -> PeerId {
     PeerId::new(name).unwrap()

@@ -39,6 +39,38 @@ async fn one_that_restarts_is_found_again_by_one_that_only_calls_and_by_one_that
     }
 }
 
+#[test]
+fn a_node_that_is_gone_without_a_word_is_missed_and_found_again() {
+    let runtime = || tokio::runtime::Runtime::new().unwrap();
+    let settings = P2pSettings {
+        ping_interval: Duration::from_millis(500),
+        ping_timeout: Duration::from_millis(1500),
+        ..settings()
+    };
+    for listen in [TCP, QUIC] {
+        let (survivors, first_life, second_life) = (runtime(), runtime(), runtime());
+        let network = survivors.block_on(Network::new(1, listen, settings));
+        let roster = vec![(key(1).peer(), Vec::new())];
+        let mut anna = survivors.block_on(network.join_with(0, roster));
+        let live = async || {
+            let endpoint = Endpoint::bind(key(1), &[], settings).await.unwrap();
+            let mut bus = endpoint.join(network.roster()).unwrap();
+            connected(&mut bus, &key(0).peer()).await;
+            bus
+        };
+        let ben = first_life.block_on(live());
+        survivors.block_on(connected(&mut anna, &key(1).peer()));
+        // With its tasks goes everything that it had to say.
+        first_life.shutdown_background();
+        survivors.block_on(gone(&mut anna, &key(1).peer()));
+        let mut ben_again = second_life.block_on(live());
+        survivors.block_on(connected(&mut anna, &key(1).peer()));
+        ben_again.send(Destination::Everyone, b"back").unwrap();
+        survivors.block_on(heard(&mut anna, &key(1).peer(), b"back"));
+        drop(ben);
+    }
+}
+
 #[tokio::test]
 async fn of_each_peer_it_is_known_how_far_away_it_is_or_since_when_it_is_awaited() {
     let network = Network::new(3, TCP, settings()).await;

@@ -49,17 +49,16 @@ impl Rogue {
         let ping = (pongs == Pongs::Given).then(ping::Behaviour::default);
         let streams = libp2p_stream::Behaviour::new();
         let control = streams.new_control();
-        let mut swarm = SwarmBuilder::with_existing_identity(
-            Keypair::ed25519_from_bytes(secret(key)).unwrap(),
-        )
-        .with_tokio()
-        .with_tcp(tcp::Config::default(), noise::Config::new, yamux::Config::default)
-        .unwrap()
-        .with_quic()
-        .with_behaviour(|_| Behaviour { streams, ping: ping.into() })
-        .unwrap()
-        .with_swarm_config(|config| config.with_idle_connection_timeout(10 * PATIENCE))
-        .build();
+        let mut swarm =
+            SwarmBuilder::with_existing_identity(Keypair::ed25519_from_bytes(secret(key)).unwrap())
+                .with_tokio()
+                .with_tcp(tcp::Config::default(), noise::Config::new, yamux::Config::default)
+                .unwrap()
+                .with_quic()
+                .with_behaviour(|_| Behaviour { streams, ping: ping.into() })
+                .unwrap()
+                .with_swarm_config(|config| config.with_idle_connection_timeout(10 * PATIENCE))
+                .build();
         swarm.dial(address.clone()).unwrap();
         let victim = loop {
             match swarm.select_next_some().await {

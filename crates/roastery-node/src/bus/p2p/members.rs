@@ -251,10 +251,7 @@ impl NetworkBehaviour for Members {
         });
     }
 
-    fn poll(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<ToSwarm<Self::ToSwarm, Infallible>> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, Infallible>> {
         if let Some(next) = self.todo.pop_front() {
             return Poll::Ready(next);
         }

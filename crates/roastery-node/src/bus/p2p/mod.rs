@@ -151,8 +151,7 @@ impl Endpoint {
         let links = Arc::new(Links::new(self.settings.queues, names));
         self.swarm.behaviour_mut().open(links.clone(), &self.key, peers, &self.settings);
         let (running, dropped) = oneshot::channel();
-        let run =
-            Run { swarm: self.swarm, links: links.clone(), farewell: self.settings.farewell };
+        let run = Run { swarm: self.swarm, links: links.clone(), farewell: self.settings.farewell };
         let task = tokio::spawn(run.until(dropped));
         Ok(P2pBus { peer: self.peer, links, _running: running, task })
     }

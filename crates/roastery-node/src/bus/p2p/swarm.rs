@@ -70,6 +70,11 @@ impl Behaviour {
     }
 }
 
+/// The settings bound each time by a day.
+fn milliseconds(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
+}
+
 fn most_knocking(peers: usize) -> usize {
     peers + MORE_KNOCKING
 }
@@ -108,6 +113,9 @@ pub(super) fn build(
         .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, || muxer)?
         .with_quic_config(|mut config| {
             config.handshake_timeout = settings.handshake;
+            // As long as a peer that is gone without a word stays connected over TCP.
+            config.max_idle_timeout = milliseconds(settings.ping_interval + settings.ping_timeout);
+            config.keep_alive_interval = settings.ping_interval / 2;
             config.max_concurrent_stream_limit = MOST_STREAMS;
             config.max_stream_data = MOST_UNREAD;
             config.max_connection_data = MOST_UNREAD;

@@ -124,11 +124,7 @@ mod tests {
     use super::*;
 
     fn limits() -> QueueLimits {
-        QueueLimits {
-            max_queued_messages: 3,
-            max_message_bytes: 10,
-            max_queued_bytes: 20,
-        }
+        QueueLimits { max_queued_messages: 3, max_message_bytes: 10, max_queued_bytes: 20 }
     }
 
     fn colliding(message: &'static [u8]) -> Parcel {

@@ -87,10 +87,11 @@ pub struct LinkStats {
     pub connections: u64,
     /// Calls to the peer's addresses that came to nothing.
     pub failed_dials: u64,
-    /// Connections ended because a message stood still half way, in either direction.
-    pub stalls: u64,
+    /// Connections ended in the middle of a message, in either direction: it stood still, or broke
+    /// off, as it may when a node crashes.
+    pub unfinished: u64,
     /// Connections ended because of something that no node of this software does: a message longer
-    /// than allowed, one that broke off, a second stream, no stream.
+    /// than allowed, a second stream, another protocol.
     pub violations: u64,
     /// Connections ended because a newer one took their place.
     pub replaced: u64,

@@ -35,7 +35,7 @@ async fn a_member_that_stops_in_the_middle_of_a_message_loses_its_connection_and
         // Nobody else says anything meanwhile, and for as long.
         gone(&mut honest.anna, &key(ROGUE).peer()).await;
         rogue.closed().await;
-        assert_eq!(honest.of_rogue().stalls, 1);
+        assert_eq!(honest.of_rogue().unfinished, 1);
         assert!(honest.of_rogue().awaited_since.is_some());
         honest.talk().await;
     }
@@ -66,7 +66,7 @@ async fn a_message_that_breaks_off_ends_the_connection() {
     stream.write_all(b"\0\0\0\x09half").await.unwrap();
     stream.close().await.unwrap();
     rogue.closed().await;
-    until(|| honest.of_rogue().violations == 1).await;
+    until(|| honest.of_rogue().unfinished == 1).await;
     honest.talk().await;
 }
 
@@ -120,7 +120,7 @@ async fn a_member_that_reads_nothing_loses_what_is_for_it_and_keeps_nobody_waiti
     let outbound = honest.of_rogue().outbound;
     assert!(outbound.dropped_queue_full > 0, "{outbound:?}");
     honest.talk().await;
-    until(|| honest.of_rogue().stalls == 1).await;
+    until(|| honest.of_rogue().unfinished == 1).await;
     honest.talk().await;
 }
 

@@ -9,9 +9,12 @@ use std::time::Duration;
 use futures_util::{AsyncWriteExt, FutureExt};
 use libp2p::core::upgrade::ReadyUpgrade;
 use libp2p::swarm::handler::{
-    ConnectionEvent, ConnectionHandler, FullyNegotiatedInbound, FullyNegotiatedOutbound,
+    ConnectionEvent, ConnectionHandler, DialUpgradeError, FullyNegotiatedInbound,
+    FullyNegotiatedOutbound,
 };
-use libp2p::swarm::{ConnectionHandlerEvent, Stream, StreamProtocol, SubstreamProtocol};
+use libp2p::swarm::{
+    ConnectionHandlerEvent, Stream, StreamProtocol, StreamUpgradeError, SubstreamProtocol,
+};
 use tokio::task::coop::consume_budget;
 
 use super::frame::{self, Batch, FrameError};
@@ -25,8 +28,8 @@ const PROTOCOL: StreamProtocol = StreamProtocol::new("/roastery/frames/1");
 pub(super) enum End {
     /// The peer has said all that it wanted to, or the network failed.
     Gone,
-    /// A message stood still half way.
-    Stalled,
+    /// It stood still in the middle of a message, or of opening a stream, or broke off there.
+    Unfinished,
     /// What no node of this software does.
     Violation,
 }
@@ -34,8 +37,8 @@ pub(super) enum End {
 impl From<FrameError> for End {
     fn from(error: FrameError) -> Self {
         match error {
-            FrameError::TooLong { .. } | FrameError::BrokenOff => Self::Violation,
-            FrameError::Stalled => Self::Stalled,
+            FrameError::TooLong { .. } => Self::Violation,
+            FrameError::Stalled | FrameError::BrokenOff => Self::Unfinished,
             FrameError::Failed(_) => Self::Gone,
         }
     }
@@ -53,8 +56,8 @@ pub(super) struct Handler {
     reader: Option<Task>,
     writer: Option<Task>,
     has_reader: bool,
-    /// Not told yet.
     end: Option<End>,
+    told: bool,
 }
 
 impl Handler {
@@ -67,7 +70,15 @@ impl Handler {
             writer: None,
             has_reader: false,
             end: None,
+            told: false,
         }
+    }
+
+    /// The first one counts. What comes after it is not listened to.
+    fn end(&mut self, end: End) {
+        self.end.get_or_insert(end);
+        self.reader = None;
+        self.writer = None;
     }
 }
 
@@ -96,17 +107,17 @@ impl ConnectionHandler for Handler {
             let protocol = SubstreamProtocol::new(ReadyUpgrade::new(PROTOCOL), ());
             return Poll::Ready(ConnectionHandlerEvent::OutboundSubstreamRequest { protocol });
         }
-        for task in [&mut self.reader, &mut self.writer] {
-            if let Some(running) = task
-                && let Poll::Ready(end) = running.poll_unpin(context)
-            {
-                *task = None;
-                self.end.get_or_insert(end);
-            }
+        let tasks = [&mut self.reader, &mut self.writer].into_iter().flatten();
+        let ended = tasks.map(|task| task.poll_unpin(context)).find(Poll::is_ready);
+        if let Some(Poll::Ready(end)) = ended {
+            self.end(end);
         }
-        match self.end.take() {
-            Some(end) => Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(end)),
-            None => Poll::Pending,
+        match self.end {
+            Some(end) if !self.told => {
+                self.told = true;
+                Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(end))
+            }
+            _ => Poll::Pending,
         }
     }
 
@@ -127,14 +138,14 @@ impl ConnectionHandler for Handler {
         &mut self,
         event: ConnectionEvent<'_, Self::InboundProtocol, Self::OutboundProtocol>,
     ) {
-        let Some(link) = &self.link else { return };
+        let (Some(link), None) = (&self.link, self.end) else { return };
         match event {
             ConnectionEvent::FullyNegotiatedInbound(FullyNegotiatedInbound {
                 protocol: stream,
                 ..
             }) => {
                 if self.has_reader {
-                    self.end = Some(End::Violation);
+                    self.end(End::Violation);
                 } else {
                     self.has_reader = true;
                     self.reader = Some(Box::pin(read(stream, link.clone(), self.stall)));
@@ -146,7 +157,13 @@ impl ConnectionHandler for Handler {
             }) => {
                 self.writer = Some(Box::pin(write(stream, link.clone(), self.stall)));
             }
-            ConnectionEvent::DialUpgradeError(_) => self.end = Some(End::Violation),
+            ConnectionEvent::DialUpgradeError(DialUpgradeError { error, .. }) => {
+                self.end(match error {
+                    StreamUpgradeError::Timeout => End::Unfinished,
+                    StreamUpgradeError::NegotiationFailed => End::Violation,
+                    StreamUpgradeError::Io(_) | StreamUpgradeError::Apply(_) => End::Gone,
+                });
+            }
             _ => {}
         }
     }

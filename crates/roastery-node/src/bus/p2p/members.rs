@@ -246,7 +246,7 @@ impl NetworkBehaviour for Members {
     ) {
         self.give_up(peer, connection, |stats| match end {
             End::Gone => {}
-            End::Stalled => stats.stalls += 1,
+            End::Unfinished => stats.unfinished += 1,
             End::Violation => stats.violations += 1,
         });
     }

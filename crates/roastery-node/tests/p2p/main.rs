@@ -19,7 +19,7 @@ use roastery_node::bus::{
 
 use crate::{
     network::{Network, key},
-    waiting::{connected, next_message},
+    waiting::{connected, next},
 };
 
 /// Who misbehaves, where a member does.
@@ -62,8 +62,8 @@ impl Honest {
         }
         for (bus, other) in [(&self.anna, 1), (&self.ben, 0)] {
             let link = bus.stats().link(&key(other).peer()).unwrap();
-            assert_eq!(link.connections, 1, "{link:?}");
             assert_eq!(link.awaited_since, None);
+            assert_eq!(link.unfinished + link.violations + link.unanswered_pings, 0, "{link:?}");
             assert_eq!(bus.stats().of(&key(other).peer()).dropped_queue_full, 0);
         }
     }
@@ -74,18 +74,26 @@ impl Honest {
     }
 }
 
-/// Waits for this message of this peer, whatever others say.
+/// Waits for this message of this peer, whatever others say. The connection must hold.
 async fn heard(bus: &mut P2pBus, from: &PeerId, word: &[u8]) {
     loop {
-        let (sender, bytes) = next_message(bus).await;
-        if sender == *from {
-            assert_eq!(bytes, word);
-            return;
+        match next(bus).await {
+            BusEvent::Message { from: sender, bytes } if sender == *from => {
+                assert_eq!(bytes, word);
+                return;
+            }
+            BusEvent::Disconnected(peer) => assert_ne!(peer, *from),
+            _ => {}
         }
     }
 }
 
-/// Waits until this peer is gone, whatever others say.
+/// Waits until this peer is gone, and is the only one, whatever others say.
 async fn gone(bus: &mut P2pBus, peer: &PeerId) {
-    while waiting::next(bus).await != BusEvent::Disconnected(peer.clone()) {}
+    loop {
+        if let BusEvent::Disconnected(other) = next(bus).await {
+            assert_eq!(other, *peer);
+            return;
+        }
+    }
 }

@@ -7,7 +7,7 @@ use futures_util::{AsyncWriteExt, StreamExt};
 use super::*;
 use crate::{
     rogue::{Pongs, Rogue},
-    waiting::{next, until},
+    waiting::{next_message, until},
 };
 
 /// A rogue that has taken the stream of Anna's messages, and reads it as long as the second value lives.

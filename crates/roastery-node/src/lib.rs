@@ -1,8 +1,9 @@
 //! Runs the Roastery protocol over a real network and a real clock.
 //!
 //! The protocol itself is a set of pure state machines that neither send nor wait. This crate gives
-//! them what they lack. [`bus`] is the mesh that carries their messages: one trait, and an
-//! implementation inside one process. [`driver`] is the task that runs a member's sessions over it.
+//! them what they lack. [`bus`] is the mesh that carries their messages: one trait, an
+//! implementation inside one process and, with the feature `libp2p`, one over TCP and QUIC.
+//! [`driver`] is the task that runs a member's sessions over it.
 //!
 //! A member takes part in a signature in four steps; `examples/three_nodes.rs` is a whole group.
 //!

@@ -21,9 +21,8 @@
 //! | a member | connects again and again | its older connections are closed |
 //! | a member | is silent below the messages | its pings are not answered, and its connection is closed |
 //!
-//! All of it is counted in [`BusStats`](super::BusStats). A peer that is gone is called again at all
-//! of its addresses, after pauses that double from half a second to half a minute
-//! ([`P2pSettings`]).
+//! All of it is counted in [`BusStats`]. A peer that is gone is called again at all of its addresses,
+//! after pauses that double from half a second to half a minute ([`P2pSettings`]).
 //!
 //! A flood from many thousand places at once can keep *new* connections from being made, as with
 //! anything that listens on the internet; those that stand stay.

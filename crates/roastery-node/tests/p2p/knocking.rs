@@ -70,7 +70,7 @@ async fn half_open_connections_take_the_room_of_one_place_for_a_while() {
         half_open.push(from_elsewhere(&network.addresses[0][0]).await);
     }
     // There is room for one of the other member and eight more at a time.
-    until(|| anna.stats().refusals().no_room > 50).await;
+    until(|| anna.stats().refusals().no_room > 80).await;
     let mut ben = network.join(1).await;
     connected(&mut anna, &key(1).peer()).await;
     connected(&mut ben, &key(0).peer()).await;

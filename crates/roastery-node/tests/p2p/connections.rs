@@ -91,7 +91,6 @@ async fn of_each_peer_it_is_known_how_far_away_it_is_or_since_when_it_is_awaited
 
 #[tokio::test]
 async fn two_that_call_each_other_end_with_one_connection() {
-    // Anna does not get through to the address at which she calls first, and is called meanwhile.
     let network = Network::new(2, TCP, settings()).await;
     let (mut anna, mut ben) = tokio::join!(network.join(0), network.join(1));
     connected(&mut anna, &key(1).peer()).await;

@@ -12,7 +12,10 @@ use std::{
 };
 
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
-use roastery_protocol::{Seat, session::Settings};
+use roastery_protocol::{
+    Seat,
+    session::{Record, Settings},
+};
 
 pub use self::{
     attack::{Attack, Attacker},
@@ -59,6 +62,8 @@ pub struct Scenario {
     pub late: Vec<Seat>,
     /// By how much each seat's wall clock is wrong, in milliseconds.
     pub clock_errors_ms: Vec<i64>,
+    /// What each seat remembers of the others.
+    pub records: BTreeMap<Seat, Record>,
 }
 
 impl Scenario {
@@ -78,7 +83,7 @@ impl Scenario {
             script: self.script.clone(),
             late: self.late.clone(),
             clock_errors_ms: self.clock_errors_ms.clone(),
-            records: BTreeMap::new(),
+            records: self.records.clone(),
         }
     }
 

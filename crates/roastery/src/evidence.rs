@@ -1,6 +1,6 @@
 //! `roastery evidence`: a proof is a file that a third party checks offline.
 
-use std::{fs::File, io::Read, path::Path, process::ExitCode};
+use std::{path::Path, process::ExitCode};
 
 use bitcoin::hex::DisplayHex as _;
 use clap::Subcommand;
@@ -9,6 +9,8 @@ use roastery_protocol::{
     message::{Envelope, MAX_EVIDENCE_ENVELOPE},
     proof::{Fault, Proof, Verdict},
 };
+
+use crate::files::read;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -37,20 +39,6 @@ pub(crate) fn run(command: &Command) -> ExitCode {
         eprintln!("error: {line}");
         ExitCode::from(2)
     })
-}
-
-/// Reads a file that may not be longer than this. The error is one line that names the file.
-fn read(path: &Path, most: usize) -> Result<Vec<u8>, String> {
-    let name = path.display();
-    let file = File::open(path).map_err(|error| format!("{name}: {error}"))?;
-    let mut bytes = Vec::new();
-    file.take(most as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| format!("{name}: {error}"))?;
-    if bytes.len() > most {
-        return Err(format!("{name}: more than the {most} bytes that are allowed"));
-    }
-    Ok(bytes)
 }
 
 fn read_proof(path: &Path) -> Result<Proof, String> {

@@ -5,6 +5,8 @@
 
 mod demo;
 mod evidence;
+mod files;
+mod recover;
 
 use std::process::ExitCode;
 
@@ -22,6 +24,8 @@ struct Arguments {
 enum Command {
     /// Make a group of nodes in this process, have it sign, and verify what comes out.
     Demo(demo::Options),
+    /// Bring a member's secret share back from the group's recovery file and the member's host key.
+    Recover(recover::Options),
     /// Look at a proof of misbehaviour, or have it judged.
     #[command(subcommand)]
     Evidence(evidence::Command),
@@ -34,6 +38,7 @@ fn main() -> ExitCode {
     };
     match arguments.command {
         Command::Demo(options) => demo::run(&options),
+        Command::Recover(options) => recover::run(&options),
         Command::Evidence(command) => evidence::run(&command),
     }
 }
@@ -47,7 +52,9 @@ fn refuse(error: &clap::Error) -> ExitCode {
             ExitCode::SUCCESS
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
-            eprintln!("error: no command was given; allowed: demo, evidence (more: --help)");
+            eprintln!(
+                "error: no command was given; allowed: demo, recover, evidence (more: --help)"
+            );
             ExitCode::from(2)
         }
         _ => {

@@ -1,4 +1,6 @@
-//! Runs a member's signing sessions over a bus.
+//! Runs a member's key generation and its signing sessions over a bus.
+//!
+//! [`Keygen`] runs the ceremony that makes the group's key, once. Then the bus is a [`Node`]'s.
 //!
 //! A [`Node`] is one task that owns the bus, the engine and all sessions; a [`NodeHandle`] opens sessions at it, and a
 //! [`SessionHandle`] tells what becomes of one. The node does one thing in a turn and never waits for anybody who listens
@@ -11,6 +13,7 @@
 mod clock;
 mod early;
 mod handle;
+mod keygen;
 mod node;
 mod running;
 mod sessions;
@@ -21,6 +24,7 @@ use roastery_protocol::{Seat, group::Group, keys::IdentityKey, session::Settings
 
 pub use self::{
     handle::{Ended, NodeHandle, SessionHandle, SignError},
+    keygen::{Keygen, KeygenError, Made},
     node::Node,
 };
 

@@ -32,7 +32,8 @@ impl Record {
         }
     }
 
-    pub(crate) fn note(&mut self, seat: Seat, conduct: Conduct) {
+    /// Notes what a member has done last.
+    pub fn note(&mut self, seat: Seat, conduct: Conduct) {
         self.0.insert(seat, conduct);
     }
 

@@ -33,7 +33,7 @@ pub struct Circumstances {
 /// * **(ceil(log2(f + 1)) + 1) expiries of the interval**, counted on the real schedule of a node that was opened at zero
 ///   (the interval doubles after each round of n attempts). By then an attempt is live whose coordinator is neither;
 /// * **(f + 2) round trips**: one for the slots, one for each package until none has a blocker;
-/// * **the patience** that package 0 is given;
+/// * **twice the patience**: that package 0 is given, and before it to those that answered in an earlier session;
 /// * if anything was disturbed before, **two repeat caps**, and what was under way: the one back-off brings the slots and
 ///   packages that were lost, the other what the answer floor or a crossing message held back.
 ///
@@ -60,7 +60,7 @@ impl Allowance {
         }
         let escalated = nth_expiry(members, settings.interval, circumstances.calm_at, expiries);
         let mut after_calm = escalated.saturating_sub(circumstances.calm_at);
-        after_calm += round_trip * (faults as u32 + 2) + settings.patience;
+        after_calm += round_trip * (faults as u32 + 2) + settings.patience * 2;
         if circumstances.disturbed {
             after_calm += settings.repeat_cap * 2 + circumstances.jitter;
         }

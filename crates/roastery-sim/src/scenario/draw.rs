@@ -5,7 +5,11 @@ use std::{
 
 use rand::{RngExt as _, seq::SliceRandom as _};
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
-use roastery_protocol::{Seat, election::Order, session::Settings};
+use roastery_protocol::{
+    Seat,
+    election::Order,
+    session::{Conduct, Record, Settings},
+};
 
 use super::{Attack, EngineKind, Scenario, make_members};
 use crate::{
@@ -55,7 +59,16 @@ impl Draw {
             script: Vec::new(),
             late: Vec::new(),
             clock_errors_ms: Vec::new(),
+            records: BTreeMap::new(),
         };
+        // By chance this would hardly ever come together.
+        if self.seed % 25 == 24 && members >= threshold + 2 {
+            self.trap(&mut scenario, &order);
+            return scenario;
+        }
+        if self.seed % 7 == 6 {
+            scenario.records = self.records(&order);
+        }
         if !quiet && self.percent(30) {
             scenario.clock_errors_ms =
                 (0..members).map(|_| self.rng.random_range(-300_000..=300_000)).collect();
@@ -64,6 +77,35 @@ impl Draw {
             self.script(&mut scenario, &order);
         }
         scenario
+    }
+
+    /// A coordinator whose turn comes when all others have shown their slots and it has none of its own in the way, and
+    /// somebody who shows its slot last, to the sum of the others with the other sign.
+    fn trap(&mut self, scenario: &mut Scenario, order: &[Seat]) {
+        let late = order[1];
+        let delay = scenario.settings.interval / self.rng.random_range(3..=8);
+        let faulty = [(order[0], Behaviour::Silent), (order[2], Behaviour::CommitsToInfinity)];
+        scenario.attack = Attack::Coalition(faulty.into());
+        scenario.engine = EngineKind::Real;
+        scenario.links = Links::calm(scenario.links.round_trip);
+        scenario.late = vec![late];
+        scenario.script = vec![(delay, Happening::Open(late))];
+    }
+
+    /// What each remembers of the others: anything.
+    fn records(&mut self, order: &[Seat]) -> BTreeMap<Seat, Record> {
+        let mut records = BTreeMap::new();
+        for &owner in order {
+            let mut record = Record::default();
+            for &other in order {
+                if self.percent(70) {
+                    let round_trip = self.percent(50).then(|| self.millis(1..=2000));
+                    record.note(other, Conduct { answered: self.percent(60), round_trip });
+                }
+            }
+            records.insert(owner, record);
+        }
+        records
     }
 
     fn size(&mut self) -> usize {

@@ -1,20 +1,27 @@
 //! A group whose nodes all live in this process.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use getrandom::SysRng;
 use roastery_frost::{SecretShare, SigningKey, danger_trusted_dealer};
 use roastery_node::{
     bus::{Mesh, MeshBus, MeshLimits},
-    driver::LocalMember,
+    driver::{self, Keygen, LocalMember},
 };
 use roastery_protocol::{
     Seat,
+    ceremony::{self, Invitation, Opening, RecoveryFile, Seed},
     engine::FrostEngine,
     group::{Group, Member, PeerId},
     keys::{HostKey, IdentityKey},
     session::Settings,
 };
+use tokio::{sync::watch, task::JoinSet};
+use zeroize::Zeroizing;
 
 use super::engine::{Conduct, DemoEngine};
 
@@ -29,6 +36,14 @@ const SETTINGS: Settings = Settings {
     clock_tolerance: Duration::from_secs(10),
 };
 
+/// A hundred members that all compute on this machine take their time.
+const CEREMONY: ceremony::Settings = ceremony::Settings {
+    interval: Duration::from_secs(30),
+    repeat_floor: Duration::from_secs(5),
+    repeat_cap: Duration::from_secs(30),
+    lifetime: Duration::from_secs(600),
+};
+
 /// A member, ready to run.
 pub(super) struct Node {
     pub(super) seat: Seat,
@@ -36,56 +51,182 @@ pub(super) struct Node {
     pub(super) member: LocalMember<DemoEngine>,
 }
 
-/// Has a trusted dealer make a key and hand out its shares, and gives each member a node of its own on one mesh.
-pub(super) fn make(n: usize, t: usize) -> Result<(Arc<Group>, Vec<Node>), Box<dyn Error>> {
-    let (keys, shares) = danger_trusted_dealer::deal(t, n, &mut SysRng)?;
-    let mut identities = Vec::with_capacity(n);
-    let mut members = Vec::with_capacity(n);
-    for number in 0..n {
-        let host = HostKey::new(SigningKey::generate(&mut SysRng)?);
-        let identity = IdentityKey::new(SigningKey::generate(&mut SysRng)?);
-        let peer = PeerId::new(format!("node {number}"))?;
-        let identity_key = identity.public_key();
-        let binding = host.bind(&identity_key, &peer, 0);
-        members.push(Member {
-            host_key: host.public_key(),
-            identity_key,
-            peer,
-            sequence: 0,
-            binding,
-        });
-        identities.push(identity);
-    }
-    let mut chain_code = [0; 32];
-    getrandom::fill(&mut chain_code)?;
-    let group = Arc::new(Group::new(keys, chain_code, members)?);
-    let mesh = Mesh::new(MeshLimits::default())?;
-    let nodes = group
-        .seats()
-        .zip(shares.into_iter().zip(identities))
-        .map(|(seat, (share, identity))| join(&group, &mesh, seat, share, identity))
-        .collect::<Result<_, _>>()?;
-    Ok((group, nodes))
+/// A group with all its nodes, and how its key came about.
+pub(super) struct Made {
+    pub(super) group: Arc<Group>,
+    pub(super) nodes: Vec<Node>,
+    pub(super) origin: Origin,
 }
 
-fn join(
-    group: &Arc<Group>,
-    mesh: &Mesh,
+/// How a key came about.
+pub(super) enum Origin {
+    /// A trusted dealer made it and has known all of it.
+    Dealer,
+    /// All members made it together, and each has signed for it.
+    Ceremony(Box<Ceremony>),
+}
+
+/// What there is of a ceremony after its end.
+pub(super) struct Ceremony {
+    /// What members compare before it begins.
+    pub(super) fingerprint: String,
+    /// From the first message to the first, and to the last member that held the certificate.
+    pub(super) first: Duration,
+    pub(super) last: Duration,
+    /// The public outcome.
+    pub(super) file: RecoveryFile,
+    /// Each seat's host key, for files that the user asked for.
+    pub(super) host_keys: Vec<Zeroizing<[u8; 32]>>,
+}
+
+/// One member's keys before there is a group.
+struct Keys {
+    host: Zeroizing<[u8; 32]>,
+    identity: IdentityKey,
+    card: Member,
+}
+
+/// Makes a key and gives each member a node of its own on one mesh.
+pub(super) async fn make(n: usize, t: usize, dealer: bool) -> Result<Made, Box<dyn Error>> {
+    let keys = (0..n).map(draw_keys).collect::<Result<Vec<_>, _>>()?;
+    let mesh = Mesh::new(MeshLimits::default())?;
+    let buses: Vec<MeshBus> =
+        keys.iter().map(|keys| mesh.join(keys.card.peer.clone())).collect::<Result<_, _>>()?;
+    if dealer { deal(t, keys, buses) } else { hold_ceremony(t, keys, buses).await }
+}
+
+fn draw_keys(number: usize) -> Result<Keys, Box<dyn Error>> {
+    let host = SigningKey::generate(&mut SysRng)?;
+    let identity = IdentityKey::new(SigningKey::generate(&mut SysRng)?);
+    let peer = PeerId::new(format!("node {number}"))?;
+    let (sequence, identity_key) = (0, identity.public_key());
+    let bytes = host.expose_bytes();
+    let host = HostKey::new(host);
+    let binding = host.bind(&identity_key, &peer, sequence);
+    let card = Member { host_key: host.public_key(), identity_key, peer, sequence, binding };
+    Ok(Keys { host: bytes, identity, card })
+}
+
+fn deal(t: usize, keys: Vec<Keys>, buses: Vec<MeshBus>) -> Result<Made, Box<dyn Error>> {
+    let (public, shares) = danger_trusted_dealer::deal(t, keys.len(), &mut SysRng)?;
+    let mut chain_code = [0; 32];
+    getrandom::fill(&mut chain_code)?;
+    let cards = keys.iter().map(|keys| keys.card.clone()).collect();
+    let group = Arc::new(Group::new(public, chain_code, cards)?);
+    let members = shares.into_iter().zip(keys).zip(buses);
+    let nodes = group
+        .seats()
+        .zip(members)
+        .map(|(seat, ((share, keys), bus))| node(&group, seat, share, Arc::new(keys.identity), bus))
+        .collect::<Result<_, _>>()?;
+    Ok(Made { group, nodes, origin: Origin::Dealer })
+}
+
+/// Each member takes part as a task of its own, as it would on a machine of its own.
+async fn hold_ceremony(
+    t: usize,
+    keys: Vec<Keys>,
+    buses: Vec<MeshBus>,
+) -> Result<Made, Box<dyn Error>> {
+    let cards = keys.iter().map(|keys| keys.card.clone()).collect();
+    let invitation = Invitation::new("demo", 0, t, cards)?;
+    let (done, all) = watch::channel(0);
+    let begun = Instant::now();
+    let mut tasks = JoinSet::new();
+    let mut host_keys = Vec::new();
+    for (keys, bus) in keys.into_iter().zip(buses) {
+        host_keys.push(keys.host.clone());
+        let invitation = invitation.clone();
+        tasks.spawn(take_part(invitation, keys, bus, done.clone(), all.clone(), begun));
+    }
+    let mut parts = Vec::new();
+    while let Some(part) = tasks.join_next().await {
+        parts.push(part?.map_err(|line| -> Box<dyn Error> { line.into() })?);
+    }
+    parts.sort_by_key(|part| part.seat);
+    let times = parts.iter().map(|part| part.took);
+    let (first, last) = (times.clone().min(), times.max());
+    let file = parts.first().map(|part| part.file.clone()).ok_or("no members")?;
+    let group = file.group().clone();
+    let ceremony = Ceremony {
+        fingerprint: invitation.fingerprint().to_string(),
+        first: first.unwrap_or_default(),
+        last: last.unwrap_or_default(),
+        file,
+        host_keys,
+    };
+    let nodes = parts
+        .into_iter()
+        .map(|part| node(&group, part.seat, part.share, part.identity, part.bus))
+        .collect::<Result<_, _>>()?;
+    Ok(Made { group, nodes, origin: Origin::Ceremony(Box::new(ceremony)) })
+}
+
+/// What a member has when the ceremony is over.
+struct Part {
     seat: Seat,
     share: SecretShare,
-    identity: IdentityKey,
+    file: RecoveryFile,
+    identity: Arc<IdentityKey>,
+    bus: MeshBus,
+    took: Duration,
+}
+
+async fn take_part(
+    invitation: Invitation,
+    keys: Keys,
+    bus: MeshBus,
+    done: watch::Sender<usize>,
+    mut all: watch::Receiver<usize>,
+    begun: Instant,
+) -> Result<Part, String> {
+    let said = |error: &dyn Error| format!("{}: {error}", keys.card.peer);
+    let identity = Arc::new(keys.identity);
+    let host = SigningKey::from_bytes(keys.host).map_err(|error| said(&error))?;
+    let opening = Opening {
+        invitation: invitation.clone(),
+        host: HostKey::new(host),
+        identity: identity.clone(),
+        seed: Seed::generate(&mut SysRng).map_err(|error| said(&error))?,
+        signed: None,
+        settings: CEREMONY,
+    };
+    let mut keygen = Keygen::open(bus, opening).map_err(|error| said(&error))?;
+    // A member of a demo that restarts is another one: nothing is stored.
+    let made = keygen.finish(|_| Ok(())).await.map_err(|error| said(&error))?;
+    let took = begun.elapsed();
+    done.send_modify(|done| *done += 1);
+    let members = invitation.size();
+    tokio::select! {
+        // The senders are held by members that are still at it.
+        _ = all.wait_for(|done| *done == members) => {}
+        () = keygen.serve() => {}
+    }
+    let seat = invitation
+        .seats()
+        .find(|seat| invitation.member(*seat).is_some_and(|card| card.peer == keys.card.peer))
+        .ok_or("no such member")?;
+    let driver::Made { share, file } = made;
+    Ok(Part { seat, share, file, identity, bus: keygen.into_bus(), took })
+}
+
+fn node(
+    group: &Arc<Group>,
+    seat: Seat,
+    share: SecretShare,
+    identity: Arc<IdentityKey>,
+    bus: MeshBus,
 ) -> Result<Node, Box<dyn Error>> {
     group.check_seat_keys(seat, &identity, &share)?;
-    let peer = group.member(seat).map(|member| member.peer.clone()).ok_or("no such seat")?;
     let member = LocalMember {
         group: group.clone(),
         seat,
-        identity: Arc::new(identity),
+        identity,
         engine: DemoEngine {
             engine: FrostEngine::new(seat, group.keys().clone(), share),
             conduct: Conduct::Honest,
         },
         settings: SETTINGS,
     };
-    Ok(Node { seat, bus: mesh.join(peer)?, member })
+    Ok(Node { seat, bus, member })
 }

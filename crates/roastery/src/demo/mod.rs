@@ -17,11 +17,13 @@ use serde::Serialize;
 
 pub(crate) use self::options::Options;
 use self::{
+    group::{Ceremony, Made, Origin},
     options::Plan,
     show::Show,
     signing::{Finished, Unfinished},
     spend::Spend,
 };
+use crate::files;
 
 /// Runs the demo; the exit status is the program's.
 pub(crate) fn run(options: &Options) -> ExitCode {
@@ -59,7 +61,10 @@ struct Summary {
 
 fn sign(plan: &Plan) -> Result<ExitCode, Box<dyn Error>> {
     let show = Show::new(plan);
-    let (group, nodes) = group::make(plan.signers, plan.threshold)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build()?;
+    let made = runtime.block_on(group::make(plan.signers, plan.threshold, plan.dealer))?;
+    let Made { group, nodes, origin } = made;
+    show.origin(&origin);
     let key = plan.derivation.tweaks(&group)?.x_only_public_key();
     show.key(&key);
     let spend = plan.messages.is_empty().then(|| Spend::of(&key));
@@ -72,7 +77,6 @@ fn sign(plan: &Plan) -> Result<ExitCode, Box<dyn Error>> {
         .iter()
         .map(|message| MessageToSign { message: *message, derivation: plan.derivation.clone() })
         .collect();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build()?;
     let finished = match runtime.block_on(signing::sign(&group, nodes, to_sign, plan, &show))? {
         Ok(finished) => finished,
         Err(unfinished) => return Ok(give_up(&unfinished)),
@@ -88,6 +92,9 @@ fn sign(plan: &Plan) -> Result<ExitCode, Box<dyn Error>> {
         }
         _ => None,
     };
+    if let (Some(folder), Origin::Ceremony(ceremony)) = (&plan.recovery, &origin) {
+        write_recovery(folder, ceremony)?;
+    }
     if let Some(folder) = &plan.evidence {
         write_evidence(folder, &group, &finished)?;
     }
@@ -121,6 +128,19 @@ fn write_evidence(folder: &Path, group: &Group, finished: &Finished) -> Result<(
     write("group.roastery", group.encode())?;
     for (finding, proof) in &finished.proofs {
         write(&format!("proof-against-seat-{}.roastery", finding.accused), proof.encode())?;
+    }
+    Ok(())
+}
+
+/// Writes the recovery file, and each member's host key, as `roastery recover` reads them. Nobody but a demo has all host
+/// keys in one place.
+fn write_recovery(folder: &Path, ceremony: &Ceremony) -> Result<(), Box<dyn Error>> {
+    std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let path = folder.join("recovery.roastery");
+    std::fs::write(&path, ceremony.file.encode())
+        .map_err(|error| format!("{}: {error}", path.display()))?;
+    for (seat, key) in ceremony.host_keys.iter().enumerate() {
+        files::write_secret(&folder.join(format!("host-key-of-seat-{seat}")), key)?;
     }
     Ok(())
 }

@@ -27,6 +27,12 @@ pub(crate) struct Options {
     /// How many members give bad shares: with those offline, at most the number of members less the threshold
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = count)]
     byzantine: usize,
+    /// Have a trusted dealer make the key, who knows all of it, instead of all members together
+    #[arg(long)]
+    dealer: bool,
+    /// Write the recovery file and the members' host keys into this folder, to try roastery recover with
+    #[arg(long, value_name = "FOLDER", conflicts_with = "dealer")]
+    recovery: Option<PathBuf>,
     /// Write the group file and each proof that results into this folder
     #[arg(long, value_name = "FOLDER")]
     evidence: Option<PathBuf>,
@@ -48,6 +54,10 @@ pub(crate) struct Plan {
     pub(crate) derivation: Derivation,
     pub(crate) offline: usize,
     pub(crate) byzantine: usize,
+    /// Whether a dealer makes the key.
+    pub(crate) dealer: bool,
+    /// Where recovery file and host keys go.
+    pub(crate) recovery: Option<PathBuf>,
     /// Where proofs go.
     pub(crate) evidence: Option<PathBuf>,
     pub(crate) deadline: Duration,
@@ -95,6 +105,8 @@ impl Options {
             derivation: Derivation { path: Vec::new(), taproot },
             offline: self.offline,
             byzantine: self.byzantine,
+            dealer: self.dealer,
+            recovery: self.recovery.clone(),
             evidence: self.evidence.clone(),
             deadline: self.deadline,
             json: self.json,

@@ -17,6 +17,7 @@ use roastery_protocol::{
 };
 
 use super::{
+    group::Origin,
     options::Plan,
     signing::{Finished, Happening},
     spend,
@@ -54,11 +55,32 @@ impl Show {
         let (signers, threshold) = (plan.signers, plan.threshold);
         let show = Self { on, signers, threshold, taproot, bar, seen: RefCell::default() };
         show.say(&format!("A group of {signers}, of whom {threshold} must sign.\n"));
-        show.say(
-            "Key           made by a trusted dealer in this process, which has known all of it:",
-        );
-        show.say("              for demonstration only; a real group makes its key together");
         show
+    }
+
+    /// How the key came about.
+    pub(super) fn origin(&self, origin: &Origin) {
+        match origin {
+            Origin::Dealer => {
+                self.say("Key           made by a trusted dealer in this process, which has known all of it:");
+                self.say(
+                    "              for demonstration only; a real group makes its key together",
+                );
+            }
+            Origin::Ceremony(made) => {
+                let n = self.signers;
+                self.say(&format!("Fingerprint   {}", made.fingerprint));
+                self.say("              (of name, threshold and members: what people compare before they begin)");
+                self.say(&format!(
+                    "Key           made by all {n} together (ChillDKG); its certificate is signed by each of them"
+                ));
+                self.say(&format!(
+                    "              first member ready after {}, last after {}",
+                    milliseconds(made.first),
+                    milliseconds(made.last)
+                ));
+            }
+        }
     }
 
     fn say(&self, line: &str) {

@@ -1,0 +1,191 @@
+use std::{collections::BTreeSet, time::Duration};
+
+use roastery_frost::SecretShare;
+use roastery_protocol::{
+    TranscriptHash,
+    ceremony::{Ceremony, Ending, Event, OpenError, Opening, Output, RecoveryFile, Report},
+    group::PeerId,
+    session::{self, Connection},
+};
+use thiserror::Error;
+use tokio::task::coop::consume_budget;
+
+use super::clock::Clock;
+use crate::bus::{self, Bus, BusEvent};
+
+/// A member's node while the group's key is made: one ceremony, and the bus that it speaks over.
+///
+/// It is driven by [`finish`](Keygen::finish) until this member has its share, and after that by
+/// [`serve`](Keygen::serve) as long as others may lack the certificate. Then the bus is free for a
+/// [`Node`](super::Node).
+#[derive(Debug)]
+pub struct Keygen<B> {
+    bus: B,
+    ceremony: Ceremony,
+    clock: Clock,
+    /// What happens, for whoever wants to know.
+    watch: Option<tokio::sync::mpsc::UnboundedSender<(Duration, Event)>>,
+    met: BTreeSet<PeerId>,
+    ended: Option<Ending>,
+}
+
+/// A key that all members have signed for.
+#[derive(Debug)]
+pub struct Made {
+    /// This member's secret share.
+    pub share: SecretShare,
+    /// The public outcome, which brings the share back together with the host key; the group is in it.
+    pub file: RecoveryFile,
+}
+
+/// Why there is no key here.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum KeygenError {
+    /// The ceremony could not be opened.
+    #[error("the ceremony could not be opened: {0}")]
+    Open(#[from] OpenError),
+    /// The ceremony has ended without a key.
+    #[error("no key: {ending}")]
+    Ended {
+        /// Why.
+        ending: Ending,
+        /// Who was awaited, and what was found.
+        report: Box<Report>,
+    },
+    /// What the node has signed could not be stored, so the signature has not left.
+    #[error("what is signed could not be stored: {0}")]
+    Store(#[source] std::io::Error),
+    /// The bus was closed.
+    #[error("the bus is closed")]
+    BusClosed,
+    /// The share was taken before.
+    #[error("the share was taken before")]
+    ShareTaken,
+}
+
+impl<B: Bus> Keygen<B> {
+    /// Opens a ceremony at this member's bus. Its seed is stored already, and so is what it has signed.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`].
+    pub fn open(bus: B, opening: Opening) -> Result<Self, OpenError> {
+        let clock = Clock::start();
+        let ceremony = Ceremony::open(opening, clock.now())?;
+        Ok(Self { bus, ceremony, clock, watch: None, met: BTreeSet::new(), ended: None })
+    }
+
+    /// Gives what happens from here on to a listener, with the time since the opening. A ceremony has few events: their
+    /// number is bounded by its members.
+    pub fn watch(&mut self, listener: tokio::sync::mpsc::UnboundedSender<(Duration, Event)>) {
+        self.watch = Some(listener);
+    }
+
+    /// Runs until there is a key that all members have signed for, or until it is sure that there is none here.
+    ///
+    /// `store` is called with the transcript that is about to be signed, before the signature leaves, and must not return
+    /// before it is stored beside the seed. Dropping the future does no harm: it can be called again.
+    ///
+    /// # Errors
+    ///
+    /// [`KeygenError`].
+    pub async fn finish(
+        &mut self,
+        mut store: impl FnMut(TranscriptHash) -> std::io::Result<()>,
+    ) -> Result<Made, KeygenError> {
+        loop {
+            self.flush(&mut store)?;
+            if let Some(file) = self.ceremony.recovery_file().cloned() {
+                let share = self.ceremony.take_share().ok_or(KeygenError::ShareTaken)?;
+                return Ok(Made { share, file });
+            }
+            if let Some(ending) = self.ended {
+                let report = Box::new(self.ceremony.report());
+                return Err(KeygenError::Ended { ending, report });
+            }
+            self.turn().await?;
+        }
+    }
+
+    /// Answers others that lack the certificate. Ends only when the bus is closed.
+    pub async fn serve(&mut self) {
+        // After the end nothing is signed any more.
+        let mut store = |_| Ok(());
+        while self.flush(&mut store).is_ok() && self.turn().await.is_ok() {}
+    }
+
+    /// Who is awaited, for what and since when, and what was found.
+    pub fn report(&self) -> Report {
+        self.ceremony.report()
+    }
+
+    /// The bus, for what comes after.
+    pub fn into_bus(self) -> B {
+        self.bus
+    }
+
+    async fn turn(&mut self) -> Result<(), KeygenError> {
+        consume_budget().await;
+        let wake = self.clock.until(self.ceremony.next_timeout());
+        let event = tokio::select! {
+            event = self.bus.receive() => Some(event.ok_or(KeygenError::BusClosed)?),
+            () = wake => None,
+        };
+        let now = self.clock.now();
+        match event {
+            // What a peer sends is never an error of this node; the ceremony has noted what is worth noting.
+            Some(BusEvent::Message { from, bytes }) => {
+                let _ = self.ceremony.handle_message(&from, &bytes, now);
+            }
+            Some(BusEvent::Connected(peer)) => {
+                // The first connection is no return.
+                if !self.met.insert(peer.clone()) {
+                    self.ceremony.handle_connection(&peer, Connection::Up, now);
+                }
+            }
+            Some(BusEvent::Disconnected(peer)) => {
+                self.ceremony.handle_connection(&peer, Connection::Down, now);
+            }
+            None => self.ceremony.handle_timeout(now),
+        }
+        Ok(())
+    }
+
+    /// Does what the ceremony wants done.
+    fn flush(
+        &mut self,
+        store: &mut impl FnMut(TranscriptHash) -> std::io::Result<()>,
+    ) -> Result<(), KeygenError> {
+        while let Some(output) = self.ceremony.poll_output() {
+            match output {
+                Output::Send { to, bytes } => {
+                    let to = match to {
+                        session::Destination::Everyone => bus::Destination::Everyone,
+                        session::Destination::Seat(seat) => {
+                            match self.ceremony.invitation().member(seat) {
+                                Some(member) => bus::Destination::Peer(member.peer.clone()),
+                                None => continue,
+                            }
+                        }
+                    };
+                    // Whoever cannot be reached now is reached by a repeat.
+                    let _ = self.bus.send(to, &bytes);
+                }
+                Output::Persist(transcript) => {
+                    store(transcript).map_err(KeygenError::Store)?;
+                    self.ceremony.persisted(transcript, self.clock.now());
+                }
+                Output::Event(event) => {
+                    if let Event::Ended(ending) = &event {
+                        self.ended = Some(*ending);
+                    }
+                    let at = self.clock.now().monotonic;
+                    // Nobody may be listening.
+                    let _ = self.watch.as_ref().map(|watch| watch.send((at, event)));
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,47 @@
+//! Files that users name.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{Read as _, Write as _},
+    path::Path,
+};
+
+use bitcoin::hex::{DisplayHex as _, FromHex as _};
+use zeroize::Zeroizing;
+
+/// Reads a file that may not be longer than this. The error is one line that names the file.
+pub(crate) fn read(path: &Path, most: usize) -> Result<Vec<u8>, String> {
+    let name = path.display();
+    let file = File::open(path).map_err(|error| format!("{name}: {error}"))?;
+    let mut bytes = Vec::new();
+    file.take(most as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| format!("{name}: {error}"))?;
+    if bytes.len() > most {
+        return Err(format!("{name}: more than the {most} bytes that are allowed"));
+    }
+    Ok(bytes)
+}
+
+/// Reads a secret of 32 bytes: 64 hexadecimal digits, and a line end if there is one.
+pub(crate) fn read_secret(path: &Path) -> Result<Zeroizing<[u8; 32]>, String> {
+    let text = Zeroizing::new(read(path, 66)?);
+    let digits = text.trim_ascii_end();
+    let secret = std::str::from_utf8(digits).ok().and_then(|text| <[u8; 32]>::from_hex(text).ok());
+    // What was read is a secret, perhaps with a slip in it: no error shows it.
+    secret
+        .map(Zeroizing::new)
+        .ok_or_else(|| format!("{}: allowed are 64 hexadecimal digits", path.display()))
+}
+
+/// Writes a secret of 32 bytes into a new file that nobody but its owner may read. A file that exists is left alone.
+pub(crate) fn write_secret(path: &Path, secret: &[u8; 32]) -> Result<(), String> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let failed = |error: std::io::Error| format!("{}: {error}", path.display());
+    let text = Zeroizing::new(format!("{}\n", secret.to_lower_hex_string()));
+    let mut file = options.open(path).map_err(failed)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
+}

@@ -1,0 +1,83 @@
+//! `roastery recover`: a share comes back from what is public and one key that was kept offline.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use bitcoin::hex::FromHex as _;
+use clap::Args;
+use roastery_frost::SigningKey;
+use roastery_protocol::{
+    GroupId,
+    ceremony::{MAX_RECOVERY_FILE, recover_group},
+    keys::HostKey,
+};
+
+use crate::files::{read, read_secret, write_secret};
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// The group's recovery file, from any member or backup: it is public
+    file: PathBuf,
+    /// The member's host key: a file with 64 hexadecimal digits
+    #[arg(long, value_name = "FILE")]
+    host_key: PathBuf,
+    /// The group that it must be: its id, 64 hexadecimal digits
+    #[arg(long, value_name = "ID", value_parser = group)]
+    group: Option<GroupId>,
+    /// Write the secret share into this new file, 64 hexadecimal digits that only its owner may read
+    #[arg(long, value_name = "FILE")]
+    share: Option<PathBuf>,
+    /// Write the group file into this file
+    #[arg(long, value_name = "FILE")]
+    group_file: Option<PathBuf>,
+}
+
+/// Runs the command: exit status 0 recovered, 1 not (the files are not what they should be), 2 a file cannot be read or
+/// written.
+pub(crate) fn run(options: &Options) -> ExitCode {
+    match recover(options) {
+        Ok(code) => code,
+        Err(line) => {
+            eprintln!("error: {line}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn recover(options: &Options) -> Result<ExitCode, String> {
+    let bytes = read(&options.file, MAX_RECOVERY_FILE)?;
+    let key = SigningKey::from_bytes(read_secret(&options.host_key)?)
+        .map_err(|error| format!("{}: {error}", options.host_key.display()))?;
+    let recovered = match recover_group(HostKey::new(key), &bytes, options.group) {
+        Ok(recovered) => recovered,
+        Err(error) => {
+            eprintln!("not recovered: {}: {error}", options.file.display());
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let group = &recovered.group;
+    println!("Group         {}", group.id());
+    println!("Members       {}, of whom {} must sign", group.size(), group.threshold());
+    println!("Key           {}", group.keys().threshold_public_key());
+    println!("Seat          {}", recovered.seat);
+    if let Some(path) = &options.group_file {
+        std::fs::write(path, group.encode())
+            .map_err(|error| format!("{}: {error}", path.display()))?;
+        println!("Group file    {}", path.display());
+    }
+    match &options.share {
+        Some(path) => {
+            write_secret(path, &recovered.share.expose_bytes())?;
+            println!("Share         recovered, in {}", path.display());
+        }
+        None => println!(
+            "Share         recovered, and matches the seat's public share; --share FILE writes it"
+        ),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn group(text: &str) -> Result<GroupId, String> {
+    <[u8; 32]>::from_hex(text)
+        .map(GroupId::from_bytes)
+        .map_err(|_| "allowed are 32 bytes as 64 hexadecimal digits".to_owned())
+}

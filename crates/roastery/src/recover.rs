@@ -55,22 +55,25 @@ fn recover(options: &Options) -> Result<ExitCode, String> {
         }
     };
     let group = &recovered.group;
+    // First the files: what is said is done.
+    if let Some(path) = &options.group_file {
+        std::fs::write(path, group.encode())
+            .map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    if let Some(path) = &options.share {
+        write_secret(path, &recovered.share.expose_bytes())?;
+    }
     println!("Group         {}", group.id());
     println!("Members       {}, of whom {} must sign", group.size(), group.threshold());
     println!("Key           {}", group.keys().threshold_public_key());
     println!("Seat          {}", recovered.seat);
     if let Some(path) = &options.group_file {
-        std::fs::write(path, group.encode())
-            .map_err(|error| format!("{}: {error}", path.display()))?;
         println!("Group file    {}", path.display());
     }
     match &options.share {
-        Some(path) => {
-            write_secret(path, &recovered.share.expose_bytes())?;
-            println!("Share         recovered, in {}", path.display());
-        }
+        Some(path) => println!("Share         recovered, in {}", path.display()),
         None => println!(
-            "Share         recovered, and matches the seat's public share; --share FILE writes it"
+            "Share         recovered, and fits the seat's public share; --share FILE writes it"
         ),
     }
     Ok(ExitCode::SUCCESS)

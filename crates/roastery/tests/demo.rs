@@ -88,7 +88,9 @@ fn a_person_sees_who_did_what_and_the_result() {
     assert_eq!(output.status.code(), Some(0));
     let text = String::from_utf8(output.stdout).unwrap();
     for part in [
-        "trusted dealer",
+        "Fingerprint",
+        "made by all 5 together",
+        "signed by all after",
         "Address       bc1p",
         "coordinates attempt 0",
         "issues package 0",
@@ -100,6 +102,17 @@ fn a_person_sees_who_did_what_and_the_result() {
     ] {
         assert!(text.contains(part), "{part} is not in:\n{text}");
     }
+}
+
+#[test]
+fn a_dealer_makes_the_key_only_when_asked_to_and_says_what_it_is() {
+    let output = roastery(&["demo", "--dealer"]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("trusted dealer"), "{text}");
+    assert_eq!(signed(&["--dealer"])["ceremony_ms"], Value::Null);
+    assert!(signed(&[])["ceremony_ms"].as_f64().unwrap() > 0.0);
+    refused(&["--dealer", "--recovery", "nowhere"]);
 }
 
 #[test]

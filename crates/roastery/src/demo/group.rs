@@ -14,13 +14,16 @@ use roastery_node::{
 };
 use roastery_protocol::{
     Seat,
-    ceremony::{self, Invitation, Opening, RecoveryFile, Seed},
+    ceremony::{self, Event, Invitation, Opening, RecoveryFile, Seed},
     engine::FrostEngine,
     group::{Group, Member, PeerId},
     keys::{HostKey, IdentityKey},
     session::Settings,
 };
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
 use zeroize::Zeroizing;
 
 use super::engine::{Conduct, DemoEngine};
@@ -70,13 +73,26 @@ pub(super) enum Origin {
 pub(super) struct Ceremony {
     /// What members compare before it begins.
     pub(super) fingerprint: String,
-    /// From the first message to the first, and to the last member that held the certificate.
-    pub(super) first: Duration,
-    pub(super) last: Duration,
+    /// When its phases were over.
+    pub(super) times: Times,
     /// The public outcome.
     pub(super) file: RecoveryFile,
     /// Each seat's host key, for files that the user asked for.
     pub(super) host_keys: Vec<Zeroizing<[u8; 32]>>,
+}
+
+/// When the phases of a ceremony were over, since its beginning.
+pub(super) struct Times {
+    /// The keys and cards of all members were drawn, before the beginning.
+    pub(super) drawn: Duration,
+    /// A coordinator had the first messages of all, and offered the transcript.
+    pub(super) offered: Duration,
+    /// All members had signed it.
+    pub(super) signed: Duration,
+    /// The first member held the certificate.
+    pub(super) first: Duration,
+    /// The last member did.
+    pub(super) last: Duration,
 }
 
 /// One member's keys before there is a group.
@@ -88,11 +104,13 @@ struct Keys {
 
 /// Makes a key and gives each member a node of its own on one mesh.
 pub(super) async fn make(n: usize, t: usize, dealer: bool) -> Result<Made, Box<dyn Error>> {
+    let begun = Instant::now();
     let keys = (0..n).map(draw_keys).collect::<Result<Vec<_>, _>>()?;
     let mesh = Mesh::new(MeshLimits::default())?;
     let buses: Vec<MeshBus> =
         keys.iter().map(|keys| mesh.join(keys.card.peer.clone())).collect::<Result<_, _>>()?;
-    if dealer { deal(t, keys, buses) } else { hold_ceremony(t, keys, buses).await }
+    let drawn = begun.elapsed();
+    if dealer { deal(t, keys, buses) } else { hold_ceremony(t, keys, buses, drawn).await }
 }
 
 fn draw_keys(number: usize) -> Result<Keys, Box<dyn Error>> {
@@ -127,6 +145,7 @@ async fn hold_ceremony(
     t: usize,
     keys: Vec<Keys>,
     buses: Vec<MeshBus>,
+    drawn: Duration,
 ) -> Result<Made, Box<dyn Error>> {
     let cards = keys.iter().map(|keys| keys.card.clone()).collect();
     let invitation = Invitation::new("demo", 0, t, cards)?;
@@ -144,17 +163,18 @@ async fn hold_ceremony(
         parts.push(part?.map_err(|line| -> Box<dyn Error> { line.into() })?);
     }
     parts.sort_by_key(|part| part.seat);
-    let times = parts.iter().map(|part| part.took);
-    let (first, last) = (times.clone().min(), times.max());
+    let took = || parts.iter().map(|part| part.took);
+    let times = Times {
+        drawn,
+        offered: parts.iter().filter_map(|part| part.offered).min().unwrap_or_default(),
+        signed: parts.iter().filter_map(|part| part.signed).max().unwrap_or_default(),
+        first: took().min().unwrap_or_default(),
+        last: took().max().unwrap_or_default(),
+    };
     let file = parts.first().map(|part| part.file.clone()).ok_or("no members")?;
     let group = file.group().clone();
-    let ceremony = Ceremony {
-        fingerprint: invitation.fingerprint().to_string(),
-        first: first.unwrap_or_default(),
-        last: last.unwrap_or_default(),
-        file,
-        host_keys,
-    };
+    let ceremony =
+        Ceremony { fingerprint: invitation.fingerprint().to_string(), times, file, host_keys };
     let nodes = parts
         .into_iter()
         .map(|part| node(&group, part.seat, part.share, part.identity, part.bus))
@@ -169,6 +189,8 @@ struct Part {
     file: RecoveryFile,
     identity: Arc<IdentityKey>,
     bus: MeshBus,
+    offered: Option<Duration>,
+    signed: Option<Duration>,
     took: Duration,
 }
 
@@ -191,7 +213,10 @@ async fn take_part(
         signed: None,
         settings: CEREMONY,
     };
+    let before = begun.elapsed();
     let mut keygen = Keygen::open(bus, opening).map_err(|error| said(&error))?;
+    let (listener, mut events) = mpsc::unbounded_channel();
+    keygen.watch(listener);
     // A member of a demo that restarts is another one: nothing is stored.
     let made = keygen.finish(|_| Ok(())).await.map_err(|error| said(&error))?;
     let took = begun.elapsed();
@@ -207,7 +232,15 @@ async fn take_part(
         .find(|seat| invitation.member(*seat).is_some_and(|card| card.peer == keys.card.peer))
         .ok_or("no such member")?;
     let driver::Made { share, file } = made;
-    Ok(Part { seat, share, file, identity, bus: keygen.into_bus(), took })
+    let (mut offered, mut signed) = (None, None);
+    while let Ok((at, event)) = events.try_recv() {
+        match event {
+            Event::Coordinating(_) => offered = Some(before + at),
+            Event::Signed(_) => signed = Some(before + at),
+            _ => {}
+        }
+    }
+    Ok(Part { seat, share, file, identity, bus: keygen.into_bus(), offered, signed, took })
 }
 
 fn node(

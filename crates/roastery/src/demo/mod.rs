@@ -53,6 +53,8 @@ struct Summary {
     /// The seats whose shares make the signatures, ascending.
     signers: Vec<u16>,
     coordinator: u16,
+    /// From the first message of the ceremony to the last member that held the certificate; absent with a dealer.
+    ceremony_ms: Option<f64>,
     /// From the request to the first node that held the signatures.
     elapsed_ms: f64,
     /// How many attempts were live then.
@@ -99,7 +101,7 @@ fn sign(plan: &Plan) -> Result<ExitCode, Box<dyn Error>> {
         write_evidence(folder, &group, &finished)?;
     }
     if plan.json {
-        print_json(&key, &messages, &finished)?;
+        print_json(&key, &messages, (&origin, &finished))?;
     } else {
         show.end(&key, &finished, spent.as_ref(), plan.evidence.as_deref());
     }
@@ -148,7 +150,7 @@ fn write_recovery(folder: &Path, ceremony: &Ceremony) -> Result<(), Box<dyn Erro
 fn print_json(
     key: &XOnlyPublicKey,
     messages: &[[u8; 32]],
-    finished: &Finished,
+    (origin, finished): (&Origin, &Finished),
 ) -> Result<(), Box<dyn Error>> {
     use bitcoin::hex::DisplayHex as _;
     let summary = Summary {
@@ -157,13 +159,21 @@ fn print_json(
         signatures: finished.signatures.iter().map(ToString::to_string).collect(),
         signers: finished.origin.signers.iter().map(|seat| seat.to_u16()).collect(),
         coordinator: finished.origin.coordinator.to_u16(),
-        elapsed_ms: (finished.first.as_secs_f64() * 1e6).round() / 1e3,
+        ceremony_ms: match origin {
+            Origin::Ceremony(ceremony) => Some(milliseconds(ceremony.times.last)),
+            Origin::Dealer => None,
+        },
+        elapsed_ms: milliseconds(finished.first),
         attempts: finished.attempts,
     };
     let mut out = std::io::stdout().lock();
     serde_json::to_writer(&mut out, &summary)?;
     writeln!(out)?;
     Ok(())
+}
+
+fn milliseconds(time: std::time::Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
 }
 
 fn give_up(unfinished: &Unfinished) -> ExitCode {

@@ -74,11 +74,16 @@ impl Show {
                 self.say(&format!(
                     "Key           made by all {n} together (ChillDKG); its certificate is signed by each of them"
                 ));
-                self.say(&format!(
-                    "              first member ready after {}, last after {}",
-                    milliseconds(made.first),
-                    milliseconds(made.last)
-                ));
+                let times = &made.times;
+                for (what, time) in [
+                    ("all keys and cards drawn in", times.drawn),
+                    ("transcript of all first messages after", times.offered),
+                    ("signed by all after", times.signed),
+                    ("certificate at the first member after", times.first),
+                    ("certificate at the last member after", times.last),
+                ] {
+                    self.say(&format!("              {what:<38} {:>10}", milliseconds(time)));
+                }
             }
         }
     }

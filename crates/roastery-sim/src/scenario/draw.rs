@@ -25,6 +25,26 @@ impl Scenario {
     }
 }
 
+/// What would hardly ever come together by chance: a part of all seeds each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trap {
+    /// A coordinator whose turn comes when all others have shown their slots and it has none of its own in the way, and
+    /// somebody who shows its slot last, to the sum of the others with the other sign.
+    Infinity,
+    /// Two members of whom t is 2, whose nonces cancel.
+    Cancelling,
+}
+
+impl Trap {
+    fn of(seed: u64) -> Option<Self> {
+        match seed % 25 {
+            24 => Some(Trap::Infinity),
+            23 => Some(Trap::Cancelling),
+            _ => None,
+        }
+    }
+}
+
 struct Draw {
     rng: ChaCha8Rng,
     seed: u64,
@@ -32,8 +52,12 @@ struct Draw {
 
 impl Draw {
     fn scenario(mut self) -> Scenario {
-        let members = self.size();
-        let threshold = self.threshold(members);
+        let mut members = self.size();
+        let mut threshold = self.threshold(members);
+        let trap = Trap::of(self.seed);
+        if trap == Some(Trap::Cancelling) {
+            (members, threshold) = (members.clamp(5, 9), 2);
+        }
         let quiet = self.percent(12);
         let messages =
             if members > 12 || self.percent(70) { 1 } else { self.rng.random_range(2..=4) };
@@ -61,9 +85,8 @@ impl Draw {
             clock_errors_ms: Vec::new(),
             records: BTreeMap::new(),
         };
-        // By chance this would hardly ever come together.
-        if self.seed % 25 == 24 && members >= threshold + 2 {
-            self.trap(&mut scenario, &order);
+        if let Some(trap) = trap.filter(|_| members >= threshold + 2) {
+            self.set(trap, &mut scenario, &order);
             return scenario;
         }
         if self.seed % 7 == 6 {
@@ -79,17 +102,24 @@ impl Draw {
         scenario
     }
 
-    /// A coordinator whose turn comes when all others have shown their slots and it has none of its own in the way, and
-    /// somebody who shows its slot last, to the sum of the others with the other sign.
-    fn trap(&mut self, scenario: &mut Scenario, order: &[Seat]) {
-        let late = order[1];
-        let delay = scenario.settings.interval / self.rng.random_range(3..=8);
-        let faulty = [(order[0], Behaviour::Silent), (order[2], Behaviour::CommitsToInfinity)];
-        scenario.attack = Attack::Coalition(faulty.into());
+    fn set(&mut self, trap: Trap, scenario: &mut Scenario, order: &[Seat]) {
+        let mut faulty = BTreeMap::from([(order[0], Behaviour::Silent)]);
         scenario.engine = EngineKind::Real;
         scenario.links = Links::calm(scenario.links.round_trip);
-        scenario.late = vec![late];
-        scenario.script = vec![(delay, Happening::Open(late))];
+        match trap {
+            Trap::Infinity => {
+                let late = order[1];
+                let delay = scenario.settings.interval / self.rng.random_range(3..=8);
+                faulty.insert(order[2], Behaviour::CommitsToInfinity);
+                scenario.late = vec![late];
+                scenario.script = vec![(delay, Happening::Open(late))];
+            }
+            Trap::Cancelling => {
+                let both = order[2..4].iter().map(|seat| (*seat, Behaviour::CancellingNonces));
+                faulty.extend(both);
+            }
+        }
+        scenario.attack = Attack::Coalition(faulty);
     }
 
     /// What each remembers of the others: anything.

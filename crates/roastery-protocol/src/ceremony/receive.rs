@@ -11,7 +11,7 @@ use super::{
     message::{Body, Envelope, Kind, Malformation, RefusalReason, TranscriptSignature, Want},
     transcripts::Counted,
 };
-use crate::{clock::Moment, group::PeerId};
+use crate::{TranscriptHash, clock::Moment, group::PeerId};
 
 impl Ceremony {
     pub(super) fn receive(
@@ -123,8 +123,7 @@ impl Ceremony {
         let hash = content.transcript;
         match self.transcripts.count(sender, content) {
             Counted::Unknown => {
-                let want = self.seal(&Body::Want(Want::Transcript(hash)));
-                let _ = self.answer(sender, &want, now);
+                self.ask_for_what_was_signed(sender, hash, now);
                 Err(Rejected::UnknownTranscript { sender })
             }
             Counted::Repeat => Err(Rejected::Repeat),
@@ -139,6 +138,17 @@ impl Ceremony {
                 self.try_to_finish(hash);
                 Ok(())
             }
+        }
+    }
+
+    /// Either the transcript or the last first message brings the transcript. A coordinator that shows its own transcript
+    /// to nobody still has to give one of the two.
+    fn ask_for_what_was_signed(&mut self, sender: Seat, hash: TranscriptHash, now: Moment) {
+        let want = self.seal(&Body::Want(Want::Transcript(hash)));
+        let _ = self.answer(sender, &want, now);
+        if self.book.missing().any(|seat| seat == sender) {
+            let want = self.seal(&Body::Want(Want::FirstMessage));
+            let _ = self.answer(sender, &want, now);
         }
     }
 

@@ -1,0 +1,176 @@
+//! Coordinators that are silent, hold something back, or say different things to different members.
+
+use std::collections::BTreeMap;
+
+use roastery_frost::chilldkg::{
+    CoordinatorMsg1, HostSecretKey, ParticipantMsg1, RecoveryData, coordinator_step1,
+    participant_step1,
+};
+use roastery_protocol::{
+    Seat, TranscriptHash,
+    ceremony::{
+        Culprit, Deed, Event, Finding,
+        message::{Body, Kind, TranscriptSignature},
+    },
+    session::Connection,
+};
+
+use super::{
+    support::{peer, seat},
+    world::*,
+};
+
+#[test]
+fn silent_coordinators_are_replaced() {
+    // What the first k coordinators are to send as such does not leave.
+    for k in 1..4 {
+        let mut world = World::new(3, 5);
+        let silent: Vec<Seat> = world.order()[..k].iter().map(|at| seat(*at)).collect();
+        world.run_for(10 * MINUTE, |_, parcel| {
+            let as_coordinator = matches!(parcel.kind(), Kind::Transcript | Kind::Certificate);
+            (!as_coordinator || !silent.contains(&parcel.from)).then_some(parcel)
+        });
+        world.assert_one_group();
+        (0..5).for_each(|at| assert_eq!(world.findings(at), []));
+    }
+}
+
+#[test]
+fn a_coordinator_that_is_disconnected_takes_no_time() {
+    let mut world = World::unopened(2, 3);
+    let first = world.order()[0];
+    (0..3).for_each(|at| world.open(at));
+    world.queue.clear();
+    let now = world.now;
+    for at in (0..3).filter(|at| *at != first) {
+        world.node_mut(at).handle_connection(&peer(seat(first)), Connection::Down, now);
+        assert_eq!(world.node(at).report().live_coordinators, 2);
+    }
+}
+
+#[test]
+fn a_coordinator_that_withholds_the_certificate_is_passed_by() {
+    let mut world = World::new(3, 5);
+    let first = seat(world.order()[0]);
+    // Instead of the certificate the others get its own signature, as a member's.
+    world.run_for(10 * MINUTE, |world, parcel| {
+        if parcel.from != first || parcel.kind() != Kind::Certificate {
+            return Some(parcel);
+        }
+        let data = RecoveryData::parse(parcel.envelope.content()).unwrap();
+        let signature = data.certificate().signatures()[first.index()];
+        let transcript = world.node(first.index()).report().signed.unwrap();
+        let body = Body::Signature(TranscriptSignature { transcript, signature });
+        Some(Parcel { envelope: world.seal(first.index(), &body), ..parcel })
+    });
+    world.assert_one_group();
+    // Nobody had to sign anew: the second coordinator made the certificate from the signatures.
+    let transcripts =
+        world.events.iter().filter(|(_, event)| matches!(event, Event::Coordinating(_)));
+    assert_eq!(transcripts.count(), 1);
+}
+
+#[test]
+fn a_transcript_that_reached_one_member_only_reaches_all_through_the_next_coordinators() {
+    for reached in [0, 1, 2, 3] {
+        let mut world = World::new(2, 4);
+        let first = seat(world.order()[0]);
+        world.run_for(10 * MINUTE, |_, parcel| {
+            let as_coordinator = matches!(parcel.kind(), Kind::Transcript | Kind::Certificate);
+            (parcel.from != first || !as_coordinator || parcel.to == seat(reached))
+                .then_some(parcel)
+        });
+        world.assert_one_group();
+    }
+}
+
+/// Another first message of this seat, from other random bytes.
+fn another_first_message(world: &World, at: usize, random: u8) -> ParticipantMsg1 {
+    let host = HostSecretKey::from(host(at));
+    participant_step1(&host, world.invitation.params(), &[random; 32]).unwrap().1
+}
+
+/// The transcript of the first messages that were sent, with another one of one seat.
+fn transcript_with(world: &World, at: usize, other: ParticipantMsg1) -> CoordinatorMsg1 {
+    let params = world.invitation.params();
+    let firsts = world.sent.iter().filter(|one| one.kind() == Kind::FirstMessage);
+    let mut messages: BTreeMap<Seat, ParticipantMsg1> = firsts
+        .map(|one| (one.from, ParticipantMsg1::parse(one.envelope.content(), params).unwrap()))
+        .collect();
+    messages.insert(seat(at), other);
+    let messages: Vec<_> = messages.into_values().collect();
+    coordinator_step1(&messages, params).unwrap().1
+}
+
+/// The first coordinator draws twice and shows a different transcript to each half; all that it says besides is lost.
+fn two_halves(n: usize) -> (World, usize) {
+    let mut world = World::new(2, n);
+    let faulty = world.order()[0];
+    let transcripts = [50, 60].map(|random| {
+        let message = another_first_message(&world, faulty, random);
+        Body::Transcript(transcript_with(&world, faulty, message))
+    });
+    world.queue.clear();
+    let others: Vec<usize> = (0..n).filter(|at| *at != faulty).collect();
+    for (position, to) in others.into_iter().enumerate() {
+        world.say(faulty, to, &transcripts[position % 2]).unwrap();
+    }
+    let silent = seat(faulty);
+    world.run_for(10 * MINUTE, |_, parcel| {
+        (![parcel.from, parcel.to].contains(&silent)).then_some(parcel)
+    });
+    (world, faulty)
+}
+
+#[test]
+fn two_transcripts_to_two_halves_end_in_no_certificate_and_the_report_says_who() {
+    for n in [3, 4, 5] {
+        let (world, faulty) = two_halves(n);
+        assert_eq!(world.done(), 0);
+        for at in (0..n).filter(|at| *at != faulty) {
+            let findings = world.findings(at);
+            let twice = |one: &Finding| {
+                one.culprit == Culprit::Seat(seat(faulty))
+                    && matches!(one.deed, Deed::TwoTranscripts { .. })
+            };
+            assert!(findings.iter().any(twice), "{n}: seat {at}: {findings:?}");
+            let culprits = [Culprit::Seat(seat(faulty)), Culprit::Unknown];
+            assert!(findings.iter().all(|one| culprits.contains(&one.culprit)), "{findings:?}");
+            assert!(world.node(at).report().signed.is_some());
+            assert_ne!(world.node(at).report().awaited, []);
+        }
+    }
+}
+
+#[test]
+fn nobody_signs_two_transcripts() {
+    let (world, faulty) = two_halves(5);
+    let mut signed: BTreeMap<Seat, Vec<TranscriptHash>> = BTreeMap::new();
+    let signatures = world.sent.iter().filter(|one| one.kind() == Kind::Signature);
+    for parcel in signatures.filter(|one| one.from != seat(faulty)) {
+        let content = Body::read(&parcel.envelope, world.invitation.params()).unwrap();
+        let Body::Signature(TranscriptSignature { transcript, .. }) = content else { panic!() };
+        signed.entry(parcel.from).or_default().push(transcript);
+    }
+    assert_eq!(signed.len(), 4);
+    for hashes in signed.values() {
+        assert!(hashes.iter().all(|hash| *hash == hashes[0]));
+    }
+}
+
+#[test]
+fn a_third_transcript_of_one_coordinator_is_not_looked_at() {
+    let mut world = World::new(2, 3);
+    let faulty = world.order()[0];
+    let to = world.order()[1];
+    let offers: Vec<Body> = (50..55)
+        .map(|random| {
+            let message = another_first_message(&world, faulty, random);
+            Body::Transcript(transcript_with(&world, faulty, message))
+        })
+        .collect();
+    let results: Vec<_> = offers.iter().map(|offer| world.say(faulty, to, offer)).collect();
+    assert!(results[0].is_ok());
+    let too_many = Err(roastery_protocol::ceremony::Rejected::TooMany { sender: seat(faulty) });
+    assert_eq!(results[2..], [too_many.clone(), too_many.clone(), too_many]);
+}

@@ -4,6 +4,8 @@
 
 #[path = "encoding/bounds.rs"]
 mod bounds;
+#[path = "encoding/ceremony.rs"]
+mod ceremony;
 #[path = "encoding/golden.rs"]
 mod golden;
 #[path = "encoding/layout.rs"]
@@ -13,6 +15,8 @@ mod properties;
 mod support;
 #[path = "encoding/values.rs"]
 mod values;
+#[path = "ceremony/world.rs"]
+mod world;
 
 use std::sync::{Arc, LazyLock};
 

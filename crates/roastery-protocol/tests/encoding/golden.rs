@@ -63,6 +63,9 @@ fn computed() -> Vectors {
         put(format!("proof/{name}/file"), &proof.encode());
         put(format!("proof/{name}/id"), proof.id().as_bytes());
     }
+    for (name, bytes) in ceremony::vectors() {
+        put(format!("ceremony/{name}"), &bytes);
+    }
     vectors
 }
 

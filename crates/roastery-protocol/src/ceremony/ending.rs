@@ -4,7 +4,9 @@ use roastery_frost::{Seat, chilldkg::RecoveryData};
 
 use super::{
     Ceremony, Deed, Ending, Event, Finding, Phase, RecoveryFile, Rejected,
+    book::Book,
     message::{Body, Kind, RefusalReason},
+    transcripts::Transcripts,
 };
 use crate::{TranscriptHash, clock::Moment, session::Destination};
 
@@ -114,7 +116,9 @@ impl Ceremony {
     fn forget_work(&mut self) {
         self.secrets = None;
         self.links.clear();
-        self.offered = None;
+        self.made = None;
+        self.book = Book::new(self.fixed.invitation.params().clone());
+        self.transcripts = Transcripts::default();
         self.inquiries.clear();
         self.collecting = None;
         // A signature that is not stored does not leave any more.

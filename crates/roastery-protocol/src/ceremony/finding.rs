@@ -16,7 +16,8 @@ pub struct Finding {
     pub deed: Deed,
 }
 
-/// Who is at fault. No honest member that kept its memory is named alone.
+/// Who is at fault. No honest member is named alone, as long as it and this node have kept their seeds and what they have
+/// stored as signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Culprit {
     /// This member.
@@ -44,7 +45,8 @@ pub enum Deed {
     Transcript(Fault),
     /// A transcript that gives no key.
     NoKey,
-    /// Two transcripts of one coordinator. A coordinator never has two: all members' first messages are fixed.
+    /// Two transcripts of one coordinator. An honest one shows one only, which it has
+    /// stored as signed.
     TwoTranscripts {
         /// The one that came first.
         first: TranscriptHash,

@@ -85,14 +85,13 @@ impl Ceremony {
     /// is beyond doubt, and there is no key without that member.
     fn settle(&mut self, hash: TranscriptHash) {
         let Some(message) = self.book.investigation(self.fixed.seat).cloned() else { return };
-        let fault = self.investigate(self.fixed.seat, hash, &message);
-        let Some(Fault::ParticipantOrCoordinator { participant: seat, fault }) = fault else {
-            return;
+        let Some(fault) = self.investigate(self.fixed.seat, hash, &message) else { return };
+        let Fault::ParticipantOrCoordinator { participant: seat, fault } = fault else {
+            // This node is the coordinator: its own machine is at fault.
+            return self.find(Finding::of_nobody(Deed::Transcript(fault)));
         };
-        self.find(Finding::of(
-            seat,
-            Deed::Transcript(Fault::Participant { participant: seat, fault }),
-        ));
+        let beyond_doubt = Fault::Participant { participant: seat, fault };
+        self.find(Finding::of(seat, Deed::Transcript(beyond_doubt)));
         if matches!(self.signing, Signing::Nothing) {
             self.fail(seat, fault);
         }

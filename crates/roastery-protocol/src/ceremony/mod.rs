@@ -26,7 +26,8 @@
 //!
 //! A member signs one transcript in a ceremony. It stores which one before its signature leaves ([`Output::Persist`]),
 //! and is told of it when it is opened again ([`Opening::signed`]). So as long as one member is honest there are no two
-//! certificates of one ceremony. A certificate counts only if it holds this node's own encryption nonce, which follows
+//! certificates of one ceremony. A coordinator shows its transcript when its own signature of it is stored, and so does not
+//! show two. A certificate counts only if it holds this node's own encryption nonce, which follows
 //! from seed and ceremony: one of another ceremony of the same members is none.
 //!
 //! # What is wrong, and who did it
@@ -41,7 +42,7 @@
 //!
 //! | what | bound |
 //! |---|---|
-//! | bytes of an envelope, before it is read | that of the longest message for n and t, at most 25,156 |
+//! | bytes of an envelope, before it is read | that of the longest message for n and t, at most 25,064 |
 //! | first messages, of each member | 1 |
 //! | different transcripts of a coordinator that are looked at | 2 |
 //! | transcripts that signatures of one member are counted for | 2 |
@@ -168,7 +169,7 @@ pub struct Ceremony {
     book: Book,
     transcripts: Transcripts,
     signing: Signing,
-    offered: Option<Offered>,
+    made: Option<Made>,
     inquiries: BTreeMap<Seat, Inquiry>,
     collecting: Option<Backoff>,
     findings: Vec<Finding>,
@@ -213,12 +214,13 @@ struct Link {
     repeat: Backoff,
 }
 
-/// The transcript that this node has made.
+/// The transcript that this node has made from the first messages.
 #[derive(Debug)]
-struct Offered {
+struct Made {
     hash: TranscriptHash,
     envelope: Envelope,
-    repeat: Backoff,
+    /// When it is repeated, once it is signed here and shown to the others.
+    shown: Option<Backoff>,
 }
 
 impl Ceremony {
@@ -256,7 +258,7 @@ impl Ceremony {
             book,
             transcripts: Transcripts::default(),
             signing: signed.map_or(Signing::Nothing, Signing::Remembered),
-            offered: None,
+            made: None,
             inquiries: BTreeMap::new(),
             collecting: None,
             findings: Vec::new(),

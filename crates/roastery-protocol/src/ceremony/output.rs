@@ -30,7 +30,7 @@ pub enum Output {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
-    /// This node has made the transcript from all first messages and offers it for signing.
+    /// This node has made and signed the transcript of all first messages, and shows it to the others.
     Coordinating(TranscriptHash),
     /// This node's signature of a transcript has left. From here on the others may come to hold a certificate: the host
     /// key must be kept, whatever happens.

@@ -109,7 +109,7 @@ impl Ceremony {
             let _ = self.answer(sender, &transcript, now);
         }
         if result.is_ok() {
-            self.try_to_offer(now);
+            self.try_to_make(now);
         }
         result
     }
@@ -155,11 +155,9 @@ impl Ceremony {
     fn on_want(&mut self, sender: Seat, want: Want, now: Moment) -> Result<(), Rejected> {
         let envelope = match want {
             Want::FirstMessage => Some(self.fixed.first_message.clone()),
-            Want::Transcript(hash) => {
-                self.transcripts.get(hash).map(|known| known.envelope.clone())
-            }
+            Want::Transcript(hash) => self.transcript_named(hash),
             Want::Investigation(hash) => {
-                let made_here = self.offered.as_ref().is_some_and(|offered| offered.hash == hash);
+                let made_here = self.made.as_ref().is_some_and(|made| made.hash == hash);
                 let message =
                     if made_here { self.book.investigation(sender).cloned() } else { None };
                 message.map(|message| self.seal(&Body::Investigation(hash, message)))

@@ -101,8 +101,7 @@ impl Ceremony {
         let mut awaited = self.awaited_of_coordinators();
         let own = self.fixed.seat;
         // What this node collects as a coordinator: signatures, once it has a transcript, and first messages before.
-        let collected = self.signing.hash().or(self.offered.as_ref().map(|offered| offered.hash));
-        let known = collected.and_then(|hash| Some((hash, self.transcripts.get(hash)?)));
+        let known = self.signing.hash().and_then(|hash| Some((hash, self.transcripts.get(hash)?)));
         match (self.coordinating, known) {
             (Some(turn), Some((hash, known))) => {
                 let (thing, since) = (AwaitedThing::Signature(hash), known.since.max(turn));

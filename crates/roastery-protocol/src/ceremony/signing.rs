@@ -9,7 +9,7 @@ use roastery_frost::{
 };
 
 use super::{
-    Ceremony, Culprit, Deed, Event, Finding, Offered as Own, Output, Rejected, Secrets,
+    Ceremony, Culprit, Deed, Event, Finding, Made, Output, Rejected, Secrets,
     message::{Body, Envelope, TranscriptSignature},
     seed::Draw,
     transcripts::{Counted, Offer, Offered},
@@ -59,9 +59,11 @@ pub(super) fn transcript_hash(ceremony: CeremonyId, transcript: &Transcript) -> 
 }
 
 impl Ceremony {
-    /// Makes the transcript, if this node can and there is none that it has signed.
-    pub(super) fn try_to_offer(&mut self, now: Moment) {
-        if self.offered.is_some() || !self.signing.is_open() {
+    /// Makes the transcript, if this node can and has not signed any. It is judged as any other, and shown to the others
+    /// with this node's own signature: what a coordinator offers is bound by what it has stored, so that it does not offer
+    /// two, whatever others send it after a restart.
+    pub(super) fn try_to_make(&mut self, now: Moment) {
+        if self.made.is_some() || !self.signing.is_open() {
             return;
         }
         let message = match self.book.transcript() {
@@ -70,28 +72,40 @@ impl Ceremony {
             Some(Err(_)) => return self.find(Finding::of_nobody(Deed::NoKey)),
         };
         let envelope = self.seal(&Body::Transcript(message.clone()));
-        let Ok(transcript) = Transcript::new(self.fixed.invitation.params(), &message) else {
-            return;
-        };
+        let transcript = Transcript::new(self.fixed.invitation.params(), &message)
+            .expect("the message was made for this ceremony's n and t");
         let hash = transcript_hash(self.id(), &transcript);
-        let settings = &self.fixed.settings;
-        let repeat = Backoff::new(now.monotonic, settings.repeat_floor, settings.repeat_cap);
-        self.offered = Some(Own { hash, envelope: envelope.clone(), repeat });
-        self.event(Event::Coordinating(hash));
-        self.send(Destination::Everyone, &envelope);
-        // What it is to this node itself is found as for any other; old news is no error.
+        self.made = Some(Made { hash, envelope: envelope.clone(), shown: None });
+        // Old news is no error.
         let _ = self.on_transcript(self.fixed.seat, message, &envelope, now);
     }
 
-    /// What is shown to a member that has signed nothing.
+    /// This node has signed what it has made: it coordinates.
+    fn show(&mut self, transcript: TranscriptHash, now: Moment) {
+        let settings = &self.fixed.settings;
+        let repeat = Backoff::new(now.monotonic, settings.repeat_floor, settings.repeat_cap);
+        let Some(made) = self.made.as_mut().filter(|made| made.hash == transcript) else { return };
+        made.shown = Some(repeat);
+        let envelope = made.envelope.clone();
+        self.event(Event::Coordinating(transcript));
+        self.send(Destination::Everyone, &envelope);
+    }
+
+    /// The message that fixes this transcript, unless it is this node's own and not shown yet.
+    pub(super) fn transcript_named(&self, hash: TranscriptHash) -> Option<Envelope> {
+        let hidden = |made: &Made| made.hash == hash && made.shown.is_none();
+        if self.made.as_ref().is_some_and(hidden) {
+            return None;
+        }
+        self.transcripts.get(hash).map(|known| known.envelope.clone())
+    }
+
+    /// What is shown to a member that has signed nothing: what this node has signed.
     pub(super) fn transcript_to_show(&self) -> Option<Envelope> {
-        let signed = match &self.signing {
-            Signing::Waiting(content) | Signing::Released { content, .. } => {
-                self.transcripts.get(content.transcript).map(|known| &known.envelope)
-            }
-            Signing::Nothing | Signing::Remembered(_) => None,
-        };
-        signed.or(self.offered.as_ref().map(|own| &own.envelope)).cloned()
+        match &self.signing {
+            Signing::Released { content, .. } => self.transcript_named(content.transcript),
+            Signing::Nothing | Signing::Remembered(_) | Signing::Waiting(_) => None,
+        }
     }
 
     pub(super) fn on_transcript(
@@ -101,9 +115,8 @@ impl Ceremony {
         envelope: &Envelope,
         now: Moment,
     ) -> Result<(), Rejected> {
-        let Ok(transcript) = Transcript::new(self.fixed.invitation.params(), &message) else {
-            return Err(Rejected::Repeat);
-        };
+        let transcript = Transcript::new(self.fixed.invitation.params(), &message)
+            .expect("the message was read for this ceremony's n and t");
         let hash = transcript_hash(self.id(), &transcript);
         let offer = Offer { body: envelope.body_hash(), hash, message };
         let known =
@@ -210,6 +223,7 @@ impl Ceremony {
         self.signing =
             Signing::Released { content, envelope: envelope.clone(), since: now.monotonic };
         self.event(Event::Signed(transcript));
+        self.show(transcript, now);
         let coordinators: Vec<Seat> = self.links.keys().copied().collect();
         for coordinator in coordinators {
             let _ = self.answer(coordinator, &envelope, now);

@@ -21,11 +21,11 @@ impl Ceremony {
         let all_live = self.schedule.live() >= self.fixed.invitation.size();
         let schedule = (!all_live).then(|| self.schedule.due());
         let links = self.links.values().map(|link| link.repeat.due());
-        let offered = self.offered.iter().map(|own| own.repeat.due());
+        let shown = self.made.iter().filter_map(|made| made.shown.as_ref()).map(Backoff::due);
         let inquiries = self.inquiries.values().filter_map(|one| one.repeat.as_ref());
         let collecting = self.collecting.iter();
         let questions = inquiries.chain(collecting).map(Backoff::due);
-        links.chain(offered).chain(questions).chain(schedule).chain([self.expiry])
+        links.chain(shown).chain(questions).chain(schedule).chain([self.expiry])
     }
 
     pub(super) fn wake(&mut self, now: Moment) {
@@ -97,11 +97,11 @@ impl Ceremony {
 
     /// A coordinator repeats the transcript that it has made to those that have not signed it.
     fn repeat_transcript(&mut self, now: Moment) {
-        let Some(own) = &mut self.offered else { return };
-        if !own.repeat.strike(now.monotonic) {
+        let Some(made) = &mut self.made else { return };
+        if !made.shown.as_mut().is_some_and(|repeat| repeat.strike(now.monotonic)) {
             return;
         }
-        let (hash, envelope) = (own.hash, own.envelope.clone());
+        let (hash, envelope) = (made.hash, made.envelope.clone());
         let seat = self.fixed.seat;
         let known = self.transcripts.get(hash);
         let unsigned = known.into_iter().flat_map(|known| known.unsigned());
@@ -130,6 +130,9 @@ impl Ceremony {
     pub(super) fn reconnected(&mut self, peer: &PeerId, now: Moment) {
         let invitation = self.fixed.invitation.clone();
         let own = self.fixed.seat;
+        if now.monotonic >= self.expiry {
+            return;
+        }
         for seat in invitation.seats().filter(|seat| *seat != own && invitation.holds(peer, *seat))
         {
             for envelope in self.owed_to(seat) {
@@ -144,10 +147,11 @@ impl Ceremony {
             return vec![certificate.clone()];
         }
         let as_member = self.links.get(&seat).and_then(|_| self.owed_to_coordinators());
-        let as_coordinator = self.offered.as_ref().filter(|own| {
-            let known = self.transcripts.get(own.hash);
+        let shown = self.made.as_ref().filter(|made| made.shown.is_some());
+        let as_coordinator = shown.filter(|made| {
+            let known = self.transcripts.get(made.hash);
             known.is_some_and(|known| known.unsigned().any(|unsigned| unsigned == seat))
         });
-        as_member.into_iter().chain(as_coordinator.map(|own| own.envelope.clone())).collect()
+        as_member.into_iter().chain(as_coordinator.map(|made| made.envelope.clone())).collect()
     }
 }

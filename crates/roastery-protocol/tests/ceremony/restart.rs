@@ -93,6 +93,62 @@ fn no_signature_leaves_before_it_is_stored_that_it_is_made() {
 }
 
 #[test]
+fn no_transcript_leaves_its_coordinator_before_it_is_stored_that_it_is_signed() {
+    let mut world = World::new(2, 3);
+    let coordinator = world.order()[0];
+    let now = world.now;
+    let firsts: Vec<Parcel> = world.queue.drain(..).collect();
+    let mut outputs = Vec::new();
+    for parcel in firsts.iter().filter(|one| one.to == seat(coordinator)) {
+        let from = super::support::peer(parcel.from);
+        let node = world.node_mut(coordinator);
+        node.handle_message(&from, parcel.envelope.as_bytes(), now).unwrap();
+        outputs.extend(std::iter::from_fn(|| node.poll_output()));
+    }
+    let [Output::Persist(hash)] = outputs[..] else { panic!("{outputs:?}") };
+    // Nor to those that ask for it.
+    let want = Body::Want(roastery_protocol::ceremony::message::Want::Transcript(hash));
+    let asked = world.say(firsts[0].from.index(), coordinator, &want);
+    assert!(matches!(asked, Err(Rejected::NoAnswer { .. })));
+    let node = world.node_mut(coordinator);
+    assert_eq!(kinds(node), []);
+    node.persisted(hash, now);
+    assert_eq!(kinds(node), [Kind::Transcript]);
+}
+
+#[test]
+fn a_coordinator_that_comes_back_does_not_show_a_second_transcript_whatever_it_is_sent() {
+    let mut world = World::new(2, 3);
+    let (coordinator, faulty) = (world.order()[0], world.order()[1]);
+    let firsts: Vec<Parcel> = world.queue.drain(..).collect();
+    firsts.iter().for_each(|parcel| world.deliver(parcel).unwrap());
+    let victim = world.order()[2];
+    world.run_with(|_, parcel| (parcel.to == seat(victim)).then_some(parcel));
+    world.open(coordinator);
+    world.queue.clear();
+    // The faulty member has drawn twice.
+    let host_key = roastery_frost::chilldkg::HostSecretKey::from(host(faulty));
+    let params = world.invitation.params().clone();
+    let (_, other) =
+        roastery_frost::chilldkg::participant_step1(&host_key, &params, &[77; 32]).unwrap();
+    world.say(faulty, coordinator, &Body::FirstMessage(other)).unwrap();
+    let honest = firsts.iter().find(|one| one.from == seat(victim)).unwrap();
+    let _ = world.deliver(honest);
+    world.run_for(10 * MINUTE, |_, parcel| {
+        (![parcel.from, parcel.to].contains(&seat(faulty))).then_some(parcel)
+    });
+    let shown: std::collections::BTreeSet<_> = world
+        .sent
+        .iter()
+        .filter(|one| one.kind() == Kind::Transcript)
+        .filter(|one| one.envelope.header().sender == coordinator as u16)
+        .map(|one| one.envelope.body_hash())
+        .collect();
+    assert_eq!(shown.len(), 1);
+    assert_eq!(world.findings(victim), []);
+}
+
+#[test]
 fn a_node_that_is_told_what_it_signed_signs_nothing_else_after_a_restart() {
     let mut world = World::new(2, 3);
     world.run_with(|_, parcel| (parcel.kind() != Kind::Signature).then_some(parcel));

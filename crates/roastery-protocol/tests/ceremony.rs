@@ -6,6 +6,8 @@
 mod binding;
 #[path = "ceremony/blame.rs"]
 mod blame;
+#[path = "ceremony/byzantine.rs"]
+mod byzantine;
 #[path = "ceremony/coordinators.rs"]
 mod coordinators;
 #[path = "ceremony/honest.rs"]

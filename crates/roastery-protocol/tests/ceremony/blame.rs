@@ -17,22 +17,6 @@ use roastery_protocol::{
 
 use super::{support::seat, world::*};
 
-/// The findings of all honest nodes name these seats at most, alone or with another.
-fn assert_only_guilty(world: &World, guilty: &[usize]) {
-    for at in (0..world.n()).filter(|at| !guilty.contains(at)) {
-        for finding in world.findings(at) {
-            let named = match finding.culprit {
-                Culprit::Seat(seat) => guilty.contains(&seat.index()),
-                Culprit::Either { participant, coordinator } => {
-                    guilty.contains(&participant.index()) || guilty.contains(&coordinator.index())
-                }
-                Culprit::Unknown => true,
-            };
-            assert!(named, "seat {at} says: {finding}");
-        }
-    }
-}
-
 /// Adds 1 to the scalar that ends here.
 fn add_one(bytes: &mut [u8], end: usize) {
     let scalar = &mut bytes[end - 32..end];
@@ -163,7 +147,7 @@ fn a_first_message_that_is_none_is_named_by_what_is_wrong_with_it() {
         if byte == 0xff {
             content[at..at + 32].fill(byte);
         }
-        let envelope = super::intake::sealed(&world, faulty, Kind::FirstMessage, &content);
+        let envelope = sealed(&world, faulty, Kind::FirstMessage, &content);
         let result = world.deliver(&Parcel { envelope, ..sent.clone() });
         assert!(
             matches!(result, Err(Rejected::Malformed { .. } | Rejected::Wrong(_))),

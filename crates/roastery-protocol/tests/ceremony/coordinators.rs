@@ -1,6 +1,6 @@
 //! Coordinators that are silent, hold something back, or say different things to different members.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use roastery_frost::chilldkg::{
     CoordinatorMsg1, HostSecretKey, ParticipantMsg1, RecoveryData, coordinator_step1,
@@ -82,6 +82,20 @@ fn a_transcript_that_reached_one_member_only_reaches_all_through_the_next_coordi
         });
         world.assert_one_group();
     }
+}
+
+#[test]
+fn whoever_has_signed_answers_a_first_message_with_the_transcript() {
+    let mut world = World::new(2, 4);
+    let order = world.order();
+    let (first, last) = (seat(order[0]), seat(order[3]));
+    // The first coordinator is heard by all but the last, which has no turn of its own before 10 s.
+    world.run_for(Duration::from_secs(6), |_, parcel| {
+        let link = [parcel.from, parcel.to];
+        (!link.contains(&first) || parcel.to != last).then_some(parcel)
+    });
+    assert!(world.node(order[3]).report().signed.is_some());
+    assert_eq!(world.findings(order[3]), []);
 }
 
 /// Another first message of this seat, from other random bytes.

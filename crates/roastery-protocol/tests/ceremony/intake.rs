@@ -4,7 +4,7 @@ use roastery_protocol::{
     CeremonyId,
     ceremony::{
         Rejected,
-        message::{Body, Envelope, EnvelopeError, Header, Kind, MAX_ENVELOPE, Malformation, Want},
+        message::{Body, Envelope, EnvelopeError, Kind, MAX_ENVELOPE, Malformation, Want},
     },
     group::PeerId,
 };
@@ -13,18 +13,6 @@ use super::{
     support::{peer, seat},
     world::*,
 };
-
-/// A message of this kind with this content, whatever it is, signed by this seat.
-pub fn sealed(world: &World, from: usize, kind: Kind, content: &[u8]) -> Envelope {
-    let header = Header::new(kind, world.invitation.id(), from as u16);
-    let mut bytes = vec![0; 64];
-    bytes.extend(borsh::to_vec(&header).unwrap());
-    bytes.extend(content);
-    let digest = kind.tag().hash(&[&bytes[64..]]);
-    let signature = signing_key(from).sign(&digest, &[0; 32]);
-    bytes[..64].copy_from_slice(&signature.to_bytes());
-    Envelope::parse(&bytes).unwrap()
-}
 
 /// A message of each kind that has one length, as it was sent.
 fn examples() -> Vec<Parcel> {

@@ -83,17 +83,6 @@ fn a_connection_that_comes_back_brings_at_once_what_was_lost() {
     assert_eq!(world.now, now);
 }
 
-/// A small generator; the same seed, the same fate.
-struct Fate(u64);
-
-impl Fate {
-    fn next(&mut self, below: u64) -> u64 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % below
-    }
-}
-
 /// Each message is lost, delivered once or twice, in any order, and members crash and come back with what they stored.
 fn storm(t: usize, n: usize, seed: u64, loss: u64) -> World {
     let mut world = World::new(t, n);

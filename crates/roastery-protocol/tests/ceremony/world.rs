@@ -7,9 +7,9 @@ use roastery_frost::{Seat, SigningKey};
 use roastery_protocol::{
     Attempt, SessionId, TranscriptHash,
     ceremony::{
-        Ceremony, Event, Finding, Invitation, OpenError, Opening, Output, Rejected, ReportPhase,
-        Seed, Settings,
-        message::{Body, Envelope, Kind},
+        Ceremony, Culprit, Event, Finding, Invitation, OpenError, Opening, Output, Rejected,
+        ReportPhase, Seed, Settings,
+        message::{Body, Envelope, Header, Kind},
     },
     clock::Moment,
     election::Order,
@@ -273,6 +273,45 @@ impl World {
 
     pub fn reports(&self) -> Vec<roastery_protocol::ceremony::Report> {
         self.nodes.iter().flatten().map(Ceremony::report).collect()
+    }
+}
+
+/// The findings of all honest nodes name these seats at most, alone or with another.
+pub fn assert_only_guilty(world: &World, guilty: &[usize]) {
+    for at in (0..world.n()).filter(|at| !guilty.contains(at)) {
+        for finding in world.findings(at) {
+            let named = match finding.culprit {
+                Culprit::Seat(seat) => guilty.contains(&seat.index()),
+                Culprit::Either { participant, coordinator } => {
+                    guilty.contains(&participant.index()) || guilty.contains(&coordinator.index())
+                }
+                Culprit::Unknown => true,
+            };
+            assert!(named, "seat {at} says: {finding}");
+        }
+    }
+}
+
+/// A message of this kind with this content, whatever it is, signed by this seat.
+pub fn sealed(world: &World, from: usize, kind: Kind, content: &[u8]) -> Envelope {
+    let header = Header::new(kind, world.invitation.id(), from as u16);
+    let mut bytes = vec![0; 64];
+    bytes.extend(borsh::to_vec(&header).unwrap());
+    bytes.extend(content);
+    let digest = kind.tag().hash(&[&bytes[64..]]);
+    let signature = signing_key(from).sign(&digest, &[0; 32]);
+    bytes[..64].copy_from_slice(&signature.to_bytes());
+    Envelope::parse(&bytes).unwrap()
+}
+
+/// A small generator; the same seed, the same fate.
+pub struct Fate(pub u64);
+
+impl Fate {
+    pub fn next(&mut self, below: u64) -> u64 {
+        let (factor, summand) = (6_364_136_223_846_793_005, 1_442_695_040_888_963_407);
+        self.0 = self.0.wrapping_mul(factor).wrapping_add(summand);
+        (self.0 >> 33) % below
     }
 }
 

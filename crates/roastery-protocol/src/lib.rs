@@ -5,6 +5,9 @@
 //! [`Session`](session::Session) is told what arrived and what time it is, and says what to send and when it wants to be
 //! woken. `docs/protocol.md` specifies every byte and rule.
 //!
+//! The key that they sign with comes from a [`ceremony`] of all n: nobody ever holds it, and the host key of a member and
+//! a public file bring its share back.
+//!
 //! # A group signs
 //!
 //! Three members, two of whom must sign; here a queue stands for the network.

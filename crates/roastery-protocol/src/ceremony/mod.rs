@@ -13,6 +13,95 @@
 //! At its end there is a [`Group`] that all members have signed, a secret share that is [taken](Ceremony::take_share)
 //! out once, and a public [`RecoveryFile`] that brings both back with the host key alone ([`recover_group`]).
 //!
+//! # A group generates its key
+//!
+//! Three members, two of whom will have to sign; here a queue stands for the network.
+//!
+//! ```
+//! use std::{collections::VecDeque, sync::Arc, time::Duration};
+//!
+//! use roastery_frost::SigningKey;
+//! use roastery_protocol::{
+//!     ceremony::{Ceremony, Invitation, Opening, Output, Seed, Settings, recover_group},
+//!     clock::Moment,
+//!     group::{Member, PeerId},
+//!     keys::{HostKey, IdentityKey},
+//!     session::Destination,
+//! };
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut rng = getrandom::SysRng;
+//! let (mut keys, mut backups) = (Vec::new(), Vec::new());
+//! let mut cards = Vec::new();
+//! for name in ["anna", "ben", "cleo"] {
+//!     let host = SigningKey::generate(&mut rng)?;
+//!     backups.push(host.expose_bytes());
+//!     let host = HostKey::new(host);
+//!     let identity = IdentityKey::new(SigningKey::generate(&mut rng)?);
+//!     let (identity_key, peer) = (identity.public_key(), PeerId::new(name)?);
+//!     let binding = host.bind(&identity_key, &peer, 0);
+//!     cards.push(Member { host_key: host.public_key(), identity_key, peer, sequence: 0, binding });
+//!     keys.push((host, identity));
+//! }
+//! // Everybody has the same invitation, which they find by comparing this.
+//! let invitation = Invitation::new("treasury", 0, 2, cards)?;
+//! println!("{}", invitation.fingerprint());
+//!
+//! let now = Moment { monotonic: Duration::ZERO, wall: Duration::from_secs(1_800_000_000) };
+//! let mut ceremonies = Vec::new();
+//! for (host, identity) in keys {
+//!     // A node stores the seed, encrypted, before it goes on.
+//!     let seed = Seed::generate(&mut rng)?;
+//!     let opening = Opening {
+//!         invitation: invitation.clone(),
+//!         host,
+//!         identity: Arc::new(identity),
+//!         seed,
+//!         signed: None,
+//!         settings: Settings::default(),
+//!     };
+//!     ceremonies.push(Ceremony::open(opening, now)?);
+//! }
+//!
+//! let mut network = VecDeque::new();
+//! loop {
+//!     for (from, ceremony) in invitation.seats().zip(&mut ceremonies) {
+//!         while let Some(output) = ceremony.poll_output() {
+//!             match output {
+//!                 // A node stores it beside the seed, and then says so.
+//!                 Output::Persist(transcript) => ceremony.persisted(transcript, now),
+//!                 Output::Send { to, bytes } => {
+//!                     let reached = invitation.seats().filter(|seat| match to {
+//!                         Destination::Seat(one) => *seat == one,
+//!                         Destination::Everyone => *seat != from,
+//!                     });
+//!                     network.extend(reached.map(|to| (from, to, bytes.clone())));
+//!                 }
+//!                 Output::Event(event) => println!("{from}: {event:?}"),
+//!             }
+//!         }
+//!     }
+//!     let Some((from, to, bytes)) = network.pop_front() else { break };
+//!     let peer = &invitation.member(from).ok_or("no such member")?.peer;
+//!     // What a message did not do is said in the error; nothing that others send is an error here.
+//!     let _ = ceremonies[to.index()].handle_message(peer, &bytes, now);
+//! }
+//!
+//! for ceremony in &mut ceremonies {
+//!     let share = ceremony.take_share().ok_or("no share")?;
+//!     let group = ceremony.group().ok_or("no group")?;
+//!     assert!(share.matches(group.keys(), ceremony.seat()));
+//! }
+//!
+//! // The host key and a public file bring it all back.
+//! let file = ceremonies[0].recovery_file().ok_or("no file")?.encode();
+//! let host = HostKey::new(SigningKey::from_bytes(backups.swap_remove(0))?);
+//! let recovered = recover_group(host, &file, None)?;
+//! assert_eq!(Some(recovered.group.id()), ceremonies[1].group().map(|group| group.id()));
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # How it goes
 //!
 //! A member's first message follows from its seed, so there is one of each member, all honest coordinators make the same
@@ -65,6 +154,7 @@ mod finding;
 mod investigating;
 mod invitation;
 pub mod message;
+mod opening;
 mod output;
 mod receive;
 mod recovery;
@@ -81,24 +171,20 @@ use std::{
     time::Duration,
 };
 
-use roastery_frost::{
-    Seat, SecretShare,
-    chilldkg::{HostSecretKey, ParticipantMsg1, Step1Error, participant_step1},
-};
-use thiserror::Error;
+use roastery_frost::{Seat, SecretShare, chilldkg::HostSecretKey};
 
 use self::{
     answers::Answers,
     book::Book,
     investigating::Inquiry,
     message::{Body, Envelope, RefusalReason},
-    seed::Draw,
     signing::Signing,
     transcripts::Transcripts,
 };
 pub use self::{
     finding::{Culprit, Deed, Finding},
     invitation::{Fingerprint, Invitation, InvitationError, MAX_INVITATION, MAX_NAME},
+    opening::{OpenError, Opening},
     output::{Ending, Event, Output, Rejected},
     recovery::{MAX_RECOVERY_FILE, Recovered, RecoveryError, RecoveryFile, recover_group},
     report::{Awaited, AwaitedThing, Report, ReportPhase},
@@ -106,50 +192,13 @@ pub use self::{
     settings::Settings,
 };
 use crate::{
-    CeremonyId, SessionId, TranscriptHash,
+    CeremonyId, TranscriptHash,
     clock::{Backoff, Moment},
     election::Order,
     group::{Group, PeerId},
-    keys::{HostKey, IdentityKey},
+    keys::IdentityKey,
     session::{Connection, Destination, schedule::Schedule},
 };
-
-/// What a ceremony is opened with.
-#[derive(Debug)]
-pub struct Opening {
-    /// What the members agreed on.
-    pub invitation: Invitation,
-    /// The host key of this node's seat.
-    pub host: HostKey,
-    /// The seat's identity key.
-    pub identity: Arc<IdentityKey>,
-    /// The random bytes of this node and ceremony. They are stored before the ceremony is opened, and the same ones open
-    /// it again.
-    pub seed: Seed,
-    /// The transcript that this node has stored as signed ([`Output::Persist`]) in this ceremony, if any. Who leaves it
-    /// out after a restart signs two.
-    pub signed: Option<TranscriptHash>,
-    /// The times.
-    pub settings: Settings,
-}
-
-/// Why a ceremony cannot be opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum OpenError {
-    /// The host key is on no member's card.
-    #[error("the host key is that of no member")]
-    NotInvited,
-    /// The identity key is not the one on the card.
-    #[error("seat {seat}: the identity key is not the one on its card")]
-    OtherIdentity {
-        /// The seat.
-        seat: Seat,
-    },
-    /// The seed is one of the few that give no valid first message.
-    #[error("the seed is not random")]
-    Seed,
-}
 
 /// One key generation ceremony at one node. See the [module](self).
 ///
@@ -224,65 +273,6 @@ struct Made {
 }
 
 impl Ceremony {
-    /// Opens a ceremony. This node's seat is that of its host key.
-    ///
-    /// # Errors
-    ///
-    /// [`OpenError`] if the keys are those of no seat, or the seed is none.
-    pub fn open(opening: Opening, now: Moment) -> Result<Self, OpenError> {
-        let Opening { invitation, host, identity, seed, signed, settings } = opening;
-        let secrets = Secrets { host: HostSecretKey::from(host), seed };
-        let host_key = secrets.host.hostpubkey_gen();
-        let seat = invitation.params().participant_of(&host_key).ok_or(OpenError::NotInvited)?;
-        let card = invitation.member(seat).ok_or(OpenError::NotInvited)?;
-        if card.identity_key != identity.public_key() {
-            return Err(OpenError::OtherIdentity { seat });
-        }
-        let message = secrets.first_message(&invitation)?;
-        let first_message =
-            Envelope::seal(invitation.id(), seat, &Body::FirstMessage(message.clone()), &identity);
-        let mut book = Book::new(invitation.params().clone());
-        let pubnonce = *message.pubnonce();
-        book.enter(seat, message);
-        // Both names are hashes under tags of their own, so that no session has the order of a ceremony.
-        let order = SessionId::from_bytes(*invitation.id().as_bytes());
-        let order = Order::of(order, invitation.seats());
-        let longest_envelope = Envelope::longest(&invitation);
-        let mut opened = Self {
-            secrets: Some(secrets),
-            phase: Phase::Running,
-            expiry: now.monotonic.saturating_add(settings.lifetime),
-            schedule: Schedule::new(invitation.size(), settings.interval, now.monotonic),
-            links: BTreeMap::new(),
-            coordinating: None,
-            book,
-            transcripts: Transcripts::default(),
-            signing: signed.map_or(Signing::Nothing, Signing::Remembered),
-            made: None,
-            inquiries: BTreeMap::new(),
-            collecting: None,
-            findings: Vec::new(),
-            wrong_certificates: BTreeMap::new(),
-            refusals: BTreeMap::new(),
-            awaited_at_end: Vec::new(),
-            disconnected: BTreeSet::new(),
-            answers: Answers::default(),
-            outbox: VecDeque::new(),
-            fixed: Fixed {
-                invitation,
-                seat,
-                identity,
-                settings,
-                order,
-                longest_envelope,
-                first_message,
-                pubnonce,
-            },
-        };
-        opened.escalate(now);
-        Ok(opened)
-    }
-
     /// A message arrived from a peer that the transport has authenticated. The error says why it had no effect; nothing
     /// that a peer sends is an error of the ceremony.
     ///
@@ -419,18 +409,6 @@ impl Ceremony {
         if !self.findings.iter().any(same) {
             self.findings.push(finding);
             self.event(Event::Found(finding));
-        }
-    }
-}
-
-impl Secrets {
-    /// The first step of ChillDKG, whose outcome is the same each time.
-    fn first_message(&self, invitation: &Invitation) -> Result<ParticipantMsg1, OpenError> {
-        let random = self.seed.draw(invitation.id(), Draw::Polynomial);
-        match participant_step1(&self.host, invitation.params(), &random) {
-            Ok((_, message)) => Ok(message),
-            Err(Step1Error::Randomness) => Err(OpenError::Seed),
-            Err(Step1Error::HostSeckey(_)) => Err(OpenError::NotInvited),
         }
     }
 }

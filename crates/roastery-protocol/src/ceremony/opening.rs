@@ -38,7 +38,7 @@ pub struct Opening {
     /// The random bytes of this node and ceremony. They are stored before the ceremony is opened, and the same ones open
     /// it again.
     pub seed: Seed,
-    /// The transcript that this node has stored as signed ([`Output::Persist`]) in this ceremony, if any. Who leaves it
+    /// The transcript that this node has stored as signed ([`Output::Persist`](super::Output::Persist)) in this ceremony, if any. Who leaves it
     /// out after a restart signs two.
     pub signed: Option<TranscriptHash>,
     /// The times.

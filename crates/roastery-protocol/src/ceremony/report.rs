@@ -20,7 +20,7 @@ pub struct Report {
     pub awaited: Vec<Awaited>,
     /// Who has said that it will not go on.
     pub refusals: Vec<(Seat, RefusalReason)>,
-    /// What was wrong, in the order in which it was found; at most 4 n.
+    /// What was wrong, in the order in which it was found; one of each kind for each culprit.
     pub findings: Vec<Finding>,
 }
 

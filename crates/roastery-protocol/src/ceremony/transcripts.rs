@@ -33,7 +33,8 @@ pub(super) struct Known {
     signatures: BTreeMap<Seat, Signature>,
 }
 
-/// What a coordinator has offered: two of one transcript can differ in the proofs of possession.
+/// What a coordinator has offered. Two of one transcript can differ in the proofs of possession, of which a member can make
+/// several: one that comes back may honestly offer both.
 #[derive(Clone, Debug)]
 pub(super) struct Offer {
     pub(super) body: BodyHash,
@@ -45,7 +46,10 @@ pub(super) struct Offer {
 pub(super) enum Offered {
     New,
     Repeat,
-    Second { first: TranscriptHash },
+    /// Of another transcript than the coordinator's first one.
+    Second {
+        first: TranscriptHash,
+    },
     TooMany,
 }
 
@@ -72,11 +76,11 @@ impl Transcripts {
         if offers.iter().any(|known| known.body == offer.body) {
             return Offered::Repeat;
         }
-        let first = offers.first().map(|first| first.hash);
         if offers.len() >= MOST_OFFERS {
             return Offered::TooMany;
         }
         let hash = offer.hash;
+        let first = offers.first().map(|first| first.hash).filter(|first| *first != hash);
         offers.push(offer);
         self.known.entry(hash).or_insert_with(|| Known {
             transcript,

@@ -188,3 +188,21 @@ fn a_third_transcript_of_one_coordinator_is_not_looked_at() {
     let too_many = Err(roastery_protocol::ceremony::Rejected::TooMany { sender: seat(faulty) });
     assert_eq!(results[2..], [too_many.clone(), too_many.clone(), too_many]);
 }
+
+#[test]
+fn two_messages_that_fix_one_transcript_are_not_two_transcripts() {
+    let mut world = World::new(2, 3);
+    let (coordinator, to) = (world.order()[0], world.order()[1]);
+    world.run_with(|_, parcel| (parcel.to == seat(coordinator)).then_some(parcel));
+    let shown = world.sent.iter().find(|one| one.kind() == Kind::Transcript).unwrap();
+    let mut content = shown.envelope.content().to_vec();
+    let params = world.invitation.params().clone();
+    for proof in 0..2 {
+        // The proofs stand behind three commitments and one sum, and are no part of the transcript.
+        content[132 + 64 * proof] ^= proof as u8;
+        let message = CoordinatorMsg1::parse(&content, &params).unwrap();
+        world.say(coordinator, to, &Body::Transcript(message)).unwrap();
+    }
+    assert_eq!(world.findings(to), []);
+    assert!(world.node(to).report().signed.is_some());
+}

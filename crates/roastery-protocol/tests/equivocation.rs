@@ -14,6 +14,9 @@ use roastery_protocol::{
 };
 use support::{byzantine::*, *};
 
+/// By then whoever has something to tell has told it.
+const TELLING: Duration = Duration::from_secs(1);
+
 /// A 2-of-4 whose first coordinator is driven by hand. Gives it and the other three.
 fn hand_driven_coordinator() -> (World<FakeSession>, Seat, [Seat; 3]) {
     let fixture = Fixture::new(2, 4);
@@ -85,7 +88,7 @@ fn two_packages_of_one_number_convict_their_coordinator_before_everybody() {
     assert_eq!((finding.accused, finding.fault), (coordinator, FaultKind::PackageConflict));
     assert_eq!(proof.fault(), &Fault::PackageConflict { first, second });
 
-    world.run();
+    world.pass_time(TELLING);
     for seat in [both, one, none] {
         assert_eq!(found(&world, seat), [(coordinator, FaultKind::PackageConflict)]);
         // Its reign takes no more time.
@@ -117,6 +120,7 @@ fn a_package_shown_to_some_only_is_found_out_by_a_share_that_names_it() {
     assert!(world.nobody_is_blamed());
     // A further attempt begins, and the last shares go to all.
     world.pass_time(Settings::default().interval);
+    world.pass_time(TELLING);
     for seat in [left, right, third] {
         assert_eq!(found(&world, seat), [(coordinator, FaultKind::PackageConflict)], "{seat}");
     }
@@ -160,7 +164,7 @@ fn a_second_share_with_other_scalars_is_recorded_after_the_first_was_counted() {
     assert_eq!(counted(&world), 1, "a share stays counted once");
     let finding = world.findings(coordinator)[0];
     assert_eq!((finding.accused, finding.fault), (signer, FaultKind::ShareConflict));
-    world.pass_time(Duration::from_secs(1));
+    world.pass_time(TELLING);
     assert!(world.sessions.iter().flatten().all(|session| session.proofs().len() == 1));
 }
 

@@ -49,16 +49,16 @@ fn read_proof(path: &Path) -> Result<Proof, String> {
 fn show(path: &Path) -> Result<ExitCode, String> {
     let proof = read_proof(path)?;
     let request = proof.request();
-    println!("Claim         {} by seat {}", proof.fault().kind(), accused(&proof));
-    println!("Proof         {}", proof.id());
-    println!("Group         {}", request.group());
-    println!("Session       {}", request.session_id());
+    say!("Claim         {} by seat {}", proof.fault().kind(), accused(&proof));
+    say!("Proof         {}", proof.id());
+    say!("Group         {}", request.group());
+    say!("Session       {}", request.session_id());
     for (number, message) in request.messages().iter().enumerate() {
-        println!("Message {number:<5} {}", message.message.to_lower_hex_string());
+        say!("Message {number:<5} {}", message.message.to_lower_hex_string());
     }
     for envelope in envelopes(proof.fault()) {
         let header = envelope.header();
-        println!(
+        say!(
             "Said          by seat {} in attempt {}: {:?}, {} bytes, {}",
             header.sender,
             header.attempt,
@@ -68,9 +68,9 @@ fn show(path: &Path) -> Result<ExitCode, String> {
         );
     }
     if let Fault::InvalidShare { message, .. } = proof.fault() {
-        println!("Fails         the equation of message {message}");
+        say!("Fails         the equation of message {message}");
     }
-    println!("\nThis is what it claims; roastery evidence verify says whether it is so.");
+    say!("\nThis is what it claims; roastery evidence verify says whether it is so.");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -81,19 +81,21 @@ fn verify(group: &Path, path: &Path) -> Result<ExitCode, String> {
     let claim = format!("{} by seat {}", proof.fault().kind(), accused(&proof));
     match proof.verify(&group) {
         Verdict::Invalid(finding) => {
-            println!(
+            say!(
                 "proven: {} by seat {} in session {}",
-                finding.fault, finding.accused, finding.session
+                finding.fault,
+                finding.accused,
+                finding.session
             );
-            println!("        {}", meaning(proof.fault()));
+            say!("        {}", meaning(proof.fault()));
             Ok(ExitCode::SUCCESS)
         }
         Verdict::Valid => {
-            println!("not proven: {claim}: what the accused said is valid");
+            say!("not proven: {claim}: what the accused said is valid");
             Ok(ExitCode::FAILURE)
         }
         Verdict::Indeterminate(reason) => {
-            println!("not proven: {claim}: {reason}");
+            say!("not proven: {claim}: {reason}");
             Ok(ExitCode::FAILURE)
         }
     }

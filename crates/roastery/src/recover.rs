@@ -63,16 +63,16 @@ fn recover(options: &Options) -> Result<ExitCode, String> {
     if let Some(path) = &options.share {
         write_secret(path, &recovered.share.expose_bytes())?;
     }
-    println!("Group         {}", group.id());
-    println!("Members       {}, of whom {} must sign", group.size(), group.threshold());
-    println!("Key           {}", group.keys().threshold_public_key());
-    println!("Seat          {}", recovered.seat);
+    say!("Group         {}", group.id());
+    say!("Members       {}, of whom {} must sign", group.size(), group.threshold());
+    say!("Key           {}", group.keys().threshold_public_key());
+    say!("Seat          {}", recovered.seat);
     if let Some(path) = &options.group_file {
-        println!("Group file    {}", path.display());
+        say!("Group file    {}", path.display());
     }
     match &options.share {
-        Some(path) => println!("Share         recovered, in {}", path.display()),
-        None => println!(
+        Some(path) => say!("Share         recovered, in {}", path.display()),
+        None => say!(
             "Share         recovered, and fits the seat's public share; --share FILE writes it"
         ),
     }

@@ -6,7 +6,7 @@ use rand::RngExt as _;
 use roastery_frost::{Scalar, SecretNonce, danger};
 use roastery_protocol::{
     Attempt, Run, Seat,
-    message::{Body, Commitments, SignatureShare, Slot},
+    message::{Body, Commitments, NextSlot, SignatureShare, Slot},
 };
 use zeroize::Zeroizing;
 
@@ -20,6 +20,8 @@ pub(super) struct Cancelling {
     /// Secret nonces by attempt and signer, two scalars a message.
     secrets: BTreeMap<(Attempt, Seat), Vec<[Scalar; 2]>>,
     early: bool,
+    /// How often a group was picked in an attempt.
+    picked: BTreeMap<Attempt, u32>,
 }
 
 impl Cancelling {
@@ -131,10 +133,20 @@ impl Coalition {
                 })
             })
             .and_then(Iterator::collect);
-        for (seat, secrets) in picked.unwrap_or_default() {
+        let Some(picked) = picked else { return };
+        // What they show next cancels again: asked a second time they would burn a second package.
+        let agreed = self.agree(view);
+        agreed
+            .secrets
+            .retain(|(attempt, seat), _| *attempt != said.attempt || !seats.contains(seat));
+        let index = *agreed.picked.entry(said.attempt).and_modify(|times| *times += 1).or_insert(1);
+        for (seat, secrets) in picked {
             let Some(scalars) = view.sign(seat, nonces(&secrets), &said.content) else { continue };
             let package = said.envelope.body_hash();
-            let share = SignatureShare { package, scalars, next: None };
+            let slot = self.cancelling_slot(view, said.attempt, seat);
+            let run = Run::new(DAWN.as_millis() as u64, [seat.index() as u8; 8]);
+            let next = slot.map(|slot| NextSlot { run, index, slot });
+            let share = SignatureShare { package, scalars, next };
             let bytes = view.seal(seat, said.attempt, &Body::SignatureShare(share));
             self.did(seat);
             self.soon(

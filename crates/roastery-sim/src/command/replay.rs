@@ -1,4 +1,4 @@
-use std::process::ExitCode;
+use std::{io::Write as _, process::ExitCode};
 
 use clap::Args;
 use roastery_sim::{
@@ -25,16 +25,20 @@ impl Replay {
         {
             (scenario, _) = shrink(scenario, violation);
         }
-        println!("{scenario}");
         let played = play(&scenario, Detail::Lines);
+        // Whoever does not read on, as `head` does, misses the rest.
+        let mut out = std::io::stdout().lock();
+        let _ = writeln!(out, "{scenario}");
         for line in &played.lines {
-            println!("{line}");
+            if writeln!(out, "{line}").is_err() {
+                break;
+            }
         }
-        println!("\ntrace {}", played.hash);
+        let _ = writeln!(out, "\ntrace {}", played.hash);
         match played.violation {
             None => ExitCode::SUCCESS,
             Some(violation) => {
-                println!("{violation}");
+                let _ = writeln!(out, "{violation}");
                 ExitCode::FAILURE
             }
         }

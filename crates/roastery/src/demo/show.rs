@@ -90,7 +90,7 @@ impl Show {
 
     fn say(&self, line: &str) {
         if self.on {
-            self.bar.suspend(|| println!("{line}"));
+            self.bar.suspend(|| say!("{line}"));
         }
     }
 

@@ -53,6 +53,7 @@ fn a_coordinator_that_substitutes_the_nonce_gets_no_signer_blamed_and_itself_con
     assert!(world.nobody_is_blamed());
     // With the second attempt all shares are in all hands, and its coordinator asks for the nonces.
     world.pass_time(Settings::default().interval);
+    world.pass_time(Settings::default().patience);
     for seat in signers {
         let findings = world.findings(seat);
         assert_eq!(findings.len(), 1);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use roastery_protocol::{
     Seat,
     engine::FakeSession,
-    message::{Body, Envelope, Kind},
+    message::{Body, Envelope, Kind, RefusalReason},
     proof::{Fault, FaultKind, Proof},
     session::{Connection, Event, Rejected, Settings},
 };
@@ -214,4 +214,44 @@ fn a_bad_share_that_its_coordinator_keeps_quiet_about_is_found_by_the_next_one()
             .iter()
             .any(|(at, event)| *at == helper && matches!(event, Event::Proven { .. }))
     );
+}
+
+#[test]
+fn the_accused_and_whoever_is_proven_faulty_silence_nobody() {
+    let (mut world, coordinator, packages) = equivocation();
+    world.queue.clear();
+    let told = tellers(&world);
+    let others = world.fixture.seats_but(&[coordinator]);
+    let silent = *others.iter().find(|seat| !told.contains(seat)).unwrap();
+    let [first, second] = packages;
+    let proof =
+        Proof::new(world.fixture.signing_request(1), Fault::PackageConflict { first, second });
+    // One of the two that tell it is the accused itself; it may say so as often as it likes.
+    let friend = *others.iter().find(|seat| **seat != silent).unwrap();
+    for teller in [coordinator, friend, coordinator, friend] {
+        let evidence = world.fixture.seal(teller, 0, &Body::Evidence(proof.clone()));
+        assert_eq!(world.hand(&evidence, silent), Err(Rejected::Repeat));
+    }
+    let now = later(world.now, Duration::from_secs(1));
+    world.session_mut(silent.index()).handle_timeout(now);
+    world.collect(silent);
+    assert!(tellers(&world).contains(&silent));
+}
+
+#[test]
+fn whoever_refuses_in_one_way_after_the_other_is_told_of_once() {
+    let fixture = Fixture::new(3, 5);
+    let (at, refuser) = (seat(0), seat(1));
+    let mut world = World::fake(fixture, &[refuser]).0;
+    let reasons = [RefusalReason::Busy, RefusalReason::Policy];
+    for reason in reasons.into_iter().cycle().take(50) {
+        let refusal = world.fixture.seal(refuser, 0, &Body::Refusal(reason));
+        let _ = world.hand(&refusal, at);
+    }
+    let told = world
+        .events
+        .iter()
+        .filter(|(to, event)| *to == at && matches!(event, Event::Refused { .. }));
+    assert_eq!(told.count(), 1);
+    assert_eq!(world.session(0).report().refusals, [(refuser, RefusalReason::Busy)]);
 }

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use bitcoin::hex::{DisplayHex as _, FromHex as _};
+use bitcoin::hex::FromHex as _;
 use zeroize::Zeroizing;
 
 /// Reads a file that may not be longer than this. The error is one line that names the file.
@@ -25,8 +25,19 @@ pub(crate) fn read(path: &Path, most: usize) -> Result<Vec<u8>, String> {
 
 /// Reads a secret of 32 bytes: 64 hexadecimal digits, and a line end if there is one.
 pub(crate) fn read_secret(path: &Path) -> Result<Zeroizing<[u8; 32]>, String> {
-    let text = Zeroizing::new(read(path, 66)?);
-    let digits = text.trim_ascii_end();
+    const MOST: usize = 66;
+    let mut file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    // Never grown, and so never left behind: one byte more than is allowed.
+    let mut text = Zeroizing::new([0; MOST + 1]);
+    let mut length = 0;
+    while length <= MOST {
+        match file.read(&mut text[length..]) {
+            Ok(0) => break,
+            Ok(more) => length += more,
+            Err(error) => return Err(format!("{}: {error}", path.display())),
+        }
+    }
+    let digits = text[..length].trim_ascii_end();
     let secret = std::str::from_utf8(digits).ok().and_then(|text| <[u8; 32]>::from_hex(text).ok());
     // What was read is a secret, perhaps with a slip in it: no error shows it.
     secret
@@ -41,7 +52,15 @@ pub(crate) fn write_secret(path: &Path, secret: &[u8; 32]) -> Result<(), String>
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let failed = |error: std::io::Error| format!("{}: {error}", path.display());
-    let text = Zeroizing::new(format!("{}\n", secret.to_lower_hex_string()));
+    let mut text = Zeroizing::new([b'\n'; 65]);
+    for (digits, byte) in text.chunks_exact_mut(2).zip(secret) {
+        digits.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+    }
     let mut file = options.open(path).map_err(failed)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
+    file.write_all(text.as_slice()).and_then(|()| file.sync_all()).map_err(failed)
+}
+
+/// Without a table: what is looked up depends on no secret.
+fn digit(half: u8) -> u8 {
+    if half < 10 { b'0' + half } else { b'a' + half - 10 }
 }

@@ -1,10 +1,9 @@
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use roastery_frost::SecretShare;
 use roastery_protocol::{
     TranscriptHash,
     ceremony::{Ceremony, Ending, Event, OpenError, Opening, Output, RecoveryFile, Report},
-    group::PeerId,
     session::{self, Connection},
 };
 use thiserror::Error;
@@ -25,8 +24,9 @@ pub struct Keygen<B> {
     clock: Clock,
     /// What happens, for whoever wants to know.
     watch: Option<tokio::sync::mpsc::UnboundedSender<(Duration, Event)>>,
-    met: BTreeSet<PeerId>,
     ended: Option<Ending>,
+    /// What is to be stored before anything else happens.
+    unstored: Option<TranscriptHash>,
 }
 
 /// A key that all members have signed for.
@@ -73,7 +73,7 @@ impl<B: Bus> Keygen<B> {
     pub fn open(bus: B, opening: Opening) -> Result<Self, OpenError> {
         let clock = Clock::start();
         let ceremony = Ceremony::open(opening, clock.now())?;
-        Ok(Self { bus, ceremony, clock, watch: None, met: BTreeSet::new(), ended: None })
+        Ok(Self { bus, ceremony, clock, watch: None, ended: None, unstored: None })
     }
 
     /// Gives what happens from here on to a listener, with the time since the opening. A ceremony has few events: their
@@ -108,10 +108,10 @@ impl<B: Bus> Keygen<B> {
         }
     }
 
-    /// Answers others that lack the certificate. Ends only when the bus is closed.
+    /// Answers others that lack the certificate. Ends when the bus is closed, or if this member has not finished and would
+    /// have to sign: that is for [`finish`](Keygen::finish).
     pub async fn serve(&mut self) {
-        // After the end nothing is signed any more.
-        let mut store = |_| Ok(());
+        let mut store = |_| Err(std::io::ErrorKind::Unsupported.into());
         while self.flush(&mut store).is_ok() && self.turn().await.is_ok() {}
     }
 
@@ -139,10 +139,7 @@ impl<B: Bus> Keygen<B> {
                 let _ = self.ceremony.handle_message(&from, &bytes, now);
             }
             Some(BusEvent::Connected(peer)) => {
-                // The first connection is no return.
-                if !self.met.insert(peer.clone()) {
-                    self.ceremony.handle_connection(&peer, Connection::Up, now);
-                }
+                self.ceremony.handle_connection(&peer, Connection::Up, now);
             }
             Some(BusEvent::Disconnected(peer)) => {
                 self.ceremony.handle_connection(&peer, Connection::Down, now);
@@ -152,11 +149,25 @@ impl<B: Bus> Keygen<B> {
         Ok(())
     }
 
+    /// What could not be stored is stored first when this is called again.
+    fn store(
+        &mut self,
+        store: &mut impl FnMut(TranscriptHash) -> std::io::Result<()>,
+    ) -> Result<(), KeygenError> {
+        if let Some(transcript) = self.unstored {
+            store(transcript).map_err(KeygenError::Store)?;
+            self.unstored = None;
+            self.ceremony.persisted(transcript, self.clock.now());
+        }
+        Ok(())
+    }
+
     /// Does what the ceremony wants done.
     fn flush(
         &mut self,
         store: &mut impl FnMut(TranscriptHash) -> std::io::Result<()>,
     ) -> Result<(), KeygenError> {
+        self.store(store)?;
         while let Some(output) = self.ceremony.poll_output() {
             match output {
                 Output::Send { to, bytes } => {
@@ -173,8 +184,8 @@ impl<B: Bus> Keygen<B> {
                     let _ = self.bus.send(to, &bytes);
                 }
                 Output::Persist(transcript) => {
-                    store(transcript).map_err(KeygenError::Store)?;
-                    self.ceremony.persisted(transcript, self.clock.now());
+                    self.unstored = Some(transcript);
+                    self.store(store)?;
                 }
                 Output::Event(event) => {
                     if let Event::Ended(ending) = &event {

@@ -168,7 +168,8 @@ impl Ceremony {
     }
 
     fn on_refusal(&mut self, sender: Seat, reason: RefusalReason) -> Result<(), Rejected> {
-        if self.refusals.get(&sender) == Some(&reason) {
+        // Who says no twice is not told of twice, whatever else it says.
+        if self.refusals.contains_key(&sender) {
             return Err(Rejected::Repeat);
         }
         self.refusals.insert(sender, reason);

@@ -134,19 +134,32 @@ impl Collector {
         PackageNews::New
     }
 
+    /// Keeps a share for a package that is known, unless a later one of its signer is kept: an honest signer answers a
+    /// coordinator's packages in their order, and whoever sends an old share again does not take the new one away.
+    fn keep(&mut self, sender: Seat, share: KeptShare) {
+        let Some(record) = self.records.get_mut(&share.attempt) else { return };
+        let number = |package: BodyHash| {
+            let mut known = record.packages.values();
+            known.find(|kept| kept.hash == package).map(|kept| kept.content.number)
+        };
+        let later =
+            |known: &KeptShare| number(known.content.package) > number(share.content.package);
+        if !record.shares.get(&sender).is_some_and(later) {
+            record.shares.insert(sender, share);
+        }
+    }
+
     /// Shares that came before their package take their place.
     fn adopt(&mut self, attempt: Attempt, hash: BodyHash) {
+        let mut adopted = Vec::new();
         for (seat, waiting) in &mut self.unknown {
             let at = waiting
                 .iter()
                 .position(|share| share.attempt == attempt && share.content.package == hash);
-            if let Some(share) = at.and_then(|at| waiting.remove(at))
-                && let Some(record) = self.records.get_mut(&attempt)
-            {
-                record.shares.insert(*seat, share);
-            }
+            adopted.extend(at.and_then(|at| waiting.remove(at)).map(|share| (*seat, share)));
         }
         self.unknown.retain(|_, waiting| !waiting.is_empty());
+        adopted.into_iter().for_each(|(seat, share)| self.keep(seat, share));
     }
 
     /// Keeps a share of this sender.
@@ -167,9 +180,9 @@ impl Collector {
             return ShareNews::Fault(Box::new(Fault::ShareConflict { first, second: envelope }));
         }
         let share = KeptShare { attempt, envelope, content };
-        match self.records.get_mut(&attempt) {
+        match self.records.get(&attempt) {
             Some(record) if record.packages.values().any(|kept| kept.hash == package) => {
-                record.shares.insert(sender, share);
+                self.keep(sender, share);
                 ShareNews::New
             }
             _ => {

@@ -61,8 +61,12 @@ impl<E: EngineSession> Session<E> {
             if plan.unchecked.is_empty() {
                 self.issue_to(attempt, &plan.seats, now);
             } else {
-                for (seat, number) in plan.unchecked {
+                for &(seat, number) in &plan.unchecked {
                     self.check_share(attempt, number, seat, now);
+                }
+                let book = self.coordinated.get(&attempt).map(|one| &one.book);
+                if book.is_some_and(|book| book.plan(now.monotonic).as_ref() == Some(&plan)) {
+                    return;
                 }
             }
         }
@@ -161,15 +165,22 @@ impl<E: EngineSession> Session<E> {
         if share.is_checked() {
             return true;
         }
-        let Err(message) = self.engine.check_share(prepared, seat, &slot.0, &share.scalars) else {
-            coordinated.book.clear(seat, number);
+        let checked = self.engine.check_share(prepared, seat, &slot.0, &share.scalars);
+        let Err(message) = checked else {
+            // What is not signed could be taken back for another one. It came on its sender's own link: nobody else lied.
+            let signed = share.envelope.is_signed_by_its_sender(&self.fixed.group);
+            if signed {
+                coordinated.book.clear(seat, number);
+            } else {
+                coordinated.book.exclude(seat);
+            }
             return true;
         };
         coordinated.book.exclude(seat);
         let package = coordinated.packages[number].clone();
         let nonces = slot.to_nonces();
         let (share, message) = (share.envelope, message as u8);
-        self.accuse(Fault::InvalidShare { package, nonces, share, message }, now);
+        self.accuse_alone(Fault::InvalidShare { package, nonces, share, message }, now);
         false
     }
 }

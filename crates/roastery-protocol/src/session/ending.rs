@@ -16,7 +16,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Made {
     Here,
-    Elsewhere,
+    By(Seat),
 }
 
 impl<E: EngineSession> Session<E> {
@@ -53,12 +53,19 @@ impl<E: EngineSession> Session<E> {
     /// The signatures are there and verified. Secrets end here; whoever made them tells all.
     pub(super) fn finish(&mut self, content: FinalSignature, made: Made, now: Moment) {
         self.engine.abort();
-        self.learn(content.package);
-        let origin = self.collector.package_named(content.package).map(|package| Origin {
+        // Which package led to it is a hint: it is believed of whoever put the signatures together, or coordinates there.
+        let named = self.collector.package_named(content.package).filter(|package| {
+            let coordinator = self.fixed.coordinator(package.attempt);
+            made == Made::Here || made == Made::By(coordinator)
+        });
+        let origin = named.map(|package| Origin {
             attempt: package.attempt,
             coordinator: self.fixed.coordinator(package.attempt),
             signers: package.content.seats(),
         });
+        if origin.is_some() {
+            self.learn(content.package);
+        }
         let attempt = origin.as_ref().map_or(Attempt::FIRST, |origin| origin.attempt);
         let outcome =
             Outcome { signatures: content.signatures.clone(), package: content.package, origin };

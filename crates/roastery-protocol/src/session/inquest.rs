@@ -63,17 +63,20 @@ impl<E: EngineSession> Session<E> {
     fn look_into(&mut self, hash: BodyHash, now: Moment) {
         let coordinates = self.coordinated.values().any(|one| one.book.begun().is_some());
         let known = self.inquests.iter().any(|one| one.hash == hash);
-        if !matches!(self.phase, Phase::Running)
-            || !coordinates
-            || known
-            || self.inquests.len() >= MOST_AT_ONCE
-        {
+        if !matches!(self.phase, Phase::Running) || !coordinates || known {
             return;
         }
         let Some((kept, shares)) = self.collector.shares_of(hash) else {
             return;
         };
         let content = &kept.content;
+        let coordinator = self.fixed.coordinator(kept.attempt);
+        let faulty = |seat: Seat| self.collector.is_proven_faulty(seat);
+        if faulty(coordinator) || content.seats().into_iter().any(faulty) {
+            // Why is known already.
+            self.collector.look_into(hash);
+            return;
+        }
         let Ok(prepared) = self.engine.prepare(&content.seats(), &content.aggregates) else {
             return;
         };
@@ -89,6 +92,10 @@ impl<E: EngineSession> Session<E> {
         let (attempt, package) = (kept.attempt, kept.envelope.clone());
         let signers = signers.collect();
         self.collector.look_into(hash);
+        if self.inquests.len() >= MOST_AT_ONCE {
+            // Who has not answered for the longest time is least likely to.
+            self.inquests.remove(0);
+        }
         self.inquests.push(Inquest { hash, attempt, package, prepared, signers, repeat });
         self.question(hash);
     }
@@ -169,6 +176,22 @@ impl<E: EngineSession> Session<E> {
         let slots = signers.iter().filter_map(|one| Some(one.nonces.as_ref()?.to_nonces()));
         let slots = slots.collect();
         self.accuse(Fault::WrongAggregateNonce { package, slots }, now);
+    }
+
+    /// Somebody was proven faulty: that is why its packages failed.
+    pub(super) fn drop_explained_inquests(&mut self) {
+        let (fixed, collector) = (&self.fixed, &self.collector);
+        self.inquests.retain(|one| {
+            let signers = one.signers.iter().map(|signer| signer.seat);
+            let mut all = signers.chain([fixed.coordinator(one.attempt)]);
+            !all.any(|seat| collector.is_proven_faulty(seat))
+        });
+    }
+
+    /// How many bytes of a member's shares are looked into.
+    pub(super) fn bytes_looked_into_of(&self, seat: Seat) -> usize {
+        let signers = self.inquests.iter().flat_map(|one| &one.signers);
+        signers.filter(|one| one.seat == seat).map(|one| one.share.as_bytes().len()).sum()
     }
 
     /// The message of this node that showed a slot, as the coordinator or as the slot's signer.

@@ -354,7 +354,8 @@ impl<E: EngineSession> Session<E> {
     /// How many bytes of messages are kept of a sender.
     pub fn bytes_kept_of(&self, seat: Seat) -> usize {
         let books = self.coordinated.values().map(|one| one.book.bytes_kept_of(seat));
-        self.collector.bytes_kept_of(seat) + books.sum::<usize>()
+        let shown = self.bytes_to_tell_of(seat) + self.bytes_looked_into_of(seat);
+        self.collector.bytes_kept_of(seat) + books.sum::<usize>() + shown
     }
 
     /// What this session has shown of the members; nothing before its signature is there. To be remembered, and given to

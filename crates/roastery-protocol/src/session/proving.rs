@@ -2,16 +2,25 @@
 
 use std::sync::Arc;
 
-use super::{Event, Session, StopReason};
+use super::{Event, Session, StopReason, telling::Finders};
 use crate::{
     clock::Moment,
     engine::EngineSession,
-    proof::{Fault, FaultKind, Finding, Proof, Verdict},
+    proof::{Fault, Finding, Proof, Verdict},
 };
 
 impl<E: EngineSession> Session<E> {
-    /// A fault was found here. It counts only if its proof convinces a stranger.
+    /// A fault was found here that others may have found as well. It counts only if its proof convinces a stranger.
     pub(super) fn accuse(&mut self, fault: Fault, now: Moment) {
+        self.accuse_as(fault, Finders::Many, now);
+    }
+
+    /// A fault was found that shows to this node alone, because it coordinates.
+    pub(super) fn accuse_alone(&mut self, fault: Fault, now: Moment) {
+        self.accuse_as(fault, Finders::One, now);
+    }
+
+    fn accuse_as(&mut self, fault: Fault, finders: Finders, now: Moment) {
         let proof = Proof::new(self.fixed.request.request().clone(), fault);
         let Verdict::Invalid(finding) = proof.verify(&self.fixed.group) else {
             return;
@@ -19,10 +28,7 @@ impl<E: EngineSession> Session<E> {
         if self.collector.is_proven_faulty(finding.accused) {
             return;
         }
-        // A share is looked at by its coordinator, who alone has the nonces or has asked for them.
-        let alone =
-            matches!(finding.fault, FaultKind::InvalidShare | FaultKind::WrongAggregateNonce);
-        self.tell(finding.accused, proof.clone(), alone, now);
+        self.tell(finding.accused, proof.clone(), finders, now);
         self.convict(finding, Arc::new(proof), now);
     }
 
@@ -36,6 +42,7 @@ impl<E: EngineSession> Session<E> {
         for coordinated in self.coordinated.values_mut() {
             coordinated.book.exclude(accused);
         }
+        self.drop_explained_inquests();
         self.event(Event::Proven { finding, proof });
         let (faulty, group) = (self.collector.proofs().len(), &self.fixed.group);
         let bearable = group.size() - group.threshold();

@@ -297,7 +297,7 @@ impl<E: EngineSession> Session<E> {
             return Err(Rejected::WrongSignatures { sender });
         }
         let package = content.package;
-        self.finish(content, Made::Elsewhere, now);
+        self.finish(content, Made::By(sender), now);
         if self.collector.package_named(package).is_none() {
             // Its coordinator may have shown another one to this node.
             self.ask(sender, attempt, Want::Package(package), now);
@@ -348,9 +348,11 @@ impl<E: EngineSession> Session<E> {
         if !checked && !envelope.is_signed_by_its_sender(&self.fixed.group) {
             return Err(Rejected::NotSigned { sender });
         }
-        if self.refusals.insert(sender, reason) == Some(reason) {
+        // Who says no twice is not told of twice, whatever else it says.
+        if self.refusals.contains_key(&sender) {
             return Err(Rejected::Repeat);
         }
+        self.refusals.insert(sender, reason);
         self.event(Event::Refused { seat: sender, reason });
         Ok(())
     }
@@ -361,7 +363,7 @@ impl<E: EngineSession> Session<E> {
         let Letter { envelope, sender, checked, .. } = letter;
         let accused = proof.fault().accused_message().sender(&self.fixed.group);
         let known = accused.filter(|seat| self.collector.is_proven_faulty(*seat));
-        if known.is_some_and(|seat| !self.is_telling_of(seat)) {
+        if known.is_some_and(|seat| !self.listens_to(sender, seat)) {
             return Err(Rejected::Repeat);
         }
         if !self.answers.may_accuse(sender) {

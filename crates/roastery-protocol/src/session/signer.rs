@@ -25,6 +25,8 @@ pub(crate) struct Signer {
     current: Option<Envelope>,
     repeat: Backoff,
     last_share: Option<LastShare>,
+    /// The slots that were used, and the messages that showed them: at most `most_shares`.
+    used: Vec<(SlotHash, Envelope)>,
 }
 
 /// The slot that may be used next. Its secret nonces are in the engine.
@@ -39,8 +41,6 @@ pub(crate) struct OwnSlot {
 struct LastShare {
     package: BodyHash,
     envelope: Envelope,
-    /// The slot that it used, and the message that showed it.
-    slot: Option<(SlotHash, Envelope)>,
     at: Duration,
     shown_to_all: bool,
 }
@@ -63,6 +63,7 @@ impl Signer {
             current: None,
             repeat: Backoff::new(now, settings.repeat_floor, settings.repeat_cap),
             last_share: None,
+            used: Vec::new(),
         }
     }
 
@@ -135,9 +136,8 @@ impl Signer {
         self.released += 1;
         let used = self.slot.map(|slot| slot.hash);
         self.slot = next;
-        let slot = used.zip(self.current.take());
-        let shown_to_all = false;
-        let last = LastShare { package, envelope: envelope.clone(), slot, at: now, shown_to_all };
+        self.used.extend(used.zip(self.current.take()));
+        let last = LastShare { package, envelope: envelope.clone(), at: now, shown_to_all: false };
         self.last_share = Some(last);
         self.repeat_from_now(envelope, settings, now);
     }
@@ -170,10 +170,9 @@ impl Signer {
         self.last_share.as_ref().filter(|last| last.package == package).map(|last| &last.envelope)
     }
 
-    /// The message that showed the slot of the last share.
+    /// The message that showed a slot that was used.
     pub(crate) fn shown(&self, slot: SlotHash) -> Option<&Envelope> {
-        let (used, shown_by) = self.last_share.as_ref()?.slot.as_ref()?;
-        (*used == slot).then_some(shown_by)
+        self.used.iter().find(|(used, _)| *used == slot).map(|(_, shown_by)| shown_by)
     }
 
     /// When the last share was released.

@@ -3,7 +3,8 @@
 //! Many find the same fault at the same moment: an equivocation that all can see, all see. If each of n told all at
 //! once, one lie would cost n times n messages. So they tell in an order that begins behind the accused: the first at
 //! once, the next two a step later, the next four another step later, and so on; and whoever has heard it from two
-//! others by then keeps silent.
+//! others by then keeps silent. Members that are proven faulty do not count among the two; two that are faulty and not
+//! found out can keep one node from telling what it knows. It keeps the proof all the same, and shows it to its owner.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -11,6 +12,15 @@ use roastery_frost::Seat;
 
 use super::{Destination, Session};
 use crate::{Attempt, clock::Moment, engine::EngineSession, message::Body, proof::Proof};
+
+/// Who can have found a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Finders {
+    /// This node alone.
+    One,
+    /// Many, at the same moment.
+    Many,
+}
 
 /// After that many others have told all, this node need not.
 const ENOUGH: usize = 2;
@@ -32,8 +42,11 @@ impl Telling {
 
 impl<E: EngineSession> Session<E> {
     /// Tells all: at once where nobody else can have found it, otherwise when it is this node's turn.
-    pub(super) fn tell(&mut self, accused: Seat, proof: Proof, alone: bool, now: Moment) {
-        let due = if alone { now.monotonic } else { now.monotonic + self.turn_after(accused) };
+    pub(super) fn tell(&mut self, accused: Seat, proof: Proof, finders: Finders, now: Moment) {
+        let due = match finders {
+            Finders::One => now.monotonic,
+            Finders::Many => now.monotonic + self.turn_after(accused),
+        };
         self.tellings.push(Telling { accused, proof, due, heard_from: BTreeSet::new() });
         self.tell_what_is_due(now);
     }
@@ -55,9 +68,18 @@ impl<E: EngineSession> Session<E> {
         }
     }
 
-    /// Whether it is still open who tells of this member.
-    pub(super) fn is_telling_of(&self, accused: Seat) -> bool {
-        self.tellings.iter().any(|telling| telling.accused == accused)
+    /// Whether it matters that this sender tells of this member: it is still open who does, and it is somebody whose word
+    /// that all have heard it counts for something.
+    pub(super) fn listens_to(&self, sender: Seat, accused: Seat) -> bool {
+        let open =
+            |telling: &Telling| telling.accused == accused && !telling.heard_from.contains(&sender);
+        !self.collector.is_proven_faulty(sender) && self.tellings.iter().any(open)
+    }
+
+    /// How many bytes of a member's messages are in proofs that are to be told.
+    pub(super) fn bytes_to_tell_of(&self, accused: Seat) -> usize {
+        let of_member = self.tellings.iter().filter(|telling| telling.accused == accused);
+        of_member.map(|telling| telling.proof.encode().len()).sum()
     }
 
     /// Somebody else has told it, with a proof that holds.

@@ -25,6 +25,10 @@ pub(super) struct Ledger {
 struct Book {
     records: BTreeMap<Attempt, Record>,
     last_shares: BTreeMap<Seat, LastShare>,
+    /// The highest package number that a signer has answered in an attempt: an older share is not kept any more.
+    answered: BTreeMap<(Seat, Attempt), u16>,
+    /// Who has answered packages that were not known then.
+    early: BTreeSet<(BodyHash, Seat)>,
     /// Packages that the node has issued itself.
     issued: BTreeMap<BodyHash, Issued>,
 }
@@ -156,6 +160,7 @@ impl Book {
         if package.run > record.run {
             *record = Record { run: package.run, packages: BTreeMap::new() };
             self.last_shares.retain(|_, share| share.attempt != attempt);
+            self.answered.retain(|(_, of), _| *of != attempt);
         }
         if let Some((known, _)) = record.packages.get(&package.number) {
             return (*known != hash).then_some(FaultKind::PackageConflict);
@@ -166,6 +171,10 @@ impl Book {
             .any(|(_, known)| known.signers.iter().any(|entry| package.signers.contains(entry)));
         if twice {
             return Some(FaultKind::SlotAssignedTwice);
+        }
+        for (_, sender) in self.early.iter().filter(|(early, _)| *early == hash) {
+            let highest = self.answered.entry((*sender, attempt)).or_default();
+            *highest = package.number.max(*highest);
         }
         record.packages.insert(package.number, (hash, package));
         self.records.retain(|older, _| !outdates(attempt, *older));
@@ -180,6 +189,18 @@ impl Book {
         signed: bool,
         share: SignatureShare,
     ) -> bool {
+        let known = self.records.get(&attempt).into_iter().flat_map(|record| &record.packages);
+        let mut of_package = known.filter(|(_, (hash, _))| *hash == share.package);
+        if let Some((number, _)) = of_package.next() {
+            let highest = self.answered.entry((sender, attempt)).or_insert(*number);
+            if number < highest {
+                self.last_shares.remove(&sender);
+                return false;
+            }
+            *highest = *number;
+        } else {
+            self.early.insert((share.package, sender));
+        }
         if !signed {
             // It took the place of what was there, and is forgotten when somebody looks.
             self.last_shares.remove(&sender);

@@ -33,6 +33,10 @@ pub struct GuiltIsFound {
 
 #[derive(Debug, Default)]
 struct Hand {
+    /// The highest package number that a signer has answered in an attempt: an older share is not kept any more.
+    answered: BTreeMap<(Seat, Attempt), u16>,
+    /// Who has answered packages that were not known then.
+    early: BTreeSet<(BodyHash, Seat)>,
     packages: BTreeMap<Attempt, RunOfPackages>,
     last_share: BTreeMap<Seat, LastShare>,
 }
@@ -193,6 +197,7 @@ impl Hand {
         if package.run > known.run {
             *known = fresh();
             // With the run go the shares for its packages.
+            self.answered.retain(|(_, of), _| *of != attempt);
             self.last_share.retain(|_, share| share.attempt != attempt);
         }
         if let Some((_, other, _)) =
@@ -206,6 +211,10 @@ impl Hand {
             return Some(FaultKind::SlotAssignedTwice);
         }
         known.kept.push((package.number, hash, package.signers.clone()));
+        for (_, sender) in self.early.iter().filter(|(early, _)| *early == hash) {
+            let highest = self.answered.entry((*sender, attempt)).or_default();
+            *highest = package.number.max(*highest);
+        }
         None
     }
 
@@ -218,6 +227,18 @@ impl Hand {
             scalars: share.scalars.clone(),
             signed: statement.signed,
         };
+        let kept = self.packages.get(&attempt).map(|known| &known.kept);
+        let of_package = |one: &&(u16, BodyHash, _)| one.1 == share.package;
+        if let Some((number, ..)) = kept.and_then(|kept| kept.iter().find(of_package)) {
+            let highest = self.answered.entry((statement.sender, attempt)).or_insert(*number);
+            if number < highest {
+                self.last_share.remove(&statement.sender);
+                return false;
+            }
+            *highest = *number;
+        } else {
+            self.early.insert((share.package, statement.sender));
+        }
         let Some(last) = self.last_share.get(&statement.sender) else {
             self.last_share.insert(statement.sender, fresh);
             return false;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use roastery_frost::Signature;
-use roastery_node::driver::{self, Ended, NodeHandle, SessionHandle, SignError};
+use roastery_node::driver::{self, Ended, SessionHandle, SignError};
 use roastery_protocol::{
     Seat,
     group::Group,
@@ -87,12 +87,20 @@ pub(super) async fn sign(
     let mut listeners = JoinSet::new();
     // Who means ill is quick.
     handles.sort_by_key(|(seat, _)| !spoilers.contains(seat));
-    for (seat, handle) in &handles {
+    for &(seat, ref handle) in &handles {
         // Each node approves by itself, by its own clock.
         let approved =
             ApprovedRequest::obtain(request.clone(), group, policy.clone(), handle.now())?;
-        let (handle, deadline) = (handle.clone(), plan.deadline);
-        listeners.spawn(take_part(*seat, handle, approved, deadline, start, tell.clone()));
+        let (node, deadline, tell) = (handle.clone(), plan.deadline, tell.clone());
+        if spoilers.contains(&seat) {
+            let session = node.sign(approved, deadline).await?;
+            listeners.spawn(async move { Ok(listen(seat, session, start, tell).await) });
+        } else {
+            listeners.spawn(async move {
+                let session = node.sign(approved, deadline).await?;
+                Ok::<_, SignError>(listen(seat, session, start, tell).await)
+            });
+        }
     }
     drop(tell);
     while let Some(happening) = told.recv().await {
@@ -114,16 +122,13 @@ struct Listened {
     end: Option<(Ended, Duration)>,
 }
 
-/// Has a node sign, and passes on what happens there until its session has ended.
-async fn take_part(
+/// Passes on what happens in a node's session until it has ended.
+async fn listen(
     seat: Seat,
-    node: NodeHandle,
-    request: ApprovedRequest,
-    deadline: Duration,
+    mut session: SessionHandle,
     start: Instant,
     tell: mpsc::Sender<Happening>,
-) -> Result<Listened, SignError> {
-    let mut session = node.sign(request, deadline).await?;
+) -> Listened {
     let mut end = None;
     while let Some(event) = session.event().await {
         let at = start.elapsed();
@@ -138,7 +143,7 @@ async fn take_part(
             break;
         }
     }
-    Ok(Listened { seat, session, end })
+    Listened { seat, session, end }
 }
 
 async fn conclude(sessions: Vec<Listened>) -> Result<Result<Finished, Unfinished>, Box<dyn Error>> {

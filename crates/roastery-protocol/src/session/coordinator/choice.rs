@@ -100,10 +100,11 @@ impl Coordinator {
         let of = |seat: Seat| {
             let seen = self.signers.get(seat.index()).and_then(|signer| signer.seen);
             let since = seen.and_then(|seen| seen.checked_sub(self.begun?));
-            let measured = since.filter(|since| !since.is_zero()).map(|since| 2 * since);
+            let measured =
+                since.filter(|since| !since.is_zero()).map(|since| since.saturating_mul(2));
             self.record.round_trip(seat).or(measured).unwrap_or(self.patience)
         };
         let slowest = seats.map(of).max().unwrap_or(self.patience);
-        (slowest + slowest / 4).max(LEAST_PATIENCE).min(self.patience)
+        slowest.saturating_add(slowest / 4).max(LEAST_PATIENCE).min(self.patience)
     }
 }

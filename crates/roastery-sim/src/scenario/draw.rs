@@ -114,7 +114,7 @@ impl Draw {
                 let delay = scenario.settings.interval / self.rng.random_range(3..=8);
                 faulty.insert(order[2], Behaviour::CommitsToInfinity);
                 scenario.late = vec![late];
-                scenario.script = vec![(delay, Happening::Open(late))];
+                scenario.script = vec![(delay, Happening::Open(late)), (delay, Happening::Calm)];
             }
             Trap::Cancelling => {
                 let both = order[2..4].iter().map(|seat| (*seat, Behaviour::CancellingNonces));

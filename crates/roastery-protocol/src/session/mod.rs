@@ -11,6 +11,7 @@
 //! stop(reason, now)                 ─┘
 //! ```
 
+mod answers;
 mod attempts;
 mod collector;
 mod coordinating;
@@ -41,8 +42,13 @@ use roastery_frost::Seat;
 use thiserror::Error;
 
 use self::{
-    collector::Collector, coordinator::Coordinator, inquest::Inquest, schedule::Schedule,
-    signer::Signer, telling::Telling,
+    answers::{Answer, Answers},
+    collector::Collector,
+    coordinator::Coordinator,
+    inquest::Inquest,
+    schedule::Schedule,
+    signer::Signer,
+    telling::Telling,
 };
 pub use self::{
     output::{Destination, Event, Origin, Outcome, Output, Rejected, StopReason, Unsigned},
@@ -56,7 +62,7 @@ use crate::{
     engine::{Engine, EngineError, EngineSession},
     group::{Group, PeerId},
     keys::IdentityKey,
-    message::{Body, Envelope, Header, RefusalReason, Shape, Want},
+    message::{Body, Envelope, Header, RefusalReason, Shape},
     proof::{Finding, Proof},
     request::ApprovedRequest,
 };
@@ -170,20 +176,6 @@ struct Coordinated<P> {
     prepared: Vec<P>,
     packages: Vec<Envelope>,
     repeat: Backoff,
-}
-
-/// When what was last sent to whom in answer: the back-off floor of answers.
-#[derive(Debug, Default)]
-struct Answers {
-    last: BTreeMap<(Seat, Answer), Duration>,
-    doubtful_evidence: BTreeMap<Seat, u8>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Answer {
-    To(Attempt, Want),
-    Outcome,
-    Share(Attempt),
 }
 
 impl<E: EngineSession> Session<E> {
@@ -400,29 +392,5 @@ impl Fixed {
         let group = self.group.id();
         let header = Header::new(body.kind(), group, self.session, attempt.number(), sender);
         Envelope::seal(header, body, &self.identity)
-    }
-}
-
-impl Answers {
-    /// Whether this may be sent to this seat now; if so it is noted. What was sent longer ago than the floor is
-    /// forgotten, and within the floor a seat has at most eight different things, so that the book stays small.
-    fn may(&mut self, to: Seat, what: Answer, now: Duration, floor: Duration) -> bool {
-        const MOST_AT_ONCE: usize = 8;
-        self.last.retain(|_, at| now < *at + floor);
-        let of_seat = self.last.keys().filter(|(seat, _)| *seat == to).count();
-        if of_seat >= MOST_AT_ONCE || self.last.contains_key(&(to, what)) {
-            return false;
-        }
-        self.last.insert((to, what), now);
-        true
-    }
-
-    /// Whether another proof of this sender is looked at: after four that proved nothing, none is.
-    fn may_accuse(&self, sender: Seat) -> bool {
-        self.doubtful_evidence.get(&sender).is_none_or(|count| *count < 4)
-    }
-
-    fn note_false_accusation(&mut self, sender: Seat) {
-        *self.doubtful_evidence.entry(sender).or_default() += 1;
     }
 }

@@ -15,19 +15,76 @@ pub use self::{
     play::{Played, play},
     totals::Totals,
 };
-use crate::{invariants::Violation, scenario::Scenario, trace::Detail};
+use crate::{
+    invariants::{Invariant, Violation},
+    scenario::Scenario,
+    trace::Detail,
+};
+
+/// Something that is drawn from a seed, played and judged.
+pub trait Game: Clone + PartialEq + Send {
+    /// What must hold in it.
+    type Invariant: Clone + PartialEq + Send;
+    /// What came of one.
+    type Played;
+    /// What came of many.
+    type Totals: Default + Send;
+
+    /// The game of a seed.
+    fn draw(seed: u64) -> Self;
+
+    /// Plays it.
+    fn play(&self, detail: Detail) -> Self::Played;
+
+    /// What it violated, if anything.
+    fn violation(played: &Self::Played) -> Option<&Violation<Self::Invariant>>;
+
+    /// Adds one to many.
+    fn add(totals: &mut Self::Totals, played: &Self::Played);
+
+    /// Games that are a little simpler and as fair, the boldest first.
+    fn simpler(&self) -> Vec<Self>;
+}
+
+impl Game for Scenario {
+    type Invariant = Invariant;
+    type Played = Played;
+    type Totals = Totals;
+
+    fn draw(seed: u64) -> Self {
+        Scenario::draw(seed)
+    }
+
+    fn play(&self, detail: Detail) -> Played {
+        play(self, detail)
+    }
+
+    fn violation(played: &Played) -> Option<&Violation> {
+        played.violation.as_ref()
+    }
+
+    fn add(totals: &mut Totals, played: &Played) {
+        totals.add(played);
+    }
+
+    fn simpler(&self) -> Vec<Self> {
+        Scenario::simpler(self)
+    }
+}
 
 /// A seed that violates something.
 #[derive(Debug)]
-pub struct Failure {
+pub struct Failure<G: Game = Scenario> {
+    /// Its number.
+    pub seed: u64,
     /// The scenario as it was drawn.
-    pub drawn: Scenario,
+    pub drawn: G,
     /// What it violates.
-    pub violation: Violation,
+    pub violation: Violation<G::Invariant>,
     /// The simplest scenario found that violates the same invariant.
-    pub shrunk: Scenario,
+    pub shrunk: G,
     /// What that one violates.
-    pub shrunk_violation: Violation,
+    pub shrunk_violation: Violation<G::Invariant>,
 }
 
 /// Plays the scenarios of these seeds, `jobs` at a time, and stops at the first of them that violates something, however
@@ -37,10 +94,19 @@ pub fn run(
     jobs: usize,
     goes_on: impl Fn(&Totals) -> bool + Sync,
 ) -> (Totals, Option<Failure>) {
+    run_games(seeds, jobs, goes_on)
+}
+
+/// The same for any game.
+pub fn run_games<G: Game>(
+    seeds: impl Iterator<Item = u64> + Send,
+    jobs: usize,
+    goes_on: impl Fn(&G::Totals) -> bool + Sync,
+) -> (G::Totals, Option<Failure<G>>) {
     let seeds = Mutex::new(seeds.enumerate());
     let end = AtomicUsize::new(usize::MAX);
-    let totals = Mutex::new(Totals::default());
-    let first: Mutex<Option<(usize, Scenario, Violation)>> = Mutex::new(None);
+    let totals = Mutex::new(G::Totals::default());
+    let first: Mutex<Option<Found<G>>> = Mutex::new(None);
     // What is behind the locks is plain data, which a panic elsewhere leaves readable.
     let work = || {
         loop {
@@ -51,14 +117,14 @@ pub fn run(
             if !is_wanted {
                 return;
             }
-            let scenario = Scenario::draw(seed);
-            let played = play(&scenario, Detail::Hash);
-            totals.lock().unwrap_or_else(PoisonError::into_inner).add(&played);
-            if let Some(violation) = played.violation {
+            let scenario = G::draw(seed);
+            let played = scenario.play(Detail::Hash);
+            G::add(&mut totals.lock().unwrap_or_else(PoisonError::into_inner), &played);
+            if let Some(violation) = G::violation(&played).cloned() {
                 end.fetch_min(place, Ordering::Relaxed);
                 let mut first = first.lock().unwrap_or_else(PoisonError::into_inner);
-                if first.as_ref().is_none_or(|(known, ..)| place < *known) {
-                    *first = Some((place, scenario, violation));
+                if first.as_ref().is_none_or(|known| place < known.place) {
+                    *first = Some(Found { place, seed, scenario, violation });
                 }
             }
         }
@@ -69,15 +135,26 @@ pub fn run(
         }
     });
     let failure = first.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let failure = failure.map(|(_, drawn, violation)| {
+    let failure = failure.map(|Found { seed, scenario: drawn, violation, .. }| {
         let (shrunk, shrunk_violation) = shrink(drawn.clone(), violation.clone());
-        Failure { drawn, violation, shrunk, shrunk_violation }
+        Failure { seed, drawn, violation, shrunk, shrunk_violation }
     });
     (totals.into_inner().unwrap_or_else(PoisonError::into_inner), failure)
 }
 
+/// The first that was found, by its place in the order of seeds.
+struct Found<G: Game> {
+    place: usize,
+    seed: u64,
+    scenario: G,
+    violation: Violation<G::Invariant>,
+}
+
 /// Takes away whatever can be taken away while the same invariant is violated. Plays at most some hundred scenarios.
-pub fn shrink(scenario: Scenario, violation: Violation) -> (Scenario, Violation) {
+pub fn shrink<G: Game>(
+    scenario: G,
+    violation: Violation<G::Invariant>,
+) -> (G, Violation<G::Invariant>) {
     const MOST: usize = 300;
     let (mut best, mut why) = (scenario, violation);
     let mut played = 0;
@@ -87,7 +164,8 @@ pub fn shrink(scenario: Scenario, violation: Violation) -> (Scenario, Violation)
             if played > MOST {
                 return (best, why);
             }
-            if let Some(found) = play(&simpler, Detail::Hash).violation
+            let played = simpler.play(Detail::Hash);
+            if let Some(found) = G::violation(&played).cloned()
                 && found.invariant == why.invariant
             {
                 (best, why) = (simpler, found);

@@ -1,4 +1,5 @@
 mod campaign;
+mod ceremonies;
 mod replay;
 mod run;
 mod table;
@@ -21,6 +22,8 @@ enum Command {
     Run(run::Run),
     /// Plays random scenarios and stops at the first that violates an invariant.
     Campaign(campaign::Campaign),
+    /// Plays random key generation ceremonies in the same way, or shows one of them.
+    Ceremonies(ceremonies::Ceremonies),
     /// Plays one scenario of a campaign again and shows all that happens.
     Replay(replay::Replay),
 }
@@ -31,6 +34,7 @@ impl Arguments {
         match self.command {
             Command::Run(run) => run.execute(),
             Command::Campaign(campaign) => campaign.execute(),
+            Command::Ceremonies(ceremonies) => ceremonies.execute(),
             Command::Replay(replay) => replay.execute(),
         }
     }

@@ -88,27 +88,27 @@ impl fmt::Display for Invariant {
 
 /// Something that must always hold does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
+pub struct Violation<I = Invariant> {
     /// What must hold.
-    pub invariant: Invariant,
+    pub invariant: I,
     /// What was seen instead.
     pub what: String,
 }
 
-impl Violation {
+impl<I> Violation<I> {
     /// Something that must hold does not.
-    pub fn of(invariant: Invariant, what: impl Into<String>) -> Self {
+    pub fn of(invariant: I, what: impl Into<String>) -> Self {
         Self { invariant, what: what.into() }
     }
 }
 
-impl fmt::Display for Violation {
+impl<I: fmt::Display> fmt::Display for Violation<I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "invariant {}: {}", self.invariant, self.what)
     }
 }
 
-impl std::error::Error for Violation {}
+impl<I: fmt::Debug + fmt::Display> std::error::Error for Violation<I> {}
 
 /// All invariants that can be judged while the simulation goes on. Those about its end are [`Allowance`] and
 /// [`HonestRunsAreCheap`].

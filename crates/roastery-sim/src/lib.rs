@@ -9,6 +9,7 @@
 
 pub mod adversary;
 pub mod campaign;
+pub mod ceremony;
 pub mod invariants;
 pub mod members;
 pub mod network;

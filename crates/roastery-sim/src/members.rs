@@ -1,6 +1,6 @@
 //! A group with all its keys, made from a seed.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use rand_chacha::{
     ChaCha8Rng,
@@ -18,6 +18,8 @@ use roastery_protocol::{
     session::{Opening, Record, Session, Settings},
 };
 use zeroize::Zeroizing;
+
+use crate::ceremony::Cast;
 
 /// When every simulation begins, by the wall clock.
 pub const DAWN: Duration = Duration::from_secs(1_800_000_000);
@@ -110,6 +112,23 @@ impl Members {
         let group = Group::new(keys, [7; 32], members).expect("keys of a dealer make a group");
         let shares = shares.iter().map(SecretShare::expose_bytes).collect();
         Self { group: Arc::new(group), identities, pens, shares }
+    }
+
+    /// Those whose keys a ceremony has made.
+    pub fn of_ceremony(
+        cast: &Cast,
+        group: Arc<Group>,
+        shares: &BTreeMap<Seat, SecretShare>,
+    ) -> Self {
+        let copy = |seat| {
+            SigningKey::from_bytes(cast.pen(seat).expose_bytes()).expect("the bytes of a key")
+        };
+        Self {
+            identities: group.seats().map(|seat| cast.identity(seat).clone()).collect(),
+            pens: group.seats().map(copy).collect(),
+            shares: shares.values().map(SecretShare::expose_bytes).collect(),
+            group,
+        }
     }
 
     /// A seat's secret share.

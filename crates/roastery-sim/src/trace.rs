@@ -1,11 +1,15 @@
 //! What was said and happened: as a hash, so that two simulations can be compared, and for the reader.
 
-use std::{fmt::Write as _, sync::Arc, time::Duration};
+use std::{
+    fmt::{self, Write as _},
+    sync::Arc,
+    time::Duration,
+};
 
 use roastery_frost::hash::TaggedHash;
-use roastery_protocol::{Seat, message::Envelope, session::Event};
+use roastery_protocol::{Seat, ceremony, message::Envelope, session::Event};
 
-use crate::{adversary::Parcel, report::name_of, world::Happening};
+use crate::{adversary::Parcel, report::name_of};
 
 /// The record of a simulation.
 #[derive(Debug)]
@@ -78,14 +82,25 @@ impl Trace {
 
     /// A node reports an event.
     pub fn event(&mut self, at: Duration, node: usize, seat: Seat, event: &Event) {
+        self.reported(at, node, seat, || describe(event));
+    }
+
+    /// A node reports something, which is put into words only for readers.
+    pub fn reported(
+        &mut self,
+        at: Duration,
+        node: usize,
+        seat: Seat,
+        words: impl FnOnce() -> String,
+    ) {
         self.feed(b'e', at, node as u64, u64::from(seat.to_u16()));
         if self.lines.is_some() {
-            self.line(at, format!("seat {seat:>2} (node {node}): {}", describe(event)));
+            self.line(at, format!("seat {seat:>2} (node {node}): {}", words()));
         }
     }
 
     /// Something happens to nodes or network.
-    pub fn happening(&mut self, at: Duration, happening: &Happening) {
+    pub fn happening(&mut self, at: Duration, happening: &impl fmt::Display) {
         self.feed(b'h', at, 0, 0);
         if self.lines.is_some() {
             self.line(at, format!("-- {happening} --"));
@@ -130,7 +145,13 @@ fn say(bytes: &[u8]) -> String {
             let hash = envelope.body_hash();
             format!("{name} {hash:#} by {sender}, attempt {attempt}, {} bytes", bytes.len())
         }
-        Err(error) => format!("garbage ({error})"),
+        Err(error) => match ceremony::message::Envelope::parse(bytes) {
+            Ok(envelope) => {
+                let (kind, sender) = (envelope.kind(), envelope.header().sender);
+                format!("{kind:?} {:#} by {sender}, {} bytes", envelope.body_hash(), bytes.len())
+            }
+            Err(_) => format!("garbage ({error})"),
+        },
     }
 }
 

@@ -1,7 +1,7 @@
 //! The simulation: nodes, a queue of what is to happen, and virtual time.
 
 mod node;
-mod queue;
+pub(crate) mod queue;
 mod sending;
 mod setup;
 mod watch;

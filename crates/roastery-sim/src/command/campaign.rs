@@ -48,9 +48,9 @@ impl Campaign {
 }
 
 /// Where there is no terminal to draw on, a line says how far it is, after so many scenarios.
-const LINE_EVERY: usize = 500;
+pub(super) const LINE_EVERY: usize = 500;
 
-fn progress(runs: u64) -> ProgressBar {
+pub(super) fn progress(runs: u64) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
@@ -61,10 +61,10 @@ fn progress(runs: u64) -> ProgressBar {
 }
 
 fn report(failure: &Failure, first_seed: u64) {
-    let Failure { drawn, violation, shrunk, shrunk_violation } = failure;
+    let Failure { drawn, violation, shrunk, shrunk_violation, .. } = failure;
     println!(
         "violated after {} scenarios, at seed {}:\n{violation}\n",
-        drawn.seed - first_seed + 1,
+        failure.seed - first_seed + 1,
         drawn.seed
     );
     println!("{drawn}");

@@ -32,8 +32,6 @@ pub struct Coalition {
     book: BTreeMap<Seat, ParticipantMsg1>,
     /// The other first messages of those that have two.
     others: BTreeMap<Seat, Arc<[u8]>>,
-    /// The last signature of each own member.
-    signatures: BTreeMap<Seat, Arc<[u8]>>,
     /// Transcripts that were heard or made, and the signatures of them.
     transcripts: BTreeMap<TranscriptHash, Transcript>,
     signed: BTreeMap<TranscriptHash, BTreeMap<Seat, [u8; 64]>>,
@@ -69,7 +67,6 @@ impl Coalition {
             honest,
             book: BTreeMap::new(),
             others,
-            signatures: BTreeMap::new(),
             transcripts: BTreeMap::new(),
             signed: BTreeMap::new(),
             forged: BTreeSet::new(),
@@ -116,15 +113,24 @@ impl Coalition {
                 return Vec::new();
             }
             (fault, Kind::Certificate) if fault.hides_certificate() => {
-                // Who takes part rightly still owes its signature to whoever asks.
-                match self.signatures.get(&from) {
-                    Some(signature) => signature.clone(),
+                // Who takes part rightly still owes its signature to all.
+                match self.signature_in(cast, from, &envelope) {
+                    Some(signature) => signature,
                     None => return Vec::new(),
                 }
             }
             _ => parcel.bytes,
         };
         vec![Parcel { from, to, bytes }]
+    }
+
+    /// The message with the sender's own signature, out of its certificate.
+    fn signature_in(&self, cast: &Cast, from: Seat, certificate: &Envelope) -> Option<Arc<[u8]>> {
+        let (content, n) = (certificate.content(), cast.invitation.size());
+        let (transcript, signatures) = content.split_at(content.len().checked_sub(64 * n)?);
+        let own = signatures.get(64 * from.index()..64 * (from.index() + 1))?;
+        let hash = cast.name_of(transcript);
+        Some(cast.seal(from, Kind::Signature, &[hash.as_bytes().as_slice(), own].concat()))
     }
 
     fn first_message(
@@ -223,9 +229,6 @@ impl Coalition {
             Body::Signature(content) => {
                 let signed = self.signed.entry(content.transcript).or_default();
                 signed.insert(sender, content.signature.to_bytes());
-                if self.controls(sender) {
-                    self.signatures.insert(sender, envelope.as_bytes().clone());
-                }
                 None
             }
             _ => None,

@@ -5,9 +5,10 @@ use roastery_frost::SigningKey;
 use roastery_protocol::{
     CeremonyId, Seat, TranscriptHash,
     ceremony::{
-        Invitation, Seed,
+        Ceremony, Invitation, Opening, Seed, Settings,
         message::{Header, Kind},
     },
+    clock::Moment,
     group::Member,
     keys::{HostKey, IdentityKey},
     tags::{Tag, VERSION},
@@ -90,6 +91,25 @@ impl Cast {
     /// A seat's seed, as its store gives it back after a restart.
     pub fn seed(&self, seat: Seat) -> Seed {
         Seed::from_bytes(self.seeds[seat.index()].clone())
+    }
+
+    /// Opens the ceremony at a seat, which remembers this.
+    pub fn open(
+        &self,
+        seat: Seat,
+        signed: Option<TranscriptHash>,
+        settings: Settings,
+        now: Moment,
+    ) -> Ceremony {
+        let opening = Opening {
+            invitation: self.invitation.clone(),
+            host: self.host(seat),
+            identity: self.identity(seat).clone(),
+            seed: self.seed(seat),
+            signed,
+            settings,
+        };
+        Ceremony::open(opening, now).expect("a member opens with its own keys")
     }
 
     /// The bytes of a seat's secrets: host key and seed.

@@ -6,6 +6,7 @@ mod noise;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
@@ -15,12 +16,16 @@ use roastery_frost::{
 };
 use roastery_protocol::{
     TranscriptHash,
-    ceremony::message::{Body, Envelope, Kind},
+    ceremony::{
+        Output, Settings,
+        message::{Body, Envelope, Kind, Want},
+    },
+    clock::Moment,
 };
 
 use self::noise::Foreign;
 use super::{Cast, Fault, forging};
-use crate::adversary::Parcel;
+use crate::{adversary::Parcel, members::peer};
 
 /// The faulty members of a ceremony, and what they know.
 #[derive(Debug)]
@@ -38,8 +43,8 @@ pub struct Coalition {
     forged: BTreeSet<TranscriptHash>,
     /// To whom a wrong signature has gone already.
     wrong_sent: BTreeSet<(Seat, Seat)>,
-    /// To whom wrong transcripts have gone already.
-    transcripts_sent: BTreeMap<(Seat, Seat), usize>,
+    /// Members that have made their wrong transcript.
+    coordinated: BTreeSet<Seat>,
     heard: Vec<Arc<[u8]>>,
     foreign: Option<Foreign>,
     rng: ChaCha8Rng,
@@ -63,15 +68,15 @@ impl Coalition {
         let replays = faults.values().any(|fault| *fault == Fault::Replays);
         let foreign = if replays { Foreign::make(cast, &mut rng) } else { None };
         Self {
+            book: own_messages(cast, &faults),
             faults,
             honest,
-            book: BTreeMap::new(),
+            coordinated: BTreeSet::new(),
             others,
             transcripts: BTreeMap::new(),
             signed: BTreeMap::new(),
             forged: BTreeSet::new(),
             wrong_sent: BTreeSet::new(),
-            transcripts_sent: BTreeMap::new(),
             heard: Vec::new(),
             foreign,
             rng,
@@ -109,9 +114,6 @@ impl Coalition {
             (_, Kind::FirstMessage) => self.first_message(cast, fault, to, from, &envelope),
             (_, Kind::Signature) => self.signature(cast, fault, to, from, &envelope),
             (_, Kind::Transcript) => return self.transcript(cast, fault, to, from, &envelope),
-            (Fault::SilentCoordinator | Fault::CrashesHalfWay, Kind::Investigation) => {
-                return Vec::new();
-            }
             (fault, Kind::Certificate) if fault.hides_certificate() => {
                 // Who takes part rightly still owes its signature to all.
                 match self.signature_in(cast, from, &envelope) {
@@ -188,6 +190,13 @@ impl Coalition {
         cast.seal(from, Kind::Signature, &content)
     }
 
+    /// Whether the honest code of one of its members is given this.
+    pub fn lets_through(&self, parcel: &Parcel) -> bool {
+        let leaves = self.faults.get(&parcel.to).is_some_and(|fault| fault.leaves_coordinating());
+        let kind = Envelope::parse(&parcel.bytes).map(|envelope| envelope.kind());
+        !leaves || kind != Ok(Kind::FirstMessage)
+    }
+
     /// What one of its members hears; what it says at once because of it.
     pub fn hear(&mut self, cast: &Cast, parcel: &Parcel) -> Vec<Parcel> {
         let Some(&fault) = self.faults.get(&parcel.to) else { return Vec::new() };
@@ -205,6 +214,9 @@ impl Coalition {
             && fault.signs_everything()
         {
             said.extend(self.sign(cast, parcel.to, hash));
+        }
+        if fault.leaves_coordinating() && envelope.kind() == Kind::FirstMessage {
+            said.extend(self.coordinate(cast, fault, parcel.to));
         }
         if let (Fault::FramesInInvestigation, Kind::Want) = (fault, envelope.kind()) {
             said.extend(self.answer_falsely(cast, parcel.to, sender, &envelope));
@@ -249,6 +261,27 @@ impl Coalition {
         let content = [hash.as_bytes().as_slice(), &signature].concat();
         to_all(cast, seat, &cast.seal(seat, Kind::Signature, &content))
     }
+}
+
+/// The first messages of these members.
+fn own_messages(cast: &Cast, faults: &BTreeMap<Seat, Fault>) -> BTreeMap<Seat, ParticipantMsg1> {
+    let now = Moment { monotonic: Duration::ZERO, wall: Duration::ZERO };
+    let own = faults.keys().filter_map(|&seat| {
+        let mut machine = cast.open(seat, None, Settings::default(), now);
+        let asking = cast.seats().find(|other| *other != seat)?;
+        let want = Body::Want(Want::FirstMessage);
+        let want = Envelope::seal(cast.id(), asking, &want, cast.identity(asking));
+        let _ = machine.handle_message(&peer(asking.index()), want.as_bytes(), now);
+        std::iter::from_fn(|| machine.poll_output()).find_map(|output| {
+            let Output::Send { bytes, .. } = output else { return None };
+            let envelope = Envelope::parse(&bytes).ok()?;
+            match Body::read(&envelope, cast.invitation.params()) {
+                Ok(Body::FirstMessage(message)) => Some((seat, message)),
+                _ => None,
+            }
+        })
+    });
+    own.collect()
 }
 
 /// The same bytes to everybody.

@@ -100,6 +100,19 @@ impl Fault {
         )
     }
 
+    /// Whether it takes part rightly, and its honest code does not coordinate: if at all, the coalition does.
+    pub(super) fn leaves_coordinating(self) -> bool {
+        matches!(
+            self,
+            Fault::SilentCoordinator
+                | Fault::CrashesHalfWay
+                | Fault::AltersSums
+                | Fault::AltersProof
+                | Fault::AltersProofTwice
+                | Fault::Garbage
+        )
+    }
+
     /// Whether it shows nobody the certificate.
     pub(super) fn hides_certificate(self) -> bool {
         matches!(

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
 use roastery_protocol::{
     Seat, TranscriptHash,
-    ceremony::{Ceremony, Event, Opening, Output, Settings},
+    ceremony::{Ceremony, Event, Output, Settings},
     clock::Moment,
     session::Destination,
 };
@@ -173,16 +173,7 @@ impl World {
         if node.machine().is_some() || self.setup.away.contains(&seat) {
             return;
         }
-        let opening = Opening {
-            invitation: self.cast.invitation.clone(),
-            host: self.cast.host(seat),
-            identity: self.cast.identity(seat).clone(),
-            seed: self.cast.seed(seat),
-            signed: node.stored,
-            settings: self.setup.settings,
-        };
-        let machine =
-            Ceremony::open(opening, self.moment()).expect("a member opens with its own keys");
+        let machine = self.cast.open(seat, node.stored, self.setup.settings, self.moment());
         self.nodes[seat.index()].opened(machine);
         self.drain(seat);
     }
@@ -217,6 +208,9 @@ impl World {
         if self.coalition.controls(parcel.to) {
             let said = self.coalition.hear(&self.cast, parcel);
             self.carry_all(said);
+            if !self.coalition.lets_through(parcel) {
+                return;
+            }
         }
         let moment = self.moment();
         if let Some(machine) = self.nodes[parcel.to.index()].machine_mut() {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use roastery_frost::{
     Seat,
-    chilldkg::{CoordinatorMsg1, Transcript, coordinator_investigate},
+    chilldkg::{CoordinatorMsg1, Transcript, coordinator_investigate, coordinator_step1},
 };
 use roastery_protocol::{
     TranscriptHash,
@@ -32,8 +32,6 @@ impl Coalition {
         let as_it_is = |bytes: &Arc<[u8]>| vec![Parcel { from, to, bytes: bytes.clone() }];
         let Some((victim, _)) = self.victims(from) else { return as_it_is(envelope.as_bytes()) };
         match fault {
-            Fault::SilentCoordinator => return Vec::new(),
-            Fault::CrashesHalfWay if to.index() % 2 == 1 => return Vec::new(),
             Fault::SplitsTranscripts if to.index() % 2 == 1 => {
                 let other_half = self.honest.iter().find(|seat| seat.index() % 2 == 0);
                 forging::add_one(&mut content, At::share(params, *other_half.unwrap_or(&victim)));
@@ -41,27 +39,6 @@ impl Coalition {
             Fault::AltersShare | Fault::FramesInInvestigation | Fault::ForgesCertificate => {
                 forging::add_one(&mut content, At::share(params, victim));
             }
-            Fault::AltersSums => {
-                forging::copy_point(&mut content, At::commitment(from), At::first_sum(params));
-            }
-            Fault::AltersProof => forging::flip(&mut content, At::proof(params, victim) + 40, 1),
-            Fault::AltersProofTwice => {
-                if to == victim {
-                    return as_it_is(envelope.as_bytes());
-                }
-                // The first two tries are wrong, each in its own way.
-                let times = self.transcripts_sent.entry((from, to)).or_default();
-                *times += 1;
-                return (1..=2)
-                    .map(|by| {
-                        let mut content = content.clone();
-                        forging::flip(&mut content, At::proof(params, victim) + 40, by);
-                        let bytes = cast.seal(from, Kind::Transcript, &content);
-                        Parcel { from, to, bytes }
-                    })
-                    .collect();
-            }
-            Fault::Garbage => return self.garbage(cast, from, to),
             _ => return as_it_is(envelope.as_bytes()),
         }
         let mut said =
@@ -73,6 +50,50 @@ impl Coalition {
             && let Some(hash) = self.meet(cast, altered)
         {
             said.extend(self.sign(cast, from, hash));
+        }
+        said
+    }
+
+    /// The transcripts that one of its members makes itself, once it has all first messages.
+    pub(super) fn coordinate(&mut self, cast: &Cast, fault: Fault, from: Seat) -> Vec<Parcel> {
+        let params = cast.invitation.params();
+        let messages: Vec<_> = self.book.values().cloned().collect();
+        let Ok((_, message)) = coordinator_step1(&messages, params) else { return Vec::new() };
+        let Some((victim, _)) = self.victims(from) else { return Vec::new() };
+        if !self.coordinated.insert(from) {
+            return Vec::new();
+        }
+        let right = message.to_bytes();
+        let changed = |change: &dyn Fn(&mut [u8])| {
+            let mut content = right.clone();
+            change(&mut content);
+            cast.seal(from, Kind::Transcript, &content)
+        };
+        let wrong_proof = |by| {
+            changed(&|content| {
+                forging::flip(content, At::proof(params, victim) + 40, by);
+            })
+        };
+        let (first, second) = (wrong_proof(1), wrong_proof(2));
+        let wrong_sums = changed(&|content| {
+            forging::copy_point(content, At::commitment(from), At::first_sum(params));
+        });
+        let right = changed(&|_| {});
+        let mut said = Vec::new();
+        for to in cast.seats().filter(|to| *to != from) {
+            let bytes = match fault {
+                Fault::CrashesHalfWay if to.index() % 2 == 0 => vec![right.clone()],
+                Fault::AltersSums => vec![wrong_sums.clone()],
+                Fault::AltersProof => vec![first.clone()],
+                Fault::AltersProofTwice if to == victim => vec![right.clone()],
+                Fault::AltersProofTwice => vec![first.clone(), second.clone()],
+                Fault::Garbage => {
+                    said.extend(self.garbage(cast, from, to));
+                    continue;
+                }
+                _ => continue,
+            };
+            said.extend(bytes.into_iter().map(|bytes| Parcel { from, to, bytes }));
         }
         said
     }

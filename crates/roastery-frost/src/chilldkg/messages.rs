@@ -67,6 +67,11 @@ impl ParticipantMsg1 {
         &self.pubnonce
     }
 
+    /// The proof of possession, 64 bytes.
+    pub fn proof(&self) -> &[u8; 64] {
+        &self.pop
+    }
+
     pub(super) fn check_size(&self, params: &SessionParams) -> Result<(), MessageError> {
         let fits = self.com.len() == params.t() && self.enc_shares.len() == params.n();
         fits.then_some(()).ok_or(MessageError::OtherSize)
@@ -149,6 +154,12 @@ impl CoordinatorMsg1 {
         bytes.extend_from_slice(self.pubnonces.as_flattened());
         push_scalars(&mut bytes, &self.enc_secshares);
         bytes
+    }
+
+    /// The participants' proofs of possession, 64 bytes each. They are no part of the
+    /// [`Transcript`](super::Transcript), and a participant does not check its own in the draft.
+    pub fn proofs(&self) -> &[[u8; 64]] {
+        &self.pops
     }
 
     pub(super) fn check_size(&self, params: &SessionParams) -> Result<(), MessageError> {

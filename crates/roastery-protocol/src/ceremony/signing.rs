@@ -3,8 +3,8 @@
 use roastery_frost::{
     Seat,
     chilldkg::{
-        CoordinatorMsg1, ParticipantMsg2, Step2Error, Transcript, participant_step1,
-        participant_step2,
+        CoordinatorMsg1, Fault, ParticipantFault, ParticipantMsg2, Step2Error, Transcript,
+        participant_step1, participant_step2,
     },
 };
 
@@ -259,8 +259,18 @@ impl Secrets {
     ) -> Result<ParticipantMsg2, Step2Error> {
         let random = self.seed.draw(invitation.id(), Draw::Polynomial);
         let auxiliary = self.seed.draw(invitation.id(), Draw::Signature);
-        let (state, _) = participant_step1(&self.host, invitation.params(), &random)
+        let (state, own) = participant_step1(&self.host, invitation.params(), &random)
             .expect("it has succeeded with the same input when the ceremony was opened");
-        participant_step2(&self.host, state, message, &auxiliary).map(|(_, message)| message)
+        let (_, signed) = participant_step2(&self.host, state, message, &auxiliary)?;
+        // Proofs are no part of the transcript, and ChillDKG has nobody check its own: who signed here would show the
+        // others a message that they refuse, and there would be no key.
+        let own_seat = invitation.params().participant_of(&self.host.hostpubkey_gen());
+        if let Some(participant) = own_seat
+            && message.proofs().get(participant.index()) != Some(own.proof())
+        {
+            let fault = ParticipantFault::ProofOfPossession;
+            return Err(Fault::ParticipantOrCoordinator { participant, fault }.into());
+        }
+        Ok(signed)
     }
 }

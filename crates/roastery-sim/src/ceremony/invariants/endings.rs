@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use roastery_protocol::{
     Seat,
-    ceremony::{AwaitedThing, Ending, Report, ReportPhase},
+    ceremony::{Ending, Report, ReportPhase},
 };
 
 use super::{Invariant, accused_by, bounded::Bounded};
@@ -62,18 +62,7 @@ impl Endings<'_> {
                 ));
             }
         }
-        let first = report.awaited.iter().find(|one| {
-            one.thing == AwaitedThing::FirstMessage
-                && !self.silent.contains(&one.seat)
-                && !self.faulty.contains(&one.seat)
-        });
-        match first {
-            Some(one) => violation(format!(
-                "seat {seat} awaits the first message of honest seat {} in the end",
-                one.seat
-            )),
-            None => Ok(()),
-        }
+        Ok(())
     }
 }
 

@@ -39,6 +39,8 @@ pub struct Coalition {
     others: BTreeMap<Seat, Arc<[u8]>>,
     /// Transcripts that were heard or made, and the signatures of them.
     transcripts: BTreeMap<TranscriptHash, Transcript>,
+    /// The messages that fixed them.
+    shown: BTreeMap<TranscriptHash, Arc<[u8]>>,
     signed: BTreeMap<TranscriptHash, BTreeMap<Seat, [u8; 64]>>,
     forged: BTreeSet<TranscriptHash>,
     /// To whom a wrong signature has gone already.
@@ -74,6 +76,7 @@ impl Coalition {
             coordinated: BTreeSet::new(),
             others,
             transcripts: BTreeMap::new(),
+            shown: BTreeMap::new(),
             signed: BTreeMap::new(),
             forged: BTreeSet::new(),
             wrong_sent: BTreeSet::new(),
@@ -115,24 +118,30 @@ impl Coalition {
             (_, Kind::Signature) => self.signature(cast, fault, to, from, &envelope),
             (_, Kind::Transcript) => return self.transcript(cast, fault, to, from, &envelope),
             (fault, Kind::Certificate) if fault.hides_certificate() => {
-                // Who takes part rightly still owes its signature to all.
-                match self.signature_in(cast, from, &envelope) {
-                    Some(signature) => signature,
-                    None => return Vec::new(),
-                }
+                return self.instead_of_certificate(cast, from, to, &envelope);
             }
             _ => parcel.bytes,
         };
         vec![Parcel { from, to, bytes }]
     }
 
-    /// The message with the sender's own signature, out of its certificate.
-    fn signature_in(&self, cast: &Cast, from: Seat, certificate: &Envelope) -> Option<Arc<[u8]>> {
+    /// Who takes part rightly still owes its signature to all, and the transcript to whoever lacks it.
+    fn instead_of_certificate(
+        &self,
+        cast: &Cast,
+        from: Seat,
+        to: Seat,
+        certificate: &Envelope,
+    ) -> Vec<Parcel> {
         let (content, n) = (certificate.content(), cast.invitation.size());
-        let (transcript, signatures) = content.split_at(content.len().checked_sub(64 * n)?);
-        let own = signatures.get(64 * from.index()..64 * (from.index() + 1))?;
-        let hash = cast.name_of(transcript);
-        Some(cast.seal(from, Kind::Signature, &[hash.as_bytes().as_slice(), own].concat()))
+        let signatures = content.len().saturating_sub(64 * n);
+        let own = signatures + 64 * from.index();
+        let Some(own) = content.get(own..own + 64) else { return Vec::new() };
+        let hash = cast.name_of(&content[..signatures]);
+        let content = [hash.as_bytes().as_slice(), own].concat();
+        let signature = cast.seal(from, Kind::Signature, &content);
+        let said = self.shown.get(&hash).cloned().into_iter().chain([signature]);
+        said.map(|bytes| Parcel { from, to, bytes }).collect()
     }
 
     fn first_message(
@@ -190,7 +199,7 @@ impl Coalition {
         cast.seal(from, Kind::Signature, &content)
     }
 
-    /// Whether the honest code of one of its members is given this.
+    /// Whether the honest code of one of its members is given this while it has no certificate.
     pub fn lets_through(&self, parcel: &Parcel) -> bool {
         let leaves = self.faults.get(&parcel.to).is_some_and(|fault| fault.leaves_coordinating());
         let kind = Envelope::parse(&parcel.bytes).map(|envelope| envelope.kind());
@@ -236,7 +245,9 @@ impl Coalition {
             }
             Body::Transcript(message) => {
                 let transcript = Transcript::new(cast.invitation.params(), &message).ok()?;
-                self.meet(cast, transcript)
+                let new = self.meet(cast, transcript)?;
+                self.shown.insert(new, envelope.as_bytes().clone());
+                Some(new)
             }
             Body::Signature(content) => {
                 let signed = self.signed.entry(content.transcript).or_default();

@@ -208,7 +208,8 @@ impl World {
         if self.coalition.controls(parcel.to) {
             let said = self.coalition.hear(&self.cast, parcel);
             self.carry_all(said);
-            if !self.coalition.lets_through(parcel) {
+            let is_done = self.nodes[parcel.to.index()].is_done();
+            if !is_done && !self.coalition.lets_through(parcel) {
                 return;
             }
         }

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Shows that the campaign can fail: puts each mutation of mutations/*.patch into a copy of the tree and runs the campaign
-# until it is found. Prints the seed number at which that was, and what was violated.
+# until it is found; those whose name begins with c are looked for among key generation ceremonies. Prints the seed number
+# at which that was, and what was violated.
 #
 #   crates/roastery-sim/mutations.sh [RUNS [NAME]]
 #
@@ -23,8 +24,13 @@ for patch in "$here"/mutations/*"$name"*.patch; do
     (cd "$work/tree" && patch -s -p1 < "$patch")
     # Times in the copy are those of the original, which the build must not take for those of the last mutation.
     find "$work/tree/crates/roastery-protocol/src" -name '*.rs' -exec touch {} +
+    find "$work/tree/crates/roastery-frost/src" -name '*.rs' -exec touch {} +
     (cd "$work/tree" && cargo build --quiet --release -p roastery-sim)
-    if "$work/target/release/roastery-sim" campaign --first-seed 1 --runs "$runs" > "$work/out.txt" 2> "$work/err.txt"; then
+    case $title in
+        c*) command=ceremonies ;;
+        *) command=campaign ;;
+    esac
+    if "$work/target/release/roastery-sim" "$command" --first-seed 1 --runs "$runs" > "$work/out.txt" 2> "$work/err.txt"; then
         echo "$title: NOT FOUND in $runs scenarios"
         status=1
     else

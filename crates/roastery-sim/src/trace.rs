@@ -16,6 +16,8 @@ use crate::{adversary::Parcel, report::name_of};
 pub struct Trace {
     hash: TaggedHash,
     lines: Option<Vec<String>>,
+    /// The last message: what is sent again at once is not hashed again.
+    last: Option<Arc<[u8]>>,
     /// The last message, with its receivers, before it becomes a line.
     open: Option<OpenLine>,
 }
@@ -41,7 +43,7 @@ impl Trace {
     /// An empty record.
     pub fn new(detail: Detail) -> Self {
         let lines = (detail == Detail::Lines).then(Vec::new);
-        Self { hash: TaggedHash::new("roastery-sim/trace"), lines, open: None }
+        Self { hash: TaggedHash::new("roastery-sim/trace"), lines, last: None, open: None }
     }
 
     /// The hash of everything so far, and the lines, if they were wanted.
@@ -57,8 +59,9 @@ impl Trace {
     /// A message leaves a node.
     pub fn sent(&mut self, at: Duration, parcel: &Parcel) {
         self.feed(b's', at, u64::from(parcel.from.to_u16()), u64::from(parcel.to.to_u16()));
-        if self.open.as_ref().is_none_or(|open| !Arc::ptr_eq(&open.bytes, &parcel.bytes)) {
+        if self.last.as_ref().is_none_or(|last| !Arc::ptr_eq(last, &parcel.bytes)) {
             self.hash.update(&parcel.bytes);
+            self.last = Some(parcel.bytes.clone());
         }
         if let Some(open) = &mut self.open
             && (open.at, open.from) == (at, parcel.from)

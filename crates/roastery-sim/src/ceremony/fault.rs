@@ -34,7 +34,7 @@ pub enum Fault {
     AltersProofTwice,
     /// Changes bits of what it says and signs the envelope anew.
     Mutates,
-    /// Signs wrongly first, rightly when it repeats its signature.
+    /// Signs wrongly first, rightly when it repeats its signature; coordinates nothing.
     WrongThenRight,
     /// Takes part rightly and coordinates nothing.
     SilentCoordinator,
@@ -105,7 +105,8 @@ impl Fault {
     pub(super) fn leaves_coordinating(self) -> bool {
         matches!(
             self,
-            Fault::SilentCoordinator
+            Fault::WrongThenRight
+                | Fault::SilentCoordinator
                 | Fault::CrashesHalfWay
                 | Fault::AltersSums
                 | Fault::AltersProof
@@ -118,7 +119,8 @@ impl Fault {
     pub(super) fn hides_certificate(self) -> bool {
         matches!(
             self,
-            Fault::SilentCoordinator
+            Fault::WrongThenRight
+                | Fault::SilentCoordinator
                 | Fault::CrashesHalfWay
                 | Fault::WithholdsCertificate
                 | Fault::ForgesCertificate

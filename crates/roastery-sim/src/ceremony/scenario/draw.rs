@@ -46,10 +46,35 @@ impl Draw {
         if disturbed {
             self.script(&mut scenario, &order);
         }
+        // By chance this would hardly ever come together.
+        if self.seed % 12 == 11 && members >= 4 {
+            self.trap(&mut scenario, &order);
+        }
         scenario.session = members <= 7 && self.percent(10);
         let allowance = Allowance::under(&scenario.circumstances()).after_calm;
         scenario.settings.lifetime = scenario.calm_at() + allowance + Duration::from_secs(5);
         scenario
+    }
+
+    /// Several coordinate at once, with different first messages of one member, and whoever has signed forgets all but
+    /// what it has stored.
+    fn trap(&mut self, scenario: &mut Scenario, order: &[Seat]) {
+        let (last, honest) = (order[order.len() - 1], &order[..order.len() - 1]);
+        scenario.faults = [(last, Fault::Equivocates)].into();
+        scenario.accidents.clear();
+        scenario.late.clear();
+        scenario.away.clear();
+        let round_trip = scenario.links.round_trip;
+        scenario.settings.interval = round_trip / 4;
+        let mut script = Vec::new();
+        for &seat in honest {
+            let at = round_trip + self.within(2 * round_trip);
+            script.push((at, Happening::Crash(seat)));
+            script.push((at + self.within(round_trip), Happening::Open(seat)));
+        }
+        script.sort_by_key(|(at, _)| *at);
+        script.push((5 * round_trip, Happening::Calm));
+        scenario.script = script;
     }
 
     fn size(&mut self) -> usize {

@@ -3,7 +3,8 @@
 //! The protocol itself is a set of pure state machines that neither send nor wait. This crate gives
 //! them what they lack. [`bus`] is the mesh that carries their messages: one trait, an
 //! implementation inside one process and, with the feature `libp2p`, one over TCP and QUIC.
-//! [`driver`] is the task that runs a member's sessions over it.
+//! [`driver`] is the task that runs a member's sessions over it. With the feature `store` there is a store for what a node
+//! keeps.
 //!
 //! A member takes part in a signature in four steps; `examples/three_nodes.rs` is a whole group.
 //!
@@ -32,3 +33,5 @@
 
 pub mod bus;
 pub mod driver;
+#[cfg(feature = "store")]
+pub mod store;

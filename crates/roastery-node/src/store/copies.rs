@@ -1,0 +1,109 @@
+use std::{
+    fs::{File, TryLockError},
+    io,
+    path::Path,
+};
+
+use redb::{ReadableTable, backends::FileBackend};
+
+use super::{
+    Passphrase, Store, StoreError,
+    audit::{self, AuditRecord},
+    ceremonies::CeremonyRecord,
+    cipher::Cipher,
+    evidence::ProofRecord,
+    groups::GroupRecord,
+    keys::KeysRecord,
+    open_file,
+    place::NewFile,
+    requests::RequestRecord,
+    rows::{Snapshot, Table, Vault, Writing, create_database, header, open_database},
+};
+
+impl Store {
+    /// Copies the store as it is now into a new file, while it is in use. The copy is a store of the same passphrase, and
+    /// everything that goes into it is checked.
+    ///
+    /// Ceremonies under way are ended ones in the copy. It cannot know what this node goes on to sign, and a node that signs
+    /// a second transcript is no honest one. The host key brings back the share of a ceremony that ended well.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Exists`] if there is a file; [`StoreError::Damaged`] if something in the store is.
+    pub fn backup(&self, path: impl AsRef<Path>) -> Result<(), StoreError> {
+        let snapshot = self.vault.snapshot()?;
+        check(&snapshot)?;
+        let (new, file) = NewFile::for_target(path.as_ref())?;
+        let database = create_database(FileBackend::new(file)?, &snapshot.header()?)?;
+        let copy = Vault::new(database, self.vault.cipher().clone());
+        copy.write(|writing| {
+            Table::ALL.iter().try_for_each(|table| fill(writing, &snapshot, *table))
+        })?;
+        copy.close()?;
+        new.put_in_place()
+    }
+
+    /// Puts a backup in place as a store, and opens it. Everything in it is checked before.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Exists`] if there is a file where it is to be, [`StoreError::Locked`] if the backup is a store in use,
+    /// and those of [`Store::open`] and [`Store::check`] for the backup. Then nothing is put in place.
+    pub fn restore(
+        backup: impl AsRef<Path>,
+        into: impl AsRef<Path>,
+        passphrase: &Passphrase,
+    ) -> Result<Self, StoreError> {
+        let (backup, into) = (backup.as_ref(), into.as_ref());
+        let mut from = open_file(backup, File::options().read(true))?;
+        match from.try_lock_shared() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(StoreError::Locked),
+            Err(TryLockError::Error(error)) => return Err(StoreError::io(error)),
+        }
+        let (new, mut file) = NewFile::for_target(into)?;
+        io::copy(&mut from, &mut file).map_err(StoreError::io)?;
+        file.sync_all().map_err(StoreError::io)?;
+        let database = open_database(FileBackend::new(file)?)?;
+        let cipher = Cipher::new(&header(&database)?.open(passphrase)?);
+        let restored = Store { vault: Vault::new(database, cipher) };
+        restored.check()?;
+        let cipher = restored.vault.cipher().clone();
+        restored.vault.close()?;
+        new.put_in_place()?;
+        Store::open_with(into, |_| Ok(cipher))
+    }
+
+    /// Opens and decodes every value, and counts the audit log.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Damaged`] says what is damaged first.
+    pub fn check(&self) -> Result<(), StoreError> {
+        check(&self.vault.snapshot()?)
+    }
+}
+
+fn check(snapshot: &Snapshot<'_>) -> Result<(), StoreError> {
+    snapshot.each(|record: KeysRecord| record.read().map(drop))?;
+    snapshot.each(|record: GroupRecord| record.read().map(drop))?;
+    snapshot.each(|record: CeremonyRecord| record.read().map(drop))?;
+    snapshot.each(|record: RequestRecord| record.read().map(drop))?;
+    snapshot.each(|record: ProofRecord| record.read().map(drop))?;
+    snapshot.each(|record: AuditRecord| record.read().map(drop))?;
+    audit::check_length(snapshot)
+}
+
+fn fill(writing: &Writing<'_>, from: &Snapshot<'_>, table: Table) -> Result<(), StoreError> {
+    if table == Table::Ceremonies {
+        return from.each(|record: CeremonyRecord| {
+            let ceremony = record.id()?;
+            writing.put(ceremony.as_bytes(), &CeremonyRecord::Ended { ceremony })
+        });
+    }
+    for entry in from.raw(table)?.iter()? {
+        let (row, value) = entry?;
+        writing.put_raw(table, row.value(), value.value())?;
+    }
+    Ok(())
+}

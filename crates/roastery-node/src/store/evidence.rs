@@ -1,0 +1,72 @@
+use borsh::{BorshDeserialize, BorshSerialize};
+use roastery_protocol::{
+    GroupId, Seat,
+    group::Group,
+    proof::{Finding, Proof, Verdict},
+};
+
+use super::{
+    ContentError, Part, Store, StoreError,
+    rows::{Record, Table},
+};
+
+/// A proof against a member of a group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeptProof {
+    /// The group.
+    pub group: GroupId,
+    /// Who is proven to be at fault.
+    pub accused: Seat,
+    /// The proof, for anybody who has the group file.
+    pub proof: Proof,
+}
+
+#[derive(BorshSerialize, BorshDeserialize)]
+pub(super) struct ProofRecord {
+    group: GroupId,
+    accused: u16,
+    proof: Vec<u8>,
+}
+
+impl Record for ProofRecord {
+    const TABLE: Table = Table::Evidence;
+}
+
+impl ProofRecord {
+    pub(super) fn read(self) -> Result<KeptProof, StoreError> {
+        let damaged = || StoreError::Damaged(Part::Value { table: Self::TABLE.name() });
+        let accused = Seat::new(self.accused.into()).map_err(|_| damaged())?;
+        let proof = Proof::decode(&self.proof).map_err(|_| damaged())?;
+        Ok(KeptProof { group: self.group, accused, proof })
+    }
+}
+
+impl Store {
+    /// Keeps a proof, if it proves something: that is found out here. One that is there already changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ContentError::NotProven`] if nobody is proven to be at fault.
+    pub fn keep_proof(&self, group: &Group, proof: &Proof) -> Result<Finding, StoreError> {
+        let finding = match proof.verify(group) {
+            Verdict::Invalid(finding) => finding,
+            other => return Err(ContentError::NotProven(other).into()),
+        };
+        let accused = finding.accused.to_u16();
+        let record = ProofRecord { group: group.id(), accused, proof: proof.encode() };
+        let mut key = group.id().as_bytes().to_vec();
+        key.extend(accused.to_le_bytes());
+        key.extend(proof.id().as_bytes());
+        self.vault.write(|writing| writing.put(&key, &record))?;
+        Ok(finding)
+    }
+
+    /// All proofs against members of this group, by the seat of the accused.
+    pub fn proofs(&self, group: GroupId) -> Result<Vec<KeptProof>, StoreError> {
+        let mut proofs = self.vault.snapshot()?.collect(|record: ProofRecord| {
+            if record.group == group { record.read().map(Some) } else { Ok(None) }
+        })?;
+        proofs.sort_by_key(|proof| proof.accused);
+        Ok(proofs)
+    }
+}

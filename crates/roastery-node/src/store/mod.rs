@@ -1,0 +1,209 @@
+//! What a node keeps through restarts and crashes: one file, encrypted under a passphrase.
+//!
+//! ```
+//! use roastery_frost::SigningKey;
+//! use roastery_node::store::{NodeKeys, Passphrase, PassphraseCost, Store, TransportSecret};
+//! use zeroize::Zeroizing;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = std::env::temp_dir().join(format!("roastery-store-{}", std::process::id()));
+//! # std::fs::create_dir_all(&folder)?;
+//! let path = folder.join("node.roastery");
+//! let passphrase = Passphrase::new("correct horse battery staple".to_owned());
+//! // Cheap, for this page; the default takes 256 MiB.
+//! let cost = PassphraseCost::new(64, 1, 1)?;
+//!
+//! let store = Store::create(&path, &passphrase, cost)?;
+//! let mut transport = Zeroizing::new([0; 32]);
+//! getrandom::fill(transport.as_mut())?;
+//! let identity = SigningKey::generate(&mut getrandom::SysRng)?;
+//! let transport = TransportSecret::from_bytes(transport);
+//! store.keep_keys(&NodeKeys { identity, transport })?;
+//! drop(store);
+//!
+//! let store = Store::open(&path, &passphrase)?;
+//! assert!(store.keys()?.is_some());
+//! store.backup(folder.join("backup.roastery"))?;
+//! # drop(store);
+//! # std::fs::remove_dir_all(&folder)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is kept, and what never is
+//!
+//! | kept | |
+//! |---|---|
+//! | the node's keys | identity key and transport key; once |
+//! | groups | the group, this node's seat and secret share, the recovery file |
+//! | ceremonies | while under way: invitation, seed, the transcript that was signed. Afterwards the name only, so that none is begun again with another seed |
+//! | requests | with what has become of them: proposed, approved, refused, signed (with the signatures), stopped |
+//! | evidence | proofs that prove something, by group and accused |
+//! | audit log | one entry for each share that left; entries are added and never changed |
+//!
+//! **Secret nonces are never here**: no function takes one. Nor is the host key, which its owner keeps offline, nor any
+//! message under way: a node that restarts is another run.
+//!
+//! # What holds
+//!
+//! * A function that changes something returns when it is on the disk. If the machine stops before, the file holds the state
+//!   before or the one after. After an error of the disk it is the same, and the store must be opened again.
+//! * One process has the file open at a time. Functions may be called from several threads; writes wait for each other. All
+//!   of them block (a write for some milliseconds, opening for as long as the passphrase costs): an async task calls them
+//!   where blocking is allowed.
+//! * Every value is sealed on its own (XChaCha20-Poly1305) for its table and row. One that was altered, or put into
+//!   another's place, is an error when it is read; [`Store::check`] reads all. Opening checks the database around them.
+//!
+//! # What somebody with the file learns
+//!
+//! How many keys, groups, ceremonies, requests, proofs and audit entries there are, about how large each is, and from two
+//! states of one file which rows changed. Neither names nor members nor messages: rows are named by a keyed hash. And
+//! with a weak passphrase everything, for what each trial costs.
+//!
+//! Somebody who can *write* to the file can put the whole file, or any row, back to what it was before, or take rows away:
+//! no software in one machine notices that. It makes nobody sign twice with one nonce, since none is here; it could make this
+//! node sign a second transcript in a ceremony under way. [Backups](Store::backup) have none under way for that reason.
+//!
+//! A [new passphrase](Store::change_passphrase) closes the file to the old one and not its older copies: they open with the
+//! old one, and hold the same data key. Deleted values stay in the file's free pages, sealed.
+//!
+//! # Secrets in memory
+//!
+//! The data key, keys derived from passphrases and opened values are overwritten after use. The cipher is in constant time
+//! (RustCrypto, on the usual processors); Argon2id accesses memory depending on the passphrase in its later passes.
+//!
+//! `docs/store.md` describes the file.
+
+mod audit;
+mod ceremonies;
+mod cipher;
+mod copies;
+mod error;
+mod evidence;
+mod groups;
+mod header;
+mod keys;
+mod passphrase;
+mod place;
+mod requests;
+mod rows;
+mod secret;
+
+use std::{
+    fmt,
+    fs::{File, OpenOptions},
+    io,
+    path::Path,
+};
+
+use redb::{Database, backends::FileBackend};
+
+pub use self::{
+    audit::AuditEntry,
+    ceremonies::KeptCeremony,
+    error::{ContentError, Entry, Part, StoreError},
+    evidence::KeptProof,
+    groups::KeptGroup,
+    keys::{NodeKeys, TransportSecret},
+    passphrase::{Passphrase, PassphraseCost, PassphraseCostError},
+    requests::{KeptRequest, RequestState},
+};
+use self::{
+    cipher::Cipher,
+    header::Header,
+    place::NewFile,
+    rows::{Vault, create_database, header, open_database},
+};
+
+/// The number of the file's format, which stands in its header.
+pub const FORMAT: u32 = 1;
+
+/// The longest text for people in a record, in bytes.
+pub const MAX_TEXT: usize = 1024;
+
+/// A node's store, open. See the [module](self).
+pub struct Store {
+    vault: Vault,
+}
+
+impl Store {
+    /// Makes a new store and opens it. The file is there whole or, after a crash, not at all; on Unix only its owner may
+    /// read it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Exists`] if there is something at this path; those of a disk and of too little memory or randomness.
+    pub fn create(
+        path: impl AsRef<Path>,
+        passphrase: &Passphrase,
+        cost: PassphraseCost,
+    ) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        let (header, key) = Header::new(passphrase, cost)?;
+        let (new, file) = NewFile::for_target(path)?;
+        create_database(FileBackend::new(file)?, &header)?.close()?;
+        new.put_in_place()?;
+        Self::open_with(path, |_| Ok(Cipher::new(&key)))
+    }
+
+    /// Opens a store, after a crash as well.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NotFound`], [`StoreError::Locked`], [`StoreError::WrongPassphrase`], [`StoreError::NewerFormat`],
+    /// [`StoreError::Damaged`], and those of a disk.
+    pub fn open(path: impl AsRef<Path>, passphrase: &Passphrase) -> Result<Self, StoreError> {
+        Self::open_with(path.as_ref(), |header| Ok(Cipher::new(&header.open(passphrase)?)))
+    }
+
+    /// Makes this the passphrase, from now on. The data key stays what it is and is sealed anew, with a new salt.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::WrongPassphrase`] if `current` is not the passphrase.
+    pub fn change_passphrase(
+        &self,
+        current: &Passphrase,
+        new: &Passphrase,
+        cost: PassphraseCost,
+    ) -> Result<(), StoreError> {
+        self.vault.write(|writing| {
+            let key = writing.header()?.open(current)?;
+            writing.put_header(&Header::sealing(&key, new, cost)?)
+        })
+    }
+
+    fn open_with(
+        path: &Path,
+        cipher: impl FnOnce(Header) -> Result<Cipher, StoreError>,
+    ) -> Result<Self, StoreError> {
+        let file = open_file(path, File::options().read(true).write(true))?;
+        Self::on(open_database(FileBackend::new(file)?)?, cipher)
+    }
+
+    fn on(
+        database: Database,
+        cipher: impl FnOnce(Header) -> Result<Cipher, StoreError>,
+    ) -> Result<Self, StoreError> {
+        let cipher = cipher(header(&database)?)?;
+        Ok(Self { vault: Vault::new(database, cipher) })
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Store(..)")
+    }
+}
+
+fn open_file(path: &Path, options: &OpenOptions) -> Result<File, StoreError> {
+    options.open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => StoreError::NotFound(path.to_owned()),
+        _ => StoreError::io(error),
+    })
+}
+
+fn check_text(text: &str, most: usize) -> Result<(), ContentError> {
+    let length = text.len();
+    if length > most { Err(ContentError::TextTooLong { length, most }) } else { Ok(()) }
+}

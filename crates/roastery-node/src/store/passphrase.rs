@@ -1,0 +1,101 @@
+use std::fmt;
+
+use argon2::{Algorithm, Argon2, Params, Version};
+use borsh::{BorshDeserialize, BorshSerialize};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use super::StoreError;
+
+/// What opens a store. Overwritten on drop; its `Debug` shows nothing.
+///
+/// Used as the bytes that it is: who types it on another keyboard must type the same characters in the same form.
+pub struct Passphrase(Zeroizing<String>);
+
+impl Passphrase {
+    /// Takes a passphrase. An empty one is one too; it protects nothing.
+    pub fn new(passphrase: impl Into<Zeroizing<String>>) -> Self {
+        Self(passphrase.into())
+    }
+}
+
+impl fmt::Debug for Passphrase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Passphrase(..)")
+    }
+}
+
+/// What a trial of a passphrase costs: the parameters of Argon2id (RFC 9106), which stand in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct PassphraseCost {
+    memory_kib: u32,
+    passes: u32,
+    lanes: u32,
+}
+
+/// Parameters that nobody can mean. What a file says is checked alike, so that no file can take all memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error(
+    "Argon2id with {memory_kib} KiB, {passes} passes and {lanes} lanes; allowed are 8 KiB for each lane to {} KiB, 1 to \
+     {} passes and 1 to {} lanes",
+    PassphraseCost::MOST_MEMORY_KIB,
+    PassphraseCost::MOST_PASSES,
+    PassphraseCost::MOST_LANES
+)]
+pub struct PassphraseCostError {
+    memory_kib: u32,
+    passes: u32,
+    lanes: u32,
+}
+
+/// 256 MiB, three passes, one lane: about a second on a slow machine.
+impl Default for PassphraseCost {
+    fn default() -> Self {
+        Self { memory_kib: 256 * 1024, passes: 3, lanes: 1 }
+    }
+}
+
+impl PassphraseCost {
+    const MOST_MEMORY_KIB: u32 = 4 * 1024 * 1024;
+    const MOST_PASSES: u32 = 64;
+    const MOST_LANES: u32 = 16;
+
+    /// Other parameters than the default: memory in KiB, passes over it, lanes.
+    ///
+    /// # Errors
+    ///
+    /// [`PassphraseCostError`] if one of them is out of range.
+    pub fn new(memory_kib: u32, passes: u32, lanes: u32) -> Result<Self, PassphraseCostError> {
+        let fits = (1..=Self::MOST_LANES).contains(&lanes)
+            && (8 * lanes..=Self::MOST_MEMORY_KIB).contains(&memory_kib)
+            && (1..=Self::MOST_PASSES).contains(&passes);
+        fits.then_some(Self { memory_kib, passes, lanes }).ok_or(PassphraseCostError {
+            memory_kib,
+            passes,
+            lanes,
+        })
+    }
+
+    /// The same parameters, if they are in range: those of a file may not be.
+    pub(super) fn checked(self) -> Result<Self, PassphraseCostError> {
+        Self::new(self.memory_kib, self.passes, self.lanes)
+    }
+
+    /// The key that a passphrase gives with this salt.
+    pub(super) fn derive(
+        self,
+        passphrase: &Passphrase,
+        salt: &[u8; 16],
+    ) -> Result<Zeroizing<[u8; 32]>, StoreError> {
+        let memory = StoreError::Memory { memory_kib: self.memory_kib };
+        let Ok(params) = Params::new(self.memory_kib, self.passes, self.lanes, Some(32)) else {
+            return Err(memory);
+        };
+        let mut key = Zeroizing::new([0; 32]);
+        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+            .hash_password_into(passphrase.0.as_bytes(), salt, key.as_mut())
+            // The lengths and parameters are in range, so that memory is all that can be lacking.
+            .map_err(|_| memory)?;
+        Ok(key)
+    }
+}

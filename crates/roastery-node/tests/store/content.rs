@@ -1,0 +1,276 @@
+//! What a store gives back, and what it does not take.
+
+use roastery_frost::Signature;
+use roastery_node::store::{
+    AuditEntry, ContentError, Entry, MAX_TEXT, RequestState, Store, StoreError,
+};
+use roastery_protocol::{
+    Attempt, BodyHash, TranscriptHash,
+    ceremony::{Invitation, Seed},
+    message::RefusalReason,
+    proof::{Fault, Proof},
+    session::{Origin, Outcome},
+};
+use zeroize::Zeroizing;
+
+use crate::{fixture::*, keys, new_store, passphrase};
+
+fn refusal(error: StoreError) -> ContentError {
+    let StoreError::Content(error) = error else { panic!("{error}") };
+    error
+}
+
+pub fn entry(kept: &Kept, time_ms: u64) -> AuditEntry {
+    AuditEntry {
+        time_ms,
+        group: kept.group().id(),
+        session: kept.request(0).session_id(),
+        attempt: Attempt::FIRST,
+        package: BodyHash::from_bytes([4; 32]),
+        messages: vec![[9; 32]],
+        policy: "below the daily limit".to_owned(),
+    }
+}
+
+pub fn outcome(kept: &Kept) -> Outcome {
+    Outcome {
+        signatures: vec![Signature::from_bytes(&[5; 64])],
+        package: BodyHash::from_bytes([4; 32]),
+        origin: Some(Origin {
+            attempt: Attempt::FIRST,
+            coordinator: kept.accused,
+            signers: kept.group().seats().collect(),
+        }),
+    }
+}
+
+/// One thing of each kind.
+pub fn fill(store: &Store, kept: &Kept) {
+    store.keep_keys(&keys()).unwrap();
+    store.begin_ceremony(&kept.invitation, &Kept::seed()).unwrap();
+    store.sign_transcript(kept.invitation.id(), kept.transcript).unwrap();
+    let seat = kept.group().seats().next().unwrap();
+    store.finish_ceremony(seat, &kept.share, &kept.recovery).unwrap();
+    store.begin_ceremony(&second_invitation(kept), &Kept::seed()).unwrap();
+    store.keep_request(&kept.request(0), &RequestState::Signed(outcome(kept))).unwrap();
+    store.keep_request(&kept.request(1), &RequestState::Approved).unwrap();
+    store.keep_proof(kept.group(), &kept.proof).unwrap();
+    store.append_audit(&entry(kept, 1)).unwrap();
+    store.append_audit(&entry(kept, 2)).unwrap();
+}
+
+/// Of the same members, after the first.
+pub fn second_invitation(kept: &Kept) -> Invitation {
+    Invitation::new("treasury", 1, 2, kept.invitation.members().to_vec()).unwrap()
+}
+
+/// All that a store says of itself, secrets too, in an order that does not depend on the file.
+pub fn everything(store: &Store) -> String {
+    let keys = store.keys().unwrap();
+    let keys = keys.map(|keys| (keys.identity.expose_bytes(), keys.transport.expose_bytes()));
+    let groups = store.groups().unwrap();
+    let groups: Vec<_> = groups
+        .iter()
+        .map(|kept| {
+            let recovery = kept.recovery.as_ref().map(|file| file.encode());
+            (kept.group.encode(), kept.seat, kept.share.expose_bytes(), recovery)
+        })
+        .collect();
+    let mut ceremonies: Vec<_> = store
+        .ceremonies()
+        .unwrap()
+        .iter()
+        .map(|kept| (kept.invitation.encode(), kept.seed.expose_bytes(), kept.signed))
+        .collect();
+    ceremonies.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut requests = store.requests().unwrap();
+    requests.sort_by_key(|kept| *kept.request.id());
+    let proofs = groups.iter().zip(store.groups().unwrap());
+    let proofs: Vec<_> = proofs.map(|(_, kept)| store.proofs(kept.group.id()).unwrap()).collect();
+    let audit = store.audit(0, 1000).unwrap();
+    format!("{keys:?} {groups:?} {ceremonies:?} {requests:?} {proofs:?} {audit:?}")
+}
+
+#[test]
+fn everything_that_was_kept_is_there_when_the_store_is_opened_again() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let store = new_store(&folder);
+    fill(&store, &kept);
+    let before = everything(&store);
+    drop(store);
+
+    let store = Store::open(folder.file("store"), &passphrase()).unwrap();
+    assert_eq!(everything(&store), before);
+    let keys = store.keys().unwrap().unwrap();
+    assert_eq!(*keys.identity.expose_bytes(), IDENTITY);
+    assert_eq!(*keys.transport.expose_bytes(), TRANSPORT);
+    let group = store.group(kept.group().id()).unwrap().unwrap();
+    assert_eq!(group.share.expose_bytes(), kept.share.expose_bytes());
+    assert_eq!(group.recovery.unwrap().encode(), kept.recovery.encode());
+    let request = store.request(kept.request(0).session_id()).unwrap().unwrap();
+    assert_eq!(request.state, RequestState::Signed(outcome(&kept)));
+    let proofs = store.proofs(kept.group().id()).unwrap();
+    assert_eq!((proofs[0].accused, &proofs[0].proof), (kept.accused, &kept.proof));
+    assert_eq!(store.audit(1, 9).unwrap(), [(1, entry(&kept, 2))]);
+    store.check().unwrap();
+}
+
+#[test]
+fn keys_are_kept_once() {
+    let folder = Folder::new();
+    let store = new_store(&folder);
+    assert!(store.keys().unwrap().is_none());
+    store.keep_keys(&keys()).unwrap();
+    let error = refusal(store.keep_keys(&keys()).unwrap_err());
+    assert!(matches!(error, ContentError::AlreadyThere(Entry::Keys)));
+}
+
+#[test]
+fn a_ceremony_signs_one_transcript_and_says_the_same_after_a_restart() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let (store, id) = (new_store(&folder), kept.invitation.id());
+    let error = refusal(store.sign_transcript(id, kept.transcript).unwrap_err());
+    assert!(matches!(error, ContentError::Missing(Entry::Ceremony)));
+    store.begin_ceremony(&kept.invitation, &Kept::seed()).unwrap();
+    assert_eq!(store.ceremony(id).unwrap().unwrap().signed, None);
+    store.sign_transcript(id, kept.transcript).unwrap();
+    store.sign_transcript(id, kept.transcript).unwrap();
+    drop(store);
+
+    let store = Store::open(folder.file("store"), &passphrase()).unwrap();
+    let ceremony = store.ceremony(id).unwrap().unwrap();
+    assert_eq!(ceremony.signed, Some(kept.transcript));
+    assert_eq!(*ceremony.seed.expose_bytes(), SEED);
+    let other = TranscriptHash::from_bytes([1; 32]);
+    let error = refusal(store.sign_transcript(id, other).unwrap_err());
+    assert!(
+        matches!(error, ContentError::OtherTranscript { signed, .. } if signed == kept.transcript)
+    );
+    assert_eq!(store.ceremony(id).unwrap().unwrap().signed, Some(kept.transcript));
+}
+
+#[test]
+fn a_ceremony_is_not_begun_again_with_another_seed_whether_it_runs_or_has_ended() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let (store, id) = (new_store(&folder), kept.invitation.id());
+    let other = Seed::from_bytes(Zeroizing::new([1; 32]));
+    store.begin_ceremony(&kept.invitation, &Kept::seed()).unwrap();
+    let error = refusal(store.begin_ceremony(&kept.invitation, &other).unwrap_err());
+    assert!(matches!(error, ContentError::AlreadyThere(Entry::Ceremony)));
+    assert_eq!(*store.ceremony(id).unwrap().unwrap().seed.expose_bytes(), SEED);
+    store.abandon_ceremony(id).unwrap();
+    assert!(store.ceremony(id).unwrap().is_none());
+    let error = refusal(store.begin_ceremony(&kept.invitation, &other).unwrap_err());
+    assert!(matches!(error, ContentError::CeremonyEnded { ceremony } if ceremony == id));
+    let seat = kept.group().seats().next().unwrap();
+    let error = refusal(store.finish_ceremony(seat, &kept.share, &kept.recovery).unwrap_err());
+    assert!(matches!(error, ContentError::Missing(Entry::Ceremony)));
+    assert!(store.groups().unwrap().is_empty());
+}
+
+#[test]
+fn a_group_is_not_kept_with_the_share_of_another_seat_or_twice() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let store = new_store(&folder);
+    let seats: Vec<_> = kept.group().seats().collect();
+    let error = refusal(store.keep_group(kept.group(), seats[1], &kept.share, None).unwrap_err());
+    assert!(matches!(error, ContentError::OtherShare { seat } if seat == seats[1]));
+    store.keep_group(kept.group(), seats[0], &kept.share, None).unwrap();
+    let error = refusal(store.keep_group(kept.group(), seats[0], &kept.share, None).unwrap_err());
+    assert!(matches!(error, ContentError::AlreadyThere(Entry::Group)));
+    assert!(store.group(kept.group().id()).unwrap().unwrap().recovery.is_none());
+}
+
+#[test]
+fn signatures_are_final_and_a_late_proposal_undoes_nothing() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let (store, request) = (new_store(&folder), kept.request(0));
+    let state = || store.request(request.session_id()).unwrap().unwrap().state;
+    let keep = |state: &RequestState| store.keep_request(&request, state);
+    keep(&RequestState::Proposed).unwrap();
+    keep(&RequestState::Approved).unwrap();
+    keep(&RequestState::Proposed).unwrap();
+    assert_eq!(state(), RequestState::Approved);
+    keep(&RequestState::Stopped("the request has expired".to_owned())).unwrap();
+    let signed = RequestState::Signed(outcome(&kept));
+    keep(&signed).unwrap();
+    let other = Outcome { package: BodyHash::from_bytes([8; 32]), ..outcome(&kept) };
+    keep(&RequestState::Signed(other)).unwrap();
+    let stopped = RequestState::Stopped("cancelled".to_owned());
+    assert!(matches!(refusal(keep(&stopped).unwrap_err()), ContentError::AlreadySigned { .. }));
+    assert_eq!(state(), signed);
+}
+
+#[test]
+fn what_fits_no_request_is_refused() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let store = new_store(&folder);
+    let long = "x".repeat(MAX_TEXT + 1);
+    let stopped = RequestState::Stopped(long.clone());
+    let error = refusal(store.keep_request(&kept.request(0), &stopped).unwrap_err());
+    assert!(matches!(error, ContentError::TextTooLong { .. }));
+    let none = RequestState::Signed(Outcome { signatures: Vec::new(), ..outcome(&kept) });
+    let error = refusal(store.keep_request(&kept.request(0), &none).unwrap_err());
+    assert!(matches!(error, ContentError::Count { count: 0 }));
+    let wordy = AuditEntry { policy: long, ..entry(&kept, 1) };
+    let error = refusal(store.append_audit(&wordy).unwrap_err());
+    assert!(matches!(error, ContentError::TextTooLong { .. }));
+    let crowded = AuditEntry { messages: vec![[0; 32]; 65], ..entry(&kept, 1) };
+    let error = refusal(store.append_audit(&crowded).unwrap_err());
+    assert!(matches!(error, ContentError::Count { count: 65 }));
+    assert!(store.audit(0, 9).unwrap().is_empty());
+}
+
+#[test]
+fn expired_requests_are_forgotten_if_nobody_here_agreed_to_them() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let store = new_store(&folder);
+    let states = [
+        RequestState::Proposed,
+        RequestState::Refused(RefusalReason::Policy),
+        RequestState::Approved,
+        RequestState::Signed(outcome(&kept)),
+    ];
+    for (number, state) in (0..).zip(&states) {
+        store.keep_request(&kept.request(number), state).unwrap();
+    }
+    assert_eq!(store.forget_expired(EXPIRY - 1).unwrap(), 0);
+    assert_eq!(store.forget_expired(EXPIRY).unwrap(), 2);
+    assert_eq!(store.requests().unwrap().len(), 2);
+    assert!(store.request(kept.request(3).session_id()).unwrap().is_some());
+}
+
+#[test]
+fn a_proof_that_proves_nothing_is_not_kept() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let store = new_store(&folder);
+    let Fault::PackageConflict { first, .. } = kept.proof.fault().clone() else { unreachable!() };
+    let fault = Fault::PackageConflict { second: first.clone(), first };
+    let nothing = Proof::new(kept.proof.request().clone(), fault);
+    let error = refusal(store.keep_proof(kept.group(), &nothing).unwrap_err());
+    assert!(matches!(error, ContentError::NotProven(_)));
+    for _ in 0..2 {
+        assert_eq!(store.keep_proof(kept.group(), &kept.proof).unwrap().accused, kept.accused);
+    }
+    assert_eq!(store.proofs(kept.group().id()).unwrap().len(), 1);
+}
+
+#[test]
+fn audit_entries_are_numbered_in_order_and_added_after_the_last_in_the_next_life() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    for life in 0..3 {
+        let store = match life {
+            0 => new_store(&folder),
+            _ => Store::open(folder.file("store"), &passphrase()).unwrap(),
+        };
+        for time in 3 * life..3 * life + 3 {
+            assert_eq!(store.append_audit(&entry(&kept, time)).unwrap(), time);
+        }
+        let all = store.audit(0, 100).unwrap();
+        let expected = (0..3 * life + 3).map(|time| (time, entry(&kept, time)));
+        assert_eq!(all, expected.collect::<Vec<_>>());
+    }
+    let store = Store::open(folder.file("store"), &passphrase()).unwrap();
+    let page = store.audit(4, 2).unwrap();
+    assert_eq!(page.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [4, 5]);
+}

@@ -1,0 +1,194 @@
+//! What a member has to keep: a ceremony from beginning to end, a request of its group, a proof against a coordinator.
+
+use std::{
+    collections::VecDeque,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use roastery_frost::{AggregateNonce, SecretShare, SigningKey};
+use roastery_protocol::{
+    Attempt, Run, Seat, SlotHash, TranscriptHash,
+    ceremony::{Ceremony, Invitation, Opening, Output, RecoveryFile, Seed, Settings},
+    clock::Moment,
+    election::Order,
+    group::{Group, Member, PeerId},
+    keys::{HostKey, IdentityKey},
+    message::{Body, Envelope, Header, Kind, SignerSlot, SigningPackage},
+    proof::{Fault, Proof},
+    request::{Derivation, MessageToSign, SigningRequest},
+    session::Destination,
+};
+use zeroize::Zeroizing;
+
+pub const EXPIRY: u64 = 1_800_000_600;
+
+/// Secrets that a search of the file would find.
+pub const SEED: [u8; 32] = *b"this seed is never in the clear.";
+pub const IDENTITY: [u8; 32] = *b"identity key, never in the clear";
+pub const TRANSPORT: [u8; 32] = *b"transport key, not in the clear!";
+
+pub struct Kept {
+    pub invitation: Invitation,
+    pub transcript: TranscriptHash,
+    pub share: SecretShare,
+    pub recovery: RecoveryFile,
+    pub proof: Proof,
+    pub accused: Seat,
+}
+
+impl Kept {
+    pub fn new() -> Self {
+        let (invitation, mut ceremonies) = ceremonies();
+        let transcript = run(&invitation, &mut ceremonies);
+        let share = ceremonies[0].take_share().unwrap();
+        let recovery = ceremonies[0].recovery_file().unwrap().clone();
+        let (proof, accused) = conflict(recovery.group());
+        Self { invitation, transcript, share, recovery, proof, accused }
+    }
+
+    pub fn group(&self) -> &Arc<Group> {
+        self.recovery.group()
+    }
+
+    pub fn seed() -> Seed {
+        Seed::from_bytes(Zeroizing::new(SEED))
+    }
+
+    /// A request of the group, told apart from others by a number.
+    pub fn request(&self, number: u8) -> SigningRequest {
+        request(self.group(), number)
+    }
+}
+
+/// A folder of a test's own, gone with it.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn new() -> Self {
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).unwrap();
+        let name = format!("roastery-store-{:016x}", u64::from_le_bytes(random));
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir(&folder).unwrap();
+        Self(folder)
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// How many files there are.
+    pub fn files(&self) -> usize {
+        fs::read_dir(&self.0).unwrap().count()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+pub fn holds(path: &Path, bytes: &[u8]) -> bool {
+    fs::read(path).unwrap().windows(bytes.len()).any(|window| window == bytes)
+}
+
+fn key(kind: u8, at: u8) -> SigningKey {
+    let mut bytes = [kind; 32];
+    bytes[31] = at;
+    if (kind, at) == (1, 0) {
+        bytes = IDENTITY;
+    }
+    SigningKey::from_bytes(Zeroizing::new(bytes)).unwrap()
+}
+
+fn now() -> Moment {
+    Moment { monotonic: Duration::ZERO, wall: Duration::from_secs(EXPIRY - 600) }
+}
+
+fn ceremonies() -> (Invitation, Vec<Ceremony>) {
+    let mut cards = Vec::new();
+    for at in 0..2 {
+        let host = HostKey::new(key(100, at));
+        let identity_key = IdentityKey::new(key(1, at)).public_key();
+        let peer = PeerId::new(format!("peer {at}")).unwrap();
+        let binding = host.bind(&identity_key, &peer, 0);
+        let host_key = host.public_key();
+        cards.push(Member { host_key, identity_key, peer, sequence: 0, binding });
+    }
+    let invitation = Invitation::new("treasury", 0, 2, cards).unwrap();
+    let open = |at: u8| {
+        let seed = match at {
+            0 => Kept::seed(),
+            _ => Seed::from_bytes(Zeroizing::new([at; 32])),
+        };
+        let opening = Opening {
+            invitation: invitation.clone(),
+            host: HostKey::new(key(100, at)),
+            identity: Arc::new(IdentityKey::new(key(1, at))),
+            seed,
+            signed: None,
+            settings: Settings::default(),
+        };
+        Ceremony::open(opening, now()).unwrap()
+    };
+    let ceremonies = (0..2).map(open).collect();
+    (invitation, ceremonies)
+}
+
+fn run(invitation: &Invitation, ceremonies: &mut [Ceremony]) -> TranscriptHash {
+    let (mut network, mut signed) = (VecDeque::new(), None);
+    loop {
+        for (from, ceremony) in invitation.seats().zip(&mut *ceremonies) {
+            while let Some(output) = ceremony.poll_output() {
+                match output {
+                    Output::Persist(transcript) => {
+                        signed = Some(transcript);
+                        ceremony.persisted(transcript, now());
+                    }
+                    Output::Send { to: Destination::Seat(to), bytes } => {
+                        network.push_back((from, to, bytes));
+                    }
+                    Output::Send { to: Destination::Everyone, bytes } => {
+                        let others = invitation.seats().filter(|seat| *seat != from);
+                        network.extend(others.map(|to| (from, to, bytes.clone())));
+                    }
+                    Output::Event(_) => {}
+                }
+            }
+        }
+        let Some((from, to, bytes)) = network.pop_front() else { return signed.unwrap() };
+        let peer = &invitation.member(from).unwrap().peer;
+        let _ = ceremonies[to.index()].handle_message(peer, &bytes, now());
+    }
+}
+
+fn request(group: &Group, number: u8) -> SigningRequest {
+    let message = MessageToSign { message: [9; 32], derivation: Derivation::key_path_only() };
+    SigningRequest::new(group.id(), [number; 32], EXPIRY, vec![message]).unwrap()
+}
+
+/// Two packages of one coordinator, of one number.
+fn conflict(group: &Group) -> (Proof, Seat) {
+    let request = request(group, 0);
+    let session = request.session_id();
+    let coordinator = Order::of(session, group.seats()).coordinator(Attempt::FIRST);
+    let identity = IdentityKey::new(key(1, coordinator.index() as u8));
+    let package = |slot: u8| {
+        let signer = |seat| SignerSlot { seat, slot: SlotHash::from_bytes([slot; 32]) };
+        let content = SigningPackage {
+            run: Run::new(1, [0; 8]),
+            number: 0,
+            signers: group.seats().map(signer).collect(),
+            aggregates: vec![AggregateNonce::from_bytes(&[0; 66]).unwrap()],
+        };
+        let seat = coordinator.to_u16();
+        let header = Header::new(Kind::SigningPackage, group.id(), session, 0, seat);
+        Envelope::seal(header, &Body::SigningPackage(content), &identity)
+    };
+    let fault = Fault::PackageConflict { first: package(1), second: package(2) };
+    (Proof::new(request, fault), coordinator)
+}

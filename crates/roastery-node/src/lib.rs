@@ -31,6 +31,10 @@
 //! }
 //! ```
 
+// The tests of the store use helpers that name the crate as others do.
+#[cfg(all(test, feature = "store"))]
+extern crate self as roastery_node;
+
 pub mod bus;
 pub mod driver;
 #[cfg(feature = "store")]

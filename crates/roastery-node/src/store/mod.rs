@@ -88,6 +88,8 @@ mod place;
 mod requests;
 mod rows;
 mod secret;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fmt,

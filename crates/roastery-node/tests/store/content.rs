@@ -1,94 +1,22 @@
 //! What a store gives back, and what it does not take.
 
-use roastery_frost::Signature;
 use roastery_node::store::{
     AuditEntry, ContentError, Entry, MAX_TEXT, RequestState, Store, StoreError,
 };
 use roastery_protocol::{
-    Attempt, BodyHash, TranscriptHash,
-    ceremony::{Invitation, Seed},
+    BodyHash, TranscriptHash,
+    ceremony::Seed,
     message::RefusalReason,
     proof::{Fault, Proof},
-    session::{Origin, Outcome},
+    session::Outcome,
 };
 use zeroize::Zeroizing;
 
-use crate::{fixture::*, keys, new_store, passphrase};
+use crate::{fixture::*, new_store, support::*};
 
 fn refusal(error: StoreError) -> ContentError {
     let StoreError::Content(error) = error else { panic!("{error}") };
     error
-}
-
-pub fn entry(kept: &Kept, time_ms: u64) -> AuditEntry {
-    AuditEntry {
-        time_ms,
-        group: kept.group().id(),
-        session: kept.request(0).session_id(),
-        attempt: Attempt::FIRST,
-        package: BodyHash::from_bytes([4; 32]),
-        messages: vec![[9; 32]],
-        policy: "below the daily limit".to_owned(),
-    }
-}
-
-pub fn outcome(kept: &Kept) -> Outcome {
-    Outcome {
-        signatures: vec![Signature::from_bytes(&[5; 64])],
-        package: BodyHash::from_bytes([4; 32]),
-        origin: Some(Origin {
-            attempt: Attempt::FIRST,
-            coordinator: kept.accused,
-            signers: kept.group().seats().collect(),
-        }),
-    }
-}
-
-/// One thing of each kind.
-pub fn fill(store: &Store, kept: &Kept) {
-    store.keep_keys(&keys()).unwrap();
-    store.begin_ceremony(&kept.invitation, &Kept::seed()).unwrap();
-    store.sign_transcript(kept.invitation.id(), kept.transcript).unwrap();
-    let seat = kept.group().seats().next().unwrap();
-    store.finish_ceremony(seat, &kept.share, &kept.recovery).unwrap();
-    store.begin_ceremony(&second_invitation(kept), &Kept::seed()).unwrap();
-    store.keep_request(&kept.request(0), &RequestState::Signed(outcome(kept))).unwrap();
-    store.keep_request(&kept.request(1), &RequestState::Approved).unwrap();
-    store.keep_proof(kept.group(), &kept.proof).unwrap();
-    store.append_audit(&entry(kept, 1)).unwrap();
-    store.append_audit(&entry(kept, 2)).unwrap();
-}
-
-/// Of the same members, after the first.
-pub fn second_invitation(kept: &Kept) -> Invitation {
-    Invitation::new("treasury", 1, 2, kept.invitation.members().to_vec()).unwrap()
-}
-
-/// All that a store says of itself, secrets too, in an order that does not depend on the file.
-pub fn everything(store: &Store) -> String {
-    let keys = store.keys().unwrap();
-    let keys = keys.map(|keys| (keys.identity.expose_bytes(), keys.transport.expose_bytes()));
-    let groups = store.groups().unwrap();
-    let groups: Vec<_> = groups
-        .iter()
-        .map(|kept| {
-            let recovery = kept.recovery.as_ref().map(|file| file.encode());
-            (kept.group.encode(), kept.seat, kept.share.expose_bytes(), recovery)
-        })
-        .collect();
-    let mut ceremonies: Vec<_> = store
-        .ceremonies()
-        .unwrap()
-        .iter()
-        .map(|kept| (kept.invitation.encode(), kept.seed.expose_bytes(), kept.signed))
-        .collect();
-    ceremonies.sort_by(|a, b| a.0.cmp(&b.0));
-    let mut requests = store.requests().unwrap();
-    requests.sort_by_key(|kept| *kept.request.id());
-    let proofs = groups.iter().zip(store.groups().unwrap());
-    let proofs: Vec<_> = proofs.map(|(_, kept)| store.proofs(kept.group.id()).unwrap()).collect();
-    let audit = store.audit(0, 1000).unwrap();
-    format!("{keys:?} {groups:?} {ceremonies:?} {requests:?} {proofs:?} {audit:?}")
 }
 
 #[test]

@@ -8,11 +8,7 @@ use std::{
 
 use roastery_node::store::{ContentError, Passphrase, Store, StoreError};
 
-use crate::{
-    content::{entry, everything, fill, second_invitation},
-    fixture::*,
-    new_store, passphrase,
-};
+use crate::{fixture::*, new_store, support::*};
 
 fn restore(folder: &Folder, name: &str, into: &str) -> Result<Store, StoreError> {
     Store::restore(folder.file(name), folder.file(into), &passphrase())
@@ -128,7 +124,7 @@ fn a_backup_opens_with_the_passphrase_of_its_time_and_only_there_where_nobody_wr
     let store = new_store(&folder);
     store.backup(folder.file("backup")).unwrap();
     let new = Passphrase::new("battery staple".to_owned());
-    store.change_passphrase(&passphrase(), &new, crate::cheap()).unwrap();
+    store.change_passphrase(&passphrase(), &new, cheap()).unwrap();
     let error = Store::restore(folder.file("backup"), folder.file("restored"), &new).unwrap_err();
     assert!(matches!(error, StoreError::WrongPassphrase), "{error}");
     let error = restore(&folder, "store", "restored").unwrap_err();

@@ -5,12 +5,7 @@ use std::fs;
 use redb::{Database, ReadableTable, TableDefinition};
 use roastery_node::store::{Part, Store, StoreError};
 
-use crate::{
-    cheap,
-    content::{everything, fill},
-    fixture::*,
-    new_store, passphrase,
-};
+use crate::{fixture::*, new_store, support::*};
 
 type Rows = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
@@ -97,15 +92,13 @@ fn a_flipped_byte_anywhere_gives_an_error_or_changes_nothing_that_is_read() {
     let pages = whole.chunks(4096).enumerate().filter(|(_, page)| page.iter().any(|b| *b != 0));
     let inner = pages.flat_map(|(page, bytes)| {
         let used = bytes.iter().enumerate().filter(|(_, byte)| **byte != 0);
-        used.map(move |(at, _)| page * 4096 + at).step_by(41)
+        used.map(move |(at, _)| page * 4096 + at).step_by(331)
     });
     let mut noticed = 0;
     for at in (0..320).chain(inner) {
-        for bit in [1, 0x80] {
-            let mut bytes = whole.clone();
-            bytes[at] ^= bit;
-            noticed += usize::from(never_lies(&folder, &bytes, &before, &format!("byte {at}")));
-        }
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1 << (at % 8);
+        noticed += usize::from(never_lies(&folder, &bytes, &before, &format!("byte {at}")));
     }
     assert!(noticed > 100, "{noticed}");
 }

@@ -8,7 +8,7 @@ use std::{
 
 use roastery_node::store::Store;
 
-use crate::{content::entry, fixture::*, new_store, passphrase};
+use crate::{fixture::*, new_store, support::*};
 
 const PATH: &str = "ROASTERY_STORE_OF_THE_KILLED";
 

@@ -4,12 +4,7 @@ use std::fs;
 
 use roastery_node::store::{Passphrase, PassphraseCost, Store, StoreError};
 
-use crate::{
-    cheap,
-    content::{everything, fill},
-    fixture::*,
-    keys, new_store, passphrase,
-};
+use crate::{fixture::*, new_store, support::*};
 
 #[test]
 fn a_wrong_passphrase_is_refused_and_changes_nothing() {
@@ -38,7 +33,7 @@ fn a_new_passphrase_replaces_the_old_one_and_leaves_every_value_as_it_was() {
     assert!(matches!(error, StoreError::WrongPassphrase), "{error}");
     let dearer = PassphraseCost::new(64, 2, 2).unwrap();
     store.change_passphrase(&passphrase(), &new, dearer).unwrap();
-    store.append_audit(&crate::content::entry(&kept, 3)).unwrap();
+    store.append_audit(&entry(&kept, 3)).unwrap();
     drop(store);
 
     let error = Store::open(folder.file("store"), &passphrase()).unwrap_err();

@@ -1,0 +1,12 @@
+//! Machines that stop, on disks that are the tests' own.
+
+#![allow(clippy::unwrap_used, reason = "a failed helper is a failed test")]
+
+mod disk;
+#[path = "../../../tests/store/fixture.rs"]
+#[allow(dead_code, reason = "the tests from outside use the rest")]
+mod fixture;
+mod stopping;
+#[path = "../../../tests/store/support.rs"]
+#[allow(dead_code, reason = "the tests from outside use the rest")]
+mod support;

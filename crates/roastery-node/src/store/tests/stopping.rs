@@ -1,0 +1,183 @@
+//! Wherever the machine stops, the disk holds the state before the write that was under way or the state after it.
+
+use std::io::ErrorKind;
+
+use super::{
+    disk::{Disk, Survival},
+    fixture::*,
+    support::*,
+};
+use crate::store::{
+    Passphrase, RequestState, Store, StoreError,
+    cipher::Cipher,
+    header::Header,
+    rows::{create_database, open_database},
+};
+
+type Step = fn(&Store, &Kept) -> Result<(), StoreError>;
+
+fn new_passphrase() -> Passphrase {
+    Passphrase::new("battery staple".to_owned())
+}
+
+/// Each is one write.
+const STEPS: [Step; 12] = [
+    |store, _| store.keep_keys(&keys()),
+    |store, kept| store.begin_ceremony(&kept.invitation, &Kept::seed()),
+    |store, kept| store.sign_transcript(kept.invitation.id(), kept.transcript),
+    |store, kept| {
+        let seat = kept.group().seats().next().unwrap();
+        store.finish_ceremony(seat, &kept.share, &kept.recovery)
+    },
+    |store, kept| store.keep_request(&kept.request(1), &RequestState::Proposed),
+    |store, kept| store.keep_request(&kept.request(0), &RequestState::Approved),
+    |store, kept| store.append_audit(&entry(kept, 1)).map(drop),
+    |store, kept| store.keep_request(&kept.request(0), &RequestState::Signed(outcome(kept))),
+    |store, kept| store.keep_proof(kept.group(), &kept.proof).map(drop),
+    |store, kept| store.append_audit(&entry(kept, 2)).map(drop),
+    |store, _| store.forget_expired(EXPIRY).map(drop),
+    |store, _| store.change_passphrase(&passphrase(), &new_passphrase(), cheap()),
+];
+
+fn empty() -> Vec<u8> {
+    let disk = Disk::new(Vec::new());
+    let (header, _) = Header::new(&passphrase(), cheap()).unwrap();
+    create_database(disk.clone(), &header).unwrap().close().unwrap();
+    disk.content()
+}
+
+fn open(disk: &Disk, passphrase: &Passphrase) -> Result<Store, StoreError> {
+    Store::on(open_database(disk.clone())?, |header| Ok(Cipher::new(&header.open(passphrase)?)))
+}
+
+/// What the store on a disk says of itself, and which passphrase opens it.
+fn state(disk: &Disk) -> String {
+    match open(disk, &passphrase()) {
+        Ok(store) => format!("old {}", everything(&store)),
+        Err(StoreError::WrongPassphrase) => {
+            format!("new {}", everything(&open(disk, &new_passphrase()).unwrap()))
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Opens the store and writes until it is done or the disk stops. Says how many steps were acknowledged, and the error.
+fn play(disk: &Disk, kept: &Kept) -> (usize, Option<StoreError>) {
+    let store = match open(disk, &passphrase()) {
+        Ok(store) => store,
+        Err(error) => return (0, Some(error)),
+    };
+    for (at, step) in STEPS.iter().enumerate() {
+        if let Err(error) = step(&store, kept) {
+            return (at, Some(error));
+        }
+    }
+    (STEPS.len(), None)
+}
+
+/// The states that an undisturbed store goes through.
+fn states(from: &[u8], kept: &Kept) -> Vec<String> {
+    let disk = Disk::new(from.to_vec());
+    let mut states = vec![state(&disk)];
+    for step in STEPS {
+        let store = open(&disk, &passphrase()).unwrap();
+        step(&store, kept).unwrap();
+        drop(store);
+        states.push(state(&disk));
+    }
+    states
+}
+
+#[test]
+fn a_machine_that_stops_anywhere_leaves_the_state_before_the_write_or_after_it() {
+    let (kept, start) = (Kept::new(), empty());
+    let states = states(&start, &kept);
+    let different: std::collections::BTreeSet<_> = states.iter().collect();
+    assert_eq!(different.len(), STEPS.len() + 1);
+    let disk = Disk::new(start.clone());
+    assert!(matches!(play(&disk, &kept), (12, None)));
+    let operations = disk.operations();
+    assert!(operations > 4 * STEPS.len());
+
+    let (mut before, mut after) = (0, 0);
+    for stop in 0..operations {
+        let disk = Disk::new(start.clone());
+        disk.stop_after(stop, ErrorKind::Other);
+        let (acknowledged, _) = play(&disk, &kept);
+        let chance = (0..4).map(|way| Survival::Torn(1 + stop as u64 * 4 + way));
+        let ways =
+            [Survival::Nothing, Survival::Everything, Survival::AllButTheLast, Survival::TheLast];
+        for survival in ways.into_iter().chain(chance) {
+            let disk = Disk::new(disk.after(survival));
+            let found = state(&disk);
+            match states.iter().position(|state| *state == found) {
+                Some(at) if at == acknowledged => before += 1,
+                Some(at) if at == acknowledged + 1 => after += 1,
+                other => panic!("{other:?} after {acknowledged}: {stop}, {survival:?}"),
+            }
+        }
+    }
+    // Both happen.
+    assert!(before > operations && after > 0, "{before}, {after}");
+}
+
+#[test]
+fn a_store_goes_on_where_the_machine_stopped() {
+    let (kept, start) = (Kept::new(), empty());
+    let end = states(&start, &kept).pop().unwrap();
+    let disk = Disk::new(start.clone());
+    play(&disk, &kept);
+    for stop in (0..disk.operations()).step_by(7) {
+        let stopped = Disk::new(start.clone());
+        stopped.stop_after(stop, ErrorKind::Other);
+        let (acknowledged, _) = play(&stopped, &kept);
+        let disk = Disk::new(stopped.after(Survival::Nothing));
+        if acknowledged < STEPS.len() {
+            let store = open(&disk, &passphrase()).unwrap();
+            for step in &STEPS[acknowledged..] {
+                step(&store, &kept).unwrap();
+            }
+        }
+        assert_eq!(state(&disk), end, "{stop}");
+    }
+}
+
+#[test]
+fn a_full_disk_is_named_and_loses_nothing_that_was_acknowledged() {
+    let (kept, start) = (Kept::new(), empty());
+    let states = states(&start, &kept);
+    let disk = Disk::new(start.clone());
+    play(&disk, &kept);
+    let mut full = 0;
+    for stop in 0..disk.operations() {
+        let disk = Disk::new(start.clone());
+        disk.stop_after(stop, ErrorKind::StorageFull);
+        let (acknowledged, error) = play(&disk, &kept);
+        if let Some(error) = error {
+            assert!(matches!(error, StoreError::Full), "{error}");
+            assert_eq!(error.to_string(), "no room is left on the disk");
+            full += 1;
+        }
+        // When there is room again.
+        let found = state(&Disk::new(disk.content()));
+        let at = states.iter().position(|state| *state == found).unwrap();
+        assert!((acknowledged..=acknowledged + 1).contains(&at));
+    }
+    assert!(full > STEPS.len());
+}
+
+#[test]
+fn after_an_error_of_the_disk_nothing_is_written_before_the_store_is_opened_again() {
+    let (kept, disk) = (Kept::new(), Disk::new(empty()));
+    let store = open(&disk, &passphrase()).unwrap();
+    store.append_audit(&entry(&kept, 0)).unwrap();
+    disk.stop_after(0, ErrorKind::Other);
+    let error = store.append_audit(&entry(&kept, 1)).unwrap_err();
+    assert!(matches!(error, StoreError::Io(_)), "{error}");
+    disk.stop_after(usize::MAX / 2, ErrorKind::Other);
+    let error = store.append_audit(&entry(&kept, 1)).unwrap_err();
+    assert!(matches!(error, StoreError::Io(_)), "{error}");
+    drop(store);
+    let store = open(&Disk::new(disk.content()), &passphrase()).unwrap();
+    assert_eq!(store.audit(0, 9).unwrap(), [(0, entry(&kept, 0))]);
+}

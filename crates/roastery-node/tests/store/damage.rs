@@ -32,11 +32,11 @@ fn alter(folder: &Folder, table: &'static str, change: impl FnOnce(&mut Vec<(Vec
     let writing = database.begin_write().unwrap();
     {
         let mut table = writing.open_table(Rows::new(table)).unwrap();
-        let owned = |entry: Result<(redb::AccessGuard<&[u8]>, redb::AccessGuard<&[u8]>), _>| {
+        let mut rows = Vec::new();
+        for entry in table.iter().unwrap() {
             let (row, value) = entry.unwrap();
-            (row.value().to_vec(), value.value().to_vec())
-        };
-        let mut rows: Vec<_> = table.iter().unwrap().map(owned).collect();
+            rows.push((row.value().to_vec(), value.value().to_vec()));
+        }
         for (row, _) in &rows {
             table.remove(row.as_slice()).unwrap();
         }

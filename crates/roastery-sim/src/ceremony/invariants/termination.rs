@@ -46,7 +46,9 @@ impl Allowance {
         let Circumstances { members, faulty, settings, round_trip, .. } = *circumstances;
         let count = if circumstances.disturbed { members } else { faulty + 1 };
         let expiries = count.next_power_of_two().trailing_zeros();
-        let mut after_calm = settings.interval * expiries + round_trip * 2 + circumstances.storing;
+        let mut after_calm = settings.interval * expiries + round_trip * 2;
+        // The coordinator stores what it signs before it shows it, and each member before its signature leaves.
+        after_calm += circumstances.storing * 2;
         if circumstances.disturbed || faulty > 0 {
             after_calm += settings.repeat_cap * 3 + round_trip * 2 + circumstances.jitter;
         }

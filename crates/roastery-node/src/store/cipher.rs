@@ -127,3 +127,39 @@ fn context(table: &str, row: &[u8]) -> Vec<u8> {
     let format = FORMAT.to_le_bytes();
     [&[table.len() as u8], table.as_bytes(), &[row.len() as u8], row, &format].concat()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_opens_in_its_own_table_and_row_and_under_its_own_key_only() {
+        let cipher = Cipher::new(&Zeroizing::new([1; 64]));
+        let sealed = cipher.seal(Table::Groups, b"row", &7_u64).unwrap();
+        assert_eq!(cipher.open::<u64>(Table::Groups, b"row", &sealed).unwrap(), 7);
+        for (table, row) in
+            [(Table::Groups, &b"raw"[..]), (Table::Keys, b"row"), (Table::Keys, b"")]
+        {
+            let error = cipher.open::<u64>(table, row, &sealed).unwrap_err();
+            assert!(
+                matches!(error, StoreError::Damaged(Part::Value { table: name }) if name == table.name())
+            );
+        }
+        let other = Cipher::new(&Zeroizing::new([2; 64]));
+        assert!(other.open::<u64>(Table::Groups, b"row", &sealed).is_err());
+        // Exactly one value.
+        assert!(cipher.open::<u32>(Table::Groups, b"row", &sealed).is_err());
+        assert!(cipher.open::<[u64; 2]>(Table::Groups, b"row", &sealed).is_err());
+    }
+
+    #[test]
+    fn sealing_twice_gives_two_ciphertexts_and_naming_twice_one_name() {
+        let cipher = Cipher::new(&Zeroizing::new([1; 64]));
+        let seal = || cipher.seal(Table::Groups, b"row", &7_u64).unwrap();
+        let (first, second) = (seal(), seal());
+        assert_ne!(first[..NONCE], second[..NONCE]);
+        assert_ne!(first[NONCE..], second[NONCE..]);
+        assert_eq!(cipher.row(Table::Groups, b"x"), cipher.row(Table::Groups, b"x"));
+        assert_ne!(cipher.row(Table::Groups, b"x"), cipher.row(Table::Keys, b"x"));
+    }
+}

@@ -55,9 +55,7 @@ impl Header {
             found if found > FORMAT => return Err(StoreError::NewerFormat { found }),
             _ => return Err(damaged()),
         }
-        let header: Self = borsh::from_slice(bytes).map_err(|_| damaged())?;
-        header.cost.checked().map_err(|_| damaged())?;
-        Ok(header)
+        borsh::from_slice(bytes).map_err(|_| damaged())
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {

@@ -1,6 +1,6 @@
-use std::fmt;
+use std::{fmt, io};
 
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use borsh::{BorshDeserialize, BorshSerialize};
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -26,7 +26,7 @@ impl fmt::Debug for Passphrase {
 }
 
 /// What a trial of a passphrase costs: the parameters of Argon2id (RFC 9106), which stand in the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize)]
 pub struct PassphraseCost {
     memory_kib: u32,
     passes: u32,
@@ -76,26 +76,38 @@ impl PassphraseCost {
         })
     }
 
-    /// The same parameters, if they are in range: those of a file may not be.
-    pub(super) fn checked(self) -> Result<Self, PassphraseCostError> {
-        Self::new(self.memory_kib, self.passes, self.lanes)
-    }
-
     /// The key that a passphrase gives with this salt.
     pub(super) fn derive(
         self,
         passphrase: &Passphrase,
         salt: &[u8; 16],
     ) -> Result<Zeroizing<[u8; 32]>, StoreError> {
-        let memory = StoreError::Memory { memory_kib: self.memory_kib };
-        let Ok(params) = Params::new(self.memory_kib, self.passes, self.lanes, Some(32)) else {
-            return Err(memory);
-        };
+        let memory = || StoreError::Memory { memory_kib: self.memory_kib };
+        let params = Params::new(self.memory_kib, self.passes, self.lanes, Some(32));
+        let params = params.expect("parameters were in range when they were made or read");
+        // Argon2's own would be given back as it is, and the key follows from it.
+        let mut blocks = Zeroizing::new(Vec::new());
+        blocks.try_reserve_exact(params.block_count()).map_err(|_| memory())?;
+        blocks.resize(params.block_count(), Block::new());
         let mut key = Zeroizing::new([0; 32]);
         Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-            .hash_password_into(passphrase.0.as_bytes(), salt, key.as_mut())
-            // The lengths and parameters are in range, so that memory is all that can be lacking.
-            .map_err(|_| memory)?;
+            .hash_password_into_with_memory(
+                passphrase.0.as_bytes(),
+                salt,
+                key.as_mut(),
+                blocks.as_mut_slice(),
+            )
+            // Only a passphrase of 4 GiB is too long.
+            .map_err(|_| memory())?;
         Ok(key)
+    }
+}
+
+/// Only what is in range can be read.
+impl BorshDeserialize for PassphraseCost {
+    fn deserialize_reader<R: io::Read>(reader: &mut R) -> io::Result<Self> {
+        let [memory_kib, passes, lanes] = <[u32; 3]>::deserialize_reader(reader)?;
+        Self::new(memory_kib, passes, lanes)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     }
 }

@@ -61,8 +61,11 @@ pub enum RecoveryError {
         /// The version byte, or 0 if there is none.
         version: u8,
     },
-    /// It has been cut off or changed: the hash at its end is not that of what comes before.
-    #[error("the recovery file has been cut off or changed")]
+    /// It ends before its content does.
+    #[error("the recovery file has been cut off: it ends before its content does")]
+    CutOff,
+    /// It has been changed: the hash at its end is not that of what comes before.
+    #[error("the recovery file has been changed: its check does not fit its content")]
     Damaged,
     /// It does not decode.
     #[error("the recovery file does not decode: {0}")]
@@ -122,9 +125,11 @@ impl RecoveryFile {
                 return Err(RecoveryError::OtherVersion { version: other.copied().unwrap_or(0) });
             }
         }
-        let (content, check) = bytes.split_last_chunk::<CHECK>().ok_or(RecoveryError::Damaged)?;
+        let (content, check) = bytes.split_last_chunk::<CHECK>().ok_or(RecoveryError::CutOff)?;
         if Tag::RecoveryFile.hash(&[content]) != *check {
-            return Err(RecoveryError::Damaged);
+            // Version, invitation, transcript, and how many bindings follow: all that this can lack is bytes.
+            let whole = <(u8, Vec<u8>, Vec<u8>, u32)>::deserialize(&mut &*content).is_ok();
+            return Err(if whole { RecoveryError::Damaged } else { RecoveryError::CutOff });
         }
         let file: File = wire::decode(content).map_err(RecoveryError::Encoding)?;
         let invitation = Invitation::decode(&file.invitation)?;

@@ -66,11 +66,7 @@ impl Draw {
         let engine = self.engine(&attack, members);
         let disturbed = !quiet && self.percent(60);
         let links = self.links(disturbed);
-        let mut settings = self.settings(&links);
-        if quiet {
-            // All is over after two round trips, before anybody repeats anything.
-            settings.repeat_floor += links.round_trip;
-        }
+        let settings = self.settings(&links);
         let mut scenario = Scenario {
             seed: self.seed,
             members,
@@ -90,9 +86,7 @@ impl Draw {
             return scenario;
         }
         if self.seed % 7 == 6 {
-            // Who remembers a faster network than there is asks more than it needs.
-            let fastest = if quiet { scenario.links.round_trip } else { Duration::ZERO };
-            scenario.records = self.records(&order, fastest);
+            scenario.records = self.records(&order);
         }
         if !quiet && self.percent(30) {
             scenario.clock_errors_ms =
@@ -100,6 +94,12 @@ impl Draw {
         }
         if disturbed {
             self.script(&mut scenario, &order);
+        }
+        if scenario.is_quiet() {
+            // All is over after two round trips, before anybody repeats anything.
+            scenario.settings.repeat_floor += scenario.links.round_trip;
+            // Who remembers a faster network than there is asks more than it needs.
+            scenario.records = BTreeMap::new();
         }
         scenario
     }
@@ -125,13 +125,13 @@ impl Draw {
     }
 
     /// What each remembers of the others: anything.
-    fn records(&mut self, order: &[Seat], fastest: Duration) -> BTreeMap<Seat, Record> {
+    fn records(&mut self, order: &[Seat]) -> BTreeMap<Seat, Record> {
         let mut records = BTreeMap::new();
         for &owner in order {
             let mut record = Record::default();
             for &other in order {
                 if self.percent(70) {
-                    let round_trip = self.percent(50).then(|| fastest + self.millis(1..=2000));
+                    let round_trip = self.percent(50).then(|| self.millis(1..=2000));
                     record.note(other, Conduct { answered: self.percent(60), round_trip });
                 }
             }

@@ -7,7 +7,7 @@ use roastery_sim::{campaign::play, scenario::Scenario, trace::Detail};
 /// then the message of the failing test is the new list.
 const TRACES: [(u64, &str); 8] = [
     (3, "eb6f867948678a58a0094d8cbffd73be"),
-    (6, "d60afb4b079002260161e3a4dc2cba8d"),
+    (6, "86073f4cfdbd0a0d826151c5e3bbc721"),
     (8, "902d3961e760c1384eb8ed8c5268b8d1"),
     (15, "c2dada745c91f506ba7fa243d41ce260"),
     (20, "3ec051b88589c37558cd8e6a05e6736e"),

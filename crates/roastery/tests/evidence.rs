@@ -18,18 +18,26 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
-/// Two of five spoil their shares: gives the group file and the proofs.
+/// Two of five spoil their shares: gives the group file and the proofs. Who is quick is picked, and a busy machine may make
+/// the spoilers slow: the demo is played until one of them was picked.
 fn proofs(folder: &Path) -> (PathBuf, Vec<PathBuf>) {
-    let there = folder.to_str().unwrap();
-    let output = roastery(&["demo", "--byzantine", "2", "--evidence", there]);
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-    let mut proofs: Vec<PathBuf> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with("proof-"))
-        .collect();
-    proofs.sort();
-    (folder.join("group.roastery"), proofs)
+    for play in 0..20 {
+        let folder = folder.join(play.to_string());
+        std::fs::create_dir(&folder).unwrap();
+        let there = folder.to_str().unwrap();
+        let output = roastery(&["demo", "--byzantine", "2", "--evidence", there]);
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        let mut proofs: Vec<PathBuf> = std::fs::read_dir(&folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with("proof-"))
+            .collect();
+        if !proofs.is_empty() {
+            proofs.sort();
+            return (folder.join("group.roastery"), proofs);
+        }
+    }
+    panic!("in twenty demos no member that spoils was picked");
 }
 
 fn verify(group: &Path, proof: &Path) -> (i32, String) {
@@ -43,7 +51,6 @@ fn verify(group: &Path, proof: &Path) -> (i32, String) {
 fn members_that_spoil_shares_leave_proofs_that_a_third_party_confirms() {
     let folder = folder("confirms");
     let (group, proofs) = proofs(&folder);
-    assert!(!proofs.is_empty(), "the members that spoil are quick, and so they are picked");
     for proof in &proofs {
         let (status, text) = verify(&group, proof);
         assert_eq!(status, 0, "{text}");

@@ -68,11 +68,13 @@ pub enum Tag {
     Investigation,
     /// The signature of an envelope that says that a member will not go on with a ceremony.
     CeremonyRefusal,
+    /// A text: gives the message that is signed when a text is.
+    Text,
 }
 
 impl Tag {
     /// Every tag, in the order of the specification.
-    pub const ALL: [Tag; 27] = [
+    pub const ALL: [Tag; 28] = [
         Tag::Group,
         Tag::Session,
         Tag::Order,
@@ -100,6 +102,7 @@ impl Tag {
         Tag::CeremonyWant,
         Tag::Investigation,
         Tag::CeremonyRefusal,
+        Tag::Text,
     ];
 
     /// The tag's text, as it goes into the hash (UTF-8, no terminator).
@@ -132,6 +135,7 @@ impl Tag {
             Tag::CeremonyWant => "roastery/1/envelope/ceremony/want",
             Tag::Investigation => "roastery/1/envelope/ceremony/investigation",
             Tag::CeremonyRefusal => "roastery/1/envelope/ceremony/refusal",
+            Tag::Text => "roastery/1/text",
         }
     }
 

@@ -25,11 +25,11 @@ use roastery_protocol::{
     group::Group,
     keys::IdentityKey,
     message::{
-        Body, Commitments, Envelope, FinalSignature, Header, Kind, NextSlot, RefusalReason, Shape,
-        SignatureShare, SignerSlot, SigningPackage, Slot, SlotNonces, Want,
+        Body, Commitments, Envelope, FinalSignature, Header, Kind, NextSlot, Proposal,
+        RefusalReason, Shape, SignatureShare, SignerSlot, SigningPackage, Slot, SlotNonces, Want,
     },
     proof::{Fault, Proof},
-    request::{Derivation, MessageToSign, SigningRequest, Taproot},
+    request::{Derivation, MessageToSign, SigningRequest, Subject, Taproot},
 };
 use support::{
     forge::{files::*, *},
@@ -92,6 +92,10 @@ impl Fixed {
         Envelope::seal(header, body, &Self::identity(sender))
     }
 
+    fn proposal(&self, subject: Subject) -> Body {
+        Body::Proposal(Proposal { request: self.request.clone(), subject })
+    }
+
     fn run() -> Run {
         Run::new(0x0102_0304_0506_0708, *b"entropy!")
     }
@@ -142,7 +146,9 @@ impl Fixed {
         let by_signer = |name: &str, body: Body| (name.to_owned(), self.seal(signer, &body));
         let infinite = self.seal(coordinator, &Body::SigningPackage(infinite));
         let mut messages = vec![
-            by_signer("proposal", Body::Proposal(self.request.clone())),
+            by_signer("proposal", self.proposal(Subject::Hash)),
+            by_signer("proposal/text", self.proposal(Subject::Text("pay".to_owned()))),
+            by_signer("proposal/transaction", self.proposal(Subject::Transaction(vec![7; 3]))),
             by_signer("commitments", Body::Commitments(commitments)),
             ("signing-package".to_owned(), package),
             ("signing-package/infinite".to_owned(), infinite),

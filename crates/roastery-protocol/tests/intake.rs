@@ -16,8 +16,9 @@ use std::time::Duration;
 use roastery_protocol::{
     Seat,
     engine::{FakeEngine, FakeSession},
-    message::{Body, Envelope, FinalSignature, Kind, RefusalReason, Want},
+    message::{Body, Envelope, FinalSignature, Kind, Proposal, RefusalReason, Want},
     proof::{Fault, Proof},
+    request::Subject,
     session::Settings,
 };
 use support::{forge::*, *};
@@ -82,7 +83,7 @@ impl Scene {
         let end = FinalSignature { package, signatures: vec![signature] };
         let proof = Proof::new(request.clone(), Fault::MalformedMessage { message: share.clone() });
         vec![
-            fixture.seal(first, 0, &Body::Proposal(request)),
+            fixture.seal(first, 0, &Body::Proposal(Proposal { request, subject: Subject::Hash })),
             self.world.sent_by(first, Kind::Commitments),
             self.world.sent_by(self.coordinator, Kind::SigningPackage),
             share,

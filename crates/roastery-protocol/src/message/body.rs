@@ -3,11 +3,8 @@ use std::fmt;
 use borsh::{BorshDeserialize, BorshSerialize};
 use roastery_frost::{AggregateNonce, PartialSignature, PublicNonce, Seat, Signature};
 
-use super::Kind;
-use crate::{
-    Attempt, BodyHash, GroupId, Run, SessionId, SlotHash, proof::Proof, request::SigningRequest,
-    tags::Tag, wire,
-};
+use super::{Kind, Proposal};
+use crate::{Attempt, BodyHash, GroupId, Run, SessionId, SlotHash, proof::Proof, tags::Tag, wire};
 
 /// A slot's public nonces as bytes, one pair (66 bytes) for each message of the request, before anybody has looked
 /// whether they are points. Their hash names the slot.
@@ -184,7 +181,7 @@ impl fmt::Display for RefusalReason {
 #[expect(clippy::large_enum_variant, reason = "short-lived: made by decoding, taken apart at once")]
 pub enum Body {
     /// See [`Kind::Proposal`].
-    Proposal(SigningRequest),
+    Proposal(Proposal),
     /// See [`Kind::Commitments`].
     Commitments(Commitments),
     /// See [`Kind::SigningPackage`].

@@ -8,6 +8,7 @@ use crate::{
     BodyHash, SessionId,
     group::Group,
     keys::IdentityKey,
+    request::{MAX_REQUEST, MAX_TRANSACTION},
     tags::{Tag, VERSION},
     wire,
 };
@@ -17,6 +18,10 @@ pub const MAX_ENVELOPE: usize = 16 * 1024;
 
 /// The longest envelope that carries a proof, in bytes: a wrong aggregate nonce shows 64 pairs of each of 128 signers.
 pub const MAX_EVIDENCE_ENVELOPE: usize = 640 * 1024;
+
+/// The longest envelope that carries a proposal, in bytes: the longest request and the longest transaction.
+pub const MAX_PROPOSAL_ENVELOPE: usize =
+    SIGNATURE + Header::LENGTH + MAX_REQUEST + 5 + MAX_TRANSACTION;
 
 const SIGNATURE: usize = 64;
 
@@ -90,8 +95,9 @@ impl Envelope {
         }
         let kind =
             header.kind().ok_or(EnvelopeError::UnknownKind { kind: header.kind_number() })?;
-        if kind != Kind::Evidence && length > MAX_ENVELOPE {
-            return Err(EnvelopeError::TooLong { length, most: MAX_ENVELOPE });
+        let most = longest(kind);
+        if length > most {
+            return Err(EnvelopeError::TooLong { length, most });
         }
         Ok(Self { bytes: bytes.into(), header, kind })
     }
@@ -100,6 +106,12 @@ impl Envelope {
     pub fn peek_session(bytes: &[u8]) -> Option<SessionId> {
         let header = bytes.get(SIGNATURE..SIGNATURE + Header::LENGTH)?;
         wire::decode::<Header>(header).ok().map(|header| header.session)
+    }
+
+    /// What kind of message it says it is, without looking at anything else.
+    pub fn peek_kind(bytes: &[u8]) -> Option<Kind> {
+        let header = bytes.get(SIGNATURE..SIGNATURE + Header::LENGTH)?;
+        wire::decode::<Header>(header).ok().and_then(|header| header.kind())
     }
 
     /// The header.
@@ -148,6 +160,15 @@ impl Envelope {
                 .verify(&member.identity_key, &self.kind.tag().hash(&[self.body()])),
             _ => false,
         }
+    }
+}
+
+/// The longest envelope of a kind, in bytes.
+fn longest(kind: Kind) -> usize {
+    match kind {
+        Kind::Proposal => MAX_PROPOSAL_ENVELOPE,
+        Kind::Evidence => MAX_EVIDENCE_ENVELOPE,
+        _ => MAX_ENVELOPE,
     }
 }
 

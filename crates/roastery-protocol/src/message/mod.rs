@@ -6,6 +6,7 @@
 mod body;
 mod envelope;
 mod header;
+mod proposal;
 mod shape;
 
 pub use self::{
@@ -13,7 +14,10 @@ pub use self::{
         Body, Commitments, FinalSignature, NextSlot, RefusalReason, SignatureShare, SignerSlot,
         SigningPackage, Slot, SlotNonces, Want,
     },
-    envelope::{Envelope, EnvelopeError, MAX_ENVELOPE, MAX_EVIDENCE_ENVELOPE},
+    envelope::{
+        Envelope, EnvelopeError, MAX_ENVELOPE, MAX_EVIDENCE_ENVELOPE, MAX_PROPOSAL_ENVELOPE,
+    },
     header::{Header, Kind},
+    proposal::{Proposal, ProposalError},
     shape::{Malformation, Shape},
 };

@@ -1,10 +1,10 @@
 use borsh::BorshDeserialize;
 use thiserror::Error;
 
-use super::{Body, Commitments, Envelope, FinalSignature, Kind, SignatureShare, SigningPackage};
-use crate::{
-    Attempt, SessionId, election::Order, group::Group, proof::Proof, request::SigningRequest, wire,
+use super::{
+    Body, Commitments, Envelope, FinalSignature, Kind, Proposal, SignatureShare, SigningPackage,
 };
+use crate::{Attempt, SessionId, election::Order, group::Group, proof::Proof, wire};
 
 /// The structural rules of this version for the messages of one session. They are closed and context-free: they depend
 /// on the group file and the request and on nothing that anybody said before, so that breaking one is provable.
@@ -169,15 +169,15 @@ impl Shape {
 }
 
 /// Reads a proposal, which needs no session to be known.
-pub(crate) fn read_proposal(envelope: &Envelope) -> Result<SigningRequest, Malformation> {
-    let request = SigningRequest::decode(envelope.content())
-        .map_err(|error| Malformation::Encoding(error.to_string()))?;
+pub(crate) fn read_proposal(envelope: &Envelope) -> Result<Proposal, Malformation> {
+    let proposal: Proposal = exact(envelope.content())?;
+    let request = &proposal.request;
     if request.session_id() != envelope.header().session
         || request.group() != envelope.header().group
     {
         return Err(Malformation::OtherSession);
     }
-    Ok(request)
+    Ok(proposal)
 }
 
 fn exact<T: BorshDeserialize>(content: &[u8]) -> Result<T, Malformation> {

@@ -2,6 +2,7 @@
 
 mod approval;
 mod derivation;
+mod subject;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use thiserror::Error;
@@ -10,6 +11,7 @@ pub(crate) use self::approval::message_keys;
 pub use self::{
     approval::{ApprovalError, ApprovedRequest, MessageKey, Policy, Step},
     derivation::{Derivation, DerivationError, MAX_PATH_LENGTH, Taproot},
+    subject::{MAX_TEXT, MAX_TRANSACTION, Subject, SubjectError},
 };
 use crate::{
     GroupId, SessionId,

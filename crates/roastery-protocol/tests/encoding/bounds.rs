@@ -2,7 +2,9 @@
 
 use roastery_protocol::{
     group::{GroupError, MAX_GROUP_FILE, PeerId},
-    message::{EnvelopeError, MAX_ENVELOPE, MAX_EVIDENCE_ENVELOPE, Malformation},
+    message::{
+        EnvelopeError, MAX_ENVELOPE, MAX_EVIDENCE_ENVELOPE, MAX_PROPOSAL_ENVELOPE, Malformation,
+    },
     proof::ProofError,
     request::{MAX_REQUEST, RequestError},
 };
@@ -21,11 +23,16 @@ fn of_length(raw: &Raw, length: usize) -> Vec<u8> {
 }
 
 #[test]
-fn an_envelope_has_at_most_16_kib_and_640_kib_if_it_carries_a_proof() {
+fn an_envelope_has_at_most_16_kib_and_more_if_it_carries_a_proposal_or_a_proof() {
     assert_eq!((MAX_ENVELOPE, MAX_EVIDENCE_ENVELOPE), (16_384, 655_360));
+    assert_eq!(MAX_PROPOSAL_ENVELOPE, 268_826);
     for kind in Kind::ALL {
         let raw = raw(kind);
-        let most = if kind == Kind::Evidence { MAX_EVIDENCE_ENVELOPE } else { MAX_ENVELOPE };
+        let most = match kind {
+            Kind::Proposal => MAX_PROPOSAL_ENVELOPE,
+            Kind::Evidence => MAX_EVIDENCE_ENVELOPE,
+            _ => MAX_ENVELOPE,
+        };
         for length in [OUTSIDE, most - 1, most] {
             let parsed = Envelope::parse(&of_length(&raw, length)).unwrap();
             assert_eq!(parsed.as_bytes().len(), length);
@@ -119,7 +126,7 @@ fn largest() -> (Shape, Raw, Vec<(Kind, Raw)>) {
     let raw = |kind| Raw::new(group.id(), session, kind, coordinator);
     let package = raw(Kind::SigningPackage).content(&raw_package(&seats, 64));
     let messages = vec![
-        (Kind::Proposal, raw(Kind::Proposal).content(&request)),
+        (Kind::Proposal, raw(Kind::Proposal).content(&(&request, 0u8))),
         (Kind::Commitments, raw(Kind::Commitments).content(&raw_slot(1, 64))),
         (Kind::SigningPackage, package.clone()),
         (Kind::SignatureShare, raw(Kind::SignatureShare).content(&share)),

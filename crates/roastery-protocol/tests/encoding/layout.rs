@@ -110,7 +110,9 @@ fn a_body_is_its_header_and_the_content_of_its_kind() {
     let end = RawSignature { package: package_hash, signatures: vec![[7; 64], [8; 64]] };
     let commitments = RawSlot { run, index: 0, nonces: bytes(&Fixed::slot(1)) };
     let expected = [
-        ("proposal", raw(0, signer).content(&request(fixed))),
+        ("proposal", raw(0, signer).content(&(request(fixed), 0u8))),
+        ("proposal/text", raw(0, signer).content(&(request(fixed), 1u8, "pay"))),
+        ("proposal/transaction", raw(0, signer).content(&(request(fixed), 2u8, vec![7u8; 3]))),
         ("commitments", raw(1, signer).content(&commitments)),
         ("signing-package", raw(2, coordinator).content(&package)),
         ("signature-share", raw(3, signer).content(&share)),

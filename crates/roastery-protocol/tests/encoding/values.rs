@@ -143,11 +143,19 @@ fn plain_bodies() -> BoxedStrategy<Body> {
     .boxed()
 }
 
+fn subjects() -> impl Strategy<Value = Subject> {
+    prop_oneof![
+        Just(Subject::Hash),
+        ".{0,40}".prop_map(Subject::Text),
+        vec(any::<u8>(), 0..100).prop_map(Subject::Transaction),
+    ]
+}
+
 /// A message of the fixed session: the attempt, the sender and the body, of any kind. Who sends a package coordinates.
 pub fn statements() -> BoxedStrategy<(u32, Seat, Body)> {
     let bodies = prop_oneof![
         6 => plain_bodies(),
-        1 => Just(Body::Proposal(fixed().request.clone())),
+        1 => subjects().prop_map(|subject| fixed().proposal(subject)),
         1 => proofs().prop_map(Body::Evidence),
     ];
     (0..=65_535u32, 0..3usize, bodies)

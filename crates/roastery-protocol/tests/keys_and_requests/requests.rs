@@ -6,10 +6,11 @@ use std::{
 };
 
 use roastery_protocol::{
-    message::{Body, Envelope, Kind, Malformation, RefusalReason},
+    message::{Body, Envelope, Kind, Malformation, Proposal, ProposalError, RefusalReason},
     request::{
         ApprovalError, ApprovedRequest, Derivation, DerivationError, MAX_LIFETIME_SECONDS,
-        MessageToSign, Policy, RequestError, SigningRequest, Step, Taproot,
+        MAX_TEXT, MAX_TRANSACTION, MessageToSign, Policy, RequestError, SigningRequest, Step,
+        Subject, SubjectError, Taproot,
     },
     session::Rejected,
 };
@@ -170,15 +171,75 @@ fn a_proposal_is_of_the_session_and_the_group_that_its_request_makes() {
     };
     let request = world.fixture.signing_request(1);
     let other = world.fixture.signing_request(2);
-    let sealed = world.fixture.seal(seat(0), 0, &Body::Proposal(request)).as_bytes().to_vec();
+    let proposal = Body::Proposal(Proposal { request, subject: Subject::Hash });
+    let sealed = world.fixture.seal(seat(0), 0, &proposal).as_bytes().to_vec();
     // What a session is open for is known already.
     assert_eq!(world.deliver_without_effect(seat(0), seat(1), &sealed), Rejected::Repeat);
     let raw = Raw::of(&Envelope::parse(&sealed).unwrap());
-    let in_disguise = Raw { content: other.encode(), ..raw }.sealed();
+    let in_disguise = Raw { content: [other.encode(), vec![0]].concat(), ..raw }.sealed();
     let malformation = Malformation::OtherSession;
     let rejected = world.deliver_without_effect(seat(0), seat(1), &in_disguise);
     assert_eq!(rejected, Rejected::Malformed { sender: seat(0), malformation });
     assert_eq!(Envelope::parse(&in_disguise).unwrap().kind(), Kind::Proposal);
+}
+
+#[test]
+fn a_proposal_is_opened_by_whoever_has_the_group_file_if_a_member_has_signed_it() {
+    let fixture = Fixture::new(2, 3);
+    let group = &fixture.group;
+    let proposal =
+        Proposal { request: fixture.signing_request(1), subject: Subject::Text("pay".to_owned()) };
+    let sealed = fixture.seal(seat(2), 0, &Body::Proposal(proposal.clone()));
+    let bytes = sealed.as_bytes().to_vec();
+    assert_eq!(Proposal::open(&bytes, group), Ok((seat(2), proposal.clone())));
+
+    let raw = Raw::of(&sealed);
+    let by_nobody = Raw { sender: 3, ..raw.clone() }.unsigned();
+    assert_eq!(Proposal::open(&by_nobody, group), Err(ProposalError::NotSigned { sender: 3 }));
+    for place in [0, 63, bytes.len() - 1] {
+        let mut changed = bytes.clone();
+        changed[place] ^= 1;
+        assert_eq!(Proposal::open(&changed, group), Err(ProposalError::NotSigned { sender: 2 }));
+    }
+    let longer = Raw { content: [&raw.content[..], &[0]].concat(), ..raw.clone() }.sealed();
+    assert!(matches!(
+        Proposal::open(&longer, group),
+        Err(ProposalError::Malformed { sender, .. }) if sender == seat(2)
+    ));
+    let other = Fixture::new(3, 3);
+    assert_eq!(Proposal::open(&bytes, &other.group), Err(ProposalError::NotAProposal));
+    let refusal = fixture.seal(seat(2), 0, &Body::Refusal(RefusalReason::Operator));
+    assert_eq!(Proposal::open(refusal.as_bytes(), group), Err(ProposalError::NotAProposal));
+    assert_eq!(Proposal::open(&[], group), Err(ProposalError::NotAProposal));
+}
+
+#[test]
+fn a_subject_is_what_the_request_signs_or_it_is_refused() {
+    let fixture = Fixture::new(2, 3);
+    let of = |messages: Vec<[u8; 32]>| {
+        let derivation = Derivation::key_path_only();
+        let entry = |message| MessageToSign { message, derivation: derivation.clone() };
+        let messages = messages.into_iter().map(entry).collect();
+        SigningRequest::new(fixture.group.id(), [1; 32], 1, messages).unwrap()
+    };
+    let text = |text: &str| Subject::Text(text.to_owned());
+    let pay = Subject::text_message("pay");
+    assert_eq!(text("pay").check(&of(vec![pay])), Ok(()));
+    assert_eq!(text("pay ").check(&of(vec![pay])), Err(SubjectError::OtherText));
+    let count = SubjectError::MessageCount { count: 2 };
+    assert_eq!(text("pay").check(&of(vec![pay, pay])), Err(count));
+    assert_eq!(Subject::Hash.check(&of(vec![pay, pay])), Ok(()));
+
+    let longest = "a".repeat(MAX_TEXT);
+    assert_eq!(text(&longest).check(&of(vec![Subject::text_message(&longest)])), Ok(()));
+    let longer = longest + "a";
+    let (length, most) = (MAX_TEXT + 1, MAX_TEXT);
+    let too_long = SubjectError::TooLong { kind: "text", length, most };
+    assert_eq!(text(&longer).check(&of(vec![Subject::text_message(&longer)])), Err(too_long));
+    assert_eq!(Subject::Transaction(vec![0; MAX_TRANSACTION]).check(&of(vec![pay])), Ok(()));
+    let (length, most) = (MAX_TRANSACTION + 1, MAX_TRANSACTION);
+    let too_long = SubjectError::TooLong { kind: "transaction", length, most };
+    assert_eq!(Subject::Transaction(vec![0; length]).check(&of(vec![pay])), Err(too_long));
 }
 
 #[test]

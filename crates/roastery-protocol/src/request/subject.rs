@@ -1,0 +1,90 @@
+use borsh::{BorshDeserialize, BorshSerialize};
+use thiserror::Error;
+
+use super::SigningRequest;
+use crate::tags::Tag;
+
+/// The longest text that can be signed, in bytes.
+pub const MAX_TEXT: usize = 4 * 1024;
+
+/// The longest transaction (PSBT) that can be shown with a request, in bytes.
+pub const MAX_TRANSACTION: usize = 256 * 1024;
+
+/// What a request is about, as its proposer says: the messages alone are hashes, about which nobody can judge.
+///
+/// It goes with a proposal and is no part of the request: the session is the same whatever was shown. A node's policy
+/// makes the messages again from the subject, and refuses where they are not those of the request.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum Subject {
+    /// Nothing is said. Who signs it trusts whoever asked.
+    Hash,
+    /// The one message is the hash of this text, of at most [`MAX_TEXT`] bytes (tag `roastery/1/text`).
+    Text(String),
+    /// The messages are the signature hashes of this transaction: a PSBT of at most [`MAX_TRANSACTION`] bytes, in its
+    /// binary form. This crate does not look into it.
+    Transaction(Vec<u8>),
+}
+
+/// Why a subject is none of this request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SubjectError {
+    /// The text or the transaction is too long.
+    #[error("a {kind} of {length} bytes; at most {most} are allowed")]
+    TooLong {
+        /// What it is.
+        kind: &'static str,
+        /// Its length in bytes.
+        length: usize,
+        /// The most bytes.
+        most: usize,
+    },
+    /// A text for more messages than one.
+    #[error("a text is signed as one message, and the request has {count}")]
+    MessageCount {
+        /// How many messages there are.
+        count: usize,
+    },
+    /// The message is not the hash of the text.
+    #[error("the message is not the hash of the text that is shown")]
+    OtherText,
+}
+
+impl Subject {
+    /// The message that stands for a text: what is signed when a text is.
+    pub fn text_message(text: &str) -> [u8; 32] {
+        Tag::Text.hash(&[text.as_bytes()])
+    }
+
+    /// Its kind, in a word.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Subject::Hash => "hash",
+            Subject::Text(_) => "text",
+            Subject::Transaction(_) => "transaction",
+        }
+    }
+
+    /// Checks the lengths, and for a text that it is what the request signs. For a transaction that is the business of
+    /// whoever can read one.
+    ///
+    /// # Errors
+    ///
+    /// [`SubjectError`].
+    pub fn check(&self, request: &SigningRequest) -> Result<(), SubjectError> {
+        let (length, most) = match self {
+            Subject::Hash => return Ok(()),
+            Subject::Text(text) => (text.len(), MAX_TEXT),
+            Subject::Transaction(psbt) => (psbt.len(), MAX_TRANSACTION),
+        };
+        if length > most {
+            return Err(SubjectError::TooLong { kind: self.kind(), length, most });
+        }
+        let Subject::Text(text) = self else { return Ok(()) };
+        match request.messages() {
+            [only] if only.message == Self::text_message(text) => Ok(()),
+            [_] => Err(SubjectError::OtherText),
+            messages => Err(SubjectError::MessageCount { count: messages.len() }),
+        }
+    }
+}

@@ -7,8 +7,9 @@ use roastery_protocol::{
     Seat, SessionId,
     clock::Moment,
     group::PeerId,
+    message::{Proposal, RefusalReason},
     proof::{Finding, Proof},
-    request::ApprovedRequest,
+    request::{ApprovedRequest, SigningRequest, SubjectError},
     session::{Event, OpenError, Outcome, Report, StopReason},
 };
 use thiserror::Error;
@@ -34,6 +35,14 @@ pub(super) enum Command {
         reply: oneshot::Sender<Result<SessionHandle, SignError>>,
     },
     Stop(SessionId),
+    Propose(Proposal, oneshot::Sender<Result<(), ProposeError>>),
+    Refuse {
+        session: SessionId,
+        expiry: u64,
+        reason: RefusalReason,
+    },
+    /// Whether the record of the share that this session was about to release is kept.
+    Kept(SessionId, bool),
     BusStats(oneshot::Sender<BusStats>),
     Report(SessionId, oneshot::Sender<Report>),
     Proofs(SessionId, oneshot::Sender<Vec<(Finding, Arc<Proof>)>>),
@@ -71,6 +80,18 @@ pub enum SignError {
     Open(#[from] OpenError),
 }
 
+/// Why something was not proposed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ProposeError {
+    /// The node has ended.
+    #[error("the node has ended")]
+    NodeEnded,
+    /// The others would refuse it.
+    #[error(transparent)]
+    Subject(#[from] SubjectError),
+}
+
 /// How a session ended at this node.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Ended {
@@ -102,6 +123,28 @@ impl NodeHandle {
         let command = Command::Open { request, deadline, reply };
         self.commands.send(command).await.map_err(|_| SignError::NodeEnded)?;
         answer.await.map_err(|_| SignError::NodeEnded)?
+    }
+
+    /// Proposes a request to all others, now and again until the request expires, its session has ended here, or everybody
+    /// has shown that it knows it. Who has a session open for it may propose it too, so that it reaches whoever comes late
+    /// without its first proposer.
+    ///
+    /// # Errors
+    ///
+    /// [`ProposeError`]. Nothing was sent then.
+    pub async fn propose(&self, proposal: Proposal) -> Result<(), ProposeError> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Propose(proposal, reply);
+        self.commands.send(command).await.map_err(|_| ProposeError::NodeEnded)?;
+        answer.await.map_err(|_| ProposeError::NodeEnded)?
+    }
+
+    /// Tells all others that this node will not take part in a request, and tells whoever asks it to again. A session
+    /// that is open for it is stopped.
+    pub async fn refuse(&self, request: &SigningRequest, reason: RefusalReason) {
+        let (session, expiry) = (request.session_id(), request.expiry());
+        // A node that has ended takes part in nothing.
+        let _ = self.commands.send(Command::Refuse { session, expiry, reason }).await;
     }
 
     /// What became of the others' messages to this node; `None` if the node has ended.

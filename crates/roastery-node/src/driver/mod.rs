@@ -13,8 +13,11 @@
 mod clock;
 mod early;
 mod handle;
+mod journal;
 mod keygen;
 mod node;
+mod proposals;
+mod refused;
 mod running;
 mod sessions;
 
@@ -23,9 +26,11 @@ use std::sync::Arc;
 use roastery_protocol::{Seat, group::Group, keys::IdentityKey, session::Settings};
 
 pub use self::{
-    handle::{Ended, NodeHandle, SessionHandle, SignError},
+    handle::{Ended, NodeHandle, ProposeError, SessionHandle, SignError},
+    journal::{Journal, Receipt, Released},
     keygen::{Keygen, KeygenError, Made},
     node::Node,
+    proposals::Proposed,
 };
 
 /// The member that a node is: its place in the group, its keys, and the engine that holds its share.

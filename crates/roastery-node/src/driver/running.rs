@@ -1,4 +1,5 @@
 use std::{
+    collections::VecDeque,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -9,13 +10,14 @@ use roastery_protocol::{
     engine::EngineSession,
     proof::{Finding, Proof},
     request::ApprovedRequest,
-    session::{Destination, Event, Output, Report, Session, Stop},
+    session::{Destination, Event, Output, Report, Session, Stop, StopReason},
 };
 use tokio::sync::{mpsc, watch};
 
 use super::{
     clock::Clock,
     handle::{Command, Ended, SessionHandle},
+    journal::Released,
 };
 
 /// How many events of a session wait for a listener before further ones are dropped.
@@ -23,6 +25,9 @@ const MOST_WAITING_EVENTS: usize = 4096;
 
 /// A session ends at most twice: stopped, then signed. There is always room for these.
 const MOST_ENDS: usize = 2;
+
+/// How much a session may have to say while it waits for a record to be kept. What is lost is repeated.
+const MOST_HELD: usize = 1024;
 
 /// Which sessions are kept where there is no room for all: those that expire first, then those of the smaller name. The
 /// order is the same at every node: were each to keep what it heard of first, a thousand requests at once would leave t
@@ -54,6 +59,17 @@ pub(super) struct Running<S: EngineSession> {
     events: mpsc::Sender<Event>,
     ended: watch::Sender<Option<Ended>>,
     last_words: Arc<OnceLock<LastWords>>,
+    /// What it said since a share was about to leave whose record is not kept yet.
+    held: VecDeque<Output>,
+    waits: bool,
+}
+
+/// What is to be done for a session.
+pub(super) enum Wish {
+    /// Send this.
+    Send(Destination, Arc<[u8]>),
+    /// Write down that this share is about to leave. Nothing more is wished until [`Running::kept`].
+    Keep(Released),
 }
 
 impl<S: EngineSession> Running<S> {
@@ -75,7 +91,9 @@ impl<S: EngineSession> Running<S> {
             commands,
             clock,
         };
-        (Self { rank, session, deadline: Some(deadline), events, ended, last_words }, handle)
+        let deadline = Some(deadline);
+        let (held, waits) = (VecDeque::new(), false);
+        (Self { rank, session, deadline, events, ended, last_words, held, waits }, handle)
     }
 
     pub(super) fn has_ended(&self) -> bool {
@@ -101,14 +119,53 @@ impl<S: EngineSession> Running<S> {
         }
     }
 
-    /// Does what the session wants done.
-    pub(super) fn flush(&mut self, mut send: impl FnMut(Destination, &[u8])) {
-        while let Some(output) = self.session.poll_output() {
+    /// The next thing that is to be done for the session. With a journal the record of a share comes before the share.
+    pub(super) fn next_wish(&mut self, journal: bool) -> Option<Wish> {
+        if self.waits {
+            while let Some(output) = self.session.poll_output() {
+                if self.held.len() < MOST_HELD || matches!(output, Output::Event(_)) {
+                    self.held.push_back(output);
+                }
+            }
+            return None;
+        }
+        while let Some(output) = self.held.pop_front().or_else(|| self.session.poll_output()) {
             match output {
-                Output::Send { to, bytes } => send(to, &bytes),
-                Output::Event(event) => self.tell(event),
+                Output::Send { to, bytes } => return Some(Wish::Send(to, bytes)),
+                Output::Event(event) => {
+                    let released = match event {
+                        Event::ShareReleased { attempt, package } if journal => {
+                            Some(Released { session: self.rank.session, attempt, package })
+                        }
+                        _ => None,
+                    };
+                    self.tell(event);
+                    if let Some(released) = released {
+                        self.waits = true;
+                        return Some(Wish::Keep(released));
+                    }
+                }
             }
         }
+        None
+    }
+
+    /// The record of the share that is about to leave is kept.
+    pub(super) fn kept(&mut self) {
+        self.waits = false;
+    }
+
+    /// The record was not kept: nothing of what was held leaves. The session is to be forgotten.
+    pub(super) fn not_kept(&mut self, now: Moment) {
+        self.session.stop(Stop::NotKept, now);
+        if !self.has_ended() {
+            self.tell(Event::Stopped(StopReason::NotKept));
+        }
+    }
+
+    /// Whether it has stopped without signatures, so that it may be opened again.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.has_ended() && self.session.outcome().is_none()
     }
 
     /// A listener that does not listen loses events, never the end.

@@ -8,6 +8,7 @@ mod equivocation;
 mod events;
 mod fixture;
 mod flood;
+mod journal;
 mod late;
 mod lossy;
 #[cfg(feature = "libp2p")]
@@ -16,6 +17,7 @@ mod network;
 mod offline;
 #[cfg(feature = "libp2p")]
 mod over_a_network;
+mod proposing;
 mod room;
 mod secrets;
 mod signing;

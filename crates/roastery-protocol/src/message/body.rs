@@ -178,7 +178,6 @@ impl fmt::Display for RefusalReason {
 
 /// The content of a message, decoded and structurally sound for its session.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "short-lived: made by decoding, taken apart at once")]
 pub enum Body {
     /// See [`Kind::Proposal`].
     Proposal(Proposal),

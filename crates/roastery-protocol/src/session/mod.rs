@@ -277,6 +277,7 @@ impl<E: EngineSession> Session<E> {
             Stop::Cancelled => StopReason::Cancelled,
             Stop::Deadline => StopReason::Deadline,
             Stop::NoRoom => StopReason::NoRoom,
+            Stop::NotKept => StopReason::NotKept,
         });
         self.take_own(now);
     }
@@ -371,6 +372,8 @@ pub enum Stop {
     Deadline,
     /// It has no room for all its sessions.
     NoRoom,
+    /// It could not write down that a share was about to leave.
+    NotKept,
 }
 
 /// Whether a peer can be reached, as the transport sees it.

@@ -141,6 +141,9 @@ pub enum StopReason {
     /// Its owner had no room for all its sessions, and kept those that expire before this one.
     #[error("no room for all sessions: those that expire sooner are kept")]
     NoRoom,
+    /// Its owner could not write down that a share was about to leave; so it has not left.
+    #[error("a share was not released, for its record could not be kept")]
+    NotKept,
     /// More than n - t members are proven faulty.
     #[error("{faulty} members are proven faulty; at most {bearable} can be borne")]
     Infeasible {

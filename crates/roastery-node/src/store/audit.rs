@@ -83,21 +83,31 @@ impl AuditRecord {
 }
 
 impl Store {
-    /// Adds an entry to the audit log, and says its number: the first has 0. It is on the disk when this returns. Nothing
-    /// changes or removes it.
+    /// Adds entries to the audit log, all or none, and says the number of the first of them: that of the first of all is 0.
+    /// They are on the disk when this returns. Nothing changes or removes them.
     ///
     /// # Errors
     ///
     /// [`ContentError::TextTooLong`] and [`ContentError::Count`] if no share can have this entry.
-    pub fn append_audit(&self, entry: &AuditEntry) -> Result<u64, StoreError> {
-        let record = AuditRecord::new(entry)?;
+    pub fn append_audit(&self, entries: &[AuditEntry]) -> Result<u64, StoreError> {
+        let records = entries.iter().map(AuditRecord::new).collect::<Result<Vec<_>, _>>()?;
         self.vault.write(|writing| {
             let length: Option<AuditLength> = writing.get(LENGTH_ROW)?;
-            let number = length.map_or(0, |length| length.0);
-            writing.put_numbered(number, &record)?;
-            writing.put(LENGTH_ROW, &AuditLength(number + 1))?;
-            Ok(number)
+            let first = length.map_or(0, |length| length.0);
+            let mut number = first;
+            for record in &records {
+                writing.put_numbered(number, record)?;
+                number += 1;
+            }
+            writing.put(LENGTH_ROW, &AuditLength(number))?;
+            Ok(first)
         })
+    }
+
+    /// How many entries the audit log has.
+    pub fn audit_length(&self) -> Result<u64, StoreError> {
+        let length: Option<AuditLength> = self.vault.snapshot()?.get(LENGTH_ROW)?;
+        Ok(length.map_or(0, |length| length.0))
     }
 
     /// At most `most` entries of the audit log with their numbers, from this number on.

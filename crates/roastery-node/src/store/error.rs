@@ -1,6 +1,8 @@
 use std::{io, path::PathBuf};
 
-use roastery_protocol::{CeremonyId, Seat, SessionId, TranscriptHash, proof::Verdict};
+use roastery_protocol::{
+    CeremonyId, Seat, SessionId, TranscriptHash, proof::Verdict, request::SubjectError,
+};
 use thiserror::Error;
 
 use super::FORMAT;
@@ -89,6 +91,9 @@ pub enum ContentError {
     /// It is not there.
     #[error("the store does not have {0}")]
     Missing(Entry),
+    /// What was shown with a request is not what it signs.
+    #[error(transparent)]
+    Subject(SubjectError),
     /// The secret share is not that of the seat.
     #[error("the secret share is not that of seat {seat} of the group")]
     OtherShare {
@@ -150,6 +155,9 @@ pub enum Entry {
     /// A ceremony.
     #[error("this ceremony")]
     Ceremony,
+    /// A request.
+    #[error("this request")]
+    Request,
 }
 
 fn said(verdict: &Verdict) -> String {

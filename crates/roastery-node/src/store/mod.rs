@@ -108,7 +108,7 @@ pub use self::{
     groups::KeptGroup,
     keys::{NodeKeys, TransportSecret},
     passphrase::{Passphrase, PassphraseCost, PassphraseCostError},
-    requests::{KeptRequest, RequestState},
+    requests::{KeptRequest, ProposedBy, RequestState},
 };
 use self::{
     cipher::Cipher,

@@ -3,12 +3,12 @@ use roastery_frost::Signature;
 use roastery_protocol::{
     Attempt, BodyHash, Seat, SessionId,
     message::RefusalReason,
-    request::SigningRequest,
+    request::{SigningRequest, Subject},
     session::{Origin, Outcome},
 };
 
 use super::{
-    ContentError, MAX_TEXT, Part, Store, StoreError, check_text,
+    ContentError, Entry, MAX_TEXT, Part, Store, StoreError, check_text,
     rows::{Record, Table},
 };
 
@@ -17,8 +17,21 @@ use super::{
 pub struct KeptRequest {
     /// The request.
     pub request: SigningRequest,
+    /// What was shown with it.
+    pub subject: Subject,
+    /// Who proposed it first, and when this node heard of it; none if it was made here.
+    pub proposed: Option<ProposedBy>,
     /// What has become of it here.
     pub state: RequestState,
+}
+
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProposedBy {
+    /// The member.
+    pub seat: Seat,
+    /// When this node heard of it, in seconds since 1970.
+    pub at: u64,
 }
 
 /// What has become of a request at this node.
@@ -26,10 +39,11 @@ pub struct KeptRequest {
 pub enum RequestState {
     /// Somebody proposes it; nobody here has judged it.
     Proposed,
-    /// This node's policy approved it. That is not approval to sign it again after a restart: the policy is asked anew.
-    Approved,
-    /// This node does not take part.
-    Refused(RefusalReason),
+    /// This node's policy approved it, and said this, in at most [`MAX_TEXT`] bytes. That is not approval to sign it again
+    /// after a restart: the policy is asked anew.
+    Approved(String),
+    /// This node does not take part, for this reason, which its policy put into these words of at most [`MAX_TEXT`] bytes.
+    Refused(RefusalReason, String),
     /// The signatures are there. Final.
     Signed(Outcome),
     /// This node has stopped, for this reason, in words of at most [`MAX_TEXT`] bytes. Not final.
@@ -39,14 +53,17 @@ pub enum RequestState {
 #[derive(BorshSerialize, BorshDeserialize)]
 pub(super) struct RequestRecord {
     request: Vec<u8>,
+    subject: Subject,
+    /// Seat and time.
+    proposed: Option<(u16, u64)>,
     state: StateRecord,
 }
 
 #[derive(BorshSerialize, BorshDeserialize)]
 enum StateRecord {
     Proposed,
-    Approved,
-    Refused(RefusalReason),
+    Approved(String),
+    Refused(RefusalReason, String),
     Signed { signatures: Vec<[u8; 64]>, package: BodyHash, origin: Option<OriginRecord> },
     Stopped(String),
 }
@@ -63,11 +80,53 @@ impl Record for RequestRecord {
 }
 
 impl RequestRecord {
+    fn new(
+        request: &SigningRequest,
+        subject: &Subject,
+        proposed: Option<ProposedBy>,
+    ) -> Result<Self, ContentError> {
+        subject.check(request).map_err(ContentError::Subject)?;
+        Ok(Self {
+            request: request.encode(),
+            subject: subject.clone(),
+            proposed: proposed.map(|by| (by.seat.to_u16(), by.at)),
+            state: StateRecord::Proposed,
+        })
+    }
+
+    pub(super) fn read(self) -> Result<KeptRequest, StoreError> {
+        let damaged = || StoreError::Damaged(Part::Value { table: Self::TABLE.name() });
+        let request = SigningRequest::decode(&self.request).map_err(|_| damaged())?;
+        self.subject.check(&request).map_err(|_| damaged())?;
+        let proposed = match self.proposed {
+            Some((seat, at)) => {
+                Some(ProposedBy { seat: Seat::new(seat.into()).map_err(|_| damaged())?, at })
+            }
+            None => None,
+        };
+        let state = self.state.read()?;
+        Ok(KeptRequest { request, subject: self.subject, proposed, state })
+    }
+
+    /// Nobody here has ever agreed to it, and nobody can any more.
+    fn is_dead(&self, now: u64) -> bool {
+        matches!(self.state, StateRecord::Proposed | StateRecord::Refused(..))
+            && SigningRequest::decode(&self.request).is_ok_and(|request| request.expiry() <= now)
+    }
+}
+
+impl StateRecord {
     fn new(request: &SigningRequest, state: &RequestState) -> Result<Self, ContentError> {
-        let state = match state {
+        Ok(match state {
             RequestState::Proposed => StateRecord::Proposed,
-            RequestState::Approved => StateRecord::Approved,
-            RequestState::Refused(reason) => StateRecord::Refused(*reason),
+            RequestState::Approved(said) => {
+                check_text(said, MAX_TEXT)?;
+                StateRecord::Approved(said.clone())
+            }
+            RequestState::Refused(reason, said) => {
+                check_text(said, MAX_TEXT)?;
+                StateRecord::Refused(*reason, said.clone())
+            }
             RequestState::Stopped(reason) => {
                 check_text(reason, MAX_TEXT)?;
                 StateRecord::Stopped(reason.clone())
@@ -82,17 +141,15 @@ impl RequestRecord {
                     origin: origin.as_ref().map(OriginRecord::new),
                 }
             }
-        };
-        Ok(Self { request: request.encode(), state })
+        })
     }
 
-    pub(super) fn read(self) -> Result<KeptRequest, StoreError> {
-        let damaged = || StoreError::Damaged(Part::Value { table: Self::TABLE.name() });
-        let request = SigningRequest::decode(&self.request).map_err(|_| damaged())?;
-        let state = match self.state {
+    fn read(self) -> Result<RequestState, StoreError> {
+        let damaged = || StoreError::Damaged(Part::Value { table: RequestRecord::TABLE.name() });
+        Ok(match self {
             StateRecord::Proposed => RequestState::Proposed,
-            StateRecord::Approved => RequestState::Approved,
-            StateRecord::Refused(reason) => RequestState::Refused(reason),
+            StateRecord::Approved(said) => RequestState::Approved(said),
+            StateRecord::Refused(reason, said) => RequestState::Refused(reason, said),
             StateRecord::Stopped(reason) => RequestState::Stopped(reason),
             StateRecord::Signed { signatures, package, origin } => RequestState::Signed(Outcome {
                 signatures: signatures.iter().map(Signature::from_bytes).collect(),
@@ -102,14 +159,7 @@ impl RequestRecord {
                     None => None,
                 },
             }),
-        };
-        Ok(KeptRequest { request, state })
-    }
-
-    /// Nobody here has ever agreed to it, and nobody can any more.
-    fn is_dead(&self, now: u64) -> bool {
-        matches!(self.state, StateRecord::Proposed | StateRecord::Refused(_))
-            && SigningRequest::decode(&self.request).is_ok_and(|request| request.expiry() <= now)
+        })
     }
 }
 
@@ -133,31 +183,58 @@ impl OriginRecord {
 }
 
 impl Store {
-    /// Keeps a request with what has become of it. A known request that is proposed again stays as it is, and so do
-    /// signatures of which other ones are brought: those of another run may have other bytes.
+    /// Keeps a request that this node has heard of or makes itself, as proposed. One that is known stays as it is. Whether it
+    /// was new.
     ///
     /// Whoever lets others propose bounds how many are kept, and calls [`Store::forget_expired`] at times.
     ///
     /// # Errors
     ///
-    /// [`ContentError::AlreadySigned`] if it has its signatures and is said not to have them;
-    /// [`ContentError::TextTooLong`] and [`ContentError::Count`] if the state is none of this request.
-    pub fn keep_request(
+    /// [`ContentError::Subject`] if what was shown is not what the request signs.
+    pub fn add_request(
+        &self,
+        request: &SigningRequest,
+        subject: &Subject,
+        proposed: Option<ProposedBy>,
+    ) -> Result<bool, StoreError> {
+        let session = request.session_id();
+        let record = RequestRecord::new(request, subject, proposed)?;
+        self.vault.write(|writing| {
+            if writing.get::<RequestRecord>(session.as_bytes())?.is_some() {
+                return Ok(false);
+            }
+            writing.put(session.as_bytes(), &record)?;
+            Ok(true)
+        })
+    }
+
+    /// Keeps what has become of a known request. Signatures stay if other ones are brought: those of another run may have
+    /// other bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`ContentError::Missing`] if the request is not known; [`ContentError::AlreadySigned`] if it has its signatures and is
+    /// said not to have them; [`ContentError::TextTooLong`] and [`ContentError::Count`] if the state is none of this request.
+    pub fn set_request(
         &self,
         request: &SigningRequest,
         state: &RequestState,
     ) -> Result<(), StoreError> {
         let session = request.session_id();
-        let record = RequestRecord::new(request, state)?;
+        let new = StateRecord::new(request, state)?;
         self.vault.write(|writing| {
-            let known: Option<RequestRecord> = writing.get(session.as_bytes())?;
-            match (known.map(|known| known.state), state) {
-                (Some(_), RequestState::Proposed)
-                | (Some(StateRecord::Signed { .. }), RequestState::Signed(_)) => Ok(()),
-                (Some(StateRecord::Signed { .. }), _) => {
+            let Some(mut record) = writing.get::<RequestRecord>(session.as_bytes())? else {
+                return Err(ContentError::Missing(Entry::Request).into());
+            };
+            match (&record.state, &new) {
+                (StateRecord::Signed { .. }, StateRecord::Signed { .. }) => Ok(()),
+                (StateRecord::Signed { .. }, _) => {
                     Err(ContentError::AlreadySigned { session }.into())
                 }
-                _ => writing.put(session.as_bytes(), &record),
+                _ => {
+                    record.state = new;
+                    writing.put(session.as_bytes(), &record)
+                }
             }
         })
     }

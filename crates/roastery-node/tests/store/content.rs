@@ -1,13 +1,14 @@
 //! What a store gives back, and what it does not take.
 
 use roastery_node::store::{
-    AuditEntry, ContentError, Entry, MAX_TEXT, RequestState, Store, StoreError,
+    AuditEntry, ContentError, Entry, MAX_TEXT, ProposedBy, RequestState, Store, StoreError,
 };
 use roastery_protocol::{
     BodyHash, TranscriptHash,
     ceremony::Seed,
     message::RefusalReason,
     proof::{Fault, Proof},
+    request::Subject,
     session::Outcome,
 };
 use zeroize::Zeroizing;
@@ -114,11 +115,17 @@ fn signatures_are_final_and_a_late_proposal_undoes_nothing() {
     let (folder, kept) = (Folder::new(), Kept::new());
     let (store, request) = (new_store(&folder), kept.request(0));
     let state = || store.request(request.session_id()).unwrap().unwrap().state;
-    let keep = |state: &RequestState| store.keep_request(&request, state);
-    keep(&RequestState::Proposed).unwrap();
-    keep(&RequestState::Approved).unwrap();
-    keep(&RequestState::Proposed).unwrap();
-    assert_eq!(state(), RequestState::Approved);
+    let keep = |state: &RequestState| store.set_request(&request, state);
+    let by = ProposedBy { seat: kept.group().seats().nth(1).unwrap(), at: 7 };
+    let missing = refusal(keep(&approved()).unwrap_err());
+    assert!(matches!(missing, ContentError::Missing(Entry::Request)));
+    assert!(store.add_request(&request, &Subject::Hash, Some(by)).unwrap());
+    keep(&approved()).unwrap();
+    let shown = Subject::Transaction(vec![1]);
+    assert!(!store.add_request(&request, &shown, None).unwrap());
+    assert_eq!(state(), approved());
+    let known = store.request(request.session_id()).unwrap().unwrap();
+    assert_eq!((known.subject, known.proposed), (Subject::Hash, Some(by)));
     keep(&RequestState::Stopped("the request has expired".to_owned())).unwrap();
     let signed = RequestState::Signed(outcome(&kept));
     keep(&signed).unwrap();
@@ -134,17 +141,21 @@ fn what_fits_no_request_is_refused() {
     let (folder, kept) = (Folder::new(), Kept::new());
     let store = new_store(&folder);
     let long = "x".repeat(MAX_TEXT + 1);
+    let text = Subject::Text("pay".to_owned());
+    let error = refusal(store.add_request(&kept.request(0), &text, None).unwrap_err());
+    assert!(matches!(error, ContentError::Subject(_)));
+    assert!(store.add_request(&kept.request(0), &Subject::Hash, None).unwrap());
     let stopped = RequestState::Stopped(long.clone());
-    let error = refusal(store.keep_request(&kept.request(0), &stopped).unwrap_err());
+    let error = refusal(store.set_request(&kept.request(0), &stopped).unwrap_err());
     assert!(matches!(error, ContentError::TextTooLong { .. }));
     let none = RequestState::Signed(Outcome { signatures: Vec::new(), ..outcome(&kept) });
-    let error = refusal(store.keep_request(&kept.request(0), &none).unwrap_err());
+    let error = refusal(store.set_request(&kept.request(0), &none).unwrap_err());
     assert!(matches!(error, ContentError::Count { count: 0 }));
     let wordy = AuditEntry { policy: long, ..entry(&kept, 1) };
-    let error = refusal(store.append_audit(&wordy).unwrap_err());
+    let error = refusal(store.append_audit(&[wordy]).unwrap_err());
     assert!(matches!(error, ContentError::TextTooLong { .. }));
     let crowded = AuditEntry { messages: vec![[0; 32]; 65], ..entry(&kept, 1) };
-    let error = refusal(store.append_audit(&crowded).unwrap_err());
+    let error = refusal(store.append_audit(&[crowded]).unwrap_err());
     assert!(matches!(error, ContentError::Count { count: 65 }));
     assert!(store.audit(0, 9).unwrap().is_empty());
 }
@@ -155,12 +166,15 @@ fn expired_requests_are_forgotten_if_nobody_here_agreed_to_them() {
     let store = new_store(&folder);
     let states = [
         RequestState::Proposed,
-        RequestState::Refused(RefusalReason::Policy),
-        RequestState::Approved,
+        RequestState::Refused(RefusalReason::Policy, "too much".to_owned()),
+        approved(),
         RequestState::Signed(outcome(&kept)),
     ];
     for (number, state) in (0..).zip(&states) {
-        store.keep_request(&kept.request(number), state).unwrap();
+        store.add_request(&kept.request(number), &Subject::Hash, None).unwrap();
+        if *state != RequestState::Proposed {
+            store.set_request(&kept.request(number), state).unwrap();
+        }
     }
     assert_eq!(store.forget_expired(EXPIRY - 1).unwrap(), 0);
     assert_eq!(store.forget_expired(EXPIRY).unwrap(), 2);
@@ -192,7 +206,7 @@ fn audit_entries_are_numbered_in_order_and_added_after_the_last_in_the_next_life
             _ => Store::open(folder.file("store"), &passphrase()).unwrap(),
         };
         for time in 3 * life..3 * life + 3 {
-            assert_eq!(store.append_audit(&entry(&kept, time)).unwrap(), time);
+            assert_eq!(store.append_audit(&[entry(&kept, time)]).unwrap(), time);
         }
         let all = store.audit(0, 100).unwrap();
         let expected = (0..3 * life + 3).map(|time| (time, entry(&kept, time)));

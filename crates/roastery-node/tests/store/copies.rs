@@ -21,7 +21,7 @@ fn a_backup_brings_everything_back_but_a_ceremony_under_way() {
     fill(&store, &kept);
     store.backup(folder.file("backup")).unwrap();
     let under_way = second_invitation(&kept);
-    store.append_audit(&entry(&kept, 3)).unwrap();
+    store.append_audit(&[entry(&kept, 3)]).unwrap();
 
     let restored = restore(&folder, "backup", "restored").unwrap();
     restored.check().unwrap();
@@ -32,7 +32,7 @@ fn a_backup_brings_everything_back_but_a_ceremony_under_way() {
     assert!(matches!(error, StoreError::Content(ContentError::CeremonyEnded { .. })), "{error}");
 
     store.abandon_ceremony(under_way.id()).unwrap();
-    restored.append_audit(&entry(&kept, 3)).unwrap();
+    restored.append_audit(&[entry(&kept, 3)]).unwrap();
     assert_eq!(everything(&restored), everything(&store));
     assert_eq!(folder.files(), 3);
 }
@@ -46,7 +46,7 @@ fn a_backup_made_while_others_write_is_a_state_that_the_store_was_in() {
         scope.spawn(|| {
             let mut time = 0;
             while !done.load(Ordering::Relaxed) {
-                store.append_audit(&entry(&kept, time)).unwrap();
+                store.append_audit(&[entry(&kept, time)]).unwrap();
                 time += 1;
             }
         });

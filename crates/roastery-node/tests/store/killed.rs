@@ -21,7 +21,7 @@ fn writer() {
     let mut said = std::io::stdout();
     loop {
         let number = store.audit(0, usize::MAX).unwrap().len() as u64;
-        assert_eq!(store.append_audit(&entry(&kept, number)).unwrap(), number);
+        assert_eq!(store.append_audit(&[entry(&kept, number)]).unwrap(), number);
         writeln!(said, "\nwritten {number}").unwrap();
         said.flush().unwrap();
     }

@@ -33,7 +33,7 @@ fn a_new_passphrase_replaces_the_old_one_and_leaves_every_value_as_it_was() {
     assert!(matches!(error, StoreError::WrongPassphrase), "{error}");
     let dearer = PassphraseCost::new(64, 2, 2).unwrap();
     store.change_passphrase(&passphrase(), &new, dearer).unwrap();
-    store.append_audit(&entry(&kept, 3)).unwrap();
+    store.append_audit(&[entry(&kept, 3)]).unwrap();
     drop(store);
 
     let error = Store::open(folder.file("store"), &passphrase()).unwrap_err();

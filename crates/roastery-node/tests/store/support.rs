@@ -7,6 +7,7 @@ use roastery_node::store::{
 use roastery_protocol::{
     Attempt, BodyHash,
     ceremony::Invitation,
+    request::Subject,
     session::{Origin, Outcome},
 };
 use zeroize::Zeroizing;
@@ -38,6 +39,10 @@ pub fn entry(kept: &Kept, time_ms: u64) -> AuditEntry {
     }
 }
 
+pub fn approved() -> RequestState {
+    RequestState::Approved("below the daily limit".to_owned())
+}
+
 pub fn outcome(kept: &Kept) -> Outcome {
     Outcome {
         signatures: vec![Signature::from_bytes(&[5; 64])],
@@ -58,11 +63,14 @@ pub fn fill(store: &Store, kept: &Kept) {
     let seat = kept.group().seats().next().unwrap();
     store.finish_ceremony(seat, &kept.share, &kept.recovery).unwrap();
     store.begin_ceremony(&second_invitation(kept), &Kept::seed()).unwrap();
-    store.keep_request(&kept.request(0), &RequestState::Signed(outcome(kept))).unwrap();
-    store.keep_request(&kept.request(1), &RequestState::Approved).unwrap();
+    for number in 0..2 {
+        store.add_request(&kept.request(number), &Subject::Hash, None).unwrap();
+    }
+    store.set_request(&kept.request(0), &RequestState::Signed(outcome(kept))).unwrap();
+    store.set_request(&kept.request(1), &approved()).unwrap();
     store.keep_proof(kept.group(), &kept.proof).unwrap();
-    store.append_audit(&entry(kept, 1)).unwrap();
-    store.append_audit(&entry(kept, 2)).unwrap();
+    store.append_audit(&[entry(kept, 1)]).unwrap();
+    store.append_audit(&[entry(kept, 2)]).unwrap();
 }
 
 /// Of the same members, after the first.

@@ -2,6 +2,8 @@
 
 use std::io::ErrorKind;
 
+use roastery_protocol::request::Subject;
+
 use super::{
     disk::{Disk, Survival},
     fixture::*,
@@ -21,7 +23,7 @@ fn new_passphrase() -> Passphrase {
 }
 
 /// Each is one write.
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 13] = [
     |store, _| store.keep_keys(&keys()),
     |store, kept| store.begin_ceremony(&kept.invitation, &Kept::seed()),
     |store, kept| store.sign_transcript(kept.invitation.id(), kept.transcript),
@@ -29,12 +31,13 @@ const STEPS: [Step; 12] = [
         let seat = kept.group().seats().next().unwrap();
         store.finish_ceremony(seat, &kept.share, &kept.recovery)
     },
-    |store, kept| store.keep_request(&kept.request(1), &RequestState::Proposed),
-    |store, kept| store.keep_request(&kept.request(0), &RequestState::Approved),
-    |store, kept| store.append_audit(&entry(kept, 1)).map(drop),
-    |store, kept| store.keep_request(&kept.request(0), &RequestState::Signed(outcome(kept))),
+    |store, kept| store.add_request(&kept.request(1), &Subject::Hash, None).map(drop),
+    |store, kept| store.add_request(&kept.request(0), &Subject::Hash, None).map(drop),
+    |store, kept| store.set_request(&kept.request(0), &approved()),
+    |store, kept| store.append_audit(&[entry(kept, 1)]).map(drop),
+    |store, kept| store.set_request(&kept.request(0), &RequestState::Signed(outcome(kept))),
     |store, kept| store.keep_proof(kept.group(), &kept.proof).map(drop),
-    |store, kept| store.append_audit(&entry(kept, 2)).map(drop),
+    |store, kept| store.append_audit(&[entry(kept, 2)]).map(drop),
     |store, _| store.forget_expired(EXPIRY).map(drop),
     |store, _| store.change_passphrase(&passphrase(), &new_passphrase(), cheap()),
 ];
@@ -95,7 +98,7 @@ fn a_machine_that_stops_anywhere_leaves_the_state_before_the_write_or_after_it()
     let different: std::collections::BTreeSet<_> = states.iter().collect();
     assert_eq!(different.len(), STEPS.len() + 1);
     let disk = Disk::new(start.clone());
-    assert!(matches!(play(&disk, &kept), (12, None)));
+    assert!(matches!(play(&disk, &kept), (STEPS.len(), None)));
     let operations = disk.operations();
     assert!(operations > 4 * STEPS.len());
 
@@ -170,12 +173,12 @@ fn a_full_disk_is_named_and_loses_nothing_that_was_acknowledged() {
 fn after_an_error_of_the_disk_nothing_is_written_before_the_store_is_opened_again() {
     let (kept, disk) = (Kept::new(), Disk::new(empty()));
     let store = open(&disk, &passphrase()).unwrap();
-    store.append_audit(&entry(&kept, 0)).unwrap();
+    store.append_audit(&[entry(&kept, 0)]).unwrap();
     disk.stop_after(0, ErrorKind::Other);
-    let error = store.append_audit(&entry(&kept, 1)).unwrap_err();
+    let error = store.append_audit(&[entry(&kept, 1)]).unwrap_err();
     assert!(matches!(error, StoreError::Io(_)), "{error}");
     disk.stop_after(usize::MAX / 2, ErrorKind::Other);
-    let error = store.append_audit(&entry(&kept, 1)).unwrap_err();
+    let error = store.append_audit(&[entry(&kept, 1)]).unwrap_err();
     assert!(matches!(error, StoreError::Io(_)), "{error}");
     drop(store);
     let store = open(&Disk::new(disk.content()), &passphrase()).unwrap();

@@ -108,7 +108,7 @@ pub use self::{
     groups::KeptGroup,
     keys::{NodeKeys, TransportSecret},
     passphrase::{Passphrase, PassphraseCost, PassphraseCostError},
-    requests::{KeptRequest, ProposedBy, RequestState},
+    requests::{KeptRequest, RequestState},
 };
 use self::{
     cipher::Cipher,

@@ -19,19 +19,14 @@ pub struct KeptRequest {
     pub request: SigningRequest,
     /// What was shown with it.
     pub subject: Subject,
-    /// Who proposed it first, and when this node heard of it; none if it was made here.
-    pub proposed: Option<ProposedBy>,
+    /// Who proposed it first; none if it was made here.
+    pub proposer: Option<Seat>,
+    /// When this node heard of it or made it, in seconds since 1970.
+    pub since: u64,
+    /// When its state became what it is, in seconds since 1970.
+    pub changed: u64,
     /// What has become of it here.
     pub state: RequestState,
-}
-
-/// Where a request comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProposedBy {
-    /// The member.
-    pub seat: Seat,
-    /// When this node heard of it, in seconds since 1970.
-    pub at: u64,
 }
 
 /// What has become of a request at this node.
@@ -54,8 +49,9 @@ pub enum RequestState {
 pub(super) struct RequestRecord {
     request: Vec<u8>,
     subject: Subject,
-    /// Seat and time.
-    proposed: Option<(u16, u64)>,
+    proposer: Option<u16>,
+    since: u64,
+    changed: u64,
     state: StateRecord,
 }
 
@@ -83,13 +79,16 @@ impl RequestRecord {
     fn new(
         request: &SigningRequest,
         subject: &Subject,
-        proposed: Option<ProposedBy>,
+        proposer: Option<Seat>,
+        now: u64,
     ) -> Result<Self, ContentError> {
         subject.check(request).map_err(ContentError::Subject)?;
         Ok(Self {
             request: request.encode(),
             subject: subject.clone(),
-            proposed: proposed.map(|by| (by.seat.to_u16(), by.at)),
+            proposer: proposer.map(Seat::to_u16),
+            since: now,
+            changed: now,
             state: StateRecord::Proposed,
         })
     }
@@ -98,14 +97,15 @@ impl RequestRecord {
         let damaged = || StoreError::Damaged(Part::Value { table: Self::TABLE.name() });
         let request = SigningRequest::decode(&self.request).map_err(|_| damaged())?;
         self.subject.check(&request).map_err(|_| damaged())?;
-        let proposed = match self.proposed {
-            Some((seat, at)) => {
-                Some(ProposedBy { seat: Seat::new(seat.into()).map_err(|_| damaged())?, at })
-            }
-            None => None,
-        };
-        let state = self.state.read()?;
-        Ok(KeptRequest { request, subject: self.subject, proposed, state })
+        let seat = |number: u16| Seat::new(number.into()).map_err(|_| damaged());
+        Ok(KeptRequest {
+            request,
+            subject: self.subject,
+            proposer: self.proposer.map(seat).transpose()?,
+            since: self.since,
+            changed: self.changed,
+            state: self.state.read()?,
+        })
     }
 
     /// Nobody here has ever agreed to it, and nobody can any more.
@@ -183,7 +183,7 @@ impl OriginRecord {
 }
 
 impl Store {
-    /// Keeps a request that this node has heard of or makes itself, as proposed. One that is known stays as it is. Whether it
+    /// Keeps a request that this node has heard of or makes itself `now` (seconds since 1970), as proposed. One that is known stays as it is. Whether it
     /// was new.
     ///
     /// Whoever lets others propose bounds how many are kept, and calls [`Store::forget_expired`] at times.
@@ -195,10 +195,11 @@ impl Store {
         &self,
         request: &SigningRequest,
         subject: &Subject,
-        proposed: Option<ProposedBy>,
+        proposer: Option<Seat>,
+        now: u64,
     ) -> Result<bool, StoreError> {
         let session = request.session_id();
-        let record = RequestRecord::new(request, subject, proposed)?;
+        let record = RequestRecord::new(request, subject, proposer, now)?;
         self.vault.write(|writing| {
             if writing.get::<RequestRecord>(session.as_bytes())?.is_some() {
                 return Ok(false);
@@ -208,7 +209,7 @@ impl Store {
         })
     }
 
-    /// Keeps what has become of a known request. Signatures stay if other ones are brought: those of another run may have
+    /// Keeps what has become of a known request `now` (seconds since 1970). Signatures stay if other ones are brought: those of another run may have
     /// other bytes.
     ///
     /// # Errors
@@ -219,6 +220,7 @@ impl Store {
         &self,
         request: &SigningRequest,
         state: &RequestState,
+        now: u64,
     ) -> Result<(), StoreError> {
         let session = request.session_id();
         let new = StateRecord::new(request, state)?;
@@ -233,6 +235,7 @@ impl Store {
                 }
                 _ => {
                     record.state = new;
+                    record.changed = now;
                     writing.put(session.as_bytes(), &record)
                 }
             }

@@ -1,7 +1,7 @@
 //! What a store gives back, and what it does not take.
 
 use roastery_node::store::{
-    AuditEntry, ContentError, Entry, MAX_TEXT, ProposedBy, RequestState, Store, StoreError,
+    AuditEntry, ContentError, Entry, MAX_TEXT, RequestState, Store, StoreError,
 };
 use roastery_protocol::{
     BodyHash, TranscriptHash,
@@ -115,17 +115,18 @@ fn signatures_are_final_and_a_late_proposal_undoes_nothing() {
     let (folder, kept) = (Folder::new(), Kept::new());
     let (store, request) = (new_store(&folder), kept.request(0));
     let state = || store.request(request.session_id()).unwrap().unwrap().state;
-    let keep = |state: &RequestState| store.set_request(&request, state);
-    let by = ProposedBy { seat: kept.group().seats().nth(1).unwrap(), at: 7 };
+    let keep = |state: &RequestState| store.set_request(&request, state, 9);
+    let by = kept.group().seats().nth(1).unwrap();
     let missing = refusal(keep(&approved()).unwrap_err());
     assert!(matches!(missing, ContentError::Missing(Entry::Request)));
-    assert!(store.add_request(&request, &Subject::Hash, Some(by)).unwrap());
+    assert!(store.add_request(&request, &Subject::Hash, Some(by), 7).unwrap());
     keep(&approved()).unwrap();
     let shown = Subject::Transaction(vec![1]);
-    assert!(!store.add_request(&request, &shown, None).unwrap());
+    assert!(!store.add_request(&request, &shown, None, 8).unwrap());
     assert_eq!(state(), approved());
     let known = store.request(request.session_id()).unwrap().unwrap();
-    assert_eq!((known.subject, known.proposed), (Subject::Hash, Some(by)));
+    assert_eq!((known.subject, known.proposer), (Subject::Hash, Some(by)));
+    assert_eq!((known.since, known.changed), (7, 9));
     keep(&RequestState::Stopped("the request has expired".to_owned())).unwrap();
     let signed = RequestState::Signed(outcome(&kept));
     keep(&signed).unwrap();
@@ -142,14 +143,14 @@ fn what_fits_no_request_is_refused() {
     let store = new_store(&folder);
     let long = "x".repeat(MAX_TEXT + 1);
     let text = Subject::Text("pay".to_owned());
-    let error = refusal(store.add_request(&kept.request(0), &text, None).unwrap_err());
+    let error = refusal(store.add_request(&kept.request(0), &text, None, 7).unwrap_err());
     assert!(matches!(error, ContentError::Subject(_)));
-    assert!(store.add_request(&kept.request(0), &Subject::Hash, None).unwrap());
+    assert!(store.add_request(&kept.request(0), &Subject::Hash, None, 7).unwrap());
     let stopped = RequestState::Stopped(long.clone());
-    let error = refusal(store.set_request(&kept.request(0), &stopped).unwrap_err());
+    let error = refusal(store.set_request(&kept.request(0), &stopped, 9).unwrap_err());
     assert!(matches!(error, ContentError::TextTooLong { .. }));
     let none = RequestState::Signed(Outcome { signatures: Vec::new(), ..outcome(&kept) });
-    let error = refusal(store.set_request(&kept.request(0), &none).unwrap_err());
+    let error = refusal(store.set_request(&kept.request(0), &none, 9).unwrap_err());
     assert!(matches!(error, ContentError::Count { count: 0 }));
     let wordy = AuditEntry { policy: long, ..entry(&kept, 1) };
     let error = refusal(store.append_audit(&[wordy]).unwrap_err());
@@ -171,9 +172,9 @@ fn expired_requests_are_forgotten_if_nobody_here_agreed_to_them() {
         RequestState::Signed(outcome(&kept)),
     ];
     for (number, state) in (0..).zip(&states) {
-        store.add_request(&kept.request(number), &Subject::Hash, None).unwrap();
+        store.add_request(&kept.request(number), &Subject::Hash, None, 7).unwrap();
         if *state != RequestState::Proposed {
-            store.set_request(&kept.request(number), state).unwrap();
+            store.set_request(&kept.request(number), state, 9).unwrap();
         }
     }
     assert_eq!(store.forget_expired(EXPIRY - 1).unwrap(), 0);

@@ -64,10 +64,10 @@ pub fn fill(store: &Store, kept: &Kept) {
     store.finish_ceremony(seat, &kept.share, &kept.recovery).unwrap();
     store.begin_ceremony(&second_invitation(kept), &Kept::seed()).unwrap();
     for number in 0..2 {
-        store.add_request(&kept.request(number), &Subject::Hash, None).unwrap();
+        store.add_request(&kept.request(number), &Subject::Hash, None, 7).unwrap();
     }
-    store.set_request(&kept.request(0), &RequestState::Signed(outcome(kept))).unwrap();
-    store.set_request(&kept.request(1), &approved()).unwrap();
+    store.set_request(&kept.request(0), &RequestState::Signed(outcome(kept)), 9).unwrap();
+    store.set_request(&kept.request(1), &approved(), 9).unwrap();
     store.keep_proof(kept.group(), &kept.proof).unwrap();
     store.append_audit(&[entry(kept, 1)]).unwrap();
     store.append_audit(&[entry(kept, 2)]).unwrap();

@@ -31,11 +31,11 @@ const STEPS: [Step; 13] = [
         let seat = kept.group().seats().next().unwrap();
         store.finish_ceremony(seat, &kept.share, &kept.recovery)
     },
-    |store, kept| store.add_request(&kept.request(1), &Subject::Hash, None).map(drop),
-    |store, kept| store.add_request(&kept.request(0), &Subject::Hash, None).map(drop),
-    |store, kept| store.set_request(&kept.request(0), &approved()),
+    |store, kept| store.add_request(&kept.request(1), &Subject::Hash, None, 7).map(drop),
+    |store, kept| store.add_request(&kept.request(0), &Subject::Hash, None, 7).map(drop),
+    |store, kept| store.set_request(&kept.request(0), &approved(), 9),
     |store, kept| store.append_audit(&[entry(kept, 1)]).map(drop),
-    |store, kept| store.set_request(&kept.request(0), &RequestState::Signed(outcome(kept))),
+    |store, kept| store.set_request(&kept.request(0), &RequestState::Signed(outcome(kept)), 9),
     |store, kept| store.keep_proof(kept.group(), &kept.proof).map(drop),
     |store, kept| store.append_audit(&[entry(kept, 2)]).map(drop),
     |store, _| store.forget_expired(EXPIRY).map(drop),

@@ -155,18 +155,46 @@ impl NodeHandle {
     }
 }
 
-/// One session at a running node. Dropping it leaves the session to the node; while it is there the node runs.
+/// One session at a running node, and what happens in it. Dropping it leaves the session to the node; while it or a
+/// [`SessionWatcher`] is there the node runs.
 #[derive(Debug)]
 pub struct SessionHandle {
-    pub(super) id: SessionId,
     pub(super) events: mpsc::Receiver<Event>,
+    pub(super) watcher: SessionWatcher,
+}
+
+impl SessionHandle {
+    /// The next thing that happens in the session; `None` when nothing more will. Of a listener that comes late 4096
+    /// events wait; later ones are lost to it, but never the end: [`Event::Signed`] and [`Event::Stopped`].
+    pub async fn event(&mut self) -> Option<Event> {
+        self.events.recv().await
+    }
+
+    /// For somebody else who wants to know how the session stands.
+    pub fn watcher(&self) -> SessionWatcher {
+        self.watcher.clone()
+    }
+}
+
+impl std::ops::Deref for SessionHandle {
+    type Target = SessionWatcher;
+
+    fn deref(&self) -> &SessionWatcher {
+        &self.watcher
+    }
+}
+
+/// How a session at a running node stands. There may be any number of them.
+#[derive(Clone, Debug)]
+pub struct SessionWatcher {
+    pub(super) id: SessionId,
     pub(super) ended: watch::Receiver<Option<Ended>>,
     pub(super) last_words: Arc<OnceLock<LastWords>>,
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) clock: Clock,
 }
 
-impl SessionHandle {
+impl SessionWatcher {
     /// The session's name.
     pub fn id(&self) -> SessionId {
         self.id
@@ -175,12 +203,6 @@ impl SessionHandle {
     /// The time by the node's clocks: what the times in the session's report are measured by.
     pub fn now(&self) -> Moment {
         self.clock.now()
-    }
-
-    /// The next thing that happens in the session; `None` when nothing more will. Of a listener that comes late 4096
-    /// events wait; later ones are lost to it, but never the end: [`Event::Signed`] and [`Event::Stopped`].
-    pub async fn event(&mut self) -> Option<Event> {
-        self.events.recv().await
     }
 
     /// Waits for the end of the session at this node; `None` if the node ended before.

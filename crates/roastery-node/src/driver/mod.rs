@@ -26,7 +26,7 @@ use std::sync::Arc;
 use roastery_protocol::{Seat, group::Group, keys::IdentityKey, session::Settings};
 
 pub use self::{
-    handle::{Ended, NodeHandle, ProposeError, SessionHandle, SignError},
+    handle::{Ended, NodeHandle, ProposeError, SessionHandle, SessionWatcher, SignError},
     journal::{Journal, Receipt, Released},
     keygen::{Keygen, KeygenError, Made},
     node::Node,

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::{
     clock::Clock,
-    handle::{Command, Ended, SessionHandle},
+    handle::{Command, Ended, SessionHandle, SessionWatcher},
     journal::Released,
 };
 
@@ -83,14 +83,10 @@ impl<S: EngineSession> Running<S> {
         let (events, waiting_events) = mpsc::channel(MOST_WAITING_EVENTS + MOST_ENDS);
         let (ended, end) = watch::channel(None);
         let last_words = Arc::new(OnceLock::new());
-        let handle = SessionHandle {
-            id: rank.session,
-            events: waiting_events,
-            ended: end,
-            last_words: last_words.clone(),
-            commands,
-            clock,
-        };
+        let last = last_words.clone();
+        let watcher =
+            SessionWatcher { id: rank.session, ended: end, last_words: last, commands, clock };
+        let handle = SessionHandle { events: waiting_events, watcher };
         let deadline = Some(deadline);
         let (held, waits) = (VecDeque::new(), false);
         (Self { rank, session, deadline, events, ended, last_words, held, waits }, handle)

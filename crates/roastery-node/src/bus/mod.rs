@@ -1,7 +1,8 @@
 //! The mesh between the members: authenticated peers, send to one or to all, receive.
 //!
 //! [`Bus`] is all that a node knows of its network. [`Mesh`] implements it inside one process, for
-//! demos and tests. With the feature `libp2p`, module `p2p` implements it over TCP and QUIC.
+//! demos and tests. With the feature `libp2p`, module `p2p` implements it over TCP and QUIC. A [`Line`]
+//! is the bus of one group among several that share another bus: module [`exchange`].
 //!
 //! # What a bus promises
 //!
@@ -30,6 +31,7 @@
 //! of each message for each of up to 127 readers. What is delivered holds exactly the message and
 //! keeps no larger buffer alive, so a reader that retains it retains what it counted.
 
+pub mod exchange;
 mod mesh;
 #[cfg(feature = "libp2p")]
 pub mod p2p;
@@ -40,6 +42,7 @@ use std::future::Future;
 
 use bytes::Bytes;
 
+pub use exchange::{Exchange, ExchangeHandle, ExchangeLimits, Line, Topic};
 pub use mesh::{JoinError, Mesh, MeshBus, MeshLimits, MeshLimitsError};
 pub use queue::{QueueLimits, QueueLimitsError};
 pub use roastery_protocol::group::{PeerId, PeerIdError};

@@ -40,7 +40,6 @@ impl BusStats {
         self.refusals
     }
 
-    #[cfg(feature = "libp2p")]
     pub(super) fn with_links(
         self,
         links: impl Iterator<Item = (PeerId, LinkStats)>,

@@ -3,7 +3,7 @@
 use roastery_node::bus::{Bus, Mesh, MeshBus, MeshLimits, PeerId, QueueLimits};
 
 /// How many peers there are at most.
-const SIZE: usize = 4;
+pub const SIZE: usize = 4;
 
 pub fn limits() -> QueueLimits {
     QueueLimits { max_message_bytes: 1000, max_queued_messages: 20, max_queued_bytes: 4000 }
@@ -20,9 +20,15 @@ pub trait Kind {
 
 pub struct InProcess(Mesh);
 
+impl InProcess {
+    pub fn new(limits: MeshLimits) -> Self {
+        Self(Mesh::new(limits).unwrap())
+    }
+}
+
 impl Default for InProcess {
     fn default() -> Self {
-        Self(Mesh::new(MeshLimits { max_peers: SIZE, queues: limits() }).unwrap())
+        Self::new(MeshLimits { max_peers: SIZE, queues: limits() })
     }
 }
 

@@ -1,13 +1,16 @@
 //! What every bus promises: the same tests run on the one inside a process and, with the feature `libp2p`, on the one
-//! over TCP and over QUIC.
+//! over TCP and over QUIC, and on a line among others over one of these.
 
 #![allow(clippy::unwrap_used, reason = "a failed helper is a failed test")]
 
 mod kinds;
+mod lines;
 #[cfg(feature = "libp2p")]
 #[path = "../support/network.rs"]
 mod network;
 mod promises;
+#[path = "../support/topics.rs"]
+mod topics;
 #[path = "../support/waiting.rs"]
 mod waiting;
 
@@ -18,6 +21,21 @@ macro_rules! on_every_bus {
             $(#[tokio::test]
             async fn $promise() {
                 crate::promises::$promise(&crate::kinds::InProcess::default()).await;
+            })*
+        }
+
+        mod line {
+            $(#[tokio::test]
+            async fn $promise() {
+                crate::promises::$promise(&crate::lines::Lines::default()).await;
+            })*
+        }
+
+        #[cfg(feature = "libp2p")]
+        mod line_over_tcp {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $promise() {
+                crate::promises::$promise(&crate::lines::over_tcp().await).await;
             })*
         }
 

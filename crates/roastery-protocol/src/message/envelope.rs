@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use super::{Body, Header, Kind};
 use crate::{
-    BodyHash, SessionId,
+    BodyHash, GroupId, SessionId,
     group::Group,
     keys::IdentityKey,
     request::{MAX_REQUEST, MAX_TRANSACTION},
@@ -112,6 +112,13 @@ impl Envelope {
     pub fn peek_kind(bytes: &[u8]) -> Option<Kind> {
         let header = bytes.get(SIGNATURE..SIGNATURE + Header::LENGTH)?;
         wire::decode::<Header>(header).ok().and_then(|header| header.kind())
+    }
+
+    /// Which group a message names, if its kind is one of a session: to find where it belongs.
+    pub fn peek_group(bytes: &[u8]) -> Option<GroupId> {
+        let header = bytes.get(SIGNATURE..SIGNATURE + Header::LENGTH)?;
+        let header = wire::decode::<Header>(header).ok()?;
+        header.kind().map(|_| header.group)
     }
 
     /// The header.

@@ -175,6 +175,7 @@ fn a_message_names_its_ceremony_and_one_of_signing_names_none() {
     let mut bytes = world.sent[0].envelope.as_bytes().to_vec();
     assert_eq!(Envelope::peek_ceremony(&bytes), Some(world.invitation.id()));
     assert!(roastery_protocol::message::Envelope::parse(&bytes).is_err());
+    assert_eq!(roastery_protocol::message::Envelope::peek_group(&bytes), None);
     for kind in [0, 7, 15, 23, 255] {
         bytes[65] = kind;
         assert_eq!(Envelope::peek_ceremony(&bytes), None);

@@ -20,6 +20,10 @@ pub(in crate::bus) struct Inbox {
 }
 
 impl Inbox {
+    pub(in crate::bus) fn is_empty(&self) -> bool {
+        self.turns.is_empty()
+    }
+
     pub(in crate::bus) fn connect(&mut self, peer: &PeerId) -> Option<Waker> {
         self.change(peer, Lane::connect)
     }

@@ -18,7 +18,13 @@ pub(in crate::bus) struct Parcel {
 impl Parcel {
     /// Copies the message. `hasher` must be keyed, so that no sender can aim at collisions.
     pub(in crate::bus) fn new(message: &[u8], hasher: &impl BuildHasher) -> Self {
-        Self { bytes: Bytes::copy_from_slice(message), fingerprint: hasher.hash_one(message) }
+        Self::of_delivered(Bytes::copy_from_slice(message), hasher)
+    }
+
+    /// What another bus has delivered: it is immutable, and keeps nothing else alive.
+    pub(in crate::bus) fn of_delivered(bytes: Bytes, hasher: &impl BuildHasher) -> Self {
+        let fingerprint = hasher.hash_one(&bytes[..]);
+        Self { bytes, fingerprint }
     }
 
     pub(in crate::bus) fn into_bytes(self) -> Bytes {

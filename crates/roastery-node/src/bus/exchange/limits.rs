@@ -1,0 +1,46 @@
+//! How much an exchange holds.
+
+use crate::bus::{QueueLimits, QueueLimitsError};
+
+/// How much an exchange holds. A line holds two queues for each of its members, one in each direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExchangeLimits {
+    /// Lines at a time, at least 1. One that is dropped counts until what it has sent is handed over.
+    pub max_lines: usize,
+    /// What waits of one member for one line, and of one line for one member. A line takes no longer
+    /// message than the bus does, whatever stands here.
+    pub queues: QueueLimits,
+}
+
+impl ExchangeLimits {
+    pub(super) fn check(self) -> Result<Self, ExchangeLimitsError> {
+        if self.max_lines == 0 {
+            return Err(ExchangeLimitsError::NoLines);
+        }
+        self.queues.check()?;
+        Ok(self)
+    }
+
+    pub(super) fn within(self, longest: usize) -> Self {
+        let max_message_bytes = self.queues.max_message_bytes.min(longest);
+        Self { queues: QueueLimits { max_message_bytes, ..self.queues }, ..self }
+    }
+}
+
+/// Room for 64 groups and ceremonies.
+impl Default for ExchangeLimits {
+    fn default() -> Self {
+        Self { max_lines: 64, queues: QueueLimits::default() }
+    }
+}
+
+/// Why an exchange cannot have these [`ExchangeLimits`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExchangeLimitsError {
+    /// Nothing could be opened.
+    #[error("max_lines is 0: it must be at least 1")]
+    NoLines,
+    /// Nothing could be said or received.
+    #[error(transparent)]
+    Queues(#[from] QueueLimitsError),
+}

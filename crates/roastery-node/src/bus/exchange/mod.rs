@@ -1,0 +1,182 @@
+//! Several groups and ceremonies over one bus.
+//!
+//! A node that belongs to several groups has one key on the network and one connection to each peer,
+//! whatever they share. An [`Exchange`] owns that bus and hands out [`Line`]s, each of which is a bus
+//! for one [`Topic`]: a group, or a ceremony. A line carries what its topic's members say about its
+//! topic, and nothing else:
+//!
+//! * What is sent to everyone goes to the members of the line that are connected, each by name.
+//! * A message reaches a line only if it names the line's topic and comes from one of its members.
+//!   All else is dropped and counted, by sender ([`Misdirected`]).
+//! * A member is connected to a line while it is connected to the bus. Whether it has the topic open
+//!   at its end does not show; what is sent before it has is lost, as anything may be on the way.
+//!
+//! # Who waits for whom
+//!
+//! The bus cannot be lent out while it waits for the next event, so [`Bus::send`] on a line puts the
+//! message into a queue of the line, for each member that it is for, and the exchange's task hands it
+//! over. These queues have the bounds of all queues here, a full one loses its line's newest messages
+//! for that member, and the lines take turns, one message each: a line that floods loses its own and
+//! keeps no other from its turn. In the other direction each line has a queue for each of its members,
+//! and a line that nobody reads loses its own. The task alternates between the two directions and
+//! never waits for a line. All state is behind one lock, which is held for single steps in memory.
+//!
+//! Below the lines the bus has one queue for each peer, whatever it speaks about. A peer that floods
+//! in one group may lose there what it says in another: its own.
+//!
+//! ```
+//! use roastery_node::bus::{Bus, BusEvent, Destination, Exchange, ExchangeLimits, Mesh, PeerId, Topic};
+//! # use roastery_protocol::GroupId;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let mesh = Mesh::default();
+//! # let group = GroupId::from_bytes([1; 32]);
+//! let (alice, bob) = (PeerId::new("alice")?, PeerId::new("bob")?);
+//! let _bob_bus = mesh.join(bob.clone())?;
+//! let (exchange, handle) = Exchange::new(mesh.join(alice)?, ExchangeLimits::default())?;
+//! tokio::spawn(exchange.run());
+//!
+//! let mut line = handle.open(Topic::Group(group), [bob.clone()])?;
+//! assert_eq!(line.receive().await, Some(BusEvent::Connected(bob)));
+//! line.send(Destination::Everyone, b"good morning, group")?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod limits;
+mod line;
+mod shared;
+mod stats;
+mod topic;
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::task::coop::consume_budget;
+use tokio::time::{MissedTickBehavior, interval};
+
+pub use self::limits::{ExchangeLimits, ExchangeLimitsError};
+pub use self::line::{Line, OpenLineError};
+pub use self::stats::{ExchangeStats, Misdirected};
+pub use self::topic::Topic;
+
+use self::shared::Shared;
+use self::stats::REFRESH;
+use super::{Bus, BusEvent, Destination, PeerId};
+
+/// The task that owns a bus and serves the lines over it. The [module](self) says how.
+pub struct Exchange<B> {
+    bus: B,
+    shared: Ends,
+}
+
+/// However the task ends, nobody waits for it in vain.
+struct Ends(Arc<Shared>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+impl<B: Bus> Exchange<B> {
+    /// An exchange and the handle to it. The lines live when [`run`](Self::run) runs.
+    ///
+    /// # Errors
+    ///
+    /// [`ExchangeLimitsError`] when with these limits nothing could be sent.
+    pub fn new(
+        bus: B,
+        limits: ExchangeLimits,
+    ) -> Result<(Self, ExchangeHandle), ExchangeLimitsError> {
+        let limits = limits.check()?.within(bus.max_message_bytes());
+        let shared = Arc::new(Shared::new(bus.local_peer().clone(), limits));
+        shared.refresh(bus.stats());
+        Ok((Self { bus, shared: Ends(shared.clone()) }, ExchangeHandle { shared }))
+    }
+
+    /// Runs until the bus ends, or until the last handle and the last line are gone and what they
+    /// have sent is handed over. Gives the bus back, to be closed or to be used for something else.
+    ///
+    /// When this ends, or its future is dropped, all lines end.
+    pub async fn run(mut self) -> B {
+        let shared = self.shared.0.clone();
+        let mut refresh = interval(REFRESH);
+        refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            // A bus under a flood is always ready: others on this thread have their turn as well.
+            consume_budget().await;
+            tokio::select! {
+                event = self.bus.receive() => match event {
+                    Some(BusEvent::Message { from, bytes }) => shared.deliver(&from, bytes),
+                    Some(BusEvent::Connected(peer)) => shared.connect(&peer),
+                    Some(BusEvent::Disconnected(peer)) => shared.disconnect(&peer),
+                    None => return self.bus,
+                },
+                outgoing = shared.outgoing() => match outgoing {
+                    // A peer that is gone by now gets it as little as one that goes a moment later.
+                    Some((to, bytes)) => {
+                        let _ = self.bus.send(Destination::Peer(to), &bytes);
+                    }
+                    None => return self.bus,
+                },
+                _ = refresh.tick() => shared.refresh(self.bus.stats()),
+            }
+        }
+    }
+}
+
+impl<B> fmt::Debug for Exchange<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange").finish_non_exhaustive()
+    }
+}
+
+/// Opens lines at an [`Exchange`]. When the last handle and the last line are gone the exchange ends.
+pub struct ExchangeHandle {
+    shared: Arc<Shared>,
+}
+
+impl ExchangeHandle {
+    /// The bus of one topic, until it is dropped. Members who are connected are seen to connect.
+    ///
+    /// The node itself may be named among the members, and so may peers that the bus does not know
+    /// yet: they are members that are not connected.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenLineError`] when the topic is open already, there are too many lines or members, or the
+    /// exchange has ended.
+    pub fn open(
+        &self,
+        topic: Topic,
+        members: impl IntoIterator<Item = PeerId>,
+    ) -> Result<Line, OpenLineError> {
+        Line::open(&self.shared, topic, members)
+    }
+
+    /// What became of everything on this exchange.
+    pub fn stats(&self) -> ExchangeStats {
+        self.shared.stats()
+    }
+}
+
+impl Clone for ExchangeHandle {
+    fn clone(&self) -> Self {
+        self.shared.add_handle();
+        Self { shared: self.shared.clone() }
+    }
+}
+
+impl Drop for ExchangeHandle {
+    fn drop(&mut self) {
+        self.shared.drop_handle();
+    }
+}
+
+impl fmt::Debug for ExchangeHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExchangeHandle").finish_non_exhaustive()
+    }
+}

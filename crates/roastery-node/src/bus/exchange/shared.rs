@@ -1,0 +1,378 @@
+//! What an exchange and its lines share: the queues, and who is connected.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::hash::RandomState;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+use super::{ExchangeLimits, ExchangeStats, Misdirected, OpenLineError, Topic};
+use crate::bus::queue::{Inbox, Parcel};
+use crate::bus::{BusEvent, BusStats, Destination, LinkStats, PeerId, QueueLimits, SendError};
+
+/// A line's number, which no other line of the exchange ever has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct LineId(u64);
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    own: PeerId,
+    limits: ExchangeLimits,
+    hasher: RandomState,
+    state: Mutex<State>,
+    /// Told when something is to be handed to the bus, or nobody is left.
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    closed: bool,
+    handles: usize,
+    opened: u64,
+    topics: BTreeMap<Topic, LineId>,
+    /// The open lines, and those that are closed and have sent what is not handed over yet.
+    lines: BTreeMap<LineId, LineState>,
+    /// The lines of which something is to be handed to the bus, each once, the next one first.
+    turns: VecDeque<LineId>,
+    /// Every peer that the bus has named.
+    peers: BTreeMap<PeerId, Peer>,
+    /// What the bus last said.
+    bus: BusStats,
+}
+
+#[derive(Debug)]
+struct LineState {
+    topic: Topic,
+    members: BTreeSet<PeerId>,
+    opened: Instant,
+    /// What waits for the line's reader, of each member.
+    inbox: Inbox,
+    /// What waits for the bus, for each member.
+    outbox: Inbox,
+}
+
+#[derive(Debug)]
+struct Peer {
+    connected: bool,
+    /// When it last came or went.
+    since: Instant,
+    misdirected: Misdirected,
+}
+
+impl State {
+    fn peer(&mut self, name: &PeerId) -> &mut Peer {
+        match self.peers.entry(name.clone()) {
+            Entry::Occupied(peer) => peer.into_mut(),
+            Entry::Vacant(place) => place.insert(Peer {
+                connected: false,
+                since: Instant::now(),
+                misdirected: Misdirected::default(),
+            }),
+        }
+    }
+
+    /// The lines that a peer is a member of.
+    fn lines_of(&mut self, peer: &PeerId) -> impl Iterator<Item = &mut LineState> {
+        self.lines.values_mut().filter(move |line| line.members.contains(peer))
+    }
+
+    /// Where a message belongs, or the count of those that belong nowhere.
+    fn line_for(&mut self, from: &PeerId, topic: Option<Topic>) -> Option<&mut LineState> {
+        let Some(id) = topic.and_then(|topic| self.topics.get(&topic)) else {
+            self.peer(from).misdirected.no_such_topic += 1;
+            return None;
+        };
+        if !self.lines.get(id).is_some_and(|line| line.members.contains(from)) {
+            self.peer(from).misdirected.not_a_member += 1;
+            return None;
+        }
+        self.lines.get_mut(id)
+    }
+
+    fn is_connected(&self, peer: &PeerId) -> bool {
+        self.peers.get(peer).is_some_and(|peer| peer.connected)
+    }
+
+    fn line_stats(&self, line: &LineState) -> BusStats {
+        let of = |outbox: &Inbox| outbox.stats().collect::<BTreeMap<_, _>>();
+        let mut outbound = of(&line.outbox);
+        let links = line.members.iter().map(|member| {
+            let awaited_since = match self.peers.get(member) {
+                Some(peer) if peer.connected => None,
+                Some(peer) => Some(peer.since),
+                None => Some(line.opened),
+            };
+            let below = self.bus.link(member).unwrap_or_default();
+            let outbound = outbound.remove(member).unwrap_or_default();
+            (member.clone(), LinkStats { awaited_since, outbound, ..below })
+        });
+        let inbound: BusStats = line.inbox.stats().collect();
+        inbound.with_links(links, self.bus.refusals())
+    }
+}
+
+impl Shared {
+    /// With one handle.
+    pub(super) fn new(own: PeerId, limits: ExchangeLimits) -> Self {
+        let state = State { handles: 1, ..State::default() };
+        Self {
+            own,
+            limits,
+            hasher: RandomState::new(),
+            state: Mutex::new(state),
+            changed: Notify::new(),
+        }
+    }
+
+    pub(super) fn local_peer(&self) -> &PeerId {
+        &self.own
+    }
+
+    pub(super) fn queues(&self) -> &QueueLimits {
+        &self.limits.queues
+    }
+
+    /// Nothing under the lock runs foreign code or can panic half way, so a task that panicked leaves
+    /// a usable state, and must not take the others down.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// For the exchange's task.
+impl Shared {
+    pub(super) fn connect(&self, name: &PeerId) {
+        let mut state = self.lock();
+        let peer = state.peer(name);
+        (peer.connected, peer.since) = (true, Instant::now());
+        let readers = state.lines_of(name).filter_map(|line| line.inbox.connect(name));
+        let readers: Vec<Waker> = readers.collect();
+        drop(state);
+        readers.into_iter().for_each(Waker::wake);
+    }
+
+    pub(super) fn disconnect(&self, name: &PeerId) {
+        let mut state = self.lock();
+        let peer = state.peer(name);
+        (peer.connected, peer.since) = (false, Instant::now());
+        let readers = state.lines_of(name).filter_map(|line| line.inbox.disconnect(name));
+        let readers: Vec<Waker> = readers.collect();
+        drop(state);
+        readers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Puts a message into the queue of its line.
+    pub(super) fn deliver(&self, from: &PeerId, bytes: Bytes) {
+        let (topic, too_large) = (Topic::of(&bytes), bytes.len() > self.queues().max_message_bytes);
+        // Hashed before the lock is taken.
+        let parcel = Parcel::of_delivered(bytes, &self.hasher);
+        let mut state = self.lock();
+        let Some(line) = state.line_for(from, topic) else { return };
+        let reader = match too_large {
+            true => line.inbox.refuse_too_large(from),
+            false => line.inbox.push(from, &parcel, self.queues()),
+        };
+        drop(state);
+        reader.into_iter().for_each(Waker::wake);
+    }
+
+    /// Waits for the next message that is to be handed to the bus; `None` when nobody is left who
+    /// could send one.
+    pub(super) async fn outgoing(&self) -> Option<(PeerId, Bytes)> {
+        loop {
+            if let Poll::Ready(outgoing) = self.next() {
+                return outgoing;
+            }
+            // It remembers that it was told, should that be just now.
+            self.changed.notified().await;
+        }
+    }
+
+    fn next(&self) -> Poll<Option<(PeerId, Bytes)>> {
+        let mut state = self.lock();
+        while let Some(id) = state.turns.pop_front() {
+            let Some(line) = state.lines.get_mut(&id) else { continue };
+            let (event, topic) = (line.outbox.pop(), line.topic);
+            if !line.outbox.is_empty() {
+                state.turns.push_back(id);
+            } else if state.topics.get(&topic) != Some(&id) {
+                state.lines.remove(&id);
+            }
+            // Nothing but messages is ever put there.
+            if let Some(BusEvent::Message { from: to, bytes }) = event {
+                return Poll::Ready(Some((to, bytes)));
+            }
+        }
+        match state.handles == 0 && state.topics.is_empty() {
+            true => Poll::Ready(None),
+            false => Poll::Pending,
+        }
+    }
+
+    pub(super) fn refresh(&self, stats: BusStats) {
+        self.lock().bus = stats;
+    }
+
+    /// Ends it. Each line gets what waits for it, and then nothing.
+    pub(super) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        let readers: Vec<Waker> =
+            state.lines.values_mut().filter_map(|line| line.inbox.wake()).collect();
+        drop(state);
+        readers.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// For the lines.
+impl Shared {
+    pub(super) fn open(
+        &self,
+        topic: Topic,
+        members: BTreeSet<PeerId>,
+    ) -> Result<LineId, OpenLineError> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(OpenLineError::Closed);
+        }
+        if state.topics.contains_key(&topic) {
+            return Err(OpenLineError::AlreadyOpen(topic));
+        }
+        let max_lines = self.limits.max_lines;
+        if state.lines.len() >= max_lines {
+            return Err(OpenLineError::TooManyLines { max_lines });
+        }
+        let mut inbox = Inbox::default();
+        for member in members.iter().filter(|member| state.is_connected(member)) {
+            // Nobody reads it yet.
+            inbox.connect(member);
+        }
+        let id = LineId(state.opened);
+        state.opened += 1;
+        state.topics.insert(topic, id);
+        let opened = Instant::now();
+        let line = LineState { topic, members, opened, inbox, outbox: Inbox::default() };
+        state.lines.insert(id, line);
+        Ok(id)
+    }
+
+    pub(super) fn close_line(&self, id: LineId) {
+        let mut state = self.lock();
+        let Some(line) = state.lines.get_mut(&id) else { return };
+        let (topic, inbox) = (line.topic, std::mem::take(&mut line.inbox));
+        // Of a closed line nobody hears anything.
+        line.members.clear();
+        let nothing_waits = line.outbox.is_empty();
+        state.topics.remove(&topic);
+        if nothing_waits {
+            state.lines.remove(&id);
+        }
+        drop(state);
+        // It holds a waker, whose drop may run anything.
+        drop(inbox);
+        self.changed.notify_one();
+    }
+
+    /// Puts a message into the queues of those that it is for.
+    pub(super) fn send(
+        &self,
+        id: LineId,
+        to: &Destination,
+        message: &[u8],
+    ) -> Result<(), SendError> {
+        let (bytes, max) = (message.len(), self.queues().max_message_bytes);
+        // Copied and hashed before the lock is taken.
+        let parcel = (bytes <= max).then(|| Parcel::new(message, &self.hasher));
+        let mut state = self.lock();
+        let State { closed, lines, turns, peers, .. } = &mut *state;
+        // The line is there as long as its handle is. Were it not, nothing could be sent any more.
+        let Some(line) = lines.get_mut(&id).filter(|_| !*closed) else {
+            return Err(SendError::Closed);
+        };
+        let is_connected = |peer: &PeerId| peers.get(peer).is_some_and(|peer| peer.connected);
+        if let Destination::Peer(peer) = to {
+            if *peer == self.own {
+                return Err(SendError::ToSelf(peer.clone()));
+            }
+            if !line.members.contains(peer) {
+                return Err(SendError::UnknownPeer(peer.clone()));
+            }
+            if !is_connected(peer) {
+                return Err(SendError::NotConnected(peer.clone()));
+            }
+        }
+        let had_a_turn = !line.outbox.is_empty();
+        let outbox = &mut line.outbox;
+        let mut push = |peer: &PeerId| match &parcel {
+            Some(parcel) => outbox.push(peer, parcel, &self.limits.queues),
+            None => outbox.refuse_too_large(peer),
+        };
+        // The outbox wakes nobody: its reader is told below.
+        match to {
+            Destination::Peer(peer) => drop(push(peer)),
+            Destination::Everyone => {
+                let connected = line.members.iter().filter(|member| is_connected(member));
+                connected.for_each(|member| drop(push(member)));
+            }
+        }
+        if !had_a_turn && !line.outbox.is_empty() {
+            turns.push_back(id);
+        }
+        drop(state);
+        self.changed.notify_one();
+        if bytes > max { Err(SendError::TooLarge { bytes, max }) } else { Ok(()) }
+    }
+
+    pub(super) fn poll_receive(&self, id: LineId, context: &Context<'_>) -> Poll<Option<BusEvent>> {
+        // A waker may run anything when it is cloned, woken or dropped: never under the lock.
+        let reader = context.waker().clone();
+        let mut state = self.lock();
+        let closed = state.closed;
+        let Some(line) = state.lines.get_mut(&id) else { return Poll::Ready(None) };
+        if let Some(event) = line.inbox.pop() {
+            return Poll::Ready(Some(event));
+        }
+        if closed {
+            return Poll::Ready(None);
+        }
+        let stale = line.inbox.wait(reader);
+        drop(state);
+        drop(stale);
+        Poll::Pending
+    }
+
+    pub(super) fn line_stats(&self, id: LineId) -> BusStats {
+        let state = self.lock();
+        state.lines.get(&id).map(|line| state.line_stats(line)).unwrap_or_default()
+    }
+}
+
+/// For the handles.
+impl Shared {
+    pub(super) fn add_handle(&self) {
+        self.lock().handles += 1;
+    }
+
+    pub(super) fn drop_handle(&self) {
+        self.lock().handles -= 1;
+        self.changed.notify_one();
+    }
+
+    pub(super) fn stats(&self) -> ExchangeStats {
+        let state = self.lock();
+        let open = state.topics.iter().filter_map(|(topic, id)| {
+            let line = state.lines.get(id)?;
+            Some((*topic, state.line_stats(line)))
+        });
+        let misdirected = state.peers.iter().map(|(name, peer)| (name.clone(), peer.misdirected));
+        ExchangeStats {
+            bus: state.bus.clone(),
+            lines: open.collect(),
+            misdirected: misdirected.collect(),
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Messages that name what they are about, and say whatever a test wants.
+
+use roastery_node::bus::Topic;
+use roastery_protocol::GroupId;
+
+pub fn group(name: u8) -> Topic {
+    Topic::Group(GroupId::from_bytes([name; 32]))
+}
+
+/// A signature that nobody has made and a header, as docs/protocol.md has them.
+pub fn heading(topic: Topic) -> Vec<u8> {
+    let (kind, name, rest) = match topic {
+        Topic::Group(group) => (5, *group.as_bytes(), 38),
+        Topic::Ceremony(ceremony) => (16, *ceremony.as_bytes(), 2),
+    };
+    [&[0; 64][..], &[1, kind], &name, &vec![0; rest]].concat()
+}

@@ -9,6 +9,7 @@ mod members;
 #[path = "../support/network.rs"]
 mod network;
 mod rogue;
+mod roster;
 #[path = "../support/waiting.rs"]
 mod waiting;
 

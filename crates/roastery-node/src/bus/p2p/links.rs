@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::RandomState;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -15,13 +15,14 @@ use crate::bus::{
     BusEvent, BusStats, Destination, LinkStats, PeerId, QueueLimits, Refusals, SendError,
 };
 
-/// The queues to and from every peer of the roster. Their number and their size are fixed.
+/// The queues to and from every peer of the roster, whose number and whose size have a bound.
+///
+/// Whoever holds a lock takes only those that stand below it here.
 #[derive(Debug)]
 pub(super) struct Links {
     limits: QueueLimits,
     hasher: RandomState,
-    peers: BTreeMap<PeerId, Peer>,
-    /// Locked by whoever holds the lock of a peer, never the other way round.
+    peers: RwLock<BTreeMap<PeerId, Arc<Peer>>>,
     arrivals: Mutex<Arrivals>,
 }
 
@@ -41,6 +42,8 @@ struct Peer {
 
 #[derive(Debug)]
 struct PeerState {
+    /// It was taken out of the roster: nothing comes from it or goes to it any more.
+    removed: bool,
     outbound: Lane,
     /// The connections, the newest one last. It is the one that messages go out over: an older one
     /// may be that of a life of the peer that is over.
@@ -54,20 +57,69 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+impl Peer {
+    /// One that is awaited from now on.
+    fn new() -> Self {
+        let awaited_since = Some(Instant::now());
+        let state = PeerState {
+            removed: false,
+            outbound: Lane::default(),
+            links: Vec::new(),
+            stats: LinkStats { awaited_since, ..LinkStats::default() },
+        };
+        Self { state: Mutex::new(state), changed: Notify::new() }
+    }
+}
+
 impl Links {
     pub(super) fn new(limits: QueueLimits, peers: impl Iterator<Item = PeerId>) -> Self {
-        let now = Instant::now();
-        let peers = peers.map(|peer| {
-            let stats = LinkStats { awaited_since: Some(now), ..LinkStats::default() };
-            let state = PeerState { outbound: Lane::default(), links: Vec::new(), stats };
-            (peer, Peer { state: Mutex::new(state), changed: Notify::new() })
-        });
+        let peers = peers.map(|peer| (peer, Arc::new(Peer::new())));
         Self {
             limits,
             hasher: RandomState::new(),
-            peers: peers.collect(),
+            peers: RwLock::new(peers.collect()),
             arrivals: Mutex::default(),
         }
+    }
+
+    /// The peer is in the roster from now on.
+    pub(super) fn add(&self, name: PeerId) {
+        let mut peers = self.peers.write().unwrap_or_else(PoisonError::into_inner);
+        peers.entry(name).or_insert_with(|| Arc::new(Peer::new()));
+    }
+
+    /// The peer is not in the roster any more: its links are of no use from now on, and whoever reads
+    /// sees it go. Returns the reader to wake.
+    pub(super) fn remove(&self, name: &PeerId) -> Option<Waker> {
+        // Held until the end, so that the peer cannot come back before it has gone.
+        let mut peers = self.peers.write().unwrap_or_else(PoisonError::into_inner);
+        let peer = peers.remove(name)?;
+        let mut state = lock(&peer.state);
+        state.removed = true;
+        let mut reader = None;
+        if !state.links.is_empty() {
+            state.links.clear();
+            reader = self.note_disconnect(name);
+        }
+        drop(state);
+        drop(peers);
+        peer.changed.notify_waiters();
+        reader
+    }
+
+    fn note_disconnect(&self, name: &PeerId) -> Option<Waker> {
+        let mut arrivals = lock(&self.arrivals);
+        // A reader of a closed bus may have had its last event.
+        if arrivals.closed { None } else { arrivals.inbox.disconnect(name) }
+    }
+
+    fn peer(&self, name: &PeerId) -> Option<Arc<Peer>> {
+        self.peers.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    fn everyone(&self) -> Vec<Arc<Peer>> {
+        let peers = self.peers.read().unwrap_or_else(PoisonError::into_inner);
+        peers.values().cloned().collect()
     }
 
     pub(super) fn limits(&self) -> &QueueLimits {
@@ -84,30 +136,28 @@ impl Links {
         if lock(&self.arrivals).closed {
             return Err(SendError::Closed);
         }
-        if let Destination::Peer(peer) = to {
-            if peer == own {
-                return Err(SendError::ToSelf(peer.clone()));
+        let recipients = match to {
+            Destination::Everyone => self.everyone(),
+            Destination::Peer(peer) if peer == own => return Err(SendError::ToSelf(peer.clone())),
+            Destination::Peer(peer) => {
+                let known = self.peer(peer).ok_or_else(|| SendError::UnknownPeer(peer.clone()))?;
+                if lock(&known.state).links.is_empty() {
+                    return Err(SendError::NotConnected(peer.clone()));
+                }
+                vec![known]
             }
-            let known = self.peers.get(peer).ok_or_else(|| SendError::UnknownPeer(peer.clone()))?;
-            if lock(&known.state).links.is_empty() {
-                return Err(SendError::NotConnected(peer.clone()));
-            }
-        }
+        };
         let (bytes, max) = (message.len(), self.limits.max_message_bytes);
         let parcel = (bytes <= max).then(|| Parcel::new(message, &self.hasher));
-        let push = |peer: &Peer| {
+        for peer in recipients {
             let mut state = lock(&peer.state);
             match &parcel {
-                _ if state.links.is_empty() => return,
+                _ if state.links.is_empty() => continue,
                 Some(parcel) => state.outbound.push(parcel, &self.limits),
                 None => state.outbound.refuse_too_large(),
             }
             drop(state);
             peer.changed.notify_waiters();
-        };
-        match to {
-            Destination::Everyone => self.peers.values().for_each(push),
-            Destination::Peer(peer) => self.peers.get(peer).into_iter().for_each(push),
         }
         if bytes > max { Err(SendError::TooLarge { bytes, max }) } else { Ok(()) }
     }
@@ -136,15 +186,17 @@ impl Links {
         let reader = arrivals.inbox.wake();
         drop(arrivals);
         reader.into_iter().for_each(Waker::wake);
-        self.peers.values().for_each(|peer| peer.changed.notify_waiters());
+        self.everyone().iter().for_each(|peer| peer.changed.notify_waiters());
     }
 
     pub(super) fn stats(&self) -> BusStats {
-        let links = self.peers.iter().map(|(name, peer)| {
+        let peers = self.peers.read().unwrap_or_else(PoisonError::into_inner);
+        let links = peers.iter().map(|(name, peer)| {
             let state = lock(&peer.state);
             (name.clone(), LinkStats { outbound: state.outbound.stats(), ..state.stats })
         });
         let links: Vec<_> = links.collect();
+        drop(peers);
         let arrivals = lock(&self.arrivals);
         let inbound: BusStats = arrivals.inbox.stats().collect();
         inbound.with_links(links.into_iter(), arrivals.refusals)
@@ -155,7 +207,7 @@ impl Links {
     }
 
     pub(super) fn count(&self, peer: &PeerId, count: impl FnOnce(&mut LinkStats)) {
-        if let Some(peer) = self.peers.get(peer) {
+        if let Some(peer) = self.peer(peer) {
             count(&mut lock(&peer.state).stats);
         }
     }
@@ -170,6 +222,7 @@ impl Links {
 #[derive(Debug)]
 pub(super) struct Link {
     links: Arc<Links>,
+    peer: Arc<Peer>,
     name: PeerId,
     connection: ConnectionId,
 }
@@ -181,8 +234,11 @@ impl Link {
         name: &PeerId,
         connection: ConnectionId,
     ) -> Option<Self> {
-        let peer = links.peers.get(name)?;
+        let peer = links.peer(name)?;
         let mut state = lock(&peer.state);
+        if state.removed {
+            return None;
+        }
         state.links.push(connection);
         state.stats.connections += 1;
         let mut reader = None;
@@ -192,7 +248,7 @@ impl Link {
         drop(state);
         peer.changed.notify_waiters();
         reader.into_iter().for_each(Waker::wake);
-        Some(Self { links: links.clone(), name: name.clone(), connection })
+        Some(Self { links: links.clone(), peer, name: name.clone(), connection })
     }
 
     pub(super) fn limits(&self) -> &QueueLimits {
@@ -202,20 +258,27 @@ impl Link {
     /// Puts what the peer said into its queue.
     pub(super) fn receive(&self, message: &[u8]) {
         let parcel = Parcel::new(message, &self.links.hasher);
-        let mut arrivals = lock(&self.links.arrivals);
-        let reader = arrivals.inbox.push(&self.name, &parcel, &self.links.limits);
-        drop(arrivals);
-        reader.into_iter().for_each(Waker::wake);
+        self.note(|inbox| inbox.push(&self.name, &parcel, &self.links.limits));
     }
 
     pub(super) fn receive_too_large(&self) {
-        let reader = lock(&self.links.arrivals).inbox.refuse_too_large(&self.name);
+        self.note(|inbox| inbox.refuse_too_large(&self.name));
+    }
+
+    /// Changes what the reader has of the peer, unless it is nobody's peer any more.
+    fn note(&self, change: impl FnOnce(&mut Inbox) -> Option<Waker>) {
+        let state = lock(&self.peer.state);
+        if state.removed {
+            return;
+        }
+        let reader = change(&mut lock(&self.links.arrivals).inbox);
+        drop(state);
         reader.into_iter().for_each(Waker::wake);
     }
 
     /// The next message that goes out over this link, if one waits.
     pub(super) fn next(&self) -> Option<Bytes> {
-        let mut state = lock(&self.peer()?.state);
+        let mut state = lock(&self.peer.state);
         if state.links.last() != Some(&self.connection) {
             return None;
         }
@@ -229,39 +292,33 @@ impl Link {
     /// Waits until [`next`](Self::next) has something; `None` when nothing more will come.
     pub(super) async fn wait(&self) -> Option<Bytes> {
         loop {
-            let changed = self.peer()?.changed.notified();
-            let closed = lock(&self.links.arrivals).closed;
+            let changed = self.peer.changed.notified();
+            let over = lock(&self.peer.state).removed || lock(&self.links.arrivals).closed;
             if let Some(message) = self.next() {
                 return Some(message);
             }
-            if closed {
+            if over {
                 return None;
             }
             changed.await;
         }
     }
-
-    fn peer(&self) -> Option<&Peer> {
-        self.links.peers.get(&self.name)
-    }
 }
 
 impl Drop for Link {
     fn drop(&mut self) {
-        let Some(peer) = self.peer() else { return };
-        let mut state = lock(&peer.state);
+        let mut state = lock(&self.peer.state);
+        if state.removed {
+            return;
+        }
         state.links.retain(|other| *other != self.connection);
         let mut reader = None;
         if state.links.is_empty() {
             state.stats.awaited_since = Some(Instant::now());
-            let mut arrivals = lock(&self.links.arrivals);
-            // A reader of a closed bus may have had its last event.
-            if !arrivals.closed {
-                reader = arrivals.inbox.disconnect(&self.name);
-            }
+            reader = self.links.note_disconnect(&self.name);
         }
         drop(state);
-        peer.changed.notify_waiters();
+        self.peer.changed.notify_waiters();
         reader.into_iter().for_each(Waker::wake);
     }
 }
@@ -350,6 +407,39 @@ mod tests {
         assert!(futures_util::poll!(waits.as_mut()).is_pending());
         drop(newer);
         assert_eq!(waits.await.unwrap(), "one");
+    }
+
+    #[tokio::test]
+    async fn of_a_peer_that_is_taken_out_nothing_comes_and_to_it_nothing_goes_even_if_it_comes_back()
+     {
+        let links = links();
+        let stale = open(&links, "alice", 1).unwrap();
+        stale.receive(b"before");
+        send(&links, "alice", b"unsent");
+        links.remove(&peer("alice"));
+        stale.receive(b"after");
+        assert_eq!((stale.next(), stale.wait().await), (None, None));
+        let to = Destination::Peer(peer("alice"));
+        let refused = links.send(&peer("me"), &to, b"x").unwrap_err();
+        assert_eq!(refused, SendError::UnknownPeer(peer("alice")));
+        assert!(open(&links, "alice", 2).is_none());
+        links.add(peer("alice"));
+        let fresh = open(&links, "alice", 3).unwrap();
+        stale.receive(b"after");
+        drop(stale);
+        fresh.receive(b"back");
+        let alice = || peer("alice");
+        let heard = |bytes: &'static [u8]| BusEvent::Message { from: alice(), bytes: bytes.into() };
+        for event in [
+            BusEvent::Connected(alice()),
+            heard(b"before"),
+            BusEvent::Disconnected(alice()),
+            BusEvent::Connected(alice()),
+            heard(b"back"),
+        ] {
+            assert_eq!(waiting(&links), Some(event));
+        }
+        assert_eq!(waiting(&links), None);
     }
 
     #[test]

@@ -22,8 +22,9 @@ use tokio::time::{Sleep, sleep_until};
 use super::door::{Crowded, Door};
 use super::handler::{End, Handler};
 use super::links::{Link, Links};
-use super::peers::{Peers, name};
+use super::peers::name;
 use super::redial::{Pauses, Redial};
+use super::roster::Listed;
 use crate::bus::{LinkStats, PeerId};
 
 /// What the members' connections are bounded by.
@@ -33,8 +34,6 @@ pub(super) struct Rules {
     pub(super) pauses: Pauses,
     /// How long the peer with the greater name waits for the other one's call.
     pub(super) head_start: Duration,
-    /// Half-open connections from one place.
-    pub(super) most_knocking: usize,
 }
 
 /// The peer is not in the roster.
@@ -45,6 +44,7 @@ struct Stranger;
 /// The connections between the members of the roster.
 pub(super) struct Members {
     links: Arc<Links>,
+    own: NetworkPeer,
     rules: Rules,
     members: BTreeMap<NetworkPeer, Member>,
     door: Door,
@@ -55,37 +55,84 @@ pub(super) struct Members {
 
 struct Member {
     name: PeerId,
-    addresses: Vec<Multiaddr>,
+    listed: Listed,
     redial: Redial,
     /// The connections, the newest one last.
     connections: Vec<ConnectionId>,
     most_connections: usize,
 }
 
+impl Member {
+    fn new(
+        own: NetworkPeer,
+        peer: NetworkPeer,
+        listed: Listed,
+        rules: Rules,
+        now: Instant,
+    ) -> Self {
+        // When both call at once both connections are made. One end has to choose, for each may think
+        // that another one is the newest. The other end keeps a few, because the older ones may be
+        // those of a life of the peer that is over, and closes none that the first one has chosen.
+        let (head_start, most_connections) = match own < peer {
+            true => (Duration::ZERO, 1),
+            false => (rules.head_start, 2),
+        };
+        Self {
+            name: name(&peer),
+            listed,
+            redial: Redial::new(rules.pauses, head_start, now),
+            connections: Vec::new(),
+            most_connections,
+        }
+    }
+}
+
 impl Members {
-    pub(super) fn new(links: Arc<Links>, own: NetworkPeer, peers: Peers, rules: Rules) -> Self {
-        let now = Instant::now();
-        let members = peers.0.into_iter().map(|(peer, addresses)| {
-            // When both call at once both connections are made. One end has to choose, for each may
-            // think that another one is the newest. The other end keeps a few, because the older
-            // ones may be those of a life of the peer that is over, and closes none that the first
-            // one has chosen.
-            let (head_start, most_connections) = match own < peer {
-                true => (Duration::ZERO, 1),
-                false => (rules.head_start, 2),
-            };
-            let redial = Redial::new(rules.pauses, head_start, now);
-            let name = name(&peer);
-            (peer, Member { name, addresses, redial, connections: Vec::new(), most_connections })
-        });
+    /// Nobody yet.
+    pub(super) fn new(links: Arc<Links>, own: NetworkPeer, rules: Rules) -> Self {
         Self {
             links,
+            own,
             rules,
-            members: members.collect(),
-            door: Door::new(rules.most_knocking),
+            members: BTreeMap::new(),
+            door: Door::new(0),
             todo: VecDeque::new(),
-            alarm: Box::pin(sleep_until(now.into())),
+            alarm: Box::pin(sleep_until(Instant::now().into())),
             ending: false,
+        }
+    }
+
+    /// From now on these are the members, and so many half-open connections may come from one place.
+    /// The connections of those that are none any more are closed.
+    pub(super) fn become_those_of(
+        &mut self,
+        roster: BTreeMap<NetworkPeer, Listed>,
+        most_knocking: usize,
+    ) {
+        let now = Instant::now();
+        self.door.allow(most_knocking);
+        let (members, todo) = (&mut self.members, &mut self.todo);
+        members.retain(|peer, member| {
+            // Of one that was taken out and put in again nothing is left either.
+            let stays = roster.get(peer).is_some_and(|listed| listed.since == member.listed.since);
+            if !stays {
+                let connection = CloseConnection::All;
+                todo.push_back(ToSwarm::CloseConnection { peer_id: *peer, connection });
+            }
+            stays
+        });
+        for (peer, listed) in roster {
+            match members.get_mut(&peer) {
+                Some(member) if member.listed == listed => {}
+                Some(member) => {
+                    member.listed = listed;
+                    member.redial.moved(now);
+                }
+                None => {
+                    let member = Member::new(self.own, peer, listed, self.rules, now);
+                    members.insert(peer, member);
+                }
+            }
         }
     }
 
@@ -161,7 +208,8 @@ impl Members {
 
     /// The next call that is due.
     fn poll_call(&mut self, context: &mut Context<'_>) -> Poll<DialOpts> {
-        let callable = self.members.iter_mut().filter(|(_, member)| !member.addresses.is_empty());
+        let callable =
+            self.members.iter_mut().filter(|(_, member)| !member.listed.addresses.is_empty());
         let due = callable.filter_map(|(peer, member)| Some((member.redial.next()?, peer, member)));
         let Some((time, peer, member)) = due.min_by_key(|(time, ..)| *time) else {
             return Poll::Pending;
@@ -173,7 +221,7 @@ impl Members {
             }
         }
         member.redial.calls();
-        let call = DialOpts::peer_id(*peer).addresses(member.addresses.clone());
+        let call = DialOpts::peer_id(*peer).addresses(member.listed.addresses.clone());
         Poll::Ready(call.condition(PeerCondition::DisconnectedAndNotDialing).build())
     }
 }

@@ -54,6 +54,7 @@ mod links;
 mod members;
 mod peers;
 mod redial;
+mod roster;
 mod run;
 mod settings;
 mod swarm;
@@ -71,6 +72,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 pub use self::peers::{PeersError, TransportKey};
+pub use self::roster::Roster;
 pub use self::settings::{P2pSettings, P2pSettingsError};
 pub use libp2p::Multiaddr;
 
@@ -145,14 +147,23 @@ impl Endpoint {
         mut self,
         peers: impl IntoIterator<Item = (PeerId, Vec<Multiaddr>)>,
     ) -> Result<P2pBus, PeersError> {
-        let peers = Peers::check(&self.peer, peers)?;
+        let max = self.settings.max_peers;
+        let peers = Peers::check(&self.peer, max, peers)?;
         let names = peers.0.keys().map(peers::name);
         let links = Arc::new(Links::new(self.settings.queues, names));
-        self.swarm.behaviour_mut().open(links.clone(), &self.key, peers, &self.settings);
+        let roster = Roster::new(self.peer.clone(), max, links.clone(), peers);
+        let behaviour = self.swarm.behaviour_mut();
+        behaviour.open(links.clone(), &self.key, &self.settings);
+        behaviour.follow(roster.listed());
         let (running, dropped) = oneshot::channel();
-        let run = Run { swarm: self.swarm, links: links.clone(), farewell: self.settings.farewell };
+        let run = Run {
+            swarm: self.swarm,
+            links: links.clone(),
+            roster: roster.clone(),
+            farewell: self.settings.farewell,
+        };
         let task = tokio::spawn(run.until(dropped));
-        Ok(P2pBus { peer: self.peer, links, _running: running, task })
+        Ok(P2pBus { peer: self.peer, links, roster, _running: running, task })
     }
 }
 
@@ -192,12 +203,18 @@ pub enum BindError {
 pub struct P2pBus {
     peer: PeerId,
     links: Arc<Links>,
+    roster: Roster,
     /// Tells the task, by being dropped.
     _running: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
 
 impl P2pBus {
+    /// Who belongs to the mesh, to be changed while it runs.
+    pub fn roster(&self) -> Roster {
+        self.roster.clone()
+    }
+
     /// Ends the mesh for this node, and waits until all connections are closed.
     pub async fn close(self) {
         let Self { _running, task, .. } = self;

@@ -9,9 +9,6 @@ use libp2p::{Multiaddr, PeerId as NetworkPeer};
 
 use crate::bus::PeerId;
 
-/// The most other peers: a group has at most 128 seats.
-const MOST_PEERS: usize = 127;
-
 /// The most addresses of one peer. All are called at once.
 const MOST_ADDRESSES: usize = 8;
 
@@ -60,11 +57,13 @@ fn network_peer(name: &PeerId) -> Option<NetworkPeer> {
 /// Why these peers cannot be joined.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PeersError {
-    /// More than a group can have.
-    #[error("{peers} other peers: at most {MOST_PEERS} are allowed")]
+    /// More than the settings allow.
+    #[error("{peers} other peers: at most {max} are allowed")]
     TooMany {
         /// How many there were.
         peers: usize,
+        /// How many there may be.
+        max: usize,
     },
     /// A name that is not the libp2p peer id of an Ed25519 key.
     #[error("peer {0} is not a peer of this network: the name must be that of an Ed25519 key")]
@@ -98,32 +97,43 @@ impl Peers {
     /// All of these but `own`.
     pub(super) fn check(
         own: &PeerId,
+        max: usize,
         peers: impl IntoIterator<Item = (PeerId, Vec<Multiaddr>)>,
     ) -> Result<Self, PeersError> {
-        let mut checked = BTreeMap::<NetworkPeer, Vec<Multiaddr>>::new();
+        let mut together = BTreeMap::<PeerId, Vec<Multiaddr>>::new();
+        // A peer that holds several seats may be named several times.
         for (peer, addresses) in peers.into_iter().filter(|(peer, _)| peer != own) {
-            let Some(network_peer) = network_peer(&peer) else {
-                return Err(PeersError::NotOfThisNetwork(peer));
-            };
-            let known = checked.entry(network_peer).or_default();
-            for address in addresses {
-                if !is_address_of(&address, &network_peer) {
-                    return Err(PeersError::Address { peer, address });
-                }
-                // A peer that holds several seats may be named several times.
-                if !known.contains(&address) {
-                    known.push(address);
-                }
-            }
-            if known.len() > MOST_ADDRESSES {
-                return Err(PeersError::TooManyAddresses { peer, addresses: known.len() });
-            }
+            together.entry(peer).or_default().extend(addresses);
         }
-        if checked.len() > MOST_PEERS {
-            return Err(PeersError::TooMany { peers: checked.len() });
+        if together.len() > max {
+            return Err(PeersError::TooMany { peers: together.len(), max });
         }
-        Ok(Self(checked))
+        let checked = together.into_iter().map(|(peer, addresses)| check(peer, addresses));
+        checked.collect::<Result<_, _>>().map(Self)
     }
+}
+
+/// A peer and its addresses, each once.
+pub(super) fn check(
+    peer: PeerId,
+    addresses: Vec<Multiaddr>,
+) -> Result<(NetworkPeer, Vec<Multiaddr>), PeersError> {
+    let Some(network_peer) = network_peer(&peer) else {
+        return Err(PeersError::NotOfThisNetwork(peer));
+    };
+    let mut known = Vec::new();
+    for address in addresses {
+        if !is_address_of(&address, &network_peer) {
+            return Err(PeersError::Address { peer, address });
+        }
+        if !known.contains(&address) {
+            known.push(address);
+        }
+    }
+    if known.len() > MOST_ADDRESSES {
+        return Err(PeersError::TooManyAddresses { peer, addresses: known.len() });
+    }
+    Ok((network_peer, known))
 }
 
 fn is_address_of(address: &Multiaddr, peer: &NetworkPeer) -> bool {
@@ -171,7 +181,7 @@ mod tests {
     #[test]
     fn a_name_that_no_key_has_is_refused() {
         let peer = PeerId::new("anna").unwrap();
-        let refused = Peers::check(&own(), [(peer.clone(), Vec::new())]).unwrap_err();
+        let refused = Peers::check(&own(), 127, [(peer.clone(), Vec::new())]).unwrap_err();
         assert_eq!(refused, PeersError::NotOfThisNetwork(peer));
     }
 
@@ -180,7 +190,7 @@ mod tests {
         let there: Multiaddr = "/ip4/10.0.0.1/tcp/7000".parse().unwrap();
         let peers = [(own(), vec![]), (key(1).peer(), vec![there.clone()])];
         let peers = peers.into_iter().chain([(key(1).peer(), vec![there.clone()])]);
-        let peers = Peers::check(&own(), peers).unwrap();
+        let peers = Peers::check(&own(), 127, peers).unwrap();
         assert_eq!(peers.0.into_values().collect::<Vec<_>>(), [[there]]);
     }
 
@@ -197,25 +207,25 @@ mod tests {
             ("/memory/7".to_owned(), false),
         ] {
             let peers = [(key(1).peer(), vec![address.parse().unwrap()])];
-            assert_eq!(Peers::check(&own(), peers).is_ok(), good, "{address}");
+            assert_eq!(Peers::check(&own(), 127, peers).is_ok(), good, "{address}");
         }
     }
 
     #[test]
     fn as_many_peers_and_addresses_as_allowed_and_not_one_more() {
         let peers = |count: u8| (1..=count).map(|name| (key(name).peer(), Vec::new()));
-        assert!(Peers::check(&own(), peers(127)).is_ok());
+        assert!(Peers::check(&own(), 127, peers(127)).is_ok());
         assert_eq!(
-            Peers::check(&own(), peers(128)).unwrap_err(),
-            PeersError::TooMany { peers: 128 }
+            Peers::check(&own(), 127, peers(128)).unwrap_err(),
+            PeersError::TooMany { peers: 128, max: 127 }
         );
         let addresses = |count: u16| -> Vec<Multiaddr> {
             (1..=count).map(|port| format!("/ip4/10.0.0.1/tcp/{port}").parse().unwrap()).collect()
         };
         let peer = key(1).peer();
-        assert!(Peers::check(&own(), [(peer.clone(), addresses(8))]).is_ok());
+        assert!(Peers::check(&own(), 127, [(peer.clone(), addresses(8))]).is_ok());
         assert_eq!(
-            Peers::check(&own(), [(peer.clone(), addresses(9))]).unwrap_err(),
+            Peers::check(&own(), 127, [(peer.clone(), addresses(9))]).unwrap_err(),
             PeersError::TooManyAddresses { peer, addresses: 9 }
         );
     }

@@ -54,6 +54,14 @@ impl Redial {
         self.state = State::Calls;
     }
 
+    /// The peer has other addresses, and is called there at once unless it is connected.
+    pub(super) fn moved(&mut self, now: Instant) {
+        self.failures = 0;
+        if let State::Waits { .. } = self.state {
+            self.state = State::Waits { until: now + self.head_start };
+        }
+    }
+
     /// The call came to nothing.
     pub(super) fn failed(&mut self, now: Instant, random: u32) {
         if let State::Calls = self.state {
@@ -139,6 +147,24 @@ mod tests {
             redial.disconnected(now, u32::MAX);
             assert_eq!(redial.next(), Some(now + seconds * SECOND));
         }
+    }
+
+    #[test]
+    fn a_peer_that_has_moved_is_called_at_once_and_not_while_it_is_connected_or_called() {
+        let now = Instant::now();
+        let mut redial = redial(now);
+        for _ in 0..5 {
+            redial.calls();
+            redial.moved(now);
+            assert_eq!(redial.next(), None);
+            redial.failed(now, u32::MAX);
+            assert_eq!(redial.next(), Some(now + SECOND));
+        }
+        redial.moved(now);
+        assert_eq!(redial.next(), Some(now));
+        redial.connected(now);
+        redial.moved(now);
+        assert_eq!(redial.next(), None);
     }
 
     #[test]

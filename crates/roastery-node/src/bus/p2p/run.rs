@@ -11,11 +11,13 @@ use tokio::time::timeout;
 
 use super::links::Links;
 use super::peers::name;
+use super::roster::Roster;
 use super::swarm::{Behaviour, BehaviourEvent};
 
 pub(super) struct Run {
     pub(super) swarm: Swarm<Behaviour>,
     pub(super) links: Arc<Links>,
+    pub(super) roster: Roster,
     pub(super) farewell: Duration,
 }
 
@@ -28,6 +30,9 @@ impl Run {
                 // Nothing is ever sent: the bus has let go of its end.
                 _ = &mut dropped => break,
                 event = self.swarm.select_next_some() => self.hear(event),
+                () = self.roster.changed() => {
+                    self.swarm.behaviour_mut().follow(self.roster.listed());
+                }
             }
         }
         self.links.close();

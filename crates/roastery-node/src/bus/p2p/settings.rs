@@ -12,6 +12,8 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct P2pSettings {
     /// What waits of each peer and for each peer.
     pub queues: QueueLimits,
+    /// Other peers at a time. Those of several groups on one bus are counted together.
+    pub max_peers: usize,
     /// How long a handshake may take: a connection that has proved nothing by then is closed.
     pub handshake: Duration,
     /// How long one message may stand half way, in or out. Between messages there is no limit.
@@ -28,10 +30,12 @@ pub struct P2pSettings {
     pub farewell: Duration,
 }
 
+/// Room for a group of 128 seats.
 impl Default for P2pSettings {
     fn default() -> Self {
         Self {
             queues: QueueLimits::default(),
+            max_peers: 127,
             handshake: Duration::from_secs(10),
             stall: Duration::from_secs(30),
             ping_interval: Duration::from_secs(10),

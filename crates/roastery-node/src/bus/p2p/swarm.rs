@@ -1,17 +1,19 @@
 //! libp2p, put together: the transports, and what runs on each connection.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::swarm::NetworkBehaviour;
-use libp2p::{Swarm, SwarmBuilder, noise, ping, tcp, yamux};
+use libp2p::{PeerId as NetworkPeer, Swarm, SwarmBuilder, noise, ping, tcp, yamux};
 
 use super::links::Links;
 use super::members::{Members, Rules};
-use super::peers::{Peers, TransportKey};
+use super::peers::TransportKey;
 use super::redial::Pauses;
+use super::roster::Listed;
 use super::settings::P2pSettings;
 
 /// Streams of one connection at a time, in both directions: two of messages, two of pings, and those
@@ -54,19 +56,20 @@ impl Behaviour {
         Self {
             limits: connection_limits::Behaviour::new(limits(0)),
             ping: ping::Behaviour::new(ping),
-            members: members(links, own, Peers::default(), settings),
+            members: members(links, own, settings),
         }
     }
 
-    pub(super) fn open(
-        &mut self,
-        links: Arc<Links>,
-        own: &TransportKey,
-        peers: Peers,
-        settings: &P2pSettings,
-    ) {
-        *self.limits.limits_mut() = limits(peers.0.len());
-        self.members = members(links, own, peers, settings);
+    /// Lets in those of a roster, which comes next.
+    pub(super) fn open(&mut self, links: Arc<Links>, own: &TransportKey, settings: &P2pSettings) {
+        self.members = members(links, own, settings);
+    }
+
+    /// From now on these are the members.
+    pub(super) fn follow(&mut self, roster: BTreeMap<NetworkPeer, Listed>) {
+        let peers = roster.len();
+        *self.limits.limits_mut() = limits(peers);
+        self.members.become_those_of(roster, most_knocking(peers));
     }
 }
 
@@ -79,18 +82,17 @@ fn most_knocking(peers: usize) -> usize {
     peers + MORE_KNOCKING
 }
 
-fn members(links: Arc<Links>, own: &TransportKey, peers: Peers, settings: &P2pSettings) -> Members {
+fn members(links: Arc<Links>, own: &TransportKey, settings: &P2pSettings) -> Members {
     let rules = Rules {
         stall: settings.stall,
         pauses: Pauses { first: settings.first_redial, longest: settings.longest_redial },
         head_start: HEAD_START,
-        most_knocking: most_knocking(peers.0.len()),
     };
-    Members::new(links, own.0.public().to_peer_id(), peers, rules)
+    Members::new(links, own.0.public().to_peer_id(), rules)
 }
 
 fn limits(peers: usize) -> ConnectionLimits {
-    // There are at most 127 peers.
+    // Whoever allows more than four thousand million peers allows all.
     let count = |number: usize| Some(u32::try_from(number).unwrap_or(u32::MAX));
     let established = count(peers).map(|peers| peers.saturating_mul(MOST_CONNECTIONS_OF_A_PEER));
     ConnectionLimits::default()

@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -140,6 +140,44 @@ impl Bus for Endless {
                 Some(BusEvent::Message { from: self.flooder.clone(), bytes })
             }
         }
+    }
+
+    fn stats(&self) -> BusStats {
+        self.inner.stats()
+    }
+}
+
+/// A mesh's bus that remembers what was sent over it.
+#[derive(Debug)]
+pub struct Recorded {
+    inner: MeshBus,
+    sent: Arc<Mutex<Vec<Bytes>>>,
+}
+
+impl Recorded {
+    /// Also gives what was sent so far.
+    pub fn new(inner: MeshBus) -> (Self, Arc<Mutex<Vec<Bytes>>>) {
+        let sent = Arc::<Mutex<Vec<Bytes>>>::default();
+        (Self { inner, sent: sent.clone() }, sent)
+    }
+}
+
+impl Bus for Recorded {
+    fn local_peer(&self) -> &PeerId {
+        self.inner.local_peer()
+    }
+
+    fn max_message_bytes(&self) -> usize {
+        self.inner.max_message_bytes()
+    }
+
+    fn send(&mut self, to: Destination, message: &[u8]) -> Result<(), SendError> {
+        self.sent.lock().unwrap().push(Bytes::copy_from_slice(message));
+        self.inner.send(to, message)
+    }
+
+    async fn receive(&mut self) -> Option<BusEvent> {
+        self.inner.receive().await
     }
 
     fn stats(&self) -> BusStats {

@@ -9,6 +9,7 @@ mod events;
 mod fixture;
 mod flood;
 mod journal;
+mod keygen;
 mod late;
 mod lossy;
 #[cfg(feature = "libp2p")]
@@ -18,6 +19,7 @@ mod offline;
 #[cfg(feature = "libp2p")]
 mod over_a_network;
 mod proposing;
+mod record;
 mod room;
 mod secrets;
 mod signing;

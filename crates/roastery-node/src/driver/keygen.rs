@@ -4,10 +4,11 @@ use roastery_frost::SecretShare;
 use roastery_protocol::{
     TranscriptHash,
     ceremony::{Ceremony, Ending, Event, OpenError, Opening, Output, RecoveryFile, Report},
+    clock::Moment,
     session::{self, Connection},
 };
 use thiserror::Error;
-use tokio::task::coop::consume_budget;
+use tokio::{sync::watch, task::coop::consume_budget};
 
 use super::clock::Clock;
 use crate::bus::{self, Bus, BusEvent};
@@ -24,6 +25,7 @@ pub struct Keygen<B> {
     clock: Clock,
     /// What happens, for whoever wants to know.
     watch: Option<tokio::sync::mpsc::UnboundedSender<(Duration, Event)>>,
+    reports: watch::Sender<Report>,
     ended: Option<Ending>,
     /// What is to be stored before anything else happens.
     unstored: Option<TranscriptHash>,
@@ -73,7 +75,8 @@ impl<B: Bus> Keygen<B> {
     pub fn open(bus: B, opening: Opening) -> Result<Self, OpenError> {
         let clock = Clock::start();
         let ceremony = Ceremony::open(opening, clock.now())?;
-        Ok(Self { bus, ceremony, clock, watch: None, ended: None, unstored: None })
+        let reports = watch::Sender::new(ceremony.report());
+        Ok(Self { bus, ceremony, clock, watch: None, reports, ended: None, unstored: None })
     }
 
     /// Gives what happens from here on to a listener, with the time since the opening. A ceremony has few events: their
@@ -120,6 +123,17 @@ impl<B: Bus> Keygen<B> {
         self.ceremony.report()
     }
 
+    /// The time by the node's clock: what the times in its reports are measured by.
+    pub fn clock(&self) -> impl Fn() -> Moment + Clone + Send + use<B> {
+        let clock = self.clock;
+        move || clock.now()
+    }
+
+    /// The report as it is after each turn, for whoever looks on while others drive.
+    pub fn reports(&self) -> watch::Receiver<Report> {
+        self.reports.subscribe()
+    }
+
     /// The bus, for what comes after.
     pub fn into_bus(self) -> B {
         self.bus
@@ -145,6 +159,9 @@ impl<B: Bus> Keygen<B> {
                 self.ceremony.handle_connection(&peer, Connection::Down, now);
             }
             None => self.ceremony.handle_timeout(now),
+        }
+        if self.reports.receiver_count() > 0 {
+            self.reports.send_replace(self.ceremony.report());
         }
         Ok(())
     }

@@ -1,0 +1,154 @@
+/// The configuration that a new node begins with: every option with what it means and its default.
+pub fn default_file(name: &str, listen: &[String], announce: &[String]) -> String {
+    let list = |items: &[String]| {
+        let items: Vec<String> = items.iter().map(|item| quoted(item)).collect();
+        format!("[{}]", items.join(", "))
+    };
+    TEMPLATE
+        .replace("{name}", &quoted(name))
+        .replace("{listen}", &list(listen))
+        .replace("{announce}", &list(announce))
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
+const TEMPLATE: &str = r#"# The configuration of a Roastery node. Paths are relative to the folder that this file is in. Options that are commented
+# out show their defaults. Those that say so can be set by a variable of the environment as well, which counts more.
+
+# What the node is called, for people. (ROASTERY_NAME)
+name = {name}
+
+# A file with the store's passphrase in its first line. Without it the passphrase is asked for, or taken from
+# ROASTERY_PASSPHRASE. (ROASTERY_PASSPHRASE_FILE)
+# passphrase_file = "passphrase"
+
+# The host key: needed to make a group's key and to recover a share. Keep it offline otherwise. (ROASTERY_HOST_KEY)
+# host_key = "host-key"
+
+[transport]
+# Where this node listens, as multiaddresses. (ROASTERY_TRANSPORT_LISTEN)
+listen = {listen}
+# Where the others call it: these stand on its card. (ROASTERY_TRANSPORT_ANNOUNCE)
+announce = {announce}
+
+# Other addresses of peers than those on their cards. A peer's name is the "peer" of its card.
+# [transport.peers]
+# "0024080112..." = ["/ip4/203.0.113.7/tcp/7400"]
+
+[api]
+# The Unix socket of the API. Whoever may write to it is the operator. (ROASTERY_API_SOCKET)
+# socket = "api.sock"
+# HTTP over TCP as well, at this address. It is not encrypted: use it on this machine, or behind a proxy. (ROASTERY_API_LISTEN)
+# listen = "127.0.0.1:7401"
+# The token that requests over TCP bring as "Authorization: Bearer TOKEN"; written when it is missing. (ROASTERY_API_TOKEN_FILE)
+# token_file = "api-token"
+
+[observability]
+# Health, readiness and metrics without a token, at this address. They are at the API's socket in any case. (ROASTERY_OBSERVABILITY_LISTEN)
+# listen = "127.0.0.1:7402"
+# What is logged: error, warn, info, debug, or a filter like "info,roastery_service=debug". (ROASTERY_OBSERVABILITY_LOG)
+# log = "info"
+# "text" for people, "json" for machines. (ROASTERY_OBSERVABILITY_LOG_FORMAT)
+# log_format = "text"
+
+# What this node signs. A rule that does not hold refuses a request; what passes all rules is approved as "approval" says.
+[policy]
+# "manual": you, with roastery approve. "command": a local command is asked. "automatic": the rules are enough.
+# (ROASTERY_POLICY_APPROVAL)
+# approval = "manual"
+# The command and its arguments. It gets the request as JSON on its standard input and approves it with exit status 0; the
+# first line that it prints goes into the log. It is asked again while the request is being signed.
+# command = ["./approve"]
+# How long it may take, and how long its answer counts, in seconds.
+# command_timeout_seconds = 30
+# command_validity_seconds = 60
+# What may be signed at all: "text", "transaction", and "hash": bare hashes, of which nobody can tell what they mean.
+# (ROASTERY_POLICY_KINDS)
+# kinds = ["text", "transaction"]
+# The most requests that are approved in an hour; 0 means any number. (ROASTERY_POLICY_MOST_PER_HOUR)
+# most_per_hour = 0
+# The longest life of a request, in seconds.
+# longest_life_seconds = 604800
+
+# A policy of its own for one group. It takes the place of the one above as a whole.
+# [group.treasury.policy]
+# approval = "automatic"
+"#;
+
+#[cfg(test)]
+mod tests {
+    use super::{super::*, default_file};
+
+    fn lists() -> (Vec<String>, Vec<String>) {
+        let default = Transport::default();
+        (default.listen.iter().map(ToString::to_string).collect(), Vec::new())
+    }
+
+    #[test]
+    fn the_file_that_a_new_node_begins_with_says_what_the_defaults_are() {
+        let (listen, announce) = lists();
+        let file = default_file("node", &listen, &announce);
+        assert_eq!(Config::parse(&file, |_| None).unwrap(), Config::default());
+        // What is commented out is what holds without it.
+        let uncommented: Vec<String> = file
+            .lines()
+            .take_while(|line| !line.starts_with("# A policy of its own"))
+            .filter(|line| {
+                let option = line.strip_prefix("# ").unwrap_or("");
+                let word = option.split(" = ").next().unwrap_or("");
+                option.contains(" = ")
+                    && word.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+                    && !word.is_empty()
+                    && !["listen", "command", "passphrase_file"].contains(&word)
+                    || !line.starts_with('#')
+            })
+            .map(|line| line.trim_start_matches("# ").to_owned())
+            .collect();
+        let text = uncommented.join("\n");
+        assert_eq!(Config::parse(&text, |_| None).unwrap(), Config::default(), "{text}");
+        assert!(uncommented.len() > 20, "{text}");
+    }
+
+    #[test]
+    fn every_variable_of_the_environment_is_named_in_the_file_and_counts_more_than_it() {
+        let (listen, announce) = lists();
+        let file = default_file("node", &listen, &announce);
+        for option in ENVIRONMENT {
+            let variable = variable(option);
+            assert!(file.contains(&format!("({variable})")), "{variable}");
+            let value = match option {
+                "transport.listen" | "transport.announce" => "[\"/ip4/127.0.0.1/tcp/1\"]",
+                "api.listen" | "observability.listen" => "127.0.0.1:1",
+                "observability.log_format" => "json",
+                "policy.approval" => "automatic",
+                "policy.kinds" => "[\"hash\"]",
+                "policy.most_per_hour" => "5",
+                _ => "other",
+            };
+            let set = |name: &str| (name == variable).then(|| value.to_owned());
+            assert_ne!(Config::parse(&file, set).unwrap(), Config::default(), "{option}");
+        }
+        let wrong = |name: &str| (name == "ROASTERY_API_LISTEN").then(|| "nowhere".to_owned());
+        let error = Config::parse(&file, wrong).unwrap_err().to_string();
+        assert!(error.starts_with("ROASTERY_API_LISTEN: "), "{error}");
+    }
+
+    #[test]
+    fn a_mistake_in_the_file_is_named_in_one_line() {
+        for (text, said) in [
+            ("name = 5", "line 1: "),
+            ("\n[api]\nsokket = \"x\"", "line 3: unknown field `sokket`"),
+            ("name = \"\"", "name: 1 to 64 bytes"),
+            ("[policy]\napproval = \"command\"", "policy.command: is needed"),
+            ("[policy]\ncommand_timeout_seconds = 0", "policy.command_timeout_seconds: 0; 1 to"),
+            ("[policy]\nkinds = [\"all\"]", "line 2: unknown variant `all`"),
+            ("[transport]\nlisten = [\"here\"]", "line 2: "),
+            ("[", "line 1: "),
+        ] {
+            let error = Config::parse(text, |_| None).unwrap_err().to_string();
+            assert!(error.contains(said) && !error.contains('\n'), "{text:?}: {error}");
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! What an operator sets: one TOML file, and the environment on top of it.
+
+mod default_file;
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+
+use roastery_node::bus::p2p::Multiaddr;
+use serde::Deserialize;
+use thiserror::Error;
+
+pub use self::default_file::default_file;
+use crate::files::{Folder, FolderError};
+
+/// The longest configuration, in bytes.
+const MAX_CONFIG: usize = 1024 * 1024;
+
+/// A node's configuration. Every field has a default; a name that is none of these is an error.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// What the node is called, for people.
+    pub name: String,
+    /// The store's passphrase is in this file, instead of being asked for. Relative to the folder.
+    pub passphrase_file: Option<PathBuf>,
+    /// The host key: needed to make a key and for recovery, offline otherwise. Relative to the folder.
+    pub host_key: PathBuf,
+    /// How it reaches the others.
+    pub transport: Transport,
+    /// How it is spoken to.
+    pub api: Api,
+    /// What it tells of itself.
+    pub observability: Observability,
+    /// What it signs.
+    pub policy: PolicyConfig,
+    /// Other policies for groups of these names; each stands for itself.
+    pub group: BTreeMap<String, GroupConfig>,
+}
+
+/// How a node reaches the others.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Transport {
+    /// Where it listens.
+    pub listen: Vec<Multiaddr>,
+    /// The addresses on its card: where the others call it.
+    pub announce: Vec<Multiaddr>,
+    /// Other addresses of peers than those on their cards: the peer's name in hexadecimal digits, and its addresses.
+    pub peers: BTreeMap<String, Vec<Multiaddr>>,
+}
+
+/// How a node is spoken to.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Api {
+    /// The Unix socket. Whoever may write to it is the operator. Relative to the folder.
+    pub socket: PathBuf,
+    /// The address for HTTP over TCP; none if there is none.
+    pub listen: Option<SocketAddr>,
+    /// The token that requests over TCP must bring, in this file. Relative to the folder.
+    pub token_file: PathBuf,
+}
+
+/// What a node tells of itself.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Observability {
+    /// The address for health and metrics, without a token; they are at the API's socket in any case.
+    pub listen: Option<SocketAddr>,
+    /// What is logged: `tracing`'s filter.
+    pub log: String,
+    /// How.
+    pub log_format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A group's own policy.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GroupConfig {
+    /// What it signs for this group.
+    pub policy: PolicyConfig,
+}
+
+/// What a node signs. A rule that does not hold refuses; what passes all rules is approved as `approval` says.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PolicyConfig {
+    /// Who approves what the rules allow.
+    pub approval: Approval,
+    /// The command that is asked, with its arguments, if `approval` is `command`. Relative to the folder.
+    pub command: Vec<String>,
+    /// How long the command may take, in seconds.
+    pub command_timeout_seconds: u64,
+    /// How long its answer counts, in seconds: it is asked again in time.
+    pub command_validity_seconds: u64,
+    /// The kinds of subjects that may be signed at all.
+    pub kinds: Vec<SubjectKind>,
+    /// The most requests that are approved in an hour; 0 means any number.
+    pub most_per_hour: u32,
+    /// The longest life of a request from when it was heard of, in seconds.
+    pub longest_life_seconds: u64,
+}
+
+/// Who approves what the rules allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Approval {
+    /// The operator, one by one.
+    Manual,
+    /// A local command.
+    Command,
+    /// Nobody: the rules are enough.
+    Automatic,
+}
+
+/// What a request may be about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SubjectKind {
+    /// Bare hashes, about which nothing is known.
+    Hash,
+    /// A text.
+    Text,
+    /// A transaction.
+    Transaction,
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error(transparent)]
+    File(#[from] FolderError),
+    /// The file is not written as it must be.
+    #[error("{}: {reason}", path.display())]
+    Form {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, in one line.
+        reason: String,
+    },
+    /// A variable of the environment.
+    #[error("{variable}: {reason}")]
+    Variable {
+        /// Its name.
+        variable: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A value that makes no sense.
+    #[error("{option}: {reason}")]
+    Value {
+        /// The option.
+        option: &'static str,
+        /// What is wrong, and what is allowed.
+        reason: String,
+    },
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            name: "node".to_owned(),
+            passphrase_file: None,
+            host_key: "host-key".into(),
+            transport: Transport::default(),
+            api: Api::default(),
+            observability: Observability::default(),
+            policy: PolicyConfig::default(),
+            group: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for Transport {
+    fn default() -> Self {
+        let address = |text: &str| text.parse().expect("a multiaddress");
+        Self {
+            listen: vec![
+                address("/ip4/0.0.0.0/tcp/7400"),
+                address("/ip4/0.0.0.0/udp/7400/quic-v1"),
+            ],
+            announce: Vec::new(),
+            peers: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for Api {
+    fn default() -> Self {
+        Self { socket: "api.sock".into(), listen: None, token_file: "api-token".into() }
+    }
+}
+
+impl Default for Observability {
+    fn default() -> Self {
+        Self { listen: None, log: "info".to_owned(), log_format: LogFormat::Text }
+    }
+}
+
+impl Default for PolicyConfig {
+    fn default() -> Self {
+        Self {
+            approval: Approval::Manual,
+            command: Vec::new(),
+            command_timeout_seconds: 30,
+            command_validity_seconds: 60,
+            kinds: vec![SubjectKind::Text, SubjectKind::Transaction],
+            most_per_hour: 0,
+            longest_life_seconds: 7 * 24 * 60 * 60,
+        }
+    }
+}
+
+/// The options that a variable of the environment can set: its name is `ROASTERY_` and the option's in capitals, with `_`
+/// for each dot.
+pub const ENVIRONMENT: [&str; 14] = [
+    "name",
+    "passphrase_file",
+    "host_key",
+    "transport.listen",
+    "transport.announce",
+    "api.socket",
+    "api.listen",
+    "api.token_file",
+    "observability.listen",
+    "observability.log",
+    "observability.log_format",
+    "policy.approval",
+    "policy.kinds",
+    "policy.most_per_hour",
+];
+
+/// The variable that sets an option.
+pub fn variable(option: &str) -> String {
+    format!("ROASTERY_{}", option.to_uppercase().replace('.', "_"))
+}
+
+impl Config {
+    /// Reads a folder's configuration, and the environment on top of it.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names the file, the option or the variable.
+    pub fn load(
+        folder: &Folder,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        let path = folder.config();
+        let text = Folder::read_text(&path, MAX_CONFIG)?;
+        Self::parse(&text, environment).map_err(|error| match error {
+            ConfigError::Form { reason, .. } => ConfigError::Form { path, reason },
+            other => other,
+        })
+    }
+
+    /// Reads a configuration from a text, and the environment on top of it.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names the option or the variable.
+    pub fn parse(
+        text: &str,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        let form = |error: toml::de::Error| {
+            let line = error
+                .span()
+                .map_or(0, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+            let reason = format!("line {line}: {}", error.message().replace('\n', " "));
+            ConfigError::Form { path: PathBuf::new(), reason }
+        };
+        // The file is judged for itself first, so that its mistakes have their lines.
+        let _: Self = toml::from_str(text).map_err(form)?;
+        let mut table: toml::Table = toml::from_str(text).map_err(form)?;
+        let mut last = String::new();
+        for option in ENVIRONMENT {
+            let variable = variable(option);
+            let Some(value) = environment(&variable) else { continue };
+            let (section, key) = option.split_once('.').unwrap_or(("", option));
+            let target = match section {
+                "" => &mut table,
+                section => table
+                    .entry(section)
+                    .or_insert_with(|| toml::Table::new().into())
+                    .as_table_mut()
+                    .expect("the file was read, and there this is a table"),
+            };
+            target.insert(key.to_owned(), read_value(value));
+            last = variable;
+            let _: Self = table.clone().try_into().map_err(|error: toml::de::Error| {
+                let reason = error.message().replace('\n', " ");
+                ConfigError::Variable { variable: last.clone(), reason }
+            })?;
+        }
+        let config: Self = table.try_into().map_err(|error: toml::de::Error| {
+            let reason = error.message().replace('\n', " ");
+            ConfigError::Variable { variable: last, reason }
+        })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The policy for a group of this name.
+    pub fn policy_of(&self, group: &str) -> &PolicyConfig {
+        self.group.get(group).map_or(&self.policy, |group| &group.policy)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let most = roastery_protocol::ceremony::MAX_NAME;
+        if !(1..=most).contains(&self.name.len()) || self.name.chars().any(char::is_control) {
+            let reason = format!("1 to {most} bytes without control characters are allowed");
+            return Err(ConfigError::Value { option: "name", reason });
+        }
+        for policy in self.group.values().map(|group| &group.policy).chain([&self.policy]) {
+            policy.check()?;
+        }
+        Ok(())
+    }
+}
+
+/// A value as it is written in TOML, or else a text.
+fn read_value(value: String) -> toml::Value {
+    let parsed: Option<toml::Table> = toml::from_str(&format!("value = {value}")).ok();
+    let parsed =
+        parsed.filter(|table| table.len() == 1).and_then(|mut table| table.remove("value"));
+    parsed.unwrap_or(toml::Value::String(value))
+}
+
+impl PolicyConfig {
+    /// How long the command may take.
+    pub fn command_timeout(&self) -> Duration {
+        Duration::from_secs(self.command_timeout_seconds)
+    }
+
+    /// How long its answer counts.
+    pub fn command_validity(&self) -> Duration {
+        Duration::from_secs(self.command_validity_seconds)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        if self.approval == Approval::Command && self.command.is_empty() {
+            let reason = "is needed where policy.approval is \"command\"".to_owned();
+            return Err(ConfigError::Value { option: "policy.command", reason });
+        }
+        let day = 24 * 60 * 60;
+        for (option, seconds) in [
+            ("policy.command_timeout_seconds", self.command_timeout_seconds),
+            ("policy.command_validity_seconds", self.command_validity_seconds),
+        ] {
+            if !(1..=day).contains(&seconds) {
+                let reason = format!("{seconds}; 1 to {day} are allowed");
+                return Err(ConfigError::Value { option, reason });
+            }
+        }
+        Ok(())
+    }
+}

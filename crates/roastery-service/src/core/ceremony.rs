@@ -1,0 +1,244 @@
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use getrandom::SysRng;
+use roastery_frost::SigningKey;
+use roastery_node::{
+    bus::Bus,
+    driver::{Keygen, KeygenError, Made},
+};
+use roastery_protocol::{
+    Seat,
+    ceremony::{Event, Opening, Report, ReportPhase, Seed, Settings},
+    clock::Moment,
+    keys::{HostKey, IdentityKey},
+};
+use tokio::{
+    sync::{mpsc, watch},
+    task::AbortHandle,
+};
+
+use super::{ServiceError, ServiceEvent, shared::Shared};
+use crate::{
+    files::{InvitationFile, read_secret},
+    view::{Awaited, CeremonyStatus},
+};
+
+/// The making of a group's key, from the invitation to the share.
+pub(super) struct CeremonyService {
+    pub(super) file: InvitationFile,
+    pub(super) seat: Seat,
+    state: Mutex<State>,
+}
+
+enum State {
+    /// The invitation is taken up; the fingerprint has not been confirmed.
+    Joined,
+    /// It runs here, or has ended and answers others.
+    Running(Running),
+    /// This node could not go on. What it has stored is there, and it may begin again.
+    Failed(String),
+}
+
+struct Running {
+    reports: watch::Receiver<Report>,
+    clock: Box<dyn Fn() -> Moment + Send>,
+    task: AbortHandle,
+}
+
+/// Asks whoever drives a ceremony to be told when there is a share.
+pub(super) type Finished = tokio::sync::oneshot::Sender<()>;
+
+impl CeremonyService {
+    pub(super) fn new(file: InvitationFile, seat: Seat) -> Self {
+        Self { file, seat, state: Mutex::new(State::Joined) }
+    }
+
+    /// Whether there is a task for it.
+    pub(super) fn is_running(&self) -> bool {
+        matches!(&*self.lock(), State::Running(running) if !running.task.is_finished())
+    }
+
+    /// Ends what runs.
+    pub(super) fn abort(&self) {
+        if let State::Running(running) = &*self.lock() {
+            running.task.abort();
+        }
+    }
+
+    /// Opens the ceremony with what is stored of it, for the first time or again, and runs it in a task of its own, which goes
+    /// on to answer others when this node has its share. The share is in the store when `finished` is told.
+    pub(super) async fn run(
+        self: &Arc<Self>,
+        shared: &Arc<Shared>,
+        bus: impl Bus + 'static,
+        identity: Arc<IdentityKey>,
+        host_key: &Path,
+        finished: Finished,
+    ) -> Result<(), ServiceError> {
+        let invitation = self.file.invitation().clone();
+        let host = SigningKey::from_bytes(read_secret(host_key)?)
+            .map_err(|error| ServiceError::NotReady(format!("the host key: {error}")))?;
+        let id = invitation.id();
+        let kept = shared
+            .store(move |store| match store.ceremony(id)? {
+                Some(kept) => Ok(Some(kept)),
+                None => {
+                    let Ok(seed) = Seed::generate(&mut SysRng) else { return Ok(None) };
+                    store.begin_ceremony(&invitation, &seed)?;
+                    store.ceremony(id)
+                }
+            })
+            .await?
+            .ok_or_else(|| ServiceError::Internal("the system gave no randomness".to_owned()))?;
+        let opening = Opening {
+            invitation: kept.invitation,
+            host: HostKey::new(host),
+            identity,
+            seed: kept.seed,
+            signed: kept.signed,
+            settings: Settings::default(),
+        };
+        let mut keygen = Keygen::open(bus, opening)
+            .map_err(|error| ServiceError::Conflict(error.to_string()))?;
+        let (listener, events) = mpsc::unbounded_channel();
+        keygen.watch(listener);
+        let (reports, clock) = (keygen.reports(), Box::new(keygen.clock()));
+        let (this, with) = (self.clone(), shared.clone());
+        shared.runtime.spawn(tell_events(with.clone(), self.clone(), events));
+        let task = shared.runtime.spawn(async move { this.drive(with, keygen, finished).await });
+        let task = task.abort_handle();
+        *self.lock() = State::Running(Running { reports, clock, task });
+        Ok(())
+    }
+
+    async fn drive<B: Bus>(
+        self: Arc<Self>,
+        shared: Arc<Shared>,
+        mut keygen: Keygen<B>,
+        finished: Finished,
+    ) {
+        let id = self.file.invitation().id();
+        let store = shared.store.clone();
+        // A transcript is signed once in a ceremony: waiting for the disk here does no harm.
+        let keep = move |transcript| {
+            tokio::task::block_in_place(|| store.sign_transcript(id, transcript))
+                .map_err(std::io::Error::other)
+        };
+        let made = match keygen.finish(keep).await {
+            Ok(made) => made,
+            Err(error) => {
+                // Nothing half-made stays, unless others may hold a certificate with this node's signature: then it can be
+                // begun again.
+                if matches!(&error, KeygenError::Ended { report, .. } if report.signed.is_none()) {
+                    let ended = shared.store(move |store| store.abandon_ceremony(id)).await;
+                    if let Err(error) = ended {
+                        tracing::error!(%error, "the end of a ceremony could not be written down");
+                    }
+                }
+                self.tell(&shared, "ended", error.to_string());
+                *self.lock() = State::Failed(error.to_string());
+                return;
+            }
+        };
+        let Made { share, file } = made;
+        let (seat, group) = (self.seat, file.group().id());
+        match shared.store(move |store| store.finish_ceremony(seat, &share, &file)).await {
+            Ok(()) => {
+                self.tell(&shared, "made", format!("the key is made: group {group}"));
+                // Nobody may wait for it any more.
+                let _ = finished.send(());
+                // Others may lack the certificate for as long as the ceremony lives.
+                keygen.serve().await;
+            }
+            Err(error) => {
+                // The host key and the others' recovery file bring the share back.
+                tracing::error!(%error, "the key is made, and could not be stored");
+                *self.lock() = State::Failed(error.to_string());
+            }
+        }
+    }
+
+    fn tell(&self, shared: &Shared, kind: &str, text: String) {
+        let invitation = self.file.invitation();
+        shared.tell(ServiceEvent::new(invitation.name(), invitation.id().to_string(), kind, text));
+    }
+
+    /// How it stands.
+    pub(super) fn view(&self) -> CeremonyStatus {
+        let invitation = self.file.invitation();
+        let mut view = CeremonyStatus {
+            name: invitation.name().to_owned(),
+            ceremony: invitation.id().to_string(),
+            fingerprint: invitation.fingerprint().to_string(),
+            seat: self.seat.to_u16(),
+            threshold: invitation.threshold(),
+            members: self.file.cards().iter().map(|card| card.name.clone()).collect(),
+            state: String::new(),
+            text: String::new(),
+            group: None,
+            awaited: Vec::new(),
+            findings: Vec::new(),
+        };
+        let (state, text) = match &*self.lock() {
+            State::Joined => ("joined", "the fingerprint is to be compared".to_owned()),
+            State::Failed(why) => ("failed", why.clone()),
+            State::Running(running) => {
+                let report = running.reports.borrow();
+                let now = (running.clock)().monotonic;
+                let since = |since: Duration| now.saturating_sub(since).as_secs();
+                view.findings = report.findings.iter().map(ToString::to_string).collect();
+                let awaited = report.awaited.iter().map(|one| Awaited {
+                    seat: one.seat.to_u16(),
+                    name: self.name_of(one.seat),
+                    thing: one.thing.to_string(),
+                    seconds: since(one.since),
+                });
+                view.awaited = awaited.collect();
+                match report.phase {
+                    ReportPhase::Running => ("running", String::new()),
+                    ReportPhase::Done(group) => {
+                        view.group = Some(group.to_string());
+                        ("done", String::new())
+                    }
+                    ReportPhase::Ended(ending) => ("ended", ending.to_string()),
+                }
+            }
+        };
+        (view.state, view.text) = (state.to_owned(), text);
+        view
+    }
+
+    fn name_of(&self, seat: Seat) -> String {
+        self.file.cards().get(seat.index()).map(|card| card.name.clone()).unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Whole states only.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn tell_events(
+    shared: Arc<Shared>,
+    ceremony: Arc<CeremonyService>,
+    mut events: mpsc::UnboundedReceiver<(Duration, Event)>,
+) {
+    while let Some((_, event)) = events.recv().await {
+        if let Some((kind, text)) = describe(&event) {
+            ceremony.tell(&shared, kind, text);
+        }
+    }
+}
+
+fn describe(event: &Event) -> Option<(&'static str, String)> {
+    Some(match event {
+        Event::Coordinating(_) => ("coordinating", "this node offers the transcript".to_owned()),
+        Event::Signed(hash) => ("signed", format!("this node has signed transcript {hash:#}")),
+        Event::Found(finding) => ("found", finding.to_string()),
+        _ => return None,
+    })
+}

@@ -1,0 +1,91 @@
+use roastery_node::{
+    driver::{ProposeError, SignError},
+    store::StoreError,
+};
+use roastery_protocol::request::{ApprovalError, RequestError};
+use thiserror::Error;
+
+use crate::{files::FolderError, policy::Refusal};
+
+/// Why the service did not do what it was asked.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ServiceError {
+    /// There is no such thing.
+    #[error("there is no {what} {name:?} here")]
+    NotFound {
+        /// What was looked for.
+        what: &'static str,
+        /// By which name.
+        name: String,
+    },
+    /// More than one thing begins like this.
+    #[error("{name:?} is the beginning of more than one {what}")]
+    Ambiguous {
+        /// What was looked for.
+        what: &'static str,
+        /// By which name.
+        name: String,
+    },
+    /// What was sent makes no sense.
+    #[error("{0}")]
+    Invalid(String),
+    /// It does not fit what is there.
+    #[error("{0}")]
+    Conflict(String),
+    /// The request's time is over.
+    #[error("the request has expired")]
+    Expired,
+    /// This node's policy refuses.
+    #[error("refused by this node's policy: {0}")]
+    Refused(Refusal),
+    /// Something is needed first.
+    #[error("{0}")]
+    NotReady(String),
+    /// The node does not answer.
+    #[error("the node does not answer")]
+    NoAnswer,
+    /// The store.
+    #[error("the store: {0}")]
+    Store(#[from] StoreError),
+    /// A file of the node's folder.
+    #[error(transparent)]
+    File(#[from] FolderError),
+    /// Something that should not be.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl From<RequestError> for ServiceError {
+    fn from(error: RequestError) -> Self {
+        Self::Invalid(error.to_string())
+    }
+}
+
+impl From<ProposeError> for ServiceError {
+    fn from(error: ProposeError) -> Self {
+        match error {
+            ProposeError::Subject(error) => Self::Invalid(error.to_string()),
+            _ => Self::NoAnswer,
+        }
+    }
+}
+
+impl From<ApprovalError> for ServiceError {
+    fn from(error: ApprovalError) -> Self {
+        match error {
+            ApprovalError::Expired { .. } => Self::Expired,
+            other => Self::Invalid(other.to_string()),
+        }
+    }
+}
+
+impl From<SignError> for ServiceError {
+    fn from(error: SignError) -> Self {
+        match error {
+            SignError::NodeEnded => Self::NoAnswer,
+            SignError::AlreadyOpen | SignError::Busy { .. } => Self::Conflict(error.to_string()),
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}

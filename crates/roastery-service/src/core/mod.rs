@@ -1,0 +1,465 @@
+//! The service: a node's groups and ceremonies, and what can be asked of them.
+
+mod ceremony;
+mod error;
+mod event;
+mod group;
+mod journal;
+mod requests;
+mod shared;
+mod status;
+mod views;
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use roastery_node::{
+    bus::{
+        PeerId,
+        exchange::{Exchange, ExchangeHandle, ExchangeLimits, Line, Topic},
+        p2p::{Endpoint, Multiaddr, P2pSettings, Roster, TransportKey},
+    },
+    store::{KeptGroup, Store},
+};
+use roastery_protocol::{
+    CeremonyId, GroupId,
+    ceremony::{RecoveryFile, recover_group},
+    group::Group,
+    keys::{HostKey, IdentityKey},
+};
+use tokio::sync::{broadcast, oneshot, watch};
+
+use self::{ceremony::CeremonyService, group::GroupService, journal::AuditWriter, shared::Shared};
+pub use self::{error::ServiceError, event::ServiceEvent};
+use crate::{
+    config::Config,
+    files::{Folder, InvitationFile, MAX_INVITATION_FILE, read_secret},
+    metrics::Metrics,
+    policy::Judge,
+    view::CeremonyStatus,
+};
+
+/// How often the task that says that tasks run says so.
+const PULSE: Duration = Duration::from_secs(1);
+
+/// After how long without it they do not.
+const STUCK: Duration = Duration::from_secs(10);
+
+/// How often expired requests are forgotten.
+const TIDY: Duration = Duration::from_secs(3600);
+
+/// A running node.
+pub struct Service {
+    shared: Arc<Shared>,
+    config: Config,
+    identity: Arc<IdentityKey>,
+    peer: PeerId,
+    exchange: ExchangeHandle,
+    roster: Roster,
+    audit: AuditWriter,
+    groups: Mutex<BTreeMap<GroupId, Arc<GroupService>>>,
+    ceremonies: Mutex<BTreeMap<CeremonyId, Arc<CeremonyService>>>,
+    /// Held while a group is put in.
+    joining: tokio::sync::Mutex<()>,
+    started: Instant,
+    /// When tasks ran last, in milliseconds after the start.
+    pulse: AtomicU64,
+    stop: watch::Sender<bool>,
+}
+
+pub(crate) fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
+pub(crate) fn now() -> u64 {
+    now_ms() / 1000
+}
+
+impl Service {
+    /// Starts a node with what its store holds. Must be called in a runtime with several threads, in which everything then
+    /// runs.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError`]; then nothing runs.
+    pub async fn start(
+        folder: Folder,
+        config: Config,
+        store: Store,
+    ) -> Result<Arc<Self>, ServiceError> {
+        let store = Arc::new(store);
+        let metrics = Arc::new(Metrics::default());
+        let audit = AuditWriter::start(store.clone(), metrics.clone()).map_err(|error| {
+            ServiceError::Internal(format!("no thread for the audit log: {error}"))
+        })?;
+        let runtime = tokio::runtime::Handle::current();
+        let shared = Arc::new(Shared::new(folder, store, metrics, runtime));
+        let keys = shared.store(|store| store.keys()).await?.ok_or_else(|| {
+            ServiceError::NotReady(
+                "the store has no keys: it was not made by roastery init".to_owned(),
+            )
+        })?;
+        let transport = TransportKey::from_secret(&mut keys.transport.expose_bytes());
+        let bind =
+            Endpoint::bind(transport, &config.transport.listen, P2pSettings::default()).await;
+        let endpoint = bind.map_err(|error| {
+            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+            ServiceError::NotReady(format!("{error}{}", cause.unwrap_or_default()))
+        })?;
+        for address in endpoint.addresses() {
+            tracing::info!(%address, "listening");
+        }
+        let peer = endpoint.peer().clone();
+        let internal = |error: &dyn std::error::Error| ServiceError::Internal(error.to_string());
+        let bus = endpoint.join([]).map_err(|error| internal(&error))?;
+        let roster = bus.roster();
+        let (exchange, handle) =
+            Exchange::new(bus, ExchangeLimits::default()).map_err(|error| internal(&error))?;
+        let (stop, mut stopped) = watch::channel(false);
+        shared.runtime.spawn(async move {
+            tokio::select! {
+                bus = exchange.run() => bus.close().await,
+                // Dropped, the bus still sends what it was given.
+                () = told(&mut stopped) => {}
+            }
+        });
+        let service = Arc::new(Self {
+            shared,
+            config,
+            identity: Arc::new(IdentityKey::new(keys.identity)),
+            peer,
+            exchange: handle,
+            roster,
+            audit,
+            groups: Mutex::default(),
+            ceremonies: Mutex::default(),
+            joining: tokio::sync::Mutex::default(),
+            started: Instant::now(),
+            pulse: AtomicU64::new(0),
+            stop,
+        });
+        service.load_invitations();
+        for kept in service.shared.store(|store| store.groups()).await? {
+            service.start_group(kept).await?;
+        }
+        service.resume_ceremonies().await?;
+        service.shared.runtime.spawn(service.clone().beat());
+        Ok(service)
+    }
+
+    /// What happens from here on.
+    pub fn events(&self) -> broadcast::Receiver<ServiceEvent> {
+        self.shared.events.subscribe()
+    }
+
+    /// Ends everything: secrets are overwritten, and what was sent goes out.
+    pub async fn stop(&self) {
+        for group in self.lock_groups().values() {
+            group.node.abort();
+        }
+        for ceremony in self.lock_ceremonies().values() {
+            ceremony.abort();
+        }
+        self.stop.send_replace(true);
+        // The farewell of the bus, at most.
+        tokio::time::sleep(P2pSettings::default().farewell / 10).await;
+    }
+
+    async fn beat(self: Arc<Self>) {
+        let mut stopped = self.stop.subscribe();
+        let mut tidied = Instant::now();
+        loop {
+            let now = self.started.elapsed().as_millis();
+            self.pulse.store(u64::try_from(now).unwrap_or(u64::MAX), Ordering::Relaxed);
+            if tidied.elapsed() >= TIDY {
+                tidied = Instant::now();
+                let at = self::now();
+                if let Err(error) = self.shared.store(move |store| store.forget_expired(at)).await {
+                    tracing::error!(%error, "expired requests were not forgotten");
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(PULSE) => {}
+                () = told(&mut stopped) => return,
+            }
+        }
+    }
+
+    /// The members' names and addresses, of the invitations that were taken up.
+    fn load_invitations(&self) {
+        let folder = self.shared.folder.invitations();
+        let Ok(files) = std::fs::read_dir(&folder) else { return };
+        for path in files.filter_map(Result::ok).map(|file| file.path()) {
+            let read = Folder::read_text(&path, MAX_INVITATION_FILE)
+                .map_err(|error| error.to_string())
+                .and_then(|text| InvitationFile::parse(&text).map_err(|error| error.to_string()));
+            match read {
+                Ok(file) => {
+                    self.know(&file);
+                    let id = file.invitation().id();
+                    if let Some(seat) = file.seat_of(&self.peer) {
+                        let ceremony = Arc::new(CeremonyService::new(file, seat));
+                        self.lock_ceremonies().insert(id, ceremony);
+                    }
+                }
+                Err(error) => tracing::error!(path = %path.display(), error, "not an invitation"),
+            }
+        }
+    }
+
+    /// Puts the members into the roster, with the addresses that this node's operator has set, or else those on their cards.
+    fn know(&self, file: &InvitationFile) {
+        for card in file.cards() {
+            let peer = card.member.peer.clone();
+            self.shared.set_name(peer.clone(), card.name.clone());
+            self.reach(peer, card.addresses.clone());
+        }
+    }
+
+    fn reach(&self, peer: PeerId, addresses: Vec<Multiaddr>) {
+        use bitcoin::hex::DisplayHex as _;
+        let set = self.config.transport.peers.get(&peer.as_bytes().to_lower_hex_string());
+        let addresses = set.cloned().unwrap_or(addresses);
+        if let Err(error) = self.roster.set(peer, addresses) {
+            tracing::error!(%error, "a member cannot be reached");
+        }
+    }
+
+    fn open_line(
+        &self,
+        topic: Topic,
+        members: impl IntoIterator<Item = PeerId>,
+    ) -> Result<Line, ServiceError> {
+        let members = members.into_iter().filter(|peer| *peer != self.peer);
+        self.exchange
+            .open(topic, members)
+            .map_err(|error| ServiceError::Conflict(error.to_string()))
+    }
+
+    async fn start_group(self: &Arc<Self>, kept: KeptGroup) -> Result<(), ServiceError> {
+        let _joining = self.joining.lock().await;
+        let id = kept.group.id();
+        if self.lock_groups().contains_key(&id) {
+            return Ok(());
+        }
+        let wanted = kept
+            .recovery
+            .as_ref()
+            .map_or_else(|| format!("group-{id:#}"), |file| file.invitation().name().to_owned());
+        let taken = self.lock_groups().values().any(|group| group.name == wanted);
+        let name = if taken { format!("{wanted}-{id:#}") } else { wanted };
+        let members: Vec<PeerId> =
+            kept.group.members().iter().map(|member| member.peer.clone()).collect();
+        let known = self.known_addresses();
+        for peer in &members {
+            if !known.contains(peer) {
+                self.reach(peer.clone(), Vec::new());
+            }
+        }
+        let line = self.open_line(Topic::Group(id), members)?;
+        let judge = Judge::new(self.config.policy_of(&name).clone());
+        let journal = self.audit.journal(id);
+        let (shared, identity) = (self.shared.clone(), self.identity.clone());
+        let group = GroupService::start(shared, name, kept, line, identity, judge, journal).await?;
+        self.lock_groups().insert(id, group);
+        Ok(())
+    }
+
+    /// The peers whose addresses stand in an invitation.
+    fn known_addresses(&self) -> std::collections::BTreeSet<PeerId> {
+        let ceremonies = self.lock_ceremonies();
+        let files = ceremonies.values().map(|ceremony| &ceremony.file);
+        files.flat_map(|file| file.cards().iter().map(|card| card.member.peer.clone())).collect()
+    }
+
+    async fn resume_ceremonies(self: &Arc<Self>) -> Result<(), ServiceError> {
+        for kept in self.shared.store(|store| store.ceremonies()).await? {
+            let id = kept.invitation.id();
+            let known = self.lock_ceremonies().get(&id).cloned();
+            let Some(ceremony) = known else {
+                tracing::error!(ceremony = %id, "its invitation file is gone; it is not taken up again");
+                continue;
+            };
+            if let Err(error) = self.run_ceremony(&ceremony).await {
+                tracing::error!(ceremony = %id, %error, "not taken up again");
+            }
+        }
+        // Those that have made a group need no more of their invitations than names and addresses.
+        let groups: Vec<CeremonyId> = self
+            .lock_groups()
+            .values()
+            .filter_map(|group| group.recovery.as_ref().map(|file| file.invitation().id()))
+            .collect();
+        self.lock_ceremonies().retain(|id, _| !groups.contains(id));
+        Ok(())
+    }
+
+    /// Takes up an invitation: nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::Invalid`] if the file is none, or this node is not in it.
+    pub async fn join(self: &Arc<Self>, text: String) -> Result<CeremonyStatus, ServiceError> {
+        let file = InvitationFile::parse(&text)
+            .map_err(|error| ServiceError::Invalid(error.to_string()))?;
+        let seat = file.seat_of(&self.peer).ok_or_else(|| {
+            ServiceError::Invalid("this node's card is not in the invitation".to_owned())
+        })?;
+        let own = file.invitation().member(seat).map(|member| member.identity_key);
+        if own != Some(self.identity.public_key()) {
+            let reason = "the card of this node in the invitation has another identity key";
+            return Err(ServiceError::Invalid(reason.to_owned()));
+        }
+        let id = file.invitation().id();
+        let known = self.lock_ceremonies().get(&id).cloned();
+        if let Some(known) = known {
+            return Ok(known.view());
+        }
+        let name = file.invitation().name().to_owned();
+        if self.lock_groups().values().any(|group| group.name == name) {
+            return Err(ServiceError::Conflict(format!("there is a group {name:?} here already")));
+        }
+        let folder = Folder::new(self.shared.folder.invitations());
+        folder.create()?;
+        Folder::write_new(&folder.resolve(format!("{id}.toml")), file.to_text().as_bytes(), false)?;
+        self.know(&file);
+        let ceremony = Arc::new(CeremonyService::new(file, seat));
+        let view = ceremony.view();
+        self.lock_ceremonies().insert(id, ceremony);
+        Ok(view)
+    }
+
+    /// Begins a ceremony whose fingerprint all members have compared.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::Invalid`] if the fingerprint is another one; [`ServiceError::File`] if the host key is not there.
+    pub async fn begin_ceremony(
+        self: &Arc<Self>,
+        name: &str,
+        fingerprint: &str,
+    ) -> Result<CeremonyStatus, ServiceError> {
+        let ceremony = self.find_ceremony(name)?;
+        let digits = |text: &str| -> String {
+            text.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_lowercase()).collect()
+        };
+        let own = ceremony.file.invitation().fingerprint().to_string();
+        if digits(&own) != digits(fingerprint) {
+            let reason = format!("the fingerprint of this invitation is {own}");
+            return Err(ServiceError::Invalid(reason));
+        }
+        if !ceremony.is_running() {
+            self.run_ceremony(&ceremony).await?;
+        }
+        Ok(ceremony.view())
+    }
+
+    async fn run_ceremony(
+        self: &Arc<Self>,
+        ceremony: &Arc<CeremonyService>,
+    ) -> Result<(), ServiceError> {
+        let invitation = ceremony.file.invitation();
+        let members = invitation.members().iter().map(|member| member.peer.clone());
+        let line = self.open_line(Topic::Ceremony(invitation.id()), members)?;
+        let host_key = self.shared.folder.resolve(&self.config.host_key);
+        let (finished, made) = oneshot::channel();
+        let (shared, identity) = (&self.shared, self.identity.clone());
+        ceremony.run(shared, line, identity, &host_key, finished).await?;
+        let this = self.clone();
+        self.shared.runtime.spawn(async move {
+            if made.await.is_ok()
+                && let Err(error) = this.start_new_groups().await
+            {
+                tracing::error!(%error, "the new group was not started");
+            }
+        });
+        Ok(())
+    }
+
+    async fn start_new_groups(self: &Arc<Self>) -> Result<(), ServiceError> {
+        for kept in self.shared.store(|store| store.groups()).await? {
+            self.start_group(kept).await?;
+        }
+        Ok(())
+    }
+
+    /// Brings this node's share of a group back from the group's recovery file and the host key.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::Invalid`] if the file and the host key do not go together.
+    pub async fn recover(self: &Arc<Self>, file: Vec<u8>) -> Result<Arc<Group>, ServiceError> {
+        let invalid = |error: &dyn std::error::Error| ServiceError::Invalid(error.to_string());
+        let host_key = self.shared.folder.resolve(&self.config.host_key);
+        let host = roastery_frost::SigningKey::from_bytes(read_secret(&host_key)?)
+            .map_err(|error| invalid(&error))?;
+        let recovered =
+            recover_group(HostKey::new(host), &file, None).map_err(|error| invalid(&error))?;
+        let recovery = RecoveryFile::decode(&file).map_err(|error| invalid(&error))?;
+        let (group, seat, share) = (recovered.group, recovered.seat, recovered.share);
+        if group.member(seat).is_none_or(|member| member.peer != self.peer) {
+            let reason = "in this group the seat of the host key has another peer than this node";
+            return Err(ServiceError::Invalid(reason.to_owned()));
+        }
+        let keeping = group.clone();
+        self.shared
+            .store(move |store| store.keep_group(&keeping, seat, &share, Some(&recovery)))
+            .await?;
+        self.start_new_groups().await?;
+        Ok(group)
+    }
+
+    fn find_ceremony(&self, name: &str) -> Result<Arc<CeremonyService>, ServiceError> {
+        let ceremonies = self.lock_ceremonies();
+        let named = ceremonies
+            .iter()
+            .filter(|(id, ceremony)| {
+                ceremony.file.invitation().name() == name || id.to_string() == name
+            })
+            .map(|(_, ceremony)| ceremony.clone());
+        one("ceremony", name, named)
+    }
+
+    fn lock_groups(&self) -> MutexGuard<'_, BTreeMap<GroupId, Arc<GroupService>>> {
+        // Whole entries only.
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_ceremonies(&self) -> MutexGuard<'_, BTreeMap<CeremonyId, Arc<CeremonyService>>> {
+        // Whole entries only.
+        self.ceremonies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits until the service is to stop.
+async fn told(stop: &mut watch::Receiver<bool>) {
+    // Without a service there is nothing to go on for.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// The only one of these.
+fn one<T>(
+    what: &'static str,
+    name: &str,
+    mut found: impl Iterator<Item = T>,
+) -> Result<T, ServiceError> {
+    let name = name.to_owned();
+    match (found.next(), found.next()) {
+        (Some(one), None) => Ok(one),
+        (Some(_), Some(_)) => Err(ServiceError::Ambiguous { what, name }),
+        (None, _) => Err(ServiceError::NotFound { what, name }),
+    }
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Service").field("peer", &self.peer).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,349 @@
+//! What is asked for: requests, proofs, the log, backups.
+
+use std::{sync::Arc, time::Duration};
+
+use bitcoin::hex::FromHex as _;
+use roastery_node::store::{KeptRequest, RequestState};
+use roastery_protocol::{
+    message::RefusalReason,
+    proof::{Proof, Verdict},
+    request::{Derivation, MAX_LIFETIME_SECONDS, MessageToSign, SigningRequest, Subject, Taproot},
+};
+
+use super::{Service, ServiceError, group::GroupService, now, one};
+use crate::{
+    config::Approval,
+    view::{self, Evidence, LogEntry},
+};
+
+/// After how long a request expires if nothing is said.
+const USUAL_LIFE: u64 = 3600;
+
+/// The longest note with a rejection, in bytes.
+const MAX_NOTE: usize = 512;
+
+/// The most requests that are listed.
+const MOST_LISTED: usize = 200;
+
+/// The most log entries at once.
+const MOST_LOGGED: usize = 1000;
+
+impl Service {
+    /// Makes a request, approves it here, and proposes it to the others.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::Invalid`] if it is none; [`ServiceError::Refused`] if this node's own rules do not allow it.
+    pub async fn propose(
+        self: &Arc<Self>,
+        group: &str,
+        what: view::Propose,
+    ) -> Result<view::Request, ServiceError> {
+        let group = self.find_group(group)?;
+        let mut id = [0; 32];
+        getrandom::fill(&mut id)
+            .map_err(|_| ServiceError::Internal("the system gave no randomness".to_owned()))?;
+        let life = what.expires_in.unwrap_or(USUAL_LIFE);
+        if !(1..=MAX_LIFETIME_SECONDS).contains(&life) {
+            let reason = format!("expires_in is {life}; 1 to {MAX_LIFETIME_SECONDS} are allowed");
+            return Err(ServiceError::Invalid(reason));
+        }
+        let at = now();
+        let (subject, messages) = group.read_proposal(what)?;
+        let request = SigningRequest::new(group.group.id(), id, at + life, messages)?;
+        let kept = KeptRequest {
+            request: request.clone(),
+            subject: subject.clone(),
+            proposer: None,
+            since: at,
+            changed: at,
+            state: RequestState::Proposed,
+        };
+        // What the rules forbid is not even written down.
+        group.judge(&kept).await.map_err(ServiceError::Refused)?;
+        self.shared.store(move |store| store.add_request(&request, &subject, None, at)).await?;
+        if group.approval() == Approval::Command {
+            group.consider(kept.clone());
+        } else {
+            group.begin(&kept, "asked for by this node's operator".to_owned()).await?;
+        }
+        self.request(&kept.request.session_id().to_string(), Duration::ZERO).await
+    }
+
+    /// Approves a request that waits, and takes part in signing it.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::Conflict`] if it is signed, or not this operator's to approve; [`ServiceError::Refused`] if the rules do
+    /// not allow it.
+    pub async fn approve(self: &Arc<Self>, session: &str) -> Result<view::Request, ServiceError> {
+        let (group, kept) = self.find_request(session).await?;
+        if kept.request.expiry() <= now() {
+            return Err(ServiceError::Expired);
+        }
+        match (&kept.state, group.approval()) {
+            (RequestState::Signed(_), _) => {
+                return Err(ServiceError::Conflict("the request is signed".to_owned()));
+            }
+            (_, Approval::Command) => {
+                let reason = "requests of this group are approved by a command";
+                return Err(ServiceError::Conflict(reason.to_owned()));
+            }
+            _ => group.begin(&kept, "approved by this node's operator".to_owned()).await?,
+        }
+        self.request(&kept.request.session_id().to_string(), Duration::ZERO).await
+    }
+
+    /// Rejects a request, for all to hear. What has been given out cannot be taken back.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::Conflict`] if it is signed.
+    pub async fn reject(&self, session: &str, note: String) -> Result<view::Request, ServiceError> {
+        if note.len() > MAX_NOTE || note.chars().any(char::is_control) {
+            let reason = format!("a note has at most {MAX_NOTE} bytes and no control characters");
+            return Err(ServiceError::Invalid(reason));
+        }
+        let (group, kept) = self.find_request(session).await?;
+        if let RequestState::Signed(_) = kept.state {
+            return Err(ServiceError::Conflict("the request is signed".to_owned()));
+        }
+        let text = match note.as_str() {
+            "" => "rejected by this node's operator".to_owned(),
+            note => format!("rejected by this node's operator: {note}"),
+        };
+        group.refuse(&kept, RefusalReason::Operator, text).await?;
+        self.request(&kept.request.session_id().to_string(), Duration::ZERO).await
+    }
+
+    /// A request by its session, or by the beginning of it (8 digits at least). Waits at most this long until it is signed,
+    /// refused or stopped.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::NotFound`].
+    pub async fn request(
+        &self,
+        session: &str,
+        wait: Duration,
+    ) -> Result<view::Request, ServiceError> {
+        let until = tokio::time::Instant::now() + wait;
+        let mut events = self.events();
+        loop {
+            let (group, kept) = self.find_request(session).await?;
+            let open = matches!(kept.state, RequestState::Proposed | RequestState::Approved(_));
+            let over = tokio::time::Instant::now() >= until;
+            if !open || over || kept.request.expiry() <= now() {
+                return Ok(group.view(&kept));
+            }
+            // A state is written down a moment after its event: what was missed is seen a little later.
+            let soon = tokio::time::Instant::now() + Duration::from_millis(200);
+            let _ = tokio::time::timeout_at(until.min(soon), events.recv()).await;
+        }
+    }
+
+    /// The requests of a group, or of all, the newest first; at most 200.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::NotFound`] if there is no such group.
+    pub async fn requests(
+        &self,
+        group: Option<&str>,
+        state: Option<String>,
+    ) -> Result<Vec<view::Request>, ServiceError> {
+        let only = group.map(|name| self.find_group(name)).transpose()?;
+        let mut all = self.shared.store(|store| store.requests()).await?;
+        all.sort_by_key(|kept| std::cmp::Reverse((kept.changed, kept.since)));
+        let views = all.iter().filter_map(|kept| {
+            let group = self.group_of(kept)?;
+            let wanted = only.as_ref().is_none_or(|only| Arc::ptr_eq(only, &group));
+            wanted.then(|| group.view(kept))
+        });
+        let views = views.filter(|view| state.as_ref().is_none_or(|state| view.state == *state));
+        Ok(views.take(MOST_LISTED).collect())
+    }
+
+    /// All proofs that this node holds.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub async fn evidence(&self) -> Result<Vec<Evidence>, ServiceError> {
+        let mut all = Vec::new();
+        for group in self.groups() {
+            let id = group.group.id();
+            for kept in self.shared.store(move |store| store.proofs(id)).await? {
+                let Verdict::Invalid(finding) = kept.proof.verify(&group.group) else { continue };
+                all.push(Evidence {
+                    id: kept.proof.id().to_string(),
+                    group: group.name.clone(),
+                    accused: finding.accused.to_u16(),
+                    name: group.name_of(finding.accused),
+                    fault: finding.fault.to_string(),
+                    session: finding.session.to_string(),
+                });
+            }
+        }
+        Ok(all)
+    }
+
+    /// A proof as a file, by its id or the beginning of it.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::NotFound`].
+    pub async fn proof(&self, id: &str) -> Result<Vec<u8>, ServiceError> {
+        let mut all: Vec<Proof> = Vec::new();
+        for group in self.groups() {
+            let group = group.group.id();
+            let kept = self.shared.store(move |store| store.proofs(group)).await?;
+            all.extend(kept.into_iter().map(|kept| kept.proof));
+        }
+        let named = all.iter().filter(|proof| begins(&proof.id().to_string(), id));
+        Ok(one("proof", id, named)?.encode())
+    }
+
+    /// Entries of the audit log from this number on, at most 1000.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store: an entry that is missing or was changed is named.
+    pub async fn log(&self, from: u64, most: usize) -> Result<Vec<LogEntry>, ServiceError> {
+        let most = most.min(MOST_LOGGED);
+        let entries = self.shared.store(move |store| store.audit(from, most)).await?;
+        let hex = |bytes: &[u8]| {
+            use bitcoin::hex::DisplayHex as _;
+            bytes.to_lower_hex_string()
+        };
+        let view = |(number, entry): (u64, roastery_node::store::AuditEntry)| LogEntry {
+            number,
+            time_ms: entry.time_ms,
+            group: entry.group.to_string(),
+            session: entry.session.to_string(),
+            attempt: entry.attempt.number(),
+            package: entry.package.to_string(),
+            messages: entry.messages.iter().map(|message| hex(message)).collect(),
+            policy: entry.policy,
+        };
+        Ok(entries.into_iter().map(view).collect())
+    }
+
+    /// A backup of the store: a file, encrypted like the store itself.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store and of the disk.
+    pub async fn backup(&self) -> Result<Vec<u8>, ServiceError> {
+        let mut name = [0; 8];
+        getrandom::fill(&mut name)
+            .map_err(|_| ServiceError::Internal("the system gave no randomness".to_owned()))?;
+        let path = self.shared.folder.resolve(format!("backup-{:016x}", u64::from_le_bytes(name)));
+        let at = path.clone();
+        let made = self.shared.store(move |store| store.backup(&at)).await;
+        let failed =
+            |error: std::io::Error| ServiceError::Internal(format!("{}: {error}", path.display()));
+        let read = match made {
+            Ok(()) => tokio::fs::read(&path).await.map_err(failed),
+            Err(error) => Err(error),
+        };
+        // If it was not made it is not there.
+        let _ = tokio::fs::remove_file(&path).await;
+        read
+    }
+
+    fn groups(&self) -> Vec<Arc<GroupService>> {
+        self.lock_groups().values().cloned().collect()
+    }
+
+    pub(super) fn find_group(&self, name: &str) -> Result<Arc<GroupService>, ServiceError> {
+        let groups = self.groups();
+        let named = groups
+            .into_iter()
+            .filter(|group| group.name == name || group.group.id().to_string() == name);
+        one("group", name, named)
+    }
+
+    fn group_of(&self, kept: &KeptRequest) -> Option<Arc<GroupService>> {
+        self.lock_groups().get(&kept.request.group()).cloned()
+    }
+
+    async fn find_request(
+        &self,
+        session: &str,
+    ) -> Result<(Arc<GroupService>, KeptRequest), ServiceError> {
+        let name = session.to_ascii_lowercase();
+        let kept = match <[u8; 32]>::from_hex(&name) {
+            Ok(id) => {
+                let id = roastery_protocol::SessionId::from_bytes(id);
+                let found = self.shared.store(move |store| store.request(id)).await?;
+                one("request", session, found.into_iter())?
+            }
+            Err(_) => {
+                let all = self.shared.store(|store| store.requests()).await?;
+                let named = all
+                    .into_iter()
+                    .filter(|kept| begins(&kept.request.session_id().to_string(), &name));
+                one("request", session, named)?
+            }
+        };
+        let group = self.group_of(&kept);
+        Ok((one("request", session, group.into_iter())?, kept))
+    }
+}
+
+/// Whether a name of 64 digits begins like this: 8 digits at least.
+fn begins(name: &str, with: &str) -> bool {
+    with.len() >= 8 && name.starts_with(with)
+}
+
+impl GroupService {
+    /// What is asked for, as a subject and messages.
+    fn read_proposal(
+        &self,
+        what: view::Propose,
+    ) -> Result<(Subject, Vec<MessageToSign>), ServiceError> {
+        let invalid = |reason: &str| ServiceError::Invalid(reason.to_owned());
+        let view::Propose { text, psbt, hashes, path, untweaked, expires_in: _ } = what;
+        let derivation = Derivation {
+            path: read_path(&path)?,
+            taproot: if untweaked { Taproot::Untweaked } else { Taproot::KeyPathOnly },
+        };
+        let messages = |messages: Vec<[u8; 32]>| {
+            let entry = |message| MessageToSign { message, derivation: derivation.clone() };
+            messages.into_iter().map(entry).collect()
+        };
+        match (text, psbt, hashes) {
+            (Some(text), None, None) => {
+                let message = Subject::text_message(&text);
+                Ok((Subject::Text(text), messages(vec![message])))
+            }
+            (None, None, Some(hashes)) => {
+                let read = |hash: String| {
+                    <[u8; 32]>::from_hex(&hash)
+                        .map_err(|_| invalid("a hash has 64 hexadecimal digits"))
+                };
+                let hashes = hashes.into_iter().map(read).collect::<Result<_, _>>()?;
+                Ok((Subject::Hash, messages(hashes)))
+            }
+            (None, Some(_), None) => Err(invalid("transactions are not signed yet")),
+            _ => Err(invalid("exactly one of text, psbt and hashes is to be given")),
+        }
+    }
+}
+
+/// Reads "m/0/7", "0/7" or nothing.
+fn read_path(path: &str) -> Result<Vec<u32>, ServiceError> {
+    let steps = path.strip_prefix("m").unwrap_or(path);
+    let steps = steps.strip_prefix('/').unwrap_or(steps);
+    if steps.is_empty() {
+        return Ok(Vec::new());
+    }
+    let read = |step: &str| {
+        step.parse::<u32>().ok().filter(|index| *index < 1 << 31).ok_or_else(|| {
+            let allowed = "unhardened steps below 2147483648, like 0/7";
+            ServiceError::Invalid(format!("step {step:?} of the path: allowed are {allowed}"))
+        })
+    };
+    steps.split('/').map(read).collect()
+}

@@ -1,0 +1,70 @@
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use roastery_node::{
+    bus::PeerId,
+    store::{Store, StoreError},
+};
+use tokio::sync::broadcast;
+
+use super::{ServiceError, ServiceEvent};
+use crate::{files::Folder, metrics::Metrics};
+
+/// What all parts of a service have in common.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) folder: Folder,
+    pub(super) store: Arc<Store>,
+    pub(super) events: broadcast::Sender<ServiceEvent>,
+    pub(super) metrics: Arc<Metrics>,
+    /// Where tasks run that outlive whoever asked for them.
+    pub(super) runtime: tokio::runtime::Handle,
+    names: RwLock<BTreeMap<PeerId, String>>,
+}
+
+impl Shared {
+    pub(super) fn new(
+        folder: Folder,
+        store: Arc<Store>,
+        metrics: Arc<Metrics>,
+        runtime: tokio::runtime::Handle,
+    ) -> Self {
+        let (events, _) = broadcast::channel(1024);
+        Self { folder, store, events, metrics, runtime, names: RwLock::default() }
+    }
+
+    /// Does something with the store where blocking is allowed.
+    pub(super) async fn store<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, ServiceError> {
+        let store = self.store.clone();
+        let done = self.runtime.spawn_blocking(move || act(&store)).await;
+        Ok(done.map_err(|error| ServiceError::Internal(error.to_string()))??)
+    }
+
+    /// Tells whoever looks on, and the log.
+    pub(super) fn tell(&self, event: ServiceEvent) {
+        tracing::info!(
+            group = event.group,
+            session = event.session,
+            kind = event.kind,
+            "{}",
+            event.text
+        );
+        // Nobody may be looking.
+        let _ = self.events.send(event);
+    }
+
+    /// What a peer is called on its card.
+    pub(super) fn name_of(&self, peer: &PeerId) -> String {
+        let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
+        names.get(peer).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn set_name(&self, peer: PeerId, name: String) {
+        self.names.write().unwrap_or_else(PoisonError::into_inner).insert(peer, name);
+    }
+}

@@ -1,0 +1,172 @@
+//! How the node stands. Nothing here waits long for anything: it is asked when something is wrong.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use bitcoin::hex::DisplayHex as _;
+use roastery_node::bus::{LinkStats, PeerId, exchange::ExchangeStats};
+use tokio::time::timeout;
+
+use super::{STUCK, Service, ServiceError, group::GroupService, now};
+use crate::{
+    metrics::{Metrics, dropped},
+    view::{CeremonyStatus, GroupStatus, Health, MemberStatus, PeerStatus, Status},
+};
+
+/// How long a session may take to say how it stands.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+impl Service {
+    /// How the node stands: its peers, groups, sessions and ceremonies.
+    pub async fn status(&self) -> Status {
+        let stats = self.exchange.stats();
+        let links: BTreeMap<&PeerId, LinkStats> = stats.bus.links().collect();
+        let pending = self.pending().await;
+        let groups: Vec<Arc<GroupService>> = self.lock_groups().values().cloned().collect();
+        let mut views = Vec::new();
+        for group in groups {
+            let pending = pending.get(&group.name).copied().unwrap_or(0);
+            views.push(self.view_group(&group, &links, pending).await);
+        }
+        Status {
+            name: self.config.name.clone(),
+            peer: self.peer.as_bytes().to_lower_hex_string(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            now: now(),
+            uptime_seconds: self.started.elapsed().as_secs(),
+            peers: links.iter().map(|(peer, link)| self.view_peer(peer, link, &stats)).collect(),
+            groups: views,
+            ceremonies: self.ceremonies(),
+        }
+    }
+
+    /// The groups that are to be made, and ceremonies under way.
+    pub fn ceremonies(&self) -> Vec<CeremonyStatus> {
+        self.lock_ceremonies().values().map(|ceremony| ceremony.view()).collect()
+    }
+
+    /// One of them, by its group's name or its id.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::NotFound`].
+    pub fn ceremony(&self, name: &str) -> Result<CeremonyStatus, ServiceError> {
+        Ok(self.find_ceremony(name)?.view())
+    }
+
+    /// A group's file and its recovery file, if it has one: both public.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::NotFound`].
+    pub fn group_files(&self, name: &str) -> Result<(Vec<u8>, Option<Vec<u8>>), ServiceError> {
+        let group = self.find_group(name)?;
+        Ok((group.group.encode(), group.recovery.as_ref().map(|file| file.encode())))
+    }
+
+    /// Whether this process does its work at all: its tasks run.
+    pub fn health(&self) -> Health {
+        let pulse = Duration::from_millis(self.pulse.load(Ordering::Relaxed));
+        let since = self.started.elapsed().saturating_sub(pulse);
+        let problems = if since < STUCK {
+            Vec::new()
+        } else {
+            vec![format!("no task has run for {} seconds", since.as_secs())]
+        };
+        Health { ok: problems.is_empty(), problems }
+    }
+
+    /// Whether it can sign: enough members of each group can be reached.
+    pub fn readiness(&self) -> Health {
+        let mut problems = self.health().problems;
+        let stats = self.exchange.stats();
+        let links: BTreeMap<&PeerId, LinkStats> = stats.bus.links().collect();
+        for group in self.lock_groups().values() {
+            let (reachable, threshold) = (self.reachable(group, &links), group.group.threshold());
+            if reachable < threshold {
+                let name = &group.name;
+                problems.push(format!(
+                    "group {name}: {reachable} members can be reached; {threshold} must sign"
+                ));
+            }
+        }
+        Health { ok: problems.is_empty(), problems }
+    }
+
+    /// The metrics, in Prometheus' format.
+    pub fn metrics_text(&self) -> String {
+        self.shared.metrics.text(&self.exchange.stats())
+    }
+
+    /// The counters.
+    pub fn metrics(&self) -> &Metrics {
+        &self.shared.metrics
+    }
+
+    async fn pending(&self) -> BTreeMap<String, usize> {
+        let requests = timeout(PATIENCE, self.requests(None, Some("proposed".to_owned()))).await;
+        let mut counts = BTreeMap::new();
+        for request in requests.ok().and_then(Result::ok).unwrap_or_default() {
+            if request.expiry > now() {
+                *counts.entry(request.group).or_default() += 1;
+            }
+        }
+        counts
+    }
+
+    async fn view_group(
+        &self,
+        group: &GroupService,
+        links: &BTreeMap<&PeerId, LinkStats>,
+        pending: usize,
+    ) -> GroupStatus {
+        let mut sessions = Vec::new();
+        for watcher in group.watchers() {
+            if let Ok(Some(report)) = timeout(PATIENCE, watcher.report()).await {
+                sessions.push(group.view_session(&report, watcher.now().monotonic));
+            }
+        }
+        let members = group.group.seats().zip(group.group.members());
+        GroupStatus {
+            name: group.name.clone(),
+            id: group.group.id().to_string(),
+            seat: group.seat.to_u16(),
+            threshold: group.group.threshold(),
+            key: group.group.keys().threshold_public_key().serialize().to_lower_hex_string(),
+            members: members
+                .map(|(seat, member)| MemberStatus {
+                    seat: seat.to_u16(),
+                    name: self.shared.name_of(&member.peer),
+                    peer: member.peer.as_bytes().to_lower_hex_string(),
+                    reachable: self.is_reachable(&member.peer, links),
+                })
+                .collect(),
+            reachable: self.reachable(group, links),
+            sessions,
+            pending,
+        }
+    }
+
+    fn reachable(&self, group: &GroupService, links: &BTreeMap<&PeerId, LinkStats>) -> usize {
+        let members = group.group.members().iter();
+        members.filter(|member| self.is_reachable(&member.peer, links)).count()
+    }
+
+    fn is_reachable(&self, peer: &PeerId, links: &BTreeMap<&PeerId, LinkStats>) -> bool {
+        *peer == self.peer || links.get(peer).is_some_and(|link| link.awaited_since.is_none())
+    }
+
+    fn view_peer(&self, peer: &PeerId, link: &LinkStats, stats: &ExchangeStats) -> PeerStatus {
+        PeerStatus {
+            peer: peer.as_bytes().to_lower_hex_string(),
+            name: self.shared.name_of(peer),
+            connected: link.awaited_since.is_none(),
+            awaited_seconds: link.awaited_since.map(|since| since.elapsed().as_secs()),
+            round_trip_ms: link.round_trip.map(|time| (time.as_secs_f64() * 1e5).round() / 100.0),
+            dropped: dropped(stats, peer),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What is shown of groups and requests.
+
+use bitcoin::hex::DisplayHex as _;
+use roastery_node::store::{KeptRequest, RequestState};
+use roastery_protocol::{
+    Seat,
+    request::{Derivation, Subject, Taproot},
+    session,
+};
+
+use super::group::GroupService;
+use crate::view::{self, Awaited, Said, SessionStatus};
+
+impl GroupService {
+    /// A request, as the API shows it.
+    pub(super) fn view(&self, kept: &KeptRequest) -> view::Request {
+        let KeptRequest { request, subject, proposer, since, changed, state } = kept;
+        let messages = request.messages().iter().map(|entry| {
+            let key = entry.derivation.tweaks(&self.group).map(|key| key.x_only_public_key());
+            view::Message {
+                message: entry.message.to_lower_hex_string(),
+                path: path(&entry.derivation),
+                taproot: taproot(&entry.derivation.taproot),
+                public_key: key.map(|key| key.to_bytes().to_lower_hex_string()).unwrap_or_default(),
+            }
+        });
+        let (state, text) = state_of(state);
+        let outcome = match &kept.state {
+            RequestState::Signed(outcome) => Some(outcome),
+            _ => None,
+        };
+        let signatures = outcome.map(|outcome| {
+            let signatures = outcome.signatures.iter();
+            signatures.map(|signature| signature.to_bytes().to_lower_hex_string()).collect()
+        });
+        let origin = outcome.and_then(|outcome| outcome.origin.as_ref());
+        view::Request {
+            session: request.session_id().to_string(),
+            group: self.name.clone(),
+            subject: self.view_subject(subject),
+            messages: messages.collect(),
+            proposer: proposer.map(|seat| seat.to_u16()),
+            since: *since,
+            changed: *changed,
+            expiry: request.expiry(),
+            state: state.to_owned(),
+            text,
+            signatures,
+            signers: origin.map(|origin| origin.signers.iter().map(|seat| seat.to_u16()).collect()),
+        }
+    }
+
+    fn view_subject(&self, subject: &Subject) -> view::Subject {
+        let (text, psbt) = match subject {
+            Subject::Hash => (None, None),
+            Subject::Text(text) => (Some(text.clone()), None),
+            Subject::Transaction(psbt) => (None, Some(psbt.to_lower_hex_string())),
+        };
+        view::Subject { kind: subject.kind().to_owned(), text, psbt }
+    }
+
+    /// How a session stands; `now` is by the node's clock.
+    pub(super) fn view_session(
+        &self,
+        report: &session::Report,
+        now: std::time::Duration,
+    ) -> SessionStatus {
+        let said =
+            |seat, text: String| Said { seat: Seat::to_u16(seat), name: self.name_of(seat), text };
+        SessionStatus {
+            session: report.session.to_string(),
+            live_attempts: report.live_attempts,
+            awaited: report
+                .awaited
+                .iter()
+                .map(|one| Awaited {
+                    seat: one.seat.to_u16(),
+                    name: self.name_of(one.seat),
+                    thing: format!("{} (attempt {})", one.thing, one.attempt),
+                    seconds: now.saturating_sub(one.since).as_secs(),
+                })
+                .collect(),
+            refusals: report
+                .refusals
+                .iter()
+                .map(|(seat, reason)| said(*seat, reason.to_string()))
+                .collect(),
+            proven: report
+                .proven
+                .iter()
+                .map(|finding| said(finding.accused, finding.fault.to_string()))
+                .collect(),
+        }
+    }
+}
+
+fn path(derivation: &Derivation) -> String {
+    let steps: Vec<String> = derivation.path.iter().map(ToString::to_string).collect();
+    if steps.is_empty() { "m".to_owned() } else { format!("m/{}", steps.join("/")) }
+}
+
+fn taproot(taproot: &Taproot) -> String {
+    match taproot {
+        Taproot::Untweaked => "untweaked".to_owned(),
+        Taproot::KeyPathOnly => "key-path-only".to_owned(),
+        Taproot::ScriptRoot(root) => root.to_lower_hex_string(),
+    }
+}
+
+fn state_of(state: &RequestState) -> (&'static str, String) {
+    match state {
+        RequestState::Proposed => ("proposed", String::new()),
+        RequestState::Approved(said) => ("approved", said.clone()),
+        RequestState::Refused(_, said) => ("refused", said.clone()),
+        RequestState::Signed(_) => ("signed", String::new()),
+        RequestState::Stopped(reason) => ("stopped", reason.clone()),
+    }
+}

@@ -1,0 +1,186 @@
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read as _, Write as _},
+    path::{Path, PathBuf},
+};
+
+use bitcoin::hex::FromHex as _;
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+/// A node's folder: where its configuration, its store and what belongs to them are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Folder(PathBuf);
+
+/// Why a file of a node's folder could not be read or written.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum FolderError {
+    /// The system says no.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file is longer than what it should be.
+    #[error("{}: more than the {most} bytes that are allowed", path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// The most bytes.
+        most: usize,
+    },
+    /// The file is no text.
+    #[error("{}: not a text (UTF-8)", path.display())]
+    NoText {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file holds no key.
+    #[error("{}: allowed are 64 hexadecimal digits", path.display())]
+    NoKey {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl Folder {
+    /// The folder at this path, which need not exist.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Makes the folder and those above it. On Unix only its owner may look into it.
+    ///
+    /// # Errors
+    ///
+    /// [`FolderError::Io`].
+    pub fn create(&self) -> Result<(), FolderError> {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&self.0).map_err(|source| io_error(&self.0, source))
+    }
+
+    /// A path that a configuration names: relative ones are in this folder.
+    pub fn resolve(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.0.join(path)
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> PathBuf {
+        self.0.join("roastery.toml")
+    }
+
+    /// The store.
+    pub fn store(&self) -> PathBuf {
+        self.0.join("node.store")
+    }
+
+    /// The card, as it is given to others.
+    pub fn card(&self) -> PathBuf {
+        self.0.join("card.toml")
+    }
+
+    /// The invitations that this node has taken up.
+    pub fn invitations(&self) -> PathBuf {
+        self.0.join("invitations")
+    }
+
+    /// Reads a text of at most this many bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`FolderError`] names the file.
+    pub fn read_text(path: &Path, most: usize) -> Result<String, FolderError> {
+        let bytes = Self::read(path, most)?;
+        String::from_utf8(bytes).map_err(|_| FolderError::NoText { path: path.to_owned() })
+    }
+
+    /// Reads a file of at most this many bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`FolderError`] names the file.
+    pub fn read(path: &Path, most: usize) -> Result<Vec<u8>, FolderError> {
+        let file = File::open(path).map_err(|source| io_error(path, source))?;
+        let mut bytes = Vec::new();
+        file.take(most as u64 + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|source| io_error(path, source))?;
+        if bytes.len() > most {
+            return Err(FolderError::TooLong { path: path.to_owned(), most });
+        }
+        Ok(bytes)
+    }
+
+    /// Writes a new file. One that exists is left alone. With `private` nobody but its owner may read it.
+    ///
+    /// # Errors
+    ///
+    /// [`FolderError::Io`].
+    pub fn write_new(path: &Path, bytes: &[u8], private: bool) -> Result<(), FolderError> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, if private { 0o600 } else { 0o644 });
+        let write = || {
+            let mut file = options.open(path)?;
+            file.write_all(bytes)?;
+            file.sync_all()
+        };
+        write().map_err(|source| io_error(path, source))
+    }
+}
+
+/// Reads a secret of 32 bytes: 64 hexadecimal digits, and a line end if there is one.
+///
+/// # Errors
+///
+/// [`FolderError`] names the file and shows nothing of what is in it.
+pub fn read_secret(path: &Path) -> Result<Zeroizing<[u8; 32]>, FolderError> {
+    const MOST: usize = 66;
+    let mut file = File::open(path).map_err(|source| io_error(path, source))?;
+    // Never grown, and so never left behind: one byte more than is allowed.
+    let mut text = Zeroizing::new([0; MOST + 1]);
+    let mut length = 0;
+    while length <= MOST {
+        match file.read(&mut text[length..]).map_err(|source| io_error(path, source))? {
+            0 => break,
+            more => length += more,
+        }
+    }
+    let digits = text[..length].trim_ascii_end();
+    let secret = std::str::from_utf8(digits).ok().and_then(|text| <[u8; 32]>::from_hex(text).ok());
+    secret.map(Zeroizing::new).ok_or_else(|| FolderError::NoKey { path: path.to_owned() })
+}
+
+/// Writes a secret of 32 bytes into a new file that nobody but its owner may read. A file that exists is left alone.
+///
+/// # Errors
+///
+/// [`FolderError::Io`].
+pub fn write_secret(path: &Path, secret: &[u8; 32]) -> Result<(), FolderError> {
+    let mut text = Zeroizing::new([b'\n'; 65]);
+    for (digits, byte) in text.chunks_exact_mut(2).zip(secret) {
+        digits.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+    }
+    Folder::write_new(path, text.as_slice(), true)
+}
+
+/// Without a table: what is looked up depends on no secret.
+fn digit(half: u8) -> u8 {
+    if half < 10 { b'0' + half } else { b'a' + half - 10 }
+}
+
+fn io_error(path: &Path, source: io::Error) -> FolderError {
+    FolderError::Io { path: path.to_owned(), source }
+}

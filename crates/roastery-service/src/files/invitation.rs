@@ -1,0 +1,142 @@
+use roastery_node::bus::p2p::Multiaddr;
+use roastery_protocol::{
+    Seat,
+    ceremony::{Invitation, InvitationError},
+    group::PeerId,
+};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::card::{CardError, NodeCard, Written, one_line};
+
+/// The longest invitation file, in bytes: 128 cards.
+pub const MAX_INVITATION_FILE: usize = 1024 * 1024;
+
+/// What is passed around before a group's key is made: the group's name, its threshold, and the cards of all members in the
+/// order of their seats.
+///
+/// The [fingerprint](Invitation::fingerprint) covers everything but the members' names and addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvitationFile {
+    invitation: Invitation,
+    cards: Vec<NodeCard>,
+}
+
+/// Why a text is no invitation file.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum InvitationFileError {
+    /// It is longer than any.
+    #[error("{length} bytes; an invitation file has at most {MAX_INVITATION_FILE}")]
+    TooLong {
+        /// Its length in bytes.
+        length: usize,
+    },
+    /// It is not written as an invitation file is.
+    #[error("{}", one_line(.0))]
+    Form(#[from] toml::de::Error),
+    /// Another version.
+    #[error("an invitation file of version {version}; this program reads version 1")]
+    OtherVersion {
+        /// The version.
+        version: u32,
+    },
+    /// A member's card.
+    #[error("member {member}: {source}")]
+    Card {
+        /// Which one, from 0.
+        member: usize,
+        /// What is wrong with it.
+        source: CardError,
+    },
+    /// The members together.
+    #[error(transparent)]
+    Invitation(#[from] InvitationError),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    version: u32,
+    name: String,
+    #[serde(default)]
+    number: u32,
+    threshold: usize,
+    member: Vec<Written>,
+}
+
+impl InvitationFile {
+    /// An invitation of these members, in the order of their seats.
+    ///
+    /// # Errors
+    ///
+    /// [`InvitationError`] says which rule does not hold.
+    pub fn new(
+        name: &str,
+        number: u32,
+        threshold: usize,
+        cards: Vec<NodeCard>,
+    ) -> Result<Self, InvitationError> {
+        let members = cards.iter().map(|card| card.member.clone()).collect();
+        Ok(Self { invitation: Invitation::new(name, number, threshold, members)?, cards })
+    }
+
+    /// Reads an invitation file and checks all of it.
+    ///
+    /// # Errors
+    ///
+    /// [`InvitationFileError`] says what is wrong.
+    pub fn parse(text: &str) -> Result<Self, InvitationFileError> {
+        let length = text.len();
+        if length > MAX_INVITATION_FILE {
+            return Err(InvitationFileError::TooLong { length });
+        }
+        let file: File = toml::from_str(text)?;
+        if file.version != 1 {
+            return Err(InvitationFileError::OtherVersion { version: file.version });
+        }
+        let read = |(member, written)| {
+            NodeCard::from_written(written)
+                .map_err(|source| InvitationFileError::Card { member, source })
+        };
+        let cards = file.member.into_iter().enumerate().map(read).collect::<Result<_, _>>()?;
+        Ok(Self::new(&file.name, file.number, file.threshold, cards)?)
+    }
+
+    /// The file's text; [`InvitationFile::parse`] reads it.
+    pub fn to_text(&self) -> String {
+        let file = File {
+            version: 1,
+            name: self.invitation.name().to_owned(),
+            number: self.invitation.number(),
+            threshold: self.invitation.threshold(),
+            member: self.cards.iter().map(NodeCard::to_written).collect(),
+        };
+        let text = toml::to_string(&file).expect("strings, numbers and lists of them are TOML");
+        format!(
+            "# The invitation to a Roastery group. All members compare its fingerprint before the key is made:\n#   {}\n{text}",
+            self.invitation.fingerprint()
+        )
+    }
+
+    /// What the members agree on.
+    pub fn invitation(&self) -> &Invitation {
+        &self.invitation
+    }
+
+    /// The members' cards, by seat.
+    pub fn cards(&self) -> &[NodeCard] {
+        &self.cards
+    }
+
+    /// The seat of this peer, if it has one.
+    pub fn seat_of(&self, peer: &PeerId) -> Option<Seat> {
+        let seats = self.invitation.seats().zip(&self.cards);
+        seats.into_iter().find(|(_, card)| card.member.peer == *peer).map(|(seat, _)| seat)
+    }
+
+    /// Who the members are on the network, and where.
+    pub fn addresses(&self) -> impl Iterator<Item = (PeerId, Vec<Multiaddr>)> {
+        self.cards.iter().map(|card| (card.member.peer.clone(), card.addresses.clone()))
+    }
+}

@@ -1,0 +1,221 @@
+//! What a node counts, for Prometheus. No metric needs the protocol to answer.
+
+use std::{sync::atomic::AtomicU64, time::Duration};
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::{Registry, Unit},
+};
+use roastery_node::bus::exchange::ExchangeStats;
+
+/// The counters of a node.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    sessions: Family<Outcome, Counter>,
+    time_to_signature: Family<Group, Histogram, fn() -> Histogram>,
+    proofs: Family<Fault, Counter>,
+    shares: Counter,
+    proposals: Family<Group, Counter>,
+    requests_refused: Family<Code, Counter>,
+    peers: Peers,
+    refused_connections: Family<Code, Gauge>,
+}
+
+#[derive(Debug, Default)]
+struct Peers {
+    connected: Family<Peer, Gauge>,
+    round_trip: Family<Peer, Gauge<f64, AtomicU64>>,
+    awaited: Family<Peer, Gauge>,
+    dropped: Family<Peer, Gauge>,
+    misdirected: Family<Peer, Gauge>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Group {
+    group: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    group: String,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Fault {
+    group: String,
+    fault: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Peer {
+    peer: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Code {
+    reason: &'static str,
+}
+
+fn seconds() -> Histogram {
+    Histogram::new([0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3600.0])
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("roastery");
+        let sessions = Family::<Outcome, Counter>::default();
+        registry.register(
+            "sessions",
+            "Sessions that have ended here, by outcome",
+            sessions.clone(),
+        );
+        let time_to_signature =
+            Family::<Group, Histogram, fn() -> Histogram>::new_with_constructor(seconds);
+        registry.register_with_unit(
+            "time_to_signature",
+            "From the approval here to the signature",
+            Unit::Seconds,
+            time_to_signature.clone(),
+        );
+        let proofs = Family::<Fault, Counter>::default();
+        registry.register("proofs", "Faults that were proven, by kind", proofs.clone());
+        let shares = Counter::default();
+        registry.register("shares_released", "Signature shares of this node", shares.clone());
+        let proposals = Family::<Group, Counter>::default();
+        registry.register("proposals", "Requests that others proposed", proposals.clone());
+        let requests_refused = Family::<Code, Counter>::default();
+        registry.register(
+            "api_refused",
+            "Requests to the API that were refused, by code",
+            requests_refused.clone(),
+        );
+        let peers = Peers::default();
+        registry.register("peer_connected", "Whether a peer is connected", peers.connected.clone());
+        registry.register_with_unit(
+            "peer_round_trip",
+            "The last round trip to a peer",
+            Unit::Seconds,
+            peers.round_trip.clone(),
+        );
+        registry.register_with_unit(
+            "peer_awaited",
+            "Since when a peer is awaited; 0 while it is connected",
+            Unit::Seconds,
+            peers.awaited.clone(),
+        );
+        registry.register(
+            "peer_dropped",
+            "Messages of a peer that were lost because its queue was full or they were too long",
+            peers.dropped.clone(),
+        );
+        registry.register(
+            "peer_misdirected",
+            "Messages of a peer that belong to no group or ceremony of which both are members here",
+            peers.misdirected.clone(),
+        );
+        let refused_connections = Family::<Code, Gauge>::default();
+        registry.register(
+            "connections_refused",
+            "Connections that came to nothing: strangers, failed handshakes, no room",
+            refused_connections.clone(),
+        );
+        Self {
+            registry,
+            sessions,
+            time_to_signature,
+            proofs,
+            shares,
+            proposals,
+            requests_refused,
+            peers,
+            refused_connections,
+        }
+    }
+}
+
+impl Metrics {
+    /// A session has ended with signatures, this long after it was approved.
+    pub(crate) fn signed(&self, group: &str, after: Duration) {
+        let group = group.to_owned();
+        self.time_to_signature
+            .get_or_create(&Group { group: group.clone() })
+            .observe(after.as_secs_f64());
+        self.sessions.get_or_create(&Outcome { group, outcome: "signed" }).inc();
+    }
+
+    /// A session has stopped without.
+    pub(crate) fn stopped(&self, group: &str) {
+        let group = group.to_owned();
+        self.sessions.get_or_create(&Outcome { group, outcome: "stopped" }).inc();
+    }
+
+    /// A fault is proven.
+    pub(crate) fn proven(&self, group: &str, fault: String) {
+        self.proofs.get_or_create(&Fault { group: group.to_owned(), fault }).inc();
+    }
+
+    /// Shares have left.
+    pub(crate) fn shares_released(&self, count: usize) {
+        self.shares.inc_by(count as u64);
+    }
+
+    /// Somebody proposes something.
+    pub(crate) fn proposed(&self, group: &str) {
+        self.proposals.get_or_create(&Group { group: group.to_owned() }).inc();
+    }
+
+    /// The API has refused something.
+    pub(crate) fn refused(&self, code: &'static str) {
+        self.requests_refused.get_or_create(&Code { reason: code }).inc();
+    }
+
+    /// All of it as text, in Prometheus' format.
+    pub(crate) fn text(&self, stats: &ExchangeStats) -> String {
+        self.take(stats);
+        let mut text = String::new();
+        // Writing into a string cannot fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+
+    fn take(&self, stats: &ExchangeStats) {
+        for (id, link) in stats.bus.links() {
+            let label = Peer { peer: hex(id.as_bytes()) };
+            self.peers.connected.get_or_create(&label).set(link.awaited_since.is_none().into());
+            if let Some(round_trip) = link.round_trip {
+                self.peers.round_trip.get_or_create(&label).set(round_trip.as_secs_f64());
+            }
+            let awaited = link.awaited_since.map_or(0, |since| since.elapsed().as_secs());
+            self.peers.awaited.get_or_create(&label).set(awaited.cast_signed());
+            self.peers.dropped.get_or_create(&label).set(dropped(stats, id).cast_signed());
+            let lost = stats.misdirected.get(id).copied().unwrap_or_default();
+            let lost = lost.no_such_topic + lost.not_a_member;
+            self.peers.misdirected.get_or_create(&label).set(lost.cast_signed());
+        }
+        let refusals = stats.bus.refusals();
+        for (reason, count) in [
+            ("stranger", refusals.strangers),
+            ("handshake", refusals.failed_handshakes),
+            ("no_room", refusals.no_room),
+        ] {
+            self.refused_connections.get_or_create(&Code { reason }).set(count.cast_signed());
+        }
+    }
+}
+
+/// Messages of a peer that were lost in this node's queues.
+pub(crate) fn dropped(stats: &ExchangeStats, peer: &roastery_node::bus::PeerId) -> u64 {
+    let buses = stats.lines.values().chain([&stats.bus]);
+    buses
+        .map(|bus| bus.of(peer))
+        .map(|queue| queue.dropped_queue_full + queue.dropped_too_large)
+        .sum()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use bitcoin::hex::DisplayHex as _;
+    bytes.to_lower_hex_string()
+}

@@ -1,0 +1,13 @@
+//! What this node signs: rules first, then whoever approves.
+
+mod command;
+mod history;
+mod rules;
+mod standing;
+
+pub use self::{
+    command::{CommandError, ask},
+    history::History,
+    rules::{Judge, Refusal},
+    standing::Standing,
+};

@@ -1,0 +1,102 @@
+use std::{
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+
+use roastery_protocol::{
+    SessionId,
+    message::RefusalReason,
+    request::{Policy, SigningRequest, Step},
+};
+
+/// An approval of one request, which can be withdrawn as long as a share has not left.
+#[derive(Debug)]
+pub struct Standing {
+    session: SessionId,
+    said: String,
+    state: Mutex<State>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Holds,
+    /// Unless it is renewed before.
+    HoldsUntil(Instant),
+    Withdrawn(RefusalReason),
+}
+
+impl Standing {
+    /// An approval of this session's request, in these words.
+    pub fn new(session: SessionId, said: String) -> Self {
+        Self { session, said, state: Mutex::new(State::Holds) }
+    }
+
+    /// What the policy said.
+    pub fn said(&self) -> &str {
+        &self.said
+    }
+
+    /// From now on it holds for this long only, unless it is renewed. One that was withdrawn stays so.
+    pub fn renew(&self, validity: Duration) {
+        let mut state = self.lock();
+        if !matches!(*state, State::Withdrawn(_)) {
+            *state = State::HoldsUntil(Instant::now() + validity);
+        }
+    }
+
+    /// Takes it back.
+    pub fn withdraw(&self, reason: RefusalReason) {
+        *self.lock() = State::Withdrawn(reason);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        // One word, always whole.
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Policy for Standing {
+    fn judge(&self, request: &SigningRequest, _: Step) -> Result<(), RefusalReason> {
+        if request.session_id() != self.session {
+            return Err(RefusalReason::Policy);
+        }
+        match *self.lock() {
+            State::Holds => Ok(()),
+            State::HoldsUntil(until) if Instant::now() < until => Ok(()),
+            State::HoldsUntil(_) => Err(RefusalReason::Policy),
+            State::Withdrawn(reason) => Err(reason),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use roastery_protocol::{
+        GroupId,
+        request::{Derivation, MessageToSign},
+    };
+
+    use super::*;
+
+    fn request(id: u8) -> SigningRequest {
+        let derivation = Derivation::key_path_only();
+        let messages = vec![MessageToSign { message: [1; 32], derivation }];
+        SigningRequest::new(GroupId::from_bytes([2; 32]), [id; 32], 9, messages).unwrap()
+    }
+
+    #[test]
+    fn an_approval_is_of_one_request_and_holds_until_it_is_withdrawn_or_has_run_out() {
+        let standing = Standing::new(request(1).session_id(), "yes".to_owned());
+        for step in [Step::Join, Step::Release] {
+            assert_eq!(standing.judge(&request(1), step), Ok(()));
+            assert_eq!(standing.judge(&request(2), step), Err(RefusalReason::Policy));
+        }
+        standing.renew(Duration::from_secs(3600));
+        assert_eq!(standing.judge(&request(1), Step::Release), Ok(()));
+        standing.renew(Duration::ZERO);
+        assert_eq!(standing.judge(&request(1), Step::Release), Err(RefusalReason::Policy));
+        standing.withdraw(RefusalReason::Operator);
+        standing.renew(Duration::from_secs(3600));
+        assert_eq!(standing.judge(&request(1), Step::Release), Err(RefusalReason::Operator));
+    }
+}

@@ -1,0 +1,298 @@
+//! What the API says and takes, as JSON. Names and meanings of fields stay what they are within version 1.
+//!
+//! Byte strings are hexadecimal digits in lower case; times are seconds since 1970 unless their name says otherwise.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// How a node stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Status {
+    /// The node's name.
+    pub name: String,
+    /// The node's peer, as it stands on its card.
+    pub peer: String,
+    /// The program's version.
+    pub version: String,
+    /// The time by the node's clock.
+    pub now: u64,
+    /// How long it has been running, in seconds.
+    pub uptime_seconds: u64,
+    /// The other nodes.
+    pub peers: Vec<PeerStatus>,
+    /// Its groups.
+    pub groups: Vec<GroupStatus>,
+    /// Groups that are to be made, and ceremonies under way.
+    pub ceremonies: Vec<CeremonyStatus>,
+}
+
+/// Another node, as the transport sees it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PeerStatus {
+    /// Its peer, as it stands on its card.
+    pub peer: String,
+    /// Its name, as its card says.
+    pub name: String,
+    /// Whether it is connected.
+    pub connected: bool,
+    /// Since how many seconds it is awaited, if it is not connected.
+    pub awaited_seconds: Option<u64>,
+    /// The last round trip, in milliseconds.
+    pub round_trip_ms: Option<f64>,
+    /// Messages of it that were lost because its queues were full.
+    pub dropped: u64,
+}
+
+/// A group, and what goes on in it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct GroupStatus {
+    /// Its name.
+    pub name: String,
+    /// Its id.
+    pub id: String,
+    /// This node's seat.
+    pub seat: u16,
+    /// How many must sign.
+    pub threshold: usize,
+    /// The threshold public key (33 bytes).
+    pub key: String,
+    /// The members, by seat.
+    pub members: Vec<MemberStatus>,
+    /// How many members can be reached, this node included.
+    pub reachable: usize,
+    /// The sessions that are running.
+    pub sessions: Vec<SessionStatus>,
+    /// How many requests wait to be approved here.
+    pub pending: usize,
+}
+
+/// A member of a group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct MemberStatus {
+    /// Its seat.
+    pub seat: u16,
+    /// Its name, as its card says.
+    pub name: String,
+    /// Its peer.
+    pub peer: String,
+    /// Whether it is this node or connected to it.
+    pub reachable: bool,
+}
+
+/// A running session.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SessionStatus {
+    /// Its id.
+    pub session: String,
+    /// How many attempts are live here.
+    pub live_attempts: usize,
+    /// Who is awaited. Waiting is no blame.
+    pub awaited: Vec<Awaited>,
+    /// Who will not take part, and why.
+    pub refusals: Vec<Said>,
+    /// Whose fault is proven, and which.
+    pub proven: Vec<Said>,
+}
+
+/// Somebody who is awaited.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Awaited {
+    /// Who.
+    pub seat: u16,
+    /// Its name, as its card says.
+    pub name: String,
+    /// For what.
+    pub thing: String,
+    /// Since how many seconds.
+    pub seconds: u64,
+}
+
+/// Something that is said of a seat.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Said {
+    /// The seat.
+    pub seat: u16,
+    /// Its name, as its card says.
+    pub name: String,
+    /// What.
+    pub text: String,
+}
+
+/// A ceremony.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CeremonyStatus {
+    /// The group's name.
+    pub name: String,
+    /// The ceremony's id.
+    pub ceremony: String,
+    /// What the members compare before it begins.
+    pub fingerprint: String,
+    /// This node's seat.
+    pub seat: u16,
+    /// How many will have to sign.
+    pub threshold: usize,
+    /// The members' names, by seat.
+    pub members: Vec<String>,
+    /// How far it is: joined, running, done, ended or failed.
+    pub state: String,
+    /// More about that, for people.
+    pub text: String,
+    /// The group that it has made.
+    pub group: Option<String>,
+    /// Who is awaited.
+    pub awaited: Vec<Awaited>,
+    /// What was found.
+    pub findings: Vec<String>,
+}
+
+/// An invitation that is taken up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Join {
+    /// The invitation file's text.
+    pub invitation: String,
+}
+
+/// The beginning of a ceremony.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Begin {
+    /// The fingerprint, as all members have compared it. Spaces do not matter.
+    pub fingerprint: String,
+}
+
+/// Something that is to be signed: a text, a transaction, or hashes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Propose {
+    /// A text of at most 4096 bytes.
+    pub text: Option<String>,
+    /// A transaction: a PSBT in base64.
+    pub psbt: Option<String>,
+    /// Bare hashes, 1 to 64 of 32 bytes each.
+    pub hashes: Option<Vec<String>>,
+    /// The path of the key for a text or for hashes: unhardened steps, like "0/7".
+    pub path: String,
+    /// For a text or for hashes: whether the key is used as it is, without a Taproot tweak.
+    pub untweaked: bool,
+    /// After how many seconds the request expires; an hour if absent.
+    pub expires_in: Option<u64>,
+}
+
+/// A request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Request {
+    /// The session that signs it.
+    pub session: String,
+    /// The group's name.
+    pub group: String,
+    /// What it is about.
+    pub subject: Subject,
+    /// What is signed.
+    pub messages: Vec<Message>,
+    /// Who proposed it; none if it was made here.
+    pub proposer: Option<u16>,
+    /// Since when it is known here.
+    pub since: u64,
+    /// When its state became what it is.
+    pub changed: u64,
+    /// When it expires.
+    pub expiry: u64,
+    /// What has become of it: proposed, approved, refused, signed or stopped.
+    pub state: String,
+    /// More about that: what the policy said, or why it stopped.
+    pub text: String,
+    /// The signatures, one for each message.
+    pub signatures: Option<Vec<String>>,
+    /// Who has signed, if it is known here.
+    pub signers: Option<Vec<u16>>,
+}
+
+/// What a request is about.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Subject {
+    /// text, transaction or hash.
+    pub kind: String,
+    /// The text; or the transaction, for people.
+    pub text: Option<String>,
+    /// The transaction: a PSBT in base64.
+    pub psbt: Option<String>,
+}
+
+/// One message and its key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Message {
+    /// The 32 bytes that are signed.
+    pub message: String,
+    /// The key's path.
+    pub path: String,
+    /// What is tweaked: untweaked, key-path-only, or the Merkle root of its scripts.
+    pub taproot: String,
+    /// The x-only public key under which the signature verifies.
+    pub public_key: String,
+}
+
+/// Why a request is rejected.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Reject {
+    /// For the log of this node, at most 512 bytes.
+    pub note: String,
+}
+
+/// A proof that this node holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Evidence {
+    /// The proof's id, by which it can be had as a file.
+    pub id: String,
+    /// The group's name.
+    pub group: String,
+    /// Who is at fault.
+    pub accused: u16,
+    /// Its name, as its card says.
+    pub name: String,
+    /// Of what.
+    pub fault: String,
+    /// In which session.
+    pub session: String,
+}
+
+/// A share that has left this node.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LogEntry {
+    /// Its number; the first is 0.
+    pub number: u64,
+    /// When, in milliseconds since 1970.
+    pub time_ms: u64,
+    /// The group's id.
+    pub group: String,
+    /// The session.
+    pub session: String,
+    /// The attempt.
+    pub attempt: u32,
+    /// The package's hash.
+    pub package: String,
+    /// What was signed.
+    pub messages: Vec<String>,
+    /// What the policy said.
+    pub policy: String,
+}
+
+/// Why something was not done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// A word that stays the same: not_found, ambiguous, invalid, conflict, expired, refused, not_ready, no_answer, too_large,
+    /// unauthorized, too_many, internal.
+    pub code: String,
+    /// One line for people.
+    pub message: String,
+}
+
+/// Whether a node does what it is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Health {
+    /// Whether it does.
+    pub ok: bool,
+    /// What it lacks.
+    pub problems: Vec<String>,
+}

@@ -19,6 +19,7 @@ mod offline;
 #[cfg(feature = "libp2p")]
 mod over_a_network;
 mod proposing;
+mod over_lines;
 mod record;
 mod room;
 mod secrets;

@@ -105,6 +105,7 @@ pub struct Refusals {
     pub strangers: u64,
     /// Connections that did not get through the handshake, or not in time.
     pub failed_handshakes: u64,
-    /// Connections turned away because as many were pending or established as may be.
+    /// Connections turned away because as many were pending or established as may be, or as many
+    /// strangers had just come from the same place.
     pub no_room: u64,
 }

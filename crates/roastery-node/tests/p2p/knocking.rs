@@ -46,6 +46,22 @@ async fn a_peer_that_is_not_in_the_roster_is_turned_away_and_counted() {
 }
 
 #[tokio::test]
+async fn strangers_that_prove_again_and_again_who_they_are_soon_find_the_room_of_their_place_taken()
+{
+    let mut honest = Honest::start(TCP, settings()).await;
+    let restless = P2pSettings { longest_redial: Duration::from_millis(50), ..settings() };
+    let mut strangers = Vec::new();
+    // Fewer at a time than may knock.
+    for name in 70..75 {
+        let stranger = Endpoint::bind(key(name), &[], restless).await.unwrap();
+        strangers.push(stranger.join(honest.network.roster()).unwrap());
+    }
+    until(|| honest.anna.stats().refusals().no_room > 3).await;
+    assert!(honest.anna.stats().refusals().strangers > 3);
+    honest.talk().await;
+}
+
+#[tokio::test]
 async fn whoever_a_member_calls_must_prove_that_it_is_the_member() {
     // Ben's address in Anna's roster is that of somebody else.
     let network = Network::new(3, TCP, settings()).await;

@@ -1,7 +1,8 @@
 //! Who may knock: connections that have not proved yet whose they are.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr};
+use std::time::{Duration, Instant};
 
 use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
@@ -11,32 +12,51 @@ use libp2p::swarm::ConnectionId;
 /// or an IPv6 network of 64 bits, which is what one customer has.
 type Place = IpAddr;
 
-/// Counts half-open connections by where they come from, so that one place cannot take the room of
-/// all others.
+/// How long a stranger keeps the room that its connection took, so that a place from where strangers
+/// come again and again costs a bounded number of handshakes in that time.
+const REST: Duration = Duration::from_secs(10);
+
+/// Of how many strangers that is remembered.
+const MOST_STRANGERS: usize = 1024;
+
+/// Counts half-open connections by where they come from, and strangers for a while longer, so that
+/// one place cannot take the room of all others.
 #[derive(Debug)]
 pub(super) struct Door {
     most: usize,
     knocking: HashMap<ConnectionId, Place>,
     from: HashMap<Place, usize>,
+    /// Where strangers came from, and when that is forgotten: the oldest first.
+    strangers: VecDeque<(Instant, Place)>,
 }
 
 /// As many from one place as may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{most} connections from one place wait for their handshake: no more are allowed")]
+#[error(
+    "{most} connections from one place wait for their handshake or were just turned away: no more are allowed"
+)]
 pub(super) struct Crowded {
     most: usize,
 }
 
 impl Door {
     pub(super) fn new(most: usize) -> Self {
-        Self { most, knocking: HashMap::new(), from: HashMap::new() }
+        Self { most, knocking: HashMap::new(), from: HashMap::new(), strangers: VecDeque::new() }
     }
 
     pub(super) fn allow(&mut self, most: usize) {
         self.most = most;
     }
 
-    pub(super) fn knock(&mut self, id: ConnectionId, from: &Multiaddr) -> Result<(), Crowded> {
+    pub(super) fn knock(
+        &mut self,
+        id: ConnectionId,
+        from: &Multiaddr,
+        now: Instant,
+    ) -> Result<(), Crowded> {
+        while self.strangers.front().is_some_and(|(until, _)| *until <= now) {
+            self.forget_stranger();
+        }
         let place = place(from);
         let knocking = self.from.entry(place).or_default();
         if *knocking >= self.most {
@@ -49,7 +69,28 @@ impl Door {
 
     /// The connection is made or given up.
     pub(super) fn leave(&mut self, id: ConnectionId) {
+        if let Some(place) = self.knocking.remove(&id) {
+            self.make_room(place);
+        }
+    }
+
+    /// Whoever stands there has proved that it is nobody who is expected. Its room stays taken for a
+    /// while. One that was called, and did not knock, takes none.
+    pub(super) fn turn_away(&mut self, id: ConnectionId, now: Instant) {
         let Some(place) = self.knocking.remove(&id) else { return };
+        self.strangers.push_back((now + REST, place));
+        if self.strangers.len() > MOST_STRANGERS {
+            self.forget_stranger();
+        }
+    }
+
+    fn forget_stranger(&mut self) {
+        if let Some((_, place)) = self.strangers.pop_front() {
+            self.make_room(place);
+        }
+    }
+
+    fn make_room(&mut self, place: Place) {
         if let Some(knocking) = self.from.get_mut(&place) {
             *knocking -= 1;
             if *knocking == 0 {
@@ -85,17 +126,46 @@ mod tests {
 
     #[test]
     fn one_place_takes_its_own_room_and_nobody_elses() {
-        let mut door = Door::new(2);
+        let (mut door, now) = (Door::new(2), Instant::now());
         let (here, there) = (at("/ip4/10.0.0.1/tcp/1"), at("/ip4/10.0.0.2/tcp/1"));
-        door.knock(id(1), &here).unwrap();
-        door.knock(id(2), &at("/ip4/10.0.0.1/tcp/2")).unwrap();
-        assert_eq!(door.knock(id(3), &here), Err(Crowded { most: 2 }));
-        door.knock(id(4), &there).unwrap();
+        door.knock(id(1), &here, now).unwrap();
+        door.knock(id(2), &at("/ip4/10.0.0.1/tcp/2"), now).unwrap();
+        assert_eq!(door.knock(id(3), &here, now), Err(Crowded { most: 2 }));
+        door.knock(id(4), &there, now).unwrap();
         door.leave(id(1));
         door.leave(id(1));
         door.leave(id(3));
-        door.knock(id(5), &here).unwrap();
-        assert_eq!(door.knock(id(6), &here), Err(Crowded { most: 2 }));
+        door.knock(id(5), &here, now).unwrap();
+        assert_eq!(door.knock(id(6), &here, now), Err(Crowded { most: 2 }));
+    }
+
+    #[test]
+    fn strangers_keep_the_room_of_their_place_for_a_while_and_take_no_other() {
+        let (mut door, now) = (Door::new(2), Instant::now());
+        let (here, there) = (at("/ip4/10.0.0.1/tcp/1"), at("/ip4/10.0.0.2/tcp/1"));
+        for number in 0..2 {
+            door.knock(id(number), &here, now).unwrap();
+            door.turn_away(id(number), now);
+            door.leave(id(number));
+        }
+        let later = now + REST - Duration::from_nanos(1);
+        assert_eq!(door.knock(id(2), &here, later), Err(Crowded { most: 2 }));
+        door.knock(id(3), &there, later).unwrap();
+        door.knock(id(4), &here, now + REST).unwrap();
+        // Nobody knocked there: it was called.
+        door.turn_away(id(5), now);
+        assert!(door.strangers.is_empty());
+    }
+
+    #[test]
+    fn a_bounded_number_of_strangers_is_remembered() {
+        let (mut door, now) = (Door::new(2), Instant::now());
+        for number in 0..2 * MOST_STRANGERS {
+            let from = format!("/ip4/10.0.{}.{}/tcp/1", number / 256, number % 256);
+            door.knock(id(number), &at(&from), now).unwrap();
+            door.turn_away(id(number), now);
+        }
+        assert_eq!((door.strangers.len(), door.from.len()), (MOST_STRANGERS, MOST_STRANGERS));
     }
 
     #[test]
@@ -107,9 +177,9 @@ mod tests {
 
     #[test]
     fn nothing_is_kept_of_those_that_left() {
-        let mut door = Door::new(2);
+        let (mut door, now) = (Door::new(2), Instant::now());
         for number in 0..100 {
-            door.knock(id(number), &at(&format!("/ip4/10.0.0.{number}/tcp/1"))).unwrap();
+            door.knock(id(number), &at(&format!("/ip4/10.0.0.{number}/tcp/1")), now).unwrap();
             door.leave(id(number));
         }
         assert!(door.knocking.is_empty() && door.from.is_empty());

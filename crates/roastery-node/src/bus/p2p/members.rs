@@ -158,9 +158,11 @@ impl Members {
         peer: NetworkPeer,
         connection: ConnectionId,
     ) -> Result<Handler, ConnectionDenied> {
+        let Some(member) = self.members.get(&peer).filter(|_| !self.ending) else {
+            self.door.turn_away(connection, Instant::now());
+            return Err(ConnectionDenied::new(Stranger));
+        };
         self.door.leave(connection);
-        let member = self.members.get(&peer).filter(|_| !self.ending);
-        let member = member.ok_or_else(|| ConnectionDenied::new(Stranger))?;
         // The same number as in the list of this member, so that both agree on which is the newest.
         let link = Link::open(&self.links, &member.name, connection);
         let link = link.ok_or_else(|| ConnectionDenied::new(Stranger))?;
@@ -243,7 +245,7 @@ impl NetworkBehaviour for Members {
         _: &Multiaddr,
         from: &Multiaddr,
     ) -> Result<(), ConnectionDenied> {
-        self.door.knock(connection, from).map_err(ConnectionDenied::new)
+        self.door.knock(connection, from, Instant::now()).map_err(ConnectionDenied::new)
     }
 
     fn handle_established_inbound_connection(

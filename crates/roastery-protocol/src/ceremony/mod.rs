@@ -134,6 +134,7 @@
 //! | bytes of an envelope, before it is read | that of the longest message for n and t, at most 25,064 |
 //! | first messages, of each member | 1 |
 //! | different transcripts of a coordinator that are looked at | 2 |
+//! | such as one peer passes on, beyond these | 1 |
 //! | transcripts that signatures of one member are counted for | 2 |
 //! | signatures of transcripts that are not known, of each member | 1 |
 //! | wrong shares that are looked into, of each coordinator | 1 |

@@ -38,7 +38,7 @@ impl Ceremony {
             return Err(Rejected::NotSigned { sender });
         }
         match &self.phase {
-            Phase::Running => self.accept(envelope, sender, now),
+            Phase::Running => self.accept(from, envelope, sender, now),
             Phase::Done { .. } | Phase::Ended(_) => {
                 self.answer_after_the_end(sender, envelope.kind(), now);
                 Err(Rejected::Over)
@@ -46,12 +46,21 @@ impl Ceremony {
         }
     }
 
-    fn accept(&mut self, envelope: Envelope, sender: Seat, now: Moment) -> Result<(), Rejected> {
+    fn accept(
+        &mut self,
+        from: &PeerId,
+        envelope: Envelope,
+        sender: Seat,
+        now: Moment,
+    ) -> Result<(), Rejected> {
         let body = Body::read(&envelope, self.fixed.invitation.params())
             .map_err(|malformation| self.malformed(sender, envelope.kind(), malformation))?;
         match body {
             Body::FirstMessage(message) => self.on_first_message(sender, message, now),
-            Body::Transcript(message) => self.on_transcript(sender, message, &envelope, now),
+            Body::Transcript(message) => {
+                let passer = (!self.fixed.invitation.holds(from, sender)).then_some(from);
+                self.on_transcript(sender, passer, message, &envelope, now)
+            }
             Body::Signature(content) => self.on_signature(sender, content, now),
             Body::Certificate(data) => self.on_certificate(sender, &data),
             Body::Want(want) => self.on_want(sender, want, now),
@@ -104,7 +113,7 @@ impl Ceremony {
                 Err(fault) => self.wrong(Finding::of(sender, Deed::FirstMessage(fault))),
             },
         };
-        if let Some(transcript) = self.transcript_to_show() {
+        if let Some(transcript) = self.signed_transcript() {
             // Too often is not an error: the sender repeats its message.
             let _ = self.answer(sender, &transcript, now);
         }
@@ -155,7 +164,9 @@ impl Ceremony {
     fn on_want(&mut self, sender: Seat, want: Want, now: Moment) -> Result<(), Rejected> {
         let envelope = match want {
             Want::FirstMessage => Some(self.fixed.first_message.clone()),
-            Want::Transcript(hash) => self.transcript_named(hash),
+            Want::Transcript(hash) => {
+                self.signed_transcript().filter(|_| self.signing.hash() == Some(hash))
+            }
             Want::Investigation(hash) => {
                 let made_here = self.made.as_ref().is_some_and(|made| made.hash == hash);
                 let message =

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     CeremonyId, TranscriptHash,
     clock::{Backoff, Moment},
+    group::PeerId,
     session::Destination,
     tags::Tag,
 };
@@ -77,7 +78,7 @@ impl Ceremony {
         let hash = transcript_hash(self.id(), &transcript);
         self.made = Some(Made { hash, envelope: envelope.clone(), shown: None });
         // Old news is no error.
-        let _ = self.on_transcript(self.fixed.seat, message, &envelope, now);
+        let _ = self.on_transcript(self.fixed.seat, None, message, &envelope, now);
     }
 
     /// This node has signed what it has made: it coordinates.
@@ -91,19 +92,13 @@ impl Ceremony {
         self.send(Destination::Everyone, &envelope);
     }
 
-    /// The message that fixes this transcript, unless it is this node's own and not shown yet.
-    pub(super) fn transcript_named(&self, hash: TranscriptHash) -> Option<Envelope> {
-        let hidden = |made: &Made| made.hash == hash && made.shown.is_none();
-        if self.made.as_ref().is_some_and(hidden) {
-            return None;
-        }
-        self.transcripts.get(hash).map(|known| known.envelope.clone())
-    }
-
-    /// What is shown to a member that has signed nothing: what this node has signed.
-    pub(super) fn transcript_to_show(&self) -> Option<Envelope> {
+    /// The message that fixes what this node has signed. It is the only one that a member passes on, so that whoever gets
+    /// it here gets one that is right.
+    pub(super) fn signed_transcript(&self) -> Option<Envelope> {
         match &self.signing {
-            Signing::Released { content, .. } => self.transcript_named(content.transcript),
+            Signing::Released { content, .. } => {
+                self.transcripts.get(content.transcript).map(|known| known.envelope.clone())
+            }
             Signing::Nothing | Signing::Remembered(_) | Signing::Waiting(_) => None,
         }
     }
@@ -111,6 +106,7 @@ impl Ceremony {
     pub(super) fn on_transcript(
         &mut self,
         coordinator: Seat,
+        passer: Option<&PeerId>,
         message: CoordinatorMsg1,
         envelope: &Envelope,
         now: Moment,
@@ -119,9 +115,10 @@ impl Ceremony {
             .expect("the message was read for this ceremony's n and t");
         let hash = transcript_hash(self.id(), &transcript);
         let offer = Offer { body: envelope.body_hash(), hash, message };
-        let known =
-            self.transcripts.offer(coordinator, offer.clone(), transcript, envelope, now.monotonic);
-        match known {
+        let since = now.monotonic;
+        let noted =
+            self.transcripts.offer(coordinator, passer, offer.clone(), transcript, envelope, since);
+        match noted {
             Offered::New => {}
             Offered::Repeat => {
                 self.show_signature(coordinator, now);

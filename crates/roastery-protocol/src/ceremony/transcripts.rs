@@ -1,6 +1,9 @@
 //! The transcripts that are known, who offered them, and who has signed which.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use roastery_frost::{
     Seat, Signature,
@@ -8,9 +11,9 @@ use roastery_frost::{
 };
 
 use super::message::{Envelope, TranscriptSignature};
-use crate::{BodyHash, TranscriptHash};
+use crate::{BodyHash, TranscriptHash, group::PeerId};
 
-/// The most different offers of one coordinator that are looked at.
+/// The most different offers of one coordinator that are looked at, beside those that others pass on.
 const MOST_OFFERS: usize = 2;
 
 /// The most transcripts of which one member's signatures are counted.
@@ -20,6 +23,8 @@ const MOST_SIGNED: usize = 2;
 pub(super) struct Transcripts {
     known: BTreeMap<TranscriptHash, Known>,
     offers: BTreeMap<Seat, Vec<Offer>>,
+    /// Peers that have passed on another coordinator's offer beyond the most of that coordinator.
+    passers: BTreeSet<PeerId>,
     /// Signatures of transcripts that are not known yet, one of each member.
     unplaced: BTreeMap<Seat, TranscriptSignature>,
 }
@@ -64,9 +69,13 @@ pub(super) enum Counted {
 }
 
 impl Transcripts {
+    /// Takes note of an offer, and of who has passed it on, if that was not its coordinator. An honest member passes on what
+    /// it has signed only, which is one transcript: so one offer of each passer is looked at, however many wrong ones the
+    /// coordinator has shown before.
     pub(super) fn offer(
         &mut self,
         coordinator: Seat,
+        passer: Option<&PeerId>,
         offer: Offer,
         transcript: Transcript,
         envelope: &Envelope,
@@ -76,7 +85,9 @@ impl Transcripts {
         if offers.iter().any(|known| known.body == offer.body) {
             return Offered::Repeat;
         }
-        if offers.len() >= MOST_OFFERS {
+        let passers = &mut self.passers;
+        let is_first_of = |peer: &PeerId| passers.insert(peer.clone());
+        if offers.len() >= MOST_OFFERS && !passer.is_some_and(is_first_of) {
             return Offered::TooMany;
         }
         let hash = offer.hash;

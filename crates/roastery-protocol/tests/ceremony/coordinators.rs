@@ -9,7 +9,7 @@ use roastery_frost::chilldkg::{
 use roastery_protocol::{
     Seat, TranscriptHash,
     ceremony::{
-        Culprit, Deed, Event, Finding,
+        Culprit, Deed, Event, Finding, Rejected,
         message::{Body, Kind, TranscriptSignature},
     },
     session::Connection,
@@ -48,21 +48,23 @@ fn a_coordinator_that_is_disconnected_takes_no_time() {
     }
 }
 
+/// Instead of its certificate the others get this coordinator's own signature, as a member's.
+fn without_certificate(world: &World, parcel: Parcel, coordinator: Seat) -> Parcel {
+    if parcel.from != coordinator || parcel.kind() != Kind::Certificate {
+        return parcel;
+    }
+    let data = RecoveryData::parse(parcel.envelope.content()).unwrap();
+    let signature = data.certificate().signatures()[coordinator.index()];
+    let transcript = world.node(coordinator.index()).report().signed.unwrap();
+    let body = Body::Signature(TranscriptSignature { transcript, signature });
+    Parcel { envelope: world.seal(coordinator.index(), &body), ..parcel }
+}
+
 #[test]
 fn a_coordinator_that_withholds_the_certificate_is_passed_by() {
     let mut world = World::new(3, 5);
     let first = seat(world.order()[0]);
-    // Instead of the certificate the others get its own signature, as a member's.
-    world.run_for(10 * MINUTE, |world, parcel| {
-        if parcel.from != first || parcel.kind() != Kind::Certificate {
-            return Some(parcel);
-        }
-        let data = RecoveryData::parse(parcel.envelope.content()).unwrap();
-        let signature = data.certificate().signatures()[first.index()];
-        let transcript = world.node(first.index()).report().signed.unwrap();
-        let body = Body::Signature(TranscriptSignature { transcript, signature });
-        Some(Parcel { envelope: world.seal(first.index(), &body), ..parcel })
-    });
+    world.run_for(10 * MINUTE, |world, parcel| Some(without_certificate(world, parcel, first)));
     world.assert_one_group();
     // Nobody had to sign anew: the second coordinator made the certificate from the signatures.
     let transcripts =
@@ -185,8 +187,89 @@ fn a_third_transcript_of_one_coordinator_is_not_looked_at() {
         .collect();
     let results: Vec<_> = offers.iter().map(|offer| world.say(faulty, to, offer)).collect();
     assert!(results[0].is_ok());
-    let too_many = Err(roastery_protocol::ceremony::Rejected::TooMany { sender: seat(faulty) });
+    let too_many = Err(Rejected::TooMany { sender: seat(faulty) });
     assert_eq!(results[2..], [too_many.clone(), too_many.clone(), too_many]);
+}
+
+#[test]
+fn of_what_each_peer_passes_on_beyond_that_one_is_looked_at() {
+    let mut world = World::new(2, 4);
+    let order = world.order();
+    let (faulty, to) = (order[0], order[1]);
+    let mut offers = (50..).map(|random| {
+        let world = World::new(2, 4);
+        let message = another_first_message(&world, faulty, random);
+        Body::Transcript(transcript_with(&world, faulty, message))
+    });
+    let mut pass = |world: &mut World, from: usize| {
+        let envelope = world.seal(faulty, &offers.next().unwrap());
+        world.deliver(&Parcel { from: seat(from), to: seat(to), envelope })
+    };
+    let too_many = Err(Rejected::TooMany { sender: seat(faulty) });
+    let looked_at = |result| matches!(result, Err(Rejected::Wrong(_)));
+    // The first is signed; the second is beside it.
+    assert!(pass(&mut world, order[2]).is_ok());
+    assert!(looked_at(pass(&mut world, order[2])));
+    assert_eq!(pass(&mut world, faulty), too_many);
+    for passer in [order[2], order[3]] {
+        assert!(looked_at(pass(&mut world, passer)));
+        assert_eq!(pass(&mut world, passer), too_many);
+    }
+}
+
+/// Changes a transcript, the so manieth that one member is shown.
+type Alter<'a> = &'a dyn Fn(usize, &mut Vec<u8>);
+
+/// The first coordinator shows one other member its transcript, and the others this in its place. It shows nobody its first
+/// message, so that nobody else can make the transcript, nor the certificate.
+fn wrong_but_to_one(n: usize, reached: usize, alter: Alter) -> World {
+    let mut world = World::new(2, n);
+    let order = world.order();
+    let (faulty, reached) = (order[0], seat(order[reached]));
+    let mut times = BTreeMap::new();
+    world.run_for(10 * MINUTE, |world, parcel| {
+        let parcel = without_certificate(world, parcel, seat(faulty));
+        match parcel.kind() {
+            Kind::FirstMessage if parcel.from == seat(faulty) => return None,
+            Kind::Transcript if parcel.from == seat(faulty) && parcel.to != reached => {}
+            _ => return Some(parcel),
+        }
+        let times: &mut usize = times.entry(parcel.to).or_default();
+        *times += 1;
+        let mut content = parcel.envelope.content().to_vec();
+        alter(*times, &mut content);
+        let message = CoordinatorMsg1::parse(&content, world.invitation.params()).unwrap();
+        Some(Parcel { envelope: world.seal(faulty, &Body::Transcript(message)), ..parcel })
+    });
+    world
+}
+
+/// Where the second part of a coordinator's first message begins, and the third: n commitments, and t - 1 = 1 sum.
+fn sums_and_proofs(n: usize) -> (usize, usize) {
+    (33 * n, 33 * n + 33)
+}
+
+#[test]
+fn a_transcript_that_was_signed_is_looked_at_after_two_wrong_ones_of_the_same_coordinator() {
+    let n = 4;
+    let (sums, proofs) = sums_and_proofs(n);
+    let wrong_proof = |times: usize, content: &mut Vec<u8>| content[proofs + 40] ^= times as u8;
+    let wrong_sum = |times: usize, content: &mut Vec<u8>| {
+        content.copy_within(33 * (times % n)..33 * (times % n) + 33, sums);
+    };
+    let in_turn = |times: usize, content: &mut Vec<u8>| {
+        if times.is_multiple_of(2) {
+            wrong_proof(times, content)
+        } else {
+            wrong_sum(times, content)
+        }
+    };
+    let alters: [Alter; 3] = [&wrong_proof, &wrong_sum, &in_turn];
+    for (reached, alter) in (1..n).flat_map(|reached| alters.map(|alter| (reached, alter))) {
+        let mut world = wrong_but_to_one(n, reached, alter);
+        world.assert_one_group();
+        assert_only_guilty(&world, &[world.order()[0]]);
+    }
 }
 
 #[test]

@@ -29,9 +29,6 @@ pub enum Fault {
     FramesInInvestigation,
     /// Changes one member's share in the transcript, and puts a certificate without that member's signature together.
     ForgesCertificate,
-    /// As a coordinator it shows all but one member two transcripts with changed proofs, and that one the right one. Those
-    /// look at no third one of the same coordinator.
-    AltersProofTwice,
     /// Changes bits of what it says and signs the envelope anew.
     Mutates,
     /// Signs wrongly first, rightly when it repeats its signature; coordinates nothing.
@@ -46,6 +43,9 @@ pub enum Fault {
     AltersSums,
     /// Takes part rightly; as a coordinator it changes the proof of one member, which is not part of the transcript.
     AltersProof,
+    /// Takes part rightly; as a coordinator it shows all but one member two transcripts with changed proofs, and that one
+    /// the right one. The others look at no third one that it shows them.
+    AltersProofTwice,
     /// Takes part rightly; as a coordinator it sends garbage.
     Garbage,
     /// Takes part rightly, and says of everybody what nobody has asked for.
@@ -70,7 +70,6 @@ impl Fault {
         Fault::AltersShare,
         Fault::FramesInInvestigation,
         Fault::ForgesCertificate,
-        Fault::AltersProofTwice,
         Fault::Mutates,
         Fault::WrongThenRight,
         Fault::SilentCoordinator,
@@ -78,6 +77,7 @@ impl Fault {
         Fault::WithholdsCertificate,
         Fault::AltersSums,
         Fault::AltersProof,
+        Fault::AltersProofTwice,
         Fault::Garbage,
         Fault::Slanders,
         Fault::Replays,

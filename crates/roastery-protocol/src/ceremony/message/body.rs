@@ -30,7 +30,7 @@ pub struct TranscriptSignature {
 pub enum Want {
     /// The receiver's first message.
     FirstMessage,
-    /// The message that fixes the transcript of this name; whoever has it passes it on.
+    /// The message that fixes the transcript of this name; whoever has signed it passes it on.
     Transcript(TranscriptHash),
     /// The investigation of the sender's share in the transcript of this name.
     Investigation(TranscriptHash),

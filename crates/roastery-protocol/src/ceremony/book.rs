@@ -47,6 +47,15 @@ impl Book {
         self.params.participants().filter(|seat| !self.messages.contains_key(seat))
     }
 
+    /// The first member whose nonce in a transcript is not the one of its message here, if there is one.
+    pub(super) fn differing(&self, pubnonces: &[[u8; 33]]) -> Option<Seat> {
+        let mut messages = self.messages.iter();
+        let differs = |seat: &Seat, message: &ParticipantMsg1| {
+            pubnonces.get(seat.index()) != Some(message.pubnonce())
+        };
+        messages.find(|(seat, message)| differs(seat, message)).map(|(seat, _)| *seat)
+    }
+
     fn complete(&self) -> Option<Vec<ParticipantMsg1>> {
         let all = self.messages.len() == self.params.n();
         // By seat, as ChillDKG wants them.

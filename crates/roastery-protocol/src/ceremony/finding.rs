@@ -54,7 +54,7 @@ pub enum Deed {
         second: TranscriptHash,
     },
     /// A transcript beside the one that this node has signed. Some member sent different first messages, or some
-    /// coordinator changed them.
+    /// coordinator changed them: who can be told where a nonce differs from the one that its member has shown here.
     OtherTranscript {
         /// What this node has signed.
         signed: TranscriptHash,

@@ -81,6 +81,30 @@ impl Ceremony {
         Ok(())
     }
 
+    /// Who has brought two transcripts about, as far as the first messages show that are here: each is signed by its sender,
+    /// and of an honest one there is no other. So where a transcript holds another nonce, its coordinator has put it there
+    /// or the member has said two things.
+    pub(super) fn culprit_of_two(&self, transcripts: [TranscriptHash; 2]) -> Culprit {
+        let own = self.fixed.seat;
+        let differing = transcripts.into_iter().find_map(|hash| {
+            let known = self.transcripts.get(hash)?;
+            let coordinator = known.envelope.sender(&self.fixed.invitation)?;
+            Some((self.book.differing(known.transcript.pubnonces())?, coordinator))
+        });
+        match differing {
+            None => Culprit::Unknown,
+            // This node has lost its seed.
+            Some((participant, coordinator)) if participant == own && coordinator == own => {
+                Culprit::Unknown
+            }
+            Some((participant, coordinator)) if participant == own => Culprit::Seat(coordinator),
+            Some((participant, coordinator)) if [participant, own].contains(&coordinator) => {
+                Culprit::Seat(participant)
+            }
+            Some((participant, coordinator)) => Culprit::Either { participant, coordinator },
+        }
+    }
+
     /// This node has made the transcript itself, from first messages that their senders have signed: whose share is wrong
     /// is beyond doubt, and there is no key without that member.
     fn settle(&mut self, hash: TranscriptHash) {

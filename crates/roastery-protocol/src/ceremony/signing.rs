@@ -163,7 +163,9 @@ impl Ceremony {
         let offered = offer.hash;
         match self.signing.hash() {
             Some(signed) if signed != offered => {
-                return self.wrong(Finding::of_nobody(Deed::OtherTranscript { signed, offered }));
+                let culprit = self.culprit_of_two([offered, signed]);
+                let deed = Deed::OtherTranscript { signed, offered };
+                return self.wrong(Finding { culprit, deed });
             }
             Some(_) if !self.signing.is_open() => {
                 self.show_signature(coordinator, now);
@@ -240,7 +242,10 @@ impl Ceremony {
     /// Whether a coordinator is at fault beyond doubt for this node.
     pub(super) fn is_faulty_coordinator(&self, seat: Seat) -> bool {
         self.findings.iter().any(|finding| {
-            let deed = matches!(finding.deed, Deed::Transcript(_) | Deed::TwoTranscripts { .. });
+            let deed = matches!(
+                finding.deed,
+                Deed::Transcript(_) | Deed::TwoTranscripts { .. } | Deed::OtherTranscript { .. }
+            );
             deed && finding.culprit == Culprit::Seat(seat)
         })
     }

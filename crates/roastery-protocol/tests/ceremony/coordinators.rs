@@ -10,7 +10,7 @@ use roastery_protocol::{
     Seat, TranscriptHash,
     ceremony::{
         Culprit, Deed, Event, Finding, Rejected,
-        message::{Body, Kind, TranscriptSignature},
+        message::{Body, Kind, TranscriptSignature, Want},
     },
     session::Connection,
 };
@@ -155,6 +155,42 @@ fn two_transcripts_to_two_halves_end_in_no_certificate_and_the_report_says_who()
             assert!(world.node(at).report().signed.is_some());
             assert_ne!(world.node(at).report().awaited, []);
         }
+    }
+}
+
+#[test]
+fn another_transcript_is_put_down_to_who_changed_a_nonce_that_its_member_has_shown() {
+    let mut world = World::new(2, 4);
+    let [first, at, second, twice] = world.order()[..] else { panic!() };
+    // The first coordinator sends its own first message to nobody who does not ask.
+    world.say(at, first, &Body::Want(Want::FirstMessage)).unwrap();
+    let of_twice = |one: &&Parcel| one.kind() == Kind::FirstMessage && one.from == seat(twice);
+    let shown = world.sent.iter().find(of_twice).unwrap().envelope.clone();
+    let Body::FirstMessage(message) = Body::read(&shown, world.invitation.params()).unwrap() else {
+        panic!()
+    };
+    let right = transcript_with(&world, twice, message);
+    let other = transcript_with(&world, twice, another_first_message(&world, twice, 90));
+    let own = transcript_with(&world, at, another_first_message(&world, at, 90));
+    let either =
+        |coordinator| Culprit::Either { participant: seat(twice), coordinator: seat(coordinator) };
+    for (signed, offered, offers, is_shown, expected) in [
+        (&right, &other, second, true, either(second)),
+        (&right, &other, second, false, Culprit::Unknown),
+        (&other, &right, second, true, either(first)),
+        (&right, &other, twice, true, Culprit::Seat(seat(twice))),
+        (&right, &own, second, false, Culprit::Seat(seat(second))),
+    ] {
+        let mut world = World::new(2, 4);
+        world.say(first, at, &Body::Transcript(signed.clone())).unwrap();
+        if is_shown {
+            let (from, to, envelope) = (seat(twice), seat(at), shown.clone());
+            world.deliver(&Parcel { from, to, envelope }).unwrap();
+        }
+        let found = world.say(offers, at, &Body::Transcript(offered.clone()));
+        let Err(Rejected::Wrong(finding)) = found else { panic!("{found:?}") };
+        assert!(matches!(finding.deed, Deed::OtherTranscript { .. }));
+        assert_eq!(finding.culprit, expected);
     }
 }
 

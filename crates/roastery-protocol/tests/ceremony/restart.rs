@@ -234,6 +234,35 @@ fn the_certificate_answers_until_the_lifetime_is_over_at_most_once_within_the_fl
 }
 
 #[test]
+fn a_node_that_was_stopped_answers_with_its_refusal_until_the_lifetime_is_over() {
+    let mut world = World::new(2, 3);
+    let now = world.now;
+    world.node_mut(1).stop(now);
+    world.collect(1);
+    let refusals = |world: &World| {
+        let to_first = |one: &&Parcel| one.kind() == Kind::Refusal && one.to == seat(0);
+        world.sent.iter().filter(to_first).count()
+    };
+    assert_eq!(refusals(&world), 1);
+    let want = Body::Want(roastery_protocol::ceremony::message::Want::FirstMessage);
+    for _ in 0..10 {
+        assert_eq!(world.say(0, 1, &want), Err(Rejected::Over));
+    }
+    assert_eq!(refusals(&world), 2);
+    // A refusal is not answered with another.
+    let later = |world: &mut World, by| world.now = super::support::later(world.now, by);
+    later(&mut world, Duration::from_secs(1));
+    let refusal = Body::Refusal(roastery_protocol::ceremony::message::RefusalReason::Operator);
+    assert_eq!(world.say(0, 1, &refusal), Err(Rejected::Over));
+    assert_eq!(refusals(&world), 2);
+    let _ = world.say(0, 1, &want);
+    assert_eq!(refusals(&world), 3);
+    later(&mut world, Duration::from_secs(24 * 3600));
+    let _ = world.say(0, 1, &want);
+    assert_eq!(refusals(&world), 3);
+}
+
+#[test]
 fn only_a_member_with_its_own_keys_and_a_real_seed_opens_a_ceremony() {
     let world = World::unopened(2, 3);
     let open = |change: &dyn Fn(&mut roastery_protocol::ceremony::Opening)| {

@@ -43,13 +43,14 @@ impl Bounded {
         violation(format!("seat {from} sends seat {to} one thing {times} times within the floor"))
     }
 
-    /// What a report holds at most: seven kinds for each other member, two that name a pair, and three of nobody.
+    /// What a report holds at most: eight kinds for each other member, four that name it as the coordinator of a pair, and
+    /// three of nobody.
     pub(super) fn report(
         n: usize,
         seat: Seat,
         report: &Report,
     ) -> Result<(), Violation<Invariant>> {
-        let most = 8 * (n - 1) + 3;
+        let most = 12 * (n - 1) + 3;
         let found = report.findings.len();
         if found > most || report.refusals.len() > n {
             return violation(format!(

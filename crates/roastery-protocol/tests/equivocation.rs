@@ -367,3 +367,25 @@ fn a_final_signature_from_anybody_is_taken_and_names_its_package_as_a_hint_only(
     assert_eq!((&taken.signatures, &taken.origin), (&outcome.signatures, &None));
     assert!(world.nobody_is_blamed());
 }
+
+#[test]
+fn a_hint_is_believed_of_the_coordinator_of_the_package_and_of_nobody_else() {
+    for by_coordinator in [true, false] {
+        let (mut world, coordinator, [one, other, third]) = hand_driven_coordinator();
+        let package = package_for(&world, 0, &[one, other]);
+        world.hand_to_all(&package);
+        for share in world.mail(coordinator, Kind::SignatureShare) {
+            let _ = world.hand(&share, one);
+        }
+        let signatures = world.session(one.index()).outcome().unwrap().signatures.clone();
+        let content = FinalSignature { package: package.body_hash(), signatures };
+        let by = if by_coordinator { coordinator } else { other };
+        let signature = world.fixture.seal(by, 0, &Body::Signature(content));
+        world.hand(&signature, third).unwrap();
+        let session = world.session(third.index());
+        assert_eq!(session.outcome().unwrap().origin.is_some(), by_coordinator);
+        for seat in [one, other] {
+            assert_eq!(session.learned().of(seat).is_some(), by_coordinator);
+        }
+    }
+}

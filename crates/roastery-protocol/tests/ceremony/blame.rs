@@ -291,6 +291,32 @@ fn a_coordinator_that_changes_a_members_own_part_is_named_by_that_member() {
 }
 
 #[test]
+fn a_member_signs_no_transcript_in_which_its_own_proof_or_its_own_commitment_was_changed() {
+    let mut world = World::new(2, 3);
+    let (coordinator, at) = (world.order()[0], world.order()[1]);
+    world.run_with(|_, parcel| (parcel.to == seat(coordinator)).then_some(parcel));
+    let shown = world.sent.iter().find(|one| one.kind() == Kind::Transcript).unwrap();
+    let shown = Parcel { to: seat(at), ..shown.clone() };
+    let fault = ParticipantFault::ProofOfPossession;
+    let own_proof = Fault::ParticipantOrCoordinator { participant: seat(at), fault };
+    let proof = change(&world, shown.clone(), |bytes| bytes[132 + 64 * at + 40] ^= 1);
+    let own_commitment = Fault::Coordinator(CoordinatorFault::OwnCommitment);
+    let commitment = change(&world, shown.clone(), |bytes| {
+        let other = 33 * ((at + 1) % 3);
+        bytes.copy_within(other..other + 33, 33 * at);
+    });
+    for (changed, fault) in [(proof, own_proof), (commitment, own_commitment)] {
+        let mut world = World::new(2, 3);
+        let culprit = Culprit::Seat(seat(coordinator));
+        let named = Finding { culprit, deed: Deed::Transcript(fault) };
+        assert_eq!(world.deliver(&changed), Err(Rejected::Wrong(named)));
+        assert_eq!(world.node(at).report().signed, None);
+        world.deliver(&shown).unwrap();
+        assert!(world.node(at).report().signed.is_some());
+    }
+}
+
+#[test]
 fn two_first_messages_of_one_member_are_noted_once_and_the_first_one_counts() {
     let mut world = World::new(2, 3);
     let (coordinator, faulty) = (world.order()[0], world.order()[1]);

@@ -98,6 +98,7 @@
 //! # }
 //! ```
 
+mod answers;
 pub mod ceremony;
 pub mod clock;
 pub mod election;

@@ -175,7 +175,6 @@ use std::{
 use roastery_frost::{Seat, SecretShare, chilldkg::HostSecretKey};
 
 use self::{
-    answers::Answers,
     book::Book,
     investigating::Inquiry,
     message::{Body, Envelope, RefusalReason},
@@ -193,7 +192,8 @@ pub use self::{
     settings::Settings,
 };
 use crate::{
-    CeremonyId, TranscriptHash,
+    BodyHash, CeremonyId, TranscriptHash,
+    answers::Answers,
     clock::{Backoff, Moment},
     election::Order,
     group::{Group, PeerId},
@@ -227,7 +227,7 @@ pub struct Ceremony {
     refusals: BTreeMap<Seat, RefusalReason>,
     awaited_at_end: Vec<Awaited>,
     disconnected: BTreeSet<PeerId>,
-    answers: Answers,
+    answers: Answers<BodyHash>,
     outbox: VecDeque<Output>,
 }
 

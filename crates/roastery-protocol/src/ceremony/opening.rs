@@ -11,7 +11,6 @@ use thiserror::Error;
 
 use super::{
     Ceremony, Fixed, Invitation, Phase, Secrets, Seed, Settings,
-    answers::Answers,
     book::Book,
     message::{Body, Envelope},
     seed::Draw,
@@ -20,6 +19,7 @@ use super::{
 };
 use crate::{
     SessionId, TranscriptHash,
+    answers::Answers,
     clock::Moment,
     election::Order,
     keys::{HostKey, IdentityKey},

@@ -42,7 +42,7 @@ use roastery_frost::Seat;
 use thiserror::Error;
 
 use self::{
-    answers::{Answer, Answers},
+    answers::{Answer, FalseAccusations},
     collector::Collector,
     coordinator::Coordinator,
     inquest::Inquest,
@@ -58,6 +58,7 @@ pub use self::{
 };
 use crate::{
     Attempt, Run, SessionId,
+    answers::Answers,
     clock::{Backoff, Moment},
     engine::{Engine, EngineError, EngineSession},
     group::{Group, PeerId},
@@ -142,7 +143,8 @@ pub struct Session<E: EngineSession> {
     awaited_at_stop: Vec<Awaited>,
     learned: Record,
     disconnected: BTreeSet<PeerId>,
-    answers: Answers,
+    answers: Answers<Answer>,
+    false_accusations: FalseAccusations,
     outbox: VecDeque<Output>,
     /// What this node sends to itself takes the same way as what others send, without leaving.
     to_self: VecDeque<Envelope>,
@@ -217,6 +219,7 @@ impl<E: EngineSession> Session<E> {
             learned: Record::default(),
             disconnected: BTreeSet::new(),
             answers: Answers::default(),
+            false_accusations: FalseAccusations::default(),
             outbox: VecDeque::new(),
             to_self: VecDeque::new(),
             fixed: Fixed { group, seat, identity, request, session, run, settings, record, shape },

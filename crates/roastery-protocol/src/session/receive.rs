@@ -366,7 +366,7 @@ impl<E: EngineSession> Session<E> {
         if known.is_some_and(|seat| !self.listens_to(sender, seat)) {
             return Err(Rejected::Repeat);
         }
-        if !self.answers.may_accuse(sender) {
+        if !self.false_accusations.may_accuse(sender) {
             return Err(Rejected::NoAnswer { sender });
         }
         // A false accusation counts against its sender.
@@ -389,7 +389,7 @@ impl<E: EngineSession> Session<E> {
                 Verdict::Valid => None,
             }
         };
-        self.answers.note_false_accusation(sender);
+        self.false_accusations.note(sender);
         Err(Rejected::not_proven(sender, reason))
     }
 

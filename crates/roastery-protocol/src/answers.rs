@@ -1,0 +1,31 @@
+//! The back-off floor of answers, which sessions and ceremonies keep alike.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use roastery_frost::Seat;
+
+/// When what was last sent to whom in answer.
+#[derive(Debug)]
+pub(crate) struct Answers<What>(BTreeMap<(Seat, What), Duration>);
+
+impl<What> Default for Answers<What> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<What: Ord> Answers<What> {
+    /// Whether this may be sent to this seat now; if so it is noted. What was sent longer ago than the floor is
+    /// forgotten, and within the floor a seat has at most eight different things, so that the book stays small.
+    pub(crate) fn may(&mut self, to: Seat, what: What, now: Duration, floor: Duration) -> bool {
+        const MOST_AT_ONCE: usize = 8;
+        self.0.retain(|_, at| now < *at + floor);
+        let of_seat = self.0.keys().filter(|(seat, _)| *seat == to).count();
+        let key = (to, what);
+        if of_seat >= MOST_AT_ONCE || self.0.contains_key(&key) {
+            return false;
+        }
+        self.0.insert(key, now);
+        true
+    }
+}

@@ -109,6 +109,7 @@ pub mod keys;
 pub mod message;
 pub mod proof;
 pub mod request;
+mod sealed;
 pub mod session;
 pub mod tags;
 mod wire;

@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc};
 
-use roastery_frost::{Seat, Signature};
+use roastery_frost::Seat;
 use thiserror::Error;
 
 use super::{Body, Header, Kind};
@@ -9,8 +9,8 @@ use crate::{
     group::Group,
     keys::IdentityKey,
     request::{MAX_REQUEST, MAX_TRANSACTION},
-    tags::{Tag, VERSION},
-    wire,
+    sealed,
+    tags::VERSION,
 };
 
 /// The longest envelope that carries no proof, in bytes: a signing package of 128 signers and 64 messages has 8,738.
@@ -20,10 +20,10 @@ pub const MAX_ENVELOPE: usize = 16 * 1024;
 pub const MAX_EVIDENCE_ENVELOPE: usize = 640 * 1024;
 
 /// The longest envelope that carries a proposal, in bytes: the longest request and the longest transaction.
-pub const MAX_PROPOSAL_ENVELOPE: usize =
-    SIGNATURE + Header::LENGTH + MAX_REQUEST + 5 + MAX_TRANSACTION;
+pub const MAX_PROPOSAL_ENVELOPE: usize = Sealed::LEAST + MAX_REQUEST + 5 + MAX_TRANSACTION;
 
-const SIGNATURE: usize = 64;
+/// Signature and body.
+type Sealed = sealed::Sealed<{ Header::LENGTH }>;
 
 /// A message as it travels: `signature || body`, with a header that was read and a kind that is known.
 ///
@@ -31,7 +31,7 @@ const SIGNATURE: usize = 64;
 /// value's own and never change.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Envelope {
-    bytes: Arc<[u8]>,
+    sealed: Sealed,
     header: Header,
     kind: Kind,
 }
@@ -41,7 +41,7 @@ pub struct Envelope {
 #[non_exhaustive]
 pub enum EnvelopeError {
     /// Shorter than a signature and a header.
-    #[error("{length} bytes; an envelope has at least {least}", least = SIGNATURE + Header::LENGTH)]
+    #[error("{length} bytes; an envelope has at least {least}", least = Sealed::LEAST)]
     TooShort {
         /// The length in bytes.
         length: usize,
@@ -72,12 +72,9 @@ impl Envelope {
     /// Signs a body.
     pub fn seal(header: Header, body: &Body, key: &IdentityKey) -> Self {
         let kind = body.kind();
-        let mut bytes = vec![0; SIGNATURE];
-        bytes.extend(wire::encode(&header));
-        body.write_content(&mut bytes);
-        let signature = key.sign(kind.tag(), &bytes[SIGNATURE..]);
-        bytes[..SIGNATURE].copy_from_slice(&signature.to_bytes());
-        Self { bytes: bytes.into(), header, kind }
+        let write = |bytes: &mut Vec<u8>| body.write_content(bytes);
+        let sealed = Sealed::seal(kind.tag(), &header, write, key);
+        Self { sealed, header, kind }
     }
 
     /// Reads the outside of a message. The length is checked before anything is read or copied.
@@ -86,10 +83,7 @@ impl Envelope {
         if length > MAX_EVIDENCE_ENVELOPE {
             return Err(EnvelopeError::TooLong { length, most: MAX_EVIDENCE_ENVELOPE });
         }
-        let header = bytes
-            .get(SIGNATURE..SIGNATURE + Header::LENGTH)
-            .and_then(|header| wire::decode::<Header>(header).ok())
-            .ok_or(EnvelopeError::TooShort { length })?;
+        let header: Header = Sealed::peek(bytes).ok_or(EnvelopeError::TooShort { length })?;
         if header.version() != VERSION {
             return Err(EnvelopeError::OtherVersion { version: header.version() });
         }
@@ -99,25 +93,23 @@ impl Envelope {
         if length > most {
             return Err(EnvelopeError::TooLong { length, most });
         }
-        Ok(Self { bytes: bytes.into(), header, kind })
+        let sealed = Sealed::copied(bytes).ok_or(EnvelopeError::TooShort { length })?;
+        Ok(Self { sealed, header, kind })
     }
 
     /// Which session a message names, without looking at anything else: to find where it belongs.
     pub fn peek_session(bytes: &[u8]) -> Option<SessionId> {
-        let header = bytes.get(SIGNATURE..SIGNATURE + Header::LENGTH)?;
-        wire::decode::<Header>(header).ok().map(|header| header.session)
+        Sealed::peek::<Header>(bytes).map(|header| header.session)
     }
 
     /// What kind of message it says it is, without looking at anything else.
     pub fn peek_kind(bytes: &[u8]) -> Option<Kind> {
-        let header = bytes.get(SIGNATURE..SIGNATURE + Header::LENGTH)?;
-        wire::decode::<Header>(header).ok().and_then(|header| header.kind())
+        Sealed::peek::<Header>(bytes).and_then(|header| header.kind())
     }
 
     /// Which group a message names, if its kind is one of a session: to find where it belongs.
     pub fn peek_group(bytes: &[u8]) -> Option<GroupId> {
-        let header = bytes.get(SIGNATURE..SIGNATURE + Header::LENGTH)?;
-        let header = wire::decode::<Header>(header).ok()?;
+        let header = Sealed::peek::<Header>(bytes)?;
         header.kind().map(|_| header.group)
     }
 
@@ -133,22 +125,22 @@ impl Envelope {
 
     /// The whole message, as it is sent.
     pub fn as_bytes(&self) -> &Arc<[u8]> {
-        &self.bytes
+        self.sealed.as_bytes()
     }
 
     /// What is signed: header and content.
     pub fn body(&self) -> &[u8] {
-        &self.bytes[SIGNATURE..]
+        self.sealed.body()
     }
 
     /// What follows the header.
     pub fn content(&self) -> &[u8] {
-        &self.bytes[SIGNATURE + Header::LENGTH..]
+        self.sealed.content()
     }
 
     /// The message's name.
     pub fn body_hash(&self) -> BodyHash {
-        BodyHash::from_bytes(Tag::Body.hash(&[self.body()]))
+        self.sealed.body_hash()
     }
 
     /// The sender's seat, if the group has it.
@@ -161,12 +153,7 @@ impl Envelope {
     /// the kind). Nobody else's word counts for who said something.
     pub fn is_signed_by_its_sender(&self, group: &Group) -> bool {
         let member = self.sender(group).and_then(|seat| group.member(seat));
-        let signature = <[u8; SIGNATURE]>::try_from(&self.bytes[..SIGNATURE]);
-        match (member, signature) {
-            (Some(member), Ok(signature)) => Signature::from_bytes(&signature)
-                .verify(&member.identity_key, &self.kind.tag().hash(&[self.body()])),
-            _ => false,
-        }
+        member.is_some_and(|member| self.sealed.is_signed_by(&member.identity_key, self.kind.tag()))
     }
 }
 
@@ -185,14 +172,14 @@ impl fmt::Debug for Envelope {
             .field("kind", &self.kind)
             .field("attempt", &self.header.attempt)
             .field("sender", &self.header.sender)
-            .field("length", &self.bytes.len())
+            .field("length", &self.as_bytes().len())
             .finish_non_exhaustive()
     }
 }
 
 impl borsh::BorshSerialize for Envelope {
     fn serialize<W: std::io::Write>(&self, writer: &mut W) -> std::io::Result<()> {
-        self.bytes[..].serialize(writer)
+        self.as_bytes()[..].serialize(writer)
     }
 }
 

@@ -1,22 +1,17 @@
 use std::{fmt, sync::Arc};
 
-use roastery_frost::{Seat, Signature};
+use roastery_frost::Seat;
 use thiserror::Error;
 
 use super::{Body, Header, Kind};
-use crate::{
-    BodyHash, CeremonyId,
-    ceremony::Invitation,
-    keys::IdentityKey,
-    tags::{Tag, VERSION},
-    wire,
-};
+use crate::{BodyHash, CeremonyId, ceremony::Invitation, keys::IdentityKey, sealed, tags::VERSION};
 
 /// The longest envelope of any ceremony, in bytes: the transcript of 128 members of whom 128 are to sign has 25,027, the
 /// certificate 25,064.
 pub const MAX_ENVELOPE: usize = 32 * 1024;
 
-const SIGNATURE: usize = 64;
+/// Signature and body.
+type Sealed = sealed::Sealed<{ Header::LENGTH }>;
 
 /// A message as it travels: `signature || body`, with a header that was read and a kind that is known.
 ///
@@ -24,7 +19,7 @@ const SIGNATURE: usize = 64;
 /// value's own and never change.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Envelope {
-    bytes: Arc<[u8]>,
+    sealed: Sealed,
     header: Header,
     kind: Kind,
 }
@@ -34,7 +29,7 @@ pub struct Envelope {
 #[non_exhaustive]
 pub enum EnvelopeError {
     /// Shorter than a signature and a header.
-    #[error("{length} bytes; an envelope has at least {least}", least = SIGNATURE + Header::LENGTH)]
+    #[error("{length} bytes; an envelope has at least {least}", least = Sealed::LEAST)]
     TooShort {
         /// The length in bytes.
         length: usize,
@@ -66,12 +61,9 @@ impl Envelope {
     pub fn seal(ceremony: CeremonyId, sender: Seat, body: &Body, key: &IdentityKey) -> Self {
         let kind = body.kind();
         let header = Header::new(kind, ceremony, sender.to_u16());
-        let mut bytes = vec![0; SIGNATURE];
-        bytes.extend(wire::encode(&header));
-        body.write_content(&mut bytes);
-        let signature = key.sign(kind.tag(), &bytes[SIGNATURE..]);
-        bytes[..SIGNATURE].copy_from_slice(&signature.to_bytes());
-        Self { bytes: bytes.into(), header, kind }
+        let write = |bytes: &mut Vec<u8>| body.write_content(bytes);
+        let sealed = Sealed::seal(kind.tag(), &header, write, key);
+        Self { sealed, header, kind }
     }
 
     /// Reads the outside of a message. The length is checked before anything is read or copied.
@@ -89,29 +81,26 @@ impl Envelope {
         if length > most {
             return Err(EnvelopeError::TooLong { length, most });
         }
-        let header = bytes
-            .get(SIGNATURE..SIGNATURE + Header::LENGTH)
-            .and_then(|header| wire::decode::<Header>(header).ok())
-            .ok_or(EnvelopeError::TooShort { length })?;
+        let header: Header = Sealed::peek(bytes).ok_or(EnvelopeError::TooShort { length })?;
         if header.version() != VERSION {
             return Err(EnvelopeError::OtherVersion { version: header.version() });
         }
         let kind =
             header.kind().ok_or(EnvelopeError::UnknownKind { kind: header.kind_number() })?;
-        Ok(Self { bytes: bytes.into(), header, kind })
+        let sealed = Sealed::copied(bytes).ok_or(EnvelopeError::TooShort { length })?;
+        Ok(Self { sealed, header, kind })
     }
 
     /// The length of the longest envelope of a ceremony, in bytes.
     pub(crate) fn longest(invitation: &Invitation) -> usize {
         let contents =
             Kind::ALL.iter().filter_map(|kind| Body::exact_length(*kind, invitation.params()));
-        SIGNATURE + Header::LENGTH + contents.max().unwrap_or(0)
+        Sealed::LEAST + contents.max().unwrap_or(0)
     }
 
     /// Which ceremony a message names, if its kind is one of a ceremony: to find where it belongs.
     pub fn peek_ceremony(bytes: &[u8]) -> Option<CeremonyId> {
-        let header = bytes.get(SIGNATURE..SIGNATURE + Header::LENGTH)?;
-        let header = wire::decode::<Header>(header).ok()?;
+        let header: Header = Sealed::peek(bytes)?;
         header.kind().map(|_| header.ceremony)
     }
 
@@ -127,22 +116,22 @@ impl Envelope {
 
     /// The whole message, as it is sent.
     pub fn as_bytes(&self) -> &Arc<[u8]> {
-        &self.bytes
+        self.sealed.as_bytes()
     }
 
     /// What is signed: header and content.
     pub fn body(&self) -> &[u8] {
-        &self.bytes[SIGNATURE..]
+        self.sealed.body()
     }
 
     /// What follows the header.
     pub fn content(&self) -> &[u8] {
-        &self.bytes[SIGNATURE + Header::LENGTH..]
+        self.sealed.content()
     }
 
     /// The message's name.
     pub fn body_hash(&self) -> BodyHash {
-        BodyHash::from_bytes(Tag::Body.hash(&[self.body()]))
+        self.sealed.body_hash()
     }
 
     /// The sender's seat, if the ceremony has it.
@@ -155,12 +144,7 @@ impl Envelope {
     /// kind (BIP-340, under the tag of the kind).
     pub fn is_signed_by_its_sender(&self, invitation: &Invitation) -> bool {
         let member = self.sender(invitation).and_then(|seat| invitation.member(seat));
-        let signature = <[u8; SIGNATURE]>::try_from(&self.bytes[..SIGNATURE]);
-        match (member, signature) {
-            (Some(member), Ok(signature)) => Signature::from_bytes(&signature)
-                .verify(&member.identity_key, &self.kind.tag().hash(&[self.body()])),
-            _ => false,
-        }
+        member.is_some_and(|member| self.sealed.is_signed_by(&member.identity_key, self.kind.tag()))
     }
 }
 
@@ -169,7 +153,7 @@ impl fmt::Debug for Envelope {
         f.debug_struct("Envelope")
             .field("kind", &self.kind)
             .field("sender", &self.header.sender)
-            .field("length", &self.bytes.len())
+            .field("length", &self.as_bytes().len())
             .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,7 @@
 //! Plays scenarios, judges them, and makes one that violates something smaller.
 
 mod play;
+mod simpler;
 mod totals;
 
 use std::{
@@ -11,6 +12,7 @@ use std::{
     thread,
 };
 
+pub(crate) use self::simpler::Simpler;
 pub use self::{
     play::{Played, play},
     totals::Totals,

@@ -2,6 +2,7 @@ mod campaign;
 mod ceremonies;
 mod replay;
 mod run;
+mod series;
 mod table;
 
 use std::process::ExitCode;

@@ -1,30 +1,18 @@
-use std::{
-    num::NonZero,
-    process::ExitCode,
-    thread,
-    time::{Duration, Instant},
-};
+use std::process::ExitCode;
 
 use clap::Args;
 use roastery_sim::{
-    campaign::{Failure, run_games, shrink},
+    campaign::shrink,
     ceremony::{Scenario, Totals, play},
     trace::Detail,
 };
 
-use super::campaign::{LINE_EVERY, progress};
+use super::series::{Series, Words};
 
 #[derive(Args)]
 pub(super) struct Ceremonies {
-    /// How many ceremonies to play.
-    #[arg(long, default_value_t = 1000)]
-    runs: u64,
-    /// The seed of the first one; the others follow.
-    #[arg(long, default_value_t = 1)]
-    first_seed: u64,
-    /// Stops after this many seconds, however many were played.
-    #[arg(long)]
-    seconds: Option<u64>,
+    #[command(flatten)]
+    series: Series,
     /// Plays the ceremony of this seed only and says what came of it.
     #[arg(long, conflicts_with_all = ["runs", "first_seed", "seconds"])]
     seed: Option<u64>,
@@ -45,25 +33,8 @@ impl Ceremonies {
     }
 
     fn campaign(&self) -> ExitCode {
-        let begun = Instant::now();
-        let limit = self.seconds.map(Duration::from_secs);
-        let jobs = thread::available_parallelism().map_or(1, NonZero::get);
-        let bar = progress(self.runs);
-        let seeds = self.first_seed..self.first_seed.saturating_add(self.runs);
-        let (totals, failure) = run_games::<Scenario>(seeds, jobs, |totals: &Totals| {
-            bar.set_position(totals.runs as u64);
-            if bar.is_hidden() && totals.runs > 0 && totals.runs.is_multiple_of(LINE_EVERY) {
-                eprintln!("{} ceremonies, {:.0} s", totals.runs, begun.elapsed().as_secs_f64());
-            }
-            limit.is_none_or(|limit| begun.elapsed() < limit)
-        });
-        bar.finish_and_clear();
-        if let Some(failure) = failure {
-            report(&failure, self.first_seed);
-            return ExitCode::FAILURE;
-        }
-        println!("no violation\n{totals}wall time     {:.1} s", begun.elapsed().as_secs_f64());
-        ExitCode::SUCCESS
+        let words = Words { games: "ceremonies", replay: "ceremonies", options: " --trace" };
+        self.series.play::<Scenario>(&words, |totals: &Totals| totals.runs)
     }
 
     fn replay(&self, seed: u64) -> ExitCode {
@@ -96,17 +67,4 @@ impl Ceremonies {
             }
         }
     }
-}
-
-fn report(failure: &Failure<Scenario>, first_seed: u64) {
-    let Failure { seed, drawn, violation, shrunk, shrunk_violation } = failure;
-    println!("violated after {} ceremonies, at seed {seed}:\n{violation}\n", seed - first_seed + 1);
-    println!("{drawn}");
-    if shrunk != drawn {
-        println!("made smaller: {shrunk_violation}\n{shrunk}");
-    }
-    println!(
-        "to see it:    cargo run --release -p roastery-sim -- ceremonies --seed {seed} --trace"
-    );
-    println!("made smaller: the same with --shrink");
 }

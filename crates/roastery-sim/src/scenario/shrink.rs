@@ -1,30 +1,23 @@
 use super::Scenario;
-use crate::{network::Links, world::Happening};
+use crate::{campaign::Simpler, network::Links, world::Happening};
 
 impl Scenario {
     /// Scenarios that are a little simpler and as fair as this one, the boldest first.
     pub fn simpler(&self) -> Vec<Scenario> {
-        let mut simpler = Vec::new();
-        let mut with = |change: &dyn Fn(&mut Scenario)| {
-            let mut other = self.clone();
-            change(&mut other);
-            if other != *self && other.is_fair() {
-                simpler.push(other);
-            }
-        };
-        with(&|one| {
+        let mut simpler = Simpler::new(self, Scenario::is_fair);
+        simpler.with(|one| {
             one.script.clear();
             one.late.clear();
             one.links = Links::calm(one.links.round_trip);
         });
-        with(&|one| one.links = Links::calm(one.links.round_trip));
+        simpler.with(|one| one.links = Links::calm(one.links.round_trip));
         for seat in self.attack.faulty() {
-            with(&|one| one.attack = one.attack.without(seat));
+            simpler.with(|one| one.attack = one.attack.without(seat));
         }
         for at in 0..self.script.len() {
             if let Happening::Crash(seat) = self.script[at].1 {
                 // A crash with the restart that follows it.
-                with(&|one| {
+                simpler.with(|one| {
                     one.script.remove(at);
                     let again = one.script[at..]
                         .iter()
@@ -35,14 +28,14 @@ impl Scenario {
                 });
             }
             if self.script[at].1 != Happening::Calm {
-                with(&|one| {
+                simpler.with(|one| {
                     one.script.remove(at);
                 });
             }
         }
         for at in 0..self.late.len() {
             let seat = self.late[at];
-            with(&|one| {
+            simpler.with(|one| {
                 one.late.remove(at);
                 let opened = one.script.iter().position(|(_, done)| *done == Happening::Open(seat));
                 if let Some(opened) = opened {
@@ -50,12 +43,12 @@ impl Scenario {
                 }
             });
         }
-        with(&|one| one.links.loss = 0.0);
-        with(&|one| one.links.duplication = 0.0);
-        with(&|one| one.links.jitter = std::time::Duration::ZERO);
-        with(&|one| one.links.loss /= 2.0);
-        with(&|one| one.clock_errors_ms.clear());
-        with(&|one| one.messages = 1);
-        simpler
+        simpler.with(|one| one.links.loss = 0.0);
+        simpler.with(|one| one.links.duplication = 0.0);
+        simpler.with(|one| one.links.jitter = std::time::Duration::ZERO);
+        simpler.with(|one| one.links.loss /= 2.0);
+        simpler.with(|one| one.clock_errors_ms.clear());
+        simpler.with(|one| one.messages = 1);
+        simpler.found()
     }
 }

@@ -18,8 +18,8 @@ mod network;
 mod offline;
 #[cfg(feature = "libp2p")]
 mod over_a_network;
-mod proposing;
 mod over_lines;
+mod proposing;
 mod record;
 mod room;
 mod secrets;

@@ -6,7 +6,9 @@
 pub mod api;
 pub mod config;
 mod core;
+pub mod daemon;
 pub mod files;
+pub mod init;
 mod metrics;
 pub mod policy;
 pub mod view;

@@ -14,6 +14,8 @@ pub struct Status {
     pub peer: String,
     /// The program's version.
     pub version: String,
+    /// The process.
+    pub pid: u32,
     /// The time by the node's clock.
     pub now: u64,
     /// How long it has been running, in seconds.

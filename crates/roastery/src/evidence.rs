@@ -10,7 +10,10 @@ use roastery_protocol::{
     proof::{Fault, Proof, Verdict},
 };
 
-use crate::files::read;
+use crate::{
+    files::read,
+    node::{self, At},
+};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -19,6 +22,8 @@ pub(crate) enum Command {
         /// The proof
         file: std::path::PathBuf,
     },
+    /// List the proofs that the node holds
+    List(crate::node::EvidenceList),
     /// Have a proof judged: exit status 0 if it proves its claim, 1 if not, 2 if a file cannot be read
     Verify {
         /// The group file
@@ -30,10 +35,11 @@ pub(crate) enum Command {
 }
 
 /// Runs the command; the exit status is the program's.
-pub(crate) fn run(command: &Command) -> ExitCode {
+pub(crate) fn run(at: &At, command: Command) -> ExitCode {
     let done = match command {
-        Command::Show { file } => show(file),
-        Command::Verify { group, file } => verify(group, file),
+        Command::Show { file } => show(&file),
+        Command::Verify { group, file } => verify(&group, &file),
+        Command::List(options) => return node::run(at, node::Command::Evidence(options)),
     };
     done.unwrap_or_else(|line| {
         eprintln!("error: {line}");

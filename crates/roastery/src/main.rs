@@ -14,6 +14,7 @@ macro_rules! say {
 mod demo;
 mod evidence;
 mod files;
+mod node;
 mod recover;
 
 use std::process::ExitCode;
@@ -24,6 +25,8 @@ use clap::{Parser, Subcommand, error::ErrorKind};
 #[derive(Parser)]
 #[command(name = "roastery", version, disable_help_subcommand = true)]
 struct Arguments {
+    #[command(flatten)]
+    at: node::At,
     #[command(subcommand)]
     command: Command,
 }
@@ -34,9 +37,40 @@ enum Command {
     Demo(demo::Options),
     /// Bring a member's secret share back from the group's recovery file and the member's host key.
     Recover(recover::Options),
-    /// Look at a proof of misbehaviour, or have it judged.
+    /// Look at a proof of misbehaviour, have it judged, or list those that a node holds.
     #[command(subcommand)]
     Evidence(evidence::Command),
+    /// Make a new node: its keys, its folder, and the card for the others.
+    Init(node::InitOptions),
+    /// Groups: their making, their files, their recovery.
+    #[command(subcommand)]
+    Group(node::GroupCommand),
+    /// Make a group's key together with all other members.
+    Keygen(node::KeygenOptions),
+    /// Run the node, until it is told to stop.
+    Node,
+    /// Tell the node that runs to stop.
+    Stop,
+    /// Have a group sign something.
+    Sign(node::SignOptions),
+    /// Show the requests that the node knows.
+    Requests(node::ListOptions),
+    /// Approve a request that waits for it.
+    Approve(node::ApproveOptions),
+    /// Reject a request, for all to hear.
+    Reject(node::RejectOptions),
+    /// Show how the node stands, and who is awaited.
+    Status(node::StatusOptions),
+    /// Show the audit log: one line for each share that has left the node.
+    Log(node::LogOptions),
+    /// Write a backup of the node's store, encrypted like the store.
+    Backup(node::BackupOptions),
+    /// Put a backup in place as the node's store, where there is none.
+    Restore(node::RestoreOptions),
+    /// Change the passphrase of the store of a node that does not run.
+    Passphrase(node::PassphraseOptions),
+    /// Make and run a group on this machine, each node a process of its own.
+    Local(node::LocalOptions),
 }
 
 fn main() -> ExitCode {
@@ -44,10 +78,26 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return refuse(&error),
     };
+    let at = &arguments.at;
     match arguments.command {
         Command::Demo(options) => demo::run(&options),
         Command::Recover(options) => recover::run(&options),
-        Command::Evidence(command) => evidence::run(&command),
+        Command::Evidence(command) => evidence::run(at, command),
+        Command::Init(options) => node::run(at, node::Command::Init(options)),
+        Command::Group(command) => node::run(at, node::Command::Group(command)),
+        Command::Keygen(options) => node::run(at, node::Command::Keygen(options)),
+        Command::Node => node::run(at, node::Command::Run),
+        Command::Stop => node::run(at, node::Command::Stop),
+        Command::Sign(options) => node::run(at, node::Command::Sign(options)),
+        Command::Requests(options) => node::run(at, node::Command::Requests(options)),
+        Command::Approve(options) => node::run(at, node::Command::Approve(options)),
+        Command::Reject(options) => node::run(at, node::Command::Reject(options)),
+        Command::Status(options) => node::run(at, node::Command::Status(options)),
+        Command::Log(options) => node::run(at, node::Command::Log(options)),
+        Command::Backup(options) => node::run(at, node::Command::Backup(options)),
+        Command::Restore(options) => node::run(at, node::Command::Restore(options)),
+        Command::Passphrase(options) => node::run(at, node::Command::Passphrase(options)),
+        Command::Local(options) => node::local(at, &options),
     }
 }
 
@@ -61,7 +111,7 @@ fn refuse(error: &clap::Error) -> ExitCode {
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
             eprintln!(
-                "error: no command was given; allowed: demo, recover, evidence (more: --help)"
+                "error: no command was given; allowed are demo, init, group, node, sign and others (--help lists them)"
             );
             ExitCode::from(2)
         }

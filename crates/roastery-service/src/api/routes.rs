@@ -61,6 +61,7 @@ pub(super) fn all() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(log))
         .routes(routes!(events::stream))
         .routes(routes!(backup))
+        .routes(routes!(stop))
         .merge(open())
 }
 
@@ -266,6 +267,13 @@ async fn log(
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), (status = 500, body = Problem)))]
 async fn backup(State(service): At) -> Result<Response, ApiError> {
     Ok(bytes(service.backup().await?))
+}
+
+/// Ends the node gracefully. The answer comes before the end.
+#[utoipa::path(post, path = "/v1/stop", responses((status = 200, body = Health)))]
+async fn stop(State(service): At) -> Json<Health> {
+    service.ask_to_stop();
+    Json(Health { ok: true, problems: Vec::new() })
 }
 
 /// Whether the process does its work at all.

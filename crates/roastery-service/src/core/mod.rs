@@ -71,6 +71,7 @@ pub struct Service {
     /// When tasks ran last, in milliseconds after the start.
     pulse: AtomicU64,
     stop: watch::Sender<bool>,
+    asked_to_stop: watch::Sender<bool>,
 }
 
 pub(crate) fn now_ms() -> u64 {
@@ -144,6 +145,7 @@ impl Service {
             started: Instant::now(),
             pulse: AtomicU64::new(0),
             stop,
+            asked_to_stop: watch::Sender::new(false),
         });
         service.load_invitations();
         for kept in service.shared.store(|store| store.groups()).await? {
@@ -157,6 +159,16 @@ impl Service {
     /// What happens from here on.
     pub fn events(&self) -> broadcast::Receiver<ServiceEvent> {
         self.shared.events.subscribe()
+    }
+
+    /// Asks whoever runs this service to end it.
+    pub fn ask_to_stop(&self) {
+        self.asked_to_stop.send_replace(true);
+    }
+
+    /// Waits until somebody asks for the end.
+    pub async fn told_to_stop(&self) {
+        told(&mut self.asked_to_stop.subscribe()).await;
     }
 
     /// Ends everything: secrets are overwritten, and what was sent goes out.

@@ -35,6 +35,7 @@ impl Service {
             name: self.config.name.clone(),
             peer: self.peer.as_bytes().to_lower_hex_string(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
             now: now(),
             uptime_seconds: self.started.elapsed().as_secs(),
             peers: links.iter().map(|(peer, link)| self.view_peer(peer, link, &stats)).collect(),

@@ -1,0 +1,97 @@
+//! A new node: its keys, its folder, its card.
+
+use std::path::PathBuf;
+
+use getrandom::SysRng;
+use roastery_frost::SigningKey;
+use roastery_node::{
+    bus::p2p::{Multiaddr, TransportKey},
+    store::{NodeKeys, Passphrase, PassphraseCost, Store, StoreError, TransportSecret},
+};
+use roastery_protocol::{group::Member, keys::HostKey};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::{
+    config::{Config, ConfigError, default_file},
+    files::{Folder, FolderError, NodeCard, write_secret},
+};
+
+/// What a new node is to be.
+#[derive(Debug)]
+pub struct NewNode {
+    /// What it is called.
+    pub name: String,
+    /// Where it listens.
+    pub listen: Vec<Multiaddr>,
+    /// Where the others call it.
+    pub announce: Vec<Multiaddr>,
+    /// What its store is encrypted under.
+    pub passphrase: Passphrase,
+    /// What each trial of a passphrase costs.
+    pub cost: PassphraseCost,
+    /// More lines for its configuration, at the end of it.
+    pub more_config: String,
+}
+
+/// Why there is no new node.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum InitError {
+    /// There is a node already.
+    #[error("there is a node here already: {}", .0.display())]
+    Exists(PathBuf),
+    /// The name or an address is not allowed.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A file.
+    #[error(transparent)]
+    File(#[from] FolderError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The system gave no randomness.
+    #[error("the system gave no randomness")]
+    Randomness,
+}
+
+/// Makes a node's keys and its folder. The host key goes into a file of its own, which can be moved away once the node's
+/// groups are made. Gives the card for the others.
+///
+/// # Errors
+///
+/// [`InitError`]. What was written before stays; nothing that was there is overwritten.
+pub fn init(folder: &Folder, new: NewNode) -> Result<NodeCard, InitError> {
+    let text = |addresses: &[Multiaddr]| -> Vec<String> {
+        addresses.iter().map(ToString::to_string).collect()
+    };
+    let mut config = default_file(&new.name, &text(&new.listen), &text(&new.announce));
+    config.push_str(&new.more_config);
+    let read = Config::parse(&config, |_| None)?;
+    for path in [folder.config(), folder.store(), folder.card(), folder.resolve(&read.host_key)] {
+        if path.symlink_metadata().is_ok() {
+            return Err(InitError::Exists(path));
+        }
+    }
+    let host = SigningKey::generate(&mut SysRng).map_err(|_| InitError::Randomness)?;
+    let identity = SigningKey::generate(&mut SysRng).map_err(|_| InitError::Randomness)?;
+    let mut transport = Zeroizing::new([0; 32]);
+    getrandom::fill(transport.as_mut()).map_err(|_| InitError::Randomness)?;
+    let transport = TransportSecret::from_bytes(transport);
+    let peer = TransportKey::from_secret(&mut transport.expose_bytes()).peer();
+
+    folder.create()?;
+    write_secret(&folder.resolve(&read.host_key), &host.expose_bytes())?;
+    let sequence = 0;
+    let identity_key = identity.public_key();
+    let host = HostKey::new(host);
+    let binding = host.bind(&identity_key, &peer, sequence);
+    let member = Member { host_key: host.public_key(), identity_key, peer, sequence, binding };
+    let card = NodeCard { name: new.name, member, addresses: new.announce };
+    let store = Store::create(folder.store(), &new.passphrase, new.cost)?;
+    store.keep_keys(&NodeKeys { identity, transport })?;
+    Folder::write_new(&folder.card(), card.to_text().as_bytes(), false)?;
+    // Last: with it the folder is a node's.
+    Folder::write_new(&folder.config(), config.as_bytes(), false)?;
+    Ok(card)
+}

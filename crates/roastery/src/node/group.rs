@@ -1,0 +1,178 @@
+use std::{path::PathBuf, process::ExitCode, time::Duration};
+
+use clap::Args;
+use roastery_protocol::ceremony::MAX_RECOVERY_FILE;
+use roastery_service::{
+    files::{Folder, InvitationFile, MAX_CARD, MAX_INVITATION_FILE, NodeCard},
+    view::{Begin, CeremonyStatus, GroupStatus, Join as JoinBody},
+};
+
+use super::{At, GroupCommand, show, wait_for};
+
+#[derive(Args)]
+pub(crate) struct New {
+    /// What the group is to be called
+    #[arg(long, value_name = "NAME")]
+    name: String,
+    /// How many members must sign
+    #[arg(long, value_name = "T")]
+    threshold: usize,
+    /// Tells a further attempt of the same members from one that did not finish
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    number: u32,
+    /// Write the invitation into this new file
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// The members' cards, in the order of their seats
+    #[arg(required = true, value_name = "CARD")]
+    cards: Vec<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Join {
+    /// The invitation file
+    file: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct Export {
+    /// The group's name
+    group: String,
+    /// Write the group file, by which proofs and signatures are checked, into this new file
+    #[arg(long, value_name = "FILE")]
+    group_file: Option<PathBuf>,
+    /// Write the recovery file, which brings a share back with its host key, into this new file
+    #[arg(long, value_name = "FILE")]
+    recovery_file: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Recover {
+    /// The group's recovery file, from any other member
+    file: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct Keygen {
+    /// The group's name, as the invitation says it
+    group: String,
+    /// The invitation's fingerprint, as all members have compared it
+    #[arg(long, value_name = "FINGERPRINT")]
+    fingerprint: String,
+    /// Do not wait until the key is made
+    #[arg(long)]
+    no_wait: bool,
+}
+
+pub(super) fn run(at: &At, command: GroupCommand) -> Result<ExitCode, String> {
+    match command {
+        GroupCommand::New(options) => new(options),
+        GroupCommand::Join(options) => join(at, &options),
+        GroupCommand::Export(options) => export(at, &options),
+        GroupCommand::Recover(options) => recover(at, &options),
+    }
+}
+
+fn new(options: New) -> Result<ExitCode, String> {
+    let read = |path: &PathBuf| {
+        let text = Folder::read_text(path, MAX_CARD).map_err(|error| error.to_string())?;
+        NodeCard::parse(&text).map_err(|error| format!("{}: {error}", path.display()))
+    };
+    let cards = options.cards.iter().map(read).collect::<Result<_, _>>()?;
+    let file = InvitationFile::new(&options.name, options.number, options.threshold, cards)
+        .map_err(|error| error.to_string())?;
+    Folder::write_new(&options.out, file.to_text().as_bytes(), false)
+        .map_err(|error| error.to_string())?;
+    say!("Invitation    {}", options.out.display());
+    say!("Fingerprint   {}", file.invitation().fingerprint());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn join(at: &At, options: &Join) -> Result<ExitCode, String> {
+    let invitation =
+        Folder::read_text(&options.file, MAX_INVITATION_FILE).map_err(|error| error.to_string())?;
+    let client = at.client()?;
+    let joined: CeremonyStatus = wait_for(async {
+        client
+            .post("/v1/ceremonies", &JoinBody { invitation })
+            .await
+            .map_err(|error| error.to_string())
+    })?;
+    show::ceremony(&joined);
+    if joined.state == "joined" {
+        say!(
+            "\nCompare the fingerprint with all members, over a channel that nobody else can write to. Then:"
+        );
+        say!("  roastery keygen {} --fingerprint \"{}\"", joined.name, joined.fingerprint);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn keygen(at: &At, options: &Keygen) -> Result<ExitCode, String> {
+    let client = at.client()?;
+    wait_for(async {
+        let path = format!("/v1/ceremonies/{}", encoded(&options.group));
+        let begin = Begin { fingerprint: options.fingerprint.clone() };
+        let mut ceremony: CeremonyStatus = client
+            .post(&format!("{path}/begin"), &begin)
+            .await
+            .map_err(|error| error.to_string())?;
+        let mut said = String::new();
+        while ceremony.state == "running" && !options.no_wait {
+            let waiting = show::awaited(&ceremony.awaited);
+            if !waiting.is_empty() && waiting != said {
+                eprintln!("waiting for {waiting}");
+                said = waiting;
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            ceremony = client.get(&path).await.map_err(|error| error.to_string())?;
+        }
+        show::ceremony(&ceremony);
+        Ok(if matches!(ceremony.state.as_str(), "done" | "running") {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
+    })
+}
+
+fn export(at: &At, options: &Export) -> Result<ExitCode, String> {
+    let client = at.client()?;
+    let name = encoded(&options.group);
+    let files = [
+        (&options.group_file, format!("/v1/groups/{name}/file")),
+        (&options.recovery_file, format!("/v1/groups/{name}/recovery")),
+    ];
+    if files.iter().all(|(path, _)| path.is_none()) {
+        return Err("--group-file FILE, --recovery-file FILE or both are needed".to_owned());
+    }
+    for (path, at) in files {
+        let Some(path) = path else { continue };
+        let bytes = wait_for(async { client.bytes(&at).await.map_err(|error| error.to_string()) })?;
+        Folder::write_new(path, &bytes, false).map_err(|error| error.to_string())?;
+        say!("{}", path.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn recover(at: &At, options: &Recover) -> Result<ExitCode, String> {
+    let file = Folder::read(&options.file, MAX_RECOVERY_FILE).map_err(|error| error.to_string())?;
+    let client = at.client()?;
+    let group: GroupStatus = wait_for(async {
+        client.post_bytes("/v1/groups", file).await.map_err(|error| error.to_string())
+    })?;
+    show::group(&group);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A name as a part of a path.
+pub(super) fn encoded(name: &str) -> String {
+    name.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
+                char::from(byte).to_string()
+            }
+            byte => format!("%{byte:02X}"),
+        })
+        .collect()
+}

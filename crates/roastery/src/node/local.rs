@@ -1,0 +1,231 @@
+//! A group on one machine, for trying out and for tests: each node is a process of its own, as it would be elsewhere.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Stdio},
+    time::{Duration, Instant},
+};
+
+use clap::Args;
+use roastery_node::{
+    bus::p2p::Multiaddr,
+    store::{Passphrase, PassphraseCost},
+};
+use roastery_service::{
+    api::Client,
+    files::{Folder, InvitationFile, NodeCard},
+    init::NewNode,
+    view::{Begin, CeremonyStatus, Health, Join},
+};
+
+use super::{At, show, wait_for};
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// How many nodes
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(2..=32))]
+    signers: u16,
+    /// How many must sign
+    #[arg(long, value_name = "T", default_value_t = 3)]
+    threshold: usize,
+    /// The first of the ports, of which each node takes one
+    #[arg(long, value_name = "PORT", default_value_t = 7500)]
+    port: u16,
+    /// Start these nodes only, which are there already
+    #[arg(long, value_name = "K", value_delimiter = ',', conflicts_with = "stop")]
+    only: Vec<u16>,
+    /// End the nodes; their folders stay, and the same command without --stop starts them again
+    #[arg(long)]
+    stop: bool,
+}
+
+/// How long all nodes may take to start, and to make a key.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What the group is called.
+const NAME: &str = "local";
+
+/// Where the nodes' folders are if nothing is said: `node-0`, `node-1` and so on in this one.
+const FOLDER: &str = "roastery-local";
+
+pub(super) fn run(at: &At, options: &Options) -> Result<ExitCode, String> {
+    let group = at.folder.clone().unwrap_or_else(|| FOLDER.into());
+    if options.stop {
+        return stop(&group);
+    }
+    let existing = nodes(&group);
+    let folders = match existing.is_empty() {
+        false => existing,
+        true => make(&group, options)?,
+    };
+    let chosen: Vec<&PathBuf> = folders
+        .iter()
+        .enumerate()
+        .filter(|(k, _)| {
+            options.only.is_empty() || options.only.iter().any(|only| usize::from(*only) == *k)
+        })
+        .map(|(_, folder)| folder)
+        .collect();
+    for folder in &chosen {
+        start(folder)?;
+    }
+    wait_for(async {
+        for folder in &chosen {
+            await_start(folder).await?;
+        }
+        if options.only.is_empty() {
+            make_key(&group, &folders).await?;
+        }
+        Ok(())
+    })?;
+    say!("Nodes         {} run, in {}", chosen.len(), group.display());
+    let first = folders.first().map(|folder| folder.display().to_string()).unwrap_or_default();
+    say!("Look          roastery status --folder {first}");
+    say!("Sign          roastery sign --folder {first} --group {NAME} --text \"Hello\"");
+    say!("              and on others: roastery requests, roastery approve");
+    say!("Stop          roastery local --folder {} --stop", group.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The nodes that are there.
+fn nodes(folder: &Path) -> Vec<PathBuf> {
+    let node = |k: usize| folder.join(format!("node-{k}"));
+    (0..).map(node).take_while(|node| Folder::new(node).config().exists()).collect()
+}
+
+fn make(group: &Path, options: &Options) -> Result<Vec<PathBuf>, String> {
+    let n = usize::from(options.signers);
+    if !(2..=n).contains(&options.threshold) {
+        return Err(format!("--threshold {}: 2 to {n} are allowed", options.threshold));
+    }
+    if options.port.checked_add(options.signers).is_none() {
+        return Err(format!("--port {}: there are not {n} ports from there on", options.port));
+    }
+    let mut cards: Vec<NodeCard> = Vec::new();
+    let mut folders = Vec::new();
+    for (k, port) in (0..n).zip(options.port..) {
+        let path = group.join(format!("node-{k}"));
+        let folder = Folder::new(&path);
+        folder.create().map_err(|error| error.to_string())?;
+        // In a file beside the store it protects nothing: this is a group for trying out.
+        let passphrase = format!("passphrase of node {k}");
+        Folder::write_new(&folder.resolve("passphrase"), passphrase.as_bytes(), true)
+            .map_err(|error| error.to_string())?;
+        let address: Multiaddr = format!("/ip4/127.0.0.1/tcp/{port}")
+            .parse()
+            .map_err(|error| format!("port {port}: {error}"))?;
+        let new = NewNode {
+            name: format!("node-{k}"),
+            listen: vec![address.clone()],
+            announce: vec![address],
+            passphrase: Passphrase::new(passphrase),
+            cost: PassphraseCost::new(8 * 1024, 1, 1).map_err(|error| error.to_string())?,
+            more_config: String::new(),
+        };
+        let card = roastery_service::init::init(&folder, new).map_err(|error| error.to_string())?;
+        cards.push(card);
+        folders.push(path);
+    }
+    let file = InvitationFile::new(NAME, 0, options.threshold, cards)
+        .map_err(|error| error.to_string())?;
+    let path = group.join("invitation.toml");
+    Folder::write_new(&path, file.to_text().as_bytes(), false)
+        .map_err(|error| error.to_string())?;
+    Ok(folders)
+}
+
+fn start(folder: &Path) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
+    let program = std::env::current_exe().map_err(failed)?;
+    let log = std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(folder.join("log"))
+        .map_err(failed)?;
+    let mut command = Command::new(program);
+    command
+        .args(["node", "--folder"])
+        .arg(folder)
+        .env("ROASTERY_PASSPHRASE_FILE", "passphrase")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log);
+    // It lives on when this command and its terminal end.
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    command.spawn().map(drop).map_err(failed)
+}
+
+fn client(folder: &Path) -> Client {
+    Client::new(folder.join("api.sock"))
+}
+
+async fn await_start(folder: &Path) -> Result<(), String> {
+    let until = Instant::now() + PATIENCE;
+    while client(folder).bytes("/health").await.is_err() {
+        if Instant::now() >= until {
+            return Err(format!("{} does not start; its log says why", folder.display()));
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Ok(())
+}
+
+/// All members take up the invitation, compare the fingerprint, and make the key, unless there is one.
+async fn make_key(group: &Path, folders: &[PathBuf]) -> Result<(), String> {
+    let said = |error: roastery_service::api::ClientError| error.to_string();
+    let path = format!("/v1/groups/{NAME}");
+    let mut lacking = Vec::new();
+    for folder in folders {
+        if client(folder).bytes(&path).await.is_err() {
+            lacking.push(folder);
+        }
+    }
+    let file = group.join("invitation.toml");
+    let invitation =
+        std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+    for folder in &lacking {
+        let join = Join { invitation: invitation.clone() };
+        let joined: CeremonyStatus =
+            client(folder).post("/v1/ceremonies", &join).await.map_err(said)?;
+        if joined.state == "joined" {
+            let begin = Begin { fingerprint: joined.fingerprint };
+            let at = format!("/v1/ceremonies/{NAME}/begin");
+            let _: CeremonyStatus = client(folder).post(&at, &begin).await.map_err(said)?;
+        }
+    }
+    let until = Instant::now() + PATIENCE;
+    for folder in lacking {
+        while client(folder).bytes(&path).await.is_err() {
+            if Instant::now() >= until {
+                let at = format!("/v1/ceremonies/{NAME}");
+                let ceremony: CeremonyStatus = client(folder).get(&at).await.map_err(said)?;
+                show::ceremony(&ceremony);
+                return Err(format!("{} has no key", folder.display()));
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+    Ok(())
+}
+
+fn stop(folder: &Path) -> Result<ExitCode, String> {
+    let nodes = nodes(folder);
+    if nodes.is_empty() {
+        return Err(format!("{}: there are no nodes", folder.display()));
+    }
+    wait_for(async {
+        let mut stopped = 0;
+        for node in &nodes {
+            let asked: Result<Health, _> = client(node).post("/v1/stop", &()).await;
+            stopped += usize::from(asked.is_ok());
+        }
+        let until = Instant::now() + PATIENCE;
+        for node in &nodes {
+            while client(node).bytes("/health").await.is_ok() && Instant::now() < until {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+        say!("Nodes         {stopped} of {} were running, and are stopped", nodes.len());
+        Ok(ExitCode::SUCCESS)
+    })
+}

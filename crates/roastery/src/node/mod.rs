@@ -1,0 +1,136 @@
+//! The commands of an operator: they make a node, run it, and speak to the one that runs.
+
+mod client;
+mod group;
+mod init;
+mod local;
+mod passphrase;
+mod requests;
+mod run;
+mod show;
+mod store;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Subcommand};
+use roastery_service::{api::Client, config::Config, files::Folder};
+
+pub(crate) use self::{client::EvidenceList, local::Options as LocalOptions};
+
+/// Which node is meant.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct At {
+    /// The node's folder [default: ROASTERY_FOLDER, or .roastery in the home folder; for local: roastery-local]
+    #[arg(long, value_name = "FOLDER", global = true)]
+    folder: Option<PathBuf>,
+}
+
+impl At {
+    pub(crate) fn folder(&self) -> Result<Folder, String> {
+        let named =
+            self.folder.clone().or_else(|| std::env::var_os("ROASTERY_FOLDER").map(Into::into));
+        let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".roastery"));
+        named
+            .or_else(home)
+            .map(Folder::new)
+            .ok_or_else(|| "which folder? --folder FOLDER says so".to_owned())
+    }
+
+    fn config(&self) -> Result<(Folder, Config), String> {
+        let folder = self.folder()?;
+        let config = Config::load(&folder, |name| std::env::var(name).ok())
+            .map_err(|error| error.to_string())?;
+        Ok((folder, config))
+    }
+
+    fn client(&self) -> Result<Client, String> {
+        let (folder, config) = self.config()?;
+        Ok(Client::new(folder.resolve(&config.api.socket)))
+    }
+}
+
+/// What can be done with a group that is to be made, or was.
+#[derive(Subcommand)]
+pub(crate) enum GroupCommand {
+    /// Write the invitation to a group of these nodes, and show its fingerprint
+    New(group::New),
+    /// Take up an invitation: the fingerprint is compared with the other members before the key is made
+    Join(group::Join),
+    /// Write a group's public files
+    Export(group::Export),
+    /// Bring this node's share of a group back from its recovery file and the host key
+    Recover(group::Recover),
+}
+
+/// An operator's command.
+pub(crate) enum Command {
+    Init(init::Options),
+    Group(GroupCommand),
+    Keygen(group::Keygen),
+    Run,
+    Stop,
+    Sign(requests::Sign),
+    Approve(requests::Approve),
+    Reject(requests::Reject),
+    Requests(requests::List),
+    Status(client::Status),
+    Log(client::Log),
+    Evidence(EvidenceList),
+    Backup(store::Backup),
+    Restore(store::Restore),
+    Passphrase(store::Change),
+}
+
+pub(crate) use self::{
+    client::{Log as LogOptions, Status as StatusOptions},
+    group::Keygen as KeygenOptions,
+    init::Options as InitOptions,
+    requests::{
+        Approve as ApproveOptions, List as ListOptions, Reject as RejectOptions,
+        Sign as SignOptions,
+    },
+    store::{Backup as BackupOptions, Change as PassphraseOptions, Restore as RestoreOptions},
+};
+
+/// Runs an operator's command: exit status 0 done, 1 not done, 2 asked for wrongly.
+pub(crate) fn run(at: &At, command: Command) -> ExitCode {
+    let done = match command {
+        Command::Init(options) => init::run(at, options),
+        Command::Group(command) => group::run(at, command),
+        Command::Keygen(options) => group::keygen(at, &options),
+        Command::Run => run::run(at),
+        Command::Stop => run::stop(at),
+        Command::Sign(options) => requests::sign(at, options),
+        Command::Approve(options) => requests::approve(at, &options),
+        Command::Reject(options) => requests::reject(at, options),
+        Command::Requests(options) => requests::list(at, &options),
+        Command::Status(options) => client::status(at, &options),
+        Command::Log(options) => client::log(at, &options),
+        Command::Evidence(options) => client::evidence(at, &options),
+        Command::Backup(options) => store::backup(at, &options),
+        Command::Restore(options) => store::restore(at, &options),
+        Command::Passphrase(options) => store::change(at, &options),
+    };
+    finish(done)
+}
+
+/// Runs a group on this machine.
+pub(crate) fn local(at: &At, options: &LocalOptions) -> ExitCode {
+    finish(local::run(at, options))
+}
+
+fn finish(done: Result<ExitCode, String>) -> ExitCode {
+    done.unwrap_or_else(|line| {
+        eprintln!("error: {line}");
+        ExitCode::from(2)
+    })
+}
+
+/// Runs something that waits for a node's answer.
+fn wait_for<T>(future: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?
+        .block_on(future)
+}

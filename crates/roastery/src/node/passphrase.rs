@@ -1,0 +1,82 @@
+use std::{io::IsTerminal as _, path::Path};
+
+use roastery_node::store::Passphrase;
+use roastery_service::{config::Config, files::Folder};
+use zeroize::Zeroizing;
+
+/// The variable of the environment that holds a passphrase.
+const VARIABLE: &str = "ROASTERY_PASSPHRASE";
+
+/// The longest passphrase, in bytes.
+const MOST: usize = 1024;
+
+/// The passphrase of a node's store: from its file, from the environment, or from whoever sits there.
+pub(super) fn of_node(folder: &Folder, config: &Config) -> Result<Passphrase, String> {
+    match &config.passphrase_file {
+        Some(file) => from_file(&folder.resolve(file)),
+        None => match from_environment() {
+            Some(passphrase) => Ok(passphrase),
+            None => ask("Passphrase: "),
+        },
+    }
+}
+
+/// A new passphrase: from a file, from the environment, or asked for twice.
+pub(super) fn new(file: Option<&Path>) -> Result<Passphrase, String> {
+    if let Some(file) = file {
+        return from_file(file);
+    }
+    match from_environment() {
+        Some(passphrase) => Ok(passphrase),
+        None => ask_twice(),
+    }
+}
+
+pub(super) fn from_file(path: &Path) -> Result<Passphrase, String> {
+    let text =
+        Zeroizing::new(Folder::read_text(path, MOST + 2).map_err(|error| error.to_string())?);
+    let line = text.lines().next().unwrap_or("");
+    check(line).map_err(|reason| format!("{}: {reason}", path.display()))?;
+    Ok(Passphrase::new(line.to_owned()))
+}
+
+fn from_environment() -> Option<Passphrase> {
+    let text = std::env::var(VARIABLE).ok()?;
+    check(&text).ok()?;
+    Some(Passphrase::new(text))
+}
+
+fn check(text: &str) -> Result<(), String> {
+    match text.len() {
+        1..=MOST => Ok(()),
+        length => Err(format!("a passphrase of {length} bytes; 1 to {MOST} are allowed")),
+    }
+}
+
+fn ask(prompt: &str) -> Result<Passphrase, String> {
+    if !std::io::stdin().is_terminal() {
+        return Err(format!(
+            "no passphrase: {VARIABLE} or passphrase_file in the configuration gives it where nobody can be asked"
+        ));
+    }
+    let text = rpassword::prompt_password(prompt).map_err(|error| error.to_string())?;
+    check(&text)?;
+    Ok(Passphrase::new(text))
+}
+
+pub(super) fn ask_twice() -> Result<Passphrase, String> {
+    if !std::io::stdin().is_terminal() {
+        return Err(format!(
+            "no passphrase: {VARIABLE} or --passphrase-file gives it where nobody can be asked"
+        ));
+    }
+    let read = |prompt| {
+        rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(|error| error.to_string())
+    };
+    let first = read("New passphrase: ")?;
+    check(&first)?;
+    if *read("Again: ")? != *first {
+        return Err("the two passphrases differ".to_owned());
+    }
+    Ok(Passphrase::new(first.to_string()))
+}

@@ -1,0 +1,71 @@
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::Args;
+use roastery_node::store::{PassphraseCost, Store};
+use roastery_service::{api::ClientError, files::Folder};
+
+use super::{At, passphrase, wait_for};
+
+#[derive(Args)]
+pub(crate) struct Backup {
+    /// The new file
+    file: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct Restore {
+    /// The backup
+    file: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct Change {
+    /// A file with the new passphrase in its first line
+    #[arg(long, value_name = "FILE")]
+    new_passphrase_file: Option<PathBuf>,
+}
+
+/// Of a node that runs, or of one that does not.
+pub(super) fn backup(at: &At, options: &Backup) -> Result<ExitCode, String> {
+    let (folder, config) = at.config()?;
+    let client = at.client()?;
+    let copy = wait_for(async { Ok(client.bytes("/v1/backup").await) })?;
+    match copy {
+        Ok(bytes) => {
+            Folder::write_new(&options.file, &bytes, true).map_err(|error| error.to_string())?;
+        }
+        Err(ClientError::NoNode { .. }) => {
+            let passphrase = passphrase::of_node(&folder, &config)?;
+            Store::open(folder.store(), &passphrase)
+                .and_then(|store| store.backup(&options.file))
+                .map_err(|error| error.to_string())?;
+        }
+        Err(error) => return Err(error.to_string()),
+    }
+    say!("{}: encrypted under the node's passphrase", options.file.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn restore(at: &At, options: &Restore) -> Result<ExitCode, String> {
+    let (folder, config) = at.config()?;
+    let passphrase = passphrase::of_node(&folder, &config)?;
+    let store = Store::restore(&options.file, folder.store(), &passphrase)
+        .map_err(|error| error.to_string())?;
+    let groups = store.groups().map_err(|error| error.to_string())?;
+    say!("{}: restored, with {} groups", folder.store().display(), groups.len());
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn change(at: &At, options: &Change) -> Result<ExitCode, String> {
+    let (folder, config) = at.config()?;
+    let current = passphrase::of_node(&folder, &config)?;
+    let new = match &options.new_passphrase_file {
+        Some(file) => passphrase::from_file(file)?,
+        None => passphrase::ask_twice()?,
+    };
+    Store::open(folder.store(), &current)
+        .and_then(|store| store.change_passphrase(&current, &new, PassphraseCost::default()))
+        .map_err(|error| error.to_string())?;
+    say!("The passphrase is changed. Older copies of the store open with the old one.");
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,151 @@
+//! A node's rules for transactions: plain data, and a judge that names the rule and the numbers.
+
+mod rules;
+
+use bitcoin::{Amount, Network};
+use roastery_protocol::message::RefusalReason;
+use thiserror::Error;
+
+pub use self::rules::{MAX_DESTINATIONS, RuleError, Rules, SpendPolicy};
+use crate::spend::{CannotSign, Payee, Spend, Warning};
+
+/// Which rule a spend breaks: one line, with the numbers. Inputs and outputs are counted from 0.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// There is nothing that could be signed.
+    #[error("{0}")]
+    CannotSign(#[from] CannotSign),
+    /// More than one transaction may take.
+    #[error("limit per transaction: {amount} would leave the group; at most {most} may")]
+    PerTransaction {
+        /// What would leave.
+        amount: Amount,
+        /// The limit.
+        most: Amount,
+    },
+    /// More than a day may take.
+    #[error(
+        "limit per day: {amount} would leave the group after {before} within 24 hours; together at most {most} may"
+    )]
+    PerDay {
+        /// What would leave.
+        amount: Amount,
+        /// What has left.
+        before: Amount,
+        /// The limit.
+        most: Amount,
+    },
+    /// Somebody who is not on the list.
+    #[error("allow list: output {output} pays {amount} to {destination}, which is not on it")]
+    Destination {
+        /// The output.
+        output: usize,
+        /// How much.
+        amount: Amount,
+        /// The address, or the script in hexadecimal digits.
+        destination: String,
+    },
+    /// The fee.
+    #[error("fee cap: the fee is {fee}; at most {most} is allowed")]
+    Fee {
+        /// The fee.
+        fee: Amount,
+        /// The limit.
+        most: Amount,
+    },
+    /// The fee rate.
+    #[error("fee rate cap: the fee rate is {rate} sat/vB; at most {most} sat/vB is allowed")]
+    FeeRate {
+        /// In satoshi per virtual byte.
+        rate: u64,
+        /// The limit.
+        most: u64,
+    },
+    /// Change that is not ours.
+    #[error("change must be ours: {0}")]
+    Change(Warning),
+    /// An amount that is not proven.
+    #[error("previous transactions required: that of input {input} is missing")]
+    PreviousTransaction {
+        /// The input.
+        input: usize,
+    },
+}
+
+impl Refusal {
+    /// What the other nodes are told.
+    pub fn reason(&self) -> RefusalReason {
+        match self {
+            Refusal::CannotSign(_) => RefusalReason::Unacceptable,
+            _ => RefusalReason::Policy,
+        }
+    }
+}
+
+impl SpendPolicy {
+    /// The network whose addresses the rules name.
+    pub fn network(&self) -> Network {
+        self.network
+    }
+
+    /// Whether this node signs. `before` is what has left the group within the last 24 hours; what this spend adds to it is
+    /// the amount that comes back.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`] names the first rule that the spend breaks.
+    pub fn judge(&self, spend: &Spend, before: Amount) -> Result<Amount, Refusal> {
+        // A spend that cannot be signed has amounts that cannot be known.
+        spend.messages()?;
+        let rules = &self.rules;
+        let amount = spend.leaves_the_group();
+        if let Some(most) = rules.most_per_transaction.map(Amount::from_sat)
+            && amount > most
+        {
+            return Err(Refusal::PerTransaction { amount, most });
+        }
+        if let Some(most) = rules.most_per_day.map(Amount::from_sat)
+            && before.checked_add(amount).is_none_or(|sum| sum > most)
+        {
+            return Err(Refusal::PerDay { amount, before, most });
+        }
+        self.judge_destinations(spend)?;
+        let fee = spend.fee().ok_or(CannotSign::Overspent)?;
+        if let Some(most) = rules.most_fee.map(Amount::from_sat)
+            && fee > most
+        {
+            return Err(Refusal::Fee { fee, most });
+        }
+        let rate = spend.fee_rate().ok_or(CannotSign::Overspent)?;
+        if let Some(most) = rules.most_fee_rate
+            && rate > most
+        {
+            return Err(Refusal::FeeRate { rate, most });
+        }
+        if rules.change_must_be_ours
+            && let Some(warning) = spend.warnings().iter().find(|warning| warning.is_about_change())
+        {
+            return Err(Refusal::Change(warning.clone()));
+        }
+        if rules.previous_transactions_required
+            && let Some(input) = spend.inputs().iter().position(|input| !input.proven)
+        {
+            return Err(Refusal::PreviousTransaction { input });
+        }
+        Ok(amount)
+    }
+
+    fn judge_destinations(&self, spend: &Spend) -> Result<(), Refusal> {
+        let Some(allowed) = &self.destinations else { return Ok(()) };
+        for (output, paid) in spend.outputs().iter().enumerate() {
+            if !matches!(paid.payee, Payee::Wallet(_)) && !allowed.contains(&paid.script) {
+                let destination = paid
+                    .address(self.network)
+                    .map_or_else(|| paid.script.to_hex_string(), |address| address.to_string());
+                return Err(Refusal::Destination { output, amount: paid.amount, destination });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,129 @@
+//! What a PSBT spends, to whom, and what this group signs of it.
+
+mod complete;
+mod error;
+mod input;
+mod output;
+mod request;
+mod size;
+mod warning;
+
+use std::sync::Arc;
+
+use bitcoin::{Amount, Psbt, Transaction};
+use roastery_protocol::group::Group;
+
+pub use self::{
+    complete::{Completion, extract},
+    error::{CannotSign, CompleteError, Mismatch},
+    input::{Input, Leaf, Signing, State},
+    output::{Output, Payee},
+    warning::{HIGH_FEE, HIGH_FEE_RATE, Warning},
+};
+use crate::wallet::Wallet;
+
+/// A PSBT, looked at with a group's eyes. Everything in it is computed from the PSBT and the group file; nothing that
+/// anybody says about it is taken over.
+#[derive(Clone, Debug)]
+pub struct Spend {
+    psbt: Psbt,
+    group: Arc<Group>,
+    inputs: Vec<Input>,
+    outputs: Vec<Output>,
+    warnings: Vec<Warning>,
+}
+
+impl Spend {
+    /// Looks at a PSBT. Nothing is refused here: what is wrong is among the [`warnings`](Spend::warnings), and what keeps the
+    /// group from signing is said by [`messages`](Spend::messages).
+    pub fn of(psbt: Psbt, wallet: &Wallet) -> Self {
+        let mut warnings = Vec::new();
+        let inputs: Vec<Input> = (0..psbt.inputs.len())
+            .map(|index| input::look(&psbt, index, wallet, &mut warnings))
+            .collect();
+        let outputs: Vec<Output> = (0..psbt.outputs.len())
+            .map(|index| output::look(&psbt, index, wallet, &mut warnings))
+            .collect();
+        let mut spend = Self { psbt, group: wallet.group().clone(), inputs, outputs, warnings };
+        let of_all = warning::of_all(&spend);
+        spend.warnings.extend(of_all);
+        spend
+    }
+
+    /// The PSBT as it came, in version 0.
+    pub fn psbt(&self) -> &Psbt {
+        &self.psbt
+    }
+
+    /// The transaction without signatures.
+    pub fn transaction(&self) -> &Transaction {
+        &self.psbt.unsigned_tx
+    }
+
+    /// What is spent, in the transaction's order.
+    pub fn inputs(&self) -> &[Input] {
+        &self.inputs
+    }
+
+    /// What is paid, in the transaction's order.
+    pub fn outputs(&self) -> &[Output] {
+        &self.outputs
+    }
+
+    /// What an operator should look at, each in one line.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+
+    /// All that goes in, where the amounts of all inputs are known.
+    pub fn total_in(&self) -> Option<Amount> {
+        let amounts = self.inputs.iter().map(|input| Some(input.previous.as_ref()?.value));
+        amounts.sum_checked()
+    }
+
+    /// All that goes out, if that is an amount at all.
+    pub fn total_out(&self) -> Option<Amount> {
+        self.outputs.iter().map(|output| Some(output.amount)).sum_checked()
+    }
+
+    /// The fee, where it is known and not negative.
+    pub fn fee(&self) -> Option<Amount> {
+        self.total_in()?.checked_sub(self.total_out()?)
+    }
+
+    /// The fee rate in satoshi per virtual byte, rounded up, where the fee is known. The size is what the transaction will
+    /// have at least, so that the rate is never understated.
+    pub fn fee_rate(&self) -> Option<u64> {
+        Some(self.fee()?.to_sat().div_ceil(self.virtual_size().max(1)))
+    }
+
+    /// The size of the signed transaction in virtual bytes, estimated from below: an input of another's that is not signed
+    /// yet, and is of no common kind, counts as if it were never to be.
+    pub fn virtual_size(&self) -> u64 {
+        size::virtual_size(self)
+    }
+
+    /// What leaves the group, fee included: what it signs for, less what comes back to addresses of its wallet. This is what
+    /// limits are about. An input that anything is wrong with counts with the amount that is known of it, if any.
+    pub fn leaves_the_group(&self) -> Amount {
+        let ours = self.inputs.iter().filter(|input| input.signing != Signing::NotOurs);
+        let goes: u64 = ours
+            .filter_map(|input| input.previous.as_ref())
+            .fold(0, |sum, previous| sum.saturating_add(previous.value.to_sat()));
+        let back = self.outputs.iter().filter(|output| matches!(output.payee, Payee::Wallet(_)));
+        let comes = back.fold(0, |sum: u64, output| sum.saturating_add(output.amount.to_sat()));
+        Amount::from_sat(goes.saturating_sub(comes))
+    }
+}
+
+trait SumChecked {
+    fn sum_checked(self) -> Option<Amount>;
+}
+
+impl<I: Iterator<Item = Option<Amount>>> SumChecked for I {
+    /// Nothing, if one is missing or it comes to more than there can be.
+    fn sum_checked(mut self) -> Option<Amount> {
+        self.try_fold(Amount::ZERO, |sum, amount| sum.checked_add(amount?))
+            .filter(|sum| *sum <= Amount::MAX_MONEY)
+    }
+}

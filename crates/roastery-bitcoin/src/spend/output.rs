@@ -1,0 +1,82 @@
+use bitcoin::{Address, Amount, Network, Psbt, ScriptBuf};
+use roastery_protocol::request::Derivation;
+
+use super::Warning;
+use crate::wallet::{Hints, Standing, Wallet};
+
+/// What is paid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Output {
+    /// How much.
+    pub amount: Amount,
+    /// To which script.
+    pub script: ScriptBuf,
+    /// Whose that is.
+    pub payee: Payee,
+}
+
+/// Whom an output pays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payee {
+    /// An address of this wallet.
+    Wallet(Derivation),
+    /// A key of the group, yet no address of its wallet: the path is not one that the wallet looks at, or others may spend by
+    /// scripts that are not the wallet's. It counts as another's.
+    Key(Derivation),
+    /// Another.
+    Other,
+}
+
+impl Output {
+    /// The address on a network, if the script has one.
+    pub fn address(&self, network: Network) -> Option<Address> {
+        Address::from_script(&self.script, network).ok()
+    }
+}
+
+/// Looks at an output; the index is within bounds.
+pub(super) fn look(
+    psbt: &Psbt,
+    index: usize,
+    wallet: &Wallet,
+    warnings: &mut Vec<Warning>,
+) -> Output {
+    let paid = &psbt.unsigned_tx.output[index];
+    let fields = &psbt.outputs[index];
+    let hints = Hints {
+        taproot: &fields.tap_key_origins,
+        others: &fields.bip32_derivation,
+        root: fields.tap_tree.as_ref().map(|tree| tree.root_hash()),
+    };
+    let payee = match wallet.standing(&paid.script_pubkey, hints) {
+        Standing::Covered(derivation) => Payee::Wallet(derivation),
+        Standing::OtherPath(derivation) => {
+            warnings.push(Warning::ChangePath { output: index, path: derivation.path.clone() });
+            Payee::Key(derivation)
+        }
+        Standing::OtherScripts(derivation) => {
+            warnings.push(Warning::ChangeScripts { output: index });
+            Payee::Key(derivation)
+        }
+        Standing::FalseClaim => {
+            warnings.push(Warning::OutputClaim { output: index });
+            Payee::Other
+        }
+        Standing::Foreign => {
+            // Wallets put derivations on the outputs that they keep, and on no others.
+            if !fields.tap_key_origins.is_empty() || !fields.bip32_derivation.is_empty() {
+                warnings.push(Warning::ForeignChange { output: index });
+            }
+            Payee::Other
+        }
+    };
+    if paid.script_pubkey.is_op_return() {
+        if paid.value > Amount::ZERO {
+            warnings.push(Warning::Burnt { output: index, amount: paid.value });
+        }
+    } else if paid.value < paid.script_pubkey.minimal_non_dust() {
+        warnings.push(Warning::Dust { output: index, amount: paid.value });
+    }
+    Output { amount: paid.value, script: paid.script_pubkey.clone(), payee }
+}

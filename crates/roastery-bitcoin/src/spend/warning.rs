@@ -1,0 +1,225 @@
+use std::fmt;
+
+use bitcoin::{Amount, Txid};
+
+use super::Spend;
+
+/// A fee above this is high, whatever the transaction: 0.01 BTC.
+pub const HIGH_FEE: Amount = Amount::from_sat(1_000_000);
+
+/// A fee rate above this is high, in satoshi per virtual byte.
+pub const HIGH_FEE_RATE: u64 = 250;
+
+/// What an operator should look at. Inputs and outputs are counted from 0. The `Display` is one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Warning {
+    /// An input is not this group's.
+    UnknownInput {
+        /// The input.
+        input: usize,
+    },
+    /// An input's derivation field names this group, and no key of it spends the input.
+    InputClaim {
+        /// The input.
+        input: usize,
+    },
+    /// What an input spends is not in the PSBT.
+    MissingAmount {
+        /// The input.
+        input: usize,
+    },
+    /// The previous transaction is another one than the input spends from.
+    OtherTransaction {
+        /// The input.
+        input: usize,
+        /// The one that is there.
+        there: Txid,
+        /// The one that it spends from.
+        spent: Txid,
+    },
+    /// The previous transaction has no such output.
+    NoSuchOutput {
+        /// The input.
+        input: usize,
+        /// The output that it spends.
+        index: u32,
+        /// How many there are.
+        outputs: usize,
+    },
+    /// The amount is not the previous transaction's.
+    AmountDiffers {
+        /// The input.
+        input: usize,
+        /// As the PSBT states it.
+        stated: Amount,
+        /// As the previous transaction has it.
+        proven: Amount,
+    },
+    /// The script is not the previous transaction's.
+    ScriptDiffers {
+        /// The input.
+        input: usize,
+    },
+    /// An input of the group's has a signature already.
+    AlreadySigned {
+        /// The input.
+        input: usize,
+    },
+    /// An input of the group's asks for a signature hash type that this group does not sign for.
+    Sighash {
+        /// The input.
+        input: usize,
+        /// The type.
+        kind: u32,
+    },
+    /// An output's derivation field names this group, and no key of it can spend the output.
+    OutputClaim {
+        /// The output.
+        output: usize,
+    },
+    /// An output is marked as somebody's change, and is not this group's.
+    ForeignChange {
+        /// The output.
+        output: usize,
+    },
+    /// An output is the group's at a path that its wallet does not look at.
+    ChangePath {
+        /// The output.
+        output: usize,
+        /// The path.
+        path: Vec<u32>,
+    },
+    /// An output has the group's key and scripts that are not the wallet's.
+    ChangeScripts {
+        /// The output.
+        output: usize,
+    },
+    /// An output that nobody can ever spend has an amount.
+    Burnt {
+        /// The output.
+        output: usize,
+        /// The amount.
+        amount: Amount,
+    },
+    /// An output is below what nodes relay.
+    Dust {
+        /// The output.
+        output: usize,
+        /// The amount.
+        amount: Amount,
+    },
+    /// More goes out than in, or more than there is.
+    Overspent,
+    /// The fee is high.
+    HighFee {
+        /// The fee.
+        fee: Amount,
+    },
+    /// The fee rate is high.
+    HighFeeRate {
+        /// In satoshi per virtual byte.
+        rate: u64,
+    },
+}
+
+impl Warning {
+    /// Whether an output goes elsewhere than to the wallet while it seems to be its change.
+    pub fn is_about_change(&self) -> bool {
+        matches!(
+            self,
+            Warning::OutputClaim { .. }
+                | Warning::ForeignChange { .. }
+                | Warning::ChangePath { .. }
+                | Warning::ChangeScripts { .. }
+        )
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Warning::UnknownInput { input } => write!(f, "input {input} is not this group's"),
+            Warning::InputClaim { input } => {
+                write!(f, "input {input} is said to be this group's, and is not")
+            }
+            Warning::MissingAmount { input } => {
+                write!(
+                    f,
+                    "input {input}: what it spends is not in the PSBT, so nothing can be signed"
+                )
+            }
+            Warning::OtherTransaction { input, there, spent } => {
+                write!(
+                    f,
+                    "input {input} spends from {spent}; the PSBT has transaction {there} for it"
+                )
+            }
+            Warning::NoSuchOutput { input, index, outputs } => {
+                write!(
+                    f,
+                    "input {input} spends output {index} of a transaction that has {outputs} outputs"
+                )
+            }
+            Warning::AmountDiffers { input, stated, proven } => {
+                write!(
+                    f,
+                    "input {input} is stated as {stated}; its previous transaction has {proven}"
+                )
+            }
+            Warning::ScriptDiffers { input } => {
+                write!(
+                    f,
+                    "input {input}: the stated script is not that of its previous transaction"
+                )
+            }
+            Warning::AlreadySigned { input } => write!(f, "input {input} is signed already"),
+            Warning::Sighash { input, kind } => write!(
+                f,
+                "input {input} asks for signature hash type {kind:#04x}; this group signs all inputs and outputs or not at all"
+            ),
+            Warning::OutputClaim { output } => {
+                write!(f, "output {output} is said to be this group's, and is not")
+            }
+            Warning::ForeignChange { output } => {
+                write!(f, "output {output} is marked as change, and is not this group's")
+            }
+            Warning::ChangePath { output, path } => {
+                let path: Vec<String> = path.iter().map(u32::to_string).collect();
+                let path = path.join("/");
+                write!(
+                    f,
+                    "output {output} is the group's at path {path:?}, where its wallet never looks"
+                )
+            }
+            Warning::ChangeScripts { output } => {
+                write!(
+                    f,
+                    "output {output} has the group's key, and scripts that are not its wallet's"
+                )
+            }
+            Warning::Burnt { output, amount } => {
+                write!(f, "output {output} burns {amount}: nobody can spend it")
+            }
+            Warning::Dust { output, amount } => {
+                write!(f, "output {output} of {amount} is too small to be relayed")
+            }
+            Warning::Overspent => f.write_str("more goes out than comes in"),
+            Warning::HighFee { fee } => write!(f, "the fee of {fee} is above {HIGH_FEE}"),
+            Warning::HighFeeRate { rate } => {
+                write!(f, "the fee rate of {rate} sat/vB is above {HIGH_FEE_RATE} sat/vB")
+            }
+        }
+    }
+}
+
+/// What is to be said of the transaction as a whole.
+pub(super) fn of_all(spend: &Spend) -> Vec<Warning> {
+    let known = spend.inputs().iter().all(|input| input.previous.is_some());
+    if known && spend.fee().is_none() || spend.total_out().is_none() {
+        return vec![Warning::Overspent];
+    }
+    let fee = spend.fee().filter(|fee| *fee > HIGH_FEE).map(|fee| Warning::HighFee { fee });
+    let rate = spend.fee_rate().filter(|rate| *rate > HIGH_FEE_RATE);
+    fee.into_iter().chain(rate.map(|rate| Warning::HighFeeRate { rate })).collect()
+}

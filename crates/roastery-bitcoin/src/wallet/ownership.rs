@@ -1,0 +1,185 @@
+//! Whose an output is. What a PSBT says about it is a hint where to look, never an answer: the key is derived and compared.
+
+use std::collections::{BTreeMap, HashMap};
+
+use bitcoin::{
+    Script, TapLeafHash, TapNodeHash, XOnlyPublicKey,
+    bip32::{ChildNumber, DerivationPath, KeySource},
+    hashes::Hash as _,
+    secp256k1,
+};
+use roastery_protocol::request::{Derivation, MAX_PATH_LENGTH, Taproot};
+
+use super::{Branch, MAX_INDEX, SEARCH_DEPTH, Wallet};
+
+/// How many derivation fields of one input or output are looked at. More than one of this group's keys in one output are
+/// rare; each costs some derivations.
+const MOST_HINTS: usize = 8;
+
+/// What a PSBT says about an input's or output's keys.
+#[derive(Clone, Copy)]
+pub(crate) struct Hints<'a> {
+    pub(crate) taproot: &'a BTreeMap<XOnlyPublicKey, (Vec<TapLeafHash>, KeySource)>,
+    pub(crate) others: &'a BTreeMap<secp256k1::PublicKey, KeySource>,
+    pub(crate) root: Option<TapNodeHash>,
+}
+
+/// Whose an output is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// One of the wallet's addresses.
+    Covered(Derivation),
+    /// The group's key can spend it, and the wallet's descriptors do not lead to it.
+    OtherPath(Derivation),
+    /// The group's key can spend it, and so may whoever is in scripts that are not the wallet's.
+    OtherScripts(Derivation),
+    /// The PSBT says that a key of this group is in it, and that is not so.
+    FalseClaim,
+    /// Another's, as far as can be seen.
+    Foreign,
+}
+
+impl Wallet {
+    /// Whose an output is, with the PSBT's hints or by search.
+    pub(crate) fn standing(&self, script: &Script, hints: Hints<'_>) -> Standing {
+        let mut claimed =
+            hints.others.values().take(MOST_HINTS).any(|source| self.is_named(source));
+        let mut best = Standing::Foreign;
+        if let Some(output_key) = output_key(script) {
+            for (key, (leaves, source)) in self.named(hints) {
+                match self.by_path(output_key, path(&source.1), hints.root) {
+                    Some(covered @ Standing::Covered(_)) => return covered,
+                    Some(other) => best = other,
+                    // The key of a leaf is no claim to the output; a key that is not at its path is a false one.
+                    None if self.is_ours(key, source) => claimed |= leaves.is_empty(),
+                    None => claimed |= self.is_named(source),
+                }
+            }
+            if let Some(derivation) = self.known().get(&output_key) {
+                return Standing::Covered(derivation.clone());
+            }
+        } else {
+            claimed |= self.named(hints).any(|(_, (_, source))| self.is_named(source));
+        }
+        match best {
+            Standing::Foreign if claimed => Standing::FalseClaim,
+            other => other,
+        }
+    }
+
+    /// The keys of the leaves that are this group's: each with its path and the leaves that the PSBT says it is in.
+    pub(crate) fn leaf_keys<'a>(
+        &self,
+        hints: Hints<'a>,
+    ) -> Vec<(XOnlyPublicKey, Derivation, &'a [TapLeafHash])> {
+        self.named(hints)
+            .filter(|(key, (leaves, source))| !leaves.is_empty() && self.is_ours(key, source))
+            .filter_map(|(key, (leaves, source))| {
+                let path = path(&source.1)?;
+                let derivation = Derivation { path, taproot: Taproot::Untweaked };
+                Some((*key, derivation, leaves.as_slice()))
+            })
+            .collect()
+    }
+
+    /// The taproot derivation fields that name this group, or nobody.
+    fn named<'a>(
+        &self,
+        hints: Hints<'a>,
+    ) -> impl Iterator<Item = (&'a XOnlyPublicKey, &'a (Vec<TapLeafHash>, KeySource))> {
+        let fingerprint = self.fingerprint();
+        let named =
+            move |source: &KeySource| source.0 == fingerprint || source.0.as_bytes() == &[0; 4];
+        hints.taproot.iter().filter(move |(_, (_, source))| named(source)).take(MOST_HINTS)
+    }
+
+    fn is_named(&self, source: &KeySource) -> bool {
+        source.0 == self.fingerprint()
+    }
+
+    /// Whether the path leads to the key.
+    fn is_ours(&self, key: &XOnlyPublicKey, source: &KeySource) -> bool {
+        let derived = path(&source.1)
+            .and_then(|path| self.key(&Derivation { path, taproot: Taproot::Untweaked }));
+        derived == Some(key.serialize())
+    }
+
+    fn key(&self, derivation: &Derivation) -> Option<[u8; 32]> {
+        let tweaks = derivation.tweaks(self.group()).ok()?;
+        Some(tweaks.x_only_public_key().to_bytes())
+    }
+
+    /// What an output is whose internal key is at this path; nothing if it is not there.
+    fn by_path(
+        &self,
+        output_key: [u8; 32],
+        path: Option<Vec<u32>>,
+        stated_root: Option<TapNodeHash>,
+    ) -> Option<Standing> {
+        let path = path?;
+        let own = self.own_root(&path);
+        let stated = stated_root.map(|root| Taproot::ScriptRoot(root.to_byte_array()));
+        let candidates = own.clone().into_iter().chain([Taproot::KeyPathOnly]).chain(stated);
+        for taproot in candidates {
+            let derivation = Derivation { path: path.clone(), taproot };
+            if self.key(&derivation) != Some(output_key) {
+                continue;
+            }
+            return Some(if own.as_ref() == Some(&derivation.taproot) {
+                Standing::Covered(derivation)
+            } else if derivation.taproot == Taproot::KeyPathOnly {
+                // Also where the wallet's address of this path has scripts: its descriptors do not lead here.
+                Standing::OtherPath(derivation)
+            } else {
+                Standing::OtherScripts(derivation)
+            });
+        }
+        None
+    }
+
+    /// What the wallet's address of this path commits to, if it has one there.
+    fn own_root(&self, path: &[u32]) -> Option<Taproot> {
+        match *path {
+            [] => self.tree.is_none().then_some(Taproot::KeyPathOnly),
+            [step, index] if index <= MAX_INDEX => {
+                let branch = Branch::ALL.into_iter().find(|branch| branch.step() == step)?;
+                self.derivation(branch, index).ok().map(|derivation| derivation.taproot)
+            }
+            _ => None,
+        }
+    }
+
+    /// The output keys up to the search depth.
+    fn known(&self) -> &HashMap<[u8; 32], Derivation> {
+        self.known.get_or_init(|| {
+            let addresses = Branch::ALL
+                .into_iter()
+                .flat_map(|branch| (0..SEARCH_DEPTH).map(move |index| (branch, index)))
+                .filter_map(|(branch, index)| {
+                    let script = self.script(branch, index).ok()?;
+                    Some((output_key(&script)?, self.derivation(branch, index).ok()?))
+                });
+            let own = self.tree.is_none().then(Derivation::key_path_only);
+            let own = own.and_then(|own| Some((self.key(&own)?, own)));
+            addresses.chain(own).collect()
+        })
+    }
+}
+
+/// The output key of a Taproot output.
+fn output_key(script: &Script) -> Option<[u8; 32]> {
+    if script.is_p2tr() { script.as_bytes()[2..].try_into().ok() } else { None }
+}
+
+/// An unhardened path of a length that the protocol allows.
+fn path(path: &DerivationPath) -> Option<Vec<u32>> {
+    if path.len() > MAX_PATH_LENGTH {
+        return None;
+    }
+    path.into_iter()
+        .map(|step| match step {
+            ChildNumber::Normal { index } => Some(*index),
+            ChildNumber::Hardened { .. } => None,
+        })
+        .collect()
+}

@@ -124,6 +124,15 @@ pub enum PsbtError {
         second: usize,
     },
     /// A field does not decode.
-    #[error("the PSBT does not decode: {0}")]
-    Field(#[from] bitcoin::psbt::Error),
+    #[error("the PSBT does not decode: {reason}")]
+    Field {
+        /// What `bitcoin` says of it, cut off where it is long: it may quote what it read.
+        reason: String,
+    },
+}
+
+impl From<bitcoin::psbt::Error> for PsbtError {
+    fn from(error: bitcoin::psbt::Error) -> Self {
+        PsbtError::Field { reason: error.to_string().chars().take(200).collect() }
+    }
 }

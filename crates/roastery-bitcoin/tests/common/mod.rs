@@ -11,8 +11,8 @@ use bitcoinconsensus::{Utxo, VERIFY_ALL_PRE_TAPROOT, VERIFY_TAPROOT};
 use getrandom::SysRng;
 use roastery_bitcoin::wallet::{Branch, Wallet};
 use roastery_frost::{
-    NonceGenInputs, SecretShare, SessionContext, Signature, SigningKey, danger_trusted_dealer,
-    nonce_agg, nonce_gen, sign,
+    GroupKeys, NonceGenInputs, Point, SecretShare, SessionContext, Signature, SigningKey,
+    danger_trusted_dealer, decode_point, nonce_agg, nonce_gen, sign,
 };
 use roastery_protocol::{
     group::{Group, Member, PeerId},
@@ -32,15 +32,7 @@ impl TestGroup {
         let secret = Zeroizing::new(secret);
         let (keys, shares) =
             danger_trusted_dealer::deal_secret(&secret, t, n, &mut SysRng).unwrap();
-        let members = (0..n).map(|seat| {
-            let host = HostKey::new(SigningKey::generate(&mut SysRng).unwrap());
-            let identity_key =
-                IdentityKey::new(SigningKey::generate(&mut SysRng).unwrap()).public_key();
-            let peer = PeerId::new(format!("node {seat}")).unwrap();
-            let binding = host.bind(&identity_key, &peer, 0);
-            Member { host_key: host.public_key(), identity_key, peer, sequence: 0, binding }
-        });
-        let group = Arc::new(Group::new(keys, chain_code, members.collect()).unwrap());
+        let group = Arc::new(Group::new(keys, chain_code, members(n)).unwrap());
         Self { group, shares }
     }
 
@@ -80,6 +72,27 @@ impl TestGroup {
             .collect();
         session.aggregate_verified(&shares).unwrap()
     }
+}
+
+fn members(n: usize) -> Vec<Member> {
+    let member = |seat| {
+        let host = HostKey::new(SigningKey::generate(&mut SysRng).unwrap());
+        let identity_key =
+            IdentityKey::new(SigningKey::generate(&mut SysRng).unwrap()).public_key();
+        let peer = PeerId::new(format!("node {seat}")).unwrap();
+        let binding = host.bind(&identity_key, &peer, 0);
+        Member { host_key: host.public_key(), identity_key, peer, sequence: 0, binding }
+    };
+    (0..n).map(member).collect()
+}
+
+/// A 2-of-2 of a public key whose secret nobody here knows: the shares are points of a line through it.
+pub fn public_group(x_only: &[u8; 32]) -> Arc<Group> {
+    let key = decode_point(&[&[2], &x_only[..]].concat().try_into().unwrap()).unwrap();
+    let first = Point::generator();
+    let second = (first + first - key).into_option().unwrap();
+    let keys = GroupKeys::new(2, key, vec![first, second]).unwrap();
+    Arc::new(Group::new(keys, [0; 32], members(2)).unwrap())
 }
 
 /// A transaction out of nowhere that pays these, numbered so that no two are the same.

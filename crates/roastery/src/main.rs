@@ -15,7 +15,9 @@ mod demo;
 mod evidence;
 mod files;
 mod node;
+mod psbt;
 mod recover;
+mod wallet;
 
 use std::process::ExitCode;
 
@@ -71,6 +73,11 @@ enum Command {
     Passphrase(node::PassphraseOptions),
     /// Make and run a group on this machine, each node a process of its own.
     Local(node::LocalOptions),
+    /// Show the group's key as a Bitcoin wallet: extended key, descriptors, addresses.
+    Wallet(wallet::Options),
+    /// Look at a partially signed Bitcoin transaction (PSBT) with the group's eyes.
+    #[command(subcommand)]
+    Psbt(psbt::Command),
 }
 
 fn main() -> ExitCode {
@@ -98,6 +105,8 @@ fn main() -> ExitCode {
         Command::Restore(options) => node::run(at, node::Command::Restore(options)),
         Command::Passphrase(options) => node::run(at, node::Command::Passphrase(options)),
         Command::Local(options) => node::local(at, &options),
+        Command::Wallet(options) => wallet::run(&options),
+        Command::Psbt(command) => psbt::run(&command),
     }
 }
 

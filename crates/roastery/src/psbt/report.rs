@@ -1,0 +1,176 @@
+use bitcoin::{Amount, Network, Script, hex::DisplayHex as _};
+use roastery_bitcoin::spend::{Input, Output, Payee, Signing, Spend, State};
+use roastery_protocol::request::{Derivation, MessageToSign, Taproot};
+use serde::Serialize;
+
+use crate::wallet::name;
+
+/// What is said of a PSBT, as JSON has it. Amounts are in satoshi.
+#[derive(Serialize)]
+pub(super) struct Report {
+    network: &'static str,
+    txid: String,
+    lock_time: u32,
+    inputs: Vec<Spent>,
+    outputs: Vec<Paid>,
+    fee: Option<u64>,
+    fee_rate: Option<u64>,
+    virtual_size: u64,
+    leaves_the_group: u64,
+    to_sign: Vec<ToSign>,
+    /// Why nothing is signed, if nothing is.
+    cannot_sign: Option<String>,
+    warnings: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Spent {
+    outpoint: String,
+    amount: Option<u64>,
+    destination: Option<String>,
+    proven: bool,
+    signed_by: Option<String>,
+    state: &'static str,
+}
+
+#[derive(Serialize)]
+struct Paid {
+    amount: u64,
+    destination: String,
+    payee: String,
+}
+
+#[derive(Serialize)]
+struct ToSign {
+    message: String,
+    key: String,
+}
+
+impl Report {
+    pub(super) fn of(spend: &Spend, network: Network) -> Self {
+        let messages = spend.messages();
+        Self {
+            network: name(network),
+            txid: spend.transaction().compute_txid().to_string(),
+            lock_time: spend.transaction().lock_time.to_consensus_u32(),
+            inputs: spend.inputs().iter().map(|input| spent(input, network)).collect(),
+            outputs: spend.outputs().iter().map(|output| paid(output, network)).collect(),
+            fee: spend.fee().map(Amount::to_sat),
+            fee_rate: spend.fee_rate(),
+            virtual_size: spend.virtual_size(),
+            leaves_the_group: spend.leaves_the_group().to_sat(),
+            cannot_sign: messages.as_ref().err().map(ToString::to_string),
+            to_sign: messages.unwrap_or_default().iter().map(to_sign).collect(),
+            warnings: spend.warnings().iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+fn spent(input: &Input, network: Network) -> Spent {
+    let previous = input.previous.as_ref();
+    Spent {
+        outpoint: input.outpoint.to_string(),
+        amount: previous.map(|output| output.value.to_sat()),
+        destination: previous.map(|output| destination(&output.script_pubkey, network)),
+        proven: input.proven,
+        signed_by: match &input.signing {
+            Signing::KeyPath(derivation) => Some(format!("the group's key {}", path(derivation))),
+            Signing::Leaves(leaves) => {
+                let paths: Vec<String> = leaves.iter().map(|leaf| path(&leaf.derivation)).collect();
+                Some(format!("a leaf, with the group's key {}", paths.join(" and ")))
+            }
+            Signing::NotOurs => None,
+        },
+        state: match (&input.signing, input.state) {
+            (Signing::NotOurs, _) => "not this group's",
+            (_, State::Unsigned) => "to sign",
+            (_, State::Signed) => "signed already",
+            (_, State::OtherSighash(_)) => "not signed: signature hash type",
+        },
+    }
+}
+
+fn paid(output: &Output, network: Network) -> Paid {
+    Paid {
+        amount: output.amount.to_sat(),
+        destination: destination(&output.script, network),
+        payee: match &output.payee {
+            Payee::Wallet(derivation) => format!("this wallet, {}", path(derivation)),
+            Payee::Key(derivation) => {
+                format!("the group's key {}, not its wallet", path(derivation))
+            }
+            Payee::Other => "another".to_owned(),
+        },
+    }
+}
+
+fn to_sign(message: &MessageToSign) -> ToSign {
+    let Derivation { taproot, .. } = &message.derivation;
+    let tweak = match taproot {
+        Taproot::Untweaked => "untweaked, for a leaf".to_owned(),
+        Taproot::KeyPathOnly => "no scripts".to_owned(),
+        Taproot::ScriptRoot(root) => format!("scripts {}", root.to_lower_hex_string()),
+    };
+    ToSign {
+        message: message.message.to_lower_hex_string(),
+        key: format!("{}, {tweak}", path(&message.derivation)),
+    }
+}
+
+fn path(derivation: &Derivation) -> String {
+    if derivation.path.is_empty() {
+        return "itself".to_owned();
+    }
+    let steps: Vec<String> = derivation.path.iter().map(u32::to_string).collect();
+    format!("at {}", steps.join("/"))
+}
+
+/// The address, or the script where it has none.
+fn destination(script: &Script, network: Network) -> String {
+    bitcoin::Address::from_script(script, network).map_or_else(
+        |_| format!("script {}", script.to_hex_string()),
+        |address| address.to_string(),
+    )
+}
+
+/// Says it to a person.
+pub(super) fn show(report: &Report) {
+    let btc = |sat| Amount::from_sat(sat).to_string();
+    say!("Transaction   {} (without signatures) on {}", report.txid, report.network);
+    if report.lock_time != 0 {
+        say!("Lock time     {}", report.lock_time);
+    }
+    for (number, input) in report.inputs.iter().enumerate() {
+        let amount = input.amount.map_or_else(|| "an unknown amount".to_owned(), btc);
+        say!("Input {number:<7} {amount} of {}", input.outpoint);
+        if let Some(destination) = &input.destination {
+            say!("              at {destination}");
+        }
+        match &input.signed_by {
+            Some(by) => say!("              {}, by {by}", input.state),
+            None => say!("              {}", input.state),
+        }
+    }
+    for (number, output) in report.outputs.iter().enumerate() {
+        say!("Output {number:<6} {} to {}", btc(output.amount), output.destination);
+        say!("              {}", output.payee);
+    }
+    match (report.fee, report.fee_rate) {
+        (Some(fee), Some(rate)) => {
+            say!("Fee           {}, {rate} sat/vB at {} vB", btc(fee), report.virtual_size);
+        }
+        _ => say!("Fee           unknown"),
+    }
+    say!("Leaves        {} leave the group, fee included", btc(report.leaves_the_group));
+    match &report.cannot_sign {
+        Some(reason) => say!("To sign       nothing: {reason}"),
+        None if report.to_sign.len() == 1 => say!("To sign       1 signature"),
+        None => say!("To sign       {} signatures in one session", report.to_sign.len()),
+    }
+    for ToSign { message, key } in &report.to_sign {
+        say!("              {message} (key {key})");
+    }
+    for warning in &report.warnings {
+        say!("Warning       {warning}");
+    }
+}

@@ -1,0 +1,156 @@
+//! `roastery wallet`: the group's key as a Bitcoin wallet.
+
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
+
+use bitcoin::{Network, NetworkKind};
+use clap::Args;
+use roastery_bitcoin::wallet::{Branch, MAX_INDEX, Wallet, WalletError};
+use roastery_protocol::group::{Group, MAX_GROUP_FILE};
+use serde::Serialize;
+
+use crate::files::read;
+
+/// The most addresses of one branch that are listed at once.
+const MOST_ADDRESSES: u32 = 10_000;
+
+/// Which wallet: a group's key, its scripts, and the network.
+#[derive(Args)]
+pub(crate) struct Which {
+    /// The group file
+    #[arg(long, value_name = "FILE")]
+    group: PathBuf,
+    /// The scripts that may spend as well, in the language of descriptors, with @0 for the group's key [default: none]
+    #[arg(long, value_name = "TREE")]
+    scripts: Option<String>,
+    /// The network: main, testnet3, testnet4, signet or regtest
+    #[arg(long, value_name = "NETWORK", default_value = "main", value_parser = network)]
+    pub(crate) network: Network,
+}
+
+impl Which {
+    /// Reads the group file and makes the wallet; the error is one line.
+    pub(crate) fn open(&self) -> Result<Wallet, String> {
+        let named = |error: &dyn std::fmt::Display| format!("{}: {error}", self.group.display());
+        let bytes = read(&self.group, MAX_GROUP_FILE)?;
+        let group = Arc::new(Group::decode(&bytes).map_err(|error| named(&error))?);
+        let wallet = match &self.scripts {
+            None => Wallet::new(group),
+            Some(tree) => Wallet::with_scripts(group, tree),
+        };
+        wallet.map_err(|error| error.to_string())
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    which: Which,
+    /// How many addresses of each branch to list
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=i64::from(MOST_ADDRESSES)))]
+    count: u32,
+    /// The index of the first of them
+    #[arg(long, value_name = "INDEX", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=i64::from(MAX_INDEX)))]
+    from: u32,
+    /// Print one JSON object and nothing else
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    network: String,
+    fingerprint: String,
+    extended_key: String,
+    descriptor: String,
+    receive_descriptor: String,
+    change_descriptor: String,
+    receive: Vec<Listed>,
+    change: Vec<Listed>,
+}
+
+#[derive(Serialize)]
+struct Listed {
+    index: u32,
+    address: String,
+}
+
+/// Runs the command; the exit status is the program's.
+pub(crate) fn run(options: &Options) -> ExitCode {
+    let done = options.which.open().and_then(|wallet| {
+        let shown = look(&wallet, options).map_err(|error| error.to_string())?;
+        if options.json {
+            say!("{}", serde_json::to_string(&shown).map_err(|error| error.to_string())?);
+        } else {
+            show(&shown);
+        }
+        Ok(())
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(line) => {
+            eprintln!("error: {line}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn look(wallet: &Wallet, options: &Options) -> Result<Shown, WalletError> {
+    let network = options.which.network;
+    let kind = NetworkKind::from(network);
+    let end = options.from.saturating_add(options.count).min(MAX_INDEX + 1);
+    let listed = |branch| {
+        (options.from..end)
+            .map(|index| {
+                let address = wallet.address(branch, index, network)?.to_string();
+                Ok(Listed { index, address })
+            })
+            .collect::<Result<Vec<_>, WalletError>>()
+    };
+    Ok(Shown {
+        network: name(network).to_owned(),
+        fingerprint: wallet.fingerprint().to_string(),
+        extended_key: wallet.xpub(kind).to_string(),
+        descriptor: wallet.multipath_descriptor(kind)?,
+        receive_descriptor: wallet.descriptor(Branch::Receive, kind)?,
+        change_descriptor: wallet.descriptor(Branch::Change, kind)?,
+        receive: listed(Branch::Receive)?,
+        change: listed(Branch::Change)?,
+    })
+}
+
+fn show(shown: &Shown) {
+    say!("Network       {}", shown.network);
+    say!("Extended key  {}", shown.extended_key);
+    say!("Fingerprint   {}", shown.fingerprint);
+    say!("Descriptor    {}", shown.descriptor);
+    say!("Receiving     {}", shown.receive_descriptor);
+    say!("Change        {}", shown.change_descriptor);
+    for (title, branch, listed) in [("Receiving", 0, &shown.receive), ("Change", 1, &shown.change)]
+    {
+        if !listed.is_empty() {
+            say!("\n{title} addresses");
+        }
+        for Listed { index, address } in listed {
+            say!("{branch}/{index:<11} {address}");
+        }
+    }
+}
+
+fn network(text: &str) -> Result<Network, String> {
+    const ALL: [Network; 5] =
+        [Network::Bitcoin, Network::Testnet, Network::Testnet4, Network::Signet, Network::Regtest];
+    ALL.into_iter()
+        .find(|network| name(*network) == text)
+        .ok_or_else(|| "allowed are main, testnet3, testnet4, signet and regtest".to_owned())
+}
+
+/// What this command calls a network.
+pub(crate) fn name(network: Network) -> &'static str {
+    match network {
+        Network::Bitcoin => "main",
+        Network::Testnet => "testnet3",
+        Network::Testnet4 => "testnet4",
+        Network::Signet => "signet",
+        _ => "regtest",
+    }
+}

@@ -174,6 +174,22 @@ fn what_an_error_quotes_is_bounded() {
     refused(&v2(&[1], &[0], &[map(&[(&[0x0e], &[1; 32]), (&[0x0f], &[0; 4]), (&key, &[])])]));
 }
 
+#[test]
+fn a_psbt_that_was_put_together_with_maps_missing_or_to_spare_is_not_signed() {
+    let ordinary = ordinary(&WALLET);
+    let mut lacking = ordinary.clone();
+    lacking.unsigned_tx.input.push(common::input(Default::default()));
+    lacking.unsigned_tx.output.push(lacking.unsigned_tx.output[0].clone());
+    assert!(Spend::of(lacking, &WALLET).messages().is_err());
+    let mut none = ordinary.clone();
+    (none.inputs, none.outputs) = (vec![], vec![]);
+    assert!(Spend::of(none, &WALLET).messages().is_err());
+    let mut spare = ordinary;
+    spare.inputs.push(spare.inputs[0].clone());
+    spare.outputs.push(spare.outputs[0].clone());
+    assert_eq!(Spend::of(spare, &WALLET).inputs().len(), 1);
+}
+
 /// Everything that is done with a PSBT before anybody signs.
 fn walk(bytes: &[u8]) {
     let Ok(psbt) = read(bytes) else { return };

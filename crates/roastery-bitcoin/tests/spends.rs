@@ -124,6 +124,44 @@ fn a_leaf_that_is_not_in_the_outputs_tree_is_not_signed() {
 }
 
 #[test]
+fn a_leaf_without_the_groups_key_is_not_signed_whatever_its_derivation_field_says() {
+    let group = TestGroup::new();
+    let wallet = group.wallet();
+    let other = "4f355bdcb7cc0af728ef3cceb9615d90684bb5b2ca5f859ab0f0b704075871aa";
+    let mut psbt = leaf_psbt(&wallet, &format!("pk({other})"));
+    let (script, _) = psbt.inputs[0].tap_scripts.values().next().unwrap();
+    let leaf = script.tapscript_leaf_hash();
+    let ours = leaf_psbt(&wallet, "pk(@0/0/7)").inputs[0].tap_key_origins.clone();
+    for (key, (_, source)) in ours.into_iter().filter(|(_, (leaves, _))| !leaves.is_empty()) {
+        psbt.inputs[0].tap_key_origins.insert(key, (vec![leaf], source));
+    }
+    assert_eq!(Spend::of(psbt, &wallet).messages(), Err(CannotSign::NothingToSign));
+}
+
+#[test]
+fn what_is_not_signed_for_stays_as_it_was() {
+    let group = TestGroup::new();
+    let wallet = group.wallet();
+    // Somebody's P2PKH output, which takes its whole previous transaction and nothing else.
+    let legacy = "76a9140102030405060708090a0b0c0d0e0f101112131488ac";
+    let legacy = pay(50_000, ScriptBuf::from_hex(legacy).unwrap());
+    let ours = pay(50_000, wallet.script(Branch::Receive, 3).unwrap());
+    let mut psbt = spending(&[legacy, ours], vec![pay(98_000, elsewhere())]);
+    psbt.inputs[0].witness_utxo = None;
+    let unknown = bitcoin::psbt::raw::Key { type_value: 0xf0, key: vec![1] };
+    psbt.inputs[1].unknown.insert(unknown.clone(), vec![2]);
+    let spend = Spend::of(psbt.clone(), &wallet);
+    let signatures = group.sign(&spend.messages().unwrap());
+    for completion in [Completion::Partial, Completion::Finalised] {
+        let done = spend.complete(&signatures, completion).unwrap();
+        assert_eq!(done.inputs[0], psbt.inputs[0]);
+        assert_eq!(done.inputs[1].unknown[&unknown], [2]);
+        assert_eq!(done.outputs, psbt.outputs);
+        assert_eq!(done.unsigned_tx, psbt.unsigned_tx);
+    }
+}
+
+#[test]
 fn a_foreign_input_is_signed_by_its_owner_before_or_after() {
     let group = TestGroup::new();
     let wallet = group.wallet();

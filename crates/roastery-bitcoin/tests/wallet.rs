@@ -146,6 +146,11 @@ fn a_tree_that_is_none_or_is_unsafe_makes_no_wallet() {
     for tree in ["", "pk()", "pk(@0/<2;3>/*),", "{pk(@0/<2;3>/*)", "older(1)", "pk(@1/**)"] {
         assert!(matches!(refused(tree), WalletError::Tree(_)), "{tree}");
     }
+    // A branch that takes no signature, and one key twice in a leaf.
+    let twice = "and_v(v:pk(@0/<2;3>/*),pk(@0/<2;3>/*))";
+    for tree in ["or_i(pk(@0/<2;3>/*),older(144))", twice] {
+        assert!(matches!(refused(tree), WalletError::Tree(_)), "{tree}");
+    }
     // Without a wildcard each address would repeat the key; without branches change would.
     assert!(matches!(refused("pk(@0/<2;3>)"), WalletError::Branches));
     refused("pk(@0/<2;3;4>/*)");

@@ -38,12 +38,15 @@ impl Spend {
     /// group from signing is said by [`messages`](Spend::messages).
     pub fn of(psbt: Psbt, wallet: &Wallet) -> Self {
         let mut warnings = Vec::new();
-        let inputs: Vec<Input> = (0..psbt.inputs.len())
-            .map(|index| input::look(&psbt, index, wallet, &mut warnings))
-            .collect();
-        let outputs: Vec<Output> = (0..psbt.outputs.len())
-            .map(|index| output::look(&psbt, index, wallet, &mut warnings))
-            .collect();
+        // A PSBT that was read has a map for each. One that was put together otherwise may lack some: what has no map is
+        // not looked at, and then nothing is signed, for the amounts of all inputs are.
+        let transaction = &psbt.unsigned_tx;
+        let inputs = psbt.inputs.len().min(transaction.input.len());
+        let outputs = psbt.outputs.len().min(transaction.output.len());
+        let inputs: Vec<Input> =
+            (0..inputs).map(|index| input::look(&psbt, index, wallet, &mut warnings)).collect();
+        let outputs: Vec<Output> =
+            (0..outputs).map(|index| output::look(&psbt, index, wallet, &mut warnings)).collect();
         let mut spend = Self { psbt, group: wallet.group().clone(), inputs, outputs, warnings };
         let of_all = warning::of_all(&spend);
         spend.warnings.extend(of_all);

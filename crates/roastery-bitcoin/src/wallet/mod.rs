@@ -117,7 +117,6 @@ impl Wallet {
         let text = descriptor_text(&xpub(&group, NetworkKind::Main), tree.as_deref());
         let descriptor: Descriptor<DescriptorPublicKey> =
             text.parse().map_err(WalletError::Tree)?;
-        descriptor.sanity_check().map_err(WalletError::Tree)?;
         let branches = descriptor.into_single_descriptors().map_err(WalletError::Tree)?;
         let branches: [_; 2] = branches.try_into().map_err(|_| WalletError::Branches)?;
         // A descriptor without a wildcard has one address, not many.

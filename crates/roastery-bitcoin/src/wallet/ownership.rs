@@ -10,7 +10,7 @@ use bitcoin::{
 };
 use roastery_protocol::request::{Derivation, MAX_PATH_LENGTH, Taproot};
 
-use super::{Branch, MAX_INDEX, SEARCH_DEPTH, Wallet};
+use super::{Branch, SEARCH_DEPTH, Wallet};
 
 /// How many derivation fields of one input or output are looked at. More than one of this group's keys in one output are
 /// rare; each costs some derivations.
@@ -141,7 +141,7 @@ impl Wallet {
     fn own_root(&self, path: &[u32]) -> Option<Taproot> {
         match *path {
             [] => self.tree.is_none().then_some(Taproot::KeyPathOnly),
-            [step, index] if index <= MAX_INDEX => {
+            [step, index] => {
                 let branch = Branch::ALL.into_iter().find(|branch| branch.step() == step)?;
                 self.derivation(branch, index).ok().map(|derivation| derivation.taproot)
             }

@@ -24,11 +24,11 @@ pub const MAX_PSBT: usize = 4_000_000;
 /// The longest file with a PSBT in it, in bytes: in base64, with some line ends.
 pub const MAX_PSBT_FILE: usize = MAX_PSBT.div_ceil(3) * 4 + MAX_PSBT / 32;
 
-/// The most inputs. A transaction that nodes relay has some 1700 at most.
-pub const MAX_INPUTS: usize = 2_000;
+/// The most inputs. Each costs some work, and a group signs 64 in one request.
+pub const MAX_INPUTS: usize = 1_000;
 
-/// The most outputs. A transaction that nodes relay has some 3200 at most.
-pub const MAX_OUTPUTS: usize = 4_000;
+/// The most outputs. Each costs some work.
+pub const MAX_OUTPUTS: usize = 2_000;
 
 const MAGIC: &[u8] = b"psbt\xff";
 

@@ -195,13 +195,18 @@ fn leaves(
             continue;
         }
         let leaf_hash = script.tapscript_leaf_hash();
-        for (key, derivation, stated) in &keys {
-            if stated.contains(&leaf_hash)
-                && pushes(script, key)
-                && control_block.verify_taproot_commitment(&SECP, output_key, script)
-            {
-                leaves.push(Leaf { leaf_hash, key: *key, derivation: derivation.clone() });
-            }
+        let mut ours = keys
+            .iter()
+            .filter(|(key, _, stated)| stated.contains(&leaf_hash) && pushes(script, key))
+            .peekable();
+        if ours.peek().is_some()
+            && control_block.verify_taproot_commitment(&SECP, output_key, script)
+        {
+            leaves.extend(ours.map(|(key, derivation, _)| Leaf {
+                leaf_hash,
+                key: *key,
+                derivation: derivation.clone(),
+            }));
         }
     }
     leaves.sort_by_key(|leaf| (leaf.leaf_hash, leaf.key));

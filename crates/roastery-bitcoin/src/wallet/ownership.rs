@@ -1,20 +1,21 @@
 //! Whose an output is. What a PSBT says about it is a hint where to look, never an answer: the key is derived and compared.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bitcoin::{
     Script, TapLeafHash, TapNodeHash, XOnlyPublicKey,
     bip32::{ChildNumber, DerivationPath, KeySource},
     hashes::Hash as _,
+    key::TapTweak as _,
     secp256k1,
 };
 use roastery_protocol::request::{Derivation, MAX_PATH_LENGTH, Taproot};
 
-use super::{Branch, SEARCH_DEPTH, Wallet};
+use super::{Branch, SEARCH_DEPTH, SECP, Wallet};
 
 /// How many derivation fields of one input or output are looked at. More than one of this group's keys in one output are
-/// rare; each costs some derivations.
-const MOST_HINTS: usize = 8;
+/// rare; each costs as many multiplications as its path has steps.
+const MOST_HINTS: usize = 4;
 
 /// What a PSBT says about an input's or output's keys.
 #[derive(Clone, Copy)]
@@ -47,12 +48,15 @@ impl Wallet {
         let mut best = Standing::Foreign;
         if let Some(output_key) = output_key(script) {
             for (key, (leaves, source)) in self.named(hints) {
-                match self.by_path(output_key, path(&source.1), hints.root) {
+                if !self.is_ours(key, source) {
+                    claimed |= self.is_named(source);
+                    continue;
+                }
+                match self.by_internal_key(output_key, key, path(&source.1), hints.root) {
                     Some(covered @ Standing::Covered(_)) => return covered,
                     Some(other) => best = other,
-                    // The key of a leaf is no claim to the output; a key that is not at its path is a false one.
-                    None if self.is_ours(key, source) => claimed |= leaves.is_empty(),
-                    None => claimed |= self.is_named(source),
+                    // The key of a leaf is no claim to the output.
+                    None => claimed |= leaves.is_empty(),
                 }
             }
             if let Some(derivation) = self.known().get(&output_key) {
@@ -68,16 +72,16 @@ impl Wallet {
     }
 
     /// The keys of the leaves that are this group's: each with its path and the leaves that the PSBT says it is in.
-    pub(crate) fn leaf_keys<'a>(
+    pub(crate) fn leaf_keys(
         &self,
-        hints: Hints<'a>,
-    ) -> Vec<(XOnlyPublicKey, Derivation, &'a [TapLeafHash])> {
+        hints: Hints<'_>,
+    ) -> Vec<(XOnlyPublicKey, Derivation, BTreeSet<TapLeafHash>)> {
         self.named(hints)
             .filter(|(key, (leaves, source))| !leaves.is_empty() && self.is_ours(key, source))
             .filter_map(|(key, (leaves, source))| {
                 let path = path(&source.1)?;
                 let derivation = Derivation { path, taproot: Taproot::Untweaked };
-                Some((*key, derivation, leaves.as_slice()))
+                Some((*key, derivation, leaves.iter().copied().collect()))
             })
             .collect()
     }
@@ -109,32 +113,39 @@ impl Wallet {
         Some(tweaks.x_only_public_key().to_bytes())
     }
 
-    /// What an output is whose internal key is at this path; nothing if it is not there.
-    fn by_path(
+    /// What an output is whose internal key is this one, the group's at this path; nothing if its internal key is another.
+    fn by_internal_key(
         &self,
         output_key: [u8; 32],
+        internal_key: &XOnlyPublicKey,
         path: Option<Vec<u32>>,
         stated_root: Option<TapNodeHash>,
     ) -> Option<Standing> {
         let path = path?;
         let own = self.own_root(&path);
         let stated = stated_root.map(|root| Taproot::ScriptRoot(root.to_byte_array()));
-        let candidates = own.clone().into_iter().chain([Taproot::KeyPathOnly]).chain(stated);
-        for taproot in candidates {
-            let derivation = Derivation { path: path.clone(), taproot };
-            if self.key(&derivation) != Some(output_key) {
-                continue;
-            }
-            return Some(if own.as_ref() == Some(&derivation.taproot) {
-                Standing::Covered(derivation)
-            } else if derivation.taproot == Taproot::KeyPathOnly {
-                // Also where the wallet's address of this path has scripts: its descriptors do not lead here.
-                Standing::OtherPath(derivation)
-            } else {
-                Standing::OtherScripts(derivation)
-            });
+        let mut candidates = own.clone().into_iter().chain([Taproot::KeyPathOnly]).chain(stated);
+        let leads_there = |taproot: &Taproot| {
+            let root = match taproot {
+                Taproot::ScriptRoot(root) => Some(TapNodeHash::from_byte_array(*root)),
+                Taproot::KeyPathOnly | Taproot::Untweaked => None,
+            };
+            internal_key.tap_tweak(&*SECP, root).0.serialize() == output_key
+        };
+        let taproot = candidates.find(leads_there)?;
+        let derivation = Derivation { path, taproot };
+        // What signs has the last word.
+        if self.key(&derivation) != Some(output_key) {
+            return None;
         }
-        None
+        Some(if own.as_ref() == Some(&derivation.taproot) {
+            Standing::Covered(derivation)
+        } else if derivation.taproot == Taproot::KeyPathOnly {
+            // Also where the wallet's address of this path has scripts: its descriptors do not lead here.
+            Standing::OtherPath(derivation)
+        } else {
+            Standing::OtherScripts(derivation)
+        })
     }
 
     /// What the wallet's address of this path commits to, if it has one there.

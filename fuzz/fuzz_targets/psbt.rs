@@ -1,0 +1,25 @@
+#![no_main]
+
+use std::sync::LazyLock;
+
+use bitcoin::{Amount, Network};
+use libfuzzer_sys::fuzz_target;
+use roastery_bitcoin::{policy::Rules, psbt::read, spend::Spend, wallet::Wallet};
+use roastery_fuzz::GROUP;
+
+static WALLET: LazyLock<Wallet> =
+    LazyLock::new(|| Wallet::new(GROUP.clone()).expect("a group's key makes a descriptor"));
+
+fuzz_target!(|bytes: &[u8]| {
+    let Ok(psbt) = read(bytes) else { return };
+    assert_eq!(read(&psbt.serialize()).expect("what was read can be read again"), psbt);
+    let spend = Spend::of(psbt, &WALLET);
+    assert!(spend.warnings().iter().all(|warning| !warning.to_string().contains('\n')));
+    let _ = (spend.fee_rate(), spend.leaves_the_group());
+    if let Ok(request) = spend.request([0; 32], 1) {
+        spend.check(&request).expect("a request is that of its own PSBT");
+    }
+    let policy = Rules { most_fee: Some(1), change_must_be_ours: true, ..Rules::default() };
+    let policy = policy.check(Network::Bitcoin).expect("no destinations");
+    let _ = policy.judge(&spend, Amount::ZERO);
+});

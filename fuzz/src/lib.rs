@@ -1,0 +1,41 @@
+//! What the targets share: a group of 3 of 5, and an invitation of its members.
+
+use std::sync::{Arc, LazyLock};
+
+use getrandom::SysRng;
+use roastery_frost::{SigningKey, danger_trusted_dealer};
+use roastery_protocol::{
+    ceremony::Invitation,
+    group::{Group, Member, PeerId},
+    keys::{HostKey, IdentityKey},
+};
+
+/// The group. Its key is the same in each run; its shares are not.
+pub static GROUP: LazyLock<Arc<Group>> = LazyLock::new(|| {
+    let (keys, _) = danger_trusted_dealer::deal_secret(&[0x11; 32].into(), 3, 5, &mut SysRng)
+        .expect("numbers within bounds");
+    Arc::new(Group::new(keys, [0x22; 32], members()).expect("members of their own keys"))
+});
+
+/// An invitation to a ceremony of the same members.
+pub static INVITATION: LazyLock<Invitation> =
+    LazyLock::new(|| Invitation::new("fuzz", 0, 3, members()).expect("numbers within bounds"));
+
+/// An identity key that signs whatever is written again.
+pub static IDENTITY: LazyLock<IdentityKey> = LazyLock::new(|| IdentityKey::new(key(0x40)));
+
+/// Members whose keys are numbered.
+pub fn members() -> Vec<Member> {
+    let member = |seat: u8| {
+        let host = HostKey::new(key(0x30 + seat));
+        let identity_key = IdentityKey::new(key(0x40 + seat)).public_key();
+        let peer = PeerId::new(format!("node {seat}")).expect("a short name");
+        let binding = host.bind(&identity_key, &peer, 0);
+        Member { host_key: host.public_key(), identity_key, peer, sequence: 0, binding }
+    };
+    (0..5).map(member).collect()
+}
+
+fn key(byte: u8) -> SigningKey {
+    SigningKey::from_bytes([byte; 32].into()).expect("a scalar below the order")
+}

@@ -14,6 +14,7 @@
 //! 3. [`check`](spend::Spend::check) that the proposed request asks for exactly what the PSBT takes, and sign.
 //! 4. [`complete`](spend::Spend::complete) the PSBT with the signatures.
 
+pub mod network;
 pub mod policy;
 pub mod psbt;
 pub mod spend;

@@ -106,7 +106,7 @@ fn main() -> ExitCode {
         Command::Passphrase(options) => node::run(at, node::Command::Passphrase(options)),
         Command::Local(options) => node::local(at, &options),
         Command::Wallet(options) => wallet::run(&options),
-        Command::Psbt(command) => psbt::run(&command),
+        Command::Psbt(command) => psbt::run(at, &command),
     }
 }
 

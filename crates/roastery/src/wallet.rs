@@ -4,7 +4,10 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use bitcoin::{Network, NetworkKind};
 use clap::Args;
-use roastery_bitcoin::wallet::{Branch, MAX_INDEX, Wallet, WalletError};
+use roastery_bitcoin::{
+    network::{network_name, network_named},
+    wallet::{Branch, MAX_INDEX, Wallet, WalletError},
+};
 use roastery_protocol::group::{Group, MAX_GROUP_FILE};
 use serde::Serialize;
 
@@ -23,7 +26,7 @@ pub(crate) struct Which {
     #[arg(long, value_name = "TREE")]
     scripts: Option<String>,
     /// The network: main, testnet3, testnet4, signet or regtest
-    #[arg(long, value_name = "NETWORK", default_value = "main", value_parser = network)]
+    #[arg(long, value_name = "NETWORK", default_value = "main", value_parser = network_named)]
     pub(crate) network: Network,
 }
 
@@ -107,7 +110,7 @@ fn look(wallet: &Wallet, options: &Options) -> Result<Shown, WalletError> {
             .collect::<Result<Vec<_>, WalletError>>()
     };
     Ok(Shown {
-        network: name(network).to_owned(),
+        network: network_name(network).to_owned(),
         fingerprint: wallet.fingerprint().to_string(),
         extended_key: wallet.xpub(kind).to_string(),
         descriptor: wallet.multipath_descriptor(kind)?,
@@ -133,24 +136,5 @@ fn show(shown: &Shown) {
         for Listed { index, address } in listed {
             say!("{branch}/{index:<11} {address}");
         }
-    }
-}
-
-fn network(text: &str) -> Result<Network, String> {
-    const ALL: [Network; 5] =
-        [Network::Bitcoin, Network::Testnet, Network::Testnet4, Network::Signet, Network::Regtest];
-    ALL.into_iter()
-        .find(|network| name(*network) == text)
-        .ok_or_else(|| "allowed are main, testnet3, testnet4, signet and regtest".to_owned())
-}
-
-/// What this command calls a network.
-pub(crate) fn name(network: Network) -> &'static str {
-    match network {
-        Network::Bitcoin => "main",
-        Network::Testnet => "testnet3",
-        Network::Testnet4 => "testnet4",
-        Network::Signet => "signet",
-        _ => "regtest",
     }
 }

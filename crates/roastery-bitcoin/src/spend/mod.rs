@@ -4,6 +4,7 @@ mod complete;
 mod error;
 mod input;
 mod output;
+mod report;
 mod request;
 mod size;
 mod warning;
@@ -18,6 +19,7 @@ pub use self::{
     error::{CannotSign, CompleteError, Mismatch},
     input::{Input, Leaf, Signing, State},
     output::{Output, Payee},
+    report::Report,
     warning::{HIGH_FEE, HIGH_FEE_RATE, Warning},
 };
 use crate::wallet::Wallet;

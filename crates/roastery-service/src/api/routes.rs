@@ -54,6 +54,7 @@ pub(super) fn all() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(propose))
         .routes(routes!(requests))
         .routes(routes!(request))
+        .routes(routes!(completed))
         .routes(routes!(approve))
         .routes(routes!(reject))
         .routes(routes!(evidence))
@@ -206,6 +207,27 @@ async fn request(
 ) -> Answer<Request> {
     let wait = Duration::from_secs(wait.min(LONGEST_WAIT));
     Ok(Json(service.request(&session, wait).await?))
+}
+
+/// How a transaction is completed.
+#[derive(Debug, Deserialize, IntoParams, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Completed {
+    /// Whether the inputs that this group has signed are finalised.
+    #[serde(default)]
+    finalise: bool,
+}
+
+/// A signed transaction, as a binary PSBT (version 0).
+#[utoipa::path(get, path = "/v1/requests/{session}/psbt", params(Completed),
+    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), (status = "4XX", body = Problem)))]
+async fn completed(
+    State(service): At,
+    Path(session): Path<String>,
+    Query(Completed { finalise }): Query<Completed>,
+) -> Result<Response, ApiError> {
+    Ok(bytes(service.completed(&session, finalise).await?))
 }
 
 /// Approves a request that waits for it.

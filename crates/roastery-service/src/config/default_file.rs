@@ -53,6 +53,10 @@ announce = {announce}
 # "text" for people, "json" for machines. (ROASTERY_OBSERVABILITY_LOG_FORMAT)
 # log_format = "text"
 
+[bitcoin]
+# The network whose addresses are shown and allowed: main, testnet3, testnet4, signet or regtest. (ROASTERY_BITCOIN_NETWORK)
+# network = "main"
+
 # What this node signs. A rule that does not hold refuses a request; what passes all rules is approved as "approval" says.
 [policy]
 # "manual": you, with roastery approve. "command": a local command is asked. "automatic": the rules are enough.
@@ -72,7 +76,25 @@ announce = {announce}
 # The longest life of a request, in seconds.
 # longest_life_seconds = 604800
 
-# A policy of its own for one group. It takes the place of the one above as a whole.
+# What transactions may do. Amounts are in satoshi; a rule that is absent is not applied.
+[policy.transactions]
+# The most that leaves the group with one transaction, and within 24 hours, fees included.
+# most_per_transaction = 10000000
+# most_per_day = 50000000
+# The addresses that may be paid. The group's own are allowed always.
+# destinations = ["bc1p..."]
+# The highest fee, and the highest fee rate in satoshi per virtual byte.
+# most_fee = 100000
+# most_fee_rate = 200
+# Whether an output that looks like change must be an address of the group's wallet.
+# change_must_be_ours = false
+# Whether the previous transaction of each input must be there, so that no amount has to be believed.
+# previous_transactions_required = false
+
+# What is different for one group: a policy, which takes the place of the one above as a whole, and the scripts that may
+# spend from its wallet as well.
+# [group.treasury]
+# scripts = "and_v(v:pk(XPUB/**),older(52560))"
 # [group.treasury.policy]
 # approval = "automatic"
 "#;
@@ -80,6 +102,18 @@ announce = {announce}
 #[cfg(test)]
 mod tests {
     use super::{super::*, default_file};
+
+    /// What stands there is an example, for there is none if nothing is said.
+    const NO_DEFAULT: [&str; 8] = [
+        "listen",
+        "command",
+        "passphrase_file",
+        "most_per_transaction",
+        "most_per_day",
+        "destinations",
+        "most_fee",
+        "most_fee_rate",
+    ];
 
     fn lists() -> (Vec<String>, Vec<String>) {
         let default = Transport::default();
@@ -94,14 +128,14 @@ mod tests {
         // What is commented out is what holds without it.
         let uncommented: Vec<String> = file
             .lines()
-            .take_while(|line| !line.starts_with("# A policy of its own"))
+            .take_while(|line| !line.starts_with("# What is different for one group"))
             .filter(|line| {
                 let option = line.strip_prefix("# ").unwrap_or("");
                 let word = option.split(" = ").next().unwrap_or("");
                 option.contains(" = ")
                     && word.chars().all(|c| c.is_ascii_lowercase() || c == '_')
                     && !word.is_empty()
-                    && !["listen", "command", "passphrase_file"].contains(&word)
+                    && !NO_DEFAULT.contains(&word)
                     || !line.starts_with('#')
             })
             .map(|line| line.trim_start_matches("# ").to_owned())
@@ -122,6 +156,7 @@ mod tests {
                 "transport.listen" | "transport.announce" => "[\"/ip4/127.0.0.1/tcp/1\"]",
                 "api.listen" | "observability.listen" => "127.0.0.1:1",
                 "observability.log_format" => "json",
+                "bitcoin.network" => "signet",
                 "policy.approval" => "automatic",
                 "policy.kinds" => "[\"hash\"]",
                 "policy.most_per_hour" => "5",

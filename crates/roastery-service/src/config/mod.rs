@@ -4,6 +4,8 @@ mod default_file;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
+use bitcoin::Network;
+use roastery_bitcoin::{network::network_named, policy::Rules};
 use roastery_node::bus::p2p::Multiaddr;
 use serde::Deserialize;
 use thiserror::Error;
@@ -30,9 +32,11 @@ pub struct Config {
     pub api: Api,
     /// What it tells of itself.
     pub observability: Observability,
+    /// Which bitcoin it is about.
+    pub bitcoin: Bitcoin,
     /// What it signs.
     pub policy: PolicyConfig,
-    /// Other policies for groups of these names; each stands for itself.
+    /// What is different for groups of these names.
     pub group: BTreeMap<String, GroupConfig>,
 }
 
@@ -82,12 +86,22 @@ pub enum LogFormat {
     Json,
 }
 
-/// A group's own policy.
+/// Which bitcoin a node is about.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Bitcoin {
+    /// The network whose addresses are shown and allowed: main, testnet3, testnet4, signet or regtest.
+    pub network: String,
+}
+
+/// What is different for a group.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GroupConfig {
-    /// What it signs for this group.
-    pub policy: PolicyConfig,
+    /// What the node signs for this group, instead of what it signs otherwise.
+    pub policy: Option<PolicyConfig>,
+    /// The scripts that may spend from the group's wallet as well, in the language of descriptors.
+    pub scripts: Option<String>,
 }
 
 /// What a node signs. A rule that does not hold refuses; what passes all rules is approved as `approval` says.
@@ -108,6 +122,8 @@ pub struct PolicyConfig {
     pub most_per_hour: u32,
     /// The longest life of a request from when it was heard of, in seconds.
     pub longest_life_seconds: u64,
+    /// What transactions may do.
+    pub transactions: Rules,
 }
 
 /// Who approves what the rules allow.
@@ -176,6 +192,7 @@ impl Default for Config {
             transport: Transport::default(),
             api: Api::default(),
             observability: Observability::default(),
+            bitcoin: Bitcoin::default(),
             policy: PolicyConfig::default(),
             group: BTreeMap::new(),
         }
@@ -208,6 +225,12 @@ impl Default for Observability {
     }
 }
 
+impl Default for Bitcoin {
+    fn default() -> Self {
+        Self { network: "main".to_owned() }
+    }
+}
+
 impl Default for PolicyConfig {
     fn default() -> Self {
         Self {
@@ -218,13 +241,14 @@ impl Default for PolicyConfig {
             kinds: vec![SubjectKind::Text, SubjectKind::Transaction],
             most_per_hour: 0,
             longest_life_seconds: 7 * 24 * 60 * 60,
+            transactions: Rules::default(),
         }
     }
 }
 
 /// The options that a variable of the environment can set: its name is `ROASTERY_` and the option's in capitals, with `_`
 /// for each dot.
-pub const ENVIRONMENT: [&str; 14] = [
+pub const ENVIRONMENT: [&str; 15] = [
     "name",
     "passphrase_file",
     "host_key",
@@ -236,6 +260,7 @@ pub const ENVIRONMENT: [&str; 14] = [
     "observability.listen",
     "observability.log",
     "observability.log_format",
+    "bitcoin.network",
     "policy.approval",
     "policy.kinds",
     "policy.most_per_hour",
@@ -313,7 +338,23 @@ impl Config {
 
     /// The policy for a group of this name.
     pub fn policy_of(&self, group: &str) -> &PolicyConfig {
-        self.group.get(group).map_or(&self.policy, |group| &group.policy)
+        let own = self.group.get(group).and_then(|group| group.policy.as_ref());
+        own.unwrap_or(&self.policy)
+    }
+
+    /// The scripts of the wallet of a group of this name.
+    pub fn scripts_of(&self, group: &str) -> Option<&str> {
+        self.group.get(group)?.scripts.as_deref()
+    }
+
+    /// The network.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Value`] if it is none.
+    pub fn network(&self) -> Result<Network, ConfigError> {
+        network_named(&self.bitcoin.network)
+            .map_err(|reason| ConfigError::Value { option: "bitcoin.network", reason })
     }
 
     fn check(&self) -> Result<(), ConfigError> {
@@ -322,8 +363,10 @@ impl Config {
             let reason = format!("1 to {most} bytes without control characters are allowed");
             return Err(ConfigError::Value { option: "name", reason });
         }
-        for policy in self.group.values().map(|group| &group.policy).chain([&self.policy]) {
-            policy.check()?;
+        let network = self.network()?;
+        let own = self.group.values().filter_map(|group| group.policy.as_ref());
+        for policy in own.chain([&self.policy]) {
+            policy.check(network)?;
         }
         Ok(())
     }
@@ -348,7 +391,11 @@ impl PolicyConfig {
         Duration::from_secs(self.command_validity_seconds)
     }
 
-    fn check(&self) -> Result<(), ConfigError> {
+    fn check(&self, network: Network) -> Result<(), ConfigError> {
+        self.transactions.clone().check(network).map_err(|error| ConfigError::Value {
+            option: "policy.transactions",
+            reason: error.to_string(),
+        })?;
         if self.approval == Approval::Command && self.command.is_empty() {
             let reason = "is needed where policy.approval is \"command\"".to_owned();
             return Err(ConfigError::Value { option: "policy.command", reason });

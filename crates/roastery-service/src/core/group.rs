@@ -26,11 +26,14 @@ use super::{
 };
 use crate::{
     config::Approval,
-    policy::{CommandError, History, Judge, Refusal, Standing, ask},
+    policy::{CommandError, Examined, History, Judge, Refusal, Standing, ask},
 };
 
 /// How long a command that could not answer is left alone.
 const COMMAND_PAUSE: Duration = Duration::from_secs(30);
+
+/// What was approved longer ago than this counts for no limit.
+const DAY: u64 = 24 * 60 * 60;
 
 /// A group at this node: its sessions, and who approves them.
 pub(super) struct GroupService {
@@ -40,7 +43,7 @@ pub(super) struct GroupService {
     pub(super) seat: Seat,
     pub(super) recovery: Option<RecoveryFile>,
     pub(super) handle: NodeHandle,
-    judge: Judge,
+    judge: Arc<Judge>,
     journal: GroupJournal,
     live: Mutex<BTreeMap<SessionId, Live>>,
     /// Held while something is approved, so that limits are counted one by one.
@@ -81,7 +84,7 @@ impl GroupService {
             seat,
             recovery,
             handle,
-            judge,
+            judge: Arc::new(judge),
             journal,
             live: Mutex::default(),
             history: tokio::sync::Mutex::default(),
@@ -100,18 +103,22 @@ impl GroupService {
         known.sort_by_key(|kept| kept.changed);
         let now = now();
         let mut again = Vec::new();
-        let mut history = self.history.lock().await;
         for kept in known {
             let lives = kept.request.expiry() > now;
             match &kept.state {
                 RequestState::Approved(_) | RequestState::Proposed if lives => again.push(kept),
                 RequestState::Approved(_) | RequestState::Signed(_) | RequestState::Stopped(_) => {
-                    history.note(kept.changed, self.judge.amount(&kept));
+                    // What this node's rules do not allow any more has left the group all the same.
+                    let at = kept.changed;
+                    if at.saturating_add(DAY) <= now {
+                        continue;
+                    }
+                    let amount = self.examine(kept).await.map_or(0, |examined| examined.amount());
+                    self.history.lock().await.note(at, amount);
                 }
                 RequestState::Proposed | RequestState::Refused(..) => {}
             }
         }
-        drop(history);
         for kept in again {
             match &kept.state {
                 RequestState::Approved(said)
@@ -165,7 +172,7 @@ impl GroupService {
         let this = self.clone();
         self.shared.runtime.spawn(async move {
             let session = kept.request.session_id();
-            let refusal = this.judge.judge(&kept, &*this.history.lock().await, now()).err();
+            let refusal = this.judge(&kept).await.err();
             let done = match (refusal, this.judge.config().approval) {
                 (Some(refusal), _) => {
                     this.refuse(&kept, refusal.reason(), refusal.to_string()).await
@@ -193,11 +200,13 @@ impl GroupService {
     ) -> Result<(), ServiceError> {
         let request = kept.request.clone();
         let session = request.session_id();
+        let examined = self.examine(kept.clone()).await.map_err(ServiceError::Refused)?;
         let mut history = self.history.lock().await;
         if self.is_running(session) {
             return Ok(());
         }
-        let amount = self.judge.judge(kept, &history, now()).map_err(ServiceError::Refused)?;
+        let allowed = self.judge.allow(&examined, &history, now());
+        let amount = allowed.map_err(ServiceError::Refused)?;
         let standing = Arc::new(Standing::new(session, said.clone()));
         if self.judge.config().approval == Approval::Command {
             standing.renew(self.judge.config().command_validity());
@@ -258,7 +267,7 @@ impl GroupService {
     async fn ask_command(self: &Arc<Self>, kept: KeptRequest) -> Result<(), ServiceError> {
         let config = self.judge.config();
         let session = kept.request.session_id();
-        let question = serde_json::to_vec(&self.view(&kept))
+        let question = serde_json::to_vec(&self.view_whole(&kept).await)
             .map_err(|error| ServiceError::Internal(error.to_string()))?;
         let folder = self.shared.folder.path();
         while kept.request.expiry() > now() {
@@ -344,7 +353,22 @@ impl GroupService {
 
     /// Judges a request by the rules, without any effect.
     pub(super) async fn judge(&self, kept: &KeptRequest) -> Result<u64, Refusal> {
-        self.judge.judge(kept, &*self.history.lock().await, now())
+        let examined = self.examine(kept.clone()).await?;
+        self.judge.allow(&examined, &*self.history.lock().await, now())
+    }
+
+    async fn examine(&self, kept: KeptRequest) -> Result<Examined, Refusal> {
+        self.with_judge(move |judge| judge.examine(&kept)).await
+    }
+
+    /// Has something looked at where it may take its time.
+    pub(super) async fn with_judge<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&Judge) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let judge = self.judge.clone();
+        let done = self.shared.runtime.spawn_blocking(move || act(&judge)).await;
+        done.unwrap_or(Err(Refusal::NoJudge))
     }
 
     pub(super) fn approval(&self) -> Approval {

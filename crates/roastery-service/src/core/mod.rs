@@ -276,7 +276,11 @@ impl Service {
             }
         }
         let line = self.open_line(Topic::Group(id), members)?;
-        let judge = Judge::new(self.config.policy_of(&name).clone());
+        let policy = self.config.policy_of(&name).clone();
+        let network =
+            self.config.network().map_err(|error| ServiceError::NotReady(error.to_string()))?;
+        let judge = Judge::new(policy, kept.group.clone(), self.config.scripts_of(&name), network)
+            .map_err(|error| ServiceError::NotReady(format!("group {name}: {error}")))?;
         let journal = self.audit.journal(id);
         let (shared, identity) = (self.shared.clone(), self.identity.clone());
         let group = GroupService::start(shared, name, kept, line, identity, judge, journal).await?;

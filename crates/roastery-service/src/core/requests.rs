@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bitcoin::hex::FromHex as _;
+use roastery_bitcoin::{policy, spend::Completion};
 use roastery_node::store::{KeptRequest, RequestState};
 use roastery_protocol::{
     message::RefusalReason,
@@ -49,7 +50,7 @@ impl Service {
             return Err(ServiceError::Invalid(reason));
         }
         let at = now();
-        let (subject, messages) = group.read_proposal(what)?;
+        let (subject, messages) = group.read_proposal(what).await?;
         let request = SigningRequest::new(group.group.id(), id, at + life, messages)?;
         let kept = KeptRequest {
             request: request.clone(),
@@ -134,12 +135,36 @@ impl Service {
             let open = matches!(kept.state, RequestState::Proposed | RequestState::Approved(_));
             let over = tokio::time::Instant::now() >= until;
             if !open || over || kept.request.expiry() <= now() {
-                return Ok(group.view(&kept));
+                return Ok(group.view_whole(&kept).await);
             }
             // A state is written down a moment after its event: what was missed is seen a little later.
             let soon = tokio::time::Instant::now() + Duration::from_millis(200);
             let _ = tokio::time::timeout_at(until.min(soon), events.recv()).await;
         }
+    }
+
+    /// A signed transaction, as a PSBT: finalised, or with the signatures only.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::Conflict`] if the request is no transaction or is not signed, or an input cannot be finalised.
+    pub async fn completed(&self, session: &str, finalise: bool) -> Result<Vec<u8>, ServiceError> {
+        let conflict = |reason: &str| ServiceError::Conflict(reason.to_owned());
+        let (group, kept) = self.find_request(session).await?;
+        let Subject::Transaction(psbt) = kept.subject else {
+            return Err(conflict("the request is no transaction"));
+        };
+        let RequestState::Signed(outcome) = kept.state else {
+            return Err(conflict("the request is not signed"));
+        };
+        let completion = if finalise { Completion::Finalised } else { Completion::Partial };
+        let completed = group
+            .with_judge(move |judge| {
+                Ok(judge.read(&psbt)?.complete(&outcome.signatures, completion))
+            })
+            .await
+            .map_err(ServiceError::Refused)?;
+        completed.map(|psbt| psbt.serialize()).map_err(|error| conflict(&error.to_string()))
     }
 
     /// The requests of a group, or of all, the newest first; at most 200.
@@ -299,7 +324,7 @@ fn begins(name: &str, with: &str) -> bool {
 
 impl GroupService {
     /// What is asked for, as a subject and messages.
-    fn read_proposal(
+    async fn read_proposal(
         &self,
         what: view::Propose,
     ) -> Result<(Subject, Vec<MessageToSign>), ServiceError> {
@@ -326,7 +351,17 @@ impl GroupService {
                 let hashes = hashes.into_iter().map(read).collect::<Result<_, _>>()?;
                 Ok((Subject::Hash, messages(hashes)))
             }
-            (None, Some(_), None) => Err(invalid("transactions are not signed yet")),
+            (None, Some(psbt), None) => {
+                let read = self
+                    .with_judge(move |judge| {
+                        let spend = judge.read(psbt.as_bytes())?;
+                        let messages = spend.messages().map_err(policy::Refusal::from)?;
+                        Ok((spend.psbt().serialize(), messages))
+                    })
+                    .await;
+                let (psbt, messages) = read.map_err(|refusal| invalid(&refusal.to_string()))?;
+                Ok((Subject::Transaction(psbt), messages))
+            }
             _ => Err(invalid("exactly one of text, psbt and hashes is to be given")),
         }
     }

@@ -1,6 +1,10 @@
 //! What is shown of groups and requests.
 
-use bitcoin::hex::DisplayHex as _;
+use bitcoin::{
+    base64::{Engine as _, prelude::BASE64_STANDARD},
+    hex::DisplayHex as _,
+};
+use roastery_bitcoin::spend::Report;
 use roastery_node::store::{KeptRequest, RequestState};
 use roastery_protocol::{
     Seat,
@@ -50,11 +54,26 @@ impl GroupService {
         }
     }
 
+    /// The same, with what a transaction does, for people.
+    pub(super) async fn view_whole(&self, kept: &KeptRequest) -> view::Request {
+        let mut view = self.view(kept);
+        if let Subject::Transaction(psbt) = &kept.subject {
+            let psbt = psbt.clone();
+            let report = self
+                .with_judge(move |judge| {
+                    Ok(Report::of(&judge.read(&psbt)?, judge.network()).to_string())
+                })
+                .await;
+            view.subject.text = Some(report.unwrap_or_else(|refusal| refusal.to_string()));
+        }
+        view
+    }
+
     fn view_subject(&self, subject: &Subject) -> view::Subject {
         let (text, psbt) = match subject {
             Subject::Hash => (None, None),
             Subject::Text(text) => (Some(text.clone()), None),
-            Subject::Transaction(psbt) => (None, Some(psbt.to_lower_hex_string())),
+            Subject::Transaction(psbt) => (None, Some(BASE64_STANDARD.encode(psbt))),
         };
         view::Subject { kind: subject.kind().to_owned(), text, psbt }
     }

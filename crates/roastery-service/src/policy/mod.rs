@@ -8,6 +8,6 @@ mod standing;
 pub use self::{
     command::{CommandError, ask},
     history::History,
-    rules::{Judge, Refusal},
+    rules::{Examined, Judge, JudgeError, Refusal},
     standing::Standing,
 };

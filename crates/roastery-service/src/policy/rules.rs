@@ -1,14 +1,41 @@
+use std::sync::Arc;
+
+use bitcoin::{Amount, Network};
+use roastery_bitcoin::{
+    policy::{self, RuleError, SpendPolicy},
+    psbt,
+    spend::{Mismatch, Spend},
+    wallet::{Wallet, WalletError},
+};
 use roastery_node::store::KeptRequest;
-use roastery_protocol::{message::RefusalReason, request::Subject};
+use roastery_protocol::{
+    group::Group,
+    message::RefusalReason,
+    request::{Subject, SubjectError},
+};
 use thiserror::Error;
 
 use super::History;
 use crate::config::{PolicyConfig, SubjectKind};
 
 /// The rules of one group at this node.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Judge {
     config: PolicyConfig,
+    wallet: Wallet,
+    transactions: SpendPolicy,
+}
+
+/// Why there is no judge.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum JudgeError {
+    /// The scripts of the wallet.
+    #[error("scripts: {0}")]
+    Wallet(#[from] WalletError),
+    /// The rules for transactions.
+    #[error("policy.transactions: {0}")]
+    Rules(#[from] RuleError),
 }
 
 /// Which rule a request breaks: one line, with the numbers.
@@ -16,8 +43,17 @@ pub struct Judge {
 #[non_exhaustive]
 pub enum Refusal {
     /// What is shown is not what is signed.
-    #[error("{0}")]
-    Subject(String),
+    #[error(transparent)]
+    Subject(#[from] SubjectError),
+    /// What is shown is no transaction.
+    #[error("no transaction: {0}")]
+    NoTransaction(String),
+    /// What is asked for is not what the transaction takes.
+    #[error("not what the transaction takes: {0}")]
+    Mismatch(#[from] Mismatch),
+    /// What the transaction does.
+    #[error("policy.transactions: {0}")]
+    Transaction(#[from] policy::Refusal),
     /// Not a kind that this node signs.
     #[error("policy.kinds: this node does not sign a {kind}")]
     Kind {
@@ -40,22 +76,64 @@ pub enum Refusal {
         /// The limit.
         most: u32,
     },
+    /// The judge is gone.
+    #[error("the rules could not be applied")]
+    NoJudge,
 }
 
 impl Refusal {
     /// What the others are told.
     pub fn reason(&self) -> RefusalReason {
         match self {
-            Refusal::Subject(_) => RefusalReason::Unacceptable,
-            _ => RefusalReason::Policy,
+            Refusal::Subject(_) | Refusal::NoTransaction(_) | Refusal::Mismatch(_) => {
+                RefusalReason::Unacceptable
+            }
+            Refusal::Transaction(refusal) => refusal.reason(),
+            Refusal::NoJudge => RefusalReason::Fault,
+            Refusal::Kind { .. } | Refusal::Life { .. } | Refusal::Rate { .. } => {
+                RefusalReason::Policy
+            }
         }
     }
 }
 
+/// A request that was looked at: everything about it is sound, and is what it says. Limits have not been applied.
+#[derive(Debug)]
+pub struct Examined {
+    life: u64,
+    spend: Option<Spend>,
+}
+
+impl Examined {
+    /// What it spends, if it is a transaction.
+    pub fn spend(&self) -> Option<&Spend> {
+        self.spend.as_ref()
+    }
+
+    /// What leaves the group with it, in satoshi.
+    pub fn amount(&self) -> u64 {
+        self.spend.as_ref().map_or(0, |spend| spend.leaves_the_group().to_sat())
+    }
+}
+
 impl Judge {
-    /// The rules of this configuration.
-    pub fn new(config: PolicyConfig) -> Self {
-        Self { config }
+    /// The rules of this configuration, for this group.
+    ///
+    /// # Errors
+    ///
+    /// [`JudgeError`] says which part of the configuration cannot be applied.
+    pub fn new(
+        config: PolicyConfig,
+        group: Arc<Group>,
+        scripts: Option<&str>,
+        network: Network,
+    ) -> Result<Self, JudgeError> {
+        let wallet = match scripts {
+            None => Wallet::new(group)?,
+            Some(tree) => Wallet::with_scripts(group, tree)?,
+        };
+        let transactions = config.transactions.clone().check(network)?;
+        Ok(Self { config, wallet, transactions })
     }
 
     /// The configuration.
@@ -63,19 +141,29 @@ impl Judge {
         &self.config
     }
 
-    /// What leaves the group with a request, in satoshi.
-    pub fn amount(&self, _: &KeptRequest) -> u64 {
-        0
+    /// The network of the group's addresses.
+    pub fn network(&self) -> Network {
+        self.transactions.network()
     }
 
-    /// Judges a request by all rules. Gives what leaves the group with it, in satoshi.
+    /// Looks at a PSBT with the group's eyes. A hostile one takes some seconds: not to be called in an async task.
     ///
     /// # Errors
     ///
-    /// [`Refusal`] names the first rule that does not hold.
-    pub fn judge(&self, kept: &KeptRequest, history: &History, now: u64) -> Result<u64, Refusal> {
+    /// [`Refusal::NoTransaction`].
+    pub fn read(&self, bytes: &[u8]) -> Result<Spend, Refusal> {
+        let psbt = psbt::read(bytes).map_err(|error| Refusal::NoTransaction(error.to_string()))?;
+        Ok(Spend::of(psbt, &self.wallet))
+    }
+
+    /// Looks at all of a request: whether this node signs its kind at all, and whether what is asked for is what is shown.
+    /// Hashes and keys are computed here, from what is shown and the group file. Not to be called in an async task.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`].
+    pub fn examine(&self, kept: &KeptRequest) -> Result<Examined, Refusal> {
         let KeptRequest { request, subject, since, .. } = kept;
-        subject.check(request).map_err(|error| Refusal::Subject(error.to_string()))?;
         let kind = match subject {
             Subject::Hash => SubjectKind::Hash,
             Subject::Text(_) => SubjectKind::Text,
@@ -84,8 +172,25 @@ impl Judge {
         if !self.config.kinds.contains(&kind) {
             return Err(Refusal::Kind { kind: subject.kind() });
         }
-        let (seconds, most) =
-            (request.expiry().saturating_sub(*since), self.config.longest_life_seconds);
+        subject.check(request)?;
+        let spend = match subject {
+            Subject::Transaction(bytes) => {
+                let spend = self.read(bytes)?;
+                spend.check(request)?;
+                Some(spend)
+            }
+            Subject::Hash | Subject::Text(_) => None,
+        };
+        Ok(Examined { life: request.expiry().saturating_sub(*since), spend })
+    }
+
+    /// Applies the limits. Gives what leaves the group with the request, in satoshi.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`] names the first rule that does not hold.
+    pub fn allow(&self, examined: &Examined, history: &History, now: u64) -> Result<u64, Refusal> {
+        let (seconds, most) = (examined.life, self.config.longest_life_seconds);
         if seconds > most {
             return Err(Refusal::Life { seconds, most });
         }
@@ -93,6 +198,12 @@ impl Judge {
         if most != 0 && count >= most as usize {
             return Err(Refusal::Rate { count, most });
         }
-        Ok(self.amount(kept))
+        match &examined.spend {
+            None => Ok(0),
+            Some(spend) => {
+                let before = Amount::from_sat(history.spent_within_a_day(now));
+                Ok(self.transactions.judge(spend, before)?.to_sat())
+            }
+        }
     }
 }

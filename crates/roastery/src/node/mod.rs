@@ -43,7 +43,7 @@ impl At {
         Ok((folder, config))
     }
 
-    fn client(&self) -> Result<Client, String> {
+    pub(crate) fn client(&self) -> Result<Client, String> {
         let (folder, config) = self.config()?;
         Ok(Client::new(folder.resolve(&config.api.socket)))
     }
@@ -87,7 +87,7 @@ pub(crate) use self::{
     init::Options as InitOptions,
     requests::{
         Approve as ApproveOptions, List as ListOptions, Reject as RejectOptions,
-        Sign as SignOptions,
+        Sign as SignOptions, Waiting, ask, see_through, send,
     },
     store::{Backup as BackupOptions, Change as PassphraseOptions, Restore as RestoreOptions},
 };

@@ -37,7 +37,7 @@ pub(crate) struct Sign {
 
 /// How long is waited, and how the outcome is told.
 #[derive(Args)]
-pub(super) struct Waiting {
+pub(crate) struct Waiting {
     /// Wait at most this long for the signatures
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     wait: u64,
@@ -88,20 +88,36 @@ pub(super) fn sign(at: &At, options: Sign) -> Result<ExitCode, String> {
         untweaked: options.untweaked,
         expires_in: options.expires_in,
     };
-    wait_for(async {
-        let path = format!("/v1/groups/{}/requests", encoded(&options.group));
-        let request = client.post(&path, &what).await.map_err(|error| error.to_string())?;
-        see_through(&client, request, &options.waiting).await
-    })
+    let path = format!("/v1/groups/{}/requests", encoded(&options.group));
+    let request: Request =
+        wait_for(async { client.post(&path, &what).await.map_err(|error| error.to_string()) })?;
+    tell(&see_through(&client, request, &options.waiting)?, &options.waiting)
+}
+
+/// Asks a group to sign a transaction.
+pub(crate) fn send(
+    client: &Client,
+    group: &str,
+    psbt: String,
+    expires_in: Option<u64>,
+) -> Result<Request, String> {
+    let what = Propose { psbt: Some(psbt), expires_in, ..Propose::default() };
+    let path = format!("/v1/groups/{}/requests", encoded(group));
+    wait_for(async { client.post(&path, &what).await.map_err(|error| error.to_string()) })
+}
+
+/// Asks for some bytes.
+pub(crate) fn ask(client: &Client, path: &str) -> Result<Vec<u8>, String> {
+    let bytes = wait_for(async { client.bytes(path).await.map_err(|error| error.to_string()) })?;
+    Ok(bytes.to_vec())
 }
 
 pub(super) fn approve(at: &At, options: &Approve) -> Result<ExitCode, String> {
     let client = at.client()?;
-    wait_for(async {
-        let path = format!("/v1/requests/{}/approve", encoded(&options.request));
-        let request = client.post(&path, &()).await.map_err(|error| error.to_string())?;
-        see_through(&client, request, &options.waiting).await
-    })
+    let path = format!("/v1/requests/{}/approve", encoded(&options.request));
+    let request: Request =
+        wait_for(async { client.post(&path, &()).await.map_err(|error| error.to_string()) })?;
+    tell(&see_through(&client, request, &options.waiting)?, &options.waiting)
 }
 
 pub(super) fn reject(at: &At, options: Reject) -> Result<ExitCode, String> {
@@ -141,12 +157,12 @@ pub(super) fn list(at: &At, options: &List) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Waits for the end of a request, and tells it.
-async fn see_through(
+/// Waits for the end of a request, as long as is to be waited.
+pub(crate) fn see_through(
     client: &Client,
     mut request: Request,
     waiting: &Waiting,
-) -> Result<ExitCode, String> {
+) -> Result<Request, String> {
     let until = Instant::now() + Duration::from_secs(waiting.wait);
     while matches!(request.state.as_str(), "proposed" | "approved") {
         let left = until.saturating_duration_since(Instant::now()).as_secs_f64().ceil();
@@ -154,18 +170,25 @@ async fn see_through(
             break;
         }
         let path = format!("/v1/requests/{}?wait={}", request.session, left.min(20.0));
-        request = client.get(&path).await.map_err(|error| error.to_string())?;
+        request = wait_for(async { client.get(&path).await.map_err(|error| error.to_string()) })?;
     }
+    match request.state.as_str() {
+        "signed" => {}
+        "proposed" | "approved" => {
+            eprintln!("not signed yet; roastery status says who is awaited");
+        }
+        state => eprintln!("{state}: {}", request.text),
+    }
+    Ok(request)
+}
+
+fn tell(request: &Request, waiting: &Waiting) -> Result<ExitCode, String> {
     if waiting.json {
-        say!("{}", json(&request)?);
+        say!("{}", json(request)?);
     } else {
-        show::request(&request);
+        show::request(request);
     }
-    if request.state == "signed" {
-        return Ok(ExitCode::SUCCESS);
-    }
-    eprintln!("not signed yet; roastery status says who is awaited");
-    Ok(ExitCode::FAILURE)
+    Ok(if request.state == "signed" { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 pub(super) fn json(value: &impl serde::Serialize) -> Result<String, String> {

@@ -1,22 +1,24 @@
 //! `roastery psbt`: partially signed Bitcoin transactions.
 
-mod report;
+mod sign;
 
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Subcommand};
 use roastery_bitcoin::{
     psbt::{self, MAX_PSBT_FILE},
-    spend::Spend,
+    spend::{Report, Spend},
 };
 
-use self::report::{Report, show};
-use crate::{files::read, wallet::Which};
+use self::sign::{Sign, sign};
+use crate::{files::read, node::At, wallet::Which};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Show what a PSBT spends and to whom, what the group would sign of it, and what to look at before
     Show(Options),
+    /// Have the group sign all inputs that are its own, in one session
+    Sign(Sign),
 }
 
 #[derive(Args)]
@@ -31,10 +33,13 @@ pub(crate) struct Options {
 }
 
 /// Runs the command; the exit status is the program's.
-pub(crate) fn run(command: &Command) -> ExitCode {
-    let Command::Show(options) = command;
-    match look(options) {
-        Ok(()) => ExitCode::SUCCESS,
+pub(crate) fn run(at: &At, command: &Command) -> ExitCode {
+    let done = match command {
+        Command::Show(options) => look(options).map(|()| ExitCode::SUCCESS),
+        Command::Sign(options) => sign(at, options),
+    };
+    match done {
+        Ok(code) => code,
         Err(line) => {
             eprintln!("error: {line}");
             ExitCode::from(2)
@@ -51,7 +56,7 @@ fn look(options: &Options) -> Result<(), String> {
     if options.json {
         say!("{}", serde_json::to_string(&report).map_err(|error| error.to_string())?);
     } else {
-        show(&report);
+        say!("{}", report.to_string().trim_end());
     }
     Ok(())
 }

@@ -1,13 +1,18 @@
+//! What is said of a spend, to people and as JSON.
+
+use std::fmt;
+
 use bitcoin::{Amount, Network, Script, hex::DisplayHex as _};
-use roastery_bitcoin::spend::{Input, Output, Payee, Signing, Spend, State};
 use roastery_protocol::request::{Derivation, MessageToSign, Taproot};
 use serde::Serialize;
 
-use crate::wallet::name;
+use super::{Input, Output, Payee, Signing, Spend, State};
+use crate::network::network_name;
 
-/// What is said of a PSBT, as JSON has it. Amounts are in satoshi.
-#[derive(Serialize)]
-pub(super) struct Report {
+/// What is said of a spend before it is signed: `Display` says it to people, in lines; `Serialize` to programs, with amounts
+/// in satoshi.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
     network: &'static str,
     txid: String,
     lock_time: u32,
@@ -23,7 +28,7 @@ pub(super) struct Report {
     warnings: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct Spent {
     outpoint: String,
     amount: Option<u64>,
@@ -33,24 +38,25 @@ struct Spent {
     state: &'static str,
 }
 
-#[derive(Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct Paid {
     amount: u64,
     destination: String,
     payee: String,
 }
 
-#[derive(Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct ToSign {
     message: String,
     key: String,
 }
 
 impl Report {
-    pub(super) fn of(spend: &Spend, network: Network) -> Self {
+    /// What there is to say of a spend, with addresses of this network.
+    pub fn of(spend: &Spend, network: Network) -> Self {
         let messages = spend.messages();
         Self {
-            network: name(network),
+            network: network_name(network),
             txid: spend.transaction().compute_txid().to_string(),
             lock_time: spend.transaction().lock_time.to_consensus_u32(),
             inputs: spend.inputs().iter().map(|input| spent(input, network)).collect(),
@@ -133,44 +139,58 @@ fn destination(script: &Script, network: Network) -> String {
     )
 }
 
-/// Says it to a person.
-pub(super) fn show(report: &Report) {
-    let btc = |sat| Amount::from_sat(sat).to_string();
-    say!("Transaction   {} (without signatures) on {}", report.txid, report.network);
-    if report.lock_time != 0 {
-        say!("Lock time     {}", report.lock_time);
-    }
-    for (number, input) in report.inputs.iter().enumerate() {
-        let amount = input.amount.map_or_else(|| "an unknown amount".to_owned(), btc);
-        say!("Input {number:<7} {amount} of {}", input.outpoint);
-        if let Some(destination) = &input.destination {
-            say!("              at {destination}");
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let report = self;
+        let btc = |sat| Amount::from_sat(sat).to_string();
+        writeln!(f, "Transaction   {} (without signatures) on {}", report.txid, report.network)?;
+        if report.lock_time != 0 {
+            writeln!(f, "Lock time     {}", report.lock_time)?;
         }
-        match &input.signed_by {
-            Some(by) => say!("              {}, by {by}", input.state),
-            None => say!("              {}", input.state),
+        for (number, input) in report.inputs.iter().enumerate() {
+            let amount = input.amount.map_or_else(|| "an unknown amount".to_owned(), btc);
+            writeln!(f, "Input {number:<7} {amount} of {}", input.outpoint)?;
+            if let Some(destination) = &input.destination {
+                writeln!(f, "              at {destination}")?;
+            }
+            match &input.signed_by {
+                Some(by) => writeln!(f, "              {}, by {by}", input.state)?,
+                None => writeln!(f, "              {}", input.state)?,
+            }
         }
-    }
-    for (number, output) in report.outputs.iter().enumerate() {
-        say!("Output {number:<6} {} to {}", btc(output.amount), output.destination);
-        say!("              {}", output.payee);
-    }
-    match (report.fee, report.fee_rate) {
-        (Some(fee), Some(rate)) => {
-            say!("Fee           {}, {rate} sat/vB at {} vB", btc(fee), report.virtual_size);
+        for (number, output) in report.outputs.iter().enumerate() {
+            writeln!(f, "Output {number:<6} {} to {}", btc(output.amount), output.destination)?;
+            writeln!(f, "              {}", output.payee)?;
         }
-        _ => say!("Fee           unknown"),
-    }
-    say!("Leaves        {} leave the group, fee included", btc(report.leaves_the_group));
-    match &report.cannot_sign {
-        Some(reason) => say!("To sign       nothing: {reason}"),
-        None if report.to_sign.len() == 1 => say!("To sign       1 signature"),
-        None => say!("To sign       {} signatures in one session", report.to_sign.len()),
-    }
-    for ToSign { message, key } in &report.to_sign {
-        say!("              {message} (key {key})");
-    }
-    for warning in &report.warnings {
-        say!("Warning       {warning}");
+        match (report.fee, report.fee_rate) {
+            (Some(fee), Some(rate)) => {
+                writeln!(
+                    f,
+                    "Fee           {}, {rate} sat/vB at {} vB",
+                    btc(fee),
+                    report.virtual_size
+                )?;
+            }
+            _ => writeln!(f, "Fee           unknown")?,
+        }
+        writeln!(
+            f,
+            "Leaves        {} leave the group, fee included",
+            btc(report.leaves_the_group)
+        )?;
+        match &report.cannot_sign {
+            Some(reason) => writeln!(f, "To sign       nothing: {reason}")?,
+            None if report.to_sign.len() == 1 => writeln!(f, "To sign       1 signature")?,
+            None => {
+                writeln!(f, "To sign       {} signatures in one session", report.to_sign.len())?
+            }
+        }
+        for ToSign { message, key } in &report.to_sign {
+            writeln!(f, "              {message} (key {key})")?;
+        }
+        for warning in &report.warnings {
+            writeln!(f, "Warning       {warning}")?;
+        }
+        Ok(())
     }
 }

@@ -302,14 +302,14 @@ async fn stop(State(service): At) -> Json<Health> {
 #[utoipa::path(get, path = "/health",
     responses((status = 200, body = Health), (status = 503, body = Health)))]
 async fn health(State(service): At) -> Response {
-    told(service.health())
+    told(service.health().await)
 }
 
 /// Whether enough members of each group can be reached to sign.
 #[utoipa::path(get, path = "/ready",
     responses((status = 200, body = Health), (status = 503, body = Health)))]
 async fn ready(State(service): At) -> Response {
-    told(service.readiness())
+    told(service.readiness().await)
 }
 
 fn told(health: Health) -> Response {

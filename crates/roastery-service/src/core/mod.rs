@@ -51,6 +51,9 @@ const PULSE: Duration = Duration::from_secs(1);
 /// After how long without it they do not.
 const STUCK: Duration = Duration::from_secs(10);
 
+/// The most other nodes, of all groups together.
+const MOST_PEERS: usize = 1024;
+
 /// How often expired requests are forgotten.
 const TIDY: Duration = Duration::from_secs(3600);
 
@@ -108,8 +111,8 @@ impl Service {
             )
         })?;
         let transport = TransportKey::from_secret(&mut keys.transport.expose_bytes());
-        let bind =
-            Endpoint::bind(transport, &config.transport.listen, P2pSettings::default()).await;
+        let settings = P2pSettings { max_peers: MOST_PEERS, ..P2pSettings::default() };
+        let bind = Endpoint::bind(transport, &config.transport.listen, settings).await;
         let endpoint = bind.map_err(|error| {
             let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
             ServiceError::NotReady(format!("{error}{}", cause.unwrap_or_default()))

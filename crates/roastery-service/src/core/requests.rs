@@ -11,7 +11,7 @@ use roastery_protocol::{
     request::{Derivation, MAX_LIFETIME_SECONDS, MessageToSign, SigningRequest, Subject, Taproot},
 };
 
-use super::{Service, ServiceError, group::GroupService, now, one};
+use super::{Service, ServiceError, group::GroupService, now, one, views::state_of};
 use crate::{
     config::Approval,
     view::{self, Evidence, LogEntry},
@@ -182,10 +182,10 @@ impl Service {
         all.sort_by_key(|kept| std::cmp::Reverse((kept.changed, kept.since)));
         let views = all.iter().filter_map(|kept| {
             let group = self.group_of(kept)?;
-            let wanted = only.as_ref().is_none_or(|only| Arc::ptr_eq(only, &group));
+            let wanted = only.as_ref().is_none_or(|only| Arc::ptr_eq(only, &group))
+                && state.as_ref().is_none_or(|state| state_of(&kept.state).0 == state);
             wanted.then(|| group.view(kept))
         });
-        let views = views.filter(|view| state.as_ref().is_none_or(|state| view.state == *state));
         Ok(views.take(MOST_LISTED).collect())
     }
 
@@ -277,7 +277,7 @@ impl Service {
         read
     }
 
-    fn groups(&self) -> Vec<Arc<GroupService>> {
+    pub(super) fn groups(&self) -> Vec<Arc<GroupService>> {
         self.lock_groups().values().cloned().collect()
     }
 

@@ -1,10 +1,6 @@
 //! How the node stands. Nothing here waits long for anything: it is asked when something is wrong.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::atomic::Ordering, time::Duration};
 
 use bitcoin::hex::DisplayHex as _;
 use roastery_node::bus::{LinkStats, PeerId, exchange::ExchangeStats};
@@ -25,9 +21,8 @@ impl Service {
         let stats = self.exchange.stats();
         let links: BTreeMap<&PeerId, LinkStats> = stats.bus.links().collect();
         let pending = self.pending().await;
-        let groups: Vec<Arc<GroupService>> = self.lock_groups().values().cloned().collect();
         let mut views = Vec::new();
-        for group in groups {
+        for group in self.groups() {
             let pending = pending.get(&group.name).copied().unwrap_or(0);
             views.push(self.view_group(&group, &links, pending).await);
         }
@@ -68,25 +63,30 @@ impl Service {
         Ok((group.group.encode(), group.recovery.as_ref().map(|file| file.encode())))
     }
 
-    /// Whether this process does its work at all: its tasks run.
-    pub fn health(&self) -> Health {
+    /// Whether this process does its work at all: its tasks run, and the node of each group answers.
+    pub async fn health(&self) -> Health {
         let pulse = Duration::from_millis(self.pulse.load(Ordering::Relaxed));
         let since = self.started.elapsed().saturating_sub(pulse);
-        let problems = if since < STUCK {
-            Vec::new()
-        } else {
-            vec![format!("no task has run for {} seconds", since.as_secs())]
-        };
+        if since >= STUCK {
+            let problem = format!("no task has run for {} seconds", since.as_secs());
+            return Health { ok: false, problems: vec![problem] };
+        }
+        let mut problems = Vec::new();
+        for group in self.groups() {
+            if !matches!(timeout(PATIENCE, group.handle.bus_stats()).await, Ok(Some(_))) {
+                problems.push(format!("the node of group {} does not answer", group.name));
+            }
+        }
         Health { ok: problems.is_empty(), problems }
     }
 
     /// Whether it can sign: enough members of each group can be reached.
-    pub fn readiness(&self) -> Health {
-        let mut problems = self.health().problems;
+    pub async fn readiness(&self) -> Health {
+        let mut problems = self.health().await.problems;
         let stats = self.exchange.stats();
         let links: BTreeMap<&PeerId, LinkStats> = stats.bus.links().collect();
-        for group in self.lock_groups().values() {
-            let (reachable, threshold) = (self.reachable(group, &links), group.group.threshold());
+        for group in self.groups() {
+            let (reachable, threshold) = (self.reachable(&group, &links), group.group.threshold());
             if reachable < threshold {
                 let name = &group.name;
                 problems.push(format!(

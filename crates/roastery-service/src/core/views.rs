@@ -126,7 +126,7 @@ fn taproot(taproot: &Taproot) -> String {
     }
 }
 
-fn state_of(state: &RequestState) -> (&'static str, String) {
+pub(super) fn state_of(state: &RequestState) -> (&'static str, String) {
     match state {
         RequestState::Proposed => ("proposed", String::new()),
         RequestState::Approved(said) => ("approved", said.clone()),

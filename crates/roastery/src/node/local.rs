@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::{Command, ExitCode, Stdio},
+    process::{Child, Command, ExitCode, Stdio},
     time::{Duration, Instant},
 };
 
@@ -66,12 +66,13 @@ pub(super) fn run(at: &At, options: &Options) -> Result<ExitCode, String> {
         })
         .map(|(_, folder)| folder)
         .collect();
+    let mut processes = Vec::new();
     for folder in &chosen {
-        start(folder)?;
+        processes.push((folder, start(folder)?));
     }
     wait_for(async {
-        for folder in &chosen {
-            await_start(folder).await?;
+        for (folder, process) in &mut processes {
+            await_start(folder, process).await?;
         }
         if options.only.is_empty() {
             make_key(&group, &folders).await?;
@@ -134,7 +135,7 @@ fn make(group: &Path, options: &Options) -> Result<Vec<PathBuf>, String> {
     Ok(folders)
 }
 
-fn start(folder: &Path) -> Result<(), String> {
+fn start(folder: &Path) -> Result<Child, String> {
     let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
     let program = std::env::current_exe().map_err(failed)?;
     let log = std::fs::File::options()
@@ -152,22 +153,29 @@ fn start(folder: &Path) -> Result<(), String> {
         .stderr(log);
     // It lives on when this command and its terminal end.
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    command.spawn().map(drop).map_err(failed)
+    command.spawn().map_err(failed)
 }
 
 fn client(folder: &Path) -> Client {
     Client::new(folder.join("api.sock"))
 }
 
-async fn await_start(folder: &Path) -> Result<(), String> {
+async fn await_start(folder: &Path, process: &mut Child) -> Result<(), String> {
     let until = Instant::now() + PATIENCE;
     while client(folder).bytes("/health").await.is_err() {
-        if Instant::now() >= until {
-            return Err(format!("{} does not start; its log says why", folder.display()));
+        let ended = process.try_wait().map_or(true, |status| status.is_some());
+        if ended || Instant::now() >= until {
+            return Err(format!("{} does not start: {}", folder.display(), last_line(folder)));
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     Ok(())
+}
+
+/// What a node said last.
+fn last_line(folder: &Path) -> String {
+    let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
+    log.lines().last().unwrap_or("it said nothing").to_owned()
 }
 
 /// All members take up the invitation, compare the fingerprint, and make the key, unless there is one.

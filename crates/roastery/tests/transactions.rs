@@ -1,0 +1,152 @@
+//! Transactions from end to end: nodes as processes sign PSBTs, and Bitcoin Core's consensus code accepts what comes out.
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+#[path = "../../roastery-bitcoin/tests/common/mod.rs"]
+mod common;
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    sync::Arc,
+};
+
+use bitcoin::{
+    Psbt, TxOut,
+    base64::{Engine as _, prelude::BASE64_STANDARD},
+};
+use common::{elsewhere, judge_all, pay, spending};
+use roastery_bitcoin::{
+    psbt,
+    spend::extract,
+    wallet::{Branch, Wallet},
+};
+use roastery_protocol::group::Group;
+
+/// Two of three nodes on this machine. They are stopped in any case.
+struct Nodes(PathBuf);
+
+impl Nodes {
+    fn start(name: &str) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let nodes = Self(folder);
+        nodes.stop();
+        let _ = std::fs::remove_dir_all(&nodes.0);
+        // Three ports in a row are free often enough.
+        for attempt in 0..10 {
+            let port = 20_000 + (std::process::id() + attempt * 100) % 30_000;
+            let arguments = ["--signers", "3", "--threshold", "2", "--port", &port.to_string()];
+            if nodes.local(&arguments).status.success() {
+                return nodes;
+            }
+            nodes.stop();
+            let _ = std::fs::remove_dir_all(&nodes.0);
+        }
+        panic!("no group could be started");
+    }
+
+    fn local(&self, arguments: &[&str]) -> Output {
+        let all = [&["local", "--folder", self.0.to_str().unwrap()], arguments].concat();
+        Command::new(env!("CARGO_BIN_EXE_roastery")).args(all).output().unwrap()
+    }
+
+    fn stop(&self) {
+        self.local(&["--stop"]);
+    }
+
+    fn at(&self, node: usize, arguments: &[&str]) -> Output {
+        let folder = self.0.join(format!("node-{node}"));
+        let all = [arguments, &["--folder", folder.to_str().unwrap()]].concat();
+        Command::new(env!("CARGO_BIN_EXE_roastery")).args(all).output().unwrap()
+    }
+
+    fn wallet(&self) -> Wallet {
+        let file = self.0.join("group.roastery");
+        let _ = std::fs::remove_file(&file);
+        let exported =
+            self.at(0, &["group", "export", "local", "--group-file", file.to_str().unwrap()]);
+        assert!(exported.status.success());
+        Wallet::new(Arc::new(Group::decode(&std::fs::read(file).unwrap()).unwrap())).unwrap()
+    }
+
+    /// The requests that wait at a node.
+    fn pending(&self, node: usize) -> Vec<serde_json::Value> {
+        let listed = self.at(node, &["requests", "--state", "proposed", "--json"]);
+        serde_json::from_slice(&listed.stdout).unwrap()
+    }
+}
+
+impl Drop for Nodes {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Spends so many outputs of the wallet.
+fn spend(wallet: &Wallet, inputs: u32) -> Psbt {
+    let ours = |index| wallet.script(Branch::Receive, index).unwrap();
+    let spent: Vec<TxOut> = (0..inputs).map(|index| pay(100_000, ours(index))).collect();
+    let paid = u64::from(inputs) * 60_000;
+    let change = u64::from(inputs) * 39_000;
+    let to = wallet.script(Branch::Change, 0).unwrap();
+    spending(&spent, vec![pay(paid, elsewhere()), pay(change, to)])
+}
+
+#[test]
+fn psbts_of_1_2_and_50_inputs_are_shown_approved_signed_and_accepted_by_consensus_code() {
+    let nodes = Nodes::start("transactions");
+    let wallet = nodes.wallet();
+    for inputs in [1, 2, 50] {
+        let psbt = spend(&wallet, inputs);
+        let file = nodes.0.join(format!("{inputs}.psbt"));
+        std::fs::write(&file, BASE64_STANDARD.encode(psbt.serialize())).unwrap();
+        let out = nodes.0.join(format!("{inputs}.signed"));
+        let (file, written) = (file.to_str().unwrap(), out.to_str().unwrap());
+        std::thread::scope(|scope| {
+            let asked = scope.spawn(|| {
+                nodes.at(
+                    0,
+                    &["psbt", "sign", file, "--group", "local", "--out", written, "--binary"],
+                )
+            });
+            let pending = loop {
+                if let Some(pending) = nodes.pending(1).into_iter().next() {
+                    break pending;
+                }
+            };
+            let session = pending["session"].as_str().unwrap().to_owned();
+            // What is approved is shown before.
+            let shown = nodes.at(1, &["requests", &session]);
+            let shown = String::from_utf8(shown.stdout).unwrap();
+            assert!(shown.contains("leave the group, fee included"), "{shown}");
+            assert!(shown.contains(&format!("{inputs} signature")), "{shown}");
+            let approved = nodes.at(1, &["approve", &session]);
+            assert!(approved.status.success(), "{}", String::from_utf8_lossy(&approved.stderr));
+            let asked = asked.join().unwrap();
+            assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
+        });
+        let signed = psbt::read(&std::fs::read(out).unwrap()).unwrap();
+        let transaction = extract(&signed).unwrap();
+        let spent: Vec<TxOut> =
+            psbt.inputs.iter().map(|input| input.witness_utxo.clone().unwrap()).collect();
+        judge_all(&transaction, &spent);
+    }
+}
+
+#[test]
+fn a_file_that_is_no_psbt_or_not_the_groups_is_refused_in_one_line() {
+    let nodes = Nodes::start("no-transactions");
+    let file = nodes.0.join("bad.psbt");
+    let path = file.to_str().unwrap();
+    for bytes in [&b"psbt\xff\x00"[..], b"", b"not a psbt", &[0xff; 40]] {
+        std::fs::write(&file, bytes).unwrap();
+        let refused = nodes.at(0, &["psbt", "sign", path, "--group", "local"]);
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!((refused.status.code(), said.lines().count()), (Some(2), 1), "{said}");
+    }
+    let foreign = spending(&[pay(1000, elsewhere())], vec![pay(900, elsewhere())]);
+    std::fs::write(&file, foreign.serialize()).unwrap();
+    let refused = nodes.at(0, &["psbt", "sign", path, "--group", "local"]);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!((refused.status.code(), said.lines().count()), (Some(2), 1), "{said}");
+    assert!(nodes.pending(1).is_empty());
+}

@@ -74,8 +74,11 @@ pub(crate) struct List {
     #[arg(long, value_name = "STATE")]
     state: Option<String>,
     /// Tell them as JSON
-    #[arg(long)]
+    #[arg(long, conflicts_with = "ids")]
     json: bool,
+    /// Tell their sessions only, one a line
+    #[arg(long)]
+    ids: bool,
 }
 
 pub(super) fn sign(at: &At, options: Sign) -> Result<ExitCode, String> {
@@ -146,6 +149,8 @@ pub(super) fn list(at: &At, options: &List) -> Result<ExitCode, String> {
     })?;
     if options.json {
         say!("{}", json(&requests)?);
+    } else if options.ids {
+        requests.iter().for_each(|request| say!("{}", request.session));
     } else {
         for (number, request) in requests.iter().enumerate() {
             if number > 0 {

@@ -23,7 +23,7 @@ fn socket_address(address: &Multiaddr) -> SocketAddr {
 }
 
 /// Connections from another address of this machine than that of the members.
-async fn from_elsewhere(to: &Multiaddr) -> TcpStream {
+pub async fn from_elsewhere(to: &Multiaddr) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.9:0".parse().unwrap()).unwrap();
     socket.connect(socket_address(to)).await.unwrap()

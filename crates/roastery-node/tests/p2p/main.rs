@@ -4,14 +4,19 @@
 #![allow(clippy::unwrap_used, reason = "a failed helper is a failed test")]
 
 mod connections;
+#[path = "../../examples/demo/mod.rs"]
+mod demo;
 mod knocking;
 mod members;
 #[path = "../support/network.rs"]
 mod network;
 mod rogue;
 mod roster;
+#[path = "../support/topics.rs"]
+mod topics;
 #[path = "../support/waiting.rs"]
 mod waiting;
+mod while_signing;
 
 use roastery_node::bus::{
     Bus, BusEvent, Destination, LinkStats, PeerId, QueueLimits,

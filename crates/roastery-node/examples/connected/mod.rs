@@ -1,0 +1,54 @@
+//! Buses over real connections on this machine.
+
+#![allow(dead_code, reason = "no example needs all of it")]
+
+use std::time::{Duration, Instant};
+
+use roastery_node::bus::{
+    Bus, BusEvent, PeerId,
+    p2p::{Endpoint, Multiaddr, P2pBus, P2pSettings, TransportKey},
+};
+
+use crate::demo::Result;
+
+type Roster = Vec<(PeerId, Vec<Multiaddr>)>;
+
+/// Where nodes listen, and how each finds all of them.
+pub async fn bound(count: usize, listen: &Multiaddr) -> Result<(Vec<Endpoint>, Roster)> {
+    let (mut endpoints, mut roster) = (Vec::new(), Vec::new());
+    for _ in 0..count {
+        let mut secret = [0; 32];
+        getrandom::fill(&mut secret)?;
+        let key = TransportKey::from_secret(&mut secret);
+        let endpoint = Endpoint::bind(key, &[listen.clone()], P2pSettings::default()).await?;
+        roster.push((endpoint.peer().clone(), endpoint.addresses().cloned().collect()));
+        endpoints.push(endpoint);
+    }
+    Ok((endpoints, roster))
+}
+
+/// Buses of nodes that listen like this, each connected to all others, and how long that took.
+pub async fn connected(count: usize, listen: &Multiaddr) -> Result<(Vec<P2pBus>, Duration)> {
+    let (endpoints, roster) = bound(count, listen).await?;
+    let start = Instant::now();
+    let mut connecting = Vec::new();
+    for endpoint in endpoints {
+        let mut bus = endpoint.join(roster.clone())?;
+        connecting.push(tokio::spawn(async move {
+            let mut connected = 1;
+            while connected < count {
+                match bus.receive().await {
+                    Some(BusEvent::Connected(_)) => connected += 1,
+                    Some(BusEvent::Disconnected(_)) => connected -= 1,
+                    Some(BusEvent::Message { .. }) | None => {}
+                }
+            }
+            bus
+        }));
+    }
+    let mut buses = Vec::new();
+    for bus in connecting {
+        buses.push(bus.await?);
+    }
+    Ok((buses, start.elapsed()))
+}

@@ -1,0 +1,59 @@
+//! A program signs with a bus, a journal and an engine of its own: `cargo run -p roastery-node --example embedding`.
+mod demo;
+use roastery_node::{bus::*, driver::*};
+use roastery_protocol::{Seat, engine::*, request::ApprovedRequest};
+
+/// A bus: a mesh inside the process, for which any network may stand.
+struct OwnBus(MeshBus);
+impl Bus for OwnBus {
+    fn local_peer(&self) -> &PeerId {
+        self.0.local_peer()
+    }
+    fn max_message_bytes(&self) -> usize {
+        self.0.max_message_bytes()
+    }
+    fn send(&mut self, to: Destination, message: &[u8]) -> Result<(), SendError> {
+        println!("{} sends {} bytes to {to:?}", self.local_peer(), message.len());
+        self.0.send(to, message)
+    }
+    async fn receive(&mut self) -> Option<BusEvent> {
+        self.0.receive().await
+    }
+    fn stats(&self) -> BusStats {
+        self.0.stats()
+    }
+}
+/// A journal: no share leaves before its receipt is given. It is given by a thread, for the node waits for nobody.
+struct OwnJournal(Seat);
+impl Journal for OwnJournal {
+    fn keep(&mut self, released: Released, receipt: Receipt) {
+        println!("seat {} is about to answer package {}", self.0, released.package);
+        std::thread::spawn(|| receipt.kept());
+    }
+}
+/// An engine: the real one, for which a device that holds the share may stand.
+struct OwnEngine(FrostEngine);
+impl Engine for OwnEngine {
+    type Session = FrostSession;
+    fn seat(&self) -> Seat {
+        self.0.seat()
+    }
+    fn open(&self, request: &ApprovedRequest) -> Result<FrostSession, EngineError> {
+        println!("seat {} opens session {}", self.0.seat(), request.session_id());
+        self.0.open(request)
+    }
+}
+#[tokio::main]
+async fn main() -> demo::Result<()> {
+    let (mesh, peers, mut nodes) = (Mesh::default(), demo::peers(3)?, Vec::new());
+    let (group, members) = demo::deal(2, &peers)?;
+    for LocalMember { group, seat, identity, engine, settings } in members {
+        let member = LocalMember { group, seat, identity, engine: OwnEngine(engine), settings };
+        let (node, handle) = Node::new(OwnBus(mesh.join(peers[seat.index()].clone())?), member);
+        tokio::spawn(node.with_journal(OwnJournal(seat)).run());
+        nodes.push(handle);
+    }
+    let signed = demo::sign(&group, &nodes, 1).await?;
+    assert!(signed.signature.verify(&signed.key.public_key(), &signed.key.message));
+    Ok(())
+}

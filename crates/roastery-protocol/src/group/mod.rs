@@ -3,10 +3,12 @@
 mod member;
 mod peer;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use roastery_frost::{GroupKeys, GroupKeysError, Point, Seat, SecretShare, decode_point};
+use roastery_frost::{
+    GroupKeys, GroupKeysError, Point, Seat, SecretShare, TweakContext, decode_point,
+};
 use thiserror::Error;
 
 pub use self::{
@@ -16,6 +18,7 @@ pub use self::{
 use crate::{
     GroupId,
     keys::IdentityKey,
+    request::Derivation,
     tags::{Tag, VERSION},
     wire,
 };
@@ -35,6 +38,8 @@ pub struct Group {
     keys: Arc<GroupKeys>,
     chain_code: [u8; 32],
     members: Vec<Member>,
+    /// One request after the other, and each input of one, often asks for the same key.
+    last_derived: Mutex<Option<(Derivation, TweakContext)>>,
 }
 
 /// Why something is no group.
@@ -179,7 +184,8 @@ impl Group {
         };
         let id = GroupId::from_bytes(Tag::Group.hash(&[&wire::encode(&file)]));
         check_members(&file.members)?;
-        Ok(Self { id, keys: Arc::new(keys), chain_code, members: file.members })
+        let (keys, members) = (Arc::new(keys), file.members);
+        Ok(Self { id, keys, chain_code, members, last_derived: Mutex::default() })
     }
 
     /// The group with a member's newer binding: another identity key, another transport peer, or both, and no new key
@@ -266,6 +272,12 @@ impl Group {
     /// The chain code, 32 bytes.
     pub fn chain_code(&self) -> &[u8; 32] {
         &self.chain_code
+    }
+
+    /// The key that was derived last.
+    pub(crate) fn last_derived(&self) -> MutexGuard<'_, Option<(Derivation, TweakContext)>> {
+        // It is replaced in one step: a thread that panicked leaves a whole value.
+        self.last_derived.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All seats in order.

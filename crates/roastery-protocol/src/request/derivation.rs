@@ -89,6 +89,15 @@ impl Derivation {
     /// The tweaked key of this group: the threshold public key, one plain tweak for each step of the path (BIP-32,
     /// CKDpub), then the x-only Taproot tweak (BIP-341).
     pub fn tweaks(&self, group: &Group) -> Result<TweakContext, DerivationError> {
+        if let Some((_, key)) = group.last_derived().as_ref().filter(|(last, _)| last == self) {
+            return Ok(key.clone());
+        }
+        let key = self.derive(group)?;
+        *group.last_derived() = Some((self.clone(), key.clone()));
+        Ok(key)
+    }
+
+    fn derive(&self, group: &Group) -> Result<TweakContext, DerivationError> {
         self.check()?;
         let mut key = TweakContext::new(group.keys().threshold_public_key());
         let mut chain_code = *group.chain_code();

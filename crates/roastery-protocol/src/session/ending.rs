@@ -1,5 +1,7 @@
 //! The end of a session: signed, or stopped.
 
+use std::sync::OnceLock;
+
 use roastery_frost::{PartialSignature, Seat};
 
 use super::{
@@ -9,7 +11,7 @@ use crate::{
     Attempt, BodyHash,
     clock::Moment,
     engine::{EngineError, EngineSession},
-    message::{Body, FinalSignature, Kind, RefusalReason},
+    message::{Body, Envelope, FinalSignature, Kind, RefusalReason},
 };
 
 /// Where the signatures were put together.
@@ -66,16 +68,30 @@ impl<E: EngineSession> Session<E> {
         if origin.is_some() {
             self.learn(content.package);
         }
-        let attempt = origin.as_ref().map_or(Attempt::FIRST, |origin| origin.attempt);
-        let outcome =
-            Outcome { signatures: content.signatures.clone(), package: content.package, origin };
-        let envelope = self.fixed.seal(attempt, &Body::Signature(content));
-        if made == Made::Here {
+        let FinalSignature { package, signatures } = content;
+        let outcome = Outcome { signatures, package, origin };
+        let (envelope, at) = (OnceLock::new(), now.monotonic);
+        self.phase = Phase::Signed { outcome: outcome.clone(), envelope, at, lingering: true };
+        if made == Made::Here
+            && let Some(envelope) = self.outcome_envelope().cloned()
+        {
             self.send(Destination::Everyone, &envelope);
         }
-        self.event(Event::Signed(outcome.clone()));
-        self.phase = Phase::Signed { outcome, envelope, at: now.monotonic, lingering: true };
+        self.event(Event::Signed(outcome));
         self.forget_work();
+    }
+
+    /// The message that tells the signatures, if they are there.
+    pub(super) fn outcome_envelope(&self) -> Option<&Envelope> {
+        let Phase::Signed { outcome, envelope, .. } = &self.phase else {
+            return None;
+        };
+        Some(envelope.get_or_init(|| {
+            let origin = outcome.origin.as_ref();
+            let attempt = origin.map_or(Attempt::FIRST, |origin| origin.attempt);
+            let (package, signatures) = (outcome.package, outcome.signatures.clone());
+            self.fixed.seal(attempt, &Body::Signature(FinalSignature { package, signatures }))
+        }))
     }
 
     fn forget_work(&mut self) {
@@ -104,13 +120,12 @@ impl<E: EngineSession> Session<E> {
 
     /// Whoever still speaks of the session lacks the signatures.
     pub(super) fn answer_with_outcome(&mut self, sender: Seat, kind: Kind, now: Moment) {
-        let Phase::Signed { envelope, .. } = &self.phase else {
-            return;
-        };
         if kind == Kind::Signature || sender == self.fixed.seat {
             return;
         }
-        let envelope = envelope.clone();
+        let Some(envelope) = self.outcome_envelope().cloned() else {
+            return;
+        };
         let _ = self.answer(sender, Answer::Outcome, &envelope, now);
     }
 

@@ -34,7 +34,7 @@ mod waking;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -167,7 +167,13 @@ struct Fixed {
 #[derive(Debug)]
 enum Phase {
     Running,
-    Signed { outcome: Outcome, envelope: Envelope, at: Duration, lingering: bool },
+    /// The message that tells the signatures is sealed when it is first sent: most nodes are never asked for it.
+    Signed {
+        outcome: Outcome,
+        envelope: OnceLock<Envelope>,
+        at: Duration,
+        lingering: bool,
+    },
     Stopped(StopReason),
 }
 

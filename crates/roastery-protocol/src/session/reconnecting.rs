@@ -30,8 +30,9 @@ impl<E: EngineSession> Session<E> {
     }
 
     fn owed_to(&self, seat: Seat) -> Vec<(Answer, Envelope)> {
-        if let Phase::Signed { envelope, lingering: true, .. } = &self.phase {
-            return vec![(Answer::Outcome, envelope.clone())];
+        if let Phase::Signed { lingering: true, .. } = &self.phase {
+            let outcome = self.outcome_envelope().cloned();
+            return outcome.map(|envelope| (Answer::Outcome, envelope)).into_iter().collect();
         }
         let as_signer = self.signers.iter().filter(|(_, signer)| signer.coordinator == seat);
         let as_signer = as_signer.filter_map(|(attempt, signer)| {

@@ -6,6 +6,18 @@
 //! [`driver`] is the task that runs a member's sessions over it. With the feature `store` there is a store for what a node
 //! keeps.
 //!
+//! Whoever embeds a node may put a part of its own in the place of each of these; `examples/embedding.rs` does, in 59
+//! lines:
+//!
+//! | part | trait | what is here |
+//! |---|---|---|
+//! | the network | [`Bus`](bus::Bus) | [`Mesh`](bus::Mesh), [`Line`](bus::Line), `bus::p2p` |
+//! | the record of shares that are about to leave | [`Journal`](driver::Journal) | none: without one no record is kept |
+//! | what holds the secret share | [`Engine`](roastery_protocol::engine::Engine) | [`FrostEngine`](roastery_protocol::engine::FrostEngine) |
+//! | what is signed | [`Policy`](roastery_protocol::request::Policy) | none: it is the embedding program's |
+//!
+//! The store is one part that may be left out: nothing else here needs it.
+//!
 //! A member takes part in a signature in four steps; `examples/three_nodes.rs` is a whole group.
 //!
 //! ```

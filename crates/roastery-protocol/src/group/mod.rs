@@ -3,7 +3,7 @@
 mod member;
 mod peer;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use roastery_frost::{
@@ -18,7 +18,6 @@ pub use self::{
 use crate::{
     GroupId,
     keys::IdentityKey,
-    request::Derivation,
     tags::{Tag, VERSION},
     wire,
 };
@@ -38,8 +37,8 @@ pub struct Group {
     keys: Arc<GroupKeys>,
     chain_code: [u8; 32],
     members: Vec<Member>,
-    /// One request after the other, and each input of one, often asks for the same key.
-    last_derived: Mutex<Option<(Derivation, TweakContext)>>,
+    /// The key that most requests ask for: [`Derivation::key_path_only`](crate::request::Derivation::key_path_only).
+    own_key: OnceLock<TweakContext>,
 }
 
 /// Why something is no group.
@@ -185,7 +184,7 @@ impl Group {
         let id = GroupId::from_bytes(Tag::Group.hash(&[&wire::encode(&file)]));
         check_members(&file.members)?;
         let (keys, members) = (Arc::new(keys), file.members);
-        Ok(Self { id, keys, chain_code, members, last_derived: Mutex::default() })
+        Ok(Self { id, keys, chain_code, members, own_key: OnceLock::new() })
     }
 
     /// The group with a member's newer binding: another identity key, another transport peer, or both, and no new key
@@ -274,10 +273,9 @@ impl Group {
         &self.chain_code
     }
 
-    /// The key that was derived last.
-    pub(crate) fn last_derived(&self) -> MutexGuard<'_, Option<(Derivation, TweakContext)>> {
-        // It is replaced in one step: a thread that panicked leaves a whole value.
-        self.last_derived.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The group's own key as an output that only its key can spend, once it was derived.
+    pub(crate) fn own_key(&self) -> &OnceLock<TweakContext> {
+        &self.own_key
     }
 
     /// All seats in order.

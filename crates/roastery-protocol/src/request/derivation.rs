@@ -89,11 +89,15 @@ impl Derivation {
     /// The tweaked key of this group: the threshold public key, one plain tweak for each step of the path (BIP-32,
     /// CKDpub), then the x-only Taproot tweak (BIP-341).
     pub fn tweaks(&self, group: &Group) -> Result<TweakContext, DerivationError> {
-        if let Some((_, key)) = group.last_derived().as_ref().filter(|(last, _)| last == self) {
+        let own = *self == Self::key_path_only();
+        if let Some(key) = group.own_key().get().filter(|_| own) {
             return Ok(key.clone());
         }
         let key = self.derive(group)?;
-        *group.last_derived() = Some((self.clone(), key.clone()));
+        if own {
+            // Whoever derived it meanwhile has derived the same.
+            let _ = group.own_key().set(key.clone());
+        }
         Ok(key)
     }
 

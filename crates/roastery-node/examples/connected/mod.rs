@@ -20,7 +20,8 @@ pub async fn bound(count: usize, listen: &Multiaddr) -> Result<(Vec<Endpoint>, R
         let mut secret = [0; 32];
         getrandom::fill(&mut secret)?;
         let key = TransportKey::from_secret(&mut secret);
-        let endpoint = Endpoint::bind(key, &[listen.clone()], P2pSettings::default()).await?;
+        let endpoint =
+            Endpoint::bind(key, std::slice::from_ref(listen), P2pSettings::default()).await?;
         roster.push((endpoint.peer().clone(), endpoint.addresses().cloned().collect()));
         endpoints.push(endpoint);
     }

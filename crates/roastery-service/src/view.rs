@@ -284,7 +284,7 @@ pub struct LogEntry {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// A word that stays the same: not_found, ambiguous, invalid, conflict, expired, refused, not_ready, no_answer, too_large,
-    /// unauthorized, too_many, internal.
+    /// unauthorized, internal.
     pub code: String,
     /// One line for people.
     pub message: String,

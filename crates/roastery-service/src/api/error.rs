@@ -1,10 +1,11 @@
 use axum::{
     Json,
+    body::Bytes,
     extract::{
-        FromRequest, Request,
-        rejection::{JsonRejection, QueryRejection},
+        FromRequest, FromRequestParts, Request,
+        rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection},
     },
-    http::StatusCode,
+    http::{StatusCode, request::Parts},
     response::{IntoResponse, Response},
 };
 use serde::de::DeserializeOwned;
@@ -56,18 +57,35 @@ impl From<ServiceError> for ApiError {
     }
 }
 
+impl ApiError {
+    /// What could not be read: too long, or not what is expected.
+    fn unread(status: StatusCode, text: &str) -> Self {
+        let code = if status == StatusCode::PAYLOAD_TOO_LARGE { "too_large" } else { "invalid" };
+        Self::new(status, code, text.replace('\n', " "))
+    }
+}
+
 impl From<JsonRejection> for ApiError {
     fn from(rejection: JsonRejection) -> Self {
-        let status = rejection.status();
-        let code = if status == StatusCode::PAYLOAD_TOO_LARGE { "too_large" } else { "invalid" };
-        let line = rejection.body_text().replace('\n', " ");
-        Self::new(status, code, line)
+        Self::unread(rejection.status(), &rejection.body_text())
+    }
+}
+
+impl From<BytesRejection> for ApiError {
+    fn from(rejection: BytesRejection) -> Self {
+        Self::unread(rejection.status(), &rejection.body_text())
     }
 }
 
 impl From<QueryRejection> for ApiError {
     fn from(rejection: QueryRejection) -> Self {
-        Self::new(rejection.status(), "invalid", rejection.body_text().replace('\n', " "))
+        Self::unread(rejection.status(), &rejection.body_text())
+    }
+}
+
+impl From<PathRejection> for ApiError {
+    fn from(rejection: PathRejection) -> Self {
+        Self::unread(rejection.status(), &rejection.body_text())
     }
 }
 
@@ -84,19 +102,42 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     }
 }
 
+/// A body of bytes whose mistakes are told as everything else is.
+#[derive(Debug)]
+pub(super) struct File(pub(super) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for File {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        Ok(Self(Bytes::from_request(request, state).await?))
+    }
+}
+
 /// A query whose mistakes are told as everything else is.
 #[derive(Debug)]
 pub(super) struct Query<T>(pub(super) T);
 
-impl<S: Send + Sync, T: DeserializeOwned> axum::extract::FromRequestParts<S> for Query<T> {
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     type Rejection = ApiError;
 
-    async fn from_request_parts(
-        parts: &mut axum::http::request::Parts,
-        state: &S,
-    ) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let axum::extract::Query(value) =
             axum::extract::Query::<T>::from_request_parts(parts, state).await?;
+        Ok(Self(value))
+    }
+}
+
+/// A part of the path whose mistakes are told as everything else is.
+#[derive(Debug)]
+pub(super) struct Path<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let axum::extract::Path(value) =
+            axum::extract::Path::<T>::from_request_parts(parts, state).await?;
         Ok(Self(value))
     }
 }

@@ -51,11 +51,7 @@ pub fn description() -> String {
 
 /// Everything, for whoever has the token if there is one.
 fn operations(service: Arc<Service>, token: Option<Token>) -> Router {
-    let (router, _) = routes::all().split_for_parts();
-    let router = router.route(
-        "/v1/openapi.json",
-        axum::routing::get(async || ([(header::CONTENT_TYPE, "application/json")], description())),
-    );
+    let router = known(routes::all().split_for_parts().0);
     let router = match token {
         Some(token) => router.layer(middleware::from_fn(move |request, next| {
             let token = token.clone();
@@ -68,11 +64,11 @@ fn operations(service: Arc<Service>, token: Option<Token>) -> Router {
 
 /// Health and metrics.
 fn observations(service: Arc<Service>) -> Router {
-    finish(routes::open().split_for_parts().0, service)
+    finish(known(routes::open().split_for_parts().0), service)
 }
 
-fn finish(router: Router<Arc<Service>>, service: Arc<Service>) -> Router {
-    let counting = service.clone();
+/// What is not known is told like everything else.
+fn known(router: Router<Arc<Service>>) -> Router<Arc<Service>> {
     router
         .fallback(async || {
             ApiError::new(StatusCode::NOT_FOUND, "not_found", "there is no such operation")
@@ -81,6 +77,11 @@ fn finish(router: Router<Arc<Service>>, service: Arc<Service>) -> Router {
             let reason = "this method is not allowed here";
             ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "invalid", reason)
         })
+}
+
+fn finish(router: Router<Arc<Service>>, service: Arc<Service>) -> Router {
+    let counting = service.clone();
+    router
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn(move |request, next| {
             let service = counting.clone();

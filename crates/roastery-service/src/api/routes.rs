@@ -4,8 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
-    body::Bytes,
-    extract::{Path, State},
+    extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -14,7 +13,8 @@ use utoipa::{IntoParams, OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    error::{ApiError, Body, Query},
+    description,
+    error::{ApiError, Body, File, Path, Query},
     events,
 };
 use crate::{
@@ -63,6 +63,7 @@ pub(super) fn all() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(events::stream))
         .routes(routes!(backup))
         .routes(routes!(stop))
+        .routes(routes!(openapi))
         .merge(open())
 }
 
@@ -114,7 +115,7 @@ async fn begin(
 /// Brings this node's share back from a group's recovery file and the host key.
 #[utoipa::path(post, path = "/v1/groups", request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses((status = 200, body = GroupStatus), (status = "4XX", body = Problem)))]
-async fn recover(State(service): At, file: Bytes) -> Answer<GroupStatus> {
+async fn recover(State(service): At, File(file): File) -> Answer<GroupStatus> {
     let group = service.recover(file.to_vec()).await?;
     find_group(&service, &group.id().to_string()).await
 }
@@ -296,6 +297,13 @@ async fn backup(State(service): At) -> Result<Response, ApiError> {
 async fn stop(State(service): At) -> Json<Health> {
     service.ask_to_stop();
     Json(Health { ok: true, problems: Vec::new() })
+}
+
+/// This description.
+#[utoipa::path(get, path = "/v1/openapi.json",
+    responses((status = 200, body = String, content_type = "application/json")))]
+async fn openapi() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], description()).into_response()
 }
 
 /// Whether the process does its work at all.

@@ -173,20 +173,21 @@ fn read_token(path: &Path) -> Result<Token, ServeError> {
 async fn serve_all(service: Arc<Service>, places: Places, mut stopped: watch::Receiver<bool>) {
     let Places { unix, tcp, observability } = places;
     let local = operations(service.clone(), None);
-    tokio::spawn(accept(local, async move || Ok(unix.accept().await?.0)));
+    tokio::spawn(accept(service.clone(), local, async move || Ok(unix.accept().await?.0)));
     if let Some((listener, token)) = tcp {
         let remote = operations(service.clone(), Some(token));
-        tokio::spawn(accept(remote, async move || Ok(listener.accept().await?.0)));
+        tokio::spawn(accept(service.clone(), remote, async move || Ok(listener.accept().await?.0)));
     }
     if let Some(listener) = observability {
-        tokio::spawn(accept(observations(service), async move || Ok(listener.accept().await?.0)));
+        let open = observations(service.clone());
+        tokio::spawn(accept(service, open, async move || Ok(listener.accept().await?.0)));
     }
     // Without a server there is nothing to go on for.
     let _ = stopped.wait_for(|stop| *stop).await;
 }
 
 /// Serves whoever comes, so many at once.
-async fn accept<S>(router: Router, next: impl AsyncFn() -> io::Result<S>)
+async fn accept<S>(service: Arc<Service>, router: Router, next: impl AsyncFn() -> io::Result<S>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -202,7 +203,10 @@ where
             }
         };
         // With no room the connection is closed at once: whoever comes is told, and waits for nothing.
-        let Ok(place) = room.clone().try_acquire_owned() else { continue };
+        let Ok(place) = room.clone().try_acquire_owned() else {
+            service.metrics().refused("too_many");
+            continue;
+        };
         let service = TowerToHyperService::new(router.clone());
         tokio::spawn(async move {
             let connection = http1::Builder::new()

@@ -341,18 +341,45 @@ impl Service {
         if let Some(known) = known {
             return Ok(known.view());
         }
+        if let Some(group) = self.made_by(id) {
+            // Its store was restored, or its share recovered: what is lacking are names and addresses.
+            self.keep_invitation(&file)?;
+            let mut view = CeremonyService::new(file, seat).view();
+            view.state = "done".to_owned();
+            view.text = "the group is here; where its members are is known now".to_owned();
+            view.group = Some(group.to_string());
+            return Ok(view);
+        }
         let name = file.invitation().name().to_owned();
         if self.lock_groups().values().any(|group| group.name == name) {
             return Err(ServiceError::Conflict(format!("there is a group {name:?} here already")));
         }
-        let folder = Folder::new(self.shared.folder.invitations());
-        folder.create()?;
-        Folder::write_new(&folder.resolve(format!("{id}.toml")), file.to_text().as_bytes(), false)?;
-        self.know(&file);
+        self.keep_invitation(&file)?;
         let ceremony = Arc::new(CeremonyService::new(file, seat));
         let view = ceremony.view();
         self.lock_ceremonies().insert(id, ceremony);
         Ok(view)
+    }
+
+    /// The group that this ceremony has made, if it is here.
+    fn made_by(&self, ceremony: CeremonyId) -> Option<GroupId> {
+        let groups = self.lock_groups();
+        let made = |group: &&Arc<GroupService>| {
+            group.recovery.as_ref().is_some_and(|file| file.invitation().id() == ceremony)
+        };
+        groups.values().find(made).map(|group| group.group.id())
+    }
+
+    /// Writes an invitation into the folder, and learns from it where the members are.
+    fn keep_invitation(&self, file: &InvitationFile) -> Result<(), ServiceError> {
+        let folder = Folder::new(self.shared.folder.invitations());
+        folder.create()?;
+        let path = folder.resolve(format!("{}.toml", file.invitation().id()));
+        if !path.exists() {
+            Folder::write_new(&path, file.to_text().as_bytes(), false)?;
+        }
+        self.know(file);
+        Ok(())
     }
 
     /// Begins a ceremony whose fingerprint all members have compared.
@@ -427,11 +454,13 @@ impl Service {
             let reason = "in this group the seat of the host key has another peer than this node";
             return Err(ServiceError::Invalid(reason.to_owned()));
         }
-        let keeping = group.clone();
+        let (keeping, ceremony) = (group.clone(), recovery.invitation().id());
         self.shared
             .store(move |store| store.keep_group(&keeping, seat, &share, Some(&recovery)))
             .await?;
         self.start_new_groups().await?;
+        // What its invitation was taken up for is there.
+        self.lock_ceremonies().retain(|id, known| *id != ceremony || known.is_running());
         Ok(group)
     }
 

@@ -18,7 +18,7 @@ use roastery_service::{
     view::{Begin, CeremonyStatus, Health, Join},
 };
 
-use super::{At, show, wait_for};
+use super::{At, run::ended, show, wait_for};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -227,11 +227,13 @@ fn stop(folder: &Path) -> Result<ExitCode, String> {
             let asked: Result<Health, _> = client(node).post("/v1/stop", &()).await;
             stopped += usize::from(asked.is_ok());
         }
-        let until = Instant::now() + PATIENCE;
-        for node in &nodes {
-            while client(node).bytes("/health").await.is_ok() && Instant::now() < until {
-                tokio::time::sleep(Duration::from_millis(100)).await;
+        let all = async {
+            for node in &nodes {
+                ended(&client(node), &Folder::new(node)).await;
             }
+        };
+        if tokio::time::timeout(PATIENCE, all).await.is_err() {
+            return Err("not all nodes have ended".to_owned());
         }
         say!("Nodes         {stopped} of {} were running, and are stopped", nodes.len());
         Ok(ExitCode::SUCCESS)

@@ -1,0 +1,9 @@
+//! Groups of nodes as their operators have them: each node a process with its own folder, told what to do by commands.
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+mod api;
+mod evidence;
+mod policies;
+mod sessions;
+mod stores;
+mod support;

@@ -1,0 +1,95 @@
+//! What nodes sign that do not ask their operator.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::{Group, until};
+
+/// Keeps the question, and says no while there is a file called "no".
+const COMMAND: &str = "cat > question.new; mv question.new question
+[ -e no ] && echo 'not today' && exit 1
+echo 'as you like'
+";
+
+#[test]
+fn a_command_is_asked_and_approves_or_refuses_and_is_asked_again_while_signing() {
+    let group = Group::start("command", 3, 3);
+    let commanded = group.node(1);
+    fs::write(commanded.join("approve"), COMMAND).unwrap();
+    let policy =
+        "approval = \"command\"\ncommand = [\"sh\", \"./approve\"]\ncommand_validity_seconds = 2";
+    group.set_policy(1, policy);
+    group.stop(1);
+    group.restart(1, &[]);
+
+    // It sees what is to be signed, and approves.
+    let session = group.propose(0, "Shall we?");
+    let approved = group.request_in(1, &session, "approved");
+    assert_eq!(approved["text"], "the command allows it: as you like");
+    let question: Value =
+        serde_json::from_slice(&fs::read(commanded.join("question")).unwrap()).unwrap();
+    assert_eq!(question["session"], session.as_str());
+    assert_eq!(question["subject"]["text"], "Shall we?");
+    assert_eq!(question["messages"][0]["message"], approved["messages"][0]["message"]);
+    group.approve(2, &session);
+    group.request_in(0, &session, "signed");
+    assert_eq!(group.log(1, &session)[0]["policy"], "the command allows it: as you like");
+
+    // It changes its mind before the last one approves: its share does not leave.
+    let undone = group.propose(0, "Really?");
+    group.request_in(1, &undone, "approved");
+    fs::write(commanded.join("no"), "").unwrap();
+    let refused = group.request_in(1, &undone, "refused");
+    assert_eq!(refused["text"], "the command refused: not today");
+    group.approve(2, &undone);
+    until("the others hear of it", || {
+        let said = group.status(2)["groups"][0]["sessions"][0]["refusals"][0]["seat"].clone();
+        (said == 1).then_some(())
+    });
+    assert_eq!(group.request(2, &undone)["state"], "approved");
+    assert_eq!(group.log(1, &undone).len(), 0);
+
+    // It refuses from the beginning.
+    let never = group.propose(0, "At all?");
+    group.request_in(1, &never, "refused");
+    let said = group.tell(1, &["approve", &never]);
+    assert_eq!(said.status, 2);
+    assert_eq!(said.err.trim(), "error: requests of this group are approved by a command");
+}
+
+#[test]
+fn rules_alone_approve_what_they_allow_and_so_many_in_an_hour() {
+    let everything = [
+        ("ROASTERY_POLICY_APPROVAL", "automatic"),
+        ("ROASTERY_POLICY_KINDS", "[\"text\", \"hash\"]"),
+    ];
+    let group = Group::start_with("automatic", 2, 2, &everything);
+    let hash = "ab".repeat(32);
+    group.tell(0, &["sign", "--group", "local", "--hash", &hash]).well();
+
+    group.stop(1);
+    let strict = [
+        ("ROASTERY_POLICY_APPROVAL", "automatic"),
+        ("ROASTERY_POLICY_KINDS", "[\"text\"]"),
+        // One was approved before the restart, which counts.
+        ("ROASTERY_POLICY_MOST_PER_HOUR", "2"),
+    ];
+    group.restart(1, &strict);
+    let sign = ["sign", "--group", "local", "--wait", "0", "--json", "--hash", &hash];
+    let bare = group.tell(0, &sign).json()["session"].as_str().unwrap().to_owned();
+    let refused = group.request_in(1, &bare, "refused");
+    assert_eq!(refused["text"], "policy.kinds: this node does not sign a hash");
+    group.tell(0, &["sign", "--group", "local", "--text", "the second"]).well();
+    let third = group.propose(0, "the third");
+    let refused = group.request_in(1, &third, "refused");
+    let said = "policy.most_per_hour: 2 were approved within an hour; at most 2 may be";
+    assert_eq!(refused["text"], said);
+    // A node's own rules hold for what it proposes itself.
+    let own = group.tell(1, &["sign", "--group", "local", "--hash", &hash]);
+    assert_eq!(own.status, 2);
+    assert_eq!(
+        own.err.trim(),
+        "error: refused by this node's policy: policy.kinds: this node does not sign a hash"
+    );
+}

@@ -1,0 +1,232 @@
+//! A group that `roastery local` makes and runs, in a folder and on ports of its own. It ends with the test, however that
+//! ends.
+
+use std::{
+    fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    sync::atomic::{AtomicU16, Ordering},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+/// How long anything may take before a test gives up. Nothing is decided by it in a test that passes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) struct Group {
+    folder: PathBuf,
+    port: u16,
+}
+
+/// What a command printed, and how it ended.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) status: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Said {
+    fn of(output: Output) -> Self {
+        Self {
+            status: output.status.code().unwrap_or(-1),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn well(self) -> String {
+        assert_eq!(self.status, 0, "{self:?}");
+        self.out
+    }
+
+    #[track_caller]
+    pub(crate) fn json(self) -> Value {
+        serde_json::from_str(&self.well()).unwrap()
+    }
+}
+
+/// So many free ports, one after the other, below those that the system gives out by itself.
+pub(crate) fn free_ports(count: u16) -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    loop {
+        let place = NEXT.fetch_add(count, Ordering::Relaxed);
+        let begin = 20_000 + (std::process::id() as u16 % 100) * 100;
+        let first = 20_000 + (begin - 20_000 + place) % 12_000;
+        let free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
+        if (first..first + count).all(free) {
+            return first;
+        }
+    }
+}
+
+/// A folder of a test's own, empty; short, because the path of a socket must be.
+pub(crate) fn fresh_folder(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("roastery-{}-{name}", std::process::id()));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// Runs a command that belongs to no node, or to the one at this folder.
+pub(crate) fn roastery(arguments: &[&str], environment: &[(&str, &str)]) -> Said {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_roastery"));
+    command.args(arguments).envs(environment.iter().copied());
+    Said::of(command.output().unwrap())
+}
+
+impl Group {
+    pub(crate) fn start(name: &str, signers: u16, threshold: u16) -> Self {
+        Self::start_with(name, signers, threshold, &[])
+    }
+
+    /// Makes a group whose nodes have this environment.
+    pub(crate) fn start_with(
+        name: &str,
+        signers: u16,
+        threshold: u16,
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let group = Self { folder: fresh_folder(name), port: free_ports(signers) };
+        let (signers, threshold) = (signers.to_string(), threshold.to_string());
+        let port = group.port.to_string();
+        let options = ["--signers", &signers, "--threshold", &threshold, "--port", &port];
+        group.local(&options, environment).well();
+        group
+    }
+
+    pub(crate) fn local(&self, options: &[&str], environment: &[(&str, &str)]) -> Said {
+        let folder = self.folder.to_str().unwrap();
+        roastery(&[&["local", "--folder", folder], options].concat(), environment)
+    }
+
+    /// A node's folder.
+    pub(crate) fn node(&self, node: usize) -> PathBuf {
+        self.folder.join(format!("node-{node}"))
+    }
+
+    /// A path in the group's folder.
+    pub(crate) fn path(&self, name: &str) -> String {
+        self.folder.join(name).to_str().unwrap().to_owned()
+    }
+
+    /// Has a node do something.
+    pub(crate) fn tell(&self, node: usize, arguments: &[&str]) -> Said {
+        let folder = self.node(node);
+        roastery(&[arguments, &["--folder", folder.to_str().unwrap()]].concat(), &[])
+    }
+
+    /// Starts a node that is there.
+    pub(crate) fn restart(&self, node: usize, environment: &[(&str, &str)]) {
+        self.local(&["--only", &node.to_string()], environment).well();
+    }
+
+    pub(crate) fn stop(&self, node: usize) {
+        self.tell(node, &["stop"]).well();
+    }
+
+    /// Ends a node like a power failure does.
+    pub(crate) fn kill(&self, node: usize) {
+        let pid = self.status(node)["pid"].as_u64().unwrap();
+        signal("KILL", u32::try_from(pid).unwrap());
+        until("the process is gone", || {
+            self.tell(node, &["status"]).err.contains("no node runs here").then_some(())
+        });
+    }
+
+    /// Puts lines into a node's policy; it has them when it is started again.
+    pub(crate) fn set_policy(&self, node: usize, lines: &str) {
+        self.edit(node, "[policy]\n", &format!("[policy]\n{lines}\n"));
+    }
+
+    pub(crate) fn edit(&self, node: usize, from: &str, to: &str) {
+        let path = self.node(node).join("roastery.toml");
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{text}");
+        fs::write(path, text.replacen(from, to, 1)).unwrap();
+    }
+
+    pub(crate) fn status(&self, node: usize) -> Value {
+        self.tell(node, &["status", "--json"]).json()
+    }
+
+    /// Proposes a text at a node and gives the session.
+    pub(crate) fn propose(&self, node: usize, text: &str) -> String {
+        let sign = ["sign", "--group", "local", "--text", text, "--wait", "0", "--json"];
+        self.tell(node, &sign).json()["session"].as_str().unwrap().to_owned()
+    }
+
+    /// A request as a node knows it, once it does.
+    pub(crate) fn request(&self, node: usize, session: &str) -> Value {
+        until("the request is known", || {
+            let said = self.tell(node, &["requests", session, "--json"]);
+            (said.status == 0).then(|| said.json()[0].clone())
+        })
+    }
+
+    /// A request at a node, once it is in this state there.
+    pub(crate) fn request_in(&self, node: usize, session: &str, state: &str) -> Value {
+        let mut last = Value::Null;
+        until(state, || {
+            last = self.request(node, session);
+            (last["state"] == state).then(|| last.clone())
+        })
+    }
+
+    /// Approves a request at a node as soon as it is known there, and waits for nothing.
+    pub(crate) fn approve(&self, node: usize, session: &str) {
+        self.request(node, session);
+        self.tell(node, &["approve", session, "--wait", "0"]).well();
+    }
+
+    /// The audit log's entries of this session.
+    pub(crate) fn log(&self, node: usize, session: &str) -> Vec<Value> {
+        let lines = self.tell(node, &["log", "--json"]).well();
+        let entries = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        entries.filter(|entry| entry["session"] == session).collect()
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        for pid in processes(&self.folder) {
+            signal("KILL", pid);
+        }
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// The processes that were given something in this folder as an argument.
+pub(crate) fn processes(folder: &Path) -> Vec<u32> {
+    let folder = folder.to_str().unwrap();
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|pid| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let mut arguments = line.split(|byte| *byte == 0).map(String::from_utf8_lossy);
+        arguments
+            .any(|argument| argument.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')))
+    })
+    .collect()
+}
+
+pub(crate) fn signal(name: &str, pid: u32) {
+    let _ = Command::new("kill").args(["-s", name, &pid.to_string()]).output();
+}
+
+/// Waits for something that must come.
+#[track_caller]
+pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let begin = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(begin.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
+        sleep(Duration::from_millis(30));
+    }
+}

@@ -54,14 +54,19 @@ pub(super) fn group(group: &GroupStatus) {
 
 fn session(session: &SessionStatus) {
     say!("  Session     {}: {} attempts are live", session.session, session.live_attempts);
-    for one in &session.awaited {
-        say!(
-            "    awaited   {} (seat {}): {}, for {} s",
-            one.name,
-            one.seat,
-            one.thing,
-            one.seconds
-        );
+    let mut seats: Vec<u16> = session.awaited.iter().map(|one| one.seat).collect();
+    seats.sort_unstable();
+    seats.dedup();
+    for seat in seats {
+        // A line for each seat: what it is awaited for the longest.
+        let of_seat = || session.awaited.iter().filter(|one| one.seat == seat);
+        let Some(one) = of_seat().max_by_key(|one| one.seconds) else { continue };
+        let more = match of_seat().count() - 1 {
+            0 => String::new(),
+            more => format!(", and for {more} more"),
+        };
+        let Awaited { name, thing, seconds, .. } = one;
+        say!("    awaited   {name} (seat {seat}): {thing}, for {seconds} s{more}");
     }
     for said in &session.refusals {
         say!("    refused   {} (seat {}): {}", said.name, said.seat, said.text);

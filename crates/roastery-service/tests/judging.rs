@@ -36,6 +36,7 @@ fn kept(group: &TestGroup, messages: Vec<MessageToSign>, subject: Subject) -> Ke
         proposer: group.group.seats().nth(1),
         since: NOW,
         changed: NOW,
+        approved: None,
         state: RequestState::Proposed,
     }
 }
@@ -143,7 +144,7 @@ fn rates_lives_and_daily_limits_count_what_was_approved_before() {
     let psbt = ordinary(&group.wallet());
     let kept = kept(&group, messages(&group, &psbt), transaction(&psbt));
     let mut history = History::default();
-    history.note(NOW - 1800, 40_000);
+    history.note(roastery_protocol::SessionId::from_bytes([7; 32]), NOW - 1800, 40_000);
     let limits = |config: PolicyConfig| {
         let judge = judge(&group, config);
         judge.allow(&judge.examine(&kept).unwrap(), &history, NOW)

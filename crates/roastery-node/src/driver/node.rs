@@ -236,12 +236,13 @@ impl<B: Bus, E: Engine> Node<B, E> {
         self.refused.add(session, refusal, expiry, now.monotonic, now.wall_seconds());
     }
 
-    /// A share may leave, or may not.
+    /// A share may leave, or may not: its record is not kept, or it was stopped or forbidden meanwhile.
     fn released(&mut self, session: SessionId, kept: bool) {
         let now = self.clock.now();
-        if kept {
+        let Some(running) = self.sessions.get_mut(session) else { return };
+        if kept && running.may_release() {
             self.with_session(session, now, Running::kept);
-        } else if let Some(running) = self.sessions.get_mut(session) {
+        } else {
             running.not_kept(now);
             // With the session goes whatever could still carry the share.
             self.sessions.forget(session);

@@ -8,10 +8,14 @@ use roastery_protocol::{
     Seat, SessionId,
     group::{Group, PeerId},
     message::{Envelope, Proposal},
+    request::MAX_LIFETIME_SECONDS,
 };
 
-/// The most proposals of one member whose requests have not expired.
+/// The most proposals of one member whose requests have not expired, and the most within an hour.
 const MOST_OF_ONE: usize = 64;
+
+/// How long a proposal counts at least, in seconds.
+const HOUR: u64 = 60 * 60;
 
 /// The most proposals that are repeated.
 const MOST_OFFERED: usize = 1024;
@@ -34,7 +38,7 @@ pub struct Proposed {
 /// The proposals that have come in, so that each is shown once.
 #[derive(Debug, Default)]
 pub(super) struct Heard {
-    /// Of each member: the sessions, with when their requests expire, in seconds since 1970.
+    /// Of each member: the sessions, with until when they count, in seconds since 1970.
     by_seat: BTreeMap<Seat, BTreeMap<SessionId, u64>>,
 }
 
@@ -50,11 +54,13 @@ impl Heard {
         let (by, proposal) = Proposal::open(bytes, group).ok()?;
         let expiry = proposal.request.expiry();
         let known = self.by_seat.entry(by).or_default();
-        known.retain(|_, expiry| *expiry > now);
-        if expiry <= now || known.len() >= MOST_OF_ONE {
+        known.retain(|_, until| *until > now);
+        let lives =
+            expiry.checked_sub(now).is_some_and(|life| (1..=MAX_LIFETIME_SECONDS).contains(&life));
+        if !lives || known.len() >= MOST_OF_ONE {
             return None;
         }
-        known.insert(session, expiry);
+        known.insert(session, expiry.max(now.saturating_add(HOUR)));
         Some(Proposed { by, proposal })
     }
 }

@@ -102,6 +102,10 @@ impl<S: EngineSession> Running<S> {
     }
 
     pub(super) fn next_wake(&self) -> Duration {
+        // What it would say is held back: nothing is to be done before the record is kept.
+        if self.waits {
+            return Duration::MAX;
+        }
         let times = self.session.next_timeout().into_iter().chain(self.deadline);
         times.fold(self.session.expires_at(), Duration::min)
     }
@@ -151,9 +155,21 @@ impl<S: EngineSession> Running<S> {
         self.waits = false;
     }
 
-    /// The record was not kept: nothing of what was held leaves. The session is to be forgotten.
+    /// Whether the share may still leave, after the time that its record took.
+    pub(super) fn may_release(&self) -> bool {
+        self.session.may_release()
+    }
+
+    /// The share is not to leave: nothing of what was held does. The session is to be forgotten.
     pub(super) fn not_kept(&mut self, now: Moment) {
         self.session.stop(Stop::NotKept, now);
+        let outputs = std::iter::from_fn(|| self.session.poll_output());
+        let held: Vec<Output> = self.held.drain(..).chain(outputs).collect();
+        for output in held {
+            if let Output::Event(event) = output {
+                self.tell(event);
+            }
+        }
         if !self.has_ended() {
             self.tell(Event::Stopped(StopReason::NotKept));
         }

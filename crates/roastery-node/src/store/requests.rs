@@ -25,6 +25,8 @@ pub struct KeptRequest {
     pub since: u64,
     /// When its state became what it is, in seconds since 1970.
     pub changed: u64,
+    /// When it was last approved here, whatever came after, in seconds since 1970.
+    pub approved: Option<u64>,
     /// What has become of it here.
     pub state: RequestState,
 }
@@ -52,6 +54,7 @@ pub(super) struct RequestRecord {
     proposer: Option<u16>,
     since: u64,
     changed: u64,
+    approved: Option<u64>,
     state: StateRecord,
 }
 
@@ -89,6 +92,7 @@ impl RequestRecord {
             proposer: proposer.map(Seat::to_u16),
             since: now,
             changed: now,
+            approved: None,
             state: StateRecord::Proposed,
         })
     }
@@ -104,13 +108,15 @@ impl RequestRecord {
             proposer: self.proposer.map(seat).transpose()?,
             since: self.since,
             changed: self.changed,
+            approved: self.approved,
             state: self.state.read()?,
         })
     }
 
     /// Nobody here has ever agreed to it, and nobody can any more.
     fn is_dead(&self, now: u64) -> bool {
-        matches!(self.state, StateRecord::Proposed | StateRecord::Refused(..))
+        self.approved.is_none()
+            && matches!(self.state, StateRecord::Proposed | StateRecord::Refused(..))
             && SigningRequest::decode(&self.request).is_ok_and(|request| request.expiry() <= now)
     }
 }
@@ -209,6 +215,40 @@ impl Store {
         })
     }
 
+    /// Keeps what somebody else shows with a known request instead of what was shown first, as long as nobody here has ever
+    /// agreed to it. Whether it was taken.
+    ///
+    /// # Errors
+    ///
+    /// [`ContentError::Subject`] if what is shown is not what the request signs.
+    pub fn show_otherwise(
+        &self,
+        request: &SigningRequest,
+        subject: &Subject,
+        proposer: Seat,
+        now: u64,
+    ) -> Result<bool, StoreError> {
+        let session = request.session_id();
+        let mut new = RequestRecord::new(request, subject, Some(proposer), now)?;
+        self.vault.write(|writing| {
+            let known: Option<RequestRecord> = writing.get(session.as_bytes())?;
+            match known {
+                Some(known)
+                    if known.approved.is_none()
+                        && matches!(
+                            known.state,
+                            StateRecord::Proposed | StateRecord::Refused(..)
+                        ) =>
+                {
+                    new.since = known.since;
+                    writing.put(session.as_bytes(), &new)?;
+                    Ok(true)
+                }
+                _ => Ok(false),
+            }
+        })
+    }
+
     /// Keeps what has become of a known request `now` (seconds since 1970). Signatures stay if other ones are brought: those of another run may have
     /// other bytes.
     ///
@@ -234,6 +274,9 @@ impl Store {
                     Err(ContentError::AlreadySigned { session }.into())
                 }
                 _ => {
+                    if matches!(new, StateRecord::Approved(_)) {
+                        record.approved = Some(now);
+                    }
                     record.state = new;
                     record.changed = now;
                     writing.put(session.as_bytes(), &record)

@@ -322,6 +322,12 @@ impl<E: EngineSession> Session<E> {
         self.fixed.seat
     }
 
+    /// Whether a share that was made, and has not left yet, may still leave: the session has not stopped, and the policy still
+    /// agrees.
+    pub fn may_release(&self) -> bool {
+        !matches!(self.phase, Phase::Stopped(_)) && self.fixed.request.still_approved().is_ok()
+    }
+
     /// The signatures, once they are there.
     pub fn outcome(&self) -> Option<&Outcome> {
         match &self.phase {

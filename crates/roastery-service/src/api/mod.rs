@@ -103,10 +103,13 @@ async fn authorised(token: &Token, request: Request, next: Next) -> Response {
 /// Nothing takes for ever, and what is refused is counted.
 async fn watched(service: &Service, request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let response = timeout(PATIENCE, next.run(request)).await.unwrap_or_else(|_| {
-        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "no_answer", "the node does not answer")
-            .into_response()
-    });
+    // It goes on if the client goes away: nothing is left half done.
+    let running = tokio::spawn(next.run(request));
+    let response =
+        timeout(PATIENCE, running).await.ok().and_then(Result::ok).unwrap_or_else(|| {
+            ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "no_answer", "the node does not answer")
+                .into_response()
+        });
     if let Some(Code(code)) = response.extensions().get() {
         service.metrics().refused(code);
         tracing::debug!(%method, path, code, "refused");

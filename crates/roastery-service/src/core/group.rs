@@ -1,7 +1,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use roastery_node::{
@@ -15,22 +15,32 @@ use roastery_protocol::{
     engine::FrostEngine,
     group::Group,
     keys::IdentityKey,
-    message::{Proposal, RefusalReason},
-    request::{ApprovedRequest, SigningRequest},
+    request::SigningRequest,
     session::{Event, Settings},
 };
-use tokio::{sync::mpsc, task::AbortHandle};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    task::AbortHandle,
+};
 
 use super::{
-    ServiceError, ServiceEvent, event::describe, journal::GroupJournal, now, shared::Shared,
+    ServiceError, ServiceEvent,
+    approving::{By, said_by_operator},
+    event::describe,
+    journal::GroupJournal,
+    now,
+    shared::Shared,
 };
 use crate::{
     config::Approval,
-    policy::{CommandError, Examined, History, Judge, Refusal, Standing, ask},
+    policy::{Examined, History, Judge, Refusal, Standing},
 };
 
-/// How long a command that could not answer is left alone.
-const COMMAND_PAUSE: Duration = Duration::from_secs(30);
+/// The most requests that are looked at at once.
+const MOST_JUDGED_AT_ONCE: usize = 2;
+
+/// The most commands that run at once.
+const MOST_ASKED_AT_ONCE: usize = 4;
 
 /// What was approved longer ago than this counts for no limit.
 const DAY: u64 = 24 * 60 * 60;
@@ -43,19 +53,23 @@ pub(super) struct GroupService {
     pub(super) seat: Seat,
     pub(super) recovery: Option<RecoveryFile>,
     pub(super) handle: NodeHandle,
-    judge: Arc<Judge>,
-    journal: GroupJournal,
+    pub(super) judge: Arc<Judge>,
+    pub(super) journal: GroupJournal,
     live: Mutex<BTreeMap<SessionId, Live>>,
-    /// Held while something is approved, so that limits are counted one by one.
-    history: tokio::sync::Mutex<History>,
+    /// Held while something is approved or refused: one after the other, each with the state that the last one left.
+    pub(super) history: tokio::sync::Mutex<History>,
+    /// So many look at what others propose at once: a hostile transaction takes seconds.
+    judging: Semaphore,
+    /// So many commands are asked at once.
+    pub(super) asking: Semaphore,
     pub(super) node: AbortHandle,
 }
 
 /// A session that is open.
 #[derive(Clone)]
-struct Live {
-    watcher: SessionWatcher,
-    standing: Arc<Standing>,
+pub(super) struct Live {
+    pub(super) watcher: SessionWatcher,
+    pub(super) standing: Arc<Standing>,
 }
 
 impl GroupService {
@@ -88,6 +102,8 @@ impl GroupService {
             journal,
             live: Mutex::default(),
             history: tokio::sync::Mutex::default(),
+            judging: Semaphore::new(MOST_JUDGED_AT_ONCE),
+            asking: Semaphore::new(MOST_ASKED_AT_ONCE),
             node,
         });
         service.resume().await?;
@@ -102,37 +118,41 @@ impl GroupService {
         known.retain(|kept| kept.request.group() == id);
         known.sort_by_key(|kept| kept.changed);
         let now = now();
-        let mut again = Vec::new();
-        for kept in known {
-            let lives = kept.request.expiry() > now;
-            match &kept.state {
-                RequestState::Approved(_) | RequestState::Proposed if lives => again.push(kept),
-                RequestState::Approved(_) | RequestState::Signed(_) | RequestState::Stopped(_) => {
-                    // What this node's rules do not allow any more has left the group all the same.
-                    let at = kept.changed;
-                    if at.saturating_add(DAY) <= now {
-                        continue;
-                    }
-                    let amount = self.examine(kept).await.map_or(0, |examined| examined.amount());
-                    self.history.lock().await.note(at, amount);
-                }
-                RequestState::Proposed | RequestState::Refused(..) => {}
+        // Whatever was approved within a day counts, whatever has become of it: its shares may have left.
+        let mut history = Vec::new();
+        for kept in &known {
+            if let Some(at) = kept.approved.filter(|at| at.saturating_add(DAY) > now) {
+                let (session, kept) = (kept.request.session_id(), kept.clone());
+                let amount = self.with_judge(move |judge| Ok(judge.amount(&kept))).await;
+                history.push((session, at, amount.unwrap_or(0)));
             }
         }
-        for kept in again {
-            match &kept.state {
-                RequestState::Approved(said)
-                    if self.judge.config().approval != Approval::Command =>
-                {
-                    let said = said.clone();
-                    if let Err(error) = self.begin(&kept, said).await {
-                        tracing::warn!(session = %kept.request.session_id(), %error, "not taken up again");
-                    }
+        for (session, at, amount) in history {
+            self.history.lock().await.note(session, at, amount);
+        }
+        known.retain(|kept| kept.request.expiry() > now);
+        for kept in known {
+            match (&kept.state, self.approval()) {
+                (RequestState::Approved(said), Approval::Manual) if said_by_operator(said) => {
+                    self.begin_again(&kept, said.clone()).await;
                 }
-                _ => self.consider(kept),
+                (RequestState::Approved(said), Approval::Automatic) => {
+                    self.begin_again(&kept, said.clone()).await;
+                }
+                (RequestState::Approved(_) | RequestState::Proposed, _) => self.consider(kept),
+                (
+                    RequestState::Signed(_) | RequestState::Stopped(_) | RequestState::Refused(..),
+                    _,
+                ) => {}
             }
         }
         Ok(())
+    }
+
+    async fn begin_again(self: &Arc<Self>, kept: &KeptRequest, said: String) {
+        if let Err(error) = self.begin(kept, By::Again, said).await {
+            tracing::warn!(session = %kept.request.session_id(), %error, "not taken up again");
+        }
     }
 
     async fn hear(self: Arc<Self>, mut proposals: mpsc::Receiver<Proposed>) {
@@ -143,170 +163,13 @@ impl GroupService {
         }
     }
 
-    async fn take_up(self: &Arc<Self>, by: Seat, proposal: Proposal) -> Result<(), ServiceError> {
-        let Proposal { request, subject } = proposal;
-        let session = request.session_id();
-        if let Err(error) = subject.check(&request) {
-            tracing::warn!(%session, seat = %by, %error, "a proposal that is not what it says");
-            self.handle.refuse(&request, RefusalReason::Unacceptable).await;
-            return Ok(());
-        }
-        let at = now();
-        let (kept, new) = self
-            .shared
-            .store(move |store| {
-                let new = store.add_request(&request, &subject, Some(by), at)?;
-                Ok((store.request(request.session_id())?, new))
-            })
-            .await?;
-        let (Some(kept), true) = (kept, new) else { return Ok(()) };
-        self.shared.metrics.proposed(&self.name);
-        let text = format!("seat {by} proposes a {}", kept.subject.kind());
-        self.tell(session, "proposed", text);
-        self.consider(kept);
-        Ok(())
-    }
-
-    /// Judges a request that nobody here has approved, and asks whoever is to approve it.
-    pub(super) fn consider(self: &Arc<Self>, kept: KeptRequest) {
-        let this = self.clone();
-        self.shared.runtime.spawn(async move {
-            let session = kept.request.session_id();
-            let refusal = this.judge(&kept).await.err();
-            let done = match (refusal, this.judge.config().approval) {
-                (Some(refusal), _) => {
-                    this.refuse(&kept, refusal.reason(), refusal.to_string()).await
-                }
-                (None, Approval::Automatic) => {
-                    this.begin(&kept, "the rules allow it".to_owned()).await
-                }
-                (None, Approval::Command) => this.ask_command(kept).await,
-                (None, Approval::Manual) => {
-                    this.tell(session, "pending", "waits to be approved here".to_owned());
-                    Ok(())
-                }
-            };
-            if let Err(error) = done {
-                tracing::warn!(group = this.name, %session, %error, "not approved");
-            }
-        });
-    }
-
-    /// Approves a request in these words, and takes part in signing it.
-    pub(super) async fn begin(
-        self: &Arc<Self>,
-        kept: &KeptRequest,
-        said: String,
-    ) -> Result<(), ServiceError> {
-        let request = kept.request.clone();
-        let session = request.session_id();
-        let examined = self.examine(kept.clone()).await.map_err(ServiceError::Refused)?;
-        let mut history = self.history.lock().await;
-        if self.is_running(session) {
-            return Ok(());
-        }
-        let allowed = self.judge.allow(&examined, &history, now());
-        let amount = allowed.map_err(ServiceError::Refused)?;
-        let standing = Arc::new(Standing::new(session, said.clone()));
-        if self.judge.config().approval == Approval::Command {
-            standing.renew(self.judge.config().command_validity());
-        }
-        let approved = ApprovedRequest::obtain(
-            request.clone(),
-            &self.group,
-            standing.clone(),
-            self.handle.now(),
-        )?;
-        let messages = request.messages().iter().map(|entry| entry.message).collect();
-        let (keeping, words, at) = (request.clone(), said.clone(), now());
-        self.shared
-            .store(move |store| store.set_request(&keeping, &RequestState::Approved(words), at))
-            .await?;
-        self.journal.expect(session, messages, said);
-        let life = Duration::from_secs(request.expiry().saturating_sub(now()));
-        let opened = match self.handle.sign(approved, life).await {
-            Ok(opened) => opened,
-            Err(error) => {
-                self.journal.forget(session);
-                return Err(error.into());
-            }
-        };
-        history.note(now(), amount);
-        self.lock().insert(session, Live { watcher: opened.watcher(), standing });
-        drop(history);
-        self.tell(session, "approved", "approved here".to_owned());
-        // Whoever proposed it may go; this node tells those who come late.
-        let proposal = Proposal { request, subject: kept.subject.clone() };
-        let _ = self.handle.propose(proposal).await;
-        self.shared.runtime.spawn(self.clone().follow(opened, kept.request.clone()));
-        Ok(())
-    }
-
-    /// Refuses a request, for all to hear; one that is being signed is stopped here.
-    pub(super) async fn refuse(
-        &self,
-        kept: &KeptRequest,
-        reason: RefusalReason,
-        text: String,
-    ) -> Result<(), ServiceError> {
-        let (request, words, at) = (kept.request.clone(), text.clone(), now());
-        if let Some(live) = self.lock().get(&request.session_id()) {
-            live.standing.withdraw(reason);
-        }
-        self.handle.refuse(&request, reason).await;
-        let session = request.session_id();
-        self.shared
-            .store(move |store| {
-                store.set_request(&request, &RequestState::Refused(reason, words), at)
-            })
-            .await?;
-        self.tell(session, "rejected", text);
-        Ok(())
-    }
-
-    async fn ask_command(self: &Arc<Self>, kept: KeptRequest) -> Result<(), ServiceError> {
-        let config = self.judge.config();
-        let session = kept.request.session_id();
-        let question = serde_json::to_vec(&self.view_whole(&kept).await)
-            .map_err(|error| ServiceError::Internal(error.to_string()))?;
-        let folder = self.shared.folder.path();
-        while kept.request.expiry() > now() {
-            let answer = ask(&config.command, folder, &question, config.command_timeout()).await;
-            let live = self.lock().get(&session).cloned();
-            let pause = match (answer, live) {
-                (Ok(line), None) => {
-                    self.begin(&kept, format!("the command allows it: {line}")).await?;
-                    config.command_validity() / 2
-                }
-                (Ok(_), Some(live)) => {
-                    live.standing.renew(config.command_validity());
-                    config.command_validity() / 2
-                }
-                (Err(error @ CommandError::Refused(_)), _) => {
-                    return self.refuse(&kept, RefusalReason::Policy, error.to_string()).await;
-                }
-                (Err(error), _) => {
-                    tracing::error!(%session, %error, "the command gave no answer");
-                    COMMAND_PAUSE
-                }
-            };
-            tokio::time::sleep(pause).await;
-            if !self.is_running(session) && self.has_ended(session).await? {
-                return Ok(());
-            }
-        }
-        Ok(())
-    }
-
-    async fn has_ended(&self, session: SessionId) -> Result<bool, ServiceError> {
-        let kept = self.shared.store(move |store| store.request(session)).await?;
-        Ok(kept.is_none_or(|kept| {
-            !matches!(kept.state, RequestState::Proposed | RequestState::Approved(_))
-        }))
-    }
-
     /// Listens to a session until nothing more can happen in it.
-    async fn follow(self: Arc<Self>, mut session: SessionHandle, request: SigningRequest) {
+    pub(super) async fn follow(
+        self: Arc<Self>,
+        mut session: SessionHandle,
+        request: SigningRequest,
+        standing: Arc<Standing>,
+    ) {
         let (id, begun) = (session.id(), Instant::now());
         while let Some(event) = session.event().await {
             if let Some((kind, text)) = describe(&event) {
@@ -321,8 +184,7 @@ impl GroupService {
                 }
                 Event::Signed(outcome) => {
                     self.shared.metrics.signed(&self.name, begun.elapsed());
-                    self.lock().remove(&id);
-                    self.journal.forget(id);
+                    self.end(id, &standing);
                     self.shared
                         .store(move |store| {
                             store.set_request(&keeping, &RequestState::Signed(outcome), at)
@@ -331,17 +193,17 @@ impl GroupService {
                 }
                 Event::Stopped(reason) => {
                     self.shared.metrics.stopped(&self.name);
-                    let withdrawn = self.lock().remove(&id).is_some_and(|live| {
-                        use roastery_protocol::request::{Policy as _, Step};
-                        live.standing.judge(&request, Step::Release).is_err()
-                    });
-                    self.journal.forget(id);
-                    // Why it was withdrawn is written down by whoever withdrew it.
-                    if withdrawn {
-                        continue;
-                    }
+                    self.end(id, &standing);
+                    // Why it was withdrawn is written down by whoever withdrew it; that it has run out is not.
                     let state = RequestState::Stopped(reason.to_string());
-                    self.shared.store(move |store| store.set_request(&keeping, &state, at)).await
+                    self.shared
+                        .store(move |store| match store.request(id)?.map(|kept| kept.state) {
+                            Some(RequestState::Approved(_)) => {
+                                store.set_request(&keeping, &state, at)
+                            }
+                            _ => Ok(()),
+                        })
+                        .await
                 }
                 _ => continue,
             };
@@ -357,7 +219,7 @@ impl GroupService {
         self.judge.allow(&examined, &*self.history.lock().await, now())
     }
 
-    async fn examine(&self, kept: KeptRequest) -> Result<Examined, Refusal> {
+    pub(super) async fn examine(&self, kept: KeptRequest) -> Result<Examined, Refusal> {
         self.with_judge(move |judge| judge.examine(&kept)).await
     }
 
@@ -366,6 +228,7 @@ impl GroupService {
         &self,
         act: impl FnOnce(&Judge) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
+        let Ok(_turn) = self.judging.acquire().await else { return Err(Refusal::NoJudge) };
         let judge = self.judge.clone();
         let done = self.shared.runtime.spawn_blocking(move || act(&judge)).await;
         done.unwrap_or(Err(Refusal::NoJudge))
@@ -380,6 +243,23 @@ impl GroupService {
         self.lock().values().map(|live| live.watcher.clone()).collect()
     }
 
+    pub(super) fn live(&self, session: SessionId) -> Option<Live> {
+        self.lock().get(&session).cloned()
+    }
+
+    pub(super) fn begun(&self, session: SessionId, live: Live) {
+        self.lock().insert(session, live);
+    }
+
+    /// A run of a session has ended. Another one of the same session goes on.
+    fn end(&self, session: SessionId, standing: &Arc<Standing>) {
+        let mut live = self.lock();
+        if live.get(&session).is_some_and(|live| Arc::ptr_eq(&live.standing, standing)) {
+            live.remove(&session);
+            self.journal.forget(session);
+        }
+    }
+
     pub(super) fn is_running(&self, session: SessionId) -> bool {
         self.lock().contains_key(&session)
     }
@@ -389,7 +269,7 @@ impl GroupService {
         self.group.member(seat).map(|member| self.shared.name_of(&member.peer)).unwrap_or_default()
     }
 
-    fn tell(&self, session: SessionId, kind: &str, text: String) {
+    pub(super) fn tell(&self, session: SessionId, kind: &str, text: String) {
         self.shared.tell(ServiceEvent::new(&self.name, session.to_string(), kind, text));
     }
 

@@ -1,5 +1,6 @@
 //! The service: a node's groups and ceremonies, and what can be asked of them.
 
+mod approving;
 mod ceremony;
 mod error;
 mod event;

@@ -11,7 +11,13 @@ use roastery_protocol::{
     request::{Derivation, MAX_LIFETIME_SECONDS, MessageToSign, SigningRequest, Subject, Taproot},
 };
 
-use super::{Service, ServiceError, group::GroupService, now, one, views::state_of};
+use super::{
+    Service, ServiceError,
+    approving::{APPROVED, ASKED_FOR, By},
+    group::GroupService,
+    now, one,
+    views::state_of,
+};
 use crate::{
     config::Approval,
     view::{self, Evidence, LogEntry},
@@ -58,6 +64,7 @@ impl Service {
             proposer: None,
             since: at,
             changed: at,
+            approved: None,
             state: RequestState::Proposed,
         };
         // What the rules forbid is not even written down.
@@ -66,7 +73,7 @@ impl Service {
         if group.approval() == Approval::Command {
             group.consider(kept.clone());
         } else {
-            group.begin(&kept, "asked for by this node's operator".to_owned()).await?;
+            group.begin(&kept, By::Operator, ASKED_FOR.to_owned()).await?;
         }
         self.request(&kept.request.session_id().to_string(), Duration::ZERO).await
     }
@@ -78,6 +85,7 @@ impl Service {
     /// [`ServiceError::Conflict`] if it is signed, or not this operator's to approve; [`ServiceError::Refused`] if the rules do
     /// not allow it.
     pub async fn approve(self: &Arc<Self>, session: &str) -> Result<view::Request, ServiceError> {
+        check_decisive(session)?;
         let (group, kept) = self.find_request(session).await?;
         if kept.request.expiry() <= now() {
             return Err(ServiceError::Expired);
@@ -90,7 +98,7 @@ impl Service {
                 let reason = "requests of this group are approved by a command";
                 return Err(ServiceError::Conflict(reason.to_owned()));
             }
-            _ => group.begin(&kept, "approved by this node's operator".to_owned()).await?,
+            _ => group.begin(&kept, By::Operator, APPROVED.to_owned()).await?,
         }
         self.request(&kept.request.session_id().to_string(), Duration::ZERO).await
     }
@@ -105,6 +113,7 @@ impl Service {
             let reason = format!("a note has at most {MAX_NOTE} bytes and no control characters");
             return Err(ServiceError::Invalid(reason));
         }
+        check_decisive(session)?;
         let (group, kept) = self.find_request(session).await?;
         if let RequestState::Signed(_) = kept.state {
             return Err(ServiceError::Conflict("the request is signed".to_owned()));
@@ -113,7 +122,7 @@ impl Service {
             "" => "rejected by this node's operator".to_owned(),
             note => format!("rejected by this node's operator: {note}"),
         };
-        group.refuse(&kept, RefusalReason::Operator, text).await?;
+        group.refuse(&kept, By::Operator, RefusalReason::Operator, text).await?;
         self.request(&kept.request.session_id().to_string(), Duration::ZERO).await
     }
 
@@ -130,8 +139,10 @@ impl Service {
     ) -> Result<view::Request, ServiceError> {
         let until = tokio::time::Instant::now() + wait;
         let mut events = self.events();
+        // Looked for by the beginning of it once, then by all of it.
+        let session = self.find_request(session).await?.1.request.session_id().to_string();
         loop {
-            let (group, kept) = self.find_request(session).await?;
+            let (group, kept) = self.find_request(&session).await?;
             let open = matches!(kept.state, RequestState::Proposed | RequestState::Approved(_));
             let over = tokio::time::Instant::now() >= until;
             if !open || over || kept.request.expiry() <= now() {
@@ -315,6 +326,15 @@ impl Service {
         let group = self.group_of(&kept);
         Ok((one("request", session, group.into_iter())?, kept))
     }
+}
+
+/// Who decides says which request without a doubt: of 8 digits a member can make another one that begins alike.
+fn check_decisive(session: &str) -> Result<(), ServiceError> {
+    if session.len() == 64 {
+        return Ok(());
+    }
+    let reason = "the whole session is needed here, 64 digits";
+    Err(ServiceError::Invalid(reason.to_owned()))
 }
 
 /// Whether a name of 64 digits begins like this: 8 digits at least.

@@ -18,7 +18,7 @@ use crate::view::{self, Awaited, Said, SessionStatus};
 impl GroupService {
     /// A request, as the API shows it.
     pub(super) fn view(&self, kept: &KeptRequest) -> view::Request {
-        let KeptRequest { request, subject, proposer, since, changed, state } = kept;
+        let KeptRequest { request, subject, proposer, since, changed, state, .. } = kept;
         let messages = request.messages().iter().map(|entry| {
             let key = entry.derivation.tweaks(&self.group).map(|key| key.x_only_public_key());
             view::Message {

@@ -50,6 +50,8 @@ pub async fn ask(
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
+        // It is asked about requests, and has no business with the store.
+        .env_remove("ROASTERY_PASSPHRASE")
         .kill_on_drop(true)
         .spawn()?;
     let (input, output) = (child.stdin.take(), child.stdout.take());
@@ -70,8 +72,8 @@ pub async fn ask(
         };
         let (status, (), ()) = tokio::join!(child.wait(), write, read);
         let text = String::from_utf8_lossy(&said);
-        let line: String =
-            text.lines().next().unwrap_or("").chars().filter(|c| !c.is_control()).collect();
+        let line = text.lines().next().unwrap_or("").chars();
+        let line: String = line.filter(|c| !c.is_control()).take(128).collect();
         Ok((status?, line))
     };
     match timeout(patience, answer).await {

@@ -9,6 +9,7 @@ use roastery_bitcoin::{
 };
 use roastery_node::store::KeptRequest;
 use roastery_protocol::{
+    SessionId,
     group::Group,
     message::RefusalReason,
     request::{Subject, SubjectError},
@@ -82,6 +83,17 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Whether it is about what was shown, which somebody else may show better.
+    pub fn is_about_what_is_shown(&self) -> bool {
+        matches!(
+            self,
+            Refusal::Subject(_)
+                | Refusal::NoTransaction(_)
+                | Refusal::Mismatch(_)
+                | Refusal::Kind { .. }
+        )
+    }
+
     /// What the others are told.
     pub fn reason(&self) -> RefusalReason {
         match self {
@@ -100,6 +112,7 @@ impl Refusal {
 /// A request that was looked at: everything about it is sound, and is what it says. Limits have not been applied.
 #[derive(Debug)]
 pub struct Examined {
+    session: SessionId,
     life: u64,
     spend: Option<Spend>,
 }
@@ -156,6 +169,17 @@ impl Judge {
         Ok(Spend::of(psbt, &self.wallet))
     }
 
+    /// What leaves the group with a request, in satoshi, whether the rules allow it or not. Not to be called in an async task.
+    pub fn amount(&self, kept: &KeptRequest) -> u64 {
+        match &kept.subject {
+            Subject::Hash | Subject::Text(_) => 0,
+            // What cannot be read was never signed.
+            Subject::Transaction(bytes) => {
+                self.read(bytes).map_or(0, |spend| spend.leaves_the_group().to_sat())
+            }
+        }
+    }
+
     /// Looks at all of a request: whether this node signs its kind at all, and whether what is asked for is what is shown.
     /// Hashes and keys are computed here, from what is shown and the group file. Not to be called in an async task.
     ///
@@ -181,7 +205,8 @@ impl Judge {
             }
             Subject::Hash | Subject::Text(_) => None,
         };
-        Ok(Examined { life: request.expiry().saturating_sub(*since), spend })
+        let life = request.expiry().saturating_sub(*since);
+        Ok(Examined { session: request.session_id(), life, spend })
     }
 
     /// Applies the limits. Gives what leaves the group with the request, in satoshi.
@@ -194,14 +219,15 @@ impl Judge {
         if seconds > most {
             return Err(Refusal::Life { seconds, most });
         }
-        let (count, most) = (history.within_an_hour(now), self.config.most_per_hour);
+        let (count, most) =
+            (history.within_an_hour(examined.session, now), self.config.most_per_hour);
         if most != 0 && count >= most as usize {
             return Err(Refusal::Rate { count, most });
         }
         match &examined.spend {
             None => Ok(0),
             Some(spend) => {
-                let before = Amount::from_sat(history.spent_within_a_day(now));
+                let before = Amount::from_sat(history.spent_within_a_day(examined.session, now));
                 Ok(self.transactions.judge(spend, before)?.to_sat())
             }
         }

@@ -48,7 +48,7 @@ pub(crate) struct Waiting {
 
 #[derive(Args)]
 pub(crate) struct Approve {
-    /// The request: its session, or the first 8 digits of it or more
+    /// The request: its session, 64 digits
     request: String,
     #[command(flatten)]
     waiting: Waiting,
@@ -56,7 +56,7 @@ pub(crate) struct Approve {
 
 #[derive(Args)]
 pub(crate) struct Reject {
-    /// The request: its session, or the first 8 digits of it or more
+    /// The request: its session, 64 digits
     request: String,
     /// Why, for this node's own records
     #[arg(long, value_name = "TEXT", default_value = "")]

@@ -26,6 +26,11 @@ pub(super) fn ceremony(ceremony: &CeremonyStatus) {
     }
 }
 
+/// Characters that change how others look and are not seen themselves: a text could look like another one.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
 /// Who is awaited, in one line.
 pub(super) fn awaited(awaited: &[Awaited]) -> String {
     let one = |one: &Awaited| format!("{} (seat {}): {}", one.name, one.seat, one.thing);
@@ -122,7 +127,9 @@ pub(super) fn request(request: &Request) {
     for line in request.subject.text.as_deref().unwrap_or_default().lines() {
         say!(
             "  | {}",
-            line.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect::<String>()
+            line.chars()
+                .map(|c| if c.is_control() || is_invisible(c) { '\u{fffd}' } else { c })
+                .collect::<String>()
         );
     }
     for (number, message) in request.messages.iter().enumerate() {

@@ -106,7 +106,7 @@ fn the_status_says_who_is_missing_and_who_is_awaited_for_what() {
             && shown.contains("awaited   node-2 (seat 2): "))
         .then_some(())
     });
-    let waited = group.tell(0, &["approve", &session[..8], "--wait", "1"]);
+    let waited = group.tell(0, &["approve", &session, "--wait", "1"]);
     assert_eq!(waited.status, 1);
     assert_eq!(waited.err.trim(), "not signed yet; roastery status says who is awaited");
     group.restart(2, &[]);

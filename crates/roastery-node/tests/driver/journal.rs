@@ -102,7 +102,7 @@ async fn a_share_whose_record_is_not_kept_never_leaves_and_its_session_stops() {
     let up = start(&fixture, &mesh, signer, journal.clone());
     let first = fixture.start(mesh.join(peer(coordinator)).unwrap(), coordinator);
     let mut listener = mesh.join(peer(third)).unwrap();
-    let (_session, other) = (first.sign(&request).await, up.sign(&request).await);
+    let (session, other) = (first.sign(&request).await, up.sign(&request).await);
     while journal.0.lock().unwrap().is_empty() {
         settle().await;
     }
@@ -110,7 +110,32 @@ async fn a_share_whose_record_is_not_kept_never_leaves_and_its_session_stops() {
     elsewhere(|| drop(receipts)).await;
     assert_eq!(other.ended().await, Some(Ended::Stopped(StopReason::NotKept)));
     assert!(!share_of(&mut listener, signer).await);
+    // With the share there would be a signature.
+    assert!(timeout(300 * SECOND, session.ended()).await.is_err());
     // Whoever asks sees how it ended, and it can be begun again.
     assert!(other.report().await.is_some());
     up.handle.sign(request.clone(), LONG).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_share_that_waits_for_its_record_does_not_leave_once_its_session_has_stopped() {
+    let fixture = Fixture::new(2, 3);
+    let request = fixture.request(1);
+    let coordinator = fixture.coordinator(&request, 0);
+    let signer = fixture.coordinator(&request, 1).index();
+    let mesh = Mesh::default();
+    let journal = Slow::default();
+    let up = start(&fixture, &mesh, signer, journal.clone());
+    let first = fixture.start(mesh.join(peer(coordinator)).unwrap(), coordinator);
+    let (session, other) = (first.sign(&request).await, up.sign(&request).await);
+    while journal.0.lock().unwrap().is_empty() {
+        settle().await;
+    }
+    // Its owner says no while the record is on its way to the disk.
+    other.stop().await;
+    settle().await;
+    let (_, receipt) = journal.take().unwrap();
+    elsewhere(|| receipt.kept()).await;
+    assert_eq!(other.ended().await, Some(Ended::Stopped(StopReason::Cancelled)));
+    assert!(timeout(300 * SECOND, session.ended()).await.is_err());
 }

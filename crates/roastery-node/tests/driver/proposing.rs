@@ -3,8 +3,8 @@ use roastery_node::{
     driver::{Node, ProposeError, Proposed, SignError},
 };
 use roastery_protocol::{
-    message::{Body, Envelope, Kind, Proposal, RefusalReason},
-    request::{ApprovedRequest, Subject, SubjectError},
+    message::{Body, Envelope, Header, Kind, Proposal, RefusalReason},
+    request::{ApprovedRequest, SigningRequest, Subject, SubjectError},
     session::Event,
 };
 use tokio::{
@@ -167,4 +167,24 @@ async fn a_refusal_stops_the_session_and_what_has_stopped_can_be_opened_again() 
     all_signed(&sessions, &request).await;
     let again = nodes[0].handle.sign(request.clone(), LONG).await.map(drop);
     assert_eq!(again, Err(SignError::AlreadyOpen));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proposal_of_a_request_that_lives_too_long_or_not_at_all_is_not_shown() {
+    let fixture = Fixture::new(2, 3);
+    let mesh = Mesh::default();
+    let (_node, mut heard) = start_listening(&fixture, mesh.join(peer(seat(0))).unwrap(), 0);
+    let mut other = mesh.join(peer(seat(1))).unwrap();
+    let messages = fixture.request(1).request().messages().to_vec();
+    let week = 7 * 24 * 3600;
+    for (id, expiry) in [(1, fixture.now.wall_seconds() + week + 600), (2, u64::MAX), (3, 7)] {
+        let request =
+            SigningRequest::new(fixture.group.id(), [id; 32], expiry, messages.clone()).unwrap();
+        let session = request.session_id();
+        let proposal = Body::Proposal(Proposal { request, subject: Subject::Hash });
+        let header = Header::new(Kind::Proposal, fixture.group.id(), session, 0, 1);
+        let sealed = Envelope::seal(header, &proposal, &fixture.member(seat(1)).identity);
+        other.send(Destination::Everyone, sealed.as_bytes()).unwrap();
+    }
+    nothing(&mut heard).await;
 }

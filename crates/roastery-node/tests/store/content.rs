@@ -217,3 +217,24 @@ fn audit_entries_are_numbered_in_order_and_added_after_the_last_in_the_next_life
     let page = store.audit(4, 2).unwrap();
     assert_eq!(page.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [4, 5]);
 }
+
+#[test]
+fn what_is_shown_with_a_request_may_change_until_somebody_here_agrees_to_it() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let (store, request) = (new_store(&folder), kept.request(0));
+    let by = kept.group().seats().nth(1).unwrap();
+    let subject = || store.request(request.session_id()).unwrap().unwrap().subject;
+    store.add_request(&request, &Subject::Hash, None, 7).unwrap();
+    let (first, second) = (Subject::Transaction(vec![1]), Subject::Transaction(vec![2]));
+    assert!(store.show_otherwise(&request, &first, by, 8).unwrap());
+    assert_eq!(subject(), first);
+    store.set_request(&request, &approved(), 9).unwrap();
+    assert!(!store.show_otherwise(&request, &second, by, 10).unwrap());
+    // Nor after it was refused again: a share may have left.
+    let refused = RequestState::Refused(RefusalReason::Operator, String::new());
+    store.set_request(&request, &refused, 11).unwrap();
+    assert!(!store.show_otherwise(&request, &second, by, 12).unwrap());
+    assert_eq!(subject(), first);
+    assert_eq!(store.request(request.session_id()).unwrap().unwrap().approved, Some(9));
+    assert_eq!(store.forget_expired(u64::MAX).unwrap(), 0);
+}

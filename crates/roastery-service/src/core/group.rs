@@ -194,6 +194,8 @@ impl GroupService {
                 Event::Stopped(reason) => {
                     self.shared.metrics.stopped(&self.name);
                     self.end(id, &standing);
+                    // Whoever refuses writes that down first.
+                    let _decided = self.history.lock().await;
                     // Why it was withdrawn is written down by whoever withdrew it; that it has run out is not.
                     let state = RequestState::Stopped(reason.to_string());
                     self.shared

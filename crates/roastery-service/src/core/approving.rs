@@ -298,3 +298,30 @@ fn cut(mut text: String) -> String {
     text.truncate(end);
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_but_the_operator_undoes_what_was_refused_and_nobody_what_is_signed() {
+        let refused = RequestState::Refused(RefusalReason::Operator, String::new());
+        let stopped = RequestState::Stopped(String::new());
+        let approved = RequestState::Approved(String::new());
+        let may = |state: &RequestState| {
+            [By::Rules, By::Command, By::Operator, By::Again].map(|by| by.may_change(state))
+        };
+        assert_eq!(may(&RequestState::Proposed), [true, true, true, false]);
+        assert_eq!(may(&approved), [false, true, true, true]);
+        assert_eq!(may(&refused), [false, false, true, false]);
+        assert_eq!(may(&stopped), [false, false, true, false]);
+    }
+
+    #[test]
+    fn what_is_too_long_for_the_store_is_cut_between_two_characters() {
+        assert_eq!(cut("as it is".to_owned()), "as it is");
+        let long = cut("\u{20ac}".repeat(MAX_TEXT));
+        assert_eq!(long.len(), MAX_TEXT - MAX_TEXT % 3);
+        assert!(long.chars().all(|c| c == '\u{20ac}'));
+    }
+}

@@ -2,6 +2,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, Sender, channel},
     },
     thread,
@@ -33,16 +34,25 @@ struct Signing {
 #[derive(Clone, Debug)]
 pub(super) struct AuditWriter {
     entries: Sender<(AuditEntry, Receipt)>,
+    /// Whether the last write came to nothing.
+    fails: Arc<AtomicBool>,
 }
 
 impl AuditWriter {
     /// Begins to write. Ends when the last journal is gone.
     pub(super) fn start(store: Arc<Store>, metrics: Arc<Metrics>) -> std::io::Result<Self> {
         let (entries, waiting) = channel();
+        let fails = Arc::new(AtomicBool::new(false));
+        let failing = fails.clone();
         thread::Builder::new()
             .name("audit".to_owned())
-            .spawn(move || write(&store, &metrics, &waiting))?;
-        Ok(Self { entries })
+            .spawn(move || write(&store, &metrics, &failing, &waiting))?;
+        Ok(Self { entries, fails })
+    }
+
+    /// Whether nothing could be written the last time: then no share leaves.
+    pub(super) fn fails(&self) -> bool {
+        self.fails.load(Ordering::Relaxed)
     }
 
     /// The journal of one group.
@@ -51,11 +61,18 @@ impl AuditWriter {
     }
 }
 
-fn write(store: &Store, metrics: &Metrics, waiting: &Receiver<(AuditEntry, Receipt)>) {
+fn write(
+    store: &Store,
+    metrics: &Metrics,
+    fails: &AtomicBool,
+    waiting: &Receiver<(AuditEntry, Receipt)>,
+) {
     while let Ok(first) = waiting.recv() {
         let more = waiting.try_iter().take(MOST_AT_ONCE - 1);
         let (entries, receipts): (Vec<_>, Vec<_>) = std::iter::once(first).chain(more).unzip();
-        match store.append_audit(&entries) {
+        let written = store.append_audit(&entries);
+        fails.store(written.is_err(), Ordering::Relaxed);
+        match written {
             Ok(_) => {
                 metrics.shares_released(entries.len());
                 receipts.into_iter().for_each(Receipt::kept);

@@ -5,7 +5,9 @@ mod ceremony;
 mod error;
 mod event;
 mod group;
+mod joining;
 mod journal;
+mod records;
 mod requests;
 mod shared;
 mod status;
@@ -34,16 +36,15 @@ use roastery_protocol::{
     group::Group,
     keys::{HostKey, IdentityKey},
 };
-use tokio::sync::{broadcast, oneshot, watch};
+use tokio::sync::{broadcast, watch};
 
 use self::{ceremony::CeremonyService, group::GroupService, journal::AuditWriter, shared::Shared};
 pub use self::{error::ServiceError, event::ServiceEvent};
 use crate::{
     config::Config,
-    files::{Folder, InvitationFile, MAX_INVITATION_FILE, read_secret},
+    files::{Folder, read_secret},
     metrics::Metrics,
     policy::Judge,
-    view::CeremonyStatus,
 };
 
 /// How often the task that says that tasks run says so.
@@ -208,37 +209,6 @@ impl Service {
         }
     }
 
-    /// The members' names and addresses, of the invitations that were taken up.
-    fn load_invitations(&self) {
-        let folder = self.shared.folder.invitations();
-        let Ok(files) = std::fs::read_dir(&folder) else { return };
-        for path in files.filter_map(Result::ok).map(|file| file.path()) {
-            let read = Folder::read_text(&path, MAX_INVITATION_FILE)
-                .map_err(|error| error.to_string())
-                .and_then(|text| InvitationFile::parse(&text).map_err(|error| error.to_string()));
-            match read {
-                Ok(file) => {
-                    self.know(&file);
-                    let id = file.invitation().id();
-                    if let Some(seat) = file.seat_of(&self.peer) {
-                        let ceremony = Arc::new(CeremonyService::new(file, seat));
-                        self.lock_ceremonies().insert(id, ceremony);
-                    }
-                }
-                Err(error) => tracing::error!(path = %path.display(), error, "not an invitation"),
-            }
-        }
-    }
-
-    /// Puts the members into the roster, with the addresses that this node's operator has set, or else those on their cards.
-    fn know(&self, file: &InvitationFile) {
-        for card in file.cards() {
-            let peer = card.member.peer.clone();
-            self.shared.set_name(peer.clone(), card.name.clone());
-            self.reach(peer, card.addresses.clone());
-        }
-    }
-
     fn reach(&self, peer: PeerId, addresses: Vec<Multiaddr>) {
         use bitcoin::hex::DisplayHex as _;
         let set = self.config.transport.peers.get(&peer.as_bytes().to_lower_hex_string());
@@ -292,144 +262,6 @@ impl Service {
         Ok(())
     }
 
-    /// The peers whose addresses stand in an invitation.
-    fn known_addresses(&self) -> std::collections::BTreeSet<PeerId> {
-        let ceremonies = self.lock_ceremonies();
-        let files = ceremonies.values().map(|ceremony| &ceremony.file);
-        files.flat_map(|file| file.cards().iter().map(|card| card.member.peer.clone())).collect()
-    }
-
-    async fn resume_ceremonies(self: &Arc<Self>) -> Result<(), ServiceError> {
-        for kept in self.shared.store(|store| store.ceremonies()).await? {
-            let id = kept.invitation.id();
-            let known = self.lock_ceremonies().get(&id).cloned();
-            let Some(ceremony) = known else {
-                tracing::error!(ceremony = %id, "its invitation file is gone; it is not taken up again");
-                continue;
-            };
-            if let Err(error) = self.run_ceremony(&ceremony).await {
-                tracing::error!(ceremony = %id, %error, "not taken up again");
-            }
-        }
-        // Those that have made a group need no more of their invitations than names and addresses.
-        let groups: Vec<CeremonyId> = self
-            .lock_groups()
-            .values()
-            .filter_map(|group| group.recovery.as_ref().map(|file| file.invitation().id()))
-            .collect();
-        self.lock_ceremonies().retain(|id, _| !groups.contains(id));
-        Ok(())
-    }
-
-    /// Takes up an invitation: nothing is sent yet.
-    ///
-    /// # Errors
-    ///
-    /// [`ServiceError::Invalid`] if the file is none, or this node is not in it.
-    pub async fn join(self: &Arc<Self>, text: String) -> Result<CeremonyStatus, ServiceError> {
-        let file = InvitationFile::parse(&text)
-            .map_err(|error| ServiceError::Invalid(error.to_string()))?;
-        let seat = file.seat_of(&self.peer).ok_or_else(|| {
-            ServiceError::Invalid("this node's card is not in the invitation".to_owned())
-        })?;
-        let own = file.invitation().member(seat).map(|member| member.identity_key);
-        if own != Some(self.identity.public_key()) {
-            let reason = "the card of this node in the invitation has another identity key";
-            return Err(ServiceError::Invalid(reason.to_owned()));
-        }
-        let id = file.invitation().id();
-        let known = self.lock_ceremonies().get(&id).cloned();
-        if let Some(known) = known {
-            return Ok(known.view());
-        }
-        if let Some(group) = self.made_by(id) {
-            // Its store was restored, or its share recovered: what is lacking are names and addresses.
-            self.keep_invitation(&file)?;
-            let mut view = CeremonyService::new(file, seat).view();
-            view.state = "done".to_owned();
-            view.text = "the group is here; where its members are is known now".to_owned();
-            view.group = Some(group.to_string());
-            return Ok(view);
-        }
-        let name = file.invitation().name().to_owned();
-        if self.lock_groups().values().any(|group| group.name == name) {
-            return Err(ServiceError::Conflict(format!("there is a group {name:?} here already")));
-        }
-        self.keep_invitation(&file)?;
-        let ceremony = Arc::new(CeremonyService::new(file, seat));
-        let view = ceremony.view();
-        self.lock_ceremonies().insert(id, ceremony);
-        Ok(view)
-    }
-
-    /// The group that this ceremony has made, if it is here.
-    fn made_by(&self, ceremony: CeremonyId) -> Option<GroupId> {
-        let groups = self.lock_groups();
-        let made = |group: &&Arc<GroupService>| {
-            group.recovery.as_ref().is_some_and(|file| file.invitation().id() == ceremony)
-        };
-        groups.values().find(made).map(|group| group.group.id())
-    }
-
-    /// Writes an invitation into the folder, and learns from it where the members are.
-    fn keep_invitation(&self, file: &InvitationFile) -> Result<(), ServiceError> {
-        let folder = Folder::new(self.shared.folder.invitations());
-        folder.create()?;
-        let path = folder.resolve(format!("{}.toml", file.invitation().id()));
-        if !path.exists() {
-            Folder::write_new(&path, file.to_text().as_bytes(), false)?;
-        }
-        self.know(file);
-        Ok(())
-    }
-
-    /// Begins a ceremony whose fingerprint all members have compared.
-    ///
-    /// # Errors
-    ///
-    /// [`ServiceError::Invalid`] if the fingerprint is another one; [`ServiceError::File`] if the host key is not there.
-    pub async fn begin_ceremony(
-        self: &Arc<Self>,
-        name: &str,
-        fingerprint: &str,
-    ) -> Result<CeremonyStatus, ServiceError> {
-        let ceremony = self.find_ceremony(name)?;
-        let digits = |text: &str| -> String {
-            text.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_lowercase()).collect()
-        };
-        let own = ceremony.file.invitation().fingerprint().to_string();
-        if digits(&own) != digits(fingerprint) {
-            let reason = format!("the fingerprint of this invitation is {own}");
-            return Err(ServiceError::Invalid(reason));
-        }
-        if !ceremony.is_running() {
-            self.run_ceremony(&ceremony).await?;
-        }
-        Ok(ceremony.view())
-    }
-
-    async fn run_ceremony(
-        self: &Arc<Self>,
-        ceremony: &Arc<CeremonyService>,
-    ) -> Result<(), ServiceError> {
-        let invitation = ceremony.file.invitation();
-        let members = invitation.members().iter().map(|member| member.peer.clone());
-        let line = self.open_line(Topic::Ceremony(invitation.id()), members)?;
-        let host_key = self.shared.folder.resolve(&self.config.host_key);
-        let (finished, made) = oneshot::channel();
-        let (shared, identity) = (&self.shared, self.identity.clone());
-        ceremony.run(shared, line, identity, &host_key, finished).await?;
-        let this = self.clone();
-        self.shared.runtime.spawn(async move {
-            if made.await.is_ok()
-                && let Err(error) = this.start_new_groups().await
-            {
-                tracing::error!(%error, "the new group was not started");
-            }
-        });
-        Ok(())
-    }
-
     async fn start_new_groups(self: &Arc<Self>) -> Result<(), ServiceError> {
         for kept in self.shared.store(|store| store.groups()).await? {
             self.start_group(kept).await?;
@@ -463,17 +295,6 @@ impl Service {
         // What its invitation was taken up for is there.
         self.lock_ceremonies().retain(|id, known| *id != ceremony || known.is_running());
         Ok(group)
-    }
-
-    fn find_ceremony(&self, name: &str) -> Result<Arc<CeremonyService>, ServiceError> {
-        let ceremonies = self.lock_ceremonies();
-        let named = ceremonies
-            .iter()
-            .filter(|(id, ceremony)| {
-                ceremony.file.invitation().name() == name || id.to_string() == name
-            })
-            .map(|(_, ceremony)| ceremony.clone());
-        one("ceremony", name, named)
     }
 
     fn lock_groups(&self) -> MutexGuard<'_, BTreeMap<GroupId, Arc<GroupService>>> {

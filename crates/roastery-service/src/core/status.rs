@@ -63,7 +63,8 @@ impl Service {
         Ok((group.group.encode(), group.recovery.as_ref().map(|file| file.encode())))
     }
 
-    /// Whether this process does its work at all: its tasks run, and the node of each group answers.
+    /// Whether this process does its work at all: its tasks run, the node of each group answers, and what leaves
+    /// is written down.
     pub async fn health(&self) -> Health {
         let pulse = Duration::from_millis(self.pulse.load(Ordering::Relaxed));
         let since = self.started.elapsed().saturating_sub(pulse);
@@ -72,6 +73,10 @@ impl Service {
             return Health { ok: false, problems: vec![problem] };
         }
         let mut problems = Vec::new();
+        if self.audit.fails() {
+            let problem = "the audit log cannot be written, so no share leaves: see the log, and start the node again";
+            problems.push(problem.to_owned());
+        }
         for group in self.groups() {
             if !matches!(timeout(PATIENCE, group.handle.bus_stats()).await, Ok(Some(_))) {
                 problems.push(format!("the node of group {} does not answer", group.name));

@@ -139,6 +139,22 @@ impl Folder {
         };
         write().map_err(|source| io_error(path, source))
     }
+
+    /// Writes a file that is not private, in place of what may be there. After a crash it is there whole, or as it was.
+    ///
+    /// # Errors
+    ///
+    /// [`FolderError::Io`].
+    pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
+        let new = path.with_extension("new");
+        let write = || {
+            let mut file = File::create(&new)?;
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            fs::rename(&new, path)
+        };
+        write().map_err(|source| io_error(path, source))
+    }
 }
 
 /// Reads a secret of 32 bytes: 64 hexadecimal digits, and a line end if there is one.

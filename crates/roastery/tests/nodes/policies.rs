@@ -59,6 +59,31 @@ fn a_command_is_asked_and_approves_or_refuses_and_is_asked_again_while_signing()
 }
 
 #[test]
+fn a_rejection_stands_though_the_command_says_yes_after_it() {
+    let group = Group::start("overtaken", 2, 2);
+    let commanded = group.node(1);
+    // It says that it was asked, and thinks about it until it is told to go on.
+    let slow = "cat > /dev/null\n: > asked\nuntil [ -e go ]; do sleep 0.1; done\n: > answered\n";
+    fs::write(commanded.join("approve"), slow).unwrap();
+    group.set_policy(1, "approval = \"command\"\ncommand = [\"sh\", \"./approve\"]");
+    group.stop(1);
+    group.restart(1, &[]);
+
+    let session = group.propose(0, "Quickly!");
+    let there = |name: &'static str| commanded.join(name).exists().then_some(());
+    until("the command is asked", || there("asked"));
+    let rejected = group.tell(1, &["reject", &session]).well();
+    assert!(rejected.contains("State         refused"), "{rejected}");
+    fs::write(commanded.join("go"), "").unwrap();
+    until("the command has answered", || there("answered"));
+    // Time enough for an answer that would count.
+    let waited = group.tell(0, &["approve", &session, "--wait", "2"]);
+    assert_eq!(waited.status, 1);
+    assert_eq!(group.request(1, &session)["state"], "refused");
+    assert_eq!(group.log(1, &session).len(), 0);
+}
+
+#[test]
 fn rules_alone_approve_what_they_allow_and_so_many_in_an_hour() {
     let everything = [
         ("ROASTERY_POLICY_APPROVAL", "automatic"),

@@ -113,3 +113,17 @@ fn the_status_says_who_is_missing_and_who_is_awaited_for_what() {
     group.approve(2, &session);
     group.request_in(0, &session, "signed");
 }
+
+#[test]
+fn who_approves_or_rejects_names_the_whole_request() {
+    let group = Group::start("whole", 2, 2);
+    let session = group.propose(0, "which one?");
+    group.request_in(1, &session, "proposed");
+    assert_eq!(group.tell(1, &["requests", &session[..8]]).status, 0);
+    for decision in ["approve", "reject"] {
+        let said = group.tell(1, &[decision, &session[..63]]);
+        assert_eq!(said.status, 2);
+        assert_eq!(said.err.trim(), "error: the whole session is needed here, 64 digits");
+    }
+    assert_eq!(group.request(1, &session)["state"], "proposed");
+}

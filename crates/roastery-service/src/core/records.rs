@@ -1,0 +1,99 @@
+//! What a node has to show: proofs, the audit log, a backup.
+
+use roastery_protocol::proof::{Proof, Verdict};
+
+use super::{Service, ServiceError, one, requests::begins};
+use crate::view::{Evidence, LogEntry};
+
+/// The most log entries at once.
+const MOST_LOGGED: usize = 1000;
+
+impl Service {
+    /// All proofs that this node holds.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub async fn evidence(&self) -> Result<Vec<Evidence>, ServiceError> {
+        let mut all = Vec::new();
+        for group in self.groups() {
+            let id = group.group.id();
+            for kept in self.shared.store(move |store| store.proofs(id)).await? {
+                let Verdict::Invalid(finding) = kept.proof.verify(&group.group) else { continue };
+                all.push(Evidence {
+                    id: kept.proof.id().to_string(),
+                    group: group.name.clone(),
+                    accused: finding.accused.to_u16(),
+                    name: group.name_of(finding.accused),
+                    fault: finding.fault.to_string(),
+                    session: finding.session.to_string(),
+                });
+            }
+        }
+        Ok(all)
+    }
+
+    /// A proof as a file, by its id or the beginning of it.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::NotFound`].
+    pub async fn proof(&self, id: &str) -> Result<Vec<u8>, ServiceError> {
+        let mut all: Vec<Proof> = Vec::new();
+        for group in self.groups() {
+            let group = group.group.id();
+            let kept = self.shared.store(move |store| store.proofs(group)).await?;
+            all.extend(kept.into_iter().map(|kept| kept.proof));
+        }
+        let named = all.iter().filter(|proof| begins(&proof.id().to_string(), id));
+        Ok(one("proof", id, named)?.encode())
+    }
+
+    /// Entries of the audit log from this number on, at most 1000.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store: an entry that is missing or was changed is named.
+    pub async fn log(&self, from: u64, most: usize) -> Result<Vec<LogEntry>, ServiceError> {
+        let most = most.min(MOST_LOGGED);
+        let entries = self.shared.store(move |store| store.audit(from, most)).await?;
+        let hex = |bytes: &[u8]| {
+            use bitcoin::hex::DisplayHex as _;
+            bytes.to_lower_hex_string()
+        };
+        let view = |(number, entry): (u64, roastery_node::store::AuditEntry)| LogEntry {
+            number,
+            time_ms: entry.time_ms,
+            group: entry.group.to_string(),
+            session: entry.session.to_string(),
+            attempt: entry.attempt.number(),
+            package: entry.package.to_string(),
+            messages: entry.messages.iter().map(|message| hex(message)).collect(),
+            policy: entry.policy,
+        };
+        Ok(entries.into_iter().map(view).collect())
+    }
+
+    /// A backup of the store: a file, encrypted like the store itself.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store and of the disk.
+    pub async fn backup(&self) -> Result<Vec<u8>, ServiceError> {
+        let mut name = [0; 8];
+        getrandom::fill(&mut name)
+            .map_err(|_| ServiceError::Internal("the system gave no randomness".to_owned()))?;
+        let path = self.shared.folder.resolve(format!("backup-{:016x}", u64::from_le_bytes(name)));
+        let at = path.clone();
+        let made = self.shared.store(move |store| store.backup(&at)).await;
+        let failed =
+            |error: std::io::Error| ServiceError::Internal(format!("{}: {error}", path.display()));
+        let read = match made {
+            Ok(()) => tokio::fs::read(&path).await.map_err(failed),
+            Err(error) => Err(error),
+        };
+        // If it was not made it is not there.
+        let _ = tokio::fs::remove_file(&path).await;
+        read
+    }
+}

@@ -9,6 +9,7 @@ mod core;
 pub mod daemon;
 pub mod files;
 pub mod init;
+pub mod limits;
 mod metrics;
 pub mod policy;
 pub mod view;

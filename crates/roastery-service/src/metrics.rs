@@ -1,6 +1,9 @@
 //! What a node counts, for Prometheus. No metric needs the protocol to answer.
 
-use std::{sync::atomic::AtomicU64, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
@@ -8,6 +11,8 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 use roastery_node::bus::exchange::ExchangeStats;
+
+use crate::limits::Limits;
 
 /// The counters of a node.
 #[derive(Debug)]
@@ -21,6 +26,7 @@ pub struct Metrics {
     requests_refused: Family<Code, Counter>,
     peers: Peers,
     refused_connections: Family<Code, Gauge>,
+    limits: Arc<Limits>,
 }
 
 #[derive(Debug, Default)]
@@ -122,6 +128,7 @@ impl Default for Metrics {
             "Connections that came to nothing: strangers, failed handshakes, no room",
             refused_connections.clone(),
         );
+        let limits = Arc::new(Limits::new(&mut registry));
         Self {
             registry,
             sessions,
@@ -132,11 +139,17 @@ impl Default for Metrics {
             requests_refused,
             peers,
             refused_connections,
+            limits,
         }
     }
 }
 
 impl Metrics {
+    /// Where reached bounds are counted.
+    pub(crate) fn limits(&self) -> &Arc<Limits> {
+        &self.limits
+    }
+
     /// A session has ended with signatures, this long after it was approved.
     pub(crate) fn signed(&self, group: &str, after: Duration) {
         let group = group.to_owned();

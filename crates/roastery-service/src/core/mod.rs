@@ -202,6 +202,7 @@ impl Service {
                     tracing::error!(%error, "expired requests were not forgotten");
                 }
             }
+            self.shared.limits.log_left_out();
             tokio::select! {
                 () = tokio::time::sleep(PULSE) => {}
                 () = told(&mut stopped) => return,

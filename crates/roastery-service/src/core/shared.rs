@@ -10,7 +10,7 @@ use roastery_node::{
 use tokio::sync::broadcast;
 
 use super::{ServiceError, ServiceEvent};
-use crate::{files::Folder, metrics::Metrics};
+use crate::{files::Folder, limits::Limits, metrics::Metrics};
 
 /// What all parts of a service have in common.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(super) struct Shared {
     pub(super) store: Arc<Store>,
     pub(super) events: broadcast::Sender<ServiceEvent>,
     pub(super) metrics: Arc<Metrics>,
+    /// Where every bound that is reached is reported.
+    pub(super) limits: Arc<Limits>,
     /// Where tasks run that outlive whoever asked for them.
     pub(super) runtime: tokio::runtime::Handle,
     names: RwLock<BTreeMap<PeerId, String>>,
@@ -32,7 +34,8 @@ impl Shared {
         runtime: tokio::runtime::Handle,
     ) -> Self {
         let (events, _) = broadcast::channel(1024);
-        Self { folder, store, events, metrics, runtime, names: RwLock::default() }
+        let limits = metrics.limits().clone();
+        Self { folder, store, events, metrics, limits, runtime, names: RwLock::default() }
     }
 
     /// Does something with the store where blocking is allowed.

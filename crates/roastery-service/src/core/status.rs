@@ -8,6 +8,7 @@ use tokio::time::timeout;
 
 use super::{STUCK, Service, ServiceError, group::GroupService, now};
 use crate::{
+    limits::Limits,
     metrics::{Metrics, dropped},
     view::{CeremonyStatus, GroupStatus, Health, MemberStatus, PeerStatus, Status},
 };
@@ -110,6 +111,11 @@ impl Service {
     /// The counters.
     pub fn metrics(&self) -> &Metrics {
         &self.shared.metrics
+    }
+
+    /// Where every bound that is reached is reported.
+    pub fn limits(&self) -> &Limits {
+        &self.shared.limits
     }
 
     async fn pending(&self) -> BTreeMap<String, usize> {

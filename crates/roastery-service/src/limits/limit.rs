@@ -1,0 +1,204 @@
+/// A bound of the node. Each has a word that is the label `limit` of the counter, and a line for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Limit {
+    /// Connections at once, at one place of the API and by one kind of client.
+    ApiConnections,
+    /// Connections at once from one source address that have shown no token.
+    ApiConnectionsOfAddress,
+    /// Requests to the API that are worked on at once, by one kind of client.
+    ApiRequests,
+    /// Event streams at once, by one kind of client.
+    ApiEventStreams,
+    /// Events that wait for one slow reader of the stream.
+    ApiEventsBehind,
+    /// The bytes of a body of a request.
+    ApiBodyBytes,
+    /// The time for the head of a request.
+    ApiHeadTime,
+    /// The time for the body of a request.
+    ApiBodyTime,
+    /// The time that a connection may be idle between two requests.
+    ApiIdleTime,
+    /// The time for an answer.
+    ApiAnswerTime,
+    /// The time in which a client takes no byte of an answer.
+    ApiWriteTime,
+    /// The peers of all groups together.
+    Peers,
+    /// Groups and open key generations at once.
+    Channels,
+    /// Requests of one member that wait for a decision here.
+    RequestsOfMember,
+    /// Requests that wait to be examined.
+    Examinations,
+    /// Approval commands at once.
+    Commands,
+    /// The bytes that an approval command may print.
+    CommandOutput,
+    /// The bytes of a text in the store.
+    StoredText,
+    /// Sessions at once.
+    Sessions,
+    /// Ended sessions whose outcome is kept for those that ask.
+    EndedSessions,
+    /// Events of a session that wait for the service.
+    SessionEvents,
+    /// Messages of a session that wait for the record of a share.
+    HeldMessages,
+    /// Proposals that wait for the service.
+    ProposalsWaiting,
+    /// Open proposals of one member.
+    ProposalsOfMember,
+    /// Proposals that this node repeats to members that lack them.
+    ProposalsOffered,
+    /// The life of a request by this node's clock.
+    ProposalLife,
+    /// Refusals that are repeated to members that ask again.
+    RefusalsKept,
+    /// Messages for sessions that are not open here yet.
+    EarlyMessages,
+    /// Messages from one peer that wait.
+    InboundQueue,
+    /// Messages to one peer that wait.
+    OutboundQueue,
+    /// The bytes of a message.
+    MessageBytes,
+    /// Connections between nodes that are pending or established.
+    PeerConnections,
+    /// Log lines that wait to be written.
+    LogLines,
+}
+
+impl Limit {
+    /// All of them, in the order in which the manual lists them.
+    pub const ALL: [Self; 33] = [
+        Self::ApiConnections,
+        Self::ApiConnectionsOfAddress,
+        Self::ApiRequests,
+        Self::ApiEventStreams,
+        Self::ApiEventsBehind,
+        Self::ApiBodyBytes,
+        Self::ApiHeadTime,
+        Self::ApiBodyTime,
+        Self::ApiIdleTime,
+        Self::ApiAnswerTime,
+        Self::ApiWriteTime,
+        Self::Peers,
+        Self::Channels,
+        Self::RequestsOfMember,
+        Self::Examinations,
+        Self::Commands,
+        Self::CommandOutput,
+        Self::StoredText,
+        Self::Sessions,
+        Self::EndedSessions,
+        Self::SessionEvents,
+        Self::HeldMessages,
+        Self::ProposalsWaiting,
+        Self::ProposalsOfMember,
+        Self::ProposalsOffered,
+        Self::ProposalLife,
+        Self::RefusalsKept,
+        Self::EarlyMessages,
+        Self::InboundQueue,
+        Self::OutboundQueue,
+        Self::MessageBytes,
+        Self::PeerConnections,
+        Self::LogLines,
+    ];
+
+    /// The word for it in the metrics and the log. It stays the same.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ApiConnections => "api_connections",
+            Self::ApiConnectionsOfAddress => "api_connections_of_address",
+            Self::ApiRequests => "api_requests",
+            Self::ApiEventStreams => "api_event_streams",
+            Self::ApiEventsBehind => "api_events_behind",
+            Self::ApiBodyBytes => "api_body_bytes",
+            Self::ApiHeadTime => "api_head_time",
+            Self::ApiBodyTime => "api_body_time",
+            Self::ApiIdleTime => "api_idle_time",
+            Self::ApiAnswerTime => "api_answer_time",
+            Self::ApiWriteTime => "api_write_time",
+            Self::Peers => "peers",
+            Self::Channels => "channels",
+            Self::RequestsOfMember => "requests_of_member",
+            Self::Examinations => "examinations",
+            Self::Commands => "commands",
+            Self::CommandOutput => "command_output",
+            Self::StoredText => "stored_text",
+            Self::Sessions => "sessions",
+            Self::EndedSessions => "ended_sessions",
+            Self::SessionEvents => "session_events",
+            Self::HeldMessages => "held_messages",
+            Self::ProposalsWaiting => "proposals_waiting",
+            Self::ProposalsOfMember => "proposals_of_member",
+            Self::ProposalsOffered => "proposals_offered",
+            Self::ProposalLife => "proposal_life",
+            Self::RefusalsKept => "refusals_kept",
+            Self::EarlyMessages => "early_messages",
+            Self::InboundQueue => "inbound_queue",
+            Self::OutboundQueue => "outbound_queue",
+            Self::MessageBytes => "message_bytes",
+            Self::PeerConnections => "peer_connections",
+            Self::LogLines => "log_lines",
+        }
+    }
+
+    /// What was done because of it, in one line for the log.
+    pub fn consequence(self) -> &'static str {
+        match self {
+            Self::ApiConnections | Self::ApiConnectionsOfAddress => {
+                "a connection to the API was refused, or an idle one closed for it"
+            }
+            Self::ApiRequests => "a request to the API was refused; it may be repeated later",
+            Self::ApiEventStreams => "an event stream was refused: too many are open",
+            Self::ApiEventsBehind => "a slow reader of the event stream missed events",
+            Self::ApiBodyBytes => "a request to the API was refused: its body is too long",
+            Self::ApiHeadTime => "a connection was closed: the head of a request took too long",
+            Self::ApiBodyTime => "a request was refused: its body took too long",
+            Self::ApiIdleTime => "an idle connection to the API was closed",
+            Self::ApiAnswerTime => "an answer took too long and was given up",
+            Self::ApiWriteTime => "a connection was closed: its client takes no answer",
+            Self::Peers => "a peer was not taken up: no room",
+            Self::Channels => "a group or key generation was not opened: no room",
+            Self::RequestsOfMember => "a request was refused: this member has too many open",
+            Self::Examinations => "a request waits to be examined: too many do",
+            Self::Commands => "a request waits for the approval command: too many do",
+            Self::CommandOutput => "the output of the approval command was cut",
+            Self::StoredText => "a text was cut before it was stored",
+            Self::Sessions => "a session was not opened, or displaced: too many are open",
+            Self::EndedSessions => "the outcome of an ended session is no longer repeated",
+            Self::SessionEvents => "events of a session were dropped: they were not taken in time",
+            Self::HeldMessages => "messages of a session were dropped: a record took too long",
+            Self::ProposalsWaiting => "a proposal was put off: too many wait; it comes again",
+            Self::ProposalsOfMember => "a proposal was refused: this member has too many open",
+            Self::ProposalsOffered => "a proposal is no longer repeated: too many are",
+            Self::ProposalLife => "a proposal was refused: expired or too long by this clock",
+            Self::RefusalsKept => "a refusal will not be repeated: too many are kept",
+            Self::EarlyMessages => "messages for a session that is not open here were dropped",
+            Self::InboundQueue => "messages of a peer were dropped: its queue is full",
+            Self::OutboundQueue => "messages for a peer were dropped: its queue is full",
+            Self::MessageBytes => "a message was dropped: it is too long",
+            Self::PeerConnections => "a connection between nodes was refused: no room",
+            Self::LogLines => "log lines were dropped: they could not be written in time",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_limit_has_a_word_of_its_own() {
+        let names: BTreeSet<&str> = Limit::ALL.iter().map(|limit| limit.name()).collect();
+        assert_eq!(names.len(), Limit::ALL.len());
+        let lower = |name: &&str| name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'_'));
+        assert!(names.iter().all(lower), "{names:?}");
+    }
+}

@@ -6,7 +6,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    Service, ServiceError,
+    Failure, Service, ServiceError,
     api::{ApiServer, ServeError},
     config::{Config, LogFormat},
     files::Folder,
@@ -31,6 +31,9 @@ pub enum DaemonError {
     /// The runtime.
     #[error("no runtime: {0}")]
     Runtime(#[from] std::io::Error),
+    /// A part failed while the node ran.
+    #[error("{0}: start the node again")]
+    Failed(Failure),
 }
 
 /// Runs a node until it is told to stop: by SIGTERM, SIGINT or the API.
@@ -52,6 +55,11 @@ pub fn run(folder: Folder, config: Config, passphrase: &Passphrase) -> Result<()
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
             () = service.told_to_stop() => {}
+            failure = service.failed() => {
+                api.stop();
+                service.stop().await;
+                return Err(DaemonError::Failed(failure));
+            }
         }
         tracing::info!("stopping");
         api.stop();

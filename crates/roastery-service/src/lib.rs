@@ -15,6 +15,6 @@ pub mod policy;
 pub mod view;
 
 pub use self::{
-    core::{Service, ServiceError, ServiceEvent},
+    core::{Failure, FailureKind, Service, ServiceError, ServiceEvent},
     metrics::Metrics,
 };

@@ -4,7 +4,7 @@ use std::{
     os::unix::fs::{FileTypeExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     sync::Arc,
-    thread::{self, JoinHandle},
+    thread::JoinHandle,
     time::Duration,
 };
 
@@ -19,6 +19,7 @@ use thiserror::Error;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, UnixListener},
+    runtime::Handle,
     sync::{Semaphore, watch},
 };
 use zeroize::Zeroizing;
@@ -100,9 +101,10 @@ impl ApiServer {
         let tcp = places.tcp.as_ref().and_then(|(listener, _)| address(listener));
         let observability = places.observability.as_ref().and_then(address);
         let (stop, stopped) = watch::channel(false);
-        let thread = thread::Builder::new()
-            .name("api".to_owned())
-            .spawn(move || {
+        let supervisor = service.supervisor().clone();
+        // It ends when it is told to, and so without a failure: its panic is one.
+        let thread = supervisor
+            .finite_thread("the API", "api", move || {
                 runtime.block_on(serve_all(service, places, stopped));
                 runtime.shutdown_timeout(Duration::from_secs(1));
             })
@@ -172,15 +174,19 @@ fn read_token(path: &Path) -> Result<Token, ServeError> {
 
 async fn serve_all(service: Arc<Service>, places: Places, mut stopped: watch::Receiver<bool>) {
     let Places { unix, tcp, observability } = places;
+    let (supervisor, runtime) = (service.supervisor().clone(), Handle::current());
     let local = operations(service.clone(), None);
-    tokio::spawn(accept(service.clone(), local, async move || Ok(unix.accept().await?.0)));
+    let listen = accept(service.clone(), local, async move || Ok(unix.accept().await?.0));
+    supervisor.essential(&runtime, "the API's socket", listen);
     if let Some((listener, token)) = tcp {
         let remote = operations(service.clone(), Some(token));
-        tokio::spawn(accept(service.clone(), remote, async move || Ok(listener.accept().await?.0)));
+        let listen = accept(service.clone(), remote, async move || Ok(listener.accept().await?.0));
+        supervisor.essential(&runtime, "the API over TCP", listen);
     }
     if let Some(listener) = observability {
         let open = observations(service.clone());
-        tokio::spawn(accept(service, open, async move || Ok(listener.accept().await?.0)));
+        let listen = accept(service, open, async move || Ok(listener.accept().await?.0));
+        supervisor.essential(&runtime, "the listener for health and metrics", listen);
     }
     // Without a server there is nothing to go on for.
     let _ = stopped.wait_for(|stop| *stop).await;

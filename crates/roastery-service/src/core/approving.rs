@@ -129,7 +129,8 @@ impl GroupService {
     /// Judges a request that nobody here has approved, and asks whoever is to approve it.
     pub(super) fn consider(self: &Arc<Self>, kept: KeptRequest) {
         let this = self.clone();
-        self.shared.runtime.spawn(async move {
+        let part = format!("the judging of a request of group {}", self.name);
+        self.shared.finite(part, async move {
             let session = kept.request.session_id();
             let refusal = this.judge(&kept).await.err();
             let done = match (refusal, this.approval()) {
@@ -194,7 +195,8 @@ impl GroupService {
             }
         };
         self.begun(session, Live { watcher: opened.watcher(), standing: standing.clone() });
-        self.shared.runtime.spawn(self.clone().follow(opened, request.clone(), standing));
+        let part = format!("a session of group {}", self.name);
+        self.shared.finite(part, self.clone().follow(opened, request.clone(), standing));
         drop(history);
         self.tell(session, "approved", "approved here".to_owned());
         // Whoever proposed it may go; this node tells those who come late.

@@ -108,9 +108,9 @@ impl CeremonyService {
         keygen.watch(listener);
         let (reports, clock) = (keygen.reports(), Box::new(keygen.clock()));
         let (this, with) = (self.clone(), shared.clone());
-        shared.runtime.spawn(tell_events(with.clone(), self.clone(), events));
-        let task = shared.runtime.spawn(async move { this.drive(with, keygen, finished).await });
-        let task = task.abort_handle();
+        let part = format!("key generation {id:#}");
+        shared.finite(part.clone(), tell_events(with.clone(), self.clone(), events));
+        let task = shared.finite(part, async move { this.drive(with, keygen, finished).await });
         *self.lock() = State::Running(Running { reports, clock, task });
         Ok(())
     }

@@ -90,7 +90,7 @@ impl GroupService {
         let (node, handle) = Node::new(bus, member);
         let mut node = node.with_journal(journal.clone());
         let proposals = node.proposals();
-        let node = shared.runtime.spawn(node.run()).abort_handle();
+        let node = shared.essential(format!("the node of group {name}"), node.run());
         let service = Arc::new(Self {
             shared,
             name,
@@ -107,7 +107,8 @@ impl GroupService {
             node,
         });
         service.resume().await?;
-        service.shared.runtime.spawn(service.clone().hear(proposals));
+        let part = format!("the proposals of group {}", service.name);
+        service.shared.essential(part, service.clone().hear(proposals));
         Ok(service)
     }
 

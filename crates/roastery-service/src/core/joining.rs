@@ -177,7 +177,7 @@ impl Service {
         let (shared, identity) = (&self.shared, self.identity.clone());
         ceremony.run(shared, line, identity, &host_key, finished).await?;
         let this = self.clone();
-        self.shared.runtime.spawn(async move {
+        self.shared.finite("the start of a new group", async move {
             if made.await.is_ok()
                 && let Err(error) = this.start_new_groups().await
             {

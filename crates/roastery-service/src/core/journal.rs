@@ -5,7 +5,6 @@ use std::{
         atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, Sender, channel},
     },
-    thread,
 };
 
 use roastery_node::{
@@ -14,7 +13,7 @@ use roastery_node::{
 };
 use roastery_protocol::{GroupId, SessionId};
 
-use super::now_ms;
+use super::{now_ms, shared::Shared};
 use crate::metrics::Metrics;
 
 /// How many entries are written at once.
@@ -40,13 +39,14 @@ pub(super) struct AuditWriter {
 
 impl AuditWriter {
     /// Begins to write. Ends when the last journal is gone.
-    pub(super) fn start(store: Arc<Store>, metrics: Arc<Metrics>) -> std::io::Result<Self> {
+    pub(super) fn start(shared: &Shared) -> std::io::Result<Self> {
         let (entries, waiting) = channel();
         let fails = Arc::new(AtomicBool::new(false));
         let failing = fails.clone();
-        thread::Builder::new()
-            .name("audit".to_owned())
-            .spawn(move || write(&store, &metrics, &failing, &waiting))?;
+        let (store, metrics) = (shared.store.clone(), shared.metrics.clone());
+        shared.supervisor.essential_thread("the audit log", "audit", move || {
+            write(&store, &metrics, &failing, &waiting);
+        })?;
         Ok(Self { entries, fails })
     }
 

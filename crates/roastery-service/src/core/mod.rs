@@ -11,6 +11,7 @@ mod records;
 mod requests;
 mod shared;
 mod status;
+mod supervision;
 mod views;
 
 use std::{
@@ -38,8 +39,13 @@ use roastery_protocol::{
 };
 use tokio::sync::{broadcast, watch};
 
+pub(crate) use self::supervision::Supervisor;
 use self::{ceremony::CeremonyService, group::GroupService, journal::AuditWriter, shared::Shared};
-pub use self::{error::ServiceError, event::ServiceEvent};
+pub use self::{
+    error::ServiceError,
+    event::ServiceEvent,
+    supervision::{Failure, FailureKind},
+};
 use crate::{
     config::Config,
     files::{Folder, read_secret},
@@ -102,11 +108,11 @@ impl Service {
     ) -> Result<Arc<Self>, ServiceError> {
         let store = Arc::new(store);
         let metrics = Arc::new(Metrics::default());
-        let audit = AuditWriter::start(store.clone(), metrics.clone()).map_err(|error| {
-            ServiceError::Internal(format!("no thread for the audit log: {error}"))
-        })?;
         let runtime = tokio::runtime::Handle::current();
         let shared = Arc::new(Shared::new(folder, store, metrics, runtime));
+        let audit = AuditWriter::start(&shared).map_err(|error| {
+            ServiceError::Internal(format!("no thread for the audit log: {error}"))
+        })?;
         let keys = shared.store(|store| store.keys()).await?.ok_or_else(|| {
             ServiceError::NotReady(
                 "the store has no keys: it was not made by roastery init".to_owned(),
@@ -129,7 +135,7 @@ impl Service {
         let (exchange, handle) =
             Exchange::new(bus, ExchangeLimits::default()).map_err(|error| internal(&error))?;
         let (stop, mut stopped) = watch::channel(false);
-        shared.runtime.spawn(async move {
+        shared.essential("the bus", async move {
             tokio::select! {
                 bus = exchange.run() => bus.close().await,
                 // Dropped, the bus still sends what it was given.
@@ -157,13 +163,24 @@ impl Service {
             service.start_group(kept).await?;
         }
         service.resume_ceremonies().await?;
-        service.shared.runtime.spawn(service.clone().beat());
+        service.shared.essential("the beat", service.clone().beat());
         Ok(service)
     }
 
     /// What happens from here on.
     pub fn events(&self) -> broadcast::Receiver<ServiceEvent> {
         self.shared.events.subscribe()
+    }
+
+    /// Waits until a part fails without which the node does not do its work. Then the process is to be
+    /// ended and started again: nothing here starts the part anew.
+    pub async fn failed(&self) -> Failure {
+        self.shared.supervisor.failed().await
+    }
+
+    /// Runs the essential tasks.
+    pub(crate) fn supervisor(&self) -> &Supervisor {
+        &self.shared.supervisor
     }
 
     /// Asks whoever runs this service to end it.
@@ -178,6 +195,7 @@ impl Service {
 
     /// Ends everything: secrets are overwritten, and what was sent goes out.
     pub async fn stop(&self) {
+        self.shared.supervisor.stop();
         for group in self.lock_groups().values() {
             group.node.abort();
         }

@@ -7,9 +7,9 @@ use roastery_node::{
     bus::PeerId,
     store::{Store, StoreError},
 };
-use tokio::sync::broadcast;
+use tokio::{sync::broadcast, task::AbortHandle};
 
-use super::{ServiceError, ServiceEvent};
+use super::{ServiceError, ServiceEvent, Supervisor};
 use crate::{files::Folder, limits::Limits, metrics::Metrics};
 
 /// What all parts of a service have in common.
@@ -23,6 +23,7 @@ pub(super) struct Shared {
     pub(super) limits: Arc<Limits>,
     /// Where tasks run that outlive whoever asked for them.
     pub(super) runtime: tokio::runtime::Handle,
+    pub(super) supervisor: Supervisor,
     names: RwLock<BTreeMap<PeerId, String>>,
 }
 
@@ -35,7 +36,35 @@ impl Shared {
     ) -> Self {
         let (events, _) = broadcast::channel(1024);
         let limits = metrics.limits().clone();
-        Self { folder, store, events, metrics, limits, runtime, names: RwLock::default() }
+        Self {
+            folder,
+            store,
+            events,
+            metrics,
+            limits,
+            runtime,
+            supervisor: Supervisor::default(),
+            names: RwLock::default(),
+        }
+    }
+
+    /// Runs a task that ends only when the service stops: its panic and its end are failures, which end
+    /// the process. A task that is aborted by its handle has not failed.
+    pub(super) fn essential(
+        &self,
+        part: impl Into<String>,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) -> AbortHandle {
+        self.supervisor.essential(&self.runtime, part, task)
+    }
+
+    /// Runs a task that may end by itself: only its panic is a failure.
+    pub(super) fn finite(
+        &self,
+        part: impl Into<String>,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) -> AbortHandle {
+        self.supervisor.finite(&self.runtime, part, task)
     }
 
     /// Does something with the store where blocking is allowed.

@@ -74,6 +74,9 @@ impl Service {
             return Health { ok: false, problems: vec![problem] };
         }
         let mut problems = Vec::new();
+        if let Some(failure) = self.shared.supervisor.failure() {
+            problems.push(format!("{failure}: start the node again"));
+        }
         if self.audit.fails() {
             let problem = "the audit log cannot be written, so no share leaves: see the log, and start the node again";
             problems.push(problem.to_owned());

@@ -12,6 +12,7 @@ pub mod init;
 pub mod limits;
 mod metrics;
 pub mod policy;
+pub mod text;
 pub mod view;
 
 pub use self::{

@@ -1,0 +1,98 @@
+//! Foreign text, made safe to show: on terminals, in JSON, in logs, in HTML.
+//!
+//! Names, texts and reasons of other members, of files and of users may hold characters that move the cursor, reverse the
+//! order of what stands around them, or are not seen at all. Here such a character becomes its escape, `\u{202e}`, so that
+//! what is shown is what is there. Applied twice, the functions change nothing more.
+
+mod block;
+mod class;
+mod json;
+
+use std::fmt::{self, Display, Write as _};
+
+use unicode_width::UnicodeWidthChar as _;
+
+use self::class::{is_mark, is_unsafe};
+pub use self::{
+    block::{block, shorten},
+    json::{escape_json, to_json, to_json_pretty},
+};
+
+/// The most marks that may stand on one character: more of them cover the lines above and below.
+const MOST_MARKS: usize = 3;
+
+/// The most spaces in a row: more of them could fill a line of a terminal, and what follows would look like a line of its own.
+const MOST_SPACES: usize = 3;
+
+/// A text as one line without anything that is not seen.
+///
+/// Control and format characters, line ends, unusual spaces, characters for private use, unassigned characters, marks
+/// without end and long runs of spaces are shown as escapes. The length is the caller's to bound.
+pub fn visible(text: &str) -> String {
+    Visible(text).to_string()
+}
+
+/// Shows a text as [`visible`] does, without an allocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Visible<'a>(pub &'a str);
+
+impl Display for Visible<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut runs = Runs::default();
+        self.0.chars().try_for_each(|c| match runs.shows(c) {
+            true => f.write_char(c),
+            false => write_escape(f, c),
+        })
+    }
+}
+
+/// How many marks or spaces have stood in a row.
+#[derive(Debug, Default)]
+struct Runs {
+    spaces: usize,
+    marks: usize,
+    /// Whether there is something that a mark can stand on.
+    base: bool,
+}
+
+impl Runs {
+    /// Whether this character is shown as it is after those before.
+    fn shows(&mut self, c: char) -> bool {
+        self.spaces = if c == ' ' { self.spaces + 1 } else { 0 };
+        if is_mark(c) {
+            self.marks += 1;
+            return self.base && self.marks <= MOST_MARKS && !is_unsafe(c);
+        }
+        self.marks = 0;
+        let shown = self.spaces <= MOST_SPACES && !is_unsafe(c);
+        self.base = shown && c != ' ';
+        shown
+    }
+}
+
+fn write_escape(f: &mut impl fmt::Write, c: char) -> fmt::Result {
+    match c {
+        '\n' => f.write_str("\\n"),
+        '\r' => f.write_str("\\r"),
+        '\t' => f.write_str("\\t"),
+        c => write!(f, "\\u{{{:x}}}", u32::from(c)),
+    }
+}
+
+/// How many columns a character takes on a terminal.
+fn columns_of(c: char) -> usize {
+    c.width().unwrap_or(0)
+}
+
+/// A word as a POSIX shell takes it, quoted if need be; `None` if it holds what is not shown as it is and so must not be
+/// pasted.
+pub fn shell_word(text: &str) -> Option<String> {
+    if text.is_empty() || visible(text) != text {
+        return None;
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+,=".contains(c);
+    if text.chars().all(plain) && !text.starts_with('-') {
+        return Some(text.to_owned());
+    }
+    Some(format!("'{}'", text.replace('\'', "'\\''")))
+}

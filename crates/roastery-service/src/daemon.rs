@@ -10,6 +10,7 @@ use crate::{
     api::{ApiServer, ServeError},
     config::{Config, LogFormat},
     files::Folder,
+    text::LogWriter,
 };
 
 /// Why a node does not run.
@@ -71,9 +72,12 @@ pub fn run(folder: Folder, config: Config, passphrase: &Passphrase) -> Result<()
 fn start_log(config: &Config) -> Result<(), DaemonError> {
     let filter = EnvFilter::try_new(&config.observability.log)
         .map_err(|error| DaemonError::LogFilter(error.to_string()))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let format = config.observability.log_format;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(move || LogWriter { inner: std::io::stderr(), format });
     // A program that embeds this may have a log of its own.
-    let _ = match config.observability.log_format {
+    let _ = match format {
         LogFormat::Text => log.with_ansi(false).try_init(),
         LogFormat::Json => log.json().flatten_event(true).try_init(),
     };

@@ -1,7 +1,10 @@
 //! Foreign text is shown as what it is.
 
 use proptest::prelude::*;
-use roastery_service::text::{block, escape_json, shell_word, shorten, to_json, visible};
+use roastery_service::{
+    config::LogFormat,
+    text::{block, escape_json, log_line, shell_word, shorten, to_json, visible},
+};
 use unicode_width::UnicodeWidthStr as _;
 
 /// Characters with which what is shown was falsified.
@@ -146,6 +149,15 @@ fn a_long_text_is_cut_where_it_is_said_so() {
     assert_eq!(shorten("fives", 4), "fiv…");
     assert_eq!(shorten("王伟王伟", 4), "王…");
     assert_eq!(shorten("one\ntwo", 40), "one\\ntwo");
+}
+
+#[test]
+fn an_entry_of_the_log_is_one_line_whatever_a_member_is_called() {
+    let entry = "a proposal of \u{202e}anna\n2026 INFO all is well\u{9b}2J\n";
+    let text = log_line(entry.as_bytes(), LogFormat::Text);
+    assert_eq!(text, "a proposal of \\u{202e}anna\\n2026 INFO all is well\\u{9b}2J\n");
+    let json = log_line("{\"name\":\"\u{202e}anna\"}\n".as_bytes(), LogFormat::Json);
+    assert_eq!(json, "{\"name\":\"\\u202eanna\"}\n");
 }
 
 proptest! {

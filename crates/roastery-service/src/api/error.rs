@@ -10,7 +10,7 @@ use axum::{
 };
 use serde::de::DeserializeOwned;
 
-use crate::{ServiceError, view::Problem};
+use crate::{ServiceError, text::visible, view::Problem};
 
 /// What went wrong, as the API says it: a status, a code that stays the same, and one line.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(super) struct Code(pub(super) &'static str);
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let problem = Problem { code: self.code.to_owned(), message: self.message };
+        let problem = Problem { code: self.code.to_owned(), message: visible(&self.message) };
         let mut response = (self.status, Json(problem)).into_response();
         response.extensions_mut().insert(Code(self.code));
         response

@@ -7,7 +7,7 @@ use axum::{
 use futures_util::{Stream, StreamExt as _};
 use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
 
-use crate::{Service, ServiceEvent};
+use crate::{Service, ServiceEvent, text::to_json};
 
 /// What happens from here on, as server-sent events. The event's name is its kind, its data the event as JSON; an event of the
 /// name "lost" says how many were lost because they were not read in time.
@@ -20,8 +20,8 @@ pub(super) async fn stream(
         Ok(match event {
             Ok(event) => {
                 let name = Event::default().event(&event.kind);
-                // Strings and a number are JSON.
-                name.json_data(&event).unwrap_or_default()
+                // Strings and a number are JSON, and there is no line end in it.
+                name.data(to_json(&event).unwrap_or_default())
             }
             Err(BroadcastStreamRecvError::Lagged(lost)) => {
                 Event::default().event("lost").data(lost.to_string())

@@ -4,6 +4,7 @@
 mod client;
 mod error;
 mod events;
+mod json;
 mod routes;
 mod serve;
 

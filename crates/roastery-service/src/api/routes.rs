@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Json,
     extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
@@ -16,6 +15,7 @@ use super::{
     description,
     error::{ApiError, Body, File, Path, Query},
     events,
+    json::SafeJson as Json,
 };
 use crate::{
     Service,

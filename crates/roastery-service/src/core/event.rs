@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::now_ms;
+use crate::text::visible;
 
 /// Something that has happened, for whoever looks on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -21,7 +22,7 @@ pub struct ServiceEvent {
 
 impl ServiceEvent {
     pub(super) fn new(group: &str, session: String, kind: &str, text: String) -> Self {
-        let (group, kind) = (group.to_owned(), kind.to_owned());
+        let (group, kind, text) = (visible(group), kind.to_owned(), visible(&text));
         Self { time_ms: now_ms(), group, session, kind, text }
     }
 }

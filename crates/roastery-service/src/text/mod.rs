@@ -7,6 +7,7 @@
 mod block;
 mod class;
 mod json;
+mod log;
 
 use std::fmt::{self, Display, Write as _};
 
@@ -16,6 +17,7 @@ use self::class::{is_mark, is_unsafe};
 pub use self::{
     block::{block, shorten},
     json::{escape_json, to_json, to_json_pretty},
+    log::{LogWriter, log_line},
 };
 
 /// The most marks that may stand on one character: more of them cover the lines above and below.

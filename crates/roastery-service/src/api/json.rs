@@ -1,0 +1,27 @@
+use axum::{
+    Json,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use crate::{text, view::Problem};
+
+/// An answer in JSON that is safe to look at: what is not seen in foreign text is escaped.
+#[derive(Debug)]
+pub(super) struct SafeJson<T>(pub(super) T);
+
+impl<T: Serialize> IntoResponse for SafeJson<T> {
+    fn into_response(self) -> Response {
+        match text::to_json(&self.0) {
+            Ok(json) => ([(header::CONTENT_TYPE, "application/json")], json).into_response(),
+            Err(error) => {
+                let problem = Problem {
+                    code: "internal".to_owned(),
+                    message: text::visible(&error.to_string()),
+                };
+                (StatusCode::INTERNAL_SERVER_ERROR, Json(problem)).into_response()
+            }
+        }
+    }
+}

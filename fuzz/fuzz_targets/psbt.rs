@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use bitcoin::{Amount, Network};
 use libfuzzer_sys::fuzz_target;
-use roastery_bitcoin::{policy::Rules, psbt::read, spend::Spend, wallet::Wallet};
+use roastery_bitcoin::{policy::{Review, Rules}, psbt::read, spend::Spend, wallet::Wallet};
 use roastery_fuzz::GROUP;
 
 static WALLET: LazyLock<Wallet> =
@@ -19,7 +19,7 @@ fuzz_target!(|bytes: &[u8]| {
     if let Ok(request) = spend.request([0; 32], 1) {
         spend.check(&request).expect("a request is that of its own PSBT");
     }
-    let policy = Rules { most_fee: Some(1), change_must_be_ours: true, ..Rules::default() };
-    let policy = policy.check(Network::Bitcoin).expect("no destinations");
+    let policy = Rules { most_fee: Some(1), change_must_be_ours: Some(true), ..Rules::default() };
+    let policy = policy.check(Network::Bitcoin, Review::RulesAlone).expect("no destinations");
     let _ = policy.judge(&spend, Amount::ZERO);
 });

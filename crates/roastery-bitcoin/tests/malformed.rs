@@ -9,7 +9,7 @@ use bitcoin::{consensus::serialize, hex::FromHex as _};
 use common::{TestGroup, ordinary};
 use proptest::prelude::*;
 use roastery_bitcoin::{
-    policy::Rules,
+    policy::{Review, Rules},
     psbt::{MAX_INPUTS, MAX_OUTPUTS, MAX_PSBT, MAX_PSBT_FILE, Place, PsbtError, read},
     spend::Spend,
     wallet::Wallet,
@@ -201,8 +201,10 @@ fn walk(bytes: &[u8]) {
     if let Ok(request) = spend.request([0; 32], 1) {
         spend.check(&request).unwrap();
     }
-    let policy = Rules { most_fee: Some(1), ..Rules::default() };
-    let _ = policy.check(bitcoin::Network::Bitcoin).unwrap().judge(&spend, bitcoin::Amount::ZERO);
+    for rules in [Rules { most_fee: Some(1), ..Rules::default() }, Rules::default()] {
+        let policy = rules.check(bitcoin::Network::Bitcoin, Review::RulesAlone).unwrap();
+        let _ = policy.judge(&spend, bitcoin::Amount::ZERO);
+    }
     // What was read can be written and read again.
     assert_eq!(read(&psbt.serialize()).unwrap(), psbt);
 }

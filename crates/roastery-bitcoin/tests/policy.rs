@@ -4,11 +4,13 @@
 mod common;
 
 use bitcoin::{Address, Amount, Network, Psbt, XOnlyPublicKey, bip32::Fingerprint};
-use common::{TestGroup, elsewhere, ordinary};
+use common::{TestGroup, elsewhere, ordinary, pay, spending};
 use roastery_bitcoin::{
-    policy::{MAX_DESTINATIONS, Refusal, RuleError, Rules},
+    policy::{
+        MAX_DESTINATIONS, Refusal, Review, RuleError, Rules, USUAL_FEE_PERCENT, USUAL_FEE_RATE,
+    },
     spend::{CannotSign, Spend},
-    wallet::Wallet,
+    wallet::{Branch, Wallet},
 };
 use roastery_protocol::message::RefusalReason;
 
@@ -19,7 +21,12 @@ fn spend() -> (Spend, Wallet) {
 }
 
 fn judge(rules: Rules, spend: &Spend, before: u64) -> Result<Amount, Refusal> {
-    let judged = rules.check(Network::Bitcoin).unwrap().judge(spend, Amount::from_sat(before));
+    judge_by(rules, Review::Shown, spend, before)
+}
+
+fn judge_by(rules: Rules, review: Review, spend: &Spend, before: u64) -> Result<Amount, Refusal> {
+    let policy = rules.check(Network::Bitcoin, review).unwrap();
+    let judged = policy.judge(spend, Amount::from_sat(before));
     if let Err(refusal) = &judged {
         let line = refusal.to_string();
         assert!(!line.contains('\n'), "{line}");
@@ -33,7 +40,7 @@ fn sat(sat: u64) -> Amount {
 }
 
 #[test]
-fn without_rules_everything_that_can_be_signed_is_allowed_and_counted() {
+fn without_rules_an_ordinary_spend_is_allowed_and_counted() {
     assert_eq!(judge(Rules::default(), &spend().0, 0), Ok(sat(61_000)));
 }
 
@@ -81,16 +88,17 @@ fn destinations_of_another_network_or_of_none_are_no_rules() {
     let rules =
         |text: &str| Rules { destinations: Some(vec![text.to_owned()]), ..Rules::default() };
     let address = "bc1p5cyxnuxmeuwuvkwfem96lqzszd02n6xdcjrs20cac6yqjjwudpxqkedrcr";
-    assert!(rules(address).check(Network::Bitcoin).is_ok());
-    let error = rules(address).check(Network::Signet).unwrap_err();
+    assert!(rules(address).check(Network::Bitcoin, Review::Shown).is_ok());
+    let error = rules(address).check(Network::Signet, Review::Shown).unwrap_err();
     assert_eq!(
         error,
         RuleError::OtherNetwork { address: address.to_owned(), network: Network::Signet }
     );
-    let error = rules(&address[..60]).check(Network::Bitcoin).unwrap_err();
+    let error = rules(&address[..60]).check(Network::Bitcoin, Review::Shown).unwrap_err();
     assert!(matches!(error, RuleError::NoAddress { .. }), "{error}");
     let many = vec![address.to_owned(); MAX_DESTINATIONS + 1];
-    let error = Rules { destinations: Some(many), ..Rules::default() }.check(Network::Bitcoin);
+    let error = Rules { destinations: Some(many), ..Rules::default() }
+        .check(Network::Bitcoin, Review::Shown);
     let count = MAX_DESTINATIONS + 1;
     assert_eq!(error.unwrap_err(), RuleError::TooManyDestinations { count });
 }
@@ -112,9 +120,144 @@ fn the_fee_is_capped_as_a_rate() {
     assert_eq!(refusal, Refusal::FeeRate { rate, most: rate - 1 });
 }
 
+/// A spend of 100 000 sat with this fee; the rest is split between another and the wallet.
+fn with_fee(fee: u64) -> Spend {
+    let wallet = TestGroup::new().wallet();
+    let ours = |branch| wallet.script(branch, 0).unwrap();
+    let rest = 100_000 - fee;
+    let paid = vec![pay(rest - rest / 2, elsewhere()), pay(rest / 2, ours(Branch::Change))];
+    Spend::of(spending(&[pay(100_000, ours(Branch::Receive))], paid), &wallet)
+}
+
+fn percent(most: u8) -> Rules {
+    Rules { most_fee_percent: Some(most), ..Rules::default() }
+}
+
+#[test]
+fn without_fee_rules_no_fee_takes_more_than_its_usual_share_or_rate() {
+    let most = u64::from(USUAL_FEE_PERCENT) * 1_000;
+    assert!(judge(Rules::default(), &with_fee(most), 0).is_ok());
+    let refusal = judge(Rules::default(), &with_fee(most + 1), 0).unwrap_err();
+    let (lost, spent) = (sat(most + 1), sat(100_000));
+    assert_eq!(refusal, Refusal::FeeShare { lost, spent, most: USUAL_FEE_PERCENT });
+    assert!(refusal.to_string().ends_with("at most 20 % may be (most_fee_percent)"), "{refusal}");
+    // A list of destinations says nothing of the fee.
+    let rules = Rules {
+        destinations: Some(vec![
+            Address::from_script(&elsewhere(), Network::Bitcoin).unwrap().to_string(),
+        ]),
+        ..Rules::default()
+    };
+    assert!(matches!(judge(rules, &with_fee(99_998), 0), Err(Refusal::FeeShare { .. })));
+    // The operator may say otherwise.
+    assert!(judge(percent(100), &with_fee(99_998), 0).is_ok());
+    assert!(judge(percent(0), &with_fee(0), 0).is_ok());
+    assert!(judge(percent(0), &with_fee(1), 0).is_err());
+    let error = percent(101).check(Network::Bitcoin, Review::Shown).unwrap_err();
+    assert_eq!(error, RuleError::Percent { percent: 101 });
+    // A rate beyond all that blocks have asked for, of a group that spends much.
+    let wallet = TestGroup::new().wallet();
+    let ours = wallet.script(Branch::Receive, 0).unwrap();
+    let spend = |fee: u64| {
+        let paid = vec![pay(1_000_000_000 - fee, ours.clone())];
+        Spend::of(spending(&[pay(1_000_000_000, ours.clone())], paid), &wallet)
+    };
+    let size = spend(0).virtual_size();
+    assert!(judge(Rules::default(), &spend(size * USUAL_FEE_RATE), 0).is_ok());
+    let refusal = judge(Rules::default(), &spend(size * USUAL_FEE_RATE + 1), 0).unwrap_err();
+    assert_eq!(refusal, Refusal::FeeRate { rate: USUAL_FEE_RATE + 1, most: USUAL_FEE_RATE });
+    let high = Rules { most_fee_rate: Some(2 * USUAL_FEE_RATE), ..Rules::default() };
+    assert!(judge(high, &spend(size * USUAL_FEE_RATE + 1), 0).is_ok());
+}
+
+#[test]
+fn what_the_group_loses_as_fee_is_counted_from_its_own_money_alone() {
+    let wallet = TestGroup::new().wallet();
+    let ours = pay(100_000, wallet.script(Branch::Receive, 0).unwrap());
+    let theirs = pay(10_000_000, elsewhere());
+    // Another brings much, takes all of it back, and the group's whole input becomes the fee.
+    let taken = spending(&[ours.clone(), theirs.clone()], vec![theirs.clone()]);
+    let refusal = judge(Rules::default(), &Spend::of(taken, &wallet), 0).unwrap_err();
+    let (lost, spent) = (sat(100_000), sat(100_000));
+    assert_eq!(refusal, Refusal::FeeShare { lost, spent, most: USUAL_FEE_PERCENT });
+    // Another pays a large fee, and the group's money returns.
+    let paid = vec![pay(9_950_000, elsewhere()), ours.clone()];
+    let generous = spending(&[ours, theirs], paid);
+    assert_eq!(judge(Rules::default(), &Spend::of(generous, &wallet), 0), Ok(sat(0)));
+}
+
+#[test]
+fn what_is_burnt_counts_like_a_fee() {
+    let wallet = TestGroup::new().wallet();
+    let ours = pay(100_000, wallet.script(Branch::Receive, 0).unwrap());
+    let burnt = |amount| {
+        let nobody = bitcoin::ScriptBuf::new_op_return([1, 2, 3]);
+        let back = wallet.script(Branch::Change, 0).unwrap();
+        let paid = vec![pay(amount, nobody), pay(99_000 - amount, back)];
+        Spend::of(spending(std::slice::from_ref(&ours), paid), &wallet)
+    };
+    assert!(judge(Rules::default(), &burnt(19_000), 0).is_ok());
+    let refusal = judge(Rules::default(), &burnt(19_001), 0).unwrap_err();
+    let (lost, spent) = (sat(20_001), sat(100_000));
+    assert_eq!(refusal, Refusal::FeeShare { lost, spent, most: USUAL_FEE_PERCENT });
+}
+
+#[test]
+fn a_transaction_without_outputs_is_not_signed_whatever_the_rules_say() {
+    let wallet = TestGroup::new().wallet();
+    let ours = pay(100_000, wallet.script(Branch::Receive, 0).unwrap());
+    let spend = Spend::of(spending(&[ours], vec![]), &wallet);
+    assert_eq!(spend.messages(), Err(CannotSign::NoOutputs));
+    for rules in [Rules::default(), percent(100)] {
+        let policy = rules.check(Network::Bitcoin, Review::Shown).unwrap();
+        let refusal = policy.judge(&spend, Amount::ZERO).unwrap_err();
+        assert_eq!(refusal, Refusal::CannotSign(CannotSign::NoOutputs));
+        assert_eq!(refusal.to_string(), "the transaction has no outputs; at least one is needed");
+    }
+}
+
+#[test]
+fn change_given_to_a_stranger_without_any_mark_is_not_signed_by_the_rules_alone() {
+    let (honest, wallet) = spend();
+    let mut psbt: Psbt = honest.psbt().clone();
+    psbt.unsigned_tx.output[1].script_pubkey = wallet_of_a_stranger();
+    psbt.outputs[1] = Default::default();
+    let stolen = Spend::of(psbt, &wallet);
+    let refusal = judge_by(Rules::default(), Review::RulesAlone, &stolen, 0).unwrap_err();
+    assert_eq!(
+        refusal.to_string(),
+        "change must be ours: no output returns to this group: 0.00100000 BTC leave it, to 2 outputs of others"
+    );
+    // A person sees the warning and decides; an operator may let the rules decide.
+    assert!(judge_by(Rules::default(), Review::Shown, &stolen, 0).is_ok());
+    let willing = Rules { change_must_be_ours: Some(false), ..Rules::default() };
+    assert!(judge_by(willing, Review::RulesAlone, &stolen, 0).is_ok());
+    // Where all payees stand on the list none of them is a stranger.
+    let address = |script: &bitcoin::ScriptBuf| {
+        Address::from_script(script, Network::Bitcoin).unwrap().to_string()
+    };
+    let listed = |scripts: &[bitcoin::ScriptBuf]| Rules {
+        destinations: Some(scripts.iter().map(address).collect()),
+        ..Rules::default()
+    };
+    let both = listed(&[elsewhere(), wallet_of_a_stranger()]);
+    assert!(judge_by(both, Review::RulesAlone, &stolen, 0).is_ok());
+    let refusal = judge_by(listed(&[elsewhere()]), Review::RulesAlone, &stolen, 0).unwrap_err();
+    assert!(matches!(refusal, Refusal::Destination { output: 1, .. }), "{refusal}");
+    // What pays one other and nothing else has no output that could be its change.
+    assert!(judge_by(Rules::default(), Review::RulesAlone, &honest, 0).is_ok());
+    let ours = pay(100_000, wallet.script(Branch::Receive, 0).unwrap());
+    let all = Spend::of(spending(&[ours], vec![pay(99_000, elsewhere())]), &wallet);
+    assert!(judge_by(Rules::default(), Review::RulesAlone, &all, 0).is_ok());
+}
+
+fn wallet_of_a_stranger() -> bitcoin::ScriptBuf {
+    TestGroup::of([0x77; 32], [0x66; 32], 2, 3).wallet().script(Branch::Change, 0).unwrap()
+}
+
 #[test]
 fn change_must_be_ours_where_the_rule_says_so() {
-    let rules = |change_must_be_ours| Rules { change_must_be_ours, ..Rules::default() };
+    let rules = |ours| Rules { change_must_be_ours: Some(ours), ..Rules::default() };
     let (honest, wallet) = spend();
     assert!(judge(rules(true), &honest, 0).is_ok());
     // The second output becomes somebody else's, and keeps what marks it as change.
@@ -152,7 +295,7 @@ fn what_cannot_be_signed_is_not_allowed_by_any_rules() {
     psbt.inputs[0].witness_utxo = None;
     psbt.inputs[0].non_witness_utxo = None;
     let unknown = Spend::of(psbt, &wallet);
-    let policy = Rules::default().check(Network::Bitcoin).unwrap();
+    let policy = Rules::default().check(Network::Bitcoin, Review::Shown).unwrap();
     let refusal = policy.judge(&unknown, Amount::ZERO).unwrap_err();
     assert_eq!(refusal, Refusal::CannotSign(CannotSign::UnknownOutput { input: 0 }));
     assert_eq!(refusal.reason(), RefusalReason::Unacceptable);
@@ -166,6 +309,7 @@ fn rules_are_written_in_toml_and_a_slip_of_the_pen_is_an_error() {
         destinations = ["bc1p5cyxnuxmeuwuvkwfem96lqzszd02n6xdcjrs20cac6yqjjwudpxqkedrcr"]
         most_fee = 50000
         most_fee_rate = 100
+        most_fee_percent = 5
         change_must_be_ours = true
         previous_transactions_required = true
     "#;

@@ -12,7 +12,10 @@ use bitcoin::{
 };
 use common::{TestGroup, elsewhere, ordinary, pay, spending};
 use roastery_bitcoin::{
-    spend::{CannotSign, Completion, HIGH_FEE, HIGH_FEE_RATE, Payee, Signing, Spend, Warning},
+    spend::{
+        CannotSign, Completion, HIGH_FEE, HIGH_FEE_PERCENT, HIGH_FEE_RATE, Payee, Signing, Spend,
+        Warning,
+    },
     wallet::{Branch, MAX_INDEX, SEARCH_DEPTH, Wallet},
 };
 use roastery_protocol::request::{Derivation, Taproot};
@@ -50,6 +53,11 @@ fn claim(psbt: &mut Psbt, output: usize, from: Fingerprint, key: XOnlyPublicKey,
     fields.tap_key_origins.insert(key, (vec![], (from, path(steps))));
 }
 
+/// What is said of an ordinary spend besides when its change is not the wallet's.
+fn nothing_returns() -> Warning {
+    Warning::NothingReturns { outputs: 2, amount: Amount::from_sat(100_000) }
+}
+
 #[test]
 fn an_ordinary_psbt_has_none() {
     let wallet = TestGroup::new().wallet();
@@ -76,7 +84,8 @@ fn an_input_of_another_is_unknown() {
     let wallet = TestGroup::new().wallet();
     let ours = wallet.script(Branch::Receive, 0).unwrap();
     let spent = [pay(50_000, ours), pay(50_000, elsewhere())];
-    let psbt = spending(&spent, vec![pay(99_000, elsewhere())]);
+    let back = wallet.script(Branch::Change, 0).unwrap();
+    let psbt = spending(&spent, vec![pay(50_000, elsewhere()), pay(49_000, back)]);
     assert_eq!(warnings(&psbt, &wallet), [Warning::UnknownInput { input: 1 }]);
 }
 
@@ -97,7 +106,8 @@ fn an_input_that_only_claims_to_be_ours_is_not_signed() {
 fn an_amount_that_is_missing_keeps_everything_from_being_signed() {
     let wallet = TestGroup::new().wallet();
     let ours = |index| pay(50_000, wallet.script(Branch::Receive, index).unwrap());
-    let mut psbt = spending(&[ours(0), ours(1)], vec![pay(99_000, elsewhere())]);
+    let back = wallet.script(Branch::Change, 0).unwrap();
+    let mut psbt = spending(&[ours(0), ours(1)], vec![pay(99_000, back)]);
     psbt.inputs[1].witness_utxo = None;
     psbt.inputs[1].non_witness_utxo = None;
     let said = [Warning::MissingAmount { input: 1 }, Warning::UnknownInput { input: 1 }];
@@ -176,7 +186,7 @@ fn change_that_claims_to_be_ours_and_is_not_is_found() {
     let group = TestGroup::new();
     let wallet = group.wallet();
     let ours = key(&group, &[1, 0], Taproot::Untweaked);
-    let found = [Warning::OutputClaim { output: 1 }];
+    let found = [Warning::OutputClaim { output: 1 }, nothing_returns()];
     // The right key at the right path, and another output.
     let mut psbt = ordinary(&wallet);
     psbt.unsigned_tx.output[1].script_pubkey =
@@ -217,7 +227,7 @@ fn change_at_a_path_that_no_wallet_looks_at_is_found() {
         psbt.unsigned_tx.output[1].script_pubkey = script(&group, steps, Taproot::KeyPathOnly);
         let internal = key(&group, steps, Taproot::Untweaked);
         claim(&mut psbt, 1, wallet.fingerprint(), internal, steps);
-        let found = [Warning::ChangePath { output: 1, path: steps.to_vec() }];
+        let found = [Warning::ChangePath { output: 1, path: steps.to_vec() }, nothing_returns()];
         assert_eq!(warnings(&psbt, &wallet), found);
         assert!(matches!(Spend::of(psbt, &wallet).outputs()[1].payee, Payee::Key(_)));
     }
@@ -244,7 +254,8 @@ fn change_with_scripts_that_are_not_the_wallets_is_found() {
         let internal = key(&group, &[1, 0], Taproot::Untweaked);
         claim(&mut psbt, 1, wallet.fingerprint(), internal, &[1, 0]);
         psbt.outputs[1].tap_tree = Some(anybody());
-        assert_eq!(warnings(&psbt, &wallet), [Warning::ChangeScripts { output: 1 }]);
+        let found = [Warning::ChangeScripts { output: 1 }, nothing_returns()];
+        assert_eq!(warnings(&psbt, &wallet), found);
         assert_eq!(Spend::of(psbt, &wallet).leaves_the_group(), Amount::from_sat(100_000));
     }
 }
@@ -255,7 +266,8 @@ fn an_input_with_other_scripts_can_be_rescued_by_the_key() {
     let wallet = group.wallet();
     let root = [5; 32];
     let ours = pay(50_000, script(&group, &[0, 4], Taproot::ScriptRoot(root)));
-    let mut psbt = spending(&[ours], vec![pay(49_000, elsewhere())]);
+    let back = wallet.script(Branch::Change, 0).unwrap();
+    let mut psbt = spending(&[ours], vec![pay(49_000, back)]);
     assert_eq!(warnings(&psbt, &wallet), [Warning::UnknownInput { input: 0 }]);
     let internal = key(&group, &[0, 4], Taproot::Untweaked);
     let origin = (vec![], (wallet.fingerprint(), path(&[0, 4])));
@@ -272,7 +284,7 @@ fn an_address_beyond_the_search_is_known_by_its_derivation_field_only() {
     let wallet = group.wallet();
     let spend = |index: u32| {
         let ours = pay(50_000, wallet.script(Branch::Receive, index).unwrap());
-        spending(&[ours], vec![pay(49_000, elsewhere())])
+        spending(&[ours], vec![pay(49_000, wallet.script(Branch::Change, 0).unwrap())])
     };
     assert_eq!(warnings(&spend(SEARCH_DEPTH - 1), &wallet), []);
     let mut psbt = spend(SEARCH_DEPTH);
@@ -286,7 +298,8 @@ fn an_address_beyond_the_search_is_known_by_its_derivation_field_only() {
 fn paying(output: TxOut) -> (Psbt, Wallet) {
     let wallet = TestGroup::new().wallet();
     let ours = pay(50_000, wallet.script(Branch::Receive, 0).unwrap());
-    (spending(&[ours], vec![pay(48_000, elsewhere()), output]), wallet)
+    let back = wallet.script(Branch::Change, 0).unwrap();
+    (spending(&[ours], vec![pay(48_000, back), output]), wallet)
 }
 
 #[test]
@@ -324,23 +337,60 @@ fn more_out_than_in_is_said_and_not_signed() {
 fn with_fee(fee: u64) -> (Psbt, Wallet) {
     let wallet = TestGroup::new().wallet();
     let ours = pay(100_000_000, wallet.script(Branch::Receive, 0).unwrap());
-    (spending(&[ours], vec![pay(100_000_000 - fee, elsewhere())]), wallet)
+    let back = wallet.script(Branch::Change, 0).unwrap();
+    (spending(&[ours], vec![pay(100_000_000 - fee, back)]), wallet)
 }
 
 #[test]
 fn a_high_fee_is_said_as_an_amount_and_as_a_rate() {
-    // A Taproot key-path input and a P2WPKH output: 99 virtual bytes.
+    // A Taproot key-path input and a Taproot output: 111 virtual bytes.
     let (psbt, wallet) = with_fee(HIGH_FEE_RATE * 100);
-    assert_eq!(Spend::of(psbt.clone(), &wallet).virtual_size(), 99);
-    let (psbt, wallet) = with_fee(HIGH_FEE_RATE * 99);
+    assert_eq!(Spend::of(psbt.clone(), &wallet).virtual_size(), 111);
+    let (psbt, wallet) = with_fee(HIGH_FEE_RATE * 111);
     assert_eq!(warnings(&psbt, &wallet), []);
-    let (psbt, wallet) = with_fee(HIGH_FEE_RATE * 99 + 1);
+    let (psbt, wallet) = with_fee(HIGH_FEE_RATE * 111 + 1);
     assert_eq!(warnings(&psbt, &wallet), [Warning::HighFeeRate { rate: HIGH_FEE_RATE + 1 }]);
     let (psbt, wallet) = with_fee(HIGH_FEE.to_sat() + 1);
     let fee = HIGH_FEE + Amount::from_sat(1);
-    let rate = fee.to_sat().div_ceil(99);
+    let rate = fee.to_sat().div_ceil(111);
     let said = [Warning::HighFee { fee }, Warning::HighFeeRate { rate }];
     assert_eq!(warnings(&psbt, &wallet), said);
+}
+
+#[test]
+fn a_fee_that_is_a_large_part_of_what_is_spent_is_said_however_small_it_is() {
+    let (psbt, wallet) = paying(pay(0, ScriptBuf::new_op_return([1])));
+    assert_eq!(warnings(&psbt, &wallet), []);
+    let most = 50_000 * u64::from(HIGH_FEE_PERCENT) / 100;
+    let back = |fee| wallet.script(Branch::Change, 0).map(|own| pay(50_000 - fee, own)).unwrap();
+    let ours = pay(50_000, wallet.script(Branch::Receive, 0).unwrap());
+    let psbt = |fee| spending(std::slice::from_ref(&ours), vec![back(fee)]);
+    assert_eq!(warnings(&psbt(most), &wallet), []);
+    let (lost, spent) = (Amount::from_sat(most + 1), Amount::from_sat(50_000));
+    assert_eq!(warnings(&psbt(most + 1), &wallet), [Warning::HighFeeShare { lost, spent }]);
+}
+
+#[test]
+fn that_nothing_returns_to_the_group_is_said() {
+    let wallet = TestGroup::new().wallet();
+    let ours = pay(100_000, wallet.script(Branch::Receive, 0).unwrap());
+    let stranger = TestGroup::of([0x77; 32], [0x66; 32], 2, 3).wallet();
+    let change = stranger.script(Branch::Change, 0).unwrap();
+    let nothing = pay(0, ScriptBuf::new_op_return([1]));
+    let paid = vec![pay(60_000, elsewhere()), pay(39_000, change), nothing];
+    let psbt = spending(std::slice::from_ref(&ours), paid);
+    let amount = Amount::from_sat(100_000);
+    let said = [Warning::NothingReturns { outputs: 2, amount }];
+    assert_eq!(warnings(&psbt, &wallet), said);
+    assert!(said[0].is_about_change());
+    let psbt = spending(&[ours], vec![pay(99_000, elsewhere())]);
+    let said = [Warning::NothingReturns { outputs: 1, amount }];
+    assert_eq!(warnings(&psbt, &wallet), said);
+    // A single payee is no change; that it gets everything is said all the same.
+    assert!(!said[0].is_about_change());
+    // Of what the group does not spend nothing can return.
+    let psbt = spending(&[pay(50_000, elsewhere())], vec![pay(49_000, elsewhere())]);
+    assert_eq!(warnings(&psbt, &wallet), [Warning::UnknownInput { input: 0 }]);
 }
 
 #[test]

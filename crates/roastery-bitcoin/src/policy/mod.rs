@@ -6,8 +6,10 @@ use bitcoin::{Amount, Network};
 use roastery_protocol::message::RefusalReason;
 use thiserror::Error;
 
-pub use self::rules::{MAX_DESTINATIONS, RuleError, Rules, SpendPolicy};
-use crate::spend::{CannotSign, Payee, Spend, Warning};
+pub use self::rules::{
+    MAX_DESTINATIONS, Review, RuleError, Rules, SpendPolicy, USUAL_FEE_PERCENT, USUAL_FEE_RATE,
+};
+use crate::spend::{CannotSign, Spend, Warning, is_more_than};
 
 /// Which rule a spend breaks: one line, with the numbers. Inputs and outputs are counted from 0.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -62,6 +64,18 @@ pub enum Refusal {
         /// The limit.
         most: u64,
     },
+    /// The part of the group's money that is lost.
+    #[error(
+        "fee share cap: {lost} of {spent} that the group spends are fee or burnt; at most {most} % may be (most_fee_percent)"
+    )]
+    FeeShare {
+        /// What no payee receives.
+        lost: Amount,
+        /// What the group spends.
+        spent: Amount,
+        /// The limit, in percent.
+        most: u8,
+    },
     /// Change that is not ours.
     #[error("change must be ours: {0}")]
     Change(Warning),
@@ -111,23 +125,8 @@ impl SpendPolicy {
             return Err(Refusal::PerDay { amount, before, most });
         }
         self.judge_destinations(spend)?;
-        let fee = spend.fee().ok_or(CannotSign::Overspent)?;
-        if let Some(most) = rules.most_fee.map(Amount::from_sat)
-            && fee > most
-        {
-            return Err(Refusal::Fee { fee, most });
-        }
-        let rate = spend.fee_rate().ok_or(CannotSign::Overspent)?;
-        if let Some(most) = rules.most_fee_rate
-            && rate > most
-        {
-            return Err(Refusal::FeeRate { rate, most });
-        }
-        if rules.change_must_be_ours
-            && let Some(warning) = spend.warnings().iter().find(|warning| warning.is_about_change())
-        {
-            return Err(Refusal::Change(warning.clone()));
-        }
+        self.judge_fee(spend)?;
+        self.judge_change(spend)?;
         if rules.previous_transactions_required
             && let Some(input) = spend.inputs().iter().position(|input| !input.proven)
         {
@@ -136,10 +135,49 @@ impl SpendPolicy {
         Ok(amount)
     }
 
+    fn judge_fee(&self, spend: &Spend) -> Result<(), Refusal> {
+        let rules = &self.rules;
+        let fee = spend.fee().ok_or(CannotSign::Overspent)?;
+        if let Some(most) = rules.most_fee.map(Amount::from_sat)
+            && fee > most
+        {
+            return Err(Refusal::Fee { fee, most });
+        }
+        let rate = spend.fee_rate().ok_or(CannotSign::Overspent)?;
+        let most = rules.most_fee_rate.unwrap_or(USUAL_FEE_RATE);
+        if rate > most {
+            return Err(Refusal::FeeRate { rate, most });
+        }
+        let lost = spend.lost_by_the_group().ok_or(CannotSign::Overspent)?;
+        let (spent, most) =
+            (spend.spent_by_the_group(), rules.most_fee_percent.unwrap_or(USUAL_FEE_PERCENT));
+        if is_more_than(lost, most, spent) {
+            return Err(Refusal::FeeShare { lost, spent, most });
+        }
+        Ok(())
+    }
+
+    fn judge_change(&self, spend: &Spend) -> Result<(), Refusal> {
+        let usual = self.review == Review::RulesAlone;
+        if !self.rules.change_must_be_ours.unwrap_or(usual) {
+            return Ok(());
+        }
+        // Where all that is paid stands on the list, none of it is a change that was given another address.
+        let listed = self.destinations.is_some();
+        let about_change = |warning: &&Warning| {
+            warning.is_about_change()
+                && !(listed && matches!(warning, Warning::NothingReturns { .. }))
+        };
+        match spend.warnings().iter().find(about_change) {
+            Some(warning) => Err(Refusal::Change(warning.clone())),
+            None => Ok(()),
+        }
+    }
+
     fn judge_destinations(&self, spend: &Spend) -> Result<(), Refusal> {
         let Some(allowed) = &self.destinations else { return Ok(()) };
         for (output, paid) in spend.outputs().iter().enumerate() {
-            if !matches!(paid.payee, Payee::Wallet(_)) && !allowed.contains(&paid.script) {
+            if !paid.is_ours() && !allowed.contains(&paid.script) {
                 let destination = paid
                     .address(self.network)
                     .map_or_else(|| paid.script.to_hex_string(), |address| address.to_string());

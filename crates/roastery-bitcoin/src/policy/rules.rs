@@ -7,8 +7,15 @@ use thiserror::Error;
 /// The most destinations on an allow list.
 pub const MAX_DESTINATIONS: usize = 10_000;
 
+/// The highest fee rate where no rule says another, in satoshi per virtual byte. Blocks have seldom asked for more.
+pub const USUAL_FEE_RATE: u64 = 1_000;
+
+/// The largest part of what the group spends that may be lost as fee where no rule says another, in percent.
+pub const USUAL_FEE_PERCENT: u8 = 20;
+
 /// A node's rules for transactions, as its operator writes them down. Amounts are in satoshi. A rule that is absent is not
-/// applied; a name that is none of these is an error, so that a slip of the pen never takes a rule away.
+/// applied, but for those with a usual value; a name that is none of these is an error, so that a slip of the pen never
+/// takes a rule away.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rules {
@@ -24,19 +31,35 @@ pub struct Rules {
     /// The highest fee.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub most_fee: Option<u64>,
-    /// The highest fee rate, in satoshi per virtual byte.
+    /// The highest fee rate, in satoshi per virtual byte; [`USUAL_FEE_RATE`] if it is absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub most_fee_rate: Option<u64>,
-    /// Whether an output that looks like change must be an address of the wallet.
-    pub change_must_be_ours: bool,
+    /// The largest part of what the group spends that may be lost as fee or burnt, in percent; [`USUAL_FEE_PERCENT`] if it is
+    /// absent, and 100 for any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub most_fee_percent: Option<u8>,
+    /// Whether an output that looks like change must be an address of the wallet. If it is absent that is so where the rules
+    /// alone decide ([`Review::RulesAlone`]).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change_must_be_ours: Option<bool>,
     /// Whether the whole previous transaction of each input must be there, so that no amount has to be believed.
     pub previous_transactions_required: bool,
+}
+
+/// What becomes of a spend that the rules allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Review {
+    /// A person or a program is shown what it does, warnings included, and decides.
+    Shown,
+    /// It is signed: no one reads the warnings.
+    RulesAlone,
 }
 
 /// Rules that were checked for one network: what a spend is judged by.
 #[derive(Clone, Debug)]
 pub struct SpendPolicy {
     pub(super) rules: Rules,
+    pub(super) review: Review,
     pub(super) network: Network,
     pub(super) destinations: Option<BTreeSet<ScriptBuf>>,
 }
@@ -50,6 +73,12 @@ pub enum RuleError {
     TooManyDestinations {
         /// How many.
         count: usize,
+    },
+    /// More than everything.
+    #[error("most_fee_percent is {percent}; 0 to 100 are allowed")]
+    Percent {
+        /// What was written.
+        percent: u8,
     },
     /// Not an address.
     #[error("destination {address:?} is no address: {reason}")]
@@ -70,12 +99,15 @@ pub enum RuleError {
 }
 
 impl Rules {
-    /// Checks the rules for a network.
+    /// Checks the rules for a network, and for what becomes of what they allow.
     ///
     /// # Errors
     ///
-    /// [`RuleError`] names the destination that is no address of this network.
-    pub fn check(self, network: Network) -> Result<SpendPolicy, RuleError> {
+    /// [`RuleError`] names the destination that is no address of this network, or the number that is none.
+    pub fn check(self, network: Network, review: Review) -> Result<SpendPolicy, RuleError> {
+        if let Some(percent) = self.most_fee_percent.filter(|percent| *percent > 100) {
+            return Err(RuleError::Percent { percent });
+        }
         let destinations = match &self.destinations {
             None => None,
             Some(all) if all.len() > MAX_DESTINATIONS => {
@@ -85,7 +117,7 @@ impl Rules {
                 Some(all.iter().map(|text| script(text, network)).collect::<Result<_, _>>()?)
             }
         };
-        Ok(SpendPolicy { rules: self, network, destinations })
+        Ok(SpendPolicy { rules: self, review, network, destinations })
     }
 }
 

@@ -16,6 +16,9 @@ pub enum CannotSign {
         /// The input.
         input: usize,
     },
+    /// No transaction may be without outputs: all of it would be fee.
+    #[error("the transaction has no outputs; at least one is needed")]
+    NoOutputs,
     /// More goes out than in.
     #[error("more goes out than comes in")]
     Overspent,

@@ -14,13 +14,14 @@ use std::sync::Arc;
 use bitcoin::{Amount, Psbt, Transaction};
 use roastery_protocol::group::Group;
 
+pub(crate) use self::warning::is_more_than;
 pub use self::{
     complete::{Completion, extract},
     error::{CannotSign, CompleteError, Mismatch},
     input::{Input, Leaf, Signing, State},
     output::{Output, Payee},
     report::Report,
-    warning::{HIGH_FEE, HIGH_FEE_RATE, Warning},
+    warning::{HIGH_FEE, HIGH_FEE_PERCENT, HIGH_FEE_RATE, Warning},
 };
 use crate::wallet::Wallet;
 
@@ -111,14 +112,29 @@ impl Spend {
     /// What leaves the group, fee included: what it signs for, less what comes back to addresses of its wallet. This is what
     /// limits are about. An input that anything is wrong with counts with the amount that is known of it, if any.
     pub fn leaves_the_group(&self) -> Amount {
-        let ours = self.inputs.iter().filter(|input| input.signing != Signing::NotOurs);
-        let goes: u64 = ours
-            .filter_map(|input| input.previous.as_ref())
-            .fold(0, |sum, previous| sum.saturating_add(previous.value.to_sat()));
-        let back = self.outputs.iter().filter(|output| matches!(output.payee, Payee::Wallet(_)));
-        let comes = back.fold(0, |sum: u64, output| sum.saturating_add(output.amount.to_sat()));
-        Amount::from_sat(goes.saturating_sub(comes))
+        let comes =
+            sum(self.outputs.iter().filter(|output| output.is_ours()).map(|out| out.amount));
+        Amount::from_sat(self.spent_by_the_group().to_sat().saturating_sub(comes.to_sat()))
     }
+
+    /// The amounts of the group's own inputs, as far as they are known.
+    pub fn spent_by_the_group(&self) -> Amount {
+        let ours = self.inputs.iter().filter(|input| input.signing != Signing::NotOurs);
+        sum(ours.filter_map(|input| input.previous.as_ref()).map(|previous| previous.value))
+    }
+
+    /// What no payee receives of the group's money at most: the fee and what is burnt, as far as it leaves the group. `None`
+    /// where the fee is not known.
+    pub fn lost_by_the_group(&self) -> Option<Amount> {
+        let burnt = sum(self.outputs.iter().filter(|out| out.is_burnt()).map(|out| out.amount));
+        let lost = self.fee()?.to_sat().saturating_add(burnt.to_sat());
+        Some(Amount::from_sat(lost).min(self.leaves_the_group()))
+    }
+}
+
+/// The largest amount there is, if it comes to more.
+fn sum(amounts: impl Iterator<Item = Amount>) -> Amount {
+    Amount::from_sat(amounts.fold(0, |sum, amount| sum.saturating_add(amount.to_sat())))
 }
 
 trait SumChecked {

@@ -29,6 +29,16 @@ pub enum Payee {
 }
 
 impl Output {
+    /// Whether it pays an address of this wallet.
+    pub fn is_ours(&self) -> bool {
+        matches!(self.payee, Payee::Wallet(_))
+    }
+
+    /// Whether no one can ever spend it.
+    pub fn is_burnt(&self) -> bool {
+        self.script.is_op_return()
+    }
+
     /// The address on a network, if the script has one.
     pub fn address(&self, network: Network) -> Option<Address> {
         Address::from_script(&self.script, network).ok()

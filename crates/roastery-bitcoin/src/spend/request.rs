@@ -70,6 +70,9 @@ impl Spend {
         for (input, look) in self.inputs.iter().enumerate() {
             previous.push(look.previous.as_ref().ok_or(CannotSign::UnknownOutput { input })?);
         }
+        if self.psbt.unsigned_tx.output.is_empty() {
+            return Err(CannotSign::NoOutputs);
+        }
         self.fee().ok_or(CannotSign::Overspent)?;
         let count =
             self.inputs.iter().filter(|input| input.to_sign()).map(|input| match &input.signing {

@@ -2,13 +2,16 @@ use std::fmt;
 
 use bitcoin::{Amount, Txid};
 
-use super::Spend;
+use super::{Signing, Spend};
 
 /// A fee above this is high, whatever the transaction: 0.01 BTC.
 pub const HIGH_FEE: Amount = Amount::from_sat(1_000_000);
 
 /// A fee rate above this is high, in satoshi per virtual byte.
 pub const HIGH_FEE_RATE: u64 = 250;
+
+/// A larger part of what the group spends is much to lose, in percent.
+pub const HIGH_FEE_PERCENT: u8 = 10;
 
 /// What an operator should look at. Inputs and outputs are counted from 0. The `Display` is one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +98,14 @@ pub enum Warning {
         /// The output.
         output: usize,
     },
+    /// The group spends, and no output is its wallet's. It is so where everything is meant to be paid out, and where the change
+    /// was taken off or given another address.
+    NothingReturns {
+        /// How many outputs pay others.
+        outputs: usize,
+        /// What leaves the group.
+        amount: Amount,
+    },
     /// An output that nobody can ever spend has an amount.
     Burnt {
         /// The output.
@@ -121,18 +132,27 @@ pub enum Warning {
         /// In satoshi per virtual byte.
         rate: u64,
     },
+    /// The fee, with what is burnt, is a large part of what the group spends.
+    HighFeeShare {
+        /// What no payee receives of the group's money.
+        lost: Amount,
+        /// What the group spends.
+        spent: Amount,
+    },
 }
 
 impl Warning {
-    /// Whether an output goes elsewhere than to the wallet while it seems to be its change.
+    /// Whether an output goes elsewhere than to the wallet while it seems to be its change. Where nothing returns one of
+    /// several payees may stand where the change was; a single one is paid everything, as the amounts show.
     pub fn is_about_change(&self) -> bool {
-        matches!(
-            self,
+        match self {
             Warning::OutputClaim { .. }
-                | Warning::ForeignChange { .. }
-                | Warning::ChangePath { .. }
-                | Warning::ChangeScripts { .. }
-        )
+            | Warning::ForeignChange { .. }
+            | Warning::ChangePath { .. }
+            | Warning::ChangeScripts { .. } => true,
+            Warning::NothingReturns { outputs, .. } => *outputs > 1,
+            _ => false,
+        }
     }
 }
 
@@ -198,6 +218,10 @@ impl fmt::Display for Warning {
                     "output {output} has the group's key, and scripts that are not its wallet's"
                 )
             }
+            Warning::NothingReturns { outputs, amount } => write!(
+                f,
+                "no output returns to this group: {amount} leave it, to {outputs} outputs of others"
+            ),
             Warning::Burnt { output, amount } => {
                 write!(f, "output {output} burns {amount}: nobody can spend it")
             }
@@ -209,6 +233,10 @@ impl fmt::Display for Warning {
             Warning::HighFeeRate { rate } => {
                 write!(f, "the fee rate of {rate} sat/vB is above {HIGH_FEE_RATE} sat/vB")
             }
+            Warning::HighFeeShare { lost, spent } => write!(
+                f,
+                "{lost} of {spent} that the group spends are fee or burnt: more than {HIGH_FEE_PERCENT} %"
+            ),
         }
     }
 }
@@ -219,7 +247,24 @@ pub(super) fn of_all(spend: &Spend) -> Vec<Warning> {
     if known && spend.fee().is_none() || spend.total_out().is_none() {
         return vec![Warning::Overspent];
     }
+    let mut said = Vec::new();
+    if spend.inputs().iter().any(|input| input.signing != Signing::NotOurs)
+        && !spend.outputs().iter().any(super::Output::is_ours)
+    {
+        let outputs = spend.outputs().iter().filter(|output| !output.is_burnt()).count();
+        said.push(Warning::NothingReturns { outputs, amount: spend.leaves_the_group() });
+    }
     let fee = spend.fee().filter(|fee| *fee > HIGH_FEE).map(|fee| Warning::HighFee { fee });
     let rate = spend.fee_rate().filter(|rate| *rate > HIGH_FEE_RATE);
-    fee.into_iter().chain(rate.map(|rate| Warning::HighFeeRate { rate })).collect()
+    said.extend(fee.into_iter().chain(rate.map(|rate| Warning::HighFeeRate { rate })));
+    let spent = spend.spent_by_the_group();
+    let lost =
+        spend.lost_by_the_group().filter(|lost| is_more_than(*lost, HIGH_FEE_PERCENT, spent));
+    said.extend(lost.map(|lost| Warning::HighFeeShare { lost, spent }));
+    said
+}
+
+/// Whether a part is more than this many percent of a whole.
+pub(crate) fn is_more_than(part: Amount, percent: u8, whole: Amount) -> bool {
+    u128::from(part.to_sat()) * 100 > u128::from(whole.to_sat()) * u128::from(percent)
 }

@@ -83,10 +83,13 @@ announce = {announce}
 # most_per_day = 50000000
 # The addresses that may be paid. The group's own are allowed always.
 # destinations = ["bc1p..."]
-# The highest fee, and the highest fee rate in satoshi per virtual byte.
+# The highest fee; the highest fee rate in satoshi per virtual byte, 1000 if nothing is said; and the largest part of what
+# the group spends that may be lost as fee or burnt, in percent, 20 if nothing is said.
 # most_fee = 100000
-# most_fee_rate = 200
-# Whether an output that looks like change must be an address of the group's wallet.
+# most_fee_rate = 1000
+# most_fee_percent = 20
+# Whether an output that looks like change must be an address of the group's wallet, and something must return to it where
+# several others are paid. If nothing is said: true where approval is "automatic", false otherwise.
 # change_must_be_ours = false
 # Whether the previous transaction of each input must be there, so that no amount has to be believed.
 # previous_transactions_required = false
@@ -104,7 +107,7 @@ mod tests {
     use super::{super::*, default_file};
 
     /// What stands there is an example, for there is none if nothing is said.
-    const NO_DEFAULT: [&str; 8] = [
+    const NO_DEFAULT: [&str; 10] = [
         "listen",
         "command",
         "passphrase_file",
@@ -113,6 +116,8 @@ mod tests {
         "destinations",
         "most_fee",
         "most_fee_rate",
+        "most_fee_percent",
+        "change_must_be_ours",
     ];
 
     fn lists() -> (Vec<String>, Vec<String>) {

@@ -5,7 +5,10 @@ mod default_file;
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use bitcoin::Network;
-use roastery_bitcoin::{network::network_named, policy::Rules};
+use roastery_bitcoin::{
+    network::network_named,
+    policy::{Review, Rules},
+};
 use roastery_node::bus::p2p::Multiaddr;
 use serde::Deserialize;
 use thiserror::Error;
@@ -391,10 +394,17 @@ impl PolicyConfig {
         Duration::from_secs(self.command_validity_seconds)
     }
 
+    /// What becomes of a transaction that the rules allow.
+    pub fn review(&self) -> Review {
+        match self.approval {
+            Approval::Manual | Approval::Command => Review::Shown,
+            Approval::Automatic => Review::RulesAlone,
+        }
+    }
+
     fn check(&self, network: Network) -> Result<(), ConfigError> {
-        self.transactions.clone().check(network).map_err(|error| ConfigError::Value {
-            option: "policy.transactions",
-            reason: error.to_string(),
+        self.transactions.clone().check(network, self.review()).map_err(|error| {
+            ConfigError::Value { option: "policy.transactions", reason: error.to_string() }
         })?;
         if self.approval == Approval::Command && self.command.is_empty() {
             let reason = "is needed where policy.approval is \"command\"".to_owned();

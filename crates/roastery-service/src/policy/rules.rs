@@ -145,7 +145,7 @@ impl Judge {
             None => Wallet::new(group)?,
             Some(tree) => Wallet::with_scripts(group, tree)?,
         };
-        let transactions = config.transactions.clone().check(network)?;
+        let transactions = config.transactions.clone().check(network, config.review())?;
         Ok(Self { config, wallet, transactions })
     }
 

@@ -200,6 +200,8 @@ pub struct Request {
     pub changed: u64,
     /// When it expires.
     pub expiry: u64,
+    /// Grows with each change of what is shown or of the state. An approval that names it is of this request as it is now.
+    pub revision: u64,
     /// What has become of it: proposed, approved, refused, signed or stopped.
     pub state: String,
     /// More about that: what the policy said, or why it stopped.
@@ -283,7 +285,7 @@ pub struct LogEntry {
 /// Why something was not done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
-    /// A word that stays the same: not_found, ambiguous, invalid, conflict, expired, refused, not_ready, no_answer, too_large,
+    /// A word that stays the same: not_found, ambiguous, invalid, conflict, expired, refused, not_ready, busy, no_answer, too_large,
     /// unauthorized, internal.
     pub code: String,
     /// One line for people.

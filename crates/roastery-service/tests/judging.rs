@@ -11,14 +11,15 @@ use roastery_bitcoin::{
     spend::{Mismatch, Spend},
     wallet::Branch,
 };
-use roastery_node::store::{KeptRequest, RequestState};
+use roastery_node::store::{Coin, Examination, KeptRequest, Spending};
 use roastery_protocol::{
+    SessionId,
     message::RefusalReason,
     request::{Derivation, MessageToSign, SigningRequest, Subject, Taproot},
 };
 use roastery_service::{
     config::{PolicyConfig, SubjectKind},
-    policy::{History, Judge, Refusal},
+    policy::{Judge, Ledger, Refusal},
 };
 
 const NOW: u64 = 1_800_000_000;
@@ -30,15 +31,7 @@ fn judge(group: &TestGroup, config: PolicyConfig) -> Judge {
 /// What a node keeps of a proposal: these messages, and this is shown with them.
 fn kept(group: &TestGroup, messages: Vec<MessageToSign>, subject: Subject) -> KeptRequest {
     let request = SigningRequest::new(group.group.id(), [1; 32], NOW + 3600, messages).unwrap();
-    KeptRequest {
-        request,
-        subject,
-        proposer: group.group.seats().nth(1),
-        since: NOW,
-        changed: NOW,
-        approved: None,
-        state: RequestState::Proposed,
-    }
+    KeptRequest::proposed(request, subject, group.group.seats().nth(1), NOW)
 }
 
 fn transaction(psbt: &Psbt) -> Subject {
@@ -63,7 +56,9 @@ fn a_transaction_that_is_what_is_shown_is_allowed() {
     let judge = judge(&group, PolicyConfig::default());
     let examined = judge.examine(&kept).unwrap();
     // 60 000 to somebody else and 1000 of fee.
-    assert_eq!(judge.allow(&examined, &History::default(), NOW), Ok(61_000));
+    assert_eq!(judge.allow(&examined), Ok(()));
+    assert_eq!(examined.spending().amount, 61_000);
+    assert_eq!(examined.spending().coins.len(), 1);
 }
 
 #[test]
@@ -120,7 +115,8 @@ fn a_text_is_signed_if_it_is_the_one_that_is_shown() {
     let judge = judge(&group, PolicyConfig::default());
     let (messages, subject) = text("pay nobody");
     let examined = judge.examine(&kept(&group, messages.clone(), subject)).unwrap();
-    assert_eq!(judge.allow(&examined, &History::default(), NOW), Ok(0));
+    assert_eq!(judge.allow(&examined), Ok(()));
+    assert_eq!(examined.spending().amount, 0);
     let (_, other) = text("pay everybody");
     let refusal = judge.examine(&kept(&group, messages, other)).unwrap_err();
     assert!(matches!(refusal, Refusal::Subject(_)), "{refusal}");
@@ -139,15 +135,20 @@ fn bare_hashes_are_not_signed_unless_the_operator_says_so() {
 }
 
 #[test]
-fn rates_lives_and_daily_limits_count_what_was_approved_before() {
+fn rates_lives_and_daily_limits_count_what_left_before() {
     let group = TestGroup::new();
     let psbt = ordinary(&group.wallet());
     let kept = kept(&group, messages(&group, &psbt), transaction(&psbt));
-    let mut history = History::default();
-    history.note(roastery_protocol::SessionId::from_bytes([7; 32]), NOW - 1800, 40_000);
+    let before = Spending { amount: 40_000, coins: vec![Coin { transaction: [7; 32], output: 0 }] };
+    let earlier = SessionId::from_bytes([7; 32]);
     let limits = |config: PolicyConfig| {
         let judge = judge(&group, config);
-        judge.allow(&judge.examine(&kept).unwrap(), &history, NOW)
+        let examined = judge.examine(&kept)?;
+        judge.allow(&examined)?;
+        let ledger = Ledger::default();
+        ledger.open([1; 32], [(earlier, NOW - 1800, before.clone())]);
+        let session = kept.request.session_id();
+        ledger.check([1; 32], session, examined.spending(), judge.caps(), NOW)
     };
     let rate = PolicyConfig { most_per_hour: 1, ..PolicyConfig::default() };
     assert_eq!(limits(rate), Err(Refusal::Rate { count: 1, most: 1 }));
@@ -157,7 +158,27 @@ fn rates_lives_and_daily_limits_count_what_was_approved_before() {
         transactions: Rules { most_per_day: Some(most), ..Rules::default() },
         ..PolicyConfig::default()
     };
-    assert_eq!(limits(per_day(101_000)), Ok(61_000));
+    assert_eq!(limits(per_day(101_000)), Ok(()));
     let refusal = limits(per_day(100_999)).unwrap_err();
     assert!(refusal.to_string().starts_with("policy.transactions: limit per day: "), "{refusal}");
+}
+
+#[test]
+fn an_examination_names_what_was_shown_and_what_was_found_in_it() {
+    let group = TestGroup::new();
+    let psbt = ordinary(&group.wallet());
+    let judge = judge(&group, PolicyConfig::default());
+    let about = |psbt: &Psbt| {
+        let kept = kept(&group, messages(&group, &psbt.clone()), transaction(psbt));
+        (kept.request.session_id(), judge.examine(&kept).unwrap().about())
+    };
+    let mut shown_less = psbt.clone();
+    shown_less.outputs.iter_mut().for_each(|output| output.tap_key_origins.clear());
+    let (session, first) = about(&psbt);
+    let (same, second) = about(&shown_less);
+    // One request, shown in two ways.
+    assert_eq!(session, same);
+    assert_ne!(first, second);
+    let kept = kept(&group, messages(&group, &psbt), transaction(&psbt));
+    assert_ne!(first, Examination::new(&kept.request, &kept.subject, b""));
 }

@@ -2,7 +2,8 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use roastery_protocol::{Attempt, BodyHash, GroupId, SessionId, request::MAX_MESSAGES};
 
 use super::{
-    ContentError, MAX_TEXT, Part, Store, StoreError, check_text,
+    ContentError, Decision, MAX_COINS, Part, Spending, Store, StoreError,
+    requests::{self, check_decision},
     rows::{Record, Snapshot, Table},
 };
 
@@ -21,8 +22,12 @@ pub struct AuditEntry {
     pub package: BodyHash,
     /// What was signed: 1 to 64 messages, 32 bytes each.
     pub messages: Vec<[u8; 32]>,
-    /// What this node's policy said, in words of at most [`MAX_TEXT`] bytes.
-    pub policy: String,
+    /// The x-only group key: what is signed under one key counts together, whatever group it was signed for.
+    pub key: [u8; 32],
+    /// By which decision it left.
+    pub decision: Decision,
+    /// What leaves the group's wallet with it.
+    pub spending: Spending,
 }
 
 #[derive(BorshSerialize, BorshDeserialize)]
@@ -33,7 +38,9 @@ pub(super) struct AuditRecord {
     attempt: u32,
     package: BodyHash,
     messages: Vec<[u8; 32]>,
-    policy: String,
+    key: [u8; 32],
+    decision: Decision,
+    spending: Spending,
 }
 
 impl Record for AuditRecord {
@@ -48,14 +55,32 @@ impl Record for AuditLength {
     const TABLE: Table = Table::AuditLength;
 }
 
+/// What came of a share that was about to leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Release {
+    /// It is in the audit log, and may leave.
+    Recorded,
+    /// Its request is not approved, or not by this decision any more. It may not leave.
+    Overtaken,
+}
+
+/// How many entries are read at once.
+const PAGE: u64 = 1024;
+
+/// After so many older entries in a row none is looked for before them.
+const OLDER_IN_A_ROW: usize = 4096;
+
 /// There is one row.
 const LENGTH_ROW: &[u8] = b"";
 
 impl AuditRecord {
     fn new(entry: &AuditEntry) -> Result<Self, ContentError> {
-        check_text(&entry.policy, MAX_TEXT)?;
+        check_decision(&entry.decision)?;
         if !(1..=MAX_MESSAGES).contains(&entry.messages.len()) {
             return Err(ContentError::Count { count: entry.messages.len() });
+        }
+        if entry.spending.coins.len() > MAX_COINS {
+            return Err(ContentError::Count { count: entry.spending.coins.len() });
         }
         Ok(Self {
             time_ms: entry.time_ms,
@@ -64,7 +89,9 @@ impl AuditRecord {
             attempt: entry.attempt.number(),
             package: entry.package,
             messages: entry.messages.clone(),
-            policy: entry.policy.clone(),
+            key: entry.key,
+            decision: entry.decision.clone(),
+            spending: entry.spending.clone(),
         })
     }
 
@@ -77,7 +104,9 @@ impl AuditRecord {
             attempt: Attempt::new(self.attempt).ok_or_else(damaged)?,
             package: self.package,
             messages: self.messages,
-            policy: self.policy,
+            key: self.key,
+            decision: self.decision,
+            spending: self.spending,
         })
     }
 }
@@ -102,6 +131,62 @@ impl Store {
             writing.put(LENGTH_ROW, &AuditLength(number))?;
             Ok(first)
         })
+    }
+
+    /// Adds the entries of shares that are about to leave: of each only if its request is approved by the very decision that
+    /// the entry names. Says of each whether it was recorded.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Store::append_audit`]; then none is recorded.
+    pub fn release(&self, entries: &[AuditEntry]) -> Result<Vec<Release>, StoreError> {
+        let records = entries.iter().map(AuditRecord::new).collect::<Result<Vec<_>, _>>()?;
+        if records.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.vault.write(|writing| {
+            let length: Option<AuditLength> = writing.get(LENGTH_ROW)?;
+            let mut number = length.map_or(0, |length| length.0);
+            let mut released = Vec::with_capacity(records.len());
+            for record in &records {
+                if requests::is_approved_by(writing, record.session, &record.decision)? {
+                    writing.put_numbered(number, record)?;
+                    number += 1;
+                    released.push(Release::Recorded);
+                } else {
+                    released.push(Release::Overtaken);
+                }
+            }
+            writing.put(LENGTH_ROW, &AuditLength(number))?;
+            Ok(released)
+        })
+    }
+
+    /// The entries of the audit log since this time (milliseconds since 1970), the latest first. The times of entries need
+    /// not be in order, for a clock may be set: the search ends where many entries in a row are older.
+    ///
+    /// # Errors
+    ///
+    /// [`Part::Value`] if an entry was altered.
+    pub fn audit_since(&self, time_ms: u64) -> Result<Vec<AuditEntry>, StoreError> {
+        let snapshot = self.vault.snapshot()?;
+        let length: Option<AuditLength> = snapshot.get(LENGTH_ROW)?;
+        let (mut found, mut older) = (Vec::new(), 0);
+        let mut end = length.map_or(0, |length| length.0);
+        while end > 0 && older < OLDER_IN_A_ROW {
+            let begin = end.saturating_sub(PAGE);
+            let most = usize::try_from(end - begin).unwrap_or(usize::MAX);
+            for (_, record) in snapshot.numbered::<AuditRecord>(begin, most)?.into_iter().rev() {
+                if record.time_ms < time_ms {
+                    older += 1;
+                } else {
+                    older = 0;
+                    found.push(record.read()?);
+                }
+            }
+            end = begin;
+        }
+        Ok(found)
     }
 
     /// How many entries the audit log has.

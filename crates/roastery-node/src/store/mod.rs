@@ -78,6 +78,7 @@ mod audit;
 mod ceremonies;
 mod cipher;
 mod copies;
+mod decision;
 mod error;
 mod evidence;
 mod groups;
@@ -101,14 +102,15 @@ use std::{
 use redb::{Database, backends::FileBackend};
 
 pub use self::{
-    audit::AuditEntry,
+    audit::{AuditEntry, Release},
     ceremonies::KeptCeremony,
+    decision::{Coin, Decider, Decision, Examination, MAX_COINS, Rejection, Spending},
     error::{ContentError, Entry, Part, StoreError},
     evidence::KeptProof,
     groups::KeptGroup,
     keys::{NodeKeys, TransportSecret},
     passphrase::{Passphrase, PassphraseCost, PassphraseCostError},
-    requests::{KeptRequest, RequestState},
+    requests::{Change, KeptRequest, RequestState},
 };
 use self::{
     cipher::Cipher,

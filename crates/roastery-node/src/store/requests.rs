@@ -2,14 +2,14 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use roastery_frost::Signature;
 use roastery_protocol::{
     Attempt, BodyHash, Seat, SessionId,
-    message::RefusalReason,
     request::{SigningRequest, Subject},
     session::{Origin, Outcome},
 };
 
 use super::{
-    ContentError, Entry, MAX_TEXT, Part, Store, StoreError, check_text,
-    rows::{Record, Table},
+    ContentError, Decider, Decision, Entry, MAX_TEXT, Part, Rejection, Store, StoreError,
+    check_text,
+    rows::{Record, Table, Writing},
 };
 
 /// A request that this node knows.
@@ -27,8 +27,33 @@ pub struct KeptRequest {
     pub changed: u64,
     /// When it was last approved here, whatever came after, in seconds since 1970.
     pub approved: Option<u64>,
+    /// Grows with each change of the subject or the state; the first is 0.
+    pub revision: u64,
     /// What has become of it here.
     pub state: RequestState,
+}
+
+impl KeptRequest {
+    /// A request that is new here, as proposed.
+    pub fn proposed(
+        request: SigningRequest,
+        subject: Subject,
+        proposer: Option<Seat>,
+        now: u64,
+    ) -> Self {
+        let state = RequestState::Proposed;
+        let (since, changed, approved, revision) = (now, now, None, 0);
+        Self { request, subject, proposer, since, changed, approved, revision, state }
+    }
+}
+
+/// What came of an attempt to change a request's state.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// It is what was asked for; this is the request now.
+    Made(KeptRequest),
+    /// The state that was found did not allow it; this is the request as it was and is.
+    Left(KeptRequest),
 }
 
 /// What has become of a request at this node.
@@ -36,11 +61,11 @@ pub struct KeptRequest {
 pub enum RequestState {
     /// Somebody proposes it; nobody here has judged it.
     Proposed,
-    /// This node's policy approved it, and said this, in at most [`MAX_TEXT`] bytes. That is not approval to sign it again
-    /// after a restart: the policy is asked anew.
-    Approved(String),
-    /// This node does not take part, for this reason, which its policy put into these words of at most [`MAX_TEXT`] bytes.
-    Refused(RefusalReason, String),
+    /// This node takes part, by this decision. After a restart the rules are asked anew, and the decision must be about
+    /// what is found then.
+    Approved(Decision),
+    /// This node does not take part.
+    Refused(Rejection),
     /// The signatures are there. Final.
     Signed(Outcome),
     /// This node has stopped, for this reason, in words of at most [`MAX_TEXT`] bytes. Not final.
@@ -55,14 +80,15 @@ pub(super) struct RequestRecord {
     since: u64,
     changed: u64,
     approved: Option<u64>,
+    revision: u64,
     state: StateRecord,
 }
 
 #[derive(BorshSerialize, BorshDeserialize)]
 enum StateRecord {
     Proposed,
-    Approved(String),
-    Refused(RefusalReason, String),
+    Approved(Decision),
+    Refused(Rejection),
     Signed { signatures: Vec<[u8; 64]>, package: BodyHash, origin: Option<OriginRecord> },
     Stopped(String),
 }
@@ -86,14 +112,19 @@ impl RequestRecord {
         now: u64,
     ) -> Result<Self, ContentError> {
         subject.check(request).map_err(ContentError::Subject)?;
+        Self::of(&KeptRequest::proposed(request.clone(), subject.clone(), proposer, now))
+    }
+
+    fn of(kept: &KeptRequest) -> Result<Self, ContentError> {
         Ok(Self {
-            request: request.encode(),
-            subject: subject.clone(),
-            proposer: proposer.map(Seat::to_u16),
-            since: now,
-            changed: now,
-            approved: None,
-            state: StateRecord::Proposed,
+            request: kept.request.encode(),
+            subject: kept.subject.clone(),
+            proposer: kept.proposer.map(Seat::to_u16),
+            since: kept.since,
+            changed: kept.changed,
+            approved: kept.approved,
+            revision: kept.revision,
+            state: StateRecord::new(&kept.request, &kept.state)?,
         })
     }
 
@@ -109,6 +140,7 @@ impl RequestRecord {
             since: self.since,
             changed: self.changed,
             approved: self.approved,
+            revision: self.revision,
             state: self.state.read()?,
         })
     }
@@ -125,13 +157,14 @@ impl StateRecord {
     fn new(request: &SigningRequest, state: &RequestState) -> Result<Self, ContentError> {
         Ok(match state {
             RequestState::Proposed => StateRecord::Proposed,
-            RequestState::Approved(said) => {
-                check_text(said, MAX_TEXT)?;
-                StateRecord::Approved(said.clone())
+            RequestState::Approved(decision) => {
+                check_decision(decision)?;
+                StateRecord::Approved(decision.clone())
             }
-            RequestState::Refused(reason, said) => {
-                check_text(said, MAX_TEXT)?;
-                StateRecord::Refused(*reason, said.clone())
+            RequestState::Refused(rejection) => {
+                check_decision(&rejection.decision)?;
+                check_text(&rejection.text, MAX_TEXT)?;
+                StateRecord::Refused(rejection.clone())
             }
             RequestState::Stopped(reason) => {
                 check_text(reason, MAX_TEXT)?;
@@ -154,8 +187,8 @@ impl StateRecord {
         let damaged = || StoreError::Damaged(Part::Value { table: RequestRecord::TABLE.name() });
         Ok(match self {
             StateRecord::Proposed => RequestState::Proposed,
-            StateRecord::Approved(said) => RequestState::Approved(said),
-            StateRecord::Refused(reason, said) => RequestState::Refused(reason, said),
+            StateRecord::Approved(decision) => RequestState::Approved(decision),
+            StateRecord::Refused(rejection) => RequestState::Refused(rejection),
             StateRecord::Stopped(reason) => RequestState::Stopped(reason),
             StateRecord::Signed { signatures, package, origin } => RequestState::Signed(Outcome {
                 signatures: signatures.iter().map(Signature::from_bytes).collect(),
@@ -185,6 +218,25 @@ impl OriginRecord {
             coordinator: seat(self.coordinator)?,
             signers: self.signers.into_iter().map(seat).collect::<Option<_>>()?,
         })
+    }
+}
+
+/// Whether a request is approved by this decision now.
+pub(super) fn is_approved_by(
+    writing: &Writing<'_>,
+    session: SessionId,
+    decision: &Decision,
+) -> Result<bool, StoreError> {
+    let record: Option<RequestRecord> = writing.get(session.as_bytes())?;
+    Ok(record.is_some_and(
+        |record| matches!(&record.state, StateRecord::Approved(known) if known == decision),
+    ))
+}
+
+pub(super) fn check_decision(decision: &Decision) -> Result<(), ContentError> {
+    match &decision.by {
+        Decider::Command { said } => check_text(said, MAX_TEXT),
+        Decider::Operator | Decider::Rules => Ok(()),
     }
 }
 
@@ -241,6 +293,7 @@ impl Store {
                         ) =>
                 {
                     new.since = known.since;
+                    new.revision = known.revision.saturating_add(1);
                     writing.put(session.as_bytes(), &new)?;
                     Ok(true)
                 }
@@ -249,13 +302,47 @@ impl Store {
         })
     }
 
-    /// Keeps what has become of a known request `now` (seconds since 1970). Signatures stay if other ones are brought: those of another run may have
-    /// other bytes.
+    /// Changes the state of a known request `now` (seconds since 1970) to what `decide` makes of the request as it is; with
+    /// none it stays. `decide` sees the state that the change applies to: no other change comes between. Signatures stay
+    /// whatever is decided: those of another run may have other bytes.
     ///
     /// # Errors
     ///
-    /// [`ContentError::Missing`] if the request is not known; [`ContentError::AlreadySigned`] if it has its signatures and is
-    /// said not to have them; [`ContentError::TextTooLong`] and [`ContentError::Count`] if the state is none of this request.
+    /// [`ContentError::Missing`] if the request is not known; [`ContentError::TextTooLong`] and [`ContentError::Count`] if the
+    /// state is none of this request.
+    pub fn change_request(
+        &self,
+        session: SessionId,
+        now: u64,
+        decide: impl FnOnce(&KeptRequest) -> Option<RequestState>,
+    ) -> Result<Change, StoreError> {
+        self.vault.write(|writing| {
+            let Some(record) = writing.get::<RequestRecord>(session.as_bytes())? else {
+                return Err(ContentError::Missing(Entry::Request).into());
+            };
+            let known = record.read()?;
+            let signed = matches!(known.state, RequestState::Signed(_));
+            let Some(state) = (if signed { None } else { decide(&known) }) else {
+                return Ok(Change::Left(known));
+            };
+            let approved = match state {
+                RequestState::Approved(_) => Some(now),
+                _ => known.approved,
+            };
+            let revision = known.revision.saturating_add(1);
+            let changed = KeptRequest { state, changed: now, approved, revision, ..known };
+            writing.put(session.as_bytes(), &RequestRecord::of(&changed)?)?;
+            Ok(Change::Made(changed))
+        })
+    }
+
+    /// Keeps what has become of a known request `now` (seconds since 1970), whatever it was before. Signatures stay if other
+    /// ones are brought.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Store::change_request`], and [`ContentError::AlreadySigned`] if it has its signatures and is said not to
+    /// have them.
     pub fn set_request(
         &self,
         request: &SigningRequest,
@@ -263,26 +350,12 @@ impl Store {
         now: u64,
     ) -> Result<(), StoreError> {
         let session = request.session_id();
-        let new = StateRecord::new(request, state)?;
-        self.vault.write(|writing| {
-            let Some(mut record) = writing.get::<RequestRecord>(session.as_bytes())? else {
-                return Err(ContentError::Missing(Entry::Request).into());
-            };
-            match (&record.state, &new) {
-                (StateRecord::Signed { .. }, StateRecord::Signed { .. }) => Ok(()),
-                (StateRecord::Signed { .. }, _) => {
-                    Err(ContentError::AlreadySigned { session }.into())
-                }
-                _ => {
-                    if matches!(new, StateRecord::Approved(_)) {
-                        record.approved = Some(now);
-                    }
-                    record.state = new;
-                    record.changed = now;
-                    writing.put(session.as_bytes(), &record)
-                }
+        match self.change_request(session, now, |_| Some(state.clone()))? {
+            Change::Left(_) if !matches!(state, RequestState::Signed(_)) => {
+                Err(ContentError::AlreadySigned { session }.into())
             }
-        })
+            Change::Made(_) | Change::Left(_) => Ok(()),
+        }
     }
 
     /// The request of this session, if it is known.

@@ -1,7 +1,7 @@
 //! What a store gives back, and what it does not take.
 
 use roastery_node::store::{
-    AuditEntry, ContentError, Entry, MAX_TEXT, RequestState, Store, StoreError,
+    AuditEntry, Change, ContentError, Decider, Entry, MAX_TEXT, RequestState, Store, StoreError,
 };
 use roastery_protocol::{
     BodyHash, TranscriptHash,
@@ -152,7 +152,8 @@ fn what_fits_no_request_is_refused() {
     let none = RequestState::Signed(Outcome { signatures: Vec::new(), ..outcome(&kept) });
     let error = refusal(store.set_request(&kept.request(0), &none, 9).unwrap_err());
     assert!(matches!(error, ContentError::Count { count: 0 }));
-    let wordy = AuditEntry { policy: long, ..entry(&kept, 1) };
+    let wordy = decision(Decider::Command { said: long });
+    let wordy = AuditEntry { decision: wordy, ..entry(&kept, 1) };
     let error = refusal(store.append_audit(&[wordy]).unwrap_err());
     assert!(matches!(error, ContentError::TextTooLong { .. }));
     let crowded = AuditEntry { messages: vec![[0; 32]; 65], ..entry(&kept, 1) };
@@ -167,7 +168,7 @@ fn expired_requests_are_forgotten_if_nobody_here_agreed_to_them() {
     let store = new_store(&folder);
     let states = [
         RequestState::Proposed,
-        RequestState::Refused(RefusalReason::Policy, "too much".to_owned()),
+        refused(RefusalReason::Policy, "too much"),
         approved(),
         RequestState::Signed(outcome(&kept)),
     ];
@@ -231,10 +232,37 @@ fn what_is_shown_with_a_request_may_change_until_somebody_here_agrees_to_it() {
     store.set_request(&request, &approved(), 9).unwrap();
     assert!(!store.show_otherwise(&request, &second, by, 10).unwrap());
     // Nor after it was refused again: a share may have left.
-    let refused = RequestState::Refused(RefusalReason::Operator, String::new());
-    store.set_request(&request, &refused, 11).unwrap();
+    store.set_request(&request, &refused(RefusalReason::Operator, ""), 11).unwrap();
     assert!(!store.show_otherwise(&request, &second, by, 12).unwrap());
     assert_eq!(subject(), first);
     assert_eq!(store.request(request.session_id()).unwrap().unwrap().approved, Some(9));
     assert_eq!(store.forget_expired(u64::MAX).unwrap(), 0);
+}
+
+#[test]
+fn a_change_is_decided_about_the_state_that_it_applies_to_and_each_has_a_revision_of_its_own() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let (store, request) = (new_store(&folder), kept.request(0));
+    let session = request.session_id();
+    let by = kept.group().seats().nth(1).unwrap();
+    store.add_request(&request, &Subject::Hash, Some(by), 7).unwrap();
+    let seen = store.request(session).unwrap().unwrap();
+    assert_eq!(seen.revision, 0);
+    // What is shown changes after it was looked at: a decision about what was seen takes no effect.
+    store.show_otherwise(&request, &Subject::Transaction(vec![1]), by, 8).unwrap();
+    let approve = |at: u64| {
+        let about = |known: &_| (*known == seen).then(approved);
+        store.change_request(session, at, about).unwrap()
+    };
+    let Change::Left(now) = approve(9) else { panic!("it was decided about something else") };
+    assert_eq!((now.revision, &now.state), (1, &RequestState::Proposed));
+    let Change::Made(now) = store.change_request(session, 10, |_| Some(approved())).unwrap() else {
+        panic!("nothing is in its way")
+    };
+    assert_eq!((now.revision, now.changed, now.approved), (2, 10, Some(10)));
+    assert_eq!(store.request(session).unwrap().unwrap(), now);
+    // Nothing undoes signatures.
+    store.set_request(&request, &RequestState::Signed(outcome(&kept)), 11).unwrap();
+    let change = store.change_request(session, 12, |_| Some(approved())).unwrap();
+    assert!(matches!(change, Change::Left(now) if now.revision == 3));
 }

@@ -2,12 +2,14 @@
 
 use roastery_frost::{Signature, SigningKey};
 use roastery_node::store::{
-    AuditEntry, NodeKeys, Passphrase, PassphraseCost, RequestState, Store, TransportSecret,
+    AuditEntry, Coin, Decider, Decision, Examination, NodeKeys, Passphrase, PassphraseCost,
+    Rejection, RequestState, Spending, Store, TransportSecret,
 };
 use roastery_protocol::{
-    Attempt, BodyHash,
+    Attempt, BodyHash, GroupId,
     ceremony::Invitation,
-    request::Subject,
+    message::RefusalReason,
+    request::{Derivation, MessageToSign, SigningRequest, Subject},
     session::{Origin, Outcome},
 };
 use zeroize::Zeroizing;
@@ -35,12 +37,32 @@ pub fn entry(kept: &Kept, time_ms: u64) -> AuditEntry {
         attempt: Attempt::FIRST,
         package: BodyHash::from_bytes([4; 32]),
         messages: vec![[9; 32]],
-        policy: "below the daily limit".to_owned(),
+        key: [3; 32],
+        decision: decision(Decider::Rules),
+        spending: Spending {
+            amount: 60_000,
+            coins: vec![Coin { transaction: [6; 32], output: 1 }],
+        },
     }
 }
 
+/// A decision about a request of the fixture.
+pub fn decision(by: Decider) -> Decision {
+    let group = GroupId::from_bytes([2; 32]);
+    let derivation = Derivation::key_path_only();
+    let messages = vec![MessageToSign { message: [1; 32], derivation }];
+    let request = SigningRequest::new(group, [1; 32], 9, messages).unwrap();
+    let about = Examination::new(&request, &Subject::Hash, b"");
+    Decision { by, about, revision: 0, at: 8 }
+}
+
+pub fn refused(reason: RefusalReason, text: &str) -> RequestState {
+    let decision = decision(Decider::Operator);
+    RequestState::Refused(Rejection { decision, reason, text: text.to_owned() })
+}
+
 pub fn approved() -> RequestState {
-    RequestState::Approved("below the daily limit".to_owned())
+    RequestState::Approved(decision(Decider::Rules))
 }
 
 pub fn outcome(kept: &Kept) -> Outcome {

@@ -50,6 +50,7 @@ impl From<ServiceError> for ApiError {
             E::Expired => (StatusCode::CONFLICT, "expired"),
             E::Refused(_) => (StatusCode::FORBIDDEN, "refused"),
             E::NotReady(_) | E::File(_) => (StatusCode::CONFLICT, "not_ready"),
+            E::NoRoom(_) => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             E::NoAnswer => (StatusCode::SERVICE_UNAVAILABLE, "no_answer"),
             E::Store(_) | E::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         };

@@ -231,11 +231,24 @@ async fn completed(
     Ok(bytes(service.completed(&session, finalise).await?))
 }
 
+/// What is approved.
+#[derive(Debug, Deserialize, IntoParams, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Approved {
+    /// The revision of the request that was looked at. If the request has changed since, it is not approved.
+    revision: Option<u64>,
+}
+
 /// Approves a request that waits for it.
-#[utoipa::path(post, path = "/v1/requests/{session}/approve",
+#[utoipa::path(post, path = "/v1/requests/{session}/approve", params(Approved),
     responses((status = 200, body = Request), (status = "4XX", body = Problem)))]
-async fn approve(State(service): At, Path(session): Path<String>) -> Answer<Request> {
-    Ok(Json(service.approve(&session).await?))
+async fn approve(
+    State(service): At,
+    Path(session): Path<String>,
+    Query(Approved { revision }): Query<Approved>,
+) -> Answer<Request> {
+    Ok(Json(service.approve(&session, revision).await?))
 }
 
 /// Rejects a request, also one that was approved and is not signed yet.

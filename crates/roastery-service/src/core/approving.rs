@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use roastery_node::store::{KeptRequest, MAX_TEXT, RequestState};
+use roastery_node::store::{
+    Change, Decider, Decision, Examination, KeptRequest, MAX_TEXT, Rejection, RequestState,
+};
 use roastery_protocol::{
     Seat, SessionId,
     message::{Proposal, RefusalReason},
@@ -13,46 +15,45 @@ use super::{
     ServiceError,
     group::{GroupService, Live},
     now,
+    views::state_of,
 };
 use crate::{
     config::Approval,
-    policy::{CommandError, Standing, ask},
+    policy::{CommandError, Refusal, Standing, ask},
 };
 
 /// How long a command that could not answer is left alone.
 const COMMAND_PAUSE: Duration = Duration::from_secs(30);
 
-/// What stands in the store and in the log where the operator approved.
-pub(super) const ASKED_FOR: &str = "asked for by this node's operator";
-pub(super) const APPROVED: &str = "approved by this node's operator";
-
-/// Whether these are words of the operator's.
-pub(super) fn said_by_operator(said: &str) -> bool {
-    [ASKED_FOR, APPROVED].contains(&said)
+/// By what a request is approved.
+#[derive(Clone, Debug)]
+pub(super) enum Approving {
+    /// A decision that is made now, about the request as it was seen.
+    Now(Decider),
+    /// The decision of before a restart.
+    Again(Decision),
 }
 
-/// Who approves or refuses. What may be changed by it depends on that: nobody but the operator changes what the operator has
-/// decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum By {
-    /// The rules alone.
-    Rules,
-    /// The command.
-    Command,
-    /// The operator, now.
-    Operator,
-    /// Whoever did before a restart.
-    Again,
-}
-
-impl By {
-    fn may_change(self, state: &RequestState) -> bool {
-        match state {
+/// Whether a request that was seen may be approved as it stands now.
+fn may_approve(by: &Decider, seen: &KeptRequest, known: &KeptRequest) -> bool {
+    known.revision == seen.revision
+        && match known.state {
+            RequestState::Proposed | RequestState::Approved(_) => true,
+            RequestState::Refused(_) | RequestState::Stopped(_) => *by == Decider::Operator,
             RequestState::Signed(_) => false,
-            RequestState::Proposed => self != By::Again,
-            RequestState::Approved(_) => self != By::Rules,
-            RequestState::Refused(..) | RequestState::Stopped(_) => self == By::Operator,
         }
+}
+
+/// Whether a request that was seen may be refused as it stands now. The operator's rejection stands whatever was decided
+/// in between; what the command has approved it may take back.
+fn may_refuse(by: &Decider, seen: &KeptRequest, known: &KeptRequest) -> bool {
+    match (by, &known.state) {
+        (_, RequestState::Signed(_)) => false,
+        (Decider::Operator, _) => true,
+        (Decider::Command { .. }, RequestState::Approved(decision)) => {
+            matches!(decision.by, Decider::Command { .. })
+        }
+        (Decider::Command { .. } | Decider::Rules, _) => known.revision == seen.revision,
     }
 }
 
@@ -103,7 +104,7 @@ impl GroupService {
     ) -> Result<Option<KeptRequest>, ServiceError> {
         let open = match &kept.state {
             RequestState::Proposed => true,
-            RequestState::Refused(reason, _) => *reason != RefusalReason::Operator,
+            RequestState::Refused(rejection) => rejection.decision.by != Decider::Operator,
             RequestState::Approved(_) | RequestState::Signed(_) | RequestState::Stopped(_) => false,
         };
         if !open || kept.subject == subject {
@@ -132,19 +133,16 @@ impl GroupService {
         let part = format!("the judging of a request of group {}", self.name);
         self.shared.finite(part, async move {
             let session = kept.request.session_id();
-            let refusal = this.judge(&kept).await.err();
-            let done = match (refusal, this.approval()) {
-                (Some(refusal), _) => {
-                    this.refuse(&kept, By::Rules, refusal.reason(), refusal.to_string()).await
-                }
-                (None, Approval::Automatic) => {
-                    this.begin(&kept, By::Rules, "the rules allow it".to_owned()).await
-                }
-                (None, Approval::Command) => this.ask_command(kept).await,
-                (None, Approval::Manual) => {
-                    this.tell(session, "pending", "waits to be approved here".to_owned());
-                    Ok(())
-                }
+            let done = match this.approval() {
+                Approval::Automatic => this.begin_or_refuse(&kept, Decider::Rules).await,
+                Approval::Command => this.ask_command(kept).await,
+                Approval::Manual => match this.judge(&kept).await {
+                    Ok(()) => {
+                        this.tell(session, "pending", "waits to be approved here".to_owned());
+                        Ok(())
+                    }
+                    Err(refusal) => this.refuse_by_rules(&kept, &refusal).await,
+                },
             };
             if let Err(error) = done {
                 tracing::warn!(group = this.name, %session, %error, "not approved");
@@ -152,26 +150,49 @@ impl GroupService {
         });
     }
 
-    /// Approves a request in these words, and takes part in signing it. One that is being signed already goes on.
-    pub(super) async fn begin(
+    /// Approves a request without the operator. Where that is not possible it is refused by name: nothing waits for
+    /// ever for a decision that is not made again.
+    async fn begin_or_refuse(
         self: &Arc<Self>,
         kept: &KeptRequest,
-        by: By,
-        said: String,
+        by: Decider,
     ) -> Result<(), ServiceError> {
-        let request = kept.request.clone();
+        match self.begin(kept, Approving::Now(by)).await {
+            Err(ServiceError::Refused(refusal)) => self.refuse_by_rules(kept, &refusal).await,
+            Err(ServiceError::NoRoom(text)) => {
+                self.refuse(kept, Decider::Rules, RefusalReason::Busy, text).await
+            }
+            done => done,
+        }
+    }
+
+    pub(super) async fn refuse_by_rules(
+        &self,
+        kept: &KeptRequest,
+        refusal: &Refusal,
+    ) -> Result<(), ServiceError> {
+        self.refuse(kept, Decider::Rules, refusal.reason(), refusal.to_string()).await
+    }
+
+    /// Approves a request as it was seen, and takes part in signing it. One that is being signed already goes on.
+    pub(super) async fn begin(
+        self: &Arc<Self>,
+        seen: &KeptRequest,
+        approving: Approving,
+    ) -> Result<(), ServiceError> {
+        let request = seen.request.clone();
         let session = request.session_id();
-        let examined = self.examine(kept.clone()).await.map_err(ServiceError::Refused)?;
-        let mut history = self.history.lock().await;
+        let refused = ServiceError::Refused;
+        // This may take long, and the request may be rejected or shown otherwise meanwhile: that is found out below.
+        let examined = self.examine(seen.clone()).await.map_err(refused)?;
+        let deciding = self.deciding(session).lock().await;
         if self.is_running(session) {
             return Ok(());
         }
-        // It may have been rejected, or shown otherwise, while it was looked at.
-        let before = self.still(kept, by).await?;
-        let allowed = self.judge.allow(&examined, &history, now());
-        let amount = allowed.map_err(ServiceError::Refused)?;
-        let said = cut(said);
-        let standing = Arc::new(Standing::new(session, said.clone()));
+        self.judge.allow(&examined).map_err(refused)?;
+        let spending = examined.spending().clone();
+        let reservation = self.reserve(session, spending.clone()).map_err(refused)?;
+        let standing = Arc::new(Standing::new(session));
         if self.approval() == Approval::Command {
             standing.renew(self.judge.config().command_validity());
         }
@@ -181,76 +202,156 @@ impl GroupService {
             standing.clone(),
             self.handle.now(),
         )?;
-        let messages = request.messages().iter().map(|entry| entry.message).collect();
-        self.set(&request, RequestState::Approved(said.clone())).await?;
-        // From here on it counts, whatever comes of it.
-        history.note(session, now(), amount);
-        self.journal.expect(session, messages, said);
+        let about = examined.about();
+        let decision = match approving {
+            Approving::Now(by) => Decision { by, about, revision: seen.revision, at: now() },
+            Approving::Again(decision) if decision.about == about => decision,
+            Approving::Again(_) => {
+                let reason = "what was approved before the restart is not what is found now";
+                return Err(ServiceError::Conflict(reason.to_owned()));
+            }
+        };
+        self.take_effect(seen, &decision).await?;
+        self.journal.expect(session, &request, &decision, spending);
         let life = Duration::from_secs(request.expiry().saturating_sub(now()));
         let opened = match self.handle.sign(approved, life).await {
             Ok(opened) => opened,
             Err(error) => {
-                self.set(&request, before).await?;
+                let before = seen.state.clone();
+                self.change(session, move |known| {
+                    (known.state == RequestState::Approved(decision)).then_some(before)
+                })
+                .await?;
                 return Err(error.into());
             }
         };
-        self.begun(session, Live { watcher: opened.watcher(), standing: standing.clone() });
+        let watcher = opened.watcher();
+        let live = Live { watcher, standing: standing.clone(), _reservation: reservation };
+        self.begun(session, live);
         let part = format!("a session of group {}", self.name);
-        self.shared.finite(part, self.clone().follow(opened, request.clone(), standing));
-        drop(history);
+        let follow = self.clone().follow(opened, decision, standing);
+        self.shared.finite(part, follow);
+        drop(deciding);
         self.tell(session, "approved", "approved here".to_owned());
         // Whoever proposed it may go; this node tells those who come late.
-        let proposal = Proposal { request, subject: kept.subject.clone() };
+        let proposal = Proposal { request, subject: seen.subject.clone() };
         let _ = self.handle.propose(proposal).await;
         Ok(())
     }
 
+    /// Writes an approval down, if the request is still as it was seen. One of before a restart stands there.
+    async fn take_effect(
+        &self,
+        seen: &KeptRequest,
+        decision: &Decision,
+    ) -> Result<(), ServiceError> {
+        let (before, deciding) = (seen.clone(), decision.clone());
+        let change = self
+            .change(seen.request.session_id(), move |known| {
+                let stands = known.state == RequestState::Approved(deciding.clone());
+                let may = !stands && may_approve(&deciding.by, &before, known);
+                may.then_some(RequestState::Approved(deciding))
+            })
+            .await?;
+        match change {
+            Change::Made(_) => Ok(()),
+            Change::Left(known) if known.state == RequestState::Approved(decision.clone()) => {
+                Ok(())
+            }
+            Change::Left(known) => Err(overtaken(&known)),
+        }
+    }
+
     /// Refuses a request, for all to hear; one that is being signed is stopped here.
     pub(super) async fn refuse(
-        self: &Arc<Self>,
-        kept: &KeptRequest,
-        by: By,
+        &self,
+        seen: &KeptRequest,
+        by: Decider,
         reason: RefusalReason,
         text: String,
     ) -> Result<(), ServiceError> {
-        let request = &kept.request;
+        let request = &seen.request;
         let session = request.session_id();
-        let deciding = self.history.lock().await;
-        // What was decided otherwise meanwhile stays so.
-        if let Err(error) = self.still(kept, by).await {
-            return if by == By::Operator { Err(error) } else { Ok(()) };
+        let operator = by == Decider::Operator;
+        // From here on no share leaves, whatever else is under way.
+        if by != Decider::Rules
+            && let Some(live) = self.live(session)
+        {
+            live.standing.withdraw(reason);
+        }
+        let deciding = self.deciding(session).lock().await;
+        let (before, text) = (seen.clone(), cut(text));
+        let shown = text.clone();
+        let change = self
+            .change(session, move |known| {
+                let about = Examination::new(&known.request, &known.subject, b"");
+                let may = may_refuse(&by, &before, known);
+                let decision = Decision { by, about, revision: known.revision, at: now() };
+                may.then(|| RequestState::Refused(Rejection { decision, reason, text }))
+            })
+            .await?;
+        if let Change::Left(known) = change {
+            return if operator { Err(overtaken(&known)) } else { Ok(()) };
         }
         if let Some(live) = self.live(session) {
             live.standing.withdraw(reason);
         }
         self.handle.refuse(request, reason).await;
-        let text = cut(text);
-        self.set(request, RequestState::Refused(reason, text.clone())).await?;
         drop(deciding);
-        self.tell(session, "rejected", text);
+        self.tell(session, "rejected", shown);
         Ok(())
     }
 
-    /// The state of a request, if it may still be changed and is what was looked at.
-    async fn still(&self, kept: &KeptRequest, by: By) -> Result<RequestState, ServiceError> {
-        let session = kept.request.session_id();
-        let known = self.shared.store(move |store| store.request(session)).await?;
-        match known {
-            Some(known) if known.subject == kept.subject && by.may_change(&known.state) => {
-                Ok(known.state)
-            }
-            _ => Err(ServiceError::Conflict("it was decided otherwise meanwhile".to_owned())),
+    /// A share of this request was not let go: a limit would have been exceeded. The request is refused by name.
+    pub(super) async fn over_limit(
+        &self,
+        session: SessionId,
+        decision: Decision,
+        refusal: Refusal,
+    ) -> Result<(), ServiceError> {
+        let deciding = self.deciding(session).lock().await;
+        if let Some(live) = self.live(session) {
+            live.standing.withdraw(refusal.reason());
         }
+        let (reason, text) = (refusal.reason(), cut(refusal.to_string()));
+        let shown = text.clone();
+        let change = self
+            .change(session, move |known| {
+                // The session may have been written down as stopped before.
+                let may = match &known.state {
+                    RequestState::Approved(known) => *known == decision,
+                    RequestState::Stopped(_) => true,
+                    _ => false,
+                };
+                let by = Decider::Rules;
+                let decision = Decision { by, revision: known.revision, at: now(), ..decision };
+                may.then(|| RequestState::Refused(Rejection { decision, reason, text }))
+            })
+            .await?;
+        if let Change::Made(kept) = change {
+            self.handle.refuse(&kept.request, reason).await;
+            drop(deciding);
+            self.tell(session, "rejected", shown);
+        }
+        Ok(())
     }
 
-    async fn set(&self, request: &SigningRequest, state: RequestState) -> Result<(), ServiceError> {
-        let (request, at) = (request.clone(), now());
-        self.shared.store(move |store| store.set_request(&request, &state, at)).await
+    /// Changes the state of a request as this decides about the state that is found.
+    pub(super) async fn change(
+        &self,
+        session: SessionId,
+        decide: impl FnOnce(&KeptRequest) -> Option<RequestState> + Send + 'static,
+    ) -> Result<Change, ServiceError> {
+        let at = now();
+        self.shared.store(move |store| store.change_request(session, at, decide)).await
     }
 
     async fn ask_command(self: &Arc<Self>, kept: KeptRequest) -> Result<(), ServiceError> {
         let config = self.judge.config();
         let session = kept.request.session_id();
+        if let Err(refusal) = self.judge(&kept).await {
+            return self.refuse_by_rules(&kept, &refusal).await;
+        }
         let question = serde_json::to_vec(&self.view_whole(&kept).await)
             .map_err(|error| ServiceError::Internal(error.to_string()))?;
         let folder = self.shared.folder.path();
@@ -259,9 +360,9 @@ impl GroupService {
             let answer = ask(&config.command, folder, &question, config.command_timeout()).await;
             drop(turn);
             let pause = match (answer, self.live(session)) {
-                (Ok(line), None) => {
-                    let said = format!("the command allows it: {line}");
-                    self.begin(&kept, By::Command, said).await?;
+                (Ok(said), None) => {
+                    let by = Decider::Command { said: cut(said) };
+                    self.begin_or_refuse(&kept, by).await?;
                     config.command_validity() / 2
                 }
                 (Ok(_), Some(live)) => {
@@ -269,8 +370,8 @@ impl GroupService {
                     config.command_validity() / 2
                 }
                 (Err(error @ CommandError::Refused(_)), _) => {
-                    let (by, reason) = (By::Command, RefusalReason::Policy);
-                    return self.refuse(&kept, by, reason, error.to_string()).await;
+                    let by = Decider::Command { said: String::new() };
+                    return self.refuse(&kept, by, RefusalReason::Policy, error.to_string()).await;
                 }
                 (Err(error), _) => {
                     tracing::error!(%session, %error, "the command gave no answer");
@@ -291,6 +392,16 @@ impl GroupService {
     }
 }
 
+/// Says what the request is now: the decision that was under way has no effect.
+pub(super) fn overtaken(known: &KeptRequest) -> ServiceError {
+    let (state, text) = state_of(&known.state);
+    let text = if text.is_empty() { String::new() } else { format!(" ({text})") };
+    let reason = format!(
+        "the request has changed since it was looked at, and is {state} now{text}: look at it again"
+    );
+    ServiceError::Conflict(reason)
+}
+
 /// What fits into the store.
 fn cut(mut text: String) -> String {
     let mut end = MAX_TEXT.min(text.len());
@@ -303,20 +414,84 @@ fn cut(mut text: String) -> String {
 
 #[cfg(test)]
 mod tests {
+    use roastery_protocol::{
+        BodyHash, GroupId,
+        request::{Derivation, MessageToSign},
+        session::Outcome,
+    };
+
     use super::*;
 
+    fn request() -> KeptRequest {
+        let derivation = Derivation::key_path_only();
+        let messages = vec![MessageToSign { message: [1; 32], derivation }];
+        let group = GroupId::from_bytes([2; 32]);
+        let request = SigningRequest::new(group, [1; 32], 9, messages).unwrap();
+        KeptRequest::proposed(request, Subject::Hash, None, 7)
+    }
+
+    fn command() -> Decider {
+        Decider::Command { said: "yes".to_owned() }
+    }
+
+    fn decision(by: Decider) -> Decision {
+        let seen = request();
+        let about = Examination::new(&seen.request, &seen.subject, b"");
+        Decision { by, about, revision: 0, at: 8 }
+    }
+
+    /// All states that a request can come to.
+    fn states() -> [RequestState; 6] {
+        let text = String::new();
+        let (decision, reason) = (decision(Decider::Operator), RefusalReason::Operator);
+        let signatures = Vec::new();
+        let package = BodyHash::from_bytes([0; 32]);
+        [
+            RequestState::Proposed,
+            RequestState::Approved(decision.clone()),
+            RequestState::Approved(self::decision(command())),
+            RequestState::Refused(Rejection { decision, reason, text: text.clone() }),
+            RequestState::Stopped(text),
+            RequestState::Signed(Outcome { signatures, package, origin: None }),
+        ]
+    }
+
     #[test]
-    fn nobody_but_the_operator_undoes_what_was_refused_and_nobody_what_is_signed() {
-        let refused = RequestState::Refused(RefusalReason::Operator, String::new());
-        let stopped = RequestState::Stopped(String::new());
-        let approved = RequestState::Approved(String::new());
-        let may = |state: &RequestState| {
-            [By::Rules, By::Command, By::Operator, By::Again].map(|by| by.may_change(state))
+    fn an_approval_is_about_the_revision_that_was_seen_and_no_other() {
+        let seen = request();
+        for state in states() {
+            let known = KeptRequest { state, revision: 1, ..seen.clone() };
+            for by in [Decider::Operator, Decider::Rules, command()] {
+                assert!(!may_approve(&by, &seen, &known), "{by:?} {known:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_operator_approves_what_was_refused_and_nothing_approves_what_is_signed() {
+        let may = |by: &Decider| {
+            states().map(|state| {
+                let seen = KeptRequest { state, ..request() };
+                may_approve(by, &seen, &seen)
+            })
         };
-        assert_eq!(may(&RequestState::Proposed), [true, true, true, false]);
-        assert_eq!(may(&approved), [false, true, true, true]);
-        assert_eq!(may(&refused), [false, false, true, false]);
-        assert_eq!(may(&stopped), [false, false, true, false]);
+        assert_eq!(may(&Decider::Operator), [true, true, true, true, true, false]);
+        assert_eq!(may(&Decider::Rules), [true, true, true, false, false, false]);
+        assert_eq!(may(&command()), [true, true, true, false, false, false]);
+    }
+
+    #[test]
+    fn the_operators_rejection_stands_whatever_was_decided_since_the_request_was_seen() {
+        let seen = request();
+        let may = |by: &Decider| {
+            states().map(|state| {
+                may_refuse(by, &seen, &KeptRequest { state, revision: 1, ..seen.clone() })
+            })
+        };
+        assert_eq!(may(&Decider::Operator), [true, true, true, true, true, false]);
+        // The command takes back what it has approved, and the rules nothing.
+        assert_eq!(may(&command()), [false, false, true, false, false, false]);
+        assert_eq!(may(&Decider::Rules), [false; 6]);
     }
 
     #[test]

@@ -42,6 +42,9 @@ pub enum ServiceError {
     /// Something is needed first.
     #[error("{0}")]
     NotReady(String),
+    /// The node has as many sessions as it can bear.
+    #[error("{0}")]
+    NoRoom(String),
     /// The node does not answer.
     #[error("the node does not answer")]
     NoAnswer,
@@ -84,7 +87,8 @@ impl From<SignError> for ServiceError {
     fn from(error: SignError) -> Self {
         match error {
             SignError::NodeEnded => Self::NoAnswer,
-            SignError::AlreadyOpen | SignError::Busy { .. } => Self::Conflict(error.to_string()),
+            SignError::AlreadyOpen => Self::Conflict(error.to_string()),
+            SignError::Busy { .. } => Self::NoRoom(error.to_string()),
             other => Self::Internal(other.to_string()),
         }
     }

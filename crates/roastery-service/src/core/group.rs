@@ -7,7 +7,7 @@ use std::{
 use roastery_node::{
     bus::Bus,
     driver::{LocalMember, Node, NodeHandle, Proposed, SessionHandle, SessionWatcher},
-    store::{KeptGroup, KeptRequest, RequestState},
+    store::{Change, Decider, Decision, KeptGroup, KeptRequest, RequestState, Spending},
 };
 use roastery_protocol::{
     Seat, SessionId,
@@ -15,7 +15,6 @@ use roastery_protocol::{
     engine::FrostEngine,
     group::Group,
     keys::IdentityKey,
-    request::SigningRequest,
     session::{Event, Settings},
 };
 use tokio::{
@@ -25,15 +24,15 @@ use tokio::{
 
 use super::{
     ServiceError, ServiceEvent,
-    approving::{By, said_by_operator},
+    approving::Approving,
     event::describe,
-    journal::GroupJournal,
+    journal::{GroupJournal, OverLimit},
     now,
     shared::Shared,
 };
 use crate::{
     config::Approval,
-    policy::{Examined, History, Judge, Refusal, Standing},
+    policy::{Examined, Judge, Refusal, Reservation, Standing},
 };
 
 /// The most requests that are looked at at once.
@@ -42,8 +41,8 @@ const MOST_JUDGED_AT_ONCE: usize = 2;
 /// The most commands that run at once.
 const MOST_ASKED_AT_ONCE: usize = 4;
 
-/// What was approved longer ago than this counts for no limit.
-const DAY: u64 = 24 * 60 * 60;
+/// How many requests can be decided at once: those whose sessions share a place wait for each other.
+const PLACES: usize = 64;
 
 /// A group at this node: its sessions, and who approves them.
 pub(super) struct GroupService {
@@ -56,8 +55,8 @@ pub(super) struct GroupService {
     pub(super) judge: Arc<Judge>,
     pub(super) journal: GroupJournal,
     live: Mutex<BTreeMap<SessionId, Live>>,
-    /// Held while something is approved or refused: one after the other, each with the state that the last one left.
-    pub(super) history: tokio::sync::Mutex<History>,
+    /// Held while a request is approved or refused: one after the other, each with the state that the last one left.
+    deciding: [tokio::sync::Mutex<()>; PLACES],
     /// So many look at what others propose at once: a hostile transaction takes seconds.
     judging: Semaphore,
     /// So many commands are asked at once.
@@ -65,11 +64,19 @@ pub(super) struct GroupService {
     pub(super) node: AbortHandle,
 }
 
+/// The x-only key of a group.
+pub(super) fn key_of(group: &Group) -> [u8; 32] {
+    let [_, x_only @ ..] = group.keys().threshold_public_key().serialize();
+    x_only
+}
+
 /// A session that is open.
 #[derive(Clone)]
 pub(super) struct Live {
     pub(super) watcher: SessionWatcher,
     pub(super) standing: Arc<Standing>,
+    /// It counts as approved and open as long as it runs.
+    pub(super) _reservation: Arc<Reservation>,
 }
 
 impl GroupService {
@@ -82,6 +89,7 @@ impl GroupService {
         identity: Arc<IdentityKey>,
         judge: Judge,
         journal: GroupJournal,
+        over_limit: mpsc::UnboundedReceiver<OverLimit>,
     ) -> Result<Arc<Self>, ServiceError> {
         let KeptGroup { group, seat, share, recovery } = kept;
         let engine = FrostEngine::new(seat, group.keys().clone(), share);
@@ -101,58 +109,78 @@ impl GroupService {
             judge: Arc::new(judge),
             journal,
             live: Mutex::default(),
-            history: tokio::sync::Mutex::default(),
+            deciding: std::array::from_fn(|_| tokio::sync::Mutex::default()),
             judging: Semaphore::new(MOST_JUDGED_AT_ONCE),
             asking: Semaphore::new(MOST_ASKED_AT_ONCE),
             node,
         });
+        let part = format!("the limits of group {}", service.name);
+        service.shared.essential(part, service.clone().stop_over_limit(over_limit));
         service.resume().await?;
         let part = format!("the proposals of group {}", service.name);
         service.shared.essential(part, service.clone().hear(proposals));
         Ok(service)
     }
 
-    /// What was approved before the node ended is approved again, if the rules still say so; what waited goes on waiting.
+    /// What was approved before the node ended is approved again, if the decision still stands; what waited goes on
+    /// waiting.
     async fn resume(self: &Arc<Self>) -> Result<(), ServiceError> {
-        let id = self.group.id();
+        let (id, now) = (self.group.id(), now());
         let mut known = self.shared.store(|store| store.requests()).await?;
-        known.retain(|kept| kept.request.group() == id);
+        known.retain(|kept| kept.request.group() == id && kept.request.expiry() > now);
         known.sort_by_key(|kept| kept.changed);
-        let now = now();
-        // Whatever was approved within a day counts, whatever has become of it: its shares may have left.
-        let mut history = Vec::new();
-        for kept in &known {
-            if let Some(at) = kept.approved.filter(|at| at.saturating_add(DAY) > now) {
-                let (session, kept) = (kept.request.session_id(), kept.clone());
-                let amount = self.with_judge(move |judge| Ok(judge.amount(&kept))).await;
-                history.push((session, at, amount.unwrap_or(0)));
-            }
-        }
-        for (session, at, amount) in history {
-            self.history.lock().await.note(session, at, amount);
-        }
-        known.retain(|kept| kept.request.expiry() > now);
         for kept in known {
-            match (&kept.state, self.approval()) {
-                (RequestState::Approved(said), Approval::Manual) if said_by_operator(said) => {
-                    self.begin_again(&kept, said.clone()).await;
+            match &kept.state {
+                RequestState::Approved(decision) => {
+                    let decision = decision.clone();
+                    self.resume_approved(kept, decision).await?;
                 }
-                (RequestState::Approved(said), Approval::Automatic) => {
-                    self.begin_again(&kept, said.clone()).await;
-                }
-                (RequestState::Approved(_) | RequestState::Proposed, _) => self.consider(kept),
-                (
-                    RequestState::Signed(_) | RequestState::Stopped(_) | RequestState::Refused(..),
-                    _,
-                ) => {}
+                RequestState::Proposed => self.consider(kept),
+                RequestState::Signed(_) | RequestState::Stopped(_) | RequestState::Refused(_) => {}
             }
         }
         Ok(())
     }
 
-    async fn begin_again(self: &Arc<Self>, kept: &KeptRequest, said: String) {
-        if let Err(error) = self.begin(kept, By::Again, said).await {
-            tracing::warn!(session = %kept.request.session_id(), %error, "not taken up again");
+    async fn resume_approved(
+        self: &Arc<Self>,
+        kept: KeptRequest,
+        decision: Decision,
+    ) -> Result<(), ServiceError> {
+        let session = kept.request.session_id();
+        let stands = matches!(
+            (self.approval(), &decision.by),
+            (Approval::Manual | Approval::Automatic, Decider::Operator)
+                | (Approval::Automatic, Decider::Rules)
+        );
+        if stands {
+            let error = match self.begin(&kept, Approving::Again(decision.clone())).await {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            tracing::warn!(%session, %error, "not taken up again");
+            if let ServiceError::Refused(refusal) = &error {
+                return self.refuse_by_rules(&kept, refusal).await;
+            }
+        }
+        // Somebody else is to decide now, or about something else.
+        let change = self
+            .change(session, move |known| {
+                (known.state == RequestState::Approved(decision)).then_some(RequestState::Proposed)
+            })
+            .await?;
+        if let Change::Made(kept) = change {
+            self.consider(kept);
+        }
+        Ok(())
+    }
+
+    /// Refuses what would have exceeded a limit at the release of a share.
+    async fn stop_over_limit(self: Arc<Self>, mut all: mpsc::UnboundedReceiver<OverLimit>) {
+        while let Some(OverLimit { session, decision, refusal }) = all.recv().await {
+            if let Err(error) = self.over_limit(session, decision, refusal).await {
+                tracing::error!(%session, %error, "a request over a limit was not written down");
+            }
         }
     }
 
@@ -168,7 +196,7 @@ impl GroupService {
     pub(super) async fn follow(
         self: Arc<Self>,
         mut session: SessionHandle,
-        request: SigningRequest,
+        decision: Decision,
         standing: Arc<Standing>,
     ) {
         let (id, begun) = (session.id(), Instant::now());
@@ -176,7 +204,6 @@ impl GroupService {
             if let Some((kind, text)) = describe(&event) {
                 self.tell(id, kind, text);
             }
-            let (keeping, at) = (request.clone(), now());
             let kept = match event {
                 Event::Proven { finding, proof } => {
                     self.shared.metrics.proven(&self.name, finding.fault.to_string());
@@ -186,27 +213,21 @@ impl GroupService {
                 Event::Signed(outcome) => {
                     self.shared.metrics.signed(&self.name, begun.elapsed());
                     self.end(id, &standing);
-                    self.shared
-                        .store(move |store| {
-                            store.set_request(&keeping, &RequestState::Signed(outcome), at)
-                        })
-                        .await
+                    self.change(id, |_| Some(RequestState::Signed(outcome))).await.map(drop)
                 }
                 Event::Stopped(reason) => {
                     self.shared.metrics.stopped(&self.name);
                     self.end(id, &standing);
                     // Whoever refuses writes that down first.
-                    let _decided = self.history.lock().await;
+                    let _decided = self.deciding(id).lock().await;
                     // Why it was withdrawn is written down by whoever withdrew it; that it has run out is not.
-                    let state = RequestState::Stopped(reason.to_string());
-                    self.shared
-                        .store(move |store| match store.request(id)?.map(|kept| kept.state) {
-                            Some(RequestState::Approved(_)) => {
-                                store.set_request(&keeping, &state, at)
-                            }
-                            _ => Ok(()),
-                        })
-                        .await
+                    let (decision, state) =
+                        (decision.clone(), RequestState::Stopped(reason.to_string()));
+                    self.change(id, move |known| {
+                        (known.state == RequestState::Approved(decision)).then_some(state)
+                    })
+                    .await
+                    .map(drop)
                 }
                 _ => continue,
             };
@@ -216,10 +237,33 @@ impl GroupService {
         }
     }
 
-    /// Judges a request by the rules, without any effect.
-    pub(super) async fn judge(&self, kept: &KeptRequest) -> Result<u64, Refusal> {
+    /// Judges a request by the rules and the limits, without any effect.
+    pub(super) async fn judge(&self, kept: &KeptRequest) -> Result<(), Refusal> {
         let examined = self.examine(kept.clone()).await?;
-        self.judge.allow(&examined, &*self.history.lock().await, now())
+        self.judge.allow(&examined)?;
+        let (session, caps) = (kept.request.session_id(), self.judge.caps());
+        let ledger = &self.shared.ledger;
+        ledger.check(self.key(), session, examined.spending(), caps, now())
+    }
+
+    /// Has a request count as approved and open, if the limits allow it.
+    pub(super) fn reserve(
+        &self,
+        session: SessionId,
+        spending: Spending,
+    ) -> Result<Arc<Reservation>, Refusal> {
+        let (ledger, caps) = (&self.shared.ledger, self.judge.caps());
+        ledger.reserve(self.key(), session, spending, caps, now()).map(Arc::new)
+    }
+
+    /// The x-only group key, by which limits are counted.
+    fn key(&self) -> [u8; 32] {
+        key_of(&self.group)
+    }
+
+    /// Held while something is decided about this request.
+    pub(super) fn deciding(&self, session: SessionId) -> &tokio::sync::Mutex<()> {
+        &self.deciding[usize::from(session.as_bytes()[0]) % PLACES]
     }
 
     pub(super) async fn examine(&self, kept: KeptRequest) -> Result<Examined, Refusal> {

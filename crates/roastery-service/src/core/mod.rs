@@ -40,7 +40,12 @@ use roastery_protocol::{
 use tokio::sync::{broadcast, watch};
 
 pub(crate) use self::supervision::Supervisor;
-use self::{ceremony::CeremonyService, group::GroupService, journal::AuditWriter, shared::Shared};
+use self::{
+    ceremony::CeremonyService,
+    group::{GroupService, key_of},
+    journal::AuditWriter,
+    shared::Shared,
+};
 pub use self::{
     error::ServiceError,
     event::ServiceEvent,
@@ -50,7 +55,7 @@ use crate::{
     config::Config,
     files::{Folder, read_secret},
     metrics::Metrics,
-    policy::Judge,
+    policy::{Caps, Judge, Key},
 };
 
 /// How often the task that says that tasks run says so.
@@ -61,6 +66,9 @@ const STUCK: Duration = Duration::from_secs(10);
 
 /// The most other nodes, of all groups together.
 const MOST_PEERS: usize = 1024;
+
+/// What left longer ago than this, in milliseconds, counts for no limit.
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// How often expired requests are forgotten.
 const TIDY: Duration = Duration::from_secs(3600);
@@ -274,10 +282,27 @@ impl Service {
             self.config.network().map_err(|error| ServiceError::NotReady(error.to_string()))?;
         let judge = Judge::new(policy, kept.group.clone(), self.config.scripts_of(&name), network)
             .map_err(|error| ServiceError::NotReady(format!("group {name}: {error}")))?;
-        let journal = self.audit.journal(id);
+        let key = key_of(&kept.group);
+        self.count_released(key, judge.caps()).await?;
+        let (journal, over_limit) = self.audit.journal(id, key, judge.caps());
         let (shared, identity) = (self.shared.clone(), self.identity.clone());
-        let group = GroupService::start(shared, name, kept, line, identity, judge, journal).await?;
+        let group =
+            GroupService::start(shared, name, kept, line, identity, judge, journal, over_limit)
+                .await?;
         self.lock_groups().insert(id, group);
+        Ok(())
+    }
+
+    /// Counts what leaves under a key from now on, beginning with what left within a day.
+    async fn count_released(&self, key: Key, caps: Caps) -> Result<(), ServiceError> {
+        if caps.are_none() {
+            return Ok(());
+        }
+        let since = now_ms().saturating_sub(DAY_MS);
+        let released = self.shared.store(move |store| store.audit_since(since)).await?;
+        let released = released.into_iter().filter(|entry| entry.key == key);
+        let before = released.map(|entry| (entry.session, entry.time_ms / 1000, entry.spending));
+        self.shared.ledger.open(key, before);
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use roastery_protocol::proof::{Proof, Verdict};
 
-use super::{Service, ServiceError, one, requests::begins};
+use super::{Service, ServiceError, one, requests::begins, views::said_of};
 use crate::view::{Evidence, LogEntry};
 
 /// The most log entries at once.
@@ -69,7 +69,7 @@ impl Service {
             attempt: entry.attempt.number(),
             package: entry.package.to_string(),
             messages: entry.messages.iter().map(|message| hex(message)).collect(),
-            policy: entry.policy,
+            policy: said_of(&entry.decision),
         };
         Ok(entries.into_iter().map(view).collect())
     }

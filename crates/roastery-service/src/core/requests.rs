@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bitcoin::hex::FromHex as _;
 use roastery_bitcoin::{policy, spend::Completion};
-use roastery_node::store::{KeptRequest, RequestState};
+use roastery_node::store::{Decider, KeptRequest, RequestState};
 use roastery_protocol::{
     message::RefusalReason,
     request::{Derivation, MAX_LIFETIME_SECONDS, MessageToSign, SigningRequest, Subject, Taproot},
@@ -12,7 +12,7 @@ use roastery_protocol::{
 
 use super::{
     Service, ServiceError,
-    approving::{APPROVED, ASKED_FOR, By},
+    approving::{Approving, overtaken},
     group::GroupService,
     now, one,
     views::state_of,
@@ -51,35 +51,35 @@ impl Service {
         let at = now();
         let (subject, messages) = group.read_proposal(what).await?;
         let request = SigningRequest::new(group.group.id(), id, at + life, messages)?;
-        let kept = KeptRequest {
-            request: request.clone(),
-            subject: subject.clone(),
-            proposer: None,
-            since: at,
-            changed: at,
-            approved: None,
-            state: RequestState::Proposed,
-        };
+        let kept = KeptRequest::proposed(request.clone(), subject.clone(), None, at);
         // What the rules forbid is not even written down.
         group.judge(&kept).await.map_err(ServiceError::Refused)?;
         self.shared.store(move |store| store.add_request(&request, &subject, None, at)).await?;
         if group.approval() == Approval::Command {
             group.consider(kept.clone());
         } else {
-            group.begin(&kept, By::Operator, ASKED_FOR.to_owned()).await?;
+            group.begin(&kept, Approving::Now(Decider::Operator)).await?;
         }
         self.request(&kept.request.session_id().to_string(), Duration::ZERO).await
     }
 
-    /// Approves a request that waits, and takes part in signing it.
+    /// Approves a request that waits, and takes part in signing it: the request as it is now, or as it was in the revision
+    /// that the operator has seen. Whatever is decided or shown otherwise before the approval takes effect cancels it.
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Conflict`] if it is signed, or not this operator's to approve; [`ServiceError::Refused`] if the rules do
+    /// [`ServiceError::Conflict`] if it is signed, has changed, or is not this operator's to approve; [`ServiceError::Refused`] if the rules do
     /// not allow it.
-    pub async fn approve(self: &Arc<Self>, session: &str) -> Result<view::Request, ServiceError> {
+    pub async fn approve(
+        self: &Arc<Self>,
+        session: &str,
+        revision: Option<u64>,
+    ) -> Result<view::Request, ServiceError> {
         check_decisive(session)?;
         let (group, kept) = self.find_request(session).await?;
+        if revision.is_some_and(|revision| revision != kept.revision) {
+            return Err(overtaken(&kept));
+        }
         if kept.request.expiry() <= now() {
             return Err(ServiceError::Expired);
         }
@@ -91,7 +91,7 @@ impl Service {
                 let reason = "requests of this group are approved by a command";
                 return Err(ServiceError::Conflict(reason.to_owned()));
             }
-            _ => group.begin(&kept, By::Operator, APPROVED.to_owned()).await?,
+            _ => group.begin(&kept, Approving::Now(Decider::Operator)).await?,
         }
         self.request(&kept.request.session_id().to_string(), Duration::ZERO).await
     }
@@ -115,7 +115,7 @@ impl Service {
             "" => "rejected by this node's operator".to_owned(),
             note => format!("rejected by this node's operator: {note}"),
         };
-        group.refuse(&kept, By::Operator, RefusalReason::Operator, text).await?;
+        group.refuse(&kept, Decider::Operator, RefusalReason::Operator, text).await?;
         self.request(&kept.request.session_id().to_string(), Duration::ZERO).await
     }
 

@@ -10,7 +10,7 @@ use roastery_node::{
 use tokio::{sync::broadcast, task::AbortHandle};
 
 use super::{ServiceError, ServiceEvent, Supervisor};
-use crate::{files::Folder, limits::Limits, metrics::Metrics};
+use crate::{files::Folder, limits::Limits, metrics::Metrics, policy::Ledger};
 
 /// What all parts of a service have in common.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(super) struct Shared {
     pub(super) store: Arc<Store>,
     pub(super) events: broadcast::Sender<ServiceEvent>,
     pub(super) metrics: Arc<Metrics>,
+    /// What has left and may leave, by key.
+    pub(super) ledger: Arc<Ledger>,
     /// Where every bound that is reached is reported.
     pub(super) limits: Arc<Limits>,
     /// Where tasks run that outlive whoever asked for them.
@@ -41,6 +43,7 @@ impl Shared {
             store,
             events,
             metrics,
+            ledger: Arc::default(),
             limits,
             runtime,
             supervisor: Supervisor::default(),

@@ -5,7 +5,7 @@ use bitcoin::{
     hex::DisplayHex as _,
 };
 use roastery_bitcoin::spend::Report;
-use roastery_node::store::{KeptRequest, RequestState};
+use roastery_node::store::{Decider, Decision, KeptRequest, RequestState};
 use roastery_protocol::{
     Seat,
     request::{Derivation, Subject, Taproot},
@@ -47,6 +47,7 @@ impl GroupService {
             since: *since,
             changed: *changed,
             expiry: request.expiry(),
+            revision: kept.revision,
             state: state.to_owned(),
             text,
             signatures,
@@ -129,9 +130,18 @@ fn taproot(taproot: &Taproot) -> String {
 pub(super) fn state_of(state: &RequestState) -> (&'static str, String) {
     match state {
         RequestState::Proposed => ("proposed", String::new()),
-        RequestState::Approved(said) => ("approved", said.clone()),
-        RequestState::Refused(_, said) => ("refused", said.clone()),
+        RequestState::Approved(decision) => ("approved", said_of(decision)),
+        RequestState::Refused(rejection) => ("refused", rejection.text.clone()),
         RequestState::Signed(_) => ("signed", String::new()),
         RequestState::Stopped(reason) => ("stopped", reason.clone()),
+    }
+}
+
+/// An approval in words.
+pub(super) fn said_of(decision: &Decision) -> String {
+    match &decision.by {
+        Decider::Operator => "approved by this node's operator".to_owned(),
+        Decider::Rules => "the rules allow it".to_owned(),
+        Decider::Command { said } => format!("the command allows it: {said}"),
     }
 }

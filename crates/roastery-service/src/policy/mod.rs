@@ -1,13 +1,13 @@
 //! What this node signs: rules first, then whoever approves.
 
 mod command;
-mod history;
+mod ledger;
 mod rules;
 mod standing;
 
 pub use self::{
     command::{CommandError, ask},
-    history::History,
+    ledger::{Caps, Key, Ledger, Reservation},
     rules::{Examined, Judge, JudgeError, Refusal},
     standing::Standing,
 };

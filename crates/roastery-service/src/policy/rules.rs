@@ -1,22 +1,21 @@
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
-use bitcoin::{Amount, Network};
+use bitcoin::{Amount, Network, hashes::Hash as _};
 use roastery_bitcoin::{
     policy::{self, RuleError, SpendPolicy},
     psbt,
-    spend::{Mismatch, Spend},
+    spend::{Mismatch, Payee, Signing, Spend},
     wallet::{Wallet, WalletError},
 };
-use roastery_node::store::KeptRequest;
+use roastery_node::store::{Coin, Examination, KeptRequest, Spending};
 use roastery_protocol::{
-    SessionId,
     group::Group,
     message::RefusalReason,
     request::{Subject, SubjectError},
 };
 use thiserror::Error;
 
-use super::History;
+use super::Caps;
 use crate::config::{PolicyConfig, SubjectKind};
 
 /// The rules of one group at this node.
@@ -70,9 +69,11 @@ pub enum Refusal {
         most: u64,
     },
     /// Too many in an hour.
-    #[error("policy.most_per_hour: {count} were approved within an hour; at most {most} may be")]
+    #[error(
+        "policy.most_per_hour: {count} were signed within an hour or are approved and open; at most {most} may be"
+    )]
     Rate {
-        /// How many.
+        /// How many others.
         count: usize,
         /// The limit.
         most: u32,
@@ -112,9 +113,10 @@ impl Refusal {
 /// A request that was looked at: everything about it is sound, and is what it says. Limits have not been applied.
 #[derive(Debug)]
 pub struct Examined {
-    session: SessionId,
+    about: Examination,
     life: u64,
     spend: Option<Spend>,
+    spending: Spending,
 }
 
 impl Examined {
@@ -123,10 +125,36 @@ impl Examined {
         self.spend.as_ref()
     }
 
-    /// What leaves the group with it, in satoshi.
-    pub fn amount(&self) -> u64 {
-        self.spend.as_ref().map_or(0, |spend| spend.leaves_the_group().to_sat())
+    /// What leaves the group with it, and of which coins.
+    pub fn spending(&self) -> &Spending {
+        &self.spending
     }
+
+    /// What was looked at and found: a decision about it is about this.
+    pub fn about(&self) -> Examination {
+        self.about
+    }
+}
+
+/// What leaves a group with a transaction, and of which coins.
+fn spending_of(spend: &Spend) -> Spending {
+    let ours = spend.inputs().iter().filter(|input| input.signing != Signing::NotOurs);
+    let coins: BTreeSet<Coin> = ours
+        .map(|input| Coin {
+            transaction: input.outpoint.txid.to_byte_array(),
+            output: input.outpoint.vout,
+        })
+        .collect();
+    Spending { amount: spend.leaves_the_group().to_sat(), coins: coins.into_iter().collect() }
+}
+
+/// What an examination has found, as bytes: the money, and which outputs pay the group's own wallet.
+fn found(spend: &Spend, spending: &Spending) -> Vec<u8> {
+    let own = spend.outputs().iter().map(|output| matches!(output.payee, Payee::Wallet(_)));
+    let coins = spending.coins.iter();
+    let coins = coins.flat_map(|coin| [&coin.transaction[..], &coin.output.to_le_bytes()].concat());
+    let amount = spending.amount.to_le_bytes();
+    amount.into_iter().chain(own.map(u8::from)).chain(coins).collect()
 }
 
 impl Judge {
@@ -169,17 +197,6 @@ impl Judge {
         Ok(Spend::of(psbt, &self.wallet))
     }
 
-    /// What leaves the group with a request, in satoshi, whether the rules allow it or not. Not to be called in an async task.
-    pub fn amount(&self, kept: &KeptRequest) -> u64 {
-        match &kept.subject {
-            Subject::Hash | Subject::Text(_) => 0,
-            // What cannot be read was never signed.
-            Subject::Transaction(bytes) => {
-                self.read(bytes).map_or(0, |spend| spend.leaves_the_group().to_sat())
-            }
-        }
-    }
-
     /// Looks at all of a request: whether this node signs its kind at all, and whether what is asked for is what is shown.
     /// Hashes and keys are computed here, from what is shown and the group file. Not to be called in an async task.
     ///
@@ -206,30 +223,34 @@ impl Judge {
             Subject::Hash | Subject::Text(_) => None,
         };
         let life = request.expiry().saturating_sub(*since);
-        Ok(Examined { session: request.session_id(), life, spend })
+        let spending = spend.as_ref().map(spending_of).unwrap_or_default();
+        let found = spend.as_ref().map(|spend| found(spend, &spending)).unwrap_or_default();
+        let about = Examination::new(request, subject, &found);
+        Ok(Examined { about, life, spend, spending })
     }
 
-    /// Applies the limits. Gives what leaves the group with the request, in satoshi.
+    /// Applies the rules that are about this request alone. What may leave in a time is counted by a
+    /// [`Ledger`](super::Ledger).
     ///
     /// # Errors
     ///
     /// [`Refusal`] names the first rule that does not hold.
-    pub fn allow(&self, examined: &Examined, history: &History, now: u64) -> Result<u64, Refusal> {
+    pub fn allow(&self, examined: &Examined) -> Result<(), Refusal> {
         let (seconds, most) = (examined.life, self.config.longest_life_seconds);
         if seconds > most {
             return Err(Refusal::Life { seconds, most });
         }
-        let (count, most) =
-            (history.within_an_hour(examined.session, now), self.config.most_per_hour);
-        if most != 0 && count >= most as usize {
-            return Err(Refusal::Rate { count, most });
+        if let Some(spend) = &examined.spend {
+            self.transactions.judge(spend, Amount::ZERO)?;
         }
-        match &examined.spend {
-            None => Ok(0),
-            Some(spend) => {
-                let before = Amount::from_sat(history.spent_within_a_day(examined.session, now));
-                Ok(self.transactions.judge(spend, before)?.to_sat())
-            }
+        Ok(())
+    }
+
+    /// What may leave in a time.
+    pub fn caps(&self) -> Caps {
+        Caps {
+            most_per_hour: Some(self.config.most_per_hour).filter(|most| *most != 0),
+            most_per_day: self.config.transactions.most_per_day,
         }
     }
 }

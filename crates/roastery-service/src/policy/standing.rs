@@ -13,7 +13,6 @@ use roastery_protocol::{
 #[derive(Debug)]
 pub struct Standing {
     session: SessionId,
-    said: String,
     state: Mutex<State>,
 }
 
@@ -26,14 +25,9 @@ enum State {
 }
 
 impl Standing {
-    /// An approval of this session's request, in these words.
-    pub fn new(session: SessionId, said: String) -> Self {
-        Self { session, said, state: Mutex::new(State::Holds) }
-    }
-
-    /// What the policy said.
-    pub fn said(&self) -> &str {
-        &self.said
+    /// An approval of this session's request.
+    pub fn new(session: SessionId) -> Self {
+        Self { session, state: Mutex::new(State::Holds) }
     }
 
     /// From now on it holds for this long only, unless it is renewed. One that was withdrawn stays so.
@@ -86,7 +80,7 @@ mod tests {
 
     #[test]
     fn an_approval_is_of_one_request_and_holds_until_it_is_withdrawn_or_has_run_out() {
-        let standing = Standing::new(request(1).session_id(), "yes".to_owned());
+        let standing = Standing::new(request(1).session_id());
         for step in [Step::Join, Step::Release] {
             assert_eq!(standing.judge(&request(1), step), Ok(()));
             assert_eq!(standing.judge(&request(2), step), Err(RefusalReason::Policy));

@@ -108,7 +108,7 @@ fn rules_alone_approve_what_they_allow_and_so_many_in_an_hour() {
     group.tell(0, &["sign", "--group", "local", "--text", "the second"]).well();
     let third = group.propose(0, "the third");
     let refused = group.request_in(1, &third, "refused");
-    let said = "policy.most_per_hour: 2 were approved within an hour; at most 2 may be";
+    let said = "policy.most_per_hour: 2 were signed within an hour or are approved and open; at most 2 may be";
     assert_eq!(refused["text"], said);
     // A node's own rules hold for what it proposes itself.
     let own = group.tell(1, &["sign", "--group", "local", "--hash", &hash]);
@@ -117,4 +117,22 @@ fn rules_alone_approve_what_they_allow_and_so_many_in_an_hour() {
         own.err.trim(),
         "error: refused by this node's policy: policy.kinds: this node does not sign a hash"
     );
+}
+
+#[test]
+fn a_rejection_cancels_an_approval_that_is_under_way() {
+    let group = Group::start("cancelled", 2, 2);
+    let session = group.propose(0, "Wait for it");
+    let seen = group.request_in(1, &session, "proposed");
+    let revision = seen["revision"].as_u64().unwrap().to_string();
+    group.tell(1, &["reject", &session]).well();
+    // What was asked for before the rejection, about the request as it was.
+    let late = group.post(1, &format!("/v1/requests/{session}/approve?revision={revision}"));
+    assert_eq!(late["code"], "conflict", "{late}");
+    assert!(late["message"].as_str().unwrap().contains("is refused now"), "{late}");
+    assert_eq!(group.request(1, &session)["state"], "refused");
+    assert_eq!(group.log(1, &session).len(), 0);
+    // The operator may change his mind about the request as it is.
+    group.approve(1, &session);
+    group.request_in(0, &session, "signed");
 }

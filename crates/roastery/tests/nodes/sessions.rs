@@ -42,7 +42,7 @@ fn each_share_that_leaves_a_node_has_one_entry_in_its_log() {
         assert_eq!(entries.len(), 1, "{entries:?}");
         assert_eq!(entries[0]["messages"], json!([signed["messages"][0]["message"]]));
     }
-    assert_eq!(group.log(0, &first)[0]["policy"], "asked for by this node's operator");
+    assert_eq!(group.log(0, &first)[0]["policy"], "approved by this node's operator");
     assert_eq!(group.log(1, &first)[0]["policy"], "approved by this node's operator");
     assert_eq!(group.log(2, &first).len(), 0);
     let second = group.propose(0, "once more");
@@ -50,7 +50,7 @@ fn each_share_that_leaves_a_node_has_one_entry_in_its_log() {
     group.request_in(0, &second, "signed");
     let lines = group.tell(0, &["log"]).well();
     assert_eq!(lines.lines().count(), 2, "{lines}");
-    assert!(lines.lines().all(|line| line.ends_with("asked for by this node's operator")));
+    assert!(lines.lines().all(|line| line.ends_with("approved by this node's operator")));
     let from = group.tell(0, &["log", "--from", "1"]).well();
     assert!(from.contains(&second) && !from.contains(&first), "{from}");
 }

@@ -3,7 +3,9 @@
 
 use std::{
     fs,
+    io::{Read as _, Write as _},
     net::TcpListener,
+    os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::{Command, Output},
     sync::atomic::{AtomicU16, Ordering},
@@ -181,6 +183,16 @@ impl Group {
     pub(crate) fn approve(&self, node: usize, session: &str) {
         self.request(node, session);
         self.tell(node, &["approve", session, "--wait", "0"]).well();
+    }
+
+    /// Has a node's API do something, and gives its answer.
+    pub(crate) fn post(&self, node: usize, path: &str) -> Value {
+        let mut stream = UnixStream::connect(self.node(node).join("api.sock")).unwrap();
+        let head = "HTTP/1.1\r\nhost: node\r\nconnection: close\r\ncontent-length: 0";
+        stream.write_all(format!("POST {path} {head}\r\n\r\n").as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
     }
 
     /// The audit log's entries of this session.

@@ -169,13 +169,14 @@ fn an_examination_names_what_was_shown_and_what_was_found_in_it() {
     let psbt = ordinary(&group.wallet());
     let judge = judge(&group, PolicyConfig::default());
     let about = |psbt: &Psbt| {
-        let kept = kept(&group, messages(&group, &psbt.clone()), transaction(psbt));
+        let kept = kept(&group, messages(&group, psbt), transaction(psbt));
         (kept.request.session_id(), judge.examine(&kept).unwrap().about())
     };
-    let mut shown_less = psbt.clone();
-    shown_less.outputs.iter_mut().for_each(|output| output.tap_key_origins.clear());
+    let mut otherwise = psbt.clone();
+    let key = bitcoin::psbt::raw::Key { type_value: 0x99, key: Vec::new() };
+    otherwise.unknown.insert(key, vec![1]);
     let (session, first) = about(&psbt);
-    let (same, second) = about(&shown_less);
+    let (same, second) = about(&otherwise);
     // One request, shown in two ways.
     assert_eq!(session, same);
     assert_ne!(first, second);

@@ -6,7 +6,7 @@ use getrandom::SysRng;
 use roastery_frost::{SigningKey, danger_trusted_dealer};
 use roastery_protocol::{
     ceremony::Invitation,
-    group::{Group, Member, PeerId},
+    group::{Group, Member, NamedMember, PeerId},
     keys::{HostKey, IdentityKey},
 };
 
@@ -19,10 +19,15 @@ pub static GROUP: LazyLock<Arc<Group>> = LazyLock::new(|| {
 
 /// An invitation to a ceremony of the same members.
 pub static INVITATION: LazyLock<Invitation> =
-    LazyLock::new(|| Invitation::new("fuzz", 0, 3, members()).expect("numbers within bounds"));
+    LazyLock::new(|| Invitation::new("fuzz", 0, 3, named()).expect("numbers within bounds"));
 
 /// An identity key that signs whatever is written again.
 pub static IDENTITY: LazyLock<IdentityKey> = LazyLock::new(|| IdentityKey::new(key(0x40)));
+
+fn named() -> Vec<NamedMember> {
+    let name = |at| format!("node {at}").parse().expect("letters, a space, a digit");
+    (0..).zip(members()).map(|(at, member): (u8, _)| NamedMember { name: name(at), member }).collect()
+}
 
 /// Members whose keys are numbered.
 pub fn members() -> Vec<Member> {

@@ -6,7 +6,7 @@ mod connected;
 mod demo;
 
 use roastery_node::{
-    bus::{Bus, Mesh, PeerId, p2p::Multiaddr},
+    bus::{Bus, Mesh, PeerId, p2p::ListenAddress},
     driver::NodeHandle,
 };
 use roastery_protocol::group::Group;
@@ -22,7 +22,7 @@ const ROUNDS: u64 = 11;
 struct Asked {
     signers: usize,
     threshold: usize,
-    listen: Multiaddr,
+    listen: ListenAddress,
 }
 
 impl Asked {

@@ -21,7 +21,7 @@ use libp2p::{
 };
 use roastery_node::bus::{
     Bus, BusEvent, Destination,
-    p2p::{Endpoint, P2pBus, P2pSettings, TransportKey},
+    p2p::{DialAddress, Endpoint, P2pBus, P2pSettings, TransportKey},
 };
 use tokio::{
     sync::mpsc,
@@ -107,7 +107,9 @@ impl Way for Streams {
             getrandom::fill(&mut secret)?;
             let key = TransportKey::from_secret(&mut secret);
             let endpoint = Endpoint::bind(key, &[LISTEN.parse()?], P2pSettings::default()).await?;
-            roster.push((endpoint.peer().clone(), endpoint.addresses().cloned().collect()));
+            let called = endpoint.addresses().map(|address| address.to_string().parse());
+            let called = called.collect::<std::result::Result<Vec<DialAddress>, _>>()?;
+            roster.push((endpoint.peer().clone(), called));
             endpoints.push(endpoint);
         }
         let (hear, heard) = mpsc::unbounded_channel();

@@ -9,13 +9,13 @@
 use roastery_frost::{Point, Signature, SigningKey, XOnlyPublicKey, chilldkg::HostSecretKey};
 
 use crate::{
-    group::{PeerId, binding_digest},
+    group::{NamedMember, PeerId, binding_digest},
     tags::Tag,
 };
 
 const NO_AUXILIARY_RANDOMNESS: [u8; 32] = [0; 32];
 
-/// A seat's identity key: signs envelopes.
+/// A seat's identity key: signs envelopes, and the card that names it.
 #[derive(Debug)]
 pub struct IdentityKey(SigningKey);
 
@@ -28,6 +28,11 @@ impl IdentityKey {
     /// The x-only public key, as the roster holds it.
     pub fn public_key(&self) -> XOnlyPublicKey {
         self.0.public_key()
+    }
+
+    /// Signs that this key is the one on this card.
+    pub fn sign_card(&self, card: &NamedMember) -> Signature {
+        self.0.sign(&card.identity_digest(), &NO_AUXILIARY_RANDOMNESS)
     }
 
     pub(crate) fn sign(&self, tag: Tag, body: &[u8]) -> Signature {

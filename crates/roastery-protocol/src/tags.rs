@@ -70,11 +70,17 @@ pub enum Tag {
     CeremonyRefusal,
     /// A text: gives the message that is signed when a text is.
     Text,
+    /// What an identity key signs of the card that names it.
+    CardIdentity,
+    /// What a transport key signs of the card that names it.
+    CardTransport,
+    /// What a transport key signs of where its node is called.
+    Whereabouts,
 }
 
 impl Tag {
     /// Every tag, in the order of the specification.
-    pub const ALL: [Tag; 28] = [
+    pub const ALL: [Tag; 31] = [
         Tag::Group,
         Tag::Session,
         Tag::Order,
@@ -103,6 +109,9 @@ impl Tag {
         Tag::Investigation,
         Tag::CeremonyRefusal,
         Tag::Text,
+        Tag::CardIdentity,
+        Tag::CardTransport,
+        Tag::Whereabouts,
     ];
 
     /// The tag's text, as it goes into the hash (UTF-8, no terminator).
@@ -136,6 +145,9 @@ impl Tag {
             Tag::Investigation => "roastery/1/envelope/ceremony/investigation",
             Tag::CeremonyRefusal => "roastery/1/envelope/ceremony/refusal",
             Tag::Text => "roastery/1/text",
+            Tag::CardIdentity => "roastery/1/card/identity",
+            Tag::CardTransport => "roastery/1/card/transport",
+            Tag::Whereabouts => "roastery/1/whereabouts",
         }
     }
 

@@ -51,7 +51,7 @@ pub fn run(folder: Folder, config: Config, passphrase: &Passphrase) -> Result<()
         let mut interrupt = signal(SignalKind::interrupt())?;
         let service = Service::start(folder.clone(), config.clone(), store).await?;
         let api = ApiServer::start(service.clone(), &folder, &config)?;
-        tracing::info!(name = config.name, "running");
+        tracing::info!(name = %config.name, "running");
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}

@@ -5,15 +5,19 @@ use std::path::PathBuf;
 use getrandom::SysRng;
 use roastery_frost::SigningKey;
 use roastery_node::{
-    bus::p2p::{Multiaddr, TransportKey},
+    bus::p2p::{DialAddress, ListenAddress, TransportKey, WhereaboutsError},
     store::{NodeKeys, Passphrase, PassphraseCost, Store, StoreError, TransportSecret},
 };
-use roastery_protocol::{group::Member, keys::HostKey};
+use roastery_protocol::{
+    group::{Member, Name, NamedMember},
+    keys::{HostKey, IdentityKey},
+};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::{
     config::{Config, ConfigError, default_file},
+    core::now_ms,
     files::{Folder, FolderError, NodeCard, write_secret},
 };
 
@@ -21,11 +25,11 @@ use crate::{
 #[derive(Debug)]
 pub struct NewNode {
     /// What it is called.
-    pub name: String,
+    pub name: Name,
     /// Where it listens.
-    pub listen: Vec<Multiaddr>,
+    pub listen: Vec<ListenAddress>,
     /// Where the others call it.
-    pub announce: Vec<Multiaddr>,
+    pub announce: Vec<DialAddress>,
     /// What its store is encrypted under.
     pub passphrase: Passphrase,
     /// What each trial of a passphrase costs.
@@ -44,6 +48,9 @@ pub enum InitError {
     /// The name or an address is not allowed.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// There are too many addresses.
+    #[error(transparent)]
+    Addresses(#[from] WhereaboutsError),
     /// A file.
     #[error(transparent)]
     File(#[from] FolderError),
@@ -62,10 +69,7 @@ pub enum InitError {
 ///
 /// [`InitError`]. What was written before stays; nothing that was there is overwritten.
 pub fn init(folder: &Folder, new: NewNode) -> Result<NodeCard, InitError> {
-    let text = |addresses: &[Multiaddr]| -> Vec<String> {
-        addresses.iter().map(ToString::to_string).collect()
-    };
-    let mut config = default_file(&new.name, &text(&new.listen), &text(&new.announce));
+    let mut config = default_file(&new.name, &new.listen, &new.announce);
     config.push_str(&new.more_config);
     let read = Config::parse(&config, |_| None)?;
     for path in [folder.config(), folder.store(), folder.card(), folder.resolve(&read.host_key)] {
@@ -78,7 +82,8 @@ pub fn init(folder: &Folder, new: NewNode) -> Result<NodeCard, InitError> {
     let mut transport = Zeroizing::new([0; 32]);
     getrandom::fill(transport.as_mut()).map_err(|_| InitError::Randomness)?;
     let transport = TransportSecret::from_bytes(transport);
-    let peer = TransportKey::from_secret(&mut transport.expose_bytes()).peer();
+    let transport_key = TransportKey::from_secret(&mut transport.expose_bytes());
+    let peer = transport_key.peer();
 
     folder.create()?;
     write_secret(&folder.resolve(&read.host_key), &host.expose_bytes())?;
@@ -87,9 +92,13 @@ pub fn init(folder: &Folder, new: NewNode) -> Result<NodeCard, InitError> {
     let host = HostKey::new(host);
     let binding = host.bind(&identity_key, &peer, sequence);
     let member = Member { host_key: host.public_key(), identity_key, peer, sequence, binding };
-    let card = NodeCard { name: new.name, member, addresses: new.announce };
     let store = Store::create(folder.store(), &new.passphrase, new.cost)?;
-    store.keep_keys(&NodeKeys { identity, transport })?;
+    let keys = NodeKeys { identity, transport };
+    store.keep_keys(&keys)?;
+    let whereabouts = transport_key.whereabouts(now_ms(), &new.announce)?;
+    let card = NamedMember { name: new.name, member };
+    let identity = IdentityKey::new(keys.identity);
+    let card = NodeCard::sign(card, whereabouts, &identity, &transport_key);
     Folder::write_new(&folder.card(), card.to_text().as_bytes(), false)?;
     // Last: with it the folder is a node's.
     Folder::write_new(&folder.config(), config.as_bytes(), false)?;

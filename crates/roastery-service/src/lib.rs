@@ -11,6 +11,7 @@ pub mod files;
 pub mod init;
 pub mod limits;
 mod metrics;
+pub mod own_card;
 pub mod policy;
 pub mod text;
 pub mod view;

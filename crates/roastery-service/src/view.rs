@@ -41,6 +41,8 @@ pub struct PeerStatus {
     pub awaited_seconds: Option<u64>,
     /// The last round trip, in milliseconds.
     pub round_trip_ms: Option<f64>,
+    /// Where this node calls it; empty if it only waits for its calls.
+    pub addresses: Vec<String>,
     /// Messages of it that were lost because its queues were full.
     pub dropped: u64,
 }
@@ -153,6 +155,31 @@ pub struct CeremonyStatus {
 pub struct Join {
     /// The invitation file's text.
     pub invitation: String,
+}
+
+/// A member's newer card.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AddCard {
+    /// The card's text.
+    pub card: String,
+}
+
+/// Where a member is called, as its card says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PeerAddresses {
+    /// Its peer, as it stands on its card.
+    pub peer: String,
+    /// Its name, as its card says.
+    pub name: String,
+    /// The addresses on the card at which this node can call it.
+    pub addresses: Vec<String>,
+    /// What is wrong with each of the others.
+    pub skipped: Vec<String>,
+    /// Whether the card was newer than what was known here; if not, nothing has changed.
+    pub newer: bool,
+    /// Whether this node's configuration (transport.peers) names other addresses, which count instead.
+    pub overridden: bool,
 }
 
 /// The beginning of a ceremony.

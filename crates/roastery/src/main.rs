@@ -44,6 +44,11 @@ enum Command {
     Evidence(evidence::Command),
     /// Make a new node: its keys, its folder, and the card for the others.
     Init(node::InitOptions),
+    /// Show the node's card, made anew where the configuration has another name or other addresses.
+    Card(node::CardOptions),
+    /// The other members' nodes.
+    #[command(subcommand)]
+    Peers(node::PeersCommand),
     /// Groups: their making, their files, their recovery.
     #[command(subcommand)]
     Group(node::GroupCommand),
@@ -91,6 +96,8 @@ fn main() -> ExitCode {
         Command::Recover(options) => recover::run(&options),
         Command::Evidence(command) => evidence::run(at, command),
         Command::Init(options) => node::run(at, node::Command::Init(options)),
+        Command::Card(options) => node::run(at, node::Command::Card(options)),
+        Command::Peers(command) => node::run(at, node::Command::Peers(command)),
         Command::Group(command) => node::run(at, node::Command::Group(command)),
         Command::Keygen(options) => node::run(at, node::Command::Keygen(options)),
         Command::Node => node::run(at, node::Command::Run),

@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 
 use roastery_node::bus::{
     Bus, BusEvent, PeerId,
-    p2p::{Endpoint, Multiaddr, P2pBus, P2pSettings, TransportKey},
+    p2p::{DialAddress, Endpoint, ListenAddress, P2pBus, P2pSettings, TransportKey},
 };
 
 use crate::demo::Result;
 
-type Roster = Vec<(PeerId, Vec<Multiaddr>)>;
+type Roster = Vec<(PeerId, Vec<DialAddress>)>;
 
 /// Where nodes listen, and how each finds all of them.
-pub async fn bound(count: usize, listen: &Multiaddr) -> Result<(Vec<Endpoint>, Roster)> {
+pub async fn bound(count: usize, listen: &ListenAddress) -> Result<(Vec<Endpoint>, Roster)> {
     let (mut endpoints, mut roster) = (Vec::new(), Vec::new());
     for _ in 0..count {
         let mut secret = [0; 32];
@@ -22,14 +22,15 @@ pub async fn bound(count: usize, listen: &Multiaddr) -> Result<(Vec<Endpoint>, R
         let key = TransportKey::from_secret(&mut secret);
         let endpoint =
             Endpoint::bind(key, std::slice::from_ref(listen), P2pSettings::default()).await?;
-        roster.push((endpoint.peer().clone(), endpoint.addresses().cloned().collect()));
+        let called = endpoint.addresses().map(|address| address.to_string().parse());
+        roster.push((endpoint.peer().clone(), called.collect::<std::result::Result<_, _>>()?));
         endpoints.push(endpoint);
     }
     Ok((endpoints, roster))
 }
 
 /// Buses of nodes that listen like this, each connected to all others, and how long that took.
-pub async fn connected(count: usize, listen: &Multiaddr) -> Result<(Vec<P2pBus>, Duration)> {
+pub async fn connected(count: usize, listen: &ListenAddress) -> Result<(Vec<P2pBus>, Duration)> {
     let (endpoints, roster) = bound(count, listen).await?;
     let start = Instant::now();
     let mut connecting = Vec::new();

@@ -18,7 +18,7 @@ use roastery_protocol::{
         message::{Envelope, Kind},
         recover_group,
     },
-    group::Member,
+    group::{Member, NamedMember},
     keys::{HostKey, IdentityKey},
 };
 use tokio::{task::JoinHandle, time::timeout};
@@ -47,7 +47,9 @@ impl Keys {
             let (host, peer) = (host_key(host), name(at));
             let identity_key = identity.public_key();
             let binding = host.bind(&identity_key, &peer, 0);
-            Member { host_key: host.public_key(), identity_key, peer, sequence: 0, binding }
+            let host_key = host.public_key();
+            let member = Member { host_key, identity_key, peer, sequence: 0, binding };
+            NamedMember { name: format!("member {at}").parse().unwrap(), member }
         });
         let invitation = Invitation::new("treasury", 0, 2, cards.collect()).unwrap();
         Self { hosts, identities, invitation }

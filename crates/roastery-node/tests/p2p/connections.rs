@@ -21,6 +21,29 @@ async fn a_peer_is_called_at_each_of_its_addresses_until_it_answers() {
 }
 
 #[tokio::test]
+async fn a_peer_is_called_at_a_name_which_is_looked_up() {
+    for listen in [TCP, QUIC] {
+        let network = Network::new(2, listen, settings()).await;
+        let named = |text: &str| text.replace("/ip4/127.0.0.1", "/dns4/localhost").parse().unwrap();
+        // A name that does not exist keeps no other address from being called.
+        let nowhere = "/dns/nowhere.invalid/tcp/7400".parse().unwrap();
+        let called = vec![nowhere, named(&network.called(1)[0].to_string())];
+        let mut anna = network.join_with(0, vec![(key(1).peer(), called)]).await;
+        let mut ben = network.join_with(1, vec![(key(0).peer(), Vec::new())]).await;
+        connected(&mut anna, &key(1).peer()).await;
+        connected(&mut ben, &key(0).peer()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_peer_whose_name_is_not_found_is_awaited_and_called_again() {
+    let network = Network::new(1, TCP, settings()).await;
+    let nowhere = "/dns/nowhere.invalid/tcp/7400".parse().unwrap();
+    let anna = network.join_with(0, vec![(key(1).peer(), vec![nowhere])]).await;
+    until(|| anna.stats().link(&key(1).peer()).unwrap().failed_dials > 1).await;
+}
+
+#[tokio::test]
 async fn one_that_restarts_is_found_again_by_one_that_only_calls_and_by_one_that_is_only_called() {
     for (caller, called) in [(0, 1), (1, 0)] {
         let network = Network::new(2, TCP, settings()).await;
@@ -132,7 +155,7 @@ async fn nodes_meet_over_tcp_and_quic_at_once() {
     assert_eq!(addresses.len(), 2);
     let mut anna = endpoint.join([(key(1).peer(), vec![]), (key(2).peer(), vec![])]).unwrap();
     let mut buses = Vec::new();
-    for (at, address) in (1..).zip(addresses) {
+    for (at, address) in (1..).zip(addresses.iter().map(dial)) {
         let endpoint = Endpoint::bind(key(at), &[], settings()).await.unwrap();
         let mut bus = endpoint.join([(key(0).peer(), vec![address])]).unwrap();
         connected(&mut bus, &key(0).peer()).await;

@@ -67,7 +67,7 @@ async fn whoever_a_member_calls_must_prove_that_it_is_the_member() {
     let network = Network::new(3, TCP, settings()).await;
     let mut roster = network.roster();
     roster.truncate(2);
-    roster[1].1 = network.addresses[2].clone();
+    roster[1].1 = network.called(2);
     let anna = network.join_with(0, roster.clone()).await;
     let mut impostor = network.join_with(2, roster).await;
     until(|| anna.stats().link(&key(1).peer()).unwrap().failed_dials > 1).await;

@@ -24,7 +24,7 @@ use roastery_node::bus::{
 };
 
 use crate::{
-    network::{Network, key},
+    network::{Network, dial, key},
     waiting::{connected, next},
 };
 

@@ -14,7 +14,7 @@ use roastery_protocol::{
     ceremony::{Ceremony, Invitation, Opening, Output, RecoveryFile, Seed, Settings},
     clock::Moment,
     election::Order,
-    group::{Group, Member, PeerId},
+    group::{Group, Member, NamedMember, PeerId},
     keys::{HostKey, IdentityKey},
     message::{Body, Envelope, Header, Kind, SignerSlot, SigningPackage},
     proof::{Fault, Proof},
@@ -117,7 +117,8 @@ fn ceremonies() -> (Invitation, Vec<Ceremony>) {
         let peer = PeerId::new(format!("peer {at}")).unwrap();
         let binding = host.bind(&identity_key, &peer, 0);
         let host_key = host.public_key();
-        cards.push(Member { host_key, identity_key, peer, sequence: 0, binding });
+        let member = Member { host_key, identity_key, peer, sequence: 0, binding };
+        cards.push(NamedMember { name: format!("member {at}").parse().unwrap(), member });
     }
     let invitation = Invitation::new("treasury", 0, 2, cards).unwrap();
     let open = |at: u8| {

@@ -97,7 +97,7 @@ pub fn fill(store: &Store, kept: &Kept) {
 
 /// Of the same members, after the first.
 pub fn second_invitation(kept: &Kept) -> Invitation {
-    Invitation::new("treasury", 1, 2, kept.invitation.members().to_vec()).unwrap()
+    Invitation::new("treasury", 1, 2, kept.invitation.named_members()).unwrap()
 }
 
 /// All that a store says of itself, secrets too, in an order that does not depend on the file.

@@ -4,7 +4,7 @@ use std::{sync::Mutex, time::Duration};
 
 use roastery_node::bus::{
     PeerId, QueueLimits,
-    p2p::{Endpoint, Multiaddr, P2pBus, P2pSettings, TransportKey},
+    p2p::{DialAddress, Endpoint, ListenAddress, Multiaddr, P2pBus, P2pSettings, TransportKey},
 };
 
 /// Short enough for a test, and long enough for a busy machine.
@@ -28,6 +28,11 @@ pub fn secret(at: usize) -> [u8; 32] {
     secret
 }
 
+/// An address at which a node listens, to be called there.
+pub fn dial(address: &Multiaddr) -> DialAddress {
+    address.to_string().parse().unwrap()
+}
+
 /// A roster of nodes, with addresses that stay when a node restarts.
 pub struct Network {
     pub settings: P2pSettings,
@@ -48,9 +53,13 @@ impl Network {
         Self { settings, addresses, endpoints: Mutex::new(endpoints) }
     }
 
-    pub fn roster(&self) -> Vec<(PeerId, Vec<Multiaddr>)> {
-        let addresses = self.addresses.iter().cloned().enumerate();
-        addresses.map(|(at, addresses)| (key(at).peer(), addresses)).collect()
+    /// Where a node is called.
+    pub fn called(&self, at: usize) -> Vec<DialAddress> {
+        self.addresses[at].iter().map(dial).collect()
+    }
+
+    pub fn roster(&self) -> Vec<(PeerId, Vec<DialAddress>)> {
+        (0..self.addresses.len()).map(|at| (key(at).peer(), self.called(at))).collect()
     }
 
     /// A node, for the first time or again.
@@ -59,7 +68,7 @@ impl Network {
     }
 
     /// A node with a roster of its own.
-    pub async fn join_with(&self, at: usize, roster: Vec<(PeerId, Vec<Multiaddr>)>) -> P2pBus {
+    pub async fn join_with(&self, at: usize, roster: Vec<(PeerId, Vec<DialAddress>)>) -> P2pBus {
         let bound = self.endpoints.lock().unwrap()[at].take();
         let endpoint = match bound {
             Some(endpoint) => endpoint,
@@ -70,8 +79,10 @@ impl Network {
 
     /// The system gives a port back a while after the node that had it is gone.
     async fn bind_again(&self, at: usize) -> Endpoint {
+        let again = |address: &Multiaddr| address.to_string().parse().unwrap();
+        let listen: Vec<ListenAddress> = self.addresses[at].iter().map(again).collect();
         loop {
-            match Endpoint::bind(key(at), &self.addresses[at], self.settings).await {
+            match Endpoint::bind(key(at), &listen, self.settings).await {
                 Ok(endpoint) => return endpoint,
                 Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             }

@@ -1,46 +1,53 @@
 use std::{fmt, sync::Arc};
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use roastery_frost::{Seat, chilldkg::SessionParams};
+use roastery_frost::{Seat, XOnlyPublicKey, chilldkg::SessionParams};
 use thiserror::Error;
 
 use crate::{
     CeremonyId,
-    group::{GroupError, Member, PeerId, check_members},
+    group::{GroupError, Member, Name, NameError, NamedMember, PeerId, check_members},
     tags::{Tag, VERSION},
     wire,
 };
 
 /// What all members of a key generation must agree on before it begins: a value of this type is well-formed.
 ///
-/// Checked when it is made: a name of 1 to 64 bytes without control characters; 2 <= t <= n <= 128; no two keys of the
-/// members' cards are one; each binding is signed by its host key. Whether these are the intended people is for their
-/// owners to find out: they compare the [fingerprint](Invitation::fingerprint) over a channel that nobody else can write
-/// to. Cloning is cheap.
+/// Checked when it is made: the group and each member have a [`Name`], and no two members have the same;
+/// 2 <= t <= n <= 128; no peer and no key stands twice; each binding is signed by its host key. Whether these are the
+/// intended people is for the operators to find out: they compare the [fingerprint](Invitation::fingerprint), which
+/// covers all of this, over a channel that only they can write to. Cloning is cheap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invitation(Arc<Inner>);
 
 #[derive(Debug, PartialEq, Eq)]
 struct Inner {
     id: CeremonyId,
-    file: File,
+    name: Name,
+    number: u32,
+    names: Vec<Name>,
+    members: Vec<Member>,
     params: SessionParams,
 }
 
-#[derive(Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[derive(BorshSerialize, BorshDeserialize)]
 struct File {
     version: u8,
     name: String,
     number: u32,
     threshold: u16,
-    members: Vec<Member>,
+    members: Vec<Line>,
 }
 
-/// The longest name of a group, in bytes.
-pub const MAX_NAME: usize = 64;
+#[derive(BorshSerialize, BorshDeserialize)]
+struct Line {
+    name: String,
+    member: Member,
+}
 
-/// The longest invitation, in bytes: a name of 64 bytes and 128 members with the longest names.
-pub const MAX_INVITATION: usize = 1 + 4 + MAX_NAME + 4 + 2 + 4 + 128 * 202;
+/// The longest invitation, in bytes: 128 members with the longest names.
+pub const MAX_INVITATION: usize =
+    1 + 4 + Name::MAX_LENGTH + 4 + 2 + 4 + 128 * (4 + Name::MAX_LENGTH + 202);
 
 /// Why something is no invitation.
 #[derive(Debug, Error)]
@@ -61,11 +68,47 @@ pub enum InvitationError {
     /// It does not decode.
     #[error("the invitation does not decode: {0}")]
     Encoding(#[source] std::io::Error),
-    /// The name is empty, too long or not for the eye.
-    #[error("a name of {length} bytes; 1 to {MAX_NAME} without control characters are allowed")]
-    Name {
-        /// Its length in bytes.
-        length: usize,
+    /// The group's name is none.
+    #[error("the group's name: {0}")]
+    Name(#[source] NameError),
+    /// A member's name is none.
+    #[error("the name of member {member}: {source}")]
+    MemberName {
+        /// Which one, from 0.
+        member: usize,
+        /// What is wrong with it.
+        source: NameError,
+    },
+    /// Two members have one name.
+    #[error(
+        "two members are called {name} (members {first} and {second}): names must differ, and not in \
+         case only; one of them sets another name in its configuration and makes its card anew"
+    )]
+    SameName {
+        /// The name of the second.
+        name: Name,
+        /// The first of them, from 0.
+        first: usize,
+        /// The second.
+        second: usize,
+    },
+    /// One peer stands twice.
+    #[error("{first} and {second} have the same peer: each node holds one seat of a group")]
+    SamePeer {
+        /// The first of them.
+        first: Name,
+        /// The second.
+        second: Name,
+    },
+    /// One key stands twice.
+    #[error("{first} and {second} have the same {key}: all host and identity keys must differ")]
+    SameKey {
+        /// Which of the second one's keys it is.
+        key: MemberKey,
+        /// The first of them.
+        first: Name,
+        /// The second; the first itself, where its identity key is its host key.
+        second: Name,
     },
     /// The threshold or the number of members is out of range.
     #[error(
@@ -82,6 +125,24 @@ pub enum InvitationError {
     Members(#[source] GroupError),
 }
 
+/// A key of a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemberKey {
+    /// The key that takes part in key generation and recovers the share.
+    Host,
+    /// The key that signs the member's messages.
+    Identity,
+}
+
+impl fmt::Display for MemberKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Host => "host key",
+            Self::Identity => "identity key",
+        })
+    }
+}
+
 impl Invitation {
     /// An invitation of these members, in the order of their seats. `number` tells a ceremony from an earlier one of the
     /// same members that did not finish.
@@ -93,29 +154,24 @@ impl Invitation {
         name: &str,
         number: u32,
         threshold: usize,
-        members: Vec<Member>,
+        members: Vec<NamedMember>,
     ) -> Result<Self, InvitationError> {
-        let length = name.len();
-        if !(1..=MAX_NAME).contains(&length) || name.chars().any(char::is_control) {
-            return Err(InvitationError::Name { length });
-        }
+        let name: Name = name.parse().map_err(InvitationError::Name)?;
         let n = members.len();
         let size = InvitationError::Size { threshold, members: n };
         if n > 128 || !(2..=n).contains(&threshold) {
             return Err(size);
         }
+        check_differ(&members)?;
+        let (names, members): (Vec<_>, Vec<_>) =
+            members.into_iter().map(|named| (named.name, named.member)).unzip();
         check_members(&members).map_err(InvitationError::Members)?;
         let host_keys = members.iter().map(|member| member.host_key.serialize()).collect();
         let params = SessionParams::new(host_keys, threshold).map_err(|_| size)?;
-        let file = File {
-            version: VERSION,
-            name: name.to_owned(),
-            number,
-            threshold: threshold as u16,
-            members,
-        };
-        let id = CeremonyId::from_bytes(Tag::Ceremony.hash(&[&wire::encode(&file)]));
-        Ok(Self(Arc::new(Inner { id, file, params })))
+        let id = CeremonyId::from_bytes([0; 32]);
+        let mut inner = Inner { id, name, number, names, members, params };
+        inner.id = CeremonyId::from_bytes(Tag::Ceremony.hash(&[&inner.encode()]));
+        Ok(Self(Arc::new(inner)))
     }
 
     /// Reads an invitation and checks all of it.
@@ -135,12 +191,18 @@ impl Invitation {
             }
         }
         let file: File = wire::decode(bytes).map_err(InvitationError::Encoding)?;
-        Self::new(&file.name, file.number, file.threshold.into(), file.members)
+        let read = |(member, Line { name, member: line })| {
+            let name = name.parse();
+            let name = name.map_err(|source| InvitationError::MemberName { member, source })?;
+            Ok(NamedMember { name, member: line })
+        };
+        let members = file.members.into_iter().enumerate().map(read).collect::<Result<_, _>>()?;
+        Self::new(&file.name, file.number, file.threshold.into(), members)
     }
 
     /// The invitation's bytes; [`Invitation::decode`] reads them.
     pub fn encode(&self) -> Vec<u8> {
-        wire::encode(&self.0.file)
+        self.0.encode()
     }
 
     /// The ceremony's name.
@@ -153,14 +215,19 @@ impl Invitation {
         Fingerprint(self.0.id)
     }
 
-    /// What the group is to be called, 1 to 64 bytes. It is for people.
+    /// What the group is to be called.
     pub fn name(&self) -> &str {
-        &self.0.file.name
+        self.0.name.as_str()
+    }
+
+    /// What the members are called, by seat.
+    pub fn names(&self) -> &[Name] {
+        &self.0.names
     }
 
     /// Which of several ceremonies of these members it is.
     pub fn number(&self) -> u32 {
-        self.0.file.number
+        self.0.number
     }
 
     /// t: how many will have to sign, 2 to n.
@@ -170,12 +237,18 @@ impl Invitation {
 
     /// n: the number of members, 2 to 128.
     pub fn size(&self) -> usize {
-        self.0.file.members.len()
+        self.0.members.len()
     }
 
     /// The members' cards, by seat.
     pub fn members(&self) -> &[Member] {
-        &self.0.file.members
+        &self.0.members
+    }
+
+    /// The members with their names, by seat.
+    pub fn named_members(&self) -> Vec<NamedMember> {
+        let pairs = self.0.names.iter().cloned().zip(self.0.members.iter().cloned());
+        pairs.map(|(name, member)| NamedMember { name, member }).collect()
     }
 
     /// The member of this seat, if there is one.
@@ -199,6 +272,70 @@ impl Invitation {
 
     pub(super) fn is_member(&self, peer: &PeerId) -> bool {
         self.members().iter().any(|member| member.peer == *peer)
+    }
+}
+
+impl Inner {
+    fn encode(&self) -> Vec<u8> {
+        let named = |(name, member): (&Name, &Member)| Line {
+            name: name.as_str().to_owned(),
+            member: member.clone(),
+        };
+        wire::encode(&File {
+            version: VERSION,
+            name: self.name.as_str().to_owned(),
+            number: self.number,
+            threshold: self.params.t() as u16,
+            members: self.names.iter().zip(&self.members).map(named).collect(),
+        })
+    }
+}
+
+/// Whether these are different members: in name, peer, and keys.
+fn check_differ(members: &[NamedMember]) -> Result<(), InvitationError> {
+    for (second, later) in members.iter().enumerate() {
+        for (first, earlier) in members[..second].iter().enumerate() {
+            if earlier.name.is_like(&later.name) {
+                let name = later.name.clone();
+                return Err(InvitationError::SameName { name, first, second });
+            }
+            let (first, second) = (earlier.name.clone(), later.name.clone());
+            if earlier.member.peer == later.member.peer {
+                return Err(InvitationError::SamePeer { first, second });
+            }
+            if let Some(key) = shared_key(&earlier.member, &later.member) {
+                return Err(InvitationError::SameKey { key, first, second });
+            }
+        }
+        let XOnly { host, identity } = XOnly::of(&later.member);
+        if host == identity {
+            let (first, second) = (later.name.clone(), later.name.clone());
+            return Err(InvitationError::SameKey { key: MemberKey::Identity, first, second });
+        }
+    }
+    Ok(())
+}
+
+/// The key of the later one that is also a key of the earlier one. All are compared as x-only keys.
+fn shared_key(earlier: &Member, later: &Member) -> Option<MemberKey> {
+    let (earlier, later) = (XOnly::of(earlier), XOnly::of(later));
+    let is_known = |key| key == earlier.host || key == earlier.identity;
+    if is_known(later.host) {
+        Some(MemberKey::Host)
+    } else {
+        is_known(later.identity).then_some(MemberKey::Identity)
+    }
+}
+
+struct XOnly {
+    host: [u8; 32],
+    identity: [u8; 32],
+}
+
+impl XOnly {
+    fn of(member: &Member) -> Self {
+        let host = XOnlyPublicKey::from(member.host_key).to_bytes();
+        Self { host, identity: member.identity_key.to_bytes() }
     }
 }
 

@@ -24,7 +24,7 @@
 //! use roastery_protocol::{
 //!     ceremony::{Ceremony, Invitation, Opening, Output, Seed, Settings, recover_group},
 //!     clock::Moment,
-//!     group::{Member, PeerId},
+//!     group::{Member, NamedMember, PeerId},
 //!     keys::{HostKey, IdentityKey},
 //!     session::Destination,
 //! };
@@ -40,7 +40,9 @@
 //!     let identity = IdentityKey::new(SigningKey::generate(&mut rng)?);
 //!     let (identity_key, peer) = (identity.public_key(), PeerId::new(name)?);
 //!     let binding = host.bind(&identity_key, &peer, 0);
-//!     cards.push(Member { host_key: host.public_key(), identity_key, peer, sequence: 0, binding });
+//!     let host_key = host.public_key();
+//!     let member = Member { host_key, identity_key, peer, sequence: 0, binding };
+//!     cards.push(NamedMember { name: name.parse()?, member });
 //!     keys.push((host, identity));
 //! }
 //! // Everybody has the same invitation, which they find by comparing this.
@@ -183,7 +185,7 @@ use self::{
 };
 pub use self::{
     finding::{Culprit, Deed, Finding},
-    invitation::{Fingerprint, Invitation, InvitationError, MAX_INVITATION, MAX_NAME},
+    invitation::{Fingerprint, Invitation, InvitationError, MAX_INVITATION, MemberKey},
     opening::{OpenError, Opening},
     output::{Ending, Event, Output, Rejected},
     recovery::{MAX_RECOVERY_FILE, Recovered, RecoveryError, RecoveryFile, recover_group},

@@ -1,7 +1,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use roastery_frost::{Point, Signature, XOnlyPublicKey};
 
-use super::PeerId;
+use super::{Name, PeerId};
 use crate::{tags::Tag, wire};
 
 /// One line of the roster: what the others know of the holder of a seat.
@@ -44,4 +44,30 @@ pub fn binding_digest(
         &wire::encode(peer),
         &sequence.to_le_bytes(),
     ])
+}
+
+/// A member and what it is called: what a card says, and what an invitation lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedMember {
+    /// What it is called.
+    pub name: Name,
+    /// Its line of the roster.
+    pub member: Member,
+}
+
+impl NamedMember {
+    /// What the member's identity key signs of its card.
+    pub fn identity_digest(&self) -> [u8; 32] {
+        self.digest(Tag::CardIdentity)
+    }
+
+    /// What the member's transport key signs of its card.
+    pub fn transport_digest(&self) -> [u8; 32] {
+        self.digest(Tag::CardTransport)
+    }
+
+    /// Name (u32 length, bytes) || line of the roster, binding included.
+    fn digest(&self, tag: Tag) -> [u8; 32] {
+        tag.hash(&[&wire::encode(&self.name.as_str()), &wire::encode(&self.member)])
+    }
 }

@@ -1,6 +1,7 @@
 //! The group: who is in it, what key it holds, and how many must sign.
 
 mod member;
+mod name;
 mod peer;
 
 use std::sync::{Arc, OnceLock};
@@ -12,7 +13,8 @@ use roastery_frost::{
 use thiserror::Error;
 
 pub use self::{
-    member::{Member, binding_digest},
+    member::{Member, NamedMember, binding_digest},
+    name::{Name, NameError},
     peer::{PeerId, PeerIdError},
 };
 use crate::{

@@ -13,7 +13,7 @@ use roastery_protocol::{
     },
     clock::Moment,
     election::Order,
-    group::Member,
+    group::{Member, NamedMember},
     keys::{HostKey, IdentityKey},
     session::Destination,
 };
@@ -75,8 +75,13 @@ pub fn card(at: usize) -> Member {
     super::support::member(at, &identity(at))
 }
 
+/// A card with a name that no other seat has.
+pub fn named(at: usize) -> NamedMember {
+    NamedMember { name: format!("member {at}").parse().unwrap(), member: card(at) }
+}
+
 pub fn invitation(t: usize, n: usize, number: u32) -> Invitation {
-    Invitation::new("test", number, t, (0..n).map(card).collect()).unwrap()
+    Invitation::new("test", number, t, (0..n).map(named).collect()).unwrap()
 }
 
 impl World {

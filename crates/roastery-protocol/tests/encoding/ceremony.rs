@@ -100,7 +100,9 @@ fn invitation_header_and_names_have_the_bytes_of_the_specification() {
     let mut bytes = vec![1, 4, 0, 0, 0];
     bytes.extend(b"test");
     bytes.extend([0, 0, 0, 0, 2, 0, 3, 0, 0, 0]);
-    for member in world.invitation.members() {
+    for (at, member) in world.invitation.members().iter().enumerate() {
+        bytes.extend([8, 0, 0, 0]);
+        bytes.extend(format!("member {at}").bytes());
         bytes.extend(member.host_key.serialize());
         bytes.extend(member.identity_key.to_bytes());
         bytes.push(member.peer.as_bytes().len() as u8);

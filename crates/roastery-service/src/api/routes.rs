@@ -20,8 +20,8 @@ use super::{
 use crate::{
     Service,
     view::{
-        Begin, CeremonyStatus, Evidence, GroupStatus, Health, Join, LogEntry, Problem, Propose,
-        Reject, Request, Status,
+        AddCard, Begin, CeremonyStatus, Evidence, GroupStatus, Health, Join, LogEntry,
+        PeerAddresses, Problem, Propose, Reject, Request, Status,
     },
 };
 
@@ -47,6 +47,7 @@ pub(super) fn all() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(ceremonies, join))
         .routes(routes!(ceremony))
         .routes(routes!(begin))
+        .routes(routes!(add_card))
         .routes(routes!(recover))
         .routes(routes!(group))
         .routes(routes!(group_file))
@@ -110,6 +111,13 @@ async fn begin(
     Body(begin): Body<Begin>,
 ) -> Answer<CeremonyStatus> {
     Ok(Json(service.begin_ceremony(&name, &begin.fingerprint).await?))
+}
+
+/// Takes up where another member is called now, from its newer card.
+#[utoipa::path(post, path = "/v1/peers", request_body = AddCard,
+    responses((status = 200, body = PeerAddresses), (status = "4XX", body = Problem)))]
+async fn add_card(State(service): At, Body(card): Body<AddCard>) -> Answer<PeerAddresses> {
+    Ok(Json(service.add_card(&card.card)?))
 }
 
 /// Brings this node's share back from a group's recovery file and the host key.

@@ -1,13 +1,17 @@
+use roastery_node::bus::p2p::{DialAddress, ListenAddress};
+use roastery_protocol::group::Name;
+
 /// The configuration that a new node begins with: every option with what it means and its default.
-pub fn default_file(name: &str, listen: &[String], announce: &[String]) -> String {
-    let list = |items: &[String]| {
-        let items: Vec<String> = items.iter().map(|item| quoted(item)).collect();
-        format!("[{}]", items.join(", "))
-    };
+pub fn default_file(name: &Name, listen: &[ListenAddress], announce: &[DialAddress]) -> String {
     TEMPLATE
-        .replace("{name}", &quoted(name))
+        .replace("{name}", &quoted(name.as_str()))
         .replace("{listen}", &list(listen))
         .replace("{announce}", &list(announce))
+}
+
+fn list(items: &[impl ToString]) -> String {
+    let items: Vec<String> = items.iter().map(|item| quoted(&item.to_string())).collect();
+    format!("[{}]", items.join(", "))
 }
 
 fn quoted(text: &str) -> String {
@@ -17,7 +21,7 @@ fn quoted(text: &str) -> String {
 const TEMPLATE: &str = r#"# The configuration of a Roastery node. Paths are relative to the folder that this file is in. Options that are commented
 # out show their defaults. Those that say so can be set by a variable of the environment as well, which counts more.
 
-# What the node is called, for people. (ROASTERY_NAME)
+# What the node is called: it stands on its card and in the invitations made of that. (ROASTERY_NAME)
 name = {name}
 
 # A file with the store's passphrase in its first line. Without it the passphrase is asked for, or taken from
@@ -28,12 +32,14 @@ name = {name}
 # host_key = "host-key"
 
 [transport]
-# Where this node listens, as multiaddresses. (ROASTERY_TRANSPORT_LISTEN)
+# Where this node listens: /ip4/IP or /ip6/IP, followed by /tcp/PORT or /udp/PORT/quic-v1. (ROASTERY_TRANSPORT_LISTEN)
 listen = {listen}
-# Where the others call it: these stand on its card. (ROASTERY_TRANSPORT_ANNOUNCE)
+# Where the others call it: the same with an address that they reach, or with /dns/NAME, which they look up at each call.
+# These stand on its card, which is made anew at the next start when they change: give it to the others then, who take it up
+# with roastery peers add. Without any the others cannot call this node: it calls them. (ROASTERY_TRANSPORT_ANNOUNCE)
 announce = {announce}
 
-# Other addresses of peers than those on their cards. A peer's name is the "peer" of its card.
+# Other addresses of peers than those that they have said themselves. A peer's name is the "peer" of its card.
 # [transport.peers]
 # "0024080112..." = ["/ip4/203.0.113.7/tcp/7400"]
 
@@ -120,15 +126,14 @@ mod tests {
         "change_must_be_ours",
     ];
 
-    fn lists() -> (Vec<String>, Vec<String>) {
-        let default = Transport::default();
-        (default.listen.iter().map(ToString::to_string).collect(), Vec::new())
+    fn file() -> String {
+        let default = Config::default();
+        default_file(&default.name, &default.transport.listen, &[])
     }
 
     #[test]
     fn the_file_that_a_new_node_begins_with_says_what_the_defaults_are() {
-        let (listen, announce) = lists();
-        let file = default_file("node", &listen, &announce);
+        let file = file();
         assert_eq!(Config::parse(&file, |_| None).unwrap(), Config::default());
         // What is commented out is what holds without it.
         let uncommented: Vec<String> = file
@@ -152,8 +157,7 @@ mod tests {
 
     #[test]
     fn every_variable_of_the_environment_is_named_in_the_file_and_counts_more_than_it() {
-        let (listen, announce) = lists();
-        let file = default_file("node", &listen, &announce);
+        let file = file();
         for option in ENVIRONMENT {
             let variable = variable(option);
             assert!(file.contains(&format!("({variable})")), "{variable}");
@@ -180,7 +184,8 @@ mod tests {
         for (text, said) in [
             ("name = 5", "line 1: "),
             ("\n[api]\nsokket = \"x\"", "line 3: unknown field `sokket`"),
-            ("name = \"\"", "name: 1 to 64 bytes"),
+            ("name = \"\"", "line 1: it has 0 bytes; a name is 1 to 64"),
+            ("name = \"a\\u202e\"", "line 1: it has the character U+202E"),
             ("[policy]\napproval = \"command\"", "policy.command: is needed"),
             ("[policy]\ncommand_timeout_seconds = 0", "policy.command_timeout_seconds: 0; 1 to"),
             ("[policy]\nkinds = [\"all\"]", "line 2: unknown variant `all`"),

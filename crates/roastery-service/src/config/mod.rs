@@ -1,5 +1,6 @@
 //! What an operator sets: one TOML file, and the environment on top of it.
 
+mod addresses;
 mod default_file;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
@@ -9,7 +10,11 @@ use roastery_bitcoin::{
     network::network_named,
     policy::{Review, Rules},
 };
-use roastery_node::bus::p2p::Multiaddr;
+use roastery_node::bus::{
+    PeerId,
+    p2p::{DialAddress, ListenAddress},
+};
+use roastery_protocol::group::Name;
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -24,7 +29,8 @@ const MAX_CONFIG: usize = 1024 * 1024;
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// What the node is called, for people.
-    pub name: String,
+    #[serde(deserialize_with = "addresses::text")]
+    pub name: Name,
     /// The store's passphrase is in this file, instead of being asked for. Relative to the folder.
     pub passphrase_file: Option<PathBuf>,
     /// The host key: needed to make a key and for recovery, offline otherwise. Relative to the folder.
@@ -48,11 +54,15 @@ pub struct Config {
 #[serde(deny_unknown_fields, default)]
 pub struct Transport {
     /// Where it listens.
-    pub listen: Vec<Multiaddr>,
+    #[serde(deserialize_with = "addresses::listen")]
+    pub listen: Vec<ListenAddress>,
     /// The addresses on its card: where the others call it.
-    pub announce: Vec<Multiaddr>,
-    /// Other addresses of peers than those on their cards: the peer's name in hexadecimal digits, and its addresses.
-    pub peers: BTreeMap<String, Vec<Multiaddr>>,
+    #[serde(deserialize_with = "addresses::announce")]
+    pub announce: Vec<DialAddress>,
+    /// Other addresses of peers than those that they have said themselves: the peer's name in hexadecimal digits, and its
+    /// addresses.
+    #[serde(deserialize_with = "addresses::of_peers")]
+    pub peers: BTreeMap<PeerId, Vec<DialAddress>>,
 }
 
 /// How a node is spoken to.
@@ -189,7 +199,7 @@ pub enum ConfigError {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            name: "node".to_owned(),
+            name: "node".parse().expect("letters are a name"),
             passphrase_file: None,
             host_key: "host-key".into(),
             transport: Transport::default(),
@@ -361,11 +371,6 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), ConfigError> {
-        let most = roastery_protocol::ceremony::MAX_NAME;
-        if !(1..=most).contains(&self.name.len()) || self.name.chars().any(char::is_control) {
-            let reason = format!("1 to {most} bytes without control characters are allowed");
-            return Err(ConfigError::Value { option: "name", reason });
-        }
         let network = self.network()?;
         let own = self.group.values().filter_map(|group| group.policy.as_ref());
         for policy in own.chain([&self.policy]) {

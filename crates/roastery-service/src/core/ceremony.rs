@@ -176,7 +176,7 @@ impl CeremonyService {
             fingerprint: invitation.fingerprint().to_string(),
             seat: self.seat.to_u16(),
             threshold: invitation.threshold(),
-            members: self.file.cards().iter().map(|card| card.name.clone()).collect(),
+            members: self.file.cards().iter().map(|card| card.name().to_string()).collect(),
             state: String::new(),
             text: String::new(),
             group: None,
@@ -213,7 +213,7 @@ impl CeremonyService {
     }
 
     fn name_of(&self, seat: Seat) -> String {
-        self.file.cards().get(seat.index()).map(|card| card.name.clone()).unwrap_or_default()
+        self.file.cards().get(seat.index()).map(|card| card.name().to_string()).unwrap_or_default()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -1,9 +1,9 @@
 //! From an invitation to a key: what is taken up, kept and run.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
-use roastery_node::bus::{PeerId, exchange::Topic};
-use roastery_protocol::{CeremonyId, GroupId};
+use roastery_node::bus::exchange::Topic;
+use roastery_protocol::{CeremonyId, GroupId, ceremony::Invitation};
 use tokio::sync::oneshot;
 
 use super::{Service, ServiceError, ceremony::CeremonyService, group::GroupService, one};
@@ -37,20 +37,24 @@ impl Service {
         }
     }
 
-    /// Puts the members into the roster, with the addresses that this node's operator has set, or else those on their cards.
+    /// Puts the members into the roster, and keeps where they say that they are called, where that is newer than what was
+    /// known.
     fn know(&self, file: &InvitationFile) {
-        for card in file.cards() {
-            let peer = card.member.peer.clone();
-            self.shared.set_name(peer.clone(), card.name.clone());
-            self.reach(peer, card.addresses.clone());
+        self.learn_names(file.invitation());
+        for card in file.cards().iter().filter(|card| card.member().peer != self.peer) {
+            if let Err(error) = self.learn(card.whereabouts()) {
+                let name = card.name();
+                tracing::error!(%name, %error, "the addresses of a member could not be kept");
+            }
+            self.reach(card.member().peer.clone());
         }
     }
 
-    /// The peers whose addresses stand in an invitation.
-    pub(super) fn known_addresses(&self) -> BTreeSet<PeerId> {
-        let ceremonies = self.lock_ceremonies();
-        let files = ceremonies.values().map(|ceremony| &ceremony.file);
-        files.flat_map(|file| file.cards().iter().map(|card| card.member.peer.clone())).collect()
+    /// What the members are called.
+    pub(super) fn learn_names(&self, invitation: &Invitation) {
+        for (member, name) in invitation.members().iter().zip(invitation.names()) {
+            self.shared.set_name(member.peer.clone(), name.to_string());
+        }
     }
 
     /// Goes on with what was under way when the node ended.
@@ -95,6 +99,8 @@ impl Service {
         let id = file.invitation().id();
         let known = self.lock_ceremonies().get(&id).cloned();
         if let Some(known) = known {
+            // Cards in it may be newer than those that were taken up.
+            self.know(&file);
             return Ok(known.view());
         }
         if let Some(group) = self.made_by(id) {
@@ -132,7 +138,7 @@ impl Service {
         folder.create()?;
         let path = folder.resolve(format!("{}.toml", file.invitation().id()));
         let text = file.to_text();
-        // One that is there and is not the same was damaged: the name is the hash of all that counts.
+        // One that is there and is not the same was damaged, or has older cards: its name is the hash of all else.
         if !Folder::read_text(&path, MAX_INVITATION_FILE).is_ok_and(|known| known == text) {
             Folder::replace(&path, text.as_bytes())?;
         }
@@ -156,8 +162,10 @@ impl Service {
         };
         let own = ceremony.file.invitation().fingerprint().to_string();
         if digits(&own) != digits(fingerprint) {
-            let reason = format!("the fingerprint of this invitation is {own}");
-            return Err(ServiceError::Invalid(reason));
+            // The right one is not shown: it is to be compared, and not to be copied from here.
+            let reason = "this is not the fingerprint of the invitation that was taken up here: compare it with \
+                          all members again, and if it differs, do not go on: one of you has another invitation";
+            return Err(ServiceError::Invalid(reason.to_owned()));
         }
         if !ceremony.is_running() {
             self.run_ceremony(&ceremony).await?;

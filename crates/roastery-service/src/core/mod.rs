@@ -13,6 +13,7 @@ mod shared;
 mod status;
 mod supervision;
 mod views;
+mod whereabouts;
 
 use std::{
     collections::BTreeMap,
@@ -27,7 +28,7 @@ use roastery_node::{
     bus::{
         PeerId,
         exchange::{Exchange, ExchangeHandle, ExchangeLimits, Line, Topic},
-        p2p::{Endpoint, Multiaddr, P2pSettings, Roster, TransportKey},
+        p2p::{Endpoint, P2pSettings, Roster, TransportKey},
     },
     store::{KeptGroup, Store},
 };
@@ -45,6 +46,7 @@ use self::{
     group::{GroupService, key_of},
     journal::AuditWriter,
     shared::Shared,
+    whereabouts::AddressBook,
 };
 pub use self::{
     error::ServiceError,
@@ -55,6 +57,7 @@ use crate::{
     config::Config,
     files::{Folder, read_secret},
     metrics::Metrics,
+    own_card::{self, OwnCard},
     policy::{Caps, Judge, Key},
 };
 
@@ -81,6 +84,8 @@ pub struct Service {
     peer: PeerId,
     exchange: ExchangeHandle,
     roster: Roster,
+    /// Where members have said that they are called.
+    addresses: AddressBook,
     audit: AuditWriter,
     groups: Mutex<BTreeMap<GroupId, Arc<GroupService>>>,
     ceremonies: Mutex<BTreeMap<CeremonyId, Arc<CeremonyService>>>,
@@ -127,6 +132,8 @@ impl Service {
             )
         })?;
         let transport = TransportKey::from_secret(&mut keys.transport.expose_bytes());
+        let identity = Arc::new(IdentityKey::new(keys.identity));
+        look_at_own_card(&shared.folder, &config, &identity, &transport);
         let settings = P2pSettings { max_peers: MOST_PEERS, ..P2pSettings::default() };
         let bind = Endpoint::bind(transport, &config.transport.listen, settings).await;
         let endpoint = bind.map_err(|error| {
@@ -150,13 +157,15 @@ impl Service {
                 () = told(&mut stopped) => {}
             }
         });
+        let addresses = AddressBook::open(&shared.folder);
         let service = Arc::new(Self {
             shared,
             config,
-            identity: Arc::new(IdentityKey::new(keys.identity)),
+            identity,
             peer,
             exchange: handle,
             roster,
+            addresses,
             audit,
             groups: Mutex::default(),
             ceremonies: Mutex::default(),
@@ -236,15 +245,6 @@ impl Service {
         }
     }
 
-    fn reach(&self, peer: PeerId, addresses: Vec<Multiaddr>) {
-        use bitcoin::hex::DisplayHex as _;
-        let set = self.config.transport.peers.get(&peer.as_bytes().to_lower_hex_string());
-        let addresses = set.cloned().unwrap_or(addresses);
-        if let Err(error) = self.roster.set(peer, addresses) {
-            tracing::error!(%error, "a member cannot be reached");
-        }
-    }
-
     fn open_line(
         &self,
         topic: Topic,
@@ -270,12 +270,10 @@ impl Service {
         let name = if taken { format!("{wanted}-{id:#}") } else { wanted };
         let members: Vec<PeerId> =
             kept.group.members().iter().map(|member| member.peer.clone()).collect();
-        let known = self.known_addresses();
-        for peer in &members {
-            if !known.contains(peer) {
-                self.reach(peer.clone(), Vec::new());
-            }
+        if let Some(file) = &kept.recovery {
+            self.learn_names(file.invitation());
         }
+        members.iter().for_each(|peer| self.reach(peer.clone()));
         let line = self.open_line(Topic::Group(id), members)?;
         let policy = self.config.policy_of(&name).clone();
         let network =
@@ -349,6 +347,29 @@ impl Service {
     fn lock_ceremonies(&self) -> MutexGuard<'_, BTreeMap<CeremonyId, Arc<CeremonyService>>> {
         // Whole entries only.
         self.ceremonies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes the node's card anew if the configuration says something else than the card, and says what else an operator may
+/// not have meant. Nothing of it keeps the node from running.
+fn look_at_own_card(
+    folder: &Folder,
+    config: &Config,
+    identity: &IdentityKey,
+    transport: &TransportKey,
+) {
+    for note in config.transport.notes() {
+        tracing::warn!("{note}");
+    }
+    match own_card::renew(folder, config, identity, transport, now_ms()) {
+        Ok(OwnCard::Unchanged(_)) => {}
+        Ok(OwnCard::Renewed(card)) => tracing::warn!(
+            name = %card.name(),
+            addresses = card.whereabouts().addresses().join(" "),
+            "the configuration has another name or other addresses than the card had, and the card is made anew: \
+             give it to the other members (roastery card), who take it up with roastery peers add"
+        ),
+        Err(error) => tracing::error!(%error, "the card is not made anew"),
     }
 }
 

@@ -27,14 +27,22 @@ impl Service {
             let pending = pending.get(&group.name).copied().unwrap_or(0);
             views.push(self.view_group(&group, &links, pending).await);
         }
+        let called =
+            self.roster.peers().into_iter().map(|(peer, addresses)| {
+                (peer, addresses.iter().map(ToString::to_string).collect())
+            });
+        let called: BTreeMap<PeerId, Vec<String>> = called.collect();
         Status {
-            name: self.config.name.clone(),
+            name: self.config.name.to_string(),
             peer: self.peer.as_bytes().to_lower_hex_string(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             now: now(),
             uptime_seconds: self.started.elapsed().as_secs(),
-            peers: links.iter().map(|(peer, link)| self.view_peer(peer, link, &stats)).collect(),
+            peers: links
+                .iter()
+                .map(|(peer, link)| self.view_peer(peer, link, &stats, &called))
+                .collect(),
             groups: views,
             ceremonies: self.ceremonies(),
         }
@@ -174,13 +182,20 @@ impl Service {
         *peer == self.peer || links.get(peer).is_some_and(|link| link.awaited_since.is_none())
     }
 
-    fn view_peer(&self, peer: &PeerId, link: &LinkStats, stats: &ExchangeStats) -> PeerStatus {
+    fn view_peer(
+        &self,
+        peer: &PeerId,
+        link: &LinkStats,
+        stats: &ExchangeStats,
+        called: &BTreeMap<PeerId, Vec<String>>,
+    ) -> PeerStatus {
         PeerStatus {
             peer: peer.as_bytes().to_lower_hex_string(),
             name: self.shared.name_of(peer),
             connected: link.awaited_since.is_none(),
             awaited_seconds: link.awaited_since.map(|since| since.elapsed().as_secs()),
             round_trip_ms: link.round_trip.map(|time| (time.as_secs_f64() * 1e5).round() / 100.0),
+            addresses: called.get(peer).cloned().unwrap_or_default(),
             dropped: dropped(stats, peer),
         }
     }

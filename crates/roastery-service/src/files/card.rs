@@ -1,9 +1,13 @@
+use std::fmt;
+
 use bitcoin::hex::{DisplayHex as _, FromHex as _};
 use roastery_frost::{Signature, XOnlyPublicKey, decode_point};
-use roastery_node::bus::p2p::Multiaddr;
+use roastery_node::bus::p2p::{
+    TransportKey, TransportSignature, Whereabouts, WhereaboutsError, is_card_of_peer, is_peer,
+};
 use roastery_protocol::{
-    ceremony::MAX_NAME,
-    group::{Member, PeerId},
+    group::{Member, Name, NameError, NamedMember, PeerId},
+    keys::IdentityKey,
 };
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -11,24 +15,31 @@ use thiserror::Error;
 /// The longest card, in bytes.
 pub const MAX_CARD: usize = 8 * 1024;
 
-/// The most addresses on a card. All are called at once.
-const MOST_ADDRESSES: usize = 8;
+/// The version of cards and invitation files that this program reads and writes.
+pub(super) const VERSION: u32 = 2;
 
-/// The longest address, in bytes.
-const MAX_ADDRESS: usize = 256;
-
-/// What a node says of itself to those who are to be in a group with it: all public.
+/// What a node says of itself to those who are to be in a group with it: all public. A value of this type was verified.
 ///
-/// The host key has signed everything but the name and the addresses. The name is for people; the addresses may be wrong, and
-/// then nobody is there, for a peer proves who it is.
+/// The host key has signed its line of the roster; identity key and transport key have each signed that and the name. So
+/// no card names a key or a peer of another node. Where the node is called is signed for itself, by the transport key,
+/// because it changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeCard {
-    /// What the node is called, 1 to 64 bytes without control characters.
-    pub name: String,
-    /// The line of the roster.
-    pub member: Member,
-    /// Where it listens.
-    pub addresses: Vec<Multiaddr>,
+    card: NamedMember,
+    identity_signature: Signature,
+    transport_signature: TransportSignature,
+    whereabouts: Whereabouts,
+}
+
+/// A key that signs a card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CardKey {
+    /// The key that takes part in key generation.
+    Host,
+    /// The key that signs messages.
+    Identity,
+    /// The key of the peer.
+    Transport,
 }
 
 /// Why a text is no card.
@@ -41,21 +52,21 @@ pub enum CardError {
         /// Its length in bytes.
         length: usize,
     },
+    /// It is an invitation.
+    #[error("this is an invitation, not a card: roastery group join takes it")]
+    Invitation,
     /// It is not written as a card is.
     #[error("{}", one_line(.0))]
     Form(#[from] toml::de::Error),
     /// Another version.
-    #[error("a card of version {version}; this program reads version 1")]
+    #[error("a card of version {version}; this program reads version {VERSION}")]
     OtherVersion {
         /// The version.
-        version: u32,
+        version: i64,
     },
-    /// The name is empty, too long or not for the eye.
-    #[error("a name of {length} bytes; 1 to {MAX_NAME} without control characters are allowed")]
-    Name {
-        /// Its length in bytes.
-        length: usize,
-    },
+    /// The name is none.
+    #[error("the name: {0}")]
+    Name(#[from] NameError),
     /// A key, name of a peer or signature that is none.
     #[error("{field} is not {allowed}")]
     Field {
@@ -64,17 +75,28 @@ pub enum CardError {
         /// What it must be.
         allowed: &'static str,
     },
-    /// Too many addresses, or one that is none.
-    #[error("address {address:?}: {reason}")]
-    Address {
-        /// The address.
-        address: String,
-        /// What is wrong.
-        reason: String,
+    /// What it says of its addresses is not signed, or too much.
+    #[error("the addresses: {0}")]
+    Whereabouts(#[from] WhereaboutsError),
+    /// A key has not signed it.
+    #[error(
+        "the {by} on this card has not signed it: it was changed on its way, or names a key of another \
+         node; have it sent again"
+    )]
+    NotSigned {
+        /// Which key.
+        by: CardKey,
     },
-    /// The host key has not signed it.
-    #[error("the host key has not signed this card")]
-    NotSigned,
+}
+
+impl fmt::Display for CardKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Host => "host key",
+            Self::Identity => "identity key",
+            Self::Transport => "transport key (its peer)",
+        })
+    }
 }
 
 /// A parser's report is several lines with a picture.
@@ -86,23 +108,66 @@ pub(super) fn one_line(error: &toml::de::Error) -> String {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Written {
-    #[serde(default = "version")]
     version: u32,
     name: String,
     host_key: String,
     identity_key: String,
     peer: String,
     sequence: u64,
-    binding: String,
-    #[serde(default)]
-    addresses: Vec<String>,
+    host_signature: String,
+    identity_signature: String,
+    transport_signature: String,
+    whereabouts: WrittenWhereabouts,
 }
 
-fn version() -> u32 {
-    1
+/// Where a peer is called, as it is written. Whose it is stands beside it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenWhereabouts {
+    sequence: u64,
+    addresses: Vec<String>,
+    signature: String,
+}
+
+impl WrittenWhereabouts {
+    pub(super) fn of(whereabouts: &Whereabouts) -> Self {
+        Self {
+            sequence: whereabouts.sequence(),
+            addresses: whereabouts.addresses().to_vec(),
+            signature: whereabouts.signature().to_lower_hex_string(),
+        }
+    }
+
+    pub(super) fn read(self, peer: PeerId) -> Result<Whereabouts, CardError> {
+        let signature = signature("whereabouts.signature", &self.signature)?;
+        Ok(Whereabouts::check(peer, self.sequence, self.addresses, signature)?)
+    }
+}
+
+fn signature(field: &'static str, text: &str) -> Result<[u8; 64], CardError> {
+    let allowed = "a signature of 128 hexadecimal digits";
+    <[u8; 64]>::from_hex(text).map_err(|_| CardError::Field { field, allowed })
+}
+
+/// The version that a text says, whatever else stands in it.
+pub(super) fn other_version(table: &toml::Table) -> Option<i64> {
+    let version = table.get("version")?.as_integer()?;
+    (version != i64::from(VERSION)).then_some(version)
 }
 
 impl NodeCard {
+    /// A node's card, signed by its keys. The host key has signed the line before.
+    pub fn sign(
+        card: NamedMember,
+        whereabouts: Whereabouts,
+        identity: &IdentityKey,
+        transport: &TransportKey,
+    ) -> Self {
+        let identity_signature = identity.sign_card(&card);
+        let transport_signature = transport.sign_card(&card);
+        Self { card, identity_signature, transport_signature, whereabouts }
+    }
+
     /// Reads a card and checks all of it.
     ///
     /// # Errors
@@ -113,77 +178,97 @@ impl NodeCard {
         if length > MAX_CARD {
             return Err(CardError::TooLong { length });
         }
+        let table: toml::Table = toml::from_str(text)?;
+        if table.contains_key("member") {
+            return Err(CardError::Invitation);
+        }
+        if let Some(version) = other_version(&table) {
+            return Err(CardError::OtherVersion { version });
+        }
         Self::from_written(toml::from_str(text)?)
     }
 
     /// The card as text; [`NodeCard::parse`] reads it.
     pub fn to_text(&self) -> String {
         let written = toml::to_string(&self.to_written())
-            .expect("strings, numbers and a list of strings are TOML");
+            .expect("strings, numbers below 2^63 and lists of strings are TOML");
         format!("# The card of a Roastery node: public, for the others of a group.\n{written}")
     }
 
+    /// What the node is called.
+    pub fn name(&self) -> &Name {
+        &self.card.name
+    }
+
+    /// Its line of the roster.
+    pub fn member(&self) -> &Member {
+        &self.card.member
+    }
+
+    /// Its name and its line of the roster.
+    pub fn named_member(&self) -> &NamedMember {
+        &self.card
+    }
+
+    /// Where it is called.
+    pub fn whereabouts(&self) -> &Whereabouts {
+        &self.whereabouts
+    }
+
     pub(super) fn from_written(written: Written) -> Result<Self, CardError> {
-        let Written { version, name, host_key, identity_key, peer, sequence, binding, addresses } =
-            written;
-        if version != 1 {
-            return Err(CardError::OtherVersion { version });
-        }
-        let length = name.len();
-        if !(1..=MAX_NAME).contains(&length) || name.chars().any(char::is_control) {
-            return Err(CardError::Name { length });
+        if written.version != VERSION {
+            return Err(CardError::OtherVersion { version: written.version.into() });
         }
         let field = |field, allowed| CardError::Field { field, allowed };
-        let host_key = <[u8; 33]>::from_hex(&host_key)
+        let host_key = <[u8; 33]>::from_hex(&written.host_key)
             .ok()
             .and_then(|bytes| decode_point(&bytes).ok())
             .ok_or(field("host_key", "a public key of 66 hexadecimal digits"))?;
-        let identity_key = <[u8; 32]>::from_hex(&identity_key)
+        let identity_key = <[u8; 32]>::from_hex(&written.identity_key)
             .ok()
             .and_then(|bytes| XOnlyPublicKey::from_bytes(&bytes).ok())
             .ok_or(field("identity_key", "a public key of 64 hexadecimal digits"))?;
-        let peer = Vec::<u8>::from_hex(&peer)
+        let peer = Vec::<u8>::from_hex(&written.peer)
             .ok()
             .and_then(|bytes| PeerId::new(bytes).ok())
-            .ok_or(field("peer", "the name of a peer: 1 to 64 bytes in hexadecimal digits"))?;
-        let binding = <[u8; 64]>::from_hex(&binding)
-            .map(|bytes| Signature::from_bytes(&bytes))
-            .map_err(|_| field("binding", "a signature of 128 hexadecimal digits"))?;
-        let member = Member { host_key, identity_key, peer, sequence, binding };
-        if !member.is_bound() {
-            return Err(CardError::NotSigned);
+            .filter(is_peer)
+            .ok_or(field("peer", "the peer of an Ed25519 key: 76 hexadecimal digits"))?;
+        let binding = Signature::from_bytes(&signature("host_signature", &written.host_signature)?);
+        let identity_signature =
+            Signature::from_bytes(&signature("identity_signature", &written.identity_signature)?);
+        let transport_signature = signature("transport_signature", &written.transport_signature)?;
+        let sequence = written.sequence;
+        let member = Member { host_key, identity_key, peer: peer.clone(), sequence, binding };
+        let card = NamedMember { name: written.name.parse()?, member };
+        for (by, signed) in [
+            (CardKey::Host, card.member.is_bound()),
+            (CardKey::Identity, identity_signature.verify(&identity_key, &card.identity_digest())),
+            (CardKey::Transport, is_card_of_peer(&card, &transport_signature)),
+        ] {
+            if !signed {
+                return Err(CardError::NotSigned { by });
+            }
         }
-        Ok(Self { name, member, addresses: read_addresses(addresses)? })
+        let whereabouts = written.whereabouts.read(peer)?;
+        Ok(Self { card, identity_signature, transport_signature, whereabouts })
     }
 
     pub(super) fn to_written(&self) -> Written {
-        let member = &self.member;
+        let member = &self.card.member;
         Written {
-            version: version(),
-            name: self.name.clone(),
+            version: VERSION,
+            name: self.card.name.to_string(),
             host_key: member.host_key.serialize().to_lower_hex_string(),
             identity_key: member.identity_key.to_bytes().to_lower_hex_string(),
             peer: member.peer.as_bytes().to_lower_hex_string(),
             sequence: member.sequence,
-            binding: member.binding.to_bytes().to_lower_hex_string(),
-            addresses: self.addresses.iter().map(ToString::to_string).collect(),
+            host_signature: member.binding.to_bytes().to_lower_hex_string(),
+            identity_signature: self.identity_signature.to_bytes().to_lower_hex_string(),
+            transport_signature: self.transport_signature.to_lower_hex_string(),
+            whereabouts: WrittenWhereabouts::of(&self.whereabouts),
         }
     }
 }
 
-fn read_addresses(addresses: Vec<String>) -> Result<Vec<Multiaddr>, CardError> {
-    addresses
-        .into_iter()
-        .enumerate()
-        .map(|(at, address)| {
-            let wrong = |reason: String| CardError::Address { address: address.clone(), reason };
-            if at >= MOST_ADDRESSES {
-                return Err(wrong(format!("at most {MOST_ADDRESSES} are allowed")));
-            }
-            if address.len() > MAX_ADDRESS {
-                return Err(wrong(format!("at most {MAX_ADDRESS} bytes are allowed")));
-            }
-            address.parse().map_err(|error| wrong(format!("no multiaddress: {error}")))
-        })
-        .collect()
-}
+#[cfg(test)]
+mod tests;

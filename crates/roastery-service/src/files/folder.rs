@@ -95,6 +95,11 @@ impl Folder {
         self.0.join("invitations")
     }
 
+    /// Where other nodes are called, as they have said last.
+    pub fn peers(&self) -> PathBuf {
+        self.0.join("peers")
+    }
+
     /// Reads a text of at most this many bytes.
     ///
     /// # Errors

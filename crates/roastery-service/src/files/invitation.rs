@@ -1,4 +1,3 @@
-use roastery_node::bus::p2p::Multiaddr;
 use roastery_protocol::{
     Seat,
     ceremony::{Invitation, InvitationError},
@@ -7,7 +6,7 @@ use roastery_protocol::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::card::{CardError, NodeCard, Written, one_line};
+use super::card::{CardError, NodeCard, VERSION, Written, one_line, other_version};
 
 /// The longest invitation file, in bytes: 128 cards.
 pub const MAX_INVITATION_FILE: usize = 1024 * 1024;
@@ -15,7 +14,8 @@ pub const MAX_INVITATION_FILE: usize = 1024 * 1024;
 /// What is passed around before a group's key is made: the group's name, its threshold, and the cards of all members in the
 /// order of their seats.
 ///
-/// The [fingerprint](Invitation::fingerprint) covers everything but the members' names and addresses.
+/// The [fingerprint](Invitation::fingerprint) covers everything but where the members are called, which each signs for
+/// itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvitationFile {
     invitation: Invitation,
@@ -35,11 +35,16 @@ pub enum InvitationFileError {
     /// It is not written as an invitation file is.
     #[error("{}", one_line(.0))]
     Form(#[from] toml::de::Error),
+    /// It is a card.
+    #[error(
+        "this is a card, not an invitation: roastery group new makes one of all members' cards"
+    )]
+    IsCard,
     /// Another version.
-    #[error("an invitation file of version {version}; this program reads version 1")]
+    #[error("an invitation file of version {version}; this program reads version {VERSION}")]
     OtherVersion {
         /// The version.
-        version: u32,
+        version: i64,
     },
     /// A member's card.
     #[error("member {member}: {source}")]
@@ -77,7 +82,7 @@ impl InvitationFile {
         threshold: usize,
         cards: Vec<NodeCard>,
     ) -> Result<Self, InvitationError> {
-        let members = cards.iter().map(|card| card.member.clone()).collect();
+        let members = cards.iter().map(|card| card.named_member().clone()).collect();
         Ok(Self { invitation: Invitation::new(name, number, threshold, members)?, cards })
     }
 
@@ -91,10 +96,14 @@ impl InvitationFile {
         if length > MAX_INVITATION_FILE {
             return Err(InvitationFileError::TooLong { length });
         }
-        let file: File = toml::from_str(text)?;
-        if file.version != 1 {
-            return Err(InvitationFileError::OtherVersion { version: file.version });
+        let table: toml::Table = toml::from_str(text)?;
+        if table.contains_key("host_key") {
+            return Err(InvitationFileError::IsCard);
         }
+        if let Some(version) = other_version(&table) {
+            return Err(InvitationFileError::OtherVersion { version });
+        }
+        let file: File = toml::from_str(text)?;
         let read = |(member, written)| {
             NodeCard::from_written(written)
                 .map_err(|source| InvitationFileError::Card { member, source })
@@ -106,7 +115,7 @@ impl InvitationFile {
     /// The file's text; [`InvitationFile::parse`] reads it.
     pub fn to_text(&self) -> String {
         let file = File {
-            version: 1,
+            version: VERSION,
             name: self.invitation.name().to_owned(),
             number: self.invitation.number(),
             threshold: self.invitation.threshold(),
@@ -132,11 +141,6 @@ impl InvitationFile {
     /// The seat of this peer, if it has one.
     pub fn seat_of(&self, peer: &PeerId) -> Option<Seat> {
         let seats = self.invitation.seats().zip(&self.cards);
-        seats.into_iter().find(|(_, card)| card.member.peer == *peer).map(|(seat, _)| seat)
-    }
-
-    /// Who the members are on the network, and where.
-    pub fn addresses(&self) -> impl Iterator<Item = (PeerId, Vec<Multiaddr>)> {
-        self.cards.iter().map(|card| (card.member.peer.clone(), card.addresses.clone()))
+        seats.into_iter().find(|(_, card)| card.member().peer == *peer).map(|(seat, _)| seat)
     }
 }

@@ -4,9 +4,11 @@
 mod card;
 mod folder;
 mod invitation;
+mod peers;
 
 pub use self::{
-    card::{CardError, MAX_CARD, NodeCard},
+    card::{CardError, CardKey, MAX_CARD, NodeCard},
     folder::{Folder, FolderError, read_secret, write_secret},
     invitation::{InvitationFile, InvitationFileError, MAX_INVITATION_FILE},
+    peers::PeerFiles,
 };

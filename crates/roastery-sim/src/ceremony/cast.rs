@@ -9,7 +9,7 @@ use roastery_protocol::{
         message::{Header, Kind},
     },
     clock::Moment,
-    group::Member,
+    group::{Member, NamedMember},
     keys::{HostKey, IdentityKey},
     tags::{Tag, VERSION},
 };
@@ -46,7 +46,9 @@ impl Cast {
             let (identity_key, peer) = (identity.public_key(), peer(at));
             let binding = HostKey::new(copy(&host)).bind(&identity_key, &peer, 0);
             let host_key = host.plain_public_key();
-            members.push(Member { host_key, identity_key, peer, sequence: 0, binding });
+            let member = Member { host_key, identity_key, peer, sequence: 0, binding };
+            let name = format!("member {at}").parse().expect("letters, a space, digits");
+            members.push(NamedMember { name, member });
             identities.push(Arc::new(identity));
             pens.push(pen);
             hosts.push(host);

@@ -16,7 +16,7 @@ use roastery_protocol::{
     Seat,
     ceremony::{self, Event, Invitation, Opening, RecoveryFile, Seed},
     engine::FrostEngine,
-    group::{Group, Member, PeerId},
+    group::{Group, Member, NamedMember, PeerId},
     keys::{HostKey, IdentityKey},
     session::Settings,
 };
@@ -147,7 +147,11 @@ async fn hold_ceremony(
     buses: Vec<MeshBus>,
     drawn: Duration,
 ) -> Result<Made, Box<dyn Error>> {
-    let cards = keys.iter().map(|keys| keys.card.clone()).collect();
+    let named = |(at, keys): (usize, &Keys)| {
+        let name = format!("node-{at}").parse()?;
+        Ok::<_, Box<dyn Error>>(NamedMember { name, member: keys.card.clone() })
+    };
+    let cards = keys.iter().enumerate().map(named).collect::<Result<_, _>>()?;
     let invitation = Invitation::new("demo", 0, t, cards)?;
     let (done, all) = watch::channel(0);
     let begun = Instant::now();

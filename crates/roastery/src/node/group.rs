@@ -78,14 +78,36 @@ fn new(options: New) -> Result<ExitCode, String> {
         let text = Folder::read_text(path, MAX_CARD).map_err(|error| error.to_string())?;
         NodeCard::parse(&text).map_err(|error| format!("{}: {error}", path.display()))
     };
-    let cards = options.cards.iter().map(read).collect::<Result<_, _>>()?;
+    let cards = options.cards.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let notes = notes(&cards);
     let file = InvitationFile::new(&options.name, options.number, options.threshold, cards)
         .map_err(|error| error.to_string())?;
     Folder::write_new(&options.out, file.to_text().as_bytes(), false)
         .map_err(|error| error.to_string())?;
     say!("Invitation    {}", options.out.display());
     say!("Fingerprint   {}", file.invitation().fingerprint());
+    notes.iter().for_each(|note| eprintln!("note: {note}"));
     Ok(ExitCode::SUCCESS)
+}
+
+/// What keeps the members of these cards from calling each other.
+fn notes(cards: &[NodeCard]) -> Vec<String> {
+    let mut notes = Vec::new();
+    let mut not_called = Vec::new();
+    for card in cards {
+        let (usable, skipped) = card.whereabouts().usable();
+        notes.extend(skipped.iter().map(|skipped| format!("{}: {skipped}", card.name())));
+        if usable.is_empty() {
+            not_called.push(card.name().to_string());
+        }
+    }
+    if not_called.len() > 1 {
+        let names = not_called.join(", ");
+        notes.push(format!(
+            "{names} announce no address that can be called: none of them reaches another one of them"
+        ));
+    }
+    notes
 }
 
 fn join(at: &At, options: &Join) -> Result<ExitCode, String> {
@@ -101,9 +123,10 @@ fn join(at: &At, options: &Join) -> Result<ExitCode, String> {
     show::ceremony(&joined);
     if joined.state == "joined" {
         say!(
-            "\nCompare the fingerprint with all members, over a channel that nobody else can write to. Then:"
+            "\nCompare the fingerprint with all members, over a channel that only they can write to. If all have the same,"
         );
-        say!("  roastery keygen {} --fingerprint \"{}\"", joined.name, joined.fingerprint);
+        say!("type it in place of FINGERPRINT:");
+        say!("  roastery keygen {} --fingerprint \"FINGERPRINT\"", word(&joined.name));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -163,6 +186,11 @@ fn recover(at: &At, options: &Recover) -> Result<ExitCode, String> {
     })?;
     show::group(&group);
     Ok(ExitCode::SUCCESS)
+}
+
+/// A name as one word of a command: names have no character that a shell would take for more within quotes.
+fn word(name: &str) -> String {
+    if name.contains(' ') { format!("\"{name}\"") } else { name.to_owned() }
 }
 
 /// A name as a part of a path.

@@ -1,22 +1,27 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
-use roastery_node::{bus::p2p::Multiaddr, store::PassphraseCost};
+use roastery_node::{
+    bus::p2p::{DialAddress, ListenAddress},
+    store::PassphraseCost,
+};
+use roastery_protocol::group::Name;
 use roastery_service::{config::Transport, init::NewNode};
 
 use super::{At, passphrase};
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// What the node is called, for people
+    /// What the node is called: ASCII letters, digits, single spaces and . _ -, at most 64
     #[arg(long, value_name = "NAME")]
-    name: String,
+    name: Name,
     /// Where it listens, as a multiaddress; may be given several times [default: all addresses, port 7400, TCP and QUIC]
     #[arg(long, value_name = "ADDRESS")]
-    listen: Vec<Multiaddr>,
-    /// Where the others call it: this stands on its card; may be given several times
+    listen: Vec<ListenAddress>,
+    /// Where the others call it, like /dns/anna.example/tcp/7400 or /ip4/203.0.113.7/tcp/7400: this stands on its card; may
+    /// be given several times. Without it the others cannot call this node: it calls them
     #[arg(long, value_name = "ADDRESS")]
-    announce: Vec<Multiaddr>,
+    announce: Vec<DialAddress>,
     /// A file with the passphrase for the store in its first line
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
@@ -26,6 +31,11 @@ pub(super) fn run(at: &At, options: Options) -> Result<ExitCode, String> {
     let folder = at.folder()?;
     let Options { name, listen, announce, passphrase_file } = options;
     let listen = if listen.is_empty() { Transport::default().listen } else { listen };
+    let announce =
+        DialAddress::check_list(announce).map_err(|error| format!("--announce: {error}"))?;
+    let transport = Transport { listen, announce, ..Transport::default() };
+    let notes = transport.notes();
+    let Transport { listen, announce, .. } = transport;
     let new = NewNode {
         name,
         listen,
@@ -41,5 +51,6 @@ pub(super) fn run(at: &At, options: Options) -> Result<ExitCode, String> {
     );
     eprintln!("Its card, for the others (also in {}):", folder.card().display());
     say!("{}", card.to_text().trim_end());
+    notes.iter().for_each(|note| eprintln!("note: {note}"));
     Ok(ExitCode::SUCCESS)
 }

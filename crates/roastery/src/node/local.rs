@@ -8,9 +8,10 @@ use std::{
 
 use clap::Args;
 use roastery_node::{
-    bus::p2p::Multiaddr,
+    bus::p2p::AddressError,
     store::{Passphrase, PassphraseCost},
 };
+use roastery_protocol::group::Name;
 use roastery_service::{
     api::Client,
     files::{Folder, InvitationFile, NodeCard},
@@ -112,13 +113,12 @@ fn make(group: &Path, options: &Options) -> Result<Vec<PathBuf>, String> {
         let passphrase = format!("passphrase of node {k}");
         Folder::write_new(&folder.resolve("passphrase"), passphrase.as_bytes(), true)
             .map_err(|error| error.to_string())?;
-        let address: Multiaddr = format!("/ip4/127.0.0.1/tcp/{port}")
-            .parse()
-            .map_err(|error| format!("port {port}: {error}"))?;
+        let address = format!("/ip4/127.0.0.1/tcp/{port}");
+        let wrong = |error: AddressError| error.to_string();
         let new = NewNode {
-            name: format!("node-{k}"),
-            listen: vec![address.clone()],
-            announce: vec![address],
+            name: format!("node-{k}").parse::<Name>().map_err(|error| error.to_string())?,
+            listen: vec![address.parse().map_err(wrong)?],
+            announce: vec![address.parse().map_err(wrong)?],
             passphrase: Passphrase::new(passphrase),
             cost: PassphraseCost::new(8 * 1024, 1, 1).map_err(|error| error.to_string())?,
             more_config: String::new(),

@@ -1,10 +1,12 @@
 //! The commands of an operator: they make a node, run it, and speak to the one that runs.
 
+mod card;
 mod client;
 mod group;
 mod init;
 mod local;
 mod passphrase;
+mod peers;
 mod requests;
 mod run;
 mod show;
@@ -15,7 +17,9 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Args, Subcommand};
 use roastery_service::{api::Client, config::Config, files::Folder};
 
-pub(crate) use self::{client::EvidenceList, local::Options as LocalOptions};
+pub(crate) use self::{
+    client::EvidenceList, local::Options as LocalOptions, peers::Command as PeersCommand,
+};
 
 /// Which node is meant.
 #[derive(Args, Clone, Debug)]
@@ -65,6 +69,8 @@ pub(crate) enum GroupCommand {
 /// An operator's command.
 pub(crate) enum Command {
     Init(init::Options),
+    Card(card::Options),
+    Peers(PeersCommand),
     Group(GroupCommand),
     Keygen(group::Keygen),
     Run,
@@ -82,6 +88,7 @@ pub(crate) enum Command {
 }
 
 pub(crate) use self::{
+    card::Options as CardOptions,
     client::{Log as LogOptions, Status as StatusOptions},
     group::Keygen as KeygenOptions,
     init::Options as InitOptions,
@@ -96,6 +103,8 @@ pub(crate) use self::{
 pub(crate) fn run(at: &At, command: Command) -> ExitCode {
     let done = match command {
         Command::Init(options) => init::run(at, options),
+        Command::Card(options) => card::run(at, &options),
+        Command::Peers(command) => peers::run(at, &command),
         Command::Group(command) => group::run(at, command),
         Command::Keygen(options) => group::keygen(at, &options),
         Command::Run => run::run(at),

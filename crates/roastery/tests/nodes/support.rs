@@ -111,6 +111,18 @@ impl Group {
         self.folder.join(format!("node-{node}"))
     }
 
+    /// The port at which a node listens.
+    pub(crate) fn port(&self, node: usize) -> u16 {
+        self.port + u16::try_from(node).unwrap()
+    }
+
+    /// A node's peer, as its card says it.
+    pub(crate) fn peer(&self, node: usize) -> String {
+        let card = fs::read_to_string(self.node(node).join("card.toml")).unwrap();
+        let line = card.lines().find_map(|line| line.strip_prefix("peer = ")).unwrap();
+        line.trim_matches('"').to_owned()
+    }
+
     /// A path in the group's folder.
     pub(crate) fn path(&self, name: &str) -> String {
         self.folder.join(name).to_str().unwrap().to_owned()

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, Stream};
 use libp2p::connection_limits::Exceeded;
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
@@ -24,6 +26,7 @@ use super::handler::{End, Handler};
 use super::links::{Link, Links};
 use super::peers::name;
 use super::redial::{Pauses, Redial};
+use super::resolve::Resolver;
 use super::roster::Listed;
 use crate::bus::{LinkStats, PeerId};
 
@@ -50,7 +53,18 @@ pub(super) struct Members {
     door: Door,
     todo: VecDeque<ToSwarm<Infallible, Infallible>>,
     alarm: Pin<Box<Sleep>>,
+    resolver: Resolver,
+    /// The names of peers that are to be called are being looked up: at most one call of each peer.
+    lookups: FuturesUnordered<BoxFuture<'static, Resolved>>,
     ending: bool,
+}
+
+/// Where a peer is to be called now.
+struct Resolved {
+    peer: NetworkPeer,
+    /// Which entry of the roster is meant.
+    since: u64,
+    addresses: Vec<Multiaddr>,
 }
 
 struct Member {
@@ -89,7 +103,12 @@ impl Member {
 
 impl Members {
     /// Nobody yet.
-    pub(super) fn new(links: Arc<Links>, own: NetworkPeer, rules: Rules) -> Self {
+    pub(super) fn new(
+        links: Arc<Links>,
+        own: NetworkPeer,
+        rules: Rules,
+        resolver: Resolver,
+    ) -> Self {
         Self {
             links,
             own,
@@ -98,6 +117,8 @@ impl Members {
             door: Door::new(0),
             todo: VecDeque::new(),
             alarm: Box::pin(sleep_until(Instant::now().into())),
+            resolver,
+            lookups: FuturesUnordered::new(),
             ending: false,
         }
     }
@@ -208,8 +229,37 @@ impl Members {
         });
     }
 
-    /// The next call that is due.
+    /// The next call that is due, or whose addresses are found.
     fn poll_call(&mut self, context: &mut Context<'_>) -> Poll<DialOpts> {
+        loop {
+            while self.poll_due(context).is_ready() {}
+            let Poll::Ready(Some(resolved)) = Pin::new(&mut self.lookups).poll_next(context) else {
+                return Poll::Pending;
+            };
+            // Where nothing was found the peer is due again later, and that time is waited for.
+            if let Some(call) = self.place_call(resolved) {
+                return Poll::Ready(call);
+            }
+        }
+    }
+
+    /// Calls a peer at what its names stand for now, unless it is connected or gone by now.
+    fn place_call(&mut self, resolved: Resolved) -> Option<DialOpts> {
+        let Resolved { peer, since, addresses } = resolved;
+        let member = self.members.get(&peer)?;
+        if member.listed.since != since || !member.redial.is_calling() {
+            return None;
+        }
+        if addresses.is_empty() {
+            self.not_reached(peer);
+            return None;
+        }
+        let call = DialOpts::peer_id(peer).addresses(addresses);
+        Some(call.condition(PeerCondition::DisconnectedAndNotDialing).build())
+    }
+
+    /// Begins the next call that is due.
+    fn poll_due(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let callable =
             self.members.iter_mut().filter(|(_, member)| !member.listed.addresses.is_empty());
         let due = callable.filter_map(|(peer, member)| Some((member.redial.next()?, peer, member)));
@@ -223,8 +273,11 @@ impl Members {
             }
         }
         member.redial.calls();
-        let call = DialOpts::peer_id(*peer).addresses(member.listed.addresses.clone());
-        Poll::Ready(call.condition(PeerCondition::DisconnectedAndNotDialing).build())
+        let (peer, since) = (*peer, member.listed.since);
+        let found = self.resolver.clone().resolve(member.listed.addresses.clone());
+        self.lookups
+            .push(Box::pin(async move { Resolved { peer, since, addresses: found.await } }));
+        Poll::Ready(())
     }
 }
 

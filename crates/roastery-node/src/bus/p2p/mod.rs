@@ -22,18 +22,18 @@
 //! | a member | is silent below the messages | its pings are not answered, and its connection is closed |
 //!
 //! All of it is counted in [`BusStats`]. A peer that is gone is called again at all of its addresses,
-//! after pauses that double from half a second to half a minute ([`P2pSettings`]).
+//! whose names are looked up anew each time, after pauses that double from half a second to half a minute ([`P2pSettings`]).
 //!
 //! A flood from many thousand places at once can keep *new* connections from being made, as with
 //! anything that listens on the internet; those that stand stay.
 //!
 //! ```no_run
-//! use roastery_node::bus::p2p::{Endpoint, Multiaddr, P2pSettings, TransportKey};
+//! use roastery_node::bus::p2p::{DialAddress, Endpoint, P2pSettings, TransportKey};
 //! use roastery_node::bus::{Bus, BusEvent, Destination, PeerId};
 //!
 //! async fn good_morning(
 //!     key: TransportKey,
-//!     bob: (PeerId, Vec<Multiaddr>),
+//!     bob: (PeerId, Vec<DialAddress>),
 //! ) -> Result<(), Box<dyn std::error::Error>> {
 //!     let listen = ["/ip4/0.0.0.0/tcp/7000".parse()?, "/ip4/0.0.0.0/udp/7000/quic-v1".parse()?];
 //!     let endpoint = Endpoint::bind(key, &listen, P2pSettings::default()).await?;
@@ -47,6 +47,7 @@
 //! }
 //! ```
 
+mod address;
 mod door;
 mod frame;
 mod handler;
@@ -54,10 +55,12 @@ mod links;
 mod members;
 mod peers;
 mod redial;
+mod resolve;
 mod roster;
 mod run;
 mod settings;
 mod swarm;
+mod whereabouts;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -71,9 +74,14 @@ use libp2p::{Swarm, TransportError};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-pub use self::peers::{PeersError, TransportKey};
+pub use self::address::{
+    AddressError, AddressFault, AddressListError, AddressUse, DialAddress, ListenAddress,
+    MAX_ADDRESS, MAX_ADDRESSES, Reach,
+};
+pub use self::peers::{PeersError, TransportKey, is_peer};
 pub use self::roster::Roster;
 pub use self::settings::{P2pSettings, P2pSettingsError};
+pub use self::whereabouts::{TransportSignature, Whereabouts, WhereaboutsError, is_card_of_peer};
 pub use libp2p::Multiaddr;
 
 use self::links::Links;
@@ -100,13 +108,14 @@ impl Endpoint {
     /// [`BindError`] when with these settings nothing could be sent, or an address is not to be had.
     pub async fn bind(
         key: TransportKey,
-        listen: &[Multiaddr],
+        listen: &[ListenAddress],
         settings: P2pSettings,
     ) -> Result<Self, BindError> {
         let settings = settings.check()?;
         let mut swarm = swarm::build(&key, &settings).map_err(|_| BindError::Key)?;
         let mut waiting = HashSet::new();
         for address in listen {
+            let address = address.to_multiaddr();
             let refused = |source| BindError::Address { address: address.clone(), source };
             let listener = swarm.listen_on(address.clone()).map_err(refused)?;
             waiting.insert(listener);
@@ -142,10 +151,10 @@ impl Endpoint {
     ///
     /// # Errors
     ///
-    /// [`PeersError`] when a name or an address is none of this network, or there are too many.
+    /// [`PeersError`] when a name is none of this network, or there are too many.
     pub fn join(
         mut self,
-        peers: impl IntoIterator<Item = (PeerId, Vec<Multiaddr>)>,
+        peers: impl IntoIterator<Item = (PeerId, Vec<DialAddress>)>,
     ) -> Result<P2pBus, PeersError> {
         let max = self.settings.max_peers;
         let peers = Peers::check(&self.peer, max, peers)?;

@@ -54,6 +54,11 @@ impl Redial {
         self.state = State::Calls;
     }
 
+    /// Whether the peer is being called.
+    pub(super) fn is_calling(&self) -> bool {
+        matches!(self.state, State::Calls)
+    }
+
     /// The peer has other addresses, and is called there at once unless it is connected.
     pub(super) fn moved(&mut self, now: Instant) {
         self.failures = 0;

@@ -5,9 +5,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-use libp2p::{Multiaddr, PeerId as NetworkPeer};
+use libp2p::PeerId as NetworkPeer;
 use tokio::sync::Notify;
 
+use super::address::DialAddress;
 use super::links::Links;
 use super::peers::{self, Peers, PeersError, name};
 use crate::bus::PeerId;
@@ -40,11 +41,11 @@ struct List {
 pub(super) struct Listed {
     /// Which entry it is: a peer that is taken out and put in again has another one.
     pub(super) since: u64,
-    pub(super) addresses: Vec<Multiaddr>,
+    pub(super) addresses: Vec<DialAddress>,
 }
 
 impl List {
-    fn put(&mut self, peer: NetworkPeer, addresses: Vec<Multiaddr>) {
+    fn put(&mut self, peer: NetworkPeer, addresses: Vec<DialAddress>) {
         self.entries += 1;
         let since = self.peers.get(&peer).map_or(self.entries, |listed| listed.since);
         self.peers.insert(peer, Listed { since, addresses });
@@ -65,9 +66,9 @@ impl Roster {
     ///
     /// # Errors
     ///
-    /// [`PeersError`] when the name or an address is none of this network, or there are too many. The
-    /// roster is as before then.
-    pub fn set(&self, peer: PeerId, addresses: Vec<Multiaddr>) -> Result<(), PeersError> {
+    /// [`PeersError`] when the name is none of this network, or there are too many. The roster is as
+    /// before then.
+    pub fn set(&self, peer: PeerId, addresses: Vec<DialAddress>) -> Result<(), PeersError> {
         if peer == self.0.own {
             return Ok(());
         }
@@ -101,7 +102,7 @@ impl Roster {
     }
 
     /// The peers in it and where they are called, in no order that means anything.
-    pub fn peers(&self) -> Vec<(PeerId, Vec<Multiaddr>)> {
+    pub fn peers(&self) -> Vec<(PeerId, Vec<DialAddress>)> {
         let list = self.lock();
         list.peers.iter().map(|(peer, listed)| (name(peer), listed.addresses.clone())).collect()
     }

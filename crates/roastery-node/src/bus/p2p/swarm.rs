@@ -13,6 +13,7 @@ use super::links::Links;
 use super::members::{Members, Rules};
 use super::peers::TransportKey;
 use super::redial::Pauses;
+use super::resolve::Resolver;
 use super::roster::Listed;
 use super::settings::P2pSettings;
 
@@ -88,7 +89,7 @@ fn members(links: Arc<Links>, own: &TransportKey, settings: &P2pSettings) -> Mem
         pauses: Pauses { first: settings.first_redial, longest: settings.longest_redial },
         head_start: HEAD_START,
     };
-    Members::new(links, own.0.public().to_peer_id(), rules)
+    Members::new(links, own.0.public().to_peer_id(), rules, Resolver::system())
 }
 
 fn limits(peers: usize) -> ConnectionLimits {

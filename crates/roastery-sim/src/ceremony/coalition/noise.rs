@@ -39,7 +39,7 @@ impl Foreign {
     pub(super) fn make(cast: &Cast, rng: &mut ChaCha8Rng) -> Option<Self> {
         let here = &cast.invitation;
         let invitation =
-            Invitation::new(here.name(), 1, here.threshold(), here.members().to_vec()).ok()?;
+            Invitation::new(here.name(), 1, here.threshold(), here.named_members()).ok()?;
         let params = invitation.params();
         let hosts: Vec<HostSecretKey> =
             cast.seats().map(|seat| HostSecretKey::from(copy(cast.host_pen(seat)))).collect();

@@ -1,0 +1,64 @@
+use std::{
+    process::ExitCode,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use clap::Args;
+use roastery_node::{bus::p2p::TransportKey, store::Store};
+use roastery_protocol::keys::IdentityKey;
+use roastery_service::{
+    api::{Client, ClientError},
+    config::Config,
+    files::{Folder, NodeCard},
+    own_card::{self, OwnCard},
+};
+
+use super::{At, passphrase, wait_for};
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Write the card into this new file as well
+    #[arg(long, value_name = "FILE")]
+    out: Option<std::path::PathBuf>,
+}
+
+pub(super) fn run(at: &At, options: &Options) -> Result<ExitCode, String> {
+    let (folder, config) = at.config()?;
+    let card = match own_card::current(&folder, &config) {
+        Some(card) => card,
+        None => renew(&folder, &config, &at.client()?)?,
+    };
+    if let Some(out) = &options.out {
+        Folder::write_new(out, card.to_text().as_bytes(), false)
+            .map_err(|error| error.to_string())?;
+    }
+    say!("{}", card.to_text().trim_end());
+    config.transport.notes().iter().for_each(|note| eprintln!("note: {note}"));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes the card anew, which needs the keys in the store.
+fn renew(folder: &Folder, config: &Config, client: &Client) -> Result<NodeCard, String> {
+    let runs = wait_for(async { Ok(client.bytes("/health").await) })?;
+    if !matches!(runs, Err(ClientError::NoNode { .. })) {
+        return Err("the node runs with an older configuration than the one in its folder: start it again, and it \
+                    makes its card anew (roastery stop, roastery node, roastery card)"
+            .to_owned());
+    }
+    let passphrase = passphrase::of_node(folder, config)?;
+    let keys = Store::open(folder.store(), &passphrase)
+        .and_then(|store| store.keys())
+        .map_err(|error| error.to_string())?
+        .ok_or("the store has no keys: it was not made by roastery init")?;
+    let identity = IdentityKey::new(keys.identity);
+    let transport = TransportKey::from_secret(&mut keys.transport.expose_bytes());
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+    let card = own_card::renew(folder, config, &identity, &transport, now)
+        .map_err(|error| error.to_string())?;
+    if let OwnCard::Renewed(_) = &card {
+        eprintln!("The card is made anew, also in {}.", folder.card().display());
+        eprintln!("The other members take up its addresses with: roastery peers add CARD");
+    }
+    Ok(card.card().clone())
+}

@@ -1,0 +1,46 @@
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Subcommand};
+use roastery_service::{
+    files::{Folder, MAX_CARD},
+    view::{AddCard, PeerAddresses},
+};
+
+use super::{At, wait_for};
+
+/// What can be done about the other members' nodes.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Take up where a member's node is called now, from its newer card
+    Add(Add),
+}
+
+#[derive(Args)]
+pub(crate) struct Add {
+    /// The member's card
+    card: PathBuf,
+}
+
+pub(super) fn run(at: &At, command: &Command) -> Result<ExitCode, String> {
+    let Command::Add(Add { card }) = command;
+    let card = Folder::read_text(card, MAX_CARD).map_err(|error| error.to_string())?;
+    let client = at.client()?;
+    let added: PeerAddresses = wait_for(async {
+        client.post("/v1/peers", &AddCard { card }).await.map_err(|error| error.to_string())
+    })?;
+    let PeerAddresses { name, addresses, skipped, newer, overridden, .. } = added;
+    match (newer, addresses.is_empty()) {
+        (false, _) => say!("{name}: nothing is taken up; this node knows this card or a newer one"),
+        (true, true) => say!("{name}: calls this node, and cannot be called"),
+        (true, false) => say!("{name}: is called at {}", addresses.join(" ")),
+    }
+    for skipped in skipped {
+        eprintln!("note: {name}: {skipped}");
+    }
+    if overridden {
+        eprintln!(
+            "note: {name}: the addresses in transport.peers of the configuration count instead"
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}

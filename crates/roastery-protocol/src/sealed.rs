@@ -34,6 +34,25 @@ impl<const HEADER: usize> Sealed<HEADER> {
         Self(bytes.into())
     }
 
+    /// A header and the content that is written behind it, with a signature that was made before.
+    pub(crate) fn assemble(
+        signature: &[u8; SIGNATURE],
+        header: &impl BorshSerialize,
+        write_content: impl FnOnce(&mut Vec<u8>),
+    ) -> Self {
+        let mut bytes = signature.to_vec();
+        bytes.extend(wire::encode(header));
+        write_content(&mut bytes);
+        Self(bytes.into())
+    }
+
+    /// The signature before the body.
+    pub(crate) fn signature(&self) -> [u8; SIGNATURE] {
+        let mut signature = [0; SIGNATURE];
+        signature.copy_from_slice(&self.0[..SIGNATURE]);
+        signature
+    }
+
     /// The header of a message, without a copy of it. Nothing if the bytes are fewer than those of signature and header.
     pub(crate) fn peek<H: BorshDeserialize>(bytes: &[u8]) -> Option<H> {
         wire::decode(bytes.get(SIGNATURE..Self::LEAST)?).ok()
@@ -66,9 +85,6 @@ impl<const HEADER: usize> Sealed<HEADER> {
 
     /// Whether this identity key has signed the body under this tag (BIP-340).
     pub(crate) fn is_signed_by(&self, key: &XOnlyPublicKey, tag: Tag) -> bool {
-        let signature = <[u8; SIGNATURE]>::try_from(&self.0[..SIGNATURE]);
-        signature.is_ok_and(|signature| {
-            Signature::from_bytes(&signature).verify(key, &tag.hash(&[self.body()]))
-        })
+        Signature::from_bytes(&self.signature()).verify(key, &tag.hash(&[self.body()]))
     }
 }

@@ -173,6 +173,7 @@ impl Fixed {
             ("operator", RefusalReason::Operator),
             ("unacceptable", RefusalReason::Unacceptable),
             ("fault", RefusalReason::Fault),
+            ("too-many", RefusalReason::TooMany),
         ] {
             messages.push(by_signer(&format!("refusal/{name}"), Body::Refusal(reason)));
         }
@@ -195,7 +196,7 @@ impl Fixed {
             self.seal(seat(0), &Body::SignatureShare(Self::share(honest.body_hash(), scalar)))
         };
         let nonces = |k| -> SlotNonces { Self::slot(k).to_nonces() };
-        let raw = Raw::new(self.group.id(), self.session, Kind::Refusal, seat(2)).content(&6u8);
+        let raw = Raw::new(self.group.id(), self.session, Kind::Refusal, seat(2)).content(&255u8);
         let message = Envelope::parse(&raw.sealed()).unwrap();
         let faults = [
             (

@@ -12,25 +12,29 @@ pub(super) struct EarlyMessages {
 
 impl EarlyMessages {
     /// The most messages that are kept for one peer.
-    pub(super) const MOST: usize = 16;
+    pub(super) const MOST: usize = 256;
     /// The most bytes that are kept for one peer.
-    pub(super) const MOST_BYTES: usize = 128 * 1024;
+    pub(super) const MOST_BYTES: usize = 512 * 1024;
 
-    pub(super) fn keep(&mut self, from: PeerId, session: SessionId, bytes: Bytes) {
+    /// Keeps a message. Returns whether one of this peer was lost for want of room.
+    pub(super) fn keep(&mut self, from: PeerId, session: SessionId, bytes: Bytes) -> bool {
         if bytes.len() > Self::MOST_BYTES {
-            return;
+            return true;
         }
         let kept = self.by_peer.entry(from).or_default();
         if kept.iter().any(|(_, known)| *known == bytes) {
-            return;
+            return false;
         }
         kept.push_back((session, bytes));
         let size = |kept: &VecDeque<(SessionId, Bytes)>| {
             kept.iter().map(|(_, bytes)| bytes.len()).sum::<usize>()
         };
+        let mut lost = false;
         while kept.len() > Self::MOST || size(kept) > Self::MOST_BYTES {
             kept.pop_front();
+            lost = true;
         }
+        lost
     }
 
     /// Takes out what came for a session, each peer's in the order in which it came.
@@ -78,11 +82,13 @@ mod tests {
         let mut early = EarlyMessages::default();
         early.keep(peer(2), session(1), Bytes::from_static(b"quiet"));
         for number in 0..=EarlyMessages::MOST {
-            early.keep(peer(1), session(1), Bytes::from(vec![number as u8]));
+            let lost =
+                early.keep(peer(1), session(1), (number as u32).to_le_bytes().to_vec().into());
+            assert_eq!(lost, number == EarlyMessages::MOST);
         }
         let taken = early.take(session(1));
         assert_eq!(taken.len(), EarlyMessages::MOST + 1);
-        assert_eq!(taken[0], (peer(1), Bytes::from(vec![1])));
+        assert_eq!(taken[0], (peer(1), Bytes::from(vec![1, 0, 0, 0])));
         assert_eq!(taken.last(), Some(&(peer(2), Bytes::from_static(b"quiet"))));
         for number in 0..3 {
             early.keep(peer(1), session(1), vec![number; EarlyMessages::MOST_BYTES / 2].into());

@@ -41,6 +41,10 @@ pub(super) enum Command {
         expiry: u64,
         reason: RefusalReason,
     },
+    /// The request is decided here without a session.
+    Decided(SessionId),
+    /// The proposal was shown and nothing came of it.
+    NotTaken(SessionId),
     /// Whether the record of the share that this session was about to release is kept.
     Kept(SessionId, bool),
     BusStats(oneshot::Sender<BusStats>),
@@ -90,6 +94,14 @@ pub enum ProposeError {
     /// The others would refuse it.
     #[error(transparent)]
     Subject(#[from] SubjectError),
+    /// As many proposals wait to reach the others as can be repeated.
+    #[error(
+        "{most} proposals are repeated already, which is the most: try again when some of them are decided"
+    )]
+    TooMany {
+        /// The most proposals that are repeated at once.
+        most: usize,
+    },
 }
 
 /// How a session ended at this node.
@@ -147,6 +159,20 @@ impl NodeHandle {
         let _ = self.commands.send(Command::Refuse { session, expiry, reason }).await;
     }
 
+    /// A request that was proposed here is decided, though no session was opened for it and this node has not refused
+    /// it: it was signed or withdrawn, or it is known to have failed. It counts for no bound any more.
+    /// [`sign`](Self::sign) and [`refuse`](Self::refuse) say so themselves, and so does the request's expiry.
+    pub async fn decided(&self, session: SessionId) {
+        // A node that has ended has no bounds.
+        let _ = self.commands.send(Command::Decided(session)).await;
+    }
+
+    /// A proposal that was shown could not be taken up, for a reason that may pass: a repeated one is shown again.
+    pub async fn not_taken(&self, session: SessionId) {
+        // A node that has ended shows nothing.
+        let _ = self.commands.send(Command::NotTaken(session)).await;
+    }
+
     /// What became of the others' messages to this node; `None` if the node has ended.
     pub async fn bus_stats(&self) -> Option<BusStats> {
         let (reply, answer) = oneshot::channel();
@@ -165,7 +191,8 @@ pub struct SessionHandle {
 
 impl SessionHandle {
     /// The next thing that happens in the session; `None` when nothing more will. Of a listener that comes late 4096
-    /// events wait; later ones are lost to it, but never the end: [`Event::Signed`] and [`Event::Stopped`].
+    /// events wait; later ones are lost to it and the node's [`Observer`](super::Observer) is told. Never lost are the
+    /// proofs, [`Event::Proven`], and the end: [`Event::Signed`] and [`Event::Stopped`].
     pub async fn event(&mut self) -> Option<Event> {
         self.events.recv().await
     }

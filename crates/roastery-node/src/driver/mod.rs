@@ -4,19 +4,24 @@
 //!
 //! A [`Node`] is one task that owns the bus, the engine and all sessions; a [`NodeHandle`] opens sessions at it, and a
 //! [`SessionHandle`] tells what becomes of one. The node does one thing in a turn and never waits for anybody who listens
-//! to it: events that nobody takes are dropped, the end of a session never is.
+//! to it: events that nobody takes are dropped, proofs and the end of a session never are.
 //!
-//! All that it keeps is bounded. Of each member 16 messages wait for sessions that are not open yet. 1024 sessions run at
+//! All that it keeps is bounded, and an [`Observer`] is told of each bound that is reached. Of each member 256 messages
+//! wait for sessions that are not open yet, and 1024 requests, of 16 MiB together, for a decision: a member that proposes
+//! more is refused for now, by name. 1024 sessions run at
 //! once; of more requests those are kept that expire first, which are the same ones at every node, and the others are
 //! refused for all to hear. 1024 ended sessions are kept until their requests expire, to answer with their outcome.
 
 mod clock;
 mod early;
 mod handle;
+mod inbox;
 mod journal;
 mod keygen;
 mod node;
-mod proposals;
+mod notice;
+mod offers;
+mod proposing;
 mod refused;
 mod running;
 mod sessions;
@@ -27,10 +32,11 @@ use roastery_protocol::{Seat, group::Group, keys::IdentityKey, session::Settings
 
 pub use self::{
     handle::{Ended, NodeHandle, ProposeError, SessionHandle, SessionWatcher, SignError},
+    inbox::Proposed,
     journal::{Journal, Receipt, Released},
     keygen::{Keygen, KeygenError, Made},
     node::Node,
-    proposals::Proposed,
+    notice::{Limit, Notice, Observer},
 };
 
 /// The member that a node is: its place in the group, its keys, and the engine that holds its share.

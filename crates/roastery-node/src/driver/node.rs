@@ -2,11 +2,11 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use roastery_protocol::{
-    Attempt, Run, SessionId,
+    Attempt, Run, Seat, SessionId,
     clock::Moment,
     engine::Engine,
     group::PeerId,
-    message::{Body, Envelope, Header, Kind, Proposal, RefusalReason},
+    message::{Body, Envelope, Header, Kind, RefusalReason},
     request::ApprovedRequest,
     session::{Connection, Destination, Opening, Record, Session, Stop},
 };
@@ -16,17 +16,19 @@ use super::{
     LocalMember,
     clock::Clock,
     early::EarlyMessages,
-    handle::{Command, NodeHandle, ProposeError, SessionHandle, SignError},
+    handle::{Command, NodeHandle, SessionHandle, SignError},
+    inbox::{ProposalInbox, Proposed},
     journal::{Journal, Receipt},
-    proposals::{Heard, Offers, Proposed},
+    notice::{Limit, Notice, Observer},
+    offers::Offers,
     refused::Refused,
     running::{Rank, Running, Wish},
     sessions::Sessions,
 };
 use crate::bus::{self, Bus, BusEvent};
 
-/// How many proposals wait to be judged.
-const MOST_WAITING_PROPOSALS: usize = 64;
+/// How many proposals are handed out before they are taken.
+const MOST_HANDED_OUT: usize = 16;
 
 /// A member's node: one task that owns the bus and all sessions.
 ///
@@ -34,20 +36,21 @@ const MOST_WAITING_PROPOSALS: usize = 64;
 /// much, and no session that has much to do, keeps it from the rest. Policies are asked in this task too, and should
 /// not block it.
 pub struct Node<B, E: Engine> {
-    bus: B,
-    member: LocalMember<E>,
-    clock: Clock,
-    sessions: Sessions<E::Session>,
+    pub(super) bus: B,
+    pub(super) member: LocalMember<E>,
+    pub(super) clock: Clock,
+    pub(super) sessions: Sessions<E::Session>,
     early: EarlyMessages,
     /// Members whose connection was lost. One that was never there yet is given time.
     gone: BTreeSet<PeerId>,
     /// What all sessions so far have shown of the members.
     record: Record,
-    heard: Heard,
-    offers: Offers,
+    pub(super) inbox: ProposalInbox,
+    pub(super) offers: Offers,
     refused: Refused,
-    proposals: Option<mpsc::Sender<Proposed>>,
+    pub(super) proposals: Option<mpsc::Sender<Proposed>>,
     journal: Option<Box<dyn Journal>>,
+    observer: Option<Box<dyn Observer>>,
     commands: mpsc::Receiver<Command>,
     to_commands: mpsc::WeakSender<Command>,
 }
@@ -74,11 +77,12 @@ impl<B: Bus, E: Engine> Node<B, E> {
             early: EarlyMessages::default(),
             gone: BTreeSet::new(),
             record: Record::default(),
-            heard: Heard::default(),
+            inbox: ProposalInbox::default(),
             offers: Offers::default(),
             refused: Refused::default(),
             proposals: None,
             journal: None,
+            observer: None,
             commands,
             to_commands: to_commands.downgrade(),
         };
@@ -91,10 +95,17 @@ impl<B: Bus, E: Engine> Node<B, E> {
         self
     }
 
-    /// Gives the others' proposals, each once, to whoever judges them. At most 64 wait; a proposal that finds no room comes
-    /// again. Without a listener proposals are not looked at.
+    /// Tells an observer of bounds that are reached, and of proposals that cannot be shown.
+    pub fn with_observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.observer = Some(Box::new(observer));
+        self
+    }
+
+    /// Gives the others' proposals, each once, to the one that judges them, one member after the other. Each is to be
+    /// answered: by [`NodeHandle::sign`], [`NodeHandle::refuse`], [`NodeHandle::decided`] or [`NodeHandle::not_taken`].
+    /// Until then it counts for its member. Without a listener proposals are not looked at.
     pub fn proposals(&mut self) -> mpsc::Receiver<Proposed> {
-        let (proposals, listener) = mpsc::channel(MOST_WAITING_PROPOSALS);
+        let (proposals, listener) = mpsc::channel(MOST_HANDED_OUT);
         self.proposals = Some(proposals);
         listener
     }
@@ -107,6 +118,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
             consume_budget().await;
             let due = self.sessions.next_due().into_iter().chain(self.offers.next_due()).min();
             let wake = self.clock.until(due);
+            let listener = self.proposals.clone().filter(|_| self.inbox.has_waiting());
             tokio::select! {
                 command = self.commands.recv() => match command {
                     Some(command) => self.obey(command),
@@ -116,6 +128,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
                     Some(event) => self.hear(event),
                     None => return,
                 },
+                room = room(listener) => self.show_proposal(room),
                 () = wake => self.wake(),
             }
         }
@@ -136,6 +149,8 @@ impl<B: Bus, E: Engine> Node<B, E> {
                 let _ = reply.send(self.propose(proposal));
             }
             Command::Refuse { session, expiry, reason } => self.refuse(session, expiry, reason),
+            Command::Decided(session) => self.inbox.decided(session),
+            Command::NotTaken(session) => self.inbox.forget(session),
             Command::Kept(session, kept) => self.released(session, kept),
             Command::BusStats(reply) => {
                 let _ = reply.send(self.bus.stats());
@@ -196,6 +211,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
         let (running, handle) = Running::new(session, rank, deadline, self.clock, commands);
         self.sessions.insert(running);
         self.refused.remove(id);
+        self.inbox.decided(id);
         // What it has to say at once goes out now.
         self.with_session(id, now, |_| {});
         for (from, bytes) in self.early.take(id) {
@@ -206,25 +222,22 @@ impl<B: Bus, E: Engine> Node<B, E> {
 
     /// Nobody should wait in vain for a node that has no room.
     fn refuse_for_room(&mut self, session: SessionId) {
+        self.notice(Notice::Limited { limit: Limit::Sessions, of: None });
         let refusal = self.seal(session, &Body::Refusal(RefusalReason::Busy));
         let _ = self.bus.send(bus::Destination::Everyone, &refusal);
     }
 
     /// A message of this node that belongs to no attempt.
-    fn seal(&self, session: SessionId, body: &Body) -> Arc<[u8]> {
+    pub(super) fn seal(&self, session: SessionId, body: &Body) -> Arc<[u8]> {
         let (group, seat) = (self.member.group.id(), self.member.seat.to_u16());
         let header = Header::new(body.kind(), group, session, Attempt::FIRST.number(), seat);
         Envelope::seal(header, body, &self.member.identity).as_bytes().clone()
     }
 
-    fn propose(&mut self, proposal: Proposal) -> Result<(), ProposeError> {
-        proposal.subject.check(&proposal.request)?;
-        let (session, expiry) = (proposal.request.session_id(), proposal.request.expiry());
-        let bytes = self.seal(session, &Body::Proposal(proposal));
-        // To be alone is no error: whoever comes later gets it then.
-        let _ = self.bus.send(bus::Destination::Everyone, &bytes);
-        self.offers.add(session, bytes, expiry, self.clock.now().monotonic);
-        Ok(())
+    pub(super) fn notice(&mut self, notice: Notice) {
+        if let Some(observer) = &mut self.observer {
+            observer.notice(notice);
+        }
     }
 
     fn refuse(&mut self, session: SessionId, expiry: u64, reason: RefusalReason) {
@@ -233,7 +246,10 @@ impl<B: Bus, E: Engine> Node<B, E> {
         let refusal = self.seal(session, &Body::Refusal(reason));
         let _ = self.bus.send(bus::Destination::Everyone, &refusal);
         self.offers.remove(session);
-        self.refused.add(session, refusal, expiry, now.monotonic, now.wall_seconds());
+        self.inbox.decided(session);
+        if self.refused.add(session, refusal, expiry, now.monotonic, now.wall_seconds()) {
+            self.notice(Notice::Limited { limit: Limit::Refusals, of: None });
+        }
     }
 
     /// A share may leave, or may not: its record is not kept, or it was stopped or forbidden meanwhile.
@@ -276,28 +292,39 @@ impl<B: Bus, E: Engine> Node<B, E> {
 
     fn hear_message(&mut self, from: PeerId, bytes: Bytes, now: Moment) {
         let Some(session) = Envelope::peek_session(&bytes) else { return };
-        self.offers.heard_of(session, &from);
+        // A member that has no room for the request now is asked again.
+        if !Envelope::peek_refusal(&bytes).is_some_and(RefusalReason::is_for_now) {
+            self.offers.heard_of(session, &from);
+        }
         if Envelope::peek_kind(&bytes) == Some(Kind::Proposal) {
-            self.hear_proposal(session, &bytes, now);
-        } else if let Some(refusal) = self.refused.answer(session, now.monotonic) {
-            let _ = self.bus.send(bus::Destination::Peer(from), &refusal);
+            self.hear_proposal(session, from, &bytes, now);
+        } else if self.repeat_refusal(session, &from, now) {
+            // The peer has its answer.
         } else if self.sessions.contains(session) {
             self.deliver(session, &from, &bytes, now);
         } else {
-            self.early.keep(from, session, bytes);
+            let of = self.seat_of(&from);
+            if self.early.keep(from, session, bytes) {
+                self.notice(Notice::Limited { limit: Limit::EarlyMessages, of });
+            }
         }
     }
 
-    fn hear_proposal(&mut self, session: SessionId, bytes: &[u8], now: Moment) {
-        let Some(proposals) = &self.proposals else { return };
-        // What is judged already is not judged again.
-        if self.sessions.contains(session) {
-            return;
-        }
-        let Ok(room) = proposals.try_reserve() else { return };
-        if let Some(proposed) = self.heard.take(bytes, &self.member.group, now.wall_seconds()) {
-            room.send(proposed);
-        }
+    /// Repeats the refusal of a request to a peer that speaks of it, unless that was done lately.
+    pub(super) fn repeat_refusal(
+        &mut self,
+        session: SessionId,
+        from: &PeerId,
+        now: Moment,
+    ) -> bool {
+        let Some(refusal) = self.refused.answer(session, now.monotonic) else { return false };
+        let _ = self.bus.send(bus::Destination::Peer(from.clone()), &refusal);
+        true
+    }
+
+    pub(super) fn seat_of(&self, peer: &PeerId) -> Option<Seat> {
+        let group = &self.member.group;
+        group.seats().find(|seat| group.holds(peer, *seat))
     }
 
     fn deliver(&mut self, session: SessionId, from: &PeerId, bytes: &[u8], now: Moment) {
@@ -325,18 +352,6 @@ impl<B: Bus, E: Engine> Node<B, E> {
             self.sessions.forget(id);
         } else {
             self.with_session(id, now, |running| running.wake(now));
-        }
-    }
-
-    fn repeat_proposal(&mut self, now: Moment) {
-        let members = self.member.group.members().iter();
-        let own = self.bus.local_peer();
-        let others = members.map(|member| &member.peer).filter(|peer| *peer != own).cloned();
-        let due = self.offers.due(now.monotonic, now.wall_seconds(), || others.collect());
-        let Some((proposal, lacking)) = due else { return };
-        for peer in lacking {
-            // Whoever is not there gets it when it comes.
-            let _ = self.bus.send(bus::Destination::Peer(peer), &proposal);
         }
     }
 
@@ -379,7 +394,21 @@ impl<B: Bus, E: Engine> Node<B, E> {
                 }
             }
         }
-        self.sessions.settle(id, now.monotonic);
+        let mut limited = running.take_limited();
+        if self.sessions.settle(id, now.monotonic) {
+            limited.insert(Limit::EndedSessions);
+        }
+        for limit in limited {
+            self.notice(Notice::Limited { limit, of: None });
+        }
+    }
+}
+
+/// Waits until a proposal can be handed out, for ever without a listener. `None` if it is gone.
+async fn room(listener: Option<mpsc::Sender<Proposed>>) -> Option<mpsc::OwnedPermit<Proposed>> {
+    match listener {
+        Some(listener) => listener.reserve_owned().await.ok(),
+        None => std::future::pending().await,
     }
 }
 

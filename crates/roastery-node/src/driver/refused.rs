@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use roastery_protocol::SessionId;
 
 /// The most refused requests that are remembered.
-const MOST: usize = 1024;
+const MOST: usize = 4096;
 
 /// Whoever goes on asking is told again after this long.
 const PAUSE: Duration = Duration::from_secs(15);
@@ -23,7 +23,8 @@ struct Refusal {
 }
 
 impl Refused {
-    /// Remembers a refusal, which is said to all now.
+    /// Remembers a refusal, which is said to all now. Returns whether another one had to be
+    /// forgotten for it: the one that expires first, which matters to the others the shortest.
     pub(super) fn add(
         &mut self,
         session: SessionId,
@@ -31,11 +32,19 @@ impl Refused {
         expiry: u64,
         now: Duration,
         wall_seconds: u64,
-    ) {
-        self.all.retain(|_, refusal| refusal.expiry > wall_seconds);
-        if self.all.len() < MOST {
-            self.all.insert(session, Refusal { bytes, expiry, again: now.saturating_add(PAUSE) });
+    ) -> bool {
+        if self.all.len() >= MOST {
+            self.all.retain(|_, refusal| refusal.expiry > wall_seconds);
         }
+        self.all.insert(session, Refusal { bytes, expiry, again: now.saturating_add(PAUSE) });
+        if self.all.len() <= MOST {
+            return false;
+        }
+        let first = self.all.iter().min_by_key(|(id, refusal)| (refusal.expiry, **id));
+        if let Some(first) = first.map(|(id, _)| *id) {
+            self.all.remove(&first);
+        }
+        true
     }
 
     /// What to say to somebody who speaks in this session.

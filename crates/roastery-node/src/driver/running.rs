@@ -1,9 +1,10 @@
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
+use roastery_frost::MAX_SEATS;
 use roastery_protocol::{
     SessionId,
     clock::Moment,
@@ -18,13 +19,15 @@ use super::{
     clock::Clock,
     handle::{Command, Ended, SessionHandle, SessionWatcher},
     journal::Released,
+    notice::Limit,
 };
 
 /// How many events of a session wait for a listener before further ones are dropped.
 const MOST_WAITING_EVENTS: usize = 4096;
 
-/// A session ends at most twice: stopped, then signed. There is always room for these.
-const MOST_ENDS: usize = 2;
+/// There is always room for the events that are never dropped: a session ends at most twice,
+/// stopped and then signed, and proves one fault at most of each seat.
+const NEVER_DROPPED: usize = 2 + MAX_SEATS;
 
 /// How much a session may have to say while it waits for a record to be kept. What is lost is repeated.
 const MOST_HELD: usize = 1024;
@@ -62,6 +65,8 @@ pub(super) struct Running<S: EngineSession> {
     /// What it said since a share was about to leave whose record is not kept yet.
     held: VecDeque<Output>,
     waits: bool,
+    /// The bounds that were reached since the node asked.
+    limited: BTreeSet<Limit>,
 }
 
 /// What is to be done for a session.
@@ -80,7 +85,7 @@ impl<S: EngineSession> Running<S> {
         clock: Clock,
         commands: mpsc::Sender<Command>,
     ) -> (Self, SessionHandle) {
-        let (events, waiting_events) = mpsc::channel(MOST_WAITING_EVENTS + MOST_ENDS);
+        let (events, waiting_events) = mpsc::channel(MOST_WAITING_EVENTS + NEVER_DROPPED);
         let (ended, end) = watch::channel(None);
         let last_words = Arc::new(OnceLock::new());
         let last = last_words.clone();
@@ -88,8 +93,10 @@ impl<S: EngineSession> Running<S> {
             SessionWatcher { id: rank.session, ended: end, last_words: last, commands, clock };
         let handle = SessionHandle { events: waiting_events, watcher };
         let deadline = Some(deadline);
-        let (held, waits) = (VecDeque::new(), false);
-        (Self { rank, session, deadline, events, ended, last_words, held, waits }, handle)
+        let (held, waits, limited) = (VecDeque::new(), false, BTreeSet::new());
+        let running =
+            Self { rank, session, deadline, events, ended, last_words, held, waits, limited };
+        (running, handle)
     }
 
     pub(super) fn has_ended(&self) -> bool {
@@ -125,6 +132,8 @@ impl<S: EngineSession> Running<S> {
             while let Some(output) = self.session.poll_output() {
                 if self.held.len() < MOST_HELD || matches!(output, Output::Event(_)) {
                     self.held.push_back(output);
+                } else {
+                    self.limited.insert(Limit::HeldMessages);
                 }
             }
             return None;
@@ -180,7 +189,12 @@ impl<S: EngineSession> Running<S> {
         self.has_ended() && self.session.outcome().is_none()
     }
 
-    /// A listener that does not listen loses events, never the end.
+    /// The bounds that were reached since this was asked last.
+    pub(super) fn take_limited(&mut self) -> BTreeSet<Limit> {
+        std::mem::take(&mut self.limited)
+    }
+
+    /// A listener that does not listen loses events, never a proof or the end.
     fn tell(&mut self, event: Event) {
         let end = match &event {
             Event::Signed(outcome) => Some(Ended::Signed(outcome.clone())),
@@ -190,10 +204,15 @@ impl<S: EngineSession> Running<S> {
         if end.is_some() {
             self.deadline = None;
             self.ended.send_replace(end);
-        } else if self.events.capacity() <= MOST_ENDS {
+        } else if !matches!(event, Event::Proven { .. }) && self.events.capacity() <= NEVER_DROPPED
+        {
+            // A listener that is gone wants none.
+            if !self.events.is_closed() {
+                self.limited.insert(Limit::Events);
+            }
             return;
         }
-        // Nobody may be listening any more.
+        // The listener may be gone.
         let _ = self.events.try_send(event);
     }
 

@@ -79,9 +79,10 @@ impl<S: EngineSession> Sessions<S> {
         self.all.insert(id, Entry { running, due, ended: None });
     }
 
-    /// Takes note of what has become of a session.
-    pub(super) fn settle(&mut self, id: SessionId, now: Duration) {
-        let Some(entry) = self.all.get_mut(&id) else { return };
+    /// Takes note of what has become of a session. Returns whether the outcome of another one is
+    /// not kept any longer because of it.
+    pub(super) fn settle(&mut self, id: SessionId, now: Duration) -> bool {
+        let Some(entry) = self.all.get_mut(&id) else { return false };
         let due = entry.running.next_wake();
         if due != entry.due {
             self.due.remove(&(entry.due, id));
@@ -93,11 +94,14 @@ impl<S: EngineSession> Sessions<S> {
             self.ended.insert((now, id));
         }
         // Whoever lacks the outcome that was kept the longest has had the longest to ask for it.
+        let mut forgotten = false;
         while self.ended.len() > MOST_ENDED
             && let Some((_, oldest)) = self.ended.first().copied()
         {
             self.forget(oldest);
+            forgotten = true;
         }
+        forgotten
     }
 
     pub(super) fn forget(&mut self, id: SessionId) {

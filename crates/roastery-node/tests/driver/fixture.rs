@@ -11,7 +11,7 @@ use roastery_node::{
     driver::{Ended, LocalMember, Node, NodeHandle, SessionHandle},
 };
 use roastery_protocol::{
-    Attempt, Run, Seat,
+    Attempt, Run, Seat, SessionId,
     clock::Moment,
     election::Order,
     engine::{Engine, EngineSession, FrostEngine, SlotContext, SlotId},
@@ -146,6 +146,12 @@ impl Fixture {
         let (group, session) = (self.group.id(), request.session_id());
         let header = Header::new(body.kind(), group, session, attempt, sender.to_u16());
         Envelope::seal(header, body, &self.identities[sender.index()])
+    }
+
+    /// A message of this seat in any session, as bytes.
+    pub fn seal_in(&self, sender: Seat, session: SessionId, body: &Body) -> Arc<[u8]> {
+        let header = Header::new(body.kind(), self.group.id(), session, 0, sender.to_u16());
+        Envelope::seal(header, body, &self.identities[sender.index()]).as_bytes().clone()
     }
 
     /// A slot of this seat, by hand.

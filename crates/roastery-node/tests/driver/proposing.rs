@@ -91,28 +91,6 @@ async fn a_lost_proposal_is_repeated_until_the_peer_shows_that_it_knows_the_requ
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_a_member_that_proposes_without_end_64_requests_are_shown_and_others_are_heard() {
-    let fixture = Fixture::new(2, 3);
-    let mesh = Mesh::default();
-    let (_node, mut heard) = start_listening(&fixture, mesh.join(peer(seat(0))).unwrap(), 0);
-    let mut flooder = mesh.join(peer(seat(1))).unwrap();
-    let mut other = mesh.join(peer(seat(2))).unwrap();
-    let send = |bus: &mut dyn FnMut(&[u8]), at: usize, id: u32| {
-        let request = fixture.request(id);
-        bus(fixture.seal(seat(at), &request, 0, &Body::Proposal(proposal(&request))).as_bytes());
-    };
-    for id in 0..100 {
-        send(&mut |bytes| flooder.send(Destination::Everyone, bytes).unwrap(), 1, id);
-        if id < 64 {
-            assert_eq!(heard.recv().await.unwrap().by, seat(1));
-        }
-    }
-    send(&mut |bytes| other.send(Destination::Everyone, bytes).unwrap(), 2, 200);
-    assert_eq!(heard.recv().await.unwrap().by, seat(2));
-    nothing(&mut heard).await;
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_proposal_that_its_named_member_has_not_signed_is_shown_to_nobody() {
     let fixture = Fixture::new(2, 3);
     let request = fixture.request(1);

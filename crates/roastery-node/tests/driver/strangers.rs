@@ -19,16 +19,17 @@ impl AsRef<[u8]> for Kept {
     }
 }
 
-/// How many messages a node keeps of a hundred that it gets from this peer for a session that is not open.
+/// How many messages a node keeps of a thousand that it gets from this peer for a session that is not open.
 async fn kept_of(from: PeerId, size: usize) -> usize {
     let fixture = Fixture::new(2, 3);
     let body = Body::Want(Want::Outcome);
     let message = fixture.seal(seat(1), &fixture.request(1), 0, &body).as_bytes().to_vec();
     let alive = Arc::new(());
     let mut events = vec![BusEvent::Connected(from.clone())];
-    for number in 0..100 {
+    for number in 0..1000u32 {
         let mut bytes = message.clone();
-        bytes.resize(size, number);
+        bytes.extend(number.to_le_bytes());
+        bytes.resize(size, 0);
         let bytes = Bytes::from_owner(Kept { bytes, _alive: alive.clone() });
         events.push(BusEvent::Message { from: from.clone(), bytes });
     }
@@ -45,9 +46,9 @@ async fn nothing_is_kept_of_a_peer_that_is_no_member() {
 
 #[tokio::test(start_paused = true)]
 async fn a_small_bound_of_messages_and_bytes_is_kept_of_a_member_whose_session_is_not_open() {
-    assert_eq!(kept_of(peer(seat(1)), 200).await, 16);
-    assert_eq!(kept_of(peer(seat(1)), 40 * 1024).await, 3);
-    assert_eq!(kept_of(peer(seat(1)), 200 * 1024).await, 0);
+    assert_eq!(kept_of(peer(seat(1)), 200).await, 256);
+    assert_eq!(kept_of(peer(seat(1)), 40 * 1024).await, 12);
+    assert_eq!(kept_of(peer(seat(1)), 520 * 1024).await, 0);
 }
 
 #[tokio::test(start_paused = true)]

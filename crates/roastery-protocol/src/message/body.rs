@@ -161,6 +161,15 @@ pub enum RefusalReason {
     Unacceptable,
     /// The node has found its own machine to be at fault.
     Fault,
+    /// So much of the proposer waits for a decision at the node that it takes no more of it now.
+    TooMany,
+}
+
+impl RefusalReason {
+    /// Whether the node may take the request up when it has room: a repeated proposal is looked at again.
+    pub fn is_for_now(self) -> bool {
+        matches!(self, RefusalReason::Busy | RefusalReason::TooMany)
+    }
 }
 
 impl fmt::Display for RefusalReason {
@@ -172,6 +181,9 @@ impl fmt::Display for RefusalReason {
             RefusalReason::Operator => "its operator said no",
             RefusalReason::Unacceptable => "the request is not acceptable",
             RefusalReason::Fault => "its own machine is at fault",
+            RefusalReason::TooMany => {
+                "too much of this proposer waits for a decision there; it is asked again later"
+            }
         })
     }
 }

@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc};
 use roastery_frost::Seat;
 use thiserror::Error;
 
-use super::{Body, Header, Kind};
+use super::{Body, Header, Kind, RefusalReason};
 use crate::{
     BodyHash, GroupId, SessionId,
     group::Group,
@@ -11,6 +11,7 @@ use crate::{
     request::{MAX_REQUEST, MAX_TRANSACTION},
     sealed,
     tags::VERSION,
+    wire,
 };
 
 /// The longest envelope that carries no proof, in bytes: a signing package of 128 signers and 64 messages has 8,738.
@@ -77,6 +78,15 @@ impl Envelope {
         Self { sealed, header, kind }
     }
 
+    /// A message that another member has signed, made again from its parts, to be passed on. Whether the signature is
+    /// the sender's is not checked.
+    pub fn assemble(signature: &[u8; 64], header: Header, body: &Body) -> Self {
+        let kind = body.kind();
+        let sealed =
+            Sealed::assemble(signature, &header, |bytes: &mut Vec<u8>| body.write_content(bytes));
+        Self { sealed, header, kind }
+    }
+
     /// Reads the outside of a message. The length is checked before anything is read or copied.
     pub fn parse(bytes: &[u8]) -> Result<Self, EnvelopeError> {
         let length = bytes.len();
@@ -107,6 +117,12 @@ impl Envelope {
         Sealed::peek::<Header>(bytes).and_then(|header| header.kind())
     }
 
+    /// The reason that a refusal gives, without looking at who has signed it; nothing if it is no refusal.
+    pub fn peek_refusal(bytes: &[u8]) -> Option<RefusalReason> {
+        let refusal = Self::peek_kind(bytes) == Some(Kind::Refusal);
+        refusal.then(|| wire::decode(&bytes[Sealed::LEAST..]).ok()).flatten()
+    }
+
     /// Which group a message names, if its kind is one of a session: to find where it belongs.
     pub fn peek_group(bytes: &[u8]) -> Option<GroupId> {
         let header = Sealed::peek::<Header>(bytes)?;
@@ -126,6 +142,11 @@ impl Envelope {
     /// The whole message, as it is sent.
     pub fn as_bytes(&self) -> &Arc<[u8]> {
         self.sealed.as_bytes()
+    }
+
+    /// The signature, whether or not it is right.
+    pub fn signature(&self) -> [u8; 64] {
+        self.sealed.signature()
     }
 
     /// What is signed: header and content.

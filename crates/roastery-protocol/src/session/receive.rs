@@ -348,8 +348,9 @@ impl<E: EngineSession> Session<E> {
         if !checked && !envelope.is_signed_by_its_sender(&self.fixed.group) {
             return Err(Rejected::NotSigned { sender });
         }
-        // Who says no twice is not told of twice, whatever else it says.
-        if self.refusals.contains_key(&sender) {
+        // At most two refusals of a seat count: one for want of room, and then one for good.
+        let known = self.refusals.get(&sender);
+        if known.is_some_and(|known| !known.is_for_now() || reason.is_for_now()) {
             return Err(Rejected::Repeat);
         }
         self.refusals.insert(sender, reason);

@@ -226,7 +226,7 @@ fn a_variant_or_an_option_that_does_not_exist_is_malformed() {
     for (variant, good) in [(0u8, true), (4, true), (5, false), (255, false)] {
         assert_eq!(read(raw(Kind::Want).content(&variant)).is_ok(), good, "want {variant}");
     }
-    for (variant, good) in [(0u8, true), (5, true), (6, false), (255, false)] {
+    for (variant, good) in [(0u8, true), (6, true), (7, false), (255, false)] {
         assert_eq!(read(raw(Kind::Refusal).content(&variant)).is_ok(), good, "refusal {variant}");
     }
     let slot = RawSlot { run: Fixed::run(), index: 0, nonces: raw_slot(1, 2).nonces };

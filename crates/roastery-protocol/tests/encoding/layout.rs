@@ -129,6 +129,7 @@ fn a_body_is_its_header_and_the_content_of_its_kind() {
         ("refusal/operator", raw(6, signer).content(&3u8)),
         ("refusal/unacceptable", raw(6, signer).content(&4u8)),
         ("refusal/fault", raw(6, signer).content(&5u8)),
+        ("refusal/too-many", raw(6, signer).content(&6u8)),
     ];
     let messages = fixed.messages();
     for (name, raw) in &expected {

@@ -125,6 +125,7 @@ fn refusals() -> impl Strategy<Value = RefusalReason> {
         RefusalReason::Operator,
         RefusalReason::Unacceptable,
         RefusalReason::Fault,
+        RefusalReason::TooMany,
     ])
 }
 

@@ -84,7 +84,13 @@ impl GroupService {
         if !new {
             match self.shown_better(&kept, request, subject, by).await? {
                 Some(better) => kept = better,
-                None => return Ok(()),
+                None => {
+                    // What waits goes on waiting, and counts for the member that proposed it.
+                    if !matches!(kept.state, RequestState::Proposed) {
+                        self.handle.decided(session).await;
+                    }
+                    return Ok(());
+                }
             }
         }
         self.shared.metrics.proposed(&self.name);

@@ -28,6 +28,7 @@ use super::{
     event::describe,
     journal::{GroupJournal, OverLimit},
     now,
+    observer::GroupObserver,
     shared::Shared,
 };
 use crate::{
@@ -96,7 +97,9 @@ impl GroupService {
         let settings = Settings::default();
         let member = LocalMember { group: group.clone(), seat, identity, engine, settings };
         let (node, handle) = Node::new(bus, member);
-        let mut node = node.with_journal(journal.clone());
+        let observer =
+            GroupObserver { shared: shared.clone(), name: name.clone(), group: group.clone() };
+        let mut node = node.with_journal(journal.clone()).with_observer(observer);
         let proposals = node.proposals();
         let node = shared.essential(format!("the node of group {name}"), node.run());
         let service = Arc::new(Self {
@@ -186,7 +189,10 @@ impl GroupService {
 
     async fn hear(self: Arc<Self>, mut proposals: mpsc::Receiver<Proposed>) {
         while let Some(Proposed { by, proposal }) = proposals.recv().await {
+            let session = proposal.request.session_id();
             if let Err(error) = self.take_up(by, proposal).await {
+                // It comes again.
+                self.handle.not_taken(session).await;
                 tracing::warn!(group = self.name, seat = %by, %error, "a proposal was not kept");
             }
         }
@@ -233,6 +239,14 @@ impl GroupService {
             };
             if let Err(error) = kept {
                 tracing::error!(session = %id, %error, "could not be written down");
+            }
+        }
+        // A proof that could not be stored when it was told of is not lost.
+        for (_, proof) in session.proofs().await {
+            let group = self.group.clone();
+            let kept = self.shared.store(move |store| store.keep_proof(&group, &proof).map(drop));
+            if let Err(error) = kept.await {
+                tracing::error!(session = %id, %error, "a proof could not be stored");
             }
         }
     }

@@ -7,6 +7,7 @@ mod event;
 mod group;
 mod joining;
 mod journal;
+mod observer;
 mod records;
 mod requests;
 mod shared;

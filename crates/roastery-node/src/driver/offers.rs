@@ -4,18 +4,9 @@ use std::{
     time::Duration,
 };
 
-use roastery_protocol::{
-    Seat, SessionId,
-    group::{Group, PeerId},
-    message::{Envelope, Proposal},
-    request::MAX_LIFETIME_SECONDS,
-};
+use roastery_protocol::{SessionId, group::PeerId};
 
-/// The most proposals of one member whose requests have not expired, and the most within an hour.
-const MOST_OF_ONE: usize = 64;
-
-/// How long a proposal counts at least, in seconds.
-const HOUR: u64 = 60 * 60;
+use super::handle::ProposeError;
 
 /// The most proposals that are repeated.
 const MOST_OFFERED: usize = 1024;
@@ -26,46 +17,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(2);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// A member's proposal, which nobody here has judged.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Proposed {
-    /// Who proposes.
-    pub by: Seat,
-    /// What.
-    pub proposal: Proposal,
-}
-
-/// The proposals that have come in, so that each is shown once.
-#[derive(Debug, Default)]
-pub(super) struct Heard {
-    /// Of each member: the sessions, with until when they count, in seconds since 1970.
-    by_seat: BTreeMap<Seat, BTreeMap<SessionId, u64>>,
-}
-
-impl Heard {
-    /// Reads a proposal that is to be shown. One that was shown is not looked at, and of a member that proposes too much
-    /// nothing more is shown until something of it has expired.
-    pub(super) fn take(&mut self, bytes: &[u8], group: &Group, now: u64) -> Option<Proposed> {
-        let session = Envelope::peek_session(bytes)?;
-        let claimed = Envelope::parse(bytes).ok()?.sender(group)?;
-        if self.by_seat.get(&claimed).is_some_and(|known| known.contains_key(&session)) {
-            return None;
-        }
-        let (by, proposal) = Proposal::open(bytes, group).ok()?;
-        let expiry = proposal.request.expiry();
-        let known = self.by_seat.entry(by).or_default();
-        known.retain(|_, until| *until > now);
-        let lives =
-            expiry.checked_sub(now).is_some_and(|life| (1..=MAX_LIFETIME_SECONDS).contains(&life));
-        if !lives || known.len() >= MOST_OF_ONE {
-            return None;
-        }
-        known.insert(session, expiry.max(now.saturating_add(HOUR)));
-        Some(Proposed { by, proposal })
-    }
-}
-
-/// The proposals that this node makes or passes on, until everybody has them.
+/// The proposals that this node makes or passes on, until all members have them.
 #[derive(Debug, Default)]
 pub(super) struct Offers {
     all: BTreeMap<SessionId, Offer>,
@@ -82,14 +34,21 @@ struct Offer {
 }
 
 impl Offers {
-    /// Takes a proposal over, to be sent now to all others.
-    pub(super) fn add(&mut self, session: SessionId, bytes: Arc<[u8]>, expiry: u64, now: Duration) {
-        if self.all.len() >= MOST_OFFERED {
-            let first = self.all.iter().min_by_key(|(id, offer)| (offer.expiry, **id));
-            if let Some(first) = first.map(|(id, _)| *id) {
-                self.all.remove(&first);
-            }
+    /// Whether a further proposal can be repeated.
+    pub(super) fn check_room(
+        &mut self,
+        session: SessionId,
+        wall_seconds: u64,
+    ) -> Result<(), ProposeError> {
+        self.all.retain(|_, offer| offer.expiry > wall_seconds);
+        match self.all.len() >= MOST_OFFERED && !self.all.contains_key(&session) {
+            true => Err(ProposeError::TooMany { most: MOST_OFFERED }),
+            false => Ok(()),
         }
+    }
+
+    /// Takes a proposal over that is sent to all others now.
+    pub(super) fn add(&mut self, session: SessionId, bytes: Arc<[u8]>, expiry: u64, now: Duration) {
         let due = now.saturating_add(FIRST_PAUSE);
         let offer = Offer { bytes, expiry, knows: BTreeSet::new(), due, pause: FIRST_PAUSE };
         self.all.insert(session, offer);

@@ -1,0 +1,113 @@
+//! What a node does with proposals: its own, those that it passes on, and those that come in.
+
+use std::sync::Arc;
+
+use roastery_protocol::{
+    Attempt, SessionId,
+    clock::Moment,
+    engine::Engine,
+    group::PeerId,
+    message::{Body, Envelope, Header, Proposal, RefusalReason},
+};
+use tokio::sync::mpsc;
+
+use super::{
+    Node,
+    handle::ProposeError,
+    inbox::{Intake, Original, Proposed},
+    notice::{Limit, Notice},
+};
+use crate::bus::{self, Bus};
+
+impl<B: Bus, E: Engine> Node<B, E> {
+    pub(super) fn propose(&mut self, proposal: Proposal) -> Result<(), ProposeError> {
+        proposal.subject.check(&proposal.request)?;
+        let (session, expiry) = (proposal.request.session_id(), proposal.request.expiry());
+        let now = self.clock.now();
+        self.offers.check_room(session, now.wall_seconds())?;
+        let body = Body::Proposal(proposal);
+        let bytes = match self.original(session, &body) {
+            Some(original) => original,
+            None => self.seal(session, &body),
+        };
+        // To be alone is no error: whoever comes later gets it then.
+        let _ = self.bus.send(bus::Destination::Everyone, &bytes);
+        self.offers.add(session, bytes, expiry, now.monotonic);
+        Ok(())
+    }
+
+    /// What another member has said in these very words. It is passed on as that member's, and counts as that member's
+    /// at all nodes.
+    fn original(&self, session: SessionId, body: &Body) -> Option<Arc<[u8]>> {
+        let Original { author, body: name, signature } = self.inbox.original(session)?;
+        let (group, seat) = (self.member.group.id(), author.to_u16());
+        let header = Header::new(body.kind(), group, session, Attempt::FIRST.number(), seat);
+        let envelope = Envelope::assemble(&signature, header, body);
+        (envelope.body_hash() == name).then(|| envelope.as_bytes().clone())
+    }
+
+    pub(super) fn hear_proposal(
+        &mut self,
+        session: SessionId,
+        from: PeerId,
+        bytes: &[u8],
+        now: Moment,
+    ) {
+        // What is judged already is not judged again.
+        if self.proposals.is_none() || self.sessions.contains(session) {
+            return;
+        }
+        let Some(via) = self.seat_of(&from) else { return };
+        let (group, wall) = (&self.member.group, now.wall_seconds());
+        match self.inbox.take(via, bytes, group, wall) {
+            Intake::Queued | Intake::Unreadable => {}
+            // A refusal that was lost is repeated.
+            Intake::Known => {
+                self.repeat_refusal(session, &from, now);
+            }
+            Intake::TooMany { of } => {
+                self.notice(Notice::Limited { limit: Limit::WaitingProposals, of: Some(of) });
+                self.answer(session, from, RefusalReason::TooMany);
+            }
+            Intake::OutOfTime { by, expiry } => {
+                self.notice(Notice::OutOfTime { session, by, expiry, now: wall });
+                let reason = match expiry <= wall {
+                    true => RefusalReason::Expired,
+                    false => RefusalReason::Unacceptable,
+                };
+                self.answer(session, from, reason);
+            }
+        }
+    }
+
+    pub(super) fn show_proposal(&mut self, room: Option<mpsc::OwnedPermit<Proposed>>) {
+        match room {
+            Some(room) => {
+                if let Some(proposed) = self.inbox.next() {
+                    room.send(proposed);
+                }
+            }
+            // The listener is gone.
+            None => self.proposals = None,
+        }
+    }
+
+    /// Says to one peer why nothing comes of what it has sent.
+    fn answer(&mut self, session: SessionId, to: PeerId, reason: RefusalReason) {
+        let refusal = self.seal(session, &Body::Refusal(reason));
+        // It is said again when the peer repeats itself.
+        let _ = self.bus.send(bus::Destination::Peer(to), &refusal);
+    }
+
+    pub(super) fn repeat_proposal(&mut self, now: Moment) {
+        let members = self.member.group.members().iter();
+        let own = self.bus.local_peer();
+        let others = members.map(|member| &member.peer).filter(|peer| *peer != own).cloned();
+        let due = self.offers.due(now.monotonic, now.wall_seconds(), || others.collect());
+        let Some((proposal, lacking)) = due else { return };
+        for peer in lacking {
+            // Whoever is not there gets it when it comes.
+            let _ = self.bus.send(bus::Destination::Peer(peer), &proposal);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! What the node of a group tells beside what its sessions tell: bounds that were reached.
+
+use std::sync::Arc;
+
+use roastery_node::driver::{Limit as NodeLimit, Notice, Observer};
+use roastery_protocol::{Seat, group::Group};
+
+use super::{ServiceEvent, shared::Shared};
+use crate::limits::Limit;
+
+/// Counts and logs the bounds of one group's node, and tells of proposals that came too late.
+pub(super) struct GroupObserver {
+    pub(super) shared: Arc<Shared>,
+    /// The name of the group.
+    pub(super) name: String,
+    pub(super) group: Arc<Group>,
+}
+
+impl GroupObserver {
+    fn who(&self, seat: Option<Seat>) -> String {
+        match seat {
+            None => self.name.clone(),
+            Some(seat) => {
+                let member = self.group.member(seat);
+                let name = member.map(|member| self.shared.name_of(&member.peer));
+                format!("{}, seat {seat} ({})", self.name, name.unwrap_or_default())
+            }
+        }
+    }
+}
+
+impl Observer for GroupObserver {
+    fn notice(&mut self, notice: Notice) {
+        match notice {
+            Notice::Limited { limit, of } => {
+                let limit = match limit {
+                    NodeLimit::WaitingProposals => Limit::ProposalsOfMember,
+                    NodeLimit::EarlyMessages => Limit::EarlyMessages,
+                    NodeLimit::Refusals => Limit::RefusalsKept,
+                    NodeLimit::HeldMessages => Limit::HeldMessages,
+                    NodeLimit::Events => Limit::SessionEvents,
+                    NodeLimit::EndedSessions => Limit::EndedSessions,
+                    _ => Limit::Sessions,
+                };
+                self.shared.limits.hit(limit, &self.who(of));
+            }
+            Notice::OutOfTime { session, by, expiry, now } => {
+                self.shared.limits.hit(Limit::ProposalLife, &self.who(Some(by)));
+                let text = match expiry <= now {
+                    true => format!(
+                        "seat {by} proposes a request that expired {} s ago by the clock here: it \
+                         was refused; compare the clocks of the two nodes",
+                        now - expiry
+                    ),
+                    false => format!(
+                        "seat {by} proposes a request that expires in {} s by the clock here, \
+                         which is longer than a week: it was refused; compare the clocks",
+                        expiry - now
+                    ),
+                };
+                let event = ServiceEvent::new(&self.name, session.to_string(), "out-of-time", text);
+                self.shared.tell(event);
+            }
+            _ => {}
+        }
+    }
+}

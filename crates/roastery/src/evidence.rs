@@ -1,17 +1,20 @@
 //! `roastery evidence`: a proof is a file that a third party checks offline.
 
-use std::{path::Path, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use bitcoin::hex::DisplayHex as _;
 use clap::Subcommand;
 use roastery_protocol::{
-    group::{Group, MAX_GROUP_FILE},
+    group::Group,
     message::{Envelope, MAX_EVIDENCE_ENVELOPE},
     proof::{Fault, Proof, Verdict},
 };
 
 use crate::{
-    files::read,
+    files::{read, read_group},
     node::{self, At},
 };
 
@@ -24,27 +27,24 @@ pub(crate) enum Command {
     },
     /// List the proofs that the node holds
     List(crate::node::EvidenceList),
-    /// Have a proof judged: exit status 0 if it proves its claim, 1 if not, 2 if a file cannot be read
+    /// Have proofs judged: exit status 0 if each proves its claim, 1 if not, 2 if a file cannot be read
     Verify {
         /// The group file
         #[arg(long)]
         group: std::path::PathBuf,
-        /// The proof
-        file: std::path::PathBuf,
+        /// The proofs
+        #[arg(required = true)]
+        files: Vec<std::path::PathBuf>,
     },
 }
 
 /// Runs the command; the exit status is the program's.
-pub(crate) fn run(at: &At, command: Command) -> ExitCode {
-    let done = match command {
+pub(crate) fn run(at: &At, command: Command) -> Result<ExitCode, String> {
+    match command {
         Command::Show { file } => show(&file),
-        Command::Verify { group, file } => verify(&group, &file),
-        Command::List(options) => return node::run(at, node::Command::Evidence(options)),
-    };
-    done.unwrap_or_else(|line| {
-        eprintln!("error: {line}");
-        ExitCode::from(2)
-    })
+        Command::Verify { group, files } => verify(&read_group(&group)?, &files),
+        Command::List(options) => Ok(node::run(at, node::Command::Evidence(options))),
+    }
 }
 
 fn read_proof(path: &Path) -> Result<Proof, String> {
@@ -80,12 +80,23 @@ fn show(path: &Path) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn verify(group: &Path, path: &Path) -> Result<ExitCode, String> {
-    let bytes = read(group, MAX_GROUP_FILE)?;
-    let group = Group::decode(&bytes).map_err(|error| format!("{}: {error}", group.display()))?;
-    let proof = read_proof(path)?;
-    let claim = format!("{} by seat {}", proof.fault().kind(), accused(&proof));
-    match proof.verify(&group) {
+/// All files are read before anything is said.
+fn verify(group: &Group, paths: &[PathBuf]) -> Result<ExitCode, String> {
+    let proofs: Vec<Proof> = paths.iter().map(|path| read_proof(path)).collect::<Result<_, _>>()?;
+    let mut all = true;
+    for (path, proof) in paths.iter().zip(&proofs) {
+        if proofs.len() > 1 {
+            say!("{}", path.display());
+        }
+        all &= judge(group, proof);
+    }
+    Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Says whether a proof proves its claim.
+fn judge(group: &Group, proof: &Proof) -> bool {
+    let claim = format!("{} by seat {}", proof.fault().kind(), accused(proof));
+    match proof.verify(group) {
         Verdict::Invalid(finding) => {
             say!(
                 "proven: {} by seat {} in session {}",
@@ -94,15 +105,15 @@ fn verify(group: &Path, path: &Path) -> Result<ExitCode, String> {
                 finding.session
             );
             say!("        {}", meaning(proof.fault()));
-            Ok(ExitCode::SUCCESS)
+            true
         }
         Verdict::Valid => {
             say!("not proven: {claim}: what the accused said is valid");
-            Ok(ExitCode::FAILURE)
+            false
         }
         Verdict::Indeterminate(reason) => {
             say!("not proven: {claim}: {reason}");
-            Ok(ExitCode::FAILURE)
+            false
         }
     }
 }

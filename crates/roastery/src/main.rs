@@ -1,31 +1,34 @@
 //! The `roastery` command.
 //!
-//! Exit status: 0 done, 1 not done (what was asked for could not be reached), 2 asked for wrongly (one line says what
-//! was wrong and what is allowed).
+//! Exit status: 0 done, 1 not done (what was asked for could not be reached), 2 usage error (one line says what was wrong
+//! and what is allowed).
 
-/// Says a line. Whoever does not read on, as `head` does, misses the rest.
+/// Says a line. A reader that does not read on, as `head` does, misses the rest.
 macro_rules! say {
-    ($($line:tt)*) => {{
-        use std::io::Write as _;
-        let _ = writeln!(std::io::stdout(), $($line)*);
-    }};
+    ($($line:tt)*) => { $crate::output::say($crate::output::Paint::Plain, &format!($($line)*)) };
 }
 
 mod demo;
 mod evidence;
+mod examples;
 mod files;
 mod node;
+mod output;
+mod papers;
 mod psbt;
 mod recover;
+mod values;
+mod verify;
 mod wallet;
+mod when;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, error::ErrorKind};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, error::ErrorKind};
 
-/// Threshold signing of Taproot signatures over a mesh that nobody has to trust.
+/// Threshold signing of Taproot signatures by members that do not trust each other or the network.
 #[derive(Parser)]
-#[command(name = "roastery", version, disable_help_subcommand = true)]
+#[command(name = "roastery", version)]
 struct Arguments {
     #[command(flatten)]
     at: node::At,
@@ -54,18 +57,23 @@ enum Command {
     Group(node::GroupCommand),
     /// Make a group's key together with all other members.
     Keygen(node::KeygenOptions),
+    /// The configuration of the node.
+    #[command(subcommand)]
+    Config(node::ConfigCommand),
     /// Run the node, until it is told to stop.
     Node,
     /// Tell the node that runs to stop.
     Stop,
     /// Have a group sign something.
     Sign(node::SignOptions),
-    /// Show the requests that the node knows.
+    /// Show the requests that the node knows, one a line, or all of one.
     Requests(node::ListOptions),
     /// Approve a request that waits for it.
     Approve(node::ApproveOptions),
-    /// Reject a request, for all to hear.
+    /// Reject a request; all members are told.
     Reject(node::RejectOptions),
+    /// Check a signature of a group with its group file.
+    Verify(verify::Options),
     /// Show how the node stands, and who is awaited.
     Status(node::StatusOptions),
     /// Show the audit log: one line for each share that has left the node.
@@ -80,40 +88,56 @@ enum Command {
     Local(node::LocalOptions),
     /// Show the group's key as a Bitcoin wallet: extended key, descriptors, addresses.
     Wallet(wallet::Options),
-    /// Look at a partially signed Bitcoin transaction (PSBT) with the group's eyes.
+    /// Partially signed Bitcoin transactions (PSBT): what they do, their signing, the result.
     #[command(subcommand)]
     Psbt(psbt::Command),
+    /// Print the completions of a shell.
+    Completions(papers::Completions),
+    /// Write the manual pages into a folder.
+    Man(papers::Man),
+}
+
+/// All commands, with their examples.
+fn command() -> clap::Command {
+    examples::add(Arguments::command())
 }
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(error) => return refuse(&error),
-    };
+    let arguments =
+        match command().try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches))
+        {
+            Ok(arguments) => arguments,
+            Err(error) => return refuse(&error),
+        };
     let at = &arguments.at;
+    let finish = |done: Result<ExitCode, String>| done.unwrap_or_else(|line| output::error(&line));
     match arguments.command {
         Command::Demo(options) => demo::run(&options),
-        Command::Recover(options) => recover::run(&options),
-        Command::Evidence(command) => evidence::run(at, command),
+        Command::Recover(options) => finish(recover::run(&options)),
+        Command::Evidence(command) => finish(evidence::run(at, command)),
         Command::Init(options) => node::run(at, node::Command::Init(options)),
         Command::Card(options) => node::run(at, node::Command::Card(options)),
         Command::Peers(command) => node::run(at, node::Command::Peers(command)),
         Command::Group(command) => node::run(at, node::Command::Group(command)),
         Command::Keygen(options) => node::run(at, node::Command::Keygen(options)),
+        Command::Config(command) => node::run(at, node::Command::Config(command)),
         Command::Node => node::run(at, node::Command::Run),
         Command::Stop => node::run(at, node::Command::Stop),
         Command::Sign(options) => node::run(at, node::Command::Sign(options)),
         Command::Requests(options) => node::run(at, node::Command::Requests(options)),
         Command::Approve(options) => node::run(at, node::Command::Approve(options)),
         Command::Reject(options) => node::run(at, node::Command::Reject(options)),
+        Command::Verify(options) => finish(verify::run(&options)),
         Command::Status(options) => node::run(at, node::Command::Status(options)),
         Command::Log(options) => node::run(at, node::Command::Log(options)),
         Command::Backup(options) => node::run(at, node::Command::Backup(options)),
         Command::Restore(options) => node::run(at, node::Command::Restore(options)),
         Command::Passphrase(options) => node::run(at, node::Command::Passphrase(options)),
         Command::Local(options) => node::local(at, &options),
-        Command::Wallet(options) => wallet::run(&options),
-        Command::Psbt(command) => psbt::run(at, &command),
+        Command::Wallet(options) => finish(wallet::run(at, &options)),
+        Command::Psbt(command) => finish(psbt::run(at, &command)),
+        Command::Completions(options) => finish(papers::complete(&options)),
+        Command::Man(options) => finish(papers::manual(&options)),
     }
 }
 
@@ -121,22 +145,32 @@ fn main() -> ExitCode {
 fn refuse(error: &clap::Error) -> ExitCode {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            // Nobody reads it: then nobody misses it.
+            // Without a reader there is no harm.
             let _ = error.print();
             ExitCode::SUCCESS
         }
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
-            eprintln!(
-                "error: no command was given; allowed are demo, init, group, node, sign and others (--help lists them)"
-            );
-            ExitCode::from(2)
-        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => output::error(&format!(
+            "no command was given; {}; --help describes them",
+            examples::allowed(&command(), std::env::args().skip(1))
+        )),
         _ => {
             let text = error.to_string();
-            let said: Vec<&str> =
-                text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
-            eprintln!("{}", said.join(" "));
-            ExitCode::from(2)
+            let (said, rest) = text.split_once("\n\n").unwrap_or((&text, ""));
+            let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+            let said = words(said);
+            let said = said.strip_prefix("error: ").unwrap_or(&said);
+            // What may be given instead, if clap says so; the way to the help, if it does not.
+            let tips: Vec<String> = rest
+                .split("\n\n")
+                .filter_map(|part| part.trim().strip_prefix("tip: "))
+                .map(words)
+                .collect();
+            let tips = if tips.is_empty() {
+                vec!["--help shows what is allowed".to_owned()]
+            } else {
+                tips
+            };
+            output::error(&format!("{said}; {}", tips.join("; ")))
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use bitcoin::hex::FromHex as _;
 use clap::Args;
 use roastery_frost::SigningKey;
 use roastery_protocol::{
@@ -10,8 +9,13 @@ use roastery_protocol::{
     ceremony::{MAX_RECOVERY_FILE, recover_group},
     keys::HostKey,
 };
+use roastery_service::text::io_reason;
 
-use crate::files::{read, read_secret, write_secret};
+use crate::{
+    files::{check_new, read, read_secret, write_secret},
+    output::remark,
+    values,
+};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -33,24 +37,15 @@ pub(crate) struct Options {
 
 /// Runs the command: exit status 0 recovered, 1 not (the files are not what they should be), 2 a file cannot be read or
 /// written.
-pub(crate) fn run(options: &Options) -> ExitCode {
-    match recover(options) {
-        Ok(code) => code,
-        Err(line) => {
-            eprintln!("error: {line}");
-            ExitCode::from(2)
-        }
-    }
-}
-
-fn recover(options: &Options) -> Result<ExitCode, String> {
+pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
+    options.share.iter().try_for_each(|path| check_new(path))?;
     let bytes = read(&options.file, MAX_RECOVERY_FILE)?;
     let key = SigningKey::from_bytes(read_secret(&options.host_key)?)
         .map_err(|error| format!("{}: {error}", options.host_key.display()))?;
     let recovered = match recover_group(HostKey::new(key), &bytes, options.group) {
         Ok(recovered) => recovered,
         Err(error) => {
-            eprintln!("not recovered: {}: {error}", options.file.display());
+            remark(&format!("not recovered: {}: {error}", options.file.display()));
             return Ok(ExitCode::FAILURE);
         }
     };
@@ -58,7 +53,7 @@ fn recover(options: &Options) -> Result<ExitCode, String> {
     // First the files: what is said is done.
     if let Some(path) = &options.group_file {
         std::fs::write(path, group.encode())
-            .map_err(|error| format!("{}: {error}", path.display()))?;
+            .map_err(|error| format!("{}: {}", path.display(), io_reason(&error)))?;
     }
     if let Some(path) = &options.share {
         write_secret(path, &recovered.share.expose_bytes())?;
@@ -80,7 +75,5 @@ fn recover(options: &Options) -> Result<ExitCode, String> {
 }
 
 fn group(text: &str) -> Result<GroupId, String> {
-    <[u8; 32]>::from_hex(text)
-        .map(GroupId::from_bytes)
-        .map_err(|_| "allowed are 32 bytes as 64 hexadecimal digits".to_owned())
+    values::hash(text).map(GroupId::from_bytes)
 }

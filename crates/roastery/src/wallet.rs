@@ -8,10 +8,9 @@ use roastery_bitcoin::{
     network::{network_name, network_named},
     wallet::{Branch, MAX_INDEX, Wallet, WalletError},
 };
-use roastery_protocol::group::{Group, MAX_GROUP_FILE};
 use serde::Serialize;
 
-use crate::files::read;
+use crate::{files::read_group, node::At, values};
 
 /// The most addresses of one branch that are listed at once.
 const MOST_ADDRESSES: u32 = 10_000;
@@ -25,22 +24,33 @@ pub(crate) struct Which {
     /// The scripts that may spend as well, in the language of descriptors, with @0 for the group's key [default: none]
     #[arg(long, value_name = "TREE")]
     scripts: Option<String>,
-    /// The network: main, testnet3, testnet4, signet or regtest
-    #[arg(long, value_name = "NETWORK", default_value = "main", value_parser = network_named)]
-    pub(crate) network: Network,
+    /// The network: main, testnet3, testnet4, signet or regtest [default: the network of the node]
+    #[arg(long, value_name = "NETWORK", value_parser = network_named)]
+    network: Option<Network>,
 }
 
 impl Which {
     /// Reads the group file and makes the wallet; the error is one line.
     pub(crate) fn open(&self) -> Result<Wallet, String> {
-        let named = |error: &dyn std::fmt::Display| format!("{}: {error}", self.group.display());
-        let bytes = read(&self.group, MAX_GROUP_FILE)?;
-        let group = Arc::new(Group::decode(&bytes).map_err(|error| named(&error))?);
+        let group = Arc::new(read_group(&self.group)?);
         let wallet = match &self.scripts {
             None => Wallet::new(group),
             Some(tree) => Wallet::with_scripts(group, tree),
         };
         wallet.map_err(|error| error.to_string())
+    }
+
+    /// The network that was named, or else that of the node: an address of another one is worse than none.
+    pub(crate) fn network(&self, at: &At) -> Result<Network, String> {
+        if let Some(network) = self.network {
+            return Ok(network);
+        }
+        let (_, config) = at.config().map_err(|_| {
+            "which network? There is no node here to take it from; give --network, with main, testnet3, testnet4, \
+             signet or regtest"
+                .to_owned()
+        })?;
+        config.network().map_err(|error| error.to_string())
     }
 }
 
@@ -49,10 +59,10 @@ pub(crate) struct Options {
     #[command(flatten)]
     which: Which,
     /// How many addresses of each branch to list
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=i64::from(MOST_ADDRESSES)))]
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = |text: &str| values::number(text, 0, MOST_ADDRESSES))]
     count: u32,
     /// The index of the first of them
-    #[arg(long, value_name = "INDEX", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=i64::from(MAX_INDEX)))]
+    #[arg(long, value_name = "INDEX", default_value_t = 0, value_parser = |text: &str| values::number(text, 0, MAX_INDEX))]
     from: u32,
     /// Print one JSON object and nothing else
     #[arg(long)]
@@ -78,27 +88,19 @@ struct Listed {
 }
 
 /// Runs the command; the exit status is the program's.
-pub(crate) fn run(options: &Options) -> ExitCode {
-    let done = options.which.open().and_then(|wallet| {
-        let shown = look(&wallet, options).map_err(|error| error.to_string())?;
-        if options.json {
-            say!("{}", serde_json::to_string(&shown).map_err(|error| error.to_string())?);
-        } else {
-            show(&shown);
-        }
-        Ok(())
-    });
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(line) => {
-            eprintln!("error: {line}");
-            ExitCode::from(2)
-        }
+pub(crate) fn run(at: &At, options: &Options) -> Result<ExitCode, String> {
+    let network = options.which.network(at)?;
+    let wallet = options.which.open()?;
+    let shown = look(&wallet, options, network).map_err(|error| error.to_string())?;
+    if options.json {
+        say!("{}", serde_json::to_string(&shown).map_err(|error| error.to_string())?);
+    } else {
+        show(&shown);
     }
+    Ok(ExitCode::SUCCESS)
 }
 
-fn look(wallet: &Wallet, options: &Options) -> Result<Shown, WalletError> {
-    let network = options.which.network;
+fn look(wallet: &Wallet, options: &Options, network: Network) -> Result<Shown, WalletError> {
     let kind = NetworkKind::from(network);
     let end = options.from.saturating_add(options.count).min(MAX_INDEX + 1);
     let listed = |branch| {

@@ -119,7 +119,7 @@ fn psbts_of_1_2_and_50_inputs_are_shown_approved_signed_and_accepted_by_consensu
             let shown = String::from_utf8(shown.stdout).unwrap();
             assert!(shown.contains("leave the group, fee included"), "{shown}");
             assert!(shown.contains(&format!("{inputs} signature")), "{shown}");
-            let approved = nodes.at(1, &["approve", &session]);
+            let approved = nodes.at(1, &["approve", &session, "--yes"]);
             assert!(approved.status.success(), "{}", String::from_utf8_lossy(&approved.stderr));
             let asked = asked.join().unwrap();
             assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));

@@ -7,7 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
 use tokio::net::UnixStream;
 
-use crate::view::Problem;
+use crate::{text::io_reason, view::Problem};
 
 /// The longest answer, in bytes: a backup may be long.
 const MAX_ANSWER: usize = 1024 * 1024 * 1024;
@@ -23,7 +23,7 @@ pub struct Client {
 #[non_exhaustive]
 pub enum ClientError {
     /// Nobody listens at the socket.
-    #[error("no node runs here: {}: {source}", socket.display())]
+    #[error("no node runs here: {}: {}; roastery node starts one, --folder says of which folder", socket.display(), io_reason(source))]
     NoNode {
         /// The socket.
         socket: PathBuf,

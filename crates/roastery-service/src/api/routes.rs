@@ -21,7 +21,7 @@ use crate::{
     Service,
     view::{
         AddCard, Begin, CeremonyStatus, Evidence, GroupStatus, Health, Join, LogEntry,
-        PeerAddresses, Problem, Propose, Reject, Request, Status,
+        PeerAddresses, Problem, Propose, Reject, Request, State as RequestState, Status,
     },
 };
 
@@ -185,8 +185,8 @@ async fn propose(
 struct Which {
     /// Those of this group only.
     group: Option<String>,
-    /// Those in this state only: proposed, approved, refused, signed or stopped.
-    state: Option<String>,
+    /// Those in this state only.
+    state: Option<RequestState>,
 }
 
 /// The requests that this node knows, the latest first; at most 200.

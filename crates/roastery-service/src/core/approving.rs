@@ -81,6 +81,8 @@ impl GroupService {
             })
             .await?;
         let Some(mut kept) = kept else { return Ok(()) };
+        // Members propose what they have approved.
+        self.progress.proposed(session, by);
         if !new {
             match self.shown_better(&kept, request, subject, by).await? {
                 Some(better) => kept = better,
@@ -94,7 +96,7 @@ impl GroupService {
             }
         }
         self.shared.metrics.proposed(&self.name);
-        let text = format!("seat {by} proposes a {}", kept.subject.kind());
+        let text = format!("{} proposes a {}", self.shown_as(by), kept.subject.kind());
         self.tell(session, "proposed", text);
         self.consider(kept);
         Ok(())

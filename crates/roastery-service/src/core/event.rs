@@ -3,13 +3,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::now_ms;
-use crate::text::visible;
+use crate::{text::visible, view::Time};
 
 /// Something that has happened, for whoever looks on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ServiceEvent {
-    /// When, in milliseconds since 1970.
-    pub time_ms: u64,
+    /// When.
+    pub time: Time,
     /// The group's name, or the ceremony's.
     pub group: String,
     /// The session (or the ceremony): 64 hexadecimal digits.
@@ -23,7 +23,7 @@ pub struct ServiceEvent {
 impl ServiceEvent {
     pub(super) fn new(group: &str, session: String, kind: &str, text: String) -> Self {
         let (group, kind, text) = (visible(group), kind.to_owned(), visible(&text));
-        Self { time_ms: now_ms(), group, session, kind, text }
+        Self { time: Time::from_milliseconds(now_ms()), group, session, kind, text }
     }
 }
 

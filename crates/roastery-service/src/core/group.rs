@@ -29,7 +29,9 @@ use super::{
     journal::{GroupJournal, OverLimit},
     now,
     observer::GroupObserver,
+    progress::Progress,
     shared::Shared,
+    summary::{Summaries, summary},
 };
 use crate::{
     config::Approval,
@@ -56,6 +58,10 @@ pub(super) struct GroupService {
     pub(super) judge: Arc<Judge>,
     pub(super) journal: GroupJournal,
     live: Mutex<BTreeMap<SessionId, Live>>,
+    /// What requests are about, in short.
+    pub(super) summaries: Arc<Summaries>,
+    /// What is heard of the members' approvals.
+    pub(super) progress: Progress,
     /// Held while a request is approved or refused: one after the other, each with the state that the last one left.
     deciding: [tokio::sync::Mutex<()>; PLACES],
     /// So many look at what others propose at once: a hostile transaction takes seconds.
@@ -113,6 +119,8 @@ impl GroupService {
             journal,
             live: Mutex::default(),
             deciding: std::array::from_fn(|_| tokio::sync::Mutex::default()),
+            summaries: Arc::default(),
+            progress: Progress::default(),
             judging: Semaphore::new(MOST_JUDGED_AT_ONCE),
             asking: Semaphore::new(MOST_ASKED_AT_ONCE),
             node,
@@ -207,6 +215,7 @@ impl GroupService {
     ) {
         let (id, begun) = (session.id(), Instant::now());
         while let Some(event) = session.event().await {
+            self.progress.note(id, &event);
             if let Some((kind, text)) = describe(&event) {
                 self.tell(id, kind, text);
             }
@@ -281,7 +290,15 @@ impl GroupService {
     }
 
     pub(super) async fn examine(&self, kept: KeptRequest) -> Result<Examined, Refusal> {
-        self.with_judge(move |judge| judge.examine(&kept)).await
+        let summaries = self.summaries.clone();
+        self.with_judge(move |judge| {
+            let examined = judge.examine(&kept)?;
+            if let Some(spend) = examined.spend() {
+                summaries.note(kept.request.session_id(), summary(spend, judge.network()));
+            }
+            Ok(examined)
+        })
+        .await
     }
 
     /// Has something looked at where it may take its time.

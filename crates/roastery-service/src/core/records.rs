@@ -1,9 +1,11 @@
 //! What a node has to show: proofs, the audit log, a backup.
 
+use bitcoin::hex::DisplayHex as _;
+use roastery_node::store::{AuditEntry, KeptRequest};
 use roastery_protocol::proof::{Proof, Verdict};
 
 use super::{Service, ServiceError, one, requests::begins, views::said_of};
-use crate::view::{Evidence, LogEntry};
+use crate::view::{Evidence, LogEntry, Time};
 
 /// The most log entries at once.
 const MOST_LOGGED: usize = 1000;
@@ -56,20 +58,29 @@ impl Service {
     /// Those of the store: an entry that is missing or was changed is named.
     pub async fn log(&self, from: u64, most: usize) -> Result<Vec<LogEntry>, ServiceError> {
         let most = most.min(MOST_LOGGED);
-        let entries = self.shared.store(move |store| store.audit(from, most)).await?;
-        let hex = |bytes: &[u8]| {
-            use bitcoin::hex::DisplayHex as _;
-            bytes.to_lower_hex_string()
-        };
-        let view = |(number, entry): (u64, roastery_node::store::AuditEntry)| LogEntry {
-            number,
-            time_ms: entry.time_ms,
-            group: entry.group.to_string(),
-            session: entry.session.to_string(),
-            attempt: entry.attempt.number(),
-            package: entry.package.to_string(),
-            messages: entry.messages.iter().map(|message| hex(message)).collect(),
-            policy: said_of(&entry.decision),
+        let entries = self
+            .shared
+            .store(move |store| {
+                let entries = store.audit(from, most)?.into_iter();
+                entries.map(|entry| Ok((store.request(entry.1.session)?, entry))).collect()
+            })
+            .await?;
+        let entries: Vec<(Option<KeptRequest>, (u64, AuditEntry))> = entries;
+        let groups = self.groups();
+        let view = |(kept, (number, entry)): (Option<KeptRequest>, (u64, AuditEntry))| {
+            let group = groups.iter().find(|group| group.group.id() == entry.group);
+            LogEntry {
+                number,
+                time: Time::from_milliseconds(entry.time_ms),
+                group: entry.group.to_string(),
+                group_name: group.map(|group| group.name.clone()).unwrap_or_default(),
+                session: entry.session.to_string(),
+                summary: kept.zip(group).and_then(|(kept, group)| group.summary_of(&kept)),
+                attempt: entry.attempt.number(),
+                package: entry.package.to_string(),
+                messages: entry.messages.iter().map(|bytes| bytes.to_lower_hex_string()).collect(),
+                policy: said_of(&entry.decision),
+            }
         };
         Ok(entries.into_iter().map(view).collect())
     }

@@ -179,7 +179,7 @@ impl Service {
     pub async fn requests(
         &self,
         group: Option<&str>,
-        state: Option<String>,
+        state: Option<view::State>,
     ) -> Result<Vec<view::Request>, ServiceError> {
         let only = group.map(|name| self.find_group(name)).transpose()?;
         let mut all = self.shared.store(|store| store.requests()).await?;
@@ -187,10 +187,12 @@ impl Service {
         let views = all.iter().filter_map(|kept| {
             let group = self.group_of(kept)?;
             let wanted = only.as_ref().is_none_or(|only| Arc::ptr_eq(only, &group))
-                && state.as_ref().is_none_or(|state| state_of(&kept.state).0 == state);
+                && state.is_none_or(|state| state_of(&kept.state).0 == state);
             wanted.then(|| group.view(kept))
         });
-        Ok(views.take(MOST_LISTED).collect())
+        let mut views: Vec<view::Request> = views.take(MOST_LISTED).collect();
+        self.summarise(&mut views).await;
+        Ok(views)
     }
 
     pub(super) fn groups(&self) -> Vec<Arc<GroupService>> {

@@ -10,7 +10,7 @@ use super::{STUCK, Service, ServiceError, group::GroupService, now};
 use crate::{
     limits::Limits,
     metrics::{Metrics, dropped},
-    view::{CeremonyStatus, GroupStatus, Health, MemberStatus, PeerStatus, Status},
+    view::{CeremonyStatus, GroupStatus, Health, MemberStatus, PeerStatus, State, Status, Time},
 };
 
 /// How long a session may take to say how it stands.
@@ -37,7 +37,7 @@ impl Service {
             peer: self.peer.as_bytes().to_lower_hex_string(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
-            now: now(),
+            now: Time::from_seconds(now()),
             uptime_seconds: self.started.elapsed().as_secs(),
             peers: links
                 .iter()
@@ -130,10 +130,10 @@ impl Service {
     }
 
     async fn pending(&self) -> BTreeMap<String, usize> {
-        let requests = timeout(PATIENCE, self.requests(None, Some("proposed".to_owned()))).await;
+        let requests = timeout(PATIENCE, self.requests(None, Some(State::Proposed))).await;
         let mut counts = BTreeMap::new();
         for request in requests.ok().and_then(Result::ok).unwrap_or_default() {
-            if request.expiry > now() {
+            if request.expiry > Time::from_seconds(now()) {
                 *counts.entry(request.group).or_default() += 1;
             }
         }

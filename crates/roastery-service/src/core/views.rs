@@ -12,8 +12,8 @@ use roastery_protocol::{
     session,
 };
 
-use super::group::GroupService;
-use crate::view::{self, Awaited, Said, SessionStatus};
+use super::{group::GroupService, summary::summary};
+use crate::view::{self, Awaited, Said, SessionStatus, State, Time};
 
 impl GroupService {
     /// A request, as the API shows it.
@@ -42,14 +42,17 @@ impl GroupService {
             session: request.session_id().to_string(),
             group: self.name.clone(),
             subject: self.view_subject(subject),
+            summary: self.summary_of(kept),
             messages: messages.collect(),
             proposer: proposer.map(|seat| seat.to_u16()),
-            since: *since,
-            changed: *changed,
-            expiry: request.expiry(),
+            proposer_name: self.shown_as(proposer.unwrap_or(self.seat)),
+            since: Time::from_seconds(*since),
+            changed: Time::from_seconds(*changed),
+            expiry: Time::from_seconds(request.expiry()),
             revision: kept.revision,
-            state: state.to_owned(),
+            state,
             text,
+            progress: self.view_progress(kept),
             signatures,
             signers: origin.map(|origin| origin.signers.iter().map(|seat| seat.to_u16()).collect()),
         }
@@ -60,12 +63,20 @@ impl GroupService {
         let mut view = self.view(kept);
         if let Subject::Transaction(psbt) = &kept.subject {
             let psbt = psbt.clone();
-            let report = self
+            let read = self
                 .with_judge(move |judge| {
-                    Ok(Report::of(&judge.read(&psbt)?, judge.network()).to_string())
+                    let spend = judge.read(&psbt)?;
+                    let report = Report::of(&spend, judge.network()).to_string();
+                    Ok((report, summary(&spend, judge.network())))
                 })
                 .await;
-            view.subject.text = Some(report.unwrap_or_else(|refusal| refusal.to_string()));
+            view.subject.text = Some(match read {
+                Ok((report, summary)) => {
+                    view.summary = Some(summary);
+                    report
+                }
+                Err(refusal) => refusal.to_string(),
+            });
         }
         view
     }
@@ -127,13 +138,13 @@ fn taproot(taproot: &Taproot) -> String {
     }
 }
 
-pub(super) fn state_of(state: &RequestState) -> (&'static str, String) {
+pub(super) fn state_of(state: &RequestState) -> (State, String) {
     match state {
-        RequestState::Proposed => ("proposed", String::new()),
-        RequestState::Approved(decision) => ("approved", said_of(decision)),
-        RequestState::Refused(rejection) => ("refused", rejection.text.clone()),
-        RequestState::Signed(_) => ("signed", String::new()),
-        RequestState::Stopped(reason) => ("stopped", reason.clone()),
+        RequestState::Proposed => (State::Proposed, String::new()),
+        RequestState::Approved(decision) => (State::Approved, said_of(decision)),
+        RequestState::Refused(rejection) => (State::Refused, rejection.text.clone()),
+        RequestState::Signed(_) => (State::Signed, String::new()),
+        RequestState::Stopped(reason) => (State::Stopped, reason.clone()),
     }
 }
 

@@ -8,6 +8,8 @@ use bitcoin::hex::FromHex as _;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::text::io_reason;
+
 /// A node's folder: where its configuration, its store and what belongs to them are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Folder(PathBuf);
@@ -17,7 +19,7 @@ pub struct Folder(PathBuf);
 #[non_exhaustive]
 pub enum FolderError {
     /// The system says no.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {}", path.display(), io_reason(source))]
     Io {
         /// The file.
         path: PathBuf,

@@ -8,6 +8,7 @@ mod block;
 mod class;
 mod json;
 mod log;
+mod reason;
 
 use std::fmt::{self, Display, Write as _};
 
@@ -18,6 +19,7 @@ pub use self::{
     block::{block, shorten},
     json::{escape_json, to_json, to_json_pretty},
     log::{LogWriter, log_line},
+    reason::io_reason,
 };
 
 /// The most marks that may stand on one character: more of them cover the lines above and below.
@@ -46,6 +48,21 @@ impl Display for Visible<'_> {
             false => write_escape(f, c),
         })
     }
+}
+
+/// A text of several lines without anything that is not seen: line ends and spaces stay. For what a program has laid out
+/// itself; foreign text in it was made [`visible`] before, or its line ends look like the program's.
+pub fn printable(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c == '\n' || !is_unsafe(c) {
+            safe.push(c);
+        } else {
+            // Writing into a string does not fail.
+            let _ = write_escape(&mut safe, c);
+        }
+    }
+    safe
 }
 
 /// How many marks or spaces have stood in a row.

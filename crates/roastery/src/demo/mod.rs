@@ -23,21 +23,18 @@ use self::{
     signing::{Finished, Unfinished},
     spend::Spend,
 };
-use crate::files;
+use crate::{files, output};
 
 /// Runs the demo; the exit status is the program's.
 pub(crate) fn run(options: &Options) -> ExitCode {
     let plan = match options.plan() {
         Ok(plan) => plan,
-        Err(line) => {
-            eprintln!("error: {line}");
-            return ExitCode::from(2);
-        }
+        Err(line) => return output::error(&line),
     };
     match sign(&plan) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error}");
+            output::error(&error.to_string());
             ExitCode::FAILURE
         }
     }

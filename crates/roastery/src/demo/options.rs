@@ -3,6 +3,8 @@ use std::{path::PathBuf, time::Duration};
 use clap::Args;
 use roastery_protocol::request::{Derivation, MAX_MESSAGES, Taproot};
 
+use crate::{files::check_new, values};
+
 /// What `roastery demo` is asked for, as it was typed.
 #[derive(Args, Debug)]
 pub(crate) struct Options {
@@ -13,10 +15,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "T", default_value_t = 3, value_parser = members)]
     threshold: usize,
     /// A message to sign, 32 bytes in hexadecimal; may be given up to 64 times [default: the hash of a real transaction]
-    #[arg(long = "message", value_name = "HEX", value_parser = hash)]
+    #[arg(long = "message", value_name = "HEX", value_parser = values::hash)]
     messages: Vec<[u8; 32]>,
     /// The Merkle root of the output's scripts, 32 bytes in hexadecimal [default: no scripts, key path only]
-    #[arg(long, value_name = "HEX", value_parser = hash, conflicts_with = "untweaked")]
+    #[arg(long, value_name = "HEX", value_parser = values::hash, conflicts_with = "untweaked")]
     merkle_root: Option<[u8; 32]>,
     /// Sign under the threshold public key itself, without a Taproot tweak
     #[arg(long)]
@@ -93,6 +95,17 @@ impl Options {
                 self.offline, self.byzantine
             ));
         }
+        // Host keys that are there are not overwritten: said before anything is made.
+        if let Some(folder) = &self.recovery {
+            check_new(&folder.join("host-key-of-seat-0"))
+                .or_else(|reason| if folder.is_dir() { Err(reason) } else { Ok(()) })
+                .map_err(|_| {
+                    format!(
+                        "--recovery {}: there are host keys of another run in this folder; give a new folder, or remove it",
+                        folder.display()
+                    )
+                })?;
+        }
         let taproot = match (self.merkle_root, self.untweaked) {
             (Some(root), _) => Taproot::ScriptRoot(root),
             (None, true) => Taproot::Untweaked,
@@ -115,10 +128,7 @@ impl Options {
 }
 
 fn members(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(number @ 2..=128) => Ok(number),
-        _ => Err("allowed is 2 to 128".to_owned()),
-    }
+    values::number(text, 2, 128)
 }
 
 fn count(text: &str) -> Result<usize, String> {
@@ -134,10 +144,4 @@ fn seconds(text: &str) -> Result<Duration, String> {
         Ok(seconds) if seconds > 0.0 && seconds <= MOST => Ok(Duration::from_secs_f64(seconds)),
         _ => Err(format!("allowed is a number of seconds above 0 and up to {MOST}")),
     }
-}
-
-fn hash(text: &str) -> Result<[u8; 32], String> {
-    use bitcoin::hex::FromHex as _;
-    <[u8; 32]>::from_hex(text)
-        .map_err(|_| "allowed are 32 bytes as 64 hexadecimal digits".to_owned())
 }

@@ -3,10 +3,12 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::Args;
 use roastery_service::{
     files::Folder,
+    text::{to_json, visible},
     view::{Evidence, LogEntry, Status as StatusView},
 };
 
-use super::{At, group::encoded, requests::json, show, wait_for};
+use super::{At, ask, get, group::encoded, requests::json, show};
+use crate::values;
 
 #[derive(Args)]
 pub(crate) struct Status {
@@ -18,7 +20,7 @@ pub(crate) struct Status {
 #[derive(Args)]
 pub(crate) struct Log {
     /// From this entry on
-    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, value_parser = values::entry)]
     from: u64,
     /// Tell it as JSON
     #[arg(long)]
@@ -34,8 +36,7 @@ pub(crate) struct EvidenceList {
 
 pub(super) fn status(at: &At, options: &Status) -> Result<ExitCode, String> {
     let client = at.client()?;
-    let status: StatusView =
-        wait_for(async { client.get("/v1/status").await.map_err(|error| error.to_string()) })?;
+    let status: StatusView = get(&client, "/v1/status")?;
     if options.json {
         say!("{}", json(&status)?);
     } else {
@@ -49,24 +50,14 @@ pub(super) fn log(at: &At, options: &Log) -> Result<ExitCode, String> {
     let mut from = options.from;
     loop {
         let path = format!("/v1/log?from={from}");
-        let entries: Vec<LogEntry> =
-            wait_for(async { client.get(&path).await.map_err(|error| error.to_string()) })?;
+        let entries: Vec<LogEntry> = get(&client, &path)?;
         let Some(last) = entries.last() else { return Ok(ExitCode::SUCCESS) };
         from = last.number + 1;
         for entry in &entries {
             if options.json {
-                say!("{}", serde_json::to_string(entry).map_err(|error| error.to_string())?);
+                say!("{}", to_json(entry).map_err(|error| error.to_string())?);
             } else {
-                say!(
-                    "{:>6}  {}  session {}  attempt {}  package {}  messages {}  {}",
-                    entry.number,
-                    entry.time_ms,
-                    &entry.session,
-                    entry.attempt,
-                    &entry.package,
-                    entry.messages.join(","),
-                    entry.policy
-                );
+                show::share(entry);
             }
         }
     }
@@ -74,15 +65,14 @@ pub(super) fn log(at: &At, options: &Log) -> Result<ExitCode, String> {
 
 pub(super) fn evidence(at: &At, options: &EvidenceList) -> Result<ExitCode, String> {
     let client = at.client()?;
-    let proofs: Vec<Evidence> =
-        wait_for(async { client.get("/v1/evidence").await.map_err(|error| error.to_string()) })?;
+    let proofs: Vec<Evidence> = get(&client, "/v1/evidence")?;
     for proof in &proofs {
         let Evidence { id, group, accused, name, fault, session } = proof;
+        let (group, name, fault) = (visible(group), visible(name), visible(fault));
         say!("{id}  {fault} by {name} (seat {accused}) of group {group} in session {session}");
         if let Some(folder) = &options.out {
             let path = format!("/v1/evidence/{}", encoded(id));
-            let file =
-                wait_for(async { client.bytes(&path).await.map_err(|error| error.to_string()) })?;
+            let file = ask(&client, &path)?;
             Folder::write_new(&folder.join(id), &file, false).map_err(|error| error.to_string())?;
         }
     }

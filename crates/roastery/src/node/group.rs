@@ -8,6 +8,7 @@ use roastery_service::{
 };
 
 use super::{At, GroupCommand, show, wait_for};
+use crate::{files::check_new, output::remark, values};
 
 #[derive(Args)]
 pub(crate) struct New {
@@ -15,10 +16,10 @@ pub(crate) struct New {
     #[arg(long, value_name = "NAME")]
     name: String,
     /// How many members must sign
-    #[arg(long, value_name = "T")]
+    #[arg(long, value_name = "T", value_parser = values::threshold)]
     threshold: usize,
     /// Tells a further attempt of the same members from one that did not finish
-    #[arg(long, value_name = "K", default_value_t = 0)]
+    #[arg(long, value_name = "K", default_value_t = 0, value_parser = values::attempt)]
     number: u32,
     /// Write the invitation into this new file
     #[arg(long, value_name = "FILE")]
@@ -36,7 +37,7 @@ pub(crate) struct Join {
 
 #[derive(Args)]
 pub(crate) struct Export {
-    /// The group's name
+    /// The group: its name or its id
     group: String,
     /// Write the group file, by which proofs and signatures are checked, into this new file
     #[arg(long, value_name = "FILE")]
@@ -78,6 +79,7 @@ fn new(options: New) -> Result<ExitCode, String> {
         let text = Folder::read_text(path, MAX_CARD).map_err(|error| error.to_string())?;
         NodeCard::parse(&text).map_err(|error| format!("{}: {error}", path.display()))
     };
+    check_new(&options.out)?;
     let cards = options.cards.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     let notes = notes(&cards);
     let file = InvitationFile::new(&options.name, options.number, options.threshold, cards)
@@ -141,10 +143,12 @@ pub(super) fn keygen(at: &At, options: &Keygen) -> Result<ExitCode, String> {
             .await
             .map_err(|error| error.to_string())?;
         let mut said = String::new();
+        // By its id: an earlier attempt may have the same name.
+        let path = format!("/v1/ceremonies/{}", ceremony.ceremony);
         while ceremony.state == "running" && !options.no_wait {
             let waiting = show::awaited(&ceremony.awaited);
             if !waiting.is_empty() && waiting != said {
-                eprintln!("waiting for {waiting}");
+                remark(&format!("waiting for {waiting}"));
                 said = waiting;
             }
             tokio::time::sleep(Duration::from_millis(500)).await;
@@ -169,6 +173,10 @@ fn export(at: &At, options: &Export) -> Result<ExitCode, String> {
     if files.iter().all(|(path, _)| path.is_none()) {
         return Err("--group-file FILE, --recovery-file FILE or both are needed".to_owned());
     }
+    [&options.group_file, &options.recovery_file]
+        .into_iter()
+        .flatten()
+        .try_for_each(|path| check_new(path))?;
     for (path, at) in files {
         let Some(path) = path else { continue };
         let bytes = wait_for(async { client.bytes(&at).await.map_err(|error| error.to_string()) })?;

@@ -2,6 +2,8 @@
 
 mod card;
 mod client;
+mod config;
+mod decide;
 mod group;
 mod init;
 mod local;
@@ -10,12 +12,16 @@ mod peers;
 mod requests;
 mod run;
 mod show;
+mod sign;
 mod store;
 
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Subcommand};
 use roastery_service::{api::Client, config::Config, files::Folder};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::output::error;
 
 pub(crate) use self::{
     client::EvidenceList, local::Options as LocalOptions, peers::Command as PeersCommand,
@@ -34,14 +40,20 @@ impl At {
         let named =
             self.folder.clone().or_else(|| std::env::var_os("ROASTERY_FOLDER").map(Into::into));
         let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".roastery"));
-        named
-            .or_else(home)
-            .map(Folder::new)
-            .ok_or_else(|| "which folder? --folder FOLDER says so".to_owned())
+        named.or_else(home).map(Folder::new).ok_or_else(|| {
+            "the node's folder is not known: give --folder FOLDER, or set ROASTERY_FOLDER"
+                .to_owned()
+        })
     }
 
-    fn config(&self) -> Result<(Folder, Config), String> {
+    pub(crate) fn config(&self) -> Result<(Folder, Config), String> {
         let folder = self.folder()?;
+        if !folder.config().exists() {
+            return Err(format!(
+                "{}: there is no node in this folder; roastery init makes one, --folder names another folder",
+                folder.path().display()
+            ));
+        }
         let config = Config::load(&folder, |name| std::env::var(name).ok())
             .map_err(|error| error.to_string())?;
         Ok((folder, config))
@@ -75,9 +87,10 @@ pub(crate) enum Command {
     Keygen(group::Keygen),
     Run,
     Stop,
-    Sign(requests::Sign),
-    Approve(requests::Approve),
-    Reject(requests::Reject),
+    Config(config::Command),
+    Sign(sign::Sign),
+    Approve(decide::Approve),
+    Reject(decide::Reject),
     Requests(requests::List),
     Status(client::Status),
     Log(client::Log),
@@ -90,12 +103,13 @@ pub(crate) enum Command {
 pub(crate) use self::{
     card::Options as CardOptions,
     client::{Log as LogOptions, Status as StatusOptions},
+    config::Command as ConfigCommand,
+    decide::{Approve as ApproveOptions, Reject as RejectOptions},
     group::Keygen as KeygenOptions,
     init::Options as InitOptions,
-    requests::{
-        Approve as ApproveOptions, List as ListOptions, Reject as RejectOptions,
-        Sign as SignOptions, Waiting, ask, see_through, send,
-    },
+    requests::{List as ListOptions, find, request_id},
+    show::short_id,
+    sign::{Sign as SignOptions, see_through, send},
     store::{Backup as BackupOptions, Change as PassphraseOptions, Restore as RestoreOptions},
 };
 
@@ -107,11 +121,12 @@ pub(crate) fn run(at: &At, command: Command) -> ExitCode {
         Command::Peers(command) => peers::run(at, &command),
         Command::Group(command) => group::run(at, command),
         Command::Keygen(options) => group::keygen(at, &options),
+        Command::Config(command) => config::run(at, command),
         Command::Run => run::run(at),
         Command::Stop => run::stop(at),
-        Command::Sign(options) => requests::sign(at, options),
-        Command::Approve(options) => requests::approve(at, &options),
-        Command::Reject(options) => requests::reject(at, options),
+        Command::Sign(options) => sign::sign(at, options),
+        Command::Approve(options) => decide::approve(at, &options),
+        Command::Reject(options) => decide::reject(at, options),
         Command::Requests(options) => requests::list(at, &options),
         Command::Status(options) => client::status(at, &options),
         Command::Log(options) => client::log(at, &options),
@@ -129,10 +144,27 @@ pub(crate) fn local(at: &At, options: &LocalOptions) -> ExitCode {
 }
 
 fn finish(done: Result<ExitCode, String>) -> ExitCode {
-    done.unwrap_or_else(|line| {
-        eprintln!("error: {line}");
-        ExitCode::from(2)
-    })
+    done.unwrap_or_else(|line| error(&line))
+}
+
+/// Asks the node for something, as JSON.
+pub(crate) fn get<T: DeserializeOwned>(client: &Client, path: &str) -> Result<T, String> {
+    wait_for(async { client.get(path).await.map_err(|error| error.to_string()) })
+}
+
+/// Has the node do something.
+pub(crate) fn post<T: DeserializeOwned>(
+    client: &Client,
+    path: &str,
+    body: &impl Serialize,
+) -> Result<T, String> {
+    wait_for(async { client.post(path, body).await.map_err(|error| error.to_string()) })
+}
+
+/// Asks the node for bytes.
+pub(crate) fn ask(client: &Client, path: &str) -> Result<Vec<u8>, String> {
+    wait_for(async { client.bytes(path).await.map_err(|error| error.to_string()) })
+        .map(|bytes| bytes.to_vec())
 }
 
 /// Runs something that waits for a node's answer.

@@ -1,78 +1,26 @@
-use std::{
-    process::ExitCode,
-    time::{Duration, Instant},
-};
+//! The requests that a node knows: lists, and one of them.
+
+use std::{process::ExitCode, time::Duration};
 
 use clap::Args;
 use roastery_service::{
-    api::Client,
-    view::{Propose, Reject as RejectBody, Request},
+    api::{Client, ClientError},
+    view::{Request, State},
 };
 
-use super::{At, group::encoded, show, wait_for};
-
-#[derive(Args)]
-pub(crate) struct Sign {
-    /// The group's name
-    #[arg(long, value_name = "NAME")]
-    group: String,
-    /// A text to sign
-    #[arg(long, value_name = "TEXT", conflicts_with = "hash")]
-    text: Option<String>,
-    /// A bare hash to sign, 64 hexadecimal digits; may be given several times
-    #[arg(long, value_name = "HASH")]
-    hash: Vec<String>,
-    /// The path of the key, like 0/7
-    #[arg(long, value_name = "PATH", default_value = "")]
-    path: String,
-    /// Sign with the key as it is, without a Taproot tweak
-    #[arg(long)]
-    untweaked: bool,
-    /// After how many seconds the request expires
-    #[arg(long, value_name = "SECONDS")]
-    expires_in: Option<u64>,
-    #[command(flatten)]
-    waiting: Waiting,
-}
-
-/// How long is waited, and how the outcome is told.
-#[derive(Args)]
-pub(crate) struct Waiting {
-    /// Wait at most this long for the signatures; 0 waits for nothing
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    wait: u64,
-    /// Tell it as JSON
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Args)]
-pub(crate) struct Approve {
-    /// The request: its session, 64 digits
-    request: String,
-    #[command(flatten)]
-    waiting: Waiting,
-}
-
-#[derive(Args)]
-pub(crate) struct Reject {
-    /// The request: its session, 64 digits
-    request: String,
-    /// Why, for this node's own records
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    note: String,
-}
+use super::{At, get, group::encoded, show, wait_for};
 
 #[derive(Args)]
 pub(crate) struct List {
-    /// One request: its session, or the first 8 digits of it or more
+    /// One request: the first 8 digits of its session, or more of them
+    #[arg(value_parser = request_id)]
     request: Option<String>,
-    /// Those of this group only
-    #[arg(long, value_name = "NAME")]
+    /// Those of this group only: its name or its id
+    #[arg(long, value_name = "GROUP")]
     group: Option<String>,
     /// Those in this state only: proposed, approved, refused, signed or stopped
     #[arg(long, value_name = "STATE")]
-    state: Option<String>,
+    state: Option<State>,
     /// Tell them as JSON
     #[arg(long, conflicts_with = "ids")]
     json: bool,
@@ -81,125 +29,68 @@ pub(crate) struct List {
     ids: bool,
 }
 
-pub(super) fn sign(at: &At, options: Sign) -> Result<ExitCode, String> {
-    let client = at.client()?;
-    let what = Propose {
-        text: options.text,
-        psbt: None,
-        hashes: (!options.hash.is_empty()).then_some(options.hash),
-        path: options.path,
-        untweaked: options.untweaked,
-        expires_in: options.expires_in,
-    };
-    let path = format!("/v1/groups/{}/requests", encoded(&options.group));
-    let request: Request =
-        wait_for(async { client.post(&path, &what).await.map_err(|error| error.to_string()) })?;
-    tell(&see_through(&client, request, &options.waiting)?, &options.waiting)
-}
-
-/// Asks a group to sign a transaction.
-pub(crate) fn send(
-    client: &Client,
-    group: &str,
-    psbt: String,
-    expires_in: Option<u64>,
-) -> Result<Request, String> {
-    let what = Propose { psbt: Some(psbt), expires_in, ..Propose::default() };
-    let path = format!("/v1/groups/{}/requests", encoded(group));
-    wait_for(async { client.post(&path, &what).await.map_err(|error| error.to_string()) })
-}
-
-/// Asks for some bytes.
-pub(crate) fn ask(client: &Client, path: &str) -> Result<Vec<u8>, String> {
-    let bytes = wait_for(async { client.bytes(path).await.map_err(|error| error.to_string()) })?;
-    Ok(bytes.to_vec())
-}
-
-pub(super) fn approve(at: &At, options: &Approve) -> Result<ExitCode, String> {
-    let client = at.client()?;
-    let path = format!("/v1/requests/{}/approve", encoded(&options.request));
-    let request: Request =
-        wait_for(async { client.post(&path, &()).await.map_err(|error| error.to_string()) })?;
-    tell(&see_through(&client, request, &options.waiting)?, &options.waiting)
-}
-
-pub(super) fn reject(at: &At, options: Reject) -> Result<ExitCode, String> {
-    let client = at.client()?;
-    let path = format!("/v1/requests/{}/reject", encoded(&options.request));
-    let request: Request = wait_for(async {
-        let body = RejectBody { note: options.note };
-        client.post(&path, &body).await.map_err(|error| error.to_string())
-    })?;
-    show::request(&request);
-    Ok(ExitCode::SUCCESS)
-}
+/// How long a list waits for transactions that the node has not read yet.
+const READING: Duration = Duration::from_millis(300);
 
 pub(super) fn list(at: &At, options: &List) -> Result<ExitCode, String> {
     let client = at.client()?;
-    let requests: Vec<Request> = wait_for(async {
-        if let Some(request) = &options.request {
-            let path = format!("/v1/requests/{}", encoded(request));
-            return Ok(vec![client.get(&path).await.map_err(|error| error.to_string())?]);
-        }
-        let group = options.group.iter().map(|group| format!("group={}", encoded(group)));
-        let state = options.state.iter().map(|state| format!("state={}", encoded(state)));
-        let query: Vec<String> = group.chain(state).collect();
-        let path = format!("/v1/requests?{}", query.join("&"));
-        client.get(&path).await.map_err(|error| error.to_string())
-    })?;
+    let requests = match &options.request {
+        Some(id) => vec![find(&client, id)?],
+        None => listed(&client, options)?,
+    };
     if options.json {
         say!("{}", json(&requests)?);
     } else if options.ids {
         requests.iter().for_each(|request| say!("{}", request.session));
+    } else if options.request.is_some() {
+        requests.iter().for_each(show::whole);
     } else {
-        for (number, request) in requests.iter().enumerate() {
-            if number > 0 {
-                say!("");
-            }
-            show::request(request);
-        }
+        requests.iter().for_each(show::line);
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Waits for the end of a request, as long as is to be waited.
-pub(crate) fn see_through(
-    client: &Client,
-    mut request: Request,
-    waiting: &Waiting,
-) -> Result<Request, String> {
-    let until = Instant::now() + Duration::from_secs(waiting.wait);
-    while matches!(request.state.as_str(), "proposed" | "approved") {
-        let left = until.saturating_duration_since(Instant::now()).as_secs_f64().ceil();
-        if left <= 0.0 {
-            break;
-        }
-        let path = format!("/v1/requests/{}?wait={}", request.session, left.min(20.0));
-        request = wait_for(async { client.get(&path).await.map_err(|error| error.to_string()) })?;
+fn listed(client: &Client, options: &List) -> Result<Vec<Request>, String> {
+    let group = options.group.iter().map(|group| format!("group={}", encoded(group)));
+    let state = options.state.iter().map(|state| format!("state={state}"));
+    let query: Vec<String> = group.chain(state).collect();
+    let path = format!("/v1/requests?{}", query.join("&"));
+    let requests: Vec<Request> = get(client, &path)?;
+    let unread = |request: &Request| request.subject.psbt.is_some() && request.summary.is_none();
+    if options.ids || !requests.iter().any(unread) {
+        return Ok(requests);
     }
-    match request.state.as_str() {
-        "signed" => {}
-        "proposed" | "approved" if waiting.wait == 0 => {}
-        "proposed" | "approved" => {
-            eprintln!("not signed yet; roastery status says who is awaited");
-        }
-        state => eprintln!("not signed: {state} here: {}", request.text),
-    }
-    Ok(request)
+    std::thread::sleep(READING);
+    get(client, &path)
 }
 
-fn tell(request: &Request, waiting: &Waiting) -> Result<ExitCode, String> {
-    if waiting.json {
-        say!("{}", json(request)?);
-    } else {
-        show::request(request);
+/// A request by the beginning of its session.
+pub(crate) fn find(client: &Client, id: &str) -> Result<Request, String> {
+    let path = format!("/v1/requests/{}", encoded(id));
+    let found = wait_for(async { Ok(client.get(&path).await) })?;
+    match found {
+        Err(ClientError::Problem(problem)) if problem.code == "ambiguous" => {
+            let all: Vec<Request> = get(client, "/v1/requests").unwrap_or_default();
+            let alike: Vec<&str> = all
+                .iter()
+                .map(|request| request.session.as_str())
+                .filter(|session| session.starts_with(&id.to_ascii_lowercase()))
+                .collect();
+            Err(format!("{}; give more digits of one: {}", problem.message, alike.join(", ")))
+        }
+        found => found.map_err(|error| error.to_string()),
     }
-    // Whoever does not wait has what was asked for.
-    let open = matches!(request.state.as_str(), "proposed" | "approved");
-    let done = request.state == "signed" || (open && waiting.wait == 0);
-    Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The beginning of a session.
+pub(crate) fn request_id(text: &str) -> Result<String, String> {
+    if (8..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(text.to_owned());
+    }
+    Err("allowed are 8 to 64 hexadecimal digits of its session; roastery requests lists them"
+        .to_owned())
 }
 
 pub(super) fn json(value: &impl serde::Serialize) -> Result<String, String> {
-    serde_json::to_string_pretty(value).map_err(|error| error.to_string())
+    roastery_service::text::to_json_pretty(value).map_err(|error| error.to_string())
 }

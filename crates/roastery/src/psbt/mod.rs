@@ -10,7 +10,7 @@ use roastery_bitcoin::{
     spend::{Report, Spend},
 };
 
-use self::sign::{Sign, sign};
+use self::sign::{Fetch, Sign, fetch, sign};
 use crate::{files::read, node::At, wallet::Which};
 
 #[derive(Subcommand)]
@@ -19,6 +19,8 @@ pub(crate) enum Command {
     Show(Options),
     /// Have the group sign all inputs that are its own, in one session
     Sign(Sign),
+    /// Give the signed transaction of a request, when the group has signed it
+    Fetch(Fetch),
 }
 
 #[derive(Args)]
@@ -33,30 +35,25 @@ pub(crate) struct Options {
 }
 
 /// Runs the command; the exit status is the program's.
-pub(crate) fn run(at: &At, command: &Command) -> ExitCode {
-    let done = match command {
-        Command::Show(options) => look(options).map(|()| ExitCode::SUCCESS),
+pub(crate) fn run(at: &At, command: &Command) -> Result<ExitCode, String> {
+    match command {
+        Command::Show(options) => look(at, options),
         Command::Sign(options) => sign(at, options),
-    };
-    match done {
-        Ok(code) => code,
-        Err(line) => {
-            eprintln!("error: {line}");
-            ExitCode::from(2)
-        }
+        Command::Fetch(options) => fetch(at, options),
     }
 }
 
-fn look(options: &Options) -> Result<(), String> {
+fn look(at: &At, options: &Options) -> Result<ExitCode, String> {
+    let network = options.which.network(at)?;
     let wallet = options.which.open()?;
     let bytes = read(&options.file, MAX_PSBT_FILE)?;
     let psbt =
         psbt::read(&bytes).map_err(|error| format!("{}: {error}", options.file.display()))?;
-    let report = Report::of(&Spend::of(psbt, &wallet), options.which.network);
+    let report = Report::of(&Spend::of(psbt, &wallet), network);
     if options.json {
         say!("{}", serde_json::to_string(&report).map_err(|error| error.to_string())?);
     } else {
         say!("{}", report.to_string().trim_end());
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }

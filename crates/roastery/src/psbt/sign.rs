@@ -3,20 +3,51 @@ use std::{path::PathBuf, process::ExitCode};
 use bitcoin::base64::{Engine as _, prelude::BASE64_STANDARD};
 use clap::Args;
 use roastery_bitcoin::psbt::MAX_PSBT_FILE;
-use roastery_service::{files::Folder, view::Request};
+use roastery_service::{
+    api::Client,
+    files::Folder,
+    view::{Request, State},
+};
 
 use crate::{
-    files::read,
-    node::{At, Waiting, ask, see_through, send},
+    files::{check_new, read},
+    node::{At, ask, find, request_id, see_through, send, short_id},
+    output::remark,
+    values,
 };
 
 #[derive(Args)]
 pub(crate) struct Sign {
     /// The PSBT: binary or base64, version 0 or 2
     file: PathBuf,
-    /// The group's name
-    #[arg(long, value_name = "NAME")]
+    /// The group: its name or its id
+    #[arg(long, value_name = "GROUP")]
     group: String,
+    /// After how many seconds the request expires [default: 3600]
+    #[arg(long, value_name = "SECONDS", value_parser = values::life)]
+    expires_in: Option<u64>,
+    #[command(flatten)]
+    result: Completed,
+    /// Wait at most this many seconds for the signatures; 0 waits for nothing
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = values::wait)]
+    wait: u64,
+}
+
+#[derive(Args)]
+pub(crate) struct Fetch {
+    /// The request: the first 8 digits of its session, or more of them
+    #[arg(value_parser = request_id)]
+    request: String,
+    #[command(flatten)]
+    result: Completed,
+    /// Wait at most this many seconds for the signatures; 0 waits for nothing
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = values::wait)]
+    wait: u64,
+}
+
+/// How a signed PSBT is written.
+#[derive(Args)]
+struct Completed {
     /// Write the signed PSBT into this new file [default: base64 on standard output]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -26,15 +57,11 @@ pub(crate) struct Sign {
     /// Leave the signatures beside each other instead of finalising the group's inputs
     #[arg(long)]
     partial: bool,
-    /// After how many seconds the request expires
-    #[arg(long, value_name = "SECONDS")]
-    expires_in: Option<u64>,
-    #[command(flatten)]
-    waiting: Waiting,
 }
 
 /// Has the group sign all inputs that are its own, in one session.
 pub(super) fn sign(at: &At, options: &Sign) -> Result<ExitCode, String> {
+    options.result.check()?;
     let bytes = read(&options.file, MAX_PSBT_FILE)?;
     // Text stays as it is; what is binary is sent as text.
     let psbt = match String::from_utf8(bytes) {
@@ -44,20 +71,57 @@ pub(super) fn sign(at: &At, options: &Sign) -> Result<ExitCode, String> {
     let client = at.client()?;
     let request = send(&client, &options.group, psbt, options.expires_in)
         .map_err(|error| format!("{}: {error}", options.file.display()))?;
-    let signed: Request = see_through(&client, request, &options.waiting)?;
-    if signed.state != "signed" {
-        return Ok(ExitCode::FAILURE);
+    remark(&format!(
+        "request {}; when it is signed, roastery psbt fetch {} gives the result",
+        request.session,
+        short_id(&request.session)
+    ));
+    finish(&client, request, &options.result, options.wait)
+}
+
+/// Gives the result of a request that was made before.
+pub(super) fn fetch(at: &At, options: &Fetch) -> Result<ExitCode, String> {
+    options.result.check()?;
+    let client = at.client()?;
+    let request = find(&client, &options.request)?;
+    if request.subject.psbt.is_none() {
+        return Err(format!(
+            "request {} is no transaction: roastery requests {} shows its signatures",
+            short_id(&request.session),
+            short_id(&request.session)
+        ));
     }
-    let path = format!("/v1/requests/{}/psbt?finalise={}", signed.session, !options.partial);
-    let completed = ask(&client, &path)?;
+    finish(&client, request, &options.result, options.wait)
+}
+
+fn finish(
+    client: &Client,
+    request: Request,
+    result: &Completed,
+    wait: u64,
+) -> Result<ExitCode, String> {
+    let signed = see_through(client, request, wait)?;
+    if signed.state != State::Signed {
+        let asked = signed.is_open() && wait == 0;
+        return Ok(if asked { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+    let path = format!("/v1/requests/{}/psbt?finalise={}", signed.session, !result.partial);
+    let completed = ask(client, &path)?;
     let text = || BASE64_STANDARD.encode(&completed);
-    match &options.out {
+    match &result.out {
         None => say!("{}", text()),
         Some(file) => {
-            let content = if options.binary { completed.clone() } else { text().into_bytes() };
+            let content = if result.binary { completed.clone() } else { text().into_bytes() };
             Folder::write_new(file, &content, false).map_err(|error| error.to_string())?;
-            eprintln!("{}", file.display());
+            remark(&file.display().to_string());
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+impl Completed {
+    /// A file that is there already is noticed before anything is signed.
+    fn check(&self) -> Result<(), String> {
+        self.out.as_deref().map_or(Ok(()), check_new)
+    }
 }

@@ -113,6 +113,11 @@ fn check(description: &Value, schema: &Value, value: &Value, at: &str) {
         assert!(schema.is_object(), "{name} is not described");
         return check(description, schema, value, at);
     }
+    if let Some(choices) = schema["oneOf"].as_array() {
+        let null = |choice: &&Value| choice["type"] == "null";
+        let choice = choices.iter().find(|choice| null(choice) == value.is_null());
+        return check(description, choice.unwrap(), value, at);
+    }
     let kinds = match &schema["type"] {
         Value::Array(kinds) => kinds.clone(),
         Value::Null => panic!("{at}: no type in {schema}"),

@@ -53,7 +53,7 @@ fn a_command_is_asked_and_approves_or_refuses_and_is_asked_again_while_signing()
     // It refuses from the beginning.
     let never = group.propose(0, "At all?");
     group.request_in(1, &never, "refused");
-    let said = group.tell(1, &["approve", &never]);
+    let said = group.tell(1, &["approve", &never, "--yes"]);
     assert_eq!(said.status, 2);
     assert_eq!(said.err.trim(), "error: requests of this group are approved by a command");
 }
@@ -77,7 +77,7 @@ fn a_rejection_stands_though_the_command_says_yes_after_it() {
     fs::write(commanded.join("go"), "").unwrap();
     until("the command has answered", || there("answered"));
     // Time enough for an answer that would count.
-    let waited = group.tell(0, &["approve", &session, "--wait", "2"]);
+    let waited = group.tell(0, &["approve", &session, "--yes", "--wait", "2"]);
     assert_eq!(waited.status, 1);
     assert_eq!(group.request(1, &session)["state"], "refused");
     assert_eq!(group.log(1, &session).len(), 0);

@@ -52,7 +52,8 @@ fn each_share_that_leaves_a_node_has_one_entry_in_its_log() {
     assert_eq!(lines.lines().count(), 2, "{lines}");
     assert!(lines.lines().all(|line| line.ends_with("approved by this node's operator")));
     let from = group.tell(0, &["log", "--from", "1"]).well();
-    assert!(from.contains(&second) && !from.contains(&first), "{from}");
+    assert!(from.contains(&second[..8]) && !from.contains(&first[..8]), "{from}");
+    assert!(from.contains("text \"once more\""), "{from}");
 }
 
 #[test]
@@ -88,7 +89,7 @@ fn a_rejection_is_heard_by_all_and_stands_in_their_status() {
             (said["seat"] == 1 && said["name"] == "node-1").then_some(())
         });
         let shown = group.tell(node, &["status"]).well();
-        assert!(shown.contains("refused   node-1 (seat 1): "), "{shown}");
+        assert!(shown.contains("refused   node-1: "), "{shown}");
     }
     assert_eq!(group.log(1, &session).len(), 0);
 }
@@ -102,28 +103,56 @@ fn the_status_says_who_is_missing_and_who_is_awaited_for_what() {
     until("node 2 is missed", || {
         let shown = group.tell(0, &["status"]).well();
         (shown.contains("Peer          node-2: awaited for ")
-            && shown.contains("missing   node-2 (seat 2)")
-            && shown.contains("awaited   node-2 (seat 2): "))
+            && shown.contains("missing   node-2")
+            && shown.contains("awaited   node-2: "))
         .then_some(())
     });
-    let waited = group.tell(0, &["approve", &session, "--wait", "1"]);
+    let waited = group.tell(0, &["approve", &session, "--yes", "--wait", "1"]);
     assert_eq!(waited.status, 1);
-    assert_eq!(waited.err.trim(), "not signed yet; roastery status says who is awaited");
+    assert!(waited.err.contains("waiting for approvals and shares: "), "{waited:?}");
+    let last = waited.err.lines().last().unwrap();
+    assert!(last.starts_with("not signed yet: ") && last.contains("roastery status"), "{last}");
     group.restart(2, &[]);
     group.approve(2, &session);
     group.request_in(0, &session, "signed");
 }
 
 #[test]
-fn who_approves_or_rejects_names_the_whole_request() {
+fn a_request_is_decided_on_by_8_digits_and_a_script_says_that_it_need_not_be_asked() {
     let group = Group::start("whole", 2, 2);
     let session = group.propose(0, "which one?");
     group.request_in(1, &session, "proposed");
-    assert_eq!(group.tell(1, &["requests", &session[..8]]).status, 0);
+    let line = group.tell(1, &["requests"]).well();
+    assert_eq!(line.lines().count(), 1, "{line}");
+    let told = "  local  node-0: text \"which one?\"; waits for you; 1 of 2 approved: node-0";
+    assert!(line.starts_with(&session[..8]) && line.trim_end().ends_with(told), "{line}");
+    // Nothing is asked where there is no terminal, and nothing is approved.
+    let unasked = group.tell(1, &["approve", &session[..8]]);
+    assert_eq!(unasked.status, 2);
+    assert!(unasked.err.contains("--yes") && unasked.err.lines().count() == 1, "{unasked:?}");
     for decision in ["approve", "reject"] {
-        let said = group.tell(1, &[decision, &session[..63]]);
+        let said = group.tell(1, &[decision, &session[..7]]);
         assert_eq!(said.status, 2);
-        assert_eq!(said.err.trim(), "error: the whole session is needed here, 64 digits");
+        assert!(said.err.contains("8 to 64 hexadecimal digits"), "{said:?}");
     }
     assert_eq!(group.request(1, &session)["state"], "proposed");
+    group.tell(1, &["approve", &session[..8], "--yes", "--wait", "0"]).well();
+    group.request_in(1, &session, "signed");
+}
+
+#[test]
+fn who_waits_is_told_that_it_cannot_succeed_any_more_and_waits_no_longer() {
+    let group = Group::start("cannot", 3, 2);
+    let session = group.propose(0, "not agreed");
+    for node in [1, 2] {
+        group.request_in(node, &session, "proposed");
+        group.tell(node, &["reject", &session[..8], "--note", "no"]).well();
+    }
+    let waited = until("both refusals are heard", || {
+        let waited = group.tell(0, &["approve", &session, "--yes", "--wait", "600"]);
+        waited.err.contains("cannot succeed").then_some(waited)
+    });
+    assert_eq!(waited.status, 1);
+    let last = waited.err.lines().last().unwrap();
+    assert!(last.contains("1 of 2 approved: node-0; refused: node-1, node-2"), "{last}");
 }

@@ -194,7 +194,7 @@ impl Group {
     /// Approves a request at a node as soon as it is known there, and waits for nothing.
     pub(crate) fn approve(&self, node: usize, session: &str) {
         self.request(node, session);
-        self.tell(node, &["approve", session, "--wait", "0"]).well();
+        self.tell(node, &["approve", session, "--yes", "--wait", "0"]).well();
     }
 
     /// Has a node's API do something, and gives its answer.

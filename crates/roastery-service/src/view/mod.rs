@@ -1,9 +1,17 @@
 //! What the API says and takes, as JSON. Names and meanings of fields stay what they are within version 1.
 //!
-//! Byte strings are hexadecimal digits in lower case; times are seconds since 1970 unless their name says otherwise.
+//! Byte strings are hexadecimal digits in lower case; times are by RFC 3339, in UTC.
+
+mod request;
+mod time;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+pub use self::{
+    request::{Message, NoState, Payment, Progress, Request, State, Subject, Summary},
+    time::Time,
+};
 
 /// How a node stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -17,7 +25,7 @@ pub struct Status {
     /// The process.
     pub pid: u32,
     /// The time by the node's clock.
-    pub now: u64,
+    pub now: Time,
     /// How long it has been running, in seconds.
     pub uptime_seconds: u64,
     /// The other nodes.
@@ -208,61 +216,6 @@ pub struct Propose {
     pub expires_in: Option<u64>,
 }
 
-/// A request.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Request {
-    /// The session that signs it.
-    pub session: String,
-    /// The group's name.
-    pub group: String,
-    /// What it is about.
-    pub subject: Subject,
-    /// What is signed.
-    pub messages: Vec<Message>,
-    /// Who proposed it; none if it was made here.
-    pub proposer: Option<u16>,
-    /// Since when it is known here.
-    pub since: u64,
-    /// When its state became what it is.
-    pub changed: u64,
-    /// When it expires.
-    pub expiry: u64,
-    /// Grows with each change of what is shown or of the state. An approval that names it is of this request as it is now.
-    pub revision: u64,
-    /// What has become of it: proposed, approved, refused, signed or stopped.
-    pub state: String,
-    /// More about that: what the policy said, or why it stopped.
-    pub text: String,
-    /// The signatures, one for each message.
-    pub signatures: Option<Vec<String>>,
-    /// Who has signed, if it is known here.
-    pub signers: Option<Vec<u16>>,
-}
-
-/// What a request is about.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Subject {
-    /// text, transaction or hash.
-    pub kind: String,
-    /// The text; or the transaction, for people.
-    pub text: Option<String>,
-    /// The transaction: a PSBT in base64.
-    pub psbt: Option<String>,
-}
-
-/// One message and its key.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Message {
-    /// The 32 bytes that are signed.
-    pub message: String,
-    /// The key's path.
-    pub path: String,
-    /// What is tweaked: untweaked, key-path-only, or the Merkle root of its scripts.
-    pub taproot: String,
-    /// The x-only public key under which the signature verifies.
-    pub public_key: String,
-}
-
 /// Why a request is rejected.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -293,12 +246,16 @@ pub struct Evidence {
 pub struct LogEntry {
     /// Its number; the first is 0.
     pub number: u64,
-    /// When, in milliseconds since 1970.
-    pub time_ms: u64,
+    /// When.
+    pub time: Time,
     /// The group's id.
     pub group: String,
+    /// The group's name; empty if the group is not here any more.
+    pub group_name: String,
     /// The session.
     pub session: String,
+    /// What it was about; none if the request is not here any more, or could not be read yet.
+    pub summary: Option<Summary>,
     /// The attempt.
     pub attempt: u32,
     /// The package's hash.

@@ -1,18 +1,26 @@
 //! What operators read.
 
-use roastery_service::view::{
-    Awaited, CeremonyStatus, GroupStatus, PeerStatus, Request, SessionStatus, Status,
+mod request;
+
+use roastery_service::{
+    text::visible,
+    view::{Awaited, CeremonyStatus, GroupStatus, PeerStatus, SessionStatus, Status},
 };
 
+pub(crate) use self::request::{line, progress, share, short_id, whole};
+use crate::when;
+
 pub(super) fn ceremony(ceremony: &CeremonyStatus) {
-    let CeremonyStatus { name, seat, threshold, members, state, text, .. } = ceremony;
+    let CeremonyStatus { seat, threshold, members, state, text, .. } = ceremony;
+    let name = visible(&ceremony.name);
     say!(
         "Group         {name}: {threshold} of {} must sign; this node has seat {seat}",
         members.len()
     );
+    let members: Vec<String> = members.iter().map(|name| visible(name)).collect();
     say!("Members       {}", members.join(", "));
     say!("Fingerprint   {}", ceremony.fingerprint);
-    let text = if text.is_empty() { String::new() } else { format!(": {text}") };
+    let text = if text.is_empty() { String::new() } else { format!(": {}", visible(text)) };
     say!("State         {state}{text}");
     if let Some(group) = &ceremony.group {
         say!("Group id      {group}");
@@ -26,19 +34,20 @@ pub(super) fn ceremony(ceremony: &CeremonyStatus) {
     }
 }
 
-/// Characters that change how others look and are not seen themselves: a text could look like another one.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+/// A member by its name, or by its seat where it has none.
+fn named(name: &str, seat: u16) -> String {
+    if name.is_empty() { format!("seat {seat}") } else { visible(name) }
 }
 
 /// Who is awaited, in one line.
 pub(super) fn awaited(awaited: &[Awaited]) -> String {
-    let one = |one: &Awaited| format!("{} (seat {}): {}", one.name, one.seat, one.thing);
+    let one = |one: &Awaited| format!("{}: {}", named(&one.name, one.seat), visible(&one.thing));
     awaited.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
 pub(super) fn group(group: &GroupStatus) {
-    let GroupStatus { name, id, seat, threshold, key, members, reachable, pending, .. } = group;
+    let GroupStatus { id, seat, threshold, key, members, reachable, pending, .. } = group;
+    let name = visible(&group.name);
     say!(
         "Group         {name}: {threshold} of {} must sign; this node has seat {seat}",
         members.len()
@@ -47,7 +56,7 @@ pub(super) fn group(group: &GroupStatus) {
     say!("  Key         {key}");
     say!("  Reachable   {reachable} of {}", members.len());
     for member in members.iter().filter(|member| !member.reachable) {
-        say!("    missing   {} (seat {})", member.name, member.seat);
+        say!("    missing   {}", named(&member.name, member.seat));
     }
     if *pending > 0 {
         say!(
@@ -71,21 +80,22 @@ fn session(session: &SessionStatus) {
             more => format!(", and for {more} more"),
         };
         let Awaited { name, thing, seconds, .. } = one;
-        say!("    awaited   {name} (seat {seat}): {thing}, for {seconds} s{more}");
+        let (name, thing) = (named(name, seat), visible(thing));
+        say!("    awaited   {name}: {thing}, for {}{more}", when::span(*seconds));
     }
     for said in &session.refusals {
-        say!("    refused   {} (seat {}): {}", said.name, said.seat, said.text);
+        say!("    refused   {}: {}", named(&said.name, said.seat), visible(&said.text));
     }
     for said in &session.proven {
-        say!("    proven    {} (seat {}): {}", said.name, said.seat, said.text);
+        say!("    proven    {}: {}", named(&said.name, said.seat), visible(&said.text));
     }
 }
 
 pub(super) fn status(status: &Status) {
     say!(
-        "Node          {}, running for {} s, version {}",
-        status.name,
-        status.uptime_seconds,
+        "Node          {}, running for {}, version {}",
+        visible(&status.name),
+        when::span(status.uptime_seconds),
         status.version
     );
     for peer in &status.peers {
@@ -99,7 +109,7 @@ pub(super) fn status(status: &Status) {
 }
 
 fn peer(peer: &PeerStatus) {
-    let name = if peer.name.is_empty() { &peer.peer } else { &peer.name };
+    let name = visible(if peer.name.is_empty() { &peer.peer } else { &peer.name });
     let lost = match peer.dropped {
         0 => String::new(),
         lost => format!(", {lost} messages lost"),
@@ -108,39 +118,7 @@ fn peer(peer: &PeerStatus) {
         (true, Some(time), _) => say!("Peer          {name}: connected, {time} ms{lost}"),
         (true, None, _) => say!("Peer          {name}: connected{lost}"),
         (false, _, since) => {
-            say!("Peer          {name}: awaited for {} s{lost}", since.unwrap_or(0))
+            say!("Peer          {name}: awaited for {}{lost}", when::span(since.unwrap_or(0)))
         }
-    }
-}
-
-pub(super) fn request(request: &Request) {
-    let text = if request.text.is_empty() { String::new() } else { format!(": {}", request.text) };
-    say!("Request       {}", request.session);
-    say!("Group         {}", request.group);
-    say!("State         {}{text}", request.state);
-    match request.proposer {
-        Some(seat) => say!("Proposed by   seat {seat}"),
-        None => say!("Proposed by   this node"),
-    }
-    say!("Expires       {} (seconds since 1970)", request.expiry);
-    say!("Kind          {}", request.subject.kind);
-    for line in request.subject.text.as_deref().unwrap_or_default().lines() {
-        say!(
-            "  | {}",
-            line.chars()
-                .map(|c| if c.is_control() || is_invisible(c) { '\u{fffd}' } else { c })
-                .collect::<String>()
-        );
-    }
-    for (number, message) in request.messages.iter().enumerate() {
-        say!("Message {number:<5} {}", message.message);
-        say!("  key         {} ({}, {})", message.public_key, message.path, message.taproot);
-    }
-    for (number, signature) in request.signatures.iter().flatten().enumerate() {
-        say!("Signature {number:<3} {signature}");
-    }
-    if let Some(signers) = &request.signers {
-        let signers: Vec<String> = signers.iter().map(ToString::to_string).collect();
-        say!("Signers       seats {}", signers.join(", "));
     }
 }

@@ -1,0 +1,117 @@
+//! Who has said what about a request, as far as this node has heard.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use roastery_node::store::{KeptRequest, RequestState};
+use roastery_protocol::{Seat, SessionId, session::Event};
+
+use super::group::GroupService;
+use crate::view;
+
+/// The most requests whose approvals and refusals are remembered.
+const MOST_REMEMBERED: usize = 4096;
+
+/// The members that have approved or refused, by request. In memory only: after a restart it is heard again.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    known: Mutex<BTreeMap<SessionId, Seats>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Seats {
+    approved: BTreeSet<Seat>,
+    refused: BTreeSet<Seat>,
+}
+
+impl Progress {
+    /// A member proposes a request, its own or one that it has approved.
+    pub(super) fn proposed(&self, session: SessionId, by: Seat) {
+        self.change(session, |seats| {
+            seats.approved.insert(by);
+        });
+    }
+
+    /// What a session hears of the members.
+    pub(super) fn note(&self, session: SessionId, event: &Event) {
+        match event {
+            Event::SlotReceived { signer, .. } | Event::ShareReceived { signer, .. } => {
+                self.change(session, |seats| {
+                    seats.approved.insert(*signer);
+                });
+            }
+            Event::Refused { seat, .. } => self.change(session, |seats| {
+                seats.approved.remove(seat);
+                seats.refused.insert(*seat);
+            }),
+            _ => {}
+        }
+    }
+
+    fn change(&self, session: SessionId, act: impl FnOnce(&mut Seats)) {
+        let mut known = self.lock();
+        if known.len() >= MOST_REMEMBERED && !known.contains_key(&session) {
+            // Session ids are hashes: the first of them is any of them.
+            known.pop_first();
+        }
+        act(known.entry(session).or_default());
+    }
+
+    fn of(&self, session: SessionId) -> Seats {
+        self.lock().get(&session).cloned().unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<SessionId, Seats>> {
+        // Whole entries only.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl GroupService {
+    /// How many have approved a request, and who, by name.
+    pub(super) fn view_progress(&self, kept: &KeptRequest) -> view::Progress {
+        let Seats { mut approved, mut refused } = self.progress.of(kept.request.session_id());
+        approved.extend(kept.proposer);
+        match &kept.state {
+            RequestState::Proposed => {}
+            RequestState::Approved(..) => {
+                approved.insert(self.seat);
+            }
+            RequestState::Refused(..) => {
+                refused.insert(self.seat);
+            }
+            RequestState::Signed(outcome) => {
+                let origin = outcome.origin.as_ref();
+                approved.extend(origin.iter().flat_map(|origin| origin.signers.iter().copied()));
+            }
+            RequestState::Stopped(_) => {}
+        }
+        approved.retain(|seat| !refused.contains(seat));
+        let (threshold, size) = (self.group.threshold(), self.group.size());
+        let signed = matches!(kept.state, RequestState::Signed(_));
+        let named =
+            |seats: &BTreeSet<Seat>| seats.iter().map(|seat| self.shown_as(*seat)).collect();
+        view::Progress {
+            needed: threshold,
+            members: size,
+            approved: named(&approved),
+            refused: named(&refused),
+            can_succeed: signed || size - refused.len().min(size) >= threshold,
+        }
+    }
+
+    /// A member by its name, or by its seat where it has none; by both where another one is called alike.
+    pub(super) fn shown_as(&self, seat: Seat) -> String {
+        let name = self.name_of(seat);
+        if name.is_empty() {
+            return format!("seat {seat}");
+        }
+        let alike = |other: Seat| other != seat && self.name_of(other) == name;
+        if self.group.seats().any(alike) {
+            return format!("{name} (seat {seat})");
+        }
+        name
+    }
+}

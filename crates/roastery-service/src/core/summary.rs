@@ -1,0 +1,141 @@
+//! What a request is about, in short. It is made when a request is examined, and kept for the lists.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use bitcoin::{
+    Network,
+    base64::{Engine as _, prelude::BASE64_STANDARD},
+    hex::FromHex as _,
+};
+use roastery_bitcoin::spend::{Payee, Spend};
+use roastery_node::store::KeptRequest;
+use roastery_protocol::{SessionId, request::Subject};
+use tokio::time::{Instant, timeout_at};
+
+use super::{Service, group::GroupService};
+use crate::{
+    text,
+    view::{Payment, Request, Summary},
+};
+
+/// The most summaries that are kept for each group.
+const MOST_KEPT: usize = 4096;
+
+/// The most payees that are named.
+const MOST_PAYEES: usize = 8;
+
+/// The most warnings that are told.
+const MOST_WARNINGS: usize = 16;
+
+/// How much of a text is in its summary, in columns of a terminal.
+const WORDS: usize = 64;
+
+/// How long a list may take to read transactions that were not examined since the node began.
+const READING: Duration = Duration::from_millis(200);
+
+/// What is known of the transactions of a group's requests.
+#[derive(Debug, Default)]
+pub(super) struct Summaries {
+    known: Mutex<BTreeMap<SessionId, Summary>>,
+}
+
+impl Summaries {
+    /// Keeps what an examined request is about.
+    pub(super) fn note(&self, session: SessionId, summary: Summary) {
+        let mut known = self.lock();
+        if known.len() >= MOST_KEPT && !known.contains_key(&session) {
+            // Session ids are hashes: the first of them is any of them.
+            known.pop_first();
+        }
+        known.insert(session, summary);
+    }
+
+    /// Keeps what was read for a list, unless the request was examined meanwhile.
+    fn note_if_unknown(&self, session: SessionId, summary: Summary) {
+        if self.of(session).is_none() {
+            self.note(session, summary);
+        }
+    }
+
+    fn of(&self, session: SessionId) -> Option<Summary> {
+        self.lock().get(&session).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<SessionId, Summary>> {
+        // Whole entries only.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a transaction does, in short.
+pub(super) fn summary(spend: &Spend, network: Network) -> Summary {
+    let mut pays = Vec::new();
+    let mut returns = 0_u64;
+    for output in spend.outputs() {
+        match output.payee {
+            Payee::Wallet(_) => returns = returns.saturating_add(output.amount.to_sat()),
+            Payee::Key(_) | Payee::Other => {
+                let to = output.address(network).map_or_else(
+                    || format!("script {}", output.script.to_hex_string()),
+                    |address| address.to_string(),
+                );
+                pays.push(Payment { amount: output.amount.to_sat(), to: text::shorten(&to, 100) });
+            }
+        }
+    }
+    pays.sort_by_key(|payment| std::cmp::Reverse(payment.amount));
+    let more = pays.len().saturating_sub(MOST_PAYEES);
+    pays.truncate(MOST_PAYEES);
+    let warnings = spend.warnings();
+    Summary {
+        words: None,
+        pays,
+        more,
+        returns: Some(returns),
+        fee: spend.fee().map(bitcoin::Amount::to_sat),
+        warnings: warnings.iter().take(MOST_WARNINGS).map(ToString::to_string).collect(),
+        warning_count: warnings.len(),
+    }
+}
+
+impl GroupService {
+    /// What a request is about, if that is known without reading a transaction.
+    pub(super) fn summary_of(&self, kept: &KeptRequest) -> Option<Summary> {
+        match &kept.subject {
+            Subject::Text(text) => {
+                Some(Summary { words: Some(text::shorten(text, WORDS)), ..Summary::default() })
+            }
+            Subject::Hash => None,
+            Subject::Transaction(_) => self.summaries.of(kept.request.session_id()),
+        }
+    }
+
+    async fn read_summary(&self, psbt: Vec<u8>) -> Option<Summary> {
+        let read = self.with_judge(move |judge| Ok(summary(&judge.read(&psbt)?, judge.network())));
+        read.await.ok()
+    }
+}
+
+impl Service {
+    /// Reads the transactions of a list that were not examined since the node began, as far as there is time for it.
+    pub(super) async fn summarise(&self, requests: &mut [Request]) {
+        let until = Instant::now() + READING;
+        for request in requests.iter_mut().filter(|request| request.summary.is_none()) {
+            let Some(psbt) = &request.subject.psbt else { continue };
+            let Ok(psbt) = BASE64_STANDARD.decode(psbt) else { continue };
+            let Ok(group) = self.find_group(&request.group) else { continue };
+            match timeout_at(until, group.read_summary(psbt)).await {
+                Ok(summary) => request.summary = summary,
+                Err(_) => return,
+            }
+            let session = <[u8; 32]>::from_hex(&request.session).map(SessionId::from_bytes);
+            if let (Ok(session), Some(summary)) = (session, &request.summary) {
+                group.summaries.note_if_unknown(session, summary.clone());
+            }
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Errors of the system, in words for people.
+
+use std::io;
+
+/// Why the system did not do something with a file, and what to do about it: no number, and no jargon of the system where
+/// there is a plain word.
+pub fn io_reason(error: &io::Error) -> String {
+    use io::ErrorKind as K;
+    let plain = match error.kind() {
+        K::NotFound => "there is no such file or folder",
+        K::PermissionDenied => "this user may not do that there",
+        K::AlreadyExists => {
+            "there is a file of this name already; give another name, or move it away"
+        }
+        K::IsADirectory => "that is a folder, and a file is needed",
+        K::NotADirectory => "a part of the path is a file, and a folder is needed",
+        K::InvalidFilename => "the name is longer than names may be",
+        K::StorageFull => "the disk is full; make room there",
+        K::ReadOnlyFilesystem => "the disk can only be read",
+        K::ConnectionRefused => "no process listens there",
+        _ => {
+            let text = error.to_string();
+            return match error.raw_os_error() {
+                Some(number) => text.replace(&format!(" (os error {number})"), ""),
+                None => text,
+            };
+        }
+    };
+    plain.to_owned()
+}

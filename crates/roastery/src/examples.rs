@@ -1,0 +1,163 @@
+//! Examples, which every command has in its help.
+
+use clap::Command;
+
+/// The examples of each command, by its words.
+const EXAMPLES: &[(&str, &[&str])] = &[
+    ("", &["roastery demo", "roastery local --signers 5 --threshold 3", "roastery help sign"]),
+    ("demo", &["roastery demo", "roastery demo --signers 100 --threshold 67 --offline 33"]),
+    ("recover", &["roastery recover treasury.recovery --host-key host-key --share share-of-anna"]),
+    ("evidence", &["roastery evidence list --out proofs"]),
+    ("evidence show", &["roastery evidence show proofs/PROOF"]),
+    ("evidence list", &["roastery evidence list", "roastery evidence list --out proofs"]),
+    ("evidence verify", &["roastery evidence verify --group treasury.group proofs/*"]),
+    (
+        "init",
+        &["roastery init --name anna --announce /ip4/203.0.113.7/tcp/7400 --passphrase-file words"],
+    ),
+    ("group", &["roastery group join treasury.toml"]),
+    (
+        "group new",
+        &[
+            "roastery group new --name treasury --threshold 2 --out treasury.toml anna.toml bert.toml cleo.toml",
+        ],
+    ),
+    ("group join", &["roastery group join treasury.toml"]),
+    (
+        "group export",
+        &[
+            "roastery group export treasury --group-file treasury.group --recovery-file treasury.recovery",
+        ],
+    ),
+    ("group recover", &["roastery group recover treasury.recovery"]),
+    (
+        "keygen",
+        &["roastery keygen treasury --fingerprint \"4a55 6b25 8865 7c28 76ed c154 47db 396c\""],
+    ),
+    ("config", &["roastery config check"]),
+    ("config check", &["roastery config check", "roastery config check --folder anna/node"]),
+    ("node", &["roastery node", "roastery node --folder anna/node"]),
+    ("stop", &["roastery stop"]),
+    (
+        "sign",
+        &[
+            "roastery sign --group treasury --text \"We, the treasury\"",
+            "roastery sign --group treasury --text \"We, the treasury\" --wait 0",
+        ],
+    ),
+    (
+        "requests",
+        &["roastery requests", "roastery requests --state proposed", "roastery requests 4f3a9c01"],
+    ),
+    ("approve", &["roastery approve 4f3a9c01", "roastery approve 4f3a9c01 --yes --wait 0"]),
+    ("reject", &["roastery reject 4f3a9c01 --note \"not agreed\""]),
+    (
+        "verify",
+        &["roastery verify --group treasury.group --text \"We, the treasury\" --signature 59be..."],
+    ),
+    ("status", &["roastery status", "roastery status --json"]),
+    ("log", &["roastery log", "roastery log --from 100 --json"]),
+    ("backup", &["roastery backup anna.backup"]),
+    ("restore", &["roastery restore anna.backup --folder anna/new"]),
+    ("passphrase", &["roastery passphrase --new-passphrase-file new-words"]),
+    (
+        "local",
+        &[
+            "roastery local --signers 5 --threshold 3",
+            "roastery local --only 1",
+            "roastery local --stop",
+        ],
+    ),
+    ("wallet", &["roastery wallet --group treasury.group --network signet"]),
+    ("psbt", &["roastery psbt show payment.psbt --group treasury.group --network signet"]),
+    ("psbt show", &["roastery psbt show payment.psbt --group treasury.group --network signet"]),
+    (
+        "psbt sign",
+        &[
+            "roastery psbt sign payment.psbt --group treasury --out signed.psbt",
+            "roastery psbt sign payment.psbt --group treasury --wait 0",
+        ],
+    ),
+    ("psbt fetch", &["roastery psbt fetch 4f3a9c01 --out signed.psbt"]),
+    ("completions", &["roastery completions bash > roastery.bash"]),
+    ("man", &["roastery man manual-pages"]),
+];
+
+/// Adds its examples to each command.
+pub(crate) fn add(command: Command) -> Command {
+    with_examples(command, "")
+}
+
+fn with_examples(command: Command, words: &str) -> Command {
+    let known = EXAMPLES.iter().find(|(of, _)| *of == words);
+    let command = match known {
+        Some((_, lines)) => {
+            let lines: Vec<String> = lines.iter().map(|line| format!("  {line}")).collect();
+            command.after_help(format!("Examples:\n{}", lines.join("\n")))
+        }
+        None => command,
+    };
+    let names: Vec<String> =
+        command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+    names.into_iter().fold(command, |command, name| {
+        let words = if words.is_empty() { name.clone() } else { format!("{words} {name}") };
+        command.mut_subcommand(name, |sub| with_examples(sub, &words))
+    })
+}
+
+/// Which commands are allowed after these words.
+pub(crate) fn allowed(command: &Command, words: impl Iterator<Item = String>) -> String {
+    let mut at = command;
+    for word in words {
+        if let Some(next) = at.find_subcommand(&word) {
+            at = next;
+        }
+    }
+    let names: Vec<&str> = at.get_subcommands().map(Command::get_name).collect();
+    format!("allowed are {}", names.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn walk(command: &Command, words: &str, seen: &mut Vec<String>) {
+        let help = command.clone().render_help().to_string();
+        assert!(help.contains("\nExamples:\n  roastery "), "roastery {words} --help has none");
+        seen.push(words.to_owned());
+        for sub in command.get_subcommands() {
+            let words = format!("{words} {}", sub.get_name()).trim().to_owned();
+            walk(sub, &words, seen);
+        }
+    }
+
+    #[test]
+    fn every_command_has_examples_in_its_help_and_every_example_belongs_to_a_command() {
+        let mut seen = Vec::new();
+        walk(&crate::command(), "", &mut seen);
+        for (words, lines) in EXAMPLES {
+            assert!(seen.iter().any(|seen| seen == words), "there is no command {words:?}");
+            assert!(lines.iter().all(|line| line.starts_with(format!("roastery {words}").trim())
+                || words.is_empty()
+                || lines.iter().any(|line| line.contains(words))));
+        }
+    }
+
+    #[test]
+    fn every_example_is_a_command_that_is_understood() {
+        for line in EXAMPLES.iter().flat_map(|(_, lines)| *lines) {
+            let line = line.split(" > ").next().unwrap_or(line);
+            let line = line.replace("59be...", &"59".repeat(64));
+            let mut words = Vec::new();
+            for (number, part) in line.split('"').enumerate() {
+                match number % 2 {
+                    0 => words.extend(part.split_whitespace().map(str::to_owned)),
+                    _ => words.push(part.to_owned()),
+                }
+            }
+            let understood = crate::command().try_get_matches_from(&words);
+            let shown = |error: &clap::Error| error.kind() == clap::error::ErrorKind::DisplayHelp;
+            assert!(understood.as_ref().map_or_else(shown, |_| true), "{line}: {understood:?}");
+        }
+    }
+}

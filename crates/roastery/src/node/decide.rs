@@ -1,0 +1,85 @@
+//! Approving and rejecting: what is decided on is what was shown.
+
+use std::{
+    io::{BufRead as _, IsTerminal as _, Write as _},
+    process::ExitCode,
+};
+
+use clap::Args;
+use roastery_service::view::{Reject as RejectBody, Request};
+
+use super::{
+    At, post,
+    requests::{find, request_id},
+    show,
+    sign::{Waiting, see_through, tell},
+};
+use crate::output::remark;
+
+#[derive(Args)]
+pub(crate) struct Approve {
+    /// The request: the first 8 digits of its session, or more of them
+    #[arg(value_parser = request_id)]
+    request: String,
+    /// Approve without asking, as scripts must
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    waiting: Waiting,
+}
+
+#[derive(Args)]
+pub(crate) struct Reject {
+    /// The request: the first 8 digits of its session, or more of them
+    #[arg(value_parser = request_id)]
+    request: String,
+    /// Why, for this node's own records
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    note: String,
+}
+
+pub(super) fn approve(at: &At, options: &Approve) -> Result<ExitCode, String> {
+    let client = at.client()?;
+    if !options.yes && !std::io::stdin().is_terminal() {
+        return Err(
+            "standard input is no terminal, so nothing can be asked there; look at the request with \
+             roastery requests ID, then approve it with --yes"
+                .to_owned(),
+        );
+    }
+    let request = find(&client, &options.request)?;
+    if !options.yes {
+        show::whole(&request);
+        if !asked("Approve it? [y/N] ")? {
+            remark("nothing was approved");
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    // All of the session that was shown, for another request may have appeared that begins alike; and only as it was shown.
+    let shown = if options.yes { String::new() } else { format!("?revision={}", request.revision) };
+    let path = format!("/v1/requests/{}/approve{shown}", request.session);
+    let request: Request = post(&client, &path, &())?;
+    tell(&see_through(&client, request, options.waiting.wait)?, &options.waiting)
+}
+
+pub(super) fn reject(at: &At, options: Reject) -> Result<ExitCode, String> {
+    let client = at.client()?;
+    let request = find(&client, &options.request)?;
+    let path = format!("/v1/requests/{}/reject", request.session);
+    let request: Request = post(&client, &path, &RejectBody { note: options.note })?;
+    show::whole(&request);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Asks on the terminal; anything but y or yes is a no.
+fn asked(question: &str) -> Result<bool, String> {
+    let mut error = std::io::stderr();
+    let _ = write!(error, "{question}");
+    let _ = error.flush();
+    let mut answer = String::new();
+    std::io::stdin()
+        .lock()
+        .read_line(&mut answer)
+        .map_err(|error| format!("the answer could not be read: {error}"))?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}

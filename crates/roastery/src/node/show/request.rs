@@ -1,0 +1,186 @@
+//! Requests: each in one line, or all of one.
+
+use bitcoin::Amount;
+use roastery_service::{
+    text::{block, visible},
+    view::{LogEntry, Progress, Request, State, Summary},
+};
+
+use crate::{
+    output::{Paint, columns, say},
+    when,
+};
+
+/// How many digits of a session are shown where it is not all that matters.
+const DIGITS: usize = 8;
+
+/// The first digits of a session: enough for every command.
+pub(crate) fn short_id(session: &str) -> &str {
+    session.get(..DIGITS).unwrap_or(session)
+}
+
+/// One line for each request.
+pub(crate) fn line(request: &Request) {
+    let warnings = match request.summary.as_ref().map_or(0, |summary| summary.warning_count) {
+        0 => String::new(),
+        1 => "; 1 warning".to_owned(),
+        more => format!("; {more} warnings"),
+    };
+    let line = format!(
+        "{}  {}  {}  {}: {}{warnings}; {}",
+        short_id(&request.session),
+        when::short(request.since),
+        visible(&request.group),
+        visible(&request.proposer_name),
+        about(&request.subject.kind, request.summary.as_ref()),
+        state(request)
+    );
+    say(paint(request), &line);
+}
+
+/// What is signed, in a few words.
+fn about(kind: &str, summary: Option<&Summary>) -> String {
+    let Some(summary) = summary else {
+        return match kind {
+            "hash" => "a bare hash".to_owned(),
+            "transaction" => "a transaction that is not read yet".to_owned(),
+            other => format!("a {}", visible(other)),
+        };
+    };
+    if let Some(words) = &summary.words {
+        return format!("text \"{}\"", visible(words));
+    }
+    let btc = |sat: u64| Amount::from_sat(sat).to_string();
+    let mut parts: Vec<String> = summary
+        .pays
+        .iter()
+        .map(|payment| format!("{} to {}", btc(payment.amount), visible(&payment.to)))
+        .collect();
+    match summary.more {
+        0 => {}
+        more => parts.push(format!("something to {more} more")),
+    }
+    let pays = if parts.is_empty() { "nothing to others".to_owned() } else { parts.join(", ") };
+    let back = match summary.returns {
+        Some(0) | None => String::new(),
+        Some(back) => format!(", {} back", btc(back)),
+    };
+    let fee = summary.fee.map_or_else(|| "unknown".to_owned(), btc);
+    format!("pays {pays}{back}, fee {fee}")
+}
+
+/// How far a request is: `2 of 3 approved: anna, bert; refused: cleo; cannot succeed`.
+pub(crate) fn progress(progress: &Progress) -> String {
+    let names =
+        |names: &[String]| names.iter().map(|name| visible(name)).collect::<Vec<_>>().join(", ");
+    let mut text = format!("{} of {} approved", progress.approved.len(), progress.needed);
+    if !progress.approved.is_empty() {
+        text.push_str(&format!(": {}", names(&progress.approved)));
+    }
+    if !progress.refused.is_empty() {
+        text.push_str(&format!("; refused: {}", names(&progress.refused)));
+    }
+    if !progress.can_succeed {
+        text.push_str("; cannot succeed");
+    }
+    text
+}
+
+fn is_expired(request: &Request) -> bool {
+    request.is_open() && request.expiry <= when::now()
+}
+
+fn state(request: &Request) -> String {
+    let more = |text: &str| match text {
+        "" => String::new(),
+        text => format!(": {}", visible(text)),
+    };
+    match request.state {
+        State::Signed => match request.signers.as_ref() {
+            Some(_) => format!("signed by {}", request.progress.approved.join(", ")),
+            None => "signed".to_owned(),
+        },
+        _ if is_expired(request) => {
+            format!("expired; {}", progress(&request.progress))
+        }
+        State::Proposed => format!("waits for you; {}", progress(&request.progress)),
+        State::Approved => progress(&request.progress),
+        State::Refused => {
+            format!("refused here{}; {}", more(&request.text), progress(&request.progress))
+        }
+        State::Stopped => format!("stopped{}", more(&request.text)),
+    }
+}
+
+fn paint(request: &Request) -> Paint {
+    let warned = request.summary.as_ref().is_some_and(|summary| summary.warning_count > 0);
+    match request.state {
+        State::Signed => Paint::Good,
+        State::Refused | State::Stopped => Paint::Bad,
+        _ if is_expired(request) || !request.progress.can_succeed => Paint::Bad,
+        _ if warned => Paint::Careful,
+        State::Proposed | State::Approved => Paint::Plain,
+    }
+}
+
+/// All of a request.
+pub(crate) fn whole(request: &Request) {
+    let text = match request.text.as_str() {
+        "" => String::new(),
+        text => format!(": {}", visible(text)),
+    };
+    say!("Request       {}", request.session);
+    say!("Group         {}", visible(&request.group));
+    say(paint(request), &format!("State         {}{text}", request.state));
+    say!("Members       {}", progress(&request.progress));
+    say!("Proposed by   {}", visible(&request.proposer_name));
+    say!("Known since   {}", when::long(request.since));
+    let left = request.expiry.seconds().saturating_sub(when::now().seconds());
+    match u64::try_from(left) {
+        Ok(left) if left > 0 => {
+            say!("Expires       {}, in {}", when::long(request.expiry), when::span(left));
+        }
+        _ => say!("Expired       {}", when::long(request.expiry)),
+    }
+    say!("Kind          {}", visible(&request.subject.kind));
+    if request.summary.is_some() && request.subject.kind == "transaction" {
+        say!("In short      {}", about(&request.subject.kind, request.summary.as_ref()));
+    }
+    for line in request.subject.text.iter().flat_map(|text| block(text, columns() - 2)) {
+        say!("  {line}");
+    }
+    for warning in request.summary.iter().flat_map(|summary| &summary.warnings) {
+        say(Paint::Careful, &format!("Warning       {}", visible(warning)));
+    }
+    for (number, message) in request.messages.iter().enumerate() {
+        say!("Message {number:<5} {}", message.message);
+        say!("  key         {} ({}, {})", message.public_key, message.path, message.taproot);
+    }
+    for (number, signature) in request.signatures.iter().flatten().enumerate() {
+        say!("Signature {number:<3} {signature}");
+    }
+    if request.signers.is_some() {
+        let names: Vec<String> =
+            request.progress.approved.iter().map(|name| visible(name)).collect();
+        say!("Signed by     {}", names.join(", "));
+    }
+}
+
+/// A share that has left, in one line.
+pub(crate) fn share(entry: &LogEntry) {
+    let kind = if entry.summary.is_some() { "transaction" } else { "hash" };
+    let group =
+        if entry.group_name.is_empty() { short_id(&entry.group) } else { &entry.group_name };
+    let what = match &entry.summary {
+        None => format!("{} messages of a request that is not read", entry.messages.len()),
+        summary => about(kind, summary.as_ref()),
+    };
+    say!(
+        "{:>6}  {}  {}  {}  {what}; {}",
+        entry.number,
+        when::short(entry.time),
+        visible(group),
+        short_id(&entry.session),
+        visible(&entry.policy)
+    );
+}

@@ -1,0 +1,134 @@
+//! Asking a group for signatures, and waiting for them.
+
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use clap::Args;
+use roastery_service::{
+    api::Client,
+    view::{Propose, Request, State},
+};
+
+use super::{At, get, group::encoded, post, requests::json, show};
+use crate::{output::remark, values, when};
+
+#[derive(Args)]
+pub(crate) struct Sign {
+    /// The group: its name or its id
+    #[arg(long, value_name = "GROUP")]
+    group: String,
+    /// A text to sign
+    #[arg(long, value_name = "TEXT", conflicts_with = "hash", required_unless_present = "hash")]
+    text: Option<String>,
+    /// A bare hash to sign, 64 hexadecimal digits; may be given up to 64 times
+    #[arg(long, value_name = "HASH", value_parser = values::hash_text)]
+    hash: Vec<String>,
+    /// The path of the key, like 0/7
+    #[arg(long, value_name = "PATH", default_value = "", value_parser = values::path)]
+    path: String,
+    /// Sign with the key as it is, without a Taproot tweak
+    #[arg(long)]
+    untweaked: bool,
+    /// After how many seconds the request expires [default: 3600]
+    #[arg(long, value_name = "SECONDS", value_parser = values::life)]
+    expires_in: Option<u64>,
+    #[command(flatten)]
+    waiting: Waiting,
+}
+
+/// How long is waited, and how the outcome is told.
+#[derive(Args)]
+pub(crate) struct Waiting {
+    /// Wait at most this many seconds for the signatures; 0 waits for nothing
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = values::wait)]
+    pub(crate) wait: u64,
+    /// Tell it as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+pub(super) fn sign(at: &At, options: Sign) -> Result<ExitCode, String> {
+    let client = at.client()?;
+    let what = Propose {
+        text: options.text,
+        psbt: None,
+        hashes: (!options.hash.is_empty()).then_some(options.hash),
+        path: options.path,
+        untweaked: options.untweaked,
+        expires_in: options.expires_in,
+    };
+    let path = format!("/v1/groups/{}/requests", encoded(&options.group));
+    let request: Request = post(&client, &path, &what)?;
+    tell(&see_through(&client, request, options.waiting.wait)?, &options.waiting)
+}
+
+/// Asks a group to sign a transaction.
+pub(crate) fn send(
+    client: &Client,
+    group: &str,
+    psbt: String,
+    expires_in: Option<u64>,
+) -> Result<Request, String> {
+    let what = Propose { psbt: Some(psbt), expires_in, ..Propose::default() };
+    post(client, &format!("/v1/groups/{}/requests", encoded(group)), &what)
+}
+
+/// How long one question to the node may take: what it hears meanwhile is shown after that.
+const STEP: f64 = 2.0;
+
+/// Waits for the end of a request, as long as is to be waited and there can be one, and says who has approved meanwhile.
+pub(crate) fn see_through(
+    client: &Client,
+    mut request: Request,
+    wait: u64,
+) -> Result<Request, String> {
+    let until = Instant::now() + Duration::from_secs(wait);
+    let mut said = String::new();
+    while request.is_open() && request.progress.can_succeed && request.expiry > when::now() {
+        let left = until.saturating_duration_since(Instant::now()).as_secs_f64().ceil();
+        if left <= 0.0 {
+            break;
+        }
+        let progress = show::progress(&request.progress);
+        if progress != said {
+            remark(&format!("waiting for approvals and shares: {progress}"));
+            said = progress;
+        }
+        let path = format!("/v1/requests/{}?wait={}", request.session, left.min(STEP));
+        request = get(client, &path)?;
+    }
+    let progress = show::progress(&request.progress);
+    match request.state {
+        State::Signed => {}
+        State::Proposed | State::Approved if !request.progress.can_succeed => {
+            remark(&format!("not signed: {progress}; ask again when those members would approve"));
+        }
+        State::Proposed | State::Approved if request.expiry <= when::now() => {
+            remark(&format!("not signed: it has expired; {progress}"));
+        }
+        State::Proposed | State::Approved if wait == 0 => {}
+        State::Proposed | State::Approved => {
+            remark(&format!(
+                "not signed yet: {progress}; roastery requests {} shows it, roastery status who is awaited",
+                show::short_id(&request.session)
+            ));
+        }
+        state @ (State::Refused | State::Stopped) => {
+            remark(&format!("not signed: {state} here: {}", request.text));
+        }
+    }
+    Ok(request)
+}
+
+pub(super) fn tell(request: &Request, waiting: &Waiting) -> Result<ExitCode, String> {
+    if waiting.json {
+        say!("{}", json(request)?);
+    } else {
+        show::whole(request);
+    }
+    // Without waiting, what was asked for is done.
+    let done = request.state == State::Signed || (request.is_open() && waiting.wait == 0);
+    Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

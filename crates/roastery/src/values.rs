@@ -1,0 +1,77 @@
+//! Values as users type them: each error says what is allowed.
+
+use bitcoin::hex::FromHex as _;
+use roastery_protocol::request::MAX_LIFETIME_SECONDS;
+
+/// The longest that a command waits, in seconds.
+const LONGEST_WAIT: u64 = 30 * 24 * 60 * 60;
+
+/// 32 bytes in hexadecimal.
+pub(crate) fn hash(text: &str) -> Result<[u8; 32], String> {
+    <[u8; 32]>::from_hex(text)
+        .map_err(|_| "allowed are 32 bytes as 64 hexadecimal digits".to_owned())
+}
+
+/// The same, left as it is.
+pub(crate) fn hash_text(text: &str) -> Result<String, String> {
+    hash(text).map(|_| text.to_owned())
+}
+
+/// A number within bounds.
+pub(crate) fn number<T>(text: &str, least: T, most: T) -> Result<T, String>
+where
+    T: std::str::FromStr + PartialOrd + std::fmt::Display + Copy,
+{
+    match text.parse() {
+        Ok(number) if least <= number && number <= most => Ok(number),
+        _ => Err(format!("allowed are whole numbers from {least} to {most}")),
+    }
+}
+
+/// A number of seconds that is waited.
+pub(crate) fn wait(text: &str) -> Result<u64, String> {
+    number(text, 0, LONGEST_WAIT)
+}
+
+/// A number of seconds that a request lives.
+pub(crate) fn life(text: &str) -> Result<u64, String> {
+    number(text, 1, MAX_LIFETIME_SECONDS)
+}
+
+/// The number of an entry of the audit log.
+pub(crate) fn entry(text: &str) -> Result<u64, String> {
+    number(text, 0, u64::MAX)
+}
+
+/// The number of an attempt to make a key.
+pub(crate) fn attempt(text: &str) -> Result<u32, String> {
+    number(text, 0, u32::MAX)
+}
+
+/// How many members must sign.
+pub(crate) fn threshold(text: &str) -> Result<usize, String> {
+    number(text, 2, 128)
+}
+
+/// A path of unhardened steps, with or without "m/".
+pub(crate) fn path(text: &str) -> Result<String, String> {
+    steps(text).map(|_| text.to_owned())
+}
+
+/// The steps of a path.
+pub(crate) fn steps(text: &str) -> Result<Vec<u32>, String> {
+    let steps = text.strip_prefix('m').unwrap_or(text);
+    let steps = steps.strip_prefix('/').unwrap_or(steps);
+    if steps.is_empty() {
+        return Ok(Vec::new());
+    }
+    let step = |step: &str| {
+        let digits = !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_digit());
+        step.parse::<u32>().ok().filter(|step| digits && *step < 1 << 31)
+    };
+    steps
+        .split('/')
+        .map(step)
+        .collect::<Option<_>>()
+        .ok_or_else(|| "allowed are unhardened steps below 2147483648, like 0/7".to_owned())
+}

@@ -1,0 +1,37 @@
+//! Times as people read them: local, by the system's time zone or `TZ`.
+
+use jiff::{Timestamp, tz::TimeZone};
+use roastery_service::view::Time;
+
+/// The day and the minute.
+pub(crate) fn short(time: Time) -> String {
+    local(time, "%Y-%m-%d %H:%M")
+}
+
+/// The second, with the time zone.
+pub(crate) fn long(time: Time) -> String {
+    local(time, "%Y-%m-%d %H:%M:%S %Z")
+}
+
+/// The time now.
+pub(crate) fn now() -> Time {
+    Time::from_seconds(u64::try_from(Timestamp::now().as_second()).unwrap_or(0))
+}
+
+/// A span in its greatest unit.
+pub(crate) fn span(seconds: u64) -> String {
+    match seconds {
+        0..=119 => format!("{seconds} s"),
+        120..=7_199 => format!("{} min", seconds / 60),
+        7_200..=172_799 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+fn local(time: Time, format: &str) -> String {
+    // A time that the calendar does not have is shown as JSON has it.
+    Timestamp::from_second(time.seconds()).map_or_else(
+        |_| time.to_string(),
+        |time| time.to_zoned_datetime(TimeZone::system()).strftime(format).to_string(),
+    )
+}

@@ -17,6 +17,6 @@ pub mod text;
 pub mod view;
 
 pub use self::{
-    core::{Failure, FailureKind, Service, ServiceError, ServiceEvent},
+    core::{Failure, FailureKind, RequestFilter, Service, ServiceError, ServiceEvent},
     metrics::Metrics,
 };

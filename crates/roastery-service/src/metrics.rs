@@ -1,7 +1,10 @@
 //! What a node counts, for Prometheus. No metric needs the protocol to answer.
 
 use std::{
-    sync::{Arc, atomic::AtomicU64},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -26,6 +29,7 @@ pub struct Metrics {
     requests_refused: Family<Code, Counter>,
     peers: Peers,
     refused_connections: Family<Code, Gauge>,
+    store_syncs: Counter,
     limits: Arc<Limits>,
 }
 
@@ -128,6 +132,12 @@ impl Default for Metrics {
             "Connections that came to nothing: strangers, failed handshakes, no room",
             refused_connections.clone(),
         );
+        let store_syncs = Counter::default();
+        registry.register(
+            "store_syncs",
+            "How often the store has waited for the disk",
+            store_syncs.clone(),
+        );
         let limits = Arc::new(Limits::new(&mut registry));
         Self {
             registry,
@@ -139,6 +149,7 @@ impl Default for Metrics {
             requests_refused,
             peers,
             refused_connections,
+            store_syncs,
             limits,
         }
     }
@@ -186,8 +197,9 @@ impl Metrics {
     }
 
     /// All of it as text, in Prometheus' format.
-    pub(crate) fn text(&self, stats: &ExchangeStats) -> String {
+    pub(crate) fn text(&self, stats: &ExchangeStats, syncs: u64) -> String {
         self.take(stats);
+        self.store_syncs.inner().store(syncs, Ordering::Relaxed);
         let mut text = String::new();
         // Writing into a string cannot fail.
         let _ = encode(&mut text, &self.registry);

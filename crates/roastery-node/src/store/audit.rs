@@ -2,9 +2,10 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use roastery_protocol::{Attempt, BodyHash, GroupId, SessionId, request::MAX_MESSAGES};
 
 use super::{
-    ContentError, Decision, MAX_COINS, Part, Spending, Store, StoreError,
-    requests::{self, check_decision},
-    rows::{Record, Snapshot, Table},
+    ContentError, Decision, Durability, MAX_COINS, Part, Spending, Store, StoreError, Transaction,
+    requests::check_decision,
+    rows::{Record, Table},
+    snapshot::Snapshot,
 };
 
 /// One share that left this node.
@@ -112,54 +113,14 @@ impl AuditRecord {
 }
 
 impl Store {
-    /// Adds entries to the audit log, all or none, and says the number of the first of them: that of the first of all is 0.
-    /// They are on the disk when this returns. Nothing changes or removes them.
+    /// Adds entries to the audit log, all or none, and says the number of the first of them: that
+    /// of the first of all is 0. They are on the disk when this returns. Nothing changes them.
     ///
     /// # Errors
     ///
     /// [`ContentError::TextTooLong`] and [`ContentError::Count`] if no share can have this entry.
     pub fn append_audit(&self, entries: &[AuditEntry]) -> Result<u64, StoreError> {
-        let records = entries.iter().map(AuditRecord::new).collect::<Result<Vec<_>, _>>()?;
-        self.vault.write(|writing| {
-            let length: Option<AuditLength> = writing.get(LENGTH_ROW)?;
-            let first = length.map_or(0, |length| length.0);
-            let mut number = first;
-            for record in &records {
-                writing.put_numbered(number, record)?;
-                number += 1;
-            }
-            writing.put(LENGTH_ROW, &AuditLength(number))?;
-            Ok(first)
-        })
-    }
-
-    /// Adds the entries of shares that are about to leave: of each only if its request is approved by the very decision that
-    /// the entry names. Says of each whether it was recorded.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Store::append_audit`]; then none is recorded.
-    pub fn release(&self, entries: &[AuditEntry]) -> Result<Vec<Release>, StoreError> {
-        let records = entries.iter().map(AuditRecord::new).collect::<Result<Vec<_>, _>>()?;
-        if records.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.vault.write(|writing| {
-            let length: Option<AuditLength> = writing.get(LENGTH_ROW)?;
-            let mut number = length.map_or(0, |length| length.0);
-            let mut released = Vec::with_capacity(records.len());
-            for record in &records {
-                if requests::is_approved_by(writing, record.session, &record.decision)? {
-                    writing.put_numbered(number, record)?;
-                    number += 1;
-                    released.push(Release::Recorded);
-                } else {
-                    released.push(Release::Overtaken);
-                }
-            }
-            writing.put(LENGTH_ROW, &AuditLength(number))?;
-            Ok(released)
-        })
+        self.write(Durability::Synced, |transaction| transaction.append_audit(entries))
     }
 
     /// The entries of the audit log since this time (milliseconds since 1970), the latest first. The times of entries need
@@ -206,6 +167,36 @@ impl Store {
         let records = snapshot.numbered(from, most)?;
         let read = |(number, record): (u64, AuditRecord)| Ok((number, record.read()?));
         records.into_iter().map(read).collect()
+    }
+}
+
+impl Transaction<'_> {
+    /// See [`Store::append_audit`]. What else is to be kept with these entries, or not at all, is
+    /// written through the same transaction.
+    pub fn append_audit(&mut self, entries: &[AuditEntry]) -> Result<u64, StoreError> {
+        let records = entries.iter().map(AuditRecord::new).collect::<Result<Vec<_>, _>>()?;
+        let first = self.get::<AuditLength>(LENGTH_ROW)?.map_or(0, |length| length.0);
+        let mut number = first;
+        for record in &records {
+            self.put_row(number.to_be_bytes().to_vec(), record)?;
+            number += 1;
+        }
+        self.put(LENGTH_ROW, &AuditLength(number))?;
+        Ok(first)
+    }
+
+    /// Adds the entry of a share that is about to leave, if its request is approved by the very
+    /// decision that the entry names. To be synced: the share leaves when the entry is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Store::append_audit`].
+    pub fn release(&mut self, entry: &AuditEntry) -> Result<Release, StoreError> {
+        if !self.is_approved_by(entry.session, &entry.decision)? {
+            return Ok(Release::Overtaken);
+        }
+        self.append_audit(std::slice::from_ref(entry))?;
+        Ok(Release::Recorded)
     }
 }
 

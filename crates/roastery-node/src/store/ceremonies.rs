@@ -6,9 +6,9 @@ use roastery_protocol::{
 };
 
 use super::{
-    ContentError, Entry, Part, Store, StoreError,
+    ContentError, Durability, Entry, Part, Store, StoreError, Transaction,
     groups::{self, GroupRecord},
-    rows::{Record, Table, Writing},
+    rows::{Record, Table},
     secret::Secret,
 };
 
@@ -67,13 +67,15 @@ impl Store {
             seed: Secret(seed.expose_bytes()),
             signed: None,
         };
-        self.vault.write(|writing| match writing.get(ceremony.as_bytes())? {
-            None => writing.put(ceremony.as_bytes(), &record),
-            Some(CeremonyRecord::UnderWay { .. }) => {
-                Err(ContentError::AlreadyThere(Entry::Ceremony).into())
-            }
-            Some(CeremonyRecord::Ended { .. }) => {
-                Err(ContentError::CeremonyEnded { ceremony }.into())
+        self.write(Durability::Synced, |transaction| {
+            match transaction.get(ceremony.as_bytes())? {
+                None => transaction.put(ceremony.as_bytes(), &record),
+                Some(CeremonyRecord::UnderWay { .. }) => {
+                    Err(ContentError::AlreadyThere(Entry::Ceremony).into())
+                }
+                Some(CeremonyRecord::Ended { .. }) => {
+                    Err(ContentError::CeremonyEnded { ceremony }.into())
+                }
             }
         })
     }
@@ -90,8 +92,8 @@ impl Store {
         ceremony: CeremonyId,
         transcript: TranscriptHash,
     ) -> Result<(), StoreError> {
-        self.vault.write(|writing| {
-            let mut record = under_way(writing, ceremony)?;
+        self.write(Durability::Synced, |transaction| {
+            let mut record = under_way(transaction, ceremony)?;
             let CeremonyRecord::UnderWay { signed, .. } = &mut record else {
                 return Err(ContentError::Missing(Entry::Ceremony).into());
             };
@@ -101,7 +103,7 @@ impl Store {
                 return Err(ContentError::OtherTranscript { ceremony, signed }.into());
             }
             *signed = Some(transcript);
-            writing.put(ceremony.as_bytes(), &record)
+            transaction.put(ceremony.as_bytes(), &record)
         })
     }
 
@@ -121,10 +123,10 @@ impl Store {
         let ceremony = recovery.invitation().id();
         let group = recovery.group();
         let record = GroupRecord::new(group, seat, share, Some(recovery))?;
-        self.vault.write(|writing| {
-            under_way(writing, ceremony)?;
-            groups::put(writing, group.id(), &record)?;
-            writing.put(ceremony.as_bytes(), &CeremonyRecord::Ended { ceremony })
+        self.write(Durability::Synced, |transaction| {
+            under_way(transaction, ceremony)?;
+            groups::put(transaction, group.id(), &record)?;
+            transaction.put(ceremony.as_bytes(), &CeremonyRecord::Ended { ceremony })
         })
     }
 
@@ -135,9 +137,9 @@ impl Store {
     ///
     /// [`ContentError::Missing`] if it is not under way.
     pub fn abandon_ceremony(&self, ceremony: CeremonyId) -> Result<(), StoreError> {
-        self.vault.write(|writing| {
-            under_way(writing, ceremony)?;
-            writing.put(ceremony.as_bytes(), &CeremonyRecord::Ended { ceremony })
+        self.write(Durability::Synced, |transaction| {
+            under_way(transaction, ceremony)?;
+            transaction.put(ceremony.as_bytes(), &CeremonyRecord::Ended { ceremony })
         })
     }
 
@@ -153,8 +155,11 @@ impl Store {
     }
 }
 
-fn under_way(writing: &Writing<'_>, ceremony: CeremonyId) -> Result<CeremonyRecord, StoreError> {
-    match writing.get(ceremony.as_bytes())? {
+fn under_way(
+    transaction: &Transaction<'_>,
+    ceremony: CeremonyId,
+) -> Result<CeremonyRecord, StoreError> {
+    match transaction.get(ceremony.as_bytes())? {
         Some(record @ CeremonyRecord::UnderWay { .. }) => Ok(record),
         Some(CeremonyRecord::Ended { .. }) | None => {
             Err(ContentError::Missing(Entry::Ceremony).into())

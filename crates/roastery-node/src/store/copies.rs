@@ -7,18 +7,24 @@ use std::{
 use redb::{ReadableTable, backends::FileBackend};
 
 use super::{
-    Passphrase, Store, StoreError,
+    Durability, Part, Passphrase, Store, StoreError,
     audit::{self, AuditRecord},
     ceremonies::CeremonyRecord,
     cipher::Cipher,
     evidence::ProofRecord,
     groups::GroupRecord,
     keys::KeysRecord,
+    names::NameRecord,
     open_file,
     place::NewFile,
     requests::RequestRecord,
-    rows::{Snapshot, Table, Vault, Writing, create_database, header, open_database},
+    rows::{Table, Vault, create_database, header, open_database},
+    snapshot::Snapshot,
+    transaction::Commit,
 };
+
+/// How many rows are in memory at once.
+const COPIED_AT_ONCE: usize = 64;
 
 impl Store {
     /// Copies the store as it is now into a new file, while it is in use. The copy is a store of the same passphrase, and
@@ -36,9 +42,9 @@ impl Store {
         let (new, file) = NewFile::for_target(path.as_ref())?;
         let database = create_database(FileBackend::new(file)?, &snapshot.header()?)?;
         let copy = Vault::new(database, self.vault.cipher().clone());
-        copy.write(|writing| {
-            Table::ALL.iter().try_for_each(|table| fill(writing, &snapshot, *table))
-        })?;
+        let commit = copy.commit()?;
+        Table::ALL.iter().try_for_each(|table| fill(&commit, &snapshot, *table))?;
+        commit.finish(Durability::Synced)?;
         copy.close()?;
         new.put_in_place()
     }
@@ -87,23 +93,47 @@ impl Store {
 fn check(snapshot: &Snapshot<'_>) -> Result<(), StoreError> {
     snapshot.each(|record: KeysRecord| record.read().map(drop))?;
     snapshot.each(|record: GroupRecord| record.read().map(drop))?;
+    snapshot.each(|_: NameRecord| Ok(()))?;
     snapshot.each(|record: CeremonyRecord| record.read().map(drop))?;
-    snapshot.each(|record: RequestRecord| record.read().map(drop))?;
+    check_requests(snapshot)?;
     snapshot.each(|record: ProofRecord| record.read().map(drop))?;
     snapshot.each(|record: AuditRecord| record.read().map(drop))?;
     audit::check_length(snapshot)
 }
 
-fn fill(writing: &Writing<'_>, from: &Snapshot<'_>, table: Table) -> Result<(), StoreError> {
+/// Every request is in the index where it should be, and nothing else is.
+fn check_requests(snapshot: &Snapshot<'_>) -> Result<(), StoreError> {
+    let (mut indexed, length) = (true, snapshot.changes_length()?);
+    snapshot.each(|record: RequestRecord| {
+        let kept = record.read()?;
+        let (group, state) = (kept.request.group(), kept.state.kind());
+        indexed &= kept.position < length;
+        indexed &= snapshot.has_change(group, state, kept.position, &kept.change())?;
+        Ok(())
+    })?;
+    indexed &= snapshot.count(Table::Requests)? == snapshot.count(Table::Changes)?;
+    if indexed { Ok(()) } else { Err(StoreError::Damaged(Part::Index)) }
+}
+
+fn fill(commit: &Commit<'_>, from: &Snapshot<'_>, table: Table) -> Result<(), StoreError> {
     if table == Table::Ceremonies {
         return from.each(|record: CeremonyRecord| {
             let ceremony = record.id()?;
-            writing.put(ceremony.as_bytes(), &CeremonyRecord::Ended { ceremony })
+            commit.add(|transaction| {
+                transaction.put(ceremony.as_bytes(), &CeremonyRecord::Ended { ceremony })
+            })
         });
     }
-    for entry in from.raw(table)?.iter()? {
-        let (row, value) = entry?;
-        writing.put_raw(table, row.value(), value.value())?;
+    let rows = from.raw(table)?;
+    let mut rows = rows.iter()?.peekable();
+    while rows.peek().is_some() {
+        commit.add(|transaction| {
+            for entry in rows.by_ref().take(COPIED_AT_ONCE) {
+                let (row, value) = entry?;
+                transaction.put_raw(table, row.value().to_vec(), value.value().to_vec());
+            }
+            Ok(())
+        })?;
     }
     Ok(())
 }

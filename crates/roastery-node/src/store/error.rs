@@ -1,7 +1,7 @@
 use std::{io, path::PathBuf};
 
 use roastery_protocol::{
-    CeremonyId, Seat, SessionId, TranscriptHash, proof::Verdict, request::SubjectError,
+    CeremonyId, GroupId, Seat, SessionId, TranscriptHash, proof::Verdict, request::SubjectError,
 };
 use thiserror::Error;
 
@@ -79,10 +79,13 @@ pub enum Part {
         /// How many were written.
         expected: u64,
     },
+    /// The index of the requests does not say what the requests say.
+    #[error("the index of its requests")]
+    Index,
 }
 
 /// Why something is not put into the store, or changed in it.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum ContentError {
     /// It is there already, and there is one only.
@@ -126,6 +129,14 @@ pub enum ContentError {
     /// The proof proves nothing against anybody.
     #[error("the proof proves nothing: {}", said(.0))]
     NotProven(Verdict),
+    /// The name is bound to another group.
+    #[error("the name {name:?} is bound to group {group:#}, and stays so")]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// The group that has it.
+        group: GroupId,
+    },
     /// A text is too long.
     #[error("a text of {length} bytes; at most {most} are allowed")]
     TextTooLong {
@@ -158,6 +169,9 @@ pub enum Entry {
     /// A request.
     #[error("this request")]
     Request,
+    /// A name of a group.
+    #[error("another name for this group")]
+    Name,
 }
 
 fn said(verdict: &Verdict) -> String {
@@ -171,6 +185,35 @@ fn said(verdict: &Verdict) -> String {
 impl StoreError {
     pub(super) fn damaged(error: impl ToString) -> Self {
         Self::Damaged(Part::Database(error.to_string()))
+    }
+
+    pub(super) fn other(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Io(io::Error::other(error))
+    }
+
+    /// The same for another one who waited for the same write.
+    pub(super) fn again(&self) -> Self {
+        match self {
+            Self::NotFound(path) => Self::NotFound(path.clone()),
+            Self::Exists(path) => Self::Exists(path.clone()),
+            Self::Locked => Self::Locked,
+            Self::WrongPassphrase => Self::WrongPassphrase,
+            Self::NewerFormat { found } => Self::NewerFormat { found: *found },
+            Self::Damaged(part) => Self::Damaged(part.clone()),
+            Self::Full => Self::Full,
+            Self::Io(error) => Self::Io(io::Error::new(error.kind(), error.to_string())),
+            Self::Randomness => Self::Randomness,
+            Self::Memory { memory_kib } => Self::Memory { memory_kib: *memory_kib },
+            Self::Content(error) => Self::Content(error.clone()),
+        }
+    }
+
+    /// Whether it concerns the one who asked, and not the file.
+    pub(super) fn if_not_content(self) -> Result<(), Self> {
+        match self {
+            Self::Content(_) => Ok(()),
+            other => Err(other),
+        }
     }
 
     pub(super) fn io(error: io::Error) -> Self {

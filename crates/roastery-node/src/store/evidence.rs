@@ -6,7 +6,7 @@ use roastery_protocol::{
 };
 
 use super::{
-    ContentError, Part, Store, StoreError,
+    ContentError, Durability, Part, Store, StoreError,
     rows::{Record, Table},
 };
 
@@ -57,7 +57,7 @@ impl Store {
         let mut key = group.id().as_bytes().to_vec();
         key.extend(accused.to_le_bytes());
         key.extend(proof.id().as_bytes());
-        self.vault.write(|writing| writing.put(&key, &record))?;
+        self.write(Durability::Synced, |transaction| transaction.put(&key, &record))?;
         Ok(finding)
     }
 

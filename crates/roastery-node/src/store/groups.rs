@@ -5,8 +5,8 @@ use roastery_frost::SecretShare;
 use roastery_protocol::{GroupId, Seat, ceremony::RecoveryFile, group::Group};
 
 use super::{
-    ContentError, Entry, Part, Store, StoreError,
-    rows::{Record, Table, Writing},
+    ContentError, Durability, Entry, Part, Store, StoreError, Transaction,
+    rows::{Record, Table},
     secret::Secret,
 };
 
@@ -86,7 +86,7 @@ impl Store {
         recovery: Option<&RecoveryFile>,
     ) -> Result<(), StoreError> {
         let record = GroupRecord::new(group, seat, share, recovery)?;
-        self.vault.write(|writing| put(writing, group.id(), &record))
+        self.write(Durability::Synced, |transaction| put(transaction, group.id(), &record))
     }
 
     /// The group of this name, with its share. Checks all of it: costs *n* + 1 multiplications of points, and *n* checks
@@ -104,12 +104,12 @@ impl Store {
 
 /// Adds a group, which must not be there.
 pub(super) fn put(
-    writing: &Writing<'_>,
+    transaction: &mut Transaction<'_>,
     id: GroupId,
     record: &GroupRecord,
 ) -> Result<(), StoreError> {
-    if writing.get::<GroupRecord>(id.as_bytes())?.is_some() {
+    if transaction.get::<GroupRecord>(id.as_bytes())?.is_some() {
         return Err(ContentError::AlreadyThere(Entry::Group).into());
     }
-    writing.put(id.as_bytes(), record)
+    transaction.put(id.as_bytes(), record)
 }

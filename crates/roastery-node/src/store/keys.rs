@@ -3,7 +3,7 @@ use roastery_frost::SigningKey;
 use zeroize::Zeroizing;
 
 use super::{
-    ContentError, Entry, Part, Store, StoreError,
+    ContentError, Durability, Entry, Part, Store, StoreError,
     rows::{Record, Table},
     secret::Secret,
 };
@@ -70,11 +70,11 @@ impl Store {
             identity: Secret(keys.identity.expose_bytes()),
             transport: Secret(keys.transport.expose_bytes()),
         };
-        self.vault.write(|writing| {
-            if writing.get::<KeysRecord>(ROW)?.is_some() {
+        self.write(Durability::Synced, |transaction| {
+            if transaction.get::<KeysRecord>(ROW)?.is_some() {
                 return Err(ContentError::AlreadyThere(Entry::Keys).into());
             }
-            writing.put(ROW, &record)
+            transaction.put(ROW, &record)
         })
     }
 

@@ -36,8 +36,10 @@
 //! |---|---|
 //! | the node's keys | identity key and transport key; once |
 //! | groups | the group, this node's seat and secret share, the recovery file |
+//! | names | which group a name means, once for good |
 //! | ceremonies | while under way: invitation, seed, the transcript that was signed. Afterwards the name only, so that none is begun again with another seed |
 //! | requests | with what has become of them: proposed, approved, refused, signed (with the signatures), stopped |
+//! | changes | an index of the requests by group and state, in the order in which they changed |
 //! | evidence | proofs that prove something, by group and accused |
 //! | audit log | one entry for each share that left; entries are added and never changed |
 //!
@@ -46,8 +48,11 @@
 //!
 //! # What holds
 //!
-//! * A function that changes something returns when it is on the disk. If the machine stops before, the file holds the state
-//!   before or the one after. After an error of the disk it is the same, and the store must be opened again.
+//! * A function of [`Store`] that changes something returns when it is on the disk, unless it says otherwise. If the
+//!   machine stops before, the file holds the state before or the one after. After an error of the disk it is the same,
+//!   and the store must be opened again. [`Store::write`] makes several changes at once, all or none, and
+//!   [`Durability`] says when they are on the disk.
+//! * Many changes at once are cheap through a [`StoreWriter`]: what comes in while the disk is busy goes to it together.
 //! * One process has the file open at a time. Functions may be called from several threads; writes wait for each other. All
 //!   of them block (a write for some milliseconds, opening for as long as the passphrase costs): an async task calls them
 //!   where blocking is allowed.
@@ -57,8 +62,9 @@
 //! # What somebody with the file learns
 //!
 //! How many keys, groups, ceremonies, requests, proofs and audit entries there are, about how large each is, and from two
-//! states of one file which rows changed. Neither names nor members nor messages: rows are named by a keyed hash. And
-//! with a weak passphrase everything, for what each trial costs.
+//! states of one file which rows changed. Of the requests also how many are in each state of each group, and in which
+//! order they came into it, but not which group and state that is, nor when. Neither names nor members nor messages: rows
+//! are named by a keyed hash. And with a weak passphrase everything, for what each trial costs.
 //!
 //! Somebody who can *write* to the file can put the whole file, or any row, back to what it was before, or take rows away:
 //! no software in one machine notices that. It makes nobody sign twice with one nonce, since none is here; it could make this
@@ -83,14 +89,20 @@ mod error;
 mod evidence;
 mod groups;
 mod header;
+mod index;
 mod keys;
+mod list;
+mod names;
 mod passphrase;
 mod place;
 mod requests;
 mod rows;
 mod secret;
+mod snapshot;
 #[cfg(test)]
 mod tests;
+mod transaction;
+mod writer;
 
 use std::{
     fmt,
@@ -108,9 +120,13 @@ pub use self::{
     error::{ContentError, Entry, Part, StoreError},
     evidence::KeptProof,
     groups::KeptGroup,
+    index::StateKind,
     keys::{NodeKeys, TransportSecret},
+    list::Listing,
     passphrase::{Passphrase, PassphraseCost, PassphraseCostError},
     requests::{Change, KeptRequest, RequestState},
+    transaction::Transaction,
+    writer::{StoreWriter, StoreWriting},
 };
 use self::{
     cipher::Cipher,
@@ -124,6 +140,19 @@ pub const FORMAT: u32 = 1;
 
 /// The longest text for people in a record, in bytes.
 pub const MAX_TEXT: usize = 1024;
+
+/// The longest name of a group, in bytes.
+pub const MAX_NAME: usize = 255;
+
+/// When a change is on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// When its function returns.
+    Synced,
+    /// With the next change that is synced, of whatever kind, or when the store is closed. Others
+    /// see it at once. If the machine stops before, the file holds the state before it.
+    Deferred,
+}
 
 /// A node's store, open. See the [module](self).
 pub struct Store {
@@ -171,10 +200,37 @@ impl Store {
         new: &Passphrase,
         cost: PassphraseCost,
     ) -> Result<(), StoreError> {
-        self.vault.write(|writing| {
-            let key = writing.header()?.open(current)?;
-            writing.put_header(&Header::sealing(&key, new, cost)?)
+        self.write(Durability::Synced, |transaction| {
+            let key = transaction.header()?.open(current)?;
+            transaction.put_header(&Header::sealing(&key, new, cost)?)
         })
+    }
+
+    /// Makes changes that become visible together, or not at all if `change` fails.
+    ///
+    /// # Errors
+    ///
+    /// That of `change`, and those of a disk.
+    pub fn write<T>(
+        &self,
+        durability: Durability,
+        change: impl FnOnce(&mut Transaction<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.vault.write(durability, change)
+    }
+
+    /// Waits until all changes so far are on the disk.
+    ///
+    /// # Errors
+    ///
+    /// Those of a disk.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        self.write(Durability::Synced, |_| Ok(()))
+    }
+
+    /// How often the store has waited for the disk since it was opened.
+    pub fn syncs(&self) -> u64 {
+        self.vault.syncs()
     }
 
     fn open_with(

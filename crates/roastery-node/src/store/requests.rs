@@ -7,9 +7,10 @@ use roastery_protocol::{
 };
 
 use super::{
-    ContentError, Decider, Decision, Entry, MAX_TEXT, Part, Rejection, Store, StoreError,
-    check_text,
-    rows::{Record, Table, Writing},
+    ContentError, Decider, Decision, Durability, Entry, MAX_TEXT, Part, Rejection, StateKind,
+    Store, StoreError, Transaction, check_text,
+    index::{ChangeRecord, request_row},
+    rows::{Record, Table},
 };
 
 /// A request that this node knows.
@@ -31,6 +32,8 @@ pub struct KeptRequest {
     pub revision: u64,
     /// What has become of it here.
     pub state: RequestState,
+    /// The number of its last change among those of all requests: a greater one is later.
+    pub position: u64,
 }
 
 impl KeptRequest {
@@ -42,8 +45,8 @@ impl KeptRequest {
         now: u64,
     ) -> Self {
         let state = RequestState::Proposed;
-        let (since, changed, approved, revision) = (now, now, None, 0);
-        Self { request, subject, proposer, since, changed, approved, revision, state }
+        let (since, changed, approved, revision, position) = (now, now, None, 0, 0);
+        Self { request, subject, proposer, since, changed, approved, revision, state, position }
     }
 }
 
@@ -72,6 +75,19 @@ pub enum RequestState {
     Stopped(String),
 }
 
+impl RequestState {
+    /// The state without what it says.
+    pub fn kind(&self) -> StateKind {
+        match self {
+            RequestState::Proposed => StateKind::Proposed,
+            RequestState::Approved(_) => StateKind::Approved,
+            RequestState::Refused(_) => StateKind::Refused,
+            RequestState::Signed(_) => StateKind::Signed,
+            RequestState::Stopped(_) => StateKind::Stopped,
+        }
+    }
+}
+
 #[derive(BorshSerialize, BorshDeserialize)]
 pub(super) struct RequestRecord {
     request: Vec<u8>,
@@ -81,6 +97,8 @@ pub(super) struct RequestRecord {
     changed: u64,
     approved: Option<u64>,
     revision: u64,
+    /// Where it is in the index.
+    position: u64,
     state: StateRecord,
 }
 
@@ -105,16 +123,6 @@ impl Record for RequestRecord {
 }
 
 impl RequestRecord {
-    fn new(
-        request: &SigningRequest,
-        subject: &Subject,
-        proposer: Option<Seat>,
-        now: u64,
-    ) -> Result<Self, ContentError> {
-        subject.check(request).map_err(ContentError::Subject)?;
-        Self::of(&KeptRequest::proposed(request.clone(), subject.clone(), proposer, now))
-    }
-
     fn of(kept: &KeptRequest) -> Result<Self, ContentError> {
         Ok(Self {
             request: kept.request.encode(),
@@ -125,6 +133,7 @@ impl RequestRecord {
             approved: kept.approved,
             revision: kept.revision,
             state: StateRecord::new(&kept.request, &kept.state)?,
+            position: kept.position,
         })
     }
 
@@ -142,14 +151,36 @@ impl RequestRecord {
             approved: self.approved,
             revision: self.revision,
             state: self.state.read()?,
+            position: self.position,
         })
     }
+}
 
-    /// Nobody here has ever agreed to it, and nobody can any more.
-    fn is_dead(&self, now: u64) -> bool {
+impl KeptRequest {
+    /// Whether it was never approved here, and not stopped: then no share of it can have left.
+    fn is_open(&self) -> bool {
         self.approved.is_none()
-            && matches!(self.state, StateRecord::Proposed | StateRecord::Refused(..))
-            && SigningRequest::decode(&self.request).is_ok_and(|request| request.expiry() <= now)
+            && matches!(self.state, RequestState::Proposed | RequestState::Refused(_))
+    }
+
+    /// About how many bytes it has.
+    pub(super) fn size(&self) -> usize {
+        let shown = match &self.subject {
+            Subject::Hash => 0,
+            Subject::Text(text) => text.len(),
+            Subject::Transaction(psbt) => psbt.len(),
+        };
+        shown + 128 * self.request.messages().len()
+    }
+
+    /// What the index says of it.
+    pub(super) fn change(&self) -> ChangeRecord {
+        ChangeRecord {
+            session: self.request.session_id(),
+            changed: self.changed,
+            expiry: self.request.expiry(),
+            approved: self.approved,
+        }
     }
 }
 
@@ -221,18 +252,6 @@ impl OriginRecord {
     }
 }
 
-/// Whether a request is approved by this decision now.
-pub(super) fn is_approved_by(
-    writing: &Writing<'_>,
-    session: SessionId,
-    decision: &Decision,
-) -> Result<bool, StoreError> {
-    let record: Option<RequestRecord> = writing.get(session.as_bytes())?;
-    Ok(record.is_some_and(
-        |record| matches!(&record.state, StateRecord::Approved(known) if known == decision),
-    ))
-}
-
 pub(super) fn check_decision(decision: &Decision) -> Result<(), ContentError> {
     match &decision.by {
         Decider::Command { said } => check_text(said, MAX_TEXT),
@@ -241,10 +260,11 @@ pub(super) fn check_decision(decision: &Decision) -> Result<(), ContentError> {
 }
 
 impl Store {
-    /// Keeps a request that this node has heard of or makes itself `now` (seconds since 1970), as proposed. One that is known stays as it is. Whether it
-    /// was new.
+    /// Keeps a request that this node has heard of or makes itself `now` (seconds since 1970), as
+    /// proposed. One that is known stays as it is. Whether it was new.
     ///
-    /// Whoever lets others propose bounds how many are kept, and calls [`Store::forget_expired`] at times.
+    /// A caller that lets others propose bounds how many are kept, and calls
+    /// [`Store::forget_expired`] at times.
     ///
     /// # Errors
     ///
@@ -256,19 +276,13 @@ impl Store {
         proposer: Option<Seat>,
         now: u64,
     ) -> Result<bool, StoreError> {
-        let session = request.session_id();
-        let record = RequestRecord::new(request, subject, proposer, now)?;
-        self.vault.write(|writing| {
-            if writing.get::<RequestRecord>(session.as_bytes())?.is_some() {
-                return Ok(false);
-            }
-            writing.put(session.as_bytes(), &record)?;
-            Ok(true)
+        self.write(Durability::Synced, |transaction| {
+            transaction.add_request(request, subject, proposer, now)
         })
     }
 
-    /// Keeps what somebody else shows with a known request instead of what was shown first, as long as nobody here has ever
-    /// agreed to it. Whether it was taken.
+    /// Keeps what another member shows with a known request instead of what was shown first, as long
+    /// as it was never approved here. Whether it was taken.
     ///
     /// # Errors
     ///
@@ -280,25 +294,8 @@ impl Store {
         proposer: Seat,
         now: u64,
     ) -> Result<bool, StoreError> {
-        let session = request.session_id();
-        let mut new = RequestRecord::new(request, subject, Some(proposer), now)?;
-        self.vault.write(|writing| {
-            let known: Option<RequestRecord> = writing.get(session.as_bytes())?;
-            match known {
-                Some(known)
-                    if known.approved.is_none()
-                        && matches!(
-                            known.state,
-                            StateRecord::Proposed | StateRecord::Refused(..)
-                        ) =>
-                {
-                    new.since = known.since;
-                    new.revision = known.revision.saturating_add(1);
-                    writing.put(session.as_bytes(), &new)?;
-                    Ok(true)
-                }
-                _ => Ok(false),
-            }
+        self.write(Durability::Synced, |transaction| {
+            transaction.show_otherwise(request, subject, proposer, now)
         })
     }
 
@@ -316,23 +313,8 @@ impl Store {
         now: u64,
         decide: impl FnOnce(&KeptRequest) -> Option<RequestState>,
     ) -> Result<Change, StoreError> {
-        self.vault.write(|writing| {
-            let Some(record) = writing.get::<RequestRecord>(session.as_bytes())? else {
-                return Err(ContentError::Missing(Entry::Request).into());
-            };
-            let known = record.read()?;
-            let signed = matches!(known.state, RequestState::Signed(_));
-            let Some(state) = (if signed { None } else { decide(&known) }) else {
-                return Ok(Change::Left(known));
-            };
-            let approved = match state {
-                RequestState::Approved(_) => Some(now),
-                _ => known.approved,
-            };
-            let revision = known.revision.saturating_add(1);
-            let changed = KeptRequest { state, changed: now, approved, revision, ..known };
-            writing.put(session.as_bytes(), &RequestRecord::of(&changed)?)?;
-            Ok(Change::Made(changed))
+        self.write(Durability::Synced, |transaction| {
+            transaction.change_request(session, now, decide)
         })
     }
 
@@ -349,6 +331,91 @@ impl Store {
         state: &RequestState,
         now: u64,
     ) -> Result<(), StoreError> {
+        self.write(Durability::Synced, |transaction| transaction.set_request(request, state, now))
+    }
+
+    /// The request of this session, if it is known.
+    pub fn request(&self, session: SessionId) -> Result<Option<KeptRequest>, StoreError> {
+        self.vault.snapshot()?.request(session)
+    }
+}
+
+impl Transaction<'_> {
+    /// See [`Store::request`].
+    pub fn request(&self, session: SessionId) -> Result<Option<KeptRequest>, StoreError> {
+        self.record(session)?.map(RequestRecord::read).transpose()
+    }
+
+    /// See [`Store::add_request`].
+    pub fn add_request(
+        &mut self,
+        request: &SigningRequest,
+        subject: &Subject,
+        proposer: Option<Seat>,
+        now: u64,
+    ) -> Result<bool, StoreError> {
+        subject.check(request).map_err(ContentError::Subject)?;
+        if self.record(request.session_id())?.is_some() {
+            return Ok(false);
+        }
+        let (request, subject) = (request.clone(), subject.clone());
+        self.put_request(KeptRequest::proposed(request, subject, proposer, now))?;
+        Ok(true)
+    }
+
+    /// See [`Store::show_otherwise`].
+    pub fn show_otherwise(
+        &mut self,
+        request: &SigningRequest,
+        subject: &Subject,
+        proposer: Seat,
+        now: u64,
+    ) -> Result<bool, StoreError> {
+        subject.check(request).map_err(ContentError::Subject)?;
+        match self.request(request.session_id())? {
+            Some(known) if known.is_open() => {
+                self.leave(request.group(), known.state.kind(), known.position);
+                let (request, subject) = (request.clone(), subject.clone());
+                self.put_request(KeptRequest {
+                    since: known.since,
+                    revision: known.revision.saturating_add(1),
+                    ..KeptRequest::proposed(request, subject, Some(proposer), now)
+                })?;
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// See [`Store::change_request`].
+    pub fn change_request(
+        &mut self,
+        session: SessionId,
+        now: u64,
+        decide: impl FnOnce(&KeptRequest) -> Option<RequestState>,
+    ) -> Result<Change, StoreError> {
+        let known = self.request(session)?.ok_or(ContentError::Missing(Entry::Request))?;
+        let signed = matches!(known.state, RequestState::Signed(_));
+        let Some(state) = (if signed { None } else { decide(&known) }) else {
+            return Ok(Change::Left(known));
+        };
+        let approved = match state {
+            RequestState::Approved(_) => Some(now),
+            _ => known.approved,
+        };
+        self.leave(known.request.group(), known.state.kind(), known.position);
+        let revision = known.revision.saturating_add(1);
+        let changed = KeptRequest { state, changed: now, approved, revision, ..known };
+        Ok(Change::Made(self.put_request(changed)?))
+    }
+
+    /// See [`Store::set_request`].
+    pub fn set_request(
+        &mut self,
+        request: &SigningRequest,
+        state: &RequestState,
+        now: u64,
+    ) -> Result<(), StoreError> {
         let session = request.session_id();
         match self.change_request(session, now, |_| Some(state.clone()))? {
             Change::Left(_) if !matches!(state, RequestState::Signed(_)) => {
@@ -358,20 +425,35 @@ impl Store {
         }
     }
 
-    /// The request of this session, if it is known.
-    pub fn request(&self, session: SessionId) -> Result<Option<KeptRequest>, StoreError> {
-        let record: Option<RequestRecord> = self.vault.snapshot()?.get(session.as_bytes())?;
-        record.map(RequestRecord::read).transpose()
+    /// Whether a request is approved by this decision now.
+    pub(super) fn is_approved_by(
+        &self,
+        session: SessionId,
+        decision: &Decision,
+    ) -> Result<bool, StoreError> {
+        let record = self.record(session)?;
+        Ok(record.is_some_and(
+            |record| matches!(&record.state, StateRecord::Approved(known) if known == decision),
+        ))
     }
 
-    /// All requests, in no order that means anything.
-    pub fn requests(&self) -> Result<Vec<KeptRequest>, StoreError> {
-        self.vault.snapshot()?.collect(|record: RequestRecord| record.read().map(Some))
+    /// Takes a request out of the store.
+    pub(super) fn remove_request(&mut self, kept: &KeptRequest) {
+        let session = kept.request.session_id();
+        self.leave(kept.request.group(), kept.state.kind(), kept.position);
+        let row = request_row(self.cipher(), session);
+        self.remove_row(Table::Requests, row);
     }
 
-    /// Forgets the requests that have expired by `now` (seconds since 1970) and that were proposed or refused and nothing
-    /// else. Says how many.
-    pub fn forget_expired(&self, now: u64) -> Result<usize, StoreError> {
-        self.vault.write(|writing| writing.remove_if(|record: &RequestRecord| record.is_dead(now)))
+    fn record(&self, session: SessionId) -> Result<Option<RequestRecord>, StoreError> {
+        self.get_row(&request_row(self.cipher(), session))
+    }
+
+    /// Puts a request that is not in the index into it and into its row.
+    fn put_request(&mut self, mut kept: KeptRequest) -> Result<KeptRequest, StoreError> {
+        kept.position = self.enter(kept.request.group(), kept.state.kind(), &kept.change())?;
+        let row = request_row(self.cipher(), kept.request.session_id());
+        self.put_row(row, &RequestRecord::of(&kept)?)?;
+        Ok(kept)
     }
 }

@@ -1,39 +1,53 @@
-//! The database: tables of sealed rows, read from a snapshot and written all or nothing.
+//! The database: tables of sealed rows.
+
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use redb::{
-    Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable,
-    ReadableTableMetadata, StorageBackend, TableDefinition, WriteTransaction,
+    Database, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition, WriteTransaction,
 };
 
-use super::{Part, StoreError, cipher::Cipher, header::Header};
+use super::{
+    Durability, Part, StoreError,
+    cipher::Cipher,
+    header::Header,
+    snapshot::Snapshot,
+    transaction::{Commit, Transaction},
+};
 
-/// What redb keeps of the file in memory, in bytes; a store is small.
-const CACHE: usize = 16 * 1024 * 1024;
+/// What redb keeps of the file in memory, in bytes. Every answer reads a few rows, found by an
+/// index: more would grow with what is kept and bring nothing.
+const CACHE: usize = 4 * 1024 * 1024;
 
-const HEADER: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("header");
+pub(super) const HEADER: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("header");
 const HEADER_ROW: &str = "header";
 
-type Rows = TableDefinition<'static, &'static [u8], &'static [u8]>;
+pub(super) type Rows = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
 /// The tables whose values are sealed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Table {
     Keys,
     Groups,
+    Names,
     Ceremonies,
     Requests,
+    Changes,
+    ChangesLength,
     Evidence,
     Audit,
     AuditLength,
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 7] = [
+    pub(super) const ALL: [Table; 10] = [
         Table::Keys,
         Table::Groups,
+        Table::Names,
         Table::Ceremonies,
         Table::Requests,
+        Table::Changes,
+        Table::ChangesLength,
         Table::Evidence,
         Table::Audit,
         Table::AuditLength,
@@ -43,8 +57,11 @@ impl Table {
         match self {
             Table::Keys => "keys",
             Table::Groups => "groups",
+            Table::Names => "names",
             Table::Ceremonies => "ceremonies",
             Table::Requests => "requests",
+            Table::Changes => "changes",
+            Table::ChangesLength => "changes-length",
             Table::Evidence => "evidence",
             Table::Audit => "audit",
             Table::AuditLength => "audit-length",
@@ -65,31 +82,46 @@ pub(super) trait Record: BorshSerialize + BorshDeserialize {
 pub(super) struct Vault {
     database: Database,
     cipher: Cipher,
+    syncs: AtomicU64,
 }
 
 impl Vault {
     pub(super) fn new(database: Database, cipher: Cipher) -> Self {
-        Self { database, cipher }
+        Self { database, cipher, syncs: AtomicU64::new(0) }
     }
 
     pub(super) fn cipher(&self) -> &Cipher {
         &self.cipher
     }
 
-    /// What is in the store now; later writes do not change what it shows.
-    pub(super) fn snapshot(&self) -> Result<Snapshot<'_>, StoreError> {
-        Ok(Snapshot { transaction: self.database.begin_read()?, cipher: &self.cipher })
+    pub(super) fn synced(&self) {
+        self.syncs.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Writes all that `work` does, or nothing if it fails. What it wrote is on the disk when this returns. One at a time
-    /// works; others wait.
+    /// How many commits have waited for the disk.
+    pub(super) fn syncs(&self) -> u64 {
+        self.syncs.load(Ordering::Relaxed)
+    }
+
+    /// What is in the store now; later writes do not change what it shows.
+    pub(super) fn snapshot(&self) -> Result<Snapshot<'_>, StoreError> {
+        Ok(Snapshot::new(self.database.begin_read()?, &self.cipher))
+    }
+
+    /// Begins a commit. One at a time is under way; others wait.
+    pub(super) fn commit(&self) -> Result<Commit<'_>, StoreError> {
+        Ok(Commit::new(self.database.begin_write()?, self))
+    }
+
+    /// Writes all that `work` does, or nothing if it fails.
     pub(super) fn write<T>(
         &self,
-        work: impl FnOnce(&Writing<'_>) -> Result<T, StoreError>,
+        durability: Durability,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let writing = Writing { transaction: self.database.begin_write()?, cipher: &self.cipher };
-        let done = work(&writing)?;
-        writing.transaction.commit()?;
+        let commit = self.commit()?;
+        let done = commit.add(work)?;
+        commit.finish(durability)?;
         Ok(done)
     }
 
@@ -135,154 +167,19 @@ fn builder() -> redb::Builder {
     builder
 }
 
-fn read_header(
+pub(super) fn read_header(
     table: &impl ReadableTable<&'static str, &'static [u8]>,
 ) -> Result<Header, StoreError> {
     let bytes = table.get(HEADER_ROW)?.ok_or(StoreError::Damaged(Part::Header))?;
     Header::decode(bytes.value())
 }
 
-fn put_header(transaction: &WriteTransaction, header: &[u8]) -> Result<(), StoreError> {
+pub(super) fn put_header(transaction: &WriteTransaction, header: &[u8]) -> Result<(), StoreError> {
     transaction.open_table(HEADER)?.insert(HEADER_ROW, header)?;
     Ok(())
 }
 
-/// A state of the store that stays as it is.
-pub(super) struct Snapshot<'a> {
-    transaction: ReadTransaction,
-    cipher: &'a Cipher,
-}
-
-impl Snapshot<'_> {
-    pub(super) fn get<R: Record>(&self, key: &[u8]) -> Result<Option<R>, StoreError> {
-        let row = self.cipher.row(R::TABLE, key);
-        find(&self.transaction.open_table(R::TABLE.rows())?, self.cipher, &row)
-    }
-
-    /// Gives every record of its kind, one after the other, in no order that means anything.
-    pub(super) fn each<R: Record>(
-        &self,
-        mut take: impl FnMut(R) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
-        for entry in self.transaction.open_table(R::TABLE.rows())?.iter()? {
-            let (row, value) = entry?;
-            take(self.cipher.open(R::TABLE, row.value(), value.value())?)?;
-        }
-        Ok(())
-    }
-
-    /// What can be read from the records of a kind.
-    pub(super) fn collect<R: Record, T>(
-        &self,
-        read: impl Fn(R) -> Result<Option<T>, StoreError>,
-    ) -> Result<Vec<T>, StoreError> {
-        let mut found = Vec::new();
-        self.each(|record| {
-            found.extend(read(record)?);
-            Ok(())
-        })?;
-        Ok(found)
-    }
-
-    /// At most `most` records whose rows are numbers, from this number on.
-    pub(super) fn numbered<R: Record>(
-        &self,
-        from: u64,
-        most: usize,
-    ) -> Result<Vec<(u64, R)>, StoreError> {
-        let mut records = Vec::new();
-        let table = self.transaction.open_table(R::TABLE.rows())?;
-        for entry in table.range(from.to_be_bytes().as_slice()..)?.take(most) {
-            let (row, value) = entry?;
-            let damaged = |_| StoreError::Damaged(Part::Value { table: R::TABLE.name() });
-            let number = u64::from_be_bytes(row.value().try_into().map_err(damaged)?);
-            records.push((number, self.cipher.open(R::TABLE, row.value(), value.value())?));
-        }
-        Ok(records)
-    }
-
-    /// How many rows a table has.
-    pub(super) fn count(&self, table: Table) -> Result<u64, StoreError> {
-        Ok(self.transaction.open_table(table.rows())?.len()?)
-    }
-
-    /// The rows of a table as they lie there.
-    pub(super) fn raw(
-        &self,
-        table: Table,
-    ) -> Result<ReadOnlyTable<&'static [u8], &'static [u8]>, StoreError> {
-        Ok(self.transaction.open_table(table.rows())?)
-    }
-
-    pub(super) fn header(&self) -> Result<Header, StoreError> {
-        read_header(&self.transaction.open_table(HEADER)?)
-    }
-}
-
-/// A write under way.
-pub(super) struct Writing<'a> {
-    transaction: WriteTransaction,
-    cipher: &'a Cipher,
-}
-
-impl Writing<'_> {
-    pub(super) fn get<R: Record>(&self, key: &[u8]) -> Result<Option<R>, StoreError> {
-        let row = self.cipher.row(R::TABLE, key);
-        find(&self.transaction.open_table(R::TABLE.rows())?, self.cipher, &row)
-    }
-
-    pub(super) fn put<R: Record>(&self, key: &[u8], record: &R) -> Result<(), StoreError> {
-        self.put_row(&self.cipher.row(R::TABLE, key), record)
-    }
-
-    pub(super) fn put_numbered<R: Record>(
-        &self,
-        number: u64,
-        record: &R,
-    ) -> Result<(), StoreError> {
-        self.put_row(&number.to_be_bytes(), record)
-    }
-
-    /// Removes the records for which `gone` holds, and says how many.
-    pub(super) fn remove_if<R: Record>(
-        &self,
-        gone: impl Fn(&R) -> bool,
-    ) -> Result<usize, StoreError> {
-        let mut table = self.transaction.open_table(R::TABLE.rows())?;
-        let mut rows = Vec::new();
-        for entry in table.iter()? {
-            let (row, value) = entry?;
-            if gone(&self.cipher.open(R::TABLE, row.value(), value.value())?) {
-                rows.push(row.value().to_vec());
-            }
-        }
-        for row in &rows {
-            table.remove(row.as_slice())?;
-        }
-        Ok(rows.len())
-    }
-
-    /// Puts a row of another database of this data key as it lies there.
-    pub(super) fn put_raw(&self, table: Table, row: &[u8], value: &[u8]) -> Result<(), StoreError> {
-        self.transaction.open_table(table.rows())?.insert(row, value)?;
-        Ok(())
-    }
-
-    pub(super) fn header(&self) -> Result<Header, StoreError> {
-        read_header(&self.transaction.open_table(HEADER)?)
-    }
-
-    pub(super) fn put_header(&self, header: &Header) -> Result<(), StoreError> {
-        put_header(&self.transaction, &header.encode())
-    }
-
-    fn put_row<R: Record>(&self, row: &[u8], record: &R) -> Result<(), StoreError> {
-        let sealed = self.cipher.seal(R::TABLE, row, record)?;
-        self.put_raw(R::TABLE, row, &sealed)
-    }
-}
-
-fn find<R: Record>(
+pub(super) fn find<R: Record>(
     table: &impl ReadableTable<&'static [u8], &'static [u8]>,
     cipher: &Cipher,
     row: &[u8],

@@ -178,9 +178,11 @@ fn expired_requests_are_forgotten_if_nobody_here_agreed_to_them() {
             store.set_request(&kept.request(number), state, 9).unwrap();
         }
     }
-    assert_eq!(store.forget_expired(EXPIRY - 1).unwrap(), 0);
-    assert_eq!(store.forget_expired(EXPIRY).unwrap(), 2);
-    assert_eq!(store.requests().unwrap().len(), 2);
+    let group = kept.group().id();
+    assert_eq!(store.forget_expired(group, EXPIRY - 1).unwrap(), 0);
+    assert_eq!(store.forget_expired(group, EXPIRY).unwrap(), 2);
+    assert_eq!(store.list(&all_of([group])).unwrap().len(), 2);
+    store.check().unwrap();
     assert!(store.request(kept.request(3).session_id()).unwrap().is_some());
 }
 
@@ -236,7 +238,7 @@ fn what_is_shown_with_a_request_may_change_until_somebody_here_agrees_to_it() {
     assert!(!store.show_otherwise(&request, &second, by, 12).unwrap());
     assert_eq!(subject(), first);
     assert_eq!(store.request(request.session_id()).unwrap().unwrap().approved, Some(9));
-    assert_eq!(store.forget_expired(u64::MAX).unwrap(), 0);
+    assert_eq!(store.forget_expired(kept.group().id(), u64::MAX).unwrap(), 0);
 }
 
 #[test]

@@ -10,8 +10,18 @@ use crate::{fixture::*, new_store, support::*};
 type Rows = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
 /// The tables of sealed values, as `docs/store.md` names them.
-const TABLES: [&str; 7] =
-    ["keys", "groups", "ceremonies", "requests", "evidence", "audit", "audit-length"];
+const TABLES: [&str; 10] = [
+    "keys",
+    "groups",
+    "names",
+    "ceremonies",
+    "requests",
+    "changes",
+    "changes-length",
+    "evidence",
+    "audit",
+    "audit-length",
+];
 
 /// A closed store with something in each table, and what it says of itself.
 fn filled() -> (Folder, String) {

@@ -2,8 +2,8 @@
 
 use roastery_frost::{Signature, SigningKey};
 use roastery_node::store::{
-    AuditEntry, Coin, Decider, Decision, Examination, NodeKeys, Passphrase, PassphraseCost,
-    Rejection, RequestState, Spending, Store, TransportSecret,
+    AuditEntry, Coin, Decider, Decision, Examination, KeptGroup, Listing, NodeKeys, Passphrase,
+    PassphraseCost, Rejection, RequestState, Spending, StateKind, Store, TransportSecret,
 };
 use roastery_protocol::{
     Attempt, BodyHash, GroupId,
@@ -84,6 +84,7 @@ pub fn fill(store: &Store, kept: &Kept) {
     store.sign_transcript(kept.invitation.id(), kept.transcript).unwrap();
     let seat = kept.group().seats().next().unwrap();
     store.finish_ceremony(seat, &kept.share, &kept.recovery).unwrap();
+    store.bind_name("treasury", kept.group().id()).unwrap();
     store.begin_ceremony(&second_invitation(kept), &Kept::seed()).unwrap();
     for number in 0..2 {
         store.add_request(&kept.request(number), &Subject::Hash, None, 7).unwrap();
@@ -93,6 +94,16 @@ pub fn fill(store: &Store, kept: &Kept) {
     store.keep_proof(kept.group(), &kept.proof).unwrap();
     store.append_audit(&[entry(kept, 1)]).unwrap();
     store.append_audit(&[entry(kept, 2)]).unwrap();
+}
+
+fn id_of(kept: &KeptGroup) -> GroupId {
+    kept.group.id()
+}
+
+/// Every request of these groups.
+pub fn all_of(groups: impl IntoIterator<Item = GroupId>) -> Listing {
+    let (groups, states) = (groups.into_iter().collect(), StateKind::ALL.to_vec());
+    Listing { groups, states, before: u64::MAX, limit: usize::MAX }
 }
 
 /// Of the same members, after the first.
@@ -119,10 +130,15 @@ pub fn everything(store: &Store) -> String {
         .map(|kept| (kept.invitation.encode(), kept.seed.expose_bytes(), kept.signed))
         .collect();
     ceremonies.sort_by(|a, b| a.0.cmp(&b.0));
-    let mut requests = store.requests().unwrap();
-    requests.sort_by_key(|kept| *kept.request.id());
+    let requests = store.list(&all_of(store.groups().unwrap().iter().map(id_of))).unwrap();
+    let names: Vec<_> = store
+        .groups()
+        .unwrap()
+        .iter()
+        .map(|kept| store.name_of(kept.group.id()).unwrap())
+        .collect();
     let proofs = groups.iter().zip(store.groups().unwrap());
     let proofs: Vec<_> = proofs.map(|(_, kept)| store.proofs(kept.group.id()).unwrap()).collect();
     let audit = store.audit(0, 1000).unwrap();
-    format!("{keys:?} {groups:?} {ceremonies:?} {requests:?} {proofs:?} {audit:?}")
+    format!("{keys:?} {groups:?} {ceremonies:?} {names:?} {requests:?} {proofs:?} {audit:?}")
 }

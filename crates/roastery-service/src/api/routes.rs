@@ -18,7 +18,7 @@ use super::{
     json::SafeJson as Json,
 };
 use crate::{
-    Service,
+    RequestFilter, Service,
     view::{
         AddCard, Begin, CeremonyStatus, Evidence, GroupStatus, Health, Join, LogEntry,
         PeerAddresses, Problem, Propose, Reject, Request, State as RequestState, Status,
@@ -187,13 +187,19 @@ struct Which {
     group: Option<String>,
     /// Those in this state only.
     state: Option<RequestState>,
+    /// At most so many, 1 to 200; 50 if nothing is said.
+    limit: Option<usize>,
+    /// Those that changed before this position: that of the last request of the page before.
+    before: Option<u64>,
 }
 
-/// The requests that this node knows, the latest first; at most 200.
+/// The requests that this node knows, those first that changed last. A page may be shorter than
+/// its limit; the one after the last is empty.
 #[utoipa::path(get, path = "/v1/requests", params(Which),
     responses((status = 200, body = [Request]), (status = "4XX", body = Problem)))]
 async fn requests(State(service): At, Query(which): Query<Which>) -> Answer<Vec<Request>> {
-    Ok(Json(service.requests(which.group.as_deref(), which.state).await?))
+    let Which { group, state, limit, before } = which;
+    Ok(Json(service.requests(RequestFilter { group, state, before, limit }).await?))
 }
 
 /// How long is waited.

@@ -59,6 +59,10 @@ announce = {announce}
 # "text" for people, "json" for machines. (ROASTERY_OBSERVABILITY_LOG_FORMAT)
 # log_format = "text"
 
+[store]
+# How many days a request is kept after its last change, once it has expired; 0 keeps it for ever. The audit log stays. (ROASTERY_STORE_KEEP_ENDED_DAYS)
+# keep_ended_days = 90
+
 [bitcoin]
 # The network whose addresses are shown and allowed: main, testnet3, testnet4, signet or regtest. (ROASTERY_BITCOIN_NETWORK)
 # network = "main"
@@ -168,7 +172,7 @@ mod tests {
                 "bitcoin.network" => "signet",
                 "policy.approval" => "automatic",
                 "policy.kinds" => "[\"hash\"]",
-                "policy.most_per_hour" => "5",
+                "policy.most_per_hour" | "store.keep_ended_days" => "5",
                 _ => "other",
             };
             let set = |name: &str| (name == variable).then(|| value.to_owned());

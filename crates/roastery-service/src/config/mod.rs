@@ -41,6 +41,8 @@ pub struct Config {
     pub api: Api,
     /// What it tells of itself.
     pub observability: Observability,
+    /// What its store keeps.
+    pub store: StoreConfig,
     /// Which bitcoin it is about.
     pub bitcoin: Bitcoin,
     /// What it signs.
@@ -97,6 +99,30 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// What a node's store keeps.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreConfig {
+    /// How many days a request is kept after its last change, once it has expired; 0 keeps it for
+    /// ever.
+    pub keep_ended_days: u32,
+}
+
+impl StoreConfig {
+    /// How long a request that has ended is kept; for ever if nothing is said.
+    pub fn keep_ended(&self) -> Option<Duration> {
+        let day = 24 * 60 * 60;
+        (self.keep_ended_days > 0)
+            .then(|| Duration::from_secs(u64::from(self.keep_ended_days) * day))
+    }
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self { keep_ended_days: 90 }
+    }
 }
 
 /// Which bitcoin a node is about.
@@ -205,6 +231,7 @@ impl Default for Config {
             transport: Transport::default(),
             api: Api::default(),
             observability: Observability::default(),
+            store: StoreConfig::default(),
             bitcoin: Bitcoin::default(),
             policy: PolicyConfig::default(),
             group: BTreeMap::new(),
@@ -261,7 +288,7 @@ impl Default for PolicyConfig {
 
 /// The options that a variable of the environment can set: its name is `ROASTERY_` and the option's in capitals, with `_`
 /// for each dot.
-pub const ENVIRONMENT: [&str; 15] = [
+pub const ENVIRONMENT: [&str; 16] = [
     "name",
     "passphrase_file",
     "host_key",
@@ -273,6 +300,7 @@ pub const ENVIRONMENT: [&str; 15] = [
     "observability.listen",
     "observability.log",
     "observability.log_format",
+    "store.keep_ended_days",
     "bitcoin.network",
     "policy.approval",
     "policy.kinds",

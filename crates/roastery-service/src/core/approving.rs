@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use roastery_node::store::{
-    Change, Decider, Decision, Examination, KeptRequest, MAX_TEXT, Rejection, RequestState,
+    Change, Decider, Decision, Durability, Examination, KeptRequest, MAX_TEXT, Rejection,
+    RequestState,
 };
 use roastery_protocol::{
     Seat, SessionId,
@@ -75,9 +76,9 @@ impl GroupService {
         let (adding, showing) = (request.clone(), subject.clone());
         let (kept, new) = self
             .shared
-            .store(move |store| {
-                let new = store.add_request(&adding, &showing, Some(by), at)?;
-                Ok((store.request(adding.session_id())?, new))
+            .write(Durability::Deferred, move |change| {
+                let new = change.add_request(&adding, &showing, Some(by), at)?;
+                Ok((change.request(adding.session_id())?, new))
             })
             .await?;
         let Some(mut kept) = kept else { return Ok(()) };
@@ -128,9 +129,9 @@ impl GroupService {
         }
         let at = now();
         self.shared
-            .store(move |store| {
-                let taken = store.show_otherwise(&request, &subject, by, at)?;
-                if taken { store.request(request.session_id()) } else { Ok(None) }
+            .write(Durability::Deferred, move |change| {
+                let taken = change.show_otherwise(&request, &subject, by, at)?;
+                if taken { change.request(request.session_id()) } else { Ok(None) }
             })
             .await
     }
@@ -226,7 +227,7 @@ impl GroupService {
             Ok(opened) => opened,
             Err(error) => {
                 let before = seen.state.clone();
-                self.change(session, move |known| {
+                self.change(session, Durability::Deferred, move |known| {
                     (known.state == RequestState::Approved(decision)).then_some(before)
                 })
                 .await?;
@@ -255,7 +256,7 @@ impl GroupService {
     ) -> Result<(), ServiceError> {
         let (before, deciding) = (seen.clone(), decision.clone());
         let change = self
-            .change(seen.request.session_id(), move |known| {
+            .change(seen.request.session_id(), Durability::Deferred, move |known| {
                 let stands = known.state == RequestState::Approved(deciding.clone());
                 let may = !stands && may_approve(&deciding.by, &before, known);
                 may.then_some(RequestState::Approved(deciding))
@@ -291,7 +292,7 @@ impl GroupService {
         let (before, text) = (seen.clone(), cut(text));
         let shown = text.clone();
         let change = self
-            .change(session, move |known| {
+            .change(session, Durability::Synced, move |known| {
                 let about = Examination::new(&known.request, &known.subject, b"");
                 let may = may_refuse(&by, &before, known);
                 let decision = Decision { by, about, revision: known.revision, at: now() };
@@ -324,7 +325,7 @@ impl GroupService {
         let (reason, text) = (refusal.reason(), cut(refusal.to_string()));
         let shown = text.clone();
         let change = self
-            .change(session, move |known| {
+            .change(session, Durability::Synced, move |known| {
                 // The session may have been written down as stopped before.
                 let may = match &known.state {
                     RequestState::Approved(known) => *known == decision,
@@ -344,14 +345,22 @@ impl GroupService {
         Ok(())
     }
 
-    /// Changes the state of a request as this decides about the state that is found.
+    /// Changes the state of a request as this decides about the state that is found, and wakes those
+    /// who wait for it. A decision without which no share leaves may be deferred: the audit entry of
+    /// the share takes it to the disk.
     pub(super) async fn change(
         &self,
         session: SessionId,
+        durability: Durability,
         decide: impl FnOnce(&KeptRequest) -> Option<RequestState> + Send + 'static,
     ) -> Result<Change, ServiceError> {
         let at = now();
-        self.shared.store(move |store| store.change_request(session, at, decide)).await
+        let changed = self
+            .shared
+            .write(durability, move |change| change.change_request(session, at, decide))
+            .await;
+        self.shared.waiters.wake(session);
+        changed
     }
 
     async fn ask_command(self: &Arc<Self>, kept: KeptRequest) -> Result<(), ServiceError> {

@@ -7,14 +7,18 @@ use std::{
 use roastery_node::{
     bus::Bus,
     driver::{LocalMember, Node, NodeHandle, Proposed, SessionHandle, SessionWatcher},
-    store::{Change, Decider, Decision, KeptGroup, KeptRequest, RequestState, Spending},
+    store::{
+        Change, Decider, Decision, Durability, KeptGroup, KeptRequest, Listing, RequestState,
+        Spending, StateKind, Store, StoreError,
+    },
 };
 use roastery_protocol::{
-    Seat, SessionId,
+    GroupId, Seat, SessionId,
     ceremony::RecoveryFile,
     engine::FrostEngine,
     group::Group,
     keys::IdentityKey,
+    request::Subject,
     session::{Event, Settings},
 };
 use tokio::{
@@ -137,10 +141,11 @@ impl GroupService {
     /// waiting.
     async fn resume(self: &Arc<Self>) -> Result<(), ServiceError> {
         let (id, now) = (self.group.id(), now());
-        let mut known = self.shared.store(|store| store.requests()).await?;
-        known.retain(|kept| kept.request.group() == id && kept.request.expiry() > now);
-        known.sort_by_key(|kept| kept.changed);
-        for kept in known {
+        let mut open = self.shared.store(move |store| open_requests(store, id)).await?;
+        open.retain(|kept| kept.request.expiry() > now);
+        // Those that waited longest come first.
+        open.reverse();
+        for kept in open {
             match &kept.state {
                 RequestState::Approved(decision) => {
                     let decision = decision.clone();
@@ -176,7 +181,7 @@ impl GroupService {
         }
         // Somebody else is to decide now, or about something else.
         let change = self
-            .change(session, move |known| {
+            .change(session, Durability::Deferred, move |known| {
                 (known.state == RequestState::Approved(decision)).then_some(RequestState::Proposed)
             })
             .await?;
@@ -216,8 +221,11 @@ impl GroupService {
         let (id, begun) = (session.id(), Instant::now());
         while let Some(event) = session.event().await {
             self.progress.note(id, &event);
-            if let Some((kind, text)) = describe(&event) {
-                self.tell(id, kind, text);
+            let told = describe(&event);
+            let ends = matches!(event, Event::Signed(_) | Event::Stopped(_));
+            // The end is told when the store has it: what is asked then is answered with it.
+            if !ends && let Some((kind, text)) = &told {
+                self.tell(id, kind, text.clone());
             }
             let kept = match event {
                 Event::Proven { finding, proof } => {
@@ -228,7 +236,8 @@ impl GroupService {
                 Event::Signed(outcome) => {
                     self.shared.metrics.signed(&self.name, begun.elapsed());
                     self.end(id, &standing);
-                    self.change(id, |_| Some(RequestState::Signed(outcome))).await.map(drop)
+                    let signed = RequestState::Signed(outcome);
+                    self.change(id, Durability::Deferred, |_| Some(signed)).await.map(drop)
                 }
                 Event::Stopped(reason) => {
                     self.shared.metrics.stopped(&self.name);
@@ -238,7 +247,7 @@ impl GroupService {
                     // Why it was withdrawn is written down by whoever withdrew it; that it has run out is not.
                     let (decision, state) =
                         (decision.clone(), RequestState::Stopped(reason.to_string()));
-                    self.change(id, move |known| {
+                    self.change(id, Durability::Deferred, move |known| {
                         (known.state == RequestState::Approved(decision)).then_some(state)
                     })
                     .await
@@ -248,6 +257,9 @@ impl GroupService {
             };
             if let Err(error) = kept {
                 tracing::error!(session = %id, %error, "could not be written down");
+            }
+            if ends && let Some((kind, text)) = told {
+                self.tell(id, kind, text);
             }
         }
         // A proof that could not be stored when it was told of is not lost.
@@ -290,6 +302,10 @@ impl GroupService {
     }
 
     pub(super) async fn examine(&self, kept: KeptRequest) -> Result<Examined, Refusal> {
+        // Only a transaction takes time to look at.
+        if !matches!(kept.subject, Subject::Transaction(_)) {
+            return self.judge.examine(&kept);
+        }
         let summaries = self.summaries.clone();
         self.with_judge(move |judge| {
             let examined = judge.examine(&kept)?;
@@ -354,5 +370,18 @@ impl GroupService {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<SessionId, Live>> {
         // Whole entries only.
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The requests of a group that wait or are approved, those that changed last first.
+fn open_requests(store: &Store, group: GroupId) -> Result<Vec<KeptRequest>, StoreError> {
+    let states = vec![StateKind::Proposed, StateKind::Approved];
+    let mut which = Listing { groups: vec![group], states, before: u64::MAX, limit: usize::MAX };
+    let mut open = Vec::new();
+    loop {
+        let page = store.list(&which)?;
+        let Some(last) = page.last() else { return Ok(open) };
+        which.before = last.position;
+        open.extend(page);
     }
 }

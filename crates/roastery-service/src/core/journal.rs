@@ -3,13 +3,14 @@ use std::{
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
-        mpsc::{Receiver, Sender, channel},
     },
 };
 
 use roastery_node::{
     driver::{Journal, Receipt, Released},
-    store::{AuditEntry, Decision, Release, Spending, Store},
+    store::{
+        AuditEntry, Decision, Durability, Release, Spending, StoreError, StoreWriter, Transaction,
+    },
 };
 use roastery_protocol::{GroupId, SessionId, request::SigningRequest};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -19,9 +20,6 @@ use crate::{
     metrics::Metrics,
     policy::{Caps, Key, Ledger, Refusal},
 };
-
-/// How many entries are written at once.
-const MOST_AT_ONCE: usize = 256;
 
 /// What is known of the sessions whose shares are written down.
 type Sessions = Arc<Mutex<BTreeMap<SessionId, Signing>>>;
@@ -52,26 +50,20 @@ pub(super) struct OverLimit {
     pub(super) refusal: Refusal,
 }
 
-/// Writes the audit log, in a thread of its own: shares of many sessions share one write to the disk.
+/// Writes the audit log: shares of many sessions share one write to the disk.
 #[derive(Clone, Debug)]
 pub(super) struct AuditWriter {
-    entries: Sender<Leaving>,
+    writer: StoreWriter,
+    ledger: Arc<Ledger>,
+    metrics: Arc<Metrics>,
     /// Whether the last write came to nothing.
     fails: Arc<AtomicBool>,
 }
 
 impl AuditWriter {
-    /// Begins to write. Ends when the last journal is gone.
-    pub(super) fn start(shared: &Shared) -> std::io::Result<Self> {
-        let (entries, waiting) = channel();
-        let fails = Arc::new(AtomicBool::new(false));
-        let failing = fails.clone();
-        let (store, metrics) = (shared.store.clone(), shared.metrics.clone());
-        let ledger = shared.ledger.clone();
-        shared.supervisor.essential_thread("the audit log", "audit", move || {
-            write(&store, &ledger, &metrics, &failing, &waiting);
-        })?;
-        Ok(Self { entries, fails })
+    pub(super) fn new(shared: &Shared) -> Self {
+        let (writer, ledger) = (shared.writer.clone(), shared.ledger.clone());
+        Self { writer, ledger, metrics: shared.metrics.clone(), fails: Arc::default() }
     }
 
     /// Whether nothing could be written the last time: then no share leaves.
@@ -88,57 +80,42 @@ impl AuditWriter {
         caps: Caps,
     ) -> (GroupJournal, UnboundedReceiver<OverLimit>) {
         let (over_limit, stopped) = unbounded_channel();
-        let (sessions, entries) = (Sessions::default(), self.entries.clone());
-        (GroupJournal { group, key, caps, sessions, entries, over_limit }, stopped)
+        let (sessions, writer) = (Sessions::default(), self.clone());
+        (GroupJournal { group, key, caps, sessions, writer, over_limit }, stopped)
     }
-}
 
-/// The one place where shares leave: what is counted here is counted in the order in which they do.
-fn write(
-    store: &Store,
-    ledger: &Ledger,
-    metrics: &Metrics,
-    fails: &AtomicBool,
-    waiting: &Receiver<Leaving>,
-) {
-    while let Ok(first) = waiting.recv() {
-        let more = waiting.try_iter().take(MOST_AT_ONCE - 1);
-        let all = std::iter::once(first).chain(more);
-        let allowed: Vec<Leaving> = all.filter_map(|leaving| allowed(ledger, leaving)).collect();
-        let (entries, receipts): (Vec<_>, Vec<_>) =
-            allowed.into_iter().map(|leaving| (leaving.entry, leaving.receipt)).unzip();
-        // What was counted stays counted if nothing is written: that errs on the safe side.
-        let written = store.release(&entries);
-        fails.store(written.is_err(), Ordering::Relaxed);
-        match written {
-            Ok(released) => {
-                let left = released.iter().filter(|one| **one == Release::Recorded).count();
-                metrics.shares_released(left);
-                for (receipt, released) in receipts.into_iter().zip(released) {
-                    match released {
-                        Release::Recorded => receipt.kept(),
-                        // Dropped: the request was decided otherwise, and the share stays.
-                        Release::Overtaken => {}
-                    }
-                }
+    /// Has the share leave when its entry is on the disk, if its request is still approved by the
+    /// same decision and the limits allow it. In the thread that writes, which is the one place
+    /// where shares leave: what is counted there is counted in the order in which they do.
+    fn write(&self, leaving: Leaving) {
+        let (this, ledger) = (self.clone(), self.ledger.clone());
+        let Leaving { entry, caps, receipt, over_limit } = leaving;
+        let release = move |change: &mut Transaction<'_>| {
+            let AuditEntry { key, session, time_ms, spending, decision, .. } = &entry;
+            // What was counted stays counted if nothing is written: that errs on the safe side.
+            if let Err(refusal) = ledger.release(*key, *session, spending, caps, time_ms / 1000) {
+                tracing::warn!(%session, %refusal, "a share was not released");
+                let (session, decision) = (*session, decision.clone());
+                // Without its group the session is over.
+                let _ = over_limit.send(OverLimit { session, decision, refusal });
+                return Ok(Release::Overtaken);
             }
-            // The receipts are dropped: nothing leaves.
-            Err(error) => tracing::error!(%error, "a share was not released: no audit entry"),
-        }
+            change.release(&entry)
+        };
+        self.writer.write(Durability::Synced, release, move |done| this.written(done, receipt));
     }
-}
 
-/// A share that may leave by the limits. Of another one the group is told; its receipt is dropped.
-fn allowed(ledger: &Ledger, leaving: Leaving) -> Option<Leaving> {
-    let AuditEntry { key, session, time_ms, spending, decision, .. } = &leaving.entry;
-    match ledger.release(*key, *session, spending, leaving.caps, time_ms / 1000) {
-        Ok(()) => Some(leaving),
-        Err(refusal) => {
-            tracing::warn!(%session, %refusal, "a share was not released");
-            let (session, decision) = (*session, decision.clone());
-            // Without its group the session is over.
-            let _ = leaving.over_limit.send(OverLimit { session, decision, refusal });
-            None
+    fn written(&self, done: Result<Release, StoreError>, receipt: Receipt) {
+        self.fails.store(done.is_err(), Ordering::Relaxed);
+        match done {
+            Ok(Release::Recorded) => {
+                self.metrics.shares_released(1);
+                receipt.kept();
+            }
+            // Dropped: the request was decided otherwise, or is over a limit, and the share stays.
+            Ok(Release::Overtaken) => {}
+            // The receipt is dropped: nothing leaves.
+            Err(error) => tracing::error!(%error, "a share was not released: no audit entry"),
         }
     }
 }
@@ -150,7 +127,7 @@ pub(super) struct GroupJournal {
     key: Key,
     caps: Caps,
     sessions: Sessions,
-    entries: Sender<Leaving>,
+    writer: AuditWriter,
     over_limit: UnboundedSender<OverLimit>,
 }
 
@@ -196,7 +173,6 @@ impl Journal for GroupJournal {
             spending,
         };
         let (caps, over_limit) = (self.caps, self.over_limit.clone());
-        // Without the writer nothing leaves.
-        let _ = self.entries.send(Leaving { entry, caps, receipt, over_limit });
+        self.writer.write(Leaving { entry, caps, receipt, over_limit });
     }
 }

@@ -16,6 +16,7 @@ mod status;
 mod summary;
 mod supervision;
 mod views;
+mod waiters;
 mod whereabouts;
 
 use std::{
@@ -33,7 +34,7 @@ use roastery_node::{
         exchange::{Exchange, ExchangeHandle, ExchangeLimits, Line, Topic},
         p2p::{Endpoint, P2pSettings, Roster, TransportKey},
     },
-    store::{KeptGroup, Store},
+    store::{Durability, KeptGroup, Store, StoreWriter},
 };
 use roastery_protocol::{
     CeremonyId, GroupId,
@@ -54,6 +55,7 @@ use self::{
 pub use self::{
     error::ServiceError,
     event::ServiceEvent,
+    requests::RequestFilter,
     supervision::{Failure, FailureKind},
 };
 use crate::{
@@ -125,10 +127,14 @@ impl Service {
         let store = Arc::new(store);
         let metrics = Arc::new(Metrics::default());
         let runtime = tokio::runtime::Handle::current();
-        let shared = Arc::new(Shared::new(folder, store, metrics, runtime));
-        let audit = AuditWriter::start(&shared).map_err(|error| {
-            ServiceError::Internal(format!("no thread for the audit log: {error}"))
-        })?;
+        let (writer, writing) = StoreWriter::new(store.clone());
+        let shared = Arc::new(Shared::new(folder, store, writer, metrics, runtime));
+        let thread = move || writing.run();
+        shared
+            .supervisor
+            .essential_thread("the store", "store", thread)
+            .map_err(|error| ServiceError::Internal(format!("no thread for the store: {error}")))?;
+        let audit = AuditWriter::new(&shared);
         let keys = shared.store(|store| store.keys()).await?.ok_or_else(|| {
             ServiceError::NotReady(
                 "the store has no keys: it was not made by roastery init".to_owned(),
@@ -223,6 +229,9 @@ impl Service {
             ceremony.abort();
         }
         self.stop.send_replace(true);
+        if let Err(error) = self.shared.write(Durability::Synced, |_| Ok(())).await {
+            tracing::error!(%error, "the last changes may not be on the disk");
+        }
         // The farewell of the bus, at most.
         tokio::time::sleep(P2pSettings::default().farewell / 10).await;
     }
@@ -235,15 +244,37 @@ impl Service {
             self.pulse.store(u64::try_from(now).unwrap_or(u64::MAX), Ordering::Relaxed);
             if tidied.elapsed() >= TIDY {
                 tidied = Instant::now();
-                let at = self::now();
-                if let Err(error) = self.shared.store(move |store| store.forget_expired(at)).await {
-                    tracing::error!(%error, "expired requests were not forgotten");
-                }
+                self.tidy().await;
             }
             self.shared.limits.log_left_out();
             tokio::select! {
                 () = tokio::time::sleep(PULSE) => {}
                 () = told(&mut stopped) => return,
+            }
+        }
+    }
+
+    /// Forgets the requests that are not kept any longer.
+    async fn tidy(&self) {
+        let at = now();
+        let kept_for = self.config.store.keep_ended();
+        for group in self.groups() {
+            let id = group.group.id();
+            let forget = move |store: &Store| {
+                store.forget_expired(id, at)?;
+                match kept_for {
+                    Some(time) => store.forget_ended(id, at.saturating_sub(time.as_secs())),
+                    None => Ok(0),
+                }
+            };
+            match self.shared.store(forget).await {
+                Ok(0) => {}
+                Ok(count) => {
+                    tracing::info!(group = group.name, count, "ended requests were forgotten");
+                }
+                Err(error) => {
+                    tracing::error!(group = group.name, %error, "old requests were not forgotten");
+                }
             }
         }
     }

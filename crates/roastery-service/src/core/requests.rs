@@ -4,8 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use bitcoin::hex::FromHex as _;
 use roastery_bitcoin::{policy, spend::Completion};
-use roastery_node::store::{Decider, KeptRequest, RequestState};
+use roastery_node::store::{Decider, Durability, KeptRequest, Listing, RequestState, StateKind};
 use roastery_protocol::{
+    SessionId,
     message::RefusalReason,
     request::{Derivation, MAX_LIFETIME_SECONDS, MessageToSign, SigningRequest, Subject, Taproot},
 };
@@ -15,7 +16,7 @@ use super::{
     approving::{Approving, overtaken},
     group::GroupService,
     now, one,
-    views::state_of,
+    views::kind_of,
 };
 use crate::{config::Approval, view};
 
@@ -25,8 +26,25 @@ const USUAL_LIFE: u64 = 3600;
 /// The longest note with a rejection, in bytes.
 const MAX_NOTE: usize = 512;
 
-/// The most requests that are listed.
+/// The most requests that are listed at once.
 const MOST_LISTED: usize = 200;
+
+/// How many are listed at once if nothing is said.
+const USUALLY_LISTED: usize = 50;
+
+/// Which requests are listed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestFilter {
+    /// Those of this group only.
+    pub group: Option<String>,
+    /// Those in this state only.
+    pub state: Option<view::State>,
+    /// Those that changed before this position, which is that of the last request of the page
+    /// before.
+    pub before: Option<u64>,
+    /// At most so many: 1 to 200, 50 if nothing is said.
+    pub limit: Option<usize>,
+}
 
 impl Service {
     /// Makes a request, approves it here, and proposes it to the others.
@@ -54,7 +72,11 @@ impl Service {
         let kept = KeptRequest::proposed(request.clone(), subject.clone(), None, at);
         // What the rules forbid is not even written down.
         group.judge(&kept).await.map_err(ServiceError::Refused)?;
-        self.shared.store(move |store| store.add_request(&request, &subject, None, at)).await?;
+        self.shared
+            .write(Durability::Deferred, move |change| {
+                change.add_request(&request, &subject, None, at)
+            })
+            .await?;
         if group.approval() == Approval::Command {
             group.consider(kept.clone());
         } else {
@@ -131,19 +153,19 @@ impl Service {
         wait: Duration,
     ) -> Result<view::Request, ServiceError> {
         let until = tokio::time::Instant::now() + wait;
-        let mut events = self.events();
-        // Looked for by the beginning of it once, then by all of it.
-        let session = self.find_request(session).await?.1.request.session_id().to_string();
+        let id = self.find_session(session).await?;
+        let mut changes = self.shared.waiters.wait_for(id);
         loop {
-            let (group, kept) = self.find_request(&session).await?;
+            let (group, kept) = self.known_request(id, session).await?;
             let open = matches!(kept.state, RequestState::Proposed | RequestState::Approved(_));
             let over = tokio::time::Instant::now() >= until;
             if !open || over || kept.request.expiry() <= now() {
                 return Ok(group.view_whole(&kept).await);
             }
-            // A state is written down a moment after its event: what was missed is seen a little later.
-            let soon = tokio::time::Instant::now() + Duration::from_millis(200);
-            let _ = tokio::time::timeout_at(until.min(soon), events.recv()).await;
+            // It may expire meanwhile.
+            let left = Duration::from_secs(kept.request.expiry().saturating_sub(now()));
+            let until = until.min(tokio::time::Instant::now() + left);
+            let _ = tokio::time::timeout_at(until, changes.changed()).await;
         }
     }
 
@@ -171,26 +193,45 @@ impl Service {
         completed.map(|psbt| psbt.serialize()).map_err(|error| conflict(&error.to_string()))
     }
 
-    /// The requests of a group, or of all, the newest first; at most 200.
+    /// The requests of a group, or of all, those first that changed last; a page of them.
     ///
     /// # Errors
     ///
-    /// [`ServiceError::NotFound`] if there is no such group.
-    pub async fn requests(
-        &self,
-        group: Option<&str>,
-        state: Option<view::State>,
-    ) -> Result<Vec<view::Request>, ServiceError> {
-        let only = group.map(|name| self.find_group(name)).transpose()?;
-        let mut all = self.shared.store(|store| store.requests()).await?;
-        all.sort_by_key(|kept| std::cmp::Reverse((kept.changed, kept.since)));
-        let views = all.iter().filter_map(|kept| {
-            let group = self.group_of(kept)?;
-            let wanted = only.as_ref().is_none_or(|only| Arc::ptr_eq(only, &group))
-                && state.is_none_or(|state| state_of(&kept.state).0 == state);
-            wanted.then(|| group.view(kept))
-        });
-        let mut views: Vec<view::Request> = views.take(MOST_LISTED).collect();
+    /// [`ServiceError::NotFound`] if there is no such group, [`ServiceError::Invalid`] if there is
+    /// no such page.
+    pub async fn requests(&self, which: RequestFilter) -> Result<Vec<view::Request>, ServiceError> {
+        let RequestFilter { group, state, before, limit } = which;
+        let groups = match group {
+            Some(name) => vec![self.find_group(&name)?],
+            None => self.groups(),
+        };
+        let states = match state {
+            Some(state) => vec![kind_of(state)],
+            None => StateKind::ALL.to_vec(),
+        };
+        let limit = limit.unwrap_or(USUALLY_LISTED);
+        if !(1..=MOST_LISTED).contains(&limit) {
+            let reason = format!("limit is {limit}; 1 to {MOST_LISTED} are allowed");
+            return Err(ServiceError::Invalid(reason));
+        }
+        let which = Listing {
+            groups: groups.iter().map(|group| group.group.id()).collect(),
+            states,
+            before: before.unwrap_or(u64::MAX),
+            limit,
+        };
+        // Keys are derived for what is shown, which takes its time.
+        let mut views: Vec<view::Request> = self
+            .shared
+            .store(move |store| {
+                let listed = store.list(&which)?;
+                let views = listed.iter().filter_map(|kept| {
+                    let id = kept.request.group();
+                    Some(groups.iter().find(|group| group.group.id() == id)?.view(kept))
+                });
+                Ok(views.collect())
+            })
+            .await?;
         self.summarise(&mut views).await;
         Ok(views)
     }
@@ -215,23 +256,34 @@ impl Service {
         &self,
         session: &str,
     ) -> Result<(Arc<GroupService>, KeptRequest), ServiceError> {
+        let id = self.find_session(session).await?;
+        self.known_request(id, session).await
+    }
+
+    /// A session by its digits, or by the first 8 of them or more.
+    async fn find_session(&self, session: &str) -> Result<SessionId, ServiceError> {
         let name = session.to_ascii_lowercase();
-        let kept = match <[u8; 32]>::from_hex(&name) {
-            Ok(id) => {
-                let id = roastery_protocol::SessionId::from_bytes(id);
-                let found = self.shared.store(move |store| store.request(id)).await?;
-                one("request", session, found.into_iter())?
-            }
-            Err(_) => {
-                let all = self.shared.store(|store| store.requests()).await?;
-                let named = all
-                    .into_iter()
-                    .filter(|kept| begins(&kept.request.session_id().to_string(), &name));
-                one("request", session, named)?
-            }
+        if let Ok(id) = <[u8; 32]>::from_hex(&name) {
+            return Ok(SessionId::from_bytes(id));
+        }
+        let first = name.get(..8).and_then(|first| <[u8; 4]>::from_hex(first).ok());
+        let found = match first {
+            Some(first) => self.shared.store(move |store| store.sessions_named(first)).await?,
+            None => Vec::new(),
         };
+        let named = found.into_iter().filter(|id| begins(&id.to_string(), &name));
+        one("request", session, named)
+    }
+
+    async fn known_request(
+        &self,
+        id: SessionId,
+        name: &str,
+    ) -> Result<(Arc<GroupService>, KeptRequest), ServiceError> {
+        let found = self.shared.store(move |store| store.request(id)).await?;
+        let kept = one("request", name, found.into_iter())?;
         let group = self.group_of(&kept);
-        Ok((one("request", session, group.into_iter())?, kept))
+        Ok((one("request", name, group.into_iter())?, kept))
     }
 }
 

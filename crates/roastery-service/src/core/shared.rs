@@ -5,11 +5,14 @@ use std::{
 
 use roastery_node::{
     bus::PeerId,
-    store::{Store, StoreError},
+    store::{Durability, Store, StoreError, StoreWriter, Transaction},
 };
-use tokio::{sync::broadcast, task::AbortHandle};
+use tokio::{
+    sync::{broadcast, oneshot},
+    task::AbortHandle,
+};
 
-use super::{ServiceError, ServiceEvent, Supervisor};
+use super::{ServiceError, ServiceEvent, Supervisor, waiters::Waiters};
 use crate::{files::Folder, limits::Limits, metrics::Metrics, policy::Ledger};
 
 /// What all parts of a service have in common.
@@ -17,6 +20,9 @@ use crate::{files::Folder, limits::Limits, metrics::Metrics, policy::Ledger};
 pub(super) struct Shared {
     pub(super) folder: Folder,
     pub(super) store: Arc<Store>,
+    pub(super) writer: StoreWriter,
+    /// Who waits for a request to come into another state.
+    pub(super) waiters: Waiters,
     pub(super) events: broadcast::Sender<ServiceEvent>,
     pub(super) metrics: Arc<Metrics>,
     /// What has left and may leave, by key.
@@ -33,6 +39,7 @@ impl Shared {
     pub(super) fn new(
         folder: Folder,
         store: Arc<Store>,
+        writer: StoreWriter,
         metrics: Arc<Metrics>,
         runtime: tokio::runtime::Handle,
     ) -> Self {
@@ -41,6 +48,8 @@ impl Shared {
         Self {
             folder,
             store,
+            writer,
+            waiters: Waiters::default(),
             events,
             metrics,
             ledger: Arc::default(),
@@ -78,6 +87,22 @@ impl Shared {
         let store = self.store.clone();
         let done = self.runtime.spawn_blocking(move || act(&store)).await;
         Ok(done.map_err(|error| ServiceError::Internal(error.to_string()))??)
+    }
+
+    /// Makes a change of the store, in the thread that writes. Returns when others can read it, and
+    /// if it is synced when it is on the disk.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        durability: Durability,
+        change: impl FnOnce(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, ServiceError> {
+        let (told, outcome) = oneshot::channel();
+        self.writer.write(durability, change, move |done| {
+            // The one who asked may be gone.
+            let _ = told.send(done);
+        });
+        let ended = |_| ServiceError::Internal("the store's thread has ended".to_owned());
+        Ok(outcome.await.map_err(ended)??)
     }
 
     /// Tells whoever looks on, and the log.

@@ -3,14 +3,18 @@
 use std::{collections::BTreeMap, sync::atomic::Ordering, time::Duration};
 
 use bitcoin::hex::DisplayHex as _;
-use roastery_node::bus::{LinkStats, PeerId, exchange::ExchangeStats};
+use roastery_node::{
+    bus::{LinkStats, PeerId, exchange::ExchangeStats},
+    store::StateKind,
+};
+use roastery_protocol::GroupId;
 use tokio::time::timeout;
 
 use super::{STUCK, Service, ServiceError, group::GroupService, now};
 use crate::{
     limits::Limits,
     metrics::{Metrics, dropped},
-    view::{CeremonyStatus, GroupStatus, Health, MemberStatus, PeerStatus, State, Status, Time},
+    view::{CeremonyStatus, GroupStatus, Health, MemberStatus, PeerStatus, Status, Time},
 };
 
 /// How long a session may take to say how it stands.
@@ -24,7 +28,7 @@ impl Service {
         let pending = self.pending().await;
         let mut views = Vec::new();
         for group in self.groups() {
-            let pending = pending.get(&group.name).copied().unwrap_or(0);
+            let pending = pending.as_ref().and_then(|all| all.get(&group.group.id()).copied());
             views.push(self.view_group(&group, &links, pending).await);
         }
         let called =
@@ -116,7 +120,7 @@ impl Service {
 
     /// The metrics, in Prometheus' format.
     pub fn metrics_text(&self) -> String {
-        self.shared.metrics.text(&self.exchange.stats())
+        self.shared.metrics.text(&self.exchange.stats(), self.shared.store.syncs())
     }
 
     /// The counters.
@@ -129,22 +133,21 @@ impl Service {
         &self.shared.limits
     }
 
-    async fn pending(&self) -> BTreeMap<String, usize> {
-        let requests = timeout(PATIENCE, self.requests(None, Some(State::Proposed))).await;
-        let mut counts = BTreeMap::new();
-        for request in requests.ok().and_then(Result::ok).unwrap_or_default() {
-            if request.expiry > Time::from_seconds(now()) {
-                *counts.entry(request.group).or_default() += 1;
-            }
-        }
-        counts
+    /// How many requests of each group wait to be approved here; none if the store does not answer.
+    async fn pending(&self) -> Option<BTreeMap<GroupId, usize>> {
+        let groups: Vec<GroupId> = self.groups().iter().map(|group| group.group.id()).collect();
+        let count = self.shared.store(move |store| {
+            let count = |id| Ok((id, store.count(id, StateKind::Proposed, now())?));
+            groups.into_iter().map(count).collect()
+        });
+        timeout(PATIENCE, count).await.ok()?.ok()
     }
 
     async fn view_group(
         &self,
         group: &GroupService,
         links: &BTreeMap<&PeerId, LinkStats>,
-        pending: usize,
+        pending: Option<usize>,
     ) -> GroupStatus {
         let mut sessions = Vec::new();
         for watcher in group.watchers() {

@@ -5,7 +5,7 @@ use bitcoin::{
     hex::DisplayHex as _,
 };
 use roastery_bitcoin::spend::Report;
-use roastery_node::store::{Decider, Decision, KeptRequest, RequestState};
+use roastery_node::store::{Decider, Decision, KeptRequest, RequestState, StateKind};
 use roastery_protocol::{
     Seat,
     request::{Derivation, Subject, Taproot},
@@ -48,6 +48,7 @@ impl GroupService {
             proposer_name: self.shown_as(proposer.unwrap_or(self.seat)),
             since: Time::from_seconds(*since),
             changed: Time::from_seconds(*changed),
+            position: kept.position,
             expiry: Time::from_seconds(request.expiry()),
             revision: kept.revision,
             state,
@@ -135,6 +136,17 @@ fn taproot(taproot: &Taproot) -> String {
         Taproot::Untweaked => "untweaked".to_owned(),
         Taproot::KeyPathOnly => "key-path-only".to_owned(),
         Taproot::ScriptRoot(root) => root.to_lower_hex_string(),
+    }
+}
+
+/// A state of the API, as the store knows it.
+pub(super) fn kind_of(state: State) -> StateKind {
+    match state {
+        State::Proposed => StateKind::Proposed,
+        State::Approved => StateKind::Approved,
+        State::Refused => StateKind::Refused,
+        State::Signed => StateKind::Signed,
+        State::Stopped => StateKind::Stopped,
     }
 }
 

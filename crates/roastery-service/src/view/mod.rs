@@ -74,8 +74,8 @@ pub struct GroupStatus {
     pub reachable: usize,
     /// The sessions that are running.
     pub sessions: Vec<SessionStatus>,
-    /// How many requests wait to be approved here.
-    pub pending: usize,
+    /// How many requests wait to be approved here; none if that cannot be said.
+    pub pending: Option<usize>,
 }
 
 /// A member of a group.

@@ -27,6 +27,8 @@ pub struct Request {
     pub since: Time,
     /// When its state became what it is.
     pub changed: Time,
+    /// The number of its last change here: lists go on before it.
+    pub position: u64,
     /// When it expires.
     pub expiry: Time,
     /// Grows with each change of what is shown or of the state. An approval that names it is of this request as it is now.

@@ -10,6 +10,9 @@ use roastery_service::{
 
 use super::{At, get, group::encoded, show, wait_for};
 
+/// The most requests that a node lists at once.
+const MOST_AT_ONCE: usize = 200;
+
 #[derive(Args)]
 pub(crate) struct List {
     /// One request: the first 8 digits of its session, or more of them
@@ -21,6 +24,12 @@ pub(crate) struct List {
     /// Those in this state only: proposed, approved, refused, signed or stopped
     #[arg(long, value_name = "STATE")]
     state: Option<State>,
+    /// At most so many
+    #[arg(long, value_name = "NUMBER", default_value_t = 50)]
+    limit: usize,
+    /// Those that changed before this position, which the page before names
+    #[arg(long, value_name = "POSITION")]
+    before: Option<u64>,
     /// Tell them as JSON
     #[arg(long, conflicts_with = "ids")]
     json: bool,
@@ -53,15 +62,36 @@ pub(super) fn list(at: &At, options: &List) -> Result<ExitCode, String> {
 fn listed(client: &Client, options: &List) -> Result<Vec<Request>, String> {
     let group = options.group.iter().map(|group| format!("group={}", encoded(group)));
     let state = options.state.iter().map(|state| format!("state={state}"));
-    let query: Vec<String> = group.chain(state).collect();
-    let path = format!("/v1/requests?{}", query.join("&"));
-    let requests: Vec<Request> = get(client, &path)?;
+    let chosen: Vec<String> = group.chain(state).collect();
+    let requests = pages(client, &chosen, options)?;
     let unread = |request: &Request| request.subject.psbt.is_some() && request.summary.is_none();
-    if options.ids || !requests.iter().any(unread) {
-        return Ok(requests);
+    let requests = if options.ids || !requests.iter().any(unread) {
+        requests
+    } else {
+        std::thread::sleep(READING);
+        pages(client, &chosen, options)?
+    };
+    if requests.len() == options.limit
+        && let Some(last) = requests.last()
+    {
+        eprintln!("older ones, if there are any: --before {}", last.position);
     }
-    std::thread::sleep(READING);
-    get(client, &path)
+    Ok(requests)
+}
+
+/// As many requests as are wanted, page by page.
+fn pages(client: &Client, chosen: &[String], options: &List) -> Result<Vec<Request>, String> {
+    let (mut listed, mut before) = (Vec::new(), options.before);
+    while listed.len() < options.limit {
+        let mut query = chosen.to_vec();
+        query.push(format!("limit={}", (options.limit - listed.len()).min(MOST_AT_ONCE)));
+        query.extend(before.map(|before| format!("before={before}")));
+        let page: Vec<Request> = get(client, &format!("/v1/requests?{}", query.join("&")))?;
+        let Some(last) = page.last() else { break };
+        before = Some(last.position);
+        listed.extend(page);
+    }
+    Ok(listed)
 }
 
 /// A request by the beginning of its session.
@@ -70,7 +100,7 @@ pub(crate) fn find(client: &Client, id: &str) -> Result<Request, String> {
     let found = wait_for(async { Ok(client.get(&path).await) })?;
     match found {
         Err(ClientError::Problem(problem)) if problem.code == "ambiguous" => {
-            let all: Vec<Request> = get(client, "/v1/requests").unwrap_or_default();
+            let all: Vec<Request> = get(client, "/v1/requests?limit=200").unwrap_or_default();
             let alike: Vec<&str> = all
                 .iter()
                 .map(|request| request.session.as_str())

@@ -58,10 +58,12 @@ pub(super) fn group(group: &GroupStatus) {
     for member in members.iter().filter(|member| !member.reachable) {
         say!("    missing   {}", named(&member.name, member.seat));
     }
-    if *pending > 0 {
-        say!(
+    match pending {
+        Some(0) => {}
+        Some(pending) => say!(
             "  Pending     {pending} requests wait to be approved here: roastery requests --state proposed"
-        );
+        ),
+        None => say!("  Pending     unknown: the store does not answer"),
     }
     group.sessions.iter().for_each(session);
 }

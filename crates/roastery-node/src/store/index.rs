@@ -1,0 +1,195 @@
+//! Which requests are in which state, by when they came into it: no answer reads them all.
+
+use std::ops::Bound;
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use roastery_protocol::{GroupId, SessionId};
+
+use super::{
+    Part, StoreError, Transaction,
+    cipher::Cipher,
+    requests::RequestRecord,
+    rows::{Record, Table},
+    snapshot::{Records, Snapshot},
+};
+
+/// The states of [`RequestState`](super::RequestState), without what they say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StateKind {
+    /// Proposed, and not judged here.
+    Proposed,
+    /// Approved here.
+    Approved,
+    /// Refused here.
+    Refused,
+    /// Signed.
+    Signed,
+    /// Stopped here without signatures.
+    Stopped,
+}
+
+impl StateKind {
+    /// All of them.
+    pub const ALL: [StateKind; 5] =
+        [Self::Proposed, Self::Approved, Self::Refused, Self::Signed, Self::Stopped];
+
+    const fn number(self) -> u8 {
+        match self {
+            Self::Proposed => 0,
+            Self::Approved => 1,
+            Self::Refused => 2,
+            Self::Signed => 3,
+            Self::Stopped => 4,
+        }
+    }
+}
+
+/// The beginning of the rows of one group's requests in one state.
+type Bucket = [u8; 16];
+
+/// One change of a request: the row of its last one is in the index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub(super) struct ChangeRecord {
+    pub(super) session: SessionId,
+    pub(super) changed: u64,
+    pub(super) expiry: u64,
+    pub(super) approved: Option<u64>,
+}
+
+impl Record for ChangeRecord {
+    const TABLE: Table = Table::Changes;
+}
+
+/// How many changes there were: the position of the next one.
+#[derive(BorshSerialize, BorshDeserialize)]
+struct ChangesLength(u64);
+
+impl Record for ChangesLength {
+    const TABLE: Table = Table::ChangesLength;
+}
+
+/// There is one row.
+const LENGTH_ROW: &[u8] = b"";
+
+fn bucket(cipher: &Cipher, group: GroupId, state: StateKind) -> Bucket {
+    let mut key = [0; 33];
+    key[..32].copy_from_slice(group.as_bytes());
+    key[32] = state.number();
+    first_half(cipher.row(Table::Changes, &key))
+}
+
+fn change_row(bucket: Bucket, position: u64) -> [u8; 24] {
+    let mut row = [0; 24];
+    row[..16].copy_from_slice(&bucket);
+    row[16..].copy_from_slice(&position.to_be_bytes());
+    row
+}
+
+fn position_of(row: &[u8]) -> Result<u64, StoreError> {
+    let position = row.get(16..).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
+    position.ok_or(StoreError::Damaged(Part::Value { table: Table::Changes.name() }))
+}
+
+fn first_half(row: [u8; 32]) -> Bucket {
+    let mut half = [0; 16];
+    half.copy_from_slice(&row[..16]);
+    half
+}
+
+/// The row of a request: sessions that begin with the same 4 bytes lie together, so that one is
+/// found by its first digits.
+pub(super) fn request_row(cipher: &Cipher, session: SessionId) -> Vec<u8> {
+    let [a, b, c, d, ..] = *session.as_bytes();
+    let mut row = first_half(cipher.row(Table::Requests, &[a, b, c, d])).to_vec();
+    row.extend(first_half(cipher.row(Table::Requests, session.as_bytes())));
+    row
+}
+
+impl Transaction<'_> {
+    /// Puts a request that has changed into the index, and gives its position there.
+    pub(super) fn enter(
+        &mut self,
+        group: GroupId,
+        state: StateKind,
+        change: &ChangeRecord,
+    ) -> Result<u64, StoreError> {
+        let position = self.get::<ChangesLength>(LENGTH_ROW)?.map_or(0, |length| length.0);
+        self.put(LENGTH_ROW, &ChangesLength(position + 1))?;
+        let bucket = bucket(self.cipher(), group, state);
+        self.put_row(change_row(bucket, position).to_vec(), change)?;
+        Ok(position)
+    }
+
+    /// Takes a request out of the index.
+    pub(super) fn leave(&mut self, group: GroupId, state: StateKind, position: u64) {
+        let bucket = bucket(self.cipher(), group, state);
+        self.remove_row(Table::Changes, change_row(bucket, position).to_vec());
+    }
+}
+
+impl Snapshot<'_> {
+    /// What is in the index of a group's requests in a state, below a position, in order.
+    pub(super) fn changes(
+        &self,
+        group: GroupId,
+        state: StateKind,
+        before: u64,
+    ) -> Result<Changes, StoreError> {
+        let bucket = bucket(self.cipher(), group, state);
+        let (from, to) = (change_row(bucket, 0), change_row(bucket, before));
+        Ok(Changes(self.range((Bound::Included(&from[..]), Bound::Excluded(&to[..])))?))
+    }
+
+    /// The requests whose sessions begin with these 4 bytes.
+    pub(super) fn requests_named(
+        &self,
+        first: [u8; 4],
+    ) -> Result<Records<RequestRecord>, StoreError> {
+        let prefix = first_half(self.cipher().row(Table::Requests, &first));
+        let (mut from, mut to) = ([0; 32], [u8::MAX; 32]);
+        from[..16].copy_from_slice(&prefix);
+        to[..16].copy_from_slice(&prefix);
+        self.range((Bound::Included(&from[..]), Bound::Included(&to[..])))
+    }
+
+    /// How many changes there were: each position is below.
+    pub(super) fn changes_length(&self) -> Result<u64, StoreError> {
+        Ok(self.get::<ChangesLength>(LENGTH_ROW)?.map_or(0, |length| length.0))
+    }
+
+    /// Whether this change is in the index where it should be.
+    pub(super) fn has_change(
+        &self,
+        group: GroupId,
+        state: StateKind,
+        position: u64,
+        change: &ChangeRecord,
+    ) -> Result<bool, StoreError> {
+        let row = change_row(bucket(self.cipher(), group, state), position);
+        Ok(self.get_row::<ChangeRecord>(&row)?.as_ref() == Some(change))
+    }
+}
+
+/// Changes with their positions, from either end.
+pub(super) struct Changes(Records<ChangeRecord>);
+
+impl Iterator for Changes {
+    type Item = Result<(u64, ChangeRecord), StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next().map(placed)
+    }
+}
+
+impl DoubleEndedIterator for Changes {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.0.next_back().map(placed)
+    }
+}
+
+fn placed(
+    found: Result<(Vec<u8>, ChangeRecord), StoreError>,
+) -> Result<(u64, ChangeRecord), StoreError> {
+    let (row, change) = found?;
+    Ok((position_of(&row)?, change))
+}

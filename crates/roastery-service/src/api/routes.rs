@@ -117,7 +117,7 @@ async fn begin(
 #[utoipa::path(post, path = "/v1/peers", request_body = AddCard,
     responses((status = 200, body = PeerAddresses), (status = "4XX", body = Problem)))]
 async fn add_card(State(service): At, Body(card): Body<AddCard>) -> Answer<PeerAddresses> {
-    Ok(Json(service.add_card(&card.card)?))
+    Ok(Json(service.add_card(&card.card).await?))
 }
 
 /// Brings this node's share back from a group's recovery file and the host key.

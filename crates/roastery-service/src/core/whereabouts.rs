@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use bitcoin::hex::DisplayHex as _;
@@ -21,7 +21,14 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct AddressBook {
     files: PeerFiles,
-    known: Mutex<BTreeMap<PeerId, Whereabouts>>,
+    known: Mutex<BTreeMap<PeerId, Said>>,
+}
+
+#[derive(Debug)]
+struct Said {
+    whereabouts: Whereabouts,
+    /// Whether it is in the folder: it counts without, and is written when it is learnt once more.
+    kept: bool,
 }
 
 /// What became of something that a peer has said.
@@ -40,7 +47,10 @@ impl AddressBook {
         let mut known = BTreeMap::new();
         for read in files.read() {
             match read {
-                Ok(said) => drop(put(&mut known, said)),
+                Ok(whereabouts) => {
+                    let peer = whereabouts.peer().clone();
+                    known.insert(peer, Said { whereabouts, kept: true });
+                }
                 Err((path, error)) => {
                     tracing::error!(path = %path.display(), error, "not a peer's addresses");
                 }
@@ -49,36 +59,39 @@ impl AddressBook {
         Self { files, known: Mutex::new(known) }
     }
 
-    /// Keeps what a peer has said, if it is newer than what is known. It counts from here on even where it could not be
-    /// written.
-    pub(super) fn learn(&self, said: &Whereabouts) -> Result<Learned, FolderError> {
+    /// Keeps what a peer has said, if it is newer than what is known. Where it could not be written it counts all the same,
+    /// until the node ends.
+    pub(super) fn learn(&self, whereabouts: &Whereabouts) -> Result<Learned, FolderError> {
         // Held while it is written: of two the newer one is in the file as well.
         let mut known = self.lock();
-        if !put(&mut known, said.clone()) {
-            return Ok(Learned::Known);
+        let peer = whereabouts.peer();
+        match known.get(peer) {
+            Some(said) if said.whereabouts.sequence() > whereabouts.sequence() => {
+                return Ok(Learned::Known);
+            }
+            Some(said) if said.whereabouts.sequence() == whereabouts.sequence() && said.kept => {
+                return Ok(Learned::Known);
+            }
+            _ => {}
         }
-        self.files.keep(said)?;
+        let said = Said { whereabouts: whereabouts.clone(), kept: false };
+        known.insert(peer.clone(), said);
+        self.files.keep(whereabouts)?;
+        if let Some(said) = known.get_mut(peer) {
+            said.kept = true;
+        }
         Ok(Learned::Newer)
     }
 
     /// What a peer has said last.
     pub(super) fn of(&self, peer: &PeerId) -> Option<Whereabouts> {
-        self.lock().get(peer).cloned()
+        self.lock().get(peer).map(|said| said.whereabouts.clone())
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<PeerId, Whereabouts>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<PeerId, Said>> {
         // Whole entries only.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Whether it is newer, and in its place now.
-fn put(known: &mut BTreeMap<PeerId, Whereabouts>, said: Whereabouts) -> bool {
-    let newer = known.get(said.peer()).is_none_or(|known| known.sequence() < said.sequence());
-    if newer {
-        known.insert(said.peer().clone(), said);
-    }
-    newer
 }
 
 impl Service {
@@ -88,7 +101,7 @@ impl Service {
     ///
     /// [`ServiceError::Invalid`] if the text is no card; [`ServiceError::Conflict`] if it is that of no other member;
     /// [`ServiceError::File`] if it could not be kept.
-    pub fn add_card(&self, text: &str) -> Result<PeerAddresses, ServiceError> {
+    pub async fn add_card(self: &Arc<Self>, text: &str) -> Result<PeerAddresses, ServiceError> {
         let card =
             NodeCard::parse(text).map_err(|error| ServiceError::Invalid(error.to_string()))?;
         let (name, peer) = (card.name(), &card.member().peer);
@@ -101,8 +114,10 @@ impl Service {
                  invitation (roastery group join)"
             )));
         }
-        let learned = self.learn(card.whereabouts())?;
+        let (this, said) = (self.clone(), card.whereabouts().clone());
+        let learned = self.shared.runtime.spawn_blocking(move || this.learn(&said)).await;
         self.reach(peer.clone());
+        let learned = learned.map_err(|error| ServiceError::Internal(error.to_string()))??;
         let (addresses, skipped) = card.whereabouts().usable();
         Ok(PeerAddresses {
             peer: peer.as_bytes().to_lower_hex_string(),
@@ -180,6 +195,23 @@ mod tests {
             assert_eq!(book.of(other.peer()), Some(other.clone()));
             assert_eq!(book.learn(&older).unwrap(), Learned::Known);
         }
+        std::fs::remove_dir_all(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn what_could_not_be_written_counts_and_is_written_when_it_is_learnt_again() {
+        let folder = folder("unwritten");
+        folder.create().unwrap();
+        // A file in the place of the folder.
+        std::fs::write(folder.peers(), "").unwrap();
+        let newest = said(1, 5, "/ip4/10.0.0.1/tcp/1");
+        let book = AddressBook::open(&folder);
+        assert!(book.learn(&newest).is_err());
+        assert_eq!(book.of(newest.peer()), Some(newest.clone()));
+        std::fs::remove_file(folder.peers()).unwrap();
+        assert_eq!(book.learn(&newest).unwrap(), Learned::Newer);
+        assert_eq!(book.learn(&newest).unwrap(), Learned::Known);
+        assert_eq!(AddressBook::open(&folder).of(newest.peer()), Some(newest));
         std::fs::remove_dir_all(folder.path()).unwrap();
     }
 

@@ -6,9 +6,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    Failure, Service, ServiceError,
+    Failure, Service, ServiceError, TooFewDescriptors,
     api::{ApiServer, ServeError},
     config::{Config, LogFormat},
+    descriptors,
     files::Folder,
     text::LogWriter,
 };
@@ -32,6 +33,9 @@ pub enum DaemonError {
     /// The runtime.
     #[error("no runtime: {0}")]
     Runtime(#[from] std::io::Error),
+    /// The system allows too few open files.
+    #[error(transparent)]
+    Descriptors(#[from] TooFewDescriptors),
     /// A part failed while the node ran.
     #[error("{0}: start the node again")]
     Failed(Failure),
@@ -43,6 +47,7 @@ pub enum DaemonError {
 ///
 /// [`DaemonError`] says why it does not run.
 pub fn run(folder: Folder, config: Config, passphrase: &Passphrase) -> Result<(), DaemonError> {
+    descriptors::check()?;
     start_log(&config)?;
     let store = Store::open(folder.store(), passphrase)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -7,6 +7,7 @@ pub mod api;
 pub mod config;
 mod core;
 pub mod daemon;
+mod descriptors;
 pub mod files;
 pub mod init;
 pub mod limits;
@@ -18,5 +19,6 @@ pub mod view;
 
 pub use self::{
     core::{Failure, FailureKind, RequestFilter, Service, ServiceError, ServiceEvent},
+    descriptors::TooFewDescriptors,
     metrics::Metrics,
 };

@@ -59,10 +59,9 @@ impl From<ServiceError> for ApiError {
 }
 
 impl ApiError {
-    /// What could not be read: too long, or not what is expected.
+    /// What could not be read: not what is expected.
     fn unread(status: StatusCode, text: &str) -> Self {
-        let code = if status == StatusCode::PAYLOAD_TOO_LARGE { "too_large" } else { "invalid" };
-        Self::new(status, code, text.replace('\n', " "))
+        Self::new(status, "invalid", text.replace('\n', " "))
     }
 }
 

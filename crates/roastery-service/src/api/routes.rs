@@ -1,6 +1,6 @@
 //! What can be asked. Each function is one operation; its description is the one in the API's own description.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
 use axum::{
     extract::State,
@@ -8,7 +8,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
-use utoipa::{IntoParams, OpenApi, ToSchema};
+use utoipa::{
+    IntoParams, PartialSchema, ToSchema,
+    openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type},
+};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
@@ -28,83 +31,77 @@ use crate::{
 /// The longest that a request may be waited for at once, in seconds.
 const LONGEST_WAIT: u64 = 30;
 
+/// The most log entries in one answer.
+const MAX_LOG_PAGE: u64 = 1000;
+
 type At = State<Arc<Service>>;
 type Answer<T> = Result<Json<T>, ApiError>;
 
-/// The description without its operations.
-#[derive(OpenApi)]
-#[openapi(info(
-    title = "Roastery",
-    description = "A node of Roastery groups: threshold signing of Taproot signatures.",
-    license(name = "MIT OR Apache-2.0")
-))]
-struct Description;
-
-/// All operations, with their description.
-pub(super) fn all() -> OpenApiRouter<Arc<Service>> {
-    OpenApiRouter::with_openapi(Description::openapi())
+/// What may be looked at by every role.
+pub(super) fn reads() -> OpenApiRouter<Arc<Service>> {
+    OpenApiRouter::new()
         .routes(routes!(status))
-        .routes(routes!(ceremonies, join))
+        .routes(routes!(ceremonies))
         .routes(routes!(ceremony))
-        .routes(routes!(begin))
-        .routes(routes!(add_card))
-        .routes(routes!(recover))
         .routes(routes!(group))
         .routes(routes!(group_file))
         .routes(routes!(recovery_file))
-        .routes(routes!(propose))
         .routes(routes!(requests))
         .routes(routes!(request))
         .routes(routes!(completed))
-        .routes(routes!(approve))
-        .routes(routes!(reject))
         .routes(routes!(evidence))
         .routes(routes!(proof))
         .routes(routes!(log))
         .routes(routes!(events::stream))
-        .routes(routes!(backup))
-        .routes(routes!(stop))
         .routes(routes!(openapi))
-        .merge(open())
 }
 
-/// What is told to anybody who can connect.
-pub(super) fn open() -> OpenApiRouter<Arc<Service>> {
-    OpenApiRouter::with_openapi(Description::openapi())
-        .routes(routes!(health))
-        .routes(routes!(ready))
-        .routes(routes!(metrics))
+/// What is the operator's: acts, and the backup, which has the node's keys.
+pub(super) fn acts() -> OpenApiRouter<Arc<Service>> {
+    OpenApiRouter::new()
+        .routes(routes!(join))
+        .routes(routes!(begin))
+        .routes(routes!(add_card))
+        .routes(routes!(recover))
+        .routes(routes!(propose))
+        .routes(routes!(approve))
+        .routes(routes!(reject))
+        .routes(routes!(backup))
+        .routes(routes!(stop))
 }
 
 /// How the node stands: peers, groups, sessions and ceremonies, with who is awaited and since when.
-#[utoipa::path(get, path = "/v1/status", responses((status = 200, body = Status)))]
+#[utoipa::path(get, path = "/v1/status", responses((status = 200, description = "Done", body = Status)))]
 async fn status(State(service): At) -> Json<Status> {
     Json(service.status().await)
 }
 
 /// The invitations that were taken up and the ceremonies under way.
-#[utoipa::path(get, path = "/v1/ceremonies", responses((status = 200, body = [CeremonyStatus])))]
+#[utoipa::path(get, path = "/v1/ceremonies", responses((status = 200, description = "Done", body = [CeremonyStatus])))]
 async fn ceremonies(State(service): At) -> Json<Vec<CeremonyStatus>> {
     Json(service.ceremonies())
 }
 
 /// Takes up an invitation. Nothing begins before the fingerprint is confirmed.
 #[utoipa::path(post, path = "/v1/ceremonies", request_body = Join,
-    responses((status = 200, body = CeremonyStatus), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Done", body = CeremonyStatus),
+        (status = 409, description = "conflict: not this node's, or another group of this name", body = Problem)))]
 async fn join(State(service): At, Body(join): Body<Join>) -> Answer<CeremonyStatus> {
     Ok(Json(service.join(join.invitation).await?))
 }
 
 /// A ceremony, by its group's name or its id.
 #[utoipa::path(get, path = "/v1/ceremonies/{name}",
-    responses((status = 200, body = CeremonyStatus), (status = 404, body = Problem)))]
+    params(("name" = String, Path, description = "Its name or its id", min_length = 1, max_length = 128)),
+    responses((status = 200, description = "Done", body = CeremonyStatus)))]
 async fn ceremony(State(service): At, Path(name): Path<String>) -> Answer<CeremonyStatus> {
     Ok(Json(service.ceremony(&name)?))
 }
 
 /// Begins to make the key, with the fingerprint that all members have compared.
-#[utoipa::path(post, path = "/v1/ceremonies/{name}/begin", request_body = Begin,
-    responses((status = 200, body = CeremonyStatus), (status = "4XX", body = Problem)))]
+#[utoipa::path(post, path = "/v1/ceremonies/{name}/begin",
+    params(("name" = String, Path, description = "Its name or its id", min_length = 1, max_length = 128)), request_body = Begin,
+    responses((status = 200, description = "Done", body = CeremonyStatus)))]
 async fn begin(
     State(service): At,
     Path(name): Path<String>,
@@ -115,14 +112,16 @@ async fn begin(
 
 /// Takes up where another member is called now, from its newer card.
 #[utoipa::path(post, path = "/v1/peers", request_body = AddCard,
-    responses((status = 200, body = PeerAddresses), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Done", body = PeerAddresses),
+        (status = 409, description = "conflict: it is not the card of another member", body = Problem)))]
 async fn add_card(State(service): At, Body(card): Body<AddCard>) -> Answer<PeerAddresses> {
     Ok(Json(service.add_card(&card.card).await?))
 }
 
 /// Brings this node's share back from a group's recovery file and the host key.
-#[utoipa::path(post, path = "/v1/groups", request_body(content = Vec<u8>, content_type = "application/octet-stream"),
-    responses((status = 200, body = GroupStatus), (status = "4XX", body = Problem)))]
+#[utoipa::path(post, path = "/v1/groups", request_body(content = Bytes, content_type = "application/octet-stream"),
+    responses((status = 200, description = "Done", body = GroupStatus),
+        (status = 409, description = "not_ready: the host key is not here", body = Problem)))]
 async fn recover(State(service): At, File(file): File) -> Answer<GroupStatus> {
     let group = service.recover(file.to_vec()).await?;
     find_group(&service, &group.id().to_string()).await
@@ -130,7 +129,8 @@ async fn recover(State(service): At, File(file): File) -> Answer<GroupStatus> {
 
 /// A group, by its name or its id.
 #[utoipa::path(get, path = "/v1/groups/{name}",
-    responses((status = 200, body = GroupStatus), (status = 404, body = Problem)))]
+    params(("name" = String, Path, description = "Its name or its id", min_length = 1, max_length = 128)),
+    responses((status = 200, description = "Done", body = GroupStatus)))]
 async fn group(State(service): At, Path(name): Path<String>) -> Answer<GroupStatus> {
     find_group(&service, &name).await
 }
@@ -151,14 +151,16 @@ async fn find_group(service: &Service, name: &str) -> Answer<GroupStatus> {
 
 /// The group file: public, for whoever checks proofs or signatures.
 #[utoipa::path(get, path = "/v1/groups/{name}/file",
-    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), (status = 404, body = Problem)))]
+    params(("name" = String, Path, description = "Its name or its id", min_length = 1, max_length = 128)),
+    responses((status = 200, description = "Done", body = Bytes, content_type = "application/octet-stream")))]
 async fn group_file(State(service): At, Path(name): Path<String>) -> Result<Response, ApiError> {
     Ok(bytes(service.group_files(&name)?.0))
 }
 
 /// The recovery file: public; with its host key it brings a member's share back.
 #[utoipa::path(get, path = "/v1/groups/{name}/recovery",
-    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), (status = 404, body = Problem)))]
+    params(("name" = String, Path, description = "Its name or its id", min_length = 1, max_length = 128)),
+    responses((status = 200, description = "Done", body = Bytes, content_type = "application/octet-stream")))]
 async fn recovery_file(State(service): At, Path(name): Path<String>) -> Result<Response, ApiError> {
     let file = service.group_files(&name)?.1.ok_or_else(|| {
         let reason = "this group has no recovery file: a dealer made it";
@@ -168,8 +170,9 @@ async fn recovery_file(State(service): At, Path(name): Path<String>) -> Result<R
 }
 
 /// Asks the group to sign a text, a transaction or hashes. It is approved here with that, and proposed to the others.
-#[utoipa::path(post, path = "/v1/groups/{name}/requests", request_body = Propose,
-    responses((status = 200, body = Request), (status = "4XX", body = Problem)))]
+#[utoipa::path(post, path = "/v1/groups/{name}/requests",
+    params(("name" = String, Path, description = "Its name or its id", min_length = 1, max_length = 128)), request_body = Propose,
+    responses((status = 200, description = "Done", body = Request)))]
 async fn propose(
     State(service): At,
     Path(name): Path<String>,
@@ -196,7 +199,7 @@ struct Which {
 /// The requests that this node knows, those first that changed last. A page may be shorter than
 /// its limit; the one after the last is empty.
 #[utoipa::path(get, path = "/v1/requests", params(Which),
-    responses((status = 200, body = [Request]), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Done", body = [Request])))]
 async fn requests(State(service): At, Query(which): Query<Which>) -> Answer<Vec<Request>> {
     let Which { group, state, limit, before } = which;
     Ok(Json(service.requests(RequestFilter { group, state, before, limit }).await?))
@@ -207,21 +210,23 @@ async fn requests(State(service): At, Query(which): Query<Which>) -> Answer<Vec<
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Wait {
-    /// At most this many seconds, 30 at most, until the request is signed, refused or stopped.
+    /// At most this many seconds, until the request is signed, refused or stopped.
     #[serde(default)]
+    #[param(minimum = 0, maximum = 30, default = 0)]
     wait: u64,
 }
 
 /// A request, by its session or the first 8 digits of it or more.
-#[utoipa::path(get, path = "/v1/requests/{session}", params(Wait),
-    responses((status = 200, body = Request), (status = "4XX", body = Problem)))]
+#[utoipa::path(get, path = "/v1/requests/{session}",
+    params(("session" = String, Path, description = "Its session, or the first 8 digits of it or more", pattern = "^[0-9a-fA-F]{8,64}$"), Wait),
+    responses((status = 200, description = "Done", body = Request)))]
 async fn request(
     State(service): At,
     Path(session): Path<String>,
     Query(Wait { wait }): Query<Wait>,
 ) -> Answer<Request> {
-    let wait = Duration::from_secs(wait.min(LONGEST_WAIT));
-    Ok(Json(service.request(&session, wait).await?))
+    let wait = within("wait", wait, 0..=LONGEST_WAIT)?;
+    Ok(Json(service.request(&session, Duration::from_secs(wait)).await?))
 }
 
 /// How a transaction is completed.
@@ -235,8 +240,9 @@ struct Completed {
 }
 
 /// A signed transaction, as a binary PSBT (version 0).
-#[utoipa::path(get, path = "/v1/requests/{session}/psbt", params(Completed),
-    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), (status = "4XX", body = Problem)))]
+#[utoipa::path(get, path = "/v1/requests/{session}/psbt",
+    params(("session" = String, Path, description = "Its session, or the first 8 digits of it or more", pattern = "^[0-9a-fA-F]{8,64}$"), Completed),
+    responses((status = 200, description = "Done", body = Bytes, content_type = "application/octet-stream")))]
 async fn completed(
     State(service): At,
     Path(session): Path<String>,
@@ -255,8 +261,9 @@ struct Approved {
 }
 
 /// Approves a request that waits for it.
-#[utoipa::path(post, path = "/v1/requests/{session}/approve", params(Approved),
-    responses((status = 200, body = Request), (status = "4XX", body = Problem)))]
+#[utoipa::path(post, path = "/v1/requests/{session}/approve",
+    params(("session" = String, Path, description = "Its session, all 64 digits of it", pattern = "^[0-9a-fA-F]{64}$"), Approved),
+    responses((status = 200, description = "Done", body = Request)))]
 async fn approve(
     State(service): At,
     Path(session): Path<String>,
@@ -266,8 +273,9 @@ async fn approve(
 }
 
 /// Rejects a request, also one that was approved and is not signed yet.
-#[utoipa::path(post, path = "/v1/requests/{session}/reject", request_body = Reject,
-    responses((status = 200, body = Request), (status = "4XX", body = Problem)))]
+#[utoipa::path(post, path = "/v1/requests/{session}/reject",
+    params(("session" = String, Path, description = "Its session, all 64 digits of it", pattern = "^[0-9a-fA-F]{64}$")), request_body = Reject,
+    responses((status = 200, description = "Done", body = Request)))]
 async fn reject(
     State(service): At,
     Path(session): Path<String>,
@@ -278,14 +286,15 @@ async fn reject(
 
 /// The proofs of misbehaviour that this node holds.
 #[utoipa::path(get, path = "/v1/evidence",
-    responses((status = 200, body = [Evidence]), (status = 500, body = Problem)))]
+    responses((status = 200, description = "Done", body = [Evidence])))]
 async fn evidence(State(service): At) -> Answer<Vec<Evidence>> {
     Ok(Json(service.evidence().await?))
 }
 
 /// A proof as a file, by its id or the first 8 digits of it or more.
 #[utoipa::path(get, path = "/v1/evidence/{id}",
-    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), (status = 404, body = Problem)))]
+    params(("id" = String, Path, description = "Its id, or the first 8 digits of it or more", pattern = "^[0-9a-fA-F]{8,64}$")),
+    responses((status = 200, description = "Done", body = Bytes, content_type = "application/octet-stream")))]
 async fn proof(State(service): At, Path(id): Path<String>) -> Result<Response, ApiError> {
     Ok(bytes(service.proof(&id).await?))
 }
@@ -297,30 +306,35 @@ async fn proof(State(service): At, Path(id): Path<String>) -> Result<Response, A
 struct Entries {
     /// From this number on.
     #[serde(default)]
+    #[param(minimum = 0, default = 0)]
     from: u64,
-    /// At most so many, 1000 at most.
-    limit: Option<usize>,
+    /// At most so many.
+    #[param(minimum = 1, maximum = 1000, default = 1000)]
+    limit: Option<u64>,
 }
 
 /// The audit log: one entry for each share that has left this node.
 #[utoipa::path(get, path = "/v1/log", params(Entries),
-    responses((status = 200, body = [LogEntry]), (status = 500, body = Problem)))]
+    responses((status = 200, description = "Done", body = [LogEntry])))]
 async fn log(
     State(service): At,
     Query(Entries { from, limit }): Query<Entries>,
 ) -> Answer<Vec<LogEntry>> {
-    Ok(Json(service.log(from, limit.unwrap_or(usize::MAX)).await?))
+    let limit = within("limit", limit.unwrap_or(MAX_LOG_PAGE), 1..=MAX_LOG_PAGE)?;
+    // At most a thousand.
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    Ok(Json(service.log(from, limit).await?))
 }
 
 /// A backup of the store, encrypted like the store itself.
 #[utoipa::path(get, path = "/v1/backup",
-    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), (status = 500, body = Problem)))]
+    responses((status = 200, description = "Done", body = Bytes, content_type = "application/octet-stream")))]
 async fn backup(State(service): At) -> Result<Response, ApiError> {
     Ok(bytes(service.backup().await?))
 }
 
 /// Ends the node gracefully. The answer comes before the end.
-#[utoipa::path(post, path = "/v1/stop", responses((status = 200, body = Health)))]
+#[utoipa::path(post, path = "/v1/stop", responses((status = 200, description = "Done", body = Health)))]
 async fn stop(State(service): At) -> Json<Health> {
     service.ask_to_stop();
     Json(Health { ok: true, problems: Vec::new() })
@@ -328,36 +342,32 @@ async fn stop(State(service): At) -> Json<Health> {
 
 /// This description.
 #[utoipa::path(get, path = "/v1/openapi.json",
-    responses((status = 200, body = String, content_type = "application/json")))]
+    responses((status = 200, description = "OpenAPI 3.1", body = serde_json::Value)))]
 async fn openapi() -> Response {
     ([(header::CONTENT_TYPE, "application/json")], description()).into_response()
 }
 
-/// Whether the process does its work at all.
-#[utoipa::path(get, path = "/health",
-    responses((status = 200, body = Health), (status = 503, body = Health)))]
-async fn health(State(service): At) -> Response {
-    told(service.health().await)
+/// A number of the query, if it is allowed.
+fn within(name: &str, number: u64, allowed: RangeInclusive<u64>) -> Result<u64, ApiError> {
+    if allowed.contains(&number) {
+        return Ok(number);
+    }
+    let (least, most) = allowed.into_inner();
+    let reason = format!("{name} is {number}; {least} to {most} are allowed");
+    Err(ApiError::new(StatusCode::BAD_REQUEST, "invalid", reason))
 }
 
-/// Whether enough members of each group can be reached to sign.
-#[utoipa::path(get, path = "/ready",
-    responses((status = 200, body = Health), (status = 503, body = Health)))]
-async fn ready(State(service): At) -> Response {
-    told(service.readiness().await)
+/// In the description: bytes as they are.
+enum Bytes {}
+
+impl PartialSchema for Bytes {
+    fn schema() -> RefOr<Schema> {
+        let format = SchemaFormat::KnownFormat(KnownFormat::Binary);
+        ObjectBuilder::new().schema_type(Type::String).format(Some(format)).into()
+    }
 }
 
-fn told(health: Health) -> Response {
-    let status = if health.ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(health)).into_response()
-}
-
-/// The metrics, in the OpenMetrics text format.
-#[utoipa::path(get, path = "/metrics", responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
-async fn metrics(State(service): At) -> Response {
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], service.metrics_text()).into_response()
-}
+impl ToSchema for Bytes {}
 
 fn bytes(content: Vec<u8>) -> Response {
     ([(header::CONTENT_TYPE, "application/octet-stream")], content).into_response()

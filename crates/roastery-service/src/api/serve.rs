@@ -1,41 +1,62 @@
 use std::{
-    io,
-    net::SocketAddr,
-    os::unix::fs::{FileTypeExt as _, PermissionsExt as _},
-    path::{Path, PathBuf},
-    sync::Arc,
-    thread::JoinHandle,
-    time::Duration,
+    io, net::SocketAddr, path::PathBuf, pin::pin, sync::Arc, thread::JoinHandle, time::Duration,
 };
 
-use axum::Router;
-use bitcoin::hex::DisplayHex as _;
-use hyper::server::conn::http1;
+use axum::{Router, body::Body, extract::Request};
+use http_body_util::BodyExt as _;
+use hyper::{body::Incoming, server::conn::http1, service::Service as _, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use thiserror::Error;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, UnixListener},
-    runtime::Handle,
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream, UnixListener, UnixStream},
+    runtime::{Builder, Handle, Runtime},
     sync::{Semaphore, watch},
+    time::timeout,
 };
-use zeroize::Zeroizing;
+use tokio_io_timeout::TimeoutStream;
 
-use super::{Token, observations, operations};
+use super::{
+    access::Access,
+    bind::{Listeners, ServeError},
+    desk::{Desk, Listener},
+    health::Heartbeat,
+    observations, operations,
+    rooms::{Party, Place, Places, Room},
+};
 use crate::{
     Service,
     config::Config,
-    files::{Folder, FolderError},
+    files::Folder,
+    limits::{Limit, Limits},
 };
 
-/// The most connections at once, at each of the places where it listens.
-const MOST_CONNECTIONS: usize = 128;
+/// The connections of a listener at once.
+const PLACES: Places = Places { of_kind: 128, of_address: 32 };
 
-/// How long the head of a request may take.
-const HEAD: Duration = Duration::from_secs(10);
+/// How long the head of a request may take, and how long a connection may be idle.
+const HEAD_TIME: Duration = Duration::from_secs(10);
+
+/// How long a client may take no byte of an answer or of a stream of events.
+const WRITE_TIME: Duration = Duration::from_secs(30);
+
+/// How long answers and streams that are under way may take when the node ends.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// The threads in which operations run.
+const WORKERS: usize = 2;
+
+/// The most connections that are being turned away at once; further ones are closed at once.
+const MAX_TURNED_AWAY: usize = 64;
+
+/// How long a connection that is turned away may take to read why.
+const TURN_AWAY_TIME: Duration = Duration::from_secs(1);
+
+/// What a connection is told for which there is no place.
+const NO_PLACE: &str = "{\"code\":\"too_many\",\"message\":\"no place for one more connection: all \
+    are in use; repeat it later\"}";
 
 /// The API, listening.
 #[derive(Debug)]
@@ -49,37 +70,8 @@ pub struct ApiServer {
     socket: PathBuf,
 }
 
-/// Why the API cannot listen.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum ServeError {
-    /// An address or a socket that is not to be had.
-    #[error("cannot listen at {at}: {source}")]
-    Listen {
-        /// Where.
-        at: String,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The token.
-    #[error(transparent)]
-    Token(#[from] FolderError),
-    /// Without randomness there is no token.
-    #[error("the system gave no randomness for a token")]
-    Randomness,
-    /// There is something else where the socket should be.
-    #[error("{}: there is a file that is no socket", .0.display())]
-    NoSocket(PathBuf),
-}
-
-struct Places {
-    unix: UnixListener,
-    tcp: Option<(TcpListener, Token)>,
-    observability: Option<TcpListener>,
-}
-
 impl ApiServer {
-    /// Listens where the configuration says, in a thread of its own.
+    /// Listens where the configuration says, in threads of its own.
     ///
     /// # Errors
     ///
@@ -89,139 +81,269 @@ impl ApiServer {
         folder: &Folder,
         config: &Config,
     ) -> Result<Self, ServeError> {
-        let failed = |source| ServeError::Listen { at: "a thread of its own".to_owned(), source };
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let socket = folder.resolve(&config.api.socket);
-        let places = {
-            let _entered = runtime.enter();
-            bind(folder, config, &socket)?
-        };
-        let address = |listener: &TcpListener| listener.local_addr().ok();
-        let tcp = places.tcp.as_ref().and_then(|(listener, _)| address(listener));
-        let observability = places.observability.as_ref().and_then(address);
-        let (stop, stopped) = watch::channel(false);
+        let listeners = Listeners::bind(folder, config, &socket)?;
+        let address = |listener: &std::net::TcpListener| listener.local_addr().ok();
+        let tcp = listeners.tcp.as_ref().and_then(|(listener, _)| address(listener));
+        let observability = listeners.observability.as_ref().and_then(address);
+        let (stop, mut stopped) = watch::channel(false);
         let supervisor = service.supervisor().clone();
-        // It ends when it is told to, and so without a failure: its panic is one.
+        let hosts = config.observability.hosts.clone().into();
+        let (begun, beginning) = std::sync::mpsc::channel();
+        // It ends when it is told to, and so without a failure: its panic is one. Its runtimes are
+        // made and dropped in it: where it is called from they could not be.
         let thread = supervisor
             .finite_thread("the API", "api", move || {
-                runtime.block_on(serve_all(service, places, stopped));
-                runtime.shutdown_timeout(Duration::from_secs(1));
+                let (connections, operations) = match runtimes() {
+                    Ok(runtimes) => runtimes,
+                    Err(error) => return drop(begun.send(Err(error))),
+                };
+                let closing = Arc::new(watch::Sender::new(false));
+                let server = Server {
+                    closing: closing.clone(),
+                    limits: service.limits().clone(),
+                    service,
+                    operations: operations.handle().clone(),
+                    heartbeat: Heartbeat::new(),
+                };
+                let ready = connections.block_on(async { server.listen(listeners, hosts) });
+                let failed = ready.is_err();
+                let _ = begun.send(ready);
+                if !failed {
+                    connections.block_on(async {
+                        told(&mut stopped).await;
+                        closing.send_replace(true);
+                        // Each connection has its end of it until it is closed.
+                        let _ = timeout(FAREWELL, closing.closed()).await;
+                    });
+                }
+                operations.shutdown_timeout(Duration::from_secs(1));
+                connections.shutdown_timeout(Duration::from_secs(1));
             })
-            .map_err(failed)?;
+            .map_err(ServeError::Threads)?;
+        let ended = || Err(io::Error::other("its thread ended"));
+        beginning.recv().unwrap_or_else(|_| ended()).map_err(ServeError::Threads)?;
         Ok(Self { stop, thread: Some(thread), tcp, observability, socket })
     }
 
-    /// Ends it. Operations under way are broken off.
+    /// Ends it. What is being answered is answered; what takes longer is broken off.
     pub fn stop(mut self) {
         self.stop.send_replace(true);
         if let Some(thread) = self.thread.take() {
             // If it has panicked there is nothing to wait for.
             let _ = thread.join();
         }
-        // Whoever finds it gone sees that nobody is there.
+        // A client that finds it gone sees that no node runs.
         let _ = std::fs::remove_file(&self.socket);
     }
 }
 
-fn bind(folder: &Folder, config: &Config, socket: &Path) -> Result<Places, ServeError> {
-    let at = socket.display().to_string();
-    let listen = |source| ServeError::Listen { at: at.clone(), source };
-    match socket.symlink_metadata() {
-        // One process has the store: a socket that is there is left over from another one's life.
-        Ok(file) if file.file_type().is_socket() => {
-            std::fs::remove_file(socket).map_err(listen)?;
-        }
-        Ok(_) => return Err(ServeError::NoSocket(socket.to_owned())),
-        Err(_) => {}
-    }
-    let unix = UnixListener::bind(socket).map_err(listen)?;
-    std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o600)).map_err(listen)?;
-    let tcp = match config.api.listen {
-        Some(address) => {
-            Some((bind_tcp(address)?, read_token(&folder.resolve(&config.api.token_file))?))
-        }
-        None => None,
-    };
-    let observability = config.observability.listen.map(bind_tcp).transpose()?;
-    Ok(Places { unix, tcp, observability })
+/// One for connections, in the thread that calls, and one for operations.
+fn runtimes() -> io::Result<(Runtime, Runtime)> {
+    let connections = Builder::new_current_thread().enable_all().build()?;
+    let operations = Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .thread_name("api-operation")
+        .enable_all()
+        .build()?;
+    Ok((connections, operations))
 }
 
-fn bind_tcp(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    let listen = |source| ServeError::Listen { at: address.to_string(), source };
-    let listener = std::net::TcpListener::bind(address).map_err(listen)?;
-    listener.set_nonblocking(true).map_err(listen)?;
-    TcpListener::from_std(listener).map_err(listen)
-}
-
-/// Reads the token, or makes one.
-fn read_token(path: &Path) -> Result<Token, ServeError> {
-    const MOST: usize = 1024;
-    if !path.exists() {
-        let mut random = Zeroizing::new([0; 32]);
-        getrandom::fill(random.as_mut()).map_err(|_| ServeError::Randomness)?;
-        let text = Zeroizing::new(random.to_lower_hex_string());
-        Folder::write_new(path, text.as_bytes(), true)?;
-    }
-    let text = Zeroizing::new(Folder::read_text(path, MOST)?);
-    let token = Zeroizing::new(text.trim().to_owned());
-    if token.len() < 16 {
-        let source = io::Error::other("a token of fewer than 16 bytes");
-        return Err(FolderError::Io { path: path.to_owned(), source }.into());
-    }
-    Ok(Token(Arc::new(token)))
-}
-
-async fn serve_all(service: Arc<Service>, places: Places, mut stopped: watch::Receiver<bool>) {
-    let Places { unix, tcp, observability } = places;
-    let (supervisor, runtime) = (service.supervisor().clone(), Handle::current());
-    let local = operations(service.clone(), None);
-    let listen = accept(service.clone(), local, async move || Ok(unix.accept().await?.0));
-    supervisor.essential(&runtime, "the API's socket", listen);
-    if let Some((listener, token)) = tcp {
-        let remote = operations(service.clone(), Some(token));
-        let listen = accept(service.clone(), remote, async move || Ok(listener.accept().await?.0));
-        supervisor.essential(&runtime, "the API over TCP", listen);
-    }
-    if let Some(listener) = observability {
-        let open = observations(service.clone());
-        let listen = accept(service, open, async move || Ok(listener.accept().await?.0));
-        supervisor.essential(&runtime, "the listener for health and metrics", listen);
-    }
+async fn told(stopped: &mut watch::Receiver<bool>) {
     // Without a server there is nothing to go on for.
     let _ = stopped.wait_for(|stop| *stop).await;
 }
 
-/// Serves whoever comes, so many at once.
-async fn accept<S>(service: Arc<Service>, router: Router, next: impl AsyncFn() -> io::Result<S>)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    loop {
-        let stream = match next().await {
-            Ok(stream) => stream,
-            Err(error) => {
-                // Too many files are open, for example: that passes.
-                tracing::warn!(%error, "a connection to the API was not accepted");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
+struct Server {
+    closing: Arc<watch::Sender<bool>>,
+    service: Arc<Service>,
+    limits: Arc<Limits>,
+    operations: Handle,
+    heartbeat: Arc<Heartbeat>,
+}
+
+impl Server {
+    /// Begins to accept connections, in the runtime that it is called in.
+    fn listen(self, listeners: Listeners, hosts: super::Hosts) -> io::Result<()> {
+        let Listeners { unix, tcp, observability } = listeners;
+        self.operations.spawn(self.heartbeat.clone().beat());
+        let supervisor = self.service.supervisor().clone();
+        let runtime = Handle::current();
+
+        let unix = UnixListener::from_std(unix)?;
+        let gate = self.gate(Listener::Socket, self.router(Listener::Socket, Access::Socket));
+        supervisor.essential(&runtime, "the API's socket", gate.accept(unix));
+        if let Some((listener, tokens)) = tcp {
+            let listener = TcpListener::from_std(listener)?;
+            let router = self.router(Listener::Tcp, Access::Tokens(tokens));
+            let gate = self.gate(Listener::Tcp, router);
+            supervisor.essential(&runtime, "the API over TCP", gate.accept(listener));
+        }
+        if let Some(listener) = observability {
+            let listener = TcpListener::from_std(listener)?;
+            let router = observations(self.service.clone(), hosts, self.heartbeat.clone());
+            let gate = self.gate(Listener::Observability, router);
+            let accept = gate.accept(listener);
+            supervisor.essential(&runtime, "the listener for health and metrics", accept);
+        }
+        Ok(())
+    }
+
+    fn router(&self, listener: Listener, access: Access) -> Router {
+        let desk = Desk::new(listener, self.limits.clone(), self.operations.clone());
+        operations(self.service.clone(), access, desk, self.heartbeat.clone())
+    }
+
+    fn gate(&self, listener: Listener, router: Router) -> Gate {
+        Gate {
+            service: self.service.clone(),
+            limits: self.limits.clone(),
+            closing: self.closing.clone(),
+            listener,
+            router,
+            room: Room::new(PLACES, self.limits.clone()),
+            turned_away: Arc::new(Semaphore::new(MAX_TURNED_AWAY)),
+        }
+    }
+}
+
+/// What connections come to.
+trait Accept: Send + Sync + 'static {
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    fn next(&self) -> impl Future<Output = io::Result<(Self::Stream, Party)>> + Send;
+}
+
+impl Accept for UnixListener {
+    type Stream = UnixStream;
+
+    async fn next(&self) -> io::Result<(UnixStream, Party)> {
+        Ok((self.accept().await?.0, Party::Socket))
+    }
+}
+
+impl Accept for TcpListener {
+    type Stream = TcpStream;
+
+    async fn next(&self) -> io::Result<(TcpStream, Party)> {
+        let (stream, address) = self.accept().await?;
+        Ok((stream, Party::of(address.ip())))
+    }
+}
+
+/// One listener's connections.
+struct Gate {
+    service: Arc<Service>,
+    closing: Arc<watch::Sender<bool>>,
+    limits: Arc<Limits>,
+    listener: Listener,
+    router: Router,
+    room: Arc<Room>,
+    turned_away: Arc<Semaphore>,
+}
+
+impl Gate {
+    /// Serves those that come, each kind in its own places.
+    async fn accept(self, listener: impl Accept) {
+        loop {
+            let (stream, party) = match listener.next().await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Too many files are open, for example: that passes.
+                    self.limits.hit(Limit::OpenFiles, &self.listener.to_string());
+                    tracing::debug!(%error, "a connection to the API was not accepted");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            };
+            match self.room.enter(party) {
+                Ok(place) => self.serve(stream, place),
+                Err(_) => self.turn_away(stream),
             }
-        };
-        // With no room the connection is closed at once: whoever comes is told, and waits for nothing.
-        let Ok(place) = room.clone().try_acquire_owned() else {
-            service.metrics().refused("too_many");
-            continue;
-        };
-        let service = TowerToHyperService::new(router.clone());
+        }
+    }
+
+    fn serve<S>(&self, stream: S, place: Arc<Place>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (limits, who) = (self.limits.clone(), self.listener.to_string());
+        let router = TowerToHyperService::new(self.router.clone());
+        let (working, closing) = (place.clone(), self.closing.subscribe());
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            let work = working.work();
+            request.extensions_mut().insert(working.clone());
+            let answer = router.call(request);
+            async move {
+                // The work ends when the last of the answer is handed over.
+                let answer = answer.await?.map(|body| {
+                    Body::new(body.map_frame(move |frame| {
+                        let _ = &work;
+                        frame
+                    }))
+                });
+                Ok::<_, std::convert::Infallible>(answer)
+            }
+        });
         tokio::spawn(async move {
+            let mut stream = TimeoutStream::new(stream);
+            stream.set_write_timeout(Some(WRITE_TIME));
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
-                .header_read_timeout(HEAD)
-                .serve_connection(TokioIo::new(stream), service);
-            // What a client does wrong is its own affair.
-            let _ = connection.await;
-            drop(place);
+                .header_read_timeout(HEAD_TIME)
+                .serve_connection(TokioIo::new(Box::pin(stream)), service);
+            let mut connection = pin!(connection);
+            let mut closing = closing;
+            let done = tokio::select! {
+                done = connection.as_mut() => done,
+                () = place.closed() => return,
+                () = told(&mut closing) => {
+                    // What is being answered is answered.
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = done {
+                report(&limits, &who, place.has_worked(), &error);
+            }
         });
+    }
+
+    /// Says that there is no place, and closes the connection.
+    fn turn_away<S>(&self, mut stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        self.service.metrics().refused("too_many");
+        let Ok(turn) = self.turned_away.clone().try_acquire_owned() else { return };
+        tokio::spawn(async move {
+            let length = NO_PLACE.len();
+            let answer = format!(
+                "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n\
+                 content-length: {length}\r\nretry-after: 1\r\nconnection: close\r\n\r\n{NO_PLACE}"
+            );
+            let told = async {
+                stream.write_all(answer.as_bytes()).await?;
+                stream.shutdown().await?;
+                // Closed with something unread the answer might not arrive.
+                let mut rest = stream.take(64 * 1024);
+                tokio::io::copy(&mut rest, &mut tokio::io::sink()).await
+            };
+            // A client that goes away need not be told.
+            let _ = timeout(TURN_AWAY_TIME, told).await;
+            drop(turn);
+        });
+    }
+}
+
+/// A connection that ended for a bound of this node is counted. What else a client does wrong has no
+/// effect on others.
+fn report(limits: &Limits, who: &str, worked: bool, error: &hyper::Error) {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref());
+    // After a request it is a connection that was kept for another one, and was not needed.
+    if error.is_timeout() && !worked {
+        limits.hit(Limit::ApiHeadTime, who);
+    } else if cause.is_some_and(|cause: &io::Error| cause.kind() == io::ErrorKind::TimedOut) {
+        limits.hit(Limit::ApiWriteTime, who);
     }
 }

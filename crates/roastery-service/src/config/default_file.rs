@@ -50,10 +50,14 @@ announce = {announce}
 # listen = "127.0.0.1:7401"
 # The token that requests over TCP bring as "Authorization: Bearer TOKEN"; written when it is missing. (ROASTERY_API_TOKEN_FILE)
 # token_file = "api-token"
+# The token of those that may only look, and approve nothing; written when it is missing. (ROASTERY_API_READ_TOKEN_FILE)
+# read_token_file = "api-read-token"
 
 [observability]
 # Health, readiness and metrics without a token, at this address. They are at the API's socket in any case. (ROASTERY_OBSERVABILITY_LISTEN)
 # listen = "127.0.0.1:7402"
+# The names under which it is called there, beside addresses and localhost. (ROASTERY_OBSERVABILITY_HOSTS)
+# hosts = []
 # What is logged: error, warn, info, debug, or a filter like "info,roastery_service=debug". (ROASTERY_OBSERVABILITY_LOG)
 # log = "info"
 # "text" for people, "json" for machines. (ROASTERY_OBSERVABILITY_LOG_FORMAT)
@@ -172,6 +176,7 @@ mod tests {
                 "bitcoin.network" => "signet",
                 "policy.approval" => "automatic",
                 "policy.kinds" => "[\"hash\"]",
+                "observability.hosts" => "[\"node.example\"]",
                 "policy.most_per_hour" | "store.keep_ended_days" => "5",
                 _ => "other",
             };

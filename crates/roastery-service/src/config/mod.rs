@@ -77,6 +77,8 @@ pub struct Api {
     pub listen: Option<SocketAddr>,
     /// The token that requests over TCP must bring, in this file. Relative to the folder.
     pub token_file: PathBuf,
+    /// The token of requests over TCP that may only read, in this file. Relative to the folder.
+    pub read_token_file: PathBuf,
 }
 
 /// What a node tells of itself.
@@ -85,6 +87,8 @@ pub struct Api {
 pub struct Observability {
     /// The address for health and metrics, without a token; they are at the API's socket in any case.
     pub listen: Option<SocketAddr>,
+    /// The names under which it is called there, beside addresses and `localhost`.
+    pub hosts: Vec<String>,
     /// What is logged: `tracing`'s filter.
     pub log: String,
     /// How.
@@ -255,13 +259,23 @@ impl Default for Transport {
 
 impl Default for Api {
     fn default() -> Self {
-        Self { socket: "api.sock".into(), listen: None, token_file: "api-token".into() }
+        Self {
+            socket: "api.sock".into(),
+            listen: None,
+            token_file: "api-token".into(),
+            read_token_file: "api-read-token".into(),
+        }
     }
 }
 
 impl Default for Observability {
     fn default() -> Self {
-        Self { listen: None, log: "info".to_owned(), log_format: LogFormat::Text }
+        Self {
+            listen: None,
+            hosts: Vec::new(),
+            log: "info".to_owned(),
+            log_format: LogFormat::Text,
+        }
     }
 }
 
@@ -288,7 +302,7 @@ impl Default for PolicyConfig {
 
 /// The options that a variable of the environment can set: its name is `ROASTERY_` and the option's in capitals, with `_`
 /// for each dot.
-pub const ENVIRONMENT: [&str; 16] = [
+pub const ENVIRONMENT: [&str; 18] = [
     "name",
     "passphrase_file",
     "host_key",
@@ -297,7 +311,9 @@ pub const ENVIRONMENT: [&str; 16] = [
     "api.socket",
     "api.listen",
     "api.token_file",
+    "api.read_token_file",
     "observability.listen",
+    "observability.hosts",
     "observability.log",
     "observability.log_format",
     "store.keep_ended_days",

@@ -1,11 +1,10 @@
 use std::{
-    path::Path,
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use getrandom::SysRng;
-use roastery_frost::SigningKey;
 use roastery_node::{
     bus::Bus,
     driver::{Keygen, KeygenError, Made},
@@ -23,7 +22,7 @@ use tokio::{
 
 use super::{ServiceError, ServiceEvent, shared::Shared};
 use crate::{
-    files::{InvitationFile, read_secret},
+    files::InvitationFile,
     view::{Awaited, CeremonyStatus},
 };
 
@@ -76,12 +75,11 @@ impl CeremonyService {
         shared: &Arc<Shared>,
         bus: impl Bus + 'static,
         identity: Arc<IdentityKey>,
-        host_key: &Path,
+        host_key: PathBuf,
         finished: Finished,
     ) -> Result<(), ServiceError> {
         let invitation = self.file.invitation().clone();
-        let host = SigningKey::from_bytes(read_secret(host_key)?)
-            .map_err(|error| ServiceError::NotReady(format!("the host key: {error}")))?;
+        let host = shared.host_key.read(host_key).await?;
         let id = invitation.id();
         let kept = shared
             .store(move |store| match store.ceremony(id)? {

@@ -183,7 +183,7 @@ impl Service {
         let host_key = self.shared.folder.resolve(&self.config.host_key);
         let (finished, made) = oneshot::channel();
         let (shared, identity) = (&self.shared, self.identity.clone());
-        ceremony.run(shared, line, identity, &host_key, finished).await?;
+        ceremony.run(shared, line, identity, host_key, finished).await?;
         let this = self.clone();
         self.shared.finite("the start of a new group", async move {
             if made.await.is_ok()

@@ -5,6 +5,7 @@ mod ceremony;
 mod error;
 mod event;
 mod group;
+mod host_key;
 mod joining;
 mod journal;
 mod observer;
@@ -17,6 +18,7 @@ mod summary;
 mod supervision;
 mod views;
 mod waiters;
+mod watching;
 mod whereabouts;
 
 use std::{
@@ -31,7 +33,7 @@ use std::{
 use roastery_node::{
     bus::{
         PeerId,
-        exchange::{Exchange, ExchangeHandle, ExchangeLimits, Line, Topic},
+        exchange::{Exchange, ExchangeHandle, ExchangeLimits, Line, OpenLineError, Topic},
         p2p::{Endpoint, P2pSettings, Roster, TransportKey},
     },
     store::{Durability, KeptGroup, Store, StoreWriter},
@@ -50,6 +52,7 @@ use self::{
     group::{GroupService, key_of},
     journal::AuditWriter,
     shared::Shared,
+    watching::BusWatch,
     whereabouts::AddressBook,
 };
 pub use self::{
@@ -60,7 +63,8 @@ pub use self::{
 };
 use crate::{
     config::Config,
-    files::{Folder, read_secret},
+    files::Folder,
+    limits::Limit,
     metrics::Metrics,
     own_card::{self, OwnCard},
     policy::{Caps, Judge, Key},
@@ -69,8 +73,8 @@ use crate::{
 /// How often the task that says that tasks run says so.
 const PULSE: Duration = Duration::from_secs(1);
 
-/// After how long without it they do not.
-const STUCK: Duration = Duration::from_secs(10);
+/// After how long without it they do not. With the time of a pulse it is heard of within ten seconds.
+const STUCK: Duration = Duration::from_secs(8);
 
 /// The most other nodes, of all groups together.
 const MOST_PEERS: usize = 1024;
@@ -239,6 +243,7 @@ impl Service {
     async fn beat(self: Arc<Self>) {
         let mut stopped = self.stop.subscribe();
         let mut tidied = Instant::now();
+        let mut bus = BusWatch::default();
         loop {
             let now = self.started.elapsed().as_millis();
             self.pulse.store(u64::try_from(now).unwrap_or(u64::MAX), Ordering::Relaxed);
@@ -246,6 +251,7 @@ impl Service {
                 tidied = Instant::now();
                 self.tidy().await;
             }
+            bus.look(&self.exchange.stats(), &self.shared.limits);
             self.shared.limits.log_left_out();
             tokio::select! {
                 () = tokio::time::sleep(PULSE) => {}
@@ -285,9 +291,12 @@ impl Service {
         members: impl IntoIterator<Item = PeerId>,
     ) -> Result<Line, ServiceError> {
         let members = members.into_iter().filter(|peer| *peer != self.peer);
-        self.exchange
-            .open(topic, members)
-            .map_err(|error| ServiceError::Conflict(error.to_string()))
+        self.exchange.open(topic, members).map_err(|error| {
+            if let OpenLineError::TooManyLines { .. } = &error {
+                self.shared.limits.hit(Limit::Channels, "this node");
+            }
+            ServiceError::Conflict(error.to_string())
+        })
     }
 
     async fn start_group(self: &Arc<Self>, kept: KeptGroup) -> Result<(), ServiceError> {
@@ -353,11 +362,12 @@ impl Service {
     pub async fn recover(self: &Arc<Self>, file: Vec<u8>) -> Result<Arc<Group>, ServiceError> {
         let invalid = |error: &dyn std::error::Error| ServiceError::Invalid(error.to_string());
         let host_key = self.shared.folder.resolve(&self.config.host_key);
-        let host = roastery_frost::SigningKey::from_bytes(read_secret(&host_key)?)
-            .map_err(|error| invalid(&error))?;
-        let recovered =
-            recover_group(HostKey::new(host), &file, None).map_err(|error| invalid(&error))?;
+        let host = self.shared.host_key.read(host_key).await?;
         let recovery = RecoveryFile::decode(&file).map_err(|error| invalid(&error))?;
+        let recover = move || recover_group(HostKey::new(host), &file, None);
+        let recovered = self.shared.runtime.spawn_blocking(recover).await;
+        let recovered = recovered.map_err(|error| ServiceError::Internal(error.to_string()))?;
+        let recovered = recovered.map_err(|error| invalid(&error))?;
         let (group, seat, share) = (recovered.group, recovered.seat, recovered.share);
         if group.member(seat).is_none_or(|member| member.peer != self.peer) {
             let reason = "in this group the seat of the host key has another peer than this node";

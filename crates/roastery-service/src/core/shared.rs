@@ -12,7 +12,7 @@ use tokio::{
     task::AbortHandle,
 };
 
-use super::{ServiceError, ServiceEvent, Supervisor, waiters::Waiters};
+use super::{ServiceError, ServiceEvent, Supervisor, host_key::HostKeyReader, waiters::Waiters};
 use crate::{files::Folder, limits::Limits, metrics::Metrics, policy::Ledger};
 
 /// What all parts of a service have in common.
@@ -32,6 +32,7 @@ pub(super) struct Shared {
     /// Where tasks run that outlive whoever asked for them.
     pub(super) runtime: tokio::runtime::Handle,
     pub(super) supervisor: Supervisor,
+    pub(super) host_key: HostKeyReader,
     names: RwLock<BTreeMap<PeerId, String>>,
 }
 
@@ -56,6 +57,7 @@ impl Shared {
             limits,
             runtime,
             supervisor: Supervisor::default(),
+            host_key: HostKeyReader::default(),
             names: RwLock::default(),
         }
     }

@@ -1,8 +1,13 @@
 //! How the node stands. Nothing here waits long for anything: it is asked when something is wrong.
 
-use std::{collections::BTreeMap, sync::atomic::Ordering, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use bitcoin::hex::DisplayHex as _;
+use futures_util::future::join_all;
 use roastery_node::{
     bus::{LinkStats, PeerId, exchange::ExchangeStats},
     store::StateKind,
@@ -93,8 +98,11 @@ impl Service {
             let problem = "the audit log cannot be written, so no share leaves: see the log, and start the node again";
             problems.push(problem.to_owned());
         }
-        for group in self.groups() {
-            if !matches!(timeout(PATIENCE, group.handle.bus_stats()).await, Ok(Some(_))) {
+        // All at once: the answer comes in time though many do not answer.
+        let groups = self.groups();
+        let asked = groups.iter().map(|group| timeout(PATIENCE, group.handle.bus_stats()));
+        for (group, answer) in groups.iter().zip(join_all(asked).await) {
+            if !matches!(answer, Ok(Some(_))) {
                 problems.push(format!("the node of group {} does not answer", group.name));
             }
         }
@@ -129,7 +137,7 @@ impl Service {
     }
 
     /// Where every bound that is reached is reported.
-    pub fn limits(&self) -> &Limits {
+    pub fn limits(&self) -> &Arc<Limits> {
         &self.shared.limits
     }
 

@@ -16,17 +16,14 @@ use super::{group::GroupService, summary::summary};
 use crate::view::{self, Awaited, Said, SessionStatus, State, Time};
 
 impl GroupService {
-    /// A request, as the API shows it.
+    /// A request, as a list shows it: without what takes time to compute.
     pub(super) fn view(&self, kept: &KeptRequest) -> view::Request {
         let KeptRequest { request, subject, proposer, since, changed, state, .. } = kept;
-        let messages = request.messages().iter().map(|entry| {
-            let key = entry.derivation.tweaks(&self.group).map(|key| key.x_only_public_key());
-            view::Message {
-                message: entry.message.to_lower_hex_string(),
-                path: path(&entry.derivation),
-                taproot: taproot(&entry.derivation.taproot),
-                public_key: key.map(|key| key.to_bytes().to_lower_hex_string()).unwrap_or_default(),
-            }
+        let messages = request.messages().iter().map(|entry| view::Message {
+            message: entry.message.to_lower_hex_string(),
+            path: path(&entry.derivation),
+            taproot: taproot(&entry.derivation.taproot),
+            public_key: None,
         });
         let (state, text) = state_of(state);
         let outcome = match &kept.state {
@@ -59,9 +56,19 @@ impl GroupService {
         }
     }
 
-    /// The same, with what a transaction does, for people.
+    /// The same, with the keys of its messages and what a transaction does, for people.
     pub(super) async fn view_whole(&self, kept: &KeptRequest) -> view::Request {
         let mut view = self.view(kept);
+        // Each key takes a tenth of a millisecond and more, and there may be 64 of them.
+        let (group, request) = (self.group.clone(), kept.request.clone());
+        let keys = self.shared.runtime.spawn_blocking(move || {
+            let keys = request.messages().iter().map(|entry| entry.derivation.tweaks(&group).ok());
+            keys.map(|key| Some(key?.x_only_public_key().to_bytes())).collect::<Vec<_>>()
+        });
+        // Without them it is shown all the same.
+        for (message, key) in view.messages.iter_mut().zip(keys.await.unwrap_or_default()) {
+            message.public_key = key.map(|key| key.to_lower_hex_string());
+        }
         if let Subject::Transaction(psbt) = &kept.subject {
             let psbt = psbt.clone();
             let read = self

@@ -8,12 +8,13 @@ use std::{
 use bitcoin::hex::DisplayHex as _;
 use roastery_node::bus::{
     PeerId,
-    p2p::{DialAddress, Whereabouts},
+    p2p::{DialAddress, PeersError, Whereabouts},
 };
 
 use super::{Service, ServiceError};
 use crate::{
     files::{Folder, FolderError, NodeCard, PeerFiles},
+    limits::Limit,
     view::PeerAddresses,
 };
 
@@ -152,6 +153,9 @@ impl Service {
         let said = || self.addresses.of(&peer).map(|said| said.usable().0);
         let addresses: Vec<DialAddress> = set.or_else(said).unwrap_or_default();
         if let Err(error) = self.roster.set(peer, addresses) {
+            if let PeersError::TooMany { .. } = &error {
+                self.shared.limits.hit(Limit::Peers, "this node");
+            }
             tracing::error!(%error, "a member cannot be reached");
         }
     }

@@ -18,12 +18,12 @@ pub enum Limit {
     ApiHeadTime,
     /// The time for the body of a request.
     ApiBodyTime,
-    /// The time that a connection may be idle between two requests.
-    ApiIdleTime,
     /// The time for an answer.
     ApiAnswerTime,
     /// The time in which a client takes no byte of an answer.
     ApiWriteTime,
+    /// The files and connections that the system lets this process have open.
+    OpenFiles,
     /// The peers of all groups together.
     Peers,
     /// Groups and open key generations at once.
@@ -81,9 +81,9 @@ impl Limit {
         Self::ApiBodyBytes,
         Self::ApiHeadTime,
         Self::ApiBodyTime,
-        Self::ApiIdleTime,
         Self::ApiAnswerTime,
         Self::ApiWriteTime,
+        Self::OpenFiles,
         Self::Peers,
         Self::Channels,
         Self::RequestsOfMember,
@@ -119,9 +119,9 @@ impl Limit {
             Self::ApiBodyBytes => "api_body_bytes",
             Self::ApiHeadTime => "api_head_time",
             Self::ApiBodyTime => "api_body_time",
-            Self::ApiIdleTime => "api_idle_time",
             Self::ApiAnswerTime => "api_answer_time",
             Self::ApiWriteTime => "api_write_time",
+            Self::OpenFiles => "open_files",
             Self::Peers => "peers",
             Self::Channels => "channels",
             Self::RequestsOfMember => "requests_of_member",
@@ -159,9 +159,9 @@ impl Limit {
             Self::ApiBodyBytes => "a request to the API was refused: its body is too long",
             Self::ApiHeadTime => "a connection was closed: the head of a request took too long",
             Self::ApiBodyTime => "a request was refused: its body took too long",
-            Self::ApiIdleTime => "an idle connection to the API was closed",
             Self::ApiAnswerTime => "an answer took too long and was given up",
             Self::ApiWriteTime => "a connection was closed: its client takes no answer",
+            Self::OpenFiles => "a connection was not accepted: the system gave no open file",
             Self::Peers => "a peer was not taken up: no room",
             Self::Channels => "a group or key generation was not opened: no room",
             Self::RequestsOfMember => "a request was refused: this member has too many open",

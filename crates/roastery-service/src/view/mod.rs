@@ -162,6 +162,7 @@ pub struct CeremonyStatus {
 #[serde(deny_unknown_fields)]
 pub struct Join {
     /// The invitation file's text.
+    #[schema(min_length = 1, max_length = 1048576)]
     pub invitation: String,
 }
 
@@ -170,6 +171,7 @@ pub struct Join {
 #[serde(deny_unknown_fields)]
 pub struct AddCard {
     /// The card's text.
+    #[schema(min_length = 1, max_length = 8192)]
     pub card: String,
 }
 
@@ -195,6 +197,7 @@ pub struct PeerAddresses {
 #[serde(deny_unknown_fields)]
 pub struct Begin {
     /// The fingerprint, as all members have compared it. Spaces do not matter.
+    #[schema(pattern = "^[0-9a-fA-F ]*$")]
     pub fingerprint: String,
 }
 
@@ -203,16 +206,22 @@ pub struct Begin {
 #[serde(deny_unknown_fields, default)]
 pub struct Propose {
     /// A text of at most 4096 bytes.
+    #[schema(max_length = 4096)]
     pub text: Option<String>,
     /// A transaction: a PSBT in base64.
+    #[schema(max_length = 1048576, pattern = "^[A-Za-z0-9+/]+={0,2}$")]
     pub psbt: Option<String>,
     /// Bare hashes, 1 to 64 of 32 bytes each.
+    #[schema(min_items = 1, max_items = 64)]
     pub hashes: Option<Vec<String>>,
-    /// The path of the key for a text or for hashes: unhardened steps, like "0/7".
+    /// The path of the key for a text or for hashes: unhardened steps, 8 at most, like "0/7".
+    #[schema(pattern = "^(m|(m/)?[0-9]{1,9}(/[0-9]{1,9}){0,7})?$", default = "")]
     pub path: String,
     /// For a text or for hashes: whether the key is used as it is, without a Taproot tweak.
+    #[schema(default = false)]
     pub untweaked: bool,
     /// After how many seconds the request expires; an hour if absent.
+    #[schema(minimum = 1, maximum = 604800)]
     pub expires_in: Option<u64>,
 }
 
@@ -220,7 +229,8 @@ pub struct Propose {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Reject {
-    /// For the log of this node, at most 512 bytes.
+    /// For the log of this node, at most 512 bytes, without control characters.
+    #[schema(max_length = 512, default = "")]
     pub note: String,
 }
 
@@ -269,8 +279,9 @@ pub struct LogEntry {
 /// Why something was not done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
-    /// A word that stays the same: not_found, ambiguous, invalid, conflict, expired, refused, not_ready, busy, no_answer, too_large,
-    /// unauthorized, internal.
+    /// A word that stays the same: not_found, ambiguous, invalid, conflict, expired, refused,
+    /// not_ready, busy, no_answer, too_large, too_slow, too_many, unauthorized, forbidden, wrong_host,
+    /// internal.
     pub code: String,
     /// One line for people.
     pub message: String,

@@ -168,5 +168,6 @@ pub struct Message {
     /// What is tweaked: untweaked, key-path-only, or the Merkle root of its scripts.
     pub taproot: String,
     /// The x-only public key under which the signature verifies.
-    pub public_key: String,
+    /// Absent in lists, since it takes time to compute.
+    pub public_key: Option<String>,
 }

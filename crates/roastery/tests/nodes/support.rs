@@ -139,6 +139,15 @@ impl Group {
         self.local(&["--only", &node.to_string()], environment).well();
     }
 
+    /// Runs a node in the foreground, for as long as it runs.
+    pub(crate) fn run(&self, node: usize, environment: &[(&str, &str)]) -> Said {
+        let folder = self.node(node);
+        let quiet = ("ROASTERY_OBSERVABILITY_LOG", "error");
+        let words = ("ROASTERY_PASSPHRASE_FILE", "passphrase");
+        let environment = [environment, &[quiet, words]].concat();
+        roastery(&["node", "--folder", folder.to_str().unwrap()], &environment)
+    }
+
     pub(crate) fn stop(&self, node: usize) {
         self.tell(node, &["stop"]).well();
     }

@@ -154,7 +154,8 @@ pub(crate) fn whole(request: &Request) {
     }
     for (number, message) in request.messages.iter().enumerate() {
         say!("Message {number:<5} {}", message.message);
-        say!("  key         {} ({}, {})", message.public_key, message.path, message.taproot);
+        let key = message.public_key.as_deref().map(|key| format!("{key} ")).unwrap_or_default();
+        say!("  key         {key}({}, {})", message.path, message.taproot);
     }
     for (number, signature) in request.signatures.iter().flatten().enumerate() {
         say!("Signature {number:<3} {signature}");

@@ -1,0 +1,136 @@
+//! Who asks, and what a client may do.
+
+use std::{fmt, sync::Arc};
+
+use axum::{
+    extract::Request,
+    http::{HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
+
+use super::{desk::Desk, error::ApiError, rooms::Place};
+
+/// What a client of the API may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Everything: also approve, reject, make keys, back up and stop.
+    Operator,
+    /// Look at everything that is no act.
+    Reader,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Operator => "operator",
+            Self::Reader => "reader",
+        })
+    }
+}
+
+/// A token that requests over TCP bring.
+#[derive(Clone)]
+pub(super) struct Token(Arc<Zeroizing<String>>);
+
+impl Token {
+    pub(super) fn new(text: Zeroizing<String>) -> Self {
+        Self(Arc::new(text))
+    }
+
+    /// In a time that does not depend on where it differs.
+    pub(super) fn is(&self, brought: &[u8]) -> bool {
+        self.0.as_bytes().ct_eq(brought).into()
+    }
+}
+
+/// The token of each role.
+#[derive(Clone)]
+pub(super) struct Tokens {
+    pub(super) operator: Token,
+    pub(super) reader: Token,
+}
+
+impl Tokens {
+    fn role(&self, brought: &[u8]) -> Option<Role> {
+        // Both are compared, so that the time does not tell one from the other.
+        let (operator, reader) = (self.operator.is(brought), self.reader.is(brought));
+        match (operator, reader) {
+            (true, _) => Some(Role::Operator),
+            (false, true) => Some(Role::Reader),
+            (false, false) => None,
+        }
+    }
+}
+
+/// How requests at one listener show who sends them.
+#[derive(Clone)]
+pub(super) enum Access {
+    /// The permissions of the socket say it: only the operator can connect.
+    Socket,
+    /// A token says it.
+    Tokens(Tokens),
+}
+
+/// Gives the request its role, and its connection a place among those of this role.
+pub(super) async fn authorise(
+    access: &Access,
+    desk: &Desk,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let role = match access {
+        Access::Socket => Role::Operator,
+        Access::Tokens(tokens) => {
+            let Some(role) = brought(&request).and_then(|brought| tokens.role(brought)) else {
+                return unauthorized();
+            };
+            let place = request.extensions().get::<Arc<Place>>();
+            if place.is_some_and(|place| place.identify(role).is_err()) {
+                return desk.no_connection(role).into_response();
+            }
+            role
+        }
+    };
+    request.extensions_mut().insert(role);
+    next.run(request).await
+}
+
+fn brought(request: &Request) -> Option<&[u8]> {
+    request.headers().get(header::AUTHORIZATION)?.as_bytes().strip_prefix(b"Bearer ")
+}
+
+fn unauthorized() -> Response {
+    let reason = "a token of this node is needed, as \"Authorization: Bearer TOKEN\"";
+    let error = ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", reason);
+    let mut response = error.into_response();
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    response
+}
+
+/// Acts are the operator's.
+pub(super) async fn operator_only(request: Request, next: Next) -> Response {
+    if request.extensions().get() == Some(&Role::Operator) {
+        return next.run(request).await;
+    }
+    let reason = "this token may only read: an act needs the token in api.token_file";
+    ApiError::new(StatusCode::FORBIDDEN, "forbidden", reason).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_token_has_its_role_and_no_other_text_has_one() {
+        let token = |text: &str| Token::new(Zeroizing::new(text.to_owned()));
+        let tokens = Tokens { operator: token("may-approve"), reader: token("may-look") };
+        assert_eq!(tokens.role(b"may-approve"), Some(Role::Operator));
+        assert_eq!(tokens.role(b"may-look"), Some(Role::Reader));
+        for other in ["", "may-", "may-approve ", "may-lookx", "MAY-LOOK"] {
+            assert_eq!(tokens.role(other.as_bytes()), None, "{other:?}");
+        }
+    }
+}

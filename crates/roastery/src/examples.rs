@@ -15,6 +15,9 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         "init",
         &["roastery init --name anna --announce /ip4/203.0.113.7/tcp/7400 --passphrase-file words"],
     ),
+    ("card", &["roastery card", "roastery card --out anna.toml"]),
+    ("peers", &["roastery peers add bert.toml"]),
+    ("peers add", &["roastery peers add bert.toml"]),
     ("group", &["roastery group join treasury.toml"]),
     (
         "group new",
@@ -97,6 +100,11 @@ fn with_examples(command: Command, words: &str) -> Command {
         }
         None => command,
     };
+    // A negative number is a wrong value, and no option.
+    let command = command.mut_args(|argument| match argument.get_action().takes_values() {
+        true => argument.allow_negative_numbers(true),
+        false => argument,
+    });
     let names: Vec<String> =
         command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
     names.into_iter().fold(command, |command, name| {
@@ -105,16 +113,10 @@ fn with_examples(command: Command, words: &str) -> Command {
     })
 }
 
-/// Which commands are allowed after these words.
-pub(crate) fn allowed(command: &Command, words: impl Iterator<Item = String>) -> String {
-    let mut at = command;
-    for word in words {
-        if let Some(next) = at.find_subcommand(&word) {
-            at = next;
-        }
-    }
-    let names: Vec<&str> = at.get_subcommands().map(Command::get_name).collect();
-    format!("allowed are {}", names.join(", "))
+/// The first example of a command.
+pub(crate) fn first(words: &str) -> Option<&'static str> {
+    let (_, lines) = EXAMPLES.iter().find(|(of, _)| *of == words)?;
+    lines.first().copied()
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod output;
 mod papers;
 mod psbt;
 mod recover;
+mod usage;
 mod values;
 mod verify;
 mod wallet;
@@ -24,7 +25,7 @@ mod when;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, error::ErrorKind};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 /// Threshold signing of Taproot signatures by members that do not trust each other or the network.
 #[derive(Parser)]
@@ -107,7 +108,7 @@ fn main() -> ExitCode {
         match command().try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches))
         {
             Ok(arguments) => arguments,
-            Err(error) => return refuse(&error),
+            Err(error) => return usage::refuse(&error),
         };
     let at = &arguments.at;
     let finish = |done: Result<ExitCode, String>| done.unwrap_or_else(|line| output::error(&line));
@@ -138,39 +139,5 @@ fn main() -> ExitCode {
         Command::Psbt(command) => finish(psbt::run(at, &command)),
         Command::Completions(options) => finish(papers::complete(&options)),
         Command::Man(options) => finish(papers::manual(&options)),
-    }
-}
-
-/// Help goes out as it is; a mistake gets one line.
-fn refuse(error: &clap::Error) -> ExitCode {
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            // Without a reader there is no harm.
-            let _ = error.print();
-            ExitCode::SUCCESS
-        }
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => output::error(&format!(
-            "no command was given; {}; --help describes them",
-            examples::allowed(&command(), std::env::args().skip(1))
-        )),
-        _ => {
-            let text = error.to_string();
-            let (said, rest) = text.split_once("\n\n").unwrap_or((&text, ""));
-            let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-            let said = words(said);
-            let said = said.strip_prefix("error: ").unwrap_or(&said);
-            // What may be given instead, if clap says so; the way to the help, if it does not.
-            let tips: Vec<String> = rest
-                .split("\n\n")
-                .filter_map(|part| part.trim().strip_prefix("tip: "))
-                .map(words)
-                .collect();
-            let tips = if tips.is_empty() {
-                vec!["--help shows what is allowed".to_owned()]
-            } else {
-                tips
-            };
-            output::error(&format!("{said}; {}", tips.join("; ")))
-        }
     }
 }

@@ -156,19 +156,25 @@ impl Service {
         name: &str,
         fingerprint: &str,
     ) -> Result<CeremonyStatus, ServiceError> {
-        let ceremony = self.find_ceremony(name)?;
         let digits = |text: &str| -> String {
             text.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_lowercase()).collect()
         };
-        let own = ceremony.file.invitation().fingerprint().to_string();
-        if digits(&own) != digits(fingerprint) {
+        // Of several attempts with one name the fingerprint says which is meant.
+        let named = self.ceremonies_named(name);
+        let meant = named.iter().find(|ceremony| {
+            digits(&ceremony.file.invitation().fingerprint().to_string()) == digits(fingerprint)
+        });
+        let Some(ceremony) = meant else {
+            if named.is_empty() {
+                one("ceremony", name, named.into_iter())?;
+            }
             // The right one is not shown: it is to be compared, and not to be copied from here.
             let reason = "this is not the fingerprint of the invitation that was taken up here: compare it with \
                           all members again, and if it differs, do not go on: one of you has another invitation";
             return Err(ServiceError::Invalid(reason.to_owned()));
-        }
+        };
         if !ceremony.is_running() {
-            self.run_ceremony(&ceremony).await?;
+            self.run_ceremony(ceremony).await?;
         }
         Ok(ceremony.view())
     }
@@ -196,13 +202,15 @@ impl Service {
     }
 
     pub(super) fn find_ceremony(&self, name: &str) -> Result<Arc<CeremonyService>, ServiceError> {
+        one("ceremony", name, self.ceremonies_named(name).into_iter())
+    }
+
+    /// The ceremonies of this group's name, or the one of this id.
+    fn ceremonies_named(&self, name: &str) -> Vec<Arc<CeremonyService>> {
         let ceremonies = self.lock_ceremonies();
-        let named = ceremonies
-            .iter()
-            .filter(|(id, ceremony)| {
-                ceremony.file.invitation().name() == name || id.to_string() == name
-            })
-            .map(|(_, ceremony)| ceremony.clone());
-        one("ceremony", name, named)
+        let named = ceremonies.iter().filter(|(id, ceremony)| {
+            ceremony.file.invitation().name() == name || id.to_string() == name
+        });
+        named.map(|(_, ceremony)| ceremony.clone()).collect()
     }
 }

@@ -53,7 +53,12 @@ impl Service {
                 .map(|(peer, link)| self.view_peer(peer, link, &stats, &called))
                 .collect(),
             groups: views,
-            ceremonies: self.ceremonies(),
+            // What is done is a group, and shown as one.
+            ceremonies: self
+                .ceremonies()
+                .into_iter()
+                .filter(|ceremony| ceremony.state != "done")
+                .collect(),
         }
     }
 

@@ -77,7 +77,9 @@ pub(super) fn run(at: &At, command: GroupCommand) -> Result<ExitCode, String> {
 fn new(options: New) -> Result<ExitCode, String> {
     let read = |path: &PathBuf| {
         let text = Folder::read_text(path, MAX_CARD).map_err(|error| error.to_string())?;
-        NodeCard::parse(&text).map_err(|error| format!("{}: {error}", path.display()))
+        NodeCard::parse(&text).map_err(|error| {
+            format!("{}: no card: {error}; roastery card writes a node's card", path.display())
+        })
     };
     check_new(&options.out)?;
     let cards = options.cards.iter().map(read).collect::<Result<Vec<_>, _>>()?;
@@ -115,6 +117,14 @@ fn notes(cards: &[NodeCard]) -> Vec<String> {
 fn join(at: &At, options: &Join) -> Result<ExitCode, String> {
     let invitation =
         Folder::read_text(&options.file, MAX_INVITATION_FILE).map_err(|error| error.to_string())?;
+    if let Err(error) = InvitationFile::parse(&invitation) {
+        let what = match NodeCard::parse(&invitation) {
+            Ok(_) => "a card of one node, and no invitation".to_owned(),
+            Err(_) => format!("no invitation: {error}"),
+        };
+        let next = "roastery group new writes an invitation";
+        return Err(format!("{}: {what}; {next}", options.file.display()));
+    }
     let client = at.client()?;
     let joined: CeremonyStatus = wait_for(async {
         client

@@ -19,21 +19,23 @@ use roastery_service::{
     view::{Begin, CeremonyStatus, Health, Join},
 };
 
+use crate::values;
+
 use super::{At, run::ended, show, wait_for};
 
 #[derive(Args)]
 pub(crate) struct Options {
     /// How many nodes
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(2..=32))]
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = |text: &str| values::number::<u16>(text, 2, 32))]
     signers: u16,
     /// How many must sign
-    #[arg(long, value_name = "T", default_value_t = 3)]
+    #[arg(long, value_name = "T", default_value_t = 3, value_parser = |text: &str| values::number::<usize>(text, 2, 32))]
     threshold: usize,
     /// The first of the ports, of which each node takes one
-    #[arg(long, value_name = "PORT", default_value_t = 7500)]
+    #[arg(long, value_name = "PORT", default_value_t = 7500, value_parser = |text: &str| values::number::<u16>(text, 1, 65_535))]
     port: u16,
     /// Start these nodes only, which are there already
-    #[arg(long, value_name = "K", value_delimiter = ',', conflicts_with = "stop")]
+    #[arg(long, value_name = "K", value_delimiter = ',', conflicts_with = "stop", value_parser = |text: &str| values::number::<u16>(text, 0, 31))]
     only: Vec<u16>,
     /// End the nodes; their folders stay, and the same command without --stop starts them again
     #[arg(long)]

@@ -37,8 +37,9 @@ pub(crate) struct At {
 
 impl At {
     pub(crate) fn folder(&self) -> Result<Folder, String> {
-        let named =
-            self.folder.clone().or_else(|| std::env::var_os("ROASTERY_FOLDER").map(Into::into));
+        let named = self.folder.clone().or_else(|| {
+            std::env::var_os("ROASTERY_FOLDER").filter(|name| !name.is_empty()).map(Into::into)
+        });
         let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".roastery"));
         named.or_else(home).map(Folder::new).ok_or_else(|| {
             "the node's folder is not known: give --folder FOLDER, or set ROASTERY_FOLDER"

@@ -43,6 +43,11 @@ pub(crate) fn entry(text: &str) -> Result<u64, String> {
     number(text, 0, u64::MAX)
 }
 
+/// How many things are listed.
+pub(crate) fn limit(text: &str) -> Result<usize, String> {
+    number(text, 1, 1_000_000)
+}
+
 /// The number of an attempt to make a key.
 pub(crate) fn attempt(text: &str) -> Result<u32, String> {
     number(text, 0, u32::MAX)

@@ -9,6 +9,7 @@ use roastery_service::{
 };
 
 use super::{At, get, group::encoded, show, wait_for};
+use crate::{output::remark, values};
 
 /// The most requests that a node lists at once.
 const MOST_AT_ONCE: usize = 200;
@@ -25,10 +26,10 @@ pub(crate) struct List {
     #[arg(long, value_name = "STATE")]
     state: Option<State>,
     /// At most so many
-    #[arg(long, value_name = "NUMBER", default_value_t = 50)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = values::limit)]
     limit: usize,
     /// Those that changed before this position, which the page before names
-    #[arg(long, value_name = "POSITION")]
+    #[arg(long, value_name = "POSITION", value_parser = values::entry)]
     before: Option<u64>,
     /// Tell them as JSON
     #[arg(long, conflicts_with = "ids")]
@@ -74,7 +75,7 @@ fn listed(client: &Client, options: &List) -> Result<Vec<Request>, String> {
     if requests.len() == options.limit
         && let Some(last) = requests.last()
     {
-        eprintln!("older ones, if there are any: --before {}", last.position);
+        remark(&format!("older ones, if there are any: --before {}", last.position));
     }
     Ok(requests)
 }

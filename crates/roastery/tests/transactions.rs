@@ -150,3 +150,45 @@ fn a_file_that_is_no_psbt_or_not_the_groups_is_refused_in_one_line() {
     assert_eq!((refused.status.code(), said.lines().count()), (Some(2), 1), "{said}");
     assert!(nodes.pending(1).is_empty());
 }
+
+#[test]
+fn the_same_transaction_again_finds_its_request_whose_result_can_be_fetched() {
+    let nodes = Nodes::start("again");
+    let psbt = spend(&nodes.wallet(), 1);
+    let (file, out) = (nodes.0.join("payment.psbt"), nodes.0.join("signed.psbt"));
+    std::fs::write(&file, BASE64_STANDARD.encode(psbt.serialize())).unwrap();
+    let (file, out) = (file.to_str().unwrap(), out.to_str().unwrap());
+    let ask = || {
+        let said = nodes.at(0, &["psbt", "sign", file, "--group", "local", "--wait", "0"]);
+        assert!(said.status.success(), "{said:?}");
+        let text = String::from_utf8(said.stderr).unwrap();
+        let session = text.strip_prefix("request ").and_then(|rest| rest.get(..64));
+        session.unwrap_or_else(|| panic!("{text}")).to_owned()
+    };
+    let session = ask();
+    assert_eq!(ask(), session);
+    while nodes.pending(1).is_empty() {}
+    // One line says what is paid, what comes back, and the fee.
+    let line = String::from_utf8(nodes.at(1, &["requests"]).stdout).unwrap();
+    assert_eq!(line.lines().count(), 1, "{line}");
+    for part in
+        [&session[..8], "node-0: pays 0.0006 BTC to ", ", 0.00039 BTC back, fee 0.00001 BTC"]
+    {
+        assert!(line.contains(part), "{line}");
+    }
+    let early = nodes.at(0, &["psbt", "fetch", &session[..8], "--wait", "1", "--out", out]);
+    assert_eq!(early.status.code(), Some(1), "{early:?}");
+    let approved = nodes.at(1, &["approve", &session[..8], "--yes"]);
+    assert!(approved.status.success(), "{approved:?}");
+    let fetched = nodes.at(0, &["psbt", "fetch", &session[..8], "--out", out]);
+    assert!(fetched.status.success(), "{fetched:?}");
+    let written = std::fs::read_to_string(out).unwrap();
+    let again = nodes.at(0, &["psbt", "sign", file, "--group", "local"]);
+    assert_eq!(String::from_utf8(again.stdout).unwrap().trim(), written.trim());
+    // A file that is there is noticed before anything is asked for.
+    let kept = nodes.at(0, &["psbt", "fetch", &session[..8], "--out", out]);
+    let said = String::from_utf8(kept.stderr).unwrap();
+    assert!(kept.status.code() == Some(2) && said.contains("already"), "{said}");
+    let log = String::from_utf8(nodes.at(1, &["log"]).stdout).unwrap();
+    assert!(log.contains(&session[..8]) && log.contains("pays 0.0006 BTC"), "{log}");
+}

@@ -12,6 +12,7 @@ mod observer;
 mod progress;
 mod records;
 mod requests;
+mod same;
 mod shared;
 mod status;
 mod summary;

@@ -47,7 +47,8 @@ pub struct RequestFilter {
 }
 
 impl Service {
-    /// Makes a request, approves it here, and proposes it to the others.
+    /// Makes a request, approves it here, and proposes it to the others. A transaction that has a request already, signed
+    /// or open, gets no other one: that one is approved here.
     ///
     /// # Errors
     ///
@@ -68,6 +69,15 @@ impl Service {
         }
         let at = now();
         let (subject, messages) = group.read_proposal(what).await?;
+        if let Subject::Transaction(_) = &subject
+            && let Some(known) = group.request_for(&messages).await?
+        {
+            // What another member has proposed is approved with that.
+            if known.state == RequestState::Proposed && group.approval() != Approval::Command {
+                group.begin(&known, Approving::Now(Decider::Operator)).await?;
+            }
+            return self.request(&known.request.session_id().to_string(), Duration::ZERO).await;
+        }
         let request = SigningRequest::new(group.group.id(), id, at + life, messages)?;
         let kept = KeptRequest::proposed(request.clone(), subject.clone(), None, at);
         // What the rules forbid is not even written down.

@@ -1,18 +1,30 @@
 //! The process: logs, the store, the service, the API, and signals.
 
+use std::{path::PathBuf, time::Duration};
+
 use roastery_node::store::{Passphrase, Store, StoreError};
+use rustix::{fs::Mode, process::umask};
 use thiserror::Error;
-use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    task::spawn_blocking,
+    time::timeout,
+};
 
 use crate::{
     Failure, Service, ServiceError, TooFewDescriptors,
     api::{ApiServer, ServeError},
-    config::{Config, LogFormat},
+    config::Config,
     descriptors,
-    files::Folder,
-    text::LogWriter,
+    files::{Folder, FolderError, open_to_others},
+    log::{Log, LogError},
 };
+
+/// How long the end may take: what was to be sent goes out.
+const STOP: Duration = Duration::from_secs(10);
+
+/// How long it waits then for calls that block, on a disk for example.
+const LEFT_BEHIND: Duration = Duration::from_secs(1);
 
 /// Why a node does not run.
 #[derive(Debug, Error)]
@@ -21,6 +33,9 @@ pub enum DaemonError {
     /// The log filter makes no sense.
     #[error("observability.log: {0}")]
     LogFilter(String),
+    /// A file of the folder.
+    #[error(transparent)]
+    File(#[from] FolderError),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -30,61 +45,152 @@ pub enum DaemonError {
     /// The API.
     #[error(transparent)]
     Api(#[from] ServeError),
-    /// The runtime.
-    #[error("no runtime: {0}")]
+    /// The system gives no thread, runtime or signals.
+    #[error("the system gives no threads or signals: {0}")]
     Runtime(#[from] std::io::Error),
     /// The system allows too few open files.
     #[error(transparent)]
     Descriptors(#[from] TooFewDescriptors),
-    /// A part failed while the node ran.
+    /// A part failed, at the start or while the node ran: it is to be started again.
     #[error("{0}: start the node again")]
     Failed(Failure),
 }
 
-/// Runs a node until it is told to stop: by SIGTERM, SIGINT or the API.
+impl From<LogError> for DaemonError {
+    fn from(error: LogError) -> Self {
+        match error {
+            LogError::Filter(reason) => Self::LogFilter(reason),
+            LogError::Thread(error) => Self::Runtime(error),
+        }
+    }
+}
+
+/// Runs a node until it is told to stop: by SIGTERM, SIGINT or the API. Files that it makes, its socket
+/// among them, are open to its own user only.
 ///
 /// # Errors
 ///
 /// [`DaemonError`] says why it does not run.
-pub fn run(folder: Folder, config: Config, passphrase: &Passphrase) -> Result<(), DaemonError> {
+pub fn run(folder: Folder, config: Config, passphrase: Passphrase) -> Result<(), DaemonError> {
     descriptors::check()?;
-    start_log(&config)?;
-    let store = Store::open(folder.store(), passphrase)?;
+    umask(Mode::RWXG | Mode::RWXO);
+    // Dropped last: what is said goes out.
+    let _log = Log::start(&config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let service = Service::start(folder.clone(), config.clone(), store).await?;
-        let api = ApiServer::start(service.clone(), &folder, &config)?;
-        tracing::info!(name = %config.name, "running");
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            () = service.told_to_stop() => {}
-            failure = service.failed() => {
-                api.stop();
-                service.stop().await;
-                return Err(DaemonError::Failed(failure));
-            }
-        }
-        tracing::info!("stopping");
-        api.stop();
-        service.stop().await;
-        Ok(())
-    })
+    let ended: Result<(), DaemonError> = runtime.block_on(async {
+        let mut signals = Signals::install()?;
+        let running = tokio::select! {
+            () = signals.told() => return Ok(()),
+            running = start(folder, config, passphrase) => running?,
+        };
+        running.until_told(&mut signals).await
+    });
+    // A call that blocks for ever keeps no process alive.
+    runtime.shutdown_timeout(LEFT_BEHIND);
+    ended
 }
 
-fn start_log(config: &Config) -> Result<(), DaemonError> {
-    let filter = EnvFilter::try_new(&config.observability.log)
-        .map_err(|error| DaemonError::LogFilter(error.to_string()))?;
-    let format = config.observability.log_format;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(move || LogWriter { inner: std::io::stderr(), format });
-    // A program that embeds this may have a log of its own.
-    let _ = match format {
-        LogFormat::Text => log.with_ansi(false).try_init(),
-        LogFormat::Json => log.json().flatten_event(true).try_init(),
-    };
-    Ok(())
+/// The signals that end a node.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn install() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn told(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+struct Running {
+    service: std::sync::Arc<Service>,
+    api: ApiServer,
+}
+
+/// Starts everything where blocking is allowed, so that signals are heard all the while.
+async fn start(
+    folder: Folder,
+    config: Config,
+    passphrase: Passphrase,
+) -> Result<Running, DaemonError> {
+    let (at, secrets) = (folder.clone(), secret_files(&folder, &config));
+    let store = blocking("the store", move || -> Result<Store, DaemonError> {
+        let store = Store::open(at.store(), &passphrase)?;
+        // With the store this process has the folder.
+        let left = at.remove_unfinished()?;
+        if left > 0 {
+            tracing::info!(left, "files that a crash had left unfinished were removed");
+        }
+        for open in secrets.iter().filter_map(|path| open_to_others(path)) {
+            tracing::warn!("{open}");
+        }
+        Ok(store)
+    })
+    .await??;
+    let name = config.name.to_string();
+    // In a task: what blocks in it does not block this one.
+    let starting = tokio::spawn(Service::start(folder.clone(), config.clone(), store));
+    let service = starting.await.map_err(|error| panicked("the start", error))??;
+    let served = service.clone();
+    let api = blocking("the API", move || ApiServer::start(served, &folder, &config)).await??;
+    tracing::info!(name, "running");
+    Ok(Running { service, api })
+}
+
+/// What nobody but the node's own user should read.
+fn secret_files(folder: &Folder, config: &Config) -> Vec<PathBuf> {
+    let mut paths = vec![
+        folder.path().to_owned(),
+        folder.store(),
+        folder.resolve(&config.host_key),
+        folder.resolve(&config.api.token_file),
+        folder.resolve(&config.api.read_token_file),
+    ];
+    paths.extend(config.passphrase_file.as_ref().map(|file| folder.resolve(file)));
+    paths
+}
+
+async fn blocking<T: Send + 'static>(
+    part: &str,
+    act: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, DaemonError> {
+    spawn_blocking(act).await.map_err(|error| panicked(part, error))
+}
+
+fn panicked(part: &str, error: tokio::task::JoinError) -> DaemonError {
+    DaemonError::Failed(Failure::of_task(part, error))
+}
+
+impl Running {
+    async fn until_told(self, signals: &mut Signals) -> Result<(), DaemonError> {
+        let Self { service, api } = self;
+        let ended = tokio::select! {
+            () = signals.told() => Ok(()),
+            () = service.told_to_stop() => Ok(()),
+            failure = service.failed() => Err(DaemonError::Failed(failure)),
+        };
+        tracing::info!("stopping");
+        let stop = async {
+            // It waits for its thread. If that has panicked there is nothing to wait for.
+            let _ = spawn_blocking(|| api.stop()).await;
+            service.stop().await;
+        };
+        tokio::select! {
+            // What has not ended by then is left behind.
+            _ = timeout(STOP, stop) => {}
+            // Asked again.
+            () = signals.told() => {}
+        }
+        ended
+    }
 }

@@ -16,9 +16,9 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::{
-    config::{Config, ConfigError, default_file},
+    config::{Config, ConfigError, HOST_KEY, default_file},
     core::now_ms,
-    files::{Folder, FolderError, NodeCard, write_secret},
+    files::{self, Access, Folder, FolderError, NodeCard, Staging, write_secret},
 };
 
 /// What a new node is to be.
@@ -43,7 +43,7 @@ pub struct NewNode {
 #[non_exhaustive]
 pub enum InitError {
     /// There is a node already.
-    #[error("there is a node here already: {}", .0.display())]
+    #[error("there is a node here already: {}; name another folder, or move this one away", .0.display())]
     Exists(PathBuf),
     /// The name or an address is not allowed.
     #[error(transparent)]
@@ -62,19 +62,34 @@ pub enum InitError {
     Randomness,
 }
 
+/// Puts the files of a new node into their places, if a crash came when all of them were made. To be
+/// called before a folder's configuration is read.
+///
+/// # Errors
+///
+/// [`FolderError::Io`].
+pub fn finish(folder: &Folder) -> Result<(), FolderError> {
+    let finished = files::finish(folder.path());
+    let failed = |source| FolderError::Io { path: folder.path().to_owned(), source };
+    finished.map(drop).map_err(failed)
+}
+
 /// Makes a node's keys and its folder. The host key goes into a file of its own, which can be moved away once the node's
 /// groups are made. Gives the card for the others.
 ///
 /// # Errors
 ///
-/// [`InitError`]. What was written before stays; nothing that was there is overwritten.
+/// [`InitError`]. Then no file of the node is there, and nothing that was there is overwritten.
 pub fn init(folder: &Folder, new: NewNode) -> Result<NodeCard, InitError> {
     let mut config = default_file(&new.name, &new.listen, &new.announce);
     config.push_str(&new.more_config);
-    let read = Config::parse(&config, |_| None)?;
-    for path in [folder.config(), folder.store(), folder.card(), folder.resolve(&read.host_key)] {
-        if path.symlink_metadata().is_ok() {
-            return Err(InitError::Exists(path));
+    Config::parse(&config, |_| None)?;
+    finish(folder)?;
+    for path in [folder.config(), folder.store(), folder.card(), folder.resolve(HOST_KEY)] {
+        match Folder::check_new(&path) {
+            Ok(()) => {}
+            Err(FolderError::Exists { path }) => return Err(InitError::Exists(path)),
+            Err(error) => return Err(error.into()),
         }
     }
     let host = SigningKey::generate(&mut SysRng).map_err(|_| InitError::Randomness)?;
@@ -86,21 +101,26 @@ pub fn init(folder: &Folder, new: NewNode) -> Result<NodeCard, InitError> {
     let peer = transport_key.peer();
 
     folder.create()?;
-    write_secret(&folder.resolve(&read.host_key), &host.expose_bytes())?;
+    let staged = |source| FolderError::Io { path: folder.path().to_owned(), source };
+    let staging = Staging::begin(folder.path()).map_err(staged)?;
+    write_secret(&staging.path(HOST_KEY), &host.expose_bytes())?;
     let sequence = 0;
     let identity_key = identity.public_key();
     let host = HostKey::new(host);
     let binding = host.bind(&identity_key, &peer, sequence);
     let member = Member { host_key: host.public_key(), identity_key, peer, sequence, binding };
-    let store = Store::create(folder.store(), &new.passphrase, new.cost)?;
+    let name = |path: PathBuf| staging.path(path.file_name().unwrap_or_default());
+    let store = Store::create(name(folder.store()), &new.passphrase, new.cost)?;
     let keys = NodeKeys { identity, transport };
     store.keep_keys(&keys)?;
+    // Closed before it is moved.
+    drop(store);
     let whereabouts = transport_key.whereabouts(now_ms(), &new.announce)?;
     let card = NamedMember { name: new.name, member };
     let identity = IdentityKey::new(keys.identity);
     let card = NodeCard::sign(card, whereabouts, &identity, &transport_key);
-    Folder::write_new(&folder.card(), card.to_text().as_bytes(), false)?;
-    // Last: with it the folder is a node's.
-    Folder::write_new(&folder.config(), config.as_bytes(), false)?;
+    Folder::write_new(&name(folder.card()), card.to_text().as_bytes(), Access::Everyone)?;
+    Folder::write_new(&name(folder.config()), config.as_bytes(), Access::Everyone)?;
+    staging.commit().map_err(staged)?;
     Ok(card)
 }

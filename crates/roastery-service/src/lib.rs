@@ -11,6 +11,7 @@ mod descriptors;
 pub mod files;
 pub mod init;
 pub mod limits;
+mod log;
 mod metrics;
 pub mod own_card;
 pub mod policy;

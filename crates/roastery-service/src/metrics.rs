@@ -30,6 +30,7 @@ pub struct Metrics {
     peers: Peers,
     refused_connections: Family<Code, Gauge>,
     store_syncs: Counter,
+    log_lines_lost: Counter,
     limits: Arc<Limits>,
 }
 
@@ -138,6 +139,12 @@ impl Default for Metrics {
             "How often the store has waited for the disk",
             store_syncs.clone(),
         );
+        let log_lines_lost = Counter::default();
+        registry.register(
+            "log_lines_lost",
+            "Lines of the program's log that standard error did not take, or not fast enough",
+            log_lines_lost.clone(),
+        );
         let limits = Arc::new(Limits::new(&mut registry));
         Self {
             registry,
@@ -150,6 +157,7 @@ impl Default for Metrics {
             peers,
             refused_connections,
             store_syncs,
+            log_lines_lost,
             limits,
         }
     }
@@ -200,6 +208,8 @@ impl Metrics {
     pub(crate) fn text(&self, stats: &ExchangeStats, syncs: u64) -> String {
         self.take(stats);
         self.store_syncs.inner().store(syncs, Ordering::Relaxed);
+        let lost = crate::log::lost_lines();
+        self.log_lines_lost.inc_by(lost.saturating_sub(self.log_lines_lost.get()));
         let mut text = String::new();
         // Writing into a string cannot fail.
         let _ = encode(&mut text, &self.registry);

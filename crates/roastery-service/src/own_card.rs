@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::{
     config::Config,
-    files::{Folder, FolderError, MAX_CARD, NodeCard, read_secret},
+    files::{Access, Folder, FolderError, MAX_CARD, NodeCard, read_secret},
 };
 
 /// The greatest number that TOML has.
@@ -92,7 +92,7 @@ pub fn renew(
         transport.whereabouts(now_ms.max(after).min(MAX_SEQUENCE), &config.transport.announce)?;
     let card = NamedMember { name: config.name.clone(), member };
     let card = NodeCard::sign(card, whereabouts, identity, transport);
-    Folder::replace(&folder.card(), card.to_text().as_bytes())?;
+    Folder::replace(&folder.card(), card.to_text().as_bytes(), Access::Everyone)?;
     Ok(OwnCard::Renewed(card))
 }
 

@@ -3,9 +3,16 @@
 //! Exit status: 0 done, 1 not done (what was asked for could not be reached), 2 usage error (one line says what was wrong
 //! and what is allowed).
 
+#![warn(clippy::print_stderr, clippy::print_stdout, reason = "they panic without a reader")]
+
 /// Says a line. A reader that does not read on, as `head` does, misses the rest.
 macro_rules! say {
     ($($line:tt)*) => { $crate::output::say($crate::output::Paint::Plain, &format!($($line)*)) };
+}
+
+/// Says a line on standard error. Without a reader it is lost, and nothing else.
+macro_rules! complain {
+    ($($line:tt)*) => { $crate::output::remark(&format!($($line)*)) };
 }
 
 mod demo;
@@ -77,6 +84,8 @@ enum Command {
     Verify(verify::Options),
     /// Show how the node stands, and who is awaited.
     Status(node::StatusOptions),
+    /// Ask the node whether it does its work: exit status 0 if it does, else 1 and what is wrong.
+    Health(node::HealthOptions),
     /// Show the audit log: one line for each share that has left the node.
     Log(node::LogOptions),
     /// Write a backup of the node's store, encrypted like the store.
@@ -130,6 +139,7 @@ fn main() -> ExitCode {
         Command::Reject(options) => node::run(at, node::Command::Reject(options)),
         Command::Verify(options) => finish(verify::run(&options)),
         Command::Status(options) => node::run(at, node::Command::Status(options)),
+        Command::Health(options) => node::run(at, node::Command::Health(options)),
         Command::Log(options) => node::run(at, node::Command::Log(options)),
         Command::Backup(options) => node::run(at, node::Command::Backup(options)),
         Command::Restore(options) => node::run(at, node::Command::Restore(options)),

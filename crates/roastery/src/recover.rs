@@ -9,10 +9,10 @@ use roastery_protocol::{
     ceremony::{MAX_RECOVERY_FILE, recover_group},
     keys::HostKey,
 };
-use roastery_service::text::io_reason;
+use roastery_service::files::{Access, Folder, read_secret, write_secret};
 
 use crate::{
-    files::{check_new, read, read_secret, write_secret},
+    files::{check_new, read},
     output::remark,
     values,
 };
@@ -40,8 +40,9 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
     options.share.iter().try_for_each(|path| check_new(path))?;
     let bytes = read(&options.file, MAX_RECOVERY_FILE)?;
-    let key = SigningKey::from_bytes(read_secret(&options.host_key)?)
-        .map_err(|error| format!("{}: {error}", options.host_key.display()))?;
+    let key =
+        SigningKey::from_bytes(read_secret(&options.host_key).map_err(|error| error.to_string())?)
+            .map_err(|error| format!("{}: {error}", options.host_key.display()))?;
     let recovered = match recover_group(HostKey::new(key), &bytes, options.group) {
         Ok(recovered) => recovered,
         Err(error) => {
@@ -52,11 +53,11 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
     let group = &recovered.group;
     // First the files: what is said is done.
     if let Some(path) = &options.group_file {
-        std::fs::write(path, group.encode())
-            .map_err(|error| format!("{}: {}", path.display(), io_reason(&error)))?;
+        Folder::replace(path, &group.encode(), Access::Everyone)
+            .map_err(|error| error.to_string())?;
     }
     if let Some(path) = &options.share {
-        write_secret(path, &recovered.share.expose_bytes())?;
+        write_secret(path, &recovered.share.expose_bytes()).map_err(|error| error.to_string())?;
     }
     say!("Group         {}", group.id());
     say!("Members       {}, of whom {} must sign", group.size(), group.threshold());

@@ -72,10 +72,10 @@ impl Store {
         file.sync_all().map_err(StoreError::io)?;
         let database = open_database(FileBackend::new(file)?)?;
         let cipher = Cipher::new(&header(&database)?.open(passphrase)?);
-        let restored = Store { vault: Vault::new(database, cipher) };
-        restored.check()?;
-        let cipher = restored.vault.cipher().clone();
-        restored.vault.close()?;
+        let restored = Vault::new(database, cipher);
+        check(&restored.snapshot()?)?;
+        let cipher = restored.cipher().clone();
+        restored.close()?;
         new.put_in_place()?;
         Store::open_with(into, |_| Ok(cipher))
     }

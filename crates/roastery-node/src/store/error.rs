@@ -183,6 +183,12 @@ fn said(verdict: &Verdict) -> String {
 }
 
 impl StoreError {
+    /// Whether the disk failed: then [`Store::reopen`](super::Store::reopen) may help, and nothing else
+    /// does.
+    pub fn is_of_the_disk(&self) -> bool {
+        matches!(self, Self::Full | Self::Io(_))
+    }
+
     pub(super) fn damaged(error: impl ToString) -> Self {
         Self::Damaged(Part::Database(error.to_string()))
     }

@@ -95,6 +95,7 @@ mod list;
 mod names;
 mod passphrase;
 mod place;
+mod reopen;
 mod requests;
 mod rows;
 mod secret;
@@ -154,9 +155,13 @@ pub enum Durability {
     Deferred,
 }
 
+/// Opens the store's database.
+type Source = Box<dyn Fn() -> Result<Database, StoreError> + Send + Sync>;
+
 /// A node's store, open. See the [module](self).
 pub struct Store {
     vault: Vault,
+    source: Source,
 }
 
 impl Store {
@@ -237,16 +242,21 @@ impl Store {
         path: &Path,
         cipher: impl FnOnce(Header) -> Result<Cipher, StoreError>,
     ) -> Result<Self, StoreError> {
-        let file = open_file(path, File::options().read(true).write(true))?;
-        Self::on(open_database(FileBackend::new(file)?)?, cipher)
+        let path = path.to_owned();
+        let open = move || {
+            let file = open_file(&path, File::options().read(true).write(true))?;
+            open_database(FileBackend::new(file)?)
+        };
+        Self::on(Box::new(open), cipher)
     }
 
     fn on(
-        database: Database,
+        source: Source,
         cipher: impl FnOnce(Header) -> Result<Cipher, StoreError>,
     ) -> Result<Self, StoreError> {
+        let database = source()?;
         let cipher = cipher(header(&database)?)?;
-        Ok(Self { vault: Vault::new(database, cipher) })
+        Ok(Self { vault: Vault::new(database, cipher), source })
     }
 }
 

@@ -1,6 +1,12 @@
 //! The database: tables of sealed rows.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    io,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use redb::{
@@ -80,14 +86,22 @@ pub(super) trait Record: BorshSerialize + BorshDeserialize {
 
 /// A database and the key to its values.
 pub(super) struct Vault {
-    database: Database,
+    /// None between an error of the disk and the next successful opening.
+    database: RwLock<Option<Arc<Database>>>,
     cipher: Cipher,
     syncs: AtomicU64,
+    /// Whether a write that nobody waits for has come to nothing.
+    failed: AtomicBool,
 }
 
 impl Vault {
     pub(super) fn new(database: Database, cipher: Cipher) -> Self {
-        Self { database, cipher, syncs: AtomicU64::new(0) }
+        Self {
+            database: RwLock::new(Some(Arc::new(database))),
+            cipher,
+            syncs: AtomicU64::new(0),
+            failed: AtomicBool::new(false),
+        }
     }
 
     pub(super) fn cipher(&self) -> &Cipher {
@@ -98,6 +112,18 @@ impl Vault {
         self.syncs.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Takes note of what came of a commit.
+    pub(super) fn saw(&self, written: &Result<(), StoreError>) {
+        if matches!(written, Err(error) if error.is_of_the_disk()) {
+            self.failed.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a commit has failed since the database was opened.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
+
     /// How many commits have waited for the disk.
     pub(super) fn syncs(&self) -> u64 {
         self.syncs.load(Ordering::Relaxed)
@@ -105,12 +131,12 @@ impl Vault {
 
     /// What is in the store now; later writes do not change what it shows.
     pub(super) fn snapshot(&self) -> Result<Snapshot<'_>, StoreError> {
-        Ok(Snapshot::new(self.database.begin_read()?, &self.cipher))
+        Ok(Snapshot::new(self.database()?.begin_read()?, &self.cipher))
     }
 
     /// Begins a commit. One at a time is under way; others wait.
     pub(super) fn commit(&self) -> Result<Commit<'_>, StoreError> {
-        Ok(Commit::new(self.database.begin_write()?, self))
+        Ok(Commit::new(self.database()?.begin_write()?, self))
     }
 
     /// Writes all that `work` does, or nothing if it fails.
@@ -127,7 +153,39 @@ impl Vault {
 
     /// Ends it, and gives the file free.
     pub(super) fn close(self) -> Result<(), StoreError> {
-        Ok(self.database.close()?)
+        match self.take().map(Arc::try_unwrap) {
+            Some(Ok(database)) => Ok(database.close()?),
+            // The last one who reads closes it.
+            Some(Err(_)) | None => Ok(()),
+        }
+    }
+
+    /// Puts another opening of the same database in the place of this one. Transactions of this one
+    /// end with an error.
+    ///
+    /// # Errors
+    ///
+    /// Those of `open`; then the vault is closed, and may be tried again.
+    pub(super) fn replace(
+        &self,
+        open: impl FnOnce() -> Result<Database, StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut place = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        // It holds the file's lock.
+        drop(place.take());
+        *place = Some(Arc::new(open()?));
+        self.failed.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Lets go of the database, and of the file's lock once the last transaction has ended.
+    pub(super) fn take(&self) -> Option<Arc<Database>> {
+        self.database.write().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn database(&self) -> Result<Arc<Database>, StoreError> {
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        database.clone().ok_or_else(|| StoreError::Io(io::Error::other("it is closed")))
     }
 }
 

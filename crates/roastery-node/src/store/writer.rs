@@ -87,6 +87,8 @@ fn run(store: &Store, waiting: &Receiver<Box<dyn Job>>) {
         };
         if overdue || !jobs.is_empty() {
             let written = write(store, durability, &mut jobs);
+            // Of a deferred change that is lost no job is told any more.
+            store.vault.saw(&written);
             deferred = match durability {
                 Durability::Synced => None,
                 Durability::Deferred => deferred.or_else(|| Some(Instant::now())),

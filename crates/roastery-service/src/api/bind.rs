@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 use super::access::{Token, Tokens};
 use crate::{
     config::Config,
-    files::{Folder, FolderError},
+    files::{Access, Folder, FolderError},
 };
 
 /// The longest path of a socket, in bytes: what the system's address has room for.
@@ -192,11 +192,12 @@ fn tokens(folder: &Folder, config: &Config) -> Result<Tokens, ServeError> {
 
 /// Reads a token, or makes one.
 fn read_token(path: &Path) -> Result<Zeroizing<String>, ServeError> {
-    if !path.exists() {
+    // An empty one is what a full disk has left.
+    if Folder::check_new(path).is_ok() {
         let mut random = Zeroizing::new([0; 32]);
         getrandom::fill(random.as_mut()).map_err(|_| ServeError::Randomness)?;
         let text = Zeroizing::new(random.to_lower_hex_string());
-        Folder::write_new(path, text.as_bytes(), true)?;
+        Folder::write_new(path, text.as_bytes(), Access::Owner)?;
     }
     let text = Zeroizing::new(Folder::read_text(path, TOKEN_BYTES.end() + 2)?);
     let token = Zeroizing::new(text.trim().to_owned());

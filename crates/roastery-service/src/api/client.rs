@@ -1,21 +1,31 @@
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{Method, Request, StatusCode, body::Bytes, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
 use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
-use tokio::net::UnixStream;
+use tokio::{net::UnixStream, time::timeout};
 
-use crate::{text::io_reason, view::Problem};
+use crate::{
+    text::io_reason,
+    view::{Health, Problem},
+};
 
 /// The longest answer, in bytes: a backup may be long.
 const MAX_ANSWER: usize = 1024 * 1024 * 1024;
+
+/// How long each step of a call may take: longer than the node gives any operation.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Speaks to a node over its Unix socket.
 #[derive(Clone, Debug)]
 pub struct Client {
     socket: PathBuf,
+    patience: Duration,
 }
 
 /// Why there is no answer, or not the one that was asked for.
@@ -29,6 +39,18 @@ pub enum ClientError {
         socket: PathBuf,
         /// What the system says.
         source: std::io::Error,
+    },
+    /// The node does not answer in time.
+    #[error(
+        "the node at {} has not answered within {} seconds: it may be stopped, or its machine is overloaded",
+        socket.display(),
+        patience.as_secs()
+    )]
+    NoAnswer {
+        /// The socket.
+        socket: PathBuf,
+        /// How long it had.
+        patience: Duration,
     },
     /// The connection broke.
     #[error("the node's answer broke off: {0}")]
@@ -44,7 +66,14 @@ pub enum ClientError {
 impl Client {
     /// A client of the node that listens at this socket.
     pub fn new(socket: impl AsRef<Path>) -> Self {
-        Self { socket: socket.as_ref().to_owned() }
+        Self { socket: socket.as_ref().to_owned(), patience: PATIENCE }
+    }
+
+    /// The same with another time for each step of a call: the connection, the head of the answer, and
+    /// each further part of it.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Asks for something, as JSON.
@@ -63,6 +92,19 @@ impl Client {
     /// [`ClientError`].
     pub async fn bytes(&self, path: &str) -> Result<Bytes, ClientError> {
         self.send(Method::GET, path, "", Bytes::new()).await
+    }
+
+    /// What the node says of itself at `/health` or `/ready`, also if it says that something is wrong.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`].
+    pub async fn judgement(&self, path: &str) -> Result<Health, ClientError> {
+        let (status, body) = self.answer(Method::GET, path, "", Bytes::new()).await?;
+        match status {
+            StatusCode::OK | StatusCode::SERVICE_UNAVAILABLE => read(&body),
+            _ => Err(ClientError::Form(format!("status {status}"))),
+        }
     }
 
     /// Has something done, with JSON.
@@ -93,20 +135,28 @@ impl Client {
         read(&self.send(Method::POST, path, "application/octet-stream", body.into()).await?)
     }
 
-    async fn send(
+    /// Nothing is waited for without end: a process that is stopped keeps its socket open.
+    async fn in_time<T>(&self, step: impl Future<Output = T>) -> Result<T, ClientError> {
+        let (socket, patience) = (self.socket.clone(), self.patience);
+        timeout(patience, step).await.map_err(|_| ClientError::NoAnswer { socket, patience })
+    }
+
+    async fn answer(
         &self,
         method: Method,
         path: &str,
         kind: &str,
         body: Bytes,
-    ) -> Result<Bytes, ClientError> {
+    ) -> Result<(StatusCode, Bytes), ClientError> {
         let broken = |error: &dyn std::error::Error| ClientError::Broken(error.to_string());
-        let stream = UnixStream::connect(&self.socket)
-            .await
+        let connect = UnixStream::connect(&self.socket);
+        let stream = self
+            .in_time(connect)
+            .await?
             .map_err(|source| ClientError::NoNode { socket: self.socket.clone(), source })?;
         let (mut sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.map_err(|error| broken(&error))?;
-        let connection = tokio::spawn(connection);
+        let connection = AbortOnDrop(tokio::spawn(connection));
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -114,14 +164,28 @@ impl Client {
             .header(header::CONTENT_TYPE, kind)
             .body(Full::new(body))
             .map_err(|error| ClientError::Form(error.to_string()))?;
-        let answer = sender.send_request(request).await.map_err(|error| broken(&error))?;
+        let answer = sender.send_request(request);
+        let answer = self.in_time(answer).await?.map_err(|error| broken(&error))?;
         let status = answer.status();
-        let body = Limited::new(answer.into_body(), MAX_ANSWER)
-            .collect()
-            .await
-            .map_err(|error| ClientError::Broken(error.to_string()))?
-            .to_bytes();
-        connection.abort();
+        let mut parts = Limited::new(answer.into_body(), MAX_ANSWER);
+        let mut body = Vec::new();
+        while let Some(part) = self.in_time(parts.frame()).await? {
+            let part = part.map_err(|error| ClientError::Broken(error.to_string()))?;
+            body.extend_from_slice(part.data_ref().map_or(&[][..], |data| data));
+        }
+        let body = Bytes::from(body);
+        drop(connection);
+        Ok((status, body))
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        kind: &str,
+        body: Bytes,
+    ) -> Result<Bytes, ClientError> {
+        let (status, body) = self.answer(method, path, kind, body).await?;
         if status == StatusCode::OK {
             return Ok(body);
         }
@@ -129,6 +193,15 @@ impl Client {
             Ok(problem) => ClientError::Problem(problem),
             Err(_) => ClientError::Form(format!("status {status}")),
         })
+    }
+}
+
+/// A task that ends with what it was begun for.
+struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

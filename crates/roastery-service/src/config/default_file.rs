@@ -18,7 +18,7 @@ fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
 
-const TEMPLATE: &str = r#"# The configuration of a Roastery node. Paths are relative to the folder that this file is in. Options that are commented
+const TEMPLATE: &str = r#"# The configuration of a Roastery node. Paths are relative to the folder that this file is in; those in variables to the current one. Options that are commented
 # out show their defaults. Those that say so can be set by a variable of the environment as well, which counts more.
 
 # What the node is called: it stands on its card and in the invitations made of that. (ROASTERY_NAME)

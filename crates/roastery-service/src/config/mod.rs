@@ -21,6 +21,9 @@ use thiserror::Error;
 pub use self::default_file::default_file;
 use crate::files::{Folder, FolderError};
 
+/// Where the host key is, if nothing else is said.
+pub(crate) const HOST_KEY: &str = "host-key";
+
 /// The longest configuration, in bytes.
 const MAX_CONFIG: usize = 1024 * 1024;
 
@@ -231,7 +234,7 @@ impl Default for Config {
         Self {
             name: "node".parse().expect("letters are a name"),
             passphrase_file: None,
-            host_key: "host-key".into(),
+            host_key: HOST_KEY.into(),
             transport: Transport::default(),
             api: Api::default(),
             observability: Observability::default(),
@@ -340,10 +343,11 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let path = folder.config();
         let text = Folder::read_text(&path, MAX_CONFIG)?;
-        Self::parse(&text, environment).map_err(|error| match error {
+        let read = Self::parse(&text, &environment).map_err(|error| match error {
             ConfigError::Form { reason, .. } => ConfigError::Form { path, reason },
             other => other,
-        })
+        });
+        read?.with_paths_of(environment)
     }
 
     /// Reads a configuration from a text, and the environment on top of it.
@@ -391,6 +395,33 @@ impl Config {
         })?;
         config.check()?;
         Ok(config)
+    }
+
+    /// Paths in variables are relative to the current folder, like those in arguments; paths in the file
+    /// are relative to the file's folder.
+    fn with_paths_of(
+        mut self,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        let from_variable = |option: &str, path: &mut PathBuf| -> Result<(), ConfigError> {
+            let variable = variable(option);
+            if environment(&variable).is_none() {
+                return Ok(());
+            }
+            *path = std::path::absolute(&*path).map_err(|error| ConfigError::Variable {
+                variable,
+                reason: format!("the path has no current folder: {error}"),
+            })?;
+            Ok(())
+        };
+        from_variable("host_key", &mut self.host_key)?;
+        from_variable("api.socket", &mut self.api.socket)?;
+        from_variable("api.token_file", &mut self.api.token_file)?;
+        from_variable("api.read_token_file", &mut self.api.read_token_file)?;
+        if let Some(path) = &mut self.passphrase_file {
+            from_variable("passphrase_file", path)?;
+        }
+        Ok(self)
     }
 
     /// The policy for a group of this name.

@@ -120,11 +120,12 @@ impl CeremonyService {
         finished: Finished,
     ) {
         let id = self.file.invitation().id();
-        let store = shared.store.clone();
+        let (store, state) = (shared.store.clone(), shared.store_state.clone());
         // A transcript is signed once in a ceremony: waiting for the disk here does no harm.
         let keep = move |transcript| {
-            tokio::task::block_in_place(|| store.sign_transcript(id, transcript))
-                .map_err(std::io::Error::other)
+            let signed = tokio::task::block_in_place(|| store.sign_transcript(id, transcript));
+            state.saw(&signed);
+            signed.map_err(std::io::Error::other)
         };
         let made = match keygen.finish(keep).await {
             Ok(made) => made,

@@ -133,7 +133,8 @@ impl GroupService {
         service.shared.essential(part, service.clone().stop_over_limit(over_limit));
         service.resume().await?;
         let part = format!("the proposals of group {}", service.name);
-        service.shared.essential(part, service.clone().hear(proposals));
+        // It ends with the node, whose end is a failure if it was not told to.
+        service.shared.finite(part, service.clone().hear(proposals));
         Ok(service)
     }
 
@@ -352,6 +353,12 @@ impl GroupService {
             live.remove(&session);
             self.journal.forget(session);
         }
+    }
+
+    /// Ends the node and all its sessions.
+    pub(super) fn close(&self) {
+        self.node.abort();
+        self.lock().clear();
     }
 
     pub(super) fn is_running(&self, session: SessionId) -> bool {

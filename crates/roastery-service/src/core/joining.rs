@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::{Service, ServiceError, ceremony::CeremonyService, group::GroupService, one};
 use crate::{
-    files::{Folder, InvitationFile, MAX_INVITATION_FILE},
+    files::{Access, Folder, InvitationFile, MAX_INVITATION_FILE},
     view::CeremonyStatus,
 };
 
@@ -140,7 +140,7 @@ impl Service {
         let text = file.to_text();
         // One that is there and is not the same was damaged, or has older cards: its name is the hash of all else.
         if !Folder::read_text(&path, MAX_INVITATION_FILE).is_ok_and(|known| known == text) {
-            Folder::replace(&path, text.as_bytes())?;
+            Folder::replace(&path, text.as_bytes(), Access::Owner)?;
         }
         self.know(file);
         Ok(())

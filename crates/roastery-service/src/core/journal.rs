@@ -15,7 +15,7 @@ use roastery_node::{
 use roastery_protocol::{GroupId, SessionId, request::SigningRequest};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::{now_ms, shared::Shared};
+use super::{now_ms, shared::Shared, store_state::StoreState};
 use crate::{
     metrics::Metrics,
     policy::{Caps, Key, Ledger, Refusal},
@@ -54,6 +54,7 @@ pub(super) struct OverLimit {
 #[derive(Clone, Debug)]
 pub(super) struct AuditWriter {
     writer: StoreWriter,
+    state: StoreState,
     ledger: Arc<Ledger>,
     metrics: Arc<Metrics>,
     /// Whether the last write came to nothing.
@@ -63,12 +64,18 @@ pub(super) struct AuditWriter {
 impl AuditWriter {
     pub(super) fn new(shared: &Shared) -> Self {
         let (writer, ledger) = (shared.writer.clone(), shared.ledger.clone());
-        Self { writer, ledger, metrics: shared.metrics.clone(), fails: Arc::default() }
+        let (state, metrics) = (shared.store_state.clone(), shared.metrics.clone());
+        Self { writer, state, ledger, metrics, fails: Arc::default() }
     }
 
     /// Whether nothing could be written the last time: then no share leaves.
     pub(super) fn fails(&self) -> bool {
         self.fails.load(Ordering::Relaxed)
+    }
+
+    /// The store is open again: whether the next write fails is not known yet.
+    pub(super) fn forgive(&self) {
+        self.fails.store(false, Ordering::Relaxed);
     }
 
     /// The journal of one group, whose shares leave under this key within these limits; and which of them did not leave
@@ -106,6 +113,7 @@ impl AuditWriter {
     }
 
     fn written(&self, done: Result<Release, StoreError>, receipt: Receipt) {
+        self.state.saw(&done);
         self.fails.store(done.is_err(), Ordering::Relaxed);
         match done {
             Ok(Release::Recorded) => {

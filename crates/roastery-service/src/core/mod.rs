@@ -15,6 +15,7 @@ mod requests;
 mod same;
 mod shared;
 mod status;
+mod store_state;
 mod summary;
 mod supervision;
 mod views;
@@ -47,7 +48,7 @@ use roastery_protocol::{
 };
 use tokio::sync::{broadcast, watch};
 
-pub(crate) use self::supervision::Supervisor;
+pub(crate) use self::supervision::{Supervisor, panic_message};
 use self::{
     ceremony::CeremonyService,
     group::{GroupService, key_of},
@@ -150,12 +151,15 @@ impl Service {
         look_at_own_card(&shared.folder, &config, &identity, &transport);
         let settings = P2pSettings { max_peers: MOST_PEERS, ..P2pSettings::default() };
         let bind = Endpoint::bind(transport, &config.transport.listen, settings).await;
-        let endpoint = bind.map_err(|error| {
-            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
-            ServiceError::NotReady(format!("{error}{}", cause.unwrap_or_default()))
-        })?;
+        let endpoint = bind.map_err(|error| ServiceError::NotReady(error.to_string()))?;
         for address in endpoint.addresses() {
             tracing::info!(%address, "listening");
+        }
+        for address in endpoint.silent() {
+            tracing::warn!(
+                %address,
+                "no interface of this machine has such an address: members cannot reach it yet"
+            );
         }
         let peer = endpoint.peer().clone();
         let internal = |error: &dyn std::error::Error| ServiceError::Internal(error.to_string());
@@ -195,6 +199,8 @@ impl Service {
         }
         service.resume_ceremonies().await?;
         service.shared.essential("the beat", service.clone().beat());
+        let part = "what opens the store again";
+        service.shared.essential(part, service.clone().keep_store_open());
         Ok(service)
     }
 
@@ -253,6 +259,7 @@ impl Service {
                 self.tidy().await;
             }
             bus.look(&self.exchange.stats(), &self.shared.limits);
+            self.shared.look_at_store();
             self.shared.limits.log_left_out();
             tokio::select! {
                 () = tokio::time::sleep(PULSE) => {}

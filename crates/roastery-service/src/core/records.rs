@@ -91,17 +91,16 @@ impl Service {
     ///
     /// Those of the store and of the disk.
     pub async fn backup(&self) -> Result<Vec<u8>, ServiceError> {
-        let mut name = [0; 8];
-        getrandom::fill(&mut name)
-            .map_err(|_| ServiceError::Internal("the system gave no randomness".to_owned()))?;
-        let path = self.shared.folder.resolve(format!("backup-{:016x}", u64::from_le_bytes(name)));
-        let at = path.clone();
-        let made = self.shared.store(move |store| store.backup(&at)).await;
+        let path = self.shared.folder.unfinished("backup")?;
+        let (store, at) = (self.shared.store.clone(), path.clone());
+        // An error of the copy's disk is none of the store's.
+        let made = self.shared.runtime.spawn_blocking(move || store.backup(&at)).await;
+        let made = made.map_err(|error| ServiceError::Internal(error.to_string()))?;
         let failed =
             |error: std::io::Error| ServiceError::Internal(format!("{}: {error}", path.display()));
         let read = match made {
             Ok(()) => tokio::fs::read(&path).await.map_err(failed),
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         };
         // If it was not made it is not there.
         let _ = tokio::fs::remove_file(&path).await;

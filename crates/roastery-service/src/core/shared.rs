@@ -12,7 +12,10 @@ use tokio::{
     task::AbortHandle,
 };
 
-use super::{ServiceError, ServiceEvent, Supervisor, host_key::HostKeyReader, waiters::Waiters};
+use super::{
+    ServiceError, ServiceEvent, Supervisor, host_key::HostKeyReader, store_state::StoreState,
+    waiters::Waiters,
+};
 use crate::{files::Folder, limits::Limits, metrics::Metrics, policy::Ledger};
 
 /// What all parts of a service have in common.
@@ -23,6 +26,7 @@ pub(super) struct Shared {
     pub(super) writer: StoreWriter,
     /// Who waits for a request to come into another state.
     pub(super) waiters: Waiters,
+    pub(super) store_state: StoreState,
     pub(super) events: broadcast::Sender<ServiceEvent>,
     pub(super) metrics: Arc<Metrics>,
     /// What has left and may leave, by key.
@@ -51,6 +55,7 @@ impl Shared {
             store,
             writer,
             waiters: Waiters::default(),
+            store_state: StoreState::default(),
             events,
             metrics,
             ledger: Arc::default(),
@@ -88,7 +93,17 @@ impl Shared {
     ) -> Result<T, ServiceError> {
         let store = self.store.clone();
         let done = self.runtime.spawn_blocking(move || act(&store)).await;
-        Ok(done.map_err(|error| ServiceError::Internal(error.to_string()))??)
+        let done = done.map_err(|error| ServiceError::Internal(error.to_string()))?;
+        self.store_state.saw(&done);
+        Ok(done?)
+    }
+
+    /// Whether a write has failed that nobody waited for.
+    pub(super) fn look_at_store(&self) {
+        if self.store.has_failed() {
+            let lost = std::io::Error::other("a write that was deferred has failed");
+            self.store_state.saw(&Err::<(), _>(StoreError::Io(lost)));
+        }
     }
 
     /// Makes a change of the store, in the thread that writes. Returns when others can read it, and
@@ -104,7 +119,9 @@ impl Shared {
             let _ = told.send(done);
         });
         let ended = |_| ServiceError::Internal("the store's thread has ended".to_owned());
-        Ok(outcome.await.map_err(ended)??)
+        let done = outcome.await.map_err(ended)?;
+        self.store_state.saw(&done);
+        Ok(done?)
     }
 
     /// Tells whoever looks on, and the log.

@@ -99,8 +99,13 @@ impl Service {
         if let Some(failure) = self.shared.supervisor.failure() {
             problems.push(format!("{failure}: start the node again"));
         }
-        if self.audit.fails() {
-            let problem = "the audit log cannot be written, so no share leaves: see the log, and start the node again";
+        if let Some(error) = self.shared.store_state.failure() {
+            problems.push(format!(
+                "the store has failed, so no share leaves: {error}; it is opened again as soon as its disk takes writes"
+            ));
+        } else if self.audit.fails() {
+            let problem =
+                "the audit log cannot be written, so no share leaves: the node's log says why";
             problems.push(problem.to_owned());
         }
         // All at once: the answer comes in time though many do not answer.

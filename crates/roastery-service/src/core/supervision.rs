@@ -26,6 +26,17 @@ pub struct Failure {
     pub how: FailureKind,
 }
 
+impl Failure {
+    /// That of a task that did not come to its end.
+    pub(crate) fn of_task(part: &str, error: tokio::task::JoinError) -> Self {
+        let how = match error.try_into_panic() {
+            Ok(panic) => FailureKind::Panicked(panic_message(&*panic)),
+            Err(_) => FailureKind::Ended,
+        };
+        Self { part: part.to_owned(), how }
+    }
+}
+
 /// How an essential part failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -155,7 +166,7 @@ impl Supervisor {
 
     fn ended(&self, part: String, end: End, done: Result<(), Box<dyn Any + Send>>) {
         let how = match done {
-            Err(panic) => FailureKind::Panicked(message(&*panic)),
+            Err(panic) => FailureKind::Panicked(panic_message(&*panic)),
             Ok(()) if end == End::Allowed || self.is_stopping() => return,
             Ok(()) => FailureKind::Ended,
         };
@@ -200,7 +211,7 @@ impl Supervisor {
 }
 
 /// What a panic says, in one line.
-pub(crate) fn message(panic: &(dyn Any + Send)) -> String {
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic
         .downcast_ref::<&str>()
         .map(|text| (*text).to_owned())

@@ -1,6 +1,6 @@
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Read as _, Write as _},
+    fs::{self, File},
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -8,6 +8,7 @@ use bitcoin::hex::FromHex as _;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use super::write::{self, Access};
 use crate::text::io_reason;
 
 /// A node's folder: where its configuration, its store and what belongs to them are.
@@ -25,6 +26,12 @@ pub enum FolderError {
         path: PathBuf,
         /// What the system says.
         source: io::Error,
+    },
+    /// There is a file already.
+    #[error("{}: there is a file already, and it is not overwritten: name another one, or move it away", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
     },
     /// The file is longer than what it should be.
     #[error("{}: more than the {most} bytes that are allowed", path.display())]
@@ -129,38 +136,59 @@ impl Folder {
         Ok(bytes)
     }
 
-    /// Writes a new file. One that exists is left alone. With `private` nobody but its owner may read it.
+    /// Writes a new file: it is there whole or, after a crash, not at all. One that exists is left
+    /// alone, unless it is empty.
     ///
     /// # Errors
     ///
-    /// [`FolderError::Io`].
-    pub fn write_new(path: &Path, bytes: &[u8], private: bool) -> Result<(), FolderError> {
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, if private { 0o600 } else { 0o644 });
-        let write = || {
-            let mut file = options.open(path)?;
-            file.write_all(bytes)?;
-            file.sync_all()
-        };
-        write().map_err(|source| io_error(path, source))
+    /// [`FolderError::Exists`] and [`FolderError::Io`].
+    pub fn write_new(path: &Path, bytes: &[u8], access: Access) -> Result<(), FolderError> {
+        write::write_new(path, bytes, access).map_err(|source| io_error(path, source))
     }
 
-    /// Writes a file that is not private, in place of what may be there. After a crash it is there whole, or as it was.
+    /// Writes a file in place of what may be there. After a crash it is there whole, or as it was.
     ///
     /// # Errors
     ///
     /// [`FolderError::Io`].
-    pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
-        let new = path.with_extension("new");
-        let write = || {
-            let mut file = File::create(&new)?;
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            fs::rename(&new, path)
-        };
-        write().map_err(|source| io_error(path, source))
+    pub fn replace(path: &Path, bytes: &[u8], access: Access) -> Result<(), FolderError> {
+        write::replace(path, bytes, access).map_err(|source| io_error(path, source))
+    }
+
+    /// Whether [`write_new`](Self::write_new) finds room for a file: to be asked before the work whose
+    /// result goes there.
+    ///
+    /// # Errors
+    ///
+    /// [`FolderError::Exists`] and [`FolderError::Io`].
+    pub fn check_new(path: &Path) -> Result<(), FolderError> {
+        write::check_new(path).map_err(|source| io_error(path, source))
+    }
+
+    /// A path in this folder for a file that is being written and goes away at the next start.
+    ///
+    /// # Errors
+    ///
+    /// [`FolderError::Io`] if the system gives no randomness.
+    pub fn unfinished(&self, name: &str) -> Result<PathBuf, FolderError> {
+        write::unfinished(&self.0, name).map_err(|source| io_error(&self.0, source))
+    }
+
+    /// Removes what a crash has left of files that were being written, here and among the invitations.
+    /// To be called by the process that holds the store. Says how many there were.
+    ///
+    /// # Errors
+    ///
+    /// [`FolderError::Io`].
+    pub fn remove_unfinished(&self) -> Result<usize, FolderError> {
+        let mut removed = 0;
+        for folder in [self.0.clone(), self.invitations()] {
+            if folder.is_dir() {
+                let found = write::remove_unfinished(&folder);
+                removed += found.map_err(|source| io_error(&folder, source))?;
+            }
+        }
+        Ok(removed)
     }
 }
 
@@ -196,7 +224,7 @@ pub fn write_secret(path: &Path, secret: &[u8; 32]) -> Result<(), FolderError> {
     for (digits, byte) in text.chunks_exact_mut(2).zip(secret) {
         digits.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
     }
-    Folder::write_new(path, text.as_slice(), true)
+    Folder::write_new(path, text.as_slice(), Access::Owner)
 }
 
 /// Without a table: what is looked up depends on no secret.
@@ -205,5 +233,9 @@ fn digit(half: u8) -> u8 {
 }
 
 fn io_error(path: &Path, source: io::Error) -> FolderError {
-    FolderError::Io { path: path.to_owned(), source }
+    let path = path.to_owned();
+    match source.kind() {
+        io::ErrorKind::AlreadyExists => FolderError::Exists { path },
+        _ => FolderError::Io { path, source },
+    }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     card::{CardError, MAX_CARD, WrittenWhereabouts},
     folder::{Folder, FolderError},
+    write::Access,
 };
 
 /// Where other nodes are called, as each of them has said last: a file for each peer, in a folder of their own.
@@ -53,7 +54,7 @@ impl PeerFiles {
         let path = self.0.resolve(format!("{peer}.toml"));
         let file = File { peer, whereabouts: WrittenWhereabouts::of(whereabouts) };
         let text = toml::to_string(&file).expect("strings, numbers below 2^63 and lists are TOML");
-        Folder::replace(&path, text.as_bytes())
+        Folder::replace(&path, text.as_bytes(), Access::Owner)
     }
 }
 

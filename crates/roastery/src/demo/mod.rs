@@ -13,6 +13,7 @@ use std::{error::Error, io::Write, path::Path, process::ExitCode};
 use bitcoin::secp256k1;
 use roastery_frost::{Signature, XOnlyPublicKey};
 use roastery_protocol::{group::Group, request::MessageToSign};
+use roastery_service::files::{Access, Folder, write_secret};
 use serde::Serialize;
 
 pub(crate) use self::options::Options;
@@ -23,7 +24,7 @@ use self::{
     signing::{Finished, Unfinished},
     spend::Spend,
 };
-use crate::{files, output};
+use crate::output;
 
 /// Runs the demo; the exit status is the program's.
 pub(crate) fn run(options: &Options) -> ExitCode {
@@ -121,7 +122,7 @@ fn verify_independently(
 fn write_evidence(folder: &Path, group: &Group, finished: &Finished) -> Result<(), Box<dyn Error>> {
     let write = |name: &str, bytes: Vec<u8>| {
         let path = folder.join(name);
-        std::fs::write(&path, bytes).map_err(|error| format!("{}: {error}", path.display()))
+        Folder::replace(&path, &bytes, Access::Everyone)
     };
     std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     write("group.roastery", group.encode())?;
@@ -136,10 +137,9 @@ fn write_evidence(folder: &Path, group: &Group, finished: &Finished) -> Result<(
 fn write_recovery(folder: &Path, ceremony: &Ceremony) -> Result<(), Box<dyn Error>> {
     std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let path = folder.join("recovery.roastery");
-    std::fs::write(&path, ceremony.file.encode())
-        .map_err(|error| format!("{}: {error}", path.display()))?;
+    Folder::replace(&path, &ceremony.file.encode(), Access::Everyone)?;
     for (seat, key) in ceremony.host_keys.iter().enumerate() {
-        files::write_secret(&folder.join(format!("host-key-of-seat-{seat}")), key)?;
+        write_secret(&folder.join(format!("host-key-of-seat-{seat}")), key)?;
     }
     Ok(())
 }
@@ -174,9 +174,9 @@ fn milliseconds(time: std::time::Duration) -> f64 {
 }
 
 fn give_up(unfinished: &Unfinished) -> ExitCode {
-    eprintln!("no signature: {}", unfinished.reason);
+    output::remark(&format!("no signature: {}", unfinished.reason));
     for line in show::awaited(&unfinished.reports) {
-        eprintln!("  {line}");
+        output::remark(&format!("  {line}"));
     }
     ExitCode::FAILURE
 }

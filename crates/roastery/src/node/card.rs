@@ -9,7 +9,7 @@ use roastery_protocol::keys::IdentityKey;
 use roastery_service::{
     api::{Client, ClientError},
     config::Config,
-    files::{Folder, NodeCard},
+    files::{Access, Folder, NodeCard},
     own_card::{self, OwnCard},
 };
 
@@ -29,11 +29,11 @@ pub(super) fn run(at: &At, options: &Options) -> Result<ExitCode, String> {
         None => renew(&folder, &config, &at.client()?)?,
     };
     if let Some(out) = &options.out {
-        Folder::write_new(out, card.to_text().as_bytes(), false)
+        Folder::write_new(out, card.to_text().as_bytes(), Access::Everyone)
             .map_err(|error| error.to_string())?;
     }
     say!("{}", card.to_text().trim_end());
-    config.transport.notes().iter().for_each(|note| eprintln!("note: {note}"));
+    config.transport.notes().iter().for_each(|note| complain!("note: {note}"));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -57,8 +57,8 @@ fn renew(folder: &Folder, config: &Config, client: &Client) -> Result<NodeCard, 
     let card = own_card::renew(folder, config, &identity, &transport, now)
         .map_err(|error| error.to_string())?;
     if let OwnCard::Renewed(_) = &card {
-        eprintln!("The card is made anew, also in {}.", folder.card().display());
-        eprintln!("The other members take up its addresses with: roastery peers add CARD");
+        complain!("The card is made anew, also in {}.", folder.card().display());
+        complain!("The other members take up its addresses with: roastery peers add CARD");
     }
     Ok(card.card().clone())
 }

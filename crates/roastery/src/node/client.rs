@@ -1,8 +1,8 @@
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Args;
 use roastery_service::{
-    files::Folder,
+    files::{Access, Folder},
     text::{to_json, visible},
     view::{Evidence, LogEntry, Status as StatusView},
 };
@@ -34,8 +34,11 @@ pub(crate) struct EvidenceList {
     out: Option<PathBuf>,
 }
 
+/// How long the node may take to say how it stands.
+const STATUS: Duration = Duration::from_secs(20);
+
 pub(super) fn status(at: &At, options: &Status) -> Result<ExitCode, String> {
-    let client = at.client()?;
+    let client = at.client()?.with_patience(STATUS);
     let status: StatusView = get(&client, "/v1/status")?;
     if options.json {
         say!("{}", json(&status)?);
@@ -73,7 +76,8 @@ pub(super) fn evidence(at: &At, options: &EvidenceList) -> Result<ExitCode, Stri
         if let Some(folder) = &options.out {
             let path = format!("/v1/evidence/{}", encoded(id));
             let file = ask(&client, &path)?;
-            Folder::write_new(&folder.join(id), &file, false).map_err(|error| error.to_string())?;
+            Folder::write_new(&folder.join(id), &file, Access::Everyone)
+                .map_err(|error| error.to_string())?;
         }
     }
     Ok(ExitCode::SUCCESS)

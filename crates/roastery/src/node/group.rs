@@ -3,7 +3,7 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 use clap::Args;
 use roastery_protocol::ceremony::MAX_RECOVERY_FILE;
 use roastery_service::{
-    files::{Folder, InvitationFile, MAX_CARD, MAX_INVITATION_FILE, NodeCard},
+    files::{Access, Folder, InvitationFile, MAX_CARD, MAX_INVITATION_FILE, NodeCard},
     view::{Begin, CeremonyStatus, GroupStatus, Join as JoinBody},
 };
 
@@ -86,11 +86,11 @@ fn new(options: New) -> Result<ExitCode, String> {
     let notes = notes(&cards);
     let file = InvitationFile::new(&options.name, options.number, options.threshold, cards)
         .map_err(|error| error.to_string())?;
-    Folder::write_new(&options.out, file.to_text().as_bytes(), false)
+    Folder::write_new(&options.out, file.to_text().as_bytes(), Access::Everyone)
         .map_err(|error| error.to_string())?;
     say!("Invitation    {}", options.out.display());
     say!("Fingerprint   {}", file.invitation().fingerprint());
-    notes.iter().for_each(|note| eprintln!("note: {note}"));
+    notes.iter().for_each(|note| complain!("note: {note}"));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -190,7 +190,7 @@ fn export(at: &At, options: &Export) -> Result<ExitCode, String> {
     for (path, at) in files {
         let Some(path) = path else { continue };
         let bytes = wait_for(async { client.bytes(&at).await.map_err(|error| error.to_string()) })?;
-        Folder::write_new(path, &bytes, false).map_err(|error| error.to_string())?;
+        Folder::write_new(path, &bytes, Access::Everyone).map_err(|error| error.to_string())?;
         say!("{}", path.display());
     }
     Ok(ExitCode::SUCCESS)

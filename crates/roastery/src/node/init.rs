@@ -45,12 +45,12 @@ pub(super) fn run(at: &At, options: Options) -> Result<ExitCode, String> {
         more_config: String::new(),
     };
     let card = roastery_service::init::init(&folder, new).map_err(|error| error.to_string())?;
-    eprintln!("The node's folder is {}.", folder.path().display());
-    eprintln!(
+    complain!("The node's folder is {}.", folder.path().display());
+    complain!(
         "Its host key is the file host-key there: back it up, and take it offline when the key is made."
     );
-    eprintln!("Its card, for the others (also in {}):", folder.card().display());
+    complain!("Its card, for the others (also in {}):", folder.card().display());
     say!("{}", card.to_text().trim_end());
-    notes.iter().for_each(|note| eprintln!("note: {note}"));
+    notes.iter().for_each(|note| complain!("note: {note}"));
     Ok(ExitCode::SUCCESS)
 }

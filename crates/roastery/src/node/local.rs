@@ -14,7 +14,7 @@ use roastery_node::{
 use roastery_protocol::group::Name;
 use roastery_service::{
     api::Client,
-    files::{Folder, InvitationFile, NodeCard},
+    files::{Access, Folder, InvitationFile, MAX_CARD, MAX_INVITATION_FILE, NodeCard},
     init::NewNode,
     view::{Begin, CeremonyStatus, Health, Join},
 };
@@ -48,6 +48,12 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// What the group is called.
 const NAME: &str = "local";
 
+/// The file with a node's passphrase, in its folder.
+const PASSPHRASE: &str = "passphrase";
+
+/// The group's invitation, in the group's folder.
+const INVITATION: &str = "invitation.toml";
+
 /// Where the nodes' folders are if nothing is said: `node-0`, `node-1` and so on in this one.
 const FOLDER: &str = "roastery-local";
 
@@ -56,10 +62,10 @@ pub(super) fn run(at: &At, options: &Options) -> Result<ExitCode, String> {
     if options.stop {
         return stop(&group);
     }
-    let existing = nodes(&group);
-    let folders = match existing.is_empty() {
-        false => existing,
-        true => make(&group, options)?,
+    let folders = match invited(&group) {
+        // With those that a person has added.
+        Some(folders) if folders.iter().all(|folder| is_made(folder)) => nodes(&group),
+        Some(_) | None => make(&group, options)?,
     };
     let chosen: Vec<&PathBuf> = folders
         .iter()
@@ -93,10 +99,28 @@ pub(super) fn run(at: &At, options: &Options) -> Result<ExitCode, String> {
 
 /// The nodes that are there.
 fn nodes(folder: &Path) -> Vec<PathBuf> {
-    let node = |k: usize| folder.join(format!("node-{k}"));
-    (0..).map(node).take_while(|node| Folder::new(node).config().exists()).collect()
+    (0..).map(|k| node(folder, k)).take_while(|node| is_made(node)).collect()
 }
 
+fn node(group: &Path, k: usize) -> PathBuf {
+    group.join(format!("node-{k}"))
+}
+
+fn is_made(node: &Path) -> bool {
+    let folder = Folder::new(node);
+    // What a crash has left at the very end of its making is finished; if that fails its start says why.
+    let _ = roastery_service::init::finish(&folder);
+    folder.config().exists()
+}
+
+/// The nodes that the group's invitation asks for, if there is one.
+fn invited(group: &Path) -> Option<Vec<PathBuf>> {
+    let text = Folder::read_text(&group.join(INVITATION), MAX_INVITATION_FILE).ok()?;
+    let file = InvitationFile::parse(&text).ok()?;
+    Some((0..file.cards().len()).map(|k| node(group, k)).collect())
+}
+
+/// Makes the group, or what is missing of it: nodes that were made stay as they are.
 fn make(group: &Path, options: &Options) -> Result<Vec<PathBuf>, String> {
     let n = usize::from(options.signers);
     if !(2..=n).contains(&options.threshold) {
@@ -108,38 +132,48 @@ fn make(group: &Path, options: &Options) -> Result<Vec<PathBuf>, String> {
     let mut cards: Vec<NodeCard> = Vec::new();
     let mut folders = Vec::new();
     for (k, port) in (0..n).zip(options.port..) {
-        let path = group.join(format!("node-{k}"));
-        let folder = Folder::new(&path);
-        folder.create().map_err(|error| error.to_string())?;
-        // In a file beside the store it protects nothing: this is a group for trying out.
-        let passphrase = format!("passphrase of node {k}");
-        Folder::write_new(&folder.resolve("passphrase"), passphrase.as_bytes(), true)
-            .map_err(|error| error.to_string())?;
-        let address = format!("/ip4/127.0.0.1/tcp/{port}");
-        let wrong = |error: AddressError| error.to_string();
-        let new = NewNode {
-            name: format!("node-{k}").parse::<Name>().map_err(|error| error.to_string())?,
-            listen: vec![address.parse().map_err(wrong)?],
-            announce: vec![address.parse().map_err(wrong)?],
-            passphrase: Passphrase::new(passphrase),
-            cost: PassphraseCost::new(8 * 1024, 1, 1).map_err(|error| error.to_string())?,
-            more_config: String::new(),
-        };
-        let card = roastery_service::init::init(&folder, new).map_err(|error| error.to_string())?;
-        cards.push(card);
+        let path = node(group, k);
+        cards.push(if is_made(&path) { card(&path)? } else { make_node(&path, k, port)? });
         folders.push(path);
     }
     let file = InvitationFile::new(NAME, 0, options.threshold, cards)
         .map_err(|error| error.to_string())?;
-    let path = group.join("invitation.toml");
-    Folder::write_new(&path, file.to_text().as_bytes(), false)
+    // Last: with it the group is there.
+    Folder::replace(&group.join(INVITATION), file.to_text().as_bytes(), Access::Everyone)
         .map_err(|error| error.to_string())?;
     Ok(folders)
+}
+
+fn card(node: &Path) -> Result<NodeCard, String> {
+    let path = Folder::new(node).card();
+    let text = Folder::read_text(&path, MAX_CARD).map_err(|error| error.to_string())?;
+    NodeCard::parse(&text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn make_node(path: &Path, k: usize, port: u16) -> Result<NodeCard, String> {
+    let folder = Folder::new(path);
+    folder.create().map_err(|error| error.to_string())?;
+    // In a file beside the store it protects nothing: this is a group for trying out.
+    let passphrase = format!("passphrase of node {k}");
+    Folder::replace(&folder.resolve(PASSPHRASE), passphrase.as_bytes(), Access::Owner)
+        .map_err(|error| error.to_string())?;
+    let address = format!("/ip4/127.0.0.1/tcp/{port}");
+    let wrong = |error: AddressError| error.to_string();
+    let new = NewNode {
+        name: format!("node-{k}").parse::<Name>().map_err(|error| error.to_string())?,
+        listen: vec![address.parse().map_err(wrong)?],
+        announce: vec![address.parse().map_err(wrong)?],
+        passphrase: Passphrase::new(passphrase),
+        cost: PassphraseCost::new(8 * 1024, 1, 1).map_err(|error| error.to_string())?,
+        more_config: String::new(),
+    };
+    roastery_service::init::init(&folder, new).map_err(|error| error.to_string())
 }
 
 fn start(folder: &Path) -> Result<Child, String> {
     let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
     let program = std::env::current_exe().map_err(failed)?;
+    let absolute = std::path::absolute(folder).map_err(failed)?;
     let log = std::fs::File::options()
         .create(true)
         .append(true)
@@ -149,7 +183,7 @@ fn start(folder: &Path) -> Result<Child, String> {
     command
         .args(["node", "--folder"])
         .arg(folder)
-        .env("ROASTERY_PASSPHRASE_FILE", "passphrase")
+        .env("ROASTERY_PASSPHRASE_FILE", absolute.join(PASSPHRASE))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log);
@@ -190,7 +224,7 @@ async fn make_key(group: &Path, folders: &[PathBuf]) -> Result<(), String> {
             lacking.push(folder);
         }
     }
-    let file = group.join("invitation.toml");
+    let file = group.join(INVITATION);
     let invitation =
         std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
     for folder in &lacking {

@@ -49,6 +49,7 @@ impl At {
 
     pub(crate) fn config(&self) -> Result<(Folder, Config), String> {
         let folder = self.folder()?;
+        roastery_service::init::finish(&folder).map_err(|error| error.to_string())?;
         if !folder.config().exists() {
             return Err(format!(
                 "{}: there is no node in this folder; roastery init makes one, --folder names another folder",
@@ -94,6 +95,7 @@ pub(crate) enum Command {
     Reject(decide::Reject),
     Requests(requests::List),
     Status(client::Status),
+    Health(run::Health),
     Log(client::Log),
     Evidence(EvidenceList),
     Backup(store::Backup),
@@ -109,6 +111,7 @@ pub(crate) use self::{
     group::Keygen as KeygenOptions,
     init::Options as InitOptions,
     requests::{List as ListOptions, find, request_id},
+    run::Health as HealthOptions,
     show::short_id,
     sign::{Sign as SignOptions, see_through, send},
     store::{Backup as BackupOptions, Change as PassphraseOptions, Restore as RestoreOptions},
@@ -130,6 +133,7 @@ pub(crate) fn run(at: &At, command: Command) -> ExitCode {
         Command::Reject(options) => decide::reject(at, options),
         Command::Requests(options) => requests::list(at, &options),
         Command::Status(options) => client::status(at, &options),
+        Command::Health(options) => run::health(at, &options),
         Command::Log(options) => client::log(at, &options),
         Command::Evidence(options) => client::evidence(at, &options),
         Command::Backup(options) => store::backup(at, &options),

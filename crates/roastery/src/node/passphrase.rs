@@ -1,4 +1,4 @@
-use std::{io::IsTerminal as _, path::Path};
+use std::{env::VarError, io::IsTerminal as _, path::Path};
 
 use roastery_node::store::Passphrase;
 use roastery_service::{config::Config, files::Folder};
@@ -7,6 +7,9 @@ use zeroize::Zeroizing;
 /// The variable of the environment that holds a passphrase.
 const VARIABLE: &str = "ROASTERY_PASSPHRASE";
 
+/// The shortest new passphrase, in characters: the store's file can be tried at leisure elsewhere.
+const LEAST: usize = 12;
+
 /// The longest passphrase, in bytes.
 const MOST: usize = 1024;
 
@@ -14,8 +17,8 @@ const MOST: usize = 1024;
 pub(super) fn of_node(folder: &Folder, config: &Config) -> Result<Passphrase, String> {
     match &config.passphrase_file {
         Some(file) => from_file(&folder.resolve(file)),
-        None => match from_environment() {
-            Some(passphrase) => Ok(passphrase),
+        None => match from_environment()? {
+            Some(text) => Ok(Passphrase::new(text.to_string())),
             None => ask("Passphrase: "),
         },
     }
@@ -24,26 +27,55 @@ pub(super) fn of_node(folder: &Folder, config: &Config) -> Result<Passphrase, St
 /// A new passphrase: from a file, from the environment, or asked for twice.
 pub(super) fn new(file: Option<&Path>) -> Result<Passphrase, String> {
     if let Some(file) = file {
-        return from_file(file);
+        return new_from_file(file);
     }
-    match from_environment() {
-        Some(passphrase) => Ok(passphrase),
+    match from_environment()? {
+        Some(text) => {
+            check_new(&text).map_err(|reason| format!("{VARIABLE}: {reason}"))?;
+            Ok(Passphrase::new(text.to_string()))
+        }
         None => ask_twice(),
     }
 }
 
-pub(super) fn from_file(path: &Path) -> Result<Passphrase, String> {
+/// A new passphrase from a file.
+pub(super) fn new_from_file(path: &Path) -> Result<Passphrase, String> {
+    let line = read_line(path)?;
+    check_new(&line).map_err(|reason| format!("{}: {reason}", path.display()))?;
+    Ok(Passphrase::new(line.to_string()))
+}
+
+fn from_file(path: &Path) -> Result<Passphrase, String> {
+    Ok(Passphrase::new(read_line(path)?.to_string()))
+}
+
+fn read_line(path: &Path) -> Result<Zeroizing<String>, String> {
     let text =
         Zeroizing::new(Folder::read_text(path, MOST + 2).map_err(|error| error.to_string())?);
     let line = text.lines().next().unwrap_or("");
     check(line).map_err(|reason| format!("{}: {reason}", path.display()))?;
-    Ok(Passphrase::new(line.to_owned()))
+    Ok(Zeroizing::new(line.to_owned()))
 }
 
-fn from_environment() -> Option<Passphrase> {
-    let text = std::env::var(VARIABLE).ok()?;
-    check(&text).ok()?;
-    Some(Passphrase::new(text))
+fn from_environment() -> Result<Option<Zeroizing<String>>, String> {
+    let text = match std::env::var(VARIABLE) {
+        Ok(text) => Zeroizing::new(text),
+        Err(VarError::NotPresent) => return Ok(None),
+        Err(VarError::NotUnicode(_)) => return Err(format!("{VARIABLE}: not a text (UTF-8)")),
+    };
+    check(&text).map_err(|reason| format!("{VARIABLE}: {reason}"))?;
+    Ok(Some(text))
+}
+
+/// A passphrase that a store is to have from now on. Those that stores have already stay as they are.
+fn check_new(text: &str) -> Result<(), String> {
+    check(text)?;
+    match text.chars().count() {
+        LEAST.. => Ok(()),
+        length => Err(format!(
+            "a passphrase of {length} characters; at least {LEAST} are needed, better four random words"
+        )),
+    }
 }
 
 fn check(text: &str) -> Result<(), String> {
@@ -74,7 +106,7 @@ pub(super) fn ask_twice() -> Result<Passphrase, String> {
         rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(|error| error.to_string())
     };
     let first = read("New passphrase: ")?;
-    check(&first)?;
+    check_new(&first)?;
     if *read("Again: ")? != *first {
         return Err("the two passphrases differ".to_owned());
     }

@@ -35,10 +35,10 @@ pub(super) fn run(at: &At, command: &Command) -> Result<ExitCode, String> {
         (true, false) => say!("{name}: is called at {}", addresses.join(" ")),
     }
     for skipped in skipped {
-        eprintln!("note: {name}: {skipped}");
+        complain!("note: {name}: {skipped}");
     }
     if overridden {
-        eprintln!(
+        complain!(
             "note: {name}: the addresses in transport.peers of the configuration count instead"
         );
     }

@@ -1,14 +1,53 @@
 use std::{fs::TryLockError, process::ExitCode, time::Duration};
 
-use roastery_service::{api::Client, daemon, files::Folder, view::Health};
+use clap::Args;
+use roastery_service::{
+    api::Client,
+    daemon::{self, DaemonError},
+    files::Folder,
+    view::Health as HealthView,
+};
 
 use super::{At, passphrase, wait_for};
+use crate::output::remark;
 
 pub(super) fn run(at: &At) -> Result<ExitCode, String> {
     let (folder, config) = at.config()?;
     let passphrase = passphrase::of_node(&folder, &config)?;
-    daemon::run(folder, config, &passphrase).map_err(|error| error.to_string())?;
-    Ok(ExitCode::SUCCESS)
+    match daemon::run(folder, config, passphrase) {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error @ DaemonError::Failed(_)) => {
+            remark(&format!("error: {error}"));
+            Ok(ExitCode::FAILURE)
+        }
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Health {
+    /// Ask as well whether enough members of each group can be reached to sign
+    #[arg(long)]
+    ready: bool,
+    /// The most seconds that the node may take to answer
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
+    within: u64,
+}
+
+/// For health checks: the answer is the exit status.
+pub(super) fn health(at: &At, options: &Health) -> Result<ExitCode, String> {
+    let client = at.client()?.with_patience(Duration::from_secs(options.within));
+    let path = if options.ready { "/ready" } else { "/health" };
+    let health = wait_for(async { Ok(client.judgement(path).await) })?;
+    let problems = match health {
+        Ok(health) if health.ok => return Ok(ExitCode::SUCCESS),
+        Ok(health) => health.problems,
+        Err(error) => vec![error.to_string()],
+    };
+    for problem in problems {
+        remark(&problem);
+    }
+    Ok(ExitCode::FAILURE)
 }
 
 /// How long a node may take to end.
@@ -18,7 +57,8 @@ pub(super) fn stop(at: &At) -> Result<ExitCode, String> {
     let (folder, _) = at.config()?;
     let client = at.client()?;
     wait_for(async {
-        let _: Health = client.post("/v1/stop", &()).await.map_err(|error| error.to_string())?;
+        let _: HealthView =
+            client.post("/v1/stop", &()).await.map_err(|error| error.to_string())?;
         match tokio::time::timeout(PATIENCE, ended(&client, &folder)).await {
             Ok(()) => Ok(ExitCode::SUCCESS),
             Err(_) => Err("the node is still there".to_owned()),

@@ -2,7 +2,10 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
 use roastery_node::store::{PassphraseCost, Store};
-use roastery_service::{api::ClientError, files::Folder};
+use roastery_service::{
+    api::ClientError,
+    files::{Access, Folder},
+};
 
 use super::{At, passphrase, wait_for};
 
@@ -28,11 +31,13 @@ pub(crate) struct Change {
 /// Of a node that runs, or of one that does not.
 pub(super) fn backup(at: &At, options: &Backup) -> Result<ExitCode, String> {
     let (folder, config) = at.config()?;
+    Folder::check_new(&options.file).map_err(|error| error.to_string())?;
     let client = at.client()?;
     let copy = wait_for(async { Ok(client.bytes("/v1/backup").await) })?;
     match copy {
         Ok(bytes) => {
-            Folder::write_new(&options.file, &bytes, true).map_err(|error| error.to_string())?;
+            Folder::write_new(&options.file, &bytes, Access::Owner)
+                .map_err(|error| error.to_string())?;
         }
         Err(ClientError::NoNode { .. }) => {
             let passphrase = passphrase::of_node(&folder, &config)?;
@@ -60,7 +65,7 @@ pub(super) fn change(at: &At, options: &Change) -> Result<ExitCode, String> {
     let (folder, config) = at.config()?;
     let current = passphrase::of_node(&folder, &config)?;
     let new = match &options.new_passphrase_file {
-        Some(file) => passphrase::from_file(file)?,
+        Some(file) => passphrase::new_from_file(file)?,
         None => passphrase::ask_twice()?,
     };
     Store::open(folder.store(), &current)

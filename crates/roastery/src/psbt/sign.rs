@@ -5,7 +5,7 @@ use clap::Args;
 use roastery_bitcoin::psbt::MAX_PSBT_FILE;
 use roastery_service::{
     api::Client,
-    files::Folder,
+    files::{Access, Folder},
     view::{Request, State},
 };
 
@@ -112,7 +112,8 @@ fn finish(
         None => say!("{}", text()),
         Some(file) => {
             let content = if result.binary { completed.clone() } else { text().into_bytes() };
-            Folder::write_new(file, &content, false).map_err(|error| error.to_string())?;
+            Folder::write_new(file, &content, Access::Everyone)
+                .map_err(|error| error.to_string())?;
             remark(&file.display().to_string());
         }
     }

@@ -44,7 +44,7 @@ fn proofs_are_listed_and_written_as_files_that_a_third_party_verifies() {
     let (file, host, proof) = convicted(&folder);
     let at = folder.join("node");
     let node = at.to_str().unwrap();
-    let words = [("ROASTERY_PASSPHRASE", "a few words")];
+    let words = [("ROASTERY_PASSPHRASE", "a few words more")];
     let init = ["init", "--name", "one", "--listen", "/ip4/127.0.0.1/tcp/0", "--folder", node];
     roastery(&init, &words).well();
 
@@ -52,8 +52,8 @@ fn proofs_are_listed_and_written_as_files_that_a_third_party_verifies() {
     let recovered = recover_group(host, &file, None).unwrap();
     let (group, seat, share) = (recovered.group, recovered.seat, recovered.share);
     let recovery = RecoveryFile::decode(&file).unwrap();
-    let store =
-        Store::open(at.join("node.store"), &Passphrase::new("a few words".to_owned())).unwrap();
+    let store = Store::open(at.join("node.store"), &Passphrase::new("a few words more".to_owned()))
+        .unwrap();
     store.keep_group(&group, seat, &share, Some(&recovery)).unwrap();
     let finding = store.keep_proof(&group, &proof).unwrap();
     drop(store);

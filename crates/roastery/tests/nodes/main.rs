@@ -4,6 +4,8 @@
 mod addresses;
 mod api;
 mod evidence;
+mod failures;
+mod files;
 mod policies;
 mod sessions;
 mod stores;

@@ -2,12 +2,21 @@
 
 use std::{
     fs,
+    path::Path,
     process::{Command, Stdio},
 };
 
-use crate::support::{Group, fresh_folder, roastery, signal, until};
+use crate::support::{Group, Said, fresh_folder, roastery, signal, until};
 
-const PASSPHRASE: (&str, &str) = ("ROASTERY_PASSPHRASE_FILE", "passphrase");
+/// The path of a file with a passphrase.
+fn passphrase(folder: &Path, file: &str) -> String {
+    folder.join(file).to_str().unwrap().to_owned()
+}
+
+fn restore(backup: &str, folder: &Path, passphrase: &str) -> Said {
+    let words = [("ROASTERY_PASSPHRASE_FILE", passphrase)];
+    roastery(&["restore", backup, "--folder", folder.to_str().unwrap()], &words)
+}
 
 #[test]
 fn a_backup_of_a_running_node_brings_its_groups_back_elsewhere() {
@@ -23,17 +32,17 @@ fn a_backup_of_a_running_node_brings_its_groups_back_elsewhere() {
     for name in ["roastery.toml", "passphrase"] {
         fs::copy(old.join(name), new.join(name)).unwrap();
     }
-    let elsewhere = new.to_str().unwrap();
-    let wrong = [("ROASTERY_PASSPHRASE_FILE", "wrong")];
+    let right = passphrase(&new, "passphrase");
+    let wrong = passphrase(&new, "wrong");
     fs::write(new.join("wrong"), "something else").unwrap();
-    let refused = roastery(&["restore", &file, "--folder", elsewhere], &wrong);
+    let refused = restore(&file, &new, &wrong);
     assert_eq!(refused.status, 2);
     assert!(refused.err.contains("passphrase"), "{refused:?}");
     assert!(!new.join("node.store").exists());
 
-    let restored = roastery(&["restore", &file, "--folder", elsewhere], &[PASSPHRASE]).well();
+    let restored = restore(&file, &new, &right).well();
     assert!(restored.trim_end().ends_with("restored, with 1 groups"), "{restored}");
-    let twice = roastery(&["restore", &file, "--folder", elsewhere], &[PASSPHRASE]);
+    let twice = restore(&file, &new, &right);
     assert_eq!(twice.status, 2, "a store that is there is left alone: {twice:?}");
 
     // The invitation says where the others are; taken up again, it asks for no second ceremony.
@@ -48,11 +57,13 @@ fn a_backup_of_a_running_node_brings_its_groups_back_elsewhere() {
 #[test]
 fn the_store_of_a_running_node_is_locked_and_says_so() {
     let group = Group::start("locked", 2, 2);
-    let folder = group.node(0);
-    let folder = folder.to_str().unwrap();
+    let at = group.node(0);
+    let folder = at.to_str().unwrap();
+    let right = passphrase(&at, "passphrase");
+    let words = [("ROASTERY_PASSPHRASE_FILE", right.as_str())];
     for command in [&["node"][..], &["passphrase", "--new-passphrase-file", &group.path("new")]] {
-        fs::write(group.path("new"), "other words").unwrap();
-        let said = roastery(&[command, &["--folder", folder]].concat(), &[PASSPHRASE]);
+        fs::write(group.path("new"), "other words again").unwrap();
+        let said = roastery(&[command, &["--folder", folder]].concat(), &words);
         assert_eq!(said.status, 2, "{said:?}");
         assert!(said.err.contains("another process"), "{said:?}");
     }
@@ -64,13 +75,13 @@ fn the_store_of_a_running_node_is_locked_and_says_so() {
     group.stop(0);
     roastery(
         &["passphrase", "--new-passphrase-file", &group.path("new"), "--folder", folder],
-        &[PASSPHRASE],
+        &words,
     )
     .well();
-    let old = roastery(&["node", "--folder", folder], &[PASSPHRASE]);
+    let old = roastery(&["node", "--folder", folder], &words);
     assert_eq!(old.status, 2, "{old:?}");
     assert!(old.err.contains("passphrase") && old.err.lines().count() == 1, "{old:?}");
-    fs::write(group.node(0).join("passphrase"), "other words").unwrap();
+    fs::write(group.node(0).join("passphrase"), "other words again").unwrap();
     group.restart(0, &[]);
     assert_eq!(group.status(0)["groups"][0]["name"], "local");
 }
@@ -80,7 +91,7 @@ fn a_node_ends_gracefully_when_it_is_told_to_and_says_nothing_more() {
     let folder = fresh_folder("stop");
     let at = folder.join("node");
     let at = at.to_str().unwrap();
-    let words = [("ROASTERY_PASSPHRASE", "a few words")];
+    let words = [("ROASTERY_PASSPHRASE", "a few words more")];
     let listen = ["--listen", "/ip4/127.0.0.1/tcp/0"];
     roastery(&[&["init", "--name", "one", "--folder", at], &listen[..]].concat(), &words).well();
     let no_node = roastery(&["status", "--folder", at], &[]);

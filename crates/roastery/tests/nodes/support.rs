@@ -7,7 +7,7 @@ use std::{
     net::TcpListener,
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Child, Command, Output, Stdio},
     sync::atomic::{AtomicU16, Ordering},
     thread::sleep,
     time::{Duration, Instant},
@@ -99,6 +99,11 @@ impl Group {
         let options = ["--signers", &signers, "--threshold", &threshold, "--port", &port];
         group.local(&options, environment).well();
         group
+    }
+
+    /// One in this folder, which may be made in part.
+    pub(crate) fn at(folder: PathBuf) -> Self {
+        Self { folder, port: 0 }
     }
 
     pub(crate) fn local(&self, options: &[&str], environment: &[(&str, &str)]) -> Said {
@@ -222,6 +227,36 @@ impl Group {
         let entries = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         entries.filter(|entry| entry["session"] == session).collect()
     }
+}
+
+/// A node that was started by hand. It ends with the test.
+pub(crate) struct Process(pub(crate) Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Process {
+    /// Its exit status, once it has ended.
+    pub(crate) fn ended(&mut self) -> Option<i32> {
+        until("the process has ended", || self.0.try_wait().unwrap()).code()
+    }
+}
+
+/// What runs the node at this folder. The program before it, if there is one, gets it as its arguments.
+pub(crate) fn node_command(before: &[&str], folder: &Path, passphrase: &str) -> Command {
+    let words: Vec<&str> = before
+        .iter()
+        .copied()
+        .chain([env!("CARGO_BIN_EXE_roastery"), "node", "--folder"])
+        .collect();
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]).arg(folder).env("ROASTERY_PASSPHRASE", passphrase);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
 }
 
 impl Drop for Group {

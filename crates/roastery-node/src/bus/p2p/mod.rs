@@ -52,6 +52,7 @@ mod door;
 mod frame;
 mod handler;
 mod links;
+mod listen;
 mod members;
 mod peers;
 mod redial;
@@ -62,15 +63,11 @@ mod settings;
 mod swarm;
 mod whereabouts;
 
-use std::collections::HashSet;
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::io;
 use std::sync::Arc;
 
-use futures_util::StreamExt;
-use libp2p::swarm::SwarmEvent;
-use libp2p::{Swarm, TransportError};
+use libp2p::Swarm;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -96,6 +93,7 @@ pub struct Endpoint {
     key: TransportKey,
     peer: PeerId,
     settings: P2pSettings,
+    silent: Vec<Multiaddr>,
 }
 
 impl Endpoint {
@@ -105,7 +103,8 @@ impl Endpoint {
     ///
     /// # Errors
     ///
-    /// [`BindError`] when with these settings nothing could be sent, or an address is not to be had.
+    /// [`BindError`] when with these settings nothing could be sent, or an address is not to be had. An
+    /// answer takes some seconds at most.
     pub async fn bind(
         key: TransportKey,
         listen: &[ListenAddress],
@@ -113,26 +112,10 @@ impl Endpoint {
     ) -> Result<Self, BindError> {
         let settings = settings.check()?;
         let mut swarm = swarm::build(&key, &settings).map_err(|_| BindError::Key)?;
-        let mut waiting = HashSet::new();
-        for address in listen {
-            let address = address.to_multiaddr();
-            let refused = |source| BindError::Address { address: address.clone(), source };
-            let listener = swarm.listen_on(address.clone()).map_err(refused)?;
-            waiting.insert(listener);
-        }
-        while !waiting.is_empty() {
-            match swarm.select_next_some().await {
-                SwarmEvent::NewListenAddr { listener_id, .. } => {
-                    waiting.remove(&listener_id);
-                }
-                SwarmEvent::ListenerClosed { addresses, .. } => {
-                    return Err(BindError::Closed { addresses });
-                }
-                _ => {}
-            }
-        }
+        let listen: Vec<Multiaddr> = listen.iter().map(ListenAddress::to_multiaddr).collect();
+        let silent = listen::listen(&mut swarm, &listen).await?;
         let peer = key.peer();
-        Ok(Self { swarm, key, peer, settings })
+        Ok(Self { swarm, key, peer, settings, silent })
     }
 
     /// The name under which the others must know this node.
@@ -144,6 +127,12 @@ impl Endpoint {
     /// that the system chose, where it was 0.
     pub fn addresses(&self) -> impl Iterator<Item = &Multiaddr> {
         self.swarm.listeners()
+    }
+
+    /// The addresses of [`bind`](Self::bind) that no interface of this machine has yet. The node
+    /// listens there as soon as one does.
+    pub fn silent(&self) -> &[Multiaddr] {
+        &self.silent
     }
 
     /// Becomes a part of the mesh of these peers, and calls those whose addresses are known. Calling
@@ -192,16 +181,19 @@ pub enum BindError {
     #[error("the transport key cannot sign for its connections")]
     Key,
     /// An address that is not to be had.
-    #[error("cannot listen at {address}")]
+    #[error("cannot listen at {address}: {reason}")]
     Address {
         /// The address.
         address: Multiaddr,
         /// Why.
-        source: TransportError<io::Error>,
+        reason: String,
     },
-    /// The system took back what it had given.
-    #[error("cannot listen at {addresses:?} any more")]
-    Closed {
+    /// No interface of this machine has any of the addresses.
+    #[error(
+        "cannot listen at {}: no interface of this machine has such an address, or none is up",
+        list(addresses)
+    )]
+    NoInterface {
         /// The addresses.
         addresses: Vec<Multiaddr>,
     },
@@ -259,4 +251,9 @@ impl fmt::Debug for P2pBus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("P2pBus").field("peer", &self.peer).finish_non_exhaustive()
     }
+}
+
+fn list(addresses: &[Multiaddr]) -> String {
+    let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    addresses.join(", ")
 }

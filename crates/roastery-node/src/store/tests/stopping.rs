@@ -61,7 +61,9 @@ fn empty() -> Vec<u8> {
 }
 
 fn open(disk: &Disk, passphrase: &Passphrase) -> Result<Store, StoreError> {
-    Store::on(open_database(disk.clone())?, |header| Ok(Cipher::new(&header.open(passphrase)?)))
+    let disk = disk.clone();
+    let source = Box::new(move || open_database(disk.clone()));
+    Store::on(source, |header| Ok(Cipher::new(&header.open(passphrase)?)))
 }
 
 /// What the store on a disk says of itself, and which passphrase opens it.
@@ -194,4 +196,62 @@ fn after_an_error_of_the_disk_nothing_is_written_before_the_store_is_opened_agai
     drop(store);
     let store = open(&Disk::new(disk.content()), &passphrase()).unwrap();
     assert_eq!(store.audit(0, 9).unwrap(), [(0, entry(&kept, 0))]);
+}
+
+#[test]
+fn a_store_is_opened_again_without_its_passphrase_when_the_disk_works_again() {
+    let (kept, disk) = (Kept::new(), Disk::new(empty()));
+    let store = open(&disk, &passphrase()).unwrap();
+    store.keep_keys(&keys()).unwrap();
+    store.append_audit(&[entry(&kept, 0)]).unwrap();
+    disk.stop_after(0, ErrorKind::StorageFull);
+    store.append_audit(&[entry(&kept, 1)]).unwrap_err();
+    // While the disk fails, opening fails, and neither reading nor writing says that it works.
+    for _ in 0..3 {
+        let error = store.reopen().unwrap_err();
+        assert!(matches!(error, StoreError::Full), "{error}");
+        assert!(error.is_of_the_disk());
+        store.append_audit(&[entry(&kept, 1)]).unwrap_err();
+        store.audit(0, 9).unwrap_err();
+    }
+    disk.stop_after(usize::MAX / 2, ErrorKind::Other);
+    store.reopen().unwrap();
+    assert_eq!(store.audit(0, 9).unwrap(), [(0, entry(&kept, 0))]);
+    store.append_audit(&[entry(&kept, 1)]).unwrap();
+    assert_eq!(store.audit(0, 9).unwrap().len(), 2);
+}
+
+#[test]
+fn a_disk_that_can_be_read_and_not_written_is_not_one_that_works_again() {
+    let (kept, disk) = (Kept::new(), Disk::new(empty()));
+    let store = open(&disk, &passphrase()).unwrap();
+    let operations = disk.operations();
+    store.reopen().unwrap();
+    // Opening and closing write nothing by themselves, so the last writes are the probe's.
+    let probe = disk.operations() - operations;
+    assert!(probe > 0);
+    disk.stop_after(probe - 1, ErrorKind::StorageFull);
+    store.reopen().unwrap_err();
+    store.append_audit(&[entry(&kept, 0)]).unwrap_err();
+}
+
+#[test]
+fn another_store_in_the_place_of_this_one_is_not_taken_for_it() {
+    let (here, other) = (Disk::new(empty()), Disk::new(empty()));
+    for disk in [&here, &other] {
+        open(disk, &passphrase()).unwrap().keep_keys(&keys()).unwrap();
+    }
+    let swapped = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let (first, second, swap) = (here.clone(), other.clone(), swapped.clone());
+    let source = Box::new(move || {
+        let swapped = swap.load(std::sync::atomic::Ordering::Relaxed);
+        open_database(if swapped { second.clone() } else { first.clone() })
+    });
+    let key = |header: Header| Ok(Cipher::new(&header.open(&passphrase())?));
+    let store = Store::on(source, key).unwrap();
+    swapped.store(true, std::sync::atomic::Ordering::Relaxed);
+    let error = store.reopen().unwrap_err();
+    assert!(matches!(error, StoreError::Damaged(_)), "{error}");
+    assert!(!error.is_of_the_disk());
+    store.keys().unwrap_err();
 }

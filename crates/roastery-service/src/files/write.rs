@@ -1,0 +1,171 @@
+//! The only way in which a file is written: beside its place, synced, then put into its place.
+
+use std::{
+    fs::{self, File, Permissions},
+    io::{self, Write as _},
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use tempfile::{NamedTempFile, PersistError};
+
+/// The ending of a file that is being written. One that is left over from a crash can be removed.
+const UNFINISHED: &str = ".new";
+
+/// Who may read a file that is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// The owner alone.
+    Owner,
+    /// All users of the machine, unless the umask forbids it.
+    Everyone,
+}
+
+impl Access {
+    fn mode(self) -> u32 {
+        match self {
+            Self::Owner => 0o600,
+            Self::Everyone => 0o644,
+        }
+    }
+}
+
+/// Writes a file that must not be there. An empty file counts as none: it is what a full disk or a
+/// crash leaves of a file that is written in place.
+pub(super) fn write_new(path: &Path, bytes: &[u8], access: Access) -> io::Result<()> {
+    check_new(path)?;
+    let file = write_beside(path, bytes, access)?;
+    if is_empty_file(path) {
+        file.persist(path).map_err(into_io)?;
+    } else {
+        file.persist_noclobber(path).map_err(into_io)?;
+    }
+    sync_folder(folder_of(path))
+}
+
+/// Writes a file in place of the one that may be there.
+pub(super) fn replace(path: &Path, bytes: &[u8], access: Access) -> io::Result<()> {
+    write_beside(path, bytes, access)?.persist(path).map_err(into_io)?;
+    sync_folder(folder_of(path))
+}
+
+/// Whether a new file can be put there.
+pub(super) fn check_new(path: &Path) -> io::Result<()> {
+    match path.symlink_metadata() {
+        Ok(_) if is_empty_file(path) => Ok(()),
+        Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes what a crash has left of files that were being written in this folder. Says how many.
+pub(super) fn remove_unfinished(folder: &Path) -> io::Result<usize> {
+    let mut removed = 0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let unfinished = name.starts_with('.') && name.ends_with(UNFINISHED);
+        if unfinished && entry.file_type()?.is_file() {
+            fs::remove_file(entry.path())?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+/// A name in this folder for a file that is being written by other means.
+pub(super) fn unfinished(folder: &Path, name: &str) -> io::Result<PathBuf> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(io::Error::other)?;
+    Ok(folder.join(format!(".{name}.{:016x}{UNFINISHED}", u64::from_le_bytes(random))))
+}
+
+/// Makes the names in a folder durable.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+fn write_beside(path: &Path, bytes: &[u8], access: Access) -> io::Result<NamedTempFile> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
+    let mut file = tempfile::Builder::new()
+        .prefix(&format!(".{name}."))
+        .suffix(UNFINISHED)
+        // As for every file, the umask takes away from it.
+        .permissions(Permissions::from_mode(access.mode()))
+        .tempfile_in(folder_of(path))?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    Ok(file)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+fn is_empty_file(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|file| file.is_file() && file.len() == 0)
+}
+
+fn into_io(error: PersistError) -> io::Error {
+    error.error
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_new_file_is_whole_and_takes_the_place_of_an_empty_one_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("card.toml");
+        fs::write(&path, "").unwrap();
+        write_new(&path, b"whole", Access::Owner).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        let error = write_new(&path, b"another", Access::Owner).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+        assert_eq!(names(folder.path()), ["card.toml"]);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_leaves_the_old_one_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("invitation.toml");
+        replace(&path, b"old", Access::Everyone).unwrap();
+        // A folder is in the place of the file.
+        let taken = folder.path().join("taken");
+        fs::create_dir(&taken).unwrap();
+        replace(&taken, b"new", Access::Everyone).unwrap_err();
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        replace(&path, b"new", Access::Everyone).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(names(folder.path()).len(), 2);
+    }
+
+    #[test]
+    fn what_a_crash_leaves_is_removed_and_nothing_else_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let unfinished = unfinished(folder.path(), "backup").unwrap();
+        for name in ["node.store", "notes.new", ".hidden"] {
+            fs::write(folder.path().join(name), "content").unwrap();
+        }
+        fs::write(unfinished, "half").unwrap();
+        assert_eq!(remove_unfinished(folder.path()).unwrap(), 1);
+        let mut left = names(folder.path());
+        left.sort();
+        assert_eq!(left, [".hidden", "node.store", "notes.new"]);
+    }
+}

@@ -18,6 +18,13 @@ pub(super) fn run(at: &At, command: Command) -> Result<ExitCode, String> {
     say!("{}: nothing is wrong with it", folder.config().display());
     say!("Node          {}", roastery_service::text::visible(config.name.as_str()));
     say!("Network       {}", network_name(network));
+    for address in &config.transport.listen {
+        say!("Listens       {address}");
+    }
+    for address in &config.transport.announce {
+        say!("Is called at  {address}");
+    }
+    config.transport.notes().iter().for_each(|note| complain!("note: {note}"));
     say!("Approval      {:?}, if a group has no policy of its own", config.policy.approval);
     for (group, own) in &config.group {
         let group = roastery_service::text::visible(group);

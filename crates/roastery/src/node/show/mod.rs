@@ -120,7 +120,12 @@ fn peer(peer: &PeerStatus) {
         (true, Some(time), _) => say!("Peer          {name}: connected, {time} ms{lost}"),
         (true, None, _) => say!("Peer          {name}: connected{lost}"),
         (false, _, since) => {
-            say!("Peer          {name}: awaited for {}{lost}", when::span(since.unwrap_or(0)))
+            let called = match peer.addresses.is_empty() {
+                true => "which has to call this node".to_owned(),
+                false => format!("called at {}", peer.addresses.join(" ")),
+            };
+            let since = when::span(since.unwrap_or(0));
+            say!("Peer          {name}: awaited for {since}, {called}{lost}")
         }
     }
 }

@@ -19,7 +19,7 @@ pub mod text;
 pub mod view;
 
 pub use self::{
-    core::{Failure, FailureKind, RequestFilter, Service, ServiceError, ServiceEvent},
+    core::{Failure, FailureKind, RecordedIn, RequestFilter, Service, ServiceError, ServiceEvent},
     descriptors::TooFewDescriptors,
     metrics::Metrics,
 };

@@ -64,7 +64,8 @@ pub(super) struct Running<S: EngineSession> {
     last_words: Arc<OnceLock<LastWords>>,
     /// What it said since a share was about to leave whose record is not kept yet.
     held: VecDeque<Output>,
-    waits: bool,
+    /// That share.
+    waits: Option<Released>,
     /// The bounds that were reached since the node asked.
     limited: BTreeSet<Limit>,
 }
@@ -93,7 +94,7 @@ impl<S: EngineSession> Running<S> {
             SessionWatcher { id: rank.session, ended: end, last_words: last, commands, clock };
         let handle = SessionHandle { events: waiting_events, watcher };
         let deadline = Some(deadline);
-        let (held, waits, limited) = (VecDeque::new(), false, BTreeSet::new());
+        let (held, waits, limited) = (VecDeque::new(), None, BTreeSet::new());
         let running =
             Self { rank, session, deadline, events, ended, last_words, held, waits, limited };
         (running, handle)
@@ -110,7 +111,7 @@ impl<S: EngineSession> Running<S> {
 
     pub(super) fn next_wake(&self) -> Duration {
         // What it would say is held back: nothing is to be done before the record is kept.
-        if self.waits {
+        if self.waits.is_some() {
             return Duration::MAX;
         }
         let times = self.session.next_timeout().into_iter().chain(self.deadline);
@@ -128,7 +129,7 @@ impl<S: EngineSession> Running<S> {
 
     /// The next thing that is to be done for the session. With a journal the record of a share comes before the share.
     pub(super) fn next_wish(&mut self, journal: bool) -> Option<Wish> {
-        if self.waits {
+        if self.waits.is_some() {
             while let Some(output) = self.session.poll_output() {
                 if self.held.len() < MOST_HELD || matches!(output, Output::Event(_)) {
                     self.held.push_back(output);
@@ -150,7 +151,7 @@ impl<S: EngineSession> Running<S> {
                     };
                     self.tell(event);
                     if let Some(released) = released {
-                        self.waits = true;
+                        self.waits = Some(released);
                         return Some(Wish::Keep(released));
                     }
                 }
@@ -161,7 +162,7 @@ impl<S: EngineSession> Running<S> {
 
     /// The record of the share that is about to leave is kept.
     pub(super) fn kept(&mut self) {
-        self.waits = false;
+        self.waits = None;
     }
 
     /// Whether the share may still leave, after the time that its record took.
@@ -169,14 +170,18 @@ impl<S: EngineSession> Running<S> {
         self.session.may_release()
     }
 
-    /// The share is not to leave: nothing of what was held does. The session is to be forgotten.
+    /// The share is not to leave: nothing of what was held does, nor are signatures told that were computed with it here.
+    /// Those that others made are. The session is to be forgotten.
     pub(super) fn not_kept(&mut self, now: Moment) {
+        let withheld = self.waits.take().map(|share| share.package);
         self.session.stop(Stop::NotKept, now);
         let outputs = std::iter::from_fn(|| self.session.poll_output());
         let held: Vec<Output> = self.held.drain(..).chain(outputs).collect();
         for output in held {
-            if let Output::Event(event) = output {
-                self.tell(event);
+            match output {
+                Output::Event(Event::Signed(outcome)) if Some(outcome.package) == withheld => {}
+                Output::Event(event) => self.tell(event),
+                Output::Send { .. } => {}
             }
         }
         if !self.has_ended() {

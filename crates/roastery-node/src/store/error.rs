@@ -169,9 +169,6 @@ pub enum Entry {
     /// A request.
     #[error("this request")]
     Request,
-    /// A name of a group.
-    #[error("another name for this group")]
-    Name,
 }
 
 fn said(verdict: &Verdict) -> String {

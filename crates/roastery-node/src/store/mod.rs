@@ -142,9 +142,6 @@ pub const FORMAT: u32 = 1;
 /// The longest text for people in a record, in bytes.
 pub const MAX_TEXT: usize = 1024;
 
-/// The longest name of a group, in bytes.
-pub const MAX_NAME: usize = 255;
-
 /// When a change is on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {

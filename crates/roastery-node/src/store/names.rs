@@ -1,12 +1,14 @@
 use borsh::{BorshDeserialize, BorshSerialize};
-use roastery_protocol::GroupId;
+use roastery_protocol::{GroupId, group::Name};
 
 use super::{
-    ContentError, Durability, Entry, MAX_NAME, Store, StoreError, Transaction, check_text,
+    ContentError, Durability, Entry, Store, StoreError, Transaction,
+    groups::GroupRecord,
     rows::{Record, Table},
 };
 
-/// A name and the group that it means. Has two rows: that of the name and that of the group.
+/// A name and the group that it means. Each name of a group has a row, and the group has one with
+/// the name that it goes by.
 #[derive(BorshSerialize, BorshDeserialize)]
 pub(super) struct NameRecord {
     name: String,
@@ -17,8 +19,9 @@ impl Record for NameRecord {
     const TABLE: Table = Table::Names;
 }
 
-fn key_of_name(name: &str) -> Vec<u8> {
-    [b"n", name.as_bytes()].concat()
+/// Names that differ in case only are one name.
+fn key_of_name(name: &Name) -> Vec<u8> {
+    [b"n", name.as_str().to_ascii_lowercase().as_bytes()].concat()
 }
 
 fn key_of_group(group: GroupId) -> Vec<u8> {
@@ -26,26 +29,26 @@ fn key_of_group(group: GroupId) -> Vec<u8> {
 }
 
 impl Store {
-    /// Binds a name to a group, once for good: policies and people mean the same group by it after
-    /// each restart. The same binding again changes nothing.
+    /// Binds a name to a group, for good: policies and people mean the same group by it after each
+    /// restart, and no other group gets it, even when this one goes by another name. The group goes
+    /// by this name from now on.
     ///
     /// # Errors
     ///
-    /// [`ContentError::NameTaken`] if the name is another group's; [`ContentError::AlreadyThere`]
-    /// if the group has another name; [`ContentError::TextTooLong`] if the name has more than
-    /// [`MAX_NAME`] bytes.
-    pub fn bind_name(&self, name: &str, group: GroupId) -> Result<(), StoreError> {
+    /// [`ContentError::NameTaken`] if the name is another group's; [`ContentError::Missing`] if the
+    /// group is not there.
+    pub fn bind_name(&self, name: &Name, group: GroupId) -> Result<(), StoreError> {
         self.write(Durability::Synced, |transaction| transaction.bind_name(name, group))
     }
 
-    /// The name that is bound to this group.
+    /// The name that this group goes by.
     pub fn name_of(&self, group: GroupId) -> Result<Option<String>, StoreError> {
         let record: Option<NameRecord> = self.vault.snapshot()?.get(&key_of_group(group))?;
         Ok(record.map(|record| record.name))
     }
 
-    /// The group to which this name is bound.
-    pub fn group_named(&self, name: &str) -> Result<Option<GroupId>, StoreError> {
+    /// The group to which this name is bound, whether it goes by it or did before.
+    pub fn group_named(&self, name: &Name) -> Result<Option<GroupId>, StoreError> {
         let record: Option<NameRecord> = self.vault.snapshot()?.get(&key_of_name(name))?;
         Ok(record.map(|record| record.group))
     }
@@ -53,23 +56,19 @@ impl Store {
 
 impl Transaction<'_> {
     /// See [`Store::bind_name`].
-    pub fn bind_name(&mut self, name: &str, group: GroupId) -> Result<(), StoreError> {
-        check_text(name, MAX_NAME)?;
-        let (of_name, of_group) = (key_of_name(name), key_of_group(group));
+    pub fn bind_name(&mut self, name: &Name, group: GroupId) -> Result<(), StoreError> {
+        if self.get::<GroupRecord>(group.as_bytes())?.is_none() {
+            return Err(ContentError::Missing(Entry::Group).into());
+        }
+        let of_name = key_of_name(name);
         if let Some(known) = self.get::<NameRecord>(&of_name)?
             && known.group != group
         {
             let (name, group) = (known.name, known.group);
             return Err(ContentError::NameTaken { name, group }.into());
         }
-        match self.get::<NameRecord>(&of_group)? {
-            Some(known) if known.name == name => Ok(()),
-            Some(_) => Err(ContentError::AlreadyThere(Entry::Name).into()),
-            None => {
-                let record = NameRecord { name: name.to_owned(), group };
-                self.put(&of_name, &record)?;
-                self.put(&of_group, &record)
-            }
-        }
+        let record = NameRecord { name: name.to_string(), group };
+        self.put(&of_name, &record)?;
+        self.put(&key_of_group(group), &record)
     }
 }

@@ -5,11 +5,11 @@ use std::sync::{
 
 use roastery_node::{
     bus::{Bus, BusEvent, Mesh},
-    driver::{Ended, Journal, Node, Receipt, Released},
+    driver::{Ended, Journal, Node, Receipt, Released, SessionHandle},
 };
 use roastery_protocol::{
     message::{Envelope, Kind},
-    session::StopReason,
+    session::{ReportPhase, StopReason},
 };
 use tokio::time::timeout;
 
@@ -138,4 +138,32 @@ async fn a_share_that_waits_for_its_record_does_not_leave_once_its_session_has_s
     elsewhere(|| receipt.kept()).await;
     assert_eq!(other.ended().await, Some(Ended::Stopped(StopReason::Cancelled)));
     assert!(timeout(300 * SECOND, session.ended()).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn signatures_that_were_computed_with_a_share_that_is_withheld_are_not_told() {
+    let fixture = Fixture::new(2, 3);
+    let request = fixture.request(1);
+    let coordinator = fixture.coordinator(&request, 0).index();
+    let signer = fixture.coordinator(&request, 1);
+    let mesh = Mesh::default();
+    let journal = Slow::default();
+    let up = start(&fixture, &mesh, coordinator, journal.clone());
+    let first = fixture.start(mesh.join(peer(signer)).unwrap(), signer);
+    let (session, other) = (first.sign(&request).await, up.sign(&request).await);
+    while journal.0.lock().unwrap().is_empty() {
+        settle().await;
+    }
+    // The other share comes in, and with the one that waits here it makes the signatures.
+    while !matches!(up_report(&other).await, ReportPhase::Signed(_)) {
+        settle().await;
+    }
+    let receipts = std::mem::take(&mut *journal.0.lock().unwrap());
+    elsewhere(|| drop(receipts)).await;
+    assert_eq!(other.ended().await, Some(Ended::Stopped(StopReason::NotKept)));
+    assert!(timeout(300 * SECOND, session.ended()).await.is_err());
+}
+
+async fn up_report(session: &SessionHandle) -> ReportPhase {
+    session.report().await.unwrap().phase
 }

@@ -268,3 +268,31 @@ fn a_change_is_decided_about_the_state_that_it_applies_to_and_each_has_a_revisio
     let change = store.change_request(session, 12, |_| Some(approved())).unwrap();
     assert!(matches!(change, Change::Left(now) if now.revision == 3));
 }
+
+#[test]
+fn a_name_belongs_to_one_group_for_good() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let store = new_store(&folder);
+    let id = kept.group().id();
+    let bind = |name: &str, id| store.bind_name(&name.parse().unwrap(), id);
+    let error = refusal(bind("treasury", id).unwrap_err());
+    assert!(matches!(error, ContentError::Missing(Entry::Group)));
+    let seat = kept.group().seats().next().unwrap();
+    store.keep_group(kept.group(), seat, &kept.share, None).unwrap();
+    assert_eq!(store.name_of(id).unwrap(), None);
+    bind("treasury", id).unwrap();
+    bind("savings", id).unwrap();
+    assert_eq!(store.name_of(id).unwrap().as_deref(), Some("savings"));
+    // The name of before is not given to another group.
+    let other = rebound(&kept);
+    store.keep_group(&other, seat, &kept.share, None).unwrap();
+    for name in ["treasury", "savings", "Treasury"] {
+        let error = refusal(bind(name, other.id()).unwrap_err());
+        assert!(matches!(error, ContentError::NameTaken { group, .. } if group == id));
+        assert_eq!(store.group_named(&name.parse().unwrap()).unwrap(), Some(id));
+    }
+    assert_eq!(store.name_of(other.id()).unwrap(), None);
+    bind("treasury", id).unwrap();
+    assert_eq!(store.name_of(id).unwrap().as_deref(), Some("treasury"));
+    store.check().unwrap();
+}

@@ -105,6 +105,15 @@ fn key(kind: u8, at: u8) -> SigningKey {
     SigningKey::from_bytes(Zeroizing::new(bytes)).unwrap()
 }
 
+/// The group with a newer binding of its first member: another group with the same key.
+pub fn rebound(kept: &Kept) -> Group {
+    let mut member = kept.group().members()[0].clone();
+    member.sequence += 1;
+    let host = HostKey::new(key(100, 0));
+    member.binding = host.bind(&member.identity_key, &member.peer, member.sequence);
+    kept.group().rebind(member).unwrap()
+}
+
 fn now() -> Moment {
     Moment { monotonic: Duration::ZERO, wall: Duration::from_secs(EXPIRY - 600) }
 }

@@ -84,7 +84,7 @@ pub fn fill(store: &Store, kept: &Kept) {
     store.sign_transcript(kept.invitation.id(), kept.transcript).unwrap();
     let seat = kept.group().seats().next().unwrap();
     store.finish_ceremony(seat, &kept.share, &kept.recovery).unwrap();
-    store.bind_name("treasury", kept.group().id()).unwrap();
+    store.bind_name(&"treasury".parse().unwrap(), kept.group().id()).unwrap();
     store.begin_ceremony(&second_invitation(kept), &Kept::seed()).unwrap();
     for number in 0..2 {
         store.add_request(&kept.request(number), &Subject::Hash, None, 7).unwrap();

@@ -52,6 +52,7 @@ impl From<ServiceError> for ApiError {
             E::NotReady(_) | E::File(_) => (StatusCode::CONFLICT, "not_ready"),
             E::NoRoom(_) => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             E::NoAnswer => (StatusCode::SERVICE_UNAVAILABLE, "no_answer"),
+            E::Unrecorded { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "unrecorded"),
             E::Store(_) | E::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         };
         Self::new(status, code, error.to_string())

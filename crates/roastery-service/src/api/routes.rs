@@ -24,7 +24,7 @@ use crate::{
     RequestFilter, Service,
     view::{
         AddCard, Begin, CeremonyStatus, Evidence, GroupStatus, Health, Join, LogEntry,
-        PeerAddresses, Problem, Propose, Reject, Request, State as RequestState, Status,
+        PeerAddresses, Problem, Propose, Reject, Rename, Request, State as RequestState, Status,
     },
 };
 
@@ -44,6 +44,7 @@ pub(super) fn reads() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(ceremonies))
         .routes(routes!(ceremony))
         .routes(routes!(group))
+        .routes(routes!(rename))
         .routes(routes!(group_file))
         .routes(routes!(recovery_file))
         .routes(routes!(requests))
@@ -147,6 +148,18 @@ async fn find_group(service: &Service, name: &str) -> Answer<GroupStatus> {
             format!("there is no group {name:?} here"),
         )
     })
+}
+
+/// Gives a group another name, from the next start on. A name belongs to one group for good.
+#[utoipa::path(post, path = "/v1/groups/{name}/name", request_body = Rename,
+    responses((status = 200, body = Health), (status = "4XX", body = Problem)))]
+async fn rename(
+    State(service): At,
+    Path(name): Path<String>,
+    Body(rename): Body<Rename>,
+) -> Answer<Health> {
+    service.rename_group(&name, rename.name).await?;
+    Ok(Json(Health { ok: true, problems: Vec::new() }))
 }
 
 /// The group file: public, for whoever checks proofs or signatures.

@@ -108,8 +108,8 @@ announce = {announce}
 # Whether the previous transaction of each input must be there, so that no amount has to be believed.
 # previous_transactions_required = false
 
-# What is different for one group: a policy, which takes the place of the one above as a whole, and the scripts that may
-# spend from its wallet as well.
+# What is different for one group, meant by its name or its id (64 digits): a policy, which takes the place of the one above
+# as a whole, and the scripts that may spend from its wallet as well.
 # [group.treasury]
 # scripts = "and_v(v:pk(XPUB/**),older(52560))"
 # [group.treasury.policy]

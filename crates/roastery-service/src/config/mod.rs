@@ -2,6 +2,7 @@
 
 mod addresses;
 mod default_file;
+mod groups;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -18,7 +19,7 @@ use roastery_protocol::group::Name;
 use serde::Deserialize;
 use thiserror::Error;
 
-pub use self::default_file::default_file;
+pub use self::{default_file::default_file, groups::GroupSettings};
 use crate::files::{Folder, FolderError};
 
 /// Where the host key is, if nothing else is said.
@@ -218,6 +219,14 @@ pub enum ConfigError {
         variable: String,
         /// What is wrong.
         reason: String,
+    },
+    /// One group has two sections.
+    #[error("{first} and {second} are about one group: write one of them")]
+    TwoSections {
+        /// One.
+        first: String,
+        /// The other.
+        second: String,
     },
     /// A value that makes no sense.
     #[error("{option}: {reason}")]
@@ -422,17 +431,6 @@ impl Config {
             from_variable("passphrase_file", path)?;
         }
         Ok(self)
-    }
-
-    /// The policy for a group of this name.
-    pub fn policy_of(&self, group: &str) -> &PolicyConfig {
-        let own = self.group.get(group).and_then(|group| group.policy.as_ref());
-        own.unwrap_or(&self.policy)
-    }
-
-    /// The scripts of the wallet of a group of this name.
-    pub fn scripts_of(&self, group: &str) -> Option<&str> {
-        self.group.get(group)?.scripts.as_deref()
     }
 
     /// The network.

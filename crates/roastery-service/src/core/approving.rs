@@ -16,15 +16,20 @@ use super::{
     ServiceError,
     group::{GroupService, Live},
     now,
+    rejections::REJECTED,
     views::state_of,
 };
 use crate::{
     config::Approval,
-    policy::{CommandError, Refusal, Standing, ask},
+    limits::Limit,
+    policy::{Answer, CommandError, Refusal, Standing, ask},
 };
 
-/// How long a command that could not answer is left alone.
-const COMMAND_PAUSE: Duration = Duration::from_secs(30);
+/// How long a command that gave no answer is left alone at first; each further time is twice as long.
+const FIRST_COMMAND_PAUSE: Duration = Duration::from_secs(2);
+
+/// How long at most.
+const LONGEST_COMMAND_PAUSE: Duration = Duration::from_secs(300);
 
 /// By what a request is approved.
 #[derive(Clone, Debug)]
@@ -95,6 +100,10 @@ impl GroupService {
                     return Ok(());
                 }
             }
+        }
+        if let Some(text) = self.shared.rejections.of(session) {
+            let by = Decider::Operator;
+            return self.refuse(&kept, by, RefusalReason::Operator, text).await;
         }
         self.shared.metrics.proposed(&self.name);
         let text = format!("{} proposes a {}", self.shown_as(by), kept.subject.kind());
@@ -212,6 +221,10 @@ impl GroupService {
             self.handle.now(),
         )?;
         let about = examined.about();
+        let operator = matches!(approving, Approving::Now(Decider::Operator));
+        if !operator && self.shared.rejections.of(session).is_some() {
+            return Err(ServiceError::Conflict(REJECTED.to_owned()));
+        }
         let decision = match approving {
             Approving::Now(by) => Decision { by, about, revision: seen.revision, at: now() },
             Approving::Again(decision) if decision.about == about => decision,
@@ -220,6 +233,10 @@ impl GroupService {
                 return Err(ServiceError::Conflict(reason.to_owned()));
             }
         };
+        if operator {
+            // What a rejection left behind must not undo a later approval at the next start.
+            self.shared.forget_rejection(session).await?;
+        }
         self.take_effect(seen, &decision).await?;
         self.journal.expect(session, &request, &decision, spending);
         let life = Duration::from_secs(request.expiry().saturating_sub(now()));
@@ -291,6 +308,11 @@ impl GroupService {
         let deciding = self.deciding(session).lock().await;
         let (before, text) = (seen.clone(), cut(text));
         let shown = text.clone();
+        let recorded = if operator {
+            Some(self.shared.keep_rejection(session, text.clone()).await?)
+        } else {
+            None
+        };
         let change = self
             .change(session, Durability::Synced, move |known| {
                 let about = Examination::new(&known.request, &known.subject, b"");
@@ -298,7 +320,19 @@ impl GroupService {
                 let decision = Decision { by, about, revision: known.revision, at: now() };
                 may.then(|| RequestState::Refused(Rejection { decision, reason, text }))
             })
-            .await?;
+            .await;
+        let change = match (change, recorded) {
+            (Ok(change), None) => change,
+            (Ok(change), Some(_)) => {
+                self.shared.forget_rejection(session).await?;
+                change
+            }
+            (Err(ServiceError::Store(error)), Some(recorded)) => {
+                self.handle.refuse(request, reason).await;
+                return Err(ServiceError::Unrecorded { recorded, error });
+            }
+            (Err(error), _) => return Err(error),
+        };
         if let Change::Left(known) = change {
             return if operator { Err(overtaken(&known)) } else { Ok(()) };
         }
@@ -372,27 +406,48 @@ impl GroupService {
         let question = serde_json::to_vec(&self.view_whole(&kept).await)
             .map_err(|error| ServiceError::Internal(error.to_string()))?;
         let folder = self.shared.folder.path();
+        let mut unanswered = FIRST_COMMAND_PAUSE;
         while kept.request.expiry() > now() && !self.is_decided(session).await? {
-            let Ok(turn) = self.asking.acquire().await else { return Ok(()) };
+            let turn = match self.asking.try_acquire() {
+                Ok(turn) => turn,
+                Err(_) => {
+                    self.shared.limits.hit(Limit::Commands, &self.name);
+                    let Ok(turn) = self.asking.acquire().await else { return Ok(()) };
+                    turn
+                }
+            };
             let answer = ask(&config.command, folder, &question, config.command_timeout()).await;
             drop(turn);
-            let pause = match (answer, self.live(session)) {
+            let Answer { outcome, errors, cut: output_is_cut } = answer;
+            if output_is_cut {
+                self.shared.limits.hit(Limit::CommandOutput, &self.name);
+            }
+            if !errors.is_empty() {
+                tracing::warn!(group = self.name, %session, errors, "the command complains");
+            }
+            let pause = match (outcome, self.live(session)) {
                 (Ok(said), None) => {
+                    self.command_answered();
                     let by = Decider::Command { said: cut(said) };
                     self.begin_or_refuse(&kept, by).await?;
                     config.command_validity() / 2
                 }
                 (Ok(_), Some(live)) => {
+                    self.command_answered();
                     live.standing.renew(config.command_validity());
                     config.command_validity() / 2
                 }
                 (Err(error @ CommandError::Refused(_)), _) => {
+                    self.command_answered();
                     let by = Decider::Command { said: String::new() };
                     return self.refuse(&kept, by, RefusalReason::Policy, error.to_string()).await;
                 }
                 (Err(error), _) => {
-                    tracing::error!(%session, %error, "the command gave no answer");
-                    COMMAND_PAUSE
+                    tracing::error!(group = self.name, %session, %error, "the command gave no answer");
+                    self.command_failed(&error, &errors);
+                    let pause = unanswered;
+                    unanswered = (unanswered * 2).min(LONGEST_COMMAND_PAUSE);
+                    pause
                 }
             };
             tokio::time::sleep(pause).await;

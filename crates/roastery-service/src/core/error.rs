@@ -5,6 +5,7 @@ use roastery_node::{
 use roastery_protocol::request::{ApprovalError, RequestError};
 use thiserror::Error;
 
+use super::rejections::RecordedIn;
 use crate::{files::FolderError, policy::Refusal};
 
 /// Why the service did not do what it was asked.
@@ -51,12 +52,35 @@ pub enum ServiceError {
     /// The store.
     #[error("the store: {0}")]
     Store(#[from] StoreError),
+    /// The operator's rejection holds here, and the store does not have it.
+    #[error("{}", unrecorded(*.recorded, .error))]
+    Unrecorded {
+        /// Where it is recorded instead.
+        recorded: RecordedIn,
+        /// Why the store does not have it.
+        error: StoreError,
+    },
     /// A file of the node's folder.
     #[error(transparent)]
     File(#[from] FolderError),
     /// Something that should not be.
     #[error("{0}")]
     Internal(String),
+}
+
+fn unrecorded(recorded: RecordedIn, error: &StoreError) -> String {
+    let store = format!("the store: {error}");
+    match recorded {
+        RecordedIn::File => format!(
+            "rejected, now and after a restart, by a file in the folder \"rejected\", for the store cannot be written ({store}): mend that and start the node again"
+        ),
+        RecordedIn::Doubt => format!(
+            "rejected while this node runs, but recorded nowhere ({store}): after a restart it takes up none of the requests that are open now, and each that is to be signed must be approved again"
+        ),
+        RecordedIn::Nothing => format!(
+            "rejected while this node runs, but recorded nowhere ({store}), and its folder cannot be written: take the request to be open after a restart, and reject it then"
+        ),
+    }
 }
 
 impl From<RequestError> for ServiceError {

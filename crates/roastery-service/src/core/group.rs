@@ -39,7 +39,7 @@ use super::{
 };
 use crate::{
     config::Approval,
-    policy::{Examined, Judge, Refusal, Reservation, Standing},
+    policy::{CommandError, Examined, Judge, Refusal, Reservation, Standing},
 };
 
 /// The most requests that are looked at at once.
@@ -55,6 +55,8 @@ const PLACES: usize = 64;
 pub(super) struct GroupService {
     pub(super) shared: Arc<Shared>,
     pub(super) name: String,
+    /// Where its policy stands in the configuration.
+    pub(super) section: String,
     pub(super) group: Arc<Group>,
     pub(super) seat: Seat,
     pub(super) recovery: Option<RecoveryFile>,
@@ -72,6 +74,8 @@ pub(super) struct GroupService {
     judging: Semaphore,
     /// So many commands are asked at once.
     pub(super) asking: Semaphore,
+    /// Why the command gives no answer, if the last one gave none.
+    command_problem: Mutex<Option<String>>,
     pub(super) node: AbortHandle,
 }
 
@@ -95,12 +99,12 @@ impl GroupService {
     pub(super) async fn start(
         shared: Arc<Shared>,
         name: String,
+        section: String,
         kept: KeptGroup,
         bus: impl Bus + 'static,
         identity: Arc<IdentityKey>,
         judge: Judge,
-        journal: GroupJournal,
-        over_limit: mpsc::UnboundedReceiver<OverLimit>,
+        (journal, over_limit): (GroupJournal, mpsc::UnboundedReceiver<OverLimit>),
     ) -> Result<Arc<Self>, ServiceError> {
         let KeptGroup { group, seat, share, recovery } = kept;
         let engine = FrostEngine::new(seat, group.keys().clone(), share);
@@ -115,6 +119,7 @@ impl GroupService {
         let service = Arc::new(Self {
             shared,
             name,
+            section,
             group,
             seat,
             recovery,
@@ -127,6 +132,7 @@ impl GroupService {
             progress: Progress::default(),
             judging: Semaphore::new(MOST_JUDGED_AT_ONCE),
             asking: Semaphore::new(MOST_ASKED_AT_ONCE),
+            command_problem: Mutex::default(),
             node,
         });
         let part = format!("the limits of group {}", service.name);
@@ -327,6 +333,21 @@ impl GroupService {
         let judge = self.judge.clone();
         let done = self.shared.runtime.spawn_blocking(move || act(&judge)).await;
         done.unwrap_or(Err(Refusal::NoJudge))
+    }
+
+    pub(super) fn command_answered(&self) {
+        *self.command_problem.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    pub(super) fn command_failed(&self, error: &CommandError, errors: &str) {
+        let errors = if errors.is_empty() { String::new() } else { format!(" ({errors})") };
+        let problem = format!("{error}{errors}; it is asked again");
+        *self.command_problem.lock().unwrap_or_else(PoisonError::into_inner) = Some(problem);
+    }
+
+    /// Why the command gives no answer, if the last one gave none.
+    pub(super) fn command_problem(&self) -> Option<String> {
+        self.command_problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn approval(&self) -> Approval {

@@ -8,9 +8,11 @@ mod group;
 mod host_key;
 mod joining;
 mod journal;
+mod naming;
 mod observer;
 mod progress;
 mod records;
+mod rejections;
 mod requests;
 mod same;
 mod shared;
@@ -60,11 +62,12 @@ use self::{
 pub use self::{
     error::ServiceError,
     event::ServiceEvent,
+    rejections::RecordedIn,
     requests::RequestFilter,
     supervision::{Failure, FailureKind},
 };
 use crate::{
-    config::Config,
+    config::{Config, ConfigError, GroupSettings},
     files::Folder,
     limits::Limit,
     metrics::Metrics,
@@ -193,11 +196,15 @@ impl Service {
             stop,
             asked_to_stop: watch::Sender::new(false),
         });
+        service.take_over_rejections().await?;
         service.load_invitations();
         for kept in service.shared.store(|store| store.groups()).await? {
             service.start_group(kept).await?;
         }
         service.resume_ceremonies().await?;
+        for warning in service.warnings() {
+            tracing::warn!("{warning}");
+        }
         service.shared.essential("the beat", service.clone().beat());
         let part = "what opens the store again";
         service.shared.essential(part, service.clone().keep_store_open());
@@ -313,12 +320,8 @@ impl Service {
         if self.lock_groups().contains_key(&id) {
             return Ok(());
         }
-        let wanted = kept
-            .recovery
-            .as_ref()
-            .map_or_else(|| format!("group-{id:#}"), |file| file.invitation().name().to_owned());
-        let taken = self.lock_groups().values().any(|group| group.name == wanted);
-        let name = if taken { format!("{wanted}-{id:#}") } else { wanted };
+        let bound = self.name_for(&kept).await?;
+        let name = bound.clone().unwrap_or_else(|| id.to_string());
         let members: Vec<PeerId> =
             kept.group.members().iter().map(|member| member.peer.clone()).collect();
         if let Some(file) = &kept.recovery {
@@ -326,18 +329,27 @@ impl Service {
         }
         members.iter().for_each(|peer| self.reach(peer.clone()));
         let line = self.open_line(Topic::Group(id), members)?;
-        let policy = self.config.policy_of(&name).clone();
-        let network =
-            self.config.network().map_err(|error| ServiceError::NotReady(error.to_string()))?;
-        let judge = Judge::new(policy, kept.group.clone(), self.config.scripts_of(&name), network)
+        let not_ready = |error: ConfigError| ServiceError::NotReady(error.to_string());
+        let GroupSettings { section, policy, scripts } =
+            self.config.settings_of(bound.as_deref(), id).map_err(not_ready)?;
+        let network = self.config.network().map_err(not_ready)?;
+        let judge = Judge::new(policy, kept.group.clone(), scripts.as_deref(), network)
             .map_err(|error| ServiceError::NotReady(format!("group {name}: {error}")))?;
         let key = key_of(&kept.group);
         self.count_released(key, judge.caps()).await?;
         let (journal, over_limit) = self.audit.journal(id, key, judge.caps());
         let (shared, identity) = (self.shared.clone(), self.identity.clone());
-        let group =
-            GroupService::start(shared, name, kept, line, identity, judge, journal, over_limit)
-                .await?;
+        let group = GroupService::start(
+            shared,
+            name,
+            section,
+            kept,
+            line,
+            identity,
+            judge,
+            (journal, over_limit),
+        )
+        .await?;
         self.lock_groups().insert(id, group);
         Ok(())
     }

@@ -16,6 +16,7 @@ use super::{
     approving::{Approving, overtaken},
     group::GroupService,
     now, one,
+    rejections::REJECTED,
     views::kind_of,
 };
 use crate::{config::Approval, view};
@@ -144,8 +145,8 @@ impl Service {
             return Err(ServiceError::Conflict("the request is signed".to_owned()));
         }
         let text = match note.as_str() {
-            "" => "rejected by this node's operator".to_owned(),
-            note => format!("rejected by this node's operator: {note}"),
+            "" => REJECTED.to_owned(),
+            note => format!("{REJECTED}: {note}"),
         };
         group.refuse(&kept, Decider::Operator, RefusalReason::Operator, text).await?;
         self.request(&kept.request.session_id().to_string(), Duration::ZERO).await

@@ -13,7 +13,8 @@ use tokio::{
 };
 
 use super::{
-    ServiceError, ServiceEvent, Supervisor, host_key::HostKeyReader, store_state::StoreState,
+    ServiceError, ServiceEvent, Supervisor, host_key::HostKeyReader, rejections::Rejections,
+    store_state::StoreState,
     waiters::Waiters,
 };
 use crate::{files::Folder, limits::Limits, metrics::Metrics, policy::Ledger};
@@ -29,6 +30,8 @@ pub(super) struct Shared {
     pub(super) store_state: StoreState,
     pub(super) events: broadcast::Sender<ServiceEvent>,
     pub(super) metrics: Arc<Metrics>,
+    /// The operator's rejections that the store may lack.
+    pub(super) rejections: Arc<Rejections>,
     /// What has left and may leave, by key.
     pub(super) ledger: Arc<Ledger>,
     /// Where every bound that is reached is reported.
@@ -50,6 +53,7 @@ impl Shared {
     ) -> Self {
         let (events, _) = broadcast::channel(1024);
         let limits = metrics.limits().clone();
+        let rejections = Arc::new(Rejections::load(&folder));
         Self {
             folder,
             store,
@@ -58,6 +62,7 @@ impl Shared {
             store_state: StoreState::default(),
             events,
             metrics,
+            rejections,
             ledger: Arc::default(),
             limits,
             runtime,

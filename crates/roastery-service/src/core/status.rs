@@ -59,6 +59,7 @@ impl Service {
                 .into_iter()
                 .filter(|ceremony| ceremony.state != "done")
                 .collect(),
+            warnings: self.warnings(),
         }
     }
 
@@ -191,6 +192,7 @@ impl Service {
             reachable: self.reachable(group, links),
             sessions,
             pending,
+            policy: group.view_policy(),
         }
     }
 

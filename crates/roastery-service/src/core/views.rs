@@ -13,7 +13,10 @@ use roastery_protocol::{
 };
 
 use super::{group::GroupService, summary::summary};
-use crate::view::{self, Awaited, Said, SessionStatus, State, Time};
+use crate::{
+    config::{Approval, SubjectKind},
+    view::{self, Awaited, Said, SessionStatus, State, Time},
+};
 
 impl GroupService {
     /// A request, as a list shows it: without what takes time to compute.
@@ -96,6 +99,29 @@ impl GroupService {
             Subject::Transaction(psbt) => (None, Some(BASE64_STANDARD.encode(psbt))),
         };
         view::Subject { kind: subject.kind().to_owned(), text, psbt }
+    }
+
+    /// The policy in force.
+    pub(super) fn view_policy(&self) -> view::Policy {
+        let (config, caps) = (self.judge.config(), self.judge.caps());
+        let kind = |kind: &SubjectKind| match kind {
+            SubjectKind::Hash => "hash".to_owned(),
+            SubjectKind::Text => "text".to_owned(),
+            SubjectKind::Transaction => "transaction".to_owned(),
+        };
+        let approval = match config.approval {
+            Approval::Manual => "manual",
+            Approval::Command => "command",
+            Approval::Automatic => "automatic",
+        };
+        view::Policy {
+            section: self.section.clone(),
+            approval: approval.to_owned(),
+            kinds: config.kinds.iter().map(kind).collect(),
+            most_per_hour: caps.most_per_hour,
+            most_per_day: caps.most_per_day,
+            problem: self.command_problem(),
+        }
     }
 
     /// How a session stands; `now` is by the node's clock.

@@ -6,7 +6,7 @@ mod rules;
 mod standing;
 
 pub use self::{
-    command::{CommandError, ask},
+    command::{Answer, CommandError, ask},
     ledger::{Caps, Key, Ledger, Reservation},
     rules::{Examined, Judge, JudgeError, Refusal},
     standing::Standing,

@@ -34,6 +34,8 @@ pub struct Status {
     pub groups: Vec<GroupStatus>,
     /// Groups that are to be made, and ceremonies under way.
     pub ceremonies: Vec<CeremonyStatus>,
+    /// What is wrong with the configuration, each in a line.
+    pub warnings: Vec<String>,
 }
 
 /// Another node, as the transport sees it.
@@ -76,6 +78,33 @@ pub struct GroupStatus {
     pub sessions: Vec<SessionStatus>,
     /// How many requests wait to be approved here; none if that cannot be said.
     pub pending: Option<usize>,
+    /// By what this node approves.
+    pub policy: Policy,
+}
+
+/// The policy in force for a group, as the node has read it at its start.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Policy {
+    /// Where it stands in the configuration.
+    pub section: String,
+    /// Who approves what the rules allow: manual, command or automatic.
+    pub approval: String,
+    /// What may be signed: text, transaction, hash.
+    pub kinds: Vec<String>,
+    /// The most requests that are signed in an hour, if there is a limit.
+    pub most_per_hour: Option<u32>,
+    /// The most satoshi that leave within 24 hours, if there is a limit.
+    pub most_per_day: Option<u64>,
+    /// Why the command gives no answer, if the last one gave none.
+    pub problem: Option<String>,
+}
+
+/// Another name for a group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rename {
+    /// The name, of at most 64 bytes.
+    pub name: String,
 }
 
 /// A member of a group.
@@ -280,8 +309,8 @@ pub struct LogEntry {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// A word that stays the same: not_found, ambiguous, invalid, conflict, expired, refused,
-    /// not_ready, busy, no_answer, too_large, too_slow, too_many, unauthorized, forbidden, wrong_host,
-    /// internal.
+    /// not_ready, busy, no_answer, too_large, too_slow, too_many, unrecorded, unauthorized,
+    /// forbidden, wrong_host, internal.
     pub code: String,
     /// One line for people.
     pub message: String,

@@ -4,7 +4,7 @@ use clap::Args;
 use roastery_protocol::ceremony::MAX_RECOVERY_FILE;
 use roastery_service::{
     files::{Access, Folder, InvitationFile, MAX_CARD, MAX_INVITATION_FILE, NodeCard},
-    view::{Begin, CeremonyStatus, GroupStatus, Join as JoinBody},
+    view::{Begin, CeremonyStatus, GroupStatus, Health, Join as JoinBody, Rename as RenameBody},
 };
 
 use super::{At, GroupCommand, show, wait_for};
@@ -48,6 +48,14 @@ pub(crate) struct Export {
 }
 
 #[derive(Args)]
+pub(crate) struct Rename {
+    /// The group's name or id
+    group: String,
+    /// Its new name
+    name: String,
+}
+
+#[derive(Args)]
 pub(crate) struct Recover {
     /// The group's recovery file, from any other member
     file: PathBuf,
@@ -70,6 +78,7 @@ pub(super) fn run(at: &At, command: GroupCommand) -> Result<ExitCode, String> {
         GroupCommand::New(options) => new(options),
         GroupCommand::Join(options) => join(at, &options),
         GroupCommand::Export(options) => export(at, &options),
+        GroupCommand::Rename(options) => rename(at, options),
         GroupCommand::Recover(options) => recover(at, &options),
     }
 }
@@ -193,6 +202,18 @@ fn export(at: &At, options: &Export) -> Result<ExitCode, String> {
         Folder::write_new(path, &bytes, Access::Everyone).map_err(|error| error.to_string())?;
         say!("{}", path.display());
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn rename(at: &At, options: Rename) -> Result<ExitCode, String> {
+    let client = at.client()?;
+    let path = format!("/v1/groups/{}/name", encoded(&options.group));
+    let body = RenameBody { name: options.name };
+    let _: Health =
+        wait_for(async { client.post(&path, &body).await.map_err(|error| error.to_string()) })?;
+    say!(
+        "from the next start of the node on it has this name, and the policy that is written for it"
+    );
     Ok(ExitCode::SUCCESS)
 }
 

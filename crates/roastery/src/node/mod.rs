@@ -76,6 +76,8 @@ pub(crate) enum GroupCommand {
     Join(group::Join),
     /// Write a group's public files
     Export(group::Export),
+    /// Give a group another name, from the next start of the node on; a name belongs to one group for good
+    Rename(group::Rename),
     /// Bring this node's share of a group back from its recovery file and the host key
     Recover(group::Recover),
 }

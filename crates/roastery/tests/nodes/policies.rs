@@ -136,3 +136,55 @@ fn a_rejection_cancels_an_approval_that_is_under_way() {
     group.approve(1, &session);
     group.request_in(0, &session, "signed");
 }
+
+#[test]
+fn a_command_that_gives_no_answer_is_asked_again_and_stands_in_the_status() {
+    let group = Group::start("silent", 2, 2);
+    let commanded = group.node(1);
+    group.set_policy(1, "approval = \"command\"\ncommand = [\"sh\", \"./approve\"]");
+    group.stop(1);
+    group.restart(1, &[]);
+    fs::write(commanded.join("approve"), "echo 'no route to the oracle' >&2; exit 127\n").unwrap();
+    let session = group.propose(0, "Anybody there?");
+    until("the command gives no answer", || {
+        let policy = group.status(1)["groups"][0]["policy"].clone();
+        policy["problem"]
+            .as_str()
+            .is_some_and(|said| said.contains("no route to the oracle"))
+            .then_some(())
+    });
+    assert_eq!(group.request(1, &session)["state"], "proposed");
+    assert!(group.tell(1, &["status"]).well().contains("Policy      command, by [policy]"));
+    fs::write(commanded.join("approve"), "echo 'it is back'\n").unwrap();
+    group.request_in(0, &session, "signed");
+    assert_eq!(group.log(1, &session)[0]["policy"], "the command allows it: it is back");
+    assert_eq!(group.status(1)["groups"][0]["policy"]["problem"], Value::Null);
+}
+
+#[test]
+fn what_a_limit_does_not_allow_is_refused_by_name_and_nothing_stays_proposed() {
+    let group = Group::start("limited", 2, 2);
+    let commanded = group.node(1);
+    fs::write(commanded.join("approve"), "exit 0\n").unwrap();
+    let policy = "approval = \"command\"\ncommand = [\"sh\", \"./approve\"]\nmost_per_hour = 1";
+    group.set_policy(1, policy);
+    group.stop(1);
+    group.restart(1, &[]);
+    let sessions: Vec<String> =
+        (0..4).map(|number| group.propose(0, &format!("number {number}"))).collect();
+    let state = |session: &String| group.request(1, session)["state"].clone();
+    until("each is decided", || {
+        let all: Vec<Value> = sessions.iter().map(state).collect();
+        let signed = all.iter().filter(|state| **state == "signed").count();
+        let refused = all.iter().filter(|state| **state == "refused").count();
+        (signed == 1 && refused == 3).then_some(())
+    });
+    let refused = sessions.iter().find(|session| state(session) == "refused").unwrap();
+    let text = group.request(1, refused)["text"].clone();
+    assert!(text.as_str().unwrap().starts_with("policy.most_per_hour: 1 were signed"), "{text}");
+    // Signed ones count after a restart.
+    group.stop(1);
+    group.restart(1, &[]);
+    let late = group.propose(0, "after the restart");
+    group.request_in(1, &late, "refused");
+}

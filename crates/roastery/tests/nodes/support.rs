@@ -153,6 +153,31 @@ impl Group {
         roastery(&["node", "--folder", folder.to_str().unwrap()], &environment)
     }
 
+    /// Starts a node to which a write beyond a limit of the system is an error, and not the end.
+    pub(crate) fn restart_ignoring_file_limits(&self, node: usize) {
+        let (folder, node) = (self.folder.to_str().unwrap(), node.to_string());
+        let started = Command::new("sh")
+            .args(["-c", "trap '' XFSZ; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_roastery")])
+            .args(["local", "--folder", folder, "--only", &node])
+            .output()
+            .unwrap();
+        Said::of(started).well();
+    }
+
+    /// Ends a node that may have ended by itself.
+    pub(crate) fn kill_if_it_runs(&self, node: usize) {
+        let folder = self.node(node).to_str().unwrap().to_owned();
+        for pid in processes(&self.folder) {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            if line.split(|byte| *byte == 0).any(|argument| argument == folder.as_bytes()) {
+                signal("KILL", pid);
+            }
+        }
+        until("the process is gone", || {
+            self.tell(node, &["status"]).err.contains("no node runs here").then_some(())
+        });
+    }
+
     pub(crate) fn stop(&self, node: usize) {
         self.tell(node, &["stop"]).well();
     }

@@ -55,6 +55,11 @@ pub(super) fn group(group: &GroupStatus) {
     say!("  Id          {id}");
     say!("  Key         {key}");
     say!("  Reachable   {reachable} of {}", members.len());
+    let policy = &group.policy;
+    say!("  Policy      {}, by {}", policy.approval, policy.section);
+    if let Some(problem) = &policy.problem {
+        say!("    problem   {problem}");
+    }
     for member in members.iter().filter(|member| !member.reachable) {
         say!("    missing   {}", named(&member.name, member.seat));
     }
@@ -100,6 +105,9 @@ pub(super) fn status(status: &Status) {
         when::span(status.uptime_seconds),
         status.version
     );
+    for warning in &status.warnings {
+        say!("Warning       {warning}");
+    }
     for peer in &status.peers {
         self::peer(peer);
     }

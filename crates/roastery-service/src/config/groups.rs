@@ -1,0 +1,145 @@
+//! Which section of the configuration holds for which group.
+
+use std::collections::BTreeSet;
+
+use roastery_protocol::GroupId;
+
+use super::{Approval, Config, ConfigError, PolicyConfig};
+
+/// What the configuration says about one group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GroupSettings {
+    /// Where its policy stands in the file.
+    pub section: String,
+    /// What the node signs for it.
+    pub policy: PolicyConfig,
+    /// The scripts that may spend from its wallet as well.
+    pub scripts: Option<String>,
+}
+
+impl Config {
+    /// The sections that are written for no group of these, each as it stands in the file. Groups are meant by their ids or
+    /// their names.
+    pub fn unknown_groups<'a>(
+        &self,
+        known: impl IntoIterator<Item = (&'a str, GroupId)>,
+    ) -> Vec<String> {
+        let known: BTreeSet<String> =
+            known.into_iter().flat_map(|(name, id)| [name.to_owned(), id.to_string()]).collect();
+        let unknown = self.group.keys().filter(|name| !known.contains(*name));
+        unknown.map(|name| section(name)).collect()
+    }
+
+    /// What holds for a group: its own section, by its id or its name, or else the general policy. For a group without a name
+    /// every request waits for the operator, unless its id has a policy.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::TwoSections`] if one section names its id and another one its name.
+    pub fn settings_of(
+        &self,
+        name: Option<&str>,
+        id: GroupId,
+    ) -> Result<GroupSettings, ConfigError> {
+        let key = id.to_string();
+        let by_id = self.group.get_key_value(&key);
+        let by_name =
+            name.filter(|name| *name != key).and_then(|name| self.group.get_key_value(name));
+        let own = match (by_id, by_name) {
+            (Some((first, _)), Some((second, _))) => {
+                let (first, second) = (section(first), section(second));
+                return Err(ConfigError::TwoSections { first, second });
+            }
+            (own, None) | (None, own) => own,
+        };
+        let scripts = own.and_then(|(_, group)| group.scripts.clone());
+        if let Some((key, policy)) = own.and_then(|(key, group)| Some((key, group.policy.clone()?)))
+        {
+            let section = section(key).replace(']', ".policy]");
+            return Ok(GroupSettings { section, policy, scripts });
+        }
+        let mut policy = self.policy.clone();
+        let mut section = "[policy]".to_owned();
+        if name.is_none() {
+            policy.approval = Approval::Manual;
+            section.push_str(", manual for a group without a name");
+        }
+        Ok(GroupSettings { section, policy, scripts })
+    }
+}
+
+/// How a group's section begins in the file.
+fn section(group: &str) -> String {
+    let bare = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    match !group.is_empty() && group.chars().all(bare) {
+        true => format!("[group.{group}]"),
+        false => format!("[group.{}]", toml::Value::from(group)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: GroupId = GroupId::from_bytes([0xab; 32]);
+
+    fn config(text: &str) -> Config {
+        Config::parse(text, |_| None).unwrap()
+    }
+
+    fn automatic(section: &str) -> String {
+        format!("[{section}]\napproval = \"automatic\"\n")
+    }
+
+    #[test]
+    fn a_policy_holds_for_the_group_of_its_name_or_of_its_id() {
+        let id = ID.to_string();
+        for (text, section) in [
+            (automatic("group.treasury.policy"), "[group.treasury.policy]".to_owned()),
+            (automatic(&format!("group.{id}.policy")), format!("[group.{id}.policy]")),
+            (automatic("policy"), "[policy]".to_owned()),
+        ] {
+            let settings = config(&text).settings_of(Some("treasury"), ID).unwrap();
+            assert_eq!(
+                (settings.policy.approval, settings.section),
+                (Approval::Automatic, section)
+            );
+        }
+        let text = automatic("group.treasury.policy");
+        let other = config(&text).settings_of(Some("savings"), ID).unwrap();
+        assert_eq!(other.policy.approval, Approval::Manual);
+    }
+
+    #[test]
+    fn a_group_without_a_name_waits_for_the_operator_unless_its_id_has_a_policy() {
+        let id = ID.to_string();
+        let unnamed = |text: &str| config(text).settings_of(None, ID).unwrap().policy.approval;
+        assert_eq!(unnamed(&automatic("policy")), Approval::Manual);
+        assert_eq!(unnamed(&automatic(&format!("group.{id}.policy"))), Approval::Automatic);
+    }
+
+    #[test]
+    fn two_sections_for_one_group_are_an_error_and_none_is_chosen() {
+        let id = ID.to_string();
+        let text = [automatic("group.treasury.policy"), automatic(&format!("group.{id}.policy"))];
+        let error = config(&text.concat()).settings_of(Some("treasury"), ID).unwrap_err();
+        let said =
+            format!("[group.treasury] and [group.{id}] are about one group: write one of them");
+        let other =
+            format!("[group.{id}] and [group.treasury] are about one group: write one of them");
+        assert!([said, other].contains(&error.to_string()), "{error}");
+    }
+
+    #[test]
+    fn a_section_for_a_group_that_is_not_there_is_named() {
+        let id = ID.to_string();
+        let text = [
+            automatic("group.treasry.policy"),
+            automatic("group.savings.policy"),
+            automatic("group.\"a b\".policy"),
+            automatic(&format!("group.{id}.policy")),
+        ];
+        let unknown = config(&text.concat()).unknown_groups([("savings", ID)]);
+        assert_eq!(unknown, ["[group.\"a b\"]", "[group.treasry]"]);
+    }
+}

@@ -1,0 +1,284 @@
+//! The operator's rejections, beside the store: they hold whatever becomes of the store.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use bitcoin::hex::FromHex as _;
+use roastery_node::store::{
+    Decider, Decision, Examination, KeptRequest, Rejection, RequestState, StoreError,
+};
+use roastery_protocol::{SessionId, message::RefusalReason};
+
+use super::{Service, ServiceError, now, shared::Shared};
+use crate::files::Folder;
+
+/// The longest file of a rejection, in bytes.
+const MAX_FILE: usize = 4096;
+
+/// What an operator's rejection says if nothing else is known of it.
+pub(super) const REJECTED: &str = "rejected by this node's operator";
+
+/// What is said of a request that was open when a rejection may have been recorded nowhere.
+const DOUBT: &str = "a rejection may have been lost before the start, or the store is a restored one: approve it again if it is to be signed";
+
+/// Where a rejection is recorded that the store could not take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordedIn {
+    /// In a file of its own, which is read at the next start.
+    File,
+    /// Nowhere, but at the next start no request that is open now is taken up without its operator.
+    Doubt,
+    /// Nowhere.
+    Nothing,
+}
+
+/// The operator's rejections that the store does not hold yet, each in a file that is written before the store is asked, and
+/// removed after it has answered.
+///
+/// Where no file can be written one is removed: for that a disk needs no room. It is there while what the store says of
+/// approvals can be relied upon.
+#[derive(Debug)]
+pub(super) struct Rejections {
+    folder: PathBuf,
+    /// As long as this file is there the store lacks no rejection.
+    complete: PathBuf,
+    /// The words of each rejection.
+    all: Mutex<BTreeMap<SessionId, String>>,
+}
+
+impl Rejections {
+    /// Reads those that the store of this folder may lack.
+    pub(super) fn load(folder: &Folder) -> Self {
+        let rejections = Self {
+            folder: folder.resolve("rejected"),
+            complete: folder.resolve("rejections-complete"),
+            all: Mutex::default(),
+        };
+        let Ok(files) = fs::read_dir(&rejections.folder) else { return rejections };
+        for path in files.filter_map(Result::ok).map(|file| file.path()) {
+            let name = path.file_name().and_then(|name| name.to_str());
+            let Some(session) = name.and_then(|name| <[u8; 32]>::from_hex(name).ok()) else {
+                continue;
+            };
+            // That the file is there is the rejection; its text is for people.
+            let text = Folder::read_text(&path, MAX_FILE).unwrap_or_else(|_| REJECTED.to_owned());
+            rejections.lock().insert(SessionId::from_bytes(session), text);
+        }
+        rejections
+    }
+
+    /// Whether the store may lack a rejection that no file holds: a request that it calls open may have been rejected.
+    pub(super) fn are_incomplete(&self) -> bool {
+        !self.complete.exists()
+    }
+
+    /// From here on the store and the files hold all rejections.
+    pub(super) fn are_complete(&self) -> io::Result<()> {
+        File::create(&self.complete)?.sync_all()?;
+        sync_folder(&self.complete)
+    }
+
+    /// All that the store may lack, with their words.
+    pub(super) fn all(&self) -> Vec<(SessionId, String)> {
+        self.lock().iter().map(|(session, text)| (*session, text.clone())).collect()
+    }
+
+    /// The words in which a request was rejected, if the store does not hold that.
+    pub(super) fn of(&self, session: SessionId) -> Option<String> {
+        self.lock().get(&session).cloned()
+    }
+
+    /// Keeps a rejection, on the disk if that is possible. Blocks.
+    pub(super) fn keep(&self, session: SessionId, text: &str) -> RecordedIn {
+        self.lock().insert(session, text.to_owned());
+        if self.write(session, text).is_ok() {
+            return RecordedIn::File;
+        }
+        match fs::remove_file(&self.complete).and_then(|()| sync_folder(&self.complete)) {
+            Ok(()) => RecordedIn::Doubt,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => RecordedIn::Doubt,
+            Err(_) => RecordedIn::Nothing,
+        }
+    }
+
+    /// The store holds it, or the operator has approved the request after it. Blocks.
+    pub(super) fn forget(&self, session: SessionId) -> io::Result<()> {
+        // All of this name were written before, if at all.
+        match fs::remove_file(self.path(session)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) => sync_folder(&self.path(session))?,
+            Err(_) => {}
+        }
+        self.lock().remove(&session);
+        if !self.complete.exists() && self.lock().is_empty() {
+            self.are_complete()?;
+        }
+        Ok(())
+    }
+
+    fn write(&self, session: SessionId, text: &str) -> io::Result<()> {
+        fs::create_dir_all(&self.folder)?;
+        let path = self.path(session);
+        let new = path.with_extension("new");
+        let mut file = File::create(&new)?;
+        io::Write::write_all(&mut file, text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&new, &path)?;
+        sync_folder(&path)?;
+        sync_folder(&self.folder)
+    }
+
+    fn path(&self, session: SessionId) -> PathBuf {
+        self.folder.join(session.to_string())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<SessionId, String>> {
+        // Whole entries only.
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    /// Keeps an operator's rejection beside the store.
+    pub(super) async fn keep_rejection(
+        &self,
+        session: SessionId,
+        text: String,
+    ) -> Result<RecordedIn, ServiceError> {
+        let rejections = self.rejections.clone();
+        let kept = self.runtime.spawn_blocking(move || rejections.keep(session, &text)).await;
+        kept.map_err(|error| ServiceError::Internal(error.to_string()))
+    }
+
+    /// The store holds an operator's rejection, or the operator has approved the request after it.
+    pub(super) async fn forget_rejection(&self, session: SessionId) -> Result<(), ServiceError> {
+        let rejections = self.rejections.clone();
+        let forgotten = self.runtime.spawn_blocking(move || rejections.forget(session)).await;
+        forgotten
+            .and_then(|done| Ok(done.map_err(|error| error.to_string())))
+            .unwrap_or_else(|error| Err(error.to_string()))
+            .map_err(|error| ServiceError::Internal(format!("the folder \"rejected\": {error}")))
+    }
+}
+
+impl Service {
+    /// Writes into the store what was rejected while it could not be written; and where a rejection may be recorded nowhere,
+    /// refuses what is open: the operator approves again what is to be signed.
+    pub(super) async fn take_over_rejections(&self) -> Result<(), ServiceError> {
+        let shared = &self.shared;
+        let at = now();
+        for (session, text) in shared.rejections.all() {
+            let decide = move |known: &KeptRequest| {
+                let by = Decider::Operator;
+                Some(rejected(known, by, RefusalReason::Operator, text, at))
+            };
+            let taken = shared.store(move |store| store.change_request(session, at, decide)).await;
+            match taken {
+                Ok(_) => shared.forget_rejection(session).await?,
+                // It may be proposed again.
+                Err(ServiceError::Store(StoreError::Content(_))) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if !shared.rejections.are_incomplete() {
+            return Ok(());
+        }
+        for kept in shared.store(|store| store.requests()).await? {
+            let open = matches!(kept.state, RequestState::Proposed | RequestState::Approved(_));
+            if !open || kept.request.expiry() <= at {
+                continue;
+            }
+            let session = kept.request.session_id();
+            tracing::warn!(%session, "not taken up again: {DOUBT}");
+            let decide = move |known: &KeptRequest| {
+                let text = DOUBT.to_owned();
+                Some(rejected(known, Decider::Rules, RefusalReason::Fault, text, at))
+            };
+            shared.store(move |store| store.change_request(session, at, decide)).await?;
+        }
+        let rejections = shared.rejections.clone();
+        let complete = shared.runtime.spawn_blocking(move || rejections.are_complete()).await;
+        let complete = complete.unwrap_or_else(|error| Err(io::Error::other(error)));
+        complete.map_err(|error| {
+            ServiceError::NotReady(format!("{}: {error}", shared.rejections.complete.display()))
+        })
+    }
+}
+
+fn rejected(
+    known: &KeptRequest,
+    by: Decider,
+    reason: RefusalReason,
+    text: String,
+    at: u64,
+) -> RequestState {
+    let about = Examination::new(&known.request, &known.subject, b"");
+    let decision = Decision { by, about, revision: known.revision, at };
+    RequestState::Refused(Rejection { decision, reason, text })
+}
+
+/// Has the folder that a file is in know for good whether the file is there.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(name: &str) -> Folder {
+        let path = std::env::temp_dir().join(format!("roastery-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Folder::new(path)
+    }
+
+    #[test]
+    fn a_rejection_is_there_after_a_restart_until_the_store_holds_it() {
+        let folder = folder("rejections");
+        let session = SessionId::from_bytes([7; 32]);
+        let rejections = Rejections::load(&folder);
+        assert!(rejections.are_incomplete());
+        rejections.are_complete().unwrap();
+        assert_eq!(rejections.keep(session, "not today"), RecordedIn::File);
+        drop(rejections);
+
+        let rejections = Rejections::load(&folder);
+        assert!(!rejections.are_incomplete());
+        assert_eq!(rejections.of(session).as_deref(), Some("not today"));
+        rejections.forget(session).unwrap();
+        rejections.forget(session).unwrap();
+        assert_eq!(Rejections::load(&folder).all(), []);
+        fs::remove_dir_all(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn where_no_file_can_be_written_the_next_start_doubts_what_the_store_says() {
+        let folder = folder("doubt");
+        let session = SessionId::from_bytes([7; 32]);
+        let rejections = Rejections::load(&folder);
+        rejections.are_complete().unwrap();
+        // A file is where the folder should be.
+        fs::write(folder.resolve("rejected"), "").unwrap();
+        assert_eq!(rejections.keep(session, "not today"), RecordedIn::Doubt);
+        assert!(rejections.of(session).is_some());
+        assert!(Rejections::load(&folder).are_incomplete());
+        // Once the store holds it there is no doubt any more.
+        fs::remove_file(folder.resolve("rejected")).unwrap();
+        rejections.forget(session).unwrap();
+        assert!(!Rejections::load(&folder).are_incomplete());
+        // Where the folder is gone nothing is recorded at all.
+        fs::remove_dir_all(folder.path()).unwrap();
+        fs::write(folder.path(), "").unwrap();
+        assert_eq!(rejections.keep(session, "not today"), RecordedIn::Nothing);
+        fs::remove_file(folder.path()).unwrap();
+    }
+}

@@ -402,7 +402,7 @@ impl GroupService {
 }
 
 /// The requests of a group that wait or are approved, those that changed last first.
-fn open_requests(store: &Store, group: GroupId) -> Result<Vec<KeptRequest>, StoreError> {
+pub(super) fn open_requests(store: &Store, group: GroupId) -> Result<Vec<KeptRequest>, StoreError> {
     let states = vec![StateKind::Proposed, StateKind::Approved];
     let mut which = Listing { groups: vec![group], states, before: u64::MAX, limit: usize::MAX };
     let mut open = Vec::new();

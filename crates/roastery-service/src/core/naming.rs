@@ -83,7 +83,10 @@ impl Service {
             .map_err(|error| ServiceError::Invalid(format!("the name {name:?}: {error}")))?;
         let bound = self.shared.store(move |store| store.bind_name(&name, id)).await;
         match bound {
-            Err(ServiceError::Store(StoreError::Content(ContentError::NameTaken { group, .. }))) => {
+            Err(ServiceError::Store(StoreError::Content(ContentError::NameTaken {
+                group,
+                ..
+            }))) => {
                 let reason = format!(
                     "the name belongs to the group {group}, now or before: take another one"
                 );

@@ -14,7 +14,7 @@ use roastery_node::store::{
 };
 use roastery_protocol::{SessionId, message::RefusalReason};
 
-use super::{Service, ServiceError, now, shared::Shared};
+use super::{Service, ServiceError, group::open_requests, now, shared::Shared};
 use crate::files::Folder;
 
 /// The longest file of a rejection, in bytes.
@@ -188,9 +188,15 @@ impl Service {
         if !shared.rejections.are_incomplete() {
             return Ok(());
         }
-        for kept in shared.store(|store| store.requests()).await? {
-            let open = matches!(kept.state, RequestState::Proposed | RequestState::Approved(_));
-            if !open || kept.request.expiry() <= at {
+        let open = shared.store(|store| {
+            let mut open = Vec::new();
+            for kept in store.groups()? {
+                open.extend(open_requests(store, kept.group.id())?);
+            }
+            Ok(open)
+        });
+        for kept in open.await? {
+            if kept.request.expiry() <= at {
                 continue;
             }
             let session = kept.request.session_id();

@@ -31,7 +31,7 @@ const STEPS: [Step; 15] = [
         let seat = kept.group().seats().next().unwrap();
         store.finish_ceremony(seat, &kept.share, &kept.recovery)
     },
-    |store, kept| store.bind_name("treasury", kept.group().id()),
+    |store, kept| store.bind_name(&"treasury".parse().unwrap(), kept.group().id()),
     |store, kept| store.add_request(&kept.request(1), &Subject::Hash, None, 7).map(drop),
     |store, kept| store.add_request(&kept.request(0), &Subject::Hash, None, 7).map(drop),
     |store, kept| store.set_request(&kept.request(0), &approved(), 9),

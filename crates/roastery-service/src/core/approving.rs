@@ -112,7 +112,8 @@ impl GroupService {
         Ok(())
     }
 
-    /// Whoever shows first what a request is about may show something else than it is: then the next one is looked at.
+    /// What a request is shown with first may be something else than it is, or bare hashes, about which nothing can be
+    /// judged: then what the next member shows is looked at. A decision about what was shown before takes no effect then.
     async fn shown_better(
         self: &Arc<Self>,
         kept: &KeptRequest,
@@ -128,9 +129,11 @@ impl GroupService {
         if !open || kept.subject == subject {
             return Ok(None);
         }
-        let shown = self.examine(kept.clone()).await;
-        if !shown.is_err_and(|refusal| refusal.is_about_what_is_shown()) {
-            return Ok(None);
+        if !says_more(&subject, &kept.subject) {
+            let shown = self.examine(kept.clone()).await;
+            if !shown.is_err_and(|refusal| refusal.is_about_what_is_shown()) {
+                return Ok(None);
+            }
         }
         let better = KeptRequest { subject: subject.clone(), ..kept.clone() };
         if self.examine(better).await.is_err() {
@@ -285,6 +288,19 @@ impl GroupService {
                 Ok(())
             }
             Change::Left(known) => Err(overtaken(&known)),
+        }
+    }
+
+    /// A request that was made here was not begun: it does not wait for a decision that is not to come. The operator may
+    /// approve it.
+    pub(super) async fn give_up(&self, kept: &KeptRequest, why: &ServiceError) {
+        let session = kept.request.session_id();
+        let stopped = RequestState::Stopped(cut(why.to_string()));
+        let change = self.change(session, Durability::Deferred, |known| {
+            (known.state == RequestState::Proposed).then_some(stopped)
+        });
+        if let Err(error) = change.await {
+            tracing::error!(%session, %error, "could not be written down");
         }
     }
 
@@ -464,6 +480,14 @@ impl GroupService {
     }
 }
 
+/// Whether what is shown now can be judged, and what was shown before could not.
+fn says_more(new: &Subject, old: &Subject) -> bool {
+    match old {
+        Subject::Hash => matches!(new, Subject::Text(_) | Subject::Transaction(_)),
+        Subject::Text(_) | Subject::Transaction(_) => false,
+    }
+}
+
 /// Says what the request is now: the decision that was under way has no effect.
 pub(super) fn overtaken(known: &KeptRequest) -> ServiceError {
     let (state, text) = state_of(&known.state);
@@ -550,6 +574,17 @@ mod tests {
         assert_eq!(may(&Decider::Operator), [true, true, true, true, true, false]);
         assert_eq!(may(&Decider::Rules), [true, true, true, false, false, false]);
         assert_eq!(may(&command()), [true, true, true, false, false, false]);
+    }
+
+    #[test]
+    fn bare_hashes_hide_neither_a_text_nor_a_transaction_that_is_shown_later() {
+        let (text, transaction) = (Subject::Text("pay".to_owned()), Subject::Transaction(vec![1]));
+        for new in [&text, &transaction] {
+            assert!(says_more(new, &Subject::Hash));
+            assert!(!says_more(&Subject::Hash, new));
+            assert!(!says_more(new, &text) && !says_more(new, &transaction));
+        }
+        assert!(!says_more(&Subject::Hash, &Subject::Hash));
     }
 
     #[test]

@@ -91,7 +91,11 @@ impl Service {
         if group.approval() == Approval::Command {
             group.consider(kept.clone());
         } else {
-            group.begin(&kept, Approving::Now(Decider::Operator)).await?;
+            let begun = group.begin(&kept, Approving::Now(Decider::Operator)).await;
+            if let Err(error) = begun {
+                group.give_up(&kept, &error).await;
+                return Err(error);
+            }
         }
         self.request(&kept.request.session_id().to_string(), Duration::ZERO).await
     }

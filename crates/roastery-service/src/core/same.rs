@@ -1,7 +1,7 @@
 //! The request that a transaction has already.
 
 use roastery_node::store::{KeptRequest, Listing, RequestState, StateKind};
-use roastery_protocol::request::MessageToSign;
+use roastery_protocol::request::{MessageToSign, Subject};
 
 use super::{ServiceError, group::GroupService, now};
 
@@ -28,7 +28,10 @@ impl GroupService {
             which.limit = which.limit.saturating_sub(page.len());
             let found = page.into_iter().find(|kept| {
                 let signed = matches!(kept.state, RequestState::Signed(_));
-                kept.request.messages() == messages && (signed || kept.request.expiry() > now())
+                // Bare hashes are not shown as the transaction, and its limits do not count for them.
+                matches!(kept.subject, Subject::Transaction(_))
+                    && kept.request.messages() == messages
+                    && (signed || kept.request.expiry() > now())
             });
             if found.is_some() || which.limit == 0 {
                 return Ok(found);

@@ -14,8 +14,7 @@ use tokio::{
 
 use super::{
     ServiceError, ServiceEvent, Supervisor, host_key::HostKeyReader, rejections::Rejections,
-    store_state::StoreState,
-    waiters::Waiters,
+    store_state::StoreState, waiters::Waiters,
 };
 use crate::{files::Folder, limits::Limits, metrics::Metrics, policy::Ledger};
 

@@ -41,6 +41,7 @@ struct Peers {
     awaited: Family<Peer, Gauge>,
     dropped: Family<Peer, Gauge>,
     misdirected: Family<Peer, Gauge>,
+    clock_offset: Family<Peer, Gauge<f64, AtomicU64>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -126,6 +127,12 @@ impl Default for Metrics {
             "peer_misdirected",
             "Messages of a peer that belong to no group or ceremony of which both are members here",
             peers.misdirected.clone(),
+        );
+        registry.register_with_unit(
+            "peer_clock_offset",
+            "How far a peer's wall clock is ahead of this node's, as it says",
+            Unit::Seconds,
+            peers.clock_offset.clone(),
         );
         let refused_connections = Family::<Code, Gauge>::default();
         registry.register(
@@ -226,6 +233,10 @@ impl Metrics {
             let awaited = link.awaited_since.map_or(0, |since| since.elapsed().as_secs());
             self.peers.awaited.get_or_create(&label).set(awaited.cast_signed());
             self.peers.dropped.get_or_create(&label).set(dropped(stats, id).cast_signed());
+            if let Some(offset) = stats.clocks.get(id) {
+                let seconds = offset.ahead_ms as f64 / 1000.0;
+                self.peers.clock_offset.get_or_create(&label).set(seconds);
+            }
             let lost = stats.misdirected.get(id).copied().unwrap_or_default();
             let lost = lost.no_such_topic + lost.not_a_member;
             self.peers.misdirected.get_or_create(&label).set(lost.cast_signed());

@@ -111,11 +111,17 @@ impl<B: Bus> Keygen<B> {
         }
     }
 
-    /// Answers others that lack the certificate. Ends when the bus is closed, or if this member has not finished and would
-    /// have to sign: that is for [`finish`](Keygen::finish).
+    /// Answers others that lack the certificate. Ends when the ceremony's lifetime is over or the bus is closed, or if
+    /// this member has not finished and would have to sign: that is for [`finish`](Keygen::finish).
     pub async fn serve(&mut self) {
+        let (clock, end) = (self.clock, self.ceremony.expires_at());
         let mut store = |_| Err(std::io::ErrorKind::Unsupported.into());
-        while self.flush(&mut store).is_ok() && self.turn().await.is_ok() {}
+        let answering =
+            async { while self.flush(&mut store).is_ok() && self.turn().await.is_ok() {} };
+        tokio::select! {
+            () = answering => {}
+            () = clock.until(Some(end)) => {}
+        }
     }
 
     /// Who is awaited, for what and since when, and what was found.

@@ -170,3 +170,15 @@ async fn a_member_that_only_serves_never_signs() {
     keys.check(0, &keygen.finish(|_| Ok(())).await.unwrap());
     assert!(signed(&sent) > 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_member_that_serves_ends_and_gives_its_bus_back_when_the_ceremonys_lifetime_is_over() {
+    let (keys, mesh) = (Keys::draw(), Mesh::default());
+    let start = tokio::time::Instant::now();
+    let members: Vec<_> = (0..MEMBERS).map(|at| keys.start(at, &mesh)).collect();
+    for member in members {
+        timeout(100 * LONG, member).await.unwrap().unwrap();
+    }
+    let lifetime = Settings::default().lifetime;
+    assert!(start.elapsed() >= lifetime && start.elapsed() < 2 * lifetime);
+}

@@ -46,6 +46,6 @@ async fn with_the_last_handle_and_the_last_line_the_exchange_ends_and_gives_the_
     let mut bus = task.await.unwrap();
     assert_eq!(bus.local_peer(), &peer("anna"));
     waiting::connected(&mut ben, &peer("anna")).await;
-    assert_eq!(next(&mut ben).await, message("anna", group(1), b"good night"));
+    assert_eq!(next_message(&mut ben).await, (peer("anna"), about(group(1), b"good night")));
     bus.send(Destination::Everyone, b"still here").unwrap();
 }

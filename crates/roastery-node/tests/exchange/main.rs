@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed helper is a failed test")]
 
+mod clocks;
 mod ending;
 mod load;
 mod opening;
@@ -21,7 +22,7 @@ use tokio::task::JoinHandle;
 
 use crate::{
     topics::{group, heading},
-    waiting::next,
+    waiting::{next, next_message},
 };
 
 fn ceremony(name: u8) -> Topic {

@@ -98,3 +98,15 @@ fn limits_with_which_nothing_could_be_said_are_refused() {
     let refused = exchange(ExchangeLimits { queues, ..limits });
     assert!(matches!(refused, ExchangeLimitsError::Queues(_)));
 }
+
+#[tokio::test]
+async fn the_lines_that_are_free_are_known_before_one_is_opened() {
+    let mesh = Mesh::default();
+    let limits = ExchangeLimits { max_lines: 2, ..ExchangeLimits::default() };
+    let anna = Node::with(&mesh, "anna", limits);
+    assert_eq!(anna.handle.free_lines(), 2);
+    let lines = [1, 2].map(|name| anna.open(group(name), &["anna"]));
+    assert_eq!(anna.handle.free_lines(), 0);
+    drop(lines);
+    assert_eq!(anna.handle.free_lines(), 2);
+}

@@ -1,6 +1,6 @@
 //! The first messages that have come in, and what is made of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use roastery_frost::{
     Seat,
@@ -10,16 +10,20 @@ use roastery_frost::{
     },
 };
 
+use super::message::Envelope;
+
 /// One checked first message of each member. Every honest member has one only, so that all complete books are one book.
 #[derive(Debug)]
 pub(super) struct Book {
     params: SessionParams,
     messages: BTreeMap<Seat, ParticipantMsg1>,
+    /// The messages as their senders have signed them.
+    envelopes: BTreeMap<Seat, Envelope>,
     investigations: Vec<CoordinatorInvestigationMsg>,
 }
 
 /// What a first message is to the book.
-pub(super) enum Entry {
+pub(super) enum Known {
     New,
     Same,
     Different,
@@ -27,20 +31,33 @@ pub(super) enum Entry {
 
 impl Book {
     pub(super) fn new(params: SessionParams) -> Self {
-        Self { params, messages: BTreeMap::new(), investigations: Vec::new() }
+        Self {
+            params,
+            messages: BTreeMap::new(),
+            envelopes: BTreeMap::new(),
+            investigations: Vec::new(),
+        }
     }
 
-    pub(super) fn compare(&self, seat: Seat, message: &ParticipantMsg1) -> Entry {
+    pub(super) fn compare(&self, seat: Seat, message: &ParticipantMsg1) -> Known {
         match self.messages.get(&seat) {
-            None => Entry::New,
-            Some(known) if known == message => Entry::Same,
-            Some(_) => Entry::Different,
+            None => Known::New,
+            Some(known) if known == message => Known::Same,
+            Some(_) => Known::Different,
         }
     }
 
     /// Enters a message that was checked.
-    pub(super) fn enter(&mut self, seat: Seat, message: ParticipantMsg1) {
-        self.messages.entry(seat).or_insert(message);
+    pub(super) fn enter(&mut self, seat: Seat, message: ParticipantMsg1, envelope: Envelope) {
+        if let Entry::Vacant(place) = self.messages.entry(seat) {
+            place.insert(message);
+            self.envelopes.insert(seat, envelope);
+        }
+    }
+
+    /// A member's first message as the member has signed it.
+    pub(super) fn envelope(&self, seat: Seat) -> Option<&Envelope> {
+        self.envelopes.get(&seat)
     }
 
     pub(super) fn missing(&self) -> impl Iterator<Item = Seat> + '_ {

@@ -129,6 +129,10 @@
 //! if this node has signed nothing, the ceremony ends here as [`Ending::Faulty`], for there is no key without that
 //! member. All else is a [`Finding`] in the report, and the ceremony goes on.
 //!
+//! A node that is offered another transcript than the one that it has signed asks both coordinators
+//! for the first messages that they made them of. Each is signed by its sender, so a member that
+//! has sent two is named as soon as both are at one honest node.
+//!
 //! # What is kept, at most
 //!
 //! | what | bound |
@@ -141,6 +145,7 @@
 //! | signatures of transcripts that are not known, of each member | 1 |
 //! | wrong shares that are looked into, of each coordinator | 1 |
 //! | certificates of one sender that are none, before it is not listened to | 4 |
+//! | coordinators that are asked for the first messages of others | n |
 //! | findings | 1 of each kind for each culprit |
 //! | answers to one seat within the floor | 8, no two alike |
 //!
@@ -152,6 +157,7 @@
 
 mod answers;
 mod book;
+mod comparing;
 mod ending;
 mod finding;
 mod investigating;
@@ -178,6 +184,7 @@ use roastery_frost::{Seat, SecretShare, chilldkg::HostSecretKey};
 
 use self::{
     book::Book,
+    comparing::Comparison,
     investigating::Inquiry,
     message::{Body, Envelope, RefusalReason},
     signing::Signing,
@@ -224,6 +231,7 @@ pub struct Ceremony {
     made: Option<Made>,
     inquiries: BTreeMap<Seat, Inquiry>,
     collecting: Option<Backoff>,
+    comparisons: BTreeMap<Seat, Comparison>,
     findings: Vec<Finding>,
     wrong_certificates: BTreeMap<Seat, u8>,
     refusals: BTreeMap<Seat, RefusalReason>,

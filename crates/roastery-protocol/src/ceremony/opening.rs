@@ -83,7 +83,7 @@ impl Ceremony {
             Envelope::seal(invitation.id(), seat, &Body::FirstMessage(message.clone()), &identity);
         let mut book = Book::new(invitation.params().clone());
         let pubnonce = *message.pubnonce();
-        book.enter(seat, message);
+        book.enter(seat, message, first_message.clone());
         // Both names are hashes under tags of their own, so that no session has the order of a ceremony.
         let order = SessionId::from_bytes(*invitation.id().as_bytes());
         let order = Order::of(order, invitation.seats());
@@ -101,6 +101,7 @@ impl Ceremony {
             made: None,
             inquiries: BTreeMap::new(),
             collecting: None,
+            comparisons: BTreeMap::new(),
             findings: Vec::new(),
             wrong_certificates: BTreeMap::new(),
             refusals: BTreeMap::new(),

@@ -7,7 +7,7 @@ use roastery_frost::{
 
 use super::{
     Ceremony, Deed, Event, Finding, Phase, Rejected,
-    book::Entry,
+    book::Known,
     message::{Body, Envelope, Kind, Malformation, RefusalReason, TranscriptSignature, Want},
     transcripts::Counted,
 };
@@ -56,7 +56,24 @@ impl Ceremony {
         let body = Body::read(&envelope, self.fixed.invitation.params())
             .map_err(|malformation| self.malformed(sender, envelope.kind(), malformation))?;
         match body {
-            Body::FirstMessage(message) => self.on_first_message(sender, message, now),
+            Body::FirstMessage(message) => {
+                let passers: Vec<Seat> = self.comparisons.keys().copied().collect();
+                for passer in passers {
+                    if self.fixed.invitation.holds(from, passer) {
+                        self.has_shown(passer, sender, now);
+                    }
+                }
+                let is_own = self.fixed.invitation.holds(from, sender);
+                let result = self.on_first_message(sender, message, envelope);
+                if is_own && let Some(transcript) = self.signed_transcript() {
+                    // Too often is not an error: the sender repeats its message.
+                    let _ = self.answer(sender, &transcript, now);
+                }
+                if result.is_ok() {
+                    self.try_to_make(now);
+                }
+                result
+            }
             Body::Transcript(message) => {
                 let passer = (!self.fixed.invitation.holds(from, sender)).then_some(from);
                 self.on_transcript(sender, passer, message, &envelope, now)
@@ -94,33 +111,25 @@ impl Ceremony {
         Rejected::Malformed { sender, malformation }
     }
 
-    /// Somebody has signed nothing yet. Whoever knows what it could sign says so, and all keep its message.
+    /// A member's first message, whichever member hands it over: all keep the first one.
     fn on_first_message(
         &mut self,
         sender: Seat,
         message: ParticipantMsg1,
-        now: Moment,
+        envelope: Envelope,
     ) -> Result<(), Rejected> {
-        let entry = self.book.compare(sender, &message);
-        let result = match entry {
-            Entry::Same => Err(Rejected::Repeat),
-            Entry::Different => self.wrong(Finding::of(sender, Deed::TwoFirstMessages)),
-            Entry::New => match message.check(sender) {
+        let known = self.book.compare(sender, &message);
+        match known {
+            Known::Same => Err(Rejected::Repeat),
+            Known::Different => self.wrong(Finding::of(sender, Deed::TwoFirstMessages)),
+            Known::New => match message.check(sender) {
                 Ok(()) => {
-                    self.book.enter(sender, message);
+                    self.book.enter(sender, message, envelope);
                     Ok(())
                 }
                 Err(fault) => self.wrong(Finding::of(sender, Deed::FirstMessage(fault))),
             },
-        };
-        if let Some(transcript) = self.signed_transcript() {
-            // Too often is not an error: the sender repeats its message.
-            let _ = self.answer(sender, &transcript, now);
         }
-        if result.is_ok() {
-            self.try_to_make(now);
-        }
-        result
     }
 
     fn on_signature(
@@ -164,6 +173,7 @@ impl Ceremony {
     fn on_want(&mut self, sender: Seat, want: Want, now: Moment) -> Result<(), Rejected> {
         let envelope = match want {
             Want::FirstMessage => Some(self.fixed.first_message.clone()),
+            Want::FirstMessageOf(seat) => self.book.envelope(seat).cloned(),
             Want::Transcript(hash) => {
                 self.signed_transcript().filter(|_| self.signing.hash() == Some(hash))
             }

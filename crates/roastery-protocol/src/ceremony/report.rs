@@ -55,6 +55,8 @@ pub enum AwaitedThing {
     Transcript,
     /// Its answer to a wrong share in its transcript.
     Investigation(TranscriptHash),
+    /// The first messages that its transcript was made of: there is another transcript.
+    OthersFirstMessages,
     /// Its signature of this transcript.
     Signature(TranscriptHash),
     /// The certificate: it coordinates, and this node has signed.
@@ -67,6 +69,9 @@ impl fmt::Display for AwaitedThing {
             AwaitedThing::FirstMessage => f.write_str("its first message"),
             AwaitedThing::Transcript => f.write_str("the transcript"),
             AwaitedThing::Investigation(_) => f.write_str("the investigation of a wrong share"),
+            AwaitedThing::OthersFirstMessages => {
+                f.write_str("the first messages that its transcript was made of")
+            }
             AwaitedThing::Signature(hash) => write!(f, "its signature of transcript {hash:#}"),
             AwaitedThing::Certificate => f.write_str("the certificate"),
         }
@@ -117,6 +122,12 @@ impl Ceremony {
         for (&seat, inquiry) in self.inquiries.iter().filter(|(_, one)| one.repeat.is_some()) {
             let thing = AwaitedThing::Investigation(inquiry.hash);
             awaited.push(Awaited { seat, thing, since: inquiry.since });
+        }
+        for (&seat, comparison) in &self.comparisons {
+            if !comparison.missing.is_empty() {
+                let thing = AwaitedThing::OthersFirstMessages;
+                awaited.push(Awaited { seat, thing, since: comparison.since });
+            }
         }
         awaited.sort_by_key(|one| (one.seat, one.thing));
         awaited

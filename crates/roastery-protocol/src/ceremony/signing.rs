@@ -165,6 +165,7 @@ impl Ceremony {
             Some(signed) if signed != offered => {
                 let culprit = self.culprit_of_two([offered, signed]);
                 let deed = Deed::OtherTranscript { signed, offered };
+                self.compare([offered, signed], now);
                 return self.wrong(Finding { culprit, deed });
             }
             Some(_) if !self.signing.is_open() => {

@@ -25,6 +25,7 @@ impl Ceremony {
         let inquiries = self.inquiries.values().filter_map(|one| one.repeat.as_ref());
         let collecting = self.collecting.iter();
         let questions = inquiries.chain(collecting).map(Backoff::due);
+        let questions = questions.chain(self.comparison_timers());
         links.chain(shown).chain(questions).chain(schedule).chain([self.expiry])
     }
 
@@ -35,6 +36,7 @@ impl Ceremony {
             self.repeat_to_coordinators(now);
             self.repeat_transcript(now);
             self.repeat_questions(now);
+            self.repeat_comparisons(now);
         }
     }
 

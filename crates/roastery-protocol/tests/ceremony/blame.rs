@@ -10,7 +10,7 @@ use roastery_frost::{
 use roastery_protocol::{
     Seat,
     ceremony::{
-        Culprit, Deed, Ending, Finding, Rejected, ReportPhase,
+        AwaitedThing, Culprit, Deed, Ending, Finding, Rejected, ReportPhase,
         message::{Body, Kind, RefusalReason, TranscriptSignature, Want},
     },
 };
@@ -370,4 +370,83 @@ fn a_certificate_of_another_ceremony_of_the_same_members_is_none() {
     let finding = Finding { culprit: Culprit::Unknown, deed: Deed::Certificate };
     assert_eq!(result, Err(Rejected::Wrong(finding)));
     assert_eq!(world.done(), 0);
+}
+
+/// Makes a first message of two coefficients another one that is as valid: the second coefficient is
+/// greater by one. Nonce, proof and first commitment stay.
+fn shift_second_coefficient(bytes: &mut [u8]) {
+    let second = &mut bytes[33..66];
+    let shifted = roastery_frost::Point::from_slice(second).unwrap();
+    second.copy_from_slice(&(shifted + Scalar::one().base_point_mul()).serialize());
+    let shares = 66 + 64 + 33;
+    for at in 0..(bytes.len() - shares) / 32 {
+        (0..=at).for_each(|_| add_one(bytes, shares + 32 * (at + 1)));
+    }
+}
+
+/// A ceremony in which this member has told two coordinators different things, and both have made a
+/// transcript. What it says from here on goes through `told`.
+fn told_two_things(n: usize) -> (World, [usize; 3]) {
+    let mut world = World::new(2, n);
+    let order = world.order();
+    let (first, second, faulty) = (order[0], order[1], order[n - 1]);
+    // The second coordinator's turn has come, and no further one's.
+    world.run_for(MINUTE / 10, |_, parcel| {
+        let is_told = parcel.from == seat(faulty) && parcel.kind() == Kind::FirstMessage;
+        (!is_told).then_some(parcel)
+    });
+    let to = |world: &World, at: usize| {
+        let sent = world.sent.iter().find(|one| {
+            (one.from, one.to, one.kind()) == (seat(faulty), seat(at), Kind::FirstMessage)
+        });
+        sent.unwrap().clone()
+    };
+    let (right, other) = (to(&world, first), to(&world, second));
+    let _ = world.deliver(&right);
+    let other = told(&world, faulty, second, other);
+    let _ = world.deliver(&other);
+    (world, [first, second, faulty])
+}
+
+fn told(world: &World, faulty: usize, second: usize, parcel: Parcel) -> Parcel {
+    let is_other = parcel.kind() == Kind::FirstMessage
+        && (parcel.from, parcel.to) == (seat(faulty), seat(second))
+        && usize::from(parcel.envelope.header().sender) == faulty;
+    match is_other {
+        true => change(world, parcel, |bytes| shift_second_coefficient(bytes)),
+        false => parcel,
+    }
+}
+
+#[test]
+fn two_first_messages_with_one_nonce_are_brought_together_and_their_sender_is_named() {
+    for n in [3, 4, 20] {
+        let (mut world, [_, second, faulty]) = told_two_things(n);
+        world.run_for(5 * MINUTE, |world, parcel| Some(told(world, faulty, second, parcel)));
+        assert_eq!(world.done(), 0);
+        let culprit = Culprit::Seat(seat(faulty));
+        let named = Finding { culprit, deed: Deed::TwoFirstMessages };
+        for at in (0..n).filter(|at| *at != faulty) {
+            assert!(world.node(at).report().signed.is_some());
+            assert!(world.findings(at).contains(&named), "{n}: {at}: {:?}", world.findings(at));
+        }
+        assert_only_guilty(&world, &[faulty]);
+    }
+}
+
+#[test]
+fn a_coordinator_that_does_not_show_what_its_transcript_was_made_of_is_awaited_and_not_blamed() {
+    let (mut world, [first, second, faulty]) = told_two_things(4);
+    world.run_for(5 * MINUTE, |world, parcel| {
+        // The second coordinator passes nothing on that others have signed.
+        let author = usize::from(parcel.envelope.header().sender);
+        let is_kept =
+            parcel.from == seat(second) && parcel.kind() == Kind::FirstMessage && author != second;
+        (!is_kept).then(|| told(world, faulty, second, parcel))
+    });
+    let awaited = world.node(first).report().awaited;
+    let thing = AwaitedThing::OthersFirstMessages;
+    assert!(awaited.iter().any(|one| (one.seat, one.thing) == (seat(second), thing)));
+    assert!(world.findings(first).iter().all(|finding| finding.culprit == Culprit::Unknown));
+    assert_only_guilty(&world, &[second, faulty]);
 }

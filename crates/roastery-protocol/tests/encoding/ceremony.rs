@@ -70,6 +70,7 @@ fn messages(world: &World) -> Vec<(String, Envelope)> {
         ("want/first-message", Body::Want(Want::FirstMessage)),
         ("want/transcript", Body::Want(Want::Transcript(hash))),
         ("want/investigation", Body::Want(Want::Investigation(hash))),
+        ("want/first-message-of", Body::Want(Want::FirstMessageOf(seat(2)))),
         ("investigation", Body::Investigation(hash, investigation)),
         ("refusal/operator", Body::Refusal(RefusalReason::Operator)),
         ("refusal/faulty", Body::Refusal(RefusalReason::Faulty(seat(2)))),

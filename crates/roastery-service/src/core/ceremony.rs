@@ -1,7 +1,7 @@
 use std::{
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use getrandom::SysRng;
@@ -46,7 +46,11 @@ struct Running {
     reports: watch::Receiver<Report>,
     clock: Box<dyn Fn() -> Moment + Send>,
     task: AbortHandle,
+    begun: Instant,
 }
+
+/// How long a task that is aborted may take to end, at most.
+const ABORT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Asks whoever drives a ceremony to be told when there is a share.
 pub(super) type Finished = tokio::sync::oneshot::Sender<()>;
@@ -59,6 +63,30 @@ impl CeremonyService {
     /// Whether there is a task for it.
     pub(super) fn is_running(&self) -> bool {
         matches!(&*self.lock(), State::Running(running) if !running.task.is_finished())
+    }
+
+    /// When it began, if it has made a group and goes on only to answer others.
+    pub(super) fn answers_since(&self) -> Option<Instant> {
+        match &*self.lock() {
+            State::Running(running) if !running.task.is_finished() => {
+                let done = matches!(running.reports.borrow().phase, ReportPhase::Done(_));
+                done.then_some(running.begun)
+            }
+            _ => None,
+        }
+    }
+
+    /// Ends what runs, and waits until its line is free. Others that lack the certificate have to get
+    /// it from another member.
+    pub(super) async fn retire(&self) {
+        self.abort();
+        let ended = async {
+            while self.is_running() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        // Should it take longer there is no room, and that is said.
+        let _ = tokio::time::timeout(ABORT_PATIENCE, ended).await;
     }
 
     /// Ends what runs.
@@ -109,7 +137,7 @@ impl CeremonyService {
         let part = format!("key generation {id:#}");
         shared.finite(part.clone(), tell_events(with.clone(), self.clone(), events));
         let task = shared.finite(part, async move { this.drive(with, keygen, finished).await });
-        *self.lock() = State::Running(Running { reports, clock, task });
+        *self.lock() = State::Running(Running { reports, clock, task, begun: Instant::now() });
         Ok(())
     }
 

@@ -184,6 +184,8 @@ impl Service {
         ceremony: &Arc<CeremonyService>,
     ) -> Result<(), ServiceError> {
         let invitation = ceremony.file.invitation();
+        // Its own line, and that of the group that it makes.
+        self.make_room(2, invitation.name()).await?;
         let members = invitation.members().iter().map(|member| member.peer.clone());
         let line = self.open_line(Topic::Ceremony(invitation.id()), members)?;
         let host_key = self.shared.folder.resolve(&self.config.host_key);

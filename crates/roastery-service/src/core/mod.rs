@@ -2,6 +2,7 @@
 
 mod approving;
 mod ceremony;
+mod clocks;
 mod error;
 mod event;
 mod group;
@@ -14,6 +15,7 @@ mod progress;
 mod records;
 mod rejections;
 mod requests;
+mod room;
 mod same;
 mod shared;
 mod status;
@@ -53,6 +55,7 @@ use tokio::sync::{broadcast, watch};
 pub(crate) use self::supervision::{Supervisor, panic_message};
 use self::{
     ceremony::CeremonyService,
+    clocks::ClockWatch,
     group::{GroupService, key_of},
     journal::AuditWriter,
     shared::Shared,
@@ -258,6 +261,7 @@ impl Service {
         let mut stopped = self.stop.subscribe();
         let mut tidied = Instant::now();
         let mut bus = BusWatch::default();
+        let mut clocks = ClockWatch::default();
         loop {
             let now = self.started.elapsed().as_millis();
             self.pulse.store(u64::try_from(now).unwrap_or(u64::MAX), Ordering::Relaxed);
@@ -268,6 +272,7 @@ impl Service {
             bus.look(&self.exchange.stats(), &self.shared.limits);
             self.shared.look_at_store();
             self.shared.limits.log_left_out();
+            clocks.look(&self.exchange.clocks(), &self.shared);
             tokio::select! {
                 () = tokio::time::sleep(PULSE) => {}
                 () = told(&mut stopped) => return,
@@ -328,6 +333,7 @@ impl Service {
             self.learn_names(file.invitation());
         }
         members.iter().for_each(|peer| self.reach(peer.clone()));
+        self.make_room(1, &name).await?;
         let line = self.open_line(Topic::Group(id), members)?;
         let not_ready = |error: ConfigError| ServiceError::NotReady(error.to_string());
         let GroupSettings { section, policy, scripts } =

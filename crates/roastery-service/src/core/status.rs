@@ -220,6 +220,8 @@ impl Service {
             round_trip_ms: link.round_trip.map(|time| (time.as_secs_f64() * 1e5).round() / 100.0),
             addresses: called.get(peer).cloned().unwrap_or_default(),
             dropped: dropped(stats, peer),
+            clock_offset_ms: stats.clocks.get(peer).map(|offset| offset.ahead_ms),
+            clock_differs: stats.clocks.get(peer).is_some_and(|offset| offset.is_notable()),
         }
     }
 }

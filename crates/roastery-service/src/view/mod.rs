@@ -55,6 +55,10 @@ pub struct PeerStatus {
     pub addresses: Vec<String>,
     /// Messages of it that were lost because its queues were full.
     pub dropped: u64,
+    /// How far its wall clock is ahead of this node's, in milliseconds, as it says; negative if it is behind.
+    pub clock_offset_ms: Option<i64>,
+    /// Whether the two clocks differ so much that requests may seem to have expired.
+    pub clock_differs: bool,
 }
 
 /// A group, and what goes on in it.

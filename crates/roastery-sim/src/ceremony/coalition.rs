@@ -108,8 +108,13 @@ impl Coalition {
         let (from, to) = (parcel.from, parcel.to);
         let Some(&fault) = self.faults.get(&from) else { return vec![parcel] };
         let Ok(envelope) = Envelope::parse(&parcel.bytes) else { return vec![parcel] };
-        self.learn(cast, from, &envelope);
+        let author = envelope.sender(&cast.invitation).unwrap_or(from);
+        self.learn(cast, author, &envelope);
         let kind = envelope.kind();
+        if kind == Kind::FirstMessage && author != from && fault != Fault::Silent {
+            // What another one has signed is passed on as it is.
+            return vec![parcel];
+        }
         let bytes = match (fault, kind) {
             (Fault::Silent, _) => return Vec::new(),
             (Fault::SilentAfterFirst, kind) if kind != Kind::FirstMessage => return Vec::new(),
@@ -172,6 +177,9 @@ impl Coalition {
             Fault::Equivocates if to.index() % 2 == 1 => {
                 let other = self.others.get(&from);
                 return other.unwrap_or(envelope.as_bytes()).clone();
+            }
+            Fault::EquivocatesInShares if to.index() % 2 == 1 => {
+                forging::shift_second_coefficient(&mut content, params);
             }
             _ => return envelope.as_bytes().clone(),
         }

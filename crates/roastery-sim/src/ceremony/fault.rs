@@ -21,6 +21,9 @@ pub enum Fault {
     BadSignature,
     /// Sends different first messages to different members, and signs whatever transcript it sees.
     Equivocates,
+    /// The same, and its first messages have one nonce and one proof: they differ in the second
+    /// coefficient of its polynomial, and in the shares that go with it.
+    EquivocatesInShares,
     /// Makes different transcripts of the same first messages for two halves, and signs both.
     SplitsTranscripts,
     /// Changes one member's share in the transcript, and signs it.
@@ -56,7 +59,7 @@ pub enum Fault {
 
 impl Fault {
     /// Every kind.
-    pub const ALL: [Fault; 24] = [
+    pub const ALL: [Fault; 25] = [
         Fault::Silent,
         Fault::SilentAfterFirst,
         Fault::BadShareToOne,
@@ -66,6 +69,7 @@ impl Fault {
         Fault::BadCommitment,
         Fault::BadSignature,
         Fault::Equivocates,
+        Fault::EquivocatesInShares,
         Fault::SplitsTranscripts,
         Fault::AltersShare,
         Fault::FramesInInvestigation,
@@ -94,6 +98,7 @@ impl Fault {
         matches!(
             self,
             Fault::Equivocates
+                | Fault::EquivocatesInShares
                 | Fault::SplitsTranscripts
                 | Fault::AltersShare
                 | Fault::FramesInInvestigation
@@ -141,6 +146,7 @@ impl fmt::Display for Fault {
             Fault::BadCommitment => "commits to zero",
             Fault::BadSignature => "signs wrongly",
             Fault::Equivocates => "sends two first messages and signs everything",
+            Fault::EquivocatesInShares => "sends two first messages with one nonce",
             Fault::SplitsTranscripts => "makes two transcripts for two halves",
             Fault::AltersShare => "changes a share in the transcript",
             Fault::FramesInInvestigation => "changes a share and answers falsely about it",

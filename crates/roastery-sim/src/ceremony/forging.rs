@@ -2,7 +2,7 @@
 
 use rand_chacha::ChaCha8Rng;
 use roastery_frost::{
-    MaybeScalar, Scalar, Seat, Signature, SigningKey,
+    MaybeScalar, Point, Scalar, Seat, Signature, SigningKey,
     chilldkg::{HostSecretKey, ParticipantMsg1, SessionParams, participant_step1},
 };
 
@@ -104,6 +104,20 @@ pub(super) fn sign_transcript(host: &SigningKey, seat: Seat, transcript: &[u8]) 
     message[..tag.len()].copy_from_slice(tag);
     message[33..].copy_from_slice(&u32::from(seat).to_be_bytes());
     host.sign(&[&message, transcript].concat(), &[0; 32])
+}
+
+/// Makes a first message another one that is as valid: of a polynomial whose second coefficient is
+/// greater by one. Nonce, proof and first commitment stay.
+pub(super) fn shift_second_coefficient(bytes: &mut [u8], params: &SessionParams) {
+    let place = &mut bytes[POINT..2 * POINT];
+    let shifted = Point::from_slice(place).map(|point| point + Scalar::one().base_point_mul());
+    if let Ok(shifted) = shifted {
+        place.copy_from_slice(&shifted.serialize());
+        for seat in params.participants() {
+            // The value at x grows by x, which is the seat and one.
+            (0..=seat.index()).for_each(|_| add_one(bytes, FirstMessage::share(params, seat)));
+        }
+    }
 }
 
 /// Another first message of the same member, as valid as its own.

@@ -87,7 +87,7 @@ pub enum OpenLineError {
     #[error("{0} has a line already: it can be opened again when that is dropped")]
     AlreadyOpen(Topic),
     /// The exchange has as many lines as it may.
-    #[error("there are {max_lines} lines: no more are allowed")]
+    #[error("{max_lines} groups and key generations are open, which is the most at once")]
     TooManyLines {
         /// How many it may have.
         max_lines: usize,

@@ -8,6 +8,8 @@
 //! * What is sent to everyone goes to the members of the line that are connected, each by name.
 //! * A message reaches a line only if it names the line's topic and comes from one of its members.
 //!   All else is dropped and counted, by sender ([`Misdirected`]).
+//! * The exchange itself asks each peer for its wall clock, when it connects and every ten minutes
+//!   ([`ExchangeHandle::clocks`]): requests expire by it.
 //! * A member is connected to a line while it is connected to the bus. Whether it has the topic open
 //!   at its end does not show; what is sent before it has is lost, as anything may be on the way.
 //!
@@ -44,23 +46,27 @@
 //! # }
 //! ```
 
+mod clock;
 mod limits;
 mod line;
 mod shared;
 mod stats;
 mod topic;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use tokio::task::coop::consume_budget;
 use tokio::time::{MissedTickBehavior, interval};
 
+pub use self::clock::{CLOCK_TOLERANCE, ClockOffset};
 pub use self::limits::{ExchangeLimits, ExchangeLimitsError};
 pub use self::line::{Line, OpenLineError};
 pub use self::stats::{ExchangeStats, Misdirected};
 pub use self::topic::Topic;
 
+use self::clock::{ClockMessage, now_ms};
 use self::shared::Shared;
 use self::stats::REFRESH;
 use super::{Bus, BusEvent, Destination, PeerId};
@@ -109,8 +115,14 @@ impl<B: Bus> Exchange<B> {
             consume_budget().await;
             tokio::select! {
                 event = self.bus.receive() => match event {
-                    Some(BusEvent::Message { from, bytes }) => shared.deliver(&from, bytes),
-                    Some(BusEvent::Connected(peer)) => shared.connect(&peer),
+                    Some(BusEvent::Message { from, bytes }) => match ClockMessage::read(&bytes) {
+                        Some(message) => self.hear_clock(&from, message),
+                        None => shared.deliver(&from, bytes),
+                    },
+                    Some(BusEvent::Connected(peer)) => {
+                        shared.connect(&peer);
+                        self.say(peer, ClockMessage::question(now_ms()));
+                    }
                     Some(BusEvent::Disconnected(peer)) => shared.disconnect(&peer),
                     None => return self.bus,
                 },
@@ -121,9 +133,28 @@ impl<B: Bus> Exchange<B> {
                     }
                     None => return self.bus,
                 },
-                _ = refresh.tick() => shared.refresh(self.bus.stats()),
+                _ = refresh.tick() => {
+                    shared.refresh(self.bus.stats());
+                    for peer in shared.to_ask_for_the_time() {
+                        self.say(peer, ClockMessage::question(now_ms()));
+                    }
+                }
             }
         }
+    }
+
+    fn hear_clock(&mut self, from: &PeerId, message: ClockMessage) {
+        let now = now_ms();
+        if !message.is_question() {
+            self.shared.0.note_clock(from, message.offset(now));
+        } else if self.shared.0.may_answer_clock(from) {
+            self.say(from.clone(), message.answer(now));
+        }
+    }
+
+    fn say(&mut self, peer: PeerId, message: ClockMessage) {
+        // A peer that is gone is asked when it comes back.
+        let _ = self.bus.send(Destination::Peer(peer), &message.to_bytes());
     }
 }
 
@@ -154,6 +185,17 @@ impl ExchangeHandle {
         members: impl IntoIterator<Item = PeerId>,
     ) -> Result<Line, OpenLineError> {
         Line::open(&self.shared, topic, members)
+    }
+
+    /// How many further lines can be opened now.
+    pub fn free_lines(&self) -> usize {
+        self.shared.free_lines()
+    }
+
+    /// How the wall clocks of the peers that are connected differ from this node's, as far as they have
+    /// said.
+    pub fn clocks(&self) -> BTreeMap<PeerId, ClockOffset> {
+        self.shared.clocks()
     }
 
     /// What became of everything on this exchange.

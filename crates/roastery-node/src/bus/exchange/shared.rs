@@ -5,14 +5,23 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::RandomState;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use super::{ExchangeLimits, ExchangeStats, Misdirected, OpenLineError, Topic};
+use super::{ClockOffset, ExchangeLimits, ExchangeStats, Misdirected, OpenLineError, Topic};
 use crate::bus::queue::{Inbox, Parcel};
 use crate::bus::{BusEvent, BusStats, Destination, LinkStats, PeerId, QueueLimits, SendError};
+
+/// How long after a peer was asked for its clock it is asked again.
+const ASK_AGAIN: Duration = Duration::from_secs(600);
+
+/// How long a peer is left alone that has not answered.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A peer that asks for this node's clock is told it once in this time.
+const ANSWER_AGAIN: Duration = Duration::from_secs(1);
 
 /// A line's number, which no other line of the exchange ever has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,6 +70,11 @@ struct Peer {
     /// When it last came or went.
     since: Instant,
     misdirected: Misdirected,
+    clock: Option<ClockOffset>,
+    /// When it was asked for its clock.
+    asked: Instant,
+    /// When it was told this node's clock.
+    answered: Option<Instant>,
 }
 
 impl State {
@@ -71,6 +85,9 @@ impl State {
                 connected: false,
                 since: Instant::now(),
                 misdirected: Misdirected::default(),
+                clock: None,
+                asked: Instant::now(),
+                answered: None,
             }),
         }
     }
@@ -95,6 +112,11 @@ impl State {
 
     fn is_connected(&self, peer: &PeerId) -> bool {
         self.peers.get(peer).is_some_and(|peer| peer.connected)
+    }
+
+    fn clocks(&self) -> BTreeMap<PeerId, ClockOffset> {
+        let known = |(name, peer): (&PeerId, &Peer)| Some((name.clone(), peer.clock?));
+        self.peers.iter().filter_map(known).collect()
     }
 
     fn line_stats(&self, line: &LineState) -> BusStats {
@@ -149,6 +171,7 @@ impl Shared {
         let mut state = self.lock();
         let peer = state.peer(name);
         (peer.connected, peer.since) = (true, Instant::now());
+        peer.asked = peer.since;
         let readers = state.lines_of(name).filter_map(|line| line.inbox.connect(name));
         let readers: Vec<Waker> = readers.collect();
         drop(state);
@@ -159,6 +182,7 @@ impl Shared {
         let mut state = self.lock();
         let peer = state.peer(name);
         (peer.connected, peer.since) = (false, Instant::now());
+        peer.clock = None;
         let readers = state.lines_of(name).filter_map(|line| line.inbox.disconnect(name));
         let readers: Vec<Waker> = readers.collect();
         drop(state);
@@ -211,6 +235,42 @@ impl Shared {
             true => Poll::Ready(None),
             false => Poll::Pending,
         }
+    }
+
+    /// The peers that are to be asked for their clocks now.
+    pub(super) fn to_ask_for_the_time(&self) -> Vec<PeerId> {
+        let mut state = self.lock();
+        let due = |peer: &Peer| {
+            let pause = if peer.clock.is_some() { ASK_AGAIN } else { ANSWER_PATIENCE };
+            peer.connected && peer.asked.elapsed() >= pause
+        };
+        let peers = state.peers.iter_mut().filter(|(_, peer)| due(peer));
+        peers
+            .map(|(name, peer)| {
+                peer.asked = Instant::now();
+                name.clone()
+            })
+            .collect()
+    }
+
+    /// Takes note of what a peer's answer shows.
+    pub(super) fn note_clock(&self, name: &PeerId, offset: Option<ClockOffset>) {
+        let mut state = self.lock();
+        let peer = state.peer(name);
+        if peer.connected && offset.is_some() {
+            peer.clock = offset;
+        }
+    }
+
+    /// Whether a peer that asks for this node's clock is to be told it: not if it was told just now.
+    pub(super) fn may_answer_clock(&self, name: &PeerId) -> bool {
+        let mut state = self.lock();
+        let peer = state.peer(name);
+        let may = peer.answered.is_none_or(|last| last.elapsed() >= ANSWER_AGAIN);
+        if may {
+            peer.answered = Some(Instant::now());
+        }
+        may
     }
 
     pub(super) fn refresh(&self, stats: BusStats) {
@@ -362,6 +422,14 @@ impl Shared {
         self.changed.notify_one();
     }
 
+    pub(super) fn clocks(&self) -> BTreeMap<PeerId, ClockOffset> {
+        self.lock().clocks()
+    }
+
+    pub(super) fn free_lines(&self) -> usize {
+        self.limits.max_lines.saturating_sub(self.lock().lines.len())
+    }
+
     pub(super) fn stats(&self) -> ExchangeStats {
         let state = self.lock();
         let open = state.topics.iter().filter_map(|(topic, id)| {
@@ -372,6 +440,7 @@ impl Shared {
         ExchangeStats {
             bus: state.bus.clone(),
             lines: open.collect(),
+            clocks: state.clocks(),
             misdirected: misdirected.collect(),
         }
     }

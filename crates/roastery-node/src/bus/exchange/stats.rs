@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Topic;
+use super::{ClockOffset, Topic};
 use crate::bus::{BusStats, PeerId};
 
 /// How old what is said of the bus below may be.
@@ -17,6 +17,8 @@ pub struct ExchangeStats {
     pub bus: BusStats,
     /// Each line that is open now.
     pub lines: BTreeMap<Topic, BusStats>,
+    /// How the wall clocks of the peers that are connected differ from this node's.
+    pub clocks: BTreeMap<PeerId, ClockOffset>,
     /// Messages that reached no line, by sender: one entry for each peer that the bus has ever named.
     pub misdirected: BTreeMap<PeerId, Misdirected>,
 }

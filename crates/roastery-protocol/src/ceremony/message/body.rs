@@ -34,6 +34,8 @@ pub enum Want {
     Transcript(TranscriptHash),
     /// The investigation of the sender's share in the transcript of this name.
     Investigation(TranscriptHash),
+    /// The first message of this member, as that member has signed it.
+    FirstMessageOf(#[borsh(serialize_with = "wire::put", deserialize_with = "wire::take")] Seat),
 }
 
 /// Why a member does not go on. It has no effect but to stand in the others' report.

@@ -136,4 +136,9 @@ fn peer(peer: &PeerStatus) {
             say!("Peer          {name}: awaited for {since}, {called}{lost}")
         }
     }
+    if let Some(ahead) = peer.clock_offset_ms.filter(|_| peer.clock_differs) {
+        let way = if ahead < 0 { "behind" } else { "ahead of" };
+        let seconds = ahead.unsigned_abs() / 1000;
+        say!("              its clock is {seconds} s {way} this node's: set both by NTP");
+    }
 }

@@ -1,0 +1,39 @@
+//! Peers whose wall clocks differ from this node's.
+
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    time::{Duration, Instant},
+};
+
+use roastery_node::bus::{PeerId, exchange::ClockOffset};
+
+use super::shared::Shared;
+use crate::text::Visible;
+
+/// After how long it is said again that a peer's clock differs.
+const PAUSE: Duration = Duration::from_secs(3600);
+
+/// Says once an hour of each peer whose clock differs from this node's that it does.
+#[derive(Debug, Default)]
+pub(super) struct ClockWatch {
+    warned: BTreeMap<PeerId, Instant>,
+}
+
+impl ClockWatch {
+    pub(super) fn look(&mut self, clocks: &BTreeMap<PeerId, ClockOffset>, shared: &Shared) {
+        let differs = |peer: &PeerId| clocks.get(peer).is_some_and(|offset| offset.is_notable());
+        self.warned.retain(|peer, at| differs(peer) && at.elapsed() < PAUSE);
+        for (peer, offset) in clocks.iter().filter(|(_, offset)| offset.is_notable()) {
+            if let Entry::Vacant(place) = self.warned.entry(peer.clone()) {
+                let name = shared.name_of(peer);
+                tracing::warn!(
+                    peer = %Visible(&name),
+                    "its clock differs from this node's by {} s: requests may seem to have \
+                     expired; set both clocks by NTP",
+                    offset.ahead_ms / 1000
+                );
+                place.insert(Instant::now());
+            }
+        }
+    }
+}

@@ -35,6 +35,12 @@ pub(super) enum Command {
         reply: oneshot::Sender<Result<SessionHandle, SignError>>,
     },
     Stop(SessionId),
+    Watch(SigningRequest),
+    TellOutcome {
+        session: SessionId,
+        to: PeerId,
+        outcome: Outcome,
+    },
     Propose(Proposal, oneshot::Sender<Result<(), ProposeError>>),
     Refuse {
         session: SessionId,
@@ -171,6 +177,18 @@ impl NodeHandle {
     pub async fn not_taken(&self, session: SessionId) {
         // A node that has ended shows nothing.
         let _ = self.commands.send(Command::NotTaken(session)).await;
+    }
+
+    /// Learns the end of a request that this node knows and does not sign, until an hour after it has expired: what the others
+    /// tell comes as [`News`](super::News), and they are asked for it.
+    pub async fn watch(&self, request: SigningRequest) {
+        // A node that has ended learns nothing.
+        let _ = self.commands.send(Command::Watch(request)).await;
+    }
+
+    /// Tells the end of a request to a peer that has asked for it ([`News::Asked`](super::News::Asked)).
+    pub async fn tell_outcome(&self, session: SessionId, to: PeerId, outcome: Outcome) {
+        let _ = self.commands.send(Command::TellOutcome { session, to, outcome }).await;
     }
 
     /// What became of the others' messages to this node; `None` if the node has ended.

@@ -25,6 +25,8 @@ mod proposing;
 mod refused;
 mod running;
 mod sessions;
+mod watches;
+mod watching;
 
 use std::sync::Arc;
 
@@ -37,6 +39,7 @@ pub use self::{
     keygen::{Keygen, KeygenError, Made},
     node::Node,
     notice::{Limit, Notice, Observer},
+    watches::News,
 };
 
 /// The member that a node is: its place in the group, its keys, and the engine that holds its share.

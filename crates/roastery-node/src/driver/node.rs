@@ -24,6 +24,7 @@ use super::{
     refused::Refused,
     running::{Rank, Running, Wish},
     sessions::Sessions,
+    watches::{News, Watches},
 };
 use crate::bus::{self, Bus, BusEvent};
 
@@ -40,14 +41,16 @@ pub struct Node<B, E: Engine> {
     pub(super) member: LocalMember<E>,
     pub(super) clock: Clock,
     pub(super) sessions: Sessions<E::Session>,
-    early: EarlyMessages,
+    pub(super) early: EarlyMessages,
     /// Members whose connection was lost. One that was never there yet is given time.
     gone: BTreeSet<PeerId>,
     /// What all sessions so far have shown of the members.
     record: Record,
     pub(super) inbox: ProposalInbox,
     pub(super) offers: Offers,
-    refused: Refused,
+    pub(super) watches: Watches,
+    pub(super) news: Option<mpsc::Sender<News>>,
+    pub(super) refused: Refused,
     pub(super) proposals: Option<mpsc::Sender<Proposed>>,
     journal: Option<Box<dyn Journal>>,
     observer: Option<Box<dyn Observer>>,
@@ -79,6 +82,8 @@ impl<B: Bus, E: Engine> Node<B, E> {
             record: Record::default(),
             inbox: ProposalInbox::default(),
             offers: Offers::default(),
+            watches: Watches::default(),
+            news: None,
             refused: Refused::default(),
             proposals: None,
             journal: None,
@@ -116,7 +121,8 @@ impl<B: Bus, E: Engine> Node<B, E> {
         loop {
             // A bus under a flood is always ready: others on this thread have their turn as well.
             consume_budget().await;
-            let due = self.sessions.next_due().into_iter().chain(self.offers.next_due()).min();
+            let due = self.sessions.next_due().into_iter().chain(self.offers.next_due());
+            let due = due.chain(self.watches.next_due()).min();
             let wake = self.clock.until(due);
             let listener = self.proposals.clone().filter(|_| self.inbox.has_waiting());
             tokio::select! {
@@ -143,6 +149,10 @@ impl<B: Bus, E: Engine> Node<B, E> {
             Command::Stop(id) => {
                 let now = self.clock.now();
                 self.with_session(id, now, |running| running.session.stop(Stop::Cancelled, now));
+            }
+            Command::Watch(request) => self.watch(request),
+            Command::TellOutcome { session, to, outcome } => {
+                self.tell_outcome(session, to, outcome);
             }
             Command::Propose(proposal, reply) => {
                 // Whoever asked may be gone; the proposal goes out all the same.
@@ -212,6 +222,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
         self.sessions.insert(running);
         self.refused.remove(id);
         self.inbox.decided(id);
+        self.watches.remove(id);
         // What it has to say at once goes out now.
         self.with_session(id, now, |_| {});
         for (from, bytes) in self.early.take(id) {
@@ -281,6 +292,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
                 for proposal in self.offers.lacked_by(&peer) {
                     let _ = self.bus.send(bus::Destination::Peer(peer.clone()), &proposal);
                 }
+                self.watches.hurry(now.monotonic);
                 self.connection(&peer, Connection::Up, now);
             }
             BusEvent::Disconnected(peer) => {
@@ -296,11 +308,20 @@ impl<B: Bus, E: Engine> Node<B, E> {
         if !Envelope::peek_refusal(&bytes).is_some_and(RefusalReason::is_for_now) {
             self.offers.heard_of(session, &from);
         }
-        if Envelope::peek_kind(&bytes) == Some(Kind::Proposal) {
+        let open = self.sessions.contains(session);
+        if !open
+            && (self.hear_of_watched(session, &from, &bytes)
+                || self.hear_question(session, &from, &bytes, now))
+        {
+            return;
+        }
+        if self.is_signed_proposal(session, &bytes) {
+            self.deliver(session, &from, &bytes, now);
+        } else if Envelope::peek_kind(&bytes) == Some(Kind::Proposal) {
             self.hear_proposal(session, from, &bytes, now);
         } else if self.repeat_refusal(session, &from, now) {
             // The peer has its answer.
-        } else if self.sessions.contains(session) {
+        } else if open {
             self.deliver(session, &from, &bytes, now);
         } else {
             let of = self.seat_of(&from);
@@ -347,6 +368,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
     fn wake(&mut self) {
         let now = self.clock.now();
         self.repeat_proposal(now);
+        self.ask_for_an_end(now);
         let Some(id) = self.sessions.due(now.monotonic) else { return };
         if self.sessions.get(id).is_some_and(|running| running.is_over(now)) {
             self.sessions.forget(id);

@@ -47,6 +47,8 @@ pub enum Limit {
     HeldMessages,
     /// Events of a session that wait for their listener. Proofs and the end are never lost.
     Events,
+    /// Requests that are watched for their end. The one that ends first is watched no more.
+    Watched,
     /// Sessions at once. The members are told.
     Sessions,
     /// Sessions that have ended and whose outcome is kept for members that ask.
@@ -62,6 +64,7 @@ impl Limit {
             Limit::Refusals => "refusals",
             Limit::HeldMessages => "held_messages",
             Limit::Events => "events",
+            Limit::Watched => "watched",
             Limit::Sessions => "sessions",
             Limit::EndedSessions => "ended_sessions",
         }
@@ -76,6 +79,7 @@ impl fmt::Display for Limit {
             Limit::Refusals => "refusals that are remembered",
             Limit::HeldMessages => "messages that wait for the record of a share",
             Limit::Events => "events of a session that nothing takes",
+            Limit::Watched => "requests that are watched for their end",
             Limit::Sessions => "sessions at once",
             Limit::EndedSessions => "ended sessions whose outcome is kept",
         })

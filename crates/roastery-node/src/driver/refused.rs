@@ -54,6 +54,11 @@ impl Refused {
         Some(refusal.bytes.clone())
     }
 
+    /// The refusal of a request, if it is remembered.
+    pub(super) fn get(&self, session: SessionId) -> Option<Arc<[u8]>> {
+        self.all.get(&session).map(|refusal| refusal.bytes.clone())
+    }
+
     /// It is taken up after all.
     pub(super) fn remove(&mut self, session: SessionId) {
         self.all.remove(&session);

@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc};
 use roastery_frost::Seat;
 use thiserror::Error;
 
-use super::{Body, Header, Kind, RefusalReason};
+use super::{Body, Header, Kind, RefusalReason, Want};
 use crate::{
     BodyHash, GroupId, SessionId,
     group::Group,
@@ -121,6 +121,12 @@ impl Envelope {
     pub fn peek_refusal(bytes: &[u8]) -> Option<RefusalReason> {
         let refusal = Self::peek_kind(bytes) == Some(Kind::Refusal);
         refusal.then(|| wire::decode(&bytes[Sealed::LEAST..]).ok()).flatten()
+    }
+
+    /// What a message asks for, without looking at who asks; nothing if it is no question.
+    pub fn peek_want(bytes: &[u8]) -> Option<Want> {
+        let question = Self::parse(bytes).ok().filter(|envelope| envelope.kind == Kind::Want)?;
+        wire::decode(question.content()).ok()
     }
 
     /// Which group a message names, if its kind is one of a session: to find where it belongs.

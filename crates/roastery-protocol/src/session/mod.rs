@@ -31,6 +31,7 @@ mod signing;
 mod speaking;
 mod telling;
 mod waking;
+mod watch;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -55,6 +56,7 @@ pub use self::{
     record::{Conduct, Record},
     report::{Awaited, AwaitedThing, Report, ReportPhase},
     settings::Settings,
+    watch::{Told, Watch},
 };
 use crate::{
     Attempt, Run, SessionId,

@@ -105,6 +105,7 @@ impl GroupService {
             let by = Decider::Operator;
             return self.refuse(&kept, by, RefusalReason::Operator, text).await;
         }
+        self.watch(&kept).await;
         self.shared.metrics.proposed(&self.name);
         let text = format!("{} proposes a {}", self.shown_as(by), kept.subject.kind());
         self.tell(session, "proposed", text);
@@ -356,6 +357,7 @@ impl GroupService {
             live.standing.withdraw(reason);
         }
         self.handle.refuse(request, reason).await;
+        self.handle.watch(request.clone()).await;
         drop(deciding);
         self.tell(session, "rejected", shown);
         Ok(())
@@ -389,6 +391,7 @@ impl GroupService {
             .await?;
         if let Change::Made(kept) = change {
             self.handle.refuse(&kept.request, reason).await;
+            self.handle.watch(kept.request).await;
             drop(deciding);
             self.tell(session, "rejected", shown);
         }

@@ -114,7 +114,7 @@ impl GroupService {
         let observer =
             GroupObserver { shared: shared.clone(), name: name.clone(), group: group.clone() };
         let mut node = node.with_journal(journal.clone()).with_observer(observer);
-        let proposals = node.proposals();
+        let (proposals, news) = (node.proposals(), node.news());
         let node = shared.essential(format!("the node of group {name}"), node.run());
         let service = Arc::new(Self {
             shared,
@@ -141,6 +141,8 @@ impl GroupService {
         let part = format!("the proposals of group {}", service.name);
         // It ends with the node, whose end is a failure if it was not told to.
         service.shared.finite(part, service.clone().hear(proposals));
+        let part = format!("the ends of requests of group {}", service.name);
+        service.shared.finite(part, service.clone().learn(news));
         Ok(service)
     }
 
@@ -148,6 +150,7 @@ impl GroupService {
     /// waiting.
     async fn resume(self: &Arc<Self>) -> Result<(), ServiceError> {
         let (id, now) = (self.group.id(), now());
+        self.watch_known().await?;
         let mut open = self.shared.store(move |store| open_requests(store, id)).await?;
         open.retain(|kept| kept.request.expiry() > now);
         // Those that waited longest come first.
@@ -226,6 +229,7 @@ impl GroupService {
         standing: Arc<Standing>,
     ) {
         let (id, begun) = (session.id(), Instant::now());
+        let mut stopped = None;
         while let Some(event) = session.event().await {
             self.progress.note(id, &event);
             let told = describe(&event);
@@ -258,8 +262,9 @@ impl GroupService {
                         (known.state == RequestState::Approved(decision)).then_some(state)
                     })
                     .await
-                    .map(drop)
+                    .map(|change| stopped = Some(change))
                 }
+                Event::Refused { seat, reason } => self.note_refusal(id, seat, reason).await,
                 _ => continue,
             };
             if let Err(error) = kept {
@@ -268,6 +273,10 @@ impl GroupService {
             if ends && let Some((kind, text)) = told {
                 self.tell(id, kind, text);
             }
+        }
+        // What others make of it is learnt from them.
+        if let Some(Change::Made(kept) | Change::Left(kept)) = stopped {
+            self.watch(&kept).await;
         }
         // A proof that could not be stored when it was told of is not lost.
         for (_, proof) in session.proofs().await {

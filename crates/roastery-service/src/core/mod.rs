@@ -11,6 +11,7 @@ mod joining;
 mod journal;
 mod naming;
 mod observer;
+mod outcomes;
 mod progress;
 mod records;
 mod rejections;

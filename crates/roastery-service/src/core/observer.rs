@@ -37,6 +37,7 @@ impl Observer for GroupObserver {
                     NodeLimit::WaitingProposals => Limit::ProposalsOfMember,
                     NodeLimit::EarlyMessages => Limit::EarlyMessages,
                     NodeLimit::Refusals => Limit::RefusalsKept,
+                    NodeLimit::Watched => Limit::RequestsWatched,
                     NodeLimit::HeldMessages => Limit::HeldMessages,
                     NodeLimit::Events => Limit::SessionEvents,
                     NodeLimit::EndedSessions => Limit::EndedSessions,

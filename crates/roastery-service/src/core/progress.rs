@@ -6,7 +6,7 @@ use std::{
 };
 
 use roastery_node::store::{KeptRequest, RequestState};
-use roastery_protocol::{Seat, SessionId, session::Event};
+use roastery_protocol::{Seat, SessionId, message::RefusalReason, session::Event};
 
 use super::group::GroupService;
 use crate::view;
@@ -23,7 +23,7 @@ pub(super) struct Progress {
 #[derive(Clone, Debug, Default)]
 struct Seats {
     approved: BTreeSet<Seat>,
-    refused: BTreeSet<Seat>,
+    refused: BTreeMap<Seat, RefusalReason>,
 }
 
 impl Progress {
@@ -42,12 +42,29 @@ impl Progress {
                     seats.approved.insert(*signer);
                 });
             }
-            Event::Refused { seat, .. } => self.change(session, |seats| {
-                seats.approved.remove(seat);
-                seats.refused.insert(*seat);
-            }),
             _ => {}
         }
+    }
+
+    /// A member does not take part. A refusal for good stays; whether this one is new.
+    pub(super) fn refused(&self, session: SessionId, seat: Seat, reason: RefusalReason) -> bool {
+        let mut new = false;
+        self.change(session, |seats| {
+            let known = seats.refused.get(&seat).copied();
+            new = known.is_none_or(|known| known != reason && known.is_for_now());
+            if new {
+                seats.approved.remove(&seat);
+                seats.refused.insert(seat, reason);
+            }
+        });
+        new
+    }
+
+    /// The members that do not take part for good.
+    pub(super) fn refusals(&self, session: SessionId) -> BTreeMap<Seat, RefusalReason> {
+        let mut refused = self.of(session).refused;
+        refused.retain(|_, reason| !reason.is_for_now());
+        refused
     }
 
     fn change(&self, session: SessionId, act: impl FnOnce(&mut Seats)) {
@@ -72,7 +89,9 @@ impl Progress {
 impl GroupService {
     /// How many have approved a request, and who, by name.
     pub(super) fn view_progress(&self, kept: &KeptRequest) -> view::Progress {
-        let Seats { mut approved, mut refused } = self.progress.of(kept.request.session_id());
+        let session = kept.request.session_id();
+        let Seats { mut approved, .. } = self.progress.of(session);
+        let mut refused: BTreeSet<Seat> = self.progress.refusals(session).into_keys().collect();
         approved.extend(kept.proposer);
         match &kept.state {
             RequestState::Proposed => {}
@@ -113,5 +132,24 @@ impl GroupService {
             return format!("{name} (seat {seat})");
         }
         name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_for_good_takes_the_place_of_one_for_now_and_of_no_other() {
+        let (progress, session) = (Progress::default(), SessionId::from_bytes([1; 32]));
+        let seat = Seat::new(2).unwrap();
+        assert!(progress.refused(session, seat, RefusalReason::Busy));
+        assert!(!progress.refused(session, seat, RefusalReason::Busy));
+        assert!(progress.refusals(session).is_empty());
+        assert!(progress.refused(session, seat, RefusalReason::Operator));
+        assert!(!progress.refused(session, seat, RefusalReason::Busy));
+        assert!(!progress.refused(session, seat, RefusalReason::Policy));
+        let refusals = BTreeMap::from([(seat, RefusalReason::Operator)]);
+        assert_eq!(progress.refusals(session), refusals);
     }
 }

@@ -17,7 +17,7 @@ use super::{
     group::GroupService,
     now, one,
     rejections::REJECTED,
-    views::kind_of,
+    views::kinds_of,
 };
 use crate::{config::Approval, view};
 
@@ -172,7 +172,7 @@ impl Service {
         let mut changes = self.shared.waiters.wait_for(id);
         loop {
             let (group, kept) = self.known_request(id, session).await?;
-            let open = matches!(kept.state, RequestState::Proposed | RequestState::Approved(_));
+            let open = group.standing(&kept).is_open();
             let over = tokio::time::Instant::now() >= until;
             if !open || over || kept.request.expiry() <= now() {
                 return Ok(group.view_whole(&kept).await);
@@ -221,7 +221,7 @@ impl Service {
             None => self.groups(),
         };
         let states = match state {
-            Some(state) => vec![kind_of(state)],
+            Some(state) => kinds_of(state),
             None => StateKind::ALL.to_vec(),
         };
         let limit = limit.unwrap_or(USUALLY_LISTED);
@@ -229,7 +229,7 @@ impl Service {
             let reason = format!("limit is {limit}; 1 to {MOST_LISTED} are allowed");
             return Err(ServiceError::Invalid(reason));
         }
-        let which = Listing {
+        let mut which = Listing {
             groups: groups.iter().map(|group| group.group.id()).collect(),
             states,
             before: before.unwrap_or(u64::MAX),
@@ -239,12 +239,21 @@ impl Service {
         let mut views: Vec<view::Request> = self
             .shared
             .store(move |store| {
-                let listed = store.list(&which)?;
-                let views = listed.iter().filter_map(|kept| {
-                    let id = kept.request.group();
-                    Some(groups.iter().find(|group| group.group.id() == id)?.view(kept))
-                });
-                Ok(views.collect())
+                let mut views = Vec::new();
+                // Some of them stand otherwise than the store has it: their time is up, or others refuse.
+                while views.len() < limit {
+                    let listed = store.list(&which)?;
+                    let Some(last) = listed.last() else { break };
+                    which.before = last.position;
+                    let wanted = listed.iter().filter_map(|kept| {
+                        let id = kept.request.group();
+                        let group = groups.iter().find(|group| group.group.id() == id)?;
+                        let is_so = |state| group.standing(kept).state == state;
+                        state.is_none_or(is_so).then(|| group.view(kept))
+                    });
+                    views.extend(wanted.take(limit - views.len()));
+                }
+                Ok(views)
             })
             .await?;
         self.summarise(&mut views).await;

@@ -21,14 +21,14 @@ use crate::{
 impl GroupService {
     /// A request, as a list shows it: without what takes time to compute.
     pub(super) fn view(&self, kept: &KeptRequest) -> view::Request {
-        let KeptRequest { request, subject, proposer, since, changed, state, .. } = kept;
+        let KeptRequest { request, subject, proposer, since, changed, .. } = kept;
         let messages = request.messages().iter().map(|entry| view::Message {
             message: entry.message.to_lower_hex_string(),
             path: path(&entry.derivation),
             taproot: taproot(&entry.derivation.taproot),
             public_key: None,
         });
-        let (state, text) = state_of(state);
+        let standing = self.standing(kept);
         let outcome = match &kept.state {
             RequestState::Signed(outcome) => Some(outcome),
             _ => None,
@@ -51,8 +51,8 @@ impl GroupService {
             position: kept.position,
             expiry: Time::from_seconds(request.expiry()),
             revision: kept.revision,
-            state,
-            text,
+            state: standing.state,
+            text: standing.text,
             progress: self.view_progress(kept),
             signatures,
             signers: origin.map(|origin| origin.signers.iter().map(|seat| seat.to_u16()).collect()),
@@ -172,14 +172,17 @@ fn taproot(taproot: &Taproot) -> String {
     }
 }
 
-/// A state of the API, as the store knows it.
-pub(super) fn kind_of(state: State) -> StateKind {
+/// As what the store knows requests that stand so.
+pub(super) fn kinds_of(state: State) -> Vec<StateKind> {
     match state {
-        State::Proposed => StateKind::Proposed,
-        State::Approved => StateKind::Approved,
-        State::Refused => StateKind::Refused,
-        State::Signed => StateKind::Signed,
-        State::Stopped => StateKind::Stopped,
+        State::Proposed => vec![StateKind::Proposed],
+        State::Approved => vec![StateKind::Approved],
+        State::Refused => vec![StateKind::Refused],
+        State::Signed => vec![StateKind::Signed],
+        State::Stopped => vec![StateKind::Stopped],
+        State::Expired | State::Failed => {
+            vec![StateKind::Proposed, StateKind::Approved, StateKind::Stopped]
+        }
     }
 }
 

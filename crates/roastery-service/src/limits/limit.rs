@@ -56,6 +56,8 @@ pub enum Limit {
     ProposalLife,
     /// Refusals that are repeated to members that ask again.
     RefusalsKept,
+    /// Requests whose end is learnt from the others, because no session is open for them here.
+    RequestsWatched,
     /// Messages for sessions that are not open here yet.
     EarlyMessages,
     /// Messages from one peer that wait.
@@ -72,7 +74,7 @@ pub enum Limit {
 
 impl Limit {
     /// All of them, in the order in which the manual lists them.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::ApiConnections,
         Self::ApiConnectionsOfAddress,
         Self::ApiRequests,
@@ -100,6 +102,7 @@ impl Limit {
         Self::ProposalsOffered,
         Self::ProposalLife,
         Self::RefusalsKept,
+        Self::RequestsWatched,
         Self::EarlyMessages,
         Self::InboundQueue,
         Self::OutboundQueue,
@@ -138,6 +141,7 @@ impl Limit {
             Self::ProposalsOffered => "proposals_offered",
             Self::ProposalLife => "proposal_life",
             Self::RefusalsKept => "refusals_kept",
+            Self::RequestsWatched => "requests_watched",
             Self::EarlyMessages => "early_messages",
             Self::InboundQueue => "inbound_queue",
             Self::OutboundQueue => "outbound_queue",
@@ -178,6 +182,7 @@ impl Limit {
             Self::ProposalsOffered => "a proposal is no longer repeated: too many are",
             Self::ProposalLife => "a proposal was refused: expired or too long by this clock",
             Self::RefusalsKept => "a refusal will not be repeated: too many are kept",
+            Self::RequestsWatched => "the end of a request is not asked for: too many are watched",
             Self::EarlyMessages => "messages for a session that is not open here were dropped",
             Self::InboundQueue => "messages of a peer were dropped: its queue is full",
             Self::OutboundQueue => "messages for a peer were dropped: its queue is full",

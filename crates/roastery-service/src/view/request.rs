@@ -35,7 +35,7 @@ pub struct Request {
     pub revision: u64,
     /// What has become of it here.
     pub state: State,
-    /// More about that: what the policy said, or why it stopped.
+    /// More about that: what the policy said, why it stopped, or which members do not take part.
     pub text: String,
     /// Who has approved and refused it.
     pub progress: Progress,
@@ -66,12 +66,23 @@ pub enum State {
     Signed,
     /// It has ended here without signatures.
     Stopped,
+    /// It was not signed in time, as far as this node knows.
+    Expired,
+    /// So many members do not take part that the others are too few. A member may still change its mind.
+    Failed,
 }
 
 impl State {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Proposed, Self::Approved, Self::Refused, Self::Signed, Self::Stopped];
+    pub const ALL: [Self; 7] = [
+        Self::Proposed,
+        Self::Approved,
+        Self::Refused,
+        Self::Signed,
+        Self::Stopped,
+        Self::Expired,
+        Self::Failed,
+    ];
 
     /// Its word in JSON.
     pub fn as_str(self) -> &'static str {
@@ -81,6 +92,8 @@ impl State {
             Self::Refused => "refused",
             Self::Signed => "signed",
             Self::Stopped => "stopped",
+            Self::Expired => "expired",
+            Self::Failed => "failed",
         }
     }
 }
@@ -93,7 +106,7 @@ impl fmt::Display for State {
 
 /// A word that is no state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("allowed are proposed, approved, refused, signed and stopped")]
+#[error("allowed are proposed, approved, refused, signed, stopped, expired and failed")]
 pub struct NoState;
 
 impl FromStr for State {

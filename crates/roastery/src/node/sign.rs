@@ -102,6 +102,10 @@ pub(crate) fn see_through(
     let progress = show::progress(&request.progress);
     match request.state {
         State::Signed => {}
+        State::Failed => {
+            remark(&format!("not signed: {progress}; ask again when those members would approve"));
+        }
+        State::Expired => remark(&format!("not signed: it has expired; {progress}")),
         State::Proposed | State::Approved if !request.progress.can_succeed => {
             remark(&format!("not signed: {progress}; ask again when those members would approve"));
         }

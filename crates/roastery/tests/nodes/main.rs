@@ -7,6 +7,7 @@ mod evidence;
 mod failures;
 mod files;
 mod naming;
+mod outcomes;
 mod policies;
 mod rejections;
 mod sessions;

@@ -103,6 +103,8 @@ fn state(request: &Request) -> String {
         _ if is_expired(request) => {
             format!("expired; {}", progress(&request.progress))
         }
+        State::Expired => format!("expired; {}", progress(&request.progress)),
+        State::Failed => progress(&request.progress),
         State::Proposed => format!("waits for you; {}", progress(&request.progress)),
         State::Approved => progress(&request.progress),
         State::Refused => {
@@ -116,7 +118,7 @@ fn paint(request: &Request) -> Paint {
     let warned = request.summary.as_ref().is_some_and(|summary| summary.warning_count > 0);
     match request.state {
         State::Signed => Paint::Good,
-        State::Refused | State::Stopped => Paint::Bad,
+        State::Refused | State::Stopped | State::Expired | State::Failed => Paint::Bad,
         _ if is_expired(request) || !request.progress.can_succeed => Paint::Bad,
         _ if warned => Paint::Careful,
         State::Proposed | State::Approved => Paint::Plain,

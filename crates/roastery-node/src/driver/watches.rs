@@ -1,0 +1,212 @@
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use roastery_protocol::{
+    Seat, SessionId,
+    group::{Group, PeerId},
+    message::RefusalReason,
+    request::SigningRequest,
+    session::{Outcome, Told, Watch},
+};
+
+/// The most requests that are watched.
+const MOST_WATCHED: usize = 4096;
+
+/// How long an end is asked for after the request has expired, in seconds: the last signature may
+/// have been made just before.
+const LINGER: u64 = 60 * 60;
+
+/// The pause before the others are asked for the first time; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+
+/// Between two questions to a member that has just come.
+const STEP: Duration = Duration::from_millis(10);
+
+/// The questions that a member may ask at once, and after how long a further one is looked into: each
+/// costs a look into the store.
+const MOST_QUESTIONS: u32 = 256;
+const QUESTION_PAUSE: Duration = Duration::from_millis(30);
+
+/// What a node hears of a request that has no session open here.
+#[derive(Clone, Debug, PartialEq)]
+pub enum News {
+    /// A watched request is signed. The signatures were verified here.
+    Signed {
+        /// The request's session.
+        session: SessionId,
+        /// The signatures.
+        outcome: Outcome,
+    },
+    /// A member does not take part in a watched request.
+    Refused {
+        /// The request's session.
+        session: SessionId,
+        /// Which member.
+        seat: Seat,
+        /// Why.
+        reason: RefusalReason,
+    },
+    /// A member asks for the end of a request of which this node's task knows nothing: the store may.
+    Asked {
+        /// The request's session.
+        session: SessionId,
+        /// The peer that asks.
+        by: PeerId,
+    },
+}
+
+/// The requests that this node knows, does not sign and wants to learn the end of.
+#[derive(Debug, Default)]
+pub(super) struct Watches {
+    all: BTreeMap<SessionId, Entry>,
+    due: BTreeSet<(Duration, SessionId)>,
+    /// Until when each is watched, in seconds since 1970.
+    ends: BTreeSet<(u64, SessionId)>,
+    askers: BTreeMap<PeerId, Asker>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    watch: Watch,
+    end: u64,
+    due: Duration,
+    pause: Duration,
+}
+
+/// How many questions a member may still ask.
+#[derive(Debug)]
+struct Asker {
+    left: u32,
+    counted: Duration,
+}
+
+impl Watches {
+    /// Watches a request. Of too many the one that ends first goes; whether one had to.
+    pub(super) fn add(
+        &mut self,
+        group: &Arc<Group>,
+        request: SigningRequest,
+        now: Duration,
+        wall_seconds: u64,
+    ) -> bool {
+        self.expire(wall_seconds);
+        let session = request.session_id();
+        let end = request.expiry().saturating_add(LINGER);
+        if self.all.contains_key(&session) || end <= wall_seconds {
+            return false;
+        }
+        let due = now.saturating_add(FIRST_PAUSE);
+        let watch = Watch::new(group.clone(), request);
+        self.all.insert(session, Entry { watch, end, due, pause: FIRST_PAUSE });
+        self.due.insert((due, session));
+        self.ends.insert((end, session));
+        if self.all.len() <= MOST_WATCHED {
+            return false;
+        }
+        if let Some((_, first)) = self.ends.first().copied() {
+            self.remove(first);
+        }
+        true
+    }
+
+    pub(super) fn remove(&mut self, session: SessionId) {
+        if let Some(entry) = self.all.remove(&session) {
+            self.due.remove(&(entry.due, session));
+            self.ends.remove(&(entry.end, session));
+        }
+    }
+
+    pub(super) fn contains(&self, session: SessionId) -> bool {
+        self.all.contains_key(&session)
+    }
+
+    /// Looks at a message for a watched request. What is signed is watched no more.
+    pub(super) fn hear(&mut self, session: SessionId, from: &PeerId, bytes: &[u8]) -> Option<News> {
+        // What tells nothing is never an error of this node.
+        let told = self.all.get_mut(&session)?.watch.hear(from, bytes).ok()?;
+        Some(match told {
+            Told::Signed(outcome) => {
+                self.remove(session);
+                News::Signed { session, outcome }
+            }
+            Told::Refused { seat, reason } => News::Refused { session, seat, reason },
+        })
+    }
+
+    /// When something is to be asked.
+    pub(super) fn next_due(&self) -> Option<Duration> {
+        self.due.first().map(|(due, _)| *due)
+    }
+
+    /// A request whose end is to be asked for now.
+    pub(super) fn due(&mut self, now: Duration, wall_seconds: u64) -> Option<SessionId> {
+        self.expire(wall_seconds);
+        let (due, session) = self.due.first().copied().filter(|(due, _)| now >= *due)?;
+        self.due.remove(&(due, session));
+        let entry = self.all.get_mut(&session)?;
+        entry.pause = (entry.pause * 2).min(LONGEST_PAUSE);
+        entry.due = now.saturating_add(entry.pause);
+        self.due.insert((entry.due, session));
+        Some(session)
+    }
+
+    /// A member has come that may know more: all is asked for again, one after the other.
+    pub(super) fn hurry(&mut self, now: Duration) {
+        self.due.clear();
+        for (number, (session, entry)) in (1..).zip(&mut self.all) {
+            entry.pause = FIRST_PAUSE;
+            entry.due = entry.due.min(now.saturating_add(STEP * number));
+            self.due.insert((entry.due, *session));
+        }
+    }
+
+    /// Whether a further question of this peer is looked into.
+    pub(super) fn may_ask(&mut self, peer: &PeerId, now: Duration) -> bool {
+        let full = Asker { left: MOST_QUESTIONS, counted: now };
+        let asker = self.askers.entry(peer.clone()).or_insert(full);
+        let more = now.saturating_sub(asker.counted).as_millis() / QUESTION_PAUSE.as_millis();
+        let more = u32::try_from(more).unwrap_or(u32::MAX);
+        if more > 0 {
+            asker.left = asker.left.saturating_add(more).min(MOST_QUESTIONS);
+            asker.counted = now;
+        }
+        let may = asker.left > 0;
+        asker.left = asker.left.saturating_sub(1);
+        may
+    }
+
+    fn expire(&mut self, wall_seconds: u64) {
+        while let Some((_, session)) =
+            self.ends.first().copied().filter(|(end, _)| *end <= wall_seconds)
+        {
+            self.remove(session);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_that_asks_without_end_is_answered_at_a_pace() {
+        let (mut watches, peer) = (Watches::default(), PeerId::new([1]).unwrap());
+        let other = PeerId::new([2]).unwrap();
+        let now = Duration::from_secs(9);
+        for _ in 0..MOST_QUESTIONS {
+            assert!(watches.may_ask(&peer, now));
+        }
+        assert!(!watches.may_ask(&peer, now));
+        assert!(watches.may_ask(&other, now));
+        let later = now + QUESTION_PAUSE;
+        assert!(watches.may_ask(&peer, later));
+        assert!(!watches.may_ask(&peer, later));
+        assert!(watches.may_ask(&peer, now + Duration::from_secs(3600)));
+    }
+}

@@ -1,0 +1,121 @@
+//! What a node learns and tells of requests that have no session open here.
+
+use roastery_protocol::{
+    SessionId,
+    clock::Moment,
+    engine::Engine,
+    group::PeerId,
+    message::{Body, Envelope, FinalSignature, Kind, Want},
+    request::SigningRequest,
+    session::{Outcome, Watch},
+};
+use tokio::sync::mpsc;
+
+use super::{
+    Node,
+    notice::{Limit, Notice},
+    running::Running,
+    watches::News,
+};
+use crate::bus::{self, Bus};
+
+/// How much news waits to be heard before the driver looks at no more.
+const MOST_WAITING_NEWS: usize = 1024;
+
+impl<B: Bus, E: Engine> Node<B, E> {
+    /// Gives what is heard of requests that are watched ([`NodeHandle::watch`](super::NodeHandle::watch)), and the members'
+    /// questions for ends that the owner's store may know. Without a listener nothing is watched.
+    pub fn news(&mut self) -> mpsc::Receiver<News> {
+        let (news, listener) = mpsc::channel(MOST_WAITING_NEWS);
+        self.news = Some(news);
+        listener
+    }
+
+    pub(super) fn watch(&mut self, request: SigningRequest) {
+        let (session, now) = (request.session_id(), self.clock.now());
+        if self.news.is_none() || self.sessions.get(session).is_some_and(is_open) {
+            return;
+        }
+        let group = &self.member.group;
+        if self.watches.add(group, request, now.monotonic, now.wall_seconds()) {
+            self.notice(Notice::Limited { limit: Limit::Watched, of: None });
+        }
+        for (from, bytes) in self.early.take(session) {
+            if !self.hear_of_watched(session, &from, &bytes) {
+                self.early.keep(from, session, bytes);
+            }
+        }
+    }
+
+    /// Looks at a message that may tell the end of a watched request. Whether it was one of those.
+    pub(super) fn hear_of_watched(
+        &mut self,
+        session: SessionId,
+        from: &PeerId,
+        bytes: &[u8],
+    ) -> bool {
+        let of_use = Envelope::peek_kind(bytes).is_some_and(Watch::is_of_use);
+        let (true, true, Some(listener)) = (of_use, self.watches.contains(session), &self.news)
+        else {
+            return false;
+        };
+        // Without room it comes again: the end is asked for until it is known.
+        if let Ok(room) = listener.try_reserve()
+            && let Some(news) = self.watches.hear(session, from, bytes)
+        {
+            if let News::Signed { session, .. } = &news {
+                self.offers.remove(*session);
+            }
+            room.send(news);
+        }
+        true
+    }
+
+    /// A question for the end of a request that no session here knows. Whether it was one.
+    pub(super) fn hear_question(
+        &mut self,
+        session: SessionId,
+        from: &PeerId,
+        bytes: &[u8],
+        now: Moment,
+    ) -> bool {
+        if Envelope::peek_want(bytes) != Some(Want::Outcome) {
+            return false;
+        }
+        if !self.watches.may_ask(from, now.monotonic) {
+            return true;
+        }
+        if let Some(refusal) = self.refused.get(session) {
+            let _ = self.bus.send(bus::Destination::Peer(from.clone()), &refusal);
+        } else if let Some(Ok(room)) = self.news.as_ref().map(mpsc::Sender::try_reserve) {
+            room.send(News::Asked { session, by: from.clone() });
+        }
+        true
+    }
+
+    /// A proposal of a request that is signed here is answered with the signatures. Whether it was one.
+    pub(super) fn is_signed_proposal(&self, session: SessionId, bytes: &[u8]) -> bool {
+        Envelope::peek_kind(bytes) == Some(Kind::Proposal)
+            && self.sessions.get(session).is_some_and(|one| one.session.outcome().is_some())
+    }
+
+    pub(super) fn tell_outcome(&mut self, session: SessionId, to: PeerId, outcome: Outcome) {
+        let Outcome { signatures, package, .. } = outcome;
+        let body = Body::Signature(FinalSignature { package, signatures });
+        let bytes = self.seal(session, &body);
+        // A peer that is not there asks again when it comes.
+        let _ = self.bus.send(bus::Destination::Peer(to), &bytes);
+    }
+
+    /// Asks all others for the end of one watched request, if it is time to.
+    pub(super) fn ask_for_an_end(&mut self, now: Moment) {
+        let Some(session) = self.watches.due(now.monotonic, now.wall_seconds()) else { return };
+        let question = self.seal(session, &Body::Want(Want::Outcome));
+        let _ = self.bus.send(bus::Destination::Everyone, &question);
+    }
+}
+
+/// Whether a session will tell the end itself.
+fn is_open<S: roastery_protocol::engine::EngineSession>(running: &Running<S>) -> bool {
+    !running.is_stopped()
+}

@@ -1,0 +1,177 @@
+//! What becomes of requests at the other members: every node learns every end.
+
+use std::sync::Arc;
+
+use roastery_node::{
+    driver::News,
+    store::{Change, Durability, KeptRequest, Listing, RequestState, StateKind},
+};
+use roastery_protocol::{Seat, SessionId, group::PeerId, message::RefusalReason};
+use tokio::sync::mpsc;
+
+use super::{ServiceError, group::GroupService, now, views::state_of};
+use crate::view::State;
+
+/// The most requests that are watched again after a restart, those that changed last.
+const MOST_WATCHED_AGAIN: usize = 1024;
+
+/// How long after its expiry the end of a request is asked for, in seconds.
+const LINGER: u64 = 60 * 60;
+
+/// How a request stands, as it is shown: what is stored, the time, and what the others have said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Standing {
+    pub(super) state: State,
+    /// More about that, for people.
+    pub(super) text: String,
+}
+
+impl Standing {
+    /// Whether something may still become of it without a further decision.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.state, State::Proposed | State::Approved)
+    }
+}
+
+impl GroupService {
+    /// Watches a request that is not signed here, until its end is known.
+    pub(super) async fn watch(&self, kept: &KeptRequest) {
+        let over = kept.request.expiry().saturating_add(LINGER) <= now();
+        if !over && !matches!(kept.state, RequestState::Signed(_)) {
+            self.handle.watch(kept.request.clone()).await;
+        }
+    }
+
+    /// Hears what becomes of requests that have no session open here.
+    pub(super) async fn learn(self: Arc<Self>, mut all: mpsc::Receiver<News>) {
+        while let Some(news) = all.recv().await {
+            let session = match &news {
+                News::Signed { session, .. }
+                | News::Refused { session, .. }
+                | News::Asked { session, .. } => *session,
+            };
+            let done = match news {
+                News::Signed { session, outcome } => {
+                    self.signed_elsewhere(session, RequestState::Signed(outcome)).await
+                }
+                News::Refused { session, seat, reason } => {
+                    self.note_refusal(session, seat, reason).await
+                }
+                News::Asked { session, by } => self.answer(session, by).await,
+            };
+            if let Err(error) = done {
+                // It is asked for again.
+                tracing::error!(%session, %error, "the end of a request was not written down");
+            }
+        }
+    }
+
+    async fn signed_elsewhere(
+        &self,
+        session: SessionId,
+        signed: RequestState,
+    ) -> Result<(), ServiceError> {
+        let change = match self.change(session, Durability::Deferred, move |_| Some(signed)).await {
+            Ok(change) => change,
+            Err(error) => {
+                let kept = self.shared.store(move |store| store.request(session)).await?;
+                if let Some(kept) = kept {
+                    self.watch(&kept).await;
+                    return Err(error);
+                }
+                // What is forgotten here needs no end.
+                return Ok(());
+            }
+        };
+        self.handle.decided(session).await;
+        if let Change::Made(_) = change {
+            self.tell(session, "signed", "signed by other members".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Takes note that a member does not take part. Where the others are too few nothing waits to be approved any more.
+    pub(super) async fn note_refusal(
+        &self,
+        session: SessionId,
+        seat: Seat,
+        reason: RefusalReason,
+    ) -> Result<(), ServiceError> {
+        if !self.progress.refused(session, seat, reason) {
+            return Ok(());
+        }
+        let Some(text) = self.why_it_fails(session) else { return Ok(()) };
+        let stopped = text.clone();
+        self.change(session, Durability::Deferred, move |known| {
+            (known.state == RequestState::Proposed).then_some(RequestState::Stopped(stopped))
+        })
+        .await?;
+        self.tell(session, "failed", text);
+        Ok(())
+    }
+
+    /// Tells a member that asks how a request has ended.
+    async fn answer(&self, session: SessionId, by: PeerId) -> Result<(), ServiceError> {
+        let kept = self.shared.store(move |store| store.request(session)).await?;
+        let group = self.group.id();
+        let Some(kept) = kept.filter(|kept| kept.request.group() == group) else { return Ok(()) };
+        match kept.state {
+            RequestState::Signed(outcome) => self.handle.tell_outcome(session, by, outcome).await,
+            RequestState::Refused(rejection) if kept.request.expiry() > now() => {
+                self.handle.refuse(&kept.request, rejection.reason).await;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// How a request stands now.
+    pub(super) fn standing(&self, kept: &KeptRequest) -> Standing {
+        let (state, text) = state_of(&kept.state);
+        if matches!(state, State::Signed | State::Refused) {
+            return Standing { state, text };
+        }
+        if let Some(text) = self.why_it_fails(kept.request.session_id()) {
+            return Standing { state: State::Failed, text };
+        }
+        if kept.request.expiry() <= now() {
+            let text = match text.is_empty() {
+                true => format!("was {state}"),
+                false => format!("was {state}: {text}"),
+            };
+            return Standing { state: State::Expired, text };
+        }
+        Standing { state, text }
+    }
+
+    /// Which members do not take part, if the others are too few.
+    fn why_it_fails(&self, session: SessionId) -> Option<String> {
+        let (n, t) = (self.group.size(), self.group.threshold());
+        let refusals = self.progress.refusals(session);
+        if refusals.len() <= n - t {
+            return None;
+        }
+        let names: Vec<String> = refusals
+            .iter()
+            .map(|(seat, reason)| format!("{} ({reason})", self.shown_as(*seat)))
+            .collect();
+        let (count, names) = (names.len(), names.join(", "));
+        Some(format!(
+            "cannot succeed: {count} of {n} members do not take part, and {t} must sign: {names}"
+        ))
+    }
+
+    /// Watches again what is not signed here, after a restart.
+    pub(super) async fn watch_known(&self) -> Result<(), ServiceError> {
+        let which = Listing {
+            groups: vec![self.group.id()],
+            states: vec![StateKind::Proposed, StateKind::Refused, StateKind::Stopped],
+            before: u64::MAX,
+            limit: MOST_WATCHED_AGAIN,
+        };
+        for kept in self.shared.store(move |store| store.list(&which)).await? {
+            self.watch(&kept).await;
+        }
+        Ok(())
+    }
+}

@@ -25,6 +25,14 @@ manual:
     cargo build --release -p roastery
     .ci/walkthrough
 
+# Five nodes as processes under faults at random.
+chaos seconds="600":
+    ROASTERY_CHAOS_SECONDS={{seconds}} cargo test -p roastery --test chaos -- --ignored --nocapture
+
+# Each fault that use and attack have found, and what is seen now.
+findings:
+    scripts/findings
+
 # Random groups, networks and coalitions in virtual time.
 simulate runs="300":
     cargo run --release -p roastery-sim -- campaign --runs {{runs}}

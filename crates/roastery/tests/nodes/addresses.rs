@@ -8,7 +8,7 @@ use std::{
 
 use super::support::{Group, Said, free_ports, fresh_folder, roastery, until};
 
-const WORDS: [(&str, &str); 1] = [("ROASTERY_PASSPHRASE", "a few words")];
+const WORDS: [(&str, &str); 1] = [("ROASTERY_PASSPHRASE", "a few more words")];
 
 fn init(folder: &Path, options: &[&str]) -> Said {
     let folder = folder.to_str().unwrap();
@@ -232,7 +232,7 @@ fn an_invitation_names_each_member_once_and_its_fingerprint_is_typed_and_not_pas
         .unwrap();
     until("it runs", || (roastery(&["status", "--folder", at], &[]).status == 0).then_some(()));
     let refused = roastery(&["group", "join", &anna, "--folder", at], &[]);
-    assert!(refused.err.contains("this is a card, not an invitation"), "{refused:?}");
+    assert!(refused.err.contains("a card of one node, and no invitation"), "{refused:?}");
     let joined = roastery(&["group", "join", &file("b"), "--folder", at], &[]).well();
     assert!(joined.contains(&format!("Fingerprint   {fingerprint}")), "{joined}");
     let paste = "roastery keygen \"cold storage\" --fingerprint \"FINGERPRINT\"";

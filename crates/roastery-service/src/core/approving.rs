@@ -17,6 +17,7 @@ use super::{
     group::{GroupService, Live},
     now,
     rejections::REJECTED,
+    turns::Lane,
     views::state_of,
 };
 use crate::{
@@ -206,7 +207,13 @@ impl GroupService {
         let session = request.session_id();
         let refused = ServiceError::Refused;
         // This may take long, and the request may be rejected or shown otherwise meanwhile: that is found out below.
-        let examined = self.examine(seen.clone()).await.map_err(refused)?;
+        let examined = match approving {
+            Approving::Now(Decider::Operator) => {
+                self.examine_in(Lane::Operator, seen.clone()).await
+            }
+            _ => self.examine(seen.clone()).await,
+        };
+        let examined = examined.map_err(refused)?;
         let deciding = self.deciding(session).lock().await;
         if self.is_running(session) {
             return Ok(());

@@ -36,14 +36,12 @@ use super::{
     progress::Progress,
     shared::Shared,
     summary::{Summaries, summary},
+    turns::{Lane, Turns},
 };
 use crate::{
     config::Approval,
     policy::{CommandError, Examined, Judge, Refusal, Reservation, Standing},
 };
-
-/// The most requests that are looked at at once.
-const MOST_JUDGED_AT_ONCE: usize = 2;
 
 /// The most commands that run at once.
 const MOST_ASKED_AT_ONCE: usize = 4;
@@ -71,7 +69,7 @@ pub(super) struct GroupService {
     /// Held while a request is approved or refused: one after the other, each with the state that the last one left.
     deciding: [tokio::sync::Mutex<()>; PLACES],
     /// So many look at what others propose at once: a hostile transaction takes seconds.
-    judging: Semaphore,
+    judging: Turns,
     /// So many commands are asked at once.
     pub(super) asking: Semaphore,
     /// Why the command gives no answer, if the last one gave none.
@@ -130,7 +128,7 @@ impl GroupService {
             deciding: std::array::from_fn(|_| tokio::sync::Mutex::default()),
             summaries: Arc::default(),
             progress: Progress::default(),
-            judging: Semaphore::new(MOST_JUDGED_AT_ONCE),
+            judging: Turns::default(),
             asking: Semaphore::new(MOST_ASKED_AT_ONCE),
             command_problem: Mutex::default(),
             node,
@@ -318,12 +316,23 @@ impl GroupService {
     }
 
     pub(super) async fn examine(&self, kept: KeptRequest) -> Result<Examined, Refusal> {
+        // What was made here the operator has asked for.
+        let lane = kept.proposer.map_or(Lane::Operator, Lane::Member);
+        self.examine_in(lane, kept).await
+    }
+
+    /// The same in the turn of this lane.
+    pub(super) async fn examine_in(
+        &self,
+        lane: Lane,
+        kept: KeptRequest,
+    ) -> Result<Examined, Refusal> {
         // Only a transaction takes time to look at.
         if !matches!(kept.subject, Subject::Transaction(_)) {
             return self.judge.examine(&kept);
         }
         let summaries = self.summaries.clone();
-        self.with_judge(move |judge| {
+        self.with_judge_in(lane, move |judge| {
             let examined = judge.examine(&kept)?;
             if let Some(spend) = examined.spend() {
                 summaries.note(kept.request.session_id(), summary(spend, judge.network()));
@@ -333,14 +342,28 @@ impl GroupService {
         .await
     }
 
-    /// Has something looked at where it may take its time.
+    /// Has something looked at, to be shown, where it may take its time.
     pub(super) async fn with_judge<T: Send + 'static>(
         &self,
         act: impl FnOnce(&Judge) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
-        let Ok(_turn) = self.judging.acquire().await else { return Err(Refusal::NoJudge) };
+        self.with_judge_in(Lane::Reader, act).await
+    }
+
+    /// The same in the turn of this lane.
+    pub(super) async fn with_judge_in<T: Send + 'static>(
+        &self,
+        lane: Lane,
+        act: impl FnOnce(&Judge) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        // Held by the work itself, also if no one waits for it any more.
+        let turn = self.judging.take(lane).await;
         let judge = self.judge.clone();
-        let done = self.shared.runtime.spawn_blocking(move || act(&judge)).await;
+        let act = move || {
+            let _turn = turn;
+            act(&judge)
+        };
+        let done = self.shared.runtime.spawn_blocking(act).await;
         done.unwrap_or(Err(Refusal::NoJudge))
     }
 

@@ -23,6 +23,7 @@ mod status;
 mod store_state;
 mod summary;
 mod supervision;
+mod turns;
 mod views;
 mod waiters;
 mod watching;

@@ -17,6 +17,7 @@ use super::{
     group::GroupService,
     now, one,
     rejections::REJECTED,
+    turns::Lane,
     views::kinds_of,
 };
 use crate::{config::Approval, view};
@@ -200,7 +201,7 @@ impl Service {
         };
         let completion = if finalise { Completion::Finalised } else { Completion::Partial };
         let completed = group
-            .with_judge(move |judge| {
+            .with_judge_in(Lane::Operator, move |judge| {
                 Ok(judge.read(&psbt)?.complete(&outcome.signatures, completion))
             })
             .await
@@ -356,7 +357,7 @@ impl GroupService {
             }
             (None, Some(psbt), None) => {
                 let read = self
-                    .with_judge(move |judge| {
+                    .with_judge_in(Lane::Operator, move |judge| {
                         let spend = judge.read(psbt.as_bytes())?;
                         let messages = spend.messages().map_err(policy::Refusal::from)?;
                         Ok((spend.psbt().serialize(), messages))

@@ -1,6 +1,6 @@
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Instant,
 };
 
@@ -75,6 +75,8 @@ pub(super) struct GroupService {
     /// Why the command gives no answer, if the last one gave none.
     command_problem: Mutex<Option<String>>,
     pub(super) node: AbortHandle,
+    /// Refuses what a limit has stopped.
+    over_limit: OnceLock<AbortHandle>,
 }
 
 /// The x-only key of a group.
@@ -132,9 +134,12 @@ impl GroupService {
             asking: Semaphore::new(MOST_ASKED_AT_ONCE),
             command_problem: Mutex::default(),
             node,
+            over_limit: OnceLock::new(),
         });
         let part = format!("the limits of group {}", service.name);
-        service.shared.essential(part, service.clone().stop_over_limit(over_limit));
+        let task = service.shared.essential(part, service.clone().stop_over_limit(over_limit));
+        // It is set once: the service is new.
+        let _ = service.over_limit.set(task);
         service.resume().await?;
         let part = format!("the proposals of group {}", service.name);
         // It ends with the node, whose end is a failure if it was not told to.
@@ -411,6 +416,10 @@ impl GroupService {
     /// Ends the node and all its sessions.
     pub(super) fn close(&self) {
         self.node.abort();
+        // It holds the service, which holds what it waits for.
+        if let Some(task) = self.over_limit.get() {
+            task.abort();
+        }
         self.lock().clear();
     }
 

@@ -32,7 +32,11 @@ impl Service {
                         self.lock_ceremonies().insert(id, ceremony);
                     }
                 }
-                Err(error) => tracing::error!(path = %path.display(), error, "not an invitation"),
+                Err(error) => tracing::error!(
+                    path = %path.display(),
+                    error,
+                    "a damaged invitation: roastery group join takes it up again from any member's file"
+                ),
             }
         }
     }

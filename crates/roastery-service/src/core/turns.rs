@@ -58,6 +58,7 @@ impl Turns {
             let mut queue = self.0.queue(lane);
             if queue.running < most(lane) {
                 queue.running += 1;
+                queue.last = Some(lane);
                 return Turn { lane, of: Some(self.0.clone()) };
             }
             let (give, given) = oneshot::channel();

@@ -7,7 +7,9 @@ mod copies;
 mod damage;
 mod fixture;
 mod killed;
+mod listing;
 mod passphrases;
+mod scale;
 mod support;
 
 use roastery_node::store::Store;

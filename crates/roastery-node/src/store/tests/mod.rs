@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed helper is a failed test")]
 
+mod deferred;
 mod disk;
 #[path = "../../../tests/store/fixture.rs"]
 #[allow(dead_code, reason = "the tests from outside use the rest")]

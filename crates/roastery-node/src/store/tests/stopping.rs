@@ -53,21 +53,21 @@ const STEPS: [Step; 15] = [
     |store, _| store.change_passphrase(&passphrase(), &new_passphrase(), cheap()),
 ];
 
-fn empty() -> Vec<u8> {
+pub(super) fn empty() -> Vec<u8> {
     let disk = Disk::new(Vec::new());
     let (header, _) = Header::new(&passphrase(), cheap()).unwrap();
     create_database(disk.clone(), &header).unwrap().close().unwrap();
     disk.content()
 }
 
-fn open(disk: &Disk, passphrase: &Passphrase) -> Result<Store, StoreError> {
+pub(super) fn open(disk: &Disk, passphrase: &Passphrase) -> Result<Store, StoreError> {
     let disk = disk.clone();
     let source = Box::new(move || open_database(disk.clone()));
     Store::on(source, |header| Ok(Cipher::new(&header.open(passphrase)?)))
 }
 
 /// What the store on a disk says of itself, and which passphrase opens it.
-fn state(disk: &Disk) -> String {
+pub(super) fn state(disk: &Disk) -> String {
     match open(disk, &passphrase()) {
         Ok(store) => format!("old {}", everything(&store)),
         Err(StoreError::WrongPassphrase) => {

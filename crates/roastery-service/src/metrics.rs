@@ -265,3 +265,24 @@ fn hex(bytes: &[u8]) -> String {
     use bitcoin::hex::DisplayHex as _;
     bytes.to_lower_hex_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::limits::Limit;
+
+    #[test]
+    fn every_metric_and_every_limit_is_in_the_manual() {
+        let manual = include_str!("../../../docs/operators.md");
+        let begin = concat!("registry.", "register");
+        let names = include_str!("metrics.rs").split(begin).skip(1);
+        let names: Vec<&str> = names.filter_map(|rest| rest.split('"').nth(1)).collect();
+        assert!(names.len() >= 12, "{names:?}");
+        for name in names {
+            assert!(manual.contains(&format!("| `roastery_{name}")), "{name}");
+        }
+        assert!(manual.contains("| `roastery_limited_total` |"));
+        for limit in Limit::ALL {
+            assert!(manual.contains(&format!("`{}`", limit.name())), "{}", limit.name());
+        }
+    }
+}

@@ -7,11 +7,12 @@ use axum::{
 };
 use futures_util::{Stream, StreamExt as _};
 use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast;
 use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
 use utoipa::ToSchema;
 
 use super::{access::Role, desk::Desk, error::ApiError};
-use crate::{Service, limits::Limit, text::to_json};
+use crate::{Service, ServiceEvent, limits::Limit, text::to_json};
 
 /// The data of the event "lagged": events were not read in time and are missing here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -20,9 +21,11 @@ pub(super) struct Lagged {
     missed: u64,
 }
 
-/// What happens from here on, as server-sent events. The event's name is its kind, its data the
-/// event as JSON (`ServiceEvent`). 1024 events wait for a slow reader; one that is slower gets an
-/// event of the name "lagged", which says how many it missed (`Lagged`), and then the later ones.
+/// What happens from here on, as server-sent events.
+///
+/// The event's name is its kind, its data the event as JSON (`ServiceEvent`). 1024 events wait for a
+/// slow reader; one that is slower gets an event of the name "lagged", which says how many it missed
+/// (`Lagged`), and then the later ones.
 #[utoipa::path(get, path = "/v1/events",
     responses((status = 200, description = "The stream, which does not end by itself",
         body = String, content_type = "text/event-stream")))]
@@ -32,9 +35,21 @@ pub(super) async fn stream(
     Extension(desk): Extension<Arc<Desk>>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
     let place = desk.stream(role)?;
-    let events = BroadcastStream::new(service.events()).map(move |event| {
+    let events = told(service.events(), move |missed| {
         // Held as long as the stream is.
         let _ = &place;
+        desk.hit(Limit::ApiEventsBehind, role, missed);
+    });
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
+}
+
+/// The events as they are sent. Those that were not read in time are counted for the reader and told
+/// to `behind`.
+fn told(
+    events: broadcast::Receiver<ServiceEvent>,
+    behind: impl Fn(u64),
+) -> impl Stream<Item = Result<Event, Infallible>> {
+    BroadcastStream::new(events).map(move |event| {
         // Strings and numbers are JSON, and there is no line end in it.
         Ok(match event {
             Ok(event) => {
@@ -42,11 +57,48 @@ pub(super) async fn stream(
                 named.data(to_json(&event).unwrap_or_default())
             }
             Err(BroadcastStreamRecvError::Lagged(missed)) => {
-                desk.hit(Limit::ApiEventsBehind, role, missed);
+                behind(missed);
                 let lagged = Event::default().event("lagged");
                 lagged.json_data(Lagged { missed }).unwrap_or_default()
             }
         })
-    });
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use axum::response::IntoResponse as _;
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_slow_reader_is_told_how_many_events_it_missed_and_gets_the_later_ones() {
+        let (sender, receiver) = broadcast::channel(2);
+        for number in 0..5 {
+            let event = ServiceEvent {
+                time: crate::view::Time::from_milliseconds(number),
+                group: "treasury".to_owned(),
+                session: String::new(),
+                kind: "signed".to_owned(),
+                text: String::new(),
+            };
+            sender.send(event).unwrap();
+        }
+        drop(sender);
+        let counted = Arc::new(AtomicU64::new(0));
+        let counter = counted.clone();
+        let stream = told(receiver, move |missed| {
+            counter.fetch_add(missed, Ordering::Relaxed);
+        });
+        let body = Sse::new(stream).into_response().into_body().collect().await.unwrap();
+        let text = String::from_utf8(body.to_bytes().to_vec()).unwrap();
+        let names: Vec<&str> =
+            text.lines().filter_map(|line| line.strip_prefix("event: ")).collect();
+        assert_eq!(names, ["lagged", "signed", "signed"], "{text}");
+        assert!(text.contains("data: {\"missed\":3}\n"), "{text}");
+        assert_eq!(counted.load(Ordering::Relaxed), 3);
+    }
 }

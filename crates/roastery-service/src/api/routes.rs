@@ -204,15 +204,19 @@ struct Which {
     /// Those in this state only.
     state: Option<RequestState>,
     /// At most so many, 1 to 200; 50 if nothing is said.
+    #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<usize>,
     /// Those that changed before this position: that of the last request of the page before.
+    #[param(minimum = 0)]
     before: Option<u64>,
 }
 
 /// The requests that this node knows, those first that changed last. A page may be shorter than
 /// its limit; the one after the last is empty.
 #[utoipa::path(get, path = "/v1/requests", params(Which),
-    responses((status = 200, description = "Done", body = [Request])))]
+    responses((status = 200, description = "Done", body = [Request]),
+        (status = 404, description = "not_found: there is no such group", body = Problem),
+        (status = 409, description = "ambiguous: there are two groups of this name", body = Problem)))]
 async fn requests(State(service): At, Query(which): Query<Which>) -> Answer<Vec<Request>> {
     let Which { group, state, limit, before } = which;
     Ok(Json(service.requests(RequestFilter { group, state, before, limit }).await?))

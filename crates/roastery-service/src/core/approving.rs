@@ -2,9 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use roastery_node::store::{
-    Change, Decider, Decision, Durability, Examination, KeptRequest, MAX_TEXT, Rejection,
-    RequestState,
+use roastery_node::{
+    driver::ProposeError,
+    store::{
+        Change, Decider, Decision, Durability, Examination, KeptRequest, MAX_TEXT, Rejection,
+        RequestState,
+    },
 };
 use roastery_protocol::{
     Seat, SessionId,
@@ -272,7 +275,9 @@ impl GroupService {
         self.tell(session, "approved", "approved here".to_owned());
         // Whoever proposed it may go; this node tells those who come late.
         let proposal = Proposal { request, subject: seen.subject.clone() };
-        let _ = self.handle.propose(proposal).await;
+        if let Err(ProposeError::TooMany { .. }) = self.handle.propose(proposal).await {
+            self.shared.limits.hit(Limit::ProposalsOffered, &self.name);
+        }
         Ok(())
     }
 
@@ -330,7 +335,7 @@ impl GroupService {
             live.standing.withdraw(reason);
         }
         let deciding = self.deciding(session).lock().await;
-        let (before, text) = (seen.clone(), cut(text));
+        let (before, text) = (seen.clone(), self.shortened(text));
         let shown = text.clone();
         let recorded = if operator {
             Some(self.shared.keep_rejection(session, text.clone()).await?)
@@ -381,7 +386,7 @@ impl GroupService {
         if let Some(live) = self.live(session) {
             live.standing.withdraw(refusal.reason());
         }
-        let (reason, text) = (refusal.reason(), cut(refusal.to_string()));
+        let (reason, text) = (refusal.reason(), self.shortened(refusal.to_string()));
         let shown = text.clone();
         let change = self
             .change(session, Durability::Synced, move |known| {
@@ -454,7 +459,7 @@ impl GroupService {
             let pause = match (outcome, self.live(session)) {
                 (Ok(said), None) => {
                     self.command_answered();
-                    let by = Decider::Command { said: cut(said) };
+                    let by = Decider::Command { said: self.shortened(said) };
                     self.begin_or_refuse(&kept, by).await?;
                     config.command_validity() / 2
                 }
@@ -508,7 +513,16 @@ pub(super) fn overtaken(known: &KeptRequest) -> ServiceError {
     ServiceError::Conflict(reason)
 }
 
-/// What fits into the store.
+impl GroupService {
+    /// What fits into the store. What does not is reported.
+    fn shortened(&self, text: String) -> String {
+        if text.len() > MAX_TEXT {
+            self.shared.limits.hit(Limit::StoredText, &self.name);
+        }
+        cut(text)
+    }
+}
+
 fn cut(mut text: String) -> String {
     let mut end = MAX_TEXT.min(text.len());
     while !text.is_char_boundary(end) {

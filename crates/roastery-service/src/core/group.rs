@@ -1,9 +1,11 @@
 use std::{
     collections::BTreeMap,
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Instant,
 };
 
+use futures_util::FutureExt as _;
 use roastery_node::{
     bus::Bus,
     driver::{LocalMember, Node, NodeHandle, Proposed, SessionHandle, SessionWatcher},
@@ -40,6 +42,7 @@ use super::{
 };
 use crate::{
     config::Approval,
+    limits::Limit,
     policy::{CommandError, Examined, Judge, Refusal, Reservation, Standing},
 };
 
@@ -362,7 +365,14 @@ impl GroupService {
         act: impl FnOnce(&Judge) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
         // Held by the work itself, also if no one waits for it any more.
-        let turn = self.judging.take(lane).await;
+        let mut taking = pin!(self.judging.take(lane));
+        let turn = match taking.as_mut().now_or_never() {
+            Some(turn) => turn,
+            None => {
+                self.shared.limits.hit(Limit::Examinations, &self.name);
+                taking.await
+            }
+        };
         let judge = self.judge.clone();
         let act = move || {
             let _turn = turn;

@@ -262,7 +262,7 @@ impl Service {
     async fn beat(self: Arc<Self>) {
         let mut stopped = self.stop.subscribe();
         let mut tidied = Instant::now();
-        let mut bus = BusWatch::default();
+        let (mut bus, mut lines_lost) = (BusWatch::default(), 0);
         let mut clocks = ClockWatch::default();
         loop {
             let now = self.started.elapsed().as_millis();
@@ -273,6 +273,10 @@ impl Service {
             }
             bus.look(&self.exchange.stats(), &self.shared.limits);
             self.shared.look_at_store();
+            let lost = crate::log::lost_lines();
+            let new = lost.saturating_sub(lines_lost);
+            self.shared.limits.hit_times(Limit::LogLines, "standard error", new);
+            lines_lost = lost;
             self.shared.limits.log_left_out();
             clocks.look(&self.exchange.clocks(), &self.shared);
             tokio::select! {

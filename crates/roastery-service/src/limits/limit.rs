@@ -28,8 +28,6 @@ pub enum Limit {
     Peers,
     /// Groups and open key generations at once.
     Channels,
-    /// Requests of one member that wait for a decision here.
-    RequestsOfMember,
     /// Requests that wait to be examined.
     Examinations,
     /// Approval commands at once.
@@ -46,8 +44,6 @@ pub enum Limit {
     SessionEvents,
     /// Messages of a session that wait for the record of a share.
     HeldMessages,
-    /// Proposals that wait for the service.
-    ProposalsWaiting,
     /// Open proposals of one member.
     ProposalsOfMember,
     /// Proposals that this node repeats to members that lack them.
@@ -74,7 +70,7 @@ pub enum Limit {
 
 impl Limit {
     /// All of them, in the order in which the manual lists them.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 32] = [
         Self::ApiConnections,
         Self::ApiConnectionsOfAddress,
         Self::ApiRequests,
@@ -88,7 +84,6 @@ impl Limit {
         Self::OpenFiles,
         Self::Peers,
         Self::Channels,
-        Self::RequestsOfMember,
         Self::Examinations,
         Self::Commands,
         Self::CommandOutput,
@@ -97,7 +92,6 @@ impl Limit {
         Self::EndedSessions,
         Self::SessionEvents,
         Self::HeldMessages,
-        Self::ProposalsWaiting,
         Self::ProposalsOfMember,
         Self::ProposalsOffered,
         Self::ProposalLife,
@@ -127,7 +121,6 @@ impl Limit {
             Self::OpenFiles => "open_files",
             Self::Peers => "peers",
             Self::Channels => "channels",
-            Self::RequestsOfMember => "requests_of_member",
             Self::Examinations => "examinations",
             Self::Commands => "commands",
             Self::CommandOutput => "command_output",
@@ -136,7 +129,6 @@ impl Limit {
             Self::EndedSessions => "ended_sessions",
             Self::SessionEvents => "session_events",
             Self::HeldMessages => "held_messages",
-            Self::ProposalsWaiting => "proposals_waiting",
             Self::ProposalsOfMember => "proposals_of_member",
             Self::ProposalsOffered => "proposals_offered",
             Self::ProposalLife => "proposal_life",
@@ -168,7 +160,6 @@ impl Limit {
             Self::OpenFiles => "a connection was not accepted: the system gave no open file",
             Self::Peers => "a peer was not taken up: no room",
             Self::Channels => "a group or key generation was not opened: no room",
-            Self::RequestsOfMember => "a request was refused: this member has too many open",
             Self::Examinations => "a request waits to be examined: too many do",
             Self::Commands => "a request waits for the approval command: too many do",
             Self::CommandOutput => "the output of the approval command was cut",
@@ -177,9 +168,10 @@ impl Limit {
             Self::EndedSessions => "the outcome of an ended session is no longer repeated",
             Self::SessionEvents => "events of a session were dropped: they were not taken in time",
             Self::HeldMessages => "messages of a session were dropped: a record took too long",
-            Self::ProposalsWaiting => "a proposal was put off: too many wait; it comes again",
             Self::ProposalsOfMember => "a proposal was refused: this member has too many open",
-            Self::ProposalsOffered => "a proposal is no longer repeated: too many are",
+            Self::ProposalsOffered => {
+                "a proposal was not sent to the other members: too many are repeated"
+            }
             Self::ProposalLife => "a proposal was refused: expired or too long by this clock",
             Self::RefusalsKept => "a refusal will not be repeated: too many are kept",
             Self::RequestsWatched => "the end of a request is not asked for: too many are watched",

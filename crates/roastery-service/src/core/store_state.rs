@@ -101,6 +101,8 @@ impl Service {
     }
 
     async fn restart_groups(self: &Arc<Self>) -> Result<(), super::ServiceError> {
+        // What was rejected while the store could not be written is not taken up again.
+        self.take_over_rejections().await?;
         for kept in self.shared.store(|store| store.groups()).await? {
             let id = kept.group.id();
             let running = self.lock_groups().remove(&id);

@@ -18,15 +18,11 @@ pub struct GroupSettings {
 }
 
 impl Config {
-    /// The sections that are written for no group of these, each as it stands in the file. Groups are meant by their ids or
-    /// their names.
-    pub fn unknown_groups<'a>(
-        &self,
-        known: impl IntoIterator<Item = (&'a str, GroupId)>,
-    ) -> Vec<String> {
-        let known: BTreeSet<String> =
-            known.into_iter().flat_map(|(name, id)| [name.to_owned(), id.to_string()]).collect();
-        let unknown = self.group.keys().filter(|name| !known.contains(*name));
+    /// The sections that are written for none of these groups, each as it stands in the file. Groups are meant by their
+    /// names or their ids; both are to be given.
+    pub fn unknown_groups<'a>(&self, known: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+        let known: BTreeSet<&str> = known.into_iter().collect();
+        let unknown = self.group.keys().filter(|name| !known.contains(name.as_str()));
         unknown.map(|name| section(name)).collect()
     }
 
@@ -139,7 +135,7 @@ mod tests {
             automatic("group.\"a b\".policy"),
             automatic(&format!("group.{id}.policy")),
         ];
-        let unknown = config(&text.concat()).unknown_groups([("savings", ID)]);
+        let unknown = config(&text.concat()).unknown_groups(["savings", &id]);
         assert_eq!(unknown, ["[group.\"a b\"]", "[group.treasry]"]);
     }
 }

@@ -1,7 +1,7 @@
 //! What groups are called: a name belongs to one group, for good.
 
 use roastery_node::store::{ContentError, KeptGroup, StoreError};
-use roastery_protocol::{GroupId, group::Name};
+use roastery_protocol::group::Name;
 
 use super::{Service, ServiceError};
 
@@ -98,16 +98,14 @@ impl Service {
 
     /// What is wrong with the configuration and does not keep the node from running.
     pub(super) fn warnings(&self) -> Vec<String> {
-        let mut known: Vec<(String, GroupId)> = Vec::new();
-        for group in self.groups() {
-            known.push((group.name.clone(), group.group.id()));
-        }
+        let groups = self.groups();
+        let known =
+            groups.iter().flat_map(|group| [group.name.clone(), group.group.id().to_string()]);
         // Groups that are to be made have no ids yet.
-        for ceremony in self.lock_ceremonies().values() {
-            let nothing = GroupId::from_bytes([0; 32]);
-            known.push((ceremony.file.invitation().name().to_owned(), nothing));
-        }
-        let known = known.iter().map(|(name, id)| (name.as_str(), *id));
+        let ceremonies = self.lock_ceremonies();
+        let to_be = ceremonies.values().map(|one| one.file.invitation().name().to_owned());
+        let known: Vec<String> = known.chain(to_be).collect();
+        let known = known.iter().map(String::as_str);
         let unknown = self.config.unknown_groups(known).into_iter();
         unknown
             .map(|section| {

@@ -3,7 +3,9 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use roastery_bitcoin::network::network_name;
 
-use super::At;
+use roastery_service::{api::ClientError, config::Config, view::Status};
+
+use super::{At, wait_for};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -15,6 +17,7 @@ pub(super) fn run(at: &At, command: Command) -> Result<ExitCode, String> {
     let Command::Check = command;
     let (folder, config) = at.config()?;
     let network = config.network().map_err(|error| error.to_string())?;
+    check_groups(at, &config)?;
     say!("{}: nothing is wrong with it", folder.config().display());
     say!("Node          {}", roastery_service::text::visible(config.name.as_str()));
     say!("Network       {}", network_name(network));
@@ -34,4 +37,34 @@ pub(super) fn run(at: &At, command: Command) -> Result<ExitCode, String> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A section for a group that is not there has no effect. Which groups are there only a running node says.
+fn check_groups(at: &At, config: &Config) -> Result<(), String> {
+    if config.group.is_empty() {
+        return Ok(());
+    }
+    let client = at.client()?;
+    let status: Result<Status, ClientError> =
+        wait_for(async { Ok(client.get("/v1/status").await) })?;
+    let status = match status {
+        Ok(status) => status,
+        Err(ClientError::NoNode { .. }) => {
+            complain!("note: the names of groups are not checked, for no node runs here");
+            return Ok(());
+        }
+        Err(error) => return Err(error.to_string()),
+    };
+    let groups = status.groups.iter().flat_map(|group| [group.name.as_str(), group.id.as_str()]);
+    let to_be = status.ceremonies.iter().map(|one| one.name.as_str());
+    match config.unknown_groups(groups.chain(to_be)).as_slice() {
+        [] => Ok(()),
+        unknown => Err(format!(
+            "{} about no group of this node, and would have no effect; roastery status shows the groups",
+            match unknown {
+                [one] => format!("{one} is"),
+                all => format!("{} are", all.join(" and ")),
+            }
+        )),
+    }
 }

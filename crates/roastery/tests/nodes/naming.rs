@@ -13,7 +13,12 @@ fn a_section_for_no_group_is_a_warning_in_the_status_and_the_policy_in_force_is_
         "[group.locl.policy]\nmost_per_hour = 3\n[group.{id}.policy]\nmost_per_hour = 5\n[policy]\n"
     );
     group.edit(0, "[policy]\n", &sections);
+    // The running node knows its groups; without it nothing can be said of them.
+    let checked = group.tell(0, &["config", "check"]);
+    assert_eq!(checked.status, 2, "{checked:?}");
+    assert!(checked.err.contains("[group.locl]"), "{checked:?}");
     group.stop(0);
+    assert_eq!(group.tell(0, &["config", "check"]).status, 0);
     group.restart(0, &[]);
     let status = group.status(0);
     let policy = &status["groups"][0]["policy"];

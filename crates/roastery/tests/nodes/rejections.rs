@@ -29,7 +29,7 @@ fn nothing_leaves(group: &Group, session: &str) {
     group.restart(1, &[]);
     assert_eq!(group.request(1, session)["state"], "refused");
     group.approve(2, session);
-    let waited = group.tell(0, &["approve", session, "--wait", "3"]);
+    let waited = group.tell(0, &["approve", session, "--yes", "--wait", "3"]);
     assert_eq!(waited.status, 1, "{waited:?}");
     assert_eq!(group.request(1, session)["state"], "refused");
     assert_eq!(group.log(1, session).len(), 0);

@@ -192,3 +192,46 @@ fn the_same_transaction_again_finds_its_request_whose_result_can_be_fetched() {
     let log = String::from_utf8(nodes.at(1, &["log"]).stdout).unwrap();
     assert!(log.contains(&session[..8]) && log.contains("pays 0.0006 BTC"), "{log}");
 }
+
+#[test]
+fn a_request_that_spends_a_coin_of_another_one_says_so_and_names_it() {
+    let nodes = Nodes::start("replacements");
+    let wallet = nodes.wallet();
+    let ours = |branch| wallet.script(branch, 0).unwrap();
+    let spent = [pay(100_000, ours(Branch::Receive))];
+    let ask = |paid: u64| {
+        let paid = vec![pay(paid, elsewhere()), pay(99_000 - paid, ours(Branch::Change))];
+        let file = nodes.0.join(format!("{}.psbt", paid[0].value.to_sat()));
+        std::fs::write(&file, spending(&spent, paid).serialize()).unwrap();
+        let file = file.to_str().unwrap();
+        nodes.at(0, &["psbt", "sign", file, "--group", "local", "--wait", "0"]);
+    };
+    let shown = |node, session: &serde_json::Value| {
+        let session = session.as_str().unwrap();
+        String::from_utf8(nodes.at(node, &["requests", session]).stdout).unwrap()
+    };
+    ask(60_000);
+    let first = loop {
+        if let Some(first) = nodes.pending(1).into_iter().next() {
+            break first["session"].clone();
+        }
+    };
+    assert!(!shown(1, &first).contains("spends a coin"), "{}", shown(1, &first));
+    ask(50_000);
+    let second = loop {
+        let pending = nodes.pending(1);
+        if let Some(second) = pending.into_iter().find(|request| request["session"] != first) {
+            break second["session"].clone();
+        }
+    };
+    // Both at the node that asked and at the one that is to approve.
+    for (node, of, other) in [(0, &second, &first), (1, &second, &first), (1, &first, &second)] {
+        let named = format!("spends a coin that request {} spends", &other.as_str().unwrap()[..8]);
+        let mut said = String::new();
+        let begun = std::time::Instant::now();
+        while !said.contains(&named) {
+            said = shown(node, of);
+            assert!(begun.elapsed().as_secs() < 60, "{named} is not in {said}");
+        }
+    }
+}

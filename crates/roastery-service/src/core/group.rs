@@ -31,6 +31,7 @@ use tokio::{
 use super::{
     ServiceError, ServiceEvent,
     approving::Approving,
+    coins::Coins,
     event::describe,
     journal::{GroupJournal, OverLimit},
     now,
@@ -69,6 +70,8 @@ pub(super) struct GroupService {
     pub(super) summaries: Arc<Summaries>,
     /// What is heard of the members' approvals.
     pub(super) progress: Progress,
+    /// Which requests spend which coins.
+    pub(super) coins: Arc<Coins>,
     /// Held while a request is approved or refused: one after the other, each with the state that the last one left.
     deciding: [tokio::sync::Mutex<()>; PLACES],
     /// So many look at what others propose at once: a hostile transaction takes seconds.
@@ -134,6 +137,7 @@ impl GroupService {
             summaries: Arc::default(),
             progress: Progress::default(),
             judging: Turns::default(),
+            coins: Arc::default(),
             asking: Semaphore::new(MOST_ASKED_AT_ONCE),
             command_problem: Mutex::default(),
             node,
@@ -339,11 +343,12 @@ impl GroupService {
         if !matches!(kept.subject, Subject::Transaction(_)) {
             return self.judge.examine(&kept);
         }
-        let summaries = self.summaries.clone();
+        let (summaries, coins) = (self.summaries.clone(), self.coins.clone());
         self.with_judge_in(lane, move |judge| {
             let examined = judge.examine(&kept)?;
             if let Some(spend) = examined.spend() {
                 summaries.note(kept.request.session_id(), summary(spend, judge.network()));
+                coins.note(kept.request.session_id(), &examined.spending().coins);
             }
             Ok(examined)
         })

@@ -3,6 +3,7 @@
 mod approving;
 mod ceremony;
 mod clocks;
+mod coins;
 mod error;
 mod event;
 mod group;

@@ -74,6 +74,7 @@ impl GroupService {
         }
         if let Subject::Transaction(psbt) = &kept.subject {
             let psbt = psbt.clone();
+            let conflicts = self.conflicts(kept).await;
             let read = self
                 .with_judge(move |judge| {
                     let spend = judge.read(&psbt)?;
@@ -82,7 +83,12 @@ impl GroupService {
                 })
                 .await;
             view.subject.text = Some(match read {
-                Ok((report, summary)) => {
+                Ok((mut report, mut summary)) => {
+                    for conflict in conflicts {
+                        report.push_str(&format!("Warning       {conflict}\n"));
+                        summary.warning_count += 1;
+                        summary.warnings.push(conflict);
+                    }
                     view.summary = Some(summary);
                     report
                 }

@@ -61,7 +61,4 @@ fn after_a_rejection_that_is_recorded_nowhere_nothing_that_was_open_is_signed_wi
         (!group.node(1).join("rejections-complete").exists()).then_some(())
     });
     nothing_leaves(&group, &session);
-    // He may approve it again.
-    group.approve(1, &session);
-    group.request_in(0, &session, "signed");
 }

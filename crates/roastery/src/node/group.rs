@@ -126,14 +126,10 @@ fn notes(cards: &[NodeCard]) -> Vec<String> {
 fn join(at: &At, options: &Join) -> Result<ExitCode, String> {
     let invitation =
         Folder::read_text(&options.file, MAX_INVITATION_FILE).map_err(|error| error.to_string())?;
-    if let Err(error) = InvitationFile::parse(&invitation) {
-        let what = match NodeCard::parse(&invitation) {
-            Ok(_) => "a card of one node, and no invitation".to_owned(),
-            Err(_) => format!("no invitation: {error}"),
-        };
-        let next = "roastery group new writes an invitation";
-        return Err(format!("{}: {what}; {next}", options.file.display()));
-    }
+    InvitationFile::parse(&invitation).map_err(|error| {
+        let file = options.file.display();
+        format!("{file}: no invitation: {error}; roastery group new writes one")
+    })?;
     let client = at.client()?;
     let joined: CeremonyStatus = wait_for(async {
         client

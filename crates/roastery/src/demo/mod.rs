@@ -3,6 +3,7 @@
 mod engine;
 mod group;
 mod options;
+mod order;
 mod policy;
 mod show;
 mod signing;
@@ -62,7 +63,12 @@ struct Summary {
 fn sign(plan: &Plan) -> Result<ExitCode, Box<dyn Error>> {
     let show = Show::new(plan);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build()?;
+    show.stage(&format!(
+        "making the key: each of {} members checks what all others send",
+        plan.signers
+    ));
     let made = runtime.block_on(group::make(plan.signers, plan.threshold, plan.dealer))?;
+    show.stage("signing");
     let Made { group, nodes, origin } = made;
     show.origin(&origin);
     let key = plan.derivation.tweaks(&group)?.x_only_public_key();

@@ -58,6 +58,14 @@ impl Show {
         show
     }
 
+    /// What is being done, beside the bar, which goes on while nothing else is told.
+    pub(super) fn stage(&self, what: &str) {
+        if self.on {
+            self.bar.set_message(what.to_owned());
+            self.bar.enable_steady_tick(Duration::from_millis(100));
+        }
+    }
+
     /// How the key came about.
     pub(super) fn origin(&self, origin: &Origin) {
         match origin {

@@ -16,7 +16,9 @@ use roastery_protocol::{
 };
 use tokio::{sync::mpsc, task::JoinSet};
 
-use super::{engine::Conduct, group::Node, options::Plan, policy::AsTyped, show::Show};
+use super::{
+    engine::Conduct, group::Node, options::Plan, order::Order, policy::AsTyped, show::Show,
+};
 
 /// The group has signed.
 pub(super) struct Finished {
@@ -103,9 +105,11 @@ pub(super) async fn sign(
         }
     }
     drop(tell);
+    let mut order = Order::new(group.threshold());
     while let Some(happening) = told.recv().await {
-        show.happening(&happening);
+        order.hear(happening).iter().for_each(|happening| show.happening(happening));
     }
+    order.rest().iter().for_each(|happening| show.happening(happening));
     while let Some(session) = listeners.join_next().await {
         sessions.push(session??);
     }

@@ -1,0 +1,120 @@
+//! What happens at many nodes, told in an order in which nothing comes before its cause.
+//!
+//! Each node tells what happens to it through its own task, so that an effect at one node may be heard of before its cause
+//! at another.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Duration,
+};
+
+use roastery_protocol::{Attempt, Seat, session::Event};
+
+use super::signing::Happening;
+
+/// Holds back what is heard of before its cause.
+#[derive(Default)]
+pub(super) struct Order {
+    /// Who was asked for a share, in which attempt.
+    asked: BTreeSet<(Attempt, Seat)>,
+    /// Who has given one.
+    given: BTreeSet<Seat>,
+    threshold: usize,
+    waiting: VecDeque<Happening>,
+    last: Duration,
+}
+
+impl Order {
+    pub(super) fn new(threshold: usize) -> Self {
+        Self { threshold, ..Self::default() }
+    }
+
+    /// What can be told now that this is heard of, in order.
+    pub(super) fn hear(&mut self, happening: Happening) -> Vec<Happening> {
+        self.waiting.push_back(happening);
+        let mut told = Vec::new();
+        while let Some(at) = self.waiting.iter().position(|one| self.is_caused(one)) {
+            let Some(one) = self.waiting.remove(at) else { break };
+            told.push(self.tell(one));
+        }
+        told
+    }
+
+    /// What was held back and whose cause was never heard of.
+    pub(super) fn rest(mut self) -> Vec<Happening> {
+        let waiting = std::mem::take(&mut self.waiting);
+        waiting.into_iter().map(|one| self.tell(one)).collect()
+    }
+
+    fn is_caused(&self, happening: &Happening) -> bool {
+        match &happening.event {
+            Event::ShareReleased { attempt, .. } => {
+                self.asked.contains(&(*attempt, happening.seat))
+            }
+            Event::ShareReceived { signer, .. } => self.given.contains(signer),
+            Event::Signed(_) => self.given.len() >= self.threshold,
+            _ => true,
+        }
+    }
+
+    fn tell(&mut self, mut happening: Happening) -> Happening {
+        match &happening.event {
+            Event::PackageIssued { attempt, signers, .. } => {
+                self.asked.extend(signers.iter().map(|signer| (*attempt, *signer)));
+            }
+            Event::ShareReleased { .. } => {
+                self.given.insert(happening.seat);
+            }
+            _ => {}
+        }
+        // When it was heard of at the earliest.
+        self.last = self.last.max(happening.at);
+        happening.at = self.last;
+        happening
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seat(number: u32) -> Seat {
+        Seat::new(number).unwrap()
+    }
+
+    fn package() -> Event {
+        let signers = vec![seat(0), seat(1)];
+        Event::PackageIssued { attempt: Attempt::new(0).unwrap(), number: 0, signers }
+    }
+
+    fn share() -> Event {
+        let package = roastery_protocol::BodyHash::from_bytes([7; 32]);
+        Event::ShareReleased { attempt: Attempt::new(0).unwrap(), package }
+    }
+
+    #[test]
+    fn no_share_is_told_before_the_package_that_asks_for_it_whatever_is_heard_of_first() {
+        let events = [(0, share()), (1, share()), (0, package())];
+        for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            let mut causes = Order::new(2);
+            let mut told = Vec::new();
+            for (at, which) in (1..).zip(order) {
+                let (by, event) = events[which].clone();
+                let at = Duration::from_millis(at);
+                told.extend(causes.hear(Happening { at, seat: seat(by), event }));
+            }
+            assert!(matches!(told[0].event, Event::PackageIssued { .. }), "{order:?}");
+            assert_eq!(told.len(), 3);
+            assert!(told.is_sorted_by_key(|one| one.at));
+            assert!(causes.rest().is_empty());
+        }
+    }
+
+    #[test]
+    fn what_has_no_cause_that_is_heard_of_is_told_in_the_end() {
+        let mut causes = Order::new(2);
+        let lonely = Happening { at: Duration::from_millis(1), seat: seat(3), event: share() };
+        assert!(causes.hear(lonely).is_empty());
+        assert_eq!(causes.rest().len(), 1);
+    }
+}

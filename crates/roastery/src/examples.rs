@@ -32,6 +32,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "roastery group export treasury --group-file treasury.group --recovery-file treasury.recovery",
         ],
     ),
+    ("group rename", &["roastery group rename treasury old-treasury"]),
     ("group recover", &["roastery group recover treasury.recovery"]),
     (
         "keygen",

@@ -22,7 +22,7 @@ pub(crate) struct List {
     /// Those of this group only: its name or its id
     #[arg(long, value_name = "GROUP")]
     group: Option<String>,
-    /// Those in this state only: proposed, approved, refused, signed or stopped
+    /// Those in this state only: proposed, approved, refused, signed, stopped, expired or failed
     #[arg(long, value_name = "STATE")]
     state: Option<State>,
     /// At most so many

@@ -19,7 +19,7 @@ impl<What: Ord> Answers<What> {
     /// forgotten, and within the floor a seat has at most eight different things, so that the book stays small.
     pub(crate) fn may(&mut self, to: Seat, what: What, now: Duration, floor: Duration) -> bool {
         const MOST_AT_ONCE: usize = 8;
-        self.0.retain(|_, at| now < *at + floor);
+        self.0.retain(|_, at| now < at.saturating_add(floor));
         let of_seat = self.0.keys().filter(|(seat, _)| *seat == to).count();
         let key = (to, what);
         if of_seat >= MOST_AT_ONCE || self.0.contains_key(&key) {

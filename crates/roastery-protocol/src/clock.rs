@@ -35,7 +35,7 @@ impl Backoff {
     pub(crate) fn new(now: Duration, floor: Duration, cap: Duration) -> Self {
         // What is due again at once is due for ever.
         let floor = floor.max(Duration::from_millis(1));
-        Self { due: now + floor, pause: floor, cap }
+        Self { due: now.saturating_add(floor), pause: floor, cap }
     }
 
     pub(crate) fn due(&self) -> Duration {
@@ -47,8 +47,8 @@ impl Backoff {
         if now < self.due {
             return false;
         }
-        self.pause = (self.pause * 2).min(self.cap).max(Duration::from_millis(1));
-        self.due = now + self.pause;
+        self.pause = self.pause.saturating_mul(2).min(self.cap).max(Duration::from_millis(1));
+        self.due = now.saturating_add(self.pause);
         true
     }
 }

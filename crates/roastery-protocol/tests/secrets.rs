@@ -212,6 +212,31 @@ fn an_engine_with_a_share_that_is_not_its_seats_releases_nothing_stops_and_says_
     assert_stopped_for_its_own_fault(&mut world, signers[0]);
 }
 
+#[test]
+fn an_engine_that_draws_no_slot_stops_its_session_and_says_so() {
+    let fixture = Fixture::new(3, 3);
+    let signer = fixture.seats_but(&[fixture.coordinator_of(0)])[0];
+    let (mut world, engines) = World::fake(fixture, &[]);
+    let engine = &engines[signer.index()];
+    let programme =
+        Programme { commit: Some(EngineError::OwnShareInvalid), ..Programme::default() };
+    engine.programme(programme);
+    world.open_again(signer, engine, 1000);
+    assert_stopped_for_its_own_fault(&mut world, signer);
+}
+
+#[test]
+fn a_coordinator_whose_engine_prepares_no_package_issues_none_stops_and_says_so() {
+    let fixture = Fixture::new(3, 3);
+    let coordinator = fixture.coordinator_of(0);
+    let (mut world, engines) = World::fake(fixture, &[]);
+    let prepare = Some(EngineError::OwnShareInvalid);
+    engines[coordinator.index()].programme(Programme { prepare, ..Programme::default() });
+    world.run();
+    assert_eq!(world.count_sent(Kind::SigningPackage), 0);
+    assert_stopped_for_its_own_fault(&mut world, coordinator);
+}
+
 // Row 50.
 
 /// Agrees as often as it is told to, and counts.

@@ -182,6 +182,7 @@ impl Invariants {
         if from_honest && statement.sender == parcel.from {
             if let (Some(_), Some(node)) = (statement.package(), self.issuing.get(&parcel.from)) {
                 self.hearsay.issued(statement.hash, *node);
+                self.guilt.issued(*node, &statement);
             }
             self.one_nonce.said(&statement, &self.hearsay)?;
             self.blockers.said(&statement, &self.hearsay)?;

@@ -20,6 +20,14 @@ fn random_scenarios_of_small_groups_violate_nothing() {
     assert!(totals.signatures > 0 && totals.accusations > 0);
 }
 
+/// One seat, two nodes: the later one issues a package in its own run, and forgets the shares for the
+/// packages of the earlier one.
+#[test]
+fn a_node_that_issues_a_package_forgets_the_shares_for_an_earlier_run_of_its_seat() {
+    let played = play(&Scenario::draw(206_472), Detail::Hash);
+    assert_eq!(played.violation, None);
+}
+
 #[test]
 fn a_scenario_is_fair_and_the_same_whenever_it_is_drawn() {
     for seed in 0..300 {

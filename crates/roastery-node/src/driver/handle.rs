@@ -82,6 +82,20 @@ pub enum SignError {
         /// The peer whose bus it has.
         peer: PeerId,
     },
+    /// Another seat of the group is on the same peer: what is said to one of them would be said to
+    /// both, and a node serves one.
+    #[error(
+        "seats {first} and {second} of this group are both on peer {peer}: a node serves one seat of a group, so give \
+         each seat a node with a transport key of its own"
+    )]
+    SeveralSeats {
+        /// The first of them.
+        first: Seat,
+        /// The second.
+        second: Seat,
+        /// The peer.
+        peer: PeerId,
+    },
     /// The system gave no randomness.
     #[error("the system gave no randomness")]
     Randomness,

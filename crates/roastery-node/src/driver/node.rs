@@ -195,6 +195,11 @@ impl<B: Bus, E: Engine> Node<B, E> {
         if self.member.group.member(seat).is_some_and(|member| member.peer != *peer) {
             return Err(SignError::OtherPeer { seat, peer: peer.clone() });
         }
+        let group = &self.member.group;
+        let mut own = group.seats().filter(|seat| group.holds(peer, *seat));
+        if let (Some(first), Some(second)) = (own.next(), own.next()) {
+            return Err(SignError::SeveralSeats { first, second, peer: peer.clone() });
+        }
         let rank = Rank::of(&request);
         let displaced = self.sessions.room_for(rank).inspect_err(|_| self.refuse_for_room(id))?;
         // Without the last handle there is nobody to open a session for.

@@ -1,8 +1,15 @@
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
-use roastery_node::driver::{Ended, SessionHandle, SignError};
-use roastery_protocol::session::{AwaitedThing, Event, OpenError, ReportPhase, StopReason};
-use tokio::time::{Instant, sleep};
+use roastery_node::{
+    bus::{Bus, BusEvent, Mesh},
+    driver::{Ended, SessionHandle, SignError},
+};
+use roastery_protocol::{
+    Seat,
+    message::{Envelope, Kind},
+    session::{AwaitedThing, Event, OpenError, ReportPhase, StopReason},
+};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::fixture::*;
 
@@ -120,4 +127,42 @@ async fn an_outcome_is_kept_until_the_request_expires_and_no_longer() {
     assert_eq!(all_signed(&sessions, &request).await, outcomes);
     let phase = sessions[0].report().await.unwrap().phase;
     assert_eq!(phase, ReportPhase::Signed(outcomes[0].clone()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_opening_of_a_session_is_another_run_which_no_two_openings_have_in_common() {
+    let fixture = Fixture::new(3, 3);
+    let request = fixture.request(1);
+    let coordinator = fixture.coordinator(&request, 0);
+    let own = fixture.all_but(&[coordinator])[0];
+    let mesh = Mesh::default();
+    let mut listener = mesh.join(peer(coordinator)).unwrap();
+    let node = fixture.start(mesh.join(peer(own)).unwrap(), own);
+    let mut random = BTreeSet::new();
+    for _ in 0..20 {
+        let session = node.sign(&request).await;
+        let run = loop {
+            let event = timeout(60 * SECOND, listener.receive()).await.unwrap();
+            let Some(BusEvent::Message { bytes, .. }) = event else { continue };
+            if Envelope::peek_kind(&bytes) == Some(Kind::Commitments) {
+                // Milliseconds, and eight random bytes.
+                break <[u8; 16]>::try_from(&bytes[64 + 72..64 + 72 + 16]).unwrap();
+            }
+        };
+        assert!(random.insert(run[8..].to_vec()), "{run:?} has been before");
+        session.stop().await;
+        session.ended().await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_whose_peer_holds_two_seats_says_so_and_signs_nothing() {
+    let both = |at: Seat| if at == seat(2) { peer(seat(0)) } else { peer(at) };
+    let fixture = Fixture::with_peers(2, 3, both);
+    let request = fixture.request(1);
+    let mesh = Mesh::default();
+    let node = fixture.start(mesh.join(peer(seat(0))).unwrap(), seat(0));
+    let refused = node.handle.sign(request, LONG).await.map(drop);
+    let (first, second) = (seat(0), seat(2));
+    assert_eq!(refused, Err(SignError::SeveralSeats { first, second, peer: peer(first) }));
 }

@@ -3,6 +3,7 @@
 use std::{
     io,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -56,13 +57,17 @@ impl Keys {
     }
 
     fn open<B: Bus>(&self, at: usize, bus: B) -> Keygen<B> {
+        self.open_with(at, bus, Settings::default())
+    }
+
+    fn open_with<B: Bus>(&self, at: usize, bus: B, settings: Settings) -> Keygen<B> {
         let opening = Opening {
             invitation: self.invitation.clone(),
             host: host_key(&self.hosts[at]),
             identity: self.identities[at].clone(),
             seed: Seed::generate(&mut SysRng).unwrap(),
             signed: None,
-            settings: Settings::default(),
+            settings,
         };
         Keygen::open(bus, opening).unwrap()
     }
@@ -181,4 +186,25 @@ async fn a_member_that_serves_ends_and_gives_its_bus_back_when_the_ceremonys_lif
     }
     let lifetime = Settings::default().lifetime;
     assert!(start.elapsed() >= lifetime && start.elapsed() < 2 * lifetime);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ceremony_whose_times_are_for_ever_makes_its_key_and_panics_nowhere() {
+    let (keys, mesh) = (Keys::draw(), Mesh::default());
+    let ever = Duration::MAX;
+    let settings =
+        Settings { interval: ever, repeat_floor: ever, repeat_cap: ever, lifetime: ever };
+    let members: Vec<_> = (0..MEMBERS)
+        .map(|at| {
+            let mut keygen = keys.open_with(at, mesh.join(name(at)).unwrap(), settings);
+            tokio::spawn(async move {
+                let made = keygen.finish(|_| Ok(())).await.unwrap();
+                let _ = timeout(LONG, keygen.serve()).await;
+                made
+            })
+        })
+        .collect();
+    for (at, member) in members.into_iter().enumerate() {
+        keys.check(at, &timeout(LONG + LONG, member).await.unwrap().unwrap());
+    }
 }

@@ -1,7 +1,10 @@
+use std::time::Duration;
+
 use roastery_node::{
     bus::Mesh,
     driver::{Ended, Node, SignError},
 };
+use roastery_protocol::session::Settings;
 use tokio::time::Instant;
 
 use crate::fixture::*;
@@ -85,4 +88,30 @@ async fn a_node_whose_bus_is_closed_ends_and_says_what_was_known() {
     assert!(!session.report().await.unwrap().awaited.is_empty());
     let refused = nodes[0].handle.sign(fixture.request(2), LONG).await.unwrap_err();
     assert_eq!(refused, SignError::NodeEnded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sessions_whose_times_are_for_ever_are_signed_and_panic_nowhere() {
+    let ever = Duration::MAX;
+    let mut fixture = Fixture::new(2, 3);
+    fixture.settings = Settings {
+        interval: ever,
+        patience: ever,
+        repeat_floor: ever,
+        repeat_cap: ever,
+        linger: ever,
+        slot_age: ever,
+        clock_tolerance: ever,
+    };
+    let request = fixture.request(1);
+    let (_mesh, nodes) = fixture.start_all(&fixture.all_but(&[]));
+    let mut sessions = Vec::new();
+    for node in &nodes {
+        sessions.push(node.handle.sign(request.clone(), ever).await.unwrap());
+    }
+    all_signed(&sessions, &request).await;
+    tokio::time::sleep(LONG / 2).await;
+    for session in &sessions {
+        assert!(session.report().await.is_some());
+    }
 }

@@ -303,7 +303,9 @@ impl<E: EngineSession> Session<E> {
         let tellings = self.tellings.iter().map(Telling::due).min();
         let own = match &self.phase {
             Phase::Running => self.timers().min(),
-            Phase::Signed { at, lingering: true, .. } => Some(*at + self.fixed.settings.linger),
+            Phase::Signed { at, lingering: true, .. } => {
+                Some(at.saturating_add(self.fixed.settings.linger))
+            }
             Phase::Signed { .. } | Phase::Stopped(_) => None,
         };
         own.into_iter().chain(tellings).min()

@@ -27,7 +27,7 @@ impl Schedule {
     pub(crate) fn new(n: usize, interval: Duration, now: Duration) -> Self {
         // Without any interval all attempts would begin at once, and never be done beginning.
         let interval = interval.max(Duration::from_millis(1));
-        Self { n, interval, due: now + interval, base: 0, wanted: 1, live: 0 }
+        Self { n, interval, due: now.saturating_add(interval), base: 0, wanted: 1, live: 0 }
     }
 
     /// When time alone makes the next attempt live.
@@ -56,7 +56,7 @@ impl Schedule {
             } else {
                 self.wanted = (self.wanted * 2).min(self.n);
             }
-            self.due += self.interval;
+            self.due = self.due.saturating_add(self.interval);
             self.cover(&passed_over);
         }
         (before..self.live).filter_map(attempt).collect()

@@ -45,7 +45,7 @@ impl<E: EngineSession> Session<E> {
     pub(super) fn tell(&mut self, accused: Seat, proof: Proof, finders: Finders, now: Moment) {
         let due = match finders {
             Finders::One => now.monotonic,
-            Finders::Many => now.monotonic + self.turn_after(accused),
+            Finders::Many => now.monotonic.saturating_add(self.turn_after(accused)),
         };
         self.tellings.push(Telling { accused, proof, due, heard_from: BTreeSet::new() });
         self.tell_what_is_due(now);
@@ -56,7 +56,7 @@ impl<E: EngineSession> Session<E> {
         let rank = (self.fixed.seat.index() + n - accused.index() - 1) % n;
         let step = self.fixed.settings.repeat_floor / 4;
         // Ranks 0, 1 to 2, 3 to 6, 7 to 14, ...: n is at most 128, so that there are at most 7 steps.
-        step * (rank + 1).ilog2()
+        step.saturating_mul((rank + 1).ilog2())
     }
 
     pub(super) fn tell_what_is_due(&mut self, now: Moment) {

@@ -32,7 +32,7 @@ impl<E: EngineSession> Session<E> {
                 self.repeat_questions(now);
             }
             Phase::Signed { at, lingering, .. } => {
-                if *lingering && now.monotonic >= *at + self.fixed.settings.linger {
+                if *lingering && now.monotonic >= at.saturating_add(self.fixed.settings.linger) {
                     *lingering = false;
                     self.collector.prune();
                 }

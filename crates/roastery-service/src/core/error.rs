@@ -111,7 +111,9 @@ impl From<SignError> for ServiceError {
     fn from(error: SignError) -> Self {
         match error {
             SignError::NodeEnded => Self::NoAnswer,
-            SignError::AlreadyOpen => Self::Conflict(error.to_string()),
+            SignError::AlreadyOpen
+            | SignError::OtherPeer { .. }
+            | SignError::SeveralSeats { .. } => Self::Conflict(error.to_string()),
             SignError::Busy { .. } => Self::NoRoom(error.to_string()),
             other => Self::Internal(other.to_string()),
         }

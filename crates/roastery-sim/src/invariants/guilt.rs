@@ -125,6 +125,15 @@ impl GuiltIsFound {
         }
     }
 
+    /// An honest node has issued this package: it is in its hand as those of others are, and one of a
+    /// newer run takes the place of what an earlier node of its seat has issued.
+    pub fn issued(&mut self, node: usize, statement: &Statement) {
+        if let Some((attempt, package)) = statement.package() {
+            let hand = self.hands.entry(node).or_default();
+            hand.package(self.case.group.size(), attempt, statement.hash, package);
+        }
+    }
+
     /// The share that completes a package of an honest coordinator with bad ones in it.
     fn complete(&mut self, node: usize, statement: &Statement, hearsay: &Hearsay) {
         let package = statement.share().and_then(|(_, share)| hearsay.package(share.package));

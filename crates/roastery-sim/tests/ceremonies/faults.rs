@@ -93,6 +93,18 @@ fn different_first_messages_to_different_members_give_no_two_certificates() {
 }
 
 #[test]
+fn two_first_messages_with_one_nonce_name_their_sender_where_two_coordinators_have_used_them() {
+    let differ = |one: &Scenario| one.order()[0].index() % 2 != one.order()[1].index() % 2;
+    let mut scenario = (0..).map(|seed| Scenario::calm(seed, 3, 4)).find(differ).unwrap();
+    let last = *scenario.order().last().unwrap();
+    scenario.faults = [(last, Fault::EquivocatesInShares)].into();
+    scenario.settings.interval = scenario.links.round_trip / 4;
+    let played = played(&scenario);
+    assert!(played.done.is_empty());
+    assert!(blames(&played, last, |deed| *deed == Deed::TwoFirstMessages), "{:?}", played.found);
+}
+
+#[test]
 fn two_transcripts_for_two_halves_are_signed_by_nobody_twice() {
     let (scenario, _) = with_first_coordinator(Fault::SplitsTranscripts);
     let played = played(&scenario);

@@ -74,7 +74,8 @@ impl Coordinator {
             [] => self.waits_for_better(),
             [only] if !only.failed && !self.is_blocked_for_good(only) => {
                 let others = only.picks.iter().map(|pick| pick.seat);
-                Some(only.issued + self.round_trip(others.filter(|seat| *seat != self.own)))
+                let trip = self.round_trip(others.filter(|seat| *seat != self.own));
+                Some(only.issued.saturating_add(trip))
             }
             _ => None,
         }
@@ -84,7 +85,7 @@ impl Coordinator {
         let stained = self.choice()?.into_iter().any(|at| self.is_stained(at));
         let mut better = self.unseen().filter(|seat| self.record.answered(*seat)).peekable();
         better.peek().filter(|_| stained)?;
-        Some(self.begun? + self.round_trip(better))
+        Some(self.begun?.saturating_add(self.round_trip(better)))
     }
 
     fn is_blocked_for_good(&self, package: &Package) -> bool {

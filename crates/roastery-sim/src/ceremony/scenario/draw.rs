@@ -60,7 +60,11 @@ impl Draw {
     /// what it has stored.
     fn trap(&mut self, scenario: &mut Scenario, order: &[Seat]) {
         let (last, honest) = (order[order.len() - 1], &order[..order.len() - 1]);
-        scenario.faults = [(last, Fault::Equivocates)].into();
+        let fault = match self.seed % 24 {
+            11 => Fault::Equivocates,
+            _ => Fault::EquivocatesInShares,
+        };
+        scenario.faults = [(last, fault)].into();
         scenario.accidents.clear();
         scenario.late.clear();
         scenario.away.clear();

@@ -165,6 +165,14 @@ mod tests {
     }
 
     #[test]
+    fn what_readers_may_ask_for_changes_nothing() {
+        let reads = serde_json::to_value(routes::reads().to_openapi()).unwrap();
+        for (method, path, _) in operations(&reads) {
+            assert_eq!(method, "get", "{path} belongs to the acts");
+        }
+    }
+
+    #[test]
     fn each_operation_has_a_name_of_its_own_a_text_and_its_refusals() {
         let document = describe();
         let mut names = BTreeSet::new();

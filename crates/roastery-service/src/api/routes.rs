@@ -44,7 +44,6 @@ pub(super) fn reads() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(ceremonies))
         .routes(routes!(ceremony))
         .routes(routes!(group))
-        .routes(routes!(rename))
         .routes(routes!(group_file))
         .routes(routes!(recovery_file))
         .routes(routes!(requests))
@@ -64,6 +63,7 @@ pub(super) fn acts() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(begin))
         .routes(routes!(add_card))
         .routes(routes!(recover))
+        .routes(routes!(rename))
         .routes(routes!(propose))
         .routes(routes!(approve))
         .routes(routes!(reject))
@@ -152,7 +152,8 @@ async fn find_group(service: &Service, name: &str) -> Answer<GroupStatus> {
 
 /// Gives a group another name, from the next start on. A name belongs to one group for good.
 #[utoipa::path(post, path = "/v1/groups/{name}/name", request_body = Rename,
-    responses((status = 200, body = Health), (status = "4XX", body = Problem)))]
+    params(("name" = String, Path, description = "Its name or its id", min_length = 1, max_length = 128)),
+    responses((status = 200, description = "Done", body = Health)))]
 async fn rename(
     State(service): At,
     Path(name): Path<String>,

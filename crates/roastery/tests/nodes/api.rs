@@ -188,13 +188,15 @@ fn every_operation_is_described_and_answers_as_it_is_described() {
     let (approve, reject) = (format!("{request}/approve"), format!("{request}/reject"));
     let card = fs::read_to_string(api.group.node(0).join("card.toml")).unwrap();
     let card = json!({ "card": card });
-    let operations: [(&str, &str, &str, &Value, u16); 26] = [
+    let rename = json!({ "name": "other" });
+    let operations: [(&str, &str, &str, &Value, u16); 27] = [
         ("GET", "/v1/status", "/v1/status", &none, 200),
         ("GET", "/v1/ceremonies", "/v1/ceremonies", &none, 200),
         ("POST", "/v1/ceremonies", "/v1/ceremonies", &json!({ "invitation": invitation }), 200),
         ("GET", "/v1/ceremonies/{name}", "/v1/ceremonies/other", &none, 404),
         ("POST", "/v1/ceremonies/{name}/begin", "/v1/ceremonies/other/begin", &fingerprint, 404),
         ("POST", "/v1/peers", "/v1/peers", &card, 409),
+        ("POST", "/v1/groups/{name}/name", "/v1/groups/none/name", &rename, 404),
         ("POST", "/v1/groups", "/v1/groups", &none, 422),
         ("GET", "/v1/groups/{name}", "/v1/groups/local", &none, 200),
         ("GET", "/v1/groups/{name}/file", "/v1/groups/local/file", &none, 200),

@@ -148,7 +148,8 @@ impl Group {
     pub(crate) fn run(&self, node: usize, environment: &[(&str, &str)]) -> Said {
         let folder = self.node(node);
         let quiet = ("ROASTERY_OBSERVABILITY_LOG", "error");
-        let words = ("ROASTERY_PASSPHRASE_FILE", "passphrase");
+        let words = folder.join("passphrase");
+        let words = ("ROASTERY_PASSPHRASE_FILE", words.to_str().unwrap());
         let environment = [environment, &[quiet, words]].concat();
         roastery(&["node", "--folder", folder.to_str().unwrap()], &environment)
     }

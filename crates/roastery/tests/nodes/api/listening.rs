@@ -64,7 +64,7 @@ fn with_few_descriptors_a_node_runs_or_says_so_in_one_line() {
         let script = format!("ulimit -n {most}; exec \"$0\" node --folder \"$1\"");
         let child = Command::new("sh")
             .env("ROASTERY_OBSERVABILITY_LOG", "error")
-            .env("ROASTERY_PASSPHRASE_FILE", "passphrase")
+            .env("ROASTERY_PASSPHRASE_FILE", folder.join("passphrase"))
             .args(["-c", &script, env!("CARGO_BIN_EXE_roastery"), folder.to_str().unwrap()])
             .stdout(std::process::Stdio::null())
             .stderr(std::process::Stdio::piped())

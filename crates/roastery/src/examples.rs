@@ -60,6 +60,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &["roastery verify --group treasury.group --text \"We, the treasury\" --signature 59be..."],
     ),
     ("status", &["roastery status", "roastery status --json"]),
+    ("health", &["roastery health"]),
     ("log", &["roastery log", "roastery log --from 100 --json"]),
     ("backup", &["roastery backup anna.backup"]),
     ("restore", &["roastery restore anna.backup --folder anna/new"]),

@@ -17,8 +17,10 @@ use super::{
 };
 use crate::store::{ContentError, Durability, RequestState, Store, StoreError, StoreWriter};
 
+type Change = fn(&Store, Durability, &Kept) -> Result<(), StoreError>;
+
 /// Changes, and whether each is synced.
-const CHANGES: [(Durability, fn(&Store, Durability, &Kept) -> Result<(), StoreError>); 7] = [
+const CHANGES: [(Durability, Change); 7] = [
     (Durability::Synced, |store, durability, kept| {
         keep_group(store, kept)?;
         let name = "treasury".parse().unwrap();

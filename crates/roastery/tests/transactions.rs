@@ -171,9 +171,11 @@ fn the_same_transaction_again_finds_its_request_whose_result_can_be_fetched() {
     // One line says what is paid, what comes back, and the fee.
     let line = String::from_utf8(nodes.at(1, &["requests"]).stdout).unwrap();
     assert_eq!(line.lines().count(), 1, "{line}");
-    for part in
-        [&session[..8], "node-0: pays 0.0006 BTC to ", ", 0.00039 BTC back, fee 0.00001 BTC"]
-    {
+    for part in [
+        &session[..8],
+        "node-0: pays 0.00060000 BTC to ",
+        ", 0.00039000 BTC back, fee 0.00001000 BTC",
+    ] {
         assert!(line.contains(part), "{line}");
     }
     let early = nodes.at(0, &["psbt", "fetch", &session[..8], "--wait", "1", "--out", out]);
@@ -190,7 +192,7 @@ fn the_same_transaction_again_finds_its_request_whose_result_can_be_fetched() {
     let said = String::from_utf8(kept.stderr).unwrap();
     assert!(kept.status.code() == Some(2) && said.contains("already"), "{said}");
     let log = String::from_utf8(nodes.at(1, &["log"]).stdout).unwrap();
-    assert!(log.contains(&session[..8]) && log.contains("pays 0.0006 BTC"), "{log}");
+    assert!(log.contains(&session[..8]) && log.contains("pays 0.00060000 BTC"), "{log}");
 }
 
 #[test]

@@ -142,7 +142,15 @@ async fn start(
     let starting = tokio::spawn(Service::start(folder.clone(), config.clone(), store));
     let service = starting.await.map_err(|error| panicked("the start", error))??;
     let served = service.clone();
-    let api = blocking("the API", move || ApiServer::start(served, &folder, &config)).await??;
+    let api = blocking("the API", move || ApiServer::start(served, &folder, &config)).await;
+    let api = match api.map_err(DaemonError::from).and_then(|api| Ok(api?)) {
+        Ok(api) => api,
+        Err(error) => {
+            // It ends because it is told to: what ends with it has not failed.
+            service.stop().await;
+            return Err(error);
+        }
+    };
     tracing::info!(name, "running");
     Ok(Running { service, api })
 }

@@ -347,7 +347,7 @@ impl GroupService {
                 let about = Examination::new(&known.request, &known.subject, b"");
                 let may = may_refuse(&by, &before, known);
                 let decision = Decision { by, about, revision: known.revision, at: now() };
-                may.then(|| RequestState::Refused(Rejection { decision, reason, text }))
+                may.then_some(RequestState::Refused(Rejection { decision, reason, text }))
             })
             .await;
         let change = match (change, recorded) {
@@ -398,7 +398,7 @@ impl GroupService {
                 };
                 let by = Decider::Rules;
                 let decision = Decision { by, revision: known.revision, at: now(), ..decision };
-                may.then(|| RequestState::Refused(Rejection { decision, reason, text }))
+                may.then_some(RequestState::Refused(Rejection { decision, reason, text }))
             })
             .await?;
         if let Change::Made(kept) = change {

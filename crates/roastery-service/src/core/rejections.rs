@@ -160,7 +160,7 @@ impl Shared {
         let rejections = self.rejections.clone();
         let forgotten = self.runtime.spawn_blocking(move || rejections.forget(session)).await;
         forgotten
-            .and_then(|done| Ok(done.map_err(|error| error.to_string())))
+            .map(|done| done.map_err(|error| error.to_string()))
             .unwrap_or_else(|error| Err(error.to_string()))
             .map_err(|error| ServiceError::Internal(format!("the folder \"rejected\": {error}")))
     }

@@ -28,9 +28,11 @@ fn nothing_leaves(group: &Group, session: &str) {
     group.kill_if_it_runs(1);
     group.restart(1, &[]);
     assert_eq!(group.request(1, session)["state"], "refused");
-    group.approve(2, session);
+    // They may have heard that it has failed.
+    let late = group.tell(2, &["approve", session, "--yes", "--wait", "0"]);
+    assert!(late.status <= 2, "{late:?}");
     let waited = group.tell(0, &["approve", session, "--yes", "--wait", "3"]);
-    assert_eq!(waited.status, 1, "{waited:?}");
+    assert_ne!(waited.status, 0, "{waited:?}");
     assert_eq!(group.request(1, session)["state"], "refused");
     assert_eq!(group.log(1, session).len(), 0);
 }

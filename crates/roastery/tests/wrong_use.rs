@@ -1,5 +1,7 @@
 //! Commands that are used wrongly: each answer says in one line what was wrong, what is allowed and what to do next.
 
+#![allow(clippy::unwrap_used)]
+
 use std::{
     fs,
     path::{Path, PathBuf},

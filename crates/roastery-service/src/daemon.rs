@@ -143,7 +143,7 @@ async fn start(
     let service = starting.await.map_err(|error| panicked("the start", error))??;
     let served = service.clone();
     let api = blocking("the API", move || ApiServer::start(served, &folder, &config)).await;
-    let api = match api.map_err(DaemonError::from).and_then(|api| Ok(api?)) {
+    let api = match api.and_then(|api| Ok(api?)) {
         Ok(api) => api,
         Err(error) => {
             // It ends because it is told to: what ends with it has not failed.

@@ -100,12 +100,17 @@ pub(super) struct Live {
     pub(super) _reservation: Arc<Reservation>,
 }
 
+/// What a group is called at this node, and where its policy stands in the configuration.
+pub(super) struct Called {
+    pub(super) name: String,
+    pub(super) section: String,
+}
+
 impl GroupService {
     /// Runs the node of a group over its own bus, and takes up again what was approved.
     pub(super) async fn start(
         shared: Arc<Shared>,
-        name: String,
-        section: String,
+        Called { name, section }: Called,
         kept: KeptGroup,
         bus: impl Bus + 'static,
         identity: Arc<IdentityKey>,

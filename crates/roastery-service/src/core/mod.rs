@@ -59,7 +59,7 @@ pub(crate) use self::supervision::{Supervisor, panic_message};
 use self::{
     ceremony::CeremonyService,
     clocks::ClockWatch,
-    group::{GroupService, key_of},
+    group::{Called, GroupService, key_of},
     journal::AuditWriter,
     shared::Shared,
     watching::BusWatch,
@@ -354,8 +354,7 @@ impl Service {
         let (shared, identity) = (self.shared.clone(), self.identity.clone());
         let group = GroupService::start(
             shared,
-            name,
-            section,
+            Called { name, section },
             kept,
             line,
             identity,

@@ -94,7 +94,7 @@ fn fault(
             let node = CLOCKS[more as usize % CLOCKS.len()];
             let step = (more / 7) as i64 % FURTHEST;
             hurt(nodes, node, async move {
-                of.set_clock(node, if more % 2 == 0 { step } else { -step });
+                of.set_clock(node, if more.is_multiple_of(2) { step } else { -step });
                 tokio::time::sleep(Duration::from_secs(2)).await;
             })
         }

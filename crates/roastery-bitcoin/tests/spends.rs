@@ -13,7 +13,9 @@ use common::{TestGroup, elsewhere, judge, judge_all, ordinary, pay, spending};
 use miniscript::{Descriptor, psbt::PsbtExt as _};
 use roastery_bitcoin::{
     psbt::read,
-    spend::{CannotSign, CompleteError, Completion, Mismatch, Signing, Spend, State, extract},
+    spend::{
+        CannotSign, CompleteError, Completion, Mismatch, Signing, Spend, State, Warning, extract,
+    },
     wallet::{Branch, Wallet},
 };
 use roastery_frost::Signature;
@@ -49,7 +51,8 @@ fn spends_of_one_two_and_fifty_inputs_are_accepted() {
     for count in [1, 2, 50] {
         let spend = sign_and_judge(&group, &wallet, many(&wallet, count));
         assert_eq!(spend.messages().unwrap().len(), count as usize);
-        assert_eq!(spend.warnings(), []);
+        let amount = Amount::from_sat(u64::from(count) * 10_000);
+        assert_eq!(spend.warnings(), [Warning::NothingReturns { outputs: 1, amount }]);
         assert_eq!(spend.fee(), Some(Amount::from_sat(u64::from(count) * 1_000)));
     }
 }

@@ -54,7 +54,11 @@ impl Folder {
 
     /// What the command prints.
     fn said(&self, arguments: &[&str]) -> String {
-        let output = roastery(&[arguments, &["--group", &self.group()]].concat());
+        let network: &[&str] = match arguments.contains(&"--network") {
+            true => &[],
+            false => &["--network", "main"],
+        };
+        let output = roastery(&[arguments, network, &["--group", &self.group()]].concat());
         let errors = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(0), "{errors}");
         String::from_utf8(output.stdout).unwrap()
@@ -177,16 +181,20 @@ fn what_cannot_be_read_gets_one_line_and_exit_status_2() {
     for (number, bytes) in [&right[..right.len() - 1], &right[..4], &[], &longer].iter().enumerate()
     {
         let file = folder.write(&number.to_string(), bytes);
-        let line = refused(&["psbt", "show", &file, "--group", &group]);
+        let line = refused(&["psbt", "show", &file, "--group", &group, "--network", "main"]);
         assert!(line.contains(&file), "{line}");
     }
     let good = folder.write("good", &right);
-    refused(&["psbt", "show", &folder.at("absent"), "--group", &group]);
-    refused(&["psbt", "show", &good, "--group", &good]);
-    refused(&["psbt", "show", &good]);
-    refused(&["psbt", "show", &good, "--group", &group, "--network", "mainnet"]);
-    refused(&["psbt", "show", &good, "--group", &group, "--scripts", "pk("]);
-    refused(&["wallet", "--group", &good]);
-    refused(&["wallet", "--group", &group, "--count", "10001"]);
-    refused(&["wallet", "--group", &group, "--from", "1000000"]);
+    let absent = folder.at("absent");
+    let main = ["--group", &group, "--network", "main"];
+    let show = |file: &str, options: &[&str]| refused(&[&["psbt", "show", file], options].concat());
+    assert!(show(&absent, &main).contains(&absent));
+    assert!(show(&good, &["--group", &good, "--network", "main"]).contains(&good));
+    assert!(show(&good, &["--group", &group]).contains("which network?"));
+    show(&good, &[]);
+    show(&good, &["--group", &group, "--network", "mainnet"]);
+    assert!(show(&good, &[&main[..], &["--scripts", "pk("]].concat()).contains("the script tree"));
+    refused(&["wallet", "--group", &good, "--network", "main"]);
+    refused(&["wallet", "--group", &group, "--network", "main", "--count", "10001"]);
+    refused(&["wallet", "--group", &group, "--network", "main", "--from", "1000000"]);
 }

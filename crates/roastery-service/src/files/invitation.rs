@@ -36,9 +36,7 @@ pub enum InvitationFileError {
     #[error("{}", one_line(.0))]
     Form(#[from] toml::de::Error),
     /// It is a card.
-    #[error(
-        "this is a card, not an invitation: roastery group new makes one of all members' cards"
-    )]
+    #[error("it is a card of one node, and an invitation is made of all members' cards")]
     IsCard,
     /// Another version.
     #[error("an invitation file of version {version}; this program reads version {VERSION}")]

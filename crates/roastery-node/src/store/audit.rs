@@ -150,6 +150,21 @@ impl Store {
         Ok(found)
     }
 
+    /// The latest entries of the audit log, at most so many, in the order in which they were
+    /// written.
+    ///
+    /// # Errors
+    ///
+    /// [`Part::Value`] if an entry was altered.
+    pub fn audit_latest(&self, most: usize) -> Result<Vec<AuditEntry>, StoreError> {
+        let snapshot = self.vault.snapshot()?;
+        let length: Option<AuditLength> = snapshot.get(LENGTH_ROW)?;
+        let length = length.map_or(0, |length| length.0);
+        let begin = length.saturating_sub(u64::try_from(most).unwrap_or(u64::MAX));
+        let records = snapshot.numbered::<AuditRecord>(begin, most)?;
+        records.into_iter().map(|(_, record)| record.read()).collect()
+    }
+
     /// How many entries the audit log has.
     pub fn audit_length(&self) -> Result<u64, StoreError> {
         let length: Option<AuditLength> = self.vault.snapshot()?.get(LENGTH_ROW)?;

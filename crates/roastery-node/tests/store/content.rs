@@ -219,6 +219,13 @@ fn audit_entries_are_numbered_in_order_and_added_after_the_last_in_the_next_life
     let store = Store::open(folder.file("store"), &passphrase()).unwrap();
     let page = store.audit(4, 2).unwrap();
     assert_eq!(page.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [4, 5]);
+    let times = |entries: Vec<AuditEntry>| -> Vec<u64> {
+        entries.iter().map(|entry| entry.time_ms).collect()
+    };
+    assert_eq!(times(store.audit_latest(2).unwrap()), [7, 8]);
+    assert_eq!(store.audit_latest(100).unwrap().len(), 9);
+    // The latest first, and none that is older.
+    assert_eq!(times(store.audit_since(6).unwrap()), [8, 7, 6]);
 }
 
 #[test]

@@ -252,6 +252,7 @@ impl GroupService {
             self.shared.forget_rejection(session).await?;
         }
         self.take_effect(seen, &decision).await?;
+        self.coins.approved(session, &spending.coins);
         self.journal.expect(session, &request, &decision, spending);
         let life = Duration::from_secs(request.expiry().saturating_sub(now()));
         let opened = match self.handle.sign(approved, life).await {

@@ -11,15 +11,19 @@ use roastery_protocol::SessionId;
 use super::group::GroupService;
 use crate::view::State;
 
-/// The most requests whose coins are remembered, those that were looked at last.
-const MOST_REMEMBERED: usize = 4096;
+/// The most requests of each kind whose coins are remembered, those that were noted last.
+pub(super) const MOST_REMEMBERED: usize = 4096;
 
 /// The most other requests that are named with one.
 const MOST_NAMED: usize = 8;
 
-/// The coins of the requests that were looked at since the node began, and of those whose shares left within a day before.
+/// The coins of the requests that were looked at since the node began, and of those that were
+/// approved here. They are kept apart, so that proposals push out no request that was approved.
 #[derive(Debug, Default)]
-pub(super) struct Coins(Mutex<Known>);
+pub(super) struct Coins {
+    seen: Mutex<Known>,
+    approved: Mutex<Known>,
+}
 
 #[derive(Debug, Default)]
 struct Known {
@@ -29,40 +33,57 @@ struct Known {
 }
 
 impl Coins {
-    /// Notes what a request spends.
+    /// Notes what a request spends that was looked at.
     pub(super) fn note(&self, session: SessionId, coins: &[Coin]) {
-        let mut known = self.lock();
-        if coins.is_empty() || known.spent.contains_key(&session) {
-            return;
-        }
-        if known.order.len() >= MOST_REMEMBERED
-            && let Some(oldest) = known.order.pop_front()
-        {
-            known.forget(oldest);
-        }
-        known.order.push_back(session);
-        known.spent.insert(session, coins.to_vec());
-        for coin in coins {
-            known.spenders.entry(*coin).or_default().insert(session);
-        }
+        lock(&self.seen).note(session, coins);
+    }
+
+    /// Notes what a request spends that was approved here.
+    pub(super) fn approved(&self, session: SessionId, coins: &[Coin]) {
+        lock(&self.approved).note(session, coins);
     }
 
     /// The other requests that spend a coin of this one.
     fn others(&self, session: SessionId) -> Vec<SessionId> {
-        let known = self.lock();
-        let coins = known.spent.get(&session).into_iter().flatten();
-        let others: BTreeSet<SessionId> =
-            coins.filter_map(|coin| known.spenders.get(coin)).flatten().copied().collect();
+        let (seen, approved) = (lock(&self.seen), lock(&self.approved));
+        let coins: BTreeSet<&Coin> = [&seen, &approved]
+            .into_iter()
+            .filter_map(|known| known.spent.get(&session))
+            .flatten()
+            .collect();
+        let others: BTreeSet<SessionId> = coins
+            .into_iter()
+            .flat_map(|coin| [seen.spenders.get(coin), approved.spenders.get(coin)])
+            .flatten()
+            .flatten()
+            .copied()
+            .collect();
         others.into_iter().filter(|other| *other != session).collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Known> {
-        // At worst a coin of a forgotten request stays.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
+    // At worst a coin of a forgotten request stays.
+    known.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Known {
+    fn note(&mut self, session: SessionId, coins: &[Coin]) {
+        if coins.is_empty() || self.spent.contains_key(&session) {
+            return;
+        }
+        if self.order.len() >= MOST_REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.forget(oldest);
+        }
+        self.order.push_back(session);
+        self.spent.insert(session, coins.to_vec());
+        for coin in coins {
+            self.spenders.entry(*coin).or_default().insert(session);
+        }
+    }
+
     fn forget(&mut self, session: SessionId) {
         for coin in self.spent.remove(&session).into_iter().flatten() {
             if let Some(spenders) = self.spenders.get_mut(&coin) {
@@ -142,6 +163,18 @@ mod tests {
     }
 
     #[test]
+    fn proposals_without_end_push_out_no_request_that_was_approved() {
+        let coins = Coins::default();
+        coins.approved(session(0), &[coin(u32::MAX)]);
+        for number in 1..=2 * MOST_REMEMBERED as u16 {
+            coins.note(session(number), &[coin(number.into())]);
+        }
+        coins.note(session(u16::MAX), &[coin(u32::MAX)]);
+        assert_eq!(coins.others(session(u16::MAX)), [session(0)]);
+        assert_eq!(coins.others(session(0)), [session(u16::MAX)]);
+    }
+
+    #[test]
     fn of_too_many_requests_those_that_were_looked_at_first_are_forgotten() {
         let coins = Coins::default();
         for number in 0..=MOST_REMEMBERED as u16 {
@@ -149,6 +182,6 @@ mod tests {
         }
         assert!(coins.others(session(0)).is_empty());
         assert_eq!(coins.others(session(1)).len(), MOST_REMEMBERED - 1);
-        assert_eq!(coins.lock().spenders.len(), MOST_REMEMBERED + 1);
+        assert_eq!(lock(&coins.seen).spenders.len(), MOST_REMEMBERED + 1);
     }
 }

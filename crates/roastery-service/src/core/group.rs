@@ -31,7 +31,7 @@ use tokio::{
 use super::{
     ServiceError, ServiceEvent,
     approving::Approving,
-    coins::Coins,
+    coins::{Coins, MOST_REMEMBERED},
     event::describe,
     journal::{GroupJournal, OverLimit},
     now,
@@ -166,6 +166,10 @@ impl GroupService {
     async fn resume(self: &Arc<Self>) -> Result<(), ServiceError> {
         let (id, now) = (self.group.id(), now());
         self.watch_known().await?;
+        let latest = self.shared.store(|store| store.audit_latest(MOST_REMEMBERED)).await?;
+        for entry in latest.iter().filter(|entry| entry.group == id) {
+            self.coins.approved(entry.session, &entry.spending.coins);
+        }
         let mut open = self.shared.store(move |store| open_requests(store, id)).await?;
         open.retain(|kept| kept.request.expiry() > now);
         // Those that waited longest come first.

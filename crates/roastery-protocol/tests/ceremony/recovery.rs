@@ -83,11 +83,12 @@ fn a_change_that_somebody_made_on_purpose_is_refused_where_anything_is_signed() 
     let (world, file) = finished(2, 2);
     let group = world.node(0).group().unwrap().id();
     // Where the name stands: version and length of the invitation, its version, the length of the name.
-    let mut names = vec![5 + 5..5 + 5 + 4 + 4];
-    for name in [b"member 0", b"member 1"] {
+    let group_name = 5 + 5..5 + 5 + 4 + 4;
+    let member_names = [b"member 0", b"member 1"].map(|name| {
         let at = file.windows(name.len()).position(|window| window == name).unwrap();
-        names.push(at..at + name.len());
-    }
+        at..at + name.len()
+    });
+    let names = [&[group_name][..], &member_names].concat();
     for at in 1..file.len() - 32 {
         let changed = resealed(&file, |bytes| bytes[at] ^= 1);
         if names.iter().any(|name| name.contains(&at)) {

@@ -164,7 +164,7 @@ impl KeptRequest {
     }
 
     /// About how many bytes it has.
-    pub(super) fn size(&self) -> usize {
+    pub fn size(&self) -> usize {
         let shown = match &self.subject {
             Subject::Hash => 0,
             Subject::Text(text) => text.len(),
@@ -385,6 +385,38 @@ impl Transaction<'_> {
             }
             _ => Ok(false),
         }
+    }
+
+    /// Forgets a request that was never approved here, nor signed, nor rejected by the operator.
+    pub fn forget_unapproved(&mut self, session: SessionId) -> Result<(), StoreError> {
+        let Some(known) = self.request(session)? else { return Ok(()) };
+        let goes = match &known.state {
+            RequestState::Proposed | RequestState::Stopped(_) => true,
+            RequestState::Refused(rejection) => rejection.decision.by != Decider::Operator,
+            RequestState::Approved(_) | RequestState::Signed(_) => false,
+        };
+        if known.approved.is_none() && goes {
+            self.remove_request(&known);
+        }
+        Ok(())
+    }
+
+    /// Keeps bare hashes of a request that is refused and was never approved here, if it was shown
+    /// like this: the request as it is then, if it has changed.
+    pub fn hide_subject(
+        &mut self,
+        session: SessionId,
+        shown: &Subject,
+    ) -> Result<Option<KeptRequest>, StoreError> {
+        let refused = |known: &KeptRequest| {
+            let refused = matches!(known.state, RequestState::Refused(_));
+            refused && known.approved.is_none() && known.subject == *shown
+        };
+        let Some(known) = self.request(session)?.filter(refused) else { return Ok(None) };
+        self.leave(known.request.group(), known.state.kind(), known.position);
+        let revision = known.revision.saturating_add(1);
+        let hidden = KeptRequest { subject: Subject::Hash, revision, ..known };
+        Ok(Some(self.put_request(hidden)?))
     }
 
     /// See [`Store::change_request`].

@@ -1,7 +1,8 @@
 //! What a store gives back, and what it does not take.
 
 use roastery_node::store::{
-    AuditEntry, Change, ContentError, Decider, Entry, MAX_TEXT, RequestState, Store, StoreError,
+    AuditEntry, Change, ContentError, Decider, Durability, Entry, MAX_TEXT, RequestState, Store,
+    StoreError,
 };
 use roastery_protocol::{
     BodyHash, TranscriptHash,
@@ -246,6 +247,56 @@ fn what_is_shown_with_a_request_may_change_until_somebody_here_agrees_to_it() {
     assert_eq!(subject(), first);
     assert_eq!(store.request(request.session_id()).unwrap().unwrap().approved, Some(9));
     assert_eq!(store.forget_expired(kept.group().id(), u64::MAX).unwrap(), 0);
+}
+
+#[test]
+fn what_was_shown_with_a_refused_request_is_given_up_unless_it_was_shown_otherwise_or_approved() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let (store, request) = (new_store(&folder), kept.request(0));
+    let by = kept.group().seats().nth(1).unwrap();
+    let session = request.session_id();
+    let (shown, other) = (Subject::Transaction(vec![1]), Subject::Transaction(vec![2]));
+    let hide = |shown: &Subject| {
+        store.write(Durability::Synced, |change| change.hide_subject(session, shown)).unwrap()
+    };
+    assert_eq!(hide(&shown), None);
+    store.add_request(&request, &shown, Some(by), 7).unwrap();
+    assert_eq!(hide(&shown), None, "it waits");
+    store.set_request(&request, &refused(RefusalReason::Policy, "no transaction"), 8).unwrap();
+    assert_eq!(hide(&other), None, "that was not what was shown");
+    let hidden = hide(&shown).unwrap();
+    assert_eq!((&hidden.subject, hidden.revision), (&Subject::Hash, 2));
+    assert_eq!(store.request(session).unwrap(), Some(hidden));
+    // Another member shows it, and it is approved: what was approved stays.
+    assert!(store.show_otherwise(&request, &other, by, 9).unwrap());
+    store.set_request(&request, &approved(), 10).unwrap();
+    store.set_request(&request, &refused(RefusalReason::Operator, ""), 11).unwrap();
+    assert_eq!(hide(&other), None);
+}
+
+#[test]
+fn a_request_is_forgotten_for_others_unless_it_was_approved_signed_or_rejected_by_the_operator() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let (store, request) = (new_store(&folder), kept.request(0));
+    let session = request.session_id();
+    let forget = || {
+        store.write(Durability::Synced, |change| change.forget_unapproved(session)).unwrap();
+        store.request(session).unwrap().is_none()
+    };
+    assert!(forget(), "there was none");
+    for state in [RequestState::Stopped(String::new()), refused_by(Decider::Rules)] {
+        store.add_request(&request, &Subject::Hash, None, 7).unwrap();
+        store.set_request(&request, &state, 8).unwrap();
+        assert!(forget(), "{state:?}");
+    }
+    store.add_request(&request, &Subject::Hash, None, 7).unwrap();
+    store.set_request(&request, &refused_by(Decider::Operator), 8).unwrap();
+    assert!(!forget());
+    store.set_request(&request, &approved(), 9).unwrap();
+    assert!(!forget());
+    // A share may have left.
+    store.set_request(&request, &RequestState::Stopped(String::new()), 10).unwrap();
+    assert!(!forget());
 }
 
 #[test]

@@ -56,6 +56,11 @@ pub fn decision(by: Decider) -> Decision {
     Decision { by, about, revision: 0, at: 8 }
 }
 
+pub fn refused_by(by: Decider) -> RequestState {
+    let (reason, text) = (RefusalReason::Policy, String::new());
+    RequestState::Refused(Rejection { decision: decision(by), reason, text })
+}
+
 pub fn refused(reason: RefusalReason, text: &str) -> RequestState {
     let decision = decision(Decider::Operator);
     RequestState::Refused(Rejection { decision, reason, text: text.to_owned() })

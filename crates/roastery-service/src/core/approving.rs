@@ -18,6 +18,7 @@ use roastery_protocol::{
 use super::{
     ServiceError,
     group::{GroupService, Live},
+    holdings::{Room, is_unshown},
     now,
     rejections::REJECTED,
     turns::Lane,
@@ -82,15 +83,9 @@ impl GroupService {
             return Ok(());
         }
         let at = now();
-        let (adding, showing) = (request.clone(), subject.clone());
-        let (kept, new) = self
-            .shared
-            .write(Durability::Deferred, move |change| {
-                let new = change.add_request(&adding, &showing, Some(by), at)?;
-                Ok((change.request(adding.session_id())?, new))
-            })
-            .await?;
-        let Some(mut kept) = kept else { return Ok(()) };
+        let Some((mut kept, new)) = self.hold(by, &request, &subject, at).await? else {
+            return Ok(());
+        };
         // Members propose what they have approved.
         self.progress.proposed(session, by);
         if !new {
@@ -131,10 +126,11 @@ impl GroupService {
             RequestState::Refused(rejection) => rejection.decision.by != Decider::Operator,
             RequestState::Approved(_) | RequestState::Signed(_) | RequestState::Stopped(_) => false,
         };
-        if !open || kept.subject == subject {
+        let unshown = is_unshown(kept);
+        if !open || (kept.subject == subject && !unshown) {
             return Ok(None);
         }
-        if !says_more(&subject, &kept.subject) {
+        if !unshown && !says_more(&subject, &kept.subject) {
             let shown = self.examine(kept.clone()).await;
             if !shown.is_err_and(|refusal| refusal.is_about_what_is_shown()) {
                 return Ok(None);
@@ -151,6 +147,50 @@ impl GroupService {
                 if taken { change.request(request.session_id()) } else { Ok(None) }
             })
             .await
+            .inspect(|shown| shown.iter().for_each(|shown| self.holdings.note(shown)))
+    }
+
+    /// Keeps what a member proposes, if it is new, in place of the oldest of that member's that the
+    /// rules have refused if there is no other room: the request as it is kept now, and whether it is
+    /// new. With no room the member is told, and may propose it again.
+    async fn hold(
+        &self,
+        by: Seat,
+        request: &SigningRequest,
+        subject: &Subject,
+        at: u64,
+    ) -> Result<Option<(KeptRequest, bool)>, ServiceError> {
+        let session = request.session_id();
+        let new = KeptRequest::proposed(request.clone(), subject.clone(), Some(by), at);
+        let room = self.holdings.room_for(by, new.size());
+        let (adding, holdings) = (new.request, self.holdings.clone());
+        let (showing, has_room) = (new.subject, room != Room::None);
+        let kept = self
+            .shared
+            .write(Durability::Deferred, move |change| {
+                if let Some(known) = change.request(session)? {
+                    return Ok(Some((known, false, 0)));
+                }
+                let Room::Without(forgotten) = room else { return Ok(None) };
+                for session in &forgotten {
+                    change.forget_unapproved(*session)?;
+                }
+                change.add_request(&adding, &showing, Some(by), at)?;
+                // The writer makes changes one after the other: it is counted in their order.
+                holdings.forgotten(&forgotten);
+                let kept = change.request(session)?;
+                kept.iter().for_each(|kept| holdings.note(kept));
+                Ok(kept.map(|kept| (kept, true, forgotten.len())))
+            })
+            .await?;
+        if !has_room || matches!(kept, Some((_, _, 1..))) {
+            self.shared.limits.hit(Limit::RequestsHeld, &format!("{}, seat {by}", self.name));
+        }
+        if kept.is_none() {
+            self.handle.refuse(request, RefusalReason::TooMany).await;
+            self.handle.not_taken(session).await;
+        }
+        Ok(kept.map(|(kept, new, _)| (kept, new)))
     }
 
     /// Judges a request that nobody here has approved, and asks whoever is to approve it.
@@ -197,7 +237,18 @@ impl GroupService {
         kept: &KeptRequest,
         refusal: &Refusal,
     ) -> Result<(), ServiceError> {
-        self.refuse(kept, Decider::Rules, refusal.reason(), refusal.to_string()).await
+        self.refuse(kept, Decider::Rules, refusal.reason(), refusal.to_string()).await?;
+        if kept.proposer.is_none() || !refusal.is_about_what_is_shown() {
+            return Ok(());
+        }
+        // It takes up to 255 kB, and is of no use: whoever shows it better shows all of it.
+        let (session, shown) = (kept.request.session_id(), kept.subject.clone());
+        let hidden = self
+            .shared
+            .write(Durability::Deferred, move |change| change.hide_subject(session, &shown))
+            .await?;
+        hidden.iter().for_each(|hidden| self.holdings.note(hidden));
+        Ok(())
     }
 
     /// Approves a request as it was seen, and takes part in signing it. One that is being signed already goes on.
@@ -420,10 +471,16 @@ impl GroupService {
         durability: Durability,
         decide: impl FnOnce(&KeptRequest) -> Option<RequestState> + Send + 'static,
     ) -> Result<Change, ServiceError> {
-        let at = now();
+        let (at, holdings) = (now(), self.holdings.clone());
         let changed = self
             .shared
-            .write(durability, move |change| change.change_request(session, at, decide))
+            .write(durability, move |change| {
+                let changed = change.change_request(session, at, decide);
+                if let Ok(Change::Made(kept)) = &changed {
+                    holdings.note(kept);
+                }
+                changed
+            })
             .await;
         self.shared.waiters.wake(session);
         changed

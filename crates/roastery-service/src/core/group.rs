@@ -33,6 +33,7 @@ use super::{
     approving::Approving,
     coins::{Coins, MOST_REMEMBERED},
     event::describe,
+    holdings::Holdings,
     journal::{GroupJournal, OverLimit},
     now,
     observer::GroupObserver,
@@ -72,6 +73,8 @@ pub(super) struct GroupService {
     pub(super) progress: Progress,
     /// Which requests spend which coins.
     pub(super) coins: Arc<Coins>,
+    /// What the store holds of each member's requests.
+    pub(super) holdings: Arc<Holdings>,
     /// Held while a request is approved or refused: one after the other, each with the state that the last one left.
     deciding: [tokio::sync::Mutex<()>; PLACES],
     /// So many look at what others propose at once: a hostile transaction takes seconds.
@@ -143,6 +146,7 @@ impl GroupService {
             progress: Progress::default(),
             judging: Turns::default(),
             coins: Arc::default(),
+            holdings: Arc::default(),
             asking: Semaphore::new(MOST_ASKED_AT_ONCE),
             command_problem: Mutex::default(),
             node,
@@ -166,6 +170,8 @@ impl GroupService {
     async fn resume(self: &Arc<Self>) -> Result<(), ServiceError> {
         let (id, now) = (self.group.id(), now());
         self.watch_known().await?;
+        let holdings = self.holdings.clone();
+        self.shared.store(move |store| holdings.load(store, id)).await?;
         let latest = self.shared.store(|store| store.audit_latest(MOST_REMEMBERED)).await?;
         for entry in latest.iter().filter(|entry| entry.group == id) {
             self.coins.approved(entry.session, &entry.spending.coins);

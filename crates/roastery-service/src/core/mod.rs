@@ -7,6 +7,7 @@ mod coins;
 mod error;
 mod event;
 mod group;
+mod holdings;
 mod host_key;
 mod joining;
 mod journal;
@@ -300,7 +301,11 @@ impl Service {
                     None => Ok(0),
                 }
             };
-            match self.shared.store(forget).await {
+            let done = self.shared.store(forget).await;
+            if done.is_ok() {
+                group.holdings.expired(at);
+            }
+            match done {
                 Ok(0) => {}
                 Ok(count) => {
                     tracing::info!(group = group.name, count, "ended requests were forgotten");

@@ -15,6 +15,7 @@ use super::{
     Service, ServiceError,
     approving::{Approving, overtaken},
     group::GroupService,
+    holdings::is_unshown,
     now, one,
     rejections::REJECTED,
     turns::Lane,
@@ -120,6 +121,10 @@ impl Service {
         }
         if kept.request.expiry() <= now() {
             return Err(ServiceError::Expired);
+        }
+        if is_unshown(&kept) {
+            let reason = "what was shown with it was refused and is not kept: propose it anew";
+            return Err(ServiceError::Conflict(reason.to_owned()));
         }
         match (&kept.state, group.approval()) {
             (RequestState::Signed(_), _) => {

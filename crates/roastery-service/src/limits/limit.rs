@@ -48,6 +48,8 @@ pub enum Limit {
     ProposalsOfMember,
     /// Proposals that this node repeats to members that lack them.
     ProposalsOffered,
+    /// Requests of one member in the store that were never approved here, and their bytes.
+    RequestsHeld,
     /// The life of a request by this node's clock.
     ProposalLife,
     /// Refusals that are repeated to members that ask again.
@@ -70,7 +72,7 @@ pub enum Limit {
 
 impl Limit {
     /// All of them, in the order in which the manual lists them.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::ApiConnections,
         Self::ApiConnectionsOfAddress,
         Self::ApiRequests,
@@ -94,6 +96,7 @@ impl Limit {
         Self::HeldMessages,
         Self::ProposalsOfMember,
         Self::ProposalsOffered,
+        Self::RequestsHeld,
         Self::ProposalLife,
         Self::RefusalsKept,
         Self::RequestsWatched,
@@ -131,6 +134,7 @@ impl Limit {
             Self::HeldMessages => "held_messages",
             Self::ProposalsOfMember => "proposals_of_member",
             Self::ProposalsOffered => "proposals_offered",
+            Self::RequestsHeld => "requests_held",
             Self::ProposalLife => "proposal_life",
             Self::RefusalsKept => "refusals_kept",
             Self::RequestsWatched => "requests_watched",
@@ -171,6 +175,9 @@ impl Limit {
             Self::ProposalsOfMember => "a proposal was refused: this member has too many open",
             Self::ProposalsOffered => {
                 "a proposal was not sent to the other members: too many are repeated"
+            }
+            Self::RequestsHeld => {
+                "a refused request of this member was forgotten, or a new one not kept: too many"
             }
             Self::ProposalLife => "a proposal was refused: expired or too long by this clock",
             Self::RefusalsKept => "a refusal will not be repeated: too many are kept",

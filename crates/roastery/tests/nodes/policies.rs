@@ -190,3 +190,24 @@ fn what_a_limit_does_not_allow_is_refused_by_name_and_nothing_stays_proposed() {
     let late = group.propose(0, "after the restart");
     group.request_in(1, &late, "refused");
 }
+
+#[test]
+fn what_the_rules_refuse_for_what_it_is_is_not_kept_as_it_was_shown() {
+    let group = Group::start("unkept", 2, 2);
+    group.set_policy(1, "kinds = [\"hash\"]");
+    group.stop(1);
+    group.restart(1, &[]);
+    let long = "long ".repeat(100);
+    let session = group.propose(0, &long);
+    group.request_in(1, &session, "refused");
+    let kept = until("it is not kept", || {
+        let kept = group.request(1, &session);
+        (kept["subject"]["kind"] == "hash").then_some(kept)
+    });
+    assert_eq!(kept["subject"]["text"], Value::Null);
+    assert_eq!(kept["text"], "policy.kinds: this node does not sign a text");
+    // What is not shown any more is not approved as if it were shown.
+    let said = group.tell(1, &["approve", &session, "--yes"]);
+    assert_eq!(said.status, 2, "{said:?}");
+    assert!(said.err.contains("propose it anew"), "{said:?}");
+}

@@ -157,10 +157,15 @@ impl RequestRecord {
 }
 
 impl KeptRequest {
-    /// Whether it was never approved here, and not stopped: then no share of it can have left.
+    /// Whether it was never approved here, and not stopped: then no share of it can have left. What
+    /// the operator has rejected is not open whatever is shown: the operator alone approves it.
     fn is_open(&self) -> bool {
-        self.approved.is_none()
-            && matches!(self.state, RequestState::Proposed | RequestState::Refused(_))
+        let open = match &self.state {
+            RequestState::Proposed => true,
+            RequestState::Refused(rejection) => rejection.decision.by != Decider::Operator,
+            RequestState::Approved(_) | RequestState::Signed(_) | RequestState::Stopped(_) => false,
+        };
+        open && self.approved.is_none()
     }
 
     /// About how many bytes it has.
@@ -282,7 +287,8 @@ impl Store {
     }
 
     /// Keeps what another member shows with a known request instead of what was shown first, as long
-    /// as it was never approved here. Whether it was taken.
+    /// as it was never approved here, its operator has not rejected it, and its revision is still
+    /// the one that was looked at. Whether it was taken.
     ///
     /// # Errors
     ///
@@ -292,10 +298,11 @@ impl Store {
         request: &SigningRequest,
         subject: &Subject,
         proposer: Seat,
+        revision: u64,
         now: u64,
     ) -> Result<bool, StoreError> {
         self.write(Durability::Synced, |transaction| {
-            transaction.show_otherwise(request, subject, proposer, now)
+            transaction.show_otherwise(request, subject, proposer, revision, now)
         })
     }
 
@@ -369,11 +376,12 @@ impl Transaction<'_> {
         request: &SigningRequest,
         subject: &Subject,
         proposer: Seat,
+        revision: u64,
         now: u64,
     ) -> Result<bool, StoreError> {
         subject.check(request).map_err(ContentError::Subject)?;
         match self.request(request.session_id())? {
-            Some(known) if known.is_open() => {
+            Some(known) if known.is_open() && known.revision == revision => {
                 self.leave(request.group(), known.state.kind(), known.position);
                 let (request, subject) = (request.clone(), subject.clone());
                 self.put_request(KeptRequest {

@@ -237,13 +237,13 @@ fn what_is_shown_with_a_request_may_change_until_somebody_here_agrees_to_it() {
     let subject = || store.request(request.session_id()).unwrap().unwrap().subject;
     store.add_request(&request, &Subject::Hash, None, 7).unwrap();
     let (first, second) = (Subject::Transaction(vec![1]), Subject::Transaction(vec![2]));
-    assert!(store.show_otherwise(&request, &first, by, 8).unwrap());
+    assert!(store.show_otherwise(&request, &first, by, 0, 8).unwrap());
     assert_eq!(subject(), first);
     store.set_request(&request, &approved(), 9).unwrap();
-    assert!(!store.show_otherwise(&request, &second, by, 10).unwrap());
+    assert!(!store.show_otherwise(&request, &second, by, 2, 10).unwrap());
     // Nor after it was refused again: a share may have left.
     store.set_request(&request, &refused(RefusalReason::Operator, ""), 11).unwrap();
-    assert!(!store.show_otherwise(&request, &second, by, 12).unwrap());
+    assert!(!store.show_otherwise(&request, &second, by, 3, 12).unwrap());
     assert_eq!(subject(), first);
     assert_eq!(store.request(request.session_id()).unwrap().unwrap().approved, Some(9));
     assert_eq!(store.forget_expired(kept.group().id(), u64::MAX).unwrap(), 0);
@@ -268,7 +268,7 @@ fn what_was_shown_with_a_refused_request_is_given_up_unless_it_was_shown_otherwi
     assert_eq!((&hidden.subject, hidden.revision), (&Subject::Hash, 2));
     assert_eq!(store.request(session).unwrap(), Some(hidden));
     // Another member shows it, and it is approved: what was approved stays.
-    assert!(store.show_otherwise(&request, &other, by, 9).unwrap());
+    assert!(store.show_otherwise(&request, &other, by, 2, 9).unwrap());
     store.set_request(&request, &approved(), 10).unwrap();
     store.set_request(&request, &refused(RefusalReason::Operator, ""), 11).unwrap();
     assert_eq!(hide(&other), None);
@@ -300,6 +300,28 @@ fn a_request_is_forgotten_for_others_unless_it_was_approved_signed_or_rejected_b
 }
 
 #[test]
+fn what_is_shown_better_overwrites_no_rejection_and_nothing_that_was_not_looked_at() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let (store, request) = (new_store(&folder), kept.request(0));
+    let session = request.session_id();
+    let by = kept.group().seats().nth(1).unwrap();
+    let better = Subject::Transaction(vec![1]);
+    store.add_request(&request, &Subject::Hash, Some(by), 7).unwrap();
+    let seen = store.request(session).unwrap().unwrap();
+    // The rules refuse it while another member's showing is judged: that was another revision.
+    store.set_request(&request, &refused_by_rules(RefusalReason::Policy, "kinds"), 8).unwrap();
+    assert!(!store.show_otherwise(&request, &better, by, seen.revision, 9).unwrap());
+    assert!(store.show_otherwise(&request, &better, by, seen.revision + 1, 9).unwrap());
+    // The operator rejects it: that stands, also for the revision as it is.
+    store.set_request(&request, &refused(RefusalReason::Operator, "no"), 10).unwrap();
+    let rejected = store.request(session).unwrap().unwrap();
+    for revision in 0..=rejected.revision {
+        assert!(!store.show_otherwise(&request, &Subject::Hash, by, revision, 11).unwrap());
+    }
+    assert_eq!(store.request(session).unwrap().unwrap(), rejected);
+}
+
+#[test]
 fn a_change_is_decided_about_the_state_that_it_applies_to_and_each_has_a_revision_of_its_own() {
     let (folder, kept) = (Folder::new(), Kept::new());
     let (store, request) = (new_store(&folder), kept.request(0));
@@ -309,7 +331,7 @@ fn a_change_is_decided_about_the_state_that_it_applies_to_and_each_has_a_revisio
     let seen = store.request(session).unwrap().unwrap();
     assert_eq!(seen.revision, 0);
     // What is shown changes after it was looked at: a decision about what was seen takes no effect.
-    store.show_otherwise(&request, &Subject::Transaction(vec![1]), by, 8).unwrap();
+    store.show_otherwise(&request, &Subject::Transaction(vec![1]), by, 0, 8).unwrap();
     let approve = |at: u64| {
         let about = |known: &_| (*known == seen).then(approved);
         store.change_request(session, at, about).unwrap()

@@ -66,6 +66,11 @@ pub fn refused(reason: RefusalReason, text: &str) -> RequestState {
     RequestState::Refused(Rejection { decision, reason, text: text.to_owned() })
 }
 
+pub fn refused_by_rules(reason: RefusalReason, text: &str) -> RequestState {
+    let decision = decision(Decider::Rules);
+    RequestState::Refused(Rejection { decision, reason, text: text.to_owned() })
+}
+
 pub fn approved() -> RequestState {
     RequestState::Approved(decision(Decider::Rules))
 }

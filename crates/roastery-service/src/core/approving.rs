@@ -17,7 +17,7 @@ use roastery_protocol::{
 
 use super::{
     ServiceError,
-    group::{GroupService, Live},
+    group::{GroupService, Live, key_of},
     holdings::{Room, is_unshown},
     now,
     rejections::REJECTED,
@@ -39,7 +39,12 @@ const LONGEST_COMMAND_PAUSE: Duration = Duration::from_secs(300);
 /// By what a request is approved.
 #[derive(Clone, Debug)]
 pub(super) enum Approving {
-    /// A decision that is made now, about the request as it was seen.
+    /// The operator's decision, about the request as it was seen.
+    Operator {
+        /// The number of the last rejection when the operator asked for it: one after that stands.
+        after: u64,
+    },
+    /// A decision that is made now without the operator, about the request as it was seen.
     Now(Decider),
     /// The decision of before a restart.
     Again(Decision),
@@ -56,13 +61,14 @@ fn may_approve(by: &Decider, seen: &KeptRequest, known: &KeptRequest) -> bool {
 }
 
 /// Whether a request that was seen may be refused as it stands now. The operator's rejection stands whatever was decided
-/// in between; what the command has approved it may take back.
+/// in between; what the command has approved it may take
+/// back, where it was asked about the same.
 fn may_refuse(by: &Decider, seen: &KeptRequest, known: &KeptRequest) -> bool {
     match (by, &known.state) {
         (_, RequestState::Signed(_)) => false,
         (Decider::Operator, _) => true,
         (Decider::Command { .. }, RequestState::Approved(decision)) => {
-            matches!(decision.by, Decider::Command { .. })
+            matches!(decision.by, Decider::Command { .. }) && decision.revision == seen.revision
         }
         (Decider::Command { .. } | Decider::Rules, _) => known.revision == seen.revision,
     }
@@ -140,10 +146,11 @@ impl GroupService {
         if self.examine(better).await.is_err() {
             return Ok(None);
         }
-        let at = now();
+        // What was decided since this was looked at stands.
+        let (seen, at) = (kept.revision, now());
         self.shared
             .write(Durability::Deferred, move |change| {
-                let taken = change.show_otherwise(&request, &subject, by, at)?;
+                let taken = change.show_otherwise(&request, &subject, by, seen, at)?;
                 if taken { change.request(request.session_id()) } else { Ok(None) }
             })
             .await
@@ -199,21 +206,37 @@ impl GroupService {
         let part = format!("the judging of a request of group {}", self.name);
         self.shared.finite(part, async move {
             let session = kept.request.session_id();
-            let done = match this.approval() {
-                Approval::Automatic => this.begin_or_refuse(&kept, Decider::Rules).await,
-                Approval::Command => this.ask_command(kept).await,
-                Approval::Manual => match this.judge(&kept).await {
-                    Ok(()) => {
-                        this.tell(session, "pending", "waits to be approved here".to_owned());
-                        Ok(())
-                    }
-                    Err(refusal) => this.refuse_by_rules(&kept, &refusal).await,
-                },
+            let manual = this.approval() == Approval::Manual;
+            let left = this.left_to_operator(&kept.request).filter(|_| !manual);
+            let done = match (this.approval(), left) {
+                // Only the operator undoes the operator's rejection.
+                (_, Some(text)) => this.wait_for_operator(&kept, text).await,
+                (Approval::Automatic, None) => this.begin_or_refuse(&kept, Decider::Rules).await,
+                (Approval::Command, None) => this.ask_command(kept).await,
+                (Approval::Manual, None) => {
+                    let text = "waits to be approved here".to_owned();
+                    this.wait_for_operator(&kept, text).await
+                }
             };
             if let Err(error) = done {
                 tracing::warn!(group = this.name, %session, %error, "not approved");
             }
         });
+    }
+
+    /// A request that the rules allow waits for the operator.
+    async fn wait_for_operator(
+        &self,
+        kept: &KeptRequest,
+        text: String,
+    ) -> Result<(), ServiceError> {
+        match self.judge(kept).await {
+            Ok(()) => {
+                self.tell(kept.request.session_id(), "pending", text);
+                Ok(())
+            }
+            Err(refusal) => self.refuse_by_rules(kept, &refusal).await,
+        }
     }
 
     /// Approves a request without the operator. Where that is not possible it is refused by name: nothing waits for
@@ -261,10 +284,13 @@ impl GroupService {
         let session = request.session_id();
         let refused = ServiceError::Refused;
         // This may take long, and the request may be rejected or shown otherwise meanwhile: that is found out below.
+        let operator = match &approving {
+            Approving::Operator { .. } => true,
+            Approving::Now(_) => false,
+            Approving::Again(decision) => decision.by == Decider::Operator,
+        };
         let examined = match approving {
-            Approving::Now(Decider::Operator) => {
-                self.examine_in(Lane::Operator, seen.clone()).await
-            }
+            Approving::Operator { .. } => self.examine_in(Lane::Operator, seen.clone()).await,
             _ => self.examine(seen.clone()).await,
         };
         let examined = examined.map_err(refused)?;
@@ -276,7 +302,7 @@ impl GroupService {
         let spending = examined.spending().clone();
         let reservation = self.reserve(session, spending.clone()).map_err(refused)?;
         let standing = Arc::new(Standing::new(session));
-        if self.approval() == Approval::Command {
+        if self.approval() == Approval::Command && !operator {
             standing.renew(self.judge.config().command_validity());
         }
         let approved = ApprovedRequest::obtain(
@@ -286,39 +312,53 @@ impl GroupService {
             self.handle.now(),
         )?;
         let about = examined.about();
-        let operator = matches!(approving, Approving::Now(Decider::Operator));
-        if !operator && self.shared.rejections.of(session).is_some() {
+        if !operator && let Some(text) = self.left_to_operator(&request) {
+            return Err(ServiceError::Conflict(text));
+        }
+        // Up to which rejection this undoes what was rejected.
+        let undone = match approving {
+            Approving::Operator { after } => after,
+            Approving::Now(_) | Approving::Again(_) => 0,
+        };
+        if self.shared.rejections.is_later(session, undone) {
             return Err(ServiceError::Conflict(REJECTED.to_owned()));
         }
+        let revision = seen.revision;
         let decision = match approving {
-            Approving::Now(by) => Decision { by, about, revision: seen.revision, at: now() },
+            Approving::Operator { .. } => {
+                Decision { by: Decider::Operator, about, revision, at: now() }
+            }
+            Approving::Now(by) => Decision { by, about, revision, at: now() },
             Approving::Again(decision) if decision.about == about => decision,
             Approving::Again(_) => {
                 let reason = "what was approved before the restart is not what is found now";
                 return Err(ServiceError::Conflict(reason.to_owned()));
             }
         };
-        if operator {
-            // What a rejection left behind must not undo a later approval at the next start.
-            self.shared.forget_rejection(session).await?;
-        }
         self.take_effect(seen, &decision).await?;
+        if undone > 0
+            // What a rejection left behind must not undo a later approval at the next start.
+            && let Err(error) = self.shared.forget_rejection(session, undone).await
+        {
+            self.take_back(seen, decision).await?;
+            return Err(error);
+        }
+        if operator {
+            self.shared.rejected.forget(key_of(&self.group), &request);
+        }
         self.coins.approved(session, &spending.coins);
         self.journal.expect(session, &request, &decision, spending);
         let life = Duration::from_secs(request.expiry().saturating_sub(now()));
         let opened = match self.handle.sign(approved, life).await {
             Ok(opened) => opened,
             Err(error) => {
-                let before = seen.state.clone();
-                self.change(session, Durability::Deferred, move |known| {
-                    (known.state == RequestState::Approved(decision)).then_some(before)
-                })
-                .await?;
+                self.take_back(seen, decision).await?;
                 return Err(error.into());
             }
         };
         let watcher = opened.watcher();
-        let live = Live { watcher, standing: standing.clone(), _reservation: reservation };
+        let standing_of = standing.clone();
+        let live = Live { watcher, standing: standing_of, revision, _reservation: reservation };
         self.begun(session, live);
         let part = format!("a session of group {}", self.name);
         let follow = self.clone().follow(opened, decision, standing);
@@ -356,6 +396,15 @@ impl GroupService {
         }
     }
 
+    /// Writes down that an approval came to nothing.
+    async fn take_back(&self, seen: &KeptRequest, decision: Decision) -> Result<(), ServiceError> {
+        let before = seen.state.clone();
+        let change = self.change(seen.request.session_id(), Durability::Deferred, move |known| {
+            (known.state == RequestState::Approved(decision)).then_some(before)
+        });
+        change.await.map(drop)
+    }
+
     /// A request that was made here was not begun: it does not wait for a decision that is not to come. The operator may
     /// approve it.
     pub(super) async fn give_up(&self, kept: &KeptRequest, why: &ServiceError) {
@@ -380,9 +429,11 @@ impl GroupService {
         let request = &seen.request;
         let session = request.session_id();
         let operator = by == Decider::Operator;
-        // From here on no share leaves, whatever else is under way.
+        // From here on no share leaves, whatever else is under way. The command takes back what it
+        // was asked about only.
         if by != Decider::Rules
             && let Some(live) = self.live(session)
+            && (operator || live.revision == seen.revision)
         {
             live.standing.withdraw(reason);
         }
@@ -390,6 +441,7 @@ impl GroupService {
         let (before, text) = (seen.clone(), self.shortened(text));
         let shown = text.clone();
         let recorded = if operator {
+            self.note_rejected(request);
             Some(self.shared.keep_rejection(session, text.clone()).await?)
         } else {
             None
@@ -405,7 +457,8 @@ impl GroupService {
         let change = match (change, recorded) {
             (Ok(change), None) => change,
             (Ok(change), Some(_)) => {
-                self.shared.forget_rejection(session).await?;
+                let number = self.shared.rejections.last();
+                self.shared.forget_rejection(session, number).await?;
                 change
             }
             (Err(ServiceError::Store(error)), Some(recorded)) => {
@@ -496,7 +549,7 @@ impl GroupService {
             .map_err(|error| ServiceError::Internal(error.to_string()))?;
         let folder = self.shared.folder.path();
         let mut unanswered = FIRST_COMMAND_PAUSE;
-        while kept.request.expiry() > now() && !self.is_decided(session).await? {
+        while kept.request.expiry() > now() && self.is_asked_about(&kept).await? {
             let turn = match self.asking.try_acquire() {
                 Ok(turn) => turn,
                 Err(_) => {
@@ -514,6 +567,10 @@ impl GroupService {
             if !errors.is_empty() {
                 tracing::warn!(group = self.name, %session, errors, "the command complains");
             }
+            // It may have taken long: an answer about something else than what is there counts for nothing.
+            if !self.is_asked_about(&kept).await? {
+                return Ok(());
+            }
             let pause = match (outcome, self.live(session)) {
                 (Ok(said), None) => {
                     self.command_answered();
@@ -521,6 +578,8 @@ impl GroupService {
                     self.begin_or_refuse(&kept, by).await?;
                     config.command_validity() / 2
                 }
+                // What is being signed was shown otherwise, and another answer is awaited about it.
+                (Ok(_), Some(live)) if live.revision != kept.revision => return Ok(()),
                 (Ok(_), Some(live)) => {
                     self.command_answered();
                     live.standing.renew(config.command_validity());
@@ -544,13 +603,23 @@ impl GroupService {
         Ok(())
     }
 
-    /// Whether there is nothing more to be asked about a request.
-    async fn is_decided(&self, session: SessionId) -> Result<bool, ServiceError> {
-        let kept = self.shared.store(move |store| store.request(session)).await?;
-        Ok(kept.is_none_or(|kept| {
-            !matches!(kept.state, RequestState::Proposed | RequestState::Approved(_))
-        }))
+    /// Whether the command's answer about a request as it was shown still matters.
+    async fn is_asked_about(&self, asked: &KeptRequest) -> Result<bool, ServiceError> {
+        let session = asked.request.session_id();
+        let known = self.shared.store(move |store| store.request(session)).await?;
+        Ok(known.is_some_and(|known| is_about(asked, &known)))
     }
+}
+
+/// Whether the command was asked about a request as it is now: it waits as it was shown, or is
+/// approved by what the command has said of that.
+fn is_about(asked: &KeptRequest, known: &KeptRequest) -> bool {
+    known.subject == asked.subject
+        && match &known.state {
+            RequestState::Proposed => known.revision == asked.revision,
+            RequestState::Approved(decision) => decision.revision == asked.revision,
+            RequestState::Refused(_) | RequestState::Stopped(_) | RequestState::Signed(_) => false,
+        }
 }
 
 /// Whether what is shown now can be judged, and what was shown before could not.
@@ -656,6 +725,29 @@ mod tests {
         assert_eq!(may(&Decider::Operator), [true, true, true, true, true, false]);
         assert_eq!(may(&Decider::Rules), [true, true, true, false, false, false]);
         assert_eq!(may(&command()), [true, true, true, false, false, false]);
+    }
+
+    #[test]
+    fn an_answer_about_another_subject_or_revision_counts_for_nothing() {
+        let asked = KeptRequest { revision: 3, ..request() };
+        let about =
+            |revision, state| is_about(&asked, &KeptRequest { revision, state, ..asked.clone() });
+        let approved =
+            |revision| RequestState::Approved(Decision { revision, ..decision(command()) });
+        assert!(about(3, RequestState::Proposed));
+        assert!(about(4, approved(3)));
+        // It was shown otherwise, and approved as it is now.
+        assert!(!about(4, RequestState::Proposed));
+        assert!(!about(5, approved(4)));
+        let other = Subject::Text("pay".to_owned());
+        let other = KeptRequest { subject: other, ..asked.clone() };
+        assert!(!is_about(&asked, &other));
+        for state in states().into_iter().skip(3) {
+            assert!(!about(3, state));
+        }
+        // Nor does it take back what was approved as it is now.
+        let known = KeptRequest { revision: 5, state: approved(4), ..asked.clone() };
+        assert!(!may_refuse(&command(), &asked, &known));
     }
 
     #[test]

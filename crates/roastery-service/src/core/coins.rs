@@ -97,7 +97,8 @@ impl Known {
 }
 
 impl GroupService {
-    /// What is to be said of other requests that are open or signed and spend the same coins: a line for each.
+    /// What is to be said of other requests that are open or signed and spend the same coins, or
+    /// were refused and are the same: a line for each.
     pub(super) async fn conflicts(&self, kept: &KeptRequest) -> Vec<String> {
         let others = self.coins.others(kept.request.session_id());
         if others.is_empty() {
@@ -112,7 +113,13 @@ impl GroupService {
         };
         let open_or_signed = known.iter().flatten().filter_map(|other| {
             let state = self.standing(other).state;
-            let matters = matches!(state, State::Proposed | State::Approved | State::Signed);
+            let same = other.request.messages() == kept.request.messages();
+            let matters = match state {
+                State::Proposed | State::Approved | State::Signed => true,
+                // The same was refused once.
+                State::Refused => same,
+                _ => false,
+            };
             matters.then_some((other, state))
         });
         let lines = open_or_signed.map(|(other, state)| {

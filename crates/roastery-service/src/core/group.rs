@@ -99,6 +99,8 @@ pub(super) fn key_of(group: &Group) -> [u8; 32] {
 pub(super) struct Live {
     pub(super) watcher: SessionWatcher,
     pub(super) standing: Arc<Standing>,
+    /// The revision of the request's row that was approved.
+    pub(super) revision: u64,
     /// It counts as approved and open as long as it runs.
     pub(super) _reservation: Arc<Reservation>,
 }
@@ -156,7 +158,11 @@ impl GroupService {
         let task = service.shared.essential(part, service.clone().stop_over_limit(over_limit));
         // It is set once: the service is new.
         let _ = service.over_limit.set(task);
-        service.resume().await?;
+        // Without its service no one could reject what its node signs.
+        if let Err(error) = service.resume().await {
+            service.close();
+            return Err(error);
+        }
         let part = format!("the proposals of group {}", service.name);
         // It ends with the node, whose end is a failure if it was not told to.
         service.shared.finite(part, service.clone().hear(proposals));

@@ -26,6 +26,7 @@ mod store_state;
 mod summary;
 mod supervision;
 mod turns;
+mod twins;
 mod views;
 mod waiters;
 mod watching;
@@ -376,6 +377,8 @@ impl Service {
         if caps.are_none() {
             return Ok(());
         }
+        // What leaves while the store is read counts already; to count it twice adds nothing.
+        self.shared.ledger.open(key, []);
         let since = now_ms().saturating_sub(DAY_MS);
         let released = self.shared.store(move |store| store.audit_since(since)).await?;
         let released = released.into_iter().filter(|entry| entry.key == key);

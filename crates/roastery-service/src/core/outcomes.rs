@@ -141,6 +141,11 @@ impl GroupService {
             };
             return Standing { state: State::Expired, text };
         }
+        if state == State::Proposed
+            && let Some(text) = self.left_to_operator(&kept.request)
+        {
+            return Standing { state, text };
+        }
         Standing { state, text }
     }
 

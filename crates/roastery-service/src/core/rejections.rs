@@ -5,7 +5,10 @@ use std::{
     fs::{self, File},
     io,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use bitcoin::hex::FromHex as _;
@@ -47,8 +50,26 @@ pub(super) struct Rejections {
     folder: PathBuf,
     /// As long as this file is there the store lacks no rejection.
     complete: PathBuf,
-    /// The words of each rejection.
-    all: Mutex<BTreeMap<SessionId, String>>,
+    /// Whether one of before the start may be missing here.
+    doubt: AtomicBool,
+    known: Mutex<Known>,
+    /// Held while a file is written or removed.
+    files: Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// The number and the words of each rejection.
+    all: BTreeMap<SessionId, (u64, String)>,
+    /// The number of the last one: a greater one is later.
+    last: u64,
+}
+
+impl Known {
+    fn insert(&mut self, session: SessionId, text: String) {
+        self.last += 1;
+        self.all.insert(session, (self.last, text));
+    }
 }
 
 impl Rejections {
@@ -57,10 +78,18 @@ impl Rejections {
         let rejections = Self {
             folder: folder.resolve("rejected"),
             complete: folder.resolve("rejections-complete"),
-            all: Mutex::default(),
+            doubt: AtomicBool::new(false),
+            known: Mutex::default(),
+            files: Mutex::default(),
         };
-        let Ok(files) = fs::read_dir(&rejections.folder) else { return rejections };
-        for path in files.filter_map(Result::ok).map(|file| file.path()) {
+        rejections.doubt.store(!rejections.complete.exists(), Ordering::Relaxed);
+        let paths = match fs::read_dir(&rejections.folder) {
+            Ok(files) => rejections.note_unread(files.map(|file| file.map(|file| file.path()))),
+            // None was ever written.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => rejections.note_unread([Err(error)]),
+        };
+        for path in paths {
             let name = path.file_name().and_then(|name| name.to_str());
             let Some(session) = name.and_then(|name| <[u8; 32]>::from_hex(name).ok()) else {
                 continue;
@@ -72,29 +101,58 @@ impl Rejections {
         rejections
     }
 
-    /// Whether the store may lack a rejection that no file holds: a request that it calls open may have been rejected.
+    /// What could be seen. A rejection may hide behind each entry that could not be.
+    fn note_unread(&self, entries: impl IntoIterator<Item = io::Result<PathBuf>>) -> Vec<PathBuf> {
+        let seen = entries.into_iter().filter_map(|entry| {
+            let failed = |error| {
+                let folder = self.folder.display();
+                tracing::error!(%folder, %error, "the rejections in it cannot be read");
+                self.doubt.store(true, Ordering::Relaxed);
+            };
+            entry.map_err(failed).ok()
+        });
+        seen.collect()
+    }
+
+    /// Whether the store may lack a rejection that no file holds or that could not be read: a
+    /// request that it calls open may have been rejected.
     pub(super) fn are_incomplete(&self) -> bool {
-        !self.complete.exists()
+        self.doubt.load(Ordering::Relaxed) || !self.complete.exists()
     }
 
     /// From here on the store and the files hold all rejections.
     pub(super) fn are_complete(&self) -> io::Result<()> {
         File::create(&self.complete)?.sync_all()?;
-        sync_folder(&self.complete)
+        sync_folder(&self.complete)?;
+        self.doubt.store(false, Ordering::Relaxed);
+        Ok(())
     }
 
     /// All that the store may lack, with their words.
     pub(super) fn all(&self) -> Vec<(SessionId, String)> {
-        self.lock().iter().map(|(session, text)| (*session, text.clone())).collect()
+        let known = self.lock();
+        known.all.iter().map(|(session, (_, text))| (*session, text.clone())).collect()
+    }
+
+    /// The number of the last rejection: whoever decides something reads it first, and undoes only
+    /// what was rejected up to it.
+    pub(super) fn last(&self) -> u64 {
+        self.lock().last
+    }
+
+    /// Whether a request was rejected after the rejection of this number, and the store does not hold that.
+    pub(super) fn is_later(&self, session: SessionId, number: u64) -> bool {
+        self.lock().all.get(&session).is_some_and(|(its, _)| *its > number)
     }
 
     /// The words in which a request was rejected, if the store does not hold that.
     pub(super) fn of(&self, session: SessionId) -> Option<String> {
-        self.lock().get(&session).cloned()
+        self.lock().all.get(&session).map(|(_, text)| text.clone())
     }
 
     /// Keeps a rejection, on the disk if that is possible. Blocks.
     pub(super) fn keep(&self, session: SessionId, text: &str) -> RecordedIn {
+        let _files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         self.lock().insert(session, text.to_owned());
         if self.write(session, text).is_ok() {
             return RecordedIn::File;
@@ -106,16 +164,26 @@ impl Rejections {
         }
     }
 
-    /// The store holds it, or the operator has approved the request after it. Blocks.
-    pub(super) fn forget(&self, session: SessionId) -> io::Result<()> {
+    /// The store holds it, or the operator has approved the request after it. A later one than that
+    /// of this number stays. Blocks.
+    pub(super) fn forget(&self, session: SessionId, number: u64) -> io::Result<()> {
+        let _files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_later(session, number) {
+            return Ok(());
+        }
         // All of this name were written before, if at all.
         match fs::remove_file(self.path(session)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) => sync_folder(&self.path(session))?,
             Err(_) => {}
         }
-        self.lock().remove(&session);
-        if !self.complete.exists() && self.lock().is_empty() {
+        let mut known = self.lock();
+        known.all.remove(&session);
+        let none = known.all.is_empty();
+        drop(known);
+        // Of those of before the start this process knows only what it could read.
+        let doubt = self.doubt.load(Ordering::Relaxed);
+        if none && !doubt && !self.complete.exists() {
             self.are_complete()?;
         }
         Ok(())
@@ -137,9 +205,9 @@ impl Rejections {
         self.folder.join(session.to_string())
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<SessionId, String>> {
+    fn lock(&self) -> MutexGuard<'_, Known> {
         // Whole entries only.
-        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -156,9 +224,15 @@ impl Shared {
     }
 
     /// The store holds an operator's rejection, or the operator has approved the request after it.
-    pub(super) async fn forget_rejection(&self, session: SessionId) -> Result<(), ServiceError> {
+    /// A later one than that of this number stays.
+    pub(super) async fn forget_rejection(
+        &self,
+        session: SessionId,
+        number: u64,
+    ) -> Result<(), ServiceError> {
         let rejections = self.rejections.clone();
-        let forgotten = self.runtime.spawn_blocking(move || rejections.forget(session)).await;
+        let forgotten =
+            self.runtime.spawn_blocking(move || rejections.forget(session, number)).await;
         forgotten
             .map(|done| done.map_err(|error| error.to_string()))
             .unwrap_or_else(|error| Err(error.to_string()))
@@ -171,7 +245,7 @@ impl Service {
     /// refuses what is open: the operator approves again what is to be signed.
     pub(super) async fn take_over_rejections(&self) -> Result<(), ServiceError> {
         let shared = &self.shared;
-        let at = now();
+        let (at, number) = (now(), shared.rejections.last());
         for (session, text) in shared.rejections.all() {
             let decide = move |known: &KeptRequest| {
                 let by = Decider::Operator;
@@ -179,15 +253,21 @@ impl Service {
             };
             let taken = shared.store(move |store| store.change_request(session, at, decide)).await;
             match taken {
-                Ok(_) => shared.forget_rejection(session).await?,
+                Ok(_) => shared.forget_rejection(session, number).await?,
                 // It may be proposed again.
                 Err(ServiceError::Store(StoreError::Content(_))) => {}
                 Err(error) => return Err(error),
             }
         }
-        if !shared.rejections.are_incomplete() {
-            return Ok(());
+        if shared.rejections.are_incomplete() {
+            self.refuse_in_doubt(at).await?;
         }
+        self.load_rejected().await
+    }
+
+    /// Refuses what is open: a rejection of it may be missing.
+    async fn refuse_in_doubt(&self, at: u64) -> Result<(), ServiceError> {
+        let shared = &self.shared;
         let open = shared.store(|store| {
             let mut open = Vec::new();
             for kept in store.groups()? {
@@ -201,10 +281,7 @@ impl Service {
             }
             let session = kept.request.session_id();
             tracing::warn!(%session, "not taken up again: {DOUBT}");
-            let decide = move |known: &KeptRequest| {
-                let text = DOUBT.to_owned();
-                Some(rejected(known, Decider::Rules, RefusalReason::Fault, text, at))
-            };
+            let decide = move |known: &KeptRequest| Some(doubted(known, at));
             shared.store(move |store| store.change_request(session, at, decide)).await?;
         }
         let rejections = shared.rejections.clone();
@@ -214,6 +291,11 @@ impl Service {
             ServiceError::NotReady(format!("{}: {error}", shared.rejections.complete.display()))
         })
     }
+}
+
+/// As if the operator had rejected the request: only the operator takes it up again.
+fn doubted(known: &KeptRequest, at: u64) -> RequestState {
+    rejected(known, Decider::Operator, RefusalReason::Fault, DOUBT.to_owned(), at)
 }
 
 fn rejected(
@@ -260,8 +342,8 @@ mod tests {
         let rejections = Rejections::load(&folder);
         assert!(!rejections.are_incomplete());
         assert_eq!(rejections.of(session).as_deref(), Some("not today"));
-        rejections.forget(session).unwrap();
-        rejections.forget(session).unwrap();
+        rejections.forget(session, rejections.last()).unwrap();
+        rejections.forget(session, rejections.last()).unwrap();
         assert_eq!(Rejections::load(&folder).all(), []);
         fs::remove_dir_all(folder.path()).unwrap();
     }
@@ -279,12 +361,92 @@ mod tests {
         assert!(Rejections::load(&folder).are_incomplete());
         // Once the store holds it there is no doubt any more.
         fs::remove_file(folder.resolve("rejected")).unwrap();
-        rejections.forget(session).unwrap();
+        rejections.forget(session, rejections.last()).unwrap();
         assert!(!Rejections::load(&folder).are_incomplete());
         // Where the folder is gone nothing is recorded at all.
         fs::remove_dir_all(folder.path()).unwrap();
         fs::write(folder.path(), "").unwrap();
         assert_eq!(rejections.keep(session, "not today"), RecordedIn::Nothing);
         fs::remove_file(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn a_later_rejection_is_undone_by_no_decision_that_came_before_it() {
+        let folder = folder("later");
+        let (session, other) = (SessionId::from_bytes([7; 32]), SessionId::from_bytes([8; 32]));
+        let rejections = Rejections::load(&folder);
+        rejections.are_complete().unwrap();
+        rejections.keep(session, "first");
+        // An approval comes, and while it is under way the request is rejected again.
+        let number = rejections.last();
+        rejections.keep(other, "another request");
+        assert!(!rejections.is_later(session, number));
+        rejections.keep(session, "second");
+        assert!(rejections.is_later(session, number));
+        rejections.forget(session, number).unwrap();
+        assert_eq!(rejections.of(session).as_deref(), Some("second"));
+        assert_eq!(Rejections::load(&folder).of(session).as_deref(), Some("second"));
+        // One that comes after it undoes it.
+        rejections.forget(session, rejections.last()).unwrap();
+        assert_eq!(Rejections::load(&folder).of(session), None);
+        fs::remove_dir_all(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn rejections_that_cannot_be_read_are_doubted_and_not_none() {
+        let folder = folder("unread");
+        Rejections::load(&folder).are_complete().unwrap();
+        // None was ever written.
+        assert!(!Rejections::load(&folder).are_incomplete());
+        // The folder cannot be read.
+        fs::write(folder.resolve("rejected"), "").unwrap();
+        let rejections = Rejections::load(&folder);
+        assert!(rejections.are_incomplete());
+        // What is over otherwise does not end the doubt, what was open is refused does.
+        rejections.forget(SessionId::from_bytes([7; 32]), 0).unwrap_err();
+        assert!(rejections.are_incomplete());
+        rejections.are_complete().unwrap();
+        assert!(!rejections.are_incomplete());
+        // One entry of it cannot be read.
+        fs::remove_file(folder.resolve("rejected")).unwrap();
+        let rejections = Rejections::load(&folder);
+        let entries = [Ok(PathBuf::from("a")), Err(io::Error::other("a sector"))];
+        assert_eq!(rejections.note_unread(entries), [PathBuf::from("a")]);
+        assert!(rejections.are_incomplete());
+        fs::remove_dir_all(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn a_rejection_in_a_file_that_is_taken_over_ends_no_doubt_about_others() {
+        let folder = folder("others");
+        let session = SessionId::from_bytes([7; 32]);
+        let rejections = Rejections::load(&folder);
+        rejections.are_complete().unwrap();
+        rejections.keep(session, "in a file");
+        // Another one could be recorded nowhere.
+        fs::remove_file(folder.resolve("rejections-complete")).unwrap();
+        let rejections = Rejections::load(&folder);
+        rejections.forget(session, rejections.last()).unwrap();
+        assert!(rejections.are_incomplete());
+        assert!(Rejections::load(&folder).are_incomplete());
+        fs::remove_dir_all(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn what_is_refused_in_doubt_is_the_operators_to_take_up_again() {
+        let derivation = roastery_protocol::request::Derivation::key_path_only();
+        let message = roastery_protocol::request::MessageToSign { message: [1; 32], derivation };
+        let group = roastery_protocol::GroupId::from_bytes([2; 32]);
+        let request =
+            roastery_protocol::request::SigningRequest::new(group, [3; 32], 9, vec![message])
+                .unwrap();
+        let subject = roastery_protocol::request::Subject::Hash;
+        let RequestState::Refused(rejection) =
+            doubted(&KeptRequest::proposed(request, subject, None, 7), 8)
+        else {
+            panic!("it is refused")
+        };
+        assert_eq!(rejection.decision.by, Decider::Operator);
+        assert_eq!(rejection.reason, RefusalReason::Fault);
     }
 }

@@ -61,6 +61,8 @@ impl Service {
         group: &str,
         what: view::Propose,
     ) -> Result<view::Request, ServiceError> {
+        // What is rejected after this stays rejected.
+        let after = self.shared.rejections.last();
         let group = self.find_group(group)?;
         let mut id = [0; 32];
         getrandom::fill(&mut id)
@@ -77,7 +79,7 @@ impl Service {
         {
             // What another member has proposed is approved with that.
             if known.state == RequestState::Proposed && group.approval() != Approval::Command {
-                group.begin(&known, Approving::Now(Decider::Operator)).await?;
+                group.begin(&known, Approving::Operator { after }).await?;
             }
             return self.request(&known.request.session_id().to_string(), Duration::ZERO).await;
         }
@@ -93,7 +95,7 @@ impl Service {
         if group.approval() == Approval::Command {
             group.consider(kept.clone());
         } else {
-            let begun = group.begin(&kept, Approving::Now(Decider::Operator)).await;
+            let begun = group.begin(&kept, Approving::Operator { after }).await;
             if let Err(error) = begun {
                 group.give_up(&kept, &error).await;
                 return Err(error);
@@ -115,6 +117,8 @@ impl Service {
         revision: Option<u64>,
     ) -> Result<view::Request, ServiceError> {
         check_decisive(session)?;
+        // What is rejected after this stays rejected.
+        let after = self.shared.rejections.last();
         let (group, kept) = self.find_request(session).await?;
         if revision.is_some_and(|revision| revision != kept.revision) {
             return Err(overtaken(&kept));
@@ -130,11 +134,11 @@ impl Service {
             (RequestState::Signed(_), _) => {
                 return Err(ServiceError::Conflict("the request is signed".to_owned()));
             }
-            (_, Approval::Command) => {
+            (_, Approval::Command) if group.left_to_operator(&kept.request).is_none() => {
                 let reason = "requests of this group are approved by a command";
                 return Err(ServiceError::Conflict(reason.to_owned()));
             }
-            _ => group.begin(&kept, Approving::Now(Decider::Operator)).await?,
+            _ => group.begin(&kept, Approving::Operator { after }).await?,
         }
         self.request(&kept.request.session_id().to_string(), Duration::ZERO).await
     }

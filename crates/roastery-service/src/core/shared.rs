@@ -14,7 +14,7 @@ use tokio::{
 
 use super::{
     ServiceError, ServiceEvent, Supervisor, host_key::HostKeyReader, rejections::Rejections,
-    store_state::StoreState, waiters::Waiters,
+    store_state::StoreState, twins::RejectedMessages, waiters::Waiters,
 };
 use crate::{files::Folder, limits::Limits, metrics::Metrics, policy::Ledger};
 
@@ -31,6 +31,8 @@ pub(super) struct Shared {
     pub(super) metrics: Arc<Metrics>,
     /// The operator's rejections that the store may lack.
     pub(super) rejections: Arc<Rejections>,
+    /// What the operator has rejected, by key.
+    pub(super) rejected: RejectedMessages,
     /// What has left and may leave, by key.
     pub(super) ledger: Arc<Ledger>,
     /// Where every bound that is reached is reported.
@@ -62,6 +64,7 @@ impl Shared {
             events,
             metrics,
             rejections,
+            rejected: RejectedMessages::default(),
             ledger: Arc::default(),
             limits,
             runtime,

@@ -36,6 +36,8 @@ pub enum Limit {
     CommandOutput,
     /// The bytes of a text in the store.
     StoredText,
+    /// Messages of requests that the operator has rejected, for each key.
+    RejectedMessages,
     /// Sessions at once.
     Sessions,
     /// Ended sessions whose outcome is kept for those that ask.
@@ -90,6 +92,7 @@ impl Limit {
         Self::Commands,
         Self::CommandOutput,
         Self::StoredText,
+        Self::RejectedMessages,
         Self::Sessions,
         Self::EndedSessions,
         Self::SessionEvents,
@@ -128,6 +131,7 @@ impl Limit {
             Self::Commands => "commands",
             Self::CommandOutput => "command_output",
             Self::StoredText => "stored_text",
+            Self::RejectedMessages => "rejected_messages",
             Self::Sessions => "sessions",
             Self::EndedSessions => "ended_sessions",
             Self::SessionEvents => "session_events",
@@ -168,6 +172,9 @@ impl Limit {
             Self::Commands => "a request waits for the approval command: too many do",
             Self::CommandOutput => "the output of the approval command was cut",
             Self::StoredText => "a text was cut before it was stored",
+            Self::RejectedMessages => {
+                "the messages that were rejected first may be approved without the operator again"
+            }
             Self::Sessions => "a session was not opened, or displaced: too many are open",
             Self::EndedSessions => "the outcome of an ended session is no longer repeated",
             Self::SessionEvents => "events of a session were dropped: they were not taken in time",

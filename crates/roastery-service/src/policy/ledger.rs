@@ -331,6 +331,21 @@ mod tests {
     }
 
     #[test]
+    fn what_leaves_while_the_log_is_read_counts_and_counts_once() {
+        let ledger = ledger();
+        // It may be among what is read, or not.
+        let (first, second) = (spend(60, &[1]), spend(30, &[2]));
+        ledger.release(KEY, session(1), &first, per_day(100), 1000).unwrap();
+        ledger.release(KEY, session(2), &second, per_day(100), 1000).unwrap();
+        ledger.open(KEY, [(session(1), 1000, first)]);
+        let release = |amount| {
+            ledger.release(KEY, session(3), &spend(amount, &[3]), per_day(100), 2000).is_ok()
+        };
+        assert!(!release(11));
+        assert!(release(10));
+    }
+
+    #[test]
     fn what_left_before_the_start_counts() {
         let ledger = Ledger::default();
         ledger.open(KEY, [(session(1), 1000, spend(60, &[1])), (session(2), 500, spend(30, &[2]))]);

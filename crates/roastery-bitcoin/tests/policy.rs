@@ -3,16 +3,22 @@
 
 mod common;
 
-use bitcoin::{Address, Amount, Network, Psbt, XOnlyPublicKey, bip32::Fingerprint};
+use bitcoin::{
+    Address, Amount, Network, Psbt, XOnlyPublicKey,
+    bip32::{ChildNumber, DerivationPath, Fingerprint},
+};
 use common::{TestGroup, elsewhere, ordinary, pay, spending};
 use roastery_bitcoin::{
     policy::{
         MAX_DESTINATIONS, Refusal, Review, RuleError, Rules, USUAL_FEE_PERCENT, USUAL_FEE_RATE,
     },
-    spend::{CannotSign, Spend},
-    wallet::{Branch, Wallet},
+    spend::{CannotSign, Spend, Warning},
+    wallet::{Branch, SEARCH_DEPTH, Wallet},
 };
-use roastery_protocol::message::RefusalReason;
+use roastery_protocol::{
+    message::RefusalReason,
+    request::{Derivation, Taproot},
+};
 
 /// An ordinary spend: 60 000 to somebody else, 39 000 back, 1000 fee at 10 sat/vB or somewhat less.
 fn spend() -> (Spend, Wallet) {
@@ -214,6 +220,56 @@ fn a_transaction_without_outputs_is_not_signed_whatever_the_rules_say() {
         assert_eq!(refusal, Refusal::CannotSign(CannotSign::NoOutputs));
         assert_eq!(refusal.to_string(), "the transaction has no outputs; at least one is needed");
     }
+}
+
+#[test]
+fn one_transaction_in_two_requests_that_each_hide_an_input_passes_no_limit_without_a_person() {
+    let group = TestGroup::new();
+    let wallet = group.wallet();
+    // Two inputs beyond the search: what they are is known by their derivation fields only.
+    let places = [SEARCH_DEPTH, SEARCH_DEPTH + 1];
+    let ours = places.map(|index| pay(50_000, wallet.script(Branch::Receive, index).unwrap()));
+    let back = wallet.script(Branch::Change, 0).unwrap();
+    let whole = spending(&ours, vec![pay(48_000, elsewhere()), pay(51_000, back)]);
+    let shown = |inputs: &[usize]| {
+        let mut psbt = whole.clone();
+        for input in inputs {
+            let steps = [0, places[*input]];
+            let path: Vec<ChildNumber> = steps.map(ChildNumber::from).to_vec();
+            let origin = (vec![], (wallet.fingerprint(), DerivationPath::from(path)));
+            let derivation = Derivation { path: steps.to_vec(), taproot: Taproot::Untweaked };
+            let key = derivation.tweaks(&group.group).unwrap().x_only_public_key().to_bytes();
+            let key = XOnlyPublicKey::from_slice(&key).unwrap();
+            psbt.inputs[*input].tap_key_origins.insert(key, origin);
+        }
+        Spend::of(psbt, &wallet)
+    };
+    let limits = [
+        Rules { most_per_transaction: Some(48_999), ..Rules::default() },
+        Rules { most_per_day: Some(48_999), ..Rules::default() },
+    ];
+    for rules in limits {
+        for review in [Review::RulesAlone, Review::ShownToCommand] {
+            for (part, hidden) in [(0, 1), (1, 0)] {
+                let refusal = judge_by(rules.clone(), review, &shown(&[part]), 0).unwrap_err();
+                assert_eq!(refusal, Refusal::Unrecognised { input: hidden });
+            }
+            // All of it is known, and counted.
+            let refusal = judge_by(rules.clone(), review, &shown(&[0, 1]), 0).unwrap_err();
+            assert!(!matches!(refusal, Refusal::Unrecognised { .. }), "{refusal}");
+        }
+        // A person is told of it.
+        let part = shown(&[0]);
+        assert!(judge_by(rules, Review::Shown, &part, 0).is_ok());
+        let warning = Warning::UnrecognisedInput { input: 1 };
+        assert!(part.warnings().contains(&warning));
+        assert_eq!(
+            warning.to_string(),
+            "input 1 is not recognised as this group's: if it is, more leaves than is shown"
+        );
+    }
+    // Without a limit on amounts nothing is counted; what is not Taproot cannot be the group's.
+    assert!(judge_by(Rules::default(), Review::RulesAlone, &shown(&[0]), 0).is_ok());
 }
 
 #[test]

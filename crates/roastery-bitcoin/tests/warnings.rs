@@ -268,7 +268,7 @@ fn an_input_with_other_scripts_can_be_rescued_by_the_key() {
     let ours = pay(50_000, script(&group, &[0, 4], Taproot::ScriptRoot(root)));
     let back = wallet.script(Branch::Change, 0).unwrap();
     let mut psbt = spending(&[ours], vec![pay(49_000, back)]);
-    assert_eq!(warnings(&psbt, &wallet), [Warning::UnknownInput { input: 0 }]);
+    assert_eq!(warnings(&psbt, &wallet), [Warning::UnrecognisedInput { input: 0 }]);
     let internal = key(&group, &[0, 4], Taproot::Untweaked);
     let origin = (vec![], (wallet.fingerprint(), path(&[0, 4])));
     psbt.inputs[0].tap_key_origins.insert(internal, origin);
@@ -288,7 +288,7 @@ fn an_address_beyond_the_search_is_known_by_its_derivation_field_only() {
     };
     assert_eq!(warnings(&spend(SEARCH_DEPTH - 1), &wallet), []);
     let mut psbt = spend(SEARCH_DEPTH);
-    assert_eq!(warnings(&psbt, &wallet), [Warning::UnknownInput { input: 0 }]);
+    assert_eq!(warnings(&psbt, &wallet), [Warning::UnrecognisedInput { input: 0 }]);
     let internal = key(&group, &[0, SEARCH_DEPTH], Taproot::Untweaked);
     let origin = (vec![], (wallet.fingerprint(), path(&[0, SEARCH_DEPTH])));
     psbt.inputs[0].tap_key_origins.insert(internal, origin);

@@ -9,7 +9,7 @@ use thiserror::Error;
 pub use self::rules::{
     MAX_DESTINATIONS, Review, RuleError, Rules, SpendPolicy, USUAL_FEE_PERCENT, USUAL_FEE_RATE,
 };
-use crate::spend::{CannotSign, Spend, Warning, is_more_than};
+use crate::spend::{CannotSign, Input, Spend, Warning, is_more_than};
 
 /// Which rule a spend breaks: one line, with the numbers. Inputs and outputs are counted from 0.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -47,6 +47,14 @@ pub enum Refusal {
         amount: Amount,
         /// The address, or the script in hexadecimal digits.
         destination: String,
+    },
+    /// More may leave than can be counted.
+    #[error(
+        "limits count what is recognised: input {input} is Taproot and is not recognised as this group's, so more may leave than is counted; give the derivation fields of all inputs, or approve by hand (policy.approval = \"manual\")"
+    )]
+    Unrecognised {
+        /// The input.
+        input: usize,
     },
     /// The fee.
     #[error("fee cap: the fee is {fee}; at most {most} is allowed")]
@@ -113,6 +121,7 @@ impl SpendPolicy {
         // A spend that cannot be signed has amounts that cannot be known.
         spend.messages()?;
         let rules = &self.rules;
+        self.judge_recognition(spend)?;
         let amount = spend.leaves_the_group();
         if let Some(most) = rules.most_per_transaction.map(Amount::from_sat)
             && amount > most
@@ -133,6 +142,20 @@ impl SpendPolicy {
             return Err(Refusal::PreviousTransaction { input });
         }
         Ok(amount)
+    }
+
+    /// One transaction can be asked for in two requests, each of which shows another part of the group's inputs as its own
+    /// and has the same outputs return. Where no person looks, all that could be the group's must be known then.
+    fn judge_recognition(&self, spend: &Spend) -> Result<(), Refusal> {
+        let rules = &self.rules;
+        let limited = rules.most_per_transaction.is_some() || rules.most_per_day.is_some();
+        if !limited || self.review == Review::Shown {
+            return Ok(());
+        }
+        match spend.inputs().iter().position(Input::may_be_ours) {
+            Some(input) => Err(Refusal::Unrecognised { input }),
+            None => Ok(()),
+        }
     }
 
     fn judge_fee(&self, spend: &Spend) -> Result<(), Refusal> {

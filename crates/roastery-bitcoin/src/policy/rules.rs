@@ -49,8 +49,10 @@ pub struct Rules {
 /// What becomes of a spend that the rules allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Review {
-    /// A person or a program is shown what it does, warnings included, and decides.
+    /// A person is shown what it does, warnings included, and decides.
     Shown,
+    /// A program is shown the same, and decides.
+    ShownToCommand,
     /// It is signed: no one reads the warnings.
     RulesAlone,
 }

@@ -59,10 +59,20 @@ pub enum State {
 }
 
 impl Input {
+    /// Whether it could be the group's all the same: a Taproot output far down in the wallet is known by its derivation
+    /// field only, which whoever made the PSBT can leave out.
+    pub fn may_be_ours(&self) -> bool {
+        self.signing == Signing::NotOurs && self.previous.as_ref().is_some_and(is_taproot)
+    }
+
     /// Whether the group is to sign.
     pub fn to_sign(&self) -> bool {
         self.signing != Signing::NotOurs && self.state == State::Unsigned
     }
+}
+
+fn is_taproot(out: &TxOut) -> bool {
+    out.script_pubkey.is_p2tr()
 }
 
 /// Looks at an input; the index is within bounds.
@@ -105,6 +115,9 @@ pub(super) fn look(
     match (&signing, state) {
         (Signing::NotOurs, _) if claimed => {
             warnings.push(Warning::InputClaim { input: index });
+        }
+        (Signing::NotOurs, _) if previous.as_ref().is_some_and(is_taproot) => {
+            warnings.push(Warning::UnrecognisedInput { input: index });
         }
         (Signing::NotOurs, _) => warnings.push(Warning::UnknownInput { input: index }),
         (_, State::Signed) => warnings.push(Warning::AlreadySigned { input: index }),

@@ -22,6 +22,12 @@ pub enum Warning {
         /// The input.
         input: usize,
     },
+    /// A Taproot input was not found to be this group's: it may be all the same, where its derivation field is missing or
+    /// wrong.
+    UnrecognisedInput {
+        /// The input.
+        input: usize,
+    },
     /// An input's derivation field names this group, and no key of it spends the input.
     InputClaim {
         /// The input.
@@ -160,6 +166,10 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Warning::UnknownInput { input } => write!(f, "input {input} is not this group's"),
+            Warning::UnrecognisedInput { input } => write!(
+                f,
+                "input {input} is not recognised as this group's: if it is, more leaves than is shown"
+            ),
             Warning::InputClaim { input } => {
                 write!(f, "input {input} is said to be this group's, and is not")
             }

@@ -475,7 +475,8 @@ impl PolicyConfig {
     /// What becomes of a transaction that the rules allow.
     pub fn review(&self) -> Review {
         match self.approval {
-            Approval::Manual | Approval::Command => Review::Shown,
+            Approval::Manual => Review::Shown,
+            Approval::Command => Review::ShownToCommand,
             Approval::Automatic => Review::RulesAlone,
         }
     }

@@ -74,7 +74,7 @@ pub enum Limit {
 
 impl Limit {
     /// All of them, in the order in which the manual lists them.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::ApiConnections,
         Self::ApiConnectionsOfAddress,
         Self::ApiRequests,

@@ -211,3 +211,40 @@ fn what_the_rules_refuse_for_what_it_is_is_not_kept_as_it_was_shown() {
     assert_eq!(said.status, 2, "{said:?}");
     assert!(said.err.contains("propose it anew"), "{said:?}");
 }
+
+#[test]
+fn what_the_operator_has_rejected_is_left_to_the_operator_under_another_id() {
+    let group = Group::start("twin", 3, 3);
+    let policy = "approval = \"automatic\"\nkinds = [\"text\"]";
+    group.set_policy(1, policy);
+    group.stop(1);
+    group.restart(1, &[]);
+    let session = group.propose(0, "the same");
+    group.request_in(1, &session, "approved");
+    group.tell(1, &["reject", &session]).well();
+    let left = |session: &str| {
+        let twin = group.propose(0, "the same");
+        let waits = group.request_in(1, &twin, "proposed");
+        let text = format!(
+            "signs what this node's operator has rejected as request {}: only the operator may approve it",
+            &session[..8]
+        );
+        assert_eq!(waits["text"], text);
+        twin
+    };
+    left(&session);
+    // It is known after a restart too, also where another one decides.
+    fs::write(group.node(1).join("approve"), "cat > /dev/null\n: > asked\n").unwrap();
+    group.stop(1);
+    group.edit(1, policy, "approval = \"command\"\ncommand = [\"sh\", \"./approve\"]");
+    group.restart(1, &[]);
+    let twin = left(&session);
+    assert!(!group.node(1).join("asked").exists());
+    // Something else is signed as before.
+    let other = group.propose(0, "something else");
+    group.request_in(1, &other, "approved");
+    // The operator may change their mind.
+    group.approve(1, &twin);
+    group.approve(2, &twin);
+    group.request_in(0, &twin, "signed");
+}

@@ -262,7 +262,8 @@ fn what_was_shown_with_a_refused_request_is_given_up_unless_it_was_shown_otherwi
     assert_eq!(hide(&shown), None);
     store.add_request(&request, &shown, Some(by), 7).unwrap();
     assert_eq!(hide(&shown), None, "it waits");
-    store.set_request(&request, &refused(RefusalReason::Policy, "no transaction"), 8).unwrap();
+    let by_rules = refused_by_rules(RefusalReason::Policy, "no transaction");
+    store.set_request(&request, &by_rules, 8).unwrap();
     assert_eq!(hide(&other), None, "that was not what was shown");
     let hidden = hide(&shown).unwrap();
     assert_eq!((&hidden.subject, hidden.revision), (&Subject::Hash, 2));

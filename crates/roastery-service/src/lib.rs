@@ -19,7 +19,10 @@ pub mod text;
 pub mod view;
 
 pub use self::{
-    core::{Failure, FailureKind, RecordedIn, RequestFilter, Service, ServiceError, ServiceEvent},
+    core::{
+        Failure, FailureKind, RecordedIn, RequestFilter, RequestPage, Service, ServiceError,
+        ServiceEvent,
+    },
     descriptors::TooFewDescriptors,
     metrics::Metrics,
 };

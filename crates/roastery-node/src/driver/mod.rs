@@ -12,6 +12,7 @@
 //! once; of more requests those are kept that expire first, which are the same ones at every node, and the others are
 //! refused for all to hear. 1024 ended sessions are kept until their requests expire, to answer with their outcome.
 
+mod answers;
 mod clock;
 mod early;
 mod handle;

@@ -14,6 +14,7 @@ use tokio::{sync::mpsc, task::coop::consume_budget};
 
 use super::{
     LocalMember,
+    answers::Answers,
     clock::Clock,
     early::EarlyMessages,
     handle::{Command, NodeHandle, SessionHandle, SignError},
@@ -47,6 +48,8 @@ pub struct Node<B, E: Engine> {
     /// What all sessions so far have shown of the members.
     record: Record,
     pub(super) inbox: ProposalInbox,
+    /// The answers to proposals that were not taken.
+    pub(super) answers: Answers,
     pub(super) offers: Offers,
     pub(super) watches: Watches,
     pub(super) news: Option<mpsc::Sender<News>>,
@@ -81,6 +84,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
             gone: BTreeSet::new(),
             record: Record::default(),
             inbox: ProposalInbox::default(),
+            answers: Answers::default(),
             offers: Offers::default(),
             watches: Watches::default(),
             news: None,

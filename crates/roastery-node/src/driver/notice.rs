@@ -21,6 +21,7 @@ pub enum Notice {
     },
     /// A member's proposal was not shown, because by this node's clock its request has expired, or
     /// lives longer than a request may. The member that sent it was told. Perhaps clocks differ.
+    /// Told once for each request, and a few times for each peer, in 15 s.
     OutOfTime {
         /// The request's session.
         session: SessionId,
@@ -39,6 +40,8 @@ pub enum Notice {
 pub enum Limit {
     /// Requests of one member that wait for a decision, and their bytes. The member is told.
     WaitingProposals,
+    /// The life of a request by this node's clock. The member is told, at its pace.
+    ProposalLife,
     /// Messages of one member for sessions that are not open here. They are repeated.
     EarlyMessages,
     /// Refusals that are remembered, to be repeated to a member that asks again.
@@ -60,6 +63,7 @@ impl Limit {
     pub fn name(self) -> &'static str {
         match self {
             Limit::WaitingProposals => "waiting_proposals",
+            Limit::ProposalLife => "proposal_life",
             Limit::EarlyMessages => "early_messages",
             Limit::Refusals => "refusals",
             Limit::HeldMessages => "held_messages",
@@ -75,6 +79,7 @@ impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Limit::WaitingProposals => "requests of one member that wait for a decision",
+            Limit::ProposalLife => "requests that have expired or live too long",
             Limit::EarlyMessages => "messages of one member for sessions that are not open",
             Limit::Refusals => "refusals that are remembered",
             Limit::HeldMessages => "messages that wait for the record of a share",

@@ -67,9 +67,15 @@ impl<B: Bus, E: Engine> Node<B, E> {
             }
             Intake::TooMany { of } => {
                 self.notice(Notice::Limited { limit: Limit::WaitingProposals, of: Some(of) });
-                self.answer(session, from, RefusalReason::TooMany);
+                if self.answers.is_due(via, session, now.monotonic) {
+                    self.answer(session, from, RefusalReason::TooMany);
+                }
             }
             Intake::OutOfTime { by, expiry } => {
+                self.notice(Notice::Limited { limit: Limit::ProposalLife, of: Some(by) });
+                if !self.answers.is_due(via, session, now.monotonic) {
+                    return;
+                }
                 self.notice(Notice::OutOfTime { session, by, expiry, now: wall });
                 let reason = match expiry <= wall {
                     true => RefusalReason::Expired,

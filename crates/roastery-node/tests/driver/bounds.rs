@@ -206,13 +206,45 @@ async fn who_proposes_what_has_expired_by_the_clock_here_is_told_and_so_is_the_o
         other.send(Destination::Everyone, &sealed).unwrap();
         assert_eq!(refusal(&mut other).await, (session, reason));
         let told = notices.take();
-        let [Notice::OutOfTime { session: of, by, expiry: until, now }] = told[..] else {
+        let [
+            Notice::Limited { limit: Limit::ProposalLife, .. },
+            Notice::OutOfTime { session: of, by, expiry: until, now },
+        ] = told[..]
+        else {
             panic!("{told:?}")
         };
         assert_eq!((of, by, until), (session, seat(1), expiry));
         assert!(now >= fixture.now.wall_seconds());
     }
     nothing(&mut heard).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_proposes_hundreds_that_have_expired_is_answered_a_few_times_and_each_is_counted() {
+    let fixture = Fixture::new(2, 3);
+    let mesh = Mesh::default();
+    let (_node, _heard, notices) = start(&fixture, &mesh, 0);
+    let mut other = mesh.join(peer(seat(1))).unwrap();
+    let messages = fixture.request(1).request().messages().to_vec();
+    for number in 0..100 {
+        let request =
+            SigningRequest::new(fixture.group.id(), [number; 32], 7, messages.clone()).unwrap();
+        let session = request.session_id();
+        let body = Body::Proposal(Proposal { request, subject: Subject::Hash });
+        let sealed = fixture.seal_in(seat(1), session, &body);
+        other.send(Destination::Everyone, &sealed).unwrap();
+    }
+    let mut told = Vec::new();
+    let counted = |told: &[Notice]| {
+        let limited =
+            |notice: &&Notice| matches!(notice, Notice::Limited { limit: Limit::ProposalLife, .. });
+        told.iter().filter(limited).count()
+    };
+    while counted(&told) < 100 {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        told.extend(notices.take());
+    }
+    assert_eq!(told.len() - counted(&told), 16);
 }
 
 /// Nodes that sign whatever is proposed, and pass it on, as a service does.

@@ -4,12 +4,13 @@ use std::{
 };
 
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::{Method, Request, StatusCode, body::Bytes, client::conn::http1, header};
+use hyper::{Method, Request, Response, StatusCode, body::Bytes, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
 use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
 use tokio::{net::UnixStream, time::timeout};
 
+use super::NEXT_BEFORE;
 use crate::{
     text::io_reason,
     view::{Health, Problem},
@@ -85,6 +86,23 @@ impl Client {
         read(&self.bytes(path).await?)
     }
 
+    /// Asks for a page of a list: its entries, and the `before` of the next page if there may be one.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`].
+    pub async fn page<T: DeserializeOwned>(
+        &self,
+        path: &str,
+    ) -> Result<(T, Option<u64>), ClientError> {
+        let answer = self.answer(Method::GET, path, "", Bytes::new()).await?;
+        let next = answer.headers().get(NEXT_BEFORE).map(|next| {
+            let next = next.to_str().ok().and_then(|next| next.parse().ok());
+            next.ok_or_else(|| ClientError::Form(format!("the header {NEXT_BEFORE}")))
+        });
+        Ok((read(&done(answer)?)?, next.transpose()?))
+    }
+
     /// Asks for something, as it is.
     ///
     /// # Errors
@@ -100,7 +118,8 @@ impl Client {
     ///
     /// [`ClientError`].
     pub async fn judgement(&self, path: &str) -> Result<Health, ClientError> {
-        let (status, body) = self.answer(Method::GET, path, "", Bytes::new()).await?;
+        let answer = self.answer(Method::GET, path, "", Bytes::new()).await?;
+        let (status, body) = (answer.status(), answer.into_body());
         match status {
             StatusCode::OK | StatusCode::SERVICE_UNAVAILABLE => read(&body),
             _ => Err(ClientError::Form(format!("status {status}"))),
@@ -147,7 +166,7 @@ impl Client {
         path: &str,
         kind: &str,
         body: Bytes,
-    ) -> Result<(StatusCode, Bytes), ClientError> {
+    ) -> Result<Response<Bytes>, ClientError> {
         let broken = |error: &dyn std::error::Error| ClientError::Broken(error.to_string());
         let connect = UnixStream::connect(&self.socket);
         let stream = self
@@ -166,8 +185,8 @@ impl Client {
             .map_err(|error| ClientError::Form(error.to_string()))?;
         let answer = sender.send_request(request);
         let answer = self.in_time(answer).await?.map_err(|error| broken(&error))?;
-        let status = answer.status();
-        let mut parts = Limited::new(answer.into_body(), MAX_ANSWER);
+        let (head, body) = answer.into_parts();
+        let mut parts = Limited::new(body, MAX_ANSWER);
         let mut body = Vec::new();
         while let Some(part) = self.in_time(parts.frame()).await? {
             let part = part.map_err(|error| ClientError::Broken(error.to_string()))?;
@@ -175,7 +194,7 @@ impl Client {
         }
         let body = Bytes::from(body);
         drop(connection);
-        Ok((status, body))
+        Ok(Response::from_parts(head, body))
     }
 
     async fn send(
@@ -185,15 +204,20 @@ impl Client {
         kind: &str,
         body: Bytes,
     ) -> Result<Bytes, ClientError> {
-        let (status, body) = self.answer(method, path, kind, body).await?;
-        if status == StatusCode::OK {
-            return Ok(body);
-        }
-        Err(match serde_json::from_slice(&body) {
-            Ok(problem) => ClientError::Problem(problem),
-            Err(_) => ClientError::Form(format!("status {status}")),
-        })
+        done(self.answer(method, path, kind, body).await?)
     }
+}
+
+/// The body of an answer that says that it was done.
+fn done(answer: Response<Bytes>) -> Result<Bytes, ClientError> {
+    let (status, body) = (answer.status(), answer.into_body());
+    if status == StatusCode::OK {
+        return Ok(body);
+    }
+    Err(match serde_json::from_slice(&body) {
+        Ok(problem) => ClientError::Problem(problem),
+        Err(_) => ClientError::Form(format!("status {status}")),
+    })
 }
 
 /// A task that ends with what it was begun for.

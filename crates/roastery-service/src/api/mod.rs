@@ -45,6 +45,9 @@ use self::{
 };
 use crate::Service;
 
+/// The header that says before which position the next page of a list begins.
+const NEXT_BEFORE: &str = "next-before";
+
 /// The longest body of a request, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
 

@@ -3,10 +3,12 @@
 use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
 use axum::{
+    Extension,
     extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
+use roastery_bitcoin::spend::Completion;
 use serde::Deserialize;
 use utoipa::{
     IntoParams, PartialSchema, ToSchema,
@@ -15,13 +17,13 @@ use utoipa::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    description,
+    NEXT_BEFORE, Role, description,
     error::{ApiError, Body, File, Path, Query},
     events,
     json::SafeJson as Json,
 };
 use crate::{
-    RequestFilter, Service,
+    RequestFilter, RequestPage, Service,
     view::{
         AddCard, Begin, CeremonyStatus, Evidence, GroupStatus, Health, Join, LogEntry,
         PeerAddresses, Problem, Propose, Reject, Rename, Request, State as RequestState, Status,
@@ -207,20 +209,28 @@ struct Which {
     /// At most so many, 1 to 200; 50 if nothing is said.
     #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<usize>,
-    /// Those that changed before this position: that of the last request of the page before.
+    /// Those that changed before this position, which the page before names in its header next-before.
     #[param(minimum = 0)]
     before: Option<u64>,
 }
 
-/// The requests that this node knows, those first that changed last. A page may be shorter than
-/// its limit; the one after the last is empty.
+/// The requests that this node knows, those first that changed last, without their transactions. A
+/// page may be shorter than its limit, or empty, and names where the next one begins.
 #[utoipa::path(get, path = "/v1/requests", params(Which),
-    responses((status = 200, description = "Done", body = [Request]),
+    responses((status = 200, description = "Done", body = [Request],
+            headers(("next-before" = u64, description = "The `before` of the next page; not there with the last page"))),
         (status = 404, description = "not_found: there is no such group", body = Problem),
         (status = 409, description = "ambiguous: there are two groups of this name", body = Problem)))]
-async fn requests(State(service): At, Query(which): Query<Which>) -> Answer<Vec<Request>> {
+async fn requests(
+    State(service): At,
+    Extension(role): Extension<Role>,
+    Query(which): Query<Which>,
+) -> Result<Response, ApiError> {
     let Which { group, state, limit, before } = which;
-    Ok(Json(service.requests(RequestFilter { group, state, before, limit }).await?))
+    let filter = RequestFilter { group, state, before, limit };
+    let RequestPage { requests, next } = service.requests(filter, role).await?;
+    let next = next.map(|next| [(NEXT_BEFORE, next.to_string())]);
+    Ok((next, Json(requests)).into_response())
 }
 
 /// How long is waited.
@@ -240,11 +250,12 @@ struct Wait {
     responses((status = 200, description = "Done", body = Request)))]
 async fn request(
     State(service): At,
+    Extension(role): Extension<Role>,
     Path(session): Path<String>,
     Query(Wait { wait }): Query<Wait>,
 ) -> Answer<Request> {
     let wait = within("wait", wait, 0..=LONGEST_WAIT)?;
-    Ok(Json(service.request(&session, Duration::from_secs(wait)).await?))
+    Ok(Json(service.request(&session, Duration::from_secs(wait), role).await?))
 }
 
 /// How a transaction is completed.
@@ -263,10 +274,12 @@ struct Completed {
     responses((status = 200, description = "Done", body = Bytes, content_type = "application/octet-stream")))]
 async fn completed(
     State(service): At,
+    Extension(role): Extension<Role>,
     Path(session): Path<String>,
     Query(Completed { finalise }): Query<Completed>,
 ) -> Result<Response, ApiError> {
-    Ok(bytes(service.completed(&session, finalise).await?))
+    let completion = if finalise { Completion::Finalised } else { Completion::Partial };
+    Ok(bytes(service.completed(&session, completion, role).await?))
 }
 
 /// What is approved.

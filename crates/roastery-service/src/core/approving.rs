@@ -137,13 +137,13 @@ impl GroupService {
             return Ok(None);
         }
         if !unshown && !says_more(&subject, &kept.subject) {
-            let shown = self.examine(kept.clone()).await;
+            let shown = self.examine_in(Lane::Member(by), kept.clone()).await;
             if !shown.is_err_and(|refusal| refusal.is_about_what_is_shown()) {
                 return Ok(None);
             }
         }
         let better = KeptRequest { subject: subject.clone(), ..kept.clone() };
-        if self.examine(better).await.is_err() {
+        if self.examine_in(Lane::Member(by), better).await.is_err() {
             return Ok(None);
         }
         // What was decided since this was looked at stands.
@@ -545,7 +545,7 @@ impl GroupService {
         if let Err(refusal) = self.judge(&kept).await {
             return self.refuse_by_rules(&kept, &refusal).await;
         }
-        let question = serde_json::to_vec(&self.view_whole(&kept).await)
+        let question = serde_json::to_vec(&self.view_whole(&kept, Lane::Command).await)
             .map_err(|error| ServiceError::Internal(error.to_string()))?;
         let folder = self.shared.folder.path();
         let mut unanswered = FIRST_COMMAND_PAUSE;

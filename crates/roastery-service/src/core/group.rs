@@ -8,7 +8,7 @@ use std::{
 use futures_util::FutureExt as _;
 use roastery_node::{
     bus::Bus,
-    driver::{LocalMember, Node, NodeHandle, Proposed, SessionHandle, SessionWatcher},
+    driver::{LocalMember, Node, NodeHandle, SessionHandle, SessionWatcher},
     store::{
         Change, Decider, Decision, Durability, KeptGroup, KeptRequest, Listing, RequestState,
         Spending, StateKind, Store, StoreError,
@@ -241,17 +241,6 @@ impl GroupService {
         }
     }
 
-    async fn hear(self: Arc<Self>, mut proposals: mpsc::Receiver<Proposed>) {
-        while let Some(Proposed { by, proposal }) = proposals.recv().await {
-            let session = proposal.request.session_id();
-            if let Err(error) = self.take_up(by, proposal).await {
-                // It comes again.
-                self.handle.not_taken(session).await;
-                tracing::warn!(group = self.name, seat = %by, %error, "a proposal was not kept");
-            }
-        }
-    }
-
     /// Listens to a session until nothing more can happen in it.
     pub(super) async fn follow(
         self: Arc<Self>,
@@ -376,15 +365,7 @@ impl GroupService {
         .await
     }
 
-    /// Has something looked at, to be shown, where it may take its time.
-    pub(super) async fn with_judge<T: Send + 'static>(
-        &self,
-        act: impl FnOnce(&Judge) -> Result<T, Refusal> + Send + 'static,
-    ) -> Result<T, Refusal> {
-        self.with_judge_in(Lane::Reader, act).await
-    }
-
-    /// The same in the turn of this lane.
+    /// Has something looked at in the turn of this lane, where it may take its time.
     pub(super) async fn with_judge_in<T: Send + 'static>(
         &self,
         lane: Lane,

@@ -9,11 +9,13 @@ mod event;
 mod group;
 mod holdings;
 mod host_key;
+mod intake;
 mod joining;
 mod journal;
 mod naming;
 mod observer;
 mod outcomes;
+mod paging;
 mod progress;
 mod records;
 mod rejections;
@@ -71,7 +73,7 @@ pub use self::{
     error::ServiceError,
     event::ServiceEvent,
     rejections::RecordedIn,
-    requests::RequestFilter,
+    requests::{RequestFilter, RequestPage},
     supervision::{Failure, FailureKind},
 };
 use crate::{

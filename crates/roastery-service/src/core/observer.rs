@@ -35,6 +35,7 @@ impl Observer for GroupObserver {
             Notice::Limited { limit, of } => {
                 let limit = match limit {
                     NodeLimit::WaitingProposals => Limit::ProposalsOfMember,
+                    NodeLimit::ProposalLife => Limit::ProposalLife,
                     NodeLimit::EarlyMessages => Limit::EarlyMessages,
                     NodeLimit::Refusals => Limit::RefusalsKept,
                     NodeLimit::Watched => Limit::RequestsWatched,
@@ -46,7 +47,6 @@ impl Observer for GroupObserver {
                 self.shared.limits.hit(limit, &self.who(of));
             }
             Notice::OutOfTime { session, by, expiry, now } => {
-                self.shared.limits.hit(Limit::ProposalLife, &self.who(Some(by)));
                 let text = match expiry <= now {
                     true => format!(
                         "seat {by} proposes a request that expired {} s ago by the clock here: it \

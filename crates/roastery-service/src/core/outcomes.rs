@@ -112,6 +112,9 @@ impl GroupService {
 
     /// Tells a member that asks how a request has ended.
     async fn answer(&self, session: SessionId, by: PeerId) -> Result<(), ServiceError> {
+        // A refusal that is read is still the decision when it is said: it would stop a session that
+        // the operator has begun meanwhile.
+        let _decided = self.deciding(session).lock().await;
         let kept = self.shared.store(move |store| store.request(session)).await?;
         let group = self.group.id();
         let Some(kept) = kept.filter(|kept| kept.request.group() == group) else { return Ok(()) };

@@ -17,11 +17,13 @@ use super::{
     group::GroupService,
     holdings::is_unshown,
     now, one,
+    paging::{Page, page},
     rejections::REJECTED,
+    summary::Listed,
     turns::Lane,
     views::kinds_of,
 };
-use crate::{config::Approval, view};
+use crate::{api::Role, config::Approval, view};
 
 /// After how long a request expires if nothing is said.
 const USUAL_LIFE: u64 = 3600;
@@ -47,6 +49,25 @@ pub struct RequestFilter {
     pub before: Option<u64>,
     /// At most so many: 1 to 200, 50 if nothing is said.
     pub limit: Option<usize>,
+}
+
+/// Requests, those first that changed last.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RequestPage {
+    /// The requests, without their transactions.
+    pub requests: Vec<view::Request>,
+    /// Before which position the next page begins; none if this is the last one.
+    pub next: Option<u64>,
+}
+
+impl Lane {
+    /// In whose turn something is looked at for this client.
+    fn of(role: Role) -> Self {
+        match role {
+            Role::Operator => Self::Operator,
+            Role::Reader => Self::Reader,
+        }
+    }
 }
 
 impl Service {
@@ -81,7 +102,7 @@ impl Service {
             if known.state == RequestState::Proposed && group.approval() != Approval::Command {
                 group.begin(&known, Approving::Operator { after }).await?;
             }
-            return self.request(&known.request.session_id().to_string(), Duration::ZERO).await;
+            return self.request_as_operator(&known).await;
         }
         let request = SigningRequest::new(group.group.id(), id, at + life, messages)?;
         let kept = KeptRequest::proposed(request.clone(), subject.clone(), None, at);
@@ -101,7 +122,7 @@ impl Service {
                 return Err(error);
             }
         }
-        self.request(&kept.request.session_id().to_string(), Duration::ZERO).await
+        self.request_as_operator(&kept).await
     }
 
     /// Approves a request that waits, and takes part in signing it: the request as it is now, or as it was in the revision
@@ -140,7 +161,7 @@ impl Service {
             }
             _ => group.begin(&kept, Approving::Operator { after }).await?,
         }
-        self.request(&kept.request.session_id().to_string(), Duration::ZERO).await
+        self.request_as_operator(&kept).await
     }
 
     /// Rejects a request, for all to hear. What has been given out cannot be taken back.
@@ -163,7 +184,12 @@ impl Service {
             note => format!("{REJECTED}: {note}"),
         };
         group.refuse(&kept, Decider::Operator, RefusalReason::Operator, text).await?;
-        self.request(&kept.request.session_id().to_string(), Duration::ZERO).await
+        self.request_as_operator(&kept).await
+    }
+
+    async fn request_as_operator(&self, kept: &KeptRequest) -> Result<view::Request, ServiceError> {
+        let session = kept.request.session_id().to_string();
+        self.request(&session, Duration::ZERO, Role::Operator).await
     }
 
     /// A request by its session, or by the beginning of it (8 digits at least). Waits at most this long until it is signed,
@@ -176,6 +202,7 @@ impl Service {
         &self,
         session: &str,
         wait: Duration,
+        role: Role,
     ) -> Result<view::Request, ServiceError> {
         let until = tokio::time::Instant::now() + wait;
         let id = self.find_session(session).await?;
@@ -185,7 +212,7 @@ impl Service {
             let open = group.standing(&kept).is_open();
             let over = tokio::time::Instant::now() >= until;
             if !open || over || kept.request.expiry() <= now() {
-                return Ok(group.view_whole(&kept).await);
+                return Ok(group.view_whole(&kept, Lane::of(role)).await);
             }
             // It may expire meanwhile.
             let left = Duration::from_secs(kept.request.expiry().saturating_sub(now()));
@@ -199,7 +226,12 @@ impl Service {
     /// # Errors
     ///
     /// [`ServiceError::Conflict`] if the request is no transaction or is not signed, or an input cannot be finalised.
-    pub async fn completed(&self, session: &str, finalise: bool) -> Result<Vec<u8>, ServiceError> {
+    pub async fn completed(
+        &self,
+        session: &str,
+        completion: Completion,
+        role: Role,
+    ) -> Result<Vec<u8>, ServiceError> {
         let conflict = |reason: &str| ServiceError::Conflict(reason.to_owned());
         let (group, kept) = self.find_request(session).await?;
         let Subject::Transaction(psbt) = kept.subject else {
@@ -208,9 +240,8 @@ impl Service {
         let RequestState::Signed(outcome) = kept.state else {
             return Err(conflict("the request is not signed"));
         };
-        let completion = if finalise { Completion::Finalised } else { Completion::Partial };
         let completed = group
-            .with_judge_in(Lane::Operator, move |judge| {
+            .with_judge_in(Lane::of(role), move |judge| {
                 Ok(judge.read(&psbt)?.complete(&outcome.signatures, completion))
             })
             .await
@@ -224,7 +255,11 @@ impl Service {
     ///
     /// [`ServiceError::NotFound`] if there is no such group, [`ServiceError::Invalid`] if there is
     /// no such page.
-    pub async fn requests(&self, which: RequestFilter) -> Result<Vec<view::Request>, ServiceError> {
+    pub async fn requests(
+        &self,
+        which: RequestFilter,
+        role: Role,
+    ) -> Result<RequestPage, ServiceError> {
         let RequestFilter { group, state, before, limit } = which;
         let groups = match group {
             Some(name) => vec![self.find_group(&name)?],
@@ -242,32 +277,27 @@ impl Service {
         let mut which = Listing {
             groups: groups.iter().map(|group| group.group.id()).collect(),
             states,
-            before: before.unwrap_or(u64::MAX),
+            before: u64::MAX,
             limit,
         };
         // Keys are derived for what is shown, which takes its time.
-        let mut views: Vec<view::Request> = self
+        let Page { entries, next } = self
             .shared
             .store(move |store| {
-                let mut views = Vec::new();
+                let list = |before| {
+                    which.before = before;
+                    store.list(&which)
+                };
                 // Some of them stand otherwise than the store has it: their time is up, or others refuse.
-                while views.len() < limit {
-                    let listed = store.list(&which)?;
-                    let Some(last) = listed.last() else { break };
-                    which.before = last.position;
-                    let wanted = listed.iter().filter_map(|kept| {
-                        let id = kept.request.group();
-                        let group = groups.iter().find(|group| group.group.id() == id)?;
-                        let is_so = |state| group.standing(kept).state == state;
-                        state.is_none_or(is_so).then(|| group.view(kept))
-                    });
-                    views.extend(wanted.take(limit - views.len()));
-                }
-                Ok(views)
+                page(before.unwrap_or(u64::MAX), limit, list, |kept| {
+                    let id = kept.request.group();
+                    let group = groups.iter().find(|group| group.group.id() == id)?;
+                    let is_so = |state| group.standing(&kept).state == state;
+                    state.is_none_or(is_so).then(|| Listed::new(group, kept))
+                })
             })
             .await?;
-        self.summarise(&mut views).await;
-        Ok(views)
+        Ok(RequestPage { requests: self.summarise(entries, Lane::of(role)).await, next })
     }
 
     pub(super) fn groups(&self) -> Vec<Arc<GroupService>> {

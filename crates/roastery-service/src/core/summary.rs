@@ -2,21 +2,17 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use bitcoin::{
-    Network,
-    base64::{Engine as _, prelude::BASE64_STANDARD},
-    hex::FromHex as _,
-};
+use bitcoin::Network;
 use roastery_bitcoin::spend::{Payee, Spend};
 use roastery_node::store::KeptRequest;
 use roastery_protocol::{SessionId, request::Subject};
 use tokio::time::{Instant, timeout_at};
 
-use super::{Service, group::GroupService};
+use super::{Service, group::GroupService, turns::Lane};
 use crate::{
     text,
     view::{Payment, Request, Summary},
@@ -114,28 +110,47 @@ impl GroupService {
         }
     }
 
-    async fn read_summary(&self, psbt: Vec<u8>) -> Option<Summary> {
-        let read = self.with_judge(move |judge| Ok(summary(&judge.read(&psbt)?, judge.network())));
+    async fn read_summary(&self, psbt: Vec<u8>, lane: Lane) -> Option<Summary> {
+        let read = self
+            .with_judge_in(lane, move |judge| Ok(summary(&judge.read(&psbt)?, judge.network())));
         read.await.ok()
+    }
+}
+
+/// A request in a list.
+pub(super) struct Listed {
+    group: Arc<GroupService>,
+    session: SessionId,
+    view: Request,
+    /// Its transaction, if that was not examined since the node began.
+    unread: Option<Vec<u8>>,
+}
+
+impl Listed {
+    pub(super) fn new(group: &Arc<GroupService>, kept: KeptRequest) -> Self {
+        let view = group.view(&kept);
+        let unread = match kept.subject {
+            Subject::Transaction(psbt) if view.summary.is_none() => Some(psbt),
+            _ => None,
+        };
+        Self { group: group.clone(), session: kept.request.session_id(), view, unread }
     }
 }
 
 impl Service {
     /// Reads the transactions of a list that were not examined since the node began, as far as there is time for it.
-    pub(super) async fn summarise(&self, requests: &mut [Request]) {
+    pub(super) async fn summarise(&self, mut listed: Vec<Listed>, lane: Lane) -> Vec<Request> {
         let until = Instant::now() + READING;
-        for request in requests.iter_mut().filter(|request| request.summary.is_none()) {
-            let Some(psbt) = &request.subject.psbt else { continue };
-            let Ok(psbt) = BASE64_STANDARD.decode(psbt) else { continue };
-            let Ok(group) = self.find_group(&request.group) else { continue };
-            match timeout_at(until, group.read_summary(psbt)).await {
-                Ok(summary) => request.summary = summary,
-                Err(_) => return,
+        for Listed { group, session, view, unread } in &mut listed {
+            let Some(psbt) = unread.take() else { continue };
+            match timeout_at(until, group.read_summary(psbt, lane)).await {
+                Ok(summary) => view.summary = summary,
+                Err(_) => break,
             }
-            let session = <[u8; 32]>::from_hex(&request.session).map(SessionId::from_bytes);
-            if let (Ok(session), Some(summary)) = (session, &request.summary) {
-                group.summaries.note_if_unknown(session, summary.clone());
+            if let Some(summary) = &view.summary {
+                group.summaries.note_if_unknown(*session, summary.clone());
             }
         }
+        listed.into_iter().map(|listed| listed.view).collect()
     }
 }

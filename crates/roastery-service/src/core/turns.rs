@@ -19,6 +19,8 @@ const MOST_AT_ONCE: usize = 2;
 pub(super) enum Lane {
     /// What the operator decides or asks for: it has a place of its own.
     Operator,
+    /// What the approval command is asked about.
+    Command,
     /// What is shown to those who look on.
     Reader,
     /// What this member proposes.
@@ -76,7 +78,7 @@ impl Turns {
 fn most(lane: Lane) -> usize {
     match lane {
         Lane::Operator => 1,
-        Lane::Reader | Lane::Member(_) => MOST_AT_ONCE,
+        Lane::Command | Lane::Reader | Lane::Member(_) => MOST_AT_ONCE,
     }
 }
 
@@ -84,7 +86,7 @@ impl Inner {
     fn queue(&self, lane: Lane) -> MutexGuard<'_, Queue> {
         let queue = match lane {
             Lane::Operator => &self.operator,
-            Lane::Reader | Lane::Member(_) => &self.others,
+            Lane::Command | Lane::Reader | Lane::Member(_) => &self.others,
         };
         // Whole changes only.
         queue.lock().unwrap_or_else(PoisonError::into_inner)
@@ -142,13 +144,16 @@ mod tests {
         assert!(heavy.iter_mut().all(|turn| turn.now_or_never().is_none()));
         let mut other = Box::pin(turns.take(member(1)));
         let mut reader = Box::pin(turns.take(Lane::Reader));
+        let mut command = Box::pin(turns.take(Lane::Command));
         assert!((&mut other).now_or_never().is_none());
         assert!((&mut reader).now_or_never().is_none());
+        assert!((&mut command).now_or_never().is_none());
         // The operator waits for none of them.
         let operator = turns.take(Lane::Operator).now_or_never();
         assert!(operator.is_some());
         drop(running);
-        // Two turns are free: both go to those who have had none.
+        // Turns are free: they go to those who have had none, and from these to the next.
+        assert!((&mut command).now_or_never().is_some());
         assert!((&mut other).now_or_never().is_some());
         assert!((&mut reader).now_or_never().is_some());
         // Their turns have ended, and each is another one's of the first.

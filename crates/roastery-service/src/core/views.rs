@@ -12,14 +12,14 @@ use roastery_protocol::{
     session,
 };
 
-use super::{group::GroupService, summary::summary};
+use super::{group::GroupService, summary::summary, turns::Lane};
 use crate::{
     config::{Approval, SubjectKind},
     view::{self, Awaited, Said, SessionStatus, State, Time},
 };
 
 impl GroupService {
-    /// A request, as a list shows it: without what takes time to compute.
+    /// A request, as a list shows it: without what takes time to compute, and without a transaction, which may be long.
     pub(super) fn view(&self, kept: &KeptRequest) -> view::Request {
         let KeptRequest { request, subject, proposer, since, changed, .. } = kept;
         let messages = request.messages().iter().map(|entry| view::Message {
@@ -59,8 +59,8 @@ impl GroupService {
         }
     }
 
-    /// The same, with the keys of its messages and what a transaction does, for people.
-    pub(super) async fn view_whole(&self, kept: &KeptRequest) -> view::Request {
+    /// The same, with the keys of its messages, a transaction and what it does, for people.
+    pub(super) async fn view_whole(&self, kept: &KeptRequest, lane: Lane) -> view::Request {
         let mut view = self.view(kept);
         // Each key takes a tenth of a millisecond and more, and there may be 64 of them.
         let (group, request) = (self.group.clone(), kept.request.clone());
@@ -73,10 +73,11 @@ impl GroupService {
             message.public_key = key.map(|key| key.to_lower_hex_string());
         }
         if let Subject::Transaction(psbt) = &kept.subject {
+            view.subject.psbt = Some(BASE64_STANDARD.encode(psbt));
             let psbt = psbt.clone();
             let conflicts = self.conflicts(kept).await;
             let read = self
-                .with_judge(move |judge| {
+                .with_judge_in(lane, move |judge| {
                     let spend = judge.read(&psbt)?;
                     let report = Report::of(&spend, judge.network()).to_string();
                     Ok((report, summary(&spend, judge.network())))
@@ -99,12 +100,11 @@ impl GroupService {
     }
 
     fn view_subject(&self, subject: &Subject) -> view::Subject {
-        let (text, psbt) = match subject {
-            Subject::Hash => (None, None),
-            Subject::Text(text) => (Some(text.clone()), None),
-            Subject::Transaction(psbt) => (None, Some(BASE64_STANDARD.encode(psbt))),
+        let text = match subject {
+            Subject::Text(text) => Some(text.clone()),
+            Subject::Hash | Subject::Transaction(_) => None,
         };
-        view::Subject { kind: subject.kind().to_owned(), text, psbt }
+        view::Subject { kind: subject.kind().to_owned(), text, psbt: None }
     }
 
     /// The policy in force.

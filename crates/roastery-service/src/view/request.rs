@@ -124,7 +124,7 @@ pub struct Subject {
     pub kind: String,
     /// The text; or the transaction, for people.
     pub text: Option<String>,
-    /// The transaction: a PSBT in base64.
+    /// The transaction: a PSBT in base64. Not in lists.
     pub psbt: Option<String>,
 }
 

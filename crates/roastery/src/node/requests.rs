@@ -64,35 +64,42 @@ fn listed(client: &Client, options: &List) -> Result<Vec<Request>, String> {
     let group = options.group.iter().map(|group| format!("group={}", encoded(group)));
     let state = options.state.iter().map(|state| format!("state={state}"));
     let chosen: Vec<String> = group.chain(state).collect();
-    let requests = pages(client, &chosen, options)?;
-    let unread = |request: &Request| request.subject.psbt.is_some() && request.summary.is_none();
-    let requests = if options.ids || !requests.iter().any(unread) {
-        requests
+    let (requests, next) = pages(client, &chosen, options)?;
+    let unread =
+        |request: &Request| request.subject.kind == "transaction" && request.summary.is_none();
+    let (requests, next) = if options.ids || !requests.iter().any(unread) {
+        (requests, next)
     } else {
         std::thread::sleep(READING);
         pages(client, &chosen, options)?
     };
-    if requests.len() == options.limit
-        && let Some(last) = requests.last()
-    {
-        remark(&format!("older ones, if there are any: --before {}", last.position));
+    if let Some(next) = next {
+        remark(&format!("older ones, if there are any: --before {next}"));
     }
     Ok(requests)
 }
 
-/// As many requests as are wanted, page by page.
-fn pages(client: &Client, chosen: &[String], options: &List) -> Result<Vec<Request>, String> {
+/// As many requests as are wanted, page by page, and where the next ones begin if there may be more.
+fn pages(
+    client: &Client,
+    chosen: &[String],
+    options: &List,
+) -> Result<(Vec<Request>, Option<u64>), String> {
     let (mut listed, mut before) = (Vec::new(), options.before);
     while listed.len() < options.limit {
         let mut query = chosen.to_vec();
         query.push(format!("limit={}", (options.limit - listed.len()).min(MOST_AT_ONCE)));
         query.extend(before.map(|before| format!("before={before}")));
-        let page: Vec<Request> = get(client, &format!("/v1/requests?{}", query.join("&")))?;
-        let Some(last) = page.last() else { break };
-        before = Some(last.position);
+        let path = format!("/v1/requests?{}", query.join("&"));
+        let (page, next): (Vec<Request>, _) =
+            wait_for(async { client.page(&path).await.map_err(|error| error.to_string()) })?;
         listed.extend(page);
+        before = next;
+        if next.is_none() {
+            break;
+        }
     }
-    Ok(listed)
+    Ok((listed, before))
 }
 
 /// A request by the beginning of its session.

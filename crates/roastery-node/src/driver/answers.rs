@@ -1,0 +1,54 @@
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
+
+use roastery_protocol::{Seat, SessionId};
+
+/// A peer that repeats a proposal is answered again after this long.
+const PAUSE: Duration = Duration::from_secs(15);
+
+/// The most answers to one peer within a pause.
+const MOST_IN_PAUSE: usize = 16;
+
+/// The answers to proposals of which nothing comes: each costs a signature, and a peer can send any
+/// number of them.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    last: BTreeMap<Seat, VecDeque<(Duration, SessionId)>>,
+}
+
+impl Answers {
+    /// Whether the peer at this seat is to be answered about this request now (by a clock that only
+    /// goes forward). It counts as answered then.
+    pub(super) fn is_due(&mut self, via: Seat, session: SessionId, now: Duration) -> bool {
+        let last = self.last.entry(via).or_default();
+        while last.front().is_some_and(|(at, _)| now.saturating_sub(*at) >= PAUSE) {
+            last.pop_front();
+        }
+        if last.len() >= MOST_IN_PAUSE || last.iter().any(|(_, known)| *known == session) {
+            return false;
+        }
+        last.push_back((now, session));
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_is_answered_once_about_a_request_and_a_few_times_in_a_pause() {
+        let (one, other) = (Seat::new(1).unwrap(), Seat::new(2).unwrap());
+        let session = |number: usize| SessionId::from_bytes([number as u8; 32]);
+        let (mut answers, start) = (Answers::default(), Duration::from_secs(9));
+        assert!(answers.is_due(one, session(0), start));
+        assert!(!answers.is_due(one, session(0), start));
+        let due = (0..100).filter(|number| answers.is_due(one, session(*number), start)).count();
+        assert_eq!(due, MOST_IN_PAUSE - 1);
+        // Another peer is answered all the same, and the first one after the pause.
+        assert!(answers.is_due(other, session(0), start));
+        assert!(answers.is_due(one, session(0), start + PAUSE));
+    }
+}

@@ -19,7 +19,7 @@ use roastery_protocol::{
 };
 use roastery_service::{
     config::{PolicyConfig, SubjectKind},
-    policy::{Judge, Ledger, Refusal},
+    policy::{Judge, Ledger, Now, Refusal},
 };
 
 const NOW: u64 = 1_800_000_000;
@@ -148,7 +148,8 @@ fn rates_lives_and_daily_limits_count_what_left_before() {
         let ledger = Ledger::default();
         ledger.open([1; 32], [(earlier, NOW - 1800, before.clone())]);
         let session = kept.request.session_id();
-        ledger.check([1; 32], session, examined.spending(), judge.caps(), NOW)
+        let now = Now { wall: NOW, steady: std::time::Instant::now() };
+        ledger.check([1; 32], session, examined.spending(), judge.caps(), now)
     };
     let rate = PolicyConfig { most_per_hour: 1, ..PolicyConfig::default() };
     assert_eq!(limits(rate), Err(Refusal::Rate { count: 1, most: 1 }));

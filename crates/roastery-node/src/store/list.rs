@@ -1,7 +1,8 @@
-use roastery_protocol::{GroupId, SessionId};
+use roastery_protocol::{GroupId, SessionId, request::MAX_LIFETIME_SECONDS};
 
 use super::{
-    Durability, KeptRequest, Part, StateKind, Store, StoreError, Transaction,
+    Decider, Durability, KeptRequest, Part, RequestState, StateKind, Store, StoreError,
+    Transaction,
     index::{ChangeRecord, Changes},
 };
 
@@ -98,7 +99,9 @@ impl Store {
     }
 
     /// Forgets the requests of a group that have expired by `now` (seconds since 1970) and that were
-    /// proposed or refused and nothing else. Says how many.
+    /// proposed or refused and nothing else. What the operator has rejected is kept for the longest
+    /// life of a request more: a clock that was ahead for a while takes no rejection away. Says how
+    /// many.
     pub fn forget_expired(&self, group: GroupId, now: u64) -> Result<usize, StoreError> {
         let mut forgotten = 0;
         for state in [StateKind::Proposed, StateKind::Refused] {
@@ -108,13 +111,15 @@ impl Store {
             forgotten += self.remove(dead, |kept| {
                 matches!(kept.state.kind(), StateKind::Proposed | StateKind::Refused)
                     && kept.change().is_dead(now)
+                    && !kept.is_rejected_within(now)
             })?;
         }
         Ok(forgotten)
     }
 
     /// Forgets the requests of a group whose state is older than `before` and that have expired
-    /// before it as well (seconds since 1970). The audit log keeps its entries. Says how many.
+    /// before it as well (seconds since 1970), what the operator has rejected as late as
+    /// [`Store::forget_expired`] does at the earliest. The audit log keeps its entries. Says how many.
     pub fn forget_ended(&self, group: GroupId, before: u64) -> Result<usize, StoreError> {
         let mut forgotten = 0;
         for state in StateKind::ALL {
@@ -124,7 +129,9 @@ impl Store {
                     change.as_ref().map_or(true, |(_, change)| change.changed < before)
                 })
                 .filter(|change| change.as_ref().map_or(true, |(_, change)| change.is_old(before)));
-            forgotten += self.remove(old, |kept| kept.change().is_old(before))?;
+            forgotten += self.remove(old, |kept| {
+                kept.change().is_old(before) && !kept.is_rejected_within(before)
+            })?;
         }
         Ok(forgotten)
     }
@@ -162,6 +169,18 @@ fn remove_some(
         }
     }
     Ok(removed)
+}
+
+impl KeptRequest {
+    /// Whether the operator has rejected it, and it has not been expired by `now` for as long as a
+    /// request may live.
+    fn is_rejected_within(&self, now: u64) -> bool {
+        let rejected = match &self.state {
+            RequestState::Refused(rejection) => rejection.decision.by == Decider::Operator,
+            _ => false,
+        };
+        rejected && self.request.expiry().saturating_add(MAX_LIFETIME_SECONDS) > now
+    }
 }
 
 impl ChangeRecord {

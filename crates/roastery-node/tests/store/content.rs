@@ -9,7 +9,7 @@ use roastery_protocol::{
     ceremony::Seed,
     message::RefusalReason,
     proof::{Fault, Proof},
-    request::Subject,
+    request::{MAX_LIFETIME_SECONDS, Subject},
     session::Outcome,
 };
 use zeroize::Zeroizing;
@@ -169,7 +169,7 @@ fn expired_requests_are_forgotten_if_nobody_here_agreed_to_them() {
     let store = new_store(&folder);
     let states = [
         RequestState::Proposed,
-        refused(RefusalReason::Policy, "too much"),
+        refused_by_rules(RefusalReason::Policy, "too much"),
         approved(),
         RequestState::Signed(outcome(&kept)),
     ];
@@ -185,6 +185,20 @@ fn expired_requests_are_forgotten_if_nobody_here_agreed_to_them() {
     assert_eq!(store.list(&all_of([group])).unwrap().len(), 2);
     store.check().unwrap();
     assert!(store.request(kept.request(3).session_id()).unwrap().is_some());
+}
+
+#[test]
+fn a_rejection_is_kept_for_a_requests_longest_life_after_it_has_expired() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let (store, group) = (new_store(&folder), kept.group().id());
+    store.add_request(&kept.request(0), &Subject::Hash, None, 7).unwrap();
+    store.set_request(&kept.request(0), &refused(RefusalReason::Operator, "no"), 9).unwrap();
+    let until = EXPIRY + MAX_LIFETIME_SECONDS;
+    // The clock is ahead for a while.
+    assert_eq!(store.forget_expired(group, until - 1).unwrap(), 0);
+    assert_eq!(store.forget_ended(group, until - 1).unwrap(), 0);
+    assert!(store.request(kept.request(0).session_id()).unwrap().is_some());
+    assert_eq!(store.forget_expired(group, until).unwrap(), 1);
 }
 
 #[test]

@@ -130,7 +130,7 @@ fn ended_requests_are_forgotten_after_a_time_and_the_audit_log_keeps_their_share
     let (store, group) = (new_store(&folder), kept.group().id());
     let states = [
         approved(),
-        refused(RefusalReason::Operator, "no"),
+        refused_by_rules(RefusalReason::Policy, "no"),
         RequestState::Signed(outcome(&kept)),
         RequestState::Stopped("the request has expired".to_owned()),
     ];

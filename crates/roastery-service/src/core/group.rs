@@ -31,6 +31,7 @@ use tokio::{
 use super::{
     ServiceError, ServiceEvent,
     approving::Approving,
+    both_clocks,
     coins::{Coins, MOST_REMEMBERED},
     event::describe,
     holdings::Holdings,
@@ -314,7 +315,7 @@ impl GroupService {
         self.judge.allow(&examined)?;
         let (session, caps) = (kept.request.session_id(), self.judge.caps());
         let ledger = &self.shared.ledger;
-        ledger.check(self.key(), session, examined.spending(), caps, now())
+        ledger.check(self.key(), session, examined.spending(), caps, both_clocks())
     }
 
     /// Has a request count as approved and open, if the limits allow it.
@@ -324,7 +325,7 @@ impl GroupService {
         spending: Spending,
     ) -> Result<Arc<Reservation>, Refusal> {
         let (ledger, caps) = (&self.shared.ledger, self.judge.caps());
-        ledger.reserve(self.key(), session, spending, caps, now()).map(Arc::new)
+        ledger.reserve(self.key(), session, spending, caps, both_clocks()).map(Arc::new)
     }
 
     /// The x-only group key, by which limits are counted.

@@ -8,7 +8,10 @@ use std::{
 use roastery_node::store::{
     Decider, Examination, KeptRequest, Listing, RequestState, StateKind, Store, StoreError,
 };
-use roastery_protocol::{GroupId, Seat, SessionId, request::Subject};
+use roastery_protocol::{
+    GroupId, Seat, SessionId,
+    request::{MAX_LIFETIME_SECONDS, Subject},
+};
 
 /// The most requests of one member that the store holds and that were never approved here.
 const MOST_REQUESTS: usize = 4096;
@@ -32,6 +35,7 @@ struct State {
 struct Entry {
     by: Seat,
     bytes: usize,
+    /// When it is forgotten as expired.
     expiry: u64,
     /// Its last change.
     position: u64,
@@ -138,7 +142,13 @@ impl Entry {
             RequestState::Stopped(_) => Standing::Stopped,
             RequestState::Approved(_) | RequestState::Signed(_) => return None,
         };
-        let (bytes, expiry) = (kept.size(), kept.request.expiry());
+        let rejected = match &kept.state {
+            RequestState::Refused(rejection) => rejection.decision.by == Decider::Operator,
+            _ => false,
+        };
+        // What the operator has rejected is kept so much longer.
+        let longer = if rejected { MAX_LIFETIME_SECONDS } else { 0 };
+        let (bytes, expiry) = (kept.size(), kept.request.expiry().saturating_add(longer));
         Some(Self { by, bytes, expiry, position: kept.position, standing })
     }
 }

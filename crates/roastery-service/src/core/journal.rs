@@ -4,6 +4,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Instant,
 };
 
 use roastery_node::{
@@ -18,7 +19,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::{now_ms, shared::Shared, store_state::StoreState};
 use crate::{
     metrics::Metrics,
-    policy::{Caps, Key, Ledger, Refusal},
+    policy::{Caps, Key, Ledger, Now, Refusal},
 };
 
 /// What is known of the sessions whose shares are written down.
@@ -100,7 +101,8 @@ impl AuditWriter {
         let release = move |change: &mut Transaction<'_>| {
             let AuditEntry { key, session, time_ms, spending, decision, .. } = &entry;
             // What was counted stays counted if nothing is written: that errs on the safe side.
-            if let Err(refusal) = ledger.release(*key, *session, spending, caps, time_ms / 1000) {
+            let now = Now { wall: time_ms / 1000, steady: Instant::now() };
+            if let Err(refusal) = ledger.release(*key, *session, spending, caps, now) {
                 tracing::warn!(%session, %refusal, "a share was not released");
                 let (session, decision) = (*session, decision.clone());
                 // Without its group the session is over.

@@ -82,7 +82,7 @@ use crate::{
     limits::Limit,
     metrics::Metrics,
     own_card::{self, OwnCard},
-    policy::{Caps, Judge, Key},
+    policy::{Caps, Judge, Key, Now},
 };
 
 /// How often the task that says that tasks run says so.
@@ -125,6 +125,11 @@ pub struct Service {
 pub(crate) fn now_ms() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Now, for what may leave in a time.
+pub(crate) fn both_clocks() -> Now {
+    Now { wall: now(), steady: Instant::now() }
 }
 
 pub(crate) fn now() -> u64 {

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use bitcoin::Amount;
@@ -17,6 +18,15 @@ const DAY: u64 = 24 * HOUR;
 
 /// An x-only group key.
 pub type Key = [u8; 32];
+
+/// When something is, by two clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// Seconds since 1970, by a clock that can be set.
+    pub wall: u64,
+    /// By a clock that cannot be set, of this process only.
+    pub steady: Instant,
+}
 
 /// What may leave in a time. A limit that is absent is not applied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,21 +64,52 @@ struct Account {
 #[derive(Clone, Debug, Default)]
 struct Totals {
     coins: BTreeMap<Coin, Charge>,
-    requests: BTreeMap<SessionId, u64>,
+    requests: BTreeMap<SessionId, Noted>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Charge {
-    /// When the last payment that spends the coin was released, in seconds since 1970.
-    at: u64,
+    /// When the last payment that spends the coin was released.
+    at: Noted,
     satoshi: u64,
 }
 
+/// When something was released last.
+#[derive(Clone, Copy, Debug, Default)]
+struct Noted {
+    /// In seconds since 1970.
+    wall: u64,
+    /// None if it was read from the log.
+    steady: Option<Instant>,
+}
+
+impl Noted {
+    fn again(&mut self, at: Self) {
+        self.wall = self.wall.max(at.wall);
+        self.steady = self.steady.max(at.steady);
+    }
+
+    /// Whether it was less than so many seconds ago. What this process has seen is so until both clocks say otherwise: one
+    /// that is ahead for a while takes no charge away.
+    fn is_within(self, seconds: u64, now: Now) -> bool {
+        let steady = self.steady.is_some_and(|at| {
+            now.steady.saturating_duration_since(at) < Duration::from_secs(seconds)
+        });
+        // By a clock that was set back nothing is old.
+        steady || self.wall.saturating_add(seconds) > now.wall
+    }
+}
+
+impl From<Now> for Noted {
+    fn from(now: Now) -> Self {
+        Self { wall: now.wall, steady: Some(now.steady) }
+    }
+}
+
 impl Totals {
-    /// By a clock that was set back nothing is old.
-    fn forget_old(&mut self, now: u64) {
-        self.coins.retain(|_, charge| charge.at.saturating_add(DAY) > now);
-        self.requests.retain(|_, at| at.saturating_add(HOUR) > now);
+    fn forget_old(&mut self, now: Now) {
+        self.coins.retain(|_, charge| charge.at.is_within(DAY, now));
+        self.requests.retain(|_, at| at.is_within(HOUR, now));
     }
 
     fn spent(&self) -> u64 {
@@ -82,13 +123,12 @@ impl Totals {
         spending.amount.saturating_sub(charged)
     }
 
-    fn note(&mut self, session: SessionId, spending: &Spending, at: u64) {
-        let request = self.requests.entry(session).or_default();
-        *request = at.max(*request);
+    fn note(&mut self, session: SessionId, spending: &Spending, at: Noted) {
+        self.requests.entry(session).or_default().again(at);
         let adds = self.adds(spending);
         for (number, coin) in spending.coins.iter().enumerate() {
             let charge = self.coins.entry(*coin).or_default();
-            charge.at = charge.at.max(at);
+            charge.at.again(at);
             if number == 0 {
                 charge.satoshi = charge.satoshi.saturating_add(adds);
             }
@@ -116,11 +156,11 @@ impl Totals {
 
 impl Account {
     /// What was released, and what is approved and open.
-    fn all(&self, now: u64) -> Totals {
+    fn all(&self, now: Now) -> Totals {
         let mut all = self.released.clone();
         all.forget_old(now);
         for (session, spending) in self.open.values() {
-            all.note(*session, spending, now);
+            all.note(*session, spending, now.into());
         }
         all
     }
@@ -133,7 +173,7 @@ impl Ledger {
         let mut accounts = self.lock();
         let account = accounts.entry(key).or_default();
         for (session, at, spending) in before {
-            account.released.note(session, &spending, at);
+            account.released.note(session, &spending, Noted { wall: at, steady: None });
         }
     }
 
@@ -148,7 +188,7 @@ impl Ledger {
         session: SessionId,
         spending: &Spending,
         caps: Caps,
-        now: u64,
+        now: Now,
     ) -> Result<(), Refusal> {
         let accounts = self.lock();
         let Some(account) = accounts.get(&key) else { return Ok(()) };
@@ -166,7 +206,7 @@ impl Ledger {
         session: SessionId,
         spending: Spending,
         caps: Caps,
-        now: u64,
+        now: Now,
     ) -> Result<Reservation, Refusal> {
         let mut accounts = self.lock();
         let Some(account) = accounts.get_mut(&key) else {
@@ -191,13 +231,13 @@ impl Ledger {
         session: SessionId,
         spending: &Spending,
         caps: Caps,
-        now: u64,
+        now: Now,
     ) -> Result<(), Refusal> {
         let mut accounts = self.lock();
         let Some(account) = accounts.get_mut(&key) else { return Ok(()) };
         account.released.forget_old(now);
         account.released.check(session, spending, caps)?;
-        account.released.note(session, spending, now);
+        account.released.note(session, spending, now.into());
         Ok(())
     }
 
@@ -227,9 +267,21 @@ impl Drop for Reservation {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
 
     const KEY: Key = [1; 32];
+
+    /// Both clocks agree, in seconds after the start of one and of the other.
+    fn by_both(seconds: u64) -> Now {
+        by(seconds, seconds)
+    }
+
+    fn by(wall: u64, steady: u64) -> Now {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        Now { wall, steady: *START + Duration::from_secs(steady) }
+    }
 
     fn session(name: u8) -> SessionId {
         SessionId::from_bytes([name; 32])
@@ -254,7 +306,9 @@ mod tests {
     fn what_leaves_within_a_day_counts_when_it_leaves() {
         let ledger = ledger();
         let release = |name: u8, amount: u64, at: u64| {
-            ledger.release(KEY, session(name), &spend(amount, &[name]), per_day(100), at).is_ok()
+            ledger
+                .release(KEY, session(name), &spend(amount, &[name]), per_day(100), by_both(at))
+                .is_ok()
         };
         assert!(release(1, 60, 1000));
         assert!(!release(2, 41, 2000));
@@ -268,10 +322,29 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_is_ahead_for_a_while_takes_no_charge_away() {
+        let ledger = ledger();
+        let caps = Caps { most_per_hour: Some(1), most_per_day: Some(100) };
+        let release = |name: u8, caps, now| {
+            ledger.release(KEY, session(name), &spend(60, &[name]), caps, now).is_ok()
+        };
+        assert!(release(1, caps, by(1000, 0)));
+        // It jumps ahead by a week, and back.
+        assert!(!release(2, caps, by(1000 + 7 * DAY, 60)));
+        assert!(!release(2, caps, by(1060, 60)));
+        // An hour and a day by both end it.
+        assert!(!release(2, per_day(100), by(1000 + DAY, DAY - 1)));
+        assert!(!release(2, per_day(100), by(1000 + DAY - 1, DAY)));
+        assert!(release(2, caps, by(1000 + DAY, DAY)));
+    }
+
+    #[test]
     fn a_replacement_counts_once_with_the_greater_amount() {
         let ledger = ledger();
         let release = |name: u8, amount: u64, coins: &[u8]| {
-            ledger.release(KEY, session(name), &spend(amount, coins), per_day(100), 9).is_ok()
+            ledger
+                .release(KEY, session(name), &spend(amount, coins), per_day(100), by_both(9))
+                .is_ok()
         };
         assert!(release(1, 80, &[1]));
         // The fee is raised twice, then a coin is added; a lower amount takes nothing back.
@@ -287,7 +360,9 @@ mod tests {
     fn a_small_payment_that_spends_the_coins_of_two_others_hides_neither() {
         let ledger = ledger();
         let release = |name: u8, amount: u64, coins: &[u8]| {
-            ledger.release(KEY, session(name), &spend(amount, coins), per_day(100), 9).is_ok()
+            ledger
+                .release(KEY, session(name), &spend(amount, coins), per_day(100), by_both(9))
+                .is_ok()
         };
         assert!(release(1, 50, &[1]));
         assert!(release(2, 1, &[1, 2]));
@@ -300,14 +375,14 @@ mod tests {
     fn what_is_approved_and_open_counts_until_it_is_over() {
         let ledger = ledger();
         let reserve = |name: u8, amount: u64| {
-            ledger.reserve(KEY, session(name), spend(amount, &[name]), per_day(100), 9)
+            ledger.reserve(KEY, session(name), spend(amount, &[name]), per_day(100), by_both(9))
         };
         let first = reserve(1, 60).unwrap();
         let refusal = reserve(2, 41).unwrap_err();
         assert!(refusal.to_string().starts_with("policy.transactions: limit per day: "));
         // It may still leave: only what has left counts then.
-        ledger.release(KEY, session(3), &spend(50, &[3]), per_day(100), 9).unwrap();
-        ledger.release(KEY, session(1), &spend(60, &[1]), per_day(100), 9).unwrap_err();
+        ledger.release(KEY, session(3), &spend(50, &[3]), per_day(100), by_both(9)).unwrap();
+        ledger.release(KEY, session(1), &spend(60, &[1]), per_day(100), by_both(9)).unwrap_err();
         drop(first);
         reserve(2, 41).unwrap();
     }
@@ -317,7 +392,7 @@ mod tests {
         let ledger = ledger();
         let caps = Caps { most_per_hour: Some(2), ..Caps::default() };
         let release = |name: u8, caps: Caps, at: u64| {
-            ledger.release(KEY, session(name), &Spending::default(), caps, at)
+            ledger.release(KEY, session(name), &Spending::default(), caps, by_both(at))
         };
         // Another group of this key, without a limit.
         release(1, Caps::default(), 1000).unwrap();
@@ -327,7 +402,7 @@ mod tests {
         assert_eq!(refusal, Refusal::Rate { count: 2, most: 2 });
         release(3, caps, 1000 + HOUR).unwrap();
         // Another key has nothing to do with it.
-        ledger.release([2; 32], session(4), &Spending::default(), caps, 3000).unwrap();
+        ledger.release([2; 32], session(4), &Spending::default(), caps, by_both(3000)).unwrap();
     }
 
     #[test]
@@ -335,11 +410,13 @@ mod tests {
         let ledger = ledger();
         // It may be among what is read, or not.
         let (first, second) = (spend(60, &[1]), spend(30, &[2]));
-        ledger.release(KEY, session(1), &first, per_day(100), 1000).unwrap();
-        ledger.release(KEY, session(2), &second, per_day(100), 1000).unwrap();
+        ledger.release(KEY, session(1), &first, per_day(100), by_both(1000)).unwrap();
+        ledger.release(KEY, session(2), &second, per_day(100), by_both(1000)).unwrap();
         ledger.open(KEY, [(session(1), 1000, first)]);
         let release = |amount| {
-            ledger.release(KEY, session(3), &spend(amount, &[3]), per_day(100), 2000).is_ok()
+            ledger
+                .release(KEY, session(3), &spend(amount, &[3]), per_day(100), by_both(2000))
+                .is_ok()
         };
         assert!(!release(11));
         assert!(release(10));
@@ -350,7 +427,7 @@ mod tests {
         let ledger = Ledger::default();
         ledger.open(KEY, [(session(1), 1000, spend(60, &[1])), (session(2), 500, spend(30, &[2]))]);
         let release = |amount, at| {
-            ledger.release(KEY, session(3), &spend(amount, &[3]), per_day(100), at).is_ok()
+            ledger.release(KEY, session(3), &spend(amount, &[3]), per_day(100), by_both(at)).is_ok()
         };
         assert!(!release(11, 2000));
         assert!(release(40, 500 + DAY));

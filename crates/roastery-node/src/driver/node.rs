@@ -260,6 +260,11 @@ impl<B: Bus, E: Engine> Node<B, E> {
         }
     }
 
+    /// The member whose proposal of this request came first, if it is remembered.
+    pub(super) fn author(&self, session: SessionId) -> Option<Seat> {
+        self.inbox.original(session).map(|original| original.author)
+    }
+
     fn refuse(&mut self, session: SessionId, expiry: u64, reason: RefusalReason) {
         let now = self.clock.now();
         self.with_session(session, now, |running| running.session.stop(Stop::Cancelled, now));
@@ -267,6 +272,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
         let _ = self.bus.send(bus::Destination::Everyone, &refusal);
         self.offers.remove(session);
         self.inbox.decided(session);
+        let refusal = (self.author(session), refusal);
         if self.refused.add(session, refusal, expiry, now.monotonic, now.wall_seconds()) {
             self.notice(Notice::Limited { limit: Limit::Refusals, of: None });
         }

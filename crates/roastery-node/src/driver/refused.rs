@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use roastery_protocol::SessionId;
+use roastery_protocol::{Seat, SessionId};
 
 /// The most refused requests that are remembered.
 const MOST: usize = 4096;
@@ -17,6 +17,8 @@ pub(super) struct Refused {
 #[derive(Debug)]
 struct Refusal {
     bytes: Arc<[u8]>,
+    /// Who proposed the request, if that is known.
+    author: Option<Seat>,
     expiry: u64,
     /// Not to be said before.
     again: Duration,
@@ -24,11 +26,12 @@ struct Refusal {
 
 impl Refused {
     /// Remembers a refusal, which is said to all now. Returns whether another one had to be
-    /// forgotten for it: the one that expires first, which matters to the others the shortest.
+    /// forgotten for it: one of the author that has the most, the one that expires first, which matters
+    /// to the others the shortest.
     pub(super) fn add(
         &mut self,
         session: SessionId,
-        bytes: Arc<[u8]>,
+        (author, bytes): (Option<Seat>, Arc<[u8]>),
         expiry: u64,
         now: Duration,
         wall_seconds: u64,
@@ -36,11 +39,14 @@ impl Refused {
         if self.all.len() >= MOST {
             self.all.retain(|_, refusal| refusal.expiry > wall_seconds);
         }
-        self.all.insert(session, Refusal { bytes, expiry, again: now.saturating_add(PAUSE) });
+        let again = now.saturating_add(PAUSE);
+        self.all.insert(session, Refusal { bytes, author, expiry, again });
         if self.all.len() <= MOST {
             return false;
         }
-        let first = self.all.iter().min_by_key(|(id, refusal)| (refusal.expiry, **id));
+        let most = largest(self.all.values().map(|refusal| refusal.author));
+        let theirs = self.all.iter().filter(|(_, refusal)| Some(refusal.author) == most);
+        let first = theirs.min_by_key(|(id, refusal)| (refusal.expiry, **id));
         if let Some(first) = first.map(|(id, _)| *id) {
             self.all.remove(&first);
         }
@@ -62,5 +68,39 @@ impl Refused {
     /// It is taken up after all.
     pub(super) fn remove(&mut self, session: SessionId) {
         self.all.remove(&session);
+    }
+}
+
+/// The author that has the most of these.
+pub(super) fn largest(authors: impl Iterator<Item = Option<Seat>>) -> Option<Option<Seat>> {
+    let mut counts = BTreeMap::<_, usize>::new();
+    for author in authors {
+        *counts.entry(author).or_default() += 1;
+    }
+    counts.into_iter().max_by_key(|(_, count)| *count).map(|(author, _)| author)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_of_whose_requests_most_are_refused_turns_over_its_own_refusals_only() {
+        let (one, other) = (Seat::new(1).unwrap(), Seat::new(2).unwrap());
+        let session = |number: usize| {
+            let mut id = [0; 32];
+            id[..8].copy_from_slice(&number.to_le_bytes());
+            SessionId::from_bytes(id)
+        };
+        let mut refused = Refused::default();
+        let mut add = |number: usize, author, expiry| {
+            let refusal = (Some(author), Arc::from(&b"no"[..]));
+            refused.add(session(number), refusal, expiry, Duration::ZERO, 1)
+        };
+        // That of the other member expires first.
+        assert!(!add(0, other, 2));
+        assert_eq!((1..MOST + 100).filter(|number| add(*number, one, 9)).count(), 100);
+        assert!(refused.get(session(0)).is_some());
+        assert_eq!(refused.all.len(), MOST);
     }
 }

@@ -12,6 +12,8 @@ use roastery_protocol::{
     session::{Outcome, Told, Watch},
 };
 
+use super::refused::largest;
+
 /// The most requests that are watched.
 const MOST_WATCHED: usize = 4096;
 
@@ -74,6 +76,8 @@ pub(super) struct Watches {
 #[derive(Debug)]
 struct Entry {
     watch: Watch,
+    /// Who proposed the request, if that is known.
+    author: Option<Seat>,
     end: u64,
     due: Duration,
     pause: Duration,
@@ -87,11 +91,12 @@ struct Asker {
 }
 
 impl Watches {
-    /// Watches a request. Of too many the one that ends first goes; whether one had to.
+    /// Watches a request. Of too many one of the author that has the most goes, the one that ends
+    /// first; whether one had to.
     pub(super) fn add(
         &mut self,
         group: &Arc<Group>,
-        request: SigningRequest,
+        (author, request): (Option<Seat>, SigningRequest),
         now: Duration,
         wall_seconds: u64,
     ) -> bool {
@@ -103,13 +108,16 @@ impl Watches {
         }
         let due = now.saturating_add(FIRST_PAUSE);
         let watch = Watch::new(group.clone(), request);
-        self.all.insert(session, Entry { watch, end, due, pause: FIRST_PAUSE });
+        self.all.insert(session, Entry { watch, author, end, due, pause: FIRST_PAUSE });
         self.due.insert((due, session));
         self.ends.insert((end, session));
         if self.all.len() <= MOST_WATCHED {
             return false;
         }
-        if let Some((_, first)) = self.ends.first().copied() {
+        let most = largest(self.all.values().map(|entry| entry.author));
+        let theirs = |session: &SessionId| self.all.get(session).map(|entry| entry.author) == most;
+        let first = self.ends.iter().find(|(_, session)| theirs(session)).copied();
+        if let Some((_, first)) = first {
             self.remove(first);
         }
         true

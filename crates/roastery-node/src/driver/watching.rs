@@ -36,6 +36,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
         if self.news.is_none() || self.sessions.get(session).is_some_and(is_open) {
             return;
         }
+        let request = (self.author(session), request);
         let group = &self.member.group;
         if self.watches.add(group, request, now.monotonic, now.wall_seconds()) {
             self.notice(Notice::Limited { limit: Limit::Watched, of: None });

@@ -21,8 +21,8 @@ pub(super) struct ClockWatch {
 
 impl ClockWatch {
     pub(super) fn look(&mut self, clocks: &BTreeMap<PeerId, ClockOffset>, shared: &Shared) {
-        let differs = |peer: &PeerId| clocks.get(peer).is_some_and(|offset| offset.is_notable());
-        self.warned.retain(|peer, at| differs(peer) && at.elapsed() < PAUSE);
+        // By age alone: a peer whose clock goes to and fro is not warned of more often.
+        self.warned.retain(|_, at| at.elapsed() < PAUSE);
         for (peer, offset) in clocks.iter().filter(|(_, offset)| offset.is_notable()) {
             if let Entry::Vacant(place) = self.warned.entry(peer.clone()) {
                 let name = shared.name_of(peer);

@@ -61,6 +61,11 @@ impl ClockMessage {
         self.answers.is_none()
     }
 
+    /// Whether this answers that question.
+    pub(super) fn is_to(self, question: Self) -> bool {
+        question.is_question() && self.answers == Some(question.at)
+    }
+
     /// The message in these bytes, if they are one.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let number = |bytes: &[u8]| Some(u64::from_le_bytes(bytes.try_into().ok()?));
@@ -128,6 +133,10 @@ mod tests {
         assert!(behind.is_notable());
         // A slow way explains as much as it took.
         assert!(!offset(10_000, 1000, 11_000).unwrap().is_notable());
+        // An answer is to one question and no other.
+        let (asked, other) = (ClockMessage::question(7), ClockMessage::question(8));
+        assert!(asked.answer(9).is_to(asked) && !asked.answer(9).is_to(other));
+        assert!(!asked.is_to(asked));
         // What was never asked, or long ago, is no answer; nor is a question.
         assert_eq!(offset(1, 2000, 1000), None);
         assert_eq!(offset(1, 1000, 62_000), None);

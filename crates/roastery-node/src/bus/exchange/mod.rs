@@ -120,8 +120,9 @@ impl<B: Bus> Exchange<B> {
                         None => shared.deliver(&from, bytes),
                     },
                     Some(BusEvent::Connected(peer)) => {
-                        shared.connect(&peer);
-                        self.say(peer, ClockMessage::question(now_ms()));
+                        let question = ClockMessage::question(now_ms());
+                        shared.connect(&peer, question);
+                        self.say(peer, question);
                     }
                     Some(BusEvent::Disconnected(peer)) => shared.disconnect(&peer),
                     None => return self.bus,
@@ -135,8 +136,9 @@ impl<B: Bus> Exchange<B> {
                 },
                 _ = refresh.tick() => {
                     shared.refresh(self.bus.stats());
-                    for peer in shared.to_ask_for_the_time() {
-                        self.say(peer, ClockMessage::question(now_ms()));
+                    let question = ClockMessage::question(now_ms());
+                    for peer in shared.to_ask_for_the_time(question) {
+                        self.say(peer, question);
                     }
                 }
             }
@@ -146,7 +148,7 @@ impl<B: Bus> Exchange<B> {
     fn hear_clock(&mut self, from: &PeerId, message: ClockMessage) {
         let now = now_ms();
         if !message.is_question() {
-            self.shared.0.note_clock(from, message.offset(now));
+            self.shared.0.note_clock(from, message, now);
         } else if self.shared.0.may_answer_clock(from) {
             self.say(from.clone(), message.answer(now));
         }

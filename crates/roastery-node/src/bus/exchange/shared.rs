@@ -10,7 +10,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use super::{ClockOffset, ExchangeLimits, ExchangeStats, Misdirected, OpenLineError, Topic};
+use super::{
+    ClockOffset, ExchangeLimits, ExchangeStats, Misdirected, OpenLineError, Topic,
+    clock::ClockMessage,
+};
 use crate::bus::queue::{Inbox, Parcel};
 use crate::bus::{BusEvent, BusStats, Destination, LinkStats, PeerId, QueueLimits, SendError};
 
@@ -73,6 +76,8 @@ struct Peer {
     clock: Option<ClockOffset>,
     /// When it was asked for its clock.
     asked: Instant,
+    /// The question that it has not answered yet.
+    question: Option<ClockMessage>,
     /// When it was told this node's clock.
     answered: Option<Instant>,
 }
@@ -87,6 +92,7 @@ impl State {
                 misdirected: Misdirected::default(),
                 clock: None,
                 asked: Instant::now(),
+                question: None,
                 answered: None,
             }),
         }
@@ -167,11 +173,11 @@ impl Shared {
 
 /// For the exchange's task.
 impl Shared {
-    pub(super) fn connect(&self, name: &PeerId) {
+    pub(super) fn connect(&self, name: &PeerId, question: ClockMessage) {
         let mut state = self.lock();
         let peer = state.peer(name);
         (peer.connected, peer.since) = (true, Instant::now());
-        peer.asked = peer.since;
+        (peer.asked, peer.question) = (peer.since, Some(question));
         let readers = state.lines_of(name).filter_map(|line| line.inbox.connect(name));
         let readers: Vec<Waker> = readers.collect();
         drop(state);
@@ -237,8 +243,8 @@ impl Shared {
         }
     }
 
-    /// The peers that are to be asked for their clocks now.
-    pub(super) fn to_ask_for_the_time(&self) -> Vec<PeerId> {
+    /// The peers that are to be asked for their clocks now, with this question.
+    pub(super) fn to_ask_for_the_time(&self, question: ClockMessage) -> Vec<PeerId> {
         let mut state = self.lock();
         let due = |peer: &Peer| {
             let pause = if peer.clock.is_some() { ASK_AGAIN } else { ANSWER_PATIENCE };
@@ -247,18 +253,22 @@ impl Shared {
         let peers = state.peers.iter_mut().filter(|(_, peer)| due(peer));
         peers
             .map(|(name, peer)| {
-                peer.asked = Instant::now();
+                (peer.asked, peer.question) = (Instant::now(), Some(question));
                 name.clone()
             })
             .collect()
     }
 
-    /// Takes note of what a peer's answer shows.
-    pub(super) fn note_clock(&self, name: &PeerId, offset: Option<ClockOffset>) {
+    /// Takes note of what a peer's answer shows: the first answer to the question that is open.
+    pub(super) fn note_clock(&self, name: &PeerId, answer: ClockMessage, now: u64) {
         let mut state = self.lock();
         let peer = state.peer(name);
-        if peer.connected && offset.is_some() {
-            peer.clock = offset;
+        if !peer.connected || !peer.question.is_some_and(|question| answer.is_to(question)) {
+            return;
+        }
+        peer.question = None;
+        if let Some(offset) = answer.offset(now) {
+            peer.clock = Some(offset);
         }
     }
 

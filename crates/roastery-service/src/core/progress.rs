@@ -22,6 +22,8 @@ pub(super) struct Progress {
 
 #[derive(Clone, Debug, Default)]
 struct Seats {
+    /// Who proposed the request first, as far as it was heard here.
+    author: Option<Seat>,
     approved: BTreeSet<Seat>,
     refused: BTreeMap<Seat, RefusalReason>,
 }
@@ -31,6 +33,7 @@ impl Progress {
     pub(super) fn proposed(&self, session: SessionId, by: Seat) {
         self.change(session, |seats| {
             seats.approved.insert(by);
+            seats.author.get_or_insert(by);
         });
     }
 
@@ -70,8 +73,14 @@ impl Progress {
     fn change(&self, session: SessionId, act: impl FnOnce(&mut Seats)) {
         let mut known = self.lock();
         if known.len() >= MOST_REMEMBERED && !known.contains_key(&session) {
-            // Session ids are hashes: the first of them is any of them.
-            known.pop_first();
+            // One of the member that has the most. Session ids are hashes: the first of them is any.
+            let mut counts = BTreeMap::<_, usize>::new();
+            known.values().for_each(|seats| *counts.entry(seats.author).or_default() += 1);
+            let most = counts.into_iter().max_by_key(|(_, count)| *count).map(|(seat, _)| seat);
+            let first = known.iter().find(|(_, seats)| Some(seats.author) == most);
+            if let Some(first) = first.map(|(id, _)| *id) {
+                known.remove(&first);
+            }
         }
         act(known.entry(session).or_default());
     }
@@ -138,6 +147,22 @@ impl GroupService {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_member_of_whose_requests_most_is_heard_turns_over_its_own_only() {
+        let (one, other) = (Seat::new(1).unwrap(), Seat::new(2).unwrap());
+        let session = |number: usize| {
+            let mut id = [0; 32];
+            id[24..].copy_from_slice(&number.to_be_bytes());
+            SessionId::from_bytes(id)
+        };
+        let progress = Progress::default();
+        // The first of all.
+        progress.proposed(session(0), other);
+        (1..MOST_REMEMBERED + 100).for_each(|number| progress.proposed(session(number), one));
+        assert_eq!(progress.of(session(0)).approved, BTreeSet::from([other]));
+        assert_eq!(progress.lock().len(), MOST_REMEMBERED);
+    }
 
     #[test]
     fn a_refusal_for_good_takes_the_place_of_one_for_now_and_of_no_other() {

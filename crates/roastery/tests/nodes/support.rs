@@ -16,7 +16,7 @@ use std::{
 use serde_json::Value;
 
 /// How long anything may take before a test gives up. Nothing is decided by it in a test that passes.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 pub(crate) struct Group {
     folder: PathBuf,

@@ -353,7 +353,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
         from: &PeerId,
         now: Moment,
     ) -> bool {
-        let Some(refusal) = self.refused.answer(session, now.monotonic) else { return false };
+        let Some(refusal) = self.refused.answer(session, from, now.monotonic) else { return false };
         let _ = self.bus.send(bus::Destination::Peer(from.clone()), &refusal);
         true
     }

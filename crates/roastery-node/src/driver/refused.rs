@@ -1,11 +1,11 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use roastery_protocol::{Seat, SessionId};
+use roastery_protocol::{Seat, SessionId, group::PeerId};
 
 /// The most refused requests that are remembered.
 const MOST: usize = 4096;
 
-/// Whoever goes on asking is told again after this long.
+/// A peer that goes on asking is told again after this long.
 const PAUSE: Duration = Duration::from_secs(15);
 
 /// What this node will not sign, and what it says to whoever asks it to.
@@ -20,8 +20,10 @@ struct Refusal {
     /// Who proposed the request, if that is known.
     author: Option<Seat>,
     expiry: u64,
-    /// Not to be said before.
-    again: Duration,
+    /// When all were told.
+    since: Duration,
+    /// When each peer was told again, of those to which it was said within a pause.
+    told: BTreeMap<PeerId, Duration>,
 }
 
 impl Refused {
@@ -39,8 +41,8 @@ impl Refused {
         if self.all.len() >= MOST {
             self.all.retain(|_, refusal| refusal.expiry > wall_seconds);
         }
-        let again = now.saturating_add(PAUSE);
-        self.all.insert(session, Refusal { bytes, author, expiry, again });
+        let told = BTreeMap::new();
+        self.all.insert(session, Refusal { bytes, author, expiry, since: now, told });
         if self.all.len() <= MOST {
             return false;
         }
@@ -53,10 +55,21 @@ impl Refused {
         true
     }
 
-    /// What to say to somebody who speaks in this session.
-    pub(super) fn answer(&mut self, session: SessionId, now: Duration) -> Option<Arc<[u8]>> {
-        let refusal = self.all.get_mut(&session).filter(|refusal| now >= refusal.again)?;
-        refusal.again = now.saturating_add(PAUSE);
+    /// What to say to a peer that speaks in this session. Each peer has a pause of its own, so
+    /// that one which asks often takes no answer from another.
+    pub(super) fn answer(
+        &mut self,
+        session: SessionId,
+        peer: &PeerId,
+        now: Duration,
+    ) -> Option<Arc<[u8]>> {
+        let refusal = self.all.get_mut(&session)?;
+        let is_recent = |at: &Duration| now.saturating_sub(*at) < PAUSE;
+        refusal.told.retain(|_, at| is_recent(at));
+        if is_recent(&refusal.since) || refusal.told.contains_key(peer) {
+            return None;
+        }
+        refusal.told.insert(peer.clone(), now);
         Some(refusal.bytes.clone())
     }
 
@@ -83,6 +96,22 @@ pub(super) fn largest(authors: impl Iterator<Item = Option<Seat>>) -> Option<Opt
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_peer_that_asks_often_takes_no_answer_from_another_one() {
+        let session = SessionId::from_bytes([1; 32]);
+        let peer = |name: u8| PeerId::new([name]).unwrap();
+        let (mut refused, start) = (Refused::default(), Duration::from_secs(9));
+        refused.add(session, (None, Arc::from(&b"no"[..])), u64::MAX, start, 1);
+        // All have just been told.
+        assert!(refused.answer(session, &peer(1), start + PAUSE / 2).is_none());
+        let later = start + PAUSE;
+        assert!(refused.answer(session, &peer(1), later).is_some());
+        assert!(refused.answer(session, &peer(1), later + PAUSE / 2).is_none());
+        assert!(refused.answer(session, &peer(2), later + PAUSE / 2).is_some());
+        assert!(refused.answer(session, &peer(1), later + PAUSE).is_some());
+        assert!(refused.answer(session, &peer(2), later + PAUSE).is_none());
+    }
 
     #[test]
     fn a_member_of_whose_requests_most_are_refused_turns_over_its_own_refusals_only() {

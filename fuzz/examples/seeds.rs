@@ -1,5 +1,5 @@
-//! Writes what the targets begin with into `fuzz/corpus`: a session's and a ceremony's messages, the files that come of
-//! them, and published PSBTs. Run in the repository's root.
+//! Writes what the targets begin with into `fuzz/corpus`: a session's and a ceremony's messages,
+//! the files that come of them, and published PSBTs. Run in the repository's root.
 
 use std::{collections::VecDeque, error::Error, fs, path::Path, sync::Arc, time::Duration};
 

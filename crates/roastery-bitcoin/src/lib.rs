@@ -1,17 +1,19 @@
 //! A threshold key as a Bitcoin wallet, and PSBTs as what it signs.
 //!
-//! [`wallet`] makes descriptors and addresses of a group's key. [`psbt`] reads what others send. [`spend`] says what a PSBT
-//! spends and to whom, what the group signs of it, and what an operator should look at; it makes the signing request, checks
-//! one that somebody else proposes, and puts the signatures in. [`policy`] has a node's rules.
+//! [`wallet`] makes descriptors and addresses of a group's key. [`psbt`] reads what others send.
+//! [`spend`] says what a PSBT spends and to whom, what the group signs of it, and what an operator
+//! should look at; it makes the signing request, checks one that somebody else proposes, and puts
+//! the signatures in. [`policy`] has a node's rules.
 //!
-//! Nothing here holds a secret, and nothing does I/O or reads a clock. All that is computed is public, so nothing needs
-//! constant time.
+//! Nothing here holds a secret, and nothing does I/O or reads a clock. All that is computed is
+//! public, so nothing needs constant time.
 //!
 //! What each node does with a PSBT that somebody proposes:
 //!
 //! 1. [`psbt::read`] the bytes, and look at the result as a [`Spend`](spend::Spend).
 //! 2. Have the node's [`SpendPolicy`](policy::SpendPolicy) judge it.
-//! 3. [`check`](spend::Spend::check) that the proposed request asks for exactly what the PSBT takes, and sign.
+//! 3. [`check`](spend::Spend::check) that the proposed request asks for exactly what the PSBT
+//!    takes, and sign.
 //! 4. [`complete`](spend::Spend::complete) the PSBT with the signatures.
 
 pub mod network;

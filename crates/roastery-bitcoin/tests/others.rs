@@ -1,4 +1,5 @@
-//! PSBTs that other programs made, in both versions: signed by a group of 3 of 5 and accepted by consensus code.
+//! PSBTs that other programs made, in both versions: signed by a group of 3 of 5 and accepted by
+//! consensus code.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod common;
@@ -58,7 +59,8 @@ fn psbts_that_embit_made_are_signed_and_accepted() {
     assert_eq!(counts, [(1, 0), (1, 2), (2, 0), (2, 2), (50, 0), (50, 2)]);
 }
 
-/// What miniscript makes of the wallet's descriptors: addresses beyond the search, with all of BIP-371's fields.
+/// What miniscript makes of the wallet's descriptors: addresses beyond the search, with all of
+/// BIP-371's fields.
 fn by_miniscript(wallet: &Wallet) -> Psbt {
     let kind = bitcoin::NetworkKind::Main;
     let at = |branch, index| {

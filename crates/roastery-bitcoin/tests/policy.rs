@@ -1,4 +1,5 @@
-//! Each rule: a spend at the limit is allowed, one beyond it is refused with one line that names the rule and the numbers.
+//! Each rule: a spend at the limit is allowed, one beyond it is refused with one line that names
+//! the rule and the numbers.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod common;

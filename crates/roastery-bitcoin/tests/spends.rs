@@ -67,7 +67,8 @@ fn outputs_with_a_script_tree_are_spent_by_the_key() {
     }
 }
 
-/// An output of somebody else's key with a leaf of this group's: `pk(XPUB/0/7)`, or also with another's signature.
+/// An output of somebody else's key with a leaf of this group's: `pk(XPUB/0/7)`, or also with
+/// another's signature.
 fn leaf_psbt(wallet: &Wallet, leaf: &str) -> Psbt {
     let xpub = format!("[{}]{}", wallet.fingerprint(), wallet.xpub(NetworkKind::Main));
     // BIP-341's key that nobody has.

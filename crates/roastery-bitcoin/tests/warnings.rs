@@ -117,7 +117,8 @@ fn an_amount_that_is_missing_keeps_everything_from_being_signed() {
     assert_eq!(spend.messages(), Err(CannotSign::UnknownOutput { input: 1 }));
 }
 
-/// What is said of a PSBT whose first input's sources contradict each other; nothing is signed then.
+/// What is said of a PSBT whose first input's sources contradict each other; nothing is signed
+/// then.
 fn contradiction(change: impl FnOnce(&mut Psbt)) -> Warning {
     let wallet = TestGroup::new().wallet();
     let mut psbt = ordinary(&wallet);

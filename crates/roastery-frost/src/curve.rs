@@ -56,8 +56,8 @@ pub(crate) fn base_mul(k: Scalar) -> Point {
 /// `a * P + g * G`, not in constant time, in one pass over both.
 ///
 /// libsecp256k1 has that pass and offers it in one place only, the recovery of an ECDSA key, which
-/// computes `(s / r) * R - (z / r) * G` for a point `R` given by its x coordinate `r`. With `R = P`,
-/// `s = a * r` and `z = -g * r` that is the sum wanted, a quarter faster than the two apart.
+/// computes `(s / r) * R - (z / r) * G` for a point `R` given by its x coordinate `r`. With `R =
+/// P`, `s = a * r` and `z = -g * r` that is the sum wanted, a quarter faster than the two apart.
 pub(crate) fn double_mul(point: Point, a: Scalar, g: MaybeScalar) -> MaybePoint {
     recover(point, a, g).unwrap_or_else(|| {
         // An x coordinate not below the group order, or a sum at infinity.

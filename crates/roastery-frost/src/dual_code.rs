@@ -7,16 +7,16 @@ use crate::hash::TaggedHash;
 /// below `bound`, with `1 <= bound < points.len() <= 129`. Costs one multiplication per point.
 ///
 /// This is the test of SCRAPE (eprint 2017/216). A list is right exactly if it is orthogonal to all
-/// words of the dual code; a wrong one is orthogonal to a random word with probability 1 in the group
-/// order.
+/// words of the dual code; a wrong one is orthogonal to a random word with probability 1 in the
+/// group order.
 pub(crate) fn lie_on_one_polynomial(points: &[Point], bound: usize) -> bool {
     let terms = points.iter().zip(random_word(points, bound)).map(|(&point, word)| point * word);
     MaybePoint::sum(terms.collect::<Vec<MaybePoint>>()).is_infinity()
 }
 
 /// A word of the dual code: `v_x * f(x)`, where `f` is a polynomial of degree at most
-/// `points.len() - 1 - bound`, and `v_x` the product of `1 / (x - y)` over all other `y`, which here
-/// is `(-1)^x * binomial(points.len() - 1, x)` up to a factor that all share.
+/// `points.len() - 1 - bound`, and `v_x` the product of `1 / (x - y)` over all other `y`, which
+/// here is `(-1)^x * binomial(points.len() - 1, x)` up to a factor that all share.
 ///
 /// The hash of the list is what makes `f` random: whoever writes the list cannot choose it.
 fn random_word(points: &[Point], bound: usize) -> Vec<MaybeScalar> {

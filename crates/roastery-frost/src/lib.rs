@@ -2,9 +2,10 @@
 //!
 //! Any *t* of *n* participants, each with a share of one key, make one BIP-340 signature in two
 //! rounds. The names are those of the BIP (version 0.10), so that code and text can be read side by
-//! side; where the reference implementation recomputes, this crate has a type that holds the result.
-//! A value of a type is the proof that it was checked: a [`GroupKeys`] fits together, a [`Signers`]
-//! is a valid set, a nonce or a share is in range. *DeterministicSign* is left out on purpose.
+//! side; where the reference implementation recomputes, this crate has a type that holds the
+//! result. A value of a type is the proof that it was checked: a [`GroupKeys`] fits together, a
+//! [`Signers`] is a valid set, a nonce or a share is in range. *DeterministicSign* is left out on
+//! purpose.
 //!
 //! The keys come from [`chilldkg`], which all participants run together; nobody deals them.
 //!
@@ -61,24 +62,25 @@
 //! # What it costs
 //!
 //! One aggregate nonce stands for all signers, so a signer's work does not grow with *t*. A session
-//! context costs one point multiplication. A signature costs one more and one of the generator, both
-//! for its own check; the check of another's share costs three; an aggregation costs one BIP-340
-//! verification. `cargo bench -p roastery-frost` measures each beside `frost-secp256k1-tr`.
+//! context costs one point multiplication. A signature costs one more and one of the generator,
+//! both for its own check; the check of another's share costs three; an aggregation costs one
+//! BIP-340 verification. `cargo bench -p roastery-frost` measures each beside `frost-secp256k1-tr`.
 //!
 //! # Secrets
 //!
 //! [`SecretShare`], [`SecretNonce`], [`SigningKey`] and what [`chilldkg`] keeps cannot be copied,
 //! show nothing in `Debug` and are overwritten on drop. libsecp256k1 and the compiler move values
-//! through the stack, and copies there are out of reach: this shortens the life of a secret and does
-//! not bound it.
+//! through the stack, and copies there are out of reach: this shortens the life of a secret and
+//! does not bound it.
 //!
 //! Constant time: multiplications of the generator by a secret, all arithmetic on secret scalars,
 //! [`sign`] in all that depends on a secret, BIP-340 signing. Not constant time, and given public
-//! values only: multiplications of other points, interpolation, checks of other shares, aggregation,
+//! values only: multiplications of other points, interpolation, checks of other shares,
+//! aggregation,
 //! [`GroupKeys::new`]. Key generation has a list of its own in [`chilldkg`].
 //!
-//! What can give a secret away when used wrongly has `danger` in its name: [`danger`] for vectors and
-//! deterministic simulation, [`danger_trusted_dealer`] for demos and tests.
+//! What can give a secret away when used wrongly has `danger` in its name: [`danger`] for vectors
+//! and deterministic simulation, [`danger_trusted_dealer`] for demos and tests.
 
 mod bip340;
 pub mod chilldkg;

@@ -127,8 +127,8 @@ impl SessionContext {
 
     /// *e \* lambda \* g \* gacc* of a signer, if it is one, with the sign of the nonce.
     ///
-    /// Where *R* has an odd y coordinate the BIP negates the nonces. Here the share's factor and the
-    /// partial signature change their signs instead, which is the same equation.
+    /// Where *R* has an odd y coordinate the BIP negates the nonces. Here the share's factor and
+    /// the partial signature change their signs instead, which is the same equation.
     pub(crate) fn share_factor(&self, seat: Seat) -> Option<Scalar> {
         let factor = self.challenge * self.signers.interpolating_value(seat)?;
         Some(if self.shares_negated ^ self.nonce_negated { -factor } else { factor })
@@ -162,7 +162,8 @@ impl SessionContext {
     ///
     /// # Errors
     ///
-    /// [`AggregateError::Invalid`] if the signature does not verify: then some share is wrong, which
+    /// [`AggregateError::Invalid`] if the signature does not verify: then some share is wrong,
+    /// which
     /// [`verify`](SessionContext::verify) finds, or the nonces were aggregated wrongly or cancel.
     pub fn aggregate_verified(
         &self,

@@ -1,4 +1,5 @@
-//! The official vectors of BIP-340, and those that `BIP340_VECTORS` names (a file or its directory).
+//! The official vectors of BIP-340, and those that `BIP340_VECTORS` names (a file or its
+//! directory).
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! A program signs with a bus, a journal and an engine of its own: `cargo run -p roastery-node --example embedding`.
+//! A program signs with a bus, a journal and an engine of its own: `cargo run -p roastery-node
+//! --example embedding`.
 mod demo;
 use roastery_node::{bus::*, driver::*};
 use roastery_protocol::{Seat, engine::*, request::ApprovedRequest};
@@ -23,7 +24,8 @@ impl Bus for OwnBus {
         self.0.stats()
     }
 }
-/// A journal: no share leaves before its receipt is given. It is given by a thread, for the node waits for nobody.
+/// A journal: no share leaves before its receipt is given. It is given by a thread, for the node
+/// waits for nobody.
 struct OwnJournal(Seat);
 impl Journal for OwnJournal {
     fn keep(&mut self, released: Released, receipt: Receipt) {

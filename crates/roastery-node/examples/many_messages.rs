@@ -1,5 +1,6 @@
-//! What a transaction with many inputs costs: 50 messages in one session beside 50 sessions of one message, three of five
-//! members on a mesh inside one process. `cargo run --release -p roastery-node --example many_messages`.
+//! What a transaction with many inputs costs: 50 messages in one session beside 50 sessions of one
+//! message, three of five members on a mesh inside one process. `cargo run --release -p
+//! roastery-node --example many_messages`.
 
 use std::{
     error::Error,

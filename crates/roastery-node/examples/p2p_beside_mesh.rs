@@ -1,6 +1,7 @@
-//! A whole group on this machine, first on a mesh inside the process and then over real connections, signs the same
-//! number of requests: `cargo run --release -p roastery-node --features libp2p --example p2p_beside_mesh -- --signers
-//! 100 --threshold 67`. With `--transport quic` the connections are QUIC.
+//! A whole group on this machine, first on a mesh inside the process and then over real
+//! connections, signs the same number of requests: `cargo run --release -p roastery-node --features
+//! libp2p --example p2p_beside_mesh -- --signers 100 --threshold 67`. With `--transport quic` the
+//! connections are QUIC.
 
 mod connected;
 mod demo;

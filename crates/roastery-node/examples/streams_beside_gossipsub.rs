@@ -1,10 +1,11 @@
-//! A message of 300 bytes from one node to all others, over this crate's streams and over gossipsub, in groups of 5, 20
-//! and 100 on this machine: how long until the last one has it, and how many bytes it costs.
+//! A message of 300 bytes from one node to all others, over this crate's streams and over
+//! gossipsub, in groups of 5, 20 and 100 on this machine: how long until the last one has it, and
+//! how many bytes it costs.
 //!
 //! `cargo run --release -p roastery-node --features libp2p --example streams_beside_gossipsub`
 //!
-//! Bytes are those on the loopback interface, headers and acknowledgements included, as Linux counts them. They are
-//! those of the whole machine: run it where little else is going on.
+//! Bytes are those on the loopback interface, headers and acknowledgements included, as Linux
+//! counts them. They are those of the whole machine: run it where little else is going on.
 
 use std::{
     error::Error,
@@ -233,7 +234,8 @@ impl Way for Gossip {
     }
 }
 
-/// In a runtime of its own: when it is gone nobody is left who pings or gossips beside the next one.
+/// In a runtime of its own: when it is gone nobody is left who pings or gossips beside the next
+/// one.
 fn alone<W: Way>(name: &str, nodes: usize) -> Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     let measured = runtime.block_on(measure::<W>(name, nodes));

@@ -1,4 +1,5 @@
-//! Three members on a mesh inside one process sign one message: `cargo run -p roastery-node --example three_nodes`.
+//! Three members on a mesh inside one process sign one message: `cargo run -p roastery-node
+//! --example three_nodes`.
 
 use std::{error::Error, sync::Arc, time::Duration};
 

@@ -1,10 +1,13 @@
-//! A group of five, of whom three must sign, in one process: many sessions at once, one signature each. How many a
-//! second, how long each takes, what one costs in CPU time, and what memory the process takes as sessions go by.
+//! A group of five, of whom three must sign, in one process: many sessions at once, one signature
+//! each. How many a second, how long each takes, what one costs in CPU time, and what memory the
+//! process takes as sessions go by.
 //!
-//! `cargo run --release -p roastery-node --features libp2p --example throughput -- --sessions 10000 --at-once 64`
+//! `cargo run --release -p roastery-node --features libp2p --example throughput -- --sessions 10000
+//! --at-once 64`
 //!
-//! With `--p2p` the nodes speak over TCP on 127.0.0.1, each through a line of an exchange, as a service does. All figures
-//! are those of all five nodes together. Linux only: memory and CPU time are read in /proc.
+//! With `--p2p` the nodes speak over TCP on 127.0.0.1, each through a line of an exchange, as a
+//! service does. All figures are those of all five nodes together. Linux only: memory and CPU time
+//! are read in /proc.
 
 mod connected;
 mod demo;
@@ -94,7 +97,8 @@ fn resident() -> Result<u64> {
 /// The CPU time that the process has taken.
 fn cpu() -> Result<Duration> {
     let stat = std::fs::read_to_string("/proc/self/stat")?;
-    // The name in front may hold anything; user and system time are the 12th and 13th after it, in hundredths of seconds.
+    // The name in front may hold anything; user and system time are the 12th and 13th after it, in
+    // hundredths of seconds.
     let fields = stat.rsplit(')').next().ok_or("no fields")?;
     let times = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
     let hundredths: std::result::Result<u64, _> = times.sum();

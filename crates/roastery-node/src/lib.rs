@@ -3,11 +3,11 @@
 //! The protocol itself is a set of pure state machines that neither send nor wait. This crate gives
 //! them what they lack. [`bus`] is the mesh that carries their messages: one trait, an
 //! implementation inside one process and, with the feature `libp2p`, one over TCP and QUIC.
-//! [`driver`] is the task that runs a member's sessions over it. With the feature `store` there is a store for what a node
-//! keeps.
+//! [`driver`] is the task that runs a member's sessions over it. With the feature `store` there is
+//! a store for what a node keeps.
 //!
-//! Whoever embeds a node may put a part of its own in the place of each of these; `examples/embedding.rs` does, in 59
-//! lines:
+//! Whoever embeds a node may put a part of its own in the place of each of these;
+//! `examples/embedding.rs` does, in 59 lines:
 //!
 //! | part | trait | what is here |
 //! |---|---|---|

@@ -1,10 +1,11 @@
-//! A whole session in one thread, at three sizes: how long it takes all nodes together, and how much of that is pure
-//! cryptography.
+//! A whole session in one thread, at three sizes: how long it takes all nodes together, and how
+//! much of that is pure cryptography.
 //!
-//! The session runs all n nodes one after the other, with the real engine. The cryptography is counted while it runs and
-//! priced by the same operations measured beside it: nonces, shares with their own check, contexts, aggregation, points
-//! decoded, envelopes signed and verified, final signatures verified, keys derived. What is left is the protocol's own:
-//! state, encoding, hashing of identities, queues.
+//! The session runs all n nodes one after the other, with the real engine. The cryptography is
+//! counted while it runs and priced by the same operations measured beside it: nonces, shares with
+//! their own check, contexts, aggregation, points decoded, envelopes signed and verified, final
+//! signatures verified, keys derived. What is left is the protocol's own: state, encoding, hashing
+//! of identities, queues.
 
 #[path = "../tests/support/mod.rs"]
 mod support;

@@ -15,8 +15,9 @@ impl<What> Default for Answers<What> {
 }
 
 impl<What: Ord> Answers<What> {
-    /// Whether this may be sent to this seat now; if so it is noted. What was sent longer ago than the floor is
-    /// forgotten, and within the floor a seat has at most eight different things, so that the book stays small.
+    /// Whether this may be sent to this seat now; if so it is noted. What was sent longer ago than
+    /// the floor is forgotten, and within the floor a seat has at most eight different things, so
+    /// that the book stays small.
     pub(crate) fn may(&mut self, to: Seat, what: What, now: Duration, floor: Duration) -> bool {
         const MOST_AT_ONCE: usize = 8;
         self.0.retain(|_, at| now < at.saturating_add(floor));

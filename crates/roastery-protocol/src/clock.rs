@@ -4,9 +4,9 @@ use std::time::Duration;
 
 /// One reading of both of a node's clocks.
 ///
-/// The monotonic clock drives everything: timers, back-off, deadlines. The wall clock is read for three things only:
-/// the run, the expiry of a request (once, when its session opens), and the age of a slot, where the two clocks must
-/// agree.
+/// The monotonic clock drives everything: timers, back-off, deadlines. The wall clock is read for
+/// three things only: the run, the expiry of a request (once, when its session opens), and the age
+/// of a slot, where the two clocks must agree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment {
     /// Time since an arbitrary start; never goes back.
@@ -22,8 +22,8 @@ impl Moment {
     }
 }
 
-/// When something that is repeated is due next: at first after the floor, then after twice as long each time, up to the
-/// cap.
+/// When something that is repeated is due next: at first after the floor, then after twice as long
+/// each time, up to the cap.
 #[derive(Clone, Debug)]
 pub(crate) struct Backoff {
     due: Duration,

@@ -4,11 +4,12 @@ use roastery_frost::Seat;
 
 use crate::{Attempt, SessionId, tags::Tag};
 
-/// The order in which the seats coordinate a session: a permutation that the session id fixes, so that everybody knows
-/// it and nobody chooses it alone.
+/// The order in which the seats coordinate a session: a permutation that the session id fixes, so
+/// that everybody knows it and nobody chooses it alone.
 ///
-/// The seats are sorted by the tagged hash (`roastery/1/order`) of session id (32 bytes) and seat (2 bytes,
-/// little-endian). Attempt k is coordinated by element k mod n: every seat has its turn within n attempts.
+/// The seats are sorted by the tagged hash (`roastery/1/order`) of session id (32 bytes) and seat
+/// (2 bytes, little-endian). Attempt k is coordinated by element k mod n: every seat has its turn
+/// within n attempts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order(Vec<Seat>);
 

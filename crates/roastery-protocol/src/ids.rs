@@ -49,13 +49,13 @@ hash_id! {
     SessionId
 }
 hash_id! {
-    /// Names a message: the tagged hash (`roastery/1/body`) of its body. Signatures of the same body may differ; the
-    /// message is the same.
+    /// Names a message: the tagged hash (`roastery/1/body`) of its body. Signatures of the same
+    /// body may differ; the message is the same.
     BodyHash
 }
 hash_id! {
-    /// Names a slot: the tagged hash (`roastery/1/slot`) of group, session, attempt, signer and the slot's public
-    /// nonces.
+    /// Names a slot: the tagged hash (`roastery/1/slot`) of group, session, attempt, signer and the
+    /// slot's public nonces.
     SlotHash
 }
 hash_id! {
@@ -64,20 +64,23 @@ hash_id! {
 }
 
 hash_id! {
-    /// Names a key generation ceremony: the tagged hash (`roastery/1/ceremony`) of its whole invitation.
+    /// Names a key generation ceremony: the tagged hash (`roastery/1/ceremony`) of its whole
+    /// invitation.
     CeremonyId
 }
 hash_id! {
-    /// Names a ChillDKG transcript: the tagged hash (`roastery/1/ceremony/transcript`) of the ceremony's id and the
-    /// transcript. Two of one name lead to the same key, the same shares and the same group.
+    /// Names a ChillDKG transcript: the tagged hash (`roastery/1/ceremony/transcript`) of the
+    /// ceremony's id and the transcript. Two of one name lead to the same key, the same shares and
+    /// the same group.
     TranscriptHash
 }
 
-/// One opening of one session by one node: eight bytes of wall-clock milliseconds, eight random bytes.
+/// One opening of one session by one node: eight bytes of wall-clock milliseconds, eight random
+/// bytes.
 ///
-/// Everything that a node counts in a session belongs to its run. A node that restarts, a second opening and a
-/// standby copy are other runs, and no proof compares statements of two runs. Where one of two runs must be chosen the
-/// newer one wins, which matters to liveness only.
+/// Everything that a node counts in a session belongs to its run. A node that restarts, a second
+/// opening and a standby copy are other runs, and no proof compares statements of two runs. Where
+/// one of two runs must be chosen the newer one wins, which matters to liveness only.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize,
 )]
@@ -87,8 +90,8 @@ pub struct Run {
 }
 
 impl Run {
-    /// A run that was opened at `opened_ms` (milliseconds since 1970 by the wall clock), told apart from all others by
-    /// eight bytes that the caller draws at random.
+    /// A run that was opened at `opened_ms` (milliseconds since 1970 by the wall clock), told apart
+    /// from all others by eight bytes that the caller draws at random.
     pub const fn new(opened_ms: u64, random: [u8; 8]) -> Self {
         Self { opened_ms, random }
     }
@@ -101,7 +104,8 @@ impl Run {
 
 /// The number of an attempt within a session: one coordinator's reign.
 ///
-/// Carried in 32 bits and valid below 2^16, so that a number that is out of range is seen and not cut off.
+/// Carried in 32 bits and valid below 2^16, so that a number that is out of range is seen and not
+/// cut off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Attempt(u16);
 
@@ -119,8 +123,8 @@ impl Attempt {
         self.0 as u32
     }
 
-    /// Whether `newer` is a turn of the same coordinator, at least two turns later: the two newest turns of each
-    /// coordinator are served.
+    /// Whether `newer` is a turn of the same coordinator, at least two turns later: the two newest
+    /// turns of each coordinator are served.
     pub(crate) fn is_outdated_by(self, newer: Attempt, n: usize) -> bool {
         let (older, newer) = (self.index(), newer.index());
         older % n == newer % n && older + 2 * n <= newer

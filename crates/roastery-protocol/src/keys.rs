@@ -1,10 +1,11 @@
-//! The secret keys of a seat that sign statements (the secret share of the threshold key is another thing and stays
-//! in the engine).
+//! The secret keys of a seat that sign statements (the secret share of the threshold key is another
+//! thing and stays in the engine).
 //!
-//! Both sign tagged hashes under the project's own tags and nothing else: no method takes bytes to be signed that
-//! a peer or a caller chose. The signatures are BIP-340's without auxiliary randomness (32 zero bytes), which BIP-340
-//! allows: the same statement has the same bytes, as a repeat must. Signing is constant time in the key
-//! (libsecp256k1); both keys are zeroized on drop and show nothing in `Debug`.
+//! Both sign tagged hashes under the project's own tags and nothing else: no method takes bytes to
+//! be signed that a peer or a caller chose. The signatures are BIP-340's without auxiliary
+//! randomness (32 zero bytes), which BIP-340 allows: the same statement has the same bytes, as a
+//! repeat must. Signing is constant time in the key (libsecp256k1); both keys are zeroized on drop
+//! and show nothing in `Debug`.
 
 use roastery_frost::{Point, Signature, SigningKey, XOnlyPublicKey, chilldkg::HostSecretKey};
 
@@ -40,8 +41,8 @@ impl IdentityKey {
     }
 }
 
-/// A seat's host key: made for key generation and recovery, offline otherwise. Beside these it signs one thing, the
-/// binding of identity key and transport peer to the seat.
+/// A seat's host key: made for key generation and recovery, offline otherwise. Beside these it
+/// signs one thing, the binding of identity key and transport peer to the seat.
 #[derive(Debug)]
 pub struct HostKey(SigningKey);
 
@@ -56,8 +57,8 @@ impl HostKey {
         self.0.plain_public_key()
     }
 
-    /// Signs that this host's seat speaks with this identity key, from this transport peer. Of two bindings the one
-    /// with the higher sequence number counts.
+    /// Signs that this host's seat speaks with this identity key, from this transport peer. Of two
+    /// bindings the one with the higher sequence number counts.
     pub fn bind(&self, identity_key: &XOnlyPublicKey, peer: &PeerId, sequence: u64) -> Signature {
         let digest = binding_digest(&self.public_key(), identity_key, peer, sequence);
         self.0.sign(&digest, &NO_AUXILIARY_RANDOMNESS)

@@ -1,12 +1,13 @@
 //! Threshold signing of BIP-340 signatures over an untrusted mesh, as pure state machines.
 //!
-//! Any t of n members sign, whoever else is offline, slow or malicious, and every provable fault leaves a
+//! Any t of n members sign, whoever else is offline, slow or malicious, and every provable fault
+//! leaves a
 //! [`Proof`](proof::Proof). The protocol knows no clock, no socket, no task and no global: a
-//! [`Session`](session::Session) is told what arrived and what time it is, and says what to send and when it wants to be
-//! woken. `docs/protocol.md` specifies every byte and rule.
+//! [`Session`](session::Session) is told what arrived and what time it is, and says what to send
+//! and when it wants to be woken. `docs/protocol.md` specifies every byte and rule.
 //!
-//! The key that they sign with comes from a [`ceremony`] of all n: nobody ever holds it, and the host key of a member and
-//! a public file bring its share back.
+//! The key that they sign with comes from a [`ceremony`] of all n: nobody ever holds it, and the
+//! host key of a member and a public file bring its share back.
 //!
 //! # A group signs
 //!

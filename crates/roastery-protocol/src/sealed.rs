@@ -1,4 +1,5 @@
-//! What the envelopes of sessions and of ceremonies have in common: `signature || header || content`.
+//! What the envelopes of sessions and of ceremonies have in common: `signature || header ||
+//! content`.
 
 use std::sync::Arc;
 
@@ -10,8 +11,8 @@ use crate::{BodyHash, keys::IdentityKey, tags::Tag, wire};
 /// How long the signature before a body is, in bytes.
 pub(crate) const SIGNATURE: usize = 64;
 
-/// The bytes of a message with a header of `HEADER` bytes. They are at least as many as a signature and a header, and never
-/// change.
+/// The bytes of a message with a header of `HEADER` bytes. They are at least as many as a signature
+/// and a header, and never change.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Sealed<const HEADER: usize>(Arc<[u8]>);
 
@@ -53,7 +54,8 @@ impl<const HEADER: usize> Sealed<HEADER> {
         signature
     }
 
-    /// The header of a message, without a copy of it. Nothing if the bytes are fewer than those of signature and header.
+    /// The header of a message, without a copy of it. Nothing if the bytes are fewer than those of
+    /// signature and header.
     pub(crate) fn peek<H: BorshDeserialize>(bytes: &[u8]) -> Option<H> {
         wire::decode(bytes.get(SIGNATURE..Self::LEAST)?).ok()
     }

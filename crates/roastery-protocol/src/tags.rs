@@ -1,14 +1,14 @@
 //! The one list of domain tags.
 //!
-//! Every hash and every signature that the protocol makes is a BIP-340 tagged hash under one of these tags. The
-//! version of the protocol is part of each tag, so that nothing made by another version can be mistaken for this
-//! one. Every variable part that goes into a hash is framed (fixed length, or length first), so that two different
-//! inputs never have the same bytes.
+//! Every hash and every signature that the protocol makes is a BIP-340 tagged hash under one of
+//! these tags. The version of the protocol is part of each tag, so that nothing made by another
+//! version can be mistaken for this one. Every variable part that goes into a hash is framed (fixed
+//! length, or length first), so that two different inputs never have the same bytes.
 
 use roastery_frost::hash::tagged_hash;
 
-/// The version of the protocol: one byte, in the tags, the group file, the request and every body. It covers the
-/// revision of BIP-445 (0.10.0) as well. Nothing is negotiated.
+/// The version of the protocol: one byte, in the tags, the group file, the request and every body.
+/// It covers the revision of BIP-445 (0.10.0) as well. Nothing is negotiated.
 pub const VERSION: u8 = 1;
 
 /// A domain tag of the form `roastery/1/...`.

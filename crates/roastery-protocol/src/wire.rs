@@ -1,9 +1,10 @@
 //! How the types of the signing scheme go into bytes. Everything else derives its encoding.
 //!
-//! The encoding is [borsh](https://borsh.io): integers little-endian, a list as its 32-bit length and its elements,
-//! an option and an enum as one byte and the content. It is injective: [`decode`] refuses trailing bytes, and no value
-//! has two encodings. Points are 33 bytes compressed, scalars 32 bytes big-endian, as BIP-445 has them; a seat is 16
-//! bits, so that a number out of range is seen and not cut off.
+//! The encoding is [borsh](https://borsh.io): integers little-endian, a list as its 32-bit length
+//! and its elements, an option and an enum as one byte and the content. It is injective: [`decode`]
+//! refuses trailing bytes, and no value has two encodings. Points are 33 bytes compressed, scalars
+//! 32 bytes big-endian, as BIP-445 has them; a seat is 16 bits, so that a number out of range is
+//! seen and not cut off.
 
 use std::io;
 
@@ -105,7 +106,8 @@ impl Wire for XOnlyPublicKey {
     }
 }
 
-/// Borsh field functions for one such value: `#[borsh(serialize_with = "wire::put", deserialize_with = "wire::take")]`.
+/// Borsh field functions for one such value: `#[borsh(serialize_with = "wire::put",
+/// deserialize_with = "wire::take")]`.
 pub(crate) fn put<T: Wire, W: io::Write>(value: &T, writer: &mut W) -> io::Result<()> {
     value.to_wire().serialize(writer)
 }
@@ -122,8 +124,8 @@ pub(crate) fn put_list<T: Wire, W: io::Write>(values: &[T], writer: &mut W) -> i
     values.iter().try_for_each(|value| put(value, writer))
 }
 
-/// The counterpart of [`put_list`]. A list that says that it is longer than anything here can be is refused before
-/// room is made for it.
+/// The counterpart of [`put_list`]. A list that says that it is longer than anything here can be is
+/// refused before room is made for it.
 pub(crate) fn take_list<T: Wire, R: io::Read>(reader: &mut R) -> io::Result<Vec<T>> {
     const MOST: u32 = 128;
     let length = u32::deserialize_reader(reader)?;

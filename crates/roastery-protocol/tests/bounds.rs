@@ -22,8 +22,8 @@ fn flooded() -> (World<FakeSession>, Seat, Seat) {
     (World::fake(fixture, &[flooder]).0, flooder, victim)
 }
 
-/// What may be kept of a sender, with messages of this length: the packages of two attempts, a share in each attempt that
-/// is served, and two shares for unknown packages.
+/// What may be kept of a sender, with messages of this length: the packages of two attempts, a
+/// share in each attempt that is served, and two shares for unknown packages.
 fn bound<S: EngineSession>(world: &World<S>, package: usize, share: usize) -> usize {
     let n = world.fixture.n();
     2 * world.fixture.group.most_packages() * package + (2 * n + 2) * share

@@ -1,5 +1,5 @@
-//! Key generation: any member can coordinate, nobody uses a key without the whole certificate, and nobody honest is
-//! blamed.
+//! Key generation: any member can coordinate, nobody uses a key without the whole certificate, and
+//! nobody honest is blamed.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 #[path = "ceremony/binding.rs"]

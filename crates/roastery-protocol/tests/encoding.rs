@@ -1,5 +1,5 @@
-//! The bytes of everything that is hashed, signed, sent or stored: which they are, that they mean one thing only, and
-//! how many there may be.
+//! The bytes of everything that is hashed, signed, sent or stored: which they are, that they mean
+//! one thing only, and how many there may be.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[path = "encoding/bounds.rs"]

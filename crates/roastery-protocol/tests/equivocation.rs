@@ -34,7 +34,8 @@ fn found(world: &World<FakeSession>, at: Seat) -> Vec<(Seat, FaultKind)> {
     world.findings(at).iter().map(|finding| (finding.accused, finding.fault)).collect()
 }
 
-/// A 3-of-4 in which an honest coordinator has asked `signer`, which is driven by hand, itself and `helper` for a share.
+/// A 3-of-4 in which an honest coordinator has asked `signer`, which is driven by hand, itself and
+/// `helper` for a share.
 struct Asked {
     world: World<FrostSession>,
     coordinator: Seat,
@@ -234,7 +235,8 @@ fn only_an_exact_repeat_of_a_package_is_a_repeat() {
     assert_eq!(world.hand(&again, third), Err(Rejected::Repeat));
     assert!(world.nobody_is_blamed());
 
-    // What differs in its aggregates only is another one, of the same number and with the same signers.
+    // What differs in its aggregates only is another one, of the same number and with the same
+    // signers.
     let Body::SigningPackage(content) = world.fixture.read(&package) else { unreachable!() };
     let aggregates = vec![roastery_frost::nonce_agg([])];
     let changed = SigningPackage { aggregates, ..content };

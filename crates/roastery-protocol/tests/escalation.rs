@@ -1,4 +1,5 @@
-//! The group signs while t honest members can reach each other, whoever coordinates, and whatever was lost before.
+//! The group signs while t honest members can reach each other, whoever coordinates, and whatever
+//! was lost before.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
@@ -192,7 +193,8 @@ fn a_coordinator_and_its_helpers_hold_up_a_session_for_one_interval_and_no_longe
     let helper = fixture.seats_but(&[coordinator, next])[0];
     let (mut world, _) = World::fake(fixture, &[coordinator, helper]);
     let honest = world.fixture.seats_but(&[coordinator, helper]);
-    // Each honest member's one slot is spent on a package of its own, that two of them never answer.
+    // Each honest member's one slot is spent on a package of its own, that two of them never
+    // answer.
     for (number, signer) in honest.iter().enumerate() {
         let drawn = |who| world.fixture.draw(who, 0, run(1), number as u32).shown();
         let mut slots = vec![drawn(coordinator), drawn(helper)];
@@ -201,7 +203,8 @@ fn a_coordinator_and_its_helpers_hold_up_a_session_for_one_interval_and_no_longe
         let package = world.fixture.seal_package(0, &package);
         world.hand_to_all(&package);
     }
-    // The helper is the first to show a slot to the next coordinator, and withholds its share there.
+    // The helper is the first to show a slot to the next coordinator, and withholds its share
+    // there.
     let own = world.fixture.draw(helper, 1, run(1), 0);
     world.hand(&world.fixture.commitments(&own), next).unwrap();
     world.run();

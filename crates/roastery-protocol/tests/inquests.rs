@@ -1,4 +1,5 @@
-//! Packages of another coordinator that make no signature: which are looked into, and what is answered about them.
+//! Packages of another coordinator that make no signature: which are looked into, and what is
+//! answered about them.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;
@@ -12,7 +13,8 @@ use roastery_protocol::{
 };
 use support::{byzantine::*, *};
 
-/// A 2-of-6 of which only the coordinator of the second attempt is honest, and two others sign for the first one.
+/// A 2-of-6 of which only the coordinator of the second attempt is honest, and two others sign for
+/// the first one.
 struct Scene {
     world: World<FrostSession>,
     first: Seat,

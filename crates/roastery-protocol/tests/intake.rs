@@ -1,4 +1,5 @@
-//! What comes in: whatever is sent by whomever, only what the right member signed for this very place has an effect.
+//! What comes in: whatever is sent by whomever, only what the right member signed for this very
+//! place has an effect.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[path = "intake/authority.rs"]
@@ -28,7 +29,8 @@ struct Scene {
     world: World<FakeSession>,
     engines: Vec<FakeEngine>,
     coordinator: Seat,
-    /// Everybody else. As messages arrive in order, the coordinator picks itself and the first two of these.
+    /// Everybody else. As messages arrive in order, the coordinator picks itself and the first two
+    /// of these.
     others: Vec<Seat>,
 }
 
@@ -51,15 +53,16 @@ impl Scene {
         self.world.sent_by(self.coordinator, Kind::SigningPackage)
     }
 
-    /// Up to the point where the shares are on their way. Gives the share of the first of the others.
+    /// Up to the point where the shares are on their way. Gives the share of the first of the
+    /// others.
     fn share(&mut self) -> Envelope {
         self.package();
         self.world.deliver_all(Kind::SigningPackage);
         self.world.sent_by(self.others[0], Kind::SignatureShare)
     }
 
-    /// The session goes on to its end, undisturbed by what was tried before: everybody has the signatures, t shares were
-    /// made, and nobody is blamed but these.
+    /// The session goes on to its end, undisturbed by what was tried before: everybody has the
+    /// signatures, t shares were made, and nobody is blamed but these.
     fn ends_well_and_blames_only(mut self, accused: &[Seat]) {
         self.world.run();
         assert_eq!(self.world.signed(), 5);

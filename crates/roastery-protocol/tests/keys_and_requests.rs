@@ -1,4 +1,5 @@
-//! What a session starts from: the group file, a node's own keys, the request, its approval, and the clocks.
+//! What a session starts from: the group file, a node's own keys, the request, its approval, and
+//! the clocks.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[path = "keys_and_requests/clocks.rs"]

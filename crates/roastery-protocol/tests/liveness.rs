@@ -15,8 +15,8 @@ use roastery_protocol::{
 };
 use support::{byzantine::*, *};
 
-/// Sessions with fake engines and an honest coordinator. The members in `by_hand` (places among the others) are driven
-/// by the test, and nothing has been delivered yet.
+/// Sessions with fake engines and an honest coordinator. The members in `by_hand` (places among the
+/// others) are driven by the test, and nothing has been delivered yet.
 struct Scene {
     world: World<FakeSession>,
     engines: Vec<FakeEngine>,
@@ -41,7 +41,8 @@ impl Scene {
         self.world.hand(&commitments, self.coordinator)
     }
 
-    /// The coordinator and this member talk to each other until they have nothing more to say. All else waits.
+    /// The coordinator and this member talk to each other until they have nothing more to say. All
+    /// else waits.
     fn let_speak(&mut self, who: Seat) {
         let pair = [(self.coordinator, who), (who, self.coordinator)];
         let next = |scene: &Scene| {
@@ -245,7 +246,8 @@ fn a_bad_share_is_found_when_its_package_is_complete_and_its_fresh_slot_is_never
     let (bad, silent) = (scene.others[0], scene.others[1]);
     let programme = Programme { wrong_share: Some(0), ..Programme::default() };
     scene.engines[bad.index()].programme(programme);
-    // The first package never completes, so its shares are not looked at for its own sake: nobody checks without need.
+    // The first package never completes, so its shares are not looked at for its own sake: nobody
+    // checks without need.
     scene.commit(silent, 1, 0).unwrap();
     scene.world.run();
     assert_eq!(scene.packages().len(), 1);
@@ -270,7 +272,8 @@ fn a_bad_share_with_a_fresh_slot_is_checked_before_its_sender_is_picked_again() 
     scene.engines[bad.index()].programme(programme);
     scene.commit(silent, 1, 0).unwrap();
     scene.let_speak(bad);
-    // Coordinator, bad and silent are picked; the bad share is in, with a fresh slot, and nobody has looked at it.
+    // Coordinator, bad and silent are picked; the bad share is in, with a fresh slot, and nobody
+    // has looked at it.
     assert_eq!(scene.packages().len(), 1);
     assert!(scene.world.nobody_is_blamed());
     scene.let_speak(good);

@@ -15,8 +15,8 @@ use roastery_protocol::{
 };
 use support::{byzantine::*, *};
 
-/// An honest coordinator with the real engine; the members at these places among the others are driven by hand. Nothing
-/// has been delivered yet.
+/// An honest coordinator with the real engine; the members at these places among the others are
+/// driven by hand. Nothing has been delivered yet.
 struct Scene {
     world: World<FrostSession>,
     coordinator: Seat,
@@ -73,7 +73,8 @@ impl Scene {
 fn a_signer_that_shows_two_slots_cannot_have_the_coordinator_convicted_of_a_wrong_sum() {
     let mut scene = scene(2, 3, &[0, 1]);
     let liar = scene.others[0];
-    // Two different slots under one run and one index: one for the coordinator, one for everybody else.
+    // Two different slots under one run and one index: one for the coordinator, one for everybody
+    // else.
     let named = scene.world.fixture.draw(liar, 0, run(1), 0);
     let shown = scene.world.fixture.draw(liar, 0, run(1), 0);
     scene.commit(&named).unwrap();

@@ -1,4 +1,5 @@
-//! The six proofs before a stranger who has the group file: what each proves, and what proves nothing.
+//! The six proofs before a stranger who has the group file: what each proves, and what proves
+//! nothing.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;

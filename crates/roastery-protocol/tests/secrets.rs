@@ -1,4 +1,5 @@
-//! Secrets end: with the session however it ends, with a panic, with the machine's own faults. And nothing shows them.
+//! Secrets end: with the session however it ends, with a panic, with the machine's own faults. And
+//! nothing shows them.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 #[path = "secrets/probe.rs"]
@@ -26,7 +27,8 @@ use roastery_protocol::{
 };
 use support::{byzantine::*, *};
 
-/// A 2-of-3 whose first coordinator is driven by hand; it asks both others to sign with this package.
+/// A 2-of-3 whose first coordinator is driven by hand; it asks both others to sign with this
+/// package.
 fn asked(policy: impl Policy + 'static) -> (World<FrostSession>, Envelope, [Seat; 2]) {
     let mut fixture = Fixture::new(2, 3);
     fixture.policy = Arc::new(policy);

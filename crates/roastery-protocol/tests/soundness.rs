@@ -1,4 +1,5 @@
-//! Nobody can make a proof against an honest member, out of everything ever sent, over all its runs (rows 29 and 31).
+//! Nobody can make a proof against an honest member, out of everything ever sent, over all its runs
+//! (rows 29 and 31).
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 #[path = "soundness/arena.rs"]
@@ -62,8 +63,8 @@ impl<'a> Prosecutor<'a> {
         }
     }
 
-    /// Every pair in the claims that two envelopes can make: those of the right kind all with all, and everything with
-    /// a few others.
+    /// Every pair in the claims that two envelopes can make: those of the right kind all with all,
+    /// and everything with a few others.
     fn pairs(&mut self, chance: &mut Chance) {
         let all = self.envelopes.clone();
         let few: Vec<Envelope> = (0..3).map(|_| chance.pick(&all).clone()).collect();
@@ -82,7 +83,8 @@ impl<'a> Prosecutor<'a> {
         }
     }
 
-    /// Every share under every package, in every message: with the nonces that it was made with and with some others.
+    /// Every share under every package, in every message: with the nonces that it was made with and
+    /// with some others.
     fn shares(&mut self, chance: &mut Chance) {
         let all: Vec<SlotNonces> = self.nonces.values().cloned().collect();
         for package in self.of_kind(Kind::SigningPackage) {
@@ -102,7 +104,8 @@ impl<'a> Prosecutor<'a> {
         }
     }
 
-    /// Every package with the nonces that it names, with each of them replaced by some others, and in wrong order.
+    /// Every package with the nonces that it names, with each of them replaced by some others, and
+    /// in wrong order.
     fn sums(&mut self, chance: &mut Chance) {
         let all: Vec<SlotNonces> = self.nonces.values().cloned().collect();
         for package in self.of_kind(Kind::SigningPackage) {

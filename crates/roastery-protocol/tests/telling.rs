@@ -1,4 +1,5 @@
-//! What is found is told, by as few as will do; what was sent into the void is sent again when the void is gone.
+//! What is found is told, by as few as will do; what was sent into the void is sent again when the
+//! void is gone.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod support;

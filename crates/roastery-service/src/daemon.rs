@@ -65,8 +65,8 @@ impl From<LogError> for DaemonError {
     }
 }
 
-/// Runs a node until it is told to stop: by SIGTERM, SIGINT or the API. Files that it makes, its socket
-/// among them, are open to its own user only.
+/// Runs a node until it is told to stop: by SIGTERM, SIGINT or the API. Files that it makes, its
+/// socket among them, are open to its own user only.
 ///
 /// # Errors
 ///

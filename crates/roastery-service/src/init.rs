@@ -62,8 +62,8 @@ pub enum InitError {
     Randomness,
 }
 
-/// Puts the files of a new node into their places, if a crash came when all of them were made. To be
-/// called before a folder's configuration is read.
+/// Puts the files of a new node into their places, if a crash came when all of them were made. To
+/// be called before a folder's configuration is read.
 ///
 /// # Errors
 ///
@@ -74,8 +74,8 @@ pub fn finish(folder: &Folder) -> Result<(), FolderError> {
     finished.map(drop).map_err(failed)
 }
 
-/// Makes a node's keys and its folder. The host key goes into a file of its own, which can be moved away once the node's
-/// groups are made. Gives the card for the others.
+/// Makes a node's keys and its folder. The host key goes into a file of its own, which can be moved
+/// away once the node's groups are made. Gives the card for the others.
 ///
 /// # Errors
 ///

@@ -1,5 +1,6 @@
-//! The program's log: lines to standard error, by a thread of their own. A line that cannot be written,
-//! or for which there is no room, is counted and lost; logging neither blocks nor ends anything.
+//! The program's log: lines to standard error, by a thread of their own. A line that cannot be
+//! written, or for which there is no room, is counted and lost; logging neither blocks nor ends
+//! anything.
 
 use std::{
     io::{self, Write},
@@ -76,8 +77,8 @@ fn write_lines(jobs: &Receiver<Job>, mut to: impl Write) {
 pub(crate) struct Log(SyncSender<Job>);
 
 impl Log {
-    /// Starts the log as the configuration says. If the program that embeds this has a log of its own,
-    /// that one goes on.
+    /// Starts the log as the configuration says. If the program that embeds this has a log of its
+    /// own, that one goes on.
     pub(crate) fn start(config: &Config) -> Result<Self, LogError> {
         let filter = EnvFilter::try_new(&config.observability.log)
             .map_err(|error| LogError::Filter(error.to_string()))?;

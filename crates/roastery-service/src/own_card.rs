@@ -20,7 +20,8 @@ const MAX_SEQUENCE: u64 = i64::MAX as u64;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum OwnCardError {
-    /// The card that is there cannot be read, and without the host key its signature cannot be made again.
+    /// The card that is there cannot be read, and without the host key its signature cannot be made
+    /// again.
     #[error(
         "the card cannot be read ({reason}), and the host key, whose signature it needs, is not there \
          ({host_key}): put either back"
@@ -64,8 +65,8 @@ pub fn current(folder: &Folder, config: &Config) -> Option<NodeCard> {
     read(folder).ok().filter(|card| says(card, config))
 }
 
-/// Makes the card anew from the configuration and the node's keys, if it says something else. `now_ms` is the time in
-/// milliseconds since 1970.
+/// Makes the card anew from the configuration and the node's keys, if it says something else.
+/// `now_ms` is the time in milliseconds since 1970.
 ///
 /// # Errors
 ///
@@ -106,7 +107,8 @@ fn says(card: &NodeCard, config: &Config) -> bool {
     *card.name() == config.name && announced.eq(card.whereabouts().addresses().iter().cloned())
 }
 
-/// The line of the roster, signed again. The host key signs the same line with the same bytes each time.
+/// The line of the roster, signed again. The host key signs the same line with the same bytes each
+/// time.
 fn bind(
     folder: &Folder,
     config: &Config,

@@ -1,12 +1,14 @@
-//! What it would give to run several packages of one coordinator at the same time: a model of rounds, not the protocol.
+//! What it would give to run several packages of one coordinator at the same time: a model of
+//! rounds, not the protocol.
 //!
 //!     cargo run --release -p roastery-sim --example parallel_packages
 //!
-//! With one package at a time an adaptive attacker spends one staller a round trip, and f of them cost f round trips.
-//! With m packages of different composition at a time (each signer shows m slots ahead) it needs enough stallers to be
-//! in all of them. Each package leaves out all known debtors, and of the others as many different ones as it can; the
-//! attacker sees all of them and takes the fewest stallers that stop every one (greedily: whoever stops most). Those that
-//! it has taken are known debtors after the round.
+//! With one package at a time an adaptive attacker spends one staller a round trip, and f of them
+//! cost f round trips. With m packages of different composition at a time (each signer shows m
+//! slots ahead) it needs enough stallers to be in all of them. Each package leaves out all known
+//! debtors, and of the others as many different ones as it can; the attacker sees all of them and
+//! takes the fewest stallers that stop every one (greedily: whoever stops most). Those that it has
+//! taken are known debtors after the round.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +18,8 @@ use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
 const N: usize = 100;
 const T: usize = 67;
 const ROUND_TRIP: f64 = 0.153;
-/// Bytes of a signing package and of a share with its next slot at this size, as `roastery-sim run` counts them.
+/// Bytes of a signing package and of a share with its next slot at this size, as `roastery-sim run`
+/// counts them.
 const PACKAGE: usize = 2506;
 const SHARE: usize = 305;
 
@@ -50,7 +53,8 @@ fn play(parallel: usize, rng: &mut ChaCha8Rng) -> Play {
     }
 }
 
-/// So many sets of t seats: each leaves out those that were left out least often so far, in random order.
+/// So many sets of t seats: each leaves out those that were left out least often so far, in random
+/// order.
 fn compose(
     clean: &[usize],
     spare: usize,

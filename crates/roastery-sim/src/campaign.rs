@@ -89,8 +89,8 @@ pub struct Failure<G: Game = Scenario> {
     pub shrunk_violation: Violation<G::Invariant>,
 }
 
-/// Plays the scenarios of these seeds, `jobs` at a time, and stops at the first of them that violates something, however
-/// many play at a time. `goes_on` is asked before each.
+/// Plays the scenarios of these seeds, `jobs` at a time, and stops at the first of them that
+/// violates something, however many play at a time. `goes_on` is asked before each.
 pub fn run(
     seeds: impl Iterator<Item = u64> + Send,
     jobs: usize,
@@ -152,7 +152,8 @@ struct Found<G: Game> {
     violation: Violation<G::Invariant>,
 }
 
-/// Takes away whatever can be taken away while the same invariant is violated. Plays at most some hundred scenarios.
+/// Takes away whatever can be taken away while the same invariant is violated. Plays at most some
+/// hundred scenarios.
 pub fn shrink<G: Game>(
     scenario: G,
     violation: Violation<G::Invariant>,

@@ -1,7 +1,7 @@
 //! What must hold at every step, whoever is faulty and whatever the network does.
 //!
-//! Each invariant is a type of its own that is told what was said and what happened and knows nothing of the others.
-//! What they have in common is what was said, read once: [`Hearsay`].
+//! Each invariant is a type of its own that is told what was said and what happened and knows
+//! nothing of the others. What they have in common is what was said, read once: [`Hearsay`].
 
 mod authorised;
 mod blockers;
@@ -110,7 +110,8 @@ impl<I: fmt::Display> fmt::Display for Violation<I> {
 
 impl<I: fmt::Debug + fmt::Display> std::error::Error for Violation<I> {}
 
-/// All invariants that can be judged while the simulation goes on. Those about its end are [`Allowance`] and
+/// All invariants that can be judged while the simulation goes on. Those about its end are
+/// [`Allowance`] and
 /// [`HonestRunsAreCheap`].
 #[derive(Debug)]
 pub struct Invariants {

@@ -141,7 +141,8 @@ impl Members {
         &self.identities[seat.index()]
     }
 
-    /// An envelope around bytes that no encoder has made, signed by this seat as a message of this kind.
+    /// An envelope around bytes that no encoder has made, signed by this seat as a message of this
+    /// kind.
     pub fn seal_bytes(&self, seat: Seat, kind: Kind, body: &[u8]) -> Vec<u8> {
         let signature = self.pens[seat.index()].sign(&kind.tag().hash(&[body]), &[0; 32]);
         [&signature.to_bytes()[..], body].concat()

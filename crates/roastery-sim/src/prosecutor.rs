@@ -1,5 +1,5 @@
-//! The first invariant: nobody can make a proof against an honest member, out of everything ever sent, over all its
-//! runs, openings and twins.
+//! The first invariant: nobody can make a proof against an honest member, out of everything ever
+//! sent, over all its runs, openings and twins.
 
 use std::rc::Rc;
 
@@ -11,7 +11,8 @@ use roastery_protocol::{
 
 use crate::invariants::{Case, Hearsay, Invariant, KnownPackage, Statement, Violation};
 
-/// Claims that have no chance by the rules are tried as well, up to this many in a session; beyond it every
+/// Claims that have no chance by the rules are tried as well, up to this many in a session; beyond
+/// it every
 /// [`SAMPLED`]th.
 const ALL_HOPELESS: usize = 300;
 const SAMPLED: usize = 61;
@@ -19,16 +20,18 @@ const SAMPLED: usize = 61;
 /// From so many claims in a session on, a share is tried with one message and not with each.
 const ALL_EQUATIONS: usize = 200;
 
-/// The most sets of nonces that are tried against one package, where the names of slots do not bind their nonces.
+/// The most sets of nonces that are tried against one package, where the names of slots do not bind
+/// their nonces.
 const NONCE_SETS: usize = 64;
 
-/// A prosecutor who hears every byte and accuses honest members of whatever might be proven: every body of being
-/// malformed, every pair of packages of a conflict and of a slot assigned twice, every pair of shares of a conflict, every
-/// share with every package and slot of being wrong, every package with all matching nonces of a wrong sum.
+/// A prosecutor who hears every byte and accuses honest members of whatever might be proven: every
+/// body of being malformed, every pair of packages of a conflict and of a slot assigned twice,
+/// every pair of shares of a conflict, every share with every package and slot of being wrong,
+/// every package with all matching nonces of a wrong sum.
 ///
-/// Each message is tried when it is heard, against all that were heard before. Pairs of which one could think that they
-/// prove something (one sender, one attempt, a share and its package) are all tried; of the others the first
-/// few hundred and then a part.
+/// Each message is tried when it is heard, against all that were heard before. Pairs of which one
+/// could think that they prove something (one sender, one attempt, a share and its package) are all
+/// tried; of the others the first few hundred and then a part.
 #[derive(Debug)]
 pub struct Prosecutor {
     case: Rc<Case>,
@@ -175,7 +178,8 @@ impl Prosecutor {
         }
         let messages = self.case.shape.messages();
         for nonces in candidates {
-            // The equations of all messages are alike: in a long session one is tried, each time another.
+            // The equations of all messages are alike: in a long session one is tried, each time
+            // another.
             let all = self.tried < ALL_EQUATIONS;
             let one = self.tried % messages;
             for message in (0..messages).filter(|&at| all || at == one) {

@@ -18,7 +18,8 @@ use crate::{
     world::{Setup, Step, Watch, World},
 };
 
-/// What one session took. Times are in seconds of virtual time, computing times in milliseconds of this machine.
+/// What one session took. Times are in seconds of virtual time, computing times in milliseconds of
+/// this machine.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// n.
@@ -75,8 +76,8 @@ pub struct KindCount {
 /// How long a session is waited for, in virtual time.
 const LIMIT: Duration = Duration::from_secs(3600);
 
-/// Plays sessions of one group, one after the other, and measures each. The members remember what a session has shown
-/// of the others; whoever has become faulty stays so.
+/// Plays sessions of one group, one after the other, and measures each. The members remember what a
+/// session has shown of the others; whoever has become faulty stays so.
 pub fn measure_series(
     mut members: Members,
     attack: &Attack,

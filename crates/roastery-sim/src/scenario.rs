@@ -1,4 +1,5 @@
-//! What is simulated: a group, its network, what happens to it and who is faulty, all from one seed.
+//! What is simulated: a group, its network, what happens to it and who is faulty, all from one
+//! seed.
 
 mod attack;
 mod draw;
@@ -56,7 +57,8 @@ pub struct Scenario {
     pub links: Links,
     /// The nodes' times.
     pub settings: Settings,
-    /// What happens to nodes and network, and when; ends with the calm, if it is not calm from the beginning.
+    /// What happens to nodes and network, and when; ends with the calm, if it is not calm from the
+    /// beginning.
     pub script: Vec<(Duration, Happening)>,
     /// Seats whose session is not open at the beginning.
     pub late: Vec<Seat>,

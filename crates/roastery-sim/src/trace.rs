@@ -1,4 +1,5 @@
-//! What was said and happened: as a hash, so that two simulations can be compared, and for the reader.
+//! What was said and happened: as a hash, so that two simulations can be compared, and for the
+//! reader.
 
 use std::{
     fmt::{self, Write as _},

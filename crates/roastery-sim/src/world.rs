@@ -150,7 +150,8 @@ impl<E: SimulatedEngine, A: Adversary, W: Watch<E>> World<E, A, W> {
         self.watch.step(&Step { at, nodes, touched: &touched, members })
     }
 
-    /// Goes on until all honest nodes that are up have signed, or until the time is up. Whether they have.
+    /// Goes on until all honest nodes that are up have signed, or until the time is up. Whether
+    /// they have.
     pub fn run_until_signed(&mut self, limit: Duration) -> Result<bool, Violation> {
         while !self.all_signed() {
             if self.now > limit || !self.step()? {

@@ -20,8 +20,8 @@ fn random_scenarios_of_small_groups_violate_nothing() {
     assert!(totals.signatures > 0 && totals.accusations > 0);
 }
 
-/// One seat, two nodes: the later one issues a package in its own run, and forgets the shares for the
-/// packages of the earlier one.
+/// One seat, two nodes: the later one issues a package in its own run, and forgets the shares for
+/// the packages of the earlier one.
 #[test]
 fn a_node_that_issues_a_package_forgets_the_shares_for_an_earlier_run_of_its_seat() {
     let played = play(&Scenario::draw(206_472), Detail::Hash);
@@ -57,7 +57,8 @@ fn a_session_that_does_not_end_in_time_violates_termination() {
 
 #[test]
 fn a_shrunk_scenario_violates_the_same_and_is_not_larger() {
-    // Shrinking keeps scenarios fair, so there is nothing to take away here that leaves the violation.
+    // Shrinking keeps scenarios fair, so there is nothing to take away here that leaves the
+    // violation.
     let scenario = hopeless();
     let violation = play(&scenario, Detail::Hash).violation.unwrap();
     let (shrunk, still) = shrink(scenario.clone(), violation.clone());

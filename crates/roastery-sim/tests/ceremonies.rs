@@ -1,4 +1,5 @@
-//! Key generation ceremonies in the simulator: what each kind of fault comes to, and a small campaign.
+//! Key generation ceremonies in the simulator: what each kind of fault comes to, and a small
+//! campaign.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 #[path = "ceremonies/campaign.rs"]
@@ -17,7 +18,8 @@ use roastery_sim::{
     trace::Detail,
 };
 
-/// Three of four, the first coordinator with this fault, nothing else happens. Its seat comes with it.
+/// Three of four, the first coordinator with this fault, nothing else happens. Its seat comes with
+/// it.
 fn with_first_coordinator(fault: Fault) -> (Scenario, Seat) {
     let mut scenario = Scenario::calm(3, 3, 4);
     let seat = scenario.order()[0];

@@ -3,8 +3,8 @@
 
 use roastery_sim::{campaign::play, scenario::Scenario, trace::Detail};
 
-/// Seeds with the hashes of their traces. They change whenever the protocol, a strategy or the drawing of scenarios does;
-/// then the message of the failing test is the new list.
+/// Seeds with the hashes of their traces. They change whenever the protocol, a strategy or the
+/// drawing of scenarios does; then the message of the failing test is the new list.
 const TRACES: [(u64, &str); 8] = [
     (3, "eb6f867948678a58a0094d8cbffd73be"),
     (6, "86073f4cfdbd0a0d826151c5e3bbc721"),

@@ -1,4 +1,5 @@
-//! Each invariant refuses what it is there to refuse: forged statements and events, fed to it directly.
+//! Each invariant refuses what it is there to refuse: forged statements and events, fed to it
+//! directly.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 use std::{collections::BTreeSet, rc::Rc, sync::Arc, time::Duration};
@@ -95,7 +96,8 @@ impl Court {
         (SignerSlot { seat: signer, slot: name }, slot)
     }
 
-    /// A package of this number to the two that do not coordinate, with their slots of these numbers.
+    /// A package of this number to the two that do not coordinate, with their slots of these
+    /// numbers.
     fn package(&mut self, number: u16, slots: [u32; 2]) -> SigningPackage {
         let signers = self.signers();
         let shown = [self.slot(signers[0], slots[0]), self.slot(signers[1], slots[1])];

@@ -1,4 +1,5 @@
-//! What faulty members do takes effect, honest members sign all the same, and blame falls where it belongs.
+//! What faulty members do takes effect, honest members sign all the same, and blame falls where it
+//! belongs.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 

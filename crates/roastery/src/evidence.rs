@@ -27,7 +27,8 @@ pub(crate) enum Command {
     },
     /// List the proofs that the node holds
     List(crate::node::EvidenceList),
-    /// Have proofs judged: exit status 0 if each proves its claim, 1 if not, 2 if a file cannot be read
+    /// Have proofs judged: exit status 0 if each proves its claim, 1 if not, 2 if a file cannot be
+    /// read
     Verify {
         /// The group file
         #[arg(long)]

@@ -1,7 +1,7 @@
 //! The `roastery` command.
 //!
-//! Exit status: 0 done, 1 not done (what was asked for could not be reached), 2 usage error (one line says what was wrong
-//! and what is allowed).
+//! Exit status: 0 done, 1 not done (what was asked for could not be reached), 2 usage error (one
+//! line says what was wrong and what is allowed).
 
 #![warn(clippy::print_stderr, clippy::print_stdout, reason = "they panic without a reader")]
 

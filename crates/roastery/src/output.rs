@@ -1,4 +1,5 @@
-//! What goes to the terminal: nothing that is hidden or moves the cursor, and colours only where somebody looks.
+//! What goes to the terminal: nothing that is hidden or moves the cursor, and colours only where
+//! somebody looks.
 
 use std::{
     io::{IsTerminal as _, Write as _},
@@ -50,7 +51,8 @@ pub(crate) fn error(line: &str) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// Whether standard output is a terminal that shows colours, and the user wants them (<https://no-color.org>).
+/// Whether standard output is a terminal that shows colours, and the user wants them
+/// (<https://no-color.org>).
 fn coloured() -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let dumb = std::env::var_os("TERM").is_none_or(|kind| kind == "dumb");

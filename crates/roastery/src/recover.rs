@@ -27,7 +27,8 @@ pub(crate) struct Options {
     /// The group that it must be: its id, 64 hexadecimal digits
     #[arg(long, value_name = "ID", value_parser = group)]
     group: Option<GroupId>,
-    /// Write the secret share into this new file, 64 hexadecimal digits that only its owner may read
+    /// Write the secret share into this new file, 64 hexadecimal digits that only its owner may
+    /// read
     #[arg(long, value_name = "FILE")]
     share: Option<PathBuf>,
     /// Write the group file into this file
@@ -35,8 +36,8 @@ pub(crate) struct Options {
     group_file: Option<PathBuf>,
 }
 
-/// Runs the command: exit status 0 recovered, 1 not (the files are not what they should be), 2 a file cannot be read or
-/// written.
+/// Runs the command: exit status 0 recovered, 1 not (the files are not what they should be), 2 a
+/// file cannot be read or written.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
     options.share.iter().try_for_each(|path| check_new(path))?;
     let bytes = read(&options.file, MAX_RECOVERY_FILE)?;

@@ -21,7 +21,8 @@ pub(crate) struct Which {
     /// The group file
     #[arg(long, value_name = "FILE")]
     group: PathBuf,
-    /// The scripts that may spend as well, in the language of descriptors, with @0 for the group's key [default: none]
+    /// The scripts that may spend as well, in the language of descriptors, with @0 for the group's
+    /// key [default: none]
     #[arg(long, value_name = "TREE")]
     scripts: Option<String>,
     /// The network: main, testnet3, testnet4, signet or regtest [default: the network of the node]
@@ -40,7 +41,8 @@ impl Which {
         wallet.map_err(|error| error.to_string())
     }
 
-    /// The network that was named, or else that of the node: an address of another one is worse than none.
+    /// The network that was named, or else that of the node: an address of another one is worse
+    /// than none.
     pub(crate) fn network(&self, at: &At) -> Result<Network, String> {
         if let Some(network) = self.network {
             return Ok(network);

@@ -1,4 +1,5 @@
-//! Transactions from end to end: nodes as processes sign PSBTs, and Bitcoin Core's consensus code accepts what comes out.
+//! Transactions from end to end: nodes as processes sign PSBTs, and Bitcoin Core's consensus code
+//! accepts what comes out.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 #[path = "../../roastery-bitcoin/tests/common/mod.rs"]

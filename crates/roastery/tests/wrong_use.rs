@@ -1,4 +1,5 @@
-//! Commands that are used wrongly: each answer says in one line what was wrong, what is allowed and what to do next.
+//! Commands that are used wrongly: each answer says in one line what was wrong, what is allowed and
+//! what to do next.
 
 #![allow(clippy::unwrap_used)]
 

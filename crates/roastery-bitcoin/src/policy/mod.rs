@@ -111,8 +111,8 @@ impl SpendPolicy {
         self.network
     }
 
-    /// Whether this node signs. `before` is what has left the group within the last 24 hours; what this spend adds to it is
-    /// the amount that comes back.
+    /// Whether this node signs. `before` is what has left the group within the last 24 hours; what
+    /// this spend adds to it is the amount that comes back.
     ///
     /// # Errors
     ///
@@ -144,8 +144,9 @@ impl SpendPolicy {
         Ok(amount)
     }
 
-    /// One transaction can be asked for in two requests, each of which shows another part of the group's inputs as its own
-    /// and has the same outputs return. Where no person looks, all that could be the group's must be known then.
+    /// One transaction can be asked for in two requests, each of which shows another part of the
+    /// group's inputs as its own and has the same outputs return. Where no person looks, all that
+    /// could be the group's must be known then.
     fn judge_recognition(&self, spend: &Spend) -> Result<(), Refusal> {
         let rules = &self.rules;
         let limited = rules.most_per_transaction.is_some() || rules.most_per_day.is_some();
@@ -185,7 +186,8 @@ impl SpendPolicy {
         if !self.rules.change_must_be_ours.unwrap_or(usual) {
             return Ok(());
         }
-        // Where all that is paid stands on the list, none of it is a change that was given another address.
+        // Where all that is paid stands on the list, none of it is a change that was given another
+        // address.
         let listed = self.destinations.is_some();
         let about_change = |warning: &&Warning| {
             warning.is_about_change()

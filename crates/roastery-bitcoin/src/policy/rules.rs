@@ -7,15 +7,17 @@ use thiserror::Error;
 /// The most destinations on an allow list.
 pub const MAX_DESTINATIONS: usize = 10_000;
 
-/// The highest fee rate where no rule says another, in satoshi per virtual byte. Blocks have seldom asked for more.
+/// The highest fee rate where no rule says another, in satoshi per virtual byte. Blocks have seldom
+/// asked for more.
 pub const USUAL_FEE_RATE: u64 = 1_000;
 
-/// The largest part of what the group spends that may be lost as fee where no rule says another, in percent.
+/// The largest part of what the group spends that may be lost as fee where no rule says another, in
+/// percent.
 pub const USUAL_FEE_PERCENT: u8 = 20;
 
-/// A node's rules for transactions, as its operator writes them down. Amounts are in satoshi. A rule that is absent is not
-/// applied, but for those with a usual value; a name that is none of these is an error, so that a slip of the pen never
-/// takes a rule away.
+/// A node's rules for transactions, as its operator writes them down. Amounts are in satoshi. A
+/// rule that is absent is not applied, but for those with a usual value; a name that is none of
+/// these is an error, so that a slip of the pen never takes a rule away.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rules {
@@ -34,15 +36,16 @@ pub struct Rules {
     /// The highest fee rate, in satoshi per virtual byte; [`USUAL_FEE_RATE`] if it is absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub most_fee_rate: Option<u64>,
-    /// The largest part of what the group spends that may be lost as fee or burnt, in percent; [`USUAL_FEE_PERCENT`] if it is
-    /// absent, and 100 for any.
+    /// The largest part of what the group spends that may be lost as fee or burnt, in percent;
+    /// [`USUAL_FEE_PERCENT`] if it is absent, and 100 for any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub most_fee_percent: Option<u8>,
-    /// Whether an output that looks like change must be an address of the wallet. If it is absent that is so where the rules
-    /// alone decide ([`Review::RulesAlone`]).
+    /// Whether an output that looks like change must be an address of the wallet. If it is absent
+    /// that is so where the rules alone decide ([`Review::RulesAlone`]).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change_must_be_ours: Option<bool>,
-    /// Whether the whole previous transaction of each input must be there, so that no amount has to be believed.
+    /// Whether the whole previous transaction of each input must be there, so that no amount has to
+    /// be believed.
     pub previous_transactions_required: bool,
 }
 
@@ -105,7 +108,8 @@ impl Rules {
     ///
     /// # Errors
     ///
-    /// [`RuleError`] names the destination that is no address of this network, or the number that is none.
+    /// [`RuleError`] names the destination that is no address of this network, or the number that
+    /// is none.
     pub fn check(self, network: Network, review: Review) -> Result<SpendPolicy, RuleError> {
         if let Some(percent) = self.most_fee_percent.filter(|percent| *percent > 100) {
             return Err(RuleError::Percent { percent });

@@ -1,7 +1,9 @@
-//! PSBTs as they come: binary or base64, version 0 (BIP-174, with the fields of BIP-371) or version 2 (BIP-370).
+//! PSBTs as they come: binary or base64, version 0 (BIP-174, with the fields of BIP-371) or version
+//! 2 (BIP-370).
 //!
-//! Before anything is decoded the maps are walked once: what is cut off, doubled, missing or absurdly long is said there,
-//! in one line. Version 2 is turned into version 0, which is what comes out.
+//! Before anything is decoded the maps are walked once: what is cut off, doubled, missing or
+//! absurdly long is said there, in one line. Version 2 is turned into version 0, which is what
+//! comes out.
 
 mod error;
 mod raw;
@@ -18,7 +20,8 @@ use bitcoin::{
 pub use self::error::{Place, PsbtError};
 use self::raw::{Map, Reader};
 
-/// The longest PSBT, in bytes: 4 MB, what `bitcoin` allows for one map and more than a block's transactions have.
+/// The longest PSBT, in bytes: 4 MB, what `bitcoin` allows for one map and more than a block's
+/// transactions have.
 pub const MAX_PSBT: usize = 4_000_000;
 
 /// The longest file with a PSBT in it, in bytes: in base64, with some line ends.
@@ -32,12 +35,13 @@ pub const MAX_OUTPUTS: usize = 2_000;
 
 const MAGIC: &[u8] = b"psbt\xff";
 
-/// Reads a PSBT, binary or in base64 (white space around it and in it does not matter), of version 0 or 2.
+/// Reads a PSBT, binary or in base64 (white space around it and in it does not matter), of version
+/// 0 or 2.
 ///
 /// # Errors
 ///
-/// [`PsbtError`], one line for each way to be malformed. Whether the content makes sense is not looked at here but for
-/// inputs that spend the same output.
+/// [`PsbtError`], one line for each way to be malformed. Whether the content makes sense is not
+/// looked at here but for inputs that spend the same output.
 pub fn read(bytes: &[u8]) -> Result<Psbt, PsbtError> {
     let binary = binary(bytes)?;
     if binary.len() > MAX_PSBT {

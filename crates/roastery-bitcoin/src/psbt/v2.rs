@@ -1,5 +1,5 @@
-//! Version 2 (BIP-370): the transaction is in fields of the maps. Read by building the transaction and writing the rest as
-//! version 0.
+//! Version 2 (BIP-370): the transaction is in fields of the maps. Read by building the transaction
+//! and writing the rest as version 0.
 
 use bitcoin::{
     Amount, OutPoint, ScriptBuf, Sequence, TxIn, TxOut, Txid, Witness, consensus::Encodable as _,
@@ -124,8 +124,8 @@ fn pay(map: &Map<'_>, place: Place) -> Result<TxOut, PsbtError> {
     Ok(TxOut { value: Amount::from_sat(value), script_pubkey: ScriptBuf::from(script.to_vec()) })
 }
 
-/// BIP-370, "Determining Lock Time": the highest of the kind that all inputs which ask for one accept, as a height where
-/// both kinds would do.
+/// BIP-370, "Determining Lock Time": the highest of the kind that all inputs which ask for one
+/// accept, as a height where both kinds would do.
 fn lock_time(global: &Map<'_>, inputs: &[Map<'_>]) -> Result<u32, PsbtError> {
     let mut asked = false;
     let (mut by_height, mut by_time) = (Some(0), Some(0));

@@ -11,17 +11,19 @@ use crate::wallet::SECP;
 pub enum Completion {
     /// Signatures in their fields (BIP-371): others add theirs, and a finaliser puts all together.
     Partial,
-    /// Final witnesses (BIP-174), for each input that the group has signed. An input by a leaf can be finalised only where
-    /// the leaf asks for nothing but signatures that are there.
+    /// Final witnesses (BIP-174), for each input that the group has signed. An input by a leaf can
+    /// be finalised only where the leaf asks for nothing but signatures that are there.
     Finalised,
 }
 
 impl Spend {
-    /// Puts the signatures of [`messages`](Spend::messages), in the same order, into the PSBT. Each is verified first.
+    /// Puts the signatures of [`messages`](Spend::messages), in the same order, into the PSBT. Each
+    /// is verified first.
     ///
     /// # Errors
     ///
-    /// [`CompleteError`] names the signature that is wrong or the input that cannot be finalised; then nothing is completed.
+    /// [`CompleteError`] names the signature that is wrong or the input that cannot be finalised;
+    /// then nothing is completed.
     pub fn complete(
         &self,
         signatures: &[Signature],

@@ -8,7 +8,8 @@ use thiserror::Error;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CannotSign {
-    /// BIP-341 signs the amounts and scripts of all inputs, so all must be known and free of contradiction.
+    /// BIP-341 signs the amounts and scripts of all inputs, so all must be known and free of
+    /// contradiction.
     #[error(
         "input {input}: what it spends is missing or contradicts itself; every input's output is signed"
     )]

@@ -15,8 +15,9 @@ pub struct Input {
     pub outpoint: OutPoint,
     /// That output. Missing if the PSBT does not have it, or what it has cannot be right.
     pub previous: Option<TxOut>,
-    /// Whether the whole previous transaction is there and has that output, so that the amount is proven before anything is
-    /// signed. Without, it is so all the same if the signature is valid at all: BIP-341 signs the amounts of all inputs.
+    /// Whether the whole previous transaction is there and has that output, so that the amount is
+    /// proven before anything is signed. Without, it is so all the same if the signature is valid
+    /// at all: BIP-341 signs the amounts of all inputs.
     pub proven: bool,
     /// How this group signs for it.
     pub signing: Signing,
@@ -53,14 +54,14 @@ pub enum State {
     Unsigned,
     /// It has one, or it is finalised.
     Signed,
-    /// It asks for a signature hash type other than `DEFAULT` and `ALL`, for which this group does not sign: what it signs
-    /// commits to all inputs and outputs.
+    /// It asks for a signature hash type other than `DEFAULT` and `ALL`, for which this group does
+    /// not sign: what it signs commits to all inputs and outputs.
     OtherSighash(u32),
 }
 
 impl Input {
-    /// Whether it could be the group's all the same: a Taproot output far down in the wallet is known by its derivation
-    /// field only, which whoever made the PSBT can leave out.
+    /// Whether it could be the group's all the same: a Taproot output far down in the wallet is
+    /// known by its derivation field only, which whoever made the PSBT can leave out.
     pub fn may_be_ours(&self) -> bool {
         self.signing == Signing::NotOurs && self.previous.as_ref().is_some_and(is_taproot)
     }

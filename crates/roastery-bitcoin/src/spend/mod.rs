@@ -25,8 +25,8 @@ pub use self::{
 };
 use crate::wallet::Wallet;
 
-/// A PSBT, looked at with a group's eyes. Everything in it is computed from the PSBT and the group file; nothing that
-/// anybody says about it is taken over.
+/// A PSBT, looked at with a group's eyes. Everything in it is computed from the PSBT and the group
+/// file; nothing that anybody says about it is taken over.
 #[derive(Clone, Debug)]
 pub struct Spend {
     psbt: Psbt,
@@ -37,12 +37,14 @@ pub struct Spend {
 }
 
 impl Spend {
-    /// Looks at a PSBT. Nothing is refused here: what is wrong is among the [`warnings`](Spend::warnings), and what keeps the
-    /// group from signing is said by [`messages`](Spend::messages).
+    /// Looks at a PSBT. Nothing is refused here: what is wrong is among the
+    /// [`warnings`](Spend::warnings), and what keeps the group from signing is said by
+    /// [`messages`](Spend::messages).
     pub fn of(psbt: Psbt, wallet: &Wallet) -> Self {
         let mut warnings = Vec::new();
-        // A PSBT that was read has a map for each. One that was put together otherwise may lack some: what has no map is
-        // not looked at, and then nothing is signed, for the amounts of all inputs are.
+        // A PSBT that was read has a map for each. One that was put together otherwise may lack
+        // some: what has no map is not looked at, and then nothing is signed, for the amounts of
+        // all inputs are.
         let transaction = &psbt.unsigned_tx;
         let inputs = psbt.inputs.len().min(transaction.input.len());
         let outputs = psbt.outputs.len().min(transaction.output.len());
@@ -97,20 +99,22 @@ impl Spend {
         self.total_in()?.checked_sub(self.total_out()?)
     }
 
-    /// The fee rate in satoshi per virtual byte, rounded up, where the fee is known. The size is what the transaction will
-    /// have at least, so that the rate is never understated.
+    /// The fee rate in satoshi per virtual byte, rounded up, where the fee is known. The size is
+    /// what the transaction will have at least, so that the rate is never understated.
     pub fn fee_rate(&self) -> Option<u64> {
         Some(self.fee()?.to_sat().div_ceil(self.virtual_size().max(1)))
     }
 
-    /// The size of the signed transaction in virtual bytes, estimated from below: an input of another's that is not signed
-    /// yet, and is of no common kind, counts as if it were never to be.
+    /// The size of the signed transaction in virtual bytes, estimated from below: an input of
+    /// another's that is not signed yet, and is of no common kind, counts as if it were never to
+    /// be.
     pub fn virtual_size(&self) -> u64 {
         size::virtual_size(self)
     }
 
-    /// What leaves the group, fee included: what it signs for, less what comes back to addresses of its wallet. This is what
-    /// limits are about. An input that anything is wrong with counts with the amount that is known of it, if any.
+    /// What leaves the group, fee included: what it signs for, less what comes back to addresses of
+    /// its wallet. This is what limits are about. An input that anything is wrong with counts with
+    /// the amount that is known of it, if any.
     pub fn leaves_the_group(&self) -> Amount {
         let comes =
             sum(self.outputs.iter().filter(|output| output.is_ours()).map(|out| out.amount));
@@ -123,8 +127,8 @@ impl Spend {
         sum(ours.filter_map(|input| input.previous.as_ref()).map(|previous| previous.value))
     }
 
-    /// What no payee receives of the group's money at most: the fee and what is burnt, as far as it leaves the group. `None`
-    /// where the fee is not known.
+    /// What no payee receives of the group's money at most: the fee and what is burnt, as far as it
+    /// leaves the group. `None` where the fee is not known.
     pub fn lost_by_the_group(&self) -> Option<Amount> {
         let burnt = sum(self.outputs.iter().filter(|out| out.is_burnt()).map(|out| out.amount));
         let lost = self.fee()?.to_sat().saturating_add(burnt.to_sat());

@@ -21,8 +21,8 @@ pub struct Output {
 pub enum Payee {
     /// An address of this wallet.
     Wallet(Derivation),
-    /// A key of the group, yet no address of its wallet: the path is not one that the wallet looks at, or others may spend by
-    /// scripts that are not the wallet's. It counts as another's.
+    /// A key of the group, yet no address of its wallet: the path is not one that the wallet looks
+    /// at, or others may spend by scripts that are not the wallet's. It counts as another's.
     Key(Derivation),
     /// Another.
     Other,

@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::{Input, Output, Payee, Signing, Spend, State};
 use crate::network::network_name;
 
-/// What is said of a spend before it is signed: `Display` says it to people, in lines; `Serialize` to programs, with amounts
-/// in satoshi.
+/// What is said of a spend before it is signed: `Display` says it to people, in lines; `Serialize`
+/// to programs, with amounts in satoshi.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     network: &'static str,

@@ -16,8 +16,8 @@ pub(super) struct Task {
 }
 
 impl Spend {
-    /// What this group signs, in the order of the inputs and within one by leaf: at most [`MAX_MESSAGES`] BIP-341 signature
-    /// hashes, each with its key.
+    /// What this group signs, in the order of the inputs and within one by leaf: at most
+    /// [`MAX_MESSAGES`] BIP-341 signature hashes, each with its key.
     ///
     /// # Errors
     ///
@@ -36,9 +36,10 @@ impl Spend {
             .map_err(|error| CannotSign::Request(error.to_string()))
     }
 
-    /// Whether a request that somebody proposes asks for exactly what this PSBT takes: the same messages with the same keys
-    /// in the same order, nothing more and nothing less. Every hash is computed here, so whoever lies about an amount, a
-    /// script, a path or a hash proposes another message than an honest node computes.
+    /// Whether a request that somebody proposes asks for exactly what this PSBT takes: the same
+    /// messages with the same keys in the same order, nothing more and nothing less. Every hash is
+    /// computed here, so whoever lies about an amount, a script, a path or a hash proposes another
+    /// message than an honest node computes.
     ///
     /// # Errors
     ///

@@ -12,8 +12,8 @@ const SIGNATURE: u64 = 1 + 64;
 /// The least size of the signed transaction in virtual bytes.
 pub(super) fn virtual_size(spend: &Spend) -> u64 {
     let mut weight = spend.transaction().weight();
-    // Marker and flag, and an empty witness for each input that has none; counted even where no input has a witness, which
-    // is less than one virtual byte per input.
+    // Marker and flag, and an empty witness for each input that has none; counted even where no
+    // input has a witness, which is less than one virtual byte per input.
     weight += Weight::from_wu(2 + spend.inputs().len() as u64);
     for (index, input) in spend.inputs().iter().enumerate() {
         let fields = &spend.psbt().inputs[index];

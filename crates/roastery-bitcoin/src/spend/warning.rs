@@ -13,7 +13,8 @@ pub const HIGH_FEE_RATE: u64 = 250;
 /// A larger part of what the group spends is much to lose, in percent.
 pub const HIGH_FEE_PERCENT: u8 = 10;
 
-/// What an operator should look at. Inputs and outputs are counted from 0. The `Display` is one line.
+/// What an operator should look at. Inputs and outputs are counted from 0. The `Display` is one
+/// line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Warning {
@@ -22,8 +23,8 @@ pub enum Warning {
         /// The input.
         input: usize,
     },
-    /// A Taproot input was not found to be this group's: it may be all the same, where its derivation field is missing or
-    /// wrong.
+    /// A Taproot input was not found to be this group's: it may be all the same, where its
+    /// derivation field is missing or wrong.
     UnrecognisedInput {
         /// The input.
         input: usize,
@@ -104,8 +105,8 @@ pub enum Warning {
         /// The output.
         output: usize,
     },
-    /// The group spends, and no output is its wallet's. It is so where everything is meant to be paid out, and where the change
-    /// was taken off or given another address.
+    /// The group spends, and no output is its wallet's. It is so where everything is meant to be
+    /// paid out, and where the change was taken off or given another address.
     NothingReturns {
         /// How many outputs pay others.
         outputs: usize,
@@ -148,8 +149,9 @@ pub enum Warning {
 }
 
 impl Warning {
-    /// Whether an output goes elsewhere than to the wallet while it seems to be its change. Where nothing returns one of
-    /// several payees may stand where the change was; a single one is paid everything, as the amounts show.
+    /// Whether an output goes elsewhere than to the wallet while it seems to be its change. Where
+    /// nothing returns one of several payees may stand where the change was; a single one is paid
+    /// everything, as the amounts show.
     pub fn is_about_change(&self) -> bool {
         match self {
             Warning::OutputClaim { .. }

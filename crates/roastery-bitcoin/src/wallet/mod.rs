@@ -1,13 +1,15 @@
 //! The group key as a wallet: an extended public key, descriptors and addresses.
 //!
-//! BIP-328 makes an aggregate key an extended public key by giving it a chain code: depth 0, no parent, child number 0. So
-//! it is here, with one difference. BIP-328's chain code is a constant, because MuSig2's aggregate keys have none of their
-//! own; then whoever sees the aggregate key can derive all of its addresses. A group has a chain code in its group file,
-//! which all members hold, so its key stands in a descriptor as any wallet's does, and a script or a signature that shows the
-//! key does not show its addresses.
+//! BIP-328 makes an aggregate key an extended public key by giving it a chain code: depth 0, no
+//! parent, child number 0. So it is here, with one difference. BIP-328's chain code is a constant,
+//! because MuSig2's aggregate keys have none of their own; then whoever sees the aggregate key can
+//! derive all of its addresses. A group has a chain code in its group file, which all members hold,
+//! so its key stands in a descriptor as any wallet's does, and a script or a signature that shows
+//! the key does not show its addresses.
 //!
-//! Every address is `tr(XPUB/0/*)` (receiving) or `tr(XPUB/1/*)` (change), BIP-386 and BIP-389, made by `miniscript`. What is
-//! signed follows from the [`Derivation`] of the protocol, which is computed apart from it; they must agree.
+//! Every address is `tr(XPUB/0/*)` (receiving) or `tr(XPUB/1/*)` (change), BIP-386 and BIP-389,
+//! made by `miniscript`. What is signed follows from the [`Derivation`] of the protocol, which is
+//! computed apart from it; they must agree.
 
 mod error;
 mod ownership;
@@ -33,12 +35,13 @@ use roastery_protocol::{
 pub use self::error::WalletError;
 pub(crate) use self::ownership::{Hints, Standing};
 
-/// How far addresses are searched for without any hint: this many of each branch, 1000, as Bitcoin Core's key pool has it.
-/// An output that is farther is recognised by the PSBT's derivation fields alone.
+/// How far addresses are searched for without any hint: this many of each branch, 1000, as Bitcoin
+/// Core's key pool has it. An output that is farther is recognised by the PSBT's derivation fields
+/// alone.
 pub const SEARCH_DEPTH: u32 = 1_000;
 
-/// The highest index of an address that counts as this wallet's. A path beyond may lead to the group's key, and yet no
-/// wallet would ever find the coins again.
+/// The highest index of an address that counts as this wallet's. A path beyond may lead to the
+/// group's key, and yet no wallet would ever find the coins again.
 pub const MAX_INDEX: u32 = 999_999;
 
 /// The longest text of a script tree, in bytes.
@@ -71,7 +74,8 @@ impl Branch {
 
 /// A group's key as a wallet, with a script tree or without.
 ///
-/// The addresses are those of both branches and, without a script tree, the one of the group's key itself.
+/// The addresses are those of both branches and, without a script tree, the one of the group's key
+/// itself.
 pub struct Wallet {
     group: Arc<Group>,
     tree: Option<String>,
@@ -99,13 +103,15 @@ impl Wallet {
         Self::open(group, None)
     }
 
-    /// A wallet whose outputs are spent by the group's key or by a leaf of this tree of scripts, in the language of
-    /// descriptors (BIP-386): a leaf, or `{TREE,TREE}`. `@0` stands for the group's key and `/**` for `/<0;1>/*`, as in
-    /// BIP-388: `{pk(@0/<2;3>/*),and_v(v:pk(XPUB/**),older(144))}`.
+    /// A wallet whose outputs are spent by the group's key or by a leaf of this tree of scripts, in
+    /// the language of descriptors (BIP-386): a leaf, or `{TREE,TREE}`. `@0` stands for the group's
+    /// key and `/**` for `/<0;1>/*`, as in BIP-388:
+    /// `{pk(@0/<2;3>/*),and_v(v:pk(XPUB/**),older(144))}`.
     ///
     /// # Errors
     ///
-    /// [`WalletError`] if it is too long, no tree, malleable or otherwise unsafe, or has a key without two branches.
+    /// [`WalletError`] if it is too long, no tree, malleable or otherwise unsafe, or has a key
+    /// without two branches.
     pub fn with_scripts(group: Arc<Group>, tree: &str) -> Result<Self, WalletError> {
         if tree.len() > MAX_SCRIPT_TREE {
             return Err(WalletError::TreeTooLong { length: tree.len() });
@@ -146,7 +152,8 @@ impl Wallet {
         xpub(&self.group, network)
     }
 
-    /// What PSBTs name this wallet's keys by: the first four bytes of the HASH160 of the threshold public key (BIP-32).
+    /// What PSBTs name this wallet's keys by: the first four bytes of the HASH160 of the threshold
+    /// public key (BIP-32).
     pub fn fingerprint(&self) -> Fingerprint {
         self.xpub(NetworkKind::Main).fingerprint()
     }
@@ -222,7 +229,8 @@ impl Wallet {
         Ok(descriptor.derived_descriptor(&*SECP).script_pubkey())
     }
 
-    /// The address of the group's key itself, at no path, which only its key can spend; outside of the descriptors.
+    /// The address of the group's key itself, at no path, which only its key can spend; outside of
+    /// the descriptors.
     ///
     /// # Errors
     ///

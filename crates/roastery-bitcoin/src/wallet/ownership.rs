@@ -1,4 +1,5 @@
-//! Whose an output is. What a PSBT says about it is a hint where to look, never an answer: the key is derived and compared.
+//! Whose an output is. What a PSBT says about it is a hint where to look, never an answer: the key
+//! is derived and compared.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -13,8 +14,8 @@ use roastery_protocol::request::{Derivation, MAX_PATH_LENGTH, Taproot};
 
 use super::{Branch, SEARCH_DEPTH, SECP, Wallet};
 
-/// How many derivation fields of one input or output are looked at. More than one of this group's keys in one output are
-/// rare; each costs as many multiplications as its path has steps.
+/// How many derivation fields of one input or output are looked at. More than one of this group's
+/// keys in one output are rare; each costs as many multiplications as its path has steps.
 const MOST_HINTS: usize = 4;
 
 /// What a PSBT says about an input's or output's keys.
@@ -71,7 +72,8 @@ impl Wallet {
         }
     }
 
-    /// The keys of the leaves that are this group's: each with its path and the leaves that the PSBT says it is in.
+    /// The keys of the leaves that are this group's: each with its path and the leaves that the
+    /// PSBT says it is in.
     pub(crate) fn leaf_keys(
         &self,
         hints: Hints<'_>,
@@ -113,7 +115,8 @@ impl Wallet {
         Some(tweaks.x_only_public_key().to_bytes())
     }
 
-    /// What an output is whose internal key is this one, the group's at this path; nothing if its internal key is another.
+    /// What an output is whose internal key is this one, the group's at this path; nothing if its
+    /// internal key is another.
     fn by_internal_key(
         &self,
         output_key: [u8; 32],
@@ -141,7 +144,8 @@ impl Wallet {
         Some(if own.as_ref() == Some(&derivation.taproot) {
             Standing::Covered(derivation)
         } else if derivation.taproot == Taproot::KeyPathOnly {
-            // Also where the wallet's address of this path has scripts: its descriptors do not lead here.
+            // Also where the wallet's address of this path has scripts: its descriptors do not lead
+            // here.
             Standing::OtherPath(derivation)
         } else {
             Standing::OtherScripts(derivation)

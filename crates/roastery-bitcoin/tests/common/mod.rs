@@ -1,4 +1,5 @@
-//! A group with all its shares, which signs without a protocol, and Bitcoin Core's consensus code as the judge.
+//! A group with all its shares, which signs without a protocol, and Bitcoin Core's consensus code
+//! as the judge.
 #![allow(dead_code, reason = "each test uses what it needs")]
 
 use std::sync::Arc;
@@ -86,7 +87,8 @@ fn members(n: usize) -> Vec<Member> {
     (0..n).map(member).collect()
 }
 
-/// A 2-of-2 of a public key whose secret nobody here knows: the shares are points of a line through it.
+/// A 2-of-2 of a public key whose secret nobody here knows: the shares are points of a line through
+/// it.
 pub fn public_group(x_only: &[u8; 32]) -> Arc<Group> {
     let key = decode_point(&[&[2], &x_only[..]].concat().try_into().unwrap()).unwrap();
     let first = Point::generator();

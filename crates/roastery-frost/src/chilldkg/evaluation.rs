@@ -26,9 +26,9 @@ pub(super) fn evaluate(coefficients: &[MaybePoint], n: usize) -> Vec<MaybePoint>
 /// From coefficients to the forward differences at 0: entry `j` becomes `Δ^j f(0)`.
 ///
 /// Division by `x`, `x - 1`, `x - 2`, and so on, gives the coefficients of the falling factorials
-/// as remainders, and `Δ^j f(0)` is `j!` times the `j`-th. Each division multiplies all coefficients
-/// of its quotient by `k` on the way; keeping the products makes up the factorial but for its last
-/// factor.
+/// as remainders, and `Δ^j f(0)` is `j!` times the `j`-th. Each division multiplies all
+/// coefficients of its quotient by `k` on the way; keeping the products makes up the factorial but
+/// for its last factor.
 fn into_differences(coefficients: &mut [ProjectivePoint]) {
     let t = coefficients.len();
     for k in 1..t {

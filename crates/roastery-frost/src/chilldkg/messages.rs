@@ -47,8 +47,8 @@ impl ParticipantMsg1 {
         bytes
     }
 
-    /// Checks what the others will check as well, from public values: that the nonce is a point, and
-    /// that the sender, `participant`, knows the secret it commits to.
+    /// Checks what the others will check as well, from public values: that the nonce is a point,
+    /// and that the sender, `participant`, knows the secret it commits to.
     ///
     /// The draft's coordinator passes a message on without this. One that checks knows who is at
     /// fault before anybody has computed anything, and cannot be taken for the culprit.

@@ -1,5 +1,5 @@
-//! Proofs of possession: BIP-340 signatures under tags of their own. libsecp256k1 signs with the tags
-//! of BIP-340 only, so the equation is written out here.
+//! Proofs of possession: BIP-340 signatures under tags of their own. libsecp256k1 signs with the
+//! tags of BIP-340 only, so the equation is written out here.
 
 use secp::MaybePoint;
 use zeroize::Zeroizing;

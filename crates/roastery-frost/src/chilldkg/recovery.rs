@@ -38,8 +38,8 @@ impl RecoveryData {
     ///
     /// # Errors
     ///
-    /// As [`parse`](RecoveryData::parse); and if the parameters are others, which is found before any
-    /// signature is verified, [`RecoveryDataError::OtherParams`].
+    /// As [`parse`](RecoveryData::parse); and if the parameters are others, which is found before
+    /// any signature is verified, [`RecoveryDataError::OtherParams`].
     pub fn parse_for(
         params: &SessionParams,
         bytes: &[u8],

@@ -5,8 +5,8 @@ use crate::hash::TaggedHash;
 
 /// *Verify* of BIP-340 under any challenge tag, for the key that has the x coordinate of `key`.
 ///
-/// libsecp256k1 knows the tag of BIP-340 only, which proofs of possession do not have. And it hashes
-/// without the processor's SHA instructions: a certificate is *n* signatures of a message of
+/// libsecp256k1 knows the tag of BIP-340 only, which proofs of possession do not have. And it
+/// hashes without the processor's SHA instructions: a certificate is *n* signatures of a message of
 /// kilobytes, where that costs more than the curve.
 pub(super) fn verify(challenge_tag: &str, key: Point, message: &[&[u8]], sig: &[u8; 64]) -> bool {
     let (r, s) = sig.split_at(32);

@@ -1,4 +1,5 @@
-//! What the examples share: a group with all its keys, as no node has them, and a request that all its nodes sign.
+//! What the examples share: a group with all its keys, as no node has them, and a request that all
+//! its nodes sign.
 
 #![allow(dead_code, reason = "no example needs all of it")]
 
@@ -27,7 +28,8 @@ use roastery_protocol::{
 
 pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// How long requests live, in seconds. What a node keeps of a session it keeps that long, if there is room.
+/// How long requests live, in seconds. What a node keeps of a session it keeps that long, if there
+/// is room.
 const LIFETIME: u64 = 3600;
 
 /// Names for peers inside one process.
@@ -35,8 +37,8 @@ pub fn peers(count: usize) -> Result<Vec<PeerId>> {
     (0..count).map(|at| Ok(PeerId::new(format!("peer {at}"))?)).collect()
 }
 
-/// A group, and a member of it for each of these peers. The dealer knows all shares, and so could sign alone: for
-/// demonstrations only.
+/// A group, and a member of it for each of these peers. The dealer knows all shares, and so could
+/// sign alone: for demonstrations only.
 pub fn deal(
     threshold: usize,
     peers: &[PeerId],

@@ -1,8 +1,8 @@
 //! The mesh between the members: authenticated peers, send to one or to all, receive.
 //!
 //! [`Bus`] is all that a node knows of its network. [`Mesh`] implements it inside one process, for
-//! demos and tests. With the feature `libp2p`, module `p2p` implements it over TCP and QUIC. A [`Line`]
-//! is the bus of one group among several that share another bus: module [`exchange`].
+//! demos and tests. With the feature `libp2p`, module `p2p` implements it over TCP and QUIC. A
+//! [`Line`] is the bus of one group among several that share another bus: module [`exchange`].
 //!
 //! # What a bus promises
 //!

@@ -15,7 +15,8 @@ impl Clock {
     }
 
     pub(super) fn now(&self) -> Moment {
-        // A wall clock before 1970 is wrong in any case; 1970 makes every expiry far too late to be allowed.
+        // A wall clock before 1970 is wrong in any case; 1970 makes every expiry far too late to be
+        // allowed.
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
         Moment { monotonic: self.start.elapsed(), wall }
     }

@@ -3,8 +3,9 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 use roastery_protocol::{SessionId, group::PeerId};
 
-/// Messages for sessions that this node has not opened: kept, unread, within a small bound for each peer. When a peer's
-/// share is full its oldest message goes; the protocol's repeats bring it again.
+/// Messages for sessions that this node has not opened: kept, unread, within a small bound for each
+/// peer. When a peer's share is full its oldest message goes; the protocol's repeats bring it
+/// again.
 #[derive(Debug, Default)]
 pub(super) struct EarlyMessages {
     by_peer: BTreeMap<PeerId, VecDeque<(SessionId, Bytes)>>,

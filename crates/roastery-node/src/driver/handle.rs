@@ -18,8 +18,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::{clock::Clock, running::LastWords};
 use crate::bus::BusStats;
 
-/// Opens sessions at a running [`Node`](super::Node). When the last handle, to the node or to one of its sessions, is
-/// gone the node ends.
+/// Opens sessions at a running [`Node`](super::Node). When the last handle, to the node or to one
+/// of its sessions, is gone the node ends.
 #[derive(Clone, Debug)]
 pub struct NodeHandle {
     pub(super) commands: mpsc::Sender<Command>,
@@ -68,13 +68,15 @@ pub enum SignError {
     /// A session for this very request is there already.
     #[error("a session for this request is open already")]
     AlreadyOpen,
-    /// The node has as many sessions as it can bear, and all of them expire before this one would. The others are told.
+    /// The node has as many sessions as it can bear, and all of them expire before this one would.
+    /// The others are told.
     #[error("the node has {most} sessions that expire before this one would, and cannot bear more")]
     Busy {
         /// The most sessions at once that have not ended.
         most: usize,
     },
-    /// The node's bus is that of another peer than the one that holds its seat: nobody would listen to it.
+    /// The node's bus is that of another peer than the one that holds its seat: nobody would listen
+    /// to it.
     #[error("seat {seat} is held by another peer than {peer}, whose bus this is")]
     OtherPeer {
         /// The node's seat.
@@ -129,19 +131,20 @@ pub enum ProposeError {
 pub enum Ended {
     /// With the signatures. Final.
     Signed(Outcome),
-    /// Without, for now: a signature may still come later, as long as the node runs and the request lives.
+    /// Without, for now: a signature may still come later, as long as the node runs and the request
+    /// lives.
     Stopped(StopReason),
 }
 
 impl NodeHandle {
-    /// The time by the node's clocks: what requests that it is to sign are approved at, and what the times in its reports
-    /// are measured by.
+    /// The time by the node's clocks: what requests that it is to sign are approved at, and what
+    /// the times in its reports are measured by.
     pub fn now(&self) -> Moment {
         self.clock.now()
     }
 
-    /// Takes part in signing an approved request, for at most `deadline`. The request was approved by this node's clock
-    /// ([`NodeHandle::now`]): its expiry is a time of that clock.
+    /// Takes part in signing an approved request, for at most `deadline`. The request was approved
+    /// by this node's clock ([`NodeHandle::now`]): its expiry is a time of that clock.
     ///
     /// # Errors
     ///
@@ -157,9 +160,9 @@ impl NodeHandle {
         answer.await.map_err(|_| SignError::NodeEnded)?
     }
 
-    /// Proposes a request to all others, now and again until the request expires, its session has ended here, or everybody
-    /// has shown that it knows it. Who has a session open for it may propose it too, so that it reaches whoever comes late
-    /// without its first proposer.
+    /// Proposes a request to all others, now and again until the request expires, its session has
+    /// ended here, or everybody has shown that it knows it. Who has a session open for it may
+    /// propose it too, so that it reaches whoever comes late without its first proposer.
     ///
     /// # Errors
     ///
@@ -171,36 +174,40 @@ impl NodeHandle {
         answer.await.map_err(|_| ProposeError::NodeEnded)?
     }
 
-    /// Tells all others that this node will not take part in a request, and tells whoever asks it to again. A session
-    /// that is open for it is stopped.
+    /// Tells all others that this node will not take part in a request, and tells whoever asks it
+    /// to again. A session that is open for it is stopped.
     pub async fn refuse(&self, request: &SigningRequest, reason: RefusalReason) {
         let (session, expiry) = (request.session_id(), request.expiry());
         // A node that has ended takes part in nothing.
         let _ = self.commands.send(Command::Refuse { session, expiry, reason }).await;
     }
 
-    /// A request that was proposed here is decided, though no session was opened for it and this node has not refused
-    /// it: it was signed or withdrawn, or it is known to have failed. It counts for no bound any more.
-    /// [`sign`](Self::sign) and [`refuse`](Self::refuse) say so themselves, and so does the request's expiry.
+    /// A request that was proposed here is decided, though no session was opened for it and this
+    /// node has not refused it: it was signed or withdrawn, or it is known to have failed. It
+    /// counts for no bound any more.
+    /// [`sign`](Self::sign) and [`refuse`](Self::refuse) say so themselves, and so does the
+    /// request's expiry.
     pub async fn decided(&self, session: SessionId) {
         // A node that has ended has no bounds.
         let _ = self.commands.send(Command::Decided(session)).await;
     }
 
-    /// A proposal that was shown could not be taken up, for a reason that may pass: a repeated one is shown again.
+    /// A proposal that was shown could not be taken up, for a reason that may pass: a repeated one
+    /// is shown again.
     pub async fn not_taken(&self, session: SessionId) {
         // A node that has ended shows nothing.
         let _ = self.commands.send(Command::NotTaken(session)).await;
     }
 
-    /// Learns the end of a request that this node knows and does not sign, until an hour after it has expired: what the others
-    /// tell comes as [`News`](super::News), and they are asked for it.
+    /// Learns the end of a request that this node knows and does not sign, until an hour after it
+    /// has expired: what the others tell comes as [`News`](super::News), and they are asked for it.
     pub async fn watch(&self, request: SigningRequest) {
         // A node that has ended learns nothing.
         let _ = self.commands.send(Command::Watch(request)).await;
     }
 
-    /// Tells the end of a request to a peer that has asked for it ([`News::Asked`](super::News::Asked)).
+    /// Tells the end of a request to a peer that has asked for it
+    /// ([`News::Asked`](super::News::Asked)).
     pub async fn tell_outcome(&self, session: SessionId, to: PeerId, outcome: Outcome) {
         let _ = self.commands.send(Command::TellOutcome { session, to, outcome }).await;
     }
@@ -213,7 +220,8 @@ impl NodeHandle {
     }
 }
 
-/// One session at a running node, and what happens in it. Dropping it leaves the session to the node; while it or a
+/// One session at a running node, and what happens in it. Dropping it leaves the session to the
+/// node; while it or a
 /// [`SessionWatcher`] is there the node runs.
 #[derive(Debug)]
 pub struct SessionHandle {
@@ -222,9 +230,10 @@ pub struct SessionHandle {
 }
 
 impl SessionHandle {
-    /// The next thing that happens in the session; `None` when nothing more will. Of a listener that comes late 4096
-    /// events wait; later ones are lost to it and the node's [`Observer`](super::Observer) is told. Never lost are the
-    /// proofs, [`Event::Proven`], and the end: [`Event::Signed`] and [`Event::Stopped`].
+    /// The next thing that happens in the session; `None` when nothing more will. Of a listener
+    /// that comes late 4096 events wait; later ones are lost to it and the node's
+    /// [`Observer`](super::Observer) is told. Never lost are the proofs, [`Event::Proven`], and the
+    /// end: [`Event::Signed`] and [`Event::Stopped`].
     pub async fn event(&mut self) -> Option<Event> {
         self.events.recv().await
     }
@@ -278,16 +287,16 @@ impl SessionWatcher {
         let _ = self.tell(Command::Stop(self.id)).await;
     }
 
-    /// Who is awaited, for what, since when. If the node has ended or forgotten the session, as it was then; `None` only
-    /// if the node has panicked.
+    /// Who is awaited, for what, since when. If the node has ended or forgotten the session, as it
+    /// was then; `None` only if the node has panicked.
     pub async fn report(&self) -> Option<Report> {
         let (reply, answer) = oneshot::channel();
         let report = self.ask(Command::Report(self.id, reply), answer).await;
         report.or_else(|| self.last_words.get().map(|last| last.report.clone()))
     }
 
-    /// The proofs that this node holds in this session, one per accused; if the node has ended or forgotten the session,
-    /// those that it held then.
+    /// The proofs that this node holds in this session, one per accused; if the node has ended or
+    /// forgotten the session, those that it held then.
     pub async fn proofs(&self) -> Vec<(Finding, Arc<Proof>)> {
         let (reply, answer) = oneshot::channel();
         let proofs = self.ask(Command::Proofs(self.id, reply), answer).await;
@@ -301,7 +310,8 @@ impl SessionWatcher {
     }
 
     async fn tell(&self, command: Command) -> Option<()> {
-        // A session that is forgotten here may have been opened again: that one is not this handle's.
+        // A session that is forgotten here may have been opened again: that one is not this
+        // handle's.
         if self.last_words.get().is_some() {
             return None;
         }

@@ -5,9 +5,10 @@ use super::handle::Command;
 
 /// Keeps a record of every share of this node before the share leaves it.
 pub trait Journal: Send {
-    /// Writes down that this share is about to leave, and says so by the receipt when it is where it survives a crash.
-    /// Called in the node's task, which nothing may block: the writing is done elsewhere. Until the receipt is given
-    /// nothing more of this session leaves the node; its other sessions go on.
+    /// Writes down that this share is about to leave, and says so by the receipt when it is where
+    /// it survives a crash. Called in the node's task, which nothing may block: the writing is done
+    /// elsewhere. Until the receipt is given nothing more of this session leaves the node; its
+    /// other sessions go on.
     fn keep(&mut self, released: Released, receipt: Receipt);
 }
 
@@ -34,7 +35,8 @@ impl Receipt {
         Self { session, node: Some(node) }
     }
 
-    /// It is kept: the share may leave. Waits for the node's task to take note; not to be called in an async task.
+    /// It is kept: the share may leave. Waits for the node's task to take note; not to be called in
+    /// an async task.
     pub fn kept(mut self) {
         self.give(true);
     }
@@ -49,7 +51,8 @@ impl Receipt {
 
 impl Drop for Receipt {
     fn drop(&mut self) {
-        // In an async task waiting is not possible: then the session stays silent, and that leaks nothing.
+        // In an async task waiting is not possible: then the session stays silent, and that leaks
+        // nothing.
         if tokio::runtime::Handle::try_current().is_err() {
             self.give(false);
         } else if let Some(node) = self.node.take() {

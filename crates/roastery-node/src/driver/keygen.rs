@@ -36,7 +36,8 @@ pub struct Keygen<B> {
 pub struct Made {
     /// This member's secret share.
     pub share: SecretShare,
-    /// The public outcome, which brings the share back together with the host key; the group is in it.
+    /// The public outcome, which brings the share back together with the host key; the group is in
+    /// it.
     pub file: RecoveryFile,
 }
 
@@ -67,7 +68,8 @@ pub enum KeygenError {
 }
 
 impl<B: Bus> Keygen<B> {
-    /// Opens a ceremony at this member's bus. Its seed is stored already, and so is what it has signed.
+    /// Opens a ceremony at this member's bus. Its seed is stored already, and so is what it has
+    /// signed.
     ///
     /// # Errors
     ///
@@ -79,16 +81,18 @@ impl<B: Bus> Keygen<B> {
         Ok(Self { bus, ceremony, clock, watch: None, reports, ended: None, unstored: None })
     }
 
-    /// Gives what happens from here on to a listener, with the time since the opening. A ceremony has few events: their
-    /// number is bounded by its members.
+    /// Gives what happens from here on to a listener, with the time since the opening. A ceremony
+    /// has few events: their number is bounded by its members.
     pub fn watch(&mut self, listener: tokio::sync::mpsc::UnboundedSender<(Duration, Event)>) {
         self.watch = Some(listener);
     }
 
-    /// Runs until there is a key that all members have signed for, or until it is sure that there is none here.
+    /// Runs until there is a key that all members have signed for, or until it is sure that there
+    /// is none here.
     ///
-    /// `store` is called with the transcript that is about to be signed, before the signature leaves, and must not return
-    /// before it is stored beside the seed. Dropping the future does no harm: it can be called again.
+    /// `store` is called with the transcript that is about to be signed, before the signature
+    /// leaves, and must not return before it is stored beside the seed. Dropping the future does no
+    /// harm: it can be called again.
     ///
     /// # Errors
     ///
@@ -111,8 +115,9 @@ impl<B: Bus> Keygen<B> {
         }
     }
 
-    /// Answers others that lack the certificate. Ends when the ceremony's lifetime is over or the bus is closed, or if
-    /// this member has not finished and would have to sign: that is for [`finish`](Keygen::finish).
+    /// Answers others that lack the certificate. Ends when the ceremony's lifetime is over or the
+    /// bus is closed, or if this member has not finished and would have to sign: that is for
+    /// [`finish`](Keygen::finish).
     pub async fn serve(&mut self) {
         let (clock, end) = (self.clock, self.ceremony.expires_at());
         let mut store = |_| Err(std::io::ErrorKind::Unsupported.into());
@@ -154,7 +159,8 @@ impl<B: Bus> Keygen<B> {
         };
         let now = self.clock.now();
         match event {
-            // What a peer sends is never an error of this node; the ceremony has noted what is worth noting.
+            // What a peer sends is never an error of this node; the ceremony has noted what is
+            // worth noting.
             Some(BusEvent::Message { from, bytes }) => {
                 let _ = self.ceremony.handle_message(&from, &bytes, now);
             }

@@ -2,15 +2,18 @@
 //!
 //! [`Keygen`] runs the ceremony that makes the group's key, once. Then the bus is a [`Node`]'s.
 //!
-//! A [`Node`] is one task that owns the bus, the engine and all sessions; a [`NodeHandle`] opens sessions at it, and a
-//! [`SessionHandle`] tells what becomes of one. The node does one thing in a turn and never waits for anybody who listens
-//! to it: events that nobody takes are dropped, proofs and the end of a session never are.
+//! A [`Node`] is one task that owns the bus, the engine and all sessions; a [`NodeHandle`] opens
+//! sessions at it, and a
+//! [`SessionHandle`] tells what becomes of one. The node does one thing in a turn and never waits
+//! for anybody who listens to it: events that nobody takes are dropped, proofs and the end of a
+//! session never are.
 //!
-//! All that it keeps is bounded, and an [`Observer`] is told of each bound that is reached. Of each member 256 messages
-//! wait for sessions that are not open yet, and 1024 requests, of 16 MiB together, for a decision: a member that proposes
-//! more is refused for now, by name. 1024 sessions run at
-//! once; of more requests those are kept that expire first, which are the same ones at every node, and the others are
-//! refused for all to hear. 1024 ended sessions are kept until their requests expire, to answer with their outcome.
+//! All that it keeps is bounded, and an [`Observer`] is told of each bound that is reached. Of each
+//! member 256 messages wait for sessions that are not open yet, and 1024 requests, of 16 MiB
+//! together, for a decision: a member that proposes more is refused for now, by name. 1024 sessions
+//! run at once; of more requests those are kept that expire first, which are the same ones at every
+//! node, and the others are refused for all to hear. 1024 ended sessions are kept until their
+//! requests expire, to answer with their outcome.
 
 mod answers;
 mod clock;
@@ -43,7 +46,8 @@ pub use self::{
     watches::News,
 };
 
-/// The member that a node is: its place in the group, its keys, and the engine that holds its share.
+/// The member that a node is: its place in the group, its keys, and the engine that holds its
+/// share.
 #[derive(Debug)]
 pub struct LocalMember<E> {
     /// The group.

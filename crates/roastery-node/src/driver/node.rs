@@ -34,9 +34,9 @@ const MOST_HANDED_OUT: usize = 16;
 
 /// A member's node: one task that owns the bus and all sessions.
 ///
-/// In each turn it does one thing: it obeys one command, hears one message, or wakes one session. So nobody who sends
-/// much, and no session that has much to do, keeps it from the rest. Policies are asked in this task too, and should
-/// not block it.
+/// In each turn it does one thing: it obeys one command, hears one message, or wakes one session.
+/// So nobody who sends much, and no session that has much to do, keeps it from the rest. Policies
+/// are asked in this task too, and should not block it.
 pub struct Node<B, E: Engine> {
     pub(super) bus: B,
     pub(super) member: LocalMember<E>,
@@ -110,17 +110,19 @@ impl<B: Bus, E: Engine> Node<B, E> {
         self
     }
 
-    /// Gives the others' proposals, each once, to the one that judges them, one member after the other. Each is to be
-    /// answered: by [`NodeHandle::sign`], [`NodeHandle::refuse`], [`NodeHandle::decided`] or [`NodeHandle::not_taken`].
-    /// Until then it counts for its member. Without a listener proposals are not looked at.
+    /// Gives the others' proposals, each once, to the one that judges them, one member after the
+    /// other. Each is to be answered: by [`NodeHandle::sign`], [`NodeHandle::refuse`],
+    /// [`NodeHandle::decided`] or [`NodeHandle::not_taken`]. Until then it counts for its member.
+    /// Without a listener proposals are not looked at.
     pub fn proposals(&mut self) -> mpsc::Receiver<Proposed> {
         let (proposals, listener) = mpsc::channel(MOST_HANDED_OUT);
         self.proposals = Some(proposals);
         listener
     }
 
-    /// Runs until the last handle, to the node or to a session, is gone, or the bus is closed. Dropping the future ends
-    /// everything at once; either way all secrets of all sessions are zeroized.
+    /// Runs until the last handle, to the node or to a session, is gone, or the bus is closed.
+    /// Dropping the future ends everything at once; either way all secrets of all sessions are
+    /// zeroized.
     pub async fn run(mut self) {
         loop {
             // A bus under a flood is always ready: others on this thread have their turn as well.
@@ -278,7 +280,8 @@ impl<B: Bus, E: Engine> Node<B, E> {
         }
     }
 
-    /// A share may leave, or may not: its record is not kept, or it was stopped or forbidden meanwhile.
+    /// A share may leave, or may not: its record is not kept, or it was stopped or forbidden
+    /// meanwhile.
     fn released(&mut self, session: SessionId, kept: bool) {
         let now = self.clock.now();
         let Some(running) = self.sessions.get_mut(session) else { return };
@@ -291,7 +294,8 @@ impl<B: Bus, E: Engine> Node<B, E> {
         }
     }
 
-    /// Peers that are no members have no effect on anything: nothing of theirs is looked at or kept.
+    /// Peers that are no members have no effect on anything: nothing of theirs is looked at or
+    /// kept.
     fn hear(&mut self, event: BusEvent) {
         let (BusEvent::Message { from: peer, .. }
         | BusEvent::Connected(peer)
@@ -365,7 +369,8 @@ impl<B: Bus, E: Engine> Node<B, E> {
 
     fn deliver(&mut self, session: SessionId, from: &PeerId, bytes: &[u8], now: Moment) {
         self.with_session(session, now, |running| {
-            // What a peer sends is never an error of this node; the session has noted what is worth noting.
+            // What a peer sends is never an error of this node; the session has noted what is worth
+            // noting.
             let _ = running.session.handle_message(from, bytes, now);
         });
     }
@@ -449,8 +454,8 @@ async fn room(listener: Option<mpsc::Sender<Proposed>>) -> Option<mpsc::OwnedPer
     }
 }
 
-/// Eight random bytes beside the time tell this opening from all others. Without randomness there is none: two openings
-/// that counted as one run could contradict each other.
+/// Eight random bytes beside the time tell this opening from all others. Without randomness there
+/// is none: two openings that counted as one run could contradict each other.
 fn draw_run(now: Moment) -> Result<Run, SignError> {
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(|_| SignError::Randomness)?;

@@ -36,8 +36,8 @@ impl<B: Bus, E: Engine> Node<B, E> {
         Ok(())
     }
 
-    /// What another member has said in these very words. It is passed on as that member's, and counts as that member's
-    /// at all nodes.
+    /// What another member has said in these very words. It is passed on as that member's, and
+    /// counts as that member's at all nodes.
     fn original(&self, session: SessionId, body: &Body) -> Option<Arc<[u8]>> {
         let Original { author, body: name, signature } = self.inbox.original(session)?;
         let (group, seat) = (self.member.group.id(), author.to_u16());

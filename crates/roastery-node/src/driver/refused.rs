@@ -28,8 +28,8 @@ struct Refusal {
 
 impl Refused {
     /// Remembers a refusal, which is said to all now. Returns whether another one had to be
-    /// forgotten for it: one of the author that has the most, the one that expires first, which matters
-    /// to the others the shortest.
+    /// forgotten for it: one of the author that has the most, the one that expires first, which
+    /// matters to the others the shortest.
     pub(super) fn add(
         &mut self,
         session: SessionId,

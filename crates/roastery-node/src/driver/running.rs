@@ -29,12 +29,13 @@ const MOST_WAITING_EVENTS: usize = 4096;
 /// stopped and then signed, and proves one fault at most of each seat.
 const NEVER_DROPPED: usize = 2 + MAX_SEATS;
 
-/// How much a session may have to say while it waits for a record to be kept. What is lost is repeated.
+/// How much a session may have to say while it waits for a record to be kept. What is lost is
+/// repeated.
 const MOST_HELD: usize = 1024;
 
-/// Which sessions are kept where there is no room for all: those that expire first, then those of the smaller name. The
-/// order is the same at every node: were each to keep what it heard of first, a thousand requests at once would leave t
-/// nodes for none of them.
+/// Which sessions are kept where there is no room for all: those that expire first, then those of
+/// the smaller name. The order is the same at every node: were each to keep what it heard of first,
+/// a thousand requests at once would leave t nodes for none of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rank {
     expiry: u64,
@@ -74,7 +75,8 @@ pub(super) struct Running<S: EngineSession> {
 pub(super) enum Wish {
     /// Send this.
     Send(Destination, Arc<[u8]>),
-    /// Write down that this share is about to leave. Nothing more is wished until [`Running::kept`].
+    /// Write down that this share is about to leave. Nothing more is wished until
+    /// [`Running::kept`].
     Keep(Released),
 }
 
@@ -104,7 +106,8 @@ impl<S: EngineSession> Running<S> {
         self.ended.borrow().is_some()
     }
 
-    /// Whether nothing is left to be done: it has ended, and its outcome need not be kept any longer.
+    /// Whether nothing is left to be done: it has ended, and its outcome need not be kept any
+    /// longer.
     pub(super) fn is_over(&self, now: Moment) -> bool {
         self.has_ended() && now.monotonic >= self.session.expires_at()
     }
@@ -127,7 +130,8 @@ impl<S: EngineSession> Running<S> {
         }
     }
 
-    /// The next thing that is to be done for the session. With a journal the record of a share comes before the share.
+    /// The next thing that is to be done for the session. With a journal the record of a share
+    /// comes before the share.
     pub(super) fn next_wish(&mut self, journal: bool) -> Option<Wish> {
         if self.waits.is_some() {
             while let Some(output) = self.session.poll_output() {
@@ -170,8 +174,8 @@ impl<S: EngineSession> Running<S> {
         self.session.may_release()
     }
 
-    /// The share is not to leave: nothing of what was held does, nor are signatures told that were computed with it here.
-    /// Those that others made are. The session is to be forgotten.
+    /// The share is not to leave: nothing of what was held does, nor are signatures told that were
+    /// computed with it here. Those that others made are. The session is to be forgotten.
     pub(super) fn not_kept(&mut self, now: Moment) {
         let withheld = self.waits.take().map(|share| share.package);
         self.session.stop(Stop::NotKept, now);
@@ -226,7 +230,8 @@ impl<S: EngineSession> Running<S> {
     }
 }
 
-/// However a session goes, whoever still holds its handle can see what became of it, and take the proofs.
+/// However a session goes, whoever still holds its handle can see what became of it, and take the
+/// proofs.
 impl<S: EngineSession> Drop for Running<S> {
     fn drop(&mut self) {
         // In a panic the session may be half way through something.

@@ -60,8 +60,8 @@ impl<S: EngineSession> Sessions<S> {
         self.all.get_mut(&id).map(|entry| &mut entry.running)
     }
 
-    /// Which session has to make room for a further one, if any: the last in order. Sessions that have ended are in
-    /// nobody's way.
+    /// Which session has to make room for a further one, if any: the last in order. Sessions that
+    /// have ended are in nobody's way.
     pub(super) fn room_for(&self, rank: Rank) -> Result<Option<SessionId>, SignError> {
         if self.all.len() - self.ended.len() < MOST_RUNNING {
             return Ok(None);

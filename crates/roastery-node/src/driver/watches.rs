@@ -30,8 +30,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// Between two questions to a member that has just come.
 const STEP: Duration = Duration::from_millis(10);
 
-/// The questions that a member may ask at once, and after how long a further one is looked into: each
-/// costs a look into the store.
+/// The questions that a member may ask at once, and after how long a further one is looked into:
+/// each costs a look into the store.
 const MOST_QUESTIONS: u32 = 256;
 const QUESTION_PAUSE: Duration = Duration::from_millis(30);
 
@@ -54,7 +54,8 @@ pub enum News {
         /// Why.
         reason: RefusalReason,
     },
-    /// A member asks for the end of a request of which this node's task knows nothing: the store may.
+    /// A member asks for the end of a request of which this node's task knows nothing: the store
+    /// may.
     Asked {
         /// The request's session.
         session: SessionId,

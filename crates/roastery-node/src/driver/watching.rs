@@ -23,8 +23,9 @@ use crate::bus::{self, Bus};
 const MOST_WAITING_NEWS: usize = 1024;
 
 impl<B: Bus, E: Engine> Node<B, E> {
-    /// Gives what is heard of requests that are watched ([`NodeHandle::watch`](super::NodeHandle::watch)), and the members'
-    /// questions for ends that the owner's store may know. Without a listener nothing is watched.
+    /// Gives what is heard of requests that are watched
+    /// ([`NodeHandle::watch`](super::NodeHandle::watch)), and the members' questions for ends that
+    /// the owner's store may know. Without a listener nothing is watched.
     pub fn news(&mut self) -> mpsc::Receiver<News> {
         let (news, listener) = mpsc::channel(MOST_WAITING_NEWS);
         self.news = Some(news);
@@ -94,7 +95,8 @@ impl<B: Bus, E: Engine> Node<B, E> {
         true
     }
 
-    /// A proposal of a request that is signed here is answered with the signatures. Whether it was one.
+    /// A proposal of a request that is signed here is answered with the signatures. Whether it was
+    /// one.
     pub(super) fn is_signed_proposal(&self, session: SessionId, bytes: &[u8]) -> bool {
         Envelope::peek_kind(bytes) == Some(Kind::Proposal)
             && self.sessions.get(session).is_some_and(|one| one.session.outcome().is_some())

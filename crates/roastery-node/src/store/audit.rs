@@ -23,7 +23,8 @@ pub struct AuditEntry {
     pub package: BodyHash,
     /// What was signed: 1 to 64 messages, 32 bytes each.
     pub messages: Vec<[u8; 32]>,
-    /// The x-only group key: what is signed under one key counts together, whatever group it was signed for.
+    /// The x-only group key: what is signed under one key counts together, whatever group it was
+    /// signed for.
     pub key: [u8; 32],
     /// By which decision it left.
     pub decision: Decision,
@@ -123,8 +124,9 @@ impl Store {
         self.write(Durability::Synced, |transaction| transaction.append_audit(entries))
     }
 
-    /// The entries of the audit log since this time (milliseconds since 1970), the latest first. The times of entries need
-    /// not be in order, for a clock may be set: the search ends where many entries in a row are older.
+    /// The entries of the audit log since this time (milliseconds since 1970), the latest first.
+    /// The times of entries need not be in order, for a clock may be set: the search ends where
+    /// many entries in a row are older.
     ///
     /// # Errors
     ///
@@ -215,8 +217,8 @@ impl Transaction<'_> {
     }
 }
 
-/// Whether the log has all its entries. A row of another number does not open, and two do not share a number: so as many
-/// entries as were written are the ones that were written.
+/// Whether the log has all its entries. A row of another number does not open, and two do not share
+/// a number: so as many entries as were written are the ones that were written.
 pub(super) fn check_length(snapshot: &Snapshot<'_>) -> Result<(), StoreError> {
     let length: Option<AuditLength> = snapshot.get(LENGTH_ROW)?;
     let expected = length.map_or(0, |length| length.0);

@@ -58,7 +58,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`ContentError::AlreadyThere`] if it is under way: it is opened again with the seed that it has.
+    /// [`ContentError::AlreadyThere`] if it is under way: it is opened again with the seed that it
+    /// has.
     /// [`ContentError::CeremonyEnded`] if it was; another of the same members has another number.
     pub fn begin_ceremony(&self, invitation: &Invitation, seed: &Seed) -> Result<(), StoreError> {
         let ceremony = invitation.id();
@@ -85,8 +86,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`ContentError::OtherTranscript`] if another one was signed: a node signs one. [`ContentError::Missing`] if the
-    /// ceremony is not under way.
+    /// [`ContentError::OtherTranscript`] if another one was signed: a node signs one.
+    /// [`ContentError::Missing`] if the ceremony is not under way.
     pub fn sign_transcript(
         &self,
         ceremony: CeremonyId,
@@ -107,8 +108,8 @@ impl Store {
         })
     }
 
-    /// Ends a ceremony with its outcome: group, share and recovery file come into the store and the seed goes, in one
-    /// step.
+    /// Ends a ceremony with its outcome: group, share and recovery file come into the store and the
+    /// seed goes, in one step.
     ///
     /// # Errors
     ///
@@ -130,8 +131,9 @@ impl Store {
         })
     }
 
-    /// Ends a ceremony without an outcome; its seed goes. If this node's signature of a transcript has left, the others
-    /// may still come to hold a certificate: then the host key and their recovery file bring the share back.
+    /// Ends a ceremony without an outcome; its seed goes. If this node's signature of a transcript
+    /// has left, the others may still come to hold a certificate: then the host key and their
+    /// recovery file bring the share back.
     ///
     /// # Errors
     ///

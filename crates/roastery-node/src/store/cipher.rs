@@ -31,8 +31,9 @@ impl Cipher {
         Self { values, rows: name_key }
     }
 
-    /// What the row of a thing is called: the file shows no names of groups or sessions. The inputs of one table have one
-    /// length, and all begin alike with 32 secret bytes, so that no hash continues another.
+    /// What the row of a thing is called: the file shows no names of groups or sessions. The inputs
+    /// of one table have one length, and all begin alike with 32 secret bytes, so that no hash
+    /// continues another.
     pub(super) fn row(&self, table: Table, key: &[u8]) -> [u8; 32] {
         let name = table.name().as_bytes();
         tagged_hash(ROW_NAME, &[self.rows.as_slice(), &[name.len() as u8], name, key])

@@ -27,15 +27,17 @@ use super::{
 const COPIED_AT_ONCE: usize = 64;
 
 impl Store {
-    /// Copies the store as it is now into a new file, while it is in use. The copy is a store of the same passphrase, and
-    /// everything that goes into it is checked.
+    /// Copies the store as it is now into a new file, while it is in use. The copy is a store of
+    /// the same passphrase, and everything that goes into it is checked.
     ///
-    /// Ceremonies under way are ended ones in the copy. It cannot know what this node goes on to sign, and a node that signs
-    /// a second transcript is no honest one. The host key brings back the share of a ceremony that ended well.
+    /// Ceremonies under way are ended ones in the copy. It cannot know what this node goes on to
+    /// sign, and a node that signs a second transcript is no honest one. The host key brings back
+    /// the share of a ceremony that ended well.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Exists`] if there is a file; [`StoreError::Damaged`] if something in the store is.
+    /// [`StoreError::Exists`] if there is a file; [`StoreError::Damaged`] if something in the store
+    /// is.
     pub fn backup(&self, path: impl AsRef<Path>) -> Result<(), StoreError> {
         let snapshot = self.vault.snapshot()?;
         check(&snapshot)?;
@@ -53,8 +55,9 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Exists`] if there is a file where it is to be, [`StoreError::Locked`] if the backup is a store in use,
-    /// and those of [`Store::open`] and [`Store::check`] for the backup. Then nothing is put in place.
+    /// [`StoreError::Exists`] if there is a file where it is to be, [`StoreError::Locked`] if the
+    /// backup is a store in use, and those of [`Store::open`] and [`Store::check`] for the backup.
+    /// Then nothing is put in place.
     pub fn restore(
         backup: impl AsRef<Path>,
         into: impl AsRef<Path>,

@@ -12,15 +12,17 @@ const EXAMINATION: &str = "roastery/store/1/examination";
 /// The most coins that one request spends: a transaction of the longest PSBT has fewer inputs.
 pub const MAX_COINS: usize = 8192;
 
-/// A decision about one request. Every step that follows from it compares against it: as a whole, never by its words.
+/// A decision about one request. Every step that follows from it compares against it: as a whole,
+/// never by its words.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Decision {
     /// Who or what decided.
     pub by: Decider,
     /// What was decided about: the request, what was shown with it, and what this node found in it.
     pub about: Examination,
-    /// The revision of the request's row that was decided about ([`KeptRequest::revision`](super::KeptRequest::revision)).
-    /// A decision about another revision than the current one does not take effect.
+    /// The revision of the request's row that was decided about
+    /// ([`KeptRequest::revision`](super::KeptRequest::revision)). A decision about another revision
+    /// than the current one does not take effect.
     pub revision: u64,
     /// When, in seconds since 1970.
     pub at: u64,
@@ -40,13 +42,14 @@ pub enum Decider {
     },
 }
 
-/// What was looked at before a decision: a hash over the request, what was shown with it, and what was found.
+/// What was looked at before a decision: a hash over the request, what was shown with it, and what
+/// was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
 pub struct Examination([u8; 32]);
 
 impl Examination {
-    /// The examination of a request shown with this subject, in which this was found; what was not looked into has found
-    /// nothing.
+    /// The examination of a request shown with this subject, in which this was found; what was not
+    /// looked into has found nothing.
     pub fn new(request: &SigningRequest, subject: &Subject, found: &[u8]) -> Self {
         let shown = borsh::to_vec(subject).expect("writing into memory does not fail");
         // Hashed apart, so that no part continues another.
@@ -68,7 +71,8 @@ pub struct Rejection {
     pub decision: Decision,
     /// What the other members are told.
     pub reason: RefusalReason,
-    /// For people: the rule, or the operator's note, in at most [`MAX_TEXT`](super::MAX_TEXT) bytes.
+    /// For people: the rule, or the operator's note, in at most [`MAX_TEXT`](super::MAX_TEXT)
+    /// bytes.
     pub text: String,
 }
 

@@ -9,8 +9,8 @@ use super::FORMAT;
 
 /// Why the store did not do what it was asked.
 ///
-/// After [`StoreError::Full`] or [`StoreError::Io`] in a write, the file holds the state before the write or after it, and
-/// never one between; the store must be opened again, which finds out.
+/// After [`StoreError::Full`] or [`StoreError::Io`] in a write, the file holds the state before the
+/// write or after it, and never one between; the store must be opened again, which finds out.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -23,7 +23,8 @@ pub enum StoreError {
     /// Another process, or this one, has the store open.
     #[error("the store is in use: it is open already, here or in another process")]
     Locked,
-    /// The passphrase is not the store's, or the data key in the file was altered: the two cannot be told apart.
+    /// The passphrase is not the store's, or the data key in the file was altered: the two cannot
+    /// be told apart.
     #[error("wrong passphrase")]
     WrongPassphrase,
     /// A newer program made it.
@@ -106,7 +107,8 @@ pub enum ContentError {
     /// The recovery file is that of another group or ceremony.
     #[error("the recovery file is that of another group or ceremony")]
     OtherRecoveryFile,
-    /// The ceremony has ended here. It is not begun again: another seed would contradict what was said.
+    /// The ceremony has ended here. It is not begun again: another seed would contradict what was
+    /// said.
     #[error("ceremony {ceremony:#} has ended here and is not begun again")]
     CeremonyEnded {
         /// The ceremony.
@@ -180,8 +182,8 @@ fn said(verdict: &Verdict) -> String {
 }
 
 impl StoreError {
-    /// Whether the disk failed: then [`Store::reopen`](super::Store::reopen) may help, and nothing else
-    /// does.
+    /// Whether the disk failed: then [`Store::reopen`](super::Store::reopen) may help, and nothing
+    /// else does.
     pub fn is_of_the_disk(&self) -> bool {
         matches!(self, Self::Full | Self::Io(_))
     }

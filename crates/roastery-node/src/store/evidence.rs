@@ -42,7 +42,8 @@ impl ProofRecord {
 }
 
 impl Store {
-    /// Keeps a proof, if it proves something: that is found out here. One that is there already changes nothing.
+    /// Keeps a proof, if it proves something: that is found out here. One that is there already
+    /// changes nothing.
     ///
     /// # Errors
     ///

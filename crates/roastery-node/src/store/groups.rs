@@ -71,12 +71,13 @@ impl GroupRecord {
 }
 
 impl Store {
-    /// Keeps a group with this node's share of its key and, where there is one, its recovery file. A group with a newer
-    /// binding ([`Group::rebind`]) is another group.
+    /// Keeps a group with this node's share of its key and, where there is one, its recovery file.
+    /// A group with a newer binding ([`Group::rebind`]) is another group.
     ///
     /// # Errors
     ///
-    /// [`ContentError::OtherShare`] and [`ContentError::OtherRecoveryFile`] if these do not belong to the group,
+    /// [`ContentError::OtherShare`] and [`ContentError::OtherRecoveryFile`] if these do not belong
+    /// to the group,
     /// [`ContentError::AlreadyThere`] if the group is there.
     pub fn keep_group(
         &self,
@@ -89,8 +90,8 @@ impl Store {
         self.write(Durability::Synced, |transaction| put(transaction, group.id(), &record))
     }
 
-    /// The group of this name, with its share. Checks all of it: costs *n* + 1 multiplications of points, and *n* checks
-    /// of signatures if there is a recovery file.
+    /// The group of this name, with its share. Checks all of it: costs *n* + 1 multiplications of
+    /// points, and *n* checks of signatures if there is a recovery file.
     pub fn group(&self, id: GroupId) -> Result<Option<KeptGroup>, StoreError> {
         let record: Option<GroupRecord> = self.vault.snapshot()?.get(id.as_bytes())?;
         record.map(GroupRecord::read).transpose()

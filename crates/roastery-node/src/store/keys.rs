@@ -8,7 +8,8 @@ use super::{
     secret::Secret,
 };
 
-/// The keys that a node runs with. The host key is not among them: after key generation it is offline.
+/// The keys that a node runs with. The host key is not among them: after key generation it is
+/// offline.
 #[derive(Debug)]
 pub struct NodeKeys {
     /// The identity key, which signs envelopes.
@@ -17,7 +18,8 @@ pub struct NodeKeys {
     pub transport: TransportSecret,
 }
 
-/// The 32 secret bytes of a transport key (Ed25519). Overwritten on drop; its `Debug` shows nothing.
+/// The 32 secret bytes of a transport key (Ed25519). Overwritten on drop; its `Debug` shows
+/// nothing.
 pub struct TransportSecret(Zeroizing<[u8; 32]>);
 
 impl TransportSecret {
@@ -64,7 +66,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`ContentError::AlreadyThere`] if there are keys: keys that others know are not lost by mistake.
+    /// [`ContentError::AlreadyThere`] if there are keys: keys that others know are not lost by
+    /// mistake.
     pub fn keep_keys(&self, keys: &NodeKeys) -> Result<(), StoreError> {
         let record = KeysRecord {
             identity: Secret(keys.identity.expose_bytes()),

@@ -98,10 +98,10 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets the requests of a group that have expired by `now` (seconds since 1970) and that were
-    /// proposed or refused and nothing else. What the operator has rejected is kept for the longest
-    /// life of a request more: a clock that was ahead for a while takes no rejection away. Says how
-    /// many.
+    /// Forgets the requests of a group that have expired by `now` (seconds since 1970) and that
+    /// were proposed or refused and nothing else. What the operator has rejected is kept for the
+    /// longest life of a request more: a clock that was ahead for a while takes no rejection away.
+    /// Says how many.
     pub fn forget_expired(&self, group: GroupId, now: u64) -> Result<usize, StoreError> {
         let mut forgotten = 0;
         for state in [StateKind::Proposed, StateKind::Refused] {
@@ -119,7 +119,8 @@ impl Store {
 
     /// Forgets the requests of a group whose state is older than `before` and that have expired
     /// before it as well (seconds since 1970), what the operator has rejected as late as
-    /// [`Store::forget_expired`] does at the earliest. The audit log keeps its entries. Says how many.
+    /// [`Store::forget_expired`] does at the earliest. The audit log keeps its entries. Says how
+    /// many.
     pub fn forget_ended(&self, group: GroupId, before: u64) -> Result<usize, StoreError> {
         let mut forgotten = 0;
         for state in StateKind::ALL {

@@ -43,40 +43,47 @@
 //! | evidence | proofs that prove something, by group and accused |
 //! | audit log | one entry for each share that left; entries are added and never changed |
 //!
-//! **Secret nonces are never here**: no function takes one. Nor is the host key, which its owner keeps offline, nor any
-//! message under way: a node that restarts is another run.
+//! **Secret nonces are never here**: no function takes one. Nor is the host key, which its owner
+//! keeps offline, nor any message under way: a node that restarts is another run.
 //!
 //! # What holds
 //!
-//! * A function of [`Store`] that changes something returns when it is on the disk, unless it says otherwise. If the
-//!   machine stops before, the file holds the state before or the one after. After an error of the disk it is the same,
-//!   and the store must be opened again. [`Store::write`] makes several changes at once, all or none, and
+//! * A function of [`Store`] that changes something returns when it is on the disk, unless it says
+//!   otherwise. If the machine stops before, the file holds the state before or the one after.
+//!   After an error of the disk it is the same, and the store must be opened again.
+//!   [`Store::write`] makes several changes at once, all or none, and
 //!   [`Durability`] says when they are on the disk.
-//! * Many changes at once are cheap through a [`StoreWriter`]: what comes in while the disk is busy goes to it together.
-//! * One process has the file open at a time. Functions may be called from several threads; writes wait for each other. All
-//!   of them block (a write for some milliseconds, opening for as long as the passphrase costs): an async task calls them
-//!   where blocking is allowed.
-//! * Every value is sealed on its own (XChaCha20-Poly1305) for its table and row. One that was altered, or put into
-//!   another's place, is an error when it is read; [`Store::check`] reads all. Opening checks the database around them.
+//! * Many changes at once are cheap through a [`StoreWriter`]: what comes in while the disk is busy
+//!   goes to it together.
+//! * One process has the file open at a time. Functions may be called from several threads; writes
+//!   wait for each other. All of them block (a write for some milliseconds, opening for as long as
+//!   the passphrase costs): an async task calls them where blocking is allowed.
+//! * Every value is sealed on its own (XChaCha20-Poly1305) for its table and row. One that was
+//!   altered, or put into another's place, is an error when it is read; [`Store::check`] reads all.
+//!   Opening checks the database around them.
 //!
 //! # What somebody with the file learns
 //!
-//! How many keys, groups, ceremonies, requests, proofs and audit entries there are, about how large each is, and from two
-//! states of one file which rows changed. Of the requests also how many are in each state of each group, and in which
-//! order they came into it, but not which group and state that is, nor when. Neither names nor members nor messages: rows
-//! are named by a keyed hash. And with a weak passphrase everything, for what each trial costs.
+//! How many keys, groups, ceremonies, requests, proofs and audit entries there are, about how large
+//! each is, and from two states of one file which rows changed. Of the requests also how many are
+//! in each state of each group, and in which order they came into it, but not which group and state
+//! that is, nor when. Neither names nor members nor messages: rows are named by a keyed hash. And
+//! with a weak passphrase everything, for what each trial costs.
 //!
-//! Somebody who can *write* to the file can put the whole file, or any row, back to what it was before, or take rows away:
-//! no software in one machine notices that. It makes nobody sign twice with one nonce, since none is here; it could make this
-//! node sign a second transcript in a ceremony under way. [Backups](Store::backup) have none under way for that reason.
+//! Somebody who can *write* to the file can put the whole file, or any row, back to what it was
+//! before, or take rows away: no software in one machine notices that. It makes nobody sign twice
+//! with one nonce, since none is here; it could make this node sign a second transcript in a
+//! ceremony under way. [Backups](Store::backup) have none under way for that reason.
 //!
-//! A [new passphrase](Store::change_passphrase) closes the file to the old one and not its older copies: they open with the
-//! old one, and hold the same data key. Deleted values stay in the file's free pages, sealed.
+//! A [new passphrase](Store::change_passphrase) closes the file to the old one and not its older
+//! copies: they open with the old one, and hold the same data key. Deleted values stay in the
+//! file's free pages, sealed.
 //!
 //! # Secrets in memory
 //!
-//! The data key, keys derived from passphrases and opened values are overwritten after use. The cipher is in constant time
-//! (RustCrypto, on the usual processors); Argon2id accesses memory depending on the passphrase in its later passes.
+//! The data key, keys derived from passphrases and opened values are overwritten after use. The
+//! cipher is in constant time (RustCrypto, on the usual processors); Argon2id accesses memory
+//! depending on the passphrase in its later passes.
 //!
 //! `docs/store.md` describes the file.
 
@@ -162,12 +169,13 @@ pub struct Store {
 }
 
 impl Store {
-    /// Makes a new store and opens it. The file is there whole or, after a crash, not at all; on Unix only its owner may
-    /// read it.
+    /// Makes a new store and opens it. The file is there whole or, after a crash, not at all; on
+    /// Unix only its owner may read it.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Exists`] if there is something at this path; those of a disk and of too little memory or randomness.
+    /// [`StoreError::Exists`] if there is something at this path; those of a disk and of too little
+    /// memory or randomness.
     pub fn create(
         path: impl AsRef<Path>,
         passphrase: &Passphrase,
@@ -185,13 +193,15 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError::NotFound`], [`StoreError::Locked`], [`StoreError::WrongPassphrase`], [`StoreError::NewerFormat`],
+    /// [`StoreError::NotFound`], [`StoreError::Locked`], [`StoreError::WrongPassphrase`],
+    /// [`StoreError::NewerFormat`],
     /// [`StoreError::Damaged`], and those of a disk.
     pub fn open(path: impl AsRef<Path>, passphrase: &Passphrase) -> Result<Self, StoreError> {
         Self::open_with(path.as_ref(), |header| Ok(Cipher::new(&header.open(passphrase)?)))
     }
 
-    /// Makes this the passphrase, from now on. The data key stays what it is and is sealed anew, with a new salt.
+    /// Makes this the passphrase, from now on. The data key stays what it is and is sealed anew,
+    /// with a new salt.
     ///
     /// # Errors
     ///

@@ -9,7 +9,8 @@ use super::StoreError;
 
 /// What opens a store. Overwritten on drop; its `Debug` shows nothing.
 ///
-/// Used as the bytes that it is: who types it on another keyboard must type the same characters in the same form.
+/// Used as the bytes that it is: who types it on another keyboard must type the same characters in
+/// the same form.
 pub struct Passphrase(Zeroizing<String>);
 
 impl Passphrase {
@@ -25,7 +26,8 @@ impl fmt::Debug for Passphrase {
     }
 }
 
-/// What a trial of a passphrase costs: the parameters of Argon2id (RFC 9106), which stand in the file.
+/// What a trial of a passphrase costs: the parameters of Argon2id (RFC 9106), which stand in the
+/// file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize)]
 pub struct PassphraseCost {
     memory_kib: u32,
@@ -33,7 +35,8 @@ pub struct PassphraseCost {
     lanes: u32,
 }
 
-/// Parameters that nobody can mean. What a file says is checked alike, so that no file can take all memory.
+/// Parameters that nobody can mean. What a file says is checked alike, so that no file can take all
+/// memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error(
     "Argon2id with {memory_kib} KiB, {passes} passes and {lanes} lanes; allowed are 8 KiB for each lane to {} KiB, 1 to \

@@ -9,8 +9,9 @@ use std::{
 
 use super::{StoreError, cipher::random};
 
-/// A file that is being made under another name in the folder where it is to be. Dropped before it is put in place, it is
-/// gone; a crash leaves it behind under that name (`.NAME.*.new`), where it can be removed.
+/// A file that is being made under another name in the folder where it is to be. Dropped before it
+/// is put in place, it is gone; a crash leaves it behind under that name (`.NAME.*.new`), where it
+/// can be removed.
 pub(super) struct NewFile {
     unfinished: PathBuf,
     target: PathBuf,

@@ -1,14 +1,14 @@
 use super::{Durability, Store, StoreError, keys::KeysRecord};
 
 impl Store {
-    /// Opens the store again after an [error of the disk](StoreError::is_of_the_disk), with the key that
-    /// is in memory, and writes to it once. Then it has the state before the write that failed or the
-    /// one after it. What reads or writes meanwhile ends with an error.
+    /// Opens the store again after an [error of the disk](StoreError::is_of_the_disk), with the key
+    /// that is in memory, and writes to it once. Then it has the state before the write that failed
+    /// or the one after it. What reads or writes meanwhile ends with an error.
     ///
     /// # Errors
     ///
-    /// Those of [`Store::open`] and of a write. Then the store is closed, every other function fails,
-    /// and this one may be called again.
+    /// Those of [`Store::open`] and of a write. Then the store is closed, every other function
+    /// fails, and this one may be called again.
     pub fn reopen(&self) -> Result<(), StoreError> {
         self.vault.replace(&self.source)?;
         let checked = self.check_reopened();
@@ -18,8 +18,8 @@ impl Store {
         checked
     }
 
-    /// Whether the disk has failed in a write of the [`StoreWriter`](super::StoreWriter) since the store
-    /// was opened.
+    /// Whether the disk has failed in a write of the [`StoreWriter`](super::StoreWriter) since the
+    /// store was opened.
     pub fn has_failed(&self) -> bool {
         self.vault.has_failed()
     }

@@ -64,8 +64,8 @@ pub enum Change {
 pub enum RequestState {
     /// Somebody proposes it; nobody here has judged it.
     Proposed,
-    /// This node takes part, by this decision. After a restart the rules are asked anew, and the decision must be about
-    /// what is found then.
+    /// This node takes part, by this decision. After a restart the rules are asked anew, and the
+    /// decision must be about what is found then.
     Approved(Decision),
     /// This node does not take part.
     Refused(Rejection),
@@ -286,9 +286,9 @@ impl Store {
         })
     }
 
-    /// Keeps what another member shows with a known request instead of what was shown first, as long
-    /// as it was never approved here, its operator has not rejected it, and its revision is still
-    /// the one that was looked at. Whether it was taken.
+    /// Keeps what another member shows with a known request instead of what was shown first, as
+    /// long as it was never approved here, its operator has not rejected it, and its revision is
+    /// still the one that was looked at. Whether it was taken.
     ///
     /// # Errors
     ///
@@ -306,14 +306,15 @@ impl Store {
         })
     }
 
-    /// Changes the state of a known request `now` (seconds since 1970) to what `decide` makes of the request as it is; with
-    /// none it stays. `decide` sees the state that the change applies to: no other change comes between. Signatures stay
-    /// whatever is decided: those of another run may have other bytes.
+    /// Changes the state of a known request `now` (seconds since 1970) to what `decide` makes of
+    /// the request as it is; with none it stays. `decide` sees the state that the change applies
+    /// to: no other change comes between. Signatures stay whatever is decided: those of another run
+    /// may have other bytes.
     ///
     /// # Errors
     ///
-    /// [`ContentError::Missing`] if the request is not known; [`ContentError::TextTooLong`] and [`ContentError::Count`] if the
-    /// state is none of this request.
+    /// [`ContentError::Missing`] if the request is not known; [`ContentError::TextTooLong`] and
+    /// [`ContentError::Count`] if the state is none of this request.
     pub fn change_request(
         &self,
         session: SessionId,
@@ -325,13 +326,13 @@ impl Store {
         })
     }
 
-    /// Keeps what has become of a known request `now` (seconds since 1970), whatever it was before. Signatures stay if other
-    /// ones are brought.
+    /// Keeps what has become of a known request `now` (seconds since 1970), whatever it was before.
+    /// Signatures stay if other ones are brought.
     ///
     /// # Errors
     ///
-    /// Those of [`Store::change_request`], and [`ContentError::AlreadySigned`] if it has its signatures and is said not to
-    /// have them.
+    /// Those of [`Store::change_request`], and [`ContentError::AlreadySigned`] if it has its
+    /// signatures and is said not to have them.
     pub fn set_request(
         &self,
         request: &SigningRequest,

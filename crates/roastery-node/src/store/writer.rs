@@ -36,8 +36,8 @@ impl StoreWriter {
     }
 
     /// Makes a change: all of it, or nothing if it fails. It sees the changes before it. `then` is
-    /// told what came of it, in the thread that writes: when the change is on the disk, or, if it is
-    /// deferred, when others can read it. If the thread has ended `then` is dropped.
+    /// told what came of it, in the thread that writes: when the change is on the disk, or, if it
+    /// is deferred, when others can read it. If the thread has ended `then` is dropped.
     pub fn write<T: Send + 'static>(
         &self,
         durability: Durability,

@@ -1,5 +1,5 @@
-//! What every bus promises: the same tests run on the one inside a process and, with the feature `libp2p`, on the one
-//! over TCP and over QUIC, and on a line among others over one of these.
+//! What every bus promises: the same tests run on the one inside a process and, with the feature
+//! `libp2p`, on the one over TCP and over QUIC, and on a line among others over one of these.
 
 #![allow(clippy::unwrap_used, reason = "a failed helper is a failed test")]
 

@@ -11,8 +11,8 @@ use std::{
 use bytes::Bytes;
 use roastery_node::bus::{Bus, BusEvent, BusStats, Destination, MeshBus, PeerId, SendError};
 
-/// A mesh's bus that counts what is done with it, and panics when it was asked too often: a node that never sleeps does
-/// not keep its test from ending.
+/// A mesh's bus that counts what is done with it, and panics when it was asked too often: a node
+/// that never sleeps does not keep its test from ending.
 pub struct Counted {
     inner: MeshBus,
     most_asked: usize,
@@ -103,8 +103,9 @@ pub struct Endless {
 }
 
 impl Endless {
-    /// The flooder's messages come over and over. After `most` of them the bus panics: a node that keeps others from
-    /// their turn does not keep its test from ending. Also gives the count of those that came.
+    /// The flooder's messages come over and over. After `most` of them the bus panics: a node that
+    /// keeps others from their turn does not keep its test from ending. Also gives the count of
+    /// those that came.
     pub fn new(
         inner: MeshBus,
         flooder: PeerId,

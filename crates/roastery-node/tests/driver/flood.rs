@@ -16,8 +16,8 @@ use tokio::time::{Instant, advance, sleep};
 
 use crate::{buses::Endless, fixture::*};
 
-/// Messages of a member that all differ in their bodies: asked in form for what nobody has, shown one slot after the
-/// other, and with a sound header over garbage that nobody signed.
+/// Messages of a member that all differ in their bodies: asked in form for what nobody has, shown
+/// one slot after the other, and with a sound header over garbage that nobody signed.
 fn flood(fixture: &Fixture, flooder: Seat, request: &ApprovedRequest, count: u32) -> Vec<Bytes> {
     let slot = fixture.slot(flooder, request, 0, 0);
     let message = |number: u32| {

@@ -42,7 +42,8 @@ async fn elsewhere(act: impl FnOnce() + Send + 'static) {
     tokio::task::spawn_blocking(move || std::thread::spawn(act).join().unwrap()).await.unwrap();
 }
 
-/// Whether a share of this seat came over a bus within a minute, leaving out what the bus's owner sends itself.
+/// Whether a share of this seat came over a bus within a minute, leaving out what the bus's owner
+/// sends itself.
 async fn share_of(bus: &mut impl Bus, of: usize) -> bool {
     let look = async {
         loop {

@@ -81,7 +81,8 @@ impl Keys {
         })
     }
 
-    /// What a member has made brings its share back with its host key, which checks the signatures of all.
+    /// What a member has made brings its share back with its host key, which checks the signatures
+    /// of all.
     fn check(&self, at: usize, made: &Made) {
         let file = made.file.encode();
         let group = made.file.group();
@@ -99,8 +100,8 @@ fn host_key(bytes: &Zeroizing<[u8; 32]>) -> HostKey {
     HostKey::new(SigningKey::from_bytes(bytes.clone()).unwrap())
 }
 
-/// How many messages with the sender's signature of the transcript were among what was sent: that alone, or, of a
-/// coordinator, the certificate.
+/// How many messages with the sender's signature of the transcript were among what was sent: that
+/// alone, or, of a coordinator, the certificate.
 fn signed(sent: &Mutex<Vec<Bytes>>) -> usize {
     let sent = sent.lock().unwrap();
     let kinds = sent.iter().map(|bytes| Envelope::parse(bytes).unwrap().kind());

@@ -19,7 +19,8 @@ impl AsRef<[u8]> for Kept {
     }
 }
 
-/// How many messages a node keeps of a thousand that it gets from this peer for a session that is not open.
+/// How many messages a node keeps of a thousand that it gets from this peer for a session that is
+/// not open.
 async fn kept_of(from: PeerId, size: usize) -> usize {
     let fixture = Fixture::new(2, 3);
     let body = Body::Want(Want::Outcome);

@@ -101,7 +101,8 @@ async fn everybody_hears_everybody() {
     let mesh = Mesh::default();
     let names = ["alice", "bob", "carol", "dave"];
     let rounds = 100_u8;
-    // All are there before the first one speaks: who comes later does not hear what was said before.
+    // All are there before the first one speaks: who comes later does not hear what was said
+    // before.
     let tasks = joined(&mesh, names).map(|mut bus| {
         tokio::spawn(async move {
             let mut heard = 0;

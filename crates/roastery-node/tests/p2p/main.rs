@@ -1,5 +1,5 @@
-//! What the bus over a network does when peers come and go, and what nobody on the network can do to the others. All of
-//! it over real sockets of this machine.
+//! What the bus over a network does when peers come and go, and what nobody on the network can do
+//! to the others. All of it over real sockets of this machine.
 
 #![allow(clippy::unwrap_used, reason = "a failed helper is a failed test")]
 

@@ -10,7 +10,8 @@ use crate::{
     waiting::{next_message, until},
 };
 
-/// A rogue that has taken the stream of Anna's messages, and reads it as long as the second value lives.
+/// A rogue that has taken the stream of Anna's messages, and reads it as long as the second value
+/// lives.
 async fn rogue_beside(honest: &mut Honest) -> (Rogue, tokio::task::JoinHandle<()>) {
     let mut rogue = Rogue::connect(ROGUE, &honest.network.addresses[0][0]).await;
     let mut incoming = rogue.accept();

@@ -86,7 +86,8 @@ impl Rogue {
         self.closed().await;
     }
 
-    /// Takes the streams that the other end opens. What comes over them is read by whoever has them.
+    /// Takes the streams that the other end opens. What comes over them is read by whoever has
+    /// them.
     pub fn accept(&mut self) -> IncomingStreams {
         self.control.accept(FRAMES).unwrap()
     }

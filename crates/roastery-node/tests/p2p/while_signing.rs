@@ -25,7 +25,8 @@ use crate::{
 /// The member that all attack. Without it there are not enough signers.
 const ATTACKED: usize = 0;
 
-/// Members that do what they should, of a group of five of whom three must sign. One more floods, and one is not there.
+/// Members that do what they should, of a group of five of whom three must sign. One more floods,
+/// and one is not there.
 const HONEST: usize = 3;
 const FLOODER: usize = 3;
 
@@ -51,7 +52,8 @@ fn knock(at: Multiaddr) -> JoinSet<()> {
     knocking
 }
 
-/// Says ever something else about a group, to whoever listens at the address, and reads nothing of what it hears.
+/// Says ever something else about a group, to whoever listens at the address, and reads nothing of
+/// what it hears.
 fn flood(at: Multiaddr, topic: Topic) -> JoinSet<()> {
     let mut flooding = JoinSet::new();
     flooding.spawn(async move {

@@ -78,7 +78,8 @@ fn damaged(error: &StoreError) -> &Part {
     part
 }
 
-/// Opens an altered file: it is refused, or what is read from it is refused, or it says what it said before.
+/// Opens an altered file: it is refused, or what is read from it is refused, or it says what it
+/// said before.
 fn never_lies(folder: &Folder, bytes: &[u8], before: &str, what: &str) -> bool {
     fs::write(folder.file("store"), bytes).unwrap();
     let checked = open(folder).and_then(|store| store.check().map(|()| store));

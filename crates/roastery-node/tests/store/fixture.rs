@@ -1,4 +1,5 @@
-//! What a member has to keep: a ceremony from beginning to end, a request of its group, a proof against a coordinator.
+//! What a member has to keep: a ceremony from beginning to end, a request of its group, a proof
+//! against a coordinator.
 
 use std::{
     collections::VecDeque,

@@ -12,8 +12,8 @@ pub async fn next(bus: &mut impl Bus) -> BusEvent {
     event.expect("something comes").expect("the bus is open")
 }
 
-/// The next message, whatever connects and disconnects meanwhile, and whatever an exchange asks about
-/// clocks.
+/// The next message, whatever connects and disconnects meanwhile, and whatever an exchange asks
+/// about clocks.
 pub async fn next_message(bus: &mut impl Bus) -> (PeerId, Vec<u8>) {
     loop {
         if let BusEvent::Message { from, bytes } = next(bus).await

@@ -12,7 +12,8 @@ use roastery_frost::{
 
 use super::message::Envelope;
 
-/// One checked first message of each member. Every honest member has one only, so that all complete books are one book.
+/// One checked first message of each member. Every honest member has one only, so that all complete
+/// books are one book.
 #[derive(Debug)]
 pub(super) struct Book {
     params: SessionParams,
@@ -64,7 +65,8 @@ impl Book {
         self.params.participants().filter(|seat| !self.messages.contains_key(seat))
     }
 
-    /// The first member whose nonce in a transcript is not the one of its message here, if there is one.
+    /// The first member whose nonce in a transcript is not the one of its message here, if there is
+    /// one.
     pub(super) fn differing(&self, pubnonces: &[[u8; 33]]) -> Option<Seat> {
         let mut messages = self.messages.iter();
         let differs = |seat: &Seat, message: &ParticipantMsg1| {

@@ -33,8 +33,8 @@ pub(super) struct Comparison {
 }
 
 impl Ceremony {
-    /// Asks the coordinators of these transcripts for the first messages that they were made of, and
-    /// all members for their own.
+    /// Asks the coordinators of these transcripts for the first messages that they were made of,
+    /// and all members for their own.
     pub(super) fn compare(&mut self, transcripts: [TranscriptHash; 2], now: Moment) {
         let own = self.fixed.seat;
         let known = transcripts.into_iter().filter_map(|hash| self.transcripts.get(hash));

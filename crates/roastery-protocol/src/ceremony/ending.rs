@@ -39,8 +39,8 @@ impl Ceremony {
                 self.finish(data);
                 return Ok(());
             }
-            // It is a certificate, of which ceremony only those know that drew its nonces: this node may have lost its
-            // seed.
+            // It is a certificate, of which ceremony only those know that drew its nonces: this
+            // node may have lost its seed.
             Ok(data) if data.params() == self.fixed.invitation.params() => {
                 Finding::of_nobody(Deed::Certificate)
             }
@@ -56,8 +56,8 @@ impl Ceremony {
         data.params() == self.fixed.invitation.params() && own == Some(&self.fixed.pubnonce)
     }
 
-    /// All have signed. The share comes from the certified data, whether this node has seen the transcript before or not,
-    /// and everything is verified before it is said to be done.
+    /// All have signed. The share comes from the certified data, whether this node has seen the
+    /// transcript before or not, and everything is verified before it is said to be done.
     fn finish(&mut self, data: RecoveryData) {
         let Some(secrets) = &self.secrets else { return };
         let certificate = data.to_bytes();
@@ -80,7 +80,8 @@ impl Ceremony {
         }
     }
 
-    /// Whoever still speaks of the ceremony lacks the certificate, or does not know that there will be none.
+    /// Whoever still speaks of the ceremony lacks the certificate, or does not know that there will
+    /// be none.
     pub(super) fn answer_after_the_end(&mut self, sender: Seat, kind: Kind, now: Moment) {
         if matches!(kind, Kind::Certificate | Kind::Refusal) || now.monotonic >= self.expiry {
             return;

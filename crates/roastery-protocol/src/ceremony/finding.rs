@@ -7,7 +7,8 @@ use roastery_frost::{
 
 use crate::TranscriptHash;
 
-/// Something wrong that this node has seen. It is local knowledge: ChillDKG's blame convinces nobody else.
+/// Something wrong that this node has seen. It is local knowledge: ChillDKG's blame convinces
+/// nobody else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// Who is at fault, as far as this node can know.
@@ -16,8 +17,8 @@ pub struct Finding {
     pub deed: Deed,
 }
 
-/// Who is at fault. No honest member is named alone, as long as it and this node have kept their seeds and what they have
-/// stored as signed.
+/// Who is at fault. No honest member is named alone, as long as it and this node have kept their
+/// seeds and what they have stored as signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Culprit {
     /// This member.
@@ -53,8 +54,9 @@ pub enum Deed {
         /// The other one.
         second: TranscriptHash,
     },
-    /// A transcript beside the one that this node has signed. Some member sent different first messages, or some
-    /// coordinator changed them: who can be told where a nonce differs from the one that its member has shown here.
+    /// A transcript beside the one that this node has signed. Some member sent different first
+    /// messages, or some coordinator changed them: who can be told where a nonce differs from the
+    /// one that its member has shown here.
     OtherTranscript {
         /// What this node has signed.
         signed: TranscriptHash,

@@ -81,9 +81,9 @@ impl Ceremony {
         Ok(())
     }
 
-    /// Who has brought two transcripts about, as far as the first messages show that are here: each is signed by its sender,
-    /// and of an honest one there is no other. So where a transcript holds another nonce, its coordinator has put it there
-    /// or the member has said two things.
+    /// Who has brought two transcripts about, as far as the first messages show that are here: each
+    /// is signed by its sender, and of an honest one there is no other. So where a transcript holds
+    /// another nonce, its coordinator has put it there or the member has said two things.
     pub(super) fn culprit_of_two(&self, transcripts: [TranscriptHash; 2]) -> Culprit {
         let own = self.fixed.seat;
         let differing = transcripts.into_iter().find_map(|hash| {
@@ -105,8 +105,8 @@ impl Ceremony {
         }
     }
 
-    /// This node has made the transcript itself, from first messages that their senders have signed: whose share is wrong
-    /// is beyond doubt, and there is no key without that member.
+    /// This node has made the transcript itself, from first messages that their senders have
+    /// signed: whose share is wrong is beyond doubt, and there is no key without that member.
     fn settle(&mut self, hash: TranscriptHash) {
         let Some(message) = self.book.investigation(self.fixed.seat).cloned() else { return };
         let Some(fault) = self.investigate(self.fixed.seat, hash, &message) else { return };

@@ -11,12 +11,14 @@ use crate::{
     wire,
 };
 
-/// What all members of a key generation must agree on before it begins: a value of this type is well-formed.
+/// What all members of a key generation must agree on before it begins: a value of this type is
+/// well-formed.
 ///
-/// Checked when it is made: the group and each member have a [`Name`], and no two members have the same;
-/// 2 <= t <= n <= 128; no peer and no key stands twice; each binding is signed by its host key. Whether these are the
-/// intended people is for the operators to find out: they compare the [fingerprint](Invitation::fingerprint), which
-/// covers all of this, over a channel that only they can write to. Cloning is cheap.
+/// Checked when it is made: the group and each member have a [`Name`], and no two members have the
+/// same; 2 <= t <= n <= 128; no peer and no key stands twice; each binding is signed by its host
+/// key. Whether these are the intended people is for the operators to find out: they compare the
+/// [fingerprint](Invitation::fingerprint), which covers all of this, over a channel that only they
+/// can write to. Cloning is cheap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invitation(Arc<Inner>);
 
@@ -144,8 +146,8 @@ impl fmt::Display for MemberKey {
 }
 
 impl Invitation {
-    /// An invitation of these members, in the order of their seats. `number` tells a ceremony from an earlier one of the
-    /// same members that did not finish.
+    /// An invitation of these members, in the order of their seats. `number` tells a ceremony from
+    /// an earlier one of the same members that did not finish.
     ///
     /// # Errors
     ///
@@ -341,8 +343,8 @@ impl XOnly {
 
 /// The first 16 bytes of a ceremony's id, in eight groups of four hexadecimal digits.
 ///
-/// Who sends two different invitations to two members can try many of each; to make two of one fingerprint takes 2^64
-/// trials.
+/// Who sends two different invitations to two members can try many of each; to make two of one
+/// fingerprint takes 2^64 trials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fingerprint(CeremonyId);
 

@@ -1,6 +1,8 @@
-//! The key generation ceremony at one node, as a pure state machine: ChillDKG over the mesh, and recovery after it.
+//! The key generation ceremony at one node, as a pure state machine: ChillDKG over the mesh, and
+//! recovery after it.
 //!
-//! The members agree on an [`Invitation`] and compare its fingerprint. Each draws a [`Seed`], stores it, and opens a
+//! The members agree on an [`Invitation`] and compare its fingerprint. Each draws a [`Seed`],
+//! stores it, and opens a
 //! [`Ceremony`], which is driven as a [`Session`](crate::session::Session) is:
 //!
 //! ```text
@@ -10,8 +12,9 @@
 //! persisted(transcript, now)        ─┘
 //! ```
 //!
-//! At its end there is a [`Group`] that all members have signed, a secret share that is [taken](Ceremony::take_share)
-//! out once, and a public [`RecoveryFile`] that brings both back with the host key alone ([`recover_group`]).
+//! At its end there is a [`Group`] that all members have signed, a secret share that is
+//! [taken](Ceremony::take_share) out once, and a public [`RecoveryFile`] that brings both back with
+//! the host key alone ([`recover_group`]).
 //!
 //! # A group generates its key
 //!
@@ -106,28 +109,32 @@
 //!
 //! # How it goes
 //!
-//! A member's first message follows from its seed, so there is one of each member, all honest coordinators make the same
-//! transcript of them, and it does not matter which coordinator does. The coordinators come in an order that the
-//! ceremony's id fixes, and the number of live ones doubles with each interval, as in a session. A member sends what it
-//! has to all that are live: its first message until it has signed, its signature afterwards. Whoever receives a first
-//! message and knows a transcript that it has signed itself, or has made, answers with that; whoever holds a transcript
-//! and the signatures of all makes the certificate and sends it to all; and whoever has the certificate answers
-//! everything with it until the ceremony's lifetime is over. So any member can coordinate, one that is silent or holds
-//! something back is passed by, and one that was cut off learns the certificate from any other.
+//! A member's first message follows from its seed, so there is one of each member, all honest
+//! coordinators make the same transcript of them, and it does not matter which coordinator does.
+//! The coordinators come in an order that the ceremony's id fixes, and the number of live ones
+//! doubles with each interval, as in a session. A member sends what it has to all that are live:
+//! its first message until it has signed, its signature afterwards. Whoever receives a first
+//! message and knows a transcript that it has signed itself, or has made, answers with that;
+//! whoever holds a transcript and the signatures of all makes the certificate and sends it to all;
+//! and whoever has the certificate answers everything with it until the ceremony's lifetime is
+//! over. So any member can coordinate, one that is silent or holds something back is passed by, and
+//! one that was cut off learns the certificate from any other.
 //!
-//! A member signs one transcript in a ceremony. It stores which one before its signature leaves ([`Output::Persist`]),
-//! and is told of it when it is opened again ([`Opening::signed`]). So as long as one member is honest there are no two
-//! certificates of one ceremony. A coordinator shows its transcript when its own signature of it is stored, and so does not
-//! show two. A certificate counts only if it holds this node's own encryption nonce, which follows
-//! from seed and ceremony: one of another ceremony of the same members is none.
+//! A member signs one transcript in a ceremony. It stores which one before its signature leaves
+//! ([`Output::Persist`]), and is told of it when it is opened again ([`Opening::signed`]). So as
+//! long as one member is honest there are no two certificates of one ceremony. A coordinator shows
+//! its transcript when its own signature of it is stored, and so does not show two. A certificate
+//! counts only if it holds this node's own encryption nonce, which follows from seed and ceremony:
+//! one of another ceremony of the same members is none.
 //!
 //! # What is wrong, and who did it
 //!
-//! Coordinators check the proof and the nonce in each first message before they use it, so that whoever passes on a
-//! wrong one is at fault itself. A share that is wrong is looked into twice: the coordinator that passed it on is asked,
-//! which leaves two to blame at most; and this node collects all first messages itself, which leaves one. Then, and only
-//! if this node has signed nothing, the ceremony ends here as [`Ending::Faulty`], for there is no key without that
-//! member. All else is a [`Finding`] in the report, and the ceremony goes on.
+//! Coordinators check the proof and the nonce in each first message before they use it, so that
+//! whoever passes on a wrong one is at fault itself. A share that is wrong is looked into twice:
+//! the coordinator that passed it on is asked, which leaves two to blame at most; and this node
+//! collects all first messages itself, which leaves one. Then, and only if this node has signed
+//! nothing, the ceremony ends here as [`Ending::Faulty`], for there is no key without that member.
+//! All else is a [`Finding`] in the report, and the ceremony goes on.
 //!
 //! A node that is offered another transcript than the one that it has signed asks both coordinators
 //! for the first messages that they made them of. Each is signed by its sender, so a member that
@@ -151,9 +158,9 @@
 //!
 //! # Secrets
 //!
-//! The host key and the seed are held until the ceremony ends in whichever way, and are overwritten then or on drop. No
-//! share is held before the end. ChillDKG's steps are in constant time where [its module](roastery_frost::chilldkg) says
-//! so; nothing here branches on a secret.
+//! The host key and the seed are held until the ceremony ends in whichever way, and are overwritten
+//! then or on drop. No share is held before the end. ChillDKG's steps are in constant time where
+//! [its module](roastery_frost::chilldkg) says so; nothing here branches on a secret.
 
 mod answers;
 mod book;
@@ -284,11 +291,12 @@ struct Made {
 }
 
 impl Ceremony {
-    /// A message arrived from a peer that the transport has authenticated. The error says why it had no effect; nothing
-    /// that a peer sends is an error of the ceremony.
+    /// A message arrived from a peer that the transport has authenticated. The error says why it
+    /// had no effect; nothing that a peer sends is an error of the ceremony.
     ///
-    /// The most costly message is the last first message at a coordinator: n checks of shares, and n additions of t
-    /// points. A transcript costs n key exchanges and n checks of proofs, a certificate n checks of signatures.
+    /// The most costly message is the last first message at a coordinator: n checks of shares, and
+    /// n additions of t points. A transcript costs n key exchanges and n checks of proofs, a
+    /// certificate n checks of signatures.
     ///
     /// # Errors
     ///
@@ -305,13 +313,14 @@ impl Ceremony {
         result
     }
 
-    /// Time has come to what [`Ceremony::next_timeout`] said. Calling it early or late does no harm.
+    /// Time has come to what [`Ceremony::next_timeout`] said. Calling it early or late does no
+    /// harm.
     pub fn handle_timeout(&mut self, now: Moment) {
         self.wake(now);
     }
 
-    /// A peer's connection has come or gone. A coordinator that is gone takes no time; one that has come back is sent again
-    /// what it may have missed.
+    /// A peer's connection has come or gone. A coordinator that is gone takes no time; one that has
+    /// come back is sent again what it may have missed.
     pub fn handle_connection(&mut self, peer: &PeerId, connection: Connection, now: Moment) {
         if !self.fixed.invitation.is_member(peer) {
             return;
@@ -330,13 +339,15 @@ impl Ceremony {
         self.escalate(now);
     }
 
-    /// This node has stored, beside its seed, that it has signed this transcript: its signature may leave.
+    /// This node has stored, beside its seed, that it has signed this transcript: its signature may
+    /// leave.
     pub fn persisted(&mut self, transcript: TranscriptHash, now: Moment) {
         self.expire(now);
         self.release(transcript, now);
     }
 
-    /// Ends the ceremony here. Secrets are zeroized; see [`Ending`] for what may still come of it elsewhere.
+    /// Ends the ceremony here. Secrets are zeroized; see [`Ending`] for what may still come of it
+    /// elsewhere.
     pub fn stop(&mut self, now: Moment) {
         self.expire(now);
         if matches!(self.phase, Phase::Running) {
@@ -394,7 +405,8 @@ impl Ceremony {
         }
     }
 
-    /// The certificate answers every message of the ceremony until here, on the monotonic clock; then it may be dropped.
+    /// The certificate answers every message of the ceremony until here, on the monotonic clock;
+    /// then it may be dropped.
     pub fn expires_at(&self) -> Duration {
         self.expiry
     }

@@ -35,11 +35,12 @@ pub struct Opening {
     pub host: HostKey,
     /// The seat's identity key.
     pub identity: Arc<IdentityKey>,
-    /// The random bytes of this node and ceremony. They are stored before the ceremony is opened, and the same ones open
-    /// it again.
+    /// The random bytes of this node and ceremony. They are stored before the ceremony is opened,
+    /// and the same ones open it again.
     pub seed: Seed,
-    /// The transcript that this node has stored as signed ([`Output::Persist`](super::Output::Persist)) in this ceremony, if any. Who leaves it
-    /// out after a restart signs two.
+    /// The transcript that this node has stored as signed
+    /// ([`Output::Persist`](super::Output::Persist)) in this ceremony, if any. Who leaves it out
+    /// after a restart signs two.
     pub signed: Option<TranscriptHash>,
     /// The times.
     pub settings: Settings,
@@ -84,7 +85,8 @@ impl Ceremony {
         let mut book = Book::new(invitation.params().clone());
         let pubnonce = *message.pubnonce();
         book.enter(seat, message, first_message.clone());
-        // Both names are hashes under tags of their own, so that no session has the order of a ceremony.
+        // Both names are hashes under tags of their own, so that no session has the order of a
+        // ceremony.
         let order = SessionId::from_bytes(*invitation.id().as_bytes());
         let order = Order::of(order, invitation.seats());
         let longest_envelope = Envelope::longest(&invitation);

@@ -30,10 +30,11 @@ pub enum Output {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
-    /// This node has made and signed the transcript of all first messages, and shows it to the others.
+    /// This node has made and signed the transcript of all first messages, and shows it to the
+    /// others.
     Coordinating(TranscriptHash),
-    /// This node's signature of a transcript has left. From here on the others may come to hold a certificate: the host
-    /// key must be kept, whatever happens.
+    /// This node's signature of a transcript has left. From here on the others may come to hold a
+    /// certificate: the host key must be kept, whatever happens.
     Signed(TranscriptHash),
     /// Something is wrong.
     Found(Finding),
@@ -52,8 +53,8 @@ pub enum Event {
 
 /// Why a ceremony has ended here without a key.
 ///
-/// If this node's signature has left, the others may still come to hold a certificate, and the ceremony can be opened
-/// again with the same seed.
+/// If this node's signature has left, the others may still come to hold a certificate, and the
+/// ceremony can be opened again with the same seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Ending {
@@ -71,13 +72,14 @@ pub enum Ending {
         /// What it did.
         fault: ParticipantFault,
     },
-    /// All members have signed a transcript that gives this node no share. Only a host key that others know, or a node
-    /// that signs without looking, leads here.
+    /// All members have signed a transcript that gives this node no share. Only a host key that
+    /// others know, or a node that signs without looking, leads here.
     #[error("the certificate is valid and gives this node no share")]
     NoShare,
 }
 
-/// Why a message had no effect, or not the one that its sender wanted. Never an error of the ceremony.
+/// Why a message had no effect, or not the one that its sender wanted. Never an error of the
+/// ceremony.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Rejected {

@@ -86,7 +86,8 @@ impl Ceremony {
         }
     }
 
-    /// A message of the right sender that breaks a structural rule. What ChillDKG has a name for stands in the report.
+    /// A message of the right sender that breaks a structural rule. What ChillDKG has a name for
+    /// stands in the report.
     fn malformed(&mut self, sender: Seat, kind: Kind, malformation: Malformation) -> Rejected {
         let error = match malformation {
             Malformation::Message(error) => Some(error),
@@ -159,8 +160,8 @@ impl Ceremony {
         }
     }
 
-    /// Either the transcript or the last first message brings the transcript. A coordinator that shows its own transcript
-    /// to nobody still has to give one of the two.
+    /// Either the transcript or the last first message brings the transcript. A coordinator that
+    /// shows its own transcript to nobody still has to give one of the two.
     fn ask_for_what_was_signed(&mut self, sender: Seat, hash: TranscriptHash, now: Moment) {
         let want = self.seal(&Body::Want(Want::Transcript(hash)));
         let _ = self.answer(sender, &want, now);

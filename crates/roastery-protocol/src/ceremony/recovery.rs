@@ -24,12 +24,13 @@ pub const MAX_RECOVERY_FILE: usize =
 
 const CHECK: usize = 32;
 
-/// The public outcome of a key generation, to be kept anywhere by anyone: the invitation, the certified transcript, and
-/// the newer bindings of members that have changed their keys since.
+/// The public outcome of a key generation, to be kept anywhere by anyone: the invitation, the
+/// certified transcript, and the newer bindings of members that have changed their keys since.
 ///
-/// A value of this type is the proof that all members have signed, and that the group exists. The certificate covers host
-/// keys, threshold and key; the bindings cover identity keys and peers. The name and the number go into the chain code
-/// and so into the group's id, and nobody has signed them: who doubts a file compares the id.
+/// A value of this type is the proof that all members have signed, and that the group exists. The
+/// certificate covers host keys, threshold and key; the bindings cover identity keys and peers. The
+/// name and the number go into the chain code and so into the group's id, and nobody has signed
+/// them: who doubts a file compares the id.
 #[derive(Clone, Debug)]
 pub struct RecoveryFile {
     invitation: Invitation,
@@ -110,7 +111,8 @@ impl RecoveryFile {
         Ok(Self { invitation, data, group })
     }
 
-    /// Reads a recovery file and checks all of it: *n* signatures of the certificate, and the bindings.
+    /// Reads a recovery file and checks all of it: *n* signatures of the certificate, and the
+    /// bindings.
     ///
     /// # Errors
     ///
@@ -127,7 +129,8 @@ impl RecoveryFile {
         }
         let (content, check) = bytes.split_last_chunk::<CHECK>().ok_or(RecoveryError::CutOff)?;
         if Tag::RecoveryFile.hash(&[content]) != *check {
-            // Version, invitation, transcript, and how many bindings follow: all that this can lack is bytes.
+            // Version, invitation, transcript, and how many bindings follow: all that this can lack
+            // is bytes.
             let whole = <(u8, Vec<u8>, Vec<u8>, u32)>::deserialize(&mut &*content).is_ok();
             return Err(if whole { RecoveryError::Damaged } else { RecoveryError::CutOff });
         }
@@ -189,12 +192,13 @@ pub struct Recovered {
     pub group: Arc<Group>,
 }
 
-/// Brings back the secret share of the host key's seat, and the group, from the bytes of a [`RecoveryFile`].
+/// Brings back the secret share of the host key's seat, and the group, from the bytes of a
+/// [`RecoveryFile`].
 ///
 /// # Errors
 ///
-/// [`RecoveryError`] says what is wrong: with the file, with the host key, or that it is the file of another group than
-/// the one expected, where one is.
+/// [`RecoveryError`] says what is wrong: with the file, with the host key, or that it is the file
+/// of another group than the one expected, where one is.
 pub fn recover_group(
     host: HostKey,
     file: &[u8],

@@ -79,7 +79,8 @@ impl fmt::Display for AwaitedThing {
 }
 
 impl Ceremony {
-    /// What this node knows of the ceremony now. After its end it still says who was awaited when it ended.
+    /// What this node knows of the ceremony now. After its end it still says who was awaited when
+    /// it ended.
     pub fn report(&self) -> Report {
         let phase = match &self.phase {
             Phase::Running => ReportPhase::Running,
@@ -105,7 +106,8 @@ impl Ceremony {
     pub(super) fn awaited(&self) -> Vec<Awaited> {
         let mut awaited = self.awaited_of_coordinators();
         let own = self.fixed.seat;
-        // What this node collects as a coordinator: signatures, once it has a transcript, and first messages before.
+        // What this node collects as a coordinator: signatures, once it has a transcript, and first
+        // messages before.
         let known = self.signing.hash().and_then(|hash| Some((hash, self.transcripts.get(hash)?)));
         match (self.coordinating, known) {
             (Some(turn), Some((hash, known))) => {

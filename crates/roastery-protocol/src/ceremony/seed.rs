@@ -5,11 +5,13 @@ use zeroize::Zeroizing;
 
 use crate::{CeremonyId, tags::Tag};
 
-/// 32 secret random bytes that a member draws once for one ceremony, and keeps until the ceremony has ended.
+/// 32 secret random bytes that a member draws once for one ceremony, and keeps until the ceremony
+/// has ended.
 ///
-/// All that a member draws in a ceremony comes from them, so that a node that restarts with the same seed says the same
-/// again. The node stores them, encrypted, before it opens the ceremony. What is drawn depends on the ceremony's id as
-/// well: one seed in two ceremonies gives nothing away. Overwritten on drop; its `Debug` shows nothing.
+/// All that a member draws in a ceremony comes from them, so that a node that restarts with the
+/// same seed says the same again. The node stores them, encrypted, before it opens the ceremony.
+/// What is drawn depends on the ceremony's id as well: one seed in two ceremonies gives nothing
+/// away. Overwritten on drop; its `Debug` shows nothing.
 pub struct Seed(Zeroizing<[u8; 32]>);
 
 /// What is drawn from a seed.

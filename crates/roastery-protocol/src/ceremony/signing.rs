@@ -60,9 +60,10 @@ pub(super) fn transcript_hash(ceremony: CeremonyId, transcript: &Transcript) -> 
 }
 
 impl Ceremony {
-    /// Makes the transcript, if this node can and has not signed any. It is judged as any other, and shown to the others
-    /// with this node's own signature: what a coordinator offers is bound by what it has stored, so that it does not offer
-    /// two, whatever others send it after a restart.
+    /// Makes the transcript, if this node can and has not signed any. It is judged as any other,
+    /// and shown to the others with this node's own signature: what a coordinator offers is bound
+    /// by what it has stored, so that it does not offer two, whatever others send it after a
+    /// restart.
     pub(super) fn try_to_make(&mut self, now: Moment) {
         if self.made.is_some() || !self.signing.is_open() {
             return;
@@ -92,8 +93,8 @@ impl Ceremony {
         self.send(Destination::Everyone, &envelope);
     }
 
-    /// The message that fixes what this node has signed. It is the only one that a member passes on, so that whoever gets
-    /// it here gets one that is right.
+    /// The message that fixes what this node has signed. It is the only one that a member passes
+    /// on, so that whoever gets it here gets one that is right.
     pub(super) fn signed_transcript(&self) -> Option<Envelope> {
         match &self.signing {
             Signing::Released { content, .. } => {
@@ -253,8 +254,8 @@ impl Ceremony {
 }
 
 impl Secrets {
-    /// The second step of ChillDKG, from the beginning: the first one has the same outcome each time, and nothing secret is
-    /// kept between the two.
+    /// The second step of ChillDKG, from the beginning: the first one has the same outcome each
+    /// time, and nothing secret is kept between the two.
     pub(super) fn second_step(
         &self,
         invitation: &super::Invitation,
@@ -265,8 +266,8 @@ impl Secrets {
         let (state, own) = participant_step1(&self.host, invitation.params(), &random)
             .expect("it has succeeded with the same input when the ceremony was opened");
         let (_, signed) = participant_step2(&self.host, state, message, &auxiliary)?;
-        // Proofs are no part of the transcript, and ChillDKG has nobody check its own: who signed here would show the
-        // others a message that they refuse, and there would be no key.
+        // Proofs are no part of the transcript, and ChillDKG has nobody check its own: who signed
+        // here would show the others a message that they refuse, and there would be no key.
         let own_seat = invitation.params().participant_of(&self.host.hostpubkey_gen());
         if let Some(participant) = own_seat
             && message.proofs().get(participant.index()) != Some(own.proof())

@@ -13,7 +13,8 @@ use roastery_frost::{
 use super::message::{Envelope, TranscriptSignature};
 use crate::{BodyHash, TranscriptHash, group::PeerId};
 
-/// The most different offers of one coordinator that are looked at, beside those that others pass on.
+/// The most different offers of one coordinator that are looked at, beside those that others pass
+/// on.
 const MOST_OFFERS: usize = 2;
 
 /// The most transcripts of which one member's signatures are counted.
@@ -38,8 +39,8 @@ pub(super) struct Known {
     signatures: BTreeMap<Seat, Signature>,
 }
 
-/// What a coordinator has offered. Two of one transcript can differ in the proofs of possession, of which a member can make
-/// several: one that comes back may honestly offer both.
+/// What a coordinator has offered. Two of one transcript can differ in the proofs of possession, of
+/// which a member can make several: one that comes back may honestly offer both.
 #[derive(Clone, Debug)]
 pub(super) struct Offer {
     pub(super) body: BodyHash,
@@ -69,9 +70,9 @@ pub(super) enum Counted {
 }
 
 impl Transcripts {
-    /// Takes note of an offer, and of who has passed it on, if that was not its coordinator. An honest member passes on what
-    /// it has signed only, which is one transcript: so one offer of each passer is looked at, however many wrong ones the
-    /// coordinator has shown before.
+    /// Takes note of an offer, and of who has passed it on, if that was not its coordinator. An
+    /// honest member passes on what it has signed only, which is one transcript: so one offer of
+    /// each passer is looked at, however many wrong ones the coordinator has shown before.
     pub(super) fn offer(
         &mut self,
         coordinator: Seat,

@@ -40,7 +40,8 @@ impl Ceremony {
         }
     }
 
-    /// Brings the live coordinators up to the time. All n together are enough: a further turn of one would be the same.
+    /// Brings the live coordinators up to the time. All n together are enough: a further turn of
+    /// one would be the same.
     pub(super) fn escalate(&mut self, now: Moment) {
         let n = self.fixed.invitation.size();
         if !matches!(self.phase, Phase::Running) || self.schedule.live() >= n {
@@ -76,7 +77,8 @@ impl Ceremony {
         seat != self.fixed.seat && (disconnected || self.is_faulty_coordinator(seat))
     }
 
-    /// What every live coordinator is to have: the first message until a transcript is signed, the signature after that.
+    /// What every live coordinator is to have: the first message until a transcript is signed, the
+    /// signature after that.
     fn owed_to_coordinators(&self) -> Option<Envelope> {
         match &self.signing {
             Signing::Nothing | Signing::Remembered(_) => Some(self.fixed.first_message.clone()),
@@ -128,7 +130,8 @@ impl Ceremony {
         }
     }
 
-    /// This peer can be reached again: what was sent into the void is sent again, at the pace of answers.
+    /// This peer can be reached again: what was sent into the void is sent again, at the pace of
+    /// answers.
     pub(super) fn reconnected(&mut self, peer: &PeerId, now: Moment) {
         let invitation = self.fixed.invitation.clone();
         let own = self.fixed.seat;

@@ -11,12 +11,14 @@ use roastery_frost::{
 use super::{Engine, EngineError, EngineSession, SlotContext, SlotId};
 use crate::{SessionId, request::ApprovedRequest};
 
-/// An engine without a key, for tests of the protocol: it multiplies no points, gives distinct values for each member,
-/// slot and package, does what its [`Programme`] says and counts its [`Calls`].
+/// An engine without a key, for tests of the protocol: it multiplies no points, gives distinct
+/// values for each member, slot and package, does what its [`Programme`] says and counts its
+/// [`Calls`].
 ///
-/// Its nonces are valid points and its scalars valid scalars, so that all messages have their real form, and its
-/// aggregate nonces are real sums. Its shares satisfy its own check and not BIP-445's, and its signatures are made of
-/// the session alone: a fake engine verifies what fake engines made.
+/// Its nonces are valid points and its scalars valid scalars, so that all messages have their real
+/// form, and its aggregate nonces are real sums. Its shares satisfy its own check and not
+/// BIP-445's, and its signatures are made of the session alone: a fake engine verifies what fake
+/// engines made.
 #[derive(Clone, Debug)]
 pub struct FakeEngine {
     seat: Seat,

@@ -23,16 +23,16 @@ pub struct FrostEngine<R = SysRng> {
 
 impl FrostEngine {
     /// An engine for this seat. The share was checked against the group by whoever loaded it
-    /// ([`Group::check_seat_keys`](crate::group::Group::check_seat_keys)); a wrong one makes shares that fail their own
-    /// check and never leave.
+    /// ([`Group::check_seat_keys`](crate::group::Group::check_seat_keys)); a wrong one makes shares
+    /// that fail their own check and never leave.
     pub fn new(seat: Seat, keys: Arc<GroupKeys>, share: SecretShare) -> Self {
         Self::with_rng(seat, keys, share, SysRng)
     }
 }
 
 impl<R> FrostEngine<R> {
-    /// An engine that draws its nonces from this generator. For simulations: a generator that repeats gives the share
-    /// away.
+    /// An engine that draws its nonces from this generator. For simulations: a generator that
+    /// repeats gives the share away.
     pub fn with_rng(seat: Seat, keys: Arc<GroupKeys>, share: SecretShare, rng: R) -> Self {
         Self { seat, keys, share: Arc::new(share), rng }
     }
@@ -211,8 +211,8 @@ impl<R: TryCryptoRng + Send> EngineSession for FrostSession<R> {
     }
 }
 
-/// `extra_in`: session (32 bytes) || attempt (4) || run (16) || index (4) || message position (1) || monotonic and wall
-/// time in nanoseconds (16 each), integers little-endian.
+/// `extra_in`: session (32 bytes) || attempt (4) || run (16) || index (4) || message position (1)
+/// || monotonic and wall time in nanoseconds (16 each), integers little-endian.
 fn extra_in(slot: SlotId, context: &SlotContext, position: usize) -> Vec<u8> {
     let mut extra = Vec::with_capacity(89);
     extra.extend(context.session.as_bytes());

@@ -1,9 +1,10 @@
 //! The one way to the secrets.
 //!
-//! The protocol holds no secret share and no secret nonce. It reaches them through this narrow trait, which is defined
-//! here, at its consumer: open, commit, sign, check a share, aggregate, abort. An engine is opened with the approved
-//! request and holds the messages and their keys itself, so that no fault above it can make it sign anything else:
-//! there is no second message parameter anywhere.
+//! The protocol holds no secret share and no secret nonce. It reaches them through this narrow
+//! trait, which is defined here, at its consumer: open, commit, sign, check a share, aggregate,
+//! abort. An engine is opened with the approved request and holds the messages and their keys
+//! itself, so that no fault above it can make it sign anything else: there is no second message
+//! parameter anywhere.
 
 #[cfg(feature = "fake")]
 mod fake;
@@ -31,40 +32,43 @@ pub trait Engine {
 
 /// One session's secrets: the share's use for this request, and the secret nonces of its slots.
 ///
-/// Secret nonces are in memory only, moved out when they are used, and zeroized when the session is aborted or
-/// dropped, also in a panic.
+/// Secret nonces are in memory only, moved out when they are used, and zeroized when the session is
+/// aborted or dropped, also in a panic.
 pub trait EngineSession: Send {
     /// A package prepared for use: what is the same for all its signers, computed once.
     type Package: Send;
 
-    /// Draws a fresh slot: one secret nonce for each message, kept under this name. Gives the public nonces.
+    /// Draws a fresh slot: one secret nonce for each message, kept under this name. Gives the
+    /// public nonces.
     fn commit(
         &mut self,
         slot: SlotId,
         context: &SlotContext,
     ) -> Result<Vec<PublicNonce>, EngineError>;
 
-    /// Sums the nonces of slots: `slots[i]` holds the nonces of one signer; gives one aggregate a message (BIP-445,
-    /// NonceAgg).
+    /// Sums the nonces of slots: `slots[i]` holds the nonces of one signer; gives one aggregate a
+    /// message (BIP-445, NonceAgg).
     fn aggregate_nonces(&self, slots: &[&[PublicNonce]]) -> Vec<AggregateNonce>;
 
-    /// Prepares a package: its signers ascending, one aggregate nonce a message (BIP-445, GetSessionValues).
+    /// Prepares a package: its signers ascending, one aggregate nonce a message (BIP-445,
+    /// GetSessionValues).
     fn prepare(
         &self,
         signers: &[Seat],
         aggregates: &[AggregateNonce],
     ) -> Result<Self::Package, EngineError>;
 
-    /// Moves all the nonces of the slot out in one step, computes all partial signatures, checks each against its own
-    /// nonces and public share, and gives all or none. The slot is gone in any case (BIP-445, Sign).
+    /// Moves all the nonces of the slot out in one step, computes all partial signatures, checks
+    /// each against its own nonces and public share, and gives all or none. The slot is gone in any
+    /// case (BIP-445, Sign).
     fn sign(
         &mut self,
         slot: SlotId,
         package: &Self::Package,
     ) -> Result<Vec<PartialSignature>, EngineError>;
 
-    /// Checks another's share (BIP-445, PartialSigVerify). The error is the position of the first message whose
-    /// equation fails.
+    /// Checks another's share (BIP-445, PartialSigVerify). The error is the position of the first
+    /// message whose equation fails.
     fn check_share(
         &self,
         package: &Self::Package,
@@ -73,8 +77,8 @@ pub trait EngineSession: Send {
         share: &[PartialSignature],
     ) -> Result<(), usize>;
 
-    /// Sums t shares, in the order of the package's signers, and verifies the signatures (BIP-445, PartialSigAgg).
-    /// `None` if any of them does not verify.
+    /// Sums t shares, in the order of the package's signers, and verifies the signatures (BIP-445,
+    /// PartialSigAgg). `None` if any of them does not verify.
     fn aggregate(
         &self,
         package: &Self::Package,
@@ -94,7 +98,8 @@ pub trait EngineSession: Send {
     fn live_slots(&self) -> usize;
 }
 
-/// A slot's name inside a node. A slot belongs to one attempt: two coordinators can never name the same one.
+/// A slot's name inside a node. A slot belongs to one attempt: two coordinators can never name the
+/// same one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SlotId {
     /// The attempt.
@@ -103,8 +108,8 @@ pub struct SlotId {
     pub index: u32,
 }
 
-/// What goes into the nonces beside randomness (BIP-445, NonceGen, `extra_in`): should the system's randomness repeat,
-/// these do not.
+/// What goes into the nonces beside randomness (BIP-445, NonceGen, `extra_in`): should the system's
+/// randomness repeat, these do not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SlotContext {
     /// The session.
@@ -131,7 +136,8 @@ pub enum EngineError {
     /// The system gave no randomness.
     #[error("the system gave no randomness")]
     Randomness,
-    /// Signers or aggregates that make no package. Not the fault of this machine; nothing was used up.
+    /// Signers or aggregates that make no package. Not the fault of this machine; nothing was used
+    /// up.
     #[error("these signers and aggregate nonces make no package")]
     NotAPackage,
     /// The engine's own share does not verify: this machine computes wrongly. Nothing was released.

@@ -30,8 +30,8 @@ impl Member {
     }
 }
 
-/// What a host key signs (tag `roastery/1/binding`): host key (33 bytes) || identity key (32) || length of the peer's
-/// name (1) || the peer's name || sequence number (8, little-endian).
+/// What a host key signs (tag `roastery/1/binding`): host key (33 bytes) || identity key (32) ||
+/// length of the peer's name (1) || the peer's name || sequence number (8, little-endian).
 pub fn binding_digest(
     host_key: &Point,
     identity_key: &XOnlyPublicKey,

@@ -29,17 +29,18 @@ pub const MAX_GROUP_FILE: usize = 76 + 128 * 235;
 
 /// A group whose every part was checked: a value of this type is the proof.
 ///
-/// Checked when it is made: 2 <= t <= n <= 128; the public shares and the threshold public key lie on one polynomial
-/// of degree below t (so that any t members sign under the one key); no two seats share an identity key or a host key,
-/// and no key serves as both, all compared as x-only keys; each seat's host key has signed its identity key and
-/// transport peer.
+/// Checked when it is made: 2 <= t <= n <= 128; the public shares and the threshold public key lie
+/// on one polynomial of degree below t (so that any t members sign under the one key); no two seats
+/// share an identity key or a host key, and no key serves as both, all compared as x-only keys;
+/// each seat's host key has signed its identity key and transport peer.
 #[derive(Debug)]
 pub struct Group {
     id: GroupId,
     keys: Arc<GroupKeys>,
     chain_code: [u8; 32],
     members: Vec<Member>,
-    /// The key that most requests ask for: [`Derivation::key_path_only`](crate::request::Derivation::key_path_only).
+    /// The key that most requests ask for:
+    /// [`Derivation::key_path_only`](crate::request::Derivation::key_path_only).
     own_key: OnceLock<TweakContext>,
 }
 
@@ -161,8 +162,8 @@ struct GroupFile {
 }
 
 impl Group {
-    /// A group of these keys and members; member i holds seat i and public share i. The chain code (32 bytes) is what
-    /// BIP-32 derivation starts from.
+    /// A group of these keys and members; member i holds seat i and public share i. The chain code
+    /// (32 bytes) is what BIP-32 derivation starts from.
     pub fn new(
         keys: GroupKeys,
         chain_code: [u8; 32],
@@ -189,12 +190,13 @@ impl Group {
         Ok(Self { id, keys, chain_code, members, own_key: OnceLock::new() })
     }
 
-    /// The group with a member's newer binding: another identity key, another transport peer, or both, and no new key
-    /// generation. It is the group of another id, for its file is another one.
+    /// The group with a member's newer binding: another identity key, another transport peer, or
+    /// both, and no new key generation. It is the group of another id, for its file is another one.
     ///
     /// # Errors
     ///
-    /// [`RebindError`] if nobody here has the host key, the sequence number is not higher, or the result is no group.
+    /// [`RebindError`] if nobody here has the host key, the sequence number is not higher, or the
+    /// result is no group.
     pub fn rebind(&self, member: Member) -> Result<Group, RebindError> {
         let same_host = |(_, known): &(Seat, &Member)| known.host_key == member.host_key;
         let (seat, known) =
@@ -259,8 +261,8 @@ impl Group {
         self.keys.threshold()
     }
 
-    /// n - t + 1: the most packages that one run of a coordinator issues, and the most shares that one signer gives in
-    /// one attempt (ROAST, eprint 2022/550, section 4).
+    /// n - t + 1: the most packages that one run of a coordinator issues, and the most shares that
+    /// one signer gives in one attempt (ROAST, eprint 2022/550, section 4).
     pub fn most_packages(&self) -> usize {
         self.size() - self.threshold() + 1
     }
@@ -325,7 +327,8 @@ impl Group {
     }
 }
 
-/// Whether these can be the members of a group: all keys differ, and each host key has signed its line.
+/// Whether these can be the members of a group: all keys differ, and each host key has signed its
+/// line.
 pub(crate) fn check_members(members: &[Member]) -> Result<(), GroupError> {
     let mut seen = std::collections::BTreeMap::new();
     for (id, member) in (0..).zip(members) {

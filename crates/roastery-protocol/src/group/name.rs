@@ -4,9 +4,10 @@ use thiserror::Error;
 
 /// What people call a member or a group.
 ///
-/// 1 to 64 ASCII letters, digits, spaces and `.`, `_`, `-`; the first and the last character is a letter or a digit, and
-/// no space follows another. So a name looks like no other name, changes nothing around it on a screen, and can be
-/// pasted into a command. Two names that differ in case only count as one ([`Name::is_like`]).
+/// 1 to 64 ASCII letters, digits, spaces and `.`, `_`, `-`; the first and the last character is a
+/// letter or a digit, and no space follows another. So a name looks like no other name, changes
+/// nothing around it on a screen, and can be pasted into a command. Two names that differ in case
+/// only count as one ([`Name::is_like`]).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(Arc<str>);
 

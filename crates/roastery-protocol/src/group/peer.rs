@@ -3,7 +3,8 @@ use std::{fmt, io, sync::Arc};
 use borsh::{BorshDeserialize, BorshSerialize};
 use thiserror::Error;
 
-/// What the transport authenticates: the name of a node, 1 to 64 bytes that mean something to the transport only.
+/// What the transport authenticates: the name of a node, 1 to 64 bytes that mean something to the
+/// transport only.
 ///
 /// A peer may hold several seats of a group; a seat has one peer.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,7 +41,8 @@ fn hexadecimal(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
 }
 
-/// In hexadecimal; of a long name the first and the last four bytes, for the names of some networks begin alike.
+/// In hexadecimal; of a long name the first and the last four bytes, for the names of some networks
+/// begin alike.
 impl fmt::Display for PeerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.len() {

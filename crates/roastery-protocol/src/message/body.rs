@@ -6,14 +6,15 @@ use roastery_frost::{AggregateNonce, PartialSignature, PublicNonce, Seat, Signat
 use super::{Kind, Proposal};
 use crate::{Attempt, BodyHash, GroupId, Run, SessionId, SlotHash, proof::Proof, tags::Tag, wire};
 
-/// A slot's public nonces as bytes, one pair (66 bytes) for each message of the request, before anybody has looked
-/// whether they are points. Their hash names the slot.
+/// A slot's public nonces as bytes, one pair (66 bytes) for each message of the request, before
+/// anybody has looked whether they are points. Their hash names the slot.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct SlotNonces(pub Vec<[u8; 66]>);
 
 impl SlotNonces {
-    /// The slot's name: the tagged hash (`roastery/1/slot`) of group (32 bytes), session (32), attempt (4,
-    /// little-endian), signer (2, little-endian) and the pairs (66 each; their number is the session's).
+    /// The slot's name: the tagged hash (`roastery/1/slot`) of group (32 bytes), session (32),
+    /// attempt (4, little-endian), signer (2, little-endian) and the pairs (66 each; their number
+    /// is the session's).
     pub fn hash(
         &self,
         group: GroupId,
@@ -28,8 +29,8 @@ impl SlotNonces {
     }
 }
 
-/// A slot: one public nonce for each message of the request, all of them points other than infinity. Used together,
-/// once, for one package.
+/// A slot: one public nonce for each message of the request, all of them points other than
+/// infinity. Used together, once, for one package.
 #[derive(Clone, Debug, PartialEq, BorshSerialize, BorshDeserialize)]
 pub struct Slot(
     #[borsh(serialize_with = "wire::put_list", deserialize_with = "wire::take_list")]
@@ -43,7 +44,8 @@ impl Slot {
     }
 }
 
-/// A signer's first word in an attempt: its run and its unused slot. Sent to the attempt's coordinator.
+/// A signer's first word in an attempt: its run and its unused slot. Sent to the attempt's
+/// coordinator.
 #[derive(Clone, Debug, PartialEq, BorshSerialize, BorshDeserialize)]
 pub struct Commitments {
     /// The signer's run.
@@ -93,7 +95,8 @@ impl SigningPackage {
     }
 }
 
-/// A signer's answer to a package. Sent to the coordinator; the last one once to all when a further attempt begins.
+/// A signer's answer to a package. Sent to the coordinator; the last one once to all when a further
+/// attempt begins.
 #[derive(Clone, Debug, PartialEq, BorshSerialize, BorshDeserialize)]
 pub struct SignatureShare {
     /// The package that it answers.
@@ -101,7 +104,8 @@ pub struct SignatureShare {
     /// One partial signature for each message.
     #[borsh(serialize_with = "wire::put_list", deserialize_with = "wire::take_list")]
     pub scalars: Vec<PartialSignature>,
-    /// The slot for the next package; absent with the last share that the signer may give in this attempt.
+    /// The slot for the next package; absent with the last share that the signer may give in this
+    /// attempt.
     pub next: Option<NextSlot>,
 }
 
@@ -157,7 +161,8 @@ pub enum RefusalReason {
     Busy,
     /// The node's operator said no.
     Operator,
-    /// The request is not acceptable in itself: another group, too long a life, a key that does not exist.
+    /// The request is not acceptable in itself: another group, too long a life, a key that does not
+    /// exist.
     Unacceptable,
     /// The node has found its own machine to be at fault.
     Fault,
@@ -166,7 +171,8 @@ pub enum RefusalReason {
 }
 
 impl RefusalReason {
-    /// Whether the node may take the request up when it has room: a repeated proposal is looked at again.
+    /// Whether the node may take the request up when it has room: a repeated proposal is looked at
+    /// again.
     pub fn is_for_now(self) -> bool {
         matches!(self, RefusalReason::Busy | RefusalReason::TooMany)
     }

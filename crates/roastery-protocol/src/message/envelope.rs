@@ -14,22 +14,26 @@ use crate::{
     wire,
 };
 
-/// The longest envelope that carries no proof, in bytes: a signing package of 128 signers and 64 messages has 8,738.
+/// The longest envelope that carries no proof, in bytes: a signing package of 128 signers and 64
+/// messages has 8,738.
 pub const MAX_ENVELOPE: usize = 16 * 1024;
 
-/// The longest envelope that carries a proof, in bytes: a wrong aggregate nonce shows 64 pairs of each of 128 signers.
+/// The longest envelope that carries a proof, in bytes: a wrong aggregate nonce shows 64 pairs of
+/// each of 128 signers.
 pub const MAX_EVIDENCE_ENVELOPE: usize = 640 * 1024;
 
-/// The longest envelope that carries a proposal, in bytes: the longest request and the longest transaction.
+/// The longest envelope that carries a proposal, in bytes: the longest request and the longest
+/// transaction.
 pub const MAX_PROPOSAL_ENVELOPE: usize = Sealed::LEAST + MAX_REQUEST + 5 + MAX_TRANSACTION;
 
 /// Signature and body.
 type Sealed = sealed::Sealed<{ Header::LENGTH }>;
 
-/// A message as it travels: `signature || body`, with a header that was read and a kind that is known.
+/// A message as it travels: `signature || body`, with a header that was read and a kind that is
+/// known.
 ///
-/// Whether the signature is its sender's is another question: [`Envelope::is_signed_by_its_sender`]. The bytes are this
-/// value's own and never change.
+/// Whether the signature is its sender's is another question:
+/// [`Envelope::is_signed_by_its_sender`]. The bytes are this value's own and never change.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Envelope {
     sealed: Sealed,
@@ -78,8 +82,8 @@ impl Envelope {
         Self { sealed, header, kind }
     }
 
-    /// A message that another member has signed, made again from its parts, to be passed on. Whether the signature is
-    /// the sender's is not checked.
+    /// A message that another member has signed, made again from its parts, to be passed on.
+    /// Whether the signature is the sender's is not checked.
     pub fn assemble(signature: &[u8; 64], header: Header, body: &Body) -> Self {
         let kind = body.kind();
         let sealed =
@@ -117,7 +121,8 @@ impl Envelope {
         Sealed::peek::<Header>(bytes).and_then(|header| header.kind())
     }
 
-    /// The reason that a refusal gives, without looking at who has signed it; nothing if it is no refusal.
+    /// The reason that a refusal gives, without looking at who has signed it; nothing if it is no
+    /// refusal.
     pub fn peek_refusal(bytes: &[u8]) -> Option<RefusalReason> {
         let refusal = Self::peek_kind(bytes) == Some(Kind::Refusal);
         refusal.then(|| wire::decode(&bytes[Sealed::LEAST..]).ok()).flatten()
@@ -176,8 +181,8 @@ impl Envelope {
         (seat.index() < group.size()).then_some(seat)
     }
 
-    /// Whether the seat that the header names has signed this body as a message of its kind (BIP-340, under the tag of
-    /// the kind). Nobody else's word counts for who said something.
+    /// Whether the seat that the header names has signed this body as a message of its kind
+    /// (BIP-340, under the tag of the kind). Nobody else's word counts for who said something.
     pub fn is_signed_by_its_sender(&self, group: &Group) -> bool {
         let member = self.sender(group).and_then(|seat| group.member(seat));
         member.is_some_and(|member| self.sealed.is_signed_by(&member.identity_key, self.kind.tag()))

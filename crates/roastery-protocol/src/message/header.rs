@@ -45,7 +45,8 @@ impl Kind {
         Self::ALL.get(usize::from(number)).copied()
     }
 
-    /// The tag under which envelopes of this kind are signed: a signature over one kind is none over another.
+    /// The tag under which envelopes of this kind are signed: a signature over one kind is none
+    /// over another.
     pub const fn tag(self) -> Tag {
         match self {
             Kind::Proposal => Tag::Proposal,
@@ -62,8 +63,8 @@ impl Kind {
 
 /// The first 72 bytes of every body: version, kind, group, session, attempt and sender.
 ///
-/// The signed body is the only source of these. They are as the sender wrote them: a number that is out of range is
-/// seen as such and never narrowed.
+/// The signed body is the only source of these. They are as the sender wrote them: a number that is
+/// out of range is seen as such and never narrowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Header {
     version: u8,

@@ -44,9 +44,9 @@ pub enum ProposalError {
 }
 
 impl Proposal {
-    /// Reads a proposal of a member of this group, whose session need not be known: everything but whether the subject is
-    /// what the request signs ([`Subject::check`]), which is a matter of judging it. The signature is checked before the
-    /// content is decoded.
+    /// Reads a proposal of a member of this group, whose session need not be known: everything but
+    /// whether the subject is what the request signs ([`Subject::check`]), which is a matter of
+    /// judging it. The signature is checked before the content is decoded.
     ///
     /// # Errors
     ///

@@ -6,14 +6,16 @@ use super::{
 };
 use crate::{Attempt, SessionId, election::Order, group::Group, proof::Proof, wire};
 
-/// The structural rules of this version for the messages of one session. They are closed and context-free: they depend
-/// on the group file and the request and on nothing that anybody said before, so that breaking one is provable.
+/// The structural rules of this version for the messages of one session. They are closed and
+/// context-free: they depend on the group file and the request and on nothing that anybody said
+/// before, so that breaking one is provable.
 ///
 /// The rules, beside exact length and full consumption of every body:
 ///
 /// * the attempt's number is below 2^16;
-/// * a package's sender is the attempt's coordinator; its number is at most n - t; it has exactly t signers, ascending
-///   and below n; one aggregate nonce a message, each of which decodes (infinity allowed);
+/// * a package's sender is the attempt's coordinator; its number is at most n - t; it has exactly t
+///   signers, ascending and below n; one aggregate nonce a message, each of which decodes (infinity
+///   allowed);
 /// * a slot has one nonce a message, each of which decodes (infinity not allowed);
 /// * a share has one scalar a message, each below the group order;
 /// * final signatures are one a message.

@@ -38,13 +38,15 @@ pub enum Indeterminate {
     /// A message whose signature is not its sender's.
     #[error("a message in it is not signed by the seat that it names as its sender")]
     NotSigned,
-    /// A message that is not of the kind that the claim needs, or is malformed (which is another claim).
+    /// A message that is not of the kind that the claim needs, or is malformed (which is another
+    /// claim).
     #[error("a message in it is not a sound message of the kind that the claim needs")]
     NotOfTheKind,
     /// A malformed message of a kind whose form is not a matter of proof.
     #[error("the form of this kind of message proves nothing")]
     FormNotProvable,
-    /// Two statements that do not exclude each other: of different senders, attempts, runs, numbers or packages.
+    /// Two statements that do not exclude each other: of different senders, attempts, runs, numbers
+    /// or packages.
     #[error("the two messages are not about the same thing")]
     NotComparable,
     /// The accused is not among the signers of the package.
@@ -56,7 +58,8 @@ pub enum Indeterminate {
     /// Nonces that are not the ones that the package names.
     #[error("the nonces shown are not those of the slot that the package names")]
     OtherNonces,
-    /// Nonces of the accused that are no points: the package that names them is at fault, if anybody.
+    /// Nonces of the accused that are no points: the package that names them is at fault, if
+    /// anybody.
     #[error("the nonces shown do not decode")]
     UndecodableNonces,
     /// A message's position that the request does not have.
@@ -76,8 +79,9 @@ pub enum Indeterminate {
 }
 
 impl Proof {
-    /// Decides the claim, with the group file and nothing else. Costs at most one signature check for each envelope in it
-    /// and, for a wrong aggregate nonce, the decoding of all nonces; one share check for an invalid share.
+    /// Decides the claim, with the group file and nothing else. Costs at most one signature check
+    /// for each envelope in it and, for a wrong aggregate nonce, the decoding of all nonces; one
+    /// share check for an invalid share.
     pub fn verify(&self, group: &Group) -> Verdict {
         match Judge::new(self, group).and_then(|judge| judge.decide(&self.fault)) {
             Ok(Some(accused)) => Verdict::Invalid(Finding {

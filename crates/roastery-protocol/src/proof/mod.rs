@@ -1,8 +1,9 @@
 //! Proofs of misbehaviour: self-contained, checked with the group file alone.
 //!
-//! A proof carries the request and the signed envelopes, so that somebody who was not there and trusts nobody can
-//! check it. The rule above all others: **nobody can make a proof against an honest member**, out of everything ever
-//! sent, over all its runs. Where there is doubt the verdict is [`Verdict::Indeterminate`] and nobody is blamed.
+//! A proof carries the request and the signed envelopes, so that somebody who was not there and
+//! trusts nobody can check it. The rule above all others: **nobody can make a proof against an
+//! honest member**, out of everything ever sent, over all its runs. Where there is doubt the
+//! verdict is [`Verdict::Indeterminate`] and nobody is blamed.
 
 mod judge;
 
@@ -21,7 +22,8 @@ use crate::{
     wire,
 };
 
-/// A claim that a member broke the protocol, with all that is needed to check it. Making one says nothing;
+/// A claim that a member broke the protocol, with all that is needed to check it. Making one says
+/// nothing;
 /// [`Proof::verify`] does.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize)]
 pub struct Proof {
@@ -40,16 +42,16 @@ pub enum Fault {
         /// The other.
         second: Envelope,
     },
-    /// Against a coordinator: two packages of one attempt and run, with different bodies, that both name one slot of
-    /// one signer.
+    /// Against a coordinator: two packages of one attempt and run, with different bodies, that both
+    /// name one slot of one signer.
     SlotAssignedTwice {
         /// One package.
         first: Envelope,
         /// The other.
         second: Envelope,
     },
-    /// Against a coordinator: a package whose aggregate nonces are not the sums of the nonces of its slots, or which
-    /// names a slot whose nonces are no points.
+    /// Against a coordinator: a package whose aggregate nonces are not the sums of the nonces of
+    /// its slots, or which names a slot whose nonces are no points.
     WrongAggregateNonce {
         /// The package.
         package: Envelope,
@@ -63,8 +65,8 @@ pub enum Fault {
         /// The other.
         second: Envelope,
     },
-    /// Against a signer: a share of which one partial signature does not fit the signer's own nonces and public share
-    /// (BIP-445, PartialSigVerify).
+    /// Against a signer: a share of which one partial signature does not fit the signer's own
+    /// nonces and public share (BIP-445, PartialSigVerify).
     InvalidShare {
         /// The package that the share answers.
         package: Envelope,
@@ -195,7 +197,8 @@ impl Fault {
         }
     }
 
-    /// The message of the one whom the claim is about. Whether that one really sent it is for [`Proof::verify`].
+    /// The message of the one whom the claim is about. Whether that one really sent it is for
+    /// [`Proof::verify`].
     pub fn accused_message(&self) -> &Envelope {
         match self {
             Fault::PackageConflict { first, .. }

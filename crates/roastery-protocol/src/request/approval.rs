@@ -6,11 +6,12 @@ use thiserror::Error;
 use super::{DerivationError, MAX_LIFETIME_SECONDS, SigningRequest};
 use crate::{GroupId, SessionId, clock::Moment, group::Group, message::RefusalReason};
 
-/// The rules of one node: what it signs. Asked before the node takes part in a session, and again before each share
-/// leaves it, because what was right when the session began may not be right any more.
+/// The rules of one node: what it signs. Asked before the node takes part in a session, and again
+/// before each share leaves it, because what was right when the session began may not be right any
+/// more.
 pub trait Policy: Send + Sync {
-    /// Whether this node signs this request. An error is shown to the proposer and to the operators of the others as
-    /// its reason code, nothing more.
+    /// Whether this node signs this request. An error is shown to the proposer and to the operators
+    /// of the others as its reason code, nothing more.
     fn judge(&self, request: &SigningRequest, step: Step) -> Result<(), RefusalReason>;
 }
 
@@ -39,9 +40,11 @@ impl MessageKey {
     }
 }
 
-/// A request that this node's own policy approved: the only thing that a session can be opened with.
+/// A request that this node's own policy approved: the only thing that a session can be opened
+/// with.
 ///
-/// There is no other way to make one than [`ApprovedRequest::obtain`], and nothing about it can be changed afterwards.
+/// There is no other way to make one than [`ApprovedRequest::obtain`], and nothing about it can be
+/// changed afterwards.
 #[derive(Clone)]
 pub struct ApprovedRequest(Arc<Approved>);
 
@@ -106,8 +109,9 @@ impl ApprovalError {
 }
 
 impl ApprovedRequest {
-    /// Has the policy judge the request, field by field. The expiry is read against the wall clock once, here; from then
-    /// on it is a deadline on the monotonic clock, however long the session takes to be opened.
+    /// Has the policy judge the request, field by field. The expiry is read against the wall clock
+    /// once, here; from then on it is a deadline on the monotonic clock, however long the session
+    /// takes to be opened.
     pub fn obtain(
         request: SigningRequest,
         group: &Group,

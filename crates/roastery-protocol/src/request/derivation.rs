@@ -15,10 +15,11 @@ use crate::group::Group;
 /// The most steps in a derivation path.
 pub const MAX_PATH_LENGTH: usize = 8;
 
-/// Which key of the group: an unhardened BIP-32 path from the threshold public key, then Taproot as BIP-341 has it.
+/// Which key of the group: an unhardened BIP-32 path from the threshold public key, then Taproot as
+/// BIP-341 has it.
 ///
-/// No tweak scalar is ever carried: every node derives them from the group file, so that nobody can have it sign under
-/// a tweak that nobody can judge.
+/// No tweak scalar is ever carried: every node derives them from the group file, so that nobody can
+/// have it sign under a tweak that nobody can judge.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Derivation {
     /// At most eight steps, each below 2^31 (unhardened).
@@ -30,10 +31,12 @@ pub struct Derivation {
 /// What a Taproot output key commits to beside the internal key (BIP-341).
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Taproot {
-    /// Nothing is tweaked: the signature is under the internal key itself, as a script leaf may ask for it. An output
-    /// key of this kind may hide a script path; funds belong on one of the other two.
+    /// Nothing is tweaked: the signature is under the internal key itself, as a script leaf may ask
+    /// for it. An output key of this kind may hide a script path; funds belong on one of the other
+    /// two.
     Untweaked,
-    /// An output that can be spent by its key only: commits to an unspendable script path, as BIP-341 recommends.
+    /// An output that can be spent by its key only: commits to an unspendable script path, as
+    /// BIP-341 recommends.
     KeyPathOnly,
     /// An output with this Merkle root of its scripts.
     ScriptRoot([u8; 32]),
@@ -86,8 +89,8 @@ impl Derivation {
         }
     }
 
-    /// The tweaked key of this group: the threshold public key, one plain tweak for each step of the path (BIP-32,
-    /// CKDpub), then the x-only Taproot tweak (BIP-341).
+    /// The tweaked key of this group: the threshold public key, one plain tweak for each step of
+    /// the path (BIP-32, CKDpub), then the x-only Taproot tweak (BIP-341).
     pub fn tweaks(&self, group: &Group) -> Result<TweakContext, DerivationError> {
         let own = *self == Self::key_path_only();
         if let Some(key) = group.own_key().get().filter(|_| own) {

@@ -37,10 +37,12 @@ pub struct MessageToSign {
     pub derivation: Derivation,
 }
 
-/// What is to be signed: 1 to 64 messages by keys of one group, with a request id that the caller chose and an expiry.
+/// What is to be signed: 1 to 64 messages by keys of one group, with a request id that the caller
+/// chose and an expiry.
 ///
-/// The session id is the tagged hash of all of it: two requests that differ in one bit are two sessions. A request says
-/// nothing about whether this node may sign it; only an [`ApprovedRequest`] does.
+/// The session id is the tagged hash of all of it: two requests that differ in one bit are two
+/// sessions. A request says nothing about whether this node may sign it; only an
+/// [`ApprovedRequest`] does.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize)]
 pub struct SigningRequest {
     version: u8,
@@ -96,7 +98,8 @@ pub enum RequestError {
 }
 
 impl SigningRequest {
-    /// A request to sign these messages, told apart from other requests by `id`, until `expiry` (seconds since 1970).
+    /// A request to sign these messages, told apart from other requests by `id`, until `expiry`
+    /// (seconds since 1970).
     pub fn new(
         group: GroupId,
         id: [u8; 32],

@@ -1,9 +1,10 @@
 //! What is kept of what others signed: authenticate, then retain, then count.
 //!
-//! Everything here is charged to its signed sender and bounded by n, t and the number of messages. Per attempt that is
-//! served: the packages of the coordinator's newest run (at most n - t + 1), and of each signer the last share for a
-//! package that is known. Per signer in the whole session: two shares for packages that are not known. A contradiction
-//! makes a [`Fault`] at once, and one proof per accused is kept.
+//! Everything here is charged to its signed sender and bounded by n, t and the number of messages.
+//! Per attempt that is served: the packages of the coordinator's newest run (at most n - t + 1),
+//! and of each signer the last share for a package that is known. Per signer in the whole session:
+//! two shares for packages that are not known. A contradiction makes a [`Fault`] at once, and one
+//! proof per accused is kept.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -134,8 +135,9 @@ impl Collector {
         PackageNews::New
     }
 
-    /// Keeps a share for a package that is known, unless a later one of its signer is kept: an honest signer answers a
-    /// coordinator's packages in their order, and whoever sends an old share again does not take the new one away.
+    /// Keeps a share for a package that is known, unless a later one of its signer is kept: an
+    /// honest signer answers a coordinator's packages in their order, and whoever sends an old
+    /// share again does not take the new one away.
     fn keep(&mut self, sender: Seat, share: KeptShare) {
         let Some(record) = self.records.get_mut(&share.attempt) else { return };
         let number = |package: BodyHash| {
@@ -230,8 +232,8 @@ impl Collector {
         self.records.get(&attempt).into_iter().flat_map(|record| record.packages.values())
     }
 
-    /// The shares that are kept for a package, in the order of its signers, if all t are there and it was not tried
-    /// before.
+    /// The shares that are kept for a package, in the order of its signers, if all t are there and
+    /// it was not tried before.
     pub(crate) fn complete(&self, hash: BodyHash) -> Option<(&KeptPackage, Vec<&KeptShare>)> {
         let found = self.shares_of(hash)?;
         (found.0.standing == PackageStanding::Open).then_some(found)
@@ -271,8 +273,8 @@ impl Collector {
         all.filter(|one| one.standing == PackageStanding::Failed).map(|one| one.hash).collect()
     }
 
-    /// Whether two newer attempts of the same coordinator have put this one out of service: otherwise a coordinator that
-    /// counts its attempts downwards would have all of them kept.
+    /// Whether two newer attempts of the same coordinator have put this one out of service:
+    /// otherwise a coordinator that counts its attempts downwards would have all of them kept.
     pub(crate) fn is_outdated(&self, attempt: Attempt, n: usize) -> bool {
         self.records.keys().any(|newer| attempt.is_outdated_by(*newer, n))
     }

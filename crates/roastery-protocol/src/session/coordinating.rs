@@ -48,8 +48,8 @@ impl<E: EngineSession> Session<E> {
         self.look_into_failures(now);
     }
 
-    /// Issues packages as long as t signers are ready. Whoever's last share is unchecked is checked before it is picked
-    /// again: a bad share with a fresh slot does not buy another place.
+    /// Issues packages as long as t signers are ready. Whoever's last share is unchecked is checked
+    /// before it is picked again: a bad share with a fresh slot does not buy another place.
     pub(super) fn issue(&mut self, attempt: Attempt, now: Moment) {
         while matches!(self.phase, Phase::Running) {
             let Some(coordinated) = self.coordinated.get(&attempt) else {
@@ -101,8 +101,8 @@ impl<E: EngineSession> Session<E> {
         self.send(Destination::Everyone, &envelope);
     }
 
-    /// Acts on a package of this node's own when its last share has come: aggregates, and looks at single shares only
-    /// if that fails.
+    /// Acts on a package of this node's own when its last share has come: aggregates, and looks at
+    /// single shares only if that fails.
     pub(super) fn settle(&mut self, attempt: Attempt, number: usize, now: Moment) {
         let Some(coordinated) = self.coordinated.get(&attempt) else {
             return;
@@ -129,8 +129,9 @@ impl<E: EngineSession> Session<E> {
         self.issue(attempt, now);
     }
 
-    /// t shares that make no signature: every one that is bad is found. If each of them is right, their nonces cancel
-    /// (only t colluders can do that, and nothing proves who): none of the t is asked again in this attempt.
+    /// t shares that make no signature: every one that is bad is found. If each of them is right,
+    /// their nonces cancel (only t colluders can do that, and nothing proves who): none of the t is
+    /// asked again in this attempt.
     fn blame(&mut self, attempt: Attempt, number: usize, now: Moment) {
         let Some(coordinated) = self.coordinated.get_mut(&attempt) else {
             return;
@@ -149,7 +150,8 @@ impl<E: EngineSession> Session<E> {
         }
     }
 
-    /// Checks one share. A bad one puts its signer out of the attempt, and is proven if its signature is its sender's.
+    /// Checks one share. A bad one puts its signer out of the attempt, and is proven if its
+    /// signature is its sender's.
     fn check_share(&mut self, attempt: Attempt, number: usize, seat: Seat, now: Moment) -> bool {
         let Some(coordinated) = self.coordinated.get_mut(&attempt) else {
             return true;
@@ -167,7 +169,8 @@ impl<E: EngineSession> Session<E> {
         }
         let checked = self.engine.check_share(prepared, seat, &slot.0, &share.scalars);
         let Err(message) = checked else {
-            // What is not signed could be taken back for another one. It came on its sender's own link: nobody else lied.
+            // What is not signed could be taken back for another one. It came on its sender's own
+            // link: nobody else lied.
             let signed = share.envelope.is_signed_by_its_sender(&self.fixed.group);
             if signed {
                 coordinated.book.clear(seat, number);

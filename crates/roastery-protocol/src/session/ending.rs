@@ -55,7 +55,8 @@ impl<E: EngineSession> Session<E> {
     /// The signatures are there and verified. Secrets end here; whoever made them tells all.
     pub(super) fn finish(&mut self, content: FinalSignature, made: Made, now: Moment) {
         self.engine.abort();
-        // Which package led to it is a hint: it is believed of whoever put the signatures together, or coordinates there.
+        // Which package led to it is a hint: it is believed of whoever put the signatures together,
+        // or coordinates there.
         let named = self.collector.package_named(content.package).filter(|package| {
             let coordinator = self.fixed.coordinator(package.attempt);
             made == Made::Here || made == Made::By(coordinator)
@@ -100,8 +101,9 @@ impl<E: EngineSession> Session<E> {
         self.inquests.clear();
     }
 
-    /// Those that signed the package that led to the end have answered; those of other packages of that attempt have not,
-    /// or not in time. Only preference hangs on it: a coordinator that lies can at most have somebody picked last.
+    /// Those that signed the package that led to the end have answered; those of other packages of
+    /// that attempt have not, or not in time. Only preference hangs on it: a coordinator that lies
+    /// can at most have somebody picked last.
     fn learn(&mut self, package: BodyHash) {
         let Some(last) = self.collector.package_named(package) else {
             return;

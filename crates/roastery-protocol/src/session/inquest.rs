@@ -1,8 +1,9 @@
-//! Looking into a package of another coordinator of which t shares make no signature: either a share is bad, or the
-//! aggregate nonce is. Both show only to whoever knows the nonces of the slots, so their signers are asked for them.
+//! Looking into a package of another coordinator of which t shares make no signature: either a
+//! share is bad, or the aggregate nonce is. Both show only to whoever knows the nonces of the
+//! slots, so their signers are asked for them.
 //!
-//! Whoever coordinates a live attempt does this, and nobody else: it is the one that must know whom to ask next, and if
-//! all others did it, too, each fault would cost n times t messages.
+//! Whoever coordinates a live attempt does this, and nobody else: it is the one that must know whom
+//! to ask next, and if all others did it, too, each fault would cost n times t messages.
 
 use std::time::Duration;
 
@@ -53,7 +54,8 @@ impl<P> Inquest<P> {
 }
 
 impl<E: EngineSession> Session<E> {
-    /// Looks into every package that failed here and was not looked into, as far as this node coordinates.
+    /// Looks into every package that failed here and was not looked into, as far as this node
+    /// coordinates.
     pub(super) fn look_into_failures(&mut self, now: Moment) {
         for hash in self.collector.failed() {
             self.look_into(hash, now);
@@ -128,8 +130,9 @@ impl<E: EngineSession> Session<E> {
         due.into_iter().for_each(|hash| self.question(hash));
     }
 
-    /// A slot of an attempt that somebody else coordinates. It says something only where it was asked for; that it is
-    /// its signer's word is in the slot's name, which the coordinator has signed.
+    /// A slot of an attempt that somebody else coordinates. It says something only where it was
+    /// asked for; that it is its signer's word is in the slot's name, which the coordinator has
+    /// signed.
     pub(super) fn on_answer_to_inquest(
         &mut self,
         attempt: Attempt,
@@ -166,7 +169,8 @@ impl<E: EngineSession> Session<E> {
         Ok(())
     }
 
-    /// Ends it when the nonces of all t slots are there. Whether their sum is what the coordinator said, the proof says.
+    /// Ends it when the nonces of all t slots are there. Whether their sum is what the coordinator
+    /// said, the proof says.
     fn close_inquest(&mut self, at: usize, now: Moment) {
         let answered = |one: &Inquest<E::Package>| one.open_questions().next().is_none();
         if !self.inquests.get(at).is_some_and(answered) {

@@ -1,8 +1,8 @@
 //! One signing session at one node, as a pure state machine.
 //!
-//! It is told what arrived and what time it is, and asked what to send and when to be woken. Every node plays three
-//! parts in it: signer in every attempt that is live, coordinator of the attempts that are its turn, and observer of
-//! all the rest, so that every node ends with the signatures.
+//! It is told what arrived and what time it is, and asked what to send and when to be woken. Every
+//! node plays three parts in it: signer in every attempt that is live, coordinator of the attempts
+//! that are its turn, and observer of all the rest, so that every node ends with the signatures.
 //!
 //! ```text
 //! handle_message(from, bytes, now)  ─┐                        ┌─> poll_output(): what to send, what happened
@@ -169,7 +169,8 @@ struct Fixed {
 #[derive(Debug)]
 enum Phase {
     Running,
-    /// The message that tells the signatures is sealed when it is first sent: most nodes are never asked for it.
+    /// The message that tells the signatures is sealed when it is first sent: most nodes are never
+    /// asked for it.
     Signed {
         outcome: Outcome,
         envelope: OnceLock<Envelope>,
@@ -237,11 +238,11 @@ impl<E: EngineSession> Session<E> {
         Ok(opened)
     }
 
-    /// A message arrived from a peer that the transport has authenticated. The error says why it had no effect; nothing
-    /// that a peer sends is an error of the session.
+    /// A message arrived from a peer that the transport has authenticated. The error says why it
+    /// had no effect; nothing that a peer sends is an error of the session.
     ///
-    /// Work is bounded by n, t and the number of messages; the most costly message is the one that completes a package of
-    /// which shares are bad (t share checks).
+    /// Work is bounded by n, t and the number of messages; the most costly message is the one that
+    /// completes a package of which shares are bad (t share checks).
     pub fn handle_message(
         &mut self,
         from: &PeerId,
@@ -261,8 +262,8 @@ impl<E: EngineSession> Session<E> {
         self.take_own(now);
     }
 
-    /// A peer's connection has come or gone. The reign of a coordinator that is gone takes no time; one that has come back
-    /// is sent again what it may have missed.
+    /// A peer's connection has come or gone. The reign of a coordinator that is gone takes no time;
+    /// one that has come back is sent again what it may have missed.
     pub fn handle_connection(&mut self, peer: &PeerId, connection: Connection, now: Moment) {
         if !self.fixed.group.is_member(peer) {
             return;
@@ -282,7 +283,8 @@ impl<E: EngineSession> Session<E> {
         self.take_own(now);
     }
 
-    /// Ends the session here. Not final: see [`Event::Stopped`]. Secrets are zeroized; evidence stays.
+    /// Ends the session here. Not final: see [`Event::Stopped`]. Secrets are zeroized; evidence
+    /// stays.
     pub fn stop(&mut self, why: Stop, now: Moment) {
         self.halt(match why {
             Stop::Cancelled => StopReason::Cancelled,
@@ -326,8 +328,8 @@ impl<E: EngineSession> Session<E> {
         self.fixed.seat
     }
 
-    /// Whether a share that was made, and has not left yet, may still leave: the session has not stopped, and the policy still
-    /// agrees.
+    /// Whether a share that was made, and has not left yet, may still leave: the session has not
+    /// stopped, and the policy still agrees.
     pub fn may_release(&self) -> bool {
         !matches!(self.phase, Phase::Stopped(_)) && self.fixed.request.still_approved().is_ok()
     }
@@ -348,7 +350,8 @@ impl<E: EngineSession> Session<E> {
         }
     }
 
-    /// The proofs that are known, one per accused. They outlive failure: they stay as long as the session does.
+    /// The proofs that are known, one per accused. They outlive failure: they stay as long as the
+    /// session does.
     pub fn proofs(&self) -> impl ExactSizeIterator<Item = (&Finding, &Arc<Proof>)> {
         self.collector.proofs().values().map(|(finding, proof)| (finding, proof))
     }
@@ -370,13 +373,14 @@ impl<E: EngineSession> Session<E> {
         self.collector.bytes_kept_of(seat) + books.sum::<usize>() + shown
     }
 
-    /// What this session has shown of the members; nothing before its signature is there. To be remembered, and given to
-    /// the next one when it opens.
+    /// What this session has shown of the members; nothing before its signature is there. To be
+    /// remembered, and given to the next one when it opens.
     pub fn learned(&self) -> &Record {
         &self.learned
     }
 
-    /// The outcome answers every message of the session until here, on the monotonic clock; then it may be dropped.
+    /// The outcome answers every message of the session until here, on the monotonic clock; then it
+    /// may be dropped.
     pub fn expires_at(&self) -> Duration {
         self.expiry
     }

@@ -37,7 +37,8 @@ pub enum Destination {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
-    /// This node takes part in an attempt as a signer and has shown its first slot to the coordinator.
+    /// This node takes part in an attempt as a signer and has shown its first slot to the
+    /// coordinator.
     Committed {
         /// The attempt.
         attempt: Attempt,
@@ -97,16 +98,16 @@ pub enum Event {
     },
     /// The signatures are there. Final.
     Signed(Outcome),
-    /// This node has stopped. Not final: shares that are out can be completed by anyone at any time, and a signature
-    /// that comes later still ends the session as signed.
+    /// This node has stopped. Not final: shares that are out can be completed by anyone at any
+    /// time, and a signature that comes later still ends the session as signed.
     Stopped(StopReason),
 }
 
 /// The end that stays.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
-    /// One BIP-340 signature for each message, in the order of the messages. Another run of the same request may lead
-    /// to other bytes that are valid as well.
+    /// One BIP-340 signature for each message, in the order of the messages. Another run of the
+    /// same request may lead to other bytes that are valid as well.
     pub signatures: Vec<Signature>,
     /// The package that led to them, as whoever sent them says.
     pub package: BodyHash,
@@ -160,7 +161,8 @@ pub enum StopReason {
     Engine(EngineError),
 }
 
-/// Why a message had no effect, or not the one that its sender wanted. Never an error of the session.
+/// Why a message had no effect, or not the one that its sender wanted. Never an error of the
+/// session.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Rejected {

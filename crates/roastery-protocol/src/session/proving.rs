@@ -10,7 +10,8 @@ use crate::{
 };
 
 impl<E: EngineSession> Session<E> {
-    /// A fault was found here that others may have found as well. It counts only if its proof convinces a stranger.
+    /// A fault was found here that others may have found as well. It counts only if its proof
+    /// convinces a stranger.
     pub(super) fn accuse(&mut self, fault: Fault, now: Moment) {
         self.accuse_as(fault, Finders::Many, now);
     }

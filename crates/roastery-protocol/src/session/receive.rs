@@ -28,8 +28,8 @@ struct Letter {
     envelope: Envelope,
     attempt: Attempt,
     sender: Seat,
-    /// Whether the signature was checked. A message on the link of the very seat that it names may be used before; it
-    /// is checked before it is kept as a package, or counts against anyone.
+    /// Whether the signature was checked. A message on the link of the very seat that it names may
+    /// be used before; it is checked before it is kept as a package, or counts against anyone.
     checked: bool,
 }
 
@@ -123,13 +123,14 @@ impl<E: EngineSession> Session<E> {
         if self.fixed.coordinator(attempt) != self.fixed.seat {
             return self.on_answer_to_inquest(attempt, sender, &slot, now);
         }
-        // Somebody whose clock is ahead may show its slot before this node's turn has come; nobody is a whole round ahead.
+        // Somebody whose clock is ahead may show its slot before this node's turn has come; nobody
+        // is a whole round ahead.
         let n = self.fixed.group.size();
         if attempt.index() >= self.schedule.live() + n {
             return Err(Rejected::NotServed { attempt });
         }
-        // What this run named in an attempt that is out of service is forgotten: to open it again would be to count its
-        // packages from 0 again, which is a conflict.
+        // What this run named in an attempt that is out of service is forgotten: to open it again
+        // would be to count its packages from 0 again, which is a conflict.
         if self.coordinated.keys().any(|newer| attempt.is_outdated_by(*newer, n)) {
             return Err(Rejected::NotServed { attempt });
         }
@@ -145,7 +146,8 @@ impl<E: EngineSession> Session<E> {
             Offer::Repeat => return Err(Rejected::Repeat),
             Offer::Stale | Offer::Out => return Err(Rejected::Stale { sender }),
         }
-        // That many slots cannot all come from faulty members: the attempt is live for somebody honest.
+        // That many slots cannot all come from faulty members: the attempt is live for somebody
+        // honest.
         if coordinated.book.seen() >= self.fixed.group.most_packages() {
             self.begin(attempt, now);
         }
@@ -226,8 +228,8 @@ impl<E: EngineSession> Session<E> {
         }
     }
 
-    /// Two shares for one package with different scalars: a proof, if both are really signed by their sender. One that
-    /// is not was never said, and the other takes its place.
+    /// Two shares for one package with different scalars: a proof, if both are really signed by
+    /// their sender. One that is not was never said, and the other takes its place.
     fn on_share_conflict(
         &mut self,
         fault: Fault,
@@ -358,8 +360,8 @@ impl<E: EngineSession> Session<E> {
         Ok(())
     }
 
-    /// Somebody's proof: checked before use, whoever sends it. Whoever sends several that prove nothing is not listened
-    /// to any more, for checking costs more than making up.
+    /// Somebody's proof: checked before use, whoever sends it. Whoever sends several that prove
+    /// nothing is not listened to any more, for checking costs more than making up.
     fn on_evidence(&mut self, letter: Letter, proof: Proof, now: Moment) -> Result<(), Rejected> {
         let Letter { envelope, sender, checked, .. } = letter;
         let accused = proof.fault().accused_message().sender(&self.fixed.group);

@@ -1,4 +1,5 @@
-//! What a connection that comes back brings: what was sent into the void is sent again, at the pace of answers.
+//! What a connection that comes back brings: what was sent into the void is sent again, at the pace
+//! of answers.
 
 use roastery_frost::Seat;
 

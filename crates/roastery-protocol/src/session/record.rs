@@ -2,16 +2,17 @@ use std::{collections::BTreeMap, time::Duration};
 
 use roastery_frost::Seat;
 
-/// What a node remembers of the members from one session to the next: who answered and who kept others waiting, and how
-/// fast each is. It decides who is picked first, and nothing else: no value of it blames anybody or makes anything
-/// unsafe. One entry a seat.
+/// What a node remembers of the members from one session to the next: who answered and who kept
+/// others waiting, and how fast each is. It decides who is picked first, and nothing else: no value
+/// of it blames anybody or makes anything unsafe. One entry a seat.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record(BTreeMap<Seat, Conduct>);
 
 /// What is remembered of one member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conduct {
-    /// Whether it signed the package that led to the signature; otherwise it was picked for another one and not for that.
+    /// Whether it signed the package that led to the signature; otherwise it was picked for another
+    /// one and not for that.
     pub answered: bool,
     /// How long its last answer took, as far as this node has asked it.
     pub round_trip: Option<Duration>,
@@ -23,7 +24,8 @@ impl Record {
         self.0.get(&seat).copied()
     }
 
-    /// Adds what a later session has shown. Of a member of which it shows nothing what was known stays.
+    /// Adds what a later session has shown. Of a member of which it shows nothing what was known
+    /// stays.
     pub fn update(&mut self, later: &Record) {
         for (&seat, conduct) in &later.0 {
             let known = self.of(seat).and_then(|known| known.round_trip);

@@ -14,7 +14,8 @@ pub struct Report {
     pub phase: ReportPhase,
     /// How many attempts are live here.
     pub live_attempts: usize,
-    /// Who is awaited, in the order of attempts and seats. Waiting is no blame: who is slow is not at fault.
+    /// Who is awaited, in the order of attempts and seats. Waiting is no blame: who is slow is not
+    /// at fault.
     pub awaited: Vec<Awaited>,
     /// Who has said that it will not take part.
     pub refusals: Vec<(Seat, RefusalReason)>,
@@ -74,7 +75,8 @@ impl std::fmt::Display for AwaitedThing {
 }
 
 impl<E: EngineSession> Session<E> {
-    /// What this node knows of the session now. After a stop it still says who was awaited when it stopped.
+    /// What this node knows of the session now. After a stop it still says who was awaited when it
+    /// stopped.
     pub fn report(&self) -> Report {
         let phase = match &self.phase {
             Phase::Running => ReportPhase::Running,

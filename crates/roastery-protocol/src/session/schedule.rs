@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use crate::Attempt;
 
-/// After i intervals without a signature, the first min(2^i, n) attempts are live, and older ones stay served. When all
-/// n have been live for an interval, the next n begin, with the interval doubled. An attempt whose coordinator is passed
-/// over (disconnected, or proven faulty) stays in its place and takes no time: the next one is live with it.
+/// After i intervals without a signature, the first min(2^i, n) attempts are live, and older ones
+/// stay served. When all n have been live for an interval, the next n begin, with the interval
+/// doubled. An attempt whose coordinator is passed over (disconnected, or proven faulty) stays in
+/// its place and takes no time: the next one is live with it.
 ///
-/// So f silent coordinators cost at most ceil(log2(f + 1)) intervals and no message from them, and no seat is left out
-/// within n attempts.
+/// So f silent coordinators cost at most ceil(log2(f + 1)) intervals and no message from them, and
+/// no seat is left out within n attempts.
 #[derive(Debug)]
 pub(crate) struct Schedule {
     n: usize,

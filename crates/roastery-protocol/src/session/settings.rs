@@ -1,12 +1,13 @@
 use std::time::Duration;
 
-/// The times of a session. They matter to liveness only: no value can make anything unsafe or blame anybody.
+/// The times of a session. They matter to liveness only: no value can make anything unsafe or blame
+/// anybody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// After how long without a signature the number of live attempts doubles.
     pub interval: Duration,
-    /// How long a first package is waited for at most before a second one goes out. Where the round trip to its slowest
-    /// signer is known it is that, and a quarter of it as margin.
+    /// How long a first package is waited for at most before a second one goes out. Where the round
+    /// trip to its slowest signer is known it is that, and a quarter of it as margin.
     pub patience: Duration,
     /// The least time between two sendings of one thing to one receiver.
     pub repeat_floor: Duration,
@@ -16,7 +17,8 @@ pub struct Settings {
     pub linger: Duration,
     /// A slot older than this is replaced: depth against restored memory images.
     pub slot_age: Duration,
-    /// A slot whose age by the wall clock differs from its age by the monotonic clock by more than this is replaced.
+    /// A slot whose age by the wall clock differs from its age by the monotonic clock by more than
+    /// this is replaced.
     pub clock_tolerance: Duration,
 }
 

@@ -1,4 +1,5 @@
-//! A signer's book of one attempt: its one unused slot, what it has released, and the one message that it repeats.
+//! A signer's book of one attempt: its one unused slot, what it has released, and the one message
+//! that it repeats.
 
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ use crate::{
     message::{Envelope, SigningPackage},
 };
 
-/// One attempt as this signer sees it. Knows no engine: whoever holds it draws the nonces and makes the shares.
+/// One attempt as this signer sees it. Knows no engine: whoever holds it draws the nonces and makes
+/// the shares.
 #[derive(Debug)]
 pub(crate) struct Signer {
     pub(crate) coordinator: Seat,
@@ -79,7 +81,8 @@ impl Signer {
         self.slot
     }
 
-    /// Whether a slot may be drawn to follow the next share: not after the last share that may be given.
+    /// Whether a slot may be drawn to follow the next share: not after the last share that may be
+    /// given.
     pub(crate) fn may_follow_up(&self) -> bool {
         self.released + 1 < self.most_shares
     }
@@ -101,8 +104,8 @@ impl Signer {
         self.repeat = Backoff::new(now, settings.repeat_floor, settings.repeat_cap);
     }
 
-    /// Whether this signer signs this package: it is picked, with its one unused slot, and may still give a share. All
-    /// of this comes before anything is used up.
+    /// Whether this signer signs this package: it is picked, with its one unused slot, and may
+    /// still give a share. All of this comes before anything is used up.
     pub(crate) fn judge(&self, package: &SigningPackage, own: Seat) -> Result<OwnSlot, Unsigned> {
         let named = package.slot_of(own).ok_or(Unsigned::NotPicked)?;
         if self.released >= self.most_shares {
@@ -111,8 +114,9 @@ impl Signer {
         self.slot.filter(|slot| slot.hash == named).ok_or(Unsigned::OtherSlot)
     }
 
-    /// Whether a slot's age allows its use: not too old, and of the same age by both clocks. A memory image that was
-    /// restored shows itself in neither or in this; it is depth, not protection.
+    /// Whether a slot's age allows its use: not too old, and of the same age by both clocks. A
+    /// memory image that was restored shows itself in neither or in this; it is depth, not
+    /// protection.
     pub(crate) fn is_fresh(slot: &OwnSlot, settings: &Settings, now: Moment) -> bool {
         let age = now.monotonic.saturating_sub(slot.born.monotonic);
         let wall_expected = slot.born.wall.saturating_add(age);
@@ -157,8 +161,8 @@ impl Signer {
         self.current.as_ref()
     }
 
-    /// The last share, once: it goes to all when a further attempt begins, so that a coordinator that withholds the
-    /// signature is passed by.
+    /// The last share, once: it goes to all when a further attempt begins, so that a coordinator
+    /// that withholds the signature is passed by.
     pub(crate) fn share_for_all(&mut self) -> Option<&Envelope> {
         let last = self.last_share.as_mut().filter(|last| !last.shown_to_all)?;
         last.shown_to_all = true;

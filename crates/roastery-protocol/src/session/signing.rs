@@ -83,8 +83,8 @@ impl<E: EngineSession> Session<E> {
         self.show_new_slot(attempt, now);
     }
 
-    /// A further attempt begins: the last share of each earlier one goes once to all, so that any node that holds the
-    /// package and t shares can finish.
+    /// A further attempt begins: the last share of each earlier one goes once to all, so that any
+    /// node that holds the package and t shares can finish.
     pub(super) fn show_last_shares(&mut self) {
         let shares: Vec<Envelope> = self
             .signers

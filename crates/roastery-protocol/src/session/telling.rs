@@ -1,10 +1,12 @@
 //! Telling the others of a fault that was found here.
 //!
-//! Many find the same fault at the same moment: an equivocation that all can see, all see. If each of n told all at
-//! once, one lie would cost n times n messages. So they tell in an order that begins behind the accused: the first at
-//! once, the next two a step later, the next four another step later, and so on; and whoever has heard it from two
-//! others by then keeps silent. Members that are proven faulty do not count among the two; two that are faulty and not
-//! found out can keep one node from telling what it knows. It keeps the proof all the same, and shows it to its owner.
+//! Many find the same fault at the same moment: an equivocation that all can see, all see. If each
+//! of n told all at once, one lie would cost n times n messages. So they tell in an order that
+//! begins behind the accused: the first at once, the next two a step later, the next four another
+//! step later, and so on; and whoever has heard it from two others by then keeps silent. Members
+//! that are proven faulty do not count among the two; two that are faulty and not found out can
+//! keep one node from telling what it knows. It keeps the proof all the same, and shows it to its
+//! owner.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -41,7 +43,8 @@ impl Telling {
 }
 
 impl<E: EngineSession> Session<E> {
-    /// Tells all: at once where nobody else can have found it, otherwise when it is this node's turn.
+    /// Tells all: at once where nobody else can have found it, otherwise when it is this node's
+    /// turn.
     pub(super) fn tell(&mut self, accused: Seat, proof: Proof, finders: Finders, now: Moment) {
         let due = match finders {
             Finders::One => now.monotonic,
@@ -55,7 +58,8 @@ impl<E: EngineSession> Session<E> {
         let n = self.fixed.group.size();
         let rank = (self.fixed.seat.index() + n - accused.index() - 1) % n;
         let step = self.fixed.settings.repeat_floor / 4;
-        // Ranks 0, 1 to 2, 3 to 6, 7 to 14, ...: n is at most 128, so that there are at most 7 steps.
+        // Ranks 0, 1 to 2, 3 to 6, 7 to 14, ...: n is at most 128, so that there are at most 7
+        // steps.
         step.saturating_mul((rank + 1).ilog2())
     }
 
@@ -68,8 +72,8 @@ impl<E: EngineSession> Session<E> {
         }
     }
 
-    /// Whether it matters that this sender tells of this member: it is still open who does, and it is somebody whose word
-    /// that all have heard it counts for something.
+    /// Whether it matters that this sender tells of this member: it is still open who does, and it
+    /// is somebody whose word that all have heard it counts for something.
     pub(super) fn listens_to(&self, sender: Seat, accused: Seat) -> bool {
         let open =
             |telling: &Telling| telling.accused == accused && !telling.heard_from.contains(&sender);

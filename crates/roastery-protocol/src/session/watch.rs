@@ -1,4 +1,5 @@
-//! A request that a node knows and does not sign: what becomes of it is learnt from what others say.
+//! A request that a node knows and does not sign: what becomes of it is learnt from what others
+//! say.
 
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
@@ -12,8 +13,9 @@ use crate::{
     request::{DerivationError, MessageKey, SigningRequest, message_keys},
 };
 
-/// Follows a request without taking part in signing it. It holds no secret, says nothing and blames no member: final
-/// signatures prove themselves, and a refusal counts as its sender's only with its sender's signature.
+/// Follows a request without taking part in signing it. It holds no secret, says nothing and blames
+/// no member: final signatures prove themselves, and a refusal counts as its sender's only with its
+/// sender's signature.
 pub struct Watch {
     group: Arc<Group>,
     request: SigningRequest,
@@ -21,7 +23,8 @@ pub struct Watch {
     /// What is needed to look at a message, made when the first one comes.
     reader: Option<Reader>,
     refusals: BTreeSet<(Seat, RefusalReason)>,
-    /// Peers that brought signatures that are not valid: to check them costs more than to make them up.
+    /// Peers that brought signatures that are not valid: to check them costs more than to make them
+    /// up.
     unheard: BTreeSet<PeerId>,
 }
 

@@ -372,8 +372,8 @@ fn a_certificate_of_another_ceremony_of_the_same_members_is_none() {
     assert_eq!(world.done(), 0);
 }
 
-/// Makes a first message of two coefficients another one that is as valid: the second coefficient is
-/// greater by one. Nonce, proof and first commitment stay.
+/// Makes a first message of two coefficients another one that is as valid: the second coefficient
+/// is greater by one. Nonce, proof and first commitment stay.
 fn shift_second_coefficient(bytes: &mut [u8]) {
     let second = &mut bytes[33..66];
     let shifted = roastery_frost::Point::from_slice(second).unwrap();

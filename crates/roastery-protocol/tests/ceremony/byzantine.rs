@@ -9,8 +9,8 @@ use roastery_protocol::{
 
 use super::{support::seat, world::*};
 
-/// What the faulty member sends is lost, changed in a bit or a scalar, replaced by a first message of other random bytes,
-/// or sent to somebody else; all of it signed by it.
+/// What the faulty member sends is lost, changed in a bit or a scalar, replaced by a first message
+/// of other random bytes, or sent to somebody else; all of it signed by it.
 fn twisted(world: &World, parcel: Parcel, fate: &mut Fate) -> Option<Parcel> {
     let at = parcel.from.index();
     let mut content = parcel.envelope.content().to_vec();

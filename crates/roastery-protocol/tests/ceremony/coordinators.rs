@@ -118,7 +118,8 @@ fn transcript_with(world: &World, at: usize, other: ParticipantMsg1) -> Coordina
     coordinator_step1(&messages, params).unwrap().1
 }
 
-/// The first coordinator draws twice and shows a different transcript to each half; all that it says besides is lost.
+/// The first coordinator draws twice and shows a different transcript to each half; all that it
+/// says besides is lost.
 fn two_halves(n: usize) -> (World, usize) {
     let mut world = World::new(2, n);
     let faulty = world.order()[0];
@@ -256,8 +257,9 @@ fn of_what_each_peer_passes_on_beyond_that_one_is_looked_at() {
 /// Changes a transcript, the so manieth that one member is shown.
 type Alter<'a> = &'a dyn Fn(usize, &mut Vec<u8>);
 
-/// The first coordinator shows one other member its transcript, and the others this in its place. It shows nobody its first
-/// message, so that nobody else can make the transcript, nor the certificate.
+/// The first coordinator shows one other member its transcript, and the others this in its place.
+/// It shows nobody its first message, so that nobody else can make the transcript, nor the
+/// certificate.
 fn wrong_but_to_one(n: usize, reached: usize, alter: Alter) -> World {
     let mut world = World::new(2, n);
     let order = world.order();
@@ -280,7 +282,8 @@ fn wrong_but_to_one(n: usize, reached: usize, alter: Alter) -> World {
     world
 }
 
-/// Where the second part of a coordinator's first message begins, and the third: n commitments, and t - 1 = 1 sum.
+/// Where the second part of a coordinator's first message begins, and the third: n commitments, and
+/// t - 1 = 1 sum.
 fn sums_and_proofs(n: usize) -> (usize, usize) {
     (33 * n, 33 * n + 33)
 }

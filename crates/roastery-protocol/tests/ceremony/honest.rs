@@ -28,7 +28,8 @@ fn all_members_come_to_one_group_and_each_to_its_share_without_waiting() {
             assert_eq!(world.node(at).report().awaited, []);
             assert_eq!(world.node(at).next_timeout(), None);
         }
-        // The members' first messages and signatures, and twice something from the coordinator to all.
+        // The members' first messages and signatures, and twice something from the coordinator to
+        // all.
         assert_eq!(world.sent.len(), 4 * (n - 1), "{t} of {n}");
     }
 }
@@ -57,7 +58,8 @@ fn any_t_of_the_members_sign_with_what_they_got() {
     }
 }
 
-/// A signing session of these seats alone, with the shares of a ceremony that has the outcome of all others of its seeds.
+/// A signing session of these seats alone, with the shares of a ceremony that has the outcome of
+/// all others of its seeds.
 fn sign(world: &mut World, expected: &Group, signers: &[usize]) {
     world.run();
     let group = world.node(0).group().unwrap().clone();

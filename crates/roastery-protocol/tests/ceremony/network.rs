@@ -83,7 +83,8 @@ fn a_connection_that_comes_back_brings_at_once_what_was_lost() {
     assert_eq!(world.now, now);
 }
 
-/// Each message is lost, delivered once or twice, in any order, and members crash and come back with what they stored.
+/// Each message is lost, delivered once or twice, in any order, and members crash and come back
+/// with what they stored.
 fn storm(t: usize, n: usize, seed: u64, loss: u64) -> World {
     let mut world = World::new(t, n);
     let mut fate = Fate(seed);

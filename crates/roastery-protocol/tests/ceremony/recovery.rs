@@ -82,7 +82,8 @@ fn resealed(file: &[u8], change: impl Fn(&mut Vec<u8>)) -> Vec<u8> {
 fn a_change_that_somebody_made_on_purpose_is_refused_where_anything_is_signed() {
     let (world, file) = finished(2, 2);
     let group = world.node(0).group().unwrap().id();
-    // Where the name stands: version and length of the invitation, its version, the length of the name.
+    // Where the name stands: version and length of the invitation, its version, the length of the
+    // name.
     let group_name = 5 + 5..5 + 5 + 4 + 4;
     let member_names = [b"member 0", b"member 1"].map(|name| {
         let at = file.windows(name.len()).position(|window| window == name).unwrap();
@@ -165,7 +166,8 @@ fn newer_bindings_are_part_of_the_file_and_older_ones_are_refused() {
 
 #[test]
 fn two_certificates_of_one_transcript_make_one_group() {
-    // A node that has come back signs with the same bytes; a foreign one may not. The group knows the transcript only.
+    // A node that has come back signs with the same bytes; a foreign one may not. The group knows
+    // the transcript only.
     let (world, file) = finished(2, 2);
     let data = world.node(0).recovery_file().unwrap().data().clone();
     let host = roastery_frost::SigningKey::from_bytes(zeroize::Zeroizing::new({

@@ -1,4 +1,5 @@
-//! Ceremonies of all seats in one test, a queue between them, a store for each, and time that the test moves.
+//! Ceremonies of all seats in one test, a queue between them, a store for each, and time that the
+//! test moves.
 #![allow(dead_code, clippy::unwrap_used, reason = "each test uses its own part of this")]
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};

@@ -1,5 +1,6 @@
-//! Golden vectors: fixed inputs and their bytes, committed in `tests/vectors/golden.json`. Whoever writes the protocol
-//! anew can start from that file; whoever changes a byte of it makes another version.
+//! Golden vectors: fixed inputs and their bytes, committed in `tests/vectors/golden.json`. Whoever
+//! writes the protocol anew can start from that file; whoever changes a byte of it makes another
+//! version.
 
 use std::{collections::BTreeMap, path::Path};
 

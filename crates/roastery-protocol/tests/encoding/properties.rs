@@ -1,5 +1,6 @@
-//! Every value reads back as it was written, and whatever is accepted is written again as it was: no value has two
-//! encodings, no bytes mean two things, nothing is read in part, and nothing panics.
+//! Every value reads back as it was written, and whatever is accepted is written again as it was:
+//! no value has two encodings, no bytes mean two things, nothing is read in part, and nothing
+//! panics.
 
 use proptest::{collection::vec, prelude::*};
 use roastery_protocol::group::PeerId;
@@ -9,7 +10,8 @@ use super::{
     *,
 };
 
-/// Reads any bytes in every way that there is and asserts that what is accepted is written again as it was.
+/// Reads any bytes in every way that there is and asserts that what is accepted is written again as
+/// it was.
 fn nothing_is_ambiguous(bytes: &[u8]) {
     if let Ok(group) = Group::decode(bytes) {
         assert_eq!(group.encode(), bytes);

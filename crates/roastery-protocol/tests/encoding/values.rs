@@ -1,5 +1,5 @@
-//! Arbitrary values of everything that is sent or stored. The larger strategies are boxed: side by side on the stack of
-//! a test they would overflow it.
+//! Arbitrary values of everything that is sent or stored. The larger strategies are boxed: side by
+//! side on the stack of a test they would overflow it.
 
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use roastery_frost::{AggregateNonce, PartialSignature, PublicNonce, Signature};
@@ -152,7 +152,8 @@ fn subjects() -> impl Strategy<Value = Subject> {
     ]
 }
 
-/// A message of the fixed session: the attempt, the sender and the body, of any kind. Who sends a package coordinates.
+/// A message of the fixed session: the attempt, the sender and the body, of any kind. Who sends a
+/// package coordinates.
 pub fn statements() -> BoxedStrategy<(u32, Seat, Body)> {
     let bodies = prop_oneof![
         6 => plain_bodies(),

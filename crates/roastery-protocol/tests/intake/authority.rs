@@ -45,7 +45,8 @@ fn a_package_of_a_member_that_is_not_the_coordinator_is_not_signed_and_proves_it
     let mut scene = Scene::new();
     let real = scene.package();
     let (signer, usurper) = (scene.others[0], scene.others[3]);
-    // It names the slots that the real one names: were it anybody's right, the signer would sign it.
+    // It names the slots that the real one names: were it anybody's right, the signer would sign
+    // it.
     let mut raw = Raw::of(&real);
     raw.sender = usurper.to_u16();
     let rejected = scene.world.deliver(usurper, signer, &raw.sealed()).unwrap_err();

@@ -76,8 +76,8 @@ fn commitments_for_another_coordinators_attempt_are_ignored() {
     scene.ends_well_and_blames_only(&[]);
 }
 
-/// A group of two of which only this seat is up, opened long enough ago that the first attempt of each seat is out of
-/// service: attempts 0 to 4 are live.
+/// A group of two of which only this seat is up, opened long enough ago that the first attempt of
+/// each seat is out of service: attempts 0 to 4 are live.
 fn alone_in_the_third_round(up: impl Fn(&Fixture) -> Seat) -> (World<FakeSession>, Seat) {
     let fixture = Fixture::new(2, 2);
     let own = up(&fixture);

@@ -8,8 +8,8 @@ use roastery_protocol::{
 
 use super::*;
 
-/// The malformed message of a member: refused with its sender named, of no effect but a proof against it, and the
-/// session goes on.
+/// The malformed message of a member: refused with its sender named, of no effect but a proof
+/// against it, and the session goes on.
 fn is_refused_and_proven(scene: &mut Scene, message: &[u8], to: Seat) -> Malformation {
     let sender = Envelope::parse(message).unwrap().sender(&scene.world.fixture.group).unwrap();
     let rejected = scene.world.deliver(sender, to, message).unwrap_err();
@@ -205,7 +205,8 @@ fn an_attempt_number_from_two_to_the_sixteenth_on_is_malformed_and_no_other_atte
 fn pairs_off_the_curve() -> Vec<[u8; 66]> {
     let point = multiple(3).serialize();
     let mut others = vec![NO_POINT];
-    // Tags of infinity, of uncompressed and hybrid points, and none; an x coordinate that is not reduced.
+    // Tags of infinity, of uncompressed and hybrid points, and none; an x coordinate that is not
+    // reduced.
     for tag in [0, 1, 4, 5, 6, 7, 0xff] {
         others.push([&[tag], &point[1..]].concat().try_into().unwrap());
     }

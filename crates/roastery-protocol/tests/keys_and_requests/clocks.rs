@@ -14,7 +14,8 @@ use super::*;
 const HOUR: Duration = Duration::from_secs(3600);
 const INSTANT: Duration = Duration::from_nanos(1);
 
-/// A session of seat 0 in a group of two, of a request that expires in an hour, opened so long after the approval.
+/// A session of seat 0 in a group of two, of a request that expires in an hour, opened so long
+/// after the approval.
 fn opened(after: Duration) -> (Fixture, Result<Session<FakeSession>, OpenError>) {
     let fixture = Fixture::new(2, 2);
     let opening = fixture.opening(seat(0), &fixture.request(1), 0, Settings::default());

@@ -1,4 +1,5 @@
-//! Row 65: the keys that requests name, beside other implementations and the vectors of BIP-32 and BIP-341.
+//! Row 65: the keys that requests name, beside other implementations and the vectors of BIP-32 and
+//! BIP-341.
 
 use std::{path::Path, str::FromStr};
 
@@ -18,7 +19,8 @@ use serde_json::Value;
 
 use super::*;
 
-/// A group of two with this key and chain code. Its shares lie on the line through the key and the generator.
+/// A group of two with this key and chain code. Its shares lie on the line through the key and the
+/// generator.
 fn group_with(key: Point, chain_code: [u8; 32]) -> Group {
     let first = multiple(1);
     let second = (multiple(2) - key).into_option().unwrap();
@@ -88,7 +90,8 @@ fn derived_keys_are_those_of_an_extended_public_key_with_the_groups_key_and_chai
 
 #[test]
 fn public_derivations_of_the_vectors_of_bip_32_hold() {
-    // Test vector 1, chain m/0h to m/0h/1 and m/0h/1/2h to m/0h/1/2h/2/1000000000; test vector 2, chain m to m/0.
+    // Test vector 1, chain m/0h to m/0h/1 and m/0h/1/2h to m/0h/1/2h/2/1000000000; test vector 2,
+    // chain m to m/0.
     let vectors: [(&str, &[u32], &str); 3] = [
         (
             "xpub68Gmy5EdvgibQVfPdqkBBCHxA5htiqg55crXYuXoQRKfDBFA1WEjWgP6LHhwBZeNK1VTsfTFUHCdrfp1bgwQ9\

@@ -1,4 +1,5 @@
-//! Row 66: the transport key leaks. Whoever has it is on a member's link and has none of its other keys.
+//! Row 66: the transport key leaks. Whoever has it is on a member's link and has none of its other
+//! keys.
 
 use roastery_protocol::{
     engine::FakeSession,
@@ -9,7 +10,8 @@ use roastery_protocol::{
 
 use super::*;
 
-/// Three of five, with commitments on their way: the world, the coordinator, and the member whose link has leaked.
+/// Three of five, with commitments on their way: the world, the coordinator, and the member whose
+/// link has leaked.
 fn leaked() -> (World<FakeSession>, Seat, Seat) {
     let fixture = Fixture::new(3, 5);
     let engines = fixture.fake_engines();

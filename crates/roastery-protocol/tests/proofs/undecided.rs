@@ -1,4 +1,5 @@
-//! What cannot be decided: for each of the six claims, everything that makes it prove nothing (rows 24, 28 and 29).
+//! What cannot be decided: for each of the six claims, everything that makes it prove nothing (rows
+//! 24, 28 and 29).
 
 use roastery_protocol::{
     BodyHash, Seat,

@@ -41,7 +41,8 @@ impl TryRng for Stuck {
 
 impl TryCryptoRng for Stuck {}
 
-/// The secret nonces of a first slot that is drawn with [`Stuck`], from the written rule for `extra_in`.
+/// The secret nonces of a first slot that is drawn with [`Stuck`], from the written rule for
+/// `extra_in`.
 fn nonces_drawn(fixture: &Fixture, seat: Seat, slot: SlotId, context: &SlotContext) -> Vec<u8> {
     let request = fixture.request(1);
     let key = &request.keys()[0];

@@ -1,5 +1,5 @@
-//! Sessions of one request at honest seats, over restarts and second openings, among members that do what they like.
-//! Every byte that anybody ever sends is recorded.
+//! Sessions of one request at honest seats, over restarts and second openings, among members that
+//! do what they like. Every byte that anybody ever sends is recorded.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -112,8 +112,8 @@ impl Arena {
         }
     }
 
-    /// From here on the honest reach each other, while the corrupt go on. Gives how long it takes until all have the
-    /// signature.
+    /// From here on the honest reach each other, while the corrupt go on. Gives how long it takes
+    /// until all have the signature.
     pub fn settle(&mut self) -> Option<Duration> {
         let begun = self.now.monotonic;
         for _ in 0..600 {

@@ -1,4 +1,5 @@
-//! Members driven by hand: real keys, real nonces, and no scruples. And chance that runs the same way again.
+//! Members driven by hand: real keys, real nonces, and no scruples. And chance that runs the same
+//! way again.
 
 use std::{collections::BTreeMap, convert::Infallible, sync::Arc};
 
@@ -340,7 +341,8 @@ impl<S: EngineSession> World<S> {
         signers.iter().map(|signer| (*signer, shown[signer].clone())).collect()
     }
 
-    /// A new session at a seat, in place of the one that was there if any: a restart, or a late start.
+    /// A new session at a seat, in place of the one that was there if any: a restart, or a late
+    /// start.
     pub fn open_again<E: Engine<Session = S>>(&mut self, seat: Seat, engine: &E, run: u64) {
         let request = self.fixture.request(1);
         let opening = self.fixture.opening(seat, &request, run, Settings::default());

@@ -1,6 +1,8 @@
-//! Messages as an adversary makes them: every part chosen, signed with any key that it holds, under any tag.
+//! Messages as an adversary makes them: every part chosen, signed with any key that it holds, under
+//! any tag.
 //!
-//! Nothing here goes through the encoders of the library, so that a test of these bytes is a test of the format.
+//! Nothing here goes through the encoders of the library, so that a test of these bytes is a test
+//! of the format.
 
 pub mod files;
 
@@ -75,8 +77,8 @@ pub fn pair(first: &[u8; 33], second: &[u8; 33]) -> [u8; 66] {
     bytes
 }
 
-/// The secret keys of one sort that fixtures are made with: 1 for the identity keys of [`Fixture::new`], another number
-/// for those of another group, 100 for host keys.
+/// The secret keys of one sort that fixtures are made with: 1 for the identity keys of
+/// [`Fixture::new`], another number for those of another group, 100 for host keys.
 pub struct SigningKeyOf(pub u8);
 
 impl SigningKeyOf {
@@ -266,8 +268,8 @@ impl<S: EngineSession> World<S> {
         sent.unwrap().envelope()
     }
 
-    /// Hands a message to a session and asserts that nothing comes of it: nothing is sent, nothing is said to have
-    /// happened, nobody is blamed, and no secret nonce is used up.
+    /// Hands a message to a session and asserts that nothing comes of it: nothing is sent, nothing
+    /// is said to have happened, nobody is blamed, and no secret nonce is used up.
     pub fn deliver_without_effect(&mut self, from: Seat, to: Seat, bytes: &[u8]) -> Rejected {
         let before = trace(self.session(to.index()));
         let (events, sent) = (self.events.len(), self.sent.len());

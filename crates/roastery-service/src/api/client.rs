@@ -70,8 +70,8 @@ impl Client {
         Self { socket: socket.as_ref().to_owned(), patience: PATIENCE }
     }
 
-    /// The same with another time for each step of a call: the connection, the head of the answer, and
-    /// each further part of it.
+    /// The same with another time for each step of a call: the connection, the head of the answer,
+    /// and each further part of it.
     #[must_use]
     pub fn with_patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
@@ -86,7 +86,8 @@ impl Client {
         read(&self.bytes(path).await?)
     }
 
-    /// Asks for a page of a list: its entries, and the `before` of the next page if there may be one.
+    /// Asks for a page of a list: its entries, and the `before` of the next page if there may be
+    /// one.
     ///
     /// # Errors
     ///
@@ -112,7 +113,8 @@ impl Client {
         self.send(Method::GET, path, "", Bytes::new()).await
     }
 
-    /// What the node says of itself at `/health` or `/ready`, also if it says that something is wrong.
+    /// What the node says of itself at `/health` or `/ready`, also if it says that something is
+    /// wrong.
     ///
     /// # Errors
     ///

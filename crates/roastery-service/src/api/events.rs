@@ -23,9 +23,9 @@ pub(super) struct Lagged {
 
 /// What happens from here on, as server-sent events.
 ///
-/// The event's name is its kind, its data the event as JSON (`ServiceEvent`). 1024 events wait for a
-/// slow reader; one that is slower gets an event of the name "lagged", which says how many it missed
-/// (`Lagged`), and then the later ones.
+/// The event's name is its kind, its data the event as JSON (`ServiceEvent`). 1024 events wait for
+/// a slow reader; one that is slower gets an event of the name "lagged", which says how many it
+/// missed (`Lagged`), and then the later ones.
 #[utoipa::path(get, path = "/v1/events",
     responses((status = 200, description = "The stream, which does not end by itself",
         body = String, content_type = "text/event-stream")))]
@@ -43,8 +43,8 @@ pub(super) async fn stream(
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
 }
 
-/// The events as they are sent. Those that were not read in time are counted for the reader and told
-/// to `behind`.
+/// The events as they are sent. Those that were not read in time are counted for the reader and
+/// told to `behind`.
 fn told(
     events: broadcast::Receiver<ServiceEvent>,
     behind: impl Fn(u64),

@@ -1,5 +1,5 @@
-//! The check of the Host header where no token is asked for: a page in a browser whose name was made
-//! to stand for this machine's address (DNS rebinding) reads nothing.
+//! The check of the Host header where no token is asked for: a page in a browser whose name was
+//! made to stand for this machine's address (DNS rebinding) reads nothing.
 
 use std::{net::IpAddr, sync::Arc};
 

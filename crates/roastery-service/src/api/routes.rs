@@ -1,4 +1,5 @@
-//! What can be asked. Each function is one operation; its description is the one in the API's own description.
+//! What can be asked. Each function is one operation; its description is the one in the API's own
+//! description.
 
 use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
@@ -185,7 +186,8 @@ async fn recovery_file(State(service): At, Path(name): Path<String>) -> Result<R
     Ok(bytes(file))
 }
 
-/// Asks the group to sign a text, a transaction or hashes. It is approved here with that, and proposed to the others.
+/// Asks the group to sign a text, a transaction or hashes. It is approved here with that, and
+/// proposed to the others.
 #[utoipa::path(post, path = "/v1/groups/{name}/requests",
     params(("name" = String, Path, description = "Its name or its id", min_length = 1, max_length = 128)), request_body = Propose,
     responses((status = 200, description = "Done", body = Request)))]
@@ -209,7 +211,8 @@ struct Which {
     /// At most so many, 1 to 200; 50 if nothing is said.
     #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<usize>,
-    /// Those that changed before this position, which the page before names in its header next-before.
+    /// Those that changed before this position, which the page before names in its header
+    /// next-before.
     #[param(minimum = 0)]
     before: Option<u64>,
 }
@@ -287,7 +290,8 @@ async fn completed(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Approved {
-    /// The revision of the request that was looked at. If the request has changed since, it is not approved.
+    /// The revision of the request that was looked at. If the request has changed since, it is not
+    /// approved.
     revision: Option<u64>,
 }
 

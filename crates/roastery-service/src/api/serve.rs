@@ -336,8 +336,8 @@ impl Gate {
     }
 }
 
-/// A connection that ended for a bound of this node is counted. What else a client does wrong has no
-/// effect on others.
+/// A connection that ended for a bound of this node is counted. What else a client does wrong has
+/// no effect on others.
 fn report(limits: &Limits, who: &str, worked: bool, error: &hyper::Error) {
     let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref());
     // After a request it is a connection that was kept for another one, and was not needed.

@@ -62,8 +62,8 @@ pub(super) fn of_peers<'de, D: Deserializer<'de>>(
 }
 
 impl Transport {
-    /// What an operator may not have meant, a line each: who cannot call this node, and why. None of it keeps it from
-    /// running.
+    /// What an operator may not have meant, a line each: who cannot call this node, and why. None
+    /// of it keeps it from running.
     pub fn notes(&self) -> Vec<String> {
         if self.announce.is_empty() {
             return vec![

@@ -18,16 +18,16 @@ pub struct GroupSettings {
 }
 
 impl Config {
-    /// The sections that are written for none of these groups, each as it stands in the file. Groups are meant by their
-    /// names or their ids; both are to be given.
+    /// The sections that are written for none of these groups, each as it stands in the file.
+    /// Groups are meant by their names or their ids; both are to be given.
     pub fn unknown_groups<'a>(&self, known: impl IntoIterator<Item = &'a str>) -> Vec<String> {
         let known: BTreeSet<&str> = known.into_iter().collect();
         let unknown = self.group.keys().filter(|name| !known.contains(name.as_str()));
         unknown.map(|name| section(name)).collect()
     }
 
-    /// What holds for a group: its own section, by its id or its name, or else the general policy. For a group without a name
-    /// every request waits for the operator, unless its id has a policy.
+    /// What holds for a group: its own section, by its id or its name, or else the general policy.
+    /// For a group without a name every request waits for the operator, unless its id has a policy.
     ///
     /// # Errors
     ///

@@ -2,25 +2,28 @@
 
 mod addresses;
 mod default_file;
+mod error;
 mod groups;
+mod policy;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use bitcoin::Network;
-use roastery_bitcoin::{
-    network::network_named,
-    policy::{Review, Rules},
-};
+use roastery_bitcoin::network::network_named;
 use roastery_node::bus::{
     PeerId,
     p2p::{DialAddress, ListenAddress},
 };
 use roastery_protocol::group::Name;
 use serde::Deserialize;
-use thiserror::Error;
 
-pub use self::{default_file::default_file, groups::GroupSettings};
-use crate::files::{Folder, FolderError};
+pub use self::{
+    default_file::default_file,
+    error::ConfigError,
+    groups::GroupSettings,
+    policy::{Approval, PolicyConfig, SubjectKind},
+};
+use crate::files::Folder;
 
 /// Where the host key is, if nothing else is said.
 pub(crate) const HOST_KEY: &str = "host-key";
@@ -37,7 +40,8 @@ pub struct Config {
     pub name: Name,
     /// The store's passphrase is in this file, instead of being asked for. Relative to the folder.
     pub passphrase_file: Option<PathBuf>,
-    /// The host key: needed to make a key and for recovery, offline otherwise. Relative to the folder.
+    /// The host key: needed to make a key and for recovery, offline otherwise. Relative to the
+    /// folder.
     pub host_key: PathBuf,
     /// How it reaches the others.
     pub transport: Transport,
@@ -65,8 +69,8 @@ pub struct Transport {
     /// The addresses on its card: where the others call it.
     #[serde(deserialize_with = "addresses::announce")]
     pub announce: Vec<DialAddress>,
-    /// Other addresses of peers than those that they have said themselves: the peer's name in hexadecimal digits, and its
-    /// addresses.
+    /// Other addresses of peers than those that they have said themselves: the peer's name in
+    /// hexadecimal digits, and its addresses.
     #[serde(deserialize_with = "addresses::of_peers")]
     pub peers: BTreeMap<PeerId, Vec<DialAddress>>,
 }
@@ -89,7 +93,8 @@ pub struct Api {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Observability {
-    /// The address for health and metrics, without a token; they are at the API's socket in any case.
+    /// The address for health and metrics, without a token; they are at the API's socket in any
+    /// case.
     pub listen: Option<SocketAddr>,
     /// The names under which it is called there, beside addresses and `localhost`.
     pub hosts: Vec<String>,
@@ -137,7 +142,8 @@ impl Default for StoreConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Bitcoin {
-    /// The network whose addresses are shown and allowed: main, testnet3, testnet4, signet or regtest.
+    /// The network whose addresses are shown and allowed: main, testnet3, testnet4, signet or
+    /// regtest.
     pub network: String,
 }
 
@@ -149,93 +155,6 @@ pub struct GroupConfig {
     pub policy: Option<PolicyConfig>,
     /// The scripts that may spend from the group's wallet as well, in the language of descriptors.
     pub scripts: Option<String>,
-}
-
-/// What a node signs. A rule that does not hold refuses; what passes all rules is approved as `approval` says.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct PolicyConfig {
-    /// Who approves what the rules allow.
-    pub approval: Approval,
-    /// The command that is asked, with its arguments, if `approval` is `command`. Relative to the folder.
-    pub command: Vec<String>,
-    /// How long the command may take, in seconds.
-    pub command_timeout_seconds: u64,
-    /// How long its answer counts, in seconds: it is asked again in time.
-    pub command_validity_seconds: u64,
-    /// The kinds of subjects that may be signed at all.
-    pub kinds: Vec<SubjectKind>,
-    /// The most requests that are approved in an hour; 0 means any number.
-    pub most_per_hour: u32,
-    /// The longest life of a request from when it was heard of, in seconds.
-    pub longest_life_seconds: u64,
-    /// What transactions may do.
-    pub transactions: Rules,
-}
-
-/// Who approves what the rules allow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Approval {
-    /// The operator, one by one.
-    Manual,
-    /// A local command.
-    Command,
-    /// Nobody: the rules are enough.
-    Automatic,
-}
-
-/// What a request may be about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SubjectKind {
-    /// Bare hashes, about which nothing is known.
-    Hash,
-    /// A text.
-    Text,
-    /// A transaction.
-    Transaction,
-}
-
-/// Why a configuration cannot be used.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error(transparent)]
-    File(#[from] FolderError),
-    /// The file is not written as it must be.
-    #[error("{}: {reason}", path.display())]
-    Form {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, in one line.
-        reason: String,
-    },
-    /// A variable of the environment.
-    #[error("{variable}: {reason}")]
-    Variable {
-        /// Its name.
-        variable: String,
-        /// What is wrong.
-        reason: String,
-    },
-    /// One group has two sections.
-    #[error("{first} and {second} are about one group: write one of them")]
-    TwoSections {
-        /// One.
-        first: String,
-        /// The other.
-        second: String,
-    },
-    /// A value that makes no sense.
-    #[error("{option}: {reason}")]
-    Value {
-        /// The option.
-        option: &'static str,
-        /// What is wrong, and what is allowed.
-        reason: String,
-    },
 }
 
 impl Default for Config {
@@ -297,23 +216,8 @@ impl Default for Bitcoin {
     }
 }
 
-impl Default for PolicyConfig {
-    fn default() -> Self {
-        Self {
-            approval: Approval::Manual,
-            command: Vec::new(),
-            command_timeout_seconds: 30,
-            command_validity_seconds: 60,
-            kinds: vec![SubjectKind::Text, SubjectKind::Transaction],
-            most_per_hour: 0,
-            longest_life_seconds: 7 * 24 * 60 * 60,
-            transactions: Rules::default(),
-        }
-    }
-}
-
-/// The options that a variable of the environment can set: its name is `ROASTERY_` and the option's in capitals, with `_`
-/// for each dot.
+/// The options that a variable of the environment can set: its name is `ROASTERY_` and the option's
+/// in capitals, with `_` for each dot.
 pub const ENVIRONMENT: [&str; 18] = [
     "name",
     "passphrase_file",
@@ -406,8 +310,8 @@ impl Config {
         Ok(config)
     }
 
-    /// Paths in variables are relative to the current folder, like those in arguments; paths in the file
-    /// are relative to the file's folder.
+    /// Paths in variables are relative to the current folder, like those in arguments; paths in the
+    /// file are relative to the file's folder.
     fn with_paths_of(
         mut self,
         environment: impl Fn(&str) -> Option<String>,
@@ -459,46 +363,4 @@ fn read_value(value: String) -> toml::Value {
     let parsed =
         parsed.filter(|table| table.len() == 1).and_then(|mut table| table.remove("value"));
     parsed.unwrap_or(toml::Value::String(value))
-}
-
-impl PolicyConfig {
-    /// How long the command may take.
-    pub fn command_timeout(&self) -> Duration {
-        Duration::from_secs(self.command_timeout_seconds)
-    }
-
-    /// How long its answer counts.
-    pub fn command_validity(&self) -> Duration {
-        Duration::from_secs(self.command_validity_seconds)
-    }
-
-    /// What becomes of a transaction that the rules allow.
-    pub fn review(&self) -> Review {
-        match self.approval {
-            Approval::Manual => Review::Shown,
-            Approval::Command => Review::ShownToCommand,
-            Approval::Automatic => Review::RulesAlone,
-        }
-    }
-
-    fn check(&self, network: Network) -> Result<(), ConfigError> {
-        self.transactions.clone().check(network, self.review()).map_err(|error| {
-            ConfigError::Value { option: "policy.transactions", reason: error.to_string() }
-        })?;
-        if self.approval == Approval::Command && self.command.is_empty() {
-            let reason = "is needed where policy.approval is \"command\"".to_owned();
-            return Err(ConfigError::Value { option: "policy.command", reason });
-        }
-        let day = 24 * 60 * 60;
-        for (option, seconds) in [
-            ("policy.command_timeout_seconds", self.command_timeout_seconds),
-            ("policy.command_validity_seconds", self.command_validity_seconds),
-        ] {
-            if !(1..=day).contains(&seconds) {
-                let reason = format!("{seconds}; 1 to {day} are allowed");
-                return Err(ConfigError::Value { option, reason });
-            }
-        }
-        Ok(())
-    }
 }

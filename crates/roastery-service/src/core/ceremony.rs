@@ -76,8 +76,8 @@ impl CeremonyService {
         }
     }
 
-    /// Ends what runs, and waits until its line is free. Others that lack the certificate have to get
-    /// it from another member.
+    /// Ends what runs, and waits until its line is free. Others that lack the certificate have to
+    /// get it from another member.
     pub(super) async fn retire(&self) {
         self.abort();
         let ended = async {
@@ -96,8 +96,9 @@ impl CeremonyService {
         }
     }
 
-    /// Opens the ceremony with what is stored of it, for the first time or again, and runs it in a task of its own, which goes
-    /// on to answer others when this node has its share. The share is in the store when `finished` is told.
+    /// Opens the ceremony with what is stored of it, for the first time or again, and runs it in a
+    /// task of its own, which goes on to answer others when this node has its share. The share is
+    /// in the store when `finished` is told.
     pub(super) async fn run(
         self: &Arc<Self>,
         shared: &Arc<Shared>,
@@ -158,8 +159,8 @@ impl CeremonyService {
         let made = match keygen.finish(keep).await {
             Ok(made) => made,
             Err(error) => {
-                // Nothing half-made stays, unless others may hold a certificate with this node's signature: then it can be
-                // begun again.
+                // Nothing half-made stays, unless others may hold a certificate with this node's
+                // signature: then it can be begun again.
                 if matches!(&error, KeygenError::Ended { report, .. } if report.signed.is_none()) {
                     let ended = shared.store(move |store| store.abandon_ceremony(id)).await;
                     if let Err(error) = ended {

@@ -1,4 +1,5 @@
-//! Which requests spend which coins. A coin can be spent once: who decides about a request should know of the others.
+//! Which requests spend which coins. A coin can be spent once: who decides about a request should
+//! know of the others.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},

@@ -30,7 +30,7 @@ use tokio::{
 
 use super::{
     ServiceError, ServiceEvent,
-    approving::Approving,
+    approval::Approving,
     both_clocks,
     coins::{Coins, MOST_REMEMBERED},
     event::describe,
@@ -52,7 +52,8 @@ use crate::{
 /// The most commands that run at once.
 const MOST_ASKED_AT_ONCE: usize = 4;
 
-/// How many requests can be decided at once: those whose sessions share a place wait for each other.
+/// How many requests can be decided at once: those whose sessions share a place wait for each
+/// other.
 const PLACES: usize = 64;
 
 /// A group at this node: its sessions, and who approves them.
@@ -76,7 +77,8 @@ pub(super) struct GroupService {
     pub(super) coins: Arc<Coins>,
     /// What the store holds of each member's requests.
     pub(super) holdings: Arc<Holdings>,
-    /// Held while a request is approved or refused: one after the other, each with the state that the last one left.
+    /// Held while a request is approved or refused: one after the other, each with the state that
+    /// the last one left.
     deciding: [tokio::sync::Mutex<()>; PLACES],
     /// So many look at what others propose at once: a hostile transaction takes seconds.
     judging: Turns,
@@ -172,8 +174,8 @@ impl GroupService {
         Ok(service)
     }
 
-    /// What was approved before the node ended is approved again, if the decision still stands; what waited goes on
-    /// waiting.
+    /// What was approved before the node ended is approved again, if the decision still stands;
+    /// what waited goes on waiting.
     async fn resume(self: &Arc<Self>) -> Result<(), ServiceError> {
         let (id, now) = (self.group.id(), now());
         self.watch_known().await?;
@@ -276,7 +278,8 @@ impl GroupService {
                     self.end(id, &standing);
                     // Whoever refuses writes that down first.
                     let _decided = self.deciding(id).lock().await;
-                    // Why it was withdrawn is written down by whoever withdrew it; that it has run out is not.
+                    // Why it was withdrawn is written down by whoever withdrew it; that it has run
+                    // out is not.
                     let (decision, state) =
                         (decision.clone(), RequestState::Stopped(reason.to_string()));
                     self.change(id, Durability::Deferred, move |known| {

@@ -173,8 +173,8 @@ impl State {
     }
 }
 
-/// Whether what was shown with a request was refused for what it is, and is not kept: the request is
-/// kept as bare hashes, and the decision is about something else.
+/// Whether what was shown with a request was refused for what it is, and is not kept: the request
+/// is kept as bare hashes, and the decision is about something else.
 pub(super) fn is_unshown(kept: &KeptRequest) -> bool {
     let RequestState::Refused(rejection) = &kept.state else { return false };
     let bare = Examination::new(&kept.request, &Subject::Hash, b"");

@@ -14,8 +14,8 @@ use crate::files::read_secret;
 /// How long the medium may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Reads the host key in a thread of its own: one that hangs keeps nothing else waiting, not even the
-/// end of the process.
+/// Reads the host key in a thread of its own: one that hangs keeps nothing else waiting, not even
+/// the end of the process.
 #[derive(Debug)]
 pub(super) struct HostKeyReader {
     /// One thread at a time, so that asking again and again leaves no more of them.
@@ -33,7 +33,8 @@ impl HostKeyReader {
     ///
     /// # Errors
     ///
-    /// [`ServiceError::NotReady`] if there is none, or its medium does not answer within 20 seconds;
+    /// [`ServiceError::NotReady`] if there is none, or its medium does not answer within 20
+    /// seconds;
     /// [`ServiceError::File`].
     pub(super) async fn read(&self, path: PathBuf) -> Result<SigningKey, ServiceError> {
         let unanswered = || {

@@ -1,5 +1,5 @@
-//! What members propose, in a line for each member: to take a proposal up may wait for an examination,
-//! and no member's proposals wait for another one's.
+//! What members propose, in a line for each member: to take a proposal up may wait for an
+//! examination, and no member's proposals wait for another one's.
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -41,8 +41,8 @@ impl Service {
         }
     }
 
-    /// Puts the members into the roster, and keeps where they say that they are called, where that is newer than what was
-    /// known.
+    /// Puts the members into the roster, and keeps where they say that they are called, where that
+    /// is newer than what was known.
     fn know(&self, file: &InvitationFile) {
         self.learn_names(file.invitation());
         for card in file.cards().iter().filter(|card| card.member().peer != self.peer) {
@@ -108,7 +108,8 @@ impl Service {
             return Ok(known.view());
         }
         if let Some(group) = self.made_by(id) {
-            // Its store was restored, or its share recovered: what is lacking are names and addresses.
+            // Its store was restored, or its share recovered: what is lacking are names and
+            // addresses.
             self.keep_invitation(&file)?;
             let mut view = CeremonyService::new(file, seat).view();
             view.state = "done".to_owned();
@@ -142,7 +143,8 @@ impl Service {
         folder.create()?;
         let path = folder.resolve(format!("{}.toml", file.invitation().id()));
         let text = file.to_text();
-        // One that is there and is not the same was damaged, or has older cards: its name is the hash of all else.
+        // One that is there and is not the same was damaged, or has older cards: its name is the
+        // hash of all else.
         if !Folder::read_text(&path, MAX_INVITATION_FILE).is_ok_and(|known| known == text) {
             Folder::replace(&path, text.as_bytes(), Access::Owner)?;
         }
@@ -154,7 +156,8 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Invalid`] if the fingerprint is another one; [`ServiceError::File`] if the host key is not there.
+    /// [`ServiceError::Invalid`] if the fingerprint is another one; [`ServiceError::File`] if the
+    /// host key is not there.
     pub async fn begin_ceremony(
         self: &Arc<Self>,
         name: &str,

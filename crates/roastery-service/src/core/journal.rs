@@ -79,8 +79,8 @@ impl AuditWriter {
         self.fails.store(false, Ordering::Relaxed);
     }
 
-    /// The journal of one group, whose shares leave under this key within these limits; and which of them did not leave
-    /// for a limit.
+    /// The journal of one group, whose shares leave under this key within these limits; and which
+    /// of them did not leave for a limit.
     pub(super) fn journal(
         &self,
         group: GroupId,

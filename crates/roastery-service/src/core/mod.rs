@@ -1,9 +1,11 @@
 //! The service: a node's groups and ceremonies, and what can be asked of them.
 
-mod approving;
+mod approval;
 mod ceremony;
 mod clocks;
 mod coins;
+mod command;
+mod decision;
 mod error;
 mod event;
 mod group;
@@ -17,7 +19,9 @@ mod observer;
 mod outcomes;
 mod paging;
 mod progress;
+mod proposed;
 mod records;
+mod refusal;
 mod rejections;
 mod requests;
 mod room;
@@ -88,7 +92,8 @@ use crate::{
 /// How often the task that says that tasks run says so.
 const PULSE: Duration = Duration::from_secs(1);
 
-/// After how long without it they do not. With the time of a pulse it is heard of within ten seconds.
+/// After how long without it they do not. With the time of a pulse it is heard of within ten
+/// seconds.
 const STUCK: Duration = Duration::from_secs(8);
 
 /// The most other nodes, of all groups together.
@@ -137,8 +142,8 @@ pub(crate) fn now() -> u64 {
 }
 
 impl Service {
-    /// Starts a node with what its store holds. Must be called in a runtime with several threads, in which everything then
-    /// runs.
+    /// Starts a node with what its store holds. Must be called in a runtime with several threads,
+    /// in which everything then runs.
     ///
     /// # Errors
     ///
@@ -231,8 +236,8 @@ impl Service {
         self.shared.events.subscribe()
     }
 
-    /// Waits until a part fails without which the node does not do its work. Then the process is to be
-    /// ended and started again: nothing here starts the part anew.
+    /// Waits until a part fails without which the node does not do its work. Then the process is to
+    /// be ended and started again: nothing here starts the part anew.
     pub async fn failed(&self) -> Failure {
         self.shared.supervisor.failed().await
     }
@@ -441,8 +446,8 @@ impl Service {
     }
 }
 
-/// Makes the node's card anew if the configuration says something else than the card, and says what else an operator may
-/// not have meant. Nothing of it keeps the node from running.
+/// Makes the node's card anew if the configuration says something else than the card, and says what
+/// else an operator may not have meant. Nothing of it keeps the node from running.
 fn look_at_own_card(
     folder: &Folder,
     config: &Config,

@@ -19,8 +19,9 @@ fn looks_like_an_id(name: &str) -> bool {
 }
 
 impl Service {
-    /// The name of a group that is to be started. One that has none gets the name that its key was made with, if no other
-    /// group has it or would get it as well; otherwise the operator names it.
+    /// The name of a group that is to be started. One that has none gets the name that its key was
+    /// made with, if no other group has it or would get it as well; otherwise the operator names
+    /// it.
     pub(super) async fn name_for(&self, kept: &KeptGroup) -> Result<Option<String>, ServiceError> {
         let (id, name) = (kept.group.id(), wanted(kept));
         let bound = self.shared.store(move |store| store.name_of(id)).await?;
@@ -68,7 +69,8 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// [`ServiceError::NotFound`] if there is no such group, [`ServiceError::Conflict`] if the name is another group's,
+    /// [`ServiceError::NotFound`] if there is no such group, [`ServiceError::Conflict`] if the name
+    /// is another group's,
     /// [`ServiceError::Invalid`] if no group can have it.
     pub async fn rename_group(&self, group: &str, name: String) -> Result<(), ServiceError> {
         let group = self.find_group(group)?;

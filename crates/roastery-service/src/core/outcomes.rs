@@ -90,7 +90,8 @@ impl GroupService {
         Ok(())
     }
 
-    /// Takes note that a member does not take part. Where the others are too few nothing waits to be approved any more.
+    /// Takes note that a member does not take part. Where the others are too few nothing waits to
+    /// be approved any more.
     pub(super) async fn note_refusal(
         &self,
         session: SessionId,
@@ -112,8 +113,8 @@ impl GroupService {
 
     /// Tells a member that asks how a request has ended.
     async fn answer(&self, session: SessionId, by: PeerId) -> Result<(), ServiceError> {
-        // A refusal that is read is still the decision when it is said: it would stop a session that
-        // the operator has begun meanwhile.
+        // A refusal that is read is still the decision when it is said: it would stop a session
+        // that the operator has begun meanwhile.
         let _decided = self.deciding(session).lock().await;
         let kept = self.shared.store(move |store| store.request(session)).await?;
         let group = self.group.id();

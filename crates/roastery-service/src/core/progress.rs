@@ -14,7 +14,8 @@ use crate::view;
 /// The most requests whose approvals and refusals are remembered.
 const MOST_REMEMBERED: usize = 4096;
 
-/// The members that have approved or refused, by request. In memory only: after a restart it is heard again.
+/// The members that have approved or refused, by request. In memory only: after a restart it is
+/// heard again.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     known: Mutex<BTreeMap<SessionId, Seats>>,
@@ -73,7 +74,8 @@ impl Progress {
     fn change(&self, session: SessionId, act: impl FnOnce(&mut Seats)) {
         let mut known = self.lock();
         if known.len() >= MOST_REMEMBERED && !known.contains_key(&session) {
-            // One of the member that has the most. Session ids are hashes: the first of them is any.
+            // One of the member that has the most. Session ids are hashes: the first of them is
+            // any.
             let mut counts = BTreeMap::<_, usize>::new();
             known.values().for_each(|seats| *counts.entry(seats.author).or_default() += 1);
             let most = counts.into_iter().max_by_key(|(_, count)| *count).map(|(seat, _)| seat);
@@ -130,7 +132,8 @@ impl GroupService {
         }
     }
 
-    /// A member by its name, or by its seat where it has none; by both where another one is called alike.
+    /// A member by its name, or by its seat where it has none; by both where another one is called
+    /// alike.
     pub(super) fn shown_as(&self, seat: Seat) -> String {
         let name = self.name_of(seat);
         if name.is_empty() {

@@ -40,11 +40,11 @@ pub enum RecordedIn {
     Nothing,
 }
 
-/// The operator's rejections that the store does not hold yet, each in a file that is written before the store is asked, and
-/// removed after it has answered.
+/// The operator's rejections that the store does not hold yet, each in a file that is written
+/// before the store is asked, and removed after it has answered.
 ///
-/// Where no file can be written one is removed: for that a disk needs no room. It is there while what the store says of
-/// approvals can be relied upon.
+/// Where no file can be written one is removed: for that a disk needs no room. It is there while
+/// what the store says of approvals can be relied upon.
 #[derive(Debug)]
 pub(super) struct Rejections {
     folder: PathBuf,
@@ -140,7 +140,8 @@ impl Rejections {
         self.lock().last
     }
 
-    /// Whether a request was rejected after the rejection of this number, and the store does not hold that.
+    /// Whether a request was rejected after the rejection of this number, and the store does not
+    /// hold that.
     pub(super) fn is_later(&self, session: SessionId, number: u64) -> bool {
         self.lock().all.get(&session).is_some_and(|(its, _)| *its > number)
     }
@@ -241,8 +242,9 @@ impl Shared {
 }
 
 impl Service {
-    /// Writes into the store what was rejected while it could not be written; and where a rejection may be recorded nowhere,
-    /// refuses what is open: the operator approves again what is to be signed.
+    /// Writes into the store what was rejected while it could not be written; and where a rejection
+    /// may be recorded nowhere, refuses what is open: the operator approves again what is to be
+    /// signed.
     pub(super) async fn take_over_rejections(&self) -> Result<(), ServiceError> {
         let shared = &self.shared;
         let (at, number) = (now(), shared.rejections.last());

@@ -13,7 +13,8 @@ use roastery_protocol::{
 
 use super::{
     Service, ServiceError,
-    approving::{Approving, overtaken},
+    approval::Approving,
+    decision::overtaken,
     group::GroupService,
     holdings::is_unshown,
     now, one,
@@ -71,12 +72,13 @@ impl Lane {
 }
 
 impl Service {
-    /// Makes a request, approves it here, and proposes it to the others. A transaction that has a request already, signed
-    /// or open, gets no other one: that one is approved here.
+    /// Makes a request, approves it here, and proposes it to the others. A transaction that has a
+    /// request already, signed or open, gets no other one: that one is approved here.
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Invalid`] if it is none; [`ServiceError::Refused`] if this node's own rules do not allow it.
+    /// [`ServiceError::Invalid`] if it is none; [`ServiceError::Refused`] if this node's own rules
+    /// do not allow it.
     pub async fn propose(
         self: &Arc<Self>,
         group: &str,
@@ -125,13 +127,14 @@ impl Service {
         self.request_as_operator(&kept).await
     }
 
-    /// Approves a request that waits, and takes part in signing it: the request as it is now, or as it was in the revision
-    /// that the operator has seen. Whatever is decided or shown otherwise before the approval takes effect cancels it.
+    /// Approves a request that waits, and takes part in signing it: the request as it is now, or as
+    /// it was in the revision that the operator has seen. Whatever is decided or shown otherwise
+    /// before the approval takes effect cancels it.
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Conflict`] if it is signed, has changed, or is not this operator's to approve; [`ServiceError::Refused`] if the rules do
-    /// not allow it.
+    /// [`ServiceError::Conflict`] if it is signed, has changed, or is not this operator's to
+    /// approve; [`ServiceError::Refused`] if the rules do not allow it.
     pub async fn approve(
         self: &Arc<Self>,
         session: &str,
@@ -192,8 +195,8 @@ impl Service {
         self.request(&session, Duration::ZERO, Role::Operator).await
     }
 
-    /// A request by its session, or by the beginning of it (8 digits at least). Waits at most this long until it is signed,
-    /// refused or stopped.
+    /// A request by its session, or by the beginning of it (8 digits at least). Waits at most this
+    /// long until it is signed, refused or stopped.
     ///
     /// # Errors
     ///
@@ -225,7 +228,8 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Conflict`] if the request is no transaction or is not signed, or an input cannot be finalised.
+    /// [`ServiceError::Conflict`] if the request is no transaction or is not signed, or an input
+    /// cannot be finalised.
     pub async fn completed(
         &self,
         session: &str,
@@ -288,7 +292,8 @@ impl Service {
                     which.before = before;
                     store.list(&which)
                 };
-                // Some of them stand otherwise than the store has it: their time is up, or others refuse.
+                // Some of them stand otherwise than the store has it: their time is up, or others
+                // refuse.
                 page(before.unwrap_or(u64::MAX), limit, list, |kept| {
                     let id = kept.request.group();
                     let group = groups.iter().find(|group| group.group.id() == id)?;
@@ -351,7 +356,8 @@ impl Service {
     }
 }
 
-/// Who decides says which request without a doubt: of 8 digits a member can make another one that begins alike.
+/// Who decides says which request without a doubt: of 8 digits a member can make another one that
+/// begins alike.
 fn check_decisive(session: &str) -> Result<(), ServiceError> {
     if session.len() == 64 {
         return Ok(());

@@ -9,7 +9,8 @@ use super::{ServiceError, group::GroupService, now};
 const MOST_LOOKED_AT: usize = 200;
 
 impl GroupService {
-    /// A request for exactly these messages that is signed or can still be: asking again for the same transaction finds it.
+    /// A request for exactly these messages that is signed or can still be: asking again for the
+    /// same transaction finds it.
     pub(super) async fn request_for(
         &self,
         messages: &[MessageToSign],
@@ -28,7 +29,8 @@ impl GroupService {
             which.limit = which.limit.saturating_sub(page.len());
             let found = page.into_iter().find(|kept| {
                 let signed = matches!(kept.state, RequestState::Signed(_));
-                // Bare hashes are not shown as the transaction, and its limits do not count for them.
+                // Bare hashes are not shown as the transaction, and its limits do not count for
+                // them.
                 matches!(kept.subject, Subject::Transaction(_))
                     && kept.request.messages() == messages
                     && (signed || kept.request.expiry() > now())

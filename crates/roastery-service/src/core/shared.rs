@@ -74,8 +74,8 @@ impl Shared {
         }
     }
 
-    /// Runs a task that ends only when the service stops: its panic and its end are failures, which end
-    /// the process. A task that is aborted by its handle has not failed.
+    /// Runs a task that ends only when the service stops: its panic and its end are failures, which
+    /// end the process. A task that is aborted by its handle has not failed.
     pub(super) fn essential(
         &self,
         part: impl Into<String>,

@@ -87,8 +87,8 @@ impl Service {
         Ok((group.group.encode(), group.recovery.as_ref().map(|file| file.encode())))
     }
 
-    /// Whether this process does its work at all: its tasks run, the node of each group answers, and what leaves
-    /// is written down.
+    /// Whether this process does its work at all: its tasks run, the node of each group answers,
+    /// and what leaves is written down.
     pub async fn health(&self) -> Health {
         let pulse = Duration::from_millis(self.pulse.load(Ordering::Relaxed));
         let since = self.started.elapsed().saturating_sub(pulse);

@@ -58,8 +58,8 @@ impl StoreState {
 }
 
 impl Service {
-    /// Opens the store again whenever its disk has failed, and starts the groups anew from it: what the
-    /// store lost of a write that failed, they must not know either.
+    /// Opens the store again whenever its disk has failed, and starts the groups anew from it: what
+    /// the store lost of a write that failed, they must not know either.
     pub(super) async fn keep_store_open(self: Arc<Self>) {
         loop {
             self.shared.store_state.failed().await;

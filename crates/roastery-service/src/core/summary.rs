@@ -1,4 +1,5 @@
-//! What a request is about, in short. It is made when a request is examined, and kept for the lists.
+//! What a request is about, in short. It is made when a request is examined, and kept for the
+//! lists.
 
 use std::{
     collections::BTreeMap,
@@ -138,7 +139,8 @@ impl Listed {
 }
 
 impl Service {
-    /// Reads the transactions of a list that were not examined since the node began, as far as there is time for it.
+    /// Reads the transactions of a list that were not examined since the node began, as far as
+    /// there is time for it.
     pub(super) async fn summarise(&self, mut listed: Vec<Listed>, lane: Lane) -> Vec<Request> {
         let until = Instant::now() + READING;
         for Listed { group, session, view, unread } in &mut listed {

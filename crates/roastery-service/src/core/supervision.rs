@@ -84,8 +84,8 @@ enum End {
 }
 
 impl Supervisor {
-    /// Runs a task that ends only when the service stops: its panic and its end are failures. A task
-    /// that is aborted by its handle has not failed.
+    /// Runs a task that ends only when the service stops: its panic and its end are failures. A
+    /// task that is aborted by its handle has not failed.
     pub(crate) fn essential(
         &self,
         runtime: &Handle,

@@ -13,8 +13,8 @@ use tokio::sync::oneshot;
 /// How many examinations run at once, beside one of the operator's.
 const MOST_AT_ONCE: usize = 2;
 
-/// For whom something is examined. All who wait have their turns one after the other, however much each
-/// of them has waiting.
+/// For whom something is examined. All who wait have their turns one after the other, however much
+/// each of them has waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Lane {
     /// What the operator decides or asks for: it has a place of its own.

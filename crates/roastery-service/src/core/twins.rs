@@ -1,4 +1,5 @@
-//! Messages that the operator has rejected: the same ones under another request id are the operator's to approve.
+//! Messages that the operator has rejected: the same ones under another request id are the
+//! operator's to approve.
 
 use std::{
     collections::{BTreeMap, VecDeque},

@@ -19,7 +19,8 @@ use crate::{
 };
 
 impl GroupService {
-    /// A request, as a list shows it: without what takes time to compute, and without a transaction, which may be long.
+    /// A request, as a list shows it: without what takes time to compute, and without a
+    /// transaction, which may be long.
     pub(super) fn view(&self, kept: &KeptRequest) -> view::Request {
         let KeptRequest { request, subject, proposer, since, changed, .. } = kept;
         let messages = request.messages().iter().map(|entry| view::Message {

@@ -1,4 +1,5 @@
-//! Where members are called: what they have said last, and what this node's operator has set instead.
+//! Where members are called: what they have said last, and what this node's operator has set
+//! instead.
 
 use std::{
     collections::BTreeMap,
@@ -60,8 +61,8 @@ impl AddressBook {
         Self { files, known: Mutex::new(known) }
     }
 
-    /// Keeps what a peer has said, if it is newer than what is known. Where it could not be written it counts all the same,
-    /// until the node ends.
+    /// Keeps what a peer has said, if it is newer than what is known. Where it could not be written
+    /// it counts all the same, until the node ends.
     pub(super) fn learn(&self, whereabouts: &Whereabouts) -> Result<Learned, FolderError> {
         // Held while it is written: of two the newer one is in the file as well.
         let mut known = self.lock();
@@ -100,7 +101,8 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Invalid`] if the text is no card; [`ServiceError::Conflict`] if it is that of no other member;
+    /// [`ServiceError::Invalid`] if the text is no card; [`ServiceError::Conflict`] if it is that
+    /// of no other member;
     /// [`ServiceError::File`] if it could not be kept.
     pub async fn add_card(self: &Arc<Self>, text: &str) -> Result<PeerAddresses, ServiceError> {
         let card =
@@ -146,8 +148,8 @@ impl Service {
         learned
     }
 
-    /// Puts a member into the roster, with the addresses that this node's operator has set, or else those that it has said
-    /// last. Without any it is awaited.
+    /// Puts a member into the roster, with the addresses that this node's operator has set, or else
+    /// those that it has said last. Without any it is awaited.
     pub(super) fn reach(&self, peer: PeerId) {
         let set = self.config.transport.peers.get(&peer).cloned();
         let said = || self.addresses.of(&peer).map(|said| said.usable().0);

@@ -18,11 +18,12 @@ pub const MAX_CARD: usize = 8 * 1024;
 /// The version of cards and invitation files that this program reads and writes.
 pub(super) const VERSION: u32 = 2;
 
-/// What a node says of itself to those who are to be in a group with it: all public. A value of this type was verified.
+/// What a node says of itself to those who are to be in a group with it: all public. A value of
+/// this type was verified.
 ///
-/// The host key has signed its line of the roster; identity key and transport key have each signed that and the name. So
-/// no card names a key or a peer of another node. Where the node is called is signed for itself, by the transport key,
-/// because it changes.
+/// The host key has signed its line of the roster; identity key and transport key have each signed
+/// that and the name. So no card names a key or a peer of another node. Where the node is called is
+/// signed for itself, by the transport key, because it changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeCard {
     card: NamedMember,

@@ -155,8 +155,8 @@ impl Folder {
         write::replace(path, bytes, access).map_err(|source| io_error(path, source))
     }
 
-    /// Whether [`write_new`](Self::write_new) finds room for a file: to be asked before the work whose
-    /// result goes there.
+    /// Whether [`write_new`](Self::write_new) finds room for a file: to be asked before the work
+    /// whose result goes there.
     ///
     /// # Errors
     ///
@@ -174,8 +174,8 @@ impl Folder {
         write::unfinished(&self.0, name).map_err(|source| io_error(&self.0, source))
     }
 
-    /// Removes what a crash has left of files that were being written, here and among the invitations.
-    /// To be called by the process that holds the store. Says how many there were.
+    /// Removes what a crash has left of files that were being written, here and among the
+    /// invitations. To be called by the process that holds the store. Says how many there were.
     ///
     /// # Errors
     ///
@@ -214,7 +214,8 @@ pub fn read_secret(path: &Path) -> Result<Zeroizing<[u8; 32]>, FolderError> {
     secret.map(Zeroizing::new).ok_or_else(|| FolderError::NoKey { path: path.to_owned() })
 }
 
-/// Writes a secret of 32 bytes into a new file that nobody but its owner may read. A file that exists is left alone.
+/// Writes a secret of 32 bytes into a new file that nobody but its owner may read. A file that
+/// exists is left alone.
 ///
 /// # Errors
 ///

@@ -11,11 +11,11 @@ use super::card::{CardError, NodeCard, VERSION, Written, one_line, other_version
 /// The longest invitation file, in bytes: 128 cards.
 pub const MAX_INVITATION_FILE: usize = 1024 * 1024;
 
-/// What is passed around before a group's key is made: the group's name, its threshold, and the cards of all members in the
-/// order of their seats.
+/// What is passed around before a group's key is made: the group's name, its threshold, and the
+/// cards of all members in the order of their seats.
 ///
-/// The [fingerprint](Invitation::fingerprint) covers everything but where the members are called, which each signs for
-/// itself.
+/// The [fingerprint](Invitation::fingerprint) covers everything but where the members are called,
+/// which each signs for itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvitationFile {
     invitation: Invitation,

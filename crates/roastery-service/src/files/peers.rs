@@ -11,7 +11,8 @@ use super::{
     write::Access,
 };
 
-/// Where other nodes are called, as each of them has said last: a file for each peer, in a folder of their own.
+/// Where other nodes are called, as each of them has said last: a file for each peer, in a folder
+/// of their own.
 ///
 /// What they say is signed, so a file that was changed is refused when it is read.
 #[derive(Clone, Debug)]

@@ -37,7 +37,8 @@ impl Staging {
         self.making.join(name)
     }
 
-    /// All files are made: they are in the folder when this returns. If it fails, [`finish`] goes on.
+    /// All files are made: they are in the folder when this returns. If it fails, [`finish`] goes
+    /// on.
     pub(crate) fn commit(self) -> io::Result<()> {
         sync_folder(&self.making)?;
         fs::rename(&self.making, self.folder.join(MADE))?;
@@ -48,7 +49,8 @@ impl Staging {
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        // After a commit nothing is there; what cannot be removed now is removed by the next attempt.
+        // After a commit nothing is there; what cannot be removed now is removed by the next
+        // attempt.
         let _ = remove(&self.making);
     }
 }

@@ -1,4 +1,5 @@
-/// A bound of the node. Each has a word that is the label `limit` of the counter, and a line for people.
+/// A bound of the node. Each has a word that is the label `limit` of the counter, and a line for
+/// people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Limit {

@@ -26,7 +26,8 @@ const MAX_ERRORS: u64 = 4096;
 /// The most lines of its standard error that are kept.
 const MAX_ERROR_LINES: usize = 8;
 
-/// How long the pipes of a command that has ended are read: what it left in the background may hold them.
+/// How long the pipes of a command that has ended are read: what it left in the background may hold
+/// them.
 const LAST_OUTPUT: Duration = Duration::from_millis(500);
 
 /// By these exit statuses a shell says that a command cannot be run, or is not there.
@@ -60,9 +61,11 @@ fn said(text: &str) -> String {
 /// What came of asking a command.
 #[derive(Debug)]
 pub struct Answer {
-    /// The first line that it printed, or why it did not approve. Of the errors only [`CommandError::Refused`] is an answer.
+    /// The first line that it printed, or why it did not approve. Of the errors only
+    /// [`CommandError::Refused`] is an answer.
     pub outcome: Result<String, CommandError>,
-    /// The first lines that it printed to its standard error, joined, with characters that are not seen made visible.
+    /// The first lines that it printed to its standard error, joined, with characters that are not
+    /// seen made visible.
     pub errors: String,
     /// Whether it printed more than is read.
     pub cut: bool,
@@ -74,9 +77,9 @@ impl From<CommandError> for Answer {
     }
 }
 
-/// Asks a command whether a request may be signed: the request goes to its standard input, and exit status 0 means yes. One
-/// that ends by a signal, cannot be run or takes longer than `patience` has not answered. After `patience` its whole
-/// process group is ended.
+/// Asks a command whether a request may be signed: the request goes to its standard input, and exit
+/// status 0 means yes. One that ends by a signal, cannot be run or takes longer than `patience` has
+/// not answered. After `patience` its whole process group is ended.
 pub async fn ask(command: &[String], folder: &Path, request: &[u8], patience: Duration) -> Answer {
     match start(command, folder) {
         Ok((child, group)) => hear(child, group, request, patience).await,
@@ -171,7 +174,8 @@ struct Printed {
 }
 
 impl Printed {
-    /// Keeps at most so many bytes. The rest is read away, so that the command does not wait for a reader.
+    /// Keeps at most so many bytes. The rest is read away, so that the command does not wait for a
+    /// reader.
     async fn read(&mut self, pipe: Option<impl AsyncRead + Unpin>, most: u64) {
         let Some(mut pipe) = pipe else { return };
         // What cannot be read was not printed.
@@ -199,8 +203,8 @@ impl ProcessGroup {
         }
     }
 
-    /// Takes note of the ends of those whose parents are gone, where they have become this process' children: in a container
-    /// without another first process.
+    /// Takes note of the ends of those whose parents are gone, where they have become this process'
+    /// children: in a container without another first process.
     async fn reap(&mut self) {
         let Some(group) = self.0.take() else { return };
         for _ in 0..50 {

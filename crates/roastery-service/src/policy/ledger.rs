@@ -44,11 +44,13 @@ impl Caps {
     }
 }
 
-/// What shares that left have spent, and what approved requests may still spend, for each key that has a limit.
+/// What shares that left have spent, and what approved requests may still spend, for each key that
+/// has a limit.
 ///
-/// Money is counted by coin. Of two payments that spend the same coin only one can take place, so that a replacement adds
-/// only what it takes more. For each payment its coins together are charged with at least its amount: whichever payments
-/// take place, they take at most what all coins are charged with.
+/// Money is counted by coin. Of two payments that spend the same coin only one can take place, so
+/// that a replacement adds only what it takes more. For each payment its coins together are charged
+/// with at least its amount: whichever payments take place, they take at most what all coins are
+/// charged with.
 #[derive(Debug, Default)]
 pub struct Ledger(Mutex<BTreeMap<Key, Account>>);
 
@@ -89,8 +91,8 @@ impl Noted {
         self.steady = self.steady.max(at.steady);
     }
 
-    /// Whether it was less than so many seconds ago. What this process has seen is so until both clocks say otherwise: one
-    /// that is ahead for a while takes no charge away.
+    /// Whether it was less than so many seconds ago. What this process has seen is so until both
+    /// clocks say otherwise: one that is ahead for a while takes no charge away.
     fn is_within(self, seconds: u64, now: Now) -> bool {
         let steady = self.steady.is_some_and(|at| {
             now.steady.saturating_duration_since(at) < Duration::from_secs(seconds)
@@ -167,8 +169,8 @@ impl Account {
 }
 
 impl Ledger {
-    /// Counts for this key from now on, beginning with what was released before: session, time in seconds since 1970, and
-    /// what it spends. A key for which nothing is counted has no limits.
+    /// Counts for this key from now on, beginning with what was released before: session, time in
+    /// seconds since 1970, and what it spends. A key for which nothing is counted has no limits.
     pub fn open(&self, key: Key, before: impl IntoIterator<Item = (SessionId, u64, Spending)>) {
         let mut accounts = self.lock();
         let account = accounts.entry(key).or_default();
@@ -195,7 +197,8 @@ impl Ledger {
         account.all(now).check(session, spending, caps)
     }
 
-    /// The same, and from now on the request counts as approved and open until the reservation is dropped.
+    /// The same, and from now on the request counts as approved and open until the reservation is
+    /// dropped.
     ///
     /// # Errors
     ///
@@ -219,8 +222,9 @@ impl Ledger {
         Ok(Reservation { ledger: self.clone(), key, number: Some(number) })
     }
 
-    /// Whether a share of this request may leave now, with what has left; if so it counts from now on. To be called by the
-    /// one writer of the audit log only, in the order in which shares leave.
+    /// Whether a share of this request may leave now, with what has left; if so it counts from now
+    /// on. To be called by the one writer of the audit log only, in the order in which shares
+    /// leave.
     ///
     /// # Errors
     ///
@@ -242,7 +246,8 @@ impl Ledger {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Account>> {
-        // A panic between two entries leaves one of a payment's coins uncharged at worst, and a panic ends the process.
+        // A panic between two entries leaves one of a payment's coins uncharged at worst, and a
+        // panic ends the process.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

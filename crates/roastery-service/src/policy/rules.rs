@@ -110,7 +110,8 @@ impl Refusal {
     }
 }
 
-/// A request that was looked at: everything about it is sound, and is what it says. Limits have not been applied.
+/// A request that was looked at: everything about it is sound, and is what it says. Limits have not
+/// been applied.
 #[derive(Debug)]
 pub struct Examined {
     about: Examination,
@@ -148,7 +149,8 @@ fn spending_of(spend: &Spend) -> Spending {
     Spending { amount: spend.leaves_the_group().to_sat(), coins: coins.into_iter().collect() }
 }
 
-/// What an examination has found, as bytes: the money, and which outputs pay the group's own wallet.
+/// What an examination has found, as bytes: the money, and which outputs pay the group's own
+/// wallet.
 fn found(spend: &Spend, spending: &Spending) -> Vec<u8> {
     let own = spend.outputs().iter().map(|output| matches!(output.payee, Payee::Wallet(_)));
     let coins = spending.coins.iter();
@@ -187,7 +189,8 @@ impl Judge {
         self.transactions.network()
     }
 
-    /// Looks at a PSBT with the group's eyes. A hostile one takes some seconds: not to be called in an async task.
+    /// Looks at a PSBT with the group's eyes. A hostile one takes some seconds: not to be called in
+    /// an async task.
     ///
     /// # Errors
     ///
@@ -197,8 +200,9 @@ impl Judge {
         Ok(Spend::of(psbt, &self.wallet))
     }
 
-    /// Looks at all of a request: whether this node signs its kind at all, and whether what is asked for is what is shown.
-    /// Hashes and keys are computed here, from what is shown and the group file. Not to be called in an async task.
+    /// Looks at all of a request: whether this node signs its kind at all, and whether what is
+    /// asked for is what is shown. Hashes and keys are computed here, from what is shown and the
+    /// group file. Not to be called in an async task.
     ///
     /// # Errors
     ///
@@ -229,7 +233,8 @@ impl Judge {
         Ok(Examined { about, life, spend, spending })
     }
 
-    /// Applies the rules that are about this request alone. What may leave in a time is counted by a
+    /// Applies the rules that are about this request alone. What may leave in a time is counted by
+    /// a
     /// [`Ledger`](super::Ledger).
     ///
     /// # Errors

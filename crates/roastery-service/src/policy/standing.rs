@@ -30,7 +30,8 @@ impl Standing {
         Self { session, state: Mutex::new(State::Holds) }
     }
 
-    /// From now on it holds for this long only, unless it is renewed. One that was withdrawn stays so.
+    /// From now on it holds for this long only, unless it is renewed. One that was withdrawn stays
+    /// so.
     pub fn renew(&self, validity: Duration) {
         let mut state = self.lock();
         if !matches!(*state, State::Withdrawn(_)) {

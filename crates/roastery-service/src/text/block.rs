@@ -8,8 +8,9 @@ const LINE: &str = "| ";
 /// What stands before the rest of a line that was too long.
 const REST: &str = ": ";
 
-/// A text of several lines, each with a bar before it and none wider than so many columns (at least 20): a line that is
-/// longer is broken here, not by the terminal, so that no part of the text can look like a line of this program.
+/// A text of several lines, each with a bar before it and none wider than so many columns (at least
+/// 20): a line that is longer is broken here, not by the terminal, so that no part of the text can
+/// look like a line of this program.
 pub fn block(text: &str, columns: usize) -> Vec<String> {
     let room = columns.max(20) - LINE.len();
     text.split('\n').flat_map(|line| broken(line, room)).collect()
@@ -38,7 +39,8 @@ fn broken(line: &str, room: usize) -> Vec<String> {
     lines
 }
 
-/// The beginning of a text as one line of at most so many columns, with "…" where something is left out.
+/// The beginning of a text as one line of at most so many columns, with "…" where something is
+/// left out.
 pub fn shorten(text: &str, columns: usize) -> String {
     let (mut runs, mut taken, mut short) = (Runs::default(), 0, String::new());
     // Where the text ends if "…" has to follow.

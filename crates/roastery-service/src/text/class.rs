@@ -24,8 +24,8 @@ pub(super) fn is_unsafe(c: char) -> bool {
     }
 }
 
-/// Characters of other categories that are drawn as nothing: Default_Ignorable_Code_Point of Unicode, and the blank pattern
-/// of Braille.
+/// Characters of other categories that are drawn as nothing: Default_Ignorable_Code_Point of
+/// Unicode, and the blank pattern of Braille.
 fn is_ignorable(c: char) -> bool {
     matches!(
         c,

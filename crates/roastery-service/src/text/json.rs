@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::class::is_unsafe;
 
-/// JSON with every character that is not seen as a JSON escape, `\u202e`: a program reads the very same strings.
+/// JSON with every character that is not seen as a JSON escape, `\u202e`: a program reads the very
+/// same strings.
 pub fn escape_json(json: &str) -> String {
     let mut safe = String::with_capacity(json.len());
     for c in json.chars() {

@@ -1,8 +1,9 @@
 //! Foreign text, made safe to show: on terminals, in JSON, in logs, in HTML.
 //!
-//! Names, texts and reasons of other members, of files and of users may hold characters that move the cursor, reverse the
-//! order of what stands around them, or are not seen at all. Here such a character becomes its escape, `\u{202e}`, so that
-//! what is shown is what is there. Applied twice, the functions change nothing more.
+//! Names, texts and reasons of other members, of files and of users may hold characters that move
+//! the cursor, reverse the order of what stands around them, or are not seen at all. Here such a
+//! character becomes its escape, `\u{202e}`, so that what is shown is what is there. Applied twice,
+//! the functions change nothing more.
 
 mod block;
 mod class;
@@ -25,13 +26,15 @@ pub use self::{
 /// The most marks that may stand on one character: more of them cover the lines above and below.
 const MOST_MARKS: usize = 3;
 
-/// The most spaces in a row: more of them could fill a line of a terminal, and what follows would look like a line of its own.
+/// The most spaces in a row: more of them could fill a line of a terminal, and what follows would
+/// look like a line of its own.
 const MOST_SPACES: usize = 3;
 
 /// A text as one line without anything that is not seen.
 ///
-/// Control and format characters, line ends, unusual spaces, characters for private use, unassigned characters, marks
-/// without end and long runs of spaces are shown as escapes. The length is the caller's to bound.
+/// Control and format characters, line ends, unusual spaces, characters for private use, unassigned
+/// characters, marks without end and long runs of spaces are shown as escapes. The length is the
+/// caller's to bound.
 pub fn visible(text: &str) -> String {
     Visible(text).to_string()
 }
@@ -50,8 +53,9 @@ impl Display for Visible<'_> {
     }
 }
 
-/// A text of several lines without anything that is not seen: line ends and spaces stay. For what a program has laid out
-/// itself; foreign text in it was made [`visible`] before, or its line ends look like the program's.
+/// A text of several lines without anything that is not seen: line ends and spaces stay. For what a
+/// program has laid out itself; foreign text in it was made [`visible`] before, or its line ends
+/// look like the program's.
 pub fn printable(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
@@ -103,8 +107,8 @@ fn columns_of(c: char) -> usize {
     c.width().unwrap_or(0)
 }
 
-/// A word as a POSIX shell takes it, quoted if need be; `None` if it holds what is not shown as it is and so must not be
-/// pasted.
+/// A word as a POSIX shell takes it, quoted if need be; `None` if it holds what is not shown as it
+/// is and so must not be pasted.
 pub fn shell_word(text: &str) -> Option<String> {
     if text.is_empty() || visible(text) != text {
         return None;

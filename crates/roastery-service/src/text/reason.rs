@@ -2,8 +2,8 @@
 
 use std::io;
 
-/// Why the system did not do something with a file, and what to do about it: no number, and no jargon of the system where
-/// there is a plain word.
+/// Why the system did not do something with a file, and what to do about it: no number, and no
+/// jargon of the system where there is a plain word.
 pub fn io_reason(error: &io::Error) -> String {
     use io::ErrorKind as K;
     let plain = match error.kind() {

@@ -1,4 +1,5 @@
-//! What the API says and takes, as JSON. Names and meanings of fields stay what they are within version 1.
+//! What the API says and takes, as JSON. Names and meanings of fields stay what they are within
+//! version 1.
 //!
 //! Byte strings are hexadecimal digits in lower case; times are by RFC 3339, in UTC.
 
@@ -55,7 +56,8 @@ pub struct PeerStatus {
     pub addresses: Vec<String>,
     /// Messages of it that were lost because its queues were full.
     pub dropped: u64,
-    /// How far its wall clock is ahead of this node's, in milliseconds, as it says; negative if it is behind.
+    /// How far its wall clock is ahead of this node's, in milliseconds, as it says; negative if it
+    /// is behind.
     pub clock_offset_ms: Option<i64>,
     /// Whether the two clocks differ so much that requests may seem to have expired.
     pub clock_differs: bool,
@@ -221,7 +223,8 @@ pub struct PeerAddresses {
     pub skipped: Vec<String>,
     /// Whether the card was newer than what was known here; if not, nothing has changed.
     pub newer: bool,
-    /// Whether this node's configuration (transport.peers) names other addresses, which count instead.
+    /// Whether this node's configuration (transport.peers) names other addresses, which count
+    /// instead.
     pub overridden: bool,
 }
 

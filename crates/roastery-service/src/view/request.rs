@@ -31,7 +31,8 @@ pub struct Request {
     pub position: u64,
     /// When it expires.
     pub expiry: Time,
-    /// Grows with each change of what is shown or of the state. An approval that names it is of this request as it is now.
+    /// Grows with each change of what is shown or of the state. An approval that names it is of
+    /// this request as it is now.
     pub revision: u64,
     /// What has become of it here.
     pub state: State,
@@ -68,7 +69,8 @@ pub enum State {
     Stopped,
     /// It was not signed in time, as far as this node knows.
     Expired,
-    /// So many members do not take part that the others are too few. A member may still change its mind.
+    /// So many members do not take part that the others are too few. A member may still change its
+    /// mind.
     Failed,
 }
 

@@ -19,7 +19,8 @@ impl Time {
         Self(Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX))
     }
 
-    /// So many milliseconds after the beginning of 1970; the last time that there is for what is later.
+    /// So many milliseconds after the beginning of 1970; the last time that there is for what is
+    /// later.
     pub fn from_milliseconds(milliseconds: u64) -> Self {
         let milliseconds = i64::try_from(milliseconds).unwrap_or(i64::MAX);
         Self(Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::MAX))

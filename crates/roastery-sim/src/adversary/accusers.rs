@@ -1,4 +1,5 @@
-//! Those who speak of others: false accusations, others' messages, messages in others' names, refusals.
+//! Those who speak of others: false accusations, others' messages, messages in others' names,
+//! refusals.
 
 use std::sync::Arc;
 
@@ -92,7 +93,8 @@ impl Coalition {
         (known > 0).then(|| self.lore.shares[self.rng.random_range(0..known)].clone())
     }
 
-    /// Any honest share, as it was given, or altered, or with other scalars and a signature of the coalition's.
+    /// Any honest share, as it was given, or altered, or with other scalars and a signature of the
+    /// coalition's.
     fn another_share(&mut self, view: View<'_>) -> Option<Envelope> {
         let given = self.some_share()?;
         match self.rng.random_range(0..3) {
@@ -130,7 +132,8 @@ impl Coalition {
         slots.get(at).map(|(_, shown)| shown.slot.to_nonces())
     }
 
-    /// The nonces that a package names, as far as they are known; every other time with one in the wrong place.
+    /// The nonces that a package names, as far as they are known; every other time with one in the
+    /// wrong place.
     fn slots_for(&mut self, package: &Said) -> Vec<SlotNonces> {
         let mut slots: Vec<SlotNonces> = package
             .content

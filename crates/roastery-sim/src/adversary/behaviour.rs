@@ -2,8 +2,8 @@ use std::fmt;
 
 use roastery_protocol::proof::FaultKind;
 
-/// What one faulty member does. A coalition may mix all of them; where nothing else is said the member runs the honest
-/// code beside.
+/// What one faulty member does. A coalition may mix all of them; where nothing else is said the
+/// member runs the honest code beside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Behaviour {
     /// Says nothing.
@@ -24,7 +24,8 @@ pub enum Behaviour {
     AssignsSlotTwice,
     /// As the coordinator: does not hear some honest members.
     Censors,
-    /// As the coordinator: its first package reaches half of the members, and that is the last of it.
+    /// As the coordinator: its first package reaches half of the members, and that is the last of
+    /// it.
     CrashesHalfWay,
     /// As the coordinator: keeps the signature to itself.
     WithholdsSignature,
@@ -32,11 +33,13 @@ pub enum Behaviour {
     Slow,
     /// As a signer: two shares with different scalars for each package.
     ShareConflict,
-    /// As a signer: two slots for one place; answers for both, and accuses with the one that was not named.
+    /// As a signer: two slots for one place; answers for both, and accuses with the one that was
+    /// not named.
     CommitsTwice,
     /// As a signer: commits when it has seen others' slots, to minus their sum.
     CommitsToInfinity,
-    /// At least t of them: commit early, to nonces that cancel, and give right shares for them. Fewer say nothing.
+    /// At least t of them: commit early, to nonces that cancel, and give right shares for them.
+    /// Fewer say nothing.
     CancellingNonces,
     /// As a signer: owes a share and commits again and again, each time as a new run.
     RecommitsInNewRuns,
@@ -127,11 +130,13 @@ impl Behaviour {
         }
     }
 
-    /// The fault that honest nodes prove when the behaviour took effect in front of one of them, if they can. Whether one
-    /// has all that it takes depends on the run: [`Coalition::committed`](super::Coalition::committed).
+    /// The fault that honest nodes prove when the behaviour took effect in front of one of them, if
+    /// they can. Whether one has all that it takes depends on the run:
+    /// [`Coalition::committed`](super::Coalition::committed).
     ///
-    /// None for wrong aggregate nonces: who asks for the nonces of all t slots can prove them, unless one is the
-    /// coordinator's own and shown to nobody. None for mutations: what they break depends on the mutation.
+    /// None for wrong aggregate nonces: who asks for the nonces of all t slots can prove them,
+    /// unless one is the coordinator's own and shown to nobody. None for mutations: what they break
+    /// depends on the mutation.
     pub fn provable(self) -> Option<FaultKind> {
         match self {
             Behaviour::BadShare | Behaviour::BadShareWithFreshCommitments => {

@@ -114,8 +114,8 @@ impl Coalition {
         }
     }
 
-    /// An honest coordinator has picked one of the groups: all its members give right shares. Whoever is picked with
-    /// others owes its share for ever.
+    /// An honest coordinator has picked one of the groups: all its members give right shares.
+    /// Whoever is picked with others owes its share for ever.
     pub(super) fn cancel_out(&mut self, view: View<'_>, said: &Said) {
         let coordinator = view.coordinator(said.attempt);
         let Some(agreed) = &self.cancelling else { return };

@@ -27,8 +27,8 @@ pub(super) const TICK: Duration = Duration::from_millis(10);
 /// When they have said enough: simulations are to end.
 const NOISE_ENDS: Duration = Duration::from_secs(4);
 
-/// Members that do not follow the protocol, each in its own way, and share all that they know: keys, secrets, and
-/// whatever was sent anywhere. None of them spreads a proof against another.
+/// Members that do not follow the protocol, each in its own way, and share all that they know:
+/// keys, secrets, and whatever was sent anywhere. None of them spreads a proof against another.
 ///
 /// Everything that it draws comes from its seed.
 #[derive(Debug)]
@@ -68,9 +68,9 @@ impl Coalition {
         }
     }
 
-    /// Which members have committed which provable faults in such a way that one honest node, up at that time, had all
-    /// in its hands that it takes to prove them. Unless that node has crashed since, it holds a proof against that
-    /// member: of this fault or of one that it found before.
+    /// Which members have committed which provable faults in such a way that one honest node, up at
+    /// that time, had all in its hands that it takes to prove them. Unless that node has crashed
+    /// since, it holds a proof against that member: of this fault or of one that it found before.
     pub fn committed(&self) -> &BTreeMap<Seat, BTreeSet<FaultKind>> {
         &self.ledger.committed
     }

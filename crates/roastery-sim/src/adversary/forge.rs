@@ -99,8 +99,8 @@ impl View<'_> {
     }
 }
 
-/// Other scalars: all of them right but one, which is wrong by a power of two that is this seat's own. So the errors of
-/// several members never cancel.
+/// Other scalars: all of them right but one, which is wrong by a power of two that is this seat's
+/// own. So the errors of several members never cancel.
 pub(super) fn spoiled(scalars: &[PartialSignature], seat: Seat) -> Vec<PartialSignature> {
     let mut scalars = scalars.to_vec();
     let position = seat.index() % scalars.len().max(1);

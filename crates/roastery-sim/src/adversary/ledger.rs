@@ -11,8 +11,8 @@ use roastery_protocol::{
 
 use super::{Hearer, Parcel, Stage, View};
 
-/// What each honest node was told by the coalition, and what it must have found in it, by the rules of what is kept
-/// (`docs/protocol.md`, section 9): more is not demanded of anybody.
+/// What each honest node was told by the coalition, and what it must have found in it, by the rules
+/// of what is kept (`docs/protocol.md`, section 9): more is not demanded of anybody.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     books: BTreeMap<usize, Book>,
@@ -25,7 +25,8 @@ pub(super) struct Ledger {
 struct Book {
     records: BTreeMap<Attempt, Record>,
     last_shares: BTreeMap<Seat, LastShare>,
-    /// The highest package number that a signer has answered in an attempt: an older share is not kept any more.
+    /// The highest package number that a signer has answered in an attempt: an older share is not
+    /// kept any more.
     answered: BTreeMap<(Seat, Attempt), u16>,
     /// Who has answered packages that were not known then.
     early: BTreeSet<(BodyHash, Seat)>,
@@ -71,7 +72,8 @@ impl Ledger {
         book.issued.entry(envelope.body_hash()).or_insert(issued);
     }
 
-    /// A message reaches an honest node. `right` is what the honest code of a coalition's member gave for a package.
+    /// A message reaches an honest node. `right` is what the honest code of a coalition's member
+    /// gave for a package.
     pub(super) fn reached(
         &mut self,
         view: View<'_>,
@@ -218,7 +220,8 @@ impl Book {
         }
     }
 
-    /// A share for a package of the node's own. When it is the last one, gives all whose shares were bad.
+    /// A share for a package of the node's own. When it is the last one, gives all whose shares
+    /// were bad.
     fn answered(
         &mut self,
         sender: Seat,
@@ -239,7 +242,8 @@ impl Book {
         if signed && errors.iter().any(|error| *error != MaybeScalar::Zero) {
             issued.bad.insert(sender);
         }
-        // Errors that cancel spoil nothing: the signatures are right, and nobody looks at single shares.
+        // Errors that cancel spoil nothing: the signatures are right, and nobody looks at single
+        // shares.
         let spoiled = issued.errors.iter().any(|error| *error != MaybeScalar::Zero);
         if issued.owing.is_empty() && spoiled {
             std::mem::take(&mut issued.bad)

@@ -39,7 +39,8 @@ pub(super) struct Given {
     pub(super) envelope: Envelope,
 }
 
-/// Everything that was said where the coalition could hear it; of its own members what their honest code said.
+/// Everything that was said where the coalition could hear it; of its own members what their honest
+/// code said.
 #[derive(Debug, Default)]
 pub(super) struct Lore {
     last: Option<Arc<[u8]>>,
@@ -61,7 +62,8 @@ pub(super) struct Lore {
 }
 
 impl Lore {
-    /// Something was said. Gives it if it is new and sound, with whether it is honest members' word.
+    /// Something was said. Gives it if it is new and sound, with whether it is honest members'
+    /// word.
     pub(super) fn hear(
         &mut self,
         view: View<'_>,

@@ -1,4 +1,5 @@
-//! Those who do not follow the protocol: one coalition that shares what it knows and sees everything.
+//! Those who do not follow the protocol: one coalition that shares what it knows and sees
+//! everything.
 
 mod accusers;
 mod behaviour;
@@ -56,7 +57,8 @@ pub struct View<'a> {
     pub now: Duration,
 }
 
-/// A coalition. Each of its members runs the honest code, and what comes out passes through the coalition's hands.
+/// A coalition. Each of its members runs the honest code, and what comes out passes through the
+/// coalition's hands.
 pub trait Adversary {
     /// Whether this seat is the coalition's.
     fn controls(&self, seat: Seat) -> bool;

@@ -245,7 +245,8 @@ impl Coalition {
                 }
             }
         }
-        // Only its own key is at hand: signed anew it is its own statement, or one in another's name.
+        // Only its own key is at hand: signed anew it is its own statement, or one in another's
+        // name.
         if bytes.len() >= VERSION_AT + Header::LENGTH && self.rng.random() {
             bytes = view.members.seal_bytes(seat, envelope.kind(), &bytes[VERSION_AT..]);
         }
@@ -258,7 +259,8 @@ impl Coalition {
         (said > 0).then(|| self.lore.messages[self.rng.random_range(0..said)].clone())
     }
 
-    /// What was said before, by others as they said it, by itself also in other attempts and sessions.
+    /// What was said before, by others as they said it, by itself also in other attempts and
+    /// sessions.
     pub(super) fn replay(&mut self, view: View<'_>, seat: Seat) -> Vec<Delayed> {
         let mine: Vec<Envelope> = self
             .lore

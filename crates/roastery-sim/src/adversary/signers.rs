@@ -129,7 +129,8 @@ impl Coalition {
         out
     }
 
-    /// A package names a second slot of a member: that member answers, and shows the first one as what was named.
+    /// A package names a second slot of a member: that member answers, and shows the first one as
+    /// what was named.
     pub(super) fn answer_for_both(&mut self, view: View<'_>, said: &Said) {
         let coordinator = view.coordinator(said.attempt);
         for entry in &said.content.signers {
@@ -207,7 +208,8 @@ impl Coalition {
         }
     }
 
-    /// Once more from the start, as if it had lost its memory, in every attempt in which it has shown a slot.
+    /// Once more from the start, as if it had lost its memory, in every attempt in which it has
+    /// shown a slot.
     pub(super) fn commit_again(&mut self, view: View<'_>, seat: Seat) -> Vec<Delayed> {
         if !view.now.as_millis().is_multiple_of(100) {
             return Vec::new();
@@ -235,7 +237,8 @@ impl Coalition {
         out
     }
 
-    /// Answers, and then shows the slot that was named again: as a new run, as the old run, as a newer run still.
+    /// Answers, and then shows the slot that was named again: as a new run, as the old run, as a
+    /// newer run still.
     fn show_again(
         &mut self,
         view: View<'_>,

@@ -7,8 +7,8 @@ use roastery_protocol::{
 
 use super::{Adversary, Delayed, Parcel, View, at_once};
 
-/// The three attackers of the ROAST paper (eprint 2022/550, section 5): members that commit and then withhold their
-/// shares.
+/// The three attackers of the ROAST paper (eprint 2022/550, section 5): members that commit and
+/// then withhold their shares.
 #[derive(Debug)]
 pub struct Stallers {
     when: Stalling,
@@ -25,15 +25,17 @@ pub struct Stallers {
 pub enum Stalling {
     /// All of them from the first package on.
     Static,
-    /// They are the attacker's from the beginning; exactly one of each package stalls, the others answer.
+    /// They are the attacker's from the beginning; exactly one of each package stalls, the others
+    /// answer.
     Coordinated,
-    /// Just in time: whoever is picked may become faulty, one more for each package that none stalls yet.
+    /// Just in time: whoever is picked may become faulty, one more for each package that none
+    /// stalls yet.
     Adaptive,
 }
 
 impl Stallers {
-    /// `faulty` are the members that are the attacker's from the beginning; an adaptive attacker takes as many as that of
-    /// its own choice instead, and never one that coordinates already.
+    /// `faulty` are the members that are the attacker's from the beginning; an adaptive attacker
+    /// takes as many as that of its own choice instead, and never one that coordinates already.
     pub fn new(when: Stalling, faulty: BTreeSet<Seat>) -> Self {
         let stalling = if when == Stalling::Static { faulty.clone() } else { BTreeSet::new() };
         let most = faulty.len();
@@ -91,7 +93,8 @@ impl Adversary for Stallers {
     }
 
     fn send(&mut self, _: View<'_>, parcel: Parcel) -> Vec<Delayed> {
-        // With its own share a staller could finish the package that it stalls, once the others show theirs to all.
+        // With its own share a staller could finish the package that it stalls, once the others
+        // show theirs to all.
         let withheld = Envelope::parse(&parcel.bytes).is_ok_and(|envelope| {
             matches!(envelope.kind(), Kind::SignatureShare | Kind::Signature)
         });

@@ -44,8 +44,8 @@ pub struct Played {
     pub accusations: usize,
 }
 
-/// Plays a scenario: until all honest nodes have the signatures, then until they collect no evidence any more, then
-/// until one that has lost everything has the signatures again.
+/// Plays a scenario: until all honest nodes have the signatures, then until they collect no
+/// evidence any more, then until one that has lost everything has the signatures again.
 pub fn play(scenario: &Scenario, detail: Detail) -> Played {
     match scenario.engine {
         EngineKind::Real => Stage::<FrostEngine<ChaCha8Rng>>::new(scenario, detail).play(),
@@ -110,8 +110,8 @@ impl<'a, E: SimulatedEngine> Stage<'a, E> {
         let only_shares = BTreeSet::from([FaultKind::InvalidShare]);
         for (accused, witnesses) in coalition.witnesses() {
             if coalition.committed().get(accused) == Some(&only_shares) {
-                // Bad shares can cancel each other: the signature is right then, and nobody looks at them. Where it was
-                // not, the proof was demanded at once.
+                // Bad shares can cancel each other: the signature is right then, and nobody looks
+                // at them. Where it was not, the proof was demanded at once.
                 continue;
             }
             for &witness in witnesses {

@@ -124,7 +124,8 @@ impl Cast {
         TranscriptHash::from_bytes(Tag::Transcript.hash(&[self.id().as_bytes(), transcript]))
     }
 
-    /// An envelope of this ceremony around bytes that no encoder has made, signed by this seat as a message of this kind.
+    /// An envelope of this ceremony around bytes that no encoder has made, signed by this seat as a
+    /// message of this kind.
     pub fn seal(&self, seat: Seat, kind: Kind, content: &[u8]) -> Arc<[u8]> {
         self.seal_in(self.id(), seat, kind, content)
     }

@@ -130,7 +130,8 @@ impl Coalition {
         vec![Parcel { from, to, bytes }]
     }
 
-    /// Who takes part rightly still owes its signature to all, and the transcript to whoever lacks it.
+    /// Who takes part rightly still owes its signature to all, and the transcript to whoever lacks
+    /// it.
     fn instead_of_certificate(
         &self,
         cast: &Cast,

@@ -1,6 +1,7 @@
 use std::fmt;
 
-/// What a faulty member does. It runs the honest code; what it says passes through the coalition's hands.
+/// What a faulty member does. It runs the honest code; what it says passes through the coalition's
+/// hands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
     /// Says nothing at all.
@@ -30,7 +31,8 @@ pub enum Fault {
     AltersShare,
     /// The same, and answers the investigation so that somebody else seems to have done it.
     FramesInInvestigation,
-    /// Changes one member's share in the transcript, and puts a certificate without that member's signature together.
+    /// Changes one member's share in the transcript, and puts a certificate without that member's
+    /// signature together.
     ForgesCertificate,
     /// Changes bits of what it says and signs the envelope anew.
     Mutates,
@@ -38,22 +40,27 @@ pub enum Fault {
     WrongThenRight,
     /// Takes part rightly and coordinates nothing.
     SilentCoordinator,
-    /// Takes part rightly; as a coordinator it shows its transcript to one half of the members and says no more.
+    /// Takes part rightly; as a coordinator it shows its transcript to one half of the members and
+    /// says no more.
     CrashesHalfWay,
     /// Takes part rightly and shows nobody the certificate.
     WithholdsCertificate,
-    /// Takes part rightly; as a coordinator it changes the sums of the commitments, so that all shares are wrong.
+    /// Takes part rightly; as a coordinator it changes the sums of the commitments, so that all
+    /// shares are wrong.
     AltersSums,
-    /// Takes part rightly; as a coordinator it changes the proof of one member, which is not part of the transcript.
+    /// Takes part rightly; as a coordinator it changes the proof of one member, which is not part
+    /// of the transcript.
     AltersProof,
-    /// Takes part rightly; as a coordinator it shows all but one member two transcripts with changed proofs, and that one
-    /// the right one. The others look at no third one that it shows them.
+    /// Takes part rightly; as a coordinator it shows all but one member two transcripts with
+    /// changed proofs, and that one the right one. The others look at no third one that it shows
+    /// them.
     AltersProofTwice,
     /// Takes part rightly; as a coordinator it sends garbage.
     Garbage,
     /// Takes part rightly, and says of everybody what nobody has asked for.
     Slanders,
-    /// Takes part rightly, and replays messages: of others, of another ceremony, in the name of others.
+    /// Takes part rightly, and replays messages: of others, of another ceremony, in the name of
+    /// others.
     Replays,
 }
 
@@ -87,8 +94,8 @@ impl Fault {
         Fault::Replays,
     ];
 
-    /// Whether it can prevent the key: all must sign one transcript, so that whoever does not take part rightly can, and
-    /// whoever brings honest members to sign different ones.
+    /// Whether it can prevent the key: all must sign one transcript, so that whoever does not take
+    /// part rightly can, and whoever brings honest members to sign different ones.
     pub fn can_prevent(self) -> bool {
         self < Fault::WrongThenRight
     }
@@ -106,7 +113,8 @@ impl Fault {
         )
     }
 
-    /// Whether it takes part rightly, and its honest code does not coordinate: if at all, the coalition does.
+    /// Whether it takes part rightly, and its honest code does not coordinate: if at all, the
+    /// coalition does.
     pub(super) fn leaves_coordinating(self) -> bool {
         matches!(
             self,

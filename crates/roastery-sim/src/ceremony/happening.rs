@@ -11,8 +11,8 @@ pub enum Happening {
     Open(Seat),
     /// Nothing passes any more between these and all others.
     CutOff(Vec<Seat>),
-    /// Everybody reaches everybody, nothing is lost, doubled or delayed any more, and whoever is down opens the ceremony,
-    /// but for those that stay away.
+    /// Everybody reaches everybody, nothing is lost, doubled or delayed any more, and whoever is
+    /// down opens the ceremony, but for those that stay away.
     Calm,
 }
 
@@ -30,15 +30,16 @@ pub struct Accident {
 /// The point at which a node crashes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum When {
-    /// When it has done so many things since the beginning, and before any but the first few of what it wanted done
-    /// because of the last is done.
+    /// When it has done so many things since the beginning, and before any but the first few of
+    /// what it wanted done because of the last is done.
     Step {
         /// How many things it has done.
         after: usize,
         /// How many of its outputs still leave.
         leaving: usize,
     },
-    /// When it was to store which transcript it has signed: nothing is stored, and no signature has left.
+    /// When it was to store which transcript it has signed: nothing is stored, and no signature has
+    /// left.
     BeforeStoring,
     /// When that is stored, and before the signature leaves.
     AfterStoring,

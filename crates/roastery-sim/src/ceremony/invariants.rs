@@ -33,8 +33,8 @@ use crate::{adversary::Parcel, invariants::Violation, trace::Trace};
 /// The nine invariants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Invariant {
-    /// No two honest members hold certificates of different transcripts, and every honest member has signed what a
-    /// certificate is of.
+    /// No two honest members hold certificates of different transcripts, and every honest member
+    /// has signed what a certificate is of.
     OneCertificate,
     /// An honest member signs at most one transcript, over all its restarts.
     OneSignature,
@@ -70,7 +70,8 @@ impl fmt::Display for Invariant {
     }
 }
 
-/// All invariants that can be judged while the simulation goes on. Those about its end are [`Allowance`], [`Endings`] and
+/// All invariants that can be judged while the simulation goes on. Those about its end are
+/// [`Allowance`], [`Endings`] and
 /// [`Keys`].
 #[derive(Debug)]
 pub struct Invariants {

@@ -1,9 +1,10 @@
 //! Key generation ceremonies in virtual time.
 //!
-//! The machine is [`Ceremony`](roastery_protocol::ceremony::Ceremony), the network and the queue are those of the
-//! simulated sessions. A [`Scenario`] is drawn from a seed and played ([`play`]): members crash between any two things
-//! that they do and come back with their seed and what they have stored, and a [`Coalition`] of up to n - 1 members does
-//! each of the [`Fault`]s. Everything is watched by the [`Invariants`].
+//! The machine is [`Ceremony`](roastery_protocol::ceremony::Ceremony), the network and the queue
+//! are those of the simulated sessions. A [`Scenario`] is drawn from a seed and played ([`play`]):
+//! members crash between any two things that they do and come back with their seed and what they
+//! have stored, and a [`Coalition`] of up to n - 1 members does each of the [`Fault`]s. Everything
+//! is watched by the [`Invariants`].
 
 mod cast;
 mod coalition;

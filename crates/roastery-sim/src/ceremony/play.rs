@@ -46,7 +46,8 @@ pub struct Played {
     pub session: bool,
 }
 
-/// Plays a scenario until every honest member has the certificate or has ended without, and judges what they have.
+/// Plays a scenario until every honest member has the certificate or has ended without, and judges
+/// what they have.
 pub fn play(scenario: &Scenario, detail: Detail) -> Played {
     Stage::new(scenario, detail).play()
 }
@@ -176,7 +177,8 @@ impl<'a> Stage<'a> {
         honest.into_iter().try_for_each(|node| endings.judge(node))
     }
 
-    /// Who has the certificate can sign with any t - 1 others, each of whom gets its share back from the file.
+    /// Who has the certificate can sign with any t - 1 others, each of whom gets its share back
+    /// from the file.
     fn judge_keys(&mut self) -> Result<(), Violation<Invariant>> {
         let faulty = self.scenario.faulty();
         let mut rng = ChaCha8Rng::seed_from_u64(self.scenario.seed ^ 0x5160);

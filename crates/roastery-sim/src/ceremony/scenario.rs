@@ -1,4 +1,5 @@
-//! What is simulated: members, their network, what happens to them and who is faulty, all from one seed.
+//! What is simulated: members, their network, what happens to them and who is faulty, all from one
+//! seed.
 
 mod draw;
 mod shrink;
@@ -32,7 +33,8 @@ pub struct Scenario {
     pub settings: Settings,
     /// How long a node takes to store something.
     pub storing: Duration,
-    /// What happens to nodes and network, and when; ends with the calm, if it is not calm from the beginning.
+    /// What happens to nodes and network, and when; ends with the calm, if it is not calm from the
+    /// beginning.
     pub script: Vec<(Duration, Happening)>,
     /// Crashes at certain points before the calm.
     pub accidents: Vec<Accident>,

@@ -256,13 +256,15 @@ impl World {
         }
     }
 
-    /// Whether a node has an accident at this point, and how long it is down then. Each accident happens once.
+    /// Whether a node has an accident at this point, and how long it is down then. Each accident
+    /// happens once.
     fn accident(&mut self, seat: Seat, when: When) -> Option<Duration> {
         let place = self.accidents.iter().position(|one| one.seat == seat && one.when == when)?;
         Some(self.accidents.remove(place).down)
     }
 
-    /// An accident after the step that a node has just done: how many of its outputs leave, and how long it is down.
+    /// An accident after the step that a node has just done: how many of its outputs leave, and how
+    /// long it is down.
     fn accident_after_step(&mut self, seat: Seat) -> Option<(usize, Duration)> {
         let node = &self.nodes[seat.index()];
         let (steps, done) = (node.steps, node.done_at.is_none() && node.is_done());

@@ -56,7 +56,8 @@ pub(super) struct Run {
     /// Whether honest computing time is part of virtual time.
     #[arg(long, value_enum, default_value = "measured")]
     pub(super) compute: ComputeTime,
-    /// How many sessions the group plays one after the other, the members remembering what each has shown of the others.
+    /// How many sessions the group plays one after the other, the members remembering what each has
+    /// shown of the others.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub(super) sessions: u64,
     /// What everything is drawn from.

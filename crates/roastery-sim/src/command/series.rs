@@ -42,7 +42,8 @@ pub(super) struct Words {
 const LINE_EVERY: usize = 500;
 
 impl Series {
-    /// Plays them, shows how far it is, and says what came of it. `played` tells how many the totals are of.
+    /// Plays them, shows how far it is, and says what came of it. `played` tells how many the
+    /// totals are of.
     pub(super) fn play<G>(
         &self,
         words: &Words,

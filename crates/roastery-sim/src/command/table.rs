@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::{bad_input, run::Run};
 
-/// t, n, f, and what the reference implementation of the ROAST paper takes (in seconds, at 153 ms; eprint 2022/550,
-/// section 5): no attacker, static, coordinated, adaptive.
+/// t, n, f, and what the reference implementation of the ROAST paper takes (in seconds, at 153 ms;
+/// eprint 2022/550, section 5): no attacker, static, coordinated, adaptive.
 const PAPER: [(usize, usize, usize, [Option<f64>; 4]); 4] = [
     (3, 5, 2, [None, Some(0.496), Some(0.641), Some(0.640)]),
     (11, 15, 4, [None, Some(0.618), Some(0.962), Some(0.975)]),
@@ -51,7 +51,8 @@ pub(super) fn execute(options: &Run, json: bool) -> ExitCode {
                 Err(what) => return bad_input(&what),
             };
             let Some(report) = reports.into_iter().last() else { continue };
-            // One round trip for the slots, one for each package; static stallers all stall in the first ones.
+            // One round trip for the slots, one for each package; static stallers all stall in the
+            // first ones.
             let trips = if matches!(attack, "coordinated" | "adaptive") { faulty } else { 0 };
             let floor_s = report.round_trip_s * (trips + 2) as f64;
             let row = Row { report, reference_s, floor_s };

@@ -8,7 +8,8 @@ use roastery_protocol::{
 use super::{Case, Invariant, Statement, Violation};
 use crate::adversary::Parcel;
 
-/// Honest members sign the request that they approved and nothing else, and nothing at all once they have stopped.
+/// Honest members sign the request that they approved and nothing else, and nothing at all once
+/// they have stopped.
 #[derive(Debug)]
 pub struct OnlyWhatWasAuthorised {
     case: Rc<Case>,

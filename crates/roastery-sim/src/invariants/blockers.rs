@@ -4,8 +4,8 @@ use roastery_protocol::Seat;
 
 use super::{Answer, Case, Hearsay, Invariant, KnownPackage, ShareCheck, Statement, Violation};
 
-/// What makes ROAST end (eprint 2022/550, section 4): in a run of an honest coordinator each unfinished package has a
-/// signer that owes, or owes a right share, and is in no later one.
+/// What makes ROAST end (eprint 2022/550, section 4): in a run of an honest coordinator each
+/// unfinished package has a signer that owes, or owes a right share, and is in no later one.
 #[derive(Debug)]
 pub struct Blockers {
     case: Rc<Case>,

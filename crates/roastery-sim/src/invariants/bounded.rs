@@ -15,8 +15,8 @@ use roastery_protocol::{
 use super::{Case, Invariant, Violation};
 use crate::adversary::Parcel;
 
-/// What an honest node keeps of a sender, sends in one step, and repeats to one receiver is bounded by n, t and the
-/// number of messages.
+/// What an honest node keeps of a sender, sends in one step, and repeats to one receiver is bounded
+/// by n, t and the number of messages.
 #[derive(Debug)]
 pub struct Bounded {
     case: Rc<Case>,
@@ -29,9 +29,10 @@ pub struct Bounded {
     senders: BTreeMap<usize, Seat>,
 }
 
-/// How often the same bytes may go to the same seat from one node within two repeat floors (a window may cut between
-/// them): when they are first said, when their back-off has come, to all as a last share, and in answer to a question,
-/// to a repeated package and to an asked-for slot; those at most once a floor.
+/// How often the same bytes may go to the same seat from one node within two repeat floors (a
+/// window may cut between them): when they are first said, when their back-off has come, to all as
+/// a last share, and in answer to a question, to a repeated package and to an asked-for slot; those
+/// at most once a floor.
 const TIMES: usize = 8;
 
 impl Bounded {
@@ -47,9 +48,9 @@ impl Bounded {
         }
     }
 
-    /// The most bytes that a node keeps of one sender (`docs/protocol.md`, section 9): as the coordinator of two attempts
-    /// n - t + 1 packages of each; as a signer one share of each of the 2 n attempts that are served, and two for unknown
-    /// packages.
+    /// The most bytes that a node keeps of one sender (`docs/protocol.md`, section 9): as the
+    /// coordinator of two attempts n - t + 1 packages of each; as a signer one share of each of the
+    /// 2 n attempts that are served, and two for unknown packages.
     pub fn most_bytes_kept(&self) -> usize {
         let (n, t) = (self.case.group.size(), self.case.group.threshold());
         let messages = self.case.shape.messages();
@@ -61,9 +62,9 @@ impl Bounded {
         2 * (n - t + 1) * package + (2 * n + 2) * share
     }
 
-    /// The most messages, one for each receiver, that a node sends in one step: to everybody a package, a share or a
-    /// repeat of each of the 2 n attempts that it serves, an evidence against everybody, and as the coordinator of two
-    /// attempts all their packages.
+    /// The most messages, one for each receiver, that a node sends in one step: to everybody a
+    /// package, a share or a repeat of each of the 2 n attempts that it serves, an evidence against
+    /// everybody, and as the coordinator of two attempts all their packages.
     fn most_sent(&self) -> usize {
         let n = self.case.group.size();
         (n - 1) * (2 * n + n + 2 * self.case.group.most_packages())

@@ -15,8 +15,8 @@ pub struct Cost {
     pub messages: usize,
 }
 
-/// Without faults, on a calm network of which two round trips are below the repeat floor, a session takes one package, at most t
-/// shares, no share check and at most 4 n messages.
+/// Without faults, on a calm network of which two round trips are below the repeat floor, a session
+/// takes one package, at most t shares, no share check and at most 4 n messages.
 #[derive(Clone, Copy, Debug)]
 pub struct HonestRunsAreCheap {
     /// n.

@@ -16,11 +16,12 @@ use roastery_protocol::{
 use super::{Case, Hearsay, Invariant, Statement, Violation};
 use crate::adversary::Parcel;
 
-/// Whatever a node needs for a proof is in its hand: then it makes one. And nothing is proven that was not done.
+/// Whatever a node needs for a proof is in its hand: then it makes one. And nothing is proven that
+/// was not done.
 ///
-/// *In its hand* means: a malformed message; two packages of one run and number, or with one slot, of which it keeps the
-/// first; two shares for one package, one after the other; as the coordinator, all t shares of a package with a bad one
-/// among them.
+/// *In its hand* means: a malformed message; two packages of one run and number, or with one slot,
+/// of which it keeps the first; two shares for one package, one after the other; as the
+/// coordinator, all t shares of a package with a bad one among them.
 #[derive(Debug)]
 pub struct GuiltIsFound {
     case: Rc<Case>,
@@ -33,7 +34,8 @@ pub struct GuiltIsFound {
 
 #[derive(Debug, Default)]
 struct Hand {
-    /// The highest package number that a signer has answered in an attempt: an older share is not kept any more.
+    /// The highest package number that a signer has answered in an attempt: an older share is not
+    /// kept any more.
     answered: BTreeMap<(Seat, Attempt), u16>,
     /// Who has answered packages that were not known then.
     early: BTreeSet<(BodyHash, Seat)>,
@@ -125,8 +127,8 @@ impl GuiltIsFound {
         }
     }
 
-    /// An honest node has issued this package: it is in its hand as those of others are, and one of a
-    /// newer run takes the place of what an earlier node of its seat has issued.
+    /// An honest node has issued this package: it is in its hand as those of others are, and one of
+    /// a newer run takes the place of what an earlier node of its seat has issued.
     pub fn issued(&mut self, node: usize, statement: &Statement) {
         if let Some((attempt, package)) = statement.package() {
             let hand = self.hands.entry(node).or_default();

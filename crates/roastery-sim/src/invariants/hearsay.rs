@@ -61,9 +61,11 @@ pub struct Hearsay {
     packages: BTreeMap<BodyHash, Rc<KnownPackage>>,
     by_run: BTreeMap<(Attempt, Run), Vec<Rc<KnownPackage>>>,
     slots: BTreeMap<SlotHash, Vec<SlotNonces>>,
-    /// The first share of each signer for a package of an honest coordinator that was given to its node.
+    /// The first share of each signer for a package of an honest coordinator that was given to its
+    /// node.
     answers: BTreeMap<(BodyHash, Seat), Rc<Statement>>,
-    /// Which node issued a package of an honest coordinator: after a crash another one holds its seat.
+    /// Which node issued a package of an honest coordinator: after a crash another one holds its
+    /// seat.
     issuers: BTreeMap<BodyHash, usize>,
     /// Bodies that their senders signed.
     signed: BTreeSet<BodyHash>,
@@ -199,13 +201,14 @@ impl Hearsay {
         self.by_run.get(&(attempt, run)).map_or(&[], Vec::as_slice)
     }
 
-    /// All nonces that were shown under this name; more than one only if the name does not bind them.
+    /// All nonces that were shown under this name; more than one only if the name does not bind
+    /// them.
     pub fn nonces(&self, slot: SlotHash) -> &[SlotNonces] {
         self.slots.get(&slot).map_or(&[], Vec::as_slice)
     }
 
-    /// The share that a coordinator counted for a signer of its package. A coordinator's own share never travels and
-    /// is there at once.
+    /// The share that a coordinator counted for a signer of its package. A coordinator's own share
+    /// never travels and is there at once.
     pub fn answer(&self, package: &KnownPackage, signer: Seat) -> Answer<'_> {
         if package.coordinator == signer {
             return Answer::Own;
@@ -233,7 +236,8 @@ impl Hearsay {
         self.issuers.get(&package.hash) == Some(&node)
     }
 
-    /// The bad answers to a package to which all t have answered; `None` while one is owed, or where nobody can tell.
+    /// The bad answers to a package to which all t have answered; `None` while one is owed, or
+    /// where nobody can tell.
     pub fn bad_answers(&self, package: &KnownPackage) -> Option<Vec<Rc<Statement>>> {
         let mut bad = Vec::new();
         for entry in &package.content.signers {

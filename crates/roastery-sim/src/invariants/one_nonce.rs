@@ -5,7 +5,8 @@ use roastery_protocol::{Attempt, BodyHash, Run, Seat, SlotHash, message::SlotNon
 
 use super::{Case, Hearsay, Invariant, ShareCheck, Statement, Violation};
 
-/// Each nonce pair of an honest member answers at most one package, and every share that leaves it is right.
+/// Each nonce pair of an honest member answers at most one package, and every share that leaves it
+/// is right.
 #[derive(Debug)]
 pub struct OneNonce {
     case: Rc<Case>,

@@ -8,8 +8,8 @@ use roastery_protocol::{
 
 use super::{Invariant, Violation};
 
-/// The live secret nonces of an honest node are the unused slots of the attempts that it serves, one each, and none
-/// after the end.
+/// The live secret nonces of an honest node are the unused slots of the attempts that it serves,
+/// one each, and none after the end.
 #[derive(Debug)]
 pub struct SecretsEnd {
     n: usize,
@@ -19,7 +19,8 @@ pub struct SecretsEnd {
 }
 
 impl SecretsEnd {
-    /// For a group of n in which a signer gives at most `most_shares` (n - t + 1) shares in an attempt.
+    /// For a group of n in which a signer gives at most `most_shares` (n - t + 1) shares in an
+    /// attempt.
     pub fn new(n: usize, most_shares: usize) -> Self {
         Self { n, most_shares, entered: BTreeMap::new() }
     }

@@ -21,24 +21,29 @@ pub struct Circumstances {
     pub disturbed: bool,
     /// Seats on which nobody can count: faulty, down, or stopped.
     pub useless: BTreeSet<Seat>,
-    /// Seats with more than one opening: whatever an earlier one owed stays owed, and its runs count nothing.
+    /// Seats with more than one opening: whatever an earlier one owed stays owed, and its runs
+    /// count nothing.
     pub forgetful: BTreeSet<Seat>,
 }
 
 /// How long after the calm all honest nodes have the signatures at the latest.
 ///
-/// `f` is the number of seats that are useless or forgetful: a forgetful one may owe shares for ever, like a silent one.
-/// The allowance is
+/// `f` is the number of seats that are useless or forgetful: a forgetful one may owe shares for
+/// ever, like a silent one. The allowance is
 ///
-/// * **(ceil(log2(f + 1)) + 1) expiries of the interval**, counted on the real schedule of a node that was opened at zero
-///   (the interval doubles after each round of n attempts). By then an attempt is live whose coordinator is neither;
+/// * **(ceil(log2(f + 1)) + 1) expiries of the interval**, counted on the real schedule of a node
+///   that was opened at zero (the interval doubles after each round of n attempts). By then an
+///   attempt is live whose coordinator is neither;
 /// * **(f + 2) round trips**: one for the slots, one for each package until none has a blocker;
-/// * **twice the patience**: that package 0 is given, and before it to those that answered in an earlier session;
-/// * if anything was disturbed before, **two repeat caps**, and what was under way: the one back-off brings the slots and
-///   packages that were lost, the other what the answer floor or a crossing message held back.
+/// * **twice the patience**: that package 0 is given, and before it to those that answered in an
+///   earlier session;
+/// * if anything was disturbed before, **two repeat caps**, and what was under way: the one
+///   back-off brings the slots and packages that were lost, the other what the answer floor or a
+///   crossing message held back.
 ///
-/// More than n - t forgetful and useless seats can block every package of every attempt that is live at the calm. Then
-/// the same is granted to the attempts of a fresh round: until the running one is over, ceil(log2(n)) + 1 expiries more.
+/// More than n - t forgetful and useless seats can block every package of every attempt that is
+/// live at the calm. Then the same is granted to the attempts of a fresh round: until the running
+/// one is over, ceil(log2(n)) + 1 expiries more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {
     /// From the calm on.
@@ -73,8 +78,9 @@ fn log2_up(x: usize) -> usize {
     x.next_power_of_two().trailing_zeros() as usize
 }
 
-/// When the interval of a node that was opened at zero expires for the `count`-th time after `from`, if nobody is passed
-/// over: attempts double until all n are live for an interval, then the interval doubles.
+/// When the interval of a node that was opened at zero expires for the `count`-th time after
+/// `from`, if nobody is passed over: attempts double until all n are live for an interval, then the
+/// interval doubles.
 fn nth_expiry(n: usize, interval: Duration, from: Duration, count: usize) -> Duration {
     let (mut interval, mut due, mut live, mut seen) = (interval, interval, 1, 0);
     loop {

@@ -8,8 +8,9 @@ use roastery_protocol::{
 use super::{Case, ShareCheck};
 
 impl Case {
-    /// Whether what a proof claims is so, judged apart from [`Proof::verify`](roastery_protocol::proof::Proof::verify):
-    /// by what the messages say, and not by whether they may be shown.
+    /// Whether what a proof claims is so, judged apart from
+    /// [`Proof::verify`](roastery_protocol::proof::Proof::verify): by what the messages say, and
+    /// not by whether they may be shown.
     pub fn is_true(&self, fault: &Fault) -> bool {
         match fault {
             Fault::PackageConflict { first, second } => {

@@ -38,8 +38,8 @@ impl Attack {
         }
     }
 
-    /// Those who need not follow the protocol, apart from being silent: nothing that they say can be a fault unless they
-    /// are among them. An adaptive attacker's only fault is silence.
+    /// Those who need not follow the protocol, apart from being silent: nothing that they say can
+    /// be a fault unless they are among them. An adaptive attacker's only fault is silence.
     pub fn liars(&self) -> BTreeSet<Seat> {
         match self {
             Attack::Stallers(Stalling::Adaptive, _) => BTreeSet::new(),
@@ -82,7 +82,8 @@ impl Attack {
         }
     }
 
-    /// The attack of this name by these members: `none`, one of the ROAST paper's attackers, or a behaviour.
+    /// The attack of this name by these members: `none`, one of the ROAST paper's attackers, or a
+    /// behaviour.
     pub fn named(name: &str, faulty: BTreeSet<Seat>) -> Option<Self> {
         let behaviour = Behaviour::ALL.iter().copied().find(|one| one.name() == name);
         Some(match (name, behaviour) {
@@ -157,7 +158,8 @@ pub enum Attacker {
 }
 
 impl Attacker {
-    /// The attack as it goes on in the next session: whoever an adaptive attacker took stays its own.
+    /// The attack as it goes on in the next session: whoever an adaptive attacker took stays its
+    /// own.
     pub fn afterwards(&self, attack: Attack) -> Attack {
         match self {
             Attacker::Stallers(stallers)

@@ -28,8 +28,9 @@ impl Scenario {
 /// What would hardly ever come together by chance: a part of all seeds each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Trap {
-    /// A coordinator whose turn comes when all others have shown their slots and it has none of its own in the way, and
-    /// somebody who shows its slot last, to the sum of the others with the other sign.
+    /// A coordinator whose turn comes when all others have shown their slots and it has none of its
+    /// own in the way, and somebody who shows its slot last, to the sum of the others with the
+    /// other sign.
     Infinity,
     /// Two members of whom t is 2, whose nonces cancel.
     Cancelling,
@@ -169,7 +170,8 @@ impl Draw {
         seats
     }
 
-    /// Half of the time the faulty seats coordinate first, as if the requester had sought such a request.
+    /// Half of the time the faulty seats coordinate first, as if the requester had sought such a
+    /// request.
     fn attack(&mut self, order: &[Seat], most: usize) -> Attack {
         let count = match self.rng.random_range(0..4) {
             0 => 0,
@@ -211,8 +213,8 @@ impl Draw {
     }
 
     fn engine(&mut self, attack: &Attack, members: usize) -> EngineKind {
-        // Without its own arithmetic a fake engine cannot tell a stranger who lies; where somebody may, the real one is
-        // needed.
+        // Without its own arithmetic a fake engine cannot tell a stranger who lies; where somebody
+        // may, the real one is needed.
         let liars = !attack.liars().is_empty();
         if !liars && (members > 40 || self.percent(50)) {
             EngineKind::Fake

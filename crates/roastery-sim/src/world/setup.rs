@@ -34,7 +34,8 @@ pub struct Setup {
     pub script: Vec<(Duration, Happening)>,
     /// Seats whose session is not open at the beginning; the script opens them.
     pub late: Vec<Seat>,
-    /// By how much each seat's wall clock is wrong, in milliseconds; none for those beyond the list.
+    /// By how much each seat's wall clock is wrong, in milliseconds; none for those beyond the
+    /// list.
     pub clock_errors_ms: Vec<i64>,
     /// What each seat remembers of the others from earlier sessions.
     pub records: BTreeMap<Seat, Record>,
@@ -62,7 +63,8 @@ impl Setup {
 pub enum Happening {
     /// All nodes of a seat lose everything: their sessions, their secrets, what they knew.
     Crash(Seat),
-    /// A node of a seat opens the session: late, again after a crash, or beside one that runs already (a twin).
+    /// A node of a seat opens the session: late, again after a crash, or beside one that runs
+    /// already (a twin).
     Open(Seat),
     /// Nothing passes any more between these and all others.
     CutOff(Vec<Seat>),
@@ -75,7 +77,8 @@ pub enum Happening {
 /// What a simulation counted.
 #[derive(Clone, Debug, Default)]
 pub struct Counts {
-    /// Messages that left a node, by the number of their kind; bytes that are no envelope are not among them.
+    /// Messages that left a node, by the number of their kind; bytes that are no envelope are not
+    /// among them.
     pub messages: [usize; 8],
     /// All bytes that left a node.
     pub bytes: usize,

@@ -9,9 +9,11 @@ use crate::{
     members::{Members, SimulatedEngine},
 };
 
-/// Watches a simulation. Told of everything in order; the world asks for its verdict after each step.
+/// Watches a simulation. Told of everything in order; the world asks for its verdict after each
+/// step.
 pub trait Watch<E: SimulatedEngine> {
-    /// A message leaves the node of `parcel.from` (after the coalition had it in its hands, if that seat is its own).
+    /// A message leaves the node of `parcel.from` (after the coalition had it in its hands, if that
+    /// seat is its own).
     fn sent(&mut self, at: Duration, parcel: &Parcel);
 
     /// A message is about to be given to a node.

@@ -17,7 +17,8 @@ fn an_honest_ceremony_takes_two_round_trips_and_the_time_to_store_twice() {
     let played = played(&scenario);
     assert!(all_done(&scenario, &played));
     let last = played.done.values().max().unwrap();
-    // The coordinator stores what it signs before it shows it, and each member before its signature leaves.
+    // The coordinator stores what it signs before it shows it, and each member before its signature
+    // leaves.
     assert!(*last <= 2 * (scenario.links.round_trip + scenario.storing));
 }
 

@@ -35,7 +35,8 @@ fn a_member_that_does_not_sign_prevents_the_key_and_is_awaited_for_its_signature
 fn who_gets_a_wrong_share_ends_the_ceremony_and_names_its_sender() {
     for fault in [Fault::BadShareToOne, Fault::BadShareToAll] {
         let (scenario, culprit) = with_first_coordinator(fault);
-        // Its own transcripts hold its right message; here an honest member puts the wrong one together.
+        // Its own transcripts hold its right message; here an honest member puts the wrong one
+        // together.
         let mut scenario = scenario;
         let last = *scenario.order().last().unwrap();
         scenario.faults = [(last, fault)].into();

@@ -37,7 +37,8 @@ fn two_packages_shown_to_half_each_are_found_out_when_shares_go_to_all() {
         assert!(acts(&world) > 0);
         match proven(&world).into_values().next() {
             Some(faults) => {
-                // With several numbers, what one half sees is a slot that the other half's package names too.
+                // With several numbers, what one half sees is a slot that the other half's package
+                // names too.
                 let likely = [FaultKind::PackageConflict, FaultKind::SlotAssignedTwice];
                 assert!(faults.iter().all(|fault| likely.contains(fault)), "{faults:?}");
                 found += 1;
@@ -59,7 +60,8 @@ fn a_slot_named_in_two_packages_is_proven() {
 
 #[test]
 fn a_wrong_sum_costs_time_and_is_proven_by_the_next_coordinators_that_ask_for_all_nonces() {
-    // It begins because others have shown their slots, before it has one of its own that nobody else would see.
+    // It begins because others have shown their slots, before it has one of its own that nobody
+    // else would see.
     let faulty = [(0, Behaviour::Silent), (1, Behaviour::WrongAggregateNonce)];
     let case = Case { late: Some((1, Duration::from_millis(300))), ..Case::new(3, 5, 5, &faulty) };
     let world = case.play();

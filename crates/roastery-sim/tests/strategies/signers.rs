@@ -88,7 +88,8 @@ fn two_slots_for_one_place_do_not_convict_the_coordinator() {
 
 #[test]
 fn an_infinite_sum_is_legal_and_nobody_is_malformed() {
-    // The honest coordinator of attempt 1 is late: the others' slots reach it before it has shown one of its own.
+    // The honest coordinator of attempt 1 is late: the others' slots reach it before it has shown
+    // one of its own.
     let faulty = [(0, Behaviour::Silent), (4, Behaviour::CommitsToInfinity)];
     let case = Case { late: Some((1, Duration::from_millis(300))), ..Case::new(3, 5, 1, &faulty) };
     let world = case.play();
@@ -99,7 +100,8 @@ fn an_infinite_sum_is_legal_and_nobody_is_malformed() {
 
 #[test]
 fn nonces_that_cancel_burn_a_package_and_blame_nobody() {
-    // Two fast members of a 2-of-5 are the first two in every attempt that begins by its coordinator's clock.
+    // Two fast members of a 2-of-5 are the first two in every attempt that begins by its
+    // coordinator's clock.
     let faulty = [
         (0, Behaviour::Silent),
         (2, Behaviour::CancellingNonces),

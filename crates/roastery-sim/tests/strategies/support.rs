@@ -138,7 +138,8 @@ pub fn proven(world: &Played) -> BTreeMap<Seat, BTreeSet<FaultKind>> {
     proven
 }
 
-/// Whoever an honest node could convict is convicted, and nobody who follows the protocol is. Gives what is proven.
+/// Whoever an honest node could convict is convicted, and nobody who follows the protocol is. Gives
+/// what is proven.
 pub fn blame_is_right(world: &Played) -> BTreeMap<Seat, BTreeSet<FaultKind>> {
     let proven = proven(world);
     for seat in proven.keys() {

@@ -1,9 +1,9 @@
 //! What a group of daemons does under load: signatures a second, time to a signature, CPU and waits
 //! for the disk of each, and whether answers and memory stay as they are while requests accumulate.
 //!
-//! Each node is a process with a store and an API, as `roastery local` starts them; every request is
-//! made over the API of a node, and approved by the rules of the others. Linux only: what processes
-//! take is read from `/proc`.
+//! Each node is a process with a store and an API, as `roastery local` starts them; every request
+//! is made over the API of a node, and approved by the rules of the others. Linux only: what
+//! processes take is read from `/proc`.
 //!
 //! ```console
 //! $ cargo build --release -p roastery && cargo run --release -p roastery --example load

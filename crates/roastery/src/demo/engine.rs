@@ -113,7 +113,8 @@ impl EngineSession for DemoSession {
     }
 }
 
-/// Adds one. Any number of members that do so spoil the sum, which two that each flip a bit might not.
+/// Adds one. Any number of members that do so spoil the sum, which two that each flip a bit might
+/// not.
 fn spoil(scalar: &mut PartialSignature) {
     let mut bytes = scalar.to_bytes();
     for byte in bytes.iter_mut().rev() {

@@ -52,7 +52,8 @@ struct Summary {
     /// The seats whose shares make the signatures, ascending.
     signers: Vec<u16>,
     coordinator: u16,
-    /// From the first message of the ceremony to the last member that held the certificate; absent with a dealer.
+    /// From the first message of the ceremony to the last member that held the certificate; absent
+    /// with a dealer.
     ceremony_ms: Option<f64>,
     /// From the request to the first node that held the signatures.
     elapsed_ms: f64,
@@ -138,8 +139,8 @@ fn write_evidence(folder: &Path, group: &Group, finished: &Finished) -> Result<(
     Ok(())
 }
 
-/// Writes the recovery file, and each member's host key, as `roastery recover` reads them. Nobody but a demo has all host
-/// keys in one place.
+/// Writes the recovery file, and each member's host key, as `roastery recover` reads them. Nobody
+/// but a demo has all host keys in one place.
 fn write_recovery(folder: &Path, ceremony: &Ceremony) -> Result<(), Box<dyn Error>> {
     std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let path = folder.join("recovery.roastery");

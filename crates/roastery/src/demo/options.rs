@@ -14,10 +14,12 @@ pub(crate) struct Options {
     /// How many of them must sign: 2 to the number of members
     #[arg(long, value_name = "T", default_value_t = 3, value_parser = members)]
     threshold: usize,
-    /// A message to sign, 32 bytes in hexadecimal; may be given up to 64 times [default: the hash of a real transaction]
+    /// A message to sign, 32 bytes in hexadecimal; may be given up to 64 times [default: the hash
+    /// of a real transaction]
     #[arg(long = "message", value_name = "HEX", value_parser = values::hash)]
     messages: Vec<[u8; 32]>,
-    /// The Merkle root of the output's scripts, 32 bytes in hexadecimal [default: no scripts, key path only]
+    /// The Merkle root of the output's scripts, 32 bytes in hexadecimal [default: no scripts, key
+    /// path only]
     #[arg(long, value_name = "HEX", value_parser = values::hash, conflicts_with = "untweaked")]
     merkle_root: Option<[u8; 32]>,
     /// Sign under the threshold public key itself, without a Taproot tweak
@@ -26,13 +28,15 @@ pub(crate) struct Options {
     /// How many members never answer: at most the number of members less the threshold
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = count)]
     offline: usize,
-    /// How many members give bad shares: with those offline, at most the number of members less the threshold
+    /// How many members give bad shares: with those offline, at most the number of members less the
+    /// threshold
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = count)]
     byzantine: usize,
     /// Have a trusted dealer make the key, who knows all of it, instead of all members together
     #[arg(long)]
     dealer: bool,
-    /// Write the recovery file and the members' host keys into this folder, to try roastery recover with
+    /// Write the recovery file and the members' host keys into this folder, to try roastery recover
+    /// with
     #[arg(long, value_name = "FOLDER", conflicts_with = "dealer")]
     recovery: Option<PathBuf>,
     /// Write the group file and each proof that results into this folder

@@ -1,7 +1,7 @@
 //! What happens at many nodes, told in an order in which nothing comes before its cause.
 //!
-//! Each node tells what happens to it through its own task, so that an effect at one node may be heard of before its cause
-//! at another.
+//! Each node tells what happens to it through its own task, so that an effect at one node may be
+//! heard of before its cause at another.
 
 use std::{
     collections::{BTreeSet, VecDeque},

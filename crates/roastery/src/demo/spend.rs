@@ -1,4 +1,5 @@
-//! A real transaction that spends the group's Taproot output, judged by Bitcoin Core's consensus code.
+//! A real transaction that spends the group's Taproot output, judged by Bitcoin Core's consensus
+//! code.
 
 use bitcoin::{
     Address, Amount, KnownHrp, OutPoint, ScriptBuf, Sequence, TapSighashType, Transaction, TxIn,

@@ -9,7 +9,8 @@ use super::{At, wait_for};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Read the configuration and the environment as the node would, and say what is wrong; nothing is started
+    /// Read the configuration and the environment as the node would, and say what is wrong; nothing
+    /// is started
     Check,
 }
 
@@ -39,7 +40,8 @@ pub(super) fn run(at: &At, command: Command) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A section for a group that is not there has no effect. Which groups are there only a running node says.
+/// A section for a group that is not there has no effect. Which groups are there only a running
+/// node says.
 fn check_groups(at: &At, config: &Config) -> Result<(), String> {
     if config.group.is_empty() {
         return Ok(());

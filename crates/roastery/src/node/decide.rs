@@ -55,7 +55,8 @@ pub(super) fn approve(at: &At, options: &Approve) -> Result<ExitCode, String> {
             return Ok(ExitCode::FAILURE);
         }
     }
-    // All of the session that was shown, for another request may have appeared that begins alike; and only as it was shown.
+    // All of the session that was shown, for another request may have appeared that begins alike;
+    // and only as it was shown.
     let shown = if options.yes { String::new() } else { format!("?revision={}", request.revision) };
     let path = format!("/v1/requests/{}/approve{shown}", request.session);
     let request: Request = post(&client, &path, &())?;

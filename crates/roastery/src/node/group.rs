@@ -223,7 +223,8 @@ fn recover(at: &At, options: &Recover) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A name as one word of a command: names have no character that a shell would take for more within quotes.
+/// A name as one word of a command: names have no character that a shell would take for more within
+/// quotes.
 fn word(name: &str) -> String {
     if name.contains(' ') { format!("\"{name}\"") } else { name.to_owned() }
 }

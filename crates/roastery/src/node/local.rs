@@ -1,4 +1,5 @@
-//! A group on one machine, for trying out and for tests: each node is a process of its own, as it would be elsewhere.
+//! A group on one machine, for trying out and for tests: each node is a process of its own, as it
+//! would be elsewhere.
 
 use std::{
     path::{Path, PathBuf},
@@ -108,7 +109,8 @@ fn node(group: &Path, k: usize) -> PathBuf {
 
 fn is_made(node: &Path) -> bool {
     let folder = Folder::new(node);
-    // What a crash has left at the very end of its making is finished; if that fails its start says why.
+    // What a crash has left at the very end of its making is finished; if that fails its start says
+    // why.
     let _ = roastery_service::init::finish(&folder);
     folder.config().exists()
 }
@@ -214,7 +216,8 @@ fn last_line(folder: &Path) -> String {
     log.lines().last().unwrap_or("it said nothing").to_owned()
 }
 
-/// All members take up the invitation, compare the fingerprint, and make the key, unless there is one.
+/// All members take up the invitation, compare the fingerprint, and make the key, unless there is
+/// one.
 async fn make_key(group: &Path, folders: &[PathBuf]) -> Result<(), String> {
     let said = |error: roastery_service::api::ClientError| error.to_string();
     let path = format!("/v1/groups/{NAME}");

@@ -30,7 +30,8 @@ pub(crate) use self::{
 /// Which node is meant.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct At {
-    /// The node's folder [default: ROASTERY_FOLDER, or .roastery in the home folder; for local: roastery-local]
+    /// The node's folder [default: ROASTERY_FOLDER, or .roastery in the home folder; for local:
+    /// roastery-local]
     #[arg(long, value_name = "FOLDER", global = true)]
     folder: Option<PathBuf>,
 }
@@ -72,11 +73,13 @@ impl At {
 pub(crate) enum GroupCommand {
     /// Write the invitation to a group of these nodes, and show its fingerprint
     New(group::New),
-    /// Take up an invitation: the fingerprint is compared with the other members before the key is made
+    /// Take up an invitation: the fingerprint is compared with the other members before the key is
+    /// made
     Join(group::Join),
     /// Write a group's public files
     Export(group::Export),
-    /// Give a group another name, from the next start of the node on; a name belongs to one group for good
+    /// Give a group another name, from the next start of the node on; a name belongs to one group
+    /// for good
     Rename(group::Rename),
     /// Bring this node's share of a group back from its recovery file and the host key
     Recover(group::Recover),

@@ -13,7 +13,8 @@ const LEAST: usize = 12;
 /// The longest passphrase, in bytes.
 const MOST: usize = 1024;
 
-/// The passphrase of a node's store: from its file, from the environment, or from whoever sits there.
+/// The passphrase of a node's store: from its file, from the environment, or from whoever sits
+/// there.
 pub(super) fn of_node(folder: &Folder, config: &Config) -> Result<Passphrase, String> {
     match &config.passphrase_file {
         Some(file) => from_file(&folder.resolve(file)),
@@ -67,7 +68,8 @@ fn from_environment() -> Result<Option<Zeroizing<String>>, String> {
     Ok(Some(text))
 }
 
-/// A passphrase that a store is to have from now on. Those that stores have already stay as they are.
+/// A passphrase that a store is to have from now on. Those that stores have already stay as they
+/// are.
 fn check_new(text: &str) -> Result<(), String> {
     check(text)?;
     match text.chars().count() {

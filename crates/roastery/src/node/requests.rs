@@ -79,7 +79,8 @@ fn listed(client: &Client, options: &List) -> Result<Vec<Request>, String> {
     Ok(requests)
 }
 
-/// As many requests as are wanted, page by page, and where the next ones begin if there may be more.
+/// As many requests as are wanted, page by page, and where the next ones begin if there may be
+/// more.
 fn pages(
     client: &Client,
     chosen: &[String],

@@ -66,7 +66,8 @@ pub(super) fn stop(at: &At) -> Result<ExitCode, String> {
     })
 }
 
-/// Waits until a node that was told to stop answers no more and has let go of its store, so that another one can have it.
+/// Waits until a node that was told to stop answers no more and has let go of its store, so that
+/// another one can have it.
 pub(super) async fn ended(client: &Client, folder: &Folder) {
     let in_use = || {
         let file = std::fs::File::open(folder.store());

@@ -78,7 +78,8 @@ pub(crate) fn send(
 /// How long one question to the node may take: what it hears meanwhile is shown after that.
 const STEP: f64 = 2.0;
 
-/// Waits for the end of a request, as long as is to be waited and there can be one, and says who has approved meanwhile.
+/// Waits for the end of a request, as long as is to be waited and there can be one, and says who
+/// has approved meanwhile.
 pub(crate) fn see_through(
     client: &Client,
     mut request: Request,

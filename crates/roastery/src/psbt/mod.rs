@@ -15,7 +15,8 @@ use crate::{files::read, node::At, wallet::Which};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Show what a PSBT spends and to whom, what the group would sign of it, and what to look at before
+    /// Show what a PSBT spends and to whom, what the group would sign of it, and what to look at
+    /// before
     Show(Options),
     /// Have the group sign all inputs that are its own, in one session
     Sign(Sign),

@@ -14,14 +14,15 @@ use crate::{
     nodes::{CLOCKS, Nodes, SMALL_DISK},
 };
 
-/// The furthest that a clock is set forward or back, in seconds: within an hour together, so that an hour's limit can be
-/// counted.
+/// The furthest that a clock is set forward or back, in seconds: within an hour together, so that
+/// an hour's limit can be counted.
 const FURTHEST: i64 = 20 * 60;
 
 /// So many are hurt at once.
 const MOST_AT_ONCE: usize = 2;
 
-/// Strikes until the end, and waits until each fault is over. Nodes that end are started again, as a service manager does.
+/// Strikes until the end, and waits until each fault is over. Nodes that end are started again, as
+/// a service manager does.
 pub(crate) async fn strike(
     nodes: &Arc<Nodes>,
     books: &Arc<Books>,

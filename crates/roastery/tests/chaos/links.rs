@@ -1,5 +1,5 @@
-//! The links between the nodes: each node calls each other one through a relay of its own, which can
-//! be cut.
+//! The links between the nodes: each node calls each other one through a relay of its own, which
+//! can be cut.
 
 use std::{
     sync::{

@@ -1,4 +1,5 @@
-//! What is asked of the nodes meanwhile: programs that have things signed, and an operator who decides by hand.
+//! What is asked of the nodes meanwhile: programs that have things signed, and an operator who
+//! decides by hand.
 
 use std::{
     sync::{

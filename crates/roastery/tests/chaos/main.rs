@@ -8,8 +8,8 @@
 //! $ ROASTERY_CHAOS_SECONDS=600 cargo test -p roastery --test chaos -- --ignored --nocapture
 //! ```
 //!
-//! `ROASTERY_CHAOS_SEED` chooses the faults; without it they are drawn and the seed is printed. Times
-//! of processes are not repeated by a seed: a failure may take several runs.
+//! `ROASTERY_CHAOS_SEED` chooses the faults; without it they are drawn and the seed is printed.
+//! Times of processes are not repeated by a seed: a failure may take several runs.
 //!
 //! A full disk needs root, for a small file system of its own; steps of the clock need libfaketime.
 //! Where one of them is missing that fault is left out, which is printed.

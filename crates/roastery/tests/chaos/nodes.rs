@@ -24,7 +24,8 @@ pub(crate) const BY_HAND: usize = 2;
 /// The node that has limits.
 pub(crate) const LIMITED: usize = 4;
 
-/// The most requests that the limited node signs, in an hour, and what may leave in a day, in satoshi.
+/// The most requests that the limited node signs, in an hour, and what may leave in a day, in
+/// satoshi.
 pub(crate) const MOST_PER_HOUR: usize = 40;
 pub(crate) const MOST_PER_DAY: u64 = 6 * 61_000;
 

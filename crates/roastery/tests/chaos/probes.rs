@@ -33,8 +33,9 @@ pub(crate) fn begin(nodes: &Arc<Nodes>, books: &Arc<Books>, end: Instant) -> Joi
     })
 }
 
-/// A node that has been left alone, or has been broken in one way, for so long that it must know. A healthy answer is true
-/// if something can be asked for then, which is written down before the answer; an ill one if something was done to it.
+/// A node that has been left alone, or has been broken in one way, for so long that it must know. A
+/// healthy answer is true if something can be asked for then, which is written down before the
+/// answer; an ill one if something was done to it.
 async fn probe(nodes: &Nodes, books: &Books, node: usize) -> Probe {
     let before = nodes.at_peace_for(node);
     let health = nodes.health(node).await;

@@ -36,7 +36,8 @@ fn a_member_that_moves_is_called_where_its_newer_card_says_and_still_after_a_res
     let old_card = fs::read_to_string(group.node(1).join("card.toml")).unwrap();
     group.stop(0);
     group.stop(1);
-    // Node 1 listens elsewhere, and calls node 0 where there is no one: only node 0 can bring them together.
+    // Node 1 listens elsewhere, and calls node 0 where there is no one: only node 0 can bring them
+    // together.
     let (old, new) = (format!("/tcp/{old_port}"), format!("/tcp/{new_port}"));
     edit(&group.node(1), &old, &new);
     edit(

@@ -123,7 +123,8 @@ impl Api {
     }
 }
 
-/// Whether a value is what a schema describes: every field that must be there, and none that is not described.
+/// Whether a value is what a schema describes: every field that must be there, and none that is not
+/// described.
 fn check(description: &Value, schema: &Value, value: &Value, at: &str) {
     if let Some(reference) = schema["$ref"].as_str() {
         let name = reference.strip_prefix("#/components/schemas/").unwrap();

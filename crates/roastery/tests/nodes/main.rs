@@ -1,4 +1,5 @@
-//! Groups of nodes as their operators have them: each node a process with its own folder, told what to do by commands.
+//! Groups of nodes as their operators have them: each node a process with its own folder, told what
+//! to do by commands.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod addresses;

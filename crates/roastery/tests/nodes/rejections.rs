@@ -12,7 +12,8 @@ fn limit_files(group: &Group, node: usize, bytes: u64) {
     assert!(done.status.success(), "{done:?}");
 }
 
-/// Three nodes, all of whom must sign; the second one has approved, and a write that goes too far is an error to it.
+/// Three nodes, all of whom must sign; the second one has approved, and a write that goes too far
+/// is an error to it.
 fn approved(name: &str) -> (Group, String) {
     let group = Group::start(name, 3, 3);
     group.stop(1);

@@ -16,7 +16,8 @@ fn a_node_that_is_killed_in_mid_session_is_not_needed_and_signs_the_next_request
         group.request_in(node, &session, "signed");
     }
 
-    // It was killed after its approval: it takes the session up again, and the others tell it how it ended.
+    // It was killed after its approval: it takes the session up again, and the others tell it how
+    // it ended.
     group.restart(1, &[]);
     let late = group.request_in(1, &session, "signed");
     assert_eq!(late["signatures"], group.request(0, &session)["signatures"]);

@@ -1,5 +1,5 @@
-//! A group that `roastery local` makes and runs, in a folder and on ports of its own. It ends with the test, however that
-//! ends.
+//! A group that `roastery local` makes and runs, in a folder and on ports of its own. It ends with
+//! the test, however that ends.
 
 use std::{
     fs,
@@ -15,7 +15,8 @@ use std::{
 
 use serde_json::Value;
 
-/// How long anything may take before a test gives up. Nothing is decided by it in a test that passes.
+/// How long anything may take before a test gives up. Nothing is decided by it in a test that
+/// passes.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 pub(crate) struct Group {
@@ -272,7 +273,8 @@ impl Process {
     }
 }
 
-/// What runs the node at this folder. The program before it, if there is one, gets it as its arguments.
+/// What runs the node at this folder. The program before it, if there is one, gets it as its
+/// arguments.
 pub(crate) fn node_command(before: &[&str], folder: &Path, passphrase: &str) -> Command {
     let words: Vec<&str> = before
         .iter()

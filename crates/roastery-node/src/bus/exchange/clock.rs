@@ -91,7 +91,8 @@ impl ClockMessage {
         bytes
     }
 
-    /// The difference that an answer shows; nothing if it answers no question that was asked lately.
+    /// The difference that an answer shows; nothing if it answers no question that was asked
+    /// lately.
     pub(super) fn offset(self, now: u64) -> Option<ClockOffset> {
         let round_trip = now.checked_sub(self.answers?)?;
         if u128::from(round_trip) > LONGEST_ROUND_TRIP.as_millis() {

@@ -2,13 +2,15 @@
 
 use crate::bus::{QueueLimits, QueueLimitsError};
 
-/// How much an exchange holds. A line holds two queues for each of its members, one in each direction.
+/// How much an exchange holds. A line holds two queues for each of its members, one in each
+/// direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExchangeLimits {
-    /// Lines at a time, at least 1. One that is dropped counts until what it has sent is handed over.
+    /// Lines at a time, at least 1. One that is dropped counts until what it has sent is handed
+    /// over.
     pub max_lines: usize,
-    /// What waits of one member for one line, and of one line for one member. A line takes no longer
-    /// message than the bus does, whatever stands here.
+    /// What waits of one member for one line, and of one line for one member. A line takes no
+    /// longer message than the bus does, whatever stands here.
     pub queues: QueueLimits,
 }
 

@@ -14,9 +14,10 @@ const MOST_MEMBERS: usize = 127;
 
 /// The bus of one topic: a [`Bus`] whose peers are the members of a group or of a ceremony.
 ///
-/// Dropping it closes the topic, which may then be opened again, with empty queues and new counters.
-/// What it has sent still goes out. Of its [`stats`](Bus::stats) the queues are its own, in both
-/// directions; the connections are those of the bus below, as they were at most a second ago.
+/// Dropping it closes the topic, which may then be opened again, with empty queues and new
+/// counters. What it has sent still goes out. Of its [`stats`](Bus::stats) the queues are its own,
+/// in both directions; the connections are those of the bus below, as they were at most a second
+/// ago.
 pub struct Line {
     shared: Arc<Shared>,
     id: LineId,

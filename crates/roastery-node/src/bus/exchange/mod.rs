@@ -1,30 +1,32 @@
 //! Several groups and ceremonies over one bus.
 //!
-//! A node that belongs to several groups has one key on the network and one connection to each peer,
-//! whatever they share. An [`Exchange`] owns that bus and hands out [`Line`]s, each of which is a bus
-//! for one [`Topic`]: a group, or a ceremony. A line carries what its topic's members say about its
-//! topic, and nothing else:
+//! A node that belongs to several groups has one key on the network and one connection to each
+//! peer, whatever they share. An [`Exchange`] owns that bus and hands out [`Line`]s, each of which
+//! is a bus for one [`Topic`]: a group, or a ceremony. A line carries what its topic's members say
+//! about its topic, and nothing else:
 //!
 //! * What is sent to everyone goes to the members of the line that are connected, each by name.
 //! * A message reaches a line only if it names the line's topic and comes from one of its members.
 //!   All else is dropped and counted, by sender ([`Misdirected`]).
 //! * The exchange itself asks each peer for its wall clock, when it connects and every ten minutes
 //!   ([`ExchangeHandle::clocks`]): requests expire by it.
-//! * A member is connected to a line while it is connected to the bus. Whether it has the topic open
-//!   at its end does not show; what is sent before it has is lost, as anything may be on the way.
+//! * A member is connected to a line while it is connected to the bus. Whether it has the topic
+//!   open at its end does not show; what is sent before it has is lost, as anything may be on the
+//!   way.
 //!
 //! # Who waits for whom
 //!
-//! The bus cannot be lent out while it waits for the next event, so [`Bus::send`] on a line puts the
-//! message into a queue of the line, for each member that it is for, and the exchange's task hands it
-//! over. These queues have the bounds of all queues here, a full one loses its line's newest messages
-//! for that member, and the lines take turns, one message each: a line that floods loses its own and
-//! keeps no other from its turn. In the other direction each line has a queue for each of its members,
-//! and a line that nobody reads loses its own. The task alternates between the two directions and
-//! never waits for a line. All state is behind one lock, which is held for single steps in memory.
+//! The bus cannot be lent out while it waits for the next event, so [`Bus::send`] on a line puts
+//! the message into a queue of the line, for each member that it is for, and the exchange's task
+//! hands it over. These queues have the bounds of all queues here, a full one loses its line's
+//! newest messages for that member, and the lines take turns, one message each: a line that floods
+//! loses its own and keeps no other from its turn. In the other direction each line has a queue for
+//! each of its members, and a line that nobody reads loses its own. The task alternates between the
+//! two directions and never waits for a line. All state is behind one lock, which is held for
+//! single steps in memory.
 //!
-//! Below the lines the bus has one queue for each peer, whatever it speaks about. A peer that floods
-//! in one group may lose there what it says in another: its own.
+//! Below the lines the bus has one queue for each peer, whatever it speaks about. A peer that
+//! floods in one group may lose there what it says in another: its own.
 //!
 //! ```
 //! use roastery_node::bus::{Bus, BusEvent, Destination, Exchange, ExchangeLimits, Mesh, PeerId, Topic};
@@ -166,7 +168,8 @@ impl<B> fmt::Debug for Exchange<B> {
     }
 }
 
-/// Opens lines at an [`Exchange`]. When the last handle and the last line are gone the exchange ends.
+/// Opens lines at an [`Exchange`]. When the last handle and the last line are gone the exchange
+/// ends.
 pub struct ExchangeHandle {
     shared: Arc<Shared>,
 }
@@ -179,8 +182,8 @@ impl ExchangeHandle {
     ///
     /// # Errors
     ///
-    /// [`OpenLineError`] when the topic is open already, there are too many lines or members, or the
-    /// exchange has ended.
+    /// [`OpenLineError`] when the topic is open already, there are too many lines or members, or
+    /// the exchange has ended.
     pub fn open(
         &self,
         topic: Topic,
@@ -194,8 +197,8 @@ impl ExchangeHandle {
         self.shared.free_lines()
     }
 
-    /// How the wall clocks of the peers that are connected differ from this node's, as far as they have
-    /// said.
+    /// How the wall clocks of the peers that are connected differ from this node's, as far as they
+    /// have said.
     pub fn clocks(&self) -> BTreeMap<PeerId, ClockOffset> {
         self.shared.clocks()
     }

@@ -164,8 +164,8 @@ impl Shared {
         &self.limits.queues
     }
 
-    /// Nothing under the lock runs foreign code or can panic half way, so a task that panicked leaves
-    /// a usable state, and must not take the others down.
+    /// Nothing under the lock runs foreign code or can panic half way, so a task that panicked
+    /// leaves a usable state, and must not take the others down.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -272,7 +272,8 @@ impl Shared {
         }
     }
 
-    /// Whether a peer that asks for this node's clock is to be told it: not if it was told just now.
+    /// Whether a peer that asks for this node's clock is to be told it: not if it was told just
+    /// now.
     pub(super) fn may_answer_clock(&self, name: &PeerId) -> bool {
         let mut state = self.lock();
         let peer = state.peer(name);

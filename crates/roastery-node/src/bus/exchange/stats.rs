@@ -12,14 +12,15 @@ pub(super) const REFRESH: Duration = Duration::from_secs(1);
 /// What became of everything on an exchange.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExchangeStats {
-    /// The bus below the lines, as it was at most a second ago: what of each peer was lost before it
-    /// was known which line it was for, the connections, and who was turned away.
+    /// The bus below the lines, as it was at most a second ago: what of each peer was lost before
+    /// it was known which line it was for, the connections, and who was turned away.
     pub bus: BusStats,
     /// Each line that is open now.
     pub lines: BTreeMap<Topic, BusStats>,
     /// How the wall clocks of the peers that are connected differ from this node's.
     pub clocks: BTreeMap<PeerId, ClockOffset>,
-    /// Messages that reached no line, by sender: one entry for each peer that the bus has ever named.
+    /// Messages that reached no line, by sender: one entry for each peer that the bus has ever
+    /// named.
     pub misdirected: BTreeMap<PeerId, Misdirected>,
 }
 

@@ -4,7 +4,8 @@ use crate::bus::{QueueLimits, QueueLimitsError};
 
 /// How much a mesh holds. Nothing in a mesh is outside of these bounds.
 ///
-/// A reader that never reads costs at most what [`queues`](Self::queues) allow, for each other peer.
+/// A reader that never reads costs at most what [`queues`](Self::queues) allow, for each other
+/// peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MeshLimits {
     /// Different peers over the whole life of the mesh, at least 1. One that left keeps its place:

@@ -19,8 +19,8 @@ pub const MAX_ADDRESS: usize = 256;
 
 /// Where a node listens: an IP address of this machine, or all of them, with TCP or QUIC.
 ///
-/// Read from a text like `/ip4/0.0.0.0/tcp/7400` or `/ip6/::/udp/7400/quic-v1`. At port 0 the system
-/// chooses one.
+/// Read from a text like `/ip4/0.0.0.0/tcp/7400` or `/ip6/::/udp/7400/quic-v1`. At port 0 the
+/// system chooses one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListenAddress {
     ip: IpAddr,
@@ -28,10 +28,12 @@ pub struct ListenAddress {
     transport: Transport,
 }
 
-/// Where a node is called: an IP address or a name that is looked up at each call, with TCP or QUIC.
+/// Where a node is called: an IP address or a name that is looked up at each call, with TCP or
+/// QUIC.
 ///
-/// Read from a text like `/ip4/203.0.113.7/tcp/7400` or `/dns/anna.example/udp/7400/quic-v1`. A value
-/// of this type can be called: no unspecified or multicast address, no port 0, no other transport.
+/// Read from a text like `/ip4/203.0.113.7/tcp/7400` or `/dns/anna.example/udp/7400/quic-v1`. A
+/// value of this type can be called: no unspecified or multicast address, no port 0, no other
+/// transport.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DialAddress {
     pub(super) host: Host,

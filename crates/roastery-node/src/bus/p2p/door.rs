@@ -12,8 +12,8 @@ use libp2p::swarm::ConnectionId;
 /// or an IPv6 network of 64 bits, which is what one customer has.
 type Place = IpAddr;
 
-/// How long a stranger keeps the room that its connection took, so that a place from where strangers
-/// come again and again costs a bounded number of handshakes in that time.
+/// How long a stranger keeps the room that its connection took, so that a place from where
+/// strangers come again and again costs a bounded number of handshakes in that time.
 const REST: Duration = Duration::from_secs(10);
 
 /// Of how many strangers that is remembered.
@@ -74,8 +74,8 @@ impl Door {
         }
     }
 
-    /// Whoever stands there has proved that it is nobody who is expected. Its room stays taken for a
-    /// while. One that was called, and did not knock, takes none.
+    /// Whoever stands there has proved that it is nobody who is expected. Its room stays taken for
+    /// a while. One that was called, and did not knock, takes none.
     pub(super) fn turn_away(&mut self, id: ConnectionId, now: Instant) {
         let Some(place) = self.knocking.remove(&id) else { return };
         self.strangers.push_back((now + REST, place));

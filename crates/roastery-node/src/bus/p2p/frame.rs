@@ -9,8 +9,8 @@ use tokio::time::timeout;
 /// The bytes of a length.
 const PREFIX: usize = 4;
 
-/// What is read or written at a time. Room for a message grows with what has come, not with what was
-/// announced.
+/// What is read or written at a time. Room for a message grows with what has come, not with what
+/// was announced.
 const CHUNK: usize = 16 * 1024;
 
 /// Why a stream is of no use any more.
@@ -79,8 +79,8 @@ impl Batch {
         self.0.len() >= CHUNK
     }
 
-    /// Writes all of it, chunk by chunk: each must be taken within the limit, for how long all of it
-    /// takes is a matter of the network.
+    /// Writes all of it, chunk by chunk: each must be taken within the limit, for how long all of
+    /// it takes is a matter of the network.
     pub(super) async fn write(
         &mut self,
         stream: &mut (impl AsyncWrite + Unpin),

@@ -203,8 +203,8 @@ async fn write(mut stream: Stream, link: Arc<Link>, stall: Duration) -> End {
             return error.into();
         }
     }
-    // Whoever closes a connection loses what is still on its way. The other end has all of it when it
-    // sees the end of the stream, and closes the connection then.
+    // Whoever closes a connection loses what is still on its way. The other end has all of it when
+    // it sees the end of the stream, and closes the connection then.
     let _ = stream.close().await;
     std::future::pending().await
 }

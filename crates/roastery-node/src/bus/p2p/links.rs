@@ -54,8 +54,8 @@ struct PeerState {
     stats: LinkStats,
 }
 
-/// Nothing under these locks runs foreign code or can panic half way, so a task that panicked leaves
-/// a usable state, and must not take the others down.
+/// Nothing under these locks runs foreign code or can panic half way, so a task that panicked
+/// leaves a usable state, and must not take the others down.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -91,8 +91,8 @@ impl Links {
         peers.entry(name).or_insert_with(|| Arc::new(Peer::new()));
     }
 
-    /// The peer is not in the roster any more: its links are of no use from now on, and whoever reads
-    /// sees it go. Returns the reader to wake.
+    /// The peer is not in the roster any more: its links are of no use from now on, and whoever
+    /// reads sees it go. Returns the reader to wake.
     pub(super) fn remove(&self, name: &PeerId) -> Option<Waker> {
         // Held until the end, so that the peer cannot come back before it has gone.
         let mut peers = self.peers.write().unwrap_or_else(PoisonError::into_inner);

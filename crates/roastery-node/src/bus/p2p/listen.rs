@@ -75,9 +75,9 @@ fn closed(
     }
 }
 
-/// Whether a TCP port is free. libp2p shares its ports (`SO_REUSEPORT`): two nodes at one port would
-/// each get a part of the connections, and neither would say so. An address that is not of TCP over IP
-/// is left to libp2p.
+/// Whether a TCP port is free. libp2p shares its ports (`SO_REUSEPORT`): two nodes at one port
+/// would each get a part of the connections, and neither would say so. An address that is not of
+/// TCP over IP is left to libp2p.
 fn probe(address: &Multiaddr) -> io::Result<()> {
     let mut parts = address.iter();
     let ip = match parts.next() {

@@ -84,9 +84,10 @@ impl Member {
         rules: Rules,
         now: Instant,
     ) -> Self {
-        // When both call at once both connections are made. One end has to choose, for each may think
-        // that another one is the newest. The other end keeps a few, because the older ones may be
-        // those of a life of the peer that is over, and closes none that the first one has chosen.
+        // When both call at once both connections are made. One end has to choose, for each may
+        // think that another one is the newest. The other end keeps a few, because the older ones
+        // may be those of a life of the peer that is over, and closes none that the first one has
+        // chosen.
         let (head_start, most_connections) = match own < peer {
             true => (Duration::ZERO, 1),
             false => (rules.head_start, 2),
@@ -123,8 +124,8 @@ impl Members {
         }
     }
 
-    /// From now on these are the members, and so many half-open connections may come from one place.
-    /// The connections of those that are none any more are closed.
+    /// From now on these are the members, and so many half-open connections may come from one
+    /// place. The connections of those that are none any more are closed.
     pub(super) fn become_those_of(
         &mut self,
         roster: BTreeMap<NetworkPeer, Listed>,

@@ -21,8 +21,9 @@
 //! | a member | connects again and again | its older connections are closed |
 //! | a member | is silent below the messages | its pings are not answered, and its connection is closed |
 //!
-//! All of it is counted in [`BusStats`]. A peer that is gone is called again at all of its addresses,
-//! whose names are looked up anew each time, after pauses that double from half a second to half a minute ([`P2pSettings`]).
+//! All of it is counted in [`BusStats`]. A peer that is gone is called again at all of its
+//! addresses, whose names are looked up anew each time, after pauses that double from half a second
+//! to half a minute ([`P2pSettings`]).
 //!
 //! A flood from many thousand places at once can keep *new* connections from being made, as with
 //! anything that listens on the internet; those that stand stay.
@@ -103,8 +104,8 @@ impl Endpoint {
     ///
     /// # Errors
     ///
-    /// [`BindError`] when with these settings nothing could be sent, or an address is not to be had. An
-    /// answer takes some seconds at most.
+    /// [`BindError`] when with these settings nothing could be sent, or an address is not to be
+    /// had. An answer takes some seconds at most.
     pub async fn bind(
         key: TransportKey,
         listen: &[ListenAddress],
@@ -135,8 +136,8 @@ impl Endpoint {
         &self.silent
     }
 
-    /// Becomes a part of the mesh of these peers, and calls those whose addresses are known. Calling
-    /// goes on until the bus is dropped. The node itself may be among them.
+    /// Becomes a part of the mesh of these peers, and calls those whose addresses are known.
+    /// Calling goes on until the bus is dropped. The node itself may be among them.
     ///
     /// # Errors
     ///

@@ -9,16 +9,16 @@ use libp2p::identity::{KeyType, Keypair, PublicKey};
 use super::address::{DialAddress, MAX_ADDRESSES};
 use crate::bus::PeerId;
 
-/// The key by which a node proves on the network who it is: Ed25519. Beside that it signs the node's
-/// card and its [`Whereabouts`](super::Whereabouts), and nothing else.
+/// The key by which a node proves on the network who it is: Ed25519. Beside that it signs the
+/// node's card and its [`Whereabouts`](super::Whereabouts), and nothing else.
 ///
 /// The secret is zeroized when the last copy is dropped, and is not shown by `Debug`.
 #[derive(Clone)]
 pub struct TransportKey(pub(super) Keypair);
 
 impl TransportKey {
-    /// The key of 32 random bytes, which are zeroized in their place. Whoever wants the same name on
-    /// the network tomorrow keeps a copy of them.
+    /// The key of 32 random bytes, which are zeroized in their place. Whoever wants the same name
+    /// on the network tomorrow keeps a copy of them.
     pub fn from_secret(bytes: &mut [u8; 32]) -> Self {
         Self(Keypair::ed25519_from_bytes(bytes).expect("any 32 bytes are an Ed25519 secret"))
     }

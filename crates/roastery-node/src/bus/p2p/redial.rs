@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 /// How long is waited before a peer is called again: the first time, then twice as long each time,
-/// up to the longest. A node that restarts, and all that call it, so find each other within seconds,
-/// and one that is off for days costs a call now and then.
+/// up to the longest. A node that restarts, and all that call it, so find each other within
+/// seconds, and one that is off for days costs a call now and then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Pauses {
     pub(super) first: Duration,

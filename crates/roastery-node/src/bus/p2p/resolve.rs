@@ -1,4 +1,5 @@
-//! Names are looked up by the system, each time that a peer is called: what is behind a name may change.
+//! Names are looked up by the system, each time that a peer is called: what is behind a name may
+//! change.
 
 use std::io;
 use std::net::{IpAddr, ToSocketAddrs};
@@ -50,8 +51,8 @@ impl Resolver {
         Self { look_up: Arc::new(look_up), longest: LONGEST, room }
     }
 
-    /// The addresses with a number in place of each name. A name that is not found in time, or stands
-    /// for nothing that can be called, gives none.
+    /// The addresses with a number in place of each name. A name that is not found in time, or
+    /// stands for nothing that can be called, gives none.
     pub(super) async fn resolve(self, addresses: Vec<DialAddress>) -> Vec<Multiaddr> {
         let mut all = Vec::new();
         for found in join_all(addresses.iter().map(|address| self.places(address))).await {

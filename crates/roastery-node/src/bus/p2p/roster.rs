@@ -16,8 +16,8 @@ use crate::bus::PeerId;
 /// The other peers of a running bus, and where they are called. Each clone is the same roster.
 ///
 /// A change counts for what is sent and received from the moment that the method returns; calls are
-/// made and connections closed by the bus's task soon after. After the end of the bus a roster changes
-/// nothing.
+/// made and connections closed by the bus's task soon after. After the end of the bus a roster
+/// changes nothing.
 #[derive(Clone)]
 pub struct Roster(Arc<Shared>);
 
@@ -60,14 +60,14 @@ impl Roster {
         Self(Arc::new(Shared { own, max, links, list: Mutex::new(list), changed: Notify::new() }))
     }
 
-    /// Puts a peer in, or replaces the addresses of one that is there. What it is connected by stays;
-    /// if it is not connected it is called at the new addresses at once. Without any it is awaited.
-    /// The node itself is never put in.
+    /// Puts a peer in, or replaces the addresses of one that is there. What it is connected by
+    /// stays; if it is not connected it is called at the new addresses at once. Without any it is
+    /// awaited. The node itself is never put in.
     ///
     /// # Errors
     ///
-    /// [`PeersError`] when the name is none of this network, or there are too many. The roster is as
-    /// before then.
+    /// [`PeersError`] when the name is none of this network, or there are too many. The roster is
+    /// as before then.
     pub fn set(&self, peer: PeerId, addresses: Vec<DialAddress>) -> Result<(), PeersError> {
         if peer == self.0.own {
             return Ok(());
@@ -85,8 +85,8 @@ impl Roster {
         Ok(())
     }
 
-    /// Takes a peer out: it is disconnected, and turned away from now on. What waits for it is lost.
-    /// `false` if it was not there.
+    /// Takes a peer out: it is disconnected, and turned away from now on. What waits for it is
+    /// lost. `false` if it was not there.
     pub fn remove(&self, peer: &PeerId) -> bool {
         let mut list = self.lock();
         let before = list.peers.len();

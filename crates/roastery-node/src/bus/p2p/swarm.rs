@@ -17,8 +17,9 @@ use super::resolve::Resolver;
 use super::roster::Listed;
 use super::settings::P2pSettings;
 
-/// Streams of one connection at a time, in both directions: two of messages, two of pings, and those
-/// that take the place of one that has just ended. A peer that opens more loses the connection.
+/// Streams of one connection at a time, in both directions: two of messages, two of pings, and
+/// those that take the place of one that has just ended. A peer that opens more loses the
+/// connection.
 const MOST_STREAMS: u32 = 16;
 
 /// What a peer may send over a QUIC stream and connection before it is read. With yamux it is
@@ -103,8 +104,8 @@ fn limits(peers: usize) -> ConnectionLimits {
         .with_max_established_per_peer(Some(MOST_CONNECTIONS_OF_A_PEER))
 }
 
-/// TCP with Noise and yamux, and QUIC with its own TLS 1.3, both of which prove the peer's key. Must be called in
-/// a tokio runtime.
+/// TCP with Noise and yamux, and QUIC with its own TLS 1.3, both of which prove the peer's key.
+/// Must be called in a tokio runtime.
 pub(super) fn build(
     key: &TransportKey,
     settings: &P2pSettings,

@@ -11,8 +11,8 @@ pub type TransportSignature = [u8; 64];
 
 /// Where a peer is called, signed by its transport key. A value of this type was verified.
 ///
-/// Of two the one with the higher sequence number counts. The addresses are kept as they were signed:
-/// one that this node cannot call is skipped, and the others are called.
+/// Of two the one with the higher sequence number counts. The addresses are kept as they were
+/// signed: one that this node cannot call is skipped, and the others are called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Whereabouts {
     peer: PeerId,
@@ -135,7 +135,8 @@ fn is_signed(peer: &PeerId, digest: &[u8; 32], signature: &TransportSignature) -
     public_key(peer).is_some_and(|key| key.verify(digest, signature))
 }
 
-/// The peer's name (u8 length, bytes) || sequence number (8, little-endian) || number of addresses (1)
+/// The peer's name (u8 length, bytes) || sequence number (8, little-endian) || number of addresses
+/// (1)
 /// || each address (u16 length, little-endian, and its text).
 fn digest(peer: &PeerId, sequence: u64, addresses: &[String]) -> [u8; 32] {
     // Checked before: a name has at most 64 bytes, an address 256, and there are at most 8.

@@ -5,7 +5,8 @@ use roastery_protocol::message::MAX_EVIDENCE_ENVELOPE;
 /// How much of one peer waits in one queue. Each number bounds memory.
 ///
 /// A queue that nobody empties costs at most [`max_queued_bytes`](Self::max_queued_bytes), and less
-/// than 500 bytes of bookkeeping for each of the [`max_queued_messages`](Self::max_queued_messages).
+/// than 500 bytes of bookkeeping for each of the
+/// [`max_queued_messages`](Self::max_queued_messages).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueLimits {
     /// Bytes in one message, at least 1 and at most [`max_queued_bytes`](Self::max_queued_bytes).

@@ -1,4 +1,5 @@
-//! Bounded queues, one for each peer, served in turn: what every bus of this crate puts its messages into.
+//! Bounded queues, one for each peer, served in turn: what every bus of this crate puts its
+//! messages into.
 
 mod inbox;
 mod lane;

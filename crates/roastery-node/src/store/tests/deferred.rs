@@ -1,4 +1,5 @@
-//! What is deferred is on the disk with what is synced after it, and never without what came before.
+//! What is deferred is on the disk with what is synced after it, and never without what came
+//! before.
 
 use std::{
     io::ErrorKind,

@@ -1,4 +1,5 @@
-//! Wherever the machine stops, the disk holds the state before the write that was under way or the state after it.
+//! Wherever the machine stops, the disk holds the state before the write that was under way or the
+//! state after it.
 
 use std::io::ErrorKind;
 
@@ -77,7 +78,8 @@ pub(super) fn state(disk: &Disk) -> String {
     }
 }
 
-/// Opens the store and writes until it is done or the disk stops. Says how many steps were acknowledged, and the error.
+/// Opens the store and writes until it is done or the disk stops. Says how many steps were
+/// acknowledged, and the error.
 fn play(disk: &Disk, kept: &Kept) -> (usize, Option<StoreError>) {
     let store = match open(disk, &passphrase()) {
         Ok(store) => store,

@@ -6,17 +6,18 @@ use thiserror::Error;
 use super::{Body, Header, Kind};
 use crate::{BodyHash, CeremonyId, ceremony::Invitation, keys::IdentityKey, sealed, tags::VERSION};
 
-/// The longest envelope of any ceremony, in bytes: the transcript of 128 members of whom 128 are to sign has 25,027, the
-/// certificate 25,064.
+/// The longest envelope of any ceremony, in bytes: the transcript of 128 members of whom 128 are to
+/// sign has 25,027, the certificate 25,064.
 pub const MAX_ENVELOPE: usize = 32 * 1024;
 
 /// Signature and body.
 type Sealed = sealed::Sealed<{ Header::LENGTH }>;
 
-/// A message as it travels: `signature || body`, with a header that was read and a kind that is known.
+/// A message as it travels: `signature || body`, with a header that was read and a kind that is
+/// known.
 ///
-/// Whether the signature is its sender's is another question: [`Envelope::is_signed_by_its_sender`]. The bytes are this
-/// value's own and never change.
+/// Whether the signature is its sender's is another question:
+/// [`Envelope::is_signed_by_its_sender`]. The bytes are this value's own and never change.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Envelope {
     sealed: Sealed,
@@ -140,8 +141,8 @@ impl Envelope {
         (seat.index() < invitation.size()).then_some(seat)
     }
 
-    /// Whether the identity key on the card of the seat that the header names has signed this body as a message of its
-    /// kind (BIP-340, under the tag of the kind).
+    /// Whether the identity key on the card of the seat that the header names has signed this body
+    /// as a message of its kind (BIP-340, under the tag of the kind).
     pub fn is_signed_by_its_sender(&self, invitation: &Invitation) -> bool {
         let member = self.sender(invitation).and_then(|seat| invitation.member(seat));
         member.is_some_and(|member| self.sealed.is_signed_by(&member.identity_key, self.kind.tag()))

@@ -5,7 +5,8 @@ use crate::{
     tags::{Tag, VERSION},
 };
 
-/// What a message of a ceremony is. The numbers are none of those of [signing](crate::message::Kind).
+/// What a message of a ceremony is. The numbers are none of those of
+/// [signing](crate::message::Kind).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Kind {
@@ -42,7 +43,8 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| *kind as u8 == number)
     }
 
-    /// The tag under which envelopes of this kind are signed: a signature over one kind is none over another.
+    /// The tag under which envelopes of this kind are signed: a signature over one kind is none
+    /// over another.
     pub const fn tag(self) -> Tag {
         match self {
             Kind::FirstMessage => Tag::FirstMessage,
@@ -58,8 +60,9 @@ impl Kind {
 
 /// The first 36 bytes of every body: version, kind, ceremony and sender.
 ///
-/// The ceremony stands where the group's id stands in the messages of signing. There is no attempt: all attempts of a
-/// coordinator are one, because the transcript is fixed by the members' first messages.
+/// The ceremony stands where the group's id stands in the messages of signing. There is no attempt:
+/// all attempts of a coordinator are one, because the transcript is fixed by the members' first
+/// messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Header {
     version: u8,

@@ -1,4 +1,5 @@
-//! What the members of a ceremony say to each other, byte for byte. `docs/protocol.md` specifies all of it.
+//! What the members of a ceremony say to each other, byte for byte. `docs/protocol.md` specifies
+//! all of it.
 
 mod body;
 mod envelope;

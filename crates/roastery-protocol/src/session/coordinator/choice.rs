@@ -6,7 +6,8 @@ use roastery_frost::Seat;
 
 use super::{Coordinator, Package, Standing, seat};
 
-/// The least time that a first package has for itself: what is faster than this cannot be told from chance.
+/// The least time that a first package has for itself: what is faster than this cannot be told from
+/// chance.
 const LEAST_PATIENCE: Duration = Duration::from_millis(100);
 
 /// Who would be picked now.
@@ -19,9 +20,9 @@ pub(crate) struct Plan {
 }
 
 impl Coordinator {
-    /// Who would sign the next package, if one may go out now: t signers that are ready; first those that did not keep
-    /// others waiting in an earlier session, then those that owe no check, then those that came first. After n - t + 1
-    /// packages there is none.
+    /// Who would sign the next package, if one may go out now: t signers that are ready; first
+    /// those that did not keep others waiting in an earlier session, then those that owe no check,
+    /// then those that came first. After n - t + 1 packages there is none.
     pub(crate) fn plan(&self, now: Duration) -> Option<Plan> {
         self.begun?;
         if self.waits_until().is_some_and(|until| now < until) {
@@ -38,12 +39,14 @@ impl Coordinator {
         Some(Plan { seats, unchecked })
     }
 
-    /// When time alone lets a further package go out. Without t signers that are ready for it no time does.
+    /// When time alone lets a further package go out. Without t signers that are ready for it no
+    /// time does.
     pub(crate) fn due(&self) -> Option<Duration> {
         self.waits_until().filter(|_| self.choice().is_some())
     }
 
-    /// The t best of those that are ready, ascending, if there are t and another package is allowed.
+    /// The t best of those that are ready, ascending, if there are t and another package is
+    /// allowed.
     fn choice(&self) -> Option<Vec<usize>> {
         let mut ready: Vec<usize> =
             (0..self.signers.len()).filter(|&at| self.signers[at].is_ready()).collect();
@@ -66,9 +69,9 @@ impl Coordinator {
 
     /// Until when no package goes out though t signers are ready.
     ///
-    /// The first one does not go at once to somebody who kept others waiting in an earlier session while somebody who
-    /// answered there may still show itself. Then it has the attempt for itself for a round trip, unless whoever it lacks
-    /// will never answer.
+    /// The first one does not go at once to somebody who kept others waiting in an earlier session
+    /// while somebody who answered there may still show itself. Then it has the attempt for itself
+    /// for a round trip, unless whoever it lacks will never answer.
     fn waits_until(&self) -> Option<Duration> {
         match self.packages.as_slice() {
             [] => self.waits_for_better(),
@@ -94,9 +97,10 @@ impl Coordinator {
         })
     }
 
-    /// A round trip to the slowest of these, and a quarter of it as margin, within [`LEAST_PATIENCE`] and the session's
-    /// patience. Of whom the record has no time it is twice what its first message took from the beginning of the
-    /// attempt; where that came before, nothing is known and the most is assumed.
+    /// A round trip to the slowest of these, and a quarter of it as margin, within
+    /// [`LEAST_PATIENCE`] and the session's patience. Of whom the record has no time it is twice
+    /// what its first message took from the beginning of the attempt; where that came before,
+    /// nothing is known and the most is assumed.
     fn round_trip(&self, seats: impl Iterator<Item = Seat>) -> Duration {
         let of = |seat: Seat| {
             let seen = self.signers.get(seat.index()).and_then(|signer| signer.seen);

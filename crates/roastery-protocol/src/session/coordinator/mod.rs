@@ -1,6 +1,7 @@
 //! ROAST: which signers are asked, with which slots, and what is owed by whom.
 //!
-//! A value that is told what arrived and asked what to do; it knows no message format, no engine and no socket.
+//! A value that is told what arrived and asked what to do; it knows no message format, no engine
+//! and no socket.
 
 mod choice;
 #[cfg(test)]
@@ -16,11 +17,12 @@ use crate::{
     message::{Envelope, Slot},
 };
 
-/// A coordinator's book of one attempt (ROAST, eprint 2022/550, figure 4, with checks as late as possible).
+/// A coordinator's book of one attempt (ROAST, eprint 2022/550, figure 4, with checks as late as
+/// possible).
 ///
-/// A signer is *unseen*, *ready* (has a slot that this run never named, owes nothing), *busy* (owes a share), *answered*
-/// (its share is in and unchecked; counts as ready) or *out*. Busy ends only with a share for that very package,
-/// whatever run or slot the signer announces.
+/// A signer is *unseen*, *ready* (has a slot that this run never named, owes nothing), *busy* (owes
+/// a share), *answered* (its share is in and unchecked; counts as ready) or *out*. Busy ends only
+/// with a share for that very package, whatever run or slot the signer announces.
 #[derive(Debug)]
 pub(crate) struct Coordinator {
     own: Seat,
@@ -32,8 +34,8 @@ pub(crate) struct Coordinator {
     begun: Option<Duration>,
     signers: Vec<Signer>,
     packages: Vec<Package>,
-    /// Every slot that this run has named. Remembered for the whole run: a signer that returns to an earlier run cannot
-    /// have one named twice.
+    /// Every slot that this run has named. Remembered for the whole run: a signer that returns to
+    /// an earlier run cannot have one named twice.
     named: BTreeSet<SlotHash>,
     arrivals: usize,
 }
@@ -183,8 +185,8 @@ impl Coordinator {
         Offer::Taken
     }
 
-    /// Issues a package to t signers that are ready and clean: their slots are named and they owe a share. Gives its
-    /// number.
+    /// Issues a package to t signers that are ready and clean: their slots are named and they owe a
+    /// share. Gives its number.
     pub(crate) fn issue(&mut self, seats: &[Seat], now: Duration) -> usize {
         let number = self.packages.len();
         let mut picks = Vec::with_capacity(seats.len());

@@ -58,8 +58,8 @@ impl RawGroup {
         borsh::to_vec(self).unwrap()
     }
 
-    /// A group of so many seats with fixed keys: the shares are those of the polynomial 11 + 7x, so that any two can
-    /// sign.
+    /// A group of so many seats with fixed keys: the shares are those of the polynomial 11 + 7x, so
+    /// that any two can sign.
     pub fn fixed(n: usize, name_length: usize) -> Self {
         RawGroup {
             version: 1,

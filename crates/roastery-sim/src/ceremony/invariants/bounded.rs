@@ -5,8 +5,8 @@ use roastery_protocol::{Seat, ceremony::Report};
 use super::Invariant;
 use crate::{adversary::Parcel, invariants::Violation};
 
-/// An honest node repeats one thing to one receiver a few times in a floor at most, and notes each kind of thing once of
-/// each culprit.
+/// An honest node repeats one thing to one receiver a few times in a floor at most, and notes each
+/// kind of thing once of each culprit.
 #[derive(Debug)]
 pub(super) struct Bounded {
     floor: Duration,
@@ -14,8 +14,9 @@ pub(super) struct Bounded {
     repeats: BTreeMap<(Seat, Seat, Arc<[u8]>), usize>,
 }
 
-/// How often the same bytes may go to the same seat within a floor (a window of one may cut between them): when they are
-/// first said, when their back-off has come, and in answer to something; before and after a restart.
+/// How often the same bytes may go to the same seat within a floor (a window of one may cut between
+/// them): when they are first said, when their back-off has come, and in answer to something;
+/// before and after a restart.
 const TIMES: usize = 8;
 
 impl Bounded {
@@ -43,8 +44,8 @@ impl Bounded {
         violation(format!("seat {from} sends seat {to} one thing {times} times within the floor"))
     }
 
-    /// What a report holds at most: eight kinds for each other member, four that name it as the coordinator of a pair, and
-    /// three of nobody.
+    /// What a report holds at most: eight kinds for each other member, four that name it as the
+    /// coordinator of a pair, and three of nobody.
     pub(super) fn report(
         n: usize,
         seat: Seat,

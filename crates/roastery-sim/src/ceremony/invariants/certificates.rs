@@ -5,7 +5,8 @@ use roastery_protocol::{Seat, TranscriptHash, ceremony::Ceremony};
 use super::{Cast, Invariant, signatures::OneSignature};
 use crate::{ceremony::Node, invariants::Violation};
 
-/// All certificates that honest members ever hold are of one transcript, and each honest member has signed it.
+/// All certificates that honest members ever hold are of one transcript, and each honest member has
+/// signed it.
 #[derive(Debug, Default)]
 pub(super) struct OneCertificate {
     first: Option<(Seat, TranscriptHash)>,
@@ -36,7 +37,8 @@ impl OneCertificate {
         }
         let honest = cast.seats().filter(|seat| !faulty.contains(seat));
         for member in honest {
-            // A lone signature may never have left its seat as a message: its own certificate carries it.
+            // A lone signature may never have left its seat as a message: its own certificate
+            // carries it.
             let signed = signatures.of(member).or((member == seat).then_some(hash));
             if signed != Some(hash) {
                 return violation(format!(

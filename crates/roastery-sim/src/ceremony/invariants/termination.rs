@@ -2,17 +2,20 @@ use std::time::Duration;
 
 use roastery_protocol::ceremony::Settings;
 
-/// How long after the calm all honest members have the certificate at the latest, if nobody can prevent it.
+/// How long after the calm all honest members have the certificate at the latest, if nobody can
+/// prevent it.
 ///
 /// The allowance is
 ///
-/// * **the expiries of the interval until an honest coordinator is live at all**: after i of them min(2^i, n) are, and
-///   the last node was opened at the calm. With f faulty members that are ceil(log2(f + 1)); if anything was disturbed
-///   before, ceil(log2(n)), because whoever has the certificate already may be last in the order;
-/// * **two round trips**: first messages, transcript, signatures, certificate; and **the time to store** once;
-/// * if anything was disturbed or somebody is faulty, **three repeat caps** and two round trips more, and what was under
-///   way: the first back-off brings what was lost, the second what the answer floor held back, the third what another
-///   coordinator has to be told of.
+/// * **the expiries of the interval until an honest coordinator is live at all**: after i of them
+///   min(2^i, n) are, and the last node was opened at the calm. With f faulty members that are
+///   ceil(log2(f + 1)); if anything was disturbed before, ceil(log2(n)), because whoever has the
+///   certificate already may be last in the order;
+/// * **two round trips**: first messages, transcript, signatures, certificate; and **the time to
+///   store** once;
+/// * if anything was disturbed or somebody is faulty, **three repeat caps** and two round trips
+///   more, and what was under way: the first back-off brings what was lost, the second what the
+///   answer floor held back, the third what another coordinator has to be told of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {
     /// From the calm on.
@@ -47,7 +50,8 @@ impl Allowance {
         let count = if circumstances.disturbed { members } else { faulty + 1 };
         let expiries = count.next_power_of_two().trailing_zeros();
         let mut after_calm = settings.interval * expiries + round_trip * 2;
-        // The coordinator stores what it signs before it shows it, and each member before its signature leaves.
+        // The coordinator stores what it signs before it shows it, and each member before its
+        // signature leaves.
         after_calm += circumstances.storing * 2;
         if circumstances.disturbed || faulty > 0 {
             after_calm += settings.repeat_cap * 3 + round_trip * 2 + circumstances.jitter;

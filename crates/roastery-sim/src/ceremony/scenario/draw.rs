@@ -11,7 +11,8 @@ use crate::{
 };
 
 impl Scenario {
-    /// The scenario of a seed: mostly small groups; a part of them quiet, a part of them without anybody who is faulty.
+    /// The scenario of a seed: mostly small groups; a part of them quiet, a part of them without
+    /// anybody who is faulty.
     pub fn draw(seed: u64) -> Self {
         Draw { rng: ChaCha8Rng::seed_from_u64(seed.rotate_left(23) ^ 0xd4a7), seed }.scenario()
     }
@@ -56,8 +57,8 @@ impl Draw {
         scenario
     }
 
-    /// Several coordinate at once, with different first messages of one member, and whoever has signed forgets all but
-    /// what it has stored.
+    /// Several coordinate at once, with different first messages of one member, and whoever has
+    /// signed forgets all but what it has stored.
     fn trap(&mut self, scenario: &mut Scenario, order: &[Seat]) {
         let (last, honest) = (order[order.len() - 1], &order[..order.len() - 1]);
         let fault = match self.seed % 24 {

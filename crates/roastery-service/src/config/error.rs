@@ -1,0 +1,48 @@
+//! Why a configuration cannot be used.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::files::FolderError;
+
+/// Why a configuration cannot be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error(transparent)]
+    File(#[from] FolderError),
+    /// The file is not written as it must be.
+    #[error("{}: {reason}", path.display())]
+    Form {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, in one line.
+        reason: String,
+    },
+    /// A variable of the environment.
+    #[error("{variable}: {reason}")]
+    Variable {
+        /// Its name.
+        variable: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// One group has two sections.
+    #[error("{first} and {second} are about one group: write one of them")]
+    TwoSections {
+        /// One.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// A value that makes no sense.
+    #[error("{option}: {reason}")]
+    Value {
+        /// The option.
+        option: &'static str,
+        /// What is wrong, and what is allowed.
+        reason: String,
+    },
+}

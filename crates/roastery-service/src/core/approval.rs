@@ -1,0 +1,240 @@
+//! A request is approved: judged, decided on, and taken part in.
+
+use std::{sync::Arc, time::Duration};
+
+use roastery_node::{
+    driver::ProposeError,
+    store::{Change, Decider, Decision, Durability, KeptRequest, RequestState},
+};
+use roastery_protocol::{
+    message::{Proposal, RefusalReason},
+    request::ApprovedRequest,
+};
+
+use super::{
+    ServiceError,
+    decision::{cut, may_approve, overtaken},
+    group::{GroupService, Live, key_of},
+    now,
+    rejections::REJECTED,
+    turns::Lane,
+};
+use crate::{config::Approval, limits::Limit, policy::Standing};
+
+/// By what a request is approved.
+#[derive(Clone, Debug)]
+pub(super) enum Approving {
+    /// The operator's decision, about the request as it was seen.
+    Operator {
+        /// The number of the last rejection when the operator asked for it: one after that stands.
+        after: u64,
+    },
+    /// A decision that is made now without the operator, about the request as it was seen.
+    Now(Decider),
+    /// The decision of before a restart.
+    Again(Decision),
+}
+
+impl GroupService {
+    /// Judges a request that is not approved here, and asks the one who is to approve it.
+    pub(super) fn consider(self: &Arc<Self>, kept: KeptRequest) {
+        let this = self.clone();
+        let part = format!("the judging of a request of group {}", self.name);
+        self.shared.finite(part, async move {
+            let session = kept.request.session_id();
+            let manual = this.approval() == Approval::Manual;
+            let left = this.left_to_operator(&kept.request).filter(|_| !manual);
+            let done = match (this.approval(), left) {
+                // Only the operator undoes the operator's rejection.
+                (_, Some(text)) => this.wait_for_operator(&kept, text).await,
+                (Approval::Automatic, None) => this.begin_or_refuse(&kept, Decider::Rules).await,
+                (Approval::Command, None) => this.ask_command(kept).await,
+                (Approval::Manual, None) => {
+                    let text = "waits to be approved here".to_owned();
+                    this.wait_for_operator(&kept, text).await
+                }
+            };
+            if let Err(error) = done {
+                tracing::warn!(group = this.name, %session, %error, "not approved");
+            }
+        });
+    }
+
+    /// A request that the rules allow waits for the operator.
+    async fn wait_for_operator(
+        &self,
+        kept: &KeptRequest,
+        text: String,
+    ) -> Result<(), ServiceError> {
+        match self.judge(kept).await {
+            Ok(()) => {
+                self.tell(kept.request.session_id(), "pending", text);
+                Ok(())
+            }
+            Err(refusal) => self.refuse_by_rules(kept, &refusal).await,
+        }
+    }
+
+    /// Approves a request without the operator. Where that is not possible it is refused by name:
+    /// nothing waits for ever for a decision that is not made again.
+    pub(super) async fn begin_or_refuse(
+        self: &Arc<Self>,
+        kept: &KeptRequest,
+        by: Decider,
+    ) -> Result<(), ServiceError> {
+        match self.begin(kept, Approving::Now(by)).await {
+            Err(ServiceError::Refused(refusal)) => self.refuse_by_rules(kept, &refusal).await,
+            Err(ServiceError::NoRoom(text)) => {
+                self.refuse(kept, Decider::Rules, RefusalReason::Busy, text).await
+            }
+            done => done,
+        }
+    }
+
+    /// Approves a request as it was seen, and takes part in signing it. One that is being signed
+    /// already goes on.
+    pub(super) async fn begin(
+        self: &Arc<Self>,
+        seen: &KeptRequest,
+        approving: Approving,
+    ) -> Result<(), ServiceError> {
+        let request = seen.request.clone();
+        let session = request.session_id();
+        let refused = ServiceError::Refused;
+        // This may take long, and the request may be rejected or shown otherwise meanwhile: that is
+        // found out below.
+        let operator = match &approving {
+            Approving::Operator { .. } => true,
+            Approving::Now(_) => false,
+            Approving::Again(decision) => decision.by == Decider::Operator,
+        };
+        let examined = match approving {
+            Approving::Operator { .. } => self.examine_in(Lane::Operator, seen.clone()).await,
+            _ => self.examine(seen.clone()).await,
+        };
+        let examined = examined.map_err(refused)?;
+        let deciding = self.deciding(session).lock().await;
+        if self.is_running(session) {
+            return Ok(());
+        }
+        self.judge.allow(&examined).map_err(refused)?;
+        let spending = examined.spending().clone();
+        let reservation = self.reserve(session, spending.clone()).map_err(refused)?;
+        let standing = Arc::new(Standing::new(session));
+        if self.approval() == Approval::Command && !operator {
+            standing.renew(self.judge.config().command_validity());
+        }
+        let approved = ApprovedRequest::obtain(
+            request.clone(),
+            &self.group,
+            standing.clone(),
+            self.handle.now(),
+        )?;
+        let about = examined.about();
+        if !operator && let Some(text) = self.left_to_operator(&request) {
+            return Err(ServiceError::Conflict(text));
+        }
+        // Up to which rejection this undoes what was rejected.
+        let undone = match approving {
+            Approving::Operator { after } => after,
+            Approving::Now(_) | Approving::Again(_) => 0,
+        };
+        if self.shared.rejections.is_later(session, undone) {
+            return Err(ServiceError::Conflict(REJECTED.to_owned()));
+        }
+        let revision = seen.revision;
+        let decision = match approving {
+            Approving::Operator { .. } => {
+                Decision { by: Decider::Operator, about, revision, at: now() }
+            }
+            Approving::Now(by) => Decision { by, about, revision, at: now() },
+            Approving::Again(decision) if decision.about == about => decision,
+            Approving::Again(_) => {
+                let reason = "what was approved before the restart is not what is found now";
+                return Err(ServiceError::Conflict(reason.to_owned()));
+            }
+        };
+        self.take_effect(seen, &decision).await?;
+        if undone > 0
+            // What a rejection left behind must not undo a later approval at the next start.
+            && let Err(error) = self.shared.forget_rejection(session, undone).await
+        {
+            self.take_back(seen, decision).await?;
+            return Err(error);
+        }
+        if operator {
+            self.shared.rejected.forget(key_of(&self.group), &request);
+        }
+        self.coins.approved(session, &spending.coins);
+        self.journal.expect(session, &request, &decision, spending);
+        let life = Duration::from_secs(request.expiry().saturating_sub(now()));
+        let opened = match self.handle.sign(approved, life).await {
+            Ok(opened) => opened,
+            Err(error) => {
+                self.take_back(seen, decision).await?;
+                return Err(error.into());
+            }
+        };
+        let watcher = opened.watcher();
+        let standing_of = standing.clone();
+        let live = Live { watcher, standing: standing_of, revision, _reservation: reservation };
+        self.begun(session, live);
+        let part = format!("a session of group {}", self.name);
+        let follow = self.clone().follow(opened, decision, standing);
+        self.shared.finite(part, follow);
+        drop(deciding);
+        self.tell(session, "approved", "approved here".to_owned());
+        // Whoever proposed it may go; this node tells those who come late.
+        let proposal = Proposal { request, subject: seen.subject.clone() };
+        if let Err(ProposeError::TooMany { .. }) = self.handle.propose(proposal).await {
+            self.shared.limits.hit(Limit::ProposalsOffered, &self.name);
+        }
+        Ok(())
+    }
+
+    /// Writes an approval down, if the request is still as it was seen. One of before a restart
+    /// stands there.
+    async fn take_effect(
+        &self,
+        seen: &KeptRequest,
+        decision: &Decision,
+    ) -> Result<(), ServiceError> {
+        let (before, deciding) = (seen.clone(), decision.clone());
+        let change = self
+            .change(seen.request.session_id(), Durability::Deferred, move |known| {
+                let stands = known.state == RequestState::Approved(deciding.clone());
+                let may = !stands && may_approve(&deciding.by, &before, known);
+                may.then_some(RequestState::Approved(deciding))
+            })
+            .await?;
+        match change {
+            Change::Made(_) => Ok(()),
+            Change::Left(known) if known.state == RequestState::Approved(decision.clone()) => {
+                Ok(())
+            }
+            Change::Left(known) => Err(overtaken(&known)),
+        }
+    }
+
+    /// Writes down that an approval came to nothing.
+    async fn take_back(&self, seen: &KeptRequest, decision: Decision) -> Result<(), ServiceError> {
+        let before = seen.state.clone();
+        let change = self.change(seen.request.session_id(), Durability::Deferred, move |known| {
+            (known.state == RequestState::Approved(decision)).then_some(before)
+        });
+        change.await.map(drop)
+    }
+
+    /// A request that was made here was not begun: it does not wait for a decision that is not to
+    /// come. The operator may approve it.
+    pub(super) async fn give_up(&self, kept: &KeptRequest, why: &ServiceError) {
+        let session = kept.request.session_id();
+        let stopped = RequestState::Stopped(cut(why.to_string()));
+        let change = self.change(session, Durability::Deferred, |known| {
+            (known.state == RequestState::Proposed).then_some(stopped)
+        });
+        if let Err(error) = change.await {
+            tracing::error!(%session, %error, "could not be written down");
+        }
+    }
+}

@@ -216,10 +216,10 @@ impl GroupService {
         }
     }
 
-    /// Writes down that an approval came to nothing.
+    /// Writes down that an approval came to nothing. A restart must not take it up again.
     async fn take_back(&self, seen: &KeptRequest, decision: Decision) -> Result<(), ServiceError> {
         let before = seen.state.clone();
-        let change = self.change(seen.request.session_id(), Durability::Deferred, move |known| {
+        let change = self.change(seen.request.session_id(), Durability::Synced, move |known| {
             (known.state == RequestState::Approved(decision)).then_some(before)
         });
         change.await.map(drop)

@@ -104,7 +104,7 @@ impl Service {
             if known.state == RequestState::Proposed && group.approval() != Approval::Command {
                 group.begin(&known, Approving::Operator { after }).await?;
             }
-            return self.request_as_operator(&known).await;
+            return self.acknowledge(&known).await;
         }
         let request = SigningRequest::new(group.group.id(), id, at + life, messages)?;
         let kept = KeptRequest::proposed(request.clone(), subject.clone(), None, at);
@@ -124,7 +124,7 @@ impl Service {
                 return Err(error);
             }
         }
-        self.request_as_operator(&kept).await
+        self.acknowledge(&kept).await
     }
 
     /// Approves a request that waits, and takes part in signing it: the request as it is now, or as
@@ -164,7 +164,7 @@ impl Service {
             }
             _ => group.begin(&kept, Approving::Operator { after }).await?,
         }
-        self.request_as_operator(&kept).await
+        self.acknowledge(&kept).await
     }
 
     /// Rejects a request, for all to hear. What has been given out cannot be taken back.
@@ -187,12 +187,24 @@ impl Service {
             note => format!("{REJECTED}: {note}"),
         };
         group.refuse(&kept, Decider::Operator, RefusalReason::Operator, text).await?;
-        self.request_as_operator(&kept).await
+        // The rejection is on the disk, if not in the store then beside it.
+        self.request_as_operator(kept.request.session_id()).await
     }
 
-    async fn request_as_operator(&self, kept: &KeptRequest) -> Result<view::Request, ServiceError> {
-        let session = kept.request.session_id().to_string();
-        self.request(&session, Duration::ZERO, Role::Operator).await
+    /// What an operator is told of a request after a decision: it is on the disk then, and what was
+    /// deferred before it too.
+    async fn acknowledge(&self, kept: &KeptRequest) -> Result<view::Request, ServiceError> {
+        let session = kept.request.session_id();
+        let known = self.shared.write(Durability::Synced, move |change| change.request(session));
+        if known.await?.is_none() {
+            let reason = "the request is not in the store any more: ask for it again";
+            return Err(ServiceError::Internal(reason.to_owned()));
+        }
+        self.request_as_operator(session).await
+    }
+
+    async fn request_as_operator(&self, session: SessionId) -> Result<view::Request, ServiceError> {
+        self.request(&session.to_string(), Duration::ZERO, Role::Operator).await
     }
 
     /// A request by its session, or by the beginning of it (8 digits at least). Waits at most this

@@ -33,6 +33,18 @@ fn a_node_that_is_killed_in_mid_session_is_not_needed_and_signs_the_next_request
 }
 
 #[test]
+fn a_request_that_was_acknowledged_is_there_after_a_kill_right_behind_the_answer() {
+    let group = Group::start("acknowledged", 3, 3);
+    for turn in 0..3 {
+        let session = group.propose(0, &format!("turn {turn}"));
+        group.kill_if_it_runs(0);
+        group.restart(0, &[]);
+        let known = group.tell(0, &["requests", &session, "--json"]).json();
+        assert_eq!(known[0]["state"], "approved", "{known}");
+    }
+}
+
+#[test]
 fn each_share_that_leaves_a_node_has_one_entry_in_its_log() {
     let group = Group::start("log", 3, 2);
     let first = group.propose(0, "with node 1");

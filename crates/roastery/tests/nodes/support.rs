@@ -217,9 +217,17 @@ impl Group {
 
     /// A request as a node knows it, once it does.
     pub(crate) fn request(&self, node: usize, session: &str) -> Value {
+        let mut last = None;
+        let begin = Instant::now();
         until("the request is known", || {
             let said = self.tell(node, &["requests", session, "--json"]);
-            (said.status == 0).then(|| said.json()[0].clone())
+            if said.status == 0 {
+                return Some(said.json()[0].clone());
+            }
+            let late = begin.elapsed() > PATIENCE - Duration::from_secs(1);
+            assert!(!late, "the request is not known: {last:?}");
+            last = Some(said);
+            None
         })
     }
 

@@ -5,17 +5,27 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use libp2p::multiaddr::Protocol;
+use libp2p::multiaddr::{self, Protocol};
 use libp2p::{Multiaddr, PeerId as NetworkPeer};
 
 use super::peers::name;
 use crate::bus::PeerId;
+
+mod error;
+
+pub use error::{AddressError, AddressFault, AddressListError, AddressUse};
 
 /// The most addresses of one node. All are called at once.
 pub const MAX_ADDRESSES: usize = 8;
 
 /// The longest address, in bytes of its text.
 pub const MAX_ADDRESS: usize = 256;
+
+/// The longest name, in characters and without the dot at its end (RFC 1035).
+const MAX_NAME: usize = 253;
+
+/// What stands before a name under which addresses are published.
+pub(super) const DNSADDR: &str = "_dnsaddr.";
 
 /// Where a node listens: an IP address of this machine, or all of them, with TCP or QUIC.
 ///
@@ -29,13 +39,26 @@ pub struct ListenAddress {
 }
 
 /// Where a node is called: an IP address or a name that is looked up at each call, with TCP or
-/// QUIC.
+/// QUIC; or a name under which the addresses are published in DNS.
 ///
-/// Read from a text like `/ip4/203.0.113.7/tcp/7400` or `/dns/anna.example/udp/7400/quic-v1`. A
-/// value of this type can be called: no unspecified or multicast address, no port 0, no other
-/// transport.
+/// Read from a text like `/ip4/203.0.113.7/tcp/7400`, `/dns/anna.example/udp/7400/quic-v1` or
+/// `/dnsaddr/anna.example`. A value of this type can be called: no unspecified or multicast
+/// address, no port 0, no other transport.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DialAddress {
+    pub(super) place: Place,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// One port of one host.
+    Port(Port),
+    /// What the TXT records of `_dnsaddr.NAME` say.
+    Published(Arc<str>),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Port {
     pub(super) host: Host,
     pub(super) port: u16,
     pub(super) transport: Transport,
@@ -72,113 +95,9 @@ pub enum Reach {
     ThisMachine,
 }
 
-/// What an address is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AddressUse {
-    /// The node listens there.
-    Listen,
-    /// The node is called there.
-    Dial,
-}
-
-/// Why a text is no address.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is refused: {fault}; {}", allowed(.usage))]
-pub struct AddressError {
-    text: String,
-    usage: AddressUse,
-    fault: AddressFault,
-}
-
-/// What is wrong with an address.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum AddressFault {
-    /// It is longer than any address.
-    #[error("it has {0} bytes, and an address at most {MAX_ADDRESS}")]
-    TooLong(usize),
-    /// It is not written as an address is.
-    #[error("it is no multiaddress")]
-    Form,
-    /// It does not begin with an IP address or a name.
-    #[error("it begins with /{0}")]
-    Host(String),
-    /// A name where an IP address must be.
-    #[error("a name cannot be listened at")]
-    NameToListen,
-    /// What stands there is no name that can be looked up.
-    #[error("its name is none: letters, digits, - and _ between dots are, at most 253 characters")]
-    Name,
-    /// It has no port.
-    #[error("it has no port")]
-    NoPort,
-    /// It has port 0.
-    #[error("port 0 cannot be called")]
-    PortZero,
-    /// UDP without QUIC.
-    #[error("/quic-v1 must follow the UDP port")]
-    NoQuic,
-    /// It goes on with something that this node does not speak.
-    #[error("/{0} is not spoken here")]
-    Transport(String),
-    /// It names a peer where that is known.
-    #[error("leave /p2p out: the card says who it is")]
-    Peer,
-    /// It names another peer than the one whose address it is.
-    #[error("it is the address of another peer, {0}")]
-    OtherPeer(String),
-    /// All addresses of a machine, which is no place to call.
-    #[error("{0} means all addresses of a machine, and cannot be called")]
-    Unspecified(IpAddr),
-    /// A multicast or broadcast address.
-    #[error("{0} is no address of one machine")]
-    Multicast(IpAddr),
-}
-
-/// Why several addresses cannot be those of one node.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum AddressListError {
-    /// One of them is none.
-    #[error(transparent)]
-    Address(#[from] AddressError),
-    /// One stands twice.
-    #[error("{0} stands there twice")]
-    Twice(DialAddress),
-    /// There are too many.
-    #[error("{0} addresses: at most {MAX_ADDRESSES} are allowed")]
-    TooMany(usize),
-}
-
-fn allowed(usage: &AddressUse) -> &'static str {
-    match usage {
-        AddressUse::Listen => {
-            "allowed are /ip4/IP or /ip6/IP, followed by /tcp/PORT or /udp/PORT/quic-v1"
-        }
-        AddressUse::Dial => {
-            "allowed are /ip4/IP, /ip6/IP, /dns/NAME, /dns4/NAME or /dns6/NAME, followed by \
-             /tcp/PORT or /udp/PORT/quic-v1"
-        }
-    }
-}
-
-impl AddressError {
-    fn new(text: &str, usage: AddressUse, fault: AddressFault) -> Self {
-        // As much as tells which one it is.
-        Self { text: text.chars().take(MAX_ADDRESS).collect(), usage, fault }
-    }
-
-    /// What is wrong with it.
-    pub fn fault(&self) -> &AddressFault {
-        &self.fault
-    }
-}
-
 /// The parts of an address, not yet judged.
 struct Parts {
-    host: Host,
-    port: u16,
-    transport: Transport,
+    place: Place,
     peer: Option<NetworkPeer>,
 }
 
@@ -191,6 +110,7 @@ impl Parts {
         let mut parts = address.iter();
         let named = |family, name: &str| Ok(Host::Name { family, name: host_name(name)? });
         let host = match parts.next().ok_or(AddressFault::Form)? {
+            Protocol::Dnsaddr(name) => return Self::published(&name, parts),
             Protocol::Ip4(ip) => Host::Ip(ip.into()),
             Protocol::Ip6(ip) => Host::Ip(ip.to_canonical()),
             Protocol::Dns(name) => named(Family::Any, &name)?,
@@ -214,8 +134,23 @@ impl Parts {
             Some(other) => return Err(AddressFault::Transport(other.tag().to_owned())),
         };
         match parts.next() {
-            None => Ok(Self { host, port, transport, peer }),
+            None => Ok(Self { place: Place::Port(Port { host, port, transport }), peer }),
             Some(other) => Err(AddressFault::Transport(other.tag().to_owned())),
+        }
+    }
+
+    fn published(name: &str, mut rest: multiaddr::Iter<'_>) -> Result<Self, AddressFault> {
+        let name = host_name(name)?;
+        if DNSADDR.len() + name.len() > MAX_NAME {
+            return Err(AddressFault::Name);
+        }
+        let (peer, beyond) = match (rest.next(), rest.next()) {
+            (Some(Protocol::P2p(peer)), beyond) => (Some(peer), beyond),
+            (beyond, _) => (None, beyond),
+        };
+        match beyond {
+            None => Ok(Self { place: Place::Published(name), peer }),
+            Some(other) => Err(AddressFault::AfterDnsaddr(other.tag().to_owned())),
         }
     }
 }
@@ -227,7 +162,7 @@ fn host_name(name: &str) -> Result<Arc<str>, AddressFault> {
         (1..=63).contains(&label.len())
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
     };
-    match name.len() <= 253 && name.split('.').all(label) {
+    match name.len() <= MAX_NAME && name.split('.').all(label) {
         true => Ok(name.to_ascii_lowercase().into()),
         false => Err(AddressFault::Name),
     }
@@ -238,8 +173,10 @@ impl FromStr for ListenAddress {
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
         let read = || {
-            let Parts { host, port, transport, peer } = Parts::read(text)?;
-            let Host::Ip(ip) = host else { return Err(AddressFault::NameToListen) };
+            let Parts { place, peer } = Parts::read(text)?;
+            let Place::Port(Port { host: Host::Ip(ip), port, transport }) = place else {
+                return Err(AddressFault::NameToListen);
+            };
             if peer.is_some() {
                 return Err(AddressFault::Peer);
             }
@@ -256,18 +193,19 @@ impl ListenAddress {
     /// Whether a node that listens here could take a call to this address, as far as one can tell:
     /// with the same transport, over the same kind of IP address.
     pub fn may_take(&self, address: &DialAddress) -> bool {
-        let family = match &address.host {
+        let Place::Port(Port { host, transport, .. }) = &address.place else { return true };
+        let family = match host {
             Host::Ip(ip) => ip.is_ipv4() == self.ip.is_ipv4(),
             Host::Name { family: Family::Any, .. } => true,
             Host::Name { family: Family::V4, .. } => self.ip.is_ipv4(),
             Host::Name { family: Family::V6, .. } => self.ip.is_ipv6(),
         };
-        family && self.transport == address.transport
+        family && self.transport == *transport
     }
 
     /// The address as libp2p has it.
     pub fn to_multiaddr(&self) -> Multiaddr {
-        multiaddr(self.ip, self.port, self.transport)
+        at_ip(self.ip, self.port, self.transport)
     }
 }
 
@@ -313,12 +251,12 @@ impl DialAddress {
 
     /// From where a node can be called here, as far as the address itself says.
     pub fn reach(&self) -> Reach {
-        match &self.host {
-            Host::Ip(ip) => reach(*ip),
-            Host::Name { name, .. } if &**name == "localhost" || name.ends_with(".localhost") => {
+        match &self.place {
+            Place::Port(Port { host: Host::Ip(ip), .. }) => reach(*ip),
+            Place::Port(Port { host: Host::Name { name, .. }, .. }) if is_local(name) => {
                 Reach::ThisMachine
             }
-            Host::Name { .. } => Reach::Anywhere,
+            Place::Port(_) | Place::Published(_) => Reach::Anywhere,
         }
     }
 
@@ -327,14 +265,14 @@ impl DialAddress {
         is_peer: impl Fn(&NetworkPeer) -> Result<(), AddressFault>,
     ) -> Result<Self, AddressError> {
         let read = || {
-            let Parts { host, port, transport, peer } = Parts::read(text)?;
+            let Parts { place, peer } = Parts::read(text)?;
             peer.as_ref().map_or(Ok(()), &is_peer)?;
-            if let Host::Ip(ip) = host {
+            if let Place::Port(Port { host: Host::Ip(ip), .. }) = place {
                 can_be_called(ip)?;
             }
-            match port {
-                0 => Err(AddressFault::PortZero),
-                port => Ok(Self { host, port, transport }),
+            match place {
+                Place::Port(Port { port: 0, .. }) => Err(AddressFault::PortZero),
+                place => Ok(Self { place }),
             }
         };
         read().map_err(|fault| AddressError::new(text, AddressUse::Dial, fault))
@@ -361,6 +299,11 @@ pub(super) fn can_be_called(ip: IpAddr) -> Result<(), AddressFault> {
     }
 }
 
+/// Whether the name stands for the machine that looks it up (RFC 6761).
+fn is_local(name: &str) -> bool {
+    name == "localhost" || name.ends_with(".localhost")
+}
+
 fn is_of_many(ip: IpAddr) -> bool {
     ip.is_multicast() || matches!(ip, IpAddr::V4(ip) if ip.is_broadcast())
 }
@@ -383,7 +326,7 @@ fn reach(ip: IpAddr) -> Reach {
     }
 }
 
-pub(super) fn multiaddr(ip: IpAddr, port: u16, transport: Transport) -> Multiaddr {
+pub(super) fn at_ip(ip: IpAddr, port: u16, transport: Transport) -> Multiaddr {
     let place = Multiaddr::from(ip);
     match transport {
         Transport::Tcp => place.with(Protocol::Tcp(port)),
@@ -398,6 +341,15 @@ impl fmt::Display for ListenAddress {
 }
 
 impl fmt::Display for DialAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Place::Port(port) => write!(f, "{port}"),
+            Place::Published(name) => write!(f, "/dnsaddr/{name}"),
+        }
+    }
+}
+
+impl fmt::Display for Port {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.host {
             Host::Ip(IpAddr::V4(ip)) => write!(f, "/ip4/{ip}")?,

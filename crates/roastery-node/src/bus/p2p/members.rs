@@ -275,7 +275,8 @@ impl Members {
         }
         member.redial.calls();
         let (peer, since) = (*peer, member.listed.since);
-        let found = self.resolver.clone().resolve(member.listed.addresses.clone());
+        let resolver = self.resolver.clone();
+        let found = resolver.resolve(member.name.clone(), member.listed.addresses.clone());
         self.lookups
             .push(Box::pin(async move { Resolved { peer, since, addresses: found.await } }));
         Poll::Ready(())

@@ -56,6 +56,7 @@ mod links;
 mod listen;
 mod members;
 mod peers;
+mod published;
 mod redial;
 mod resolve;
 mod roster;

@@ -1,5 +1,4 @@
-//! Names are looked up by the system, each time that a peer is called: what is behind a name may
-//! change.
+//! Names are looked up each time that a peer is called: what is behind a name may change.
 
 use std::io;
 use std::net::{IpAddr, ToSocketAddrs};
@@ -10,15 +9,21 @@ use futures_util::future::join_all;
 use libp2p::Multiaddr;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
-use super::address::{DialAddress, Family, Host, can_be_called, multiaddr};
+use super::address::{DialAddress, Family, Host, Place, Port, at_ip, can_be_called};
+use super::published::NameServers;
+use crate::bus::PeerId;
 
-/// How long one lookup is waited for. The other addresses of the peer wait as long.
+/// How long all lookups of one call are waited for. What was found by then is called.
 const LONGEST: Duration = Duration::from_secs(3);
 
 /// The most addresses behind one name that are called.
 const MOST_BEHIND_A_NAME: usize = 8;
+
+/// The most names that are asked for what is published under one: an entry may point to a further
+/// name. Each is asked once, so that no circle is followed.
+const MOST_NAMES: usize = 8;
 
 /// The most addresses that one call goes to.
 const MOST_OF_A_CALL: usize = 16;
@@ -33,12 +38,15 @@ type LookUp = dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync;
 #[derive(Clone)]
 pub(super) struct Resolver {
     look_up: Arc<LookUp>,
+    name_servers: NameServers,
     longest: Duration,
     room: Arc<Semaphore>,
 }
 
 impl Resolver {
-    /// The machine's own: `/etc/hosts`, DNS and whatever else it is set up to ask.
+    /// The machine's own: `/etc/hosts`, DNS and whatever else it is set up to ask. What is
+    /// published under a name is asked of its name servers, because the system's call for names
+    /// has no other records.
     pub(super) fn system() -> Self {
         Self::new(|name| {
             let found = (name, 0).to_socket_addrs()?;
@@ -48,14 +56,17 @@ impl Resolver {
 
     fn new(look_up: impl Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync + 'static) -> Self {
         let room = Arc::new(Semaphore::new(MOST_LOOKUPS));
-        Self { look_up: Arc::new(look_up), longest: LONGEST, room }
+        let name_servers = NameServers::System;
+        Self { look_up: Arc::new(look_up), name_servers, longest: LONGEST, room }
     }
 
-    /// The addresses with a number in place of each name. A name that is not found in time, or
-    /// stands for nothing that can be called, gives none.
-    pub(super) async fn resolve(self, addresses: Vec<DialAddress>) -> Vec<Multiaddr> {
+    /// The peer's addresses with a number in place of each name. A name that is not found in time,
+    /// or stands for nothing that can be called, gives none.
+    pub(super) async fn resolve(self, peer: PeerId, addresses: Vec<DialAddress>) -> Vec<Multiaddr> {
+        let until = Instant::now() + self.longest;
         let mut all = Vec::new();
-        for found in join_all(addresses.iter().map(|address| self.places(address))).await {
+        let places = addresses.iter().map(|address| self.places(address, &peer, until));
+        for found in join_all(places).await {
             for address in found {
                 if !all.contains(&address) {
                     all.push(address);
@@ -66,17 +77,55 @@ impl Resolver {
         all
     }
 
-    async fn places(&self, address: &DialAddress) -> Vec<Multiaddr> {
-        let ips = match &address.host {
-            Host::Ip(ip) => vec![*ip],
-            Host::Name { family, name } => self.behind(*family, name.clone()).await,
+    async fn places(&self, at: &DialAddress, peer: &PeerId, until: Instant) -> Vec<Multiaddr> {
+        let ports = match &at.place {
+            Place::Port(port) => vec![port.clone()],
+            Place::Published(name) => self.published(name.clone(), peer, until).await,
         };
-        let place = |ip| multiaddr(ip, address.port, address.transport);
-        ips.into_iter().map(place).collect()
+        let numbers = join_all(ports.iter().map(|port| self.numbers(port, until))).await;
+        numbers.into_iter().flatten().collect()
     }
 
-    async fn behind(&self, family: Family, name: Arc<str>) -> Vec<IpAddr> {
-        let found = timeout(self.longest, async {
+    /// What is published under this name, and under the names that stand there.
+    async fn published(&self, name: Arc<str>, peer: &PeerId, until: Instant) -> Vec<Port> {
+        let (mut ports, mut names, mut asked) = (Vec::new(), vec![name], 0);
+        while asked < names.len() {
+            let entries =
+                join_all(names[asked..].iter().map(|name| self.entries(name, peer, until)));
+            let entries = entries.await;
+            asked = names.len();
+            for entry in entries.into_iter().flatten() {
+                match entry.place {
+                    Place::Port(port) if !ports.contains(&port) => ports.push(port),
+                    Place::Published(name) if !names.contains(&name) => names.push(name),
+                    Place::Port(_) | Place::Published(_) => {}
+                }
+            }
+            ports.truncate(MOST_BEHIND_A_NAME);
+            names.truncate(MOST_NAMES);
+        }
+        ports
+    }
+
+    async fn entries(&self, name: &str, peer: &PeerId, until: Instant) -> Vec<DialAddress> {
+        let found = timeout_at(until, async {
+            // It is never closed.
+            let _room = self.room.acquire().await.ok()?;
+            Some(self.name_servers.published(name, peer).await)
+        });
+        found.await.ok().flatten().unwrap_or_default()
+    }
+
+    async fn numbers(&self, port: &Port, until: Instant) -> Vec<Multiaddr> {
+        let ips = match &port.host {
+            Host::Ip(ip) => vec![*ip],
+            Host::Name { family, name } => self.behind(*family, name.clone(), until).await,
+        };
+        ips.into_iter().map(|ip| at_ip(ip, port.port, port.transport)).collect()
+    }
+
+    async fn behind(&self, family: Family, name: Arc<str>, until: Instant) -> Vec<IpAddr> {
+        let found = timeout_at(until, async {
             // It is never closed.
             let room = self.room.clone().acquire_owned().await.ok()?;
             let look_up = self.look_up.clone();
@@ -101,103 +150,4 @@ impl Resolver {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicU8, Ordering};
-    use std::sync::mpsc;
-
-    use super::*;
-
-    fn addresses(texts: &[&str]) -> Vec<DialAddress> {
-        DialAddress::list(texts).unwrap()
-    }
-
-    fn ip(text: &str) -> IpAddr {
-        text.parse().unwrap()
-    }
-
-    async fn resolved(resolver: &Resolver, texts: &[&str]) -> Vec<String> {
-        let found = resolver.clone().resolve(addresses(texts)).await;
-        found.iter().map(ToString::to_string).collect()
-    }
-
-    #[tokio::test]
-    async fn a_name_is_looked_up_again_at_each_call() {
-        let calls = AtomicU8::new(0);
-        let resolver = Resolver::new(move |name| {
-            assert_eq!(name, "anna.example");
-            Ok(vec![IpAddr::from([10, 0, 0, calls.fetch_add(1, Ordering::Relaxed)])])
-        });
-        for call in 0..3 {
-            let found = resolved(&resolver, &["/dns/anna.example/tcp/7400"]).await;
-            assert_eq!(found, [format!("/ip4/10.0.0.{call}/tcp/7400")]);
-        }
-    }
-
-    #[tokio::test]
-    async fn only_addresses_of_the_wanted_kind_that_one_machine_can_have_are_called() {
-        let resolver = Resolver::new(|_| {
-            Ok(["10.0.0.1", "2001:db8::1", "0.0.0.0", "::", "224.0.0.1", "::ffff:0.0.0.0"]
-                .map(ip)
-                .to_vec())
-        });
-        let (v4, v6) = ("/ip4/10.0.0.1/tcp/1", "/ip6/2001:db8::1/tcp/1");
-        assert_eq!(resolved(&resolver, &["/dns/a/tcp/1"]).await, [v4, v6]);
-        assert_eq!(resolved(&resolver, &["/dns4/a/tcp/1"]).await, [v4]);
-        assert_eq!(resolved(&resolver, &["/dns6/a/tcp/1"]).await, [v6]);
-        // The same place twice is called once.
-        assert_eq!(resolved(&resolver, &[v4, "/dns4/a/tcp/1"]).await, [v4]);
-    }
-
-    #[tokio::test]
-    async fn a_name_that_is_not_found_leaves_the_other_addresses() {
-        let resolver = Resolver::new(|_| Err(io::ErrorKind::NotFound.into()));
-        assert!(resolved(&resolver, &["/dns/a/tcp/1"]).await.is_empty());
-        let other = "/ip4/10.0.0.1/udp/1/quic-v1";
-        assert_eq!(resolved(&resolver, &["/dns/a/tcp/1", other]).await, [other]);
-    }
-
-    #[tokio::test]
-    async fn a_name_with_a_thousand_addresses_is_called_at_few() {
-        let many = |_: &str| Ok((0..1000u32).map(|at| IpAddr::from(at.to_be_bytes())).collect());
-        let resolver = Resolver::new(move |name| {
-            many(name).map(|mut found: Vec<IpAddr>| {
-                found.iter_mut().for_each(|ip| {
-                    *ip = match *ip {
-                        IpAddr::V4(ip) => {
-                            IpAddr::from([10, ip.octets()[1], ip.octets()[2], ip.octets()[3]])
-                        }
-                        other => other,
-                    }
-                });
-                found
-            })
-        });
-        assert_eq!(resolved(&resolver, &["/dns/a/tcp/1"]).await.len(), MOST_BEHIND_A_NAME);
-        let names = ["/dns/a/tcp/1", "/dns/a/tcp/2", "/dns/a/tcp/3"];
-        assert_eq!(resolved(&resolver, &names).await.len(), MOST_OF_A_CALL);
-    }
-
-    #[tokio::test]
-    async fn lookups_that_hang_end_in_time_and_take_a_bounded_number_of_threads() {
-        let (release, held) = mpsc::channel::<()>();
-        let (held, begun) = (std::sync::Mutex::new(held), Arc::new(AtomicU8::new(0)));
-        let count = begun.clone();
-        let mut resolver = Resolver::new(move |_| {
-            count.fetch_add(1, Ordering::Relaxed);
-            // Until the test lets go of its end.
-            let _ = held.lock().unwrap().recv();
-            Ok(Vec::new())
-        });
-        resolver.longest = Duration::from_millis(50);
-        let calls = (0..40).map(|_| resolver.clone().resolve(addresses(&["/dns/a/tcp/1"])));
-        assert!(join_all(calls).await.iter().all(Vec::is_empty));
-        assert!(usize::from(begun.load(Ordering::Relaxed)) <= MOST_LOOKUPS);
-        drop(release);
-    }
-
-    #[tokio::test]
-    async fn the_system_knows_this_machine() {
-        let found = resolved(&Resolver::system(), &["/dns4/localhost/tcp/7400"]).await;
-        assert_eq!(found, ["/ip4/127.0.0.1/tcp/7400"]);
-    }
-}
+mod tests;

@@ -18,12 +18,14 @@ fn an_address_that_can_be_called_is_read_as_it_is_written() {
         "/dns6/anna.example/udp/7400/quic-v1",
         "/dns/_roastery.anna-1.example/tcp/7400",
         "/dns/xn--bcher-kva.example/tcp/7400",
+        "/dnsaddr/anna.example",
     ] {
         let address: DialAddress = text.parse().unwrap();
         assert_eq!(address.to_string(), text);
     }
     for (text, written) in [
         ("/dns4/Anna.Example./tcp/7400", "/dns4/anna.example/tcp/7400"),
+        ("/dnsaddr/Anna.Example.", "/dnsaddr/anna.example"),
         ("/ip6/2001:0db8:0:0::7/tcp/7400", "/ip6/2001:db8::7/tcp/7400"),
         ("/ip6/::ffff:203.0.113.7/tcp/7400", "/ip4/203.0.113.7/tcp/7400"),
     ] {
@@ -37,6 +39,9 @@ fn an_address_that_cannot_be_called_is_refused_with_what_is_wrong_and_what_is_al
     let label = format!("/dns4/{}/tcp/7400", "a".repeat(64));
     let named = format!("/ip4/203.0.113.7/tcp/7400/p2p/{PEER}");
     let without_port = format!("/ip4/203.0.113.7/p2p/{PEER}");
+    let published = format!("/dnsaddr/anna.example/p2p/{PEER}");
+    let beyond = format!("/dnsaddr/anna.example/p2p/{PEER}/p2p-circuit");
+    let long_published = format!("/dnsaddr/{}a", "a.".repeat(122));
     let relayed = format!("/ip4/203.0.113.7/tcp/7400/p2p/{PEER}/p2p-circuit");
     for (text, said) in [
         ("", "it is no multiaddress"),
@@ -68,7 +73,12 @@ fn an_address_that_cannot_be_called_is_refused_with_what_is_wrong_and_what_is_al
         ("/ip4/224.0.0.1/tcp/7400", "224.0.0.1 is no address of one machine"),
         ("/ip4/255.255.255.255/udp/7400/quic-v1", "255.255.255.255 is no address of one machine"),
         ("/ip6/ff02::1/tcp/7400", "ff02::1 is no address of one machine"),
-        ("/dnsaddr/anna.example/tcp/7400", "it begins with /dnsaddr"),
+        ("/dnsaddr/anna.example/tcp/7400", "/tcp after /dnsaddr/NAME"),
+        ("/dnsaddr/anna.example/ws", "/ws after /dnsaddr/NAME"),
+        (&published, "leave /p2p out"),
+        (&beyond, "/p2p-circuit after /dnsaddr/NAME"),
+        (&long_published, "244 after /dnsaddr"),
+        ("/dnsaddr/anna..example", "its name is none"),
         ("/unix/tmp", "it begins with /unix"),
         ("/memory/7", "it begins with /memory"),
         ("/tcp/7400", "it begins with /tcp"),
@@ -101,6 +111,7 @@ fn a_node_listens_at_ip_addresses_of_its_machine_and_at_no_names() {
     let named = format!("/ip4/127.0.0.1/tcp/7400/p2p/{PEER}");
     for (text, said) in [
         ("/dns4/localhost/tcp/7400", "a name cannot be listened at"),
+        ("/dnsaddr/anna.example", "a name cannot be listened at"),
         ("/ip4/0.0.0.0", "it has no port"),
         ("/ip4/0.0.0.0/tcp/7400/ws", "/ws is not spoken here"),
         ("/ip4/0.0.0.0/udp/7400", "/quic-v1 must follow the UDP port"),
@@ -117,12 +128,13 @@ fn a_node_listens_at_ip_addresses_of_its_machine_and_at_no_names() {
 fn a_peer_at_the_end_of_an_address_must_be_the_one_whose_address_it_is() {
     let key = |byte| TransportKey::from_secret(&mut [byte; 32]);
     let (own, other) = (key(1).0.public().to_peer_id(), key(2).0.public().to_peer_id());
-    let address = "/dns4/anna.example/tcp/7400";
     let read = |text: String| DialAddress::of_peer(&text, &key(1).peer());
-    assert_eq!(read(format!("{address}/p2p/{own}")).unwrap().to_string(), address);
-    assert_eq!(read(address.to_owned()).unwrap().to_string(), address);
-    let refused = read(format!("{address}/p2p/{other}")).unwrap_err();
-    assert_eq!(*refused.fault(), AddressFault::OtherPeer(other.to_string()));
+    for address in ["/dns4/anna.example/tcp/7400", "/dnsaddr/anna.example"] {
+        assert_eq!(read(format!("{address}/p2p/{own}")).unwrap().to_string(), address);
+        assert_eq!(read(address.to_owned()).unwrap().to_string(), address);
+        let refused = read(format!("{address}/p2p/{other}")).unwrap_err();
+        assert_eq!(*refused.fault(), AddressFault::OtherPeer(other.to_string()));
+    }
 }
 
 #[test]
@@ -144,6 +156,7 @@ fn an_address_says_from_where_it_can_be_called() {
         ("/ip4/100.128.0.1/tcp/1", Reach::Anywhere),
         ("/ip6/2001:db8::1/tcp/1", Reach::Anywhere),
         ("/dns/anna.example/tcp/1", Reach::Anywhere),
+        ("/dnsaddr/anna.example", Reach::Anywhere),
         ("/ip4/10.1.2.3/tcp/1", Reach::PrivateNetwork),
         ("/ip4/192.168.1.1/tcp/1", Reach::PrivateNetwork),
         ("/ip4/169.254.1.1/tcp/1", Reach::PrivateNetwork),
@@ -167,6 +180,7 @@ fn a_listener_takes_calls_of_its_transport_and_of_its_kind_of_address() {
         ("/ip4/203.0.113.7/tcp/9000", true),
         ("/dns/anna.example/tcp/7400", true),
         ("/dns4/anna.example/tcp/7400", true),
+        ("/dnsaddr/anna.example", true),
         ("/ip4/203.0.113.7/udp/7400/quic-v1", false),
         ("/ip6/2001:db8::7/tcp/7400", false),
         ("/dns6/anna.example/tcp/7400", false),

@@ -25,7 +25,13 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "roastery group new --name treasury --threshold 2 --out treasury.toml anna.toml bert.toml cleo.toml",
         ],
     ),
-    ("group join", &["roastery group join treasury.toml"]),
+    (
+        "group join",
+        &[
+            "roastery group join treasury.toml",
+            "roastery group join treasury.toml --name new-treasury",
+        ],
+    ),
     (
         "group export",
         &[

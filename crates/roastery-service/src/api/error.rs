@@ -47,6 +47,7 @@ impl From<ServiceError> for ApiError {
             E::Ambiguous { .. } => (StatusCode::CONFLICT, "ambiguous"),
             E::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
             E::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
+            E::NameTaken { .. } => (StatusCode::CONFLICT, "name_taken"),
             E::Expired => (StatusCode::CONFLICT, "expired"),
             E::Refused(_) => (StatusCode::FORBIDDEN, "refused"),
             E::NotReady(_) | E::File(_) => (StatusCode::CONFLICT, "not_ready"),

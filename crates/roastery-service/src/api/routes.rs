@@ -89,9 +89,9 @@ async fn ceremonies(State(service): At) -> Json<Vec<CeremonyStatus>> {
 /// Takes up an invitation. Nothing begins before the fingerprint is confirmed.
 #[utoipa::path(post, path = "/v1/ceremonies", request_body = Join,
     responses((status = 200, description = "Done", body = CeremonyStatus),
-        (status = 409, description = "conflict: not this node's, or another group of this name", body = Problem)))]
+        (status = 409, description = "name_taken: another group has this name here; conflict: its key is being made under another name", body = Problem)))]
 async fn join(State(service): At, Body(join): Body<Join>) -> Answer<CeremonyStatus> {
-    Ok(Json(service.join(join.invitation).await?))
+    Ok(Json(service.join(join.invitation, join.name).await?))
 }
 
 /// A ceremony, by its group's name or its id.
@@ -105,7 +105,8 @@ async fn ceremony(State(service): At, Path(name): Path<String>) -> Answer<Ceremo
 /// Begins to make the key, with the fingerprint that all members have compared.
 #[utoipa::path(post, path = "/v1/ceremonies/{name}/begin",
     params(("name" = String, Path, description = "Its name or its id", min_length = 1, max_length = 128)), request_body = Begin,
-    responses((status = 200, description = "Done", body = CeremonyStatus)))]
+    responses((status = 200, description = "Done", body = CeremonyStatus),
+        (status = 409, description = "name_taken: another group has its name here by now", body = Problem)))]
 async fn begin(
     State(service): At,
     Path(name): Path<String>,
@@ -122,12 +123,26 @@ async fn add_card(State(service): At, Body(card): Body<AddCard>) -> Answer<PeerA
     Ok(Json(service.add_card(&card.card).await?))
 }
 
+/// What a group is to be called.
+#[derive(Debug, Deserialize, IntoParams, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct CalledHere {
+    /// What the group is to be called here, if it is not to have the name that its key was made
+    /// with.
+    name: Option<String>,
+}
+
 /// Brings this node's share back from a group's recovery file and the host key.
-#[utoipa::path(post, path = "/v1/groups", request_body(content = Bytes, content_type = "application/octet-stream"),
+#[utoipa::path(post, path = "/v1/groups", params(CalledHere), request_body(content = Bytes, content_type = "application/octet-stream"),
     responses((status = 200, description = "Done", body = GroupStatus),
-        (status = 409, description = "not_ready: the host key is not here", body = Problem)))]
-async fn recover(State(service): At, File(file): File) -> Answer<GroupStatus> {
-    let group = service.recover(file.to_vec()).await?;
+        (status = 409, description = "not_ready: the host key is not here; name_taken: another group has this name here", body = Problem)))]
+async fn recover(
+    State(service): At,
+    Query(called): Query<CalledHere>,
+    File(file): File,
+) -> Answer<GroupStatus> {
+    let group = service.recover(file.to_vec(), called.name).await?;
     find_group(&service, &group.id().to_string()).await
 }
 

@@ -13,6 +13,7 @@ use roastery_protocol::{
     Seat,
     ceremony::{Event, Opening, Report, ReportPhase, Seed, Settings},
     clock::Moment,
+    group::Name,
     keys::{HostKey, IdentityKey},
 };
 use tokio::{
@@ -30,6 +31,8 @@ use crate::{
 pub(super) struct CeremonyService {
     pub(super) file: InvitationFile,
     pub(super) seat: Seat,
+    /// What the group is to be called here.
+    pub(super) name: Name,
     state: Mutex<State>,
 }
 
@@ -56,8 +59,8 @@ const ABORT_PATIENCE: Duration = Duration::from_secs(5);
 pub(super) type Finished = tokio::sync::oneshot::Sender<()>;
 
 impl CeremonyService {
-    pub(super) fn new(file: InvitationFile, seat: Seat) -> Self {
-        Self { file, seat, state: Mutex::new(State::Joined) }
+    pub(super) fn new(file: InvitationFile, seat: Seat, name: Name) -> Self {
+        Self { file, seat, name, state: Mutex::new(State::Joined) }
     }
 
     /// Whether there is a task for it.
@@ -192,14 +195,14 @@ impl CeremonyService {
 
     fn tell(&self, shared: &Shared, kind: &str, text: String) {
         let invitation = self.file.invitation();
-        shared.tell(ServiceEvent::new(invitation.name(), invitation.id().to_string(), kind, text));
+        shared.tell(ServiceEvent::new(self.name.as_str(), invitation.id().to_string(), kind, text));
     }
 
     /// How it stands.
     pub(super) fn view(&self) -> CeremonyStatus {
         let invitation = self.file.invitation();
         let mut view = CeremonyStatus {
-            name: invitation.name().to_owned(),
+            name: self.name.to_string(),
             ceremony: invitation.id().to_string(),
             fingerprint: invitation.fingerprint().to_string(),
             seat: self.seat.to_u16(),

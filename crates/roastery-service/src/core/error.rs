@@ -2,7 +2,10 @@ use roastery_node::{
     driver::{ProposeError, SignError},
     store::StoreError,
 };
-use roastery_protocol::request::{ApprovalError, RequestError};
+use roastery_protocol::{
+    GroupId,
+    request::{ApprovalError, RequestError},
+};
 use thiserror::Error;
 
 use super::rejections::RecordedIn;
@@ -34,6 +37,17 @@ pub enum ServiceError {
     /// It does not fit what is there.
     #[error("{0}")]
     Conflict(String),
+    /// The name is another group's: what is ambiguous is the operator's to say.
+    #[error(
+        "the name {name:?} belongs to the group {group} here, now or before, or differs from its name in \
+         case only: say what the other group is to be called here, with --name NAME"
+    )]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// The group that has it.
+        group: GroupId,
+    },
     /// The request's time is over.
     #[error("the request has expired")]
     Expired,

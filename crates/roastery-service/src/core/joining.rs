@@ -3,14 +3,35 @@
 use std::sync::Arc;
 
 use roastery_node::bus::exchange::Topic;
-use roastery_protocol::{CeremonyId, GroupId, ceremony::Invitation};
+use roastery_protocol::{
+    CeremonyId, GroupId, Seat,
+    ceremony::Invitation,
+    group::{Name, NameError},
+};
 use tokio::sync::oneshot;
 
-use super::{Service, ServiceError, ceremony::CeremonyService, group::GroupService, one};
+use super::{
+    Service, ServiceError, ceremony::CeremonyService, group::GroupService, naming::name_of_group,
+    one,
+};
 use crate::{
     files::{Access, Folder, InvitationFile, MAX_INVITATION_FILE},
     view::CeremonyStatus,
 };
+
+/// The longest file with a name, in bytes.
+const MAX_NAME_FILE: usize = 256;
+
+fn name_of_invitation(file: &InvitationFile) -> Result<Name, ServiceError> {
+    name_of_group(file.invitation().name())
+}
+
+fn other_name(name: &Name) -> ServiceError {
+    ServiceError::Conflict(format!(
+        "the group is called {name:?} here already: roastery group rename gives it another name once its key is made",
+        name = name.as_str()
+    ))
+}
 
 impl Service {
     /// The members' names and addresses, of the invitations that were taken up.
@@ -28,8 +49,17 @@ impl Service {
                     self.know(&file);
                     let id = file.invitation().id();
                     if let Some(seat) = file.seat_of(&self.peer) {
-                        let ceremony = Arc::new(CeremonyService::new(file, seat));
-                        self.lock_ceremonies().insert(id, ceremony);
+                        match self.kept_name(&file) {
+                            Ok(name) => {
+                                let ceremony = Arc::new(CeremonyService::new(file, seat, name));
+                                self.lock_ceremonies().insert(id, ceremony);
+                            }
+                            Err(error) => tracing::error!(
+                                path = %path.display(),
+                                error,
+                                "what its group is called here cannot be read: roastery group join --name NAME says it again"
+                            ),
+                        }
                     }
                 }
                 Err(error) => tracing::error!(
@@ -84,12 +114,21 @@ impl Service {
         Ok(())
     }
 
-    /// Takes up an invitation: nothing is sent yet.
+    /// Takes up an invitation: nothing is sent yet. The group is called by the name that is wanted,
+    /// or else by the invitation's.
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Invalid`] if the file is none, or this node is not in it.
-    pub async fn join(self: &Arc<Self>, text: String) -> Result<CeremonyStatus, ServiceError> {
+    /// [`ServiceError::Invalid`] if the file is none, this node is not in it, or the name is none;
+    /// [`ServiceError::NameTaken`] if another group has the name here;
+    /// [`ServiceError::Conflict`] if the key is made, or being made, under another name.
+    pub async fn join(
+        self: &Arc<Self>,
+        text: String,
+        wanted: Option<String>,
+    ) -> Result<CeremonyStatus, ServiceError> {
+        let _joining = self.joining.lock().await;
+        let wanted = wanted.as_deref().map(name_of_group).transpose()?;
         let file = InvitationFile::parse(&text)
             .map_err(|error| ServiceError::Invalid(error.to_string()))?;
         let seat = file.seat_of(&self.peer).ok_or_else(|| {
@@ -105,27 +144,58 @@ impl Service {
         if let Some(known) = known {
             // Cards in it may be newer than those that were taken up.
             self.know(&file);
-            return Ok(known.view());
+            match wanted {
+                Some(wanted) if wanted != known.name => {
+                    if known.is_running() {
+                        return Err(other_name(&known.name));
+                    }
+                    self.join_as(file, seat, wanted).await?;
+                }
+                _ => return Ok(known.view()),
+            }
+            return self.ceremony(&id.to_string());
         }
         if let Some(group) = self.made_by(id) {
             // Its store was restored, or its share recovered: what is lacking are names and
             // addresses.
             self.keep_invitation(&file)?;
-            let mut view = CeremonyService::new(file, seat).view();
+            let called = self.shared.store(move |store| store.name_of(group)).await?;
+            let called = called.and_then(|name| name.parse().ok());
+            let name = match (called, wanted) {
+                (Some(called), Some(wanted)) if called != wanted => {
+                    return Err(other_name(&called));
+                }
+                (Some(name), _) | (None, Some(name)) => name,
+                (None, None) => name_of_invitation(&file)?,
+            };
+            let mut view = CeremonyService::new(file, seat, name).view();
             view.state = "done".to_owned();
             view.text = "the group is here; where its members are is known now".to_owned();
             view.group = Some(group.to_string());
             return Ok(view);
         }
-        let name = file.invitation().name().to_owned();
-        if self.lock_groups().values().any(|group| group.name == name) {
-            return Err(ServiceError::Conflict(format!("there is a group {name:?} here already")));
-        }
+        let name = match wanted {
+            Some(name) => name,
+            None => name_of_invitation(&file)?,
+        };
+        self.join_as(file, seat, name).await?;
+        self.ceremony(&id.to_string())
+    }
+
+    /// Takes up an invitation under a name that is no other group's here.
+    async fn join_as(
+        &self,
+        file: InvitationFile,
+        seat: Seat,
+        name: Name,
+    ) -> Result<(), ServiceError> {
+        self.check_free(&name, None).await?;
+        self.keep_name(&file, &name)?;
         self.keep_invitation(&file)?;
-        let ceremony = Arc::new(CeremonyService::new(file, seat));
-        let view = ceremony.view();
+        let id = file.invitation().id();
+        let ceremony = Arc::new(CeremonyService::new(file, seat, name));
         self.lock_ceremonies().insert(id, ceremony);
-        Ok(view)
+        Ok(())
     }
 
     /// The group that this ceremony has made, if it is here.
@@ -135,6 +205,34 @@ impl Service {
             group.recovery.as_ref().is_some_and(|file| file.invitation().id() == ceremony)
         };
         groups.values().find(made).map(|group| group.group.id())
+    }
+
+    /// Keeps what a group is to be called, beside its invitation and before it, if that is not the
+    /// invitation's name.
+    fn keep_name(&self, file: &InvitationFile, name: &Name) -> Result<(), ServiceError> {
+        let folder = Folder::new(self.shared.folder.invitations());
+        folder.create()?;
+        let path = folder.resolve(format!("{}.name", file.invitation().id()));
+        if name.as_str() == file.invitation().name() {
+            return match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    Err(ServiceError::Internal(format!("{}: {error}", path.display())))
+                }
+                _ => Ok(()),
+            };
+        }
+        Ok(Folder::replace(&path, format!("{name}\n").as_bytes(), Access::Owner)?)
+    }
+
+    /// What a group is to be called whose invitation was taken up.
+    fn kept_name(&self, file: &InvitationFile) -> Result<Name, String> {
+        let folder = Folder::new(self.shared.folder.invitations());
+        let path = folder.resolve(format!("{}.name", file.invitation().id()));
+        if !path.exists() {
+            return name_of_invitation(file).map_err(|error| error.to_string());
+        }
+        let text = Folder::read_text(&path, MAX_NAME_FILE).map_err(|error| error.to_string())?;
+        text.trim_end_matches('\n').parse().map_err(|error: NameError| error.to_string())
     }
 
     /// Writes an invitation into the folder, and learns from it where the members are.
@@ -156,8 +254,8 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Invalid`] if the fingerprint is another one; [`ServiceError::File`] if the
-    /// host key is not there.
+    /// [`ServiceError::Invalid`] if the fingerprint is another one; [`ServiceError::NameTaken`] if
+    /// another group has its name by now; [`ServiceError::File`] if the host key is not there.
     pub async fn begin_ceremony(
         self: &Arc<Self>,
         name: &str,
@@ -181,6 +279,8 @@ impl Service {
             return Err(ServiceError::Invalid(reason.to_owned()));
         };
         if !ceremony.is_running() {
+            let made = self.made_by(ceremony.file.invitation().id());
+            self.check_free(&ceremony.name, made).await?;
             self.run_ceremony(ceremony).await?;
         }
         Ok(ceremony.view())
@@ -192,7 +292,7 @@ impl Service {
     ) -> Result<(), ServiceError> {
         let invitation = ceremony.file.invitation();
         // Its own line, and that of the group that it makes.
-        self.make_room(2, invitation.name()).await?;
+        self.make_room(2, ceremony.name.as_str()).await?;
         let members = invitation.members().iter().map(|member| member.peer.clone());
         let line = self.open_line(Topic::Ceremony(invitation.id()), members)?;
         let host_key = self.shared.folder.resolve(&self.config.host_key);
@@ -214,12 +314,12 @@ impl Service {
         one("ceremony", name, self.ceremonies_named(name).into_iter())
     }
 
-    /// The ceremonies of this group's name, or the one of this id.
+    /// The ceremonies of groups that are called so here, or the one of this id.
     fn ceremonies_named(&self, name: &str) -> Vec<Arc<CeremonyService>> {
         let ceremonies = self.lock_ceremonies();
-        let named = ceremonies.iter().filter(|(id, ceremony)| {
-            ceremony.file.invitation().name() == name || id.to_string() == name
-        });
+        let named = ceremonies
+            .iter()
+            .filter(|(id, ceremony)| ceremony.name.as_str() == name || id.to_string() == name);
         named.map(|(_, ceremony)| ceremony.clone()).collect()
     }
 }

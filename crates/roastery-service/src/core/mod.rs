@@ -69,6 +69,7 @@ use self::{
     clocks::ClockWatch,
     group::{Called, GroupService, key_of},
     journal::AuditWriter,
+    naming::name_of_group,
     shared::Shared,
     watching::BusWatch,
     whereabouts::AddressBook,
@@ -410,8 +411,15 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Invalid`] if the file and the host key do not go together.
-    pub async fn recover(self: &Arc<Self>, file: Vec<u8>) -> Result<Arc<Group>, ServiceError> {
+    /// [`ServiceError::Invalid`] if the file and the host key do not go together;
+    /// [`ServiceError::NameTaken`] if another group has the name that is wanted, or that the key
+    /// was made with.
+    pub async fn recover(
+        self: &Arc<Self>,
+        file: Vec<u8>,
+        wanted: Option<String>,
+    ) -> Result<Arc<Group>, ServiceError> {
+        let wanted = wanted.as_deref().map(name_of_group).transpose()?;
         let invalid = |error: &dyn std::error::Error| ServiceError::Invalid(error.to_string());
         let host_key = self.shared.folder.resolve(&self.config.host_key);
         let host = self.shared.host_key.read(host_key).await?;
@@ -426,8 +434,17 @@ impl Service {
             return Err(ServiceError::Invalid(reason.to_owned()));
         }
         let (keeping, ceremony) = (group.clone(), recovery.invitation().id());
+        let name = match (wanted, self.lock_ceremonies().get(&ceremony)) {
+            (Some(name), _) => name,
+            (None, Some(joined)) => joined.name.clone(),
+            (None, None) => name_of_group(recovery.invitation().name())?,
+        };
+        self.check_free(&name, Some(group.id())).await?;
         self.shared
-            .store(move |store| store.keep_group(&keeping, seat, &share, Some(&recovery)))
+            .store(move |store| {
+                store.keep_group(&keeping, seat, &share, Some(&recovery))?;
+                store.bind_name(&name, keeping.id())
+            })
             .await?;
         self.start_new_groups().await?;
         // What its invitation was taken up for is there.

@@ -1,51 +1,73 @@
 //! What groups are called: a name belongs to one group, for good.
 
 use roastery_node::store::{ContentError, KeptGroup, StoreError};
-use roastery_protocol::group::Name;
+use roastery_protocol::{GroupId, group::Name};
 
 use super::{Service, ServiceError};
-
-/// What a group was called when its key was made.
-fn wanted(kept: &KeptGroup) -> String {
-    kept.recovery.as_ref().map_or_else(
-        || format!("group-{:#}", kept.group.id()),
-        |file| file.invitation().name().to_owned(),
-    )
-}
 
 /// Whether a name could be taken for an id: then it names nothing.
 fn looks_like_an_id(name: &str) -> bool {
     name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
+/// A name that a group can have.
+pub(super) fn name_of_group(name: &str) -> Result<Name, ServiceError> {
+    if looks_like_an_id(name) {
+        let reason =
+            "a name of 64 hexadecimal digits could be taken for a group's id: take another one";
+        return Err(ServiceError::Invalid(reason.to_owned()));
+    }
+    name.parse().map_err(|error| ServiceError::Invalid(format!("the name {name:?}: {error}")))
+}
+
 impl Service {
-    /// The name of a group that is to be started. One that has none gets the name that its key was
-    /// made with, if no other group has it or would get it as well; otherwise the operator names
-    /// it.
+    /// What a group is to be called that has no name yet: as the operator has said when the
+    /// invitation was taken up, or else as it was called when its key was made.
+    fn wanted(&self, kept: &KeptGroup) -> String {
+        let Some(file) = &kept.recovery else { return format!("group-{:#}", kept.group.id()) };
+        let invitation = file.invitation();
+        let joined = self.lock_ceremonies().get(&invitation.id()).cloned();
+        joined.map_or_else(|| invitation.name().to_owned(), |joined| joined.name.to_string())
+    }
+
+    /// Checks that no other group than this one has or had the name.
+    pub(super) async fn check_free(
+        &self,
+        name: &Name,
+        own: Option<GroupId>,
+    ) -> Result<(), ServiceError> {
+        let asked = name.clone();
+        match self.shared.store(move |store| store.group_named(&asked)).await? {
+            Some(group) if own != Some(group) => {
+                Err(ServiceError::NameTaken { name: name.to_string(), group })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The name of a group that is to be started. One that has none gets the one that is wanted for
+    /// it, if no other group has it or would get it as well; otherwise the operator names it.
     pub(super) async fn name_for(&self, kept: &KeptGroup) -> Result<Option<String>, ServiceError> {
-        let (id, name) = (kept.group.id(), wanted(kept));
+        let (id, name) = (kept.group.id(), self.wanted(kept));
         let bound = self.shared.store(move |store| store.name_of(id)).await?;
         if bound.is_some() {
             return Ok(bound);
         }
-        let rival = name.clone();
-        let rivals = self
+        let unnamed = self
             .shared
             .store(move |store| {
-                let mut rivals = 0;
+                let mut unnamed = Vec::new();
                 for other in store.groups()? {
                     let other_id = other.group.id();
-                    if other_id != id
-                        && wanted(&other) == rival
-                        && store.name_of(other_id)?.is_none()
-                    {
-                        rivals += 1;
+                    if other_id != id && store.name_of(other_id)?.is_none() {
+                        unnamed.push(other);
                     }
                 }
-                Ok(rivals)
+                Ok(unnamed)
             })
             .await?;
-        if rivals == 0
+        let rival = |other: &KeptGroup| self.wanted(other).eq_ignore_ascii_case(&name);
+        if !unnamed.iter().any(rival)
             && !looks_like_an_id(&name)
             && let Ok(binding) = name.parse::<Name>()
         {
@@ -75,14 +97,7 @@ impl Service {
     pub async fn rename_group(&self, group: &str, name: String) -> Result<(), ServiceError> {
         let group = self.find_group(group)?;
         let id = group.group.id();
-        if looks_like_an_id(&name) {
-            let reason =
-                "a name of 64 hexadecimal digits could be taken for a group's id: take another one";
-            return Err(ServiceError::Invalid(reason.to_owned()));
-        }
-        let name: Name = name
-            .parse()
-            .map_err(|error| ServiceError::Invalid(format!("the name {name:?}: {error}")))?;
+        let name = name_of_group(&name)?;
         let bound = self.shared.store(move |store| store.bind_name(&name, id)).await;
         match bound {
             Err(ServiceError::Store(StoreError::Content(ContentError::NameTaken {
@@ -105,16 +120,21 @@ impl Service {
             groups.iter().flat_map(|group| [group.name.clone(), group.group.id().to_string()]);
         // Groups that are to be made have no ids yet.
         let ceremonies = self.lock_ceremonies();
-        let to_be = ceremonies.values().map(|one| one.file.invitation().name().to_owned());
+        let to_be = ceremonies.values().map(|one| one.name.to_string());
         let known: Vec<String> = known.chain(to_be).collect();
         let known = known.iter().map(String::as_str);
         let unknown = self.config.unknown_groups(known).into_iter();
-        unknown
-            .map(|section| {
-                format!(
-                    "{section} in the configuration is about no group of this node, and has no effect: roastery status shows the groups"
-                )
-            })
-            .collect()
+        let unknown = unknown.map(|section| {
+            format!(
+                "{section} in the configuration is about no group of this node, and has no effect: roastery status shows the groups"
+            )
+        });
+        let unnamed = groups.iter().map(|group| (&group.name, group.group.id().to_string()));
+        let unnamed = unnamed.filter(|(name, id)| *name == id).map(|(_, id)| {
+            format!(
+                "the group {id} has no name, because another group has the one that it would get: roastery group rename {id} NAME"
+            )
+        });
+        unknown.chain(unnamed).collect()
     }
 }

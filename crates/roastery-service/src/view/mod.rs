@@ -168,7 +168,7 @@ pub struct Said {
 /// A ceremony.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CeremonyStatus {
-    /// The group's name.
+    /// What the group is called here.
     pub name: String,
     /// The ceremony's id.
     pub ceremony: String,
@@ -199,6 +199,10 @@ pub struct Join {
     /// The invitation file's text.
     #[schema(min_length = 1, max_length = 1048576)]
     pub invitation: String,
+    /// What the group is to be called here, if it is not to have the invitation's name: at most 64
+    /// bytes.
+    #[serde(default)]
+    pub name: Option<String>,
 }
 
 /// A member's newer card.
@@ -315,9 +319,9 @@ pub struct LogEntry {
 /// Why something was not done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
-    /// A word that stays the same: not_found, ambiguous, invalid, conflict, expired, refused,
-    /// not_ready, busy, no_answer, too_large, too_slow, too_many, unrecorded, unauthorized,
-    /// forbidden, wrong_host, internal.
+    /// A word that stays the same: not_found, ambiguous, invalid, conflict, name_taken, expired,
+    /// refused, not_ready, busy, no_answer, too_large, too_slow, too_many, unrecorded,
+    /// unauthorized, forbidden, wrong_host, internal.
     pub code: String,
     /// One line for people.
     pub message: String,

@@ -74,6 +74,11 @@ pub(super) fn reject(at: &At, options: Reject) -> Result<ExitCode, String> {
 
 /// Asks on the terminal; anything but y or yes is a no.
 fn asked(question: &str) -> Result<bool, String> {
+    Ok(matches!(ask(question)?.to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Asks on the terminal; the answer without space around it.
+pub(super) fn ask(question: &str) -> Result<String, String> {
     let mut error = std::io::stderr();
     let _ = write!(error, "{question}");
     let _ = error.flush();
@@ -82,5 +87,5 @@ fn asked(question: &str) -> Result<bool, String> {
         .lock()
         .read_line(&mut answer)
         .map_err(|error| format!("the answer could not be read: {error}"))?;
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    Ok(answer.trim().to_owned())
 }

@@ -7,7 +7,11 @@ use roastery_service::{
     view::{Begin, CeremonyStatus, GroupStatus, Health, Join as JoinBody, Rename as RenameBody},
 };
 
-use super::{At, GroupCommand, show, wait_for};
+use super::{
+    At, GroupCommand,
+    naming::{named, other_name},
+    show, wait_for,
+};
 use crate::{files::check_new, output::remark, values};
 
 #[derive(Args)]
@@ -33,6 +37,9 @@ pub(crate) struct New {
 pub(crate) struct Join {
     /// The invitation file
     file: PathBuf,
+    /// What the group is to be called here, if another group has the invitation's name
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
 }
 
 #[derive(Args)]
@@ -59,6 +66,10 @@ pub(crate) struct Rename {
 pub(crate) struct Recover {
     /// The group's recovery file, from any other member
     file: PathBuf,
+    /// What the group is to be called here, if another group has the name that its key was made
+    /// with
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
 }
 
 #[derive(Args)]
@@ -131,11 +142,9 @@ fn join(at: &At, options: &Join) -> Result<ExitCode, String> {
         format!("{file}: no invitation: {error}; roastery group new writes one")
     })?;
     let client = at.client()?;
-    let joined: CeremonyStatus = wait_for(async {
-        client
-            .post("/v1/ceremonies", &JoinBody { invitation })
-            .await
-            .map_err(|error| error.to_string())
+    let joined: CeremonyStatus = named(options.name.clone(), other_name, |name| {
+        let body = JoinBody { invitation: invitation.clone(), name };
+        wait_for(async { Ok(client.post("/v1/ceremonies", &body).await) })
     })?;
     show::ceremony(&joined);
     if joined.state == "joined" {
@@ -216,8 +225,10 @@ fn rename(at: &At, options: Rename) -> Result<ExitCode, String> {
 fn recover(at: &At, options: &Recover) -> Result<ExitCode, String> {
     let file = Folder::read(&options.file, MAX_RECOVERY_FILE).map_err(|error| error.to_string())?;
     let client = at.client()?;
-    let group: GroupStatus = wait_for(async {
-        client.post_bytes("/v1/groups", file).await.map_err(|error| error.to_string())
+    let group: GroupStatus = named(options.name.clone(), other_name, |name| {
+        let called = name.map(|name| format!("?name={}", encoded(&name))).unwrap_or_default();
+        let path = format!("/v1/groups{called}");
+        wait_for(async { Ok(client.post_bytes(&path, file.clone()).await) })
     })?;
     show::group(&group);
     Ok(ExitCode::SUCCESS)

@@ -231,7 +231,7 @@ async fn make_key(group: &Path, folders: &[PathBuf]) -> Result<(), String> {
     let invitation =
         std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
     for folder in &lacking {
-        let join = Join { invitation: invitation.clone() };
+        let join = Join { invitation: invitation.clone(), name: None };
         let joined: CeremonyStatus =
             client(folder).post("/v1/ceremonies", &join).await.map_err(said)?;
         if joined.state == "joined" {

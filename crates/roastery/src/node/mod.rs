@@ -7,6 +7,7 @@ mod decide;
 mod group;
 mod init;
 mod local;
+mod naming;
 mod passphrase;
 mod peers;
 mod requests;

@@ -1,0 +1,91 @@
+//! What a group is to be called here where its own name is another group's.
+
+use std::io::IsTerminal as _;
+
+use roastery_service::{api::ClientError, view::Problem};
+
+use super::decide::ask;
+use crate::output::remark;
+
+/// Takes up a group under this name, or under its own. If another group has that one, another one
+/// is asked for, as often as it takes; where that cannot be done it is an error.
+pub(super) fn named<T>(
+    mut name: Option<String>,
+    mut other: impl FnMut(&Problem) -> Result<Option<String>, String>,
+    take_up: impl Fn(Option<String>) -> Result<Result<T, ClientError>, String>,
+) -> Result<T, String> {
+    loop {
+        let error = match take_up(name)? {
+            Ok(taken_up) => return Ok(taken_up),
+            Err(error) => error,
+        };
+        name = match &error {
+            ClientError::Problem(problem) if problem.code == "name_taken" => other(problem)?,
+            _ => None,
+        };
+        if name.is_none() {
+            return Err(error.to_string());
+        }
+    }
+}
+
+/// Asks a person for another name; none without a terminal, or without an answer.
+pub(super) fn other_name(problem: &Problem) -> Result<Option<String>, String> {
+    if !std::io::stdin().is_terminal() {
+        return Ok(None);
+    }
+    remark(&problem.message);
+    let answer = ask("What is the group to be called here? ")?;
+    Ok((!answer.is_empty()).then_some(answer))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    fn problem(code: &str, message: &str) -> ClientError {
+        ClientError::Problem(Problem { code: code.to_owned(), message: message.to_owned() })
+    }
+
+    /// Taken up under the name "new" only. Gives what came of it and the names that were tried.
+    fn try_names(
+        first: Option<&str>,
+        answers: &[Option<&str>],
+    ) -> (Result<(), String>, Vec<Option<String>>) {
+        let tried = RefCell::new(Vec::new());
+        let mut answers = answers.iter();
+        let taken_up = named(
+            first.map(str::to_owned),
+            |_| Ok(answers.next().unwrap().map(str::to_owned)),
+            |name| {
+                tried.borrow_mut().push(name.clone());
+                Ok(match name.as_deref() {
+                    Some("new") => Ok(()),
+                    Some("bad") => Err(problem("invalid", "no name")),
+                    _ => Err(problem("name_taken", "it is taken")),
+                })
+            },
+        );
+        (taken_up, tried.into_inner())
+    }
+
+    #[test]
+    fn a_name_that_is_taken_is_asked_for_again_until_one_is_free_or_there_is_no_answer() {
+        let names = |names: &[Option<&str>]| -> Vec<Option<String>> {
+            names.iter().map(|name| name.map(str::to_owned)).collect()
+        };
+        let taken = || Err("it is taken".to_owned());
+        assert_eq!(try_names(Some("new"), &[]), (Ok(()), names(&[Some("new")])));
+        assert_eq!(try_names(None, &[None]), (taken(), names(&[None])));
+        assert_eq!(
+            try_names(None, &[Some("old"), Some("new")]),
+            (Ok(()), names(&[None, Some("old"), Some("new")]))
+        );
+        assert_eq!(
+            try_names(Some("old"), &[Some("bad")]),
+            (Err("no name".to_owned()), names(&[Some("old"), Some("bad")]))
+        );
+    }
+}

@@ -50,6 +50,8 @@ struct Running {
     clock: Box<dyn Fn() -> Moment + Send>,
     task: AbortHandle,
     begun: Instant,
+    /// Why the group that it has made does not run.
+    not_started: Option<String>,
 }
 
 /// How long a task that is aborted may take to end, at most.
@@ -66,6 +68,15 @@ impl CeremonyService {
     /// Whether there is a task for it.
     pub(super) fn is_running(&self) -> bool {
         matches!(&*self.lock(), State::Running(running) if !running.task.is_finished())
+    }
+
+    /// The group that it has made could not be started.
+    pub(super) fn group_not_started(&self, why: &ServiceError) {
+        if let State::Running(running) = &mut *self.lock() {
+            running.not_started = Some(format!(
+                "the key is made and stored, and the group does not run here: {why}; mend that and start the node again"
+            ));
+        }
     }
 
     /// When it began, if it has made a group and goes on only to answer others.
@@ -141,7 +152,8 @@ impl CeremonyService {
         let part = format!("key generation {id:#}");
         shared.finite(part.clone(), tell_events(with.clone(), self.clone(), events));
         let task = shared.finite(part, async move { this.drive(with, keygen, finished).await });
-        *self.lock() = State::Running(Running { reports, clock, task, begun: Instant::now() });
+        let (begun, not_started) = (Instant::now(), None);
+        *self.lock() = State::Running(Running { reports, clock, task, begun, not_started });
         Ok(())
     }
 
@@ -233,7 +245,10 @@ impl CeremonyService {
                     ReportPhase::Running => ("running", String::new()),
                     ReportPhase::Done(group) => {
                         view.group = Some(group.to_string());
-                        ("done", String::new())
+                        match &running.not_started {
+                            None => ("done", String::new()),
+                            Some(why) => ("failed", why.clone()),
+                        }
                     }
                     ReportPhase::Ended(ending) => ("ended", ending.to_string()),
                 }

@@ -299,12 +299,13 @@ impl Service {
         let (finished, made) = oneshot::channel();
         let (shared, identity) = (&self.shared, self.identity.clone());
         ceremony.run(shared, line, identity, host_key, finished).await?;
-        let this = self.clone();
+        let (this, ceremony) = (self.clone(), ceremony.clone());
         self.shared.finite("the start of a new group", async move {
             if made.await.is_ok()
                 && let Err(error) = this.start_new_groups().await
             {
                 tracing::error!(%error, "the new group was not started");
+                ceremony.group_not_started(&error);
             }
         });
         Ok(())

@@ -111,3 +111,36 @@ fn a_second_group_of_a_name_is_joined_under_another_one_and_policies_stay_with_t
         group.restart(1, &[]);
     }
 }
+
+#[test]
+fn a_group_whose_key_is_made_and_that_cannot_be_started_is_seen_and_not_only_logged() {
+    let group = Group::start("unstarted", 2, 2);
+    let file = group.path("second.toml");
+    let cards = [0, 1].map(|node| group.node(node).join("card.toml").display().to_string());
+    let new = ["group", "new", "--name", "second", "--threshold", "2", "--out", &file];
+    roastery(&[&new[..], &[&cards[0], &cards[1]]].concat(), &[]).well();
+    group.edit(1, "[policy]\n", "[group.second]\nscripts = \"tr(none)\"\n[policy]\n");
+    group.stop(1);
+    group.restart(1, &[]);
+    for node in [0, 1] {
+        group.tell(node, &["group", "join", &file]).well();
+    }
+    let fingerprint = group.status(1)["ceremonies"][0]["fingerprint"].as_str().unwrap().to_owned();
+    let keygen = ["keygen", "second", "--fingerprint", &fingerprint, "--no-wait"];
+    group.tell(0, &keygen).well();
+    group.tell(1, &keygen);
+    let failed = until("the ceremony has failed", || {
+        let ceremony = group.status(1)["ceremonies"][0].clone();
+        (ceremony["state"] == "failed").then_some(ceremony)
+    });
+    let said = "the key is made and stored, and the group does not run here: group second: ";
+    assert!(failed["text"].as_str().unwrap().starts_with(said), "{failed}");
+    assert_eq!(group.status(1)["groups"].as_array().unwrap().len(), 1);
+    // A start says it as well, and does not go on without the group.
+    group.stop(1);
+    let ended = group.run(1, &[]);
+    assert!(ended.status != 0 && ended.err.contains("group second: "), "{ended:?}");
+    group.edit(1, "scripts = \"tr(none)\"\n", "");
+    group.restart(1, &[]);
+    assert_eq!(group.status(1)["groups"].as_array().unwrap().len(), 2);
+}

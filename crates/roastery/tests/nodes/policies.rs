@@ -248,3 +248,74 @@ fn what_the_operator_has_rejected_is_left_to_the_operator_under_another_id() {
     group.approve(2, &twin);
     group.request_in(0, &twin, "signed");
 }
+
+#[test]
+fn a_limit_holds_for_what_was_approved_before_it_and_keeps_its_share_here() {
+    let group = Group::start("stricter", 3, 3);
+    let sessions = ["the first", "the second"].map(|text| group.propose(0, text));
+    for session in &sessions {
+        group.approve(1, session);
+        group.request_in(1, session, "approved");
+    }
+    group.stop(1);
+    group.set_policy(1, "most_per_hour = 1");
+    group.restart(1, &[]);
+    for session in &sessions {
+        group.request(2, session);
+        // Of the one that is over the limit it comes to nothing, and says so.
+        group.tell(2, &["approve", session, "--yes", "--wait", "0"]);
+    }
+    let state = |session: &String| group.request(1, session)["state"].clone();
+    let refused = until("one is signed and the other one refused", || {
+        let refused = sessions.iter().find(|session| state(session) == "refused")?;
+        sessions.iter().any(|session| state(session) == "signed").then_some(refused)
+    });
+    let text = group.request(1, refused)["text"].clone();
+    assert!(text.as_str().unwrap().starts_with("policy.most_per_hour: 1 were signed"), "{text}");
+    let shares = |session: &String| group.log(1, session).len();
+    assert_eq!(sessions.iter().map(shares).sum::<usize>(), 1);
+    assert_eq!(shares(refused), 0);
+    group.request_in(0, refused, "failed");
+}
+
+#[test]
+fn bare_hashes_and_the_text_behind_them_are_decided_each_for_itself() {
+    let kinds = [("ROASTERY_POLICY_KINDS", "[\"text\", \"hash\"]")];
+    let group = Group::start_with("hidden", 2, 2, &kinds);
+    // The text first, so that its hash is known; the hash is decided first.
+    let both = |text: &str| {
+        let shown = group.propose(0, text);
+        let messages = group.request(0, &shown)["messages"].clone();
+        let hash = messages[0]["message"].as_str().unwrap().to_owned();
+        let sign = ["sign", "--group", "local", "--hash", &hash, "--wait", "0", "--json"];
+        let bare = group.tell(0, &sign).json()["session"].as_str().unwrap().to_owned();
+        assert_eq!(group.request(1, &bare)["subject"]["kind"], "hash");
+        assert_eq!(group.request(1, &shown)["subject"]["text"], text);
+        assert_eq!(group.request(1, &bare)["messages"][0]["message"], hash.as_str());
+        (bare, shown)
+    };
+    // Rejected as a hash, and approved when it is seen what it is.
+    let (rejected, signed) = both("hidden at first");
+    group.tell(1, &["reject", &rejected]).well();
+    assert_eq!(group.request(1, &signed)["state"], "proposed");
+    group.approve(1, &signed);
+    group.request_in(0, &signed, "signed");
+    assert_eq!(group.request(1, &rejected)["state"], "refused");
+    // Signed as a hash: that does not sign what it is.
+    let (blind, seen) = both("signed blindly");
+    group.approve(1, &blind);
+    group.request_in(0, &blind, "signed");
+    assert_eq!(group.request(1, &seen)["state"], "proposed");
+    group.tell(1, &["reject", &seen]).well();
+    group.stop(1);
+    group.restart(1, &kinds);
+    for (session, state, shares) in [
+        (&rejected, "refused", 0),
+        (&signed, "signed", 1),
+        (&blind, "signed", 1),
+        (&seen, "refused", 0),
+    ] {
+        assert_eq!(group.request_in(1, session, state)["state"], state);
+        assert_eq!(group.log(1, session).len(), shares, "{state}");
+    }
+}

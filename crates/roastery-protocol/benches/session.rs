@@ -7,9 +7,6 @@
 //! signatures verified, keys derived. What is left is the protocol's own: state, encoding, hashing
 //! of identities, queues.
 
-#[path = "../tests/support/mod.rs"]
-mod support;
-
 use std::{
     fmt::Write as _,
     hint::black_box,
@@ -24,7 +21,7 @@ use roastery_protocol::{
     request::Derivation,
     session::Settings,
 };
-use support::{Fixture, World, seat};
+use roastery_testkit::{Fixture, World, seat};
 
 const ROUNDS: usize = 9;
 

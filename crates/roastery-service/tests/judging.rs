@@ -1,11 +1,7 @@
 //! What a node makes of requests that others propose: nobody's word counts for what is signed.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
-#[path = "../../roastery-bitcoin/tests/common/mod.rs"]
-mod common;
-
 use bitcoin::{Amount, Network, Psbt};
-use common::*;
 use roastery_bitcoin::{
     policy::Rules,
     spend::{Mismatch, Spend},
@@ -21,6 +17,7 @@ use roastery_service::{
     config::{PolicyConfig, SubjectKind},
     policy::{Judge, Ledger, Now, Refusal},
 };
+use roastery_testkit::payments::*;
 
 const NOW: u64 = 1_800_000_000;
 
@@ -50,7 +47,7 @@ fn text(text: &str) -> (Vec<MessageToSign>, Subject) {
 
 #[test]
 fn a_transaction_that_is_what_is_shown_is_allowed() {
-    let group = TestGroup::new();
+    let group = TestGroup::three_of_five();
     let psbt = ordinary(&group.wallet());
     let kept = kept(&group, messages(&group, &psbt), transaction(&psbt));
     let judge = judge(&group, PolicyConfig::default());
@@ -63,7 +60,7 @@ fn a_transaction_that_is_what_is_shown_is_allowed() {
 
 #[test]
 fn a_proposer_that_lies_about_an_amount_a_script_a_path_or_a_hash_is_refused() {
-    let group = TestGroup::new();
+    let group = TestGroup::three_of_five();
     let wallet = group.wallet();
     let honest = ordinary(&wallet);
     let right = messages(&group, &honest);
@@ -111,7 +108,7 @@ fn a_proposer_that_lies_about_an_amount_a_script_a_path_or_a_hash_is_refused() {
 
 #[test]
 fn a_text_is_signed_if_it_is_the_one_that_is_shown() {
-    let group = TestGroup::new();
+    let group = TestGroup::three_of_five();
     let judge = judge(&group, PolicyConfig::default());
     let (messages, subject) = text("pay nobody");
     let examined = judge.examine(&kept(&group, messages.clone(), subject)).unwrap();
@@ -124,7 +121,7 @@ fn a_text_is_signed_if_it_is_the_one_that_is_shown() {
 
 #[test]
 fn bare_hashes_are_not_signed_unless_the_operator_says_so() {
-    let group = TestGroup::new();
+    let group = TestGroup::three_of_five();
     let (messages, _) = text("anything");
     let kept = kept(&group, messages, Subject::Hash);
     let refusal = judge(&group, PolicyConfig::default()).examine(&kept).unwrap_err();
@@ -136,7 +133,7 @@ fn bare_hashes_are_not_signed_unless_the_operator_says_so() {
 
 #[test]
 fn rates_lives_and_daily_limits_count_what_left_before() {
-    let group = TestGroup::new();
+    let group = TestGroup::three_of_five();
     let psbt = ordinary(&group.wallet());
     let kept = kept(&group, messages(&group, &psbt), transaction(&psbt));
     let before = Spending { amount: 40_000, coins: vec![Coin { transaction: [7; 32], output: 0 }] };
@@ -166,7 +163,7 @@ fn rates_lives_and_daily_limits_count_what_left_before() {
 
 #[test]
 fn an_examination_names_what_was_shown_and_what_was_found_in_it() {
-    let group = TestGroup::new();
+    let group = TestGroup::three_of_five();
     let psbt = ordinary(&group.wallet());
     let judge = judge(&group, PolicyConfig::default());
     let about = |psbt: &Psbt| {

@@ -2,9 +2,6 @@
 //! accepts what comes out.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
-#[path = "../../roastery-bitcoin/tests/common/mod.rs"]
-mod common;
-
 use std::{
     path::{Path, PathBuf},
     process::{Command, Output},
@@ -15,13 +12,13 @@ use bitcoin::{
     Psbt, TxOut,
     base64::{Engine as _, prelude::BASE64_STANDARD},
 };
-use common::{elsewhere, judge_all, pay, spending};
 use roastery_bitcoin::{
     psbt,
     spend::extract,
     wallet::{Branch, Wallet},
 };
 use roastery_protocol::group::Group;
+use roastery_testkit::payments::{elsewhere, judge_all, pay, spending};
 
 /// Two of three nodes on this machine. They are stopped in any case.
 struct Nodes(PathBuf);

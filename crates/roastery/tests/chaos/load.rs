@@ -12,6 +12,7 @@ use std::{
 use bitcoin::base64::{Engine as _, prelude::BASE64_STANDARD};
 use roastery_bitcoin::wallet::{Branch, Wallet};
 use roastery_protocol::group::Group;
+use roastery_testkit::payments::{elsewhere, pay, spending};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -19,7 +20,6 @@ use crate::{
     PATIENCE,
     books::Books,
     chance::Chance,
-    common::{elsewhere, pay, spending},
     nodes::{BY_HAND, Nodes},
 };
 

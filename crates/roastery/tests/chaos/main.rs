@@ -17,9 +17,6 @@
 
 mod books;
 mod chance;
-#[path = "../../../roastery-bitcoin/tests/common/mod.rs"]
-#[allow(unused_imports, reason = "what is shared is used in part")]
-mod common;
 mod faults;
 mod links;
 mod load;

@@ -1,0 +1,8 @@
+//! What the crate promises, one sentence per test.
+
+mod keys;
+mod nonces;
+mod secrets;
+mod signing;
+mod support;
+mod tweaks;

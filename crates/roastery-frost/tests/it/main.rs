@@ -1,0 +1,8 @@
+//! The scheme against its official vectors, and against whoever breaks its rules.
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+mod behaviour;
+mod bip340;
+mod bip445;
+mod chilldkg;
+mod key_generation;

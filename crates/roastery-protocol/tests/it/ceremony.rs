@@ -1,0 +1,13 @@
+//! Key generation: any member can coordinate, nobody uses a key without the whole certificate, and
+//! nobody honest is blamed.
+
+mod binding;
+mod blame;
+mod byzantine;
+mod coordinators;
+mod honest;
+mod intake;
+mod network;
+mod recovery;
+mod restart;
+pub(crate) mod world;

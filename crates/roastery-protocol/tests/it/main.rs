@@ -1,0 +1,22 @@
+//! The protocol as its peers, its users and its attackers meet it.
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+mod blame;
+mod bounds;
+mod ceremony;
+mod encoding;
+mod equivocation;
+mod escalation;
+mod inquests;
+mod intake;
+mod keys_and_requests;
+mod late_shares;
+mod liveness;
+mod paper;
+mod proofs;
+mod secrets;
+mod signing;
+mod slots;
+mod soundness;
+mod telling;
+mod watching;

@@ -1,0 +1,8 @@
+//! The simulator: what it finds, and that it finds it again.
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+mod campaign;
+mod ceremonies;
+mod determinism;
+mod invariants;
+mod strategies;

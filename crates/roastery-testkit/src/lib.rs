@@ -1,0 +1,19 @@
+//! What the tests of several crates use: a group with its keys, all its sessions in one queue,
+//! messages with every part chosen, and members driven by hand.
+//!
+//! Not published. What fails here fails the test that called it.
+#![allow(
+    missing_docs,
+    missing_debug_implementations,
+    clippy::unwrap_used,
+    reason = "for tests only; a test ends where it fails"
+)]
+
+#[cfg(feature = "payments")]
+pub mod payments;
+pub mod byzantine;
+mod fixture;
+pub mod forge;
+mod world;
+
+pub use self::{fixture::*, world::*};

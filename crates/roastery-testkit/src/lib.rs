@@ -9,11 +9,11 @@
     reason = "for tests only; a test ends where it fails"
 )]
 
-#[cfg(feature = "payments")]
-pub mod payments;
 pub mod byzantine;
 mod fixture;
 pub mod forge;
+#[cfg(feature = "payments")]
+pub mod payments;
 mod world;
 
 pub use self::{fixture::*, world::*};

@@ -25,6 +25,7 @@ mod keygen;
 mod node;
 mod notice;
 mod offers;
+mod outcomes;
 mod proposing;
 mod refused;
 mod running;

@@ -22,6 +22,7 @@ use super::{
     journal::{Journal, Receipt},
     notice::{Limit, Notice, Observer},
     offers::Offers,
+    outcomes::Outcomes,
     refused::Refused,
     running::{Rank, Running, Wish},
     sessions::Sessions,
@@ -42,6 +43,8 @@ pub struct Node<B, E: Engine> {
     pub(super) member: LocalMember<E>,
     pub(super) clock: Clock,
     pub(super) sessions: Sessions<E::Session>,
+    /// What is left of those that were signed before the last ones.
+    pub(super) outcomes: Outcomes,
     pub(super) early: EarlyMessages,
     /// Members whose connection was lost. One that was never there yet is given time.
     gone: BTreeSet<PeerId>,
@@ -80,6 +83,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
             member,
             clock,
             sessions: Sessions::default(),
+            outcomes: Outcomes::default(),
             early: EarlyMessages::default(),
             gone: BTreeSet::new(),
             record: Record::default(),
@@ -194,7 +198,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
         if self.sessions.get(id).is_some_and(Running::is_stopped) {
             self.sessions.forget(id);
         }
-        if self.sessions.contains(id) {
+        if self.sessions.contains(id) || self.outcomes.contains(id, self.clock.now().monotonic) {
             return Err(SignError::AlreadyOpen);
         }
         let (seat, peer) = (self.member.seat, self.bus.local_peer());
@@ -328,6 +332,9 @@ impl<B: Bus, E: Engine> Node<B, E> {
             self.offers.heard_of(session, &from);
         }
         let open = self.sessions.contains(session);
+        if !open && self.answer_with_outcome(session, &from, &bytes, now) {
+            return;
+        }
         if !open
             && (self.hear_of_watched(session, &from, &bytes)
                 || self.hear_question(session, &from, &bytes, now))
@@ -440,6 +447,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
         if self.sessions.settle(id, now.monotonic) {
             limited.insert(Limit::EndedSessions);
         }
+        limited.extend(self.keep_outcomes(now));
         for limit in limited {
             self.notice(Notice::Limited { limit, of: None });
         }

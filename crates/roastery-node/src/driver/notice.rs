@@ -56,6 +56,8 @@ pub enum Limit {
     Sessions,
     /// Sessions that have ended and whose outcome is kept for members that ask.
     EndedSessions,
+    /// Signed sessions that still take evidence. Of the others the outcome is kept.
+    LateEvidence,
 }
 
 impl Limit {
@@ -71,6 +73,7 @@ impl Limit {
             Limit::Watched => "watched",
             Limit::Sessions => "sessions",
             Limit::EndedSessions => "ended_sessions",
+            Limit::LateEvidence => "late_evidence",
         }
     }
 }
@@ -87,6 +90,7 @@ impl fmt::Display for Limit {
             Limit::Watched => "requests that are watched for their end",
             Limit::Sessions => "sessions at once",
             Limit::EndedSessions => "ended sessions whose outcome is kept",
+            Limit::LateEvidence => "signed sessions that still take evidence",
         })
     }
 }

@@ -16,6 +16,10 @@ const MOST_RUNNING: usize = 1024;
 /// The most sessions that have ended and whose outcome is kept to answer with.
 const MOST_ENDED: usize = 1024;
 
+/// The most signed sessions that are kept whole, to take late evidence: each has some 15 KiB. Of
+/// those that were signed before them the outcome is kept.
+const MOST_WHOLE: usize = 128;
+
 /// All sessions of a node, and which of them is to be woken next.
 pub(super) struct Sessions<S: EngineSession> {
     all: BTreeMap<SessionId, Entry<S>>,
@@ -23,6 +27,8 @@ pub(super) struct Sessions<S: EngineSession> {
     due: BTreeSet<(Duration, SessionId)>,
     /// When those that have ended did.
     ended: BTreeSet<(Duration, SessionId)>,
+    /// When those of them ended that are signed and hold no proof.
+    signed: BTreeSet<(Duration, SessionId)>,
 }
 
 struct Entry<S: EngineSession> {
@@ -33,7 +39,12 @@ struct Entry<S: EngineSession> {
 
 impl<S: EngineSession> Default for Sessions<S> {
     fn default() -> Self {
-        Self { all: BTreeMap::new(), due: BTreeSet::new(), ended: BTreeSet::new() }
+        Self {
+            all: BTreeMap::new(),
+            due: BTreeSet::new(),
+            ended: BTreeSet::new(),
+            signed: BTreeSet::new(),
+        }
     }
 }
 
@@ -93,6 +104,15 @@ impl<S: EngineSession> Sessions<S> {
             entry.ended = Some(now);
             self.ended.insert((now, id));
         }
+        if let Some(ended) = entry.ended
+            && entry.running.session.outcome().is_some()
+        {
+            match entry.running.session.proofs().len() {
+                0 => self.signed.insert((ended, id)),
+                // What is proven is told to the others, and shown.
+                _ => self.signed.remove(&(ended, id)),
+            };
+        }
         // Whoever lacks the outcome that was kept the longest has had the longest to ask for it.
         let mut forgotten = false;
         while self.ended.len() > MOST_ENDED
@@ -104,12 +124,25 @@ impl<S: EngineSession> Sessions<S> {
         forgotten
     }
 
+    /// Takes out the session that was signed the longest ago, if more are kept whole than may be:
+    /// its outcome is to be kept.
+    pub(super) fn take_beyond_whole(&mut self) -> Option<Running<S>> {
+        let first = self.signed.first().filter(|_| self.signed.len() > MOST_WHOLE);
+        first.map(|(_, id)| *id).and_then(|id| self.take(id))
+    }
+
     pub(super) fn forget(&mut self, id: SessionId) {
-        let Some(entry) = self.all.remove(&id) else { return };
+        drop(self.take(id));
+    }
+
+    fn take(&mut self, id: SessionId) -> Option<Running<S>> {
+        let entry = self.all.remove(&id)?;
         self.due.remove(&(entry.due, id));
         if let Some(ended) = entry.ended {
             self.ended.remove(&(ended, id));
+            self.signed.remove(&(ended, id));
         }
+        Some(entry.running)
     }
 
     /// When a session is to be woken.

@@ -1,5 +1,7 @@
 //! What a node learns and tells of requests that have no session open here.
 
+use std::collections::BTreeSet;
+
 use roastery_protocol::{
     SessionId,
     clock::Moment,
@@ -34,7 +36,8 @@ impl<B: Bus, E: Engine> Node<B, E> {
 
     pub(super) fn watch(&mut self, request: SigningRequest) {
         let (session, now) = (request.session_id(), self.clock.now());
-        if self.news.is_none() || self.sessions.get(session).is_some_and(is_open) {
+        let signed = self.outcomes.contains(session, now.monotonic);
+        if self.news.is_none() || signed || self.sessions.get(session).is_some_and(is_open) {
             return;
         }
         let request = (self.author(session), request);
@@ -100,6 +103,44 @@ impl<B: Bus, E: Engine> Node<B, E> {
     pub(super) fn is_signed_proposal(&self, session: SessionId, bytes: &[u8]) -> bool {
         Envelope::peek_kind(bytes) == Some(Kind::Proposal)
             && self.sessions.get(session).is_some_and(|one| one.session.outcome().is_some())
+    }
+
+    /// Of the sessions that were signed before the last ones, keeps the outcome only. Returns the
+    /// bounds that were reached by that.
+    pub(super) fn keep_outcomes(&mut self, now: Moment) -> BTreeSet<Limit> {
+        let mut limited = BTreeSet::new();
+        while let Some(Running { session, .. }) = &self.sessions.take_beyond_whole() {
+            if session.takes_evidence() {
+                limited.insert(Limit::LateEvidence);
+            }
+            if let Some(bytes) = session.outcome_message()
+                && self.outcomes.add(session.id(), bytes, session.expires_at(), now.monotonic)
+            {
+                limited.insert(Limit::EndedSessions);
+            }
+        }
+        limited
+    }
+
+    /// Tells the signatures to a peer that speaks of a session of which only they are kept. Whether
+    /// it is one.
+    pub(super) fn answer_with_outcome(
+        &mut self,
+        session: SessionId,
+        from: &PeerId,
+        bytes: &[u8],
+        now: Moment,
+    ) -> bool {
+        if !self.outcomes.contains(session, now.monotonic) {
+            return false;
+        }
+        // A peer that tells signatures lacks none.
+        if Envelope::peek_kind(bytes) != Some(Kind::Signature)
+            && let Some(outcome) = self.outcomes.answer(session, from, now.monotonic)
+        {
+            let _ = self.bus.send(bus::Destination::Peer(from.clone()), &outcome);
+        }
+        true
     }
 
     pub(super) fn tell_outcome(&mut self, session: SessionId, to: PeerId, outcome: Outcome) {

@@ -22,8 +22,8 @@ use super::{
 };
 
 /// What redb keeps of the file in memory, in bytes. Every answer reads a few rows, found by an
-/// index: more would grow with what is kept and bring nothing.
-const CACHE: usize = 4 * 1024 * 1024;
+/// index, and the system has the file's pages: more would fill with what is kept and bring nothing.
+const CACHE: usize = 1024 * 1024;
 
 pub(super) const HEADER: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("header");
 const HEADER_ROW: &str = "header";

@@ -1,9 +1,12 @@
-use roastery_node::bus::{Bus, Destination};
+use roastery_node::{
+    bus::{Bus, Destination},
+    driver::{SessionHandle, SignError},
+};
 use roastery_protocol::{
     message::{Body, Want},
     session::Settings,
 };
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::fixture::*;
 
@@ -88,4 +91,40 @@ async fn a_node_that_restarts_after_the_end_is_told_the_outcome_by_the_others() 
         assert_eq!(signed(&session, &request).await.signatures, outcomes[0].signatures);
         assert!(start.elapsed() < 3 * SECOND);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_session_after_which_many_were_signed_the_outcome_is_left_and_answers_who_lacks_it() {
+    let mut fixture = Fixture::new(2, 3);
+    fixture.messages = 1;
+    let late = seat(2);
+    let (mesh, nodes) = fixture.start_all(&[seat(0), seat(1)]);
+    let mut sessions = Vec::new();
+    let mut first = None;
+    for number in 0..200 {
+        let request = fixture.request(number);
+        let mut both = sign_at(&nodes, &request).await;
+        let outcomes = all_signed(&both, &request).await;
+        first.get_or_insert((request, outcomes[0].signatures.clone()));
+        sessions.push(both.remove(0));
+    }
+    settle().await;
+    let (request, signatures) = first.unwrap();
+    let again = nodes[0].handle.sign(request.clone(), LONG).await.map(drop);
+    assert_eq!(again, Err(SignError::AlreadyOpen));
+    // Nothing more can happen in the first one, and its handle says how it ended; the last one
+    // takes evidence.
+    let nothing_more = async |session: &mut SessionHandle| {
+        let drained = async { while session.event().await.is_some() {} };
+        timeout(SECOND, drained).await.is_ok()
+    };
+    assert!(nothing_more(&mut sessions[0]).await);
+    assert!(!nothing_more(&mut sessions[199]).await);
+    assert_eq!(signed(&sessions[0], &request).await.signatures, signatures);
+
+    let node = fixture.start(mesh.join(peer(late)).unwrap(), late);
+    let start = Instant::now();
+    let session = node.sign(&request).await;
+    assert_eq!(signed(&session, &request).await.signatures, signatures);
+    assert!(start.elapsed() < 3 * SECOND);
 }

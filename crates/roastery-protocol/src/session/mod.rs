@@ -342,6 +342,18 @@ impl<E: EngineSession> Session<E> {
         }
     }
 
+    /// The message that tells the signatures, once they are there: whoever keeps it can answer with
+    /// it when the session is gone.
+    pub fn outcome_message(&self) -> Option<Arc<[u8]>> {
+        self.outcome_envelope().map(|envelope| envelope.as_bytes().clone())
+    }
+
+    /// Whether what members sign is still compared with what they have signed before: until the end
+    /// of the linger after the signature.
+    pub fn takes_evidence(&self) -> bool {
+        !matches!(self.phase, Phase::Signed { lingering: false, .. })
+    }
+
     /// Why the session stopped here without a signature, if it did.
     pub fn stopped(&self) -> Option<StopReason> {
         match &self.phase {

@@ -163,7 +163,7 @@ impl<E: EngineSession> Session<E> {
         now: Moment,
     ) -> Result<(), Rejected> {
         let Letter { envelope, attempt, sender, checked } = letter;
-        if self.is_pruned() {
+        if !self.takes_evidence() {
             return Err(Rejected::Over);
         }
         let n = self.fixed.group.size();
@@ -200,7 +200,7 @@ impl<E: EngineSession> Session<E> {
         now: Moment,
     ) -> Result<(), Rejected> {
         let Letter { envelope, attempt, sender, checked } = letter;
-        if self.is_pruned() {
+        if !self.takes_evidence() {
             return Err(Rejected::Over);
         }
         let package = content.package;
@@ -398,10 +398,5 @@ impl<E: EngineSession> Session<E> {
 
     fn is_running(&self) -> Result<(), Rejected> {
         if matches!(self.phase, Phase::Running) { Ok(()) } else { Err(Rejected::Over) }
-    }
-
-    /// Whether evidence is not collected any more.
-    fn is_pruned(&self) -> bool {
-        matches!(self.phase, Phase::Signed { lingering: false, .. })
     }
 }

@@ -42,6 +42,7 @@ impl Observer for GroupObserver {
                     NodeLimit::HeldMessages => Limit::HeldMessages,
                     NodeLimit::Events => Limit::SessionEvents,
                     NodeLimit::EndedSessions => Limit::EndedSessions,
+                    NodeLimit::LateEvidence => Limit::LateEvidence,
                     _ => Limit::Sessions,
                 };
                 self.shared.limits.hit(limit, &self.who(of));

@@ -43,6 +43,8 @@ pub enum Limit {
     Sessions,
     /// Ended sessions whose outcome is kept for those that ask.
     EndedSessions,
+    /// Signed sessions that still take evidence.
+    LateEvidence,
     /// Events of a session that wait for the service.
     SessionEvents,
     /// Messages of a session that wait for the record of a share.
@@ -75,7 +77,7 @@ pub enum Limit {
 
 impl Limit {
     /// All of them, in the order in which the manual lists them.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::ApiConnections,
         Self::ApiConnectionsOfAddress,
         Self::ApiRequests,
@@ -96,6 +98,7 @@ impl Limit {
         Self::RejectedMessages,
         Self::Sessions,
         Self::EndedSessions,
+        Self::LateEvidence,
         Self::SessionEvents,
         Self::HeldMessages,
         Self::ProposalsOfMember,
@@ -135,6 +138,7 @@ impl Limit {
             Self::RejectedMessages => "rejected_messages",
             Self::Sessions => "sessions",
             Self::EndedSessions => "ended_sessions",
+            Self::LateEvidence => "late_evidence",
             Self::SessionEvents => "session_events",
             Self::HeldMessages => "held_messages",
             Self::ProposalsOfMember => "proposals_of_member",
@@ -178,6 +182,9 @@ impl Limit {
             }
             Self::Sessions => "a session was not opened, or displaced: too many are open",
             Self::EndedSessions => "the outcome of an ended session is no longer repeated",
+            Self::LateEvidence => {
+                "evidence about a signed session is taken for less long: many were signed since"
+            }
             Self::SessionEvents => "events of a session were dropped: they were not taken in time",
             Self::HeldMessages => "messages of a session were dropped: a record took too long",
             Self::ProposalsOfMember => "a proposal was refused: this member has too many open",

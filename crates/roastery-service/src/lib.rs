@@ -22,7 +22,7 @@ pub mod view;
 pub use self::{
     core::{
         Failure, FailureKind, RecordedIn, RequestFilter, RequestPage, Service, ServiceError,
-        ServiceEvent,
+        ServiceEvent, nothing_to_cut, too_young,
     },
     descriptors::TooFewDescriptors,
     metrics::Metrics,

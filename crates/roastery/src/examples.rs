@@ -67,7 +67,15 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ),
     ("status", &["roastery status", "roastery status --json"]),
     ("health", &["roastery health"]),
-    ("log", &["roastery log", "roastery log --from 100 --json"]),
+    (
+        "log",
+        &[
+            "roastery log",
+            "roastery log --from 100 --json",
+            "roastery log --export log-2026.jsonl --cut-before 2026-01-01",
+            "roastery log --check log-2026.jsonl",
+        ],
+    ),
     ("backup", &["roastery backup anna.backup"]),
     ("restore", &["roastery restore anna.backup --folder anna/new"]),
     ("passphrase", &["roastery passphrase --new-passphrase-file new-words"]),

@@ -18,6 +18,7 @@ macro_rules! complain {
 mod demo;
 mod evidence;
 mod examples;
+mod exported;
 mod files;
 mod node;
 mod output;
@@ -86,7 +87,7 @@ enum Command {
     Status(node::StatusOptions),
     /// Ask the node whether it does its work: exit status 0 if it does, else 1 and what is wrong.
     Health(node::HealthOptions),
-    /// Show the audit log: one line for each share that has left the node.
+    /// Show the audit log, one line for each share that has left the node; export it, or cut it.
     Log(node::LogOptions),
     /// Write a backup of the node's store, encrypted like the store.
     Backup(node::BackupOptions),

@@ -2,6 +2,9 @@
 
 use bitcoin::hex::FromHex as _;
 use roastery_protocol::request::MAX_LIFETIME_SECONDS;
+use roastery_service::view::Time;
+
+use crate::when;
 
 /// The longest that a command waits, in seconds.
 const LONGEST_WAIT: u64 = 30 * 24 * 60 * 60;
@@ -41,6 +44,24 @@ pub(crate) fn life(text: &str) -> Result<u64, String> {
 /// The number of an entry of the audit log.
 pub(crate) fn entry(text: &str) -> Result<u64, String> {
     number(text, 0, u64::MAX)
+}
+
+/// Where the audit log is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Before {
+    /// Before the entry of this number.
+    Entry(u64),
+    /// Before the first entry of this time or later.
+    Time(Time),
+}
+
+/// The number of an entry of the audit log, or a day, which begins by the system's time zone.
+pub(crate) fn before(text: &str) -> Result<Before, String> {
+    let day = || when::beginning_of(text).map(Before::Time);
+    let number = text.parse().ok().filter(|number| *number > 0).map(Before::Entry);
+    number.or_else(day).ok_or_else(|| {
+        "allowed are the number of an entry, from 1 on, or a day like 2026-01-31".to_owned()
+    })
 }
 
 /// How many things are listed.

@@ -1,6 +1,6 @@
 //! Times as people read them: local, by the system's time zone or `TZ`.
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use roastery_service::view::Time;
 
 /// The day and the minute.
@@ -16,6 +16,13 @@ pub(crate) fn long(time: Time) -> String {
 /// The time now.
 pub(crate) fn now() -> Time {
     Time::from_seconds(u64::try_from(Timestamp::now().as_second()).unwrap_or(0))
+}
+
+/// When a day like 2026-01-31 begins.
+pub(crate) fn beginning_of(day: &str) -> Option<Time> {
+    let day: Date = day.parse().ok()?;
+    let begin = day.to_zoned_datetime(TimeZone::system()).ok()?;
+    u64::try_from(begin.timestamp().as_second()).ok().map(Time::from_seconds)
 }
 
 /// A span in its greatest unit.

@@ -115,7 +115,8 @@ impl AuditRecord {
 
 impl Store {
     /// Adds entries to the audit log, all or none, and says the number of the first of them: that
-    /// of the first of all is 0. They are on the disk when this returns. Nothing changes them.
+    /// of the first of all is 0. They are on the disk when this returns. Nothing changes
+    /// them; [`Store::cut_audit`] removes the oldest.
     ///
     /// # Errors
     ///
@@ -135,9 +136,10 @@ impl Store {
         let snapshot = self.vault.snapshot()?;
         let length: Option<AuditLength> = snapshot.get(LENGTH_ROW)?;
         let (mut found, mut older) = (Vec::new(), 0);
+        let first = snapshot.audit_begin()?;
         let mut end = length.map_or(0, |length| length.0);
-        while end > 0 && older < OLDER_IN_A_ROW {
-            let begin = end.saturating_sub(PAGE);
+        while end > first && older < OLDER_IN_A_ROW {
+            let begin = end.saturating_sub(PAGE).max(first);
             let most = usize::try_from(end - begin).unwrap_or(usize::MAX);
             for (_, record) in snapshot.numbered::<AuditRecord>(begin, most)?.into_iter().rev() {
                 if record.time_ms < time_ms {
@@ -163,17 +165,23 @@ impl Store {
         let length: Option<AuditLength> = snapshot.get(LENGTH_ROW)?;
         let length = length.map_or(0, |length| length.0);
         let begin = length.saturating_sub(u64::try_from(most).unwrap_or(u64::MAX));
+        let begin = begin.max(snapshot.audit_begin()?);
         let records = snapshot.numbered::<AuditRecord>(begin, most)?;
         records.into_iter().map(|(_, record)| record.read()).collect()
     }
 
-    /// How many entries the audit log has.
+    /// How many entries the audit log has had: the number of the next one.
+    ///
+    /// # Errors
+    ///
+    /// Those of a disk, and [`Part::Value`].
     pub fn audit_length(&self) -> Result<u64, StoreError> {
         let length: Option<AuditLength> = self.vault.snapshot()?.get(LENGTH_ROW)?;
         Ok(length.map_or(0, |length| length.0))
     }
 
-    /// At most `most` entries of the audit log with their numbers, from this number on.
+    /// At most `most` entries of the audit log with their numbers, from this number on. Entries
+    /// that were cut are not there.
     ///
     /// # Errors
     ///
@@ -181,7 +189,7 @@ impl Store {
     pub fn audit(&self, from: u64, most: usize) -> Result<Vec<(u64, AuditEntry)>, StoreError> {
         let snapshot = self.vault.snapshot()?;
         check_length(&snapshot)?;
-        let records = snapshot.numbered(from, most)?;
+        let records = snapshot.numbered(from.max(snapshot.audit_begin()?), most)?;
         let read = |(number, record): (u64, AuditRecord)| Ok((number, record.read()?));
         records.into_iter().map(read).collect()
     }
@@ -192,7 +200,7 @@ impl Transaction<'_> {
     /// written through the same transaction.
     pub fn append_audit(&mut self, entries: &[AuditEntry]) -> Result<u64, StoreError> {
         let records = entries.iter().map(AuditRecord::new).collect::<Result<Vec<_>, _>>()?;
-        let first = self.get::<AuditLength>(LENGTH_ROW)?.map_or(0, |length| length.0);
+        let first = self.audit_length()?;
         let mut number = first;
         for record in &records {
             self.put_row(number.to_be_bytes().to_vec(), record)?;
@@ -200,6 +208,10 @@ impl Transaction<'_> {
         }
         self.put(LENGTH_ROW, &AuditLength(number))?;
         Ok(first)
+    }
+
+    pub(super) fn audit_length(&self) -> Result<u64, StoreError> {
+        Ok(self.get::<AuditLength>(LENGTH_ROW)?.map_or(0, |length| length.0))
     }
 
     /// Adds the entry of a share that is about to leave, if its request is approved by the very
@@ -217,12 +229,14 @@ impl Transaction<'_> {
     }
 }
 
-/// Whether the log has all its entries. A row of another number does not open, and two do not share
-/// a number: so as many entries as were written are the ones that were written.
+/// Whether the log has all its entries, but for those that a cut has removed. A row of another
+/// number does not open, and two do not share a number: so as many entries as were written and not
+/// removed are those.
 pub(super) fn check_length(snapshot: &Snapshot<'_>) -> Result<(), StoreError> {
     let length: Option<AuditLength> = snapshot.get(LENGTH_ROW)?;
-    let expected = length.map_or(0, |length| length.0);
-    match snapshot.count(Table::Audit)? {
+    let (removed, length) = (snapshot.audit_removed()?, length.map_or(0, |length| length.0));
+    let expected = length.saturating_sub(removed);
+    match snapshot.count_numbered(Table::Audit, removed..length)? {
         found if found == expected => Ok(()),
         found => Err(StoreError::Damaged(Part::Audit { found, expected })),
     }

@@ -101,6 +101,7 @@ fn check(snapshot: &Snapshot<'_>) -> Result<(), StoreError> {
     check_requests(snapshot)?;
     snapshot.each(|record: ProofRecord| record.read().map(drop))?;
     snapshot.each(|record: AuditRecord| record.read().map(drop))?;
+    snapshot.audit_cuts()?;
     audit::check_length(snapshot)
 }
 

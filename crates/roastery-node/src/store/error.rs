@@ -72,6 +72,9 @@ pub enum Part {
         /// The table's name, as in `docs/store.md`.
         table: &'static str,
     },
+    /// The records of the audit log's cuts do not follow each other.
+    #[error("the records of what was cut from its audit log")]
+    AuditCuts,
     /// The audit log lacks an entry.
     #[error("its audit log has {found} entries and should have {expected}")]
     Audit {
@@ -138,6 +141,20 @@ pub enum ContentError {
         name: String,
         /// The group that has it.
         group: GroupId,
+    },
+    /// The audit log does not begin with these entries, or has no such entries.
+    #[error(
+        "entries from {first} to before {end} cannot be cut: the audit log has those from {begin} to before {length}"
+    )]
+    NoCut {
+        /// The first entry.
+        first: u64,
+        /// The number after the last.
+        end: u64,
+        /// The first entry of the log.
+        begin: u64,
+        /// The number after the last of the log.
+        length: u64,
     },
     /// A text is too long.
     #[error("a text of {length} bytes; at most {most} are allowed")]

@@ -41,7 +41,7 @@
 //! | requests | with what has become of them: proposed, approved, refused, signed (with the signatures), stopped |
 //! | changes | an index of the requests by group and state, in the order in which they changed |
 //! | evidence | proofs that prove something, by group and accused |
-//! | audit log | one entry for each share that left; entries are added and never changed |
+//! | audit log | one entry for each share that left; entries are added and never changed. Entries at the beginning can be cut, with a record of the cut |
 //!
 //! **Secret nonces are never here**: no function takes one. Nor is the host key, which its owner
 //! keeps offline, nor any message under way: a node that restarts is another run.
@@ -91,6 +91,7 @@ mod audit;
 mod ceremonies;
 mod cipher;
 mod copies;
+mod cuts;
 mod decision;
 mod error;
 mod evidence;
@@ -124,6 +125,7 @@ use redb::{Database, backends::FileBackend};
 pub use self::{
     audit::{AuditEntry, Release},
     ceremonies::KeptCeremony,
+    cuts::AuditCut,
     decision::{Coin, Decider, Decision, Examination, MAX_COINS, Rejection, Spending},
     error::{ContentError, Entry, Part, StoreError},
     evidence::KeptProof,

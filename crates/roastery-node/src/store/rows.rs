@@ -1,6 +1,7 @@
 //! The database: tables of sealed rows.
 
 use std::{
+    collections::BTreeSet,
     io,
     sync::{
         Arc, PoisonError, RwLock,
@@ -10,7 +11,8 @@ use std::{
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use redb::{
-    Database, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition, WriteTransaction,
+    Database, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition, TableHandle as _,
+    WriteTransaction,
 };
 
 use super::{
@@ -43,10 +45,12 @@ pub(super) enum Table {
     Evidence,
     Audit,
     AuditLength,
+    AuditBegin,
+    AuditCuts,
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 10] = [
+    pub(super) const ALL: [Table; 12] = [
         Table::Keys,
         Table::Groups,
         Table::Names,
@@ -57,6 +61,8 @@ impl Table {
         Table::Evidence,
         Table::Audit,
         Table::AuditLength,
+        Table::AuditBegin,
+        Table::AuditCuts,
     ];
 
     pub(super) const fn name(self) -> &'static str {
@@ -71,6 +77,8 @@ impl Table {
             Table::Evidence => "evidence",
             Table::Audit => "audit",
             Table::AuditLength => "audit-length",
+            Table::AuditBegin => "audit-begin",
+            Table::AuditCuts => "audit-cuts",
         }
     }
 
@@ -195,7 +203,26 @@ pub(super) fn open_database(backend: impl StorageBackend) -> Result<Database, St
     if backend.len().map_err(StoreError::io)? == 0 {
         return Err(StoreError::damaged("the file is empty"));
     }
-    Ok(builder().create_with_backend(backend)?)
+    let database = builder().create_with_backend(backend)?;
+    add_missing_tables(&database)?;
+    Ok(database)
+}
+
+/// Makes the tables that an older program did not know.
+fn add_missing_tables(database: &Database) -> Result<(), StoreError> {
+    // Nothing is written into another program's database, nor into one of a newer format.
+    header(database)?;
+    let reading = database.begin_read()?;
+    let there: BTreeSet<String> =
+        reading.list_tables()?.map(|table| table.name().to_owned()).collect();
+    if Table::ALL.iter().all(|table| there.contains(table.name())) {
+        return Ok(());
+    }
+    let transaction = database.begin_write()?;
+    for table in Table::ALL {
+        transaction.open_table(table.rows())?;
+    }
+    Ok(transaction.commit()?)
 }
 
 /// Makes a database with this header and empty tables.

@@ -103,6 +103,27 @@ impl<'a> Snapshot<'a> {
         Ok(self.transaction.open_table(table.rows())?.len()?)
     }
 
+    /// How many rows a table has, whose rows are numbers and all in this range; if any is not, how
+    /// many of them are.
+    pub(super) fn count_numbered(
+        &self,
+        table: Table,
+        range: std::ops::Range<u64>,
+    ) -> Result<u64, StoreError> {
+        let table = self.transaction.open_table(table.rows())?;
+        let (begin, end) = (range.start.to_be_bytes(), range.end.to_be_bytes());
+        let within = |row: Option<(Bytes<'_>, Bytes<'_>)>| {
+            row.is_none_or(|(row, _)| (&begin[..]..&end[..]).contains(&row.value()))
+        };
+        if within(table.first()?) && within(table.last()?) {
+            return Ok(table.len()?);
+        }
+        if range.is_empty() {
+            return Ok(table.len()?);
+        }
+        Ok(table.range::<&[u8]>(&begin[..]..&end[..])?.count() as u64)
+    }
+
     /// The rows of a table as they lie there.
     pub(super) fn raw(
         &self,

@@ -217,6 +217,42 @@ fn a_proof_that_proves_nothing_is_not_kept() {
 }
 
 #[test]
+fn what_is_cut_from_the_audit_log_leaves_a_record_and_later_entries_keep_their_numbers() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let store = new_store(&folder);
+    assert_eq!((store.audit_begin().unwrap(), store.audit_cuts().unwrap()), (0, vec![]));
+    let entries: Vec<_> = (0..9000).map(|time| entry(&kept, time)).collect();
+    store.append_audit(&entries).unwrap();
+    // Not from the beginning, none, and more than there are.
+    for (first, end) in [(1, 2), (0, 0), (0, 9001)] {
+        let error = refusal(store.cut_audit(&cut(first, end)).unwrap_err());
+        let expected = ContentError::NoCut { first, end, begin: 0, length: 9000 };
+        assert_eq!(error.to_string(), expected.to_string());
+    }
+    store.cut_audit(&cut(0, 8997)).unwrap();
+    store.cut_audit(&cut(8997, 8998)).unwrap();
+    drop(store);
+    let store = Store::open(folder.file("store"), &passphrase()).unwrap();
+    store.check().unwrap();
+    assert_eq!(store.audit_cuts().unwrap(), [cut(0, 8997), cut(8997, 8998)]);
+    assert_eq!((store.audit_begin().unwrap(), store.audit_length().unwrap()), (8998, 9000));
+    let left = [(8998, entry(&kept, 8998)), (8999, entry(&kept, 8999))];
+    assert_eq!(store.audit(0, 9).unwrap(), left);
+    assert_eq!(store.audit_latest(9).unwrap().len(), 2);
+    assert_eq!(store.audit_since(0).unwrap().len(), 2);
+    // All of it, and on.
+    store.cut_audit(&cut(8998, 9000)).unwrap();
+    assert!(store.audit(0, 9).unwrap().is_empty());
+    assert_eq!(store.append_audit(&[entry(&kept, 1)]).unwrap(), 9000);
+    store.check().unwrap();
+    // A backup has the records.
+    store.backup(folder.file("backup")).unwrap();
+    let backup = Store::open(folder.file("backup"), &passphrase()).unwrap();
+    assert_eq!(backup.audit_cuts().unwrap().len(), 3);
+    assert_eq!(backup.audit_begin().unwrap(), 9000);
+}
+
+#[test]
 fn audit_entries_are_numbered_in_order_and_added_after_the_last_in_the_next_life() {
     let (folder, kept) = (Folder::new(), Kept::new());
     for life in 0..3 {

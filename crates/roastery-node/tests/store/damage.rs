@@ -10,7 +10,7 @@ use crate::{fixture::*, new_store, support::*};
 type Rows = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
 /// The tables of sealed values, as `docs/store.md` names them.
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 12] = [
     "keys",
     "groups",
     "names",
@@ -21,6 +21,8 @@ const TABLES: [&str; 10] = [
     "evidence",
     "audit",
     "audit-length",
+    "audit-begin",
+    "audit-cuts",
 ];
 
 /// A closed store with something in each table, and what it says of itself.
@@ -28,6 +30,8 @@ fn filled() -> (Folder, String) {
     let (folder, kept) = (Folder::new(), Kept::new());
     let store = new_store(&folder);
     fill(&store, &kept);
+    store.append_audit(&[entry(&kept, 3)]).unwrap();
+    store.cut_audit(&cut(0, 1)).unwrap();
     let all = everything(&store);
     (folder, all)
 }
@@ -249,6 +253,58 @@ fn an_audit_log_that_lacks_an_entry_is_noticed() {
     alter(&folder, "audit-length", Vec::clear);
     let error = open(&folder).unwrap().audit(0, 9).unwrap_err();
     assert_eq!(*damaged(&error), Part::Audit { found: 2, expected: 0 });
+}
+
+#[test]
+fn a_cut_does_not_hide_that_an_entry_or_the_record_of_a_cut_is_missing() {
+    // The rows of the entry that was cut and of one that was not change places.
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let store = new_store(&folder);
+    store.append_audit(&[entry(&kept, 1), entry(&kept, 2), entry(&kept, 3)]).unwrap();
+    drop(store);
+    let mut first = Vec::new();
+    alter(&folder, "audit", |rows| first.push(rows[0].clone()));
+    open(&folder).unwrap().cut_audit(&cut(0, 1)).unwrap();
+    alter(&folder, "audit", |rows| {
+        rows.remove(1);
+        rows.append(&mut first);
+    });
+    let error = open(&folder).unwrap().check().unwrap_err();
+    assert_eq!(*damaged(&error), Part::Audit { found: 1, expected: 2 });
+
+    let (folder, _) = filled();
+    alter(&folder, "audit-begin", Vec::clear);
+    let error = open(&folder).unwrap().audit(0, 9).unwrap_err();
+    assert_eq!(*damaged(&error), Part::Audit { found: 2, expected: 3 });
+    for gone in [0, 1] {
+        let (folder, _) = filled();
+        open(&folder).unwrap().cut_audit(&cut(1, 2)).unwrap();
+        alter(&folder, "audit-cuts", |rows| drop(rows.remove(gone)));
+        let store = open(&folder).unwrap();
+        for error in [store.audit_cuts().unwrap_err(), store.check().unwrap_err()] {
+            assert_eq!(*damaged(&error), Part::AuditCuts);
+        }
+    }
+}
+
+#[test]
+fn a_store_that_an_older_program_made_gets_the_tables_that_it_lacks() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let store = new_store(&folder);
+    store.append_audit(&[entry(&kept, 1)]).unwrap();
+    drop(store);
+    let database = Database::open(folder.file("store")).unwrap();
+    let writing = database.begin_write().unwrap();
+    for table in ["audit-begin", "audit-cuts"] {
+        assert!(writing.delete_table(Rows::new(table)).unwrap());
+    }
+    writing.commit().unwrap();
+    drop(database);
+    let store = open(&folder).unwrap();
+    store.check().unwrap();
+    assert_eq!(store.audit(0, 9).unwrap().len(), 1);
+    store.cut_audit(&cut(0, 1)).unwrap();
+    assert_eq!(store.audit_cuts().unwrap(), [cut(0, 1)]);
 }
 
 #[test]

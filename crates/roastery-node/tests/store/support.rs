@@ -2,8 +2,9 @@
 
 use roastery_frost::{Signature, SigningKey};
 use roastery_node::store::{
-    AuditEntry, Coin, Decider, Decision, Examination, KeptGroup, Listing, NodeKeys, Passphrase,
-    PassphraseCost, Rejection, RequestState, Spending, StateKind, Store, TransportSecret,
+    AuditCut, AuditEntry, Coin, Decider, Decision, Examination, KeptGroup, Listing, NodeKeys,
+    Passphrase, PassphraseCost, Rejection, RequestState, Spending, StateKind, Store,
+    TransportSecret,
 };
 use roastery_protocol::{
     Attempt, BodyHash, GroupId,
@@ -44,6 +45,11 @@ pub fn entry(kept: &Kept, time_ms: u64) -> AuditEntry {
             coins: vec![Coin { transaction: [6; 32], output: 1 }],
         },
     }
+}
+
+/// The cut of the entries from one number to before another.
+pub fn cut(first: u64, end: u64) -> AuditCut {
+    AuditCut { first, end, sha256: [7; 32], time_ms: 9 }
 }
 
 /// A decision about a request of the fixture.
@@ -149,6 +155,8 @@ pub fn everything(store: &Store) -> String {
         .collect();
     let proofs = groups.iter().zip(store.groups().unwrap());
     let proofs: Vec<_> = proofs.map(|(_, kept)| store.proofs(kept.group.id()).unwrap()).collect();
-    let audit = store.audit(0, 1000).unwrap();
-    format!("{keys:?} {groups:?} {ceremonies:?} {names:?} {requests:?} {proofs:?} {audit:?}")
+    let (cuts, audit) = (store.audit_cuts().unwrap(), store.audit(0, 1000).unwrap());
+    format!(
+        "{keys:?} {groups:?} {ceremonies:?} {names:?} {requests:?} {proofs:?} {cuts:?} {audit:?}"
+    )
 }

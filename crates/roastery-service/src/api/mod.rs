@@ -5,6 +5,7 @@
 //! threads of their own. So health is answered while an operation or the protocol is stuck.
 
 mod access;
+mod audit;
 mod bind;
 mod client;
 mod describe;

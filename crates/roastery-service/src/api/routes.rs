@@ -18,7 +18,7 @@ use utoipa::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    NEXT_BEFORE, Role, description,
+    NEXT_BEFORE, Role, audit, description,
     error::{ApiError, Body, File, Path, Query},
     events,
     json::SafeJson as Json,
@@ -26,19 +26,16 @@ use super::{
 use crate::{
     RequestFilter, RequestPage, Service,
     view::{
-        AddCard, Begin, CeremonyStatus, Evidence, GroupStatus, Health, Join, LogEntry,
-        PeerAddresses, Problem, Propose, Reject, Rename, Request, State as RequestState, Status,
+        AddCard, Begin, CeremonyStatus, Evidence, GroupStatus, Health, Join, PeerAddresses,
+        Problem, Propose, Reject, Rename, Request, State as RequestState, Status,
     },
 };
 
 /// The longest that a request may be waited for at once, in seconds.
 const LONGEST_WAIT: u64 = 30;
 
-/// The most log entries in one answer.
-const MAX_LOG_PAGE: u64 = 1000;
-
-type At = State<Arc<Service>>;
-type Answer<T> = Result<Json<T>, ApiError>;
+pub(super) type At = State<Arc<Service>>;
+pub(super) type Answer<T> = Result<Json<T>, ApiError>;
 
 /// What may be looked at by every role.
 pub(super) fn reads() -> OpenApiRouter<Arc<Service>> {
@@ -54,7 +51,9 @@ pub(super) fn reads() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(completed))
         .routes(routes!(evidence))
         .routes(routes!(proof))
-        .routes(routes!(log))
+        .routes(routes!(audit::log))
+        .routes(routes!(audit::export_log))
+        .routes(routes!(audit::log_cuts))
         .routes(routes!(events::stream))
         .routes(routes!(openapi))
 }
@@ -70,6 +69,7 @@ pub(super) fn acts() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(propose))
         .routes(routes!(approve))
         .routes(routes!(reject))
+        .routes(routes!(audit::cut_log))
         .routes(routes!(backup))
         .routes(routes!(stop))
 }
@@ -349,33 +349,6 @@ async fn proof(State(service): At, Path(id): Path<String>) -> Result<Response, A
     Ok(bytes(service.proof(&id).await?))
 }
 
-/// Which entries are asked for.
-#[derive(Debug, Deserialize, IntoParams, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct Entries {
-    /// From this number on.
-    #[serde(default)]
-    #[param(minimum = 0, default = 0)]
-    from: u64,
-    /// At most so many.
-    #[param(minimum = 1, maximum = 1000, default = 1000)]
-    limit: Option<u64>,
-}
-
-/// The audit log: one entry for each share that has left this node.
-#[utoipa::path(get, path = "/v1/log", params(Entries),
-    responses((status = 200, description = "Done", body = [LogEntry])))]
-async fn log(
-    State(service): At,
-    Query(Entries { from, limit }): Query<Entries>,
-) -> Answer<Vec<LogEntry>> {
-    let limit = within("limit", limit.unwrap_or(MAX_LOG_PAGE), 1..=MAX_LOG_PAGE)?;
-    // At most a thousand.
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    Ok(Json(service.log(from, limit).await?))
-}
-
 /// A backup of the store, encrypted like the store itself.
 #[utoipa::path(get, path = "/v1/backup",
     responses((status = 200, description = "Done", body = Bytes, content_type = "application/octet-stream")))]
@@ -398,7 +371,11 @@ async fn openapi() -> Response {
 }
 
 /// A number of the query, if it is allowed.
-fn within(name: &str, number: u64, allowed: RangeInclusive<u64>) -> Result<u64, ApiError> {
+pub(super) fn within(
+    name: &str,
+    number: u64,
+    allowed: RangeInclusive<u64>,
+) -> Result<u64, ApiError> {
     if allowed.contains(&number) {
         return Ok(number);
     }

@@ -5,6 +5,7 @@ mod ceremony;
 mod clocks;
 mod coins;
 mod command;
+mod cutting;
 mod decision;
 mod error;
 mod event;
@@ -75,6 +76,7 @@ use self::{
     whereabouts::AddressBook,
 };
 pub use self::{
+    cutting::{nothing_to_cut, too_young},
     error::ServiceError,
     event::ServiceEvent,
     rejections::RecordedIn,
@@ -87,7 +89,7 @@ use crate::{
     limits::Limit,
     metrics::Metrics,
     own_card::{self, OwnCard},
-    policy::{Caps, Judge, Key, Now},
+    policy::{Caps, Judge, Key, LOOKS_BACK, Now},
 };
 
 /// How often the task that says that tasks run says so.
@@ -99,9 +101,6 @@ const STUCK: Duration = Duration::from_secs(8);
 
 /// The most other nodes, of all groups together.
 const MOST_PEERS: usize = 1024;
-
-/// What left longer ago than this, in milliseconds, counts for no limit.
-const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// How often expired requests are forgotten.
 const TIDY: Duration = Duration::from_secs(3600);
@@ -218,6 +217,10 @@ impl Service {
             asked_to_stop: watch::Sender::new(false),
         });
         service.take_over_rejections().await?;
+        let finished = service.shared.store(|store| store.finish_cut()).await;
+        if let Err(error) = finished {
+            tracing::warn!(%error, "what was cut from the audit log is not removed yet");
+        }
         service.load_invitations();
         for kept in service.shared.store(|store| store.groups()).await? {
             service.start_group(kept).await?;
@@ -392,7 +395,7 @@ impl Service {
         }
         // What leaves while the store is read counts already; to count it twice adds nothing.
         self.shared.ledger.open(key, []);
-        let since = now_ms().saturating_sub(DAY_MS);
+        let since = now_ms().saturating_sub(LOOKS_BACK * 1000);
         let released = self.shared.store(move |store| store.audit_since(since)).await?;
         let released = released.into_iter().filter(|entry| entry.key == key);
         let before = released.map(|entry| (entry.session, entry.time_ms / 1000, entry.spending));

@@ -8,7 +8,7 @@ use bitcoin::hex::FromHex as _;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::write::{self, Access};
+use super::write::{self, Access, NewFile};
 use crate::text::io_reason;
 
 /// A node's folder: where its configuration, its store and what belongs to them are.
@@ -146,6 +146,15 @@ impl Folder {
         write::write_new(path, bytes, access).map_err(|source| io_error(path, source))
     }
 
+    /// Begins a new file that is written in parts, for what does not fit into memory.
+    ///
+    /// # Errors
+    ///
+    /// [`FolderError::Exists`] and [`FolderError::Io`].
+    pub fn new_file(path: &Path, access: Access) -> Result<NewFile, FolderError> {
+        NewFile::begin(path, access).map_err(|source| io_error(path, source))
+    }
+
     /// Writes a file in place of what may be there. After a crash it is there whole, or as it was.
     ///
     /// # Errors
@@ -233,7 +242,7 @@ fn digit(half: u8) -> u8 {
     if half < 10 { b'0' + half } else { b'a' + half - 10 }
 }
 
-fn io_error(path: &Path, source: io::Error) -> FolderError {
+pub(super) fn io_error(path: &Path, source: io::Error) -> FolderError {
     let path = path.to_owned();
     match source.kind() {
         io::ErrorKind::AlreadyExists => FolderError::Exists { path },

@@ -16,5 +16,5 @@ pub use self::{
     invitation::{InvitationFile, InvitationFileError, MAX_INVITATION_FILE},
     modes::{OpenToOthers, open_to_others},
     peers::PeerFiles,
-    write::Access,
+    write::{Access, NewFile},
 };

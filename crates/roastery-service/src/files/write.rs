@@ -9,6 +9,8 @@ use std::{
 
 use tempfile::{NamedTempFile, PersistError};
 
+use super::folder::{FolderError, io_error};
+
 /// The ending of a file that is being written. One that is left over from a crash can be removed.
 const UNFINISHED: &str = ".new";
 
@@ -30,11 +32,50 @@ impl Access {
     }
 }
 
+/// A new file that is written in parts: it is there whole once it is finished, and not at all if it
+/// is dropped before.
+#[derive(Debug)]
+pub struct NewFile {
+    file: NamedTempFile,
+    path: PathBuf,
+}
+
+impl NewFile {
+    pub(super) fn begin(path: &Path, access: Access) -> io::Result<Self> {
+        check_new(path)?;
+        Ok(Self { file: begin_beside(path, access)?, path: path.to_owned() })
+    }
+
+    /// Writes the next part.
+    ///
+    /// # Errors
+    ///
+    /// [`FolderError::Io`].
+    pub fn write(&mut self, part: &[u8]) -> Result<(), FolderError> {
+        self.file.write_all(part).map_err(|source| io_error(&self.path, source))
+    }
+
+    /// All is written: the file is in its place and on the disk when this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`FolderError::Exists`] if something has come into its place, and [`FolderError::Io`].
+    pub fn finish(self) -> Result<(), FolderError> {
+        let Self { file, path } = self;
+        put_new(file, &path).map_err(|source| io_error(&path, source))
+    }
+}
+
 /// Writes a file that must not be there. An empty file counts as none: it is what a full disk or a
 /// crash leaves of a file that is written in place.
 pub(super) fn write_new(path: &Path, bytes: &[u8], access: Access) -> io::Result<()> {
-    check_new(path)?;
-    let file = write_beside(path, bytes, access)?;
+    let mut new = NewFile::begin(path, access)?;
+    new.file.write_all(bytes)?;
+    put_new(new.file, path)
+}
+
+fn put_new(file: NamedTempFile, path: &Path) -> io::Result<()> {
+    file.as_file().sync_all()?;
     if is_empty_file(path) {
         file.persist(path).map_err(into_io)?;
     } else {
@@ -45,7 +86,10 @@ pub(super) fn write_new(path: &Path, bytes: &[u8], access: Access) -> io::Result
 
 /// Writes a file in place of the one that may be there.
 pub(super) fn replace(path: &Path, bytes: &[u8], access: Access) -> io::Result<()> {
-    write_beside(path, bytes, access)?.persist(path).map_err(into_io)?;
+    let mut file = begin_beside(path, access)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(into_io)?;
     sync_folder(folder_of(path))
 }
 
@@ -87,17 +131,14 @@ pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-fn write_beside(path: &Path, bytes: &[u8], access: Access) -> io::Result<NamedTempFile> {
+fn begin_beside(path: &Path, access: Access) -> io::Result<NamedTempFile> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
-    let mut file = tempfile::Builder::new()
+    tempfile::Builder::new()
         .prefix(&format!(".{name}."))
         .suffix(UNFINISHED)
         // As for every file, the umask takes away from it.
         .permissions(Permissions::from_mode(access.mode()))
-        .tempfile_in(folder_of(path))?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    Ok(file)
+        .tempfile_in(folder_of(path))
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -138,6 +179,23 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read(&path).unwrap(), b"whole");
         assert_eq!(names(folder.path()), ["card.toml"]);
+    }
+
+    #[test]
+    fn a_file_that_is_written_in_parts_is_there_when_it_is_finished_and_not_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("export.jsonl");
+        let mut dropped = NewFile::begin(&path, Access::Owner).unwrap();
+        dropped.write(b"half").unwrap();
+        drop(dropped);
+        assert!(names(folder.path()).is_empty());
+        let mut new = NewFile::begin(&path, Access::Owner).unwrap();
+        new.write(b"one").unwrap();
+        assert!(!path.exists());
+        new.write(b", two").unwrap();
+        new.finish().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"one, two");
+        NewFile::begin(&path, Access::Owner).unwrap_err();
     }
 
     #[test]

@@ -16,6 +16,9 @@ use super::Refusal;
 const HOUR: u64 = 60 * 60;
 const DAY: u64 = 24 * HOUR;
 
+/// What left longer ago than this counts for no limit, in seconds.
+pub const LOOKS_BACK: u64 = DAY;
+
 /// An x-only group key.
 pub type Key = [u8; 32];
 

@@ -7,7 +7,7 @@ mod standing;
 
 pub use self::{
     command::{Answer, CommandError, ask},
-    ledger::{Caps, Key, Ledger, Now, Reservation},
+    ledger::{Caps, Key, LOOKS_BACK, Ledger, Now, Reservation},
     rules::{Examined, Judge, JudgeError, Refusal},
     standing::Standing,
 };

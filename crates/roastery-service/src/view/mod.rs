@@ -3,6 +3,7 @@
 //!
 //! Byte strings are hexadecimal digits in lower case; times are by RFC 3339, in UTC.
 
+mod audit;
 mod request;
 mod time;
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use self::{
+    audit::{AuditLine, CutLog, LogCut, LogCuts},
     request::{Message, NoState, Payment, Progress, Request, State, Subject, Summary},
     time::Time,
 };

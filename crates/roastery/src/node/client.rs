@@ -3,25 +3,14 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 use clap::Args;
 use roastery_service::{
     files::{Access, Folder},
-    text::{to_json, visible},
-    view::{Evidence, LogEntry, Status as StatusView},
+    text::visible,
+    view::{Evidence, Status as StatusView},
 };
 
 use super::{At, ask, get, group::encoded, requests::json, show};
-use crate::values;
 
 #[derive(Args)]
 pub(crate) struct Status {
-    /// Tell it as JSON
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Args)]
-pub(crate) struct Log {
-    /// From this entry on
-    #[arg(long, value_name = "NUMBER", default_value_t = 0, value_parser = values::entry)]
-    from: u64,
     /// Tell it as JSON
     #[arg(long)]
     json: bool,
@@ -46,24 +35,6 @@ pub(super) fn status(at: &At, options: &Status) -> Result<ExitCode, String> {
         show::status(&status);
     }
     Ok(ExitCode::SUCCESS)
-}
-
-pub(super) fn log(at: &At, options: &Log) -> Result<ExitCode, String> {
-    let client = at.client()?;
-    let mut from = options.from;
-    loop {
-        let path = format!("/v1/log?from={from}");
-        let entries: Vec<LogEntry> = get(&client, &path)?;
-        let Some(last) = entries.last() else { return Ok(ExitCode::SUCCESS) };
-        from = last.number + 1;
-        for entry in &entries {
-            if options.json {
-                say!("{}", to_json(entry).map_err(|error| error.to_string())?);
-            } else {
-                show::share(entry);
-            }
-        }
-    }
 }
 
 pub(super) fn evidence(at: &At, options: &EvidenceList) -> Result<ExitCode, String> {

@@ -73,7 +73,7 @@ pub(super) fn reject(at: &At, options: Reject) -> Result<ExitCode, String> {
 }
 
 /// Asks on the terminal; anything but y or yes is a no.
-fn asked(question: &str) -> Result<bool, String> {
+pub(super) fn asked(question: &str) -> Result<bool, String> {
     Ok(matches!(ask(question)?.to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 

@@ -7,6 +7,7 @@ mod decide;
 mod group;
 mod init;
 mod local;
+mod log;
 mod naming;
 mod passphrase;
 mod peers;
@@ -102,7 +103,7 @@ pub(crate) enum Command {
     Requests(requests::List),
     Status(client::Status),
     Health(run::Health),
-    Log(client::Log),
+    Log(log::Log),
     Evidence(EvidenceList),
     Backup(store::Backup),
     Restore(store::Restore),
@@ -111,11 +112,12 @@ pub(crate) enum Command {
 
 pub(crate) use self::{
     card::Options as CardOptions,
-    client::{Log as LogOptions, Status as StatusOptions},
+    client::Status as StatusOptions,
     config::Command as ConfigCommand,
     decide::{Approve as ApproveOptions, Reject as RejectOptions},
     group::Keygen as KeygenOptions,
     init::Options as InitOptions,
+    log::Log as LogOptions,
     requests::{List as ListOptions, find, request_id},
     run::Health as HealthOptions,
     show::short_id,
@@ -140,7 +142,7 @@ pub(crate) fn run(at: &At, command: Command) -> ExitCode {
         Command::Requests(options) => requests::list(at, &options),
         Command::Status(options) => client::status(at, &options),
         Command::Health(options) => run::health(at, &options),
-        Command::Log(options) => client::log(at, &options),
+        Command::Log(options) => log::log(at, &options),
         Command::Evidence(options) => client::evidence(at, &options),
         Command::Backup(options) => store::backup(at, &options),
         Command::Restore(options) => store::restore(at, &options),

@@ -190,7 +190,7 @@ fn every_operation_is_described_and_answers_as_it_is_described() {
     let card = fs::read_to_string(api.group.node(0).join("card.toml")).unwrap();
     let card = json!({ "card": card });
     let rename = json!({ "name": "other" });
-    let operations: [(&str, &str, &str, &Value, u16); 27] = [
+    let operations: [(&str, &str, &str, &Value, u16); 30] = [
         ("GET", "/v1/status", "/v1/status", &none, 200),
         ("GET", "/v1/ceremonies", "/v1/ceremonies", &none, 200),
         ("POST", "/v1/ceremonies", "/v1/ceremonies", &json!({ "invitation": invitation }), 200),
@@ -211,6 +211,15 @@ fn every_operation_is_described_and_answers_as_it_is_described() {
         ("GET", "/v1/evidence", "/v1/evidence", &none, 200),
         ("GET", "/v1/evidence/{id}", "/v1/evidence/00000000", &none, 404),
         ("GET", "/v1/log", "/v1/log?from=0&limit=10", &none, 200),
+        ("GET", "/v1/log/export", "/v1/log/export?from=0&limit=10", &none, 200),
+        ("GET", "/v1/log/cuts", "/v1/log/cuts", &none, 200),
+        (
+            "POST",
+            "/v1/log/cut",
+            "/v1/log/cut",
+            &json!({ "before": 9, "sha256": "00".repeat(32) }),
+            409,
+        ),
         ("GET", "/v1/backup", "/v1/backup", &none, 200),
         ("GET", "/v1/openapi.json", "/v1/openapi.json", &none, 200),
         ("GET", "/health", "/health", &none, 200),

@@ -4,6 +4,7 @@
 
 mod addresses;
 mod api;
+mod audit;
 mod evidence;
 mod failures;
 mod files;

@@ -6,8 +6,8 @@ mod deferred;
 mod disk;
 #[path = "../../../tests/store/fixture.rs"]
 #[allow(dead_code, reason = "the tests from outside use the rest")]
-mod fixture;
-mod stopping;
+pub(super) mod fixture;
+pub(super) mod stopping;
 #[path = "../../../tests/store/support.rs"]
 #[allow(dead_code, reason = "the tests from outside use the rest")]
-mod support;
+pub(super) mod support;

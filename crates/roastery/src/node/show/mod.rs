@@ -4,11 +4,18 @@ mod request;
 
 use roastery_service::{
     text::visible,
-    view::{Awaited, CeremonyStatus, GroupStatus, PeerStatus, SessionStatus, Status},
+    view::{Awaited, CeremonyStatus, GroupStatus, LogCut, PeerStatus, SessionStatus, Status},
 };
 
 pub(crate) use self::request::{line, progress, share, short_id, whole};
 use crate::when;
+
+/// What was cut from the audit log.
+pub(super) fn cut(cut: &LogCut) {
+    let LogCut { first, last, count, sha256, time } = cut;
+    let time = when::long(*time);
+    say!("Cut           entries {first} to {last} ({count}), {time}, SHA-256 {sha256}");
+}
 
 pub(super) fn ceremony(ceremony: &CeremonyStatus) {
     let CeremonyStatus { seat, threshold, members, state, text, .. } = ceremony;

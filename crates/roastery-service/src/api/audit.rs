@@ -1,0 +1,76 @@
+//! The audit log: what can be asked of it, and its cut.
+
+use axum::{
+    extract::State,
+    http::header,
+    response::{IntoResponse as _, Response},
+};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::{
+    error::{ApiError, Body, Query},
+    json::SafeJson as Json,
+    routes::{Answer, At, within},
+};
+use crate::view::{CutLog, LogCut, LogCuts, LogEntry, Problem};
+
+/// The most log entries in one answer.
+const MAX_LOG_PAGE: u64 = 1000;
+
+/// Which entries are asked for.
+#[derive(Debug, Deserialize, IntoParams, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Entries {
+    /// From this number on.
+    #[serde(default)]
+    #[param(minimum = 0, default = 0)]
+    from: u64,
+    /// At most so many.
+    #[param(minimum = 1, maximum = 1000, default = 1000)]
+    limit: Option<u64>,
+}
+
+/// The audit log: one entry for each share that has left this node.
+#[utoipa::path(get, path = "/v1/log", params(Entries),
+    responses((status = 200, description = "Done", body = [LogEntry])))]
+pub(super) async fn log(
+    State(service): At,
+    Query(Entries { from, limit }): Query<Entries>,
+) -> Answer<Vec<LogEntry>> {
+    Ok(Json(service.log(from, log_page(limit)?).await?))
+}
+
+fn log_page(limit: Option<u64>) -> Result<usize, ApiError> {
+    let limit = within("limit", limit.unwrap_or(MAX_LOG_PAGE), 1..=MAX_LOG_PAGE)?;
+    // At most a thousand.
+    Ok(usize::try_from(limit).unwrap_or(usize::MAX))
+}
+
+/// The audit log for a file: a JSON object a line for each entry, with all that the store has of
+/// it. A page has no further line after 1 MiB; one without a line is the end.
+#[utoipa::path(get, path = "/v1/log/export", params(Entries),
+    responses((status = 200, description = "Done", body = String, content_type = "application/x-ndjson")))]
+pub(super) async fn export_log(
+    State(service): At,
+    Query(Entries { from, limit }): Query<Entries>,
+) -> Result<Response, ApiError> {
+    let lines = service.export_log(from, log_page(limit)?).await?;
+    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], lines).into_response())
+}
+
+/// Which entries were cut from the audit log, and which can be.
+#[utoipa::path(get, path = "/v1/log/cuts",
+    responses((status = 200, description = "Done", body = LogCuts)))]
+pub(super) async fn log_cuts(State(service): At) -> Answer<LogCuts> {
+    Ok(Json(service.log_cuts().await?))
+}
+
+/// Cuts the oldest entries from the audit log, once they are exported, and keeps a record of it.
+#[utoipa::path(post, path = "/v1/log/cut", request_body = CutLog,
+    responses((status = 200, description = "Done", body = LogCut),
+        (status = 409, description = "conflict: there are no such entries, one is too young, or the hash is that of others", body = Problem)))]
+pub(super) async fn cut_log(State(service): At, Body(what): Body<CutLog>) -> Answer<LogCut> {
+    Ok(Json(service.cut_log(what).await?))
+}

@@ -143,9 +143,9 @@ fn rates_lives_and_daily_limits_count_what_left_before() {
         let examined = judge.examine(&kept)?;
         judge.allow(&examined)?;
         let ledger = Ledger::default();
-        ledger.open([1; 32], [(earlier, NOW - 1800, before.clone())]);
-        let session = kept.request.session_id();
         let now = Now { wall: NOW, steady: std::time::Instant::now() };
+        ledger.open([1; 32], [(earlier, NOW - 1800, before.clone())], now);
+        let session = kept.request.session_id();
         ledger.check([1; 32], session, examined.spending(), judge.caps(), now)
     };
     let rate = PolicyConfig { most_per_hour: 1, ..PolicyConfig::default() };

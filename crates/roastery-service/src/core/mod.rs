@@ -394,12 +394,12 @@ impl Service {
             return Ok(());
         }
         // What leaves while the store is read counts already; to count it twice adds nothing.
-        self.shared.ledger.open(key, []);
+        self.shared.ledger.open(key, [], both_clocks());
         let since = now_ms().saturating_sub(LOOKS_BACK * 1000);
         let released = self.shared.store(move |store| store.audit_since(since)).await?;
         let released = released.into_iter().filter(|entry| entry.key == key);
         let before = released.map(|entry| (entry.session, entry.time_ms / 1000, entry.spending));
-        self.shared.ledger.open(key, before);
+        self.shared.ledger.open(key, before, both_clocks());
         Ok(())
     }
 

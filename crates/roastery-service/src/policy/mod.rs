@@ -2,12 +2,14 @@
 
 mod command;
 mod ledger;
+mod recent;
 mod rules;
 mod standing;
 
 pub use self::{
     command::{Answer, CommandError, ask},
-    ledger::{Caps, Key, LOOKS_BACK, Ledger, Now, Reservation},
+    ledger::{Caps, Key, LOOKS_BACK, Ledger, Reservation},
+    recent::Now,
     rules::{Examined, Judge, JudgeError, Refusal},
     standing::Standing,
 };

@@ -1,8 +1,8 @@
 //! What a store gives back, and what it does not take.
 
 use roastery_node::store::{
-    AuditEntry, Change, ContentError, Decider, Durability, Entry, MAX_TEXT, RequestState, Store,
-    StoreError,
+    AuditEntry, Change, ContentError, Decider, Durability, Entry, MAX_TEXT, Release, RequestState,
+    Store, StoreError,
 };
 use roastery_protocol::{
     BodyHash, TranscriptHash,
@@ -398,6 +398,27 @@ fn a_change_is_decided_about_the_state_that_it_applies_to_and_each_has_a_revisio
     store.set_request(&request, &RequestState::Signed(outcome(&kept)), 11).unwrap();
     let change = store.change_request(session, 12, |_| Some(approved())).unwrap();
     assert!(matches!(change, Change::Left(now) if now.revision == 3));
+}
+
+#[test]
+fn a_share_is_written_down_under_the_decision_that_stands_and_under_no_other() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let store = new_store(&folder);
+    let (request, leaving) = (kept.request(0), entry(&kept, 9));
+    let release = |entry: &AuditEntry| {
+        store.write(Durability::Synced, |transaction| transaction.release(entry)).unwrap()
+    };
+    assert_eq!(release(&leaving), Release::Overtaken);
+    store.add_request(&request, &Subject::Hash, None, 7).unwrap();
+    assert_eq!(release(&leaving), Release::Overtaken);
+    store.set_request(&request, &approved(), 8).unwrap();
+    let other = AuditEntry { decision: decision(Decider::Operator), ..leaving.clone() };
+    assert_eq!(release(&other), Release::Overtaken);
+    assert_eq!(store.audit(0, 9).unwrap(), []);
+    assert_eq!(release(&leaving), Release::Recorded);
+    store.set_request(&request, &RequestState::Stopped("rejected".to_owned()), 9).unwrap();
+    assert_eq!(release(&leaving), Release::Overtaken);
+    assert_eq!(store.audit(0, 9).unwrap(), [(0, leaving)]);
 }
 
 #[test]

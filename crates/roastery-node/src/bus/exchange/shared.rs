@@ -456,3 +456,29 @@ impl Shared {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_is_taken_from_the_first_answer_to_the_question_that_is_open_and_from_no_other() {
+        let peer = |name: &str| PeerId::new(name).unwrap();
+        let shared = Shared::new(peer("anna"), ExchangeLimits::default());
+        let (ben, question) = (peer("ben"), ClockMessage::question(1000));
+        let ahead = || shared.lock().peer(&ben).clock.map(|offset| offset.ahead_ms);
+        let said = |question: ClockMessage, at| shared.note_clock(&ben, question.answer(at), 1000);
+        // Nothing was asked.
+        said(question, 9000);
+        assert_eq!(ahead(), None);
+        shared.connect(&ben, question);
+        // Another question than the one that is open.
+        said(ClockMessage::question(999), 9000);
+        assert_eq!(ahead(), None);
+        said(question, 1500);
+        assert_eq!(ahead(), Some(500));
+        // The same question again.
+        said(question, 9000);
+        assert_eq!(ahead(), Some(500));
+    }
+}

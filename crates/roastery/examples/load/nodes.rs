@@ -2,11 +2,12 @@ use std::{
     fs,
     path::PathBuf,
     process::{Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use roastery_service::{api::Client, view::Status};
 
-use super::{Failure, Options};
+use super::{Failure, Options, kept};
 
 /// The unit of the times in `/proc`, in milliseconds: Linux shows hundredths of a second.
 const TICK_MS: u64 = 10;
@@ -22,14 +23,11 @@ pub(crate) struct Nodes {
 pub(crate) struct Taken {
     pub(crate) cpu_ms: f64,
     pub(crate) syncs: f64,
-    /// Of the first node.
-    pub(crate) memory_kib: u64,
 }
 
 impl Taken {
     pub(crate) fn since(self, before: &Taken) -> Taken {
-        let (cpu_ms, syncs) = (self.cpu_ms - before.cpu_ms, self.syncs - before.syncs);
-        Taken { cpu_ms, syncs, ..self }
+        Taken { cpu_ms: self.cpu_ms - before.cpu_ms, syncs: self.syncs - before.syncs }
     }
 }
 
@@ -45,26 +43,67 @@ impl Nodes {
     }
 
     pub(crate) fn client(&self, node: usize) -> Client {
-        Client::new(self.folder.join(format!("node-{node}")).join("api.sock"))
+        Client::new(self.node(node).join("api.sock"))
     }
 
     /// What the nodes have taken since they were started.
     pub(crate) async fn taken(&self) -> Result<Taken, Failure> {
-        let mut taken = Taken { cpu_ms: 0.0, syncs: 0.0, memory_kib: 0 };
+        let mut taken = Taken { cpu_ms: 0.0, syncs: 0.0 };
         for node in 0..self.count {
-            let client = self.client(node);
-            let status: Status = client.get("/v1/status").await?;
-            let (cpu, memory) = process(status.pid)?;
-            taken.cpu_ms += cpu as f64;
-            if node == 0 {
-                taken.memory_kib = memory;
-            }
-            let metrics = String::from_utf8(client.bytes("/metrics").await?.to_vec())?;
+            taken.cpu_ms += self.process(node).await?.cpu_ms()? as f64;
+            let metrics = self.client(node).bytes("/metrics").await?;
+            let metrics = String::from_utf8(metrics.to_vec())?;
             let syncs =
                 metrics.lines().find_map(|line| line.strip_prefix("roastery_store_syncs_total "));
             taken.syncs += syncs.ok_or("no roastery_store_syncs_total")?.parse::<f64>()?;
         }
         Ok(taken)
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The memory of each node, in KiB.
+    pub(crate) async fn memory(&self) -> Result<Vec<u64>, Failure> {
+        let mut memory = Vec::new();
+        for node in 0..self.count {
+            memory.push(self.process(node).await?.memory_kib("VmRSS:")?);
+        }
+        Ok(memory)
+    }
+
+    pub(crate) async fn process(&self, node: usize) -> Result<Process, Failure> {
+        let status: Status = self.client(node).get("/v1/status").await?;
+        Ok(Process(status.pid))
+    }
+
+    /// How long a command takes at a node, with its process.
+    pub(crate) fn command(&self, node: usize, arguments: &[&str]) -> Result<Duration, Failure> {
+        let begun = Instant::now();
+        let mut command = Command::new(&self.program);
+        command.args(arguments).arg("--folder").arg(self.node(node));
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        if command.status()?.success() {
+            Ok(begun.elapsed())
+        } else {
+            Err(format!("roastery {} has failed", arguments.join(" ")).into())
+        }
+    }
+
+    /// Stops all nodes, puts so many signed requests into the store of node 0, and starts them
+    /// again. Says how long their start took.
+    pub(crate) fn restart_with(&self, kept: usize) -> Result<Duration, Failure> {
+        self.local(&["--stop"])?;
+        let passphrase = fs::read_to_string(self.node(0).join("passphrase"))?;
+        kept::fill(&self.node(0).join("node.store"), &passphrase, kept)?;
+        let begun = Instant::now();
+        self.local(&[])?;
+        Ok(begun.elapsed())
+    }
+
+    fn node(&self, node: usize) -> PathBuf {
+        self.folder.join(format!("node-{node}"))
     }
 
     fn local(&self, options: &[&str]) -> Result<(), Failure> {
@@ -97,17 +136,30 @@ fn program() -> Result<PathBuf, Failure> {
     }
 }
 
-/// The milliseconds of CPU that a process has taken, and its memory in KiB.
-fn process(pid: u32) -> Result<(u64, u64), Failure> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The name of the program, in brackets, may have spaces.
-    let fields: Vec<&str> =
-        stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let [user, system] = [11, 12].map(|at| fields.get(at).and_then(|field| field.parse().ok()));
-    let ticks: u64 =
-        user.zip(system).map(|(user, system): (u64, u64)| user + system).ok_or("no times")?;
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let memory = memory.and_then(|line| line.split_whitespace().next()).ok_or("no memory")?;
-    Ok((ticks * TICK_MS, memory.parse()?))
+/// A process, as `/proc` shows it.
+pub(crate) struct Process(u32);
+
+impl Process {
+    /// The milliseconds of CPU that it has taken.
+    fn cpu_ms(&self) -> Result<u64, Failure> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0))?;
+        // The name of the program, in brackets, may have spaces.
+        let fields: Vec<&str> =
+            stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let [user, system] = [11, 12].map(|at| fields.get(at).and_then(|field| field.parse().ok()));
+        let ticks = user.zip(system).map(|(user, system): (u64, u64)| user + system);
+        Ok(ticks.ok_or("no times")? * TICK_MS)
+    }
+
+    /// Its memory in KiB: `VmRSS:` now, `VmHWM:` at most.
+    pub(crate) fn memory_kib(&self, which: &str) -> Result<u64, Failure> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.0))?;
+        let memory = status.lines().find_map(|line| line.strip_prefix(which));
+        Ok(memory.and_then(|line| line.split_whitespace().next()).ok_or("no memory")?.parse()?)
+    }
+
+    /// Has its greatest memory counted from now on.
+    pub(crate) fn forget_peak(&self) -> Result<(), Failure> {
+        Ok(fs::write(format!("/proc/{}/clear_refs", self.0), "5")?)
+    }
 }

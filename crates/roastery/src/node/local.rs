@@ -52,6 +52,10 @@ const NAME: &str = "local";
 /// The file with a node's passphrase, in its folder.
 const PASSPHRASE: &str = "passphrase";
 
+/// How many heaps glibc's allocator has, as in the unit for systemd: with one for each thread what
+/// is free in one of them is lost to the others.
+const HEAPS: &str = "2";
+
 /// The group's invitation, in the group's folder.
 const INVITATION: &str = "invitation.toml";
 
@@ -186,6 +190,7 @@ fn start(folder: &Path) -> Result<Child, String> {
         .args(["node", "--folder"])
         .arg(folder)
         .env("ROASTERY_PASSPHRASE_FILE", absolute.join(PASSPHRASE))
+        .env("MALLOC_ARENA_MAX", HEAPS)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log);

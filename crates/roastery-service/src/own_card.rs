@@ -1,9 +1,12 @@
 //! The node's own card: made anew when its configuration says something else than the card.
 
 use roastery_frost::SigningKey;
-use roastery_node::bus::p2p::{TransportKey, WhereaboutsError};
+use roastery_node::{
+    bus::p2p::{TransportKey, WhereaboutsError},
+    store::{Store, StoreError},
+};
 use roastery_protocol::{
-    group::{Member, NamedMember},
+    group::{Member, NamedMember, PeerId},
     keys::{HostKey, IdentityKey},
 };
 use thiserror::Error;
@@ -20,8 +23,8 @@ const MAX_SEQUENCE: u64 = i64::MAX as u64;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum OwnCardError {
-    /// The card that is there cannot be read, and without the host key its signature cannot be made
-    /// again.
+    /// The card that is there cannot be read, the store has no group of this node, and without the
+    /// host key its signature cannot be made again.
     #[error(
         "the card cannot be read ({reason}), and the host key, whose signature it needs, is not there \
          ({host_key}): put either back"
@@ -50,12 +53,30 @@ pub enum OwnCard {
     Unchanged(NodeCard),
     /// It was made anew, and written into the folder.
     Renewed(NodeCard),
+    /// It could not be read, and was made anew.
+    Rebuilt {
+        /// The new card.
+        card: NodeCard,
+        /// What was wrong with the old one.
+        reason: String,
+    },
+}
+
+/// The keys of a node, and what of its card the store has.
+#[derive(Debug)]
+pub struct OwnKeys<'a> {
+    /// The identity key.
+    pub identity: &'a IdentityKey,
+    /// The transport key.
+    pub transport: &'a TransportKey,
+    /// The node's line of the roster, if it is a member of a group or of one that is being made.
+    pub known: Option<Member>,
 }
 
 impl OwnCard {
     /// The card.
     pub fn card(&self) -> &NodeCard {
-        let (Self::Unchanged(card) | Self::Renewed(card)) = self;
+        let (Self::Unchanged(card) | Self::Renewed(card) | Self::Rebuilt { card, .. }) = self;
         card
     }
 }
@@ -65,7 +86,20 @@ pub fn current(folder: &Folder, config: &Config) -> Option<NodeCard> {
     read(folder).ok().filter(|card| says(card, config))
 }
 
-/// Makes the card anew from the configuration and the node's keys, if it says something else.
+/// The line of the roster that the store has of this node: the host key has signed it.
+///
+/// # Errors
+///
+/// Those of the store.
+pub fn known_member(store: &Store, peer: &PeerId) -> Result<Option<Member>, StoreError> {
+    let groups = store.groups()?.into_iter().flat_map(|kept| kept.group.members().to_vec());
+    let under_way = store.ceremonies()?;
+    let under_way = under_way.iter().flat_map(|kept| kept.invitation.members().to_vec());
+    Ok(groups.chain(under_way).find(|member| member.peer == *peer))
+}
+
+/// Makes the card anew from the configuration and the node's keys, if it says something else or
+/// cannot be read.
 /// `now_ms` is the time in milliseconds since 1970.
 ///
 /// # Errors
@@ -74,27 +108,32 @@ pub fn current(folder: &Folder, config: &Config) -> Option<NodeCard> {
 pub fn renew(
     folder: &Folder,
     config: &Config,
-    identity: &IdentityKey,
-    transport: &TransportKey,
+    own: &OwnKeys<'_>,
     now_ms: u64,
 ) -> Result<OwnCard, OwnCardError> {
-    let (member, known) = match read(folder) {
-        Ok(card) => (card.member().clone(), Some(card)),
-        Err(reason) => (bind(folder, config, identity, transport, reason)?, None),
+    let OwnKeys { identity, transport, known: stored } = own;
+    let read = read(folder);
+    let member = match (&read, stored) {
+        (Ok(card), _) => card.member().clone(),
+        (Err(_), Some(member)) => member.clone(),
+        (Err(reason), None) => bind(folder, config, identity, transport, reason.clone())?,
     };
     if member.peer != transport.peer() || member.identity_key != identity.public_key() {
         return Err(OwnCardError::OtherNode(folder.card().display().to_string()));
     }
-    if let Some(card) = known.as_ref().filter(|card| says(card, config)) {
+    if let Some(card) = read.as_ref().ok().filter(|card| says(card, config)) {
         return Ok(OwnCard::Unchanged(card.clone()));
     }
-    let after = known.map_or(0, |card| card.whereabouts().sequence().saturating_add(1));
+    let after = read.as_ref().map_or(0, |card| card.whereabouts().sequence().saturating_add(1));
     let whereabouts =
         transport.whereabouts(now_ms.max(after).min(MAX_SEQUENCE), &config.transport.announce)?;
     let card = NamedMember { name: config.name.clone(), member };
     let card = NodeCard::sign(card, whereabouts, identity, transport);
     Folder::replace(&folder.card(), card.to_text().as_bytes(), Access::Everyone)?;
-    Ok(OwnCard::Renewed(card))
+    Ok(match read {
+        Ok(_) => OwnCard::Renewed(card),
+        Err(reason) => OwnCard::Rebuilt { card, reason },
+    })
 }
 
 fn read(folder: &Folder) -> Result<NodeCard, String> {

@@ -11,7 +11,7 @@ use roastery_node::{
 };
 use roastery_protocol::{
     Seat,
-    ceremony::{Event, Opening, Report, ReportPhase, Seed, Settings},
+    ceremony::{Event, Invitation, Opening, Report, ReportPhase, Seed, Settings},
     clock::Moment,
     group::Name,
     keys::{HostKey, IdentityKey},
@@ -22,14 +22,11 @@ use tokio::{
 };
 
 use super::{ServiceError, ServiceEvent, shared::Shared};
-use crate::{
-    files::InvitationFile,
-    view::{Awaited, CeremonyStatus},
-};
+use crate::view::{Awaited, CeremonyStatus};
 
 /// The making of a group's key, from the invitation to the share.
 pub(super) struct CeremonyService {
-    pub(super) file: InvitationFile,
+    pub(super) invitation: Invitation,
     pub(super) seat: Seat,
     /// What the group is to be called here.
     pub(super) name: Name,
@@ -61,8 +58,8 @@ const ABORT_PATIENCE: Duration = Duration::from_secs(5);
 pub(super) type Finished = tokio::sync::oneshot::Sender<()>;
 
 impl CeremonyService {
-    pub(super) fn new(file: InvitationFile, seat: Seat, name: Name) -> Self {
-        Self { file, seat, name, state: Mutex::new(State::Joined) }
+    pub(super) fn new(invitation: Invitation, seat: Seat, name: Name) -> Self {
+        Self { invitation, seat, name, state: Mutex::new(State::Joined) }
     }
 
     /// Whether there is a task for it.
@@ -121,7 +118,7 @@ impl CeremonyService {
         host_key: PathBuf,
         finished: Finished,
     ) -> Result<(), ServiceError> {
-        let invitation = self.file.invitation().clone();
+        let invitation = self.invitation.clone();
         let host = shared.host_key.read(host_key).await?;
         let id = invitation.id();
         let kept = shared
@@ -163,7 +160,7 @@ impl CeremonyService {
         mut keygen: Keygen<B>,
         finished: Finished,
     ) {
-        let id = self.file.invitation().id();
+        let id = self.invitation.id();
         let (store, state) = (shared.store.clone(), shared.store_state.clone());
         // A transcript is signed once in a ceremony: waiting for the disk here does no harm.
         let keep = move |transcript| {
@@ -206,20 +203,20 @@ impl CeremonyService {
     }
 
     fn tell(&self, shared: &Shared, kind: &str, text: String) {
-        let invitation = self.file.invitation();
-        shared.tell(ServiceEvent::new(self.name.as_str(), invitation.id().to_string(), kind, text));
+        let id = self.invitation.id().to_string();
+        shared.tell(ServiceEvent::new(self.name.as_str(), id, kind, text));
     }
 
     /// How it stands.
     pub(super) fn view(&self) -> CeremonyStatus {
-        let invitation = self.file.invitation();
+        let invitation = &self.invitation;
         let mut view = CeremonyStatus {
             name: self.name.to_string(),
             ceremony: invitation.id().to_string(),
             fingerprint: invitation.fingerprint().to_string(),
             seat: self.seat.to_u16(),
             threshold: invitation.threshold(),
-            members: self.file.cards().iter().map(|card| card.name().to_string()).collect(),
+            members: invitation.names().iter().map(ToString::to_string).collect(),
             state: String::new(),
             text: String::new(),
             group: None,
@@ -259,7 +256,7 @@ impl CeremonyService {
     }
 
     fn name_of(&self, seat: Seat) -> String {
-        self.file.cards().get(seat.index()).map(|card| card.name().to_string()).unwrap_or_default()
+        self.invitation.names().get(seat.index()).map(ToString::to_string).unwrap_or_default()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -1,8 +1,11 @@
 //! From an invitation to a key: what is taken up, kept and run.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use roastery_node::bus::exchange::Topic;
+use roastery_node::{
+    bus::exchange::Topic,
+    store::{Store, StoreError},
+};
 use roastery_protocol::{
     CeremonyId, GroupId, Seat,
     ceremony::Invitation,
@@ -22,8 +25,8 @@ use crate::{
 /// The longest file with a name, in bytes.
 const MAX_NAME_FILE: usize = 256;
 
-fn name_of_invitation(file: &InvitationFile) -> Result<Name, ServiceError> {
-    name_of_group(file.invitation().name())
+fn name_of_invitation(invitation: &Invitation) -> Result<Name, ServiceError> {
+    name_of_group(invitation.name())
 }
 
 fn other_name(name: &Name) -> ServiceError {
@@ -34,10 +37,13 @@ fn other_name(name: &Name) -> ServiceError {
 }
 
 impl Service {
-    /// The members' names and addresses, of the invitations that were taken up.
-    pub(super) fn load_invitations(&self) {
+    /// The members' names and addresses, of the invitations that were taken up. Of those whose
+    /// files are damaged, or gone, the store has all but the addresses, and these are in files of
+    /// their own.
+    pub(super) async fn load_invitations(&self) -> Result<(), ServiceError> {
+        let stored = self.shared.store(stored_invitations).await?;
         let folder = self.shared.folder.invitations();
-        let Ok(files) = std::fs::read_dir(&folder) else { return };
+        let files = std::fs::read_dir(&folder).into_iter().flatten();
         let paths = files.filter_map(Result::ok).map(|file| file.path());
         // What has another ending was being written when the machine stopped.
         for path in paths.filter(|path| path.extension().is_some_and(|ending| ending == "toml")) {
@@ -47,28 +53,38 @@ impl Service {
             match read {
                 Ok(file) => {
                     self.know(&file);
-                    let id = file.invitation().id();
-                    if let Some(seat) = file.seat_of(&self.peer) {
-                        match self.kept_name(&file) {
-                            Ok(name) => {
-                                let ceremony = Arc::new(CeremonyService::new(file, seat, name));
-                                self.lock_ceremonies().insert(id, ceremony);
-                            }
-                            Err(error) => tracing::error!(
-                                path = %path.display(),
-                                error,
-                                "what its group is called here cannot be read: roastery group join --name NAME says it again"
-                            ),
-                        }
-                    }
+                    self.take_up(file.invitation());
                 }
-                Err(error) => tracing::error!(
-                    path = %path.display(),
-                    error,
-                    "a damaged invitation: roastery group join takes it up again from any member's file"
-                ),
+                Err(error) => report_damaged(&path, &error, &stored),
             }
         }
+        for invitation in stored.values() {
+            self.learn_names(invitation);
+            invitation.members().iter().for_each(|member| self.reach(member.peer.clone()));
+            self.take_up(invitation);
+        }
+        Ok(())
+    }
+
+    /// An invitation to which this node belongs waits for its fingerprint, or for being resumed.
+    fn take_up(&self, invitation: &Invitation) {
+        let Some(seat) = self.seat_in(invitation) else { return };
+        match self.kept_name(invitation) {
+            Ok(name) => {
+                let ceremony = || Arc::new(CeremonyService::new(invitation.clone(), seat, name));
+                self.lock_ceremonies().entry(invitation.id()).or_insert_with(ceremony);
+            }
+            Err(error) => tracing::error!(
+                invitation = %invitation.id(),
+                error,
+                "what its group is called here cannot be read: roastery group join --name NAME says it again"
+            ),
+        }
+    }
+
+    fn seat_in(&self, invitation: &Invitation) -> Option<Seat> {
+        let seats = invitation.seats().zip(invitation.members());
+        seats.into_iter().find(|(_, member)| member.peer == self.peer).map(|(seat, _)| seat)
     }
 
     /// Puts the members into the roster, and keeps where they say that they are called, where that
@@ -97,7 +113,8 @@ impl Service {
             let id = kept.invitation.id();
             let known = self.lock_ceremonies().get(&id).cloned();
             let Some(ceremony) = known else {
-                tracing::error!(ceremony = %id, "its invitation file is gone; it is not taken up again");
+                let reason = "its name or this node's seat is not known; it is not taken up again";
+                tracing::error!(ceremony = %id, reason);
                 continue;
             };
             if let Err(error) = self.run_ceremony(&ceremony).await {
@@ -131,7 +148,7 @@ impl Service {
         let wanted = wanted.as_deref().map(name_of_group).transpose()?;
         let file = InvitationFile::parse(&text)
             .map_err(|error| ServiceError::Invalid(error.to_string()))?;
-        let seat = file.seat_of(&self.peer).ok_or_else(|| {
+        let seat = self.seat_in(file.invitation()).ok_or_else(|| {
             ServiceError::Invalid("this node's card is not in the invitation".to_owned())
         })?;
         let own = file.invitation().member(seat).map(|member| member.identity_key);
@@ -142,8 +159,8 @@ impl Service {
         let id = file.invitation().id();
         let known = self.lock_ceremonies().get(&id).cloned();
         if let Some(known) = known {
-            // Cards in it may be newer than those that were taken up.
-            self.know(&file);
+            // Cards in it may be newer than those that were taken up, and its file damaged.
+            self.keep_invitation(&file)?;
             match wanted {
                 Some(wanted) if wanted != known.name => {
                     if known.is_running() {
@@ -166,9 +183,9 @@ impl Service {
                     return Err(other_name(&called));
                 }
                 (Some(name), _) | (None, Some(name)) => name,
-                (None, None) => name_of_invitation(&file)?,
+                (None, None) => name_of_invitation(file.invitation())?,
             };
-            let mut view = CeremonyService::new(file, seat, name).view();
+            let mut view = CeremonyService::new(file.invitation().clone(), seat, name).view();
             view.state = "done".to_owned();
             view.text = "the group is here; where its members are is known now".to_owned();
             view.group = Some(group.to_string());
@@ -176,7 +193,7 @@ impl Service {
         }
         let name = match wanted {
             Some(name) => name,
-            None => name_of_invitation(&file)?,
+            None => name_of_invitation(file.invitation())?,
         };
         self.join_as(file, seat, name).await?;
         self.ceremony(&id.to_string())
@@ -193,7 +210,7 @@ impl Service {
         self.keep_name(&file, &name)?;
         self.keep_invitation(&file)?;
         let id = file.invitation().id();
-        let ceremony = Arc::new(CeremonyService::new(file, seat, name));
+        let ceremony = Arc::new(CeremonyService::new(file.invitation().clone(), seat, name));
         self.lock_ceremonies().insert(id, ceremony);
         Ok(())
     }
@@ -225,11 +242,11 @@ impl Service {
     }
 
     /// What a group is to be called whose invitation was taken up.
-    fn kept_name(&self, file: &InvitationFile) -> Result<Name, String> {
+    fn kept_name(&self, invitation: &Invitation) -> Result<Name, String> {
         let folder = Folder::new(self.shared.folder.invitations());
-        let path = folder.resolve(format!("{}.name", file.invitation().id()));
+        let path = folder.resolve(format!("{}.name", invitation.id()));
         if !path.exists() {
-            return name_of_invitation(file).map_err(|error| error.to_string());
+            return name_of_invitation(invitation).map_err(|error| error.to_string());
         }
         let text = Folder::read_text(&path, MAX_NAME_FILE).map_err(|error| error.to_string())?;
         text.trim_end_matches('\n').parse().map_err(|error: NameError| error.to_string())
@@ -267,7 +284,7 @@ impl Service {
         // Of several attempts with one name the fingerprint says which is meant.
         let named = self.ceremonies_named(name);
         let meant = named.iter().find(|ceremony| {
-            digits(&ceremony.file.invitation().fingerprint().to_string()) == digits(fingerprint)
+            digits(&ceremony.invitation.fingerprint().to_string()) == digits(fingerprint)
         });
         let Some(ceremony) = meant else {
             if named.is_empty() {
@@ -279,7 +296,7 @@ impl Service {
             return Err(ServiceError::Invalid(reason.to_owned()));
         };
         if !ceremony.is_running() {
-            let made = self.made_by(ceremony.file.invitation().id());
+            let made = self.made_by(ceremony.invitation.id());
             self.check_free(&ceremony.name, made).await?;
             self.run_ceremony(ceremony).await?;
         }
@@ -290,7 +307,7 @@ impl Service {
         self: &Arc<Self>,
         ceremony: &Arc<CeremonyService>,
     ) -> Result<(), ServiceError> {
-        let invitation = ceremony.file.invitation();
+        let invitation = &ceremony.invitation;
         // Its own line, and that of the group that it makes.
         self.make_room(2, ceremony.name.as_str()).await?;
         let members = invitation.members().iter().map(|member| member.peer.clone());
@@ -322,5 +339,34 @@ impl Service {
             .iter()
             .filter(|(id, ceremony)| ceremony.name.as_str() == name || id.to_string() == name);
         named.map(|(_, ceremony)| ceremony.clone()).collect()
+    }
+}
+
+/// The invitations that the store has: of ceremonies under way, and of groups.
+fn stored_invitations(store: &Store) -> Result<BTreeMap<CeremonyId, Invitation>, StoreError> {
+    let groups = store.groups()?.into_iter().filter_map(|kept| kept.recovery);
+    let groups = groups.map(|file| file.invitation().clone());
+    let under_way = store.ceremonies()?.into_iter().map(|kept| kept.invitation);
+    Ok(under_way.chain(groups).map(|invitation| (invitation.id(), invitation)).collect())
+}
+
+/// Says what a damaged invitation means for this node, in one line.
+fn report_damaged(path: &Path, error: &str, stored: &BTreeMap<CeremonyId, Invitation>) {
+    let name = path.file_stem().unwrap_or_default();
+    let path = path.display();
+    if stored.keys().any(|id| name == id.to_string().as_str()) {
+        tracing::warn!(
+            %path,
+            error,
+            "a damaged invitation: the store has it as well, and the node goes on with that; \
+             roastery group join writes the file again from any member's"
+        );
+    } else {
+        tracing::error!(
+            %path,
+            error,
+            "a damaged invitation, which the store does not have: take it up again from any member's \
+             file (roastery group join), or remove it"
+        );
     }
 }

@@ -88,7 +88,7 @@ use crate::{
     files::Folder,
     limits::Limit,
     metrics::Metrics,
-    own_card::{self, OwnCard},
+    own_card::{self, OwnCard, OwnKeys},
     policy::{Caps, Judge, Key, LOOKS_BACK, Now},
 };
 
@@ -171,7 +171,9 @@ impl Service {
         })?;
         let transport = TransportKey::from_secret(&mut keys.transport.expose_bytes());
         let identity = Arc::new(IdentityKey::new(keys.identity));
-        look_at_own_card(&shared.folder, &config, &identity, &transport);
+        let known = own_card::known_member(&shared.store, &transport.peer())?;
+        let own = OwnKeys { identity: &identity, transport: &transport, known };
+        look_at_own_card(&shared.folder, &config, &own);
         let settings = P2pSettings { max_peers: MOST_PEERS, ..P2pSettings::default() };
         let bind = Endpoint::bind(transport, &config.transport.listen, settings).await;
         let endpoint = bind.map_err(|error| ServiceError::NotReady(error.to_string()))?;
@@ -221,7 +223,7 @@ impl Service {
         if let Err(error) = finished {
             tracing::warn!(%error, "what was cut from the audit log is not removed yet");
         }
-        service.load_invitations();
+        service.load_invitations().await?;
         for kept in service.shared.store(|store| store.groups()).await? {
             service.start_group(kept).await?;
         }
@@ -468,17 +470,17 @@ impl Service {
 
 /// Makes the node's card anew if the configuration says something else than the card, and says what
 /// else an operator may not have meant. Nothing of it keeps the node from running.
-fn look_at_own_card(
-    folder: &Folder,
-    config: &Config,
-    identity: &IdentityKey,
-    transport: &TransportKey,
-) {
+fn look_at_own_card(folder: &Folder, config: &Config, own: &OwnKeys<'_>) {
     for note in config.transport.notes() {
         tracing::warn!("{note}");
     }
-    match own_card::renew(folder, config, identity, transport, now_ms()) {
+    match own_card::renew(folder, config, own, now_ms()) {
         Ok(OwnCard::Unchanged(_)) => {}
+        Ok(OwnCard::Rebuilt { card, reason }) => tracing::warn!(
+            name = %card.name(),
+            reason,
+            "the card could not be read, and is made anew from the node's keys: it says what the configuration says"
+        ),
         Ok(OwnCard::Renewed(card)) => tracing::warn!(
             name = %card.name(),
             addresses = card.whereabouts().addresses().join(" "),

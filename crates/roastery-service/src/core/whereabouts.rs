@@ -54,7 +54,8 @@ impl AddressBook {
                     known.insert(peer, Said { whereabouts, kept: true });
                 }
                 Err((path, error)) => {
-                    tracing::error!(path = %path.display(), error, "not a peer's addresses");
+                    tracing::error!(path = %path.display(), error, "a damaged file of a member's addresses: it is written again from the member's card in an invitation, \
+                         or with roastery peers add");
                 }
             }
         }

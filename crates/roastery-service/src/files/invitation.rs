@@ -1,8 +1,4 @@
-use roastery_protocol::{
-    Seat,
-    ceremony::{Invitation, InvitationError},
-    group::PeerId,
-};
+use roastery_protocol::ceremony::{Invitation, InvitationError};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -134,11 +130,5 @@ impl InvitationFile {
     /// The members' cards, by seat.
     pub fn cards(&self) -> &[NodeCard] {
         &self.cards
-    }
-
-    /// The seat of this peer, if it has one.
-    pub fn seat_of(&self, peer: &PeerId) -> Option<Seat> {
-        let seats = self.invitation.seats().zip(&self.cards);
-        seats.into_iter().find(|(_, card)| card.member().peer == *peer).map(|(seat, _)| seat)
     }
 }

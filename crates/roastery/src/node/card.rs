@@ -4,13 +4,16 @@ use std::{
 };
 
 use clap::Args;
-use roastery_node::{bus::p2p::TransportKey, store::Store};
+use roastery_node::{
+    bus::p2p::TransportKey,
+    store::{Store, StoreError},
+};
 use roastery_protocol::keys::IdentityKey;
 use roastery_service::{
     api::{Client, ClientError},
     config::Config,
     files::{Access, Folder, NodeCard},
-    own_card::{self, OwnCard},
+    own_card::{self, OwnCard, OwnKeys},
 };
 
 use super::{At, passphrase, wait_for};
@@ -46,17 +49,23 @@ fn renew(folder: &Folder, config: &Config, client: &Client) -> Result<NodeCard, 
             .to_owned());
     }
     let passphrase = passphrase::of_node(folder, config)?;
-    let keys = Store::open(folder.store(), &passphrase)
-        .and_then(|store| store.keys())
-        .map_err(|error| error.to_string())?
+    let said = |error: StoreError| error.to_string();
+    let store = Store::open(folder.store(), &passphrase).map_err(said)?;
+    let keys = store
+        .keys()
+        .map_err(said)?
         .ok_or("the store has no keys: it was not made by roastery init")?;
     let identity = IdentityKey::new(keys.identity);
     let transport = TransportKey::from_secret(&mut keys.transport.expose_bytes());
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-    let card = own_card::renew(folder, config, &identity, &transport, now)
-        .map_err(|error| error.to_string())?;
-    if let OwnCard::Renewed(_) = &card {
+    let known = own_card::known_member(&store, &transport.peer()).map_err(said)?;
+    let own = OwnKeys { identity: &identity, transport: &transport, known };
+    let card = own_card::renew(folder, config, &own, now).map_err(|error| error.to_string())?;
+    if let OwnCard::Rebuilt { reason, .. } = &card {
+        complain!("The card could not be read: {reason}");
+    }
+    if !matches!(card, OwnCard::Unchanged(_)) {
         complain!("The card is made anew, also in {}.", folder.card().display());
         complain!("The other members take up its addresses with: roastery peers add CARD");
     }

@@ -96,6 +96,92 @@ fn a_group_that_was_made_in_half_is_finished_by_the_same_command() {
     assert_eq!(group.status(1)["groups"][0]["name"], "local");
 }
 
+/// Cuts each TOML file of a folder off after a part of it.
+fn cut_off(folder: &Path, kept: impl Fn(usize) -> usize) {
+    for name in names(folder).iter().filter(|name| name.ends_with(".toml")) {
+        let path = folder.join(name);
+        let whole = fs::read(&path).unwrap();
+        fs::write(path, &whole[..kept(whole.len())]).unwrap();
+    }
+}
+
+#[test]
+fn damaged_invitations_cards_and_addresses_are_made_good_from_the_store_and_from_each_other() {
+    let group = Group::start("damaged", 2, 2);
+    let node = group.node(1);
+    let log = || fs::read_to_string(node.join("log")).unwrap();
+    group.stop(1);
+    // The host key is offline, as it should be.
+    let (host_key, offline) = (node.join("host-key"), group.path("host-key"));
+    fs::rename(&host_key, &offline).unwrap();
+    cut_off(&node.join("invitations"), |_| 0);
+    let card = fs::read(node.join("card.toml")).unwrap();
+    fs::write(node.join("card.toml"), &card[..card.len() / 2]).unwrap();
+    group.restart(1, &[]);
+    assert_eq!(log().matches("a damaged invitation: the store has it as well").count(), 1);
+    assert_eq!(log().matches("the card could not be read, and is made anew").count(), 1);
+    let again = fs::read_to_string(node.join("card.toml")).unwrap();
+    let line = |text: &str| -> Vec<String> {
+        let lines = text.lines().filter(|line| line.starts_with("host_") || line.contains("peer"));
+        lines.map(str::to_owned).collect()
+    };
+    assert_eq!(line(&again), line(std::str::from_utf8(&card).unwrap()));
+    let session = group.propose(1, "all the same");
+    group.approve(0, &session);
+    group.request_in(1, &session, "signed");
+
+    // A ceremony goes on without the file of its invitation, and joining again writes it.
+    fs::rename(&offline, &host_key).unwrap();
+    let cards = [0, 1].map(|k| group.node(k).join("card.toml").to_str().unwrap().to_owned());
+    let invitation = group.path("second.toml");
+    let new = ["group", "new", "--name", "second", "--threshold", "2", "--out", &invitation];
+    roastery(&[&new[..], &[&cards[0], &cards[1]]].concat(), &[]).well();
+    let joined = [0, 1].map(|k| group.tell(k, &["group", "join", &invitation]).well());
+    let fingerprint = joined[1].lines().find_map(|line| line.strip_prefix("Fingerprint   "));
+    let keygen = ["keygen", "second", "--fingerprint", fingerprint.unwrap()];
+    group.tell(1, &[&keygen[..], &["--no-wait"]].concat()).well();
+    group.stop(1);
+    cut_off(&node.join("invitations"), |length| length / 2);
+    cut_off(&node.join("peers"), |length| length / 2);
+    group.restart(1, &[]);
+    assert_eq!(group.status(1)["ceremonies"][0]["state"], "running");
+    assert!(log().contains("a damaged file of a member's addresses"), "{}", log());
+    group.tell(1, &["group", "join", &invitation]).well();
+    let made = group.tell(0, &keygen).well();
+    assert!(made.contains("State         done"), "{made}");
+    group.stop(1);
+    fs::write(node.join("log"), "").unwrap();
+    cut_off(&node.join("peers"), |_| 0);
+    group.restart(1, &[]);
+    // The invitation of the second group is whole again, and has the addresses.
+    let peers = names(&node.join("peers"));
+    assert!(peers.iter().all(|name| node.join("peers").join(name).metadata().unwrap().len() > 0));
+    assert_eq!(group.status(1)["groups"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_damaged_invitation_that_the_store_does_not_have_is_named_with_what_to_do() {
+    let group = Group::start("unknown", 2, 2);
+    let cards = [0, 1].map(|k| group.node(k).join("card.toml").to_str().unwrap().to_owned());
+    let invitation = group.path("third.toml");
+    let new = ["group", "new", "--name", "third", "--threshold", "2", "--out", &invitation];
+    roastery(&[&new[..], &[&cards[0], &cards[1]]].concat(), &[]).well();
+    // Its fingerprint is not confirmed, so nothing of it is in the store.
+    group.tell(1, &["group", "join", &invitation]).well();
+    group.stop(1);
+    cut_off(&group.node(1).join("invitations"), |_| 0);
+    group.restart(1, &[]);
+    let log = fs::read_to_string(group.node(1).join("log")).unwrap();
+    let line = log.lines().find(|line| line.contains("which the store does not have")).unwrap();
+    assert!(line.contains("invitations/") && line.contains("roastery group join"), "{line}");
+    group.tell(1, &["group", "join", &invitation]).well();
+    let whole = names(&group.node(1).join("invitations"));
+    let lengths = whole
+        .iter()
+        .map(|name| group.node(1).join("invitations").join(name).metadata().unwrap().len());
+    assert_eq!(lengths.filter(|length| *length > 0).count(), 1);
+}
+
 #[test]
 fn a_path_in_a_variable_is_relative_to_the_current_folder() {
     let folder = fresh_folder("relative");

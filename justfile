@@ -1,42 +1,78 @@
-# `just` lists these; `just NAME` runs one. Without just: the line below each name is the command.
+# `just` lists these; `just NAME` runs one. Without just: the lines below a name are the commands.
 
 default:
     @just --list
 
 # Everything that must hold before a change is taken.
-ci:
-    bash .ci/run
+ci: lint licences test embedding features docs readme findings (chaos "60") manual api namespaces simulate refusals
 
-# All tests.
-test:
-    cargo test --workspace
-
-# Formatting and lints.
+# Formatting, lints, and what a compiler does not look at.
 lint:
-    cargo fmt --all --check
-    cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
+    scripts/timed cargo fmt --all --check
+    scripts/timed cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
+    scripts/timed scripts/adversaries
+    scripts/timed scripts/comments
+
+# Licences, banned crates and sources of all dependencies, where cargo-deny is installed.
+licences:
+    if command -v cargo-deny >/dev/null; then scripts/timed cargo deny check licenses bans sources; else echo "skipped: no cargo-deny (cargo install --locked cargo-deny)"; fi
+
+# All tests: the README's test command.
+test:
+    scripts/timed cargo test --workspace
+
+# A program with a bus, a journal and an engine of its own; the tests have built it.
+embedding:
+    scripts/timed "${CARGO_TARGET_DIR:-target}/debug/examples/embedding"
+
+# Without the features that the service asks for.
+features:
+    scripts/timed cargo check -p roastery-node --locked
+
+# The documentation of all crates.
+docs:
+    RUSTDOCFLAGS="-D warnings" scripts/timed cargo doc --workspace --all-features --no-deps --locked
 
 # A group of five that signs, in one process.
 demo:
     cargo run --release -- demo
 
-# The manual's commands, as CI runs them.
-manual:
-    cargo build --release -p roastery
-    .ci/walkthrough
-
-# Five nodes as processes under faults at random.
-chaos seconds="600":
-    ROASTERY_CHAOS_SECONDS={{seconds}} cargo test -p roastery --test chaos -- --ignored --nocapture
+# The README's commands.
+readme:
+    scripts/timed cargo build --release -p roastery -p roastery-sim
+    scripts/readme
 
 # Each fault that use and attack have found, and what is seen now.
 findings:
-    scripts/findings
+    scripts/timed scripts/findings
+
+# Five nodes as processes under faults at random.
+chaos seconds="600":
+    ROASTERY_CHAOS_SECONDS={{seconds}} scripts/timed cargo test -p roastery --test chaos -- --ignored --nocapture
+
+# The manual's commands.
+manual:
+    cargo build --release -p roastery
+    scripts/timed scripts/walkthrough
+
+# The API, asked by its own description.
+api:
+    cargo build --release -p roastery
+    scripts/timed scripts/schemathesis
+
+# Five nodes with addresses of their own: cut off, and over a bad network.
+namespaces:
+    cargo build --release -p roastery
+    scripts/timed scripts/namespaces
 
 # Random groups, networks and coalitions in virtual time.
 simulate runs="300":
-    cargo run --release -p roastery-sim -- campaign --runs {{runs}}
-    cargo run --release -p roastery-sim -- ceremonies --runs 100
+    scripts/timed cargo run --release -p roastery-sim -- campaign --runs {{runs}}
+    scripts/timed cargo run --release -p roastery-sim -- ceremonies --runs 100
+
+# Bad input to the demo.
+refusals:
+    scripts/timed scripts/refusals
 
 # One fuzz target, with nightly Rust and cargo-fuzz.
 fuzz target seconds="60":

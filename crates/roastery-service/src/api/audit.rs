@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     error::{ApiError, Body, Query},
     json::SafeJson as Json,
-    routes::{Answer, At, within},
+    routes::{Answer, At, MAX_NUMBER, within},
 };
 use crate::view::{CutLog, LogCut, LogCuts, LogEntry, Problem};
 
@@ -25,7 +25,7 @@ const MAX_LOG_PAGE: u64 = 1000;
 pub(super) struct Entries {
     /// From this number on.
     #[serde(default)]
-    #[param(minimum = 0, default = 0)]
+    #[param(minimum = 0, maximum = 9_223_372_036_854_775_807_i64, default = 0)]
     from: u64,
     /// At most so many.
     #[param(minimum = 1, maximum = 1000, default = 1000)]
@@ -39,13 +39,15 @@ pub(super) async fn log(
     State(service): At,
     Query(Entries { from, limit }): Query<Entries>,
 ) -> Answer<Vec<LogEntry>> {
-    Ok(Json(service.log(from, log_page(limit)?).await?))
+    let (from, limit) = log_page(from, limit)?;
+    Ok(Json(service.log(from, limit).await?))
 }
 
-fn log_page(limit: Option<u64>) -> Result<usize, ApiError> {
+fn log_page(from: u64, limit: Option<u64>) -> Result<(u64, usize), ApiError> {
+    let from = within("from", from, 0..=MAX_NUMBER)?;
     let limit = within("limit", limit.unwrap_or(MAX_LOG_PAGE), 1..=MAX_LOG_PAGE)?;
     // At most a thousand.
-    Ok(usize::try_from(limit).unwrap_or(usize::MAX))
+    Ok((from, usize::try_from(limit).unwrap_or(usize::MAX)))
 }
 
 /// The audit log for a file: a JSON object a line for each entry, with all that the store has of
@@ -56,7 +58,8 @@ pub(super) async fn export_log(
     State(service): At,
     Query(Entries { from, limit }): Query<Entries>,
 ) -> Result<Response, ApiError> {
-    let lines = service.export_log(from, log_page(limit)?).await?;
+    let (from, limit) = log_page(from, limit)?;
+    let lines = service.export_log(from, limit).await?;
     Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], lines).into_response())
 }
 

@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     RequestFilter, RequestPage, Service,
+    core::MOST_LISTED,
     view::{
         AddCard, Begin, CeremonyStatus, Evidence, GroupStatus, Health, Join, PeerAddresses,
         Problem, Propose, Reject, Rename, Request, State as RequestState, Status,
@@ -228,7 +229,7 @@ struct Which {
     limit: Option<usize>,
     /// Those that changed before this position, which the page before names in its header
     /// next-before.
-    #[param(minimum = 0)]
+    #[param(minimum = 0, maximum = 9_223_372_036_854_775_807_i64)]
     before: Option<u64>,
 }
 
@@ -245,6 +246,12 @@ async fn requests(
     Query(which): Query<Which>,
 ) -> Result<Response, ApiError> {
     let Which { group, state, limit, before } = which;
+    if let Some(limit) = limit {
+        within("limit", limit as u64, 1..=MOST_LISTED as u64)?;
+    }
+    if let Some(before) = before {
+        within("before", before, 0..=MAX_NUMBER)?;
+    }
     let filter = RequestFilter { group, state, before, limit };
     let RequestPage { requests, next } = service.requests(filter, role).await?;
     let next = next.map(|next| [(NEXT_BEFORE, next.to_string())]);
@@ -369,6 +376,10 @@ async fn stop(State(service): At) -> Json<Health> {
 async fn openapi() -> Response {
     ([(header::CONTENT_TYPE, "application/json")], description()).into_response()
 }
+
+/// The greatest number of a request's position or of an entry: numbers in JSON are signed to many
+/// readers.
+pub(super) const MAX_NUMBER: u64 = i64::MAX as u64;
 
 /// A number of the query, if it is allowed.
 pub(super) fn within(

@@ -64,7 +64,6 @@ use roastery_protocol::{
 };
 use tokio::sync::{broadcast, watch};
 
-pub(crate) use self::supervision::{Supervisor, panic_message};
 use self::{
     ceremony::CeremonyService,
     clocks::ClockWatch,
@@ -82,6 +81,10 @@ pub use self::{
     rejections::RecordedIn,
     requests::{RequestFilter, RequestPage},
     supervision::{Failure, FailureKind},
+};
+pub(crate) use self::{
+    requests::MOST_LISTED,
+    supervision::{Supervisor, panic_message},
 };
 use crate::{
     config::{Config, ConfigError, GroupSettings},

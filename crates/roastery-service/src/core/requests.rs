@@ -33,7 +33,7 @@ const USUAL_LIFE: u64 = 3600;
 const MAX_NOTE: usize = 512;
 
 /// The most requests that are listed at once.
-const MOST_LISTED: usize = 200;
+pub(crate) const MOST_LISTED: usize = 200;
 
 /// How many are listed at once if nothing is said.
 const USUALLY_LISTED: usize = 50;

@@ -1,4 +1,4 @@
-//! Writes what the targets begin with into `fuzz/corpus`: a session's and a ceremony's messages,
+//! Writes what the targets begin with into `fuzz/corpus`: a session's and a key generation's messages,
 //! the files that come of them, and published PSBTs. Run in the repository's root.
 
 use std::{collections::VecDeque, error::Error, fs, path::Path, sync::Arc, time::Duration};
@@ -9,7 +9,7 @@ use roastery_frost::{SigningKey, danger_trusted_dealer};
 use roastery_fuzz::{INVITATION, members};
 use roastery_protocol::{
     Run,
-    ceremony::{self, Ceremony, Seed},
+    keygen::{self, Keygen, Seed},
     clock::Moment,
     engine::FrostEngine,
     group::Group,
@@ -131,45 +131,45 @@ fn sign() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A ceremony, with the messages that an honest one has.
+/// A key generation, with the messages that an honest one has.
 fn make_a_key() -> Result<(), Box<dyn Error>> {
     write("invitation", 0, &INVITATION.encode())?;
-    let mut ceremonies = Vec::new();
+    let mut keygens = Vec::new();
     for seat in INVITATION.seats() {
         let number = seat.index() as u8;
-        ceremonies.push(Ceremony::open(
-            ceremony::Opening {
+        keygens.push(Keygen::open(
+            keygen::Opening {
                 invitation: INVITATION.clone(),
                 host: HostKey::new(key(0x30 + number)?),
                 identity: Arc::new(IdentityKey::new(key(0x40 + number)?)),
                 seed: Seed::from_bytes([number + 1; 32].into()),
                 signed: None,
-                settings: ceremony::Settings::default(),
+                settings: keygen::Settings::default(),
             },
             NOW,
         )?);
     }
     let (mut network, mut written) = (VecDeque::new(), 0);
     loop {
-        for (from, ceremony) in INVITATION.seats().zip(&mut ceremonies) {
-            while let Some(output) = ceremony.poll_output() {
+        for (from, keygen) in INVITATION.seats().zip(&mut keygens) {
+            while let Some(output) = keygen.poll_output() {
                 match output {
-                    ceremony::Output::Send { to, bytes } => {
-                        write("ceremony_message", written, &bytes)?;
+                    keygen::Output::Send { to, bytes } => {
+                        write("keygen_message", written, &bytes)?;
                         written += 1;
                         let reached = INVITATION.seats().filter(|seat| reaches(to, from, *seat));
                         network.extend(reached.map(|to| (from, to, bytes.clone())));
                     }
-                    ceremony::Output::Persist(transcript) => ceremony.persisted(transcript, NOW),
-                    ceremony::Output::Event(_) => {}
+                    keygen::Output::Persist(transcript) => keygen.persisted(transcript, NOW),
+                    keygen::Output::Event(_) => {}
                 }
             }
         }
         let Some((from, to, bytes)) = network.pop_front() else { break };
         let peer = &INVITATION.member(from).ok_or("no such member")?.peer;
-        let _ = ceremonies[to.index()].handle_message(peer, &bytes, NOW);
+        let _ = keygens[to.index()].handle_message(peer, &bytes, NOW);
     }
-    let file = ceremonies[0].recovery_file().ok_or("the ceremony did not end with a key")?;
+    let file = keygens[0].recovery_file().ok_or("the ceremony did not end with a key")?;
     write("recovery_file", 0, &file.encode())?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use getrandom::SysRng;
 use roastery_frost::{SigningKey, danger_trusted_dealer};
 use roastery_protocol::{
-    ceremony::Invitation,
+    keygen::Invitation,
     group::{Group, Member, NamedMember, PeerId},
     keys::{HostKey, IdentityKey},
 };
@@ -17,7 +17,7 @@ pub static GROUP: LazyLock<Arc<Group>> = LazyLock::new(|| {
     Arc::new(Group::new(keys, [0x22; 32], members()).expect("members of their own keys"))
 });
 
-/// An invitation to a ceremony of the same members.
+/// An invitation to a key generation of the same members.
 pub static INVITATION: LazyLock<Invitation> =
     LazyLock::new(|| Invitation::new("fuzz", 0, 3, named()).expect("numbers within bounds"));
 

@@ -1,4 +1,4 @@
-//! The back-off floor of answers, which sessions and ceremonies keep alike.
+//! The back-off floor of answers, which sessions and key generations keep alike.
 
 use std::{collections::BTreeMap, time::Duration};
 

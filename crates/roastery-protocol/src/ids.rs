@@ -64,13 +64,13 @@ hash_id! {
 }
 
 hash_id! {
-    /// Names a key generation ceremony: the tagged hash (`roastery/1/ceremony`) of its whole
+    /// Names a key generation: the tagged hash (`roastery/1/ceremony`) of its whole
     /// invitation.
-    CeremonyId
+    KeygenId
 }
 hash_id! {
     /// Names a ChillDKG transcript: the tagged hash (`roastery/1/ceremony/transcript`) of the
-    /// ceremony's id and the transcript. Two of one name lead to the same key, the same shares and
+    /// key generation's id and the transcript. Two of one name lead to the same key, the same shares and
     /// the same group.
     TranscriptHash
 }

@@ -6,7 +6,7 @@
 //! [`Session`](session::Session) is told what arrived and what time it is, and says what to send
 //! and when it wants to be woken. `docs/protocol.md` specifies every byte and rule.
 //!
-//! The key that they sign with comes from a [`ceremony`] of all n: nobody ever holds it, and the
+//! The key that they sign with comes from a [`keygen`] of all n: nobody ever holds it, and the
 //! host key of a member and a public file bring its share back.
 //!
 //! # A group signs
@@ -100,12 +100,12 @@
 //! ```
 
 mod answers;
-pub mod ceremony;
 pub mod clock;
 pub mod election;
 pub mod engine;
 pub mod group;
 mod ids;
+pub mod keygen;
 pub mod keys;
 pub mod message;
 pub mod proof;
@@ -116,6 +116,6 @@ pub mod tags;
 mod wire;
 
 pub use ids::{
-    Attempt, BodyHash, CeremonyId, GroupId, ProofId, Run, SessionId, SlotHash, TranscriptHash,
+    Attempt, BodyHash, GroupId, KeygenId, ProofId, Run, SessionId, SlotHash, TranscriptHash,
 };
 pub use roastery_frost::Seat;

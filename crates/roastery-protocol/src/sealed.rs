@@ -1,4 +1,4 @@
-//! What the envelopes of sessions and of ceremonies have in common: `signature || header ||
+//! What the envelopes of sessions and of key generations have in common: `signature || header ||
 //! content`.
 
 use std::sync::Arc;

@@ -44,30 +44,30 @@ pub enum Tag {
     Evidence,
     /// A proof as a file: gives the [`ProofId`](crate::ProofId).
     EvidenceFile,
-    /// The invitation to a key generation ceremony: gives the [`CeremonyId`](crate::CeremonyId).
-    Ceremony,
-    /// What a member draws from its seed for one ceremony.
-    CeremonyRandomness,
-    /// A ceremony and its transcript: gives the [`TranscriptHash`](crate::TranscriptHash).
+    /// The invitation to a key generation: gives the [`KeygenId`](crate::KeygenId).
+    Keygen,
+    /// What a member draws from its seed for one key generation.
+    KeygenRandomness,
+    /// A key generation and its transcript: gives the [`TranscriptHash`](crate::TranscriptHash).
     Transcript,
-    /// The chain code of the group that a ceremony makes.
+    /// The chain code of the group that a key generation makes.
     ChainCode,
     /// A recovery file: gives the check at its end.
     RecoveryFile,
-    /// The signature of an envelope that carries a member's first message of a ceremony.
+    /// The signature of an envelope that carries a member's first message of a key generation.
     FirstMessage,
-    /// The signature of an envelope that carries a coordinator's transcript of a ceremony.
-    CeremonyTranscript,
+    /// The signature of an envelope that carries a coordinator's transcript of a key generation.
+    KeygenTranscript,
     /// The signature of an envelope that carries a member's signature of a transcript.
     TranscriptSignature,
     /// The signature of an envelope that carries a certified transcript.
     Certificate,
-    /// The signature of an envelope that asks for something in a ceremony.
-    CeremonyWant,
+    /// The signature of an envelope that asks for something in a key generation.
+    KeygenWant,
     /// The signature of an envelope that answers the investigation of a wrong share.
     Investigation,
-    /// The signature of an envelope that says that a member will not go on with a ceremony.
-    CeremonyRefusal,
+    /// The signature of an envelope that says that a member will not go on with a key generation.
+    KeygenRefusal,
     /// A text: gives the message that is signed when a text is.
     Text,
     /// What an identity key signs of the card that names it.
@@ -96,18 +96,18 @@ impl Tag {
         Tag::Refusal,
         Tag::Evidence,
         Tag::EvidenceFile,
-        Tag::Ceremony,
-        Tag::CeremonyRandomness,
+        Tag::Keygen,
+        Tag::KeygenRandomness,
         Tag::Transcript,
         Tag::ChainCode,
         Tag::RecoveryFile,
         Tag::FirstMessage,
-        Tag::CeremonyTranscript,
+        Tag::KeygenTranscript,
         Tag::TranscriptSignature,
         Tag::Certificate,
-        Tag::CeremonyWant,
+        Tag::KeygenWant,
         Tag::Investigation,
-        Tag::CeremonyRefusal,
+        Tag::KeygenRefusal,
         Tag::Text,
         Tag::CardIdentity,
         Tag::CardTransport,
@@ -132,18 +132,18 @@ impl Tag {
             Tag::Refusal => "roastery/1/envelope/refusal",
             Tag::Evidence => "roastery/1/envelope/evidence",
             Tag::EvidenceFile => "roastery/1/evidence-file",
-            Tag::Ceremony => "roastery/1/ceremony",
-            Tag::CeremonyRandomness => "roastery/1/ceremony/randomness",
+            Tag::Keygen => "roastery/1/ceremony",
+            Tag::KeygenRandomness => "roastery/1/ceremony/randomness",
             Tag::Transcript => "roastery/1/ceremony/transcript",
             Tag::ChainCode => "roastery/1/ceremony/chain-code",
             Tag::RecoveryFile => "roastery/1/recovery-file",
             Tag::FirstMessage => "roastery/1/envelope/ceremony/first-message",
-            Tag::CeremonyTranscript => "roastery/1/envelope/ceremony/transcript",
+            Tag::KeygenTranscript => "roastery/1/envelope/ceremony/transcript",
             Tag::TranscriptSignature => "roastery/1/envelope/ceremony/signature",
             Tag::Certificate => "roastery/1/envelope/ceremony/certificate",
-            Tag::CeremonyWant => "roastery/1/envelope/ceremony/want",
+            Tag::KeygenWant => "roastery/1/envelope/ceremony/want",
             Tag::Investigation => "roastery/1/envelope/ceremony/investigation",
-            Tag::CeremonyRefusal => "roastery/1/envelope/ceremony/refusal",
+            Tag::KeygenRefusal => "roastery/1/envelope/ceremony/refusal",
             Tag::Text => "roastery/1/text",
             Tag::CardIdentity => "roastery/1/card/identity",
             Tag::CardTransport => "roastery/1/card/transport",

@@ -93,7 +93,7 @@ pub fn current(folder: &Folder, config: &Config) -> Option<NodeCard> {
 /// Those of the store.
 pub fn known_member(store: &Store, peer: &PeerId) -> Result<Option<Member>, StoreError> {
     let groups = store.groups()?.into_iter().flat_map(|kept| kept.group.members().to_vec());
-    let under_way = store.ceremonies()?;
+    let under_way = store.keygens()?;
     let under_way = under_way.iter().flat_map(|kept| kept.invitation.members().to_vec());
     Ok(groups.chain(under_way).find(|member| member.peer == *peer))
 }

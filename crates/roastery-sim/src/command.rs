@@ -1,5 +1,5 @@
 mod campaign;
-mod ceremonies;
+mod keygens;
 mod replay;
 mod run;
 mod series;
@@ -23,8 +23,8 @@ enum Command {
     Run(run::Run),
     /// Plays random scenarios and stops at the first that violates an invariant.
     Campaign(campaign::Campaign),
-    /// Plays random key generation ceremonies in the same way, or shows one of them.
-    Ceremonies(ceremonies::Ceremonies),
+    /// Plays random key generations in the same way, or shows one of them.
+    Keygens(keygens::Keygens),
     /// Plays one scenario of a campaign again and shows all that happens.
     Replay(replay::Replay),
 }
@@ -35,7 +35,7 @@ impl Arguments {
         match self.command {
             Command::Run(run) => run.execute(),
             Command::Campaign(campaign) => campaign.execute(),
-            Command::Ceremonies(ceremonies) => ceremonies.execute(),
+            Command::Keygens(keygens) => keygens.execute(),
             Command::Replay(replay) => replay.execute(),
         }
     }

@@ -11,8 +11,8 @@
 
 pub mod adversary;
 pub mod campaign;
-pub mod ceremony;
 pub mod invariants;
+pub mod keygen;
 pub mod members;
 pub mod network;
 pub mod prosecutor;

@@ -19,7 +19,7 @@ use roastery_protocol::{
 };
 use zeroize::Zeroizing;
 
-use crate::ceremony::Cast;
+use crate::keygen::Cast;
 
 /// When every simulation begins, by the wall clock.
 pub const DAWN: Duration = Duration::from_secs(1_800_000_000);
@@ -114,12 +114,8 @@ impl Members {
         Self { group: Arc::new(group), identities, pens, shares }
     }
 
-    /// Those whose keys a ceremony has made.
-    pub fn of_ceremony(
-        cast: &Cast,
-        group: Arc<Group>,
-        shares: &BTreeMap<Seat, SecretShare>,
-    ) -> Self {
+    /// Those whose keys a key generation has made.
+    pub fn of_keygen(cast: &Cast, group: Arc<Group>, shares: &BTreeMap<Seat, SecretShare>) -> Self {
         let copy = |seat| {
             SigningKey::from_bytes(cast.pen(seat).expose_bytes()).expect("the bytes of a key")
         };

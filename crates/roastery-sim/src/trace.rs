@@ -8,7 +8,7 @@ use std::{
 };
 
 use roastery_frost::hash::TaggedHash;
-use roastery_protocol::{Seat, ceremony, message::Envelope, session::Event};
+use roastery_protocol::{Seat, keygen, message::Envelope, session::Event};
 
 use crate::{adversary::Parcel, report::name_of};
 
@@ -149,7 +149,7 @@ fn say(bytes: &[u8]) -> String {
             let hash = envelope.body_hash();
             format!("{name} {hash:#} by {sender}, attempt {attempt}, {} bytes", bytes.len())
         }
-        Err(error) => match ceremony::message::Envelope::parse(bytes) {
+        Err(error) => match keygen::message::Envelope::parse(bytes) {
             Ok(envelope) => {
                 let (kind, sender) = (envelope.kind(), envelope.header().sender);
                 format!("{kind:?} {:#} by {sender}, {} bytes", envelope.body_hash(), bytes.len())

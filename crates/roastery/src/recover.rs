@@ -6,7 +6,7 @@ use clap::Args;
 use roastery_frost::SigningKey;
 use roastery_protocol::{
     GroupId,
-    ceremony::{MAX_RECOVERY_FILE, recover_group},
+    keygen::{MAX_RECOVERY_FILE, recover_group},
     keys::HostKey,
 };
 use roastery_service::files::{Access, Folder, read_secret, write_secret};

@@ -3,8 +3,8 @@ use std::time::Duration;
 use roastery_frost::SecretShare;
 use roastery_protocol::{
     TranscriptHash,
-    ceremony::{Ceremony, Ending, Event, OpenError, Opening, Output, RecoveryFile, Report},
     clock::Moment,
+    keygen::{Ending, Event, Keygen, OpenError, Opening, Output, RecoveryFile, Report},
     session::{self, Connection},
 };
 use thiserror::Error;
@@ -13,15 +13,15 @@ use tokio::{sync::watch, task::coop::consume_budget};
 use super::clock::Clock;
 use crate::bus::{self, Bus, BusEvent};
 
-/// A member's node while the group's key is made: one ceremony, and the bus that it speaks over.
+/// A member's node while the group's key is made: one key generation, and the bus that it speaks over.
 ///
-/// It is driven by [`finish`](Keygen::finish) until this member has its share, and after that by
-/// [`serve`](Keygen::serve) as long as others may lack the certificate. Then the bus is free for a
+/// It is driven by [`finish`](KeygenDriver::finish) until this member has its share, and after that by
+/// [`serve`](KeygenDriver::serve) as long as others may lack the certificate. Then the bus is free for a
 /// [`Node`](super::Node).
 #[derive(Debug)]
-pub struct Keygen<B> {
+pub struct KeygenDriver<B> {
     bus: B,
-    ceremony: Ceremony,
+    keygen: Keygen,
     clock: Clock,
     /// What happens, for whoever wants to know.
     watch: Option<tokio::sync::mpsc::UnboundedSender<(Duration, Event)>>,
@@ -33,7 +33,7 @@ pub struct Keygen<B> {
 
 /// A key that all members have signed for.
 #[derive(Debug)]
-pub struct Made {
+pub struct GeneratedKey {
     /// This member's secret share.
     pub share: SecretShare,
     /// The public outcome, which brings the share back together with the host key; the group is in
@@ -45,10 +45,10 @@ pub struct Made {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum KeygenError {
-    /// The ceremony could not be opened.
+    /// The key generation could not be opened.
     #[error("the ceremony could not be opened: {0}")]
     Open(#[from] OpenError),
-    /// The ceremony has ended without a key.
+    /// The key generation has ended without a key.
     #[error("no key: {ending}")]
     Ended {
         /// Why.
@@ -67,8 +67,8 @@ pub enum KeygenError {
     ShareTaken,
 }
 
-impl<B: Bus> Keygen<B> {
-    /// Opens a ceremony at this member's bus. Its seed is stored already, and so is what it has
+impl<B: Bus> KeygenDriver<B> {
+    /// Opens a key generation at this member's bus. Its seed is stored already, and so is what it has
     /// signed.
     ///
     /// # Errors
@@ -76,12 +76,12 @@ impl<B: Bus> Keygen<B> {
     /// [`OpenError`].
     pub fn open(bus: B, opening: Opening) -> Result<Self, OpenError> {
         let clock = Clock::start();
-        let ceremony = Ceremony::open(opening, clock.now())?;
-        let reports = watch::Sender::new(ceremony.report());
-        Ok(Self { bus, ceremony, clock, watch: None, reports, ended: None, unstored: None })
+        let keygen = Keygen::open(opening, clock.now())?;
+        let reports = watch::Sender::new(keygen.report());
+        Ok(Self { bus, keygen, clock, watch: None, reports, ended: None, unstored: None })
     }
 
-    /// Gives what happens from here on to a listener, with the time since the opening. A ceremony
+    /// Gives what happens from here on to a listener, with the time since the opening. A key generation
     /// has few events: their number is bounded by its members.
     pub fn watch(&mut self, listener: tokio::sync::mpsc::UnboundedSender<(Duration, Event)>) {
         self.watch = Some(listener);
@@ -100,26 +100,26 @@ impl<B: Bus> Keygen<B> {
     pub async fn finish(
         &mut self,
         mut store: impl FnMut(TranscriptHash) -> std::io::Result<()>,
-    ) -> Result<Made, KeygenError> {
+    ) -> Result<GeneratedKey, KeygenError> {
         loop {
             self.flush(&mut store)?;
-            if let Some(file) = self.ceremony.recovery_file().cloned() {
-                let share = self.ceremony.take_share().ok_or(KeygenError::ShareTaken)?;
-                return Ok(Made { share, file });
+            if let Some(file) = self.keygen.recovery_file().cloned() {
+                let share = self.keygen.take_share().ok_or(KeygenError::ShareTaken)?;
+                return Ok(GeneratedKey { share, file });
             }
             if let Some(ending) = self.ended {
-                let report = Box::new(self.ceremony.report());
+                let report = Box::new(self.keygen.report());
                 return Err(KeygenError::Ended { ending, report });
             }
             self.turn().await?;
         }
     }
 
-    /// Answers others that lack the certificate. Ends when the ceremony's lifetime is over or the
+    /// Answers others that lack the certificate. Ends when the key generation's lifetime is over or the
     /// bus is closed, or if this member has not finished and would have to sign: that is for
-    /// [`finish`](Keygen::finish).
+    /// [`finish`](KeygenDriver::finish).
     pub async fn serve(&mut self) {
-        let (clock, end) = (self.clock, self.ceremony.expires_at());
+        let (clock, end) = (self.clock, self.keygen.expires_at());
         let mut store = |_| Err(std::io::ErrorKind::Unsupported.into());
         let answering =
             async { while self.flush(&mut store).is_ok() && self.turn().await.is_ok() {} };
@@ -131,7 +131,7 @@ impl<B: Bus> Keygen<B> {
 
     /// Who is awaited, for what and since when, and what was found.
     pub fn report(&self) -> Report {
-        self.ceremony.report()
+        self.keygen.report()
     }
 
     /// The time by the node's clock: what the times in its reports are measured by.
@@ -152,28 +152,28 @@ impl<B: Bus> Keygen<B> {
 
     async fn turn(&mut self) -> Result<(), KeygenError> {
         consume_budget().await;
-        let wake = self.clock.until(self.ceremony.next_timeout());
+        let wake = self.clock.until(self.keygen.next_timeout());
         let event = tokio::select! {
             event = self.bus.receive() => Some(event.ok_or(KeygenError::BusClosed)?),
             () = wake => None,
         };
         let now = self.clock.now();
         match event {
-            // What a peer sends is never an error of this node; the ceremony has noted what is
+            // What a peer sends is never an error of this node; the key generation has noted what is
             // worth noting.
             Some(BusEvent::Message { from, bytes }) => {
-                let _ = self.ceremony.handle_message(&from, &bytes, now);
+                let _ = self.keygen.handle_message(&from, &bytes, now);
             }
             Some(BusEvent::Connected(peer)) => {
-                self.ceremony.handle_connection(&peer, Connection::Up, now);
+                self.keygen.handle_connection(&peer, Connection::Up, now);
             }
             Some(BusEvent::Disconnected(peer)) => {
-                self.ceremony.handle_connection(&peer, Connection::Down, now);
+                self.keygen.handle_connection(&peer, Connection::Down, now);
             }
-            None => self.ceremony.handle_timeout(now),
+            None => self.keygen.handle_timeout(now),
         }
         if self.reports.receiver_count() > 0 {
-            self.reports.send_replace(self.ceremony.report());
+            self.reports.send_replace(self.keygen.report());
         }
         Ok(())
     }
@@ -186,24 +186,24 @@ impl<B: Bus> Keygen<B> {
         if let Some(transcript) = self.unstored {
             store(transcript).map_err(KeygenError::Store)?;
             self.unstored = None;
-            self.ceremony.persisted(transcript, self.clock.now());
+            self.keygen.persisted(transcript, self.clock.now());
         }
         Ok(())
     }
 
-    /// Does what the ceremony wants done.
+    /// Does what the key generation wants done.
     fn flush(
         &mut self,
         store: &mut impl FnMut(TranscriptHash) -> std::io::Result<()>,
     ) -> Result<(), KeygenError> {
         self.store(store)?;
-        while let Some(output) = self.ceremony.poll_output() {
+        while let Some(output) = self.keygen.poll_output() {
             match output {
                 Output::Send { to, bytes } => {
                     let to = match to {
                         session::Destination::Everyone => bus::Destination::Everyone,
                         session::Destination::Seat(seat) => {
-                            match self.ceremony.invitation().member(seat) {
+                            match self.keygen.invitation().member(seat) {
                                 Some(member) => bus::Destination::Peer(member.peer.clone()),
                                 None => continue,
                             }

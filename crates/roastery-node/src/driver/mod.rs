@@ -1,6 +1,6 @@
 //! Runs a member's key generation and its signing sessions over a bus.
 //!
-//! [`Keygen`] runs the ceremony that makes the group's key, once. Then the bus is a [`Node`]'s.
+//! [`Keygen`] runs the key generation that makes the group's key, once. Then the bus is a [`Node`]'s.
 //!
 //! A [`Node`] is one task that owns the bus, the engine and all sessions; a [`NodeHandle`] opens
 //! sessions at it, and a
@@ -41,7 +41,7 @@ pub use self::{
     handle::{Ended, NodeHandle, ProposeError, SessionHandle, SessionWatcher, SignError},
     inbox::Proposed,
     journal::{Journal, Receipt, Released},
-    keygen::{Keygen, KeygenError, Made},
+    keygen::{GeneratedKey, KeygenDriver, KeygenError},
     node::Node,
     notice::{Limit, Notice, Observer},
     watches::News,

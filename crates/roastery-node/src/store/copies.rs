@@ -9,10 +9,10 @@ use redb::{ReadableTable, backends::FileBackend};
 use super::{
     Durability, Part, Passphrase, Store, StoreError,
     audit::{self, AuditRecord},
-    ceremonies::CeremonyRecord,
     cipher::Cipher,
     evidence::ProofRecord,
     groups::GroupRecord,
+    keygens::KeygenRecord,
     keys::KeysRecord,
     names::NameRecord,
     open_file,
@@ -30,9 +30,9 @@ impl Store {
     /// Copies the store as it is now into a new file, while it is in use. The copy is a store of
     /// the same passphrase, and everything that goes into it is checked.
     ///
-    /// Ceremonies under way are ended ones in the copy. It cannot know what this node goes on to
+    /// Key generations under way are ended ones in the copy. It cannot know what this node goes on to
     /// sign, and a node that signs a second transcript is no honest one. The host key brings back
-    /// the share of a ceremony that ended well.
+    /// the share of a key generation that ended well.
     ///
     /// # Errors
     ///
@@ -97,7 +97,7 @@ fn check(snapshot: &Snapshot<'_>) -> Result<(), StoreError> {
     snapshot.each(|record: KeysRecord| record.read().map(drop))?;
     snapshot.each(|record: GroupRecord| record.read().map(drop))?;
     snapshot.each(|_: NameRecord| Ok(()))?;
-    snapshot.each(|record: CeremonyRecord| record.read().map(drop))?;
+    snapshot.each(|record: KeygenRecord| record.read().map(drop))?;
     check_requests(snapshot)?;
     snapshot.each(|record: ProofRecord| record.read().map(drop))?;
     snapshot.each(|record: AuditRecord| record.read().map(drop))?;
@@ -120,11 +120,11 @@ fn check_requests(snapshot: &Snapshot<'_>) -> Result<(), StoreError> {
 }
 
 fn fill(commit: &Commit<'_>, from: &Snapshot<'_>, table: Table) -> Result<(), StoreError> {
-    if table == Table::Ceremonies {
-        return from.each(|record: CeremonyRecord| {
-            let ceremony = record.id()?;
+    if table == Table::Keygens {
+        return from.each(|record: KeygenRecord| {
+            let keygen = record.id()?;
             commit.add(|transaction| {
-                transaction.put(ceremony.as_bytes(), &CeremonyRecord::Ended { ceremony })
+                transaction.put(keygen.as_bytes(), &KeygenRecord::Ended { keygen })
             })
         });
     }

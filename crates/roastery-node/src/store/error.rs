@@ -1,7 +1,7 @@
 use std::{io, path::PathBuf};
 
 use roastery_protocol::{
-    CeremonyId, GroupId, Seat, SessionId, TranscriptHash, proof::Verdict, request::SubjectError,
+    GroupId, KeygenId, Seat, SessionId, TranscriptHash, proof::Verdict, request::SubjectError,
 };
 use thiserror::Error;
 
@@ -107,21 +107,21 @@ pub enum ContentError {
         /// The seat.
         seat: Seat,
     },
-    /// The recovery file is that of another group or ceremony.
+    /// The recovery file is that of another group or key generation.
     #[error("the recovery file is that of another group or ceremony")]
     OtherRecoveryFile,
-    /// The ceremony has ended here. It is not begun again: another seed would contradict what was
+    /// The key generation has ended here. It is not begun again: another seed would contradict what was
     /// said.
-    #[error("ceremony {ceremony:#} has ended here and is not begun again")]
-    CeremonyEnded {
-        /// The ceremony.
-        ceremony: CeremonyId,
+    #[error("ceremony {keygen:#} has ended here and is not begun again")]
+    KeygenEnded {
+        /// The key generation.
+        keygen: KeygenId,
     },
-    /// This node has signed another transcript of the ceremony, and signs one only.
-    #[error("ceremony {ceremony:#}: transcript {signed:#} was signed here, and no other one is")]
+    /// This node has signed another transcript of the key generation, and signs one only.
+    #[error("ceremony {keygen:#}: transcript {signed:#} was signed here, and no other one is")]
     OtherTranscript {
-        /// The ceremony.
-        ceremony: CeremonyId,
+        /// The key generation.
+        keygen: KeygenId,
         /// The transcript that was signed.
         signed: TranscriptHash,
     },
@@ -182,9 +182,9 @@ pub enum Entry {
     /// A group.
     #[error("this group")]
     Group,
-    /// A ceremony.
+    /// A key generation.
     #[error("this ceremony")]
-    Ceremony,
+    Keygen,
     /// A request.
     #[error("this request")]
     Request,

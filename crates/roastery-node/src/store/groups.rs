@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use roastery_frost::SecretShare;
-use roastery_protocol::{GroupId, Seat, ceremony::RecoveryFile, group::Group};
+use roastery_protocol::{GroupId, Seat, group::Group, keygen::RecoveryFile};
 
 use super::{
     ContentError, Durability, Entry, Part, Store, StoreError, Transaction,

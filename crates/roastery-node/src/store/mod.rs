@@ -37,7 +37,7 @@
 //! | the node's keys | identity key and transport key; once |
 //! | groups | the group, this node's seat and secret share, the recovery file |
 //! | names | which group a name means, once for good |
-//! | ceremonies | while under way: invitation, seed, the transcript that was signed. Afterwards the name only, so that none is begun again with another seed |
+//! | key generations | while under way: invitation, seed, the transcript that was signed. Afterwards the name only, so that none is begun again with another seed |
 //! | requests | with what has become of them: proposed, approved, refused, signed (with the signatures), stopped |
 //! | changes | an index of the requests by group and state, in the order in which they changed |
 //! | evidence | proofs that prove something, by group and accused |
@@ -64,7 +64,7 @@
 //!
 //! # What somebody with the file learns
 //!
-//! How many keys, groups, ceremonies, requests, proofs and audit entries there are, about how large
+//! How many keys, groups, key generations, requests, proofs and audit entries there are, about how large
 //! each is, and from two states of one file which rows changed. Of the requests also how many are
 //! in each state of each group, and in which order they came into it, but not which group and state
 //! that is, nor when. Neither names nor members nor messages: rows are named by a keyed hash. And
@@ -73,7 +73,7 @@
 //! Somebody who can *write* to the file can put the whole file, or any row, back to what it was
 //! before, or take rows away: no software in one machine notices that. It makes nobody sign twice
 //! with one nonce, since none is here; it could make this node sign a second transcript in a
-//! ceremony under way. [Backups](Store::backup) have none under way for that reason.
+//! key generation under way. [Backups](Store::backup) have none under way for that reason.
 //!
 //! A [new passphrase](Store::change_passphrase) closes the file to the old one and not its older
 //! copies: they open with the old one, and hold the same data key. Deleted values stay in the
@@ -88,7 +88,6 @@
 //! `docs/store.md` describes the file.
 
 mod audit;
-mod ceremonies;
 mod cipher;
 mod copies;
 mod cuts;
@@ -98,6 +97,7 @@ mod evidence;
 mod groups;
 mod header;
 mod index;
+mod keygens;
 mod keys;
 mod list;
 mod names;
@@ -124,13 +124,13 @@ use redb::{Database, backends::FileBackend};
 
 pub use self::{
     audit::{AuditEntry, Release},
-    ceremonies::KeptCeremony,
     cuts::AuditCut,
     decision::{Coin, Decider, Decision, Examination, MAX_COINS, Rejection, Spending},
     error::{ContentError, Entry, Part, StoreError},
     evidence::KeptProof,
     groups::KeptGroup,
     index::StateKind,
+    keygens::KeptKeygen,
     keys::{NodeKeys, TransportSecret},
     list::Listing,
     passphrase::{Passphrase, PassphraseCost, PassphraseCostError},

@@ -11,15 +11,15 @@ use getrandom::SysRng;
 use roastery_frost::SigningKey;
 use roastery_node::{
     bus::{Bus, Mesh, PeerId},
-    driver::{Keygen, KeygenError, Made},
+    driver::{GeneratedKey, KeygenDriver, KeygenError},
 };
 use roastery_protocol::{
-    ceremony::{
+    group::{Member, NamedMember},
+    keygen::{
         Invitation, Opening, Seed, Settings,
         message::{Envelope, Kind},
         recover_group,
     },
-    group::{Member, NamedMember},
     keys::{HostKey, IdentityKey},
 };
 use tokio::{task::JoinHandle, time::timeout};
@@ -56,11 +56,11 @@ impl Keys {
         Self { hosts, identities, invitation }
     }
 
-    fn open<B: Bus>(&self, at: usize, bus: B) -> Keygen<B> {
+    fn open<B: Bus>(&self, at: usize, bus: B) -> KeygenDriver<B> {
         self.open_with(at, bus, Settings::default())
     }
 
-    fn open_with<B: Bus>(&self, at: usize, bus: B, settings: Settings) -> Keygen<B> {
+    fn open_with<B: Bus>(&self, at: usize, bus: B, settings: Settings) -> KeygenDriver<B> {
         let opening = Opening {
             invitation: self.invitation.clone(),
             host: host_key(&self.hosts[at]),
@@ -69,7 +69,7 @@ impl Keys {
             signed: None,
             settings,
         };
-        Keygen::open(bus, opening).unwrap()
+        KeygenDriver::open(bus, opening).unwrap()
     }
 
     /// A member that finishes, and serves as long as the test runs.
@@ -83,7 +83,7 @@ impl Keys {
 
     /// What a member has made brings its share back with its host key, which checks the signatures
     /// of all.
-    fn check(&self, at: usize, made: &Made) {
+    fn check(&self, at: usize, made: &GeneratedKey) {
         let file = made.file.encode();
         let group = made.file.group();
         let recovered = recover_group(host_key(&self.hosts[at]), &file, Some(group.id())).unwrap();

@@ -1,4 +1,4 @@
-//! Several groups and ceremonies over one bus: what each hears, what none of them does to another,
+//! Several groups and key generations over one bus: what each hears, what none of them does to another,
 //! and how all of it begins and ends.
 
 #![allow(clippy::unwrap_used, reason = "a failed helper is a failed test")]
@@ -17,7 +17,7 @@ use roastery_node::bus::{
     Bus, BusEvent, Destination, Exchange, ExchangeHandle, ExchangeLimits, Line, Mesh, MeshBus,
     PeerId, Topic,
 };
-use roastery_protocol::CeremonyId;
+use roastery_protocol::KeygenId;
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -25,8 +25,8 @@ use crate::{
     waiting::{next, next_message},
 };
 
-fn ceremony(name: u8) -> Topic {
-    Topic::Ceremony(CeremonyId::from_bytes([name; 32]))
+fn keygen(name: u8) -> Topic {
+    Topic::Keygen(KeygenId::from_bytes([name; 32]))
 }
 
 /// A message about a topic.

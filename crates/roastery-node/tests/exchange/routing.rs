@@ -35,14 +35,14 @@ async fn two_groups_with_members_in_common_do_not_hear_each_other() {
 async fn a_group_and_a_ceremony_of_the_same_name_are_two_topics() {
     let mesh = Mesh::default();
     let (anna, ben) = (Node::join(&mesh, "anna"), Node::join(&mesh, "ben"));
-    let mut makes = ben.open(ceremony(1), &["anna", "ben"]);
+    let mut makes = ben.open(keygen(1), &["anna", "ben"]);
     let mut signs = ben.open(group(1), &["anna", "ben"]);
     connected(&mut makes, &["anna"]).await;
     connected(&mut signs, &["anna"]).await;
-    let mut annas = anna.open(ceremony(1), &["anna", "ben"]);
+    let mut annas = anna.open(keygen(1), &["anna", "ben"]);
     connected(&mut annas, &["ben"]).await;
     say(&mut annas, "ben", b"card");
-    assert_eq!(next(&mut makes).await, message("anna", ceremony(1), b"card"));
+    assert_eq!(next(&mut makes).await, message("anna", keygen(1), b"card"));
     let mut annas = anna.open(group(1), &["anna", "ben"]);
     connected(&mut annas, &["ben"]).await;
     say(&mut annas, "ben", b"share");
@@ -90,10 +90,10 @@ async fn messages_about_nothing_that_is_open_here_are_dropped_and_counted() {
     let nothing = [
         b"".to_vec(),
         heading(group(1))[..135].to_vec(),
-        heading(ceremony(1))[..99].to_vec(),
+        heading(keygen(1))[..99].to_vec(),
         unknown_kind,
         about(group(2), b"another group"),
-        about(ceremony(1), b"a ceremony"),
+        about(keygen(1), b"a ceremony"),
     ];
     for bytes in &nothing {
         ben.send(Destination::Everyone, bytes).unwrap();

@@ -6,7 +6,7 @@ use roastery_node::store::{
 };
 use roastery_protocol::{
     BodyHash, TranscriptHash,
-    ceremony::Seed,
+    keygen::Seed,
     message::RefusalReason,
     proof::{Fault, Proof},
     request::{MAX_LIFETIME_SECONDS, Subject},
@@ -60,23 +60,23 @@ fn a_ceremony_signs_one_transcript_and_says_the_same_after_a_restart() {
     let (folder, kept) = (Folder::new(), Kept::new());
     let (store, id) = (new_store(&folder), kept.invitation.id());
     let error = refusal(store.sign_transcript(id, kept.transcript).unwrap_err());
-    assert!(matches!(error, ContentError::Missing(Entry::Ceremony)));
-    store.begin_ceremony(&kept.invitation, &Kept::seed()).unwrap();
-    assert_eq!(store.ceremony(id).unwrap().unwrap().signed, None);
+    assert!(matches!(error, ContentError::Missing(Entry::Keygen)));
+    store.begin_keygen(&kept.invitation, &Kept::seed()).unwrap();
+    assert_eq!(store.keygen(id).unwrap().unwrap().signed, None);
     store.sign_transcript(id, kept.transcript).unwrap();
     store.sign_transcript(id, kept.transcript).unwrap();
     drop(store);
 
     let store = Store::open(folder.file("store"), &passphrase()).unwrap();
-    let ceremony = store.ceremony(id).unwrap().unwrap();
-    assert_eq!(ceremony.signed, Some(kept.transcript));
-    assert_eq!(*ceremony.seed.expose_bytes(), SEED);
+    let keygen = store.keygen(id).unwrap().unwrap();
+    assert_eq!(keygen.signed, Some(kept.transcript));
+    assert_eq!(*keygen.seed.expose_bytes(), SEED);
     let other = TranscriptHash::from_bytes([1; 32]);
     let error = refusal(store.sign_transcript(id, other).unwrap_err());
     assert!(
         matches!(error, ContentError::OtherTranscript { signed, .. } if signed == kept.transcript)
     );
-    assert_eq!(store.ceremony(id).unwrap().unwrap().signed, Some(kept.transcript));
+    assert_eq!(store.keygen(id).unwrap().unwrap().signed, Some(kept.transcript));
 }
 
 #[test]
@@ -84,17 +84,17 @@ fn a_ceremony_is_not_begun_again_with_another_seed_whether_it_runs_or_has_ended(
     let (folder, kept) = (Folder::new(), Kept::new());
     let (store, id) = (new_store(&folder), kept.invitation.id());
     let other = Seed::from_bytes(Zeroizing::new([1; 32]));
-    store.begin_ceremony(&kept.invitation, &Kept::seed()).unwrap();
-    let error = refusal(store.begin_ceremony(&kept.invitation, &other).unwrap_err());
-    assert!(matches!(error, ContentError::AlreadyThere(Entry::Ceremony)));
-    assert_eq!(*store.ceremony(id).unwrap().unwrap().seed.expose_bytes(), SEED);
-    store.abandon_ceremony(id).unwrap();
-    assert!(store.ceremony(id).unwrap().is_none());
-    let error = refusal(store.begin_ceremony(&kept.invitation, &other).unwrap_err());
-    assert!(matches!(error, ContentError::CeremonyEnded { ceremony } if ceremony == id));
+    store.begin_keygen(&kept.invitation, &Kept::seed()).unwrap();
+    let error = refusal(store.begin_keygen(&kept.invitation, &other).unwrap_err());
+    assert!(matches!(error, ContentError::AlreadyThere(Entry::Keygen)));
+    assert_eq!(*store.keygen(id).unwrap().unwrap().seed.expose_bytes(), SEED);
+    store.abandon_keygen(id).unwrap();
+    assert!(store.keygen(id).unwrap().is_none());
+    let error = refusal(store.begin_keygen(&kept.invitation, &other).unwrap_err());
+    assert!(matches!(error, ContentError::KeygenEnded { keygen } if keygen == id));
     let seat = kept.group().seats().next().unwrap();
-    let error = refusal(store.finish_ceremony(seat, &kept.share, &kept.recovery).unwrap_err());
-    assert!(matches!(error, ContentError::Missing(Entry::Ceremony)));
+    let error = refusal(store.finish_keygen(seat, &kept.share, &kept.recovery).unwrap_err());
+    assert!(matches!(error, ContentError::Missing(Entry::Keygen)));
     assert!(store.groups().unwrap().is_empty());
 }
 

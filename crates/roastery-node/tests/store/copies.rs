@@ -27,11 +27,11 @@ fn a_backup_brings_everything_back_but_a_ceremony_under_way() {
     restored.check().unwrap();
     assert_eq!(restored.audit(0, 9).unwrap().len(), 2);
     // It might sign a second transcript there.
-    assert!(restored.ceremony(under_way.id()).unwrap().is_none());
-    let error = restored.begin_ceremony(&under_way, &Kept::seed()).unwrap_err();
-    assert!(matches!(error, StoreError::Content(ContentError::CeremonyEnded { .. })), "{error}");
+    assert!(restored.keygen(under_way.id()).unwrap().is_none());
+    let error = restored.begin_keygen(&under_way, &Kept::seed()).unwrap_err();
+    assert!(matches!(error, StoreError::Content(ContentError::KeygenEnded { .. })), "{error}");
 
-    store.abandon_ceremony(under_way.id()).unwrap();
+    store.abandon_keygen(under_way.id()).unwrap();
     restored.append_audit(&[entry(&kept, 3)]).unwrap();
     assert_eq!(everything(&restored), everything(&store));
     assert_eq!(folder.files(), 3);

@@ -1,4 +1,4 @@
-//! What a member has to keep: a ceremony from beginning to end, a request of its group, a proof
+//! What a member has to keep: a key generation from beginning to end, a request of its group, a proof
 //! against a coordinator.
 
 use std::{
@@ -12,10 +12,10 @@ use std::{
 use roastery_frost::{AggregateNonce, SecretShare, SigningKey};
 use roastery_protocol::{
     Attempt, Run, Seat, SlotHash, TranscriptHash,
-    ceremony::{Ceremony, Invitation, Opening, Output, RecoveryFile, Seed, Settings},
     clock::Moment,
     election::Order,
     group::{Group, Member, NamedMember, PeerId},
+    keygen::{Invitation, Keygen, Opening, Output, RecoveryFile, Seed, Settings},
     keys::{HostKey, IdentityKey},
     message::{Body, Envelope, Header, Kind, SignerSlot, SigningPackage},
     proof::{Fault, Proof},
@@ -42,10 +42,10 @@ pub struct Kept {
 
 impl Kept {
     pub fn new() -> Self {
-        let (invitation, mut ceremonies) = ceremonies();
-        let transcript = run(&invitation, &mut ceremonies);
-        let share = ceremonies[0].take_share().unwrap();
-        let recovery = ceremonies[0].recovery_file().unwrap().clone();
+        let (invitation, mut keygens) = keygens();
+        let transcript = run(&invitation, &mut keygens);
+        let share = keygens[0].take_share().unwrap();
+        let recovery = keygens[0].recovery_file().unwrap().clone();
         let (proof, accused) = conflict(recovery.group());
         Self { invitation, transcript, share, recovery, proof, accused }
     }
@@ -119,7 +119,7 @@ fn now() -> Moment {
     Moment { monotonic: Duration::ZERO, wall: Duration::from_secs(EXPIRY - 600) }
 }
 
-fn ceremonies() -> (Invitation, Vec<Ceremony>) {
+fn keygens() -> (Invitation, Vec<Keygen>) {
     let mut cards = Vec::new();
     for at in 0..2 {
         let host = HostKey::new(key(100, at));
@@ -144,21 +144,21 @@ fn ceremonies() -> (Invitation, Vec<Ceremony>) {
             signed: None,
             settings: Settings::default(),
         };
-        Ceremony::open(opening, now()).unwrap()
+        Keygen::open(opening, now()).unwrap()
     };
-    let ceremonies = (0..2).map(open).collect();
-    (invitation, ceremonies)
+    let keygens = (0..2).map(open).collect();
+    (invitation, keygens)
 }
 
-fn run(invitation: &Invitation, ceremonies: &mut [Ceremony]) -> TranscriptHash {
+fn run(invitation: &Invitation, keygens: &mut [Keygen]) -> TranscriptHash {
     let (mut network, mut signed) = (VecDeque::new(), None);
     loop {
-        for (from, ceremony) in invitation.seats().zip(&mut *ceremonies) {
-            while let Some(output) = ceremony.poll_output() {
+        for (from, keygen) in invitation.seats().zip(&mut *keygens) {
+            while let Some(output) = keygen.poll_output() {
                 match output {
                     Output::Persist(transcript) => {
                         signed = Some(transcript);
-                        ceremony.persisted(transcript, now());
+                        keygen.persisted(transcript, now());
                     }
                     Output::Send { to: Destination::Seat(to), bytes } => {
                         network.push_back((from, to, bytes));
@@ -173,7 +173,7 @@ fn run(invitation: &Invitation, ceremonies: &mut [Ceremony]) -> TranscriptHash {
         }
         let Some((from, to, bytes)) = network.pop_front() else { return signed.unwrap() };
         let peer = &invitation.member(from).unwrap().peer;
-        let _ = ceremonies[to.index()].handle_message(peer, &bytes, now());
+        let _ = keygens[to.index()].handle_message(peer, &bytes, now());
     }
 }
 

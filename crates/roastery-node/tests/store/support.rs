@@ -8,7 +8,7 @@ use roastery_node::store::{
 };
 use roastery_protocol::{
     Attempt, BodyHash, GroupId,
-    ceremony::Invitation,
+    keygen::Invitation,
     message::RefusalReason,
     request::{Derivation, MessageToSign, SigningRequest, Subject},
     session::{Origin, Outcome},
@@ -96,12 +96,12 @@ pub fn outcome(kept: &Kept) -> Outcome {
 /// One thing of each kind.
 pub fn fill(store: &Store, kept: &Kept) {
     store.keep_keys(&keys()).unwrap();
-    store.begin_ceremony(&kept.invitation, &Kept::seed()).unwrap();
+    store.begin_keygen(&kept.invitation, &Kept::seed()).unwrap();
     store.sign_transcript(kept.invitation.id(), kept.transcript).unwrap();
     let seat = kept.group().seats().next().unwrap();
-    store.finish_ceremony(seat, &kept.share, &kept.recovery).unwrap();
+    store.finish_keygen(seat, &kept.share, &kept.recovery).unwrap();
     store.bind_name(&"treasury".parse().unwrap(), kept.group().id()).unwrap();
-    store.begin_ceremony(&second_invitation(kept), &Kept::seed()).unwrap();
+    store.begin_keygen(&second_invitation(kept), &Kept::seed()).unwrap();
     for number in 0..2 {
         store.add_request(&kept.request(number), &Subject::Hash, None, 7).unwrap();
     }
@@ -139,13 +139,13 @@ pub fn everything(store: &Store) -> String {
             (kept.group.encode(), kept.seat, kept.share.expose_bytes(), recovery)
         })
         .collect();
-    let mut ceremonies: Vec<_> = store
-        .ceremonies()
+    let mut keygens: Vec<_> = store
+        .keygens()
         .unwrap()
         .iter()
         .map(|kept| (kept.invitation.encode(), kept.seed.expose_bytes(), kept.signed))
         .collect();
-    ceremonies.sort_by(|a, b| a.0.cmp(&b.0));
+    keygens.sort_by(|a, b| a.0.cmp(&b.0));
     let requests = store.list(&all_of(store.groups().unwrap().iter().map(id_of))).unwrap();
     let names: Vec<_> = store
         .groups()
@@ -156,7 +156,5 @@ pub fn everything(store: &Store) -> String {
     let proofs = groups.iter().zip(store.groups().unwrap());
     let proofs: Vec<_> = proofs.map(|(_, kept)| store.proofs(kept.group.id()).unwrap()).collect();
     let (cuts, audit) = (store.audit_cuts().unwrap(), store.audit(0, 1000).unwrap());
-    format!(
-        "{keys:?} {groups:?} {ceremonies:?} {names:?} {requests:?} {proofs:?} {cuts:?} {audit:?}"
-    )
+    format!("{keys:?} {groups:?} {keygens:?} {names:?} {requests:?} {proofs:?} {cuts:?} {audit:?}")
 }

@@ -11,7 +11,7 @@ pub fn group(name: u8) -> Topic {
 pub fn heading(topic: Topic) -> Vec<u8> {
     let (kind, name, rest) = match topic {
         Topic::Group(group) => (5, *group.as_bytes(), 38),
-        Topic::Ceremony(ceremony) => (16, *ceremony.as_bytes(), 2),
+        Topic::Keygen(keygen) => (16, *keygen.as_bytes(), 2),
     };
     [&[0; 64][..], &[1, kind], &name, &vec![0; rest]].concat()
 }

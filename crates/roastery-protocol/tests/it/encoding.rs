@@ -2,8 +2,8 @@
 //! one thing only, and how many there may be.
 
 mod bounds;
-mod ceremony;
 mod golden;
+mod keygen;
 mod layout;
 mod properties;
 mod values;

@@ -3,12 +3,12 @@
 
 mod blame;
 mod bounds;
-mod ceremony;
 mod encoding;
 mod equivocation;
 mod escalation;
 mod inquests;
 mod intake;
+mod keygen;
 mod keys_and_requests;
 mod late_shares;
 mod liveness;

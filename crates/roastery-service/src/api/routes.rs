@@ -113,7 +113,7 @@ async fn begin(
     Path(name): Path<String>,
     Body(begin): Body<Begin>,
 ) -> Answer<CeremonyStatus> {
-    Ok(Json(service.begin_ceremony(&name, &begin.fingerprint).await?))
+    Ok(Json(service.begin_keygen(&name, &begin.fingerprint).await?))
 }
 
 /// Takes up where another member is called now, from its newer card.

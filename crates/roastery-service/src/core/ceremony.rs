@@ -7,13 +7,13 @@ use std::{
 use getrandom::SysRng;
 use roastery_node::{
     bus::Bus,
-    driver::{Keygen, KeygenError, Made},
+    driver::{GeneratedKey, KeygenDriver, KeygenError},
 };
 use roastery_protocol::{
     Seat,
-    ceremony::{Event, Invitation, Opening, Report, ReportPhase, Seed, Settings},
     clock::Moment,
     group::Name,
+    keygen::{Event, Invitation, Opening, Report, ReportPhase, Seed, Settings},
     keys::{HostKey, IdentityKey},
 };
 use tokio::{
@@ -122,12 +122,12 @@ impl CeremonyService {
         let host = shared.host_key.read(host_key).await?;
         let id = invitation.id();
         let kept = shared
-            .store(move |store| match store.ceremony(id)? {
+            .store(move |store| match store.keygen(id)? {
                 Some(kept) => Ok(Some(kept)),
                 None => {
                     let Ok(seed) = Seed::generate(&mut SysRng) else { return Ok(None) };
-                    store.begin_ceremony(&invitation, &seed)?;
-                    store.ceremony(id)
+                    store.begin_keygen(&invitation, &seed)?;
+                    store.keygen(id)
                 }
             })
             .await?
@@ -140,7 +140,7 @@ impl CeremonyService {
             signed: kept.signed,
             settings: Settings::default(),
         };
-        let mut keygen = Keygen::open(bus, opening)
+        let mut keygen = KeygenDriver::open(bus, opening)
             .map_err(|error| ServiceError::Conflict(error.to_string()))?;
         let (listener, events) = mpsc::unbounded_channel();
         keygen.watch(listener);
@@ -157,7 +157,7 @@ impl CeremonyService {
     async fn drive<B: Bus>(
         self: Arc<Self>,
         shared: Arc<Shared>,
-        mut keygen: Keygen<B>,
+        mut keygen: KeygenDriver<B>,
         finished: Finished,
     ) {
         let id = self.invitation.id();
@@ -174,7 +174,7 @@ impl CeremonyService {
                 // Nothing half-made stays, unless others may hold a certificate with this node's
                 // signature: then it can be begun again.
                 if matches!(&error, KeygenError::Ended { report, .. } if report.signed.is_none()) {
-                    let ended = shared.store(move |store| store.abandon_ceremony(id)).await;
+                    let ended = shared.store(move |store| store.abandon_keygen(id)).await;
                     if let Err(error) = ended {
                         tracing::error!(%error, "the end of a ceremony could not be written down");
                     }
@@ -184,9 +184,9 @@ impl CeremonyService {
                 return;
             }
         };
-        let Made { share, file } = made;
+        let GeneratedKey { share, file } = made;
         let (seat, group) = (self.seat, file.group().id());
-        match shared.store(move |store| store.finish_ceremony(seat, &share, &file)).await {
+        match shared.store(move |store| store.finish_keygen(seat, &share, &file)).await {
             Ok(()) => {
                 self.tell(&shared, "made", format!("the key is made: group {group}"));
                 // Nobody may wait for it any more.

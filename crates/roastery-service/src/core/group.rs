@@ -16,9 +16,9 @@ use roastery_node::{
 };
 use roastery_protocol::{
     GroupId, Seat, SessionId,
-    ceremony::RecoveryFile,
     engine::FrostEngine,
     group::Group,
+    keygen::RecoveryFile,
     keys::IdentityKey,
     request::Subject,
     session::{Event, Settings},

@@ -7,9 +7,9 @@ use roastery_node::{
     store::{Store, StoreError},
 };
 use roastery_protocol::{
-    CeremonyId, GroupId, Seat,
-    ceremony::Invitation,
+    GroupId, KeygenId, Seat,
     group::{Name, NameError},
+    keygen::Invitation,
 };
 use tokio::sync::oneshot;
 
@@ -109,7 +109,7 @@ impl Service {
 
     /// Goes on with what was under way when the node ended.
     pub(super) async fn resume_ceremonies(self: &Arc<Self>) -> Result<(), ServiceError> {
-        for kept in self.shared.store(|store| store.ceremonies()).await? {
+        for kept in self.shared.store(|store| store.keygens()).await? {
             let id = kept.invitation.id();
             let known = self.lock_ceremonies().get(&id).cloned();
             let Some(ceremony) = known else {
@@ -122,7 +122,7 @@ impl Service {
             }
         }
         // Those that have made a group need no more of their invitations than names and addresses.
-        let groups: Vec<CeremonyId> = self
+        let groups: Vec<KeygenId> = self
             .lock_groups()
             .values()
             .filter_map(|group| group.recovery.as_ref().map(|file| file.invitation().id()))
@@ -216,7 +216,7 @@ impl Service {
     }
 
     /// The group that this ceremony has made, if it is here.
-    fn made_by(&self, ceremony: CeremonyId) -> Option<GroupId> {
+    fn made_by(&self, ceremony: KeygenId) -> Option<GroupId> {
         let groups = self.lock_groups();
         let made = |group: &&Arc<GroupService>| {
             group.recovery.as_ref().is_some_and(|file| file.invitation().id() == ceremony)
@@ -273,7 +273,7 @@ impl Service {
     ///
     /// [`ServiceError::Invalid`] if the fingerprint is another one; [`ServiceError::NameTaken`] if
     /// another group has its name by now; [`ServiceError::File`] if the host key is not there.
-    pub async fn begin_ceremony(
+    pub async fn begin_keygen(
         self: &Arc<Self>,
         name: &str,
         fingerprint: &str,
@@ -311,7 +311,7 @@ impl Service {
         // Its own line, and that of the group that it makes.
         self.make_room(2, ceremony.name.as_str()).await?;
         let members = invitation.members().iter().map(|member| member.peer.clone());
-        let line = self.open_line(Topic::Ceremony(invitation.id()), members)?;
+        let line = self.open_line(Topic::Keygen(invitation.id()), members)?;
         let host_key = self.shared.folder.resolve(&self.config.host_key);
         let (finished, made) = oneshot::channel();
         let (shared, identity) = (&self.shared, self.identity.clone());
@@ -343,15 +343,15 @@ impl Service {
 }
 
 /// The invitations that the store has: of ceremonies under way, and of groups.
-fn stored_invitations(store: &Store) -> Result<BTreeMap<CeremonyId, Invitation>, StoreError> {
+fn stored_invitations(store: &Store) -> Result<BTreeMap<KeygenId, Invitation>, StoreError> {
     let groups = store.groups()?.into_iter().filter_map(|kept| kept.recovery);
     let groups = groups.map(|file| file.invitation().clone());
-    let under_way = store.ceremonies()?.into_iter().map(|kept| kept.invitation);
+    let under_way = store.keygens()?.into_iter().map(|kept| kept.invitation);
     Ok(under_way.chain(groups).map(|invitation| (invitation.id(), invitation)).collect())
 }
 
 /// Says what a damaged invitation means for this node, in one line.
-fn report_damaged(path: &Path, error: &str, stored: &BTreeMap<CeremonyId, Invitation>) {
+fn report_damaged(path: &Path, error: &str, stored: &BTreeMap<KeygenId, Invitation>) {
     let name = path.file_stem().unwrap_or_default();
     let path = path.display();
     if stored.keys().any(|id| name == id.to_string().as_str()) {

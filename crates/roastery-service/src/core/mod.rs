@@ -57,9 +57,9 @@ use roastery_node::{
     store::{Durability, KeptGroup, Store, StoreWriter},
 };
 use roastery_protocol::{
-    CeremonyId, GroupId,
-    ceremony::{RecoveryFile, recover_group},
+    GroupId, KeygenId,
     group::Group,
+    keygen::{RecoveryFile, recover_group},
     keys::{HostKey, IdentityKey},
 };
 use tokio::sync::{broadcast, watch};
@@ -120,7 +120,7 @@ pub struct Service {
     addresses: AddressBook,
     audit: AuditWriter,
     groups: Mutex<BTreeMap<GroupId, Arc<GroupService>>>,
-    ceremonies: Mutex<BTreeMap<CeremonyId, Arc<CeremonyService>>>,
+    ceremonies: Mutex<BTreeMap<KeygenId, Arc<CeremonyService>>>,
     /// Held while a group is put in.
     joining: tokio::sync::Mutex<()>,
     started: Instant,
@@ -465,7 +465,7 @@ impl Service {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock_ceremonies(&self) -> MutexGuard<'_, BTreeMap<CeremonyId, Arc<CeremonyService>>> {
+    fn lock_ceremonies(&self) -> MutexGuard<'_, BTreeMap<KeygenId, Arc<CeremonyService>>> {
         // Whole entries only.
         self.ceremonies.lock().unwrap_or_else(PoisonError::into_inner)
     }

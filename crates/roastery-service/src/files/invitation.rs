@@ -1,4 +1,4 @@
-use roastery_protocol::ceremony::{Invitation, InvitationError};
+use roastery_protocol::keygen::{Invitation, InvitationError};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod campaign;
-mod ceremonies;
 mod determinism;
 mod invariants;
+mod keygens;
 mod strategies;

@@ -10,13 +10,13 @@ use getrandom::SysRng;
 use roastery_frost::{SecretShare, SigningKey, danger_trusted_dealer};
 use roastery_node::{
     bus::{Mesh, MeshBus, MeshLimits},
-    driver::{self, Keygen, LocalMember},
+    driver::{self, KeygenDriver, LocalMember},
 };
 use roastery_protocol::{
     Seat,
-    ceremony::{self, Event, Invitation, Opening, RecoveryFile, Seed},
     engine::FrostEngine,
     group::{Group, Member, NamedMember, PeerId},
+    keygen::{self, Event, Invitation, Opening, RecoveryFile, Seed},
     keys::{HostKey, IdentityKey},
     session::Settings,
 };
@@ -40,7 +40,7 @@ const SETTINGS: Settings = Settings {
 };
 
 /// A hundred members that all compute on this machine take their time.
-const CEREMONY: ceremony::Settings = ceremony::Settings {
+const KEYGEN: keygen::Settings = keygen::Settings {
     interval: Duration::from_secs(30),
     repeat_floor: Duration::from_secs(5),
     repeat_cap: Duration::from_secs(30),
@@ -215,10 +215,10 @@ async fn take_part(
         identity: identity.clone(),
         seed: Seed::generate(&mut SysRng).map_err(|error| said(&error))?,
         signed: None,
-        settings: CEREMONY,
+        settings: KEYGEN,
     };
     let before = begun.elapsed();
-    let mut keygen = Keygen::open(bus, opening).map_err(|error| said(&error))?;
+    let mut keygen = KeygenDriver::open(bus, opening).map_err(|error| said(&error))?;
     let (listener, mut events) = mpsc::unbounded_channel();
     keygen.watch(listener);
     // A member of a demo that restarts is another one: nothing is stored.
@@ -235,7 +235,7 @@ async fn take_part(
         .seats()
         .find(|seat| invitation.member(*seat).is_some_and(|card| card.peer == keys.card.peer))
         .ok_or("no such member")?;
-    let driver::Made { share, file } = made;
+    let driver::GeneratedKey { share, file } = made;
     let (mut offered, mut signed) = (None, None);
     while let Ok((at, event)) = events.try_recv() {
         match event {

@@ -1,7 +1,7 @@
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Args;
-use roastery_protocol::ceremony::MAX_RECOVERY_FILE;
+use roastery_protocol::keygen::MAX_RECOVERY_FILE;
 use roastery_service::{
     files::{Access, Folder, InvitationFile, MAX_CARD, MAX_INVITATION_FILE, NodeCard},
     view::{Begin, CeremonyStatus, GroupStatus, Health, Join as JoinBody, Rename as RenameBody},
@@ -73,7 +73,7 @@ pub(crate) struct Recover {
 }
 
 #[derive(Args)]
-pub(crate) struct Keygen {
+pub(crate) struct KeygenDriver {
     /// The group's name, as the invitation says it
     group: String,
     /// The invitation's fingerprint, as all members have compared it
@@ -157,7 +157,7 @@ fn join(at: &At, options: &Join) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn keygen(at: &At, options: &Keygen) -> Result<ExitCode, String> {
+pub(super) fn keygen(at: &At, options: &KeygenDriver) -> Result<ExitCode, String> {
     let client = at.client()?;
     wait_for(async {
         let path = format!("/v1/ceremonies/{}", encoded(&options.group));

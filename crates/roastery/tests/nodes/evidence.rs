@@ -6,7 +6,7 @@ use bitcoin::hex::FromHex as _;
 use roastery_frost::SigningKey;
 use roastery_node::store::{Passphrase, Store};
 use roastery_protocol::{
-    ceremony::{RecoveryFile, recover_group},
+    keygen::{RecoveryFile, recover_group},
     keys::HostKey,
     proof::Proof,
 };

@@ -29,7 +29,7 @@ impl ExchangeLimits {
     }
 }
 
-/// Room for 64 groups and ceremonies.
+/// Room for 64 groups and key generations.
 impl Default for ExchangeLimits {
     fn default() -> Self {
         Self { max_lines: 64, queues: QueueLimits::default() }

@@ -12,7 +12,7 @@ use crate::bus::{Bus, BusEvent, BusStats, Destination, PeerId, SendError};
 /// The most other members: a group has at most 128 seats.
 const MOST_MEMBERS: usize = 127;
 
-/// The bus of one topic: a [`Bus`] whose peers are the members of a group or of a ceremony.
+/// The bus of one topic: a [`Bus`] whose peers are the members of a group or of a key generation.
 ///
 /// Dropping it closes the topic, which may then be opened again, with empty queues and new
 /// counters. What it has sent still goes out. Of its [`stats`](Bus::stats) the queues are its own,

@@ -2,23 +2,23 @@
 
 use std::fmt;
 
-use roastery_protocol::{CeremonyId, GroupId, ceremony, message};
+use roastery_protocol::{GroupId, KeygenId, keygen, message};
 
 /// What a line is for: every message of the protocol names one of these in its header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Topic {
     /// The signing sessions of a group.
     Group(GroupId),
-    /// A ceremony that makes a group's key.
-    Ceremony(CeremonyId),
+    /// A key generation that makes a group's key.
+    Keygen(KeygenId),
 }
 
 impl Topic {
     /// What a message says that it is about; `None` if it is none of the protocol. The kinds of
-    /// sessions and those of ceremonies have different numbers, so it is at most one.
+    /// sessions and those of key generations have different numbers, so it is at most one.
     pub fn of(message: &[u8]) -> Option<Self> {
         let group = message::Envelope::peek_group(message).map(Self::Group);
-        group.or_else(|| ceremony::message::Envelope::peek_ceremony(message).map(Self::Ceremony))
+        group.or_else(|| keygen::message::Envelope::peek_keygen(message).map(Self::Keygen))
     }
 }
 
@@ -26,7 +26,7 @@ impl fmt::Display for Topic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Group(group) => write!(f, "group {group}"),
-            Self::Ceremony(ceremony) => write!(f, "ceremony {ceremony}"),
+            Self::Keygen(keygen) => write!(f, "ceremony {keygen}"),
         }
     }
 }

@@ -64,7 +64,7 @@ fn computed() -> Vectors {
         put(format!("proof/{name}/file"), &proof.encode());
         put(format!("proof/{name}/id"), proof.id().as_bytes());
     }
-    for (name, bytes) in ceremony::vectors() {
+    for (name, bytes) in keygen::vectors() {
         put(format!("ceremony/{name}"), &bytes);
     }
     vectors

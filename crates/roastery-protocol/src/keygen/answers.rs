@@ -1,0 +1,25 @@
+//! What is sent in answer keeps the back-off floor.
+
+use roastery_frost::Seat;
+
+use super::{Keygen, Rejected, message::Envelope};
+use crate::{clock::Moment, session::Destination};
+
+impl Keygen {
+    /// Sends something to another seat at most once within the floor.
+    pub(super) fn answer(
+        &mut self,
+        to: Seat,
+        envelope: &Envelope,
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        let floor = self.fixed.settings.repeat_floor;
+        if to == self.fixed.seat
+            || !self.answers.may(to, envelope.body_hash(), now.monotonic, floor)
+        {
+            return Err(Rejected::NoAnswer { sender: to });
+        }
+        self.send(Destination::Seat(to), envelope);
+        Ok(())
+    }
+}

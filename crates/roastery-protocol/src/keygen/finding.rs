@@ -1,0 +1,127 @@
+use std::fmt;
+
+use roastery_frost::{
+    Seat,
+    chilldkg::{Fault, ParticipantFault},
+};
+
+use crate::TranscriptHash;
+
+/// Something wrong that this node has seen. It is local knowledge: ChillDKG's blame convinces
+/// nobody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Who is at fault, as far as this node can know.
+    pub culprit: Culprit,
+    /// What was wrong.
+    pub deed: Deed,
+}
+
+/// Who is at fault. No honest member is named alone, as long as it and this node have kept their
+/// seeds and what they have stored as signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Culprit {
+    /// This member.
+    Seat(Seat),
+    /// One of the two, or both.
+    Either {
+        /// Whose part it is.
+        participant: Seat,
+        /// Who passed it on.
+        coordinator: Seat,
+    },
+    /// Some member or other.
+    Unknown,
+}
+
+/// What was wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Deed {
+    /// A first message that nobody could use.
+    FirstMessage(ParticipantFault),
+    /// Two different first messages. A member that lost its seed and drew another looks the same.
+    TwoFirstMessages,
+    /// A transcript that this node does not sign, or a wrong share in it.
+    Transcript(Fault),
+    /// A transcript that gives no key.
+    NoKey,
+    /// Two transcripts of one coordinator. An honest one shows one only, which it has
+    /// stored as signed.
+    TwoTranscripts {
+        /// The one that came first.
+        first: TranscriptHash,
+        /// The other one.
+        second: TranscriptHash,
+    },
+    /// A transcript beside the one that this node has signed. Some member sent different first
+    /// messages, or some coordinator changed them: who can be told where a nonce differs from the
+    /// one that its member has shown here.
+    OtherTranscript {
+        /// What this node has signed.
+        signed: TranscriptHash,
+        /// What it was to sign.
+        offered: TranscriptHash,
+    },
+    /// A signature that is not one of the transcript.
+    Signature(TranscriptHash),
+    /// Signatures of two transcripts. A member that lost its memory looks the same.
+    TwoSignatures {
+        /// The one that came first.
+        first: TranscriptHash,
+        /// The other one.
+        second: TranscriptHash,
+    },
+    /// A certificate that is none, or one of another key generation.
+    Certificate,
+}
+
+impl Finding {
+    pub(super) fn of(seat: Seat, deed: Deed) -> Self {
+        Self { culprit: Culprit::Seat(seat), deed }
+    }
+
+    pub(super) fn of_nobody(deed: Deed) -> Self {
+        Self { culprit: Culprit::Unknown, deed }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.culprit, self.deed)
+    }
+}
+
+impl fmt::Display for Culprit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Culprit::Seat(seat) => write!(f, "seat {seat}"),
+            Culprit::Either { participant, coordinator } => {
+                write!(f, "seat {participant} or coordinator {coordinator}")
+            }
+            Culprit::Unknown => f.write_str("unknown who"),
+        }
+    }
+}
+
+impl fmt::Display for Deed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Deed::FirstMessage(fault) => write!(f, "a first message of no use: {fault}"),
+            Deed::TwoFirstMessages => f.write_str("two different first messages"),
+            Deed::Transcript(fault) => write!(f, "a transcript that is not signed here: {fault}"),
+            Deed::NoKey => f.write_str("a transcript that gives no key"),
+            Deed::TwoTranscripts { first, second } => {
+                write!(f, "two transcripts by one coordinator: {first:#} and {second:#}")
+            }
+            Deed::OtherTranscript { signed, offered } => {
+                write!(f, "transcript {offered:#} beside {signed:#}, which was signed here")
+            }
+            Deed::Signature(hash) => write!(f, "a signature that is none of transcript {hash:#}"),
+            Deed::TwoSignatures { first, second } => {
+                write!(f, "signatures of two transcripts: {first:#} and {second:#}")
+            }
+            Deed::Certificate => f.write_str("a certificate that is none of this ceremony"),
+        }
+    }
+}

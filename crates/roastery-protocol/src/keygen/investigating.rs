@@ -1,0 +1,150 @@
+//! Who made this node's share wrong.
+
+use std::time::Duration;
+
+use roastery_frost::{
+    Seat,
+    chilldkg::{
+        CoordinatorInvestigationMsg, Fault, ParticipantFault, Step2Error, participant_investigate,
+    },
+};
+
+use super::{
+    Culprit, Deed, Ending, Finding, Keygen, Rejected,
+    message::{Body, RefusalReason, Want},
+    signing::Signing,
+};
+use crate::{
+    TranscriptHash,
+    clock::{Backoff, Moment},
+    session::Destination,
+};
+
+/// A wrong share in a coordinator's transcript.
+#[derive(Debug)]
+pub(super) struct Inquiry {
+    pub(super) hash: TranscriptHash,
+    pub(super) since: Duration,
+    /// Gone once it is answered.
+    pub(super) repeat: Option<Backoff>,
+}
+
+impl Keygen {
+    /// Asks the coordinator, and begins to collect all first messages here.
+    pub(super) fn inquire(&mut self, coordinator: Seat, hash: TranscriptHash, now: Moment) {
+        if coordinator == self.fixed.seat {
+            return self.settle(hash);
+        }
+        if self.inquiries.contains_key(&coordinator) {
+            return;
+        }
+        let settings = &self.fixed.settings;
+        let backoff = Backoff::new(now.monotonic, settings.repeat_floor, settings.repeat_cap);
+        let inquiry = Inquiry { hash, since: now.monotonic, repeat: Some(backoff.clone()) };
+        self.inquiries.insert(coordinator, inquiry);
+        let want = self.seal(&Body::Want(Want::Investigation(hash)));
+        let _ = self.answer(coordinator, &want, now);
+        if self.collecting.is_none() {
+            self.collecting = Some(backoff);
+            self.collect(now);
+        }
+    }
+
+    /// Asks those whose first message is not here.
+    pub(super) fn collect(&mut self, now: Moment) {
+        let missing: Vec<Seat> = self.book.missing().collect();
+        let want = self.seal(&Body::Want(Want::FirstMessage));
+        for seat in missing {
+            let _ = self.answer(seat, &want, now);
+        }
+    }
+
+    pub(super) fn on_investigation(
+        &mut self,
+        coordinator: Seat,
+        hash: TranscriptHash,
+        message: &CoordinatorInvestigationMsg,
+    ) -> Result<(), Rejected> {
+        let not_asked = Rejected::NotAsked { sender: coordinator };
+        let inquiry = self.inquiries.get_mut(&coordinator).ok_or(not_asked.clone())?;
+        if inquiry.hash != hash || inquiry.repeat.take().is_none() {
+            return Err(not_asked);
+        }
+        let fault = self.investigate(coordinator, hash, message).ok_or(not_asked)?;
+        let culprit = match fault {
+            Fault::ParticipantOrCoordinator { participant, .. } => {
+                Culprit::Either { participant, coordinator }
+            }
+            Fault::Coordinator(_) | Fault::Participant { .. } => Culprit::Seat(coordinator),
+        };
+        self.find(Finding { culprit, deed: Deed::Transcript(fault) });
+        Ok(())
+    }
+
+    /// Who has brought two transcripts about, as far as the first messages show that are here: each
+    /// is signed by its sender, and of an honest one there is no other. So where a transcript holds
+    /// another nonce, its coordinator has put it there or the member has said two things.
+    pub(super) fn culprit_of_two(&self, transcripts: [TranscriptHash; 2]) -> Culprit {
+        let own = self.fixed.seat;
+        let differing = transcripts.into_iter().find_map(|hash| {
+            let known = self.transcripts.get(hash)?;
+            let coordinator = known.envelope.sender(&self.fixed.invitation)?;
+            Some((self.book.differing(known.transcript.pubnonces())?, coordinator))
+        });
+        match differing {
+            None => Culprit::Unknown,
+            // This node has lost its seed.
+            Some((participant, coordinator)) if participant == own && coordinator == own => {
+                Culprit::Unknown
+            }
+            Some((participant, coordinator)) if participant == own => Culprit::Seat(coordinator),
+            Some((participant, coordinator)) if [participant, own].contains(&coordinator) => {
+                Culprit::Seat(participant)
+            }
+            Some((participant, coordinator)) => Culprit::Either { participant, coordinator },
+        }
+    }
+
+    /// This node has made the transcript itself, from first messages that their senders have
+    /// signed: whose share is wrong is beyond doubt, and there is no key without that member.
+    fn settle(&mut self, hash: TranscriptHash) {
+        let Some(message) = self.book.investigation(self.fixed.seat).cloned() else { return };
+        let Some(fault) = self.investigate(self.fixed.seat, hash, &message) else { return };
+        let Fault::ParticipantOrCoordinator { participant: seat, fault } = fault else {
+            // This node is the coordinator: its own machine is at fault.
+            return self.find(Finding::of_nobody(Deed::Transcript(fault)));
+        };
+        let beyond_doubt = Fault::Participant { participant: seat, fault };
+        self.find(Finding::of(seat, Deed::Transcript(beyond_doubt)));
+        if matches!(self.signing, Signing::Nothing) {
+            self.fail(seat, fault);
+        }
+    }
+
+    fn fail(&mut self, seat: Seat, fault: ParticipantFault) {
+        self.refuse(RefusalReason::Faulty(seat));
+        self.end(Ending::Faulty { seat, fault });
+    }
+
+    pub(super) fn refuse(&mut self, reason: RefusalReason) {
+        let envelope = self.seal(&Body::Refusal(reason));
+        self.send(Destination::Everyone, &envelope);
+    }
+
+    /// The second step once more, which gives the same wrong share, and the investigation of it.
+    fn investigate(
+        &self,
+        coordinator: Seat,
+        hash: TranscriptHash,
+        message: &CoordinatorInvestigationMsg,
+    ) -> Option<Fault> {
+        let offers = self.transcripts.offers_of(coordinator);
+        let offer = offers.iter().rev().find(|offer| offer.hash == hash)?;
+        match self.secrets.as_ref()?.second_step(&self.fixed.invitation, &offer.message) {
+            Err(Step2Error::Unknown(investigation)) => {
+                Some(participant_investigate(&investigation, message))
+            }
+            _ => None,
+        }
+    }
+}

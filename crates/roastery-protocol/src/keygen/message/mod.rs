@@ -1,0 +1,12 @@
+//! What the members of a key generation say to each other, byte for byte. `docs/protocol.md` specifies
+//! all of it.
+
+mod body;
+mod envelope;
+mod header;
+
+pub use self::{
+    body::{Body, Malformation, RefusalReason, TranscriptSignature, Want},
+    envelope::{Envelope, EnvelopeError, MAX_ENVELOPE},
+    header::{Header, Kind},
+};

@@ -1,0 +1,150 @@
+use std::sync::Arc;
+
+use roastery_frost::{Seat, chilldkg::ParticipantFault};
+use thiserror::Error;
+
+use super::{
+    Finding,
+    message::{EnvelopeError, Malformation, RefusalReason},
+};
+use crate::{GroupId, TranscriptHash, session::Destination};
+
+/// What a key generation wants done, in the order in which it is to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Send these bytes.
+    Send {
+        /// To whom.
+        to: Destination,
+        /// The envelope.
+        bytes: Arc<[u8]>,
+    },
+    /// Store that this node has signed this transcript, beside its seed, and say so with
+    /// [`Keygen::persisted`](super::Keygen::persisted). The signature leaves only then.
+    Persist(TranscriptHash),
+    /// Something has happened that its owner may want to know.
+    Event(Event),
+}
+
+/// What has happened in a key generation.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// This node has made and signed the transcript of all first messages, and shows it to the
+    /// others.
+    Coordinating(TranscriptHash),
+    /// This node's signature of a transcript has left. From here on the others may come to hold a
+    /// certificate: the host key must be kept, whatever happens.
+    Signed(TranscriptHash),
+    /// Something is wrong.
+    Found(Finding),
+    /// A member says that it will not go on.
+    Refused {
+        /// Who.
+        seat: Seat,
+        /// Why.
+        reason: RefusalReason,
+    },
+    /// The certificate is there, everything is verified, and the group exists. Final.
+    Done(GroupId),
+    /// The key generation has ended here without a key.
+    Ended(Ending),
+}
+
+/// Why a key generation has ended here without a key.
+///
+/// If this node's signature has left, the others may still come to hold a certificate, and the
+/// key generation can be opened again with the same seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Ending {
+    /// Its lifetime is over.
+    #[error("its lifetime is over")]
+    Expired,
+    /// Its owner stopped it.
+    #[error("cancelled")]
+    Cancelled,
+    /// This member is at fault beyond doubt for this node, and there is no key without it.
+    #[error("seat {seat} is at fault: {fault}")]
+    Faulty {
+        /// Who.
+        seat: Seat,
+        /// What it did.
+        fault: ParticipantFault,
+    },
+    /// All members have signed a transcript that gives this node no share. Only a host key that
+    /// others know, or a node that signs without looking, leads here.
+    #[error("the certificate is valid and gives this node no share")]
+    NoShare,
+}
+
+/// Why a message had no effect, or not the one that its sender wanted. Never an error of the
+/// key generation.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Rejected {
+    /// It came from a peer that holds no seat.
+    #[error("the peer holds no seat in the ceremony")]
+    NotAMember,
+    /// The bytes are no envelope.
+    #[error("{0}")]
+    NotAnEnvelope(#[from] EnvelopeError),
+    /// It belongs to another key generation.
+    #[error("it belongs to another ceremony")]
+    OtherKeygen,
+    /// There is no such seat.
+    #[error("seat {sender} is not among {members} seats")]
+    NoSuchSeat {
+        /// The sender that the header names.
+        sender: u16,
+        /// n.
+        members: usize,
+    },
+    /// The signature is not that of the seat that the header names.
+    #[error("it is not signed by seat {sender}, which it names as its sender")]
+    NotSigned {
+        /// The sender that the header names.
+        sender: Seat,
+    },
+    /// The body breaks a structural rule.
+    #[error("seat {sender}: {malformation}")]
+    Malformed {
+        /// The sender.
+        sender: Seat,
+        /// The rule.
+        malformation: Malformation,
+    },
+    /// It says nothing new.
+    #[error("nothing new")]
+    Repeat,
+    /// It is wrong, and the report says how.
+    #[error("{0}")]
+    Wrong(Finding),
+    /// Its sender has said so many things that are wrong that it is not listened to in this.
+    #[error("seat {sender} has used up its trials")]
+    TooMany {
+        /// The sender.
+        sender: Seat,
+    },
+    /// A signature of a transcript that is not known here. Kept, and the transcript is asked for.
+    #[error("seat {sender} has signed a transcript that is not known here")]
+    UnknownTranscript {
+        /// The sender.
+        sender: Seat,
+    },
+    /// It answers nothing that was asked.
+    #[error("seat {sender} was not asked for it")]
+    NotAsked {
+        /// The sender.
+        sender: Seat,
+    },
+    /// It asks for what is not here, or asks too often.
+    #[error("nothing to answer seat {sender} with now")]
+    NoAnswer {
+        /// The sender.
+        sender: Seat,
+    },
+    /// The key generation is over for this kind of message.
+    #[error("the ceremony is over")]
+    Over,
+}

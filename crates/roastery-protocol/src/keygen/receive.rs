@@ -1,0 +1,207 @@
+//! What comes in: authenticate, then retain, then act.
+
+use roastery_frost::{
+    Seat,
+    chilldkg::{ParticipantFault, ParticipantMsg1},
+};
+
+use super::{
+    Deed, Event, Finding, Keygen, Phase, Rejected,
+    book::Known,
+    message::{Body, Envelope, Kind, Malformation, RefusalReason, TranscriptSignature, Want},
+    transcripts::Counted,
+};
+use crate::{TranscriptHash, clock::Moment, group::PeerId};
+
+impl Keygen {
+    pub(super) fn receive(
+        &mut self,
+        from: &PeerId,
+        bytes: &[u8],
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        let invitation = self.fixed.invitation.clone();
+        // Membership comes before any costly work.
+        if !invitation.is_member(from) {
+            return Err(Rejected::NotAMember);
+        }
+        let envelope = Envelope::parse_up_to(self.fixed.longest_envelope, bytes)?;
+        let header = *envelope.header();
+        if header.keygen != invitation.id() {
+            return Err(Rejected::OtherKeygen);
+        }
+        let members = invitation.size();
+        let sender = envelope
+            .sender(&invitation)
+            .ok_or(Rejected::NoSuchSeat { sender: header.sender, members })?;
+        if !envelope.is_signed_by_its_sender(&invitation) {
+            return Err(Rejected::NotSigned { sender });
+        }
+        match &self.phase {
+            Phase::Running => self.accept(from, envelope, sender, now),
+            Phase::Done { .. } | Phase::Ended(_) => {
+                self.answer_after_the_end(sender, envelope.kind(), now);
+                Err(Rejected::Over)
+            }
+        }
+    }
+
+    fn accept(
+        &mut self,
+        from: &PeerId,
+        envelope: Envelope,
+        sender: Seat,
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        let body = Body::read(&envelope, self.fixed.invitation.params())
+            .map_err(|malformation| self.malformed(sender, envelope.kind(), malformation))?;
+        match body {
+            Body::FirstMessage(message) => {
+                let passers: Vec<Seat> = self.comparisons.keys().copied().collect();
+                for passer in passers {
+                    if self.fixed.invitation.holds(from, passer) {
+                        self.has_shown(passer, sender, now);
+                    }
+                }
+                let is_own = self.fixed.invitation.holds(from, sender);
+                let result = self.on_first_message(sender, message, envelope);
+                if is_own && let Some(transcript) = self.signed_transcript() {
+                    // Too often is not an error: the sender repeats its message.
+                    let _ = self.answer(sender, &transcript, now);
+                }
+                if result.is_ok() {
+                    self.try_to_make(now);
+                }
+                result
+            }
+            Body::Transcript(message) => {
+                let passer = (!self.fixed.invitation.holds(from, sender)).then_some(from);
+                self.on_transcript(sender, passer, message, &envelope, now)
+            }
+            Body::Signature(content) => self.on_signature(sender, content, now),
+            Body::Certificate(data) => self.on_certificate(sender, &data),
+            Body::Want(want) => self.on_want(sender, want, now),
+            Body::Investigation(hash, message) => self.on_investigation(sender, hash, &message),
+            Body::Refusal(reason) => self.on_refusal(sender, reason),
+        }
+    }
+
+    /// A message of the right sender that breaks a structural rule. What ChillDKG has a name for
+    /// stands in the report.
+    fn malformed(&mut self, sender: Seat, kind: Kind, malformation: Malformation) -> Rejected {
+        let error = match malformation {
+            Malformation::Message(error) => Some(error),
+            Malformation::Length { length, expected } => {
+                Some(roastery_frost::chilldkg::MessageError::Length { got: length, expected })
+            }
+            Malformation::Encoding(_) => None,
+        };
+        let deed = match (kind, error) {
+            (Kind::FirstMessage, Some(error)) => {
+                Some(Deed::FirstMessage(ParticipantFault::Message(error)))
+            }
+            (Kind::Transcript | Kind::Investigation, Some(error)) => {
+                Some(Deed::Transcript(error.of_coordinator()))
+            }
+            (Kind::Certificate, Some(_)) => Some(Deed::Certificate),
+            _ => None,
+        };
+        if let Some(deed) = deed {
+            self.find(Finding::of(sender, deed));
+        }
+        Rejected::Malformed { sender, malformation }
+    }
+
+    /// A member's first message, whichever member hands it over: all keep the first one.
+    fn on_first_message(
+        &mut self,
+        sender: Seat,
+        message: ParticipantMsg1,
+        envelope: Envelope,
+    ) -> Result<(), Rejected> {
+        let known = self.book.compare(sender, &message);
+        match known {
+            Known::Same => Err(Rejected::Repeat),
+            Known::Different => self.wrong(Finding::of(sender, Deed::TwoFirstMessages)),
+            Known::New => match message.check(sender) {
+                Ok(()) => {
+                    self.book.enter(sender, message, envelope);
+                    Ok(())
+                }
+                Err(fault) => self.wrong(Finding::of(sender, Deed::FirstMessage(fault))),
+            },
+        }
+    }
+
+    fn on_signature(
+        &mut self,
+        sender: Seat,
+        content: TranscriptSignature,
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        let hash = content.transcript;
+        match self.transcripts.count(sender, content) {
+            Counted::Unknown => {
+                self.ask_for_what_was_signed(sender, hash, now);
+                Err(Rejected::UnknownTranscript { sender })
+            }
+            Counted::Repeat => Err(Rejected::Repeat),
+            Counted::TooMany => Err(Rejected::TooMany { sender }),
+            Counted::Invalid => self.wrong(Finding::of(sender, Deed::Signature(hash))),
+            Counted::New => {
+                self.try_to_finish(hash);
+                Ok(())
+            }
+            Counted::Second { first } => {
+                self.find(Finding::of(sender, Deed::TwoSignatures { first, second: hash }));
+                self.try_to_finish(hash);
+                Ok(())
+            }
+        }
+    }
+
+    /// Either the transcript or the last first message brings the transcript. A coordinator that
+    /// shows its own transcript to nobody still has to give one of the two.
+    fn ask_for_what_was_signed(&mut self, sender: Seat, hash: TranscriptHash, now: Moment) {
+        let want = self.seal(&Body::Want(Want::Transcript(hash)));
+        let _ = self.answer(sender, &want, now);
+        if self.book.missing().any(|seat| seat == sender) {
+            let want = self.seal(&Body::Want(Want::FirstMessage));
+            let _ = self.answer(sender, &want, now);
+        }
+    }
+
+    fn on_want(&mut self, sender: Seat, want: Want, now: Moment) -> Result<(), Rejected> {
+        let envelope = match want {
+            Want::FirstMessage => Some(self.fixed.first_message.clone()),
+            Want::FirstMessageOf(seat) => self.book.envelope(seat).cloned(),
+            Want::Transcript(hash) => {
+                self.signed_transcript().filter(|_| self.signing.hash() == Some(hash))
+            }
+            Want::Investigation(hash) => {
+                let made_here = self.made.as_ref().is_some_and(|made| made.hash == hash);
+                let message =
+                    if made_here { self.book.investigation(sender).cloned() } else { None };
+                message.map(|message| self.seal(&Body::Investigation(hash, message)))
+            }
+        };
+        let envelope = envelope.ok_or(Rejected::NoAnswer { sender })?;
+        self.answer(sender, &envelope, now)
+    }
+
+    fn on_refusal(&mut self, sender: Seat, reason: RefusalReason) -> Result<(), Rejected> {
+        // Who says no twice is not told of twice, whatever else it says.
+        if self.refusals.contains_key(&sender) {
+            return Err(Rejected::Repeat);
+        }
+        self.refusals.insert(sender, reason);
+        self.event(Event::Refused { seat: sender, reason });
+        Ok(())
+    }
+
+    /// Notes a finding and says that the message had no other effect.
+    pub(super) fn wrong(&mut self, finding: Finding) -> Result<(), Rejected> {
+        self.find(finding);
+        Err(Rejected::Wrong(finding))
+    }
+}

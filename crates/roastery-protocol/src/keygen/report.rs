@@ -1,0 +1,154 @@
+use std::{fmt, time::Duration};
+
+use roastery_frost::Seat;
+
+use super::{Ending, Finding, Keygen, Phase, message::RefusalReason, signing::Signing};
+use crate::{GroupId, KeygenId, TranscriptHash};
+
+/// What a node knows of a key generation: how far it is, and who is awaited, for what, since when.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// The key generation.
+    pub keygen: KeygenId,
+    /// How far it is.
+    pub phase: ReportPhase,
+    /// Which transcript this node has signed. From then on the host key must be kept.
+    pub signed: Option<TranscriptHash>,
+    /// How many coordinators are live here.
+    pub live_coordinators: usize,
+    /// Who is awaited, in the order of seats. Waiting is no blame: who is slow is not at fault.
+    pub awaited: Vec<Awaited>,
+    /// Who has said that it will not go on.
+    pub refusals: Vec<(Seat, RefusalReason)>,
+    /// What was wrong, in the order in which it was found; one of each kind for each culprit.
+    pub findings: Vec<Finding>,
+}
+
+/// How far a key generation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReportPhase {
+    /// It goes on.
+    Running,
+    /// The group exists.
+    Done(GroupId),
+    /// It has ended here without a key.
+    Ended(Ending),
+}
+
+/// Somebody who is awaited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Awaited {
+    /// Who.
+    pub seat: Seat,
+    /// For what.
+    pub thing: AwaitedThing,
+    /// Since when, on the monotonic clock.
+    pub since: Duration,
+}
+
+/// What somebody is awaited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AwaitedThing {
+    /// Its first message: this node coordinates.
+    FirstMessage,
+    /// The transcript: it coordinates.
+    Transcript,
+    /// Its answer to a wrong share in its transcript.
+    Investigation(TranscriptHash),
+    /// The first messages that its transcript was made of: there is another transcript.
+    OthersFirstMessages,
+    /// Its signature of this transcript.
+    Signature(TranscriptHash),
+    /// The certificate: it coordinates, and this node has signed.
+    Certificate,
+}
+
+impl fmt::Display for AwaitedThing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AwaitedThing::FirstMessage => f.write_str("its first message"),
+            AwaitedThing::Transcript => f.write_str("the transcript"),
+            AwaitedThing::Investigation(_) => f.write_str("the investigation of a wrong share"),
+            AwaitedThing::OthersFirstMessages => {
+                f.write_str("the first messages that its transcript was made of")
+            }
+            AwaitedThing::Signature(hash) => write!(f, "its signature of transcript {hash:#}"),
+            AwaitedThing::Certificate => f.write_str("the certificate"),
+        }
+    }
+}
+
+impl Keygen {
+    /// What this node knows of the key generation now. After its end it still says who was awaited when
+    /// it ended.
+    pub fn report(&self) -> Report {
+        let phase = match &self.phase {
+            Phase::Running => ReportPhase::Running,
+            Phase::Done { file, .. } => ReportPhase::Done(file.group().id()),
+            Phase::Ended(ending) => ReportPhase::Ended(*ending),
+        };
+        let awaited = match &self.phase {
+            Phase::Running => self.awaited(),
+            Phase::Ended(_) => self.awaited_at_end.clone(),
+            Phase::Done { .. } => Vec::new(),
+        };
+        Report {
+            keygen: self.id(),
+            phase,
+            signed: self.signing.hash(),
+            live_coordinators: self.schedule.live().min(self.fixed.invitation.size()),
+            awaited,
+            refusals: self.refusals.iter().map(|(seat, reason)| (*seat, *reason)).collect(),
+            findings: self.findings.clone(),
+        }
+    }
+
+    pub(super) fn awaited(&self) -> Vec<Awaited> {
+        let mut awaited = self.awaited_of_coordinators();
+        let own = self.fixed.seat;
+        // What this node collects as a coordinator: signatures, once it has a transcript, and first
+        // messages before.
+        let known = self.signing.hash().and_then(|hash| Some((hash, self.transcripts.get(hash)?)));
+        match (self.coordinating, known) {
+            (Some(turn), Some((hash, known))) => {
+                let (thing, since) = (AwaitedThing::Signature(hash), known.since.max(turn));
+                let unsigned = known.unsigned().filter(|seat| *seat != own);
+                awaited.extend(unsigned.map(|seat| Awaited { seat, thing, since }));
+            }
+            (Some(since), None) => {
+                let thing = AwaitedThing::FirstMessage;
+                awaited.extend(self.book.missing().map(|seat| Awaited { seat, thing, since }));
+            }
+            (None, _) => {}
+        }
+        for (&seat, inquiry) in self.inquiries.iter().filter(|(_, one)| one.repeat.is_some()) {
+            let thing = AwaitedThing::Investigation(inquiry.hash);
+            awaited.push(Awaited { seat, thing, since: inquiry.since });
+        }
+        for (&seat, comparison) in &self.comparisons {
+            if !comparison.missing.is_empty() {
+                let thing = AwaitedThing::OthersFirstMessages;
+                awaited.push(Awaited { seat, thing, since: comparison.since });
+            }
+        }
+        awaited.sort_by_key(|one| (one.seat, one.thing));
+        awaited
+    }
+
+    fn awaited_of_coordinators(&self) -> Vec<Awaited> {
+        let awaited = self.links.iter().filter_map(|(&seat, link)| match &self.signing {
+            Signing::Nothing | Signing::Remembered(_) => {
+                let offered = !self.transcripts.offers_of(seat).is_empty();
+                let thing = AwaitedThing::Transcript;
+                (!offered).then_some(Awaited { seat, thing, since: link.since })
+            }
+            // It is this node's own store that is awaited.
+            Signing::Waiting(_) => None,
+            Signing::Released { since, .. } => {
+                let thing = AwaitedThing::Certificate;
+                Some(Awaited { seat, thing, since: link.since.max(*since) })
+            }
+        });
+        awaited.collect()
+    }
+}

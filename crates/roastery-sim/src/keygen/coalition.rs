@@ -1,0 +1,311 @@
+//! Those who do not follow the protocol: one coalition that shares what it knows.
+
+mod coordinating;
+mod noise;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
+use roastery_frost::{
+    Seat,
+    chilldkg::{ParticipantMsg1, Transcript},
+};
+use roastery_protocol::{
+    TranscriptHash,
+    clock::Moment,
+    keygen::{
+        Output, Settings,
+        message::{Body, Envelope, Kind, Want},
+    },
+};
+
+use self::noise::Foreign;
+use super::{Cast, Fault, forging};
+use crate::{adversary::Parcel, members::peer};
+
+/// The faulty members of a key generation, and what they know.
+#[derive(Debug)]
+pub struct Coalition {
+    faults: BTreeMap<Seat, Fault>,
+    /// The honest members, by seat.
+    honest: Vec<Seat>,
+    /// First messages of all, as far as any of the coalition has heard them.
+    book: BTreeMap<Seat, ParticipantMsg1>,
+    /// The other first messages of those that have two.
+    others: BTreeMap<Seat, Arc<[u8]>>,
+    /// Transcripts that were heard or made, and the signatures of them.
+    transcripts: BTreeMap<TranscriptHash, Transcript>,
+    /// The messages that fixed them.
+    shown: BTreeMap<TranscriptHash, Arc<[u8]>>,
+    signed: BTreeMap<TranscriptHash, BTreeMap<Seat, [u8; 64]>>,
+    forged: BTreeSet<TranscriptHash>,
+    /// To whom a wrong signature has gone already.
+    wrong_sent: BTreeSet<(Seat, Seat)>,
+    /// Members that have made their wrong transcript.
+    coordinated: BTreeSet<Seat>,
+    heard: Vec<Arc<[u8]>>,
+    foreign: Option<Foreign>,
+    rng: ChaCha8Rng,
+}
+
+impl Coalition {
+    /// A coalition of these members.
+    pub fn new(cast: &Cast, faults: BTreeMap<Seat, Fault>, seed: u64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed.rotate_left(9) ^ 0xc0a1);
+        let honest = cast.seats().filter(|seat| !faults.contains_key(seat)).collect();
+        let params = cast.invitation.params();
+        let mut others = BTreeMap::new();
+        for (&seat, fault) in &faults {
+            if *fault == Fault::Equivocates
+                && let Some(other) =
+                    forging::another_first_message(cast.host_pen(seat), params, &mut rng)
+            {
+                others.insert(seat, cast.seal(seat, Kind::FirstMessage, &other.to_bytes()));
+            }
+        }
+        let replays = faults.values().any(|fault| *fault == Fault::Replays);
+        let foreign = if replays { Foreign::make(cast, &mut rng) } else { None };
+        Self {
+            book: own_messages(cast, &faults),
+            faults,
+            honest,
+            coordinated: BTreeSet::new(),
+            others,
+            transcripts: BTreeMap::new(),
+            shown: BTreeMap::new(),
+            signed: BTreeMap::new(),
+            forged: BTreeSet::new(),
+            wrong_sent: BTreeSet::new(),
+            heard: Vec::new(),
+            foreign,
+            rng,
+        }
+    }
+
+    /// Whether this seat is one of the coalition's.
+    pub fn controls(&self, seat: Seat) -> bool {
+        self.faults.contains_key(&seat)
+    }
+
+    /// The faulty members.
+    pub fn faults(&self) -> &BTreeMap<Seat, Fault> {
+        &self.faults
+    }
+
+    /// The honest member on whom a faulty one has set its eye, and somebody else beside.
+    fn victims(&self, of: Seat) -> Option<(Seat, Seat)> {
+        let victim = *self.honest.first()?;
+        let other = self.honest.get(1).copied().unwrap_or(of);
+        Some((victim, other))
+    }
+
+    /// What becomes of a message that the honest code of one of its members wants to send.
+    pub fn send(&mut self, cast: &Cast, parcel: Parcel) -> Vec<Parcel> {
+        let (from, to) = (parcel.from, parcel.to);
+        let Some(&fault) = self.faults.get(&from) else { return vec![parcel] };
+        let Ok(envelope) = Envelope::parse(&parcel.bytes) else { return vec![parcel] };
+        let author = envelope.sender(&cast.invitation).unwrap_or(from);
+        self.learn(cast, author, &envelope);
+        let kind = envelope.kind();
+        if kind == Kind::FirstMessage && author != from && fault != Fault::Silent {
+            // What another one has signed is passed on as it is.
+            return vec![parcel];
+        }
+        let bytes = match (fault, kind) {
+            (Fault::Silent, _) => return Vec::new(),
+            (Fault::SilentAfterFirst, kind) if kind != Kind::FirstMessage => return Vec::new(),
+            (Fault::Mutates, _) => self.mutated(cast, from, &envelope),
+            (_, Kind::FirstMessage) => self.first_message(cast, fault, to, from, &envelope),
+            (_, Kind::Signature) => self.signature(cast, fault, to, from, &envelope),
+            (_, Kind::Transcript) => return self.transcript(cast, fault, to, from, &envelope),
+            (fault, Kind::Certificate) if fault.hides_certificate() => {
+                return self.instead_of_certificate(cast, from, to, &envelope);
+            }
+            _ => parcel.bytes,
+        };
+        vec![Parcel { from, to, bytes }]
+    }
+
+    /// Who takes part rightly still owes its signature to all, and the transcript to whoever lacks
+    /// it.
+    fn instead_of_certificate(
+        &self,
+        cast: &Cast,
+        from: Seat,
+        to: Seat,
+        certificate: &Envelope,
+    ) -> Vec<Parcel> {
+        let (content, n) = (certificate.content(), cast.invitation.size());
+        let signatures = content.len().saturating_sub(64 * n);
+        let own = signatures + 64 * from.index();
+        let Some(own) = content.get(own..own + 64) else { return Vec::new() };
+        let hash = cast.name_of(&content[..signatures]);
+        let content = [hash.as_bytes().as_slice(), own].concat();
+        let signature = cast.seal(from, Kind::Signature, &content);
+        let said = self.shown.get(&hash).cloned().into_iter().chain([signature]);
+        said.map(|bytes| Parcel { from, to, bytes }).collect()
+    }
+
+    fn first_message(
+        &mut self,
+        cast: &Cast,
+        fault: Fault,
+        to: Seat,
+        from: Seat,
+        envelope: &Envelope,
+    ) -> Arc<[u8]> {
+        use forging::FirstMessage as At;
+        let params = cast.invitation.params();
+        let mut content = envelope.content().to_vec();
+        match fault {
+            Fault::BadShareToOne => {
+                if let Some((victim, _)) = self.victims(from) {
+                    forging::add_one(&mut content, At::share(params, victim));
+                }
+            }
+            Fault::BadShareToAll => {
+                for seat in cast.seats().filter(|seat| *seat != from) {
+                    forging::add_one(&mut content, At::share(params, seat));
+                }
+            }
+            Fault::BadProof => forging::flip(&mut content, At::proof(params) + 40, 1),
+            Fault::BadNonce => forging::spoil_point(&mut content, At::nonce(params)),
+            Fault::BadCommitment => forging::to_infinity(&mut content, At::COMMITMENT),
+            Fault::Equivocates if to.index() % 2 == 1 => {
+                let other = self.others.get(&from);
+                return other.unwrap_or(envelope.as_bytes()).clone();
+            }
+            Fault::EquivocatesInShares if to.index() % 2 == 1 => {
+                forging::shift_second_coefficient(&mut content, params);
+            }
+            _ => return envelope.as_bytes().clone(),
+        }
+        cast.seal(from, Kind::FirstMessage, &content)
+    }
+
+    fn signature(
+        &mut self,
+        cast: &Cast,
+        fault: Fault,
+        to: Seat,
+        from: Seat,
+        envelope: &Envelope,
+    ) -> Arc<[u8]> {
+        let is_wrong = match fault {
+            Fault::BadSignature => true,
+            Fault::WrongThenRight => self.wrong_sent.insert((from, to)),
+            _ => false,
+        };
+        if !is_wrong {
+            return envelope.as_bytes().clone();
+        }
+        let mut content = envelope.content().to_vec();
+        forging::flip(&mut content, 70, 1);
+        cast.seal(from, Kind::Signature, &content)
+    }
+
+    /// Whether the honest code of one of its members is given this while it has no certificate.
+    pub fn lets_through(&self, parcel: &Parcel) -> bool {
+        let leaves = self.faults.get(&parcel.to).is_some_and(|fault| fault.leaves_coordinating());
+        let kind = Envelope::parse(&parcel.bytes).map(|envelope| envelope.kind());
+        !leaves || kind != Ok(Kind::FirstMessage)
+    }
+
+    /// What one of its members hears; what it says at once because of it.
+    pub fn hear(&mut self, cast: &Cast, parcel: &Parcel) -> Vec<Parcel> {
+        let Some(&fault) = self.faults.get(&parcel.to) else { return Vec::new() };
+        let Ok(envelope) = Envelope::parse(&parcel.bytes) else { return Vec::new() };
+        if envelope.header().keygen != cast.id()
+            || !envelope.is_signed_by_its_sender(&cast.invitation)
+        {
+            return Vec::new();
+        }
+        let Some(sender) = envelope.sender(&cast.invitation) else { return Vec::new() };
+        self.keep(&parcel.bytes);
+        let new = self.learn(cast, sender, &envelope);
+        let mut said = Vec::new();
+        if let Some(hash) = new
+            && fault.signs_everything()
+        {
+            said.extend(self.sign(cast, parcel.to, hash));
+        }
+        if fault.leaves_coordinating() && envelope.kind() == Kind::FirstMessage {
+            said.extend(self.coordinate(cast, fault, parcel.to));
+        }
+        if let (Fault::FramesInInvestigation, Kind::Want) = (fault, envelope.kind()) {
+            said.extend(self.answer_falsely(cast, parcel.to, sender, &envelope));
+        }
+        if fault == Fault::ForgesCertificate {
+            said.extend(self.forge_certificates(cast, parcel.to));
+        }
+        said
+    }
+
+    /// Takes note of a message; gives the name of a transcript that was not known.
+    fn learn(&mut self, cast: &Cast, sender: Seat, envelope: &Envelope) -> Option<TranscriptHash> {
+        match Body::read(envelope, cast.invitation.params()).ok()? {
+            Body::FirstMessage(message) => {
+                self.book.entry(sender).or_insert(message);
+                None
+            }
+            Body::Transcript(message) => {
+                let transcript = Transcript::new(cast.invitation.params(), &message).ok()?;
+                let new = self.meet(cast, transcript)?;
+                self.shown.insert(new, envelope.as_bytes().clone());
+                Some(new)
+            }
+            Body::Signature(content) => {
+                let signed = self.signed.entry(content.transcript).or_default();
+                signed.insert(sender, content.signature.to_bytes());
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn meet(&mut self, cast: &Cast, transcript: Transcript) -> Option<TranscriptHash> {
+        let hash = cast.name_of(transcript.as_bytes());
+        self.transcripts.insert(hash, transcript).is_none().then_some(hash)
+    }
+
+    /// Signs a transcript, and tells everybody.
+    fn sign(&mut self, cast: &Cast, seat: Seat, hash: TranscriptHash) -> Vec<Parcel> {
+        let Some(transcript) = self.transcripts.get(&hash) else { return Vec::new() };
+        let signature =
+            forging::sign_transcript(cast.host_pen(seat), seat, transcript.as_bytes()).to_bytes();
+        self.signed.entry(hash).or_default().insert(seat, signature);
+        let content = [hash.as_bytes().as_slice(), &signature].concat();
+        to_all(cast, seat, &cast.seal(seat, Kind::Signature, &content))
+    }
+}
+
+/// The first messages of these members.
+fn own_messages(cast: &Cast, faults: &BTreeMap<Seat, Fault>) -> BTreeMap<Seat, ParticipantMsg1> {
+    let now = Moment { monotonic: Duration::ZERO, wall: Duration::ZERO };
+    let own = faults.keys().filter_map(|&seat| {
+        let mut machine = cast.open(seat, None, Settings::default(), now);
+        let asking = cast.seats().find(|other| *other != seat)?;
+        let want = Body::Want(Want::FirstMessage);
+        let want = Envelope::seal(cast.id(), asking, &want, cast.identity(asking));
+        let _ = machine.handle_message(&peer(asking.index()), want.as_bytes(), now);
+        std::iter::from_fn(|| machine.poll_output()).find_map(|output| {
+            let Output::Send { bytes, .. } = output else { return None };
+            let envelope = Envelope::parse(&bytes).ok()?;
+            match Body::read(&envelope, cast.invitation.params()) {
+                Ok(Body::FirstMessage(message)) => Some((seat, message)),
+                _ => None,
+            }
+        })
+    });
+    own.collect()
+}
+
+/// The same bytes to everybody.
+fn to_all(cast: &Cast, from: Seat, bytes: &Arc<[u8]>) -> Vec<Parcel> {
+    let others = cast.seats().filter(|to| *to != from);
+    others.map(|to| Parcel { from, to, bytes: bytes.clone() }).collect()
+}

@@ -1,0 +1,80 @@
+use std::{fmt, time::Duration};
+
+use roastery_protocol::Seat;
+
+/// What happens to nodes and network.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Happening {
+    /// A seat's node loses everything but its seed and what it has stored.
+    Crash(Seat),
+    /// A seat's node opens the key generation, with the seed and what it has stored, unless it is open.
+    Open(Seat),
+    /// Nothing passes any more between these and all others.
+    CutOff(Vec<Seat>),
+    /// Everybody reaches everybody, nothing is lost, doubled or delayed any more, and whoever is
+    /// down opens the key generation, but for those that stay away.
+    Calm,
+}
+
+/// A crash at a certain point of what a node does. The node is opened again later.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Accident {
+    /// Whose node.
+    pub seat: Seat,
+    /// When it crashes.
+    pub when: When,
+    /// How long it is down; at most until the calm.
+    pub down: Duration,
+}
+
+/// The point at which a node crashes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum When {
+    /// When it has done so many things since the beginning, and before any but the first few of
+    /// what it wanted done because of the last is done.
+    Step {
+        /// How many things it has done.
+        after: usize,
+        /// How many of its outputs still leave.
+        leaving: usize,
+    },
+    /// When it was to store which transcript it has signed: nothing is stored, and no signature has
+    /// left.
+    BeforeStoring,
+    /// When that is stored, and before the signature leaves.
+    AfterStoring,
+    /// When it has the certificate, before it tells anybody.
+    Done,
+}
+
+impl fmt::Display for Happening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Happening::Crash(seat) => write!(f, "seat {seat} crashes"),
+            Happening::Open(seat) => write!(f, "seat {seat} opens the ceremony"),
+            Happening::CutOff(few) => {
+                let few: Vec<String> = few.iter().map(Seat::to_string).collect();
+                write!(f, "cut off: {}", few.join(", "))
+            }
+            Happening::Calm => f.write_str("the network heals and is calm, and all are up"),
+        }
+    }
+}
+
+impl fmt::Display for Accident {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seat, when, down } = self;
+        write!(f, "seat {seat} crashes ")?;
+        match when {
+            When::Step { after, leaving } => {
+                write!(f, "after {after} steps, {leaving} outputs of the last leaving")?;
+            }
+            When::BeforeStoring => f.write_str("before it stores what it has signed")?,
+            When::AfterStoring => {
+                f.write_str("between storing and the leaving of the signature")?
+            }
+            When::Done => f.write_str("when it has the certificate and before it tells")?,
+        }
+        write!(f, ", and is down for {down:?}")
+    }
+}

@@ -1,0 +1,198 @@
+//! What must hold in a key generation, whoever is faulty and whatever the network does.
+
+mod blame;
+mod bounded;
+mod certificates;
+mod endings;
+mod keys;
+mod signatures;
+mod termination;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    time::Duration,
+};
+
+use roastery_protocol::{
+    Seat,
+    keygen::{Deed, Ending, Event, Settings},
+};
+
+use self::{
+    blame::Blame, bounded::Bounded, certificates::OneCertificate, signatures::OneSignature,
+};
+pub use self::{
+    endings::Endings,
+    keys::{Keys, Shares},
+    termination::{Allowance, Circumstances},
+};
+use super::{Cast, Happening, Node};
+use crate::{adversary::Parcel, invariants::Violation, trace::Trace};
+
+/// The nine invariants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Invariant {
+    /// No two honest members hold certificates of different transcripts, and every honest member
+    /// has signed what a certificate is of.
+    OneCertificate,
+    /// An honest member signs at most one transcript, over all its restarts.
+    OneSignature,
+    /// No honest member holds an honest one to be at fault.
+    NoFrame,
+    /// Every share matches the group, and any t of them sign.
+    SharesFit,
+    /// The recovery file and the host key bring back the same share and group.
+    Recovery,
+    /// All get the certificate in time, unless somebody can prevent it.
+    Termination,
+    /// Without a certificate there is no share, and the report says who is awaited.
+    NoKeyNoShare,
+    /// What is sent and noted is bounded.
+    Bounded,
+    /// No secret shows.
+    Secrets,
+}
+
+impl fmt::Display for Invariant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Invariant::OneCertificate => "1, one certificate",
+            Invariant::OneSignature => "2, one signature",
+            Invariant::NoFrame => "3, no frame",
+            Invariant::SharesFit => "4, shares fit and sign",
+            Invariant::Recovery => "5, recovery",
+            Invariant::Termination => "6, termination",
+            Invariant::NoKeyNoShare => "7, no key, no share",
+            Invariant::Bounded => "8, bounded",
+            Invariant::Secrets => "9, secrets",
+        })
+    }
+}
+
+/// All invariants that can be judged while the simulation goes on. Those about its end are
+/// [`Allowance`], [`Endings`] and
+/// [`Keys`].
+#[derive(Debug)]
+pub struct Invariants {
+    /// What was said and happened, for the reader and as a hash.
+    pub trace: Trace,
+    faulty: BTreeSet<Seat>,
+    certificates: OneCertificate,
+    signatures: OneSignature,
+    blame: Blame,
+    bounded: Bounded,
+    found: Option<Violation<Invariant>>,
+}
+
+impl Invariants {
+    /// Watches over a key generation in which these are faulty, from its beginning.
+    pub fn new(faulty: BTreeSet<Seat>, settings: &Settings, trace: Trace) -> Self {
+        Self {
+            trace,
+            certificates: OneCertificate::default(),
+            signatures: OneSignature::default(),
+            blame: Blame::new(faulty.clone()),
+            bounded: Bounded::new(settings.repeat_floor),
+            faulty,
+            found: None,
+        }
+    }
+
+    /// What honest members have found, by kind.
+    pub fn deeds(&self) -> &BTreeMap<&'static str, usize> {
+        self.blame.deeds()
+    }
+
+    /// All that honest members have found.
+    pub fn found(&self) -> &[(Seat, roastery_protocol::keygen::Finding)] {
+        self.blame.found()
+    }
+
+    fn is_honest(&self, seat: Seat) -> bool {
+        !self.faulty.contains(&seat)
+    }
+
+    fn note(&mut self, result: Result<(), Violation<Invariant>>) {
+        if let Err(violation) = result {
+            self.found.get_or_insert(violation);
+        }
+    }
+
+    pub(super) fn sent(&mut self, at: Duration, cast: &Cast, parcel: &Parcel) {
+        self.trace.sent(at, parcel);
+        if self.is_honest(parcel.from) {
+            let results = [self.signatures.sent(cast, parcel), self.bounded.sent(at, parcel)];
+            results.into_iter().for_each(|result| self.note(result));
+        }
+    }
+
+    pub(super) fn delivered(&mut self, at: Duration, parcel: &Parcel) {
+        self.trace.delivered(at, parcel.to.index(), parcel);
+    }
+
+    pub(super) fn event(&mut self, at: Duration, seat: Seat, event: &Event) {
+        self.trace.reported(at, seat.index(), seat, || describe(event));
+        if self.is_honest(seat) {
+            let result = self.blame.event(seat, event);
+            self.note(result);
+        }
+    }
+
+    pub(super) fn happening(&mut self, at: Duration, happening: &Happening) {
+        self.trace.happening(at, happening);
+    }
+
+    pub(super) fn step(
+        &mut self,
+        _at: Duration,
+        cast: &Cast,
+        nodes: &[Node],
+    ) -> Result<(), Violation<Invariant>> {
+        if let Some(violation) = self.found.take() {
+            return Err(violation);
+        }
+        for node in nodes.iter().filter(|node| !self.faulty.contains(&node.seat)) {
+            if let Some(machine) = node.machine() {
+                self.certificates.step(cast, node, machine, &self.signatures, &self.faulty)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn describe(event: &Event) -> String {
+    match event {
+        Event::Coordinating(hash) => format!("coordinates, with transcript {hash:#}"),
+        Event::Signed(hash) => format!("has signed transcript {hash:#}"),
+        Event::Found(finding) => format!("finds: {finding}"),
+        Event::Refused { seat, reason } => format!("hears that seat {seat} refuses: {reason}"),
+        Event::Done(group) => format!("HAS THE CERTIFICATE, of group {group:#}"),
+        Event::Ended(ending) => format!("ENDS without a key: {ending}"),
+        other => format!("{other:?}"),
+    }
+}
+
+/// A deed's kind, for counting.
+fn kind_of(deed: &Deed) -> &'static str {
+    match deed {
+        Deed::FirstMessage(_) => "first message of no use",
+        Deed::TwoFirstMessages => "two first messages",
+        Deed::Transcript(_) => "transcript with something wrong",
+        Deed::NoKey => "transcript without a key",
+        Deed::TwoTranscripts { .. } => "two transcripts",
+        Deed::OtherTranscript { .. } => "transcript beside the signed one",
+        Deed::Signature(_) => "wrong signature",
+        Deed::TwoSignatures { .. } => "two signatures",
+        Deed::Certificate => "wrong certificate",
+        _ => "other",
+    }
+}
+
+/// Whether an ending names somebody.
+fn accused_by(ending: &Ending) -> Option<Seat> {
+    match ending {
+        Ending::Faulty { seat, .. } => Some(*seat),
+        _ => None,
+    }
+}

@@ -1,0 +1,64 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use roastery_protocol::{
+    Seat,
+    keygen::{Culprit, Event, Finding},
+};
+
+use super::{Invariant, accused_by, kind_of};
+use crate::invariants::Violation;
+
+/// Whoever is named by an honest member is faulty; of two that are named one is.
+#[derive(Debug)]
+pub(super) struct Blame {
+    faulty: BTreeSet<Seat>,
+    deeds: BTreeMap<&'static str, usize>,
+    found: Vec<(Seat, Finding)>,
+}
+
+impl Blame {
+    pub(super) fn new(faulty: BTreeSet<Seat>) -> Self {
+        Self { faulty, deeds: BTreeMap::new(), found: Vec::new() }
+    }
+
+    pub(super) fn deeds(&self) -> &BTreeMap<&'static str, usize> {
+        &self.deeds
+    }
+
+    pub(super) fn found(&self) -> &[(Seat, Finding)] {
+        &self.found
+    }
+
+    pub(super) fn event(&mut self, seat: Seat, event: &Event) -> Result<(), Violation<Invariant>> {
+        match event {
+            Event::Found(finding) => {
+                *self.deeds.entry(kind_of(&finding.deed)).or_default() += 1;
+                self.found.push((seat, *finding));
+                let is_just = match finding.culprit {
+                    Culprit::Seat(accused) => self.faulty.contains(&accused),
+                    Culprit::Either { participant, coordinator } => {
+                        self.faulty.contains(&participant) || self.faulty.contains(&coordinator)
+                    }
+                    Culprit::Unknown => true,
+                };
+                // Where nobody is faulty there is nothing to find.
+                if !is_just || self.faulty.is_empty() {
+                    return violation(format!("honest seat {seat} finds: {finding}"));
+                }
+            }
+            Event::Ended(ending) => {
+                if let Some(accused) = accused_by(ending)
+                    && !self.faulty.contains(&accused)
+                {
+                    return violation(format!("honest seat {seat} ends: {ending}"));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn violation(what: String) -> Result<(), Violation<Invariant>> {
+    Err(Violation::of(Invariant::NoFrame, what))
+}

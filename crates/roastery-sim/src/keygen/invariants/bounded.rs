@@ -1,0 +1,67 @@
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use roastery_protocol::{Seat, keygen::Report};
+
+use super::Invariant;
+use crate::{adversary::Parcel, invariants::Violation};
+
+/// An honest node repeats one thing to one receiver a few times in a floor at most, and notes each
+/// kind of thing once of each culprit.
+#[derive(Debug)]
+pub(super) struct Bounded {
+    floor: Duration,
+    window: u128,
+    repeats: BTreeMap<(Seat, Seat, Arc<[u8]>), usize>,
+}
+
+/// How often the same bytes may go to the same seat within a floor (a window of one may cut between
+/// them): when they are first said, when their back-off has come, and in answer to something;
+/// before and after a restart.
+const TIMES: usize = 8;
+
+impl Bounded {
+    pub(super) fn new(floor: Duration) -> Self {
+        Self { floor, window: 0, repeats: BTreeMap::new() }
+    }
+
+    pub(super) fn sent(
+        &mut self,
+        at: Duration,
+        parcel: &Parcel,
+    ) -> Result<(), Violation<Invariant>> {
+        let window = at.as_nanos() / self.floor.as_nanos().max(1);
+        if window != self.window {
+            self.window = window;
+            self.repeats.clear();
+        }
+        let key = (parcel.from, parcel.to, parcel.bytes.clone());
+        let times = self.repeats.entry(key).or_default();
+        *times += 1;
+        if *times <= TIMES {
+            return Ok(());
+        }
+        let Parcel { from, to, .. } = parcel;
+        violation(format!("seat {from} sends seat {to} one thing {times} times within the floor"))
+    }
+
+    /// What a report holds at most: eight kinds for each other member, four that name it as the
+    /// coordinator of a pair, and three of nobody.
+    pub(super) fn report(
+        n: usize,
+        seat: Seat,
+        report: &Report,
+    ) -> Result<(), Violation<Invariant>> {
+        let most = 12 * (n - 1) + 3;
+        let found = report.findings.len();
+        if found > most || report.refusals.len() > n {
+            return violation(format!(
+                "seat {seat} has noted {found} findings; {most} are allowed"
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn violation(what: String) -> Result<(), Violation<Invariant>> {
+    Err(Violation::of(Invariant::Bounded, what))
+}

@@ -1,0 +1,55 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use roastery_protocol::{Seat, TranscriptHash, keygen::Keygen};
+
+use super::{Cast, Invariant, signatures::OneSignature};
+use crate::{invariants::Violation, keygen::Node};
+
+/// All certificates that honest members ever hold are of one transcript, and each honest member has
+/// signed it.
+#[derive(Debug, Default)]
+pub(super) struct OneCertificate {
+    first: Option<(Seat, TranscriptHash)>,
+    /// The last opening of each seat that was looked at.
+    seen: BTreeMap<Seat, usize>,
+}
+
+impl OneCertificate {
+    pub(super) fn step(
+        &mut self,
+        cast: &Cast,
+        node: &Node,
+        machine: &Keygen,
+        signatures: &OneSignature,
+        faulty: &BTreeSet<Seat>,
+    ) -> Result<(), Violation<Invariant>> {
+        let Some(file) = machine.recovery_file() else { return Ok(()) };
+        if self.seen.insert(node.seat, node.openings) == Some(node.openings) {
+            return Ok(());
+        }
+        let seat = node.seat;
+        let hash = cast.name_of(file.data().transcript().as_bytes());
+        let (other, first) = *self.first.get_or_insert((seat, hash));
+        if first != hash {
+            return violation(format!(
+                "honest seat {other} holds a certificate of {first:#} and seat {seat} of {hash:#}"
+            ));
+        }
+        let honest = cast.seats().filter(|seat| !faulty.contains(seat));
+        for member in honest {
+            // A lone signature may never have left its seat as a message: its own certificate
+            // carries it.
+            let signed = signatures.of(member).or((member == seat).then_some(hash));
+            if signed != Some(hash) {
+                return violation(format!(
+                    "seat {seat} holds a certificate of {hash:#}; honest seat {member} has not signed it"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn violation(what: String) -> Result<(), Violation<Invariant>> {
+    Err(Violation::of(Invariant::OneCertificate, what))
+}

@@ -1,0 +1,145 @@
+use std::{collections::BTreeMap, sync::Arc};
+
+use rand::seq::SliceRandom as _;
+use rand_chacha::ChaCha8Rng;
+use roastery_frost::{
+    GroupKeys, NonceGenInputs, SecretShare, SessionContext, TweakContext, nonce_agg, nonce_gen,
+    sign,
+};
+use roastery_protocol::{Seat, group::Group, keygen::recover_group};
+
+use super::{Cast, Invariant};
+use crate::{invariants::Violation, keygen::Node};
+
+/// What the key is worth that a key generation has made.
+#[derive(Debug)]
+pub struct Keys<'a> {
+    /// Everybody's keys.
+    pub cast: &'a Cast,
+    /// From this generator come the signers.
+    pub rng: &'a mut ChaCha8Rng,
+}
+
+/// The shares of those that hold a certificate, and their group.
+pub type Shares = (Arc<Group>, BTreeMap<Seat, SecretShare>);
+
+impl Keys<'_> {
+    /// Takes the shares out of the nodes with a certificate and judges them: each matches the
+    /// group, all groups are one, and a node that has shown its secrets is found. Nothing if nobody
+    /// holds a certificate.
+    pub fn take<'n>(
+        &mut self,
+        nodes: impl Iterator<Item = &'n mut Node>,
+    ) -> Result<Option<Shares>, Violation<Invariant>> {
+        let mut group: Option<Arc<Group>> = None;
+        let mut shares = BTreeMap::new();
+        for node in nodes.filter(|node| node.is_done()) {
+            let seat = node.seat;
+            let Some(machine) = node.machine_mut() else { continue };
+            let words = format!("{machine:?}");
+            let Some(own) = machine.group().cloned() else { continue };
+            let Some(share) = machine.take_share() else {
+                return unfit(format!("seat {seat} has a certificate and no share"));
+            };
+            if machine.take_share().is_some() {
+                return unfit(format!("seat {seat} gives its share twice"));
+            }
+            let [host, seed] = self.cast.secrets(seat);
+            for secret in [share.expose_bytes(), host, seed] {
+                if shows(&words, &secret) {
+                    let what = format!("the ceremony of seat {seat} shows a secret in its Debug");
+                    return Err(Violation::of(Invariant::Secrets, what));
+                }
+            }
+            if !share.matches(own.keys(), seat) {
+                return unfit(format!("the share of seat {seat} does not match its public share"));
+            }
+            let group = group.get_or_insert_with(|| own.clone());
+            if group.encode() != own.encode() {
+                return unfit(format!("seat {seat} has another group than the others"));
+            }
+            shares.insert(seat, share);
+        }
+        Ok(group.map(|group| (group, shares)))
+    }
+
+    /// The file of one member brings back share and group of these, with their host keys.
+    pub fn recover(
+        &self,
+        file: &[u8],
+        seats: impl Iterator<Item = Seat>,
+        (group, shares): &Shares,
+    ) -> Result<BTreeMap<Seat, SecretShare>, Violation<Invariant>> {
+        let mut brought = BTreeMap::new();
+        for seat in seats {
+            let violation = |what: String| Violation::of(Invariant::Recovery, what);
+            let recovered = recover_group(self.cast.host(seat), file, Some(group.id()));
+            let recovered = recovered
+                .map_err(|error| violation(format!("seat {seat} recovers nothing: {error}")))?;
+            let same = shares
+                .get(&seat)
+                .is_none_or(|share| share.expose_bytes() == recovered.share.expose_bytes());
+            if recovered.seat != seat || recovered.group.encode() != group.encode() || !same {
+                return Err(violation(format!("seat {seat} recovers something else")));
+            }
+            if !recovered.share.matches(group.keys(), seat) {
+                return Err(violation(format!("seat {seat} recovers a share that does not fit")));
+            }
+            brought.insert(seat, recovered.share);
+        }
+        Ok(brought)
+    }
+
+    /// Some t of these sign a message.
+    pub fn sign(
+        &mut self,
+        keys: &GroupKeys,
+        shares: &BTreeMap<Seat, SecretShare>,
+    ) -> Result<(), Violation<Invariant>> {
+        let mut seats: Vec<Seat> = shares.keys().copied().collect();
+        seats.shuffle(self.rng);
+        seats.truncate(keys.threshold());
+        if seats.len() < keys.threshold() {
+            return Ok(());
+        }
+        match self.try_to_sign(keys, shares, &seats) {
+            Some(()) => Ok(()),
+            None => unfit(format!("seats {seats:?} do not sign")),
+        }
+    }
+
+    fn try_to_sign(
+        &mut self,
+        keys: &GroupKeys,
+        shares: &BTreeMap<Seat, SecretShare>,
+        seats: &[Seat],
+    ) -> Option<()> {
+        let message = b"a ceremony has made this key";
+        let inputs = NonceGenInputs { message: Some(message), ..NonceGenInputs::default() };
+        let nonces = seats.iter().map(|_| nonce_gen(self.rng, &inputs).ok());
+        let (secret, public): (Vec<_>, Vec<_>) =
+            nonces.collect::<Option<Vec<_>>>()?.into_iter().unzip();
+        let aggregate = nonce_agg(&public);
+        let signers = keys.signers(seats).ok()?;
+        let tweaks = TweakContext::new(keys.threshold_public_key());
+        let session = SessionContext::new(&signers, &aggregate, &tweaks, message).ok()?;
+        let parts = secret
+            .into_iter()
+            .zip(seats)
+            .map(|(nonce, seat)| sign(nonce, shares.get(seat)?, *seat, &session).ok());
+        let parts: Vec<_> = parts.collect::<Option<_>>()?;
+        let signature = session.aggregate_verified(&parts).ok()?;
+        signature.verify(&session.public_key(), message).then_some(())
+    }
+}
+
+fn unfit<T>(what: String) -> Result<T, Violation<Invariant>> {
+    Err(Violation::of(Invariant::SharesFit, what))
+}
+
+/// Whether a text holds these bytes, as hexadecimal digits or as a list of numbers.
+fn shows(words: &str, secret: &[u8; 32]) -> bool {
+    let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    let list: Vec<String> = secret.iter().map(u8::to_string).collect();
+    words.to_lowercase().contains(&hex) || words.contains(&list.join(", "))
+}

@@ -1,0 +1,53 @@
+use std::collections::BTreeMap;
+
+use roastery_protocol::{
+    Seat, TranscriptHash,
+    keygen::message::{Body, Envelope, Kind},
+};
+
+use super::{Cast, Invariant};
+use crate::{adversary::Parcel, invariants::Violation};
+
+/// Of all signatures that ever left an honest seat, all are of one transcript.
+#[derive(Debug, Default)]
+pub(super) struct OneSignature(BTreeMap<Seat, TranscriptHash>);
+
+impl OneSignature {
+    pub(super) fn of(&self, seat: Seat) -> Option<TranscriptHash> {
+        self.0.get(&seat).copied()
+    }
+
+    pub(super) fn sent(
+        &mut self,
+        cast: &Cast,
+        parcel: &Parcel,
+    ) -> Result<(), Violation<Invariant>> {
+        let Ok(envelope) = Envelope::parse(&parcel.bytes) else { return Ok(()) };
+        let hash = match envelope.kind() {
+            Kind::Signature => match Body::read(&envelope, cast.invitation.params()) {
+                Ok(Body::Signature(content)) => content.transcript,
+                _ => return Ok(()),
+            },
+            // A coordinator's own signature leaves in the certificate that it makes.
+            Kind::Certificate => {
+                let signatures = 64 * cast.invitation.size();
+                let Some(length) = envelope.content().len().checked_sub(signatures) else {
+                    return Ok(());
+                };
+                cast.name_of(&envelope.content()[..length])
+            }
+            _ => return Ok(()),
+        };
+        self.signed(parcel.from, hash)
+    }
+
+    /// A seat's signature of this transcript has become known.
+    fn signed(&mut self, seat: Seat, hash: TranscriptHash) -> Result<(), Violation<Invariant>> {
+        let first = *self.0.entry(seat).or_insert(hash);
+        if first == hash {
+            return Ok(());
+        }
+        let what = format!("honest seat {seat} has signed transcripts {first:#} and {hash:#}");
+        Err(Violation::of(Invariant::OneSignature, what))
+    }
+}

@@ -1,0 +1,234 @@
+use std::{collections::BTreeMap, time::Duration};
+
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
+use roastery_protocol::{
+    Seat,
+    keygen::{Finding, Report, ReportPhase},
+};
+
+use super::{
+    Coalition, Invariant, Invariants, Scenario, Totals, World,
+    invariants::{Allowance, Endings, Keys, Shares},
+};
+use crate::{
+    adversary::Nobody,
+    campaign::Game,
+    invariants::Violation,
+    members::Members,
+    trace::{Detail, Trace},
+    world::{Blind, Setup as SigningSetup, World as SigningWorld},
+};
+
+/// What came of a scenario.
+#[derive(Debug)]
+pub struct Played {
+    /// What it violates, if anything.
+    pub violation: Option<Violation<Invariant>>,
+    /// The trace's hash: the same scenario always has the same.
+    pub hash: String,
+    /// The trace's lines, if they were wanted.
+    pub lines: Vec<String>,
+    /// How long it went on.
+    pub virtual_time: Duration,
+    /// When each honest member first held the certificate.
+    pub done: BTreeMap<Seat, Duration>,
+    /// The reports of the honest members in the end.
+    pub reports: BTreeMap<Seat, Report>,
+    /// Messages sent, one for each receiver.
+    pub messages: usize,
+    /// How often a node was opened again.
+    pub restarts: usize,
+    /// What honest members have found, and who found it.
+    pub found: Vec<(Seat, Finding)>,
+    /// The same by kind.
+    pub deeds: BTreeMap<&'static str, usize>,
+    /// Whether the key has signed in a real session.
+    pub session: bool,
+}
+
+/// Plays a scenario until every honest member has the certificate or has ended without, and judges
+/// what they have.
+pub fn play(scenario: &Scenario, detail: Detail) -> Played {
+    Stage::new(scenario, detail).play()
+}
+
+impl Game for Scenario {
+    type Invariant = Invariant;
+    type Played = Played;
+    type Totals = Totals;
+
+    fn draw(seed: u64) -> Self {
+        Scenario::draw(seed)
+    }
+
+    fn play(&self, detail: Detail) -> Played {
+        play(self, detail)
+    }
+
+    fn violation(played: &Played) -> Option<&Violation<Invariant>> {
+        played.violation.as_ref()
+    }
+
+    fn add(totals: &mut Totals, played: &Played) {
+        totals.add(played);
+    }
+
+    fn simpler(&self) -> Vec<Self> {
+        Scenario::simpler(self)
+    }
+}
+
+struct Stage<'a> {
+    scenario: &'a Scenario,
+    world: World,
+    steps: usize,
+    session: bool,
+}
+
+impl<'a> Stage<'a> {
+    fn new(scenario: &'a Scenario, detail: Detail) -> Self {
+        let cast = scenario.make_cast();
+        let coalition = Coalition::new(&cast, scenario.faults.clone(), scenario.seed);
+        let trace = Trace::new(detail);
+        let watch = Invariants::new(scenario.faulty(), &scenario.settings, trace);
+        let world = World::new(cast, coalition, watch, scenario.setup());
+        Self { scenario, world, steps: 0, session: false }
+    }
+
+    fn play(mut self) -> Played {
+        let violation = self.judge().err();
+        let honest = || self.world.honest();
+        let reports =
+            honest().filter_map(|node| Some((node.seat, node.machine()?.report()))).collect();
+        let done = honest().filter_map(|node| Some((node.seat, node.done_at?))).collect();
+        let restarts = honest().map(|node| node.openings.saturating_sub(1)).sum();
+        let (found, deeds) = (self.world.watch.found().to_vec(), self.world.watch.deeds().clone());
+        let (virtual_time, messages) = (self.world.now(), self.world.messages());
+        let (hash, lines) = self.world.watch.trace.finish();
+        Played {
+            violation,
+            hash,
+            lines,
+            virtual_time,
+            done,
+            reports,
+            messages,
+            restarts,
+            found,
+            deeds,
+            session: self.session,
+        }
+    }
+
+    fn judge(&mut self) -> Result<(), Violation<Invariant>> {
+        let calm_at = self.scenario.calm_at();
+        while self.world.next_at().is_some_and(|at| at <= calm_at) {
+            self.step()?;
+        }
+        if self.scenario.must_succeed() {
+            self.everybody_is_done(calm_at)?;
+        }
+        self.everybody_ends()?;
+        self.judge_endings()?;
+        self.judge_keys()
+    }
+
+    fn everybody_is_done(&mut self, calm_at: Duration) -> Result<(), Violation<Invariant>> {
+        let Allowance { after_calm, expiries } = Allowance::under(&self.scenario.circumstances());
+        loop {
+            let waiting: Vec<String> = self
+                .world
+                .honest()
+                .filter(|node| !node.is_done())
+                .map(|node| node.seat.to_string())
+                .collect();
+            if waiting.is_empty() {
+                return Ok(());
+            }
+            if self.world.next_at().is_none_or(|at| at > calm_at + after_calm) {
+                let what = format!(
+                    "seat {} has no certificate {after_calm:?} after the calm ({expiries} expiries \
+                     are granted)",
+                    waiting.join(", ")
+                );
+                return Err(Violation::of(Invariant::Termination, what));
+            }
+            self.step()?;
+        }
+    }
+
+    fn everybody_ends(&mut self) -> Result<(), Violation<Invariant>> {
+        let running = |world: &World| {
+            world.honest().any(|node| matches!(node.phase(), None | Some(ReportPhase::Running)))
+        };
+        while running(&self.world) {
+            if !self.step()? {
+                let what = "nothing more happens, and a ceremony goes on";
+                return Err(Violation::of(Invariant::Termination, what));
+            }
+        }
+        Ok(())
+    }
+
+    fn judge_endings(&mut self) -> Result<(), Violation<Invariant>> {
+        let (faulty, silent) = (self.scenario.faulty(), self.scenario.silent());
+        let endings = Endings { members: self.scenario.members, faulty: &faulty, silent: &silent };
+        let honest = self.world.nodes_mut().iter_mut().filter(|node| !faulty.contains(&node.seat));
+        honest.into_iter().try_for_each(|node| endings.judge(node))
+    }
+
+    /// Who has the certificate can sign with any t - 1 others, each of whom gets its share back
+    /// from the file.
+    fn judge_keys(&mut self) -> Result<(), Violation<Invariant>> {
+        let faulty = self.scenario.faulty();
+        let mut rng = ChaCha8Rng::seed_from_u64(self.scenario.seed ^ 0x5160);
+        let honest: Vec<Seat> =
+            self.world.cast.seats().filter(|seat| !faulty.contains(seat)).collect();
+        let file =
+            self.world.honest().find_map(|node| Some(node.machine()?.recovery_file()?.encode()));
+        let cast = self.scenario.make_cast();
+        let mut keys = Keys { cast: &cast, rng: &mut rng };
+        let nodes = self.world.nodes_mut().iter_mut();
+        let taken = keys.take(nodes.filter(|node| !faulty.contains(&node.seat)))?;
+        let (Some(taken), Some(file)) = (taken, file) else { return Ok(()) };
+        keys.sign(taken.0.keys(), &taken.1)?;
+        // A large group's shares all are looked at by their owners; two are brought back.
+        let few = if honest.len() <= 5 { honest.len() } else { 2 };
+        let lacking = honest.iter().filter(|seat| !taken.1.contains_key(seat));
+        let some = lacking.chain(honest.iter().take(few)).copied();
+        let mut shares = keys.recover(&file, some, &taken)?;
+        let (group, held) = taken;
+        shares.extend(held);
+        keys.sign(group.keys(), &shares)?;
+        if self.scenario.session && shares.len() == self.scenario.members {
+            self.sign_in_session((group, shares))?;
+        }
+        Ok(())
+    }
+
+    fn sign_in_session(&mut self, (group, shares): Shares) -> Result<(), Violation<Invariant>> {
+        let limit = Duration::from_secs(60);
+        let members = Members::of_keygen(&self.world.cast, group, &shares);
+        let setup = SigningSetup::calm(self.scenario.seed, self.scenario.links.round_trip);
+        let mut world: SigningWorld<
+            roastery_protocol::engine::FrostEngine<ChaCha8Rng>,
+            Nobody,
+            Blind,
+        > = SigningWorld::new(members, Nobody, Blind, setup);
+        self.session = world.run_until_signed(limit).is_ok_and(|signed| signed);
+        if self.session {
+            return Ok(());
+        }
+        Err(Violation::of(Invariant::SharesFit, "a session of the new group does not sign"))
+    }
+
+    fn step(&mut self) -> Result<bool, Violation<Invariant>> {
+        const MOST: usize = 2_000_000;
+        self.steps += 1;
+        if self.steps > MOST {
+            let what = format!("{MOST} things have happened, and there is no end");
+            return Err(Violation::of(Invariant::Bounded, what));
+        }
+        self.world.step()
+    }
+}

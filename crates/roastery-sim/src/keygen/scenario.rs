@@ -1,0 +1,178 @@
+//! What is simulated: members, their network, what happens to them and who is faulty, all from one
+//! seed.
+
+mod draw;
+mod shrink;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    time::Duration,
+};
+
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
+use roastery_protocol::{Seat, keygen::Settings};
+
+use super::{Accident, Cast, Fault, Happening, Setup, invariants::Circumstances};
+use crate::network::Links;
+
+/// One simulation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scenario {
+    /// What everything is drawn from.
+    pub seed: u64,
+    /// n.
+    pub members: usize,
+    /// t.
+    pub threshold: usize,
+    /// Who is faulty, and how.
+    pub faults: BTreeMap<Seat, Fault>,
+    /// The network until it is calm.
+    pub links: Links,
+    /// The nodes' times; the lifetime is long enough for all that is to come.
+    pub settings: Settings,
+    /// How long a node takes to store something.
+    pub storing: Duration,
+    /// What happens to nodes and network, and when; ends with the calm, if it is not calm from the
+    /// beginning.
+    pub script: Vec<(Duration, Happening)>,
+    /// Crashes at certain points before the calm.
+    pub accidents: Vec<Accident>,
+    /// Seats that are not open at the beginning.
+    pub late: Vec<Seat>,
+    /// Seats that never open.
+    pub away: Vec<Seat>,
+    /// When noisy members speak.
+    pub turns: Vec<Duration>,
+    /// Whether the key signs in a real session in the end.
+    pub session: bool,
+}
+
+impl Scenario {
+    /// Two honest members and more, nothing happens.
+    pub fn calm(seed: u64, threshold: usize, members: usize) -> Self {
+        Self {
+            seed,
+            members,
+            threshold,
+            faults: BTreeMap::new(),
+            links: Links::calm(Duration::from_millis(100)),
+            settings: Settings {
+                interval: Duration::from_secs(1),
+                repeat_floor: Duration::from_millis(200),
+                repeat_cap: Duration::from_secs(2),
+                lifetime: Duration::from_secs(30),
+            },
+            storing: Duration::from_millis(10),
+            script: Vec::new(),
+            accidents: Vec::new(),
+            late: Vec::new(),
+            away: Vec::new(),
+            turns: Vec::new(),
+            session: false,
+        }
+    }
+
+    /// The keys of everybody.
+    pub fn make_cast(&self) -> Cast {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed ^ 0xce7e);
+        Cast::make(self.threshold, self.members, &mut rng)
+    }
+
+    /// What a world starts from.
+    pub fn setup(&self) -> Setup {
+        Setup {
+            seed: self.seed,
+            links: self.links.clone(),
+            settings: self.settings,
+            storing: self.storing,
+            script: self.script.clone(),
+            accidents: self.accidents.clone(),
+            late: self.late.iter().chain(&self.away).copied().collect(),
+            away: self.away.clone(),
+            turns: self.turns.clone(),
+        }
+    }
+
+    /// The faulty members.
+    pub fn faulty(&self) -> BTreeSet<Seat> {
+        self.faults.keys().copied().collect()
+    }
+
+    /// Those that never say anything.
+    pub fn silent(&self) -> BTreeSet<Seat> {
+        let silent = self.faults.iter().filter(|(_, fault)| **fault == Fault::Silent);
+        silent.map(|(seat, _)| *seat).chain(self.away.iter().copied()).collect()
+    }
+
+    /// When it is calm.
+    pub fn calm_at(&self) -> Duration {
+        self.script.iter().map(|(at, _)| *at).max().unwrap_or_default()
+    }
+
+    /// Whether anything is lost, delayed, cut, down or late before the calm.
+    pub fn is_disturbed(&self) -> bool {
+        !self.script.is_empty() || self.links != Links::calm(self.links.round_trip)
+    }
+
+    /// Whether nobody can prevent the key.
+    pub fn must_succeed(&self) -> bool {
+        self.away.is_empty() && self.faults.values().all(|fault| !fault.can_prevent())
+    }
+
+    /// Whether all that disturbs ends, and somebody is honest.
+    pub fn is_fair(&self) -> bool {
+        let ends = matches!(self.script.last(), Some((_, Happening::Calm)));
+        let honest = self.members - self.faults.len() - self.away.len();
+        honest > 0 && (ends || !self.is_disturbed() && self.accidents.is_empty())
+    }
+
+    /// What termination is judged by.
+    pub fn circumstances(&self) -> Circumstances {
+        Circumstances {
+            members: self.members,
+            faulty: self.faults.len(),
+            settings: self.settings,
+            round_trip: self.links.round_trip,
+            jitter: self.links.jitter,
+            storing: self.storing,
+            disturbed: self.is_disturbed(),
+        }
+    }
+}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, members, threshold, links, settings, storing, .. } = self;
+        writeln!(f, "seed {seed}: a key for {threshold} of {members}")?;
+        writeln!(
+            f,
+            "  network: round trip {:?}, jitter {:?}, loss {:.0} %, duplication {:.0} %",
+            links.round_trip,
+            links.jitter,
+            100.0 * links.loss,
+            100.0 * links.duplication
+        )?;
+        writeln!(
+            f,
+            "  times: interval {:?}, repeats {:?} to {:?}, lifetime {:?}, storing {storing:?}",
+            settings.interval, settings.repeat_floor, settings.repeat_cap, settings.lifetime
+        )?;
+        for (seat, fault) in &self.faults {
+            writeln!(f, "  faulty: seat {seat} {fault}")?;
+        }
+        for (what, seats) in [("not there at the beginning", &self.late), ("away", &self.away)] {
+            if !seats.is_empty() {
+                let seats: Vec<String> = seats.iter().map(Seat::to_string).collect();
+                writeln!(f, "  {what}: seat {}", seats.join(", "))?;
+            }
+        }
+        for accident in &self.accidents {
+            writeln!(f, "  {accident}")?;
+        }
+        for (at, happening) in &self.script {
+            writeln!(f, "  at {:.3} s: {happening}", at.as_secs_f64())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,362 @@
+//! The simulation: nodes, a queue of what is to happen, and virtual time.
+
+use std::{fmt, time::Duration};
+
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
+use roastery_protocol::{
+    Seat, TranscriptHash,
+    clock::Moment,
+    keygen::{Event, Keygen, Output, Settings},
+    session::Destination,
+};
+
+use super::{Accident, Cast, Coalition, Happening, Invariant, Invariants, Node, When};
+use crate::{
+    adversary::Parcel,
+    invariants::Violation,
+    members::{DAWN, peer},
+    network::{Links, Network},
+    world::queue::Queue,
+};
+
+/// What a simulation starts from.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Everything that is drawn is drawn from this.
+    pub seed: u64,
+    /// The network.
+    pub links: Links,
+    /// The nodes' times.
+    pub settings: Settings,
+    /// How long a node takes to store something.
+    pub storing: Duration,
+    /// What happens to nodes and network, and when.
+    pub script: Vec<(Duration, Happening)>,
+    /// Crashes at certain points.
+    pub accidents: Vec<Accident>,
+    /// Seats that are not open at the beginning.
+    pub late: Vec<Seat>,
+    /// Seats that never open.
+    pub away: Vec<Seat>,
+    /// When the coalition has something to say of its own.
+    pub turns: Vec<Duration>,
+}
+
+#[derive(Debug)]
+enum Item {
+    Deliver(Parcel),
+    /// A node, and for what time it asked.
+    Wake(Seat, Duration),
+    /// A node, in which of its openings, has stored this.
+    Stored(Seat, usize, TranscriptHash),
+    Happen(Happening),
+    Turn,
+}
+
+/// Members that make a key in virtual time.
+pub struct World {
+    /// Everybody's keys.
+    pub cast: Cast,
+    /// The faulty members.
+    pub coalition: Coalition,
+    /// The watcher.
+    pub watch: Invariants,
+    setup: Setup,
+    network: Network,
+    nodes: Vec<Node>,
+    queue: Queue<Item>,
+    accidents: Vec<Accident>,
+    calm_at: Duration,
+    messages: usize,
+    now: Duration,
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("World")
+            .field("now", &self.now)
+            .field("nodes", &self.nodes)
+            .finish_non_exhaustive()
+    }
+}
+
+impl World {
+    /// Opens the key generation at every seat that is neither late nor away, at time zero.
+    pub fn new(cast: Cast, coalition: Coalition, watch: Invariants, setup: Setup) -> Self {
+        let rng = ChaCha8Rng::seed_from_u64(setup.seed.rotate_left(32) ^ 3);
+        let calm = setup.script.iter().filter(|(_, what)| *what == Happening::Calm);
+        let calm_at = calm.map(|(at, _)| *at).max().unwrap_or_default();
+        let mut world = Self {
+            network: Network::new(setup.links.clone(), rng),
+            nodes: cast.seats().map(Node::new).collect(),
+            queue: Queue::new(),
+            accidents: setup.accidents.clone(),
+            calm_at,
+            messages: 0,
+            now: Duration::ZERO,
+            cast,
+            coalition,
+            watch,
+            setup,
+        };
+        for seat in world.cast.seats() {
+            if !world.setup.late.contains(&seat) {
+                world.open(seat);
+            }
+        }
+        for (at, happening) in world.setup.script.clone() {
+            world.queue.push(at, Item::Happen(happening));
+        }
+        for at in world.setup.turns.clone() {
+            world.queue.push(at, Item::Turn);
+        }
+        world
+    }
+
+    /// Does what is next. `Ok(false)` when nothing is; the error is the watcher's.
+    pub fn step(&mut self) -> Result<bool, Violation<Invariant>> {
+        let Some((at, item)) = self.queue.pop() else { return Ok(false) };
+        self.now = self.now.max(at);
+        match item {
+            Item::Deliver(parcel) => self.deliver(&parcel),
+            Item::Wake(seat, due) => self.wake(seat, due),
+            Item::Stored(seat, opening, hash) => self.stored(seat, opening, hash),
+            Item::Happen(happening) => self.happen(&happening),
+            Item::Turn => {
+                let said = self.coalition.turn(&self.cast);
+                self.carry_all(said);
+            }
+        }
+        self.watch.step(self.now, &self.cast, &self.nodes)?;
+        Ok(true)
+    }
+
+    /// All nodes, by seat.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// All nodes, by seat, to take out what they hold.
+    pub fn nodes_mut(&mut self) -> &mut [Node] {
+        &mut self.nodes
+    }
+
+    /// The nodes that are not the coalition's and do not stay away.
+    pub fn honest(&self) -> impl Iterator<Item = &Node> {
+        let away = &self.setup.away;
+        self.nodes
+            .iter()
+            .filter(|node| !self.coalition.controls(node.seat) && !away.contains(&node.seat))
+    }
+
+    /// When the next thing is to happen.
+    pub fn next_at(&self) -> Option<Duration> {
+        self.queue.next_at()
+    }
+
+    /// The time.
+    pub fn now(&self) -> Duration {
+        self.now
+    }
+
+    /// Messages that left a node, one for each receiver.
+    pub fn messages(&self) -> usize {
+        self.messages
+    }
+
+    fn moment(&self) -> Moment {
+        Moment { monotonic: self.now, wall: DAWN + self.now }
+    }
+
+    fn open(&mut self, seat: Seat) {
+        let node = &self.nodes[seat.index()];
+        if node.machine().is_some() || self.setup.away.contains(&seat) {
+            return;
+        }
+        let machine = self.cast.open(seat, node.stored, self.setup.settings, self.moment());
+        self.nodes[seat.index()].opened(machine);
+        self.drain(seat);
+    }
+
+    fn crash(&mut self, seat: Seat, down: Duration) {
+        self.happen(&Happening::Crash(seat));
+        let again = (self.now + down).min(self.calm_at).max(self.now);
+        self.queue.push(again, Item::Happen(Happening::Open(seat)));
+    }
+
+    fn happen(&mut self, happening: &Happening) {
+        self.watch.happening(self.now, happening);
+        match happening {
+            Happening::Crash(seat) => self.nodes[seat.index()].crash(),
+            Happening::Open(seat) => self.open(*seat),
+            Happening::CutOff(few) => {
+                let others: Vec<Seat> =
+                    self.cast.seats().filter(|seat| !few.contains(seat)).collect();
+                self.network.partition(few, &others);
+            }
+            Happening::Calm => {
+                self.network.heal();
+                self.network.calm_down();
+                self.accidents.clear();
+                self.cast.seats().for_each(|seat| self.open(seat));
+            }
+        }
+    }
+
+    fn deliver(&mut self, parcel: &Parcel) {
+        self.watch.delivered(self.now, parcel);
+        if self.coalition.controls(parcel.to) {
+            let said = self.coalition.hear(&self.cast, parcel);
+            self.carry_all(said);
+            let is_done = self.nodes[parcel.to.index()].is_done();
+            if !is_done && !self.coalition.lets_through(parcel) {
+                return;
+            }
+        }
+        let moment = self.moment();
+        if let Some(machine) = self.nodes[parcel.to.index()].machine_mut() {
+            // What a message did not do is its sender's matter.
+            let _ = machine.handle_message(&peer(parcel.from.index()), &parcel.bytes, moment);
+            self.drain(parcel.to);
+        }
+    }
+
+    fn wake(&mut self, seat: Seat, asked: Duration) {
+        let moment = self.moment();
+        let node = &mut self.nodes[seat.index()];
+        // An earlier time was asked for since, and this one will be asked for again.
+        if node.wake_at != Some(asked) {
+            return;
+        }
+        node.wake_at = None;
+        if let Some(machine) = node.machine_mut() {
+            if machine.next_timeout().is_some_and(|due| due <= moment.monotonic) {
+                machine.handle_timeout(moment);
+            }
+            self.drain(seat);
+        }
+    }
+
+    fn stored(&mut self, seat: Seat, opening: usize, hash: TranscriptHash) {
+        let moment = self.moment();
+        let node = &mut self.nodes[seat.index()];
+        if node.openings != opening || node.machine().is_none() {
+            return;
+        }
+        if let Some(down) = self.accident(seat, When::BeforeStoring) {
+            return self.crash(seat, down);
+        }
+        self.nodes[seat.index()].stored = Some(hash);
+        if let Some(down) = self.accident(seat, When::AfterStoring) {
+            return self.crash(seat, down);
+        }
+        if let Some(machine) = self.nodes[seat.index()].machine_mut() {
+            machine.persisted(hash, moment);
+            self.drain(seat);
+        }
+    }
+
+    /// Whether a node has an accident at this point, and how long it is down then. Each accident
+    /// happens once.
+    fn accident(&mut self, seat: Seat, when: When) -> Option<Duration> {
+        let place = self.accidents.iter().position(|one| one.seat == seat && one.when == when)?;
+        Some(self.accidents.remove(place).down)
+    }
+
+    /// An accident after the step that a node has just done: how many of its outputs leave, and how
+    /// long it is down.
+    fn accident_after_step(&mut self, seat: Seat) -> Option<(usize, Duration)> {
+        let node = &self.nodes[seat.index()];
+        let (steps, done) = (node.steps, node.done_at.is_none() && node.is_done());
+        if done && let Some(down) = self.accident(seat, When::Done) {
+            return Some((0, down));
+        }
+        let place = self.accidents.iter().position(|one| {
+            one.seat == seat && matches!(one.when, When::Step { after, .. } if after == steps)
+        })?;
+        match self.accidents.remove(place) {
+            Accident { when: When::Step { leaving, .. }, down, .. } => Some((leaving, down)),
+            _ => None,
+        }
+    }
+
+    /// Takes out what a node wants done.
+    fn drain(&mut self, seat: Seat) {
+        self.nodes[seat.index()].steps += 1;
+        let accident = self.accident_after_step(seat);
+        let mut leaving = accident.map_or(usize::MAX, |(leaving, _)| leaving);
+        while leaving > 0
+            && let Some(output) =
+                self.nodes[seat.index()].machine_mut().and_then(Keygen::poll_output)
+        {
+            leaving -= 1;
+            self.put_out(seat, output);
+        }
+        if let Some((_, down)) = accident {
+            return self.crash(seat, down);
+        }
+        self.set_alarm(seat);
+    }
+
+    fn put_out(&mut self, seat: Seat, output: Output) {
+        match output {
+            Output::Event(event) => {
+                self.watch.event(self.now, seat, &event);
+                if let Event::Done(_) = event {
+                    let node = &mut self.nodes[seat.index()];
+                    node.done_at.get_or_insert(self.now);
+                }
+            }
+            Output::Persist(hash) => {
+                let at = self.now + self.setup.storing;
+                let opening = self.nodes[seat.index()].openings;
+                self.queue.push(at, Item::Stored(seat, opening, hash));
+            }
+            Output::Send { to, bytes } => {
+                let receivers: Vec<Seat> = match to {
+                    Destination::Seat(one) => vec![one],
+                    Destination::Everyone => {
+                        self.cast.seats().filter(|other| *other != seat).collect()
+                    }
+                };
+                for to in receivers {
+                    let parcel = Parcel { from: seat, to, bytes: bytes.clone() };
+                    if self.coalition.controls(seat) {
+                        let said = self.coalition.send(&self.cast, parcel);
+                        self.carry_all(said);
+                    } else {
+                        self.carry(parcel);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What the coalition sends leaves on the links of its own seats; nobody speaks on another's.
+    fn carry_all(&mut self, said: Vec<Parcel>) {
+        for parcel in said {
+            if self.coalition.controls(parcel.from) && parcel.from != parcel.to {
+                self.carry(parcel);
+            }
+        }
+    }
+
+    fn carry(&mut self, parcel: Parcel) {
+        self.messages += 1;
+        self.watch.sent(self.now, &self.cast, &parcel);
+        for after in self.network.carry(parcel.from, parcel.to) {
+            self.queue.push(self.now + after, Item::Deliver(parcel.clone()));
+        }
+    }
+
+    fn set_alarm(&mut self, seat: Seat) {
+        let node = &mut self.nodes[seat.index()];
+        let due = node.machine().and_then(Keygen::next_timeout);
+        if let Some(due) = due
+            && node.wake_at.is_none_or(|known| due < known)
+        {
+            node.wake_at = Some(due);
+            self.queue.push(due.max(self.now), Item::Wake(seat, due));
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Key generation key generations in the simulator: what each kind of fault comes to, and a small
+//! campaign.
+
+mod campaign;
+mod crashes;
+mod faults;
+
+use roastery_protocol::{
+    Seat,
+    keygen::{Culprit, Deed, Ending, Finding, ReportPhase},
+};
+use roastery_sim::{
+    keygen::{Fault, Played, Scenario, play},
+    trace::Detail,
+};
+
+/// Three of four, the first coordinator with this fault, nothing else happens. Its seat comes with
+/// it.
+fn with_first_coordinator(fault: Fault) -> (Scenario, Seat) {
+    let mut scenario = Scenario::calm(3, 3, 4);
+    let seat = scenario.order()[0];
+    scenario.faults.insert(seat, fault);
+    scenario.turns = (1..10).map(|at| std::time::Duration::from_millis(90 * at)).collect();
+    (scenario, seat)
+}
+
+/// Plays, and finds no invariant violated.
+fn played(scenario: &Scenario) -> Played {
+    let played = play(scenario, Detail::Lines);
+    if let Some(violation) = &played.violation {
+        panic!("{violation}\n{scenario}{}", played.lines.join("\n"));
+    }
+    played
+}
+
+fn all_done(scenario: &Scenario, played: &Played) -> bool {
+    played.done.len() == scenario.members - scenario.faults.len()
+}
+
+fn refused_because_of(played: &Played, culprit: Seat) -> bool {
+    played.reports.values().any(|report| {
+        matches!(report.phase, ReportPhase::Ended(Ending::Faulty { seat, .. }) if seat == culprit)
+    })
+}
+
+fn finds(played: &Played, is: impl Fn(&Finding) -> bool) -> bool {
+    played.found.iter().any(|(_, finding)| is(finding))
+}
+
+fn blames(played: &Played, culprit: Seat, is: impl Fn(&Deed) -> bool) -> bool {
+    finds(played, |finding| finding.culprit == Culprit::Seat(culprit) && is(&finding.deed))
+}

@@ -14,6 +14,7 @@ use super::{
     groups::GroupRecord,
     keygens::KeygenRecord,
     keys::KeysRecord,
+    messages,
     names::NameRecord,
     open_file,
     place::NewFile,
@@ -76,6 +77,7 @@ impl Store {
         let database = open_database(FileBackend::new(file)?)?;
         let cipher = Cipher::new(&header(&database)?.open(passphrase)?);
         let restored = Vault::new(database, cipher);
+        messages::make_whole(&restored)?;
         check(&restored.snapshot()?)?;
         let cipher = restored.cipher().clone();
         restored.close()?;
@@ -105,7 +107,7 @@ fn check(snapshot: &Snapshot<'_>) -> Result<(), StoreError> {
     audit::check_length(snapshot)
 }
 
-/// Every request is in the index where it should be, and nothing else is.
+/// Every request is in both indices where it should be, and nothing else is.
 fn check_requests(snapshot: &Snapshot<'_>) -> Result<(), StoreError> {
     let (mut indexed, length) = (true, snapshot.changes_length()?);
     snapshot.each(|record: RequestRecord| {
@@ -113,9 +115,12 @@ fn check_requests(snapshot: &Snapshot<'_>) -> Result<(), StoreError> {
         let (group, state) = (kept.request.group(), kept.state.kind());
         indexed &= kept.position < length;
         indexed &= snapshot.has_change(group, state, kept.position, &kept.change())?;
+        indexed &= snapshot.has_messages(&kept.request)?;
         Ok(())
     })?;
-    indexed &= snapshot.count(Table::Requests)? == snapshot.count(Table::Changes)?;
+    let requests = snapshot.count(Table::Requests)?;
+    indexed &= requests == snapshot.count(Table::Changes)?;
+    indexed &= requests == snapshot.count(Table::Messages)?;
     if indexed { Ok(()) } else { Err(StoreError::Damaged(Part::Index)) }
 }
 

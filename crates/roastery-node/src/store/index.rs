@@ -90,7 +90,7 @@ fn position_of(row: &[u8]) -> Result<u64, StoreError> {
     position.ok_or(StoreError::Damaged(Part::Value { table: Table::Changes.name() }))
 }
 
-fn first_half(row: [u8; 32]) -> Bucket {
+pub(super) fn first_half(row: [u8; 32]) -> Bucket {
     let mut half = [0; 16];
     half.copy_from_slice(&row[..16]);
     half

@@ -40,6 +40,7 @@
 //! | key generations | while under way: invitation, seed, the transcript that was signed. Afterwards the name only, so that none is begun again with another seed |
 //! | requests | with what has become of them: proposed, approved, refused, signed (with the signatures), stopped |
 //! | changes | an index of the requests by group and state, in the order in which they changed |
+//! | messages | an index of the requests by what they sign |
 //! | evidence | proofs that prove something, by group and accused |
 //! | audit log | one entry for each share that left; entries are added and never changed. Entries at the beginning can be cut, with a record of the cut |
 //!
@@ -66,8 +67,8 @@
 //!
 //! How many keys, groups, key generations, requests, proofs and audit entries there are, about how large
 //! each is, and from two states of one file which rows changed. Of the requests also how many are
-//! in each state of each group, and in which order they came into it, but not which group and state
-//! that is, nor when. Neither names nor members nor messages: rows are named by a keyed hash. And
+//! in each state of each group, in which order they came into it, and how many are for the same
+//! messages, but not which group and state that is, nor when. Neither names nor members nor messages: rows are named by a keyed hash. And
 //! with a weak passphrase everything, for what each trial costs.
 //!
 //! Somebody who can *write* to the file can put the whole file, or any row, back to what it was
@@ -100,6 +101,7 @@ mod index;
 mod keygens;
 mod keys;
 mod list;
+mod messages;
 mod names;
 mod passphrase;
 mod place;
@@ -265,7 +267,9 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let database = source()?;
         let cipher = cipher(header(&database)?)?;
-        Ok(Self { vault: Vault::new(database, cipher), source })
+        let vault = Vault::new(database, cipher);
+        messages::make_whole(&vault)?;
+        Ok(Self { vault, source })
     }
 }
 

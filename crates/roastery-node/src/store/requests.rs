@@ -366,6 +366,7 @@ impl Transaction<'_> {
         if self.record(request.session_id())?.is_some() {
             return Ok(false);
         }
+        self.enter_messages(request)?;
         let (request, subject) = (request.clone(), subject.clone());
         self.put_request(KeptRequest::proposed(request, subject, proposer, now))?;
         Ok(true)
@@ -484,6 +485,7 @@ impl Transaction<'_> {
         self.leave(kept.request.group(), kept.state.kind(), kept.position);
         let row = request_row(self.cipher(), session);
         self.remove_row(Table::Requests, row);
+        self.leave_messages(&kept.request);
     }
 
     fn record(&self, session: SessionId) -> Result<Option<RequestRecord>, StoreError> {

@@ -42,6 +42,7 @@ pub(super) enum Table {
     Requests,
     Changes,
     ChangesLength,
+    Messages,
     Evidence,
     Audit,
     AuditLength,
@@ -50,7 +51,7 @@ pub(super) enum Table {
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 12] = [
+    pub(super) const ALL: [Table; 13] = [
         Table::Keys,
         Table::Groups,
         Table::Names,
@@ -58,6 +59,7 @@ impl Table {
         Table::Requests,
         Table::Changes,
         Table::ChangesLength,
+        Table::Messages,
         Table::Evidence,
         Table::Audit,
         Table::AuditLength,
@@ -74,6 +76,7 @@ impl Table {
             Table::Requests => "requests",
             Table::Changes => "changes",
             Table::ChangesLength => "changes-length",
+            Table::Messages => "messages",
             Table::Evidence => "evidence",
             Table::Audit => "audit",
             Table::AuditLength => "audit-length",

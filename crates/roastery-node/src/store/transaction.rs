@@ -37,6 +37,12 @@ impl<'a> Commit<'a> {
         Ok(done)
     }
 
+    /// Removes every row of a table.
+    pub(super) fn clear(&self, table: Table) -> Result<(), StoreError> {
+        self.transaction.open_table(table.rows())?.retain(|_, _| false)?;
+        Ok(())
+    }
+
     /// Makes the changes visible, and waits for the disk if they are to be synced. An error of the
     /// disk leaves the state before all of them or after.
     pub(super) fn finish(mut self, durability: Durability) -> Result<(), StoreError> {

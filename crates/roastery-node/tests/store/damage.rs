@@ -10,7 +10,7 @@ use crate::{fixture::*, new_store, support::*};
 type Rows = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
 /// The tables of sealed values, as `docs/store.md` names them.
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 13] = [
     "keys",
     "groups",
     "names",
@@ -18,6 +18,7 @@ const TABLES: [&str; 12] = [
     "requests",
     "changes",
     "changes-length",
+    "messages",
     "evidence",
     "audit",
     "audit-length",
@@ -305,6 +306,43 @@ fn a_store_that_an_older_program_made_gets_the_tables_that_it_lacks() {
     assert_eq!(store.audit(0, 9).unwrap().len(), 1);
     store.cut_audit(&cut(0, 1)).unwrap();
     assert_eq!(store.audit_cuts().unwrap(), [cut(0, 1)]);
+}
+
+#[test]
+fn requests_of_an_older_program_are_found_by_their_messages_and_forgotten_ones_are_not() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let store = new_store(&folder);
+    fill(&store, &kept);
+    store.backup(folder.file("backup")).unwrap();
+    drop(store);
+    // Both are for the same messages; this one has changed last.
+    let request = kept.request(1);
+    let find = |store: &Store| {
+        store.check().unwrap();
+        let found = store.request_for(request.group(), request.messages(), |_| true).unwrap();
+        found.map(|kept| kept.request)
+    };
+    // A program without the table has kept the requests, and another one has forgotten some.
+    for name in ["store", "backup"] {
+        let database = Database::open(folder.file(name)).unwrap();
+        let writing = database.begin_write().unwrap();
+        assert!(writing.delete_table(Rows::new("messages")).unwrap());
+        writing.commit().unwrap();
+    }
+    assert_eq!(find(&open(&folder).unwrap()).as_ref(), Some(&request));
+    let (backup, restored) = (folder.file("backup"), folder.file("restored"));
+    let restored = Store::restore(backup, restored, &passphrase()).unwrap();
+    assert_eq!(find(&restored).as_ref(), Some(&request));
+    alter(&folder, "requests", Vec::clear);
+    alter(&folder, "changes", Vec::clear);
+    assert_eq!(find(&open(&folder).unwrap()), None);
+}
+
+#[test]
+fn a_request_that_its_messages_do_not_lead_to_is_noticed() {
+    let (folder, _) = filled();
+    alter(&folder, "messages", |rows| rows[0].0[31] ^= 1);
+    assert_eq!(*damaged(&open(&folder).unwrap().check().unwrap_err()), Part::Index);
 }
 
 #[test]

@@ -174,3 +174,43 @@ fn more_requests_are_forgotten_than_are_removed_at_once() {
     assert_eq!(store.count(group, StateKind::Proposed, 0).unwrap(), 350);
     store.check().unwrap();
 }
+
+#[test]
+fn a_request_is_found_by_its_messages_as_long_as_it_is_kept() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let store = new_store(&folder);
+    let (group, request) = (kept.group().id(), kept.request(0));
+    let find = |suitable: fn(&KeptRequest) -> bool| {
+        let found = store.request_for(group, request.messages(), suitable).unwrap();
+        found.map(|kept| kept.request.session_id())
+    };
+    assert_eq!(find(|_| true), None);
+    add(&store, &request, 7);
+    // The same messages under another id, and many others after both.
+    let same = SigningRequest::new(group, [0xee; 32], EXPIRY, request.messages().to_vec()).unwrap();
+    add(&store, &same, 7);
+    store
+        .write(Durability::Deferred, |transaction| {
+            (0..250_u8).filter(|number| *number != 9).try_for_each(|number| {
+                let derivation = Derivation::key_path_only();
+                let messages = vec![MessageToSign { message: [number; 32], derivation }];
+                let other = SigningRequest::new(group, [number; 32], EXPIRY, messages).unwrap();
+                transaction.add_request(&other, &Subject::Hash, None, 7).map(drop)
+            })
+        })
+        .unwrap();
+    assert_eq!(find(|_| true), Some(same.session_id()));
+    store.set_request(&request, &RequestState::Signed(outcome(&kept)), 9).unwrap();
+    assert_eq!(find(|_| true), Some(request.session_id()));
+    let proposed = |kept: &KeptRequest| kept.state == RequestState::Proposed;
+    assert_eq!(find(proposed), Some(same.session_id()));
+    let other = GroupId::from_bytes([9; 32]);
+    assert_eq!(store.request_for(other, request.messages(), |_| true).unwrap(), None);
+    // What has expired without an approval is forgotten.
+    store.forget_expired(group, EXPIRY).unwrap();
+    assert_eq!(find(proposed), None);
+    assert_eq!(find(|_| true), Some(request.session_id()));
+    store.forget_ended(group, EXPIRY + 1).unwrap();
+    assert_eq!(find(|_| true), None);
+    store.check().unwrap();
+}

@@ -68,7 +68,7 @@ namespaces:
 # Random groups, networks and coalitions in virtual time.
 simulate runs="300":
     scripts/timed cargo run --release -p roastery-sim -- campaign --runs {{runs}}
-    scripts/timed cargo run --release -p roastery-sim -- ceremonies --runs 100
+    scripts/timed cargo run --release -p roastery-sim -- keygen --runs 100
 
 # Bad input to the demo.
 refusals:

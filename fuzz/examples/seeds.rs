@@ -1,5 +1,5 @@
-//! Writes what the targets begin with into `fuzz/corpus`: a session's and a key generation's messages,
-//! the files that come of them, and published PSBTs. Run in the repository's root.
+//! Writes what the targets begin with into `fuzz/corpus`: a session's and a key generation's
+//! messages, the files that come of them, and published PSBTs. Run in the repository's root.
 
 use std::{collections::VecDeque, error::Error, fs, path::Path, sync::Arc, time::Duration};
 
@@ -17,7 +17,7 @@ use roastery_protocol::{
     message::{Body, Envelope, Header, Kind, RefusalReason, Want},
     proof::{Fault, Proof},
     request::{ApprovedRequest, Derivation, MessageToSign, Policy, SigningRequest, Step},
-    session::{self, Destination, Record, Session},
+    session::{self, Destination, PeerHistory, Session},
 };
 
 const NOW: Moment = Moment { monotonic: Duration::ZERO, wall: Duration::from_secs(1_800_000_000) };
@@ -79,7 +79,7 @@ fn sign() -> Result<(), Box<dyn Error>> {
             request,
             run: Run::new(1, [seat.index() as u8; 8]),
             settings: session::Settings::default(),
-            record: Record::default(),
+            record: PeerHistory::default(),
         };
         sessions.push(Session::open(
             opening,

@@ -1,5 +1,5 @@
 mod campaign;
-mod keygens;
+mod keygen;
 mod replay;
 mod run;
 mod series;
@@ -24,7 +24,7 @@ enum Command {
     /// Plays random scenarios and stops at the first that violates an invariant.
     Campaign(campaign::Campaign),
     /// Plays random key generations in the same way, or shows one of them.
-    Keygens(keygens::Keygens),
+    Keygen(keygen::Keygen),
     /// Plays one scenario of a campaign again and shows all that happens.
     Replay(replay::Replay),
 }
@@ -35,7 +35,7 @@ impl Arguments {
         match self.command {
             Command::Run(run) => run.execute(),
             Command::Campaign(campaign) => campaign.execute(),
-            Command::Keygens(keygens) => keygens.execute(),
+            Command::Keygen(keygen) => keygen.execute(),
             Command::Replay(replay) => replay.execute(),
         }
     }

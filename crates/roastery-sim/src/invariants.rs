@@ -9,7 +9,7 @@ mod bounded;
 mod case;
 mod cheap;
 mod guilt;
-mod hearsay;
+mod message_log;
 mod one_nonce;
 mod outcome;
 mod secrets;
@@ -29,26 +29,26 @@ pub use self::{
     bounded::Bounded,
     case::{Case, ShareCheck},
     cheap::{Cost, HonestRunsAreCheap},
-    guilt::GuiltIsFound,
-    hearsay::{Answer, Hearsay, KnownPackage, News, Statement},
+    guilt::FaultCompleteness,
+    message_log::{Answer, Hearsay, KnownPackage, News, Statement},
     one_nonce::OneNonce,
     outcome::OutcomeIsMonotone,
     secrets::SecretsEnd,
     termination::{Allowance, Circumstances},
 };
 use crate::{
-    adversary::Parcel,
+    adversary::Packet,
+    framing::FramingChecker,
     members::SimulatedEngine,
-    prosecutor::Prosecutor,
     trace::Trace,
-    world::{Happening, Step, Watch},
+    world::{Injection, Step, Watch},
 };
 
 /// The ten invariants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Invariant {
     /// Nobody can make a proof against an honest seat, out of everything ever sent.
-    NoFrame,
+    Accountability,
     /// Each nonce pair answers at most one package, and every share that leaves is right.
     OneNonceOneEquation,
     /// Only what was authorised is signed.
@@ -58,7 +58,7 @@ pub enum Invariant {
     /// It ends in time once t honest members reach each other.
     Termination,
     /// Every provable fault is found, and nothing else is.
-    GuiltIsFound,
+    FaultCompleteness,
     /// A signature stays, and everybody gets it.
     OutcomeIsMonotone,
     /// What is kept, done and answered is bounded.
@@ -72,12 +72,12 @@ pub enum Invariant {
 impl fmt::Display for Invariant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Invariant::NoFrame => "1, no frame",
+            Invariant::Accountability => "1, no frame",
             Invariant::OneNonceOneEquation => "2, one nonce, one equation",
             Invariant::OnlyWhatWasAuthorised => "3, only what was authorised is signed",
             Invariant::Blockers => "4, blockers",
             Invariant::Termination => "5, termination",
-            Invariant::GuiltIsFound => "6, guilt is found",
+            Invariant::FaultCompleteness => "6, guilt is found",
             Invariant::OutcomeIsMonotone => "7, outcome is monotone and spreads",
             Invariant::Bounded => "8, bounded",
             Invariant::SecretsEnd => "9, secrets end",
@@ -120,10 +120,10 @@ pub struct Invariants {
     /// What was said and happened, for the reader and as a hash.
     pub trace: Trace,
     /// The first invariant.
-    pub prosecutor: Prosecutor,
+    pub framing: FramingChecker,
     /// The sixth.
-    pub guilt: GuiltIsFound,
-    hearsay: Hearsay,
+    pub guilt: FaultCompleteness,
+    message_log: Hearsay,
     one_nonce: OneNonce,
     authorised: OnlyWhatWasAuthorised,
     blockers: Blockers,
@@ -142,9 +142,9 @@ impl Invariants {
         let case = Rc::new(case);
         Self {
             trace,
-            prosecutor: Prosecutor::new(case.clone()),
-            guilt: GuiltIsFound::new(case.clone()),
-            hearsay: Hearsay::new(case.clone()),
+            framing: FramingChecker::new(case.clone()),
+            guilt: FaultCompleteness::new(case.clone()),
+            message_log: Hearsay::new(case.clone()),
             one_nonce: OneNonce::new(case.clone()),
             authorised: OnlyWhatWasAuthorised::new(case.clone()),
             blockers: Blockers::new(case.clone()),
@@ -163,32 +163,32 @@ impl Invariants {
         }
     }
 
-    fn judge_sent(&mut self, at: Duration, parcel: &Parcel) -> Result<(), Violation> {
-        let from_honest = self.case.is_honest(parcel.from);
+    fn judge_sent(&mut self, at: Duration, packet: &Packet) -> Result<(), Violation> {
+        let from_honest = self.case.is_honest(packet.from);
         if from_honest {
-            self.bounded.sent(at, parcel)?;
+            self.bounded.sent(at, packet)?;
         }
-        let (statement, news) = self.hearsay.hear(parcel);
+        let (statement, news) = self.message_log.hear(packet);
         let Some(statement) = statement else {
-            return self.authorised.unreadable(parcel);
+            return self.authorised.unreadable(packet);
         };
         if from_honest {
             self.authorised.said(&statement)?;
         }
         match news {
             News::Said => {}
-            News::Claimed => return self.prosecutor.heard_claim(&statement),
+            News::Claimed => return self.framing.heard_claim(&statement),
             News::Old => return Ok(()),
         }
-        if from_honest && statement.sender == parcel.from {
-            if let (Some(_), Some(node)) = (statement.package(), self.issuing.get(&parcel.from)) {
-                self.hearsay.issued(statement.hash, *node);
+        if from_honest && statement.sender == packet.from {
+            if let (Some(_), Some(node)) = (statement.package(), self.issuing.get(&packet.from)) {
+                self.message_log.issued(statement.hash, *node);
                 self.guilt.issued(*node, &statement);
             }
-            self.one_nonce.said(&statement, &self.hearsay)?;
-            self.blockers.said(&statement, &self.hearsay)?;
+            self.one_nonce.said(&statement, &self.message_log)?;
+            self.blockers.said(&statement, &self.message_log)?;
         }
-        self.prosecutor.heard(&statement, &self.hearsay)
+        self.framing.heard(&statement, &self.message_log)
     }
 }
 
@@ -203,23 +203,23 @@ fn nobody_gives_up(event: &Event) -> Result<(), Violation> {
 }
 
 impl<E: SimulatedEngine> Watch<E> for Invariants {
-    fn sent(&mut self, at: Duration, parcel: &Parcel) {
-        self.trace.sent(at, parcel);
+    fn sent(&mut self, at: Duration, packet: &Packet) {
+        self.trace.sent(at, packet);
         if self.found.is_none() {
-            let result = self.judge_sent(at, parcel);
+            let result = self.judge_sent(at, packet);
             self.note(result);
         }
     }
 
-    fn delivered(&mut self, at: Duration, node: usize, parcel: &Parcel) {
-        self.trace.delivered(at, node, parcel);
-        if !self.case.is_honest(parcel.to) {
+    fn delivered(&mut self, at: Duration, node: usize, packet: &Packet) {
+        self.trace.delivered(at, node, packet);
+        if !self.case.is_honest(packet.to) {
             return;
         }
-        self.bounded.delivered(node, parcel);
-        if let (Some(statement), _) = self.hearsay.hear(parcel) {
-            self.hearsay.delivered(node, &statement, parcel);
-            self.guilt.delivered(node, parcel, &statement, &self.hearsay);
+        self.bounded.delivered(node, packet);
+        if let (Some(statement), _) = self.message_log.hear(packet) {
+            self.message_log.delivered(node, &statement, packet);
+            self.guilt.delivered(node, packet, &statement, &self.message_log);
         }
     }
 
@@ -241,8 +241,8 @@ impl<E: SimulatedEngine> Watch<E> for Invariants {
         results.into_iter().for_each(|result| self.note(result));
     }
 
-    fn happening(&mut self, at: Duration, happening: &Happening) {
-        self.trace.happening(at, happening);
+    fn injection(&mut self, at: Duration, injection: &Injection) {
+        self.trace.injection(at, injection);
     }
 
     fn step(&mut self, step: &Step<'_, E>) -> Result<(), Violation> {

@@ -11,11 +11,11 @@
 
 pub mod adversary;
 pub mod campaign;
+pub mod framing;
 pub mod invariants;
 pub mod keygen;
 pub mod members;
 pub mod network;
-pub mod prosecutor;
 pub mod report;
 pub mod scenario;
 pub mod trace;

@@ -15,11 +15,11 @@ use roastery_protocol::{
     keys::{HostKey, IdentityKey},
     message::{Kind, RefusalReason},
     request::{ApprovedRequest, Derivation, MessageToSign, Policy, SigningRequest, Step, Taproot},
-    session::{Opening, Record, Session, Settings},
+    session::{Opening, PeerHistory, Session, Settings},
 };
 use zeroize::Zeroizing;
 
-use crate::keygen::Cast;
+use crate::keygen::Participants;
 
 /// When every simulation begins, by the wall clock.
 pub const DAWN: Duration = Duration::from_secs(1_800_000_000);
@@ -115,12 +115,17 @@ impl Members {
     }
 
     /// Those whose keys a key generation has made.
-    pub fn of_keygen(cast: &Cast, group: Arc<Group>, shares: &BTreeMap<Seat, SecretShare>) -> Self {
+    pub fn of_keygen(
+        participants: &Participants,
+        group: Arc<Group>,
+        shares: &BTreeMap<Seat, SecretShare>,
+    ) -> Self {
         let copy = |seat| {
-            SigningKey::from_bytes(cast.pen(seat).expose_bytes()).expect("the bytes of a key")
+            SigningKey::from_bytes(participants.pen(seat).expose_bytes())
+                .expect("the bytes of a key")
         };
         Self {
-            identities: group.seats().map(|seat| cast.identity(seat).clone()).collect(),
+            identities: group.seats().map(|seat| participants.identity(seat).clone()).collect(),
             pens: group.seats().map(copy).collect(),
             shares: shares.values().map(SecretShare::expose_bytes).collect(),
             group,
@@ -164,7 +169,7 @@ impl Members {
         &self,
         seat: Seat,
         request: &SigningRequest,
-        (settings, record): (Settings, Record),
+        (settings, record): (Settings, PeerHistory),
         now: Moment,
         rng: &mut ChaCha8Rng,
     ) -> (Session<E::Session>, E) {

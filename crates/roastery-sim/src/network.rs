@@ -21,7 +21,7 @@ pub struct Links {
 
 impl Links {
     /// A network that does nothing but take this time for a round trip.
-    pub fn calm(round_trip: Duration) -> Self {
+    pub fn heal(round_trip: Duration) -> Self {
         Self { round_trip, jitter: Duration::ZERO, loss: 0.0, duplication: 0.0 }
     }
 }
@@ -55,7 +55,7 @@ impl Network {
 
     /// From now on nothing is lost, doubled or delayed beyond the round trip.
     pub fn calm_down(&mut self) {
-        self.links = Links::calm(self.links.round_trip);
+        self.links = Links::heal(self.links.round_trip);
     }
 
     /// Whether a message passes between these two at all.

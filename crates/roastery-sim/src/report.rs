@@ -11,7 +11,7 @@ use roastery_protocol::{Seat, engine::FrostEngine, message::Kind, session::Event
 use serde::Serialize;
 
 use crate::{
-    adversary::{Adversary as _, Parcel},
+    adversary::{Adversary as _, Packet},
     invariants::Violation,
     members::Members,
     scenario::{Attack, Attacker},
@@ -192,12 +192,12 @@ pub fn name_of(kind: Kind) -> &'static str {
 }
 
 impl Watch<FrostEngine<ChaCha8Rng>> for Observer {
-    fn sent(&mut self, _: Duration, parcel: &Parcel) {
+    fn sent(&mut self, _: Duration, packet: &Packet) {
         // The kind's number is the second byte of the body.
         if let Some(bytes) =
-            parcel.bytes.get(65).and_then(|kind| self.bytes.get_mut(usize::from(*kind)))
+            packet.bytes.get(65).and_then(|kind| self.bytes.get_mut(usize::from(*kind)))
         {
-            *bytes += parcel.bytes.len();
+            *bytes += packet.bytes.len();
         }
     }
 

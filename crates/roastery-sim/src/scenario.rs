@@ -15,7 +15,7 @@ use std::{
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
 use roastery_protocol::{
     Seat,
-    session::{Record, Settings},
+    session::{PeerHistory, Settings},
 };
 
 pub use self::{
@@ -26,7 +26,7 @@ use crate::{
     invariants::Circumstances,
     members::Members,
     network::Links,
-    world::{Compute, Happening, Setup},
+    world::{Compute, Injection, Setup},
 };
 
 /// Which engine holds the secrets.
@@ -59,13 +59,13 @@ pub struct Scenario {
     pub settings: Settings,
     /// What happens to nodes and network, and when; ends with the calm, if it is not calm from the
     /// beginning.
-    pub script: Vec<(Duration, Happening)>,
+    pub script: Vec<(Duration, Injection)>,
     /// Seats whose session is not open at the beginning.
     pub late: Vec<Seat>,
     /// By how much each seat's wall clock is wrong, in milliseconds.
     pub clock_errors_ms: Vec<i64>,
     /// What each seat remembers of the others.
-    pub records: BTreeMap<Seat, Record>,
+    pub records: BTreeMap<Seat, PeerHistory>,
 }
 
 impl Scenario {
@@ -100,25 +100,25 @@ impl Scenario {
     }
 
     fn is_disturbed(&self) -> bool {
-        !self.script.is_empty() || self.links != Links::calm(self.links.round_trip)
+        !self.script.is_empty() || self.links != Links::heal(self.links.round_trip)
     }
 
     /// Honest seats that are down or have stopped in the end.
     pub fn down(&self) -> BTreeSet<Seat> {
         let mut down: BTreeSet<Seat> = self.late.iter().copied().collect();
         let mut cancelled = BTreeSet::new();
-        for (_, happening) in &self.script {
-            match happening {
-                Happening::Crash(seat) => {
+        for (_, injection) in &self.script {
+            match injection {
+                Injection::Crash(seat) => {
                     down.insert(*seat);
                 }
-                Happening::Open(seat) => {
+                Injection::Open(seat) => {
                     down.remove(seat);
                 }
-                Happening::Cancel(seat) => {
+                Injection::Cancel(seat) => {
                     cancelled.insert(*seat);
                 }
-                Happening::CutOff(_) | Happening::Calm => {}
+                Injection::CutOff(_) | Injection::Calm => {}
             }
         }
         down.extend(cancelled);
@@ -132,8 +132,8 @@ impl Scenario {
             (0..self.members).filter_map(|at| Seat::new(at as u32).ok()).collect();
         opened.retain(|seat| !late.contains(seat));
         let mut forgetful = BTreeSet::new();
-        for (_, happening) in &self.script {
-            if let Happening::Open(seat) = happening
+        for (_, injection) in &self.script {
+            if let Injection::Open(seat) = injection
                 && !opened.insert(*seat)
             {
                 forgetful.insert(*seat);
@@ -145,7 +145,7 @@ impl Scenario {
     /// Whether t honest members are up in the end, and everything that disturbs them ends.
     pub fn is_fair(&self) -> bool {
         let useless = self.attack.faulty().union(&self.down()).count();
-        let ends = matches!(self.script.last(), Some((_, Happening::Calm)));
+        let ends = matches!(self.script.last(), Some((_, Injection::Calm)));
         self.members - useless >= self.threshold && (ends || !self.is_disturbed())
     }
 
@@ -198,8 +198,8 @@ impl fmt::Display for Scenario {
         if self.clock_errors_ms.iter().any(|error| *error != 0) {
             writeln!(f, "  wall clocks wrong by ms: {:?}", self.clock_errors_ms)?;
         }
-        for (at, happening) in &self.script {
-            writeln!(f, "  at {:.3} s: {happening}", at.as_secs_f64())?;
+        for (at, injection) in &self.script {
+            writeln!(f, "  at {:.3} s: {injection}", at.as_secs_f64())?;
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use std::{
 use roastery_frost::hash::TaggedHash;
 use roastery_protocol::{Seat, keygen, message::Envelope, session::Event};
 
-use crate::{adversary::Parcel, report::name_of};
+use crate::{adversary::Packet, report::name_of};
 
 /// The record of a simulation.
 #[derive(Debug)]
@@ -58,29 +58,29 @@ impl Trace {
     }
 
     /// A message leaves a node.
-    pub fn sent(&mut self, at: Duration, parcel: &Parcel) {
-        self.feed(b's', at, u64::from(parcel.from.to_u16()), u64::from(parcel.to.to_u16()));
-        if self.last.as_ref().is_none_or(|last| !Arc::ptr_eq(last, &parcel.bytes)) {
-            self.hash.update(&parcel.bytes);
-            self.last = Some(parcel.bytes.clone());
+    pub fn sent(&mut self, at: Duration, packet: &Packet) {
+        self.feed(b's', at, u64::from(packet.from.to_u16()), u64::from(packet.to.to_u16()));
+        if self.last.as_ref().is_none_or(|last| !Arc::ptr_eq(last, &packet.bytes)) {
+            self.hash.update(&packet.bytes);
+            self.last = Some(packet.bytes.clone());
         }
         if let Some(open) = &mut self.open
-            && (open.at, open.from) == (at, parcel.from)
-            && Arc::ptr_eq(&open.bytes, &parcel.bytes)
+            && (open.at, open.from) == (at, packet.from)
+            && Arc::ptr_eq(&open.bytes, &packet.bytes)
         {
-            open.to.push(parcel.to);
+            open.to.push(packet.to);
             return;
         }
         self.close();
-        let (from, bytes) = (parcel.from, parcel.bytes.clone());
-        self.open = Some(OpenLine { at, from, bytes, to: vec![parcel.to] });
+        let (from, bytes) = (packet.from, packet.bytes.clone());
+        self.open = Some(OpenLine { at, from, bytes, to: vec![packet.to] });
     }
 
     /// A message is given to a node.
-    pub fn delivered(&mut self, at: Duration, node: usize, parcel: &Parcel) {
-        self.feed(b'd', at, node as u64, u64::from(parcel.from.to_u16()));
+    pub fn delivered(&mut self, at: Duration, node: usize, packet: &Packet) {
+        self.feed(b'd', at, node as u64, u64::from(packet.from.to_u16()));
         // The end of its signature tells it from others.
-        let mark = parcel.bytes.get(32..64).unwrap_or(&parcel.bytes);
+        let mark = packet.bytes.get(32..64).unwrap_or(&packet.bytes);
         self.hash.update(mark);
     }
 
@@ -104,10 +104,10 @@ impl Trace {
     }
 
     /// Something happens to nodes or network.
-    pub fn happening(&mut self, at: Duration, happening: &impl fmt::Display) {
+    pub fn injection(&mut self, at: Duration, injection: &impl fmt::Display) {
         self.feed(b'h', at, 0, 0);
         if self.lines.is_some() {
-            self.line(at, format!("-- {happening} --"));
+            self.line(at, format!("-- {injection} --"));
         }
     }
 

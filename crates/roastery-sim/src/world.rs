@@ -24,11 +24,11 @@ use roastery_protocol::{
 use self::queue::Queue;
 pub use self::{
     node::Node,
-    setup::{Compute, Counts, Happening, Setup},
+    setup::{Compute, Counts, Injection, Setup},
     watch::{Blind, Step, Watch},
 };
 use crate::{
-    adversary::{Adversary, Parcel, Reception, View},
+    adversary::{Adversary, Packet, Reception, View},
     invariants::Violation,
     members::{DAWN, Members, SimulatedEngine, peer},
     network::Network,
@@ -49,10 +49,10 @@ use view;
 
 #[derive(Debug)]
 enum Item {
-    Deliver(Parcel),
+    Deliver(Packet),
     /// A node, and for what time it asked.
     Wake(usize, Duration),
-    Happen(Happening),
+    Happen(Injection),
     Adversary,
 }
 
@@ -117,8 +117,8 @@ impl<E: SimulatedEngine, A: Adversary, W: Watch<E>> World<E, A, W> {
                 world.open(seat);
             }
         }
-        for (at, happening) in world.setup.script.clone() {
-            world.queue.push(at, Item::Happen(happening));
+        for (at, injection) in world.setup.script.clone() {
+            world.queue.push(at, Item::Happen(injection));
         }
         world.set_adversary_alarm();
         world
@@ -129,9 +129,9 @@ impl<E: SimulatedEngine, A: Adversary, W: Watch<E>> World<E, A, W> {
         let Some((at, item)) = self.queue.pop() else { return Ok(false) };
         self.now = self.now.max(at);
         match item {
-            Item::Deliver(parcel) => self.deliver(&parcel),
+            Item::Deliver(packet) => self.deliver(&packet),
             Item::Wake(node, due) => self.wake(node, due),
-            Item::Happen(happening) => self.happen(happening),
+            Item::Happen(injection) => self.happen(injection),
             Item::Adversary => self.let_adversary_act(),
         }
         self.look()?;
@@ -139,8 +139,8 @@ impl<E: SimulatedEngine, A: Adversary, W: Watch<E>> World<E, A, W> {
     }
 
     /// Makes something happen now.
-    pub fn interfere(&mut self, happening: Happening) -> Result<(), Violation> {
-        self.happen(happening);
+    pub fn interfere(&mut self, injection: Injection) -> Result<(), Violation> {
+        self.happen(injection);
         self.look()
     }
 
@@ -240,24 +240,24 @@ impl<E: SimulatedEngine, A: Adversary, W: Watch<E>> World<E, A, W> {
         self.drain(node);
     }
 
-    fn happen(&mut self, happening: Happening) {
-        self.watch.happening(self.now, &happening);
-        match happening {
-            Happening::Crash(seat) => {
+    fn happen(&mut self, injection: Injection) {
+        self.watch.injection(self.now, &injection);
+        match injection {
+            Injection::Crash(seat) => {
                 self.nodes.iter_mut().filter(|node| node.seat == seat).for_each(Node::crash);
             }
-            Happening::Open(seat) => self.open(seat),
-            Happening::CutOff(few) => {
+            Injection::Open(seat) => self.open(seat),
+            Injection::CutOff(few) => {
                 let all: Vec<Seat> = self.members.group.seats().collect();
                 let others: Vec<Seat> =
                     all.into_iter().filter(|seat| !few.contains(seat)).collect();
                 self.network.partition(&few, &others);
             }
-            Happening::Calm => {
+            Injection::Calm => {
                 self.network.heal();
                 self.network.calm_down();
             }
-            Happening::Cancel(seat) => {
+            Injection::Cancel(seat) => {
                 let moment = self.moment(seat);
                 for node in 0..self.nodes.len() {
                     if self.nodes[node].seat == seat {
@@ -269,27 +269,27 @@ impl<E: SimulatedEngine, A: Adversary, W: Watch<E>> World<E, A, W> {
         }
     }
 
-    fn deliver(&mut self, parcel: &Parcel) {
-        if self.adversary.controls(parcel.to) {
+    fn deliver(&mut self, packet: &Packet) {
+        if self.adversary.controls(packet.to) {
             let view = view!(self);
-            if self.adversary.receive(view, parcel) == Reception::Ignore {
+            if self.adversary.receive(view, packet) == Reception::Ignore {
                 return self.set_adversary_alarm();
             }
         }
-        let moment = self.moment(parcel.to);
-        let from = peer(parcel.from.index());
+        let moment = self.moment(packet.to);
+        let from = peer(packet.from.index());
         for node in 0..self.nodes.len() {
             let hearer = self.nodes[node].hearer(node, self.now, &self.setup.settings);
-            if hearer.seat == parcel.to
+            if hearer.seat == packet.to
                 && let Some(session) = self.nodes[node].session_mut()
             {
-                self.watch.delivered(self.now, node, parcel);
-                if !self.adversary.controls(parcel.to) {
-                    self.adversary.reached(view!(self), hearer, parcel);
+                self.watch.delivered(self.now, node, packet);
+                if !self.adversary.controls(packet.to) {
+                    self.adversary.reached(view!(self), hearer, packet);
                 }
                 let begun = Instant::now();
                 // What a message did not do is its sender's matter.
-                let _ = session.handle_message(&from, &parcel.bytes, moment);
+                let _ = session.handle_message(&from, &packet.bytes, moment);
                 let took = begun.elapsed();
                 self.account(node, took);
                 self.drain(node);
@@ -347,7 +347,7 @@ impl<E: SimulatedEngine, A: Adversary, W: Watch<E>> World<E, A, W> {
                         }
                     };
                     for to in receivers {
-                        self.dispatch(Parcel { from: seat, to, bytes: Arc::clone(&bytes) }, leaves);
+                        self.dispatch(Packet { from: seat, to, bytes: Arc::clone(&bytes) }, leaves);
                     }
                 }
             }

@@ -17,7 +17,7 @@ use roastery_protocol::{
         Body, Commitments, Envelope, Kind, Malformation, NextSlot, Shape, SignatureShare,
         SignerSlot, SigningPackage, Slot,
     },
-    proof::{Fault, Finding, Proof, Verdict},
+    proof::{Fault, Proof, ProvenFault, Verdict},
     session::{Event, Rejected, Session, Settings},
 };
 use zeroize::Zeroizing;
@@ -315,18 +315,18 @@ impl World<FakeSession> {
 impl<S: EngineSession> World<S> {
     /// What was sent to a seat, of one kind, in order.
     pub fn mail(&self, to: Seat, kind: Kind) -> Vec<Envelope> {
-        let to_it = self.sent.iter().filter(|parcel| parcel.to == to && parcel.kind() == kind);
-        to_it.map(|parcel| parcel.envelope()).collect()
+        let to_it = self.sent.iter().filter(|packet| packet.to == to && packet.kind() == kind);
+        to_it.map(|packet| packet.envelope()).collect()
     }
 
     /// The newest slot that each signer has shown to a seat in an attempt.
     pub fn slots_shown(&self, to: Seat, attempt: u32) -> BTreeMap<Seat, Slot> {
-        let shown = self.sent.iter().filter(|parcel| {
-            let kind = parcel.kind();
-            parcel.to == to && matches!(kind, Kind::Commitments | Kind::SignatureShare)
+        let shown = self.sent.iter().filter(|packet| {
+            let kind = packet.kind();
+            packet.to == to && matches!(kind, Kind::Commitments | Kind::SignatureShare)
         });
         shown
-            .map(|parcel| parcel.envelope())
+            .map(|packet| packet.envelope())
             .filter(|envelope| envelope.header().attempt == attempt)
             .filter_map(|envelope| {
                 let slot = self.fixture.slot_in(&envelope)?;
@@ -362,7 +362,7 @@ impl<S: EngineSession> World<S> {
         }
     }
 
-    pub fn findings(&self, at: Seat) -> Vec<Finding> {
+    pub fn findings(&self, at: Seat) -> Vec<ProvenFault> {
         self.session(at.index()).proofs().map(|(finding, _)| *finding).collect()
     }
 

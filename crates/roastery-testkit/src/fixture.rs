@@ -10,7 +10,7 @@ use roastery_protocol::{
     keys::{HostKey, IdentityKey},
     message::{Body, Envelope, Header, RefusalReason},
     request::{ApprovedRequest, Derivation, MessageToSign, Policy, SigningRequest, Step, Taproot},
-    session::{Opening, Record, Settings},
+    session::{Opening, PeerHistory, Settings},
 };
 use zeroize::Zeroizing;
 
@@ -115,7 +115,7 @@ impl Fixture {
             request: request.clone(),
             run: Run::new(self.now.wall.as_millis() as u64 + run, [seat.index() as u8; 8]),
             settings,
-            record: Record::default(),
+            record: PeerHistory::default(),
         }
     }
 

@@ -253,18 +253,18 @@ pub fn rewrite(shape: &Shape, bytes: &[u8], key: &IdentityKey) -> Option<(Body, 
 impl<S: EngineSession> World<S> {
     /// Delivers what is on its way and of this kind; the rest stays where it is.
     pub fn deliver_all(&mut self, kind: Kind) {
-        for parcel in std::mem::take(&mut self.queue) {
-            if parcel.kind() == kind {
-                let _ = self.deliver(parcel.from, parcel.to, &parcel.bytes);
+        for packet in std::mem::take(&mut self.queue) {
+            if packet.kind() == kind {
+                let _ = self.deliver(packet.from, packet.to, &packet.bytes);
             } else {
-                self.queue.push_back(parcel);
+                self.queue.push_back(packet);
             }
         }
     }
 
     /// The first message of this kind that this seat has sent.
     pub fn sent_by(&self, from: Seat, kind: Kind) -> Envelope {
-        let sent = self.sent.iter().find(|parcel| parcel.from == from && parcel.kind() == kind);
+        let sent = self.sent.iter().find(|packet| packet.from == from && packet.kind() == kind);
         sent.unwrap().envelope()
     }
 

@@ -14,14 +14,14 @@ use crate::{Fixture, later, peer, seat};
 
 /// A message on its way.
 #[derive(Clone, Debug)]
-pub struct Parcel {
+pub struct Packet {
     /// The seat whose link it travels on.
     pub from: Seat,
     pub to: Seat,
     pub bytes: Arc<[u8]>,
 }
 
-impl Parcel {
+impl Packet {
     pub fn kind(&self) -> Kind {
         Envelope::parse(&self.bytes).unwrap().kind()
     }
@@ -35,10 +35,10 @@ impl Parcel {
 pub struct World<S: EngineSession> {
     pub fixture: Fixture,
     pub sessions: Vec<Option<Session<S>>>,
-    pub queue: VecDeque<Parcel>,
+    pub queue: VecDeque<Packet>,
     pub events: Vec<(Seat, Event)>,
     pub rejected: Vec<(Seat, Rejected)>,
-    pub sent: Vec<Parcel>,
+    pub sent: Vec<Packet>,
     pub now: Moment,
 }
 
@@ -97,9 +97,9 @@ impl<S: EngineSession> World<S> {
                         Destination::Everyone => (0..n).map(seat).filter(|s| *s != from).collect(),
                     };
                     for to in receivers {
-                        let parcel = Parcel { from, to, bytes: bytes.clone() };
-                        self.sent.push(parcel.clone());
-                        self.queue.push_back(parcel);
+                        let packet = Packet { from, to, bytes: bytes.clone() };
+                        self.sent.push(packet.clone());
+                        self.queue.push_back(packet);
                     }
                 }
             }
@@ -120,10 +120,10 @@ impl<S: EngineSession> World<S> {
     }
 
     /// Delivers until nothing is on its way. What `pass` refuses is lost.
-    pub fn run_with(&mut self, mut pass: impl FnMut(&Parcel) -> bool) {
-        while let Some(parcel) = self.queue.pop_front() {
-            if pass(&parcel) {
-                let _ = self.deliver(parcel.from, parcel.to, &parcel.bytes);
+    pub fn run_with(&mut self, mut pass: impl FnMut(&Packet) -> bool) {
+        while let Some(packet) = self.queue.pop_front() {
+            if pass(&packet) {
+                let _ = self.deliver(packet.from, packet.to, &packet.bytes);
             }
         }
     }
@@ -150,7 +150,7 @@ impl<S: EngineSession> World<S> {
     }
 
     pub fn count_sent(&self, kind: Kind) -> usize {
-        self.sent.iter().filter(|parcel| parcel.kind() == kind).count()
+        self.sent.iter().filter(|packet| packet.kind() == kind).count()
     }
 
     pub fn proven(&self, at: usize) -> Vec<usize> {

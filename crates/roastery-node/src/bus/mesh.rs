@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 pub use self::limits::{MeshLimits, MeshLimitsError};
-use super::queue::{Inbox, Parcel};
+use super::queue::{Inbox, QueuedMessage};
 use super::{Bus, BusEvent, BusStats, Destination, PeerId, SendError};
 
 /// A mesh inside one process, for demos and tests: every peer that joins is connected to every
@@ -140,7 +140,7 @@ impl Bus for MeshBus {
             return Err(SendError::TooLarge { bytes, max });
         }
         // Copied and hashed before the lock is taken.
-        let parcel = Parcel::new(message, &self.shared.hasher);
+        let parcel = QueuedMessage::new(message, &self.shared.hasher);
         self.shared.deliver(&self.peer, &to, |inbox| inbox.push(&self.peer, &parcel, limits))
     }
 

@@ -8,14 +8,14 @@ use roastery_protocol::{
     clock::Moment,
     group::PeerId,
     message::{Proposal, RefusalReason},
-    proof::{Finding, Proof},
+    proof::{Proof, ProvenFault},
     request::{ApprovedRequest, SigningRequest, SubjectError},
     session::{Event, OpenError, Outcome, Report, StopReason},
 };
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{clock::Clock, running::LastWords};
+use super::{clock::Clock, running::FinalReport};
 use crate::bus::BusStats;
 
 /// Opens sessions at a running [`Node`](super::Node). When the last handle, to the node or to one
@@ -55,7 +55,7 @@ pub(super) enum Command {
     Kept(SessionId, bool),
     BusStats(oneshot::Sender<BusStats>),
     Report(SessionId, oneshot::Sender<Report>),
-    Proofs(SessionId, oneshot::Sender<Vec<(Finding, Arc<Proof>)>>),
+    Proofs(SessionId, oneshot::Sender<Vec<(ProvenFault, Arc<Proof>)>>),
 }
 
 /// Why a session was not opened.
@@ -257,7 +257,7 @@ impl std::ops::Deref for SessionHandle {
 pub struct SessionWatcher {
     pub(super) id: SessionId,
     pub(super) ended: watch::Receiver<Option<Ended>>,
-    pub(super) last_words: Arc<OnceLock<LastWords>>,
+    pub(super) last_words: Arc<OnceLock<FinalReport>>,
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) clock: Clock,
 }
@@ -297,7 +297,7 @@ impl SessionWatcher {
 
     /// The proofs that this node holds in this session, one per accused; if the node has ended or
     /// forgotten the session, those that it held then.
-    pub async fn proofs(&self) -> Vec<(Finding, Arc<Proof>)> {
+    pub async fn proofs(&self) -> Vec<(ProvenFault, Arc<Proof>)> {
         let (reply, answer) = oneshot::channel();
         let proofs = self.ask(Command::Proofs(self.id, reply), answer).await;
         let proofs = proofs.or_else(|| self.last_words.get().map(|last| last.proofs.clone()));

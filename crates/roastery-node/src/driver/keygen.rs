@@ -13,10 +13,13 @@ use tokio::{sync::watch, task::coop::consume_budget};
 use super::clock::Clock;
 use crate::bus::{self, Bus, BusEvent};
 
-/// A member's node while the group's key is made: one key generation, and the bus that it speaks over.
+/// A member's node while the group's key is made: one key generation, and the bus that it speaks
+/// over.
 ///
-/// It is driven by [`finish`](KeygenDriver::finish) until this member has its share, and after that by
-/// [`serve`](KeygenDriver::serve) as long as others may lack the certificate. Then the bus is free for a
+/// It is driven by [`finish`](KeygenDriver::finish) until this member has its share, and after that
+/// by
+/// [`serve`](KeygenDriver::serve) as long as others may lack the certificate. Then the bus is free
+/// for a
 /// [`Node`](super::Node).
 #[derive(Debug)]
 pub struct KeygenDriver<B> {
@@ -68,8 +71,8 @@ pub enum KeygenError {
 }
 
 impl<B: Bus> KeygenDriver<B> {
-    /// Opens a key generation at this member's bus. Its seed is stored already, and so is what it has
-    /// signed.
+    /// Opens a key generation at this member's bus. Its seed is stored already, and so is what it
+    /// has signed.
     ///
     /// # Errors
     ///
@@ -81,8 +84,8 @@ impl<B: Bus> KeygenDriver<B> {
         Ok(Self { bus, keygen, clock, watch: None, reports, ended: None, unstored: None })
     }
 
-    /// Gives what happens from here on to a listener, with the time since the opening. A key generation
-    /// has few events: their number is bounded by its members.
+    /// Gives what happens from here on to a listener, with the time since the opening. A key
+    /// generation has few events: their number is bounded by its members.
     pub fn watch(&mut self, listener: tokio::sync::mpsc::UnboundedSender<(Duration, Event)>) {
         self.watch = Some(listener);
     }
@@ -115,8 +118,8 @@ impl<B: Bus> KeygenDriver<B> {
         }
     }
 
-    /// Answers others that lack the certificate. Ends when the key generation's lifetime is over or the
-    /// bus is closed, or if this member has not finished and would have to sign: that is for
+    /// Answers others that lack the certificate. Ends when the key generation's lifetime is over or
+    /// the bus is closed, or if this member has not finished and would have to sign: that is for
     /// [`finish`](KeygenDriver::finish).
     pub async fn serve(&mut self) {
         let (clock, end) = (self.clock, self.keygen.expires_at());
@@ -159,8 +162,8 @@ impl<B: Bus> KeygenDriver<B> {
         };
         let now = self.clock.now();
         match event {
-            // What a peer sends is never an error of this node; the key generation has noted what is
-            // worth noting.
+            // What a peer sends is never an error of this node; the key generation has noted what
+            // is worth noting.
             Some(BusEvent::Message { from, bytes }) => {
                 let _ = self.keygen.handle_message(&from, &bytes, now);
             }

@@ -1,6 +1,7 @@
 //! Runs a member's key generation and its signing sessions over a bus.
 //!
-//! [`Keygen`] runs the key generation that makes the group's key, once. Then the bus is a [`Node`]'s.
+//! [`Keygen`] runs the key generation that makes the group's key, once. Then the bus is a
+//! [`Node`]'s.
 //!
 //! A [`Node`] is one task that owns the bus, the engine and all sessions; a [`NodeHandle`] opens
 //! sessions at it, and a
@@ -24,8 +25,8 @@ mod journal;
 mod keygen;
 mod node;
 mod notice;
-mod offers;
 mod outcomes;
+mod proposal_outbox;
 mod proposing;
 mod refused;
 mod running;

@@ -8,7 +8,7 @@ use roastery_protocol::{
     group::PeerId,
     message::{Body, Envelope, Header, Kind, RefusalReason},
     request::ApprovedRequest,
-    session::{Connection, Destination, Opening, Record, Session, Stop},
+    session::{Connection, Destination, Opening, PeerHistory, Session, Stop},
 };
 use tokio::{sync::mpsc, task::coop::consume_budget};
 
@@ -21,10 +21,10 @@ use super::{
     inbox::{ProposalInbox, Proposed},
     journal::{Journal, Receipt},
     notice::{Limit, Notice, Observer},
-    offers::Offers,
     outcomes::Outcomes,
-    refused::Refused,
-    running::{Rank, Running, Wish},
+    proposal_outbox::ProposalOutbox,
+    refused::RefusalCache,
+    running::{Action, Rank, Running},
     sessions::Sessions,
     watches::{News, Watches},
 };
@@ -49,14 +49,14 @@ pub struct Node<B, E: Engine> {
     /// Members whose connection was lost. One that was never there yet is given time.
     gone: BTreeSet<PeerId>,
     /// What all sessions so far have shown of the members.
-    record: Record,
+    record: PeerHistory,
     pub(super) inbox: ProposalInbox,
     /// The answers to proposals that were not taken.
     pub(super) answers: Answers,
-    pub(super) offers: Offers,
+    pub(super) proposal_outbox: ProposalOutbox,
     pub(super) watches: Watches,
     pub(super) news: Option<mpsc::Sender<News>>,
-    pub(super) refused: Refused,
+    pub(super) refused: RefusalCache,
     pub(super) proposals: Option<mpsc::Sender<Proposed>>,
     journal: Option<Box<dyn Journal>>,
     observer: Option<Box<dyn Observer>>,
@@ -86,13 +86,13 @@ impl<B: Bus, E: Engine> Node<B, E> {
             outcomes: Outcomes::default(),
             early: EarlyMessages::default(),
             gone: BTreeSet::new(),
-            record: Record::default(),
+            record: PeerHistory::default(),
             inbox: ProposalInbox::default(),
             answers: Answers::default(),
-            offers: Offers::default(),
+            proposal_outbox: ProposalOutbox::default(),
             watches: Watches::default(),
             news: None,
-            refused: Refused::default(),
+            refused: RefusalCache::default(),
             proposals: None,
             journal: None,
             observer: None,
@@ -131,7 +131,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
         loop {
             // A bus under a flood is always ready: others on this thread have their turn as well.
             consume_budget().await;
-            let due = self.sessions.next_due().into_iter().chain(self.offers.next_due());
+            let due = self.sessions.next_due().into_iter().chain(self.proposal_outbox.next_due());
             let due = due.chain(self.watches.next_due()).min();
             let wake = self.clock.until(due);
             let listener = self.proposals.clone().filter(|_| self.inbox.has_waiting());
@@ -229,7 +229,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
             session.handle_connection(peer, Connection::Down, now);
         }
         if let Some(displaced) = displaced {
-            self.with_session(displaced, now, |last| last.session.stop(Stop::NoRoom, now));
+            self.with_session(displaced, now, |last| last.session.stop(Stop::Evicted, now));
             self.refuse_for_room(displaced);
         }
         let deadline = now.monotonic.saturating_add(deadline);
@@ -276,7 +276,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
         self.with_session(session, now, |running| running.session.stop(Stop::Cancelled, now));
         let refusal = self.seal(session, &Body::Refusal(reason));
         let _ = self.bus.send(bus::Destination::Everyone, &refusal);
-        self.offers.remove(session);
+        self.proposal_outbox.remove(session);
         self.inbox.decided(session);
         let refusal = (self.author(session), refusal);
         if self.refused.add(session, refusal, expiry, now.monotonic, now.wall_seconds()) {
@@ -312,7 +312,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
             BusEvent::Message { from, bytes } => self.hear_message(from, bytes, now),
             BusEvent::Connected(peer) => {
                 self.gone.remove(&peer);
-                for proposal in self.offers.lacked_by(&peer) {
+                for proposal in self.proposal_outbox.lacked_by(&peer) {
                     let _ = self.bus.send(bus::Destination::Peer(peer.clone()), &proposal);
                 }
                 self.watches.hurry(now.monotonic);
@@ -329,7 +329,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
         let Some(session) = Envelope::peek_session(&bytes) else { return };
         // A member that has no room for the request now is asked again.
         if !Envelope::peek_refusal(&bytes).is_some_and(RefusalReason::is_for_now) {
-            self.offers.heard_of(session, &from);
+            self.proposal_outbox.heard_of(session, &from);
         }
         let open = self.sessions.contains(session);
         if !open && self.answer_with_outcome(session, &from, &bytes, now) {
@@ -418,11 +418,11 @@ impl<B: Bus, E: Engine> Node<B, E> {
             self.record.update(running.session.learned());
         }
         if running.has_ended() || running.session.outcome().is_some() {
-            self.offers.remove(id);
+            self.proposal_outbox.remove(id);
         }
         while let Some(wish) = running.next_wish(self.journal.is_some()) {
             match wish {
-                Wish::Send(to, bytes) => {
+                Action::Send(to, bytes) => {
                     let to = match to {
                         Destination::Everyone => bus::Destination::Everyone,
                         Destination::Seat(seat) => match self.member.group.member(seat) {
@@ -433,7 +433,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
                     // Whoever cannot be reached now is reached by a repeat.
                     let _ = self.bus.send(to, &bytes);
                 }
-                Wish::Keep(released) => {
+                Action::Keep(released) => {
                     // Without the last handle nobody waits for anything any more.
                     if let (Some(journal), Some(commands)) =
                         (&mut self.journal, self.to_commands.upgrade())

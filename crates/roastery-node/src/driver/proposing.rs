@@ -24,7 +24,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
         proposal.subject.check(&proposal.request)?;
         let (session, expiry) = (proposal.request.session_id(), proposal.request.expiry());
         let now = self.clock.now();
-        self.offers.check_room(session, now.wall_seconds())?;
+        self.proposal_outbox.check_room(session, now.wall_seconds())?;
         let body = Body::Proposal(proposal);
         let bytes = match self.original(session, &body) {
             Some(original) => original,
@@ -32,7 +32,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
         };
         // To be alone is no error: whoever comes later gets it then.
         let _ = self.bus.send(bus::Destination::Everyone, &bytes);
-        self.offers.add(session, bytes, expiry, now.monotonic);
+        self.proposal_outbox.add(session, bytes, expiry, now.monotonic);
         Ok(())
     }
 
@@ -109,7 +109,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
         let members = self.member.group.members().iter();
         let own = self.bus.local_peer();
         let others = members.map(|member| &member.peer).filter(|peer| *peer != own).cloned();
-        let due = self.offers.due(now.monotonic, now.wall_seconds(), || others.collect());
+        let due = self.proposal_outbox.due(now.monotonic, now.wall_seconds(), || others.collect());
         let Some((proposal, lacking)) = due else { return };
         for peer in lacking {
             // Whoever is not there gets it when it comes.

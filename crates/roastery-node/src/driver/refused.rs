@@ -10,7 +10,7 @@ const PAUSE: Duration = Duration::from_secs(15);
 
 /// What this node will not sign, and what it says to whoever asks it to.
 #[derive(Debug, Default)]
-pub(super) struct Refused {
+pub(super) struct RefusalCache {
     all: BTreeMap<SessionId, Refusal>,
 }
 
@@ -26,7 +26,7 @@ struct Refusal {
     told: BTreeMap<PeerId, Duration>,
 }
 
-impl Refused {
+impl RefusalCache {
     /// Remembers a refusal, which is said to all now. Returns whether another one had to be
     /// forgotten for it: one of the author that has the most, the one that expires first, which
     /// matters to the others the shortest.
@@ -101,7 +101,7 @@ mod tests {
     fn a_peer_that_asks_often_takes_no_answer_from_another_one() {
         let session = SessionId::from_bytes([1; 32]);
         let peer = |name: u8| PeerId::new([name]).unwrap();
-        let (mut refused, start) = (Refused::default(), Duration::from_secs(9));
+        let (mut refused, start) = (RefusalCache::default(), Duration::from_secs(9));
         refused.add(session, (None, Arc::from(&b"no"[..])), u64::MAX, start, 1);
         // All have just been told.
         assert!(refused.answer(session, &peer(1), start + PAUSE / 2).is_none());
@@ -121,7 +121,7 @@ mod tests {
             id[..8].copy_from_slice(&number.to_le_bytes());
             SessionId::from_bytes(id)
         };
-        let mut refused = Refused::default();
+        let mut refused = RefusalCache::default();
         let mut add = |number: usize, author, expiry| {
             let refusal = (Some(author), Arc::from(&b"no"[..]));
             refused.add(session(number), refusal, expiry, Duration::ZERO, 1)

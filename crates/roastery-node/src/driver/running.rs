@@ -9,7 +9,7 @@ use roastery_protocol::{
     SessionId,
     clock::Moment,
     engine::EngineSession,
-    proof::{Finding, Proof},
+    proof::{Proof, ProvenFault},
     request::ApprovedRequest,
     session::{Destination, Event, Output, Report, Session, Stop, StopReason},
 };
@@ -50,9 +50,9 @@ impl Rank {
 
 /// What a session leaves to its handle when the node forgets it.
 #[derive(Debug)]
-pub(super) struct LastWords {
+pub(super) struct FinalReport {
     pub(super) report: Report,
-    pub(super) proofs: Vec<(Finding, Arc<Proof>)>,
+    pub(super) proofs: Vec<(ProvenFault, Arc<Proof>)>,
 }
 
 /// A session and its owner's ear.
@@ -62,7 +62,7 @@ pub(super) struct Running<S: EngineSession> {
     deadline: Option<Duration>,
     events: mpsc::Sender<Event>,
     ended: watch::Sender<Option<Ended>>,
-    last_words: Arc<OnceLock<LastWords>>,
+    last_words: Arc<OnceLock<FinalReport>>,
     /// What it said since a share was about to leave whose record is not kept yet.
     held: VecDeque<Output>,
     /// That share.
@@ -72,7 +72,7 @@ pub(super) struct Running<S: EngineSession> {
 }
 
 /// What is to be done for a session.
-pub(super) enum Wish {
+pub(super) enum Action {
     /// Send this.
     Send(Destination, Arc<[u8]>),
     /// Write down that this share is about to leave. Nothing more is wished until
@@ -132,7 +132,7 @@ impl<S: EngineSession> Running<S> {
 
     /// The next thing that is to be done for the session. With a journal the record of a share
     /// comes before the share.
-    pub(super) fn next_wish(&mut self, journal: bool) -> Option<Wish> {
+    pub(super) fn next_wish(&mut self, journal: bool) -> Option<Action> {
         if self.waits.is_some() {
             while let Some(output) = self.session.poll_output() {
                 if self.held.len() < MOST_HELD || matches!(output, Output::Event(_)) {
@@ -145,7 +145,7 @@ impl<S: EngineSession> Running<S> {
         }
         while let Some(output) = self.held.pop_front().or_else(|| self.session.poll_output()) {
             match output {
-                Output::Send { to, bytes } => return Some(Wish::Send(to, bytes)),
+                Output::Send { to, bytes } => return Some(Action::Send(to, bytes)),
                 Output::Event(event) => {
                     let released = match event {
                         Event::ShareReleased { attempt, package } if journal => {
@@ -156,7 +156,7 @@ impl<S: EngineSession> Running<S> {
                     self.tell(event);
                     if let Some(released) = released {
                         self.waits = Some(released);
-                        return Some(Wish::Keep(released));
+                        return Some(Action::Keep(released));
                     }
                 }
             }
@@ -178,7 +178,7 @@ impl<S: EngineSession> Running<S> {
     /// computed with it here. Those that others made are. The session is to be forgotten.
     pub(super) fn not_kept(&mut self, now: Moment) {
         let withheld = self.waits.take().map(|share| share.package);
-        self.session.stop(Stop::NotKept, now);
+        self.session.stop(Stop::JournalFailed, now);
         let outputs = std::iter::from_fn(|| self.session.poll_output());
         let held: Vec<Output> = self.held.drain(..).chain(outputs).collect();
         for output in held {
@@ -189,7 +189,7 @@ impl<S: EngineSession> Running<S> {
             }
         }
         if !self.has_ended() {
-            self.tell(Event::Stopped(StopReason::NotKept));
+            self.tell(Event::Stopped(StopReason::JournalFailed));
         }
     }
 
@@ -225,7 +225,7 @@ impl<S: EngineSession> Running<S> {
         let _ = self.events.try_send(event);
     }
 
-    pub(super) fn proofs(&self) -> Vec<(Finding, Arc<Proof>)> {
+    pub(super) fn proofs(&self) -> Vec<(ProvenFault, Arc<Proof>)> {
         self.session.proofs().map(|(finding, proof)| (*finding, proof.clone())).collect()
     }
 }
@@ -238,7 +238,7 @@ impl<S: EngineSession> Drop for Running<S> {
         if self.events.is_closed() || std::thread::panicking() {
             return;
         }
-        let words = LastWords { report: self.session.report(), proofs: self.proofs() };
+        let words = FinalReport { report: self.session.report(), proofs: self.proofs() };
         // Set here only, and once.
         let _ = self.last_words.set(words);
     }

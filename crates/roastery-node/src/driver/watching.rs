@@ -69,7 +69,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
             && let Some(news) = self.watches.hear(session, from, bytes)
         {
             if let News::Signed { session, .. } = &news {
-                self.offers.remove(*session);
+                self.proposal_outbox.remove(*session);
             }
             room.send(news);
         }

@@ -31,9 +31,9 @@ impl Store {
     /// Copies the store as it is now into a new file, while it is in use. The copy is a store of
     /// the same passphrase, and everything that goes into it is checked.
     ///
-    /// Key generations under way are ended ones in the copy. It cannot know what this node goes on to
-    /// sign, and a node that signs a second transcript is no honest one. The host key brings back
-    /// the share of a key generation that ended well.
+    /// Key generations under way are ended ones in the copy. It cannot know what this node goes on
+    /// to sign, and a node that signs a second transcript is no honest one. The host key brings
+    /// back the share of a key generation that ended well.
     ///
     /// # Errors
     ///

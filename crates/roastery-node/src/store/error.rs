@@ -110,8 +110,8 @@ pub enum ContentError {
     /// The recovery file is that of another group or key generation.
     #[error("the recovery file is that of another group or ceremony")]
     OtherRecoveryFile,
-    /// The key generation has ended here. It is not begun again: another seed would contradict what was
-    /// said.
+    /// The key generation has ended here. It is not begun again: another seed would contradict what
+    /// was said.
     #[error("ceremony {keygen:#} has ended here and is not begun again")]
     KeygenEnded {
         /// The key generation.

@@ -2,7 +2,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use roastery_protocol::{
     GroupId, Seat,
     group::Group,
-    proof::{Finding, Proof, Verdict},
+    proof::{Proof, ProvenFault, Verdict},
 };
 
 use super::{
@@ -48,7 +48,7 @@ impl Store {
     /// # Errors
     ///
     /// [`ContentError::NotProven`] if nobody is proven to be at fault.
-    pub fn keep_proof(&self, group: &Group, proof: &Proof) -> Result<Finding, StoreError> {
+    pub fn keep_proof(&self, group: &Group, proof: &Proof) -> Result<ProvenFault, StoreError> {
         let finding = match proof.verify(group) {
             Verdict::Invalid(finding) => finding,
             other => return Err(ContentError::NotProven(other).into()),

@@ -23,7 +23,8 @@ pub struct KeptKeygen {
     pub signed: Option<TranscriptHash>,
 }
 
-/// An ended key generation stays known by its name, so that it is not begun again with another seed.
+/// An ended key generation stays known by its name, so that it is not begun again with another
+/// seed.
 #[derive(BorshSerialize, BorshDeserialize)]
 pub(super) enum KeygenRecord {
     UnderWay { invitation: Vec<u8>, seed: Secret, signed: Option<TranscriptHash> },
@@ -104,12 +105,13 @@ impl Store {
         })
     }
 
-    /// Ends a key generation with its outcome: group, share and recovery file come into the store and the
-    /// seed goes, in one step.
+    /// Ends a key generation with its outcome: group, share and recovery file come into the store
+    /// and the seed goes, in one step.
     ///
     /// # Errors
     ///
-    /// [`ContentError::Missing`] if the key generation of the recovery file is not under way; those of
+    /// [`ContentError::Missing`] if the key generation of the recovery file is not under way; those
+    /// of
     /// [`Store::keep_group`].
     pub fn finish_keygen(
         &self,
@@ -127,9 +129,9 @@ impl Store {
         })
     }
 
-    /// Ends a key generation without an outcome; its seed goes. If this node's signature of a transcript
-    /// has left, the others may still come to hold a certificate: then the host key and their
-    /// recovery file bring the share back.
+    /// Ends a key generation without an outcome; its seed goes. If this node's signature of a
+    /// transcript has left, the others may still come to hold a certificate: then the host key and
+    /// their recovery file bring the share back.
     ///
     /// # Errors
     ///

@@ -65,11 +65,12 @@
 //!
 //! # What somebody with the file learns
 //!
-//! How many keys, groups, key generations, requests, proofs and audit entries there are, about how large
-//! each is, and from two states of one file which rows changed. Of the requests also how many are
-//! in each state of each group, in which order they came into it, and how many are for the same
-//! messages, but not which group and state that is, nor when. Neither names nor members nor messages: rows are named by a keyed hash. And
-//! with a weak passphrase everything, for what each trial costs.
+//! How many keys, groups, key generations, requests, proofs and audit entries there are, about how
+//! large each is, and from two states of one file which rows changed. Of the requests also how many
+//! are in each state of each group, in which order they came into it, and how many are for the same
+//! messages, but not which group and state that is, nor when. Neither names nor members nor
+//! messages: rows are named by a keyed hash. And with a weak passphrase everything, for what each
+//! trial costs.
 //!
 //! Somebody who can *write* to the file can put the whole file, or any row, back to what it was
 //! before, or take rows away: no software in one machine notices that. It makes nobody sign twice

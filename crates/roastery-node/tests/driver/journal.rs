@@ -109,7 +109,7 @@ async fn a_share_whose_record_is_not_kept_never_leaves_and_its_session_stops() {
     }
     let receipts = std::mem::take(&mut *journal.0.lock().unwrap());
     elsewhere(|| drop(receipts)).await;
-    assert_eq!(other.ended().await, Some(Ended::Stopped(StopReason::NotKept)));
+    assert_eq!(other.ended().await, Some(Ended::Stopped(StopReason::JournalFailed)));
     assert!(!share_of(&mut listener, signer).await);
     // With the share there would be a signature.
     assert!(timeout(300 * SECOND, session.ended()).await.is_err());
@@ -161,7 +161,7 @@ async fn signatures_that_were_computed_with_a_share_that_is_withheld_are_not_tol
     }
     let receipts = std::mem::take(&mut *journal.0.lock().unwrap());
     elsewhere(|| drop(receipts)).await;
-    assert_eq!(other.ended().await, Some(Ended::Stopped(StopReason::NotKept)));
+    assert_eq!(other.ended().await, Some(Ended::Stopped(StopReason::JournalFailed)));
     assert!(timeout(300 * SECOND, session.ended()).await.is_err());
 }
 

@@ -74,7 +74,7 @@ async fn nodes_that_hear_of_too_many_requests_in_any_order_keep_the_same_and_ref
         }
         for displaced in sessions.drain(..3) {
             assert!(beyond.contains(&displaced.id()));
-            assert_eq!(displaced.ended().await, Some(Ended::Stopped(StopReason::NoRoom)));
+            assert_eq!(displaced.ended().await, Some(Ended::Stopped(StopReason::Evicted)));
         }
         for session in &sessions {
             assert_eq!(session.report().await.unwrap().live_attempts, 1);

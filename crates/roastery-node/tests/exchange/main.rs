@@ -1,5 +1,5 @@
-//! Several groups and key generations over one bus: what each hears, what none of them does to another,
-//! and how all of it begins and ends.
+//! Several groups and key generations over one bus: what each hears, what none of them does to
+//! another, and how all of it begins and ends.
 
 #![allow(clippy::unwrap_used, reason = "a failed helper is a failed test")]
 

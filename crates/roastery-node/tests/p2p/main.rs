@@ -6,10 +6,10 @@
 mod connections;
 #[path = "../../examples/demo/mod.rs"]
 mod demo;
-mod knocking;
 mod members;
 #[path = "../support/network.rs"]
 mod network;
+mod pending;
 mod rogue;
 mod roster;
 #[path = "../support/topics.rs"]

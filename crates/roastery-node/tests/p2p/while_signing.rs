@@ -16,7 +16,7 @@ use tokio::{io::AsyncReadExt, task::JoinSet};
 use super::*;
 use crate::{
     demo::{deal, sign},
-    knocking::from_elsewhere,
+    pending::from_elsewhere,
     rogue::Rogue,
     topics::heading,
     waiting::until,
@@ -38,10 +38,10 @@ const QUEUES: usize = 64;
 
 /// Holds silent connections, and opens another one for each that is closed.
 fn knock(at: Multiaddr) -> JoinSet<()> {
-    let mut knocking = JoinSet::new();
+    let mut pending = JoinSet::new();
     for _ in 0..500 {
         let at = at.clone();
-        knocking.spawn(async move {
+        pending.spawn(async move {
             loop {
                 // Until the other end has had enough.
                 let _ = from_elsewhere(&at).await.read(&mut [0]).await;
@@ -49,7 +49,7 @@ fn knock(at: Multiaddr) -> JoinSet<()> {
             }
         });
     }
-    knocking
+    pending
 }
 
 /// Says ever something else about a group, to whoever listens at the address, and reads nothing of

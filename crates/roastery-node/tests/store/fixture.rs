@@ -1,5 +1,5 @@
-//! What a member has to keep: a key generation from beginning to end, a request of its group, a proof
-//! against a coordinator.
+//! What a member has to keep: a key generation from beginning to end, a request of its group, a
+//! proof against a coordinator.
 
 use std::{
     collections::VecDeque,

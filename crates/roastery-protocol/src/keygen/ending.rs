@@ -3,7 +3,7 @@
 use roastery_frost::{Seat, chilldkg::RecoveryData};
 
 use super::{
-    Deed, Ending, Event, Finding, Keygen, Phase, RecoveryFile, Rejected,
+    Ending, Event, Keygen, Misbehaviour, Phase, RecoveryFile, Rejected, Suspicion,
     book::Book,
     message::{Body, Kind, RefusalReason},
     transcripts::Transcripts,
@@ -39,12 +39,12 @@ impl Keygen {
                 self.finish(data);
                 return Ok(());
             }
-            // It is a certificate, of which key generation only those know that drew its nonces: this
-            // node may have lost its seed.
+            // It is a certificate, of which key generation only those know that drew its nonces:
+            // this node may have lost its seed.
             Ok(data) if data.params() == self.fixed.invitation.params() => {
-                Finding::of_nobody(Deed::Certificate)
+                Suspicion::of_nobody(Misbehaviour::Certificate)
             }
-            _ => Finding::of(sender, Deed::Certificate),
+            _ => Suspicion::of(sender, Misbehaviour::Certificate),
         };
         self.wrong_certificates.insert(sender, wrong + 1);
         self.wrong(finding)
@@ -80,8 +80,8 @@ impl Keygen {
         }
     }
 
-    /// Whoever still speaks of the key generation lacks the certificate, or does not know that there will
-    /// be none.
+    /// Whoever still speaks of the key generation lacks the certificate, or does not know that
+    /// there will be none.
     pub(super) fn answer_after_the_end(&mut self, sender: Seat, kind: Kind, now: Moment) {
         if matches!(kind, Kind::Certificate | Kind::Refusal) || now.monotonic >= self.expiry {
             return;

@@ -10,7 +10,7 @@ use roastery_frost::{
 };
 
 use super::{
-    Culprit, Deed, Ending, Finding, Keygen, Rejected,
+    Ending, Keygen, Misbehaviour, Rejected, Suspect, Suspicion,
     message::{Body, RefusalReason, Want},
     signing::Signing,
 };
@@ -73,18 +73,18 @@ impl Keygen {
         let fault = self.investigate(coordinator, hash, message).ok_or(not_asked)?;
         let culprit = match fault {
             Fault::ParticipantOrCoordinator { participant, .. } => {
-                Culprit::Either { participant, coordinator }
+                Suspect::Either { participant, coordinator }
             }
-            Fault::Coordinator(_) | Fault::Participant { .. } => Culprit::Seat(coordinator),
+            Fault::Coordinator(_) | Fault::Participant { .. } => Suspect::Seat(coordinator),
         };
-        self.find(Finding { culprit, deed: Deed::Transcript(fault) });
+        self.find(Suspicion { culprit, deed: Misbehaviour::Transcript(fault) });
         Ok(())
     }
 
     /// Who has brought two transcripts about, as far as the first messages show that are here: each
     /// is signed by its sender, and of an honest one there is no other. So where a transcript holds
     /// another nonce, its coordinator has put it there or the member has said two things.
-    pub(super) fn culprit_of_two(&self, transcripts: [TranscriptHash; 2]) -> Culprit {
+    pub(super) fn culprit_of_two(&self, transcripts: [TranscriptHash; 2]) -> Suspect {
         let own = self.fixed.seat;
         let differing = transcripts.into_iter().find_map(|hash| {
             let known = self.transcripts.get(hash)?;
@@ -92,16 +92,16 @@ impl Keygen {
             Some((self.book.differing(known.transcript.pubnonces())?, coordinator))
         });
         match differing {
-            None => Culprit::Unknown,
+            None => Suspect::Unknown,
             // This node has lost its seed.
             Some((participant, coordinator)) if participant == own && coordinator == own => {
-                Culprit::Unknown
+                Suspect::Unknown
             }
-            Some((participant, coordinator)) if participant == own => Culprit::Seat(coordinator),
+            Some((participant, coordinator)) if participant == own => Suspect::Seat(coordinator),
             Some((participant, coordinator)) if [participant, own].contains(&coordinator) => {
-                Culprit::Seat(participant)
+                Suspect::Seat(participant)
             }
-            Some((participant, coordinator)) => Culprit::Either { participant, coordinator },
+            Some((participant, coordinator)) => Suspect::Either { participant, coordinator },
         }
     }
 
@@ -112,10 +112,10 @@ impl Keygen {
         let Some(fault) = self.investigate(self.fixed.seat, hash, &message) else { return };
         let Fault::ParticipantOrCoordinator { participant: seat, fault } = fault else {
             // This node is the coordinator: its own machine is at fault.
-            return self.find(Finding::of_nobody(Deed::Transcript(fault)));
+            return self.find(Suspicion::of_nobody(Misbehaviour::Transcript(fault)));
         };
         let beyond_doubt = Fault::Participant { participant: seat, fault };
-        self.find(Finding::of(seat, Deed::Transcript(beyond_doubt)));
+        self.find(Suspicion::of(seat, Misbehaviour::Transcript(beyond_doubt)));
         if matches!(self.signing, Signing::Nothing) {
             self.fail(seat, fault);
         }

@@ -146,8 +146,8 @@ impl fmt::Display for MemberKey {
 }
 
 impl Invitation {
-    /// An invitation of these members, in the order of their seats. `number` tells a key generation from
-    /// an earlier one of the same members that did not finish.
+    /// An invitation of these members, in the order of their seats. `number` tells a key generation
+    /// from an earlier one of the same members that did not finish.
     ///
     /// # Errors
     ///

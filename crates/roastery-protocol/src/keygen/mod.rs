@@ -111,21 +111,21 @@
 //!
 //! A member's first message follows from its seed, so there is one of each member, all honest
 //! coordinators make the same transcript of them, and it does not matter which coordinator does.
-//! The coordinators come in an order that the key generation's id fixes, and the number of live ones
-//! doubles with each interval, as in a session. A member sends what it has to all that are live:
-//! its first message until it has signed, its signature afterwards. Whoever receives a first
+//! The coordinators come in an order that the key generation's id fixes, and the number of live
+//! ones doubles with each interval, as in a session. A member sends what it has to all that are
+//! live: its first message until it has signed, its signature afterwards. Whoever receives a first
 //! message and knows a transcript that it has signed itself, or has made, answers with that;
 //! whoever holds a transcript and the signatures of all makes the certificate and sends it to all;
-//! and whoever has the certificate answers everything with it until the key generation's lifetime is
-//! over. So any member can coordinate, one that is silent or holds something back is passed by, and
-//! one that was cut off learns the certificate from any other.
+//! and whoever has the certificate answers everything with it until the key generation's lifetime
+//! is over. So any member can coordinate, one that is silent or holds something back is passed by,
+//! and one that was cut off learns the certificate from any other.
 //!
-//! A member signs one transcript in a key generation. It stores which one before its signature leaves
-//! ([`Output::Persist`]), and is told of it when it is opened again ([`Opening::signed`]). So as
-//! long as one member is honest there are no two certificates of one key generation. A coordinator shows
-//! its transcript when its own signature of it is stored, and so does not show two. A certificate
-//! counts only if it holds this node's own encryption nonce, which follows from seed and key generation:
-//! one of another key generation of the same members is none.
+//! A member signs one transcript in a key generation. It stores which one before its signature
+//! leaves ([`Output::Persist`]), and is told of it when it is opened again ([`Opening::signed`]).
+//! So as long as one member is honest there are no two certificates of one key generation. A
+//! coordinator shows its transcript when its own signature of it is stored, and so does not show
+//! two. A certificate counts only if it holds this node's own encryption nonce, which follows from
+//! seed and key generation: one of another key generation of the same members is none.
 //!
 //! # What is wrong, and who did it
 //!
@@ -133,8 +133,8 @@
 //! whoever passes on a wrong one is at fault itself. A share that is wrong is looked into twice:
 //! the coordinator that passed it on is asked, which leaves two to blame at most; and this node
 //! collects all first messages itself, which leaves one. Then, and only if this node has signed
-//! nothing, the key generation ends here as [`Ending::Faulty`], for there is no key without that member.
-//! All else is a [`Finding`] in the report, and the key generation goes on.
+//! nothing, the key generation ends here as [`Ending::Faulty`], for there is no key without that
+//! member. All else is a [`Suspicion`] in the report, and the key generation goes on.
 //!
 //! A node that is offered another transcript than the one that it has signed asks both coordinators
 //! for the first messages that they made them of. Each is signed by its sender, so a member that
@@ -158,15 +158,14 @@
 //!
 //! # Secrets
 //!
-//! The host key and the seed are held until the key generation ends in whichever way, and are overwritten
-//! then or on drop. No share is held before the end. ChillDKG's steps are in constant time where
-//! [its module](roastery_frost::chilldkg) says so; nothing here branches on a secret.
+//! The host key and the seed are held until the key generation ends in whichever way, and are
+//! overwritten then or on drop. No share is held before the end. ChillDKG's steps are in constant
+//! time where [its module](roastery_frost::chilldkg) says so; nothing here branches on a secret.
 
 mod answers;
 mod book;
 mod comparing;
 mod ending;
-mod finding;
 mod investigating;
 mod invitation;
 pub mod message;
@@ -178,6 +177,7 @@ mod report;
 mod seed;
 mod settings;
 mod signing;
+mod suspicion;
 mod transcripts;
 mod waking;
 
@@ -198,7 +198,6 @@ use self::{
     transcripts::Transcripts,
 };
 pub use self::{
-    finding::{Culprit, Deed, Finding},
     invitation::{Fingerprint, Invitation, InvitationError, MAX_INVITATION, MemberKey},
     opening::{OpenError, Opening},
     output::{Ending, Event, Output, Rejected},
@@ -206,6 +205,7 @@ pub use self::{
     report::{Awaited, AwaitedThing, Report, ReportPhase},
     seed::Seed,
     settings::Settings,
+    suspicion::{Misbehaviour, Suspect, Suspicion},
 };
 use crate::{
     BodyHash, KeygenId, TranscriptHash,
@@ -235,11 +235,11 @@ pub struct Keygen {
     book: Book,
     transcripts: Transcripts,
     signing: Signing,
-    made: Option<Made>,
+    made: Option<OwnTranscript>,
     inquiries: BTreeMap<Seat, Inquiry>,
     collecting: Option<Backoff>,
     comparisons: BTreeMap<Seat, Comparison>,
-    findings: Vec<Finding>,
+    findings: Vec<Suspicion>,
     wrong_certificates: BTreeMap<Seat, u8>,
     refusals: BTreeMap<Seat, RefusalReason>,
     awaited_at_end: Vec<Awaited>,
@@ -283,7 +283,7 @@ struct Link {
 
 /// The transcript that this node has made from the first messages.
 #[derive(Debug)]
-struct Made {
+struct OwnTranscript {
     hash: TranscriptHash,
     envelope: Envelope,
     /// When it is repeated, once it is signed here and shown to the others.
@@ -346,8 +346,8 @@ impl Keygen {
         self.release(transcript, now);
     }
 
-    /// Ends the key generation here. Secrets are zeroized; see [`Ending`] for what may still come of it
-    /// elsewhere.
+    /// Ends the key generation here. Secrets are zeroized; see [`Ending`] for what may still come
+    /// of it elsewhere.
     pub fn stop(&mut self, now: Moment) {
         self.expire(now);
         if matches!(self.phase, Phase::Running) {
@@ -405,8 +405,8 @@ impl Keygen {
         }
     }
 
-    /// The certificate answers every message of the key generation until here, on the monotonic clock;
-    /// then it may be dropped.
+    /// The certificate answers every message of the key generation until here, on the monotonic
+    /// clock; then it may be dropped.
     pub fn expires_at(&self) -> Duration {
         self.expiry
     }
@@ -424,8 +424,8 @@ impl Keygen {
     }
 
     /// Notes something wrong, once of each kind and culprit.
-    fn find(&mut self, finding: Finding) {
-        let same = |known: &Finding| {
+    fn find(&mut self, finding: Suspicion) {
+        let same = |known: &Suspicion| {
             known.culprit == finding.culprit
                 && std::mem::discriminant(&known.deed) == std::mem::discriminant(&finding.deed)
         };

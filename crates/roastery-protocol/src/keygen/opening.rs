@@ -35,12 +35,12 @@ pub struct Opening {
     pub host: HostKey,
     /// The seat's identity key.
     pub identity: Arc<IdentityKey>,
-    /// The random bytes of this node and key generation. They are stored before the key generation is opened,
-    /// and the same ones open it again.
+    /// The random bytes of this node and key generation. They are stored before the key generation
+    /// is opened, and the same ones open it again.
     pub seed: Seed,
     /// The transcript that this node has stored as signed
-    /// ([`Output::Persist`](super::Output::Persist)) in this key generation, if any. Who leaves it out
-    /// after a restart signs two.
+    /// ([`Output::Persist`](super::Output::Persist)) in this key generation, if any. Who leaves it
+    /// out after a restart signs two.
     pub signed: Option<TranscriptHash>,
     /// The times.
     pub settings: Settings,

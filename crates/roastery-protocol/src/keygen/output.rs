@@ -4,7 +4,7 @@ use roastery_frost::{Seat, chilldkg::ParticipantFault};
 use thiserror::Error;
 
 use super::{
-    Finding,
+    Suspicion,
     message::{EnvelopeError, Malformation, RefusalReason},
 };
 use crate::{GroupId, TranscriptHash, session::Destination};
@@ -37,7 +37,7 @@ pub enum Event {
     /// certificate: the host key must be kept, whatever happens.
     Signed(TranscriptHash),
     /// Something is wrong.
-    Found(Finding),
+    Found(Suspicion),
     /// A member says that it will not go on.
     Refused {
         /// Who.
@@ -119,7 +119,7 @@ pub enum Rejected {
     Repeat,
     /// It is wrong, and the report says how.
     #[error("{0}")]
-    Wrong(Finding),
+    Wrong(Suspicion),
     /// Its sender has said so many things that are wrong that it is not listened to in this.
     #[error("seat {sender} has used up its trials")]
     TooMany {

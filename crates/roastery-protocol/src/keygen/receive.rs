@@ -6,7 +6,7 @@ use roastery_frost::{
 };
 
 use super::{
-    Deed, Event, Finding, Keygen, Phase, Rejected,
+    Event, Keygen, Misbehaviour, Phase, Rejected, Suspicion,
     book::Known,
     message::{Body, Envelope, Kind, Malformation, RefusalReason, TranscriptSignature, Want},
     transcripts::Counted,
@@ -98,16 +98,16 @@ impl Keygen {
         };
         let deed = match (kind, error) {
             (Kind::FirstMessage, Some(error)) => {
-                Some(Deed::FirstMessage(ParticipantFault::Message(error)))
+                Some(Misbehaviour::FirstMessage(ParticipantFault::Message(error)))
             }
             (Kind::Transcript | Kind::Investigation, Some(error)) => {
-                Some(Deed::Transcript(error.of_coordinator()))
+                Some(Misbehaviour::Transcript(error.of_coordinator()))
             }
-            (Kind::Certificate, Some(_)) => Some(Deed::Certificate),
+            (Kind::Certificate, Some(_)) => Some(Misbehaviour::Certificate),
             _ => None,
         };
         if let Some(deed) = deed {
-            self.find(Finding::of(sender, deed));
+            self.find(Suspicion::of(sender, deed));
         }
         Rejected::Malformed { sender, malformation }
     }
@@ -122,13 +122,13 @@ impl Keygen {
         let known = self.book.compare(sender, &message);
         match known {
             Known::Same => Err(Rejected::Repeat),
-            Known::Different => self.wrong(Finding::of(sender, Deed::TwoFirstMessages)),
+            Known::Different => self.wrong(Suspicion::of(sender, Misbehaviour::TwoFirstMessages)),
             Known::New => match message.check(sender) {
                 Ok(()) => {
                     self.book.enter(sender, message, envelope);
                     Ok(())
                 }
-                Err(fault) => self.wrong(Finding::of(sender, Deed::FirstMessage(fault))),
+                Err(fault) => self.wrong(Suspicion::of(sender, Misbehaviour::FirstMessage(fault))),
             },
         }
     }
@@ -147,13 +147,16 @@ impl Keygen {
             }
             Counted::Repeat => Err(Rejected::Repeat),
             Counted::TooMany => Err(Rejected::TooMany { sender }),
-            Counted::Invalid => self.wrong(Finding::of(sender, Deed::Signature(hash))),
+            Counted::Invalid => self.wrong(Suspicion::of(sender, Misbehaviour::Signature(hash))),
             Counted::New => {
                 self.try_to_finish(hash);
                 Ok(())
             }
             Counted::Second { first } => {
-                self.find(Finding::of(sender, Deed::TwoSignatures { first, second: hash }));
+                self.find(Suspicion::of(
+                    sender,
+                    Misbehaviour::TwoSignatures { first, second: hash },
+                ));
                 self.try_to_finish(hash);
                 Ok(())
             }
@@ -200,7 +203,7 @@ impl Keygen {
     }
 
     /// Notes a finding and says that the message had no other effect.
-    pub(super) fn wrong(&mut self, finding: Finding) -> Result<(), Rejected> {
+    pub(super) fn wrong(&mut self, finding: Suspicion) -> Result<(), Rejected> {
         self.find(finding);
         Err(Rejected::Wrong(finding))
     }

@@ -2,7 +2,7 @@ use std::{fmt, time::Duration};
 
 use roastery_frost::Seat;
 
-use super::{Ending, Finding, Keygen, Phase, message::RefusalReason, signing::Signing};
+use super::{Ending, Keygen, Phase, Suspicion, message::RefusalReason, signing::Signing};
 use crate::{GroupId, KeygenId, TranscriptHash};
 
 /// What a node knows of a key generation: how far it is, and who is awaited, for what, since when.
@@ -21,7 +21,7 @@ pub struct Report {
     /// Who has said that it will not go on.
     pub refusals: Vec<(Seat, RefusalReason)>,
     /// What was wrong, in the order in which it was found; one of each kind for each culprit.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<Suspicion>,
 }
 
 /// How far a key generation is.
@@ -79,8 +79,8 @@ impl fmt::Display for AwaitedThing {
 }
 
 impl Keygen {
-    /// What this node knows of the key generation now. After its end it still says who was awaited when
-    /// it ended.
+    /// What this node knows of the key generation now. After its end it still says who was awaited
+    /// when it ended.
     pub fn report(&self) -> Report {
         let phase = match &self.phase {
             Phase::Running => ReportPhase::Running,

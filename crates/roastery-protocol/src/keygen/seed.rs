@@ -5,13 +5,13 @@ use zeroize::Zeroizing;
 
 use crate::{KeygenId, tags::Tag};
 
-/// 32 secret random bytes that a member draws once for one key generation, and keeps until the key generation
-/// has ended.
+/// 32 secret random bytes that a member draws once for one key generation, and keeps until the key
+/// generation has ended.
 ///
-/// All that a member draws in a key generation comes from them, so that a node that restarts with the
-/// same seed says the same again. The node stores them, encrypted, before it opens the key generation.
-/// What is drawn depends on the key generation's id as well: one seed in two key generations gives nothing
-/// away. Overwritten on drop; its `Debug` shows nothing.
+/// All that a member draws in a key generation comes from them, so that a node that restarts with
+/// the same seed says the same again. The node stores them, encrypted, before it opens the key
+/// generation. What is drawn depends on the key generation's id as well: one seed in two key
+/// generations gives nothing away. Overwritten on drop; its `Debug` shows nothing.
 pub struct Seed(Zeroizing<[u8; 32]>);
 
 /// What is drawn from a seed.

@@ -9,7 +9,7 @@ use roastery_frost::{
 };
 
 use super::{
-    Culprit, Deed, Event, Finding, Keygen, Made, Output, Rejected, Secrets,
+    Event, Keygen, Misbehaviour, Output, OwnTranscript, Rejected, Secrets, Suspect, Suspicion,
     message::{Body, Envelope, TranscriptSignature},
     seed::Draw,
     transcripts::{Counted, Offer, Offered},
@@ -71,13 +71,13 @@ impl Keygen {
         let message = match self.book.transcript() {
             None => return,
             Some(Ok(message)) => message,
-            Some(Err(_)) => return self.find(Finding::of_nobody(Deed::NoKey)),
+            Some(Err(_)) => return self.find(Suspicion::of_nobody(Misbehaviour::NoKey)),
         };
         let envelope = self.seal(&Body::Transcript(message.clone()));
         let transcript = Transcript::new(self.fixed.invitation.params(), &message)
             .expect("the message was made for this ceremony's n and t");
         let hash = transcript_hash(self.id(), &transcript);
-        self.made = Some(Made { hash, envelope: envelope.clone(), shown: None });
+        self.made = Some(OwnTranscript { hash, envelope: envelope.clone(), shown: None });
         // Old news is no error.
         let _ = self.on_transcript(self.fixed.seat, None, message, &envelope, now);
     }
@@ -126,7 +126,10 @@ impl Keygen {
                 return Err(Rejected::Repeat);
             }
             Offered::Second { first } => {
-                self.find(Finding::of(coordinator, Deed::TwoTranscripts { first, second: hash }));
+                self.find(Suspicion::of(
+                    coordinator,
+                    Misbehaviour::TwoTranscripts { first, second: hash },
+                ));
             }
             Offered::TooMany => return Err(Rejected::TooMany { sender: coordinator }),
         }
@@ -145,9 +148,9 @@ impl Keygen {
     ) -> Result<(), Rejected> {
         let second = content.transcript;
         match self.transcripts.count(seat, content) {
-            Counted::Invalid => self.wrong(Finding::of(seat, Deed::Signature(second))),
+            Counted::Invalid => self.wrong(Suspicion::of(seat, Misbehaviour::Signature(second))),
             Counted::Second { first } => {
-                self.wrong(Finding::of(seat, Deed::TwoSignatures { first, second }))
+                self.wrong(Suspicion::of(seat, Misbehaviour::TwoSignatures { first, second }))
             }
             _ => Ok(()),
         }
@@ -165,9 +168,9 @@ impl Keygen {
         match self.signing.hash() {
             Some(signed) if signed != offered => {
                 let culprit = self.culprit_of_two([offered, signed]);
-                let deed = Deed::OtherTranscript { signed, offered };
+                let deed = Misbehaviour::OtherTranscript { signed, offered };
                 self.compare([offered, signed], now);
-                return self.wrong(Finding { culprit, deed });
+                return self.wrong(Suspicion { culprit, deed });
             }
             Some(_) if !self.signing.is_open() => {
                 self.show_signature(coordinator, now);
@@ -187,13 +190,13 @@ impl Keygen {
         match error {
             // Of a participant's wrong nonce or proof an honest coordinator makes no transcript.
             Step2Error::Fault(fault) => {
-                self.wrong(Finding::of(coordinator, Deed::Transcript(fault)))
+                self.wrong(Suspicion::of(coordinator, Misbehaviour::Transcript(fault)))
             }
             Step2Error::Unknown(_) => {
                 self.inquire(coordinator, offered, now);
                 Ok(())
             }
-            Step2Error::Degenerate(_) => self.wrong(Finding::of_nobody(Deed::NoKey)),
+            Step2Error::Degenerate(_) => self.wrong(Suspicion::of_nobody(Misbehaviour::NoKey)),
             Step2Error::HostSeckey(_) => Ok(()),
         }
     }
@@ -246,9 +249,11 @@ impl Keygen {
         self.findings.iter().any(|finding| {
             let deed = matches!(
                 finding.deed,
-                Deed::Transcript(_) | Deed::TwoTranscripts { .. } | Deed::OtherTranscript { .. }
+                Misbehaviour::Transcript(_)
+                    | Misbehaviour::TwoTranscripts { .. }
+                    | Misbehaviour::OtherTranscript { .. }
             );
-            deed && finding.culprit == Culprit::Seat(seat)
+            deed && finding.culprit == Suspect::Seat(seat)
         })
     }
 }

@@ -1,7 +1,7 @@
 use roastery_frost::{PublicNonce, Seat, SessionContext, nonce_agg};
 use thiserror::Error;
 
-use super::{Fault, Finding, Proof};
+use super::{Fault, Proof, ProvenFault};
 use crate::{
     Attempt, GroupId,
     group::Group,
@@ -13,7 +13,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// What the accused said is invalid: the fault is proven.
-    Invalid(Finding),
+    Invalid(ProvenFault),
     /// What the accused said is valid: the claim is wrong.
     Valid,
     /// The claim cannot be decided on what is shown, and so proves nothing.
@@ -84,7 +84,7 @@ impl Proof {
     /// share check for an invalid share.
     pub fn verify(&self, group: &Group) -> Verdict {
         match Judge::new(self, group).and_then(|judge| judge.decide(&self.fault)) {
-            Ok(Some(accused)) => Verdict::Invalid(Finding {
+            Ok(Some(accused)) => Verdict::Invalid(ProvenFault {
                 accused,
                 fault: self.fault.kind(),
                 session: self.request.session_id(),

@@ -116,7 +116,7 @@ impl fmt::Display for FaultKind {
 
 /// What a valid proof proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Finding {
+pub struct ProvenFault {
     /// Who.
     pub accused: Seat,
     /// What.

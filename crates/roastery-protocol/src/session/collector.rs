@@ -16,7 +16,7 @@ use roastery_frost::Seat;
 use crate::{
     Attempt, BodyHash, Run,
     message::{Envelope, SignatureShare, SigningPackage},
-    proof::{Fault, Finding, Proof},
+    proof::{Fault, Proof, ProvenFault},
 };
 
 /// Shares for unknown packages that are kept of each signer.
@@ -53,7 +53,7 @@ pub(crate) struct KeptShare {
 
 /// What a package is to what was known before.
 #[derive(Debug)]
-pub(crate) enum PackageNews {
+pub(crate) enum InsertOutcome {
     /// The first of its run and number.
     New,
     /// Known.
@@ -88,7 +88,7 @@ struct Record {
 pub(crate) struct Collector {
     records: BTreeMap<Attempt, Record>,
     unknown: BTreeMap<Seat, VecDeque<KeptShare>>,
-    proofs: BTreeMap<Seat, (Finding, Arc<Proof>)>,
+    proofs: BTreeMap<Seat, (ProvenFault, Arc<Proof>)>,
 }
 
 impl Collector {
@@ -98,20 +98,20 @@ impl Collector {
         attempt: Attempt,
         envelope: Envelope,
         content: SigningPackage,
-    ) -> PackageNews {
+    ) -> InsertOutcome {
         let record = self.records.entry(attempt).or_default();
         match record.run {
-            Some(newest) if content.run < newest => return PackageNews::OldRun,
+            Some(newest) if content.run < newest => return InsertOutcome::OldRun,
             Some(newest) if content.run > newest => *record = Record::default(),
             _ => {}
         }
         record.run = Some(content.run);
         if let Some(known) = record.packages.get(&content.number) {
             if known.envelope.body() == envelope.body() {
-                return PackageNews::Repeat;
+                return InsertOutcome::Repeat;
             }
             let first = known.envelope.clone();
-            return PackageNews::Fault(Box::new(Fault::PackageConflict {
+            return InsertOutcome::Fault(Box::new(Fault::PackageConflict {
                 first,
                 second: envelope,
             }));
@@ -121,7 +121,7 @@ impl Collector {
         });
         if let Some(known) = twice {
             let first = known.envelope.clone();
-            return PackageNews::Fault(Box::new(Fault::SlotAssignedTwice {
+            return InsertOutcome::Fault(Box::new(Fault::SlotAssignedTwice {
                 first,
                 second: envelope,
             }));
@@ -132,7 +132,7 @@ impl Collector {
             KeptPackage { attempt, envelope, hash, content, standing: PackageStanding::Open };
         record.packages.insert(number, kept);
         self.adopt(attempt, hash);
-        PackageNews::New
+        InsertOutcome::New
     }
 
     /// Keeps a share for a package that is known, unless a later one of its signer is kept: an
@@ -285,7 +285,7 @@ impl Collector {
     }
 
     /// Keeps a proof that was verified; one per accused.
-    pub(crate) fn prove(&mut self, finding: Finding, proof: Arc<Proof>) {
+    pub(crate) fn prove(&mut self, finding: ProvenFault, proof: Arc<Proof>) {
         self.proofs.entry(finding.accused).or_insert((finding, proof));
     }
 
@@ -293,7 +293,7 @@ impl Collector {
         self.proofs.contains_key(&seat)
     }
 
-    pub(crate) fn proofs(&self) -> &BTreeMap<Seat, (Finding, Arc<Proof>)> {
+    pub(crate) fn proofs(&self) -> &BTreeMap<Seat, (ProvenFault, Arc<Proof>)> {
         &self.proofs
     }
 

@@ -3,7 +3,8 @@
 use roastery_frost::{PartialSignature, PublicNonce, Seat};
 
 use super::{
-    Coordinated, Destination, Event, Phase, Session, coordinator::Coordinator, ending::Made,
+    Coordinated, Destination, Event, Phase, Session, coordinator::Coordinator,
+    ending::SignatureSource,
 };
 use crate::{
     Attempt, BodyHash,
@@ -123,7 +124,7 @@ impl<E: EngineSession> Session<E> {
             .collect();
         if let Some(signatures) = self.engine.aggregate(prepared, &shares) {
             let package = package.hash.unwrap_or(BodyHash::from_bytes([0; 32]));
-            return self.finish(FinalSignature { package, signatures }, Made::Here, now);
+            return self.finish(FinalSignature { package, signatures }, SignatureSource::Here, now);
         }
         self.blame(attempt, number, now);
         self.issue(attempt, now);

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use roastery_frost::{PartialSignature, Seat};
 
 use super::{
-    Answer, Conduct, Destination, Event, Origin, Outcome, Phase, Record, Session, StopReason,
+    Answer, Destination, Event, Origin, Outcome, PeerHistory, PeerStats, Phase, Session, StopReason,
 };
 use crate::{
     Attempt, BodyHash,
@@ -16,7 +16,7 @@ use crate::{
 
 /// Where the signatures were put together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Made {
+pub(super) enum SignatureSource {
     Here,
     By(Seat),
 }
@@ -43,7 +43,7 @@ impl<E: EngineSession> Session<E> {
             .and_then(|prepared| self.engine.aggregate(&prepared, &scalars));
         match signatures {
             Some(signatures) => {
-                self.finish(FinalSignature { package, signatures }, Made::Here, now)
+                self.finish(FinalSignature { package, signatures }, SignatureSource::Here, now)
             }
             None => {
                 self.collector.fail(package);
@@ -53,13 +53,13 @@ impl<E: EngineSession> Session<E> {
     }
 
     /// The signatures are there and verified. Secrets end here; whoever made them tells all.
-    pub(super) fn finish(&mut self, content: FinalSignature, made: Made, now: Moment) {
+    pub(super) fn finish(&mut self, content: FinalSignature, made: SignatureSource, now: Moment) {
         self.engine.abort();
         // Which package led to it is a hint: it is believed of whoever put the signatures together,
         // or coordinates there.
         let named = self.collector.package_named(content.package).filter(|package| {
             let coordinator = self.fixed.coordinator(package.attempt);
-            made == Made::Here || made == Made::By(coordinator)
+            made == SignatureSource::Here || made == SignatureSource::By(coordinator)
         });
         let origin = named.map(|package| Origin {
             attempt: package.attempt,
@@ -73,7 +73,7 @@ impl<E: EngineSession> Session<E> {
         let outcome = Outcome { signatures, package, origin };
         let (envelope, at) = (OnceLock::new(), now.monotonic);
         self.phase = Phase::Signed { outcome: outcome.clone(), envelope, at, lingering: true };
-        if made == Made::Here
+        if made == SignatureSource::Here
             && let Some(envelope) = self.outcome_envelope().cloned()
         {
             self.send(Destination::Everyone, &envelope);
@@ -109,12 +109,12 @@ impl<E: EngineSession> Session<E> {
             return;
         };
         let times = self.coordinated.get(&last.attempt).map(|one| &one.book);
-        let mut learned = Record::default();
+        let mut learned = PeerHistory::default();
         for package in self.collector.packages_of(last.attempt) {
             for seat in package.content.seats() {
                 let answered = last.content.slot_of(seat).is_some();
                 let round_trip = times.and_then(|book| book.answered_after(seat));
-                learned.note(seat, Conduct { answered, round_trip });
+                learned.note(seat, PeerStats { answered, round_trip });
             }
         }
         self.learned = learned;

@@ -13,23 +13,23 @@
 
 mod answers;
 mod attempts;
+mod broadcast;
 mod collector;
 mod coordinating;
 mod coordinator;
 mod ending;
-mod inquest;
+mod investigation;
 mod output;
+mod peer_history;
 mod proving;
 mod receive;
 mod reconnecting;
-mod record;
 mod report;
 pub(crate) mod schedule;
 mod settings;
 mod signer;
 mod signing;
 mod speaking;
-mod telling;
 mod waking;
 mod watch;
 
@@ -44,16 +44,16 @@ use thiserror::Error;
 
 use self::{
     answers::{Answer, FalseAccusations},
+    broadcast::PendingBroadcast,
     collector::Collector,
     coordinator::Coordinator,
-    inquest::Inquest,
+    investigation::Inquest,
     schedule::Schedule,
     signer::Signer,
-    telling::Telling,
 };
 pub use self::{
-    output::{Destination, Event, Origin, Outcome, Output, Rejected, StopReason, Unsigned},
-    record::{Conduct, Record},
+    output::{DeclineReason, Destination, Event, Origin, Outcome, Output, Rejected, StopReason},
+    peer_history::{PeerHistory, PeerStats},
     report::{Awaited, AwaitedThing, Report, ReportPhase},
     settings::Settings,
     watch::{Told, Watch},
@@ -66,7 +66,7 @@ use crate::{
     group::{Group, PeerId},
     keys::IdentityKey,
     message::{Body, Envelope, Header, RefusalReason, Shape},
-    proof::{Finding, Proof},
+    proof::{Proof, ProvenFault},
     request::ApprovedRequest,
 };
 
@@ -86,7 +86,7 @@ pub struct Opening {
     /// The times.
     pub settings: Settings,
     /// What is remembered of the members; empty where nothing is.
-    pub record: Record,
+    pub record: PeerHistory,
 }
 
 /// Why a session cannot be opened.
@@ -140,10 +140,10 @@ pub struct Session<E: EngineSession> {
     coordinated: BTreeMap<Attempt, Coordinated<E::Package>>,
     collector: Collector,
     inquests: Vec<Inquest<E::Package>>,
-    tellings: Vec<Telling>,
+    tellings: Vec<PendingBroadcast>,
     refusals: BTreeMap<Seat, RefusalReason>,
     awaited_at_stop: Vec<Awaited>,
-    learned: Record,
+    learned: PeerHistory,
     disconnected: BTreeSet<PeerId>,
     answers: Answers<Answer>,
     false_accusations: FalseAccusations,
@@ -162,7 +162,7 @@ struct Fixed {
     session: SessionId,
     run: Run,
     settings: Settings,
-    record: Record,
+    record: PeerHistory,
     shape: Shape,
 }
 
@@ -225,7 +225,7 @@ impl<E: EngineSession> Session<E> {
             tellings: Vec::new(),
             refusals: BTreeMap::new(),
             awaited_at_stop: Vec::new(),
-            learned: Record::default(),
+            learned: PeerHistory::default(),
             disconnected: BTreeSet::new(),
             answers: Answers::default(),
             false_accusations: FalseAccusations::default(),
@@ -289,8 +289,8 @@ impl<E: EngineSession> Session<E> {
         self.halt(match why {
             Stop::Cancelled => StopReason::Cancelled,
             Stop::Deadline => StopReason::Deadline,
-            Stop::NoRoom => StopReason::NoRoom,
-            Stop::NotKept => StopReason::NotKept,
+            Stop::Evicted => StopReason::Evicted,
+            Stop::JournalFailed => StopReason::JournalFailed,
         });
         self.take_own(now);
     }
@@ -302,7 +302,7 @@ impl<E: EngineSession> Session<E> {
 
     /// When [`Session::handle_timeout`] wants to be called, on the monotonic clock.
     pub fn next_timeout(&self) -> Option<Duration> {
-        let tellings = self.tellings.iter().map(Telling::due).min();
+        let tellings = self.tellings.iter().map(PendingBroadcast::due).min();
         let own = match &self.phase {
             Phase::Running => self.timers().min(),
             Phase::Signed { at, lingering: true, .. } => {
@@ -364,7 +364,7 @@ impl<E: EngineSession> Session<E> {
 
     /// The proofs that are known, one per accused. They outlive failure: they stay as long as the
     /// session does.
-    pub fn proofs(&self) -> impl ExactSizeIterator<Item = (&Finding, &Arc<Proof>)> {
+    pub fn proofs(&self) -> impl ExactSizeIterator<Item = (&ProvenFault, &Arc<Proof>)> {
         self.collector.proofs().values().map(|(finding, proof)| (finding, proof))
     }
 
@@ -387,7 +387,7 @@ impl<E: EngineSession> Session<E> {
 
     /// What this session has shown of the members; nothing before its signature is there. To be
     /// remembered, and given to the next one when it opens.
-    pub fn learned(&self) -> &Record {
+    pub fn learned(&self) -> &PeerHistory {
         &self.learned
     }
 
@@ -406,9 +406,9 @@ pub enum Stop {
     /// It does not want to wait any longer.
     Deadline,
     /// It has no room for all its sessions.
-    NoRoom,
+    Evicted,
     /// It could not write down that a share was about to leave.
-    NotKept,
+    JournalFailed,
 }
 
 /// Whether a peer can be reached, as the transport sees it.

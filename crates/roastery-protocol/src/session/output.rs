@@ -7,7 +7,7 @@ use crate::{
     Attempt, BodyHash,
     engine::EngineError,
     message::{EnvelopeError, Malformation, RefusalReason},
-    proof::{Finding, Indeterminate, Proof},
+    proof::{Indeterminate, Proof, ProvenFault},
 };
 
 /// What a session wants done, in the order in which it is to be done.
@@ -85,7 +85,7 @@ pub enum Event {
     /// A member's fault is proven.
     Proven {
         /// Who, what and where.
-        finding: Finding,
+        finding: ProvenFault,
         /// The proof.
         proof: Arc<Proof>,
     },
@@ -141,10 +141,10 @@ pub enum StopReason {
     Deadline,
     /// Its owner had no room for all its sessions, and kept those that expire before this one.
     #[error("no room for all sessions: those that expire sooner are kept")]
-    NoRoom,
+    Evicted,
     /// Its owner could not write down that a share was about to leave; so it has not left.
     #[error("a share was not released, for its record could not be kept")]
-    NotKept,
+    JournalFailed,
     /// More than n - t members are proven faulty.
     #[error("{faulty} members are proven faulty; at most {bearable} can be borne")]
     Infeasible {
@@ -234,7 +234,7 @@ pub enum Rejected {
     },
     /// A package that this signer does not sign.
     #[error("not signed: {0}")]
-    NotToBeSigned(#[from] Unsigned),
+    NotToBeSigned(#[from] DeclineReason),
     /// A share of somebody who is not asked for one, or not for this package.
     #[error("seat {sender} owes no such share")]
     NotOwed {
@@ -279,7 +279,7 @@ impl Rejected {
 /// Why a signer does not sign a package. None of these uses up a nonce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum Unsigned {
+pub enum DeclineReason {
     /// The signer is not in this attempt.
     #[error("this signer is not in the attempt")]
     NotEntered,

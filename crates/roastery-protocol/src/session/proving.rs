@@ -2,26 +2,26 @@
 
 use std::sync::Arc;
 
-use super::{Event, Session, StopReason, telling::Finders};
+use super::{Event, Session, StopReason, broadcast::Observed};
 use crate::{
     clock::Moment,
     engine::EngineSession,
-    proof::{Fault, Finding, Proof, Verdict},
+    proof::{Fault, Proof, ProvenFault, Verdict},
 };
 
 impl<E: EngineSession> Session<E> {
     /// A fault was found here that others may have found as well. It counts only if its proof
     /// convinces a stranger.
     pub(super) fn accuse(&mut self, fault: Fault, now: Moment) {
-        self.accuse_as(fault, Finders::Many, now);
+        self.accuse_as(fault, Observed::ByMany, now);
     }
 
     /// A fault was found that shows to this node alone, because it coordinates.
     pub(super) fn accuse_alone(&mut self, fault: Fault, now: Moment) {
-        self.accuse_as(fault, Finders::One, now);
+        self.accuse_as(fault, Observed::Locally, now);
     }
 
-    fn accuse_as(&mut self, fault: Fault, finders: Finders, now: Moment) {
+    fn accuse_as(&mut self, fault: Fault, finders: Observed, now: Moment) {
         let proof = Proof::new(self.fixed.request.request().clone(), fault);
         let Verdict::Invalid(finding) = proof.verify(&self.fixed.group) else {
             return;
@@ -34,7 +34,7 @@ impl<E: EngineSession> Session<E> {
     }
 
     /// A proof was verified.
-    pub(super) fn convict(&mut self, finding: Finding, proof: Arc<Proof>, now: Moment) {
+    pub(super) fn convict(&mut self, finding: ProvenFault, proof: Arc<Proof>, now: Moment) {
         let accused = finding.accused;
         if self.collector.is_proven_faulty(accused) {
             return;

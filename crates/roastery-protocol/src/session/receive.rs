@@ -6,9 +6,9 @@ use roastery_frost::Seat;
 
 use super::{
     Answer, Event, Phase, Rejected, Session,
-    collector::{PackageNews, ShareNews},
+    collector::{InsertOutcome, ShareNews},
     coordinator::{Count, HeldSlot, Offer},
-    ending::Made,
+    ending::SignatureSource,
     signer::Signer,
 };
 use crate::{
@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// A message whose sender is known, as far as this session needs to know it.
-struct Letter {
+struct Received {
     envelope: Envelope,
     attempt: Attempt,
     sender: Seat,
@@ -94,7 +94,7 @@ impl<E: EngineSession> Session<E> {
         if matches!(self.phase, Phase::Signed { .. }) {
             self.answer_with_outcome(sender, body.kind(), now);
         }
-        let letter = Letter { envelope, attempt, sender, checked };
+        let letter = Received { envelope, attempt, sender, checked };
         match body {
             Body::Proposal(_) => Err(Rejected::Repeat),
             Body::Commitments(content) => {
@@ -158,11 +158,11 @@ impl<E: EngineSession> Session<E> {
 
     fn on_package(
         &mut self,
-        letter: Letter,
+        letter: Received,
         content: SigningPackage,
         now: Moment,
     ) -> Result<(), Rejected> {
-        let Letter { envelope, attempt, sender, checked } = letter;
+        let Received { envelope, attempt, sender, checked } = letter;
         if !self.takes_evidence() {
             return Err(Rejected::Over);
         }
@@ -176,13 +176,13 @@ impl<E: EngineSession> Session<E> {
         }
         let package = content.clone();
         match self.collector.package(attempt, envelope.clone(), content) {
-            PackageNews::New => {}
-            PackageNews::Repeat => {
+            InsertOutcome::New => {}
+            InsertOutcome::Repeat => {
                 self.answer_repeated_package(attempt, sender, &envelope, now);
                 return Err(Rejected::Repeat);
             }
-            PackageNews::OldRun => return Err(Rejected::Stale { sender }),
-            PackageNews::Fault(fault) => {
+            InsertOutcome::OldRun => return Err(Rejected::Stale { sender }),
+            InsertOutcome::Fault(fault) => {
                 self.accuse(*fault, now);
                 return Err(Rejected::Conflict { sender });
             }
@@ -195,11 +195,11 @@ impl<E: EngineSession> Session<E> {
 
     fn on_share(
         &mut self,
-        letter: Letter,
+        letter: Received,
         content: SignatureShare,
         now: Moment,
     ) -> Result<(), Rejected> {
-        let Letter { envelope, attempt, sender, checked } = letter;
+        let Received { envelope, attempt, sender, checked } = letter;
         if !self.takes_evidence() {
             return Err(Rejected::Over);
         }
@@ -299,7 +299,7 @@ impl<E: EngineSession> Session<E> {
             return Err(Rejected::WrongSignatures { sender });
         }
         let package = content.package;
-        self.finish(content, Made::By(sender), now);
+        self.finish(content, SignatureSource::By(sender), now);
         if self.collector.package_named(package).is_none() {
             // Its coordinator may have shown another one to this node.
             self.ask(sender, attempt, Want::Package(package), now);
@@ -345,8 +345,8 @@ impl<E: EngineSession> Session<E> {
         self.answer(sender, Answer::To(attempt, want), &answer, now)
     }
 
-    fn on_refusal(&mut self, letter: Letter, reason: RefusalReason) -> Result<(), Rejected> {
-        let Letter { envelope, sender, checked, .. } = letter;
+    fn on_refusal(&mut self, letter: Received, reason: RefusalReason) -> Result<(), Rejected> {
+        let Received { envelope, sender, checked, .. } = letter;
         if !checked && !envelope.is_signed_by_its_sender(&self.fixed.group) {
             return Err(Rejected::NotSigned { sender });
         }
@@ -362,8 +362,8 @@ impl<E: EngineSession> Session<E> {
 
     /// Somebody's proof: checked before use, whoever sends it. Whoever sends several that prove
     /// nothing is not listened to any more, for checking costs more than making up.
-    fn on_evidence(&mut self, letter: Letter, proof: Proof, now: Moment) -> Result<(), Rejected> {
-        let Letter { envelope, sender, checked, .. } = letter;
+    fn on_evidence(&mut self, letter: Received, proof: Proof, now: Moment) -> Result<(), Rejected> {
+        let Received { envelope, sender, checked, .. } = letter;
         let accused = proof.fault().accused_message().sender(&self.fixed.group);
         let known = accused.filter(|seat| self.collector.is_proven_faulty(*seat));
         if known.is_some_and(|seat| !self.listens_to(sender, seat)) {

@@ -3,7 +3,9 @@ use std::time::Duration;
 use roastery_frost::Seat;
 
 use super::{Outcome, Phase, Session, StopReason};
-use crate::{Attempt, SessionId, engine::EngineSession, message::RefusalReason, proof::Finding};
+use crate::{
+    Attempt, SessionId, engine::EngineSession, message::RefusalReason, proof::ProvenFault,
+};
 
 /// What a node knows of a session: how far it is, and who is awaited, for what, since when.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,7 +22,7 @@ pub struct Report {
     /// Who has said that it will not take part.
     pub refusals: Vec<(Seat, RefusalReason)>,
     /// Whose fault is proven.
-    pub proven: Vec<Finding>,
+    pub proven: Vec<ProvenFault>,
 }
 
 /// How far a session is.

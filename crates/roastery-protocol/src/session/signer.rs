@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use roastery_frost::Seat;
 
-use super::{Settings, Unsigned};
+use super::{DeclineReason, Settings};
 use crate::{
     BodyHash, SlotHash,
     clock::{Backoff, Moment},
@@ -106,12 +106,16 @@ impl Signer {
 
     /// Whether this signer signs this package: it is picked, with its one unused slot, and may
     /// still give a share. All of this comes before anything is used up.
-    pub(crate) fn judge(&self, package: &SigningPackage, own: Seat) -> Result<OwnSlot, Unsigned> {
-        let named = package.slot_of(own).ok_or(Unsigned::NotPicked)?;
+    pub(crate) fn judge(
+        &self,
+        package: &SigningPackage,
+        own: Seat,
+    ) -> Result<OwnSlot, DeclineReason> {
+        let named = package.slot_of(own).ok_or(DeclineReason::NotPicked)?;
         if self.released >= self.most_shares {
-            return Err(Unsigned::Spent { released: self.released });
+            return Err(DeclineReason::Spent { released: self.released });
         }
-        self.slot.filter(|slot| slot.hash == named).ok_or(Unsigned::OtherSlot)
+        self.slot.filter(|slot| slot.hash == named).ok_or(DeclineReason::OtherSlot)
     }
 
     /// Whether a slot's age allows its use: not too old, and of the same age by both clocks. A

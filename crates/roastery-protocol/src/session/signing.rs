@@ -3,7 +3,7 @@
 use roastery_frost::{PartialSignature, Seat};
 
 use super::{
-    Answer, Destination, Event, Phase, Rejected, Session, StopReason, Unsigned,
+    Answer, DeclineReason, Destination, Event, Phase, Rejected, Session, StopReason,
     signer::{OwnSlot, Signer},
 };
 use crate::{
@@ -26,13 +26,13 @@ impl<E: EngineSession> Session<E> {
             return Err(Rejected::Over);
         }
         if self.collector.is_proven_faulty(self.fixed.coordinator(attempt)) {
-            return Err(Unsigned::Faulty.into());
+            return Err(DeclineReason::Faulty.into());
         }
-        let signer = self.signers.get_mut(&attempt).ok_or(Unsigned::NotEntered)?;
+        let signer = self.signers.get_mut(&attempt).ok_or(DeclineReason::NotEntered)?;
         let slot = signer.judge(package, self.fixed.seat)?;
         if !Signer::is_fresh(&slot, &self.fixed.settings, now) {
             self.replace_slot(attempt, slot, now);
-            return Err(Unsigned::Aged.into());
+            return Err(DeclineReason::Aged.into());
         }
         if let Err(reason) = self.fixed.request.still_approved() {
             self.refuse(reason);
@@ -42,7 +42,7 @@ impl<E: EngineSession> Session<E> {
         let prepared = self
             .engine
             .prepare(&package.seats(), &package.aggregates)
-            .map_err(|_| Unsigned::NotAPackage)?;
+            .map_err(|_| DeclineReason::NotAPackage)?;
         match self.engine.sign(SlotId { attempt, index: slot.index }, &prepared) {
             Ok(scalars) => self.release(attempt, hash, scalars, now),
             Err(error) => self.fault(error),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use roastery_frost::Seat;
 
-use super::{Destination, Phase, Session, inquest::Inquest, signer::Signer};
+use super::{Destination, Phase, Session, investigation::Inquest, signer::Signer};
 use crate::{Attempt, clock::Moment, engine::EngineSession, message::Envelope};
 
 impl<E: EngineSession> Session<E> {

@@ -176,7 +176,7 @@ fn a_share_that_nobody_asked_for_is_not_counted_and_blames_nobody() {
     let coordinator = fixture.coordinator_of(0);
     let others = fixture.seats_but(&[coordinator]);
     let (mut world, engines) = World::fake(fixture, &[others[1]]);
-    world.run_with(|parcel| parcel.kind() == Kind::Commitments);
+    world.run_with(|packet| packet.kind() == Kind::Commitments);
     let package = world.mail(others[1], Kind::SigningPackage).remove(0);
     let Body::SigningPackage(content) = world.fixture.read(&package) else { unreachable!() };
     assert_eq!(content.slot_of(others[1]), None);

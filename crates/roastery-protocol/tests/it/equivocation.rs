@@ -51,9 +51,9 @@ fn asked() -> Asked {
     let mut world = World::frost(fixture, &[signer]);
     let slot = world.fixture.draw(signer, 0, run(1), 0);
     world.hand(&world.fixture.commitments(&slot), coordinator).unwrap();
-    world.run_with(|parcel| {
-        let theirs = parcel.from == helper || parcel.from == coordinator;
-        theirs && parcel.kind() != Kind::SignatureShare
+    world.run_with(|packet| {
+        let theirs = packet.from == helper || packet.from == coordinator;
+        theirs && packet.kind() != Kind::SignatureShare
     });
     let package = world.mail(signer, Kind::SigningPackage).remove(0);
     let Body::SigningPackage(content) = world.fixture.read(&package) else { unreachable!() };
@@ -138,7 +138,7 @@ fn a_package_shown_to_some_only_is_found_out_by_a_signature_that_names_it() {
     for share in shares {
         let _ = world.hand(&share, left);
     }
-    world.run_with(|parcel| parcel.kind() == Kind::Signature);
+    world.run_with(|packet| packet.kind() == Kind::Signature);
     assert!(world.session(right.index()).outcome().is_some());
     let asked = world.mail(left, Kind::Want);
     assert_eq!(asked.len(), 1, "the package that the signature names is asked for");

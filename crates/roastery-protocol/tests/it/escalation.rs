@@ -84,7 +84,7 @@ fn a_coordinator_that_crashes_after_its_package_costs_one_interval() {
     let fixture = Fixture::new(2, 4);
     let coordinator = fixture.coordinator_of(0);
     let (mut world, _) = World::fake(fixture, &[]);
-    world.run_with(|parcel| parcel.kind() != Kind::SignatureShare);
+    world.run_with(|packet| packet.kind() != Kind::SignatureShare);
     assert_eq!(world.issued_by(coordinator).len(), 1);
     world.sessions[coordinator.index()] = None;
     world.pass_time(INTERVAL);
@@ -173,10 +173,10 @@ fn a_coordinator_that_withholds_the_signature_is_passed_by_with_the_shares_that_
     // It was finished with what was there, and each last share went to all once.
     assert!(world.count_sent(Kind::Commitments) > commitments);
     for signer in &others[..3] {
-        let told = world.sent.iter().filter(|parcel| {
-            parcel.from == *signer
-                && parcel.kind() == Kind::SignatureShare
-                && parcel.to == others[3]
+        let told = world.sent.iter().filter(|packet| {
+            packet.from == *signer
+                && packet.kind() == Kind::SignatureShare
+                && packet.to == others[3]
         });
         assert!(told.count() <= 1);
     }
@@ -226,12 +226,12 @@ fn bad_weather(world: &mut World<FakeSession>, chance: &mut Chance, for_steps: u
         }
         for _ in 0..world.queue.len() {
             let at = chance.below(world.queue.len());
-            let parcel = world.queue[at].clone();
+            let packet = world.queue[at].clone();
             if !chance.one_in(4) {
                 world.queue.remove(at);
             }
             if !chance.one_in(3) {
-                let _ = world.deliver(parcel.from, parcel.to, &parcel.bytes);
+                let _ = world.deliver(packet.from, packet.to, &packet.bytes);
             }
         }
     }
@@ -261,7 +261,7 @@ fn a_partition_in_which_nobody_can_sign_ends_in_a_signature_when_it_heals() {
     for length in [1, 5, 60, 600] {
         let (mut world, _) = World::fake(Fixture::new(3, 4), &[]);
         let side = |seat: Seat| seat.index() % 2;
-        world.run_with(|parcel| side(parcel.from) == side(parcel.to));
+        world.run_with(|packet| side(packet.from) == side(packet.to));
         for _ in 0..length {
             world.now = later(world.now, Duration::from_secs(1));
             let now = world.now;
@@ -269,7 +269,7 @@ fn a_partition_in_which_nobody_can_sign_ends_in_a_signature_when_it_heals() {
                 world.session_mut(at).handle_timeout(now);
                 world.collect(seat(at));
             }
-            world.run_with(|parcel| side(parcel.from) == side(parcel.to));
+            world.run_with(|packet| side(packet.from) == side(packet.to));
         }
         assert_eq!(world.signed(), 0);
         let cap = Settings::default().repeat_cap;
@@ -286,7 +286,7 @@ fn a_package_that_was_lost_is_repeated_to_those_that_owe() {
     let fixture = Fixture::new(2, 2);
     let coordinator = fixture.coordinator_of(0);
     let (mut world, _) = World::fake(fixture, &[]);
-    world.run_with(|parcel| parcel.kind() != Kind::SigningPackage);
+    world.run_with(|packet| packet.kind() != Kind::SigningPackage);
     assert_eq!(world.signed(), 0);
     world.pass_time(Settings::default().repeat_floor);
     assert_eq!(world.signed(), 2);
@@ -296,7 +296,7 @@ fn a_package_that_was_lost_is_repeated_to_those_that_owe() {
 #[test]
 fn a_share_that_was_lost_is_repeated() {
     let (mut world, _) = World::fake(Fixture::new(2, 2), &[]);
-    world.run_with(|parcel| parcel.kind() != Kind::SignatureShare);
+    world.run_with(|packet| packet.kind() != Kind::SignatureShare);
     assert_eq!(world.signed(), 0);
     world.pass_time(Settings::default().repeat_floor);
     assert_eq!(world.signed(), 2);
@@ -308,7 +308,7 @@ fn a_final_signature_that_was_lost_comes_with_the_next_repeat() {
         let fixture = Fixture::new(2, 4);
         let coordinator = fixture.coordinator_of(0);
         let (mut world, _) = World::fake(fixture, &[]);
-        world.run_with(|parcel| parcel.kind() != Kind::Signature);
+        world.run_with(|packet| packet.kind() != Kind::Signature);
         assert_eq!(world.signed(), 1);
         if pruned {
             // The outcome outlives what was collected on the way.

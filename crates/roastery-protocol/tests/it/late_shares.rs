@@ -50,9 +50,9 @@ fn a_right_share_that_nobody_signed_buys_no_further_place() {
     let slot = world.fixture.draw(member, 0, run(1), 0);
     world.hand(&world.fixture.commitments(&slot), coordinator).unwrap();
     // The coordinator, the member and the slow one are picked, and the slow one is not heard.
-    world.run_with(|parcel| {
-        let first = parcel.from == slow && parcel.kind() == Kind::Commitments;
-        first || parcel.from == coordinator
+    world.run_with(|packet| {
+        let first = packet.from == slow && packet.kind() == Kind::Commitments;
+        first || packet.from == coordinator
     });
     let package = world.mail(member, Kind::SigningPackage).remove(0);
     let Body::SigningPackage(content) = world.fixture.read(&package) else { unreachable!() };

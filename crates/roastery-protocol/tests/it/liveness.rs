@@ -43,10 +43,10 @@ impl Scene {
     fn let_speak(&mut self, who: Seat) {
         let pair = [(self.coordinator, who), (who, self.coordinator)];
         let next = |scene: &Scene| {
-            scene.world.queue.iter().position(|parcel| pair.contains(&(parcel.from, parcel.to)))
+            scene.world.queue.iter().position(|packet| pair.contains(&(packet.from, packet.to)))
         };
-        while let Some(parcel) = next(self).and_then(|at| self.world.queue.remove(at)) {
-            let _ = self.world.deliver(parcel.from, parcel.to, &parcel.bytes);
+        while let Some(packet) = next(self).and_then(|at| self.world.queue.remove(at)) {
+            let _ = self.world.deliver(packet.from, packet.to, &packet.bytes);
         }
     }
 
@@ -137,7 +137,7 @@ fn a_refusal_stands_in_the_report_and_does_nothing_else() {
 #[test]
 fn a_coordinator_that_restarts_counts_from_zero_again_and_contradicts_nothing() {
     let Scene { mut world, engines, coordinator, others, .. } = scene(2, 5, &[]);
-    world.run_with(|parcel| parcel.kind() != Kind::SignatureShare);
+    world.run_with(|packet| packet.kind() != Kind::SignatureShare);
     assert_eq!(world.issued_by(coordinator).len(), 1);
     world.open_again(coordinator, &engines[coordinator.index()], 1000);
     // The slots come again, in another order, so that the package is another one.
@@ -158,7 +158,7 @@ fn a_coordinator_that_restarts_counts_from_zero_again_and_contradicts_nothing() 
 #[test]
 fn a_signer_that_restarts_is_another_run_and_contradicts_nothing() {
     let Scene { mut world, engines, coordinator, others, .. } = scene(2, 3, &[]);
-    world.run_with(|parcel| parcel.kind() == Kind::Commitments);
+    world.run_with(|packet| packet.kind() == Kind::Commitments);
     // It was picked, has lost its slot with its memory, and can sign no more for this package.
     world.open_again(others[0], &engines[others[0].index()], 1000);
     let package = world.mail(others[0], Kind::SigningPackage).remove(0);

@@ -3,11 +3,12 @@
 
 mod blame;
 mod bounds;
+mod broadcast;
 mod encoding;
 mod equivocation;
 mod escalation;
-mod inquests;
 mod intake;
+mod investigations;
 mod keygen;
 mod keys_and_requests;
 mod late_shares;
@@ -18,5 +19,4 @@ mod secrets;
 mod signing;
 mod slots;
 mod soundness;
-mod telling;
 mod watching;

@@ -118,7 +118,7 @@ fn a_signer_that_commits_last_so_that_the_sum_is_infinite_stops_nobody_and_is_fo
         fixture.group.seats().map(|seat| (seat != last).then(|| engine(seat))).collect();
     let mut world = World::open(fixture, engines, Settings::default());
     let (first, rest): (Vec<_>, Vec<_>) =
-        std::mem::take(&mut world.queue).into_iter().partition(|parcel| parcel.from == helper);
+        std::mem::take(&mut world.queue).into_iter().partition(|packet| packet.from == helper);
     world.queue.extend(first);
     world.run();
     let of_helper = world.slots_of(0, &[helper])[0].1.clone();
@@ -255,7 +255,7 @@ fn a_signer_that_shows_a_used_slot_under_another_run_does_not_have_it_named_twic
 fn an_attempt_that_is_out_of_service_is_not_opened_again_by_slots_that_were_shown_in_it() {
     let (mut world, _) = World::fake(Fixture::new(2, 3), &[]);
     let coordinator = world.fixture.coordinator_of(0);
-    world.run_with(|parcel| parcel.kind() == Kind::Commitments);
+    world.run_with(|packet| packet.kind() == Kind::Commitments);
     assert_eq!(world.issued_by(coordinator)[0].0, 0);
     let old: Vec<Envelope> = world.mail(coordinator, Kind::Commitments);
     assert_eq!(old.len(), 2);

@@ -7,7 +7,7 @@ use roastery_frost::nonce_agg;
 use roastery_protocol::{
     Seat,
     message::{Body, Envelope, Kind, NextSlot, RefusalReason, SigningPackage, SlotNonces, Want},
-    proof::{Fault, Finding, Indeterminate, Proof, Verdict},
+    proof::{Fault, Indeterminate, Proof, ProvenFault, Verdict},
 };
 use roastery_testkit::{byzantine::*, *};
 
@@ -157,7 +157,7 @@ fn each_of_the_six_true_claims_convicts_its_author_and_survives_its_encoding() {
     let mut kinds = Vec::new();
     for (fault, accused) in stage.true_claims() {
         let proof = Proof::new(stage.fixture.signing_request(1), fault.clone());
-        let finding = Finding { accused, fault: fault.kind(), session };
+        let finding = ProvenFault { accused, fault: fault.kind(), session };
         assert_eq!(proof.verify(&stage.fixture.group), Verdict::Invalid(finding), "{fault:?}");
         let read = Proof::decode(&proof.encode()).unwrap();
         assert_eq!((&read, read.id()), (&proof, proof.id()));

@@ -51,7 +51,7 @@ fn success_ends_the_secrets_of_signers_and_of_those_that_were_not_picked() {
     for (t, n) in [(2, 2), (2, 5), (3, 4)] {
         let mut world = World::frost(Fixture::new(t, n), &[]);
         assert_eq!(live_slots(&world), n);
-        world.run_with(|parcel| parcel.kind() != Kind::SignatureShare);
+        world.run_with(|packet| packet.kind() != Kind::SignatureShare);
         assert!(live_slots(&world) >= n - t);
         world.pass_time(Settings::default().repeat_floor);
         assert_eq!(world.signed(), n);

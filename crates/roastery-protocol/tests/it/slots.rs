@@ -10,7 +10,7 @@ use roastery_protocol::{
         Engine, EngineError, EngineSession, FakeEngine, FakeSession, Programme, SlotContext, SlotId,
     },
     message::{Body, Envelope, Kind, SignerSlot, SigningPackage, Slot, Want},
-    session::{Event, Rejected, Settings, Unsigned},
+    session::{DeclineReason, Event, Rejected, Settings},
 };
 use roastery_testkit::{byzantine::*, *};
 
@@ -61,15 +61,15 @@ impl Scene {
     }
 
     fn commitments_shown(&self) -> usize {
-        let shown = self.world.sent.iter().filter(|parcel| {
-            (parcel.from, parcel.to) == (self.signer, self.coordinator)
-                && parcel.kind() == Kind::Commitments
+        let shown = self.world.sent.iter().filter(|packet| {
+            (packet.from, packet.to) == (self.signer, self.coordinator)
+                && packet.kind() == Kind::Commitments
         });
         shown.count()
     }
 }
 
-fn unsigned(reason: Unsigned) -> Result<(), Rejected> {
+fn unsigned(reason: DeclineReason) -> Result<(), Rejected> {
     Err(Rejected::NotToBeSigned(reason))
 }
 
@@ -100,7 +100,7 @@ fn another_package_on_a_used_slot_is_not_signed_whatever_its_run_and_number() {
     for newer in 2..5 {
         let other = SigningPackage { aggregates: vec![nonce_agg([])], ..used.clone() };
         let other = SigningPackage { run: run(newer), ..other };
-        assert_eq!(scene.hand(&other), unsigned(Unsigned::OtherSlot));
+        assert_eq!(scene.hand(&other), unsigned(DeclineReason::OtherSlot));
     }
     assert!(scene.world.nobody_is_blamed());
     // Of the same run it is a proof, and is not signed either.
@@ -147,7 +147,7 @@ fn a_signer_gives_n_minus_t_plus_1_shares_in_an_attempt_and_no_more() {
     assert_eq!(last.next, None, "with the last share comes no slot");
     assert_eq!(scene.world.session(scene.signer.index()).live_slots(), 0);
     let further = scene.package(most as u64, 0);
-    assert_eq!(scene.hand(&further), unsigned(Unsigned::Spent { released: most }));
+    assert_eq!(scene.hand(&further), unsigned(DeclineReason::Spent { released: most }));
     assert_eq!(scene.released(), most);
 }
 
@@ -177,7 +177,7 @@ fn two_coordinators_cannot_name_one_slot() {
     let (by_its_name, by_its_nonces) = (name(&of_first, 0, 1), name(&of_first, 1, 2));
     let good = name(&of_second, 1, 3);
     for package in [by_its_name, by_its_nonces] {
-        assert_eq!(scene.world.hand(&package, signer), unsigned(Unsigned::OtherSlot));
+        assert_eq!(scene.world.hand(&package, signer), unsigned(DeclineReason::OtherSlot));
     }
     assert_eq!(scene.released(), 0);
     assert_eq!(scene.world.hand(&good, signer), Ok(()));
@@ -208,13 +208,13 @@ fn a_slot_that_is_too_old_or_whose_age_the_clocks_dispute_is_replaced_and_not_us
     for doubt in cases {
         let (mut scene, package) = doubtful(doubt);
         let shown = scene.commitments_shown();
-        assert_eq!(scene.hand(&package), unsigned(Unsigned::Aged));
+        assert_eq!(scene.hand(&package), unsigned(DeclineReason::Aged));
         assert_eq!(scene.released(), 0);
         assert_eq!(scene.commitments_shown(), shown + 1, "a fresh slot is shown at once");
         assert_eq!(scene.world.session(scene.signer.index()).live_slots(), 1);
         assert_eq!(
             scene.hand(&SigningPackage { run: run(2), ..package }),
-            unsigned(Unsigned::OtherSlot)
+            unsigned(DeclineReason::OtherSlot)
         );
         let fresh = scene.package(3, 0);
         assert_eq!(scene.hand(&fresh), Ok(()));
@@ -268,7 +268,7 @@ fn a_package_that_does_not_pick_the_signer_burns_nothing() {
     let others = scene.world.fixture.seats_but(&[scene.coordinator, scene.signer]);
     let slots = scene.world.slots_of(0, &others);
     let package = scene.world.fixture.package(0, run(1), 0, &slots);
-    assert_eq!(scene.hand(&package), unsigned(Unsigned::NotPicked));
+    assert_eq!(scene.hand(&package), unsigned(DeclineReason::NotPicked));
     assert_slot_still_signs(scene, 2);
 }
 
@@ -279,7 +279,7 @@ fn a_package_that_names_another_slot_burns_nothing() {
     let wrong = SlotHash::from_bytes([3; 32]);
     package.signers =
         package.signers.iter().map(|one| SignerSlot { slot: wrong, ..*one }).collect();
-    assert_eq!(scene.hand(&package), unsigned(Unsigned::OtherSlot));
+    assert_eq!(scene.hand(&package), unsigned(DeclineReason::OtherSlot));
     assert_slot_still_signs(scene, 2);
 }
 
@@ -302,7 +302,7 @@ fn a_package_for_an_attempt_that_was_not_entered_burns_nothing() {
     scene.signer = scene.world.fixture.seats_but(&[scene.coordinator, next])[0];
     let package = scene.world.fixture.seal_package(1, &scene.package(1, 0));
     let result = scene.world.hand(&package, scene.signer);
-    assert_eq!(result, unsigned(Unsigned::NotEntered));
+    assert_eq!(result, unsigned(DeclineReason::NotEntered));
     assert_slot_still_signs(scene, 1);
 }
 
@@ -313,7 +313,7 @@ fn a_package_of_which_the_engine_makes_no_sense_burns_nothing() {
     let prepare = Some(EngineError::NotAPackage);
     engine.programme(Programme { prepare, ..Programme::default() });
     let package = scene.package(1, 0);
-    assert_eq!(scene.hand(&package), unsigned(Unsigned::NotAPackage));
+    assert_eq!(scene.hand(&package), unsigned(DeclineReason::NotAPackage));
     engine.programme(Programme::default());
     assert_slot_still_signs(scene, 2);
 }
@@ -361,5 +361,5 @@ fn a_package_without_form_costs_its_coordinator_its_reign_and_the_signer_no_nonc
     assert_eq!(scene.engines[signer.index()].calls().sign, 0);
     // Attempt 0 keeps its slot; the next one is live already.
     assert_eq!(scene.world.session(signer.index()).live_slots(), 2);
-    assert_eq!(scene.hand(&scene.package(2, 0)), unsigned(Unsigned::Faulty));
+    assert_eq!(scene.hand(&scene.package(2, 0)), unsigned(DeclineReason::Faulty));
 }

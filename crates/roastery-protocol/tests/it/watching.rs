@@ -14,7 +14,7 @@ fn signed(messages: usize) -> (Fixture, Outcome, Envelope) {
     let engines = fixture.frost_engines();
     let mut world = World::open(fixture, engines, Settings::default());
     world.run();
-    let told = world.sent.iter().find(|parcel| parcel.kind() == Kind::Signature).unwrap();
+    let told = world.sent.iter().find(|packet| packet.kind() == Kind::Signature).unwrap();
     let (outcome, told) = (world.session(0).outcome().unwrap().clone(), told.envelope());
     (world.fixture, outcome, told)
 }

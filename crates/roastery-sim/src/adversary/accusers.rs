@@ -11,8 +11,8 @@ use roastery_protocol::{
 };
 
 use super::{
-    Coalition, Delayed, Parcel, View, at_once, forge,
-    lore::{Given, Said},
+    Coalition, Delayed, Packet, View, at_once, forge,
+    knowledge::{Given, Said},
 };
 
 impl Coalition {
@@ -31,7 +31,7 @@ impl Coalition {
         let bytes = view.seal(seat, Attempt::FIRST, &Body::Evidence(proof));
         self.did(seat);
         let to = self.anybody_honest(view);
-        at_once(Parcel { from: seat, to, bytes })
+        at_once(Packet { from: seat, to, bytes })
     }
 
     fn false_claim(&mut self, view: View<'_>) -> Option<Fault> {
@@ -62,7 +62,8 @@ impl Coalition {
                 };
                 let package = self.package_for(&share)?;
                 let accused = Seat::new(share.header().sender.into()).ok()?;
-                let slot = package.content.slot_of(accused).and_then(|name| self.lore.named(name));
+                let slot =
+                    package.content.slot_of(accused).and_then(|name| self.knowledge.named(name));
                 let nonces = match slot {
                     Some(slot) if self.rng.random() => slot.to_nonces(),
                     _ => self.some_nonces()?,
@@ -78,8 +79,8 @@ impl Coalition {
     }
 
     fn some_package(&mut self) -> Option<Said> {
-        let known = self.lore.packages.len();
-        (known > 0).then(|| self.lore.packages[self.rng.random_range(0..known)].clone())
+        let known = self.knowledge.packages.len();
+        (known > 0).then(|| self.knowledge.packages[self.rng.random_range(0..known)].clone())
     }
 
     /// Any honest package, as it was said or altered.
@@ -89,8 +90,8 @@ impl Coalition {
     }
 
     fn some_share(&mut self) -> Option<Given> {
-        let known = self.lore.shares.len();
-        (known > 0).then(|| self.lore.shares[self.rng.random_range(0..known)].clone())
+        let known = self.knowledge.shares.len();
+        (known > 0).then(|| self.knowledge.shares[self.rng.random_range(0..known)].clone())
     }
 
     /// Any honest share, as it was given, or altered, or with other scalars and a signature of the
@@ -114,10 +115,10 @@ impl Coalition {
 
     /// The package that a share answers, or any other.
     fn package_for(&mut self, share: &Envelope) -> Option<Said> {
-        let answered = self.lore.shares.iter().find(|given| given.envelope == *share);
+        let answered = self.knowledge.shares.iter().find(|given| given.envelope == *share);
         let answered = answered.map(|given| given.package);
         let package =
-            self.lore.packages.iter().find(|said| Some(said.envelope.body_hash()) == answered);
+            self.knowledge.packages.iter().find(|said| Some(said.envelope.body_hash()) == answered);
         match package.cloned() {
             Some(package) if self.rng.random() => Some(package),
             _ => self.some_package(),
@@ -125,9 +126,9 @@ impl Coalition {
     }
 
     fn some_nonces(&mut self) -> Option<SlotNonces> {
-        let attempts: Vec<Attempt> = self.lore.attempts().collect();
+        let attempts: Vec<Attempt> = self.knowledge.attempts().collect();
         let attempt = *attempts.get(self.rng.random_range(0..attempts.len().max(1)))?;
-        let slots = self.lore.slots(attempt);
+        let slots = self.knowledge.slots(attempt);
         let at = self.rng.random_range(0..slots.len().max(1));
         slots.get(at).map(|(_, shown)| shown.slot.to_nonces())
     }
@@ -139,7 +140,7 @@ impl Coalition {
             .content
             .signers
             .iter()
-            .map(|entry| match self.lore.named(entry.slot) {
+            .map(|entry| match self.knowledge.named(entry.slot) {
                 Some(slot) => slot.to_nonces(),
                 None => SlotNonces(vec![[3; 66]; package.content.aggregates.len()]),
             })
@@ -187,7 +188,7 @@ impl Coalition {
         };
         self.did(seat);
         let to = self.anybody_honest(view);
-        at_once(Parcel { from: seat, to, bytes })
+        at_once(Packet { from: seat, to, bytes })
     }
 
     /// Every second, to all.
@@ -200,7 +201,7 @@ impl Coalition {
         self.did(seat);
         everyone
             .into_iter()
-            .flat_map(|to| at_once(Parcel { from: seat, to, bytes: bytes.clone() }))
+            .flat_map(|to| at_once(Packet { from: seat, to, bytes: bytes.clone() }))
             .collect()
     }
 }

@@ -10,7 +10,9 @@ use roastery_protocol::{
 };
 use zeroize::Zeroizing;
 
-use super::{Behaviour, Coalition, Delayed, Parcel, View, at_once, coalition::Letter, lore::Said};
+use super::{
+    Behaviour, Coalition, Delayed, Packet, View, at_once, coalition::Received, knowledge::Said,
+};
 use crate::members::DAWN;
 
 /// What the members of groups of t have agreed on.
@@ -71,13 +73,13 @@ impl Coalition {
         view: View<'_>,
         attempt: Attempt,
         seat: Seat,
-    ) -> Option<Parcel> {
+    ) -> Option<Packet> {
         let to = view.coordinator(attempt);
         let slot = self.cancelling_slot(view, attempt, seat)?;
         // Its honest code never speaks to honest coordinators, so that any run of its own will do.
         let run = Run::new(DAWN.as_millis() as u64, [seat.index() as u8; 8]);
         let body = Body::Commitments(Commitments { run, index: 0, slot });
-        Some(Parcel { from: seat, to, bytes: view.seal(seat, attempt, &body) })
+        Some(Packet { from: seat, to, bytes: view.seal(seat, attempt, &body) })
     }
 
     /// To be the first where an honest coordinator begins by its own clock.
@@ -100,8 +102,8 @@ impl Coalition {
     }
 
     /// What becomes of what its honest code says.
-    pub(super) fn commit_to_cancel(&mut self, view: View<'_>, letter: Letter) -> Vec<Delayed> {
-        let seat = letter.parcel.from;
+    pub(super) fn commit_to_cancel(&mut self, view: View<'_>, letter: Received) -> Vec<Delayed> {
+        let seat = letter.packet.from;
         if self.agree(view).group_of(seat).is_none() {
             return self.withhold(seat);
         }
@@ -110,7 +112,7 @@ impl Coalition {
                 .cancelling_commitments(view, letter.attempt, seat)
                 .map(at_once)
                 .unwrap_or_default(),
-            _ => at_once(letter.parcel),
+            _ => at_once(letter.packet),
         }
     }
 
@@ -151,7 +153,7 @@ impl Coalition {
             self.did(seat);
             self.soon(
                 view,
-                Parcel { from: seat, to: coordinator, bytes },
+                Packet { from: seat, to: coordinator, bytes },
                 std::time::Duration::ZERO,
             );
         }

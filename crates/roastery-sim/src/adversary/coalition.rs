@@ -13,12 +13,12 @@ use roastery_protocol::{
 };
 
 use super::{
-    Adversary, Behaviour, Delayed, Hearer, Parcel, Reception, View, at_once,
+    Adversary, Behaviour, Delayed, Hearer, Packet, Reception, View, at_once,
     cancelling::Cancelling,
-    coordinators::Reigns,
+    coordinators::BadCoordinators,
+    knowledge::{Lore, Said},
     ledger::Ledger,
-    lore::{Lore, Said},
-    signers::Tricks,
+    signers::BadSigners,
 };
 
 /// How often those act that speak of their own accord.
@@ -35,9 +35,9 @@ const NOISE_ENDS: Duration = Duration::from_secs(4);
 pub struct Coalition {
     pub(super) members: BTreeMap<Seat, Behaviour>,
     pub(super) rng: ChaCha8Rng,
-    pub(super) lore: Lore,
-    pub(super) reigns: Reigns,
-    pub(super) tricks: Tricks,
+    pub(super) knowledge: Lore,
+    pub(super) bad_coordinators: BadCoordinators,
+    pub(super) bad_signers: BadSigners,
     pub(super) cancelling: Option<Cancelling>,
     /// What became of a message, so that it becomes the same whenever it is repeated.
     pub(super) forged: BTreeMap<(Seat, BodyHash), Vec<Arc<[u8]>>>,
@@ -55,9 +55,9 @@ impl Coalition {
         Self {
             members,
             rng: ChaCha8Rng::seed_from_u64(seed),
-            lore: Lore::default(),
-            reigns: Reigns::default(),
-            tricks: Tricks::default(),
+            knowledge: Lore::default(),
+            bad_coordinators: BadCoordinators::default(),
+            bad_signers: BadSigners::default(),
             cancelling: None,
             forged: BTreeMap::new(),
             ledger: Ledger::default(),
@@ -117,9 +117,9 @@ impl Coalition {
     }
 
     /// What is to be sent as soon as the coalition has its turn.
-    pub(super) fn soon(&mut self, view: View<'_>, parcel: Parcel, after: Duration) {
+    pub(super) fn soon(&mut self, view: View<'_>, packet: Packet, after: Duration) {
         self.pending_since.get_or_insert(view.now);
-        self.pending.push(Delayed { after, parcel });
+        self.pending.push(Delayed { after, packet });
     }
 
     /// What has become of a message of one of the members; `make` says it the first time.
@@ -138,10 +138,10 @@ impl Coalition {
         made
     }
 
-    fn late(&mut self, parcel: Parcel) -> Vec<Delayed> {
-        self.did(parcel.from);
+    fn late(&mut self, packet: Packet) -> Vec<Delayed> {
+        self.did(packet.from);
         let after = Duration::from_millis(self.rng.random_range(300..2_000));
-        vec![Delayed { after, parcel }]
+        vec![Delayed { after, packet }]
     }
 
     /// Says nothing.
@@ -156,9 +156,9 @@ impl Adversary for Coalition {
         self.owns(seat)
     }
 
-    fn observe(&mut self, view: View<'_>, parcel: &Parcel) {
+    fn observe(&mut self, view: View<'_>, packet: &Packet) {
         let members = &self.members;
-        let heard = self.lore.hear(view, parcel, |seat| members.contains_key(&seat));
+        let heard = self.knowledge.hear(view, packet, |seat| members.contains_key(&seat));
         match heard {
             Some((envelope, attempt, Body::SigningPackage(content))) => {
                 let said = Said { attempt, envelope, content };
@@ -175,17 +175,17 @@ impl Adversary for Coalition {
         self.ledger.spoke(view, node, bytes);
     }
 
-    fn reached(&mut self, view: View<'_>, hearer: Hearer, parcel: &Parcel) {
+    fn reached(&mut self, view: View<'_>, hearer: Hearer, packet: &Packet) {
         let members = &self.members;
-        let right = &self.lore.right;
-        self.ledger.reached(view, hearer, parcel, |seat| members.contains_key(&seat), right);
+        let right = &self.knowledge.right;
+        self.ledger.reached(view, hearer, packet, |seat| members.contains_key(&seat), right);
     }
 
-    fn send(&mut self, view: View<'_>, parcel: Parcel) -> Vec<Delayed> {
-        let seat = parcel.from;
-        let Some(&behaviour) = self.members.get(&seat) else { return at_once(parcel) };
-        let Some((envelope, attempt, body)) = view.read(&parcel.bytes) else {
-            return at_once(parcel);
+    fn send(&mut self, view: View<'_>, packet: Packet) -> Vec<Delayed> {
+        let seat = packet.from;
+        let Some(&behaviour) = self.members.get(&seat) else { return at_once(packet) };
+        let Some((envelope, attempt, body)) = view.read(&packet.bytes) else {
+            return at_once(packet);
         };
         if let Body::Evidence(proof) = &body {
             let accused = proof.fault().accused_message().sender(&view.members.group);
@@ -195,18 +195,18 @@ impl Adversary for Coalition {
         }
         // What it passes on of others is not its own to change.
         let foreign = envelope.header().sender != seat.to_u16();
-        let letter = Letter { parcel, envelope, attempt, body };
+        let letter = Received { packet, envelope, attempt, body };
         match behaviour {
             Behaviour::Silent | Behaviour::Refuses => self.withhold(seat),
             Behaviour::SilentAfterCommitments => match letter.body {
-                Body::Commitments(_) => at_once(letter.parcel),
+                Body::Commitments(_) => at_once(letter.packet),
                 _ => self.withhold(seat),
             },
-            Behaviour::Slow => self.late(letter.parcel),
+            Behaviour::Slow => self.late(letter.packet),
             Behaviour::CrashesHalfWay => self.crash_half_way(view, letter),
             Behaviour::MutatesMessages => self.mutate_in_passing(view, letter),
             Behaviour::CancellingNonces => self.commit_to_cancel(view, letter),
-            _ if foreign => at_once(letter.parcel),
+            _ if foreign => at_once(letter.packet),
             Behaviour::BadShare
             | Behaviour::BadShareWithFreshCommitments
             | Behaviour::ShareConflict
@@ -226,14 +226,16 @@ impl Adversary for Coalition {
             | Behaviour::Garbage
             | Behaviour::Replays
             | Behaviour::AccusesFalsely
-            | Behaviour::RelaysForeign => at_once(letter.parcel),
+            | Behaviour::RelaysForeign => at_once(letter.packet),
         }
     }
 
-    fn receive(&mut self, view: View<'_>, parcel: &Parcel) -> Reception {
-        match self.members.get(&parcel.to) {
-            Some(Behaviour::Censors) => self.censor(view, parcel),
-            Some(Behaviour::CrashesHalfWay) if self.reigns.is_over(parcel.to) => Reception::Ignore,
+    fn receive(&mut self, view: View<'_>, packet: &Packet) -> Reception {
+        match self.members.get(&packet.to) {
+            Some(Behaviour::Censors) => self.censor(view, packet),
+            Some(Behaviour::CrashesHalfWay) if self.bad_coordinators.is_over(packet.to) => {
+                Reception::Ignore
+            }
             _ => Reception::Take,
         }
     }
@@ -275,16 +277,16 @@ impl Adversary for Coalition {
 
 /// A message of one of the coalition's members, as its honest code wants it sent.
 #[derive(Debug)]
-pub(super) struct Letter {
-    pub(super) parcel: Parcel,
+pub(super) struct Received {
+    pub(super) packet: Packet,
     pub(super) envelope: Envelope,
     pub(super) attempt: Attempt,
     pub(super) body: Body,
 }
 
-impl Letter {
+impl Received {
     /// The same way, other bytes.
-    pub(super) fn with(&self, bytes: &Arc<[u8]>) -> Parcel {
-        Parcel { bytes: bytes.clone(), ..self.parcel.clone() }
+    pub(super) fn with(&self, bytes: &Arc<[u8]>) -> Packet {
+        Packet { bytes: bytes.clone(), ..self.packet.clone() }
     }
 }

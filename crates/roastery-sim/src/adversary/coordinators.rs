@@ -14,12 +14,12 @@ use roastery_protocol::{
 };
 
 use super::{
-    Behaviour, Coalition, Delayed, Parcel, Reception, View, at_once, coalition::Letter, forge,
+    Behaviour, Coalition, Delayed, Packet, Reception, View, at_once, coalition::Received, forge,
 };
 
 /// What bad coordinators remember.
 #[derive(Debug, Default)]
-pub(super) struct Reigns {
+pub(super) struct BadCoordinators {
     /// To whom those that crash half way have sent their package.
     reached: BTreeMap<Seat, BTreeSet<Seat>>,
     crashed: BTreeSet<Seat>,
@@ -27,7 +27,7 @@ pub(super) struct Reigns {
     unheard: Option<Vec<Seat>>,
 }
 
-impl Reigns {
+impl BadCoordinators {
     /// Whether this coordinator has crashed.
     pub(super) fn is_over(&self, seat: Seat) -> bool {
         self.crashed.contains(&seat)
@@ -39,9 +39,9 @@ impl Coalition {
         &mut self,
         view: View<'_>,
         behaviour: Behaviour,
-        letter: Letter,
+        letter: Received,
     ) -> Vec<Delayed> {
-        let seat = letter.parcel.from;
+        let seat = letter.packet.from;
         match (behaviour, &letter.body) {
             (Behaviour::WithholdsSignature, Body::Signature(_)) => self.withhold(seat),
             (_, Body::SigningPackage(package)) => {
@@ -49,12 +49,12 @@ impl Coalition {
                     all.say_otherwise(view, behaviour, &letter, package)
                 });
                 if made.is_empty() {
-                    return at_once(letter.parcel);
+                    return at_once(letter.packet);
                 }
                 self.did(seat);
                 spread(behaviour, view, &letter, &made)
             }
-            _ => at_once(letter.parcel),
+            _ => at_once(letter.packet),
         }
     }
 
@@ -63,10 +63,10 @@ impl Coalition {
         &mut self,
         view: View<'_>,
         behaviour: Behaviour,
-        letter: &Letter,
+        letter: &Received,
         package: &SigningPackage,
     ) -> Vec<Arc<[u8]>> {
-        let (seat, attempt) = (letter.parcel.from, letter.attempt);
+        let (seat, attempt) = (letter.packet.from, letter.attempt);
         let package = package.clone();
         let other = match behaviour {
             Behaviour::EquivocatesToAll | Behaviour::EquivocatesToSome => {
@@ -113,8 +113,8 @@ impl Coalition {
     ) -> Option<SigningPackage> {
         // The coordinator's own slot was never sent.
         let leaves = package.signers.iter().rfind(|entry| entry.seat != coordinator)?;
-        let left = self.lore.named(leaves.slot)?;
-        let mut others = self.lore.slots(attempt).iter();
+        let left = self.knowledge.named(leaves.slot)?;
+        let mut others = self.knowledge.slots(attempt).iter();
         let (joins, joined) = others.find(|(seat, _)| package.slot_of(*seat).is_none())?;
         let slot = view.slot_hash(attempt, *joins, &joined.slot);
         let aggregates = exchanged(&package.aggregates, left, &joined.slot)?;
@@ -137,12 +137,15 @@ impl Coalition {
         victims.shuffle(&mut self.rng);
         for victim in victims.into_iter().filter(|entry| entry.seat != coordinator) {
             let elsewhere =
-                self.lore.attempts().filter(|other| *other != attempt).find_map(|other| {
-                    let shown =
-                        self.lore.slots(other).iter().find(|(seat, _)| *seat == victim.seat)?;
+                self.knowledge.attempts().filter(|other| *other != attempt).find_map(|other| {
+                    let shown = self
+                        .knowledge
+                        .slots(other)
+                        .iter()
+                        .find(|(seat, _)| *seat == victim.seat)?;
                     Some((other, shown.1.slot.clone()))
                 });
-            let named = self.lore.named(victim.slot);
+            let named = self.knowledge.named(victim.slot);
             if let (Some((other, slot)), Some(left)) = (elsewhere, named) {
                 let aggregates = exchanged(&package.aggregates, left, &slot)?;
                 let mut signers = package.signers.clone();
@@ -155,38 +158,39 @@ impl Coalition {
     }
 
     /// Its own first package goes to half of the members, one after the other; then it is gone.
-    pub(super) fn crash_half_way(&mut self, view: View<'_>, letter: Letter) -> Vec<Delayed> {
-        let seat = letter.parcel.from;
-        if self.reigns.is_over(seat) {
+    pub(super) fn crash_half_way(&mut self, view: View<'_>, letter: Received) -> Vec<Delayed> {
+        let seat = letter.packet.from;
+        if self.bad_coordinators.is_over(seat) {
             return Vec::new();
         }
         let own = letter.envelope.header().sender == seat.to_u16();
         if own && letter.envelope.kind() == Kind::SigningPackage {
-            let reached = self.reigns.reached.entry(seat).or_default();
-            reached.insert(letter.parcel.to);
+            let reached = self.bad_coordinators.reached.entry(seat).or_default();
+            reached.insert(letter.packet.to);
             if reached.len() >= view.members.group.size() / 2 {
-                self.reigns.crashed.insert(seat);
+                self.bad_coordinators.crashed.insert(seat);
                 self.did(seat);
             }
         }
-        at_once(letter.parcel)
+        at_once(letter.packet)
     }
 
     /// Whether a coordinator that censors hears this.
-    pub(super) fn censor(&mut self, view: View<'_>, parcel: &Parcel) -> Reception {
+    pub(super) fn censor(&mut self, view: View<'_>, packet: &Packet) -> Reception {
         let most = view.most_packages() - 1;
-        if self.reigns.unheard.is_none() {
+        if self.bad_coordinators.unheard.is_none() {
             let mut honest = self.honest(view);
             honest.shuffle(&mut self.rng);
             honest.truncate(most);
-            self.reigns.unheard = Some(honest);
+            self.bad_coordinators.unheard = Some(honest);
         }
-        let unheard = self.reigns.unheard.as_ref().is_some_and(|them| them.contains(&parcel.from));
-        let as_coordinator = Envelope::parse(&parcel.bytes).is_ok_and(|envelope| {
+        let unheard =
+            self.bad_coordinators.unheard.as_ref().is_some_and(|them| them.contains(&packet.from));
+        let as_coordinator = Envelope::parse(&packet.bytes).is_ok_and(|envelope| {
             matches!(envelope.kind(), Kind::Commitments | Kind::SignatureShare)
         });
         if unheard && as_coordinator {
-            self.did(parcel.to);
+            self.did(packet.to);
             return Reception::Ignore;
         }
         Reception::Take
@@ -197,13 +201,13 @@ impl Coalition {
 fn spread(
     behaviour: Behaviour,
     view: View<'_>,
-    letter: &Letter,
+    letter: &Received,
     others: &[Arc<[u8]>],
 ) -> Vec<Delayed> {
-    let first = at_once(letter.parcel.clone());
+    let first = at_once(letter.packet.clone());
     let second: Vec<Delayed> =
         others.iter().flat_map(|bytes| at_once(letter.with(bytes))).collect();
-    let position = view.members.group.seats().position(|seat| seat == letter.parcel.to);
+    let position = view.members.group.seats().position(|seat| seat == letter.packet.to);
     let even = position.is_some_and(|at| at.is_multiple_of(2));
     match behaviour {
         Behaviour::WrongAggregateNonce | Behaviour::StealsSlots => second,
@@ -219,7 +223,7 @@ fn spread(
         _ => {
             let later = second
                 .into_iter()
-                .map(|delayed| Delayed { after: Duration::from_millis(5), parcel: delayed.parcel });
+                .map(|delayed| Delayed { after: Duration::from_millis(5), packet: delayed.packet });
             first.into_iter().chain(later).collect()
         }
     }

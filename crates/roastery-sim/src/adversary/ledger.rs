@@ -9,7 +9,7 @@ use roastery_protocol::{
     proof::FaultKind,
 };
 
-use super::{Hearer, Parcel, Stage, View};
+use super::{Hearer, Packet, Stage, View};
 
 /// What each honest node was told by the coalition, and what it must have found in it, by the rules
 /// of what is kept (`docs/protocol.md`, section 9): more is not demanded of anybody.
@@ -78,7 +78,7 @@ impl Ledger {
         &mut self,
         view: View<'_>,
         hearer: Hearer,
-        parcel: &Parcel,
+        packet: &Packet,
         is_own: impl Fn(Seat) -> bool,
         right: &BTreeMap<(Seat, BodyHash), Vec<PartialSignature>>,
     ) {
@@ -86,7 +86,7 @@ impl Ledger {
             return;
         }
         let group = &view.members.group;
-        let Ok(envelope) = Envelope::parse(&parcel.bytes) else { return };
+        let Ok(envelope) = Envelope::parse(&packet.bytes) else { return };
         let header = envelope.header();
         if header.group != group.id() || header.session != view.session() {
             return;
@@ -108,7 +108,7 @@ impl Ledger {
                 .map(|fault| (sender, fault)),
             Ok((attempt, Body::SignatureShare(share))) => {
                 // On its sender's own link a share counts before its signature is looked at.
-                if !signed && sender != parcel.from {
+                if !signed && sender != packet.from {
                     return;
                 }
                 if hearer.stage == Stage::Running {

@@ -7,8 +7,8 @@ mod cancelling;
 mod coalition;
 mod coordinators;
 mod forge;
+mod knowledge;
 mod ledger;
-mod lore;
 mod noise;
 mod signers;
 mod stallers;
@@ -26,7 +26,7 @@ use crate::members::Members;
 
 /// A message on its way.
 #[derive(Clone, Debug)]
-pub struct Parcel {
+pub struct Packet {
     /// The seat on whose link it travels.
     pub from: Seat,
     /// Who gets it.
@@ -41,7 +41,7 @@ pub struct Delayed {
     /// After how long it leaves.
     pub after: Duration,
     /// The message.
-    pub parcel: Parcel,
+    pub packet: Packet,
 }
 
 /// What an adversary may look at: everything that is not secret of an honest member.
@@ -64,19 +64,19 @@ pub trait Adversary {
     fn controls(&self, seat: Seat) -> bool;
 
     /// Everything that is sent passes by here first, also what honest members send to each other.
-    fn observe(&mut self, view: View<'_>, parcel: &Parcel);
+    fn observe(&mut self, view: View<'_>, packet: &Packet);
 
     /// A node that is not the coalition's says something, once, however many it is for.
     fn spoke(&mut self, _view: View<'_>, _node: usize, _bytes: &Arc<[u8]>) {}
 
     /// A message reaches a node that is not the coalition's.
-    fn reached(&mut self, _view: View<'_>, _hearer: Hearer, _parcel: &Parcel) {}
+    fn reached(&mut self, _view: View<'_>, _hearer: Hearer, _parcel: &Packet) {}
 
     /// What becomes of a message of one of its own members.
-    fn send(&mut self, view: View<'_>, parcel: Parcel) -> Vec<Delayed>;
+    fn send(&mut self, view: View<'_>, packet: Packet) -> Vec<Delayed>;
 
     /// Whether one of its own members lets its honest code see a message that came.
-    fn receive(&mut self, _view: View<'_>, _parcel: &Parcel) -> Reception {
+    fn receive(&mut self, _view: View<'_>, _parcel: &Packet) -> Reception {
         Reception::Take
     }
 
@@ -130,13 +130,13 @@ impl Adversary for Nobody {
     fn controls(&self, _: Seat) -> bool {
         false
     }
-    fn observe(&mut self, _: View<'_>, _: &Parcel) {}
-    fn send(&mut self, _: View<'_>, parcel: Parcel) -> Vec<Delayed> {
-        at_once(parcel)
+    fn observe(&mut self, _: View<'_>, _: &Packet) {}
+    fn send(&mut self, _: View<'_>, packet: Packet) -> Vec<Delayed> {
+        at_once(packet)
     }
 }
 
 /// Passes a message on as it is.
-pub fn at_once(parcel: Parcel) -> Vec<Delayed> {
-    vec![Delayed { after: Duration::ZERO, parcel }]
+pub fn at_once(packet: Packet) -> Vec<Delayed> {
+    vec![Delayed { after: Duration::ZERO, packet }]
 }

@@ -12,7 +12,7 @@ use roastery_protocol::{
     },
 };
 
-use super::{Coalition, Delayed, Parcel, View, at_once, coalition::Letter, forge};
+use super::{Coalition, Delayed, Packet, View, at_once, coalition::Received, forge};
 use crate::members::DAWN;
 
 /// Messages of each flooding member in each tick.
@@ -103,7 +103,7 @@ impl Coalition {
     fn send_to_anybody(&mut self, view: View<'_>, from: Seat, bytes: Arc<[u8]>) -> Vec<Delayed> {
         self.did(from);
         let to = self.anybody_honest(view);
-        at_once(Parcel { from, to, bytes })
+        at_once(Packet { from, to, bytes })
     }
 
     /// What is no message at all, and what breaks one of the structural rules.
@@ -206,18 +206,18 @@ impl Coalition {
     }
 
     /// What its honest code says, and something like it.
-    pub(super) fn mutate_in_passing(&mut self, view: View<'_>, letter: Letter) -> Vec<Delayed> {
-        let seat = letter.parcel.from;
+    pub(super) fn mutate_in_passing(&mut self, view: View<'_>, letter: Received) -> Vec<Delayed> {
+        let seat = letter.packet.from;
         if self.rng.random() {
-            return at_once(letter.parcel);
+            return at_once(letter.packet);
         }
         let mutant = self.mutant(view, seat, &letter.envelope);
         let mutant = at_once(letter.with(&mutant));
         self.did(seat);
         match self.rng.random_range(0..3) {
             0 => mutant,
-            1 => [mutant, at_once(letter.parcel)].concat(),
-            _ => [at_once(letter.parcel), mutant].concat(),
+            1 => [mutant, at_once(letter.packet)].concat(),
+            _ => [at_once(letter.packet), mutant].concat(),
         }
     }
 
@@ -255,15 +255,15 @@ impl Coalition {
 
     /// Something that an honest member has said.
     pub(super) fn something_said(&mut self) -> Option<Envelope> {
-        let said = self.lore.messages.len();
-        (said > 0).then(|| self.lore.messages[self.rng.random_range(0..said)].clone())
+        let said = self.knowledge.messages.len();
+        (said > 0).then(|| self.knowledge.messages[self.rng.random_range(0..said)].clone())
     }
 
     /// What was said before, by others as they said it, by itself also in other attempts and
     /// sessions.
     pub(super) fn replay(&mut self, view: View<'_>, seat: Seat) -> Vec<Delayed> {
         let mine: Vec<Envelope> = self
-            .lore
+            .knowledge
             .own
             .iter()
             .filter(|envelope| envelope.header().sender == seat.to_u16())

@@ -11,15 +11,15 @@ use roastery_protocol::{
 };
 
 use super::{
-    Behaviour, Coalition, Delayed, Parcel, View, at_once,
-    coalition::Letter,
+    Behaviour, Coalition, Delayed, Packet, View, at_once,
+    coalition::Received,
     forge::{self, Secrets},
-    lore::{Said, Shown},
+    knowledge::{Said, Shown},
 };
 
 /// What signers with tricks remember.
 #[derive(Debug, Default)]
-pub(super) struct Tricks {
+pub(super) struct BadSigners {
     /// The second slots of those that commit twice, and the first ones.
     second: BTreeMap<SlotHash, (Seat, Secrets, Slot)>,
     /// What those that commit last want to say, until they can; then what they said.
@@ -29,7 +29,7 @@ pub(super) struct Tricks {
 
 #[derive(Debug)]
 struct Held {
-    parcel: Parcel,
+    packet: Packet,
     content: Commitments,
     said: Option<Arc<[u8]>>,
 }
@@ -44,7 +44,7 @@ impl Coalition {
         &mut self,
         view: View<'_>,
         behaviour: Behaviour,
-        letter: Letter,
+        letter: Received,
     ) -> Vec<Delayed> {
         match (behaviour, &letter.body) {
             (Behaviour::BadShare, Body::SignatureShare(share)) => {
@@ -67,12 +67,12 @@ impl Coalition {
             (Behaviour::ReturnsToOldRuns, Body::SignatureShare(share)) => {
                 self.show_again(view, &letter, share.clone())
             }
-            _ => at_once(letter.parcel),
+            _ => at_once(letter.packet),
         }
     }
 
-    fn spoil(&mut self, view: View<'_>, letter: &Letter, share: SignatureShare) -> Vec<Delayed> {
-        let seat = letter.parcel.from;
+    fn spoil(&mut self, view: View<'_>, letter: &Received, share: SignatureShare) -> Vec<Delayed> {
+        let seat = letter.packet.from;
         let made = self.forgery(seat, &letter.envelope, |_| {
             let scalars = forge::spoiled(&share.scalars, seat);
             let body = Body::SignatureShare(SignatureShare { scalars, ..share });
@@ -83,13 +83,18 @@ impl Coalition {
     }
 
     /// The right share and a wrong one, in either order, at any distance.
-    fn give_two(&mut self, view: View<'_>, letter: &Letter, share: SignatureShare) -> Vec<Delayed> {
-        let seat = letter.parcel.from;
+    fn give_two(
+        &mut self,
+        view: View<'_>,
+        letter: &Received,
+        share: SignatureShare,
+    ) -> Vec<Delayed> {
+        let seat = letter.packet.from;
         let made = self.forgery(seat, &letter.envelope, |all| {
             let scalars = forge::spoiled(&share.scalars, seat);
             let body = Body::SignatureShare(SignatureShare { scalars, ..share });
             let wrong = view.seal(seat, letter.attempt, &body);
-            let right = letter.parcel.bytes.clone();
+            let right = letter.packet.bytes.clone();
             if all.rng.random() { vec![right, wrong] } else { vec![wrong, right] }
         });
         self.did(seat);
@@ -97,7 +102,7 @@ impl Coalition {
         let after = [Duration::ZERO, between];
         made.iter()
             .zip(after)
-            .map(|(bytes, after)| Delayed { after, parcel: letter.with(bytes) })
+            .map(|(bytes, after)| Delayed { after, packet: letter.with(bytes) })
             .collect()
     }
 
@@ -105,17 +110,17 @@ impl Coalition {
     fn commit_twice(
         &mut self,
         view: View<'_>,
-        letter: &Letter,
+        letter: &Received,
         content: Commitments,
     ) -> Vec<Delayed> {
-        let (seat, attempt) = (letter.parcel.from, letter.attempt);
+        let (seat, attempt) = (letter.packet.from, letter.attempt);
         let made = self.forgery(seat, &letter.envelope, |all| {
             let (secrets, slot) = forge::draw(&mut all.rng, view.messages());
             let name = view.slot_hash(attempt, seat, &slot);
-            all.tricks.second.insert(name, (seat, secrets, content.slot.clone()));
+            all.bad_signers.second.insert(name, (seat, secrets, content.slot.clone()));
             let second =
                 view.seal(seat, attempt, &Body::Commitments(Commitments { slot, ..content }));
-            let first = letter.parcel.bytes.clone();
+            let first = letter.packet.bytes.clone();
             if all.rng.random() { vec![first, second] } else { vec![second, first] }
         });
         self.did(seat);
@@ -124,7 +129,7 @@ impl Coalition {
             made.iter().flat_map(|bytes| at_once(letter.with(bytes))).collect();
         out.extend(made.last().map(|bytes| Delayed {
             after: Duration::ZERO,
-            parcel: Parcel { to: reader, ..letter.with(bytes) },
+            packet: Packet { to: reader, ..letter.with(bytes) },
         }));
         out
     }
@@ -134,20 +139,20 @@ impl Coalition {
     pub(super) fn answer_for_both(&mut self, view: View<'_>, said: &Said) {
         let coordinator = view.coordinator(said.attempt);
         for entry in &said.content.signers {
-            let Some((seat, secrets, first)) = self.tricks.second.remove(&entry.slot) else {
+            let Some((seat, secrets, first)) = self.bad_signers.second.remove(&entry.slot) else {
                 continue;
             };
             if let Some(scalars) = view.sign(seat, secrets, &said.content) {
                 let package = said.envelope.body_hash();
                 let share = SignatureShare { package, scalars, next: None };
                 let bytes = view.seal(seat, said.attempt, &Body::SignatureShare(share));
-                self.soon(view, Parcel { from: seat, to: coordinator, bytes }, Duration::ZERO);
+                self.soon(view, Packet { from: seat, to: coordinator, bytes }, Duration::ZERO);
             }
             let slots = said
                 .content
                 .signers
                 .iter()
-                .map(|one| match self.lore.named(one.slot) {
+                .map(|one| match self.knowledge.named(one.slot) {
                     Some(slot) if one.seat != seat => slot.to_nonces(),
                     _ => first.to_nonces(),
                 })
@@ -156,20 +161,25 @@ impl Coalition {
             let proof = Proof::new(view.request.clone(), fault);
             let bytes = view.seal(seat, Attempt::FIRST, &Body::Evidence(proof));
             for to in self.honest(view) {
-                let parcel = Parcel { from: seat, to, bytes: bytes.clone() };
-                self.soon(view, parcel, Duration::ZERO);
+                let packet = Packet { from: seat, to, bytes: bytes.clone() };
+                self.soon(view, packet, Duration::ZERO);
             }
         }
     }
 
     /// Whoever wants to commit to minus the sum of the others waits for the others.
-    fn hold_back(&mut self, view: View<'_>, letter: &Letter, content: Commitments) -> Vec<Delayed> {
-        let (seat, attempt) = (letter.parcel.from, letter.attempt);
+    fn hold_back(
+        &mut self,
+        view: View<'_>,
+        letter: &Received,
+        content: Commitments,
+    ) -> Vec<Delayed> {
+        let (seat, attempt) = (letter.packet.from, letter.attempt);
         if self.owns(view.coordinator(attempt)) {
-            return at_once(letter.parcel.clone());
+            return at_once(letter.packet.clone());
         }
-        let held = Held { parcel: letter.parcel.clone(), content, said: None };
-        let said = self.tricks.held.entry((seat, attempt)).or_insert(held).said.clone();
+        let held = Held { packet: letter.packet.clone(), content, said: None };
+        let said = self.bad_signers.held.entry((seat, attempt)).or_insert(held).said.clone();
         match said {
             Some(bytes) => at_once(letter.with(&bytes)),
             None => {
@@ -183,9 +193,9 @@ impl Coalition {
     pub(super) fn commit_last(&mut self, view: View<'_>, attempt: Attempt) {
         let others = view.members.group.threshold() - 1;
         for seat in self.doing(Behaviour::CommitsToInfinity) {
-            let shown = self.lore.slots(attempt).iter().filter(|(other, _)| *other != seat);
+            let shown = self.knowledge.slots(attempt).iter().filter(|(other, _)| *other != seat);
             let slots: Vec<Slot> = shown.take(others).map(|(_, one)| one.slot.clone()).collect();
-            let Some(held) = self.tricks.held.get_mut(&(seat, attempt)) else { continue };
+            let Some(held) = self.bad_signers.held.get_mut(&(seat, attempt)) else { continue };
             if held.said.is_some() || slots.len() < others {
                 continue;
             }
@@ -193,8 +203,8 @@ impl Coalition {
             let body = Body::Commitments(Commitments { slot, ..held.content.clone() });
             let bytes = view.seal(seat, attempt, &body);
             held.said = Some(bytes.clone());
-            let parcel = Parcel { bytes, ..held.parcel.clone() };
-            self.soon(view, parcel, Duration::ZERO);
+            let packet = Packet { bytes, ..held.packet.clone() };
+            self.soon(view, packet, Duration::ZERO);
         }
     }
 
@@ -214,11 +224,11 @@ impl Coalition {
         if !view.now.as_millis().is_multiple_of(100) {
             return Vec::new();
         }
-        let Some(run) = self.lore.runs.get(&seat).copied() else { return Vec::new() };
+        let Some(run) = self.knowledge.runs.get(&seat).copied() else { return Vec::new() };
         let attempts: Vec<Attempt> = self
-            .lore
+            .knowledge
             .attempts()
-            .filter(|attempt| self.lore.slots(*attempt).iter().any(|(one, _)| *one == seat))
+            .filter(|attempt| self.knowledge.slots(*attempt).iter().any(|(one, _)| *one == seat))
             .collect();
         let mut out = Vec::new();
         for attempt in attempts {
@@ -226,13 +236,13 @@ impl Coalition {
             if self.owns(to) {
                 continue;
             }
-            self.tricks.runs += 1;
+            self.bad_signers.runs += 1;
             let (_, slot) = forge::draw(&mut self.rng, view.messages());
-            let run = later(run, self.tricks.runs);
+            let run = later(run, self.bad_signers.runs);
             let body = Body::Commitments(Commitments { run, index: 0, slot });
             let bytes = view.seal(seat, attempt, &body);
             self.did(seat);
-            out.extend(at_once(Parcel { from: seat, to, bytes }));
+            out.extend(at_once(Packet { from: seat, to, bytes }));
         }
         out
     }
@@ -242,10 +252,10 @@ impl Coalition {
     fn show_again(
         &mut self,
         view: View<'_>,
-        letter: &Letter,
+        letter: &Received,
         share: SignatureShare,
     ) -> Vec<Delayed> {
-        let (seat, attempt) = (letter.parcel.from, letter.attempt);
+        let (seat, attempt) = (letter.packet.from, letter.attempt);
         let package = share.package;
         let made = self.forgery(seat, &letter.envelope, |_| {
             let body = Body::SignatureShare(SignatureShare { next: None, ..share });
@@ -253,9 +263,11 @@ impl Coalition {
         });
         let mut out: Vec<Delayed> =
             made.iter().flat_map(|bytes| at_once(letter.with(bytes))).collect();
-        let named = self.lore.packages.iter().find(|said| said.envelope.body_hash() == package);
-        let named = named.and_then(|said| self.lore.named(said.content.slot_of(seat)?)).cloned();
-        let (Some(slot), Some(run)) = (named, self.lore.runs.get(&seat).copied()) else {
+        let named =
+            self.knowledge.packages.iter().find(|said| said.envelope.body_hash() == package);
+        let named =
+            named.and_then(|said| self.knowledge.named(said.content.slot_of(seat)?)).cloned();
+        let (Some(slot), Some(run)) = (named, self.knowledge.runs.get(&seat).copied()) else {
             return out;
         };
         let (_, fresh) = forge::draw(&mut self.rng, view.messages());
@@ -269,7 +281,7 @@ impl Coalition {
             let body = Body::Commitments(Commitments { run, index, slot });
             let bytes = view.seal(seat, attempt, &body);
             let after = Duration::from_millis(20 * (at as u64 + 1));
-            out.push(Delayed { after, parcel: letter.with(&bytes) });
+            out.push(Delayed { after, packet: letter.with(&bytes) });
         }
         self.did(seat);
         out

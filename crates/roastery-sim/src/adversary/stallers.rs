@@ -5,7 +5,7 @@ use roastery_protocol::{
     message::{Body, Envelope, Kind},
 };
 
-use super::{Adversary, Delayed, Parcel, View, at_once};
+use super::{Adversary, Delayed, Packet, View, at_once};
 
 /// The three attackers of the ROAST paper (eprint 2022/550, section 5): members that commit and
 /// then withhold their shares.
@@ -63,11 +63,11 @@ impl Adversary for Stallers {
         }
     }
 
-    fn observe(&mut self, view: View<'_>, parcel: &Parcel) {
+    fn observe(&mut self, view: View<'_>, packet: &Packet) {
         if self.when == Stalling::Static {
             return;
         }
-        let Ok(envelope) = Envelope::parse(&parcel.bytes) else { return };
+        let Ok(envelope) = Envelope::parse(&packet.bytes) else { return };
         if envelope.kind() != Kind::SigningPackage
             || !self.packages.insert(*envelope.body_hash().as_bytes())
         {
@@ -92,12 +92,12 @@ impl Adversary for Stallers {
         }
     }
 
-    fn send(&mut self, _: View<'_>, parcel: Parcel) -> Vec<Delayed> {
+    fn send(&mut self, _: View<'_>, packet: Packet) -> Vec<Delayed> {
         // With its own share a staller could finish the package that it stalls, once the others
         // show theirs to all.
-        let withheld = Envelope::parse(&parcel.bytes).is_ok_and(|envelope| {
+        let withheld = Envelope::parse(&packet.bytes).is_ok_and(|envelope| {
             matches!(envelope.kind(), Kind::SignatureShare | Kind::Signature)
         });
-        if withheld && self.stalling.contains(&parcel.from) { Vec::new() } else { at_once(parcel) }
+        if withheld && self.stalling.contains(&packet.from) { Vec::new() } else { at_once(packet) }
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     members::SimulatedEngine,
     scenario::{Attacker, EngineKind, Scenario},
     trace::{Detail, Trace},
-    world::{Happening, Node, World},
+    world::{Injection, Node, World},
 };
 
 /// What came of a scenario.
@@ -76,7 +76,7 @@ impl<'a, E: SimulatedEngine> Stage<'a, E> {
         let (virtual_time, counts) = (self.world.now(), self.world.counts.clone());
         let watch = self.world.watch;
         let proven = watch.guilt.found().clone();
-        let accusations = watch.prosecutor.tried();
+        let accusations = watch.framing.tried();
         let (hash, lines) = watch.trace.finish();
         Played {
             violation,
@@ -122,7 +122,7 @@ impl<'a, E: SimulatedEngine> Stage<'a, E> {
                          hand, and no proof in the end",
                         session.seat()
                     );
-                    return Err(Violation::of(Invariant::GuiltIsFound, what));
+                    return Err(Violation::of(Invariant::FaultCompleteness, what));
                 }
             }
         }
@@ -161,8 +161,8 @@ impl<'a, E: SimulatedEngine> Stage<'a, E> {
         else {
             return Ok(());
         };
-        self.world.interfere(Happening::Crash(seat))?;
-        self.world.interfere(Happening::Open(seat))?;
+        self.world.interfere(Injection::Crash(seat))?;
+        self.world.interfere(Injection::Open(seat))?;
         let scenario = self.scenario.circumstances();
         let circumstances = Circumstances {
             jitter: Duration::ZERO,

@@ -124,7 +124,7 @@ impl Run {
         let setup = Setup {
             seed: self.seed,
             messages: usize::from(self.messages),
-            links: Links { jitter: self.jitter, loss: self.loss, ..Links::calm(self.rtt) },
+            links: Links { jitter: self.jitter, loss: self.loss, ..Links::heal(self.rtt) },
             settings: Settings {
                 interval: self.interval,
                 patience: self.patience,

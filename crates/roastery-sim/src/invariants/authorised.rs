@@ -6,7 +6,7 @@ use roastery_protocol::{
 };
 
 use super::{Case, Invariant, Statement, Violation};
-use crate::adversary::Parcel;
+use crate::adversary::Packet;
 
 /// Honest members sign the request that they approved and nothing else, and nothing at all once
 /// they have stopped.
@@ -23,15 +23,15 @@ impl OnlyWhatWasAuthorised {
     }
 
     /// Somebody sends what is no message of this session.
-    pub fn unreadable(&self, parcel: &Parcel) -> Result<(), Violation> {
-        if !self.case.is_honest(parcel.from) {
+    pub fn unreadable(&self, packet: &Packet) -> Result<(), Violation> {
+        if !self.case.is_honest(packet.from) {
             return Ok(());
         }
-        let what = match Envelope::parse(&parcel.bytes) {
+        let what = match Envelope::parse(&packet.bytes) {
             Ok(envelope) => format!("a {:?} for another session", envelope.kind()),
             Err(error) => format!("no envelope: {error}"),
         };
-        Err(violation(format!("seat {} sends {what}", parcel.from)))
+        Err(violation(format!("seat {} sends {what}", packet.from)))
     }
 
     /// An honest member sends a message of this session.

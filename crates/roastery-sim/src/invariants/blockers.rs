@@ -18,10 +18,10 @@ impl Blockers {
     }
 
     /// An honest member says something.
-    pub fn said(&mut self, statement: &Statement, hearsay: &Hearsay) -> Result<(), Violation> {
+    pub fn said(&mut self, statement: &Statement, message_log: &Hearsay) -> Result<(), Violation> {
         let Some((attempt, package)) = statement.package() else { return Ok(()) };
         let most = self.case.group.most_packages();
-        let all = hearsay.packages_of(attempt, package.run);
+        let all = message_log.packages_of(attempt, package.run);
         // It is itself the last one that was heard of.
         let Some((_, earlier)) = all.split_last() else { return Ok(()) };
         let place = format!("package {} of attempt {attempt}", package.number);
@@ -37,7 +37,7 @@ impl Blockers {
         }
         for entry in &package.signers {
             for before in earlier.iter().filter(|one| one.content.slot_of(entry.seat).is_some()) {
-                self.may_be_picked(entry.seat, before, hearsay).map_err(|why| {
+                self.may_be_picked(entry.seat, before, message_log).map_err(|why| {
                     violation(format!("{place} picks seat {}, {why}", entry.seat))
                 })?;
             }
@@ -49,20 +49,20 @@ impl Blockers {
         &self,
         seat: Seat,
         before: &KnownPackage,
-        hearsay: &Hearsay,
+        message_log: &Hearsay,
     ) -> Result<(), String> {
         let number = before.content.number;
-        match hearsay.answer(before, seat) {
+        match message_log.answer(before, seat) {
             Answer::Own => {}
             Answer::Owed => return Err(format!("which owes a share for package {number}")),
             Answer::Came(share) => {
-                if hearsay.check(before, share) == ShareCheck::Wrong {
+                if message_log.check(before, share) == ShareCheck::Wrong {
                     return Err(format!("whose share for package {number} is wrong"));
                 }
             }
         }
         // All t shares are right and there is no signature: the nonces of the t cancel.
-        match hearsay.bad_answers(before) {
+        match message_log.bad_answers(before) {
             Some(bad) if bad.is_empty() => {
                 Err(format!("although package {number} failed with t right shares"))
             }

@@ -13,7 +13,7 @@ use roastery_protocol::{
 };
 
 use super::{Case, Invariant, Violation};
-use crate::adversary::Parcel;
+use crate::adversary::Packet;
 
 /// What an honest node keeps of a sender, sends in one step, and repeats to one receiver is bounded
 /// by n, t and the number of messages.
@@ -71,15 +71,15 @@ impl Bounded {
     }
 
     /// An honest seat sends something.
-    pub fn sent(&mut self, at: Duration, parcel: &Parcel) -> Result<(), Violation> {
-        let openings = self.openings.get(&parcel.from).map_or(1, BTreeSet::len).max(1);
-        let sent = self.sent.entry(parcel.from).or_default();
+    pub fn sent(&mut self, at: Duration, packet: &Packet) -> Result<(), Violation> {
+        let openings = self.openings.get(&packet.from).map_or(1, BTreeSet::len).max(1);
+        let sent = self.sent.entry(packet.from).or_default();
         *sent += 1;
         let sent = *sent;
         if sent > openings * self.most_sent() {
             return Err(violation(format!(
                 "seat {} sent {sent} messages in one step",
-                parcel.from
+                packet.from
             )));
         }
         let floor = self.case.settings.repeat_floor.as_nanos().max(1);
@@ -88,22 +88,22 @@ impl Bounded {
             self.repeats.clear();
         }
         let repeats =
-            self.repeats.entry((parcel.from, parcel.to, parcel.bytes.clone())).or_default();
+            self.repeats.entry((packet.from, packet.to, packet.bytes.clone())).or_default();
         *repeats += 1;
         if *repeats > TIMES * openings {
-            let kind = Envelope::parse(&parcel.bytes).map(|one| one.kind());
+            let kind = Envelope::parse(&packet.bytes).map(|one| one.kind());
             return Err(violation(format!(
                 "seat {} sent one {kind:?} {repeats} times to seat {} within the repeat floor",
-                parcel.from, parcel.to
+                packet.from, packet.to
             )));
         }
         Ok(())
     }
 
     /// A message is given to an honest node.
-    pub fn delivered(&mut self, node: usize, parcel: &Parcel) {
-        self.openings.entry(parcel.to).or_default().insert(node);
-        if let Ok(envelope) = Envelope::parse(&parcel.bytes)
+    pub fn delivered(&mut self, node: usize, packet: &Packet) {
+        self.openings.entry(packet.to).or_default().insert(node);
+        if let Ok(envelope) = Envelope::parse(&packet.bytes)
             && let Some(sender) = envelope.sender(&self.case.group)
         {
             self.senders.insert(node, sender);

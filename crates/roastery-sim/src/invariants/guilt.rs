@@ -14,7 +14,7 @@ use roastery_protocol::{
 };
 
 use super::{Case, Hearsay, Invariant, Statement, Violation};
-use crate::adversary::Parcel;
+use crate::adversary::Packet;
 
 /// Whatever a node needs for a proof is in its hand: then it makes one. And nothing is proven that
 /// was not done.
@@ -23,7 +23,7 @@ use crate::adversary::Parcel;
 /// of which it keeps the first; two shares for one package, one after the other; as the
 /// coordinator, all t shares of a package with a bad one among them.
 #[derive(Debug)]
-pub struct GuiltIsFound {
+pub struct FaultCompleteness {
     case: Rc<Case>,
     hands: BTreeMap<usize, Hand>,
     /// Node, accused, what it has in its hand.
@@ -57,7 +57,7 @@ struct LastShare {
     signed: bool,
 }
 
-impl GuiltIsFound {
+impl FaultCompleteness {
     /// Nobody is guilty yet.
     pub fn new(case: Rc<Case>) -> Self {
         Self {
@@ -84,12 +84,12 @@ impl GuiltIsFound {
         if self.case.is_honest(finding.accused) {
             let what =
                 format!("{} is proven against honest seat {}", finding.fault, finding.accused);
-            return Err(Violation::of(Invariant::NoFrame, what));
+            return Err(Violation::of(Invariant::Accountability, what));
         }
         if !self.case.is_true(proof.fault()) {
             let what =
                 format!("{} is proven against seat {}, and not so", finding.fault, finding.accused);
-            return Err(Violation::of(Invariant::GuiltIsFound, what));
+            return Err(Violation::of(Invariant::FaultCompleteness, what));
         }
         Ok(())
     }
@@ -98,9 +98,9 @@ impl GuiltIsFound {
     pub fn delivered(
         &mut self,
         node: usize,
-        parcel: &Parcel,
+        packet: &Packet,
         statement: &Rc<Statement>,
-        hearsay: &Hearsay,
+        message_log: &Hearsay,
     ) {
         let accused = statement.sender;
         if statement.read.is_err()
@@ -118,12 +118,12 @@ impl GuiltIsFound {
             }
         }
         if statement.share().is_some() {
-            let usable = statement.signed || statement.sender == parcel.from;
+            let usable = statement.signed || statement.sender == packet.from;
             let hand = self.hands.entry(node).or_default();
             if usable && hand.share(statement) {
                 self.expected.push((node, accused, FaultKind::ShareConflict));
             }
-            self.complete(node, statement, hearsay);
+            self.complete(node, statement, message_log);
         }
     }
 
@@ -137,10 +137,10 @@ impl GuiltIsFound {
     }
 
     /// The share that completes a package of an honest coordinator with bad ones in it.
-    fn complete(&mut self, node: usize, statement: &Statement, hearsay: &Hearsay) {
-        let package = statement.share().and_then(|(_, share)| hearsay.package(share.package));
-        let Some(package) = package.filter(|one| hearsay.is_issuer(node, one)) else { return };
-        for bad in hearsay.bad_answers(package).unwrap_or_default() {
+    fn complete(&mut self, node: usize, statement: &Statement, message_log: &Hearsay) {
+        let package = statement.share().and_then(|(_, share)| message_log.package(share.package));
+        let Some(package) = package.filter(|one| message_log.is_issuer(node, one)) else { return };
+        for bad in message_log.bad_answers(package).unwrap_or_default() {
             if bad.signed {
                 self.expected.push((node, bad.sender, FaultKind::InvalidShare));
             }
@@ -171,7 +171,10 @@ impl GuiltIsFound {
             if looks && !known {
                 let what =
                     format!("seat {} has {fault} of seat {accused} in its hand", session.seat());
-                return Err(Violation::of(Invariant::GuiltIsFound, format!("{what} and no proof")));
+                return Err(Violation::of(
+                    Invariant::FaultCompleteness,
+                    format!("{what} and no proof"),
+                ));
             }
         }
         Ok(())

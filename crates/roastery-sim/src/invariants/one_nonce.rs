@@ -21,7 +21,7 @@ impl OneNonce {
     }
 
     /// An honest member says something.
-    pub fn said(&mut self, statement: &Statement, hearsay: &Hearsay) -> Result<(), Violation> {
+    pub fn said(&mut self, statement: &Statement, message_log: &Hearsay) -> Result<(), Violation> {
         let seat = statement.sender;
         if let Some((attempt, run, index, nonces)) = statement.slot() {
             let known = self.shown.entry((seat, attempt, run, index)).or_insert(nonces.clone());
@@ -32,7 +32,7 @@ impl OneNonce {
             }
         }
         let Some((_, share)) = statement.share() else { return Ok(()) };
-        let Some(package) = hearsay.package(share.package) else {
+        let Some(package) = message_log.package(share.package) else {
             return Err(violation(format!("seat {seat} answers a package that nobody sent")));
         };
         let Some(slot) = package.content.slot_of(seat) else {
@@ -43,7 +43,7 @@ impl OneNonce {
         if *known != answer {
             return Err(violation(format!("seat {seat} answers twice with one slot")));
         }
-        let Some(nonces) = hearsay.nonces(slot).first() else {
+        let Some(nonces) = message_log.nonces(slot).first() else {
             // The coordinator's own slot travels to nobody.
             return Ok(());
         };

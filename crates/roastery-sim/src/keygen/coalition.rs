@@ -24,8 +24,8 @@ use roastery_protocol::{
 };
 
 use self::noise::Foreign;
-use super::{Cast, Fault, forging};
-use crate::{adversary::Parcel, members::peer};
+use super::{Fault, Participants, forging};
+use crate::{adversary::Packet, members::peer};
 
 /// The faulty members of a key generation, and what they know.
 #[derive(Debug)]
@@ -54,23 +54,23 @@ pub struct Coalition {
 
 impl Coalition {
     /// A coalition of these members.
-    pub fn new(cast: &Cast, faults: BTreeMap<Seat, Fault>, seed: u64) -> Self {
+    pub fn new(participants: &Participants, faults: BTreeMap<Seat, Fault>, seed: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed.rotate_left(9) ^ 0xc0a1);
-        let honest = cast.seats().filter(|seat| !faults.contains_key(seat)).collect();
-        let params = cast.invitation.params();
+        let honest = participants.seats().filter(|seat| !faults.contains_key(seat)).collect();
+        let params = participants.invitation.params();
         let mut others = BTreeMap::new();
         for (&seat, fault) in &faults {
             if *fault == Fault::Equivocates
                 && let Some(other) =
-                    forging::another_first_message(cast.host_pen(seat), params, &mut rng)
+                    forging::another_first_message(participants.host_pen(seat), params, &mut rng)
             {
-                others.insert(seat, cast.seal(seat, Kind::FirstMessage, &other.to_bytes()));
+                others.insert(seat, participants.seal(seat, Kind::FirstMessage, &other.to_bytes()));
             }
         }
         let replays = faults.values().any(|fault| *fault == Fault::Replays);
-        let foreign = if replays { Foreign::make(cast, &mut rng) } else { None };
+        let foreign = if replays { Foreign::make(participants, &mut rng) } else { None };
         Self {
-            book: own_messages(cast, &faults),
+            book: own_messages(participants, &faults),
             faults,
             honest,
             coordinated: BTreeSet::new(),
@@ -104,62 +104,64 @@ impl Coalition {
     }
 
     /// What becomes of a message that the honest code of one of its members wants to send.
-    pub fn send(&mut self, cast: &Cast, parcel: Parcel) -> Vec<Parcel> {
-        let (from, to) = (parcel.from, parcel.to);
-        let Some(&fault) = self.faults.get(&from) else { return vec![parcel] };
-        let Ok(envelope) = Envelope::parse(&parcel.bytes) else { return vec![parcel] };
-        let author = envelope.sender(&cast.invitation).unwrap_or(from);
-        self.learn(cast, author, &envelope);
+    pub fn send(&mut self, participants: &Participants, packet: Packet) -> Vec<Packet> {
+        let (from, to) = (packet.from, packet.to);
+        let Some(&fault) = self.faults.get(&from) else { return vec![packet] };
+        let Ok(envelope) = Envelope::parse(&packet.bytes) else { return vec![packet] };
+        let author = envelope.sender(&participants.invitation).unwrap_or(from);
+        self.learn(participants, author, &envelope);
         let kind = envelope.kind();
         if kind == Kind::FirstMessage && author != from && fault != Fault::Silent {
             // What another one has signed is passed on as it is.
-            return vec![parcel];
+            return vec![packet];
         }
         let bytes = match (fault, kind) {
             (Fault::Silent, _) => return Vec::new(),
             (Fault::SilentAfterFirst, kind) if kind != Kind::FirstMessage => return Vec::new(),
-            (Fault::Mutates, _) => self.mutated(cast, from, &envelope),
-            (_, Kind::FirstMessage) => self.first_message(cast, fault, to, from, &envelope),
-            (_, Kind::Signature) => self.signature(cast, fault, to, from, &envelope),
-            (_, Kind::Transcript) => return self.transcript(cast, fault, to, from, &envelope),
-            (fault, Kind::Certificate) if fault.hides_certificate() => {
-                return self.instead_of_certificate(cast, from, to, &envelope);
+            (Fault::Mutates, _) => self.mutated(participants, from, &envelope),
+            (_, Kind::FirstMessage) => self.first_message(participants, fault, to, from, &envelope),
+            (_, Kind::Signature) => self.signature(participants, fault, to, from, &envelope),
+            (_, Kind::Transcript) => {
+                return self.transcript(participants, fault, to, from, &envelope);
             }
-            _ => parcel.bytes,
+            (fault, Kind::Certificate) if fault.hides_certificate() => {
+                return self.instead_of_certificate(participants, from, to, &envelope);
+            }
+            _ => packet.bytes,
         };
-        vec![Parcel { from, to, bytes }]
+        vec![Packet { from, to, bytes }]
     }
 
     /// Who takes part rightly still owes its signature to all, and the transcript to whoever lacks
     /// it.
     fn instead_of_certificate(
         &self,
-        cast: &Cast,
+        participants: &Participants,
         from: Seat,
         to: Seat,
         certificate: &Envelope,
-    ) -> Vec<Parcel> {
-        let (content, n) = (certificate.content(), cast.invitation.size());
+    ) -> Vec<Packet> {
+        let (content, n) = (certificate.content(), participants.invitation.size());
         let signatures = content.len().saturating_sub(64 * n);
         let own = signatures + 64 * from.index();
         let Some(own) = content.get(own..own + 64) else { return Vec::new() };
-        let hash = cast.name_of(&content[..signatures]);
+        let hash = participants.name_of(&content[..signatures]);
         let content = [hash.as_bytes().as_slice(), own].concat();
-        let signature = cast.seal(from, Kind::Signature, &content);
+        let signature = participants.seal(from, Kind::Signature, &content);
         let said = self.shown.get(&hash).cloned().into_iter().chain([signature]);
-        said.map(|bytes| Parcel { from, to, bytes }).collect()
+        said.map(|bytes| Packet { from, to, bytes }).collect()
     }
 
     fn first_message(
         &mut self,
-        cast: &Cast,
+        participants: &Participants,
         fault: Fault,
         to: Seat,
         from: Seat,
         envelope: &Envelope,
     ) -> Arc<[u8]> {
         use forging::FirstMessage as At;
-        let params = cast.invitation.params();
+        let params = participants.invitation.params();
         let mut content = envelope.content().to_vec();
         match fault {
             Fault::BadShareToOne => {
@@ -168,7 +170,7 @@ impl Coalition {
                 }
             }
             Fault::BadShareToAll => {
-                for seat in cast.seats().filter(|seat| *seat != from) {
+                for seat in participants.seats().filter(|seat| *seat != from) {
                     forging::add_one(&mut content, At::share(params, seat));
                 }
             }
@@ -184,12 +186,12 @@ impl Coalition {
             }
             _ => return envelope.as_bytes().clone(),
         }
-        cast.seal(from, Kind::FirstMessage, &content)
+        participants.seal(from, Kind::FirstMessage, &content)
     }
 
     fn signature(
         &mut self,
-        cast: &Cast,
+        participants: &Participants,
         fault: Fault,
         to: Seat,
         from: Seat,
@@ -205,56 +207,62 @@ impl Coalition {
         }
         let mut content = envelope.content().to_vec();
         forging::flip(&mut content, 70, 1);
-        cast.seal(from, Kind::Signature, &content)
+        participants.seal(from, Kind::Signature, &content)
     }
 
     /// Whether the honest code of one of its members is given this while it has no certificate.
-    pub fn lets_through(&self, parcel: &Parcel) -> bool {
-        let leaves = self.faults.get(&parcel.to).is_some_and(|fault| fault.leaves_coordinating());
-        let kind = Envelope::parse(&parcel.bytes).map(|envelope| envelope.kind());
+    pub fn lets_through(&self, packet: &Packet) -> bool {
+        let leaves = self.faults.get(&packet.to).is_some_and(|fault| fault.leaves_coordinating());
+        let kind = Envelope::parse(&packet.bytes).map(|envelope| envelope.kind());
         !leaves || kind != Ok(Kind::FirstMessage)
     }
 
     /// What one of its members hears; what it says at once because of it.
-    pub fn hear(&mut self, cast: &Cast, parcel: &Parcel) -> Vec<Parcel> {
-        let Some(&fault) = self.faults.get(&parcel.to) else { return Vec::new() };
-        let Ok(envelope) = Envelope::parse(&parcel.bytes) else { return Vec::new() };
-        if envelope.header().keygen != cast.id()
-            || !envelope.is_signed_by_its_sender(&cast.invitation)
+    pub fn hear(&mut self, participants: &Participants, packet: &Packet) -> Vec<Packet> {
+        let Some(&fault) = self.faults.get(&packet.to) else { return Vec::new() };
+        let Ok(envelope) = Envelope::parse(&packet.bytes) else { return Vec::new() };
+        if envelope.header().keygen != participants.id()
+            || !envelope.is_signed_by_its_sender(&participants.invitation)
         {
             return Vec::new();
         }
-        let Some(sender) = envelope.sender(&cast.invitation) else { return Vec::new() };
-        self.keep(&parcel.bytes);
-        let new = self.learn(cast, sender, &envelope);
+        let Some(sender) = envelope.sender(&participants.invitation) else { return Vec::new() };
+        self.keep(&packet.bytes);
+        let new = self.learn(participants, sender, &envelope);
         let mut said = Vec::new();
         if let Some(hash) = new
             && fault.signs_everything()
         {
-            said.extend(self.sign(cast, parcel.to, hash));
+            said.extend(self.sign(participants, packet.to, hash));
         }
         if fault.leaves_coordinating() && envelope.kind() == Kind::FirstMessage {
-            said.extend(self.coordinate(cast, fault, parcel.to));
+            said.extend(self.coordinate(participants, fault, packet.to));
         }
         if let (Fault::FramesInInvestigation, Kind::Want) = (fault, envelope.kind()) {
-            said.extend(self.answer_falsely(cast, parcel.to, sender, &envelope));
+            said.extend(self.answer_falsely(participants, packet.to, sender, &envelope));
         }
         if fault == Fault::ForgesCertificate {
-            said.extend(self.forge_certificates(cast, parcel.to));
+            said.extend(self.forge_certificates(participants, packet.to));
         }
         said
     }
 
     /// Takes note of a message; gives the name of a transcript that was not known.
-    fn learn(&mut self, cast: &Cast, sender: Seat, envelope: &Envelope) -> Option<TranscriptHash> {
-        match Body::read(envelope, cast.invitation.params()).ok()? {
+    fn learn(
+        &mut self,
+        participants: &Participants,
+        sender: Seat,
+        envelope: &Envelope,
+    ) -> Option<TranscriptHash> {
+        match Body::read(envelope, participants.invitation.params()).ok()? {
             Body::FirstMessage(message) => {
                 self.book.entry(sender).or_insert(message);
                 None
             }
             Body::Transcript(message) => {
-                let transcript = Transcript::new(cast.invitation.params(), &message).ok()?;
-                let new = self.meet(cast, transcript)?;
+                let transcript =
+                    Transcript::new(participants.invitation.params(), &message).ok()?;
+                let new = self.meet(participants, transcript)?;
                 self.shown.insert(new, envelope.as_bytes().clone());
                 Some(new)
             }
@@ -267,35 +275,48 @@ impl Coalition {
         }
     }
 
-    fn meet(&mut self, cast: &Cast, transcript: Transcript) -> Option<TranscriptHash> {
-        let hash = cast.name_of(transcript.as_bytes());
+    fn meet(
+        &mut self,
+        participants: &Participants,
+        transcript: Transcript,
+    ) -> Option<TranscriptHash> {
+        let hash = participants.name_of(transcript.as_bytes());
         self.transcripts.insert(hash, transcript).is_none().then_some(hash)
     }
 
     /// Signs a transcript, and tells everybody.
-    fn sign(&mut self, cast: &Cast, seat: Seat, hash: TranscriptHash) -> Vec<Parcel> {
+    fn sign(
+        &mut self,
+        participants: &Participants,
+        seat: Seat,
+        hash: TranscriptHash,
+    ) -> Vec<Packet> {
         let Some(transcript) = self.transcripts.get(&hash) else { return Vec::new() };
         let signature =
-            forging::sign_transcript(cast.host_pen(seat), seat, transcript.as_bytes()).to_bytes();
+            forging::sign_transcript(participants.host_pen(seat), seat, transcript.as_bytes())
+                .to_bytes();
         self.signed.entry(hash).or_default().insert(seat, signature);
         let content = [hash.as_bytes().as_slice(), &signature].concat();
-        to_all(cast, seat, &cast.seal(seat, Kind::Signature, &content))
+        to_all(participants, seat, &participants.seal(seat, Kind::Signature, &content))
     }
 }
 
 /// The first messages of these members.
-fn own_messages(cast: &Cast, faults: &BTreeMap<Seat, Fault>) -> BTreeMap<Seat, ParticipantMsg1> {
+fn own_messages(
+    participants: &Participants,
+    faults: &BTreeMap<Seat, Fault>,
+) -> BTreeMap<Seat, ParticipantMsg1> {
     let now = Moment { monotonic: Duration::ZERO, wall: Duration::ZERO };
     let own = faults.keys().filter_map(|&seat| {
-        let mut machine = cast.open(seat, None, Settings::default(), now);
-        let asking = cast.seats().find(|other| *other != seat)?;
+        let mut machine = participants.open(seat, None, Settings::default(), now);
+        let asking = participants.seats().find(|other| *other != seat)?;
         let want = Body::Want(Want::FirstMessage);
-        let want = Envelope::seal(cast.id(), asking, &want, cast.identity(asking));
+        let want = Envelope::seal(participants.id(), asking, &want, participants.identity(asking));
         let _ = machine.handle_message(&peer(asking.index()), want.as_bytes(), now);
         std::iter::from_fn(|| machine.poll_output()).find_map(|output| {
             let Output::Send { bytes, .. } = output else { return None };
             let envelope = Envelope::parse(&bytes).ok()?;
-            match Body::read(&envelope, cast.invitation.params()) {
+            match Body::read(&envelope, participants.invitation.params()) {
                 Ok(Body::FirstMessage(message)) => Some((seat, message)),
                 _ => None,
             }
@@ -305,7 +326,7 @@ fn own_messages(cast: &Cast, faults: &BTreeMap<Seat, Fault>) -> BTreeMap<Seat, P
 }
 
 /// The same bytes to everybody.
-fn to_all(cast: &Cast, from: Seat, bytes: &Arc<[u8]>) -> Vec<Parcel> {
-    let others = cast.seats().filter(|to| *to != from);
-    others.map(|to| Parcel { from, to, bytes: bytes.clone() }).collect()
+fn to_all(participants: &Participants, from: Seat, bytes: &Arc<[u8]>) -> Vec<Packet> {
+    let others = participants.seats().filter(|to| *to != from);
+    others.map(|to| Packet { from, to, bytes: bytes.clone() }).collect()
 }

@@ -59,8 +59,8 @@ pub enum Fault {
     Garbage,
     /// Takes part rightly, and says of everybody what nobody has asked for.
     Slanders,
-    /// Takes part rightly, and replays messages: of others, of another key generation, in the name of
-    /// others.
+    /// Takes part rightly, and replays messages: of others, of another key generation, in the name
+    /// of others.
     Replays,
 }
 

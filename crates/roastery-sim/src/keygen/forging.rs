@@ -6,7 +6,7 @@ use roastery_frost::{
     chilldkg::{HostSecretKey, ParticipantMsg1, SessionParams, participant_step1},
 };
 
-use super::cast::copy;
+use super::participants::copy;
 
 const POINT: usize = 33;
 const PROOF: usize = 64;

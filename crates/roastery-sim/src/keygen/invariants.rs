@@ -16,7 +16,7 @@ use std::{
 
 use roastery_protocol::{
     Seat,
-    keygen::{Deed, Ending, Event, Settings},
+    keygen::{Ending, Event, Misbehaviour, Settings},
 };
 
 use self::{
@@ -27,8 +27,8 @@ pub use self::{
     keys::{Keys, Shares},
     termination::{Allowance, Circumstances},
 };
-use super::{Cast, Happening, Node};
-use crate::{adversary::Parcel, invariants::Violation, trace::Trace};
+use super::{Injection, Node, Participants};
+use crate::{adversary::Packet, invariants::Violation, trace::Trace};
 
 /// The nine invariants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,7 +39,7 @@ pub enum Invariant {
     /// An honest member signs at most one transcript, over all its restarts.
     OneSignature,
     /// No honest member holds an honest one to be at fault.
-    NoFrame,
+    Accountability,
     /// Every share matches the group, and any t of them sign.
     SharesFit,
     /// The recovery file and the host key bring back the same share and group.
@@ -59,7 +59,7 @@ impl fmt::Display for Invariant {
         f.write_str(match self {
             Invariant::OneCertificate => "1, one certificate",
             Invariant::OneSignature => "2, one signature",
-            Invariant::NoFrame => "3, no frame",
+            Invariant::Accountability => "3, no frame",
             Invariant::SharesFit => "4, shares fit and sign",
             Invariant::Recovery => "5, recovery",
             Invariant::Termination => "6, termination",
@@ -105,7 +105,7 @@ impl Invariants {
     }
 
     /// All that honest members have found.
-    pub fn found(&self) -> &[(Seat, roastery_protocol::keygen::Finding)] {
+    pub fn found(&self) -> &[(Seat, roastery_protocol::keygen::Suspicion)] {
         self.blame.found()
     }
 
@@ -119,16 +119,17 @@ impl Invariants {
         }
     }
 
-    pub(super) fn sent(&mut self, at: Duration, cast: &Cast, parcel: &Parcel) {
-        self.trace.sent(at, parcel);
-        if self.is_honest(parcel.from) {
-            let results = [self.signatures.sent(cast, parcel), self.bounded.sent(at, parcel)];
+    pub(super) fn sent(&mut self, at: Duration, participants: &Participants, packet: &Packet) {
+        self.trace.sent(at, packet);
+        if self.is_honest(packet.from) {
+            let results =
+                [self.signatures.sent(participants, packet), self.bounded.sent(at, packet)];
             results.into_iter().for_each(|result| self.note(result));
         }
     }
 
-    pub(super) fn delivered(&mut self, at: Duration, parcel: &Parcel) {
-        self.trace.delivered(at, parcel.to.index(), parcel);
+    pub(super) fn delivered(&mut self, at: Duration, packet: &Packet) {
+        self.trace.delivered(at, packet.to.index(), packet);
     }
 
     pub(super) fn event(&mut self, at: Duration, seat: Seat, event: &Event) {
@@ -139,14 +140,14 @@ impl Invariants {
         }
     }
 
-    pub(super) fn happening(&mut self, at: Duration, happening: &Happening) {
-        self.trace.happening(at, happening);
+    pub(super) fn injection(&mut self, at: Duration, injection: &Injection) {
+        self.trace.injection(at, injection);
     }
 
     pub(super) fn step(
         &mut self,
         _at: Duration,
-        cast: &Cast,
+        participants: &Participants,
         nodes: &[Node],
     ) -> Result<(), Violation<Invariant>> {
         if let Some(violation) = self.found.take() {
@@ -154,7 +155,13 @@ impl Invariants {
         }
         for node in nodes.iter().filter(|node| !self.faulty.contains(&node.seat)) {
             if let Some(machine) = node.machine() {
-                self.certificates.step(cast, node, machine, &self.signatures, &self.faulty)?;
+                self.certificates.step(
+                    participants,
+                    node,
+                    machine,
+                    &self.signatures,
+                    &self.faulty,
+                )?;
             }
         }
         Ok(())
@@ -174,17 +181,17 @@ fn describe(event: &Event) -> String {
 }
 
 /// A deed's kind, for counting.
-fn kind_of(deed: &Deed) -> &'static str {
+fn kind_of(deed: &Misbehaviour) -> &'static str {
     match deed {
-        Deed::FirstMessage(_) => "first message of no use",
-        Deed::TwoFirstMessages => "two first messages",
-        Deed::Transcript(_) => "transcript with something wrong",
-        Deed::NoKey => "transcript without a key",
-        Deed::TwoTranscripts { .. } => "two transcripts",
-        Deed::OtherTranscript { .. } => "transcript beside the signed one",
-        Deed::Signature(_) => "wrong signature",
-        Deed::TwoSignatures { .. } => "two signatures",
-        Deed::Certificate => "wrong certificate",
+        Misbehaviour::FirstMessage(_) => "first message of no use",
+        Misbehaviour::TwoFirstMessages => "two first messages",
+        Misbehaviour::Transcript(_) => "transcript with something wrong",
+        Misbehaviour::NoKey => "transcript without a key",
+        Misbehaviour::TwoTranscripts { .. } => "two transcripts",
+        Misbehaviour::OtherTranscript { .. } => "transcript beside the signed one",
+        Misbehaviour::Signature(_) => "wrong signature",
+        Misbehaviour::TwoSignatures { .. } => "two signatures",
+        Misbehaviour::Certificate => "wrong certificate",
         _ => "other",
     }
 }

@@ -6,25 +6,25 @@
 //! have stored, and a [`Coalition`] of up to n - 1 members does each of the [`Fault`]s. Everything
 //! is watched by the [`Invariants`].
 
-mod cast;
 mod coalition;
 mod fault;
 mod forging;
-mod happening;
+mod injection;
 pub mod invariants;
 mod node;
+mod participants;
 mod play;
 mod scenario;
 mod totals;
 mod world;
 
 pub use self::{
-    cast::Cast,
     coalition::Coalition,
     fault::Fault,
-    happening::{Accident, Happening, When},
+    injection::{CrashPoint, Injection, When},
     invariants::{Invariant, Invariants},
     node::Node,
+    participants::Participants,
     play::{Played, play},
     scenario::Scenario,
     totals::Totals,

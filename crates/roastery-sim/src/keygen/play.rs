@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, time::Duration};
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
 use roastery_protocol::{
     Seat,
-    keygen::{Finding, Report, ReportPhase},
+    keygen::{Report, ReportPhase, Suspicion},
 };
 
 use super::{
@@ -39,7 +39,7 @@ pub struct Played {
     /// How often a node was opened again.
     pub restarts: usize,
     /// What honest members have found, and who found it.
-    pub found: Vec<(Seat, Finding)>,
+    pub found: Vec<(Seat, Suspicion)>,
     /// The same by kind.
     pub deeds: BTreeMap<&'static str, usize>,
     /// Whether the key has signed in a real session.
@@ -87,11 +87,11 @@ struct Stage<'a> {
 
 impl<'a> Stage<'a> {
     fn new(scenario: &'a Scenario, detail: Detail) -> Self {
-        let cast = scenario.make_cast();
-        let coalition = Coalition::new(&cast, scenario.faults.clone(), scenario.seed);
+        let participants = scenario.make_cast();
+        let coalition = Coalition::new(&participants, scenario.faults.clone(), scenario.seed);
         let trace = Trace::new(detail);
         let watch = Invariants::new(scenario.faulty(), &scenario.settings, trace);
-        let world = World::new(cast, coalition, watch, scenario.setup());
+        let world = World::new(participants, coalition, watch, scenario.setup());
         Self { scenario, world, steps: 0, session: false }
     }
 
@@ -163,7 +163,7 @@ impl<'a> Stage<'a> {
         };
         while running(&self.world) {
             if !self.step()? {
-                let what = "nothing more happens, and a ceremony goes on";
+                let what = "nothing more happens, and a key generation goes on";
                 return Err(Violation::of(Invariant::Termination, what));
             }
         }
@@ -183,11 +183,11 @@ impl<'a> Stage<'a> {
         let faulty = self.scenario.faulty();
         let mut rng = ChaCha8Rng::seed_from_u64(self.scenario.seed ^ 0x5160);
         let honest: Vec<Seat> =
-            self.world.cast.seats().filter(|seat| !faulty.contains(seat)).collect();
+            self.world.participants.seats().filter(|seat| !faulty.contains(seat)).collect();
         let file =
             self.world.honest().find_map(|node| Some(node.machine()?.recovery_file()?.encode()));
-        let cast = self.scenario.make_cast();
-        let mut keys = Keys { cast: &cast, rng: &mut rng };
+        let participants = self.scenario.make_cast();
+        let mut keys = Keys { participants: &participants, rng: &mut rng };
         let nodes = self.world.nodes_mut().iter_mut();
         let taken = keys.take(nodes.filter(|node| !faulty.contains(&node.seat)))?;
         let (Some(taken), Some(file)) = (taken, file) else { return Ok(()) };
@@ -208,8 +208,8 @@ impl<'a> Stage<'a> {
 
     fn sign_in_session(&mut self, (group, shares): Shares) -> Result<(), Violation<Invariant>> {
         let limit = Duration::from_secs(60);
-        let members = Members::of_keygen(&self.world.cast, group, &shares);
-        let setup = SigningSetup::calm(self.scenario.seed, self.scenario.links.round_trip);
+        let members = Members::of_keygen(&self.world.participants, group, &shares);
+        let setup = SigningSetup::heal(self.scenario.seed, self.scenario.links.round_trip);
         let mut world: SigningWorld<
             roastery_protocol::engine::FrostEngine<ChaCha8Rng>,
             Nobody,

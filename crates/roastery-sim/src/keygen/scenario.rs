@@ -13,7 +13,7 @@ use std::{
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
 use roastery_protocol::{Seat, keygen::Settings};
 
-use super::{Accident, Cast, Fault, Happening, Setup, invariants::Circumstances};
+use super::{CrashPoint, Fault, Injection, Participants, Setup, invariants::Circumstances};
 use crate::network::Links;
 
 /// One simulation.
@@ -35,9 +35,9 @@ pub struct Scenario {
     pub storing: Duration,
     /// What happens to nodes and network, and when; ends with the calm, if it is not calm from the
     /// beginning.
-    pub script: Vec<(Duration, Happening)>,
+    pub script: Vec<(Duration, Injection)>,
     /// Crashes at certain points before the calm.
-    pub accidents: Vec<Accident>,
+    pub accidents: Vec<CrashPoint>,
     /// Seats that are not open at the beginning.
     pub late: Vec<Seat>,
     /// Seats that never open.
@@ -50,13 +50,13 @@ pub struct Scenario {
 
 impl Scenario {
     /// Two honest members and more, nothing happens.
-    pub fn calm(seed: u64, threshold: usize, members: usize) -> Self {
+    pub fn heal(seed: u64, threshold: usize, members: usize) -> Self {
         Self {
             seed,
             members,
             threshold,
             faults: BTreeMap::new(),
-            links: Links::calm(Duration::from_millis(100)),
+            links: Links::heal(Duration::from_millis(100)),
             settings: Settings {
                 interval: Duration::from_secs(1),
                 repeat_floor: Duration::from_millis(200),
@@ -74,9 +74,9 @@ impl Scenario {
     }
 
     /// The keys of everybody.
-    pub fn make_cast(&self) -> Cast {
+    pub fn make_cast(&self) -> Participants {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed ^ 0xce7e);
-        Cast::make(self.threshold, self.members, &mut rng)
+        Participants::make(self.threshold, self.members, &mut rng)
     }
 
     /// What a world starts from.
@@ -112,7 +112,7 @@ impl Scenario {
 
     /// Whether anything is lost, delayed, cut, down or late before the calm.
     pub fn is_disturbed(&self) -> bool {
-        !self.script.is_empty() || self.links != Links::calm(self.links.round_trip)
+        !self.script.is_empty() || self.links != Links::heal(self.links.round_trip)
     }
 
     /// Whether nobody can prevent the key.
@@ -122,7 +122,7 @@ impl Scenario {
 
     /// Whether all that disturbs ends, and somebody is honest.
     pub fn is_fair(&self) -> bool {
-        let ends = matches!(self.script.last(), Some((_, Happening::Calm)));
+        let ends = matches!(self.script.last(), Some((_, Injection::Calm)));
         let honest = self.members - self.faults.len() - self.away.len();
         honest > 0 && (ends || !self.is_disturbed() && self.accidents.is_empty())
     }
@@ -170,8 +170,8 @@ impl fmt::Display for Scenario {
         for accident in &self.accidents {
             writeln!(f, "  {accident}")?;
         }
-        for (at, happening) in &self.script {
-            writeln!(f, "  at {:.3} s: {happening}", at.as_secs_f64())?;
+        for (at, injection) in &self.script {
+            writeln!(f, "  at {:.3} s: {injection}", at.as_secs_f64())?;
         }
         Ok(())
     }

@@ -54,7 +54,7 @@ impl Totals {
 impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { runs, done, partly, refused, expired, sessions, .. } = self;
-        writeln!(f, "ceremonies    {runs}")?;
+        writeln!(f, "generations   {runs}")?;
         writeln!(f, "done          {done}, and {partly} for a part of the honest members")?;
         writeln!(f, "refused       {refused} because of a fault, {expired} expired")?;
         writeln!(f, "sessions      {sessions} signed with the new key")?;

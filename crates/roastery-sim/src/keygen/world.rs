@@ -10,9 +10,9 @@ use roastery_protocol::{
     session::Destination,
 };
 
-use super::{Accident, Cast, Coalition, Happening, Invariant, Invariants, Node, When};
+use super::{Coalition, CrashPoint, Injection, Invariant, Invariants, Node, Participants, When};
 use crate::{
-    adversary::Parcel,
+    adversary::Packet,
     invariants::Violation,
     members::{DAWN, peer},
     network::{Links, Network},
@@ -31,9 +31,9 @@ pub struct Setup {
     /// How long a node takes to store something.
     pub storing: Duration,
     /// What happens to nodes and network, and when.
-    pub script: Vec<(Duration, Happening)>,
+    pub script: Vec<(Duration, Injection)>,
     /// Crashes at certain points.
-    pub accidents: Vec<Accident>,
+    pub accidents: Vec<CrashPoint>,
     /// Seats that are not open at the beginning.
     pub late: Vec<Seat>,
     /// Seats that never open.
@@ -44,19 +44,19 @@ pub struct Setup {
 
 #[derive(Debug)]
 enum Item {
-    Deliver(Parcel),
+    Deliver(Packet),
     /// A node, and for what time it asked.
     Wake(Seat, Duration),
     /// A node, in which of its openings, has stored this.
     Stored(Seat, usize, TranscriptHash),
-    Happen(Happening),
+    Happen(Injection),
     Turn,
 }
 
 /// Members that make a key in virtual time.
 pub struct World {
     /// Everybody's keys.
-    pub cast: Cast,
+    pub participants: Participants,
     /// The faulty members.
     pub coalition: Coalition,
     /// The watcher.
@@ -65,7 +65,7 @@ pub struct World {
     network: Network,
     nodes: Vec<Node>,
     queue: Queue<Item>,
-    accidents: Vec<Accident>,
+    accidents: Vec<CrashPoint>,
     calm_at: Duration,
     messages: usize,
     now: Duration,
@@ -82,30 +82,35 @@ impl fmt::Debug for World {
 
 impl World {
     /// Opens the key generation at every seat that is neither late nor away, at time zero.
-    pub fn new(cast: Cast, coalition: Coalition, watch: Invariants, setup: Setup) -> Self {
+    pub fn new(
+        participants: Participants,
+        coalition: Coalition,
+        watch: Invariants,
+        setup: Setup,
+    ) -> Self {
         let rng = ChaCha8Rng::seed_from_u64(setup.seed.rotate_left(32) ^ 3);
-        let calm = setup.script.iter().filter(|(_, what)| *what == Happening::Calm);
-        let calm_at = calm.map(|(at, _)| *at).max().unwrap_or_default();
+        let heal = setup.script.iter().filter(|(_, what)| *what == Injection::Calm);
+        let calm_at = heal.map(|(at, _)| *at).max().unwrap_or_default();
         let mut world = Self {
             network: Network::new(setup.links.clone(), rng),
-            nodes: cast.seats().map(Node::new).collect(),
+            nodes: participants.seats().map(Node::new).collect(),
             queue: Queue::new(),
             accidents: setup.accidents.clone(),
             calm_at,
             messages: 0,
             now: Duration::ZERO,
-            cast,
+            participants,
             coalition,
             watch,
             setup,
         };
-        for seat in world.cast.seats() {
+        for seat in world.participants.seats() {
             if !world.setup.late.contains(&seat) {
                 world.open(seat);
             }
         }
-        for (at, happening) in world.setup.script.clone() {
-            world.queue.push(at, Item::Happen(happening));
+        for (at, injection) in world.setup.script.clone() {
+            world.queue.push(at, Item::Happen(injection));
         }
         for at in world.setup.turns.clone() {
             world.queue.push(at, Item::Turn);
@@ -118,16 +123,16 @@ impl World {
         let Some((at, item)) = self.queue.pop() else { return Ok(false) };
         self.now = self.now.max(at);
         match item {
-            Item::Deliver(parcel) => self.deliver(&parcel),
+            Item::Deliver(packet) => self.deliver(&packet),
             Item::Wake(seat, due) => self.wake(seat, due),
             Item::Stored(seat, opening, hash) => self.stored(seat, opening, hash),
-            Item::Happen(happening) => self.happen(&happening),
+            Item::Happen(injection) => self.happen(&injection),
             Item::Turn => {
-                let said = self.coalition.turn(&self.cast);
+                let said = self.coalition.turn(&self.participants);
                 self.carry_all(said);
             }
         }
-        self.watch.step(self.now, &self.cast, &self.nodes)?;
+        self.watch.step(self.now, &self.participants, &self.nodes)?;
         Ok(true)
     }
 
@@ -173,51 +178,51 @@ impl World {
         if node.machine().is_some() || self.setup.away.contains(&seat) {
             return;
         }
-        let machine = self.cast.open(seat, node.stored, self.setup.settings, self.moment());
+        let machine = self.participants.open(seat, node.stored, self.setup.settings, self.moment());
         self.nodes[seat.index()].opened(machine);
         self.drain(seat);
     }
 
     fn crash(&mut self, seat: Seat, down: Duration) {
-        self.happen(&Happening::Crash(seat));
+        self.happen(&Injection::Crash(seat));
         let again = (self.now + down).min(self.calm_at).max(self.now);
-        self.queue.push(again, Item::Happen(Happening::Open(seat)));
+        self.queue.push(again, Item::Happen(Injection::Open(seat)));
     }
 
-    fn happen(&mut self, happening: &Happening) {
-        self.watch.happening(self.now, happening);
-        match happening {
-            Happening::Crash(seat) => self.nodes[seat.index()].crash(),
-            Happening::Open(seat) => self.open(*seat),
-            Happening::CutOff(few) => {
+    fn happen(&mut self, injection: &Injection) {
+        self.watch.injection(self.now, injection);
+        match injection {
+            Injection::Crash(seat) => self.nodes[seat.index()].crash(),
+            Injection::Open(seat) => self.open(*seat),
+            Injection::CutOff(few) => {
                 let others: Vec<Seat> =
-                    self.cast.seats().filter(|seat| !few.contains(seat)).collect();
+                    self.participants.seats().filter(|seat| !few.contains(seat)).collect();
                 self.network.partition(few, &others);
             }
-            Happening::Calm => {
+            Injection::Calm => {
                 self.network.heal();
                 self.network.calm_down();
                 self.accidents.clear();
-                self.cast.seats().for_each(|seat| self.open(seat));
+                self.participants.seats().for_each(|seat| self.open(seat));
             }
         }
     }
 
-    fn deliver(&mut self, parcel: &Parcel) {
-        self.watch.delivered(self.now, parcel);
-        if self.coalition.controls(parcel.to) {
-            let said = self.coalition.hear(&self.cast, parcel);
+    fn deliver(&mut self, packet: &Packet) {
+        self.watch.delivered(self.now, packet);
+        if self.coalition.controls(packet.to) {
+            let said = self.coalition.hear(&self.participants, packet);
             self.carry_all(said);
-            let is_done = self.nodes[parcel.to.index()].is_done();
-            if !is_done && !self.coalition.lets_through(parcel) {
+            let is_done = self.nodes[packet.to.index()].is_done();
+            if !is_done && !self.coalition.lets_through(packet) {
                 return;
             }
         }
         let moment = self.moment();
-        if let Some(machine) = self.nodes[parcel.to.index()].machine_mut() {
+        if let Some(machine) = self.nodes[packet.to.index()].machine_mut() {
             // What a message did not do is its sender's matter.
-            let _ = machine.handle_message(&peer(parcel.from.index()), &parcel.bytes, moment);
-            self.drain(parcel.to);
+            let _ = machine.handle_message(&peer(packet.from.index()), &packet.bytes, moment);
+            self.drain(packet.to);
         }
     }
 
@@ -275,7 +280,7 @@ impl World {
             one.seat == seat && matches!(one.when, When::Step { after, .. } if after == steps)
         })?;
         match self.accidents.remove(place) {
-            Accident { when: When::Step { leaving, .. }, down, .. } => Some((leaving, down)),
+            CrashPoint { when: When::Step { leaving, .. }, down, .. } => Some((leaving, down)),
             _ => None,
         }
     }
@@ -316,16 +321,16 @@ impl World {
                 let receivers: Vec<Seat> = match to {
                     Destination::Seat(one) => vec![one],
                     Destination::Everyone => {
-                        self.cast.seats().filter(|other| *other != seat).collect()
+                        self.participants.seats().filter(|other| *other != seat).collect()
                     }
                 };
                 for to in receivers {
-                    let parcel = Parcel { from: seat, to, bytes: bytes.clone() };
+                    let packet = Packet { from: seat, to, bytes: bytes.clone() };
                     if self.coalition.controls(seat) {
-                        let said = self.coalition.send(&self.cast, parcel);
+                        let said = self.coalition.send(&self.participants, packet);
                         self.carry_all(said);
                     } else {
-                        self.carry(parcel);
+                        self.carry(packet);
                     }
                 }
             }
@@ -333,19 +338,19 @@ impl World {
     }
 
     /// What the coalition sends leaves on the links of its own seats; nobody speaks on another's.
-    fn carry_all(&mut self, said: Vec<Parcel>) {
-        for parcel in said {
-            if self.coalition.controls(parcel.from) && parcel.from != parcel.to {
-                self.carry(parcel);
+    fn carry_all(&mut self, said: Vec<Packet>) {
+        for packet in said {
+            if self.coalition.controls(packet.from) && packet.from != packet.to {
+                self.carry(packet);
             }
         }
     }
 
-    fn carry(&mut self, parcel: Parcel) {
+    fn carry(&mut self, packet: Packet) {
         self.messages += 1;
-        self.watch.sent(self.now, &self.cast, &parcel);
-        for after in self.network.carry(parcel.from, parcel.to) {
-            self.queue.push(self.now + after, Item::Deliver(parcel.clone()));
+        self.watch.sent(self.now, &self.participants, &packet);
+        for after in self.network.carry(packet.from, packet.to) {
+            self.queue.push(self.now + after, Item::Deliver(packet.clone()));
         }
     }
 

@@ -9,7 +9,7 @@ use roastery_protocol::Seat;
 
 use super::Resenders;
 use crate::adversary::{
-    Adversary, Behaviour, Coalition, Delayed, Hearer, Nobody, Parcel, Reception, Stallers,
+    Adversary, Behaviour, Coalition, Delayed, Hearer, Nobody, Packet, Reception, Stallers,
     Stalling, View,
 };
 
@@ -195,20 +195,20 @@ impl Adversary for Attacker {
     fn controls(&self, seat: Seat) -> bool {
         forward!(self, one => one.controls(seat))
     }
-    fn observe(&mut self, view: View<'_>, parcel: &Parcel) {
-        forward!(self, one => one.observe(view, parcel));
+    fn observe(&mut self, view: View<'_>, packet: &Packet) {
+        forward!(self, one => one.observe(view, packet));
     }
     fn spoke(&mut self, view: View<'_>, node: usize, bytes: &Arc<[u8]>) {
         forward!(self, one => one.spoke(view, node, bytes));
     }
-    fn reached(&mut self, view: View<'_>, hearer: Hearer, parcel: &Parcel) {
-        forward!(self, one => one.reached(view, hearer, parcel));
+    fn reached(&mut self, view: View<'_>, hearer: Hearer, packet: &Packet) {
+        forward!(self, one => one.reached(view, hearer, packet));
     }
-    fn send(&mut self, view: View<'_>, parcel: Parcel) -> Vec<Delayed> {
-        forward!(self, one => one.send(view, parcel))
+    fn send(&mut self, view: View<'_>, packet: Packet) -> Vec<Delayed> {
+        forward!(self, one => one.send(view, packet))
     }
-    fn receive(&mut self, view: View<'_>, parcel: &Parcel) -> Reception {
-        forward!(self, one => one.receive(view, parcel))
+    fn receive(&mut self, view: View<'_>, packet: &Packet) -> Reception {
+        forward!(self, one => one.receive(view, packet))
     }
     fn due(&self) -> Option<Duration> {
         forward!(self, one => one.due())

@@ -8,14 +8,14 @@ use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
 use roastery_protocol::{
     Seat,
     election::Order,
-    session::{Conduct, Record, Settings},
+    session::{PeerHistory, PeerStats, Settings},
 };
 
 use super::{Attack, EngineKind, Scenario, make_members};
 use crate::{
     adversary::{Behaviour, Stalling},
     network::Links,
-    world::Happening,
+    world::Injection,
 };
 
 impl Scenario {
@@ -108,14 +108,14 @@ impl Draw {
     fn set(&mut self, trap: Trap, scenario: &mut Scenario, order: &[Seat]) {
         let mut faulty = BTreeMap::from([(order[0], Behaviour::Silent)]);
         scenario.engine = EngineKind::Real;
-        scenario.links = Links::calm(scenario.links.round_trip);
+        scenario.links = Links::heal(scenario.links.round_trip);
         match trap {
             Trap::Infinity => {
                 let late = order[1];
                 let delay = scenario.settings.interval / self.rng.random_range(3..=8);
                 faulty.insert(order[2], Behaviour::CommitsToInfinity);
                 scenario.late = vec![late];
-                scenario.script = vec![(delay, Happening::Open(late)), (delay, Happening::Calm)];
+                scenario.script = vec![(delay, Injection::Open(late)), (delay, Injection::Calm)];
             }
             Trap::Cancelling => {
                 let both = order[2..4].iter().map(|seat| (*seat, Behaviour::CancellingNonces));
@@ -126,14 +126,14 @@ impl Draw {
     }
 
     /// What each remembers of the others: anything.
-    fn records(&mut self, order: &[Seat]) -> BTreeMap<Seat, Record> {
+    fn records(&mut self, order: &[Seat]) -> BTreeMap<Seat, PeerHistory> {
         let mut records = BTreeMap::new();
         for &owner in order {
-            let mut record = Record::default();
+            let mut record = PeerHistory::default();
             for &other in order {
                 if self.percent(70) {
                     let round_trip = self.percent(50).then(|| self.millis(1..=2000));
-                    record.note(other, Conduct { answered: self.percent(60), round_trip });
+                    record.note(other, PeerStats { answered: self.percent(60), round_trip });
                 }
             }
             records.insert(owner, record);
@@ -225,7 +225,7 @@ impl Draw {
 
     fn links(&mut self, disturbed: bool) -> Links {
         let round_trip = self.millis(1..=300);
-        let mut links = Links::calm(round_trip);
+        let mut links = Links::heal(round_trip);
         if disturbed {
             if self.percent(60) {
                 links.jitter = self.millis(1..=500);
@@ -264,7 +264,7 @@ impl Draw {
             for &seat in &honest {
                 if self.percent(30) {
                     scenario.late.push(seat);
-                    script.push((self.within(calm_at), Happening::Open(seat)));
+                    script.push((self.within(calm_at), Injection::Open(seat)));
                 }
             }
         }
@@ -275,35 +275,35 @@ impl Draw {
             let at = self.within(calm_at);
             match self.rng.random_range(0..10) {
                 0..=3 => {
-                    script.push((at, Happening::Crash(seat)));
-                    script.push((at + self.within(calm_at - at), Happening::Open(seat)));
+                    script.push((at, Injection::Crash(seat)));
+                    script.push((at + self.within(calm_at - at), Injection::Open(seat)));
                 }
                 4 if spare > 0 => {
                     spare -= 1;
-                    script.push((at, Happening::Crash(seat)));
+                    script.push((at, Injection::Crash(seat)));
                 }
                 5 if spare > 0 => {
                     spare -= 1;
-                    script.push((at, Happening::Cancel(seat)));
+                    script.push((at, Injection::Cancel(seat)));
                 }
-                6 | 7 => script.push((at, Happening::Open(seat))),
+                6 | 7 => script.push((at, Injection::Open(seat))),
                 _ => {
                     let mut few = order.to_vec();
                     few.shuffle(&mut self.rng);
                     few.truncate(self.rng.random_range(1..=few.len()));
-                    script.push((at, Happening::CutOff(few)));
+                    script.push((at, Injection::CutOff(few)));
                 }
             }
         }
         script.sort_by_key(|(at, _)| *at);
-        script.push((calm_at, Happening::Calm));
+        script.push((calm_at, Injection::Calm));
         scenario.script = script;
         if !scenario.is_fair() {
             // Two accidents met at one seat: who is down too much comes up.
             for seat in scenario.down() {
-                scenario.script.retain(|(_, happening)| *happening != Happening::Cancel(seat));
+                scenario.script.retain(|(_, injection)| *injection != Injection::Cancel(seat));
                 let place = scenario.script.len() - 1;
-                scenario.script.insert(place, (calm_at, Happening::Open(seat)));
+                scenario.script.insert(place, (calm_at, Injection::Open(seat)));
             }
         }
     }

@@ -5,7 +5,7 @@ use roastery_protocol::{
     message::{Body, Envelope, Header, NextSlot, SignatureShare},
 };
 
-use crate::adversary::{Adversary, Delayed, Parcel, View, at_once};
+use crate::adversary::{Adversary, Delayed, Packet, View, at_once};
 
 /// Members that send each share once more, with the same scalars and the next slot under another
 /// index. That is no fault that anybody could prove: a share is its scalars.
@@ -26,18 +26,18 @@ impl Adversary for Resenders {
         self.members.contains(&seat)
     }
 
-    fn observe(&mut self, _: View<'_>, _: &Parcel) {}
+    fn observe(&mut self, _: View<'_>, _: &Packet) {}
 
-    fn send(&mut self, view: View<'_>, parcel: Parcel) -> Vec<Delayed> {
-        let again = again(view, &parcel);
-        let mut out = at_once(parcel);
-        out.extend(again.map(|parcel| Delayed { after: Duration::from_millis(1), parcel }));
+    fn send(&mut self, view: View<'_>, packet: Packet) -> Vec<Delayed> {
+        let again = again(view, &packet);
+        let mut out = at_once(packet);
+        out.extend(again.map(|packet| Delayed { after: Duration::from_millis(1), packet }));
         out
     }
 }
 
-fn again(view: View<'_>, parcel: &Parcel) -> Option<Parcel> {
-    let envelope = Envelope::parse(&parcel.bytes).ok()?;
+fn again(view: View<'_>, packet: &Packet) -> Option<Packet> {
+    let envelope = Envelope::parse(&packet.bytes).ok()?;
     let Ok((attempt, Body::SignatureShare(share))) = view.shape.read(&envelope) else {
         return None;
     };
@@ -45,9 +45,9 @@ fn again(view: View<'_>, parcel: &Parcel) -> Option<Parcel> {
     let next = Some(NextSlot { index: next.index + 1, ..next });
     let body = Body::SignatureShare(SignatureShare { next, ..share });
     let (group, session) = (envelope.header().group, envelope.header().session);
-    let sender = parcel.from.to_u16();
+    let sender = packet.from.to_u16();
     let header = Header::new(body.kind(), group, session, attempt.number(), sender);
     let bytes =
-        Envelope::seal(header, &body, view.members.identity(parcel.from)).as_bytes().clone();
-    Some(Parcel { bytes, ..parcel.clone() })
+        Envelope::seal(header, &body, view.members.identity(packet.from)).as_bytes().clone();
+    Some(Packet { bytes, ..packet.clone() })
 }

@@ -1,5 +1,5 @@
 use super::Scenario;
-use crate::{campaign::Simpler, network::Links, world::Happening};
+use crate::{campaign::Simpler, network::Links, world::Injection};
 
 impl Scenario {
     /// Scenarios that are a little simpler and as fair as this one, the boldest first.
@@ -8,26 +8,26 @@ impl Scenario {
         simpler.with(|one| {
             one.script.clear();
             one.late.clear();
-            one.links = Links::calm(one.links.round_trip);
+            one.links = Links::heal(one.links.round_trip);
         });
-        simpler.with(|one| one.links = Links::calm(one.links.round_trip));
+        simpler.with(|one| one.links = Links::heal(one.links.round_trip));
         for seat in self.attack.faulty() {
             simpler.with(|one| one.attack = one.attack.without(seat));
         }
         for at in 0..self.script.len() {
-            if let Happening::Crash(seat) = self.script[at].1 {
+            if let Injection::Crash(seat) = self.script[at].1 {
                 // A crash with the restart that follows it.
                 simpler.with(|one| {
                     one.script.remove(at);
                     let again = one.script[at..]
                         .iter()
-                        .position(|(_, happening)| *happening == Happening::Open(seat));
+                        .position(|(_, injection)| *injection == Injection::Open(seat));
                     if let Some(again) = again {
                         one.script.remove(at + again);
                     }
                 });
             }
-            if self.script[at].1 != Happening::Calm {
+            if self.script[at].1 != Injection::Calm {
                 simpler.with(|one| {
                     one.script.remove(at);
                 });
@@ -37,7 +37,7 @@ impl Scenario {
             let seat = self.late[at];
             simpler.with(|one| {
                 one.late.remove(at);
-                let opened = one.script.iter().position(|(_, done)| *done == Happening::Open(seat));
+                let opened = one.script.iter().position(|(_, done)| *done == Injection::Open(seat));
                 if let Some(opened) = opened {
                     one.script.remove(opened);
                 }

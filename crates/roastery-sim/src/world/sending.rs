@@ -6,7 +6,7 @@ use roastery_protocol::message::Envelope;
 
 use super::{Item, Watch, World, view};
 use crate::{
-    adversary::{Adversary, Delayed, Parcel, View},
+    adversary::{Adversary, Delayed, Packet, View},
     members::SimulatedEngine,
 };
 
@@ -30,33 +30,33 @@ impl<E: SimulatedEngine, A: Adversary, W: Watch<E>> World<E, A, W> {
         self.set_adversary_alarm();
     }
 
-    pub(super) fn dispatch(&mut self, parcel: Parcel, leaves: Duration) {
+    pub(super) fn dispatch(&mut self, packet: Packet, leaves: Duration) {
         let view = view!(self);
-        self.adversary.observe(view, &parcel);
-        if !self.adversary.controls(parcel.from) {
-            return self.carry(parcel, leaves);
+        self.adversary.observe(view, &packet);
+        if !self.adversary.controls(packet.from) {
+            return self.carry(packet, leaves);
         }
-        let said = self.adversary.send(view, parcel);
+        let said = self.adversary.send(view, packet);
         self.carry_all(said, leaves);
     }
 
     /// What the coalition sends leaves on the links of its own seats; nobody speaks on another's.
     fn carry_all(&mut self, said: Vec<Delayed>, leaves: Duration) {
-        for Delayed { after, parcel } in said {
-            if self.adversary.controls(parcel.from) {
-                self.carry(parcel, leaves + after);
+        for Delayed { after, packet } in said {
+            if self.adversary.controls(packet.from) {
+                self.carry(packet, leaves + after);
             }
         }
     }
 
-    fn carry(&mut self, parcel: Parcel, leaves: Duration) {
-        if let Ok(envelope) = Envelope::parse(&parcel.bytes) {
+    fn carry(&mut self, packet: Packet, leaves: Duration) {
+        if let Ok(envelope) = Envelope::parse(&packet.bytes) {
             self.counts.messages[envelope.kind() as usize] += 1;
         }
-        self.counts.bytes += parcel.bytes.len();
-        self.watch.sent(leaves, &parcel);
-        for after in self.network.carry(parcel.from, parcel.to) {
-            self.queue.push(leaves + after, Item::Deliver(parcel.clone()));
+        self.counts.bytes += packet.bytes.len();
+        self.watch.sent(leaves, &packet);
+        for after in self.network.carry(packet.from, packet.to) {
+            self.queue.push(leaves + after, Item::Deliver(packet.clone()));
         }
     }
 }

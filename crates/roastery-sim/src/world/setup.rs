@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use roastery_protocol::{
     Seat,
     message::Kind,
-    session::{Record, Settings},
+    session::{PeerHistory, Settings},
 };
 
 use crate::network::Links;
@@ -31,23 +31,23 @@ pub struct Setup {
     /// Whether computing takes time.
     pub compute: Compute,
     /// What happens to nodes and network, and when.
-    pub script: Vec<(Duration, Happening)>,
+    pub script: Vec<(Duration, Injection)>,
     /// Seats whose session is not open at the beginning; the script opens them.
     pub late: Vec<Seat>,
     /// By how much each seat's wall clock is wrong, in milliseconds; none for those beyond the
     /// list.
     pub clock_errors_ms: Vec<i64>,
     /// What each seat remembers of the others from earlier sessions.
-    pub records: BTreeMap<Seat, Record>,
+    pub records: BTreeMap<Seat, PeerHistory>,
 }
 
 impl Setup {
     /// A calm network, computing free of charge, nothing else happening.
-    pub fn calm(seed: u64, round_trip: Duration) -> Self {
+    pub fn heal(seed: u64, round_trip: Duration) -> Self {
         Self {
             seed,
             messages: 1,
-            links: Links::calm(round_trip),
+            links: Links::heal(round_trip),
             settings: Settings::default(),
             compute: Compute::Free,
             script: Vec::new(),
@@ -60,7 +60,7 @@ impl Setup {
 
 /// What happens to nodes and network.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Happening {
+pub enum Injection {
     /// All nodes of a seat lose everything: their sessions, their secrets, what they knew.
     Crash(Seat),
     /// A node of a seat opens the session: late, again after a crash, or beside one that runs
@@ -98,17 +98,17 @@ impl Counts {
     }
 }
 
-impl fmt::Display for Happening {
+impl fmt::Display for Injection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Happening::Crash(seat) => write!(f, "seat {seat} crashes"),
-            Happening::Open(seat) => write!(f, "seat {seat} opens the session"),
-            Happening::CutOff(few) => {
+            Injection::Crash(seat) => write!(f, "seat {seat} crashes"),
+            Injection::Open(seat) => write!(f, "seat {seat} opens the session"),
+            Injection::CutOff(few) => {
                 let few: Vec<String> = few.iter().map(Seat::to_string).collect();
                 write!(f, "cut off: {}", few.join(", "))
             }
-            Happening::Calm => write!(f, "the network heals and is calm"),
-            Happening::Cancel(seat) => write!(f, "seat {seat} cancels"),
+            Injection::Calm => write!(f, "the network heals and is calm"),
+            Injection::Cancel(seat) => write!(f, "seat {seat} cancels"),
         }
     }
 }

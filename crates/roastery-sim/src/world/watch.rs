@@ -2,9 +2,9 @@ use std::time::Duration;
 
 use roastery_protocol::{Seat, session::Event};
 
-use super::{Happening, Node};
+use super::{Injection, Node};
 use crate::{
-    adversary::Parcel,
+    adversary::Packet,
     invariants::Violation,
     members::{Members, SimulatedEngine},
 };
@@ -12,18 +12,18 @@ use crate::{
 /// Watches a simulation. Told of everything in order; the world asks for its verdict after each
 /// step.
 pub trait Watch<E: SimulatedEngine> {
-    /// A message leaves the node of `parcel.from` (after the coalition had it in its hands, if that
+    /// A message leaves the node of `packet.from` (after the coalition had it in its hands, if that
     /// seat is its own).
-    fn sent(&mut self, at: Duration, parcel: &Parcel);
+    fn sent(&mut self, at: Duration, packet: &Packet);
 
     /// A message is about to be given to a node.
-    fn delivered(&mut self, _at: Duration, _node: usize, _parcel: &Parcel) {}
+    fn delivered(&mut self, _at: Duration, _node: usize, _parcel: &Packet) {}
 
     /// A node reports an event.
     fn event(&mut self, at: Duration, node: usize, seat: Seat, event: &Event);
 
     /// Something is about to happen to nodes or network.
-    fn happening(&mut self, _at: Duration, _happening: &Happening) {}
+    fn injection(&mut self, _at: Duration, _happening: &Injection) {}
 
     /// A step is over. An error ends the simulation: something that must always hold does not.
     fn step(&mut self, step: &Step<'_, E>) -> Result<(), Violation>;
@@ -47,7 +47,7 @@ pub struct Step<'a, E: SimulatedEngine> {
 pub struct Blind;
 
 impl<E: SimulatedEngine> Watch<E> for Blind {
-    fn sent(&mut self, _: Duration, _: &Parcel) {}
+    fn sent(&mut self, _: Duration, _: &Packet) {}
     fn event(&mut self, _: Duration, _: usize, _: Seat, _: &Event) {}
     fn step(&mut self, _: &Step<'_, E>) -> Result<(), Violation> {
         Ok(())

@@ -12,13 +12,13 @@ use roastery_protocol::{
     message::{
         Body, Commitments, Envelope, Header, SignatureShare, SignerSlot, SigningPackage, Slot,
     },
-    session::{Event, Outcome, Record, Session, Settings, StopReason},
+    session::{Event, Outcome, PeerHistory, Session, Settings, StopReason},
 };
 use roastery_sim::{
-    adversary::Parcel,
+    adversary::Packet,
+    framing::FramingChecker,
     invariants::*,
     members::{DAWN, Members},
-    prosecutor::Prosecutor,
 };
 
 type Real = FrostEngine<ChaCha8Rng>;
@@ -27,7 +27,7 @@ type Real = FrostEngine<ChaCha8Rng>;
 struct Court {
     members: Members,
     case: Rc<Case>,
-    hearsay: Hearsay,
+    message_log: Hearsay,
     rng: ChaCha8Rng,
 }
 
@@ -48,7 +48,7 @@ impl Court {
         let request = members.request(5, 1);
         let faulty: BTreeSet<Seat> = faulty.iter().map(|at| seat(*at)).collect();
         let case = Rc::new(Case::new::<Real>(&members, &request, Settings::default(), faulty));
-        Self { hearsay: Hearsay::new(case.clone()), members, case, rng }
+        Self { message_log: Hearsay::new(case.clone()), members, case, rng }
     }
 
     fn coordinator(&self) -> Seat {
@@ -61,24 +61,24 @@ impl Court {
         self.case.group.seats().filter(|seat| *seat != coordinator).collect()
     }
 
-    fn parcel(&self, from: Seat, body: &Body) -> Parcel {
+    fn packet(&self, from: Seat, body: &Body) -> Packet {
         let (group, session) = (self.case.group.id(), self.case.request.session_id());
         let header = Header::new(body.kind(), group, session, 0, from.to_u16());
         let envelope = Envelope::seal(header, body, self.members.identity(from));
         let to = self.case.group.seats().find(|seat| *seat != from).unwrap();
-        Parcel { from, to, bytes: envelope.as_bytes().clone() }
+        Packet { from, to, bytes: envelope.as_bytes().clone() }
     }
 
     fn say(&mut self, from: Seat, body: Body) -> Rc<Statement> {
-        let parcel = self.parcel(from, &body);
-        self.hearsay.hear(&parcel).0.unwrap()
+        let packet = self.packet(from, &body);
+        self.message_log.hear(&packet).0.unwrap()
     }
 
     fn open(&mut self, seat: Seat) -> Session<FrostSession<ChaCha8Rng>> {
         let now = Moment { monotonic: Duration::ZERO, wall: DAWN };
         let (request, settings) = (self.case.request.clone(), Settings::default());
         self.members
-            .open::<Real>(seat, &request, (settings, Record::default()), now, &mut self.rng)
+            .open::<Real>(seat, &request, (settings, PeerHistory::default()), now, &mut self.rng)
             .0
     }
 
@@ -127,14 +127,14 @@ fn refuses(result: Result<(), Violation>, invariant: Invariant) {
 #[test]
 fn no_frame_refuses_two_packages_of_one_number_by_an_honest_coordinator() {
     let mut court = Court::new(&[]);
-    let mut prosecutor = Prosecutor::new(court.case.clone());
+    let mut framing = FramingChecker::new(court.case.clone());
     let coordinator = court.coordinator();
     for slots in [[0, 0], [1, 1]] {
         let package = court.package(0, slots);
         let said = court.say(coordinator, Body::SigningPackage(package));
-        let result = prosecutor.heard(&said, &court.hearsay);
+        let result = framing.heard(&said, &court.message_log);
         if slots == [1, 1] {
-            refuses(result, Invariant::NoFrame);
+            refuses(result, Invariant::Accountability);
         } else {
             result.unwrap();
         }
@@ -144,34 +144,34 @@ fn no_frame_refuses_two_packages_of_one_number_by_an_honest_coordinator() {
 #[test]
 fn no_frame_refuses_a_wrong_share_and_two_different_shares_of_an_honest_signer() {
     let mut court = Court::new(&[]);
-    let mut prosecutor = Prosecutor::new(court.case.clone());
+    let mut framing = FramingChecker::new(court.case.clone());
     let (coordinator, signer) = (court.coordinator(), court.signers()[0]);
     let package = court.package(0, [0, 0]);
     let said = court.say(coordinator, Body::SigningPackage(package));
     let wrong = court.say(signer, share(said.hash, 1));
     // Before anybody has the package two shares are all that there is.
-    prosecutor.heard(&wrong, &court.hearsay).unwrap();
+    framing.heard(&wrong, &court.message_log).unwrap();
     let other = court.say(signer, share(said.hash, 2));
-    refuses(prosecutor.heard(&other, &court.hearsay), Invariant::NoFrame);
+    refuses(framing.heard(&other, &court.message_log), Invariant::Accountability);
 
-    let mut prosecutor = Prosecutor::new(court.case.clone());
-    prosecutor.heard(&said, &court.hearsay).unwrap();
-    refuses(prosecutor.heard(&wrong, &court.hearsay), Invariant::NoFrame);
+    let mut framing = FramingChecker::new(court.case.clone());
+    framing.heard(&said, &court.message_log).unwrap();
+    refuses(framing.heard(&wrong, &court.message_log), Invariant::Accountability);
 }
 
 #[test]
 fn no_frame_refuses_a_wrong_sum_and_a_malformed_message_of_honest_members() {
     let mut court = Court::new(&[]);
-    let mut prosecutor = Prosecutor::new(court.case.clone());
+    let mut framing = FramingChecker::new(court.case.clone());
     let (coordinator, signer) = (court.coordinator(), court.signers()[0]);
     let mut package = court.package(0, [0, 0]);
     package.aggregates = court.package(1, [1, 1]).aggregates;
     let said = court.say(coordinator, Body::SigningPackage(package.clone()));
-    refuses(prosecutor.heard(&said, &court.hearsay), Invariant::NoFrame);
+    refuses(framing.heard(&said, &court.message_log), Invariant::Accountability);
 
     // Nobody but the coordinator may say what a package is.
     let usurped = court.say(signer, Body::SigningPackage(package));
-    refuses(prosecutor.heard(&usurped, &court.hearsay), Invariant::NoFrame);
+    refuses(framing.heard(&usurped, &court.message_log), Invariant::Accountability);
 }
 
 #[test]
@@ -182,13 +182,13 @@ fn one_nonce_refuses_a_second_answer_with_one_slot() {
     let package = court.package(0, [0, 0]);
     let said = court.say(coordinator, Body::SigningPackage(package));
     let wrong = court.say(signer, share(said.hash, 1));
-    refuses(one_nonce.said(&wrong, &court.hearsay), Invariant::OneNonceOneEquation);
+    refuses(one_nonce.said(&wrong, &court.message_log), Invariant::OneNonceOneEquation);
     let unknown = court.say(signer, share(BodyHash::from_bytes([1; 32]), 1));
-    refuses(one_nonce.said(&unknown, &court.hearsay), Invariant::OneNonceOneEquation);
+    refuses(one_nonce.said(&unknown, &court.message_log), Invariant::OneNonceOneEquation);
 
     let mut shows = |slot: Slot| {
         let said = court.say(signer, Body::Commitments(Commitments { run: run(), index: 9, slot }));
-        one_nonce.said(&said, &court.hearsay)
+        one_nonce.said(&said, &court.message_log)
     };
     let nonce = |byte| {
         let secret = [byte; 32];
@@ -202,8 +202,8 @@ fn one_nonce_refuses_a_second_answer_with_one_slot() {
 fn only_what_was_authorised_refuses_other_sessions_wrong_signatures_and_late_shares() {
     let court = Court::new(&[]);
     let mut authorised = OnlyWhatWasAuthorised::new(court.case.clone());
-    let parcel = Parcel { from: seat(0), to: seat(1), bytes: Arc::from([0; 8]) };
-    refuses(authorised.unreadable(&parcel), Invariant::OnlyWhatWasAuthorised);
+    let packet = Packet { from: seat(0), to: seat(1), bytes: Arc::from([0; 8]) };
+    refuses(authorised.unreadable(&packet), Invariant::OnlyWhatWasAuthorised);
     refuses(authorised.event(0, &Event::Signed(outcome())), Invariant::OnlyWhatWasAuthorised);
     authorised.event(1, &Event::Stopped(StopReason::Cancelled)).unwrap();
     let late = Event::ShareReleased { attempt: FIRST, package: BodyHash::from_bytes([0; 32]) };
@@ -218,19 +218,19 @@ fn blockers_refuses_whoever_owes_a_share_or_gave_a_wrong_one_and_slots_named_aga
         let (coordinator, signers) = (court.coordinator(), court.signers());
         let first = court.package(0, [0, 0]);
         let said = court.say(coordinator, Body::SigningPackage(first.clone()));
-        court.hearsay.issued(said.hash, 0);
-        blockers.said(&said, &court.hearsay).unwrap();
+        court.message_log.issued(said.hash, 0);
+        blockers.said(&said, &court.message_log).unwrap();
         if let Some(byte) = answer {
             for signer in signers {
-                let parcel =
-                    Parcel { to: coordinator, ..court.parcel(signer, &share(said.hash, byte)) };
-                let share = court.hearsay.hear(&parcel).0.unwrap();
-                court.hearsay.delivered(0, &share, &parcel);
+                let packet =
+                    Packet { to: coordinator, ..court.packet(signer, &share(said.hash, byte)) };
+                let share = court.message_log.hear(&packet).0.unwrap();
+                court.message_log.delivered(0, &share, &packet);
             }
         }
         let second = court.package(1, [1, 1]);
         let said = court.say(coordinator, Body::SigningPackage(second));
-        refuses(blockers.said(&said, &court.hearsay), Invariant::Blockers);
+        refuses(blockers.said(&said, &court.message_log), Invariant::Blockers);
     }
     let mut court = Court::new(&[]);
     let mut blockers = Blockers::new(court.case.clone());
@@ -238,7 +238,7 @@ fn blockers_refuses_whoever_owes_a_share_or_gave_a_wrong_one_and_slots_named_aga
     for number in [0, 1] {
         let package = court.package(number, [0, 0]);
         let said = court.say(coordinator, Body::SigningPackage(package));
-        let result = blockers.said(&said, &court.hearsay);
+        let result = blockers.said(&said, &court.message_log);
         if number == 1 { refuses(result, Invariant::Blockers) } else { result.unwrap() }
     }
 }
@@ -259,13 +259,13 @@ fn guilt_is_found_refuses_a_fault_in_the_hand_without_a_proof() {
         ],
         vec![(court.signers()[1], Body::SigningPackage(package))],
     ] {
-        let mut guilt = GuiltIsFound::new(court.case.clone());
+        let mut guilt = FaultCompleteness::new(court.case.clone());
         for (from, body) in bodies {
-            let parcel = Parcel { to: signer, ..court.parcel(from, &body) };
-            let said = court.hearsay.hear(&parcel).0.unwrap();
-            guilt.delivered(0, &parcel, &said, &court.hearsay);
+            let packet = Packet { to: signer, ..court.packet(from, &body) };
+            let said = court.message_log.hear(&packet).0.unwrap();
+            guilt.delivered(0, &packet, &said, &court.message_log);
         }
-        refuses(guilt.step(0, Duration::ZERO, &session), Invariant::GuiltIsFound);
+        refuses(guilt.step(0, Duration::ZERO, &session), Invariant::FaultCompleteness);
     }
 }
 
@@ -285,8 +285,8 @@ fn outcome_is_monotone_refuses_a_signature_that_goes_away() {
 fn bounded_refuses_a_flood_from_an_honest_seat_and_more_than_may_be_kept() {
     let court = Court::new(&[]);
     let mut bounded = Bounded::new(court.case.clone());
-    let parcel = court.parcel(seat(0), &share(BodyHash::from_bytes([1; 32]), 1));
-    let mut results = (0..20).map(|_| bounded.sent(Duration::ZERO, &parcel));
+    let packet = court.packet(seat(0), &share(BodyHash::from_bytes([1; 32]), 1));
+    let mut results = (0..20).map(|_| bounded.sent(Duration::ZERO, &packet));
     refuses(results.find(Result::is_err).unwrap(), Invariant::Bounded);
     drop(results);
     let most = bounded.most_bytes_kept();

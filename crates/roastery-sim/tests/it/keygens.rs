@@ -7,7 +7,7 @@ mod faults;
 
 use roastery_protocol::{
     Seat,
-    keygen::{Culprit, Deed, Ending, Finding, ReportPhase},
+    keygen::{Ending, Misbehaviour, ReportPhase, Suspect, Suspicion},
 };
 use roastery_sim::{
     keygen::{Fault, Played, Scenario, play},
@@ -17,7 +17,7 @@ use roastery_sim::{
 /// Three of four, the first coordinator with this fault, nothing else happens. Its seat comes with
 /// it.
 fn with_first_coordinator(fault: Fault) -> (Scenario, Seat) {
-    let mut scenario = Scenario::calm(3, 3, 4);
+    let mut scenario = Scenario::heal(3, 3, 4);
     let seat = scenario.order()[0];
     scenario.faults.insert(seat, fault);
     scenario.turns = (1..10).map(|at| std::time::Duration::from_millis(90 * at)).collect();
@@ -43,10 +43,10 @@ fn refused_because_of(played: &Played, culprit: Seat) -> bool {
     })
 }
 
-fn finds(played: &Played, is: impl Fn(&Finding) -> bool) -> bool {
+fn finds(played: &Played, is: impl Fn(&Suspicion) -> bool) -> bool {
     played.found.iter().any(|(_, finding)| is(finding))
 }
 
-fn blames(played: &Played, culprit: Seat, is: impl Fn(&Deed) -> bool) -> bool {
-    finds(played, |finding| finding.culprit == Culprit::Seat(culprit) && is(&finding.deed))
+fn blames(played: &Played, culprit: Seat, is: impl Fn(&Misbehaviour) -> bool) -> bool {
+    finds(played, |finding| finding.culprit == Suspect::Seat(culprit) && is(&finding.deed))
 }

@@ -10,7 +10,7 @@ use roastery_node::driver::{self, Ended, SessionHandle, SignError};
 use roastery_protocol::{
     Seat,
     group::Group,
-    proof::{Finding, Proof},
+    proof::{Proof, ProvenFault},
     request::{ApprovedRequest, MessageToSign, SigningRequest},
     session::{Event, Origin, Report, StopReason},
 };
@@ -33,7 +33,7 @@ pub(super) struct Finished {
     /// How many nodes hold the signatures.
     pub(super) holders: usize,
     /// Proofs that came up, one for each accused.
-    pub(super) proofs: Vec<(Finding, Arc<Proof>)>,
+    pub(super) proofs: Vec<(ProvenFault, Arc<Proof>)>,
 }
 
 /// The group has not signed in time.

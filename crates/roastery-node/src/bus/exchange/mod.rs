@@ -2,8 +2,8 @@
 //!
 //! A node that belongs to several groups has one key on the network and one connection to each
 //! peer, whatever they share. An [`Exchange`] owns that bus and hands out [`Line`]s, each of which
-//! is a bus for one [`Topic`]: a group, or a key generation. A line carries what its topic's members say
-//! about its topic, and nothing else:
+//! is a bus for one [`Topic`]: a group, or a key generation. A line carries what its topic's
+//! members say about its topic, and nothing else:
 //!
 //! * What is sent to everyone goes to the members of the line that are connected, each by name.
 //! * A message reaches a line only if it names the line's topic and comes from one of its members.

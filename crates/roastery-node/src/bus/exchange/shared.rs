@@ -14,7 +14,7 @@ use super::{
     ClockOffset, ExchangeLimits, ExchangeStats, Misdirected, OpenLineError, Topic,
     clock::ClockMessage,
 };
-use crate::bus::queue::{Inbox, Parcel};
+use crate::bus::queue::{Inbox, QueuedMessage};
 use crate::bus::{BusEvent, BusStats, Destination, LinkStats, PeerId, QueueLimits, SendError};
 
 /// How long after a peer was asked for its clock it is asked again.
@@ -199,7 +199,7 @@ impl Shared {
     pub(super) fn deliver(&self, from: &PeerId, bytes: Bytes) {
         let (topic, too_large) = (Topic::of(&bytes), bytes.len() > self.queues().max_message_bytes);
         // Hashed before the lock is taken.
-        let parcel = Parcel::of_delivered(bytes, &self.hasher);
+        let parcel = QueuedMessage::of_delivered(bytes, &self.hasher);
         let mut state = self.lock();
         let Some(line) = state.line_for(from, topic) else { return };
         let reader = match too_large {
@@ -357,7 +357,7 @@ impl Shared {
     ) -> Result<(), SendError> {
         let (bytes, max) = (message.len(), self.queues().max_message_bytes);
         // Copied and hashed before the lock is taken.
-        let parcel = (bytes <= max).then(|| Parcel::new(message, &self.hasher));
+        let parcel = (bytes <= max).then(|| QueuedMessage::new(message, &self.hasher));
         let mut state = self.lock();
         let State { closed, lines, turns, peers, .. } = &mut *state;
         // The line is there as long as its handle is. Were it not, nothing could be sent any more.

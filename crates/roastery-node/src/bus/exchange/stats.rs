@@ -27,8 +27,8 @@ pub struct ExchangeStats {
 /// A peer's messages that reached no line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Misdirected {
-    /// They named no topic, or one that is not open here: a group or key generation that only the sender
-    /// has, or has opened sooner.
+    /// They named no topic, or one that is not open here: a group or key generation that only the
+    /// sender has, or has opened sooner.
     pub no_such_topic: u64,
     /// They named a topic that is open here, and the sender is not a member of it.
     pub not_a_member: u64,

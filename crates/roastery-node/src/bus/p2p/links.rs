@@ -13,7 +13,7 @@ use bytes::Bytes;
 use libp2p::swarm::ConnectionId;
 use tokio::sync::Notify;
 
-use crate::bus::queue::{Inbox, Item, Lane, Parcel};
+use crate::bus::queue::{Inbox, Item, Lane, QueuedMessage};
 use crate::bus::{
     BusEvent, BusStats, Destination, LinkStats, PeerId, QueueLimits, Refusals, SendError,
 };
@@ -151,7 +151,7 @@ impl Links {
             }
         };
         let (bytes, max) = (message.len(), self.limits.max_message_bytes);
-        let parcel = (bytes <= max).then(|| Parcel::new(message, &self.hasher));
+        let parcel = (bytes <= max).then(|| QueuedMessage::new(message, &self.hasher));
         for peer in recipients {
             let mut state = lock(&peer.state);
             match &parcel {
@@ -260,7 +260,7 @@ impl Link {
 
     /// Puts what the peer said into its queue.
     pub(super) fn receive(&self, message: &[u8]) {
-        let parcel = Parcel::new(message, &self.links.hasher);
+        let parcel = QueuedMessage::new(message, &self.links.hasher);
         self.note(|inbox| inbox.push(&self.name, &parcel, &self.links.limits));
     }
 

@@ -21,7 +21,7 @@ use libp2p::swarm::{
 use libp2p::{Multiaddr, PeerId as NetworkPeer};
 use tokio::time::{Sleep, sleep_until};
 
-use super::door::{Crowded, Door};
+use super::admission::{Admission, RateLimited};
 use super::handler::{End, Handler};
 use super::links::{Link, Links};
 use super::peers::name;
@@ -50,7 +50,7 @@ pub(super) struct Members {
     own: NetworkPeer,
     rules: Rules,
     members: BTreeMap<NetworkPeer, Member>,
-    door: Door,
+    admission: Admission,
     todo: VecDeque<ToSwarm<Infallible, Infallible>>,
     alarm: Pin<Box<Sleep>>,
     resolver: Resolver,
@@ -115,7 +115,7 @@ impl Members {
             own,
             rules,
             members: BTreeMap::new(),
-            door: Door::new(0),
+            admission: Admission::new(0),
             todo: VecDeque::new(),
             alarm: Box::pin(sleep_until(Instant::now().into())),
             resolver,
@@ -132,7 +132,7 @@ impl Members {
         most_knocking: usize,
     ) {
         let now = Instant::now();
-        self.door.allow(most_knocking);
+        self.admission.allow(most_knocking);
         let (members, todo) = (&mut self.members, &mut self.todo);
         members.retain(|peer, member| {
             // Of one that was taken out and put in again nothing is left either.
@@ -181,10 +181,10 @@ impl Members {
         connection: ConnectionId,
     ) -> Result<Handler, ConnectionDenied> {
         let Some(member) = self.members.get(&peer).filter(|_| !self.ending) else {
-            self.door.turn_away(connection, Instant::now());
+            self.admission.turn_away(connection, Instant::now());
             return Err(ConnectionDenied::new(Stranger));
         };
-        self.door.leave(connection);
+        self.admission.leave(connection);
         // The same number as in the list of this member, so that both agree on which is the newest.
         let link = Link::open(&self.links, &member.name, connection);
         let link = link.ok_or_else(|| ConnectionDenied::new(Stranger))?;
@@ -222,7 +222,7 @@ impl Members {
             }
             ListenError::Denied { cause }
                 if cause.downcast_ref::<Exceeded>().is_some()
-                    || cause.downcast_ref::<Crowded>().is_some() =>
+                    || cause.downcast_ref::<RateLimited>().is_some() =>
             {
                 refusals.no_room += 1;
             }
@@ -300,7 +300,7 @@ impl NetworkBehaviour for Members {
         _: &Multiaddr,
         from: &Multiaddr,
     ) -> Result<(), ConnectionDenied> {
-        self.door.knock(connection, from, Instant::now()).map_err(ConnectionDenied::new)
+        self.admission.knock(connection, from, Instant::now()).map_err(ConnectionDenied::new)
     }
 
     fn handle_established_inbound_connection(
@@ -336,7 +336,7 @@ impl NetworkBehaviour for Members {
                 failure.peer_id.into_iter().for_each(|peer| self.not_reached(peer));
             }
             FromSwarm::ListenFailure(failure) => {
-                self.door.leave(failure.connection_id);
+                self.admission.leave(failure.connection_id);
                 self.not_let_in(failure.error);
             }
             _ => {}

@@ -49,7 +49,7 @@
 //! ```
 
 mod address;
-mod door;
+mod admission;
 mod frame;
 mod handler;
 mod links;

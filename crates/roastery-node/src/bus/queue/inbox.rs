@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
 
 use super::QueueLimits;
-use super::lane::{Item, Lane, Parcel};
+use super::lane::{Item, Lane, QueuedMessage};
 use crate::bus::{BusEvent, PeerId, QueueStats};
 
 /// One reader's lanes, one for each other peer, and whose turn it is.
@@ -35,7 +35,7 @@ impl Inbox {
     pub(in crate::bus) fn push(
         &mut self,
         from: &PeerId,
-        parcel: &Parcel,
+        parcel: &QueuedMessage,
         limits: &QueueLimits,
     ) -> Option<Waker> {
         self.change(from, |lane| lane.push(parcel, limits))

@@ -10,12 +10,12 @@ use crate::bus::QueueStats;
 
 /// A message on its way, with a hash that is computed once for all readers.
 #[derive(Clone, Debug)]
-pub(in crate::bus) struct Parcel {
+pub(in crate::bus) struct QueuedMessage {
     bytes: Bytes,
     fingerprint: u64,
 }
 
-impl Parcel {
+impl QueuedMessage {
     /// Copies the message. `hasher` must be keyed, so that no sender can aim at collisions.
     pub(in crate::bus) fn new(message: &[u8], hasher: &impl BuildHasher) -> Self {
         Self::of_delivered(Bytes::copy_from_slice(message), hasher)
@@ -33,15 +33,15 @@ impl Parcel {
 }
 
 // The bytes decide. The fingerprint only finds out sooner.
-impl PartialEq for Parcel {
+impl PartialEq for QueuedMessage {
     fn eq(&self, other: &Self) -> bool {
         self.fingerprint == other.fingerprint && self.bytes == other.bytes
     }
 }
 
-impl Eq for Parcel {}
+impl Eq for QueuedMessage {}
 
-impl Hash for Parcel {
+impl Hash for QueuedMessage {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.fingerprint);
     }
@@ -50,7 +50,7 @@ impl Hash for Parcel {
 #[derive(Debug)]
 pub(in crate::bus) enum Item {
     Connected,
-    Message(Parcel),
+    Message(QueuedMessage),
     Disconnected,
 }
 
@@ -62,7 +62,7 @@ pub(in crate::bus) enum Item {
 pub(in crate::bus) struct Lane {
     items: VecDeque<Item>,
     /// The messages in `items`, which never holds two that are equal.
-    waiting: HashSet<Parcel>,
+    waiting: HashSet<QueuedMessage>,
     /// How full it is, and what has happened so far.
     stats: QueueStats,
 }
@@ -91,7 +91,7 @@ impl Lane {
         }
     }
 
-    pub(in crate::bus) fn push(&mut self, parcel: &Parcel, limits: &QueueLimits) {
+    pub(in crate::bus) fn push(&mut self, parcel: &QueuedMessage, limits: &QueueLimits) {
         let bytes = parcel.bytes.len();
         if self.waiting.contains(parcel) {
             self.stats.repeats_suppressed += 1;
@@ -133,8 +133,8 @@ mod tests {
         QueueLimits { max_queued_messages: 3, max_message_bytes: 10, max_queued_bytes: 20 }
     }
 
-    fn colliding(message: &'static [u8]) -> Parcel {
-        Parcel { bytes: Bytes::from_static(message), fingerprint: 7 }
+    fn colliding(message: &'static [u8]) -> QueuedMessage {
+        QueuedMessage { bytes: Bytes::from_static(message), fingerprint: 7 }
     }
 
     #[test]

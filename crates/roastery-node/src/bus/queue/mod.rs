@@ -6,7 +6,7 @@ mod lane;
 mod limits;
 
 pub(super) use inbox::Inbox;
-pub(super) use lane::Parcel;
+pub(super) use lane::QueuedMessage;
 #[cfg(feature = "libp2p")]
 pub(super) use lane::{Item, Lane};
 pub use limits::{QueueLimits, QueueLimitsError};

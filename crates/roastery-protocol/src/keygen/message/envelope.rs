@@ -6,8 +6,8 @@ use thiserror::Error;
 use super::{Body, Header, Kind};
 use crate::{BodyHash, KeygenId, keygen::Invitation, keys::IdentityKey, sealed, tags::VERSION};
 
-/// The longest envelope of any key generation, in bytes: the transcript of 128 members of whom 128 are to
-/// sign has 25,027, the certificate 25,064.
+/// The longest envelope of any key generation, in bytes: the transcript of 128 members of whom 128
+/// are to sign has 25,027, the certificate 25,064.
 pub const MAX_ENVELOPE: usize = 32 * 1024;
 
 /// Signature and body.
@@ -99,7 +99,8 @@ impl Envelope {
         Sealed::LEAST + contents.max().unwrap_or(0)
     }
 
-    /// Which key generation a message names, if its kind is one of a key generation: to find where it belongs.
+    /// Which key generation a message names, if its kind is one of a key generation: to find where
+    /// it belongs.
     pub fn peek_keygen(bytes: &[u8]) -> Option<KeygenId> {
         let header: Header = Sealed::peek(bytes)?;
         header.kind().map(|_| header.keygen)

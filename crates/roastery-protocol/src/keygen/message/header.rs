@@ -60,9 +60,9 @@ impl Kind {
 
 /// The first 36 bytes of every body: version, kind, key generation and sender.
 ///
-/// The key generation stands where the group's id stands in the messages of signing. There is no attempt:
-/// all attempts of a coordinator are one, because the transcript is fixed by the members' first
-/// messages.
+/// The key generation stands where the group's id stands in the messages of signing. There is no
+/// attempt: all attempts of a coordinator are one, because the transcript is fixed by the members'
+/// first messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Header {
     version: u8,

@@ -1,5 +1,5 @@
-//! What the members of a key generation say to each other, byte for byte. `docs/protocol.md` specifies
-//! all of it.
+//! What the members of a key generation say to each other, byte for byte. `docs/protocol.md`
+//! specifies all of it.
 
 mod body;
 mod envelope;

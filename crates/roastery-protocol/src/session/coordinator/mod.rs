@@ -11,7 +11,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use roastery_frost::{PartialSignature, Seat};
 
-use super::Record;
+use super::PeerHistory;
 use crate::{
     BodyHash, Run, SlotHash,
     message::{Envelope, Slot},
@@ -30,7 +30,7 @@ pub(crate) struct Coordinator {
     most_packages: usize,
     /// The most time that the first package has for itself, and that clean signers are waited for.
     patience: Duration,
-    record: Record,
+    record: PeerHistory,
     begun: Option<Duration>,
     signers: Vec<Signer>,
     packages: Vec<Package>,
@@ -124,7 +124,7 @@ impl Coordinator {
         own: Seat,
         (n, threshold): (usize, usize),
         patience: Duration,
-        record: Record,
+        record: PeerHistory,
     ) -> Self {
         Self {
             own,

@@ -3,7 +3,7 @@ use crate::{
     Attempt, GroupId, SessionId,
     keys::IdentityKey,
     message::{Body, Header, RefusalReason},
-    session::Conduct,
+    session::PeerStats,
 };
 
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -24,7 +24,7 @@ struct Desk {
 }
 
 impl Desk {
-    fn new(record: Record) -> Self {
+    fn new(record: PeerHistory) -> Self {
         let key = roastery_frost::SigningKey::from_bytes([1; 32].into()).unwrap();
         let identity = IdentityKey::new(key);
         let (group, session) = (GroupId::from_bytes([0; 32]), SessionId::from_bytes([0; 32]));
@@ -65,18 +65,18 @@ impl Desk {
 }
 
 /// Members of which these kept others waiting and all others answered.
-fn record_against(owed: &[usize]) -> Record {
-    let mut record = Record::default();
+fn record_against(owed: &[usize]) -> PeerHistory {
+    let mut record = PeerHistory::default();
     for at in 0..5 {
         let round_trip = Some(millis(80));
-        record.note(seat(at), Conduct { answered: !owed.contains(&at), round_trip });
+        record.note(seat(at), PeerStats { answered: !owed.contains(&at), round_trip });
     }
     record
 }
 
 #[test]
 fn the_first_package_goes_out_when_t_are_ready_and_to_those_that_came_first() {
-    let mut desk = Desk::new(Record::default());
+    let mut desk = Desk::new(PeerHistory::default());
     for (at, now) in [(0, 0), (4, 10), (2, 20)] {
         assert_eq!(desk.picks(millis(now)), None);
         desk.offer(at, 1, millis(now));
@@ -86,7 +86,7 @@ fn the_first_package_goes_out_when_t_are_ready_and_to_those_that_came_first() {
 
 #[test]
 fn no_second_package_goes_out_before_the_slowest_signer_of_the_first_can_have_answered() {
-    let mut desk = Desk::new(Record::default());
+    let mut desk = Desk::new(PeerHistory::default());
     for (at, now) in [(0, 0), (1, 50), (2, 80), (3, 80), (4, 80)] {
         desk.offer(at, 1, millis(now));
     }
@@ -101,7 +101,7 @@ fn no_second_package_goes_out_before_the_slowest_signer_of_the_first_can_have_an
 
 #[test]
 fn a_signer_of_unknown_speed_is_given_the_whole_patience() {
-    let mut desk = Desk::new(Record::default());
+    let mut desk = Desk::new(PeerHistory::default());
     (0..5).for_each(|at| assert_eq!(desk.offer(at, 1, Duration::ZERO), Offer::Taken));
     desk.issue(&[0, 1, 2], millis(10));
     let package = desk.book.packages()[0].hash.unwrap();
@@ -118,7 +118,7 @@ fn a_known_round_trip_counts_more_than_the_first_message_and_chance_is_not_a_mea
     desk.share(0, package, millis(300));
     desk.offer(0, 1, millis(300));
     assert_eq!(desk.book.due(), Some(millis(400)));
-    let quick = Conduct { answered: true, round_trip: Some(millis(1)) };
+    let quick = PeerStats { answered: true, round_trip: Some(millis(1)) };
     desk.book.record.note(seat(1), quick);
     desk.book.record.note(seat(2), quick);
     assert_eq!(desk.book.due(), Some(millis(300) + millis(100)));
@@ -126,7 +126,7 @@ fn a_known_round_trip_counts_more_than_the_first_message_and_chance_is_not_a_mea
 
 #[test]
 fn nobody_waits_for_a_first_package_whose_signer_is_out() {
-    let mut desk = Desk::new(Record::default());
+    let mut desk = Desk::new(PeerHistory::default());
     (0..5).for_each(|at| assert_eq!(desk.offer(at, 1, millis(80)), Offer::Taken));
     let package = desk.issue(&[0, 1, 2], millis(80));
     desk.share(0, package, millis(90));
@@ -157,7 +157,7 @@ fn who_answered_earlier_is_waited_for_before_one_who_did_not_but_not_for_ever() 
 
 #[test]
 fn a_debt_is_paid_only_by_a_share_for_that_very_package_whatever_run_is_announced() {
-    let mut desk = Desk::new(Record::default());
+    let mut desk = Desk::new(PeerHistory::default());
     (0..5).for_each(|at| assert_eq!(desk.offer(at, 1, millis(at as u64)), Offer::Taken));
     let package = desk.issue(&[0, 1, 2], millis(5));
     for run in 2..5 {
@@ -176,7 +176,7 @@ fn a_debt_is_paid_only_by_a_share_for_that_very_package_whatever_run_is_announce
 
 #[test]
 fn a_share_that_was_not_its_senders_is_owed_again() {
-    let mut desk = Desk::new(Record::default());
+    let mut desk = Desk::new(PeerHistory::default());
     (0..3).for_each(|at| assert_eq!(desk.offer(at, 1, millis(5)), Offer::Taken));
     let package = desk.issue(&[0, 1, 2], millis(5));
     (0..3).for_each(|at| {
@@ -191,7 +191,7 @@ fn a_share_that_was_not_its_senders_is_owed_again() {
 
 #[test]
 fn a_slot_that_was_named_is_not_taken_again_under_an_older_or_a_newer_run() {
-    let mut desk = Desk::new(Record::default());
+    let mut desk = Desk::new(PeerHistory::default());
     (0..3).for_each(|at| assert_eq!(desk.offer(at, 5, millis(1)), Offer::Taken));
     desk.issue(&[0, 1, 2], millis(1));
     let named = desk.book.packages()[0].picks[1].slot.clone();
@@ -203,7 +203,7 @@ fn a_slot_that_was_named_is_not_taken_again_under_an_older_or_a_newer_run() {
 
 #[test]
 fn there_are_at_most_n_minus_t_plus_1_packages_and_each_has_a_blocker_of_its_own() {
-    let mut desk = Desk::new(Record::default());
+    let mut desk = Desk::new(PeerHistory::default());
     (0..5).for_each(|at| assert_eq!(desk.offer(at, 1, millis(1)), Offer::Taken));
     let mut now = millis(1);
     let mut issued = 0;

@@ -8,7 +8,7 @@ use roastery_protocol::{
     election::Order,
     group::binding_digest,
     keys::HostKey,
-    proof::{Finding, Verdict},
+    proof::{ProvenFault, Verdict},
     tags::Tag,
 };
 
@@ -120,7 +120,7 @@ fn the_vectors_are_of_every_tag_kind_and_fault_and_each_proof_proves_what_it_say
     assert_eq!(proofs.len(), 6);
     for (name, accused, proof) in proofs {
         let (fault, session) = (proof.fault().kind(), fixed.session);
-        let finding = Finding { accused, fault, session };
+        let finding = ProvenFault { accused, fault, session };
         assert_eq!(proof.verify(&fixed.group), Verdict::Invalid(finding), "{name}");
         assert_eq!(fault.to_string().replace(' ', "-"), name);
     }

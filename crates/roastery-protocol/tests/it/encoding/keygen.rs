@@ -50,8 +50,8 @@ fn messages(world: &World) -> Vec<(String, Envelope)> {
         let mut senders: Vec<_> = world.sent.iter().filter(|one| one.kind() == kind).collect();
         senders.sort_by_key(|one| one.from);
         senders.dedup_by_key(|one| one.from);
-        for parcel in senders {
-            messages.push((format!("{name}/{}", parcel.from), parcel.envelope.clone()));
+        for packet in senders {
+            messages.push((format!("{name}/{}", packet.from), packet.envelope.clone()));
         }
     }
     let hash = signed(world);
@@ -133,11 +133,11 @@ fn invitation_header_and_names_have_the_bytes_of_the_specification() {
     let check = Tag::RecoveryFile.hash(&[&content]);
     assert_eq!(file.encode(), [content, check.to_vec()].concat());
 
-    for parcel in &world.sent {
-        let body = parcel.envelope.body();
-        assert_eq!(body[..2], [1, parcel.kind() as u8]);
+    for packet in &world.sent {
+        let body = packet.envelope.body();
+        assert_eq!(body[..2], [1, packet.kind() as u8]);
         assert_eq!(body[2..34], *id.as_bytes());
-        assert_eq!(body[34..36], parcel.from.to_u16().to_le_bytes());
+        assert_eq!(body[34..36], packet.from.to_u16().to_le_bytes());
     }
     let signature = world.sent.iter().find(|one| one.kind() == Kind::Signature).unwrap();
     assert_eq!(signature.envelope.content()[..32], hash);

@@ -4,7 +4,7 @@ use roastery_protocol::{
     group::{Group, Member, PeerId},
     keys::{HostKey, IdentityKey},
     message::{EnvelopeError, MAX_EVIDENCE_ENVELOPE, Malformation},
-    session::{Event, Rejected, Unsigned},
+    session::{DeclineReason, Event, Rejected},
 };
 
 use super::*;
@@ -69,7 +69,7 @@ fn a_package_of_the_coordinator_that_names_slots_nobody_has_shown_uses_up_nothin
     let garbage = raw.content(&package).sealed();
     let before = scene.world.session(signer.index()).live_slots();
     let rejected = scene.world.deliver(scene.coordinator, signer, &garbage).unwrap_err();
-    assert_eq!(rejected, Rejected::NotToBeSigned(Unsigned::OtherSlot));
+    assert_eq!(rejected, Rejected::NotToBeSigned(DeclineReason::OtherSlot));
     assert_eq!(scene.world.session(signer.index()).live_slots(), before);
     scene.ends_well_and_blames_only(&[]);
 }

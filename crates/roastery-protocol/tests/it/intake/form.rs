@@ -2,7 +2,7 @@
 
 use roastery_protocol::{
     message::Malformation,
-    proof::{FaultKind, Finding, Verdict},
+    proof::{FaultKind, ProvenFault, Verdict},
     session::Rejected,
 };
 
@@ -19,7 +19,7 @@ fn is_refused_and_proven(scene: &mut Scene, message: &[u8], to: Seat) -> Malform
     assert_eq!(named, sender);
     let request = scene.world.fixture.signing_request(1);
     let (session, fault) = (request.session_id(), FaultKind::MalformedMessage);
-    let finding = Finding { accused: sender, fault, session };
+    let finding = ProvenFault { accused: sender, fault, session };
     let verdict = verdict_on_form(&scene.world.fixture, request, message);
     assert_eq!(verdict, Verdict::Invalid(finding), "{malformation}");
     malformation

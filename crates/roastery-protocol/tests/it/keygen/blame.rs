@@ -10,7 +10,7 @@ use roastery_frost::{
 use roastery_protocol::{
     Seat,
     keygen::{
-        AwaitedThing, Culprit, Deed, Ending, Finding, Rejected, ReportPhase,
+        AwaitedThing, Ending, Misbehaviour, Rejected, ReportPhase, Suspect, Suspicion,
         message::{Body, Kind, RefusalReason, TranscriptSignature, Want},
     },
 };
@@ -26,15 +26,15 @@ fn add_one(bytes: &mut [u8], end: usize) {
 }
 
 /// What this seat sends of this kind, changed and signed by it.
-fn change(world: &World, parcel: Parcel, alter: impl Fn(&mut Vec<u8>)) -> Parcel {
+fn change(world: &World, packet: Packet, alter: impl Fn(&mut Vec<u8>)) -> Packet {
     let params = world.invitation.params();
-    let mut content = parcel.envelope.content().to_vec();
+    let mut content = packet.envelope.content().to_vec();
     alter(&mut content);
-    let body = match parcel.kind() {
+    let body = match packet.kind() {
         Kind::FirstMessage => Body::FirstMessage(ParticipantMsg1::parse(&content, params).unwrap()),
         Kind::Transcript => Body::Transcript(CoordinatorMsg1::parse(&content, params).unwrap()),
         Kind::Signature => {
-            let Ok(Body::Signature(signature)) = Body::read(&parcel.envelope, params) else {
+            let Ok(Body::Signature(signature)) = Body::read(&packet.envelope, params) else {
                 panic!()
             };
             let signature = TranscriptSignature {
@@ -45,20 +45,20 @@ fn change(world: &World, parcel: Parcel, alter: impl Fn(&mut Vec<u8>)) -> Parcel
         }
         other => panic!("{other:?}"),
     };
-    Parcel { envelope: world.seal(parcel.from.index(), &body), ..parcel }
+    Packet { envelope: world.seal(packet.from.index(), &body), ..packet }
 }
 
 fn bad_share(
     n: usize,
     faulty: Seat,
     victim: usize,
-) -> impl FnMut(&World, Parcel) -> Option<Parcel> {
-    move |world, parcel| {
-        if parcel.kind() != Kind::FirstMessage || parcel.from != faulty {
-            return Some(parcel);
+) -> impl FnMut(&World, Packet) -> Option<Packet> {
+    move |world, packet| {
+        if packet.kind() != Kind::FirstMessage || packet.from != faulty {
+            return Some(packet);
         }
-        let end = parcel.envelope.content().len() - 32 * (n - 1 - victim);
-        Some(change(world, parcel, |bytes| add_one(bytes, end)))
+        let end = packet.envelope.content().len() - 32 * (n - 1 - victim);
+        Some(change(world, packet, |bytes| add_one(bytes, end)))
     }
 }
 
@@ -100,16 +100,16 @@ fn where_the_coordinator_alone_is_heard_the_two_are_named_and_not_one() {
     let others: Vec<usize> = (0..4).filter(|at| *at != coordinator).collect();
     let (victim, faulty) = (others[0], others[1]);
     let mut bad = bad_share(4, seat(faulty), victim);
-    world.run_for(10 * MINUTE, |world, parcel| {
-        let heard = parcel.to != seat(victim) || parcel.from == seat(coordinator);
-        if heard { bad(world, parcel) } else { None }
+    world.run_for(10 * MINUTE, |world, packet| {
+        let heard = packet.to != seat(victim) || packet.from == seat(coordinator);
+        if heard { bad(world, packet) } else { None }
     });
     assert_eq!(world.phase(victim), ReportPhase::Running);
     let fault = ParticipantFault::PartialSecshare;
     let (participant, coordinator) = (seat(faulty), seat(coordinator));
-    let either = Finding {
-        culprit: Culprit::Either { participant, coordinator },
-        deed: Deed::Transcript(Fault::ParticipantOrCoordinator { participant, fault }),
+    let either = Suspicion {
+        culprit: Suspect::Either { participant, coordinator },
+        deed: Misbehaviour::Transcript(Fault::ParticipantOrCoordinator { participant, fault }),
     };
     assert_eq!(world.findings(victim), [either]);
 }
@@ -118,20 +118,20 @@ fn where_the_coordinator_alone_is_heard_the_two_are_named_and_not_one() {
 fn a_bad_proof_of_possession_is_not_counted_and_its_sender_is_named() {
     let mut world = World::new(2, 3);
     let (coordinator, faulty) = (world.order()[0], world.order()[1]);
-    let alter = |world: &World, parcel: Parcel| {
-        if parcel.kind() == Kind::FirstMessage && parcel.from == seat(faulty) {
+    let alter = |world: &World, packet: Packet| {
+        if packet.kind() == Kind::FirstMessage && packet.from == seat(faulty) {
             // The proof stands behind two points of commitments.
-            return Some(change(world, parcel, |bytes| bytes[66 + 40] ^= 1));
+            return Some(change(world, packet, |bytes| bytes[66 + 40] ^= 1));
         }
-        Some(parcel)
+        Some(packet)
     };
     world.run_with(alter);
-    let deed = Deed::FirstMessage(ParticipantFault::ProofOfPossession);
-    let named = Finding { culprit: Culprit::Seat(seat(faulty)), deed };
+    let deed = Misbehaviour::FirstMessage(ParticipantFault::ProofOfPossession);
+    let named = Suspicion { culprit: Suspect::Seat(seat(faulty)), deed };
     assert_eq!(world.findings(coordinator), [named]);
     assert_eq!(world.done(), 0);
     // A right one comes, and all is well.
-    world.run_for(MINUTE, |_, parcel| Some(parcel));
+    world.run_for(MINUTE, |_, packet| Some(packet));
     world.assert_one_group();
     assert_only_guilty(&world, &[faulty]);
 }
@@ -149,14 +149,14 @@ fn a_first_message_that_is_none_is_named_by_what_is_wrong_with_it() {
             content[at..at + 32].fill(byte);
         }
         let envelope = sealed(&world, faulty, Kind::FirstMessage, &content);
-        let result = world.deliver(&Parcel { envelope, ..sent.clone() });
+        let result = world.deliver(&Packet { envelope, ..sent.clone() });
         assert!(
             matches!(result, Err(Rejected::Malformed { .. } | Rejected::Wrong(_))),
             "{result:?}"
         );
         let findings = world.findings(coordinator);
-        assert!(matches!(findings[..], [Finding { deed: Deed::FirstMessage(_), .. }]));
-        assert_eq!(findings[0].culprit, Culprit::Seat(seat(faulty)));
+        assert!(matches!(findings[..], [Suspicion { deed: Misbehaviour::FirstMessage(_), .. }]));
+        assert_eq!(findings[0].culprit, Suspect::Seat(seat(faulty)));
     }
 }
 
@@ -164,17 +164,20 @@ fn a_first_message_that_is_none_is_named_by_what_is_wrong_with_it() {
 fn a_bad_signature_is_not_counted_and_a_right_one_replaces_it() {
     let mut world = World::new(2, 3);
     let (coordinator, faulty) = (world.order()[0], world.order()[1]);
-    world.run_with(|world, parcel| {
-        if parcel.kind() == Kind::Signature && parcel.from == seat(faulty) {
-            return Some(change(world, parcel, |bytes| bytes[50] ^= 1));
+    world.run_with(|world, packet| {
+        if packet.kind() == Kind::Signature && packet.from == seat(faulty) {
+            return Some(change(world, packet, |bytes| bytes[50] ^= 1));
         }
-        Some(parcel)
+        Some(packet)
     });
     assert_eq!(world.done(), 0);
     let findings = world.findings(coordinator);
-    assert!(matches!(findings[..], [Finding { deed: Deed::Signature(_), .. }]), "{findings:?}");
-    assert_eq!(findings[0].culprit, Culprit::Seat(seat(faulty)));
-    world.run_for(MINUTE, |_, parcel| Some(parcel));
+    assert!(
+        matches!(findings[..], [Suspicion { deed: Misbehaviour::Signature(_), .. }]),
+        "{findings:?}"
+    );
+    assert_eq!(findings[0].culprit, Suspect::Seat(seat(faulty)));
+    world.run_for(MINUTE, |_, packet| Some(packet));
     world.assert_one_group();
 }
 
@@ -212,12 +215,12 @@ fn altered(world: &mut World, alter: impl Fn(&mut Vec<u8>)) -> usize {
         let _ = world.say(coordinator, at, &body);
     }
     // It answers honestly to whoever asks.
-    let wants: Vec<Parcel> = world.queue.drain(..).collect();
-    for parcel in wants.into_iter().filter(|one| one.to == seat(coordinator)) {
-        if let Ok(Body::Want(Want::Investigation(hash))) = Body::read(&parcel.envelope, &params) {
-            let answer = investigations[parcel.from.index()].clone();
+    let wants: Vec<Packet> = world.queue.drain(..).collect();
+    for packet in wants.into_iter().filter(|one| one.to == seat(coordinator)) {
+        if let Ok(Body::Want(Want::Investigation(hash))) = Body::read(&packet.envelope, &params) {
+            let answer = investigations[packet.from.index()].clone();
             let body = Body::Investigation(hash, answer);
-            world.say(coordinator, parcel.from.index(), &body).unwrap();
+            world.say(coordinator, packet.from.index(), &body).unwrap();
         }
     }
     coordinator
@@ -234,14 +237,16 @@ fn a_coordinator_that_alters_the_sums_is_named_by_all_and_passed_over() {
         });
         for at in (0..n).filter(|at| *at != share) {
             let fault = Fault::Coordinator(CoordinatorFault::SecshareSum);
-            let named =
-                Finding { culprit: Culprit::Seat(seat(share)), deed: Deed::Transcript(fault) };
+            let named = Suspicion {
+                culprit: Suspect::Seat(seat(share)),
+                deed: Misbehaviour::Transcript(fault),
+            };
             assert_eq!(world.findings(at), [named]);
             assert_eq!(world.node(at).report().signed, None);
         }
         // It is up again, as honest as the others; the next one coordinates.
         world.open(share);
-        world.run_for(10 * MINUTE, |_, parcel| Some(parcel));
+        world.run_for(10 * MINUTE, |_, packet| Some(packet));
         world.assert_one_group();
         assert_only_guilty(&world, &[share]);
     }
@@ -256,8 +261,10 @@ fn a_coordinator_that_alters_a_commitment_is_named_by_all() {
     });
     for at in (0..3).filter(|at| *at != coordinator) {
         let fault = Fault::Coordinator(CoordinatorFault::PubshareSum);
-        let named =
-            Finding { culprit: Culprit::Seat(seat(coordinator)), deed: Deed::Transcript(fault) };
+        let named = Suspicion {
+            culprit: Suspect::Seat(seat(coordinator)),
+            deed: Misbehaviour::Transcript(fault),
+        };
         assert_eq!(world.findings(at), [named]);
     }
 }
@@ -272,7 +279,7 @@ fn a_coordinator_that_passes_on_a_wrong_proof_is_named_and_not_the_member_whose_
     for at in (0..3).filter(|at| *at != coordinator) {
         let findings = world.findings(at);
         assert_eq!(findings.len(), 1);
-        assert_eq!(findings[0].culprit, Culprit::Seat(seat(coordinator)));
+        assert_eq!(findings[0].culprit, Suspect::Seat(seat(coordinator)));
     }
 }
 
@@ -285,8 +292,10 @@ fn a_coordinator_that_changes_a_members_own_part_is_named_by_that_member() {
     });
     for at in (0..3).filter(|at| *at != coordinator) {
         let fault = Fault::Coordinator(CoordinatorFault::OwnPubnonce);
-        let named =
-            Finding { culprit: Culprit::Seat(seat(coordinator)), deed: Deed::Transcript(fault) };
+        let named = Suspicion {
+            culprit: Suspect::Seat(seat(coordinator)),
+            deed: Misbehaviour::Transcript(fault),
+        };
         assert_eq!(world.findings(at), [named]);
     }
 }
@@ -295,9 +304,9 @@ fn a_coordinator_that_changes_a_members_own_part_is_named_by_that_member() {
 fn a_member_signs_no_transcript_in_which_its_own_proof_or_its_own_commitment_was_changed() {
     let mut world = World::new(2, 3);
     let (coordinator, at) = (world.order()[0], world.order()[1]);
-    world.run_with(|_, parcel| (parcel.to == seat(coordinator)).then_some(parcel));
+    world.run_with(|_, packet| (packet.to == seat(coordinator)).then_some(packet));
     let shown = world.sent.iter().find(|one| one.kind() == Kind::Transcript).unwrap();
-    let shown = Parcel { to: seat(at), ..shown.clone() };
+    let shown = Packet { to: seat(at), ..shown.clone() };
     let fault = ParticipantFault::ProofOfPossession;
     let own_proof = Fault::ParticipantOrCoordinator { participant: seat(at), fault };
     let proof = change(&world, shown.clone(), |bytes| bytes[132 + 64 * at + 40] ^= 1);
@@ -308,8 +317,8 @@ fn a_member_signs_no_transcript_in_which_its_own_proof_or_its_own_commitment_was
     });
     for (changed, fault) in [(proof, own_proof), (commitment, own_commitment)] {
         let mut world = World::new(2, 3);
-        let culprit = Culprit::Seat(seat(coordinator));
-        let named = Finding { culprit, deed: Deed::Transcript(fault) };
+        let culprit = Suspect::Seat(seat(coordinator));
+        let named = Suspicion { culprit, deed: Misbehaviour::Transcript(fault) };
         assert_eq!(world.deliver(&changed), Err(Rejected::Wrong(named)));
         assert_eq!(world.node(at).report().signed, None);
         world.deliver(&shown).unwrap();
@@ -334,8 +343,8 @@ fn two_first_messages_of_one_member_are_noted_once_and_the_first_one_counts() {
         let result = world.say(faulty, coordinator, &Body::FirstMessage(other));
         assert!(matches!(result, Err(Rejected::Wrong(_))));
     }
-    let deed = Deed::TwoFirstMessages;
-    let named = Finding { culprit: Culprit::Seat(seat(faulty)), deed };
+    let deed = Misbehaviour::TwoFirstMessages;
+    let named = Suspicion { culprit: Suspect::Seat(seat(faulty)), deed };
     assert_eq!(world.findings(coordinator), [named]);
     world.run();
     world.assert_one_group();
@@ -355,7 +364,7 @@ fn certificates_that_are_none_are_looked_at_four_times() {
     let too_many = Err(Rejected::TooMany { sender: seat(1) });
     assert_eq!(results[4..], [too_many.clone(), too_many]);
     // The others are still heard.
-    world.run_for(10 * MINUTE, |_, parcel| Some(parcel));
+    world.run_for(10 * MINUTE, |_, packet| Some(packet));
     world.assert_one_group();
 }
 
@@ -368,7 +377,7 @@ fn a_certificate_of_another_ceremony_of_the_same_members_is_none() {
     let bytes = earlier.node(0).recovery_file().unwrap().data().to_bytes();
     let mut world = World::new(2, 3);
     let result = world.say(1, 0, &Body::Certificate(bytes));
-    let finding = Finding { culprit: Culprit::Unknown, deed: Deed::Certificate };
+    let finding = Suspicion { culprit: Suspect::Unknown, deed: Misbehaviour::Certificate };
     assert_eq!(result, Err(Rejected::Wrong(finding)));
     assert_eq!(world.done(), 0);
 }
@@ -385,16 +394,16 @@ fn shift_second_coefficient(bytes: &mut [u8]) {
     }
 }
 
-/// A key generation in which this member has told two coordinators different things, and both have made a
-/// transcript. What it says from here on goes through `told`.
+/// A key generation in which this member has told two coordinators different things, and both have
+/// made a transcript. What it says from here on goes through `told`.
 fn told_two_things(n: usize) -> (World, [usize; 3]) {
     let mut world = World::new(2, n);
     let order = world.order();
     let (first, second, faulty) = (order[0], order[1], order[n - 1]);
     // The second coordinator's turn has come, and no further one's.
-    world.run_for(MINUTE / 10, |_, parcel| {
-        let is_told = parcel.from == seat(faulty) && parcel.kind() == Kind::FirstMessage;
-        (!is_told).then_some(parcel)
+    world.run_for(MINUTE / 10, |_, packet| {
+        let is_told = packet.from == seat(faulty) && packet.kind() == Kind::FirstMessage;
+        (!is_told).then_some(packet)
     });
     let to = |world: &World, at: usize| {
         let sent = world.sent.iter().find(|one| {
@@ -409,13 +418,13 @@ fn told_two_things(n: usize) -> (World, [usize; 3]) {
     (world, [first, second, faulty])
 }
 
-fn told(world: &World, faulty: usize, second: usize, parcel: Parcel) -> Parcel {
-    let is_other = parcel.kind() == Kind::FirstMessage
-        && (parcel.from, parcel.to) == (seat(faulty), seat(second))
-        && usize::from(parcel.envelope.header().sender) == faulty;
+fn told(world: &World, faulty: usize, second: usize, packet: Packet) -> Packet {
+    let is_other = packet.kind() == Kind::FirstMessage
+        && (packet.from, packet.to) == (seat(faulty), seat(second))
+        && usize::from(packet.envelope.header().sender) == faulty;
     match is_other {
-        true => change(world, parcel, |bytes| shift_second_coefficient(bytes)),
-        false => parcel,
+        true => change(world, packet, |bytes| shift_second_coefficient(bytes)),
+        false => packet,
     }
 }
 
@@ -423,10 +432,10 @@ fn told(world: &World, faulty: usize, second: usize, parcel: Parcel) -> Parcel {
 fn two_first_messages_with_one_nonce_are_brought_together_and_their_sender_is_named() {
     for n in [3, 4, 20] {
         let (mut world, [_, second, faulty]) = told_two_things(n);
-        world.run_for(5 * MINUTE, |world, parcel| Some(told(world, faulty, second, parcel)));
+        world.run_for(5 * MINUTE, |world, packet| Some(told(world, faulty, second, packet)));
         assert_eq!(world.done(), 0);
-        let culprit = Culprit::Seat(seat(faulty));
-        let named = Finding { culprit, deed: Deed::TwoFirstMessages };
+        let culprit = Suspect::Seat(seat(faulty));
+        let named = Suspicion { culprit, deed: Misbehaviour::TwoFirstMessages };
         for at in (0..n).filter(|at| *at != faulty) {
             assert!(world.node(at).report().signed.is_some());
             assert!(world.findings(at).contains(&named), "{n}: {at}: {:?}", world.findings(at));
@@ -438,16 +447,16 @@ fn two_first_messages_with_one_nonce_are_brought_together_and_their_sender_is_na
 #[test]
 fn a_coordinator_that_does_not_show_what_its_transcript_was_made_of_is_awaited_and_not_blamed() {
     let (mut world, [first, second, faulty]) = told_two_things(4);
-    world.run_for(5 * MINUTE, |world, parcel| {
+    world.run_for(5 * MINUTE, |world, packet| {
         // The second coordinator passes nothing on that others have signed.
-        let author = usize::from(parcel.envelope.header().sender);
+        let author = usize::from(packet.envelope.header().sender);
         let is_kept =
-            parcel.from == seat(second) && parcel.kind() == Kind::FirstMessage && author != second;
-        (!is_kept).then(|| told(world, faulty, second, parcel))
+            packet.from == seat(second) && packet.kind() == Kind::FirstMessage && author != second;
+        (!is_kept).then(|| told(world, faulty, second, packet))
     });
     let awaited = world.node(first).report().awaited;
     let thing = AwaitedThing::OthersFirstMessages;
     assert!(awaited.iter().any(|one| (one.seat, one.thing) == (seat(second), thing)));
-    assert!(world.findings(first).iter().all(|finding| finding.culprit == Culprit::Unknown));
+    assert!(world.findings(first).iter().all(|finding| finding.culprit == Suspect::Unknown));
     assert_only_guilty(&world, &[second, faulty]);
 }

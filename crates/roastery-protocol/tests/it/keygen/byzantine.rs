@@ -12,10 +12,10 @@ use roastery_testkit::seat;
 
 /// What the faulty member sends is lost, changed in a bit or a scalar, replaced by a first message
 /// of other random bytes, or sent to somebody else; all of it signed by it.
-fn twisted(world: &World, parcel: Parcel, fate: &mut Fate) -> Option<Parcel> {
-    let at = parcel.from.index();
-    let mut content = parcel.envelope.content().to_vec();
-    let mut parcel = parcel;
+fn twisted(world: &World, packet: Packet, fate: &mut Fate) -> Option<Packet> {
+    let at = packet.from.index();
+    let mut content = packet.envelope.content().to_vec();
+    let mut packet = packet;
     match fate.next(8) {
         0 => return None,
         1 => {
@@ -28,26 +28,26 @@ fn twisted(world: &World, parcel: Parcel, fate: &mut Fate) -> Option<Parcel> {
             let random = [fate.next(3) as u8 + 1; 32];
             let host = HostSecretKey::from(host(at));
             let (_, other) = participant_step1(&host, world.invitation.params(), &random).unwrap();
-            parcel.envelope = world.seal(at, &Body::FirstMessage(other));
-            return Some(parcel);
+            packet.envelope = world.seal(at, &Body::FirstMessage(other));
+            return Some(packet);
         }
-        4 => parcel.to = seat(fate.next(world.n() as u64) as usize),
+        4 => packet.to = seat(fate.next(world.n() as u64) as usize),
         5 => {
             let Ok(Body::Signature(mut signature)) =
-                Body::read(&parcel.envelope, world.invitation.params())
+                Body::read(&packet.envelope, world.invitation.params())
             else {
-                return Some(parcel);
+                return Some(packet);
             };
             signature.transcript = roastery_protocol::TranscriptHash::from_bytes([9; 32]);
-            parcel.envelope = world.seal(at, &Body::Signature(signature));
-            return Some(parcel);
+            packet.envelope = world.seal(at, &Body::Signature(signature));
+            return Some(packet);
         }
-        _ => return Some(parcel),
+        _ => return Some(packet),
     }
-    if parcel.envelope.header().sender == parcel.from.to_u16() {
-        parcel.envelope = sealed(world, at, parcel.kind(), &content);
+    if packet.envelope.header().sender == packet.from.to_u16() {
+        packet.envelope = sealed(world, at, packet.kind(), &content);
     }
-    Some(parcel)
+    Some(packet)
 }
 
 /// All groups that anybody has are one, and nobody honest has signed two transcripts.
@@ -78,11 +78,11 @@ proptest! {
         let mut world = World::new(t, n);
         let faulty = which % n;
         let mut fate = Fate(seed);
-        world.run_for(3 * MINUTE, |world, parcel| {
-            if parcel.from != seat(faulty) {
-                return Some(parcel);
+        world.run_for(3 * MINUTE, |world, packet| {
+            if packet.from != seat(faulty) {
+                return Some(packet);
             }
-            twisted(world, parcel, &mut fate)
+            twisted(world, packet, &mut fate)
         });
         assert_only_guilty(&world, &[faulty]);
         assert_one_outcome(&world, seat(faulty));

@@ -9,7 +9,7 @@ use roastery_frost::chilldkg::{
 use roastery_protocol::{
     Seat, TranscriptHash,
     keygen::{
-        Culprit, Deed, Event, Finding, Rejected,
+        Event, Misbehaviour, Rejected, Suspect, Suspicion,
         message::{Body, Kind, TranscriptSignature, Want},
     },
     session::Connection,
@@ -24,9 +24,9 @@ fn silent_coordinators_are_replaced() {
     for k in 1..4 {
         let mut world = World::new(3, 5);
         let silent: Vec<Seat> = world.order()[..k].iter().map(|at| seat(*at)).collect();
-        world.run_for(10 * MINUTE, |_, parcel| {
-            let as_coordinator = matches!(parcel.kind(), Kind::Transcript | Kind::Certificate);
-            (!as_coordinator || !silent.contains(&parcel.from)).then_some(parcel)
+        world.run_for(10 * MINUTE, |_, packet| {
+            let as_coordinator = matches!(packet.kind(), Kind::Transcript | Kind::Certificate);
+            (!as_coordinator || !silent.contains(&packet.from)).then_some(packet)
         });
         world.assert_one_group();
         (0..5).for_each(|at| assert_eq!(world.findings(at), []));
@@ -47,22 +47,22 @@ fn a_coordinator_that_is_disconnected_takes_no_time() {
 }
 
 /// Instead of its certificate the others get this coordinator's own signature, as a member's.
-fn without_certificate(world: &World, parcel: Parcel, coordinator: Seat) -> Parcel {
-    if parcel.from != coordinator || parcel.kind() != Kind::Certificate {
-        return parcel;
+fn without_certificate(world: &World, packet: Packet, coordinator: Seat) -> Packet {
+    if packet.from != coordinator || packet.kind() != Kind::Certificate {
+        return packet;
     }
-    let data = RecoveryData::parse(parcel.envelope.content()).unwrap();
+    let data = RecoveryData::parse(packet.envelope.content()).unwrap();
     let signature = data.certificate().signatures()[coordinator.index()];
     let transcript = world.node(coordinator.index()).report().signed.unwrap();
     let body = Body::Signature(TranscriptSignature { transcript, signature });
-    Parcel { envelope: world.seal(coordinator.index(), &body), ..parcel }
+    Packet { envelope: world.seal(coordinator.index(), &body), ..packet }
 }
 
 #[test]
 fn a_coordinator_that_withholds_the_certificate_is_passed_by() {
     let mut world = World::new(3, 5);
     let first = seat(world.order()[0]);
-    world.run_for(10 * MINUTE, |world, parcel| Some(without_certificate(world, parcel, first)));
+    world.run_for(10 * MINUTE, |world, packet| Some(without_certificate(world, packet, first)));
     world.assert_one_group();
     // Nobody had to sign anew: the second coordinator made the certificate from the signatures.
     let transcripts =
@@ -75,10 +75,10 @@ fn a_transcript_that_reached_one_member_only_reaches_all_through_the_next_coordi
     for reached in [0, 1, 2, 3] {
         let mut world = World::new(2, 4);
         let first = seat(world.order()[0]);
-        world.run_for(10 * MINUTE, |_, parcel| {
-            let as_coordinator = matches!(parcel.kind(), Kind::Transcript | Kind::Certificate);
-            (parcel.from != first || !as_coordinator || parcel.to == seat(reached))
-                .then_some(parcel)
+        world.run_for(10 * MINUTE, |_, packet| {
+            let as_coordinator = matches!(packet.kind(), Kind::Transcript | Kind::Certificate);
+            (packet.from != first || !as_coordinator || packet.to == seat(reached))
+                .then_some(packet)
         });
         world.assert_one_group();
     }
@@ -90,9 +90,9 @@ fn whoever_has_signed_answers_a_first_message_with_the_transcript() {
     let order = world.order();
     let (first, last) = (seat(order[0]), seat(order[3]));
     // The first coordinator is heard by all but the last, which has no turn of its own before 10 s.
-    world.run_for(Duration::from_secs(6), |_, parcel| {
-        let link = [parcel.from, parcel.to];
-        (!link.contains(&first) || parcel.to != last).then_some(parcel)
+    world.run_for(Duration::from_secs(6), |_, packet| {
+        let link = [packet.from, packet.to];
+        (!link.contains(&first) || packet.to != last).then_some(packet)
     });
     assert!(world.node(order[3]).report().signed.is_some());
     assert_eq!(world.findings(order[3]), []);
@@ -131,8 +131,8 @@ fn two_halves(n: usize) -> (World, usize) {
         world.say(faulty, to, &transcripts[position % 2]).unwrap();
     }
     let silent = seat(faulty);
-    world.run_for(10 * MINUTE, |_, parcel| {
-        (![parcel.from, parcel.to].contains(&silent)).then_some(parcel)
+    world.run_for(10 * MINUTE, |_, packet| {
+        (![packet.from, packet.to].contains(&silent)).then_some(packet)
     });
     (world, faulty)
 }
@@ -144,12 +144,12 @@ fn two_transcripts_to_two_halves_end_in_no_certificate_and_the_report_says_who()
         assert_eq!(world.done(), 0);
         for at in (0..n).filter(|at| *at != faulty) {
             let findings = world.findings(at);
-            let twice = |one: &Finding| {
-                one.culprit == Culprit::Seat(seat(faulty))
-                    && matches!(one.deed, Deed::TwoTranscripts { .. })
+            let twice = |one: &Suspicion| {
+                one.culprit == Suspect::Seat(seat(faulty))
+                    && matches!(one.deed, Misbehaviour::TwoTranscripts { .. })
             };
             assert!(findings.iter().any(twice), "{n}: seat {at}: {findings:?}");
-            let culprits = [Culprit::Seat(seat(faulty)), Culprit::Unknown];
+            let culprits = [Suspect::Seat(seat(faulty)), Suspect::Unknown];
             assert!(findings.iter().all(|one| culprits.contains(&one.culprit)), "{findings:?}");
             assert!(world.node(at).report().signed.is_some());
             assert_ne!(world.node(at).report().awaited, []);
@@ -163,7 +163,7 @@ fn another_transcript_is_put_down_to_who_changed_a_nonce_that_its_member_has_sho
     let [first, at, second, twice] = world.order()[..] else { panic!() };
     // The first coordinator sends its own first message to nobody who does not ask.
     world.say(at, first, &Body::Want(Want::FirstMessage)).unwrap();
-    let of_twice = |one: &&Parcel| one.kind() == Kind::FirstMessage && one.from == seat(twice);
+    let of_twice = |one: &&Packet| one.kind() == Kind::FirstMessage && one.from == seat(twice);
     let shown = world.sent.iter().find(of_twice).unwrap().envelope.clone();
     let Body::FirstMessage(message) = Body::read(&shown, world.invitation.params()).unwrap() else {
         panic!()
@@ -172,23 +172,23 @@ fn another_transcript_is_put_down_to_who_changed_a_nonce_that_its_member_has_sho
     let other = transcript_with(&world, twice, another_first_message(&world, twice, 90));
     let own = transcript_with(&world, at, another_first_message(&world, at, 90));
     let either =
-        |coordinator| Culprit::Either { participant: seat(twice), coordinator: seat(coordinator) };
+        |coordinator| Suspect::Either { participant: seat(twice), coordinator: seat(coordinator) };
     for (signed, offered, offers, is_shown, expected) in [
         (&right, &other, second, true, either(second)),
-        (&right, &other, second, false, Culprit::Unknown),
+        (&right, &other, second, false, Suspect::Unknown),
         (&other, &right, second, true, either(first)),
-        (&right, &other, twice, true, Culprit::Seat(seat(twice))),
-        (&right, &own, second, false, Culprit::Seat(seat(second))),
+        (&right, &other, twice, true, Suspect::Seat(seat(twice))),
+        (&right, &own, second, false, Suspect::Seat(seat(second))),
     ] {
         let mut world = World::new(2, 4);
         world.say(first, at, &Body::Transcript(signed.clone())).unwrap();
         if is_shown {
             let (from, to, envelope) = (seat(twice), seat(at), shown.clone());
-            world.deliver(&Parcel { from, to, envelope }).unwrap();
+            world.deliver(&Packet { from, to, envelope }).unwrap();
         }
         let found = world.say(offers, at, &Body::Transcript(offered.clone()));
         let Err(Rejected::Wrong(finding)) = found else { panic!("{found:?}") };
-        assert!(matches!(finding.deed, Deed::OtherTranscript { .. }));
+        assert!(matches!(finding.deed, Misbehaviour::OtherTranscript { .. }));
         assert_eq!(finding.culprit, expected);
     }
 }
@@ -198,10 +198,10 @@ fn nobody_signs_two_transcripts() {
     let (world, faulty) = two_halves(5);
     let mut signed: BTreeMap<Seat, Vec<TranscriptHash>> = BTreeMap::new();
     let signatures = world.sent.iter().filter(|one| one.kind() == Kind::Signature);
-    for parcel in signatures.filter(|one| one.from != seat(faulty)) {
-        let content = Body::read(&parcel.envelope, world.invitation.params()).unwrap();
+    for packet in signatures.filter(|one| one.from != seat(faulty)) {
+        let content = Body::read(&packet.envelope, world.invitation.params()).unwrap();
         let Body::Signature(TranscriptSignature { transcript, .. }) = content else { panic!() };
-        signed.entry(parcel.from).or_default().push(transcript);
+        signed.entry(packet.from).or_default().push(transcript);
     }
     assert_eq!(signed.len(), 4);
     for hashes in signed.values() {
@@ -238,7 +238,7 @@ fn of_what_each_peer_passes_on_beyond_that_one_is_looked_at() {
     });
     let mut pass = |world: &mut World, from: usize| {
         let envelope = world.seal(faulty, &offers.next().unwrap());
-        world.deliver(&Parcel { from: seat(from), to: seat(to), envelope })
+        world.deliver(&Packet { from: seat(from), to: seat(to), envelope })
     };
     let too_many = Err(Rejected::TooMany { sender: seat(faulty) });
     let looked_at = |result| matches!(result, Err(Rejected::Wrong(_)));
@@ -263,19 +263,19 @@ fn wrong_but_to_one(n: usize, reached: usize, alter: Alter) -> World {
     let order = world.order();
     let (faulty, reached) = (order[0], seat(order[reached]));
     let mut times = BTreeMap::new();
-    world.run_for(10 * MINUTE, |world, parcel| {
-        let parcel = without_certificate(world, parcel, seat(faulty));
-        match parcel.kind() {
-            Kind::FirstMessage if parcel.from == seat(faulty) => return None,
-            Kind::Transcript if parcel.from == seat(faulty) && parcel.to != reached => {}
-            _ => return Some(parcel),
+    world.run_for(10 * MINUTE, |world, packet| {
+        let packet = without_certificate(world, packet, seat(faulty));
+        match packet.kind() {
+            Kind::FirstMessage if packet.from == seat(faulty) => return None,
+            Kind::Transcript if packet.from == seat(faulty) && packet.to != reached => {}
+            _ => return Some(packet),
         }
-        let times: &mut usize = times.entry(parcel.to).or_default();
+        let times: &mut usize = times.entry(packet.to).or_default();
         *times += 1;
-        let mut content = parcel.envelope.content().to_vec();
+        let mut content = packet.envelope.content().to_vec();
         alter(*times, &mut content);
         let message = CoordinatorMsg1::parse(&content, world.invitation.params()).unwrap();
-        Some(Parcel { envelope: world.seal(faulty, &Body::Transcript(message)), ..parcel })
+        Some(Packet { envelope: world.seal(faulty, &Body::Transcript(message)), ..packet })
     });
     world
 }
@@ -313,7 +313,7 @@ fn a_transcript_that_was_signed_is_looked_at_after_two_wrong_ones_of_the_same_co
 fn two_messages_that_fix_one_transcript_are_not_two_transcripts() {
     let mut world = World::new(2, 3);
     let (coordinator, to) = (world.order()[0], world.order()[1]);
-    world.run_with(|_, parcel| (parcel.to == seat(coordinator)).then_some(parcel));
+    world.run_with(|_, packet| (packet.to == seat(coordinator)).then_some(packet));
     let shown = world.sent.iter().find(|one| one.kind() == Kind::Transcript).unwrap();
     let mut content = shown.envelope.content().to_vec();
     let params = world.invitation.params().clone();

@@ -7,7 +7,7 @@ use roastery_protocol::{
     group::Group,
     keygen::{AwaitedThing, ReportPhase, message::Kind},
     request::{ApprovedRequest, Derivation, MessageToSign, SigningRequest},
-    session::{self, Opening, Record, Session},
+    session::{self, Opening, PeerHistory, Session},
 };
 
 use super::world::*;
@@ -36,12 +36,12 @@ fn all_members_come_to_one_group_and_each_to_its_share_without_waiting() {
 fn nobody_has_a_group_before_the_certificate_is_whole() {
     let mut world = World::new(2, 3);
     let mut signatures = 0;
-    world.run_with(|world, parcel| {
-        signatures += usize::from(parcel.kind() == Kind::Signature);
+    world.run_with(|world, packet| {
+        signatures += usize::from(packet.kind() == Kind::Signature);
         if signatures < 2 {
             assert_eq!(world.done(), 0);
         }
-        Some(parcel)
+        Some(packet)
     });
     world.assert_one_group();
 }
@@ -56,8 +56,8 @@ fn any_t_of_the_members_sign_with_what_they_got() {
     }
 }
 
-/// A signing session of these seats alone, with the shares of a key generation that has the outcome of
-/// all others of its seeds.
+/// A signing session of these seats alone, with the shares of a key generation that has the outcome
+/// of all others of its seeds.
 fn sign(world: &mut World, expected: &Group, signers: &[usize]) {
     world.run();
     let group = world.node(0).group().unwrap().clone();
@@ -79,26 +79,26 @@ fn sign(world: &mut World, expected: &Group, signers: &[usize]) {
             request: approved,
             run: roastery_protocol::Run::new(1, [at as u8; 8]),
             settings: session::Settings::default(),
-            record: Record::default(),
+            record: PeerHistory::default(),
         };
         sessions.push((at, Session::open(opening, &engine, now).unwrap()));
     }
     let mut time = now;
     while sessions.iter().any(|(_, session)| session.outcome().is_none()) {
-        let mut parcels = Vec::new();
+        let mut packets = Vec::new();
         for (from, session) in &mut sessions {
             while let Some(output) = session.poll_output() {
                 if let session::Output::Send { to, bytes } = output {
-                    parcels.push((*from, to, bytes));
+                    packets.push((*from, to, bytes));
                 }
             }
         }
-        if parcels.is_empty() {
+        if packets.is_empty() {
             time = roastery_testkit::later(time, std::time::Duration::from_millis(500));
             assert!(time.monotonic < now.monotonic + MINUTE, "no signature");
             sessions.iter_mut().for_each(|(_, session)| session.handle_timeout(time));
         }
-        for (from, to, bytes) in parcels {
+        for (from, to, bytes) in packets {
             for (at, session) in sessions.iter_mut().filter(|(at, _)| *at != from) {
                 if to == session::Destination::Everyone
                     || to == session::Destination::Seat(seat(*at))
@@ -119,7 +119,7 @@ fn members_that_come_one_after_the_other_finish_when_the_last_has_come() {
     for at in 0..4 {
         assert_eq!(world.done(), 0);
         world.open(at);
-        world.run_for(MINUTE, |_, parcel| Some(parcel));
+        world.run_for(MINUTE, |_, packet| Some(packet));
     }
     world.assert_one_group();
 }
@@ -131,7 +131,7 @@ fn a_ceremony_that_cannot_finish_says_who_is_awaited_for_what_and_since_when() {
     let began = world.now.monotonic;
     let present: Vec<usize> = (0..3).filter(|at| *at != absent).collect();
     present.iter().for_each(|at| world.open(*at));
-    world.run_for(MINUTE, |_, parcel| Some(parcel));
+    world.run_for(MINUTE, |_, packet| Some(packet));
     let coordinator = world.order()[0];
     let awaited = world.node(coordinator).report().awaited;
     let first = awaited.iter().find(|one| one.thing == AwaitedThing::FirstMessage).unwrap();
@@ -151,7 +151,7 @@ fn a_ceremony_that_cannot_finish_says_who_is_awaited_for_what_and_since_when() {
 fn after_its_lifetime_a_ceremony_has_ended_with_nothing_and_still_says_who_was_awaited() {
     let mut world = World::unopened(2, 2);
     world.open(0);
-    world.run_for(25 * 60 * MINUTE, |_, parcel| Some(parcel));
+    world.run_for(25 * 60 * MINUTE, |_, packet| Some(packet));
     let report = world.node(0).report();
     let expired = roastery_protocol::keygen::Ending::Expired;
     assert_eq!(report.phase, ReportPhase::Ended(expired));
@@ -168,7 +168,7 @@ fn a_member_whose_operator_says_no_is_in_the_others_report_and_answers_with_it()
     world.node_mut(1).stop(now);
     world.collect(1);
     world.queue.clear();
-    world.run_for(MINUTE, |_, parcel| Some(parcel));
+    world.run_for(MINUTE, |_, packet| Some(packet));
     let reason = roastery_protocol::keygen::message::RefusalReason::Operator;
     for at in [0, 2] {
         assert_eq!(world.node(at).report().refusals, [(seat(1), reason)]);

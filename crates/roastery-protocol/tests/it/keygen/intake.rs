@@ -13,15 +13,15 @@ use super::world::*;
 use roastery_testkit::{peer, seat};
 
 /// A message of each kind that has one length, as it was sent.
-fn examples() -> Vec<Parcel> {
+fn examples() -> Vec<Packet> {
     let mut world = World::new(2, 3);
     world.run();
-    let mut examples: Vec<Parcel> =
+    let mut examples: Vec<Packet> =
         [Kind::FirstMessage, Kind::Transcript, Kind::Signature, Kind::Certificate]
             .map(|kind| world.sent.iter().find(|one| one.kind() == kind).unwrap().clone())
             .to_vec();
     let envelope = sealed(&world, 1, Kind::Investigation, &[0; 32 + 65 * 3]);
-    examples.push(Parcel { from: seat(1), to: seat(0), envelope });
+    examples.push(Packet { from: seat(1), to: seat(0), envelope });
     examples
 }
 
@@ -38,23 +38,23 @@ fn each_kind_has_one_length_for_n_and_t_and_neither_a_byte_less_nor_more_is_read
     };
     let world = World::new(t, n);
     let params = world.invitation.params();
-    for parcel in examples() {
-        let content = parcel.envelope.content();
-        assert_eq!(content.len(), expected(parcel.kind()), "{:?}", parcel.kind());
-        assert_eq!(Body::exact_length(parcel.kind(), params), Some(content.len()));
-        let from = parcel.from.index();
+    for packet in examples() {
+        let content = packet.envelope.content();
+        assert_eq!(content.len(), expected(packet.kind()), "{:?}", packet.kind());
+        assert_eq!(Body::exact_length(packet.kind(), params), Some(content.len()));
+        let from = packet.from.index();
         let longer = [content, &[0]].concat();
         for wrong in [&content[..content.len() - 1], &longer] {
-            let envelope = sealed(&world, from, parcel.kind(), wrong);
+            let envelope = sealed(&world, from, packet.kind(), wrong);
             let (length, expected) = (wrong.len(), content.len());
             assert_eq!(
                 Body::read(&envelope, params),
                 Err(Malformation::Length { length, expected }),
                 "{:?}",
-                parcel.kind()
+                packet.kind()
             );
         }
-        assert!(Body::read(&sealed(&world, from, parcel.kind(), content), params).is_ok());
+        assert!(Body::read(&sealed(&world, from, packet.kind(), content), params).is_ok());
     }
 }
 
@@ -124,9 +124,9 @@ fn nothing_longer_than_the_longest_message_of_the_ceremony_is_read() {
 fn strangers_other_ceremonies_and_unsigned_words_are_not_heard() {
     let mut world = World::new(2, 3);
     let now = world.now;
-    let parcel = world.sent.iter().find(|one| one.kind() == Kind::FirstMessage).unwrap().clone();
-    let (from, to) = (parcel.from.index(), parcel.to.index());
-    let bytes = parcel.envelope.as_bytes().to_vec();
+    let packet = world.sent.iter().find(|one| one.kind() == Kind::FirstMessage).unwrap().clone();
+    let (from, to) = (packet.from.index(), packet.to.index());
+    let bytes = packet.envelope.as_bytes().to_vec();
     let stranger = PeerId::new("stranger").unwrap();
     let hear = |world: &mut World, from: &PeerId, bytes: &[u8]| {
         world.node_mut(to).handle_message(from, bytes, now)
@@ -188,6 +188,6 @@ fn a_message_names_its_ceremony_and_one_of_signing_names_none() {
 fn an_investigation_that_nobody_asked_for_has_no_effect() {
     let mut world = World::new(2, 3);
     let envelope = sealed(&world, 1, Kind::Investigation, &[0; 32 + 65 * 3]);
-    let refused = world.deliver(&Parcel { from: seat(1), to: seat(0), envelope });
+    let refused = world.deliver(&Packet { from: seat(1), to: seat(0), envelope });
     assert_eq!(refused, Err(Rejected::NotAsked { sender: seat(1) }));
 }

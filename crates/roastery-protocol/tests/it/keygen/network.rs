@@ -12,9 +12,9 @@ fn the_first_message_of_each_kind_on_each_link_may_be_lost() {
     for (t, n) in [(2, 2), (2, 3), (3, 5)] {
         let mut world = World::new(t, n);
         let mut lost = BTreeSet::new();
-        world.run_for(10 * MINUTE, |_, parcel| {
-            let first = lost.insert((parcel.from, parcel.to, parcel.kind()));
-            (!first).then_some(parcel)
+        world.run_for(10 * MINUTE, |_, packet| {
+            let first = lost.insert((packet.from, packet.to, packet.kind()));
+            (!first).then_some(packet)
         });
         world.assert_one_group();
         (0..n).for_each(|at| assert_eq!(world.findings(at), []));
@@ -28,9 +28,9 @@ fn every_single_message_may_be_lost() {
     for which in 0..honest.sent.len() {
         let mut world = World::new(2, 3);
         let mut count = 0;
-        world.run_for(10 * MINUTE, |_, parcel| {
+        world.run_for(10 * MINUTE, |_, packet| {
             count += 1;
-            (count != which + 1).then_some(parcel)
+            (count != which + 1).then_some(packet)
         });
         world.assert_one_group();
     }
@@ -40,14 +40,14 @@ fn every_single_message_may_be_lost() {
 fn without_any_first_message_or_signature_nothing_happens_and_nobody_is_blamed() {
     for kind in [Kind::FirstMessage, Kind::Signature] {
         let mut world = World::new(2, 3);
-        world.run_for(10 * MINUTE, |_, parcel| (parcel.kind() != kind).then_some(parcel));
+        world.run_for(10 * MINUTE, |_, packet| (packet.kind() != kind).then_some(packet));
         assert_eq!(world.done(), 0, "{kind:?}");
         for at in 0..3 {
             assert_eq!(world.findings(at), []);
             assert_ne!(world.node(at).report().awaited, []);
         }
         // And when it comes through again, all is well.
-        world.run_for(10 * MINUTE, |_, parcel| Some(parcel));
+        world.run_for(10 * MINUTE, |_, packet| Some(packet));
         world.assert_one_group();
     }
 }
@@ -56,7 +56,7 @@ fn without_any_first_message_or_signature_nothing_happens_and_nobody_is_blamed()
 fn without_any_transcript_of_another_each_makes_its_own_and_it_is_the_same() {
     for kind in [Kind::Transcript, Kind::Want] {
         let mut world = World::new(2, 3);
-        world.run_for(10 * MINUTE, |_, parcel| (parcel.kind() != kind).then_some(parcel));
+        world.run_for(10 * MINUTE, |_, packet| (packet.kind() != kind).then_some(packet));
         world.assert_one_group();
     }
 }
@@ -92,13 +92,13 @@ fn storm(t: usize, n: usize, seed: u64, loss: u64) -> World {
     while world.now.monotonic < end && world.done() < n {
         while !world.queue.is_empty() {
             let at = fate.next(world.queue.len() as u64) as usize;
-            let parcel = world.queue.remove(at).unwrap();
+            let packet = world.queue.remove(at).unwrap();
             if fate.next(100) < loss {
                 continue;
             }
-            let _ = world.deliver(&parcel);
+            let _ = world.deliver(&packet);
             if fate.next(10) == 0 {
-                world.queue.push_back(parcel);
+                world.queue.push_back(packet);
             }
             if fate.next(60) == 0 {
                 world.open(fate.next(n as u64) as usize);
@@ -106,7 +106,7 @@ fn storm(t: usize, n: usize, seed: u64, loss: u64) -> World {
         }
         world.tick();
     }
-    world.run_for(10 * MINUTE, |_, parcel| Some(parcel));
+    world.run_for(10 * MINUTE, |_, packet| Some(packet));
     world
 }
 

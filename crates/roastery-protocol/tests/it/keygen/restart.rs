@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use roastery_protocol::keygen::{
-    Culprit, Deed, Keygen, OpenError, Output, Rejected, Seed,
+    Keygen, Misbehaviour, OpenError, Output, Rejected, Seed, Suspect,
     message::{Body, Kind},
 };
 use zeroize::Zeroizing;
@@ -20,11 +20,11 @@ fn whoever_crashes_after_any_message_finishes_with_what_it_stored() {
         for step in 0..steps {
             let mut world = World::new(2, 3);
             for _ in 0..step {
-                let parcel = world.queue.pop_front().unwrap();
-                let _ = world.deliver(&parcel);
+                let packet = world.queue.pop_front().unwrap();
+                let _ = world.deliver(&packet);
             }
             world.open(at);
-            world.run_for(10 * MINUTE, |_, parcel| Some(parcel));
+            world.run_for(10 * MINUTE, |_, packet| Some(packet));
             world.assert_one_group();
             (0..3).for_each(|other| assert_eq!(world.findings(other), []));
         }
@@ -38,12 +38,12 @@ fn all_may_crash_at_once_after_any_message() {
     for step in 0..honest.sent.len() {
         let mut world = World::new(2, 3);
         for _ in 0..step {
-            let parcel = world.queue.pop_front().unwrap();
-            let _ = world.deliver(&parcel);
+            let packet = world.queue.pop_front().unwrap();
+            let _ = world.deliver(&packet);
         }
         world.queue.clear();
         (0..3).for_each(|at| world.open(at));
-        world.run_for(10 * MINUTE, |_, parcel| Some(parcel));
+        world.run_for(10 * MINUTE, |_, packet| Some(packet));
         world.assert_one_group();
     }
 }
@@ -51,11 +51,11 @@ fn all_may_crash_at_once_after_any_message() {
 /// Drives one node by hand up to where it wants its signature stored.
 fn about_to_sign(world: &mut World, at: usize) -> roastery_protocol::TranscriptHash {
     let transcript = loop {
-        let parcel = world.queue.pop_front().unwrap();
-        if parcel.kind() == Kind::Transcript && parcel.to == seat(at) {
-            break parcel;
+        let packet = world.queue.pop_front().unwrap();
+        if packet.kind() == Kind::Transcript && packet.to == seat(at) {
+            break packet;
         }
-        let _ = world.deliver(&parcel);
+        let _ = world.deliver(&packet);
     };
     let now = world.now;
     let from = roastery_testkit::peer(transcript.from);
@@ -98,12 +98,12 @@ fn no_transcript_leaves_its_coordinator_before_it_is_stored_that_it_is_signed() 
     let mut world = World::new(2, 3);
     let coordinator = world.order()[0];
     let now = world.now;
-    let firsts: Vec<Parcel> = world.queue.drain(..).collect();
+    let firsts: Vec<Packet> = world.queue.drain(..).collect();
     let mut outputs = Vec::new();
-    for parcel in firsts.iter().filter(|one| one.to == seat(coordinator)) {
-        let from = roastery_testkit::peer(parcel.from);
+    for packet in firsts.iter().filter(|one| one.to == seat(coordinator)) {
+        let from = roastery_testkit::peer(packet.from);
         let node = world.node_mut(coordinator);
-        node.handle_message(&from, parcel.envelope.as_bytes(), now).unwrap();
+        node.handle_message(&from, packet.envelope.as_bytes(), now).unwrap();
         outputs.extend(std::iter::from_fn(|| node.poll_output()));
     }
     let [Output::Persist(hash)] = outputs[..] else { panic!("{outputs:?}") };
@@ -121,10 +121,10 @@ fn no_transcript_leaves_its_coordinator_before_it_is_stored_that_it_is_signed() 
 fn a_coordinator_that_comes_back_does_not_show_a_second_transcript_whatever_it_is_sent() {
     let mut world = World::new(2, 3);
     let (coordinator, faulty) = (world.order()[0], world.order()[1]);
-    let firsts: Vec<Parcel> = world.queue.drain(..).collect();
-    firsts.iter().for_each(|parcel| world.deliver(parcel).unwrap());
+    let firsts: Vec<Packet> = world.queue.drain(..).collect();
+    firsts.iter().for_each(|packet| world.deliver(packet).unwrap());
     let victim = world.order()[2];
-    world.run_with(|_, parcel| (parcel.to == seat(victim)).then_some(parcel));
+    world.run_with(|_, packet| (packet.to == seat(victim)).then_some(packet));
     world.open(coordinator);
     world.queue.clear();
     // The faulty member has drawn twice.
@@ -135,8 +135,8 @@ fn a_coordinator_that_comes_back_does_not_show_a_second_transcript_whatever_it_i
     world.say(faulty, coordinator, &Body::FirstMessage(other)).unwrap();
     let honest = firsts.iter().find(|one| one.from == seat(victim)).unwrap();
     let _ = world.deliver(honest);
-    world.run_for(10 * MINUTE, |_, parcel| {
-        (![parcel.from, parcel.to].contains(&seat(faulty))).then_some(parcel)
+    world.run_for(10 * MINUTE, |_, packet| {
+        (![packet.from, packet.to].contains(&seat(faulty))).then_some(packet)
     });
     let shown: std::collections::BTreeSet<_> = world
         .sent
@@ -152,7 +152,7 @@ fn a_coordinator_that_comes_back_does_not_show_a_second_transcript_whatever_it_i
 #[test]
 fn a_node_that_is_told_what_it_signed_signs_nothing_else_after_a_restart() {
     let mut world = World::new(2, 3);
-    world.run_with(|_, parcel| (parcel.kind() != Kind::Signature).then_some(parcel));
+    world.run_with(|_, packet| (packet.kind() != Kind::Signature).then_some(packet));
     let member = world.order()[1];
     assert!(world.stores[member].signed.is_some());
     // As if it had signed another one.
@@ -167,12 +167,12 @@ fn a_node_that_is_told_what_it_signed_signs_nothing_else_after_a_restart() {
             .count()
     };
     let before = signatures(&world);
-    world.run_for(10 * MINUTE, |_, parcel| Some(parcel));
+    world.run_for(10 * MINUTE, |_, packet| Some(packet));
     assert_eq!((signatures(&world), world.done()), (before, 0));
     let findings = world.findings(member);
-    assert_eq!(findings[0].culprit, Culprit::Unknown);
+    assert_eq!(findings[0].culprit, Suspect::Unknown);
     assert!(
-        matches!(findings[0].deed, Deed::OtherTranscript { signed, .. } if signed == other),
+        matches!(findings[0].deed, Misbehaviour::OtherTranscript { signed, .. } if signed == other),
         "{findings:?}"
     );
 }
@@ -182,19 +182,19 @@ fn a_member_cut_off_after_the_certificate_exists_learns_it_from_any_other() {
     for teacher in 0..3 {
         let mut world = World::new(2, 4);
         let cut_off = 3;
-        world.run_with(|_, parcel| {
-            let certificate = parcel.kind() == Kind::Certificate;
-            (!certificate || parcel.to != seat(cut_off)).then_some(parcel)
+        world.run_with(|_, packet| {
+            let certificate = packet.kind() == Kind::Certificate;
+            (!certificate || packet.to != seat(cut_off)).then_some(packet)
         });
         // Its own assembly does not count: it is cut off from before that on.
         if world.is_done(cut_off) {
             world.open(cut_off);
         }
         assert!(!world.is_done(cut_off));
-        world.run_for(10 * MINUTE, |_, parcel| {
-            let link = [parcel.from, parcel.to];
+        world.run_for(10 * MINUTE, |_, packet| {
+            let link = [packet.from, packet.to];
             let own = link.contains(&seat(cut_off));
-            (!own || link.contains(&seat(teacher))).then_some(parcel)
+            (!own || link.contains(&seat(teacher))).then_some(packet)
         });
         world.assert_one_group();
     }
@@ -241,7 +241,7 @@ fn a_node_that_was_stopped_answers_with_its_refusal_until_the_lifetime_is_over()
     world.node_mut(1).stop(now);
     world.collect(1);
     let refusals = |world: &World| {
-        let to_first = |one: &&Parcel| one.kind() == Kind::Refusal && one.to == seat(0);
+        let to_first = |one: &&Packet| one.kind() == Kind::Refusal && one.to == seat(0);
         world.sent.iter().filter(to_first).count()
     };
     assert_eq!(refusals(&world), 1);

@@ -1,5 +1,5 @@
-//! Key generations of all seats in one test, a queue between them, a store for each, and time that the
-//! test moves.
+//! Key generations of all seats in one test, a queue between them, a store for each, and time that
+//! the test moves.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -10,8 +10,8 @@ use roastery_protocol::{
     election::Order,
     group::{Member, NamedMember},
     keygen::{
-        Culprit, Event, Finding, Invitation, Keygen, OpenError, Opening, Output, Rejected,
-        ReportPhase, Seed, Settings,
+        Event, Invitation, Keygen, OpenError, Opening, Output, Rejected, ReportPhase, Seed,
+        Settings, Suspect, Suspicion,
         message::{Body, Envelope, Header, Kind},
     },
     keys::{HostKey, IdentityKey},
@@ -23,13 +23,13 @@ use roastery_testkit::{later, peer, seat};
 
 /// A message on its way.
 #[derive(Clone, Debug)]
-pub struct Parcel {
+pub struct Packet {
     pub from: Seat,
     pub to: Seat,
     pub envelope: Envelope,
 }
 
-impl Parcel {
+impl Packet {
     pub fn kind(&self) -> Kind {
         self.envelope.kind()
     }
@@ -46,8 +46,8 @@ pub struct World {
     pub invitation: Invitation,
     pub nodes: Vec<Option<Keygen>>,
     pub stores: Vec<Store>,
-    pub queue: VecDeque<Parcel>,
-    pub sent: Vec<Parcel>,
+    pub queue: VecDeque<Packet>,
+    pub sent: Vec<Packet>,
     pub events: Vec<(Seat, Event)>,
     pub rejected: Vec<(Seat, Rejected)>,
     pub now: Moment,
@@ -170,16 +170,16 @@ impl World {
                     };
                     let envelope = Envelope::parse(&bytes).unwrap();
                     for to in receivers.into_iter().filter(|to| to.index() != at) {
-                        self.send(Parcel { from: seat(at), to, envelope: envelope.clone() });
+                        self.send(Packet { from: seat(at), to, envelope: envelope.clone() });
                     }
                 }
             }
         }
     }
 
-    fn send(&mut self, parcel: Parcel) {
-        self.sent.push(parcel.clone());
-        self.queue.push_back(parcel);
+    fn send(&mut self, packet: Packet) {
+        self.sent.push(packet.clone());
+        self.queue.push_back(packet);
     }
 
     /// A message that this seat's key signs, whatever it says.
@@ -187,12 +187,12 @@ impl World {
         Envelope::seal(self.invitation.id(), seat(from), body, &identity(from))
     }
 
-    pub fn deliver(&mut self, parcel: &Parcel) -> Result<(), Rejected> {
-        let (to, now) = (parcel.to.index(), self.now);
+    pub fn deliver(&mut self, packet: &Packet) -> Result<(), Rejected> {
+        let (to, now) = (packet.to.index(), self.now);
         let Some(node) = self.nodes[to].as_mut() else { return Ok(()) };
-        let result = node.handle_message(&peer(parcel.from), parcel.envelope.as_bytes(), now);
+        let result = node.handle_message(&peer(packet.from), packet.envelope.as_bytes(), now);
         if let Err(rejected) = &result {
-            self.rejected.push((parcel.to, rejected.clone()));
+            self.rejected.push((packet.to, rejected.clone()));
         }
         self.collect(to);
         result
@@ -201,20 +201,20 @@ impl World {
     /// Hands over what this seat says, made by the test.
     pub fn say(&mut self, from: usize, to: usize, body: &Body) -> Result<(), Rejected> {
         let envelope = self.seal(from, body);
-        self.deliver(&Parcel { from: seat(from), to: seat(to), envelope })
+        self.deliver(&Packet { from: seat(from), to: seat(to), envelope })
     }
 
     /// Delivers until nothing is on its way; `fate` gives what arrives of each message.
-    pub fn run_with(&mut self, mut fate: impl FnMut(&World, Parcel) -> Option<Parcel>) {
-        while let Some(parcel) = self.queue.pop_front() {
-            if let Some(parcel) = fate(self, parcel) {
-                let _ = self.deliver(&parcel);
+    pub fn run_with(&mut self, mut fate: impl FnMut(&World, Packet) -> Option<Packet>) {
+        while let Some(packet) = self.queue.pop_front() {
+            if let Some(packet) = fate(self, packet) {
+                let _ = self.deliver(&packet);
             }
         }
     }
 
     pub fn run(&mut self) {
-        self.run_with(|_, parcel| Some(parcel));
+        self.run_with(|_, packet| Some(packet));
     }
 
     /// Moves time to when somebody wants to be woken next, and wakes all.
@@ -236,7 +236,7 @@ impl World {
     pub fn run_for(
         &mut self,
         time: Duration,
-        mut fate: impl FnMut(&World, Parcel) -> Option<Parcel>,
+        mut fate: impl FnMut(&World, Packet) -> Option<Packet>,
     ) {
         let end = self.now.monotonic + time;
         self.run_with(&mut fate);
@@ -256,7 +256,7 @@ impl World {
         (0..self.n()).filter(|at| self.is_done(*at)).count()
     }
 
-    pub fn findings(&self, at: usize) -> Vec<Finding> {
+    pub fn findings(&self, at: usize) -> Vec<Suspicion> {
         self.node(at).report().findings
     }
 
@@ -286,11 +286,11 @@ pub fn assert_only_guilty(world: &World, guilty: &[usize]) {
     for at in (0..world.n()).filter(|at| !guilty.contains(at)) {
         for finding in world.findings(at) {
             let named = match finding.culprit {
-                Culprit::Seat(seat) => guilty.contains(&seat.index()),
-                Culprit::Either { participant, coordinator } => {
+                Suspect::Seat(seat) => guilty.contains(&seat.index()),
+                Suspect::Either { participant, coordinator } => {
                     guilty.contains(&participant.index()) || guilty.contains(&coordinator.index())
                 }
-                Culprit::Unknown => true,
+                Suspect::Unknown => true,
             };
             assert!(named, "seat {at} says: {finding}");
         }

@@ -76,7 +76,7 @@ fn more_than_n_minus_t_proven_faulty_is_infeasible_at_once_and_says_who() {
 fn a_stop_is_not_final_a_signature_that_comes_later_is_taken() {
     let Scene { mut world, others, .. } = scene(2, 4, &[]);
     let stopped = others[2];
-    world.run_with(|parcel| parcel.to != stopped);
+    world.run_with(|packet| packet.to != stopped);
     let now = world.now;
     world.session_mut(stopped.index()).stop(Stop::Cancelled, now);
     world.collect(stopped);

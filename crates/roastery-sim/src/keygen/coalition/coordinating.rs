@@ -13,23 +13,23 @@ use roastery_protocol::{
 
 use super::{Coalition, to_all};
 use crate::{
-    adversary::Parcel,
-    keygen::{Cast, Fault, forging, forging::CoordinatorMessage as At},
+    adversary::Packet,
+    keygen::{Fault, Participants, forging, forging::CoordinatorMessage as At},
 };
 
 impl Coalition {
     /// A transcript that the honest code of one of its members shows to somebody.
     pub(super) fn transcript(
         &mut self,
-        cast: &Cast,
+        participants: &Participants,
         fault: Fault,
         to: Seat,
         from: Seat,
         envelope: &Envelope,
-    ) -> Vec<Parcel> {
-        let params = cast.invitation.params();
+    ) -> Vec<Packet> {
+        let params = participants.invitation.params();
         let mut content = envelope.content().to_vec();
-        let as_it_is = |bytes: &Arc<[u8]>| vec![Parcel { from, to, bytes: bytes.clone() }];
+        let as_it_is = |bytes: &Arc<[u8]>| vec![Packet { from, to, bytes: bytes.clone() }];
         let Some((victim, _)) = self.victims(from) else { return as_it_is(envelope.as_bytes()) };
         match fault {
             Fault::SplitsTranscripts if to.index() % 2 == 1 => {
@@ -42,21 +42,26 @@ impl Coalition {
             _ => return as_it_is(envelope.as_bytes()),
         }
         let mut said =
-            vec![Parcel { from, to, bytes: cast.seal(from, Kind::Transcript, &content) }];
+            vec![Packet { from, to, bytes: participants.seal(from, Kind::Transcript, &content) }];
         let altered = CoordinatorMsg1::parse(&content, params).ok();
         let altered = altered.and_then(|message| Transcript::new(params, &message).ok());
         if fault.signs_everything()
             && let Some(altered) = altered
-            && let Some(hash) = self.meet(cast, altered)
+            && let Some(hash) = self.meet(participants, altered)
         {
-            said.extend(self.sign(cast, from, hash));
+            said.extend(self.sign(participants, from, hash));
         }
         said
     }
 
     /// The transcripts that one of its members makes itself, once it has all first messages.
-    pub(super) fn coordinate(&mut self, cast: &Cast, fault: Fault, from: Seat) -> Vec<Parcel> {
-        let params = cast.invitation.params();
+    pub(super) fn coordinate(
+        &mut self,
+        participants: &Participants,
+        fault: Fault,
+        from: Seat,
+    ) -> Vec<Packet> {
+        let params = participants.invitation.params();
         let messages: Vec<_> = self.book.values().cloned().collect();
         let Ok((_, message)) = coordinator_step1(&messages, params) else { return Vec::new() };
         let Some((victim, _)) = self.victims(from) else { return Vec::new() };
@@ -67,7 +72,7 @@ impl Coalition {
         let changed = |change: &dyn Fn(&mut [u8])| {
             let mut content = right.clone();
             change(&mut content);
-            cast.seal(from, Kind::Transcript, &content)
+            participants.seal(from, Kind::Transcript, &content)
         };
         let wrong_proof = |by| {
             changed(&|content| {
@@ -80,7 +85,7 @@ impl Coalition {
         });
         let right = changed(&|_| {});
         let mut said = Vec::new();
-        for to in cast.seats().filter(|to| *to != from) {
+        for to in participants.seats().filter(|to| *to != from) {
             let bytes = match fault {
                 Fault::CrashesHalfWay if to.index() % 2 == 0 => vec![right.clone()],
                 Fault::AltersSums => vec![wrong_sums.clone()],
@@ -88,12 +93,12 @@ impl Coalition {
                 Fault::AltersProofTwice if to == victim => vec![right.clone()],
                 Fault::AltersProofTwice => vec![first.clone(), second.clone()],
                 Fault::Garbage => {
-                    said.extend(self.garbage(cast, from, to));
+                    said.extend(self.garbage(participants, from, to));
                     continue;
                 }
                 _ => continue,
             };
-            said.extend(bytes.into_iter().map(|bytes| Parcel { from, to, bytes }));
+            said.extend(bytes.into_iter().map(|bytes| Packet { from, to, bytes }));
         }
         said
     }
@@ -101,12 +106,12 @@ impl Coalition {
     /// The investigation of a changed share, in which another member seems to have changed it.
     pub(super) fn answer_falsely(
         &mut self,
-        cast: &Cast,
+        participants: &Participants,
         from: Seat,
         to: Seat,
         envelope: &Envelope,
-    ) -> Option<Parcel> {
-        let params = cast.invitation.params();
+    ) -> Option<Packet> {
+        let params = participants.invitation.params();
         let Ok(Body::Want(Want::Investigation(hash))) = Body::read(envelope, params) else {
             return None;
         };
@@ -116,11 +121,15 @@ impl Coalition {
         let mut content = investigations.get(to.index())?.to_bytes();
         forging::add_one(&mut content, forging::partial_in_investigation(scapegoat));
         let content = [hash.as_bytes().as_slice(), &content].concat();
-        Some(Parcel { from, to, bytes: cast.seal(from, Kind::Investigation, &content) })
+        Some(Packet { from, to, bytes: participants.seal(from, Kind::Investigation, &content) })
     }
 
     /// Certificates of transcripts that all but some honest members have signed.
-    pub(super) fn forge_certificates(&mut self, cast: &Cast, from: Seat) -> Vec<Parcel> {
+    pub(super) fn forge_certificates(
+        &mut self,
+        participants: &Participants,
+        from: Seat,
+    ) -> Vec<Packet> {
         let ready: Vec<TranscriptHash> = self
             .signed
             .iter()
@@ -139,10 +148,10 @@ impl Coalition {
             let mut content = transcript.as_bytes().to_vec();
             let signed = self.signed.get(&hash).cloned().unwrap_or_default();
             let mut missing = 0;
-            for seat in cast.seats() {
+            for seat in participants.seats() {
                 let own = self.faults.contains_key(&seat);
                 let signature = if own {
-                    let host = cast.host_pen(seat);
+                    let host = participants.host_pen(seat);
                     forging::sign_transcript(host, seat, transcript.as_bytes()).to_bytes()
                 } else {
                     missing += usize::from(!signed.contains_key(&seat));
@@ -153,7 +162,11 @@ impl Coalition {
             // One that lacks more is tried later.
             if missing == 1 {
                 self.forged.insert(hash);
-                said.extend(to_all(cast, from, &cast.seal(from, Kind::Certificate, &content)));
+                said.extend(to_all(
+                    participants,
+                    from,
+                    &participants.seal(from, Kind::Certificate, &content),
+                ));
             }
         }
         said

@@ -21,8 +21,8 @@ use roastery_protocol::{
 
 use super::{Coalition, to_all};
 use crate::{
-    adversary::Parcel,
-    keygen::{Cast, Fault, cast::copy, forging},
+    adversary::Packet,
+    keygen::{Fault, Participants, forging, participants::copy},
 };
 
 /// How much of what was heard is kept for replays.
@@ -36,13 +36,15 @@ pub(super) struct Foreign {
 }
 
 impl Foreign {
-    pub(super) fn make(cast: &Cast, rng: &mut ChaCha8Rng) -> Option<Self> {
-        let here = &cast.invitation;
+    pub(super) fn make(participants: &Participants, rng: &mut ChaCha8Rng) -> Option<Self> {
+        let here = &participants.invitation;
         let invitation =
             Invitation::new(here.name(), 1, here.threshold(), here.named_members()).ok()?;
         let params = invitation.params();
-        let hosts: Vec<HostSecretKey> =
-            cast.seats().map(|seat| HostSecretKey::from(copy(cast.host_pen(seat)))).collect();
+        let hosts: Vec<HostSecretKey> = participants
+            .seats()
+            .map(|seat| HostSecretKey::from(copy(participants.host_pen(seat))))
+            .collect();
         let random: [u8; 32] = rng.random();
         let steps = hosts.iter().map(|host| participant_step1(host, params, &random).ok());
         let (states, messages): (Vec<_>, Vec<_>) =
@@ -72,17 +74,17 @@ impl Coalition {
     }
 
     /// What the noisy members say when it is their turn.
-    pub fn turn(&mut self, cast: &Cast) -> Vec<Parcel> {
+    pub fn turn(&mut self, participants: &Participants) -> Vec<Packet> {
         let noisy: Vec<(Seat, Fault)> =
             self.faults.iter().map(|(seat, fault)| (*seat, *fault)).collect();
         let mut said = Vec::new();
         for (seat, fault) in noisy {
             match fault {
-                Fault::Slanders => said.extend(self.slander(cast, seat)),
-                Fault::Replays => said.extend(self.replay(cast, seat)),
+                Fault::Slanders => said.extend(self.slander(participants, seat)),
+                Fault::Replays => said.extend(self.replay(participants, seat)),
                 Fault::Garbage => {
                     if let Some(&to) = self.honest.choose(&mut self.rng) {
-                        said.extend(self.garbage(cast, seat, to));
+                        said.extend(self.garbage(participants, seat, to));
                     }
                 }
                 _ => {}
@@ -92,7 +94,12 @@ impl Coalition {
     }
 
     /// One message with a few bits changed, signed anew or not.
-    pub(super) fn mutated(&mut self, cast: &Cast, from: Seat, envelope: &Envelope) -> Arc<[u8]> {
+    pub(super) fn mutated(
+        &mut self,
+        participants: &Participants,
+        from: Seat,
+        envelope: &Envelope,
+    ) -> Arc<[u8]> {
         let mut content = envelope.content().to_vec();
         if content.is_empty() || self.rng.random_ratio(1, 2) {
             return envelope.as_bytes().clone();
@@ -102,7 +109,7 @@ impl Coalition {
         if self.rng.random_ratio(1, 3) {
             content.truncate(at);
         }
-        let bytes = cast.seal(from, envelope.kind(), &content);
+        let bytes = participants.seal(from, envelope.kind(), &content);
         if self.rng.random_ratio(3, 4) {
             return bytes;
         }
@@ -111,64 +118,77 @@ impl Coalition {
         bytes.into()
     }
 
-    pub(super) fn garbage(&mut self, cast: &Cast, from: Seat, to: Seat) -> Vec<Parcel> {
+    pub(super) fn garbage(
+        &mut self,
+        participants: &Participants,
+        from: Seat,
+        to: Seat,
+    ) -> Vec<Packet> {
         let mut content = vec![0; self.rng.random_range(0..600)];
         self.rng.fill_bytes(&mut content);
         let bytes = match self.rng.random_range(0..3) {
             0 => content.into(),
-            1 => cast.seal(from, Kind::Transcript, &content),
+            1 => participants.seal(from, Kind::Transcript, &content),
             _ => {
                 let kinds = [Kind::Transcript, Kind::Certificate, Kind::Investigation, Kind::Want];
                 let kind = *kinds.choose(&mut self.rng).unwrap_or(&Kind::Want);
-                let params = cast.invitation.params();
+                let params = participants.invitation.params();
                 let length = roastery_protocol::keygen::message::Body::exact_length(kind, params);
                 content.resize(length.unwrap_or(8), 2);
-                cast.seal(from, kind, &content)
+                participants.seal(from, kind, &content)
             }
         };
-        vec![Parcel { from, to, bytes }]
+        vec![Packet { from, to, bytes }]
     }
 
-    fn slander(&mut self, cast: &Cast, from: Seat) -> Vec<Parcel> {
+    fn slander(&mut self, participants: &Participants, from: Seat) -> Vec<Packet> {
         let Some(&victim) = self.honest.choose(&mut self.rng) else { return Vec::new() };
-        let params = cast.invitation.params();
+        let params = participants.invitation.params();
         let hash = self.transcripts.keys().next().copied();
         let hash = *hash.unwrap_or(TranscriptHash::from_bytes([9; 32])).as_bytes();
         let bytes = match self.rng.random_range(0..4) {
             // A refusal: the victim is faulty.
             0 => {
                 let [low, high] = victim.to_u16().to_le_bytes();
-                cast.seal(from, Kind::Refusal, &[1, low, high])
+                participants.seal(from, Kind::Refusal, &[1, low, high])
             }
             // An investigation that nobody has asked for.
             1 => {
                 let mut content = hash.to_vec();
                 content.resize(32 + 65 * params.n(), 0);
-                cast.seal(from, Kind::Investigation, &content)
+                participants.seal(from, Kind::Investigation, &content)
             }
             // Something wrong in the victim's name.
             2 => {
-                let own = cast.seal(from, Kind::Signature, &[&hash[..], &[3; 64]].concat());
+                let own = participants.seal(from, Kind::Signature, &[&hash[..], &[3; 64]].concat());
                 let mut bytes = own.to_vec();
                 bytes[64 + 34..64 + 36].copy_from_slice(&victim.to_u16().to_le_bytes());
                 bytes.into()
             }
             // Questions.
-            _ => cast.seal(from, Kind::Want, &[&[self.rng.random_range(1..3)][..], &hash].concat()),
+            _ => participants.seal(
+                from,
+                Kind::Want,
+                &[&[self.rng.random_range(1..3)][..], &hash].concat(),
+            ),
         };
-        to_all(cast, from, &bytes)
+        to_all(participants, from, &bytes)
     }
 
-    fn replay(&mut self, cast: &Cast, from: Seat) -> Vec<Parcel> {
+    fn replay(&mut self, participants: &Participants, from: Seat) -> Vec<Packet> {
         let mut said = Vec::new();
         if let Some(bytes) = self.heard.choose(&mut self.rng).cloned() {
-            said.extend(to_all(cast, from, &bytes));
+            said.extend(to_all(participants, from, &bytes));
         }
         if let Some(Foreign { id, contents }) = &self.foreign
             && let Some((kind, content)) = contents.choose(&mut self.rng)
         {
-            said.extend(to_all(cast, from, &cast.seal_in(*id, from, *kind, content)));
-            said.extend(to_all(cast, from, &cast.seal(from, *kind, content)));
+            said.extend(to_all(
+                participants,
+                from,
+                &participants.seal_in(*id, from, *kind, content),
+            ));
+            said.extend(to_all(participants, from, &participants.seal(from, *kind, content)));
         }
         said
     }

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use roastery_protocol::{
     Seat,
-    keygen::{Culprit, Event, Finding},
+    keygen::{Event, Suspect, Suspicion},
 };
 
 use super::{Invariant, accused_by, kind_of};
@@ -13,7 +13,7 @@ use crate::invariants::Violation;
 pub(super) struct Blame {
     faulty: BTreeSet<Seat>,
     deeds: BTreeMap<&'static str, usize>,
-    found: Vec<(Seat, Finding)>,
+    found: Vec<(Seat, Suspicion)>,
 }
 
 impl Blame {
@@ -25,7 +25,7 @@ impl Blame {
         &self.deeds
     }
 
-    pub(super) fn found(&self) -> &[(Seat, Finding)] {
+    pub(super) fn found(&self) -> &[(Seat, Suspicion)] {
         &self.found
     }
 
@@ -35,11 +35,11 @@ impl Blame {
                 *self.deeds.entry(kind_of(&finding.deed)).or_default() += 1;
                 self.found.push((seat, *finding));
                 let is_just = match finding.culprit {
-                    Culprit::Seat(accused) => self.faulty.contains(&accused),
-                    Culprit::Either { participant, coordinator } => {
+                    Suspect::Seat(accused) => self.faulty.contains(&accused),
+                    Suspect::Either { participant, coordinator } => {
                         self.faulty.contains(&participant) || self.faulty.contains(&coordinator)
                     }
-                    Culprit::Unknown => true,
+                    Suspect::Unknown => true,
                 };
                 // Where nobody is faulty there is nothing to find.
                 if !is_just || self.faulty.is_empty() {
@@ -60,5 +60,5 @@ impl Blame {
 }
 
 fn violation(what: String) -> Result<(), Violation<Invariant>> {
-    Err(Violation::of(Invariant::NoFrame, what))
+    Err(Violation::of(Invariant::Accountability, what))
 }

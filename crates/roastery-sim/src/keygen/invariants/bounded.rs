@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use roastery_protocol::{Seat, keygen::Report};
 
 use super::Invariant;
-use crate::{adversary::Parcel, invariants::Violation};
+use crate::{adversary::Packet, invariants::Violation};
 
 /// An honest node repeats one thing to one receiver a few times in a floor at most, and notes each
 /// kind of thing once of each culprit.
@@ -27,20 +27,20 @@ impl Bounded {
     pub(super) fn sent(
         &mut self,
         at: Duration,
-        parcel: &Parcel,
+        packet: &Packet,
     ) -> Result<(), Violation<Invariant>> {
         let window = at.as_nanos() / self.floor.as_nanos().max(1);
         if window != self.window {
             self.window = window;
             self.repeats.clear();
         }
-        let key = (parcel.from, parcel.to, parcel.bytes.clone());
+        let key = (packet.from, packet.to, packet.bytes.clone());
         let times = self.repeats.entry(key).or_default();
         *times += 1;
         if *times <= TIMES {
             return Ok(());
         }
-        let Parcel { from, to, .. } = parcel;
+        let Packet { from, to, .. } = packet;
         violation(format!("seat {from} sends seat {to} one thing {times} times within the floor"))
     }
 

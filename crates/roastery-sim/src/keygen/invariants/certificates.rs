@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use roastery_protocol::{Seat, TranscriptHash, keygen::Keygen};
 
-use super::{Cast, Invariant, signatures::OneSignature};
+use super::{Invariant, Participants, signatures::OneSignature};
 use crate::{invariants::Violation, keygen::Node};
 
 /// All certificates that honest members ever hold are of one transcript, and each honest member has
@@ -17,7 +17,7 @@ pub(super) struct OneCertificate {
 impl OneCertificate {
     pub(super) fn step(
         &mut self,
-        cast: &Cast,
+        participants: &Participants,
         node: &Node,
         machine: &Keygen,
         signatures: &OneSignature,
@@ -28,14 +28,14 @@ impl OneCertificate {
             return Ok(());
         }
         let seat = node.seat;
-        let hash = cast.name_of(file.data().transcript().as_bytes());
+        let hash = participants.name_of(file.data().transcript().as_bytes());
         let (other, first) = *self.first.get_or_insert((seat, hash));
         if first != hash {
             return violation(format!(
                 "honest seat {other} holds a certificate of {first:#} and seat {seat} of {hash:#}"
             ));
         }
-        let honest = cast.seats().filter(|seat| !faulty.contains(seat));
+        let honest = participants.seats().filter(|seat| !faulty.contains(seat));
         for member in honest {
             // A lone signature may never have left its seat as a message: its own certificate
             // carries it.

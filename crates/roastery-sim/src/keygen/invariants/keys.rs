@@ -8,14 +8,14 @@ use roastery_frost::{
 };
 use roastery_protocol::{Seat, group::Group, keygen::recover_group};
 
-use super::{Cast, Invariant};
+use super::{Invariant, Participants};
 use crate::{invariants::Violation, keygen::Node};
 
 /// What the key is worth that a key generation has made.
 #[derive(Debug)]
 pub struct Keys<'a> {
     /// Everybody's keys.
-    pub cast: &'a Cast,
+    pub participants: &'a Participants,
     /// From this generator come the signers.
     pub rng: &'a mut ChaCha8Rng,
 }
@@ -44,10 +44,10 @@ impl Keys<'_> {
             if machine.take_share().is_some() {
                 return unfit(format!("seat {seat} gives its share twice"));
             }
-            let [host, seed] = self.cast.secrets(seat);
+            let [host, seed] = self.participants.secrets(seat);
             for secret in [share.expose_bytes(), host, seed] {
                 if shows(&words, &secret) {
-                    let what = format!("the ceremony of seat {seat} shows a secret in its Debug");
+                    let what = format!("the key generation of seat {seat} shows a secret in its Debug");
                     return Err(Violation::of(Invariant::Secrets, what));
                 }
             }
@@ -73,7 +73,7 @@ impl Keys<'_> {
         let mut brought = BTreeMap::new();
         for seat in seats {
             let violation = |what: String| Violation::of(Invariant::Recovery, what);
-            let recovered = recover_group(self.cast.host(seat), file, Some(group.id()));
+            let recovered = recover_group(self.participants.host(seat), file, Some(group.id()));
             let recovered = recovered
                 .map_err(|error| violation(format!("seat {seat} recovers nothing: {error}")))?;
             let same = shares

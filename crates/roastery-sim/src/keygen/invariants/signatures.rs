@@ -5,8 +5,8 @@ use roastery_protocol::{
     keygen::message::{Body, Envelope, Kind},
 };
 
-use super::{Cast, Invariant};
-use crate::{adversary::Parcel, invariants::Violation};
+use super::{Invariant, Participants};
+use crate::{adversary::Packet, invariants::Violation};
 
 /// Of all signatures that ever left an honest seat, all are of one transcript.
 #[derive(Debug, Default)]
@@ -19,26 +19,26 @@ impl OneSignature {
 
     pub(super) fn sent(
         &mut self,
-        cast: &Cast,
-        parcel: &Parcel,
+        participants: &Participants,
+        packet: &Packet,
     ) -> Result<(), Violation<Invariant>> {
-        let Ok(envelope) = Envelope::parse(&parcel.bytes) else { return Ok(()) };
+        let Ok(envelope) = Envelope::parse(&packet.bytes) else { return Ok(()) };
         let hash = match envelope.kind() {
-            Kind::Signature => match Body::read(&envelope, cast.invitation.params()) {
+            Kind::Signature => match Body::read(&envelope, participants.invitation.params()) {
                 Ok(Body::Signature(content)) => content.transcript,
                 _ => return Ok(()),
             },
             // A coordinator's own signature leaves in the certificate that it makes.
             Kind::Certificate => {
-                let signatures = 64 * cast.invitation.size();
+                let signatures = 64 * participants.invitation.size();
                 let Some(length) = envelope.content().len().checked_sub(signatures) else {
                     return Ok(());
                 };
-                cast.name_of(&envelope.content()[..length])
+                participants.name_of(&envelope.content()[..length])
             }
             _ => return Ok(()),
         };
-        self.signed(parcel.from, hash)
+        self.signed(packet.from, hash)
     }
 
     /// A seat's signature of this transcript has become known.

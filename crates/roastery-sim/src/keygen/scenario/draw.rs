@@ -6,7 +6,7 @@ use roastery_protocol::{Seat, SessionId, election::Order, keygen::Settings};
 
 use super::Scenario;
 use crate::{
-    keygen::{Accident, Fault, Happening, When, invariants::Allowance},
+    keygen::{CrashPoint, Fault, Injection, When, invariants::Allowance},
     network::Links,
 };
 
@@ -27,10 +27,10 @@ impl Draw {
     fn scenario(mut self) -> Scenario {
         let members = self.size();
         let threshold = self.rng.random_range(2..=members);
-        let mut scenario = Scenario::calm(self.seed, threshold, members);
+        let mut scenario = Scenario::heal(self.seed, threshold, members);
         let quiet = self.percent(10);
         let order = order(&scenario);
-        scenario.links = Links::calm(self.millis(1..=300));
+        scenario.links = Links::heal(self.millis(1..=300));
         let disturbed = !quiet && self.percent(70);
         if disturbed {
             self.disturb(&mut scenario.links);
@@ -74,11 +74,11 @@ impl Draw {
         let mut script = Vec::new();
         for &seat in honest {
             let at = round_trip + self.within(2 * round_trip);
-            script.push((at, Happening::Crash(seat)));
-            script.push((at + self.within(round_trip), Happening::Open(seat)));
+            script.push((at, Injection::Crash(seat)));
+            script.push((at + self.within(round_trip), Injection::Open(seat)));
         }
         script.sort_by_key(|(at, _)| *at);
-        script.push((5 * round_trip, Happening::Calm));
+        script.push((5 * round_trip, Injection::Calm));
         scenario.script = script;
     }
 
@@ -148,7 +148,7 @@ impl Draw {
         for &seat in &honest {
             if self.percent(10) {
                 scenario.late.push(seat);
-                script.push((self.within(calm_at), Happening::Open(seat)));
+                script.push((self.within(calm_at), Injection::Open(seat)));
             }
         }
         if honest.len() > 1 && self.percent(4) {
@@ -160,11 +160,11 @@ impl Draw {
                 let mut few = order.to_vec();
                 few.shuffle(&mut self.rng);
                 few.truncate(self.rng.random_range(1..=few.len()));
-                script.push((at, Happening::CutOff(few)));
+                script.push((at, Injection::CutOff(few)));
             } else {
                 let seat = honest[self.rng.random_range(0..honest.len())];
-                script.push((at, Happening::Crash(seat)));
-                script.push((at + self.within(calm_at - at), Happening::Open(seat)));
+                script.push((at, Injection::Crash(seat)));
+                script.push((at + self.within(calm_at - at), Injection::Open(seat)));
             }
         }
         for _ in 0..self.rng.random_range(0..=4) {
@@ -179,10 +179,10 @@ impl Draw {
                 },
             };
             let down = self.within(Duration::from_secs(2));
-            scenario.accidents.push(Accident { seat, when, down });
+            scenario.accidents.push(CrashPoint { seat, when, down });
         }
         script.sort_by_key(|(at, _)| *at);
-        script.push((calm_at, Happening::Calm));
+        script.push((calm_at, Injection::Calm));
         scenario.script = script;
     }
 
@@ -208,9 +208,10 @@ impl Scenario {
 
 /// The order of coordinators that the key generation will have.
 fn order(scenario: &Scenario) -> Vec<Seat> {
-    let cast = scenario.make_cast();
-    let order = Order::of(SessionId::from_bytes(*cast.id().as_bytes()), cast.seats());
-    let mut seats: Vec<Seat> = cast.seats().collect();
+    let participants = scenario.make_cast();
+    let order =
+        Order::of(SessionId::from_bytes(*participants.id().as_bytes()), participants.seats());
+    let mut seats: Vec<Seat> = participants.seats().collect();
     seats.sort_by_key(|seat| order.position(*seat));
     seats
 }

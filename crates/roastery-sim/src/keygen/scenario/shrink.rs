@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::Scenario;
-use crate::{campaign::Simpler, keygen::Happening, network::Links};
+use crate::{campaign::Simpler, keygen::Injection, network::Links};
 
 impl Scenario {
     /// Scenarios that are a little simpler and as fair as this one, the boldest first.
@@ -11,9 +11,9 @@ impl Scenario {
             one.script.clear();
             one.late.clear();
             one.accidents.clear();
-            one.links = Links::calm(one.links.round_trip);
+            one.links = Links::heal(one.links.round_trip);
         });
-        simpler.with(|one| one.links = Links::calm(one.links.round_trip));
+        simpler.with(|one| one.links = Links::heal(one.links.round_trip));
         for seat in self.faulty() {
             simpler.with(|one| {
                 one.faults.remove(&seat);
@@ -26,7 +26,7 @@ impl Scenario {
         }
         for at in 0..self.script.len() {
             // The calm opens whoever is down.
-            if self.script[at].1 != Happening::Calm {
+            if self.script[at].1 != Injection::Calm {
                 simpler.with(|one| {
                     one.script.remove(at);
                 });

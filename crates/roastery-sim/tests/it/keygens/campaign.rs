@@ -39,14 +39,14 @@ fn a_scenario_is_fair_and_the_same_whenever_it_is_drawn() {
 
 #[test]
 fn a_key_of_a_ceremony_signs_in_a_real_session() {
-    let mut scenario = Scenario::calm(9, 2, 3);
+    let mut scenario = Scenario::heal(9, 2, 3);
     scenario.session = true;
     assert!(played(&scenario).session);
 }
 
 #[test]
 fn a_ceremony_that_does_not_end_in_time_violates_termination_and_so_does_what_it_shrinks_to() {
-    let mut scenario = Scenario::calm(9, 2, 3);
+    let mut scenario = Scenario::heal(9, 2, 3);
     // Longer than the allowance: a round trip is 100 ms, and what is stored late is not granted.
     scenario.faults.insert(scenario.order()[0], Fault::Slanders);
     scenario.settings.lifetime = std::time::Duration::from_millis(50);

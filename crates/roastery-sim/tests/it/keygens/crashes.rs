@@ -1,19 +1,19 @@
 use std::time::Duration;
 
-use roastery_sim::keygen::{Accident, Happening, Scenario, When};
+use roastery_sim::keygen::{CrashPoint, Injection, Scenario, When};
 
 use super::{all_done, played};
 
 /// Two of three, calm after two seconds.
 fn disturbed() -> Scenario {
-    let mut scenario = Scenario::calm(5, 2, 3);
-    scenario.script = vec![(Duration::from_secs(2), Happening::Calm)];
+    let mut scenario = Scenario::heal(5, 2, 3);
+    scenario.script = vec![(Duration::from_secs(2), Injection::Calm)];
     scenario
 }
 
 #[test]
 fn an_honest_ceremony_takes_two_round_trips_and_the_time_to_store_twice() {
-    let scenario = Scenario::calm(5, 2, 3);
+    let scenario = Scenario::heal(5, 2, 3);
     let played = played(&scenario);
     assert!(all_done(&scenario, &played));
     let last = played.done.values().max().unwrap();
@@ -30,7 +30,7 @@ fn a_crash_after_any_step_with_any_outputs_lost_prevents_nothing() {
             for leaving in 0..3 {
                 let mut scenario = disturbed();
                 let (when, down) = (When::Step { after, leaving }, Duration::from_millis(30));
-                scenario.accidents.push(Accident { seat, when, down });
+                scenario.accidents.push(CrashPoint { seat, when, down });
                 assert!(all_done(&scenario, &played(&scenario)), "{seat} {after} {leaving}");
             }
         }
@@ -42,7 +42,7 @@ fn a_crash_around_storing_and_one_with_the_certificate_in_hand_prevent_nothing()
     for when in [When::BeforeStoring, When::AfterStoring, When::Done] {
         for seat in disturbed().order() {
             let mut scenario = disturbed();
-            scenario.accidents.push(Accident { seat, when, down: Duration::from_millis(300) });
+            scenario.accidents.push(CrashPoint { seat, when, down: Duration::from_millis(300) });
             let played = played(&scenario);
             assert_eq!(played.restarts, 1);
             assert!(all_done(&scenario, &played), "{seat} {when:?}");

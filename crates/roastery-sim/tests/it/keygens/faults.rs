@@ -1,4 +1,4 @@
-use roastery_protocol::keygen::{AwaitedThing, Culprit, Deed};
+use roastery_protocol::keygen::{AwaitedThing, Misbehaviour, Suspect};
 use roastery_sim::keygen::{Fault, Scenario};
 
 use super::{all_done, blames, finds, played, refused_because_of, with_first_coordinator};
@@ -54,7 +54,10 @@ fn a_first_message_of_no_use_is_found_by_who_coordinates() {
         let last = *scenario.order().last().unwrap();
         scenario.faults = [(last, fault)].into();
         let played = played(&scenario);
-        assert!(blames(&played, last, |deed| matches!(deed, Deed::FirstMessage(_))), "{fault}");
+        assert!(
+            blames(&played, last, |deed| matches!(deed, Misbehaviour::FirstMessage(_))),
+            "{fault}"
+        );
     }
 }
 
@@ -64,7 +67,7 @@ fn a_wrong_signature_is_found() {
     let last = *scenario.order().last().unwrap();
     scenario.faults = [(last, Fault::BadSignature)].into();
     let played = played(&scenario);
-    assert!(blames(&played, last, |deed| matches!(deed, Deed::Signature(_))));
+    assert!(blames(&played, last, |deed| matches!(deed, Misbehaviour::Signature(_))));
 }
 
 #[test]
@@ -73,7 +76,7 @@ fn a_right_signature_counts_after_a_wrong_one() {
     let last = *scenario.order().last().unwrap();
     scenario.faults = [(last, Fault::WrongThenRight)].into();
     let played = played(&scenario);
-    assert!(blames(&played, last, |deed| matches!(deed, Deed::Signature(_))));
+    assert!(blames(&played, last, |deed| matches!(deed, Misbehaviour::Signature(_))));
     assert!(all_done(&scenario, &played));
 }
 
@@ -81,7 +84,7 @@ fn a_right_signature_counts_after_a_wrong_one() {
 fn different_first_messages_to_different_members_give_no_two_certificates() {
     // The first two coordinators get different ones.
     let differ = |one: &Scenario| one.order()[0].index() % 2 != one.order()[1].index() % 2;
-    let mut scenario = (0..).map(|seed| Scenario::calm(seed, 3, 4)).find(differ).unwrap();
+    let mut scenario = (0..).map(|seed| Scenario::heal(seed, 3, 4)).find(differ).unwrap();
     let last = *scenario.order().last().unwrap();
     scenario.faults = [(last, Fault::Equivocates)].into();
     // More of them coordinate before anything is signed.
@@ -89,20 +92,26 @@ fn different_first_messages_to_different_members_give_no_two_certificates() {
     let played = played(&scenario);
     assert!(finds(&played, |finding| matches!(
         finding.deed,
-        Deed::OtherTranscript { .. } | Deed::TwoFirstMessages | Deed::TwoSignatures { .. }
+        Misbehaviour::OtherTranscript { .. }
+            | Misbehaviour::TwoFirstMessages
+            | Misbehaviour::TwoSignatures { .. }
     )));
 }
 
 #[test]
 fn two_first_messages_with_one_nonce_name_their_sender_where_two_coordinators_have_used_them() {
     let differ = |one: &Scenario| one.order()[0].index() % 2 != one.order()[1].index() % 2;
-    let mut scenario = (0..).map(|seed| Scenario::calm(seed, 3, 4)).find(differ).unwrap();
+    let mut scenario = (0..).map(|seed| Scenario::heal(seed, 3, 4)).find(differ).unwrap();
     let last = *scenario.order().last().unwrap();
     scenario.faults = [(last, Fault::EquivocatesInShares)].into();
     scenario.settings.interval = scenario.links.round_trip / 4;
     let played = played(&scenario);
     assert!(played.done.is_empty());
-    assert!(blames(&played, last, |deed| *deed == Deed::TwoFirstMessages), "{:?}", played.found);
+    assert!(
+        blames(&played, last, |deed| *deed == Misbehaviour::TwoFirstMessages),
+        "{:?}",
+        played.found
+    );
 }
 
 #[test]
@@ -118,10 +127,10 @@ fn a_coordinator_that_changes_a_share_is_one_of_two_that_are_named_or_named_alon
         let (scenario, culprit) = with_first_coordinator(fault);
         let played = played(&scenario);
         assert!(played.done.is_empty(), "{fault}");
-        let named = |finding: &roastery_protocol::keygen::Finding| match finding.culprit {
-            Culprit::Seat(seat) => seat == culprit,
-            Culprit::Either { coordinator, .. } => coordinator == culprit,
-            Culprit::Unknown => false,
+        let named = |finding: &roastery_protocol::keygen::Suspicion| match finding.culprit {
+            Suspect::Seat(seat) => seat == culprit,
+            Suspect::Either { coordinator, .. } => coordinator == culprit,
+            Suspect::Unknown => false,
         };
         if fault == Fault::FramesInInvestigation {
             assert!(finds(&played, named));
@@ -133,7 +142,7 @@ fn a_coordinator_that_changes_a_share_is_one_of_two_that_are_named_or_named_alon
 fn a_certificate_that_lacks_one_signature_is_none() {
     let (scenario, culprit) = with_first_coordinator(Fault::ForgesCertificate);
     let played = played(&scenario);
-    assert!(blames(&played, culprit, |deed| matches!(deed, Deed::Certificate)));
+    assert!(blames(&played, culprit, |deed| matches!(deed, Misbehaviour::Certificate)));
     assert!(played.done.is_empty());
 }
 
@@ -159,7 +168,7 @@ fn changed_sums_and_changed_proofs_are_found_and_the_next_coordinator_makes_the_
         let played = played(&scenario);
         assert!(all_done(&scenario, &played), "{fault}");
         if fault == Fault::AltersProof {
-            let found = |deed: &Deed| matches!(deed, Deed::Transcript(_));
+            let found = |deed: &Misbehaviour| matches!(deed, Misbehaviour::Transcript(_));
             assert!(blames(&played, culprit, found));
         }
     }
@@ -170,7 +179,7 @@ fn two_wrong_transcripts_of_a_coordinator_do_not_keep_out_the_right_one_that_a_m
     let (scenario, culprit) = with_first_coordinator(Fault::AltersProofTwice);
     let played = played(&scenario);
     assert!(all_done(&scenario, &played));
-    assert!(blames(&played, culprit, |deed| matches!(deed, Deed::Transcript(_))));
+    assert!(blames(&played, culprit, |deed| matches!(deed, Misbehaviour::Transcript(_))));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use roastery_protocol::{
     Seat,
     message::Kind,
-    proof::{Fault, FaultKind, Finding, Proof, Verdict},
+    proof::{Fault, FaultKind, Proof, ProvenFault, Verdict},
 };
 use roastery_sim::adversary::Behaviour;
 
@@ -83,7 +83,7 @@ fn a_wrong_sum_costs_time_and_is_proven_by_the_next_coordinators_that_ask_for_al
             Some(&accused) => {
                 let session = world.request().session_id();
                 let fault = FaultKind::WrongAggregateNonce;
-                assert_eq!(verdict, Verdict::Invalid(Finding { accused, fault, session }));
+                assert_eq!(verdict, Verdict::Invalid(ProvenFault { accused, fault, session }));
                 proofs += 1;
             }
             None => assert_eq!(verdict, Verdict::Valid),

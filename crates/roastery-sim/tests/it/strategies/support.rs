@@ -16,10 +16,10 @@ use roastery_protocol::{
     session::Event,
 };
 use roastery_sim::{
-    adversary::{Behaviour, Coalition, Parcel},
+    adversary::{Behaviour, Coalition, Packet},
     invariants::Violation,
     members::Members,
-    world::{Happening, Setup, Step, Watch, World},
+    world::{Injection, Setup, Step, Watch, World},
 };
 
 pub type Played = World<FrostEngine<ChaCha8Rng>, Coalition, Record>;
@@ -36,12 +36,12 @@ pub struct Record {
 }
 
 impl Watch<FrostEngine<ChaCha8Rng>> for Record {
-    fn sent(&mut self, at: Duration, parcel: &Parcel) {
+    fn sent(&mut self, at: Duration, packet: &Packet) {
         let at = at.as_nanos().to_le_bytes();
-        let ends = [parcel.from.to_u16().to_le_bytes(), parcel.to.to_u16().to_le_bytes()].concat();
-        self.trace = tagged_hash("trace", &[&self.trace, &at, &ends, &parcel.bytes]);
-        let Ok(envelope) = Envelope::parse(&parcel.bytes) else { return };
-        *self.kinds.entry((parcel.from, envelope.kind())).or_default() += 1;
+        let ends = [packet.from.to_u16().to_le_bytes(), packet.to.to_u16().to_le_bytes()].concat();
+        self.trace = tagged_hash("trace", &[&self.trace, &at, &ends, &packet.bytes]);
+        let Ok(envelope) = Envelope::parse(&packet.bytes) else { return };
+        *self.kinds.entry((packet.from, envelope.kind())).or_default() += 1;
         let (group, session) = (envelope.header().group, envelope.header().session);
         match self.shape.read(&envelope) {
             Ok((_, Body::SigningPackage(package))) => self.packages.push((envelope, package)),
@@ -103,13 +103,13 @@ impl Case {
         let seat = |place: usize| order.coordinator(Attempt::new(place as u32).unwrap());
         let faulty: BTreeMap<Seat, Behaviour> =
             self.faulty.iter().map(|(place, what)| (seat(*place), *what)).collect();
-        let mut setup = Setup::calm(self.seed, Duration::from_millis(100));
+        let mut setup = Setup::heal(self.seed, Duration::from_millis(100));
         setup.messages = self.messages;
         // Who comes first is for the seed to say.
         setup.links.jitter = Duration::from_millis(20);
         if let Some((place, at)) = self.late {
             setup.late.push(seat(place));
-            setup.script.push((at, Happening::Open(seat(place))));
+            setup.script.push((at, Injection::Open(seat(place))));
         }
         let shape = Shape::new(&members.group, session, self.messages);
         let record = Record {

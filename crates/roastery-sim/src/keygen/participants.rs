@@ -19,7 +19,7 @@ use crate::members::peer;
 
 /// Everybody's keys and seeds: what no node of a real key generation ever has in one place.
 #[derive(Debug)]
-pub struct Cast {
+pub struct Participants {
     /// What the members have agreed on.
     pub invitation: Invitation,
     identities: Vec<Arc<IdentityKey>>,
@@ -29,7 +29,7 @@ pub struct Cast {
     seeds: Vec<Zeroizing<[u8; 32]>>,
 }
 
-impl Cast {
+impl Participants {
     /// t of n, with keys from this generator.
     ///
     /// # Panics
@@ -124,8 +124,8 @@ impl Cast {
         TranscriptHash::from_bytes(Tag::Transcript.hash(&[self.id().as_bytes(), transcript]))
     }
 
-    /// An envelope of this key generation around bytes that no encoder has made, signed by this seat as a
-    /// message of this kind.
+    /// An envelope of this key generation around bytes that no encoder has made, signed by this
+    /// seat as a message of this kind.
     pub fn seal(&self, seat: Seat, kind: Kind, content: &[u8]) -> Arc<[u8]> {
         self.seal_in(self.id(), seat, kind, content)
     }

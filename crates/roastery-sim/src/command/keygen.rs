@@ -10,7 +10,7 @@ use roastery_sim::{
 use super::series::{Series, Words};
 
 #[derive(Args)]
-pub(super) struct Keygens {
+pub(super) struct Keygen {
     #[command(flatten)]
     series: Series,
     /// Plays the key generation of this seed only and says what came of it.
@@ -24,7 +24,7 @@ pub(super) struct Keygens {
     shrink: bool,
 }
 
-impl Keygens {
+impl Keygen {
     pub(super) fn execute(self) -> ExitCode {
         match self.seed {
             Some(seed) => self.replay(seed),
@@ -33,7 +33,7 @@ impl Keygens {
     }
 
     fn campaign(&self) -> ExitCode {
-        let words = Words { games: "ceremonies", replay: "ceremonies", options: " --trace" };
+        let words = Words { games: "key generations", replay: "keygen", options: " --trace" };
         self.series.play::<Scenario>(&words, |totals: &Totals| totals.runs)
     }
 

@@ -32,8 +32,8 @@ fn equivocation() -> (World<FakeSession>, Seat, [Envelope; 2]) {
 }
 
 fn tellers(world: &World<FakeSession>) -> Vec<Seat> {
-    let evidence = world.sent.iter().filter(|parcel| parcel.kind() == Kind::Evidence);
-    let mut tellers: Vec<Seat> = evidence.map(|parcel| parcel.from).collect();
+    let evidence = world.sent.iter().filter(|packet| packet.kind() == Kind::Evidence);
+    let mut tellers: Vec<Seat> = evidence.map(|packet| packet.from).collect();
     tellers.sort_unstable();
     tellers.dedup();
     tellers
@@ -61,8 +61,8 @@ fn where_those_before_it_are_silent_the_next_ones_tell() {
     for _ in 0..20 {
         world.queue.clear();
         world.pass_time(Duration::from_millis(125));
-        let evidence = |parcel: &Parcel| parcel.kind() == Kind::Evidence;
-        world.queue.retain(|parcel| !evidence(parcel));
+        let evidence = |packet: &Packet| packet.kind() == Kind::Evidence;
+        world.queue.retain(|packet| !evidence(packet));
     }
     assert!(tellers(&world).len() >= first.len() + 2);
 }
@@ -132,7 +132,7 @@ fn a_coordinator_that_comes_back_is_sent_the_slots_again_and_signs_at_once() {
             world.collect(at);
         }
     }
-    let again = |parcel: &&Parcel| parcel.to == coordinator && parcel.kind() == Kind::Commitments;
+    let again = |packet: &&Packet| packet.to == coordinator && packet.kind() == Kind::Commitments;
     let of_first_attempt = world.queue.iter().filter(again);
     let of_first_attempt = of_first_attempt.filter(|one| one.envelope().header().attempt == 0);
     assert_eq!(of_first_attempt.count(), 3);
@@ -146,7 +146,7 @@ fn a_signer_that_comes_back_is_sent_the_package_that_it_owes_a_share_for() {
     let coordinator = fixture.coordinator_of(0);
     let signer = fixture.seats_but(&[coordinator])[0];
     let mut world = World::fake(fixture, &[]).0;
-    world.run_with(|parcel| !(parcel.to == signer && parcel.kind() == Kind::SigningPackage));
+    world.run_with(|packet| !(packet.to == signer && packet.kind() == Kind::SigningPackage));
     assert_eq!(world.signed(), 0);
     let now = world.now;
     for connection in [Connection::Down, Connection::Up] {
@@ -164,7 +164,7 @@ fn a_member_that_comes_back_after_the_end_is_told_the_outcome() {
     let coordinator = fixture.coordinator_of(0);
     let late = fixture.seats_but(&[coordinator])[1];
     let mut world = World::fake(fixture, &[]).0;
-    world.run_with(|parcel| parcel.to != late && parcel.from != late);
+    world.run_with(|packet| packet.to != late && packet.from != late);
     assert_eq!(world.signed(), 2);
     let now = world.now;
     for connection in [Connection::Down, Connection::Up] {

@@ -28,13 +28,13 @@ pub(super) struct Inquest<P> {
     attempt: Attempt,
     package: Envelope,
     prepared: P,
-    signers: Vec<Questioned>,
+    signers: Vec<Suspect>,
     repeat: Backoff,
 }
 
 /// One of its signers.
 #[derive(Debug)]
-struct Questioned {
+struct Suspect {
     seat: Seat,
     slot: SlotHash,
     share: Envelope,
@@ -82,7 +82,7 @@ impl<E: EngineSession> Session<E> {
         let Ok(prepared) = self.engine.prepare(&content.seats(), &content.aggregates) else {
             return;
         };
-        let signers = content.signers.iter().zip(shares).map(|(entry, share)| Questioned {
+        let signers = content.signers.iter().zip(shares).map(|(entry, share)| Suspect {
             seat: entry.seat,
             slot: entry.slot,
             share: share.envelope.clone(),
@@ -104,11 +104,11 @@ impl<E: EngineSession> Session<E> {
 
     /// Asks the signers of a package for what is not known yet.
     fn question(&mut self, hash: BodyHash) {
-        let Some(inquest) = self.inquests.iter().find(|one| one.hash == hash) else {
+        let Some(investigation) = self.inquests.iter().find(|one| one.hash == hash) else {
             return;
         };
-        let attempt = inquest.attempt;
-        let open: Vec<(Seat, SlotHash)> = inquest.open_questions().collect();
+        let attempt = investigation.attempt;
+        let open: Vec<(Seat, SlotHash)> = investigation.open_questions().collect();
         for (seat, slot) in open {
             let own = seat == self.fixed.seat;
             let shown = self.signers.get(&attempt).and_then(|signer| signer.shown(slot)).cloned();
@@ -150,18 +150,18 @@ impl<E: EngineSession> Session<E> {
         }
         let nonces = slot.to_nonces();
         let hash = nonces.hash(self.fixed.group.id(), self.fixed.session, attempt, sender);
-        let found = self.inquests.iter_mut().enumerate().find_map(|(at, inquest)| {
-            let all = inquest.signers.iter_mut();
+        let found = self.inquests.iter_mut().enumerate().find_map(|(at, investigation)| {
+            let all = investigation.signers.iter_mut();
             let one = all.into_iter().find(|one| one.seat == sender && one.slot == hash)?;
             one.nonces.is_none().then_some((at, one))
         });
         let (at, one) = found.ok_or(not_wanted)?;
         one.nonces = Some(slot.clone());
         let (scalars, share) = (one.scalars.clone(), one.share.clone());
-        let inquest = &self.inquests[at];
-        let checked = self.engine.check_share(&inquest.prepared, sender, &slot.0, &scalars);
+        let investigation = &self.inquests[at];
+        let checked = self.engine.check_share(&investigation.prepared, sender, &slot.0, &scalars);
         if let Err(message) = checked {
-            let package = inquest.package.clone();
+            let package = investigation.package.clone();
             let message = message as u8;
             self.accuse(Fault::InvalidShare { package, nonces, share, message }, now);
         }

@@ -11,7 +11,7 @@ use roastery_protocol::{
     message::{Body, Envelope, SigningPackage, Slot},
 };
 
-use super::{Parcel, View};
+use super::{Packet, View};
 
 /// Messages of honest members that are remembered, of each sort.
 const REMEMBERED: usize = 96;
@@ -67,19 +67,19 @@ impl Lore {
     pub(super) fn hear(
         &mut self,
         view: View<'_>,
-        parcel: &Parcel,
+        packet: &Packet,
         is_own: impl Fn(Seat) -> bool,
     ) -> Option<(Envelope, Attempt, Body)> {
         // One message for many is heard once.
-        if self.last.as_ref().is_some_and(|last| Arc::ptr_eq(last, &parcel.bytes)) {
+        if self.last.as_ref().is_some_and(|last| Arc::ptr_eq(last, &packet.bytes)) {
             return None;
         }
-        self.last = Some(parcel.bytes.clone());
-        let (envelope, attempt, body) = view.read(&parcel.bytes)?;
+        self.last = Some(packet.bytes.clone());
+        let (envelope, attempt, body) = view.read(&packet.bytes)?;
         let sender = envelope.sender(&view.members.group)?;
         let own = is_own(sender);
         // What the coalition itself has made comes back in answers and proofs.
-        if own != is_own(parcel.from) {
+        if own != is_own(packet.from) {
             return None;
         }
         match &body {

@@ -10,7 +10,7 @@ use roastery_protocol::{
 };
 
 use super::{Case, ShareCheck};
-use crate::adversary::Parcel;
+use crate::adversary::Packet;
 
 /// A message of the session, read once.
 #[derive(Debug)]
@@ -119,18 +119,18 @@ impl Hearsay {
     }
 
     /// Reads what is sent. `None` if it is no message of this session by a member of this group.
-    pub fn hear(&mut self, parcel: &Parcel) -> (Option<Rc<Statement>>, News) {
-        if let Some(known) = self.statements.get(&parcel.bytes) {
+    pub fn hear(&mut self, packet: &Packet) -> (Option<Rc<Statement>>, News) {
+        if let Some(known) = self.statements.get(&packet.bytes) {
             return (known.clone(), News::Old);
         }
-        let statement = self.read(parcel).map(Rc::new);
-        self.statements.insert(parcel.bytes.clone(), statement.clone());
+        let statement = self.read(packet).map(Rc::new);
+        self.statements.insert(packet.bytes.clone(), statement.clone());
         let news = statement.as_ref().map_or(News::Old, |one| self.keep(one));
         (statement, news)
     }
 
-    fn read(&self, parcel: &Parcel) -> Option<Statement> {
-        let envelope = Envelope::parse(&parcel.bytes).ok()?;
+    fn read(&self, packet: &Packet) -> Option<Statement> {
+        let envelope = Envelope::parse(&packet.bytes).ok()?;
         let header = envelope.header();
         if header.group != self.case.group.id() || header.session != self.case.request.session_id()
         {
@@ -138,7 +138,7 @@ impl Hearsay {
         }
         let sender = envelope.sender(&self.case.group)?;
         // An honest node signs what it says itself; anybody else may claim anything.
-        let own_word = sender == parcel.from && self.case.is_honest(sender);
+        let own_word = sender == packet.from && self.case.is_honest(sender);
         let signed = own_word || envelope.is_signed_by_its_sender(&self.case.group);
         let read = self.case.shape.read(&envelope);
         Some(Statement { hash: envelope.body_hash(), envelope, sender, signed, read })
@@ -179,10 +179,10 @@ impl Hearsay {
     }
 
     /// A message is given to an honest node.
-    pub fn delivered(&mut self, node: usize, statement: &Rc<Statement>, parcel: &Parcel) {
+    pub fn delivered(&mut self, node: usize, statement: &Rc<Statement>, packet: &Packet) {
         let Some((attempt, share)) = statement.share() else { return };
         let Some(package) = self.packages.get(&share.package) else { return };
-        let usable = statement.signed || statement.sender == parcel.from;
+        let usable = statement.signed || statement.sender == packet.from;
         let is_for_it = self.issuers.get(&share.package) == Some(&node);
         if usable && is_for_it && package.attempt == attempt {
             self.answers

@@ -4,10 +4,11 @@ use roastery_protocol::Seat;
 
 /// What happens to nodes and network.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Happening {
+pub enum Injection {
     /// A seat's node loses everything but its seed and what it has stored.
     Crash(Seat),
-    /// A seat's node opens the key generation, with the seed and what it has stored, unless it is open.
+    /// A seat's node opens the key generation, with the seed and what it has stored, unless it is
+    /// open.
     Open(Seat),
     /// Nothing passes any more between these and all others.
     CutOff(Vec<Seat>),
@@ -18,7 +19,7 @@ pub enum Happening {
 
 /// A crash at a certain point of what a node does. The node is opened again later.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Accident {
+pub struct CrashPoint {
     /// Whose node.
     pub seat: Seat,
     /// When it crashes.
@@ -47,21 +48,21 @@ pub enum When {
     Done,
 }
 
-impl fmt::Display for Happening {
+impl fmt::Display for Injection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Happening::Crash(seat) => write!(f, "seat {seat} crashes"),
-            Happening::Open(seat) => write!(f, "seat {seat} opens the ceremony"),
-            Happening::CutOff(few) => {
+            Injection::Crash(seat) => write!(f, "seat {seat} crashes"),
+            Injection::Open(seat) => write!(f, "seat {seat} opens the key generation"),
+            Injection::CutOff(few) => {
                 let few: Vec<String> = few.iter().map(Seat::to_string).collect();
                 write!(f, "cut off: {}", few.join(", "))
             }
-            Happening::Calm => f.write_str("the network heals and is calm, and all are up"),
+            Injection::Calm => f.write_str("the network heals and is calm, and all are up"),
         }
     }
 }
 
-impl fmt::Display for Accident {
+impl fmt::Display for CrashPoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { seat, when, down } = self;
         write!(f, "seat {seat} crashes ")?;

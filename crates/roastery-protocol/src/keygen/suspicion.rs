@@ -10,17 +10,17 @@ use crate::TranscriptHash;
 /// Something wrong that this node has seen. It is local knowledge: ChillDKG's blame convinces
 /// nobody else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Finding {
+pub struct Suspicion {
     /// Who is at fault, as far as this node can know.
-    pub culprit: Culprit,
+    pub culprit: Suspect,
     /// What was wrong.
-    pub deed: Deed,
+    pub deed: Misbehaviour,
 }
 
 /// Who is at fault. No honest member is named alone, as long as it and this node have kept their
 /// seeds and what they have stored as signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Culprit {
+pub enum Suspect {
     /// This member.
     Seat(Seat),
     /// One of the two, or both.
@@ -37,7 +37,7 @@ pub enum Culprit {
 /// What was wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Deed {
+pub enum Misbehaviour {
     /// A first message that nobody could use.
     FirstMessage(ParticipantFault),
     /// Two different first messages. A member that lost its seed and drew another looks the same.
@@ -76,52 +76,56 @@ pub enum Deed {
     Certificate,
 }
 
-impl Finding {
-    pub(super) fn of(seat: Seat, deed: Deed) -> Self {
-        Self { culprit: Culprit::Seat(seat), deed }
+impl Suspicion {
+    pub(super) fn of(seat: Seat, deed: Misbehaviour) -> Self {
+        Self { culprit: Suspect::Seat(seat), deed }
     }
 
-    pub(super) fn of_nobody(deed: Deed) -> Self {
-        Self { culprit: Culprit::Unknown, deed }
+    pub(super) fn of_nobody(deed: Misbehaviour) -> Self {
+        Self { culprit: Suspect::Unknown, deed }
     }
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for Suspicion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.culprit, self.deed)
     }
 }
 
-impl fmt::Display for Culprit {
+impl fmt::Display for Suspect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Culprit::Seat(seat) => write!(f, "seat {seat}"),
-            Culprit::Either { participant, coordinator } => {
+            Suspect::Seat(seat) => write!(f, "seat {seat}"),
+            Suspect::Either { participant, coordinator } => {
                 write!(f, "seat {participant} or coordinator {coordinator}")
             }
-            Culprit::Unknown => f.write_str("unknown who"),
+            Suspect::Unknown => f.write_str("unknown who"),
         }
     }
 }
 
-impl fmt::Display for Deed {
+impl fmt::Display for Misbehaviour {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Deed::FirstMessage(fault) => write!(f, "a first message of no use: {fault}"),
-            Deed::TwoFirstMessages => f.write_str("two different first messages"),
-            Deed::Transcript(fault) => write!(f, "a transcript that is not signed here: {fault}"),
-            Deed::NoKey => f.write_str("a transcript that gives no key"),
-            Deed::TwoTranscripts { first, second } => {
+            Misbehaviour::FirstMessage(fault) => write!(f, "a first message of no use: {fault}"),
+            Misbehaviour::TwoFirstMessages => f.write_str("two different first messages"),
+            Misbehaviour::Transcript(fault) => {
+                write!(f, "a transcript that is not signed here: {fault}")
+            }
+            Misbehaviour::NoKey => f.write_str("a transcript that gives no key"),
+            Misbehaviour::TwoTranscripts { first, second } => {
                 write!(f, "two transcripts by one coordinator: {first:#} and {second:#}")
             }
-            Deed::OtherTranscript { signed, offered } => {
+            Misbehaviour::OtherTranscript { signed, offered } => {
                 write!(f, "transcript {offered:#} beside {signed:#}, which was signed here")
             }
-            Deed::Signature(hash) => write!(f, "a signature that is none of transcript {hash:#}"),
-            Deed::TwoSignatures { first, second } => {
+            Misbehaviour::Signature(hash) => {
+                write!(f, "a signature that is none of transcript {hash:#}")
+            }
+            Misbehaviour::TwoSignatures { first, second } => {
                 write!(f, "signatures of two transcripts: {first:#} and {second:#}")
             }
-            Deed::Certificate => f.write_str("a certificate that is none of this ceremony"),
+            Misbehaviour::Certificate => f.write_str("a certificate that is none of this ceremony"),
         }
     }
 }

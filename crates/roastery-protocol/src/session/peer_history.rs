@@ -6,11 +6,11 @@ use roastery_frost::Seat;
 /// others waiting, and how fast each is. It decides who is picked first, and nothing else: no value
 /// of it blames anybody or makes anything unsafe. One entry a seat.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Record(BTreeMap<Seat, Conduct>);
+pub struct PeerHistory(BTreeMap<Seat, PeerStats>);
 
 /// What is remembered of one member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Conduct {
+pub struct PeerStats {
     /// Whether it signed the package that led to the signature; otherwise it was picked for another
     /// one and not for that.
     pub answered: bool,
@@ -18,24 +18,24 @@ pub struct Conduct {
     pub round_trip: Option<Duration>,
 }
 
-impl Record {
+impl PeerHistory {
     /// What is remembered of a member.
-    pub fn of(&self, seat: Seat) -> Option<Conduct> {
+    pub fn of(&self, seat: Seat) -> Option<PeerStats> {
         self.0.get(&seat).copied()
     }
 
     /// Adds what a later session has shown. Of a member of which it shows nothing what was known
     /// stays.
-    pub fn update(&mut self, later: &Record) {
+    pub fn update(&mut self, later: &PeerHistory) {
         for (&seat, conduct) in &later.0 {
             let known = self.of(seat).and_then(|known| known.round_trip);
             let round_trip = conduct.round_trip.or(known);
-            self.0.insert(seat, Conduct { round_trip, ..*conduct });
+            self.0.insert(seat, PeerStats { round_trip, ..*conduct });
         }
     }
 
     /// Notes what a member has done last.
-    pub fn note(&mut self, seat: Seat, conduct: Conduct) {
+    pub fn note(&mut self, seat: Seat, conduct: PeerStats) {
         self.0.insert(seat, conduct);
     }
 

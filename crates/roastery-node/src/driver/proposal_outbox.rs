@@ -19,7 +19,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// The proposals that this node makes or passes on, until all members have them.
 #[derive(Debug, Default)]
-pub(super) struct Offers {
+pub(super) struct ProposalOutbox {
     all: BTreeMap<SessionId, Offer>,
 }
 
@@ -33,7 +33,7 @@ struct Offer {
     pause: Duration,
 }
 
-impl Offers {
+impl ProposalOutbox {
     /// Whether a further proposal can be repeated.
     pub(super) fn check_room(
         &mut self,

@@ -72,7 +72,7 @@ impl Scene {
     fn asked(&mut self, during: impl FnOnce(&mut Self)) -> Vec<SlotHash> {
         let before = self.world.sent.len();
         during(self);
-        let sent = self.world.sent[before..].iter().map(Parcel::envelope);
+        let sent = self.world.sent[before..].iter().map(Packet::envelope);
         let wants = sent.filter(|one| one.kind() == Kind::Want);
         let mut slots: Vec<SlotHash> = wants
             .filter_map(|one| match self.world.fixture.read(&one) {

@@ -17,11 +17,11 @@ use crate::{Attempt, clock::Moment, engine::EngineSession, message::Body, proof:
 
 /// Who can have found a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Finders {
+pub(super) enum Observed {
     /// This node alone.
-    One,
-    /// Many, at the same moment.
-    Many,
+    Locally,
+    /// Many members, at the same moment.
+    ByMany,
 }
 
 /// After that many others have told all, this node need not.
@@ -29,14 +29,14 @@ const ENOUGH: usize = 2;
 
 /// A proof that is to be told.
 #[derive(Debug)]
-pub(super) struct Telling {
+pub(super) struct PendingBroadcast {
     accused: Seat,
     proof: Proof,
     due: Duration,
     heard_from: BTreeSet<Seat>,
 }
 
-impl Telling {
+impl PendingBroadcast {
     pub(super) fn due(&self) -> Duration {
         self.due
     }
@@ -45,12 +45,12 @@ impl Telling {
 impl<E: EngineSession> Session<E> {
     /// Tells all: at once where nobody else can have found it, otherwise when it is this node's
     /// turn.
-    pub(super) fn tell(&mut self, accused: Seat, proof: Proof, finders: Finders, now: Moment) {
+    pub(super) fn tell(&mut self, accused: Seat, proof: Proof, finders: Observed, now: Moment) {
         let due = match finders {
-            Finders::One => now.monotonic,
-            Finders::Many => now.monotonic.saturating_add(self.turn_after(accused)),
+            Observed::Locally => now.monotonic,
+            Observed::ByMany => now.monotonic.saturating_add(self.turn_after(accused)),
         };
-        self.tellings.push(Telling { accused, proof, due, heard_from: BTreeSet::new() });
+        self.tellings.push(PendingBroadcast { accused, proof, due, heard_from: BTreeSet::new() });
         self.tell_what_is_due(now);
     }
 
@@ -64,10 +64,10 @@ impl<E: EngineSession> Session<E> {
     }
 
     pub(super) fn tell_what_is_due(&mut self, now: Moment) {
-        let due = |telling: &mut Telling| telling.due <= now.monotonic;
-        let due: Vec<Telling> = self.tellings.extract_if(.., due).collect();
-        for telling in due {
-            let envelope = self.fixed.seal(Attempt::FIRST, &Body::Evidence(telling.proof));
+        let due = |broadcast: &mut PendingBroadcast| broadcast.due <= now.monotonic;
+        let due: Vec<PendingBroadcast> = self.tellings.extract_if(.., due).collect();
+        for broadcast in due {
+            let envelope = self.fixed.seal(Attempt::FIRST, &Body::Evidence(broadcast.proof));
             self.send(Destination::Everyone, &envelope);
         }
     }
@@ -75,22 +75,23 @@ impl<E: EngineSession> Session<E> {
     /// Whether it matters that this sender tells of this member: it is still open who does, and it
     /// is somebody whose word that all have heard it counts for something.
     pub(super) fn listens_to(&self, sender: Seat, accused: Seat) -> bool {
-        let open =
-            |telling: &Telling| telling.accused == accused && !telling.heard_from.contains(&sender);
+        let open = |broadcast: &PendingBroadcast| {
+            broadcast.accused == accused && !broadcast.heard_from.contains(&sender)
+        };
         !self.collector.is_proven_faulty(sender) && self.tellings.iter().any(open)
     }
 
     /// How many bytes of a member's messages are in proofs that are to be told.
     pub(super) fn bytes_to_tell_of(&self, accused: Seat) -> usize {
-        let of_member = self.tellings.iter().filter(|telling| telling.accused == accused);
-        of_member.map(|telling| telling.proof.encode().len()).sum()
+        let of_member = self.tellings.iter().filter(|broadcast| broadcast.accused == accused);
+        of_member.map(|broadcast| broadcast.proof.encode().len()).sum()
     }
 
     /// Somebody else has told it, with a proof that holds.
     pub(super) fn heard(&mut self, accused: Seat, from: Seat) {
-        for telling in self.tellings.iter_mut().filter(|telling| telling.accused == accused) {
-            telling.heard_from.insert(from);
+        for broadcast in self.tellings.iter_mut().filter(|broadcast| broadcast.accused == accused) {
+            broadcast.heard_from.insert(from);
         }
-        self.tellings.retain(|telling| telling.heard_from.len() < ENOUGH);
+        self.tellings.retain(|broadcast| broadcast.heard_from.len() < ENOUGH);
     }
 }

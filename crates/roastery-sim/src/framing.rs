@@ -33,7 +33,7 @@ const NONCE_SETS: usize = 64;
 /// could think that they prove something (one sender, one attempt, a share and its package) are all
 /// tried; of the others the first few hundred and then a part.
 #[derive(Debug)]
-pub struct Prosecutor {
+pub struct FramingChecker {
     case: Rc<Case>,
     packages: Vec<Rc<KnownPackage>>,
     shares: Vec<HeardShare>,
@@ -51,7 +51,7 @@ struct HeardShare {
     content: SignatureShare,
 }
 
-impl Prosecutor {
+impl FramingChecker {
     /// Nothing was heard yet.
     pub fn new(case: Rc<Case>) -> Self {
         Self {
@@ -75,27 +75,27 @@ impl Prosecutor {
     }
 
     /// Something that its sender signed is heard for the first time.
-    pub fn heard(&mut self, statement: &Statement, hearsay: &Hearsay) -> Result<(), Violation> {
+    pub fn heard(&mut self, statement: &Statement, message_log: &Hearsay) -> Result<(), Violation> {
         if self.case.is_honest(statement.sender) {
             self.accuse(Fault::MalformedMessage { message: statement.envelope.clone() })?;
         }
         match &statement.read {
             Ok((_, Body::SigningPackage(_))) => {
-                if let Some(package) = hearsay.package(statement.hash).cloned() {
-                    self.heard_package(package, hearsay)?;
+                if let Some(package) = message_log.package(statement.hash).cloned() {
+                    self.heard_package(package, message_log)?;
                 }
             }
             Ok((attempt, Body::SignatureShare(content))) => {
                 let (seat, envelope) = (statement.sender, statement.envelope.clone());
                 let share =
                     HeardShare { seat, attempt: *attempt, envelope, content: content.clone() };
-                self.heard_share(share, hearsay)?;
+                self.heard_share(share, message_log)?;
             }
             Ok((_, Body::Evidence(proof))) => self.judge(proof)?,
             _ => {}
         }
         if statement.slot().is_some() {
-            self.sum_what_can_be_summed(hearsay)?;
+            self.sum_what_can_be_summed(message_log)?;
         }
         Ok(())
     }
@@ -103,7 +103,7 @@ impl Prosecutor {
     fn heard_package(
         &mut self,
         package: Rc<KnownPackage>,
-        hearsay: &Hearsay,
+        message_log: &Hearsay,
     ) -> Result<(), Violation> {
         for other in self.packages.clone() {
             if other.hash == package.hash {
@@ -125,16 +125,16 @@ impl Prosecutor {
         }
         self.packages.push(package.clone());
         for share in self.shares.clone() {
-            self.compare(&package, &share, hearsay)?;
+            self.compare(&package, &share, message_log)?;
         }
         if self.case.is_honest(package.coordinator) {
             self.unsummed.push(package);
-            self.sum_what_can_be_summed(hearsay)?;
+            self.sum_what_can_be_summed(message_log)?;
         }
         Ok(())
     }
 
-    fn heard_share(&mut self, share: HeardShare, hearsay: &Hearsay) -> Result<(), Violation> {
+    fn heard_share(&mut self, share: HeardShare, message_log: &Hearsay) -> Result<(), Violation> {
         if !self.case.is_honest(share.seat) {
             // No claim about a share accuses anybody but its sender.
             return Ok(());
@@ -148,7 +148,7 @@ impl Prosecutor {
             }
         }
         for package in self.packages.clone() {
-            self.compare(&package, &share, hearsay)?;
+            self.compare(&package, &share, message_log)?;
         }
         self.shares.push(share);
         Ok(())
@@ -159,7 +159,7 @@ impl Prosecutor {
         &mut self,
         package: &KnownPackage,
         share: &HeardShare,
-        hearsay: &Hearsay,
+        message_log: &Hearsay,
     ) -> Result<(), Violation> {
         if !self.case.is_real() {
             // A stranger cannot tell a fake engine's right shares from wrong ones.
@@ -170,7 +170,7 @@ impl Prosecutor {
             return Ok(());
         }
         let named = package.content.slot_of(share.seat);
-        let named = named.map_or(&[][..], |slot| hearsay.nonces(slot));
+        let named = named.map_or(&[][..], |slot| message_log.nonces(slot));
         let mut candidates: Vec<&SlotNonces> = named.iter().take(NONCE_SETS).collect();
         let next = share.content.next.as_ref().map(|next| next.slot.to_nonces());
         if self.worth_trying(false) {
@@ -194,12 +194,12 @@ impl Prosecutor {
         Ok(())
     }
 
-    fn sum_what_can_be_summed(&mut self, hearsay: &Hearsay) -> Result<(), Violation> {
+    fn sum_what_can_be_summed(&mut self, message_log: &Hearsay) -> Result<(), Violation> {
         let mut waiting = Vec::new();
         for package in std::mem::take(&mut self.unsummed) {
             let slots = &package.content.signers;
             let known: Vec<&[SlotNonces]> =
-                slots.iter().map(|entry| hearsay.nonces(entry.slot)).collect();
+                slots.iter().map(|entry| message_log.nonces(entry.slot)).collect();
             if known.iter().any(|nonces| nonces.is_empty()) {
                 waiting.push(package);
                 continue;
@@ -248,7 +248,7 @@ impl Prosecutor {
             Verdict::Invalid(finding) if self.case.is_honest(finding.accused) => {
                 let what =
                     format!("{} can be proven against seat {}", finding.fault, finding.accused);
-                Err(Violation::of(Invariant::NoFrame, what))
+                Err(Violation::of(Invariant::Accountability, what))
             }
             _ => Ok(()),
         }

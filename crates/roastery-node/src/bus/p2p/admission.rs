@@ -22,9 +22,9 @@ const MOST_STRANGERS: usize = 1024;
 /// Counts half-open connections by where they come from, and strangers for a while longer, so that
 /// one place cannot take the room of all others.
 #[derive(Debug)]
-pub(super) struct Door {
+pub(super) struct Admission {
     most: usize,
-    knocking: HashMap<ConnectionId, Place>,
+    pending: HashMap<ConnectionId, Place>,
     from: HashMap<Place, usize>,
     /// Where strangers came from, and when that is forgotten: the oldest first.
     strangers: VecDeque<(Instant, Place)>,
@@ -35,13 +35,13 @@ pub(super) struct Door {
 #[error(
     "{most} connections from one place wait for their handshake or were just turned away: no more are allowed"
 )]
-pub(super) struct Crowded {
+pub(super) struct RateLimited {
     most: usize,
 }
 
-impl Door {
+impl Admission {
     pub(super) fn new(most: usize) -> Self {
-        Self { most, knocking: HashMap::new(), from: HashMap::new(), strangers: VecDeque::new() }
+        Self { most, pending: HashMap::new(), from: HashMap::new(), strangers: VecDeque::new() }
     }
 
     pub(super) fn allow(&mut self, most: usize) {
@@ -53,23 +53,23 @@ impl Door {
         id: ConnectionId,
         from: &Multiaddr,
         now: Instant,
-    ) -> Result<(), Crowded> {
+    ) -> Result<(), RateLimited> {
         while self.strangers.front().is_some_and(|(until, _)| *until <= now) {
             self.forget_stranger();
         }
         let place = place(from);
-        let knocking = self.from.entry(place).or_default();
-        if *knocking >= self.most {
-            return Err(Crowded { most: self.most });
+        let pending = self.from.entry(place).or_default();
+        if *pending >= self.most {
+            return Err(RateLimited { most: self.most });
         }
-        *knocking += 1;
-        self.knocking.insert(id, place);
+        *pending += 1;
+        self.pending.insert(id, place);
         Ok(())
     }
 
     /// The connection is made or given up.
     pub(super) fn leave(&mut self, id: ConnectionId) {
-        if let Some(place) = self.knocking.remove(&id) {
+        if let Some(place) = self.pending.remove(&id) {
             self.make_room(place);
         }
     }
@@ -77,7 +77,7 @@ impl Door {
     /// Whoever stands there has proved that it is nobody who is expected. Its room stays taken for
     /// a while. One that was called, and did not knock, takes none.
     pub(super) fn turn_away(&mut self, id: ConnectionId, now: Instant) {
-        let Some(place) = self.knocking.remove(&id) else { return };
+        let Some(place) = self.pending.remove(&id) else { return };
         self.strangers.push_back((now + REST, place));
         if self.strangers.len() > MOST_STRANGERS {
             self.forget_stranger();
@@ -91,9 +91,9 @@ impl Door {
     }
 
     fn make_room(&mut self, place: Place) {
-        if let Some(knocking) = self.from.get_mut(&place) {
-            *knocking -= 1;
-            if *knocking == 0 {
+        if let Some(pending) = self.from.get_mut(&place) {
+            *pending -= 1;
+            if *pending == 0 {
                 self.from.remove(&place);
             }
         }
@@ -126,46 +126,49 @@ mod tests {
 
     #[test]
     fn one_place_takes_its_own_room_and_nobody_elses() {
-        let (mut door, now) = (Door::new(2), Instant::now());
+        let (mut admission, now) = (Admission::new(2), Instant::now());
         let (here, there) = (at("/ip4/10.0.0.1/tcp/1"), at("/ip4/10.0.0.2/tcp/1"));
-        door.knock(id(1), &here, now).unwrap();
-        door.knock(id(2), &at("/ip4/10.0.0.1/tcp/2"), now).unwrap();
-        assert_eq!(door.knock(id(3), &here, now), Err(Crowded { most: 2 }));
-        door.knock(id(4), &there, now).unwrap();
-        door.leave(id(1));
-        door.leave(id(1));
-        door.leave(id(3));
-        door.knock(id(5), &here, now).unwrap();
-        assert_eq!(door.knock(id(6), &here, now), Err(Crowded { most: 2 }));
+        admission.knock(id(1), &here, now).unwrap();
+        admission.knock(id(2), &at("/ip4/10.0.0.1/tcp/2"), now).unwrap();
+        assert_eq!(admission.knock(id(3), &here, now), Err(RateLimited { most: 2 }));
+        admission.knock(id(4), &there, now).unwrap();
+        admission.leave(id(1));
+        admission.leave(id(1));
+        admission.leave(id(3));
+        admission.knock(id(5), &here, now).unwrap();
+        assert_eq!(admission.knock(id(6), &here, now), Err(RateLimited { most: 2 }));
     }
 
     #[test]
     fn strangers_keep_the_room_of_their_place_for_a_while_and_take_no_other() {
-        let (mut door, now) = (Door::new(2), Instant::now());
+        let (mut admission, now) = (Admission::new(2), Instant::now());
         let (here, there) = (at("/ip4/10.0.0.1/tcp/1"), at("/ip4/10.0.0.2/tcp/1"));
         for number in 0..2 {
-            door.knock(id(number), &here, now).unwrap();
-            door.turn_away(id(number), now);
-            door.leave(id(number));
+            admission.knock(id(number), &here, now).unwrap();
+            admission.turn_away(id(number), now);
+            admission.leave(id(number));
         }
         let later = now + REST - Duration::from_nanos(1);
-        assert_eq!(door.knock(id(2), &here, later), Err(Crowded { most: 2 }));
-        door.knock(id(3), &there, later).unwrap();
-        door.knock(id(4), &here, now + REST).unwrap();
+        assert_eq!(admission.knock(id(2), &here, later), Err(RateLimited { most: 2 }));
+        admission.knock(id(3), &there, later).unwrap();
+        admission.knock(id(4), &here, now + REST).unwrap();
         // Nobody knocked there: it was called.
-        door.turn_away(id(5), now);
-        assert!(door.strangers.is_empty());
+        admission.turn_away(id(5), now);
+        assert!(admission.strangers.is_empty());
     }
 
     #[test]
     fn a_bounded_number_of_strangers_is_remembered() {
-        let (mut door, now) = (Door::new(2), Instant::now());
+        let (mut admission, now) = (Admission::new(2), Instant::now());
         for number in 0..2 * MOST_STRANGERS {
             let from = format!("/ip4/10.0.{}.{}/tcp/1", number / 256, number % 256);
-            door.knock(id(number), &at(&from), now).unwrap();
-            door.turn_away(id(number), now);
+            admission.knock(id(number), &at(&from), now).unwrap();
+            admission.turn_away(id(number), now);
         }
-        assert_eq!((door.strangers.len(), door.from.len()), (MOST_STRANGERS, MOST_STRANGERS));
+        assert_eq!(
+            (admission.strangers.len(), admission.from.len()),
+            (MOST_STRANGERS, MOST_STRANGERS)
+        );
     }
 
     #[test]
@@ -177,11 +180,11 @@ mod tests {
 
     #[test]
     fn nothing_is_kept_of_those_that_left() {
-        let (mut door, now) = (Door::new(2), Instant::now());
+        let (mut admission, now) = (Admission::new(2), Instant::now());
         for number in 0..100 {
-            door.knock(id(number), &at(&format!("/ip4/10.0.0.{number}/tcp/1")), now).unwrap();
-            door.leave(id(number));
+            admission.knock(id(number), &at(&format!("/ip4/10.0.0.{number}/tcp/1")), now).unwrap();
+            admission.leave(id(number));
         }
-        assert!(door.knocking.is_empty() && door.from.is_empty());
+        assert!(admission.pending.is_empty() && admission.from.is_empty());
     }
 }

@@ -47,7 +47,8 @@ impl Keys<'_> {
             let [host, seed] = self.participants.secrets(seat);
             for secret in [share.expose_bytes(), host, seed] {
                 if shows(&words, &secret) {
-                    let what = format!("the key generation of seat {seat} shows a secret in its Debug");
+                    let what =
+                        format!("the key generation of seat {seat} shows a secret in its Debug");
                     return Err(Violation::of(Invariant::Secrets, what));
                 }
             }

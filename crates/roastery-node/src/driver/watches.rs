@@ -201,6 +201,14 @@ impl Watches {
 
 #[cfg(test)]
 mod tests {
+    use roastery_frost::{SigningKey, danger_trusted_dealer};
+    use roastery_protocol::{
+        group::Member,
+        keys::HostKey,
+        request::{Derivation, MessageToSign},
+    };
+    use zeroize::Zeroizing;
+
     use super::*;
 
     #[test]
@@ -217,5 +225,43 @@ mod tests {
         assert!(watches.may_ask(&peer, later));
         assert!(!watches.may_ask(&peer, later));
         assert!(watches.may_ask(&peer, now + Duration::from_secs(3600)));
+    }
+    fn group() -> Arc<Group> {
+        let key = |byte| SigningKey::from_bytes(Zeroizing::new([byte; 32])).unwrap();
+        let members = [1, 2].map(|name| {
+            let (host, identity_key) = (HostKey::new(key(name)), key(name + 2).public_key());
+            let peer = PeerId::new([name]).unwrap();
+            let binding = host.bind(&identity_key, &peer, 0);
+            Member { host_key: host.public_key(), identity_key, peer, sequence: 0, binding }
+        });
+        let (keys, _) = danger_trusted_dealer::deal(2, 2, &mut getrandom::SysRng).unwrap();
+        Arc::new(Group::new(keys, [7; 32], members.into()).unwrap())
+    }
+
+    #[test]
+    fn a_member_of_whose_requests_most_are_watched_turns_over_its_own_only() {
+        let (one, other) = (Seat::new(1).unwrap(), Seat::new(2).unwrap());
+        let group = group();
+        let request = |number: usize, expiry| {
+            let mut id = [0; 32];
+            id[..8].copy_from_slice(&number.to_le_bytes());
+            let derivation = Derivation::key_path_only();
+            let messages = vec![MessageToSign { message: [1; 32], derivation }];
+            SigningRequest::new(group.id(), id, expiry, messages).unwrap()
+        };
+        let mut watches = Watches::default();
+        let mut add = |number, author, expiry| {
+            watches.add(&group, (Some(author), request(number, expiry)), Duration::ZERO, 1)
+        };
+        // That of the other member ends first.
+        assert!(!add(0, other, 2));
+        assert!(!add(1, one, 3));
+        let over = (2..MOST_WATCHED + 100).filter(|number| add(*number, one, 9)).count();
+        assert_eq!(over, 100);
+        assert!(watches.contains(request(0, 2).session_id()));
+        // Of its own the one goes that ends first.
+        assert!(!watches.contains(request(1, 3).session_id()));
+        assert_eq!(watches.all.len(), MOST_WATCHED);
+        assert_eq!((watches.due.len(), watches.ends.len()), (MOST_WATCHED, MOST_WATCHED));
     }
 }

@@ -238,3 +238,31 @@ impl GroupService {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::fixture::TestNode, *};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_rejection_that_the_store_lacks_is_undone_by_a_later_approval_only() {
+        let node = TestNode::start(0).await;
+        let seen = node.proposed().await;
+        let session = seen.request.session_id();
+        // The operator approves. Before that takes effect the request is rejected, and the store
+        // cannot be written.
+        let after = node.shared.rejections.last();
+        node.shared.keep_rejection(session, "not this one".to_owned()).await.unwrap();
+        let begun = node.group.begin(&seen, Approving::Operator { after }).await;
+        let Err(ServiceError::Conflict(why)) = begun else { panic!("{begun:?}") };
+        assert_eq!(why, REJECTED);
+        assert_eq!(node.kept(session).await, seen);
+        assert!(!node.group.is_running(session));
+        assert!(node.shared.rejections.of(session).is_some());
+
+        let after = node.shared.rejections.last();
+        node.group.begin(&seen, Approving::Operator { after }).await.unwrap();
+        assert!(matches!(node.kept(session).await.state, RequestState::Approved(_)));
+        assert!(node.group.is_running(session));
+        assert_eq!(node.shared.rejections.of(session), None);
+    }
+}

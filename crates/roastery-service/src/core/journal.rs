@@ -186,3 +186,39 @@ impl Journal for GroupJournal {
         self.writer.write(Leaving { entry, caps, receipt, over_limit });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use roastery_node::store::{Decider, RequestState};
+
+    use super::*;
+    use crate::core::{approval::Approving, both_clocks, fixture::TestNode};
+
+    /// What becomes of a request that was approved, and how many of its shares have left; before
+    /// that so many others leave. One may in an hour.
+    async fn signed_after(others: u8) -> (RequestState, usize) {
+        let mut node = TestNode::start(1).await;
+        let kept = node.proposed().await;
+        node.group.begin(&kept, Approving::Operator { after: 0 }).await.unwrap();
+        for other in 0..others {
+            let (session, spending) = (SessionId::from_bytes([other; 32]), Spending::default());
+            let (ledger, caps) = (&node.shared.ledger, node.group.judge.caps());
+            ledger.release(node.key(), session, &spending, caps, both_clocks()).unwrap();
+        }
+        let state = node.signed_by_both(&kept.request).await;
+        let left = node.shared.store(|store| store.audit(0, 9)).await.unwrap();
+        (state, left.len())
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_share_leaves_within_the_limits_only_though_its_request_was_approved_within_them() {
+        let (state, left) = signed_after(0).await;
+        assert!(matches!(state, RequestState::Signed(_)), "{state:?}");
+        assert_eq!(left, 1);
+        let (state, left) = signed_after(1).await;
+        let RequestState::Refused(rejection) = state else { panic!("{state:?}") };
+        assert_eq!(rejection.decision.by, Decider::Rules);
+        assert!(rejection.text.starts_with("policy.most_per_hour: 1 were signed"), "{rejection:?}");
+        assert_eq!(left, 0);
+    }
+}

@@ -9,6 +9,8 @@ mod cutting;
 mod decision;
 mod error;
 mod event;
+#[cfg(test)]
+mod fixture;
 mod group;
 mod holdings;
 mod host_key;

@@ -4,8 +4,8 @@ use roastery_frost::Seat;
 
 use crate::{Attempt, SessionId, tags::Tag};
 
-/// The order in which the seats coordinate a session: a permutation that the session id fixes, so
-/// that everybody knows it and nobody chooses it alone.
+/// The order in which the seats coordinate a session: a permutation that follows from the session
+/// id, so that every member knows it and no member chooses it alone.
 ///
 /// The seats are sorted by the tagged hash (`roastery/1/order`) of session id (32 bytes) and seat
 /// (2 bytes, little-endian). Attempt k is coordinated by element k mod n: every seat has its turn

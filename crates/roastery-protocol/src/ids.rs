@@ -69,9 +69,9 @@ hash_id! {
     KeygenId
 }
 hash_id! {
-    /// Names a ChillDKG transcript: the tagged hash (`roastery/1/ceremony/transcript`) of the
-    /// key generation's id and the transcript. Two of one name lead to the same key, the same
-    /// shares and the same group.
+    /// Names a ChillDKG transcript: the tagged hash (`roastery/1/ceremony/transcript`) of the key
+    /// generation's id and the transcript. Two transcripts of one name lead to the same key, the
+    /// same shares and the same group.
     TranscriptHash
 }
 

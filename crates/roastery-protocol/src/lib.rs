@@ -1,13 +1,12 @@
 //! Threshold signing of BIP-340 signatures over an untrusted mesh, as pure state machines.
 //!
-//! Any t of n members sign, whoever else is offline, slow or malicious, and every provable fault
-//! leaves a
-//! [`Proof`](proof::Proof). The protocol knows no clock, no socket, no task and no global: a
-//! [`Session`](session::Session) is told what arrived and what time it is, and says what to send
-//! and when it wants to be woken. `docs/protocol.md` specifies every byte and rule.
+//! Any t of n members sign, even if all others are offline, slow or malicious, and every provable
+//! fault leaves a [`Proof`](proof::Proof). The protocol uses no clock, no socket, no task and no
+//! global: a [`Session`](session::Session) is given what arrived and the time, and returns what to
+//! send and when it must be woken. `docs/protocol.md` specifies every byte and rule.
 //!
-//! The key that they sign with comes from a [`keygen`] of all n: nobody ever holds it, and the
-//! host key of a member and a public file bring its share back.
+//! The key comes from a [`keygen`] of all n: no party ever holds it, and the host key of a member
+//! and a public file bring the member's share back.
 //!
 //! # A group signs
 //!

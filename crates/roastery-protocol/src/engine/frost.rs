@@ -22,7 +22,7 @@ pub struct FrostEngine<R = SysRng> {
 }
 
 impl FrostEngine {
-    /// An engine for this seat. The share was checked against the group by whoever loaded it
+    /// An engine for this seat. The caller has checked the share against the group
     /// ([`Group::check_seat_keys`](crate::group::Group::check_seat_keys)); a wrong one makes shares
     /// that fail their own check and never leave.
     pub fn new(seat: Seat, keys: Arc<GroupKeys>, share: SecretShare) -> Self {

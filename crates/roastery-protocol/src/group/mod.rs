@@ -195,8 +195,8 @@ impl Group {
     ///
     /// # Errors
     ///
-    /// [`RebindError`] if nobody here has the host key, the sequence number is not higher, or the
-    /// result is no group.
+    /// [`RebindError`] if no member of this group has the host key, the sequence number is not
+    /// higher, or the result is no group.
     pub fn rebind(&self, member: Member) -> Result<Group, RebindError> {
         let same_host = |(_, known): &(Seat, &Member)| known.host_key == member.host_key;
         let (seat, known) =

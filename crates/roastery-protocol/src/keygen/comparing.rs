@@ -3,8 +3,9 @@
 //! Where two transcripts of one key generation are offered, some member has sent two first
 //! messages, or a coordinator has altered one. Each first message is signed by its sender, and the
 //! coordinators keep what they made their transcripts of: a node that holds two transcripts asks
-//! both coordinators for that. Two different messages that one member has signed name that member,
-//! whoever shows them. Nothing else follows from what a coordinator shows or keeps to itself.
+//! both coordinators for that. Two different messages that one member has signed prove a fault of
+//! that member, no matter which peer shows them. Nothing else follows from what a coordinator shows
+//! or withholds.
 
 use std::{collections::BTreeSet, time::Duration};
 

@@ -14,7 +14,7 @@ use crate::{TranscriptHash, clock::Moment, session::Destination};
 const MOST_WRONG_CERTIFICATES: u8 = 4;
 
 impl Keygen {
-    /// Whoever holds a transcript and the signatures of all makes the certificate.
+    /// A node that holds a transcript and the signatures of all members makes the certificate.
     pub(super) fn try_to_finish(&mut self, hash: TranscriptHash) {
         if !matches!(self.phase, Phase::Running) {
             return;
@@ -80,8 +80,8 @@ impl Keygen {
         }
     }
 
-    /// Whoever still speaks of the key generation lacks the certificate, or does not know that
-    /// there will be none.
+    /// A member that still sends messages of the key generation lacks the certificate, or does not
+    /// know that there will be none.
     pub(super) fn answer_after_the_end(&mut self, sender: Seat, kind: Kind, now: Moment) {
         if matches!(kind, Kind::Certificate | Kind::Refusal) || now.monotonic >= self.expiry {
             return;

@@ -212,7 +212,8 @@ impl Invitation {
         self.0.id
     }
 
-    /// What the members compare by eye or ear.
+    /// The fingerprint that the members compare, on screen or by voice, before key generation
+    /// begins.
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint(self.0.id)
     }

@@ -113,12 +113,12 @@
 //! coordinators make the same transcript of them, and it does not matter which coordinator does.
 //! The coordinators come in an order that the key generation's id fixes, and the number of live
 //! ones doubles with each interval, as in a session. A member sends what it has to all that are
-//! live: its first message until it has signed, its signature afterwards. Whoever receives a first
-//! message and knows a transcript that it has signed itself, or has made, answers with that;
-//! whoever holds a transcript and the signatures of all makes the certificate and sends it to all;
-//! and whoever has the certificate answers everything with it until the key generation's lifetime
-//! is over. So any member can coordinate, one that is silent or holds something back is passed by,
-//! and one that was cut off learns the certificate from any other.
+//! live: its first message until it has signed, its signature afterwards. A member that receives a
+//! first message and has signed or made a transcript answers with that transcript; a member that
+//! holds a transcript and the signatures of all makes the certificate and sends it to all; and a
+//! member that has the certificate answers everything with it until the key generation's lifetime
+//! is over. So any member can coordinate, one that is silent or withholds something is passed by,
+//! and one that was cut off gets the certificate from any other.
 //!
 //! A member signs one transcript in a key generation. It stores which one before its signature
 //! leaves ([`Output::Persist`]), and is told of it when it is opened again ([`Opening::signed`]).
@@ -129,12 +129,12 @@
 //!
 //! # What is wrong, and who did it
 //!
-//! Coordinators check the proof and the nonce in each first message before they use it, so that
-//! whoever passes on a wrong one is at fault itself. A share that is wrong is looked into twice:
-//! the coordinator that passed it on is asked, which leaves two to blame at most; and this node
-//! collects all first messages itself, which leaves one. Then, and only if this node has signed
-//! nothing, the key generation ends here as [`Ending::Faulty`], for there is no key without that
-//! member. All else is a [`Suspicion`] in the report, and the key generation goes on.
+//! Coordinators check the proof and the nonce in each first message before they use it, so a
+//! coordinator that passes on a wrong one is at fault itself. A wrong share is investigated in two
+//! steps: this node asks the coordinator that passed it on, which leaves two members to blame at
+//! most; and it collects all first messages itself, which leaves one. Then, and only if this node
+//! has signed nothing, key generation ends here as [`Ending::Faulty`]: without that member there is
+//! no key. All else is a [`Suspicion`] in the report, and the key generation goes on.
 //!
 //! A node that is offered another transcript than the one that it has signed asks both coordinators
 //! for the first messages that they made them of. Each is signed by its sender, so a member that

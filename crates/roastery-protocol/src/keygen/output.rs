@@ -22,7 +22,7 @@ pub enum Output {
     /// Store that this node has signed this transcript, beside its seed, and say so with
     /// [`Keygen::persisted`](super::Keygen::persisted). The signature leaves only then.
     Persist(TranscriptHash),
-    /// Something has happened that its owner may want to know.
+    /// Something has happened that the caller may want to know.
     Event(Event),
 }
 
@@ -61,7 +61,7 @@ pub enum Ending {
     /// Its lifetime is over.
     #[error("its lifetime is over")]
     Expired,
-    /// Its owner stopped it.
+    /// The caller stopped it.
     #[error("cancelled")]
     Cancelled,
     /// This member is at fault beyond doubt for this node, and there is no key without it.

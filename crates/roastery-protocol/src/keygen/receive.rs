@@ -164,7 +164,7 @@ impl Keygen {
     }
 
     /// Either the transcript or the last first message brings the transcript. A coordinator that
-    /// shows its own transcript to nobody still has to give one of the two.
+    /// sends its own transcript to no member still has to give one of the two.
     fn ask_for_what_was_signed(&mut self, sender: Seat, hash: TranscriptHash, now: Moment) {
         let want = self.seal(&Body::Want(Want::Transcript(hash)));
         let _ = self.answer(sender, &want, now);

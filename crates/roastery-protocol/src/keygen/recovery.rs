@@ -29,8 +29,8 @@ const CHECK: usize = 32;
 ///
 /// A value of this type is the proof that all members have signed, and that the group exists. The
 /// certificate covers host keys, threshold and key; the bindings cover identity keys and peers. The
-/// name and the number go into the chain code and so into the group's id, and nobody has signed
-/// them: who doubts a file compares the id.
+/// name and the number go into the chain code and so into the group's id, and no member has signed
+/// them: to verify them, compare the group's id.
 #[derive(Clone, Debug)]
 pub struct RecoveryFile {
     invitation: Invitation,

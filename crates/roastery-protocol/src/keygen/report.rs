@@ -35,7 +35,7 @@ pub enum ReportPhase {
     Ended(Ending),
 }
 
-/// Somebody who is awaited.
+/// A member for whose message the key generation waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Awaited {
     /// Who.
@@ -46,7 +46,7 @@ pub struct Awaited {
     pub since: Duration,
 }
 
-/// What somebody is awaited for.
+/// The kind of message that is awaited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AwaitedThing {
     /// Its first message: this node coordinates.

@@ -9,8 +9,8 @@ pub struct Settings {
     pub repeat_floor: Duration,
     /// The most time between two sendings of one thing that is still owed.
     pub repeat_cap: Duration,
-    /// How long after its opening the key generation ends here. Until then a certificate answers
-    /// whoever lacks it.
+    /// How long after its opening the key generation ends here. Until then members that lack the
+    /// certificate are answered with it.
     pub lifetime: Duration,
 }
 

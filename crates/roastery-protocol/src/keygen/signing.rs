@@ -26,7 +26,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) enum Signing {
     Nothing,
-    /// As its owner says; the signature is made anew when the transcript is here.
+    /// As the caller says; the signature is made anew when the transcript is here.
     Remembered(TranscriptHash),
     /// The signature waits until it is stored that it is made.
     Waiting(TranscriptSignature),
@@ -93,8 +93,8 @@ impl Keygen {
         self.send(Destination::Everyone, &envelope);
     }
 
-    /// The message that fixes what this node has signed. It is the only one that a member passes
-    /// on, so that whoever gets it here gets one that is right.
+    /// The message that fixes what this node has signed. A member passes on no other transcript, so
+    /// its receivers get one that this node has checked.
     pub(super) fn signed_transcript(&self) -> Option<Envelope> {
         match &self.signing {
             Signing::Released { content, .. } => {
@@ -271,8 +271,9 @@ impl Secrets {
         let (state, own) = participant_step1(&self.host, invitation.params(), &random)
             .expect("it has succeeded with the same input when the ceremony was opened");
         let (_, signed) = participant_step2(&self.host, state, message, &auxiliary)?;
-        // Proofs are no part of the transcript, and ChillDKG has nobody check its own: who signed
-        // here would show the others a message that they refuse, and there would be no key.
+        // Proofs are no part of the transcript, and in ChillDKG no participant checks its own: a
+        // member that signed here would send the others a message that they refuse, and there would
+        // be no key.
         let own_seat = invitation.params().participant_of(&self.host.hostpubkey_gen());
         if let Some(participant) = own_seat
             && message.proofs().get(participant.index()) != Some(own.proof())

@@ -7,8 +7,8 @@ use roastery_frost::{
 
 use crate::TranscriptHash;
 
-/// Something wrong that this node has seen. It is local knowledge: ChillDKG's blame convinces
-/// nobody else.
+/// A breach of the protocol that this node has seen. It is local knowledge: ChillDKG's blame
+/// convinces no third party.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Suspicion {
     /// Who is at fault, as far as this node can know.
@@ -38,7 +38,7 @@ pub enum Suspect {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Misbehaviour {
-    /// A first message that nobody could use.
+    /// A first message that no coordinator could use.
     FirstMessage(ParticipantFault),
     /// Two different first messages. A member that lost its seed and drew another looks the same.
     TwoFirstMessages,

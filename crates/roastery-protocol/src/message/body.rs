@@ -130,7 +130,7 @@ pub struct FinalSignature {
     pub signatures: Vec<Signature>,
 }
 
-/// What somebody asks for. The attempt is the header's.
+/// What the sender asks for. The attempt is in the header.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize,
 )]

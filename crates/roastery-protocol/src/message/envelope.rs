@@ -182,7 +182,7 @@ impl Envelope {
     }
 
     /// Whether the seat that the header names has signed this body as a message of its kind
-    /// (BIP-340, under the tag of the kind). Nobody else's word counts for who said something.
+    /// (BIP-340, under the tag of the kind). Nothing else shows who made a message.
     pub fn is_signed_by_its_sender(&self, group: &Group) -> bool {
         let member = self.sender(group).and_then(|seat| group.member(seat));
         member.is_some_and(|member| self.sealed.is_signed_by(&member.identity_key, self.kind.tag()))

@@ -40,7 +40,7 @@ pub enum Malformation {
         /// The number.
         attempt: u32,
     },
-    /// A package by somebody who does not coordinate.
+    /// A package by a seat that does not coordinate its attempt.
     #[error("a package by seat {sender}; the coordinator is seat {coordinator}")]
     NotTheCoordinator {
         /// The sender.

@@ -1,9 +1,9 @@
 //! Proofs of misbehaviour: self-contained, checked with the group file alone.
 //!
-//! A proof carries the request and the signed envelopes, so that somebody who was not there and
-//! trusts nobody can check it. The rule above all others: **nobody can make a proof against an
-//! honest member**, out of everything ever sent, over all its runs. Where there is doubt the
-//! verdict is [`Verdict::Indeterminate`] and nobody is blamed.
+//! A proof carries the request and the signed envelopes, so that a third party that took no part
+//! and trusts no member can check it. The rule above all others: **no proof against an honest
+//! member can be made** out of everything ever sent, over all its runs. Where there is doubt the
+//! verdict is [`Verdict::Indeterminate`] and no member is blamed.
 
 mod judge;
 

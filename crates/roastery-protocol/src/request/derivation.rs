@@ -18,8 +18,8 @@ pub const MAX_PATH_LENGTH: usize = 8;
 /// Which key of the group: an unhardened BIP-32 path from the threshold public key, then Taproot as
 /// BIP-341 has it.
 ///
-/// No tweak scalar is ever carried: every node derives them from the group file, so that nobody can
-/// have it sign under a tweak that nobody can judge.
+/// No tweak scalar is ever carried: every node derives them from the group file, so that no
+/// requester can have it sign under a tweak that cannot be judged.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Derivation {
     /// At most eight steps, each below 2^31 (unhardened).
@@ -52,7 +52,7 @@ pub enum DerivationError {
         /// Its steps.
         length: usize,
     },
-    /// A hardened step, which needs a secret key that nobody has.
+    /// A hardened step, which needs the secret key of the group, and no party has it.
     #[error(
         "step {step} of the path is {index}; only unhardened steps (below 2147483648) are possible"
     )]
@@ -98,7 +98,7 @@ impl Derivation {
         }
         let key = self.derive(group)?;
         if own {
-            // Whoever derived it meanwhile has derived the same.
+            // If another thread has set it meanwhile, the value is the same.
             let _ = group.own_key().set(key.clone());
         }
         Ok(key)

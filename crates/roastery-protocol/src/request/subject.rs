@@ -10,15 +10,15 @@ pub const MAX_TEXT: usize = 4 * 1024;
 /// The longest transaction (PSBT) that can be shown with a request, in bytes.
 pub const MAX_TRANSACTION: usize = 256 * 1024;
 
-/// What a request is about, as its proposer says: the messages alone are hashes, about which nobody
-/// can judge.
+/// What a request is about, as its proposer states it: the messages alone are hashes, which cannot
+/// be judged.
 ///
 /// It goes with a proposal and is no part of the request: the session is the same whatever was
 /// shown. A node's policy makes the messages again from the subject, and refuses where they are not
 /// those of the request.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Subject {
-    /// Nothing is said. Who signs it trusts whoever asked.
+    /// Nothing is stated. A member that signs it trusts the proposer.
     Hash,
     /// The one message is the hash of this text, of at most [`MAX_TEXT`] bytes (tag
     /// `roastery/1/text`).
@@ -68,8 +68,8 @@ impl Subject {
         }
     }
 
-    /// Checks the lengths, and for a text that it is what the request signs. For a transaction that
-    /// is the business of whoever can read one.
+    /// Checks the lengths, and for a text that it is what the request signs. Transactions are
+    /// checked by a program that can parse them.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What is answered, and whose accusations are listened to.
+//! Which requests are answered, and whose evidence is accepted.
 
 use std::collections::BTreeMap;
 

@@ -1,12 +1,12 @@
-//! Telling the others of a fault that was found here.
+//! The evidence broadcast: sending the proof of a fault that was found here to the other members.
 //!
-//! Many find the same fault at the same moment: an equivocation that all can see, all see. If each
-//! of n told all at once, one lie would cost n times n messages. So they tell in an order that
-//! begins behind the accused: the first at once, the next two a step later, the next four another
-//! step later, and so on; and whoever has heard it from two others by then keeps silent. Members
-//! that are proven faulty do not count among the two; two that are faulty and not found out can
-//! keep one node from telling what it knows. It keeps the proof all the same, and shows it to its
-//! owner.
+//! Many members find the same fault at the same moment, for example an equivocation that all see.
+//! If each of n sent the proof at once, one fault would cost n times n messages. So they send in an
+//! order that begins after the seat of the member at fault: the first at once, the next two a step
+//! later, the next four another step later, and so on. A member that has received it from two
+//! others by then does not send. Members that are proven faulty do not count among the two; two
+//! that are faulty and not found out can keep one node from sending what it knows. That node keeps
+//! the proof all the same, and its application sees it.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -43,8 +43,8 @@ impl PendingBroadcast {
 }
 
 impl<E: EngineSession> Session<E> {
-    /// Tells all: at once where nobody else can have found it, otherwise when it is this node's
-    /// turn.
+    /// Sends the proof to all: at once if no other member can have found the fault, otherwise when
+    /// it is this node's turn.
     pub(super) fn tell(&mut self, accused: Seat, proof: Proof, finders: Observed, now: Moment) {
         let due = match finders {
             Observed::Locally => now.monotonic,
@@ -72,8 +72,8 @@ impl<E: EngineSession> Session<E> {
         }
     }
 
-    /// Whether it matters that this sender tells of this member: it is still open who does, and it
-    /// is somebody whose word that all have heard it counts for something.
+    /// Whether a proof of this fault from this sender counts here: this node's own broadcast is
+    /// still pending, and the sender is a member whose broadcast counts among the two.
     pub(super) fn listens_to(&self, sender: Seat, accused: Seat) -> bool {
         let open = |broadcast: &PendingBroadcast| {
             broadcast.accused == accused && !broadcast.heard_from.contains(&sender)
@@ -87,7 +87,7 @@ impl<E: EngineSession> Session<E> {
         of_member.map(|broadcast| broadcast.proof.encode().len()).sum()
     }
 
-    /// Somebody else has told it, with a proof that holds.
+    /// Another member has sent evidence of it, with a valid proof.
     pub(super) fn heard(&mut self, accused: Seat, from: Seat) {
         for broadcast in self.tellings.iter_mut().filter(|broadcast| broadcast.accused == accused) {
             broadcast.heard_from.insert(from);

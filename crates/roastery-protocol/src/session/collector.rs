@@ -4,7 +4,7 @@
 //! Per attempt that is served: the packages of the coordinator's newest run (at most n - t + 1),
 //! and of each signer the last share for a package that is known. Per signer in the whole session:
 //! two shares for packages that are not known. A contradiction makes a [`Fault`] at once, and one
-//! proof per accused is kept.
+//! proof per member at fault is kept.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -32,7 +32,7 @@ pub(crate) struct KeptPackage {
     pub(crate) standing: PackageStanding,
 }
 
-/// How far a package that somebody else coordinates has come here.
+/// The progress, at this node, of a package that another member coordinates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PackageStanding {
     /// Not all t shares are here.
@@ -136,8 +136,8 @@ impl Collector {
     }
 
     /// Keeps a share for a package that is known, unless a later one of its signer is kept: an
-    /// honest signer answers a coordinator's packages in their order, and whoever sends an old
-    /// share again does not take the new one away.
+    /// honest signer answers a coordinator's packages in their order, so an old share that is sent
+    /// again does not replace the new one.
     fn keep(&mut self, sender: Seat, share: KeptShare) {
         let Some(record) = self.records.get_mut(&share.attempt) else { return };
         let number = |package: BodyHash| {
@@ -284,7 +284,7 @@ impl Collector {
         self.records.retain(|older, _| !older.is_outdated_by(newer, n));
     }
 
-    /// Keeps a proof that was verified; one per accused.
+    /// Keeps a proof that was verified; one per member at fault.
     pub(crate) fn prove(&mut self, finding: ProvenFault, proof: Arc<Proof>) {
         self.proofs.entry(finding.accused).or_insert((finding, proof));
     }

@@ -49,8 +49,8 @@ impl<E: EngineSession> Session<E> {
         self.look_into_failures(now);
     }
 
-    /// Issues packages as long as t signers are ready. Whoever's last share is unchecked is checked
-    /// before it is picked again: a bad share with a fresh slot does not buy another place.
+    /// Issues packages as long as t signers are ready. A signer's last share is checked before it
+    /// is picked again: a bad share with a fresh slot does not buy another place.
     pub(super) fn issue(&mut self, attempt: Attempt, now: Moment) {
         while matches!(self.phase, Phase::Running) {
             let Some(coordinated) = self.coordinated.get(&attempt) else {
@@ -170,8 +170,8 @@ impl<E: EngineSession> Session<E> {
         }
         let checked = self.engine.check_share(prepared, seat, &slot.0, &share.scalars);
         let Err(message) = checked else {
-            // What is not signed could be taken back for another one. It came on its sender's own
-            // link: nobody else lied.
+            // An unsigned share could be replaced by another one. It came on its sender's own link,
+            // so no other member is at fault.
             let signed = share.envelope.is_signed_by_its_sender(&self.fixed.group);
             if signed {
                 coordinated.book.clear(seat, number);

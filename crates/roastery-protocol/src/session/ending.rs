@@ -52,11 +52,12 @@ impl<E: EngineSession> Session<E> {
         }
     }
 
-    /// The signatures are there and verified. Secrets end here; whoever made them tells all.
+    /// The signatures are there and verified. Secrets end here; the node that made them sends them
+    /// to all.
     pub(super) fn finish(&mut self, content: FinalSignature, made: SignatureSource, now: Moment) {
         self.engine.abort();
-        // Which package led to it is a hint: it is believed of whoever put the signatures together,
-        // or coordinates there.
+        // Which package led to it is a hint: it is believed of the member that put the signatures
+        // together, or that coordinates there.
         let named = self.collector.package_named(content.package).filter(|package| {
             let coordinator = self.fixed.coordinator(package.attempt);
             made == SignatureSource::Here || made == SignatureSource::By(coordinator)
@@ -102,8 +103,8 @@ impl<E: EngineSession> Session<E> {
     }
 
     /// Those that signed the package that led to the end have answered; those of other packages of
-    /// that attempt have not, or not in time. Only preference hangs on it: a coordinator that lies
-    /// can at most have somebody picked last.
+    /// that attempt have not, or not in time. It affects preference only: a coordinator that lies
+    /// can at most have a signer picked last.
     fn learn(&mut self, package: BodyHash) {
         let Some(last) = self.collector.package_named(package) else {
             return;
@@ -120,7 +121,7 @@ impl<E: EngineSession> Session<E> {
         self.learned = learned;
     }
 
-    /// Whoever still speaks of the session lacks the signatures.
+    /// A member that still sends messages of the session lacks the signatures.
     pub(super) fn answer_with_outcome(&mut self, sender: Seat, kind: Kind, now: Moment) {
         if kind == Kind::Signature || sender == self.fixed.seat {
             return;

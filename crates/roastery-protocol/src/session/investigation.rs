@@ -1,9 +1,9 @@
-//! Looking into a package of another coordinator of which t shares make no signature: either a
-//! share is bad, or the aggregate nonce is. Both show only to whoever knows the nonces of the
-//! slots, so their signers are asked for them.
+//! The investigation of a package of another coordinator whose t shares make no signature: either a
+//! share is bad, or the aggregate nonce is. Both show only with the nonces of the slots, so their
+//! signers are asked for them.
 //!
-//! Whoever coordinates a live attempt does this, and nobody else: it is the one that must know whom
-//! to ask next, and if all others did it, too, each fault would cost n times t messages.
+//! Only a member that coordinates a live attempt investigates: it must know which signers to pick
+//! next, and if all others did it, too, each fault would cost n times t messages.
 
 use std::time::Duration;
 
@@ -130,9 +130,8 @@ impl<E: EngineSession> Session<E> {
         due.into_iter().for_each(|hash| self.question(hash));
     }
 
-    /// A slot of an attempt that somebody else coordinates. It says something only where it was
-    /// asked for; that it is its signer's word is in the slot's name, which the coordinator has
-    /// signed.
+    /// A slot of an attempt that another member coordinates. It counts only where it was asked for;
+    /// that its signer made it is shown by the slot's name, which the coordinator has signed.
     pub(super) fn on_answer_to_inquest(
         &mut self,
         attempt: Attempt,
@@ -182,7 +181,7 @@ impl<E: EngineSession> Session<E> {
         self.accuse(Fault::WrongAggregateNonce { package, slots }, now);
     }
 
-    /// Somebody was proven faulty: that is why its packages failed.
+    /// A member was proven faulty, and that explains why its packages failed.
     pub(super) fn drop_explained_inquests(&mut self) {
         let (fixed, collector) = (&self.fixed, &self.collector);
         self.inquests.retain(|one| {

@@ -342,8 +342,8 @@ impl<E: EngineSession> Session<E> {
         }
     }
 
-    /// The message that tells the signatures, once they are there: whoever keeps it can answer with
-    /// it when the session is gone.
+    /// The message that carries the signatures, once they are there. A caller that keeps it can
+    /// answer with it when the session is gone.
     pub fn outcome_message(&self) -> Option<Arc<[u8]>> {
         self.outcome_envelope().map(|envelope| envelope.as_bytes().clone())
     }
@@ -362,8 +362,8 @@ impl<E: EngineSession> Session<E> {
         }
     }
 
-    /// The proofs that are known, one per accused. They outlive failure: they stay as long as the
-    /// session does.
+    /// The proofs that are known, one per member at fault. They outlive failure: they stay as long
+    /// as the session does.
     pub fn proofs(&self) -> impl ExactSizeIterator<Item = (&ProvenFault, &Arc<Proof>)> {
         self.collector.proofs().values().map(|(finding, proof)| (finding, proof))
     }
@@ -398,7 +398,7 @@ impl<E: EngineSession> Session<E> {
     }
 }
 
-/// Why the owner of a session stops it.
+/// Why the caller stops a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
     /// It does not want the signature any more.

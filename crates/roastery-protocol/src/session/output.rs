@@ -20,7 +20,7 @@ pub enum Output {
         /// The envelope.
         bytes: Arc<[u8]>,
     },
-    /// Something has happened that its owner may want to know.
+    /// Something has happened that the caller may want to know.
     Event(Event),
 }
 
@@ -109,7 +109,7 @@ pub struct Outcome {
     /// One BIP-340 signature for each message, in the order of the messages. Another run of the
     /// same request may lead to other bytes that are valid as well.
     pub signatures: Vec<Signature>,
-    /// The package that led to them, as whoever sent them says.
+    /// The package that led to them, as their sender states.
     pub package: BodyHash,
     /// How they came about, if this node has seen that package.
     pub origin: Option<Origin>,
@@ -133,16 +133,16 @@ pub enum StopReason {
     /// The request has expired.
     #[error("the request has expired")]
     Expired,
-    /// Its owner stopped it.
+    /// The caller stopped it.
     #[error("cancelled")]
     Cancelled,
-    /// Its owner's deadline has passed.
+    /// The caller's deadline has passed.
     #[error("the deadline has passed")]
     Deadline,
-    /// Its owner had no room for all its sessions, and kept those that expire before this one.
+    /// The caller had no room for all its sessions, and kept those that expire before this one.
     #[error("no room for all sessions: those that expire sooner are kept")]
     Evicted,
-    /// Its owner could not write down that a share was about to leave; so it has not left.
+    /// The caller could not store that a share was about to leave; so it has not left.
     #[error("a share was not released, for its record could not be kept")]
     JournalFailed,
     /// More than n - t members are proven faulty.
@@ -235,7 +235,7 @@ pub enum Rejected {
     /// A package that this signer does not sign.
     #[error("not signed: {0}")]
     NotToBeSigned(#[from] DeclineReason),
-    /// A share of somebody who is not asked for one, or not for this package.
+    /// A share of a signer that is not asked for one, or not for this package.
     #[error("seat {sender} owes no such share")]
     NotOwed {
         /// The sender.

@@ -123,8 +123,8 @@ impl<E: EngineSession> Session<E> {
         if self.fixed.coordinator(attempt) != self.fixed.seat {
             return self.on_answer_to_inquest(attempt, sender, &slot, now);
         }
-        // Somebody whose clock is ahead may show its slot before this node's turn has come; nobody
-        // is a whole round ahead.
+        // A member whose clock is ahead may show its slot before this node's turn has come; no
+        // honest clock is a whole round ahead.
         let n = self.fixed.group.size();
         if attempt.index() >= self.schedule.live() + n {
             return Err(Rejected::NotServed { attempt });
@@ -146,8 +146,8 @@ impl<E: EngineSession> Session<E> {
             Offer::Repeat => return Err(Rejected::Repeat),
             Offer::Stale | Offer::Out => return Err(Rejected::Stale { sender }),
         }
-        // That many slots cannot all come from faulty members: the attempt is live for somebody
-        // honest.
+        // That many slots cannot all come from faulty members: the attempt is live for an honest
+        // member.
         if coordinated.book.seen() >= self.fixed.group.most_packages() {
             self.begin(attempt, now);
         }
@@ -360,8 +360,9 @@ impl<E: EngineSession> Session<E> {
         Ok(())
     }
 
-    /// Somebody's proof: checked before use, whoever sends it. Whoever sends several that prove
-    /// nothing is not listened to any more, for checking costs more than making up.
+    /// A proof from a member: checked before use, no matter which member sends it. After four
+    /// proofs that prove nothing no more of that sender are checked, for checking costs more than
+    /// making one.
     fn on_evidence(&mut self, letter: Received, proof: Proof, now: Moment) -> Result<(), Rejected> {
         let Received { envelope, sender, checked, .. } = letter;
         let accused = proof.fault().accused_message().sender(&self.fixed.group);
@@ -372,7 +373,7 @@ impl<E: EngineSession> Session<E> {
         if !self.false_accusations.may_accuse(sender) {
             return Err(Rejected::NoAnswer { sender });
         }
-        // A false accusation counts against its sender.
+        // An invalid proof counts against its sender.
         if !checked && !envelope.is_signed_by_its_sender(&self.fixed.group) {
             return Err(Rejected::NotSigned { sender });
         }

@@ -36,7 +36,7 @@ pub enum ReportPhase {
     Stopped(StopReason),
 }
 
-/// Somebody who is awaited.
+/// A member for whose message the session waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Awaited {
     /// In which attempt.
@@ -49,7 +49,7 @@ pub struct Awaited {
     pub since: Duration,
 }
 
-/// What somebody is awaited for.
+/// The kind of message that is awaited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AwaitedThing {
     /// Its slot: it has not shown itself in this attempt.

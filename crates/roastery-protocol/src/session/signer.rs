@@ -12,8 +12,8 @@ use crate::{
     message::{Envelope, SigningPackage},
 };
 
-/// One attempt as this signer sees it. Knows no engine: whoever holds it draws the nonces and makes
-/// the shares.
+/// One attempt as this signer sees it. It uses no engine: the caller draws the nonces and makes the
+/// shares.
 #[derive(Debug)]
 pub(crate) struct Signer {
     pub(crate) coordinator: Seat,

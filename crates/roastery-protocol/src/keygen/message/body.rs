@@ -23,14 +23,15 @@ pub struct TranscriptSignature {
     pub signature: Signature,
 }
 
-/// What somebody asks for.
+/// What the sender asks for.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize,
 )]
 pub enum Want {
     /// The receiver's first message.
     FirstMessage,
-    /// The message that fixes the transcript of this name; whoever has signed it passes it on.
+    /// The message that fixes the transcript of this name. Each member that has signed it passes it
+    /// on.
     Transcript(TranscriptHash),
     /// The investigation of the sender's share in the transcript of this name.
     Investigation(TranscriptHash),

@@ -71,7 +71,7 @@ impl Envelope {
     ///
     /// # Errors
     ///
-    /// [`EnvelopeError`]: nobody has said it.
+    /// [`EnvelopeError`]: the bytes are no message, and count as sent by no member.
     pub fn parse(bytes: &[u8]) -> Result<Self, EnvelopeError> {
         Self::parse_up_to(MAX_ENVELOPE, bytes)
     }

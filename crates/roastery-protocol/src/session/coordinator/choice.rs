@@ -69,9 +69,9 @@ impl Coordinator {
 
     /// Until when no package goes out though t signers are ready.
     ///
-    /// The first one does not go at once to somebody who kept others waiting in an earlier session
-    /// while somebody who answered there may still show itself. Then it has the attempt for itself
-    /// for a round trip, unless whoever it lacks will never answer.
+    /// The first package is not issued at once with a signer that was late in an earlier session
+    /// while a member that answered there may still show its slot. Once issued, the first package
+    /// is the only one for a round trip, unless a signer whose share it lacks will never answer.
     fn waits_until(&self) -> Option<Duration> {
         match self.packages.as_slice() {
             [] => self.waits_for_better(),

@@ -114,7 +114,7 @@ pub(crate) enum Count {
     Counted { number: usize },
     /// It was counted before.
     Repeat,
-    /// Nobody asked for it.
+    /// This coordinator did not ask for it.
     NotOwed,
 }
 

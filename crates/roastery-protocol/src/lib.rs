@@ -24,7 +24,7 @@
 //!     keys::{HostKey, IdentityKey},
 //!     message::RefusalReason,
 //!     request::{ApprovedRequest, Derivation, MessageToSign, Policy, SigningRequest, Step},
-//!     session::{Destination, Opening, Output, Record, Session, Settings},
+//!     session::{Destination, Opening, Output, PeerHistory, Session, Settings},
 //! };
 //!
 //! // What each member's own rules say. This one is too trusting for real use.
@@ -64,7 +64,7 @@
 //!         request: approved,
 //!         run: Run::new(now.wall.as_millis() as u64, [seat.index() as u8; 8]),
 //!         settings: Settings::default(),
-//!         record: Record::default(),
+//!         record: PeerHistory::default(),
 //!     };
 //!     let engine = FrostEngine::new(seat, group.keys().clone(), share);
 //!     sessions.push(Session::open(opening, &engine, now)?);

@@ -25,7 +25,7 @@
 //!
 //! use roastery_frost::SigningKey;
 //! use roastery_protocol::{
-//!     key generation::{Key generation, Invitation, Opening, Output, Seed, Settings, recover_group},
+//!     keygen::{Keygen, Invitation, Opening, Output, Seed, Settings, recover_group},
 //!     clock::Moment,
 //!     group::{Member, NamedMember, PeerId},
 //!     keys::{HostKey, IdentityKey},
@@ -53,7 +53,7 @@
 //! println!("{}", invitation.fingerprint());
 //!
 //! let now = Moment { monotonic: Duration::ZERO, wall: Duration::from_secs(1_800_000_000) };
-//! let mut key generations = Vec::new();
+//! let mut keygens = Vec::new();
 //! for (host, identity) in keys {
 //!     // A node stores the seed, encrypted, before it goes on.
 //!     let seed = Seed::generate(&mut rng)?;
@@ -65,16 +65,16 @@
 //!         signed: None,
 //!         settings: Settings::default(),
 //!     };
-//!     key generations.push(Key generation::open(opening, now)?);
+//!     keygens.push(Keygen::open(opening, now)?);
 //! }
 //!
 //! let mut network = VecDeque::new();
 //! loop {
-//!     for (from, key generation) in invitation.seats().zip(&mut key generations) {
-//!         while let Some(output) = key generation.poll_output() {
+//!     for (from, keygen) in invitation.seats().zip(&mut keygens) {
+//!         while let Some(output) = keygen.poll_output() {
 //!             match output {
 //!                 // A node stores it beside the seed, and then says so.
-//!                 Output::Persist(transcript) => key generation.persisted(transcript, now),
+//!                 Output::Persist(transcript) => keygen.persisted(transcript, now),
 //!                 Output::Send { to, bytes } => {
 //!                     let reached = invitation.seats().filter(|seat| match to {
 //!                         Destination::Seat(one) => *seat == one,
@@ -89,20 +89,20 @@
 //!     let Some((from, to, bytes)) = network.pop_front() else { break };
 //!     let peer = &invitation.member(from).ok_or("no such member")?.peer;
 //!     // What a message did not do is said in the error; nothing that others send is an error here.
-//!     let _ = key generations[to.index()].handle_message(peer, &bytes, now);
+//!     let _ = keygens[to.index()].handle_message(peer, &bytes, now);
 //! }
 //!
-//! for key generation in &mut key generations {
-//!     let share = key generation.take_share().ok_or("no share")?;
-//!     let group = key generation.group().ok_or("no group")?;
-//!     assert!(share.matches(group.keys(), key generation.seat()));
+//! for keygen in &mut keygens {
+//!     let share = keygen.take_share().ok_or("no share")?;
+//!     let group = keygen.group().ok_or("no group")?;
+//!     assert!(share.matches(group.keys(), keygen.seat()));
 //! }
 //!
 //! // The host key and a public file bring it all back.
-//! let file = key generations[0].recovery_file().ok_or("no file")?.encode();
+//! let file = keygens[0].recovery_file().ok_or("no file")?.encode();
 //! let host = HostKey::new(SigningKey::from_bytes(backups.swap_remove(0))?);
 //! let recovered = recover_group(host, &file, None)?;
-//! assert_eq!(Some(recovered.group.id()), key generations[1].group().map(|group| group.id()));
+//! assert_eq!(Some(recovered.group.id()), keygens[1].group().map(|group| group.id()));
 //! # Ok(())
 //! # }
 //! ```

@@ -2,13 +2,13 @@
 //!
 //! [`wallet`] makes descriptors and addresses of a group's key. [`psbt`] reads what others send.
 //! [`spend`] says what a PSBT spends and to whom, what the group signs of it, and what an operator
-//! should look at; it makes the signing request, checks one that somebody else proposes, and puts
+//! should look at; it makes the signing request, checks one that another member proposes, and puts
 //! the signatures in. [`policy`] has a node's rules.
 //!
 //! Nothing here holds a secret, and nothing does I/O or reads a clock. All that is computed is
 //! public, so nothing needs constant time.
 //!
-//! What each node does with a PSBT that somebody proposes:
+//! What each node does with a PSBT of a proposal:
 //!
 //! 1. [`psbt::read`] the bytes, and look at the result as a [`Spend`](spend::Spend).
 //! 2. Have the node's [`SpendPolicy`](policy::SpendPolicy) judge it.

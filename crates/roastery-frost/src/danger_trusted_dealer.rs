@@ -1,7 +1,7 @@
 //! Key generation by one party that knows the whole key: for demos and tests.
 //!
-//! Whoever deals can sign alone, and so can whoever reads the dealer's memory. Real groups generate
-//! their key together.
+//! The dealer can sign alone, and so can a program that reads the dealer's memory. Real groups
+//! generate their key together.
 
 use rand_core::TryCryptoRng;
 use secp::{MaybeScalar, Scalar};

@@ -18,7 +18,7 @@ pub(crate) fn lie_on_one_polynomial(points: &[Point], bound: usize) -> bool {
 /// `points.len() - 1 - bound`, and `v_x` the product of `1 / (x - y)` over all other `y`, which
 /// here is `(-1)^x * binomial(points.len() - 1, x)` up to a factor that all share.
 ///
-/// The hash of the list is what makes `f` random: whoever writes the list cannot choose it.
+/// The hash of the list is what makes `f` random: the author of the list cannot choose it.
 fn random_word(points: &[Point], bound: usize) -> Vec<MaybeScalar> {
     let last = points.len() - 1;
     let mut list = TaggedHash::new("roastery/1/public-shares")

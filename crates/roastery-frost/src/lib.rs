@@ -7,7 +7,7 @@
 //! [`Signers`] is a valid set, a nonce or a share is in range. *DeterministicSign* is left out on
 //! purpose.
 //!
-//! The keys come from [`chilldkg`], which all participants run together; nobody deals them.
+//! The keys come from [`chilldkg`], which all participants run together, without a dealer.
 //!
 //! | BIP-445 | here |
 //! |---|---|

@@ -7,8 +7,8 @@
 //! cost f round trips. With m packages of different composition at a time (each signer shows m
 //! slots ahead) it needs enough stallers to be in all of them. Each package leaves out all known
 //! debtors, and of the others as many different ones as it can; the attacker sees all of them and
-//! takes the fewest stallers that stop every one (greedily: whoever stops most). Those that it has
-//! taken are known debtors after the round.
+//! takes the fewest stallers that stop every one (greedily: the one that stops most first). Those
+//! that it has taken are known debtors after the round.
 
 use std::collections::BTreeSet;
 

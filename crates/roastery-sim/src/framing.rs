@@ -1,5 +1,5 @@
-//! The first invariant: nobody can make a proof against an honest member, out of everything ever
-//! sent, over all its runs, openings and twins.
+//! The first invariant: no proof against an honest member can be made out of everything ever sent,
+//! over all its runs, openings and twins.
 
 use std::rc::Rc;
 
@@ -24,7 +24,7 @@ const ALL_EQUATIONS: usize = 200;
 /// their nonces.
 const NONCE_SETS: usize = 64;
 
-/// A prosecutor who hears every byte and accuses honest members of whatever might be proven: every
+/// A checker that sees every byte and tries to prove every possible fault of honest members: every
 /// body of being malformed, every pair of packages of a conflict and of a slot assigned twice,
 /// every pair of shares of a conflict, every share with every package and slot of being wrong,
 /// every package with all matching nonces of a wrong sum.
@@ -136,7 +136,7 @@ impl FramingChecker {
 
     fn heard_share(&mut self, share: HeardShare, message_log: &Hearsay) -> Result<(), Violation> {
         if !self.case.is_honest(share.seat) {
-            // No claim about a share accuses anybody but its sender.
+            // A claim about a share is against its sender only.
             return Ok(());
         }
         for other in self.shares.clone() {

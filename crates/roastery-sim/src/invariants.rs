@@ -1,7 +1,7 @@
-//! What must hold at every step, whoever is faulty and whatever the network does.
+//! What must hold at every step, with any set of faulty members and any behaviour of the network.
 //!
-//! Each invariant is a type of its own that is told what was said and what happened and knows
-//! nothing of the others. What they have in common is what was said, read once: [`Hearsay`].
+//! Each invariant is a type of its own that is given messages and events and knows nothing of the
+//! others. They share the messages, parsed once: [`Hearsay`].
 
 mod authorised;
 mod blockers;
@@ -47,7 +47,7 @@ use crate::{
 /// The ten invariants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Invariant {
-    /// Nobody can make a proof against an honest seat, out of everything ever sent.
+    /// No proof against an honest seat can be made, out of everything ever sent.
     Accountability,
     /// Each nonce pair answers at most one package, and every share that leaves is right.
     OneNonceOneEquation,

@@ -77,7 +77,7 @@ pub struct KindCount {
 const LIMIT: Duration = Duration::from_secs(3600);
 
 /// Plays sessions of one group, one after the other, and measures each. The members remember what a
-/// session has shown of the others; whoever has become faulty stays so.
+/// session has shown of the others; a member that has become faulty stays so.
 pub fn measure_series(
     mut members: Members,
     attack: &Attack,

@@ -366,7 +366,7 @@ impl<S: EngineSession> World<S> {
         self.session(at.index()).proofs().map(|(finding, _)| *finding).collect()
     }
 
-    /// Whether nobody is blamed anywhere.
+    /// Whether no member is blamed anywhere.
     pub fn nobody_is_blamed(&self) -> bool {
         self.sessions.iter().flatten().all(|session| session.proofs().len() == 0)
     }

@@ -155,12 +155,12 @@ impl Raw {
         body
     }
 
-    /// Signed by whoever it names as its sender, under the tag of its kind.
+    /// Signed by the sender that it names, under the tag of its kind.
     pub fn sealed(&self) -> Vec<u8> {
         self.signed_by(usize::from(self.sender))
     }
 
-    /// Signed by this seat's key, whoever is named, under the tag of its kind.
+    /// Signed by this seat's key, no matter which sender is named, under the tag of its kind.
     pub fn signed_by(&self, seat: usize) -> Vec<u8> {
         let kind = Kind::from_number(self.kind).unwrap_or(Kind::Want);
         self.signed_under(kind.tag(), &SigningKeyOf(1).at(seat), [0; 32])
@@ -220,7 +220,7 @@ pub fn raw_slot(k: u128, messages: usize) -> RawSlot {
     RawSlot { run: Run::new(1, [k as u8; 8]), index: 0, nonces }
 }
 
-/// A package that names slots nobody has shown.
+/// A package that names slots that no member has shown.
 pub fn raw_package(seats: &[u16], messages: usize) -> RawPackage {
     let signers = seats.iter().map(|seat| (*seat, [*seat as u8; 32])).collect();
     let aggregates = (0..messages as u128).map(|at| nonce(900 + at).to_bytes()).collect();
@@ -268,8 +268,8 @@ impl<S: EngineSession> World<S> {
         sent.unwrap().envelope()
     }
 
-    /// Hands a message to a session and asserts that nothing comes of it: nothing is sent, nothing
-    /// is said to have happened, nobody is blamed, and no secret nonce is used up.
+    /// Hands a message to a session and asserts that nothing comes of it: nothing is sent, no event
+    /// is reported, no member is blamed, and no secret nonce is used up.
     pub fn deliver_without_effect(&mut self, from: Seat, to: Seat, bytes: &[u8]) -> Rejected {
         let before = trace(self.session(to.index()));
         let (events, sent) = (self.events.len(), self.sent.len());

@@ -86,7 +86,7 @@ fn members(n: usize) -> Vec<Member> {
     (0..n).map(member).collect()
 }
 
-/// A 2-of-2 of a public key whose secret nobody here knows: the shares are points of a line through
+/// A 2-of-2 of a public key whose secret is unknown here: the shares are points of a line through
 /// it.
 pub fn public_group(x_only: &[u8; 32]) -> Arc<Group> {
     let key = decode_point(&[&[2], &x_only[..]].concat().try_into().unwrap()).unwrap();
@@ -120,7 +120,7 @@ pub fn pay(sat: u64, script_pubkey: ScriptBuf) -> TxOut {
     TxOut { value: Amount::from_sat(sat), script_pubkey }
 }
 
-/// Somebody else's output.
+/// Another party's output.
 pub fn elsewhere() -> ScriptBuf {
     ScriptBuf::from_hex("0014000102030405060708090a0b0c0d0e0f10111213").unwrap()
 }
@@ -145,7 +145,7 @@ pub fn spending(spent: &[TxOut], paid: Vec<TxOut>) -> Psbt {
     psbt
 }
 
-/// 100 000 sat at the wallet's first address: 60 000 to somebody else, 39 000 back, 1000 fee.
+/// 100 000 sat at the wallet's first address: 60 000 to another party, 39 000 back, 1000 fee.
 pub fn ordinary(wallet: &Wallet) -> Psbt {
     let ours = |branch, index| wallet.script(branch, index).unwrap();
     let paid = vec![pay(60_000, elsewhere()), pay(39_000, ours(Branch::Change, 0))];

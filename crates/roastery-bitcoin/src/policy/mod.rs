@@ -38,7 +38,7 @@ pub enum Refusal {
         /// The limit.
         most: Amount,
     },
-    /// Somebody who is not on the list.
+    /// An output pays a recipient that is not on the list.
     #[error("allow list: output {output} pays {amount} to {destination}, which is not on it")]
     Destination {
         /// The output.

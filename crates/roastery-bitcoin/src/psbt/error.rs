@@ -66,7 +66,7 @@ pub enum PsbtError {
         /// The key's type.
         key: u8,
     },
-    /// A version that nobody has defined, or that is newer than this crate.
+    /// A version that is not defined, or is newer than this crate.
     #[error("a PSBT of version {version}; versions 0 (BIP-174) and 2 (BIP-370) are read")]
     OtherVersion {
         /// The version.

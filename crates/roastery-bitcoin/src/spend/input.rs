@@ -61,7 +61,7 @@ pub enum State {
 
 impl Input {
     /// Whether it could be the group's all the same: a Taproot output far down in the wallet is
-    /// known by its derivation field only, which whoever made the PSBT can leave out.
+    /// known by its derivation field only, which the PSBT's creator can leave out.
     pub fn may_be_ours(&self) -> bool {
         self.signing == Signing::NotOurs && self.previous.as_ref().is_some_and(is_taproot)
     }

@@ -36,10 +36,10 @@ impl Spend {
             .map_err(|error| CannotSign::Request(error.to_string()))
     }
 
-    /// Whether a request that somebody proposes asks for exactly what this PSBT takes: the same
-    /// messages with the same keys in the same order, nothing more and nothing less. Every hash is
-    /// computed here, so whoever lies about an amount, a script, a path or a hash proposes another
-    /// message than an honest node computes.
+    /// Checks that a proposed request asks for exactly what this PSBT takes: the same messages with
+    /// the same keys in the same order, nothing more and nothing less. Every hash is computed here,
+    /// so a request with a wrong amount, script, path or hash has another message than the one that
+    /// an honest node computes.
     ///
     /// # Errors
     ///

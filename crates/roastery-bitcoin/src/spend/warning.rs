@@ -88,7 +88,7 @@ pub enum Warning {
         /// The output.
         output: usize,
     },
-    /// An output is marked as somebody's change, and is not this group's.
+    /// An output is marked as change, and is not this group's.
     ForeignChange {
         /// The output.
         output: usize,
@@ -113,7 +113,7 @@ pub enum Warning {
         /// What leaves the group.
         amount: Amount,
     },
-    /// An output that nobody can ever spend has an amount.
+    /// An output that can never be spent has an amount.
     Burnt {
         /// The output.
         output: usize,

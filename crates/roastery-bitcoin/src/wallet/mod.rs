@@ -2,7 +2,7 @@
 //!
 //! BIP-328 makes an aggregate key an extended public key by giving it a chain code: depth 0, no
 //! parent, child number 0. So it is here, with one difference. BIP-328's chain code is a constant,
-//! because MuSig2's aggregate keys have none of their own; then whoever sees the aggregate key can
+//! because MuSig2's aggregate keys have none of their own; then the aggregate key is enough to
 //! derive all of its addresses. A group has a chain code in its group file, which all members hold,
 //! so its key stands in a descriptor as any wallet's does, and a script or a signature that shows
 //! the key does not show its addresses.

@@ -33,7 +33,7 @@ pub(crate) enum Standing {
     Covered(Derivation),
     /// The group's key can spend it, and the wallet's descriptors do not lead to it.
     OtherPath(Derivation),
-    /// The group's key can spend it, and so may whoever is in scripts that are not the wallet's.
+    /// The group's key can spend it, and so may other keys, in scripts that are not the wallet's.
     OtherScripts(Derivation),
     /// The PSBT says that a key of this group is in it, and that is not so.
     FalseClaim,
@@ -88,7 +88,7 @@ impl Wallet {
             .collect()
     }
 
-    /// The taproot derivation fields that name this group, or nobody.
+    /// The taproot derivation fields that name this group, or no fingerprint at all.
     fn named<'a>(
         &self,
         hints: Hints<'a>,

@@ -18,7 +18,7 @@ use roastery_protocol::{
 };
 use roastery_testkit::payments::{TestGroup, elsewhere, ordinary, pay, spending};
 
-/// An ordinary spend: 60 000 to somebody else, 39 000 back, 1000 fee at 10 sat/vB or somewhat less.
+/// An ordinary spend: 60 000 to another party, 39 000 back, 1000 fee at 10 sat/vB or somewhat less.
 fn spend() -> (Spend, Wallet) {
     let wallet = TestGroup::three_of_five().wallet();
     (Spend::of(ordinary(&wallet), &wallet), wallet)
@@ -314,7 +314,7 @@ fn change_must_be_ours_where_the_rule_says_so() {
     let rules = |ours| Rules { change_must_be_ours: Some(ours), ..Rules::default() };
     let (honest, wallet) = spend();
     assert!(judge(rules(true), &honest, 0).is_ok());
-    // The second output becomes somebody else's, and keeps what marks it as change.
+    // The second output becomes another party's, and keeps the fields that mark it as change.
     let mut psbt: Psbt = honest.psbt().clone();
     psbt.unsigned_tx.output[1].script_pubkey = elsewhere();
     let theirs = XOnlyPublicKey::from_slice(&[2; 32]).unwrap();

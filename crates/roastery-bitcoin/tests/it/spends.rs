@@ -64,11 +64,11 @@ fn outputs_with_a_script_tree_are_spent_by_the_key() {
     }
 }
 
-/// An output of somebody else's key with a leaf of this group's: `pk(XPUB/0/7)`, or also with
+/// An output of another party's key with a leaf of this group's: `pk(XPUB/0/7)`, or also with
 /// another's signature.
 fn leaf_psbt(wallet: &Wallet, leaf: &str) -> Psbt {
     let xpub = format!("[{}]{}", wallet.fingerprint(), wallet.xpub(NetworkKind::Main));
-    // BIP-341's key that nobody has.
+    // BIP-341's key without a known secret key.
     let nobody = "50929b74c1a04954b78b4b6035e97a5e078a5a0f28ec96d547bfee9ace803ac0";
     let text = format!("tr({nobody},{})", leaf.replace("@0", &xpub));
     let descriptor: Descriptor<miniscript::DefiniteDescriptorKey> = text.parse().unwrap();
@@ -143,7 +143,7 @@ fn a_leaf_without_the_groups_key_is_not_signed_whatever_its_derivation_field_say
 fn what_is_not_signed_for_stays_as_it_was() {
     let group = TestGroup::three_of_five();
     let wallet = group.wallet();
-    // Somebody's P2PKH output, which takes its whole previous transaction and nothing else.
+    // Another party's P2PKH output, which takes its whole previous transaction and nothing else.
     let legacy = "76a9140102030405060708090a0b0c0d0e0f101112131488ac";
     let legacy = pay(50_000, ScriptBuf::from_hex(legacy).unwrap());
     let ours = pay(50_000, wallet.script(Branch::Receive, 3).unwrap());

@@ -102,7 +102,7 @@ pub enum CoordinatorError {
     /// A participant is at fault.
     #[error("{0}")]
     Fault(#[from] Fault),
-    /// There is no key, and nobody can be named.
+    /// There is no key, and no participant can be named.
     #[error("{0}")]
     Degenerate(#[from] DegenerateKey),
 }

@@ -2,9 +2,9 @@ use std::fmt;
 
 use crate::Seat;
 
-/// Who made a session fail, as far as can be told, and by what.
+/// Which participant made a session fail, as far as can be told, and by what.
 ///
-/// This is for those who took part: unlike the proofs about signing it convinces nobody else.
+/// This is for the participants: unlike the proofs about signing it convinces no third party.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Fault {
     /// *FaultyParticipantError*: this participant, as the coordinator sees it.
@@ -166,7 +166,7 @@ impl fmt::Display for Field {
 /// The threshold public key or a public share is the point at infinity, which is no key.
 ///
 /// Honest participants get there by chance with probability 1 in the group order. Any dishonest
-/// one may have done it, or the coordinator, so nobody is named.
+/// participant, or the coordinator, may have caused it, so none is named.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("the threshold public key or a public share is the point at infinity")]
 pub struct DegenerateKey;

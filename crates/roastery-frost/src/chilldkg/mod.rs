@@ -1,8 +1,8 @@
 //! ChillDKG, the certified key generation of the BIP draft `bip-frost-dkg`, version 0.3.
 //!
 //! All *n* participants generate one key together, so that any *t* of them can sign with it later
-//! and fewer cannot. They talk to a coordinator that nobody has to trust. The key exists only with
-//! a certificate that all *n* have signed: whoever holds [`RecoveryData`] can prove to any other
+//! and fewer cannot. They talk to a coordinator that need not be trusted. The key exists only with
+//! a certificate that all *n* have signed: a holder of [`RecoveryData`] can prove to any other
 //! participant that the session succeeded, and a participant gets its share back from that public
 //! data and its host secret key alone. Names are those of the draft.
 //!

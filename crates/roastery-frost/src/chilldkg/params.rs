@@ -12,8 +12,8 @@ use crate::{MAX_SEATS, Seat};
 /// A value of this type is valid: `1 <= t <= n <= 128`, and the host public keys are points of the
 /// curve, no two alike. Participant *i* has the *i*-th key. Cloning is cheap.
 ///
-/// Whether the keys are those of the intended participants is for their owners to ensure: compare
-/// [`params_hash`](SessionParams::params_hash) over a channel that nobody else can write to.
+/// The caller must ensure that the keys are those of the intended participants: compare
+/// [`params_hash`](SessionParams::params_hash) over an authenticated channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionParams(Arc<Inner>);
 

@@ -209,14 +209,14 @@ pub enum Step2Error {
     /// The host key is not the one of the first step.
     #[error("{0}")]
     HostSeckey(HostSeckeyError),
-    /// Somebody is known to be at fault.
+    /// A party is known to be at fault.
     #[error("{0}")]
     Fault(#[from] Fault),
     /// *UnknownFaultyParticipantOrCoordinatorError*: the share is wrong, and who made it so shows
     /// only in an investigation.
     #[error("the secret share does not match its public share; who is at fault is not known yet")]
     Unknown(Box<Investigation>),
-    /// There is no key, and nobody can be named.
+    /// There is no key, and no party can be named.
     #[error("{0}")]
     Degenerate(#[from] DegenerateKey),
 }

@@ -33,8 +33,8 @@ impl RecoveryData {
         RecoveryData::verified(transcript, certificate)
     }
 
-    /// Reads the recovery data of a session with these parameters: what a participant does to whom
-    /// somebody claims that its session has succeeded.
+    /// Reads the recovery data of a session with these parameters: the check by a participant that
+    /// is sent recovery data as proof that its session has succeeded.
     ///
     /// # Errors
     ///
@@ -123,7 +123,7 @@ fn read(bytes: &[u8]) -> Result<(Transcript, Certificate), RecoveryDataError> {
 ///
 /// # Errors
 ///
-/// [`RecoverError`] if the host key is that of nobody in the session, or if what its owner signed
+/// [`RecoverError`] if the host key is of no participant of the session, or if the signed data
 /// gives it no share.
 pub fn recover(
     hostseckey: &HostSecretKey,

@@ -1,4 +1,4 @@
-//! The scheme against its official vectors, and against whoever breaks its rules.
+//! The scheme against its official vectors, and against parties that break its rules.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod behaviour;

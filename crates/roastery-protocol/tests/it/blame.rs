@@ -1,4 +1,4 @@
-//! Sessions in which something is wrong: those who did it are found, all of them, and nobody else.
+//! Sessions with faults: all members at fault are found, and no other member is.
 
 use roastery_frost::nonce_agg;
 use roastery_protocol::{
@@ -101,7 +101,7 @@ fn if_every_share_is_right_and_the_sum_is_not_its_signers_are_out_and_nobody_is_
     engine.programme(Programme { aggregation_fails: true, ..Programme::default() });
     world.run();
     let issued = world.issued_by(coordinator);
-    // Nobody is asked twice, so three pairs are tried.
+    // No signer is asked twice, so three pairs are tried.
     let mut asked: Vec<Seat> = issued.iter().flat_map(|(_, _, signers)| signers.clone()).collect();
     asked.sort_unstable();
     assert_eq!(asked, world.fixture.group.seats().collect::<Vec<_>>());
@@ -152,7 +152,7 @@ fn a_share_that_does_not_decode_is_a_malformed_message_of_its_sender() {
     let mut body = share.body().to_vec();
     body[72 + 32 + 4..][..32].fill(0xff);
 
-    // As long as nobody has signed it, it is nobody's.
+    // Without a signature it is no member's message.
     let unsigned = Envelope::parse(&[&[0; 64][..], &body].concat()).unwrap();
     assert_eq!(world.hand(&unsigned, coordinator), Err(Rejected::NotSigned { sender: signer }));
     assert!(world.nobody_is_blamed());

@@ -1,4 +1,4 @@
-//! Whoever sends without end has nothing of it but its own messages lost.
+//! A sender of endless messages gains nothing: only its own messages are evicted.
 
 use std::time::Duration;
 
@@ -114,7 +114,7 @@ fn evidence_without_end_is_one_proof_of_each_accused() {
     assert_eq!(world.session(victim.index()).proofs().len(), 1);
     let told = world.events.iter().filter(|(_, event)| matches!(event, Event::Proven { .. }));
     assert_eq!(told.count(), 1);
-    // It was told by others before; nobody repeats it.
+    // Others have broadcast it before; no member repeats it.
     assert_eq!(world.count_sent(Kind::Evidence), 0);
 }
 
@@ -125,7 +125,7 @@ fn a_flood_is_charged_to_its_sender_and_to_nobody_else() {
     let before = world.session(victim.index()).bytes_kept_of(other);
     for which in 0..20 {
         let package = package_of(&world, 0, which, 0);
-        // Whoever delivers it, it is kept of whoever signed it.
+        // It is charged to its signer, no matter which peer delivers it.
         let _ = world.deliver(other, victim, package.as_bytes());
     }
     let session = world.session(victim.index());

@@ -200,7 +200,7 @@ fn a_bad_share_that_its_coordinator_keeps_quiet_about_is_found_by_the_next_one()
     // The second attempt begins: the last shares go to all.
     let _ = world.hand(&share, next);
     world.pass_time(Settings::default().interval);
-    // The liar's nonces are asked for as well; whoever has them can give them.
+    // The liar's nonces are asked for as well; any peer that has them can send them.
     let _ = world.deliver(liar, next, shown.as_bytes());
     world.pass_time(Settings::default().repeat_floor);
     let findings = world.findings(next);
@@ -224,7 +224,7 @@ fn the_accused_and_whoever_is_proven_faulty_silence_nobody() {
     let [first, second] = packages;
     let proof =
         Proof::new(world.fixture.signing_request(1), Fault::PackageConflict { first, second });
-    // One of the two that tell it is the accused itself; it may say so as often as it likes.
+    // One of the two that broadcast it is the member at fault; it may repeat that without effect.
     let friend = *others.iter().find(|seat| **seat != silent).unwrap();
     for teller in [coordinator, friend, coordinator, friend] {
         let evidence = world.fixture.seal(teller, 0, &Body::Evidence(proof.clone()));

@@ -173,7 +173,7 @@ impl Fixed {
         messages
     }
 
-    /// A proof of each fault that proves it, with its name and whom it accuses.
+    /// A proof of each fault that proves it, with its name and the member at fault.
     fn proofs(&self) -> Vec<(&'static str, Seat, Proof)> {
         let coordinator = self.coordinator();
         let packaged = |package| self.seal(coordinator, &Body::SigningPackage(package));

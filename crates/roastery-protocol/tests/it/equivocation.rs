@@ -1,4 +1,4 @@
-//! Whoever says two things is found out, whoever heard only one of them included.
+//! Equivocation is found, also by a member that has received only one of the two messages.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use roastery_protocol::{
 };
 use roastery_testkit::{byzantine::*, *};
 
-/// By then whoever has something to tell has told it.
+/// By then every evidence broadcast has been sent.
 const TELLING: Duration = Duration::from_secs(1);
 
 /// A 2-of-4 whose first coordinator is driven by hand. Gives it and the other three.
@@ -99,7 +99,7 @@ fn two_packages_that_name_one_slot_convict_their_coordinator() {
     let (mut world, coordinator, [both, one, none]) = hand_driven_coordinator();
     let (first, second) =
         (package_for(&world, 0, &[both, one]), package_for(&world, 1, &[both, none]));
-    // Whoever is in neither sees it as well as the signer itself.
+    // A member that is in neither package sees it as well as the signer itself.
     world.hand(&first, none).unwrap_err();
     assert_eq!(world.hand(&second, none), Err(Rejected::Conflict { sender: coordinator }));
     assert_eq!(found(&world, none), [(coordinator, FaultKind::SlotAssignedTwice)]);
@@ -330,7 +330,7 @@ fn evidence_is_a_value_that_waits_until_somebody_takes_it() {
     for package in [&first, &second, &first] {
         let _ = session.handle_message(&peer(coordinator), package.as_bytes(), now);
     }
-    // Nobody has listened, and nothing has waited for it.
+    // No caller has polled, and nothing has waited for it.
     let events = std::iter::from_fn(|| session.poll_output()).filter_map(|output| match output {
         roastery_protocol::session::Output::Event(event) => Some(event),
         _ => None,

@@ -1,4 +1,4 @@
-//! The group signs while t honest members can reach each other, whoever coordinates, and whatever
+//! The group signs while t honest members can reach each other, with any coordinator, and whatever
 //! was lost before.
 
 use std::time::Duration;
@@ -53,7 +53,7 @@ fn a_coordinator_whose_connection_comes_back_has_its_time_again() {
     for (last, live_after_an_interval) in [(Connection::Down, 3), (Connection::Up, 2)] {
         let (mut world, _) = World::fake(Fixture::new(3, 3), &[]);
         let coordinator = world.fixture.coordinator_of(0);
-        // Not one that coordinates before its time comes: nobody passes over itself.
+        // Not one that coordinates before its time comes: no node passes over itself.
         let observer = world.fixture.coordinator_of(2);
         let now = world.now;
         let session = world.session_mut(observer.index());

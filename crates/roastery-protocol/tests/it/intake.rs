@@ -55,12 +55,12 @@ impl Scene {
         self.world.sent_by(self.others[0], Kind::SignatureShare)
     }
 
-    /// The session goes on to its end, undisturbed by what was tried before: everybody has the
-    /// signatures, t shares were made, and nobody is blamed but these.
+    /// The session goes on to its end, undisturbed by what was tried before: all members have the
+    /// signatures, t shares were made, and no member is blamed but these.
     fn ends_well_and_blames_only(mut self, accused: &[Seat]) {
         self.world.run();
         assert_eq!(self.world.signed(), 5);
-        // Whoever has something to tell has its turn to.
+        // Every pending evidence broadcast is sent.
         self.world.pass_time(Duration::from_secs(1));
         assert_eq!(self.engines.iter().map(|engine| engine.calls().sign).sum::<usize>(), 3);
         assert_eq!(self.engines.iter().map(|engine| engine.calls().check_share).sum::<usize>(), 0);

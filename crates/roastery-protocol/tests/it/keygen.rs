@@ -1,5 +1,5 @@
-//! Key generation: any member can coordinate, nobody uses a key without the whole certificate, and
-//! nobody honest is blamed.
+//! Key generation: any member can coordinate, no member uses a key without the whole certificate,
+//! and no honest member is blamed.
 
 mod binding;
 mod blame;

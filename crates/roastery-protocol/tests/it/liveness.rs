@@ -1,4 +1,4 @@
-//! Whoever is slow, silent or wrong costs the others little, and silence is no fault.
+//! A slow, silent or faulty member costs the others little, and silence is no fault.
 
 mod proven;
 
@@ -243,8 +243,8 @@ fn a_bad_share_is_found_when_its_package_is_complete_and_its_fresh_slot_is_never
     let (bad, silent) = (scene.others[0], scene.others[1]);
     let programme = Programme { wrong_share: Some(0), ..Programme::default() };
     scene.engines[bad.index()].programme(programme);
-    // The first package never completes, so its shares are not looked at for its own sake: nobody
-    // checks without need.
+    // The first package never completes, so its shares are not checked for its own sake: a share
+    // is checked only when needed.
     scene.commit(silent, 1, 0).unwrap();
     scene.world.run();
     assert_eq!(scene.packages().len(), 1);
@@ -269,8 +269,8 @@ fn a_bad_share_with_a_fresh_slot_is_checked_before_its_sender_is_picked_again() 
     scene.engines[bad.index()].programme(programme);
     scene.commit(silent, 1, 0).unwrap();
     scene.let_speak(bad);
-    // Coordinator, bad and silent are picked; the bad share is in, with a fresh slot, and nobody
-    // has looked at it.
+    // Coordinator, bad and silent are picked; the bad share is in, with a fresh slot, and has not
+    // been checked.
     assert_eq!(scene.packages().len(), 1);
     assert!(scene.world.nobody_is_blamed());
     scene.let_speak(good);

@@ -106,7 +106,7 @@ fn a_signer_that_commits_last_so_that_the_sum_is_infinite_stops_nobody_and_is_fo
         let keys = fixture.group.keys().clone();
         FrostEngine::with_rng(seat, keys, fixture.share(seat), Chance::new(seat.index() as u64))
     };
-    // It has found out the coordinator's slot as well, which nobody was shown.
+    // It knows the coordinator's slot as well, which was sent to no member.
     let request = fixture.request(1);
     let opening =
         fixture.opening(coordinator, &request, coordinator.index() as u64, Settings::default());

@@ -86,7 +86,7 @@ impl Stage {
         self.other_package(|package| package.aggregates[position] = nonce_agg([]))
     }
 
-    /// One true claim of each kind, with the seat that it convicts.
+    /// One true claim of each kind, with the seat of which it proves a fault.
     fn true_claims(&self) -> Vec<(Fault, Seat)> {
         let (first, signer) = (self.package.clone(), self.signers[0]);
         vec![

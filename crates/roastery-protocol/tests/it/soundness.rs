@@ -1,4 +1,4 @@
-//! Nobody can make a proof against an honest member, out of everything ever sent, over all its runs
+//! No proof against an honest member can be made, out of everything ever sent, over all its runs
 //! (rows 29 and 31).
 
 mod arena;
@@ -14,7 +14,7 @@ use roastery_protocol::{
 };
 use roastery_testkit::{byzantine::*, *};
 
-/// Has all that was ever sent, and wants somebody convicted.
+/// Has all that was ever sent, and tries to prove a fault of an honest member.
 struct Prosecutor<'a> {
     arena: &'a Arena,
     envelopes: Vec<Envelope>,
@@ -151,7 +151,7 @@ fn product(firsts: &[Envelope], seconds: &[Envelope]) -> Vec<(Envelope, Envelope
     pairs.map(|(first, second)| (first.clone(), second.clone())).collect()
 }
 
-/// Lets a session run and the prosecutor try. Gives what the corrupt were convicted of.
+/// Lets a session run and the checker try. Returns the proven faults of the corrupt members.
 fn try_session(seed: u64, corrupt: usize, steps: usize) -> BTreeSet<FaultKind> {
     let mut chance = Chance::new(seed ^ 0x5eed);
     let n = 3 + chance.below(3);

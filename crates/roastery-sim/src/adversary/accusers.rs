@@ -1,5 +1,5 @@
-//! Those who speak of others: false accusations, others' messages, messages in others' names,
-//! refusals.
+//! Behaviours that concern other members: false evidence, replays of others' messages, messages in
+//! others' names, refusals.
 
 use std::sync::Arc;
 

@@ -33,8 +33,8 @@ pub enum Behaviour {
     Slow,
     /// As a signer: two shares with different scalars for each package.
     ShareConflict,
-    /// As a signer: two slots for one place; answers for both, and accuses with the one that was
-    /// not named.
+    /// As a signer: two slots for one place; answers for both, and makes evidence with the one that
+    /// was not named.
     CommitsTwice,
     /// As a signer: commits when it has seen others' slots, to minus their sum.
     CommitsToInfinity,
@@ -134,9 +134,9 @@ impl Behaviour {
     /// they can. Whether one has all that it takes depends on the run:
     /// [`Coalition::committed`](super::Coalition::committed).
     ///
-    /// None for wrong aggregate nonces: who asks for the nonces of all t slots can prove them,
-    /// unless one is the coordinator's own and shown to nobody. None for mutations: what they break
-    /// depends on the mutation.
+    /// None for wrong aggregate nonces: a member that asks for the nonces of all t slots can prove
+    /// them, unless one is the coordinator's own and sent to no member. None for mutations: what
+    /// they break depends on the mutation.
     pub fn provable(self) -> Option<FaultKind> {
         match self {
             Behaviour::BadShare | Behaviour::BadShareWithFreshCommitments => {

@@ -90,7 +90,7 @@ impl Coalition {
         if self.doing(Behaviour::CancellingNonces).last() == Some(&seat) {
             self.agree(view).early = true;
         }
-        // Nobody listens to who is a whole round ahead.
+        // No member accepts messages of a sender that is a whole round ahead.
         let attempts = (0..view.members.group.size() as u32).filter_map(Attempt::new);
         let honest: Vec<Attempt> =
             attempts.filter(|attempt| !self.owns(view.coordinator(*attempt))).collect();
@@ -117,7 +117,7 @@ impl Coalition {
     }
 
     /// An honest coordinator has picked one of the groups: all its members give right shares.
-    /// Whoever is picked with others owes its share for ever.
+    /// A member that is picked with others owes its share for ever.
     pub(super) fn cancel_out(&mut self, view: View<'_>, said: &Said) {
         let coordinator = view.coordinator(said.attempt);
         let Some(agreed) = &self.cancelling else { return };

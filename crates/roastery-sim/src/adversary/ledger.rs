@@ -204,7 +204,7 @@ impl Book {
             self.early.insert((share.package, sender));
         }
         if !signed {
-            // It took the place of what was there, and is forgotten when somebody looks.
+            // It replaced the share that was there, and is dropped when it is checked.
             self.last_shares.remove(&sender);
             return false;
         }
@@ -242,8 +242,8 @@ impl Book {
         if signed && errors.iter().any(|error| *error != MaybeScalar::Zero) {
             issued.bad.insert(sender);
         }
-        // Errors that cancel spoil nothing: the signatures are right, and nobody looks at single
-        // shares.
+        // Errors that cancel spoil nothing: the signatures are right, and single shares are not
+        // checked.
         let spoiled = issued.errors.iter().any(|error| *error != MaybeScalar::Zero);
         if issued.owing.is_empty() && spoiled {
             std::mem::take(&mut issued.bad)

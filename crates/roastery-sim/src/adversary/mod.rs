@@ -122,7 +122,7 @@ pub enum Reception {
     Ignore,
 }
 
-/// Nobody is faulty.
+/// No member is faulty.
 #[derive(Debug)]
 pub struct Nobody;
 

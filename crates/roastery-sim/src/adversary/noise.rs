@@ -221,7 +221,7 @@ impl Coalition {
         }
     }
 
-    /// Something like what somebody else has said.
+    /// A mutation of a message that another member has sent.
     pub(super) fn mutate_others(&mut self, view: View<'_>, seat: Seat) -> Vec<Delayed> {
         let Some(envelope) = self.something_said() else { return Vec::new() };
         let mutant = self.mutant(view, seat, &envelope);
@@ -285,7 +285,8 @@ impl Coalition {
                     let session = SessionId::from_bytes([self.rng.random(); 32]);
                     view.seal_elsewhere(seat, session, attempt.number(), &body)
                 }
-                // A package in an attempt of somebody else would break a rule of form.
+                // A package in an attempt that another member coordinates would break a rule of
+                // form.
                 _ if matches!(body, Body::SigningPackage(_)) => envelope.as_bytes().clone(),
                 _ => {
                     let attempt = self.any_attempt(view, seat);

@@ -34,7 +34,7 @@ struct Held {
     said: Option<Arc<[u8]>>,
 }
 
-/// A run after this one. Whoever commits under it claims to have been restarted.
+/// An incarnation after this one. A member that commits under it claims to have been restarted.
 fn later(run: Run, by: u64) -> Run {
     Run::new(run.opened_ms() + by, by.to_le_bytes())
 }
@@ -106,7 +106,7 @@ impl Coalition {
             .collect()
     }
 
-    /// Two slots for one place, to the coordinator and the other one to somebody else.
+    /// Two slots for one place, one to the coordinator and the other to another member.
     fn commit_twice(
         &mut self,
         view: View<'_>,
@@ -167,7 +167,7 @@ impl Coalition {
         }
     }
 
-    /// Whoever wants to commit to minus the sum of the others waits for the others.
+    /// A member that is to commit to minus the sum of the others waits for the others.
     fn hold_back(
         &mut self,
         view: View<'_>,
@@ -189,7 +189,7 @@ impl Coalition {
         }
     }
 
-    /// Somebody has shown a slot: perhaps enough have.
+    /// A member has shown a slot: enough may be there now.
     pub(super) fn commit_last(&mut self, view: View<'_>, attempt: Attempt) {
         let others = view.members.group.threshold() - 1;
         for seat in self.doing(Behaviour::CommitsToInfinity) {
@@ -288,7 +288,7 @@ impl Coalition {
     }
 }
 
-/// The slot that makes the sum with these infinite; nobody knows its secrets.
+/// The slot that makes the sum with these infinite; its secrets are known to no party.
 fn minus_sum(slots: &[Slot], messages: usize) -> Option<Slot> {
     let nonce = |at: usize| {
         let mut bytes = [0; 66];

@@ -28,8 +28,8 @@ pub enum Stalling {
     /// They are the attacker's from the beginning; exactly one of each package stalls, the others
     /// answer.
     Coordinated,
-    /// Just in time: whoever is picked may become faulty, one more for each package that none
-    /// stalls yet.
+    /// Just in time: a signer that is picked may become faulty, one more for each package that no
+    /// faulty signer stalls yet.
     Adaptive,
 }
 

@@ -110,8 +110,8 @@ impl<'a, E: SimulatedEngine> Stage<'a, E> {
         let only_shares = BTreeSet::from([FaultKind::InvalidShare]);
         for (accused, witnesses) in coalition.witnesses() {
             if coalition.committed().get(accused) == Some(&only_shares) {
-                // Bad shares can cancel each other: the signature is right then, and nobody looks
-                // at them. Where it was not, the proof was demanded at once.
+                // Bad shares can cancel each other: the signature is right then, and single shares
+                // are not checked. Where it was not, the proof was demanded at once.
                 continue;
             }
             for &witness in witnesses {

@@ -26,7 +26,7 @@ impl Replay {
             (scenario, _) = shrink(scenario, violation);
         }
         let played = play(&scenario, Detail::Lines);
-        // Whoever does not read on, as `head` does, misses the rest.
+        // A reader that closes the pipe, as `head` does, misses the rest.
         let mut out = std::io::stdout().lock();
         let _ = writeln!(out, "{scenario}");
         for line in &played.lines {

@@ -149,7 +149,7 @@ impl Run {
         let attempts = (0..members.group.size() as u32).filter_map(Attempt::new);
         let mut seats: Vec<Seat> = attempts.map(|attempt| order.coordinator(attempt)).collect();
         if !self.first {
-            // As in the ROAST paper the attackers sign, and somebody else coordinates.
+            // As in the ROAST paper the attackers sign, and an honest member coordinates.
             seats[1..].shuffle(rng);
             seats.rotate_left(1);
         }

@@ -22,7 +22,7 @@ impl OnlyWhatWasAuthorised {
         Self { case, over: BTreeSet::new() }
     }
 
-    /// Somebody sends what is no message of this session.
+    /// A node sends bytes that are no message of this session.
     pub fn unreadable(&self, packet: &Packet) -> Result<(), Violation> {
         if !self.case.is_honest(packet.from) {
             return Ok(());

@@ -26,7 +26,7 @@ use crate::adversary::Packet;
 pub struct FaultCompleteness {
     case: Rc<Case>,
     hands: BTreeMap<usize, Hand>,
-    /// Node, accused, what it has in its hand.
+    /// Node, member at fault, and the fault that the node can prove.
     expected: Vec<(usize, Seat, FaultKind)>,
     found: BTreeMap<Seat, BTreeSet<FaultKind>>,
     signed_at: BTreeMap<usize, Duration>,
@@ -58,7 +58,7 @@ struct LastShare {
 }
 
 impl FaultCompleteness {
-    /// Nobody is guilty yet.
+    /// Starts with no fault committed.
     pub fn new(case: Rc<Case>) -> Self {
         Self {
             case,

@@ -47,7 +47,7 @@ pub struct KnownPackage {
 pub enum News {
     /// Its sender signed this body, and it was not heard before.
     Said,
-    /// Somebody claims that its sender said it, for the first time.
+    /// It is attributed to its sender without a signature, for the first time.
     Claimed,
     /// It was heard before.
     Old,
@@ -237,7 +237,7 @@ impl Hearsay {
     }
 
     /// The bad answers to a package to which all t have answered; `None` while one is owed, or
-    /// where nobody can tell.
+    /// where it cannot be computed.
     pub fn bad_answers(&self, package: &KnownPackage) -> Option<Vec<Rc<Statement>>> {
         let mut bad = Vec::new();
         for entry in &package.content.signers {

@@ -44,7 +44,7 @@ impl OneNonce {
             return Err(violation(format!("seat {seat} answers twice with one slot")));
         }
         let Some(nonces) = message_log.nonces(slot).first() else {
-            // The coordinator's own slot travels to nobody.
+            // The coordinator's own slot is sent to no member.
             return Ok(());
         };
         match self.case.check_share(&package.content, seat, nonces, share) {

@@ -19,7 +19,7 @@ pub struct Circumstances {
     pub calm_at: Duration,
     /// Whether anything was lost, delayed, cut or late before.
     pub disturbed: bool,
-    /// Seats on which nobody can count: faulty, down, or stopped.
+    /// Seats that cannot be relied on: faulty, down, or stopped.
     pub useless: BTreeSet<Seat>,
     /// Seats with more than one opening: whatever an earlier one owed stays owed, and its runs
     /// count nothing.
@@ -79,8 +79,8 @@ fn log2_up(x: usize) -> usize {
 }
 
 /// When the interval of a node that was opened at zero expires for the `count`-th time after
-/// `from`, if nobody is passed over: attempts double until all n are live for an interval, then the
-/// interval doubles.
+/// `from`, if no coordinator is passed over: attempts double until all n are live for an interval,
+/// then the interval doubles.
 fn nth_expiry(n: usize, interval: Duration, from: Duration, count: usize) -> Duration {
     let (mut interval, mut due, mut live, mut seen) = (interval, interval, 1, 0);
     loop {

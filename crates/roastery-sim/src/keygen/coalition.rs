@@ -96,7 +96,8 @@ impl Coalition {
         &self.faults
     }
 
-    /// The honest member on whom a faulty one has set its eye, and somebody else beside.
+    /// The honest member that a faulty one attacks, and another honest one, or itself if there is
+    /// none.
     fn victims(&self, of: Seat) -> Option<(Seat, Seat)> {
         let victim = *self.honest.first()?;
         let other = self.honest.get(1).copied().unwrap_or(of);
@@ -132,8 +133,8 @@ impl Coalition {
         vec![Packet { from, to, bytes }]
     }
 
-    /// Who takes part rightly still owes its signature to all, and the transcript to whoever lacks
-    /// it.
+    /// A member that follows the protocol still owes its signature to all, and the transcript to
+    /// members that lack it.
     fn instead_of_certificate(
         &self,
         participants: &Participants,

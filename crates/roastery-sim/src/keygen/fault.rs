@@ -29,7 +29,7 @@ pub enum Fault {
     SplitsTranscripts,
     /// Changes one member's share in the transcript, and signs it.
     AltersShare,
-    /// The same, and answers the investigation so that somebody else seems to have done it.
+    /// The same, and answers the investigation so that another member seems to be at fault.
     FramesInInvestigation,
     /// Changes one member's share in the transcript, and puts a certificate without that member's
     /// signature together.
@@ -43,7 +43,7 @@ pub enum Fault {
     /// Takes part rightly; as a coordinator it shows its transcript to one half of the members and
     /// says no more.
     CrashesHalfWay,
-    /// Takes part rightly and shows nobody the certificate.
+    /// Follows the protocol, but sends the certificate to no member.
     WithholdsCertificate,
     /// Takes part rightly; as a coordinator it changes the sums of the commitments, so that all
     /// shares are wrong.
@@ -57,7 +57,7 @@ pub enum Fault {
     AltersProofTwice,
     /// Takes part rightly; as a coordinator it sends garbage.
     Garbage,
-    /// Takes part rightly, and says of everybody what nobody has asked for.
+    /// Follows the protocol, and sends messages about every member that no member has asked for.
     Slanders,
     /// Takes part rightly, and replays messages: of others, of another key generation, in the name
     /// of others.
@@ -94,8 +94,8 @@ impl Fault {
         Fault::Replays,
     ];
 
-    /// Whether it can prevent the key: all must sign one transcript, so that whoever does not take
-    /// part rightly can, and whoever brings honest members to sign different ones.
+    /// Whether it can prevent the key. All must sign one transcript, so a member that does not
+    /// take part can, and so can one that makes honest members sign different ones.
     pub fn can_prevent(self) -> bool {
         self < Fault::WrongThenRight
     }
@@ -128,7 +128,7 @@ impl Fault {
         )
     }
 
-    /// Whether it shows nobody the certificate.
+    /// Whether it sends the certificate to no member.
     pub(super) fn hides_certificate(self) -> bool {
         matches!(
             self,

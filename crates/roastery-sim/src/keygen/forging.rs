@@ -97,7 +97,7 @@ pub(super) fn flip(bytes: &mut [u8], at: usize, by: u8) {
     }
 }
 
-/// The signature of a transcript that nobody has checked.
+/// The signature of a transcript, without any check of it.
 pub(super) fn sign_transcript(host: &SigningKey, seat: Seat, transcript: &[u8]) -> Signature {
     let mut message = [0; 37];
     let tag = b"BIP DKG/certeq message";

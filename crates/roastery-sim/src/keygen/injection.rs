@@ -12,8 +12,8 @@ pub enum Injection {
     Open(Seat),
     /// Nothing passes any more between these and all others.
     CutOff(Vec<Seat>),
-    /// Everybody reaches everybody, nothing is lost, doubled or delayed any more, and whoever is
-    /// down opens the key generation, but for those that stay away.
+    /// Every member reaches every other, nothing is lost, doubled or delayed any more, and members
+    /// that are down open the key generation, except those that stay away.
     Calm,
 }
 

@@ -1,4 +1,5 @@
-//! What must hold in a key generation, whoever is faulty and whatever the network does.
+//! What must hold in a key generation, with any set of faulty members and any behaviour of the
+//! network.
 
 mod blame;
 mod bounded;
@@ -44,7 +45,7 @@ pub enum Invariant {
     SharesFit,
     /// The recovery file and the host key bring back the same share and group.
     Recovery,
-    /// All get the certificate in time, unless somebody can prevent it.
+    /// All get the certificate in time, unless a member can prevent it.
     Termination,
     /// Without a certificate there is no share, and the report says who is awaited.
     NoKeyNoShare,
@@ -196,7 +197,7 @@ fn kind_of(deed: &Misbehaviour) -> &'static str {
     }
 }
 
-/// Whether an ending names somebody.
+/// The member that an ending names, if it names one.
 fn accused_by(ending: &Ending) -> Option<Seat> {
     match ending {
         Ending::Faulty { seat, .. } => Some(*seat),

@@ -115,12 +115,12 @@ impl Scenario {
         !self.script.is_empty() || self.links != Links::heal(self.links.round_trip)
     }
 
-    /// Whether nobody can prevent the key.
+    /// Whether no member can prevent the key.
     pub fn must_succeed(&self) -> bool {
         self.away.is_empty() && self.faults.values().all(|fault| !fault.can_prevent())
     }
 
-    /// Whether all that disturbs ends, and somebody is honest.
+    /// Whether all disturbances end, and at least one member is honest.
     pub fn is_fair(&self) -> bool {
         let ends = matches!(self.script.last(), Some((_, Injection::Calm)));
         let honest = self.members - self.faults.len() - self.away.len();

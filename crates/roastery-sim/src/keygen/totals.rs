@@ -13,7 +13,7 @@ pub struct Totals {
     pub done: usize,
     /// Some of them do.
     pub partly: usize,
-    /// None does, and somebody has said who is at fault.
+    /// None does, and a member is named as being at fault.
     pub refused: usize,
     /// None does, and the lifetime is over.
     pub expired: usize,

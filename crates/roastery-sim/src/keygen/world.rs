@@ -337,7 +337,7 @@ impl World {
         }
     }
 
-    /// What the coalition sends leaves on the links of its own seats; nobody speaks on another's.
+    /// What the coalition sends leaves on the links of its own seats; no seat uses another's link.
     fn carry_all(&mut self, said: Vec<Packet>) {
         for packet in said {
             if self.coalition.controls(packet.from) && packet.from != packet.to {

@@ -18,7 +18,7 @@ const RESENDERS: &str = "resends-with-other-slot";
 /// Who is faulty, and how.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Attack {
-    /// Nobody is.
+    /// No member is.
     Nobody,
     /// An attacker of the ROAST paper.
     Stallers(Stalling, BTreeSet<Seat>),
@@ -147,7 +147,7 @@ impl fmt::Display for Attack {
 /// An attack at work.
 #[derive(Debug)]
 pub enum Attacker {
-    /// Nobody.
+    /// No attack.
     Nobody(Nobody),
     /// An attacker of the ROAST paper.
     Stallers(Stallers),
@@ -158,8 +158,8 @@ pub enum Attacker {
 }
 
 impl Attacker {
-    /// The attack as it goes on in the next session: whoever an adaptive attacker took stays its
-    /// own.
+    /// The attack as it goes on in the next session: a member that an adaptive attacker took stays
+    /// faulty.
     pub fn afterwards(&self, attack: Attack) -> Attack {
         match self {
             Attacker::Stallers(stallers)

@@ -29,8 +29,8 @@ impl Scenario {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Trap {
     /// A coordinator whose turn comes when all others have shown their slots and it has none of its
-    /// own in the way, and somebody who shows its slot last, to the sum of the others with the
-    /// other sign.
+    /// own in the way, and a member that shows its slot last: the sum of the others with the other
+    /// sign.
     Infinity,
     /// Two members of whom t is 2, whose nonces cancel.
     Cancelling,
@@ -213,8 +213,8 @@ impl Draw {
     }
 
     fn engine(&mut self, attack: &Attack, members: usize) -> EngineKind {
-        // Without its own arithmetic a fake engine cannot tell a stranger who lies; where somebody
-        // may, the real one is needed.
+        // A fake engine has no arithmetic of its own and cannot detect wrong values; where a member
+        // may send such, the real one is needed.
         let liars = !attack.liars().is_empty();
         if !liars && (members > 40 || self.percent(50)) {
             EngineKind::Fake

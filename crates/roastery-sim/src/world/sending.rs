@@ -40,7 +40,7 @@ impl<E: SimulatedEngine, A: Adversary, W: Watch<E>> World<E, A, W> {
         self.carry_all(said, leaves);
     }
 
-    /// What the coalition sends leaves on the links of its own seats; nobody speaks on another's.
+    /// What the coalition sends leaves on the links of its own seats; no seat uses another's link.
     fn carry_all(&mut self, said: Vec<Delayed>, leaves: Duration) {
         for Delayed { after, packet } in said {
             if self.adversary.controls(packet.from) {

@@ -36,7 +36,7 @@ fn a_scenario_is_fair_and_the_same_whenever_it_is_drawn() {
     }
 }
 
-/// More than n - t silent members: nobody can sign, and the campaign says so.
+/// More than n - t silent members: the group cannot sign, and the campaign reports that.
 fn hopeless() -> Scenario {
     let drawn = (0..).map(Scenario::draw).find(|one| {
         one.members >= 5 && one.members <= 8 && one.threshold < one.members && one.is_quiet()

@@ -169,7 +169,7 @@ fn no_frame_refuses_a_wrong_sum_and_a_malformed_message_of_honest_members() {
     let said = court.say(coordinator, Body::SigningPackage(package.clone()));
     refuses(framing.heard(&said, &court.message_log), Invariant::Accountability);
 
-    // Nobody but the coordinator may say what a package is.
+    // Only the coordinator may state what a package is.
     let usurped = court.say(signer, Body::SigningPackage(package));
     refuses(framing.heard(&usurped, &court.message_log), Invariant::Accountability);
 }
@@ -252,7 +252,7 @@ fn guilt_is_found_refuses_a_fault_in_the_hand_without_a_proof() {
     let other = court.package(0, [1, 1]);
     let session = court.open(signer);
     for bodies in [
-        // Two packages of one number; a package by somebody who does not coordinate.
+        // Two packages of one number; a package by a seat that does not coordinate.
         vec![
             (coordinator, Body::SigningPackage(package.clone())),
             (coordinator, Body::SigningPackage(other)),

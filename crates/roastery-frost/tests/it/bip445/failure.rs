@@ -63,7 +63,8 @@ impl Failure {
             (_, Error::ValueError { message }) if is_known(message) => {
                 assert_eq!(&self.reference_message(), message, "{case}: {self:?}");
             }
-            // Wording that no official vector has; that it is refused, and nobody blamed, holds.
+            // Wording that no official vector has; that it is refused, with no signer blamed,
+            // holds.
             (_, Error::ValueError { .. }) => {}
         }
     }

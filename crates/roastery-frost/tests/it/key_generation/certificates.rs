@@ -1,4 +1,4 @@
-//! Whoever sees the public messages can check the certificate, without a secret and without having
+//! The public messages are enough to check the certificate, without a secret and without having
 //! taken part.
 
 use roastery_frost::chilldkg::{

@@ -167,7 +167,7 @@ proptest! {
                 prop_assert_ne!(participant, seat(0));
             }
             Some(Fault::Coordinator(_)) => {}
-            // Nobody checks a proof of its own, and no key depends on it.
+            // No participant checks its own proof, and no key depends on it.
             None if session.cmsg1_layout().pops.contains(&at) => {}
             None => {
                 let (state2, _) = session.step2(0, &altered).unwrap();

@@ -94,7 +94,7 @@ fn a_flipped_bit_anywhere_in_the_data_is_refused() {
     }
 }
 
-/// Recovery data that all participants have signed although nobody checked them.
+/// Recovery data that all participants have signed although none checked them.
 fn signed_unchecked(session: &Session, change: impl FnOnce(&mut [u8])) -> RecoveryData {
     let n = session.params.n();
     let mut bytes = recovery_data(session).to_bytes();

@@ -1,4 +1,4 @@
-//! Sessions in which nobody is faulty, and what comes out of them.
+//! Sessions without a faulty participant, and what comes out of them.
 
 use roastery_frost::chilldkg::{
     CoordinatorMsg1, CoordinatorMsg2, DkgOutput, HostSeckeyError, HostSecretKey, ParticipantMsg1,

@@ -1,6 +1,6 @@
-//! Golden vectors: fixed inputs and their bytes, committed in `tests/vectors/golden.json`. Whoever
-//! writes the protocol anew can start from that file; whoever changes a byte of it makes another
-//! version.
+//! Golden vectors: fixed inputs and their bytes, committed in `tests/vectors/golden.json`. Another
+//! implementation of the protocol can start from that file; a change of a byte in it is a new
+//! version of the protocol.
 
 use std::{collections::BTreeMap, path::Path};
 

@@ -207,7 +207,7 @@ pub fn proofs() -> BoxedStrategy<Proof> {
     (requests(), faults).prop_map(|(request, fault)| Proof::new(request, fault)).boxed()
 }
 
-/// A change of bytes that somebody makes on the way.
+/// A change of bytes in transit.
 #[derive(Clone, Debug)]
 pub enum Change {
     /// One byte becomes another.

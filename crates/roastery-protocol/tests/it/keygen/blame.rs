@@ -1,4 +1,4 @@
-//! Who is blamed for what: the guilty where it shows, and nobody honest ever.
+//! Which member is blamed for what: a faulty one where it shows, and never an honest one.
 
 use roastery_frost::{
     Scalar,
@@ -214,7 +214,7 @@ fn altered(world: &mut World, alter: impl Fn(&mut Vec<u8>)) -> usize {
     for at in (0..world.n()).filter(|at| *at != coordinator) {
         let _ = world.say(coordinator, at, &body);
     }
-    // It answers honestly to whoever asks.
+    // It answers every request honestly.
     let wants: Vec<Packet> = world.queue.drain(..).collect();
     for packet in wants.into_iter().filter(|one| one.to == seat(coordinator)) {
         if let Ok(Body::Want(Want::Investigation(hash))) = Body::read(&packet.envelope, &params) {

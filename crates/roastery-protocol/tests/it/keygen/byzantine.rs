@@ -11,7 +11,7 @@ use super::world::*;
 use roastery_testkit::seat;
 
 /// What the faulty member sends is lost, changed in a bit or a scalar, replaced by a first message
-/// of other random bytes, or sent to somebody else; all of it signed by it.
+/// of other random bytes, or sent to another member; all of it signed by it.
 fn twisted(world: &World, packet: Packet, fate: &mut Fate) -> Option<Packet> {
     let at = packet.from.index();
     let mut content = packet.envelope.content().to_vec();
@@ -50,7 +50,7 @@ fn twisted(world: &World, packet: Packet, fate: &mut Fate) -> Option<Packet> {
     Some(packet)
 }
 
-/// All groups that anybody has are one, and nobody honest has signed two transcripts.
+/// All groups that members have are one, and no honest member has signed two transcripts.
 fn assert_one_outcome(world: &World, faulty: Seat) {
     let groups: Vec<_> = (0..world.n()).filter_map(|at| world.node(at).group()).collect();
     assert!(groups.windows(2).all(|pair| pair[0].id() == pair[1].id()));

@@ -64,7 +64,7 @@ fn a_coordinator_that_withholds_the_certificate_is_passed_by() {
     let first = seat(world.order()[0]);
     world.run_for(10 * MINUTE, |world, packet| Some(without_certificate(world, packet, first)));
     world.assert_one_group();
-    // Nobody had to sign anew: the second coordinator made the certificate from the signatures.
+    // No member had to sign again: the second coordinator made the certificate from the signatures.
     let transcripts =
         world.events.iter().filter(|(_, event)| matches!(event, Event::Coordinating(_)));
     assert_eq!(transcripts.count(), 1);
@@ -161,7 +161,7 @@ fn two_transcripts_to_two_halves_end_in_no_certificate_and_the_report_says_who()
 fn another_transcript_is_put_down_to_who_changed_a_nonce_that_its_member_has_shown() {
     let mut world = World::new(2, 4);
     let [first, at, second, twice] = world.order()[..] else { panic!() };
-    // The first coordinator sends its own first message to nobody who does not ask.
+    // The first coordinator sends its own first message only to members that ask for it.
     world.say(at, first, &Body::Want(Want::FirstMessage)).unwrap();
     let of_twice = |one: &&Packet| one.kind() == Kind::FirstMessage && one.from == seat(twice);
     let shown = world.sent.iter().find(of_twice).unwrap().envelope.clone();
@@ -256,7 +256,7 @@ fn of_what_each_peer_passes_on_beyond_that_one_is_looked_at() {
 type Alter<'a> = &'a dyn Fn(usize, &mut Vec<u8>);
 
 /// The first coordinator shows one other member its transcript, and the others this in its place.
-/// It shows nobody its first message, so that nobody else can make the transcript, nor the
+/// It sends no member its first message, so that no other member can make the transcript, nor the
 /// certificate.
 fn wrong_but_to_one(n: usize, reached: usize, alter: Alter) -> World {
     let mut world = World::new(2, n);

@@ -94,7 +94,7 @@ fn a_change_that_somebody_made_on_purpose_is_refused_where_anything_is_signed() 
     for at in 1..file.len() - 32 {
         let changed = resealed(&file, |bytes| bytes[at] ^= 1);
         if names.iter().any(|name| name.contains(&at)) {
-            // Nobody has signed names and number. They make another group of it.
+            // No member has signed names and number. They make another group of it.
             if let Err(error) = recover_group(host(0), &changed, Some(group)) {
                 assert!(
                     matches!(

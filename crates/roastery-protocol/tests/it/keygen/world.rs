@@ -217,7 +217,7 @@ impl World {
         self.run_with(|_, packet| Some(packet));
     }
 
-    /// Moves time to when somebody wants to be woken next, and wakes all.
+    /// Moves time to the earliest timeout of a member, and wakes all.
     pub fn tick(&mut self) {
         let due = self.nodes.iter().flatten().filter_map(Keygen::next_timeout).min();
         let Some(due) = due else { return };
@@ -232,7 +232,7 @@ impl World {
         }
     }
 
-    /// Runs for this long, or until nobody waits for anything.
+    /// Runs for this long, or until no member waits for anything.
     pub fn run_for(
         &mut self,
         time: Duration,

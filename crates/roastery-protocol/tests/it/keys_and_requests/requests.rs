@@ -86,7 +86,7 @@ fn a_request_has_1_to_64_messages() {
     }
 }
 
-// Row 65: a raw tweak that nobody can judge.
+// Row 65: a raw tweak that cannot be judged.
 
 #[test]
 fn a_path_has_at_most_8_steps() {

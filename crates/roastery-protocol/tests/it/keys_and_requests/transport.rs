@@ -1,5 +1,5 @@
-//! Row 66: the transport key leaks. Whoever has it is on a member's link and has none of its other
-//! keys.
+//! Row 66: the transport key leaks. An attacker that has it is on a member's link and has none of
+//! the member's other keys.
 
 use roastery_protocol::{
     engine::FakeSession,
@@ -39,7 +39,7 @@ fn the_link_alone_has_nothing_signed_noted_or_counted_against_its_member() {
         (Raw::of(&evidence), victim),
         (malformed, victim),
     ] {
-        // More often than anybody may accuse without proof.
+        // More often than a member may send evidence that proves nothing.
         for _ in 0..8 {
             let rejected = world.deliver_without_effect(sender, other, &raw.unsigned());
             assert_eq!(rejected, Rejected::NotSigned { sender });

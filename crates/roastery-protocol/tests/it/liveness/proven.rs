@@ -25,7 +25,7 @@ fn who_is_proven_faulty_is_neither_asked_nor_awaited_nor_heard_in_any_later_atte
     let evidence = Body::Evidence(proof_against(&world.fixture, faulty));
     let evidence = world.fixture.seal(silent, 0, &evidence);
     world.hand_to_all(&evidence);
-    // Nobody hears anybody, so that every attempt begins and none gets on.
+    // No member receives anything, so that every attempt begins and none gets on.
     for _ in 0..8 {
         world.now = later(world.now, Settings::default().interval);
         let now = world.now;

@@ -42,7 +42,7 @@ fn a_message_that_its_sender_did_not_sign_proves_nothing() {
         bytes[63] ^= 1;
         Envelope::parse(&bytes).unwrap()
     };
-    // Signed by somebody who is not in the group, or as another kind of message.
+    // Signed with a key that is not in the group, or as another kind of message.
     let nobody = |envelope: &Envelope| {
         let mut bytes = envelope.as_bytes().to_vec();
         bytes[64 + 70..64 + 72].copy_from_slice(&5u16.to_le_bytes());
@@ -210,7 +210,7 @@ fn a_package_that_omits_the_accused_convicts_nobody() {
     let Body::SignatureShare(content) = stage.fixture.read(&stage.bad_share(0)) else {
         unreachable!()
     };
-    // What it says is nonsense, but nobody asked it.
+    // Its content is invalid, but no package asked this member for a share.
     let share = stage.fixture.seal(stage.outsider, 0, &Body::SignatureShare(content));
     let claim = stage.invalid_share(share, 0);
     assert_eq!(stage.fixture.verdict(claim), undecided(Indeterminate::AccusedNotInPackage));

@@ -329,7 +329,7 @@ impl Arena {
         self.tell_some(&envelope);
     }
 
-    /// Somebody's message once more, to anybody, on one's own link.
+    /// Replays a member's message, to any member, on one's own link.
     fn replay(&mut self, who: Seat) {
         let all: Vec<Arc<[u8]>> = self.ever.iter().cloned().collect();
         if all.is_empty() {

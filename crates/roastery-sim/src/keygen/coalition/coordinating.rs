@@ -18,7 +18,7 @@ use crate::{
 };
 
 impl Coalition {
-    /// A transcript that the honest code of one of its members shows to somebody.
+    /// A transcript that the honest code of one of its members sends to a member.
     pub(super) fn transcript(
         &mut self,
         participants: &Participants,

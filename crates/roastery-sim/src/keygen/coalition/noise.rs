@@ -152,7 +152,7 @@ impl Coalition {
                 let [low, high] = victim.to_u16().to_le_bytes();
                 participants.seal(from, Kind::Refusal, &[1, low, high])
             }
-            // An investigation that nobody has asked for.
+            // The answer to an investigation that was not asked for.
             1 => {
                 let mut content = hash.to_vec();
                 content.resize(32 + 65 * params.n(), 0);

@@ -8,7 +8,7 @@ use roastery_protocol::{
 use super::{Invariant, accused_by, kind_of};
 use crate::invariants::Violation;
 
-/// Whoever is named by an honest member is faulty; of two that are named one is.
+/// A member that an honest member names is faulty; of two that are named one is.
 #[derive(Debug)]
 pub(super) struct Blame {
     faulty: BTreeSet<Seat>,
@@ -41,7 +41,7 @@ impl Blame {
                     }
                     Suspect::Unknown => true,
                 };
-                // Where nobody is faulty there is nothing to find.
+                // Where no member is faulty there is nothing to find.
                 if !is_just || self.faulty.is_empty() {
                     return violation(format!("honest seat {seat} finds: {finding}"));
                 }

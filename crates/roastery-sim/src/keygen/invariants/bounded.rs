@@ -45,7 +45,7 @@ impl Bounded {
     }
 
     /// What a report holds at most: eight kinds for each other member, four that name it as the
-    /// coordinator of a pair, and three of nobody.
+    /// coordinator of a pair, and three that name no member.
     pub(super) fn report(
         n: usize,
         seat: Seat,

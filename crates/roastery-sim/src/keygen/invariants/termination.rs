@@ -2,20 +2,21 @@ use std::time::Duration;
 
 use roastery_protocol::keygen::Settings;
 
-/// How long after the calm all honest members have the certificate at the latest, if nobody can
+/// How long after the calm all honest members have the certificate at the latest, if no member can
 /// prevent it.
 ///
 /// The allowance is
 ///
 /// * **the expiries of the interval until an honest coordinator is live at all**: after i of them
 ///   min(2^i, n) are, and the last node was opened at the calm. With f faulty members that are
-///   ceil(log2(f + 1)); if anything was disturbed before, ceil(log2(n)), because whoever has the
-///   certificate already may be last in the order;
+///   ceil(log2(f + 1)); if anything was disturbed before, ceil(log2(n)), because a member that has
+///   the certificate already may be last in the order;
 /// * **two round trips**: first messages, transcript, signatures, certificate; and **the time to
 ///   store** once;
-/// * if anything was disturbed or somebody is faulty, **three repeat caps** and two round trips
-///   more, and what was under way: the first back-off brings what was lost, the second what the
-///   answer floor held back, the third what another coordinator has to be told of.
+/// * if anything was disturbed or a member is faulty, **three maximum retransmission intervals**
+///   and two round trips more, and what was under way: the first back-off brings what was lost, the
+///   second what the minimum reply interval held back, the third what another coordinator has to be
+///   told of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {
     /// From the calm on.

@@ -57,8 +57,8 @@ impl Draw {
         scenario
     }
 
-    /// Several coordinate at once, with different first messages of one member, and whoever has
-    /// signed forgets all but what it has stored.
+    /// Several coordinate at once, with different first messages of one member, and a member that
+    /// has signed forgets all but what it has stored.
     fn trap(&mut self, scenario: &mut Scenario, order: &[Seat]) {
         let (last, honest) = (order[order.len() - 1], &order[..order.len() - 1]);
         let fault = match self.seed % 24 {

@@ -25,7 +25,7 @@ impl Scenario {
             });
         }
         for at in 0..self.script.len() {
-            // The calm opens whoever is down.
+            // The calm opens the nodes that are down.
             if self.script[at].1 != Injection::Calm {
                 simpler.with(|one| {
                     one.script.remove(at);

@@ -60,8 +60,8 @@ fn a_slot_named_in_two_packages_is_proven() {
 
 #[test]
 fn a_wrong_sum_costs_time_and_is_proven_by_the_next_coordinators_that_ask_for_all_nonces() {
-    // It begins because others have shown their slots, before it has one of its own that nobody
-    // else would see.
+    // It begins because others have shown their slots, before it has one of its own that is sent
+    // to no other member.
     let faulty = [(0, Behaviour::Silent), (1, Behaviour::WrongAggregateNonce)];
     let case = Case { late: Some((1, Duration::from_millis(300))), ..Case::new(3, 5, 5, &faulty) };
     let world = case.play();

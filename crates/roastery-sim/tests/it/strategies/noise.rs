@@ -23,7 +23,7 @@ fn noise_of_sound_form_blames_nobody_and_delays_nobody() {
 
 #[test]
 fn whoever_accuses_falsely_while_a_session_goes_on_convicts_nobody() {
-    // Some coordinators are silent, so that there is much to accuse of before the end.
+    // Some coordinators are silent, so that there are many faults to report before the end.
     for seed in 0..6 {
         let faulty = [
             (0, Behaviour::Silent),

@@ -136,7 +136,7 @@ fn a_new_run_does_not_pay_a_debt() {
 
 #[test]
 fn a_slot_that_was_named_is_not_named_again_under_any_run() {
-    // Somebody stalls, so that a second package is needed.
+    // One signer stalls, so that a second package is needed.
     let faulty = [
         (1, Behaviour::SilentAfterCommitments),
         (2, Behaviour::ReturnsToOldRuns),

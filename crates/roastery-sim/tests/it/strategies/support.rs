@@ -29,7 +29,7 @@ pub struct Record {
     shape: Shape,
     pub trace: [u8; 32],
     pub packages: Vec<(Envelope, SigningPackage)>,
-    /// The nonces that somebody has shown, by the slot's name.
+    /// The nonces that members have shown, by the slot's name.
     pub slots: BTreeMap<SlotHash, SlotNonces>,
     /// How many messages of each kind came from whom.
     pub kinds: BTreeMap<(Seat, Kind), usize>,
@@ -70,7 +70,7 @@ pub struct Case {
     pub seed: u64,
     pub messages: usize,
     pub faulty: Vec<(usize, Behaviour)>,
-    /// Whoever coordinates at this place opens its session this late.
+    /// The coordinator at this place in the order opens its session this late.
     pub late: Option<(usize, Duration)>,
 }
 
@@ -138,14 +138,14 @@ pub fn proven(world: &Played) -> BTreeMap<Seat, BTreeSet<FaultKind>> {
     proven
 }
 
-/// Whoever an honest node could convict is convicted, and nobody who follows the protocol is. Gives
-/// what is proven.
+/// Every fault that an honest node could prove is proven, and no member that follows the protocol
+/// is blamed. Returns what is proven.
 pub fn blame_is_right(world: &Played) -> BTreeMap<Seat, BTreeSet<FaultKind>> {
     let proven = proven(world);
     for seat in proven.keys() {
         assert!(world.adversary.members().contains_key(seat), "seat {seat} is honest: {proven:?}");
     }
-    // One proof of each accused is kept: it may be of something that was found before.
+    // One proof per member at fault is kept: it may be of a fault that was found before.
     for (seat, faults) in world.adversary.committed() {
         assert!(proven.contains_key(seat), "seat {seat}: {faults:?}");
     }
@@ -156,7 +156,7 @@ pub fn acts(world: &Played) -> u64 {
     world.adversary.acts().values().sum()
 }
 
-/// Each of the coalition's members is proven to have done this, and nobody else anything.
+/// Each of the coalition's members is proven to have done this, and no other member anything.
 pub fn all_are_proven(world: &Played, fault: FaultKind) {
     let (proven, committed) = (proven(world), world.adversary.committed());
     assert!(proven.keys().eq(world.adversary.members().keys()), "{proven:?}");

@@ -16,9 +16,9 @@ use super::{Bus, BusEvent, BusStats, Destination, PeerId, SendError};
 /// A mesh inside one process, for demos and tests: every peer that joins is connected to every
 /// other one.
 ///
-/// It loses nothing but what [`MeshLimits`] excludes, and keeps the order of each sender's
-/// messages. It has no thread and no task of its own and runs under any executor. A clone is the
-/// same mesh. The buses stay when the `Mesh` is dropped; [`close`](Self::close) ends them.
+/// It loses only what exceeds [`MeshLimits`], and keeps the order of each sender's messages. It has
+/// no thread and no task of its own and runs under any executor. A clone is the same mesh. The
+/// buses stay when the `Mesh` is dropped; [`close`](Self::close) ends them.
 ///
 /// ```
 /// use roastery_node::bus::{Bus, BusEvent, Destination, Mesh, PeerId};
@@ -66,13 +66,13 @@ impl Mesh {
         Ok(MeshBus { shared: Arc::clone(&self.shared), peer })
     }
 
-    /// Ends the mesh for all: nobody can send or join any more, and each reader gets what waits for
-    /// it and then `None`.
+    /// Closes the mesh: no peer can send or join any more, and each reader gets its queued events
+    /// and then `None`.
     pub fn close(&self) {
         self.shared.close();
     }
 
-    /// What became of the messages for this reader, by sender; `None` when it is not in the mesh
+    /// The counters of the messages for this reader, by sender; `None` if it is not in the mesh
     /// now.
     pub fn stats(&self, reader: &PeerId) -> Option<BusStats> {
         self.shared.lock().inboxes.get(reader)?.as_ref().map(|inbox| inbox.stats().collect())
@@ -85,8 +85,8 @@ impl fmt::Debug for Mesh {
     }
 }
 
-/// One peer's handle to a [`Mesh`]. Dropping it disconnects the peer: others still get what it has
-/// sent.
+/// One peer's handle to a [`Mesh`]. Dropping it disconnects the peer: the others still receive what
+/// it has sent.
 ///
 /// Only [`Mesh::join`] makes one, for a peer that has none, and there is no second one:
 ///
@@ -102,11 +102,11 @@ pub struct MeshBus {
 
 impl MeshBus {
     fn poll_receive(&mut self, context: &Context<'_>) -> Poll<Option<BusEvent>> {
-        // A waker may run anything when it is cloned, woken or dropped: never under the lock.
+        // A waker's clone, wake and drop may run any code: never under the lock.
         let reader = context.waker().clone();
         let mut state = self.shared.lock();
         let closed = state.closed;
-        // The inbox is there as long as this handle is. Were it not, nothing could come any more.
+        // The inbox exists as long as this handle does. Without it no event could come any more.
         let Some(inbox) = state.inbox(&self.peer) else {
             return Poll::Ready(None);
         };
@@ -175,10 +175,10 @@ pub enum JoinError {
     /// Its bus has not been dropped yet.
     #[error("peer {0} has joined already: it can join again when its bus is dropped")]
     AlreadyJoined(PeerId),
-    /// The mesh has seen as many peers as it may.
+    /// The mesh has seen the most peers that it may.
     #[error("the mesh is full: at most {max_peers} different peers are allowed")]
     Full {
-        /// How many it may.
+        /// The most peers over the whole life of the mesh.
         max_peers: usize,
     },
     /// The mesh has been closed.
@@ -196,7 +196,7 @@ struct Shared {
 #[derive(Default)]
 struct State {
     closed: bool,
-    /// Every peer that ever joined, with its inbox while it is there.
+    /// Every peer that ever joined, with its inbox while it is connected.
     inboxes: BTreeMap<PeerId, Option<Inbox>>,
 }
 
@@ -217,7 +217,7 @@ impl State {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        // A thread that panicked with the lock held leaves a usable state: nothing under the lock
+        // A thread that panicked with the lock held leaves a usable state: no step under the lock
         // runs foreign code or can panic half way. One broken task must not take the others down.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -257,12 +257,12 @@ impl Shared {
             );
         }
         drop(state);
-        // It holds a waker, whose drop may run anything.
+        // It holds a waker, whose drop may run any code.
         drop(inbox);
         readers.into_iter().for_each(Waker::wake);
     }
 
-    /// Does one thing to the inbox of each peer that a message is for.
+    /// Applies one change to the inbox of each peer that a message is for.
     fn deliver(
         &self,
         from: &PeerId,

@@ -7,22 +7,21 @@
 //! # What a bus promises
 //!
 //! * **Authenticated.** [`BusEvent::Message`] names the peer whose link the message came over. The
-//!   link proved it; no message says it. A bus handle sends as its own peer, and nothing in
-//!   [`Bus::send`] could say otherwise.
-//! * **At least once, with the sender's help.** A message may be lost on the way, and it may arrive
-//!   more than once. One that is sent again until it is answered arrives while both ends can reach
+//!   link authenticates it; no message states it. A bus handle sends as its own peer only.
+//! * **At least once, if the sender retransmits.** A message may be lost, and it may arrive more
+//!   than once. One that is retransmitted until it is answered arrives while both ends can reach
 //!   each other. An exact repeat may be suppressed only while the same bytes still wait for the
 //!   reader, so that each repeat is followed by a delivery. Two messages that differ in one byte
 //!   are two messages. Order is not promised.
-//! * **A sender loses only its own.** Each reader keeps one bounded queue for each sender and
-//!   serves them in turn. When one is full, its sender's newest messages are lost and counted
-//!   ([`BusStats`]), and nobody else's.
-//! * **Nobody blocks.** [`Bus::send`] waits for no reader and no network.
+//! * **A sender loses only its own messages.** Each reader keeps one bounded queue for each sender
+//!   and serves them round-robin. When one is full, the newest messages of that sender are lost and
+//!   counted ([`BusStats`]); those of other senders are not.
+//! * **Sending does not block.** [`Bus::send`] waits for no reader and no network.
 //! * **Connections are seen.** For one peer, [`BusEvent::Connected`] and [`BusEvent::Disconnected`]
 //!   alternate, beginning with the first, and its messages come between the two. A full queue loses
 //!   none of them.
 //!
-//! # Who owns the bytes
+//! # Ownership of the bytes
 //!
 //! [`Bus::send`] borrows the message and copies it before it returns: what the caller does with its
 //! buffer afterwards cannot matter. A reader gets [`Bytes`], which are immutable, so one copy
@@ -58,32 +57,32 @@ pub trait Bus: Send {
 
     /// Hands a message over. Never blocks, and never waits for a reader.
     ///
-    /// `Ok` says that the bus has taken the message, not that anybody has it: a full queue or a
-    /// lost connection may still lose it. With [`Destination::Everyone`] it goes to all who are
-    /// connected now, and to be alone is no error.
+    /// `Ok` means that the bus has taken the message, not that a peer has it: a full queue or a
+    /// lost connection may still lose it. With [`Destination::Everyone`] it goes to all peers that
+    /// are connected now; that there is none is no error.
     ///
     /// # Errors
     ///
-    /// [`SendError`] says why nobody gets the message. It is no use to repeat it unchanged, except
+    /// [`SendError`] if no peer gets the message. Repeating it unchanged does not help, except
     /// after [`SendError::NotConnected`].
     fn send(&mut self, to: Destination, message: &[u8]) -> Result<(), SendError>;
 
-    /// Waits for the next event. `None` when the bus is closed and all that waited has been taken;
-    /// then always `None`.
+    /// Waits for the next event. `None` when the bus is closed and all queued events have been
+    /// taken; then always `None`.
     ///
     /// Cancellation safe: an event is taken out only by the poll that returns it, so a future that
     /// is dropped before it is ready loses nothing.
     ///
-    /// Ready at once while anything waits. A reader under a flood never has to wait, and so has to
-    /// bound its turn itself.
+    /// Ready at once while an event is queued. A reader under a flood never has to wait, and so has
+    /// to bound its turn itself.
     fn receive(&mut self) -> impl Future<Output = Option<BusEvent>> + Send;
 
-    /// What became of the messages for this reader, by sender, and of the connections that the bus
-    /// has, since this handle was opened.
+    /// The counters of the messages for this reader, by sender, and of the bus's connections, since
+    /// this handle was opened.
     fn stats(&self) -> BusStats;
 }
 
-/// Who is to get a message.
+/// The receivers of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
     /// This peer, which must be another one than the sender.
@@ -92,12 +91,12 @@ pub enum Destination {
     Everyone,
 }
 
-/// What a bus has to say to its reader.
+/// An event of the bus.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BusEvent {
     /// A message came in.
     Message {
-        /// The peer that handed it over, as the link has proved. It need not be the message's
+        /// The peer that sent it, as authenticated by the link. It need not be the message's
         /// author.
         from: PeerId,
         /// The message, exactly as it was sent.

@@ -1,11 +1,11 @@
-//! What became of the messages and the connections of one reader.
+//! Counters of the messages and the connections of one reader.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::PeerId;
 
-/// What became of the messages for one reader, by sender, and of its connections.
+/// Counters of the messages for one reader, by sender, and of its connections.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BusStats {
     senders: BTreeMap<PeerId, QueueStats>,
@@ -14,7 +14,7 @@ pub struct BusStats {
 }
 
 impl BusStats {
-    /// What became of this sender's messages: all zero for one that never sent anything.
+    /// The counters of this sender's messages: all zero for one that never sent anything.
     pub fn of(&self, sender: &PeerId) -> QueueStats {
         self.senders.get(sender).copied().unwrap_or_default()
     }
@@ -35,7 +35,7 @@ impl BusStats {
         self.links.get(peer).copied()
     }
 
-    /// Connections that came to nothing, and were nobody's.
+    /// Connections that ended before the peer was known to be one of the roster.
     pub fn refusals(&self) -> Refusals {
         self.refusals
     }
@@ -55,57 +55,57 @@ impl FromIterator<(PeerId, QueueStats)> for BusStats {
     }
 }
 
-/// What became of the messages of one queue: those from one peer to the reader, or to one peer.
-/// Each message counts in exactly one place.
+/// Counters of the messages of one queue: those from one peer to the reader, or to one peer. Each
+/// message counts in exactly one place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct QueueStats {
     /// Messages handed to the reader, or to the network.
     pub delivered: u64,
-    /// Messages not queued because the same bytes were waiting already.
+    /// Messages not queued because the same bytes are queued already.
     pub repeats_suppressed: u64,
     /// Messages lost because the queue was full, in messages or in bytes.
     pub dropped_queue_full: u64,
     /// Messages lost because they were longer than the bus allows.
     pub dropped_too_large: u64,
-    /// Messages that wait now.
+    /// Messages in the queue now.
     pub waiting_messages: usize,
-    /// The bytes of the messages that wait now.
+    /// The bytes of the messages in the queue now.
     pub waiting_bytes: usize,
 }
 
-/// The connections to one peer, and what it did with them.
+/// The connections to one peer, and why they ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LinkStats {
-    /// Since when the peer is awaited; `None` while it is connected.
+    /// Since when the peer is disconnected; `None` while it is connected.
     pub awaited_since: Option<Instant>,
     /// The time of the last round trip; `None` before the first one.
     pub round_trip: Option<Duration>,
-    /// What waits for this peer and what went out to it.
+    /// The queue of messages to this peer.
     pub outbound: QueueStats,
     /// Connections that were made, by either end.
     pub connections: u64,
-    /// Calls to the peer's addresses that came to nothing.
+    /// Failed dials of the peer's addresses.
     pub failed_dials: u64,
-    /// Connections ended in the middle of a message, in either direction: it stood still, or broke
-    /// off, as it may when a node crashes.
+    /// Connections that ended within a message, in either direction: by a timeout or a closed
+    /// connection, as when a node crashes.
     pub unfinished: u64,
     /// Connections ended because of something that no node of this software does: a message longer
     /// than allowed, a second stream, another protocol.
     pub violations: u64,
-    /// Connections ended because a newer one took their place.
+    /// Connections closed because a newer one of the same peer replaced them.
     pub replaced: u64,
     /// Connections ended because the peer did not answer a ping.
     pub unanswered_pings: u64,
 }
 
-/// Connections that came to nothing before anybody of the roster stood behind them.
+/// Connections that ended before a peer of the roster was authenticated on them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Refusals {
-    /// Peers that proved who they are, and are not in the roster.
+    /// Peers that authenticated and are not in the roster.
     pub strangers: u64,
-    /// Connections that did not get through the handshake, or not in time.
+    /// Connections whose handshake failed or timed out.
     pub failed_handshakes: u64,
-    /// Connections turned away because as many were pending or established as may be, or as many
-    /// strangers had just come from the same place.
+    /// Connections refused because the limit of pending or established ones was reached, or because
+    /// too many strangers came from the same source within a short time.
     pub no_room: u64,
 }

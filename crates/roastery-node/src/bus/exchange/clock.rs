@@ -13,7 +13,7 @@ const MARK: &[u8; 8] = b"rstclock";
 /// Up to this difference clocks count as equal.
 pub const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);
 
-/// An answer that took longer says nothing.
+/// An answer with a longer round trip is ignored.
 const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(60);
 
 /// How a peer's wall clock differs from this node's.
@@ -21,7 +21,7 @@ const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(60);
 pub struct ClockOffset {
     /// How far the peer's clock is ahead, in milliseconds; negative if it is behind.
     pub ahead_ms: i64,
-    /// How far that may be from the truth, because the messages took time.
+    /// The error bound of `ahead_ms`: half of the round trip.
     pub uncertainty: Duration,
 }
 
@@ -33,12 +33,12 @@ impl ClockOffset {
     }
 }
 
-/// What nodes say about their clocks.
+/// A question or an answer about the wall clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ClockMessage {
-    /// The sender's clock.
+    /// The sender's clock, in milliseconds since 1970.
     at: u64,
-    /// The question that this answers: what the receiver's clock was then.
+    /// In an answer: the time in the question, by the clock of the one who asked.
     answers: Option<u64>,
 }
 
@@ -66,7 +66,7 @@ impl ClockMessage {
         question.is_question() && self.answers == Some(question.at)
     }
 
-    /// The message in these bytes, if they are one.
+    /// Decodes these bytes; `None` if they are no clock message.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let number = |bytes: &[u8]| Some(u64::from_le_bytes(bytes.try_into().ok()?));
         let (at, rest) = bytes.strip_prefix(MARK)?.split_at_checked(8)?;
@@ -91,14 +91,13 @@ impl ClockMessage {
         bytes
     }
 
-    /// The difference that an answer shows; nothing if it answers no question that was asked
-    /// lately.
+    /// The difference that an answer shows; `None` if it does not answer a recent question.
     pub(super) fn offset(self, now: u64) -> Option<ClockOffset> {
         let round_trip = now.checked_sub(self.answers?)?;
         if u128::from(round_trip) > LONGEST_ROUND_TRIP.as_millis() {
             return None;
         }
-        // When it was answered, by this node's clock, as far as that can be told.
+        // The time of the answer by this node's clock, to within half of the round trip.
         let here = i128::from(now - round_trip / 2);
         let ahead = i128::from(self.at) - here;
         let ahead_ms = i64::try_from(ahead).unwrap_or(if ahead < 0 { -i64::MAX } else { i64::MAX });
@@ -132,13 +131,14 @@ mod tests {
         let behind = offset(31_050, 91_000, 91_100).unwrap();
         assert_eq!(behind.ahead_ms, -60_000);
         assert!(behind.is_notable());
-        // A slow way explains as much as it took.
+        // A difference within half of the round trip is not notable.
         assert!(!offset(10_000, 1000, 11_000).unwrap().is_notable());
         // An answer is to one question and no other.
         let (asked, other) = (ClockMessage::question(7), ClockMessage::question(8));
         assert!(asked.answer(9).is_to(asked) && !asked.answer(9).is_to(other));
         assert!(!asked.is_to(asked));
-        // What was never asked, or long ago, is no answer; nor is a question.
+        // An answer to a question that was never asked, or long ago, does not count; nor does a
+        // question.
         assert_eq!(offset(1, 2000, 1000), None);
         assert_eq!(offset(1, 1000, 62_000), None);
         assert_eq!(ClockMessage::question(1).offset(2), None);

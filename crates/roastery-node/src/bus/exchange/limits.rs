@@ -1,16 +1,15 @@
-//! How much an exchange holds.
+//! The limits of an exchange.
 
 use crate::bus::{QueueLimits, QueueLimitsError};
 
-/// How much an exchange holds. A line holds two queues for each of its members, one in each
-/// direction.
+/// The limits of an exchange. A line has two queues for each of its members, one in each direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExchangeLimits {
-    /// Lines at a time, at least 1. One that is dropped counts until what it has sent is handed
-    /// over.
+    /// Lines open at a time, at least 1. A dropped one counts until what it has sent is handed to
+    /// the bus.
     pub max_lines: usize,
-    /// What waits of one member for one line, and of one line for one member. A line takes no
-    /// longer message than the bus does, whatever stands here.
+    /// The queues of a line: one of each member to it, and one to each member. A line takes no
+    /// longer message than the bus does, whatever is set here.
     pub queues: QueueLimits,
 }
 

@@ -15,7 +15,7 @@ const MOST_MEMBERS: usize = 127;
 /// The bus of one topic: a [`Bus`] whose peers are the members of a group or of a key generation.
 ///
 /// Dropping it closes the topic, which may then be opened again, with empty queues and new
-/// counters. What it has sent still goes out. Of its [`stats`](Bus::stats) the queues are its own,
+/// counters. What it has sent still goes out. In its [`stats`](Bus::stats) the queues are its own,
 /// in both directions; the connections are those of the bus below, as they were at most a second
 /// ago.
 pub struct Line {
@@ -41,7 +41,7 @@ impl Line {
         Ok(Self { shared: shared.clone(), id, topic })
     }
 
-    /// What the line is for.
+    /// The topic of the line.
     pub fn topic(&self) -> Topic {
         self.topic
     }
@@ -84,13 +84,13 @@ impl fmt::Debug for Line {
 /// Why a line cannot be opened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OpenLineError {
-    /// The topic has a line, which has not been dropped yet.
+    /// The topic has an open line.
     #[error("{0} has a line already: it can be opened again when that is dropped")]
     AlreadyOpen(Topic),
-    /// The exchange has as many lines as it may.
+    /// The exchange has the most lines that it may.
     #[error("{max_lines} groups and key generations are open, which is the most at once")]
     TooManyLines {
-        /// How many it may have.
+        /// The most lines open at a time.
         max_lines: usize,
     },
     /// More members than a group can have.

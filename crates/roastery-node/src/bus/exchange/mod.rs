@@ -1,9 +1,9 @@
 //! Several groups and key generations over one bus.
 //!
-//! A node that belongs to several groups has one key on the network and one connection to each
-//! peer, whatever they share. An [`Exchange`] owns that bus and hands out [`Line`]s, each of which
-//! is a bus for one [`Topic`]: a group, or a key generation. A line carries what its topic's
-//! members say about its topic, and nothing else:
+//! A node that belongs to several groups has one transport key and one connection to each peer,
+//! whatever they share. An [`Exchange`] owns that bus and hands out [`Line`]s, each of which is a
+//! bus for one [`Topic`]: a group, or a key generation. A line carries the messages of its topic's
+//! members about its topic, and no others:
 //!
 //! * What is sent to everyone goes to the members of the line that are connected, each by name.
 //! * A message reaches a line only if it names the line's topic and comes from one of its members.
@@ -11,22 +11,21 @@
 //! * The exchange itself asks each peer for its wall clock, when it connects and every ten minutes
 //!   ([`ExchangeHandle::clocks`]): requests expire by it.
 //! * A member is connected to a line while it is connected to the bus. Whether it has the topic
-//!   open at its end does not show; what is sent before it has is lost, as anything may be on the
-//!   way.
+//!   open does not show; what is sent before it has is lost, as any message may be.
 //!
-//! # Who waits for whom
+//! # Queues and scheduling
 //!
 //! The bus cannot be lent out while it waits for the next event, so [`Bus::send`] on a line puts
-//! the message into a queue of the line, for each member that it is for, and the exchange's task
-//! hands it over. These queues have the bounds of all queues here, a full one loses its line's
-//! newest messages for that member, and the lines take turns, one message each: a line that floods
-//! loses its own and keeps no other from its turn. In the other direction each line has a queue for
-//! each of its members, and a line that nobody reads loses its own. The task alternates between the
-//! two directions and never waits for a line. All state is behind one lock, which is held for
-//! single steps in memory.
+//! the message into a queue of the line, one for each member that it is for, and the exchange's
+//! task sends it. These queues have the bounds of all queues here. A full one drops its line's
+//! newest messages for that member, and the lines are served round-robin, one message each, so a
+//! line that floods loses only its own messages. In the other direction each line has a queue for
+//! each of its members, and a line that is not read loses only its own messages. The task
+//! alternates between the two directions and never waits for a line. All state is behind one lock,
+//! which is held for single steps in memory.
 //!
-//! Below the lines the bus has one queue for each peer, whatever it speaks about. A peer that
-//! floods in one group may lose there what it says in another: its own.
+//! Below the lines the bus has one queue for each peer, for all topics. A peer that floods in one
+//! group may lose its own messages in another.
 //!
 //! ```
 //! use roastery_node::bus::{Bus, BusEvent, Destination, Exchange, ExchangeLimits, Mesh, PeerId, Topic};
@@ -79,7 +78,7 @@ pub struct Exchange<B> {
     shared: Ends,
 }
 
-/// However the task ends, nobody waits for it in vain.
+/// When the task ends, for whatever reason, every waiting reader is woken.
 struct Ends(Arc<Shared>);
 
 impl Drop for Ends {
@@ -89,7 +88,7 @@ impl Drop for Ends {
 }
 
 impl<B: Bus> Exchange<B> {
-    /// An exchange and the handle to it. The lines live when [`run`](Self::run) runs.
+    /// An exchange and the handle to it. The lines work while [`run`](Self::run) runs.
     ///
     /// # Errors
     ///
@@ -104,8 +103,8 @@ impl<B: Bus> Exchange<B> {
         Ok((Self { bus, shared: Ends(shared.clone()) }, ExchangeHandle { shared }))
     }
 
-    /// Runs until the bus ends, or until the last handle and the last line are gone and what they
-    /// have sent is handed over. Gives the bus back, to be closed or to be used for something else.
+    /// Runs until the bus ends, or until the last handle and the last line are dropped and what
+    /// they have sent is handed to the bus. Returns the bus, to be closed or used again.
     ///
     /// When this ends, or its future is dropped, all lines end.
     pub async fn run(mut self) -> B {
@@ -113,7 +112,8 @@ impl<B: Bus> Exchange<B> {
         let mut refresh = interval(REFRESH);
         refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            // A bus under a flood is always ready: others on this thread have their turn as well.
+            // A bus under a flood is always ready: other tasks on this thread must have their turn
+            // as well.
             consume_budget().await;
             tokio::select! {
                 event = self.bus.receive() => match event {
@@ -130,7 +130,8 @@ impl<B: Bus> Exchange<B> {
                     None => return self.bus,
                 },
                 outgoing = shared.outgoing() => match outgoing {
-                    // A peer that is gone by now gets it as little as one that goes a moment later.
+                    // If the peer has disconnected meanwhile, the message is lost, as any message
+                    // may be.
                     Some((to, bytes)) => {
                         let _ = self.bus.send(Destination::Peer(to), &bytes);
                     }
@@ -157,7 +158,7 @@ impl<B: Bus> Exchange<B> {
     }
 
     fn say(&mut self, peer: PeerId, message: ClockMessage) {
-        // A peer that is gone is asked when it comes back.
+        // A peer that has disconnected is asked when it comes back.
         let _ = self.bus.send(Destination::Peer(peer), &message.to_bytes());
     }
 }
@@ -168,14 +169,15 @@ impl<B> fmt::Debug for Exchange<B> {
     }
 }
 
-/// Opens lines at an [`Exchange`]. When the last handle and the last line are gone the exchange
-/// ends.
+/// Opens lines at an [`Exchange`]. The exchange ends when the last handle and the last line are
+/// dropped.
 pub struct ExchangeHandle {
     shared: Arc<Shared>,
 }
 
 impl ExchangeHandle {
-    /// The bus of one topic, until it is dropped. Members who are connected are seen to connect.
+    /// Opens the bus of one topic, until it is dropped. Members that are connected already are
+    /// reported as connected.
     ///
     /// The node itself may be named among the members, and so may peers that the bus does not know
     /// yet: they are members that are not connected.
@@ -197,13 +199,13 @@ impl ExchangeHandle {
         self.shared.free_lines()
     }
 
-    /// How the wall clocks of the peers that are connected differ from this node's, as far as they
-    /// have said.
+    /// How the wall clocks of the peers that are connected differ from this node's, for those that
+    /// have answered.
     pub fn clocks(&self) -> BTreeMap<PeerId, ClockOffset> {
         self.shared.clocks()
     }
 
-    /// What became of everything on this exchange.
+    /// The counters of this exchange and its lines.
     pub fn stats(&self) -> ExchangeStats {
         self.shared.stats()
     }

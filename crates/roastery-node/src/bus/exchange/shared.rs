@@ -1,4 +1,4 @@
-//! What an exchange and its lines share: the queues, and who is connected.
+//! The state that an exchange and its lines share: the queues, and which peers are connected.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -17,13 +17,13 @@ use super::{
 use crate::bus::queue::{Inbox, QueuedMessage};
 use crate::bus::{BusEvent, BusStats, Destination, LinkStats, PeerId, QueueLimits, SendError};
 
-/// How long after a peer was asked for its clock it is asked again.
+/// The time between two questions to a peer for its clock.
 const ASK_AGAIN: Duration = Duration::from_secs(600);
 
-/// How long a peer is left alone that has not answered.
+/// How long the answer to a question is waited for before another one is sent.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
 
-/// A peer that asks for this node's clock is told it once in this time.
+/// The minimum time between two answers to one peer about this node's clock.
 const ANSWER_AGAIN: Duration = Duration::from_secs(1);
 
 /// A line's number, which no other line of the exchange ever has.
@@ -36,7 +36,7 @@ pub(super) struct Shared {
     limits: ExchangeLimits,
     hasher: RandomState,
     state: Mutex<State>,
-    /// Told when something is to be handed to the bus, or nobody is left.
+    /// Notified when a message is to be handed to the bus, or the last handle and line are gone.
     changed: Notify,
 }
 
@@ -46,13 +46,13 @@ struct State {
     handles: usize,
     opened: u64,
     topics: BTreeMap<Topic, LineId>,
-    /// The open lines, and those that are closed and have sent what is not handed over yet.
+    /// The open lines, and those that are closed and have unsent messages.
     lines: BTreeMap<LineId, LineState>,
-    /// The lines of which something is to be handed to the bus, each once, the next one first.
+    /// The lines with unsent messages, each once, the next one first.
     turns: VecDeque<LineId>,
     /// Every peer that the bus has named.
     peers: BTreeMap<PeerId, Peer>,
-    /// What the bus last said.
+    /// The last copy of the bus's counters.
     bus: BusStats,
 }
 
@@ -61,16 +61,16 @@ struct LineState {
     topic: Topic,
     members: BTreeSet<PeerId>,
     opened: Instant,
-    /// What waits for the line's reader, of each member.
+    /// The queues to the line's reader, one for each member.
     inbox: Inbox,
-    /// What waits for the bus, for each member.
+    /// The queues to the bus, one for each member.
     outbox: Inbox,
 }
 
 #[derive(Debug)]
 struct Peer {
     connected: bool,
-    /// When it last came or went.
+    /// When it last connected or disconnected.
     since: Instant,
     misdirected: Misdirected,
     clock: Option<ClockOffset>,
@@ -78,7 +78,7 @@ struct Peer {
     asked: Instant,
     /// The question that it has not answered yet.
     question: Option<ClockMessage>,
-    /// When it was told this node's clock.
+    /// When this node's clock was last sent to it.
     answered: Option<Instant>,
 }
 
@@ -103,7 +103,7 @@ impl State {
         self.lines.values_mut().filter(move |line| line.members.contains(peer))
     }
 
-    /// Where a message belongs, or the count of those that belong nowhere.
+    /// The line of a message; if there is none, counts the message as misdirected.
     fn line_for(&mut self, from: &PeerId, topic: Option<Topic>) -> Option<&mut LineState> {
         let Some(id) = topic.and_then(|topic| self.topics.get(&topic)) else {
             self.peer(from).misdirected.no_such_topic += 1;
@@ -144,7 +144,7 @@ impl State {
 }
 
 impl Shared {
-    /// With one handle.
+    /// The state with one handle.
     pub(super) fn new(own: PeerId, limits: ExchangeLimits) -> Self {
         let state = State { handles: 1, ..State::default() };
         Self {
@@ -164,14 +164,14 @@ impl Shared {
         &self.limits.queues
     }
 
-    /// Nothing under the lock runs foreign code or can panic half way, so a task that panicked
+    /// No step under the lock runs foreign code or can panic half way, so a task that panicked
     /// leaves a usable state, and must not take the others down.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// For the exchange's task.
+/// Called by the exchange's task.
 impl Shared {
     pub(super) fn connect(&self, name: &PeerId, question: ClockMessage) {
         let mut state = self.lock();
@@ -210,14 +210,14 @@ impl Shared {
         reader.into_iter().for_each(Waker::wake);
     }
 
-    /// Waits for the next message that is to be handed to the bus; `None` when nobody is left who
-    /// could send one.
+    /// Waits for the next message that is to be handed to the bus; `None` when every handle and
+    /// line is gone.
     pub(super) async fn outgoing(&self) -> Option<(PeerId, Bytes)> {
         loop {
             if let Poll::Ready(outgoing) = self.next() {
                 return outgoing;
             }
-            // It remembers that it was told, should that be just now.
+            // `Notify` stores a notification that comes before this call.
             self.changed.notified().await;
         }
     }
@@ -232,7 +232,7 @@ impl Shared {
             } else if state.topics.get(&topic) != Some(&id) {
                 state.lines.remove(&id);
             }
-            // Nothing but messages is ever put there.
+            // The outbox holds messages only.
             if let Some(BusEvent::Message { from: to, bytes }) = event {
                 return Poll::Ready(Some((to, bytes)));
             }
@@ -259,7 +259,7 @@ impl Shared {
             .collect()
     }
 
-    /// Takes note of what a peer's answer shows: the first answer to the question that is open.
+    /// Records the clock difference: only the first answer to the open question counts.
     pub(super) fn note_clock(&self, name: &PeerId, answer: ClockMessage, now: u64) {
         let mut state = self.lock();
         let peer = state.peer(name);
@@ -272,8 +272,7 @@ impl Shared {
         }
     }
 
-    /// Whether a peer that asks for this node's clock is to be told it: not if it was told just
-    /// now.
+    /// Whether this node's clock is to be sent to a peer that asks: not if it was sent just now.
     pub(super) fn may_answer_clock(&self, name: &PeerId) -> bool {
         let mut state = self.lock();
         let peer = state.peer(name);
@@ -288,7 +287,7 @@ impl Shared {
         self.lock().bus = stats;
     }
 
-    /// Ends it. Each line gets what waits for it, and then nothing.
+    /// Closes it. Each line gets its queued events, and then `None`.
     pub(super) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
@@ -299,7 +298,7 @@ impl Shared {
     }
 }
 
-/// For the lines.
+/// Called by the lines.
 impl Shared {
     pub(super) fn open(
         &self,
@@ -319,7 +318,7 @@ impl Shared {
         }
         let mut inbox = Inbox::default();
         for member in members.iter().filter(|member| state.is_connected(member)) {
-            // Nobody reads it yet.
+            // It has no reader yet, so there is no waker.
             inbox.connect(member);
         }
         let id = LineId(state.opened);
@@ -335,7 +334,7 @@ impl Shared {
         let mut state = self.lock();
         let Some(line) = state.lines.get_mut(&id) else { return };
         let (topic, inbox) = (line.topic, std::mem::take(&mut line.inbox));
-        // Of a closed line nobody hears anything.
+        // A closed line receives nothing.
         line.members.clear();
         let nothing_waits = line.outbox.is_empty();
         state.topics.remove(&topic);
@@ -343,12 +342,12 @@ impl Shared {
             state.lines.remove(&id);
         }
         drop(state);
-        // It holds a waker, whose drop may run anything.
+        // It holds a waker, whose drop may run any code.
         drop(inbox);
         self.changed.notify_one();
     }
 
-    /// Puts a message into the queues of those that it is for.
+    /// Puts a message into the queues of its receivers.
     pub(super) fn send(
         &self,
         id: LineId,
@@ -360,7 +359,7 @@ impl Shared {
         let parcel = (bytes <= max).then(|| QueuedMessage::new(message, &self.hasher));
         let mut state = self.lock();
         let State { closed, lines, turns, peers, .. } = &mut *state;
-        // The line is there as long as its handle is. Were it not, nothing could be sent any more.
+        // The line exists as long as its handle does. Without it no message could be sent.
         let Some(line) = lines.get_mut(&id).filter(|_| !*closed) else {
             return Err(SendError::Closed);
         };
@@ -382,7 +381,7 @@ impl Shared {
             Some(parcel) => outbox.push(peer, parcel, &self.limits.queues),
             None => outbox.refuse_too_large(peer),
         };
-        // The outbox wakes nobody: its reader is told below.
+        // The outbox has no waker: the exchange's task is notified below.
         match to {
             Destination::Peer(peer) => drop(push(peer)),
             Destination::Everyone => {
@@ -399,7 +398,7 @@ impl Shared {
     }
 
     pub(super) fn poll_receive(&self, id: LineId, context: &Context<'_>) -> Poll<Option<BusEvent>> {
-        // A waker may run anything when it is cloned, woken or dropped: never under the lock.
+        // A waker's clone, wake and drop may run any code: never under the lock.
         let reader = context.waker().clone();
         let mut state = self.lock();
         let closed = state.closed;
@@ -422,7 +421,7 @@ impl Shared {
     }
 }
 
-/// For the handles.
+/// Called by the handles.
 impl Shared {
     pub(super) fn add_handle(&self) {
         self.lock().handles += 1;
@@ -468,7 +467,7 @@ mod tests {
         let (ben, question) = (peer("ben"), ClockMessage::question(1000));
         let ahead = || shared.lock().peer(&ben).clock.map(|offset| offset.ahead_ms);
         let said = |question: ClockMessage, at| shared.note_clock(&ben, question.answer(at), 1000);
-        // Nothing was asked.
+        // An answer without a question.
         said(question, 9000);
         assert_eq!(ahead(), None);
         shared.connect(&ben, question);

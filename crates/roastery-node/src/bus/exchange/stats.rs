@@ -1,4 +1,4 @@
-//! What became of the messages over an exchange.
+//! Counters of an exchange.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,16 +6,16 @@ use std::time::Duration;
 use super::{ClockOffset, Topic};
 use crate::bus::{BusStats, PeerId};
 
-/// How old what is said of the bus below may be.
+/// The greatest age of the copied counters of the bus below.
 pub(super) const REFRESH: Duration = Duration::from_secs(1);
 
-/// What became of everything on an exchange.
+/// Counters of an exchange and its lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExchangeStats {
-    /// The bus below the lines, as it was at most a second ago: what of each peer was lost before
-    /// it was known which line it was for, the connections, and who was turned away.
+    /// The bus below the lines, as it was at most a second ago: messages of each peer that were
+    /// lost before their line was known, the connections, and refused connections.
     pub bus: BusStats,
-    /// Each line that is open now.
+    /// The counters of each line that is open now.
     pub lines: BTreeMap<Topic, BusStats>,
     /// How the wall clocks of the peers that are connected differ from this node's.
     pub clocks: BTreeMap<PeerId, ClockOffset>,

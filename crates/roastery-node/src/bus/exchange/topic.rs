@@ -1,4 +1,4 @@
-//! What a message is about.
+//! The topic of a message.
 
 use std::fmt;
 
@@ -14,8 +14,8 @@ pub enum Topic {
 }
 
 impl Topic {
-    /// What a message says that it is about; `None` if it is none of the protocol. The kinds of
-    /// sessions and those of key generations have different numbers, so it is at most one.
+    /// The topic in a message's header; `None` if it is no message of the protocol. Signing
+    /// sessions and key generations use different message kinds, so there is at most one topic.
     pub fn of(message: &[u8]) -> Option<Self> {
         let group = message::Envelope::peek_group(message).map(Self::Group);
         group.or_else(|| keygen::message::Envelope::peek_keygen(message).map(Self::Keygen))

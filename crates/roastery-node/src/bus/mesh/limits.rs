@@ -1,17 +1,17 @@
-//! How much a mesh holds.
+//! The limits of a mesh.
 
 use crate::bus::{QueueLimits, QueueLimitsError};
 
-/// How much a mesh holds. Nothing in a mesh is outside of these bounds.
+/// The limits of a mesh. They bound all memory that it uses.
 ///
 /// A reader that never reads costs at most what [`queues`](Self::queues) allow, for each other
 /// peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MeshLimits {
-    /// Different peers over the whole life of the mesh, at least 1. One that left keeps its place:
-    /// it may come back.
+    /// Different peers over the whole life of the mesh, at least 1. One that left still counts: it
+    /// may come back.
     pub max_peers: usize,
-    /// What waits of one sender for one reader.
+    /// The queue of one sender's messages to one reader.
     pub queues: QueueLimits,
 }
 
@@ -25,7 +25,7 @@ impl MeshLimits {
     }
 }
 
-/// Room for a group of 128 seats.
+/// Enough for a group of 128 seats.
 impl Default for MeshLimits {
     fn default() -> Self {
         Self { max_peers: 128, queues: QueueLimits::default() }
@@ -35,10 +35,10 @@ impl Default for MeshLimits {
 /// Why a mesh cannot have these [`MeshLimits`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MeshLimitsError {
-    /// Nobody could join.
+    /// No peer could join.
     #[error("max_peers is 0: it must be at least 1")]
     NoPeers,
-    /// Nothing could be said or received.
+    /// No message could be sent or received.
     #[error(transparent)]
     Queues(#[from] QueueLimitsError),
 }

@@ -1,4 +1,4 @@
-//! Where a node listens, and where it is called.
+//! The addresses at which a node listens, and at which it is dialled.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -15,7 +15,7 @@ mod error;
 
 pub use error::{AddressError, AddressFault, AddressListError, AddressUse};
 
-/// The most addresses of one node. All are called at once.
+/// The most addresses of one node. All are dialled at once.
 pub const MAX_ADDRESSES: usize = 8;
 
 /// The longest address, in bytes of its text.
@@ -24,7 +24,7 @@ pub const MAX_ADDRESS: usize = 256;
 /// The longest name, in characters and without the dot at its end (RFC 1035).
 const MAX_NAME: usize = 253;
 
-/// What stands before a name under which addresses are published.
+/// The prefix of a name under which addresses are published.
 pub(super) const DNSADDR: &str = "_dnsaddr.";
 
 /// Where a node listens: an IP address of this machine, or all of them, with TCP or QUIC.
@@ -38,11 +38,11 @@ pub struct ListenAddress {
     transport: Transport,
 }
 
-/// Where a node is called: an IP address or a name that is looked up at each call, with TCP or
+/// Where a node is dialled: an IP address or a name that is looked up at each dial, with TCP or
 /// QUIC; or a name under which the addresses are published in DNS.
 ///
 /// Read from a text like `/ip4/203.0.113.7/tcp/7400`, `/dns/anna.example/udp/7400/quic-v1` or
-/// `/dnsaddr/anna.example`. A value of this type can be called: no unspecified or multicast
+/// `/dnsaddr/anna.example`. A value of this type can be dialled: no unspecified or multicast
 /// address, no port 0, no other transport.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DialAddress {
@@ -53,7 +53,7 @@ pub struct DialAddress {
 pub(super) enum Place {
     /// One port of one host.
     Port(Port),
-    /// What the TXT records of `_dnsaddr.NAME` say.
+    /// The addresses in the TXT records of `_dnsaddr.NAME`.
     Published(Arc<str>),
 }
 
@@ -70,7 +70,7 @@ pub(super) enum Host {
     Name { family: Family, name: Arc<str> },
 }
 
-/// Which addresses of a name are called.
+/// Which IP addresses of a name are dialled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Family {
     Any,
@@ -84,7 +84,7 @@ pub(super) enum Transport {
     Quic,
 }
 
-/// From where a node can be called at an address, as far as the address itself says.
+/// From where a node can be reached at an address, as far as the address itself shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
     /// From anywhere, or from where the name is known.
@@ -95,7 +95,7 @@ pub enum Reach {
     ThisMachine,
 }
 
-/// The parts of an address, not yet judged.
+/// The parts of an address, before validation.
 struct Parts {
     place: Place,
     peer: Option<NetworkPeer>,
@@ -190,8 +190,8 @@ impl FromStr for ListenAddress {
 }
 
 impl ListenAddress {
-    /// Whether a node that listens here could take a call to this address, as far as one can tell:
-    /// with the same transport, over the same kind of IP address.
+    /// Whether a node that listens here could accept a connection to this address, as far as the
+    /// two show: same transport, same kind of IP address.
     pub fn may_take(&self, address: &DialAddress) -> bool {
         let Place::Port(Port { host, transport, .. }) = &address.place else { return true };
         let family = match host {
@@ -249,7 +249,7 @@ impl DialAddress {
         }
     }
 
-    /// From where a node can be called here, as far as the address itself says.
+    /// From where a node can be reached here, as far as the address itself shows.
     pub fn reach(&self) -> Reach {
         match &self.place {
             Place::Port(Port { host: Host::Ip(ip), .. }) => reach(*ip),
@@ -279,7 +279,7 @@ impl DialAddress {
     }
 }
 
-/// An address of a node whose card says who it is: no peer may stand at its end.
+/// An address of a node whose card names its peer id: no peer may be named at its end.
 impl FromStr for DialAddress {
     type Err = AddressError;
 
@@ -288,7 +288,7 @@ impl FromStr for DialAddress {
     }
 }
 
-/// Whether one machine can have this address.
+/// Whether a machine can be dialled at this address.
 pub(super) fn can_be_called(ip: IpAddr) -> Result<(), AddressFault> {
     if ip.is_unspecified() {
         Err(AddressFault::Unspecified(ip))

@@ -1,4 +1,4 @@
-//! Who may knock: connections that have not proved yet whose they are.
+//! Admission of inbound connections that have not authenticated yet.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr};
@@ -8,29 +8,29 @@ use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::ConnectionId;
 
-/// Whoever can be held responsible for a connection before it has proved anything: an IPv4 address,
-/// or an IPv6 network of 64 bits, which is what one customer has.
+/// The source of a connection that has not authenticated: an IPv4 address, or an IPv6 network of 64
+/// bits, which is what one customer has.
 type Place = IpAddr;
 
-/// How long a stranger keeps the room that its connection took, so that a place from where
-/// strangers come again and again costs a bounded number of handshakes in that time.
+/// How long the connection of a stranger counts towards its source's quota after it has ended, so
+/// that strangers from one source cost a bounded number of handshakes in that time.
 const REST: Duration = Duration::from_secs(10);
 
-/// Of how many strangers that is remembered.
+/// How many such strangers are remembered.
 const MOST_STRANGERS: usize = 1024;
 
-/// Counts half-open connections by where they come from, and strangers for a while longer, so that
-/// one place cannot take the room of all others.
+/// Counts pending connections by source, and strangers for a while longer, so that one source
+/// cannot use up the quota of all others.
 #[derive(Debug)]
 pub(super) struct Admission {
     most: usize,
     pending: HashMap<ConnectionId, Place>,
     from: HashMap<Place, usize>,
-    /// Where strangers came from, and when that is forgotten: the oldest first.
+    /// The sources of strangers, and until when each counts: the oldest first.
     strangers: VecDeque<(Instant, Place)>,
 }
 
-/// As many from one place as may be.
+/// The source has the most pending connections that it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{most} connections from one place wait for their handshake or were just turned away: no more are allowed"
@@ -67,15 +67,15 @@ impl Admission {
         Ok(())
     }
 
-    /// The connection is made or given up.
+    /// The connection is established or has failed.
     pub(super) fn leave(&mut self, id: ConnectionId) {
         if let Some(place) = self.pending.remove(&id) {
             self.make_room(place);
         }
     }
 
-    /// Whoever stands there has proved that it is nobody who is expected. Its room stays taken for
-    /// a while. One that was called, and did not knock, takes none.
+    /// The peer has authenticated and is not in the roster. It counts towards its source's quota
+    /// for a while. One that this node dialled does not count.
     pub(super) fn turn_away(&mut self, id: ConnectionId, now: Instant) {
         let Some(place) = self.pending.remove(&id) else { return };
         self.strangers.push_back((now + REST, place));
@@ -107,7 +107,7 @@ fn place(address: &Multiaddr) -> Place {
             Some(address) => address.into(),
             None => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
         },
-        // Nothing else comes in over TCP or QUIC. If it did, it would be one place.
+        // Nothing else comes in over TCP or QUIC. If it did, it would be one source.
         _ => Ipv6Addr::UNSPECIFIED.into(),
     }
 }
@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(admission.knock(id(2), &here, later), Err(RateLimited { most: 2 }));
         admission.knock(id(3), &there, later).unwrap();
         admission.knock(id(4), &here, now + REST).unwrap();
-        // Nobody knocked there: it was called.
+        // It was dialled, so no inbound connection counts.
         admission.turn_away(id(5), now);
         assert!(admission.strangers.is_empty());
     }

@@ -6,20 +6,20 @@ use std::time::Duration;
 use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
-/// The bytes of a length.
+/// The length of the prefix, in bytes.
 const PREFIX: usize = 4;
 
-/// What is read or written at a time. Room for a message grows with what has come, not with what
-/// was announced.
+/// The bytes that are read or written at a time. The buffer grows with what has come, not with the
+/// length that was announced.
 const CHUNK: usize = 16 * 1024;
 
-/// Why a stream is of no use any more.
+/// Why a stream cannot be used any more.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FrameError {
     /// Refused before a byte of it was read.
     #[error("a message of {bytes} bytes was announced: at most {max} are allowed")]
     TooLong { bytes: usize, max: usize },
-    /// Waiting between two messages has no limit. In the middle of one it has.
+    /// A timeout within a message. Between two messages there is none.
     #[error("a message stood still half way")]
     Stalled,
     #[error("the stream ended in the middle of a message")]
@@ -35,7 +35,7 @@ pub(super) async fn read(
     stall: Duration,
 ) -> Result<Option<Vec<u8>>, FrameError> {
     let mut prefix = [0; PREFIX];
-    // However long nothing is said.
+    // No timeout before the first byte of a message.
     if stream.read(&mut prefix[..1]).await? == 0 {
         return Ok(None);
     }
@@ -62,12 +62,12 @@ fn broken_off(error: io::Error) -> FrameError {
     }
 }
 
-/// Messages on their way out, which take few writes together and not two each.
+/// Outgoing messages, which are written together to save writes.
 #[derive(Debug, Default)]
 pub(super) struct Batch(Vec<u8>);
 
 impl Batch {
-    /// Adds a message, which is shorter than 4 GiB: the cap on messages is checked when a bus is
+    /// Adds a message, which is shorter than 4 GiB: the limit on messages is checked when a bus is
     /// made.
     pub(super) fn add(&mut self, message: &[u8]) {
         let length = u32::try_from(message.len()).expect("a message is not longer than the cap");
@@ -79,8 +79,8 @@ impl Batch {
         self.0.len() >= CHUNK
     }
 
-    /// Writes all of it, chunk by chunk: each must be taken within the limit, for how long all of
-    /// it takes is a matter of the network.
+    /// Writes all of it, chunk by chunk, each with its own timeout: how long all of it takes
+    /// depends on the network.
     pub(super) async fn write(
         &mut self,
         stream: &mut (impl AsyncWrite + Unpin),
@@ -153,7 +153,7 @@ mod tests {
         }
     }
 
-    /// Gives these bytes and then nothing.
+    /// Reads from a stream that gives these bytes and then nothing.
     async fn stands_still_after(bytes: &'static [u8]) -> bool {
         let mut stream = futures_util::stream::iter([Ok::<_, io::Error>(bytes)])
             .chain(futures_util::stream::pending())

@@ -1,4 +1,4 @@
-//! One connection: a stream in, a stream out, and nothing else.
+//! The handler of one connection: one inbound and one outbound stream.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -26,11 +26,11 @@ const PROTOCOL: StreamProtocol = StreamProtocol::new("/roastery/frames/1");
 /// Why a connection is to be closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// The peer has said all that it wanted to, or the network failed.
+    /// The peer has closed its stream after a whole message, or the network failed.
     Gone,
-    /// It stood still in the middle of a message, or of opening a stream, or broke off there.
+    /// A timeout or a closed stream within a message, or within the opening of a stream.
     Unfinished,
-    /// What no node of this software does.
+    /// A breach of the protocol that no node of this software commits.
     Violation,
 }
 
@@ -47,9 +47,9 @@ impl From<FrameError> for End {
 type Task = Pin<Box<dyn Future<Output = End> + Send>>;
 
 /// The protocol of one connection. It opens one stream to write to, and reads from the one that the
-/// peer opens. Whatever ends one of them ends the connection: the next one starts afresh.
+/// peer opens. The end of either of them ends the connection; the next connection starts afresh.
 pub(super) struct Handler {
-    /// Let go of as soon as nothing more can come over it.
+    /// Dropped as soon as nothing more can be received over it.
     link: Option<Arc<Link>>,
     stall: Duration,
     requested: bool,
@@ -74,7 +74,7 @@ impl Handler {
         }
     }
 
-    /// The first one counts. What comes after it is not listened to.
+    /// The first reason counts. Later ones are ignored.
     fn end(&mut self, end: End) {
         self.end.get_or_insert(end);
         self.reader = None;
@@ -121,8 +121,8 @@ impl ConnectionHandler for Handler {
         }
     }
 
-    /// What comes after this is not listened to. The connection itself may take its time to close:
-    /// for whoever reads the bus the link is gone now.
+    /// Nothing is read after this. Closing the connection itself may take time: for the reader of
+    /// the bus the link is gone now.
     fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<Option<End>> {
         self.reader = None;
         self.writer = None;
@@ -169,12 +169,12 @@ impl ConnectionHandler for Handler {
     }
 }
 
-/// Hands over what the peer says, one message after the other, whether there is room for it or not:
-/// a reader that is full must not keep the peer's other streams, such as its pings, from coming.
+/// Delivers the peer's messages one after the other, whether there is room for them or not: a full
+/// queue must not block the peer's other streams, such as its pings.
 async fn read(mut stream: Stream, link: Arc<Link>, stall: Duration) -> End {
     let max = link.limits().max_message_bytes;
     loop {
-        // A peer that always has something to say leaves others their turn.
+        // A peer that always sends must leave other tasks their turn.
         consume_budget().await;
         match frame::read(&mut stream, max, stall).await {
             Ok(Some(message)) => link.receive(&message),
@@ -189,7 +189,7 @@ async fn read(mut stream: Stream, link: Arc<Link>, stall: Duration) -> End {
     }
 }
 
-/// Writes what waits for the peer, until the bus ends.
+/// Writes the queued messages for the peer, until the bus ends.
 async fn write(mut stream: Stream, link: Arc<Link>, stall: Duration) -> End {
     let mut batch = Batch::default();
     while let Some(message) = link.wait().await {
@@ -203,8 +203,8 @@ async fn write(mut stream: Stream, link: Arc<Link>, stall: Duration) -> End {
             return error.into();
         }
     }
-    // Whoever closes a connection loses what is still on its way. The other end has all of it when
-    // it sees the end of the stream, and closes the connection then.
+    // The end that closes a connection loses what is still in transit. The other end has received
+    // all of it when it sees the end of the stream, and closes the connection then.
     let _ = stream.close().await;
     std::future::pending().await
 }

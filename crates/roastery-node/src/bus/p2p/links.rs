@@ -1,4 +1,4 @@
-//! What a bus and its connections share: the queues, and who is connected.
+//! The state that a bus and its connections share: the queues, and which peers are connected.
 
 #[cfg(test)]
 mod tests;
@@ -20,7 +20,7 @@ use crate::bus::{
 
 /// The queues to and from every peer of the roster, whose number and whose size have a bound.
 ///
-/// Whoever holds a lock takes only those that stand below it here.
+/// Lock order: while one lock is held only those below it here may be taken.
 #[derive(Debug)]
 pub(super) struct Links {
     limits: QueueLimits,
@@ -39,29 +39,29 @@ struct Arrivals {
 #[derive(Debug)]
 struct Peer {
     state: Mutex<PeerState>,
-    /// Told when a message waits, and when another link is the newest.
+    /// Notified when a message waits, and when another link is the newest.
     changed: Notify,
 }
 
 #[derive(Debug)]
 struct PeerState {
-    /// It was taken out of the roster: nothing comes from it or goes to it any more.
+    /// It was removed from the roster: nothing is received from it or sent to it any more.
     removed: bool,
     outbound: Lane,
-    /// The connections, the newest one last. It is the one that messages go out over: an older one
-    /// may be that of a life of the peer that is over.
+    /// The connections, the newest one last. Messages go out over the newest: an older one may be
+    /// left from before the peer's restart.
     links: Vec<ConnectionId>,
     stats: LinkStats,
 }
 
-/// Nothing under these locks runs foreign code or can panic half way, so a task that panicked
+/// No step under these locks runs foreign code or can panic half way, so a task that panicked
 /// leaves a usable state, and must not take the others down.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Peer {
-    /// One that is awaited from now on.
+    /// A peer that is not connected yet.
     fn new() -> Self {
         let awaited_since = Some(Instant::now());
         let state = PeerState {
@@ -85,16 +85,16 @@ impl Links {
         }
     }
 
-    /// The peer is in the roster from now on.
+    /// Adds the peer of a new entry in the roster.
     pub(super) fn add(&self, name: PeerId) {
         let mut peers = self.peers.write().unwrap_or_else(PoisonError::into_inner);
         peers.entry(name).or_insert_with(|| Arc::new(Peer::new()));
     }
 
-    /// The peer is not in the roster any more: its links are of no use from now on, and whoever
-    /// reads sees it go. Returns the reader to wake.
+    /// The peer is not in the roster any more: its links carry nothing from now on, and the reader
+    /// sees it disconnect. Returns the reader to wake.
     pub(super) fn remove(&self, name: &PeerId) -> Option<Waker> {
-        // Held until the end, so that the peer cannot come back before it has gone.
+        // Held until the end, so that the peer cannot be added again before it is disconnected.
         let mut peers = self.peers.write().unwrap_or_else(PoisonError::into_inner);
         let peer = peers.remove(name)?;
         let mut state = lock(&peer.state);
@@ -112,7 +112,7 @@ impl Links {
 
     fn note_disconnect(&self, name: &PeerId) -> Option<Waker> {
         let mut arrivals = lock(&self.arrivals);
-        // A reader of a closed bus may have had its last event.
+        // The reader of a closed bus may have had its last event.
         if arrivals.closed { None } else { arrivals.inbox.disconnect(name) }
     }
 
@@ -129,7 +129,7 @@ impl Links {
         &self.limits
     }
 
-    /// Puts a message into the queues of those that it is for.
+    /// Puts a message into the queues of its receivers.
     pub(super) fn send(
         &self,
         own: &PeerId,
@@ -166,7 +166,7 @@ impl Links {
     }
 
     pub(super) fn poll_receive(&self, context: &Context<'_>) -> Poll<Option<BusEvent>> {
-        // A waker may run anything when it is cloned, woken or dropped: never under the lock.
+        // A waker's clone, wake and drop may run any code: never under the lock.
         let reader = context.waker().clone();
         let mut arrivals = lock(&self.arrivals);
         if let Some(event) = arrivals.inbox.pop() {
@@ -181,8 +181,8 @@ impl Links {
         Poll::Pending
     }
 
-    /// Ends it: nothing more is taken for the others, who still get what waits for them. The reader
-    /// gets what waits, and then nothing.
+    /// Closes it: no further message is taken for the peers, who still get what is queued. The
+    /// reader gets its queued events, and then `None`.
     pub(super) fn close(&self) {
         let mut arrivals = lock(&self.arrivals);
         arrivals.closed = true;
@@ -220,8 +220,8 @@ impl Links {
     }
 }
 
-/// One connection to a peer, as long as it lives. The first one of a peer connects it, and the last
-/// one that goes disconnects it.
+/// One connection to a peer, as long as it lives. The first link of a peer connects it, and the end
+/// of its last one disconnects it.
 #[derive(Debug)]
 pub(super) struct Link {
     links: Arc<Links>,
@@ -258,7 +258,7 @@ impl Link {
         &self.links.limits
     }
 
-    /// Puts what the peer said into its queue.
+    /// Puts a message of the peer into its queue.
     pub(super) fn receive(&self, message: &[u8]) {
         let parcel = QueuedMessage::new(message, &self.links.hasher);
         self.note(|inbox| inbox.push(&self.name, &parcel, &self.links.limits));
@@ -268,7 +268,7 @@ impl Link {
         self.note(|inbox| inbox.refuse_too_large(&self.name));
     }
 
-    /// Changes what the reader has of the peer, unless it is nobody's peer any more.
+    /// Changes the peer's inbox, unless the peer was removed from the roster.
     fn note(&self, change: impl FnOnce(&mut Inbox) -> Option<Waker>) {
         let state = lock(&self.peer.state);
         if state.removed {
@@ -279,7 +279,7 @@ impl Link {
         reader.into_iter().for_each(Waker::wake);
     }
 
-    /// The next message that goes out over this link, if one waits.
+    /// The next message to send over this link, if one is queued.
     pub(super) fn next(&self) -> Option<Bytes> {
         let mut state = lock(&self.peer.state);
         if state.links.last() != Some(&self.connection) {
@@ -287,7 +287,7 @@ impl Link {
         }
         match state.outbound.pop()? {
             Item::Message(parcel) => Some(parcel.into_bytes()),
-            // Connections are noted for the reader only.
+            // Only the inbox has events of connections.
             Item::Connected | Item::Disconnected => None,
         }
     }

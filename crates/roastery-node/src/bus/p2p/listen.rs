@@ -1,4 +1,4 @@
-//! Listening, in bounded time and alone.
+//! Listening, with a timeout and without sharing a port.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -17,15 +17,15 @@ use tokio::time::{Instant, timeout_at};
 use super::BindError;
 use super::swarm::Behaviour;
 
-/// How long the system may take to say where a listener listens.
+/// How long the system may take to report a listener's address.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Listens at all of these addresses. Gives those that no interface has yet, if others have one.
+/// Listens at all of these addresses. Returns those that no interface has yet, if others have one.
 pub(super) async fn listen(
     swarm: &mut Swarm<Behaviour>,
     addresses: &[Multiaddr],
 ) -> Result<Vec<Multiaddr>, BindError> {
-    // All before the first one is taken, which would be in the way of the next probe.
+    // All are probed before libp2p listens at the first one, which would block the next probe.
     for address in addresses {
         probe(address).map_err(|error| refused(address, error.to_string()))?;
     }
@@ -70,13 +70,13 @@ fn closed(
     let reason = if reason.is_empty() { "the system closed it".to_owned() } else { reason };
     match waiting.get(&listener) {
         Some(address) => refused(address, reason),
-        // One that had listened already.
+        // It had listened before.
         None => BindError::NoInterface { addresses: waiting.values().cloned().collect() },
     }
 }
 
 /// Whether a TCP port is free. libp2p shares its ports (`SO_REUSEPORT`): two nodes at one port
-/// would each get a part of the connections, and neither would say so. An address that is not of
+/// would each get a part of the connections, and neither would get an error. An address that is not
 /// TCP over IP is left to libp2p.
 fn probe(address: &Multiaddr) -> io::Result<()> {
     let mut parts = address.iter();
@@ -94,7 +94,7 @@ fn probe(address: &Multiaddr) -> io::Result<()> {
     if at.is_ipv6() {
         socket.set_only_v6(true)?;
     }
-    // Connections that have just ended are in nobody's way; a listener is.
+    // Connections that have just ended do not block the port; a listener does.
     socket.set_reuse_address(true)?;
     socket.bind(&at.into())?;
     socket.listen(1)
@@ -110,7 +110,8 @@ fn reason_of(error: &TransportError<io::Error>) -> String {
     }
 }
 
-/// What an error and its causes say, each once; some of libp2p's say nothing themselves.
+/// The messages of an error and its causes, each once; some of libp2p's errors do not include their
+/// cause.
 fn chain(error: &(dyn Error + 'static)) -> String {
     let mut said: Vec<String> = Vec::new();
     let mut next = Some(error);

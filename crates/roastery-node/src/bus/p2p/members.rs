@@ -1,4 +1,4 @@
-//! Who is let in, who is called, and which connections are given up.
+//! Which peers are admitted and dialled, and which connections are closed.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
@@ -30,12 +30,12 @@ use super::resolve::Resolver;
 use super::roster::Listed;
 use crate::bus::{LinkStats, PeerId};
 
-/// What the members' connections are bounded by.
+/// The limits of the members' connections.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rules {
     pub(super) stall: Duration,
     pub(super) pauses: Pauses,
-    /// How long the peer with the greater name waits for the other one's call.
+    /// How long the peer with the greater name waits for the other one's dial.
     pub(super) head_start: Duration,
 }
 
@@ -54,15 +54,15 @@ pub(super) struct Members {
     todo: VecDeque<ToSwarm<Infallible, Infallible>>,
     alarm: Pin<Box<Sleep>>,
     resolver: Resolver,
-    /// The names of peers that are to be called are being looked up: at most one call of each peer.
+    /// The lookups of names of peers that are to be dialled: at most one of each peer.
     lookups: FuturesUnordered<BoxFuture<'static, Resolved>>,
     ending: bool,
 }
 
-/// Where a peer is to be called now.
+/// The addresses at which a peer is to be dialled now.
 struct Resolved {
     peer: NetworkPeer,
-    /// Which entry of the roster is meant.
+    /// The number of the peer's entry in the roster.
     since: u64,
     addresses: Vec<Multiaddr>,
 }
@@ -84,9 +84,9 @@ impl Member {
         rules: Rules,
         now: Instant,
     ) -> Self {
-        // When both call at once both connections are made. One end has to choose, for each may
-        // think that another one is the newest. The other end keeps a few, because the older ones
-        // may be those of a life of the peer that is over, and closes none that the first one has
+        // When both peers dial at once both connections are made. One end has to choose, for each
+        // may take another one for the newest. The other end keeps a few, because the older ones
+        // may be left from before the peer's restart, and closes none that the first one has
         // chosen.
         let (head_start, most_connections) = match own < peer {
             true => (Duration::ZERO, 1),
@@ -103,7 +103,7 @@ impl Member {
 }
 
 impl Members {
-    /// Nobody yet.
+    /// Without members.
     pub(super) fn new(
         links: Arc<Links>,
         own: NetworkPeer,
@@ -124,8 +124,8 @@ impl Members {
         }
     }
 
-    /// From now on these are the members, and so many half-open connections may come from one
-    /// place. The connections of those that are none any more are closed.
+    /// Replaces the members, and sets how many pending connections may come from one source. The
+    /// connections of peers that are no longer members are closed.
     pub(super) fn become_those_of(
         &mut self,
         roster: BTreeMap<NetworkPeer, Listed>,
@@ -135,7 +135,7 @@ impl Members {
         self.admission.allow(most_knocking);
         let (members, todo) = (&mut self.members, &mut self.todo);
         members.retain(|peer, member| {
-            // Of one that was taken out and put in again nothing is left either.
+            // Of a peer that was removed and added again no connection stays either.
             let stays = roster.get(peer).is_some_and(|listed| listed.since == member.listed.since);
             if !stays {
                 let connection = CloseConnection::All;
@@ -158,12 +158,12 @@ impl Members {
         }
     }
 
-    /// Nobody is called or let in any more.
+    /// From now on no peer is dialled or admitted.
     pub(super) fn end(&mut self) {
         self.ending = true;
     }
 
-    /// The connection is closed, and why is counted.
+    /// Closes the connection, and counts why.
     pub(super) fn give_up(
         &mut self,
         peer: NetworkPeer,
@@ -230,21 +230,21 @@ impl Members {
         });
     }
 
-    /// The next call that is due, or whose addresses are found.
+    /// The next dial that is due and whose addresses are resolved.
     fn poll_call(&mut self, context: &mut Context<'_>) -> Poll<DialOpts> {
         loop {
             while self.poll_due(context).is_ready() {}
             let Poll::Ready(Some(resolved)) = Pin::new(&mut self.lookups).poll_next(context) else {
                 return Poll::Pending;
             };
-            // Where nothing was found the peer is due again later, and that time is waited for.
+            // If no address was found the peer is due again later, and that time is waited for.
             if let Some(call) = self.place_call(resolved) {
                 return Poll::Ready(call);
             }
         }
     }
 
-    /// Calls a peer at what its names stand for now, unless it is connected or gone by now.
+    /// Dials a peer at its resolved addresses, unless it is connected or removed by now.
     fn place_call(&mut self, resolved: Resolved) -> Option<DialOpts> {
         let Resolved { peer, since, addresses } = resolved;
         let member = self.members.get(&peer)?;
@@ -259,7 +259,7 @@ impl Members {
         Some(call.condition(PeerCondition::DisconnectedAndNotDialing).build())
     }
 
-    /// Begins the next call that is due.
+    /// Begins the next dial that is due.
     fn poll_due(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let callable =
             self.members.iter_mut().filter(|(_, member)| !member.listed.addresses.is_empty());
@@ -283,7 +283,7 @@ impl Members {
     }
 }
 
-/// For the pauses between calls only, so that none is no harm.
+/// For the jitter of the back-off only, so that a failure is no harm.
 fn random() -> u32 {
     let mut bytes = [0; 4];
     let _ = getrandom::fill(&mut bytes);

@@ -1,32 +1,32 @@
 //! A mesh over TCP and QUIC, on libp2p.
 //!
-//! Each node has a [`TransportKey`]. The roster names, for each seat, the peer that this key makes;
-//! Noise, or the TLS of QUIC, proves on each connection who holds it. Whoever is not in the roster
-//! is turned away then, before anything of theirs is read.
+//! Each node has a [`TransportKey`]. The roster names, for each seat, the peer id of this key;
+//! Noise, or the TLS of QUIC, authenticates it on each connection. A peer that is not in the roster
+//! is refused then, before any message of it is read.
 //!
 //! Between two members there is one connection, with one long-lived stream of messages in each
-//! direction. A message is its length (big-endian `u32`) and its bytes. The length is held against
-//! [`QueueLimits::max_message_bytes`](super::QueueLimits) before anything is read, and memory grows
-//! with what comes and not with what was announced.
+//! direction. A message is its length (big-endian `u32`) and its bytes. The length is checked
+//! against [`QueueLimits::max_message_bytes`](super::QueueLimits) before the message is read, and
+//! memory grows with the bytes that have come and not with the length that was announced.
 //!
-//! What nobody can do to the others:
+//! Misbehaviour and its effect:
 //!
 //! | who | does | what happens |
 //! |---|---|---|
-//! | anybody | opens connections and says nothing, or garbage | a bounded number for each place that they come from waits for the handshake, for a bounded time |
-//! | a stranger | proves who it is | it is turned away |
+//! | anyone | opens connections and sends nothing, or garbage | a bounded number for each source waits for the handshake, until a timeout |
+//! | a stranger | authenticates | its connection is closed |
 //! | a member | sends more than is read | its own newest messages are lost |
-//! | a member | reads nothing | what is for it is lost when its queue is full, and its connection is closed when a message stands still |
-//! | a member | stops in the middle of a message, announces one that is too long, opens a second stream, or many | its connection is closed |
+//! | a member | reads nothing | messages to it are lost when its queue is full, and its connection is closed when a message is not taken within a timeout |
+//! | a member | stops within a message, announces one that is too long, opens a second stream, or many | its connection is closed |
 //! | a member | connects again and again | its older connections are closed |
-//! | a member | is silent below the messages | its pings are not answered, and its connection is closed |
+//! | a member | does not answer pings | its connection is closed |
 //!
-//! All of it is counted in [`BusStats`]. A peer that is gone is called again at all of its
-//! addresses, whose names are looked up anew each time, after pauses that double from half a second
-//! to half a minute ([`P2pSettings`]).
+//! All of it is counted in [`BusStats`]. A peer that is disconnected is dialled again at all of its
+//! addresses, whose names are looked up anew each time, with a back-off that doubles from half a
+//! second to half a minute ([`P2pSettings`]).
 //!
-//! A flood from many thousand places at once can keep *new* connections from being made, as with
-//! anything that listens on the internet; those that stand stay.
+//! A flood from many thousand sources at once can prevent *new* connections, as with every listener
+//! on the internet; established ones stay.
 //!
 //! ```no_run
 //! use roastery_node::bus::p2p::{DialAddress, Endpoint, P2pSettings, TransportKey};
@@ -89,7 +89,7 @@ use self::run::Run;
 use self::swarm::Behaviour;
 use super::{Bus, BusEvent, BusStats, Destination, PeerId, SendError};
 
-/// A node that listens, and is not a part of a mesh yet.
+/// A node that listens and has not joined a mesh yet.
 pub struct Endpoint {
     swarm: Swarm<Behaviour>,
     key: TransportKey,
@@ -100,13 +100,13 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// Listens at all of these addresses: `/ip4/0.0.0.0/tcp/7000` or
-    /// `/ip4/0.0.0.0/udp/7000/quic-v1`, for example. With none it can only call others. Must be
+    /// `/ip4/0.0.0.0/udp/7000/quic-v1`, for example. With none it can only dial others. Must be
     /// called in a tokio runtime with I/O and time enabled, in which the bus then runs.
     ///
     /// # Errors
     ///
-    /// [`BindError`] when with these settings nothing could be sent, or an address is not to be
-    /// had. An answer takes some seconds at most.
+    /// [`BindError`] when with these settings no message could be sent, or the node cannot listen
+    /// at an address. It returns within some seconds at most.
     pub async fn bind(
         key: TransportKey,
         listen: &[ListenAddress],
@@ -120,13 +120,13 @@ impl Endpoint {
         Ok(Self { swarm, key, peer, settings, silent })
     }
 
-    /// The name under which the others must know this node.
+    /// The peer id of this node, which the others' rosters must name.
     pub fn peer(&self) -> &PeerId {
         &self.peer
     }
 
-    /// Where it listens: each address of the machine, where it listens at all of them, and the port
-    /// that the system chose, where it was 0.
+    /// Where it listens: each address of the machine, if it listens at all of them, and the port
+    /// that the system chose for port 0.
     pub fn addresses(&self) -> impl Iterator<Item = &Multiaddr> {
         self.swarm.listeners()
     }
@@ -137,12 +137,12 @@ impl Endpoint {
         &self.silent
     }
 
-    /// Becomes a part of the mesh of these peers, and calls those whose addresses are known.
-    /// Calling goes on until the bus is dropped. The node itself may be among them.
+    /// Joins the mesh of these peers, and dials those whose addresses are known. Dialling goes on
+    /// until the bus is dropped. The node itself may be among them.
     ///
     /// # Errors
     ///
-    /// [`PeersError`] when a name is none of this network, or there are too many.
+    /// [`PeersError`] when a name is not one of this network, or there are too many.
     pub fn join(
         mut self,
         peers: impl IntoIterator<Item = (PeerId, Vec<DialAddress>)>,
@@ -176,18 +176,18 @@ impl fmt::Debug for Endpoint {
 /// Why a node cannot listen.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// With these settings nothing could be sent.
+    /// With these settings no message could be sent.
     #[error(transparent)]
     Settings(#[from] P2pSettingsError),
     /// The key cannot be used for Noise.
     #[error("the transport key cannot sign for its connections")]
     Key,
-    /// An address that is not to be had.
+    /// The node cannot listen at an address.
     #[error("cannot listen at {address}: {reason}")]
     Address {
         /// The address.
         address: Multiaddr,
-        /// Why.
+        /// The error of the system.
         reason: String,
     },
     /// No interface of this machine has any of the addresses.
@@ -202,18 +202,18 @@ pub enum BindError {
 }
 
 /// A node's handle to the mesh over a network. Dropping it ends the mesh for this node: what it has
-/// sent goes out first, for as long as [`P2pSettings::farewell`] allows.
+/// sent goes out first, for at most [`P2pSettings::farewell`].
 pub struct P2pBus {
     peer: PeerId,
     links: Arc<Links>,
     roster: Roster,
-    /// Tells the task, by being dropped.
+    /// Dropping it ends the task.
     _running: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
 
 impl P2pBus {
-    /// Who belongs to the mesh, to be changed while it runs.
+    /// The roster, through which the peers can be changed while the bus runs.
     pub fn roster(&self) -> Roster {
         self.roster.clone()
     }

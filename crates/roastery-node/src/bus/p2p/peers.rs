@@ -1,4 +1,4 @@
-//! Who a node is on the network, and who the others are.
+//! The keys and peer ids of nodes on the network.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,21 +9,21 @@ use libp2p::identity::{KeyType, Keypair, PublicKey};
 use super::address::{DialAddress, MAX_ADDRESSES};
 use crate::bus::PeerId;
 
-/// The key by which a node proves on the network who it is: Ed25519. Beside that it signs the
-/// node's card and its [`Whereabouts`](super::Whereabouts), and nothing else.
+/// The key with which a node authenticates on the network: Ed25519. Beside that it signs the node's
+/// card and its [`Whereabouts`](super::Whereabouts), and nothing else.
 ///
 /// The secret is zeroized when the last copy is dropped, and is not shown by `Debug`.
 #[derive(Clone)]
 pub struct TransportKey(pub(super) Keypair);
 
 impl TransportKey {
-    /// The key of 32 random bytes, which are zeroized in their place. Whoever wants the same name
-    /// on the network tomorrow keeps a copy of them.
+    /// The key of 32 random bytes, which are zeroized in place. The caller keeps a copy to have the
+    /// same peer id after a restart.
     pub fn from_secret(bytes: &mut [u8; 32]) -> Self {
         Self(Keypair::ed25519_from_bytes(bytes).expect("any 32 bytes are an Ed25519 secret"))
     }
 
-    /// The name under which the others know this node: what the roster says of its seats.
+    /// The peer id of this key, as the roster names it.
     pub fn peer(&self) -> PeerId {
         name(&self.0.public().to_peer_id())
     }
@@ -43,21 +43,21 @@ pub(super) fn name(peer: &NetworkPeer) -> PeerId {
     PeerId::new(peer.to_bytes()).expect("the id that a key has is at most 44 bytes")
 }
 
-/// The peer of the network that a name of the roster means.
+/// The peer id in a name of the roster.
 fn network_peer(name: &PeerId) -> Option<NetworkPeer> {
     public_key(name).map(|key| key.to_peer_id())
 }
 
-/// The key of the peer that a name of the roster means.
+/// The public key in a name of the roster.
 pub(super) fn public_key(name: &PeerId) -> Option<PublicKey> {
     let peer = NetworkPeer::from_bytes(name.as_bytes()).ok()?;
     let key = PublicKey::try_decode_protobuf(peer.as_ref().digest()).ok()?;
-    // One key, one name: no second encoding of either.
+    // One key has one name: no second encoding of either.
     let exact = key.to_peer_id() == peer && peer.to_bytes() == name.as_bytes();
     (exact && key.key_type() == KeyType::Ed25519).then_some(key)
 }
 
-/// Whether a name of the roster is one of this network: the peer of an Ed25519 key.
+/// Whether a name of the roster is one of this network: the peer id of an Ed25519 key.
 pub fn is_peer(name: &PeerId) -> bool {
     public_key(name).is_some()
 }
@@ -76,7 +76,7 @@ pub enum PeersError {
     /// A name that is not the libp2p peer id of an Ed25519 key.
     #[error("peer {0} is not a peer of this network: the name must be that of an Ed25519 key")]
     NotOfThisNetwork(PeerId),
-    /// More addresses of one peer than can be called at once.
+    /// More addresses of one peer than can be dialled at once.
     #[error("peer {peer} has {addresses} addresses: at most {MAX_ADDRESSES} are allowed")]
     TooManyAddresses {
         /// The peer.
@@ -86,19 +86,19 @@ pub enum PeersError {
     },
 }
 
-/// The other peers, checked, by the names that the network proves.
+/// The other peers, checked, by their libp2p peer ids.
 #[derive(Debug, Default)]
 pub(super) struct Peers(pub(super) BTreeMap<NetworkPeer, Vec<DialAddress>>);
 
 impl Peers {
-    /// All of these but `own`.
+    /// Checks all of these but `own`.
     pub(super) fn check(
         own: &PeerId,
         max: usize,
         peers: impl IntoIterator<Item = (PeerId, Vec<DialAddress>)>,
     ) -> Result<Self, PeersError> {
         let mut together = BTreeMap::<PeerId, Vec<DialAddress>>::new();
-        // A peer that holds several seats may be named several times.
+        // A peer with several seats may be listed several times.
         for (peer, addresses) in peers.into_iter().filter(|(peer, _)| peer != own) {
             together.entry(peer).or_default().extend(addresses);
         }
@@ -110,7 +110,7 @@ impl Peers {
     }
 }
 
-/// A peer and its addresses, each once.
+/// Checks a peer and its addresses; each address is kept once.
 pub(super) fn check(
     peer: PeerId,
     addresses: Vec<DialAddress>,
@@ -151,7 +151,7 @@ mod tests {
         for at in 0..38 {
             let mut other = peer.as_bytes().to_vec();
             other[at] ^= 1;
-            // Another key, or no name at all: never the same one.
+            // Another key, or no valid name: never the same name.
             let other = network_peer(&PeerId::new(other).unwrap());
             assert_ne!(other, network_peer(&peer), "byte {at}");
         }

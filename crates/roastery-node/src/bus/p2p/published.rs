@@ -13,24 +13,25 @@ use tokio::task::spawn_blocking;
 use super::address::{DNSADDR, DialAddress};
 use crate::bus::PeerId;
 
-/// What each entry begins with.
+/// The prefix of each entry.
 const ENTRY: &[u8] = b"dnsaddr=";
 
-/// How long one name server is waited for before it is asked again, or the next one is.
+/// The timeout of one query to one name server; after it the query is repeated or the next server
+/// is asked.
 const ANSWER: Duration = Duration::from_secs(1);
 
 /// Which name servers are asked.
 #[derive(Clone, Debug)]
 pub(super) enum NameServers {
-    /// Those that the system is set up for at the time of the lookup.
+    /// Those that the system is configured with at the time of the lookup.
     System,
     #[cfg(test)]
     These(ResolverConfig),
 }
 
 impl NameServers {
-    /// What is published under this name for this peer. A name that is not found, or has no TXT
-    /// records, gives nothing.
+    /// The addresses that are published under this name for this peer. A name that is not found, or
+    /// has no TXT records, gives none.
     pub(super) async fn published(&self, name: &str, peer: &PeerId) -> Vec<DialAddress> {
         let Some(records) = self.txt(name).await else { return Vec::new() };
         records.iter().filter_map(|record| entry(record, peer)).collect()
@@ -38,11 +39,11 @@ impl NameServers {
 
     /// The TXT records, at most the 64 KiB of one answer.
     async fn txt(&self, name: &str) -> Option<Vec<Vec<u8>>> {
-        // With the dot at its end: no domain of this machine's is tried.
+        // With the dot at its end: no search domain of this machine is tried.
         let name = Name::from_ascii(format!("{DNSADDR}{name}.")).ok()?;
         let (servers, mut options) = self.settings().await?;
         options.timeout = ANSWER;
-        // What is behind a name may change: nothing is remembered.
+        // The records of a name may change: no cache.
         options.cache_size = 0;
         options.use_hosts_file = ResolveHosts::Never;
         let resolver = TokioResolver::builder_with_config(servers, TokioRuntimeProvider::default())
@@ -67,8 +68,8 @@ impl NameServers {
     }
 }
 
-/// The address of this peer that a record has. Other records may stand there too, and the entries
-/// of other peers.
+/// The address of this peer in a record. There may be other records too, and the entries of other
+/// peers.
 fn entry(record: &[u8], peer: &PeerId) -> Option<DialAddress> {
     let text = std::str::from_utf8(record.strip_prefix(ENTRY)?).ok()?;
     DialAddress::of_peer(text, peer).ok()

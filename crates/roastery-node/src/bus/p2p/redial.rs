@@ -1,10 +1,10 @@
-//! When a peer is called again.
+//! The back-off between the dials of a peer.
 
 use std::time::{Duration, Instant};
 
-/// How long is waited before a peer is called again: the first time, then twice as long each time,
-/// up to the longest. A node that restarts, and all that call it, so find each other within
-/// seconds, and one that is off for days costs a call now and then.
+/// The back-off before a peer is dialled again: the first pause, then twice as long each time, up
+/// to the longest. So a node that restarts, and all that dial it, connect within seconds, and one
+/// that is off for days costs few dials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Pauses {
     pub(super) first: Duration,
@@ -12,19 +12,19 @@ pub(super) struct Pauses {
 }
 
 impl Pauses {
-    /// After so many failures in a row. `random` draws from the upper half: those that lost their
-    /// connections together do not come back together.
+    /// The pause after this many failures in a row. `random` draws from the upper half: peers that
+    /// lost their connections together do not dial together.
     fn after(self, failures: u32, random: u32) -> Duration {
         let pause = self.first.saturating_mul(1 << failures.min(30)).min(self.longest);
         pause / 2 + (pause / 2).mul_f64(f64::from(random) / f64::from(u32::MAX))
     }
 }
 
-/// When one peer is called.
+/// When one peer is dialled.
 #[derive(Debug)]
 pub(super) struct Redial {
     pauses: Pauses,
-    /// Of two peers that would call each other at the same time, one waits so long for the other.
+    /// Of two peers that would dial each other at the same time, one waits this long for the other.
     head_start: Duration,
     failures: u32,
     state: State,
@@ -42,7 +42,7 @@ impl Redial {
         Self { pauses, head_start, failures: 0, state: State::Waits { until: now + head_start } }
     }
 
-    /// When it is time to call; `None` while that is of no use.
+    /// When to dial next; `None` while the peer is connected or being dialled.
     pub(super) fn next(&self) -> Option<Instant> {
         match self.state {
             State::Waits { until } => Some(until),
@@ -54,12 +54,12 @@ impl Redial {
         self.state = State::Calls;
     }
 
-    /// Whether the peer is being called.
+    /// Whether the peer is being dialled.
     pub(super) fn is_calling(&self) -> bool {
         matches!(self.state, State::Calls)
     }
 
-    /// The peer has other addresses, and is called there at once unless it is connected.
+    /// The peer has other addresses, and is dialled there at once unless it is connected.
     pub(super) fn moved(&mut self, now: Instant) {
         self.failures = 0;
         if let State::Waits { .. } = self.state {
@@ -67,7 +67,7 @@ impl Redial {
         }
     }
 
-    /// The call came to nothing.
+    /// The dial has failed.
     pub(super) fn failed(&mut self, now: Instant, random: u32) {
         if let State::Calls = self.state {
             self.wait(now, random);
@@ -80,8 +80,8 @@ impl Redial {
         }
     }
 
-    /// The last connection is gone. One that held for a while makes up for the failures before;
-    /// otherwise a peer that takes every call and hangs up at once would be called without end.
+    /// The last connection has ended. One that lasted for a while resets the back-off; otherwise a
+    /// peer that accepts every connection and closes it at once would be dialled without end.
     pub(super) fn disconnected(&mut self, now: Instant, random: u32) {
         if let State::Connected { since } = self.state
             && now.saturating_duration_since(since) >= self.pauses.longest

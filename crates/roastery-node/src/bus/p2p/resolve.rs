@@ -1,4 +1,4 @@
-//! Names are looked up each time that a peer is called: what is behind a name may change.
+//! Names are looked up at each dial: their addresses may change.
 
 use std::io;
 use std::net::{IpAddr, ToSocketAddrs};
@@ -15,17 +15,17 @@ use super::address::{DialAddress, Family, Host, Place, Port, at_ip, can_be_calle
 use super::published::NameServers;
 use crate::bus::PeerId;
 
-/// How long all lookups of one call are waited for. What was found by then is called.
+/// The timeout of all lookups of one dial. What was found by then is dialled.
 const LONGEST: Duration = Duration::from_secs(3);
 
-/// The most addresses behind one name that are called.
+/// The most addresses of one name that are dialled.
 const MOST_BEHIND_A_NAME: usize = 8;
 
-/// The most names that are asked for what is published under one: an entry may point to a further
-/// name. Each is asked once, so that no circle is followed.
+/// The most names whose TXT records are read for one published name: an entry may point to a
+/// further name. Each is read once, so that no circle is followed.
 const MOST_NAMES: usize = 8;
 
-/// The most addresses that one call goes to.
+/// The most addresses of one dial.
 const MOST_OF_A_CALL: usize = 16;
 
 /// Lookups at a time. One that hangs in the system cannot be stopped, and keeps a thread: without a
@@ -34,7 +34,7 @@ const MOST_LOOKUPS: usize = 16;
 
 type LookUp = dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync;
 
-/// What looks names up.
+/// Looks names up.
 #[derive(Clone)]
 pub(super) struct Resolver {
     look_up: Arc<LookUp>,
@@ -44,9 +44,8 @@ pub(super) struct Resolver {
 }
 
 impl Resolver {
-    /// The machine's own: `/etc/hosts`, DNS and whatever else it is set up to ask. What is
-    /// published under a name is asked of its name servers, because the system's call for names
-    /// has no other records.
+    /// The system's resolver: `/etc/hosts`, DNS and whatever else it is configured with. Published
+    /// addresses are asked of its name servers, because the system's resolver gives no TXT records.
     pub(super) fn system() -> Self {
         Self::new(|name| {
             let found = (name, 0).to_socket_addrs()?;
@@ -60,8 +59,8 @@ impl Resolver {
         Self { look_up: Arc::new(look_up), name_servers, longest: LONGEST, room }
     }
 
-    /// The peer's addresses with a number in place of each name. A name that is not found in time,
-    /// or stands for nothing that can be called, gives none.
+    /// The peer's addresses with an IP address in place of each name. A name that is not found in
+    /// time, or has no address that can be dialled, gives none.
     pub(super) async fn resolve(self, peer: PeerId, addresses: Vec<DialAddress>) -> Vec<Multiaddr> {
         let until = Instant::now() + self.longest;
         let mut all = Vec::new();
@@ -86,7 +85,7 @@ impl Resolver {
         numbers.into_iter().flatten().collect()
     }
 
-    /// What is published under this name, and under the names that stand there.
+    /// The addresses published under this name, and under the names in its records.
     async fn published(&self, name: Arc<str>, peer: &PeerId, until: Instant) -> Vec<Port> {
         let (mut ports, mut names, mut asked) = (Vec::new(), vec![name], 0);
         while asked < names.len() {
@@ -109,7 +108,7 @@ impl Resolver {
 
     async fn entries(&self, name: &str, peer: &PeerId, until: Instant) -> Vec<DialAddress> {
         let found = timeout_at(until, async {
-            // It is never closed.
+            // The semaphore is never closed.
             let _room = self.room.acquire().await.ok()?;
             Some(self.name_servers.published(name, peer).await)
         });
@@ -126,7 +125,7 @@ impl Resolver {
 
     async fn behind(&self, family: Family, name: Arc<str>, until: Instant) -> Vec<IpAddr> {
         let found = timeout_at(until, async {
-            // It is never closed.
+            // The semaphore is never closed.
             let room = self.room.clone().acquire_owned().await.ok()?;
             let look_up = self.look_up.clone();
             let found = spawn_blocking(move || {

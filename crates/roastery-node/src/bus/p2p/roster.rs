@@ -1,4 +1,4 @@
-//! Who belongs to the mesh, while it runs.
+//! The peers of a running mesh.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,11 +13,10 @@ use super::links::Links;
 use super::peers::{self, Peers, PeersError, name};
 use crate::bus::PeerId;
 
-/// The other peers of a running bus, and where they are called. Each clone is the same roster.
+/// The other peers of a running bus and their addresses. Each clone is the same roster.
 ///
-/// A change counts for what is sent and received from the moment that the method returns; calls are
-/// made and connections closed by the bus's task soon after. After the end of the bus a roster
-/// changes nothing.
+/// A change applies to what is sent and received as soon as the method returns; the bus's task
+/// dials and closes connections soon after. After the end of the bus a change has no effect.
 #[derive(Clone)]
 pub struct Roster(Arc<Shared>);
 
@@ -26,7 +25,7 @@ struct Shared {
     max: usize,
     links: Arc<Links>,
     list: Mutex<List>,
-    /// Told when the list has changed.
+    /// Notified when the list has changed.
     changed: Notify,
 }
 
@@ -39,7 +38,7 @@ struct List {
 /// A peer in the roster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Listed {
-    /// Which entry it is: a peer that is taken out and put in again has another one.
+    /// The number of this entry: a peer that is removed and added again has another one.
     pub(super) since: u64,
     pub(super) addresses: Vec<DialAddress>,
 }
@@ -53,21 +52,21 @@ impl List {
 }
 
 impl Roster {
-    /// The links know these peers already.
+    /// The links must have an entry for each of these peers already.
     pub(super) fn new(own: PeerId, max: usize, links: Arc<Links>, peers: Peers) -> Self {
         let mut list = List::default();
         peers.0.into_iter().for_each(|(peer, addresses)| list.put(peer, addresses));
         Self(Arc::new(Shared { own, max, links, list: Mutex::new(list), changed: Notify::new() }))
     }
 
-    /// Puts a peer in, or replaces the addresses of one that is there. What it is connected by
-    /// stays; if it is not connected it is called at the new addresses at once. Without any it is
-    /// awaited. The node itself is never put in.
+    /// Adds a peer, or replaces the addresses of one that is there. Its connections stay; if it is
+    /// not connected it is dialled at the new addresses at once. Without any address it is not
+    /// dialled. The node itself is never added.
     ///
     /// # Errors
     ///
-    /// [`PeersError`] when the name is none of this network, or there are too many. The roster is
-    /// as before then.
+    /// [`PeersError`] when the name is not one of this network, or there are too many. Then the
+    /// roster does not change.
     pub fn set(&self, peer: PeerId, addresses: Vec<DialAddress>) -> Result<(), PeersError> {
         if peer == self.0.own {
             return Ok(());
@@ -85,8 +84,8 @@ impl Roster {
         Ok(())
     }
 
-    /// Takes a peer out: it is disconnected, and turned away from now on. What waits for it is
-    /// lost. `false` if it was not there.
+    /// Removes a peer: it is disconnected, and refused from now on. Queued messages to it are lost.
+    /// Returns `false` if it was not there.
     pub fn remove(&self, peer: &PeerId) -> bool {
         let mut list = self.lock();
         let before = list.peers.len();
@@ -101,7 +100,7 @@ impl Roster {
         true
     }
 
-    /// The peers in it and where they are called, in no order that means anything.
+    /// The peers and their addresses, in no particular order.
     pub fn peers(&self) -> Vec<(PeerId, Vec<DialAddress>)> {
         let list = self.lock();
         list.peers.iter().map(|(peer, listed)| (name(peer), listed.addresses.clone())).collect()
@@ -116,7 +115,7 @@ impl Roster {
         self.0.changed.notified().await;
     }
 
-    /// Nothing under the lock can panic half way.
+    /// No step under the lock can panic half way.
     fn lock(&self) -> MutexGuard<'_, List> {
         self.0.list.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -22,12 +22,12 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Until the bus is dropped; then until what it has sent is out.
+    /// Runs until the bus is dropped, then until what it has sent is out.
     pub(super) async fn until(mut self, dropped: oneshot::Receiver<()>) {
         tokio::pin!(dropped);
         loop {
             tokio::select! {
-                // Nothing is ever sent: the bus has let go of its end.
+                // The channel carries no message: it reports that the bus is dropped.
                 _ = &mut dropped => break,
                 event = self.swarm.select_next_some() => self.hear(event),
                 () = self.roster.changed() => {
@@ -42,7 +42,7 @@ impl Run {
         let peers: Vec<NetworkPeer> = self.swarm.connected_peers().copied().collect();
         if !peers.is_empty() {
             for peer in peers {
-                // It may be gone since.
+                // It may have disconnected meanwhile.
                 let _ = self.swarm.disconnect_peer_id(peer);
             }
             let _ = timeout(self.farewell, self.empty()).await;

@@ -1,36 +1,36 @@
-//! What a bus over a network is bounded by.
+//! The limits and times of a bus over a network.
 
 use std::time::Duration;
 
 use crate::bus::{QueueLimits, QueueLimitsError};
 
-/// The longest time that any setting may be.
+/// The longest value of any time.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What a bus over a network is bounded by. The times are those of the world-wide internet.
+/// The limits and times of a bus over a network. The default times suit the internet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct P2pSettings {
-    /// What waits of each peer and for each peer.
+    /// The queues from and to each peer.
     pub queues: QueueLimits,
     /// Other peers at a time. Those of several groups on one bus are counted together.
     pub max_peers: usize,
-    /// How long a handshake may take: a connection that has proved nothing by then is closed.
+    /// The timeout of a handshake: a connection that has not authenticated by then is closed.
     pub handshake: Duration,
-    /// How long one message may stand half way, in or out. Between messages there is no limit.
+    /// The timeout within one message, in or out. Between messages there is none.
     pub stall: Duration,
     /// The time between a pong and the next ping.
     pub ping_interval: Duration,
-    /// How long a pong may take: a connection over which none came by then is closed.
+    /// The timeout of a pong: a connection over which none came by then is closed.
     pub ping_timeout: Duration,
-    /// The pause after the first call that came to nothing; each further one is twice as long.
+    /// The pause after the first failed dial; each further one is twice as long.
     pub first_redial: Duration,
-    /// The longest pause between two calls. A connection that held that long was a good one.
+    /// The longest pause between two dials. A connection that lasted that long resets the back-off.
     pub longest_redial: Duration,
-    /// How long a bus that ends waits for what it has sent to go out.
+    /// How long a bus that is dropped waits for what it has sent to go out.
     pub farewell: Duration,
 }
 
-/// Room for a group of 128 seats.
+/// Enough for a group of 128 seats.
 impl Default for P2pSettings {
     fn default() -> Self {
         Self {
@@ -73,18 +73,18 @@ impl P2pSettings {
 /// Why a bus cannot have these [`P2pSettings`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum P2pSettingsError {
-    /// Nothing could be said or received.
+    /// No message could be sent or received.
     #[error(transparent)]
     Queues(#[from] QueueLimitsError),
-    /// Longer than a frame can say.
+    /// Longer than the length prefix of a frame can express.
     #[error("max_message_bytes is 4 GiB or more: the length of a message has 32 bits")]
     MessageTooLong,
-    /// A time that is zero, or longer than anybody waits.
+    /// A time that is zero, or longer than allowed.
     #[error("{name} is {time:?}: more than nothing and at most {LONGEST:?} is allowed")]
     Time {
-        /// The setting.
+        /// The name of the setting.
         name: &'static str,
-        /// What it was.
+        /// Its value.
         time: Duration,
     },
 }

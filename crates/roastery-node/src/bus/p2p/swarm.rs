@@ -1,4 +1,4 @@
-//! libp2p, put together: the transports, and what runs on each connection.
+//! The libp2p swarm: the transports, and the behaviours of each connection.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -18,38 +18,37 @@ use super::roster::Listed;
 use super::settings::P2pSettings;
 
 /// Streams of one connection at a time, in both directions: two of messages, two of pings, and
-/// those that take the place of one that has just ended. A peer that opens more loses the
-/// connection.
+/// those that replace one that has just ended. A peer that opens more loses the connection.
 const MOST_STREAMS: u32 = 16;
 
-/// What a peer may send over a QUIC stream and connection before it is read. With yamux it is
-/// 256 KiB for each stream at first.
+/// Unread bytes of a peer on a QUIC stream and connection: the flow-control window. With yamux it
+/// is 256 KiB for each stream at first.
 const MOST_UNREAD: u32 = 1 << 20;
 
-/// Of two peers that know each other's address, the one with the smaller name calls first.
+/// Of two peers that know each other's address, the one with the smaller name dials first.
 const HEAD_START: Duration = Duration::from_secs(1);
 
 /// Connections to one peer: the one in use, one that is to replace it, and those that are being
-/// closed, which takes as long as the peer wants.
+/// closed, which takes as long as the peer delays it.
 const MOST_CONNECTIONS_OF_A_PEER: u32 = 4;
 
-/// Half-open connections from one place, beside one for each member: members may sit behind one
-/// address.
+/// Pending inbound connections from one source, beside one for each member: several members may
+/// share one address.
 const MORE_KNOCKING: usize = 8;
 
-/// How many places may use up all of their room at once before nobody else gets in.
+/// How many sources may each use their whole quota at once before others are refused.
 const PLACES: usize = 4;
 
 #[derive(NetworkBehaviour)]
 pub(super) struct Behaviour {
     limits: connection_limits::Behaviour,
     pub(super) ping: ping::Behaviour,
-    /// The last one: what the others turn away is never a member's link.
+    /// The last behaviour: a connection that another one refuses never becomes a member's link.
     pub(super) members: Members,
 }
 
 impl Behaviour {
-    /// Everybody is turned away, until there are members.
+    /// Every connection is refused until there are members.
     fn closed(own: &TransportKey, settings: &P2pSettings) -> Self {
         let ping = ping::Config::new()
             .with_interval(settings.ping_interval)
@@ -62,12 +61,12 @@ impl Behaviour {
         }
     }
 
-    /// Lets in those of a roster, which comes next.
+    /// Admits the peers of a roster, which comes next.
     pub(super) fn open(&mut self, links: Arc<Links>, own: &TransportKey, settings: &P2pSettings) {
         self.members = members(links, own, settings);
     }
 
-    /// From now on these are the members.
+    /// Replaces the members.
     pub(super) fn follow(&mut self, roster: BTreeMap<NetworkPeer, Listed>) {
         let peers = roster.len();
         *self.limits.limits_mut() = limits(peers);
@@ -75,7 +74,7 @@ impl Behaviour {
     }
 }
 
-/// The settings bound each time by a day.
+/// Cannot overflow: the settings bound each time by a day.
 fn milliseconds(time: Duration) -> u32 {
     u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }
@@ -94,7 +93,7 @@ fn members(links: Arc<Links>, own: &TransportKey, settings: &P2pSettings) -> Mem
 }
 
 fn limits(peers: usize) -> ConnectionLimits {
-    // Whoever allows more than four thousand million peers allows all.
+    // A greater number than four thousand million allows all peers.
     let count = |number: usize| Some(u32::try_from(number).unwrap_or(u32::MAX));
     let established = count(peers).map(|peers| peers.saturating_mul(MOST_CONNECTIONS_OF_A_PEER));
     ConnectionLimits::default()
@@ -117,7 +116,7 @@ pub(super) fn build(
         .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, || muxer)?
         .with_quic_config(|mut config| {
             config.handshake_timeout = settings.handshake;
-            // As long as a peer that is gone without a word stays connected over TCP.
+            // The same time after which a silent peer is disconnected over TCP.
             config.max_idle_timeout = milliseconds(settings.ping_interval + settings.ping_timeout);
             config.keep_alive_interval = settings.ping_interval / 2;
             config.max_concurrent_stream_limit = MOST_STREAMS;

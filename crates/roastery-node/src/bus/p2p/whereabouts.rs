@@ -1,4 +1,4 @@
-//! What a node says of where it is called.
+//! The addresses of a node, signed by it.
 
 use roastery_protocol::group::{NamedMember, PeerId};
 use roastery_protocol::tags::Tag;
@@ -6,13 +6,13 @@ use roastery_protocol::tags::Tag;
 use super::address::{AddressError, AddressListError, DialAddress, MAX_ADDRESS, MAX_ADDRESSES};
 use super::peers::{TransportKey, public_key};
 
-/// A signature of a transport key.
+/// A signature by a transport key, in 64 bytes (Ed25519).
 pub type TransportSignature = [u8; 64];
 
-/// Where a peer is called, signed by its transport key. A value of this type was verified.
+/// The addresses of a peer, signed by its transport key. A value of this type was verified.
 ///
 /// Of two the one with the higher sequence number counts. The addresses are kept as they were
-/// signed: one that this node cannot call is skipped, and the others are called.
+/// signed: one that this node cannot dial is skipped, and the others are dialled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Whereabouts {
     peer: PeerId,
@@ -21,23 +21,23 @@ pub struct Whereabouts {
     signature: TransportSignature,
 }
 
-/// Why there are no [`Whereabouts`].
+/// Why [`Whereabouts`] are invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WhereaboutsError {
-    /// There are too many addresses.
+    /// There are too many addresses; how many.
     #[error("{0} addresses: at most {MAX_ADDRESSES} are allowed")]
     TooMany(usize),
-    /// An address is longer than any.
+    /// An address is longer than allowed; its length in bytes.
     #[error("an address of {0} bytes: at most {MAX_ADDRESS} are allowed")]
     TooLong(usize),
-    /// The peer's key has not signed them.
+    /// The signature is not one of the peer's key.
     #[error("the peer's transport key has not signed these addresses")]
     NotSigned,
 }
 
 impl Whereabouts {
-    /// Checks what a peer has said of itself.
+    /// Checks the signed addresses of a peer.
     ///
     /// # Errors
     ///
@@ -61,7 +61,7 @@ impl Whereabouts {
         }
     }
 
-    /// Who is called there.
+    /// The peer whose addresses they are.
     pub fn peer(&self) -> &PeerId {
         &self.peer
     }
@@ -81,7 +81,7 @@ impl Whereabouts {
         &self.signature
     }
 
-    /// The addresses that this node can call, and what is wrong with each of the others.
+    /// The addresses that this node can dial, and what is wrong with each of the others.
     pub fn usable(&self) -> (Vec<DialAddress>, Vec<AddressListError>) {
         let (mut usable, mut unusable) = (Vec::<DialAddress>::new(), Vec::new());
         for text in &self.addresses {
@@ -98,7 +98,7 @@ impl Whereabouts {
 }
 
 impl TransportKey {
-    /// Says where this node is called.
+    /// Signs the addresses of this node.
     ///
     /// # Errors
     ///
@@ -113,12 +113,12 @@ impl TransportKey {
         Whereabouts::check(self.peer(), sequence, addresses, signature)
     }
 
-    /// Signs that this key is the one of the peer on this card.
+    /// Signs that the peer on this card has this key.
     pub fn sign_card(&self, card: &NamedMember) -> TransportSignature {
         self.sign(&card.transport_digest())
     }
 
-    /// Signs a tagged hash. What Noise and TLS have this key sign is longer than the 32 bytes of a
+    /// Signs a tagged hash. What this key signs for Noise and TLS is longer than the 32 bytes of a
     /// hash, so that neither can be taken for the other.
     fn sign(&self, digest: &[u8; 32]) -> TransportSignature {
         let signature = self.0.sign(digest).expect("an Ed25519 key signs anything");
@@ -135,9 +135,8 @@ fn is_signed(peer: &PeerId, digest: &[u8; 32], signature: &TransportSignature) -
     public_key(peer).is_some_and(|key| key.verify(digest, signature))
 }
 
-/// The peer's name (u8 length, bytes) || sequence number (8, little-endian) || number of addresses
-/// (1)
-/// || each address (u16 length, little-endian, and its text).
+/// Hashes the peer's name (u8 length, bytes) || sequence number (8, little-endian) || number of
+/// addresses (1) || each address (u16 length, little-endian, and its text).
 fn digest(peer: &PeerId, sequence: u64, addresses: &[String]) -> [u8; 32] {
     // Checked before: a name has at most 64 bytes, an address 256, and there are at most 8.
     let mut said = vec![peer.as_bytes().len() as u8];

@@ -1,4 +1,4 @@
-//! What waits for one reader from all peers.
+//! The queues of one reader, for all peers.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
@@ -7,10 +7,10 @@ use super::QueueLimits;
 use super::lane::{Item, Lane, QueuedMessage};
 use crate::bus::{BusEvent, PeerId, QueueStats};
 
-/// One reader's lanes, one for each other peer, and whose turn it is.
+/// One reader's lanes, one for each other peer, served round-robin.
 ///
-/// What changes an inbox returns the reader to wake, if there is one. It is woken when the lock is
-/// released, because a waker may run anything.
+/// A function that changes an inbox returns the waker of the reader, if there is one. The caller
+/// wakes it after it has released the lock, because a waker may run any code.
 #[derive(Debug, Default)]
 pub(in crate::bus) struct Inbox {
     lanes: BTreeMap<PeerId, Lane>,
@@ -60,7 +60,8 @@ impl Inbox {
         })
     }
 
-    /// Remembers whom to wake. Returns the one before, to be dropped when the lock is released.
+    /// Stores the waker of the reader. Returns the one before, to be dropped after the lock is
+    /// released.
     pub(in crate::bus) fn wait(&mut self, reader: Waker) -> Option<Waker> {
         self.reader.replace(reader)
     }

@@ -1,4 +1,4 @@
-//! What waits for one reader from one peer.
+//! The queue of one reader for one peer.
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, Hash, Hasher};
@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::QueueLimits;
 use crate::bus::QueueStats;
 
-/// A message on its way, with a hash that is computed once for all readers.
+/// A queued message, with a hash that is computed once for all readers.
 #[derive(Clone, Debug)]
 pub(in crate::bus) struct QueuedMessage {
     bytes: Bytes,
@@ -21,7 +21,8 @@ impl QueuedMessage {
         Self::of_delivered(Bytes::copy_from_slice(message), hasher)
     }
 
-    /// What another bus has delivered: it is immutable, and keeps nothing else alive.
+    /// Takes the bytes that another bus has delivered: they are immutable, and keep no larger
+    /// buffer alive.
     pub(in crate::bus) fn of_delivered(bytes: Bytes, hasher: &impl BuildHasher) -> Self {
         let fingerprint = hasher.hash_one(&bytes[..]);
         Self { bytes, fingerprint }
@@ -32,7 +33,7 @@ impl QueuedMessage {
     }
 }
 
-// The bytes decide. The fingerprint only finds out sooner.
+// The bytes decide. The hash only finds a difference sooner.
 impl PartialEq for QueuedMessage {
     fn eq(&self, other: &Self) -> bool {
         self.fingerprint == other.fingerprint && self.bytes == other.bytes
@@ -56,14 +57,14 @@ pub(in crate::bus) enum Item {
 
 /// The queue of one peer's messages and connections at one reader, oldest first.
 ///
-/// Its length is bounded by the limits: between two messages stand at most two notes on the
+/// Its length is bounded by the limits: between two messages there are at most two events of the
 /// connection.
 #[derive(Debug, Default)]
 pub(in crate::bus) struct Lane {
     items: VecDeque<Item>,
     /// The messages in `items`, which never holds two that are equal.
     waiting: HashSet<QueuedMessage>,
-    /// How full it is, and what has happened so far.
+    /// The length of the queue and its counters.
     stats: QueueStats,
 }
 

@@ -1,19 +1,19 @@
-//! How much waits.
+//! The limits of one queue.
 
 use roastery_protocol::message::MAX_EVIDENCE_ENVELOPE;
 
-/// How much of one peer waits in one queue. Each number bounds memory.
+/// The limits of the queue of one peer. Each number bounds memory.
 ///
-/// A queue that nobody empties costs at most [`max_queued_bytes`](Self::max_queued_bytes), and less
+/// A queue that is never read costs at most [`max_queued_bytes`](Self::max_queued_bytes), and less
 /// than 500 bytes of bookkeeping for each of the
 /// [`max_queued_messages`](Self::max_queued_messages).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueLimits {
     /// Bytes in one message, at least 1 and at most [`max_queued_bytes`](Self::max_queued_bytes).
     pub max_message_bytes: usize,
-    /// Messages of one peer that wait, at least 1.
+    /// Queued messages of one peer, at least 1.
     pub max_queued_messages: usize,
-    /// Bytes in the messages of one peer that wait.
+    /// Bytes in the queued messages of one peer.
     pub max_queued_bytes: usize,
 }
 
@@ -35,7 +35,7 @@ impl QueueLimits {
     }
 }
 
-/// Room for the longest message of the protocol, three times.
+/// Enough for the longest message of the protocol, three times.
 impl Default for QueueLimits {
     fn default() -> Self {
         Self {
@@ -49,13 +49,13 @@ impl Default for QueueLimits {
 /// Why a bus cannot have these [`QueueLimits`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QueueLimitsError {
-    /// Nothing could be said.
+    /// No message could be sent.
     #[error("max_message_bytes is 0: it must be at least 1")]
     NoMessageBytes,
-    /// Nothing could be received.
+    /// No message could be received.
     #[error("max_queued_messages is 0: it must be at least 1")]
     NoQueuedMessages,
-    /// An allowed message could never be queued.
+    /// A message of the allowed length could never be queued.
     #[error(
         "max_queued_bytes is {max_queued_bytes}: it must be at least max_message_bytes, \
          which is {max_message_bytes}"
@@ -63,7 +63,7 @@ pub enum QueueLimitsError {
     QueueBelowMessage {
         /// The limit that is too low, in bytes.
         max_queued_bytes: usize,
-        /// What it must be at least, in bytes.
+        /// The least that it must be, in bytes.
         max_message_bytes: usize,
     },
 }

@@ -1,5 +1,4 @@
-//! Bounded queues, one for each peer, served in turn: what every bus of this crate puts its
-//! messages into.
+//! Bounded queues, one for each peer, served round-robin: every bus of this crate uses them.
 
 mod inbox;
 mod lane;

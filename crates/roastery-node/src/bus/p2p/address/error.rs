@@ -1,19 +1,19 @@
-//! Why a text is no address.
+//! Errors of addresses.
 
 use std::net::IpAddr;
 
 use super::{DialAddress, MAX_ADDRESS, MAX_ADDRESSES};
 
-/// What an address is for.
+/// What an address is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AddressUse {
     /// The node listens there.
     Listen,
-    /// The node is called there.
+    /// The node is dialled there.
     Dial,
 }
 
-/// Why a text is no address.
+/// Why a text is not a valid address, with the beginning of the text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is refused: {fault}; {}", allowed(.usage))]
 pub struct AddressError {
@@ -26,10 +26,10 @@ pub struct AddressError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddressFault {
-    /// It is longer than any address.
+    /// It is longer than allowed; its length in bytes.
     #[error("it has {0} bytes, and an address at most {MAX_ADDRESS}")]
     TooLong(usize),
-    /// It is not written as an address is.
+    /// It does not have the form of an address.
     #[error("it is no multiaddress")]
     Form,
     /// It does not begin with an IP address or a name.
@@ -38,7 +38,7 @@ pub enum AddressFault {
     /// A name where an IP address must be.
     #[error("a name cannot be listened at")]
     NameToListen,
-    /// What stands there is no name that can be looked up.
+    /// It is not a name that can be looked up.
     #[error(
         "its name is none: letters, digits, - and _ between dots are, at most 253 characters, or 244 after /dnsaddr"
     )]
@@ -52,19 +52,19 @@ pub enum AddressFault {
     /// UDP without QUIC.
     #[error("/quic-v1 must follow the UDP port")]
     NoQuic,
-    /// It goes on with something that this node does not speak.
+    /// It goes on with a protocol that this node does not support.
     #[error("/{0} is not spoken here")]
     Transport(String),
-    /// A name under which addresses are published, and more than a peer after it.
+    /// A name under which addresses are published, followed by more than a peer id.
     #[error("/{0} after /dnsaddr/NAME: what is published under the name says it")]
     AfterDnsaddr(String),
-    /// It names a peer where that is known.
+    /// It names a peer where none may be named.
     #[error("leave /p2p out: the card says who it is")]
     Peer,
     /// It names another peer than the one whose address it is.
     #[error("it is the address of another peer, {0}")]
     OtherPeer(String),
-    /// All addresses of a machine, which is no place to call.
+    /// An unspecified address (all addresses of a machine), which cannot be dialled.
     #[error("{0} means all addresses of a machine, and cannot be called")]
     Unspecified(IpAddr),
     /// A multicast or broadcast address.
@@ -76,13 +76,13 @@ pub enum AddressFault {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddressListError {
-    /// One of them is none.
+    /// One of them is invalid.
     #[error(transparent)]
     Address(#[from] AddressError),
-    /// One stands twice.
+    /// One is listed twice.
     #[error("{0} stands there twice")]
     Twice(DialAddress),
-    /// There are too many.
+    /// There are too many; how many.
     #[error("{0} addresses: at most {MAX_ADDRESSES} are allowed")]
     TooMany(usize),
 }
@@ -101,11 +101,11 @@ fn allowed(usage: &AddressUse) -> &'static str {
 
 impl AddressError {
     pub(super) fn new(text: &str, usage: AddressUse, fault: AddressFault) -> Self {
-        // As much as tells which one it is.
+        // Enough of the text to recognize it.
         Self { text: text.chars().take(MAX_ADDRESS).collect(), usage, fault }
     }
 
-    /// What is wrong with it.
+    /// What is wrong with the address.
     pub fn fault(&self) -> &AddressFault {
         &self.fault
     }

@@ -46,7 +46,7 @@ async fn only_addresses_of_the_wanted_kind_that_one_machine_can_have_are_called(
     assert_eq!(resolved(&resolver, &["/dns/a/tcp/1"]).await, [v4, v6]);
     assert_eq!(resolved(&resolver, &["/dns4/a/tcp/1"]).await, [v4]);
     assert_eq!(resolved(&resolver, &["/dns6/a/tcp/1"]).await, [v6]);
-    // The same place twice is called once.
+    // An address that is found twice is dialled once.
     assert_eq!(resolved(&resolver, &[v4, "/dns4/a/tcp/1"]).await, [v4]);
 }
 
@@ -86,7 +86,7 @@ async fn lookups_that_hang_end_in_time_and_take_a_bounded_number_of_threads() {
     let count = begun.clone();
     let mut resolver = Resolver::new(move |_| {
         count.fetch_add(1, Ordering::Relaxed);
-        // Until the test lets go of its end.
+        // Blocks until the test drops its end.
         let _ = held.lock().unwrap().recv();
         Ok(Vec::new())
     });
@@ -108,8 +108,8 @@ fn anna() -> TransportKey {
     TransportKey::from_secret(&mut [1; 32])
 }
 
-/// A name server with these TXT records, and a resolver that asks it. For the system
-/// `anna.example` is the only name.
+/// A name server with these TXT records, and a resolver that asks it. The system's resolver knows
+/// `anna.example` only.
 async fn zone(records: &[(&str, Vec<String>)]) -> (Arc<Zone>, Resolver) {
     let zone = Zone::new(records).await;
     let mut resolver = Resolver::new(|name| match name {
@@ -140,7 +140,7 @@ async fn what_is_published_under_a_name_is_called_and_entries_of_other_peers_are
     let found = resolved(&resolver, &["/dnsaddr/Nodes.Example", "/ip4/10.0.0.1/tcp/1"]).await;
     let at = ["/ip4/203.0.113.7/tcp/7400", "/ip4/203.0.113.9/udp/7400/quic-v1"];
     assert_eq!(found, [at[0], at[1], "/ip4/10.0.0.1/tcp/1"]);
-    // And again at the next call.
+    // And again at the next dial.
     assert_eq!(resolved(&resolver, &["/dnsaddr/nodes.example"]).await, at);
     assert_eq!(zone.asked(), 2);
     assert!(resolved(&resolver, &["/dnsaddr/nobody.example"]).await.is_empty());
@@ -165,7 +165,7 @@ async fn names_that_point_to_names_are_followed_and_circles_and_long_chains_end(
     for (name, asked, found) in [
         ("/dnsaddr/circle.example", 2, vec![at]),
         ("/dnsaddr/n0.example", MOST_NAMES, vec![]),
-        // Its own answer is asked for over UDP and then over TCP.
+        // many.example itself is asked for twice: over UDP, then over TCP.
         ("/dnsaddr/many.example", MOST_NAMES + 1, vec![]),
     ] {
         let (zone, resolver) = zone(&records).await;

@@ -49,7 +49,7 @@ impl Zone {
         self.port
     }
 
-    /// How many questions there were.
+    /// The number of questions so far.
     pub(super) fn asked(&self) -> usize {
         self.asked.load(Ordering::Relaxed)
     }
@@ -72,7 +72,7 @@ impl Zone {
             let (mut stream, _) = listener.accept().await.unwrap();
             let zone = self.clone();
             tokio::spawn(async move {
-                // Until the other end closes it.
+                // Until the client closes it.
                 while let Ok(length) = stream.read_u16().await {
                     let mut question = vec![0; length.into()];
                     stream.read_exact(&mut question).await.unwrap();
@@ -102,7 +102,7 @@ impl Zone {
     }
 }
 
-/// One port for both.
+/// One port for both protocols.
 async fn sockets() -> (UdpSocket, TcpListener) {
     loop {
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();

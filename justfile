@@ -48,7 +48,7 @@ findings:
 
 # Five nodes as processes under faults at random.
 chaos seconds="600":
-    ROASTERY_CHAOS_SECONDS={{seconds}} scripts/timed cargo test -p roastery --test chaos -- --ignored --nocapture
+    ROASTERY_CHAOS_SECONDS={{seconds}} scripts/timed cargo test -p roastery --test it chaos -- --ignored --nocapture
 
 # The manual's commands.
 manual:

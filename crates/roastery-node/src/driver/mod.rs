@@ -1,6 +1,6 @@
 //! Runs a member's key generation and its signing sessions over a bus.
 //!
-//! [`Keygen`] runs the key generation that makes the group's key, once. Then the bus is a
+//! [`KeygenDriver`] runs the key generation that makes the group's key, once. Then the bus is a
 //! [`Node`]'s.
 //!
 //! A [`Node`] is one task that owns the bus, the engine and all sessions; a [`NodeHandle`] opens

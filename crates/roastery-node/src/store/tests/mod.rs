@@ -4,10 +4,10 @@
 
 mod deferred;
 mod disk;
-#[path = "../../../tests/store/fixture.rs"]
+#[path = "../../../tests/it/store/fixture.rs"]
 #[allow(dead_code, reason = "the tests from outside use the rest")]
 pub(super) mod fixture;
 pub(super) mod stopping;
-#[path = "../../../tests/store/support.rs"]
+#[path = "../../../tests/it/store/support.rs"]
 #[allow(dead_code, reason = "the tests from outside use the rest")]
 pub(super) mod support;

@@ -1,0 +1,27 @@
+//! What a node does with its sessions over a bus, and what nobody who sends to it can do to it.
+
+mod bounds;
+mod buses;
+mod ending;
+mod equivocation;
+mod events;
+mod fixture;
+mod flood;
+mod journal;
+mod keygen;
+mod late;
+mod lossy;
+mod offline;
+#[cfg(feature = "libp2p")]
+mod over_a_network;
+mod over_lines;
+mod proposing;
+mod record;
+mod room;
+mod secrets;
+mod signing;
+mod strangers;
+mod waiting;
+
+#[cfg(feature = "libp2p")]
+use crate::support::network;

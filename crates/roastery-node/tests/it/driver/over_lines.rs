@@ -1,0 +1,34 @@
+//! Nodes of several groups on one bus.
+
+use roastery_node::bus::{Exchange, ExchangeLimits, Mesh, Topic};
+use tokio::time::Instant;
+
+use crate::driver::fixture::*;
+
+#[tokio::test(start_paused = true)]
+async fn two_groups_of_the_same_members_sign_at_once_over_one_bus_each() {
+    let fixtures = [Fixture::new(3, 5), Fixture::new(2, 5)];
+    let mesh = Mesh::default();
+    let (mut first, mut second) = (Vec::new(), Vec::new());
+    for seat in fixtures[0].group.seats() {
+        let bus = mesh.join(peer(seat)).unwrap();
+        let (exchange, handle) = Exchange::new(bus, ExchangeLimits::default()).unwrap();
+        tokio::spawn(exchange.run());
+        for (fixture, nodes) in fixtures.iter().zip([&mut first, &mut second]) {
+            let members = fixture.group.members().iter().map(|member| member.peer.clone());
+            let line = handle.open(Topic::Group(fixture.group.id()), members).unwrap();
+            nodes.push(fixture.start(line, seat));
+        }
+    }
+    let start = Instant::now();
+    let requests = [fixtures[0].request(1), fixtures[1].request(1)];
+    let sessions = [sign_at(&first, &requests[0]).await, sign_at(&second, &requests[1]).await];
+    for (sessions, request) in sessions.iter().zip(&requests) {
+        all_signed(sessions, request).await;
+    }
+    assert!(start.elapsed() < fixtures[0].settings.interval);
+    for node in first.iter().chain(&second) {
+        let stats = node.handle.bus_stats().await.unwrap();
+        assert!(stats.iter().all(|(_, queue)| queue.dropped_queue_full == 0));
+    }
+}

@@ -1,0 +1,82 @@
+//! Several groups and key generations over one bus: what each hears, what none of them does to
+//! another, and how all of it begins and ends.
+
+mod clocks;
+mod ending;
+mod load;
+mod opening;
+mod routing;
+
+use crate::support::{topics, waiting};
+
+use roastery_node::bus::{
+    Bus, BusEvent, Destination, Exchange, ExchangeHandle, ExchangeLimits, Line, Mesh, MeshBus,
+    PeerId, Topic,
+};
+use roastery_protocol::KeygenId;
+use tokio::task::JoinHandle;
+
+use crate::exchange::{
+    topics::{group, heading},
+    waiting::{next, next_message},
+};
+
+fn keygen(name: u8) -> Topic {
+    Topic::Keygen(KeygenId::from_bytes([name; 32]))
+}
+
+/// A message about a topic.
+fn about(topic: Topic, words: &[u8]) -> Vec<u8> {
+    [&heading(topic), words].concat()
+}
+
+fn peer(name: &str) -> PeerId {
+    PeerId::new(name).unwrap()
+}
+
+fn message(from: &str, topic: Topic, words: &[u8]) -> BusEvent {
+    BusEvent::Message { from: peer(from), bytes: about(topic, words).into() }
+}
+
+/// A node's exchange on a mesh.
+struct Node {
+    handle: ExchangeHandle,
+    task: JoinHandle<MeshBus>,
+}
+
+impl Node {
+    fn join(mesh: &Mesh, name: &str) -> Self {
+        Self::with(mesh, name, ExchangeLimits::default())
+    }
+
+    fn with(mesh: &Mesh, name: &str, limits: ExchangeLimits) -> Self {
+        let (exchange, handle) = Exchange::new(mesh.join(peer(name)).unwrap(), limits).unwrap();
+        Self { handle, task: tokio::spawn(exchange.run()) }
+    }
+
+    fn open(&self, topic: Topic, members: &[&str]) -> Line {
+        self.handle.open(topic, members.iter().map(|name| peer(name))).unwrap()
+    }
+}
+
+/// Says something about the line's own topic.
+fn say(line: &mut Line, to: &str, words: &[u8]) {
+    let words = about(line.topic(), words);
+    line.send(Destination::Peer(peer(to)), &words).unwrap();
+}
+
+fn say_to_all(line: &mut Line, words: &[u8]) {
+    let words = about(line.topic(), words);
+    line.send(Destination::Everyone, &words).unwrap();
+}
+
+/// These connect, in any order, and nothing else happens.
+async fn connected(line: &mut Line, others: &[&str]) {
+    let mut seen = Vec::new();
+    for _ in others {
+        let BusEvent::Connected(peer) = next(line).await else { panic!("all are silent") };
+        seen.push(peer);
+    }
+    seen.sort();
+    assert_eq!(seen, others.iter().map(|name| peer(name)).collect::<Vec<_>>());
+}

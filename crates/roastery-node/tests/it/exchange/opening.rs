@@ -1,0 +1,112 @@
+//! Lines that come and go.
+
+use roastery_node::bus::{
+    QueueLimits, SendError,
+    exchange::{ExchangeLimitsError, OpenLineError},
+};
+
+use super::*;
+use crate::support::waiting::until;
+
+#[tokio::test]
+async fn a_topic_is_open_once_and_can_be_opened_again_when_its_line_is_dropped() {
+    let mesh = Mesh::default();
+    let (anna, mut ben) = (Node::join(&mesh, "anna"), mesh.join(peer("ben")).unwrap());
+    let both = || ["anna", "ben"].map(peer);
+    let first = anna.handle.open(group(1), both()).unwrap();
+    let refused = anna.handle.open(group(1), both()).unwrap_err();
+    assert_eq!(refused, OpenLineError::AlreadyOpen(group(1)));
+    ben.send(Destination::Everyone, &about(group(1), b"for the first")).unwrap();
+    until(|| first.stats().of(&peer("ben")).waiting_messages == 1).await;
+    drop(first);
+
+    ben.send(Destination::Everyone, &about(group(1), b"for nobody")).unwrap();
+    until(|| anna.handle.stats().misdirected[&peer("ben")].no_such_topic == 1).await;
+    let mut second = anna.handle.open(group(1), both()).unwrap();
+    assert_eq!(second.stats().of(&peer("ben")), Default::default());
+    ben.send(Destination::Everyone, &about(group(1), b"for the second")).unwrap();
+    connected(&mut second, &["ben"]).await;
+    assert_eq!(next(&mut second).await, message("ben", group(1), b"for the second"));
+}
+
+#[tokio::test]
+async fn what_a_line_has_sent_goes_out_when_it_is_dropped_and_when_it_is_opened_again() {
+    let mesh = Mesh::default();
+    let (anna, ben) = (Node::join(&mesh, "anna"), Node::join(&mesh, "ben"));
+    let mut bens = ben.open(group(1), &["anna", "ben"]);
+    connected(&mut bens, &["anna"]).await;
+    for life in 0..3_u8 {
+        let mut line = anna.open(group(1), &["anna", "ben"]);
+        connected(&mut line, &["ben"]).await;
+        for number in 0..10 {
+            say(&mut line, "ben", &[life, number]);
+        }
+    }
+    let mut heard = Vec::new();
+    for _ in 0..30 {
+        heard.push(next(&mut bens).await);
+    }
+    let said = (0..3).flat_map(|life| (0..10).map(move |number| [life, number]));
+    let said: Vec<_> = said.map(|words| message("anna", group(1), &words)).collect();
+    assert!(said.iter().all(|message| heard.contains(message)));
+}
+
+#[tokio::test]
+async fn a_member_that_the_bus_does_not_know_yet_is_one_that_is_not_connected() {
+    let mesh = Mesh::default();
+    let anna = Node::join(&mesh, "anna");
+    let mut line = anna.open(group(1), &["anna", "ben"]);
+    let to = |name| Destination::Peer(peer(name));
+    assert_eq!(line.send(to("ben"), b"x"), Err(SendError::NotConnected(peer("ben"))));
+    assert_eq!(line.send(to("anna"), b"x"), Err(SendError::ToSelf(peer("anna"))));
+    assert_eq!(line.send(to("carl"), b"x"), Err(SendError::UnknownPeer(peer("carl"))));
+    assert!(line.stats().link(&peer("ben")).unwrap().awaited_since.is_some());
+    let ben = Node::join(&mesh, "ben");
+    let mut bens = ben.open(group(1), &["anna", "ben"]);
+    connected(&mut line, &["ben"]).await;
+    assert!(line.stats().link(&peer("ben")).unwrap().awaited_since.is_none());
+    say(&mut line, "ben", b"there you are");
+    connected(&mut bens, &["anna"]).await;
+    assert_eq!(next(&mut bens).await, message("anna", group(1), b"there you are"));
+}
+
+#[tokio::test]
+async fn there_are_as_many_lines_and_members_as_allowed_and_not_one_more() {
+    let mesh = Mesh::default();
+    let anna = Node::with(&mesh, "anna", ExchangeLimits { max_lines: 2, ..Default::default() });
+    let members = |count: usize| (0..count).map(|number| peer(&format!("peer {number}")));
+    let refused = anna.handle.open(group(1), members(128)).unwrap_err();
+    assert_eq!(refused, OpenLineError::TooManyMembers);
+    let first = anna.handle.open(group(1), members(127).chain([peer("anna")])).unwrap();
+    assert_eq!(first.stats().links().count(), 127);
+    let _second = anna.open(group(2), &[]);
+    let refused = anna.handle.open(group(3), []).unwrap_err();
+    assert_eq!(refused, OpenLineError::TooManyLines { max_lines: 2 });
+    drop(first);
+    anna.open(group(3), &[]);
+}
+
+#[test]
+fn limits_with_which_nothing_could_be_said_are_refused() {
+    let exchange = |limits| {
+        let bus = Mesh::default().join(peer("anna")).unwrap();
+        Exchange::new(bus, limits).map(drop).unwrap_err()
+    };
+    let limits = ExchangeLimits::default();
+    assert_eq!(exchange(ExchangeLimits { max_lines: 0, ..limits }), ExchangeLimitsError::NoLines);
+    let queues = QueueLimits { max_queued_messages: 0, ..limits.queues };
+    let refused = exchange(ExchangeLimits { queues, ..limits });
+    assert!(matches!(refused, ExchangeLimitsError::Queues(_)));
+}
+
+#[tokio::test]
+async fn the_lines_that_are_free_are_known_before_one_is_opened() {
+    let mesh = Mesh::default();
+    let limits = ExchangeLimits { max_lines: 2, ..ExchangeLimits::default() };
+    let anna = Node::with(&mesh, "anna", limits);
+    assert_eq!(anna.handle.free_lines(), 2);
+    let lines = [1, 2].map(|name| anna.open(group(name), &["anna"]));
+    assert_eq!(anna.handle.free_lines(), 0);
+    drop(lines);
+    assert_eq!(anna.handle.free_lines(), 2);
+}

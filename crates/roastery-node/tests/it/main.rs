@@ -1,0 +1,13 @@
+//! Buses, driver and store as programs that embed them see them.
+
+#![allow(clippy::unwrap_used, reason = "a failed helper is a failed test")]
+
+mod contract;
+mod driver;
+mod exchange;
+mod mesh;
+#[cfg(feature = "libp2p")]
+mod p2p;
+#[cfg(feature = "store")]
+mod store;
+mod support;

@@ -1,0 +1,99 @@
+//! What the bus over a network does when peers come and go, and what nobody on the network can do
+//! to the others. All of it over real sockets of this machine.
+
+mod connections;
+#[path = "../../../examples/demo/mod.rs"]
+mod demo;
+mod members;
+mod pending;
+mod rogue;
+mod roster;
+mod while_signing;
+
+use crate::support::{network, topics, waiting};
+
+use roastery_node::bus::{
+    Bus, BusEvent, Destination, LinkStats, PeerId, QueueLimits,
+    p2p::{P2pBus, P2pSettings},
+};
+
+use crate::p2p::{
+    network::{Network, dial, key},
+    waiting::{connected, next},
+};
+
+/// Who misbehaves, where a member does.
+const ROGUE: usize = 2;
+
+const TCP: &str = "/ip4/127.0.0.1/tcp/0";
+const QUIC: &str = "/ip4/127.0.0.1/udp/0/quic-v1";
+
+fn settings() -> P2pSettings {
+    network::settings(QueueLimits::default())
+}
+
+/// Two members that do what they should, and what the rogue needs to know.
+struct Honest {
+    network: Network,
+    anna: P2pBus,
+    ben: P2pBus,
+}
+
+impl Honest {
+    async fn start(listen: &str, settings: P2pSettings) -> Self {
+        let network = Network::new(2, listen, settings).await;
+        let mut roster = network.roster();
+        // A member that nobody knows how to call.
+        roster.push((key(ROGUE).peer(), Vec::new()));
+        let mut anna = network.join_with(0, roster.clone()).await;
+        let ben = network.join_with(1, roster).await;
+        connected(&mut anna, &key(1).peer()).await;
+        Self { network, anna, ben }
+    }
+
+    /// Neither of them has lost the other, and each hears what the other says.
+    async fn talk(&mut self) {
+        for round in 0..3_u64 {
+            let word = [&b"word"[..], &round.to_le_bytes()].concat();
+            self.anna.send(Destination::Peer(key(1).peer()), &word).unwrap();
+            heard(&mut self.ben, &key(0).peer(), &word).await;
+            self.ben.send(Destination::Peer(key(0).peer()), &word).unwrap();
+            heard(&mut self.anna, &key(1).peer(), &word).await;
+        }
+        for (bus, other) in [(&self.anna, 1), (&self.ben, 0)] {
+            let link = bus.stats().link(&key(other).peer()).unwrap();
+            assert_eq!(link.awaited_since, None);
+            assert_eq!(link.unfinished + link.violations + link.unanswered_pings, 0, "{link:?}");
+            assert_eq!(bus.stats().of(&key(other).peer()).dropped_queue_full, 0);
+        }
+    }
+
+    /// What Anna has to say of the rogue.
+    fn of_rogue(&self) -> LinkStats {
+        self.anna.stats().link(&key(ROGUE).peer()).unwrap()
+    }
+}
+
+/// Waits for this message of this peer, whatever others say. The connection must hold.
+async fn heard(bus: &mut P2pBus, from: &PeerId, word: &[u8]) {
+    loop {
+        match next(bus).await {
+            BusEvent::Message { from: sender, bytes } if sender == *from => {
+                assert_eq!(bytes, word);
+                return;
+            }
+            BusEvent::Disconnected(peer) => assert_ne!(peer, *from),
+            _ => {}
+        }
+    }
+}
+
+/// Waits until this peer is gone, and is the only one, whatever others say.
+async fn gone(bus: &mut P2pBus, peer: &PeerId) {
+    loop {
+        if let BusEvent::Disconnected(other) = next(bus).await {
+            assert_eq!(other, *peer);
+            return;
+        }
+    }
+}

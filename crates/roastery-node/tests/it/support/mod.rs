@@ -1,0 +1,6 @@
+//! What the tests of several parts share.
+
+#[cfg(feature = "libp2p")]
+pub(crate) mod network;
+pub(crate) mod topics;
+pub(crate) mod waiting;

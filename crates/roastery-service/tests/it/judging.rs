@@ -1,0 +1,182 @@
+//! What a node makes of requests that others propose: nobody's word counts for what is signed.
+
+use bitcoin::{Amount, Network, Psbt};
+use roastery_bitcoin::{
+    policy::Rules,
+    spend::{Mismatch, Spend},
+    wallet::Branch,
+};
+use roastery_node::store::{Coin, Examination, KeptRequest, Spending};
+use roastery_protocol::{
+    SessionId,
+    message::RefusalReason,
+    request::{Derivation, MessageToSign, SigningRequest, Subject, Taproot},
+};
+use roastery_service::{
+    config::{PolicyConfig, SubjectKind},
+    policy::{Judge, Ledger, Now, Refusal},
+};
+use roastery_testkit::payments::*;
+
+const NOW: u64 = 1_800_000_000;
+
+fn judge(group: &TestGroup, config: PolicyConfig) -> Judge {
+    Judge::new(config, group.group.clone(), None, Network::Bitcoin).unwrap()
+}
+
+/// What a node keeps of a proposal: these messages, and this is shown with them.
+fn kept(group: &TestGroup, messages: Vec<MessageToSign>, subject: Subject) -> KeptRequest {
+    let request = SigningRequest::new(group.group.id(), [1; 32], NOW + 3600, messages).unwrap();
+    KeptRequest::proposed(request, subject, group.group.seats().nth(1), NOW)
+}
+
+fn transaction(psbt: &Psbt) -> Subject {
+    Subject::Transaction(psbt.serialize())
+}
+
+fn messages(group: &TestGroup, psbt: &Psbt) -> Vec<MessageToSign> {
+    Spend::of(psbt.clone(), &group.wallet()).messages().unwrap()
+}
+
+fn text(text: &str) -> (Vec<MessageToSign>, Subject) {
+    let message = Subject::text_message(text);
+    let derivation = Derivation::key_path_only();
+    (vec![MessageToSign { message, derivation }], Subject::Text(text.to_owned()))
+}
+
+#[test]
+fn a_transaction_that_is_what_is_shown_is_allowed() {
+    let group = TestGroup::three_of_five();
+    let psbt = ordinary(&group.wallet());
+    let kept = kept(&group, messages(&group, &psbt), transaction(&psbt));
+    let judge = judge(&group, PolicyConfig::default());
+    let examined = judge.examine(&kept).unwrap();
+    // 60 000 to somebody else and 1000 of fee.
+    assert_eq!(judge.allow(&examined), Ok(()));
+    assert_eq!(examined.spending().amount, 61_000);
+    assert_eq!(examined.spending().coins.len(), 1);
+}
+
+#[test]
+fn a_proposer_that_lies_about_an_amount_a_script_a_path_or_a_hash_is_refused() {
+    let group = TestGroup::three_of_five();
+    let wallet = group.wallet();
+    let honest = ordinary(&wallet);
+    let right = messages(&group, &honest);
+    let judge = judge(&group, PolicyConfig::default());
+    let refused = |messages: Vec<MessageToSign>, shown: &Psbt| {
+        let refusal = judge.examine(&kept(&group, messages, transaction(shown))).unwrap_err();
+        assert_eq!(refusal.reason(), RefusalReason::Unacceptable, "{refusal}");
+        assert!(!refusal.to_string().contains('\n'));
+        refusal
+    };
+
+    // The amount that is spent: the shown one is not what is signed.
+    let mut amount = honest.clone();
+    amount.inputs[0].non_witness_utxo = None;
+    amount.inputs[0].witness_utxo.as_mut().unwrap().value += Amount::from_sat(1);
+    refused(right.clone(), &amount);
+    // The previous transaction says otherwise.
+    let mut proven = honest.clone();
+    proven.inputs[0].witness_utxo.as_mut().unwrap().value += Amount::from_sat(1);
+    refused(right.clone(), &proven);
+    // The amount that is paid, and the script that it is paid to.
+    let mut paid = honest.clone();
+    paid.unsigned_tx.output[0].value = Amount::from_sat(1);
+    refused(right.clone(), &paid);
+    let mut script = honest.clone();
+    script.unsigned_tx.output[0].script_pubkey = wallet.script(Branch::Receive, 9).unwrap();
+    refused(right.clone(), &script);
+    // The path of the key, and what it is tweaked with.
+    let mut path = right.clone();
+    path[0].derivation.path = vec![0, 1];
+    assert!(matches!(refused(path, &honest), Refusal::Mismatch(Mismatch::Key { .. })));
+    let mut tweak = right.clone();
+    tweak[0].derivation.taproot = Taproot::Untweaked;
+    refused(tweak, &honest);
+    // The hash.
+    let mut hash = right.clone();
+    hash[0].message[0] ^= 1;
+    assert!(matches!(refused(hash, &honest), Refusal::Mismatch(Mismatch::Hash { .. })));
+    // One message more, and nothing that can be read.
+    refused([right.clone(), right.clone()].concat(), &honest);
+    let garbage = Subject::Transaction(b"psbt\xff\x00".to_vec());
+    let refusal = judge.examine(&kept(&group, right, garbage)).unwrap_err();
+    assert!(matches!(refusal, Refusal::NoTransaction(_)), "{refusal}");
+}
+
+#[test]
+fn a_text_is_signed_if_it_is_the_one_that_is_shown() {
+    let group = TestGroup::three_of_five();
+    let judge = judge(&group, PolicyConfig::default());
+    let (messages, subject) = text("pay nobody");
+    let examined = judge.examine(&kept(&group, messages.clone(), subject)).unwrap();
+    assert_eq!(judge.allow(&examined), Ok(()));
+    assert_eq!(examined.spending().amount, 0);
+    let (_, other) = text("pay everybody");
+    let refusal = judge.examine(&kept(&group, messages, other)).unwrap_err();
+    assert!(matches!(refusal, Refusal::Subject(_)), "{refusal}");
+}
+
+#[test]
+fn bare_hashes_are_not_signed_unless_the_operator_says_so() {
+    let group = TestGroup::three_of_five();
+    let (messages, _) = text("anything");
+    let kept = kept(&group, messages, Subject::Hash);
+    let refusal = judge(&group, PolicyConfig::default()).examine(&kept).unwrap_err();
+    assert_eq!(refusal, Refusal::Kind { kind: "hash" });
+    assert_eq!(refusal.reason(), RefusalReason::Policy);
+    let willing = PolicyConfig { kinds: vec![SubjectKind::Hash], ..PolicyConfig::default() };
+    judge(&group, willing).examine(&kept).unwrap();
+}
+
+#[test]
+fn rates_lives_and_daily_limits_count_what_left_before() {
+    let group = TestGroup::three_of_five();
+    let psbt = ordinary(&group.wallet());
+    let kept = kept(&group, messages(&group, &psbt), transaction(&psbt));
+    let before = Spending { amount: 40_000, coins: vec![Coin { transaction: [7; 32], output: 0 }] };
+    let earlier = SessionId::from_bytes([7; 32]);
+    let limits = |config: PolicyConfig| {
+        let judge = judge(&group, config);
+        let examined = judge.examine(&kept)?;
+        judge.allow(&examined)?;
+        let ledger = Ledger::default();
+        let now = Now { wall: NOW, steady: std::time::Instant::now() };
+        ledger.open([1; 32], [(earlier, NOW - 1800, before.clone())], now);
+        let session = kept.request.session_id();
+        ledger.check([1; 32], session, examined.spending(), judge.caps(), now)
+    };
+    let rate = PolicyConfig { most_per_hour: 1, ..PolicyConfig::default() };
+    assert_eq!(limits(rate), Err(Refusal::Rate { count: 1, most: 1 }));
+    let life = PolicyConfig { longest_life_seconds: 3599, ..PolicyConfig::default() };
+    assert_eq!(limits(life), Err(Refusal::Life { seconds: 3600, most: 3599 }));
+    let per_day = |most| PolicyConfig {
+        transactions: Rules { most_per_day: Some(most), ..Rules::default() },
+        ..PolicyConfig::default()
+    };
+    assert_eq!(limits(per_day(101_000)), Ok(()));
+    let refusal = limits(per_day(100_999)).unwrap_err();
+    assert!(refusal.to_string().starts_with("policy.transactions: limit per day: "), "{refusal}");
+}
+
+#[test]
+fn an_examination_names_what_was_shown_and_what_was_found_in_it() {
+    let group = TestGroup::three_of_five();
+    let psbt = ordinary(&group.wallet());
+    let judge = judge(&group, PolicyConfig::default());
+    let about = |psbt: &Psbt| {
+        let kept = kept(&group, messages(&group, psbt), transaction(psbt));
+        (kept.request.session_id(), judge.examine(&kept).unwrap().about())
+    };
+    let mut otherwise = psbt.clone();
+    let key = bitcoin::psbt::raw::Key { type_value: 0x99, key: Vec::new() };
+    otherwise.unknown.insert(key, vec![1]);
+    let (session, first) = about(&psbt);
+    let (same, second) = about(&otherwise);
+    // One request, shown in two ways.
+    assert_eq!(session, same);
+    assert_ne!(first, second);
+    let kept = kept(&group, messages(&group, &psbt), transaction(&psbt));
+    assert_ne!(first, Examination::new(&kept.request, &kept.subject, b""));
+}

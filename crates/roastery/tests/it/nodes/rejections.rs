@@ -1,0 +1,67 @@
+//! A rejection is final for its node, whatever becomes of the disk.
+
+use std::process::Command;
+
+use crate::nodes::support::{Group, until};
+
+/// From now on a node's process can write into no file beyond so many bytes.
+fn limit_files(group: &Group, node: usize, bytes: u64) {
+    let pid = group.status(node)["pid"].to_string();
+    let limit = format!("--fsize={bytes}:{bytes}");
+    let done = Command::new("prlimit").args(["--pid", &pid, &limit]).output().unwrap();
+    assert!(done.status.success(), "{done:?}");
+}
+
+/// Three nodes, all of whom must sign; the second one has approved, and a write that goes too far
+/// is an error to it.
+fn approved(name: &str) -> (Group, String) {
+    let group = Group::start(name, 3, 3);
+    group.stop(1);
+    group.restart_ignoring_file_limits(1);
+    let session = group.propose(0, "Doubtful");
+    group.approve(1, &session);
+    group.request_in(1, &session, "approved");
+    (group, session)
+}
+
+/// The node is started again on a disk that works, and the others approve.
+fn nothing_leaves(group: &Group, session: &str) {
+    group.kill_if_it_runs(1);
+    group.restart(1, &[]);
+    assert_eq!(group.request(1, session)["state"], "refused");
+    // They may have heard that it has failed.
+    let late = group.tell(2, &["approve", session, "--yes", "--wait", "0"]);
+    assert!(late.status <= 2, "{late:?}");
+    let waited = group.tell(0, &["approve", session, "--yes", "--wait", "3"]);
+    assert_ne!(waited.status, 0, "{waited:?}");
+    assert_eq!(group.request(1, session)["state"], "refused");
+    assert_eq!(group.log(1, session).len(), 0);
+}
+
+#[test]
+fn a_rejection_that_the_store_cannot_take_is_in_a_file_and_stands_after_a_restart() {
+    let (group, session) = approved("beside");
+    limit_files(&group, 1, 4096);
+    let said = group.tell(1, &["reject", &session, "--note", "not this one"]);
+    assert_ne!(said.status, 0, "{said:?}");
+    until("the rejection is in a file", || {
+        group.node(1).join("rejected").join(&session).exists().then_some(())
+    });
+    nothing_leaves(&group, &session);
+    let text = group.request(1, &session)["text"].clone();
+    assert_eq!(text, "rejected by this node's operator: not this one");
+    assert!(!group.node(1).join("rejected").join(&session).exists());
+}
+
+#[test]
+fn after_a_rejection_that_is_recorded_nowhere_nothing_that_was_open_is_signed_without_the_operator()
+{
+    let (group, session) = approved("nowhere");
+    limit_files(&group, 1, 0);
+    let said = group.tell(1, &["reject", &session]);
+    assert_ne!(said.status, 0, "{said:?}");
+    until("the store is not relied upon", || {
+        (!group.node(1).join("rejections-complete").exists()).then_some(())
+    });
+    nothing_leaves(&group, &session);
+}

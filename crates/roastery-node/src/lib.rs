@@ -1,12 +1,11 @@
 //! Runs the Roastery protocol over a real network and a real clock.
 //!
-//! The protocol itself is a set of pure state machines that neither send nor wait. This crate gives
-//! them what they lack. [`bus`] is the mesh that carries their messages: one trait, an
-//! implementation inside one process and, with the feature `libp2p`, one over TCP and QUIC.
-//! [`driver`] is the task that runs a member's sessions over it. With the feature `store` there is
-//! a store for what a node keeps.
+//! The protocol itself is a set of pure state machines without network and clock. [`bus`] is the
+//! mesh that carries their messages: one trait, an implementation inside one process and, with the
+//! feature `libp2p`, one over TCP and QUIC. [`driver`] is the task that runs a member's sessions
+//! over it. With the feature `store` there is a store for what a node keeps.
 //!
-//! Whoever embeds a node may put a part of its own in the place of each of these;
+//! A program that embeds a node may replace each of these by a part of its own;
 //! `examples/embedding.rs` does, in 59 lines:
 //!
 //! | part | trait | what is here |
@@ -16,7 +15,7 @@
 //! | what holds the secret share | [`Engine`](roastery_protocol::engine::Engine) | [`FrostEngine`](roastery_protocol::engine::FrostEngine) |
 //! | what is signed | [`Policy`](roastery_protocol::request::Policy) | none: it is the embedding program's |
 //!
-//! The store is one part that may be left out: nothing else here needs it.
+//! The store may be left out: no other part needs it.
 //!
 //! A member takes part in a signature in four steps; `examples/three_nodes.rs` is a whole group.
 //!
@@ -43,7 +42,7 @@
 //! }
 //! ```
 
-// The tests of the store use helpers that name the crate as others do.
+// The tests of the store use helpers that name the crate from outside.
 #[cfg(all(test, feature = "store"))]
 extern crate self as roastery_node;
 

@@ -5,22 +5,22 @@ use std::{
 
 use roastery_protocol::{Seat, SessionId};
 
-/// A peer that repeats a proposal is answered again after this long.
+/// The pause before a peer that repeats a proposal is answered again.
 const PAUSE: Duration = Duration::from_secs(15);
 
 /// The most answers to one peer within a pause.
 const MOST_IN_PAUSE: usize = 16;
 
-/// The answers to proposals of which nothing comes: each costs a signature, and a peer can send any
-/// number of them.
+/// Limits the answers to proposals that are not taken: each costs a signature, and a peer can send
+/// any number of them.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
     last: BTreeMap<Seat, VecDeque<(Duration, SessionId)>>,
 }
 
 impl Answers {
-    /// Whether the peer at this seat is to be answered about this request now (by a clock that only
-    /// goes forward). It counts as answered then.
+    /// Whether the peer at this seat is to be answered about this request now (by a monotonic
+    /// clock). If so, it counts as answered.
     pub(super) fn is_due(&mut self, via: Seat, session: SessionId, now: Duration) -> bool {
         let last = self.last.entry(via).or_default();
         while last.front().is_some_and(|(at, _)| now.saturating_sub(*at) >= PAUSE) {
@@ -47,7 +47,7 @@ mod tests {
         assert!(!answers.is_due(one, session(0), start));
         let due = (0..100).filter(|number| answers.is_due(one, session(*number), start)).count();
         assert_eq!(due, MOST_IN_PAUSE - 1);
-        // Another peer is answered all the same, and the first one after the pause.
+        // Another peer is still answered, and the first one again after the pause.
         assert!(answers.is_due(other, session(0), start));
         assert!(answers.is_due(one, session(0), start + PAUSE));
     }

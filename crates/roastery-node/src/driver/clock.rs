@@ -21,7 +21,7 @@ impl Clock {
         Moment { monotonic: self.start.elapsed(), wall }
     }
 
-    /// Waits for a time of the protocol's monotonic clock; for ever without one.
+    /// Waits for a time of the protocol's monotonic clock; for ever if there is none.
     pub(super) async fn until(self, monotonic: Option<Duration>) {
         match monotonic {
             Some(monotonic) => sleep_until(self.instant(monotonic)).await,

@@ -3,9 +3,8 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 use roastery_protocol::{SessionId, group::PeerId};
 
-/// Messages for sessions that this node has not opened: kept, unread, within a small bound for each
-/// peer. When a peer's share is full its oldest message goes; the protocol's repeats bring it
-/// again.
+/// Messages for sessions that this node has not opened: kept, unread, within a small quota for each
+/// peer. When it is full the peer's oldest message is dropped; the protocol retransmits it.
 #[derive(Debug, Default)]
 pub(super) struct EarlyMessages {
     by_peer: BTreeMap<PeerId, VecDeque<(SessionId, Bytes)>>,
@@ -17,7 +16,7 @@ impl EarlyMessages {
     /// The most bytes that are kept for one peer.
     pub(super) const MOST_BYTES: usize = 512 * 1024;
 
-    /// Keeps a message. Returns whether one of this peer was lost for want of room.
+    /// Keeps a message. Returns whether one of this peer was dropped for want of room.
     pub(super) fn keep(&mut self, from: PeerId, session: SessionId, bytes: Bytes) -> bool {
         if bytes.len() > Self::MOST_BYTES {
             return true;
@@ -38,7 +37,7 @@ impl EarlyMessages {
         lost
     }
 
-    /// Takes out what came for a session, each peer's in the order in which it came.
+    /// Takes out the messages for a session, each peer's in the order in which they came.
     pub(super) fn take(&mut self, session: SessionId) -> Vec<(PeerId, Bytes)> {
         let mut taken = Vec::new();
         self.by_peer.retain(|peer, kept| {
@@ -95,7 +94,7 @@ mod tests {
             early.keep(peer(1), session(1), vec![number; EarlyMessages::MOST_BYTES / 2].into());
         }
         assert_eq!(early.take(session(1)).len(), 2);
-        // One that is longer than everything may be puts nothing out.
+        // One that is longer than the quota evicts no other.
         early.keep(peer(1), session(1), Bytes::from_static(b"short"));
         early.keep(peer(1), session(1), vec![0; EarlyMessages::MOST_BYTES + 1].into());
         assert_eq!(early.take(session(1)), [(peer(1), Bytes::from_static(b"short"))]);

@@ -19,14 +19,14 @@ use super::{clock::Clock, running::FinalReport};
 use crate::bus::BusStats;
 
 /// Opens sessions at a running [`Node`](super::Node). When the last handle, to the node or to one
-/// of its sessions, is gone the node ends.
+/// of its sessions, is dropped the node ends.
 #[derive(Clone, Debug)]
 pub struct NodeHandle {
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) clock: Clock,
 }
 
-/// What a handle asks of its node.
+/// A command of a handle to its node.
 #[derive(Debug)]
 pub(super) enum Command {
     Open {
@@ -49,9 +49,9 @@ pub(super) enum Command {
     },
     /// The request is decided here without a session.
     Decided(SessionId),
-    /// The proposal was shown and nothing came of it.
+    /// The proposal was delivered and no decision was made.
     NotTaken(SessionId),
-    /// Whether the record of the share that this session was about to release is kept.
+    /// Whether the record of the share that this session was about to release is durable.
     Kept(SessionId, bool),
     BusStats(oneshot::Sender<BusStats>),
     Report(SessionId, oneshot::Sender<Report>),
@@ -65,18 +65,18 @@ pub enum SignError {
     /// The node has ended.
     #[error("the node has ended")]
     NodeEnded,
-    /// A session for this very request is there already.
+    /// A session for this request is open already.
     #[error("a session for this request is open already")]
     AlreadyOpen,
-    /// The node has as many sessions as it can bear, and all of them expire before this one would.
-    /// The others are told.
+    /// The node has the most sessions that it may, and all of them expire before this one would. A
+    /// refusal was sent to the other members.
     #[error("the node has {most} sessions that expire before this one would, and cannot bear more")]
     Busy {
         /// The most sessions at once that have not ended.
         most: usize,
     },
-    /// The node's bus is that of another peer than the one that holds its seat: nobody would listen
-    /// to it.
+    /// The node's bus is that of another peer than the one that holds its seat: no member would
+    /// accept its messages.
     #[error("seat {seat} is held by another peer than {peer}, whose bus this is")]
     OtherPeer {
         /// The node's seat.
@@ -84,8 +84,8 @@ pub enum SignError {
         /// The peer whose bus it has.
         peer: PeerId,
     },
-    /// Another seat of the group is on the same peer: what is said to one of them would be said to
-    /// both, and a node serves one.
+    /// Another seat of the group is on the same peer: a message to one of them would reach both,
+    /// and a node serves one.
     #[error(
         "seats {first} and {second} of this group are both on peer {peer}: a node serves one seat of a group, so give \
          each seat a node with a transport key of its own"
@@ -106,7 +106,7 @@ pub enum SignError {
     Open(#[from] OpenError),
 }
 
-/// Why something was not proposed.
+/// Why a request was not proposed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ProposeError {
@@ -116,12 +116,12 @@ pub enum ProposeError {
     /// The others would refuse it.
     #[error(transparent)]
     Subject(#[from] SubjectError),
-    /// As many proposals wait to reach the others as can be repeated.
+    /// The most proposals are being retransmitted already.
     #[error(
         "{most} proposals are repeated already, which is the most: try again when some of them are decided"
     )]
     TooMany {
-        /// The most proposals that are repeated at once.
+        /// The most proposals that are retransmitted at once.
         most: usize,
     },
 }
@@ -131,14 +131,14 @@ pub enum ProposeError {
 pub enum Ended {
     /// With the signatures. Final.
     Signed(Outcome),
-    /// Without, for now: a signature may still come later, as long as the node runs and the request
-    /// lives.
+    /// Without signatures, for now: they may still come later, as long as the node runs and the
+    /// request lives.
     Stopped(StopReason),
 }
 
 impl NodeHandle {
-    /// The time by the node's clocks: what requests that it is to sign are approved at, and what
-    /// the times in its reports are measured by.
+    /// The time by the node's clocks. Requests that it is to sign are approved at this time, and
+    /// the times in its reports are measured by it.
     pub fn now(&self) -> Moment {
         self.clock.now()
     }
@@ -160,9 +160,9 @@ impl NodeHandle {
         answer.await.map_err(|_| SignError::NodeEnded)?
     }
 
-    /// Proposes a request to all others, now and again until the request expires, its session has
-    /// ended here, or everybody has shown that it knows it. Who has a session open for it may
-    /// propose it too, so that it reaches whoever comes late without its first proposer.
+    /// Sends a request to all others, and retransmits it until the request expires, its session has
+    /// ended here, or every member has shown that it knows it. A node that has a session open for a
+    /// request may propose it too, so that it reaches late members without its first proposer.
     ///
     /// # Errors
     ///
@@ -174,8 +174,8 @@ impl NodeHandle {
         answer.await.map_err(|_| ProposeError::NodeEnded)?
     }
 
-    /// Tells all others that this node will not take part in a request, and tells whoever asks it
-    /// to again. A session that is open for it is stopped.
+    /// Sends a refusal of a request to all others, and again to a peer that asks. An open session
+    /// for it is stopped.
     pub async fn refuse(&self, request: &SigningRequest, reason: RefusalReason) {
         let (session, expiry) = (request.session_id(), request.expiry());
         // A node that has ended takes part in nothing.
@@ -184,35 +184,35 @@ impl NodeHandle {
 
     /// A request that was proposed here is decided, though no session was opened for it and this
     /// node has not refused it: it was signed or withdrawn, or it is known to have failed. It
-    /// counts for no bound any more.
-    /// [`sign`](Self::sign) and [`refuse`](Self::refuse) say so themselves, and so does the
-    /// request's expiry.
+    /// counts towards no quota any more. [`sign`](Self::sign) and [`refuse`](Self::refuse) do this
+    /// themselves, and so does the request's expiry.
     pub async fn decided(&self, session: SessionId) {
         // A node that has ended has no bounds.
         let _ = self.commands.send(Command::Decided(session)).await;
     }
 
-    /// A proposal that was shown could not be taken up, for a reason that may pass: a repeated one
-    /// is shown again.
+    /// A proposal that was delivered could not be decided, for a reason that may pass: a
+    /// retransmission of it is delivered again.
     pub async fn not_taken(&self, session: SessionId) {
-        // A node that has ended shows nothing.
+        // A node that has ended delivers nothing.
         let _ = self.commands.send(Command::NotTaken(session)).await;
     }
 
-    /// Learns the end of a request that this node knows and does not sign, until an hour after it
-    /// has expired: what the others tell comes as [`News`](super::News), and they are asked for it.
+    /// Learns the outcome of a request that this node knows and does not sign, until an hour after
+    /// it has expired: the others are asked for it, and what they send comes as
+    /// [`News`](super::News).
     pub async fn watch(&self, request: SigningRequest) {
         // A node that has ended learns nothing.
         let _ = self.commands.send(Command::Watch(request)).await;
     }
 
-    /// Tells the end of a request to a peer that has asked for it
+    /// Sends the outcome of a request to a peer that has asked for it
     /// ([`News::Asked`](super::News::Asked)).
     pub async fn tell_outcome(&self, session: SessionId, to: PeerId, outcome: Outcome) {
         let _ = self.commands.send(Command::TellOutcome { session, to, outcome }).await;
     }
 
-    /// What became of the others' messages to this node; `None` if the node has ended.
+    /// The counters of the others' messages to this node; `None` if the node has ended.
     pub async fn bus_stats(&self) -> Option<BusStats> {
         let (reply, answer) = oneshot::channel();
         self.commands.send(Command::BusStats(reply)).await.ok()?;
@@ -220,9 +220,8 @@ impl NodeHandle {
     }
 }
 
-/// One session at a running node, and what happens in it. Dropping it leaves the session to the
-/// node; while it or a
-/// [`SessionWatcher`] is there the node runs.
+/// One session at a running node, and its events. Dropping it leaves the session to the node; while
+/// it or a [`SessionWatcher`] exists the node runs.
 #[derive(Debug)]
 pub struct SessionHandle {
     pub(super) events: mpsc::Receiver<Event>,
@@ -230,15 +229,15 @@ pub struct SessionHandle {
 }
 
 impl SessionHandle {
-    /// The next thing that happens in the session; `None` when nothing more will. Of a listener
-    /// that comes late 4096 events wait; later ones are lost to it and the node's
-    /// [`Observer`](super::Observer) is told. Never lost are the proofs, [`Event::Proven`], and the
-    /// end: [`Event::Signed`] and [`Event::Stopped`].
+    /// The next event of the session; `None` when there will be no more. At most 4096 events wait
+    /// for a late reader; later ones are lost to it and the node's [`Observer`](super::Observer) is
+    /// notified. The proofs, [`Event::Proven`], and the end, [`Event::Signed`] and
+    /// [`Event::Stopped`], are never lost.
     pub async fn event(&mut self) -> Option<Event> {
         self.events.recv().await
     }
 
-    /// For somebody else who wants to know how the session stands.
+    /// Another view of the session, without its events.
     pub fn watcher(&self) -> SessionWatcher {
         self.watcher.clone()
     }
@@ -252,7 +251,7 @@ impl std::ops::Deref for SessionHandle {
     }
 }
 
-/// How a session at a running node stands. There may be any number of them.
+/// A view of a session at a running node. There may be any number of them.
 #[derive(Clone, Debug)]
 pub struct SessionWatcher {
     pub(super) id: SessionId,
@@ -263,12 +262,12 @@ pub struct SessionWatcher {
 }
 
 impl SessionWatcher {
-    /// The session's name.
+    /// The session's id.
     pub fn id(&self) -> SessionId {
         self.id
     }
 
-    /// The time by the node's clocks: what the times in the session's report are measured by.
+    /// The time by the node's clocks, by which the times in the session's report are measured.
     pub fn now(&self) -> Moment {
         self.clock.now()
     }
@@ -280,23 +279,23 @@ impl SessionWatcher {
         result.clone()
     }
 
-    /// Stops the session at this node: secrets are gone, evidence stays. Not final: see
+    /// Stops the session at this node: its secrets are zeroized, evidence stays. Not final: see
     /// [`Event::Stopped`](roastery_protocol::session::Event::Stopped).
     pub async fn stop(&self) {
         // A node that has ended has stopped everything.
         let _ = self.tell(Command::Stop(self.id)).await;
     }
 
-    /// Who is awaited, for what, since when. If the node has ended or forgotten the session, as it
-    /// was then; `None` only if the node has panicked.
+    /// Which members it waits for, for what, since when. If the node has ended or forgotten the
+    /// session, as it was then; `None` only if the node has panicked.
     pub async fn report(&self) -> Option<Report> {
         let (reply, answer) = oneshot::channel();
         let report = self.ask(Command::Report(self.id, reply), answer).await;
         report.or_else(|| self.last_words.get().map(|last| last.report.clone()))
     }
 
-    /// The proofs that this node holds in this session, one per accused; if the node has ended or
-    /// forgotten the session, those that it held then.
+    /// The proofs that this node holds in this session, one for each member at fault; if the node
+    /// has ended or forgotten the session, those that it held then.
     pub async fn proofs(&self) -> Vec<(ProvenFault, Arc<Proof>)> {
         let (reply, answer) = oneshot::channel();
         let proofs = self.ask(Command::Proofs(self.id, reply), answer).await;
@@ -310,8 +309,8 @@ impl SessionWatcher {
     }
 
     async fn tell(&self, command: Command) -> Option<()> {
-        // A session that is forgotten here may have been opened again: that one is not this
-        // handle's.
+        // A session that is forgotten here may have been opened again: that one does not belong to
+        // this handle.
         if self.last_words.get().is_some() {
             return None;
         }

@@ -10,48 +10,49 @@ use roastery_protocol::{
 /// The most requests of one member that wait for a decision here.
 const MOST_WAITING: usize = 1024;
 
-/// The most bytes that the proposals of one member have whose requests wait for a decision here.
+/// The most bytes in the proposals of one member whose requests wait for a decision here.
 const MOST_WAITING_BYTES: usize = 16 * 1024 * 1024;
 
 /// The most decided requests of one member that are remembered, so that a repeated proposal costs
 /// nothing.
 const MOST_DECIDED: usize = 1024;
 
-/// A member's proposal, which is not judged yet.
+/// A member's proposal, which is not decided yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proposed {
-    /// The member that has signed the proposal. Another one may have passed it on.
+    /// The member that has signed the proposal. Another one may have forwarded it.
     pub by: Seat,
     /// The request and what it is about.
     pub proposal: Proposal,
 }
 
-/// What became of a proposal that came in.
+/// The result of a proposal that was received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Intake {
-    /// It is to be shown.
+    /// It is to be delivered.
     Queued,
-    /// It was shown before, or its member has shown another one for the same request.
+    /// It was delivered before, or its member has sent another one for the same request.
     Known,
-    /// It is none, or is not signed by the member that it names.
+    /// It is no proposal, or is not signed by the member that it names.
     Unreadable,
-    /// Too much waits for a decision: of this member, or of what this member has passed on.
+    /// The quota of this member is used up: of its own proposals, or of those that it has
+    /// forwarded.
     TooMany { of: Seat },
     /// By this node's clock its request has expired, or lives longer than any request may.
     OutOfTime { by: Seat, expiry: u64 },
 }
 
-/// The proposals that have come in, so that each is shown once and no member fills the node.
+/// The proposals that were received, so that each is delivered once and each member has a quota.
 ///
 /// A request is charged to the member whose proposal of it came first, until it is decided or has
 /// expired. A proposal of the same request by another member, or over another member's connection,
-/// is charged to nobody: it is shown if it differs, once for each connection.
+/// is charged to no member: it is delivered if it differs, once for each connection.
 #[derive(Debug, Default)]
 pub(super) struct ProposalInbox {
     known: BTreeMap<SessionId, Known>,
     expiries: BTreeSet<(u64, SessionId)>,
     accounts: BTreeMap<Seat, Account>,
-    /// What is to be shown, by the member whose connection brought it.
+    /// The proposals to be delivered, by the member whose connection brought them.
     queues: BTreeMap<Seat, Queue>,
     /// The queue that was served last.
     served: Option<Seat>,
@@ -67,7 +68,7 @@ struct Known {
     expiry: u64,
     /// The seats whose connections have brought a proposal of it, one bit each.
     brought_by: u128,
-    /// The number of the decision.
+    /// The number of the decision, in the order of decisions; `None` before.
     decided: Option<u64>,
 }
 
@@ -84,7 +85,7 @@ struct Queue {
     bytes: usize,
 }
 
-/// A member's own words about a request, to be passed on as they were.
+/// A proposal exactly as its member signed it, to be forwarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Original {
     pub(super) author: Seat,
@@ -93,7 +94,7 @@ pub(super) struct Original {
 }
 
 impl ProposalInbox {
-    /// Reads what came over the connection of the member at seat `via`.
+    /// Handles a proposal that came over the connection of the member at seat `via`.
     pub(super) fn take(&mut self, via: Seat, bytes: &[u8], group: &Group, now: u64) -> Intake {
         self.expire(now);
         let bit = 1 << via.index();
@@ -114,7 +115,7 @@ impl ProposalInbox {
             return Intake::Known;
         }
         let Some(claimed) = envelope.sender(group) else { return Intake::Unreadable };
-        // Before the signature is checked, where that is no member's word against another one.
+        // Before the signature is checked: this quota is that of the authenticated connection.
         if self.is_full(via, bytes.len()) {
             return Intake::TooMany { of: via };
         }
@@ -147,19 +148,19 @@ impl ProposalInbox {
         Intake::Queued
     }
 
-    /// Whether what this member's connection brought fills its queue, or its requests its account.
+    /// Whether the queue of this member's connection is full.
     fn is_full(&self, via: Seat, length: usize) -> bool {
         self.queues.get(&via).is_some_and(|queue| {
             queue.proposals.len() >= MOST_WAITING || queue.bytes + length > MOST_WAITING_BYTES
         })
     }
 
-    /// Whether something is to be shown.
+    /// Whether a proposal is to be delivered.
     pub(super) fn has_waiting(&self) -> bool {
         !self.queues.is_empty()
     }
 
-    /// Takes out what is to be shown next: the members have turns.
+    /// Takes out the proposal that is to be delivered next: round-robin over the members.
     pub(super) fn next(&mut self) -> Option<Proposed> {
         let later = |served| (std::ops::Bound::Excluded(served), std::ops::Bound::Unbounded);
         let next = self.served.and_then(|served| self.queues.range(later(served)).next());
@@ -174,7 +175,7 @@ impl ProposalInbox {
         Some(proposed)
     }
 
-    /// The request is decided here, however: it counts for no bound any more.
+    /// The request is decided here, whatever the decision: it counts towards no quota any more.
     pub(super) fn decided(&mut self, session: SessionId) {
         let Some(known) = self.known.get_mut(&session).filter(|known| known.decided.is_none())
         else {
@@ -193,7 +194,7 @@ impl ProposalInbox {
         }
     }
 
-    /// Forgets a request: a further proposal of it is shown as if it were the first.
+    /// Forgets a request: a further proposal of it is delivered as if it were the first.
     pub(super) fn forget(&mut self, session: SessionId) {
         let Some(known) = self.known.remove(&session) else { return };
         self.expiries.remove(&(known.expiry, session));

@@ -3,11 +3,11 @@ use tokio::sync::mpsc;
 
 use super::handle::Command;
 
-/// Keeps a record of every share of this node before the share leaves it.
+/// Durably records every share of this node before the share leaves it.
 pub trait Journal: Send {
-    /// Writes down that this share is about to leave, and says so by the receipt when it is where
-    /// it survives a crash. Called in the node's task, which nothing may block: the writing is done
-    /// elsewhere. Until the receipt is given nothing more of this session leaves the node; its
+    /// Records that this share is about to leave, and reports through the receipt when the record
+    /// survives a crash. Called in the node's task, which must not be blocked: the write is done
+    /// elsewhere. Until the receipt is used no further message of this session leaves the node; its
     /// other sessions go on.
     fn keep(&mut self, released: Released, receipt: Receipt);
 }
@@ -23,7 +23,7 @@ pub struct Released {
     pub package: BodyHash,
 }
 
-/// What a [`Journal`] owes the node. Dropping it says that nothing was kept.
+/// The result that a [`Journal`] must report. Dropping it reports that nothing was recorded.
 #[derive(Debug)]
 pub struct Receipt {
     session: SessionId,
@@ -35,8 +35,8 @@ impl Receipt {
         Self { session, node: Some(node) }
     }
 
-    /// It is kept: the share may leave. Waits for the node's task to take note; not to be called in
-    /// an async task.
+    /// The record is durable: the share may leave. Blocks until the node's task has received this;
+    /// must not be called in an async task.
     pub fn kept(mut self) {
         self.give(true);
     }
@@ -51,8 +51,7 @@ impl Receipt {
 
 impl Drop for Receipt {
     fn drop(&mut self) {
-        // In an async task waiting is not possible: then the session stays silent, and that leaks
-        // nothing.
+        // An async task must not block. Then the session stays silent, which leaks nothing.
         if tokio::runtime::Handle::try_current().is_err() {
             self.give(false);
         } else if let Some(node) = self.node.take() {

@@ -13,24 +13,21 @@ use tokio::{sync::watch, task::coop::consume_budget};
 use super::clock::Clock;
 use crate::bus::{self, Bus, BusEvent};
 
-/// A member's node while the group's key is made: one key generation, and the bus that it speaks
-/// over.
+/// A member's node while the group's key is made: one key generation and its bus.
 ///
-/// It is driven by [`finish`](KeygenDriver::finish) until this member has its share, and after that
-/// by
+/// [`finish`](KeygenDriver::finish) runs it until this member has its share, and after that
 /// [`serve`](KeygenDriver::serve) as long as others may lack the certificate. Then the bus is free
-/// for a
-/// [`Node`](super::Node).
+/// for a [`Node`](super::Node).
 #[derive(Debug)]
 pub struct KeygenDriver<B> {
     bus: B,
     keygen: Keygen,
     clock: Clock,
-    /// What happens, for whoever wants to know.
+    /// A listener for its events, if there is one.
     watch: Option<tokio::sync::mpsc::UnboundedSender<(Duration, Event)>>,
     reports: watch::Sender<Report>,
     ended: Option<Ending>,
-    /// What is to be stored before anything else happens.
+    /// The transcript that is to be stored before anything else happens.
     unstored: Option<TranscriptHash>,
 }
 
@@ -39,8 +36,7 @@ pub struct KeygenDriver<B> {
 pub struct GeneratedKey {
     /// This member's secret share.
     pub share: SecretShare,
-    /// The public outcome, which brings the share back together with the host key; the group is in
-    /// it.
+    /// The recovery file, from which the host key computes the share again; it contains the group.
     pub file: RecoveryFile,
 }
 
@@ -54,12 +50,12 @@ pub enum KeygenError {
     /// The key generation has ended without a key.
     #[error("no key: {ending}")]
     Ended {
-        /// Why.
+        /// The reason.
         ending: Ending,
-        /// Who was awaited, and what was found.
+        /// What it waited for, and the faults that were found.
         report: Box<Report>,
     },
-    /// What the node has signed could not be stored, so the signature has not left.
+    /// The transcript to be signed could not be stored, so the signature has not left.
     #[error("what is signed could not be stored: {0}")]
     Store(#[source] std::io::Error),
     /// The bus was closed.
@@ -71,8 +67,8 @@ pub enum KeygenError {
 }
 
 impl<B: Bus> KeygenDriver<B> {
-    /// Opens a key generation at this member's bus. Its seed is stored already, and so is what it
-    /// has signed.
+    /// Opens a key generation at this member's bus. The seed, and the transcript that was signed,
+    /// must be stored already.
     ///
     /// # Errors
     ///
@@ -84,18 +80,18 @@ impl<B: Bus> KeygenDriver<B> {
         Ok(Self { bus, keygen, clock, watch: None, reports, ended: None, unstored: None })
     }
 
-    /// Gives what happens from here on to a listener, with the time since the opening. A key
+    /// Sends the events from here on to a listener, with the time since the opening. A key
     /// generation has few events: their number is bounded by its members.
     pub fn watch(&mut self, listener: tokio::sync::mpsc::UnboundedSender<(Duration, Event)>) {
         self.watch = Some(listener);
     }
 
-    /// Runs until there is a key that all members have signed for, or until it is sure that there
-    /// is none here.
+    /// Runs until there is a key that all members have signed for, or until it is certain that this
+    /// node gets none.
     ///
     /// `store` is called with the transcript that is about to be signed, before the signature
-    /// leaves, and must not return before it is stored beside the seed. Dropping the future does no
-    /// harm: it can be called again.
+    /// leaves, and must not return before it is stored beside the seed. The future may be dropped
+    /// and the function called again.
     ///
     /// # Errors
     ///
@@ -119,8 +115,8 @@ impl<B: Bus> KeygenDriver<B> {
     }
 
     /// Answers others that lack the certificate. Ends when the key generation's lifetime is over or
-    /// the bus is closed, or if this member has not finished and would have to sign: that is for
-    /// [`finish`](KeygenDriver::finish).
+    /// the bus is closed, or if this member has not finished and would have to sign: then
+    /// [`finish`](KeygenDriver::finish) must be called.
     pub async fn serve(&mut self) {
         let (clock, end) = (self.clock, self.keygen.expires_at());
         let mut store = |_| Err(std::io::ErrorKind::Unsupported.into());
@@ -132,23 +128,23 @@ impl<B: Bus> KeygenDriver<B> {
         }
     }
 
-    /// Who is awaited, for what and since when, and what was found.
+    /// Which members it waits for, for what and since when, and the faults that were found.
     pub fn report(&self) -> Report {
         self.keygen.report()
     }
 
-    /// The time by the node's clock: what the times in its reports are measured by.
+    /// The node's clock, by which the times in its reports are measured.
     pub fn clock(&self) -> impl Fn() -> Moment + Clone + Send + use<B> {
         let clock = self.clock;
         move || clock.now()
     }
 
-    /// The report as it is after each turn, for whoever looks on while others drive.
+    /// The report after each turn, for a task that observes while another one runs it.
     pub fn reports(&self) -> watch::Receiver<Report> {
         self.reports.subscribe()
     }
 
-    /// The bus, for what comes after.
+    /// Returns the bus, for the signing node.
     pub fn into_bus(self) -> B {
         self.bus
     }
@@ -162,8 +158,8 @@ impl<B: Bus> KeygenDriver<B> {
         };
         let now = self.clock.now();
         match event {
-            // What a peer sends is never an error of this node; the key generation has noted what
-            // is worth noting.
+            // A peer's message is never an error of this node; the key generation has recorded what
+            // matters.
             Some(BusEvent::Message { from, bytes }) => {
                 let _ = self.keygen.handle_message(&from, &bytes, now);
             }
@@ -181,7 +177,7 @@ impl<B: Bus> KeygenDriver<B> {
         Ok(())
     }
 
-    /// What could not be stored is stored first when this is called again.
+    /// If storing fails it is tried again, before anything else, when this is called again.
     fn store(
         &mut self,
         store: &mut impl FnMut(TranscriptHash) -> std::io::Result<()>,
@@ -194,7 +190,7 @@ impl<B: Bus> KeygenDriver<B> {
         Ok(())
     }
 
-    /// Does what the key generation wants done.
+    /// Does what the key generation has asked for.
     fn flush(
         &mut self,
         store: &mut impl FnMut(TranscriptHash) -> std::io::Result<()>,
@@ -212,7 +208,7 @@ impl<B: Bus> KeygenDriver<B> {
                             }
                         }
                     };
-                    // Whoever cannot be reached now is reached by a repeat.
+                    // A peer that is not connected gets a retransmission.
                     let _ = self.bus.send(to, &bytes);
                 }
                 Output::Persist(transcript) => {
@@ -224,7 +220,7 @@ impl<B: Bus> KeygenDriver<B> {
                         self.ended = Some(*ending);
                     }
                     let at = self.clock.now().monotonic;
-                    // Nobody may be listening.
+                    // The listener may be dropped.
                     let _ = self.watch.as_ref().map(|watch| watch.send((at, event)));
                 }
             }

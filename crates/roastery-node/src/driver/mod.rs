@@ -4,17 +4,16 @@
 //! [`Node`]'s.
 //!
 //! A [`Node`] is one task that owns the bus, the engine and all sessions; a [`NodeHandle`] opens
-//! sessions at it, and a
-//! [`SessionHandle`] tells what becomes of one. The node does one thing in a turn and never waits
-//! for anybody who listens to it: events that nobody takes are dropped, proofs and the end of a
-//! session never are.
+//! sessions at it, and a [`SessionHandle`] reports the events of one. The node does one thing in a
+//! turn and never waits for a reader of events: events that are not read are dropped, but never
+//! proofs or the end of a session.
 //!
-//! All that it keeps is bounded, and an [`Observer`] is told of each bound that is reached. Of each
-//! member 256 messages wait for sessions that are not open yet, and 1024 requests, of 16 MiB
-//! together, for a decision: a member that proposes more is refused for now, by name. 1024 sessions
-//! run at once; of more requests those are kept that expire first, which are the same ones at every
-//! node, and the others are refused for all to hear. 1024 ended sessions are kept until their
-//! requests expire, to answer with their outcome.
+//! All that it keeps is bounded, and an [`Observer`] is notified of each bound that is reached. Of
+//! each member the node keeps 256 messages for sessions that are not open yet, and 1024 requests,
+//! of 16 MiB together, that wait for a decision: a member that proposes more gets a refusal for
+//! now. 1024 sessions run at once. Of more requests those are kept that expire first, which are the
+//! same ones at every node, and a refusal of the others is sent to all. 1024 ended sessions are
+//! kept until their requests expire, to answer with their outcome.
 
 mod answers;
 mod clock;
@@ -48,7 +47,7 @@ pub use self::{
     watches::News,
 };
 
-/// The member that a node is: its place in the group, its keys, and the engine that holds its
+/// The member that a node runs for: its seat in the group, its keys, and the engine that holds its
 /// share.
 #[derive(Debug)]
 pub struct LocalMember<E> {
@@ -60,6 +59,6 @@ pub struct LocalMember<E> {
     pub identity: Arc<IdentityKey>,
     /// Holds the seat's secret share.
     pub engine: E,
-    /// The times of its sessions.
+    /// The timeouts of its sessions.
     pub settings: Settings,
 }

@@ -30,28 +30,28 @@ use super::{
 };
 use crate::bus::{self, Bus, BusEvent};
 
-/// How many proposals are handed out before they are taken.
+/// How many proposals are delivered before the first of them is read.
 const MOST_HANDED_OUT: usize = 16;
 
 /// A member's node: one task that owns the bus and all sessions.
 ///
-/// In each turn it does one thing: it obeys one command, hears one message, or wakes one session.
-/// So nobody who sends much, and no session that has much to do, keeps it from the rest. Policies
-/// are asked in this task too, and should not block it.
+/// In each turn it handles one command, one message, or one timer. So a peer that sends much, and a
+/// session that has much to do, do not delay the others. Policies are asked in this task too, and
+/// should not block it.
 pub struct Node<B, E: Engine> {
     pub(super) bus: B,
     pub(super) member: LocalMember<E>,
     pub(super) clock: Clock,
     pub(super) sessions: Sessions<E::Session>,
-    /// What is left of those that were signed before the last ones.
+    /// The outcomes of sessions that are no longer kept whole.
     pub(super) outcomes: Outcomes,
     pub(super) early: EarlyMessages,
-    /// Members whose connection was lost. One that was never there yet is given time.
+    /// Members whose connection was lost. One that has never connected is given time.
     gone: BTreeSet<PeerId>,
-    /// What all sessions so far have shown of the members.
+    /// The history of the members over all sessions so far.
     record: PeerHistory,
     pub(super) inbox: ProposalInbox,
-    /// The answers to proposals that were not taken.
+    /// The rate limit of answers to proposals that were not taken.
     pub(super) answers: Answers,
     pub(super) proposal_outbox: ProposalOutbox,
     pub(super) watches: Watches,
@@ -74,7 +74,7 @@ impl<B, E: Engine> std::fmt::Debug for Node<B, E> {
 }
 
 impl<B: Bus, E: Engine> Node<B, E> {
-    /// A node and the handle to it. The bus is joined already: a node listens before it speaks.
+    /// A node and the handle to it. The bus is joined already: a node receives before it sends.
     pub fn new(bus: B, member: LocalMember<E>) -> (Self, NodeHandle) {
         let (to_commands, commands) = mpsc::channel(64);
         let clock = Clock::start();
@@ -102,34 +102,35 @@ impl<B: Bus, E: Engine> Node<B, E> {
         (node, NodeHandle { commands: to_commands, clock })
     }
 
-    /// Has every share written down before it leaves.
+    /// Records every share in this journal before it leaves.
     pub fn with_journal(mut self, journal: impl Journal + 'static) -> Self {
         self.journal = Some(Box::new(journal));
         self
     }
 
-    /// Tells an observer of bounds that are reached, and of proposals that cannot be shown.
+    /// Reports bounds that are reached, and proposals that cannot be delivered, to an observer.
     pub fn with_observer(mut self, observer: impl Observer + 'static) -> Self {
         self.observer = Some(Box::new(observer));
         self
     }
 
-    /// Gives the others' proposals, each once, to the one that judges them, one member after the
-    /// other. Each is to be answered: by [`NodeHandle::sign`], [`NodeHandle::refuse`],
-    /// [`NodeHandle::decided`] or [`NodeHandle::not_taken`]. Until then it counts for its member.
-    /// Without a listener proposals are not looked at.
+    /// Returns the others' proposals, each once, round-robin over the members. Each is to be
+    /// answered: by [`NodeHandle::sign`], [`NodeHandle::refuse`], [`NodeHandle::decided`] or
+    /// [`NodeHandle::not_taken`]. Until then it counts towards its member's quota. Without this
+    /// call proposals are ignored.
     pub fn proposals(&mut self) -> mpsc::Receiver<Proposed> {
         let (proposals, listener) = mpsc::channel(MOST_HANDED_OUT);
         self.proposals = Some(proposals);
         listener
     }
 
-    /// Runs until the last handle, to the node or to a session, is gone, or the bus is closed.
+    /// Runs until the last handle, to the node or to a session, is dropped, or the bus is closed.
     /// Dropping the future ends everything at once; either way all secrets of all sessions are
     /// zeroized.
     pub async fn run(mut self) {
         loop {
-            // A bus under a flood is always ready: others on this thread have their turn as well.
+            // A bus under a flood is always ready: other tasks on this thread must have their turn
+            // as well.
             consume_budget().await;
             let due = self.sessions.next_due().into_iter().chain(self.proposal_outbox.next_due());
             let due = due.chain(self.watches.next_due()).min();
@@ -153,7 +154,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Open { request, deadline, reply } => {
-                // Whoever asked may be gone; the session runs all the same.
+                // The caller may be gone; the session runs all the same.
                 let _ = reply.send(self.open(request, deadline));
             }
             Command::Stop(id) => {
@@ -165,7 +166,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
                 self.tell_outcome(session, to, outcome);
             }
             Command::Propose(proposal, reply) => {
-                // Whoever asked may be gone; the proposal goes out all the same.
+                // The caller may be gone; the proposal is sent all the same.
                 let _ = reply.send(self.propose(proposal));
             }
             Command::Refuse { session, expiry, reason } => self.refuse(session, expiry, reason),
@@ -194,7 +195,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
         deadline: Duration,
     ) -> Result<SessionHandle, SignError> {
         let id = request.session_id();
-        // One that has stopped is begun anew, as another run.
+        // One that has stopped is opened again as a new run.
         if self.sessions.get(id).is_some_and(Running::is_stopped) {
             self.sessions.forget(id);
         }
@@ -212,7 +213,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
         }
         let rank = Rank::of(&request);
         let displaced = self.sessions.room_for(rank).inspect_err(|_| self.refuse_for_room(id))?;
-        // Without the last handle there is nobody to open a session for.
+        // Without the last handle no session can be opened.
         let commands = self.to_commands.upgrade().ok_or(SignError::NodeEnded)?;
         let now = self.clock.now();
         let opening = Opening {
@@ -238,7 +239,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
         self.refused.remove(id);
         self.inbox.decided(id);
         self.watches.remove(id);
-        // What it has to say at once goes out now.
+        // Its first messages go out now.
         self.with_session(id, now, |_| {});
         for (from, bytes) in self.early.take(id) {
             self.deliver(id, &from, &bytes, now);
@@ -246,14 +247,14 @@ impl<B: Bus, E: Engine> Node<B, E> {
         Ok(handle)
     }
 
-    /// Nobody should wait in vain for a node that has no room.
+    /// Refuses a request for which there is no room, so that the members do not wait for this node.
     fn refuse_for_room(&mut self, session: SessionId) {
         self.notice(Notice::Limited { limit: Limit::Sessions, of: None });
         let refusal = self.seal(session, &Body::Refusal(RefusalReason::Busy));
         let _ = self.bus.send(bus::Destination::Everyone, &refusal);
     }
 
-    /// A message of this node that belongs to no attempt.
+    /// Signs a message of this node that belongs to no attempt.
     pub(super) fn seal(&self, session: SessionId, body: &Body) -> Arc<[u8]> {
         let (group, seat) = (self.member.group.id(), self.member.seat.to_u16());
         let header = Header::new(body.kind(), group, session, Attempt::FIRST.number(), seat);
@@ -284,8 +285,8 @@ impl<B: Bus, E: Engine> Node<B, E> {
         }
     }
 
-    /// A share may leave, or may not: its record is not kept, or it was stopped or forbidden
-    /// meanwhile.
+    /// A share may leave, or may not: its record failed, or the session was stopped or the request
+    /// refused meanwhile.
     fn released(&mut self, session: SessionId, kept: bool) {
         let now = self.clock.now();
         let Some(running) = self.sessions.get_mut(session) else { return };
@@ -293,13 +294,12 @@ impl<B: Bus, E: Engine> Node<B, E> {
             self.with_session(session, now, Running::kept);
         } else {
             running.not_kept(now);
-            // With the session goes whatever could still carry the share.
+            // Forgetting the session drops every message that contains the share.
             self.sessions.forget(session);
         }
     }
 
-    /// Peers that are no members have no effect on anything: nothing of theirs is looked at or
-    /// kept.
+    /// Peers that are not members have no effect: none of their messages is read or kept.
     fn hear(&mut self, event: BusEvent) {
         let (BusEvent::Message { from: peer, .. }
         | BusEvent::Connected(peer)
@@ -346,7 +346,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
         } else if Envelope::peek_kind(&bytes) == Some(Kind::Proposal) {
             self.hear_proposal(session, from, &bytes, now);
         } else if self.repeat_refusal(session, &from, now) {
-            // The peer has its answer.
+            // The answer was sent.
         } else if open {
             self.deliver(session, &from, &bytes, now);
         } else {
@@ -357,7 +357,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
         }
     }
 
-    /// Repeats the refusal of a request to a peer that speaks of it, unless that was done lately.
+    /// Repeats the refusal of a request to a peer that sends about it, unless that was done lately.
     pub(super) fn repeat_refusal(
         &mut self,
         session: SessionId,
@@ -376,14 +376,14 @@ impl<B: Bus, E: Engine> Node<B, E> {
 
     fn deliver(&mut self, session: SessionId, from: &PeerId, bytes: &[u8], now: Moment) {
         self.with_session(session, now, |running| {
-            // What a peer sends is never an error of this node; the session has noted what is worth
-            // noting.
+            // A peer's message is never an error of this node; the session has recorded what
+            // matters.
             let _ = running.session.handle_message(from, bytes, now);
         });
     }
 
     fn connection(&mut self, peer: &PeerId, connection: Connection, now: Moment) {
-        // Whoever comes back may lack the outcome of a session that has ended.
+        // A peer that connects again may lack the outcome of a session that has ended.
         for id in self.sessions.ids() {
             self.with_session(id, now, |running| {
                 running.session.handle_connection(peer, connection, now);
@@ -391,7 +391,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
         }
     }
 
-    /// Wakes one session. If several are due the others follow in the next turns.
+    /// Handles one timer. If several are due the others follow in the next turns.
     fn wake(&mut self) {
         let now = self.clock.now();
         self.repeat_proposal(now);
@@ -404,7 +404,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
         }
     }
 
-    /// Does something with a session, and then what the session wants done.
+    /// Changes a session, and then does the actions that it asks for.
     fn with_session(
         &mut self,
         id: SessionId,
@@ -430,11 +430,11 @@ impl<B: Bus, E: Engine> Node<B, E> {
                             None => continue,
                         },
                     };
-                    // Whoever cannot be reached now is reached by a repeat.
+                    // A peer that is not connected gets a retransmission.
                     let _ = self.bus.send(to, &bytes);
                 }
                 Action::Keep(released) => {
-                    // Without the last handle nobody waits for anything any more.
+                    // Without the last handle the node ends.
                     if let (Some(journal), Some(commands)) =
                         (&mut self.journal, self.to_commands.upgrade())
                     {
@@ -454,7 +454,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
     }
 }
 
-/// Waits until a proposal can be handed out, for ever without a listener. `None` if it is gone.
+/// Waits until a proposal can be delivered; for ever without a receiver. `None` if it is dropped.
 async fn room(listener: Option<mpsc::Sender<Proposed>>) -> Option<mpsc::OwnedPermit<Proposed>> {
     match listener {
         Some(listener) => listener.reserve_owned().await.ok(),
@@ -462,8 +462,8 @@ async fn room(listener: Option<mpsc::Sender<Proposed>>) -> Option<mpsc::OwnedPer
     }
 }
 
-/// Eight random bytes beside the time tell this opening from all others. Without randomness there
-/// is none: two openings that counted as one run could contradict each other.
+/// Eight random bytes beside the time distinguish this opening from all others. Without randomness
+/// the session is not opened: two openings that counted as one run could contradict each other.
 fn draw_run(now: Moment) -> Result<Run, SignError> {
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(|_| SignError::Randomness)?;

@@ -2,26 +2,26 @@ use std::fmt;
 
 use roastery_protocol::{Seat, SessionId};
 
-/// Hears what the owner of a node should know and no session tells.
+/// Receives what the operator of a node should know and no session reports.
 pub trait Observer: Send {
     /// Called in the node's task, which nothing may block.
     fn notice(&mut self, notice: Notice);
 }
 
-/// Something that the owner of a node should know.
+/// An event that the operator of a node should know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notice {
-    /// A bound was reached, and something was not taken or not kept because of it.
+    /// A bound was reached, and because of it a message, a proposal or a record was dropped.
     Limited {
         /// The bound.
         limit: Limit,
-        /// The member that it was reached for; nothing if it is this node itself.
+        /// The member whose quota was reached; `None` if it is a bound of the whole node.
         of: Option<Seat>,
     },
-    /// A member's proposal was not shown, because by this node's clock its request has expired, or
-    /// lives longer than a request may. The member that sent it was told. Perhaps clocks differ.
-    /// Told once for each request, and a few times for each peer, in 15 s.
+    /// A member's proposal was not delivered, because by this node's clock its request has expired,
+    /// or lives longer than a request may. A refusal was sent to the member. Their clocks may
+    /// differ. Reported once for each request, and a few times for each peer, in 15 s.
     OutOfTime {
         /// The request's session.
         session: SessionId,
@@ -38,25 +38,26 @@ pub enum Notice {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Limit {
-    /// Requests of one member that wait for a decision, and their bytes. The member is told.
+    /// Requests of one member that wait for a decision, and their bytes. The member gets a refusal.
     WaitingProposals,
-    /// The life of a request by this node's clock. The member is told, at its pace.
+    /// The life of a request by this node's clock. The member gets a refusal, within a rate limit.
     ProposalLife,
-    /// Messages of one member for sessions that are not open here. They are repeated.
+    /// Messages of one member for sessions that are not open here. They are retransmitted.
     EarlyMessages,
     /// Refusals that are remembered, to be repeated to a member that asks again.
     Refusals,
-    /// What a session has to say while the record of its share is written. It is repeated.
+    /// Messages of a session that wait until the record of its share is written. They are
+    /// retransmitted.
     HeldMessages,
-    /// Events of a session that wait for their listener. Proofs and the end are never lost.
+    /// Events of a session that wait for their reader. Proofs and the end are never lost.
     Events,
-    /// Requests that are watched for their end. The one that ends first is watched no more.
+    /// Requests that are watched for their outcome. The one whose watch ends first is evicted.
     Watched,
-    /// Sessions at once. The members are told.
+    /// Sessions at once. The other members get a refusal.
     Sessions,
-    /// Sessions that have ended and whose outcome is kept for members that ask.
+    /// Sessions that have ended and whose outcome is kept to answer with.
     EndedSessions,
-    /// Signed sessions that still take evidence. Of the others the outcome is kept.
+    /// Signed sessions that still take evidence. Of older ones only the outcome is kept.
     LateEvidence,
 }
 

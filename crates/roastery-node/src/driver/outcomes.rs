@@ -6,14 +6,14 @@ use std::{
 
 use roastery_protocol::{SessionId, group::PeerId};
 
-/// The most outcomes.
+/// The most outcomes that are kept.
 const MOST: usize = 1024;
 
-/// A peer that goes on speaking of a signed request is told the signatures again after this long.
+/// The pause before a peer that goes on sending about a signed request gets the signatures again.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// The signatures of sessions of which nothing else is kept: they answer the peers that still speak
-/// of one, until its request expires.
+/// The signatures of sessions of which nothing else is kept. They answer the peers that still send
+/// about one, until its request expires.
 #[derive(Debug, Default)]
 pub(super) struct Outcomes {
     all: BTreeMap<SessionId, Kept>,
@@ -24,14 +24,13 @@ pub(super) struct Outcomes {
 struct Kept {
     bytes: Arc<[u8]>,
     expires_at: Duration,
-    /// When each peer was told, of those that were told within a pause.
+    /// The peers that got them within the last pause, and when.
     told: Vec<(PeerId, Duration)>,
 }
 
 impl Outcomes {
-    /// Keeps the message that tells the signatures of a session, until its request expires (by a
-    /// clock that only goes forward). Returns whether the one that was kept for the longest had to
-    /// be forgotten for it before its time.
+    /// Keeps the message with the signatures of a session until its request expires (by a monotonic
+    /// clock). Returns whether the oldest one was evicted for it before its expiry.
     pub(super) fn add(
         &mut self,
         session: SessionId,
@@ -53,7 +52,7 @@ impl Outcomes {
         self.all.get(&session).is_some_and(|kept| kept.expires_at > now)
     }
 
-    /// What to say to a peer that speaks of this session, unless it was told lately.
+    /// The answer to a peer that sends about this session, unless it got one within the pause.
     pub(super) fn answer(
         &mut self,
         session: SessionId,

@@ -8,16 +8,16 @@ use roastery_protocol::{SessionId, group::PeerId};
 
 use super::handle::ProposeError;
 
-/// The most proposals that are repeated.
+/// The most proposals that are retransmitted.
 const MOST_OFFERED: usize = 1024;
 
-/// The pause before the first repeat; each further one is twice as long.
+/// The pause before the first retransmission; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// The proposals that this node makes or passes on, until all members have them.
+/// The proposals that this node makes or forwards, retransmitted until all members have them.
 #[derive(Debug, Default)]
 pub(super) struct ProposalOutbox {
     all: BTreeMap<SessionId, Offer>,
@@ -27,14 +27,14 @@ pub(super) struct ProposalOutbox {
 struct Offer {
     bytes: Arc<[u8]>,
     expiry: u64,
-    /// Who has shown that it knows the request.
+    /// The peers that have shown that they know the request.
     knows: BTreeSet<PeerId>,
     due: Duration,
     pause: Duration,
 }
 
 impl ProposalOutbox {
-    /// Whether a further proposal can be repeated.
+    /// Whether a further proposal can be retransmitted.
     pub(super) fn check_room(
         &mut self,
         session: SessionId,
@@ -47,14 +47,14 @@ impl ProposalOutbox {
         }
     }
 
-    /// Takes a proposal over that is sent to all others now.
+    /// Adds a proposal that is sent to all others now.
     pub(super) fn add(&mut self, session: SessionId, bytes: Arc<[u8]>, expiry: u64, now: Duration) {
         let due = now.saturating_add(FIRST_PAUSE);
         let offer = Offer { bytes, expiry, knows: BTreeSet::new(), due, pause: FIRST_PAUSE };
         self.all.insert(session, offer);
     }
 
-    /// A peer has spoken in a session: it knows what it is about.
+    /// A peer has sent a message of a session: it knows the request.
     pub(super) fn heard_of(&mut self, session: SessionId, peer: &PeerId) {
         if let Some(offer) = self.all.get_mut(&session)
             && !offer.knows.contains(peer)
@@ -63,18 +63,19 @@ impl ProposalOutbox {
         }
     }
 
-    /// What a peer that has just come may lack.
+    /// The proposals that a peer that has just connected may lack.
     pub(super) fn lacked_by(&self, peer: &PeerId) -> Vec<Arc<[u8]>> {
         let lacking = self.all.values().filter(|offer| !offer.knows.contains(peer));
         lacking.map(|offer| offer.bytes.clone()).collect()
     }
 
-    /// When something is to be repeated.
+    /// When the next retransmission is due.
     pub(super) fn next_due(&self) -> Option<Duration> {
         self.all.values().map(|offer| offer.due).min()
     }
 
-    /// One proposal that is to be repeated now, and those who have not shown that they know it.
+    /// One proposal that is to be retransmitted now, and the peers that have not shown that they
+    /// know it.
     pub(super) fn due(
         &mut self,
         now: Duration,
@@ -90,7 +91,7 @@ impl ProposalOutbox {
         Some((offer.bytes.clone(), lacking))
     }
 
-    /// Nobody needs it any more: the session has ended here.
+    /// No longer needed: the session has ended here.
     pub(super) fn remove(&mut self, session: SessionId) {
         self.all.remove(&session);
     }

@@ -1,4 +1,4 @@
-//! What a node does with proposals: its own, those that it passes on, and those that come in.
+//! Proposals: the node's own, those that it forwards, and those that it receives.
 
 use std::sync::Arc;
 
@@ -30,14 +30,14 @@ impl<B: Bus, E: Engine> Node<B, E> {
             Some(original) => original,
             None => self.seal(session, &body),
         };
-        // To be alone is no error: whoever comes later gets it then.
+        // That no peer is connected is no error: the proposal is sent again to each that connects.
         let _ = self.bus.send(bus::Destination::Everyone, &bytes);
         self.proposal_outbox.add(session, bytes, expiry, now.monotonic);
         Ok(())
     }
 
-    /// What another member has said in these very words. It is passed on as that member's, and
-    /// counts as that member's at all nodes.
+    /// The proposal exactly as another member signed it, if this one equals it. It is forwarded as
+    /// that member's, and is charged to that member at all nodes.
     fn original(&self, session: SessionId, body: &Body) -> Option<Arc<[u8]>> {
         let Original { author, body: name, signature } = self.inbox.original(session)?;
         let (group, seat) = (self.member.group.id(), author.to_u16());
@@ -53,7 +53,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
         bytes: &[u8],
         now: Moment,
     ) {
-        // What is judged already is not judged again.
+        // What is decided already is not decided again.
         if self.proposals.is_none() || self.sessions.contains(session) {
             return;
         }
@@ -61,7 +61,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
         let (group, wall) = (&self.member.group, now.wall_seconds());
         match self.inbox.take(via, bytes, group, wall) {
             Intake::Queued | Intake::Unreadable => {}
-            // A refusal that was lost is repeated.
+            // A refusal that was lost is retransmitted.
             Intake::Known => {
                 self.repeat_refusal(session, &from, now);
             }
@@ -93,15 +93,15 @@ impl<B: Bus, E: Engine> Node<B, E> {
                     room.send(proposed);
                 }
             }
-            // The listener is gone.
+            // The receiver of proposals was dropped.
             None => self.proposals = None,
         }
     }
 
-    /// Says to one peer why nothing comes of what it has sent.
+    /// Sends one peer the reason why its proposal is not taken.
     fn answer(&mut self, session: SessionId, to: PeerId, reason: RefusalReason) {
         let refusal = self.seal(session, &Body::Refusal(reason));
-        // It is said again when the peer repeats itself.
+        // It is sent again when the peer retransmits.
         let _ = self.bus.send(bus::Destination::Peer(to), &refusal);
     }
 
@@ -112,7 +112,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
         let due = self.proposal_outbox.due(now.monotonic, now.wall_seconds(), || others.collect());
         let Some((proposal, lacking)) = due else { return };
         for peer in lacking {
-            // Whoever is not there gets it when it comes.
+            // A peer that is not connected gets it when it connects.
             let _ = self.bus.send(bus::Destination::Peer(peer), &proposal);
         }
     }

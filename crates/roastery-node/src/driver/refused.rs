@@ -5,10 +5,10 @@ use roastery_protocol::{Seat, SessionId, group::PeerId};
 /// The most refused requests that are remembered.
 const MOST: usize = 4096;
 
-/// A peer that goes on asking is told again after this long.
+/// The pause before a peer that goes on asking gets the refusal again.
 const PAUSE: Duration = Duration::from_secs(15);
 
-/// What this node will not sign, and what it says to whoever asks it to.
+/// The requests that this node refuses, and the refusal that it sends to a peer that asks.
 #[derive(Debug, Default)]
 pub(super) struct RefusalCache {
     all: BTreeMap<SessionId, Refusal>,
@@ -17,19 +17,18 @@ pub(super) struct RefusalCache {
 #[derive(Debug)]
 struct Refusal {
     bytes: Arc<[u8]>,
-    /// Who proposed the request, if that is known.
+    /// The member that proposed the request, if that is known.
     author: Option<Seat>,
     expiry: u64,
-    /// When all were told.
+    /// When it was sent to all.
     since: Duration,
-    /// When each peer was told again, of those to which it was said within a pause.
+    /// The peers that got it again within the last pause, and when.
     told: BTreeMap<PeerId, Duration>,
 }
 
 impl RefusalCache {
-    /// Remembers a refusal, which is said to all now. Returns whether another one had to be
-    /// forgotten for it: one of the author that has the most, the one that expires first, which
-    /// matters to the others the shortest.
+    /// Remembers a refusal, which is sent to all now. If there are too many, evicts one of the
+    /// author that has the most: the one that expires first. Returns whether one was evicted.
     pub(super) fn add(
         &mut self,
         session: SessionId,
@@ -55,8 +54,8 @@ impl RefusalCache {
         true
     }
 
-    /// What to say to a peer that speaks in this session. Each peer has a pause of its own, so
-    /// that one which asks often takes no answer from another.
+    /// The refusal to send to a peer that sends about this session. Each peer has a pause of its
+    /// own, so one that asks often takes no answer from another.
     pub(super) fn answer(
         &mut self,
         session: SessionId,
@@ -78,7 +77,7 @@ impl RefusalCache {
         self.all.get(&session).map(|refusal| refusal.bytes.clone())
     }
 
-    /// It is taken up after all.
+    /// The request is approved after all.
     pub(super) fn remove(&mut self, session: SessionId) {
         self.all.remove(&session);
     }
@@ -103,7 +102,7 @@ mod tests {
         let peer = |name: u8| PeerId::new([name]).unwrap();
         let (mut refused, start) = (RefusalCache::default(), Duration::from_secs(9));
         refused.add(session, (None, Arc::from(&b"no"[..])), u64::MAX, start, 1);
-        // All have just been told.
+        // It has just been sent to all.
         assert!(refused.answer(session, &peer(1), start + PAUSE / 2).is_none());
         let later = start + PAUSE;
         assert!(refused.answer(session, &peer(1), later).is_some());

@@ -22,20 +22,20 @@ use super::{
     notice::Limit,
 };
 
-/// How many events of a session wait for a listener before further ones are dropped.
+/// How many events of a session wait for their reader before further ones are dropped.
 const MOST_WAITING_EVENTS: usize = 4096;
 
 /// There is always room for the events that are never dropped: a session ends at most twice,
 /// stopped and then signed, and proves one fault at most of each seat.
 const NEVER_DROPPED: usize = 2 + MAX_SEATS;
 
-/// How much a session may have to say while it waits for a record to be kept. What is lost is
-/// repeated.
+/// How many messages of a session wait while the record of its share is written. Lost ones are
+/// retransmitted.
 const MOST_HELD: usize = 1024;
 
-/// Which sessions are kept where there is no room for all: those that expire first, then those of
-/// the smaller name. The order is the same at every node: were each to keep what it heard of first,
-/// a thousand requests at once would leave t nodes for none of them.
+/// The order in which sessions are kept when there are too many: first those that expire first,
+/// then those of the smaller id. It is the same at every node: were each to keep those that it
+/// received first, a thousand requests at once would leave t nodes for none of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rank {
     expiry: u64,
@@ -55,7 +55,7 @@ pub(super) struct FinalReport {
     pub(super) proofs: Vec<(ProvenFault, Arc<Proof>)>,
 }
 
-/// A session and its owner's ear.
+/// A session and the channel of its events.
 pub(super) struct Running<S: EngineSession> {
     pub(super) rank: Rank,
     pub(super) session: Session<S>,
@@ -63,20 +63,19 @@ pub(super) struct Running<S: EngineSession> {
     events: mpsc::Sender<Event>,
     ended: watch::Sender<Option<Ended>>,
     last_words: Arc<OnceLock<FinalReport>>,
-    /// What it said since a share was about to leave whose record is not kept yet.
+    /// Its messages since a share was about to leave whose record is not durable yet.
     held: VecDeque<Output>,
     /// That share.
     waits: Option<Released>,
-    /// The bounds that were reached since the node asked.
+    /// The bounds that were reached since the node last asked.
     limited: BTreeSet<Limit>,
 }
 
-/// What is to be done for a session.
+/// An action that a session asks for.
 pub(super) enum Action {
-    /// Send this.
+    /// Send these bytes.
     Send(Destination, Arc<[u8]>),
-    /// Write down that this share is about to leave. Nothing more is wished until
-    /// [`Running::kept`].
+    /// Record that this share is about to leave. No further action comes until [`Running::kept`].
     Keep(Released),
 }
 
@@ -106,14 +105,13 @@ impl<S: EngineSession> Running<S> {
         self.ended.borrow().is_some()
     }
 
-    /// Whether nothing is left to be done: it has ended, and its outcome need not be kept any
-    /// longer.
+    /// Whether no work is left: it has ended, and its outcome need not be kept any longer.
     pub(super) fn is_over(&self, now: Moment) -> bool {
         self.has_ended() && now.monotonic >= self.session.expires_at()
     }
 
     pub(super) fn next_wake(&self) -> Duration {
-        // What it would say is held back: nothing is to be done before the record is kept.
+        // Its messages are held back: nothing is due before the record is durable.
         if self.waits.is_some() {
             return Duration::MAX;
         }
@@ -130,8 +128,8 @@ impl<S: EngineSession> Running<S> {
         }
     }
 
-    /// The next thing that is to be done for the session. With a journal the record of a share
-    /// comes before the share.
+    /// The next action for the session. With a journal the record of a share comes before the
+    /// share.
     pub(super) fn next_wish(&mut self, journal: bool) -> Option<Action> {
         if self.waits.is_some() {
             while let Some(output) = self.session.poll_output() {
@@ -164,7 +162,7 @@ impl<S: EngineSession> Running<S> {
         None
     }
 
-    /// The record of the share that is about to leave is kept.
+    /// The record of the share that is about to leave is durable.
     pub(super) fn kept(&mut self) {
         self.waits = None;
     }
@@ -174,8 +172,8 @@ impl<S: EngineSession> Running<S> {
         self.session.may_release()
     }
 
-    /// The share is not to leave: nothing of what was held does, nor are signatures told that were
-    /// computed with it here. Those that others made are. The session is to be forgotten.
+    /// The share must not leave: no held message is sent, nor are signatures that were computed
+    /// with it here. Signatures that others made are. The session is to be forgotten.
     pub(super) fn not_kept(&mut self, now: Moment) {
         let withheld = self.waits.take().map(|share| share.package);
         self.session.stop(Stop::JournalFailed, now);
@@ -198,12 +196,12 @@ impl<S: EngineSession> Running<S> {
         self.has_ended() && self.session.outcome().is_none()
     }
 
-    /// The bounds that were reached since this was asked last.
+    /// The bounds that were reached since the last call.
     pub(super) fn take_limited(&mut self) -> BTreeSet<Limit> {
         std::mem::take(&mut self.limited)
     }
 
-    /// A listener that does not listen loses events, never a proof or the end.
+    /// A reader that does not read loses events, but never a proof or the end.
     fn tell(&mut self, event: Event) {
         let end = match &event {
             Event::Signed(outcome) => Some(Ended::Signed(outcome.clone())),
@@ -215,13 +213,13 @@ impl<S: EngineSession> Running<S> {
             self.ended.send_replace(end);
         } else if !matches!(event, Event::Proven { .. }) && self.events.capacity() <= NEVER_DROPPED
         {
-            // A listener that is gone wants none.
+            // A dropped reader needs none.
             if !self.events.is_closed() {
                 self.limited.insert(Limit::Events);
             }
             return;
         }
-        // The listener may be gone.
+        // The reader may be dropped.
         let _ = self.events.try_send(event);
     }
 
@@ -230,11 +228,11 @@ impl<S: EngineSession> Running<S> {
     }
 }
 
-/// However a session goes, whoever still holds its handle can see what became of it, and take the
+/// When a session is dropped, each of its handles can still read its final report and take the
 /// proofs.
 impl<S: EngineSession> Drop for Running<S> {
     fn drop(&mut self) {
-        // In a panic the session may be half way through something.
+        // In a panic the state of the session may be inconsistent.
         if self.events.is_closed() || std::thread::panicking() {
             return;
         }

@@ -16,14 +16,14 @@ const MOST_RUNNING: usize = 1024;
 /// The most sessions that have ended and whose outcome is kept to answer with.
 const MOST_ENDED: usize = 1024;
 
-/// The most signed sessions that are kept whole, to take late evidence: each has some 15 KiB. Of
-/// those that were signed before them the outcome is kept.
+/// The most signed sessions that are kept whole, to take late evidence: each takes about 15 KiB. Of
+/// older ones the outcome is kept.
 const MOST_WHOLE: usize = 128;
 
-/// All sessions of a node, and which of them is to be woken next.
+/// All sessions of a node, and the order of their timers.
 pub(super) struct Sessions<S: EngineSession> {
     all: BTreeMap<SessionId, Entry<S>>,
-    /// When each is to be woken.
+    /// The timer of each.
     due: BTreeSet<(Duration, SessionId)>,
     /// When those that have ended did.
     ended: BTreeSet<(Duration, SessionId)>,
@@ -66,13 +66,13 @@ impl<S: EngineSession> Sessions<S> {
         self.all.get(&id).map(|entry| &entry.running)
     }
 
-    /// To be followed by [`settle`](Self::settle).
+    /// Must be followed by [`settle`](Self::settle).
     pub(super) fn get_mut(&mut self, id: SessionId) -> Option<&mut Running<S>> {
         self.all.get_mut(&id).map(|entry| &mut entry.running)
     }
 
-    /// Which session has to make room for a further one, if any: the last in order. Sessions that
-    /// have ended are in nobody's way.
+    /// The session that must be evicted for a further one, if any: the last in order. Sessions that
+    /// have ended do not count.
     pub(super) fn room_for(&self, rank: Rank) -> Result<Option<SessionId>, SignError> {
         if self.all.len() - self.ended.len() < MOST_RUNNING {
             return Ok(None);
@@ -90,8 +90,8 @@ impl<S: EngineSession> Sessions<S> {
         self.all.insert(id, Entry { running, due, ended: None });
     }
 
-    /// Takes note of what has become of a session. Returns whether the outcome of another one is
-    /// not kept any longer because of it.
+    /// Updates the indices after a change of a session. Returns whether the outcome of another one
+    /// was evicted.
     pub(super) fn settle(&mut self, id: SessionId, now: Duration) -> bool {
         let Some(entry) = self.all.get_mut(&id) else { return false };
         let due = entry.running.next_wake();
@@ -109,11 +109,11 @@ impl<S: EngineSession> Sessions<S> {
         {
             match entry.running.session.proofs().len() {
                 0 => self.signed.insert((ended, id)),
-                // What is proven is told to the others, and shown.
+                // A session with a proof stays whole: the proof is broadcast and shown.
                 _ => self.signed.remove(&(ended, id)),
             };
         }
-        // Whoever lacks the outcome that was kept the longest has had the longest to ask for it.
+        // A peer that lacks the oldest outcome has had the longest time to ask for it.
         let mut forgotten = false;
         while self.ended.len() > MOST_ENDED
             && let Some((_, oldest)) = self.ended.first().copied()
@@ -124,8 +124,8 @@ impl<S: EngineSession> Sessions<S> {
         forgotten
     }
 
-    /// Takes out the session that was signed the longest ago, if more are kept whole than may be:
-    /// its outcome is to be kept.
+    /// Takes out the session that was signed first, if more are kept whole than may be: its outcome
+    /// is to be kept.
     pub(super) fn take_beyond_whole(&mut self) -> Option<Running<S>> {
         let first = self.signed.first().filter(|_| self.signed.len() > MOST_WHOLE);
         first.map(|(_, id)| *id).and_then(|id| self.take(id))
@@ -145,12 +145,12 @@ impl<S: EngineSession> Sessions<S> {
         Some(entry.running)
     }
 
-    /// When a session is to be woken.
+    /// When the next timer of a session is due.
     pub(super) fn next_due(&self) -> Option<Duration> {
         self.due.first().map(|(due, _)| *due)
     }
 
-    /// A session that is to be woken now.
+    /// A session whose timer is due now.
     pub(super) fn due(&self, now: Duration) -> Option<SessionId> {
         self.due.first().filter(|(due, _)| now >= *due).map(|(_, id)| *id)
     }

@@ -14,31 +14,31 @@ use roastery_protocol::{
 
 use super::refused::largest;
 
-/// The most requests that are watched.
+/// The most requests that are watched for their outcome.
 const MOST_WATCHED: usize = 4096;
 
-/// How long an end is asked for after the request has expired, in seconds: the last signature may
-/// have been made just before.
+/// How long the outcome is asked for after the request has expired, in seconds: the last signature
+/// may have been made just before.
 const LINGER: u64 = 60 * 60;
 
-/// The pause before the others are asked for the first time; each further one is twice as long.
+/// The pause before the other members are first asked; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
-/// Between two questions to a member that has just come.
+/// The pause between two questions to a member that has just connected.
 const STEP: Duration = Duration::from_millis(10);
 
-/// The questions that a member may ask at once, and after how long a further one is looked into:
-/// each costs a look into the store.
+/// How many questions of one member are answered at once, and how long it takes until one more is:
+/// each costs a read of the store.
 const MOST_QUESTIONS: u32 = 256;
 const QUESTION_PAUSE: Duration = Duration::from_millis(30);
 
-/// What a node hears of a request that has no session open here.
+/// What a node receives about a request that has no open session here.
 #[derive(Clone, Debug, PartialEq)]
 pub enum News {
-    /// A watched request is signed. The signatures were verified here.
+    /// A watched request is signed. The signatures were verified by this node.
     Signed {
         /// The request's session.
         session: SessionId,
@@ -49,13 +49,13 @@ pub enum News {
     Refused {
         /// The request's session.
         session: SessionId,
-        /// Which member.
+        /// The member that refuses.
         seat: Seat,
-        /// Why.
+        /// Its reason.
         reason: RefusalReason,
     },
-    /// A member asks for the end of a request of which this node's task knows nothing: the store
-    /// may.
+    /// A member asks for the outcome of a request that this node's task does not know: the store
+    /// may have it.
     Asked {
         /// The request's session.
         session: SessionId,
@@ -64,7 +64,7 @@ pub enum News {
     },
 }
 
-/// The requests that this node knows, does not sign and wants to learn the end of.
+/// The requests that this node knows and does not sign, and whose outcome it wants.
 #[derive(Debug, Default)]
 pub(super) struct Watches {
     all: BTreeMap<SessionId, Entry>,
@@ -77,14 +77,14 @@ pub(super) struct Watches {
 #[derive(Debug)]
 struct Entry {
     watch: Watch,
-    /// Who proposed the request, if that is known.
+    /// The member that proposed the request, if that is known.
     author: Option<Seat>,
     end: u64,
     due: Duration,
     pause: Duration,
 }
 
-/// How many questions a member may still ask.
+/// How many questions of a member may still be answered.
 #[derive(Debug)]
 struct Asker {
     left: u32,
@@ -92,8 +92,8 @@ struct Asker {
 }
 
 impl Watches {
-    /// Watches a request. Of too many one of the author that has the most goes, the one that ends
-    /// first; whether one had to.
+    /// Watches a request. If there are too many, evicts one of the author that has the most: the
+    /// one whose watch ends first. Returns whether one was evicted.
     pub(super) fn add(
         &mut self,
         group: &Arc<Group>,
@@ -135,9 +135,9 @@ impl Watches {
         self.all.contains_key(&session)
     }
 
-    /// Looks at a message for a watched request. What is signed is watched no more.
+    /// Handles a message about a watched request. A signed request is no longer watched.
     pub(super) fn hear(&mut self, session: SessionId, from: &PeerId, bytes: &[u8]) -> Option<News> {
-        // What tells nothing is never an error of this node.
+        // A message without an outcome is never an error of this node.
         let told = self.all.get_mut(&session)?.watch.hear(from, bytes).ok()?;
         Some(match told {
             Told::Signed(outcome) => {
@@ -148,12 +148,12 @@ impl Watches {
         })
     }
 
-    /// When something is to be asked.
+    /// When the next question is due.
     pub(super) fn next_due(&self) -> Option<Duration> {
         self.due.first().map(|(due, _)| *due)
     }
 
-    /// A request whose end is to be asked for now.
+    /// A request whose outcome is to be asked for now.
     pub(super) fn due(&mut self, now: Duration, wall_seconds: u64) -> Option<SessionId> {
         self.expire(wall_seconds);
         let (due, session) = self.due.first().copied().filter(|(due, _)| now >= *due)?;
@@ -165,7 +165,8 @@ impl Watches {
         Some(session)
     }
 
-    /// A member has come that may know more: all is asked for again, one after the other.
+    /// A member has connected that may know more: all outcomes are asked for again, one after the
+    /// other.
     pub(super) fn hurry(&mut self, now: Duration) {
         self.due.clear();
         for (number, (session, entry)) in (1..).zip(&mut self.all) {
@@ -175,7 +176,7 @@ impl Watches {
         }
     }
 
-    /// Whether a further question of this peer is looked into.
+    /// Whether a further question of this peer is answered (a rate limit).
     pub(super) fn may_ask(&mut self, peer: &PeerId, now: Duration) -> bool {
         let full = Asker { left: MOST_QUESTIONS, counted: now };
         let asker = self.askers.entry(peer.clone()).or_insert(full);

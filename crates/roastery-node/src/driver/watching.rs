@@ -1,4 +1,4 @@
-//! What a node learns and tells of requests that have no session open here.
+//! Outcomes of requests that have no open session here: learned from and sent to other members.
 
 use std::collections::BTreeSet;
 
@@ -21,13 +21,13 @@ use super::{
 };
 use crate::bus::{self, Bus};
 
-/// How much news waits to be heard before the driver looks at no more.
+/// How much news waits for its reader before the driver reads no more.
 const MOST_WAITING_NEWS: usize = 1024;
 
 impl<B: Bus, E: Engine> Node<B, E> {
-    /// Gives what is heard of requests that are watched
-    /// ([`NodeHandle::watch`](super::NodeHandle::watch)), and the members' questions for ends that
-    /// the owner's store may know. Without a listener nothing is watched.
+    /// Returns what is received about watched requests
+    /// ([`NodeHandle::watch`](super::NodeHandle::watch)), and the members' questions for outcomes
+    /// that the store may have. Without this call nothing is watched.
     pub fn news(&mut self) -> mpsc::Receiver<News> {
         let (news, listener) = mpsc::channel(MOST_WAITING_NEWS);
         self.news = Some(news);
@@ -52,7 +52,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
         }
     }
 
-    /// Looks at a message that may tell the end of a watched request. Whether it was one of those.
+    /// Handles a message that may contain the outcome of a watched request. Returns whether it did.
     pub(super) fn hear_of_watched(
         &mut self,
         session: SessionId,
@@ -64,7 +64,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
         else {
             return false;
         };
-        // Without room it comes again: the end is asked for until it is known.
+        // If there is no room the news comes again: the outcome is asked for until it is known.
         if let Ok(room) = listener.try_reserve()
             && let Some(news) = self.watches.hear(session, from, bytes)
         {
@@ -76,7 +76,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
         true
     }
 
-    /// A question for the end of a request that no session here knows. Whether it was one.
+    /// Handles a question for an outcome that no session here knows. Returns whether it was one.
     pub(super) fn hear_question(
         &mut self,
         session: SessionId,
@@ -98,15 +98,15 @@ impl<B: Bus, E: Engine> Node<B, E> {
         true
     }
 
-    /// A proposal of a request that is signed here is answered with the signatures. Whether it was
-    /// one.
+    /// Whether this is a proposal of a request that is signed here: it is answered with the
+    /// signatures.
     pub(super) fn is_signed_proposal(&self, session: SessionId, bytes: &[u8]) -> bool {
         Envelope::peek_kind(bytes) == Some(Kind::Proposal)
             && self.sessions.get(session).is_some_and(|one| one.session.outcome().is_some())
     }
 
-    /// Of the sessions that were signed before the last ones, keeps the outcome only. Returns the
-    /// bounds that were reached by that.
+    /// Of signed sessions beyond the limit, keeps the outcome only. Returns the bounds that were
+    /// reached by that.
     pub(super) fn keep_outcomes(&mut self, now: Moment) -> BTreeSet<Limit> {
         let mut limited = BTreeSet::new();
         while let Some(Running { session, .. }) = &self.sessions.take_beyond_whole() {
@@ -122,8 +122,8 @@ impl<B: Bus, E: Engine> Node<B, E> {
         limited
     }
 
-    /// Tells the signatures to a peer that speaks of a session of which only they are kept. Whether
-    /// it is one.
+    /// Sends the signatures to a peer that sends about a session of which only they are kept.
+    /// Returns whether it is one.
     pub(super) fn answer_with_outcome(
         &mut self,
         session: SessionId,
@@ -134,7 +134,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
         if !self.outcomes.contains(session, now.monotonic) {
             return false;
         }
-        // A peer that tells signatures lacks none.
+        // A peer that sends signatures lacks none.
         if Envelope::peek_kind(bytes) != Some(Kind::Signature)
             && let Some(outcome) = self.outcomes.answer(session, from, now.monotonic)
         {
@@ -147,11 +147,11 @@ impl<B: Bus, E: Engine> Node<B, E> {
         let Outcome { signatures, package, .. } = outcome;
         let body = Body::Signature(FinalSignature { package, signatures });
         let bytes = self.seal(session, &body);
-        // A peer that is not there asks again when it comes.
+        // A peer that is not connected asks again when it connects.
         let _ = self.bus.send(bus::Destination::Peer(to), &bytes);
     }
 
-    /// Asks all others for the end of one watched request, if it is time to.
+    /// Asks all others for the outcome of one watched request, if it is time to.
     pub(super) fn ask_for_an_end(&mut self, now: Moment) {
         let Some(session) = self.watches.due(now.monotonic, now.wall_seconds()) else { return };
         let question = self.seal(session, &Body::Want(Want::Outcome));
@@ -159,7 +159,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
     }
 }
 
-/// Whether a session will tell the end itself.
+/// Whether a session will report the outcome itself.
 fn is_open<S: roastery_protocol::engine::EngineSession>(running: &Running<S>) -> bool {
     !running.is_stopped()
 }

@@ -8,7 +8,7 @@ use super::{
     snapshot::Snapshot,
 };
 
-/// One share that left this node.
+/// The audit record of one share that left this node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEntry {
     /// When, in milliseconds since 1970 by the wall clock.
@@ -21,14 +21,14 @@ pub struct AuditEntry {
     pub attempt: Attempt,
     /// The package that the share answers.
     pub package: BodyHash,
-    /// What was signed: 1 to 64 messages, 32 bytes each.
+    /// The messages that were signed: 1 to 64, 32 bytes each.
     pub messages: Vec<[u8; 32]>,
-    /// The x-only group key: what is signed under one key counts together, whatever group it was
-    /// signed for.
+    /// The x-only group key: amounts under one key are added up, whatever group they were signed
+    /// for.
     pub key: [u8; 32],
-    /// By which decision it left.
+    /// The decision by which it left.
     pub decision: Decision,
-    /// What leaves the group's wallet with it.
+    /// What it spends from the group's wallet.
     pub spending: Spending,
 }
 
@@ -49,7 +49,7 @@ impl Record for AuditRecord {
     const TABLE: Table = Table::Audit;
 }
 
-/// How many entries were written, so that none is missing at the end either.
+/// The number of entries that were written, so that a missing last entry is found too.
 #[derive(BorshSerialize, BorshDeserialize)]
 struct AuditLength(u64);
 
@@ -57,22 +57,22 @@ impl Record for AuditLength {
     const TABLE: Table = Table::AuditLength;
 }
 
-/// What came of a share that was about to leave.
+/// The result for a share that was about to leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Release {
     /// It is in the audit log, and may leave.
     Recorded,
-    /// Its request is not approved, or not by this decision any more. It may not leave.
+    /// Its request is not approved, or by another decision now. It may not leave.
     Overtaken,
 }
 
 /// How many entries are read at once.
 const PAGE: u64 = 1024;
 
-/// After so many older entries in a row none is looked for before them.
+/// The search ends after this many older entries in a row.
 const OLDER_IN_A_ROW: usize = 4096;
 
-/// There is one row.
+/// The table has one row.
 const LENGTH_ROW: &[u8] = b"";
 
 impl AuditRecord {
@@ -114,13 +114,13 @@ impl AuditRecord {
 }
 
 impl Store {
-    /// Adds entries to the audit log, all or none, and says the number of the first of them: that
-    /// of the first of all is 0. They are on the disk when this returns. Nothing changes
-    /// them; [`Store::cut_audit`] removes the oldest.
+    /// Adds entries to the audit log, all or none, and returns the number of the first of them; the
+    /// very first entry has number 0. They are on the disk when this returns. Entries never change;
+    /// [`Store::cut_audit`] removes the oldest.
     ///
     /// # Errors
     ///
-    /// [`ContentError::TextTooLong`] and [`ContentError::Count`] if no share can have this entry.
+    /// [`ContentError::TextTooLong`] and [`ContentError::Count`] if an entry is not possible.
     pub fn append_audit(&self, entries: &[AuditEntry]) -> Result<u64, StoreError> {
         self.write(Durability::Synced, |transaction| transaction.append_audit(entries))
     }
@@ -170,11 +170,11 @@ impl Store {
         records.into_iter().map(|(_, record)| record.read()).collect()
     }
 
-    /// How many entries the audit log has had: the number of the next one.
+    /// The number of entries ever written to the audit log: the number of the next one.
     ///
     /// # Errors
     ///
-    /// Those of a disk, and [`Part::Value`].
+    /// An error of the disk, and [`Part::Value`].
     pub fn audit_length(&self) -> Result<u64, StoreError> {
         let length: Option<AuditLength> = self.vault.snapshot()?.get(LENGTH_ROW)?;
         Ok(length.map_or(0, |length| length.0))
@@ -196,8 +196,8 @@ impl Store {
 }
 
 impl Transaction<'_> {
-    /// See [`Store::append_audit`]. What else is to be kept with these entries, or not at all, is
-    /// written through the same transaction.
+    /// See [`Store::append_audit`]. What must be kept together with these entries is written
+    /// through the same transaction.
     pub fn append_audit(&mut self, entries: &[AuditEntry]) -> Result<u64, StoreError> {
         let records = entries.iter().map(AuditRecord::new).collect::<Result<Vec<_>, _>>()?;
         let first = self.audit_length()?;
@@ -215,7 +215,8 @@ impl Transaction<'_> {
     }
 
     /// Adds the entry of a share that is about to leave, if its request is approved by the very
-    /// decision that the entry names. To be synced: the share leaves when the entry is on the disk.
+    /// decision that the entry names. Must be synced: the share leaves when the entry is on the
+    /// disk.
     ///
     /// # Errors
     ///
@@ -229,9 +230,8 @@ impl Transaction<'_> {
     }
 }
 
-/// Whether the log has all its entries, but for those that a cut has removed. A row of another
-/// number does not open, and two do not share a number: so as many entries as were written and not
-/// removed are those.
+/// Whether the log has all its entries, but for those that a cut has removed. A row copied to
+/// another number does not open, so the log is complete if the number of rows is right.
 pub(super) fn check_length(snapshot: &Snapshot<'_>) -> Result<(), StoreError> {
     let length: Option<AuditLength> = snapshot.get(LENGTH_ROW)?;
     let (removed, length) = (snapshot.audit_removed()?, length.map_or(0, |length| length.0));

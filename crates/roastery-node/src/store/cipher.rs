@@ -1,4 +1,4 @@
-//! How values are sealed, and what their rows are called.
+//! Sealing of values, and names of rows.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use chacha20poly1305::{AeadInOut, KeyInit, XChaCha20Poly1305, XNonce};
@@ -31,15 +31,15 @@ impl Cipher {
         Self { values, rows: name_key }
     }
 
-    /// What the row of a thing is called: the file shows no names of groups or sessions. The inputs
-    /// of one table have one length, and all begin alike with 32 secret bytes, so that no hash
-    /// continues another.
+    /// The name of a row: the file shows no names of groups or sessions. The inputs of one table
+    /// have one length, and all begin with the same 32 secret bytes, so that no input is a prefix
+    /// of another.
     pub(super) fn row(&self, table: Table, key: &[u8]) -> [u8; 32] {
         let name = table.name().as_bytes();
         tagged_hash(ROW_NAME, &[self.rows.as_slice(), &[name.len() as u8], name, key])
     }
 
-    /// Nonce, ciphertext and tag of a value that belongs into this row and no other.
+    /// Nonce, ciphertext and tag of a value for this row and no other.
     pub(super) fn seal<T: BorshSerialize>(
         &self,
         table: Table,
@@ -47,7 +47,7 @@ impl Cipher {
         value: &T,
     ) -> Result<Vec<u8>, StoreError> {
         let length = borsh::object_length(value).expect("counting bytes does not fail");
-        // With room for all from the start, no copy of what is secret stays behind.
+        // With room for all from the start, no reallocation leaves a copy of a secret.
         let mut sealed = Vec::with_capacity(NONCE + length + TAG);
         let nonce = random::<NONCE>()?;
         sealed.extend(*nonce);
@@ -123,7 +123,7 @@ pub(super) fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, StoreError>
     Ok(bytes)
 }
 
-/// What is authenticated beside a value: the table, the row, the format.
+/// The associated data of a value: the table, the row, the format.
 fn context(table: &str, row: &[u8]) -> Vec<u8> {
     let format = FORMAT.to_le_bytes();
     [&[table.len() as u8], table.as_bytes(), &[row.len() as u8], row, &format].concat()
@@ -148,7 +148,7 @@ mod tests {
         }
         let other = Cipher::new(&Zeroizing::new([2; 64]));
         assert!(other.open::<u64>(Table::Groups, b"row", &sealed).is_err());
-        // Exactly one value.
+        // There must be exactly one value.
         assert!(cipher.open::<u32>(Table::Groups, b"row", &sealed).is_err());
         assert!(cipher.open::<[u64; 2]>(Table::Groups, b"row", &sealed).is_err());
     }

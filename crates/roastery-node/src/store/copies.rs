@@ -28,17 +28,17 @@ use super::{
 const COPIED_AT_ONCE: usize = 64;
 
 impl Store {
-    /// Copies the store as it is now into a new file, while it is in use. The copy is a store of
-    /// the same passphrase, and everything that goes into it is checked.
+    /// Copies the store into a new file, while it is in use. The copy is a store with the same
+    /// passphrase, and everything that goes into it is checked.
     ///
-    /// Key generations under way are ended ones in the copy. It cannot know what this node goes on
-    /// to sign, and a node that signs a second transcript is no honest one. The host key brings
-    /// back the share of a key generation that ended well.
+    /// Key generations under way are ended in the copy. It cannot contain what this node signs
+    /// later, and a node that signs a second transcript is at fault. The host key restores the
+    /// share of a key generation that succeeded.
     ///
     /// # Errors
     ///
     /// [`StoreError::Exists`] if there is a file; [`StoreError::Damaged`] if something in the store
-    /// is.
+    /// is damaged.
     pub fn backup(&self, path: impl AsRef<Path>) -> Result<(), StoreError> {
         let snapshot = self.vault.snapshot()?;
         check(&snapshot)?;
@@ -89,7 +89,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Damaged`] says what is damaged first.
+    /// [`StoreError::Damaged`] names the first damaged part.
     pub fn check(&self) -> Result<(), StoreError> {
         check(&self.vault.snapshot()?)
     }
@@ -107,7 +107,7 @@ fn check(snapshot: &Snapshot<'_>) -> Result<(), StoreError> {
     audit::check_length(snapshot)
 }
 
-/// Every request is in both indices where it should be, and nothing else is.
+/// Checks that every request is in both indices at its place, and nothing else is.
 fn check_requests(snapshot: &Snapshot<'_>) -> Result<(), StoreError> {
     let (mut indexed, length) = (true, snapshot.changes_length()?);
     snapshot.each(|record: RequestRecord| {

@@ -13,7 +13,7 @@ use super::{
 /// How many entries are removed in one transaction.
 const REMOVED_AT_ONCE: u64 = 4096;
 
-/// There is one row.
+/// The table has one row.
 const BEGIN_ROW: &[u8] = b"";
 
 /// The record of a cut: entries that are no longer in the audit log.
@@ -21,12 +21,12 @@ const BEGIN_ROW: &[u8] = b"";
 pub struct AuditCut {
     /// The number of the first entry that was cut.
     pub first: u64,
-    /// The number after that of the last entry that was cut: the log begins there.
+    /// The number after that of the last entry that was cut: the log begins there now.
     pub end: u64,
-    /// A SHA-256 over the entries that were cut, as `docs/store.md` describes it. Whoever cuts
+    /// A SHA-256 over the entries that were cut, as `docs/store.md` describes it. The caller
     /// computes it.
     pub sha256: [u8; 32],
-    /// When, in milliseconds since 1970 by the wall clock.
+    /// When it was made, in milliseconds since 1970 by the wall clock.
     pub time_ms: u64,
 }
 
@@ -42,8 +42,8 @@ impl Record for CutRecord {
     const TABLE: Table = Table::AuditCuts;
 }
 
-/// Where the log begins, and how far the entries before are removed from the file. The two differ
-/// while a cut is under way, and after a machine that stopped in it.
+/// Where the log begins, and up to where the entries before are removed from the file. The two
+/// differ during a cut, and after the machine has stopped in one.
 #[derive(BorshSerialize, BorshDeserialize)]
 struct AuditBegin {
     begin: u64,
@@ -69,12 +69,11 @@ impl Store {
         self.finish_cut()
     }
 
-    /// Removes what a cut that was broken off has left in the file. The log is the same before and
-    /// after.
+    /// Removes what an interrupted cut has left in the file. The log is the same before and after.
     ///
     /// # Errors
     ///
-    /// Those of a disk.
+    /// An error of the disk.
     pub fn finish_cut(&self) -> Result<(), StoreError> {
         while self.vault.snapshot()?.has_leftovers()? {
             self.write(Durability::Synced, |transaction| transaction.remove_cut())?;
@@ -86,7 +85,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Those of a disk, and [`Part::Value`].
+    /// An error of the disk, and [`Part::Value`].
     pub fn audit_begin(&self) -> Result<u64, StoreError> {
         self.vault.snapshot()?.audit_begin()
     }

@@ -1,4 +1,4 @@
-//! Decisions about requests: who or what decided, about what, in which state, and when.
+//! Decisions about requests: who decided, about what, in which state of the request, and when.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use roastery_frost::hash::tagged_hash;
@@ -12,47 +12,47 @@ const EXAMINATION: &str = "roastery/store/1/examination";
 /// The most coins that one request spends: a transaction of the longest PSBT has fewer inputs.
 pub const MAX_COINS: usize = 8192;
 
-/// A decision about one request. Every step that follows from it compares against it: as a whole,
-/// never by its words.
+/// A decision about one request. Every later step compares against all of it.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Decision {
     /// Who or what decided.
     pub by: Decider,
-    /// What was decided about: the request, what was shown with it, and what this node found in it.
+    /// What was decided about: the request, the subject that was shown, and what this node found in
+    /// it.
     pub about: Examination,
     /// The revision of the request's row that was decided about
-    /// ([`KeptRequest::revision`](super::KeptRequest::revision)). A decision about another revision
-    /// than the current one does not take effect.
+    /// ([`KeptRequest::revision`](super::KeptRequest::revision)). A decision about an older
+    /// revision than the current one does not take effect.
     pub revision: u64,
-    /// When, in seconds since 1970.
+    /// When it was made, in seconds since 1970.
     pub at: u64,
 }
 
 /// Who or what decides about requests.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Decider {
-    /// The person who runs this node.
+    /// The operator of this node.
     Operator,
     /// The rules in the configuration alone.
     Rules,
     /// The configured command, which printed this, in at most [`MAX_TEXT`](super::MAX_TEXT) bytes.
     Command {
-        /// The first line that it printed.
+        /// The first line of its output.
         said: String,
     },
 }
 
-/// What was looked at before a decision: a hash over the request, what was shown with it, and what
-/// was found.
+/// What was examined before a decision: a hash over the request, the subject that was shown, and
+/// what was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
 pub struct Examination([u8; 32]);
 
 impl Examination {
-    /// The examination of a request shown with this subject, in which this was found; what was not
-    /// looked into has found nothing.
+    /// The examination of a request shown with this subject, in which this was found; empty if the
+    /// subject was not examined.
     pub fn new(request: &SigningRequest, subject: &Subject, found: &[u8]) -> Self {
         let shown = borsh::to_vec(subject).expect("writing into memory does not fail");
-        // Hashed apart, so that no part continues another.
+        // Hashed separately, so that no part can be shifted into another.
         let part = |bytes: &[u8]| tagged_hash(EXAMINATION, &[bytes]);
         let parts = [*request.session_id().as_bytes(), part(&shown), part(found)];
         Self(tagged_hash(EXAMINATION, &[parts.as_flattened()]))
@@ -69,17 +69,17 @@ impl Examination {
 pub struct Rejection {
     /// The decision.
     pub decision: Decision,
-    /// What the other members are told.
+    /// The reason that the other members receive.
     pub reason: RefusalReason,
-    /// For people: the rule, or the operator's note, in at most [`MAX_TEXT`](super::MAX_TEXT)
-    /// bytes.
+    /// The reason for the operator: the rule, or the operator's note, in at most
+    /// [`MAX_TEXT`](super::MAX_TEXT) bytes.
     pub text: String,
 }
 
-/// What leaves a group's wallet with a request.
+/// What a request spends from a group's wallet.
 #[derive(Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Spending {
-    /// How much, in satoshi, fee included.
+    /// The amount in satoshi, fee included.
     pub amount: u64,
     /// The coins that are spent for it, each once, at most [`MAX_COINS`].
     pub coins: Vec<Coin>,
@@ -88,9 +88,9 @@ pub struct Spending {
 /// A coin: an output of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
 pub struct Coin {
-    /// The transaction's id, in the order of its bytes.
+    /// The transaction id, in the byte order of the transaction's encoding.
     pub transaction: [u8; 32],
-    /// The number of the output.
+    /// The index of the output.
     pub output: u32,
 }
 

@@ -7,39 +7,39 @@ use thiserror::Error;
 
 use super::FORMAT;
 
-/// Why the store did not do what it was asked.
+/// Errors of the store.
 ///
 /// After [`StoreError::Full`] or [`StoreError::Io`] in a write, the file holds the state before the
-/// write or after it, and never one between; the store must be opened again, which finds out.
+/// write or after it, and never one between; the store must be opened again, which shows which.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// There is no file at this path.
     #[error("there is no store at {}", .0.display())]
     NotFound(PathBuf),
-    /// There is something at this path already; nothing is ever overwritten.
+    /// There is a file at this path already; no file is ever overwritten.
     #[error("there is a file at {} already; it is not overwritten", .0.display())]
     Exists(PathBuf),
     /// Another process, or this one, has the store open.
     #[error("the store is in use: it is open already, here or in another process")]
     Locked,
-    /// The passphrase is not the store's, or the data key in the file was altered: the two cannot
-    /// be told apart.
+    /// The passphrase is wrong, or the data key in the file was altered: the two are
+    /// indistinguishable.
     #[error("wrong passphrase")]
     WrongPassphrase,
-    /// A newer program made it.
+    /// The file was made by a newer program.
     #[error("a store of format {found}; this program reads format {FORMAT}")]
     NewerFormat {
-        /// The format's number.
+        /// The number of the file's format.
         found: u32,
     },
-    /// The file is not as this program left it.
+    /// The file was altered or damaged.
     #[error("the store is damaged: {0}")]
     Damaged(Part),
     /// No room is left on the disk.
     #[error("no room is left on the disk")]
     Full,
-    /// Reading or writing failed otherwise.
+    /// Another error of reading or writing.
     #[error("the store cannot be read or written: {0}")]
     Io(#[source] io::Error),
     /// The system gave no randomness.
@@ -48,76 +48,76 @@ pub enum StoreError {
     /// Not enough memory to derive a key from the passphrase.
     #[error("not enough memory to derive a key from the passphrase: {memory_kib} KiB are needed")]
     Memory {
-        /// What the derivation takes.
+        /// The memory that the derivation takes, in KiB.
         memory_kib: u32,
     },
-    /// The content does not belong there.
+    /// The content cannot be stored.
     #[error("{0}")]
     Content(#[from] ContentError),
 }
 
-/// What of a store is damaged.
+/// The damaged part of a store.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Part {
     /// The database around the values: cut off, overwritten, or not a store at all.
     #[error("its database ({0})")]
     Database(String),
-    /// What says how the passphrase opens it.
+    /// The header, which contains the sealed data key.
     #[error("its header")]
     Header,
-    /// A value: it was altered, or put where another one was.
+    /// A value: it was altered, or moved from another row.
     #[error("a value in its table {table}")]
     Value {
         /// The table's name, as in `docs/store.md`.
         table: &'static str,
     },
-    /// The records of the audit log's cuts do not follow each other.
+    /// The records of the audit log's cuts are not consecutive.
     #[error("the records of what was cut from its audit log")]
     AuditCuts,
     /// The audit log lacks an entry.
     #[error("its audit log has {found} entries and should have {expected}")]
     Audit {
-        /// How many there are.
+        /// The number of entries found.
         found: u64,
-        /// How many were written.
+        /// The number of entries written.
         expected: u64,
     },
-    /// The index of the requests does not say what the requests say.
+    /// The index of the requests does not match them.
     #[error("the index of its requests")]
     Index,
 }
 
-/// Why something is not put into the store, or changed in it.
+/// Why something cannot be put into the store, or changed in it.
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum ContentError {
-    /// It is there already, and there is one only.
+    /// It is there already, and may be there only once.
     #[error("the store has {0} already")]
     AlreadyThere(Entry),
     /// It is not there.
     #[error("the store does not have {0}")]
     Missing(Entry),
-    /// What was shown with a request is not what it signs.
+    /// The subject of a request is not what it signs.
     #[error(transparent)]
     Subject(SubjectError),
-    /// The secret share is not that of the seat.
+    /// The secret share does not belong to the seat.
     #[error("the secret share is not that of seat {seat} of the group")]
     OtherShare {
         /// The seat.
         seat: Seat,
     },
-    /// The recovery file is that of another group or key generation.
+    /// The recovery file belongs to another group or key generation.
     #[error("the recovery file is that of another group or ceremony")]
     OtherRecoveryFile,
-    /// The key generation has ended here. It is not begun again: another seed would contradict what
-    /// was said.
+    /// The key generation has ended here. It cannot be begun again: another seed would contradict
+    /// the messages that were sent.
     #[error("ceremony {keygen:#} has ended here and is not begun again")]
     KeygenEnded {
         /// The key generation.
         keygen: KeygenId,
     },
-    /// This node has signed another transcript of the key generation, and signs one only.
+    /// This node has signed another transcript of the key generation, and may sign only one.
     #[error("ceremony {keygen:#}: transcript {signed:#} was signed here, and no other one is")]
     OtherTranscript {
         /// The key generation.
@@ -131,7 +131,7 @@ pub enum ContentError {
         /// The session.
         session: SessionId,
     },
-    /// The proof proves nothing against anybody.
+    /// The proof does not prove a fault of any member.
     #[error("the proof proves nothing: {}", said(.0))]
     NotProven(Verdict),
     /// The name is bound to another group.
@@ -139,7 +139,7 @@ pub enum ContentError {
     NameTaken {
         /// The name.
         name: String,
-        /// The group that has it.
+        /// The group that the name is bound to.
         group: GroupId,
     },
     /// The audit log does not begin with these entries, or has no such entries.
@@ -149,11 +149,11 @@ pub enum ContentError {
     NoCut {
         /// The first entry.
         first: u64,
-        /// The number after the last.
+        /// The number after that of the last entry.
         end: u64,
         /// The first entry of the log.
         begin: u64,
-        /// The number after the last of the log.
+        /// The number after that of the last entry of the log.
         length: u64,
     },
     /// A text is too long.
@@ -161,18 +161,18 @@ pub enum ContentError {
     TextTooLong {
         /// Its length in bytes.
         length: usize,
-        /// The most that is allowed.
+        /// The most bytes that are allowed.
         most: usize,
     },
-    /// A number of messages or signatures that no request has.
+    /// A number of messages or signatures that is not possible for a request.
     #[error("{count} messages or signatures do not fit the request")]
     Count {
-        /// How many.
+        /// The number.
         count: usize,
     },
 }
 
-/// A thing in the store.
+/// A kind of entry in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Entry {
@@ -199,8 +199,7 @@ fn said(verdict: &Verdict) -> String {
 }
 
 impl StoreError {
-    /// Whether the disk failed: then [`Store::reopen`](super::Store::reopen) may help, and nothing
-    /// else does.
+    /// Whether the disk failed. Then only [`Store::reopen`](super::Store::reopen) may help.
     pub fn is_of_the_disk(&self) -> bool {
         matches!(self, Self::Full | Self::Io(_))
     }
@@ -213,7 +212,7 @@ impl StoreError {
         Self::Io(io::Error::other(error))
     }
 
-    /// The same for another one who waited for the same write.
+    /// A copy of the error for another caller who waited for the same write.
     pub(super) fn again(&self) -> Self {
         match self {
             Self::NotFound(path) => Self::NotFound(path.clone()),
@@ -230,7 +229,7 @@ impl StoreError {
         }
     }
 
-    /// Whether it concerns the one who asked, and not the file.
+    /// `Ok` for an error that concerns one caller's content and not the file.
     pub(super) fn if_not_content(self) -> Result<(), Self> {
         match self {
             Self::Content(_) => Ok(()),
@@ -241,7 +240,7 @@ impl StoreError {
     pub(super) fn io(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
-            // The database says so of what it finds in the file, not of the file.
+            // The database reports this kind about the content of the file, not about the disk.
             io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => Self::damaged(error),
             _ => Self::Io(error),
         }
@@ -291,7 +290,7 @@ impl From<redb::TableError> for StoreError {
     fn from(error: redb::TableError) -> Self {
         match error {
             redb::TableError::Storage(error) => error.into(),
-            // All tables are made with the store.
+            // All tables are created with the store.
             other => Self::damaged(other),
         }
     }

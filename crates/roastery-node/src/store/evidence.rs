@@ -15,9 +15,9 @@ use super::{
 pub struct KeptProof {
     /// The group.
     pub group: GroupId,
-    /// Who is proven to be at fault.
+    /// The member that is proven to be at fault.
     pub accused: Seat,
-    /// The proof, for anybody who has the group file.
+    /// The proof; the group file is enough to verify it.
     pub proof: Proof,
 }
 
@@ -42,12 +42,11 @@ impl ProofRecord {
 }
 
 impl Store {
-    /// Keeps a proof, if it proves something: that is found out here. One that is there already
-    /// changes nothing.
+    /// Keeps a proof after verifying it. One that is there already changes nothing.
     ///
     /// # Errors
     ///
-    /// [`ContentError::NotProven`] if nobody is proven to be at fault.
+    /// [`ContentError::NotProven`] if it does not prove a fault of any member.
     pub fn keep_proof(&self, group: &Group, proof: &Proof) -> Result<ProvenFault, StoreError> {
         let finding = match proof.verify(group) {
             Verdict::Invalid(finding) => finding,
@@ -62,7 +61,7 @@ impl Store {
         Ok(finding)
     }
 
-    /// All proofs against members of this group, by the seat of the accused.
+    /// All proofs against members of this group, by the seat of the member at fault.
     pub fn proofs(&self, group: GroupId) -> Result<Vec<KeptProof>, StoreError> {
         let mut proofs = self.vault.snapshot()?.collect(|record: ProofRecord| {
             if record.group == group { record.read().map(Some) } else { Ok(None) }

@@ -19,7 +19,8 @@ pub struct KeptGroup {
     pub seat: Seat,
     /// The seat's secret share.
     pub share: SecretShare,
-    /// What brings the share back with the host key; a group from a trusted dealer has none.
+    /// The recovery file, from which the host key computes the share again; a group from a trusted
+    /// dealer has none.
     pub recovery: Option<RecoveryFile>,
 }
 
@@ -97,7 +98,7 @@ impl Store {
         record.map(GroupRecord::read).transpose()
     }
 
-    /// All groups, in no order that means anything.
+    /// All groups, in no particular order.
     pub fn groups(&self) -> Result<Vec<KeptGroup>, StoreError> {
         self.vault.snapshot()?.collect(|record: GroupRecord| record.read().map(Some))
     }

@@ -1,4 +1,5 @@
-//! The one record that is not sealed with the data key: it says how the passphrase gives that key.
+//! The one record that is not sealed with the data key: it contains the key, sealed under the
+//! passphrase.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use zeroize::Zeroizing;
@@ -10,7 +11,8 @@ use super::{
 
 const CONTEXT: &[u8] = b"roastery/store/1/data-key";
 
-/// Format, parameters of Argon2id, salt, and the data key under what these make of the passphrase.
+/// Format, parameters of Argon2id, salt, and the data key sealed under the key derived from the
+/// passphrase.
 #[derive(BorshSerialize, BorshDeserialize)]
 pub(super) struct Header {
     format: u32,
@@ -48,7 +50,7 @@ impl Header {
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
         let damaged = || StoreError::Damaged(Part::Header);
-        // Another format may have any length.
+        // A header of another format may have any length.
         let format = bytes.first_chunk().map(|first| u32::from_le_bytes(*first));
         match format.ok_or_else(damaged)? {
             FORMAT => {}
@@ -64,7 +66,7 @@ impl Header {
         bytes
     }
 
-    /// The data key, if this is its passphrase.
+    /// The data key, if the passphrase is right.
     pub(super) fn open(&self, passphrase: &Passphrase) -> Result<DataKey, StoreError> {
         let under = self.cost.derive(passphrase, &self.salt)?;
         open_key(&self.sealed_key, &under, &self.nonce, &self.context())

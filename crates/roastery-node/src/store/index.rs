@@ -1,4 +1,4 @@
-//! Which requests are in which state, by when they came into it: no answer reads them all.
+//! An index of the requests by state and last change, so that no query reads them all.
 
 use std::ops::Bound;
 
@@ -13,10 +13,10 @@ use super::{
     snapshot::{Records, Snapshot},
 };
 
-/// The states of [`RequestState`](super::RequestState), without what they say.
+/// The states of [`RequestState`](super::RequestState), without their contents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StateKind {
-    /// Proposed, and not judged here.
+    /// Proposed, and not decided here.
     Proposed,
     /// Approved here.
     Approved,
@@ -29,7 +29,7 @@ pub enum StateKind {
 }
 
 impl StateKind {
-    /// All of them.
+    /// All states.
     pub const ALL: [StateKind; 5] =
         [Self::Proposed, Self::Approved, Self::Refused, Self::Signed, Self::Stopped];
 
@@ -44,10 +44,10 @@ impl StateKind {
     }
 }
 
-/// The beginning of the rows of one group's requests in one state.
+/// The prefix of the rows of one group's requests in one state.
 type Bucket = [u8; 16];
 
-/// One change of a request: the row of its last one is in the index.
+/// One change of a request: the row of its last change is in the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub(super) struct ChangeRecord {
     pub(super) session: SessionId,
@@ -60,7 +60,7 @@ impl Record for ChangeRecord {
     const TABLE: Table = Table::Changes;
 }
 
-/// How many changes there were: the position of the next one.
+/// The number of changes so far: the position of the next one.
 #[derive(BorshSerialize, BorshDeserialize)]
 struct ChangesLength(u64);
 
@@ -68,7 +68,7 @@ impl Record for ChangesLength {
     const TABLE: Table = Table::ChangesLength;
 }
 
-/// There is one row.
+/// The table has one row.
 const LENGTH_ROW: &[u8] = b"";
 
 fn bucket(cipher: &Cipher, group: GroupId, state: StateKind) -> Bucket {
@@ -96,7 +96,7 @@ pub(super) fn first_half(row: [u8; 32]) -> Bucket {
     half
 }
 
-/// The row of a request: sessions that begin with the same 4 bytes lie together, so that one is
+/// The row of a request: sessions that begin with the same 4 bytes are adjacent, so that one is
 /// found by its first digits.
 pub(super) fn request_row(cipher: &Cipher, session: SessionId) -> Vec<u8> {
     let [a, b, c, d, ..] = *session.as_bytes();
@@ -106,7 +106,7 @@ pub(super) fn request_row(cipher: &Cipher, session: SessionId) -> Vec<u8> {
 }
 
 impl Transaction<'_> {
-    /// Puts a request that has changed into the index, and gives its position there.
+    /// Adds a request that has changed to the index, and returns its position there.
     pub(super) fn enter(
         &mut self,
         group: GroupId,
@@ -120,7 +120,7 @@ impl Transaction<'_> {
         Ok(position)
     }
 
-    /// Takes a request out of the index.
+    /// Removes a request from the index.
     pub(super) fn leave(&mut self, group: GroupId, state: StateKind, position: u64) {
         let bucket = bucket(self.cipher(), group, state);
         self.remove_row(Table::Changes, change_row(bucket, position).to_vec());
@@ -128,7 +128,7 @@ impl Transaction<'_> {
 }
 
 impl Snapshot<'_> {
-    /// What is in the index of a group's requests in a state, below a position, in order.
+    /// The entries of a group's requests in a state, below a position, in order.
     pub(super) fn changes(
         &self,
         group: GroupId,
@@ -152,12 +152,12 @@ impl Snapshot<'_> {
         self.range((Bound::Included(&from[..]), Bound::Included(&to[..])))
     }
 
-    /// How many changes there were: each position is below.
+    /// The number of changes so far: each position is smaller.
     pub(super) fn changes_length(&self) -> Result<u64, StoreError> {
         Ok(self.get::<ChangesLength>(LENGTH_ROW)?.map_or(0, |length| length.0))
     }
 
-    /// Whether this change is in the index where it should be.
+    /// Whether this change is in the index at its place.
     pub(super) fn has_change(
         &self,
         group: GroupId,

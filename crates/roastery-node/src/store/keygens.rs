@@ -12,19 +12,18 @@ use super::{
     secret::Secret,
 };
 
-/// A key generation under way: what it is opened with, for the first time or again.
+/// A key generation under way: what is needed to open it, for the first time or again.
 #[derive(Debug)]
 pub struct KeptKeygen {
-    /// What the members agreed on.
+    /// The invitation that the members agreed on.
     pub invitation: Invitation,
-    /// All that this node draws in it comes from this.
+    /// The seed of all randomness that this node uses in it.
     pub seed: Seed,
-    /// The transcript that this node has signed.
+    /// The transcript that this node has signed, if it has signed one.
     pub signed: Option<TranscriptHash>,
 }
 
-/// An ended key generation stays known by its name, so that it is not begun again with another
-/// seed.
+/// The id of an ended key generation is kept, so that it is not begun again with another seed.
 #[derive(BorshSerialize, BorshDeserialize)]
 pub(super) enum KeygenRecord {
     UnderWay { invitation: Vec<u8>, seed: Secret, signed: Option<TranscriptHash> },
@@ -36,7 +35,7 @@ impl Record for KeygenRecord {
 }
 
 impl KeygenRecord {
-    /// The key generation's name.
+    /// The key generation's id.
     pub(super) fn id(self) -> Result<KeygenId, StoreError> {
         if let Self::Ended { keygen } = self {
             return Ok(keygen);
@@ -60,8 +59,8 @@ impl Store {
     /// # Errors
     ///
     /// [`ContentError::AlreadyThere`] if it is under way: it is opened again with the seed that it
-    /// has.
-    /// [`ContentError::KeygenEnded`] if it was; another of the same members has another number.
+    /// has. [`ContentError::KeygenEnded`] if it has ended; another one of the same members needs
+    /// another number.
     pub fn begin_keygen(&self, invitation: &Invitation, seed: &Seed) -> Result<(), StoreError> {
         let keygen = invitation.id();
         let record = KeygenRecord::UnderWay {
@@ -78,12 +77,12 @@ impl Store {
         })
     }
 
-    /// Keeps that this node has signed this transcript: when this returns, it is on the disk, and
-    /// [`Keygen::persisted`](roastery_protocol::keygen::Keygen::persisted) may be told.
+    /// Records that this node signs this transcript: when this returns, it is on the disk, and
+    /// [`Keygen::persisted`](roastery_protocol::keygen::Keygen::persisted) may be called.
     ///
     /// # Errors
     ///
-    /// [`ContentError::OtherTranscript`] if another one was signed: a node signs one.
+    /// [`ContentError::OtherTranscript`] if another one was signed: a node signs only one.
     /// [`ContentError::Missing`] if the key generation is not under way.
     pub fn sign_transcript(
         &self,
@@ -105,14 +104,13 @@ impl Store {
         })
     }
 
-    /// Ends a key generation with its outcome: group, share and recovery file come into the store
-    /// and the seed goes, in one step.
+    /// Ends a key generation with its result: group, share and recovery file are stored and the
+    /// seed is removed, in one step.
     ///
     /// # Errors
     ///
     /// [`ContentError::Missing`] if the key generation of the recovery file is not under way; those
-    /// of
-    /// [`Store::keep_group`].
+    /// of [`Store::keep_group`].
     pub fn finish_keygen(
         &self,
         seat: Seat,
@@ -129,9 +127,9 @@ impl Store {
         })
     }
 
-    /// Ends a key generation without an outcome; its seed goes. If this node's signature of a
-    /// transcript has left, the others may still come to hold a certificate: then the host key and
-    /// their recovery file bring the share back.
+    /// Ends a key generation without a result; its seed is removed. If this node's signature of a
+    /// transcript has left, the others may still get a certificate: then the host key and their
+    /// recovery file restore the share.
     ///
     /// # Errors
     ///
@@ -143,13 +141,13 @@ impl Store {
         })
     }
 
-    /// The key generation of this name, if it is under way.
+    /// The key generation with this id, if it is under way.
     pub fn keygen(&self, id: KeygenId) -> Result<Option<KeptKeygen>, StoreError> {
         let record: Option<KeygenRecord> = self.vault.snapshot()?.get(id.as_bytes())?;
         record.map_or(Ok(None), KeygenRecord::read)
     }
 
-    /// All key generations under way, in no order that means anything.
+    /// All key generations under way, in no particular order.
     pub fn keygens(&self) -> Result<Vec<KeptKeygen>, StoreError> {
         self.vault.snapshot()?.collect(KeygenRecord::read)
     }

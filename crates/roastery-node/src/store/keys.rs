@@ -8,7 +8,7 @@ use super::{
     secret::Secret,
 };
 
-/// The keys that a node runs with. The host key is not among them: after key generation it is
+/// The keys that a node runs with. The host key is not among them: after key generation it is kept
 /// offline.
 #[derive(Debug)]
 pub struct NodeKeys {
@@ -50,7 +50,7 @@ impl Record for KeysRecord {
     const TABLE: Table = Table::Keys;
 }
 
-/// There is one row.
+/// The table has one row.
 const ROW: &[u8] = b"";
 
 impl KeysRecord {
@@ -66,8 +66,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`ContentError::AlreadyThere`] if there are keys: keys that others know are not lost by
-    /// mistake.
+    /// [`ContentError::AlreadyThere`] if there are keys: keys that other members know are never
+    /// overwritten.
     pub fn keep_keys(&self, keys: &NodeKeys) -> Result<(), StoreError> {
         let record = KeysRecord {
             identity: Secret(keys.identity.expose_bytes()),

@@ -6,29 +6,29 @@ use super::{
     index::{ChangeRecord, Changes},
 };
 
-/// How many requests are removed in one change: others wait for it.
+/// How many requests are removed in one change: other writes wait for it.
 const REMOVED_AT_ONCE: usize = 256;
 
-/// A page ends when what its requests show has this many bytes together.
+/// A page ends when the subjects of its requests have this many bytes together.
 const MOST_BYTES_LISTED: usize = 4 * 1024 * 1024;
 
-/// Which requests are listed.
+/// A query for requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {
-    /// Those of these groups.
+    /// The groups.
     pub groups: Vec<GroupId>,
-    /// Those in these states.
+    /// The states.
     pub states: Vec<StateKind>,
-    /// Those whose last change is before this position: the next page begins at the position of the
-    /// last request of the one before.
+    /// Only requests whose last change is before this position: the next page begins at the
+    /// position of the last request of the page before.
     pub before: u64,
-    /// At most so many.
+    /// The most requests of a page.
     pub limit: usize,
 }
 
 impl Store {
-    /// Requests, by their last change, the latest first. Costs what is listed, however many are
-    /// kept. A page with large requests is shorter than its limit; the last one is empty.
+    /// Requests, by their last change, the latest first. The cost depends on the page, not on how
+    /// many are kept. A page with large requests is shorter than its limit; the last one is empty.
     pub fn list(&self, which: &Listing) -> Result<Vec<KeptRequest>, StoreError> {
         let snapshot = self.vault.snapshot()?;
         let mut sources = Vec::new();
@@ -45,7 +45,7 @@ impl Store {
             let Some(at) = latest.map(|(at, _)| at) else { break };
             let (head, changes) = &mut sources[at];
             let kept = snapshot.request(head.session)?;
-            // Without its request the index is damaged.
+            // An entry without its request: the index is damaged.
             let kept = kept.ok_or(StoreError::Damaged(Part::Index))?;
             bytes += kept.size();
             listed.push(kept);
@@ -57,8 +57,8 @@ impl Store {
         Ok(listed)
     }
 
-    /// How many requests of a group are in a state and have not expired by `now` (seconds since
-    /// 1970).
+    /// The number of requests of a group that are in a state and have not expired by `now` (seconds
+    /// since 1970).
     pub fn count(&self, group: GroupId, state: StateKind, now: u64) -> Result<usize, StoreError> {
         let mut count = 0;
         for change in self.vault.snapshot()?.changes(group, state, u64::MAX)? {
@@ -68,14 +68,14 @@ impl Store {
     }
 
     /// The sessions of the requests that begin with these 4 bytes. There may be several: a member
-    /// can make another one.
+    /// can produce another one.
     pub fn sessions_named(&self, first: [u8; 4]) -> Result<Vec<SessionId>, StoreError> {
         let records = self.vault.snapshot()?.requests_named(first)?;
         records.map(|found| Ok(found?.1.read()?.request.session_id())).collect()
     }
 
     /// The requests of a group that were approved here at this time (seconds since 1970) or later,
-    /// whatever has become of them, one after the other in no order.
+    /// whatever their state now, in no particular order.
     pub fn approved_since(
         &self,
         group: GroupId,
@@ -86,7 +86,7 @@ impl Store {
         for state in StateKind::ALL {
             for change in snapshot.changes(group, state, u64::MAX)?.rev() {
                 let (_, change) = change?;
-                // What has not changed since was not approved since.
+                // A request that has not changed since was not approved since.
                 if change.changed < since {
                     break;
                 }
@@ -98,10 +98,10 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets the requests of a group that have expired by `now` (seconds since 1970) and that
-    /// were proposed or refused and nothing else. What the operator has rejected is kept for the
-    /// longest life of a request more: a clock that was ahead for a while takes no rejection away.
-    /// Says how many.
+    /// Forgets the requests of a group that have expired by `now` (seconds since 1970) and were
+    /// never more than proposed or refused. A request that the operator has rejected is kept for
+    /// the longest life of a request more, so that a clock that was ahead for a while deletes no
+    /// rejection. Returns how many.
     pub fn forget_expired(&self, group: GroupId, now: u64) -> Result<usize, StoreError> {
         let mut forgotten = 0;
         for state in [StateKind::Proposed, StateKind::Refused] {
@@ -118,9 +118,8 @@ impl Store {
     }
 
     /// Forgets the requests of a group whose state is older than `before` and that have expired
-    /// before it as well (seconds since 1970), what the operator has rejected as late as
-    /// [`Store::forget_expired`] does at the earliest. The audit log keeps its entries. Says how
-    /// many.
+    /// before it as well (seconds since 1970); those that the operator has rejected not earlier
+    /// than [`Store::forget_expired`] does. The audit log keeps its entries. Returns how many.
     pub fn forget_ended(&self, group: GroupId, before: u64) -> Result<usize, StoreError> {
         let mut forgotten = 0;
         for state in StateKind::ALL {
@@ -137,7 +136,7 @@ impl Store {
         Ok(forgotten)
     }
 
-    /// Removes the requests of these changes for which `gone` still holds when it is their turn.
+    /// Removes the requests of these changes for which `gone` still holds in the transaction.
     fn remove(
         &self,
         changes: impl Iterator<Item = Result<(u64, ChangeRecord), StoreError>>,
@@ -173,8 +172,8 @@ fn remove_some(
 }
 
 impl KeptRequest {
-    /// Whether the operator has rejected it, and it has not been expired by `now` for as long as a
-    /// request may live.
+    /// Whether the operator has rejected it, and at `now` less than the longest life of a request
+    /// has passed since its expiry.
     fn is_rejected_within(&self, now: u64) -> bool {
         let rejected = match &self.state {
             RequestState::Refused(rejection) => rejection.decision.by == Decider::Operator,
@@ -185,7 +184,7 @@ impl KeptRequest {
 }
 
 impl ChangeRecord {
-    /// It was never approved here, and cannot be any more.
+    /// Whether it was never approved here, and cannot be any more.
     fn is_dead(&self, now: u64) -> bool {
         self.approved.is_none() && self.expiry <= now
     }
@@ -195,7 +194,7 @@ impl ChangeRecord {
     }
 }
 
-/// The next request of one group in one state.
+/// The iterator over the requests of one group in one state.
 struct Source {
     position: u64,
     session: SessionId,

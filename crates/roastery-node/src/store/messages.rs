@@ -1,4 +1,4 @@
-//! Which requests are for the same messages: found without reading the others.
+//! An index of the requests by their messages.
 
 use std::ops::Bound;
 
@@ -17,7 +17,7 @@ use super::{
     snapshot::Snapshot,
 };
 
-/// A request by its messages.
+/// A request in the index of messages.
 #[derive(PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 struct MessagesRecord {
     session: SessionId,
@@ -28,12 +28,12 @@ impl Record for MessagesRecord {
 }
 
 impl Store {
-    /// Of the kept requests of a group for exactly these messages that are suitable, the one that
+    /// The request of a group for exactly these messages that is suitable; of several the one that
     /// changed last.
     ///
     /// # Errors
     ///
-    /// Those of a disk, and [`Part::Value`](super::Part::Value).
+    /// An error of the disk, and [`Part::Value`](super::Part::Value).
     pub fn request_for(
         &self,
         group: GroupId,
@@ -50,7 +50,7 @@ impl Store {
         for record in snapshot.range::<MessagesRecord>(rows)? {
             let (_, MessagesRecord { session }) = record?;
             let Some(kept) = snapshot.request(session)? else { continue };
-            // Half a hash finds it; what is signed decides.
+            // The row has half a hash; the messages themselves decide.
             let same = kept.request.group() == group && kept.request.messages() == messages;
             let later = last.as_ref().is_none_or(|last| last.position < kept.position);
             if same && later && is_suitable(&kept) {
@@ -62,13 +62,13 @@ impl Store {
 }
 
 impl Transaction<'_> {
-    /// Has a request found by its messages.
+    /// Adds a request to the index.
     pub(super) fn enter_messages(&mut self, request: &SigningRequest) -> Result<(), StoreError> {
         let row = row(self.cipher(), request);
         self.put_row(row, &MessagesRecord { session: request.session_id() })
     }
 
-    /// The request is forgotten.
+    /// Removes a request from the index.
     pub(super) fn leave_messages(&mut self, request: &SigningRequest) {
         let row = row(self.cipher(), request);
         self.remove_row(Table::Messages, row);
@@ -76,15 +76,15 @@ impl Transaction<'_> {
 }
 
 impl Snapshot<'_> {
-    /// Whether this request is found by its messages.
+    /// Whether this request is in the index.
     pub(super) fn has_messages(&self, request: &SigningRequest) -> Result<bool, StoreError> {
         let found = self.get_row::<MessagesRecord>(&row(self.cipher(), request))?;
         Ok(found == Some(MessagesRecord { session: request.session_id() }))
     }
 }
 
-/// Makes the table anew where it is not that of the requests: a program that did not know it has
-/// kept some, or has forgotten some.
+/// Rebuilds the index if it does not match the requests: a program that did not know it has added
+/// or removed some.
 pub(super) fn make_whole(vault: &Vault) -> Result<(), StoreError> {
     let snapshot = vault.snapshot()?;
     if snapshot.count(Table::Messages)? == snapshot.count(Table::Requests)? {
@@ -99,7 +99,7 @@ pub(super) fn make_whole(vault: &Vault) -> Result<(), StoreError> {
     commit.finish(Durability::Synced)
 }
 
-/// The beginning of the rows of a group's requests for these messages.
+/// The prefix of the rows of a group's requests for these messages.
 fn prefix(cipher: &Cipher, group: GroupId, messages: &[MessageToSign]) -> [u8; 16] {
     let key = borsh::to_vec(&(group, messages)).expect("writing into memory does not fail");
     first_half(cipher.row(Table::Messages, &key))

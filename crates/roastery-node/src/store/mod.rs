@@ -1,4 +1,4 @@
-//! What a node keeps through restarts and crashes: one file, encrypted under a passphrase.
+//! The durable store of a node: one file, encrypted under a passphrase.
 //!
 //! ```
 //! use roastery_frost::SigningKey;
@@ -36,50 +36,49 @@
 //! |---|---|
 //! | the node's keys | identity key and transport key; once |
 //! | groups | the group, this node's seat and secret share, the recovery file |
-//! | names | which group a name means, once for good |
-//! | key generations | while under way: invitation, seed, the transcript that was signed. Afterwards the name only, so that none is begun again with another seed |
-//! | requests | with what has become of them: proposed, approved, refused, signed (with the signatures), stopped |
+//! | names | which group a name means; final |
+//! | key generations | while under way: invitation, seed, the transcript that was signed. Afterwards the id only, so that none is begun again with another seed |
+//! | requests | with their state: proposed, approved, refused, signed (with the signatures), stopped |
 //! | changes | an index of the requests by group and state, in the order in which they changed |
 //! | messages | an index of the requests by what they sign |
-//! | evidence | proofs that prove something, by group and accused |
+//! | evidence | valid proofs, by group and member at fault |
 //! | audit log | one entry for each share that left; entries are added and never changed. Entries at the beginning can be cut, with a record of the cut |
 //!
-//! **Secret nonces are never here**: no function takes one. Nor is the host key, which its owner
-//! keeps offline, nor any message under way: a node that restarts is another run.
+//! **Secret nonces are never stored**: no function takes one. Nor is the host key, which the
+//! operator keeps offline, nor any protocol message: a node that restarts is another run.
 //!
-//! # What holds
+//! # Guarantees
 //!
 //! * A function of [`Store`] that changes something returns when it is on the disk, unless it says
-//!   otherwise. If the machine stops before, the file holds the state before or the one after.
-//!   After an error of the disk it is the same, and the store must be opened again.
-//!   [`Store::write`] makes several changes at once, all or none, and
-//!   [`Durability`] says when they are on the disk.
-//! * Many changes at once are cheap through a [`StoreWriter`]: what comes in while the disk is busy
-//!   goes to it together.
+//!   otherwise. If the machine stops before, or after an error of the disk, the file holds the
+//!   state before or the one after; after an error the store must be opened again. [`Store::write`]
+//!   makes several changes at once, all or none, and [`Durability`] says when they are on the disk.
+//! * Many concurrent changes are cheap through a [`StoreWriter`]: those that come in while the disk
+//!   is busy are written together.
 //! * One process has the file open at a time. Functions may be called from several threads; writes
 //!   wait for each other. All of them block (a write for some milliseconds, opening for as long as
 //!   the passphrase costs): an async task calls them where blocking is allowed.
 //! * Every value is sealed on its own (XChaCha20-Poly1305) for its table and row. One that was
-//!   altered, or put into another's place, is an error when it is read; [`Store::check`] reads all.
+//!   altered, or moved to another row, is an error when it is read; [`Store::check`] reads all.
 //!   Opening checks the database around them.
 //!
-//! # What somebody with the file learns
+//! # What the file reveals
 //!
-//! How many keys, groups, key generations, requests, proofs and audit entries there are, about how
-//! large each is, and from two states of one file which rows changed. Of the requests also how many
-//! are in each state of each group, in which order they came into it, and how many are for the same
-//! messages, but not which group and state that is, nor when. Neither names nor members nor
-//! messages: rows are named by a keyed hash. And with a weak passphrase everything, for what each
-//! trial costs.
+//! A reader of the file learns how many keys, groups, key generations, requests, proofs and audit
+//! entries there are, about how large each is, and from two states of one file which rows changed.
+//! Of the requests also how many are in each state of each group, in which order they came into it,
+//! and how many are for the same messages, but not which group and state that is, nor when. Neither
+//! names nor members nor messages: rows are named by a keyed hash. With a weak passphrase it can
+//! learn everything, at the cost of one derivation for each trial.
 //!
-//! Somebody who can *write* to the file can put the whole file, or any row, back to what it was
-//! before, or take rows away: no software in one machine notices that. It makes nobody sign twice
-//! with one nonce, since none is here; it could make this node sign a second transcript in a
-//! key generation under way. [Backups](Store::backup) have none under way for that reason.
+//! An attacker who can *write* to the file can roll back the whole file, or any row, or remove
+//! rows: no software on one machine notices that. It cannot make a node sign twice with one nonce,
+//! since no nonce is stored; it could make this node sign a second transcript in a key generation
+//! under way. [Backups](Store::backup) have none under way for that reason.
 //!
-//! A [new passphrase](Store::change_passphrase) closes the file to the old one and not its older
-//! copies: they open with the old one, and hold the same data key. Deleted values stay in the
-//! file's free pages, sealed.
+//! After a [new passphrase](Store::change_passphrase) the old one does not open the file any more.
+//! It still opens older copies, which hold the same data key. Deleted values stay in the file's
+//! free pages, sealed.
 //!
 //! # Secrets in memory
 //!
@@ -159,8 +158,8 @@ pub const MAX_TEXT: usize = 1024;
 pub enum Durability {
     /// When its function returns.
     Synced,
-    /// With the next change that is synced, of whatever kind, or when the store is closed. Others
-    /// see it at once. If the machine stops before, the file holds the state before it.
+    /// With the next change that is synced, of any kind, or when the store is closed. Readers see
+    /// it at once. If the machine stops before, the file holds the state before it.
     Deferred,
 }
 
@@ -174,12 +173,12 @@ pub struct Store {
 }
 
 impl Store {
-    /// Makes a new store and opens it. The file is there whole or, after a crash, not at all; on
-    /// Unix only its owner may read it.
+    /// Makes a new store and opens it. After a crash the file is there whole or not at all; on Unix
+    /// only the operator's account may read it.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Exists`] if there is something at this path; those of a disk and of too little
+    /// [`StoreError::Exists`] if there is a file at this path; an error of the disk, and too little
     /// memory or randomness.
     pub fn create(
         path: impl AsRef<Path>,
@@ -194,19 +193,17 @@ impl Store {
         Self::open_with(path, |_| Ok(Cipher::new(&key)))
     }
 
-    /// Opens a store, after a crash as well.
+    /// Opens a store, also after a crash.
     ///
     /// # Errors
     ///
     /// [`StoreError::NotFound`], [`StoreError::Locked`], [`StoreError::WrongPassphrase`],
-    /// [`StoreError::NewerFormat`],
-    /// [`StoreError::Damaged`], and those of a disk.
+    /// [`StoreError::NewerFormat`], [`StoreError::Damaged`], and an error of the disk.
     pub fn open(path: impl AsRef<Path>, passphrase: &Passphrase) -> Result<Self, StoreError> {
         Self::open_with(path.as_ref(), |header| Ok(Cipher::new(&header.open(passphrase)?)))
     }
 
-    /// Makes this the passphrase, from now on. The data key stays what it is and is sealed anew,
-    /// with a new salt.
+    /// Changes the passphrase. The data key stays the same and is sealed anew, with a new salt.
     ///
     /// # Errors
     ///
@@ -227,7 +224,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// That of `change`, and those of a disk.
+    /// That of `change`, and an error of the disk.
     pub fn write<T>(
         &self,
         durability: Durability,
@@ -240,12 +237,12 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Those of a disk.
+    /// An error of the disk.
     pub fn sync(&self) -> Result<(), StoreError> {
         self.write(Durability::Synced, |_| Ok(()))
     }
 
-    /// How often the store has waited for the disk since it was opened.
+    /// How often the store has synced since it was opened.
     pub fn syncs(&self) -> u64 {
         self.vault.syncs()
     }

@@ -7,8 +7,8 @@ use super::{
     rows::{Record, Table},
 };
 
-/// A name and the group that it means. Each name of a group has a row, and the group has one with
-/// the name that it goes by.
+/// A name and the group that it means. Each name of a group has a row, and the group has a row with
+/// its current name.
 #[derive(BorshSerialize, BorshDeserialize)]
 pub(super) struct NameRecord {
     name: String,
@@ -29,25 +29,25 @@ fn key_of_group(group: GroupId) -> Vec<u8> {
 }
 
 impl Store {
-    /// Binds a name to a group, for good: policies and people mean the same group by it after each
-    /// restart, and no other group gets it, even when this one goes by another name. The group goes
-    /// by this name from now on.
+    /// Binds a name to a group. The binding is final: policies and operators mean the same group by
+    /// it after each restart, and no other group gets it, even when this one has another current
+    /// name. The name becomes the group's current name.
     ///
     /// # Errors
     ///
-    /// [`ContentError::NameTaken`] if the name is another group's; [`ContentError::Missing`] if the
-    /// group is not there.
+    /// [`ContentError::NameTaken`] if the name is bound to another group; [`ContentError::Missing`]
+    /// if the group is not there.
     pub fn bind_name(&self, name: &Name, group: GroupId) -> Result<(), StoreError> {
         self.write(Durability::Synced, |transaction| transaction.bind_name(name, group))
     }
 
-    /// The name that this group goes by.
+    /// The current name of this group.
     pub fn name_of(&self, group: GroupId) -> Result<Option<String>, StoreError> {
         let record: Option<NameRecord> = self.vault.snapshot()?.get(&key_of_group(group))?;
         Ok(record.map(|record| record.name))
     }
 
-    /// The group to which this name is bound, whether it goes by it or did before.
+    /// The group to which this name is bound, whether it is its current name or an earlier one.
     pub fn group_named(&self, name: &Name) -> Result<Option<GroupId>, StoreError> {
         let record: Option<NameRecord> = self.vault.snapshot()?.get(&key_of_name(name))?;
         Ok(record.map(|record| record.group))

@@ -7,14 +7,14 @@ use zeroize::Zeroizing;
 
 use super::StoreError;
 
-/// What opens a store. Overwritten on drop; its `Debug` shows nothing.
+/// The passphrase of a store. Overwritten on drop; its `Debug` shows nothing.
 ///
-/// Used as the bytes that it is: who types it on another keyboard must type the same characters in
-/// the same form.
+/// Used as its bytes: on another keyboard the same characters must be typed in the same Unicode
+/// form.
 pub struct Passphrase(Zeroizing<String>);
 
 impl Passphrase {
-    /// Takes a passphrase. An empty one is one too; it protects nothing.
+    /// Takes a passphrase. An empty one is allowed; it protects nothing.
     pub fn new(passphrase: impl Into<Zeroizing<String>>) -> Self {
         Self(passphrase.into())
     }
@@ -26,8 +26,8 @@ impl fmt::Debug for Passphrase {
     }
 }
 
-/// What a trial of a passphrase costs: the parameters of Argon2id (RFC 9106), which stand in the
-/// file.
+/// The cost of a trial of a passphrase: the parameters of Argon2id (RFC 9106), which the file
+/// contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize)]
 pub struct PassphraseCost {
     memory_kib: u32,
@@ -35,8 +35,8 @@ pub struct PassphraseCost {
     lanes: u32,
 }
 
-/// Parameters that nobody can mean. What a file says is checked alike, so that no file can take all
-/// memory.
+/// Parameters out of range. Those in a file are checked in the same way, so that no file can use up
+/// the memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error(
     "Argon2id with {memory_kib} KiB, {passes} passes and {lanes} lanes; allowed are 8 KiB for each lane to {} KiB, 1 to \
@@ -63,7 +63,7 @@ impl PassphraseCost {
     const MOST_PASSES: u32 = 64;
     const MOST_LANES: u32 = 16;
 
-    /// Other parameters than the default: memory in KiB, passes over it, lanes.
+    /// The memory in KiB, the passes over it, and the lanes, in place of the default.
     ///
     /// # Errors
     ///
@@ -79,7 +79,7 @@ impl PassphraseCost {
         })
     }
 
-    /// The key that a passphrase gives with this salt.
+    /// Derives a key from the passphrase and this salt.
     pub(super) fn derive(
         self,
         passphrase: &Passphrase,
@@ -88,7 +88,8 @@ impl PassphraseCost {
         let memory = || StoreError::Memory { memory_kib: self.memory_kib };
         let params = Params::new(self.memory_kib, self.passes, self.lanes, Some(32));
         let params = params.expect("parameters were in range when they were made or read");
-        // Argon2's own would be given back as it is, and the key follows from it.
+        // Argon2's own memory would be freed without being overwritten, and the key follows from
+        // it.
         let mut blocks = Zeroizing::new(Vec::new());
         blocks.try_reserve_exact(params.block_count()).map_err(|_| memory())?;
         blocks.resize(params.block_count(), Block::new());
@@ -106,7 +107,7 @@ impl PassphraseCost {
     }
 }
 
-/// Only what is in range can be read.
+/// Parameters out of range cannot be read.
 impl BorshDeserialize for PassphraseCost {
     fn deserialize_reader<R: io::Read>(reader: &mut R) -> io::Result<Self> {
         let [memory_kib, passes, lanes] = <[u32; 3]>::deserialize_reader(reader)?;

@@ -1,4 +1,4 @@
-//! Files that come into being whole or not at all, and overwrite nothing.
+//! Files that are created whole or not at all, and overwrite nothing.
 
 use std::{
     ffi::OsString,
@@ -9,16 +9,16 @@ use std::{
 
 use super::{StoreError, cipher::random};
 
-/// A file that is being made under another name in the folder where it is to be. Dropped before it
-/// is put in place, it is gone; a crash leaves it behind under that name (`.NAME.*.new`), where it
-/// can be removed.
+/// A file that is written under a temporary name in the folder of its target. It is removed if it
+/// is dropped before it is put in place; a crash leaves it under its temporary name
+/// (`.NAME.*.new`), where it can be removed.
 pub(super) struct NewFile {
     unfinished: PathBuf,
     target: PathBuf,
 }
 
 impl NewFile {
-    /// A new and empty file that only its owner may read, where the system knows owners.
+    /// A new and empty file that only the operator's account may read, on Unix.
     pub(super) fn for_target(target: &Path) -> Result<(Self, File), StoreError> {
         if fs::symlink_metadata(target).is_ok() {
             return Err(StoreError::Exists(target.to_owned()));
@@ -37,9 +37,9 @@ impl NewFile {
         Ok((Self { unfinished, target: target.to_owned() }, file))
     }
 
-    /// Gives it its name. Its content must be on the disk.
+    /// Gives it its final name. Its content must be on the disk.
     pub(super) fn put_in_place(self) -> Result<(), StoreError> {
-        // A link, unlike a renaming, never replaces what is there.
+        // A hard link, unlike a rename, never replaces an existing file.
         fs::hard_link(&self.unfinished, &self.target).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => StoreError::Exists(self.target.clone()),
             _ => StoreError::io(error),
@@ -55,18 +55,18 @@ impl NewFile {
 
 impl Drop for NewFile {
     fn drop(&mut self) {
-        // What is not removed now can be removed by its name.
+        // If this fails the file can be removed by hand.
         let _ = fs::remove_file(&self.unfinished);
     }
 }
 
-/// Names are on the disk only then.
+/// Only then are new names on the disk.
 #[cfg(unix)]
 fn sync_folder(folder: &Path) -> Result<(), StoreError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(StoreError::io)
 }
 
-/// Elsewhere a folder is not a file that could be written out.
+/// On other systems a folder cannot be synced.
 #[cfg(not(unix))]
 fn sync_folder(_: &Path) -> Result<(), StoreError> {
     Ok(())

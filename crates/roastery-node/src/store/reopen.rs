@@ -3,7 +3,7 @@ use super::{Durability, Store, StoreError, keys::KeysRecord};
 impl Store {
     /// Opens the store again after an [error of the disk](StoreError::is_of_the_disk), with the key
     /// that is in memory, and writes to it once. Then it has the state before the write that failed
-    /// or the one after it. What reads or writes meanwhile ends with an error.
+    /// or the one after it. Reads and writes during this end with an error.
     ///
     /// # Errors
     ///
@@ -24,7 +24,7 @@ impl Store {
         self.vault.has_failed()
     }
 
-    /// Whether this is the store that was open, and takes writes.
+    /// Checks that this is the store that was open, and that it can be written to.
     fn check_reopened(&self) -> Result<(), StoreError> {
         // The values of another store do not open under this one's key.
         self.vault.snapshot()?.each(|record: KeysRecord| record.read().map(drop))?;

@@ -18,19 +18,19 @@ use super::{
 pub struct KeptRequest {
     /// The request.
     pub request: SigningRequest,
-    /// What was shown with it.
+    /// The subject that was shown with it.
     pub subject: Subject,
-    /// Who proposed it first; none if it was made here.
+    /// The member that proposed it first; `None` if it was made here.
     pub proposer: Option<Seat>,
-    /// When this node heard of it or made it, in seconds since 1970.
+    /// When this node received or made it, in seconds since 1970.
     pub since: u64,
-    /// When its state became what it is, in seconds since 1970.
+    /// When its state last changed, in seconds since 1970.
     pub changed: u64,
     /// When it was last approved here, whatever came after, in seconds since 1970.
     pub approved: Option<u64>,
-    /// Grows with each change of the subject or the state; the first is 0.
+    /// Grows by each change of the subject or the state; the first is 0.
     pub revision: u64,
-    /// What has become of it here.
+    /// Its state at this node.
     pub state: RequestState,
     /// The number of its last change among those of all requests: a greater one is later.
     pub position: u64,
@@ -50,33 +50,33 @@ impl KeptRequest {
     }
 }
 
-/// What came of an attempt to change a request's state.
+/// The result of an attempt to change a request's state.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
-    /// It is what was asked for; this is the request now.
+    /// The state is the one asked for; this is the request now.
     Made(KeptRequest),
-    /// The state that was found did not allow it; this is the request as it was and is.
+    /// The current state does not allow the change; this is the unchanged request.
     Left(KeptRequest),
 }
 
-/// What has become of a request at this node.
+/// The state of a request at this node.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RequestState {
-    /// Somebody proposes it; nobody here has judged it.
+    /// Another member or a client proposes it; it is not decided here.
     Proposed,
-    /// This node takes part, by this decision. After a restart the rules are asked anew, and the
+    /// This node takes part, by this decision. After a restart the rules are applied again, and the
     /// decision must be about what is found then.
     Approved(Decision),
     /// This node does not take part.
     Refused(Rejection),
-    /// The signatures are there. Final.
+    /// It has its signatures. Final.
     Signed(Outcome),
-    /// This node has stopped, for this reason, in words of at most [`MAX_TEXT`] bytes. Not final.
+    /// This node has stopped; the reason, in at most [`MAX_TEXT`] bytes. Not final.
     Stopped(String),
 }
 
 impl RequestState {
-    /// The state without what it says.
+    /// The state without its contents.
     pub fn kind(&self) -> StateKind {
         match self {
             RequestState::Proposed => StateKind::Proposed,
@@ -97,7 +97,7 @@ pub(super) struct RequestRecord {
     changed: u64,
     approved: Option<u64>,
     revision: u64,
-    /// Where it is in the index.
+    /// Its position in the index.
     position: u64,
     state: StateRecord,
 }
@@ -157,8 +157,9 @@ impl RequestRecord {
 }
 
 impl KeptRequest {
-    /// Whether it was never approved here, and not stopped: then no share of it can have left. What
-    /// the operator has rejected is not open whatever is shown: the operator alone approves it.
+    /// Whether it was never approved here, and not stopped: then no share of it can have left. A
+    /// request that the operator has rejected is not open whatever is shown: only the operator can
+    /// approve it.
     fn is_open(&self) -> bool {
         let open = match &self.state {
             RequestState::Proposed => true,
@@ -168,7 +169,7 @@ impl KeptRequest {
         open && self.approved.is_none()
     }
 
-    /// About how many bytes it has.
+    /// Its approximate length in bytes.
     pub fn size(&self) -> usize {
         let shown = match &self.subject {
             Subject::Hash => 0,
@@ -178,7 +179,7 @@ impl KeptRequest {
         shown + 128 * self.request.messages().len()
     }
 
-    /// What the index says of it.
+    /// Its entry in the index.
     pub(super) fn change(&self) -> ChangeRecord {
         ChangeRecord {
             session: self.request.session_id(),
@@ -265,15 +266,15 @@ pub(super) fn check_decision(decision: &Decision) -> Result<(), ContentError> {
 }
 
 impl Store {
-    /// Keeps a request that this node has heard of or makes itself `now` (seconds since 1970), as
-    /// proposed. One that is known stays as it is. Whether it was new.
+    /// Keeps a request that this node receives or makes at `now` (seconds since 1970), as proposed.
+    /// One that is known is not changed. Returns whether it was new.
     ///
-    /// A caller that lets others propose bounds how many are kept, and calls
-    /// [`Store::forget_expired`] at times.
+    /// A caller that accepts proposals of others must bound how many are kept, and call
+    /// [`Store::forget_expired`] from time to time.
     ///
     /// # Errors
     ///
-    /// [`ContentError::Subject`] if what was shown is not what the request signs.
+    /// [`ContentError::Subject`] if the subject is not what the request signs.
     pub fn add_request(
         &self,
         request: &SigningRequest,
@@ -286,13 +287,13 @@ impl Store {
         })
     }
 
-    /// Keeps what another member shows with a known request instead of what was shown first, as
-    /// long as it was never approved here, its operator has not rejected it, and its revision is
-    /// still the one that was looked at. Whether it was taken.
+    /// Replaces the subject of a known request by the one that another member shows, if the request
+    /// was never approved here, the operator has not rejected it, and its revision is still the one
+    /// that was examined. Returns whether it was replaced.
     ///
     /// # Errors
     ///
-    /// [`ContentError::Subject`] if what is shown is not what the request signs.
+    /// [`ContentError::Subject`] if the subject is not what the request signs.
     pub fn show_otherwise(
         &self,
         request: &SigningRequest,
@@ -306,15 +307,15 @@ impl Store {
         })
     }
 
-    /// Changes the state of a known request `now` (seconds since 1970) to what `decide` makes of
-    /// the request as it is; with none it stays. `decide` sees the state that the change applies
-    /// to: no other change comes between. Signatures stay whatever is decided: those of another run
-    /// may have other bytes.
+    /// Changes the state of a known request at `now` (seconds since 1970) to what `decide` returns
+    /// for the request as it is; with `None` it stays. `decide` sees the state that the change
+    /// applies to: no other change comes between. Signatures are kept whatever is decided: those of
+    /// another run may have other bytes.
     ///
     /// # Errors
     ///
     /// [`ContentError::Missing`] if the request is not known; [`ContentError::TextTooLong`] and
-    /// [`ContentError::Count`] if the state is none of this request.
+    /// [`ContentError::Count`] if the state is not possible for this request.
     pub fn change_request(
         &self,
         session: SessionId,
@@ -326,13 +327,13 @@ impl Store {
         })
     }
 
-    /// Keeps what has become of a known request `now` (seconds since 1970), whatever it was before.
-    /// Signatures stay if other ones are brought.
+    /// Sets the state of a known request at `now` (seconds since 1970), whatever it was before.
+    /// Signatures are kept if other ones are given.
     ///
     /// # Errors
     ///
     /// Those of [`Store::change_request`], and [`ContentError::AlreadySigned`] if it has its
-    /// signatures and is said not to have them.
+    /// signatures and the new state has none.
     pub fn set_request(
         &self,
         request: &SigningRequest,
@@ -411,8 +412,9 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Keeps bare hashes of a request that is refused and was never approved here, if it was shown
-    /// like this: the request as it is then, if it has changed.
+    /// Replaces the subject of a request that is refused and was never approved here by bare
+    /// hashes, if the subject is still this one. Returns the request as it is then, if it has
+    /// changed.
     pub fn hide_subject(
         &mut self,
         session: SessionId,
@@ -479,7 +481,7 @@ impl Transaction<'_> {
         ))
     }
 
-    /// Takes a request out of the store.
+    /// Removes a request from the store.
     pub(super) fn remove_request(&mut self, kept: &KeptRequest) {
         let session = kept.request.session_id();
         self.leave(kept.request.group(), kept.state.kind(), kept.position);
@@ -492,7 +494,7 @@ impl Transaction<'_> {
         self.get_row(&request_row(self.cipher(), session))
     }
 
-    /// Puts a request that is not in the index into it and into its row.
+    /// Writes a request that is not in the index into its row and into the index.
     fn put_request(&mut self, mut kept: KeptRequest) -> Result<KeptRequest, StoreError> {
         kept.position = self.enter(kept.request.group(), kept.state.kind(), &kept.change())?;
         let row = request_row(self.cipher(), kept.request.session_id());

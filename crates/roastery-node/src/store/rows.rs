@@ -23,8 +23,8 @@ use super::{
     transaction::{Commit, Transaction},
 };
 
-/// What redb keeps of the file in memory, in bytes. Every answer reads a few rows, found by an
-/// index, and the system has the file's pages: more would fill with what is kept and bring nothing.
+/// The size of redb's cache, in bytes. Every query reads a few rows, found by an index, and the
+/// system caches the file's pages: a larger cache would bring nothing.
 const CACHE: usize = 1024 * 1024;
 
 pub(super) const HEADER: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("header");
@@ -90,18 +90,18 @@ impl Table {
     }
 }
 
-/// What stands in a table.
+/// A record of a table.
 pub(super) trait Record: BorshSerialize + BorshDeserialize {
     const TABLE: Table;
 }
 
 /// A database and the key to its values.
 pub(super) struct Vault {
-    /// None between an error of the disk and the next successful opening.
+    /// `None` between an error of the disk and the next successful opening.
     database: RwLock<Option<Arc<Database>>>,
     cipher: Cipher,
     syncs: AtomicU64,
-    /// Whether a write that nobody waits for has come to nothing.
+    /// Whether a write whose result no caller waits for has failed.
     failed: AtomicBool,
 }
 
@@ -123,7 +123,7 @@ impl Vault {
         self.syncs.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Takes note of what came of a commit.
+    /// Records the result of a commit.
     pub(super) fn saw(&self, written: &Result<(), StoreError>) {
         if matches!(written, Err(error) if error.is_of_the_disk()) {
             self.failed.store(true, Ordering::Relaxed);
@@ -135,12 +135,12 @@ impl Vault {
         self.failed.load(Ordering::Relaxed)
     }
 
-    /// How many commits have waited for the disk.
+    /// The number of syncs so far.
     pub(super) fn syncs(&self) -> u64 {
         self.syncs.load(Ordering::Relaxed)
     }
 
-    /// What is in the store now; later writes do not change what it shows.
+    /// The current state of the store; later writes do not change it.
     pub(super) fn snapshot(&self) -> Result<Snapshot<'_>, StoreError> {
         Ok(Snapshot::new(self.database()?.begin_read()?, &self.cipher))
     }
@@ -162,21 +162,21 @@ impl Vault {
         Ok(done)
     }
 
-    /// Ends it, and gives the file free.
+    /// Closes the database and releases the file.
     pub(super) fn close(self) -> Result<(), StoreError> {
         match self.take().map(Arc::try_unwrap) {
             Some(Ok(database)) => Ok(database.close()?),
-            // The last one who reads closes it.
+            // The last reader closes it.
             Some(Err(_)) | None => Ok(()),
         }
     }
 
-    /// Puts another opening of the same database in the place of this one. Transactions of this one
-    /// end with an error.
+    /// Replaces the open database by another opening of the same file. Its transactions end with an
+    /// error.
     ///
     /// # Errors
     ///
-    /// Those of `open`; then the vault is closed, and may be tried again.
+    /// Those of `open`; then the vault is closed, and this may be called again.
     pub(super) fn replace(
         &self,
         open: impl FnOnce() -> Result<Database, StoreError>,
@@ -189,7 +189,7 @@ impl Vault {
         Ok(())
     }
 
-    /// Lets go of the database, and of the file's lock once the last transaction has ended.
+    /// Releases the database, and the file's lock once the last transaction has ended.
     pub(super) fn take(&self) -> Option<Arc<Database>> {
         self.database.write().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -200,9 +200,9 @@ impl Vault {
     }
 }
 
-/// Opens a database that is there, and checks all of it.
+/// Opens an existing database, and checks all of it.
 pub(super) fn open_database(backend: impl StorageBackend) -> Result<Database, StoreError> {
-    // redb makes a new database of an empty file.
+    // redb would make a new database of an empty file.
     if backend.len().map_err(StoreError::io)? == 0 {
         return Err(StoreError::damaged("the file is empty"));
     }
@@ -211,7 +211,7 @@ pub(super) fn open_database(backend: impl StorageBackend) -> Result<Database, St
     Ok(database)
 }
 
-/// Makes the tables that an older program did not know.
+/// Creates the tables that an older program did not have.
 fn add_missing_tables(database: &Database) -> Result<(), StoreError> {
     // Nothing is written into another program's database, nor into one of a newer format.
     header(database)?;
@@ -250,7 +250,7 @@ pub(super) fn header(database: &Database) -> Result<Header, StoreError> {
 
 fn builder() -> redb::Builder {
     let mut builder = Database::builder();
-    // redb trusts what it reads otherwise, and may panic where the file was altered.
+    // Otherwise redb trusts what it reads, and may panic if the file was altered.
     builder.set_cache_size(CACHE).set_check_integrity_on_open(true);
     builder
 }

@@ -1,4 +1,4 @@
-//! What is read: a state of the store.
+//! Reading: a snapshot of the store.
 
 use std::{marker::PhantomData, ops::Bound};
 
@@ -17,7 +17,7 @@ use super::{
     rows::{HEADER, Record, Table, find, read_header},
 };
 
-/// A state of the store that stays as it is.
+/// A state of the store that does not change.
 pub(super) struct Snapshot<'a> {
     transaction: ReadTransaction,
     cipher: &'a Cipher,
@@ -56,7 +56,7 @@ impl<'a> Snapshot<'a> {
         Ok(Records { rows, cipher: self.cipher.clone(), kind: PhantomData })
     }
 
-    /// Gives every record of its kind, one after the other, in no order that means anything.
+    /// Calls a function with every record of a kind, in no particular order.
     pub(super) fn each<R: Record>(
         &self,
         mut take: impl FnMut(R) -> Result<(), StoreError>,
@@ -68,7 +68,7 @@ impl<'a> Snapshot<'a> {
         Ok(())
     }
 
-    /// What can be read from the records of a kind.
+    /// Collects what a function returns for each record of a kind.
     pub(super) fn collect<R: Record, T>(
         &self,
         read: impl Fn(R) -> Result<Option<T>, StoreError>,
@@ -98,13 +98,13 @@ impl<'a> Snapshot<'a> {
         Ok(records)
     }
 
-    /// How many rows a table has.
+    /// The number of rows in a table.
     pub(super) fn count(&self, table: Table) -> Result<u64, StoreError> {
         Ok(self.transaction.open_table(table.rows())?.len()?)
     }
 
-    /// How many rows a table has, whose rows are numbers and all in this range; if any is not, how
-    /// many of them are.
+    /// The number of rows in a table whose rows are numbers and must all be in this range; if any
+    /// is not, how many of them are.
     pub(super) fn count_numbered(
         &self,
         table: Table,
@@ -124,7 +124,7 @@ impl<'a> Snapshot<'a> {
         Ok(table.range::<&[u8]>(&begin[..]..&end[..])?.count() as u64)
     }
 
-    /// The rows of a table as they lie there.
+    /// The rows of a table, sealed.
     pub(super) fn raw(
         &self,
         table: Table,

@@ -1,4 +1,4 @@
-//! What is written: changes that are whole, and go to the disk together with others.
+//! Writing: atomic changes, of which several go to the disk together.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -43,8 +43,8 @@ impl<'a> Commit<'a> {
         Ok(())
     }
 
-    /// Makes the changes visible, and waits for the disk if they are to be synced. An error of the
-    /// disk leaves the state before all of them or after.
+    /// Makes the changes visible, and waits for the disk if they are to be synced. After an error
+    /// of the disk the file has the state before all of them or after.
     pub(super) fn finish(mut self, durability: Durability) -> Result<(), StoreError> {
         let level = match durability {
             Durability::Synced => redb::Durability::Immediate,
@@ -59,13 +59,13 @@ impl<'a> Commit<'a> {
     }
 }
 
-/// A change under way: what is done through it becomes visible together, or not at all. Its
+/// A change under way: all that is done through it becomes visible together, or not at all. Its
 /// functions are those of [`Store`](super::Store) of the same names.
 pub struct Transaction<'a> {
     transaction: &'a WriteTransaction,
     cipher: &'a Cipher,
-    /// What it puts (sealed) or removes so far; none of it is in the database yet, so that a change
-    /// that fails leaves nothing among the others of its commit.
+    /// The rows that it puts (sealed) or removes; none of it is in the database yet, so that a
+    /// change that fails leaves nothing among the others of its commit.
     pending: BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>,
 }
 
@@ -96,7 +96,7 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Puts a row of another database of this data key as it lies there.
+    /// Copies the sealed row of another database with this data key.
     pub(super) fn put_raw(&mut self, table: Table, row: Vec<u8>, value: Vec<u8>) {
         self.pending.insert((table, row), Some(value));
     }

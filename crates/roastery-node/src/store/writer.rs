@@ -1,4 +1,4 @@
-//! One thread that writes: what comes in while the disk is busy goes to it together.
+//! One thread that writes: changes that come in while the disk is busy are written together.
 
 use std::{
     sync::{
@@ -13,30 +13,30 @@ use super::{Durability, Store, StoreError, Transaction};
 /// How many changes are written at once.
 const MOST_AT_ONCE: usize = 256;
 
-/// How long a deferred change waits for another one that is synced, before it is synced alone.
+/// How long a deferred change waits for the next synced one before it is synced alone.
 const DEFERRED: Duration = Duration::from_millis(50);
 
-/// Writes to a store from one thread. Clones write from the same one.
+/// Writes to a store from one thread. Clones use the same thread.
 #[derive(Clone)]
 pub struct StoreWriter {
     jobs: Sender<Box<dyn Job>>,
 }
 
-/// What the thread of a [`StoreWriter`] does.
+/// The work of the thread of a [`StoreWriter`].
 pub struct StoreWriting {
     store: Arc<Store>,
     jobs: Receiver<Box<dyn Job>>,
 }
 
 impl StoreWriter {
-    /// A writer, and what is to be run in a thread of its own for it.
+    /// A writer, and the work to be run in a thread of its own.
     pub fn new(store: Arc<Store>) -> (Self, StoreWriting) {
         let (jobs, waiting) = channel();
         (Self { jobs }, StoreWriting { store, jobs: waiting })
     }
 
     /// Makes a change: all of it, or nothing if it fails. It sees the changes before it. `then` is
-    /// told what came of it, in the thread that writes: when the change is on the disk, or, if it
+    /// called with the result, in the thread that writes: when the change is on the disk, or, if it
     /// is deferred, when others can read it. If the thread has ended `then` is dropped.
     pub fn write<T: Send + 'static>(
         &self,
@@ -45,7 +45,7 @@ impl StoreWriter {
         then: impl FnOnce(Result<T, StoreError>) + Send + 'static,
     ) {
         let job = Change { durability, change: Some(change), done: None, then };
-        // Its owner sees that it was dropped.
+        // The caller sees that `then` was dropped.
         let _ = self.jobs.send(Box::new(job));
     }
 }
@@ -63,14 +63,14 @@ impl std::fmt::Debug for StoreWriting {
 }
 
 impl StoreWriting {
-    /// Writes until the last writer is gone and all is on the disk. Blocks.
+    /// Writes until the last writer is dropped and all is on the disk. Blocks.
     pub fn run(self) {
         run(&self.store, &self.jobs);
     }
 }
 
 fn run(store: &Store, waiting: &Receiver<Box<dyn Job>>) {
-    // Since when something is not on the disk.
+    // Since when a change is not on the disk.
     let mut deferred: Option<Instant> = None;
     loop {
         let first = match deferred {
@@ -87,7 +87,8 @@ fn run(store: &Store, waiting: &Receiver<Box<dyn Job>>) {
         };
         if overdue || !jobs.is_empty() {
             let written = write(store, durability, &mut jobs);
-            // Of a deferred change that is lost no job is told any more.
+            // The callers of deferred changes have their results already; the store records the
+            // failure.
             store.vault.saw(&written);
             deferred = match durability {
                 Durability::Synced => None,
@@ -110,7 +111,7 @@ fn write(
 ) -> Result<(), StoreError> {
     let commit = store.vault.commit()?;
     for job in jobs {
-        // What does not belong into the store concerns its owner only; all else concerns all.
+        // An error of the content concerns one caller; every other error concerns all.
         commit.add(|transaction| job.make(transaction)).or_else(StoreError::if_not_content)?;
     }
     commit.finish(durability)
@@ -122,7 +123,7 @@ trait Job: Send {
     /// Makes the change.
     fn make(&mut self, transaction: &mut Transaction<'_>) -> Result<(), StoreError>;
 
-    /// Says what came of it.
+    /// Reports the result.
     fn end(self: Box<Self>, written: &Result<(), StoreError>);
 }
 
@@ -157,8 +158,8 @@ where
             (Some(Err(error)), _) => then(Err(error)),
             (_, Err(error)) => then(Err(error.again())),
             (Some(done), Ok(())) => then(done),
-            // Unreachable: a batch that is written has made all its changes. Dropped, `then` says
-            // that nothing was kept.
+            // Unreachable: a batch that is written has made all its changes. Dropping `then`
+            // reports that nothing was kept.
             (None, Ok(())) => {}
         }
     }

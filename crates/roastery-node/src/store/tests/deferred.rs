@@ -1,5 +1,4 @@
-//! What is deferred is on the disk with what is synced after it, and never without what came
-//! before.
+//! A deferred change is on the disk with the next synced one, and never without those before it.
 
 use std::{
     io::ErrorKind,
@@ -57,8 +56,8 @@ fn keep_group(store: &Store, kept: &Kept) -> Result<(), StoreError> {
     store.keep_group(kept.group(), seat, &kept.share, None)
 }
 
-/// Makes all changes until the disk stops. Says how many were made, and how many were made when the
-/// last synced one was.
+/// Makes all changes until the disk stops. Returns how many were made, and how many were made when
+/// the last synced one was.
 fn play(disk: &Disk, kept: &Kept) -> (usize, usize) {
     let Ok(store) = open(disk, &passphrase()) else { return (0, 0) };
     let mut synced = 0;
@@ -76,7 +75,7 @@ fn play(disk: &Disk, kept: &Kept) -> (usize, usize) {
 #[test]
 fn a_machine_that_stops_has_all_that_was_synced_and_of_the_rest_the_first_so_many() {
     let (kept, start) = (Kept::new(), empty());
-    // The first change is two: the state between them is one of its own.
+    // The first change consists of two: there is a state between them.
     let mut states = vec![(0, state(&Disk::new(start.clone())))];
     let disk = Disk::new(start.clone());
     let store = open(&disk, &passphrase()).unwrap();
@@ -115,13 +114,13 @@ fn changes_that_come_in_together_wait_for_the_disk_once_and_one_that_fails_takes
     let store = Arc::new(open(&disk, &passphrase()).unwrap());
     let (writer, writing) = StoreWriter::new(store.clone());
     let (told, outcomes) = mpsc::channel();
-    // All are there before the thread begins.
+    // All are queued before the thread begins.
     for number in 0..20 {
         let (request, told) = (kept.request(number), told.clone());
         let change = move |change: &mut crate::store::Transaction<'_>| {
             change.add_request(&request, &Subject::Hash, None, 7)?;
             if number % 4 == 3 {
-                // What it did before is undone with it.
+                // What it did before it failed is undone too.
                 let missing = ContentError::Missing(crate::store::Entry::Request);
                 return Err(StoreError::from(missing));
             }

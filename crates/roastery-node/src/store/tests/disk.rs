@@ -9,15 +9,15 @@ use redb::StorageBackend;
 
 const SECTOR: usize = 512;
 
-/// Cloning it gives another hand on the same disk.
+/// A clone is the same disk.
 #[derive(Clone, Debug)]
 pub struct Disk(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
-    /// As the running machine sees it.
+    /// The content that the running machine sees.
     seen: Vec<u8>,
-    /// As it was when all was last said to be on the disk.
+    /// The content at the last sync.
     synced: Vec<u8>,
     since: Vec<Change>,
     done: usize,
@@ -39,7 +39,7 @@ pub enum Survival {
     AllButTheLast,
     /// The last change only.
     TheLast,
-    /// This or that sector of this or that change, by chance.
+    /// Random sectors of random changes.
     Torn(u64),
 }
 
@@ -50,13 +50,13 @@ impl Disk {
         Self(Arc::new(Mutex::new(State { seen, synced: content, since, done: 0, stop: None })))
     }
 
-    /// Fails with this error after so many further changes and syncs, for ever.
+    /// Fails with this error after this many further changes and syncs, for ever.
     pub fn stop_after(&self, operations: usize, error: io::ErrorKind) {
         let mut state = self.0.lock().unwrap();
         state.stop = Some((state.done + operations, error));
     }
 
-    /// How many changes and syncs there were.
+    /// The number of changes and syncs so far.
     pub fn operations(&self) -> usize {
         self.0.lock().unwrap().done
     }
@@ -89,7 +89,7 @@ impl Disk {
 }
 
 impl Change {
-    /// Does what survives of it: asks for each sector.
+    /// Applies the part of the change that survives: asks for each sector.
     fn apply(&self, content: &mut Vec<u8>, mut survives: impl FnMut() -> bool) {
         match self {
             Change::Length(length) => {
@@ -114,7 +114,7 @@ impl Change {
     }
 }
 
-/// The same tosses for the same seed (xorshift).
+/// A pseudo-random bit (xorshift); the same ones for the same seed.
 fn coin(state: &mut u64) -> bool {
     *state ^= *state << 13;
     *state ^= *state >> 7;
@@ -130,7 +130,7 @@ impl State {
         }
     }
 
-    /// A change that the machine stops in may be on the disk in part.
+    /// A change during which the machine stops may be on the disk in part.
     fn change(&mut self, change: Change) -> io::Result<()> {
         let stopped = matches!(self.stop, Some((stop, _)) if self.done > stop);
         let failed = self.check();

@@ -1,4 +1,4 @@
-//! Machines that stop, on disks that are the tests' own.
+//! Machines that stop, on simulated disks.
 
 #![allow(clippy::unwrap_used, reason = "a failed helper is a failed test")]
 

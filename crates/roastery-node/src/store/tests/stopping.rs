@@ -23,7 +23,7 @@ fn new_passphrase() -> Passphrase {
     Passphrase::new("battery staple".to_owned())
 }
 
-/// Each is one write, but for the cut of the audit log.
+/// Each is one write, except the cut of the audit log.
 const STEPS: [Step; 16] = [
     |store, _| store.keep_keys(&keys()),
     |store, kept| store.begin_keygen(&kept.invitation, &Kept::seed()),
@@ -51,7 +51,7 @@ const STEPS: [Step; 16] = [
         store.forget_expired(kept.group().id(), EXPIRY)?;
         store.sync()
     },
-    // Two writes, of which the first one counts.
+    // Two writes; the first one is the change.
     |store, _| match store.audit_cuts()?.is_empty() {
         true => store.cut_audit(&cut(0, 2)),
         false => store.finish_cut(),
@@ -76,7 +76,7 @@ pub(in crate::store) fn open(disk: &Disk, passphrase: &Passphrase) -> Result<Sto
     Store::on(source, |header| Ok(Cipher::new(&header.open(passphrase)?)))
 }
 
-/// What the store on a disk says of itself, and which passphrase opens it.
+/// The content of the store on a disk, and which passphrase opens it.
 pub(super) fn state(disk: &Disk) -> String {
     match open(disk, &passphrase()) {
         Ok(store) => format!("old {}", everything(&store)),
@@ -87,7 +87,7 @@ pub(super) fn state(disk: &Disk) -> String {
     }
 }
 
-/// Opens the store and writes until it is done or the disk stops. Says how many steps were
+/// Opens the store and writes until it is done or the disk stops. Returns how many steps were
 /// acknowledged, and the error.
 fn play(disk: &Disk, kept: &Kept) -> (usize, Option<StoreError>) {
     let store = match open(disk, &passphrase()) {
@@ -102,7 +102,7 @@ fn play(disk: &Disk, kept: &Kept) -> (usize, Option<StoreError>) {
     (STEPS.len(), None)
 }
 
-/// The states that an undisturbed store goes through.
+/// The states that a store goes through without a failure.
 fn states(from: &[u8], kept: &Kept) -> Vec<String> {
     let disk = Disk::new(from.to_vec());
     let mut states = vec![state(&disk)];
@@ -144,7 +144,7 @@ fn a_machine_that_stops_anywhere_leaves_the_state_before_the_write_or_after_it()
             }
         }
     }
-    // Both happen.
+    // Both cases occur.
     assert!(before > operations && after > 0, "{before}, {after}");
 }
 
@@ -185,7 +185,7 @@ fn a_full_disk_is_named_and_loses_nothing_that_was_acknowledged() {
             assert_eq!(error.to_string(), "no room is left on the disk");
             full += 1;
         }
-        // When there is room again.
+        // After there is room again.
         let found = state(&Disk::new(disk.content()));
         let at = states.iter().position(|state| *state == found).unwrap();
         assert!((acknowledged..=acknowledged + 1).contains(&at));
@@ -217,7 +217,7 @@ fn a_store_is_opened_again_without_its_passphrase_when_the_disk_works_again() {
     store.append_audit(&[entry(&kept, 0)]).unwrap();
     disk.stop_after(0, ErrorKind::StorageFull);
     store.append_audit(&[entry(&kept, 1)]).unwrap_err();
-    // While the disk fails, opening fails, and neither reading nor writing says that it works.
+    // While the disk fails, opening fails, and neither a read nor a write reports success.
     for _ in 0..3 {
         let error = store.reopen().unwrap_err();
         assert!(matches!(error, StoreError::Full), "{error}");

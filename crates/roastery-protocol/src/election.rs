@@ -33,7 +33,7 @@ impl Order {
         self.0.iter().position(|other| *other == seat)
     }
 
-    /// n.
+    /// The number of seats, n.
     pub fn size(&self) -> usize {
         self.0.len()
     }

@@ -22,9 +22,9 @@ use crate::{
 /// this machine.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// n.
+    /// The number of members, n.
     pub signers: usize,
-    /// t.
+    /// The threshold, t: how many members must sign.
     pub threshold: usize,
     /// Faulty members.
     pub faulty: usize,

@@ -43,11 +43,11 @@ pub enum EngineKind {
 pub struct Scenario {
     /// What everything is drawn from.
     pub seed: u64,
-    /// n.
+    /// The number of members, n.
     pub members: usize,
-    /// t.
+    /// The threshold, t: how many members must sign.
     pub threshold: usize,
-    /// m.
+    /// The number of messages in the request, m.
     pub messages: usize,
     /// Which engine.
     pub engine: EngineKind,

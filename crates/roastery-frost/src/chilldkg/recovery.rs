@@ -156,7 +156,7 @@ pub enum RecoveryDataError {
         /// The number of bytes.
         got: usize,
     },
-    /// A point or a scalar is none.
+    /// A point or a scalar does not decode.
     #[error("{0}")]
     Entry(#[from] MessageError),
     /// The session's parameters are invalid.

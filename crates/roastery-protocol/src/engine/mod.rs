@@ -20,7 +20,7 @@ use crate::{Attempt, Run, SessionId, clock::Moment, request::ApprovedRequest};
 
 /// Holds one seat's secret share and opens sessions with it.
 pub trait Engine {
-    /// What a session is.
+    /// The engine's part of one signing session.
     type Session: EngineSession;
 
     /// The seat whose share it holds.
@@ -102,7 +102,7 @@ pub trait EngineSession: Send {
 /// same one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SlotId {
-    /// The attempt.
+    /// The attempt that the slot is for.
     pub attempt: Attempt,
     /// How many slots were made before in this run and attempt.
     pub index: u32,
@@ -112,11 +112,11 @@ pub struct SlotId {
 /// randomness repeat, these do not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SlotContext {
-    /// The session.
+    /// The session that the slot is for.
     pub session: SessionId,
-    /// The signer's run.
+    /// The signer's incarnation.
     pub run: Run,
-    /// When.
+    /// The time of drawing.
     pub now: Moment,
 }
 
@@ -124,16 +124,16 @@ pub struct SlotContext {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum EngineError {
-    /// The session was aborted.
+    /// The session was aborted: its secrets are zeroized.
     #[error("the session's secrets are gone")]
     Aborted,
     /// There is no such slot, or it was used.
     #[error("slot {} of attempt {} is not there or was used", .0.index, .0.attempt)]
     NoSuchSlot(SlotId),
-    /// There is such a slot already.
+    /// A slot of this name exists already.
     #[error("slot {} of attempt {} exists already", .0.index, .0.attempt)]
     SlotExists(SlotId),
-    /// The system gave no randomness.
+    /// The operating system's random generator failed.
     #[error("the system gave no randomness")]
     Randomness,
     /// Signers or aggregates that make no package. Not the fault of this machine; nothing was used

@@ -44,11 +44,11 @@ pub struct Group {
     own_key: OnceLock<TweakContext>,
 }
 
-/// Why something is no group.
+/// Why bytes or values do not make a group.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum GroupError {
-    /// The file is longer than any group's.
+    /// The file is longer than a group file may be.
     #[error("a group file of {length} bytes; at most {most} are allowed", most = MAX_GROUP_FILE)]
     TooLong {
         /// Its length in bytes.
@@ -68,17 +68,17 @@ pub enum GroupError {
         "{threshold} of {members}: a group has 2 to 128 members and a threshold from 2 to that number"
     )]
     Size {
-        /// t.
+        /// The threshold, t: how many members must sign.
         threshold: usize,
-        /// n.
+        /// The number of members, n.
         members: usize,
     },
     /// The number of members and the number of public shares differ.
     #[error("{members} members and {shares} public shares")]
     Count {
-        /// Members in the roster.
+        /// The number of members in the roster.
         members: usize,
-        /// Public shares.
+        /// The number of public shares.
         shares: usize,
     },
     /// The public key material does not fit together.
@@ -111,7 +111,7 @@ pub enum RebindError {
     /// No member has this host key.
     #[error("no member of the group has this host key")]
     UnknownHostKey,
-    /// The binding is not newer.
+    /// The binding's sequence number is not higher.
     #[error("seat {seat}: a binding of sequence number {offered} does not replace that of {known}")]
     NotNewer {
         /// The seat.
@@ -246,7 +246,7 @@ impl Group {
         })
     }
 
-    /// The group's name.
+    /// The group id: the hash of the group file.
     pub fn id(&self) -> GroupId {
         self.id
     }
@@ -267,7 +267,7 @@ impl Group {
         self.size() - self.threshold() + 1
     }
 
-    /// The public key material.
+    /// The group's public key and the members' public shares.
     pub fn keys(&self) -> &Arc<GroupKeys> {
         &self.keys
     }

@@ -11,7 +11,7 @@ use thiserror::Error;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(Arc<str>);
 
-/// Why a text is no [`Name`].
+/// Why a text is not a valid [`Name`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum NameError {
@@ -21,7 +21,7 @@ pub enum NameError {
         /// Its length in bytes.
         length: usize,
     },
-    /// It has a character that no name has.
+    /// It has a character that is not allowed in names.
     #[error("it has the character U+{:04X}; {}", u32::from(*.character), Name::ALLOWED)]
     Character {
         /// The first such character.
@@ -30,7 +30,7 @@ pub enum NameError {
     /// Its first or last character is neither a letter nor a digit.
     #[error("it begins or ends with {character:?}; {}", Name::ALLOWED)]
     End {
-        /// That character.
+        /// The character.
         character: char,
     },
     /// Two spaces follow each other.

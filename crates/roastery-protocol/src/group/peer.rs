@@ -14,7 +14,7 @@ pub struct PeerId(Arc<[u8]>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("a peer's name of {length} bytes; 1 to {most} are allowed", most = PeerId::MAX_LENGTH)]
 pub struct PeerIdError {
-    /// The length in bytes.
+    /// The length of the name, in bytes.
     pub length: usize,
 }
 

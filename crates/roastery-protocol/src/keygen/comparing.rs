@@ -24,7 +24,7 @@ use crate::{
 /// How many first messages a coordinator is asked for at a time: so many it answers at once.
 const ASKED_AT_ONCE: usize = 8;
 
-/// What one coordinator is asked for.
+/// The messages that one coordinator is asked for.
 #[derive(Debug)]
 pub(super) struct Comparison {
     /// The members whose first messages it has not shown here.

@@ -51,11 +51,11 @@ struct Line {
 pub const MAX_INVITATION: usize =
     1 + 4 + Name::MAX_LENGTH + 4 + 2 + 4 + 128 * (4 + Name::MAX_LENGTH + 202);
 
-/// Why something is no invitation.
+/// Why bytes or values do not make an invitation.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum InvitationError {
-    /// It is longer than any invitation.
+    /// It is longer than an invitation may be.
     #[error("an invitation of {length} bytes; at most {MAX_INVITATION} are allowed")]
     TooLong {
         /// Its length in bytes.
@@ -70,13 +70,13 @@ pub enum InvitationError {
     /// It does not decode.
     #[error("the invitation does not decode: {0}")]
     Encoding(#[source] std::io::Error),
-    /// The group's name is none.
+    /// The group's name is not a valid name.
     #[error("the group's name: {0}")]
     Name(#[source] NameError),
-    /// A member's name is none.
+    /// A member's name is not a valid name.
     #[error("the name of member {member}: {source}")]
     MemberName {
-        /// Which one, from 0.
+        /// The member's position in the list, from 0.
         member: usize,
         /// What is wrong with it.
         source: NameError,
@@ -91,18 +91,18 @@ pub enum InvitationError {
         name: Name,
         /// The first of them, from 0.
         first: usize,
-        /// The second.
+        /// The second of them, from 0.
         second: usize,
     },
-    /// One peer stands twice.
+    /// Two members have the same peer.
     #[error("{first} and {second} have the same peer: each node holds one seat of a group")]
     SamePeer {
         /// The first of them.
         first: Name,
-        /// The second.
+        /// The second of them.
         second: Name,
     },
-    /// One key stands twice.
+    /// Two cards have the same key.
     #[error("{first} and {second} have the same {key}: all host and identity keys must differ")]
     SameKey {
         /// Which of the second one's keys it is.
@@ -117,9 +117,9 @@ pub enum InvitationError {
         "{threshold} of {members}: a group has 2 to 128 members and a threshold from 2 to that number"
     )]
     Size {
-        /// t.
+        /// The threshold, t: how many members must sign.
         threshold: usize,
-        /// n.
+        /// The number of members, n.
         members: usize,
     },
     /// The cards do not make a roster.
@@ -207,7 +207,7 @@ impl Invitation {
         self.0.encode()
     }
 
-    /// The key generation's name.
+    /// The id of the key generation: the hash of this invitation.
     pub fn id(&self) -> KeygenId {
         self.0.id
     }

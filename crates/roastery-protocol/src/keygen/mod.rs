@@ -369,12 +369,12 @@ impl Keygen {
         }
     }
 
-    /// The key generation's name.
+    /// The key generation's id: the hash of the invitation.
     pub fn id(&self) -> KeygenId {
         self.fixed.invitation.id()
     }
 
-    /// What the members agreed on.
+    /// The invitation that all members agreed on.
     pub fn invitation(&self) -> &Invitation {
         &self.fixed.invitation
     }

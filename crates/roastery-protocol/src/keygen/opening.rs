@@ -29,11 +29,11 @@ use crate::{
 /// What a key generation is opened with.
 #[derive(Debug)]
 pub struct Opening {
-    /// What the members agreed on.
+    /// The invitation that all members agreed on.
     pub invitation: Invitation,
     /// The host key of this node's seat.
     pub host: HostKey,
-    /// The seat's identity key.
+    /// The identity key that signs this seat's messages; it must be the one on its card.
     pub identity: Arc<IdentityKey>,
     /// The random bytes of this node and key generation. They are stored before the key generation
     /// is opened, and the same ones open it again.
@@ -42,7 +42,7 @@ pub struct Opening {
     /// ([`Output::Persist`](super::Output::Persist)) in this key generation, if any. Who leaves it
     /// out after a restart signs two.
     pub signed: Option<TranscriptHash>,
-    /// The times.
+    /// Intervals and time limits.
     pub settings: Settings,
 }
 

@@ -12,11 +12,11 @@ use crate::{GroupId, TranscriptHash, session::Destination};
 /// What a key generation wants done, in the order in which it is to be done.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
-    /// Send these bytes.
+    /// Send these bytes now. The order of outputs is the order of sending.
     Send {
-        /// To whom.
+        /// The receivers.
         to: Destination,
-        /// The envelope.
+        /// One whole signed message.
         bytes: Arc<[u8]>,
     },
     /// Store that this node has signed this transcript, beside its seed, and say so with
@@ -36,13 +36,13 @@ pub enum Event {
     /// This node's signature of a transcript has left. From here on the others may come to hold a
     /// certificate: the host key must be kept, whatever happens.
     Signed(TranscriptHash),
-    /// Something is wrong.
+    /// This node has seen a breach of the protocol.
     Found(Suspicion),
     /// A member says that it will not go on.
     Refused {
-        /// Who.
+        /// The member's seat.
         seat: Seat,
-        /// Why.
+        /// The reason that it gives.
         reason: RefusalReason,
     },
     /// The certificate is there, everything is verified, and the group exists. Final.
@@ -67,9 +67,9 @@ pub enum Ending {
     /// This member is at fault beyond doubt for this node, and there is no key without it.
     #[error("seat {seat} is at fault: {fault}")]
     Faulty {
-        /// Who.
+        /// The member's seat.
         seat: Seat,
-        /// What it did.
+        /// Its fault.
         fault: ParticipantFault,
     },
     /// All members have signed a transcript that gives this node no share. Only a host key that
@@ -97,7 +97,7 @@ pub enum Rejected {
     NoSuchSeat {
         /// The sender that the header names.
         sender: u16,
-        /// n.
+        /// The number of members, n.
         members: usize,
     },
     /// The signature is not that of the seat that the header names.
@@ -111,10 +111,10 @@ pub enum Rejected {
     Malformed {
         /// The sender.
         sender: Seat,
-        /// The rule.
+        /// The structural rule that it breaks.
         malformation: Malformation,
     },
-    /// It says nothing new.
+    /// It says nothing new, for example because it is a retransmission.
     #[error("nothing new")]
     Repeat,
     /// It is wrong, and the report says how.
@@ -132,7 +132,7 @@ pub enum Rejected {
         /// The sender.
         sender: Seat,
     },
-    /// It answers nothing that was asked.
+    /// A reply to a request that this node has not sent.
     #[error("seat {sender} was not asked for it")]
     NotAsked {
         /// The sender.

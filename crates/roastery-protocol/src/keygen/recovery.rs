@@ -71,7 +71,7 @@ pub enum RecoveryError {
     /// It does not decode.
     #[error("the recovery file does not decode: {0}")]
     Encoding(#[source] std::io::Error),
-    /// The invitation in it is none.
+    /// The invitation in it is invalid.
     #[error("{0}")]
     Invitation(#[from] InvitationError),
     /// The certified transcript in it is none.
@@ -80,18 +80,18 @@ pub enum RecoveryError {
     /// The transcript is not that of the members in the invitation, or of another threshold.
     #[error("the transcript is not that of the invitation's members and threshold")]
     OtherMembers,
-    /// The parts are no group.
+    /// Its parts do not make a valid group.
     #[error("{0}")]
     Group(#[from] GroupError),
-    /// A newer binding in it is none.
+    /// A newer binding in it is invalid.
     #[error("{0}")]
     Rebinding(#[from] RebindError),
     /// It is the file of another group.
     #[error("the recovery file is that of group {found}, not of group {expected}")]
     OtherGroup {
-        /// Whose it is.
+        /// The group of the file.
         found: GroupId,
-        /// Whose it was to be.
+        /// The group that the caller asked for.
         expected: GroupId,
     },
     /// The host key is that of no member, or gives no share.
@@ -165,7 +165,7 @@ impl RecoveryFile {
         Ok(Self { group, ..self })
     }
 
-    /// What the members agreed on before.
+    /// The invitation that all members agreed on before the key generation.
     pub fn invitation(&self) -> &Invitation {
         &self.invitation
     }

@@ -10,21 +10,21 @@ use crate::{GroupId, KeygenId, TranscriptHash};
 pub struct Report {
     /// The key generation.
     pub keygen: KeygenId,
-    /// How far it is.
+    /// Whether it runs, is done or has ended.
     pub phase: ReportPhase,
     /// Which transcript this node has signed. From then on the host key must be kept.
     pub signed: Option<TranscriptHash>,
-    /// How many coordinators are live here.
+    /// The number of coordinators that are live at this node.
     pub live_coordinators: usize,
     /// Who is awaited, in the order of seats. Waiting is no blame: who is slow is not at fault.
     pub awaited: Vec<Awaited>,
-    /// Who has said that it will not go on.
+    /// The members that have refused to go on, with their reasons.
     pub refusals: Vec<(Seat, RefusalReason)>,
     /// What was wrong, in the order in which it was found; one of each kind for each culprit.
     pub findings: Vec<Suspicion>,
 }
 
-/// How far a key generation is.
+/// The state of a key generation at this node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReportPhase {
     /// It goes on.
@@ -38,11 +38,11 @@ pub enum ReportPhase {
 /// A member for whose message the key generation waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Awaited {
-    /// Who.
+    /// The member's seat.
     pub seat: Seat,
-    /// For what.
+    /// The message that is awaited from it.
     pub thing: AwaitedThing,
-    /// Since when, on the monotonic clock.
+    /// Start of the wait, on the caller's monotonic clock.
     pub since: Duration,
 }
 

@@ -13,7 +13,7 @@ use crate::TranscriptHash;
 pub struct Suspicion {
     /// Who is at fault, as far as this node can know.
     pub culprit: Suspect,
-    /// What was wrong.
+    /// The breach that was seen.
     pub deed: Misbehaviour,
 }
 
@@ -21,20 +21,20 @@ pub struct Suspicion {
 /// seeds and what they have stored as signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Suspect {
-    /// This member.
+    /// This member is at fault.
     Seat(Seat),
     /// One of the two, or both.
     Either {
-        /// Whose part it is.
+        /// The member whose first message it concerns.
         participant: Seat,
-        /// Who passed it on.
+        /// The coordinator that passed it on.
         coordinator: Seat,
     },
-    /// Some member or other.
+    /// The member at fault is not known.
     Unknown,
 }
 
-/// What was wrong.
+/// A breach of the key generation protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Misbehaviour {
@@ -49,27 +49,27 @@ pub enum Misbehaviour {
     /// Two transcripts of one coordinator. An honest one shows one only, which it has
     /// stored as signed.
     TwoTranscripts {
-        /// The one that came first.
+        /// The one that was received first.
         first: TranscriptHash,
-        /// The other one.
+        /// The one that was received second.
         second: TranscriptHash,
     },
     /// A transcript beside the one that this node has signed. Some member sent different first
     /// messages, or some coordinator changed them: who can be told where a nonce differs from the
     /// one that its member has shown here.
     OtherTranscript {
-        /// What this node has signed.
+        /// The transcript that this node has signed.
         signed: TranscriptHash,
-        /// What it was to sign.
+        /// The other transcript, which it has received.
         offered: TranscriptHash,
     },
     /// A signature that is not one of the transcript.
     Signature(TranscriptHash),
     /// Signatures of two transcripts. A member that lost its memory looks the same.
     TwoSignatures {
-        /// The one that came first.
+        /// The one that was received first.
         first: TranscriptHash,
-        /// The other one.
+        /// The one that was received second.
         second: TranscriptHash,
     },
     /// A certificate that is none, or one of another key generation.

@@ -48,18 +48,18 @@ impl Slot {
 /// coordinator.
 #[derive(Clone, Debug, PartialEq, BorshSerialize, BorshDeserialize)]
 pub struct Commitments {
-    /// The signer's run.
+    /// The signer's incarnation, in which the slot was drawn.
     pub run: Run,
     /// How many slots the signer has made before in this run and attempt.
     pub index: u32,
-    /// The slot.
+    /// The public nonces.
     pub slot: Slot,
 }
 
 /// The coordinator's statement who signs, with which slots and which aggregate nonces. Sent to all.
 #[derive(Clone, Debug, PartialEq, BorshSerialize, BorshDeserialize)]
 pub struct SigningPackage {
-    /// The coordinator's run.
+    /// The coordinator's incarnation.
     pub run: Run,
     /// The package's number in this run, below n - t + 1.
     pub number: u16,
@@ -75,10 +75,10 @@ pub struct SigningPackage {
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize,
 )]
 pub struct SignerSlot {
-    /// The signer.
+    /// The signer's seat.
     #[borsh(serialize_with = "wire::put", deserialize_with = "wire::take")]
     pub seat: Seat,
-    /// The name of its slot.
+    /// The hash that names its slot.
     pub slot: SlotHash,
 }
 
@@ -99,7 +99,7 @@ impl SigningPackage {
 /// attempt begins.
 #[derive(Clone, Debug, PartialEq, BorshSerialize, BorshDeserialize)]
 pub struct SignatureShare {
-    /// The package that it answers.
+    /// The body hash of the package that it answers.
     pub package: BodyHash,
     /// One partial signature for each message.
     #[borsh(serialize_with = "wire::put_list", deserialize_with = "wire::take_list")]
@@ -112,11 +112,11 @@ pub struct SignatureShare {
 /// The slot that comes with a share.
 #[derive(Clone, Debug, PartialEq, BorshSerialize, BorshDeserialize)]
 pub struct NextSlot {
-    /// The signer's run.
+    /// The signer's incarnation, in which the slot was drawn.
     pub run: Run,
     /// How many slots the signer has made before in this run and attempt.
     pub index: u32,
-    /// The slot.
+    /// The public nonces.
     pub slot: Slot,
 }
 
@@ -159,7 +159,7 @@ pub enum RefusalReason {
     Expired,
     /// The node has no room for a further session now.
     Busy,
-    /// The node's operator said no.
+    /// The node's operator has declined.
     Operator,
     /// The request is not acceptable in itself: another group, too long a life, a key that does not
     /// exist.

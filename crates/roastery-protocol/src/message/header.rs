@@ -5,7 +5,7 @@ use crate::{
     tags::{Tag, VERSION},
 };
 
-/// What a message is.
+/// The kind of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Kind {
@@ -19,11 +19,11 @@ pub enum Kind {
     SignatureShare = 3,
     /// The final signatures.
     Signature = 4,
-    /// Asks for something.
+    /// Asks a member for a message that it has.
     Want = 5,
     /// Says that a node will not take part.
     Refusal = 6,
-    /// A proof.
+    /// A proof of a member's fault.
     Evidence = 7,
 }
 
@@ -40,7 +40,7 @@ impl Kind {
         Kind::Evidence,
     ];
 
-    /// The kind of this number.
+    /// The kind with this number on the wire.
     pub fn from_number(number: u8) -> Option<Self> {
         Self::ALL.get(usize::from(number)).copied()
     }
@@ -69,9 +69,9 @@ impl Kind {
 pub struct Header {
     version: u8,
     kind: u8,
-    /// The group.
+    /// The id of the group.
     pub group: GroupId,
-    /// The session.
+    /// The id of the session.
     pub session: SessionId,
     /// The attempt's number; valid below 2^16. 0 for a message that belongs to no attempt.
     pub attempt: u32,

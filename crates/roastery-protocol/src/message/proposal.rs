@@ -21,7 +21,7 @@ pub struct Proposal {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ProposalError {
-    /// They are no envelope.
+    /// The bytes are no envelope.
     #[error("{0}")]
     NotAnEnvelope(#[from] EnvelopeError),
     /// Another kind of message, or one for another group.
@@ -33,12 +33,12 @@ pub enum ProposalError {
         /// The seat that the header names.
         sender: u16,
     },
-    /// It is not sound in itself.
+    /// The content breaks a structural rule.
     #[error("seat {sender}: {malformation}")]
     Malformed {
-        /// Who has signed it.
+        /// The seat that signed it.
         sender: Seat,
-        /// What is wrong.
+        /// The structural rule that it breaks.
         malformation: Malformation,
     },
 }

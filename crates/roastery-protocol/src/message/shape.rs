@@ -37,45 +37,45 @@ pub enum Malformation {
     /// The attempt's number is out of range.
     #[error("attempt {attempt}; numbers are below 65536")]
     Attempt {
-        /// The number.
+        /// The attempt's number that the header names.
         attempt: u32,
     },
     /// A package by a seat that does not coordinate its attempt.
     #[error("a package by seat {sender}; the coordinator is seat {coordinator}")]
     NotTheCoordinator {
-        /// The sender.
+        /// The sender's seat.
         sender: u16,
-        /// Who coordinates.
+        /// The seat that coordinates the attempt.
         coordinator: u16,
     },
     /// A package's number is out of range.
     #[error("package number {number}; at most {most} is allowed")]
     PackageNumber {
-        /// The number.
+        /// The number that the package has.
         number: u16,
-        /// n - t.
+        /// The highest number allowed, n - t.
         most: usize,
     },
     /// A package with too few or too many signers.
     #[error("{count} signers; a package has exactly {threshold}")]
     SignerCount {
-        /// How many there are.
+        /// The number that the body has.
         count: usize,
-        /// t.
+        /// The threshold, t: how many members must sign.
         threshold: usize,
     },
     /// A package whose signers are not ascending or not in the group.
     #[error("the signers are not ascending seats below {n}")]
     Signers {
-        /// n.
+        /// The number of members, n.
         n: usize,
     },
     /// Not one entry for each message of the request.
     #[error("{count} entries; the request has {messages} messages")]
     MessageCount {
-        /// How many there are.
+        /// The number that the body has.
         count: usize,
-        /// m.
+        /// The number of messages in the request, m.
         messages: usize,
     },
     /// A proposal whose header names another session than the request that it carries.
@@ -90,7 +90,7 @@ impl Shape {
         Self { n: group.size(), t: group.threshold(), messages, order }
     }
 
-    /// Who coordinates which attempt.
+    /// The order in which the seats coordinate attempts.
     pub fn order(&self) -> &Order {
         &self.order
     }

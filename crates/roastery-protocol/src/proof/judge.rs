@@ -27,9 +27,9 @@ pub enum Indeterminate {
     /// It is about another group.
     #[error("the proof is about group {proof:#}; this is group {group:#}")]
     OtherGroup {
-        /// The proof's.
+        /// The group that the proof names.
         proof: GroupId,
-        /// The verifier's.
+        /// The group that the verifier has given.
         group: GroupId,
     },
     /// A message of another group or session than the request's.
@@ -65,9 +65,9 @@ pub enum Indeterminate {
     /// A message's position that the request does not have.
     #[error("message {message}; the request has {count}")]
     NoSuchMessage {
-        /// The position.
+        /// The position that the proof names, from 0.
         message: u8,
-        /// How many there are.
+        /// The number of messages in the request.
         count: usize,
     },
     /// A key that cannot be derived, or an equation that has no sense (probability below 2^-120).

@@ -37,17 +37,17 @@ pub struct Proof {
 pub enum Fault {
     /// Against a coordinator: two packages of one attempt, run and number whose bodies differ.
     PackageConflict {
-        /// One package.
+        /// One of the two packages.
         first: Envelope,
-        /// The other.
+        /// The other one. The order of the two does not matter.
         second: Envelope,
     },
     /// Against a coordinator: two packages of one attempt and run, with different bodies, that both
     /// name one slot of one signer.
     SlotAssignedTwice {
-        /// One package.
+        /// One of the two packages.
         first: Envelope,
-        /// The other.
+        /// The other one. The order of the two does not matter.
         second: Envelope,
     },
     /// Against a coordinator: a package whose aggregate nonces are not the sums of the nonces of
@@ -60,9 +60,9 @@ pub enum Fault {
     },
     /// Against a signer: two shares for one package whose scalars differ.
     ShareConflict {
-        /// One share.
+        /// One of the two shares.
         first: Envelope,
-        /// The other.
+        /// The other one. The order of the two does not matter.
         second: Envelope,
     },
     /// Against a signer: a share of which one partial signature does not fit the signer's own
@@ -114,28 +114,28 @@ impl fmt::Display for FaultKind {
     }
 }
 
-/// What a valid proof proves.
+/// The statement that a valid proof proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProvenFault {
-    /// Who.
+    /// The member at fault.
     pub accused: Seat,
-    /// What.
+    /// The kind of fault.
     pub fault: FaultKind,
-    /// Where.
+    /// The session in which it was committed.
     pub session: SessionId,
 }
 
-/// Why bytes are no proof.
+/// Why bytes cannot be read as a proof.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ProofError {
-    /// Longer than any proof.
+    /// Longer than a proof may be.
     #[error("a proof of {length} bytes; at most {most} are allowed", most = MAX_EVIDENCE_ENVELOPE)]
     TooLong {
         /// The length in bytes.
         length: usize,
     },
-    /// Another version.
+    /// A version that this program does not read.
     #[error("a proof of version {version}; this program reads version {VERSION}")]
     OtherVersion {
         /// The version byte, or 0 if there is none.
@@ -168,7 +168,7 @@ impl Proof {
         wire::encode(self)
     }
 
-    /// The proof's name.
+    /// The proof's id: the hash of its bytes.
     pub fn id(&self) -> ProofId {
         ProofId::from_bytes(Tag::EvidenceFile.hash(&[&self.encode()]))
     }
@@ -178,14 +178,14 @@ impl Proof {
         &self.request
     }
 
-    /// What is claimed.
+    /// The fault that is claimed, with the signed statements.
     pub fn fault(&self) -> &Fault {
         &self.fault
     }
 }
 
 impl Fault {
-    /// Which of the six it is.
+    /// The kind of this fault.
     pub fn kind(&self) -> FaultKind {
         match self {
             Fault::PackageConflict { .. } => FaultKind::PackageConflict,

@@ -15,12 +15,12 @@ pub trait Policy: Send + Sync {
     fn judge(&self, request: &SigningRequest, step: Step) -> Result<(), RefusalReason>;
 }
 
-/// When a policy is asked.
+/// The point at which a policy is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Before the node takes part.
+    /// Before the session is opened.
     Join,
-    /// Before a share leaves.
+    /// Before a share is released.
     Release,
 }
 
@@ -29,7 +29,7 @@ pub enum Step {
 pub struct MessageKey {
     /// The message, 32 bytes.
     pub message: [u8; 32],
-    /// The tweaked key.
+    /// The group's key, tweaked as the derivation says.
     pub tweaks: TweakContext,
 }
 
@@ -60,7 +60,7 @@ struct Approved {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ApprovalError {
-    /// The request is another group's.
+    /// The request names another group.
     #[error("the request is for group {requested:#}; this is group {group:#}")]
     OtherGroup {
         /// The group that the request names.
@@ -71,15 +71,15 @@ pub enum ApprovalError {
     /// The request has expired.
     #[error("the request expired at {expiry}; it is {now} (seconds since 1970)")]
     Expired {
-        /// When it expired.
+        /// The request's expiry, in seconds since 1970.
         expiry: u64,
-        /// The wall clock.
+        /// The wall clock, in seconds since 1970.
         now: u64,
     },
     /// The request lives too long.
     #[error("the request expires in {seconds} seconds; at most {most} are allowed", most = MAX_LIFETIME_SECONDS)]
     TooLong {
-        /// How long from now.
+        /// The remaining lifetime, in seconds.
         seconds: u64,
     },
     /// A message's key cannot be derived.
@@ -87,7 +87,7 @@ pub enum ApprovalError {
     Derivation {
         /// The message's position, from 0.
         message: usize,
-        /// Why not.
+        /// The error of the derivation.
         source: DerivationError,
     },
     /// The policy refuses.
@@ -96,7 +96,7 @@ pub enum ApprovalError {
 }
 
 impl ApprovalError {
-    /// What the others are told.
+    /// The reason that the other members receive.
     pub fn reason(&self) -> RefusalReason {
         match self {
             ApprovalError::Expired { .. } => RefusalReason::Expired,

@@ -49,7 +49,7 @@ pub enum DerivationError {
     /// The path is too long.
     #[error("a path of {length} steps; at most {most} are allowed", most = MAX_PATH_LENGTH)]
     PathTooLong {
-        /// Its steps.
+        /// The number of steps.
         length: usize,
     },
     /// A hardened step, which needs the secret key of the group, and no party has it.
@@ -57,15 +57,15 @@ pub enum DerivationError {
         "step {step} of the path is {index}; only unhardened steps (below 2147483648) are possible"
     )]
     Hardened {
-        /// The step, from 0.
+        /// The position of the step in the path, from 0.
         step: usize,
-        /// Its number.
+        /// The child number of that step.
         index: u32,
     },
     /// The path leads to no valid key (BIP-32 says: take the next index; probability below 2^-127).
     #[error("step {step} of the path leads to no valid key")]
     NoSuchChild {
-        /// The step, from 0.
+        /// The position of the step in the path, from 0.
         step: usize,
     },
     /// The tweak leads to no valid key (probability below 2^-127).

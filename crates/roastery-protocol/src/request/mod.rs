@@ -62,17 +62,17 @@ struct Unchecked {
     messages: Vec<MessageToSign>,
 }
 
-/// Why something is no signing request.
+/// Why bytes or values do not make a signing request.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RequestError {
     /// The bytes are longer than any request's.
     #[error("a request of {length} bytes; at most {most} are allowed", most = MAX_REQUEST)]
     TooLong {
-        /// Their length.
+        /// The length in bytes.
         length: usize,
     },
-    /// Another version.
+    /// A version that this program does not read.
     #[error("a request of version {version}; this program reads version {VERSION}")]
     OtherVersion {
         /// The version byte, or 0 if there is none.
@@ -84,7 +84,7 @@ pub enum RequestError {
     /// No message, or too many.
     #[error("{count} messages; 1 to {most} are allowed", most = MAX_MESSAGES)]
     MessageCount {
-        /// How many there are.
+        /// The number of messages in the request.
         count: usize,
     },
     /// A derivation that is not allowed.
@@ -149,7 +149,7 @@ impl SigningRequest {
         self.group
     }
 
-    /// The caller's name for the request.
+    /// The 32 bytes by which the caller names the request.
     pub fn id(&self) -> &[u8; 32] {
         &self.id
     }

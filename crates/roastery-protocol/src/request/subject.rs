@@ -35,17 +35,17 @@ pub enum SubjectError {
     /// The text or the transaction is too long.
     #[error("a {kind} of {length} bytes; at most {most} are allowed")]
     TooLong {
-        /// What it is.
+        /// The kind of subject, as a word.
         kind: &'static str,
         /// Its length in bytes.
         length: usize,
-        /// The most bytes.
+        /// The greatest length allowed, in bytes.
         most: usize,
     },
     /// A text for more messages than one.
     #[error("a text is signed as one message, and the request has {count}")]
     MessageCount {
-        /// How many messages there are.
+        /// The number of messages in the request.
         count: usize,
     },
     /// The message is not the hash of the text.
@@ -59,7 +59,7 @@ impl Subject {
         Tag::Text.hash(&[text.as_bytes()])
     }
 
-    /// Its kind, in a word.
+    /// The kind of subject as a word, for people.
     pub fn kind(&self) -> &'static str {
         match self {
             Subject::Hash => "hash",

@@ -15,7 +15,7 @@ use roastery_frost::Seat;
 use super::{Destination, Session};
 use crate::{Attempt, clock::Moment, engine::EngineSession, message::Body, proof::Proof};
 
-/// Who can have found a fault.
+/// How many members can have found a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Observed {
     /// This node alone.
@@ -27,7 +27,7 @@ pub(super) enum Observed {
 /// After that many others have told all, this node need not.
 const ENOUGH: usize = 2;
 
-/// A proof that is to be told.
+/// A proof whose broadcast is pending.
 #[derive(Debug)]
 pub(super) struct PendingBroadcast {
     accused: Seat,
@@ -81,7 +81,7 @@ impl<E: EngineSession> Session<E> {
         !self.collector.is_proven_faulty(sender) && self.tellings.iter().any(open)
     }
 
-    /// How many bytes of a member's messages are in proofs that are to be told.
+    /// How many bytes of a member's messages are in proofs whose broadcast is pending.
     pub(super) fn bytes_to_tell_of(&self, accused: Seat) -> usize {
         let of_member = self.tellings.iter().filter(|broadcast| broadcast.accused == accused);
         of_member.map(|broadcast| broadcast.proof.encode().len()).sum()

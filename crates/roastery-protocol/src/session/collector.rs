@@ -39,7 +39,7 @@ pub(crate) enum PackageStanding {
     Open,
     /// t shares for it were tried without success.
     Failed,
-    /// And it is looked into, why.
+    /// t shares for it were tried without success, and it is investigated.
     LookedInto,
 }
 
@@ -56,7 +56,7 @@ pub(crate) struct KeptShare {
 pub(crate) enum InsertOutcome {
     /// The first of its run and number.
     New,
-    /// Known.
+    /// The same package is known.
     Repeat,
     /// Of an earlier run than the newest.
     OldRun,

@@ -21,7 +21,7 @@ use crate::{
 /// Packages that are looked into at the same time.
 const MOST_AT_ONCE: usize = 4;
 
-/// One package that is looked into.
+/// One package that is investigated.
 #[derive(Debug)]
 pub(super) struct Inquest<P> {
     hash: BodyHash,
@@ -32,7 +32,7 @@ pub(super) struct Inquest<P> {
     repeat: Backoff,
 }
 
-/// One of its signers.
+/// One signer of a package that is investigated.
 #[derive(Debug)]
 struct Suspect {
     seat: Seat,

@@ -70,20 +70,20 @@ use crate::{
     request::ApprovedRequest,
 };
 
-/// What a session is opened with.
+/// Everything that a session needs to be opened.
 #[derive(Debug)]
 pub struct Opening {
-    /// The group.
+    /// The group that signs.
     pub group: Arc<Group>,
     /// This node's seat.
     pub seat: Seat,
-    /// The seat's identity key.
+    /// The identity key that signs this seat's messages; it must be the one in the roster.
     pub identity: Arc<IdentityKey>,
-    /// What this node's policy approved.
+    /// The request, as this node's policy has approved it.
     pub request: ApprovedRequest,
     /// This opening's run.
     pub run: Run,
-    /// The times.
+    /// Intervals and time limits.
     pub settings: Settings,
     /// What is remembered of the members; empty where nothing is.
     pub record: PeerHistory,
@@ -96,15 +96,15 @@ pub enum OpenError {
     /// The group has no such seat.
     #[error("seat {seat} is not in the group of {members} seats")]
     NoSuchSeat {
-        /// The seat.
+        /// This node's seat.
         seat: Seat,
-        /// n.
+        /// The number of members, n.
         members: usize,
     },
     /// The identity key is not the one in the roster.
     #[error("seat {seat}: the identity key is not the one in the roster")]
     OtherIdentity {
-        /// The seat.
+        /// This node's seat.
         seat: Seat,
     },
     /// The engine holds another seat's share.
@@ -115,7 +115,7 @@ pub enum OpenError {
         /// The session's seat.
         seat: Seat,
     },
-    /// The request is another group's.
+    /// The request names another group.
     #[error("the request is for another group")]
     OtherGroup,
     /// The request has expired since it was approved.
@@ -313,7 +313,7 @@ impl<E: EngineSession> Session<E> {
         own.into_iter().chain(tellings).min()
     }
 
-    /// The session's name.
+    /// The session id: the hash of the request.
     pub fn id(&self) -> SessionId {
         self.fixed.session
     }
@@ -368,7 +368,7 @@ impl<E: EngineSession> Session<E> {
         self.collector.proofs().values().map(|(finding, proof)| (finding, proof))
     }
 
-    /// How many attempts are live here.
+    /// The number of attempts that are live at this node.
     pub fn live_attempts(&self) -> usize {
         self.schedule.live()
     }
@@ -407,16 +407,16 @@ pub enum Stop {
     Deadline,
     /// It has no room for all its sessions.
     Evicted,
-    /// It could not write down that a share was about to leave.
+    /// It could not store that a share was about to leave.
     JournalFailed,
 }
 
 /// Whether a peer can be reached, as the transport sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Connection {
-    /// It can.
+    /// The peer can be reached. What it may have missed is sent again.
     Up,
-    /// It cannot.
+    /// The peer cannot be reached.
     Down,
 }
 

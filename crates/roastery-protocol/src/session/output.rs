@@ -13,18 +13,18 @@ use crate::{
 /// What a session wants done, in the order in which it is to be done.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
-    /// Send these bytes.
+    /// Send these bytes now. The order of outputs is the order of sending.
     Send {
-        /// To whom.
+        /// The receivers.
         to: Destination,
-        /// The envelope.
+        /// One whole signed message.
         bytes: Arc<[u8]>,
     },
     /// Something has happened that the caller may want to know.
     Event(Event),
 }
 
-/// To whom something goes.
+/// The receivers of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Destination {
     /// The node that holds this seat; never the session's own seat.
@@ -40,60 +40,60 @@ pub enum Event {
     /// This node takes part in an attempt as a signer and has shown its first slot to the
     /// coordinator.
     Committed {
-        /// The attempt.
+        /// The attempt's number, from 0.
         attempt: Attempt,
-        /// Who coordinates it.
+        /// The seat that coordinates it.
         coordinator: Seat,
     },
     /// This node coordinates an attempt from now on.
     Coordinating {
-        /// The attempt.
+        /// The attempt's number, from 0.
         attempt: Attempt,
     },
     /// This node, as the coordinator, has received a signer's slot.
     SlotReceived {
-        /// The attempt.
+        /// The attempt's number, from 0.
         attempt: Attempt,
-        /// Whose.
+        /// The signer's seat.
         signer: Seat,
     },
     /// This node, as the coordinator, has issued a package.
     PackageIssued {
-        /// The attempt.
+        /// The attempt's number, from 0.
         attempt: Attempt,
         /// The package's number in this run.
         number: u16,
-        /// Who is to sign.
+        /// The t seats that are to sign, ascending.
         signers: Vec<Seat>,
     },
     /// This node has released a share. One audit record each.
     ShareReleased {
-        /// The attempt.
+        /// The attempt's number, from 0.
         attempt: Attempt,
         /// The package that it answers.
         package: BodyHash,
     },
     /// This node, as the coordinator, has counted a signer's share.
     ShareReceived {
-        /// The attempt.
+        /// The attempt's number, from 0.
         attempt: Attempt,
-        /// Whose.
+        /// The signer's seat.
         signer: Seat,
         /// The number of the package that it answers.
         number: u16,
     },
     /// A member's fault is proven.
     Proven {
-        /// Who, what and where.
+        /// The member, its fault and the session.
         finding: ProvenFault,
-        /// The proof.
+        /// The proof, which a third party can check with the group file.
         proof: Arc<Proof>,
     },
     /// A member has said that it will not take part.
     Refused {
-        /// Who.
+        /// The member that refuses.
         seat: Seat,
-        /// Why.
+        /// The reason that it gives.
         reason: RefusalReason,
     },
     /// The signatures are there. Final.
@@ -103,7 +103,7 @@ pub enum Event {
     Stopped(StopReason),
 }
 
-/// The end that stays.
+/// The signatures of a request. Final: they are never replaced.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
     /// One BIP-340 signature for each message, in the order of the messages. Another run of the
@@ -115,10 +115,10 @@ pub struct Outcome {
     pub origin: Option<Origin>,
 }
 
-/// Who made a signature.
+/// The attempt and the members that made the signatures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// The attempt.
+    /// The attempt of that package, from 0.
     pub attempt: Attempt,
     /// Its coordinator.
     pub coordinator: Seat,
@@ -148,9 +148,9 @@ pub enum StopReason {
     /// More than n - t members are proven faulty.
     #[error("{faulty} members are proven faulty; at most {bearable} can be borne")]
     Infeasible {
-        /// How many are.
+        /// The number of members that are proven faulty.
         faulty: usize,
-        /// n - t.
+        /// The most faulty members with which the group can sign, n - t.
         bearable: usize,
     },
     /// The policy withdrew its approval before a share left.
@@ -180,7 +180,7 @@ pub enum Rejected {
     NoSuchSeat {
         /// The sender that the header names.
         sender: u16,
-        /// n.
+        /// The number of members, n.
         members: usize,
     },
     /// The signature is not that of the seat that the header names.
@@ -194,24 +194,24 @@ pub enum Rejected {
     Malformed {
         /// The sender.
         sender: Seat,
-        /// The rule.
+        /// The structural rule that it breaks.
         malformation: Malformation,
     },
     /// It is for a coordinator, and this node does not coordinate that attempt.
     #[error("attempt {attempt} is coordinated by seat {coordinator}")]
     NotTheCoordinator {
-        /// The attempt.
+        /// The attempt's number, from 0.
         attempt: Attempt,
-        /// Who coordinates it.
+        /// The seat that coordinates it.
         coordinator: Seat,
     },
     /// The attempt is not served: too far ahead, or too long past.
     #[error("attempt {attempt} is not served here now")]
     NotServed {
-        /// The attempt.
+        /// The attempt's number, from 0.
         attempt: Attempt,
     },
-    /// It says nothing new.
+    /// It says nothing new, for example because it is a retransmission.
     #[error("nothing new")]
     Repeat,
     /// It is older than what is known already: an earlier run, or an earlier slot.
@@ -241,13 +241,13 @@ pub enum Rejected {
         /// The sender.
         sender: Seat,
     },
-    /// Signatures that do not verify.
+    /// Final signatures that do not verify.
     #[error("the signatures that seat {sender} sent do not verify")]
     WrongSignatures {
         /// The sender.
         sender: Seat,
     },
-    /// A proof that proves nothing.
+    /// Evidence whose proof does not verify. It counts against its sender.
     #[error("seat {sender} sent a proof that proves nothing: {reason}")]
     NotProven {
         /// The sender.
@@ -280,10 +280,10 @@ impl Rejected {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum DeclineReason {
-    /// The signer is not in this attempt.
+    /// The signer takes no part in this attempt.
     #[error("this signer is not in the attempt")]
     NotEntered,
-    /// The signer is not picked.
+    /// The package does not name the signer.
     #[error("this signer is not picked")]
     NotPicked,
     /// The package names a slot that is not the signer's unused one.
@@ -292,7 +292,7 @@ pub enum DeclineReason {
     /// The signer has given all the shares that it may give in this attempt.
     #[error("{released} shares were given in this attempt, and no more may be")]
     Spent {
-        /// n - t + 1.
+        /// The shares released in this attempt; n - t + 1, the most allowed.
         released: usize,
     },
     /// The coordinator is proven faulty.
@@ -301,7 +301,7 @@ pub enum DeclineReason {
     /// The slot was too old, or the clocks disagree on its age; it has been replaced.
     #[error("the slot was too old and has been replaced")]
     Aged,
-    /// The engine finds no sense in it.
+    /// The engine cannot use the package's signers or aggregate nonces.
     #[error("the package makes no sense to the engine")]
     NotAPackage,
 }

@@ -12,20 +12,20 @@ use crate::{
 pub struct Report {
     /// The session.
     pub session: SessionId,
-    /// How far it is.
+    /// Whether it runs, has signatures or has stopped.
     pub phase: ReportPhase,
-    /// How many attempts are live here.
+    /// The number of attempts that are live at this node.
     pub live_attempts: usize,
     /// Who is awaited, in the order of attempts and seats. Waiting is no blame: who is slow is not
     /// at fault.
     pub awaited: Vec<Awaited>,
-    /// Who has said that it will not take part.
+    /// The members that have refused to take part, with their reasons.
     pub refusals: Vec<(Seat, RefusalReason)>,
-    /// Whose fault is proven.
+    /// The faults that are proven, one per member.
     pub proven: Vec<ProvenFault>,
 }
 
-/// How far a session is.
+/// The state of a session at this node.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ReportPhase {
     /// It goes on.
@@ -39,13 +39,13 @@ pub enum ReportPhase {
 /// A member for whose message the session waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Awaited {
-    /// In which attempt.
+    /// The attempt that needs the message.
     pub attempt: Attempt,
-    /// Who.
+    /// The member's seat.
     pub seat: Seat,
-    /// For what.
+    /// The message that is awaited from it.
     pub thing: AwaitedThing,
-    /// Since when, on the monotonic clock.
+    /// Start of the wait, on the caller's monotonic clock.
     pub since: Duration,
 }
 

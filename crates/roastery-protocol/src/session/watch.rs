@@ -40,9 +40,9 @@ pub enum Told {
     Signed(Outcome),
     /// A member does not take part, for this reason. It is told once for each reason.
     Refused {
-        /// Which member.
+        /// The member that refuses.
         seat: Seat,
-        /// Why.
+        /// The reason that it gives.
         reason: RefusalReason,
     },
 }

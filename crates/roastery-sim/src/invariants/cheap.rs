@@ -19,9 +19,9 @@ pub struct Cost {
 /// takes one package, at most t shares, no share check and at most 4 n messages.
 #[derive(Clone, Copy, Debug)]
 pub struct HonestRunsAreCheap {
-    /// n.
+    /// The number of members, n.
     pub members: usize,
-    /// t.
+    /// The threshold, t: how many members must sign.
     pub threshold: usize,
 }
 

@@ -5,9 +5,9 @@ use roastery_protocol::{Seat, session::Settings};
 /// What the session went through until it was calm.
 #[derive(Clone, Debug)]
 pub struct Circumstances {
-    /// n.
+    /// The number of members, n.
     pub members: usize,
-    /// t.
+    /// The threshold, t: how many members must sign.
     pub threshold: usize,
     /// The nodes' times.
     pub settings: Settings,
@@ -48,7 +48,7 @@ pub struct Circumstances {
 pub struct Allowance {
     /// From the calm on.
     pub after_calm: Duration,
-    /// f.
+    /// The number of faulty members, f.
     pub faults: usize,
     /// Expiries granted.
     pub expiries: usize,

@@ -21,9 +21,9 @@ use crate::network::Links;
 pub struct Scenario {
     /// What everything is drawn from.
     pub seed: u64,
-    /// n.
+    /// The number of members, n.
     pub members: usize,
-    /// t.
+    /// The threshold, t: how many members must sign.
     pub threshold: usize,
     /// Who is faulty, and how.
     pub faults: BTreeMap<Seat, Fault>,

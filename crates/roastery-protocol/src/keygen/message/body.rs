@@ -16,7 +16,7 @@ use crate::{TranscriptHash, wire};
 /// A member's signature of a transcript with its host key, as ChillDKG has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct TranscriptSignature {
-    /// The transcript.
+    /// The hash of the transcript that is signed.
     pub transcript: TranscriptHash,
     /// The signature, 64 bytes.
     #[borsh(serialize_with = "wire::put", deserialize_with = "wire::take")]
@@ -43,9 +43,9 @@ pub enum Want {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[non_exhaustive]
 pub enum RefusalReason {
-    /// Its operator said no.
+    /// Its operator has declined.
     Operator,
-    /// It holds this member to be at fault.
+    /// It has found this member to be at fault.
     Faulty(#[borsh(serialize_with = "wire::put", deserialize_with = "wire::take")] Seat),
 }
 
@@ -89,7 +89,7 @@ pub enum Malformation {
         /// The only one allowed.
         expected: usize,
     },
-    /// A point or a scalar is none.
+    /// A point or a scalar does not decode.
     #[error("{0}")]
     Message(MessageError),
     /// The content does not decode, exactly and to its end.

@@ -25,7 +25,7 @@ pub struct Envelope {
     kind: Kind,
 }
 
-/// Why bytes are no envelope.
+/// Why bytes cannot be read as a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum EnvelopeError {
@@ -40,10 +40,10 @@ pub enum EnvelopeError {
     TooLong {
         /// The length in bytes.
         length: usize,
-        /// The most bytes.
+        /// The greatest length allowed, in bytes.
         most: usize,
     },
-    /// Another version, which is not read.
+    /// A version that this program does not read.
     #[error("version {version}; this program reads version {VERSION}")]
     OtherVersion {
         /// The version byte.
@@ -131,7 +131,7 @@ impl Envelope {
         self.sealed.content()
     }
 
-    /// The message's name.
+    /// The hash of the body, which names the message.
     pub fn body_hash(&self) -> BodyHash {
         self.sealed.body_hash()
     }

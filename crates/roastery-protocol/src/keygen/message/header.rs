@@ -18,7 +18,7 @@ pub enum Kind {
     Signature = 18,
     /// The transcript with the signatures of all: the recovery data.
     Certificate = 19,
-    /// Asks for something.
+    /// Asks a member for a message that it has.
     Want = 20,
     /// A coordinator's answer to a member whose share is wrong.
     Investigation = 21,
@@ -38,7 +38,7 @@ impl Kind {
         Kind::Refusal,
     ];
 
-    /// The kind of this number.
+    /// The kind with this number on the wire.
     pub fn from_number(number: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| *kind as u8 == number)
     }

@@ -94,7 +94,7 @@ pub(crate) struct CountedShare {
     checked: bool,
 }
 
-/// What became of a slot.
+/// The result of offering a slot to the coordinator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Offer {
     /// It is held and may be named.
@@ -103,11 +103,11 @@ pub(crate) enum Offer {
     Repeat,
     /// A newer one is known, or it was named before.
     Stale,
-    /// Its signer is out.
+    /// Its signer is excluded from this attempt.
     Out,
 }
 
-/// What became of a share.
+/// The result of giving a share to the coordinator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Count {
     /// Counted for the package of this number.

@@ -11,7 +11,7 @@ use crate::{invariants::Violation, keygen::Node};
 /// A member that has no certificate in the end has no share, and its report says why.
 #[derive(Debug)]
 pub struct Endings<'a> {
-    /// n.
+    /// The number of members, n.
     pub members: usize,
     /// The faulty members.
     pub faulty: &'a BTreeSet<Seat>,

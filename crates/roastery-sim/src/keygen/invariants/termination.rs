@@ -28,9 +28,9 @@ pub struct Allowance {
 /// What a key generation went through until it was calm.
 #[derive(Clone, Copy, Debug)]
 pub struct Circumstances {
-    /// n.
+    /// The number of members, n.
     pub members: usize,
-    /// f.
+    /// The number of faulty members, f.
     pub faulty: usize,
     /// The nodes' times.
     pub settings: Settings,

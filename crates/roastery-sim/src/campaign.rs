@@ -23,28 +23,28 @@ use crate::{
     trace::Detail,
 };
 
-/// Something that is drawn from a seed, played and judged.
+/// A kind of simulation: drawn from a seed, played and judged.
 pub trait Game: Clone + PartialEq + Send {
-    /// What must hold in it.
+    /// The invariants that must hold in it.
     type Invariant: Clone + PartialEq + Send;
-    /// What came of one.
+    /// The result of one simulation.
     type Played;
-    /// What came of many.
+    /// The sums over many simulations.
     type Totals: Default + Send;
 
-    /// The game of a seed.
+    /// Draws the simulation of a seed. The same seed always gives the same one.
     fn draw(seed: u64) -> Self;
 
     /// Plays it.
     fn play(&self, detail: Detail) -> Self::Played;
 
-    /// What it violated, if anything.
+    /// The invariant that was violated, if any.
     fn violation(played: &Self::Played) -> Option<&Violation<Self::Invariant>>;
 
-    /// Adds one to many.
+    /// Adds one result to the sums.
     fn add(totals: &mut Self::Totals, played: &Self::Played);
 
-    /// Games that are a little simpler and as fair, the boldest first.
+    /// Simulations that are a little simpler and as fair, the greatest simplification first.
     fn simpler(&self) -> Vec<Self>;
 }
 
@@ -74,18 +74,18 @@ impl Game for Scenario {
     }
 }
 
-/// A seed that violates something.
+/// A seed whose simulation violates an invariant.
 #[derive(Debug)]
 pub struct Failure<G: Game = Scenario> {
-    /// Its number.
+    /// The seed.
     pub seed: u64,
     /// The scenario as it was drawn.
     pub drawn: G,
-    /// What it violates.
+    /// The violation in the scenario as drawn.
     pub violation: Violation<G::Invariant>,
     /// The simplest scenario found that violates the same invariant.
     pub shrunk: G,
-    /// What that one violates.
+    /// The violation in the simplest scenario.
     pub shrunk_violation: Violation<G::Invariant>,
 }
 
@@ -99,7 +99,7 @@ pub fn run(
     run_games(seeds, jobs, goes_on)
 }
 
-/// The same for any game.
+/// As [`run`], for any kind of simulation.
 pub fn run_games<G: Game>(
     seeds: impl Iterator<Item = u64> + Send,
     jobs: usize,

@@ -52,7 +52,7 @@ struct HeardShare {
 }
 
 impl FramingChecker {
-    /// Nothing was heard yet.
+    /// A checker that has seen no message.
     pub fn new(case: Rc<Case>) -> Self {
         Self {
             case,
@@ -64,7 +64,7 @@ impl FramingChecker {
         }
     }
 
-    /// How many claims were tried.
+    /// The number of claims that were tried.
     pub fn tried(&self) -> usize {
         self.tried
     }

@@ -55,11 +55,11 @@ pub enum Invariant {
     OnlyWhatWasAuthorised,
     /// Each unfinished package has a blocker of its own.
     Blockers,
-    /// It ends in time once t honest members reach each other.
+    /// The session ends in time once t honest members reach each other.
     Termination,
     /// Every provable fault is found, and nothing else is.
     FaultCompleteness,
-    /// A signature stays, and everybody gets it.
+    /// A signature stays, and all honest members get it.
     OutcomeIsMonotone,
     /// What is kept, done and answered is bounded.
     Bounded,
@@ -86,17 +86,17 @@ impl fmt::Display for Invariant {
     }
 }
 
-/// Something that must always hold does not.
+/// An invariant that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation<I = Invariant> {
-    /// What must hold.
+    /// The invariant.
     pub invariant: I,
-    /// What was seen instead.
+    /// What was observed instead, for people.
     pub what: String,
 }
 
 impl<I> Violation<I> {
-    /// Something that must hold does not.
+    /// A violation of this invariant.
     pub fn of(invariant: I, what: impl Into<String>) -> Self {
         Self { invariant, what: what.into() }
     }
@@ -115,13 +115,13 @@ impl<I: fmt::Debug + fmt::Display> std::error::Error for Violation<I> {}
 /// [`HonestRunsAreCheap`].
 #[derive(Debug)]
 pub struct Invariants {
-    /// What is fixed.
+    /// What is fixed in the session.
     pub case: Rc<Case>,
     /// What was said and happened, for the reader and as a hash.
     pub trace: Trace,
-    /// The first invariant.
+    /// The checker of [`Invariant::Accountability`].
     pub framing: FramingChecker,
-    /// The sixth.
+    /// The checker of [`Invariant::FaultCompleteness`].
     pub guilt: FaultCompleteness,
     message_log: Hearsay,
     one_nonce: OneNonce,
@@ -137,7 +137,7 @@ pub struct Invariants {
 }
 
 impl Invariants {
-    /// Watches over a session from its beginning.
+    /// Checks a session from its beginning.
     pub fn new(case: Case, trace: Trace) -> Self {
         let case = Rc::new(case);
         Self {
@@ -192,7 +192,7 @@ impl Invariants {
     }
 }
 
-/// With at most n - t faulty members no honest node has a reason to stop but its owner's.
+/// With at most n - t faulty members an honest node stops only if its application stops it.
 fn nobody_gives_up(event: &Event) -> Result<(), Violation> {
     match event {
         Event::Stopped(reason) if *reason != StopReason::Cancelled => {

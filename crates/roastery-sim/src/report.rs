@@ -26,13 +26,13 @@ pub struct Report {
     pub signers: usize,
     /// The threshold, t: how many members must sign.
     pub threshold: usize,
-    /// Faulty members.
+    /// The number of faulty members.
     pub faulty: usize,
-    /// What they do.
+    /// The name of their attack.
     pub attack: String,
     /// The seed.
     pub seed: u64,
-    /// The round trip.
+    /// The round-trip time of the network, in seconds.
     pub round_trip_s: f64,
     /// Until the first honest member had the signatures; absent if it has taken too long.
     pub first_signed_s: Option<f64>,
@@ -46,7 +46,7 @@ pub struct Report {
     pub packages: usize,
     /// Messages, one for each receiver.
     pub messages: usize,
-    /// All bytes.
+    /// The bytes of all messages.
     pub bytes: usize,
     /// Messages and bytes by kind.
     pub by_kind: Vec<KindCount>,
@@ -65,11 +65,11 @@ pub struct Report {
 /// Messages and bytes of one kind.
 #[derive(Clone, Debug, Serialize)]
 pub struct KindCount {
-    /// The kind.
+    /// The name of the kind.
     pub kind: &'static str,
     /// Messages, one for each receiver.
     pub messages: usize,
-    /// Bytes.
+    /// The bytes of these messages.
     pub bytes: usize,
 }
 
@@ -154,7 +154,7 @@ fn median(sorted: &[f64]) -> Option<f64> {
     sorted.get(sorted.len() / 2).copied()
 }
 
-/// Who plays which part, and how many bytes of each kind are sent.
+/// Which members coordinate and which sign, and how many bytes of each kind are sent.
 #[derive(Debug, Default)]
 struct Observer {
     coordinators: BTreeSet<usize>,

@@ -29,19 +29,19 @@ use crate::{
     world::{Compute, Injection, Setup},
 };
 
-/// Which engine holds the secrets.
+/// The engine that holds the secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EngineKind {
-    /// BIP-445.
+    /// The real one, of BIP-445.
     Real,
     /// The fake one, which multiplies no points and counts what it is asked for.
     Fake,
 }
 
-/// One simulation.
+/// The parameters of one simulated session.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scenario {
-    /// What everything is drawn from.
+    /// The seed from which everything is drawn.
     pub seed: u64,
     /// The number of members, n.
     pub members: usize,
@@ -49,13 +49,13 @@ pub struct Scenario {
     pub threshold: usize,
     /// The number of messages in the request, m.
     pub messages: usize,
-    /// Which engine.
+    /// The engine of all nodes.
     pub engine: EngineKind,
-    /// Who is faulty, and how.
+    /// The faulty members and what they do.
     pub attack: Attack,
     /// The network until it is calm.
     pub links: Links,
-    /// The nodes' times.
+    /// The nodes' intervals and time limits.
     pub settings: Settings,
     /// What happens to nodes and network, and when; ends with the calm, if it is not calm from the
     /// beginning.
@@ -69,12 +69,12 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// The keys of everybody.
+    /// The keys of all members.
     pub fn make_members(&self) -> Members {
         make_members(self.seed, self.threshold, self.members)
     }
 
-    /// What a world starts from.
+    /// The initial state of a simulation.
     pub fn setup(&self) -> Setup {
         Setup {
             seed: self.seed,
@@ -89,7 +89,7 @@ impl Scenario {
         }
     }
 
-    /// When the last thing happens.
+    /// The virtual time of the last injection.
     pub fn calm_at(&self) -> Duration {
         self.script.iter().map(|(at, _)| *at).max().unwrap_or_default()
     }
@@ -149,7 +149,7 @@ impl Scenario {
         self.members - useless >= self.threshold && (ends || !self.is_disturbed())
     }
 
-    /// What termination is judged by.
+    /// The circumstances by which termination is judged.
     pub fn circumstances(&self) -> Circumstances {
         Circumstances {
             members: self.members,

@@ -12,7 +12,7 @@ use roastery_protocol::{Seat, keygen, message::Envelope, session::Event};
 
 use crate::{adversary::Packet, report::name_of};
 
-/// The record of a simulation.
+/// The trace of a simulation: a hash of everything, and lines of text if they are wanted.
 #[derive(Debug)]
 pub struct Trace {
     hash: TaggedHash,
@@ -31,7 +31,7 @@ struct OpenLine {
     to: Vec<Seat>,
 }
 
-/// Whether a trace is for readers, too.
+/// What a trace holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
     /// Only the hash.
@@ -41,7 +41,7 @@ pub enum Detail {
 }
 
 impl Trace {
-    /// An empty record.
+    /// An empty trace.
     pub fn new(detail: Detail) -> Self {
         let lines = (detail == Detail::Lines).then(Vec::new);
         Self { hash: TaggedHash::new("roastery-sim/trace"), lines, last: None, open: None }

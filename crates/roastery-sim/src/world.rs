@@ -58,13 +58,13 @@ enum Item {
 
 /// A group that signs in virtual time.
 pub struct World<E: SimulatedEngine, A, W> {
-    /// Everybody's keys.
+    /// The keys of all members.
     pub members: Members,
     /// The coalition.
     pub adversary: A,
-    /// The watcher.
+    /// Checks every step.
     pub watch: W,
-    /// What was counted.
+    /// The counters.
     pub counts: Counts,
     request: SigningRequest,
     setup: Setup,
@@ -212,7 +212,7 @@ impl<E: SimulatedEngine, A: Adversary, W: Watch<E>> World<E, A, W> {
         self.queue.next_at()
     }
 
-    /// The time.
+    /// The virtual time since the beginning.
     pub fn now(&self) -> Duration {
         self.now
     }

@@ -106,7 +106,7 @@ pub fn attempt(number: u32) -> Attempt {
     Attempt::new(number).unwrap()
 }
 
-/// Another scalar.
+/// The same scalars with a wrong one among them.
 pub fn spoiled(scalars: &[PartialSignature]) -> Vec<PartialSignature> {
     spoiled_at(scalars, 0)
 }
@@ -161,7 +161,7 @@ impl Fixture {
         self.group.seats().filter(|seat| !not.contains(seat)).collect()
     }
 
-    /// NonceGen, by hand.
+    /// Draws a slot as an engine does (BIP-445, NonceGen).
     pub fn draw(&self, seat: Seat, attempt: u32, run: Run, index: u32) -> OwnSlot {
         self.draw_from(&mut getrandom::SysRng, seat, attempt, run, index)
     }

@@ -26,7 +26,7 @@ pub fn later(now: Moment, by: Duration) -> Moment {
     Moment { monotonic: now.monotonic + by, wall: now.wall + by }
 }
 
-/// Says yes to everything.
+/// A policy that approves every request.
 #[derive(Debug)]
 pub struct Willing;
 

@@ -12,7 +12,7 @@ use roastery_protocol::{
 
 use crate::{Fixture, later, peer, seat};
 
-/// A message on its way.
+/// A message in transit.
 #[derive(Clone, Debug)]
 pub struct Packet {
     /// The seat whose link it travels on.

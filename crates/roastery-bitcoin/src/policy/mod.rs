@@ -15,88 +15,88 @@ use crate::spend::{CannotSign, Input, Spend, Warning, is_more_than};
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// There is nothing that could be signed.
+    /// The PSBT cannot be signed.
     #[error("{0}")]
     CannotSign(#[from] CannotSign),
-    /// More than one transaction may take.
+    /// More would leave the group than one transaction may take.
     #[error("limit per transaction: {amount} would leave the group; at most {most} may")]
     PerTransaction {
-        /// What would leave.
+        /// The amount that would leave the group, fees included.
         amount: Amount,
-        /// The limit.
+        /// The greatest amount allowed.
         most: Amount,
     },
-    /// More than a day may take.
+    /// More would leave the group than is allowed within 24 hours.
     #[error(
         "limit per day: {amount} would leave the group after {before} within 24 hours; together at most {most} may"
     )]
     PerDay {
-        /// What would leave.
+        /// The amount that would leave the group, fees included.
         amount: Amount,
-        /// What has left.
+        /// The amount that has left the group within the last 24 hours.
         before: Amount,
-        /// The limit.
+        /// The greatest amount allowed.
         most: Amount,
     },
     /// An output pays a recipient that is not on the list.
     #[error("allow list: output {output} pays {amount} to {destination}, which is not on it")]
     Destination {
-        /// The output.
+        /// The output's index, from 0.
         output: usize,
-        /// How much.
+        /// The amount that it pays.
         amount: Amount,
         /// The address, or the script in hexadecimal digits.
         destination: String,
     },
-    /// More may leave than can be counted.
+    /// An input may be the group's and is not recognised as such, so more may leave than is counted.
     #[error(
         "limits count what is recognised: input {input} is Taproot and is not recognised as this group's, so more may leave than is counted; give the derivation fields of all inputs, or approve by hand (policy.approval = \"manual\")"
     )]
     Unrecognised {
-        /// The input.
+        /// The input's index, from 0.
         input: usize,
     },
-    /// The fee.
+    /// The fee is higher than the rules allow.
     #[error("fee cap: the fee is {fee}; at most {most} is allowed")]
     Fee {
         /// The fee.
         fee: Amount,
-        /// The limit.
+        /// The greatest amount allowed.
         most: Amount,
     },
-    /// The fee rate.
+    /// The fee rate is higher than the rules allow.
     #[error("fee rate cap: the fee rate is {rate} sat/vB; at most {most} sat/vB is allowed")]
     FeeRate {
-        /// In satoshi per virtual byte.
+        /// The fee rate, in satoshi per virtual byte.
         rate: u64,
-        /// The limit.
+        /// The highest fee rate allowed, in satoshi per virtual byte.
         most: u64,
     },
-    /// The part of the group's money that is lost.
+    /// Too large a part of what the group spends is fee or burnt.
     #[error(
         "fee share cap: {lost} of {spent} that the group spends are fee or burnt; at most {most} % may be (most_fee_percent)"
     )]
     FeeShare {
-        /// What no payee receives.
+        /// The fee and the burnt amounts: what no payee receives.
         lost: Amount,
-        /// What the group spends.
+        /// The sum of the group's inputs.
         spent: Amount,
-        /// The limit, in percent.
+        /// The largest part allowed, in percent.
         most: u8,
     },
-    /// Change that is not ours.
+    /// An output looks like change and is not an address of the wallet.
     #[error("change must be ours: {0}")]
     Change(Warning),
-    /// An amount that is not proven.
+    /// The previous transaction of an input is missing, so its amount is not proven.
     #[error("previous transactions required: that of input {input} is missing")]
     PreviousTransaction {
-        /// The input.
+        /// The input's index, from 0.
         input: usize,
     },
 }
 
 impl Refusal {
-    /// What the other nodes are told.
+    /// The reason that the other members receive.
     pub fn reason(&self) -> RefusalReason {
         match self {
             Refusal::CannotSign(_) => RefusalReason::Unacceptable,

@@ -30,7 +30,7 @@ pub struct Rules {
     /// The addresses that may be paid. The wallet's own are allowed always.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub destinations: Option<Vec<String>>,
-    /// The highest fee.
+    /// The highest fee of one transaction, in satoshi.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub most_fee: Option<u64>,
     /// The highest fee rate, in satoshi per virtual byte; [`USUAL_FEE_RATE`] if it is absent.
@@ -49,7 +49,7 @@ pub struct Rules {
     pub previous_transactions_required: bool,
 }
 
-/// What becomes of a spend that the rules allow.
+/// Who decides about a spend that the rules allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Review {
     /// A person is shown what it does, warnings included, and decides.
@@ -69,36 +69,36 @@ pub struct SpendPolicy {
     pub(super) destinations: Option<BTreeSet<ScriptBuf>>,
 }
 
-/// Why rules cannot be applied.
+/// Why rules are invalid.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RuleError {
-    /// Too many destinations.
+    /// More destinations than the rules may name.
     #[error("{count} destinations; at most {MAX_DESTINATIONS} are allowed")]
     TooManyDestinations {
-        /// How many.
+        /// The number of destinations in the rules.
         count: usize,
     },
-    /// More than everything.
+    /// A percentage over 100.
     #[error("most_fee_percent is {percent}; 0 to 100 are allowed")]
     Percent {
-        /// What was written.
+        /// The percentage in the rules.
         percent: u8,
     },
-    /// Not an address.
+    /// A destination is not a Bitcoin address.
     #[error("destination {address:?} is no address: {reason}")]
     NoAddress {
-        /// What was written.
+        /// The destination in the rules.
         address: String,
-        /// What is wrong with it.
+        /// The error of the address parser.
         reason: String,
     },
-    /// An address of another network.
+    /// A destination is an address of another network.
     #[error("destination {address} is not an address of the network {network}")]
     OtherNetwork {
         /// The address.
         address: String,
-        /// The network.
+        /// The network of the wallet.
         network: Network,
     },
 }

@@ -4,14 +4,14 @@ use thiserror::Error;
 
 use super::{MAX_INPUTS, MAX_OUTPUTS, MAX_PSBT};
 
-/// Which map of a PSBT.
+/// One of the key-value maps of a PSBT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// The one of the whole transaction.
+    /// The map of the whole transaction.
     Global,
-    /// The one of an input, from 0.
+    /// The map of the input with this index, from 0.
     Input(usize),
-    /// The one of an output, from 0.
+    /// The map of the output with this index, from 0.
     Output(usize),
 }
 
@@ -29,39 +29,39 @@ impl fmt::Display for Place {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum PsbtError {
-    /// More bytes than any PSBT may have here.
+    /// More bytes than this crate reads.
     #[error("a PSBT of {length} bytes; at most {MAX_PSBT} are allowed")]
     TooLong {
         /// Its length in bytes; that of the text where it is one.
         length: usize,
     },
-    /// Neither form.
+    /// The bytes are neither a binary PSBT nor one in base64.
     #[error("not a PSBT: neither binary, beginning with \"psbt\" and the byte ff, nor in base64")]
     NotAPsbt,
-    /// It ends too early.
+    /// The PSBT ends before its content does.
     #[error("the PSBT is cut off in {place}: {missing} more bytes are announced than there are")]
     Truncated {
-        /// Where.
+        /// The map in which it is.
         place: Place,
         /// How many bytes are missing at least.
         missing: u64,
     },
-    /// It goes on after its end.
+    /// Bytes follow after the end of the PSBT.
     #[error("{count} bytes follow after the end of the PSBT")]
     TrailingBytes {
-        /// How many.
+        /// The number of bytes after the end.
         count: usize,
     },
     /// A length is written with more bytes than it takes.
     #[error("a length in {place} is not written in its shortest form")]
     Length {
-        /// Where.
+        /// The map in which it is.
         place: Place,
     },
     /// One key stands twice in one map.
     #[error("{place} has the key {key:#04x} twice")]
     DuplicateKey {
-        /// Where.
+        /// The map in which it is.
         place: Place,
         /// The key's type.
         key: u8,
@@ -69,47 +69,47 @@ pub enum PsbtError {
     /// A version that is not defined, or is newer than this crate.
     #[error("a PSBT of version {version}; versions 0 (BIP-174) and 2 (BIP-370) are read")]
     OtherVersion {
-        /// The version.
+        /// The version of the PSBT.
         version: u32,
     },
     /// A field that must be there is not.
     #[error("{place} has no {field}")]
     Missing {
-        /// Where.
+        /// The map in which it is.
         place: Place,
-        /// The field.
+        /// The field's name, for people.
         field: &'static str,
     },
     /// A field that may not be there in this version is.
     #[error("{place} has the {field}, which a PSBT of version {version} may not have")]
     NotInThisVersion {
-        /// Where.
+        /// The map in which it is.
         place: Place,
-        /// The field.
+        /// The field's name, for people.
         field: &'static str,
-        /// The version.
+        /// The version of the PSBT.
         version: u32,
     },
     /// A field's value is not one that it can have.
     #[error("{place}: the {field} has a value that is not allowed ({allowed})")]
     Value {
-        /// Where.
+        /// The map in which it is.
         place: Place,
-        /// The field.
+        /// The field's name, for people.
         field: &'static str,
-        /// What is.
+        /// The values that are allowed, in words.
         allowed: &'static str,
     },
-    /// Too many inputs.
+    /// More inputs than this crate reads.
     #[error("{count} inputs; at most {MAX_INPUTS} are allowed")]
     TooManyInputs {
-        /// How many.
+        /// The number that the PSBT states.
         count: u64,
     },
-    /// Too many outputs.
+    /// More outputs than this crate reads.
     #[error("{count} outputs; at most {MAX_OUTPUTS} are allowed")]
     TooManyOutputs {
-        /// How many.
+        /// The number that the PSBT states.
         count: u64,
     },
     /// The inputs ask for lock times that exclude each other (BIP-370).
@@ -118,9 +118,9 @@ pub enum PsbtError {
     /// Two inputs spend the same output, which no transaction may.
     #[error("inputs {first} and {second} spend the same output")]
     SameOutput {
-        /// The earlier one.
+        /// The index of the earlier input, from 0.
         first: usize,
-        /// The later one.
+        /// The index of the later input, from 0.
         second: usize,
     },
     /// A field does not decode.

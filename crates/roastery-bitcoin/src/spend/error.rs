@@ -14,13 +14,13 @@ pub enum CannotSign {
         "input {input}: what it spends is missing or contradicts itself; every input's output is signed"
     )]
     UnknownOutput {
-        /// The input.
+        /// The input's index, from 0.
         input: usize,
     },
     /// No transaction may be without outputs: all of it would be fee.
     #[error("the transaction has no outputs; at least one is needed")]
     NoOutputs,
-    /// More goes out than in.
+    /// The outputs are worth more than the inputs.
     #[error("more goes out than comes in")]
     Overspent,
     /// Nothing is this group's, or all of it is signed already.
@@ -29,18 +29,18 @@ pub enum CannotSign {
     /// More signatures than one request has.
     #[error("{count} signatures; one request has at most {most}", most = MAX_MESSAGES)]
     TooMany {
-        /// How many it takes.
+        /// The number of signatures that the PSBT takes.
         count: usize,
     },
     /// The signature hash cannot be computed.
     #[error("input {input}: no signature hash: {reason}")]
     Hash {
-        /// The input.
+        /// The input's index, from 0.
         input: usize,
-        /// Why.
+        /// The reason, for people.
         reason: String,
     },
-    /// A request that cannot be.
+    /// No valid request can be made of what is to be signed.
     #[error("{0}")]
     Request(String),
 }
@@ -49,10 +49,10 @@ pub enum CannotSign {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Mismatch {
-    /// The PSBT asks for nothing that could be signed.
+    /// The PSBT cannot be signed.
     #[error("{0}")]
     CannotSign(#[from] CannotSign),
-    /// Another group.
+    /// The request names another group.
     #[error("the request is for group {requested:#}; this is group {group:#}")]
     Group {
         /// The group that the request names.
@@ -60,28 +60,28 @@ pub enum Mismatch {
         /// This group.
         group: GroupId,
     },
-    /// More or fewer messages.
+    /// The request has more or fewer messages than the PSBT takes.
     #[error("the request has {requested} messages; the PSBT has {computed} to sign")]
     Count {
-        /// In the request.
+        /// The number of messages in the request.
         requested: usize,
-        /// In the PSBT.
+        /// The number of messages computed from the PSBT.
         computed: usize,
     },
     /// Another message than the input's signature hash.
     #[error("message {message} is not the signature hash of input {input}")]
     Hash {
-        /// The message.
+        /// The message's position in the request, from 0.
         message: usize,
-        /// The input that it should be of.
+        /// The index of the input that it should be of, from 0.
         input: usize,
     },
-    /// Another key.
+    /// The request derives another key for a message than the input takes.
     #[error("message {message} is to be signed by another key than input {input} takes")]
     Key {
-        /// The message.
+        /// The message's position in the request, from 0.
         message: usize,
-        /// The input that it should be of.
+        /// The index of the input that it should be of, from 0.
         input: usize,
     },
 }
@@ -90,39 +90,39 @@ pub enum Mismatch {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CompleteError {
-    /// There is nothing to sign.
+    /// The PSBT cannot be signed.
     #[error("{0}")]
     CannotSign(#[from] CannotSign),
     /// More or fewer signatures than messages.
     #[error("{signatures} signatures; the PSBT takes {messages}")]
     Count {
-        /// Signatures.
+        /// The number of signatures given.
         signatures: usize,
-        /// Messages.
+        /// The number of signatures that the PSBT takes.
         messages: usize,
     },
-    /// The key does not derive.
+    /// The key of a message cannot be derived.
     #[error("message {message}: {source}")]
     Derivation {
-        /// The message, from 0.
+        /// The message's position in the request, from 0.
         message: usize,
-        /// Why not.
+        /// The error of the derivation.
         source: DerivationError,
     },
     /// A signature that is not valid.
     #[error("signature {message} is not valid for input {input}")]
     Invalid {
-        /// Which, from 0.
+        /// The signature's position, from 0.
         message: usize,
-        /// The input.
+        /// The input's index, from 0.
         input: usize,
     },
     /// The signatures of this group are not enough for an input.
     #[error("input {input} cannot be finalised: {reason}")]
     Unfinished {
-        /// The input.
+        /// The input's index, from 0.
         input: usize,
-        /// Why not.
+        /// The reason, for people.
         reason: String,
     },
 }

@@ -7,11 +7,11 @@ use roastery_protocol::request::Derivation;
 use super::Warning;
 use crate::wallet::{Hints, SECP, Standing, Wallet};
 
-/// What is spent.
+/// One input: what it spends, and what this group signs for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Input {
-    /// Which output of which transaction.
+    /// The output that it spends: transaction id and index.
     pub outpoint: OutPoint,
     /// That output. Missing if the PSBT does not have it, or what it has cannot be right.
     pub previous: Option<TxOut>,
@@ -21,29 +21,29 @@ pub struct Input {
     pub proven: bool,
     /// How this group signs for it.
     pub signing: Signing,
-    /// Whether it is to sign.
+    /// Whether this group has a signature to make.
     pub state: State,
 }
 
 /// How the group signs for an input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Signing {
-    /// By the output's key.
+    /// With the output's key, derived from the group's.
     KeyPath(Derivation),
     /// By its key in leaves of the script tree, where the output's key is not the group's.
     Leaves(Vec<Leaf>),
-    /// Not at all.
+    /// The group cannot sign for it.
     NotOurs,
 }
 
 /// A leaf with a key of the group in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leaf {
-    /// The leaf.
+    /// The leaf's hash (BIP-341).
     pub leaf_hash: TapLeafHash,
     /// The key in its script.
     pub key: XOnlyPublicKey,
-    /// How it derives: untweaked.
+    /// How the key derives from the group's, without a Taproot tweak.
     pub derivation: Derivation,
 }
 

@@ -4,15 +4,15 @@ use roastery_protocol::request::Derivation;
 use super::Warning;
 use crate::wallet::{Hints, Standing, Wallet};
 
-/// What is paid.
+/// One output: how much it pays, and to whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Output {
-    /// How much.
+    /// The amount that it pays.
     pub amount: Amount,
-    /// To which script.
+    /// The script that can spend it.
     pub script: ScriptBuf,
-    /// Whose that is.
+    /// The owner of that script, as far as this wallet can tell.
     pub payee: Payee,
 }
 
@@ -24,7 +24,7 @@ pub enum Payee {
     /// A key of the group, yet no address of its wallet: the path is not one that the wallet looks
     /// at, or others may spend by scripts that are not the wallet's. It counts as another's.
     Key(Derivation),
-    /// Another.
+    /// Another party, as far as this wallet can tell.
     Other,
 }
 

@@ -20,114 +20,114 @@ pub const HIGH_FEE_PERCENT: u8 = 10;
 pub enum Warning {
     /// An input is not this group's.
     UnknownInput {
-        /// The input.
+        /// The input's index, from 0.
         input: usize,
     },
     /// A Taproot input was not found to be this group's: it may be all the same, where its
     /// derivation field is missing or wrong.
     UnrecognisedInput {
-        /// The input.
+        /// The input's index, from 0.
         input: usize,
     },
     /// An input's derivation field names this group, and no key of it spends the input.
     InputClaim {
-        /// The input.
+        /// The input's index, from 0.
         input: usize,
     },
-    /// What an input spends is not in the PSBT.
+    /// The PSBT has no valid output that the input spends, so its amount is not known.
     MissingAmount {
-        /// The input.
+        /// The input's index, from 0.
         input: usize,
     },
     /// The previous transaction is another one than the input spends from.
     OtherTransaction {
-        /// The input.
+        /// The input's index, from 0.
         input: usize,
-        /// The one that is there.
+        /// The transaction in the PSBT.
         there: Txid,
-        /// The one that it spends from.
+        /// The transaction that the input spends from.
         spent: Txid,
     },
     /// The previous transaction has no such output.
     NoSuchOutput {
-        /// The input.
+        /// The input's index, from 0.
         input: usize,
-        /// The output that it spends.
+        /// The index of the output that it spends.
         index: u32,
-        /// How many there are.
+        /// The number of outputs of the previous transaction.
         outputs: usize,
     },
     /// The amount is not the previous transaction's.
     AmountDiffers {
-        /// The input.
+        /// The input's index, from 0.
         input: usize,
-        /// As the PSBT states it.
+        /// The amount that the PSBT states for the output.
         stated: Amount,
-        /// As the previous transaction has it.
+        /// The amount in the previous transaction.
         proven: Amount,
     },
     /// The script is not the previous transaction's.
     ScriptDiffers {
-        /// The input.
+        /// The input's index, from 0.
         input: usize,
     },
     /// An input of the group's has a signature already.
     AlreadySigned {
-        /// The input.
+        /// The input's index, from 0.
         input: usize,
     },
     /// An input of the group's asks for a signature hash type that this group does not sign for.
     Sighash {
-        /// The input.
+        /// The input's index, from 0.
         input: usize,
-        /// The type.
+        /// The signature hash type.
         kind: u32,
     },
     /// An output's derivation field names this group, and no key of it can spend the output.
     OutputClaim {
-        /// The output.
+        /// The output's index, from 0.
         output: usize,
     },
     /// An output is marked as change, and is not this group's.
     ForeignChange {
-        /// The output.
+        /// The output's index, from 0.
         output: usize,
     },
     /// An output is the group's at a path that its wallet does not look at.
     ChangePath {
-        /// The output.
+        /// The output's index, from 0.
         output: usize,
-        /// The path.
+        /// The path, from the group's key.
         path: Vec<u32>,
     },
     /// An output has the group's key and scripts that are not the wallet's.
     ChangeScripts {
-        /// The output.
+        /// The output's index, from 0.
         output: usize,
     },
     /// The group spends, and no output is its wallet's. It is so where everything is meant to be
     /// paid out, and where the change was taken off or given another address.
     NothingReturns {
-        /// How many outputs pay others.
+        /// The number of outputs that pay others.
         outputs: usize,
-        /// What leaves the group.
+        /// The amount that leaves the group, fees included.
         amount: Amount,
     },
     /// An output that can never be spent has an amount.
     Burnt {
-        /// The output.
+        /// The output's index, from 0.
         output: usize,
-        /// The amount.
+        /// The output's amount.
         amount: Amount,
     },
-    /// An output is below what nodes relay.
+    /// An output's amount is below the dust limit, under which nodes do not relay it.
     Dust {
-        /// The output.
+        /// The output's index, from 0.
         output: usize,
-        /// The amount.
+        /// The output's amount.
         amount: Amount,
     },
-    /// More goes out than in, or more than there is.
+    /// The outputs are worth more than the inputs, or than all bitcoin.
     Overspent,
     /// The fee is high.
     HighFee {
@@ -136,14 +136,14 @@ pub enum Warning {
     },
     /// The fee rate is high.
     HighFeeRate {
-        /// In satoshi per virtual byte.
+        /// The fee rate, in satoshi per virtual byte.
         rate: u64,
     },
     /// The fee, with what is burnt, is a large part of what the group spends.
     HighFeeShare {
         /// What no payee receives of the group's money.
         lost: Amount,
-        /// What the group spends.
+        /// The sum of the group's inputs.
         spent: Amount,
     },
 }

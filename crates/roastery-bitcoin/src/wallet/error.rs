@@ -10,10 +10,10 @@ pub enum WalletError {
     /// The text of the script tree is too long.
     #[error("a script tree of {length} bytes; at most {MAX_SCRIPT_TREE} are allowed")]
     TreeTooLong {
-        /// Its length.
+        /// The length of the text, in bytes.
         length: usize,
     },
-    /// The script tree is none, or is not safe to use.
+    /// The script tree is invalid, or not safe to use.
     #[error("the script tree: {0}")]
     Tree(#[source] miniscript::Error),
     /// Every key of a tree must lead to receiving and to change addresses.
@@ -24,7 +24,7 @@ pub enum WalletError {
     /// No address has this index.
     #[error("address {index}; 0 to {MAX_INDEX} are allowed")]
     Index {
-        /// The index.
+        /// The index that was asked for.
         index: u32,
     },
     /// The path leads to no key (probability below 2^-127).

@@ -50,7 +50,7 @@ pub const MAX_SCRIPT_TREE: usize = 8_192;
 pub(crate) static SECP: LazyLock<Secp256k1<VerifyOnly>> =
     LazyLock::new(Secp256k1::verification_only);
 
-/// Which addresses.
+/// A branch of the wallet's addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Branch {
     /// Those that others pay to: `XPUB/0/*`.
@@ -60,10 +60,10 @@ pub enum Branch {
 }
 
 impl Branch {
-    /// Both.
+    /// Both branches.
     pub const ALL: [Branch; 2] = [Branch::Receive, Branch::Change];
 
-    /// The first step of the path.
+    /// The first step of the branch's paths.
     pub const fn step(self) -> u32 {
         match self {
             Branch::Receive => 0,

@@ -26,7 +26,7 @@ pub(crate) struct Hints<'a> {
     pub(crate) root: Option<TapNodeHash>,
 }
 
-/// Whose an output is.
+/// What the group can do with an output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     /// One of the wallet's addresses.
@@ -37,7 +37,7 @@ pub(crate) enum Standing {
     OtherScripts(Derivation),
     /// The PSBT says that a key of this group is in it, and that is not so.
     FalseClaim,
-    /// Another's, as far as can be seen.
+    /// Another party's, as far as the PSBT shows.
     Foreign,
 }
 

@@ -20,7 +20,7 @@ pub(super) struct Ledger {
     pub(super) witnesses: BTreeMap<Seat, BTreeSet<usize>>,
 }
 
-/// What one node was told.
+/// What one node has received.
 #[derive(Debug, Default)]
 struct Book {
     records: BTreeMap<Attempt, Record>,

@@ -24,21 +24,21 @@ pub use self::{
 };
 use crate::members::Members;
 
-/// A message on its way.
+/// A message in transit.
 #[derive(Clone, Debug)]
 pub struct Packet {
     /// The seat on whose link it travels.
     pub from: Seat,
-    /// Who gets it.
+    /// The receiver's seat.
     pub to: Seat,
-    /// The envelope.
+    /// One whole signed message.
     pub bytes: Arc<[u8]>,
 }
 
 /// A message that an adversary sends, after a while.
 #[derive(Clone, Debug)]
 pub struct Delayed {
-    /// After how long it leaves.
+    /// The delay before it is sent, in virtual time.
     pub after: Duration,
     /// The message.
     pub packet: Packet,
@@ -53,7 +53,7 @@ pub struct View<'a> {
     pub request: &'a SigningRequest,
     /// The structural rules of the session.
     pub shape: &'a Shape,
-    /// The time.
+    /// The virtual time since the beginning.
     pub now: Duration,
 }
 
@@ -72,7 +72,7 @@ pub trait Adversary {
     /// A message reaches a node that is not the coalition's.
     fn reached(&mut self, _view: View<'_>, _hearer: Hearer, _parcel: &Packet) {}
 
-    /// What becomes of a message of one of its own members.
+    /// Replaces a message that the honest code of one of its own members sends.
     fn send(&mut self, view: View<'_>, packet: Packet) -> Vec<Delayed>;
 
     /// Whether one of its own members lets its honest code see a message that came.
@@ -85,7 +85,7 @@ pub trait Adversary {
         None
     }
 
-    /// Acts of its own accord.
+    /// The messages that it sends at the time that [`due`](Self::due) has named.
     fn act(&mut self, _view: View<'_>) -> Vec<Delayed> {
         Vec::new()
     }
@@ -98,11 +98,11 @@ pub struct Hearer {
     pub node: usize,
     /// Its seat.
     pub seat: Seat,
-    /// How far it is.
+    /// The stage of its session.
     pub stage: Stage,
 }
 
-/// How far a node is, as far as it matters to what it does with a message.
+/// The stage of a node's session, which decides what the node does with a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// It signs and coordinates.
@@ -113,12 +113,12 @@ pub enum Stage {
     Pruned,
 }
 
-/// What a faulty member does with a message that came.
+/// What a faulty member does with a message that it receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reception {
-    /// Its honest code sees it.
+    /// Its honest code receives it.
     Take,
-    /// As if it had never come.
+    /// It is dropped.
     Ignore,
 }
 

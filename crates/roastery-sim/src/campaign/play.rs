@@ -21,26 +21,26 @@ use crate::{
     world::{Injection, Node, World},
 };
 
-/// What came of a scenario.
+/// The result of a scenario.
 #[derive(Debug)]
 pub struct Played {
-    /// What it violates, if anything.
+    /// The invariant that was violated, if any.
     pub violation: Option<Violation>,
     /// The trace's hash: the same scenario always has the same.
     pub hash: String,
     /// The trace's lines, if they were wanted.
     pub lines: Vec<String>,
-    /// How long it went on.
+    /// Its duration in virtual time.
     pub virtual_time: Duration,
-    /// Nodes that got the signatures.
+    /// The number of nodes that got the signatures.
     pub signatures: usize,
-    /// Packages issued.
+    /// The number of packages issued.
     pub packages: usize,
-    /// Messages sent.
+    /// The number of messages sent, one for each receiver.
     pub messages: usize,
     /// Faults that honest nodes have proven.
     pub proven: BTreeMap<Seat, BTreeSet<FaultKind>>,
-    /// Claims that the prosecutor tried.
+    /// The number of claims that the framing checker tried.
     pub accusations: usize,
 }
 
@@ -203,7 +203,7 @@ impl<'a, E: SimulatedEngine> Stage<'a, E> {
         }
     }
 
-    /// Honest nodes that are up, were not stopped by their owners, and have no signature.
+    /// Honest nodes that are up, were not stopped by their applications, and have no signature.
     fn waiting(&self) -> impl Iterator<Item = &Node<E::Session>> {
         self.world.honest().filter(|node| {
             node.session().is_some_and(|one| one.outcome().is_none() && one.stopped().is_none())

@@ -4,12 +4,12 @@ use roastery_protocol::proof::FaultKind;
 
 use super::Played;
 
-/// What a campaign came to.
+/// The sums over a campaign.
 #[derive(Clone, Debug, Default)]
 pub struct Totals {
     /// Scenarios played.
     pub runs: usize,
-    /// Time in them.
+    /// Their duration in virtual time.
     pub virtual_time: Duration,
     /// Nodes that got the signatures.
     pub signatures: usize,
@@ -19,7 +19,7 @@ pub struct Totals {
     pub messages: usize,
     /// Seats proven faulty, by kind of fault.
     pub proofs: BTreeMap<FaultKind, usize>,
-    /// Claims that the prosecutor tried against honest members.
+    /// Claims that the framing checker tried against honest members.
     pub accusations: usize,
 }
 

@@ -142,7 +142,7 @@ impl Run {
         Ok(measure_series(members, &attack, setup, self.sessions))
     }
 
-    /// Who is faulty first.
+    /// The seats in the order in which they become faulty.
     fn in_order_of_fault(&self, members: &Members, rng: &mut ChaCha8Rng) -> Vec<Seat> {
         let session = members.request(self.seed, usize::from(self.messages)).session_id();
         let order = Order::of(session, members.group.seats());

@@ -17,7 +17,7 @@ use roastery_sim::{
 /// Games of one seed after the other, until one violates something.
 #[derive(Args)]
 pub(super) struct Series {
-    /// How many to play.
+    /// The number of scenarios to play.
     #[arg(long, default_value_t = 1000)]
     runs: u64,
     /// The seed of the first one; the others follow.

@@ -17,7 +17,7 @@ pub struct OnlyWhatWasAuthorised {
 }
 
 impl OnlyWhatWasAuthorised {
-    /// Nothing was signed yet.
+    /// Starts without a signature.
     pub fn new(case: Rc<Case>) -> Self {
         Self { case, over: BTreeSet::new() }
     }

@@ -12,7 +12,7 @@ pub struct Blockers {
 }
 
 impl Blockers {
-    /// No package was issued yet.
+    /// Starts without a package.
     pub fn new(case: Rc<Case>) -> Self {
         Self { case }
     }

@@ -20,7 +20,7 @@ pub struct Case {
     pub request: SigningRequest,
     /// The structural rules.
     pub shape: Shape,
-    /// The nodes' times.
+    /// The nodes' intervals and time limits.
     pub settings: Settings,
     /// The messages with their keys.
     pub keys: Vec<MessageKey>,
@@ -28,14 +28,14 @@ pub struct Case {
     real: bool,
 }
 
-/// What a share is worth.
+/// Whether a share is right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShareCheck {
     /// BIP-445's PartialSigVerify accepts it, for every message.
     Right,
-    /// It does not.
+    /// PartialSigVerify rejects it, for at least one message.
     Wrong,
-    /// A fake engine's share: a stranger cannot tell.
+    /// A fake engine's share, which only its own engine can check.
     Unknown,
 }
 
@@ -68,7 +68,7 @@ impl Case {
         !self.faulty.contains(&seat)
     }
 
-    /// Those who need not follow the protocol.
+    /// The members that need not follow the protocol.
     pub fn faulty(&self) -> &BTreeSet<Seat> {
         &self.faulty
     }

@@ -15,45 +15,45 @@ use crate::adversary::Packet;
 /// A message of the session, read once.
 #[derive(Debug)]
 pub struct Statement {
-    /// As it was sent.
+    /// The signed bytes, as they were sent.
     pub envelope: Envelope,
-    /// Its name.
+    /// The hash of its body.
     pub hash: BodyHash,
-    /// Whom its header names as its sender.
+    /// The sender that its header names.
     pub sender: Seat,
-    /// Whether that one signed it.
+    /// Whether that sender signed it.
     pub signed: bool,
-    /// What it says.
+    /// Attempt and body, or the structural rule that it breaks.
     pub read: Result<(Attempt, Body), Malformation>,
 }
 
 /// A package that its coordinator signed.
 #[derive(Debug)]
 pub struct KnownPackage {
-    /// As it was sent.
+    /// The signed bytes, as they were sent.
     pub envelope: Envelope,
-    /// Its name.
+    /// The hash of its body.
     pub hash: BodyHash,
-    /// Who issued it.
+    /// The coordinator that issued it.
     pub coordinator: Seat,
-    /// In which attempt.
+    /// The attempt that it belongs to.
     pub attempt: Attempt,
-    /// What it says.
+    /// The package's content.
     pub content: SigningPackage,
 }
 
-/// Whether something was said before.
+/// Whether a message was seen before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum News {
-    /// Its sender signed this body, and it was not heard before.
+    /// Its sender signed this body, and it was not seen before.
     Said,
     /// It is attributed to its sender without a signature, for the first time.
     Claimed,
-    /// It was heard before.
+    /// It was seen before.
     Old,
 }
 
-/// Everything that was ever said in a session, by anybody, in all runs.
+/// All messages of a session, of all members and all their incarnations.
 #[derive(Debug)]
 pub struct Hearsay {
     case: Rc<Case>,
@@ -104,7 +104,7 @@ impl Statement {
 }
 
 impl Hearsay {
-    /// Nothing was said yet.
+    /// An empty log.
     pub fn new(case: Rc<Case>) -> Self {
         Self {
             case,
@@ -191,7 +191,7 @@ impl Hearsay {
         }
     }
 
-    /// A package by its name.
+    /// The package with this body hash.
     pub fn package(&self, hash: BodyHash) -> Option<&Rc<KnownPackage>> {
         self.packages.get(&hash)
     }
@@ -219,7 +219,7 @@ impl Hearsay {
         }
     }
 
-    /// What a share that came is worth.
+    /// Whether a share that was received is right.
     pub fn check(&self, package: &KnownPackage, answer: &Statement) -> ShareCheck {
         let signer = answer.sender;
         let nonces = package.content.slot_of(signer).and_then(|slot| self.nonces(slot).first());
@@ -255,13 +255,13 @@ impl Hearsay {
     }
 }
 
-/// What a signer of a package owes its coordinator.
+/// The state of a signer's answer to a package.
 #[derive(Clone, Copy, Debug)]
 pub enum Answer<'a> {
-    /// The coordinator's own share.
+    /// It is the coordinator's own share, which is not sent.
     Own,
     /// A share that was given to the coordinator's node.
     Came(&'a Rc<Statement>),
-    /// Nothing came.
+    /// No share was received.
     Owed,
 }

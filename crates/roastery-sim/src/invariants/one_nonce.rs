@@ -15,7 +15,7 @@ pub struct OneNonce {
 }
 
 impl OneNonce {
-    /// No nonce was used yet.
+    /// Starts without a used nonce.
     pub fn new(case: Rc<Case>) -> Self {
         Self { case, answered: BTreeMap::new(), shown: BTreeMap::new() }
     }

@@ -9,7 +9,7 @@ pub struct Circumstances {
     pub members: usize,
     /// The threshold, t: how many members must sign.
     pub threshold: usize,
-    /// The nodes' times.
+    /// The nodes' intervals and time limits.
     pub settings: Settings,
     /// The round trip of the calm network.
     pub round_trip: Duration,

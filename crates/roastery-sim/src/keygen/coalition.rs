@@ -326,7 +326,7 @@ fn own_messages(
     own.collect()
 }
 
-/// The same bytes to everybody.
+/// The same bytes to all members.
 fn to_all(participants: &Participants, from: Seat, bytes: &Arc<[u8]>) -> Vec<Packet> {
     let others = participants.seats().filter(|to| *to != from);
     others.map(|to| Packet { from, to, bytes: bytes.clone() }).collect()

@@ -20,9 +20,9 @@ pub enum Injection {
 /// A crash at a certain point of what a node does. The node is opened again later.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CrashPoint {
-    /// Whose node.
+    /// The seat of the node.
     pub seat: Seat,
-    /// When it crashes.
+    /// The point at which it crashes.
     pub when: When,
     /// How long it is down; at most until the calm.
     pub down: Duration,
@@ -34,7 +34,7 @@ pub enum When {
     /// When it has done so many things since the beginning, and before any but the first few of
     /// what it wanted done because of the last is done.
     Step {
-        /// How many things it has done.
+        /// The number of steps that it has done.
         after: usize,
         /// How many of its outputs still leave.
         leaving: usize,
@@ -44,7 +44,7 @@ pub enum When {
     BeforeStoring,
     /// When that is stored, and before the signature leaves.
     AfterStoring,
-    /// When it has the certificate, before it tells anybody.
+    /// When it has the certificate, before it sends it to any member.
     Done,
 }
 

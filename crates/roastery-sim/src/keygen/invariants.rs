@@ -181,7 +181,7 @@ fn describe(event: &Event) -> String {
     }
 }
 
-/// A deed's kind, for counting.
+/// The kind of a breach, for counting.
 fn kind_of(deed: &Misbehaviour) -> &'static str {
     match deed {
         Misbehaviour::FirstMessage(_) => "first message of no use",

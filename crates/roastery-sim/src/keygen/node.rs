@@ -10,7 +10,7 @@ use roastery_protocol::{
 pub struct Node {
     /// The seat.
     pub seat: Seat,
-    /// How often it was opened.
+    /// The number of its openings.
     pub openings: usize,
     /// The transcript that it has stored as signed.
     pub stored: Option<TranscriptHash>,

@@ -60,7 +60,7 @@ impl Participants {
         Self { invitation, identities, pens, hosts, seeds }
     }
 
-    /// The key generation's name.
+    /// The key generation's id.
     pub fn id(&self) -> KeygenId {
         self.invitation.id()
     }

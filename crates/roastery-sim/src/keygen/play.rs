@@ -19,7 +19,7 @@ use crate::{
     world::{Blind, Setup as SigningSetup, World as SigningWorld},
 };
 
-/// What came of a scenario.
+/// The result of a scenario.
 #[derive(Debug)]
 pub struct Played {
     /// What it violates, if anything.
@@ -28,7 +28,7 @@ pub struct Played {
     pub hash: String,
     /// The trace's lines, if they were wanted.
     pub lines: Vec<String>,
-    /// How long it went on.
+    /// Its duration in virtual time.
     pub virtual_time: Duration,
     /// When each honest member first held the certificate.
     pub done: BTreeMap<Seat, Duration>,

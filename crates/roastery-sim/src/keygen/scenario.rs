@@ -16,16 +16,16 @@ use roastery_protocol::{Seat, keygen::Settings};
 use super::{CrashPoint, Fault, Injection, Participants, Setup, invariants::Circumstances};
 use crate::network::Links;
 
-/// One simulation.
+/// The parameters of one simulated key generation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scenario {
-    /// What everything is drawn from.
+    /// The seed from which everything is drawn.
     pub seed: u64,
     /// The number of members, n.
     pub members: usize,
     /// The threshold, t: how many members must sign.
     pub threshold: usize,
-    /// Who is faulty, and how.
+    /// The faulty members and what they do.
     pub faults: BTreeMap<Seat, Fault>,
     /// The network until it is calm.
     pub links: Links,
@@ -42,14 +42,14 @@ pub struct Scenario {
     pub late: Vec<Seat>,
     /// Seats that never open.
     pub away: Vec<Seat>,
-    /// When noisy members speak.
+    /// The times at which noisy members send.
     pub turns: Vec<Duration>,
     /// Whether the key signs in a real session in the end.
     pub session: bool,
 }
 
 impl Scenario {
-    /// Two honest members and more, nothing happens.
+    /// Honest members only, and no injection.
     pub fn heal(seed: u64, threshold: usize, members: usize) -> Self {
         Self {
             seed,
@@ -73,13 +73,13 @@ impl Scenario {
         }
     }
 
-    /// The keys of everybody.
+    /// The keys of all members.
     pub fn make_cast(&self) -> Participants {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed ^ 0xce7e);
         Participants::make(self.threshold, self.members, &mut rng)
     }
 
-    /// What a world starts from.
+    /// The initial state of a simulation.
     pub fn setup(&self) -> Setup {
         Setup {
             seed: self.seed,
@@ -105,7 +105,7 @@ impl Scenario {
         silent.map(|(seat, _)| *seat).chain(self.away.iter().copied()).collect()
     }
 
-    /// When it is calm.
+    /// The virtual time from which the network is calm.
     pub fn calm_at(&self) -> Duration {
         self.script.iter().map(|(at, _)| *at).max().unwrap_or_default()
     }
@@ -127,7 +127,7 @@ impl Scenario {
         honest > 0 && (ends || !self.is_disturbed() && self.accidents.is_empty())
     }
 
-    /// What termination is judged by.
+    /// The circumstances by which termination is judged.
     pub fn circumstances(&self) -> Circumstances {
         Circumstances {
             members: self.members,

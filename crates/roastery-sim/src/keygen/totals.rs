@@ -4,7 +4,7 @@ use roastery_protocol::keygen::{Ending, ReportPhase};
 
 use super::Played;
 
-/// What a campaign came to.
+/// The sums over a campaign.
 #[derive(Clone, Debug, Default)]
 pub struct Totals {
     /// Key generations played.
@@ -19,7 +19,7 @@ pub struct Totals {
     pub expired: usize,
     /// Whose key has signed in a real session.
     pub sessions: usize,
-    /// Time in them.
+    /// Their duration in virtual time.
     pub virtual_time: Duration,
     /// Messages sent, one for each receiver.
     pub messages: usize,

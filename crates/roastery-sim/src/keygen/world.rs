@@ -26,7 +26,7 @@ pub struct Setup {
     pub seed: u64,
     /// The network.
     pub links: Links,
-    /// The nodes' times.
+    /// The nodes' intervals and time limits.
     pub settings: Settings,
     /// How long a node takes to store something.
     pub storing: Duration,
@@ -55,11 +55,11 @@ enum Item {
 
 /// Members that make a key in virtual time.
 pub struct World {
-    /// Everybody's keys.
+    /// The keys of all members.
     pub participants: Participants,
     /// The faulty members.
     pub coalition: Coalition,
-    /// The watcher.
+    /// The invariants, which check every step.
     pub watch: Invariants,
     setup: Setup,
     network: Network,
@@ -159,7 +159,7 @@ impl World {
         self.queue.next_at()
     }
 
-    /// The time.
+    /// The virtual time since the beginning.
     pub fn now(&self) -> Duration {
         self.now
     }

@@ -15,7 +15,7 @@ use crate::adversary::{
 
 const RESENDERS: &str = "resends-with-other-slot";
 
-/// Who is faulty, and how.
+/// The faulty members and what they do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Attack {
     /// No member is.
@@ -144,7 +144,7 @@ impl fmt::Display for Attack {
     }
 }
 
-/// An attack at work.
+/// The adversary that carries out an attack.
 #[derive(Debug)]
 pub enum Attacker {
     /// No attack.

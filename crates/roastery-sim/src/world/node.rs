@@ -13,13 +13,13 @@ use crate::adversary::{Hearer, Stage};
 pub struct Node<S: EngineSession> {
     /// The seat.
     pub seat: Seat,
-    /// When it was opened.
+    /// The virtual time of its opening.
     pub opened_at: Duration,
     /// When it held the signatures.
     pub signed_at: Option<Duration>,
     /// When it stopped without them.
     pub stopped_at: Option<Duration>,
-    /// How long it has computed, really.
+    /// The time that it has computed on this machine.
     pub busy: Duration,
     pub(super) free_at: Duration,
     pub(super) wake_at: Option<Duration>,

@@ -17,7 +17,7 @@ pub enum Compute {
     Measured,
 }
 
-/// What a simulation starts from.
+/// The initial state of a simulation.
 #[derive(Clone, Debug)]
 pub struct Setup {
     /// Everything that is drawn is drawn from this.
@@ -26,7 +26,7 @@ pub struct Setup {
     pub messages: usize,
     /// The network.
     pub links: Links,
-    /// The nodes' times.
+    /// The nodes' intervals and time limits.
     pub settings: Settings,
     /// Whether computing takes time.
     pub compute: Compute,
@@ -68,19 +68,19 @@ pub enum Injection {
     Open(Seat),
     /// Nothing passes any more between these and all others.
     CutOff(Vec<Seat>),
-    /// Everybody reaches everybody, and nothing is lost, doubled or delayed any more.
+    /// Every member reaches every other, and nothing is lost, doubled or delayed any more.
     Calm,
-    /// A member's owner stops its session.
+    /// The application of a member stops its session.
     Cancel(Seat),
 }
 
-/// What a simulation counted.
+/// The counters of a simulation.
 #[derive(Clone, Debug, Default)]
 pub struct Counts {
     /// Messages that left a node, by the number of their kind; bytes that are no envelope are not
     /// among them.
     pub messages: [usize; 8],
-    /// All bytes that left a node.
+    /// The bytes of all messages that left a node.
     pub bytes: usize,
     /// Packages issued by nodes that run the honest code.
     pub packages: usize,

@@ -29,20 +29,20 @@ pub trait Watch<E: SimulatedEngine> {
     fn step(&mut self, step: &Step<'_, E>) -> Result<(), Violation>;
 }
 
-/// What there is to see after a step.
+/// The state of the simulation after a step.
 #[derive(Debug)]
 pub struct Step<'a, E: SimulatedEngine> {
-    /// The time.
+    /// The virtual time since the beginning.
     pub at: Duration,
     /// All nodes that there ever were.
     pub nodes: &'a [Node<E::Session>],
     /// Those to which something happened in this step.
     pub touched: &'a [usize],
-    /// Everybody's keys.
+    /// The keys of all members.
     pub members: &'a Members,
 }
 
-/// Sees nothing.
+/// A watch that checks nothing.
 #[derive(Debug)]
 pub struct Blind;
 

@@ -14,7 +14,7 @@ use crate::{invariants::Violation, keygen::Node};
 /// What the key is worth that a key generation has made.
 #[derive(Debug)]
 pub struct Keys<'a> {
-    /// Everybody's keys.
+    /// The keys of all members.
     pub participants: &'a Participants,
     /// From this generator come the signers.
     pub rng: &'a mut ChaCha8Rng,

@@ -32,7 +32,7 @@ pub struct Circumstances {
     pub members: usize,
     /// The number of faulty members, f.
     pub faulty: usize,
-    /// The nodes' times.
+    /// The nodes' intervals and time limits.
     pub settings: Settings,
     /// The round trip of the calm network.
     pub round_trip: Duration,

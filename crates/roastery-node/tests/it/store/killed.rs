@@ -37,7 +37,7 @@ fn what_was_acknowledged_is_there_however_often_the_process_is_killed() {
         let mut random = [0; 2];
         getrandom::fill(&mut random).unwrap();
         let mut child = Command::new(env::current_exe().unwrap())
-            .args(["--exact", "killed::writer", "--ignored", "--nocapture"])
+            .args(["--exact", "store::killed::writer", "--ignored", "--nocapture"])
             .env(PATH, &path)
             .stdout(Stdio::piped())
             .spawn()

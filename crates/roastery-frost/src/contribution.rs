@@ -28,7 +28,7 @@ impl fmt::Display for Contribution {
 pub struct InvalidContribution {
     /// The index in the list of contributions; `None` is the coordinator.
     pub signer_index: Option<usize>,
-    /// What does not decode.
+    /// The contribution that does not decode.
     pub contribution: Contribution,
 }
 

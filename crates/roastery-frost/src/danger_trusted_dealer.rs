@@ -77,7 +77,7 @@ fn random_scalar<R: TryCryptoRng>(rng: &mut R) -> Result<SecretScalar, DealError
     }
 }
 
-/// Why nothing was dealt.
+/// Why no key was generated.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum DealError {
     /// The random generator failed.

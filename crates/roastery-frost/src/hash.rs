@@ -24,7 +24,7 @@ pub fn tagged_hash(tag: &str, parts: &[&[u8]]) -> [u8; 32] {
 pub struct TaggedHash(Sha256);
 
 impl TaggedHash {
-    /// A hash under `tag` of nothing yet.
+    /// Starts a tagged hash (BIP-340) under `tag`, with no input yet.
     pub fn new(tag: &str) -> TaggedHash {
         let tag = Sha256::digest(tag.as_bytes());
         TaggedHash(Sha256::new().chain_update(tag).chain_update(tag))

@@ -32,7 +32,7 @@ impl SecretNonce {
         &self.public
     }
 
-    /// As a broken machine would have it.
+    /// A nonce whose public and secret side do not fit, as after a memory fault.
     #[cfg(test)]
     pub(crate) fn with_public(self, public: PublicNonce) -> SecretNonce {
         SecretNonce { public, ..self }
@@ -70,7 +70,7 @@ impl PublicNonce {
         })
     }
 
-    /// The 66 bytes.
+    /// The 66 bytes: two compressed points.
     pub fn to_bytes(&self) -> [u8; 66] {
         joined(self.first.serialize(), self.second.serialize())
     }
@@ -102,7 +102,7 @@ impl AggregateNonce {
         })
     }
 
-    /// The 66 bytes.
+    /// The 66 bytes: two compressed points, of which a point at infinity is 33 zero bytes.
     pub fn to_bytes(&self) -> [u8; 66] {
         joined(self.first.serialize(), self.second.serialize())
     }
@@ -132,9 +132,9 @@ fn joined(first: [u8; 33], second: [u8; 33]) -> [u8; 66] {
 /// still differ as long as one input does. Give all that are known.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct NonceGenInputs<'a> {
-    /// *secshare*.
+    /// The signer's secret share, *secshare*.
     pub secret_share: Option<&'a SecretShare>,
-    /// *pubshare*, compressed.
+    /// The signer's public share, *pubshare*, as a compressed point.
     pub public_share: Option<&'a [u8; 33]>,
     /// *thresh_pk*, x-only; ideally the tweaked one.
     pub threshold_public_key: Option<&'a [u8; 32]>,
@@ -247,7 +247,7 @@ pub enum NonceGenError {
     /// The additional input is too long.
     #[error("extra_in has {length} bytes, allowed are up to 2^32 - 1")]
     ExtraInput {
-        /// Its length in bytes.
+        /// The length of the input in bytes.
         length: usize,
     },
     /// A nonce came out as zero, which happens with probability 2^-256: draw again.

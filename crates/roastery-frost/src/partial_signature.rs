@@ -20,7 +20,7 @@ impl PartialSignature {
         }
     }
 
-    /// The 32 bytes.
+    /// The scalar's 32 bytes, big-endian.
     pub fn to_bytes(&self) -> [u8; 32] {
         self.0
     }

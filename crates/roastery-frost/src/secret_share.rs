@@ -53,7 +53,8 @@ impl SecretShare {
         &self.negated
     }
 
-    /// As a broken memory would have it.
+    /// A share with another scalar than its public share, as a memory with a fault has it. For
+    /// tests.
     #[cfg(test)]
     pub(crate) fn with_scalar_of(self, other: SecretShare) -> SecretShare {
         SecretShare { scalar: other.scalar, ..self }

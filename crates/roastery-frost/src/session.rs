@@ -17,17 +17,17 @@ pub struct SessionContext {
     signers: Signers,
     public_key: XOnlyPublicKey,
     message: Arc<[u8]>,
-    /// *b*.
+    /// The nonce coefficient, *b*.
     nonce_coefficient: Scalar,
-    /// *xbytes(R)*.
+    /// The x coordinate of the final nonce, *xbytes(R)*.
     final_nonce: [u8; 32],
-    /// *R* has an odd y coordinate.
+    /// Whether the final nonce *R* has an odd y coordinate.
     nonce_negated: bool,
-    /// *e*.
+    /// The BIP-340 challenge, *e*.
     challenge: Scalar,
-    /// *g \* gacc* is -1.
+    /// Whether *g \* gacc* is -1.
     shares_negated: bool,
-    /// *g \* tacc*.
+    /// The accumulated tweak with the key's sign, *g \* tacc*.
     tweak: MaybeScalar,
 }
 
@@ -81,12 +81,12 @@ impl SessionContext {
         self.public_key
     }
 
-    /// The signers.
+    /// The signers and the group's keys, as checked.
     pub fn signers(&self) -> &Signers {
         &self.signers
     }
 
-    /// The message.
+    /// The message that is signed.
     pub fn message(&self) -> &[u8] {
         &self.message
     }
@@ -120,7 +120,7 @@ impl SessionContext {
         }
     }
 
-    /// *b*.
+    /// The nonce coefficient, *b*.
     pub(crate) fn nonce_coefficient(&self) -> Scalar {
         self.nonce_coefficient
     }
@@ -178,7 +178,7 @@ impl SessionContext {
     }
 }
 
-/// Why a session cannot be.
+/// Why no session context can be made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum SessionError {
     /// The tweaks are those of another key than the signers'.
@@ -209,7 +209,7 @@ pub enum PartialSigError {
 /// Why partial signatures do not make a signature.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum AggregateError {
-    /// There is not one share per signer.
+    /// The number of partial signatures is not the number of signers.
     #[error("{shares} partial signatures came for {signers} signers")]
     Count {
         /// The number of partial signatures.

@@ -125,7 +125,7 @@ impl Signers {
         self.0.positions[seat.index()].map(usize::from)
     }
 
-    /// Whether a seat signs.
+    /// Whether this seat is among the signers.
     pub fn contains(&self, seat: Seat) -> bool {
         self.position(seat).is_some()
     }

@@ -17,9 +17,9 @@ pub enum Tweak {
 pub struct TweakContext {
     origin: Point,
     key: Point,
-    /// *gacc* is -1.
+    /// Whether *gacc* is -1.
     negated: bool,
-    /// *tacc*.
+    /// The accumulated tweak, *tacc*.
     tweak: MaybeScalar,
 }
 
@@ -61,7 +61,7 @@ impl TweakContext {
         XOnlyPublicKey::from(self.key)
     }
 
-    /// *GetPlainPubkey*.
+    /// The tweaked key as a point, *GetPlainPubkey*.
     pub fn plain_public_key(&self) -> Point {
         self.key
     }

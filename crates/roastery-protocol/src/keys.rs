@@ -57,7 +57,7 @@ impl HostKey {
         self.0.plain_public_key()
     }
 
-    /// Signs that this host's seat speaks with this identity key, from this transport peer. Of two
+    /// Signs that this host's seat uses this identity key and this transport peer. Of two
     /// bindings the one with the higher sequence number counts.
     pub fn bind(&self, identity_key: &XOnlyPublicKey, peer: &PeerId, sequence: u64) -> Signature {
         let digest = binding_digest(&self.public_key(), identity_key, peer, sequence);

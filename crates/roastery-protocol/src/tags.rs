@@ -66,7 +66,7 @@ pub enum Tag {
     KeygenWant,
     /// The signature of an envelope that answers the investigation of a wrong share.
     Investigation,
-    /// The signature of an envelope that says that a member will not go on with a key generation.
+    /// The signature of an envelope that states that a member does not go on with a key generation.
     KeygenRefusal,
     /// A text: gives the message that is signed when a text is.
     Text,

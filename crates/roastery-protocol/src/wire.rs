@@ -124,8 +124,8 @@ pub(crate) fn put_list<T: Wire, W: io::Write>(values: &[T], writer: &mut W) -> i
     values.iter().try_for_each(|value| put(value, writer))
 }
 
-/// The counterpart of [`put_list`]. A list that says that it is longer than anything here can be is
-/// refused before room is made for it.
+/// The counterpart of [`put_list`]. A list whose stated length is greater than anything here can
+/// be is refused before memory is allocated for it.
 pub(crate) fn take_list<T: Wire, R: io::Read>(reader: &mut R) -> io::Result<Vec<T>> {
     const MOST: u32 = 128;
     let length = u32::deserialize_reader(reader)?;

@@ -48,7 +48,8 @@ pub enum Refusal {
         /// The address, or the script in hexadecimal digits.
         destination: String,
     },
-    /// An input may be the group's and is not recognised as such, so more may leave than is counted.
+    /// An input may be the group's and is not recognised as such, so more may leave than is
+    /// counted.
     #[error(
         "limits count what is recognised: input {input} is Taproot and is not recognised as this group's, so more may leave than is counted; give the derivation fields of all inputs, or approve by hand (policy.approval = \"manual\")"
     )]

@@ -90,7 +90,7 @@ fn certeq_prefix(participant: Seat) -> [u8; 37] {
 /// A certificate that does not belong to a transcript.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum CertificateError {
-    /// It is not of a session of this size.
+    /// The number of signatures is not the number of participants.
     #[error("{got} signatures, the certificate of this session has {expected}")]
     Count {
         /// The number of signatures.
@@ -101,7 +101,7 @@ pub enum CertificateError {
     /// *InvalidSignatureInCertificateError*; the first, by participant.
     #[error("the signature of participant {participant} is invalid")]
     InvalidSignature {
-        /// Whose signature it is.
+        /// The participant whose signature it is.
         participant: Seat,
     },
 }

@@ -88,7 +88,7 @@ pub(super) fn check_messages(
     Ok(())
 }
 
-/// Why a coordinator cannot go on.
+/// Why a coordinator's step fails.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum CoordinatorError {
     /// There is not one message of each participant.

@@ -12,7 +12,7 @@ pub enum Fault {
     Participant {
         /// The participant.
         participant: Seat,
-        /// What it did.
+        /// Its fault.
         fault: ParticipantFault,
     },
     /// *FaultyParticipantOrCoordinatorError*: this participant, or the coordinator that relayed
@@ -30,10 +30,10 @@ pub enum Fault {
     Coordinator(CoordinatorFault),
 }
 
-/// What a participant did wrong.
+/// A fault of a participant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ParticipantFault {
-    /// Its message cannot be read.
+    /// Its message does not decode.
     #[error("{0}")]
     Message(MessageError),
     /// Its public encryption nonce is not a point of the curve.
@@ -53,10 +53,10 @@ pub enum ParticipantFault {
     CertificateSignature,
 }
 
-/// What a coordinator did wrong.
+/// A fault of a coordinator.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum CoordinatorFault {
-    /// Its message cannot be read.
+    /// Its message does not decode.
     #[error("{0}")]
     Message(MessageError),
     /// It did not pass on the public nonce of the participant that reads its message.
@@ -69,7 +69,7 @@ pub enum CoordinatorFault {
     /// passes on none that is.
     #[error("the certificate holds an invalid signature of participant {participant}")]
     Certificate {
-        /// Whose signature is invalid.
+        /// The participant whose signature is invalid.
         participant: Seat,
     },
     /// The partial public shares of the investigation do not add up to the public share.
@@ -86,28 +86,28 @@ pub enum CoordinatorFault {
 /// Bytes that are not a message of the session, or a message of a session of another size.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum MessageError {
-    /// The length is wrong; nothing was read.
+    /// The length is wrong; nothing was decoded.
     #[error("{got} bytes, the session's messages of this kind have {expected}")]
     Length {
-        /// The number of bytes.
+        /// The length in bytes.
         got: usize,
-        /// The only number allowed.
+        /// The only length allowed, in bytes.
         expected: usize,
     },
     /// A group element is not a point of the curve.
     #[error("entry {index} of the {field} is not a point of the curve")]
     Point {
-        /// Where it is.
+        /// The field that has the error.
         field: Field,
-        /// Which of its entries, from 0.
+        /// The index of the entry in that field, from 0.
         index: usize,
     },
     /// A scalar is not below the group order.
     #[error("entry {index} of the {field} is not below the group order")]
     Scalar {
-        /// Where it is.
+        /// The field that has the error.
         field: Field,
-        /// Which of its entries, from 0.
+        /// The index of the entry in that field, from 0.
         index: usize,
     },
     /// The message was read for a session with another *n* or *t*.
@@ -144,7 +144,7 @@ pub enum Field {
     EncSecshares,
     /// The shares that each participant encrypted to one.
     EncPartialSecshares,
-    /// The public counterparts of those.
+    /// The partial public shares that belong to those.
     PartialPubshares,
 }
 

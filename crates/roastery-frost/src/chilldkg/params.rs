@@ -71,7 +71,7 @@ impl SessionParams {
         seats(self.n())
     }
 
-    /// Who has this host public key.
+    /// The participant with this host public key, if there is one.
     pub fn participant_of(&self, hostpubkey: &[u8; 33]) -> Option<Seat> {
         self.participants().zip(self.hostpubkeys()).find(|(_, key)| *key == hostpubkey).map(|x| x.0)
     }
@@ -102,7 +102,7 @@ fn seats(n: usize) -> impl ExactSizeIterator<Item = Seat> + use<> {
 /// Parameters that make no session: *SessionParamsError*.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum SessionParamsError {
-    /// *ThresholdOrCountError*.
+    /// *ThresholdOrCountError*: the threshold or the number of participants is out of bounds.
     #[error("t = {t} of n = {n} is out of range, allowed are 1 <= t <= n <= {MAX_SEATS}")]
     ThresholdOrCount {
         /// The threshold.
@@ -110,10 +110,10 @@ pub enum SessionParamsError {
         /// The number of host public keys.
         n: usize,
     },
-    /// *InvalidHostPubkeyError*.
+    /// *InvalidHostPubkeyError*: a host public key is not a point.
     #[error("the host public key of participant {participant} is not a point of the curve")]
     InvalidHostPubkey {
-        /// Whose key it is.
+        /// The participant whose key it is.
         participant: Seat,
     },
     /// *DuplicateHostPubkeyError*. At least one of the two is not honest.

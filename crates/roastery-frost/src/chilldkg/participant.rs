@@ -191,10 +191,10 @@ fn relayed(participant: Seat, fault: ParticipantFault) -> Fault {
     Fault::ParticipantOrCoordinator { participant, fault }
 }
 
-/// Why a participant cannot begin.
+/// Why a participant's first step fails.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Step1Error {
-    /// The host key has no part in the session.
+    /// The host key is of no participant of the session.
     #[error("{0}")]
     HostSeckey(HostSeckeyError),
     /// *RandomnessError*: the random bytes are all zero, or are the one in 2^127 that gives no

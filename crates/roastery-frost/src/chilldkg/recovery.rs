@@ -84,7 +84,7 @@ impl RecoveryData {
         &self.transcript
     }
 
-    /// The signatures of all.
+    /// The certificate: the signatures of all participants.
     pub fn certificate(&self) -> &Certificate {
         &self.certificate
     }
@@ -153,7 +153,7 @@ pub enum RecoveryDataError {
     /// The length does not fit the threshold that they begin with.
     #[error("{got} bytes are not 4 + 33 t + {PER_PARTICIPANT} n with the t that they begin with")]
     Length {
-        /// The number of bytes.
+        /// The length in bytes.
         got: usize,
     },
     /// A point or a scalar does not decode.
@@ -180,13 +180,13 @@ pub enum RecoveryDataError {
 /// [`participant_step2`]: super::participant_step2
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum RecoverError {
-    /// The host key has no part in the session.
+    /// The host key is of no participant of the session.
     #[error("{0}")]
     HostSeckey(HostSeckeyError),
     /// A nonce that was signed is not a point of the curve.
     #[error("the public nonce of participant {participant} is not a point of the curve")]
     Pubnonce {
-        /// Whose nonce it is.
+        /// The participant whose nonce it is.
         participant: Seat,
     },
     /// The share that was signed does not match its public share.

@@ -81,9 +81,9 @@ impl Keygen {
         Ok(())
     }
 
-    /// Who has brought two transcripts about, as far as the first messages show that are here: each
-    /// is signed by its sender, and of an honest one there is no other. So where a transcript holds
-    /// another nonce, its coordinator has put it there or the member has said two things.
+    /// The member that caused two transcripts, as far as the first messages here show: each is
+    /// signed by its sender, and an honest member sends only one. So where a transcript holds
+    /// another nonce, its coordinator has put it there or the member has sent two first messages.
     pub(super) fn culprit_of_two(&self, transcripts: [TranscriptHash; 2]) -> Suspect {
         let own = self.fixed.seat;
         let differing = transcripts.into_iter().find_map(|hash| {

@@ -121,13 +121,14 @@
 //! and one that was cut off gets the certificate from any other.
 //!
 //! A member signs one transcript in a key generation. It stores which one before its signature
-//! leaves ([`Output::Persist`]), and is told of it when it is opened again ([`Opening::signed`]).
-//! So as long as one member is honest there are no two certificates of one key generation. A
-//! coordinator shows its transcript when its own signature of it is stored, and so does not show
+//! leaves ([`Output::Persist`]), and gets it back when it is opened again ([`Opening::signed`]). So
+//! as long as one member is honest there are no two certificates of one key generation. A
+//! coordinator sends its transcript when its own signature of it is stored, and so does not send
 //! two. A certificate counts only if it holds this node's own encryption nonce, which follows from
-//! seed and key generation: one of another key generation of the same members is none.
+//! seed and key generation; so a certificate of another key generation of the same members is
+//! invalid.
 //!
-//! # What is wrong, and who did it
+//! # Faults, and which member is named
 //!
 //! Coordinators check the proof and the nonce in each first message before they use it, so a
 //! coordinator that passes on a wrong one is at fault itself. A wrong share is investigated in two
@@ -136,7 +137,7 @@
 //! has signed nothing, key generation ends here as [`Ending::Faulty`]: without that member there is
 //! no key. All else is a [`Suspicion`] in the report, and the key generation goes on.
 //!
-//! A node that is offered another transcript than the one that it has signed asks both coordinators
+//! A node that receives another transcript than the one that it has signed asks both coordinators
 //! for the first messages that they made them of. Each is signed by its sender, so a member that
 //! has sent two is named as soon as both are at one honest node.
 //!
@@ -146,15 +147,15 @@
 //! |---|---|
 //! | bytes of an envelope, before it is read | that of the longest message for n and t, at most 25,064 |
 //! | first messages, of each member | 1 |
-//! | different transcripts of a coordinator that are looked at | 2 |
+//! | different transcripts of a coordinator that are checked | 2 |
 //! | such as one peer passes on, beyond these | 1 |
 //! | transcripts that signatures of one member are counted for | 2 |
 //! | signatures of transcripts that are not known, of each member | 1 |
-//! | wrong shares that are looked into, of each coordinator | 1 |
-//! | certificates of one sender that are none, before it is not listened to | 4 |
+//! | wrong shares that are investigated, of each coordinator | 1 |
+//! | invalid certificates of one sender, before no more are checked | 4 |
 //! | coordinators that are asked for the first messages of others | n |
-//! | findings | 1 of each kind for each culprit |
-//! | answers to one seat within the floor | 8, no two alike |
+//! | findings | 1 of each kind for each member at fault |
+//! | answers to one seat within the minimum reply interval | 8, no two alike |
 //!
 //! # Secrets
 //!
@@ -313,8 +314,8 @@ impl Keygen {
         result
     }
 
-    /// Time has come to what [`Keygen::next_timeout`] said. Calling it early or late does no
-    /// harm.
+    /// Handles the timeout that [`Keygen::next_timeout`] has named. Calling it early or late does
+    /// no harm.
     pub fn handle_timeout(&mut self, now: Moment) {
         self.wake(now);
     }
@@ -423,7 +424,7 @@ impl Keygen {
         Envelope::seal(self.id(), self.fixed.seat, body, &self.fixed.identity)
     }
 
-    /// Notes something wrong, once of each kind and culprit.
+    /// Records a finding, once of each kind and member at fault.
     fn find(&mut self, finding: Suspicion) {
         let same = |known: &Suspicion| {
             known.culprit == finding.culprit

@@ -19,7 +19,7 @@ pub enum Output {
         /// One whole signed message.
         bytes: Arc<[u8]>,
     },
-    /// Store that this node has signed this transcript, beside its seed, and say so with
+    /// Store that this node has signed this transcript, beside its seed, and then call
     /// [`Keygen::persisted`](super::Keygen::persisted). The signature leaves only then.
     Persist(TranscriptHash),
     /// Something has happened that the caller may want to know.
@@ -38,7 +38,7 @@ pub enum Event {
     Signed(TranscriptHash),
     /// This node has seen a breach of the protocol.
     Found(Suspicion),
-    /// A member says that it will not go on.
+    /// A member has refused to go on.
     Refused {
         /// The member's seat.
         seat: Seat,
@@ -117,10 +117,10 @@ pub enum Rejected {
     /// It says nothing new, for example because it is a retransmission.
     #[error("nothing new")]
     Repeat,
-    /// It is wrong, and the report says how.
+    /// It breaks the protocol; the finding is in the report.
     #[error("{0}")]
     Wrong(Suspicion),
-    /// Its sender has said so many things that are wrong that it is not listened to in this.
+    /// Its sender has sent so many wrong messages of this kind that no more are checked.
     #[error("seat {sender} has used up its trials")]
     TooMany {
         /// The sender.

@@ -193,7 +193,7 @@ impl Keygen {
     }
 
     fn on_refusal(&mut self, sender: Seat, reason: RefusalReason) -> Result<(), Rejected> {
-        // Who says no twice is not told of twice, whatever else it says.
+        // A second refusal of a member is not reported again, whatever its reason.
         if self.refusals.contains_key(&sender) {
             return Err(Rejected::Repeat);
         }
@@ -202,7 +202,7 @@ impl Keygen {
         Ok(())
     }
 
-    /// Notes a finding and says that the message had no other effect.
+    /// Records a finding; the message has no other effect.
     pub(super) fn wrong(&mut self, finding: Suspicion) -> Result<(), Rejected> {
         self.find(finding);
         Err(Rejected::Wrong(finding))

@@ -16,11 +16,13 @@ pub struct Report {
     pub signed: Option<TranscriptHash>,
     /// The number of coordinators that are live at this node.
     pub live_coordinators: usize,
-    /// Who is awaited, in the order of seats. Waiting is no blame: who is slow is not at fault.
+    /// Members that are awaited, in the order of seats. Waiting is no blame: a slow member is not
+    /// at fault.
     pub awaited: Vec<Awaited>,
     /// The members that have refused to go on, with their reasons.
     pub refusals: Vec<(Seat, RefusalReason)>,
-    /// What was wrong, in the order in which it was found; one of each kind for each culprit.
+    /// The findings, in the order in which they were made; one of each kind for each member at
+    /// fault.
     pub findings: Vec<Suspicion>,
 }
 
@@ -79,8 +81,8 @@ impl fmt::Display for AwaitedThing {
 }
 
 impl Keygen {
-    /// What this node knows of the key generation now. After its end it still says who was awaited
-    /// when it ended.
+    /// What this node knows of the key generation now. After its end it still names the members
+    /// that were awaited when it ended.
     pub fn report(&self) -> Report {
         let phase = match &self.phase {
             Phase::Running => ReportPhase::Running,

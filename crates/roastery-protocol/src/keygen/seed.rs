@@ -9,7 +9,7 @@ use crate::{KeygenId, tags::Tag};
 /// generation has ended.
 ///
 /// All that a member draws in a key generation comes from them, so that a node that restarts with
-/// the same seed says the same again. The node stores them, encrypted, before it opens the key
+/// the same seed sends the same messages. The node stores them, encrypted, before it opens the key
 /// generation. What is drawn depends on the key generation's id as well: one seed in two key
 /// generations gives nothing away. Overwritten on drop; its `Debug` shows nothing.
 pub struct Seed(Zeroizing<[u8; 32]>);

@@ -156,7 +156,7 @@ impl Keygen {
         }
     }
 
-    /// Signs a transcript, or says why not.
+    /// Signs a transcript, or returns why not.
     fn consider(
         &mut self,
         coordinator: Seat,

@@ -55,8 +55,8 @@ pub enum Misbehaviour {
         second: TranscriptHash,
     },
     /// A transcript beside the one that this node has signed. Some member sent different first
-    /// messages, or some coordinator changed them: who can be told where a nonce differs from the
-    /// one that its member has shown here.
+    /// messages, or some coordinator changed them. The member at fault can be named where a nonce
+    /// differs from the one that its member has sent to this node.
     OtherTranscript {
         /// The transcript that this node has signed.
         signed: TranscriptHash,

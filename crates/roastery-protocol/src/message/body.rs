@@ -6,8 +6,8 @@ use roastery_frost::{AggregateNonce, PartialSignature, PublicNonce, Seat, Signat
 use super::{Kind, Proposal};
 use crate::{Attempt, BodyHash, GroupId, Run, SessionId, SlotHash, proof::Proof, tags::Tag, wire};
 
-/// A slot's public nonces as bytes, one pair (66 bytes) for each message of the request, before
-/// anybody has looked whether they are points. Their hash names the slot.
+/// A slot's public nonces as bytes, one pair (66 bytes) for each message of the request, not yet
+/// checked to be points. Their hash names the slot.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct SlotNonces(pub Vec<[u8; 66]>);
 
@@ -44,8 +44,8 @@ impl Slot {
     }
 }
 
-/// A signer's first word in an attempt: its run and its unused slot. Sent to the attempt's
-/// coordinator.
+/// A signer's first message in an attempt: its incarnation and its unused slot. Sent to the
+/// attempt's coordinator.
 #[derive(Clone, Debug, PartialEq, BorshSerialize, BorshDeserialize)]
 pub struct Commitments {
     /// The signer's incarnation, in which the slot was drawn.
@@ -123,7 +123,7 @@ pub struct NextSlot {
 /// The end: one BIP-340 signature for each message. Proves itself; who sends it does not matter.
 #[derive(Clone, Debug, PartialEq, BorshSerialize, BorshDeserialize)]
 pub struct FinalSignature {
-    /// The package that led to it, as the sender says: a hint.
+    /// The package that led to it, as the sender states: a hint.
     pub package: BodyHash,
     /// The signatures, in the order of the messages.
     #[borsh(serialize_with = "wire::put_list", deserialize_with = "wire::take_list")]

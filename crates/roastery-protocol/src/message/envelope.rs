@@ -116,7 +116,7 @@ impl Envelope {
         Sealed::peek::<Header>(bytes).map(|header| header.session)
     }
 
-    /// What kind of message it says it is, without looking at anything else.
+    /// The kind that the header names. The rest of the message is not checked.
     pub fn peek_kind(bytes: &[u8]) -> Option<Kind> {
         Sealed::peek::<Header>(bytes).and_then(|header| header.kind())
     }

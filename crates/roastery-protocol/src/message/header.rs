@@ -21,7 +21,7 @@ pub enum Kind {
     Signature = 4,
     /// Asks a member for a message that it has.
     Want = 5,
-    /// Says that a node will not take part.
+    /// States that a node does not take part.
     Refusal = 6,
     /// A proof of a member's fault.
     Evidence = 7,

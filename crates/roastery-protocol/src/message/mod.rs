@@ -1,4 +1,4 @@
-//! What the nodes say to each other: signed envelopes.
+//! The messages between the nodes: signed envelopes.
 //!
 //! An envelope is `signature (64 bytes) || body`. The body begins with a [`Header`] in clear and
 //! goes on with the content of its kind. It is encoded once, signed over the tag of its kind, kept

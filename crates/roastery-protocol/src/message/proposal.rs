@@ -13,7 +13,7 @@ use crate::{
 pub struct Proposal {
     /// The request.
     pub request: SigningRequest,
-    /// What it is about, as the proposer says.
+    /// What it is about, as the proposer states.
     pub subject: Subject,
 }
 

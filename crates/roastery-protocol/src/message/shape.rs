@@ -7,8 +7,8 @@ use super::{
 use crate::{Attempt, SessionId, election::Order, group::Group, proof::Proof, wire};
 
 /// The structural rules of this version for the messages of one session. They are closed and
-/// context-free: they depend on the group file and the request and on nothing that anybody said
-/// before, so that breaking one is provable.
+/// context-free: they depend on the group file and the request only, and not on other messages, so
+/// that breaking one is provable.
 ///
 /// The rules, beside exact length and full consumption of every body:
 ///

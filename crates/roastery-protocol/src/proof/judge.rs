@@ -9,12 +9,12 @@ use crate::{
     request::{DerivationError, message_keys},
 };
 
-/// What a proof amounts to. Only [`Verdict::Invalid`] proves anything against anybody.
+/// The result of checking a proof. Only [`Verdict::Invalid`] proves a fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// What the accused said is invalid: the fault is proven.
+    /// The message of the accused member is invalid: the fault is proven.
     Invalid(ProvenFault),
-    /// What the accused said is valid: the claim is wrong.
+    /// The message of the accused member is valid: the claim is wrong.
     Valid,
     /// The claim cannot be decided on what is shown, and so proves nothing.
     Indeterminate(Indeterminate),
@@ -58,8 +58,8 @@ pub enum Indeterminate {
     /// Nonces that are not the ones that the package names.
     #[error("the nonces shown are not those of the slot that the package names")]
     OtherNonces,
-    /// Nonces of the accused that are no points: the package that names them is at fault, if
-    /// anybody.
+    /// Nonces of the accused member that are no points: if a member is at fault, it is the
+    /// coordinator of the package that names them.
     #[error("the nonces shown do not decode")]
     UndecodableNonces,
     /// A message's position that the request does not have.
@@ -95,7 +95,7 @@ impl Proof {
     }
 }
 
-/// `Some(seat)`: proven against that seat. `None`: what it said is valid.
+/// `Some(seat)`: proven against that seat. `None`: its message is valid.
 type Decision = Result<Option<Seat>, Indeterminate>;
 
 struct Judge<'a> {

@@ -22,9 +22,8 @@ use crate::{
     wire,
 };
 
-/// A claim that a member broke the protocol, with all that is needed to check it. Making one says
-/// nothing;
-/// [`Proof::verify`] does.
+/// A claim that a member broke the protocol, with all that is needed to check it. A value of this
+/// type proves nothing by itself; [`Proof::verify`] decides.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize)]
 pub struct Proof {
     version: u8,
@@ -152,7 +151,7 @@ impl Proof {
         Self { version: VERSION, request, fault }
     }
 
-    /// Reads a proof's bytes. That they can be read says nothing about what they prove.
+    /// Reads a proof's bytes. It does not check what they prove: see [`Proof::verify`].
     pub fn decode(bytes: &[u8]) -> Result<Self, ProofError> {
         if bytes.len() > MAX_EVIDENCE_ENVELOPE {
             return Err(ProofError::TooLong { length: bytes.len() });

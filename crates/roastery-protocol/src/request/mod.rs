@@ -1,4 +1,4 @@
-//! What is to be signed, and who said that it may be.
+//! What is to be signed, and the approval of this node's policy.
 
 mod approval;
 mod derivation;

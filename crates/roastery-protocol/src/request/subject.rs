@@ -24,7 +24,7 @@ pub enum Subject {
     /// `roastery/1/text`).
     Text(String),
     /// The messages are the signature hashes of this transaction: a PSBT of at most
-    /// [`MAX_TRANSACTION`] bytes, in its binary form. This crate does not look into it.
+    /// [`MAX_TRANSACTION`] bytes, in its binary form. This crate does not parse it.
     Transaction(Vec<u8>),
 }
 

@@ -24,7 +24,7 @@ pub(super) enum Observed {
     ByMany,
 }
 
-/// After that many others have told all, this node need not.
+/// After that many others have broadcast the evidence, this node need not.
 const ENOUGH: usize = 2;
 
 /// A proof whose broadcast is pending.

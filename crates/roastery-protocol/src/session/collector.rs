@@ -43,7 +43,7 @@ pub(crate) enum PackageStanding {
     LookedInto,
 }
 
-/// A share that was kept. Its signature is checked before it is used against anybody.
+/// A share that was kept. Its signature is checked before it is used as evidence.
 #[derive(Debug)]
 pub(crate) struct KeptShare {
     pub(crate) attempt: Attempt,
@@ -257,7 +257,7 @@ impl Collector {
         self.stand(hash, PackageStanding::Failed);
     }
 
-    /// It is looked into, why the package failed; once.
+    /// Marks a failed package as investigated; once.
     pub(crate) fn look_into(&mut self, hash: BodyHash) {
         self.stand(hash, PackageStanding::LookedInto);
     }
@@ -267,7 +267,7 @@ impl Collector {
         all.filter(|one| one.hash == hash).for_each(|one| one.standing = standing);
     }
 
-    /// The packages that failed and were not looked into.
+    /// The packages that failed and were not investigated.
     pub(crate) fn failed(&self) -> Vec<BodyHash> {
         let all = self.records.values().flat_map(|record| record.packages.values());
         all.filter(|one| one.standing == PackageStanding::Failed).map(|one| one.hash).collect()

@@ -83,7 +83,7 @@ impl<E: EngineSession> Session<E> {
         self.forget_work();
     }
 
-    /// The message that tells the signatures, if they are there.
+    /// The message that carries the signatures, if they are there.
     pub(super) fn outcome_envelope(&self) -> Option<&Envelope> {
         let Phase::Signed { outcome, envelope, .. } = &self.phase else {
             return None;

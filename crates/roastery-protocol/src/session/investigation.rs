@@ -18,7 +18,7 @@ use crate::{
     proof::Fault,
 };
 
-/// Packages that are looked into at the same time.
+/// The most packages that are investigated at the same time.
 const MOST_AT_ONCE: usize = 4;
 
 /// One package that is investigated.
@@ -54,7 +54,7 @@ impl<P> Inquest<P> {
 }
 
 impl<E: EngineSession> Session<E> {
-    /// Looks into every package that failed here and was not looked into, as far as this node
+    /// Investigates every package that failed here and was not investigated, as far as this node
     /// coordinates.
     pub(super) fn look_into_failures(&mut self, now: Moment) {
         for hash in self.collector.failed() {
@@ -168,8 +168,8 @@ impl<E: EngineSession> Session<E> {
         Ok(())
     }
 
-    /// Ends it when the nonces of all t slots are there. Whether their sum is what the coordinator
-    /// said, the proof says.
+    /// Ends it when the nonces of all t slots are there. The proof shows whether their sum is the
+    /// aggregate nonce of the package.
     fn close_inquest(&mut self, at: usize, now: Moment) {
         let answered = |one: &Inquest<E::Package>| one.open_questions().next().is_none();
         if !self.inquests.get(at).is_some_and(answered) {
@@ -191,7 +191,7 @@ impl<E: EngineSession> Session<E> {
         });
     }
 
-    /// How many bytes of a member's shares are looked into.
+    /// How many bytes of a member's shares are under investigation.
     pub(super) fn bytes_looked_into_of(&self, seat: Seat) -> usize {
         let signers = self.inquests.iter().flat_map(|one| &one.signers);
         signers.filter(|one| one.seat == seat).map(|one| one.share.as_bytes().len()).sum()

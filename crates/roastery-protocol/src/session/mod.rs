@@ -1,7 +1,7 @@
 //! One signing session at one node, as a pure state machine.
 //!
-//! It is told what arrived and what time it is, and asked what to send and when to be woken. Every
-//! node plays three parts in it: signer in every attempt that is live, coordinator of the attempts
+//! It is given messages and the time, and returns what to send and when it must be woken. Every
+//! node has three roles in it: signer in every attempt that is live, coordinator of the attempts
 //! that are its turn, and observer of all the rest, so that every node ends with the signatures.
 //!
 //! ```text
@@ -169,8 +169,8 @@ struct Fixed {
 #[derive(Debug)]
 enum Phase {
     Running,
-    /// The message that tells the signatures is sealed when it is first sent: most nodes are never
-    /// asked for it.
+    /// The message with the signatures is sealed when it is first sent: most nodes are never asked
+    /// for it.
     Signed {
         outcome: Outcome,
         envelope: OnceLock<Envelope>,
@@ -256,7 +256,8 @@ impl<E: EngineSession> Session<E> {
         result
     }
 
-    /// Time has come to what [`Session::next_timeout`] said. Calling it early or late does no harm.
+    /// Handles the timeout that [`Session::next_timeout`] has named. Calling it early or late does
+    /// no harm.
     pub fn handle_timeout(&mut self, now: Moment) {
         self.wake(now);
         self.take_own(now);

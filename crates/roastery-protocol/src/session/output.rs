@@ -89,7 +89,7 @@ pub enum Event {
         /// The proof, which a third party can check with the group file.
         proof: Arc<Proof>,
     },
-    /// A member has said that it will not take part.
+    /// A member has refused to take part.
     Refused {
         /// The member that refuses.
         seat: Seat,
@@ -226,7 +226,7 @@ pub enum Rejected {
         /// The sender.
         sender: Seat,
     },
-    /// It contradicts what the sender said before; both are kept.
+    /// It contradicts an earlier message of its sender; both are kept.
     #[error("it contradicts what seat {sender} said before")]
     Conflict {
         /// The sender.
@@ -252,7 +252,7 @@ pub enum Rejected {
     NotProven {
         /// The sender.
         sender: Seat,
-        /// Why not; absent where what the accused said is valid.
+        /// Why it proves nothing, for people.
         reason: String,
     },
     /// It asks for what is not here, or asks too often.

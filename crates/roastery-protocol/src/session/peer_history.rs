@@ -2,9 +2,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use roastery_frost::Seat;
 
-/// What a node remembers of the members from one session to the next: who answered and who kept
-/// others waiting, and how fast each is. It decides who is picked first, and nothing else: no value
-/// of it blames anybody or makes anything unsafe. One entry a seat.
+/// What a node remembers of the members from one session to the next: which answered, which were
+/// late, and how fast each is. It decides which signers are picked first, and nothing else: no
+/// value of it blames a member or makes anything unsafe. One entry a seat.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PeerHistory(BTreeMap<Seat, PeerStats>);
 
@@ -39,12 +39,12 @@ impl PeerHistory {
         self.0.insert(seat, conduct);
     }
 
-    /// Whether it answered when last heard of.
+    /// Whether it answered in the last session that is recorded.
     pub(crate) fn answered(&self, seat: Seat) -> bool {
         self.of(seat).is_some_and(|conduct| conduct.answered)
     }
 
-    /// Whether it kept others waiting when last heard of.
+    /// Whether it owed a share in the last session that is recorded.
     pub(crate) fn owed(&self, seat: Seat) -> bool {
         self.of(seat).is_some_and(|conduct| !conduct.answered)
     }

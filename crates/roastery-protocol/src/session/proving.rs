@@ -1,4 +1,4 @@
-//! Proofs: made, checked, kept, told to all.
+//! Proofs: made, checked, kept, broadcast.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::{
 
 impl<E: EngineSession> Session<E> {
     /// A fault was found here that others may have found as well. It counts only if its proof
-    /// convinces a stranger.
+    /// convinces a third party.
     pub(super) fn accuse(&mut self, fault: Fault, now: Moment) {
         self.accuse_as(fault, Observed::ByMany, now);
     }

@@ -61,7 +61,7 @@ impl<E: EngineSession> Session<E> {
         self.accept(envelope, sender, checked, now)
     }
 
-    /// What this node said to itself, and what it says in consequence.
+    /// Handles the messages that this node has sent to itself, and those that follow from them.
     pub(super) fn take_own(&mut self, now: Moment) {
         while let Some(envelope) = self.to_self.pop_front() {
             let own = self.fixed.seat;
@@ -229,7 +229,7 @@ impl<E: EngineSession> Session<E> {
     }
 
     /// Two shares for one package with different scalars: a proof, if both are really signed by
-    /// their sender. One that is not was never said, and the other takes its place.
+    /// their sender. One that is not is dropped, and the other takes its place.
     fn on_share_conflict(
         &mut self,
         fault: Fault,

@@ -16,8 +16,8 @@ pub struct Report {
     pub phase: ReportPhase,
     /// The number of attempts that are live at this node.
     pub live_attempts: usize,
-    /// Who is awaited, in the order of attempts and seats. Waiting is no blame: who is slow is not
-    /// at fault.
+    /// Members that are awaited, in the order of attempts and seats. Waiting is no blame: a slow
+    /// member is not at fault.
     pub awaited: Vec<Awaited>,
     /// The members that have refused to take part, with their reasons.
     pub refusals: Vec<(Seat, RefusalReason)>,
@@ -77,8 +77,8 @@ impl std::fmt::Display for AwaitedThing {
 }
 
 impl<E: EngineSession> Session<E> {
-    /// What this node knows of the session now. After a stop it still says who was awaited when it
-    /// stopped.
+    /// What this node knows of the session now. After a stop it still names the members that were
+    /// awaited when it stopped.
     pub fn report(&self) -> Report {
         let phase = match &self.phase {
             Phase::Running => ReportPhase::Running,

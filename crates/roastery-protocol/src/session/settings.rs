@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-/// The times of a session. They matter to liveness only: no value can make anything unsafe or blame
-/// anybody.
+/// Intervals and time limits of a session. They matter to liveness only: no value can make anything
+/// unsafe or blame an honest member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// After how long without a signature the number of live attempts doubles.

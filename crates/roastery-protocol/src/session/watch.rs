@@ -1,5 +1,5 @@
-//! A request that a node knows and does not sign: what becomes of it is learnt from what others
-//! say.
+//! A request that a node knows and does not sign: it learns the outcome from the messages of
+//! others.
 
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
@@ -13,9 +13,9 @@ use crate::{
     request::{DerivationError, MessageKey, SigningRequest, message_keys},
 };
 
-/// Follows a request without taking part in signing it. It holds no secret, says nothing and blames
-/// no member: final signatures prove themselves, and a refusal counts as its sender's only with its
-/// sender's signature.
+/// Follows a request without taking part in signing it. It holds no secret, sends nothing and
+/// blames no member: final signatures prove themselves, and a refusal counts only with the
+/// signature of its sender.
 pub struct Watch {
     group: Arc<Group>,
     request: SigningRequest,
@@ -33,12 +33,12 @@ struct Reader {
     keys: Vec<MessageKey>,
 }
 
-/// What a message tells of a request that is only watched.
+/// What a message shows about a request that is only watched.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Told {
     /// The signatures are there; they were verified here. Final.
     Signed(Outcome),
-    /// A member does not take part, for this reason. It is told once for each reason.
+    /// A member does not take part, for this reason. Reported once for each reason.
     Refused {
         /// The member that refuses.
         seat: Seat,
@@ -60,16 +60,16 @@ impl Watch {
         &self.request
     }
 
-    /// Whether a message of this kind tells anything here.
+    /// Whether a message of this kind can show anything here.
     pub fn is_of_use(kind: Kind) -> bool {
         matches!(kind, Kind::Signature | Kind::Refusal)
     }
 
-    /// Looks at what a peer has sent.
+    /// Handles a message of a peer.
     ///
     /// # Errors
     ///
-    /// [`Rejected`] says why it tells nothing. It is never an error of this node.
+    /// [`Rejected`] states why it has no effect. It is never an error of this node.
     pub fn hear(&mut self, from: &PeerId, bytes: &[u8]) -> Result<Told, Rejected> {
         if !self.group.is_member(from) {
             return Err(Rejected::NotAMember);

@@ -22,7 +22,7 @@ pub enum Kind {
     Want = 20,
     /// A coordinator's answer to a member whose share is wrong.
     Investigation = 21,
-    /// Says that a member will not go on.
+    /// States that a member does not go on.
     Refusal = 22,
 }
 

@@ -1,4 +1,4 @@
-//! What the members of a key generation say to each other, byte for byte. `docs/protocol.md`
+//! The messages between the members of a key generation, byte for byte. `docs/protocol.md`
 //! specifies all of it.
 
 mod body;

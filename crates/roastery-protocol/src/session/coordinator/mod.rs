@@ -1,7 +1,7 @@
-//! ROAST: which signers are asked, with which slots, and what is owed by whom.
+//! ROAST: which signers are asked, with which slots, and which shares are owed.
 //!
-//! A value that is told what arrived and asked what to do; it knows no message format, no engine
-//! and no socket.
+//! A value that is given what arrived and returns what to do; it depends on no message format, no
+//! engine and no socket.
 
 mod choice;
 #[cfg(test)]

@@ -7,6 +7,8 @@ use std::{
 
 use thiserror::Error;
 
+use crate::text::shell_word;
+
 /// A file with a secret is open to others.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{} can be read or changed by other users of this machine (mode {mode:04o}): {}", path.display(), self.remedy())]
@@ -21,7 +23,8 @@ pub struct OpenToOthers {
 impl OpenToOthers {
     /// The command that closes it.
     fn remedy(&self) -> String {
-        format!("run chmod {} {}", if self.folder { "0700" } else { "0600" }, self.path.display())
+        let path = shell_word(&self.path.display().to_string());
+        format!("run chmod {} {path}", if self.folder { "0700" } else { "0600" })
     }
 }
 
@@ -47,11 +50,11 @@ mod tests {
     #[test]
     fn a_secret_that_others_can_read_is_named_with_the_command_that_closes_it() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("host-key");
+        let path = folder.path().join("host key; true");
         fs::write(&path, "secret").unwrap();
         fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
         let found = open_to_others(&path).unwrap().to_string();
-        assert!(found.ends_with(&format!("(mode 0640): run chmod 0600 {}", path.display())));
+        assert!(found.ends_with(&format!("(mode 0640): run chmod 0600 '{}'", path.display())));
         fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
         assert_eq!(open_to_others(&path), None);
         assert_eq!(open_to_others(&folder.path().join("none")), None);

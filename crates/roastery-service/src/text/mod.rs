@@ -107,15 +107,13 @@ fn columns_of(c: char) -> usize {
     c.width().unwrap_or(0)
 }
 
-/// A word as a POSIX shell takes it, quoted if need be; `None` if it holds what is not shown as it
-/// is and so must not be pasted.
-pub fn shell_word(text: &str) -> Option<String> {
-    if text.is_empty() || visible(text) != text {
-        return None;
-    }
+/// A text as one word of a command that is pasted into a POSIX shell, quoted if need be. What is
+/// not shown as it is becomes its escape: then the command names what is not there.
+pub fn shell_word(text: &str) -> String {
+    let text = visible(text);
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+,=".contains(c);
-    if text.chars().all(plain) && !text.starts_with('-') {
-        return Some(text.to_owned());
+    if !text.is_empty() && text.chars().all(plain) && !text.starts_with('-') {
+        return text;
     }
-    Some(format!("'{}'", text.replace('\'', "'\\''")))
+    format!("'{}'", text.replace('\'', "'\\''"))
 }

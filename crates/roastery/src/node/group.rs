@@ -4,6 +4,7 @@ use clap::Args;
 use roastery_protocol::keygen::MAX_RECOVERY_FILE;
 use roastery_service::{
     files::{Access, Folder, InvitationFile, MAX_CARD, MAX_INVITATION_FILE, NodeCard},
+    text::shell_word,
     view::{Begin, CeremonyStatus, GroupStatus, Health, Join as JoinBody, Rename as RenameBody},
 };
 
@@ -152,7 +153,7 @@ fn join(at: &At, options: &Join) -> Result<ExitCode, String> {
             "\nCompare the fingerprint with all members, over a channel that only they can write to. If all have the same,"
         );
         say!("type it in place of FINGERPRINT:");
-        say!("  roastery keygen {} --fingerprint \"FINGERPRINT\"", word(&joined.name));
+        say!("  roastery keygen {} --fingerprint \"FINGERPRINT\"", shell_word(&joined.name));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -232,12 +233,6 @@ fn recover(at: &At, options: &Recover) -> Result<ExitCode, String> {
     })?;
     show::group(&group);
     Ok(ExitCode::SUCCESS)
-}
-
-/// A name as one word of a command: names have no character that a shell would take for more within
-/// quotes.
-fn word(name: &str) -> String {
-    if name.contains(' ') { format!("\"{name}\"") } else { name.to_owned() }
 }
 
 /// A name as a part of a path.

@@ -17,6 +17,7 @@ use roastery_service::{
     api::Client,
     files::{Access, Folder, InvitationFile, MAX_CARD, MAX_INVITATION_FILE, NodeCard},
     init::NewNode,
+    text::shell_word,
     view::{Begin, CeremonyStatus, Health, Join},
 };
 
@@ -94,11 +95,12 @@ pub(super) fn run(at: &At, options: &Options) -> Result<ExitCode, String> {
         Ok(())
     })?;
     say!("Nodes         {} run, in {}", chosen.len(), group.display());
-    let first = folders.first().map(|folder| folder.display().to_string()).unwrap_or_default();
+    let word = |path: &Path| shell_word(&path.display().to_string());
+    let first = folders.first().map(|folder| word(folder)).unwrap_or_default();
     say!("Look          roastery status --folder {first}");
     say!("Sign          roastery sign --folder {first} --group {NAME} --text \"Hello\"");
     say!("              and on others: roastery requests, roastery approve");
-    say!("Stop          roastery local --folder {} --stop", group.display());
+    say!("Stop          roastery local --folder {} --stop", word(&group));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -238,7 +238,7 @@ fn an_invitation_names_each_member_once_and_its_fingerprint_is_typed_and_not_pas
     assert!(refused.err.contains("it is a card of one node"), "{refused:?}");
     let joined = roastery(&["group", "join", &file("b"), "--folder", at], &[]).well();
     assert!(joined.contains(&format!("Fingerprint   {fingerprint}")), "{joined}");
-    let paste = "roastery keygen \"cold storage\" --fingerprint \"FINGERPRINT\"";
+    let paste = "roastery keygen 'cold storage' --fingerprint \"FINGERPRINT\"";
     assert!(joined.contains(paste), "{joined}");
     let wrong = ["keygen", "cold storage", "--fingerprint", "0123 4567", "--folder", at];
     let refused = roastery(&wrong, &[]);

@@ -65,7 +65,7 @@ enum Command {
     #[command(subcommand)]
     Group(node::GroupCommand),
     /// Make a group's key together with all other members.
-    KeygenDriver(node::KeygenOptions),
+    Keygen(node::KeygenOptions),
     /// The configuration of the node.
     #[command(subcommand)]
     Config(node::ConfigCommand),
@@ -130,7 +130,7 @@ fn main() -> ExitCode {
         Command::Card(options) => node::run(at, node::Command::Card(options)),
         Command::Peers(command) => node::run(at, node::Command::Peers(command)),
         Command::Group(command) => node::run(at, node::Command::Group(command)),
-        Command::KeygenDriver(options) => node::run(at, node::Command::KeygenDriver(options)),
+        Command::Keygen(options) => node::run(at, node::Command::Keygen(options)),
         Command::Config(command) => node::run(at, node::Command::Config(command)),
         Command::Node => node::run(at, node::Command::Run),
         Command::Stop => node::run(at, node::Command::Stop),

@@ -22,7 +22,7 @@ use tokio::{
 };
 
 use super::{ServiceError, ServiceEvent, shared::Shared};
-use crate::view::{Awaited, CeremonyStatus};
+use crate::view::{Awaited, CeremonyState, CeremonyStatus};
 
 /// The making of a group's key, from the invitation to the share.
 pub(super) struct CeremonyService {
@@ -217,15 +217,17 @@ impl CeremonyService {
             seat: self.seat.to_u16(),
             threshold: invitation.threshold(),
             members: invitation.names().iter().map(ToString::to_string).collect(),
-            state: String::new(),
+            state: CeremonyState::Joined,
             text: String::new(),
             group: None,
             awaited: Vec::new(),
             findings: Vec::new(),
         };
         let (state, text) = match &*self.lock() {
-            State::Joined => ("joined", "the fingerprint is to be compared".to_owned()),
-            State::Failed(why) => ("failed", why.clone()),
+            State::Joined => {
+                (CeremonyState::Joined, "the fingerprint is to be compared".to_owned())
+            }
+            State::Failed(why) => (CeremonyState::Failed, why.clone()),
             State::Running(running) => {
                 let report = running.reports.borrow();
                 let now = (running.clock)().monotonic;
@@ -239,19 +241,19 @@ impl CeremonyService {
                 });
                 view.awaited = awaited.collect();
                 match report.phase {
-                    ReportPhase::Running => ("running", String::new()),
+                    ReportPhase::Running => (CeremonyState::Running, String::new()),
                     ReportPhase::Done(group) => {
                         view.group = Some(group.to_string());
                         match &running.not_started {
-                            None => ("done", String::new()),
-                            Some(why) => ("failed", why.clone()),
+                            None => (CeremonyState::Done, String::new()),
+                            Some(why) => (CeremonyState::Failed, why.clone()),
                         }
                     }
-                    ReportPhase::Ended(ending) => ("ended", ending.to_string()),
+                    ReportPhase::Ended(ending) => (CeremonyState::Ended, ending.to_string()),
                 }
             }
         };
-        (view.state, view.text) = (state.to_owned(), text);
+        (view.state, view.text) = (state, text);
         view
     }
 

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     files::{Access, Folder, InvitationFile, MAX_INVITATION_FILE},
-    view::CeremonyStatus,
+    view::{CeremonyState, CeremonyStatus},
 };
 
 /// The longest file with a name, in bytes.
@@ -186,7 +186,7 @@ impl Service {
                 (None, None) => name_of_invitation(file.invitation())?,
             };
             let mut view = CeremonyService::new(file.invitation().clone(), seat, name).view();
-            view.state = "done".to_owned();
+            view.state = CeremonyState::Done;
             view.text = "the group is here; where its members are is known now".to_owned();
             view.group = Some(group.to_string());
             return Ok(view);

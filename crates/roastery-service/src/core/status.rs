@@ -19,7 +19,9 @@ use super::{STUCK, Service, ServiceError, group::GroupService, now};
 use crate::{
     limits::Limits,
     metrics::{Metrics, dropped},
-    view::{CeremonyStatus, GroupStatus, Health, MemberStatus, PeerStatus, Status, Time},
+    view::{
+        CeremonyState, CeremonyStatus, GroupStatus, Health, MemberStatus, PeerStatus, Status, Time,
+    },
 };
 
 /// How long a session may take to say how it stands.
@@ -57,7 +59,7 @@ impl Service {
             ceremonies: self
                 .ceremonies()
                 .into_iter()
-                .filter(|ceremony| ceremony.state != "done")
+                .filter(|ceremony| ceremony.state != CeremonyState::Done)
                 .collect(),
             warnings: self.warnings(),
         }

@@ -4,6 +4,7 @@
 //! Byte strings are hexadecimal digits in lower case; times are by RFC 3339, in UTC.
 
 mod audit;
+mod ceremony;
 mod request;
 mod time;
 
@@ -12,6 +13,7 @@ use utoipa::ToSchema;
 
 pub use self::{
     audit::{AuditLine, CutLog, LogCut, LogCuts},
+    ceremony::{CeremonyState, CeremonyStatus},
     request::{Message, NoState, Payment, Progress, Request, State, Subject, Summary},
     time::Time,
 };
@@ -165,33 +167,6 @@ pub struct Said {
     pub name: String,
     /// What.
     pub text: String,
-}
-
-/// A ceremony.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct CeremonyStatus {
-    /// What the group is called here.
-    pub name: String,
-    /// The ceremony's id.
-    pub ceremony: String,
-    /// What the members compare before it begins.
-    pub fingerprint: String,
-    /// This node's seat.
-    pub seat: u16,
-    /// How many will have to sign.
-    pub threshold: usize,
-    /// The members' names, by seat.
-    pub members: Vec<String>,
-    /// How far it is: joined, running, done, ended or failed.
-    pub state: String,
-    /// More about that, for people.
-    pub text: String,
-    /// The group that it has made.
-    pub group: Option<String>,
-    /// Who is awaited.
-    pub awaited: Vec<Awaited>,
-    /// What was found.
-    pub findings: Vec<String>,
 }
 
 /// An invitation that is taken up.

@@ -5,7 +5,10 @@ use roastery_protocol::keygen::MAX_RECOVERY_FILE;
 use roastery_service::{
     files::{Access, Folder, InvitationFile, MAX_CARD, MAX_INVITATION_FILE, NodeCard},
     text::shell_word,
-    view::{Begin, CeremonyStatus, GroupStatus, Health, Join as JoinBody, Rename as RenameBody},
+    view::{
+        Begin, CeremonyState, CeremonyStatus, GroupStatus, Health, Join as JoinBody,
+        Rename as RenameBody,
+    },
 };
 
 use super::{
@@ -74,7 +77,7 @@ pub(crate) struct Recover {
 }
 
 #[derive(Args)]
-pub(crate) struct KeygenDriver {
+pub(crate) struct Keygen {
     /// The group's name, as the invitation says it
     group: String,
     /// The invitation's fingerprint, as all members have compared it
@@ -148,7 +151,7 @@ fn join(at: &At, options: &Join) -> Result<ExitCode, String> {
         wait_for(async { Ok(client.post("/v1/ceremonies", &body).await) })
     })?;
     show::ceremony(&joined);
-    if joined.state == "joined" {
+    if joined.state == CeremonyState::Joined {
         say!(
             "\nCompare the fingerprint with all members, over a channel that only they can write to. If all have the same,"
         );
@@ -158,7 +161,7 @@ fn join(at: &At, options: &Join) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn keygen(at: &At, options: &KeygenDriver) -> Result<ExitCode, String> {
+pub(super) fn keygen(at: &At, options: &Keygen) -> Result<ExitCode, String> {
     let client = at.client()?;
     wait_for(async {
         let path = format!("/v1/ceremonies/{}", encoded(&options.group));
@@ -170,7 +173,7 @@ pub(super) fn keygen(at: &At, options: &KeygenDriver) -> Result<ExitCode, String
         let mut said = String::new();
         // By its id: an earlier attempt may have the same name.
         let path = format!("/v1/ceremonies/{}", ceremony.ceremony);
-        while ceremony.state == "running" && !options.no_wait {
+        while ceremony.state == CeremonyState::Running && !options.no_wait {
             let waiting = show::awaited(&ceremony.awaited);
             if !waiting.is_empty() && waiting != said {
                 remark(&format!("waiting for {waiting}"));
@@ -180,7 +183,7 @@ pub(super) fn keygen(at: &At, options: &KeygenDriver) -> Result<ExitCode, String
             ceremony = client.get(&path).await.map_err(|error| error.to_string())?;
         }
         show::ceremony(&ceremony);
-        Ok(if matches!(ceremony.state.as_str(), "done" | "running") {
+        Ok(if matches!(ceremony.state, CeremonyState::Done | CeremonyState::Running) {
             ExitCode::SUCCESS
         } else {
             ExitCode::FAILURE

@@ -18,7 +18,7 @@ use roastery_service::{
     files::{Access, Folder, InvitationFile, MAX_CARD, MAX_INVITATION_FILE, NodeCard},
     init::NewNode,
     text::shell_word,
-    view::{Begin, CeremonyStatus, Health, Join},
+    view::{Begin, CeremonyState, CeremonyStatus, Health, Join},
 };
 
 use crate::values;
@@ -241,7 +241,7 @@ async fn make_key(group: &Path, folders: &[PathBuf]) -> Result<(), String> {
         let join = Join { invitation: invitation.clone(), name: None };
         let joined: CeremonyStatus =
             client(folder).post("/v1/ceremonies", &join).await.map_err(said)?;
-        if joined.state == "joined" {
+        if joined.state == CeremonyState::Joined {
             let begin = Begin { fingerprint: joined.fingerprint };
             let at = format!("/v1/ceremonies/{NAME}/begin");
             let _: CeremonyStatus = client(folder).post(&at, &begin).await.map_err(said)?;

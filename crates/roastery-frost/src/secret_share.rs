@@ -53,8 +53,7 @@ impl SecretShare {
         &self.negated
     }
 
-    /// A share with another scalar than its public share, as a memory with a fault has it. For
-    /// tests.
+    /// A share whose scalar does not fit its negative, as after a memory fault.
     #[cfg(test)]
     pub(crate) fn with_scalar_of(self, other: SecretShare) -> SecretShare {
         SecretShare { scalar: other.scalar, ..self }

@@ -29,15 +29,15 @@ const NONCE_SETS: usize = 64;
 /// every pair of shares of a conflict, every share with every package and slot of being wrong,
 /// every package with all matching nonces of a wrong sum.
 ///
-/// Each message is tried when it is heard, against all that were heard before. Pairs of which one
-/// could think that they prove something (one sender, one attempt, a share and its package) are all
-/// tried; of the others the first few hundred and then a part.
+/// Each message is tried when it is sent, against all earlier ones. Pairs that could plausibly
+/// prove something (one sender, one attempt, a share and its package) are all tried; of the others
+/// the first few hundred and then a part.
 #[derive(Debug)]
 pub struct FramingChecker {
     case: Rc<Case>,
     packages: Vec<Rc<KnownPackage>>,
     shares: Vec<HeardShare>,
-    /// Packages of honest coordinators of which not all nonces were heard.
+    /// Packages of honest coordinators of which not all nonces were seen.
     unsummed: Vec<Rc<KnownPackage>>,
     hopeless: usize,
     tried: usize,
@@ -69,12 +69,12 @@ impl FramingChecker {
         self.tried
     }
 
-    /// Something is heard that its sender never signed. It proves nothing, whatever its form.
+    /// Takes a message that its sender never signed. It must prove nothing, whatever its form.
     pub fn heard_claim(&mut self, statement: &Statement) -> Result<(), Violation> {
         self.accuse(Fault::MalformedMessage { message: statement.envelope.clone() })
     }
 
-    /// Something that its sender signed is heard for the first time.
+    /// Takes a message that its sender signed, the first time that it is seen.
     pub fn heard(&mut self, statement: &Statement, message_log: &Hearsay) -> Result<(), Violation> {
         if self.case.is_honest(statement.sender) {
             self.accuse(Fault::MalformedMessage { message: statement.envelope.clone() })?;
@@ -162,7 +162,7 @@ impl FramingChecker {
         message_log: &Hearsay,
     ) -> Result<(), Violation> {
         if !self.case.is_real() {
-            // A stranger cannot tell a fake engine's right shares from wrong ones.
+            // A third party cannot tell a fake engine's right shares from wrong ones.
             return Ok(());
         }
         let suspicious = share.content.package == package.hash && share.attempt == package.attempt;

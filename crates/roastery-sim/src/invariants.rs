@@ -117,7 +117,7 @@ impl<I: fmt::Debug + fmt::Display> std::error::Error for Violation<I> {}
 pub struct Invariants {
     /// What is fixed in the session.
     pub case: Rc<Case>,
-    /// What was said and happened, for the reader and as a hash.
+    /// Messages and events, as text and as a hash.
     pub trace: Trace,
     /// The checker of [`Invariant::Accountability`].
     pub framing: FramingChecker,

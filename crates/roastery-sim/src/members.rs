@@ -27,7 +27,7 @@ pub const DAWN: Duration = Duration::from_secs(1_800_000_000);
 /// How long a simulated request lives.
 pub const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Everybody's keys: what no node of a real group ever has in one place.
+/// The keys of all members: no node of a real group ever has all of them.
 #[derive(Debug)]
 pub struct Members {
     /// The group.
@@ -40,7 +40,7 @@ pub struct Members {
 
 /// What an engine for simulations can do: be made of a seat's share and a seed.
 pub trait SimulatedEngine: Engine {
-    /// Whether its shares and signatures are those of BIP-445, which a stranger can check.
+    /// Whether its shares and signatures are those of BIP-445, which a third party can check.
     const REAL: bool;
 
     /// The engine of a seat, whose nonces come from this seed.

@@ -36,7 +36,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// A network in which everybody reaches everybody.
+    /// A network in which every member reaches every other.
     pub fn new(links: Links, rng: ChaCha8Rng) -> Self {
         Self { links, cut: BTreeSet::new(), rng }
     }
@@ -48,7 +48,7 @@ impl Network {
         }
     }
 
-    /// Everybody reaches everybody again.
+    /// Every member reaches every other again.
     pub fn heal(&mut self) {
         self.cut.clear();
     }

@@ -54,7 +54,7 @@ pub struct Report {
     pub proven: Vec<(u16, String)>,
     /// Computing time of the busiest coordinator.
     pub coordinator_cpu_ms: Option<f64>,
-    /// Median computing time of the signers: who gave a share and issued no package.
+    /// Median computing time of the signers: members that gave a share and issued no package.
     pub signer_cpu_ms: Option<f64>,
     /// Median computing time of the others.
     pub observer_cpu_ms: Option<f64>,

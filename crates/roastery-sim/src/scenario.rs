@@ -1,5 +1,5 @@
-//! What is simulated: a group, its network, what happens to it and who is faulty, all from one
-//! seed.
+//! What is simulated: a group, its network, what happens to it and which members are faulty, all
+//! from one seed.
 
 mod attack;
 mod draw;

@@ -1,5 +1,4 @@
-//! What was said and happened: as a hash, so that two simulations can be compared, and for the
-//! reader.
+//! Messages and events: as a hash, so that two simulations can be compared, and as text.
 
 use std::{
     fmt::{self, Write as _},

@@ -13,13 +13,13 @@ use super::{
 };
 use crate::Seat;
 
-/// What a participant needs to find out who made its share wrong.
+/// What a participant needs to find the party that made its share wrong.
 pub struct Investigation {
     pub(super) params: SessionParams,
     pub(super) participant: Seat,
     pub(super) enc_secshare: MaybeScalar,
     pub(super) pads: Vec<MaybeSecret>,
-    /// Without the tweak.
+    /// The participant's public share without the tweak.
     pub(super) pubshare: MaybePoint,
 }
 

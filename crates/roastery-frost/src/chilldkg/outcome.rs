@@ -10,7 +10,7 @@ pub(super) struct Outcome {
     /// What is added to the shared secret, and so to every share.
     pub(super) tweak: MaybeScalar,
     pub(super) threshold_pubkey: Point,
-    /// With the tweak.
+    /// The public shares with the tweak, by participant.
     pub(super) pubshares: Vec<MaybePoint>,
 }
 

@@ -16,7 +16,7 @@ use super::{
 };
 
 impl Coalition {
-    /// A proof that proves nothing, to one honest member. Each listens a few times only.
+    /// Evidence that proves nothing, to one honest member. Each checks a few of these only.
     pub(super) fn accuse(&mut self, view: View<'_>, seat: Seat) -> Vec<Delayed> {
         if !view.now.as_millis().is_multiple_of(50) {
             return Vec::new();
@@ -83,7 +83,7 @@ impl Coalition {
         (known > 0).then(|| self.knowledge.packages[self.rng.random_range(0..known)].clone())
     }
 
-    /// Any honest package, as it was said or altered.
+    /// Any honest package, as it was sent or altered.
     fn another_package(&mut self) -> Option<Envelope> {
         let package = self.some_package()?.envelope;
         if self.rng.random() { Some(package) } else { self.altered(&package) }

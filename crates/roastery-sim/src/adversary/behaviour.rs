@@ -2,8 +2,8 @@ use std::fmt;
 
 use roastery_protocol::proof::FaultKind;
 
-/// What one faulty member does. A coalition may mix all of them; where nothing else is said the
-/// member runs the honest code beside.
+/// What one faulty member does. A coalition may mix all of them; unless a behaviour states
+/// otherwise, the member also runs the honest code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Behaviour {
     /// Says nothing.
@@ -22,7 +22,7 @@ pub enum Behaviour {
     WrongAggregateNonce,
     /// As the coordinator: a second package, with the next number, that names the same slots.
     AssignsSlotTwice,
-    /// As the coordinator: does not hear some honest members.
+    /// As the coordinator: drops all messages of some honest members.
     Censors,
     /// As the coordinator: its first package reaches half of the members, and that is the last of
     /// it.
@@ -55,9 +55,9 @@ pub enum Behaviour {
     Garbage,
     /// Real messages, changed in a few bytes, with the old signature or a new one.
     MutatesMessages,
-    /// What was said before, once more: by others, in other attempts, in other sessions.
+    /// Earlier messages, sent again: of others, in other attempts, in other sessions.
     Replays,
-    /// Proofs of all shapes that prove nothing, out of what honest members said.
+    /// Evidence of all shapes that proves nothing, out of messages of honest members.
     AccusesFalsely,
     /// Others' messages on its own link, messages in others' names, messages of other groups.
     RelaysForeign,
@@ -152,7 +152,7 @@ impl Behaviour {
         }
     }
 
-    /// Whether it speaks of its own accord, and not only when its honest code does.
+    /// Whether it sends messages at times of its own, and not only when its honest code does.
     pub(super) fn is_noisy(self) -> bool {
         matches!(
             self,

@@ -76,7 +76,7 @@ impl Coalition {
     ) -> Option<Packet> {
         let to = view.coordinator(attempt);
         let slot = self.cancelling_slot(view, attempt, seat)?;
-        // Its honest code never speaks to honest coordinators, so that any run of its own will do.
+        // Its honest code never sends to honest coordinators, so that any run of its own will do.
         let run = Run::new(DAWN.as_millis() as u64, [seat.index() as u8; 8]);
         let body = Body::Commitments(Commitments { run, index: 0, slot });
         Some(Packet { from: seat, to, bytes: view.seal(seat, attempt, &body) })

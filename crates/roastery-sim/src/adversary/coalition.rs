@@ -21,10 +21,10 @@ use super::{
     signers::BadSigners,
 };
 
-/// How often those act that speak of their own accord.
+/// The interval at which noisy members send.
 pub(super) const TICK: Duration = Duration::from_millis(10);
 
-/// When they have said enough: simulations are to end.
+/// When noisy members stop, so that simulations end.
 const NOISE_ENDS: Duration = Duration::from_secs(4);
 
 /// Members that do not follow the protocol, each in its own way, and share all that they know:
@@ -69,13 +69,13 @@ impl Coalition {
     }
 
     /// Which members have committed which provable faults in such a way that one honest node, up at
-    /// that time, had all in its hands that it takes to prove them. Unless that node has crashed
-    /// since, it holds a proof against that member: of this fault or of one that it found before.
+    /// that time, had everything that it takes to prove them. Unless that node has crashed since,
+    /// it holds a proof against that member: of this fault or of one that it found before.
     pub fn committed(&self) -> &BTreeMap<Seat, BTreeSet<FaultKind>> {
         &self.ledger.committed
     }
 
-    /// By member: the numbers of the nodes that had something provable against it in their hands.
+    /// By member: the numbers of the nodes that had everything to prove a fault of it.
     pub fn witnesses(&self) -> &BTreeMap<Seat, BTreeSet<usize>> {
         &self.ledger.witnesses
     }
@@ -104,12 +104,12 @@ impl Coalition {
         all.map(|(seat, _)| *seat).collect()
     }
 
-    /// Those who are not the coalition's.
+    /// The members that are not in the coalition.
     pub(super) fn honest(&self, view: View<'_>) -> Vec<Seat> {
         view.members.group.seats().filter(|seat| !self.owns(*seat)).collect()
     }
 
-    /// One of those who are not the coalition's.
+    /// A random member that is not in the coalition.
     pub(super) fn anybody_honest(&mut self, view: View<'_>) -> Seat {
         let mut honest = self.honest(view);
         honest.shuffle(&mut self.rng);

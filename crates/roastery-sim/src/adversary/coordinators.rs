@@ -23,7 +23,7 @@ pub(super) struct BadCoordinators {
     /// To whom those that crash half way have sent their package.
     reached: BTreeMap<Seat, BTreeSet<Seat>>,
     crashed: BTreeSet<Seat>,
-    /// Whom censors do not hear.
+    /// The members whose messages censors drop.
     unheard: Option<Vec<Seat>>,
 }
 
@@ -175,7 +175,7 @@ impl Coalition {
         at_once(letter.packet)
     }
 
-    /// Whether a coordinator that censors hears this.
+    /// Whether a coordinator that censors takes this message.
     pub(super) fn censor(&mut self, view: View<'_>, packet: &Packet) -> Reception {
         let most = view.most_packages() - 1;
         if self.bad_coordinators.unheard.is_none() {
@@ -197,7 +197,7 @@ impl Coalition {
     }
 }
 
-/// Who gets which: the package and what its coordinator says beside it.
+/// Which receiver gets which package, and what its coordinator sends beside it.
 fn spread(
     behaviour: Behaviour,
     view: View<'_>,

@@ -125,7 +125,7 @@ pub(super) fn draw(rng: &mut ChaCha8Rng, messages: usize) -> (Secrets, Slot) {
     (secrets, Slot(public))
 }
 
-/// An aggregate nonce that is the sum of nothing that anybody has shown.
+/// An aggregate nonce that is the sum of no nonces that were sent.
 pub(super) fn other_aggregates(rng: &mut ChaCha8Rng, messages: usize) -> Vec<AggregateNonce> {
     draw(rng, messages).1.0.iter().map(|nonce| nonce_agg([nonce])).collect()
 }

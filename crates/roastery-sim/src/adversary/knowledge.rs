@@ -24,7 +24,7 @@ pub(super) struct Shown {
     pub(super) slot: Slot,
 }
 
-/// A package as its coordinator said it.
+/// A package as its coordinator sent it.
 #[derive(Clone, Debug)]
 pub(super) struct Said {
     pub(super) attempt: Attempt,
@@ -39,8 +39,7 @@ pub(super) struct Given {
     pub(super) envelope: Envelope,
 }
 
-/// Everything that was said where the coalition could hear it; of its own members what their honest
-/// code said.
+/// All messages that the coalition has seen; of its own members those of their honest code.
 #[derive(Debug, Default)]
 pub(super) struct Lore {
     last: Option<Arc<[u8]>>,
@@ -53,7 +52,7 @@ pub(super) struct Lore {
     pub(super) shares: VecDeque<Given>,
     /// Honest members' messages of all kinds.
     pub(super) messages: VecDeque<Envelope>,
-    /// What the honest code of the coalition's members said.
+    /// Messages of the honest code of the coalition's members.
     pub(super) own: VecDeque<Envelope>,
     /// The runs of the coalition's members.
     pub(super) runs: BTreeMap<Seat, Run>,
@@ -62,15 +61,14 @@ pub(super) struct Lore {
 }
 
 impl Lore {
-    /// Something was said. Gives it if it is new and sound, with whether it is honest members'
-    /// word.
+    /// Takes a message. Returns it if it is new and sound, with whether an honest member sent it.
     pub(super) fn hear(
         &mut self,
         view: View<'_>,
         packet: &Packet,
         is_own: impl Fn(Seat) -> bool,
     ) -> Option<(Envelope, Attempt, Body)> {
-        // One message for many is heard once.
+        // One message for many receivers is taken once.
         if self.last.as_ref().is_some_and(|last| Arc::ptr_eq(last, &packet.bytes)) {
             return None;
         }
@@ -126,7 +124,7 @@ impl Lore {
         self.slots.get(&attempt).map_or(&[], Vec::as_slice)
     }
 
-    /// The attempts in which anybody has shown a slot.
+    /// The attempts in which a member has shown a slot.
     pub(super) fn attempts(&self) -> impl Iterator<Item = Attempt> + '_ {
         self.slots.keys().copied()
     }

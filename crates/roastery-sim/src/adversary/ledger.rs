@@ -1,4 +1,4 @@
-//! Which faults honest nodes have in their hands.
+//! The faults that honest nodes must prove.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,8 +11,8 @@ use roastery_protocol::{
 
 use super::{Hearer, Packet, Stage, View};
 
-/// What each honest node was told by the coalition, and what it must have found in it, by the rules
-/// of what is kept (`docs/protocol.md`, section 9): more is not demanded of anybody.
+/// What each honest node has received from the coalition, and which faults it must have found in
+/// it, by the rules of what is kept (`docs/protocol.md`, section 9): no node has to find more.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     books: BTreeMap<usize, Book>,
@@ -28,7 +28,7 @@ struct Book {
     /// The highest package number that a signer has answered in an attempt: an older share is not
     /// kept any more.
     answered: BTreeMap<(Seat, Attempt), u16>,
-    /// Who has answered packages that were not known then.
+    /// Signers that have answered packages that were not known then.
     early: BTreeSet<(BodyHash, Seat)>,
     /// Packages that the node has issued itself.
     issued: BTreeMap<BodyHash, Issued>,
@@ -65,7 +65,7 @@ impl Ledger {
             return;
         };
         let Some(coordinator) = envelope.sender(&view.members.group) else { return };
-        // A node counts its own share before anybody else's.
+        // A node counts its own share before all others.
         let owing = package.seats().into_iter().filter(|seat| *seat != coordinator).collect();
         let book = self.books.entry(node).or_default();
         let issued = Issued { attempt, owing, bad: BTreeSet::new(), errors: Vec::new() };

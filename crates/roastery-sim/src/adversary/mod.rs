@@ -1,5 +1,5 @@
-//! Those who do not follow the protocol: one coalition that shares what it knows and sees
-//! everything.
+//! The members that do not follow the protocol: one coalition that shares what it knows and sees
+//! every message.
 
 mod accusers;
 mod behaviour;
@@ -57,8 +57,8 @@ pub struct View<'a> {
     pub now: Duration,
 }
 
-/// A coalition. Each of its members runs the honest code, and what comes out passes through the
-/// coalition's hands.
+/// A coalition. Each of its members runs the honest code, and the coalition may replace what that
+/// sends.
 pub trait Adversary {
     /// Whether this seat is the coalition's.
     fn controls(&self, seat: Seat) -> bool;

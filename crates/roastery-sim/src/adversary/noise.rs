@@ -1,4 +1,4 @@
-//! Those who say too much: floods, garbage, mutations, replays.
+//! Behaviours that send too much: floods, garbage, mutations, replays.
 
 use std::{sync::Arc, time::Duration};
 
@@ -253,14 +253,14 @@ impl Coalition {
         bytes.into()
     }
 
-    /// Something that an honest member has said.
+    /// A random message of an honest member.
     pub(super) fn something_said(&mut self) -> Option<Envelope> {
         let said = self.knowledge.messages.len();
         (said > 0).then(|| self.knowledge.messages[self.rng.random_range(0..said)].clone())
     }
 
-    /// What was said before, by others as they said it, by itself also in other attempts and
-    /// sessions.
+    /// Replays an earlier message: one of another member unchanged, one of its own also in other
+    /// attempts and sessions.
     pub(super) fn replay(&mut self, view: View<'_>, seat: Seat) -> Vec<Delayed> {
         let mine: Vec<Envelope> = self
             .knowledge

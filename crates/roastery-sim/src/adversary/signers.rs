@@ -22,7 +22,7 @@ use super::{
 pub(super) struct BadSigners {
     /// The second slots of those that commit twice, and the first ones.
     second: BTreeMap<SlotHash, (Seat, Secrets, Slot)>,
-    /// What those that commit last want to say, until they can; then what they said.
+    /// The commitments that members which commit last hold back; once sent, what they sent.
     held: BTreeMap<(Seat, Attempt), Held>,
     runs: u64,
 }

@@ -49,7 +49,7 @@ impl Stallers {
         }
     }
 
-    /// Who has become the attacker's.
+    /// The members that the attacker controls by now.
     pub fn corrupted(&self) -> &BTreeSet<Seat> {
         if self.when == Stalling::Adaptive { &self.stalling } else { &self.faulty }
     }

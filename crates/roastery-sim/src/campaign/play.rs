@@ -104,7 +104,8 @@ impl<'a, E: SimulatedEngine> Stage<'a, E> {
         self.guilt_was_found()
     }
 
-    /// What honest nodes had in their hands, by the coalition's own account, they have proven.
+    /// Checks that honest nodes have proven every fault that they must prove by the coalition's
+    /// account.
     fn guilt_was_found(&self) -> Result<(), Violation> {
         let Some(coalition) = self.world.adversary.coalition() else { return Ok(()) };
         let only_shares = BTreeSet::from([FaultKind::InvalidShare]);

@@ -13,7 +13,7 @@ use super::series::{Series, Words};
 pub(super) struct Keygen {
     #[command(flatten)]
     series: Series,
-    /// Plays the key generation of this seed only and says what came of it.
+    /// Plays the key generation of this seed only and prints the result.
     #[arg(long, conflicts_with_all = ["runs", "first_seed", "seconds"])]
     seed: Option<u64>,
     /// Shows all that happens in it.

@@ -42,8 +42,8 @@ pub(super) struct Words {
 const LINE_EVERY: usize = 500;
 
 impl Series {
-    /// Plays them, shows how far it is, and says what came of it. `played` tells how many the
-    /// totals are of.
+    /// Plays them, shows the progress and prints the result. `played` returns the number of
+    /// scenarios in the totals.
     pub(super) fn play<G>(
         &self,
         words: &Words,

@@ -22,7 +22,7 @@ impl Blockers {
         let Some((attempt, package)) = statement.package() else { return Ok(()) };
         let most = self.case.group.most_packages();
         let all = message_log.packages_of(attempt, package.run);
-        // It is itself the last one that was heard of.
+        // It is itself the last one that was seen.
         let Some((_, earlier)) = all.split_last() else { return Ok(()) };
         let place = format!("package {} of attempt {attempt}", package.number);
         if usize::from(package.number) != earlier.len() || all.len() > most {

@@ -29,9 +29,10 @@ pub struct Bounded {
     senders: BTreeMap<usize, Seat>,
 }
 
-/// How often the same bytes may go to the same seat from one node within two repeat floors (a
-/// window may cut between them): when they are first said, when their back-off has come, to all as
-/// a last share, and in answer to a question, to a repeated package and to an asked-for slot; those
+/// How often the same bytes may go to the same seat from one node within two minimum reply
+/// intervals (a window may cut between them): when they are first sent, as a retransmission, to all
+/// as a last share, and in answer to a request, to a repeated package and to an asked-for slot; the
+/// answers at most once an interval.
 /// at most once a floor.
 const TIMES: usize = 8;
 
@@ -62,9 +63,9 @@ impl Bounded {
         2 * (n - t + 1) * package + (2 * n + 2) * share
     }
 
-    /// The most messages, one for each receiver, that a node sends in one step: to everybody a
-    /// package, a share or a repeat of each of the 2 n attempts that it serves, an evidence against
-    /// everybody, and as the coordinator of two attempts all their packages.
+    /// The most messages, one for each receiver, that a node sends in one step: to all others a
+    /// package, a share or a retransmission of each of the 2 n attempts that it serves, evidence
+    /// against every member, and as the coordinator of two attempts all their packages.
     fn most_sent(&self) -> usize {
         let n = self.case.group.size();
         (n - 1) * (2 * n + n + 2 * self.case.group.most_packages())

@@ -11,7 +11,7 @@ use roastery_protocol::{
 
 use crate::members::{Members, SimulatedEngine};
 
-/// What is fixed in a simulated session, and who is honest.
+/// What is fixed in a simulated session, and which members are honest.
 #[derive(Debug)]
 pub struct Case {
     /// The group.
@@ -78,7 +78,7 @@ impl Case {
         self.real
     }
 
-    /// Whether a share answers a package rightly, with these nonces of its signer's slot.
+    /// Whether a share answers a package correctly, with these nonces of its signer's slot.
     pub fn check_share(
         &self,
         package: &SigningPackage,

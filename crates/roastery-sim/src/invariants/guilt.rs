@@ -16,12 +16,12 @@ use roastery_protocol::{
 use super::{Case, Hearsay, Invariant, Statement, Violation};
 use crate::adversary::Packet;
 
-/// Whatever a node needs for a proof is in its hand: then it makes one. And nothing is proven that
-/// was not done.
+/// A node that has all that a proof takes makes the proof. And no fault is proven that was not
+/// committed.
 ///
-/// *In its hand* means: a malformed message; two packages of one run and number, or with one slot,
-/// of which it keeps the first; two shares for one package, one after the other; as the
-/// coordinator, all t shares of a package with a bad one among them.
+/// A node has what a proof takes when it has: a malformed message; two packages of one run and
+/// number, or with one slot, of which it keeps the first; two shares for one package, one after the
+/// other; as the coordinator, all t shares of a package with a bad one among them.
 #[derive(Debug)]
 pub struct FaultCompleteness {
     case: Rc<Case>,
@@ -37,7 +37,7 @@ struct Hand {
     /// The highest package number that a signer has answered in an attempt: an older share is not
     /// kept any more.
     answered: BTreeMap<(Seat, Attempt), u16>,
-    /// Who has answered packages that were not known then.
+    /// Signers that have answered packages that were not known then.
     early: BTreeSet<(BodyHash, Seat)>,
     packages: BTreeMap<Attempt, RunOfPackages>,
     last_share: BTreeMap<Seat, LastShare>,
@@ -127,8 +127,8 @@ impl FaultCompleteness {
         }
     }
 
-    /// An honest node has issued this package: it is in its hand as those of others are, and one of
-    /// a newer run takes the place of what an earlier node of its seat has issued.
+    /// An honest node has issued this package: it knows it as it knows those of others, and one of
+    /// a newer run replaces what an earlier node of its seat has issued.
     pub fn issued(&mut self, node: usize, statement: &Statement) {
         if let Some((attempt, package)) = statement.package() {
             let hand = self.hands.entry(node).or_default();
@@ -266,7 +266,7 @@ impl Hand {
         }
         let contradicts = last.signed && fresh.signed;
         if !last.signed && fresh.signed {
-            // The first was never said, and this takes its place.
+            // The first was not signed by its sender, and this replaces it.
             self.last_share.insert(statement.sender, fresh);
         }
         contradicts

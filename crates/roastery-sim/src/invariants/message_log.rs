@@ -137,7 +137,7 @@ impl Hearsay {
             return None;
         }
         let sender = envelope.sender(&self.case.group)?;
-        // An honest node signs what it says itself; anybody else may claim anything.
+        // An honest node signs what it sends itself; any other sender may claim anything.
         let own_word = sender == packet.from && self.case.is_honest(sender);
         let signed = own_word || envelope.is_signed_by_its_sender(&self.case.group);
         let read = self.case.shape.read(&envelope);

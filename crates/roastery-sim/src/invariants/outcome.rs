@@ -7,7 +7,7 @@ use roastery_protocol::{
 
 use super::{Invariant, Violation};
 
-/// Who holds the signatures holds them for good, and the same ones.
+/// A node that holds the signatures holds them for good, and all nodes hold the same ones.
 #[derive(Debug, Default)]
 pub struct OutcomeIsMonotone {
     signed: BTreeMap<usize, Outcome>,

@@ -1,4 +1,4 @@
-//! Those who do not follow the protocol: one coalition that shares what it knows.
+//! The members that do not follow the protocol: one coalition that shares what it knows.
 
 mod coordinating;
 mod noise;
@@ -33,11 +33,11 @@ pub struct Coalition {
     faults: BTreeMap<Seat, Fault>,
     /// The honest members, by seat.
     honest: Vec<Seat>,
-    /// First messages of all, as far as any of the coalition has heard them.
+    /// First messages of all, as far as a member of the coalition has received them.
     book: BTreeMap<Seat, ParticipantMsg1>,
     /// The other first messages of those that have two.
     others: BTreeMap<Seat, Arc<[u8]>>,
-    /// Transcripts that were heard or made, and the signatures of them.
+    /// Transcripts that were received or made, and the signatures of them.
     transcripts: BTreeMap<TranscriptHash, Transcript>,
     /// The messages that fixed them.
     shown: BTreeMap<TranscriptHash, Arc<[u8]>>,
@@ -218,7 +218,7 @@ impl Coalition {
         !leaves || kind != Ok(Kind::FirstMessage)
     }
 
-    /// What one of its members hears; what it says at once because of it.
+    /// One of its members receives a message. Returns what it sends at once in consequence.
     pub fn hear(&mut self, participants: &Participants, packet: &Packet) -> Vec<Packet> {
         let Some(&fault) = self.faults.get(&packet.to) else { return Vec::new() };
         let Ok(envelope) = Envelope::parse(&packet.bytes) else { return Vec::new() };
@@ -285,7 +285,7 @@ impl Coalition {
         self.transcripts.insert(hash, transcript).is_none().then_some(hash)
     }
 
-    /// Signs a transcript, and tells everybody.
+    /// Signs a transcript, and sends the signature to all.
     fn sign(
         &mut self,
         participants: &Participants,

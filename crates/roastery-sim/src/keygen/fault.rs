@@ -1,7 +1,7 @@
 use std::fmt;
 
-/// What a faulty member does. It runs the honest code; what it says passes through the coalition's
-/// hands.
+/// What a faulty member does. It runs the honest code, and the coalition may replace what that
+/// sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
     /// Says nothing at all.
@@ -10,7 +10,7 @@ pub enum Fault {
     SilentAfterFirst,
     /// Sends one member a wrong share.
     BadShareToOne,
-    /// Sends everybody a wrong share.
+    /// Sends every member a wrong share.
     BadShareToAll,
     /// Does not prove that it knows its secret.
     BadProof,
@@ -36,31 +36,31 @@ pub enum Fault {
     ForgesCertificate,
     /// Changes bits of what it says and signs the envelope anew.
     Mutates,
-    /// Signs wrongly first, rightly when it repeats its signature; coordinates nothing.
+    /// Sends a wrong signature first and the right one when it repeats it; coordinates nothing.
     WrongThenRight,
-    /// Takes part rightly and coordinates nothing.
+    /// Follows the protocol as a participant, but coordinates nothing.
     SilentCoordinator,
-    /// Takes part rightly; as a coordinator it shows its transcript to one half of the members and
-    /// says no more.
+    /// Follows the protocol as a participant; as a coordinator it sends its transcript to one half
+    /// of the members and nothing more.
     CrashesHalfWay,
     /// Follows the protocol, but sends the certificate to no member.
     WithholdsCertificate,
-    /// Takes part rightly; as a coordinator it changes the sums of the commitments, so that all
-    /// shares are wrong.
+    /// Follows the protocol as a participant; as a coordinator it changes the sums of the
+    /// commitments, so that all shares are wrong.
     AltersSums,
-    /// Takes part rightly; as a coordinator it changes the proof of one member, which is not part
-    /// of the transcript.
+    /// Follows the protocol as a participant; as a coordinator it changes the proof of one member,
+    /// which is not part of the transcript.
     AltersProof,
-    /// Takes part rightly; as a coordinator it shows all but one member two transcripts with
-    /// changed proofs, and that one the right one. The others look at no third one that it shows
-    /// them.
+    /// Follows the protocol as a participant; as a coordinator it sends all but one member two
+    /// transcripts with changed proofs, and that one the right one. The others check no third one
+    /// of the same coordinator.
     AltersProofTwice,
-    /// Takes part rightly; as a coordinator it sends garbage.
+    /// Follows the protocol as a participant; as a coordinator it sends garbage.
     Garbage,
     /// Follows the protocol, and sends messages about every member that no member has asked for.
     Slanders,
-    /// Takes part rightly, and replays messages: of others, of another key generation, in the name
-    /// of others.
+    /// Follows the protocol, and replays messages: of others, of another key generation, in the
+    /// name of others.
     Replays,
 }
 
@@ -113,8 +113,8 @@ impl Fault {
         )
     }
 
-    /// Whether it takes part rightly, and its honest code does not coordinate: if at all, the
-    /// coalition does.
+    /// Whether it follows the protocol as a participant, and its honest code does not coordinate:
+    /// if at all, the coalition does.
     pub(super) fn leaves_coordinating(self) -> bool {
         matches!(
             self,

@@ -47,7 +47,7 @@ pub enum Invariant {
     Recovery,
     /// All get the certificate in time, unless a member can prevent it.
     Termination,
-    /// Without a certificate there is no share, and the report says who is awaited.
+    /// Without a certificate there is no share, and the report names the members that are awaited.
     NoKeyNoShare,
     /// What is sent and noted is bounded.
     Bounded,
@@ -76,7 +76,7 @@ impl fmt::Display for Invariant {
 /// [`Keys`].
 #[derive(Debug)]
 pub struct Invariants {
-    /// What was said and happened, for the reader and as a hash.
+    /// Messages and events, as text and as a hash.
     pub trace: Trace,
     faulty: BTreeSet<Seat>,
     certificates: OneCertificate,

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::members::peer;
 
-/// Everybody's keys and seeds: what no node of a real key generation ever has in one place.
+/// The keys and seeds of all members: no node of a real key generation ever has all of them.
 #[derive(Debug)]
 pub struct Participants {
     /// What the members have agreed on.

@@ -38,7 +38,7 @@ pub struct Played {
     pub messages: usize,
     /// How often a node was opened again.
     pub restarts: usize,
-    /// What honest members have found, and who found it.
+    /// The findings of honest members, each with the seat of its finder.
     pub found: Vec<(Seat, Suspicion)>,
     /// The same by kind.
     pub deeds: BTreeMap<&'static str, usize>,
@@ -177,8 +177,8 @@ impl<'a> Stage<'a> {
         honest.into_iter().try_for_each(|node| endings.judge(node))
     }
 
-    /// Who has the certificate can sign with any t - 1 others, each of whom gets its share back
-    /// from the file.
+    /// A member with the certificate can sign with any t - 1 others, each of which gets its share
+    /// back from the file.
     fn judge_keys(&mut self) -> Result<(), Violation<Invariant>> {
         let faulty = self.scenario.faulty();
         let mut rng = ChaCha8Rng::seed_from_u64(self.scenario.seed ^ 0x5160);
@@ -192,7 +192,7 @@ impl<'a> Stage<'a> {
         let taken = keys.take(nodes.filter(|node| !faulty.contains(&node.seat)))?;
         let (Some(taken), Some(file)) = (taken, file) else { return Ok(()) };
         keys.sign(taken.0.keys(), &taken.1)?;
-        // A large group's shares all are looked at by their owners; two are brought back.
+        // In a large group all shares are checked by their nodes; two are recovered.
         let few = if honest.len() <= 5 { honest.len() } else { 2 };
         let lacking = honest.iter().filter(|seat| !taken.1.contains_key(seat));
         let some = lacking.chain(honest.iter().take(few)).copied();

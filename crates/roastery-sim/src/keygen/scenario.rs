@@ -1,5 +1,5 @@
-//! What is simulated: members, their network, what happens to them and who is faulty, all from one
-//! seed.
+//! What is simulated: members, their network, what happens to them and which are faulty, all from
+//! one seed.
 
 mod draw;
 mod shrink;

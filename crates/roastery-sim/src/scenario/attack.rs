@@ -38,8 +38,8 @@ impl Attack {
         }
     }
 
-    /// Those who need not follow the protocol, apart from being silent: nothing that they say can
-    /// be a fault unless they are among them. An adaptive attacker's only fault is silence.
+    /// The members that may break the protocol, apart from being silent: only their messages can be
+    /// faults. An adaptive attacker's only fault is silence.
     pub fn liars(&self) -> BTreeSet<Seat> {
         match self {
             Attack::Stallers(Stalling::Adaptive, _) => BTreeSet::new(),

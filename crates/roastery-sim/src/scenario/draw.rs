@@ -97,9 +97,9 @@ impl Draw {
             self.script(&mut scenario, &order);
         }
         if scenario.is_quiet() {
-            // All is over after two round trips, before anybody repeats anything.
+            // All is over after two round trips, before any node retransmits.
             scenario.settings.repeat_floor += scenario.links.round_trip;
-            // Who remembers a faster network than there is asks more than it needs.
+            // A node that remembers a faster network than there is asks more than it needs.
             scenario.records = BTreeMap::new();
         }
         scenario
@@ -299,7 +299,7 @@ impl Draw {
         script.push((calm_at, Injection::Calm));
         scenario.script = script;
         if !scenario.is_fair() {
-            // Two accidents met at one seat: who is down too much comes up.
+            // Two injections met at one seat, so too many are down: all of these are opened again.
             for seat in scenario.down() {
                 scenario.script.retain(|(_, injection)| *injection != Injection::Cancel(seat));
                 let place = scenario.script.len() - 1;

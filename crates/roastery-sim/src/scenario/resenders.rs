@@ -8,7 +8,7 @@ use roastery_protocol::{
 use crate::adversary::{Adversary, Delayed, Packet, View, at_once};
 
 /// Members that send each share once more, with the same scalars and the next slot under another
-/// index. That is no fault that anybody could prove: a share is its scalars.
+/// index. That is no provable fault: a share is its scalars.
 #[derive(Debug)]
 pub struct Resenders {
     members: BTreeSet<Seat>,

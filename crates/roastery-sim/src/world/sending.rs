@@ -1,4 +1,4 @@
-//! What is sent: through the coalition's hands, and over the network.
+//! Sending: through the coalition, and over the network.
 
 use std::time::Duration;
 

@@ -9,10 +9,10 @@ use crate::{
     members::{Members, SimulatedEngine},
 };
 
-/// Watches a simulation. Told of everything in order; the world asks for its verdict after each
+/// Watches a simulation. It receives everything in order; the world asks for its verdict after each
 /// step.
 pub trait Watch<E: SimulatedEngine> {
-    /// A message leaves the node of `packet.from` (after the coalition had it in its hands, if that
+    /// A message leaves the node of `packet.from` (after the coalition has replaced it, if that
     /// seat is its own).
     fn sent(&mut self, at: Duration, packet: &Packet);
 

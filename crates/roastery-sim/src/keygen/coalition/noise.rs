@@ -1,4 +1,4 @@
-//! Those who say too much: garbage, mutations, replays, slander.
+//! Behaviours that send too much: garbage, mutations, replays, false claims.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use crate::{
     keygen::{Fault, Participants, forging, participants::copy},
 };
 
-/// How much of what was heard is kept for replays.
+/// The most messages that are kept for replays.
 const MOST_HEARD: usize = 64;
 
 /// Another key generation of the same members, that has come to its end.

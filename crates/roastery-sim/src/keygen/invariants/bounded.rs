@@ -5,8 +5,8 @@ use roastery_protocol::{Seat, keygen::Report};
 use super::Invariant;
 use crate::{adversary::Packet, invariants::Violation};
 
-/// An honest node repeats one thing to one receiver a few times in a floor at most, and notes each
-/// kind of thing once of each culprit.
+/// An honest node sends one message to one receiver a few times within a minimum reply interval at
+/// most, and records each kind of finding once for each member at fault.
 #[derive(Debug)]
 pub(super) struct Bounded {
     floor: Duration,
@@ -14,9 +14,9 @@ pub(super) struct Bounded {
     repeats: BTreeMap<(Seat, Seat, Arc<[u8]>), usize>,
 }
 
-/// How often the same bytes may go to the same seat within a floor (a window of one may cut between
-/// them): when they are first said, when their back-off has come, and in answer to something;
-/// before and after a restart.
+/// How often the same bytes may go to the same seat within a minimum reply interval (a window of
+/// one may cut between them): when they are first sent, as a retransmission, and in answer to
+/// a message; before and after a restart.
 const TIMES: usize = 8;
 
 impl Bounded {

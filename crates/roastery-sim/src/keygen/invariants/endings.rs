@@ -15,7 +15,7 @@ pub struct Endings<'a> {
     pub members: usize,
     /// The faulty members.
     pub faulty: &'a BTreeSet<Seat>,
-    /// Members that have never said anything.
+    /// Members that have never sent anything.
     pub silent: &'a BTreeSet<Seat>,
 }
 

@@ -15,8 +15,7 @@ use roastery_protocol::keygen::Settings;
 ///   store** once;
 /// * if anything was disturbed or a member is faulty, **three maximum retransmission intervals**
 ///   and two round trips more, and what was under way: the first back-off brings what was lost, the
-///   second what the minimum reply interval held back, the third what another coordinator has to be
-///   told of.
+///   second what the minimum reply interval held back, the third what another coordinator lacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {
     /// From the calm on.

@@ -12,7 +12,7 @@ use crate::{
 
 impl Scenario {
     /// The scenario of a seed: mostly small groups; a part of them quiet, a part of them without
-    /// anybody who is faulty.
+    /// faulty members.
     pub fn draw(seed: u64) -> Self {
         Draw { rng: ChaCha8Rng::seed_from_u64(seed.rotate_left(23) ^ 0xd4a7), seed }.scenario()
     }
@@ -113,7 +113,7 @@ impl Draw {
             ..Settings::default()
         };
         if quiet {
-            // All is over before anybody repeats anything.
+            // All is over before any node retransmits.
             settings.repeat_floor += links.round_trip;
         }
         settings
@@ -132,7 +132,7 @@ impl Draw {
         if self.percent(50) {
             seats.shuffle(&mut self.rng);
         }
-        // By chance several would hardly ever all take part rightly.
+        // By chance several would hardly ever all follow the protocol.
         let rightly = self.percent(40);
         let each = Fault::ALL.into_iter().filter(|fault| !rightly || !fault.can_prevent());
         let kinds: Vec<Fault> = each.collect();

@@ -4,7 +4,7 @@ default:
     @just --list
 
 # Everything that must hold before a change is taken.
-ci: lint licences test embedding features docs readme findings (chaos "60") manual api namespaces simulate refusals
+ci: lint dependencies test embedding features docs package readme findings (chaos "60") manual api namespaces simulate refusals
 
 # Formatting, lints, and what a compiler does not look at.
 lint:
@@ -13,9 +13,11 @@ lint:
     scripts/timed scripts/adversaries
     scripts/timed scripts/comments
 
-# Licences, banned crates and sources of all dependencies, where cargo-deny is installed.
-licences:
+# Licences, banned crates and sources of all dependencies, and dependencies that nothing uses,
+# where cargo-deny and cargo-machete are installed.
+dependencies:
     if command -v cargo-deny >/dev/null; then scripts/timed cargo deny check licenses bans sources; else echo "skipped: no cargo-deny (cargo install --locked cargo-deny)"; fi
+    if command -v cargo-machete >/dev/null; then scripts/timed cargo machete --with-metadata; else echo "skipped: no cargo-machete (cargo install --locked cargo-machete)"; fi
 
 # All tests: the README's test command.
 test:
@@ -32,6 +34,10 @@ features:
 # The documentation of all crates.
 docs:
     RUSTDOCFLAGS="-D warnings" scripts/timed cargo doc --workspace --all-features --no-deps --locked
+
+# What each crate would be published as.
+package:
+    scripts/timed cargo package --workspace --no-verify --allow-dirty --quiet
 
 # A group of five that signs, in one process.
 demo:

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Shows that the campaign can fail: puts each mutation of mutations/*.patch into a copy of the tree and runs the campaign
-# until it is found; those whose name begins with c are looked for among key generation ceremonies. Prints the seed number
+# until it is found; those whose name begins with c are looked for among key generations. Prints the seed number
 # at which that was, and what was violated.
 #
 #   crates/roastery-sim/mutations.sh [RUNS [NAME]]
@@ -27,7 +27,7 @@ for patch in "$here"/mutations/*"$name"*.patch; do
     find "$work/tree/crates/roastery-frost/src" -name '*.rs' -exec touch {} +
     (cd "$work/tree" && cargo build --quiet --release -p roastery-sim)
     case $title in
-        c*) command=ceremonies ;;
+        c*) command=keygen ;;
         *) command=campaign ;;
     esac
     if "$work/target/release/roastery-sim" "$command" --first-seed 1 --runs "$runs" > "$work/out.txt" 2> "$work/err.txt"; then

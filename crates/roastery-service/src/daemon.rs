@@ -20,7 +20,7 @@ use crate::{
     log::{Log, LogError},
 };
 
-/// How long the end may take: what was to be sent goes out.
+/// How long a graceful stop may take: queued messages are sent.
 const STOP: Duration = Duration::from_secs(10);
 
 /// How long it waits then for calls that block, on a disk for example.
@@ -30,19 +30,19 @@ const LEFT_BEHIND: Duration = Duration::from_secs(1);
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum DaemonError {
-    /// The log filter makes no sense.
+    /// The log filter is invalid.
     #[error("observability.log: {0}")]
     LogFilter(String),
-    /// A file of the folder.
+    /// A file of the folder cannot be read or written.
     #[error(transparent)]
     File(#[from] FolderError),
-    /// The store.
+    /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The service.
+    /// The service cannot start.
     #[error(transparent)]
     Service(#[from] ServiceError),
-    /// The API.
+    /// The API cannot listen.
     #[error(transparent)]
     Api(#[from] ServeError),
     /// The system gives no thread, runtime or signals.
@@ -51,7 +51,7 @@ pub enum DaemonError {
     /// The system allows too few open files.
     #[error(transparent)]
     Descriptors(#[from] TooFewDescriptors),
-    /// A part failed, at the start or while the node ran: it is to be started again.
+    /// A part failed, at the start or while the node ran: the process must be restarted.
     #[error("{0}: start the node again")]
     Failed(Failure),
 }
@@ -65,16 +65,16 @@ impl From<LogError> for DaemonError {
     }
 }
 
-/// Runs a node until it is told to stop: by SIGTERM, SIGINT or the API. Files that it makes, its
-/// socket among them, are open to its own user only.
+/// Runs a node until it is stopped by SIGTERM, SIGINT or the API. On Unix only the user that it
+/// runs as can open the files that it makes, its socket among them.
 ///
 /// # Errors
 ///
-/// [`DaemonError`] says why it does not run.
+/// [`DaemonError`] if the node cannot start, or a part of it fails.
 pub fn run(folder: Folder, config: Config, passphrase: Passphrase) -> Result<(), DaemonError> {
     descriptors::check()?;
     umask(Mode::RWXG | Mode::RWXO);
-    // Dropped last: what is said goes out.
+    // Dropped last, so that the last lines are written.
     let _log = Log::start(&config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended: Result<(), DaemonError> = runtime.block_on(async {
@@ -85,12 +85,12 @@ pub fn run(folder: Folder, config: Config, passphrase: Passphrase) -> Result<(),
         };
         running.until_told(&mut signals).await
     });
-    // A call that blocks for ever keeps no process alive.
+    // A call that blocks for ever must not keep the process alive.
     runtime.shutdown_timeout(LEFT_BEHIND);
     ended
 }
 
-/// The signals that end a node.
+/// The signals that stop a node.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -117,7 +117,7 @@ struct Running {
     api: ApiServer,
 }
 
-/// Starts everything where blocking is allowed, so that signals are heard all the while.
+/// Starts everything where blocking is allowed, so that signals are handled meanwhile.
 async fn start(
     folder: Folder,
     config: Config,
@@ -126,7 +126,7 @@ async fn start(
     let (at, secrets) = (folder.clone(), secret_files(&folder, &config));
     let store = blocking("the store", move || -> Result<Store, DaemonError> {
         let store = Store::open(at.store(), &passphrase)?;
-        // With the store this process has the folder.
+        // The open store is the lock of the folder.
         let left = at.remove_unfinished()?;
         if left > 0 {
             tracing::info!(left, "files that a crash had left unfinished were removed");
@@ -146,7 +146,7 @@ async fn start(
     let api = match api.and_then(|api| Ok(api?)) {
         Ok(api) => api,
         Err(error) => {
-            // It ends because it is told to: what ends with it has not failed.
+            // It is stopped on purpose: parts that end now have not failed.
             service.stop().await;
             return Err(error);
         }
@@ -155,7 +155,7 @@ async fn start(
     Ok(Running { service, api })
 }
 
-/// What nobody but the node's own user should read.
+/// The files that only the node's own user should be able to read.
 fn secret_files(folder: &Folder, config: &Config) -> Vec<PathBuf> {
     let mut paths = vec![
         folder.path().to_owned(),
@@ -189,14 +189,14 @@ impl Running {
         };
         tracing::info!("stopping");
         let stop = async {
-            // It waits for its thread. If that has panicked there is nothing to wait for.
+            // `stop` joins its thread. If that has panicked there is nothing to wait for.
             let _ = spawn_blocking(|| api.stop()).await;
             service.stop().await;
         };
         tokio::select! {
-            // What has not ended by then is left behind.
+            // What has not ended by then is abandoned.
             _ = timeout(STOP, stop) => {}
-            // Asked again.
+            // A second signal stops at once.
             () = signals.told() => {}
         }
         ended

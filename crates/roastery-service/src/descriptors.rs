@@ -4,8 +4,8 @@ use std::fs::File;
 
 use thiserror::Error;
 
-/// How many a node needs to run at all: for its store, its runtimes, its listeners and a few
-/// connections.
+/// The file descriptors that a node needs to run at all: for its store, its runtimes, its listeners
+/// and a few connections.
 const NEEDED: usize = 64;
 
 /// The system allows too few open files.
@@ -15,11 +15,11 @@ const NEEDED: usize = 64;
      (ulimit -n, or LimitNOFILE= of a unit)"
 )]
 pub struct TooFewDescriptors {
-    /// How many could be opened.
+    /// The number of descriptors that could be opened.
     pub free: usize,
 }
 
-/// Checks that a node can run. Libraries below it panic when they are given no descriptor.
+/// Checks that a node can run. Libraries that it uses panic when they get no descriptor.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! A new node: its keys, its folder, its card.
+//! Creates a new node: its keys, its folder, its card.
 
 use std::path::PathBuf;
 
@@ -21,28 +21,28 @@ use crate::{
     files::{self, Access, Folder, FolderError, NodeCard, Staging, write_secret},
 };
 
-/// What a new node is to be.
+/// The settings of a new node.
 #[derive(Debug)]
 pub struct NewNode {
-    /// What it is called.
+    /// The node's name.
     pub name: Name,
-    /// Where it listens.
+    /// The addresses at which it listens.
     pub listen: Vec<ListenAddress>,
-    /// Where the others call it.
+    /// The addresses at which the others dial it.
     pub announce: Vec<DialAddress>,
-    /// What its store is encrypted under.
+    /// The passphrase of its store.
     pub passphrase: Passphrase,
-    /// What each trial of a passphrase costs.
+    /// The cost of each trial of a passphrase.
     pub cost: PassphraseCost,
-    /// More lines for its configuration, at the end of it.
+    /// Further lines, appended to its configuration.
     pub more_config: String,
 }
 
-/// Why there is no new node.
+/// Why no node was created.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum InitError {
-    /// There is a node already.
+    /// There is a node in the folder already.
     #[error("there is a node here already: {}; name another folder, or move this one away", .0.display())]
     Exists(PathBuf),
     /// The name or an address is not allowed.
@@ -51,10 +51,10 @@ pub enum InitError {
     /// There are too many addresses.
     #[error(transparent)]
     Addresses(#[from] WhereaboutsError),
-    /// A file.
+    /// A file cannot be read or written.
     #[error(transparent)]
     File(#[from] FolderError),
-    /// The store.
+    /// The store cannot be created.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The system gave no randomness.
@@ -62,7 +62,7 @@ pub enum InitError {
     Randomness,
 }
 
-/// Puts the files of a new node into their places, if a crash came when all of them were made. To
+/// Moves the files of a new node to their places, if a crash came after all of them were made. Must
 /// be called before a folder's configuration is read.
 ///
 /// # Errors
@@ -75,11 +75,11 @@ pub fn finish(folder: &Folder) -> Result<(), FolderError> {
 }
 
 /// Makes a node's keys and its folder. The host key goes into a file of its own, which can be moved
-/// away once the node's groups are made. Gives the card for the others.
+/// offline once the node's groups are made. Returns the card for the others.
 ///
 /// # Errors
 ///
-/// [`InitError`]. Then no file of the node is there, and nothing that was there is overwritten.
+/// [`InitError`]. Then there is no file of the node, and no file that was there is overwritten.
 pub fn init(folder: &Folder, new: NewNode) -> Result<NodeCard, InitError> {
     let mut config = default_file(&new.name, &new.listen, &new.announce);
     config.push_str(&new.more_config);

@@ -1,8 +1,8 @@
 //! The Roastery daemon.
 //!
-//! [`Service`] is a running node: its groups over one libp2p bus, its store, its ceremonies, and
-//! the policy that decides what it signs. [`api`] is how it is spoken to, [`config`] what its
-//! operator sets, [`files`] what members give to each other.
+//! [`Service`] is a running node: its groups over one libp2p bus, its store, its key generations,
+//! and the policy that decides what it signs. [`api`] is its HTTP interface, [`config`] its
+//! configuration, [`files`] the files that members exchange.
 
 pub mod api;
 pub mod config;

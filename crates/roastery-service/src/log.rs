@@ -1,6 +1,6 @@
-//! The program's log: lines to standard error, by a thread of their own. A line that cannot be
-//! written, or for which there is no room, is counted and lost; logging neither blocks nor ends
-//! anything.
+//! The program's log: lines to standard error, written by a thread of its own. A line that cannot
+//! be written, or for which there is no room, is counted and lost; logging neither blocks nor ends
+//! the process.
 
 use std::{
     io::{self, Write},
@@ -24,13 +24,13 @@ use crate::{
 /// How many lines wait to be written.
 const MOST_WAITING: usize = 4096;
 
-/// How long the end of the process waits for lines that are still to be written.
+/// How long the end of the process waits for queued lines.
 const FLUSH: Duration = Duration::from_secs(1);
 
 /// There is one log in a process, as there is one standard error.
 static LOST: AtomicU64 = AtomicU64::new(0);
 
-/// How many lines of the log were lost: standard error took no more, or not fast enough.
+/// The number of lost lines: standard error was closed, or too slow.
 pub(crate) fn lost_lines() -> u64 {
     LOST.load(Ordering::Relaxed)
 }
@@ -41,7 +41,7 @@ enum Job {
     Flush(SyncSender<()>),
 }
 
-/// Gives lines to the thread that writes them.
+/// Queues lines for the thread that writes them.
 #[derive(Clone)]
 struct Lines(SyncSender<Job>);
 
@@ -62,23 +62,23 @@ fn write_lines(jobs: &Receiver<Job>, mut to: impl Write) {
     while let Ok(job) = jobs.recv() {
         match job {
             Job::Line(line) => {
-                // A pipe without a reader, a disk without room: both may pass.
+                // A pipe without a reader, or a full disk: both may pass.
                 if to.write_all(&line).and_then(|()| to.flush()).is_err() {
                     LOST.fetch_add(1, Ordering::Relaxed);
                 }
             }
-            // The one who asked may have gone on.
+            // The receiver may have timed out.
             Job::Flush(done) => drop(done.try_send(())),
         }
     }
 }
 
-/// The log of this process. Dropped, it waits a moment for the lines that are to be written.
+/// The log of this process. When it is dropped, it waits up to a second for queued lines.
 pub(crate) struct Log(SyncSender<Job>);
 
 impl Log {
-    /// Starts the log as the configuration says. If the program that embeds this has a log of its
-    /// own, that one goes on.
+    /// Starts the log with the settings of the configuration. If a program that embeds this has a
+    /// log of its own, that one stays.
     pub(crate) fn start(config: &Config) -> Result<Self, LogError> {
         let filter = EnvFilter::try_new(&config.observability.log)
             .map_err(|error| LogError::Filter(error.to_string()))?;
@@ -108,20 +108,20 @@ impl Drop for Log {
     fn drop(&mut self) {
         let (done, flushed) = sync_channel(1);
         if self.0.try_send(Job::Flush(done)).is_ok() {
-            // Standard error may take nothing: then the lines are lost.
+            // Standard error may be blocked: then the lines are lost.
             let _ = flushed.recv_timeout(FLUSH);
         }
     }
 }
 
-/// Why there is no log.
+/// Why the log cannot start.
 #[derive(Debug)]
 pub(crate) enum LogError {
     Filter(String),
     Thread(io::Error),
 }
 
-/// A panic is one line of the log.
+/// Logs a panic as one line.
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let at = panic.location().map(ToString::to_string).unwrap_or_default();
     let thread = thread::current();
@@ -134,7 +134,7 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
 mod tests {
     use super::*;
 
-    /// Takes nothing, in the way of a pipe whose reader is gone.
+    /// Fails like a pipe whose reader has closed it.
     struct Dead;
 
     impl Write for Dead {
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn a_log_that_blocks_does_not_keep_the_process_from_its_end() {
         let (jobs, waiting) = sync_channel(2);
-        // No thread writes.
+        // There is no thread that writes.
         drop(Log(jobs));
         drop(waiting);
     }

@@ -1,4 +1,4 @@
-//! What a node counts, for Prometheus. No metric needs the protocol to answer.
+//! The metrics of a node, in Prometheus' format. No metric needs an answer of the protocol.
 
 use std::{
     sync::{
@@ -171,12 +171,12 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Where reached bounds are counted.
+    /// The counters of reached bounds.
     pub(crate) fn limits(&self) -> &Arc<Limits> {
         &self.limits
     }
 
-    /// A session has ended with signatures, this long after it was approved.
+    /// Counts a session with signatures, this long after it was approved.
     pub(crate) fn signed(&self, group: &str, after: Duration) {
         let group = group.to_owned();
         self.time_to_signature
@@ -185,33 +185,33 @@ impl Metrics {
         self.sessions.get_or_create(&Outcome { group, outcome: "signed" }).inc();
     }
 
-    /// A session has stopped without.
+    /// Counts a session that has stopped without signatures.
     pub(crate) fn stopped(&self, group: &str) {
         let group = group.to_owned();
         self.sessions.get_or_create(&Outcome { group, outcome: "stopped" }).inc();
     }
 
-    /// A fault is proven.
+    /// Counts a proven fault.
     pub(crate) fn proven(&self, group: &str, fault: String) {
         self.proofs.get_or_create(&Fault { group: group.to_owned(), fault }).inc();
     }
 
-    /// Shares have left.
+    /// Counts shares that have left.
     pub(crate) fn shares_released(&self, count: usize) {
         self.shares.inc_by(count as u64);
     }
 
-    /// Somebody proposes something.
+    /// Counts a proposal.
     pub(crate) fn proposed(&self, group: &str) {
         self.proposals.get_or_create(&Group { group: group.to_owned() }).inc();
     }
 
-    /// The API has refused something.
+    /// Counts a request that the API has refused.
     pub(crate) fn refused(&self, code: &'static str) {
         self.requests_refused.get_or_create(&Code { reason: code }).inc();
     }
 
-    /// All of it as text, in Prometheus' format.
+    /// All metrics as text, in Prometheus' format.
     pub(crate) fn text(&self, stats: &ExchangeStats, syncs: u64) -> String {
         self.take(stats);
         self.store_syncs.inner().store(syncs, Ordering::Relaxed);
@@ -252,7 +252,7 @@ impl Metrics {
     }
 }
 
-/// Messages of a peer that were lost in this node's queues.
+/// The number of a peer's messages that were lost in this node's queues.
 pub(crate) fn dropped(stats: &ExchangeStats, peer: &roastery_node::bus::PeerId) -> u64 {
     let buses = stats.lines.values().chain([&stats.bus]);
     buses

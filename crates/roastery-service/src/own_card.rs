@@ -1,4 +1,4 @@
-//! The node's own card: made anew when its configuration says something else than the card.
+//! The node's own card: renewed when its configuration differs from it.
 
 use roastery_frost::SigningKey;
 use roastery_node::{
@@ -16,14 +16,14 @@ use crate::{
     files::{Access, Folder, FolderError, MAX_CARD, NodeCard, read_secret},
 };
 
-/// The greatest number that TOML has.
+/// The greatest integer in TOML.
 const MAX_SEQUENCE: u64 = i64::MAX as u64;
 
-/// Why a node's card cannot be made anew.
+/// Why a node's card cannot be renewed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum OwnCardError {
-    /// The card that is there cannot be read, the store has no group of this node, and without the
+    /// The card in the folder cannot be read, the store has no group of this node, and without the
     /// host key its signature cannot be made again.
     #[error(
         "the card cannot be read ({reason}), and the host key, whose signature it needs, is not there \
@@ -35,7 +35,7 @@ pub enum OwnCardError {
         /// What is wrong with the host key.
         host_key: String,
     },
-    /// The card that is there belongs to other keys than those in the store.
+    /// The card in the folder belongs to other keys than those in the store.
     #[error("the card in this folder is that of another node: {0}")]
     OtherNode(String),
     /// There are too many addresses.
@@ -46,14 +46,14 @@ pub enum OwnCardError {
     File(#[from] FolderError),
 }
 
-/// What became of a node's card.
+/// The state of a node's card.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OwnCard {
-    /// It says what the configuration says.
+    /// It agrees with the configuration.
     Unchanged(NodeCard),
-    /// It was made anew, and written into the folder.
+    /// It was renewed, and written into the folder.
     Renewed(NodeCard),
-    /// It could not be read, and was made anew.
+    /// It could not be read, and was rebuilt.
     Rebuilt {
         /// The new card.
         card: NodeCard,
@@ -62,14 +62,14 @@ pub enum OwnCard {
     },
 }
 
-/// The keys of a node, and what of its card the store has.
+/// The keys of a node, and its member entry in the store.
 #[derive(Debug)]
 pub struct OwnKeys<'a> {
     /// The identity key.
     pub identity: &'a IdentityKey,
     /// The transport key.
     pub transport: &'a TransportKey,
-    /// The node's line of the roster, if it is a member of a group or of one that is being made.
+    /// The node's entry in the roster, if it is a member of a group or of a key generation.
     pub known: Option<Member>,
 }
 
@@ -81,16 +81,16 @@ impl OwnCard {
     }
 }
 
-/// The card in the folder, if it can be read and says what the configuration says.
+/// The card in the folder, if it can be read and agrees with the configuration.
 pub fn current(folder: &Folder, config: &Config) -> Option<NodeCard> {
     read(folder).ok().filter(|card| says(card, config))
 }
 
-/// The line of the roster that the store has of this node: the host key has signed it.
+/// The roster entry of this node that is in the store: the host key has signed it.
 ///
 /// # Errors
 ///
-/// Those of the store.
+/// An error of the store.
 pub fn known_member(store: &Store, peer: &PeerId) -> Result<Option<Member>, StoreError> {
     let groups = store.groups()?.into_iter().flat_map(|kept| kept.group.members().to_vec());
     let under_way = store.keygens()?;
@@ -98,13 +98,12 @@ pub fn known_member(store: &Store, peer: &PeerId) -> Result<Option<Member>, Stor
     Ok(groups.chain(under_way).find(|member| member.peer == *peer))
 }
 
-/// Makes the card anew from the configuration and the node's keys, if it says something else or
-/// cannot be read.
-/// `now_ms` is the time in milliseconds since 1970.
+/// Renews the card from the configuration and the node's keys, if it differs from them or cannot be
+/// read. `now_ms` is the time in milliseconds since 1970.
 ///
 /// # Errors
 ///
-/// [`OwnCardError`]. The card that was there is there still.
+/// [`OwnCardError`]. Then the card in the folder has not changed.
 pub fn renew(
     folder: &Folder,
     config: &Config,
@@ -146,7 +145,7 @@ fn says(card: &NodeCard, config: &Config) -> bool {
     *card.name() == config.name && announced.eq(card.whereabouts().addresses().iter().cloned())
 }
 
-/// The line of the roster, signed again. The host key signs the same line with the same bytes each
+/// The roster entry, signed again. The host key's signature of the same entry is the same each
 /// time.
 fn bind(
     folder: &Folder,

@@ -1,4 +1,4 @@
-//! Who asks, and what a client may do.
+//! Authentication and roles of clients.
 
 use std::{fmt, sync::Arc};
 
@@ -13,12 +13,12 @@ use zeroize::Zeroizing;
 
 use super::{desk::Desk, error::ApiError, rooms::Place};
 
-/// What a client of the API may do.
+/// The role of a client of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
-    /// Everything: also approve, reject, make keys, back up and stop.
+    /// All operations, among them to approve, reject, make keys, back up and stop.
     Operator,
-    /// Look at everything that is no act.
+    /// All operations that only read.
     Reader,
 }
 
@@ -31,7 +31,7 @@ impl fmt::Display for Role {
     }
 }
 
-/// A token that requests over TCP bring.
+/// A token of clients over TCP.
 #[derive(Clone)]
 pub(super) struct Token(Arc<Zeroizing<String>>);
 
@@ -40,7 +40,7 @@ impl Token {
         Self(Arc::new(text))
     }
 
-    /// In a time that does not depend on where it differs.
+    /// Compares in constant time.
     pub(super) fn is(&self, brought: &[u8]) -> bool {
         self.0.as_bytes().ct_eq(brought).into()
     }
@@ -55,7 +55,7 @@ pub(super) struct Tokens {
 
 impl Tokens {
     fn role(&self, brought: &[u8]) -> Option<Role> {
-        // Both are compared, so that the time does not tell one from the other.
+        // Both are compared, so that the time does not depend on which one it is.
         let (operator, reader) = (self.operator.is(brought), self.reader.is(brought));
         match (operator, reader) {
             (true, _) => Some(Role::Operator),
@@ -65,16 +65,16 @@ impl Tokens {
     }
 }
 
-/// How requests at one listener show who sends them.
+/// How clients at one listener are authenticated.
 #[derive(Clone)]
 pub(super) enum Access {
-    /// The permissions of the socket say it: only the operator can connect.
+    /// By the permissions of the socket: only the operator can connect.
     Socket,
-    /// A token says it.
+    /// By a token.
     Tokens(Tokens),
 }
 
-/// Gives the request its role, and its connection a place among those of this role.
+/// Gives the request its role, and its connection a place in the quota of this role.
 pub(super) async fn authorise(
     access: &Access,
     desk: &Desk,
@@ -110,7 +110,7 @@ fn unauthorized() -> Response {
     response
 }
 
-/// Acts are the operator's.
+/// Refuses a client that is not the operator.
 pub(super) async fn operator_only(request: Request, next: Next) -> Response {
     if request.extensions().get() == Some(&Role::Operator) {
         return next.run(request).await;

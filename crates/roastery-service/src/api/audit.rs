@@ -1,4 +1,4 @@
-//! The audit log: what can be asked of it, and its cut.
+//! The operations on the audit log.
 
 use axum::{
     extract::State,
@@ -18,16 +18,16 @@ use crate::view::{CutLog, LogCut, LogCuts, LogEntry, Problem};
 /// The most log entries in one answer.
 const MAX_LOG_PAGE: u64 = 1000;
 
-/// Which entries are asked for.
+/// The range of entries.
 #[derive(Debug, Deserialize, IntoParams, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Entries {
-    /// From this number on.
+    /// The number of the first entry.
     #[serde(default)]
     #[param(minimum = 0, maximum = 9_223_372_036_854_775_807_i64, default = 0)]
     from: u64,
-    /// At most so many.
+    /// The most entries.
     #[param(minimum = 1, maximum = 1000, default = 1000)]
     limit: Option<u64>,
 }
@@ -51,7 +51,7 @@ fn log_page(from: u64, limit: Option<u64>) -> Result<(u64, usize), ApiError> {
 }
 
 /// The audit log for a file: a JSON object a line for each entry, with all that the store has of
-/// it. A page has no further line after 1 MiB; one without a line is the end.
+/// it. A page ends after the line that reaches 1 MiB; an empty page is the end.
 #[utoipa::path(get, path = "/v1/log/export", params(Entries),
     responses((status = 200, description = "Done", body = String, content_type = "application/x-ndjson")))]
 pub(super) async fn export_log(

@@ -1,4 +1,4 @@
-//! Where the API listens.
+//! The listeners of the API.
 
 use std::{
     io,
@@ -24,27 +24,27 @@ use crate::{
     files::{Access, Folder, FolderError},
 };
 
-/// The longest path of a socket, in bytes: what the system's address has room for.
+/// The longest path of a socket, in bytes: the system's limit.
 const MAX_SOCKET_PATH: usize = 107;
 
 /// How many connections wait to be accepted.
 const BACKLOG: i32 = 128;
 
-/// The bytes of a token.
+/// The allowed lengths of a token, in bytes.
 const TOKEN_BYTES: std::ops::RangeInclusive<usize> = 16..=1024;
 
 /// Why the API cannot listen.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ServeError {
-    /// An address that is not to be had.
+    /// The node cannot listen at an address.
     #[error("{option}: cannot listen at {address}: {}", reason(source))]
     Address {
         /// The option of the configuration.
         option: &'static str,
         /// The address.
         address: SocketAddr,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
     /// The socket's path is too long for the system.
@@ -55,29 +55,29 @@ pub enum ServeError {
         .0.as_os_str().len()
     )]
     LongPath(PathBuf),
-    /// Something that is no socket is where the socket should be.
+    /// Something that is not a socket is at the socket's path.
     #[error("api.socket: {} is {what}, not a socket: remove it, or set another path", path.display())]
     InTheWay {
         /// The path.
         path: PathBuf,
-        /// What is there.
+        /// The kind of file that is there.
         what: &'static str,
     },
-    /// The socket cannot be made.
+    /// The socket cannot be created.
     #[error("api.socket: cannot listen at {}: {}", path.display(), reason(source))]
     Socket {
         /// The path.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
     /// A thread or a runtime cannot be started.
     #[error("the API cannot start: {}", reason(.0))]
     Threads(io::Error),
-    /// The file of a token.
+    /// The file of a token cannot be read or written.
     #[error(transparent)]
     Token(#[from] FolderError),
-    /// The file of a token has something else in it.
+    /// The file of a token contains something else.
     #[error(
         "{}: a token has {} to {} bytes: write a longer one, or remove the file and start again",
         .0.display(),
@@ -85,18 +85,18 @@ pub enum ServeError {
         TOKEN_BYTES.end()
     )]
     BadToken(PathBuf),
-    /// One token would have two roles.
+    /// The two tokens are equal.
     #[error(
         "api.read_token_file has the token of api.token_file: a reader could approve; \
          remove one of the files and start again"
     )]
     SameTokens,
-    /// Without randomness there is no token.
+    /// The system gave no randomness for a token.
     #[error("the system gave no randomness for a token")]
     Randomness,
 }
 
-/// What the system says, and what to do about it.
+/// The error of the system, and what to do about it.
 fn reason(source: &io::Error) -> String {
     const NO_DESCRIPTOR: [i32; 2] = [23, 24];
     let advice = match source.kind() {
@@ -114,7 +114,7 @@ fn reason(source: &io::Error) -> String {
     format!("{source}: {advice}")
 }
 
-/// The listeners, which do not block.
+/// The listeners, in non-blocking mode.
 pub(super) struct Listeners {
     pub(super) unix: UnixListener,
     pub(super) tcp: Option<(TcpListener, Tokens)>,
@@ -152,7 +152,7 @@ fn bind_unix(path: &Path) -> Result<UnixListener, ServeError> {
         return Err(ServeError::LongPath(path.to_owned()));
     }
     match path.symlink_metadata().map(|file| file.file_type()) {
-        // One process has the store: a socket that is there is left over from an earlier one.
+        // Only one process can have the store: an existing socket is left over from an earlier one.
         Ok(kind) if kind.is_socket() => std::fs::remove_file(path).map_err(failed)?,
         Ok(kind) => {
             let what = match kind {
@@ -167,8 +167,8 @@ fn bind_unix(path: &Path) -> Result<UnixListener, ServeError> {
     let listen = || {
         let owner_only = std::fs::Permissions::from_mode(0o600);
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-        // Linux makes the file with the mode of the socket, so that there is no moment at which
-        // others may connect. Where that is not so it has its mode right afterwards.
+        // Linux creates the file with the mode of the socket, so that there is no moment at which
+        // other users can connect. Elsewhere the mode is set right afterwards.
         let file = std::fs::File::from(OwnedFd::from(socket));
         let _ = file.set_permissions(owner_only.clone());
         let socket = Socket::from(OwnedFd::from(file));
@@ -190,9 +190,9 @@ fn tokens(folder: &Folder, config: &Config) -> Result<Tokens, ServeError> {
     Ok(Tokens { operator: Token::new(operator), reader: Token::new(reader) })
 }
 
-/// Reads a token, or makes one.
+/// Reads a token, or creates one.
 fn read_token(path: &Path) -> Result<Zeroizing<String>, ServeError> {
-    // An empty one is what a full disk has left.
+    // An empty file may be left over from a full disk.
     if Folder::check_new(path).is_ok() {
         let mut random = Zeroizing::new([0; 32]);
         getrandom::fill(random.as_mut()).map_err(|_| ServeError::Randomness)?;
@@ -220,7 +220,7 @@ mod tests {
         let mode = path.metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         drop(listener);
-        // What an earlier process left is replaced.
+        // The socket of an earlier process is replaced.
         assert!(bind_unix(&path).is_ok());
         std::fs::remove_dir_all(&folder).unwrap();
     }

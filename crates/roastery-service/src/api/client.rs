@@ -16,32 +16,32 @@ use crate::{
     view::{Health, Problem},
 };
 
-/// The longest answer, in bytes: a backup may be long.
+/// The longest answer, in bytes: a backup may be large.
 const MAX_ANSWER: usize = 1024 * 1024 * 1024;
 
-/// How long each step of a call may take: longer than the node gives any operation.
+/// The timeout of each step of a call: longer than the node gives any operation.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// Speaks to a node over its Unix socket.
+/// A client of a node's API over its Unix socket.
 #[derive(Clone, Debug)]
 pub struct Client {
     socket: PathBuf,
     patience: Duration,
 }
 
-/// Why there is no answer, or not the one that was asked for.
+/// Why there is no answer, or an error.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// Nobody listens at the socket.
+    /// No process listens at the socket.
     #[error("no node runs here: {}: {}; roastery node starts one, --folder says of which folder", socket.display(), io_reason(source))]
     NoNode {
         /// The socket.
         socket: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: std::io::Error,
     },
-    /// The node does not answer in time.
+    /// The node has not answered within the timeout.
     #[error(
         "the node at {} has not answered within {} seconds: it may be stopped, or its machine is overloaded",
         socket.display(),
@@ -50,16 +50,16 @@ pub enum ClientError {
     NoAnswer {
         /// The socket.
         socket: PathBuf,
-        /// How long it had.
+        /// The timeout.
         patience: Duration,
     },
-    /// The connection broke.
+    /// The connection ended before the answer.
     #[error("the node's answer broke off: {0}")]
     Broken(String),
-    /// The node says no.
+    /// The node refuses.
     #[error("{}", .0.message)]
     Problem(Problem),
-    /// The answer is not what this program expects.
+    /// The answer has an unexpected form.
     #[error("the node's answer is not understood: {0}")]
     Form(String),
 }
@@ -70,14 +70,14 @@ impl Client {
         Self { socket: socket.as_ref().to_owned(), patience: PATIENCE }
     }
 
-    /// The same with another time for each step of a call: the connection, the head of the answer,
-    /// and each further part of it.
+    /// The same with another timeout for each step of a call: the connection, the head of the
+    /// answer, and each further part of it.
     #[must_use]
     pub fn with_patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }
 
-    /// Asks for something, as JSON.
+    /// Gets a JSON value.
     ///
     /// # Errors
     ///
@@ -86,8 +86,7 @@ impl Client {
         read(&self.bytes(path).await?)
     }
 
-    /// Asks for a page of a list: its entries, and the `before` of the next page if there may be
-    /// one.
+    /// Gets a page of a list: its entries, and the `before` of the next page if there may be one.
     ///
     /// # Errors
     ///
@@ -104,7 +103,7 @@ impl Client {
         Ok((read(&done(answer)?)?, next.transpose()?))
     }
 
-    /// Asks for something, as it is.
+    /// Gets bytes.
     ///
     /// # Errors
     ///
@@ -113,8 +112,7 @@ impl Client {
         self.send(Method::GET, path, "", Bytes::new()).await
     }
 
-    /// What the node says of itself at `/health` or `/ready`, also if it says that something is
-    /// wrong.
+    /// Gets `/health` or `/ready`, also if the node reports a problem.
     ///
     /// # Errors
     ///
@@ -128,7 +126,7 @@ impl Client {
         }
     }
 
-    /// Has something done, with JSON.
+    /// Posts a JSON value and returns the answer.
     ///
     /// # Errors
     ///
@@ -143,7 +141,7 @@ impl Client {
         read(&self.send(Method::POST, path, "application/json", body.into()).await?)
     }
 
-    /// Has something done, with bytes.
+    /// Posts bytes and returns the answer.
     ///
     /// # Errors
     ///
@@ -156,7 +154,7 @@ impl Client {
         read(&self.send(Method::POST, path, "application/octet-stream", body.into()).await?)
     }
 
-    /// Nothing is waited for without end: a process that is stopped keeps its socket open.
+    /// Every step has a timeout: a suspended process keeps its socket open.
     async fn in_time<T>(&self, step: impl Future<Output = T>) -> Result<T, ClientError> {
         let (socket, patience) = (self.socket.clone(), self.patience);
         timeout(patience, step).await.map_err(|_| ClientError::NoAnswer { socket, patience })
@@ -210,7 +208,7 @@ impl Client {
     }
 }
 
-/// The body of an answer that says that it was done.
+/// The body of a successful answer.
 fn done(answer: Response<Bytes>) -> Result<Bytes, ClientError> {
     let (status, body) = (answer.status(), answer.into_body());
     if status == StatusCode::OK {
@@ -222,7 +220,7 @@ fn done(answer: Response<Bytes>) -> Result<Bytes, ClientError> {
     })
 }
 
-/// A task that ends with what it was begun for.
+/// A task that is aborted when this is dropped.
 struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
 
 impl<T> Drop for AbortOnDrop<T> {

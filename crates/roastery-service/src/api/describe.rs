@@ -1,4 +1,4 @@
-//! The description of the API (OpenAPI 3.1), made from the functions that answer.
+//! The description of the API (OpenAPI 3.1), generated from the operations.
 
 use std::sync::OnceLock;
 
@@ -58,7 +58,7 @@ fn describe() -> Value {
         .to_openapi();
     // Merging leaves the names of the components as they are.
     document.openapi = Default::default();
-    // It is made of what was compiled in.
+    // It is made of constants only.
     let mut document = serde_json::to_value(document).expect("a description of strings is JSON");
     let paths = document["paths"].as_object_mut();
     for (path, operations) in paths.into_iter().flatten() {
@@ -76,7 +76,7 @@ fn describe() -> Value {
     document
 }
 
-/// What an operation does, which says how it can be refused.
+/// The kind of an operation, which determines how it can be refused.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Act,
@@ -84,7 +84,7 @@ enum Kind {
     Health,
 }
 
-/// Adds the refusals that do not depend on what an operation does.
+/// Adds the refusals that do not depend on the operation itself.
 fn add_problems(operation: &mut Value, kind: Kind) {
     let has_body = operation["requestBody"].is_object();
     let parameters = operation["parameters"].as_array();

@@ -1,4 +1,4 @@
-//! How requests at one listener are worked on: in turns for each role, with a time for everything.
+//! The requests at one listener: a quota for each role, and a timeout for everything.
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
@@ -19,19 +19,19 @@ use tokio::{
 use super::{MAX_BODY, access::Role, error::ApiError};
 use crate::limits::{Limit, Limits};
 
-/// The longest that an operation may take.
+/// The timeout of an operation.
 const ANSWER_TIME: Duration = Duration::from_secs(60);
 
-/// The longest that the body of a request may take.
+/// The timeout of the body of a request.
 const BODY_TIME: Duration = Duration::from_secs(20);
 
-/// The most requests of one role at one listener that are worked on at once.
+/// The most requests in progress of one role at one listener.
 const MAX_REQUESTS: usize = 64;
 
 /// The most event streams of one role at one listener at once.
 const MAX_STREAMS: usize = 16;
 
-/// Where requests come in.
+/// The kinds of listeners.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Listener {
     /// The Unix socket.
@@ -52,18 +52,18 @@ impl fmt::Display for Listener {
     }
 }
 
-/// What the requests of one listener have in common.
+/// The state that the requests of one listener share.
 #[derive(Debug)]
 pub(super) struct Desk {
     listener: Listener,
     limits: Arc<Limits>,
-    /// Where operations run: a slow one keeps no connection and no answer about health waiting.
+    /// The runtime of operations: a slow one delays no connection and no answer about health.
     operations: Handle,
     operator: Turns,
     reader: Turns,
 }
 
-/// The turns of one role.
+/// The quotas of one role.
 #[derive(Debug)]
 struct Turns {
     requests: Arc<Semaphore>,
@@ -96,13 +96,13 @@ impl Desk {
         self.limits.hit_times(limit, &format!("{role} at {}", self.listener), times);
     }
 
-    /// All connections of the role are at work.
+    /// No connection of the role is idle.
     pub(super) fn no_connection(&self, role: Role) -> ApiError {
         let reason = format!("all connections of the {role} are in use: close one, or wait");
         ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_many", reason)
     }
 
-    /// A place for a stream of events.
+    /// Takes a place for a stream of events.
     pub(super) fn stream(&self, role: Role) -> Result<OwnedSemaphorePermit, ApiError> {
         self.turns(role).streams.clone().try_acquire_owned().map_err(|_| {
             self.hit(Limit::ApiEventStreams, role, 1);
@@ -113,9 +113,10 @@ impl Desk {
         })
     }
 
-    /// Has an operation done: reads its body, waits for no turn, and gives up after a minute.
+    /// Runs an operation: reads its body, refuses it if the quota is used up, and gives up after a
+    /// minute.
     pub(super) async fn work(&self, request: Request, next: Next) -> Response {
-        // Only what has passed the authorisation comes here.
+        // Only authorised requests come here.
         let Some(role) = request.extensions().get::<Role>().copied() else {
             let reason = "a request without a role";
             return ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", reason)
@@ -134,7 +135,8 @@ impl Desk {
             return ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_many", reason)
                 .into_response();
         };
-        // It goes on if the client goes away: nothing is left half done. Its turn ends with it.
+        // It goes on if the client disconnects, so that no operation is left half done. Its place
+        // is released when it ends.
         let running = self.operations.spawn(async move {
             let response = next.run(request).await;
             drop(turn);
@@ -157,7 +159,7 @@ impl Desk {
         }
     }
 
-    /// The request with all of its body, within a length and a time.
+    /// The request with its whole body, within a length and a timeout.
     async fn with_body(&self, role: Role, request: Request) -> Result<Request, ApiError> {
         let (head, body) = request.into_parts();
         if head.method == Method::GET || head.method == Method::HEAD {

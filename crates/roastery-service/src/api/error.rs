@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{ServiceError, text::visible, view::Problem};
 
-/// What went wrong, as the API says it: a status, a code that stays the same, and one line.
+/// An error of the API: a status, a stable code, and one line.
 #[derive(Debug)]
 pub(super) struct ApiError {
     status: StatusCode,
@@ -26,7 +26,7 @@ impl ApiError {
     }
 }
 
-/// Goes with a response, to be counted.
+/// Attached to a response, to be counted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Code(pub(super) &'static str);
 
@@ -61,7 +61,7 @@ impl From<ServiceError> for ApiError {
 }
 
 impl ApiError {
-    /// What could not be read: not what is expected.
+    /// A part of the request could not be parsed.
     fn unread(status: StatusCode, text: &str) -> Self {
         Self::new(status, "invalid", text.replace('\n', " "))
     }
@@ -91,7 +91,7 @@ impl From<PathRejection> for ApiError {
     }
 }
 
-/// A body of JSON whose mistakes are told as everything else is.
+/// A body of JSON whose errors have the form of all others.
 #[derive(Debug)]
 pub(super) struct Body<T>(pub(super) T);
 
@@ -104,7 +104,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     }
 }
 
-/// A body of bytes whose mistakes are told as everything else is.
+/// A body of bytes whose errors have the form of all others.
 #[derive(Debug)]
 pub(super) struct File(pub(super) Bytes);
 
@@ -116,7 +116,7 @@ impl<S: Send + Sync> FromRequest<S> for File {
     }
 }
 
-/// A query whose mistakes are told as everything else is.
+/// A query whose errors have the form of all others.
 #[derive(Debug)]
 pub(super) struct Query<T>(pub(super) T);
 
@@ -130,7 +130,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// A part of the path whose mistakes are told as everything else is.
+/// A part of the path whose errors have the form of all others.
 #[derive(Debug)]
 pub(super) struct Path<T>(pub(super) T);
 

@@ -17,11 +17,11 @@ use crate::{Service, ServiceEvent, limits::Limit, text::to_json};
 /// The data of the event "lagged": events were not read in time and are missing here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(super) struct Lagged {
-    /// How many.
+    /// The number of missed events.
     missed: u64,
 }
 
-/// What happens from here on, as server-sent events.
+/// The events from here on, as server-sent events.
 ///
 /// The event's name is its kind, its data the event as JSON (`ServiceEvent`). 1024 events wait for
 /// a slow reader; one that is slower gets an event of the name "lagged", which says how many it
@@ -36,21 +36,21 @@ pub(super) async fn stream(
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
     let place = desk.stream(role)?;
     let events = told(service.events(), move |missed| {
-        // Held as long as the stream is.
+        // Held as long as the stream exists.
         let _ = &place;
         desk.hit(Limit::ApiEventsBehind, role, missed);
     });
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
 }
 
-/// The events as they are sent. Those that were not read in time are counted for the reader and
-/// told to `behind`.
+/// The events as they are sent. Those that were not read in time are counted in the stream and
+/// reported to `behind`.
 fn told(
     events: broadcast::Receiver<ServiceEvent>,
     behind: impl Fn(u64),
 ) -> impl Stream<Item = Result<Event, Infallible>> {
     BroadcastStream::new(events).map(move |event| {
-        // Strings and numbers are JSON, and there is no line end in it.
+        // Strings and numbers can be encoded as JSON, which has no line end here.
         Ok(match event {
             Ok(event) => {
                 let named = Event::default().event(&event.kind);

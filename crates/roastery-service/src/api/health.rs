@@ -1,5 +1,5 @@
-//! Health, readiness and metrics. They are answered by the thread that has the connections, which
-//! does nothing else that takes time, so that they are answered while all else is stuck.
+//! Health, readiness and metrics. They are answered by the thread that serves the connections,
+//! which does no other slow work, so that they are answered while everything else is stuck.
 
 use std::{
     sync::{
@@ -20,18 +20,18 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::json::SafeJson;
 use crate::{Service, view::Health};
 
-/// How often a heartbeat is given.
+/// The interval of the heartbeat.
 const BEAT: Duration = Duration::from_secs(1);
 
-/// After how long without a heartbeat something is stuck. With the time of a beat it is heard of
-/// within ten seconds.
+/// The age of the last heartbeat from which the runtime counts as stuck. With the interval it is
+/// reported within ten seconds.
 const STUCK: Duration = Duration::from_secs(8);
 
 /// The heartbeat of a runtime.
 #[derive(Debug)]
 pub(super) struct Heartbeat {
     begun: Instant,
-    /// In milliseconds after the beginning.
+    /// The time of the last beat, in milliseconds after the start.
     last: AtomicU64,
 }
 
@@ -40,7 +40,7 @@ impl Heartbeat {
         Arc::new(Self { begun: Instant::now(), last: AtomicU64::new(0) })
     }
 
-    /// Beats as long as the runtime has a turn for this task.
+    /// Beats as long as the runtime polls this task.
     pub(super) async fn beat(self: Arc<Self>) {
         loop {
             let now = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -54,7 +54,7 @@ impl Heartbeat {
         self.begun.elapsed().saturating_sub(last)
     }
 
-    /// What is wrong, if something is.
+    /// The problem, if there is one.
     fn problem(&self) -> Option<String> {
         let silence = self.silence();
         (silence >= STUCK)
@@ -62,12 +62,12 @@ impl Heartbeat {
     }
 }
 
-/// What is told without a token where it is configured.
+/// The routes that need no token, where they are configured.
 pub(super) fn routes() -> OpenApiRouter<Arc<Service>> {
     OpenApiRouter::new().routes(routes!(health)).routes(routes!(ready)).routes(routes!(metrics))
 }
 
-/// Whether the process does its work at all.
+/// Whether the process works.
 #[utoipa::path(get, path = "/health",
     responses(
         (status = 200, description = "It does", body = Health),
@@ -79,7 +79,7 @@ async fn health(
     answer(service.health().await, &operations)
 }
 
-/// Whether enough members of each group can be reached to sign.
+/// Whether enough members of each group are connected to sign.
 #[utoipa::path(get, path = "/ready",
     responses(
         (status = 200, description = "They can", body = Health),

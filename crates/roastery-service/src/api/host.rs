@@ -1,5 +1,5 @@
-//! The check of the Host header where no token is asked for: a page in a browser whose name was
-//! made to stand for this machine's address (DNS rebinding) reads nothing.
+//! The check of the Host header where no token is required: a page in a browser whose host name was
+//! pointed at this machine's address (DNS rebinding) can read nothing.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -12,7 +12,7 @@ use axum::{
 
 use super::error::ApiError;
 
-/// The names under which the listener may be called, beside addresses and `localhost`.
+/// The host names that are accepted, beside IP addresses and `localhost`.
 pub(super) type Hosts = Arc<[String]>;
 
 pub(super) async fn check(hosts: &Hosts, request: Request, next: Next) -> Response {
@@ -24,7 +24,8 @@ pub(super) async fn check(hosts: &Hosts, request: Request, next: Next) -> Respon
     ApiError::new(StatusCode::FORBIDDEN, "wrong_host", reason).into_response()
 }
 
-/// A browser that was led here sends the name it was led by. A number is never such a name.
+/// A browser sends the host name of the page that it was opened with. An IP address is never such a
+/// name.
 fn is_allowed(value: &HeaderValue, hosts: &Hosts) -> bool {
     let Ok(value) = value.to_str() else { return false };
     let name = match value.rsplit_once(':') {

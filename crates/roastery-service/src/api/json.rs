@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{text, view::Problem};
 
-/// An answer in JSON that is safe to look at: what is not seen in foreign text is escaped.
+/// An answer in JSON whose unsafe characters in foreign text are escaped.
 #[derive(Debug)]
 pub(super) struct SafeJson<T>(pub(super) T);
 

@@ -1,8 +1,8 @@
-//! HTTP with JSON: over a Unix socket, whose permissions say who the operator is, and over TCP with
-//! tokens if that is configured.
+//! HTTP with JSON: over a Unix socket, whose permissions limit access to the operator, and over TCP
+//! with tokens if that is configured.
 //!
-//! One thread has all connections, reads and writes, and answers about health; operations run in
-//! threads of their own. So health is answered while an operation or the protocol is stuck.
+//! One thread serves all connections and answers about health; operations run in threads of their
+//! own. So health is answered while an operation or the protocol is stuck.
 
 mod access;
 mod audit;
@@ -46,13 +46,13 @@ use self::{
 };
 use crate::Service;
 
-/// The header that says before which position the next page of a list begins.
+/// The header that contains the position before which the next page of a list begins.
 const NEXT_BEFORE: &str = "next-before";
 
 /// The longest body of a request, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
 
-/// Everything, for those that `access` lets in.
+/// All operations, for clients that `access` admits.
 fn operations(
     service: Arc<Service>,
     access: Access,
@@ -78,7 +78,7 @@ fn operations(
     counted(authorised, service)
 }
 
-/// Health and metrics, for those that call this machine by a name that it has.
+/// Health and metrics, for clients that use one of this machine's host names.
 fn observations(service: Arc<Service>, hosts: Hosts, heartbeat: Arc<Heartbeat>) -> Router {
     let router = known(handlers(health::routes())).layer(Extension(heartbeat)).layer(
         middleware::from_fn(move |request, next| {
@@ -93,7 +93,7 @@ fn handlers(router: OpenApiRouter<Arc<Service>>) -> Router<Arc<Service>> {
     router.split_for_parts().0
 }
 
-/// What is not known is told like everything else.
+/// An unknown path or method gets an error of the same form as all others.
 fn known(router: Router<Arc<Service>>) -> Router<Arc<Service>> {
     router
         .fallback(async || {
@@ -105,7 +105,7 @@ fn known(router: Router<Arc<Service>>) -> Router<Arc<Service>> {
         })
 }
 
-/// What is refused is counted.
+/// Counts refused requests.
 fn counted(router: Router<Arc<Service>>, service: Arc<Service>) -> Router {
     let counting = service.clone();
     router

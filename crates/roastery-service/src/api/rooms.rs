@@ -1,8 +1,8 @@
-//! The connections of one listener: how many each kind of client may have at once.
+//! The connections of one listener: a quota for each kind of client.
 //!
-//! A client that has shown no token counts for its address; one that has, for its role. Where no
-//! place is left the connection of the same kind that has been idle for the longest is closed for
-//! the new one. Only if all of them are at work the new one is turned away.
+//! A client without a token counts towards the quota of its address; one with a token, towards that
+//! of its role. When a quota is used up the connection of the same kind that has been idle for the
+//! longest is closed for the new one. If none is idle the new one is refused.
 
 use std::{
     collections::BTreeMap,
@@ -15,19 +15,19 @@ use tokio::sync::Notify;
 use super::access::Role;
 use crate::limits::{Limit, Limits};
 
-/// Whose a connection is.
+/// The client of a connection, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Party {
-    /// The user that the Unix socket belongs to.
+    /// The user who can open the Unix socket.
     Socket,
-    /// Who comes from this address and has shown no token.
+    /// A client from this address without a token.
     Address(IpAddr),
-    /// Who has shown the token of this role.
+    /// A client with the token of this role.
     Role(Role),
 }
 
 impl Party {
-    /// Of an address. Those of one IPv6 network of 64 bits are one.
+    /// The party of an address. All addresses of one IPv6 network of 64 bits are one party.
     pub(super) fn of(address: IpAddr) -> Self {
         Self::Address(match address.to_canonical() {
             IpAddr::V6(address) => {
@@ -46,7 +46,7 @@ impl Party {
         }
     }
 
-    /// Whether they have their places together.
+    /// Whether the two share a quota.
     fn is_like(self, other: Self) -> bool {
         match (self, other) {
             (Self::Address(_), Self::Address(_)) => true,
@@ -55,16 +55,16 @@ impl Party {
     }
 }
 
-/// How many connections at once.
+/// The quotas of connections at once.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Places {
-    /// Of each kind: those of the socket, those without a token, and those of each role.
+    /// For each kind: those of the socket, those without a token, and those of each role.
     pub(super) of_kind: usize,
-    /// Of one address, without a token.
+    /// For one address, without a token.
     pub(super) of_address: usize,
 }
 
-/// There is no place: all connections of this kind are at work.
+/// The quota is used up, and no connection of this kind is idle.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Full;
 
@@ -86,9 +86,9 @@ struct State {
 #[derive(Debug)]
 struct Connection {
     party: Party,
-    /// How many requests it has that are not answered.
+    /// The number of its requests in progress.
     busy: usize,
-    /// Whether it ever had one.
+    /// Whether it ever had a request.
     worked: bool,
     /// The number of the moment at which it became idle.
     idle_since: u64,
@@ -100,7 +100,7 @@ impl Room {
         Arc::new(Self { places, limits, state: Mutex::default() })
     }
 
-    /// Gives a new connection its place.
+    /// Takes a new connection into the quota.
     pub(super) fn enter(self: &Arc<Self>, party: Party) -> Result<Arc<Place>, Full> {
         let close = Arc::new(Notify::new());
         let mut state = self.lock();
@@ -149,7 +149,7 @@ impl Room {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Whole entries only.
+        // No step under the lock leaves an entry incomplete.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -161,7 +161,7 @@ impl State {
     }
 }
 
-/// The place of one connection. It is free again when this is dropped.
+/// A connection's place in the quota, which is released when this is dropped.
 #[derive(Debug)]
 pub(super) struct Place {
     room: Arc<Room>,
@@ -170,12 +170,12 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Waits until the connection is to be closed for another one.
+    /// Waits until the connection must be closed for another one.
     pub(super) async fn closed(&self) {
         self.close.notified().await;
     }
 
-    /// It has shown a token: from now on it counts for this role.
+    /// It has shown a token: from now on it counts towards the quota of this role.
     pub(super) fn identify(&self, role: Role) -> Result<(), Full> {
         let mut state = self.room.lock();
         let Some(connection) = state.all.get(&self.id) else { return Err(Full) };
@@ -190,7 +190,7 @@ impl Place {
         Ok(())
     }
 
-    /// A request is worked on until this is dropped.
+    /// A request is in progress until this is dropped.
     pub(super) fn work(self: &Arc<Self>) -> Work {
         if let Some(connection) = self.room.lock().all.get_mut(&self.id) {
             connection.busy += 1;
@@ -213,7 +213,7 @@ impl Drop for Place {
     }
 }
 
-/// A request that is worked on.
+/// A request in progress.
 #[derive(Debug)]
 pub(super) struct Work(Arc<Place>);
 

@@ -1,5 +1,5 @@
-//! What can be asked. Each function is one operation; its description is the one in the API's own
-//! description.
+//! The operations. Each function is one operation; its comment is its description in the API's
+//! OpenAPI document.
 
 use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
@@ -32,13 +32,13 @@ use crate::{
     },
 };
 
-/// The longest that a request may be waited for at once, in seconds.
+/// The longest that a client may wait for a request in one call, in seconds.
 const LONGEST_WAIT: u64 = 30;
 
 pub(super) type At = State<Arc<Service>>;
 pub(super) type Answer<T> = Result<Json<T>, ApiError>;
 
-/// What may be looked at by every role.
+/// The operations of every role.
 pub(super) fn reads() -> OpenApiRouter<Arc<Service>> {
     OpenApiRouter::new()
         .routes(routes!(status))
@@ -59,7 +59,8 @@ pub(super) fn reads() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(openapi))
 }
 
-/// What is the operator's: acts, and the backup, which has the node's keys.
+/// The operations of the operator: those that change something, and the backup, which contains the
+/// node's keys.
 pub(super) fn acts() -> OpenApiRouter<Arc<Service>> {
     OpenApiRouter::new()
         .routes(routes!(join))
@@ -75,19 +76,20 @@ pub(super) fn acts() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(stop))
 }
 
-/// How the node stands: peers, groups, sessions and ceremonies, with who is awaited and since when.
+/// The node's status: peers, groups, sessions and key generations, and for whom each waits and
+/// since when.
 #[utoipa::path(get, path = "/v1/status", responses((status = 200, description = "Done", body = Status)))]
 async fn status(State(service): At) -> Json<Status> {
     Json(service.status().await)
 }
 
-/// The invitations that were taken up and the ceremonies under way.
+/// The invitations that were joined and the key generations under way.
 #[utoipa::path(get, path = "/v1/ceremonies", responses((status = 200, description = "Done", body = [CeremonyStatus])))]
 async fn ceremonies(State(service): At) -> Json<Vec<CeremonyStatus>> {
     Json(service.ceremonies())
 }
 
-/// Takes up an invitation. Nothing begins before the fingerprint is confirmed.
+/// Joins an invitation. Key generation does not begin before the fingerprint is confirmed.
 #[utoipa::path(post, path = "/v1/ceremonies", request_body = Join,
     responses((status = 200, description = "Done", body = CeremonyStatus),
         (status = 409, description = "name_taken: another group has this name here; conflict: its key is being made under another name", body = Problem)))]
@@ -95,7 +97,7 @@ async fn join(State(service): At, Body(join): Body<Join>) -> Answer<CeremonyStat
     Ok(Json(service.join(join.invitation, join.name).await?))
 }
 
-/// A ceremony, by its group's name or its id.
+/// A key generation, by its group's name or its id.
 #[utoipa::path(get, path = "/v1/ceremonies/{name}",
     params(("name" = String, Path, description = "Its name or its id", min_length = 1, max_length = 128)),
     responses((status = 200, description = "Done", body = CeremonyStatus)))]
@@ -103,7 +105,7 @@ async fn ceremony(State(service): At, Path(name): Path<String>) -> Answer<Ceremo
     Ok(Json(service.ceremony(&name)?))
 }
 
-/// Begins to make the key, with the fingerprint that all members have compared.
+/// Begins key generation, with the fingerprint that all members have compared.
 #[utoipa::path(post, path = "/v1/ceremonies/{name}/begin",
     params(("name" = String, Path, description = "Its name or its id", min_length = 1, max_length = 128)), request_body = Begin,
     responses((status = 200, description = "Done", body = CeremonyStatus),
@@ -116,7 +118,7 @@ async fn begin(
     Ok(Json(service.begin_keygen(&name, &begin.fingerprint).await?))
 }
 
-/// Takes up where another member is called now, from its newer card.
+/// Stores the new addresses of another member, from its newer card.
 #[utoipa::path(post, path = "/v1/peers", request_body = AddCard,
     responses((status = 200, description = "Done", body = PeerAddresses),
         (status = 409, description = "conflict: it is not the card of another member", body = Problem)))]
@@ -124,17 +126,16 @@ async fn add_card(State(service): At, Body(card): Body<AddCard>) -> Answer<PeerA
     Ok(Json(service.add_card(&card.card).await?))
 }
 
-/// What a group is to be called.
+/// The name of a group at this node.
 #[derive(Debug, Deserialize, IntoParams, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct CalledHere {
-    /// What the group is to be called here, if it is not to have the name that its key was made
-    /// with.
+    /// The group's name at this node, if it is not to be the name that the key was generated with.
     name: Option<String>,
 }
 
-/// Brings this node's share back from a group's recovery file and the host key.
+/// Restores this node's share from a group's recovery file and the host key.
 #[utoipa::path(post, path = "/v1/groups", params(CalledHere), request_body(content = Bytes, content_type = "application/octet-stream"),
     responses((status = 200, description = "Done", body = GroupStatus),
         (status = 409, description = "not_ready: the host key is not here; name_taken: another group has this name here", body = Problem)))]
@@ -156,7 +157,7 @@ async fn group(State(service): At, Path(name): Path<String>) -> Answer<GroupStat
 }
 
 async fn find_group(service: &Service, name: &str) -> Answer<GroupStatus> {
-    // Says so if there is none.
+    // Returns an error if there is none.
     service.group_files(name)?;
     let groups = service.status().await.groups;
     let group = groups.into_iter().find(|group| group.name == name || group.id == name);
@@ -169,7 +170,7 @@ async fn find_group(service: &Service, name: &str) -> Answer<GroupStatus> {
     })
 }
 
-/// Gives a group another name, from the next start on. A name belongs to one group for good.
+/// Gives a group another name, from the next start on. A name stays bound to one group.
 #[utoipa::path(post, path = "/v1/groups/{name}/name", request_body = Rename,
     params(("name" = String, Path, description = "Its name or its id", min_length = 1, max_length = 128)),
     responses((status = 200, description = "Done", body = Health)))]
@@ -182,7 +183,7 @@ async fn rename(
     Ok(Json(Health { ok: true, problems: Vec::new() }))
 }
 
-/// The group file: public, for whoever checks proofs or signatures.
+/// The group file: public; it is enough to check proofs and signatures.
 #[utoipa::path(get, path = "/v1/groups/{name}/file",
     params(("name" = String, Path, description = "Its name or its id", min_length = 1, max_length = 128)),
     responses((status = 200, description = "Done", body = Bytes, content_type = "application/octet-stream")))]
@@ -190,7 +191,7 @@ async fn group_file(State(service): At, Path(name): Path<String>) -> Result<Resp
     Ok(bytes(service.group_files(&name)?.0))
 }
 
-/// The recovery file: public; with its host key it brings a member's share back.
+/// The recovery file: public; the host key and this file restore a member's share.
 #[utoipa::path(get, path = "/v1/groups/{name}/recovery",
     params(("name" = String, Path, description = "Its name or its id", min_length = 1, max_length = 128)),
     responses((status = 200, description = "Done", body = Bytes, content_type = "application/octet-stream")))]
@@ -202,8 +203,8 @@ async fn recovery_file(State(service): At, Path(name): Path<String>) -> Result<R
     Ok(bytes(file))
 }
 
-/// Asks the group to sign a text, a transaction or hashes. It is approved here with that, and
-/// proposed to the others.
+/// Asks the group to sign a text, a transaction or hashes. The request is approved here by this
+/// call, and proposed to the others.
 #[utoipa::path(post, path = "/v1/groups/{name}/requests",
     params(("name" = String, Path, description = "Its name or its id", min_length = 1, max_length = 128)), request_body = Propose,
     responses((status = 200, description = "Done", body = Request)))]
@@ -215,26 +216,27 @@ async fn propose(
     Ok(Json(service.propose(&name, what).await?))
 }
 
-/// Which requests are asked for.
+/// A query for requests.
 #[derive(Debug, Deserialize, IntoParams, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Which {
-    /// Those of this group only.
+    /// Only requests of this group.
     group: Option<String>,
-    /// Those in this state only.
+    /// Only requests in this state.
     state: Option<RequestState>,
-    /// At most so many, 1 to 200; 50 if nothing is said.
+    /// The most requests, 1 to 200; 50 if absent.
     #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<usize>,
-    /// Those that changed before this position, which the page before names in its header
+    /// Only requests that changed before this position, which the page before names in its header
     /// next-before.
     #[param(minimum = 0, maximum = 9_223_372_036_854_775_807_i64)]
     before: Option<u64>,
 }
 
-/// The requests that this node knows, those first that changed last, without their transactions. A
-/// page may be shorter than its limit, or empty, and names where the next one begins.
+/// The requests that this node knows, by their last change, the latest first, without their
+/// transactions. A page may be shorter than its limit, or empty, and names where the next one
+/// begins.
 #[utoipa::path(get, path = "/v1/requests", params(Which),
     responses((status = 200, description = "Done", body = [Request],
             headers(("next-before" = u64, description = "The `before` of the next page; not there with the last page"))),
@@ -258,7 +260,7 @@ async fn requests(
     Ok((next, Json(requests)).into_response())
 }
 
-/// How long is waited.
+/// How long to wait.
 #[derive(Debug, Deserialize, IntoParams, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -307,17 +309,17 @@ async fn completed(
     Ok(bytes(service.completed(&session, completion, role).await?))
 }
 
-/// What is approved.
+/// Which revision is approved.
 #[derive(Debug, Deserialize, IntoParams, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Approved {
-    /// The revision of the request that was looked at. If the request has changed since, it is not
+    /// The revision of the request that was examined. If the request has changed since, it is not
     /// approved.
     revision: Option<u64>,
 }
 
-/// Approves a request that waits for it.
+/// Approves a request that waits for the operator.
 #[utoipa::path(post, path = "/v1/requests/{session}/approve",
     params(("session" = String, Path, description = "Its session, all 64 digits of it", pattern = "^[0-9a-fA-F]{64}$"), Approved),
     responses((status = 200, description = "Done", body = Request)))]
@@ -370,18 +372,18 @@ async fn stop(State(service): At) -> Json<Health> {
     Json(Health { ok: true, problems: Vec::new() })
 }
 
-/// This description.
+/// This document.
 #[utoipa::path(get, path = "/v1/openapi.json",
     responses((status = 200, description = "OpenAPI 3.1", body = serde_json::Value)))]
 async fn openapi() -> Response {
     ([(header::CONTENT_TYPE, "application/json")], description()).into_response()
 }
 
-/// The greatest number of a request's position or of an entry: numbers in JSON are signed to many
-/// readers.
+/// The greatest position of a request or number of an entry: many readers of JSON have signed
+/// numbers.
 pub(super) const MAX_NUMBER: u64 = i64::MAX as u64;
 
-/// A number of the query, if it is allowed.
+/// Checks that a number of the query is allowed.
 pub(super) fn within(
     name: &str,
     number: u64,
@@ -395,7 +397,7 @@ pub(super) fn within(
     Err(ApiError::new(StatusCode::BAD_REQUEST, "invalid", reason))
 }
 
-/// In the description: bytes as they are.
+/// Bytes without an encoding, in the API description.
 enum Bytes {}
 
 impl PartialSchema for Bytes {

@@ -33,28 +33,28 @@ use crate::{
     limits::{Limit, Limits},
 };
 
-/// The connections of a listener at once.
+/// The quotas of connections of a listener.
 const PLACES: Places = Places { of_kind: 128, of_address: 32 };
 
-/// How long the head of a request may take, and how long a connection may be idle.
+/// The timeout for the head of a request, and for an idle connection.
 const HEAD_TIME: Duration = Duration::from_secs(10);
 
-/// How long a client may take no byte of an answer or of a stream of events.
+/// The timeout for a client that takes no byte of an answer or of a stream of events.
 const WRITE_TIME: Duration = Duration::from_secs(30);
 
-/// How long answers and streams that are under way may take when the node ends.
+/// How long answers and streams in progress may take when the node stops.
 const FAREWELL: Duration = Duration::from_millis(500);
 
-/// The threads in which operations run.
+/// The number of threads in which operations run.
 const WORKERS: usize = 2;
 
-/// The most connections that are being turned away at once; further ones are closed at once.
+/// The most connections that are being refused at once; further ones are closed without an answer.
 const MAX_TURNED_AWAY: usize = 64;
 
-/// How long a connection that is turned away may take to read why.
+/// How long a connection that is refused may take to read the answer.
 const TURN_AWAY_TIME: Duration = Duration::from_secs(1);
 
-/// What a connection is told for which there is no place.
+/// The answer to a connection beyond the quota.
 const NO_PLACE: &str = "{\"code\":\"too_many\",\"message\":\"no place for one more connection: all \
     are in use; repeat it later\"}";
 
@@ -63,19 +63,19 @@ const NO_PLACE: &str = "{\"code\":\"too_many\",\"message\":\"no place for one mo
 pub struct ApiServer {
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
-    /// Where HTTP over TCP listens.
+    /// The address of HTTP over TCP.
     pub tcp: Option<SocketAddr>,
-    /// Where health and metrics are told.
+    /// The address of health and metrics.
     pub observability: Option<SocketAddr>,
     socket: PathBuf,
 }
 
 impl ApiServer {
-    /// Listens where the configuration says, in threads of its own.
+    /// Starts the configured listeners, in threads of their own.
     ///
     /// # Errors
     ///
-    /// [`ServeError`] names the place.
+    /// [`ServeError`] names the listener.
     pub fn start(
         service: Arc<Service>,
         folder: &Folder,
@@ -90,8 +90,8 @@ impl ApiServer {
         let supervisor = service.supervisor().clone();
         let hosts = config.observability.hosts.clone().into();
         let (begun, beginning) = std::sync::mpsc::channel();
-        // It ends when it is told to, and so without a failure: its panic is one. Its runtimes are
-        // made and dropped in it: where it is called from they could not be.
+        // It ends without an error only when it is stopped, so its panic is a failure. Its runtimes
+        // are created and dropped in it, because the calling thread may not drop them.
         let thread = supervisor
             .finite_thread("the API", "api", move || {
                 let (connections, operations) = match runtimes() {
@@ -113,7 +113,7 @@ impl ApiServer {
                     connections.block_on(async {
                         told(&mut stopped).await;
                         closing.send_replace(true);
-                        // Each connection has its end of it until it is closed.
+                        // Each connection holds the other end until it is closed.
                         let _ = timeout(FAREWELL, closing.closed()).await;
                     });
                 }
@@ -126,19 +126,19 @@ impl ApiServer {
         Ok(Self { stop, thread: Some(thread), tcp, observability, socket })
     }
 
-    /// Ends it. What is being answered is answered; what takes longer is broken off.
+    /// Stops it. Requests in progress are answered; those that take too long are aborted.
     pub fn stop(mut self) {
         self.stop.send_replace(true);
         if let Some(thread) = self.thread.take() {
             // If it has panicked there is nothing to wait for.
             let _ = thread.join();
         }
-        // A client that finds it gone sees that no node runs.
+        // Without the socket a client sees that no node runs.
         let _ = std::fs::remove_file(&self.socket);
     }
 }
 
-/// One for connections, in the thread that calls, and one for operations.
+/// One runtime for connections, in the calling thread, and one for operations.
 fn runtimes() -> io::Result<(Runtime, Runtime)> {
     let connections = Builder::new_current_thread().enable_all().build()?;
     let operations = Builder::new_multi_thread()
@@ -150,7 +150,7 @@ fn runtimes() -> io::Result<(Runtime, Runtime)> {
 }
 
 async fn told(stopped: &mut watch::Receiver<bool>) {
-    // Without a server there is nothing to go on for.
+    // If the server was dropped, stop as well.
     let _ = stopped.wait_for(|stop| *stop).await;
 }
 
@@ -163,7 +163,7 @@ struct Server {
 }
 
 impl Server {
-    /// Begins to accept connections, in the runtime that it is called in.
+    /// Begins to accept connections, in the current runtime.
     fn listen(self, listeners: Listeners, hosts: super::Hosts) -> io::Result<()> {
         let Listeners { unix, tcp, observability } = listeners;
         self.operations.spawn(self.heartbeat.clone().beat());
@@ -207,7 +207,7 @@ impl Server {
     }
 }
 
-/// What connections come to.
+/// A source of connections.
 trait Accept: Send + Sync + 'static {
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
@@ -231,7 +231,7 @@ impl Accept for TcpListener {
     }
 }
 
-/// One listener's connections.
+/// The connections of one listener and their quotas.
 struct Gate {
     service: Arc<Service>,
     closing: Arc<watch::Sender<bool>>,
@@ -243,13 +243,13 @@ struct Gate {
 }
 
 impl Gate {
-    /// Serves those that come, each kind in its own places.
+    /// Serves the connections, with a quota for each kind of client.
     async fn accept(self, listener: impl Accept) {
         loop {
             let (stream, party) = match listener.next().await {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    // Too many files are open, for example: that passes.
+                    // For example, too many files are open: that passes.
                     self.limits.hit(Limit::OpenFiles, &self.listener.to_string());
                     tracing::debug!(%error, "a connection to the API was not accepted");
                     tokio::time::sleep(Duration::from_millis(100)).await;
@@ -275,7 +275,7 @@ impl Gate {
             request.extensions_mut().insert(working.clone());
             let answer = router.call(request);
             async move {
-                // The work ends when the last of the answer is handed over.
+                // The work ends when the last part of the answer is sent.
                 let answer = answer.await?.map(|body| {
                     Body::new(body.map_frame(move |frame| {
                         let _ = &work;
@@ -298,7 +298,7 @@ impl Gate {
                 done = connection.as_mut() => done,
                 () = place.closed() => return,
                 () = told(&mut closing) => {
-                    // What is being answered is answered.
+                    // A request in progress is answered.
                     connection.as_mut().graceful_shutdown();
                     connection.await
                 }
@@ -309,7 +309,7 @@ impl Gate {
         });
     }
 
-    /// Says that there is no place, and closes the connection.
+    /// Answers that the quota is used up, and closes the connection.
     fn turn_away<S>(&self, mut stream: S)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -325,22 +325,22 @@ impl Gate {
             let told = async {
                 stream.write_all(answer.as_bytes()).await?;
                 stream.shutdown().await?;
-                // Closed with something unread the answer might not arrive.
+                // If it were closed with unread bytes, the answer could be lost.
                 let mut rest = stream.take(64 * 1024);
                 tokio::io::copy(&mut rest, &mut tokio::io::sink()).await
             };
-            // A client that goes away need not be told.
+            // If the client disconnects, no answer is needed.
             let _ = timeout(TURN_AWAY_TIME, told).await;
             drop(turn);
         });
     }
 }
 
-/// A connection that ended for a bound of this node is counted. What else a client does wrong has
-/// no effect on others.
+/// Counts a connection that a bound of this node has ended. Other errors of a client do not affect
+/// the others.
 fn report(limits: &Limits, who: &str, worked: bool, error: &hyper::Error) {
     let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref());
-    // After a request it is a connection that was kept for another one, and was not needed.
+    // After a request it is an idle connection that was kept open and not used again.
     if error.is_timeout() && !worked {
         limits.hit(Limit::ApiHeadTime, who);
     } else if cause.is_some_and(|cause: &io::Error| cause.kind() == io::ErrorKind::TimedOut) {

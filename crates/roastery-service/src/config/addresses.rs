@@ -1,4 +1,4 @@
-//! Addresses as they stand in a configuration: checked when it is read.
+//! Addresses in a configuration, checked when it is read.
 
 use std::{collections::BTreeMap, fmt::Display, str::FromStr};
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, de::Error};
 
 use super::Transport;
 
-/// A value that is written as a text.
+/// Reads a value that is written as a text.
 pub(super) fn text<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -62,8 +62,8 @@ pub(super) fn of_peers<'de, D: Deserializer<'de>>(
 }
 
 impl Transport {
-    /// What an operator may not have meant, a line each: who cannot call this node, and why. None
-    /// of it keeps it from running.
+    /// Warnings about the addresses, one line each: from where this node cannot be reached, and
+    /// why. None of them prevents its start.
     pub fn notes(&self) -> Vec<String> {
         if self.announce.is_empty() {
             return vec![

@@ -1,7 +1,7 @@
 use roastery_node::bus::p2p::{DialAddress, ListenAddress};
 use roastery_protocol::group::Name;
 
-/// The configuration that a new node begins with: every option with what it means and its default.
+/// The configuration file of a new node: every option with its meaning and its default.
 pub fn default_file(name: &Name, listen: &[ListenAddress], announce: &[DialAddress]) -> String {
     TEMPLATE
         .replace("{name}", &quoted(name.as_str()))
@@ -120,7 +120,7 @@ announce = {announce}
 mod tests {
     use super::{super::*, default_file};
 
-    /// What stands there is an example, for there is none if nothing is said.
+    /// These options have no default; the file shows an example.
     const NO_DEFAULT: [&str; 10] = [
         "listen",
         "command",
@@ -143,7 +143,7 @@ mod tests {
     fn the_file_that_a_new_node_begins_with_says_what_the_defaults_are() {
         let file = file();
         assert_eq!(Config::parse(&file, |_| None).unwrap(), Config::default());
-        // What is commented out is what holds without it.
+        // A line that is commented out shows the default.
         let uncommented: Vec<String> = file
             .lines()
             .take_while(|line| !line.starts_with("# What is different for one group"))

@@ -1,4 +1,4 @@
-//! Why a configuration cannot be used.
+//! Errors of the configuration.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ pub enum ConfigError {
     /// The file cannot be read.
     #[error(transparent)]
     File(#[from] FolderError),
-    /// The file is not written as it must be.
+    /// The file has a wrong form.
     #[error("{}: {reason}", path.display())]
     Form {
         /// The file.
@@ -21,7 +21,7 @@ pub enum ConfigError {
         /// What is wrong, in one line.
         reason: String,
     },
-    /// A variable of the environment.
+    /// An environment variable has a wrong value.
     #[error("{variable}: {reason}")]
     Variable {
         /// Its name.
@@ -32,12 +32,12 @@ pub enum ConfigError {
     /// One group has two sections.
     #[error("{first} and {second} are about one group: write one of them")]
     TwoSections {
-        /// One.
+        /// The first section.
         first: String,
-        /// The other.
+        /// The second section.
         second: String,
     },
-    /// A value that makes no sense.
+    /// A value is not allowed.
     #[error("{option}: {reason}")]
     Value {
         /// The option.

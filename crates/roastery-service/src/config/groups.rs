@@ -1,4 +1,4 @@
-//! Which section of the configuration holds for which group.
+//! Which section of the configuration applies to which group.
 
 use std::collections::BTreeSet;
 
@@ -6,32 +6,33 @@ use roastery_protocol::GroupId;
 
 use super::{Approval, Config, ConfigError, PolicyConfig};
 
-/// What the configuration says about one group.
+/// The configuration of one group.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GroupSettings {
-    /// Where its policy stands in the file.
+    /// The section of the file that contains its policy.
     pub section: String,
-    /// What the node signs for it.
+    /// Its policy.
     pub policy: PolicyConfig,
-    /// The scripts that may spend from its wallet as well.
+    /// Further scripts that may spend from its wallet.
     pub scripts: Option<String>,
 }
 
 impl Config {
-    /// The sections that are written for none of these groups, each as it stands in the file.
-    /// Groups are meant by their names or their ids; both are to be given.
+    /// The sections that name none of these groups, each as it is written in the file. A section
+    /// may name a group by its name or its id; both are to be given.
     pub fn unknown_groups<'a>(&self, known: impl IntoIterator<Item = &'a str>) -> Vec<String> {
         let known: BTreeSet<&str> = known.into_iter().collect();
         let unknown = self.group.keys().filter(|name| !known.contains(name.as_str()));
         unknown.map(|name| section(name)).collect()
     }
 
-    /// What holds for a group: its own section, by its id or its name, or else the general policy.
-    /// For a group without a name every request waits for the operator, unless its id has a policy.
+    /// The settings of a group: those of its own section, by its id or its name, or else the
+    /// general policy. For a group without a name every request waits for the operator, unless
+    /// there is a policy for its id.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::TwoSections`] if one section names its id and another one its name.
+    /// [`ConfigError::TwoSections`] if one section uses its id and another one its name.
     pub fn settings_of(
         &self,
         name: Option<&str>,
@@ -64,7 +65,7 @@ impl Config {
     }
 }
 
-/// How a group's section begins in the file.
+/// The heading of a group's section in the file.
 fn section(group: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     match !group.is_empty() && group.chars().all(bare) {

@@ -1,4 +1,4 @@
-//! What an operator sets: one TOML file, and the environment on top of it.
+//! The operator's configuration: one TOML file; environment variables override it.
 
 mod addresses;
 mod default_file;
@@ -25,96 +25,96 @@ pub use self::{
 };
 use crate::files::Folder;
 
-/// Where the host key is, if nothing else is said.
+/// The default file of the host key.
 pub(crate) const HOST_KEY: &str = "host-key";
 
 /// The longest configuration, in bytes.
 const MAX_CONFIG: usize = 1024 * 1024;
 
-/// A node's configuration. Every field has a default; a name that is none of these is an error.
+/// A node's configuration. Every field has a default; an unknown name is an error.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// What the node is called, for people.
+    /// The node's name, for people.
     #[serde(deserialize_with = "addresses::text")]
     pub name: Name,
-    /// The store's passphrase is in this file, instead of being asked for. Relative to the folder.
+    /// The file with the store's passphrase, instead of a prompt. Relative to the folder.
     pub passphrase_file: Option<PathBuf>,
-    /// The host key: needed to make a key and for recovery, offline otherwise. Relative to the
-    /// folder.
+    /// The file of the host key: needed for key generation and recovery, offline otherwise.
+    /// Relative to the folder.
     pub host_key: PathBuf,
-    /// How it reaches the others.
+    /// The network.
     pub transport: Transport,
-    /// How it is spoken to.
+    /// The API.
     pub api: Api,
-    /// What it tells of itself.
+    /// Logs, health and metrics.
     pub observability: Observability,
-    /// What its store keeps.
+    /// How long the store keeps requests.
     pub store: StoreConfig,
-    /// Which bitcoin it is about.
+    /// The Bitcoin network.
     pub bitcoin: Bitcoin,
-    /// What it signs.
+    /// The policy.
     pub policy: PolicyConfig,
-    /// What is different for groups of these names.
+    /// The settings of single groups, by name or id.
     pub group: BTreeMap<String, GroupConfig>,
 }
 
-/// How a node reaches the others.
+/// How a node connects to its peers.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Transport {
-    /// Where it listens.
+    /// The addresses at which it listens.
     #[serde(deserialize_with = "addresses::listen")]
     pub listen: Vec<ListenAddress>,
-    /// The addresses on its card: where the others call it.
+    /// The addresses on its card, at which the others dial it.
     #[serde(deserialize_with = "addresses::announce")]
     pub announce: Vec<DialAddress>,
-    /// Other addresses of peers than those that they have said themselves: the peer's name in
+    /// Addresses of peers that replace those that they have signed themselves: the peer's name in
     /// hexadecimal digits, and its addresses.
     #[serde(deserialize_with = "addresses::of_peers")]
     pub peers: BTreeMap<PeerId, Vec<DialAddress>>,
 }
 
-/// How a node is spoken to.
+/// The listeners of the API.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Api {
-    /// The Unix socket. Whoever may write to it is the operator. Relative to the folder.
+    /// The Unix socket. A process that can write to it is the operator. Relative to the folder.
     pub socket: PathBuf,
-    /// The address for HTTP over TCP; none if there is none.
+    /// The address for HTTP over TCP; `None` for no such listener.
     pub listen: Option<SocketAddr>,
-    /// The token that requests over TCP must bring, in this file. Relative to the folder.
+    /// The file of the token that TCP clients must send. Relative to the folder.
     pub token_file: PathBuf,
-    /// The token of requests over TCP that may only read, in this file. Relative to the folder.
+    /// The file of the token of TCP clients that may only read. Relative to the folder.
     pub read_token_file: PathBuf,
 }
 
-/// What a node tells of itself.
+/// Logs, health and metrics of a node.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Observability {
     /// The address for health and metrics, without a token; they are at the API's socket in any
     /// case.
     pub listen: Option<SocketAddr>,
-    /// The names under which it is called there, beside addresses and `localhost`.
+    /// Host names that are accepted there, beside IP addresses and `localhost`.
     pub hosts: Vec<String>,
-    /// What is logged: `tracing`'s filter.
+    /// The log filter, in the syntax of `tracing`.
     pub log: String,
-    /// How.
+    /// The format of the log.
     pub log_format: LogFormat,
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// For people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object on each line.
     Json,
 }
 
-/// What a node's store keeps.
+/// How long a node's store keeps requests.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StoreConfig {
@@ -124,7 +124,7 @@ pub struct StoreConfig {
 }
 
 impl StoreConfig {
-    /// How long a request that has ended is kept; for ever if nothing is said.
+    /// How long a request that has ended is kept; `None` for ever.
     pub fn keep_ended(&self) -> Option<Duration> {
         let day = 24 * 60 * 60;
         (self.keep_ended_days > 0)
@@ -138,7 +138,7 @@ impl Default for StoreConfig {
     }
 }
 
-/// Which bitcoin a node is about.
+/// The Bitcoin network of a node.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Bitcoin {
@@ -147,13 +147,13 @@ pub struct Bitcoin {
     pub network: String,
 }
 
-/// What is different for a group.
+/// The settings of one group.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GroupConfig {
-    /// What the node signs for this group, instead of what it signs otherwise.
+    /// The policy for this group, instead of the general one.
     pub policy: Option<PolicyConfig>,
-    /// The scripts that may spend from the group's wallet as well, in the language of descriptors.
+    /// Further scripts that may spend from the group's wallet, as a descriptor's Taproot tree.
     pub scripts: Option<String>,
 }
 
@@ -216,7 +216,7 @@ impl Default for Bitcoin {
     }
 }
 
-/// The options that a variable of the environment can set: its name is `ROASTERY_` and the option's
+/// The options that an environment variable can set: its name is `ROASTERY_` and the option's name
 /// in capitals, with `_` for each dot.
 pub const ENVIRONMENT: [&str; 18] = [
     "name",
@@ -239,13 +239,13 @@ pub const ENVIRONMENT: [&str; 18] = [
     "policy.most_per_hour",
 ];
 
-/// The variable that sets an option.
+/// The environment variable that sets an option.
 pub fn variable(option: &str) -> String {
     format!("ROASTERY_{}", option.to_uppercase().replace('.', "_"))
 }
 
 impl Config {
-    /// Reads a folder's configuration, and the environment on top of it.
+    /// Reads a folder's configuration; the environment overrides it.
     ///
     /// # Errors
     ///
@@ -263,7 +263,7 @@ impl Config {
         read?.with_paths_of(environment)
     }
 
-    /// Reads a configuration from a text, and the environment on top of it.
+    /// Reads a configuration from a text; the environment overrides it.
     ///
     /// # Errors
     ///
@@ -279,7 +279,7 @@ impl Config {
             let reason = format!("line {line}: {}", error.message().replace('\n', " "));
             ConfigError::Form { path: PathBuf::new(), reason }
         };
-        // The file is judged for itself first, so that its mistakes have their lines.
+        // The file is checked alone first, so that its errors have line numbers.
         let _: Self = toml::from_str(text).map_err(form)?;
         let mut table: toml::Table = toml::from_str(text).map_err(form)?;
         let mut last = String::new();
@@ -341,7 +341,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Value`] if it is none.
+    /// [`ConfigError::Value`] if the name is unknown.
     pub fn network(&self) -> Result<Network, ConfigError> {
         network_named(&self.bitcoin.network)
             .map_err(|reason| ConfigError::Value { option: "bitcoin.network", reason })
@@ -357,7 +357,7 @@ impl Config {
     }
 }
 
-/// A value as it is written in TOML, or else a text.
+/// A value in TOML syntax, or else a plain text.
 fn read_value(value: String) -> toml::Value {
     let parsed: Option<toml::Table> = toml::from_str(&format!("value = {value}")).ok();
     let parsed =

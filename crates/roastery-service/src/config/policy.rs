@@ -1,4 +1,4 @@
-//! What a node signs, and who approves what the rules allow.
+//! The policy of a node: the rules, and the approval of requests that they allow.
 
 use std::time::Duration;
 
@@ -8,39 +8,38 @@ use serde::Deserialize;
 
 use super::ConfigError;
 
-/// What a node signs. A rule that does not hold refuses; what passes all rules is approved as
-/// `approval` says.
+/// The policy of a node. A rule that does not hold refuses a request; one that passes all rules is
+/// approved as `approval` says.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PolicyConfig {
-    /// Who approves what the rules allow.
+    /// Who approves the requests that the rules allow.
     pub approval: Approval,
-    /// The command that is asked, with its arguments, if `approval` is `command`. Relative to the
-    /// folder.
+    /// The approval command with its arguments, if `approval` is `command`. Relative to the folder.
     pub command: Vec<String>,
-    /// How long the command may take, in seconds.
+    /// The timeout of the command, in seconds.
     pub command_timeout_seconds: u64,
-    /// How long its answer counts, in seconds: it is asked again in time.
+    /// How long its answer is valid, in seconds: it is asked again in time.
     pub command_validity_seconds: u64,
-    /// The kinds of subjects that may be signed at all.
+    /// The kinds of subjects that may be signed.
     pub kinds: Vec<SubjectKind>,
-    /// The most requests that are approved in an hour; 0 means any number.
+    /// The most requests that are approved in an hour; 0 is no limit.
     pub most_per_hour: u32,
-    /// The longest life of a request from when it was heard of, in seconds.
+    /// The longest life of a request after it was received, in seconds.
     pub longest_life_seconds: u64,
-    /// What transactions may do.
+    /// The rules for transactions.
     pub transactions: Rules,
 }
 
-/// Who approves what the rules allow.
+/// Who approves the requests that the rules allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Approval {
-    /// The operator, one by one.
+    /// The operator, each request.
     Manual,
     /// A local command.
     Command,
-    /// Nobody: the rules are enough.
+    /// The rules alone.
     Automatic,
 }
 
@@ -48,7 +47,7 @@ pub enum Approval {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SubjectKind {
-    /// Bare hashes, about which nothing is known.
+    /// Bare hashes, whose meaning is unknown.
     Hash,
     /// A text.
     Text,
@@ -72,17 +71,17 @@ impl Default for PolicyConfig {
 }
 
 impl PolicyConfig {
-    /// How long the command may take.
+    /// The timeout of the command.
     pub fn command_timeout(&self) -> Duration {
         Duration::from_secs(self.command_timeout_seconds)
     }
 
-    /// How long its answer counts.
+    /// How long its answer is valid.
     pub fn command_validity(&self) -> Duration {
         Duration::from_secs(self.command_validity_seconds)
     }
 
-    /// What becomes of a transaction that the rules allow.
+    /// What happens to a transaction that the rules allow.
     pub fn review(&self) -> Review {
         match self.approval {
             Approval::Manual => Review::Shown,

@@ -18,12 +18,12 @@ pub const MAX_CARD: usize = 8 * 1024;
 /// The version of cards and invitation files that this program reads and writes.
 pub(super) const VERSION: u32 = 2;
 
-/// What a node says of itself to those who are to be in a group with it: all public. A value of
-/// this type was verified.
+/// The card by which a node introduces itself to other members: all public. A value of this type
+/// was verified.
 ///
-/// The host key has signed its line of the roster; identity key and transport key have each signed
-/// that and the name. So no card names a key or a peer of another node. Where the node is called is
-/// signed for itself, by the transport key, because it changes.
+/// The host key has signed its entry in the roster; identity key and transport key have each signed
+/// that and the name. So no card names a key or a peer of another node. The addresses have a
+/// signature of their own, by the transport key, because they change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeCard {
     card: NamedMember,
@@ -39,15 +39,15 @@ pub enum CardKey {
     Host,
     /// The key that signs messages.
     Identity,
-    /// The key of the peer.
+    /// The transport key, which names the peer.
     Transport,
 }
 
-/// Why a text is no card.
+/// Why a text is not a card.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CardError {
-    /// It is longer than any card.
+    /// It is longer than allowed.
     #[error("{length} bytes; a card has at most {MAX_CARD}")]
     TooLong {
         /// Its length in bytes.
@@ -56,27 +56,27 @@ pub enum CardError {
     /// It is an invitation.
     #[error("this is an invitation, not a card: roastery group join takes it")]
     Invitation,
-    /// It is not written as a card is.
+    /// It has a wrong form.
     #[error("{}", one_line(.0))]
     Form(#[from] toml::de::Error),
-    /// Another version.
+    /// It has another version.
     #[error("a card of version {version}; this program reads version {VERSION}")]
     OtherVersion {
         /// The version.
         version: i64,
     },
-    /// The name is none.
+    /// The name is not allowed.
     #[error("the name: {0}")]
     Name(#[from] NameError),
-    /// A key, name of a peer or signature that is none.
+    /// A key, peer name or signature is invalid.
     #[error("{field} is not {allowed}")]
     Field {
-        /// Which one.
+        /// The name of the field.
         field: &'static str,
-        /// What it must be.
+        /// The allowed values.
         allowed: &'static str,
     },
-    /// What it says of its addresses is not signed, or too much.
+    /// Its addresses are not signed, or too many.
     #[error("the addresses: {0}")]
     Whereabouts(#[from] WhereaboutsError),
     /// A key has not signed it.
@@ -100,12 +100,12 @@ impl fmt::Display for CardKey {
     }
 }
 
-/// A parser's report is several lines with a picture.
+/// A parser's error has several lines, with an excerpt.
 pub(super) fn one_line(error: &toml::de::Error) -> String {
     error.message().replace('\n', " ")
 }
 
-/// A card as it is written.
+/// The format of a card.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Written {
@@ -121,7 +121,7 @@ pub(super) struct Written {
     whereabouts: WrittenWhereabouts,
 }
 
-/// Where a peer is called, as it is written. Whose it is stands beside it.
+/// The format of a peer's addresses. The peer is named beside them.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WrittenWhereabouts {
@@ -150,14 +150,14 @@ fn signature(field: &'static str, text: &str) -> Result<[u8; 64], CardError> {
     <[u8; 64]>::from_hex(text).map_err(|_| CardError::Field { field, allowed })
 }
 
-/// The version that a text says, whatever else stands in it.
+/// The version in a text, if it is another one, whatever else the text contains.
 pub(super) fn other_version(table: &toml::Table) -> Option<i64> {
     let version = table.get("version")?.as_integer()?;
     (version != i64::from(VERSION)).then_some(version)
 }
 
 impl NodeCard {
-    /// A node's card, signed by its keys. The host key has signed the line before.
+    /// A node's card, signed by its keys. The host key must have signed the roster entry before.
     pub fn sign(
         card: NamedMember,
         whereabouts: Whereabouts,
@@ -196,22 +196,22 @@ impl NodeCard {
         format!("# The card of a Roastery node: public, for the others of a group.\n{written}")
     }
 
-    /// What the node is called.
+    /// The node's name.
     pub fn name(&self) -> &Name {
         &self.card.name
     }
 
-    /// Its line of the roster.
+    /// Its entry in the roster.
     pub fn member(&self) -> &Member {
         &self.card.member
     }
 
-    /// Its name and its line of the roster.
+    /// Its name and its entry in the roster.
     pub fn named_member(&self) -> &NamedMember {
         &self.card
     }
 
-    /// Where it is called.
+    /// Its addresses.
     pub fn whereabouts(&self) -> &Whereabouts {
         &self.whereabouts
     }

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::write::{self, Access, NewFile};
 use crate::text::io_reason;
 
-/// A node's folder: where its configuration, its store and what belongs to them are.
+/// A node's folder: its configuration, its store and the files that belong to them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Folder(PathBuf);
 
@@ -19,12 +19,12 @@ pub struct Folder(PathBuf);
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum FolderError {
-    /// The system says no.
+    /// Reading or writing failed.
     #[error("{}: {}", path.display(), io_reason(source))]
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
     /// There is a file already.
@@ -41,13 +41,13 @@ pub enum FolderError {
         /// The most bytes.
         most: usize,
     },
-    /// The file is no text.
+    /// The file is not text in UTF-8.
     #[error("{}: not a text (UTF-8)", path.display())]
     NoText {
         /// The file.
         path: PathBuf,
     },
-    /// The file holds no key.
+    /// The file does not contain a key.
     #[error("{}: allowed are 64 hexadecimal digits", path.display())]
     NoKey {
         /// The file.
@@ -66,7 +66,7 @@ impl Folder {
         &self.0
     }
 
-    /// Makes the folder and those above it. On Unix only its owner may look into it.
+    /// Creates the folder and those above it. On Unix only the user who runs this can read it.
     ///
     /// # Errors
     ///
@@ -79,7 +79,7 @@ impl Folder {
         builder.create(&self.0).map_err(|source| io_error(&self.0, source))
     }
 
-    /// A path that a configuration names: relative ones are in this folder.
+    /// Resolves a path of a configuration: relative ones are in this folder.
     pub fn resolve(&self, path: impl AsRef<Path>) -> PathBuf {
         self.0.join(path)
     }
@@ -94,17 +94,17 @@ impl Folder {
         self.0.join("node.store")
     }
 
-    /// The card, as it is given to others.
+    /// The card, which is given to others.
     pub fn card(&self) -> PathBuf {
         self.0.join("card.toml")
     }
 
-    /// The invitations that this node has taken up.
+    /// The folder of the invitations that this node has joined.
     pub fn invitations(&self) -> PathBuf {
         self.0.join("invitations")
     }
 
-    /// Where other nodes are called, as they have said last.
+    /// The folder of the latest addresses of other nodes.
     pub fn peers(&self) -> PathBuf {
         self.0.join("peers")
     }
@@ -136,8 +136,8 @@ impl Folder {
         Ok(bytes)
     }
 
-    /// Writes a new file: it is there whole or, after a crash, not at all. One that exists is left
-    /// alone, unless it is empty.
+    /// Writes a new file: after a crash it is there whole or not at all. An existing file is not
+    /// changed, unless it is empty.
     ///
     /// # Errors
     ///
@@ -146,7 +146,7 @@ impl Folder {
         write::write_new(path, bytes, access).map_err(|source| io_error(path, source))
     }
 
-    /// Begins a new file that is written in parts, for what does not fit into memory.
+    /// Begins a new file that is written in parts, for content that does not fit into memory.
     ///
     /// # Errors
     ///
@@ -155,7 +155,7 @@ impl Folder {
         NewFile::begin(path, access).map_err(|source| io_error(path, source))
     }
 
-    /// Writes a file in place of what may be there. After a crash it is there whole, or as it was.
+    /// Writes or replaces a file. After a crash it is there whole, or as it was before.
     ///
     /// # Errors
     ///
@@ -164,7 +164,7 @@ impl Folder {
         write::replace(path, bytes, access).map_err(|source| io_error(path, source))
     }
 
-    /// Whether [`write_new`](Self::write_new) finds room for a file: to be asked before the work
+    /// Checks that [`write_new`](Self::write_new) can create a file: to be called before the work
     /// whose result goes there.
     ///
     /// # Errors
@@ -174,7 +174,7 @@ impl Folder {
         write::check_new(path).map_err(|source| io_error(path, source))
     }
 
-    /// A path in this folder for a file that is being written and goes away at the next start.
+    /// A path in this folder for a temporary file, which the next start removes.
     ///
     /// # Errors
     ///
@@ -183,8 +183,8 @@ impl Folder {
         write::unfinished(&self.0, name).map_err(|source| io_error(&self.0, source))
     }
 
-    /// Removes what a crash has left of files that were being written, here and among the
-    /// invitations. To be called by the process that holds the store. Says how many there were.
+    /// Removes temporary files that a crash has left, here and among the invitations. Must be
+    /// called by the process that holds the store. Returns how many there were.
     ///
     /// # Errors
     ///
@@ -205,11 +205,11 @@ impl Folder {
 ///
 /// # Errors
 ///
-/// [`FolderError`] names the file and shows nothing of what is in it.
+/// [`FolderError`] names the file and shows nothing of its content.
 pub fn read_secret(path: &Path) -> Result<Zeroizing<[u8; 32]>, FolderError> {
     const MOST: usize = 66;
     let mut file = File::open(path).map_err(|source| io_error(path, source))?;
-    // Never grown, and so never left behind: one byte more than is allowed.
+    // Never reallocated, so that no copy stays in memory: one byte more than is allowed.
     let mut text = Zeroizing::new([0; MOST + 1]);
     let mut length = 0;
     while length <= MOST {
@@ -223,8 +223,8 @@ pub fn read_secret(path: &Path) -> Result<Zeroizing<[u8; 32]>, FolderError> {
     secret.map(Zeroizing::new).ok_or_else(|| FolderError::NoKey { path: path.to_owned() })
 }
 
-/// Writes a secret of 32 bytes into a new file that nobody but its owner may read. A file that
-/// exists is left alone.
+/// Writes a secret of 32 bytes into a new file that on Unix only the user who runs this can read.
+/// An existing file is not changed.
 ///
 /// # Errors
 ///
@@ -237,7 +237,7 @@ pub fn write_secret(path: &Path, secret: &[u8; 32]) -> Result<(), FolderError> {
     Folder::write_new(path, text.as_slice(), Access::Owner)
 }
 
-/// Without a table: what is looked up depends on no secret.
+/// Without a lookup table: no memory access depends on the secret.
 fn digit(half: u8) -> u8 {
     if half < 10 { b'0' + half } else { b'a' + half - 10 }
 }

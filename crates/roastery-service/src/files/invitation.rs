@@ -7,48 +7,48 @@ use super::card::{CardError, NodeCard, VERSION, Written, one_line, other_version
 /// The longest invitation file, in bytes: 128 cards.
 pub const MAX_INVITATION_FILE: usize = 1024 * 1024;
 
-/// What is passed around before a group's key is made: the group's name, its threshold, and the
+/// The file that is passed around before key generation: the group's name, its threshold, and the
 /// cards of all members in the order of their seats.
 ///
-/// The [fingerprint](Invitation::fingerprint) covers everything but where the members are called,
-/// which each signs for itself.
+/// The [fingerprint](Invitation::fingerprint) covers everything but the members' addresses, which
+/// each member signs itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvitationFile {
     invitation: Invitation,
     cards: Vec<NodeCard>,
 }
 
-/// Why a text is no invitation file.
+/// Why a text is not an invitation file.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum InvitationFileError {
-    /// It is longer than any.
+    /// It is longer than allowed.
     #[error("{length} bytes; an invitation file has at most {MAX_INVITATION_FILE}")]
     TooLong {
         /// Its length in bytes.
         length: usize,
     },
-    /// It is not written as an invitation file is.
+    /// It has a wrong form.
     #[error("{}", one_line(.0))]
     Form(#[from] toml::de::Error),
     /// It is a card.
     #[error("it is a card of one node, and an invitation is made of all members' cards")]
     IsCard,
-    /// Another version.
+    /// It has another version.
     #[error("an invitation file of version {version}; this program reads version {VERSION}")]
     OtherVersion {
         /// The version.
         version: i64,
     },
-    /// A member's card.
+    /// A member's card is invalid.
     #[error("member {member}: {source}")]
     Card {
-        /// Which one, from 0.
+        /// The index of the card, from 0.
         member: usize,
         /// What is wrong with it.
         source: CardError,
     },
-    /// The members together.
+    /// The members together break a rule.
     #[error(transparent)]
     Invitation(#[from] InvitationError),
 }
@@ -122,7 +122,7 @@ impl InvitationFile {
         )
     }
 
-    /// What the members agree on.
+    /// The invitation that the members agree on.
     pub fn invitation(&self) -> &Invitation {
         &self.invitation
     }

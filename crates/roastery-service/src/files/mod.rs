@@ -1,5 +1,5 @@
-//! The files that members give to each other, and those that a node keeps beside its store. The
-//! former are text: people look at them before they trust them.
+//! The files that members exchange, and those that a node keeps beside its store. The former are
+//! text, so that people can read them before they trust them.
 
 mod card;
 mod folder;

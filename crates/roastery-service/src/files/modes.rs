@@ -1,4 +1,4 @@
-//! Who may read the files that hold secrets.
+//! Checks the modes of files that hold secrets.
 
 use std::{
     os::unix::fs::PermissionsExt as _,
@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::text::shell_word;
 
-/// A file with a secret is open to others.
+/// A file with a secret that other users can read.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{} can be read or changed by other users of this machine (mode {mode:04o}): {}", path.display(), self.remedy())]
 pub struct OpenToOthers {
@@ -21,14 +21,15 @@ pub struct OpenToOthers {
 }
 
 impl OpenToOthers {
-    /// The command that closes it.
+    /// The command that restricts it.
     fn remedy(&self) -> String {
         let path = shell_word(&self.path.display().to_string());
         format!("run chmod {} {path}", if self.folder { "0700" } else { "0600" })
     }
 }
 
-/// Whether a file or folder with secrets is open to others; one that is not there is not.
+/// Checks whether other users can read a file or folder with secrets; one that does not exist is
+/// fine.
 pub fn open_to_others(path: &Path) -> Option<OpenToOthers> {
     let found = path.metadata().ok()?;
     let mode = found.permissions().mode() & 0o777;

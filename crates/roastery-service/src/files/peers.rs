@@ -11,10 +11,9 @@ use super::{
     write::Access,
 };
 
-/// Where other nodes are called, as each of them has said last: a file for each peer, in a folder
-/// of their own.
+/// The latest addresses of other nodes: a file for each peer, in a folder of their own.
 ///
-/// What they say is signed, so a file that was changed is refused when it is read.
+/// The addresses are signed, so a file that was changed is refused when it is read.
 #[derive(Clone, Debug)]
 pub struct PeerFiles(Folder);
 
@@ -26,16 +25,16 @@ struct File {
 }
 
 impl PeerFiles {
-    /// Those of a node's folder.
+    /// The peer files of a node's folder.
     pub fn of(folder: &Folder) -> Self {
         Self(Folder::new(folder.peers()))
     }
 
-    /// Reads all of them: what each peer has said, or which file is none and why.
+    /// Reads all of them: the addresses of each peer, or which file is invalid and why.
     pub fn read(&self) -> impl Iterator<Item = Result<Whereabouts, (PathBuf, String)>> {
         let files = std::fs::read_dir(self.0.path()).into_iter().flatten();
         let paths = files.filter_map(Result::ok).map(|file| file.path());
-        // What has another ending was being written when the machine stopped.
+        // A file with another ending is left over from an interrupted write.
         let paths = paths.filter(|path| path.extension().is_some_and(|ending| ending == "toml"));
         paths.map(|path| {
             let text = Folder::read_text(&path, MAX_CARD).map_err(|error| error.to_string());
@@ -44,7 +43,7 @@ impl PeerFiles {
         })
     }
 
-    /// Keeps what a peer has said, in place of what it said before.
+    /// Stores the addresses of a peer, in place of its earlier ones.
     ///
     /// # Errors
     ///

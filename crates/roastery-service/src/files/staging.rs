@@ -1,4 +1,4 @@
-//! Several files that are put into a folder all or not at all, also into a folder that has others.
+//! Several files that are put into a folder all or not at all, also if the folder has others.
 
 use std::{
     fs::{self, DirBuilder},
@@ -9,14 +9,14 @@ use std::{
 
 use super::write::sync_folder;
 
-/// Where the files are made.
+/// The folder in which the files are made.
 const MAKING: &str = ".init.new";
 
-/// Where they are once all are made and synced: from then on they are moved into the folder, if not
-/// now then later.
+/// Its name when all are made and synced: from then on they are moved into the folder, if not now
+/// then at the next start.
 const MADE: &str = ".init";
 
-/// A folder in a folder, in which files are made before they are moved up.
+/// A temporary folder in a folder, in which files are made before they are moved up.
 #[derive(Debug)]
 pub(crate) struct Staging {
     folder: PathBuf,
@@ -24,7 +24,7 @@ pub(crate) struct Staging {
 }
 
 impl Staging {
-    /// Begins. What an earlier attempt has left is removed.
+    /// Begins, and removes what an earlier attempt has left.
     pub(crate) fn begin(folder: &Path) -> io::Result<Self> {
         let making = folder.join(MAKING);
         remove(&making)?;
@@ -32,13 +32,13 @@ impl Staging {
         Ok(Self { folder: folder.to_owned(), making })
     }
 
-    /// Where a file of this name is made.
+    /// The temporary path of a file of this name.
     pub(crate) fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.making.join(name)
     }
 
-    /// All files are made: they are in the folder when this returns. If it fails, [`finish`] goes
-    /// on.
+    /// All files are made: they are in the folder when this returns. If it fails, [`finish`]
+    /// completes it.
     pub(crate) fn commit(self) -> io::Result<()> {
         sync_folder(&self.making)?;
         fs::rename(&self.making, self.folder.join(MADE))?;
@@ -49,13 +49,13 @@ impl Staging {
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        // After a commit nothing is there; what cannot be removed now is removed by the next
-        // attempt.
+        // After a commit the folder does not exist; what cannot be removed now is removed by the
+        // next attempt.
         let _ = remove(&self.making);
     }
 }
 
-/// Moves files up that were made, if a crash came between. Says whether there were any.
+/// Moves files up if a crash came after all were made. Returns whether there were any.
 pub(crate) fn finish(folder: &Path) -> io::Result<bool> {
     let made = folder.join(MADE);
     let entries = match fs::read_dir(&made) {
@@ -65,7 +65,7 @@ pub(crate) fn finish(folder: &Path) -> io::Result<bool> {
     };
     for entry in entries {
         let entry = entry?;
-        // Only an empty file can be in its place: it was looked at before they were made.
+        // Only an empty file can be at its place: that was checked before they were made.
         fs::rename(entry.path(), folder.join(entry.file_name()))?;
     }
     sync_folder(folder)?;
@@ -107,7 +107,7 @@ mod tests {
         staging.commit().unwrap();
         assert_eq!(fs::read(at.join("host-key")).unwrap(), b"another");
         assert_eq!(names(), 1);
-        // It is killed when all are made and one of two is in its place.
+        // It is killed when all are made and one of two is at its place.
         fs::create_dir(at.join(MADE)).unwrap();
         fs::write(at.join(MADE).join("card.toml"), "a card").unwrap();
         assert!(finish(at).unwrap());

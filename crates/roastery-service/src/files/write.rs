@@ -1,4 +1,4 @@
-//! The only way in which a file is written: beside its place, synced, then put into its place.
+//! Writes files: under a temporary name, synced, then renamed.
 
 use std::{
     fs::{self, File, Permissions},
@@ -11,13 +11,13 @@ use tempfile::{NamedTempFile, PersistError};
 
 use super::folder::{FolderError, io_error};
 
-/// The ending of a file that is being written. One that is left over from a crash can be removed.
+/// The ending of a temporary file. One that is left over from a crash can be removed.
 const UNFINISHED: &str = ".new";
 
-/// Who may read a file that is written.
+/// Who can read a file that is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// The owner alone.
+    /// Only the user who runs this.
     Owner,
     /// All users of the machine, unless the umask forbids it.
     Everyone,
@@ -55,18 +55,18 @@ impl NewFile {
         self.file.write_all(part).map_err(|source| io_error(&self.path, source))
     }
 
-    /// All is written: the file is in its place and on the disk when this returns.
+    /// Puts the file in its place; it is on the disk when this returns.
     ///
     /// # Errors
     ///
-    /// [`FolderError::Exists`] if something has come into its place, and [`FolderError::Io`].
+    /// [`FolderError::Exists`] if there is a file in its place now, and [`FolderError::Io`].
     pub fn finish(self) -> Result<(), FolderError> {
         let Self { file, path } = self;
         put_new(file, &path).map_err(|source| io_error(&path, source))
     }
 }
 
-/// Writes a file that must not be there. An empty file counts as none: it is what a full disk or a
+/// Writes a file that must not exist. An empty file counts as none: it is what a full disk or a
 /// crash leaves of a file that is written in place.
 pub(super) fn write_new(path: &Path, bytes: &[u8], access: Access) -> io::Result<()> {
     let mut new = NewFile::begin(path, access)?;
@@ -84,7 +84,7 @@ fn put_new(file: NamedTempFile, path: &Path) -> io::Result<()> {
     sync_folder(folder_of(path))
 }
 
-/// Writes a file in place of the one that may be there.
+/// Writes or replaces a file.
 pub(super) fn replace(path: &Path, bytes: &[u8], access: Access) -> io::Result<()> {
     let mut file = begin_beside(path, access)?;
     file.write_all(bytes)?;
@@ -93,7 +93,7 @@ pub(super) fn replace(path: &Path, bytes: &[u8], access: Access) -> io::Result<(
     sync_folder(folder_of(path))
 }
 
-/// Whether a new file can be put there.
+/// Checks that a new file can be created there.
 pub(super) fn check_new(path: &Path) -> io::Result<()> {
     match path.symlink_metadata() {
         Ok(_) if is_empty_file(path) => Ok(()),
@@ -103,7 +103,7 @@ pub(super) fn check_new(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes what a crash has left of files that were being written in this folder. Says how many.
+/// Removes temporary files that a crash has left in this folder. Returns how many.
 pub(super) fn remove_unfinished(folder: &Path) -> io::Result<usize> {
     let mut removed = 0;
     for entry in fs::read_dir(folder)? {
@@ -119,7 +119,7 @@ pub(super) fn remove_unfinished(folder: &Path) -> io::Result<usize> {
     Ok(removed)
 }
 
-/// A name in this folder for a file that is being written by other means.
+/// A name in this folder for a temporary file that is written by other means.
 pub(super) fn unfinished(folder: &Path, name: &str) -> io::Result<PathBuf> {
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(io::Error::other)?;
@@ -136,7 +136,7 @@ fn begin_beside(path: &Path, access: Access) -> io::Result<NamedTempFile> {
     tempfile::Builder::new()
         .prefix(&format!(".{name}."))
         .suffix(UNFINISHED)
-        // As for every file, the umask takes away from it.
+        // As for every file, the umask restricts it.
         .permissions(Permissions::from_mode(access.mode()))
         .tempfile_in(folder_of(path))
 }
@@ -203,7 +203,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("invitation.toml");
         replace(&path, b"old", Access::Everyone).unwrap();
-        // A folder is in the place of the file.
+        // There is a folder in place of the file.
         let taken = folder.path().join("taken");
         fs::create_dir(&taken).unwrap();
         replace(&taken, b"new", Access::Everyone).unwrap_err();

@@ -1,27 +1,27 @@
-/// A bound of the node. Each has a word that is the label `limit` of the counter, and a line for
-/// people.
+/// A bound of the node. Each has a name, which is the label `limit` of the counter, and a line for
+/// the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Limit {
-    /// Connections at once, at one place of the API and by one kind of client.
+    /// Connections at once, on one listener of the API and of one kind of client.
     ApiConnections,
-    /// Connections at once from one source address that have shown no token.
+    /// Connections at once from one source address without a token.
     ApiConnectionsOfAddress,
-    /// Requests to the API that are worked on at once, by one kind of client.
+    /// API requests in progress at once, of one kind of client.
     ApiRequests,
-    /// Event streams at once, by one kind of client.
+    /// Event streams at once, of one kind of client.
     ApiEventStreams,
     /// Events that wait for one slow reader of the stream.
     ApiEventsBehind,
-    /// The bytes of a body of a request.
+    /// Bytes in the body of a request.
     ApiBodyBytes,
-    /// The time for the head of a request.
+    /// Timeout for the head of a request.
     ApiHeadTime,
-    /// The time for the body of a request.
+    /// Timeout for the body of a request.
     ApiBodyTime,
-    /// The time for an answer.
+    /// Timeout for an answer.
     ApiAnswerTime,
-    /// The time in which a client takes no byte of an answer.
+    /// Timeout for a client that takes no byte of an answer.
     ApiWriteTime,
     /// The files and connections that the system lets this process have open.
     OpenFiles,
@@ -33,15 +33,15 @@ pub enum Limit {
     Examinations,
     /// Approval commands at once.
     Commands,
-    /// The bytes that an approval command may print.
+    /// Bytes of output of an approval command.
     CommandOutput,
-    /// The bytes of a text in the store.
+    /// Bytes in a text in the store.
     StoredText,
     /// Messages of requests that the operator has rejected, for each key.
     RejectedMessages,
     /// Sessions at once.
     Sessions,
-    /// Ended sessions whose outcome is kept for those that ask.
+    /// Ended sessions whose outcome is kept to answer with.
     EndedSessions,
     /// Signed sessions that still take evidence.
     LateEvidence,
@@ -51,7 +51,7 @@ pub enum Limit {
     HeldMessages,
     /// Open proposals of one member.
     ProposalsOfMember,
-    /// Proposals that this node repeats to members that lack them.
+    /// Proposals that this node retransmits to members that lack them.
     ProposalsOffered,
     /// Requests of one member in the store that were never approved here, and their bytes.
     RequestsHeld,
@@ -59,15 +59,15 @@ pub enum Limit {
     ProposalLife,
     /// Refusals that are repeated to members that ask again.
     RefusalsKept,
-    /// Requests whose end is learnt from the others, because no session is open for them here.
+    /// Requests without a session here whose outcome is learned from the other members.
     RequestsWatched,
     /// Messages for sessions that are not open here yet.
     EarlyMessages,
-    /// Messages from one peer that wait.
+    /// Queued messages from one peer.
     InboundQueue,
-    /// Messages to one peer that wait.
+    /// Queued messages to one peer.
     OutboundQueue,
-    /// The bytes of a message.
+    /// Bytes in a message.
     MessageBytes,
     /// Connections between nodes that are pending or established.
     PeerConnections,
@@ -76,7 +76,7 @@ pub enum Limit {
 }
 
 impl Limit {
-    /// All of them, in the order in which the manual lists them.
+    /// All limits, in the order in which the manual lists them.
     pub const ALL: [Self; 35] = [
         Self::ApiConnections,
         Self::ApiConnectionsOfAddress,
@@ -115,7 +115,7 @@ impl Limit {
         Self::LogLines,
     ];
 
-    /// The word for it in the metrics and the log. It stays the same.
+    /// Its name in the metrics and the log. It is stable.
     pub fn name(self) -> &'static str {
         match self {
             Self::ApiConnections => "api_connections",
@@ -156,7 +156,7 @@ impl Limit {
         }
     }
 
-    /// What was done because of it, in one line for the log.
+    /// What happens when it is reached, in one line for the log.
     pub fn consequence(self) -> &'static str {
         match self {
             Self::ApiConnections | Self::ApiConnectionsOfAddress => {

@@ -1,8 +1,8 @@
-//! The bounds of a node, and what is said when one of them is reached.
+//! The bounds of a node, and how a bound that is reached is reported.
 //!
-//! A bound that drops, refuses, cuts or delays something calls [`Limits::hit`]: that counts it in
-//! `roastery_limited_total{limit,who}` and logs it, at most one line a minute for each limit and
-//! each `who`. An answer to the requester is the caller's part.
+//! Where a bound drops, refuses, cuts or delays something the code calls [`Limits::hit`]: that
+//! counts it in `roastery_limited_total{limit,who}` and logs it, at most one line a minute for each
+//! limit and each `who`. An answer to the client or member is the caller's part.
 
 mod limit;
 
@@ -20,20 +20,19 @@ use prometheus_client::{
 
 pub use self::limit::Limit;
 
-/// How long after a log line the next one of the same limit and the same `who` comes at the
-/// earliest.
+/// The minimum time between two log lines of the same limit and the same `who`.
 const PAUSE: Duration = Duration::from_secs(60);
 
 /// The most values of `who` for each limit; all further ones are counted together, as [`OTHERS`].
 const MAX_WHO: usize = 64;
 
-/// The longest value of `who`, in bytes. The rest is cut.
+/// The longest value of `who`, in bytes; longer ones are cut.
 const MAX_WHO_BYTES: usize = 80;
 
-/// The `who` of those that have no place of their own.
+/// The `who` of all that are beyond [`MAX_WHO`].
 pub const OTHERS: &str = "others";
 
-/// Counts and logs what the bounds of a node refuse. All methods are cheap and never wait.
+/// Counts and logs what the bounds of a node refuse. No method blocks.
 #[derive(Debug)]
 pub struct Limits {
     counts: Family<Labels, Counter>,
@@ -46,7 +45,7 @@ struct Labels {
     who: String,
 }
 
-/// One limit and one `who`.
+/// The counts of one limit and one `who`.
 #[derive(Debug)]
 struct Seen {
     logged: Instant,
@@ -74,22 +73,22 @@ impl Limits {
         Self { counts, seen: Mutex::default() }
     }
 
-    /// A bound was reached. `who` names what reached it: a seat, a peer, a role, an address, a
-    /// group; without secrets. Of each limit the first 64 are counted apart, the rest as
-    /// [`OTHERS`].
+    /// Reports that a bound was reached. `who` names who reached it: a seat, a peer, a role, an
+    /// address, a group; without secrets. Of each limit the first 64 are counted separately, the
+    /// rest as [`OTHERS`].
     pub fn hit(&self, limit: Limit, who: &str) {
         self.hit_times(limit, who, 1);
     }
 
-    /// The same, so many times at once: for counts that are read from time to time.
+    /// The same, so many times at once: for counts that are read periodically.
     pub fn hit_times(&self, limit: Limit, who: &str, times: u64) {
         if times > 0 {
             log(self.take(limit, who, times, Instant::now()));
         }
     }
 
-    /// Logs what was left out more than a minute ago. Called once in a while, so that the last
-    /// hits of a burst are heard of too.
+    /// Logs the hits that were left out more than a minute ago. Called periodically, so that the
+    /// last hits of a burst are logged too.
     pub fn log_left_out(&self) {
         for line in self.overdue(Instant::now()) {
             log(Some(line));
@@ -122,7 +121,7 @@ impl Limits {
 }
 
 impl Seen {
-    /// A line, if something was left out and its time has come.
+    /// A line, if hits were left out and a minute has passed.
     fn line(&mut self, limit: Limit, who: &str, now: Instant) -> Option<Line> {
         if self.left_out == 0 || now.saturating_duration_since(self.logged) < PAUSE {
             return None;
@@ -133,7 +132,7 @@ impl Seen {
     }
 }
 
-/// Outside the lock: a subscriber may do anything.
+/// Called outside the lock: a subscriber may run any code.
 fn log(line: Option<Line>) {
     let Some(Line { limit, who, times }) = line else { return };
     tracing::warn!(limit = limit.name(), who, times, "{}", limit.consequence());

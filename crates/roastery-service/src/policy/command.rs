@@ -1,4 +1,4 @@
-//! A local command that is asked whether a request may be signed.
+//! The approval command: a local program that decides whether a request may be signed.
 
 use std::{
     os::unix::process::ExitStatusExt as _,
@@ -17,20 +17,20 @@ use tokio::{
 
 use crate::text::visible;
 
-/// The most that is read of what a command prints to its standard output, in bytes.
+/// The most bytes that are read of the command's standard output.
 const MAX_OUTPUT: u64 = 512;
 
-/// The most that is read of what it prints to its standard error, in bytes.
+/// The most bytes that are read of its standard error.
 const MAX_ERRORS: u64 = 4096;
 
 /// The most lines of its standard error that are kept.
 const MAX_ERROR_LINES: usize = 8;
 
-/// How long the pipes of a command that has ended are read: what it left in the background may hold
-/// them.
+/// How long the pipes of a command that has ended are read: its background processes may hold them
+/// open.
 const LAST_OUTPUT: Duration = Duration::from_millis(500);
 
-/// By these exit statuses a shell says that a command cannot be run, or is not there.
+/// The exit statuses by which a shell reports that a command cannot be run, or is not found.
 const NOT_RUN: [i32; 2] = [126, 127];
 
 /// Why a command did not approve.
@@ -49,7 +49,7 @@ pub enum CommandError {
     /// It took too long, and was ended, with all that it had started.
     #[error("the command has not answered within {} seconds", .0.as_secs())]
     Timeout(Duration),
-    /// It said no.
+    /// It refused; the first line that it printed.
     #[error("the command refused{}", said(.0))]
     Refused(String),
 }
@@ -58,16 +58,15 @@ fn said(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!(": {text}") }
 }
 
-/// What came of asking a command.
+/// The result of an approval command.
 #[derive(Debug)]
 pub struct Answer {
     /// The first line that it printed, or why it did not approve. Of the errors only
-    /// [`CommandError::Refused`] is an answer.
+    /// [`CommandError::Refused`] is a decision.
     pub outcome: Result<String, CommandError>,
-    /// The first lines that it printed to its standard error, joined, with characters that are not
-    /// seen made visible.
+    /// The first lines of its standard error, joined, with invisible characters made visible.
     pub errors: String,
-    /// Whether it printed more than is read.
+    /// Whether its output was longer than what is read.
     pub cut: bool,
 }
 
@@ -77,9 +76,9 @@ impl From<CommandError> for Answer {
     }
 }
 
-/// Asks a command whether a request may be signed: the request goes to its standard input, and exit
-/// status 0 means yes. One that ends by a signal, cannot be run or takes longer than `patience` has
-/// not answered. After `patience` its whole process group is ended.
+/// Asks a command whether a request may be signed: it gets the request on its standard input, and
+/// exit status 0 means yes. One that ends by a signal, cannot be run or exceeds the timeout
+/// `patience` has not answered. After the timeout its whole process group is killed.
 pub async fn ask(command: &[String], folder: &Path, request: &[u8], patience: Duration) -> Answer {
     match start(command, folder) {
         Ok((child, group)) => hear(child, group, request, patience).await,
@@ -97,7 +96,7 @@ fn start(command: &[String], folder: &Path) -> std::io::Result<(Child, ProcessGr
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        // It is asked about requests, and has no business with the store.
+        // The command must not be able to open the store.
         .env_remove("ROASTERY_PASSPHRASE")
         .process_group(0)
         .kill_on_drop(true)
@@ -117,7 +116,7 @@ async fn hear(
     let ended = async {
         let write = async {
             if let Some(mut input) = input {
-                // A command that does not read what it is asked may still answer.
+                // A command that does not read its input may still answer.
                 let _ = input.write_all(request).await;
             }
         };
@@ -137,7 +136,7 @@ async fn hear(
     let ended = timeout(patience, ended).await;
     let outcome = match ended {
         Ok(status) => {
-            // What it left in the background is its own affair.
+            // Its background processes may go on.
             group.0 = None;
             status.map_err(CommandError::Run).and_then(|status| judge(status, &printed))
         }
@@ -166,7 +165,7 @@ fn judge(status: ExitStatus, printed: &Printed) -> Result<String, CommandError> 
     }
 }
 
-/// What a command has printed into one of its pipes.
+/// The output of a command in one of its pipes.
 #[derive(Default)]
 struct Printed {
     bytes: Vec<u8>,
@@ -174,11 +173,11 @@ struct Printed {
 }
 
 impl Printed {
-    /// Keeps at most so many bytes. The rest is read away, so that the command does not wait for a
-    /// reader.
+    /// Keeps at most so many bytes. The rest is read and discarded, so that the command does not
+    /// block.
     async fn read(&mut self, pipe: Option<impl AsyncRead + Unpin>, most: u64) {
         let Some(mut pipe) = pipe else { return };
-        // What cannot be read was not printed.
+        // After an error of the pipe the output so far counts.
         let _ = (&mut pipe).take(most).read_to_end(&mut self.bytes).await;
         let mut rest = [0; 4096];
         while let Ok(more @ 1..) = pipe.read(&mut rest).await {
@@ -191,27 +190,27 @@ impl Printed {
     }
 }
 
-/// A command with all that it has started. Ended when this is dropped.
+/// A command with all processes that it has started. Killed when this is dropped.
 struct ProcessGroup(Option<Pid>);
 
 impl ProcessGroup {
-    /// The command itself must not have been waited for: until then its number is nobody else's.
+    /// The command must not have been waited for: until then no other process has its number.
     fn kill(&self) {
         if let Some(group) = self.0 {
-            // All of it may be gone.
+            // All of them may have ended.
             let _ = kill_process_group(group, Signal::KILL);
         }
     }
 
-    /// Takes note of the ends of those whose parents are gone, where they have become this process'
-    /// children: in a container without another first process.
+    /// Waits for orphans that have become this process' children: in a container without another
+    /// first process.
     async fn reap(&mut self) {
         let Some(group) = self.0.take() else { return };
         for _ in 0..50 {
             match waitpgid(group, WaitOptions::NOHANG) {
                 Ok(Some(_)) => {}
                 Ok(None) => sleep(Duration::from_millis(20)).await,
-                // There are none.
+                // There are no children.
                 Err(_) => return,
             }
         }
@@ -279,7 +278,7 @@ mod tests {
         let pids = std::fs::read_to_string(folder.join("pids")).unwrap();
         assert_eq!(pids.lines().count(), 2);
         for pid in pids.lines() {
-            // One that has ended and was not waited for by its new parent is a zombie.
+            // A process that has ended and was not waited for by its new parent is a zombie.
             let runs = || {
                 let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
                 stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with(['R', 'S', 'D']))

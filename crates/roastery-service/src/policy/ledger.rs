@@ -1,4 +1,5 @@
-//! What has left, and what may leave: counted by key and by coin, over all groups that share a key.
+//! The amounts and requests of shares that have left or may leave: by key and by coin, over all
+//! groups that share a key.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,13 +19,13 @@ use super::{
 const HOUR: u64 = 60 * 60;
 const DAY: u64 = 24 * HOUR;
 
-/// What left longer ago than this counts for no limit, in seconds.
+/// A share that left longer ago than this counts towards no limit, in seconds.
 pub const LOOKS_BACK: u64 = DAY;
 
 /// An x-only group key.
 pub type Key = [u8; 32];
 
-/// What may leave in a time. A limit that is absent is not applied.
+/// The limits of a key within a time. One that is absent is not applied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Caps {
     /// The most requests within an hour.
@@ -34,37 +35,37 @@ pub struct Caps {
 }
 
 impl Caps {
-    /// Whether nothing is limited.
+    /// Whether there is no limit.
     pub fn are_none(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// What shares that left have spent, and what approved requests may still spend, for each key that
+/// The spending of shares that have left, and of approved requests that are open, for each key that
 /// has a limit.
 ///
-/// Money is counted by coin. Of two payments that spend the same coin only one can take place, so
-/// that a replacement adds only what it takes more. For each payment its coins together are charged
-/// with at least its amount: whichever payments take place, they take at most what all coins are
-/// charged with.
+/// Money is counted by coin. Of two payments that spend the same coin only one can take place, so a
+/// replacement adds only the amount by which it is greater. For each payment its coins together are
+/// charged with at least its amount: whichever payments take place, they take at most what all
+/// coins are charged with.
 #[derive(Debug, Default)]
 pub struct Ledger(Mutex<BTreeMap<Key, Account>>);
 
 #[derive(Debug, Default)]
 struct Account {
     released: Totals,
-    /// Approved and open, by the number of the reservation.
+    /// The approved and open requests, by the number of the reservation.
     open: BTreeMap<u64, (SessionId, Spending)>,
     next: u64,
 }
 
-/// What counts: by coin, and by request.
+/// The totals by coin, and by request.
 #[derive(Debug)]
 struct Totals {
     /// What each coin is charged with, in satoshi.
     coins: Recent<Coin, u64>,
     requests: Recent<SessionId, ()>,
-    /// The sum of all charges. It has no bound of its own, as they have.
+    /// The sum of all charges. Unlike these it has no bound.
     spent: u128,
 }
 
@@ -96,11 +97,11 @@ impl Totals {
     }
 }
 
-/// What was released, with what is approved and open counted on top of it.
+/// The totals of released shares, together with approved and open requests.
 #[derive(Debug)]
 struct Tally<'a> {
     released: &'a Totals,
-    /// What coins are charged with beside what was released, in satoshi.
+    /// The charges of coins beyond those of released shares, in satoshi.
     coins: BTreeMap<Coin, u64>,
     requests: BTreeSet<SessionId>,
     spent: u128,
@@ -117,7 +118,7 @@ impl<'a> Tally<'a> {
         released.saturating_add(self.coins.get(coin).copied().unwrap_or(0))
     }
 
-    /// What a payment adds to what its coins are charged with.
+    /// By how much a payment raises the charges of its coins.
     fn adds(&self, spending: &Spending) -> u64 {
         spending.amount.saturating_sub(sum(spending.coins.iter().map(|coin| self.charge(coin))))
     }
@@ -165,8 +166,8 @@ fn sum(satoshi: impl Iterator<Item = u64>) -> u64 {
 }
 
 impl Account {
-    /// Whether a request may be approved, with what was released and what is approved and open. It
-    /// takes as long as there are open requests, of which a group has 1024 at most.
+    /// Whether a request may be approved, given what was released and what is approved and open.
+    /// Takes time in proportion to the open requests, of which a group has at most 1024.
     fn check(
         &mut self,
         session: SessionId,
@@ -184,8 +185,8 @@ impl Account {
 }
 
 impl Ledger {
-    /// Counts for this key from now on, beginning with what was released before: session, time in
-    /// seconds since 1970, and what it spends. A key for which nothing is counted has no limits.
+    /// Starts to count for this key, beginning with what was released before: session, time in
+    /// seconds since 1970, and spending. A key that is not counted has no limits.
     pub fn open(
         &self,
         key: Key,
@@ -199,7 +200,7 @@ impl Ledger {
         }
     }
 
-    /// Whether a request may be approved: with what was released and what is approved and open.
+    /// Whether a request may be approved, given what was released and what is approved and open.
     ///
     /// # Errors
     ///
@@ -242,8 +243,8 @@ impl Ledger {
         Ok(Reservation { ledger: self.clone(), key, number: Some(number) })
     }
 
-    /// Whether a share of this request may leave now, with what has left; if so it counts from now
-    /// on. To be called by the one writer of the audit log only, in the order in which shares
+    /// Whether a share of this request may leave now, given what has left; if so it counts from now
+    /// on. Must be called by the one writer of the audit log only, in the order in which shares
     /// leave.
     ///
     /// # Errors
@@ -272,7 +273,7 @@ impl Ledger {
     }
 }
 
-/// An approved and open request counts as long as this is there.
+/// While this exists a request counts as approved and open.
 #[derive(Debug)]
 pub struct Reservation {
     ledger: Arc<Ledger>,

@@ -1,4 +1,4 @@
-//! What this node signs: rules first, then whoever approves.
+//! The policy of this node: first the rules, then the approval.
 
 mod command;
 mod ledger;

@@ -1,30 +1,30 @@
-//! What was noted within a time, by two clocks.
+//! Entries noted within a time, by two clocks.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
-/// When something is, by two clocks.
+/// The time by two clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
     /// Seconds since 1970, by a clock that can be set.
     pub wall: u64,
-    /// By a clock that cannot be set, of this process only.
+    /// By a monotonic clock of this process.
     pub steady: Instant,
 }
 
-/// When something was released last.
+/// When an entry was last noted.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Noted {
     /// In seconds since 1970.
     pub(super) wall: u64,
-    /// None before the steady clock's time.
+    /// `None` for a time before the start of this process.
     pub(super) steady: Option<Instant>,
 }
 
 impl Noted {
-    /// Something of before the start, at this time in seconds since 1970.
+    /// An entry from before the start, at this time in seconds since 1970.
     pub(super) fn before(wall: u64, now: Now) -> Self {
         let age = Duration::from_secs(now.wall.saturating_sub(wall));
         Self { wall, steady: now.steady.checked_sub(age) }
@@ -42,27 +42,27 @@ impl From<Now> for Noted {
     }
 }
 
-/// Things with a value each that were noted within a time. What is older is found without looking
-/// at the rest.
+/// Keys with a value each that were noted within a time. Older ones are found without scanning the
+/// rest.
 #[derive(Debug)]
 pub(super) struct Recent<K, V> {
-    /// In seconds.
+    /// The time, in seconds.
     within: u64,
     things: BTreeMap<K, (Noted, V)>,
-    /// Those that are not old yet by the steady clock.
+    /// Those that are not old yet by the monotonic clock.
     by_steady: BTreeSet<(Instant, K)>,
     /// The others, which are kept until they are old by the wall clock as well.
     by_wall: BTreeSet<(u64, K)>,
 }
 
 impl<K: Copy + Ord, V: Default> Recent<K, V> {
-    /// Nothing yet; what is noted is kept for so many seconds.
+    /// An empty collection that keeps entries for so many seconds.
     pub(super) fn within(within: u64) -> Self {
         let (things, by_steady, by_wall) = Default::default();
         Self { within, things, by_steady, by_wall }
     }
 
-    /// Notes a thing, for the first time or again, and gives its value.
+    /// Notes a key, for the first time or again, and returns its value.
     pub(super) fn note(&mut self, thing: K, at: Noted) -> &mut V {
         let (noted, value) = self.things.entry(thing).or_default();
         if let Some(steady) = noted.steady {
@@ -85,7 +85,7 @@ impl<K: Copy + Ord, V: Default> Recent<K, V> {
         self.things.len()
     }
 
-    /// Forgets what is old by both clocks, and gives the values.
+    /// Removes the entries that are old by both clocks, and passes on their values.
     pub(super) fn forget_old(&mut self, now: Now, mut forgotten: impl FnMut(V)) {
         let span = Duration::from_secs(self.within);
         while let Some((steady, thing)) = self.by_steady.first().copied()

@@ -26,32 +26,32 @@ pub struct Judge {
     transactions: SpendPolicy,
 }
 
-/// Why there is no judge.
+/// Why the rules cannot be applied.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum JudgeError {
-    /// The scripts of the wallet.
+    /// The scripts of the wallet are invalid.
     #[error("scripts: {0}")]
     Wallet(#[from] WalletError),
-    /// The rules for transactions.
+    /// The rules for transactions are invalid.
     #[error("policy.transactions: {0}")]
     Rules(#[from] RuleError),
 }
 
-/// Which rule a request breaks: one line, with the numbers.
+/// The rule that a request breaks: one line, with the numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// What is shown is not what is signed.
+    /// The subject is not what is signed.
     #[error(transparent)]
     Subject(#[from] SubjectError),
-    /// What is shown is no transaction.
+    /// The subject is not a valid transaction.
     #[error("no transaction: {0}")]
     NoTransaction(String),
-    /// What is asked for is not what the transaction takes.
+    /// The requested messages are not those that the transaction needs.
     #[error("not what the transaction takes: {0}")]
     Mismatch(#[from] Mismatch),
-    /// What the transaction does.
+    /// A rule for transactions refuses it.
     #[error("policy.transactions: {0}")]
     Transaction(#[from] policy::Refusal),
     /// Not a kind that this node signs.
@@ -60,31 +60,31 @@ pub enum Refusal {
         /// The kind.
         kind: &'static str,
     },
-    /// It would live too long.
+    /// It lives too long.
     #[error("policy.longest_life_seconds: it lives {seconds} seconds; at most {most} are allowed")]
     Life {
-        /// How long it would live from when it was heard of.
+        /// Its life after it was received, in seconds.
         seconds: u64,
-        /// The limit.
+        /// The limit, in seconds.
         most: u64,
     },
-    /// Too many in an hour.
+    /// Too many requests in an hour.
     #[error(
         "policy.most_per_hour: {count} were signed within an hour or are approved and open; at most {most} may be"
     )]
     Rate {
-        /// How many others.
+        /// The number of other requests.
         count: usize,
         /// The limit.
         most: u32,
     },
-    /// The judge is gone.
+    /// The judge was dropped.
     #[error("the rules could not be applied")]
     NoJudge,
 }
 
 impl Refusal {
-    /// Whether it is about what was shown, which somebody else may show better.
+    /// Whether it concerns the subject, for which another member may show a valid one.
     pub fn is_about_what_is_shown(&self) -> bool {
         matches!(
             self,
@@ -95,7 +95,7 @@ impl Refusal {
         )
     }
 
-    /// What the others are told.
+    /// The reason that the others receive.
     pub fn reason(&self) -> RefusalReason {
         match self {
             Refusal::Subject(_) | Refusal::NoTransaction(_) | Refusal::Mismatch(_) => {
@@ -110,8 +110,8 @@ impl Refusal {
     }
 }
 
-/// A request that was looked at: everything about it is sound, and is what it says. Limits have not
-/// been applied.
+/// A request that was examined: it is sound, and its subject is what it signs. Limits have not been
+/// applied.
 #[derive(Debug)]
 pub struct Examined {
     about: Examination,
@@ -126,18 +126,18 @@ impl Examined {
         self.spend.as_ref()
     }
 
-    /// What leaves the group with it, and of which coins.
+    /// The amount and the coins that it spends from the group's wallet.
     pub fn spending(&self) -> &Spending {
         &self.spending
     }
 
-    /// What was looked at and found: a decision about it is about this.
+    /// The examination, which a decision about this request refers to.
     pub fn about(&self) -> Examination {
         self.about
     }
 }
 
-/// What leaves a group with a transaction, and of which coins.
+/// The amount and the coins that a transaction spends from a group's wallet.
 fn spending_of(spend: &Spend) -> Spending {
     let ours = spend.inputs().iter().filter(|input| input.signing != Signing::NotOurs);
     let coins: BTreeSet<Coin> = ours
@@ -149,7 +149,7 @@ fn spending_of(spend: &Spend) -> Spending {
     Spending { amount: spend.leaves_the_group().to_sat(), coins: coins.into_iter().collect() }
 }
 
-/// What an examination has found, as bytes: the money, and which outputs pay the group's own
+/// The findings of an examination, as bytes: the amounts, and which outputs pay the group's own
 /// wallet.
 fn found(spend: &Spend, spending: &Spending) -> Vec<u8> {
     let own = spend.outputs().iter().map(|output| matches!(output.payee, Payee::Wallet(_)));
@@ -189,7 +189,7 @@ impl Judge {
         self.transactions.network()
     }
 
-    /// Looks at a PSBT with the group's eyes. A hostile one takes some seconds: not to be called in
+    /// Reads a PSBT with the group's keys. A hostile one takes some seconds: must not be called in
     /// an async task.
     ///
     /// # Errors
@@ -200,9 +200,9 @@ impl Judge {
         Ok(Spend::of(psbt, &self.wallet))
     }
 
-    /// Looks at all of a request: whether this node signs its kind at all, and whether what is
-    /// asked for is what is shown. Hashes and keys are computed here, from what is shown and the
-    /// group file. Not to be called in an async task.
+    /// Examines a request: whether this node signs its kind, and whether its messages are those of
+    /// its subject. Hashes and keys are computed here, from the subject and the group file. Must
+    /// not be called in an async task.
     ///
     /// # Errors
     ///
@@ -233,8 +233,7 @@ impl Judge {
         Ok(Examined { about, life, spend, spending })
     }
 
-    /// Applies the rules that are about this request alone. What may leave in a time is counted by
-    /// a
+    /// Applies the rules that concern this request alone. The limits within a time are those of a
     /// [`Ledger`](super::Ledger).
     ///
     /// # Errors
@@ -251,7 +250,7 @@ impl Judge {
         Ok(())
     }
 
-    /// What may leave in a time.
+    /// The limits within a time.
     pub fn caps(&self) -> Caps {
         Caps {
             most_per_hour: Some(self.config.most_per_hour).filter(|most| *most != 0),

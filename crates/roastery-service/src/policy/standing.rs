@@ -9,7 +9,7 @@ use roastery_protocol::{
     request::{Policy, SigningRequest, Step},
 };
 
-/// An approval of one request, which can be withdrawn as long as a share has not left.
+/// An approval of one request, which can be withdrawn until a share has left.
 #[derive(Debug)]
 pub struct Standing {
     session: SessionId,
@@ -19,7 +19,7 @@ pub struct Standing {
 #[derive(Clone, Copy, Debug)]
 enum State {
     Holds,
-    /// Unless it is renewed before.
+    /// Until this time, unless it is renewed before.
     HoldsUntil(Instant),
     Withdrawn(RefusalReason),
 }
@@ -30,8 +30,8 @@ impl Standing {
         Self { session, state: Mutex::new(State::Holds) }
     }
 
-    /// From now on it holds for this long only, unless it is renewed. One that was withdrawn stays
-    /// so.
+    /// From now on it is valid for this long, unless it is renewed. One that was withdrawn stays
+    /// withdrawn.
     pub fn renew(&self, validity: Duration) {
         let mut state = self.lock();
         if !matches!(*state, State::Withdrawn(_)) {
@@ -39,13 +39,13 @@ impl Standing {
         }
     }
 
-    /// Takes it back.
+    /// Withdraws it; the reason is sent to the others.
     pub fn withdraw(&self, reason: RefusalReason) {
         *self.lock() = State::Withdrawn(reason);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        // One word, always whole.
+        // One value, which is always consistent.
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

@@ -2,10 +2,10 @@
 
 use super::{Runs, columns_of, write_escape};
 
-/// What stands before each line of a foreign text.
+/// The prefix of each line of a foreign text.
 const LINE: &str = "| ";
 
-/// What stands before the rest of a line that was too long.
+/// The prefix of the rest of a line that was too long.
 const REST: &str = ": ";
 
 /// A text of several lines, each with a bar before it and none wider than so many columns (at least
@@ -20,7 +20,7 @@ fn broken(line: &str, room: usize) -> Vec<String> {
     let mut lines = vec![LINE.to_owned()];
     let (mut runs, mut taken) = (Runs::default(), 0);
     for c in line.chars() {
-        // Leading spaces are the text's own: what is broken here cannot be mistaken.
+        // Leading spaces stay: a broken line has a prefix of its own.
         let shown = match c {
             ' ' => c.to_string(),
             c if runs.shows(c) => c.to_string(),
@@ -39,11 +39,11 @@ fn broken(line: &str, room: usize) -> Vec<String> {
     lines
 }
 
-/// The beginning of a text as one line of at most so many columns, with "…" where something is
+/// The beginning of a text as one line of at most so many columns, with "…" where the rest is
 /// left out.
 pub fn shorten(text: &str, columns: usize) -> String {
     let (mut runs, mut taken, mut short) = (Runs::default(), 0, String::new());
-    // Where the text ends if "…" has to follow.
+    // Where to cut the text if "…" has to follow.
     let mut end = 0;
     for c in text.chars() {
         let shown = if runs.shows(c) { c.to_string() } else { escape(c) };

@@ -1,4 +1,4 @@
-//! Which characters are not seen, or change how others are seen.
+//! Characters that are invisible, or change how others are displayed.
 
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 use unicode_width::UnicodeWidthChar as _;
@@ -50,7 +50,7 @@ fn is_ignorable(c: char) -> bool {
     )
 }
 
-/// Whether a character stands on the one before it, or is drawn into it.
+/// Whether a character combines with the one before it.
 pub(super) fn is_mark(c: char) -> bool {
     use GeneralCategory as G;
     !c.is_ascii()

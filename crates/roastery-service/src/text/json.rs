@@ -1,4 +1,4 @@
-//! JSON whose strings can be read on a terminal.
+//! JSON whose strings are safe on a terminal.
 
 use std::fmt::Write as _;
 
@@ -6,12 +6,11 @@ use serde::Serialize;
 
 use super::class::is_unsafe;
 
-/// JSON with every character that is not seen as a JSON escape, `\u202e`: a program reads the very
-/// same strings.
+/// JSON with every unsafe character as a JSON escape, `\u202e`: a program reads the same strings.
 pub fn escape_json(json: &str) -> String {
     let mut safe = String::with_capacity(json.len());
     for c in json.chars() {
-        // Outside of strings JSON is ASCII, and inside there are no line ends.
+        // Outside of strings JSON is ASCII, and strings contain no line ends.
         if c == '\n' || !is_unsafe(c) {
             safe.push(c);
             continue;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::{escape_json, visible};
 use crate::config::LogFormat;
 
-/// One entry of a log as one line, whatever foreign text it holds.
+/// One entry of a log as one line, whatever foreign text it contains.
 pub fn log_line(entry: &[u8], format: LogFormat) -> String {
     let entry = String::from_utf8_lossy(entry);
     let entry = entry.strip_suffix('\n').unwrap_or(&entry);
@@ -18,9 +18,9 @@ pub fn log_line(entry: &[u8], format: LogFormat) -> String {
 /// Writes entries of a log, each given in one call, as [`log_line`] shows them.
 #[derive(Debug)]
 pub struct LogWriter<W> {
-    /// Where they go.
+    /// The sink of the lines.
     pub inner: W,
-    /// What they are written in.
+    /// The format of the lines.
     pub format: LogFormat,
 }
 

@@ -1,9 +1,8 @@
 //! Foreign text, made safe to show: on terminals, in JSON, in logs, in HTML.
 //!
-//! Names, texts and reasons of other members, of files and of users may hold characters that move
-//! the cursor, reverse the order of what stands around them, or are not seen at all. Here such a
-//! character becomes its escape, `\u{202e}`, so that what is shown is what is there. Applied twice,
-//! the functions change nothing more.
+//! Names, texts and reasons of other members, of files and of users may contain characters that
+//! move the cursor, reverse the order of the text around them, or are invisible. Here such a
+//! character becomes its escape, `\u{202e}`. The functions are idempotent.
 
 mod block;
 mod class;
@@ -23,18 +22,18 @@ pub use self::{
     reason::io_reason,
 };
 
-/// The most marks that may stand on one character: more of them cover the lines above and below.
+/// The most combining marks on one character: more of them cover the lines above and below.
 const MOST_MARKS: usize = 3;
 
-/// The most spaces in a row: more of them could fill a line of a terminal, and what follows would
-/// look like a line of its own.
+/// The most spaces in a row: more of them could fill a line of a terminal, and the rest would look
+/// like a line of its own.
 const MOST_SPACES: usize = 3;
 
-/// A text as one line without anything that is not seen.
+/// A text as one line without invisible characters.
 ///
 /// Control and format characters, line ends, unusual spaces, characters for private use, unassigned
-/// characters, marks without end and long runs of spaces are shown as escapes. The length is the
-/// caller's to bound.
+/// characters, more than three combining marks and long runs of spaces are shown as escapes. The
+/// caller must bound the length.
 pub fn visible(text: &str) -> String {
     Visible(text).to_string()
 }
@@ -53,9 +52,9 @@ impl Display for Visible<'_> {
     }
 }
 
-/// A text of several lines without anything that is not seen: line ends and spaces stay. For what a
-/// program has laid out itself; foreign text in it was made [`visible`] before, or its line ends
-/// look like the program's.
+/// A text of several lines without invisible characters: line ends and spaces stay. For output that
+/// a program has laid out itself; foreign text in it must be made [`visible`] before, or its line
+/// ends look like the program's.
 pub fn printable(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
@@ -69,17 +68,17 @@ pub fn printable(text: &str) -> String {
     safe
 }
 
-/// How many marks or spaces have stood in a row.
+/// The lengths of the current runs of marks and spaces.
 #[derive(Debug, Default)]
 struct Runs {
     spaces: usize,
     marks: usize,
-    /// Whether there is something that a mark can stand on.
+    /// Whether there is a character that a mark can combine with.
     base: bool,
 }
 
 impl Runs {
-    /// Whether this character is shown as it is after those before.
+    /// Whether this character is shown unchanged after those before.
     fn shows(&mut self, c: char) -> bool {
         self.spaces = if c == ' ' { self.spaces + 1 } else { 0 };
         if is_mark(c) {
@@ -102,13 +101,13 @@ fn write_escape(f: &mut impl fmt::Write, c: char) -> fmt::Result {
     }
 }
 
-/// How many columns a character takes on a terminal.
+/// The width of a character on a terminal, in columns.
 fn columns_of(c: char) -> usize {
     c.width().unwrap_or(0)
 }
 
-/// A text as one word of a command that is pasted into a POSIX shell, quoted if need be. What is
-/// not shown as it is becomes its escape: then the command names what is not there.
+/// A text as one word of a command that is pasted into a POSIX shell, quoted if need be. Unsafe
+/// characters become their escapes: then the command names something that does not exist.
 pub fn shell_word(text: &str) -> String {
     let text = visible(text);
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+,=".contains(c);

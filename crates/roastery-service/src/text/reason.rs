@@ -1,9 +1,9 @@
-//! Errors of the system, in words for people.
+//! Errors of the system, in plain words.
 
 use std::io;
 
-/// Why the system did not do something with a file, and what to do about it: no number, and no
-/// jargon of the system where there is a plain word.
+/// Why the system could not do something with a file, and what to do about it, without error
+/// numbers.
 pub fn io_reason(error: &io::Error) -> String {
     use io::ErrorKind as K;
     let plain = match error.kind() {

@@ -1,4 +1,4 @@
-//! The audit log, as it is exported, and the records of what was cut from it.
+//! The audit log, as it is exported, and the records of its cuts.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -6,39 +6,39 @@ use utoipa::ToSchema;
 use super::Time;
 
 /// An entry of the audit log as a line of an export: all that the store has of it and nothing else,
-/// so that the line is the same whenever it is written. Its fields keep their names and their order
+/// so that the line is the same each time. Its fields keep their names and their order
 /// (`docs/store.md`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditLine {
-    /// Its number; the first of all is 0.
+    /// Its number; the very first entry has number 0.
     pub number: u64,
-    /// When.
+    /// When the share left.
     pub time: Time,
     /// The group's id.
     pub group: String,
     /// The session.
     pub session: String,
-    /// The attempt.
+    /// The number of the attempt.
     pub attempt: u32,
-    /// The package's hash.
+    /// The hash of the package that the share answers.
     pub package: String,
-    /// What was signed.
+    /// The signed messages, 32 bytes each.
     pub messages: Vec<String>,
     /// The x-only group key.
     pub key: String,
     /// Who decided: operator, rules or command.
     pub decided_by: String,
-    /// What the command printed; empty if none decided.
+    /// The first line that the approval command printed; empty for another decider.
     pub said: String,
-    /// The hash of what was decided about.
+    /// The hash of the examination that the decision refers to.
     pub about: String,
-    /// The revision of the request that was decided about.
+    /// The revision of the request that the decision refers to.
     pub revision: u64,
     /// When it was decided.
     pub decided: Time,
-    /// What leaves the group's wallet with it, in satoshi, fee included.
+    /// The amount that it spends from the group's wallet, in satoshi, fee included.
     pub satoshi: u64,
-    /// The coins that are spent for it, as transaction id, colon and number of the output.
+    /// The coins that it spends, as transaction id, colon and index of the output.
     pub coins: Vec<String>,
 }
 
@@ -57,27 +57,28 @@ pub struct LogCut {
     pub time: Time,
 }
 
-/// What was cut from the audit log, and what can be.
+/// The cuts of the audit log, and what can be cut.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LogCuts {
-    /// The number of the first entry that is in the log.
+    /// The number of the first entry in the log.
     pub begin: u64,
     /// The number of the next entry.
     pub end: u64,
     /// Entries of this time and later cannot be cut yet.
     pub kept_since: Time,
-    /// All cuts, the first one first.
+    /// All cuts, the oldest first.
     pub cuts: Vec<LogCut>,
 }
 
-/// What is cut from the audit log.
+/// A request to cut the audit log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CutLog {
     /// The entries before this number are cut.
     #[schema(minimum = 1)]
     pub before: u64,
-    /// The SHA-256 of their exported lines, each with its line end: who knows it has had them.
+    /// The SHA-256 of their exported lines, each with its line end: it shows that the client has
+    /// exported them.
     #[schema(pattern = "^[0-9a-fA-F]{64}$")]
     pub sha256: String,
 }

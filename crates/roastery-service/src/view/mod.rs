@@ -1,5 +1,4 @@
-//! What the API says and takes, as JSON. Names and meanings of fields stay what they are within
-//! version 1.
+//! The JSON of the API. Names and meanings of fields do not change within version 1.
 //!
 //! Byte strings are hexadecimal digits in lower case; times are by RFC 3339, in UTC.
 
@@ -18,16 +17,16 @@ pub use self::{
     time::Time,
 };
 
-/// How a node stands.
+/// The status of a node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Status {
     /// The node's name.
     pub name: String,
-    /// The node's peer, as it stands on its card.
+    /// The node's peer id, as on its card.
     pub peer: String,
     /// The program's version.
     pub version: String,
-    /// The process.
+    /// The id of the process.
     pub pid: u32,
     /// The time by the node's clock.
     pub now: Time,
@@ -37,37 +36,37 @@ pub struct Status {
     pub peers: Vec<PeerStatus>,
     /// Its groups.
     pub groups: Vec<GroupStatus>,
-    /// Groups that are to be made, and ceremonies under way.
+    /// Invitations that were joined, and key generations under way.
     pub ceremonies: Vec<CeremonyStatus>,
-    /// What is wrong with the configuration, each in a line.
+    /// Warnings about the configuration, each in a line.
     pub warnings: Vec<String>,
 }
 
 /// Another node, as the transport sees it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PeerStatus {
-    /// Its peer, as it stands on its card.
+    /// Its peer id, as on its card.
     pub peer: String,
-    /// Its name, as its card says.
+    /// Its name, from its card.
     pub name: String,
     /// Whether it is connected.
     pub connected: bool,
-    /// Since how many seconds it is awaited, if it is not connected.
+    /// For how many seconds it has been disconnected, if it is not connected.
     pub awaited_seconds: Option<u64>,
     /// The last round trip, in milliseconds.
     pub round_trip_ms: Option<f64>,
-    /// Where this node calls it; empty if it only waits for its calls.
+    /// The addresses at which this node dials it; empty if this node does not dial it.
     pub addresses: Vec<String>,
-    /// Messages of it that were lost because its queues were full.
+    /// Messages from it that were lost because a queue was full or they were too long.
     pub dropped: u64,
-    /// How far its wall clock is ahead of this node's, in milliseconds, as it says; negative if it
-    /// is behind.
+    /// How far its wall clock is ahead of this node's, in milliseconds, by its own account;
+    /// negative if it is behind.
     pub clock_offset_ms: Option<i64>,
     /// Whether the two clocks differ so much that requests may seem to have expired.
     pub clock_differs: bool,
 }
 
-/// A group, and what goes on in it.
+/// A group and its sessions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct GroupStatus {
     /// Its name.
@@ -76,40 +75,40 @@ pub struct GroupStatus {
     pub id: String,
     /// This node's seat.
     pub seat: u16,
-    /// How many must sign.
+    /// The number of members that must sign.
     pub threshold: usize,
     /// The threshold public key (33 bytes).
     pub key: String,
     /// The members, by seat.
     pub members: Vec<MemberStatus>,
-    /// How many members can be reached, this node included.
+    /// The number of members that are connected, this node included.
     pub reachable: usize,
     /// The sessions that are running.
     pub sessions: Vec<SessionStatus>,
-    /// How many requests wait to be approved here; none if that cannot be said.
+    /// The number of requests that wait for approval here; absent if it cannot be determined.
     pub pending: Option<usize>,
-    /// By what this node approves.
+    /// The policy of this node for the group.
     pub policy: Policy,
 }
 
-/// The policy in force for a group, as the node has read it at its start.
+/// The policy for a group, as the node has read it at its start.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Policy {
-    /// Where it stands in the configuration.
+    /// Its section in the configuration.
     pub section: String,
     /// Who approves what the rules allow: manual, command or automatic.
     pub approval: String,
-    /// What may be signed: text, transaction, hash.
+    /// The kinds of subjects that may be signed: text, transaction, hash.
     pub kinds: Vec<String>,
     /// The most requests that are signed in an hour, if there is a limit.
     pub most_per_hour: Option<u32>,
-    /// The most satoshi that leave within 24 hours, if there is a limit.
+    /// The most satoshi that may be spent within 24 hours, if there is a limit.
     pub most_per_day: Option<u64>,
-    /// Why the command gives no answer, if the last one gave none.
+    /// Why the approval command gave no answer, if the last call gave none.
     pub problem: Option<String>,
 }
 
-/// Another name for a group.
+/// A new name for a group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rename {
@@ -122,9 +121,9 @@ pub struct Rename {
 pub struct MemberStatus {
     /// Its seat.
     pub seat: u16,
-    /// Its name, as its card says.
+    /// Its name, from its card.
     pub name: String,
-    /// Its peer.
+    /// Its peer id.
     pub peer: String,
     /// Whether it is this node or connected to it.
     pub reachable: bool,
@@ -135,49 +134,48 @@ pub struct MemberStatus {
 pub struct SessionStatus {
     /// Its id.
     pub session: String,
-    /// How many attempts are live here.
+    /// The number of attempts that are live here.
     pub live_attempts: usize,
-    /// Who is awaited. Waiting is no blame.
+    /// The members that the session waits for. Waiting is not a fault.
     pub awaited: Vec<Awaited>,
-    /// Who will not take part, and why.
+    /// The members that have refused, and why.
     pub refusals: Vec<Said>,
-    /// Whose fault is proven, and which.
+    /// The members with a proven fault, and which.
     pub proven: Vec<Said>,
 }
 
-/// Somebody who is awaited.
+/// A member that is waited for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Awaited {
-    /// Who.
+    /// Its seat.
     pub seat: u16,
-    /// Its name, as its card says.
+    /// Its name, from its card.
     pub name: String,
-    /// For what.
+    /// What it is to send.
     pub thing: String,
-    /// Since how many seconds.
+    /// For how many seconds it has been waited for.
     pub seconds: u64,
 }
 
-/// Something that is said of a seat.
+/// A statement about a member.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Said {
     /// The seat.
     pub seat: u16,
-    /// Its name, as its card says.
+    /// Its name, from its card.
     pub name: String,
-    /// What.
+    /// The statement.
     pub text: String,
 }
 
-/// An invitation that is taken up.
+/// An invitation to join.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Join {
     /// The invitation file's text.
     #[schema(min_length = 1, max_length = 1048576)]
     pub invitation: String,
-    /// What the group is to be called here, if it is not to have the invitation's name: at most 64
-    /// bytes.
+    /// The group's name at this node, if it is not to be the invitation's name: at most 64 bytes.
     #[serde(default)]
     pub name: Option<String>,
 }
@@ -191,25 +189,25 @@ pub struct AddCard {
     pub card: String,
 }
 
-/// Where a member is called, as its card says.
+/// The addresses of a member, from its card.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PeerAddresses {
-    /// Its peer, as it stands on its card.
+    /// Its peer id, as on its card.
     pub peer: String,
-    /// Its name, as its card says.
+    /// Its name, from its card.
     pub name: String,
-    /// The addresses on the card at which this node can call it.
+    /// The addresses on the card at which this node can dial it.
     pub addresses: Vec<String>,
     /// What is wrong with each of the others.
     pub skipped: Vec<String>,
-    /// Whether the card was newer than what was known here; if not, nothing has changed.
+    /// Whether the card was newer than the stored addresses; if not, nothing has changed.
     pub newer: bool,
-    /// Whether this node's configuration (transport.peers) names other addresses, which count
-    /// instead.
+    /// Whether this node's configuration (transport.peers) names other addresses, which take
+    /// precedence.
     pub overridden: bool,
 }
 
-/// The beginning of a ceremony.
+/// The start of a key generation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Begin {
@@ -218,7 +216,7 @@ pub struct Begin {
     pub fingerprint: String,
 }
 
-/// Something that is to be signed: a text, a transaction, or hashes.
+/// A subject that is to be signed: a text, a transaction, or hashes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Propose {
@@ -237,16 +235,16 @@ pub struct Propose {
     /// For a text or for hashes: whether the key is used as it is, without a Taproot tweak.
     #[schema(default = false)]
     pub untweaked: bool,
-    /// After how many seconds the request expires; an hour if absent.
+    /// The request expires after this many seconds; an hour if absent.
     #[schema(minimum = 1, maximum = 604800)]
     pub expires_in: Option<u64>,
 }
 
-/// Why a request is rejected.
+/// The rejection of a request.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Reject {
-    /// For the log of this node, at most 512 bytes, without control characters.
+    /// The reason, for this node's log: at most 512 bytes, without control characters.
     #[schema(max_length = 512, default = "")]
     pub note: String,
 }
@@ -254,61 +252,62 @@ pub struct Reject {
 /// A proof that this node holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Evidence {
-    /// The proof's id, by which it can be had as a file.
+    /// The id of the proof, by which it can be downloaded.
     pub id: String,
     /// The group's name.
     pub group: String,
-    /// Who is at fault.
+    /// The seat of the member at fault.
     pub accused: u16,
-    /// Its name, as its card says.
+    /// Its name, from its card.
     pub name: String,
-    /// Of what.
+    /// The fault.
     pub fault: String,
-    /// In which session.
+    /// The session in which it was committed.
     pub session: String,
 }
 
 /// A share that has left this node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct LogEntry {
-    /// Its number; the first is 0.
+    /// Its number; the very first entry has number 0.
     pub number: u64,
-    /// When.
+    /// When it left.
     pub time: Time,
     /// The group's id.
     pub group: String,
-    /// The group's name; empty if the group is not here any more.
+    /// The group's name; empty if the group is not in the store any more.
     pub group_name: String,
     /// The session.
     pub session: String,
-    /// What it was about; none if the request is not here any more, or could not be read yet.
+    /// What it was about; absent if the request is not in the store any more, or could not be
+    /// parsed yet.
     pub summary: Option<Summary>,
-    /// The attempt.
+    /// The number of the attempt.
     pub attempt: u32,
-    /// The package's hash.
+    /// The hash of the package that the share answers.
     pub package: String,
-    /// What was signed.
+    /// The signed messages, 32 bytes each.
     pub messages: Vec<String>,
-    /// What the policy said.
+    /// The decision of the policy.
     pub policy: String,
 }
 
-/// Why something was not done.
+/// An error of the API.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
-    /// A word that stays the same: not_found, ambiguous, invalid, conflict, name_taken, expired,
-    /// refused, not_ready, busy, no_answer, too_large, too_slow, too_many, unrecorded,
-    /// unauthorized, forbidden, wrong_host, internal.
+    /// A stable word: not_found, ambiguous, invalid, conflict, name_taken, expired, refused,
+    /// not_ready, busy, no_answer, too_large, too_slow, too_many, unrecorded, unauthorized,
+    /// forbidden, wrong_host, internal.
     pub code: String,
-    /// One line for people.
+    /// The error in one line, for people.
     pub message: String,
 }
 
-/// Whether a node does what it is for.
+/// The health or readiness of a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Health {
-    /// Whether it does.
+    /// Whether there is no problem.
     pub ok: bool,
-    /// What it lacks.
+    /// The problems.
     pub problems: Vec<String>,
 }

@@ -6,39 +6,39 @@ use utoipa::ToSchema;
 
 use super::Time;
 
-/// A request.
+/// A signing request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Request {
-    /// The session that signs it.
+    /// The id of the session that signs it.
     pub session: String,
     /// The group's name.
     pub group: String,
-    /// What it is about.
+    /// The subject.
     pub subject: Subject,
-    /// The same in short; none if it is no text and could not be read yet.
+    /// A short summary; absent if it is not a text and could not be parsed yet.
     pub summary: Option<Summary>,
-    /// What is signed.
+    /// The messages to sign.
     pub messages: Vec<Message>,
-    /// The seat that proposed it; none if it was made here.
+    /// The seat that proposed it; absent if it was made here.
     pub proposer: Option<u16>,
     /// The name of the member that proposed it.
     pub proposer_name: String,
-    /// Since when it is known here.
+    /// When this node received or made it.
     pub since: Time,
-    /// When its state became what it is.
+    /// When its state last changed.
     pub changed: Time,
-    /// The number of its last change here: lists go on before it.
+    /// The number of its last change here: the next page of a list begins before it.
     pub position: u64,
     /// When it expires.
     pub expiry: Time,
-    /// Grows with each change of what is shown or of the state. An approval that names it is of
-    /// this request as it is now.
+    /// Grows with each change of the subject or the state. An approval that names it applies to
+    /// this revision only.
     pub revision: u64,
-    /// What has become of it here.
+    /// Its state at this node.
     pub state: State,
-    /// More about that: what the policy said, why it stopped, or which members do not take part.
+    /// Details of the state: the decision of the policy, why it stopped, or which members refuse.
     pub text: String,
-    /// Who has approved and refused it.
+    /// Which members have approved and refused it.
     pub progress: Progress,
     /// The signatures, one for each message.
     pub signatures: Option<Vec<String>>,
@@ -47,17 +47,17 @@ pub struct Request {
 }
 
 impl Request {
-    /// Whether it may still be signed as far as this node is concerned.
+    /// Whether it may still be signed, as far as this node knows.
     pub fn is_open(&self) -> bool {
         matches!(self.state, State::Proposed | State::Approved)
     }
 }
 
-/// What has become of a request at a node.
+/// The state of a request at a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// It waits to be approved.
+    /// It waits for approval.
     Proposed,
     /// It is approved here, and not signed yet.
     Approved,
@@ -69,13 +69,13 @@ pub enum State {
     Stopped,
     /// It was not signed in time, as far as this node knows.
     Expired,
-    /// So many members do not take part that the others are too few. A member may still change its
-    /// mind.
+    /// So many members refuse that the others are fewer than the threshold. A member may still
+    /// change its decision.
     Failed,
 }
 
 impl State {
-    /// All of them.
+    /// All states.
     pub const ALL: [Self; 7] = [
         Self::Proposed,
         Self::Approved,
@@ -86,7 +86,7 @@ impl State {
         Self::Failed,
     ];
 
-    /// Its word in JSON.
+    /// Its name in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Proposed => "proposed",
@@ -106,7 +106,7 @@ impl fmt::Display for State {
     }
 }
 
-/// A word that is no state.
+/// A word that names no state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("allowed are proposed, approved, refused, signed, stopped, expired and failed")]
 pub struct NoState;
@@ -122,48 +122,48 @@ impl FromStr for State {
 /// What a request is about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Subject {
-    /// text, transaction or hash.
+    /// The kind: text, transaction or hash.
     pub kind: String,
-    /// The text; or the transaction, for people.
+    /// The text, or a description of the transaction.
     pub text: Option<String>,
-    /// The transaction: a PSBT in base64. Not in lists.
+    /// The transaction: a PSBT in base64. Absent in lists.
     pub psbt: Option<String>,
 }
 
-/// What a request is about, in short. Amounts are in satoshi.
+/// A summary of the subject. Amounts are in satoshi.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Summary {
     /// The first words of a text.
     pub words: Option<String>,
-    /// What is paid to others, the greatest amounts first; at most 8.
+    /// The payments to others, the greatest amounts first; at most 8.
     pub pays: Vec<Payment>,
-    /// To how many more others something is paid.
+    /// The number of further payments to others.
     pub more: usize,
-    /// What comes back to the group's own wallet.
+    /// The amount that returns to the group's own wallet.
     pub returns: Option<u64>,
     /// The fee, if all amounts are known.
     pub fee: Option<u64>,
-    /// What to look at before it is approved; at most 16.
+    /// Warnings to read before it is approved; at most 16.
     pub warnings: Vec<String>,
-    /// How many warnings there are.
+    /// The number of warnings.
     pub warning_count: usize,
 }
 
-/// An amount and where it goes.
+/// A payment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Payment {
-    /// How much, in satoshi.
+    /// The amount in satoshi.
     pub amount: u64,
     /// The address, or the script where it has none.
     pub to: String,
 }
 
-/// Who has approved or refused a request, as far as this node has heard.
+/// Which members have approved or refused a request, as far as this node knows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Progress {
-    /// How many must approve.
+    /// The number of members that must approve.
     pub needed: usize,
-    /// How many members there are.
+    /// The number of members.
     pub members: usize,
     /// The names of the members that have approved.
     pub approved: Vec<String>,
@@ -173,16 +173,16 @@ pub struct Progress {
     pub can_succeed: bool,
 }
 
-/// One message and its key.
+/// A message and its key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Message {
-    /// The 32 bytes that are signed.
+    /// The 32 bytes to sign.
     pub message: String,
-    /// The key's path.
+    /// The derivation path of the key.
     pub path: String,
-    /// What is tweaked: untweaked, key-path-only, or the Merkle root of its scripts.
+    /// The Taproot tweak: untweaked, key-path-only, or the Merkle root of its scripts.
     pub taproot: String,
-    /// The x-only public key under which the signature verifies.
-    /// Absent in lists, since it takes time to compute.
+    /// The x-only public key under which the signature verifies. Absent in lists, since it takes
+    /// time to compute.
     pub public_key: Option<String>,
 }

@@ -13,14 +13,15 @@ use utoipa::{
 pub struct Time(Timestamp);
 
 impl Time {
-    /// So many seconds after the beginning of 1970; the last time that there is for what is later.
+    /// This many seconds after the beginning of 1970; a later time than the latest possible becomes
+    /// that one.
     pub fn from_seconds(seconds: u64) -> Self {
         let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
         Self(Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX))
     }
 
-    /// So many milliseconds after the beginning of 1970; the last time that there is for what is
-    /// later.
+    /// This many milliseconds after the beginning of 1970; a later time than the latest possible
+    /// becomes that one.
     pub fn from_milliseconds(milliseconds: u64) -> Self {
         let milliseconds = i64::try_from(milliseconds).unwrap_or(i64::MAX);
         Self(Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::MAX))

@@ -1,4 +1,4 @@
-//! Health is told by a thread of its own, whatever else is stuck.
+//! Health is answered by a thread of its own, whatever else is stuck.
 
 use std::{
     io::{Read as _, Write as _},
@@ -56,7 +56,7 @@ fn a_node_whose_tasks_have_no_turn_says_so_itself() {
     let healthy = get(&socket, "/health");
     assert!(healthy.starts_with("HTTP/1.1 200"), "{healthy}");
 
-    // Each thread of the protocol's runtime is kept by a task that does not give it back.
+    // Each thread of the protocol's runtime is blocked by a task that does not yield.
     let mut blocked = Vec::new();
     for _ in 0..threads {
         let (release, wait) = mpsc::channel::<()>();
@@ -81,7 +81,7 @@ fn a_node_whose_tasks_have_no_turn_says_so_itself() {
     assert!(get(&socket, "/ready").starts_with("HTTP/1.1 503"));
     assert!(get(&socket, "/metrics").starts_with("HTTP/1.1 200"));
 
-    // With turns again it is healthy again.
+    // When its threads are free the node is healthy again.
     drop(blocked);
     let begin = Instant::now();
     while !get(&socket, "/health").starts_with("HTTP/1.1 200") {

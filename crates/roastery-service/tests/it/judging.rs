@@ -1,4 +1,5 @@
-//! What a node makes of requests that others propose: nobody's word counts for what is signed.
+//! A node examines requests that others propose: what is signed does not depend on what a member
+//! says about it.
 
 use bitcoin::{Amount, Network, Psbt};
 use roastery_bitcoin::{
@@ -24,7 +25,7 @@ fn judge(group: &TestGroup, config: PolicyConfig) -> Judge {
     Judge::new(config, group.group.clone(), None, Network::Bitcoin).unwrap()
 }
 
-/// What a node keeps of a proposal: these messages, and this is shown with them.
+/// The stored request for a proposal with these messages and this subject.
 fn kept(group: &TestGroup, messages: Vec<MessageToSign>, subject: Subject) -> KeptRequest {
     let request = SigningRequest::new(group.group.id(), [1; 32], NOW + 3600, messages).unwrap();
     KeptRequest::proposed(request, subject, group.group.seats().nth(1), NOW)
@@ -51,7 +52,7 @@ fn a_transaction_that_is_what_is_shown_is_allowed() {
     let kept = kept(&group, messages(&group, &psbt), transaction(&psbt));
     let judge = judge(&group, PolicyConfig::default());
     let examined = judge.examine(&kept).unwrap();
-    // 60 000 to somebody else and 1000 of fee.
+    // 60 000 to another party and 1000 of fee.
     assert_eq!(judge.allow(&examined), Ok(()));
     assert_eq!(examined.spending().amount, 61_000);
     assert_eq!(examined.spending().coins.len(), 1);
@@ -76,7 +77,7 @@ fn a_proposer_that_lies_about_an_amount_a_script_a_path_or_a_hash_is_refused() {
     amount.inputs[0].non_witness_utxo = None;
     amount.inputs[0].witness_utxo.as_mut().unwrap().value += Amount::from_sat(1);
     refused(right.clone(), &amount);
-    // The previous transaction says otherwise.
+    // The previous transaction contradicts it.
     let mut proven = honest.clone();
     proven.inputs[0].witness_utxo.as_mut().unwrap().value += Amount::from_sat(1);
     refused(right.clone(), &proven);
@@ -98,7 +99,7 @@ fn a_proposer_that_lies_about_an_amount_a_script_a_path_or_a_hash_is_refused() {
     let mut hash = right.clone();
     hash[0].message[0] ^= 1;
     assert!(matches!(refused(hash, &honest), Refusal::Mismatch(Mismatch::Hash { .. })));
-    // One message more, and nothing that can be read.
+    // One message more, and a PSBT that cannot be parsed.
     refused([right.clone(), right.clone()].concat(), &honest);
     let garbage = Subject::Transaction(b"psbt\xff\x00".to_vec());
     let refusal = judge.examine(&kept(&group, right, garbage)).unwrap_err();
@@ -174,7 +175,7 @@ fn an_examination_names_what_was_shown_and_what_was_found_in_it() {
     otherwise.unknown.insert(key, vec![1]);
     let (session, first) = about(&psbt);
     let (same, second) = about(&otherwise);
-    // One request, shown in two ways.
+    // One request with two subjects.
     assert_eq!(session, same);
     assert_ne!(first, second);
     let kept = kept(&group, messages(&group, &psbt), transaction(&psbt));

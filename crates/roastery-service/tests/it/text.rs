@@ -7,7 +7,7 @@ use roastery_service::{
 };
 use unicode_width::UnicodeWidthStr as _;
 
-/// Characters with which what is shown was falsified.
+/// Characters that can falsify what is displayed.
 const HOSTILE: &[char] = &[
     '\0',
     '\u{7}',
@@ -76,7 +76,7 @@ fn foreign() -> impl Strategy<Value = String> {
     proptest::collection::vec(one, 0..200).prop_map(|all| all.into_iter().collect())
 }
 
-/// Whether nothing in it is hidden from an eye or moves a cursor.
+/// Whether it has no invisible character and none that moves a cursor.
 fn is_plain(text: &str) -> bool {
     text.chars().all(|c| !HOSTILE.contains(&c) && !c.is_control())
 }
@@ -115,7 +115,8 @@ fn what_people_write_stays_as_it_is() {
 fn marks_without_end_and_spaces_without_end_are_shown() {
     let tower = format!("a{}", "\u{301}".repeat(200));
     assert_eq!(visible(&tower).matches('\u{301}').count(), 3);
-    // The mark of a foreign text does not stand on what this program wrote before it.
+    // A combining mark at the beginning of a foreign text does not join what this program wrote
+    // before it.
     assert_eq!(visible("\u{301}a"), "\\u{301}a");
     let padded = format!("Hello{}State signed", " ".repeat(75));
     assert!(!visible(&padded).contains("    "), "{}", visible(&padded));

@@ -4,7 +4,7 @@ use roastery_protocol::keys::HostKey;
 
 use super::*;
 
-/// The keys of a node, made of one byte.
+/// The keys of a node, derived from one byte.
 struct Keys {
     host: HostKey,
     identity: IdentityKey,
@@ -55,7 +55,7 @@ fn a_card_is_read_as_it_was_written() {
 #[test]
 fn no_card_names_a_key_or_a_peer_of_another_node() {
     let (own, other) = (keys(1), keys(2));
-    // The host key signs whatever its owner wants it to.
+    // A malicious member's host key may sign anything.
     let stolen_peer = line(&own.host, own.identity.public_key(), other.transport.peer());
     let stolen_identity = line(&own.host, other.identity.public_key(), own.transport.peer());
     let mut stolen_host = line(&own.host, own.identity.public_key(), own.transport.peer());
@@ -86,7 +86,7 @@ fn nothing_on_a_card_can_be_changed_on_its_way() {
         let error = refused(&text.replace(from, to));
         assert!(error.contains("has not signed"), "{from}: {error}");
     }
-    // Signatures of another card of the same node do not fit either.
+    // Signatures of another card of the same node do not verify either.
     let keys = keys(1);
     let renamed = NamedMember { name: "anne".parse().unwrap(), member: card().member().clone() };
     let renamed =
@@ -125,7 +125,7 @@ fn a_card_with_an_address_that_cannot_be_called_is_a_card() {
     let text = card().to_text();
     let read = NodeCard::parse(&text).unwrap();
     assert_eq!(read.whereabouts().usable().1, []);
-    // More than eight are no honest card's.
+    // An honest card has at most eight.
     let many = text.replace(
         "addresses = [\"/dns4/anna.example/tcp/7400\"]",
         &format!("addresses = [{}]", "\"/ip4\", ".repeat(9)),

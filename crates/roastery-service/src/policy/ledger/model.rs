@@ -1,4 +1,4 @@
-//! The same decisions, made plainly: everything is looked at each time.
+//! A simple model of the same decisions, which scans everything each time.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -20,7 +20,7 @@ fn is_within(noted: Noted, seconds: u64, now: Now) -> bool {
     steady || noted.wall.saturating_add(seconds) > now.wall
 }
 
-/// What counts: by coin, and by request.
+/// The totals by coin, and by request.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Totals {
     coins: BTreeMap<Coin, Charge>,
@@ -44,7 +44,7 @@ impl Totals {
         self.coins.values().fold(0, |sum, charge| sum.saturating_add(charge.satoshi))
     }
 
-    /// What a payment adds to what its coins are charged with.
+    /// By how much a payment raises the charges of its coins.
     fn adds(&self, spending: &Spending) -> u64 {
         let charged = spending.coins.iter().filter_map(|coin| self.coins.get(coin));
         let charged = charged.fold(0, |sum: u64, charge| sum.saturating_add(charge.satoshi));
@@ -87,11 +87,11 @@ impl Totals {
     }
 }
 
-/// A ledger of one key.
+/// The ledger of one key.
 #[derive(Debug, Default)]
 pub(super) struct Model {
     released: Totals,
-    /// Approved and open, by the number of the reservation.
+    /// The approved and open requests, by the number of the reservation.
     pub(super) open: BTreeMap<usize, (SessionId, Spending)>,
 }
 

@@ -9,7 +9,7 @@ use super::{model::Model, *};
 
 const KEY: Key = [1; 32];
 
-/// Both clocks agree, in seconds after the start of one and of the other.
+/// A time at which both clocks agree, in seconds after the start of each.
 fn by_both(seconds: u64) -> Now {
     by(seconds, seconds)
 }
@@ -50,10 +50,10 @@ fn what_leaves_within_a_day_counts_when_it_leaves() {
     assert!(!release(2, 41, 2000));
     assert!(release(2, 40, 2000));
     assert!(!release(3, 1, 1000 + DAY - 1));
-    // A further share of the same request takes nothing more.
+    // A further share of the same request adds no amount.
     assert!(release(2, 40, 3000));
     assert!(release(3, 60, 1000 + DAY));
-    // By a clock that was set back nothing is forgotten.
+    // A clock that was set back lets no entry expire.
     assert!(!release(4, 1, 5));
 }
 
@@ -68,7 +68,7 @@ fn a_clock_that_is_ahead_for_a_while_takes_no_charge_away() {
     // It jumps ahead by a week, and back.
     assert!(!release(2, caps, by(1000 + 7 * DAY, 60)));
     assert!(!release(2, caps, by(1060, 60)));
-    // An hour and a day by both end it.
+    // An hour and a day by both clocks end it.
     assert!(!release(2, per_day(100), by(1000 + DAY, DAY - 1)));
     assert!(!release(2, per_day(100), by(1000 + DAY - 1, DAY)));
     assert!(release(2, caps, by(1000 + DAY, DAY)));
@@ -81,7 +81,7 @@ fn a_replacement_counts_once_with_the_greater_amount() {
         ledger.release(KEY, session(name), &spend(amount, coins), per_day(100), by_both(9)).is_ok()
     };
     assert!(release(1, 80, &[1]));
-    // The fee is raised twice, then a coin is added; a lower amount takes nothing back.
+    // The fee is raised twice, then a coin is added; a lower amount reduces nothing.
     assert!(release(2, 85, &[1]));
     assert!(release(3, 90, &[1, 2]));
     assert!(release(4, 50, &[1]));
@@ -112,7 +112,7 @@ fn what_is_approved_and_open_counts_until_it_is_over() {
     let first = reserve(1, 60).unwrap();
     let refusal = reserve(2, 41).unwrap_err();
     assert!(refusal.to_string().starts_with("policy.transactions: limit per day: "));
-    // It may still leave: only what has left counts then.
+    // Its share may still leave: only what has left counts then.
     ledger.release(KEY, session(3), &spend(50, &[3]), per_day(100), by_both(9)).unwrap();
     ledger.release(KEY, session(1), &spend(60, &[1]), per_day(100), by_both(9)).unwrap_err();
     drop(first);
@@ -133,14 +133,14 @@ fn requests_within_an_hour_are_counted_over_all_groups_of_one_key() {
     let refusal = release(3, caps, 3000).unwrap_err();
     assert_eq!(refusal, Refusal::Rate { count: 2, most: 2 });
     release(3, caps, 1000 + HOUR).unwrap();
-    // Another key has nothing to do with it.
+    // Another key is independent of it.
     ledger.release([2; 32], session(4), &Spending::default(), caps, by_both(3000)).unwrap();
 }
 
 #[test]
 fn what_leaves_while_the_log_is_read_counts_and_counts_once() {
     let ledger = ledger();
-    // It may be among what is read, or not.
+    // It may be among the entries that are read, or not.
     let (first, second) = (spend(60, &[1]), spend(30, &[2]));
     ledger.release(KEY, session(1), &first, per_day(100), by_both(1000)).unwrap();
     ledger.release(KEY, session(2), &second, per_day(100), by_both(1000)).unwrap();
@@ -176,7 +176,7 @@ fn what_was_read_from_the_log_is_not_forgotten_by_a_clock_that_is_ahead_for_a_wh
     assert!(release(by(1000 + DAY, DAY - 1000)));
 }
 
-/// What is done with a ledger.
+/// A step of a test of the ledger.
 #[derive(Clone, Debug)]
 enum Step {
     Check(u8, Spending),
@@ -184,9 +184,9 @@ enum Step {
     /// Drops one of the reservations.
     Drop(usize),
     Release(u8, Spending),
-    /// Something of the log is read, of so many seconds ago.
+    /// An entry of the log, of so many seconds ago, is read.
     Before(u8, Spending, u64),
-    /// Both clocks go on by so many seconds.
+    /// Both clocks advance by so many seconds.
     Later(u64),
     /// The wall clock is set.
     Set(u64),

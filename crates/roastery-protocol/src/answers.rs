@@ -1,4 +1,4 @@
-//! The back-off floor of answers, which sessions and key generations keep alike.
+//! The minimum interval between answers, for sessions and key generations alike.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -15,9 +15,9 @@ impl<What> Default for Answers<What> {
 }
 
 impl<What: Ord> Answers<What> {
-    /// Whether this may be sent to this seat now; if so it is noted. What was sent longer ago than
-    /// the floor is forgotten, and within the floor a seat has at most eight different things, so
-    /// that the book stays small.
+    /// Whether this answer may be sent to this seat now; if so it is recorded. Answers older than
+    /// the minimum interval are dropped, and within it a seat gets at most eight different answers,
+    /// so memory is bounded.
     pub(crate) fn may(&mut self, to: Seat, what: What, now: Duration, floor: Duration) -> bool {
         const MOST_AT_ONCE: usize = 8;
         self.0.retain(|_, at| now < at.saturating_add(floor));

@@ -22,8 +22,8 @@ impl Moment {
     }
 }
 
-/// When something that is repeated is due next: at first after the floor, then after twice as long
-/// each time, up to the cap.
+/// When a retransmission is due next: at first after the minimum interval, then after twice as long
+/// each time, up to the maximum interval.
 #[derive(Clone, Debug)]
 pub(crate) struct Backoff {
     due: Duration,

@@ -1,4 +1,4 @@
-//! Who coordinates which attempt.
+//! The order in which seats coordinate attempts.
 
 use roastery_frost::Seat;
 

@@ -102,7 +102,7 @@ impl Run {
     }
 }
 
-/// The number of an attempt within a session: one coordinator's reign.
+/// The number of an attempt within a session: one coordinator's turn.
 ///
 /// Carried in 32 bits and valid below 2^16, so that a number that is out of range is seen and not
 /// cut off.

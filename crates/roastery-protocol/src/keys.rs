@@ -4,8 +4,8 @@
 //! Both sign tagged hashes under the project's own tags and nothing else: no method takes bytes to
 //! be signed that a peer or a caller chose. The signatures are BIP-340's without auxiliary
 //! randomness (32 zero bytes), which BIP-340 allows: the same statement has the same bytes, as a
-//! repeat must. Signing is constant time in the key (libsecp256k1); both keys are zeroized on drop
-//! and show nothing in `Debug`.
+//! retransmission must. Signing is constant time in the key (libsecp256k1); both keys are zeroized
+//! on drop and show nothing in `Debug`.
 
 use roastery_frost::{Point, Signature, SigningKey, XOnlyPublicKey, chilldkg::HostSecretKey};
 

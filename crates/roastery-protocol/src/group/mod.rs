@@ -1,4 +1,4 @@
-//! The group: who is in it, what key it holds, and how many must sign.
+//! The group: its members, its key, and its threshold.
 
 mod member;
 mod name;

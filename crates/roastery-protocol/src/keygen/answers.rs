@@ -1,4 +1,4 @@
-//! What is sent in answer keeps the back-off floor.
+//! Answers are limited to one within a minimum interval.
 
 use roastery_frost::Seat;
 
@@ -6,7 +6,7 @@ use super::{Keygen, Rejected, message::Envelope};
 use crate::{clock::Moment, session::Destination};
 
 impl Keygen {
-    /// Sends something to another seat at most once within the floor.
+    /// Sends an answer to another seat at most once within the minimum interval.
     pub(super) fn answer(
         &mut self,
         to: Seat,

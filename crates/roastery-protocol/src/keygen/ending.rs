@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{TranscriptHash, clock::Moment, session::Destination};
 
-/// After that many certificates of one sender that are none, no further one is looked at.
+/// After that many invalid certificates of one sender no further one is checked.
 const MOST_WRONG_CERTIFICATES: u8 = 4;
 
 impl Keygen {

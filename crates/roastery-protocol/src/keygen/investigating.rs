@@ -1,4 +1,4 @@
-//! Who made this node's share wrong.
+//! The investigation of a wrong share: which party made this node's share wrong.
 
 use std::time::Duration;
 

@@ -344,8 +344,8 @@ impl XOnly {
 
 /// The first 16 bytes of a key generation's id, in eight groups of four hexadecimal digits.
 ///
-/// Who sends two different invitations to two members can try many of each; to make two of one
-/// fingerprint takes 2^64 trials.
+/// An attacker that sends two different invitations to two members can try many of each; to make
+/// two of one fingerprint takes 2^64 trials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fingerprint(KeygenId);
 

@@ -39,8 +39,8 @@ pub struct Opening {
     /// is opened, and the same ones open it again.
     pub seed: Seed,
     /// The transcript that this node has stored as signed
-    /// ([`Output::Persist`](super::Output::Persist)) in this key generation, if any. Who leaves it
-    /// out after a restart signs two.
+    /// ([`Output::Persist`](super::Output::Persist)) in this key generation, if any. A node that
+    /// leaves it out after a restart can sign two.
     pub signed: Option<TranscriptHash>,
     /// Intervals and time limits.
     pub settings: Settings,

@@ -66,7 +66,7 @@ impl Keygen {
                 let is_own = self.fixed.invitation.holds(from, sender);
                 let result = self.on_first_message(sender, message, envelope);
                 if is_own && let Some(transcript) = self.signed_transcript() {
-                    // Too often is not an error: the sender repeats its message.
+                    // A rate limit is not an error: the sender retransmits its message.
                     let _ = self.answer(sender, &transcript, now);
                 }
                 if result.is_ok() {

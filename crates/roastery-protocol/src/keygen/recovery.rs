@@ -24,7 +24,7 @@ pub const MAX_RECOVERY_FILE: usize =
 
 const CHECK: usize = 32;
 
-/// The public outcome of a key generation, to be kept anywhere by anyone: the invitation, the
+/// The public outcome of a key generation, which may be kept anywhere: the invitation, the
 /// certified transcript, and the newer bindings of members that have changed their keys since.
 ///
 /// A value of this type is the proof that all members have signed, and that the group exists. The

@@ -5,7 +5,7 @@ use roastery_frost::Seat;
 use super::{Ending, Keygen, Phase, Suspicion, message::RefusalReason, signing::Signing};
 use crate::{GroupId, KeygenId, TranscriptHash};
 
-/// What a node knows of a key generation: how far it is, and who is awaited, for what, since when.
+/// What a node knows of a key generation: its state, and which members are awaited since when.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
     /// The key generation.

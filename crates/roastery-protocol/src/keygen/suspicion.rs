@@ -11,14 +11,14 @@ use crate::TranscriptHash;
 /// convinces no third party.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Suspicion {
-    /// Who is at fault, as far as this node can know.
+    /// The member at fault, as far as this node can know.
     pub culprit: Suspect,
     /// The breach that was seen.
     pub deed: Misbehaviour,
 }
 
-/// Who is at fault. No honest member is named alone, as long as it and this node have kept their
-/// seeds and what they have stored as signed.
+/// The member at fault. No honest member is named alone, as long as it and this node have kept
+/// their seeds and what they have stored as signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Suspect {
     /// This member is at fault.

@@ -1,4 +1,4 @@
-//! The transcripts that are known, who offered them, and who has signed which.
+//! The transcripts that are known, which members offered them, and which have signed them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,7 +13,7 @@ use roastery_frost::{
 use super::message::{Envelope, TranscriptSignature};
 use crate::{BodyHash, TranscriptHash, group::PeerId};
 
-/// The most different offers of one coordinator that are looked at, beside those that others pass
+/// The most different offers of one coordinator that are checked, beside those that others pass
 /// on.
 const MOST_OFFERS: usize = 2;
 
@@ -70,9 +70,9 @@ pub(super) enum Counted {
 }
 
 impl Transcripts {
-    /// Takes note of an offer, and of who has passed it on, if that was not its coordinator. An
-    /// honest member passes on what it has signed only, which is one transcript: so one offer of
-    /// each passer is looked at, however many wrong ones the coordinator has shown before.
+    /// Records an offer, and the member that has passed it on, if that was not its coordinator. An
+    /// honest member passes on only what it has signed, which is one transcript: so one offer of
+    /// each such member is checked, however many wrong ones the coordinator has sent before.
     pub(super) fn offer(
         &mut self,
         coordinator: Seat,

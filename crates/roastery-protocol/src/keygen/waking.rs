@@ -99,7 +99,7 @@ impl Keygen {
         }
     }
 
-    /// A coordinator repeats the transcript that it has made to those that have not signed it.
+    /// A coordinator retransmits the transcript that it has made to those that have not signed it.
     fn repeat_transcript(&mut self, now: Moment) {
         let Some(made) = &mut self.made else { return };
         if !made.shown.as_mut().is_some_and(|repeat| repeat.strike(now.monotonic)) {
@@ -130,8 +130,8 @@ impl Keygen {
         }
     }
 
-    /// This peer can be reached again: what was sent into the void is sent again, at the pace of
-    /// answers.
+    /// This peer can be reached again: what was sent while it could not is sent again, at the rate
+    /// of answers.
     pub(super) fn reconnected(&mut self, peer: &PeerId, now: Moment) {
         let invitation = self.fixed.invitation.clone();
         let own = self.fixed.seat;
@@ -141,7 +141,7 @@ impl Keygen {
         for seat in invitation.seats().filter(|seat| *seat != own && invitation.holds(peer, *seat))
         {
             for envelope in self.owed_to(seat) {
-                // Too often is not an error: the ordinary repeats bring it.
+                // A rate limit is not an error: the ordinary retransmission brings it.
                 let _ = self.answer(seat, &envelope, now);
             }
         }

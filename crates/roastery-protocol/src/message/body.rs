@@ -56,7 +56,8 @@ pub struct Commitments {
     pub slot: Slot,
 }
 
-/// The coordinator's statement who signs, with which slots and which aggregate nonces. Sent to all.
+/// The coordinator's statement which seats sign, with which slots and aggregate nonces. Sent to
+/// all.
 #[derive(Clone, Debug, PartialEq, BorshSerialize, BorshDeserialize)]
 pub struct SigningPackage {
     /// The coordinator's incarnation.
@@ -120,7 +121,8 @@ pub struct NextSlot {
     pub slot: Slot,
 }
 
-/// The end: one BIP-340 signature for each message. Proves itself; who sends it does not matter.
+/// The outcome: one BIP-340 signature for each message. It proves itself; its sender does not
+/// matter.
 #[derive(Clone, Debug, PartialEq, BorshSerialize, BorshDeserialize)]
 pub struct FinalSignature {
     /// The package that led to it, as the sender states: a hint.
@@ -147,7 +149,7 @@ pub enum Want {
     Outcome,
 }
 
-/// Why a node does not take part. It has no effect but to stand in the others' report.
+/// Why a node does not take part. Its only effect is an entry in the others' report.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize,
 )]
@@ -157,7 +159,7 @@ pub enum RefusalReason {
     Policy,
     /// The request has expired by this node's clock.
     Expired,
-    /// The node has no room for a further session now.
+    /// The node has reached its limit of sessions.
     Busy,
     /// The node's operator has declined.
     Operator,
@@ -171,7 +173,7 @@ pub enum RefusalReason {
 }
 
 impl RefusalReason {
-    /// Whether the node may take the request up when it has room: a repeated proposal is looked at
+    /// Whether the node may take part later, when it has capacity: a repeated proposal is evaluated
     /// again.
     pub fn is_for_now(self) -> bool {
         matches!(self, RefusalReason::Busy | RefusalReason::TooMany)

@@ -121,14 +121,14 @@ impl Envelope {
         Sealed::peek::<Header>(bytes).and_then(|header| header.kind())
     }
 
-    /// The reason that a refusal gives, without looking at who has signed it; nothing if it is no
+    /// The reason that a refusal gives, without a check of its signature; `None` if it is no
     /// refusal.
     pub fn peek_refusal(bytes: &[u8]) -> Option<RefusalReason> {
         let refusal = Self::peek_kind(bytes) == Some(Kind::Refusal);
         refusal.then(|| wire::decode(&bytes[Sealed::LEAST..]).ok()).flatten()
     }
 
-    /// What a message asks for, without looking at who asks; nothing if it is no question.
+    /// What a message asks for, without a check of its sender; `None` if it is of another kind.
     pub fn peek_want(bytes: &[u8]) -> Option<Want> {
         let question = Self::parse(bytes).ok().filter(|envelope| envelope.kind == Kind::Want)?;
         wire::decode(question.content()).ok()

@@ -6,7 +6,7 @@ use roastery_frost::Seat;
 
 use crate::{Attempt, message::Want};
 
-/// What a session answers with, each kept to the back-off floor by itself.
+/// The answers of a session. Each has a minimum interval of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Answer {
     To(Attempt, Want),
@@ -14,12 +14,12 @@ pub(super) enum Answer {
     Share(Attempt),
 }
 
-/// How often who has sent a proof that proved nothing.
+/// How many proofs of each sender proved nothing.
 #[derive(Debug, Default)]
 pub(super) struct FalseAccusations(BTreeMap<Seat, u8>);
 
 impl FalseAccusations {
-    /// Whether another proof of this sender is looked at: after four that proved nothing, none is.
+    /// Whether another proof of this sender is checked: after four that proved nothing, none is.
     pub(super) fn may_accuse(&self, sender: Seat) -> bool {
         self.0.get(&sender).is_none_or(|count| *count < 4)
     }

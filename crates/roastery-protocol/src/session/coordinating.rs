@@ -1,4 +1,4 @@
-//! The coordinator: issues packages, counts shares, finds who spoiled one.
+//! The coordinator: issues packages, counts shares, finds the signer of a bad one.
 
 use roastery_frost::{PartialSignature, PublicNonce, Seat};
 
@@ -102,7 +102,7 @@ impl<E: EngineSession> Session<E> {
         self.send(Destination::Everyone, &envelope);
     }
 
-    /// Acts on a package of this node's own when its last share has come: aggregates, and looks at
+    /// Acts on a package of this node's own when its last share has come: aggregates, and checks
     /// single shares only if that fails.
     pub(super) fn settle(&mut self, attempt: Attempt, number: usize, now: Moment) {
         let Some(coordinated) = self.coordinated.get(&attempt) else {
@@ -131,8 +131,8 @@ impl<E: EngineSession> Session<E> {
     }
 
     /// t shares that make no signature: every one that is bad is found. If each of them is right,
-    /// their nonces cancel (only t colluders can do that, and nothing proves who): none of the t is
-    /// asked again in this attempt.
+    /// their nonces cancel (only t colluders can do that, and no proof names one of them): none of
+    /// the t is asked again in this attempt.
     fn blame(&mut self, attempt: Attempt, number: usize, now: Moment) {
         let Some(coordinated) = self.coordinated.get_mut(&attempt) else {
             return;

@@ -56,8 +56,8 @@ impl<E: EngineSession> Session<E> {
     /// to all.
     pub(super) fn finish(&mut self, content: FinalSignature, made: SignatureSource, now: Moment) {
         self.engine.abort();
-        // Which package led to it is a hint: it is believed of the member that put the signatures
-        // together, or that coordinates there.
+        // Which package led to it is a hint: it is accepted from the member that put the
+        // signatures together, or that coordinates there.
         let named = self.collector.package_named(content.package).filter(|package| {
             let coordinator = self.fixed.coordinator(package.attempt);
             made == SignatureSource::Here || made == SignatureSource::By(coordinator)

@@ -95,7 +95,7 @@ impl<E: EngineSession> Session<E> {
         let signers = signers.collect();
         self.collector.look_into(hash);
         if self.inquests.len() >= MOST_AT_ONCE {
-            // Who has not answered for the longest time is least likely to.
+            // The oldest one is evicted: its signers are least likely to answer.
             self.inquests.remove(0);
         }
         self.inquests.push(Inquest { hash, attempt, package, prepared, signers, repeat });

@@ -263,8 +263,8 @@ impl<E: EngineSession> Session<E> {
         self.take_own(now);
     }
 
-    /// A peer's connection has come or gone. The reign of a coordinator that is gone takes no time;
-    /// one that has come back is sent again what it may have missed.
+    /// A peer's connection has come or gone. A coordinator that is gone is passed over without
+    /// delay; one that has come back is sent again what it may have missed.
     pub fn handle_connection(&mut self, peer: &PeerId, connection: Connection, now: Moment) {
         if !self.fixed.group.is_member(peer) {
             return;
@@ -406,7 +406,7 @@ pub enum Stop {
     Cancelled,
     /// It does not want to wait any longer.
     Deadline,
-    /// It has no room for all its sessions.
+    /// It has no capacity for all its sessions.
     Evicted,
     /// It could not store that a share was about to leave.
     JournalFailed,

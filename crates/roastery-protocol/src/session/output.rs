@@ -37,7 +37,7 @@ pub enum Destination {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
-    /// This node takes part in an attempt as a signer and has shown its first slot to the
+    /// This node takes part in an attempt as a signer and has sent its first slot to the
     /// coordinator.
     Committed {
         /// The attempt's number, from 0.
@@ -98,8 +98,8 @@ pub enum Event {
     },
     /// The signatures are there. Final.
     Signed(Outcome),
-    /// This node has stopped. Not final: shares that are out can be completed by anyone at any
-    /// time, and a signature that comes later still ends the session as signed.
+    /// This node has stopped. Not final: shares that have left can be completed by any holder
+    /// of t of them at any time, and a signature that comes later still ends the session as signed.
     Stopped(StopReason),
 }
 
@@ -139,7 +139,8 @@ pub enum StopReason {
     /// The caller's deadline has passed.
     #[error("the deadline has passed")]
     Deadline,
-    /// The caller had no room for all its sessions, and kept those that expire before this one.
+    /// The caller had no capacity for all its sessions, and evicted this one: it kept those that
+    /// expire sooner.
     #[error("no room for all sessions: those that expire sooner are kept")]
     Evicted,
     /// The caller could not store that a share was about to leave; so it has not left.
@@ -156,7 +157,7 @@ pub enum StopReason {
     /// The policy withdrew its approval before a share left.
     #[error("no longer approved: {0}")]
     Withdrawn(RefusalReason),
-    /// The engine failed. An own share that does not verify means a broken machine.
+    /// The engine failed. An own share that does not verify means a hardware fault.
     #[error("{0}")]
     Engine(EngineError),
 }

@@ -29,7 +29,7 @@ struct Received {
     attempt: Attempt,
     sender: Seat,
     /// Whether the signature was checked. A message on the link of the very seat that it names may
-    /// be used before; it is checked before it is kept as a package, or counts against anyone.
+    /// be used before; it is checked before it is kept as a package, or used as evidence.
     checked: bool,
 }
 
@@ -320,7 +320,7 @@ impl<E: EngineSession> Session<E> {
                 return Err(Rejected::NotTheCoordinator { attempt, coordinator });
             }
             if !self.signers.contains_key(&attempt) {
-                // A fresh slot is an answer, too: attempts without number at the floor's pace only.
+                // A fresh slot is an answer, too: at most one within the minimum interval.
                 let (what, floor) = (Answer::To(attempt, want), self.fixed.settings.repeat_floor);
                 if !self.answers.may(sender, what, now.monotonic, floor) {
                     return Err(Rejected::NoAnswer { sender });
@@ -338,7 +338,7 @@ impl<E: EngineSession> Session<E> {
                 self.signers.values().find_map(|signer| signer.share_for(hash)).cloned()
             }
             Want::Nonces(hash) => self.shown_by(hash),
-            // Where there is one it was given before any message was looked at.
+            // If there is one, it was sent before the message was evaluated.
             Want::Outcome => None,
         };
         let answer = answer.ok_or(Rejected::NoAnswer { sender })?;
@@ -350,7 +350,7 @@ impl<E: EngineSession> Session<E> {
         if !checked && !envelope.is_signed_by_its_sender(&self.fixed.group) {
             return Err(Rejected::NotSigned { sender });
         }
-        // At most two refusals of a seat count: one for want of room, and then one for good.
+        // At most two refusals of a seat count: one for lack of capacity, and then a final one.
         let known = self.refusals.get(&sender);
         if known.is_some_and(|known| !known.is_for_now() || reason.is_for_now()) {
             return Err(Rejected::Repeat);

@@ -1,5 +1,5 @@
-//! What a connection that comes back brings: what was sent into the void is sent again, at the pace
-//! of answers.
+//! A connection that comes back: what was sent while it was down is sent again, at the rate of
+//! answers.
 
 use roastery_frost::Seat;
 
@@ -24,7 +24,7 @@ impl<E: EngineSession> Session<E> {
             .collect();
         for seat in seats {
             for (what, envelope) in self.owed_to(seat) {
-                // Too often is not an error: the ordinary repeats bring it.
+                // A rate limit is not an error: the ordinary retransmission brings it.
                 let _ = self.answer(seat, what, &envelope, now);
             }
         }
@@ -53,7 +53,7 @@ impl<E: EngineSession> Session<E> {
         as_signer.chain(as_coordinator).collect()
     }
 
-    /// The coordinator's question for a signer's slot.
+    /// The coordinator's request for a signer's slot.
     pub(super) fn want_slot(&self, attempt: Attempt) -> Envelope {
         self.fixed.seal(attempt, &Body::Want(Want::Slot))
     }

@@ -7,7 +7,7 @@ use crate::{
     Attempt, SessionId, engine::EngineSession, message::RefusalReason, proof::ProvenFault,
 };
 
-/// What a node knows of a session: how far it is, and who is awaited, for what, since when.
+/// What a node knows of a session: its state, and which members are awaited since when.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
     /// The session.

@@ -4,14 +4,14 @@ use std::time::Duration;
 /// unsafe or blame an honest member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// After how long without a signature the number of live attempts doubles.
+    /// The time without a signature after which the number of live attempts doubles.
     pub interval: Duration,
-    /// How long a first package is waited for at most before a second one goes out. Where the round
-    /// trip to its slowest signer is known it is that, and a quarter of it as margin.
+    /// The longest time that a first package is the only one. Where the round trip to its slowest
+    /// signer is known it is that, and a quarter of it as margin.
     pub patience: Duration,
-    /// The least time between two sendings of one thing to one receiver.
+    /// The minimum interval between two sendings of one message to one receiver.
     pub repeat_floor: Duration,
-    /// The most time between two sendings of one thing that is still owed.
+    /// The maximum interval between retransmissions of one message that is still owed.
     pub repeat_cap: Duration,
     /// How long after the signature late equivocation is still recorded.
     pub linger: Duration,

@@ -1,5 +1,5 @@
-//! A signer's book of one attempt: its one unused slot, what it has released, and the one message
-//! that it repeats.
+//! A signer's state in one attempt: its one unused slot, what it has released, and the one message
+//! that it retransmits.
 
 use std::time::Duration;
 
@@ -150,7 +150,7 @@ impl Signer {
         self.repeat_from_now(envelope, settings, now);
     }
 
-    /// The message to repeat, if it is time.
+    /// The message to retransmit, if it is due.
     pub(crate) fn repetition(&mut self, now: Duration) -> Option<&Envelope> {
         self.current.as_ref().filter(|_| self.repeat.strike(now))
     }

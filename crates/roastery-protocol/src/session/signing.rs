@@ -96,7 +96,7 @@ impl<E: EngineSession> Session<E> {
         }
     }
 
-    /// The coordinator repeats a package because a share is owed: it gets the share again.
+    /// The coordinator has repeated a package because a share is owed: it gets the share again.
     pub(super) fn answer_repeated_package(
         &mut self,
         attempt: Attempt,
@@ -107,7 +107,7 @@ impl<E: EngineSession> Session<E> {
         let hash = package.body_hash();
         let share = self.signers.get(&attempt).and_then(|signer| signer.share_for(hash)).cloned();
         if let Some(share) = share {
-            // Too often is not an error: it is answered at the floor's pace.
+            // A rate limit is not an error: the next repetition is answered.
             let _ = self.answer(coordinator, Answer::Share(attempt), &share, now);
         }
     }

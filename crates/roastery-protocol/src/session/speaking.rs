@@ -16,7 +16,7 @@ impl<E: EngineSession> Session<E> {
         let _ = self.answer(of, Answer::To(attempt, want), &envelope, now);
     }
 
-    /// Sends something at most once within the floor.
+    /// Sends an answer at most once within the minimum interval.
     pub(super) fn answer(
         &mut self,
         to: Seat,

@@ -62,7 +62,7 @@ impl<E: EngineSession> Session<E> {
         }
     }
 
-    /// A coordinator repeats a package to those that owe, and asks those that it has not seen.
+    /// A coordinator retransmits a package to signers that owe a share, and asks for missing slots.
     fn repeat_packages(&mut self, now: Moment) {
         let attempts: Vec<Attempt> = self.coordinated.keys().copied().collect();
         for attempt in attempts {

@@ -20,7 +20,7 @@ pub struct Watch {
     group: Arc<Group>,
     request: SigningRequest,
     session: SessionId,
-    /// What is needed to look at a message, made when the first one comes.
+    /// What is needed to check a message, made when the first one comes.
     reader: Option<Reader>,
     refusals: BTreeSet<(Seat, RefusalReason)>,
     /// Peers that brought signatures that are not valid: to check them costs more than to make them

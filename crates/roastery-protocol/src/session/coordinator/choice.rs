@@ -1,4 +1,4 @@
-//! Who is picked, and when.
+//! The choice of signers for a package, and the time of issuing it.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use roastery_frost::Seat;
 
 use super::{Coordinator, Package, Standing, seat};
 
-/// The least time that a first package has for itself: what is faster than this cannot be told from
-/// chance.
+/// The least time for which the first package is the only one: shorter round trips cannot be told
+/// from chance.
 const LEAST_PATIENCE: Duration = Duration::from_millis(100);
 
-/// Who would be picked now.
+/// The signers that would be picked now.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
     /// t seats, ascending.
@@ -20,9 +20,9 @@ pub(crate) struct Plan {
 }
 
 impl Coordinator {
-    /// Who would sign the next package, if one may go out now: t signers that are ready; first
-    /// those that did not keep others waiting in an earlier session, then those that owe no check,
-    /// then those that came first. After n - t + 1 packages there is none.
+    /// The signers of the next package, if one may go out now: t signers that are ready; first
+    /// those that were not late in an earlier session, then those that owe no check, then those
+    /// that came first. After n - t + 1 packages there is none.
     pub(crate) fn plan(&self, now: Duration) -> Option<Plan> {
         self.begun?;
         if self.waits_until().is_some_and(|until| now < until) {

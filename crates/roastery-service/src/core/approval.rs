@@ -1,4 +1,4 @@
-//! A request is approved: judged, decided on, and taken part in.
+//! Approval of a request: it is examined, decided, and its session is opened.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,22 +21,22 @@ use super::{
 };
 use crate::{config::Approval, limits::Limit, policy::Standing};
 
-/// By what a request is approved.
+/// Who approves a request, and in which state of it.
 #[derive(Clone, Debug)]
 pub(super) enum Approving {
-    /// The operator's decision, about the request as it was seen.
+    /// The operator, for the request as it was shown.
     Operator {
-        /// The number of the last rejection when the operator asked for it: one after that stands.
+        /// The number of the last rejection when the operator approved: a later rejection stays.
         after: u64,
     },
-    /// A decision that is made now without the operator, about the request as it was seen.
+    /// A decision that is made now without the operator, for the request as it was examined.
     Now(Decider),
-    /// The decision of before a restart.
+    /// The decision from before a restart.
     Again(Decision),
 }
 
 impl GroupService {
-    /// Judges a request that is not approved here, and asks the one who is to approve it.
+    /// Examines a request that is not approved here, and asks the configured approver.
     pub(super) fn consider(self: &Arc<Self>, kept: KeptRequest) {
         let this = self.clone();
         let part = format!("the judging of a request of group {}", self.name);
@@ -45,7 +45,7 @@ impl GroupService {
             let manual = this.approval() == Approval::Manual;
             let left = this.left_to_operator(&kept.request).filter(|_| !manual);
             let done = match (this.approval(), left) {
-                // Only the operator undoes the operator's rejection.
+                // Only the operator can reverse the operator's rejection.
                 (_, Some(text)) => this.wait_for_operator(&kept, text).await,
                 (Approval::Automatic, None) => this.begin_or_refuse(&kept, Decider::Rules).await,
                 (Approval::Command, None) => this.ask_command(kept).await,
@@ -60,7 +60,7 @@ impl GroupService {
         });
     }
 
-    /// A request that the rules allow waits for the operator.
+    /// Leaves a request that the rules allow to the operator.
     async fn wait_for_operator(
         &self,
         kept: &KeptRequest,
@@ -75,8 +75,8 @@ impl GroupService {
         }
     }
 
-    /// Approves a request without the operator. Where that is not possible it is refused by name:
-    /// nothing waits for ever for a decision that is not made again.
+    /// Approves a request without the operator. Where that is not possible it is refused with the
+    /// reason: no request waits for a decision that is not made again.
     pub(super) async fn begin_or_refuse(
         self: &Arc<Self>,
         kept: &KeptRequest,
@@ -91,8 +91,8 @@ impl GroupService {
         }
     }
 
-    /// Approves a request as it was seen, and takes part in signing it. One that is being signed
-    /// already goes on.
+    /// Approves a request as it was examined, and opens its session. A session that is open already
+    /// goes on.
     pub(super) async fn begin(
         self: &Arc<Self>,
         seen: &KeptRequest,
@@ -101,8 +101,8 @@ impl GroupService {
         let request = seen.request.clone();
         let session = request.session_id();
         let refused = ServiceError::Refused;
-        // This may take long, and the request may be rejected or shown otherwise meanwhile: that is
-        // found out below.
+        // This may take long, and the request may be rejected or its subject replaced meanwhile:
+        // that is checked below.
         let operator = match &approving {
             Approving::Operator { .. } => true,
             Approving::Now(_) => false,
@@ -134,7 +134,7 @@ impl GroupService {
         if !operator && let Some(text) = self.left_to_operator(&request) {
             return Err(ServiceError::Conflict(text));
         }
-        // Up to which rejection this undoes what was rejected.
+        // The last rejection that this approval reverses.
         let undone = match approving {
             Approving::Operator { after } => after,
             Approving::Now(_) | Approving::Again(_) => 0,
@@ -156,7 +156,7 @@ impl GroupService {
         };
         self.take_effect(seen, &decision).await?;
         if undone > 0
-            // What a rejection left behind must not undo a later approval at the next start.
+            // The file of a rejection must not reverse a later approval at the next start.
             && let Err(error) = self.shared.forget_rejection(session, undone).await
         {
             self.take_back(seen, decision).await?;
@@ -184,7 +184,8 @@ impl GroupService {
         self.shared.finite(part, follow);
         drop(deciding);
         self.tell(session, "approved", "approved here".to_owned());
-        // Whoever proposed it may go; this node tells those who come late.
+        // The member that proposed it may disconnect; this node proposes it to members that connect
+        // later.
         let proposal = Proposal { request, subject: seen.subject.clone() };
         if let Err(ProposeError::TooMany { .. }) = self.handle.propose(proposal).await {
             self.shared.limits.hit(Limit::ProposalsOffered, &self.name);
@@ -192,8 +193,8 @@ impl GroupService {
         Ok(())
     }
 
-    /// Writes an approval down, if the request is still as it was seen. One of before a restart
-    /// stands there.
+    /// Stores an approval, if the request is still as it was examined. One from before a restart is
+    /// in the store already.
     async fn take_effect(
         &self,
         seen: &KeptRequest,
@@ -216,7 +217,7 @@ impl GroupService {
         }
     }
 
-    /// Writes down that an approval came to nothing. A restart must not take it up again.
+    /// Stores that an approval had no effect. A restart must not repeat it.
     async fn take_back(&self, seen: &KeptRequest, decision: Decision) -> Result<(), ServiceError> {
         let before = seen.state.clone();
         let change = self.change(seen.request.session_id(), Durability::Synced, move |known| {
@@ -225,8 +226,8 @@ impl GroupService {
         change.await.map(drop)
     }
 
-    /// A request that was made here was not begun: it does not wait for a decision that is not to
-    /// come. The operator may approve it.
+    /// A session for a request that was made here could not be opened: it is refused, so that it
+    /// does not wait for a decision. The operator may approve it.
     pub(super) async fn give_up(&self, kept: &KeptRequest, why: &ServiceError) {
         let session = kept.request.session_id();
         let stopped = RequestState::Stopped(cut(why.to_string()));

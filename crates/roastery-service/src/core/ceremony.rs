@@ -24,21 +24,21 @@ use tokio::{
 use super::{ServiceError, ServiceEvent, shared::Shared};
 use crate::view::{Awaited, CeremonyState, CeremonyStatus};
 
-/// The making of a group's key, from the invitation to the share.
+/// The key generation of a group, from the invitation to the share.
 pub(super) struct CeremonyService {
     pub(super) invitation: Invitation,
     pub(super) seat: Seat,
-    /// What the group is to be called here.
+    /// The group's name at this node.
     pub(super) name: Name,
     state: Mutex<State>,
 }
 
 enum State {
-    /// The invitation is taken up; the fingerprint has not been confirmed.
+    /// The invitation was joined; the fingerprint has not been confirmed.
     Joined,
-    /// It runs here, or has ended and answers others.
+    /// It runs here, or has ended and answers other members.
     Running(Running),
-    /// This node could not go on. What it has stored is there, and it may begin again.
+    /// It failed at this node. What it has stored stays, and it may begin again.
     Failed(String),
 }
 
@@ -54,7 +54,7 @@ struct Running {
 /// How long a task that is aborted may take to end, at most.
 const ABORT_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Asks whoever drives a ceremony to be told when there is a share.
+/// Notified when the share of a key generation is in the store.
 pub(super) type Finished = tokio::sync::oneshot::Sender<()>;
 
 impl CeremonyService {
@@ -62,7 +62,7 @@ impl CeremonyService {
         Self { invitation, seat, name, state: Mutex::new(State::Joined) }
     }
 
-    /// Whether there is a task for it.
+    /// Whether its task runs.
     pub(super) fn is_running(&self) -> bool {
         matches!(&*self.lock(), State::Running(running) if !running.task.is_finished())
     }
@@ -76,7 +76,7 @@ impl CeremonyService {
         }
     }
 
-    /// When it began, if it has made a group and goes on only to answer others.
+    /// Since when it only answers other members, if it has made a group.
     pub(super) fn answers_since(&self) -> Option<Instant> {
         match &*self.lock() {
             State::Running(running) if !running.task.is_finished() => {
@@ -87,8 +87,8 @@ impl CeremonyService {
         }
     }
 
-    /// Ends what runs, and waits until its line is free. Others that lack the certificate have to
-    /// get it from another member.
+    /// Ends its task, and waits until its line is closed. Other members that lack the certificate
+    /// have to get it from another one.
     pub(super) async fn retire(&self) {
         self.abort();
         let ended = async {
@@ -96,20 +96,20 @@ impl CeremonyService {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        // Should it take longer there is no room, and that is said.
+        // If it takes longer there is no room, and the caller gets an error.
         let _ = tokio::time::timeout(ABORT_PATIENCE, ended).await;
     }
 
-    /// Ends what runs.
+    /// Ends its task.
     pub(super) fn abort(&self) {
         if let State::Running(running) = &*self.lock() {
             running.task.abort();
         }
     }
 
-    /// Opens the ceremony with what is stored of it, for the first time or again, and runs it in a
-    /// task of its own, which goes on to answer others when this node has its share. The share is
-    /// in the store when `finished` is told.
+    /// Opens the key generation with what is stored of it, for the first time or again, and runs it
+    /// in a task of its own, which goes on to answer others when this node has its share.
+    /// `finished` is notified when the share is in the store.
     pub(super) async fn run(
         self: &Arc<Self>,
         shared: &Arc<Shared>,
@@ -162,7 +162,7 @@ impl CeremonyService {
     ) {
         let id = self.invitation.id();
         let (store, state) = (shared.store.clone(), shared.store_state.clone());
-        // A transcript is signed once in a ceremony: waiting for the disk here does no harm.
+        // A transcript is signed once in a key generation: blocking on the disk here does no harm.
         let keep = move |transcript| {
             let signed = tokio::task::block_in_place(|| store.sign_transcript(id, transcript));
             state.saw(&signed);
@@ -171,8 +171,8 @@ impl CeremonyService {
         let made = match keygen.finish(keep).await {
             Ok(made) => made,
             Err(error) => {
-                // Nothing half-made stays, unless others may hold a certificate with this node's
-                // signature: then it can be begun again.
+                // Its stored state is removed, unless others may hold a certificate with this
+                // node's signature: then it can be begun again.
                 if matches!(&error, KeygenError::Ended { report, .. } if report.signed.is_none()) {
                     let ended = shared.store(move |store| store.abandon_keygen(id)).await;
                     if let Err(error) = ended {
@@ -189,13 +189,13 @@ impl CeremonyService {
         match shared.store(move |store| store.finish_keygen(seat, &share, &file)).await {
             Ok(()) => {
                 self.tell(&shared, "made", format!("the key is made: group {group}"));
-                // Nobody may wait for it any more.
+                // The receiver may be dropped.
                 let _ = finished.send(());
-                // Others may lack the certificate for as long as the ceremony lives.
+                // Others may lack the certificate until the key generation's lifetime is over.
                 keygen.serve().await;
             }
             Err(error) => {
-                // The host key and the others' recovery file bring the share back.
+                // The host key and the others' recovery file restore the share.
                 tracing::error!(%error, "the key is made, and could not be stored");
                 *self.lock() = State::Failed(error.to_string());
             }
@@ -207,7 +207,7 @@ impl CeremonyService {
         shared.tell(ServiceEvent::new(self.name.as_str(), id, kind, text));
     }
 
-    /// How it stands.
+    /// Its status for the API.
     pub(super) fn view(&self) -> CeremonyStatus {
         let invitation = &self.invitation;
         let mut view = CeremonyStatus {
@@ -262,7 +262,7 @@ impl CeremonyService {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Whole states only.
+        // No step under the lock leaves a state incomplete.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -10,10 +10,10 @@ use roastery_node::bus::{PeerId, exchange::ClockOffset};
 use super::shared::Shared;
 use crate::text::Visible;
 
-/// After how long it is said again that a peer's clock differs.
+/// The minimum time between two warnings about one peer's clock.
 const PAUSE: Duration = Duration::from_secs(3600);
 
-/// Says once an hour of each peer whose clock differs from this node's that it does.
+/// Warns once an hour about each peer whose clock differs from this node's.
 #[derive(Debug, Default)]
 pub(super) struct ClockWatch {
     warned: BTreeMap<PeerId, Instant>,
@@ -21,7 +21,7 @@ pub(super) struct ClockWatch {
 
 impl ClockWatch {
     pub(super) fn look(&mut self, clocks: &BTreeMap<PeerId, ClockOffset>, shared: &Shared) {
-        // By age alone: a peer whose clock goes to and fro is not warned of more often.
+        // By age alone: a peer whose clock alternates causes no more warnings.
         self.warned.retain(|_, at| at.elapsed() < PAUSE);
         for (peer, offset) in clocks.iter().filter(|(_, offset)| offset.is_notable()) {
             if let Entry::Vacant(place) = self.warned.entry(peer.clone()) {

@@ -1,5 +1,5 @@
-//! Which requests spend which coins. A coin can be spent once: who decides about a request should
-//! know of the others.
+//! Which requests spend which coins. A coin can be spent once, so the approver of a request is
+//! shown the others.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -12,14 +12,14 @@ use roastery_protocol::SessionId;
 use super::group::GroupService;
 use crate::view::State;
 
-/// The most requests of each kind whose coins are remembered, those that were noted last.
+/// The most requests of each kind whose coins are remembered; the oldest are evicted.
 pub(super) const MOST_REMEMBERED: usize = 4096;
 
-/// The most other requests that are named with one.
+/// The most other requests that are named in one request.
 const MOST_NAMED: usize = 8;
 
-/// The coins of the requests that were looked at since the node began, and of those that were
-/// approved here. They are kept apart, so that proposals push out no request that was approved.
+/// The coins of the requests that were examined since the start, and of those that were approved
+/// here. They are kept separately, so that proposals evict no approved request.
 #[derive(Debug, Default)]
 pub(super) struct Coins {
     seen: Mutex<Known>,
@@ -34,12 +34,12 @@ struct Known {
 }
 
 impl Coins {
-    /// Notes what a request spends that was looked at.
+    /// Notes the coins of a request that was examined.
     pub(super) fn note(&self, session: SessionId, coins: &[Coin]) {
         lock(&self.seen).note(session, coins);
     }
 
-    /// Notes what a request spends that was approved here.
+    /// Notes the coins of a request that was approved here.
     pub(super) fn approved(&self, session: SessionId, coins: &[Coin]) {
         lock(&self.approved).note(session, coins);
     }
@@ -64,7 +64,7 @@ impl Coins {
 }
 
 fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
-    // At worst a coin of a forgotten request stays.
+    // At worst a coin of an evicted request stays.
     known.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -98,8 +98,8 @@ impl Known {
 }
 
 impl GroupService {
-    /// What is to be said of other requests that are open or signed and spend the same coins, or
-    /// were refused and are the same: a line for each.
+    /// Warnings about other requests that are open or signed and spend the same coins, or were
+    /// refused and have the same messages: a line for each.
     pub(super) async fn conflicts(&self, kept: &KeptRequest) -> Vec<String> {
         let others = self.coins.others(kept.request.session_id());
         if others.is_empty() {
@@ -117,7 +117,7 @@ impl GroupService {
             let same = other.request.messages() == kept.request.messages();
             let matters = match state {
                 State::Proposed | State::Approved | State::Signed => true,
-                // The same was refused once.
+                // The same messages were refused before.
                 State::Refused => same,
                 _ => false,
             };

@@ -11,11 +11,10 @@ use crate::{
     policy::{Answer, CommandError, ask},
 };
 
-/// How long a command that gave no answer is left alone at first; each further time is twice as
-/// long.
+/// The pause after a command gave no answer, at first; each further one is twice as long.
 const FIRST_COMMAND_PAUSE: Duration = Duration::from_secs(2);
 
-/// How long at most.
+/// The longest pause.
 const LONGEST_COMMAND_PAUSE: Duration = Duration::from_secs(300);
 
 impl GroupService {
@@ -50,8 +49,8 @@ impl GroupService {
             if !errors.is_empty() {
                 tracing::warn!(group = self.name, %session, errors, "the command complains");
             }
-            // It may have taken long: an answer about something else than what is there counts for
-            // nothing.
+            // It may have taken long: an answer about an earlier state of the request does not
+            // count.
             if !self.is_asked_about(&kept).await? {
                 return Ok(());
             }
@@ -62,7 +61,7 @@ impl GroupService {
                     self.begin_or_refuse(&kept, by).await?;
                     config.command_validity() / 2
                 }
-                // What is being signed was shown otherwise, and another answer is awaited about it.
+                // The subject of an open request was replaced, and another answer is waited for.
                 (Ok(_), Some(live)) if live.revision != kept.revision => return Ok(()),
                 (Ok(_), Some(live)) => {
                     self.command_answered();
@@ -87,7 +86,7 @@ impl GroupService {
         Ok(())
     }
 
-    /// Whether the command's answer about a request as it was shown still matters.
+    /// Whether the command's answer about this state of the request still matters.
     async fn is_asked_about(&self, asked: &KeptRequest) -> Result<bool, ServiceError> {
         let session = asked.request.session_id();
         let known = self.shared.store(move |store| store.request(session)).await?;
@@ -95,8 +94,8 @@ impl GroupService {
     }
 }
 
-/// Whether the command was asked about a request as it is now: it waits as it was shown, or is
-/// approved by what the command has said of that.
+/// Whether the command was asked about the current state of a request: it waits with the same
+/// subject, or is approved by the command's answer about it.
 fn is_about(asked: &KeptRequest, known: &KeptRequest) -> bool {
     known.subject == asked.subject
         && match &known.state {
@@ -127,7 +126,7 @@ mod tests {
             |revision| RequestState::Approved(Decision { revision, ..decision(command()) });
         assert!(about(3, RequestState::Proposed));
         assert!(about(4, approved(3)));
-        // It was shown otherwise, and approved as it is now.
+        // Its subject was replaced, and it was approved in its present state.
         assert!(!about(4, RequestState::Proposed));
         assert!(!about(5, approved(4)));
         let other = Subject::Text("pay".to_owned());
@@ -136,7 +135,7 @@ mod tests {
         for state in states().into_iter().skip(3) {
             assert!(!about(3, state));
         }
-        // Nor does it take back what was approved as it is now.
+        // Nor does it withdraw an approval of the present state.
         let known = KeptRequest { revision: 5, state: approved(4), ..asked.clone() };
         assert!(!may_refuse(&command(), &asked, &known));
     }

@@ -1,4 +1,4 @@
-//! The audit log as it leaves the store: exported, and then cut.
+//! Export and cut of the audit log.
 
 use bitcoin::{
     OutPoint, Txid,
@@ -18,20 +18,20 @@ use crate::{
 /// How many entries are read at once: one may have a quarter of a megabyte.
 const READ_AT_ONCE: usize = 32;
 
-/// A page of an export has no further line after so many bytes.
+/// A page of an export ends after the line that reaches this many bytes.
 const PAGE_BYTES: usize = 1024 * 1024;
 
 /// Entries younger than this cannot be cut, in milliseconds: limits over a time count them, and
-/// their requests may still be open, whose coins a start reads from the log.
+/// their requests may still be open, whose coins are read from the log at the start.
 const KEPT_MS: u64 = (MAX_LIFETIME_SECONDS + LOOKS_BACK) * 1000;
 
 impl Service {
-    /// Lines of the audit log from this number on, at most so many, and no further one after 1 MiB.
-    /// Without a line there are no more entries.
+    /// Lines of the audit log from this number on, at most so many; a page ends after the line that
+    /// reaches 1 MiB. An empty page is the end.
     ///
     /// # Errors
     ///
-    /// Those of the store: an entry that is missing or was changed is named.
+    /// An error of the store, which names an entry that is missing or was altered.
     pub async fn export_log(&self, from: u64, most: usize) -> Result<String, ServiceError> {
         self.shared
             .store(move |store| {
@@ -47,11 +47,11 @@ impl Service {
             .await
     }
 
-    /// What was cut from the audit log, and what can be.
+    /// The cuts of the audit log, and what can be cut.
     ///
     /// # Errors
     ///
-    /// Those of the store.
+    /// An error of the store.
     pub async fn log_cuts(&self) -> Result<LogCuts, ServiceError> {
         let kept_since = Time::from_milliseconds(now_ms().saturating_sub(KEPT_MS));
         self.shared
@@ -63,13 +63,13 @@ impl Service {
             .await
     }
 
-    /// Cuts the oldest entries from the audit log, which the one who asks has exported, and keeps a
+    /// Cuts the oldest entries, which the client has exported, from the audit log, and keeps a
     /// record of it.
     ///
     /// # Errors
     ///
     /// [`ServiceError::Conflict`] if there are no such entries, if one is too young, or if the hash
-    /// is that of others.
+    /// does not match them.
     pub async fn cut_log(&self, what: CutLog) -> Result<LogCut, ServiceError> {
         let CutLog { before, sha256 } = what;
         let sha256 = <[u8; 32]>::from_hex(&sha256).map_err(|_| {
@@ -83,7 +83,7 @@ impl Service {
     }
 }
 
-/// Cuts the entries before a number if their lines have this hash, or says why not.
+/// Cuts the entries before a number if their lines have this hash, or returns why not.
 fn cut(
     store: &Store,
     before: u64,
@@ -115,13 +115,13 @@ fn cut(
     }
     let cut = AuditCut { first, end: before, sha256, time_ms: now_ms };
     match store.cut_audit(&cut) {
-        // Another cut came first.
+        // Another cut was made first.
         Err(StoreError::Content(error)) => Ok(Err(error.to_string())),
         done => done.map(|()| Ok(cut)),
     }
 }
 
-/// Gives the entries from this number on until `take` says that it has enough.
+/// Reads the entries from this number on until `take` ends it.
 fn each(
     store: &Store,
     mut from: u64,
@@ -183,8 +183,8 @@ fn view(cut: &AuditCut) -> LogCut {
     }
 }
 
-/// Why the entries before a number cannot be cut from a log that has those from `begin` to before
-/// `end`.
+/// The message that the entries before a number cannot be cut from a log with those from `begin` to
+/// before `end`.
 pub fn nothing_to_cut(before: u64, begin: u64, end: u64) -> String {
     if begin == end {
         return "the audit log has no entry that could be cut".to_owned();
@@ -197,7 +197,7 @@ pub fn nothing_to_cut(before: u64, begin: u64, end: u64) -> String {
     )
 }
 
-/// Why an entry, and what comes after it, cannot be cut.
+/// The message that an entry, and those after it, cannot be cut.
 pub fn too_young(number: u64, time: Time) -> String {
     const DAYS: u64 = KEPT_MS / (24 * 60 * 60 * 1000);
     format!(

@@ -6,7 +6,7 @@ use roastery_protocol::SessionId;
 use super::{ServiceError, group::GroupService, now, views::state_of};
 use crate::limits::Limit;
 
-/// Whether a request that was seen may be approved as it stands now.
+/// Whether a request that was examined may be approved in its current state.
 pub(super) fn may_approve(by: &Decider, seen: &KeptRequest, known: &KeptRequest) -> bool {
     known.revision == seen.revision
         && match known.state {
@@ -16,9 +16,9 @@ pub(super) fn may_approve(by: &Decider, seen: &KeptRequest, known: &KeptRequest)
         }
 }
 
-/// Whether a request that was seen may be refused as it stands now. The operator's rejection stands
-/// whatever was decided in between; what the command has approved it may take
-/// back, where it was asked about the same.
+/// Whether a request that was examined may be refused in its current state. The operator's
+/// rejection overrides every decision in between; the command may withdraw what it has approved, if
+/// it was asked about the same.
 pub(super) fn may_refuse(by: &Decider, seen: &KeptRequest, known: &KeptRequest) -> bool {
     match (by, &known.state) {
         (_, RequestState::Signed(_)) => false,
@@ -30,7 +30,7 @@ pub(super) fn may_refuse(by: &Decider, seen: &KeptRequest, known: &KeptRequest) 
     }
 }
 
-/// Says what the request is now: the decision that was under way has no effect.
+/// The error for a decision without effect: it names the current state of the request.
 pub(super) fn overtaken(known: &KeptRequest) -> ServiceError {
     let (state, text) = state_of(&known.state);
     let text = if text.is_empty() { String::new() } else { format!(" ({text})") };
@@ -41,9 +41,9 @@ pub(super) fn overtaken(known: &KeptRequest) -> ServiceError {
 }
 
 impl GroupService {
-    /// Changes the state of a request as this decides about the state that is found, and wakes
-    /// those who wait for it. A decision without which no share leaves may be deferred: the audit
-    /// entry of the share takes it to the disk.
+    /// Changes the state of a request as `decide` returns for the current one, and wakes the
+    /// waiting clients. A decision without which no share leaves may be deferred: the audit entry
+    /// of the share takes it to the disk.
     pub(super) async fn change(
         &self,
         session: SessionId,
@@ -65,7 +65,7 @@ impl GroupService {
         changed
     }
 
-    /// What fits into the store. What does not is reported.
+    /// Shortens a text to what fits into the store, and reports that.
     pub(super) fn shortened(&self, text: String) -> String {
         if text.len() > MAX_TEXT {
             self.shared.limits.hit(Limit::StoredText, &self.name);
@@ -113,7 +113,7 @@ pub(super) mod tests {
         Decision { by, about, revision: 0, at: 8 }
     }
 
-    /// All states that a request can come to.
+    /// All states of a request.
     pub(in crate::core) fn states() -> [RequestState; 6] {
         let text = String::new();
         let (decision, reason) = (decision(Decider::Operator), RefusalReason::Operator);
@@ -162,7 +162,7 @@ pub(super) mod tests {
             })
         };
         assert_eq!(may(&Decider::Operator), [true, true, true, true, true, false]);
-        // The command takes back what it has approved, and the rules nothing.
+        // The command may withdraw its own approval, the rules none.
         assert_eq!(may(&command()), [false, false, true, false, false, false]);
         assert_eq!(may(&Decider::Rules), [false; 6]);
     }

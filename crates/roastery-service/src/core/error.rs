@@ -11,33 +11,33 @@ use thiserror::Error;
 use super::rejections::RecordedIn;
 use crate::{files::FolderError, policy::Refusal};
 
-/// Why the service did not do what it was asked.
+/// Errors of the service.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ServiceError {
-    /// There is no such thing.
+    /// It does not exist.
     #[error("there is no {what} {name:?} here")]
     NotFound {
-        /// What was looked for.
+        /// The kind of thing.
         what: &'static str,
-        /// By which name.
+        /// The name that was looked up.
         name: String,
     },
-    /// More than one thing begins like this.
+    /// Several things have this prefix.
     #[error("{name:?} is the beginning of more than one {what}")]
     Ambiguous {
-        /// What was looked for.
+        /// The kind of thing.
         what: &'static str,
-        /// By which name.
+        /// The prefix.
         name: String,
     },
-    /// What was sent makes no sense.
+    /// The input is invalid.
     #[error("{0}")]
     Invalid(String),
-    /// It does not fit what is there.
+    /// It conflicts with the current state.
     #[error("{0}")]
     Conflict(String),
-    /// The name is another group's: what is ambiguous is the operator's to say.
+    /// The name belongs to another group: the operator must choose another one.
     #[error(
         "the name {name:?} belongs to the group {group} here, now or before, or differs from its name in \
          case only: say what the other group is to be called here, with --name NAME"
@@ -48,36 +48,36 @@ pub enum ServiceError {
         /// The group that has it.
         group: GroupId,
     },
-    /// The request's time is over.
+    /// The request has expired.
     #[error("the request has expired")]
     Expired,
     /// This node's policy refuses.
     #[error("refused by this node's policy: {0}")]
     Refused(Refusal),
-    /// Something is needed first.
+    /// A precondition is missing.
     #[error("{0}")]
     NotReady(String),
-    /// The node has as many sessions as it can bear.
+    /// The node has the most sessions that it may.
     #[error("{0}")]
     NoRoom(String),
     /// The node does not answer.
     #[error("the node does not answer")]
     NoAnswer,
-    /// The store.
+    /// The store has failed.
     #[error("the store: {0}")]
     Store(#[from] StoreError),
-    /// The operator's rejection holds here, and the store does not have it.
+    /// The operator's rejection is in force, but not in the store.
     #[error("{}", unrecorded(*.recorded, .error))]
     Unrecorded {
         /// Where it is recorded instead.
         recorded: RecordedIn,
-        /// Why the store does not have it.
+        /// The error of the store.
         error: StoreError,
     },
-    /// A file of the node's folder.
+    /// A file of the node's folder cannot be read or written.
     #[error(transparent)]
     File(#[from] FolderError),
-    /// Something that should not be.
+    /// An internal error.
     #[error("{0}")]
     Internal(String),
 }

@@ -5,18 +5,18 @@ use utoipa::ToSchema;
 use super::now_ms;
 use crate::{text::visible, view::Time};
 
-/// Something that has happened, for whoever looks on.
+/// An event, for clients that observe the node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ServiceEvent {
-    /// When.
+    /// When it happened.
     pub time: Time,
-    /// The group's name, or the ceremony's.
+    /// The name of the group, or of the one that a key generation makes.
     pub group: String,
-    /// The session (or the ceremony): 64 hexadecimal digits.
+    /// The id of the session or of the key generation: 64 hexadecimal digits.
     pub session: String,
-    /// What, in a word that stays the same.
+    /// The kind, in a stable word.
     pub kind: String,
-    /// What, for people.
+    /// A description for people.
     pub text: String,
 }
 
@@ -27,7 +27,7 @@ impl ServiceEvent {
     }
 }
 
-/// A session's event in a word and in a line.
+/// The kind and the description of a session's event.
 pub(super) fn describe(event: &session::Event) -> Option<(&'static str, String)> {
     use session::Event;
     Some(match event {

@@ -49,18 +49,17 @@ use crate::{
     policy::{CommandError, Examined, Judge, Refusal, Reservation, Standing},
 };
 
-/// The most commands that run at once.
+/// The most approval commands at once.
 const MOST_ASKED_AT_ONCE: usize = 4;
 
-/// How many requests can be decided at once: those whose sessions share a place wait for each
-/// other.
+/// How many requests can be decided at once: those whose sessions share a lock wait for each other.
 const PLACES: usize = 64;
 
-/// A group at this node: its sessions, and who approves them.
+/// A group at this node: its sessions and their approval.
 pub(super) struct GroupService {
     pub(super) shared: Arc<Shared>,
     pub(super) name: String,
-    /// Where its policy stands in the configuration.
+    /// The section of its policy in the configuration.
     pub(super) section: String,
     pub(super) group: Arc<Group>,
     pub(super) seat: Seat,
@@ -69,25 +68,25 @@ pub(super) struct GroupService {
     pub(super) judge: Arc<Judge>,
     pub(super) journal: GroupJournal,
     live: Mutex<BTreeMap<SessionId, Live>>,
-    /// What requests are about, in short.
+    /// The summaries of requests.
     pub(super) summaries: Arc<Summaries>,
-    /// What is heard of the members' approvals.
+    /// The approvals and refusals of the members.
     pub(super) progress: Progress,
     /// Which requests spend which coins.
     pub(super) coins: Arc<Coins>,
-    /// What the store holds of each member's requests.
+    /// The quotas of requests in the store, by member.
     pub(super) holdings: Arc<Holdings>,
-    /// Held while a request is approved or refused: one after the other, each with the state that
-    /// the last one left.
+    /// Held while a request is approved or refused: one decision after the other, each based on the
+    /// state after the one before.
     deciding: [tokio::sync::Mutex<()>; PLACES],
-    /// So many look at what others propose at once: a hostile transaction takes seconds.
+    /// Limits concurrent examinations: a hostile transaction takes seconds.
     judging: Turns,
-    /// So many commands are asked at once.
+    /// Limits concurrent approval commands.
     pub(super) asking: Semaphore,
-    /// Why the command gives no answer, if the last one gave none.
+    /// Why the approval command gave no answer, if the last call gave none.
     command_problem: Mutex<Option<String>>,
     pub(super) node: AbortHandle,
-    /// Refuses what a limit has stopped.
+    /// The task that refuses requests that a limit has stopped.
     over_limit: OnceLock<AbortHandle>,
 }
 
@@ -104,18 +103,18 @@ pub(super) struct Live {
     pub(super) standing: Arc<Standing>,
     /// The revision of the request's row that was approved.
     pub(super) revision: u64,
-    /// It counts as approved and open as long as it runs.
+    /// While it exists the request counts as approved and open.
     pub(super) _reservation: Arc<Reservation>,
 }
 
-/// What a group is called at this node, and where its policy stands in the configuration.
+/// The name of a group at this node, and its section in the configuration.
 pub(super) struct Called {
     pub(super) name: String,
     pub(super) section: String,
 }
 
 impl GroupService {
-    /// Runs the node of a group over its own bus, and takes up again what was approved.
+    /// Runs the node of a group over its own bus, and resumes approved requests.
     pub(super) async fn start(
         shared: Arc<Shared>,
         Called { name, section }: Called,
@@ -159,23 +158,23 @@ impl GroupService {
         });
         let part = format!("the limits of group {}", service.name);
         let task = service.shared.essential(part, service.clone().stop_over_limit(over_limit));
-        // It is set once: the service is new.
+        // Set once: the service is new.
         let _ = service.over_limit.set(task);
-        // Without its service no one could reject what its node signs.
+        // Without its service a client could not reject what its node signs.
         if let Err(error) = service.resume().await {
             service.close();
             return Err(error);
         }
         let part = format!("the proposals of group {}", service.name);
-        // It ends with the node, whose end is a failure if it was not told to.
+        // It ends with the node, whose unexpected end is a failure.
         service.shared.finite(part, service.clone().hear(proposals));
         let part = format!("the ends of requests of group {}", service.name);
         service.shared.finite(part, service.clone().learn(news));
         Ok(service)
     }
 
-    /// What was approved before the node ended is approved again, if the decision still stands;
-    /// what waited goes on waiting.
+    /// Resumes after a restart: approved requests are approved again if the decision is still
+    /// valid; the others go on waiting.
     async fn resume(self: &Arc<Self>) -> Result<(), ServiceError> {
         let (id, now) = (self.group.id(), now());
         self.watch_known().await?;
@@ -187,7 +186,7 @@ impl GroupService {
         }
         let mut open = self.shared.store(move |store| open_requests(store, id)).await?;
         open.retain(|kept| kept.request.expiry() > now);
-        // Those that waited longest come first.
+        // The oldest come first.
         open.reverse();
         for kept in open {
             match &kept.state {
@@ -223,7 +222,7 @@ impl GroupService {
                 return self.refuse_by_rules(&kept, refusal).await;
             }
         }
-        // Somebody else is to decide now, or about something else.
+        // The approver or the findings have changed.
         let change = self
             .change(session, Durability::Deferred, move |known| {
                 (known.state == RequestState::Approved(decision)).then_some(RequestState::Proposed)
@@ -235,7 +234,7 @@ impl GroupService {
         Ok(())
     }
 
-    /// Refuses what would have exceeded a limit at the release of a share.
+    /// Refuses requests whose share would have exceeded a limit.
     async fn stop_over_limit(self: Arc<Self>, mut all: mpsc::UnboundedReceiver<OverLimit>) {
         while let Some(OverLimit { session, decision, refusal }) = all.recv().await {
             if let Err(error) = self.over_limit(session, decision, refusal).await {
@@ -244,7 +243,7 @@ impl GroupService {
         }
     }
 
-    /// Listens to a session until nothing more can happen in it.
+    /// Handles the events of a session until it is over.
     pub(super) async fn follow(
         self: Arc<Self>,
         mut session: SessionHandle,
@@ -257,7 +256,7 @@ impl GroupService {
             self.progress.note(id, &event);
             let told = describe(&event);
             let ends = matches!(event, Event::Signed(_) | Event::Stopped(_));
-            // The end is told when the store has it: what is asked then is answered with it.
+            // The end is reported when the store has it, so that a query after the event finds it.
             if !ends && let Some((kind, text)) = &told {
                 self.tell(id, kind, text.clone());
             }
@@ -276,10 +275,10 @@ impl GroupService {
                 Event::Stopped(reason) => {
                     self.shared.metrics.stopped(&self.name);
                     self.end(id, &standing);
-                    // Whoever refuses writes that down first.
+                    // A refusal is stored before this.
                     let _decided = self.deciding(id).lock().await;
-                    // Why it was withdrawn is written down by whoever withdrew it; that it has run
-                    // out is not.
+                    // A withdrawal is stored by the code that withdraws; an approval that has
+                    // expired is not.
                     let (decision, state) =
                         (decision.clone(), RequestState::Stopped(reason.to_string()));
                     self.change(id, Durability::Deferred, move |known| {
@@ -298,11 +297,11 @@ impl GroupService {
                 self.tell(id, kind, text);
             }
         }
-        // What others make of it is learnt from them.
+        // The outcome at the other members is learned from them.
         if let Some(Change::Made(kept) | Change::Left(kept)) = stopped {
             self.watch(&kept).await;
         }
-        // A proof that could not be stored when it was told of is not lost.
+        // A proof that could not be stored at its event is stored now.
         for (_, proof) in session.proofs().await {
             let group = self.group.clone();
             let kept = self.shared.store(move |store| store.keep_proof(&group, &proof).map(drop));
@@ -312,7 +311,7 @@ impl GroupService {
         }
     }
 
-    /// Judges a request by the rules and the limits, without any effect.
+    /// Examines a request by the rules and the limits, without any effect.
     pub(super) async fn judge(&self, kept: &KeptRequest) -> Result<(), Refusal> {
         let examined = self.examine(kept.clone()).await?;
         self.judge.allow(&examined)?;
@@ -321,7 +320,7 @@ impl GroupService {
         ledger.check(self.key(), session, examined.spending(), caps, both_clocks())
     }
 
-    /// Has a request count as approved and open, if the limits allow it.
+    /// Counts a request as approved and open, if the limits allow it.
     pub(super) fn reserve(
         &self,
         session: SessionId,
@@ -336,24 +335,24 @@ impl GroupService {
         key_of(&self.group)
     }
 
-    /// Held while something is decided about this request.
+    /// Held during a decision about this request.
     pub(super) fn deciding(&self, session: SessionId) -> &tokio::sync::Mutex<()> {
         &self.deciding[usize::from(session.as_bytes()[0]) % PLACES]
     }
 
     pub(super) async fn examine(&self, kept: KeptRequest) -> Result<Examined, Refusal> {
-        // What was made here the operator has asked for.
+        // A request that was made here was asked for by the operator.
         let lane = kept.proposer.map_or(Lane::Operator, Lane::Member);
         self.examine_in(lane, kept).await
     }
 
-    /// The same in the turn of this lane.
+    /// The same in the queue of this lane.
     pub(super) async fn examine_in(
         &self,
         lane: Lane,
         kept: KeptRequest,
     ) -> Result<Examined, Refusal> {
-        // Only a transaction takes time to look at.
+        // Only a transaction takes long to examine.
         if !matches!(kept.subject, Subject::Transaction(_)) {
             return self.judge.examine(&kept);
         }
@@ -369,13 +368,13 @@ impl GroupService {
         .await
     }
 
-    /// Has something looked at in the turn of this lane, where it may take its time.
+    /// Runs an examination in the queue of this lane, where it may take long.
     pub(super) async fn with_judge_in<T: Send + 'static>(
         &self,
         lane: Lane,
         act: impl FnOnce(&Judge) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
-        // Held by the work itself, also if no one waits for it any more.
+        // Held by the work itself, even if its caller is gone.
         let mut taking = pin!(self.judging.take(lane));
         let turn = match taking.as_mut().now_or_never() {
             Some(turn) => turn,
@@ -403,7 +402,7 @@ impl GroupService {
         *self.command_problem.lock().unwrap_or_else(PoisonError::into_inner) = Some(problem);
     }
 
-    /// Why the command gives no answer, if the last one gave none.
+    /// Why the approval command gave no answer, if the last call gave none.
     pub(super) fn command_problem(&self) -> Option<String> {
         self.command_problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -425,7 +424,7 @@ impl GroupService {
         self.lock().insert(session, live);
     }
 
-    /// A run of a session has ended. Another one of the same session goes on.
+    /// A run of a session has ended. Another run of the same session goes on.
     fn end(&self, session: SessionId, standing: &Arc<Standing>) {
         let mut live = self.lock();
         if live.get(&session).is_some_and(|live| Arc::ptr_eq(&live.standing, standing)) {
@@ -437,7 +436,7 @@ impl GroupService {
     /// Ends the node and all its sessions.
     pub(super) fn close(&self) {
         self.node.abort();
-        // It holds the service, which holds what it waits for.
+        // The task holds the service, which holds the sender that it waits for.
         if let Some(task) = self.over_limit.get() {
             task.abort();
         }
@@ -448,7 +447,7 @@ impl GroupService {
         self.lock().contains_key(&session)
     }
 
-    /// What the seat is called on its card.
+    /// The name on the card of a seat.
     pub(super) fn name_of(&self, seat: Seat) -> String {
         self.group.member(seat).map(|member| self.shared.name_of(&member.peer)).unwrap_or_default()
     }
@@ -458,12 +457,12 @@ impl GroupService {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<SessionId, Live>> {
-        // Whole entries only.
+        // No step under the lock leaves an entry incomplete.
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The requests of a group that wait or are approved, those that changed last first.
+/// The requests of a group that wait or are approved, the latest changes first.
 pub(super) fn open_requests(store: &Store, group: GroupId) -> Result<Vec<KeptRequest>, StoreError> {
     let states = vec![StateKind::Proposed, StateKind::Approved];
     let mut which = Listing { groups: vec![group], states, before: u64::MAX, limit: usize::MAX };

@@ -1,4 +1,4 @@
-//! How much of each member's requests the store holds that were never approved here.
+//! Quotas in the store for each member's requests that were never approved here.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,7 +16,7 @@ use roastery_protocol::{
 /// The most requests of one member that the store holds and that were never approved here.
 const MOST_REQUESTS: usize = 4096;
 
-/// The most bytes that they have together.
+/// The most bytes in these requests together.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 
 /// The requests of members that were never approved here, by the member that proposed them.
@@ -35,9 +35,9 @@ struct State {
 struct Entry {
     by: Seat,
     bytes: usize,
-    /// When it is forgotten as expired.
+    /// When it is removed as expired.
     expiry: u64,
-    /// Its last change.
+    /// The position of its last change.
     position: u64,
     standing: Standing,
 }
@@ -46,32 +46,32 @@ struct Entry {
 struct Account {
     requests: usize,
     bytes: usize,
-    /// Those that may be forgotten, the oldest first.
+    /// Those that may be evicted, the oldest first.
     forgettable: BTreeSet<(u64, SessionId)>,
 }
 
-/// What may become of a request if its member proposes more.
+/// Whether a request may be evicted if its member proposes more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
     /// It waits, or the operator has rejected it: it stays until it expires.
     Stays,
-    /// The rules or the command have refused it: they would again.
+    /// The rules or the command have refused it, and would again.
     Refused,
-    /// It was stopped, and stays longer than it lives.
+    /// It was stopped, and is kept beyond its expiry.
     Stopped,
 }
 
 /// Whether there is room for one more request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Room {
-    /// Once these are forgotten.
+    /// If these are evicted.
     Without(Vec<SessionId>),
-    /// Nothing of this member may be forgotten.
+    /// None of this member's requests may be evicted.
     None,
 }
 
 impl Holdings {
-    /// Counts what the store holds of a group.
+    /// Counts the requests of a group in the store.
     pub(super) fn load(&self, store: &Store, group: GroupId) -> Result<(), StoreError> {
         let states = vec![StateKind::Proposed, StateKind::Refused, StateKind::Stopped];
         let mut which =
@@ -84,7 +84,7 @@ impl Holdings {
         }
     }
 
-    /// Counts a request as it is now.
+    /// Counts a request in its current state.
     pub(super) fn note(&self, kept: &KeptRequest) {
         let (session, mut state) = (kept.request.session_id(), self.lock());
         state.remove(session);
@@ -93,13 +93,13 @@ impl Holdings {
         }
     }
 
-    /// The store holds these no more.
+    /// These were removed from the store.
     pub(super) fn forgotten(&self, sessions: &[SessionId]) {
         let mut state = self.lock();
         sessions.iter().for_each(|session| state.remove(*session));
     }
 
-    /// The store has forgotten what has expired by `now` (seconds since 1970).
+    /// The store has removed the requests that have expired by `now` (seconds since 1970).
     pub(super) fn expired(&self, now: u64) {
         let mut state = self.lock();
         let gone = |entry: &Entry| entry.expiry <= now && entry.standing != Standing::Stopped;
@@ -108,7 +108,7 @@ impl Holdings {
         gone.into_iter().for_each(|session| state.remove(session));
     }
 
-    /// What is to be forgotten so that a request of this size can be held for this member.
+    /// Which requests must be evicted to store one of this size for this member.
     pub(super) fn room_for(&self, by: Seat, bytes: usize) -> Room {
         let state = self.lock();
         let Some(account) = state.accounts.get(&by) else { return Room::Without(Vec::new()) };
@@ -125,7 +125,7 @@ impl Holdings {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Whole entries only.
+        // No step under the lock leaves an entry incomplete.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -146,7 +146,7 @@ impl Entry {
             RequestState::Refused(rejection) => rejection.decision.by == Decider::Operator,
             _ => false,
         };
-        // What the operator has rejected is kept so much longer.
+        // A rejected request is kept for so much longer.
         let longer = if rejected { MAX_LIFETIME_SECONDS } else { 0 };
         let (bytes, expiry) = (kept.size(), kept.request.expiry().saturating_add(longer));
         Some(Self { by, bytes, expiry, position: kept.position, standing })
@@ -173,8 +173,8 @@ impl State {
     }
 }
 
-/// Whether what was shown with a request was refused for what it is, and is not kept: the request
-/// is kept as bare hashes, and the decision is about something else.
+/// Whether the subject of a request was refused and is not kept: the request has bare hashes now,
+/// and the decision is about the former subject.
 pub(super) fn is_unshown(kept: &KeptRequest) -> bool {
     let RequestState::Refused(rejection) = &kept.state else { return false };
     let bare = Examination::new(&kept.request, &Subject::Hash, b"");
@@ -195,7 +195,7 @@ mod tests {
         Seat::new(seat).expect("a small number is a seat's")
     }
 
-    /// A request of a member with so many bytes, waiting.
+    /// A waiting request of a member with so many bytes.
     fn waiting(by: u32, number: u64, bytes: usize) -> KeptRequest {
         let mut id = [0; 32];
         id[..8].copy_from_slice(&number.to_le_bytes());
@@ -253,7 +253,7 @@ mod tests {
         holdings.note(&refused(waiting(1, 2, size), Decider::Operator));
         assert_eq!(holdings.room_for(seat(1), 1), Room::None);
         assert_eq!(holdings.room_for(seat(2), 1), Room::Without(Vec::new()));
-        // What is approved counts for nothing.
+        // An approved request does not count.
         holdings.note(&KeptRequest { approved: Some(8), ..waiting(1, 1, size) });
         assert_eq!(holdings.room_for(seat(1), 1), Room::Without(Vec::new()));
     }

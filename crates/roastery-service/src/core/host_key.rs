@@ -1,4 +1,4 @@
-//! Reading the host key, which may be on a medium that does not answer.
+//! Reads the host key, which may be on a medium that does not respond.
 
 use std::{path::PathBuf, sync::Arc, thread, time::Duration};
 
@@ -11,14 +11,14 @@ use tokio::{
 use super::ServiceError;
 use crate::files::read_secret;
 
-/// How long the medium may take.
+/// The timeout of the medium.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Reads the host key in a thread of its own: one that hangs keeps nothing else waiting, not even
-/// the end of the process.
+/// Reads the host key in a thread of its own: if that hangs it blocks nothing else, not even the
+/// end of the process.
 #[derive(Debug)]
 pub(super) struct HostKeyReader {
-    /// One thread at a time, so that asking again and again leaves no more of them.
+    /// One thread at a time, so that repeated calls leave no more of them.
     turn: Arc<Semaphore>,
 }
 
@@ -33,9 +33,8 @@ impl HostKeyReader {
     ///
     /// # Errors
     ///
-    /// [`ServiceError::NotReady`] if there is none, or its medium does not answer within 20
-    /// seconds;
-    /// [`ServiceError::File`].
+    /// [`ServiceError::NotReady`] if there is no file, or its medium does not respond within 20
+    /// seconds; [`ServiceError::File`].
     pub(super) async fn read(&self, path: PathBuf) -> Result<SigningKey, ServiceError> {
         let unanswered = || {
             let seconds = PATIENCE.as_secs();
@@ -47,7 +46,7 @@ impl HostKeyReader {
             thread::Builder::new()
                 .name("host-key".to_owned())
                 .spawn(move || {
-                    // The one that asked may have given up: then the key is overwritten here.
+                    // The caller may have timed out: then the key is overwritten here.
                     let _ = done.send(read_secret(&path).map(SigningKey::from_bytes));
                     drop(turn);
                 })
@@ -65,7 +64,7 @@ mod tests {
 
     use super::*;
 
-    /// A pipe that nobody writes to is as a medium that does not answer.
+    /// A pipe without a writer behaves like a medium that does not respond.
     #[tokio::test(start_paused = true)]
     async fn a_medium_that_does_not_answer_is_given_up() {
         let path = std::env::temp_dir().join(format!("roastery-pipe-{}", std::process::id()));
@@ -76,7 +75,7 @@ mod tests {
             let error = reader.read(path.clone()).await.unwrap_err();
             assert!(error.to_string().contains("within 20 s"), "{error}");
         }
-        // One thread was started, and ends when somebody writes.
+        // One thread was started; it ends when the pipe is written to.
         assert_eq!(reader.turn.available_permits(), 0);
         fs::write(&path, "").unwrap();
         drop(reader.turn.acquire().await.unwrap());

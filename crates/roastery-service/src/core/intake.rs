@@ -1,5 +1,5 @@
-//! What members propose, in a line for each member: to take a proposal up may wait for an
-//! examination, and no member's proposals wait for another one's.
+//! The queues of received proposals, one for each member: handling a proposal may wait for an
+//! examination, and must not delay the proposals of other members.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -10,13 +10,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use super::group::GroupService;
 use crate::limits::Limit;
 
-/// The most proposals of one member in its line.
+/// The most proposals of one member in its queue.
 const MOST_IN_LINE: usize = 1024;
 
-/// The most bytes that they have together.
+/// The most bytes in them together.
 const MOST_BYTES_IN_LINE: usize = 16 * 1024 * 1024;
 
-/// The lines of the members that have proposed something.
+/// The queues of the members that have proposed something.
 #[derive(Debug)]
 struct Lines<T>(BTreeMap<Seat, Line<T>>);
 
@@ -26,7 +26,7 @@ struct Line<T> {
     bytes: Arc<Semaphore>,
 }
 
-/// What is in a line, and its bytes there.
+/// A queued entry and its size in bytes.
 #[derive(Debug)]
 struct InLine<T> {
     entry: T,
@@ -34,8 +34,8 @@ struct InLine<T> {
 }
 
 impl<T> Lines<T> {
-    /// Puts something at the end of a member's line, which `begin` serves from its first entry on.
-    /// Without room it comes back.
+    /// Appends to a member's queue, and starts a task with `begin` for a new queue. Returns the
+    /// entry if there is no room.
     fn put(
         &mut self,
         by: Seat,
@@ -58,7 +58,7 @@ impl<T> Lines<T> {
 }
 
 impl GroupService {
-    /// Takes up what members propose: one of each member at a time.
+    /// Handles received proposals: of each member one at a time.
     pub(super) async fn hear(self: Arc<Self>, mut proposals: mpsc::Receiver<Proposed>) {
         let mut lines = Lines(BTreeMap::new());
         while let Some(Proposed { by, proposal }) = proposals.recv().await {
@@ -68,7 +68,7 @@ impl GroupService {
             if let Err(proposal) = lines.put(by, bytes, proposal, serve) {
                 let who = format!("{}, seat {by}", self.name);
                 self.shared.limits.hit(Limit::ProposalsOfMember, &who);
-                // It comes again.
+                // It is retransmitted.
                 self.handle.not_taken(proposal.request.session_id()).await;
             }
         }
@@ -78,7 +78,7 @@ impl GroupService {
         while let Some(InLine { entry: proposal, _bytes }) = line.recv().await {
             let session = proposal.request.session_id();
             if let Err(error) = self.take_up(by, proposal).await {
-                // It comes again.
+                // It is retransmitted.
                 self.handle.not_taken(session).await;
                 tracing::warn!(group = self.name, seat = %by, %error, "a proposal was not kept");
             }
@@ -105,7 +105,7 @@ mod tests {
     #[tokio::test]
     async fn a_member_whose_proposals_wait_keeps_no_other_members_waiting() {
         let mut lines = Lines(BTreeMap::new());
-        // This one is never served.
+        // This queue is never read.
         let mut held = None;
         for number in 0..MOST_IN_LINE {
             lines.put(seat(1), 1, number, |line| held = Some(line)).unwrap();
@@ -114,7 +114,7 @@ mod tests {
         let mut other = None;
         lines.put(seat(2), 1, 8, |line| other = Some(line)).unwrap();
         assert_eq!(other.unwrap().recv().await.unwrap().entry, 8);
-        // One is taken: there is room for one more.
+        // After one is read there is room for one more.
         assert_eq!(held.as_mut().unwrap().recv().await.unwrap().entry, 0);
         assert_eq!(lines.put(seat(1), 1, 9, drop), Ok(()));
     }

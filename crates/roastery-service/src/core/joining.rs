@@ -1,4 +1,4 @@
-//! From an invitation to a key: what is taken up, kept and run.
+//! From an invitation to a key: joining, storing and running.
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
@@ -37,15 +37,14 @@ fn other_name(name: &Name) -> ServiceError {
 }
 
 impl Service {
-    /// The members' names and addresses, of the invitations that were taken up. Of those whose
-    /// files are damaged, or gone, the store has all but the addresses, and these are in files of
-    /// their own.
+    /// Loads the members' names and addresses from the invitations that were joined. If a file is
+    /// damaged or missing, the store has all but the addresses, which are in files of their own.
     pub(super) async fn load_invitations(&self) -> Result<(), ServiceError> {
         let stored = self.shared.store(stored_invitations).await?;
         let folder = self.shared.folder.invitations();
         let files = std::fs::read_dir(&folder).into_iter().flatten();
         let paths = files.filter_map(Result::ok).map(|file| file.path());
-        // What has another ending was being written when the machine stopped.
+        // A file with another ending is left over from an interrupted write.
         for path in paths.filter(|path| path.extension().is_some_and(|ending| ending == "toml")) {
             let read = Folder::read_text(&path, MAX_INVITATION_FILE)
                 .map_err(|error| error.to_string())
@@ -66,7 +65,7 @@ impl Service {
         Ok(())
     }
 
-    /// An invitation to which this node belongs waits for its fingerprint, or for being resumed.
+    /// Registers an invitation of this node, which waits for its fingerprint or for being resumed.
     fn take_up(&self, invitation: &Invitation) {
         let Some(seat) = self.seat_in(invitation) else { return };
         match self.kept_name(invitation) {
@@ -87,8 +86,8 @@ impl Service {
         seats.into_iter().find(|(_, member)| member.peer == self.peer).map(|(seat, _)| seat)
     }
 
-    /// Puts the members into the roster, and keeps where they say that they are called, where that
-    /// is newer than what was known.
+    /// Puts the members into the roster, and keeps their signed addresses if they are newer than
+    /// those known.
     fn know(&self, file: &InvitationFile) {
         self.learn_names(file.invitation());
         for card in file.cards().iter().filter(|card| card.member().peer != self.peer) {
@@ -100,14 +99,14 @@ impl Service {
         }
     }
 
-    /// What the members are called.
+    /// Learns the members' names.
     pub(super) fn learn_names(&self, invitation: &Invitation) {
         for (member, name) in invitation.members().iter().zip(invitation.names()) {
             self.shared.set_name(member.peer.clone(), name.to_string());
         }
     }
 
-    /// Goes on with what was under way when the node ended.
+    /// Resumes the key generations that were under way before the restart.
     pub(super) async fn resume_ceremonies(self: &Arc<Self>) -> Result<(), ServiceError> {
         for kept in self.shared.store(|store| store.keygens()).await? {
             let id = kept.invitation.id();
@@ -121,7 +120,8 @@ impl Service {
                 tracing::error!(ceremony = %id, %error, "not taken up again");
             }
         }
-        // Those that have made a group need no more of their invitations than names and addresses.
+        // A key generation that has made a group needs only the names and addresses of its
+        // invitation.
         let groups: Vec<KeygenId> = self
             .lock_groups()
             .values()
@@ -131,14 +131,14 @@ impl Service {
         Ok(())
     }
 
-    /// Takes up an invitation: nothing is sent yet. The group is called by the name that is wanted,
-    /// or else by the invitation's.
+    /// Joins an invitation; no message is sent yet. The group gets this name, or else the
+    /// invitation's.
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Invalid`] if the file is none, this node is not in it, or the name is none;
-    /// [`ServiceError::NameTaken`] if another group has the name here;
-    /// [`ServiceError::Conflict`] if the key is made, or being made, under another name.
+    /// [`ServiceError::Invalid`] if the file or the name is invalid or this node is not in it;
+    /// [`ServiceError::NameTaken`] if another group has the name here; [`ServiceError::Conflict`]
+    /// if the key was or is being generated under another name.
     pub async fn join(
         self: &Arc<Self>,
         text: String,
@@ -159,7 +159,7 @@ impl Service {
         let id = file.invitation().id();
         let known = self.lock_ceremonies().get(&id).cloned();
         if let Some(known) = known {
-            // Cards in it may be newer than those that were taken up, and its file damaged.
+            // Its cards may be newer than the stored ones, and the stored file may be damaged.
             self.keep_invitation(&file)?;
             match wanted {
                 Some(wanted) if wanted != known.name => {
@@ -173,8 +173,7 @@ impl Service {
             return self.ceremony(&id.to_string());
         }
         if let Some(group) = self.made_by(id) {
-            // Its store was restored, or its share recovered: what is lacking are names and
-            // addresses.
+            // The store was restored, or its share recovered: only names and addresses are missing.
             self.keep_invitation(&file)?;
             let called = self.shared.store(move |store| store.name_of(group)).await?;
             let called = called.and_then(|name| name.parse().ok());
@@ -199,7 +198,7 @@ impl Service {
         self.ceremony(&id.to_string())
     }
 
-    /// Takes up an invitation under a name that is no other group's here.
+    /// Joins an invitation under a name that no other group has here.
     async fn join_as(
         &self,
         file: InvitationFile,
@@ -215,7 +214,7 @@ impl Service {
         Ok(())
     }
 
-    /// The group that this ceremony has made, if it is here.
+    /// The group that this key generation has made, if it is here.
     fn made_by(&self, ceremony: KeygenId) -> Option<GroupId> {
         let groups = self.lock_groups();
         let made = |group: &&Arc<GroupService>| {
@@ -224,8 +223,8 @@ impl Service {
         groups.values().find(made).map(|group| group.group.id())
     }
 
-    /// Keeps what a group is to be called, beside its invitation and before it, if that is not the
-    /// invitation's name.
+    /// Stores the group's name beside its invitation and before it, if it is not the invitation's
+    /// name.
     fn keep_name(&self, file: &InvitationFile, name: &Name) -> Result<(), ServiceError> {
         let folder = Folder::new(self.shared.folder.invitations());
         folder.create()?;
@@ -241,7 +240,7 @@ impl Service {
         Ok(Folder::replace(&path, format!("{name}\n").as_bytes(), Access::Owner)?)
     }
 
-    /// What a group is to be called whose invitation was taken up.
+    /// The name of the group of an invitation that was joined.
     fn kept_name(&self, invitation: &Invitation) -> Result<Name, String> {
         let folder = Folder::new(self.shared.folder.invitations());
         let path = folder.resolve(format!("{}.name", invitation.id()));
@@ -252,14 +251,14 @@ impl Service {
         text.trim_end_matches('\n').parse().map_err(|error: NameError| error.to_string())
     }
 
-    /// Writes an invitation into the folder, and learns from it where the members are.
+    /// Writes an invitation into the folder, and learns the members' addresses from it.
     fn keep_invitation(&self, file: &InvitationFile) -> Result<(), ServiceError> {
         let folder = Folder::new(self.shared.folder.invitations());
         folder.create()?;
         let path = folder.resolve(format!("{}.toml", file.invitation().id()));
         let text = file.to_text();
-        // One that is there and is not the same was damaged, or has older cards: its name is the
-        // hash of all else.
+        // If there is another file of this name it was damaged, or has older cards: its name is the
+        // hash of everything else.
         if !Folder::read_text(&path, MAX_INVITATION_FILE).is_ok_and(|known| known == text) {
             Folder::replace(&path, text.as_bytes(), Access::Owner)?;
         }
@@ -267,7 +266,7 @@ impl Service {
         Ok(())
     }
 
-    /// Begins a ceremony whose fingerprint all members have compared.
+    /// Begins a key generation whose fingerprint all members have compared.
     ///
     /// # Errors
     ///
@@ -281,7 +280,7 @@ impl Service {
         let digits = |text: &str| -> String {
             text.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_lowercase()).collect()
         };
-        // Of several attempts with one name the fingerprint says which is meant.
+        // Of several invitations with one name the fingerprint selects one.
         let named = self.ceremonies_named(name);
         let meant = named.iter().find(|ceremony| {
             digits(&ceremony.invitation.fingerprint().to_string()) == digits(fingerprint)
@@ -290,7 +289,7 @@ impl Service {
             if named.is_empty() {
                 one("ceremony", name, named.into_iter())?;
             }
-            // The right one is not shown: it is to be compared, and not to be copied from here.
+            // The right one is not shown: members must compare it, not copy it from here.
             let reason = "this is not the fingerprint of the invitation that was taken up here: compare it with \
                           all members again, and if it differs, do not go on: one of you has another invitation";
             return Err(ServiceError::Invalid(reason.to_owned()));
@@ -308,7 +307,7 @@ impl Service {
         ceremony: &Arc<CeremonyService>,
     ) -> Result<(), ServiceError> {
         let invitation = &ceremony.invitation;
-        // Its own line, and that of the group that it makes.
+        // One line for the key generation, and one for the group that it makes.
         self.make_room(2, ceremony.name.as_str()).await?;
         let members = invitation.members().iter().map(|member| member.peer.clone());
         let line = self.open_line(Topic::Keygen(invitation.id()), members)?;
@@ -332,7 +331,7 @@ impl Service {
         one("ceremony", name, self.ceremonies_named(name).into_iter())
     }
 
-    /// The ceremonies of groups that are called so here, or the one of this id.
+    /// The key generations of groups with this name, or the one with this id.
     fn ceremonies_named(&self, name: &str) -> Vec<Arc<CeremonyService>> {
         let ceremonies = self.lock_ceremonies();
         let named = ceremonies
@@ -342,7 +341,7 @@ impl Service {
     }
 }
 
-/// The invitations that the store has: of ceremonies under way, and of groups.
+/// The invitations in the store: of key generations under way, and of groups.
 fn stored_invitations(store: &Store) -> Result<BTreeMap<KeygenId, Invitation>, StoreError> {
     let groups = store.groups()?.into_iter().filter_map(|kept| kept.recovery);
     let groups = groups.map(|file| file.invitation().clone());
@@ -350,7 +349,7 @@ fn stored_invitations(store: &Store) -> Result<BTreeMap<KeygenId, Invitation>, S
     Ok(under_way.chain(groups).map(|invitation| (invitation.id(), invitation)).collect())
 }
 
-/// Says what a damaged invitation means for this node, in one line.
+/// Logs what a damaged invitation means for this node, in one line.
 fn report_damaged(path: &Path, error: &str, stored: &BTreeMap<KeygenId, Invitation>) {
     let name = path.file_stem().unwrap_or_default();
     let path = path.display();

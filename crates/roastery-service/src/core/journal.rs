@@ -22,10 +22,10 @@ use crate::{
     policy::{Caps, Key, Ledger, Now, Refusal},
 };
 
-/// What is known of the sessions whose shares are written down.
+/// The sessions whose shares are recorded.
 type Sessions = Arc<Mutex<BTreeMap<SessionId, Signing>>>;
 
-/// What a session signs, and why.
+/// The messages of a session, and the decision about them.
 #[derive(Clone, Debug)]
 struct Signing {
     messages: Vec<[u8; 32]>,
@@ -41,11 +41,11 @@ struct Leaving {
     over_limit: UnboundedSender<OverLimit>,
 }
 
-/// A share that did not leave: with it more would have left than is allowed.
+/// A share that did not leave: a limit would have been exceeded.
 #[derive(Debug)]
 pub(super) struct OverLimit {
     pub(super) session: SessionId,
-    /// By which decision it would have left.
+    /// The decision by which it would have left.
     pub(super) decision: Decision,
     /// The limit.
     pub(super) refusal: Refusal,
@@ -58,7 +58,7 @@ pub(super) struct AuditWriter {
     state: StoreState,
     ledger: Arc<Ledger>,
     metrics: Arc<Metrics>,
-    /// Whether the last write came to nothing.
+    /// Whether the last write has failed.
     fails: Arc<AtomicBool>,
 }
 
@@ -69,7 +69,7 @@ impl AuditWriter {
         Self { writer, state, ledger, metrics, fails: Arc::default() }
     }
 
-    /// Whether nothing could be written the last time: then no share leaves.
+    /// Whether the last write has failed: then no share leaves.
     pub(super) fn fails(&self) -> bool {
         self.fails.load(Ordering::Relaxed)
     }
@@ -79,8 +79,8 @@ impl AuditWriter {
         self.fails.store(false, Ordering::Relaxed);
     }
 
-    /// The journal of one group, whose shares leave under this key within these limits; and which
-    /// of them did not leave for a limit.
+    /// The journal of one group, whose shares leave under this key within these limits, and the
+    /// shares that were stopped by a limit.
     pub(super) fn journal(
         &self,
         group: GroupId,
@@ -92,20 +92,20 @@ impl AuditWriter {
         (GroupJournal { group, key, caps, sessions, writer, over_limit }, stopped)
     }
 
-    /// Has the share leave when its entry is on the disk, if its request is still approved by the
-    /// same decision and the limits allow it. In the thread that writes, which is the one place
-    /// where shares leave: what is counted there is counted in the order in which they do.
+    /// Releases the share when its entry is on the disk, if its request is still approved by the
+    /// same decision and the limits allow it. Runs in the thread that writes, the only place where
+    /// shares are released, so they are counted in that order.
     fn write(&self, leaving: Leaving) {
         let (this, ledger) = (self.clone(), self.ledger.clone());
         let Leaving { entry, caps, receipt, over_limit } = leaving;
         let release = move |change: &mut Transaction<'_>| {
             let AuditEntry { key, session, time_ms, spending, decision, .. } = &entry;
-            // What was counted stays counted if nothing is written: that errs on the safe side.
+            // If the write fails it stays counted: that is the safe error.
             let now = Now { wall: time_ms / 1000, steady: Instant::now() };
             if let Err(refusal) = ledger.release(*key, *session, spending, caps, now) {
                 tracing::warn!(%session, %refusal, "a share was not released");
                 let (session, decision) = (*session, decision.clone());
-                // Without its group the session is over.
+                // If the receiver is dropped the group has ended.
                 let _ = over_limit.send(OverLimit { session, decision, refusal });
                 return Ok(Release::Overtaken);
             }
@@ -122,9 +122,10 @@ impl AuditWriter {
                 self.metrics.shares_released(1);
                 receipt.kept();
             }
-            // Dropped: the request was decided otherwise, or is over a limit, and the share stays.
+            // The receipt is dropped: the request was decided otherwise, or a limit is exceeded,
+            // and the share stays.
             Ok(Release::Overtaken) => {}
-            // The receipt is dropped: nothing leaves.
+            // The receipt is dropped: no share leaves.
             Err(error) => tracing::error!(%error, "a share was not released: no audit entry"),
         }
     }
@@ -142,7 +143,7 @@ pub(super) struct GroupJournal {
 }
 
 impl GroupJournal {
-    /// Takes note of what a session signs, before it is opened.
+    /// Registers the messages of a session, before it is opened.
     pub(super) fn expect(
         &self,
         session: SessionId,
@@ -161,14 +162,14 @@ impl GroupJournal {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<SessionId, Signing>> {
-        // Whole entries only.
+        // No step under the lock leaves an entry incomplete.
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Journal for GroupJournal {
     fn keep(&mut self, released: Released, receipt: Receipt) {
-        // A session that nobody here opened gives no share: the receipt is dropped.
+        // A session that was not opened here gives no share: the receipt is dropped.
         let Some(signing) = self.lock().get(&released.session).cloned() else { return };
         let Signing { messages, decision, spending } = signing;
         let entry = AuditEntry {
@@ -194,8 +195,8 @@ mod tests {
     use super::*;
     use crate::core::{approval::Approving, both_clocks, fixture::TestNode};
 
-    /// What becomes of a request that was approved, and how many of its shares have left; before
-    /// that so many others leave. One may in an hour.
+    /// The state of an approved request, and how many of its shares have left, if so many others
+    /// leave before. The limit is one in an hour.
     async fn signed_after(others: u8) -> (RequestState, usize) {
         let mut node = TestNode::start(1).await;
         let kept = node.proposed().await;

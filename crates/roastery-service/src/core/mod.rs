@@ -1,4 +1,4 @@
-//! The service: a node's groups and ceremonies, and what can be asked of them.
+//! The service: a node's groups and key generations, and its operations.
 
 mod approval;
 mod ceremony;
@@ -97,17 +97,17 @@ use crate::{
     policy::{Caps, Judge, Key, LOOKS_BACK, Now},
 };
 
-/// How often the task that says that tasks run says so.
+/// The interval of the pulse of the task runtime.
 const PULSE: Duration = Duration::from_secs(1);
 
-/// After how long without it they do not. With the time of a pulse it is heard of within ten
-/// seconds.
+/// The age of the last pulse from which the tasks count as stuck. With the interval it is reported
+/// within ten seconds.
 const STUCK: Duration = Duration::from_secs(8);
 
 /// The most other nodes, of all groups together.
 const MOST_PEERS: usize = 1024;
 
-/// How often expired requests are forgotten.
+/// How often expired requests are removed.
 const TIDY: Duration = Duration::from_secs(3600);
 
 /// A running node.
@@ -118,15 +118,15 @@ pub struct Service {
     peer: PeerId,
     exchange: ExchangeHandle,
     roster: Roster,
-    /// Where members have said that they are called.
+    /// The addresses that members have signed.
     addresses: AddressBook,
     audit: AuditWriter,
     groups: Mutex<BTreeMap<GroupId, Arc<GroupService>>>,
     ceremonies: Mutex<BTreeMap<KeygenId, Arc<CeremonyService>>>,
-    /// Held while a group is put in.
+    /// Held while a group is added.
     joining: tokio::sync::Mutex<()>,
     started: Instant,
-    /// When tasks ran last, in milliseconds after the start.
+    /// The time of the last pulse, in milliseconds after the start.
     pulse: AtomicU64,
     stop: watch::Sender<bool>,
     asked_to_stop: watch::Sender<bool>,
@@ -137,7 +137,7 @@ pub(crate) fn now_ms() -> u64 {
     u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Now, for what may leave in a time.
+/// The time by both clocks, for limits over a time.
 pub(crate) fn both_clocks() -> Now {
     Now { wall: now(), steady: Instant::now() }
 }
@@ -147,8 +147,8 @@ pub(crate) fn now() -> u64 {
 }
 
 impl Service {
-    /// Starts a node with what its store holds. Must be called in a runtime with several threads,
-    /// in which everything then runs.
+    /// Starts a node from its store. Must be called in a runtime with several threads, in which
+    /// everything then runs.
     ///
     /// # Errors
     ///
@@ -201,7 +201,7 @@ impl Service {
         shared.essential("the bus", async move {
             tokio::select! {
                 bus = exchange.run() => bus.close().await,
-                // Dropped, the bus still sends what it was given.
+                // When it is dropped, the bus still sends what it was given.
                 () = told(&mut stopped) => {}
             }
         });
@@ -242,33 +242,33 @@ impl Service {
         Ok(service)
     }
 
-    /// What happens from here on.
+    /// The events from here on.
     pub fn events(&self) -> broadcast::Receiver<ServiceEvent> {
         self.shared.events.subscribe()
     }
 
-    /// Waits until a part fails without which the node does not do its work. Then the process is to
-    /// be ended and started again: nothing here starts the part anew.
+    /// Waits until an essential part fails. Then the process must be ended and started again: a
+    /// part is never restarted alone.
     pub async fn failed(&self) -> Failure {
         self.shared.supervisor.failed().await
     }
 
-    /// Runs the essential tasks.
+    /// The supervisor of the essential tasks.
     pub(crate) fn supervisor(&self) -> &Supervisor {
         &self.shared.supervisor
     }
 
-    /// Asks whoever runs this service to end it.
+    /// Asks the program that runs this service to stop it.
     pub fn ask_to_stop(&self) {
         self.asked_to_stop.send_replace(true);
     }
 
-    /// Waits until somebody asks for the end.
+    /// Waits until a client asks for the stop.
     pub async fn told_to_stop(&self) {
         told(&mut self.asked_to_stop.subscribe()).await;
     }
 
-    /// Ends everything: secrets are overwritten, and what was sent goes out.
+    /// Stops everything: secrets are overwritten, and queued messages are sent.
     pub async fn stop(&self) {
         self.shared.supervisor.stop();
         for group in self.lock_groups().values() {
@@ -281,7 +281,7 @@ impl Service {
         if let Err(error) = self.shared.write(Durability::Synced, |_| Ok(())).await {
             tracing::error!(%error, "the last changes may not be on the disk");
         }
-        // The farewell of the bus, at most.
+        // At most the drain timeout of the bus.
         tokio::time::sleep(P2pSettings::default().farewell / 10).await;
     }
 
@@ -312,7 +312,7 @@ impl Service {
         }
     }
 
-    /// Forgets the requests that are not kept any longer.
+    /// Removes the requests that are not kept any longer.
     async fn tidy(&self) {
         let at = now();
         let kept_for = self.config.store.keep_ended();
@@ -395,12 +395,12 @@ impl Service {
         Ok(())
     }
 
-    /// Counts what leaves under a key from now on, beginning with what left within a day.
+    /// Counts spending under a key from now on, beginning with that of the last day.
     async fn count_released(&self, key: Key, caps: Caps) -> Result<(), ServiceError> {
         if caps.are_none() {
             return Ok(());
         }
-        // What leaves while the store is read counts already; to count it twice adds nothing.
+        // What leaves while the store is read counts already; counting it twice adds nothing.
         self.shared.ledger.open(key, [], both_clocks());
         let since = now_ms().saturating_sub(LOOKS_BACK * 1000);
         let released = self.shared.store(move |store| store.audit_since(since)).await?;
@@ -417,13 +417,13 @@ impl Service {
         Ok(())
     }
 
-    /// Brings this node's share of a group back from the group's recovery file and the host key.
+    /// Restores this node's share of a group from the group's recovery file and the host key.
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Invalid`] if the file and the host key do not go together;
-    /// [`ServiceError::NameTaken`] if another group has the name that is wanted, or that the key
-    /// was made with.
+    /// [`ServiceError::Invalid`] if the file and the host key do not match;
+    /// [`ServiceError::NameTaken`] if another group has the given name, or the name of the key
+    /// generation.
     pub async fn recover(
         self: &Arc<Self>,
         file: Vec<u8>,
@@ -457,24 +457,24 @@ impl Service {
             })
             .await?;
         self.start_new_groups().await?;
-        // What its invitation was taken up for is there.
+        // The group of its invitation is there now.
         self.lock_ceremonies().retain(|id, known| *id != ceremony || known.is_running());
         Ok(group)
     }
 
     fn lock_groups(&self) -> MutexGuard<'_, BTreeMap<GroupId, Arc<GroupService>>> {
-        // Whole entries only.
+        // No step under the lock leaves an entry incomplete.
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock_ceremonies(&self) -> MutexGuard<'_, BTreeMap<KeygenId, Arc<CeremonyService>>> {
-        // Whole entries only.
+        // No step under the lock leaves an entry incomplete.
         self.ceremonies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Makes the node's card anew if the configuration says something else than the card, and says what
-/// else an operator may not have meant. Nothing of it keeps the node from running.
+/// Renews the node's card if it differs from the configuration, and logs warnings about the
+/// addresses. None of this keeps the node from running.
 fn look_at_own_card(folder: &Folder, config: &Config, own: &OwnKeys<'_>) {
     for note in config.transport.notes() {
         tracing::warn!("{note}");
@@ -496,13 +496,13 @@ fn look_at_own_card(folder: &Folder, config: &Config, own: &OwnKeys<'_>) {
     }
 }
 
-/// Waits until the service is to stop.
+/// Waits until the service is stopped.
 async fn told(stop: &mut watch::Receiver<bool>) {
-    // Without a service there is nothing to go on for.
+    // If the service was dropped, stop as well.
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-/// The only one of these.
+/// The only element, or an error.
 fn one<T>(
     what: &'static str,
     name: &str,

@@ -1,11 +1,11 @@
-//! What groups are called: a name belongs to one group, for good.
+//! The names of groups: a name belongs to one group, for good.
 
 use roastery_node::store::{ContentError, KeptGroup, StoreError};
 use roastery_protocol::{GroupId, group::Name};
 
 use super::{Service, ServiceError};
 
-/// Whether a name could be taken for an id: then it names nothing.
+/// Whether a name could be mistaken for an id: then it is not allowed.
 fn looks_like_an_id(name: &str) -> bool {
     name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
@@ -21,8 +21,8 @@ pub(super) fn name_of_group(name: &str) -> Result<Name, ServiceError> {
 }
 
 impl Service {
-    /// What a group is to be called that has no name yet: as the operator has said when the
-    /// invitation was taken up, or else as it was called when its key was made.
+    /// The name for a group that has none yet: the operator's choice at joining, or else the name
+    /// of the key generation.
     fn wanted(&self, kept: &KeptGroup) -> String {
         let Some(file) = &kept.recovery else { return format!("group-{:#}", kept.group.id()) };
         let invitation = file.invitation();
@@ -45,8 +45,8 @@ impl Service {
         }
     }
 
-    /// The name of a group that is to be started. One that has none gets the one that is wanted for
-    /// it, if no other group has it or would get it as well; otherwise the operator names it.
+    /// The name of a group that is to be started. One that has none gets the wanted one, if no
+    /// other group has it or would get it as well; otherwise the operator names it.
     pub(super) async fn name_for(&self, kept: &KeptGroup) -> Result<Option<String>, ServiceError> {
         let (id, name) = (kept.group.id(), self.wanted(kept));
         let bound = self.shared.store(move |store| store.name_of(id)).await?;
@@ -87,13 +87,12 @@ impl Service {
         Ok(None)
     }
 
-    /// Gives a group another name, from the next start on. Its names of before stay its own.
+    /// Gives a group another name, from the next start on. Its earlier names stay bound to it.
     ///
     /// # Errors
     ///
     /// [`ServiceError::NotFound`] if there is no such group, [`ServiceError::Conflict`] if the name
-    /// is another group's,
-    /// [`ServiceError::Invalid`] if no group can have it.
+    /// belongs to another group, [`ServiceError::Invalid`] if the name is not allowed.
     pub async fn rename_group(&self, group: &str, name: String) -> Result<(), ServiceError> {
         let group = self.find_group(group)?;
         let id = group.group.id();
@@ -113,12 +112,12 @@ impl Service {
         }
     }
 
-    /// What is wrong with the configuration and does not keep the node from running.
+    /// Warnings about the configuration that do not keep the node from running.
     pub(super) fn warnings(&self) -> Vec<String> {
         let groups = self.groups();
         let known =
             groups.iter().flat_map(|group| [group.name.clone(), group.group.id().to_string()]);
-        // Groups that are to be made have no ids yet.
+        // Groups that are not made yet have no ids.
         let ceremonies = self.lock_ceremonies();
         let to_be = ceremonies.values().map(|one| one.name.to_string());
         let known: Vec<String> = known.chain(to_be).collect();

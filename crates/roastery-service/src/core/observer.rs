@@ -1,4 +1,4 @@
-//! What the node of a group tells beside what its sessions tell: bounds that were reached.
+//! The notices of a group's node: bounds that were reached, and late proposals.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use roastery_protocol::{Seat, group::Group};
 use super::{ServiceEvent, shared::Shared};
 use crate::limits::Limit;
 
-/// Counts and logs the bounds of one group's node, and tells of proposals that came too late.
+/// Counts and logs the bounds of one group's node, and reports proposals that came too late.
 pub(super) struct GroupObserver {
     pub(super) shared: Arc<Shared>,
     /// The name of the group.

@@ -1,4 +1,4 @@
-//! What becomes of requests at the other members: every node learns every end.
+//! Outcomes of requests at the other members: every node learns every outcome.
 
 use std::sync::Arc;
 
@@ -15,26 +15,26 @@ use crate::view::State;
 /// The most requests that are watched again after a restart, those that changed last.
 const MOST_WATCHED_AGAIN: usize = 1024;
 
-/// How long after its expiry the end of a request is asked for, in seconds.
+/// How long after its expiry the outcome of a request is asked for, in seconds.
 const LINGER: u64 = 60 * 60;
 
-/// How a request stands, as it is shown: what is stored, the time, and what the others have said.
+/// The state of a request as it is shown: from the store, the time, and the other members' answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Standing {
     pub(super) state: State,
-    /// More about that, for people.
+    /// Details of the state, for people.
     pub(super) text: String,
 }
 
 impl Standing {
-    /// Whether something may still become of it without a further decision.
+    /// Whether it may still be signed without a further decision.
     pub(super) fn is_open(&self) -> bool {
         matches!(self.state, State::Proposed | State::Approved)
     }
 }
 
 impl GroupService {
-    /// Watches a request that is not signed here, until its end is known.
+    /// Watches a request that is not signed here, until its outcome is known.
     pub(super) async fn watch(&self, kept: &KeptRequest) {
         let over = kept.request.expiry().saturating_add(LINGER) <= now();
         if !over && !matches!(kept.state, RequestState::Signed(_)) {
@@ -42,7 +42,7 @@ impl GroupService {
         }
     }
 
-    /// Hears what becomes of requests that have no session open here.
+    /// Handles the outcomes of requests that have no session open here.
     pub(super) async fn learn(self: Arc<Self>, mut all: mpsc::Receiver<News>) {
         while let Some(news) = all.recv().await {
             let session = match &news {
@@ -79,7 +79,7 @@ impl GroupService {
                     self.watch(&kept).await;
                     return Err(error);
                 }
-                // What is forgotten here needs no end.
+                // A request that was forgotten here needs no outcome.
                 return Ok(());
             }
         };
@@ -90,8 +90,8 @@ impl GroupService {
         Ok(())
     }
 
-    /// Takes note that a member does not take part. Where the others are too few nothing waits to
-    /// be approved any more.
+    /// Records that a member refuses. If the others are fewer than the threshold the request does
+    /// not wait for approval any more.
     pub(super) async fn note_refusal(
         &self,
         session: SessionId,
@@ -111,10 +111,10 @@ impl GroupService {
         Ok(())
     }
 
-    /// Tells a member that asks how a request has ended.
+    /// Answers a member that asks for the outcome of a request.
     async fn answer(&self, session: SessionId, by: PeerId) -> Result<(), ServiceError> {
-        // A refusal that is read is still the decision when it is said: it would stop a session
-        // that the operator has begun meanwhile.
+        // The refusal that is read must still be the decision when it is sent: otherwise it would
+        // stop a session that the operator has opened meanwhile.
         let _decided = self.deciding(session).lock().await;
         let kept = self.shared.store(move |store| store.request(session)).await?;
         let group = self.group.id();
@@ -129,7 +129,7 @@ impl GroupService {
         Ok(())
     }
 
-    /// How a request stands now.
+    /// The current state of a request.
     pub(super) fn standing(&self, kept: &KeptRequest) -> Standing {
         let (state, text) = state_of(&kept.state);
         if matches!(state, State::Signed | State::Refused) {
@@ -153,7 +153,7 @@ impl GroupService {
         Standing { state, text }
     }
 
-    /// Which members do not take part, if the others are too few.
+    /// The members that refuse, if the others are fewer than the threshold.
     fn why_it_fails(&self, session: SessionId) -> Option<String> {
         let (n, t) = (self.group.size(), self.group.threshold());
         let refusals = self.progress.refusals(session);
@@ -170,7 +170,7 @@ impl GroupService {
         ))
     }
 
-    /// Watches again what is not signed here, after a restart.
+    /// Watches requests that are not signed here again, after a restart.
     pub(super) async fn watch_known(&self) -> Result<(), ServiceError> {
         let which = Listing {
             groups: vec![self.group.id()],

@@ -2,10 +2,10 @@
 
 use roastery_node::store::{KeptRequest, StoreError};
 
-/// A page ends when the requests that were looked at for it have this many bytes together.
+/// A page ends when the requests that were examined for it have this many bytes together.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
-/// A page ends when so many requests were looked at for it.
+/// A page ends when so many requests were examined for it.
 const MOST_LOOKED_AT: usize = 4096;
 
 /// A page, and where the next one begins if there may be one.
@@ -15,8 +15,8 @@ pub(super) struct Page<T> {
     pub(super) next: Option<u64>,
 }
 
-/// Looks at requests from position `before` on, the latest first, until `limit` are shown or enough
-/// were looked at. `list` gives some that changed before a position, and none after the last one.
+/// Examines requests from position `before` on, the latest first, until `limit` are shown or enough
+/// were examined. `list` returns some that changed before a position, and none after the last one.
 pub(super) fn page<T>(
     mut before: u64,
     limit: usize,
@@ -50,7 +50,7 @@ mod tests {
 
     use super::*;
 
-    /// Looks through so many requests with so many bytes each, in short pages.
+    /// Reads so many requests with so many bytes each, in short pages.
     fn look(count: u64, bytes: usize, limit: usize, shown: fn(u64) -> bool) -> Page<u64> {
         let derivation = Derivation::key_path_only();
         let messages = vec![MessageToSign { message: [1; 32], derivation }];

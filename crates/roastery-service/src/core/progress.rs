@@ -1,4 +1,4 @@
-//! Who has said what about a request, as far as this node has heard.
+//! The members' approvals and refusals of a request, as far as this node knows.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,8 +14,8 @@ use crate::view;
 /// The most requests whose approvals and refusals are remembered.
 const MOST_REMEMBERED: usize = 4096;
 
-/// The members that have approved or refused, by request. In memory only: after a restart it is
-/// heard again.
+/// The members that have approved or refused, by request. In memory only: after a restart the
+/// members send it again.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     known: Mutex<BTreeMap<SessionId, Seats>>,
@@ -23,14 +23,14 @@ pub(super) struct Progress {
 
 #[derive(Clone, Debug, Default)]
 struct Seats {
-    /// Who proposed the request first, as far as it was heard here.
+    /// The member whose proposal of the request came first, if this node received one.
     author: Option<Seat>,
     approved: BTreeSet<Seat>,
     refused: BTreeMap<Seat, RefusalReason>,
 }
 
 impl Progress {
-    /// A member proposes a request, its own or one that it has approved.
+    /// A member has proposed a request, its own or one that it has approved.
     pub(super) fn proposed(&self, session: SessionId, by: Seat) {
         self.change(session, |seats| {
             seats.approved.insert(by);
@@ -38,7 +38,7 @@ impl Progress {
         });
     }
 
-    /// What a session hears of the members.
+    /// Records what a session's event shows about the members.
     pub(super) fn note(&self, session: SessionId, event: &Event) {
         match event {
             Event::SlotReceived { signer, .. } | Event::ShareReceived { signer, .. } => {
@@ -50,7 +50,7 @@ impl Progress {
         }
     }
 
-    /// A member does not take part. A refusal for good stays; whether this one is new.
+    /// A member has refused. A final refusal stays. Returns whether this one is new.
     pub(super) fn refused(&self, session: SessionId, seat: Seat, reason: RefusalReason) -> bool {
         let mut new = false;
         self.change(session, |seats| {
@@ -64,7 +64,7 @@ impl Progress {
         new
     }
 
-    /// The members that do not take part for good.
+    /// The members that have refused finally.
     pub(super) fn refusals(&self, session: SessionId) -> BTreeMap<Seat, RefusalReason> {
         let mut refused = self.of(session).refused;
         refused.retain(|_, reason| !reason.is_for_now());
@@ -74,8 +74,8 @@ impl Progress {
     fn change(&self, session: SessionId, act: impl FnOnce(&mut Seats)) {
         let mut known = self.lock();
         if known.len() >= MOST_REMEMBERED && !known.contains_key(&session) {
-            // One of the member that has the most. Session ids are hashes: the first of them is
-            // any.
+            // Evicts one of the member that has the most. Session ids are hashes, so the first is
+            // arbitrary.
             let mut counts = BTreeMap::<_, usize>::new();
             known.values().for_each(|seats| *counts.entry(seats.author).or_default() += 1);
             let most = counts.into_iter().max_by_key(|(_, count)| *count).map(|(seat, _)| seat);
@@ -92,13 +92,13 @@ impl Progress {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<SessionId, Seats>> {
-        // Whole entries only.
+        // No step under the lock leaves an entry incomplete.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl GroupService {
-    /// How many have approved a request, and who, by name.
+    /// How many members have approved a request, and their names.
     pub(super) fn view_progress(&self, kept: &KeptRequest) -> view::Progress {
         let session = kept.request.session_id();
         let Seats { mut approved, .. } = self.progress.of(session);
@@ -132,8 +132,7 @@ impl GroupService {
         }
     }
 
-    /// A member by its name, or by its seat where it has none; by both where another one is called
-    /// alike.
+    /// A member's name, or its seat if it has none; both if another member has the same name.
     pub(super) fn shown_as(&self, seat: Seat) -> String {
         let name = self.name_of(seat);
         if name.is_empty() {

@@ -19,7 +19,7 @@ use super::{
 use crate::limits::Limit;
 
 impl GroupService {
-    /// Takes up what a member proposes, if it is new, or shown better than before.
+    /// Handles a member's proposal, if it is new, or has a better subject than before.
     pub(super) async fn take_up(
         self: &Arc<Self>,
         by: Seat,
@@ -27,8 +27,8 @@ impl GroupService {
     ) -> Result<(), ServiceError> {
         let Proposal { request, subject } = proposal;
         let session = request.session_id();
-        // Nothing is refused for that: another member may propose the same request and show what it
-        // is.
+        // The request is not refused for that: another member may propose it with the right
+        // subject.
         if let Err(error) = subject.check(&request) {
             tracing::warn!(%session, seat = %by, %error, "a proposal that is not what it says");
             return Ok(());
@@ -37,13 +37,14 @@ impl GroupService {
         let Some((mut kept, new)) = self.hold(by, &request, &subject, at).await? else {
             return Ok(());
         };
-        // Members propose what they have approved.
+        // A member proposes only what it has approved.
         self.progress.proposed(session, by);
         if !new {
             match self.shown_better(&kept, request, subject, by).await? {
                 Some(better) => kept = better,
                 None => {
-                    // What waits goes on waiting, and counts for the member that proposed it.
+                    // A waiting request goes on waiting, and counts towards the quota of the member
+                    // that proposed it.
                     if !matches!(kept.state, RequestState::Proposed) {
                         self.handle.decided(session).await;
                     }
@@ -63,9 +64,9 @@ impl GroupService {
         Ok(())
     }
 
-    /// What a request is shown with first may be something else than it is, or bare hashes, about
-    /// which nothing can be judged: then what the next member shows is looked at. A decision about
-    /// what was shown before takes no effect then.
+    /// The first subject of a request may be wrong, or bare hashes, which cannot be examined: then
+    /// the subject from the next member is examined. A decision about the former subject then has
+    /// no effect.
     async fn shown_better(
         self: &Arc<Self>,
         kept: &KeptRequest,
@@ -92,7 +93,7 @@ impl GroupService {
         if self.examine_in(Lane::Member(by), better).await.is_err() {
             return Ok(None);
         }
-        // What was decided since this was looked at stands.
+        // A decision that was made since the examination stays.
         let (seen, at) = (kept.revision, now());
         self.shared
             .write(Durability::Deferred, move |change| {
@@ -103,9 +104,9 @@ impl GroupService {
             .inspect(|shown| shown.iter().for_each(|shown| self.holdings.note(shown)))
     }
 
-    /// Keeps what a member proposes, if it is new, in place of the oldest of that member's that the
-    /// rules have refused if there is no other room: the request as it is kept now, and whether it
-    /// is new. With no room the member is told, and may propose it again.
+    /// Stores a member's proposal, if it is new, in place of the oldest of that member's refused
+    /// ones if its quota is used up. Returns the stored request, and whether it is new. Without
+    /// room the member gets a refusal for now.
     async fn hold(
         &self,
         by: Seat,
@@ -129,7 +130,7 @@ impl GroupService {
                     change.forget_unapproved(*session)?;
                 }
                 change.add_request(&adding, &showing, Some(by), at)?;
-                // The writer makes changes one after the other: it is counted in their order.
+                // The writer makes changes one after the other: they are counted in that order.
                 holdings.forgotten(&forgotten);
                 let kept = change.request(session)?;
                 kept.iter().for_each(|kept| holdings.note(kept));
@@ -147,7 +148,7 @@ impl GroupService {
     }
 }
 
-/// Whether what is shown now can be judged, and what was shown before could not.
+/// Whether the new subject can be examined, and the former one could not.
 fn says_more(new: &Subject, old: &Subject) -> bool {
     match old {
         Subject::Hash => matches!(new, Subject::Text(_) | Subject::Transaction(_)),

@@ -1,4 +1,4 @@
-//! What a node has to show: proofs, the audit log, a backup.
+//! The records of a node: proofs, the audit log, a backup.
 
 use bitcoin::hex::DisplayHex as _;
 use roastery_node::store::{AuditEntry, KeptRequest};
@@ -7,7 +7,7 @@ use roastery_protocol::proof::{Proof, Verdict};
 use super::{Service, ServiceError, one, requests::begins, views::said_of};
 use crate::view::{Evidence, LogEntry, Time};
 
-/// The most log entries at once.
+/// The most log entries in one answer.
 const MOST_LOGGED: usize = 1000;
 
 impl Service {
@@ -15,7 +15,7 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// Those of the store.
+    /// An error of the store.
     pub async fn evidence(&self) -> Result<Vec<Evidence>, ServiceError> {
         let mut all = Vec::new();
         for group in self.groups() {
@@ -35,7 +35,7 @@ impl Service {
         Ok(all)
     }
 
-    /// A proof as a file, by its id or the beginning of it.
+    /// A proof as a file, by its id or a prefix of it.
     ///
     /// # Errors
     ///
@@ -55,7 +55,7 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// Those of the store: an entry that is missing or was changed is named.
+    /// An error of the store, which names an entry that is missing or was altered.
     pub async fn log(&self, from: u64, most: usize) -> Result<Vec<LogEntry>, ServiceError> {
         let most = most.min(MOST_LOGGED);
         let entries = self
@@ -89,11 +89,11 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// Those of the store and of the disk.
+    /// An error of the store or of the disk.
     pub async fn backup(&self) -> Result<Vec<u8>, ServiceError> {
         let path = self.shared.folder.unfinished("backup")?;
         let (store, at) = (self.shared.store.clone(), path.clone());
-        // An error of the copy's disk is none of the store's.
+        // An error of the copy's disk is not one of the store's.
         let made = self.shared.runtime.spawn_blocking(move || store.backup(&at)).await;
         let made = made.map_err(|error| ServiceError::Internal(error.to_string()))?;
         let failed =
@@ -102,7 +102,7 @@ impl Service {
             Ok(()) => tokio::fs::read(&path).await.map_err(failed),
             Err(error) => Err(error.into()),
         };
-        // If it was not made it is not there.
+        // If it was not made it does not exist.
         let _ = tokio::fs::remove_file(&path).await;
         read
     }

@@ -1,4 +1,4 @@
-//! A request is refused: by the rules, by the operator, by a command, or at a limit.
+//! Refusal of a request: by the rules, the operator, the approval command, or at a limit.
 
 use roastery_node::store::{
     Change, Decider, Decision, Durability, Examination, KeptRequest, Rejection, RequestState,
@@ -23,7 +23,7 @@ impl GroupService {
         if kept.proposer.is_none() || !refusal.is_about_what_is_shown() {
             return Ok(());
         }
-        // It takes up to 255 kB, and is of no use: who shows it better shows all of it.
+        // It takes up to 255 kB, and is not needed: a member with a valid subject sends all of it.
         let (session, shown) = (kept.request.session_id(), kept.subject.clone());
         let hidden = self
             .shared
@@ -33,7 +33,7 @@ impl GroupService {
         Ok(())
     }
 
-    /// Refuses a request, for all to hear; one that is being signed is stopped here.
+    /// Refuses a request, and sends the refusal to all; an open session is stopped here.
     pub(super) async fn refuse(
         &self,
         seen: &KeptRequest,
@@ -44,8 +44,8 @@ impl GroupService {
         let request = &seen.request;
         let session = request.session_id();
         let operator = by == Decider::Operator;
-        // From here on no share leaves, whatever else is under way. The command takes back what it
-        // was asked about only.
+        // From here on no share leaves, whatever else is in progress. The command withdraws only
+        // what it was asked about.
         if by != Decider::Rules
             && let Some(live) = self.live(session)
             && (operator || live.revision == seen.revision)
@@ -95,8 +95,8 @@ impl GroupService {
         Ok(())
     }
 
-    /// A share of this request was not let go: a limit would have been exceeded. The request is
-    /// refused by name.
+    /// A share of this request was not released: a limit would have been exceeded. The request is
+    /// refused with this reason.
     pub(super) async fn over_limit(
         &self,
         session: SessionId,
@@ -111,7 +111,7 @@ impl GroupService {
         let shown = text.clone();
         let change = self
             .change(session, Durability::Synced, move |known| {
-                // The session may have been written down as stopped before.
+                // The session may have been stored as stopped before.
                 let may = match &known.state {
                     RequestState::Approved(known) => *known == decision,
                     RequestState::Stopped(_) => true,

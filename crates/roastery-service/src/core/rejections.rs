@@ -1,4 +1,5 @@
-//! The operator's rejections, beside the store: they hold whatever becomes of the store.
+//! The operator's rejections, kept beside the store: they are in force whatever happens to the
+//! store.
 
 use std::{
     collections::BTreeMap,
@@ -23,34 +24,34 @@ use crate::files::Folder;
 /// The longest file of a rejection, in bytes.
 const MAX_FILE: usize = 4096;
 
-/// What an operator's rejection says if nothing else is known of it.
+/// The reason of an operator's rejection if nothing else is known of it.
 pub(super) const REJECTED: &str = "rejected by this node's operator";
 
-/// What is said of a request that was open when a rejection may have been recorded nowhere.
+/// The reason for a request that was open when a rejection may have been lost.
 const DOUBT: &str = "a rejection may have been lost before the start, or the store is a restored one: approve it again if it is to be signed";
 
-/// Where a rejection is recorded that the store could not take.
+/// Where a rejection is recorded that could not be written to the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordedIn {
     /// In a file of its own, which is read at the next start.
     File,
-    /// Nowhere, but at the next start no request that is open now is taken up without its operator.
+    /// Nowhere, but at the next start no request that is open now is resumed without the operator.
     Doubt,
     /// Nowhere.
     Nothing,
 }
 
-/// The operator's rejections that the store does not hold yet, each in a file that is written
-/// before the store is asked, and removed after it has answered.
+/// The operator's rejections that are not in the store yet, each in a file that is written before
+/// the store is, and removed afterwards.
 ///
-/// Where no file can be written one is removed: for that a disk needs no room. It is there while
-/// what the store says of approvals can be relied upon.
+/// If no file can be written a marker file is removed instead: that needs no room on the disk. The
+/// marker exists while the approvals in the store can be relied upon.
 #[derive(Debug)]
 pub(super) struct Rejections {
     folder: PathBuf,
-    /// As long as this file is there the store lacks no rejection.
+    /// While this file exists the store lacks no rejection.
     complete: PathBuf,
-    /// Whether one of before the start may be missing here.
+    /// Whether a rejection from before the start may be missing here.
     doubt: AtomicBool,
     known: Mutex<Known>,
     /// Held while a file is written or removed.
@@ -59,7 +60,7 @@ pub(super) struct Rejections {
 
 #[derive(Debug, Default)]
 struct Known {
-    /// The number and the words of each rejection.
+    /// The number and the reason of each rejection.
     all: BTreeMap<SessionId, (u64, String)>,
     /// The number of the last one: a greater one is later.
     last: u64,
@@ -94,14 +95,14 @@ impl Rejections {
             let Some(session) = name.and_then(|name| <[u8; 32]>::from_hex(name).ok()) else {
                 continue;
             };
-            // That the file is there is the rejection; its text is for people.
+            // The existence of the file is the rejection; its text is for people.
             let text = Folder::read_text(&path, MAX_FILE).unwrap_or_else(|_| REJECTED.to_owned());
             rejections.lock().insert(SessionId::from_bytes(session), text);
         }
         rejections
     }
 
-    /// What could be seen. A rejection may hide behind each entry that could not be.
+    /// The readable entries. Each unreadable one may be a rejection.
     fn note_unread(&self, entries: impl IntoIterator<Item = io::Result<PathBuf>>) -> Vec<PathBuf> {
         let seen = entries.into_iter().filter_map(|entry| {
             let failed = |error| {
@@ -114,8 +115,8 @@ impl Rejections {
         seen.collect()
     }
 
-    /// Whether the store may lack a rejection that no file holds or that could not be read: a
-    /// request that it calls open may have been rejected.
+    /// Whether the store may lack a rejection that is in no file, or in one that could not be read:
+    /// then a request that is open in the store may have been rejected.
     pub(super) fn are_incomplete(&self) -> bool {
         self.doubt.load(Ordering::Relaxed) || !self.complete.exists()
     }
@@ -128,30 +129,30 @@ impl Rejections {
         Ok(())
     }
 
-    /// All that the store may lack, with their words.
+    /// All rejections that the store may lack, with their reasons.
     pub(super) fn all(&self) -> Vec<(SessionId, String)> {
         let known = self.lock();
         known.all.iter().map(|(session, (_, text))| (*session, text.clone())).collect()
     }
 
-    /// The number of the last rejection: whoever decides something reads it first, and undoes only
-    /// what was rejected up to it.
+    /// The number of the last rejection: a decision reads it first, and reverses only rejections up
+    /// to it.
     pub(super) fn last(&self) -> u64 {
         self.lock().last
     }
 
     /// Whether a request was rejected after the rejection of this number, and the store does not
-    /// hold that.
+    /// have that.
     pub(super) fn is_later(&self, session: SessionId, number: u64) -> bool {
         self.lock().all.get(&session).is_some_and(|(its, _)| *its > number)
     }
 
-    /// The words in which a request was rejected, if the store does not hold that.
+    /// The reason of a request's rejection, if the store does not have it.
     pub(super) fn of(&self, session: SessionId) -> Option<String> {
         self.lock().all.get(&session).map(|(_, text)| text.clone())
     }
 
-    /// Keeps a rejection, on the disk if that is possible. Blocks.
+    /// Records a rejection, on the disk if that is possible. Blocks.
     pub(super) fn keep(&self, session: SessionId, text: &str) -> RecordedIn {
         let _files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         self.lock().insert(session, text.to_owned());
@@ -165,14 +166,14 @@ impl Rejections {
         }
     }
 
-    /// The store holds it, or the operator has approved the request after it. A later one than that
-    /// of this number stays. Blocks.
+    /// The rejection is in the store, or the operator has approved the request after it. A later
+    /// rejection than this number stays. Blocks.
     pub(super) fn forget(&self, session: SessionId, number: u64) -> io::Result<()> {
         let _files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         if self.is_later(session, number) {
             return Ok(());
         }
-        // All of this name were written before, if at all.
+        // All files of this name were written before, if at all.
         match fs::remove_file(self.path(session)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) => sync_folder(&self.path(session))?,
@@ -182,7 +183,7 @@ impl Rejections {
         known.all.remove(&session);
         let none = known.all.is_empty();
         drop(known);
-        // Of those of before the start this process knows only what it could read.
+        // Of those from before the start this process knows only the readable ones.
         let doubt = self.doubt.load(Ordering::Relaxed);
         if none && !doubt && !self.complete.exists() {
             self.are_complete()?;
@@ -207,13 +208,13 @@ impl Rejections {
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
-        // Whole entries only.
+        // No step under the lock leaves an entry incomplete.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Shared {
-    /// Keeps an operator's rejection beside the store.
+    /// Records an operator's rejection beside the store.
     pub(super) async fn keep_rejection(
         &self,
         session: SessionId,
@@ -224,8 +225,8 @@ impl Shared {
         kept.map_err(|error| ServiceError::Internal(error.to_string()))
     }
 
-    /// The store holds an operator's rejection, or the operator has approved the request after it.
-    /// A later one than that of this number stays.
+    /// The operator's rejection is in the store, or the operator has approved the request after it.
+    /// A later rejection than this number stays.
     pub(super) async fn forget_rejection(
         &self,
         session: SessionId,
@@ -242,8 +243,8 @@ impl Shared {
 }
 
 impl Service {
-    /// Writes into the store what was rejected while it could not be written; and where a rejection
-    /// may be recorded nowhere, refuses what is open: the operator approves again what is to be
+    /// Writes rejections into the store that were made while it could not be written. If one may
+    /// have been lost, refuses all open requests: the operator must approve again what is to be
     /// signed.
     pub(super) async fn take_over_rejections(&self) -> Result<(), ServiceError> {
         let shared = &self.shared;
@@ -267,7 +268,7 @@ impl Service {
         self.load_rejected().await
     }
 
-    /// Refuses what is open: a rejection of it may be missing.
+    /// Refuses the open requests: a rejection of one may be missing.
     async fn refuse_in_doubt(&self, at: u64) -> Result<(), ServiceError> {
         let shared = &self.shared;
         let open = shared.store(|store| {
@@ -295,7 +296,7 @@ impl Service {
     }
 }
 
-/// As if the operator had rejected the request: only the operator takes it up again.
+/// The state as if the operator had rejected the request: only the operator can approve it again.
 fn doubted(known: &KeptRequest, at: u64) -> RequestState {
     rejected(known, Decider::Operator, RefusalReason::Fault, DOUBT.to_owned(), at)
 }
@@ -312,7 +313,7 @@ fn rejected(
     RequestState::Refused(Rejection { decision, reason, text })
 }
 
-/// Has the folder that a file is in know for good whether the file is there.
+/// Makes the existence or absence of a file durable in its folder.
 fn sync_folder(path: &Path) -> io::Result<()> {
     match path.parent() {
         Some(folder) => File::open(folder)?.sync_all(),
@@ -356,16 +357,16 @@ mod tests {
         let session = SessionId::from_bytes([7; 32]);
         let rejections = Rejections::load(&folder);
         rejections.are_complete().unwrap();
-        // A file is where the folder should be.
+        // There is a file in place of the folder.
         fs::write(folder.resolve("rejected"), "").unwrap();
         assert_eq!(rejections.keep(session, "not today"), RecordedIn::Doubt);
         assert!(rejections.of(session).is_some());
         assert!(Rejections::load(&folder).are_incomplete());
-        // Once the store holds it there is no doubt any more.
+        // Once it is in the store there is no doubt any more.
         fs::remove_file(folder.resolve("rejected")).unwrap();
         rejections.forget(session, rejections.last()).unwrap();
         assert!(!Rejections::load(&folder).are_incomplete());
-        // Where the folder is gone nothing is recorded at all.
+        // Without the folder nothing is recorded at all.
         fs::remove_dir_all(folder.path()).unwrap();
         fs::write(folder.path(), "").unwrap();
         assert_eq!(rejections.keep(session, "not today"), RecordedIn::Nothing);
@@ -379,7 +380,7 @@ mod tests {
         let rejections = Rejections::load(&folder);
         rejections.are_complete().unwrap();
         rejections.keep(session, "first");
-        // An approval comes, and while it is under way the request is rejected again.
+        // An approval is in progress, and meanwhile the request is rejected again.
         let number = rejections.last();
         rejections.keep(other, "another request");
         assert!(!rejections.is_later(session, number));
@@ -388,7 +389,7 @@ mod tests {
         rejections.forget(session, number).unwrap();
         assert_eq!(rejections.of(session).as_deref(), Some("second"));
         assert_eq!(Rejections::load(&folder).of(session).as_deref(), Some("second"));
-        // One that comes after it undoes it.
+        // An approval that comes after it reverses it.
         rejections.forget(session, rejections.last()).unwrap();
         assert_eq!(Rejections::load(&folder).of(session), None);
         fs::remove_dir_all(folder.path()).unwrap();
@@ -404,7 +405,7 @@ mod tests {
         fs::write(folder.resolve("rejected"), "").unwrap();
         let rejections = Rejections::load(&folder);
         assert!(rejections.are_incomplete());
-        // What is over otherwise does not end the doubt, what was open is refused does.
+        // Forgetting a rejection does not end the doubt; refusing the open requests does.
         rejections.forget(SessionId::from_bytes([7; 32]), 0).unwrap_err();
         assert!(rejections.are_incomplete());
         rejections.are_complete().unwrap();
@@ -425,7 +426,7 @@ mod tests {
         let rejections = Rejections::load(&folder);
         rejections.are_complete().unwrap();
         rejections.keep(session, "in a file");
-        // Another one could be recorded nowhere.
+        // Another one could not be recorded.
         fs::remove_file(folder.resolve("rejections-complete")).unwrap();
         let rejections = Rejections::load(&folder);
         rejections.forget(session, rejections.last()).unwrap();

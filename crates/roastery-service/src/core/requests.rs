@@ -1,4 +1,4 @@
-//! Requests: made here, approved, rejected, looked at, completed.
+//! Requests: made here, approved, rejected, queried, completed.
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{api::Role, config::Approval, view};
 
-/// After how long a request expires if nothing is said.
+/// The life of a request, in seconds, if none is given.
 const USUAL_LIFE: u64 = 3600;
 
 /// The longest note with a rejection, in bytes.
@@ -35,34 +35,34 @@ const MAX_NOTE: usize = 512;
 /// The most requests that are listed at once.
 pub(crate) const MOST_LISTED: usize = 200;
 
-/// How many are listed at once if nothing is said.
+/// The default number of requests in a page.
 const USUALLY_LISTED: usize = 50;
 
-/// Which requests are listed.
+/// A query for requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestFilter {
-    /// Those of this group only.
+    /// Only requests of this group.
     pub group: Option<String>,
-    /// Those in this state only.
+    /// Only requests in this state.
     pub state: Option<view::State>,
-    /// Those that changed before this position, which is that of the last request of the page
-    /// before.
+    /// Only requests that changed before this position, which is that of the last request of the
+    /// page before.
     pub before: Option<u64>,
-    /// At most so many: 1 to 200, 50 if nothing is said.
+    /// The most requests: 1 to 200, 50 if absent.
     pub limit: Option<usize>,
 }
 
-/// Requests, those first that changed last.
+/// Requests, the latest changes first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RequestPage {
     /// The requests, without their transactions.
     pub requests: Vec<view::Request>,
-    /// Before which position the next page begins; none if this is the last one.
+    /// The position before which the next page begins; `None` if this is the last one.
     pub next: Option<u64>,
 }
 
 impl Lane {
-    /// In whose turn something is looked at for this client.
+    /// The lane of examinations for a client with this role.
     fn of(role: Role) -> Self {
         match role {
             Role::Operator => Self::Operator,
@@ -72,19 +72,19 @@ impl Lane {
 }
 
 impl Service {
-    /// Makes a request, approves it here, and proposes it to the others. A transaction that has a
-    /// request already, signed or open, gets no other one: that one is approved here.
+    /// Makes a request, approves it here, and proposes it to the others. If there is a request for
+    /// the same transaction already, signed or open, none is made: that one is approved here.
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Invalid`] if it is none; [`ServiceError::Refused`] if this node's own rules
-    /// do not allow it.
+    /// [`ServiceError::Invalid`] if the input is invalid; [`ServiceError::Refused`] if this node's
+    /// own rules do not allow it.
     pub async fn propose(
         self: &Arc<Self>,
         group: &str,
         what: view::Propose,
     ) -> Result<view::Request, ServiceError> {
-        // What is rejected after this stays rejected.
+        // A rejection after this stays.
         let after = self.shared.rejections.last();
         let group = self.find_group(group)?;
         let mut id = [0; 32];
@@ -100,7 +100,7 @@ impl Service {
         if let Subject::Transaction(_) = &subject
             && let Some(known) = group.request_for(&messages).await?
         {
-            // What another member has proposed is approved with that.
+            // This approves the request that another member has proposed.
             if known.state == RequestState::Proposed && group.approval() != Approval::Command {
                 group.begin(&known, Approving::Operator { after }).await?;
             }
@@ -108,7 +108,7 @@ impl Service {
         }
         let request = SigningRequest::new(group.group.id(), id, at + life, messages)?;
         let kept = KeptRequest::proposed(request.clone(), subject.clone(), None, at);
-        // What the rules forbid is not even written down.
+        // A request that the rules forbid is not stored.
         group.judge(&kept).await.map_err(ServiceError::Refused)?;
         self.shared
             .write(Durability::Deferred, move |change| {
@@ -127,13 +127,13 @@ impl Service {
         self.acknowledge(&kept).await
     }
 
-    /// Approves a request that waits, and takes part in signing it: the request as it is now, or as
-    /// it was in the revision that the operator has seen. Whatever is decided or shown otherwise
-    /// before the approval takes effect cancels it.
+    /// Approves a waiting request, and opens its session: the request as it is now, or in the
+    /// revision that the operator has seen. A decision or a change of its subject before the
+    /// approval takes effect cancels it.
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Conflict`] if it is signed, has changed, or is not this operator's to
+    /// [`ServiceError::Conflict`] if it is signed, has changed, or is not for this operator to
     /// approve; [`ServiceError::Refused`] if the rules do not allow it.
     pub async fn approve(
         self: &Arc<Self>,
@@ -141,7 +141,7 @@ impl Service {
         revision: Option<u64>,
     ) -> Result<view::Request, ServiceError> {
         check_decisive(session)?;
-        // What is rejected after this stays rejected.
+        // A rejection after this stays.
         let after = self.shared.rejections.last();
         let (group, kept) = self.find_request(session).await?;
         if revision.is_some_and(|revision| revision != kept.revision) {
@@ -167,7 +167,7 @@ impl Service {
         self.acknowledge(&kept).await
     }
 
-    /// Rejects a request, for all to hear. What has been given out cannot be taken back.
+    /// Rejects a request, and sends the refusal to all. Shares that have left cannot be taken back.
     ///
     /// # Errors
     ///
@@ -187,12 +187,12 @@ impl Service {
             note => format!("{REJECTED}: {note}"),
         };
         group.refuse(&kept, Decider::Operator, RefusalReason::Operator, text).await?;
-        // The rejection is on the disk, if not in the store then beside it.
+        // The rejection is on the disk: in the store, or else beside it.
         self.request_as_operator(kept.request.session_id()).await
     }
 
-    /// What an operator is told of a request after a decision: it is on the disk then, and what was
-    /// deferred before it too.
+    /// The answer to an operator after a decision: it is on the disk then, and so are deferred
+    /// changes before it.
     async fn acknowledge(&self, kept: &KeptRequest) -> Result<view::Request, ServiceError> {
         let session = kept.request.session_id();
         let known = self.shared.write(Durability::Synced, move |change| change.request(session));
@@ -207,8 +207,8 @@ impl Service {
         self.request(&session.to_string(), Duration::ZERO, Role::Operator).await
     }
 
-    /// A request by its session, or by the beginning of it (8 digits at least). Waits at most this
-    /// long until it is signed, refused or stopped.
+    /// A request by its session, or by a prefix of it (8 digits at least). Waits at most this long
+    /// until it is signed, refused or stopped.
     ///
     /// # Errors
     ///
@@ -240,7 +240,7 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Conflict`] if the request is no transaction or is not signed, or an input
+    /// [`ServiceError::Conflict`] if the request is not a transaction or is not signed, or an input
     /// cannot be finalised.
     pub async fn completed(
         &self,
@@ -265,12 +265,12 @@ impl Service {
         completed.map(|psbt| psbt.serialize()).map_err(|error| conflict(&error.to_string()))
     }
 
-    /// The requests of a group, or of all, those first that changed last; a page of them.
+    /// A page of the requests of a group, or of all, the latest changes first.
     ///
     /// # Errors
     ///
-    /// [`ServiceError::NotFound`] if there is no such group, [`ServiceError::Invalid`] if there is
-    /// no such page.
+    /// [`ServiceError::NotFound`] if there is no such group, [`ServiceError::Invalid`] if the page
+    /// is not allowed.
     pub async fn requests(
         &self,
         which: RequestFilter,
@@ -296,7 +296,7 @@ impl Service {
             before: u64::MAX,
             limit,
         };
-        // Keys are derived for what is shown, which takes its time.
+        // Keys are derived for the answer, which takes time.
         let Page { entries, next } = self
             .shared
             .store(move |store| {
@@ -304,8 +304,8 @@ impl Service {
                     which.before = before;
                     store.list(&which)
                 };
-                // Some of them stand otherwise than the store has it: their time is up, or others
-                // refuse.
+                // The state of some differs from the stored one: they have expired, or too many
+                // members refuse.
                 page(before.unwrap_or(u64::MAX), limit, list, |kept| {
                     let id = kept.request.group();
                     let group = groups.iter().find(|group| group.group.id() == id)?;
@@ -368,8 +368,8 @@ impl Service {
     }
 }
 
-/// Who decides says which request without a doubt: of 8 digits a member can make another one that
-/// begins alike.
+/// A decision must name the whole session id: a member can produce another one with the same 8
+/// digits.
 fn check_decisive(session: &str) -> Result<(), ServiceError> {
     if session.len() == 64 {
         return Ok(());
@@ -378,13 +378,13 @@ fn check_decisive(session: &str) -> Result<(), ServiceError> {
     Err(ServiceError::Invalid(reason.to_owned()))
 }
 
-/// Whether a name of 64 digits begins like this: 8 digits at least.
+/// Whether a name of 64 digits has this prefix, of 8 digits at least.
 pub(super) fn begins(name: &str, with: &str) -> bool {
     with.len() >= 8 && name.starts_with(with)
 }
 
 impl GroupService {
-    /// What is asked for, as a subject and messages.
+    /// The subject and the messages of the input.
     async fn read_proposal(
         &self,
         what: view::Propose,

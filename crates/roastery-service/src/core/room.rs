@@ -1,4 +1,4 @@
-//! Room for groups and key generations: each has a line of the exchange.
+//! Lines of the exchange for groups and key generations: each has one.
 
 use roastery_node::bus::exchange::ExchangeLimits;
 
@@ -7,7 +7,7 @@ use crate::limits::Limit;
 
 impl Service {
     /// Makes room for so many lines: key generations that have made their group, and only answer
-    /// others, end, the oldest first.
+    /// others, are ended, the oldest first.
     pub(super) async fn make_room(&self, lines: usize, name: &str) -> Result<(), ServiceError> {
         let ceremonies: Vec<_> = self.lock_ceremonies().values().cloned().collect();
         let answering = ceremonies.into_iter().filter_map(|one| Some((one.answers_since()?, one)));

@@ -1,4 +1,4 @@
-//! The request that a transaction has already.
+//! Finds the existing request for a transaction.
 
 use roastery_node::store::{KeptRequest, RequestState};
 use roastery_protocol::request::{MessageToSign, Subject};
@@ -7,7 +7,7 @@ use super::{ServiceError, group::GroupService, now};
 
 impl GroupService {
     /// A request for exactly these messages that is signed or can still be, of several the one that
-    /// changed last: asking again for the same transaction finds it.
+    /// changed last: proposing the same transaction again finds it.
     pub(super) async fn request_for(
         &self,
         messages: &[MessageToSign],
@@ -16,8 +16,8 @@ impl GroupService {
         self.shared
             .store(move |store| {
                 store.request_for(group, &messages, |kept| {
-                    // Bare hashes are not shown as the transaction, and its limits do not count
-                    // for them.
+                    // A request with bare hashes does not show the transaction, and its limits do
+                    // not apply.
                     matches!(kept.subject, Subject::Transaction(_)) && can_be_signed(kept, now)
                 })
             })

@@ -18,26 +18,26 @@ use super::{
 };
 use crate::{files::Folder, limits::Limits, metrics::Metrics, policy::Ledger};
 
-/// What all parts of a service have in common.
+/// The state that all parts of a service share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) folder: Folder,
     pub(super) store: Arc<Store>,
     pub(super) writer: StoreWriter,
-    /// Who waits for a request to come into another state.
+    /// The clients that wait for a change of a request.
     pub(super) waiters: Waiters,
     pub(super) store_state: StoreState,
     pub(super) events: broadcast::Sender<ServiceEvent>,
     pub(super) metrics: Arc<Metrics>,
     /// The operator's rejections that the store may lack.
     pub(super) rejections: Arc<Rejections>,
-    /// What the operator has rejected, by key.
+    /// The messages that the operator has rejected, by key.
     pub(super) rejected: RejectedMessages,
-    /// What has left and may leave, by key.
+    /// The limits on spending and requests, by key.
     pub(super) ledger: Arc<Ledger>,
     /// Where every bound that is reached is reported.
     pub(super) limits: Arc<Limits>,
-    /// Where tasks run that outlive whoever asked for them.
+    /// The runtime of tasks that outlive the calls that start them.
     pub(super) runtime: tokio::runtime::Handle,
     pub(super) supervisor: Supervisor,
     pub(super) host_key: HostKeyReader,
@@ -93,7 +93,7 @@ impl Shared {
         self.supervisor.finite(&self.runtime, part, task)
     }
 
-    /// Does something with the store where blocking is allowed.
+    /// Accesses the store where blocking is allowed.
     pub(super) async fn store<T: Send + 'static>(
         &self,
         act: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
@@ -105,7 +105,7 @@ impl Shared {
         Ok(done?)
     }
 
-    /// Whether a write has failed that nobody waited for.
+    /// Checks whether a write has failed whose result no caller waits for.
     pub(super) fn look_at_store(&self) {
         if self.store.has_failed() {
             let lost = std::io::Error::other("a write that was deferred has failed");
@@ -122,7 +122,7 @@ impl Shared {
     ) -> Result<T, ServiceError> {
         let (told, outcome) = oneshot::channel();
         self.writer.write(durability, change, move |done| {
-            // The one who asked may be gone.
+            // The caller may be gone.
             let _ = told.send(done);
         });
         let ended = |_| ServiceError::Internal("the store's thread has ended".to_owned());
@@ -131,7 +131,7 @@ impl Shared {
         Ok(done?)
     }
 
-    /// Tells whoever looks on, and the log.
+    /// Sends an event to the observing clients, and to the log.
     pub(super) fn tell(&self, event: ServiceEvent) {
         tracing::info!(
             group = event.group,
@@ -140,11 +140,11 @@ impl Shared {
             "{}",
             event.text
         );
-        // Nobody may be looking.
+        // There may be no such client.
         let _ = self.events.send(event);
     }
 
-    /// What a peer is called on its card.
+    /// The name on the card of a peer.
     pub(super) fn name_of(&self, peer: &PeerId) -> String {
         let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
         names.get(peer).cloned().unwrap_or_default()

@@ -1,4 +1,4 @@
-//! How the node stands. Nothing here waits long for anything: it is asked when something is wrong.
+//! The node's status. Nothing here waits long: it is queried when something is wrong.
 
 use std::{
     collections::BTreeMap,
@@ -24,11 +24,11 @@ use crate::{
     },
 };
 
-/// How long a session may take to say how it stands.
+/// How long a session may take to report its status.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Service {
-    /// How the node stands: its peers, groups, sessions and ceremonies.
+    /// The node's status: its peers, groups, sessions and key generations.
     pub async fn status(&self) -> Status {
         let stats = self.exchange.stats();
         let links: BTreeMap<&PeerId, LinkStats> = stats.bus.links().collect();
@@ -55,7 +55,7 @@ impl Service {
                 .map(|(peer, link)| self.view_peer(peer, link, &stats, &called))
                 .collect(),
             groups: views,
-            // What is done is a group, and shown as one.
+            // A finished key generation is shown as a group.
             ceremonies: self
                 .ceremonies()
                 .into_iter()
@@ -65,7 +65,7 @@ impl Service {
         }
     }
 
-    /// The groups that are to be made, and ceremonies under way.
+    /// The invitations that were joined, and key generations under way.
     pub fn ceremonies(&self) -> Vec<CeremonyStatus> {
         self.lock_ceremonies().values().map(|ceremony| ceremony.view()).collect()
     }
@@ -89,8 +89,8 @@ impl Service {
         Ok((group.group.encode(), group.recovery.as_ref().map(|file| file.encode())))
     }
 
-    /// Whether this process does its work at all: its tasks run, the node of each group answers,
-    /// and what leaves is written down.
+    /// Whether this process works: its tasks run, the node of each group answers, and released
+    /// shares are recorded.
     pub async fn health(&self) -> Health {
         let pulse = Duration::from_millis(self.pulse.load(Ordering::Relaxed));
         let since = self.started.elapsed().saturating_sub(pulse);
@@ -111,7 +111,7 @@ impl Service {
                 "the audit log cannot be written, so no share leaves: the node's log says why";
             problems.push(problem.to_owned());
         }
-        // All at once: the answer comes in time though many do not answer.
+        // Concurrently, so that the answer comes in time even if many do not respond.
         let groups = self.groups();
         let asked = groups.iter().map(|group| timeout(PATIENCE, group.handle.bus_stats()));
         for (group, answer) in groups.iter().zip(join_all(asked).await) {
@@ -122,7 +122,7 @@ impl Service {
         Health { ok: problems.is_empty(), problems }
     }
 
-    /// Whether it can sign: enough members of each group can be reached.
+    /// Whether it can sign: enough members of each group are connected.
     pub async fn readiness(&self) -> Health {
         let mut problems = self.health().await.problems;
         let stats = self.exchange.stats();
@@ -154,7 +154,8 @@ impl Service {
         &self.shared.limits
     }
 
-    /// How many requests of each group wait to be approved here; none if the store does not answer.
+    /// The number of requests of each group that wait for approval here; `None` if the store does
+    /// not respond.
     async fn pending(&self) -> Option<BTreeMap<GroupId, usize>> {
         let groups: Vec<GroupId> = self.groups().iter().map(|group| group.group.id()).collect();
         let count = self.shared.store(move |store| {

@@ -1,4 +1,4 @@
-//! A store whose disk has failed, and how it is opened again.
+//! Reopens a store whose disk has failed.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,7 +11,7 @@ use super::{Failure, FailureKind, Service};
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// How long the task of a group may take to end.
+/// The timeout for the end of a group's task.
 const END: Duration = Duration::from_secs(5);
 
 /// Whether the disk has failed since the store was opened.
@@ -25,7 +25,7 @@ impl Default for StoreState {
 }
 
 impl StoreState {
-    /// Takes note of what came of an access to the store.
+    /// Records the result of an access to the store.
     pub(super) fn saw<T>(&self, done: &Result<T, StoreError>) {
         let Err(error) = done else { return };
         if !error.is_of_the_disk() {
@@ -48,7 +48,7 @@ impl StoreState {
 
     async fn failed(&self) {
         let mut failure = self.0.subscribe();
-        // Its sender is part of `self`.
+        // The sender is part of `self`.
         let _ = failure.wait_for(Option::is_some).await;
     }
 
@@ -58,8 +58,8 @@ impl StoreState {
 }
 
 impl Service {
-    /// Opens the store again whenever its disk has failed, and starts the groups anew from it: what
-    /// the store lost of a write that failed, they must not know either.
+    /// Reopens the store whenever its disk has failed, and restarts the groups from it: they must
+    /// not keep state that the store has lost in a failed write.
     pub(super) async fn keep_store_open(self: Arc<Self>) {
         loop {
             self.shared.store_state.failed().await;
@@ -69,7 +69,7 @@ impl Service {
                 return std::future::pending().await;
             }
             if let Err(error) = self.restart_groups().await {
-                // The store has failed again, for example.
+                // For example, the store has failed again.
                 tracing::error!(%error, "not all groups run again: this is tried once more");
                 tokio::time::sleep(LONGEST_PAUSE).await;
                 continue;
@@ -101,7 +101,7 @@ impl Service {
     }
 
     async fn restart_groups(self: &Arc<Self>) -> Result<(), super::ServiceError> {
-        // What was rejected while the store could not be written is not taken up again.
+        // Requests that were rejected while the store could not be written are not resumed.
         self.take_over_rejections().await?;
         for kept in self.shared.store(|store| store.groups()).await? {
             let id = kept.group.id();
@@ -109,12 +109,12 @@ impl Service {
             if let Some(running) = running {
                 running.close();
                 let ended = async {
-                    // What it has reserved is free when nothing uses it any more.
+                    // Its reservations are released when the last reference is dropped.
                     while !running.node.is_finished() || Arc::strong_count(&running) > 1 {
                         tokio::time::sleep(Duration::from_millis(10)).await;
                     }
                 };
-                // A command that is asked takes longer. Then its answer comes to nothing.
+                // An approval command may take longer. Then its answer has no effect.
                 let _ = tokio::time::timeout(END, ended).await;
             }
             self.start_group(kept).await?;

@@ -1,5 +1,4 @@
-//! What a request is about, in short. It is made when a request is examined, and kept for the
-//! lists.
+//! Summaries of requests. They are made when a request is examined, and kept for the lists.
 
 use std::{
     collections::BTreeMap,
@@ -22,36 +21,36 @@ use crate::{
 /// The most summaries that are kept for each group.
 const MOST_KEPT: usize = 4096;
 
-/// The most payees that are named.
+/// The most payees in a summary.
 const MOST_PAYEES: usize = 8;
 
-/// The most warnings that are told.
+/// The most warnings in a summary.
 const MOST_WARNINGS: usize = 16;
 
-/// How much of a text is in its summary, in columns of a terminal.
+/// The length of a text's summary, in columns of a terminal.
 const WORDS: usize = 64;
 
-/// How long a list may take to read transactions that were not examined since the node began.
+/// How long a list may take to parse transactions that were not examined since the start.
 const READING: Duration = Duration::from_millis(200);
 
-/// What is known of the transactions of a group's requests.
+/// The summaries of the transactions of a group's requests.
 #[derive(Debug, Default)]
 pub(super) struct Summaries {
     known: Mutex<BTreeMap<SessionId, Summary>>,
 }
 
 impl Summaries {
-    /// Keeps what an examined request is about.
+    /// Keeps the summary of an examined request.
     pub(super) fn note(&self, session: SessionId, summary: Summary) {
         let mut known = self.lock();
         if known.len() >= MOST_KEPT && !known.contains_key(&session) {
-            // Session ids are hashes: the first of them is any of them.
+            // Session ids are hashes, so the first is arbitrary.
             known.pop_first();
         }
         known.insert(session, summary);
     }
 
-    /// Keeps what was read for a list, unless the request was examined meanwhile.
+    /// Keeps a summary that was made for a list, unless the request was examined meanwhile.
     fn note_if_unknown(&self, session: SessionId, summary: Summary) {
         if self.of(session).is_none() {
             self.note(session, summary);
@@ -63,12 +62,12 @@ impl Summaries {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<SessionId, Summary>> {
-        // Whole entries only.
+        // No step under the lock leaves an entry incomplete.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What a transaction does, in short.
+/// The summary of a transaction.
 pub(super) fn summary(spend: &Spend, network: Network) -> Summary {
     let mut pays = Vec::new();
     let mut returns = 0_u64;
@@ -100,7 +99,7 @@ pub(super) fn summary(spend: &Spend, network: Network) -> Summary {
 }
 
 impl GroupService {
-    /// What a request is about, if that is known without reading a transaction.
+    /// The summary of a request, if it is known without parsing a transaction.
     pub(super) fn summary_of(&self, kept: &KeptRequest) -> Option<Summary> {
         match &kept.subject {
             Subject::Text(text) => {
@@ -123,7 +122,7 @@ pub(super) struct Listed {
     group: Arc<GroupService>,
     session: SessionId,
     view: Request,
-    /// Its transaction, if that was not examined since the node began.
+    /// Its transaction, if that was not examined since the start.
     unread: Option<Vec<u8>>,
 }
 
@@ -139,8 +138,8 @@ impl Listed {
 }
 
 impl Service {
-    /// Reads the transactions of a list that were not examined since the node began, as far as
-    /// there is time for it.
+    /// Parses the transactions of a list that were not examined since the start, within a time
+    /// limit.
     pub(super) async fn summarise(&self, mut listed: Vec<Listed>, lane: Lane) -> Vec<Request> {
         let until = Instant::now() + READING;
         for Listed { group, session, view, unread } in &mut listed {

@@ -1,4 +1,4 @@
-//! Tasks without which a node does not do its work: none of them ends unnoticed.
+//! Supervises the essential tasks: none of them ends unnoticed.
 
 use std::{
     any::Any,
@@ -15,19 +15,18 @@ use futures_util::FutureExt as _;
 use thiserror::Error;
 use tokio::{runtime::Handle, sync::watch, task::AbortHandle};
 
-/// A part of a service has failed, and the service cannot do its work without it: the process is to
-/// be ended and started again.
+/// An essential part of a service has failed: the process must be ended and started again.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{part} {how}")]
 pub struct Failure {
-    /// Which part: "the bus", for example.
+    /// The name of the part, for example "the bus".
     pub part: String,
     /// How it failed.
     pub how: FailureKind,
 }
 
 impl Failure {
-    /// That of a task that did not come to its end.
+    /// The failure of a task that panicked or was cancelled.
     pub(crate) fn of_task(part: &str, error: tokio::task::JoinError) -> Self {
         let how = match error.try_into_panic() {
             Ok(panic) => FailureKind::Panicked(panic_message(&*panic)),
@@ -45,7 +44,7 @@ pub enum FailureKind {
     Panicked(String),
     /// Its task ended while the service was running.
     Ended,
-    /// It reports this error.
+    /// It reported this error.
     Error(String),
 }
 
@@ -76,7 +75,7 @@ impl Default for State {
     }
 }
 
-/// Whether a task may end before the service is told to stop.
+/// Whether a task may end before the service is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     Allowed,
@@ -114,7 +113,7 @@ impl Supervisor {
     ) -> AbortHandle {
         let this = self.clone();
         let task = async move {
-            // After a panic nothing of the task is used again.
+            // After a panic no state of the task is used again.
             let done = AssertUnwindSafe(task).catch_unwind().await;
             this.ended(part, end, done);
         };
@@ -125,7 +124,7 @@ impl Supervisor {
     ///
     /// # Errors
     ///
-    /// The system's, if it gives no thread.
+    /// The system's error, if it gives no thread.
     pub(crate) fn essential_thread(
         &self,
         part: impl Into<String>,
@@ -139,7 +138,7 @@ impl Supervisor {
     ///
     /// # Errors
     ///
-    /// The system's, if it gives no thread.
+    /// The system's error, if it gives no thread.
     pub(crate) fn finite_thread(
         &self,
         part: impl Into<String>,
@@ -158,7 +157,7 @@ impl Supervisor {
     ) -> std::io::Result<JoinHandle<()>> {
         let this = self.clone();
         thread::Builder::new().name(name.to_owned()).spawn(move || {
-            // After a panic nothing of the thread is used again.
+            // After a panic no state of the thread is used again.
             let done = catch_unwind(AssertUnwindSafe(work));
             this.ended(part, end, done);
         })
@@ -173,7 +172,8 @@ impl Supervisor {
         self.fail(Failure { part, how });
     }
 
-    /// An essential part has failed. The first failure is kept: later ones mostly follow from it.
+    /// Reports that an essential part has failed. The first failure is kept: later ones mostly
+    /// follow from it.
     pub(crate) fn fail(&self, failure: Failure) {
         tracing::error!("{failure}");
         self.0.failure.send_if_modified(|kept| {
@@ -195,7 +195,7 @@ impl Supervisor {
         let mut failure = self.0.failure.subscribe();
         match failure.wait_for(Option::is_some).await.ok().and_then(|failure| failure.clone()) {
             Some(failure) => failure,
-            // Its sender is part of `self`, so that this is not reached.
+            // The sender is part of `self`, so this is not reached.
             None => std::future::pending().await,
         }
     }
@@ -210,7 +210,7 @@ impl Supervisor {
     }
 }
 
-/// What a panic says, in one line.
+/// The message of a panic, in one line.
 pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic
         .downcast_ref::<&str>()
@@ -229,7 +229,7 @@ mod tests {
         supervisor.essential(&Handle::current(), "the bus", async { panic!("a\nbug") });
         let failure = supervisor.failed().await;
         assert_eq!(failure.to_string(), "the bus panicked: a bug");
-        // What follows from the first failure does not hide it.
+        // A failure that follows from the first does not hide it.
         supervisor.fail(Failure { part: "the beat".to_owned(), how: FailureKind::Ended });
         assert_eq!(supervisor.failure(), Some(failure));
 

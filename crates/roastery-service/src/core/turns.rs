@@ -1,5 +1,5 @@
-//! Who has a request examined next: hostile transactions take seconds, and none of them keeps what
-//! others propose waiting, or the operator.
+//! Schedules examinations: hostile transactions take seconds, and must not delay those of other
+//! members, or the operator's.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -10,24 +10,24 @@ use std::{
 use roastery_protocol::Seat;
 use tokio::sync::oneshot;
 
-/// How many examinations run at once, beside one of the operator's.
+/// The most examinations at once, beside one of the operator's.
 const MOST_AT_ONCE: usize = 2;
 
-/// For whom something is examined. All who wait have their turns one after the other, however much
-/// each of them has waiting.
+/// For whom something is examined. The lanes are served round-robin, whatever the length of their
+/// queues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Lane {
-    /// What the operator decides or asks for: it has a place of its own.
+    /// The operator's decisions and queries: an additional place is reserved for them.
     Operator,
-    /// What the approval command is asked about.
+    /// Requests for the approval command.
     Command,
-    /// What is shown to those who look on.
+    /// Queries of readers.
     Reader,
-    /// What this member proposes.
+    /// Proposals of this member.
     Member(Seat),
 }
 
-/// The turns of a group's examinations.
+/// The scheduler of a group's examinations.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Turns(Arc<Inner>);
 
@@ -41,15 +41,15 @@ struct Inner {
 struct Queue {
     running: usize,
     waiting: BTreeMap<Lane, VecDeque<oneshot::Sender<Turn>>>,
-    /// Whose turn was given last.
+    /// The lane that was served last.
     last: Option<Lane>,
 }
 
-/// Somebody's turn, until it is dropped.
+/// The right to examine, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Turn {
     lane: Lane,
-    /// None once it has been handed on.
+    /// `None` once it has been passed on.
     of: Option<Arc<Inner>>,
 }
 
@@ -88,13 +88,13 @@ impl Inner {
             Lane::Operator => &self.operator,
             Lane::Command | Lane::Reader | Lane::Member(_) => &self.others,
         };
-        // Whole changes only.
+        // No step under the lock leaves the queue inconsistent.
         queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Queue {
-    /// The one that waits the longest in the lane after the last one.
+    /// The oldest entry of the lane after the last one.
     fn next(&mut self) -> Option<(Lane, oneshot::Sender<Turn>)> {
         let after = self.last.and_then(|last| {
             let later = (Bound::Excluded(last), Bound::Unbounded);
@@ -118,7 +118,7 @@ impl Drop for Turn {
         while let Some((lane, next)) = queue.next() {
             match next.send(Turn { lane, of: Some(of.clone()) }) {
                 Ok(()) => return,
-                // That one waits no more.
+                // That waiter is gone.
                 Err(mut turn) => turn.of = None,
             }
         }
@@ -152,11 +152,11 @@ mod tests {
         let operator = turns.take(Lane::Operator).now_or_never();
         assert!(operator.is_some());
         drop(running);
-        // Turns are free: they go to those who have had none, and from these to the next.
+        // Free turns go first to lanes that have had none, then to the next.
         assert!((&mut command).now_or_never().is_some());
         assert!((&mut other).now_or_never().is_some());
         assert!((&mut reader).now_or_never().is_some());
-        // Their turns have ended, and each is another one's of the first.
+        // Their turns have ended, and each goes to another one of the first lane.
         let served = heavy.iter_mut().filter_map(|turn| turn.now_or_never()).count();
         assert_eq!(served, 62);
     }
@@ -173,7 +173,7 @@ mod tests {
         drop(running);
         let late = late.now_or_never();
         assert!(late.is_some());
-        // One was given and not looked at: dropped, it is free again.
+        // One was given and not used: when it is dropped it is free again.
         let second = turns.take(member(3)).await;
         let mut waits = Box::pin(turns.take(member(4)));
         assert!((&mut waits).now_or_never().is_none());

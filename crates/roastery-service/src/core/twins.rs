@@ -1,5 +1,5 @@
-//! Messages that the operator has rejected: the same ones under another request id are the
-//! operator's to approve.
+//! Messages that the operator has rejected: a request for the same ones under another id is left to
+//! the operator.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -15,17 +15,17 @@ use super::{
 };
 use crate::{limits::Limit, policy::Key};
 
-/// The most messages that are remembered for each key, those that were rejected last.
+/// The most messages that are remembered for each key, the latest rejections.
 const MOST_MESSAGES: usize = 65_536;
 
 /// How many rows are read at once.
 const PAGE: usize = 256;
 
-/// What the operator has rejected, by key: over all groups that share one.
+/// The messages that the operator has rejected, by key: over all groups that share one.
 #[derive(Debug, Default)]
 pub(super) struct RejectedMessages(Mutex<BTreeMap<Key, Known>>);
 
-/// In which request each message was rejected first, and in which order.
+/// The request in which each message was rejected first, and their order.
 #[derive(Debug, Default)]
 struct Known {
     requests: BTreeMap<[u8; 32], SessionId>,
@@ -33,8 +33,8 @@ struct Known {
 }
 
 impl RejectedMessages {
-    /// The operator has rejected a request. Says how many messages were forgotten for it, those
-    /// that were rejected first.
+    /// The operator has rejected a request. Returns how many messages were evicted for it, the
+    /// oldest rejections first.
     pub(super) fn note(&self, key: Key, request: &SigningRequest) -> u64 {
         let mut all = self.lock();
         let known = all.entry(key).or_default();
@@ -69,8 +69,8 @@ impl RejectedMessages {
         }
     }
 
-    /// The rejected request that has a message of this one: with one signature of two a part of
-    /// what was rejected would be signed.
+    /// The rejected request that has a message of this one: one signature of two would sign a part
+    /// of what was rejected.
     pub(super) fn twin(&self, key: Key, request: &SigningRequest) -> Option<SessionId> {
         let all = self.lock();
         let known = all.get(&key)?;
@@ -84,13 +84,13 @@ impl RejectedMessages {
 }
 
 impl GroupService {
-    /// Remembers what the operator rejects.
+    /// Remembers the messages of a request that the operator rejects.
     pub(super) fn note_rejected(&self, request: &SigningRequest) {
         let forgotten = self.shared.rejected.note(key_of(&self.group), request);
         self.shared.limits.hit_times(Limit::RejectedMessages, &self.name, forgotten);
     }
 
-    /// Why nothing but the operator may approve a request, if the operator has rejected the same.
+    /// Why only the operator may approve a request, if the operator has rejected the same messages.
     pub(super) fn left_to_operator(&self, request: &SigningRequest) -> Option<String> {
         let twin = self.shared.rejected.twin(key_of(&self.group), request)?.to_string();
         let id = &twin[..8];
@@ -101,7 +101,7 @@ impl GroupService {
 }
 
 impl Service {
-    /// Reads what the operator has rejected, as far as the store keeps it.
+    /// Reads the operator's rejections, as far as the store keeps them.
     pub(super) async fn load_rejected(&self) -> Result<(), ServiceError> {
         let shared = self.shared.clone();
         self.shared
@@ -112,7 +112,7 @@ impl Service {
                     let mut which = Listing { groups, states, before: u64::MAX, limit: PAGE };
                     let mut rejected = Vec::new();
                     let mut messages = 0;
-                    // Those that were rejected last come first.
+                    // The latest rejections come first.
                     while messages < MOST_MESSAGES {
                         let page = store.list(&which)?;
                         let Some(last) = page.last() else { break };
@@ -172,7 +172,7 @@ mod tests {
             assert_eq!(twin(same), Some(first.session_id()));
         }
         assert_eq!(twin(request(5, &[3])), None);
-        // Another key signs something else.
+        // Another key is independent of it.
         assert_eq!(rejected.twin([2; 32], &request(2, &[1, 2])), None);
         // The operator approves it after all.
         rejected.forget(KEY, &request(2, &[1, 2]));

@@ -1,4 +1,4 @@
-//! What is shown of groups and requests.
+//! The API's views of groups and requests.
 
 use bitcoin::{
     base64::{Engine as _, prelude::BASE64_STANDARD},
@@ -19,8 +19,8 @@ use crate::{
 };
 
 impl GroupService {
-    /// A request, as a list shows it: without what takes time to compute, and without a
-    /// transaction, which may be long.
+    /// A request, as in a list: without what takes time to compute, and without a transaction,
+    /// which may be long.
     pub(super) fn view(&self, kept: &KeptRequest) -> view::Request {
         let KeptRequest { request, subject, proposer, since, changed, .. } = kept;
         let messages = request.messages().iter().map(|entry| view::Message {
@@ -60,7 +60,7 @@ impl GroupService {
         }
     }
 
-    /// The same, with the keys of its messages, a transaction and what it does, for people.
+    /// The same, with the keys of its messages, its transaction, and a description of it.
     pub(super) async fn view_whole(&self, kept: &KeptRequest, lane: Lane) -> view::Request {
         let mut view = self.view(kept);
         // Each key takes a tenth of a millisecond and more, and there may be 64 of them.
@@ -69,7 +69,7 @@ impl GroupService {
             let keys = request.messages().iter().map(|entry| entry.derivation.tweaks(&group).ok());
             keys.map(|key| Some(key?.x_only_public_key().to_bytes())).collect::<Vec<_>>()
         });
-        // Without them it is shown all the same.
+        // If they are missing it is shown all the same.
         for (message, key) in view.messages.iter_mut().zip(keys.await.unwrap_or_default()) {
             message.public_key = key.map(|key| key.to_lower_hex_string());
         }
@@ -131,7 +131,7 @@ impl GroupService {
         }
     }
 
-    /// How a session stands; `now` is by the node's clock.
+    /// The status of a session; `now` is by the node's clock.
     pub(super) fn view_session(
         &self,
         report: &session::Report,
@@ -179,7 +179,7 @@ fn taproot(taproot: &Taproot) -> String {
     }
 }
 
-/// As what the store knows requests that stand so.
+/// The states in the store of requests that are shown in this state.
 pub(super) fn kinds_of(state: State) -> Vec<StateKind> {
     match state {
         State::Proposed => vec![StateKind::Proposed],
@@ -203,7 +203,7 @@ pub(super) fn state_of(state: &RequestState) -> (State, String) {
     }
 }
 
-/// An approval in words.
+/// A description of an approval.
 pub(super) fn said_of(decision: &Decision) -> String {
     match &decision.by {
         Decider::Operator => "approved by this node's operator".to_owned(),

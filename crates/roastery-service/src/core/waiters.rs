@@ -6,12 +6,12 @@ use std::{
 use roastery_protocol::SessionId;
 use tokio::sync::watch;
 
-/// Who waits for which request: each is woken for its own only.
+/// The clients that wait for requests: each is woken for its own only.
 #[derive(Debug, Default)]
 pub(super) struct Waiters(Mutex<BTreeMap<SessionId, watch::Sender<()>>>);
 
 impl Waiters {
-    /// Begins to wait. What changes from now on is not missed.
+    /// Begins to wait. No later change is missed.
     pub(super) fn wait_for(&self, session: SessionId) -> Waiting<'_> {
         let changes = self.lock().entry(session).or_default().subscribe();
         Waiting { waiters: self, session, changes }
@@ -25,12 +25,12 @@ impl Waiters {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<SessionId, watch::Sender<()>>> {
-        // Whole entries only.
+        // No step under the lock leaves an entry incomplete.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// One who waits for a request.
+/// One waiting client.
 #[derive(Debug)]
 pub(super) struct Waiting<'a> {
     waiters: &'a Waiters,
@@ -39,9 +39,9 @@ pub(super) struct Waiting<'a> {
 }
 
 impl Waiting<'_> {
-    /// Returns when the request has changed since this was asked last.
+    /// Returns when the request has changed since the last call.
     pub(super) async fn changed(&mut self) {
-        // The sender is there as long as one waits.
+        // The sender exists as long as one waits.
         let _ = self.changes.changed().await;
     }
 }

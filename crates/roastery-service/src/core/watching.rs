@@ -1,4 +1,4 @@
-//! Bounds of the bus that were reached: its own counters, read from time to time.
+//! Bounds of the bus that were reached: its counters, read periodically.
 
 use std::collections::BTreeMap;
 
@@ -7,14 +7,14 @@ use roastery_node::bus::{BusStats, PeerId, QueueStats, exchange::ExchangeStats};
 
 use crate::limits::{Limit, Limits};
 
-/// What was counted when it was last looked.
+/// The counts at the last reading.
 #[derive(Debug, Default)]
 pub(super) struct BusWatch {
     of_peers: BTreeMap<PeerId, Counts>,
     no_room: u64,
 }
 
-/// Messages of one peer that were lost.
+/// Lost messages of one peer.
 #[derive(Clone, Copy, Debug, Default)]
 struct Counts {
     inbound: u64,
@@ -23,7 +23,7 @@ struct Counts {
 }
 
 impl BusWatch {
-    /// Reports what has come since the last time.
+    /// Reports what was counted since the last time.
     pub(super) fn look(&mut self, stats: &ExchangeStats, limits: &Limits) {
         let mut now: BTreeMap<PeerId, Counts> = BTreeMap::new();
         let buses = stats.lines.values().chain([&stats.bus]);
@@ -36,7 +36,7 @@ impl BusWatch {
                 (Limit::OutboundQueue, counts.outbound, known.outbound),
                 (Limit::MessageBytes, counts.too_large, known.too_large),
             ] {
-                // A line that was closed takes its counts with it.
+                // A closed line takes its counts with it.
                 limits.hit_times(limit, &who, now.saturating_sub(known));
             }
         }

@@ -1,5 +1,5 @@
-//! Where members are called: what they have said last, and what this node's operator has set
-//! instead.
+//! The members' addresses: those that they have signed last, and those that this node's operator
+//! has set instead.
 
 use std::{
     collections::BTreeMap,
@@ -19,7 +19,7 @@ use crate::{
     view::PeerAddresses,
 };
 
-/// The newest that each peer has said of where it is called, in memory and in the node's folder.
+/// The latest signed addresses of each peer, in memory and in the node's folder.
 #[derive(Debug)]
 pub(super) struct AddressBook {
     files: PeerFiles,
@@ -29,21 +29,22 @@ pub(super) struct AddressBook {
 #[derive(Debug)]
 struct Said {
     whereabouts: Whereabouts,
-    /// Whether it is in the folder: it counts without, and is written when it is learnt once more.
+    /// Whether they are in the folder. If not they are used all the same, and written when they are
+    /// received once more.
     kept: bool,
 }
 
-/// What became of something that a peer has said.
+/// The result of receiving signed addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Learned {
-    /// It is newer than what was known, and is kept.
+    /// They are newer than those known, and are kept.
     Newer,
-    /// The same or something newer was known.
+    /// The same or newer ones were known.
     Known,
 }
 
 impl AddressBook {
-    /// What is in the folder. What cannot be read is said in the log, and left alone.
+    /// Reads the folder. A file that cannot be read is reported in the log, and left alone.
     pub(super) fn open(folder: &Folder) -> Self {
         let files = PeerFiles::of(folder);
         let mut known = BTreeMap::new();
@@ -62,10 +63,10 @@ impl AddressBook {
         Self { files, known: Mutex::new(known) }
     }
 
-    /// Keeps what a peer has said, if it is newer than what is known. Where it could not be written
-    /// it counts all the same, until the node ends.
+    /// Keeps a peer's addresses, if they are newer than those known. If they could not be written
+    /// they are used all the same, until the node ends.
     pub(super) fn learn(&self, whereabouts: &Whereabouts) -> Result<Learned, FolderError> {
-        // Held while it is written: of two the newer one is in the file as well.
+        // Held during the write, so that the file also has the newer of two.
         let mut known = self.lock();
         let peer = whereabouts.peer();
         match known.get(peer) {
@@ -86,25 +87,24 @@ impl AddressBook {
         Ok(Learned::Newer)
     }
 
-    /// What a peer has said last.
+    /// The latest addresses of a peer.
     pub(super) fn of(&self, peer: &PeerId) -> Option<Whereabouts> {
         self.lock().get(peer).map(|said| said.whereabouts.clone())
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<PeerId, Said>> {
-        // Whole entries only.
+        // No step under the lock leaves an entry incomplete.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Service {
-    /// Takes up where a member is called now, from a newer card of it.
+    /// Stores the new addresses of a member, from a newer card of it.
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Invalid`] if the text is no card; [`ServiceError::Conflict`] if it is that
-    /// of no other member;
-    /// [`ServiceError::File`] if it could not be kept.
+    /// [`ServiceError::Invalid`] if the text is not a card; [`ServiceError::Conflict`] if it does
+    /// not belong to another member; [`ServiceError::File`] if the addresses could not be stored.
     pub async fn add_card(self: &Arc<Self>, text: &str) -> Result<PeerAddresses, ServiceError> {
         let card =
             NodeCard::parse(text).map_err(|error| ServiceError::Invalid(error.to_string()))?;
@@ -133,7 +133,7 @@ impl Service {
         })
     }
 
-    /// Keeps what a peer has said of where it is called, and says in the log if it is new.
+    /// Keeps a peer's signed addresses, and logs it if they are new.
     pub(super) fn learn(&self, said: &Whereabouts) -> Result<Learned, FolderError> {
         let learned = self.addresses.learn(said);
         if !matches!(learned, Ok(Learned::Known)) {
@@ -150,7 +150,7 @@ impl Service {
     }
 
     /// Puts a member into the roster, with the addresses that this node's operator has set, or else
-    /// those that it has said last. Without any it is awaited.
+    /// its own latest ones. Without any it is not dialled.
     pub(super) fn reach(&self, peer: PeerId) {
         let set = self.config.transport.peers.get(&peer).cloned();
         let said = || self.addresses.of(&peer).map(|said| said.usable().0);
@@ -209,7 +209,7 @@ mod tests {
     fn what_could_not_be_written_counts_and_is_written_when_it_is_learnt_again() {
         let folder = folder("unwritten");
         folder.create().unwrap();
-        // A file in the place of the folder.
+        // A file in place of the folder.
         std::fs::write(folder.peers(), "").unwrap();
         let newest = said(1, 5, "/ip4/10.0.0.1/tcp/1");
         let book = AddressBook::open(&folder);

@@ -226,7 +226,7 @@ impl GroupService {
         change.await.map(drop)
     }
 
-    /// A session for a request that was made here could not be opened: it is refused, so that it
+    /// A session for a request that was made here could not be opened: it is stopped, so that it
     /// does not wait for a decision. The operator may approve it.
     pub(super) async fn give_up(&self, kept: &KeptRequest, why: &ServiceError) {
         let session = kept.request.session_id();

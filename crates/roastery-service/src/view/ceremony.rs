@@ -1,4 +1,4 @@
-//! How the making of a group's key stands.
+//! The status of a key generation.
 
 use std::fmt;
 
@@ -7,38 +7,38 @@ use utoipa::ToSchema;
 
 use super::Awaited;
 
-/// A ceremony.
+/// A key generation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CeremonyStatus {
-    /// What the group is called here.
+    /// The group's name at this node.
     pub name: String,
-    /// The ceremony's id.
+    /// The id of the key generation.
     pub ceremony: String,
-    /// What the members compare before it begins.
+    /// The fingerprint, which the members compare before it begins.
     pub fingerprint: String,
     /// This node's seat.
     pub seat: u16,
-    /// How many will have to sign.
+    /// The number of members that will have to sign.
     pub threshold: usize,
     /// The members' names, by seat.
     pub members: Vec<String>,
-    /// How far it is.
+    /// Its state at this node.
     pub state: CeremonyState,
-    /// More about that, for people.
+    /// Details of the state, for people.
     pub text: String,
-    /// The group that it has made.
+    /// The id of the group that it has made.
     pub group: Option<String>,
-    /// Who is awaited.
+    /// The members that it waits for.
     pub awaited: Vec<Awaited>,
-    /// What was found.
+    /// The faults that were found.
     pub findings: Vec<String>,
 }
 
-/// How far a ceremony is at a node.
+/// The state of a key generation at a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CeremonyState {
-    /// The invitation is taken up, and the fingerprint is not confirmed.
+    /// The invitation was joined, and the fingerprint is not confirmed.
     Joined,
     /// It is under way.
     Running,
@@ -46,12 +46,12 @@ pub enum CeremonyState {
     Done,
     /// It has ended without a key.
     Ended,
-    /// This node could not go on, or the group that was made does not run here.
+    /// It failed at this node, or the group that was made does not run here.
     Failed,
 }
 
 impl CeremonyState {
-    /// Its word in JSON.
+    /// Its name in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Joined => "joined",

@@ -1,7 +1,7 @@
 //! A threshold key as a Bitcoin wallet, and PSBTs as what it signs.
 //!
-//! [`wallet`] makes descriptors and addresses of a group's key. [`psbt`] reads what others send.
-//! [`spend`] says what a PSBT spends and to whom, what the group signs of it, and what an operator
+//! [`wallet`] makes descriptors and addresses of a group's key. [`psbt`] reads PSBTs. [`spend`]
+//! computes what a PSBT spends and to whom, what the group signs of it, and what an operator
 //! should look at; it makes the signing request, checks one that another member proposes, and puts
 //! the signatures in. [`policy`] has a node's rules.
 //!

@@ -118,7 +118,7 @@ fn main() {
     }
 }
 
-/// The time of one of many runs, for what is shorter than a look at the clock.
+/// The time of one of many runs, for operations shorter than a reading of the clock.
 fn time_of_one<T>(operation: impl Fn() -> T) -> f64 {
     let many = 100;
     let all = time(|| (0..many).for_each(|_| drop(black_box(operation()))));

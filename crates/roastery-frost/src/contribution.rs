@@ -23,7 +23,7 @@ impl fmt::Display for Contribution {
     }
 }
 
-/// The *InvalidContributionError* of BIP-445: what is wrong, and who is to blame.
+/// The *InvalidContributionError* of BIP-445: what is wrong, and which signer is to blame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct InvalidContribution {
     /// The index in the list of contributions; `None` is the coordinator.

@@ -39,7 +39,7 @@ pub fn sign(
     Ok(psig)
 }
 
-/// *PartialSigVerifyInternal*, as the owner of the share can run it.
+/// *PartialSigVerifyInternal*, as the signer of the share can run it.
 ///
 /// `s * G == R1 + b * R2 + factor * P` is `(s - factor * d) * G == R1 + b * R2` where `P = d * G`,
 /// which was computed when the share was read and compared with the signer set above. That is one

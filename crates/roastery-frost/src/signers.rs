@@ -7,7 +7,7 @@ use crate::hash::TaggedHash;
 use crate::lagrange::Lagrange;
 use crate::{GroupKeys, MAX_SEATS, Seat, decode_point};
 
-/// The *Signers Context* of BIP-445: who signs, validated.
+/// The *Signers Context* of BIP-445: the signers, validated.
 ///
 /// Holds *t* to *n* distinct seats in the order in which they were given, with their public shares,
 /// and what can be computed once for the set. Cloning is cheap.

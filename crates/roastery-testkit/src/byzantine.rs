@@ -76,7 +76,7 @@ impl TryRng for Chance {
 
 impl TryCryptoRng for Chance {}
 
-/// A slot with its secret nonces, as only its owner has it.
+/// A slot with its secret nonces, as only its signer has it.
 #[derive(Debug)]
 pub struct OwnSlot {
     pub seat: Seat,
@@ -97,7 +97,7 @@ impl OwnSlot {
     }
 }
 
-/// A run that is told apart by `which`; the greater is the newer.
+/// An incarnation with a distinct value for each `which`; the greater is the newer.
 pub fn run(which: u64) -> Run {
     Run::new(1_900_000_000_000 + which, [0; 8])
 }
@@ -218,7 +218,7 @@ impl Fixture {
         self.seal(coordinator, attempt, &Body::SigningPackage(package.clone()))
     }
 
-    /// Sign, by hand: the right scalars of this slot's owner for this package.
+    /// Signs without an engine: the right scalars of this slot's signer for this package.
     pub fn sign(&self, own: OwnSlot, package: &SigningPackage) -> Vec<PartialSignature> {
         let signers = self.group.keys().signers(&package.seats()).unwrap();
         let request = self.request(1);
@@ -265,7 +265,7 @@ impl Fixture {
         }
     }
 
-    /// What a stranger with the group file says to a claim about request 1.
+    /// The verdict of a third party with the group file on a claim about request 1.
     pub fn verdict(&self, fault: Fault) -> Verdict {
         Proof::new(self.signing_request(1), fault).verify(&self.group)
     }
@@ -350,7 +350,7 @@ impl<S: EngineSession> World<S> {
         self.collect(seat);
     }
 
-    /// Hands a message to a session on the link of the seat that it names as its sender.
+    /// Gives a message to a session on the link of the seat that it names as its sender.
     pub fn hand(&mut self, envelope: &Envelope, to: Seat) -> Result<(), Rejected> {
         self.deliver(seat(envelope.header().sender.into()), to, envelope.as_bytes())
     }

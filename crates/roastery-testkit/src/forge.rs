@@ -60,7 +60,7 @@ pub fn multiple(k: u128) -> Point {
     Scalar::try_from(k).unwrap().base_point_mul()
 }
 
-/// A public nonce that is told apart by `k`.
+/// A public nonce, distinct for each `k`.
 pub fn nonce(k: u128) -> PublicNonce {
     PublicNonce::from_bytes(&pair(
         &multiple(2 * k + 1).serialize(),
@@ -214,7 +214,7 @@ pub struct RawSignature {
     pub signatures: Vec<[u8; 64]>,
 }
 
-/// A slot that is told apart by `k`, with a nonce for each of so many messages.
+/// A slot, distinct for each `k`, with a nonce for each of so many messages.
 pub fn raw_slot(k: u128, messages: usize) -> RawSlot {
     let nonces = (0..messages as u128).map(|at| nonce(100 * k + at).to_bytes()).collect();
     RawSlot { run: Run::new(1, [k as u8; 8]), index: 0, nonces }
@@ -268,7 +268,7 @@ impl<S: EngineSession> World<S> {
         sent.unwrap().envelope()
     }
 
-    /// Hands a message to a session and asserts that nothing comes of it: nothing is sent, no event
+    /// Gives a message to a session and asserts that nothing comes of it: nothing is sent, no event
     /// is reported, no member is blamed, and no secret nonce is used up.
     pub fn deliver_without_effect(&mut self, from: Seat, to: Seat, bytes: &[u8]) -> Rejected {
         let before = trace(self.session(to.index()));

@@ -106,7 +106,7 @@ impl<S: EngineSession> World<S> {
         }
     }
 
-    /// Hands one message over, on the link of `from`.
+    /// Delivers one message, on the link of `from`.
     pub fn deliver(&mut self, from: Seat, to: Seat, bytes: &[u8]) -> Result<(), Rejected> {
         let now = self.now;
         let peer = peer(from);
@@ -132,7 +132,7 @@ impl<S: EngineSession> World<S> {
         self.run_with(|_| true);
     }
 
-    /// Moves both clocks and wakes everybody, then delivers.
+    /// Moves both clocks and wakes all sessions, then delivers.
     pub fn pass_time(&mut self, by: Duration) {
         self.now = later(self.now, by);
         for at in 0..self.sessions.len() {

@@ -44,8 +44,8 @@ pub struct Rules {
     /// that is so where the rules alone decide ([`Review::RulesAlone`]).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change_must_be_ours: Option<bool>,
-    /// Whether the whole previous transaction of each input must be there, so that no amount has to
-    /// be believed.
+    /// Whether the whole previous transaction of each input must be there, so that every amount is
+    /// proven.
     pub previous_transactions_required: bool,
 }
 

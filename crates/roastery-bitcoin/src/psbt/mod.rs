@@ -1,9 +1,9 @@
 //! PSBTs as they come: binary or base64, version 0 (BIP-174, with the fields of BIP-371) or version
 //! 2 (BIP-370).
 //!
-//! Before anything is decoded the maps are walked once: what is cut off, doubled, missing or
-//! absurdly long is said there, in one line. Version 2 is turned into version 0, which is what
-//! comes out.
+//! Before anything is decoded the maps are walked once, and a PSBT that is truncated or has
+//! duplicate, missing or oversized fields is refused with an error of one line. Version 2 is
+//! converted into version 0, which is what [`read`] returns.
 
 mod error;
 mod raw;
@@ -41,7 +41,7 @@ const MAGIC: &[u8] = b"psbt\xff";
 /// # Errors
 ///
 /// [`PsbtError`], one line for each way to be malformed. Whether the content makes sense is not
-/// looked at here but for inputs that spend the same output.
+/// checked here, except that no two inputs spend the same output.
 pub fn read(bytes: &[u8]) -> Result<Psbt, PsbtError> {
     let binary = binary(bytes)?;
     if binary.len() > MAX_PSBT {

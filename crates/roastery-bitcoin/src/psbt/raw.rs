@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::{Place, PsbtError};
 
-/// One map: keys (type and data together) with their values, as they lie in the bytes.
+/// One map: keys (type and data together) with their values, as raw bytes.
 pub(super) type Map<'a> = BTreeMap<&'a [u8], &'a [u8]>;
 
 /// Reads the maps of a PSBT without a copy, whatever lengths it announces.

@@ -76,7 +76,7 @@ fn is_taproot(out: &TxOut) -> bool {
     out.script_pubkey.is_p2tr()
 }
 
-/// Looks at an input; the index is within bounds.
+/// Evaluates an input; the index is within bounds.
 pub(super) fn look(
     psbt: &Psbt,
     index: usize,

@@ -25,8 +25,8 @@ pub use self::{
 };
 use crate::wallet::Wallet;
 
-/// A PSBT, looked at with a group's eyes. Everything in it is computed from the PSBT and the group
-/// file; nothing that anybody says about it is taken over.
+/// A PSBT, evaluated for one group. Everything in it is computed from the PSBT and the group file;
+/// statements of other parties are not used.
 #[derive(Clone, Debug)]
 pub struct Spend {
     psbt: Psbt,
@@ -37,14 +37,14 @@ pub struct Spend {
 }
 
 impl Spend {
-    /// Looks at a PSBT. Nothing is refused here: what is wrong is among the
-    /// [`warnings`](Spend::warnings), and what keeps the group from signing is said by
+    /// Evaluates a PSBT. Nothing is refused here: what is wrong is among the
+    /// [`warnings`](Spend::warnings), and what keeps the group from signing is the error of
     /// [`messages`](Spend::messages).
     pub fn of(psbt: Psbt, wallet: &Wallet) -> Self {
         let mut warnings = Vec::new();
         // A PSBT that was read has a map for each. One that was put together otherwise may lack
-        // some: what has no map is not looked at, and then nothing is signed, for the amounts of
-        // all inputs are.
+        // some: an input without a map is not evaluated, and then nothing is signed, for the
+        // amounts of all inputs are.
         let transaction = &psbt.unsigned_tx;
         let inputs = psbt.inputs.len().min(transaction.input.len());
         let outputs = psbt.outputs.len().min(transaction.output.len());

@@ -45,7 +45,7 @@ impl Output {
     }
 }
 
-/// Looks at an output; the index is within bounds.
+/// Evaluates an output; the index is within bounds.
 pub(super) fn look(
     psbt: &Psbt,
     index: usize,

@@ -1,4 +1,4 @@
-//! What is said of a spend, to people and as JSON.
+//! The report about a spend, for people and as JSON.
 
 use std::fmt;
 
@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::{Input, Output, Payee, Signing, Spend, State};
 use crate::network::network_name;
 
-/// What is said of a spend before it is signed: `Display` says it to people, in lines; `Serialize`
-/// to programs, with amounts in satoshi.
+/// The report about a spend before it is signed: `Display` is text for people, in lines;
+/// `Serialize` is for programs, with amounts in satoshi.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     network: &'static str,

@@ -26,11 +26,11 @@ impl Spend {
         Ok(self.tasks()?.into_iter().map(|task| task.message).collect())
     }
 
-    /// The request to sign all of it, told apart by `id`, until `expiry` (seconds since 1970).
+    /// The request to sign all of it, named by `id`, until `expiry` (seconds since 1970).
     ///
     /// # Errors
     ///
-    /// [`CannotSign`] says why nothing is signed.
+    /// [`CannotSign`] names the reason why nothing is signed.
     pub fn request(&self, id: [u8; 32], expiry: u64) -> Result<SigningRequest, CannotSign> {
         SigningRequest::new(self.group.id(), id, expiry, self.messages()?)
             .map_err(|error| CannotSign::Request(error.to_string()))

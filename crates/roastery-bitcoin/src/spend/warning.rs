@@ -93,7 +93,7 @@ pub enum Warning {
         /// The output's index, from 0.
         output: usize,
     },
-    /// An output is the group's at a path that its wallet does not look at.
+    /// An output is the group's at a path that its wallet does not scan.
     ChangePath {
         /// The output's index, from 0.
         output: usize,
@@ -253,7 +253,7 @@ impl fmt::Display for Warning {
     }
 }
 
-/// What is to be said of the transaction as a whole.
+/// The warnings about the transaction as a whole.
 pub(super) fn of_all(spend: &Spend) -> Vec<Warning> {
     let known = spend.inputs().iter().all(|input| input.previous.is_some());
     if known && spend.fee().is_none() || spend.total_out().is_none() {

@@ -14,8 +14,8 @@ use roastery_protocol::request::{Derivation, MAX_PATH_LENGTH, Taproot};
 
 use super::{Branch, SEARCH_DEPTH, SECP, Wallet};
 
-/// How many derivation fields of one input or output are looked at. More than one of this group's
-/// keys in one output are rare; each costs as many multiplications as its path has steps.
+/// The most derivation fields of one input or output that are checked. More than one of this
+/// group's keys in one output are rare; each costs as many multiplications as its path has steps.
 const MOST_HINTS: usize = 4;
 
 /// What a PSBT says about an input's or output's keys.

@@ -187,7 +187,7 @@ fn a_psbt_that_was_put_together_with_maps_missing_or_to_spare_is_not_signed() {
     assert_eq!(Spend::of(spare, &WALLET).inputs().len(), 1);
 }
 
-/// Everything that is done with a PSBT before anybody signs.
+/// Everything that is done with a PSBT before it is signed.
 fn walk(bytes: &[u8]) {
     let Ok(psbt) = read(bytes) else { return };
     let spend = Spend::of(psbt.clone(), &WALLET);

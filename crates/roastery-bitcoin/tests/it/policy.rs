@@ -256,7 +256,7 @@ fn one_transaction_in_two_requests_that_each_hide_an_input_passes_no_limit_witho
             let refusal = judge_by(rules.clone(), review, &shown(&[0, 1]), 0).unwrap_err();
             assert!(!matches!(refusal, Refusal::Unrecognised { .. }), "{refusal}");
         }
-        // A person is told of it.
+        // A person sees the warning.
         let part = shown(&[0]);
         assert!(judge_by(rules, Review::Shown, &part, 0).is_ok());
         let warning = Warning::UnrecognisedInput { input: 1 };
@@ -286,7 +286,7 @@ fn change_given_to_a_stranger_without_any_mark_is_not_signed_by_the_rules_alone(
     assert!(judge_by(Rules::default(), Review::Shown, &stolen, 0).is_ok());
     let willing = Rules { change_must_be_ours: Some(false), ..Rules::default() };
     assert!(judge_by(willing, Review::RulesAlone, &stolen, 0).is_ok());
-    // Where all payees stand on the list none of them is a stranger.
+    // Where all payees are on the list none of them is unknown.
     let address = |script: &bitcoin::ScriptBuf| {
         Address::from_script(script, Network::Bitcoin).unwrap().to_string()
     };

@@ -1,4 +1,4 @@
-//! Each warning: what a PSBT must have for it to be said, and that an ordinary one has none.
+//! Each warning: which PSBT has it, and that an ordinary one has none.
 
 use bitcoin::{
     Amount, Psbt, ScriptBuf, TapNodeHash, TapSighashType, TxOut, XOnlyPublicKey,
@@ -50,7 +50,7 @@ fn claim(psbt: &mut Psbt, output: usize, from: Fingerprint, key: XOnlyPublicKey,
     fields.tap_key_origins.insert(key, (vec![], (from, path(steps))));
 }
 
-/// What is said of an ordinary spend besides when its change is not the wallet's.
+/// The further warning of an ordinary spend when its change is not the wallet's.
 fn nothing_returns() -> Warning {
     Warning::NothingReturns { outputs: 2, amount: Amount::from_sat(100_000) }
 }
@@ -114,7 +114,7 @@ fn an_amount_that_is_missing_keeps_everything_from_being_signed() {
     assert_eq!(spend.messages(), Err(CannotSign::UnknownOutput { input: 1 }));
 }
 
-/// What is said of a PSBT whose first input's sources contradict each other; nothing is signed
+/// The warning about a PSBT whose first input's sources contradict each other; nothing is signed
 /// then.
 fn contradiction(change: impl FnOnce(&mut Psbt)) -> Warning {
     let wallet = TestGroup::three_of_five().wallet();
@@ -231,7 +231,7 @@ fn change_at_a_path_that_no_wallet_looks_at_is_found() {
     }
 }
 
-/// A tree of one leaf that anybody can spend.
+/// A tree of one leaf that any party can spend.
 fn anybody() -> TapTree {
     let leaf = ScriptBuf::from_bytes(vec![0x51]);
     TaprootBuilder::new()
@@ -384,7 +384,7 @@ fn that_nothing_returns_to_the_group_is_said() {
     let psbt = spending(&[ours], vec![pay(99_000, elsewhere())]);
     let said = [Warning::NothingReturns { outputs: 1, amount }];
     assert_eq!(warnings(&psbt, &wallet), said);
-    // A single payee is no change; that it gets everything is said all the same.
+    // A single payee is no change; the warning that it gets everything is there all the same.
     assert!(!said[0].is_about_change());
     // Of what the group does not spend nothing can return.
     let psbt = spending(&[pay(50_000, elsewhere())], vec![pay(49_000, elsewhere())]);

@@ -11,7 +11,7 @@ use crate::curve::decode_point;
 use crate::hash::TaggedHash;
 use crate::secret_scalar::SecretScalar;
 
-/// The pads under which `sender`, who drew `secnonce`, encrypts to each participant:
+/// The pads under which `sender`, which drew `secnonce`, encrypts to each participant:
 /// *encaps_multi*.
 pub(super) fn encaps_multi(
     secnonce: &SecretScalar,
@@ -30,7 +30,8 @@ pub(super) fn encaps_multi(
     receivers.map(pad).collect()
 }
 
-/// The pads under which each participant encrypted to `receiver`, who has `deckey`: *decaps_multi*.
+/// The pads under which each participant encrypted to `receiver`, which has `deckey`:
+/// *decaps_multi*.
 ///
 /// The error is the first participant whose nonce is not a point of the curve.
 pub(super) fn decaps_multi(

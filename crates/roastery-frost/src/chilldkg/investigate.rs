@@ -79,7 +79,7 @@ impl CoordinatorInvestigationMsg {
     }
 }
 
-/// Says who made the share of this participant wrong: *participant_investigate*.
+/// Finds the party that made the share of this participant wrong: *participant_investigate*.
 ///
 /// If the coordinator is honest, the answer is a participant that is faulty. If it is not, the
 /// answer is the coordinator, or a participant *or* the coordinator.

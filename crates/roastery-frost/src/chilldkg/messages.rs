@@ -50,8 +50,8 @@ impl ParticipantMsg1 {
     /// Checks what the others will check as well, from public values: that the nonce is a point,
     /// and that the sender, `participant`, knows the secret it commits to.
     ///
-    /// The draft's coordinator passes a message on without this. One that checks knows who is at
-    /// fault before anybody has computed anything, and cannot be taken for the culprit.
+    /// The draft's coordinator passes a message on without this. A coordinator that checks can name
+    /// the participant at fault before any share is computed, and is not suspected itself.
     ///
     /// # Errors
     ///
@@ -62,7 +62,8 @@ impl ParticipantMsg1 {
     }
 
     /// The public nonce under which the shares are encrypted, 33 bytes. It stands unchanged in the
-    /// [`Transcript`](super::Transcript), and tells this session from all others of its sender.
+    /// [`Transcript`](super::Transcript), and distinguishes this session from all others of its
+    /// sender.
     pub fn pubnonce(&self) -> &[u8; 33] {
         &self.pubnonce
     }

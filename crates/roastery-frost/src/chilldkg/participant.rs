@@ -100,16 +100,17 @@ pub fn participant_step1(
 /// transcript.
 ///
 /// Once the message of this step has left, other participants may come to hold a certificate and
-/// use the key. **The host secret key must be kept**, whatever this participant hears afterwards.
-/// The state is consumed: a participant signs one transcript. One that begins again after a restart
+/// use the key. **The host secret key must be kept**, whatever this participant receives
+/// afterwards. The state is consumed: a participant signs one transcript. One that begins again
+/// after a restart
 /// must go on with the same message of the coordinator, or begin with fresh random bytes.
 ///
 /// `aux_rand` is 32 fresh random bytes for the signature, as in BIP-340.
 ///
 /// # Errors
 ///
-/// [`Step2Error`] says who is at fault. If it is [`Step2Error::Unknown`],
-/// [`participant_investigate`](super::participant_investigate) can find out with one more message
+/// [`Step2Error`] names the party at fault. If it is [`Step2Error::Unknown`],
+/// [`participant_investigate`](super::participant_investigate) can find it with one more message
 /// of the coordinator.
 pub fn participant_step2(
     hostseckey: &HostSecretKey,
@@ -212,8 +213,8 @@ pub enum Step2Error {
     /// A party is known to be at fault.
     #[error("{0}")]
     Fault(#[from] Fault),
-    /// *UnknownFaultyParticipantOrCoordinatorError*: the share is wrong, and who made it so shows
-    /// only in an investigation.
+    /// *UnknownFaultyParticipantOrCoordinatorError*: the share is wrong, and the party at fault
+    /// shows only in an investigation.
     #[error("the secret share does not match its public share; who is at fault is not known yet")]
     Unknown(Box<Investigation>),
     /// There is no key, and no party can be named.

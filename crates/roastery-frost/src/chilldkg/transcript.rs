@@ -9,7 +9,7 @@ use crate::{GroupKeys, Seat, Signature};
 /// The public transcript of a session, which all participants sign: *eq_input*.
 ///
 /// 4 bytes of *t*, the summed commitments, the host public keys, the encryption nonces and the
-/// summed encrypted shares: 4 + 33 *t* + 98 *n* bytes. Anybody can make it from the parameters and
+/// summed encrypted shares: 4 + 33 *t* + 98 *n* bytes. It can be made from the parameters and
 /// the coordinator's first message, without a secret and without having taken part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transcript {

@@ -48,7 +48,7 @@ fn a_coordinator_that_substitutes_the_nonce_gets_no_signer_blamed_and_itself_con
         }
     }
     assert!(world.nobody_is_blamed());
-    // With the second attempt all shares are in all hands, and its coordinator asks for the nonces.
+    // With the second attempt all members have all shares, and its coordinator asks for the nonces.
     world.pass_time(Settings::default().interval);
     world.pass_time(Settings::default().patience);
     for seat in signers {
@@ -223,7 +223,7 @@ fn a_forged_accusation_has_no_effect_and_after_four_its_author_is_not_listened_t
     }
     assert!(world.nobody_is_blamed());
 
-    // What is true is not believed of it any more, but of anybody else.
+    // A valid proof of this sender is not accepted any more, but that of any other member is.
     let truth = Fault::MalformedMessage { message: malformed(&world.fixture, liar) };
     let from_liar = accuse(&world.fixture, liar, truth.clone());
     assert_eq!(world.hand(&from_liar, judge), Err(Rejected::NoAnswer { sender: liar }));
@@ -238,7 +238,7 @@ fn a_proof_that_is_true_of_another_session_has_no_effect_in_this_one() {
     let fixture = Fixture::new(2, 3);
     let (accuser, judge) = (seat(0), seat(1));
     let (mut world, _) = World::fake(fixture, &[]);
-    // It is true: in the session of that request this was said.
+    // The claim is true for the session of that request.
     let mut body = malformed(&world.fixture, seat(2)).body().to_vec();
     let elsewhere = world.fixture.signing_request(2);
     body[34..66].copy_from_slice(elsewhere.session_id().as_bytes());

@@ -1,5 +1,5 @@
-//! What is found is told, by as few as will do; what was sent into the void is sent again when the
-//! void is gone.
+//! Evidence is broadcast by as few members as will do; what was sent while a connection was down is
+//! sent again when it is back.
 
 use std::time::Duration;
 
@@ -12,7 +12,8 @@ use roastery_protocol::{
 };
 use roastery_testkit::{byzantine::*, *};
 
-/// Two packages of one number, by the first coordinator of a 9-of-16, which all others have heard.
+/// Two packages of one number, by the first coordinator of a 9-of-16, which all others have
+/// received.
 fn equivocation() -> (World<FakeSession>, Seat, [Envelope; 2]) {
     let fixture = Fixture::new(9, 16);
     let coordinator = fixture.coordinator_of(0);
@@ -113,7 +114,7 @@ fn a_coordinator_that_comes_back_is_sent_the_slots_again_and_signs_at_once() {
     let coordinator = fixture.coordinator_of(0);
     let others = fixture.seats_but(&[coordinator]);
     let mut world = World::fake(fixture, &[]).0;
-    // All that the coordinator should have heard is lost, and all repeats up to the cap.
+    // All messages to the coordinator are lost, and all retransmissions up to the maximum interval.
     world.run_with(|_| false);
     let now = world.now;
     for &at in &others {
@@ -126,7 +127,7 @@ fn a_coordinator_that_comes_back_is_sent_the_slots_again_and_signs_at_once() {
     for &at in &others {
         world.session_mut(at.index()).handle_connection(&peer(coordinator), Connection::Up, now);
         world.collect(at);
-        // Again and again: at most once within the floor.
+        // Again and again: at most once within the minimum interval.
         for connection in [Connection::Down, Connection::Up].repeat(5) {
             world.session_mut(at.index()).handle_connection(&peer(coordinator), connection, now);
             world.collect(at);

@@ -67,7 +67,7 @@ impl Fixed {
         IdentityKey::new(SigningKeyOf(1).at(seat.index()))
     }
 
-    /// Who coordinates the attempt of the fixed messages.
+    /// The coordinator of the attempt of the fixed messages.
     fn coordinator(&self) -> Seat {
         self.shape.order().coordinator(Attempt::new(ATTEMPT).unwrap())
     }

@@ -89,7 +89,7 @@ fn two_packages_of_one_number_convict_their_coordinator_before_everybody() {
     world.pass_time(TELLING);
     for seat in [both, one, none] {
         assert_eq!(found(&world, seat), [(coordinator, FaultKind::PackageConflict)]);
-        // Its reign takes no more time.
+        // It is passed over without delay.
         assert!(world.session(seat.index()).live_attempts() > 1);
     }
 }
@@ -132,7 +132,7 @@ fn a_package_shown_to_some_only_is_found_out_by_a_signature_that_names_it() {
     world.hand(&first, left).unwrap();
     world.hand(&first, third).unwrap();
     world.hand(&second, right).unwrap();
-    // Both signers' shares reach one of them, which so has the signature and tells all.
+    // Both signers' shares reach one of them, which so has the signature and sends it to all.
     let shares = world.mail(coordinator, Kind::SignatureShare);
     world.queue.clear();
     for share in shares {
@@ -276,7 +276,7 @@ fn shares_for_unknown_packages_are_neutral_and_two_of_them_are_kept_of_each_sign
     }
     let kept = world.session(observer.index()).bytes_kept_of(signer) - kept_before;
     assert_eq!(kept, 2 * length);
-    // Each is asked for, at the pace of the floor.
+    // Each is asked for, at the minimum interval.
     assert_eq!(world.mail(signer, Kind::Want).len(), 8);
     assert!(world.nobody_is_blamed());
     // None of them is in the way of the one that answers the package that is known.

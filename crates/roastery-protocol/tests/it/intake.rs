@@ -18,12 +18,12 @@ use roastery_protocol::{
 };
 use roastery_testkit::{forge::*, *};
 
-/// Three of five, with everybody's commitments on their way to the coordinator.
+/// Three of five, with all commitments in transit to the coordinator.
 struct Scene {
     world: World<FakeSession>,
     engines: Vec<FakeEngine>,
     coordinator: Seat,
-    /// Everybody else. As messages arrive in order, the coordinator picks itself and the first two
+    /// All other seats. As messages arrive in order, the coordinator picks itself and the first two
     /// of these.
     others: Vec<Seat>,
 }

@@ -1,4 +1,4 @@
-//! Packages of another coordinator that make no signature: which are looked into, and what is
+//! Packages of another coordinator that make no signature: which are investigated, and what is
 //! answered about them.
 
 use roastery_frost::PartialSignature;
@@ -147,7 +147,7 @@ fn of_more_than_four_failed_packages_the_oldest_is_not_looked_into_any_more() {
     assert_eq!(scene.asked_later(), all(&failed));
     failed.push(scene.fail(4));
     let oldest = failed.remove(0);
-    // The newest was just asked for; the others wait for twice the floor by now.
+    // The newest was just asked for; the others wait for twice the minimum interval by now.
     let asked = scene.asked(|scene| scene.world.pass_time(Settings::default().repeat_cap));
     assert_eq!(asked, all(&failed));
     for slot in &oldest.slots {

@@ -49,7 +49,8 @@ fn a_right_share_that_nobody_signed_buys_no_further_place() {
     let mut world = World::frost(fixture, &[member]);
     let slot = world.fixture.draw(member, 0, run(1), 0);
     world.hand(&world.fixture.commitments(&slot), coordinator).unwrap();
-    // The coordinator, the member and the slow one are picked, and the slow one is not heard.
+    // The coordinator, the member and the slow one are picked, and the slow one's messages are
+    // lost.
     world.run_with(|packet| {
         let first = packet.from == slow && packet.kind() == Kind::Commitments;
         first || packet.from == coordinator

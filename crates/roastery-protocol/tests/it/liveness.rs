@@ -97,7 +97,7 @@ fn who_is_slow_is_awaited_in_the_report_and_never_blamed() {
     );
     assert_eq!(world.session(idle.index()).report().awaited, of_coordinator(AwaitedThing::Package));
 
-    // After a stop it still says who was awaited then.
+    // After a stop the report still names the members that were awaited then.
     let now = later(world.now, Duration::from_secs(1));
     world.session_mut(coordinator.index()).stop(Stop::Cancelled, now);
     let report = world.session(coordinator.index()).report();

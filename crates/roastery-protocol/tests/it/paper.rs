@@ -70,8 +70,7 @@ impl Scene {
 fn a_signer_that_shows_two_slots_cannot_have_the_coordinator_convicted_of_a_wrong_sum() {
     let mut scene = scene(2, 3, &[0, 1]);
     let liar = scene.others[0];
-    // Two different slots under one run and one index: one for the coordinator, one for everybody
-    // else.
+    // Two different slots under one run and one index: one for the coordinator, one for all others.
     let named = scene.world.fixture.draw(liar, 0, run(1), 0);
     let shown = scene.world.fixture.draw(liar, 0, run(1), 0);
     scene.commit(&named).unwrap();
@@ -189,7 +188,7 @@ fn t_colluders_whose_nonces_cancel_are_out_for_the_attempt_and_nobody_is_blamed(
     scene.give_share(second, 1, None);
     assert!(scene.world.nobody_is_blamed());
 
-    // Nor can anybody else be made to be: every share is right, and so is the sum.
+    // Nor can another member be blamed: every share is right, and so is the sum.
     let package = packages[1].0.clone();
     let mut ascending = slots.to_vec();
     ascending.sort_by_key(|(seat, _)| *seat);

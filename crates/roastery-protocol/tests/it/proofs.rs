@@ -1,4 +1,4 @@
-//! The six proofs before a stranger who has the group file: what each proves, and what proves
+//! The six proofs before a third party that has the group file: what each proves, and what proves
 //! nothing.
 
 mod undecided;
@@ -11,7 +11,7 @@ use roastery_protocol::{
 };
 use roastery_testkit::{byzantine::*, *};
 
-/// What was said in attempt 0 of a 3-of-5 that signs two messages.
+/// The messages of attempt 0 of a 3-of-5 that signs two messages.
 struct Stage {
     fixture: Fixture,
     coordinator: Seat,

@@ -237,7 +237,7 @@ fn a_coordinator_whose_engine_prepares_no_package_issues_none_stops_and_says_so(
 
 // Row 50.
 
-/// Agrees as often as it is told to, and counts.
+/// Approves a given number of releases, and counts.
 struct Wavering {
     joins: AtomicUsize,
     releases: AtomicUsize,

@@ -50,7 +50,7 @@ fn a_peer_that_brings_wrong_signatures_is_not_listened_to_and_the_right_ones_are
     let wrong = fixture.seal(seat(1), 0, &body);
     let refused = watch.hear(&peer(seat(1)), wrong.as_bytes());
     assert_eq!(refused, Err(Rejected::WrongSignatures { sender: seat(1) }));
-    // To look at more of its signatures would cost more than to make them up.
+    // To check more of its signatures would cost more than to make them.
     assert_eq!(watch.hear(&peer(seat(1)), told.as_bytes()), Err(Rejected::Repeat));
     assert!(matches!(watch.hear(&peer(seat(2)), told.as_bytes()), Ok(Told::Signed(_))));
 }

@@ -23,7 +23,7 @@ use roastery_sim::{
 
 type Real = FrostEngine<ChaCha8Rng>;
 
-/// 2 of 3, in which seat `faulty` may lie.
+/// 2 of 3, in which seat `faulty` may break the protocol.
 struct Court {
     members: Members,
     case: Rc<Case>,
@@ -55,7 +55,7 @@ impl Court {
         self.case.shape.order().coordinator(FIRST)
     }
 
-    /// Those who do not coordinate.
+    /// The members that do not coordinate.
     fn signers(&self) -> Vec<Seat> {
         let coordinator = self.coordinator();
         self.case.group.seats().filter(|seat| *seat != coordinator).collect()
@@ -149,7 +149,7 @@ fn no_frame_refuses_a_wrong_share_and_two_different_shares_of_an_honest_signer()
     let package = court.package(0, [0, 0]);
     let said = court.say(coordinator, Body::SigningPackage(package));
     let wrong = court.say(signer, share(said.hash, 1));
-    // Before anybody has the package two shares are all that there is.
+    // Before a member has the package two shares are all that there is.
     framing.heard(&wrong, &court.message_log).unwrap();
     let other = court.say(signer, share(said.hash, 2));
     refuses(framing.heard(&other, &court.message_log), Invariant::Accountability);

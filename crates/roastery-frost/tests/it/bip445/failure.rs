@@ -44,7 +44,7 @@ const MESSAGES: [&str; 14] = [
 const OTHER_SHARE: &str = "The signer's pubshare must be included in the list of pubshares.";
 
 impl Failure {
-    /// Asserts that this is the error that the vectors demand, down to who is to blame.
+    /// Asserts that this is the error that the vectors demand, including the signer to blame.
     pub(crate) fn assert_is(&self, expected: &Error, case: &str) {
         match (self, expected) {
             (

@@ -23,10 +23,10 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Asserts that this is the error that the vectors demand, down to who is to blame.
+    /// Asserts that this is the error that the vectors demand, including the party to blame.
     pub(crate) fn assert_is(&self, expected: &Error, case: &str) {
         let ours = self.described();
-        // Where the vectors have no wording, the kind and who is to blame must agree.
+        // Where the vectors have no wording, the kind and the party to blame must agree.
         let message = expected.message.as_ref().and(ours.message.clone());
         assert_eq!(Error { message, ..ours }, *expected, "{case}: {self:?}");
     }

@@ -168,7 +168,7 @@ proptest! {
             bytes[at] ^= mask;
             match ParticipantMsg1::parse(&bytes, &session.params) {
                 Ok(pmsg1) => pmsgs1[participant] = pmsg1,
-                // The coordinator goes no further, and knows who it was.
+                // The coordinator goes no further, and names the participant.
                 Err(error) => {
                     let named = matches!(
                         error,

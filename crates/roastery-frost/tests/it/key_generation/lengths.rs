@@ -1,4 +1,4 @@
-//! Every message has exactly one length, and who sends another is at fault.
+//! Every message has exactly one length, and the sender of another length is at fault.
 
 use roastery_frost::chilldkg::{
     Certificate, CoordinatorError, CoordinatorFault, CoordinatorInvestigationMsg, CoordinatorMsg1,

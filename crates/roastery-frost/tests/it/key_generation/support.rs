@@ -77,8 +77,8 @@ impl Session {
         (cmsg1, cmsg2)
     }
 
-    /// Whom `participant` takes to be at fault, if anybody, with the help of the coordinator's
-    /// investigation messages about `pmsgs1`.
+    /// The party that `participant` takes to be at fault, if there is one, with the help of the
+    /// coordinator's investigation messages about `pmsgs1`.
     pub(crate) fn blamed(
         &self,
         participant: usize,

@@ -152,8 +152,8 @@ fn subjects() -> impl Strategy<Value = Subject> {
     ]
 }
 
-/// A message of the fixed session: the attempt, the sender and the body, of any kind. Who sends a
-/// package coordinates.
+/// A message of the fixed session: the attempt, the sender and the body, of any kind. The sender of
+/// a package coordinates.
 pub fn statements() -> BoxedStrategy<(u32, Seat, Body)> {
     let bodies = prop_oneof![
         6 => plain_bodies(),

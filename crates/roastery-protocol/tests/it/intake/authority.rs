@@ -1,4 +1,4 @@
-//! Rows 1, 2, 3: who may say what.
+//! Rows 1, 2, 3: which sender may send what.
 
 use roastery_protocol::{
     group::{Group, Member, PeerId},
@@ -9,7 +9,7 @@ use roastery_protocol::{
 
 use super::*;
 
-// Row 1: anybody broadcasts a garbage package before the real one.
+// Row 1: a member broadcasts a garbage package before the real one.
 
 #[test]
 fn a_package_that_the_coordinator_did_not_sign_leaves_the_signer_waiting_for_the_real_one() {
@@ -45,8 +45,8 @@ fn a_package_of_a_member_that_is_not_the_coordinator_is_not_signed_and_proves_it
     let mut scene = Scene::new();
     let real = scene.package();
     let (signer, usurper) = (scene.others[0], scene.others[3]);
-    // It names the slots that the real one names: were it anybody's right, the signer would sign
-    // it.
+    // It names the slots that the real one names: if any member were allowed to, the signer would
+    // sign it.
     let mut raw = Raw::of(&real);
     raw.sender = usurper.to_u16();
     let rejected = scene.world.deliver(usurper, signer, &raw.sealed()).unwrap_err();
@@ -81,7 +81,7 @@ fn an_outsider_is_turned_away_before_its_bytes_are_looked_at() {
     let mut scene = Scene::new();
     let mut messages: Vec<Vec<u8>> =
         scene.one_of_each_kind().iter().map(|message| message.as_bytes().to_vec()).collect();
-    // For each of these a member would be told something else.
+    // For each of these a member would get another error.
     messages.extend([vec![], vec![0; 135], vec![0xff; 400], vec![0; 1 << 20]]);
     let receivers = [scene.coordinator, scene.others[1]];
     for bytes in &messages {

@@ -181,7 +181,7 @@ fn a_bad_signature_is_not_counted_and_a_right_one_replaces_it() {
     world.assert_one_group();
 }
 
-/// The first coordinator's transcript with something changed, for everybody else.
+/// The first coordinator's transcript with something changed, for all other members.
 fn altered(world: &mut World, alter: impl Fn(&mut Vec<u8>)) -> usize {
     let coordinator = world.order()[0];
     let firsts: Vec<ParticipantMsg1> = {
@@ -287,7 +287,7 @@ fn a_coordinator_that_passes_on_a_wrong_proof_is_named_and_not_the_member_whose_
 fn a_coordinator_that_changes_a_members_own_part_is_named_by_that_member() {
     let mut world = World::new(2, 3);
     let coordinator = altered(&mut world, |bytes| {
-        // The nonces stand behind the proofs: everybody gets that of another.
+        // The nonces follow the proofs: each member gets that of another.
         bytes[324..423].rotate_left(33);
     });
     for at in (0..3).filter(|at| *at != coordinator) {
@@ -363,7 +363,7 @@ fn certificates_that_are_none_are_looked_at_four_times() {
     assert!(results[..4].iter().all(|result| matches!(result, Err(Rejected::Wrong(_)))));
     let too_many = Err(Rejected::TooMany { sender: seat(1) });
     assert_eq!(results[4..], [too_many.clone(), too_many]);
-    // The others are still heard.
+    // The messages of the others are still processed.
     world.run_for(10 * MINUTE, |_, packet| Some(packet));
     world.assert_one_group();
 }
@@ -394,8 +394,8 @@ fn shift_second_coefficient(bytes: &mut [u8]) {
     }
 }
 
-/// A key generation in which this member has told two coordinators different things, and both have
-/// made a transcript. What it says from here on goes through `told`.
+/// A key generation in which this member has sent two coordinators different first messages, and
+/// both have made a transcript. What it sends from here on goes through `told`.
 fn told_two_things(n: usize) -> (World, [usize; 3]) {
     let mut world = World::new(2, n);
     let order = world.order();

@@ -89,7 +89,7 @@ fn whoever_has_signed_answers_a_first_message_with_the_transcript() {
     let mut world = World::new(2, 4);
     let order = world.order();
     let (first, last) = (seat(order[0]), seat(order[3]));
-    // The first coordinator is heard by all but the last, which has no turn of its own before 10 s.
+    // The first coordinator reaches all but the last, which has no turn of its own before 10 s.
     world.run_for(Duration::from_secs(6), |_, packet| {
         let link = [packet.from, packet.to];
         (!link.contains(&first) || packet.to != last).then_some(packet)

@@ -1,4 +1,4 @@
-//! What is heard, and how long it is.
+//! Which messages are processed, and how long they are.
 
 use roastery_protocol::{
     KeygenId,

@@ -85,7 +85,7 @@ pub fn invitation(t: usize, n: usize, number: u32) -> Invitation {
 }
 
 impl World {
-    /// A key generation that everybody has opened.
+    /// A key generation that all members have opened.
     pub fn new(t: usize, n: usize) -> Self {
         let mut world = Self::unopened(t, n);
         (0..n).for_each(|at| world.open(at));
@@ -198,7 +198,7 @@ impl World {
         result
     }
 
-    /// Hands over what this seat says, made by the test.
+    /// Delivers a message of this seat, made by the test.
     pub fn say(&mut self, from: usize, to: usize, body: &Body) -> Result<(), Rejected> {
         let envelope = self.seal(from, body);
         self.deliver(&Packet { from: seat(from), to: seat(to), envelope })

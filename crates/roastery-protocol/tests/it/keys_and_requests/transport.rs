@@ -45,7 +45,7 @@ fn the_link_alone_has_nothing_signed_noted_or_counted_against_its_member() {
             assert_eq!(rejected, Rejected::NotSigned { sender });
         }
     }
-    // What the member itself says is heard as before.
+    // What the member itself sends is processed as before.
     let heard = world.deliver(victim, other, evidence.as_bytes());
     assert!(matches!(heard, Err(Rejected::NotProven { .. })), "{heard:?}");
     assert_eq!(world.deliver(victim, other, refusal.as_bytes()), Ok(()));

@@ -1,4 +1,4 @@
-//! An engine that says how many of its sessions still exist, whatever becomes of their owners.
+//! An engine that counts how many of its sessions still exist, whatever becomes of their callers.
 
 use std::sync::{
     Arc,

@@ -1,5 +1,5 @@
 //! Sessions of one request at honest seats, over restarts and second openings, among members that
-//! do what they like. Every byte that anybody ever sends is recorded.
+//! do what they like. Every byte that is ever sent is recorded.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -43,7 +43,7 @@ fn two_packages_shown_to_half_each_are_found_out_when_shares_go_to_all() {
                 assert!(faults.iter().all(|fault| likely.contains(fault)), "{faults:?}");
                 found += 1;
             }
-            // One of the two was signed by those who saw it.
+            // One of the two was signed by the members that received it.
             None => assert!(world.signed_at().unwrap().0 < INTERVAL, "seed {seed}"),
         }
     }

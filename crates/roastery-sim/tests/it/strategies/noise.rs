@@ -1,4 +1,4 @@
-//! Those who say too much, and those who speak of others.
+//! Members that send too much, and members that send messages about others.
 
 use std::time::Duration;
 

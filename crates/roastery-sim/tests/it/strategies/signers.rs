@@ -9,7 +9,7 @@ use crate::strategies::support::{Case, acts, all_are_proven, blame_is_right, nob
 
 const INTERVAL: Duration = Duration::from_secs(2);
 
-/// Those who coordinate after the first one do this, n - t of them.
+/// The coordinators after the first one do this, n - t of them.
 fn after_the_first(t: usize, n: usize, seed: u64, what: Behaviour) -> Case {
     Case::all_from(t, n, seed, 1, what)
 }
@@ -33,7 +33,7 @@ fn bad_shares_that_spoil_a_package_are_all_proven() {
                 assert_eq!(faults.iter().collect::<Vec<_>>(), [&FaultKind::InvalidShare]);
                 found += 1;
             }
-            // Who is found out is not asked again: no interval is lost.
+            // A signer that is found out is not asked again: no interval is lost.
             assert!(world.signed_at().unwrap().1 < INTERVAL);
         }
         assert!(found >= 4, "{what}: {found}");

@@ -62,7 +62,7 @@ impl Watch<FrostEngine<ChaCha8Rng>> for Record {
     }
 }
 
-/// A group of t-of-n in which those who coordinate at these places of the order are faulty.
+/// A group of t-of-n in which the coordinators at these places of the order are faulty.
 #[derive(Clone, Debug)]
 pub struct Case {
     pub t: usize,
@@ -88,7 +88,7 @@ impl Case {
     pub fn play(&self) -> Played {
         let mut world = self.open();
         world.run_until_signed(Duration::from_secs(120)).unwrap();
-        // What is late comes still, and those who are noisy have their say.
+        // Delayed messages still arrive, and noisy members send.
         let end = world.now().max(Duration::from_secs(4)) + Duration::from_secs(1);
         world.run_until(end).unwrap();
         assert!(world.all_signed(), "{self:?}");
@@ -105,7 +105,7 @@ impl Case {
             self.faulty.iter().map(|(place, what)| (seat(*place), *what)).collect();
         let mut setup = Setup::heal(self.seed, Duration::from_millis(100));
         setup.messages = self.messages;
-        // Who comes first is for the seed to say.
+        // The seed decides which message comes first.
         setup.links.jitter = Duration::from_millis(20);
         if let Some((place, at)) = self.late {
             setup.late.push(seat(place));
@@ -174,7 +174,7 @@ pub fn nobody_is_blamed(world: &Played) {
 }
 
 impl Case {
-    /// Who coordinates at this place of the order.
+    /// The coordinator at this place of the order.
     pub fn seat_at(&self, world: &Played, place: usize) -> Seat {
         world.shape().order().coordinator(Attempt::new(place as u32).unwrap())
     }

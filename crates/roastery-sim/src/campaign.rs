@@ -1,4 +1,4 @@
-//! Plays scenarios, judges them, and makes one that violates something smaller.
+//! Runs simulations, checks the invariants, and shrinks a scenario that violates one.
 
 mod play;
 mod simpler;
@@ -23,7 +23,7 @@ use crate::{
     trace::Detail,
 };
 
-/// A kind of simulation: drawn from a seed, played and judged.
+/// A kind of simulation: drawn from a seed, run and checked.
 pub trait Game: Clone + PartialEq + Send {
     /// The invariants that must hold in it.
     type Invariant: Clone + PartialEq + Send;

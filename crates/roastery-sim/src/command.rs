@@ -41,7 +41,7 @@ impl Arguments {
     }
 }
 
-/// Says in one line what is wrong with the input.
+/// Prints in one line what is wrong with the input.
 fn bad_input(what: &str) -> ExitCode {
     eprintln!("error: {what}; see --help");
     ExitCode::from(2)

@@ -110,9 +110,8 @@ impl<I: fmt::Display> fmt::Display for Violation<I> {
 
 impl<I: fmt::Debug + fmt::Display> std::error::Error for Violation<I> {}
 
-/// All invariants that can be judged while the simulation goes on. Those about its end are
-/// [`Allowance`] and
-/// [`HonestRunsAreCheap`].
+/// All invariants that can be checked while the simulation goes on. Those about its end are
+/// [`Allowance`] and [`HonestRunsAreCheap`].
 #[derive(Debug)]
 pub struct Invariants {
     /// What is fixed in the session.

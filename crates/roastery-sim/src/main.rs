@@ -10,7 +10,7 @@ fn main() -> ExitCode {
     match command::Arguments::try_parse() {
         Ok(arguments) => arguments.run(),
         Err(error) if error.use_stderr() => {
-            // One line says what is wrong; `--help` says the rest.
+            // One line names what is wrong; `--help` prints the usage.
             let text = error.to_string();
             let first = text.lines().next().unwrap_or("error: no command");
             eprintln!("{first}; see --help");

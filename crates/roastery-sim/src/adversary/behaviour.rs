@@ -6,9 +6,9 @@ use roastery_protocol::proof::FaultKind;
 /// otherwise, the member also runs the honest code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Behaviour {
-    /// Says nothing.
+    /// Sends nothing.
     Silent,
-    /// Commits and then says nothing.
+    /// Commits and then sends nothing.
     SilentAfterCommitments,
     /// As a signer: wrong shares, and no further slot.
     BadShare,
@@ -29,7 +29,7 @@ pub enum Behaviour {
     CrashesHalfWay,
     /// As the coordinator: keeps the signature to itself.
     WithholdsSignature,
-    /// Everything that it says comes late.
+    /// All its messages are late.
     Slow,
     /// As a signer: two shares with different scalars for each package.
     ShareConflict,
@@ -39,7 +39,7 @@ pub enum Behaviour {
     /// As a signer: commits when it has seen others' slots, to minus their sum.
     CommitsToInfinity,
     /// At least t of them: commit early, to nonces that cancel, and give right shares for them.
-    /// Fewer say nothing.
+    /// Fewer send nothing.
     CancellingNonces,
     /// As a signer: owes a share and commits again and again, each time as a new run.
     RecommitsInNewRuns,
@@ -61,7 +61,7 @@ pub enum Behaviour {
     AccusesFalsely,
     /// Others' messages on its own link, messages in others' names, messages of other groups.
     RelaysForeign,
-    /// Says that it will not take part, and does not.
+    /// Refuses to take part, and does not.
     Refuses,
 }
 

@@ -101,7 +101,7 @@ impl Coalition {
             .collect()
     }
 
-    /// What becomes of what its honest code says.
+    /// Replaces the messages of its honest code.
     pub(super) fn commit_to_cancel(&mut self, view: View<'_>, letter: Received) -> Vec<Delayed> {
         let seat = letter.packet.from;
         if self.agree(view).group_of(seat).is_none() {

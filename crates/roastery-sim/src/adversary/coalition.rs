@@ -80,7 +80,7 @@ impl Coalition {
         &self.ledger.witnesses
     }
 
-    /// How often each member did what its behaviour says.
+    /// How often each member has carried out its behaviour.
     pub fn acts(&self) -> &BTreeMap<Seat, u64> {
         &self.acts
     }
@@ -122,7 +122,7 @@ impl Coalition {
         self.pending.push(Delayed { after, packet });
     }
 
-    /// What has become of a message of one of the members; `make` says it the first time.
+    /// The forgery that replaces a message of one of the members; `make` makes it the first time.
     pub(super) fn forgery(
         &mut self,
         sender: Seat,
@@ -144,7 +144,7 @@ impl Coalition {
         vec![Delayed { after, packet }]
     }
 
-    /// Says nothing.
+    /// Sends nothing.
     pub(super) fn withhold(&mut self, seat: Seat) -> Vec<Delayed> {
         self.did(seat);
         Vec::new()

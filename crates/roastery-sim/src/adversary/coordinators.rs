@@ -58,7 +58,7 @@ impl Coalition {
         }
     }
 
-    /// What a bad coordinator says beside its package, or instead.
+    /// The messages of a bad coordinator beside its package, or instead of it.
     fn say_otherwise(
         &mut self,
         view: View<'_>,

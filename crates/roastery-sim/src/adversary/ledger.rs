@@ -59,7 +59,7 @@ struct Issued {
 }
 
 impl Ledger {
-    /// An honest node says something.
+    /// An honest node sends a message.
     pub(super) fn spoke(&mut self, view: View<'_>, node: usize, bytes: &[u8]) {
         let Some((envelope, attempt, Body::SigningPackage(package))) = view.read(bytes) else {
             return;

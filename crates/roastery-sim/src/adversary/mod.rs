@@ -66,7 +66,7 @@ pub trait Adversary {
     /// Everything that is sent passes by here first, also what honest members send to each other.
     fn observe(&mut self, view: View<'_>, packet: &Packet);
 
-    /// A node that is not the coalition's says something, once, however many it is for.
+    /// A node that is not the coalition's sends a message; called once for all its receivers.
     fn spoke(&mut self, _view: View<'_>, _node: usize, _bytes: &Arc<[u8]>) {}
 
     /// A message reaches a node that is not the coalition's.

@@ -205,7 +205,7 @@ impl Coalition {
         }
     }
 
-    /// What its honest code says, and something like it.
+    /// The message of its honest code, and a mutation of it.
     pub(super) fn mutate_in_passing(&mut self, view: View<'_>, letter: Received) -> Vec<Delayed> {
         let seat = letter.packet.from;
         if self.rng.random() {
@@ -245,7 +245,7 @@ impl Coalition {
                 }
             }
         }
-        // Only its own key is at hand: signed anew it is its own statement, or one in another's
+        // Only its own key is available: signed anew it is its own statement, or one in another's
         // name.
         if bytes.len() >= VERSION_AT + Header::LENGTH && self.rng.random() {
             bytes = view.members.seal_bytes(seat, envelope.kind(), &bytes[VERSION_AT..]);

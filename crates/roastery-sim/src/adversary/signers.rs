@@ -17,7 +17,7 @@ use super::{
     knowledge::{Said, Shown},
 };
 
-/// What signers with tricks remember.
+/// The state of faulty signers.
 #[derive(Debug, Default)]
 pub(super) struct BadSigners {
     /// The second slots of those that commit twice, and the first ones.
@@ -208,7 +208,7 @@ impl Coalition {
         }
     }
 
-    /// It took effect when an honest coordinator had to say that the sum is infinite.
+    /// It took effect when an honest coordinator had to issue an infinite sum.
     pub(super) fn count_infinity(&mut self, said: &Said) {
         let infinite = said.content.aggregates.iter().any(|one| one.to_bytes() == [0; 66]);
         for seat in self.doing(Behaviour::CommitsToInfinity) {

@@ -11,7 +11,7 @@ impl<'a, G: Clone + PartialEq> Simpler<'a, G> {
         Self { of, is_fair, found: Vec::new() }
     }
 
-    /// The game with this change, unless that changes nothing or is unfair.
+    /// The scenario with this change, unless that changes nothing or is unfair.
     pub(crate) fn with(&mut self, change: impl FnOnce(&mut G)) {
         let mut other = self.of.clone();
         change(&mut other);

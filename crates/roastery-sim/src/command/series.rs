@@ -28,7 +28,7 @@ pub(super) struct Series {
     seconds: Option<u64>,
 }
 
-/// How a kind of game is spoken of.
+/// The words of the output about a kind of simulation.
 pub(super) struct Words {
     /// Several of them.
     pub(super) games: &'static str,
@@ -38,7 +38,7 @@ pub(super) struct Words {
     pub(super) options: &'static str,
 }
 
-/// Where there is no terminal to draw on, a line says how far it is, after so many games.
+/// Without a terminal a line of progress is printed after so many simulations.
 const LINE_EVERY: usize = 500;
 
 impl Series {

@@ -17,7 +17,7 @@ impl Blockers {
         Self { case }
     }
 
-    /// An honest member says something.
+    /// An honest member sends a message.
     pub fn said(&mut self, statement: &Statement, message_log: &Hearsay) -> Result<(), Violation> {
         let Some((attempt, package)) = statement.package() else { return Ok(()) };
         let most = self.case.group.most_packages();

@@ -22,7 +22,8 @@ pub struct Bounded {
     case: Rc<Case>,
     /// In this step, how much each seat sent.
     sent: BTreeMap<Seat, usize>,
-    /// In this window of one repeat floor: how often one thing went from one seat to another.
+    /// In this window of one minimum reply interval: how often one message went from one seat to
+    /// another.
     repeats: BTreeMap<(Seat, Seat, Arc<[u8]>), usize>,
     window: u128,
     openings: BTreeMap<Seat, BTreeSet<usize>>,
@@ -33,7 +34,6 @@ pub struct Bounded {
 /// intervals (a window may cut between them): when they are first sent, as a retransmission, to all
 /// as a last share, and in answer to a request, to a repeated package and to an asked-for slot; the
 /// answers at most once an interval.
-/// at most once a floor.
 const TIMES: usize = 8;
 
 impl Bounded {

@@ -15,8 +15,9 @@ pub struct Cost {
     pub messages: usize,
 }
 
-/// Without faults, on a calm network of which two round trips are below the repeat floor, a session
-/// takes one package, at most t shares, no share check and at most 4 n messages.
+/// Without faults, on a calm network of which two round trips are below the minimum retransmission
+/// interval, a session takes one package, at most t shares, no share check and at most 4 n
+/// messages.
 #[derive(Clone, Copy, Debug)]
 pub struct HonestRunsAreCheap {
     /// The number of members, n.
@@ -26,7 +27,7 @@ pub struct HonestRunsAreCheap {
 }
 
 impl HonestRunsAreCheap {
-    /// Judges what a session without faults cost.
+    /// Checks the cost of a session without faults.
     pub fn judge(&self, cost: Cost) -> Result<(), Violation> {
         let cheap = cost.packages == 1
             && cost.shares <= self.threshold

@@ -210,7 +210,7 @@ impl Hand {
         }
         if package.run > known.run {
             *known = fresh();
-            // With the run go the shares for its packages.
+            // The shares for the packages of an old run are dropped with it.
             self.answered.retain(|(_, of), _| *of != attempt);
             self.last_share.retain(|_, share| share.attempt != attempt);
         }

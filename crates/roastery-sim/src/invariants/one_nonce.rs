@@ -20,7 +20,7 @@ impl OneNonce {
         Self { case, answered: BTreeMap::new(), shown: BTreeMap::new() }
     }
 
-    /// An honest member says something.
+    /// An honest member sends a message.
     pub fn said(&mut self, statement: &Statement, message_log: &Hearsay) -> Result<(), Violation> {
         let seat = statement.sender;
         if let Some((attempt, run, index, nonces)) = statement.slot() {

@@ -2,7 +2,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use roastery_protocol::{Seat, session::Settings};
 
-/// What the session went through until it was calm.
+/// The disturbances of a session until it was calm.
 #[derive(Clone, Debug)]
 pub struct Circumstances {
     /// The number of members, n.
@@ -37,16 +37,16 @@ pub struct Circumstances {
 /// * **(f + 2) round trips**: one for the slots, one for each package until none has a blocker;
 /// * **twice the patience**: that package 0 is given, and before it to those that answered in an
 ///   earlier session;
-/// * if anything was disturbed before, **two repeat caps**, and what was under way: the one
-///   back-off brings the slots and packages that were lost, the other what the answer floor or a
-///   crossing message held back.
+/// * if anything was disturbed before, **two maximum retransmission intervals**, and what was under
+///   way: the one back-off brings the slots and packages that were lost, the other what the minimum
+///   reply interval or a crossing message held back.
 ///
 /// More than n - t forgetful and useless seats can block every package of every attempt that is
 /// live at the calm. Then the same is granted to the attempts of a fresh round: until the running
 /// one is over, ceil(log2(n)) + 1 expiries more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {
-    /// From the calm on.
+    /// The longest time allowed from the calm on.
     pub after_calm: Duration,
     /// The number of faulty members, f.
     pub faults: usize,

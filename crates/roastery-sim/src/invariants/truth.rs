@@ -8,9 +8,9 @@ use roastery_protocol::{
 use super::{Case, ShareCheck};
 
 impl Case {
-    /// Whether what a proof claims is so, judged apart from
-    /// [`Proof::verify`](roastery_protocol::proof::Proof::verify): by what the messages say, and
-    /// not by whether they may be shown.
+    /// Whether the claim of a proof is true, checked independently of
+    /// [`Proof::verify`](roastery_protocol::proof::Proof::verify): by the content of the messages,
+    /// and not by what a third party can verify.
     pub fn is_true(&self, fault: &Fault) -> bool {
         match fault {
             Fault::PackageConflict { first, second } => {

@@ -4,7 +4,7 @@ use std::fmt;
 /// sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
-    /// Says nothing at all.
+    /// Sends nothing at all.
     Silent,
     /// Sends its first message and nothing else.
     SilentAfterFirst,
@@ -34,7 +34,7 @@ pub enum Fault {
     /// Changes one member's share in the transcript, and puts a certificate without that member's
     /// signature together.
     ForgesCertificate,
-    /// Changes bits of what it says and signs the envelope anew.
+    /// Changes bits of its messages and signs the envelope anew.
     Mutates,
     /// Sends a wrong signature first and the right one when it repeats it; coordinates nothing.
     WrongThenRight,

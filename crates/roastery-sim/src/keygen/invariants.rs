@@ -71,9 +71,8 @@ impl fmt::Display for Invariant {
     }
 }
 
-/// All invariants that can be judged while the simulation goes on. Those about its end are
-/// [`Allowance`], [`Endings`] and
-/// [`Keys`].
+/// All invariants that can be checked while the simulation goes on. Those about its end are
+/// [`Allowance`], [`Endings`] and [`Keys`].
 #[derive(Debug)]
 pub struct Invariants {
     /// Messages and events, as text and as a hash.

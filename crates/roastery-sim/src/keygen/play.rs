@@ -46,7 +46,7 @@ pub struct Played {
     pub session: bool,
 }
 
-/// Plays a scenario until every honest member has the certificate or has ended without, and judges
+/// Runs a scenario until every honest member has the certificate or has ended without, and checks
 /// what they have.
 pub fn play(scenario: &Scenario, detail: Detail) -> Played {
     Stage::new(scenario, detail).play()

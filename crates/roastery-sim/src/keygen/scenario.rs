@@ -99,7 +99,7 @@ impl Scenario {
         self.faults.keys().copied().collect()
     }
 
-    /// Those that never say anything.
+    /// The members that never send anything.
     pub fn silent(&self) -> BTreeSet<Seat> {
         let silent = self.faults.iter().filter(|(_, fault)| **fault == Fault::Silent);
         silent.map(|(seat, _)| *seat).chain(self.away.iter().copied()).collect()

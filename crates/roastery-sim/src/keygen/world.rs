@@ -38,7 +38,7 @@ pub struct Setup {
     pub late: Vec<Seat>,
     /// Seats that never open.
     pub away: Vec<Seat>,
-    /// When the coalition has something to say of its own.
+    /// The times at which the coalition sends messages of its own.
     pub turns: Vec<Duration>,
 }
 
@@ -261,14 +261,13 @@ impl World {
         }
     }
 
-    /// Whether a node has an accident at this point, and how long it is down then. Each accident
-    /// happens once.
+    /// Whether a node crashes at this point, and how long it is down then. Each crash happens once.
     fn accident(&mut self, seat: Seat, when: When) -> Option<Duration> {
         let place = self.accidents.iter().position(|one| one.seat == seat && one.when == when)?;
         Some(self.accidents.remove(place).down)
     }
 
-    /// An accident after the step that a node has just done: how many of its outputs leave, and how
+    /// A crash after the step that a node has just done: how many of its outputs leave, and how
     /// long it is down.
     fn accident_after_step(&mut self, seat: Seat) -> Option<(usize, Duration)> {
         let node = &self.nodes[seat.index()];

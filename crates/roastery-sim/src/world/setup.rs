@@ -42,7 +42,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// A calm network, computing free of charge, nothing else happening.
+    /// A calm network, computing takes no time, and no injection.
     pub fn heal(seed: u64, round_trip: Duration) -> Self {
         Self {
             seed,

@@ -73,7 +73,7 @@ impl Coalition {
         }
     }
 
-    /// What the noisy members say when it is their turn.
+    /// The messages of the noisy members when it is their turn.
     pub fn turn(&mut self, participants: &Participants) -> Vec<Packet> {
         let noisy: Vec<(Seat, Fault)> =
             self.faults.iter().map(|(seat, fault)| (*seat, *fault)).collect();

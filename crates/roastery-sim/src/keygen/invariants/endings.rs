@@ -8,7 +8,7 @@ use roastery_protocol::{
 use super::{Invariant, accused_by, bounded::Bounded};
 use crate::{invariants::Violation, keygen::Node};
 
-/// A member that has no certificate in the end has no share, and its report says why.
+/// A member that has no certificate in the end has no share, and its report shows the reason.
 #[derive(Debug)]
 pub struct Endings<'a> {
     /// The number of members, n.
@@ -20,7 +20,7 @@ pub struct Endings<'a> {
 }
 
 impl Endings<'_> {
-    /// Judges an honest node at the end.
+    /// Checks an honest node at the end.
     pub fn judge(&self, node: &mut Node) -> Result<(), Violation<Invariant>> {
         let seat = node.seat;
         let is_done = node.is_done();

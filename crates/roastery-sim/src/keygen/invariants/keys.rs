@@ -24,7 +24,7 @@ pub struct Keys<'a> {
 pub type Shares = (Arc<Group>, BTreeMap<Seat, SecretShare>);
 
 impl Keys<'_> {
-    /// Takes the shares out of the nodes with a certificate and judges them: each matches the
+    /// Takes the shares out of the nodes with a certificate and checks them: each matches the
     /// group, all groups are one, and a node that has shown its secrets is found. Nothing if no
     /// node holds a certificate.
     pub fn take<'n>(

@@ -18,13 +18,13 @@ use roastery_protocol::keygen::Settings;
 ///   second what the minimum reply interval held back, the third what another coordinator lacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {
-    /// From the calm on.
+    /// The longest time allowed from the calm on.
     pub after_calm: Duration,
     /// Expiries granted.
     pub expiries: u32,
 }
 
-/// What a key generation went through until it was calm.
+/// The disturbances of a key generation until it was calm.
 #[derive(Clone, Copy, Debug)]
 pub struct Circumstances {
     /// The number of members, n.

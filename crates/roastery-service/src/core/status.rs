@@ -15,7 +15,7 @@ use roastery_node::{
 use roastery_protocol::GroupId;
 use tokio::time::timeout;
 
-use super::{STUCK, Service, ServiceError, group::GroupService, now};
+use super::{Service, ServiceError, beat::STUCK, group::GroupService, now};
 use crate::{
     limits::Limits,
     metrics::{Metrics, dropped},

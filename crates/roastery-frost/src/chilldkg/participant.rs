@@ -102,8 +102,8 @@ pub fn participant_step1(
 /// Once the message of this step has left, other participants may come to hold a certificate and
 /// use the key. **The host secret key must be kept**, whatever this participant receives
 /// afterwards. The state is consumed: a participant signs one transcript. One that begins again
-/// after a restart
-/// must go on with the same message of the coordinator, or begin with fresh random bytes.
+/// after a restart must go on with the same message of the coordinator, or begin with fresh random
+/// bytes.
 ///
 /// `aux_rand` is 32 fresh random bytes for the signature, as in BIP-340.
 ///

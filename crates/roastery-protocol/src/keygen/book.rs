@@ -12,8 +12,8 @@ use roastery_frost::{
 
 use super::message::Envelope;
 
-/// One checked first message of each member. Every honest member has one only, so that all complete
-/// books are one book.
+/// One checked first message of each member. Every honest member has one only, so all complete
+/// collections are equal.
 #[derive(Debug)]
 pub(super) struct Book {
     params: SessionParams,
@@ -23,7 +23,7 @@ pub(super) struct Book {
     investigations: Vec<CoordinatorInvestigationMsg>,
 }
 
-/// What a first message is to the book.
+/// How a first message relates to the known ones.
 pub(super) enum Known {
     New,
     Same,
@@ -48,7 +48,7 @@ impl Book {
         }
     }
 
-    /// Enters a message that was checked.
+    /// Records a message that was checked.
     pub(super) fn enter(&mut self, seat: Seat, message: ParticipantMsg1, envelope: Envelope) {
         if let Entry::Vacant(place) = self.messages.entry(seat) {
             place.insert(message);
@@ -77,7 +77,7 @@ impl Book {
 
     fn complete(&self) -> Option<Vec<ParticipantMsg1>> {
         let all = self.messages.len() == self.params.n();
-        // By seat, as ChillDKG wants them.
+        // By seat, as ChillDKG requires.
         all.then(|| self.messages.values().cloned().collect())
     }
 

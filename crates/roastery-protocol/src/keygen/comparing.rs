@@ -21,13 +21,13 @@ use crate::{
     session::Destination,
 };
 
-/// How many first messages a coordinator is asked for at a time: so many it answers at once.
+/// How many first messages a coordinator is asked for at a time: its answer limit.
 const ASKED_AT_ONCE: usize = 8;
 
 /// The messages that one coordinator is asked for.
 #[derive(Debug)]
 pub(super) struct Comparison {
-    /// The members whose first messages it has not shown here.
+    /// The members whose first messages it has not sent to this node.
     pub(super) missing: BTreeSet<Seat>,
     pub(super) since: Duration,
     repeat: Backoff,
@@ -70,13 +70,13 @@ impl Keygen {
         }
     }
 
-    /// A coordinator has shown the first message of a member.
+    /// A coordinator has sent the first message of a member.
     pub(super) fn has_shown(&mut self, coordinator: Seat, member: Seat, now: Moment) {
         let pace = self.question_pace(now);
         if let Some(comparison) = self.comparisons.get_mut(&coordinator)
             && comparison.missing.remove(&member)
         {
-            // It answers: the others are asked for at the first pace.
+            // It answers: the others are asked for at the minimum interval again.
             comparison.repeat = pace;
         }
     }

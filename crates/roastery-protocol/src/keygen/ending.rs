@@ -39,7 +39,7 @@ impl Keygen {
                 self.finish(data);
                 return Ok(());
             }
-            // It is a certificate, of which key generation only those know that drew its nonces:
+            // It is a certificate. Of which key generation, only members with its nonces know:
             // this node may have lost its seed.
             Ok(data) if data.params() == self.fixed.invitation.params() => {
                 Suspicion::of_nobody(Misbehaviour::Certificate)

@@ -25,7 +25,7 @@ use crate::{
 pub(super) struct Inquiry {
     pub(super) hash: TranscriptHash,
     pub(super) since: Duration,
-    /// Gone once it is answered.
+    /// The retransmission of the request; `None` once it is answered.
     pub(super) repeat: Option<Backoff>,
 }
 
@@ -50,7 +50,7 @@ impl Keygen {
         }
     }
 
-    /// Asks those whose first message is not here.
+    /// Asks the members whose first message is not here.
     pub(super) fn collect(&mut self, now: Moment) {
         let missing: Vec<Seat> = self.book.missing().collect();
         let want = self.seal(&Body::Want(Want::FirstMessage));
@@ -106,12 +106,12 @@ impl Keygen {
     }
 
     /// This node has made the transcript itself, from first messages that their senders have
-    /// signed: whose share is wrong is beyond doubt, and there is no key without that member.
+    /// signed: the sender of the wrong share is beyond doubt, and there is no key without it.
     fn settle(&mut self, hash: TranscriptHash) {
         let Some(message) = self.book.investigation(self.fixed.seat).cloned() else { return };
         let Some(fault) = self.investigate(self.fixed.seat, hash, &message) else { return };
         let Fault::ParticipantOrCoordinator { participant: seat, fault } = fault else {
-            // This node is the coordinator: its own machine is at fault.
+            // This node is the coordinator: its own hardware is at fault.
             return self.find(Suspicion::of_nobody(Misbehaviour::Transcript(fault)));
         };
         let beyond_doubt = Fault::Participant { participant: seat, fault };
@@ -131,7 +131,7 @@ impl Keygen {
         self.send(Destination::Everyone, &envelope);
     }
 
-    /// The second step once more, which gives the same wrong share, and the investigation of it.
+    /// Repeats the second step, which gives the same wrong share, and investigates it.
     fn investigate(
         &self,
         coordinator: Seat,

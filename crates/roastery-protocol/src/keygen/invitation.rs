@@ -15,7 +15,7 @@ use crate::{
 /// well-formed.
 ///
 /// Checked when it is made: the group and each member have a [`Name`], and no two members have the
-/// same; 2 <= t <= n <= 128; no peer and no key stands twice; each binding is signed by its host
+/// same; 2 <= t <= n <= 128; no peer and no key is there twice; each binding is signed by its host
 /// key. Whether these are the intended people is for the operators to find out: they compare the
 /// [fingerprint](Invitation::fingerprint), which covers all of this, over a channel that only they
 /// can write to. Cloning is cheap.
@@ -218,17 +218,17 @@ impl Invitation {
         Fingerprint(self.0.id)
     }
 
-    /// What the group is to be called.
+    /// The name of the group.
     pub fn name(&self) -> &str {
         self.0.name.as_str()
     }
 
-    /// What the members are called, by seat.
+    /// The names of the members, by seat.
     pub fn names(&self) -> &[Name] {
         &self.0.names
     }
 
-    /// Which of several key generations of these members it is.
+    /// The number that distinguishes this key generation from others of the same members.
     pub fn number(&self) -> u32 {
         self.0.number
     }

@@ -48,7 +48,7 @@
 //!     cards.push(NamedMember { name: name.parse()?, member });
 //!     keys.push((host, identity));
 //! }
-//! // Everybody has the same invitation, which they find by comparing this.
+//! // All members have the same invitation; they verify it by comparing this.
 //! let invitation = Invitation::new("treasury", 0, 2, cards)?;
 //! println!("{}", invitation.fingerprint());
 //!
@@ -224,7 +224,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Keygen {
     fixed: Fixed,
-    /// Gone once the key generation has ended.
+    /// `None` once the key generation has ended.
     secrets: Option<Secrets>,
     phase: Phase,
     expiry: Duration,
@@ -320,8 +320,8 @@ impl Keygen {
         self.wake(now);
     }
 
-    /// A peer's connection has come or gone. A coordinator that is gone takes no time; one that has
-    /// come back is sent again what it may have missed.
+    /// A peer's connection has come or gone. A coordinator that is gone is passed over
+    /// without delay; one that has come back is sent again what it may have missed.
     pub fn handle_connection(&mut self, peer: &PeerId, connection: Connection, now: Moment) {
         if !self.fixed.invitation.is_member(peer) {
             return;
@@ -357,12 +357,12 @@ impl Keygen {
         self.end(Ending::Cancelled);
     }
 
-    /// The next thing to do, in order. To be called until it gives nothing.
+    /// The next output, in order. Call it until it returns `None`.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outbox.pop_front()
     }
 
-    /// When [`Keygen::handle_timeout`] wants to be called, on the monotonic clock.
+    /// When [`Keygen::handle_timeout`] must be called next, on the monotonic clock.
     pub fn next_timeout(&self) -> Option<Duration> {
         match self.phase {
             Phase::Running => self.timers().min(),
@@ -390,7 +390,7 @@ impl Keygen {
         self.recovery_file().map(RecoveryFile::group)
     }
 
-    /// What brings group and share back, once there is a certificate.
+    /// The file that, with the host key, recovers group and share, once there is a certificate.
     pub fn recovery_file(&self) -> Option<&RecoveryFile> {
         match &self.phase {
             Phase::Done { file, .. } => Some(file),

@@ -26,7 +26,7 @@ use crate::{
     session::schedule::Schedule,
 };
 
-/// What a key generation is opened with.
+/// Everything that a key generation needs to be opened.
 #[derive(Debug)]
 pub struct Opening {
     /// The invitation that all members agreed on.
@@ -56,7 +56,7 @@ pub enum OpenError {
     /// The identity key is not the one on the card.
     #[error("seat {seat}: the identity key is not the one on its card")]
     OtherIdentity {
-        /// The seat.
+        /// The node's seat.
         seat: Seat,
     },
     /// The seed is one of the few that give no valid first message.

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{GroupId, TranscriptHash, session::Destination};
 
-/// What a key generation wants done, in the order in which it is to be done.
+/// What the caller must do for a key generation, in this order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
     /// Send these bytes now. The order of outputs is the order of sending.
@@ -73,7 +73,7 @@ pub enum Ending {
         fault: ParticipantFault,
     },
     /// All members have signed a transcript that gives this node no share. Only a host key that
-    /// others know, or a node that signs without looking, leads here.
+    /// others know, or a node that signs without checks, leads here.
     #[error("the certificate is valid and gives this node no share")]
     NoShare,
 }
@@ -138,7 +138,7 @@ pub enum Rejected {
         /// The sender.
         sender: Seat,
     },
-    /// It asks for what is not here, or asks too often.
+    /// It asks for something that this node does not have, or exceeds the rate limit of answers.
     #[error("nothing to answer seat {sender} with now")]
     NoAnswer {
         /// The sender.

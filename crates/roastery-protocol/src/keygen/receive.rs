@@ -87,7 +87,7 @@ impl Keygen {
     }
 
     /// A message of the right sender that breaks a structural rule. What ChillDKG has a name for
-    /// stands in the report.
+    /// is in the report.
     fn malformed(&mut self, sender: Seat, kind: Kind, malformation: Malformation) -> Rejected {
         let error = match malformation {
             Malformation::Message(error) => Some(error),

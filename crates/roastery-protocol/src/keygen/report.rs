@@ -29,7 +29,7 @@ pub struct Report {
 /// The state of a key generation at this node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReportPhase {
-    /// It goes on.
+    /// It runs.
     Running,
     /// The group exists.
     Done(GroupId),

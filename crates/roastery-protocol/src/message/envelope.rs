@@ -74,7 +74,7 @@ pub enum EnvelopeError {
 }
 
 impl Envelope {
-    /// Signs a body.
+    /// Signs a body with the sender's identity key, under the tag of its kind.
     pub fn seal(header: Header, body: &Body, key: &IdentityKey) -> Self {
         let kind = body.kind();
         let write = |bytes: &mut Vec<u8>| body.write_content(bytes);

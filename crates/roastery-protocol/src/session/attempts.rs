@@ -12,7 +12,8 @@ use crate::{
 };
 
 impl<E: EngineSession> Session<E> {
-    /// Brings the live attempts up to the time, and to what is known of their coordinators.
+    /// Makes attempts live that are due now; coordinators that are down or proven faulty are passed
+    /// over.
     pub(super) fn escalate(&mut self, now: Moment) {
         if !matches!(self.phase, Phase::Running) {
             return;

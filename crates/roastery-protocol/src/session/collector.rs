@@ -51,7 +51,7 @@ pub(crate) struct KeptShare {
     pub(crate) content: SignatureShare,
 }
 
-/// What a package is to what was known before.
+/// How a package relates to what was known before.
 #[derive(Debug)]
 pub(crate) enum InsertOutcome {
     /// The first of its run and number.
@@ -64,7 +64,7 @@ pub(crate) enum InsertOutcome {
     Fault(Box<Fault>),
 }
 
-/// What a share is to what was known before.
+/// How a share relates to what was known before.
 #[derive(Debug)]
 pub(crate) enum ShareNews {
     /// The first one of this signer for this package.
@@ -151,7 +151,7 @@ impl Collector {
         }
     }
 
-    /// Shares that came before their package take their place.
+    /// Assigns shares that came before their package to it.
     fn adopt(&mut self, attempt: Attempt, hash: BodyHash) {
         let mut adopted = Vec::new();
         for (seat, waiting) in &mut self.unknown {
@@ -207,7 +207,7 @@ impl Collector {
             .find(|share| share.attempt == attempt && share.content.package == package)
     }
 
-    /// Forgets what a sender's share was, because its signature turned out not to be its sender's.
+    /// Drops a sender's share, because its signature turned out not to be its sender's.
     pub(crate) fn forget_share(&mut self, attempt: Attempt, sender: Seat, package: BodyHash) {
         if let Some(record) = self.records.get_mut(&attempt)
             && record.shares.get(&sender).is_some_and(|share| share.content.package == package)
@@ -219,7 +219,7 @@ impl Collector {
         }
     }
 
-    /// A package by its name.
+    /// The package with this body hash.
     pub(crate) fn package_named(&self, hash: BodyHash) -> Option<&KeptPackage> {
         self.records
             .values()
@@ -279,7 +279,7 @@ impl Collector {
         self.records.keys().any(|newer| attempt.is_outdated_by(*newer, n))
     }
 
-    /// Forgets the attempts that two newer ones of the same coordinator have put out of service.
+    /// Drops the attempts that two newer ones of the same coordinator have put out of service.
     pub(crate) fn forget_outdated(&mut self, newer: Attempt, n: usize) {
         self.records.retain(|older, _| !older.is_outdated_by(newer, n));
     }
@@ -297,7 +297,7 @@ impl Collector {
         &self.proofs
     }
 
-    /// Forgets everything but the proofs.
+    /// Drops everything but the proofs.
     pub(crate) fn prune(&mut self) {
         self.records.clear();
         self.unknown.clear();

@@ -14,7 +14,7 @@ use crate::{
     message::{Body, Envelope, FinalSignature, Kind, RefusalReason},
 };
 
-/// Where the signatures were put together.
+/// Which node aggregated the signatures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SignatureSource {
     Here,

@@ -75,7 +75,7 @@ impl<E: EngineSession> Session<E> {
         let coordinator = self.fixed.coordinator(kept.attempt);
         let faulty = |seat: Seat| self.collector.is_proven_faulty(seat);
         if faulty(coordinator) || content.seats().into_iter().any(faulty) {
-            // Why is known already.
+            // The fault is known already.
             self.collector.look_into(hash);
             return;
         }

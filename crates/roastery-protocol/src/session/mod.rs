@@ -81,7 +81,7 @@ pub struct Opening {
     pub identity: Arc<IdentityKey>,
     /// The request, as this node's policy has approved it.
     pub request: ApprovedRequest,
-    /// This opening's run.
+    /// The incarnation: each opening of a session has one of its own.
     pub run: Run,
     /// Intervals and time limits.
     pub settings: Settings,
@@ -121,7 +121,7 @@ pub enum OpenError {
     /// The request has expired since it was approved.
     #[error("the request has expired since it was approved")]
     Expired,
-    /// The engine did not open.
+    /// The engine refused to open a session.
     #[error("the engine did not open: {0}")]
     Engine(#[from] EngineError),
 }
@@ -148,7 +148,8 @@ pub struct Session<E: EngineSession> {
     answers: Answers<Answer>,
     false_accusations: FalseAccusations,
     outbox: VecDeque<Output>,
-    /// What this node sends to itself takes the same way as what others send, without leaving.
+    /// Messages of this node to itself. They are handled as those of others, without leaving the
+    /// node.
     to_self: VecDeque<Envelope>,
 }
 
@@ -296,12 +297,12 @@ impl<E: EngineSession> Session<E> {
         self.take_own(now);
     }
 
-    /// The next thing to do, in order. To be called until it gives nothing.
+    /// The next output, in order. Call it until it returns `None`.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outbox.pop_front()
     }
 
-    /// When [`Session::handle_timeout`] wants to be called, on the monotonic clock.
+    /// When [`Session::handle_timeout`] must be called next, on the monotonic clock.
     pub fn next_timeout(&self) -> Option<Duration> {
         let tellings = self.tellings.iter().map(PendingBroadcast::due).min();
         let own = match &self.phase {
@@ -402,13 +403,13 @@ impl<E: EngineSession> Session<E> {
 /// Why the caller stops a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// It does not want the signature any more.
+    /// The caller no longer wants the signature.
     Cancelled,
-    /// It does not want to wait any longer.
+    /// The caller's deadline has passed.
     Deadline,
-    /// It has no capacity for all its sessions.
+    /// The caller has no capacity for all its sessions.
     Evicted,
-    /// It could not store that a share was about to leave.
+    /// The caller could not store that a share was about to leave.
     JournalFailed,
 }
 

@@ -10,7 +10,7 @@ use crate::{
     proof::{Indeterminate, Proof, ProvenFault},
 };
 
-/// What a session wants done, in the order in which it is to be done.
+/// What the caller must do for a session, in this order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
     /// Send these bytes now. The order of outputs is the order of sending.
@@ -256,7 +256,7 @@ pub enum Rejected {
         /// Why it proves nothing, for people.
         reason: String,
     },
-    /// It asks for what is not here, or asks too often.
+    /// It asks for something that this node does not have, or exceeds the rate limit of answers.
     #[error("nothing to answer seat {sender} with now")]
     NoAnswer {
         /// The sender.

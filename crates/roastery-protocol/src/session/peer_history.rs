@@ -24,8 +24,7 @@ impl PeerHistory {
         self.0.get(&seat).copied()
     }
 
-    /// Adds what a later session has shown. Of a member of which it shows nothing what was known
-    /// stays.
+    /// Adds what a later session has shown. Members of which it shows nothing keep their entry.
     pub fn update(&mut self, later: &PeerHistory) {
         for (&seat, conduct) in &later.0 {
             let known = self.of(seat).and_then(|known| known.round_trip);
@@ -34,7 +33,7 @@ impl PeerHistory {
         }
     }
 
-    /// Notes what a member has done last.
+    /// Records the latest behaviour of a member.
     pub fn note(&mut self, seat: Seat, conduct: PeerStats) {
         self.0.insert(seat, conduct);
     }

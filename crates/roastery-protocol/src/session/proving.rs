@@ -16,7 +16,7 @@ impl<E: EngineSession> Session<E> {
         self.accuse_as(fault, Observed::ByMany, now);
     }
 
-    /// A fault was found that shows to this node alone, because it coordinates.
+    /// Reports a fault that only this node can see, because it coordinates.
     pub(super) fn accuse_alone(&mut self, fault: Fault, now: Moment) {
         self.accuse_as(fault, Observed::Locally, now);
     }
@@ -33,7 +33,7 @@ impl<E: EngineSession> Session<E> {
         self.convict(finding, Arc::new(proof), now);
     }
 
-    /// A proof was verified.
+    /// Records a fault whose proof was verified.
     pub(super) fn convict(&mut self, finding: ProvenFault, proof: Arc<Proof>, now: Moment) {
         let accused = finding.accused;
         if self.collector.is_proven_faulty(accused) {

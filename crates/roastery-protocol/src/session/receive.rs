@@ -1,4 +1,4 @@
-//! What comes in: authenticate, then retain, then count.
+//! Incoming messages: authenticate, then retain, then count.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use crate::{
     proof::{Fault, Proof, Verdict},
 };
 
-/// A message whose sender is known, as far as this session needs to know it.
+/// A message whose sender is authenticated, as far as this session needs it.
 struct Received {
     envelope: Envelope,
     attempt: Attempt,
@@ -65,7 +65,7 @@ impl<E: EngineSession> Session<E> {
     pub(super) fn take_own(&mut self, now: Moment) {
         while let Some(envelope) = self.to_self.pop_front() {
             let own = self.fixed.seat;
-            // One's own message can be old news; it is never an error.
+            // Its own message may be known already; that is no error.
             let _ = self.accept(envelope, own, true, now);
             self.escalate(now);
         }
@@ -212,7 +212,7 @@ impl<E: EngineSession> Session<E> {
         let counted = self.count_share(attempt, sender, package, &scalars, &envelope, now);
         let is_counted = counted.is_ok() && self.coordinated.contains_key(&attempt);
         if let Some(next) = next {
-            // A slot that is not wanted here does not make the share less welcome.
+            // The share counts even if its slot is not accepted.
             let shown = (next.run, next.index, next.slot);
             let _ = self.on_slot(attempt, sender, shown, &envelope, now);
         }
@@ -256,7 +256,7 @@ impl<E: EngineSession> Session<E> {
                 coordinated.book.retract(sender, known.package);
             }
         }
-        // It has taken no place yet, so that this comes here once.
+        // The first share is dropped, so this recursion ends here.
         self.accept(second, sender, true, now)
     }
 
@@ -271,7 +271,7 @@ impl<E: EngineSession> Session<E> {
         now: Moment,
     ) -> Result<(), Rejected> {
         let Some(coordinated) = self.coordinated.get_mut(&attempt) else {
-            // An observer keeps it; that is all.
+            // An observer only keeps it.
             return Ok(());
         };
         let book = &mut coordinated.book;

@@ -28,7 +28,7 @@ pub struct Report {
 /// The state of a session at this node.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ReportPhase {
-    /// It goes on.
+    /// It runs.
     Running,
     /// The signatures are there.
     Signed(Outcome),
@@ -52,7 +52,7 @@ pub struct Awaited {
 /// The kind of message that is awaited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AwaitedThing {
-    /// Its slot: it has not shown itself in this attempt.
+    /// Its slot: it has sent none in this attempt.
     Slot,
     /// Its share for the package of this number.
     Share {

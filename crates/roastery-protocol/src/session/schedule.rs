@@ -1,4 +1,4 @@
-//! Which attempts are live: escalation, not replacement.
+//! Which attempts are live: further attempts are added, and none is replaced.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub(crate) struct Schedule {
 
 impl Schedule {
     pub(crate) fn new(n: usize, interval: Duration, now: Duration) -> Self {
-        // Without any interval all attempts would begin at once, and never be done beginning.
+        // Without an interval attempts would begin without end.
         let interval = interval.max(Duration::from_millis(1));
         Self { n, interval, due: now.saturating_add(interval), base: 0, wanted: 1, live: 0 }
     }
@@ -41,7 +41,7 @@ impl Schedule {
         self.live
     }
 
-    /// Brings the schedule up to the time. Gives the attempts that have become live, in order.
+    /// Advances the schedule to this time. Returns the attempts that have become live, in order.
     pub(crate) fn advance(
         &mut self,
         now: Duration,

@@ -15,7 +15,7 @@ pub struct Settings {
     pub repeat_cap: Duration,
     /// How long after the signature late equivocation is still recorded.
     pub linger: Duration,
-    /// A slot older than this is replaced: depth against restored memory images.
+    /// A slot older than this is replaced: a second defence against restored memory images.
     pub slot_age: Duration,
     /// A slot whose age by the wall clock differs from its age by the monotonic clock by more than
     /// this is replaced.

@@ -87,7 +87,7 @@ impl Signer {
         self.released + 1 < self.most_shares
     }
 
-    /// Shows a slot with a message that is repeated until something follows it.
+    /// Shows a slot with a message that is retransmitted until another message replaces it.
     pub(crate) fn show(
         &mut self,
         slot: OwnSlot,
@@ -105,7 +105,7 @@ impl Signer {
     }
 
     /// Whether this signer signs this package: it is picked, with its one unused slot, and may
-    /// still give a share. All of this comes before anything is used up.
+    /// still give a share. All of this is checked before anything is used up.
     pub(crate) fn judge(
         &self,
         package: &SigningPackage,
@@ -119,15 +119,15 @@ impl Signer {
     }
 
     /// Whether a slot's age allows its use: not too old, and of the same age by both clocks. A
-    /// memory image that was restored shows itself in neither or in this; it is depth, not
-    /// protection.
+    /// restored memory image may show in this or not at all: it is a second defence, not a
+    /// guarantee.
     pub(crate) fn is_fresh(slot: &OwnSlot, settings: &Settings, now: Moment) -> bool {
         let age = now.monotonic.saturating_sub(slot.born.monotonic);
         let wall_expected = slot.born.wall.saturating_add(age);
         age <= settings.slot_age && now.wall.abs_diff(wall_expected) <= settings.clock_tolerance
     }
 
-    /// The unused slot is no more: used, or replaced.
+    /// Drops the unused slot: it was used, or replaced.
     pub(crate) fn drop_slot(&mut self) {
         self.slot = None;
     }
@@ -155,7 +155,7 @@ impl Signer {
         self.current.as_ref().filter(|_| self.repeat.strike(now))
     }
 
-    /// When the message is to be repeated next.
+    /// When the message is to be retransmitted next.
     pub(crate) fn due(&self) -> Option<Duration> {
         self.current.as_ref().map(|_| self.repeat.due())
     }

@@ -1,4 +1,4 @@
-//! What goes out.
+//! Output: messages and events.
 
 use roastery_frost::Seat;
 

@@ -1,4 +1,4 @@
-//! What time brings.
+//! Timers.
 
 use std::time::Duration;
 

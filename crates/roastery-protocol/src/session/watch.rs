@@ -23,8 +23,8 @@ pub struct Watch {
     /// What is needed to check a message, made when the first one comes.
     reader: Option<Reader>,
     refusals: BTreeSet<(Seat, RefusalReason)>,
-    /// Peers that brought signatures that are not valid: to check them costs more than to make them
-    /// up.
+    /// Peers that have sent invalid signatures. No more of theirs are checked, for checking costs
+    /// more than making.
     unheard: BTreeSet<PeerId>,
 }
 
@@ -129,7 +129,7 @@ impl Reader {
         Ok(Self { shape: Shape::new(group, request.session_id(), keys.len()), keys })
     }
 
-    /// The shape has as many signatures as there are messages.
+    /// Verifies all signatures. The structural rules ensure one for each message.
     fn verify(&self, signatures: &[roastery_frost::Signature]) -> bool {
         signatures.len() == self.keys.len()
             && signatures

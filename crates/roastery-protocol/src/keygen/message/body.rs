@@ -39,7 +39,7 @@ pub enum Want {
     FirstMessageOf(#[borsh(serialize_with = "wire::put", deserialize_with = "wire::take")] Seat),
 }
 
-/// Why a member does not go on. It has no effect but to stand in the others' report.
+/// Why a member does not go on. Its only effect is an entry in the others' report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[non_exhaustive]
 pub enum RefusalReason {
@@ -67,7 +67,7 @@ pub enum Body {
     Transcript(CoordinatorMsg1),
     /// See [`Kind::Signature`].
     Signature(TranscriptSignature),
-    /// See [`Kind::Certificate`]. The recovery data's bytes; whether they are any is found later.
+    /// See [`Kind::Certificate`]. The recovery data's bytes, not yet checked.
     Certificate(Vec<u8>),
     /// See [`Kind::Want`].
     Want(Want),
@@ -86,7 +86,7 @@ pub enum Malformation {
     Length {
         /// The length in bytes.
         length: usize,
-        /// The only one allowed.
+        /// The only length allowed, in bytes.
         expected: usize,
     },
     /// A point or a scalar does not decode.

@@ -58,7 +58,7 @@ pub enum EnvelopeError {
 }
 
 impl Envelope {
-    /// Signs a body.
+    /// Signs a body with the sender's identity key, under the tag of its kind.
     pub fn seal(keygen: KeygenId, sender: Seat, body: &Body, key: &IdentityKey) -> Self {
         let kind = body.kind();
         let header = Header::new(kind, keygen, sender.to_u16());

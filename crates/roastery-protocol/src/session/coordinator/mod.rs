@@ -17,7 +17,7 @@ use crate::{
     message::{Envelope, Slot},
 };
 
-/// A coordinator's book of one attempt (ROAST, eprint 2022/550, figure 4, with checks as late as
+/// A coordinator's state in one attempt (ROAST, eprint 2022/550, figure 4, with checks as late as
 /// possible).
 ///
 /// A signer is *unseen*, *ready* (has a slot that this run never named, owes nothing), *busy* (owes
@@ -28,7 +28,8 @@ pub(crate) struct Coordinator {
     own: Seat,
     threshold: usize,
     most_packages: usize,
-    /// The most time that the first package has for itself, and that clean signers are waited for.
+    /// The longest time that the first package is the only one, and that signers without a debt are
+    /// waited for.
     patience: Duration,
     record: PeerHistory,
     begun: Option<Duration>,
@@ -46,7 +47,7 @@ struct Signer {
     slot: Option<HeldSlot>,
     newest: Option<(Run, u32)>,
     arrival: usize,
-    /// When it was first seen.
+    /// When its first slot of this attempt came.
     seen: Option<Duration>,
 }
 
@@ -67,7 +68,7 @@ pub(crate) struct HeldSlot {
     pub(crate) shown_by: Envelope,
 }
 
-/// A package that was issued, and what has come of it.
+/// A package that was issued, and the shares for it.
 #[derive(Debug)]
 pub(crate) struct Package {
     pub(crate) picks: Vec<Pick>,
@@ -119,7 +120,7 @@ pub(crate) enum Count {
 }
 
 impl Coordinator {
-    /// The book of seat `own` for one attempt of a group of n.
+    /// The state of seat `own` for one attempt of a group of n.
     pub(crate) fn new(
         own: Seat,
         (n, threshold): (usize, usize),
@@ -203,7 +204,7 @@ impl Coordinator {
         number
     }
 
-    /// Gives the issued package its name.
+    /// Records the body hash of the issued package.
     pub(crate) fn name(&mut self, number: usize, hash: BodyHash) {
         if let Some(package) = self.packages.get_mut(number) {
             package.hash = Some(hash);

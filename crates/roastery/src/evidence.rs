@@ -81,7 +81,7 @@ fn show(path: &Path) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// All files are read before anything is said.
+/// All files are read before any result is printed.
 fn verify(group: &Group, paths: &[PathBuf]) -> Result<ExitCode, String> {
     let proofs: Vec<Proof> = paths.iter().map(|path| read_proof(path)).collect::<Result<_, _>>()?;
     let mut all = true;
@@ -94,7 +94,7 @@ fn verify(group: &Group, paths: &[PathBuf]) -> Result<ExitCode, String> {
     Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Says whether a proof proves its claim.
+/// Prints whether a proof proves its claim.
 fn judge(group: &Group, proof: &Proof) -> bool {
     let claim = format!("{} by seat {}", proof.fault().kind(), accused(proof));
     match proof.verify(group) {

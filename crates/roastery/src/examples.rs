@@ -1,4 +1,4 @@
-//! Examples, which every command has in its help.
+//! Examples in the help of every command.
 
 use clap::Command;
 
@@ -116,7 +116,7 @@ fn with_examples(command: Command, words: &str) -> Command {
         }
         None => command,
     };
-    // A negative number is a wrong value, and no option.
+    // A negative number is an invalid value, not an option.
     let command = command.mut_args(|argument| match argument.get_action().takes_values() {
         true => argument.allow_negative_numbers(true),
         false => argument,

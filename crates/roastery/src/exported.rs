@@ -1,4 +1,4 @@
-//! A file into which the audit log was exported, compared with the records of what was cut.
+//! Compares a file of exported audit entries with the records of cuts.
 
 use std::{
     fs::File,
@@ -16,18 +16,18 @@ use serde::Deserialize;
 /// The longest line, in bytes: no entry has a longer one.
 const LONGEST_LINE: u64 = 4 * 1024 * 1024;
 
-/// What a file says of the entries of a cut.
+/// The result for the entries of one cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It has them as they were.
+    /// The file has them unchanged.
     Same,
-    /// It has others.
+    /// The file has other ones.
     Other,
-    /// It does not have all of them.
+    /// The file does not have all of them.
     NotThere,
 }
 
-/// A file of exported entries, at its next line.
+/// A file of exported entries, read line by line.
 #[derive(Debug)]
 pub(crate) struct ExportFile {
     path: PathBuf,
@@ -37,7 +37,7 @@ pub(crate) struct ExportFile {
     read: u64,
 }
 
-/// What a line is recognised by.
+/// The field by which a line is recognised.
 #[derive(Deserialize)]
 struct Numbered {
     number: u64,

@@ -18,7 +18,7 @@ pub(crate) fn read(path: &Path, most: usize) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// Reads a group file, and says what one is where another name or file was given.
+/// Reads a group file; the error explains what one is if another name or file was given.
 pub(crate) fn read_group(path: &Path) -> Result<Group, String> {
     const WHAT: &str =
         "--group takes a group file here; roastery group export GROUP --group-file FILE writes it";
@@ -26,7 +26,7 @@ pub(crate) fn read_group(path: &Path) -> Result<Group, String> {
     Group::decode(&bytes).map_err(|error| format!("{}: {error}; {WHAT}", path.display()))
 }
 
-/// Whether a file can be written as a new one, as far as that can be said before.
+/// Checks that a new file can be written, as far as that can be known before.
 pub(crate) fn check_new(path: &Path) -> Result<(), String> {
     Folder::check_new(path).map_err(|error| error.to_string())?;
     match path.parent() {

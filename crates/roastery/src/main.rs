@@ -5,12 +5,12 @@
 
 #![warn(clippy::print_stderr, clippy::print_stdout, reason = "they panic without a reader")]
 
-/// Says a line. A reader that does not read on, as `head` does, misses the rest.
+/// Prints a line. If the reader has closed the pipe, as `head` does, it is lost.
 macro_rules! say {
     ($($line:tt)*) => { $crate::output::say($crate::output::Paint::Plain, &format!($($line)*)) };
 }
 
-/// Says a line on standard error. Without a reader it is lost, and nothing else.
+/// Prints a line on standard error. If there is no reader it is lost.
 macro_rules! complain {
     ($($line:tt)*) => { $crate::output::remark(&format!($($line)*)) };
 }

@@ -1,5 +1,5 @@
-//! What goes to the terminal: nothing that is hidden or moves the cursor, and colours only where
-//! somebody looks.
+//! Output to the terminal: without invisible characters and cursor movements, and coloured only on
+//! a terminal.
 
 use std::{
     io::{IsTerminal as _, Write as _},
@@ -9,16 +9,16 @@ use std::{
 use anstyle::{AnsiColor, Style};
 use roastery_service::text;
 
-/// What a line is, for its colour.
+/// The kind of a line, for its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Paint {
-    /// As it is.
+    /// Without a colour.
     Plain,
-    /// Something has come to a good end.
+    /// Something has succeeded.
     Good,
-    /// Something cannot be, or was refused.
+    /// Something failed, or was refused.
     Bad,
-    /// Something to look at.
+    /// A warning.
     Careful,
 }
 
@@ -33,25 +33,26 @@ impl Paint {
     }
 }
 
-/// Writes lines to standard output. A reader that has gone, as `head` does, misses the rest.
+/// Writes lines to standard output. If the reader has closed the pipe, as `head` does, the rest is
+/// lost.
 pub(crate) fn say(paint: Paint, lines: &str) {
     let mut out = std::io::stdout();
     let style = if coloured() { paint.style() } else { Style::new() };
     let _ = writeln!(out, "{style}{}{style:#}", text::printable(lines));
 }
 
-/// Writes a line to standard error, beside what the command is about.
+/// Writes a line to standard error, beside the command's own output.
 pub(crate) fn remark(line: &str) {
     let _ = writeln!(std::io::stderr(), "{}", text::printable(line));
 }
 
-/// Says in one line why something cannot be done as it was asked for.
+/// Prints an error in one line.
 pub(crate) fn error(line: &str) -> ExitCode {
     let _ = writeln!(std::io::stderr(), "error: {}", text::visible(line));
     ExitCode::from(2)
 }
 
-/// Whether standard output is a terminal that shows colours, and the user wants them
+/// Whether standard output is a terminal with colours, and the user wants them
 /// (<https://no-color.org>).
 fn coloured() -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
@@ -59,7 +60,7 @@ fn coloured() -> bool {
     std::io::stdout().is_terminal() && !set("NO_COLOR") && !dumb
 }
 
-/// How wide texts of others are shown, in columns.
+/// The width of foreign texts, in columns.
 pub(crate) fn columns() -> usize {
     const MOST: usize = 80;
     terminal_size::terminal_size().map_or(MOST, |(width, _)| usize::from(width.0).min(MOST))

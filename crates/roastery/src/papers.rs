@@ -1,4 +1,4 @@
-//! What a shell and `man` need: completions and manual pages.
+//! Shell completions and manual pages.
 
 use std::{path::PathBuf, process::ExitCode};
 

@@ -1,4 +1,5 @@
-//! `roastery recover`: a share comes back from what is public and one key that was kept offline.
+//! `roastery recover`: restores a share from the public recovery file and the host key, which was
+//! kept offline.
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -36,8 +37,8 @@ pub(crate) struct Options {
     group_file: Option<PathBuf>,
 }
 
-/// Runs the command: exit status 0 recovered, 1 not (the files are not what they should be), 2 a
-/// file cannot be read or written.
+/// Runs the command: exit status 0 recovered, 1 not (the files do not match), 2 a file cannot be
+/// read or written.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
     options.share.iter().try_for_each(|path| check_new(path))?;
     let bytes = read(&options.file, MAX_RECOVERY_FILE)?;
@@ -52,7 +53,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
         }
     };
     let group = &recovered.group;
-    // First the files: what is said is done.
+    // Files are written first, so that the output reports what was done.
     if let Some(path) = &options.group_file {
         Folder::replace(path, &group.encode(), Access::Everyone)
             .map_err(|error| error.to_string())?;

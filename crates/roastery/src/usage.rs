@@ -9,10 +9,10 @@ use clap::{
 
 use crate::{examples, output};
 
-/// Help goes out as it is; a mistake gets one line.
+/// Help is printed as it is; an error is one line.
 pub(crate) fn refuse(error: &Error) -> ExitCode {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        // Without a reader there is no harm.
+        // Without a reader the text is lost.
         let _ = error.print();
         return ExitCode::SUCCESS;
     }
@@ -23,7 +23,7 @@ pub(crate) fn refuse(error: &Error) -> ExitCode {
     output::error(&line(error, meant, &path))
 }
 
-/// The command that was meant, as far as its words were understood.
+/// The command that was meant, as far as its words were recognised.
 fn meant<'a>(all: &'a Command, words: &[String]) -> (&'a Command, String) {
     let (mut at, mut path) = (all, Vec::new());
     for word in words {

@@ -1,4 +1,4 @@
-//! Values as users type them: each error says what is allowed.
+//! Values of options: each error says what is allowed.
 
 use bitcoin::hex::FromHex as _;
 use roastery_protocol::request::MAX_LIFETIME_SECONDS;
@@ -6,7 +6,7 @@ use roastery_service::view::Time;
 
 use crate::when;
 
-/// The longest that a command waits, in seconds.
+/// The longest wait of a command, in seconds.
 const LONGEST_WAIT: u64 = 30 * 24 * 60 * 60;
 
 /// 32 bytes in hexadecimal.
@@ -15,7 +15,7 @@ pub(crate) fn hash(text: &str) -> Result<[u8; 32], String> {
         .map_err(|_| "allowed are 32 bytes as 64 hexadecimal digits".to_owned())
 }
 
-/// The same, left as it is.
+/// The same, as text.
 pub(crate) fn hash_text(text: &str) -> Result<String, String> {
     hash(text).map(|_| text.to_owned())
 }
@@ -31,12 +31,12 @@ where
     }
 }
 
-/// A number of seconds that is waited.
+/// A number of seconds to wait.
 pub(crate) fn wait(text: &str) -> Result<u64, String> {
     number(text, 0, LONGEST_WAIT)
 }
 
-/// A number of seconds that a request lives.
+/// The life of a request, in seconds.
 pub(crate) fn life(text: &str) -> Result<u64, String> {
     number(text, 1, MAX_LIFETIME_SECONDS)
 }
@@ -46,7 +46,7 @@ pub(crate) fn entry(text: &str) -> Result<u64, String> {
     number(text, 0, u64::MAX)
 }
 
-/// Where the audit log is cut.
+/// The place where the audit log is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Before {
     /// Before the entry of this number.
@@ -55,7 +55,7 @@ pub(crate) enum Before {
     Time(Time),
 }
 
-/// The number of an entry of the audit log, or a day, which begins by the system's time zone.
+/// The number of an entry of the audit log, or a day, in the system's time zone.
 pub(crate) fn before(text: &str) -> Result<Before, String> {
     let day = || when::beginning_of(text).map(Before::Time);
     let number = text.parse().ok().filter(|number| *number > 0).map(Before::Entry);
@@ -64,7 +64,7 @@ pub(crate) fn before(text: &str) -> Result<Before, String> {
     })
 }
 
-/// How many things are listed.
+/// The number of things in a list.
 pub(crate) fn limit(text: &str) -> Result<usize, String> {
     number(text, 1, 1_000_000)
 }
@@ -74,7 +74,7 @@ pub(crate) fn attempt(text: &str) -> Result<u32, String> {
     number(text, 0, u32::MAX)
 }
 
-/// How many members must sign.
+/// The threshold: the number of members that must sign.
 pub(crate) fn threshold(text: &str) -> Result<usize, String> {
     number(text, 2, 128)
 }

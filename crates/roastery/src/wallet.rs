@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::{files::read_group, node::At, values};
 
-/// The most addresses of one branch that are listed at once.
+/// The most addresses of one branch in one list.
 const MOST_ADDRESSES: u32 = 10_000;
 
 /// Which wallet: a group's key, its scripts, and the network.
@@ -31,7 +31,7 @@ pub(crate) struct Which {
 }
 
 impl Which {
-    /// Reads the group file and makes the wallet; the error is one line.
+    /// Reads the group file and derives the wallet; the error is one line.
     pub(crate) fn open(&self) -> Result<Wallet, String> {
         let group = Arc::new(read_group(&self.group)?);
         let wallet = match &self.scripts {
@@ -41,8 +41,8 @@ impl Which {
         wallet.map_err(|error| error.to_string())
     }
 
-    /// The network that was named, or else that of the node: an address of another one is worse
-    /// than none.
+    /// The network that was given, or else that of the node: an address of another network would
+    /// lose money.
     pub(crate) fn network(&self, at: &At) -> Result<Network, String> {
         if let Some(network) = self.network {
             return Ok(network);

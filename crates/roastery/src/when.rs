@@ -1,4 +1,4 @@
-//! Times as people read them: local, by the system's time zone or `TZ`.
+//! Times for people: local, by the system's time zone or `TZ`.
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use roastery_service::view::Time;
@@ -36,7 +36,7 @@ pub(crate) fn span(seconds: u64) -> String {
 }
 
 fn local(time: Time, format: &str) -> String {
-    // A time that the calendar does not have is shown as JSON has it.
+    // A time that the calendar does not have is shown as in JSON.
     Timestamp::from_second(time.seconds()).map_or_else(
         |_| time.to_string(),
         |time| time.to_zoned_datetime(TimeZone::system()).strftime(format).to_string(),

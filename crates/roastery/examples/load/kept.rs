@@ -1,5 +1,4 @@
-//! Requests that were signed before, put into the store of a node that is stopped: to sign so many
-//! takes minutes.
+//! Requests that are put into the store of a stopped node as signed: signing so many takes minutes.
 
 use std::{
     path::Path,
@@ -11,7 +10,7 @@ use roastery_protocol::request::{Derivation, MessageToSign, SigningRequest, Subj
 
 use crate::Failure;
 
-/// How many are put in with one change.
+/// The number of requests in one change.
 const AT_ONCE: usize = 1000;
 
 /// Puts so many signed requests into a store, with the signatures of one that is there.

@@ -1,5 +1,5 @@
-//! What a group of daemons does under load: signatures a second, time to a signature, CPU and waits
-//! for the disk of each, and whether answers and memory stay as they are while requests accumulate.
+//! A group of daemons under load: signatures a second, time to a signature, CPU time and syncs of
+//! each, and whether latency and memory stay the same while requests accumulate.
 //!
 //! Each node is a process with a store and an API, as `roastery local` starts them; every request
 //! is made over the API of a node, and approved by the rules of the others. Linux only: what
@@ -22,7 +22,7 @@ use self::{nodes::Nodes, rest::rest, signing::sign};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// How many requests are made one at a time, before all others.
+/// The number of requests that are made one at a time, before all others.
 const ONE_BY_ONE: usize = 100;
 
 /// Has a group of daemons on this machine sign texts, and says what that takes
@@ -79,7 +79,7 @@ async fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-/// What comes now, and how busy the machine is: figures of a busy one say little.
+/// Prints a heading and the load of the machine: figures of a busy one say little.
 fn heading(text: &str) {
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let minute = load.split_whitespace().next().unwrap_or("unknown");

@@ -12,14 +12,14 @@ use super::{Failure, Options, kept};
 /// The unit of the times in `/proc`, in milliseconds: Linux shows hundredths of a second.
 const TICK_MS: u64 = 10;
 
-/// Running daemons of one group, in a folder that goes with them.
+/// Running daemons of one group, in a temporary folder.
 pub(crate) struct Nodes {
     program: PathBuf,
     folder: PathBuf,
     count: usize,
 }
 
-/// What all nodes have taken so far.
+/// The resources that all nodes have used so far.
 pub(crate) struct Taken {
     pub(crate) cpu_ms: f64,
     pub(crate) syncs: f64,
@@ -46,7 +46,7 @@ impl Nodes {
         Client::new(self.node(node).join("api.sock"))
     }
 
-    /// What the nodes have taken since they were started.
+    /// The resources that the nodes have used since they were started.
     pub(crate) async fn taken(&self) -> Result<Taken, Failure> {
         let mut taken = Taken { cpu_ms: 0.0, syncs: 0.0 };
         for node in 0..self.count {
@@ -92,7 +92,7 @@ impl Nodes {
     }
 
     /// Stops all nodes, puts so many signed requests into the store of node 0, and starts them
-    /// again. Says how long their start took.
+    /// again. Returns how long their start took.
     pub(crate) fn restart_with(&self, kept: usize) -> Result<Duration, Failure> {
         self.local(&["--stop"])?;
         let passphrase = fs::read_to_string(self.node(0).join("passphrase"))?;
@@ -119,12 +119,12 @@ impl Drop for Nodes {
         if let Err(error) = self.local(&["--stop"]) {
             eprintln!("{}: {error}", self.folder.display());
         }
-        // What stays behind is in the folder for what is temporary.
+        // The folder is a temporary one: what cannot be removed may stay.
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
-/// The command, which is built beside the examples.
+/// The command, which is built into the folder above the examples.
 fn program() -> Result<PathBuf, Failure> {
     let example = std::env::current_exe()?;
     let folder = example.parent().and_then(|examples| examples.parent());
@@ -140,7 +140,7 @@ fn program() -> Result<PathBuf, Failure> {
 pub(crate) struct Process(u32);
 
 impl Process {
-    /// The milliseconds of CPU that it has taken.
+    /// The CPU time that it has used, in milliseconds.
     fn cpu_ms(&self) -> Result<u64, Failure> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.0))?;
         // The name of the program, in brackets, may have spaces.
@@ -158,7 +158,7 @@ impl Process {
         Ok(memory.and_then(|line| line.split_whitespace().next()).ok_or("no memory")?.parse()?)
     }
 
-    /// Has its greatest memory counted from now on.
+    /// Resets its greatest memory.
     pub(crate) fn forget_peak(&self) -> Result<(), Failure> {
         Ok(fs::write(format!("/proc/{}/clear_refs", self.0), "5")?)
     }

@@ -1,4 +1,4 @@
-//! How answers and memory are with so many requests kept.
+//! Latency of answers and memory with so many requests kept.
 
 use std::time::{Duration, Instant};
 
@@ -6,16 +6,16 @@ use tokio::{task::JoinSet, time::sleep};
 
 use crate::{Failure, nodes::Nodes};
 
-/// How often each thing is asked for.
+/// The number of measurements of each kind.
 const TIMES: usize = 21;
 
-/// How many look at the status at once.
+/// The number of concurrent queries of the status.
 const LOOKING: usize = 60;
 
-/// Prints it, for the node that is asked first. The commands make some requests more, so many as
-/// this returns.
+/// Measures the node that is asked first. The commands make some further requests, whose number is
+/// returned.
 pub(crate) async fn rest(nodes: &Nodes, kept: usize) -> Result<usize, Failure> {
-    // What is under way comes to its end, and the memory of the last answers is given back.
+    // Requests in progress end, and the memory of the last answers is freed.
     sleep(Duration::from_secs(2)).await;
     let client = nodes.client(0);
     let mut times = Vec::new();
@@ -50,7 +50,7 @@ pub(crate) async fn rest(nodes: &Nodes, kept: usize) -> Result<usize, Failure> {
     Ok(TIMES)
 }
 
-/// Asks for the status many times at once, and prints what that adds to the memory.
+/// Queries the status many times at once, and prints what that adds to the memory.
 async fn look_at_once(nodes: &Nodes) -> Result<(), Failure> {
     let process = nodes.process(0).await?;
     process.forget_peak()?;

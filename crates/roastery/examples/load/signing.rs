@@ -1,4 +1,4 @@
-//! Texts that are signed, and what that takes.
+//! Texts that are signed, and the resources that takes.
 
 use std::{
     collections::BTreeMap,
@@ -17,11 +17,11 @@ use crate::{
     nodes::{Nodes, Taken},
 };
 
-/// How long one request may take.
+/// The timeout of one request.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Has so many texts signed, so many at once, asked of these first nodes in turn, and prints what
-/// that took.
+/// Has so many texts signed, so many at once, proposed at these first nodes in turn, and prints the
+/// resources used.
 pub(crate) async fn sign(
     nodes: &Nodes,
     count: usize,
@@ -34,7 +34,7 @@ pub(crate) async fn sign(
     Ok(())
 }
 
-/// What became of requests, and how long each took.
+/// The outcomes of requests, and how long each took.
 struct Signing {
     times: Vec<Duration>,
     states: BTreeMap<String, usize>,

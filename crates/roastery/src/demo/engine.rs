@@ -1,4 +1,4 @@
-//! The engine of a member of the demo, which may be told to spoil its shares.
+//! The engine of a member of the demo, which may spoil its shares.
 
 use roastery_frost::{AggregateNonce, PartialSignature, PublicNonce, Seat, Signature};
 use roastery_protocol::{
@@ -9,12 +9,12 @@ use roastery_protocol::{
     request::ApprovedRequest,
 };
 
-/// What a member does with the shares that it makes.
+/// What a member does with its shares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Conduct {
-    /// Gives them as they are.
+    /// Releases them as they are.
     Honest,
-    /// Gives another scalar instead, signed as its own.
+    /// Releases another scalar instead, signed as its own.
     Spoils,
 }
 

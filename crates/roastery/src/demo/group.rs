@@ -28,7 +28,7 @@ use zeroize::Zeroizing;
 
 use super::engine::{Conduct, DemoEngine};
 
-/// A mesh in one process needs no patience: what is not there after this long is not there.
+/// A mesh in one process has no latency: an answer that is not there after this long does not come.
 const SETTINGS: Settings = Settings {
     interval: Duration::from_secs(1),
     patience: Duration::from_millis(500),
@@ -39,7 +39,7 @@ const SETTINGS: Settings = Settings {
     clock_tolerance: Duration::from_secs(10),
 };
 
-/// A hundred members that all compute on this machine take their time.
+/// A hundred members that all compute on one machine are slow.
 const KEYGEN: keygen::Settings = keygen::Settings {
     interval: Duration::from_secs(30),
     repeat_floor: Duration::from_secs(5),
@@ -54,38 +54,38 @@ pub(super) struct Node {
     pub(super) member: LocalMember<DemoEngine>,
 }
 
-/// A group with all its nodes, and how its key came about.
+/// A group with all its nodes, and the origin of its key.
 pub(super) struct Made {
     pub(super) group: Arc<Group>,
     pub(super) nodes: Vec<Node>,
     pub(super) origin: Origin,
 }
 
-/// How a key came about.
+/// How a key was made.
 pub(super) enum Origin {
     /// A trusted dealer made it and has known all of it.
     Dealer,
-    /// All members made it together, and each has signed for it.
+    /// All members made it together, and each has signed the transcript.
     Ceremony(Box<Ceremony>),
 }
 
-/// What there is of a ceremony after its end.
+/// The results of a key generation.
 pub(super) struct Ceremony {
-    /// What members compare before it begins.
+    /// The fingerprint, which members compare before it begins.
     pub(super) fingerprint: String,
-    /// When its phases were over.
+    /// When its phases ended.
     pub(super) times: Times,
-    /// The public outcome.
+    /// The recovery file, which is public.
     pub(super) file: RecoveryFile,
     /// Each seat's host key, for files that the user asked for.
     pub(super) host_keys: Vec<Zeroizing<[u8; 32]>>,
 }
 
-/// When the phases of a ceremony were over, since its beginning.
+/// When the phases of a key generation ended, since its beginning.
 pub(super) struct Times {
     /// The keys and cards of all members were drawn, before the beginning.
     pub(super) drawn: Duration,
-    /// A coordinator had the first messages of all, and offered the transcript.
+    /// A coordinator had the first messages of all, and sent the transcript.
     pub(super) offered: Duration,
     /// All members had signed it.
     pub(super) signed: Duration,
@@ -186,7 +186,7 @@ async fn hold_ceremony(
     Ok(Made { group, nodes, origin: Origin::Ceremony(Box::new(ceremony)) })
 }
 
-/// What a member has when the ceremony is over.
+/// The results of a key generation at one member.
 struct Part {
     seat: Seat,
     share: SecretShare,
@@ -221,13 +221,13 @@ async fn take_part(
     let mut keygen = KeygenDriver::open(bus, opening).map_err(|error| said(&error))?;
     let (listener, mut events) = mpsc::unbounded_channel();
     keygen.watch(listener);
-    // A member of a demo that restarts is another one: nothing is stored.
+    // The demo stores nothing: a member that restarts is another one.
     let made = keygen.finish(|_| Ok(())).await.map_err(|error| said(&error))?;
     let took = begun.elapsed();
     done.send_modify(|done| *done += 1);
     let members = invitation.size();
     tokio::select! {
-        // The senders are held by members that are still at it.
+        // The senders are held by members that have not finished.
         _ = all.wait_for(|done| *done == members) => {}
         () = keygen.serve() => {}
     }

@@ -1,4 +1,4 @@
-//! `roastery demo`: a group of nodes in this process signs, and a person sees it happen.
+//! `roastery demo`: a group of nodes in this process signs, and each step is shown.
 
 mod engine;
 mod group;
@@ -45,19 +45,19 @@ pub(crate) fn run(options: &Options) -> ExitCode {
 /// What `--json` prints. Keys, messages and signatures in hexadecimal.
 #[derive(Serialize)]
 struct Summary {
-    /// X-only, after tweaks.
+    /// X-only, after all tweaks.
     threshold_public_key: String,
     messages: Vec<String>,
     signatures: Vec<String>,
     /// The seats whose shares make the signatures, ascending.
     signers: Vec<u16>,
     coordinator: u16,
-    /// From the first message of the ceremony to the last member that held the certificate; absent
-    /// with a dealer.
+    /// From the first message of key generation to the last member that held the certificate;
+    /// absent with a dealer.
     ceremony_ms: Option<f64>,
     /// From the request to the first node that held the signatures.
     elapsed_ms: f64,
-    /// How many attempts were live then.
+    /// The number of attempts that were live then.
     attempts: usize,
 }
 
@@ -113,7 +113,7 @@ fn sign(plan: &Plan) -> Result<ExitCode, Box<dyn Error>> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// BIP-340 by libsecp256k1 alone, from bytes: nothing of this project takes part.
+/// BIP-340 by libsecp256k1 alone, from bytes: no code of this project takes part.
 fn verify_independently(
     key: &XOnlyPublicKey,
     message: &[u8; 32],
@@ -139,8 +139,8 @@ fn write_evidence(folder: &Path, group: &Group, finished: &Finished) -> Result<(
     Ok(())
 }
 
-/// Writes the recovery file, and each member's host key, as `roastery recover` reads them. Nobody
-/// but a demo has all host keys in one place.
+/// Writes the recovery file, and each member's host key, as `roastery recover` reads them. Only a
+/// demo has all host keys in one place.
 fn write_recovery(folder: &Path, ceremony: &Ceremony) -> Result<(), Box<dyn Error>> {
     std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let path = folder.join("recovery.roastery");

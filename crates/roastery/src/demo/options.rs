@@ -50,7 +50,7 @@ pub(crate) struct Options {
     json: bool,
 }
 
-/// What is to be done: checked as a whole.
+/// The options, checked as a whole.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) signers: usize,
@@ -62,16 +62,16 @@ pub(crate) struct Plan {
     pub(crate) byzantine: usize,
     /// Whether a dealer makes the key.
     pub(crate) dealer: bool,
-    /// Where recovery file and host keys go.
+    /// The folder of the recovery file and the host keys.
     pub(crate) recovery: Option<PathBuf>,
-    /// Where proofs go.
+    /// The folder of the proofs.
     pub(crate) evidence: Option<PathBuf>,
     pub(crate) deadline: Duration,
     pub(crate) json: bool,
 }
 
 impl Options {
-    /// Checks what one option alone cannot say. The error is one line.
+    /// Checks rules over several options. The error is one line.
     pub(crate) fn plan(&self) -> Result<Plan, String> {
         let (n, t) = (self.signers, self.threshold);
         if t > n {
@@ -99,7 +99,7 @@ impl Options {
                 self.offline, self.byzantine
             ));
         }
-        // Host keys that are there are not overwritten: said before anything is made.
+        // Existing host keys are not overwritten: checked before anything is made.
         if let Some(folder) = &self.recovery {
             check_new(&folder.join("host-key-of-seat-0"))
                 .or_else(|reason| if folder.is_dir() { Err(reason) } else { Ok(()) })

@@ -1,7 +1,7 @@
-//! What happens at many nodes, told in an order in which nothing comes before its cause.
+//! Orders the events of many nodes so that each comes after its cause.
 //!
-//! Each node tells what happens to it through its own task, so that an effect at one node may be
-//! heard of before its cause at another.
+//! Each node reports its events through its own task, so an effect at one node may be received
+//! before its cause at another.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -12,12 +12,12 @@ use roastery_protocol::{Attempt, Seat, session::Event};
 
 use super::signing::Happening;
 
-/// Holds back what is heard of before its cause.
+/// Holds back events that are received before their cause.
 #[derive(Default)]
 pub(super) struct Order {
-    /// Who was asked for a share, in which attempt.
+    /// The members that were asked for a share, and in which attempt.
     asked: BTreeSet<(Attempt, Seat)>,
-    /// Who has given one.
+    /// The members that have given a share.
     given: BTreeSet<Seat>,
     threshold: usize,
     waiting: VecDeque<Happening>,
@@ -29,7 +29,7 @@ impl Order {
         Self { threshold, ..Self::default() }
     }
 
-    /// What can be told now that this is heard of, in order.
+    /// The events that can be shown after this one is received, in order.
     pub(super) fn hear(&mut self, happening: Happening) -> Vec<Happening> {
         self.waiting.push_back(happening);
         let mut told = Vec::new();
@@ -40,7 +40,7 @@ impl Order {
         told
     }
 
-    /// What was held back and whose cause was never heard of.
+    /// The events that were held back and whose cause was never received.
     pub(super) fn rest(mut self) -> Vec<Happening> {
         let waiting = std::mem::take(&mut self.waiting);
         waiting.into_iter().map(|one| self.tell(one)).collect()
@@ -67,7 +67,7 @@ impl Order {
             }
             _ => {}
         }
-        // When it was heard of at the earliest.
+        // No event is shown with an earlier time than the one before it.
         self.last = self.last.max(happening.at);
         happening.at = self.last;
         happening

@@ -3,7 +3,7 @@ use roastery_protocol::{
     request::{MessageToSign, Policy, SigningRequest, Step},
 };
 
-/// Allows what the person at the terminal asked for, message by message, and nothing else.
+/// Allows the messages that the user typed, and no others.
 #[derive(Debug)]
 pub(super) struct AsTyped(pub(super) Vec<MessageToSign>);
 

@@ -1,4 +1,4 @@
-//! What a person sees. Nothing of it with `--json`.
+//! The output for a user. None of it is printed with `--json`.
 
 use std::{
     cell::RefCell,
@@ -35,7 +35,7 @@ pub(super) struct Show {
     seen: RefCell<Seen>,
 }
 
-/// What is counted for the progress display.
+/// The counts of the progress display.
 #[derive(Default)]
 struct Seen {
     committed: BTreeSet<(u32, Seat)>,
@@ -47,7 +47,7 @@ impl Show {
     pub(super) fn new(plan: &Plan) -> Self {
         let on = !plan.json;
         let bar = if on { ProgressBar::new(plan.signers as u64) } else { ProgressBar::hidden() };
-        // The template is fixed and has no mistake in it; a bar without one would do as well.
+        // The template is constant and valid; without it the bar would have its default style.
         if let Ok(style) = ProgressStyle::with_template("  [{elapsed_precise}] {bar:30} {msg}") {
             bar.set_style(style);
         }
@@ -58,7 +58,7 @@ impl Show {
         show
     }
 
-    /// What is being done, beside the bar, which goes on while nothing else is told.
+    /// The current step, beside the bar, which goes on between events.
     pub(super) fn stage(&self, what: &str) {
         if self.on {
             self.bar.set_message(what.to_owned());
@@ -66,7 +66,7 @@ impl Show {
         }
     }
 
-    /// How the key came about.
+    /// The origin of the key.
     pub(super) fn origin(&self, origin: &Origin) {
         match origin {
             Origin::Dealer => {
@@ -146,7 +146,7 @@ impl Show {
         }
     }
 
-    /// Brings the bar up to date. Nonces that a signer shows ahead, with its share, are no news.
+    /// Updates the bar. Nonces that a signer sends ahead, with its share, are not shown.
     fn progress(&self, event: &Event, seat: Seat) -> bool {
         let mut seen = self.seen.borrow_mut();
         let mut news = true;
@@ -256,7 +256,7 @@ impl Show {
     }
 }
 
-/// Who is awaited, for what and since when: one line for each, whoever awaits it.
+/// Which members are waited for, for what and since when: one line for each, whichever node waits.
 pub(super) fn awaited(reports: &[(Seat, Report)]) -> Vec<String> {
     let mut lines: BTreeMap<(u32, Seat, String), (Duration, BTreeSet<Seat>)> = BTreeMap::new();
     for (by, report) in reports {
@@ -283,7 +283,7 @@ fn milliseconds(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1e3)
 }
 
-/// Seats in words, runs of three and more drawn together: `seats 0, 2 and 5-9`.
+/// Seats in words, with runs of three and more joined: `seats 0, 2 and 5-9`.
 fn members(seats: &BTreeSet<Seat>) -> String {
     let mut runs: Vec<(u16, u16)> = Vec::new();
     for seat in seats.iter().map(|seat| seat.to_u16()) {

@@ -28,22 +28,22 @@ pub(super) struct Finished {
     pub(super) first: Duration,
     /// From the request to the last node that answers.
     pub(super) last: Duration,
-    /// How many attempts were live at the coordinator.
+    /// The number of attempts that were live at the coordinator.
     pub(super) attempts: usize,
-    /// How many nodes hold the signatures.
+    /// The number of nodes that hold the signatures.
     pub(super) holders: usize,
-    /// Proofs that came up, one for each accused.
+    /// The proofs that resulted, one for each member at fault.
     pub(super) proofs: Vec<(ProvenFault, Arc<Proof>)>,
 }
 
 /// The group has not signed in time.
 pub(super) struct Unfinished {
     pub(super) reason: StopReason,
-    /// What each node that answers knows.
+    /// The report of each node that answers.
     pub(super) reports: Vec<(Seat, Report)>,
 }
 
-/// Something that happened at a node.
+/// An event at a node.
 pub(super) struct Happening {
     pub(super) at: Duration,
     pub(super) seat: Seat,
@@ -70,7 +70,7 @@ pub(super) async fn sign(
     let request = SigningRequest::new(group.id(), id, expiry, to_sign.clone())?;
     let policy = Arc::new(AsTyped(to_sign));
 
-    // A silent member is on the mesh, and nothing ever comes from it.
+    // A silent member joins the mesh, and sends no message.
     let (silent_nodes, nodes): (Vec<Node>, Vec<Node>) =
         nodes.into_iter().partition(|node| silent.contains(&node.seat));
     let mut tasks = JoinSet::new();
@@ -87,7 +87,7 @@ pub(super) async fn sign(
     let (tell, mut told) = mpsc::channel(4096);
     let mut sessions = Vec::with_capacity(handles.len());
     let mut listeners = JoinSet::new();
-    // Who means ill is quick.
+    // The faulty members are asked first, so that they are picked.
     handles.sort_by_key(|(seat, _)| !spoilers.contains(seat));
     for &(seat, ref handle) in &handles {
         // Each node approves by itself, by its own clock.
@@ -126,7 +126,7 @@ struct Listened {
     end: Option<(Ended, Duration)>,
 }
 
-/// Passes on what happens in a node's session until it has ended.
+/// Forwards the events of a node's session until it has ended.
 async fn listen(
     seat: Seat,
     mut session: SessionHandle,
@@ -141,7 +141,7 @@ async fn listen(
             Event::Stopped(reason) => end = Some((Ended::Stopped(*reason), at)),
             _ => {}
         }
-        // The show may be over.
+        // The receiver may be dropped.
         let _ = tell.send(Happening { at, seat, event }).await;
         if end.is_some() {
             break;
@@ -190,7 +190,7 @@ async fn conclude(sessions: Vec<Listened>) -> Result<Result<Finished, Unfinished
     }))
 }
 
-/// All seats, in an order that the system's randomness gives.
+/// All seats, in an order drawn from the system's randomness.
 fn shuffled(group: &Group) -> Result<Vec<Seat>, getrandom::Error> {
     let mut lots = Vec::with_capacity(group.size());
     for seat in group.seats() {

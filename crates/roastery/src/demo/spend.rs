@@ -1,4 +1,4 @@
-//! A real transaction that spends the group's Taproot output, judged by Bitcoin Core's consensus
+//! A real transaction that spends the group's Taproot output, verified by Bitcoin Core's consensus
 //! code.
 
 use bitcoin::{
@@ -18,7 +18,7 @@ pub(super) struct Spend {
     spending: Transaction,
 }
 
-/// The Taproot output of this key, which is tweaked already as far as it is to be.
+/// The Taproot output of this key, which is tweaked already.
 pub(super) fn output(key: &XOnlyPublicKey) -> TweakedPublicKey {
     // An x-only public key is a point for either library.
     let key = UntweakedPublicKey::from_slice(&key.to_bytes())
@@ -55,7 +55,7 @@ impl Spend {
         Self { funding, spending }
     }
 
-    /// What is to be signed: BIP-341's signature hash for the key path, `SIGHASH_DEFAULT`.
+    /// The message to sign: BIP-341's signature hash for the key path, `SIGHASH_DEFAULT`.
     pub(super) fn signature_hash(&self) -> Result<[u8; 32], TaprootError> {
         let spent = [&self.funding.output[0]];
         SighashCache::new(&self.spending)

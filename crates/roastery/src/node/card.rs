@@ -40,7 +40,7 @@ pub(super) fn run(at: &At, options: &Options) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Makes the card anew, which needs the keys in the store.
+/// Renews the card, which needs the keys in the store.
 fn renew(folder: &Folder, config: &Config, client: &Client) -> Result<NodeCard, String> {
     let runs = wait_for(async { Ok(client.bytes("/health").await) })?;
     if !matches!(runs, Err(ClientError::NoNode { .. })) {

@@ -23,7 +23,7 @@ pub(crate) struct EvidenceList {
     out: Option<PathBuf>,
 }
 
-/// How long the node may take to say how it stands.
+/// The timeout for the node's status.
 const STATUS: Duration = Duration::from_secs(20);
 
 pub(super) fn status(at: &At, options: &Status) -> Result<ExitCode, String> {

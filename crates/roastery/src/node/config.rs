@@ -40,8 +40,8 @@ pub(super) fn run(at: &At, command: Command) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A section for a group that is not there has no effect. Which groups are there only a running
-/// node says.
+/// A section for a group that does not exist has no effect. Only a running node knows which groups
+/// exist.
 fn check_groups(at: &At, config: &Config) -> Result<(), String> {
     if config.group.is_empty() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Approving and rejecting: what is decided on is what was shown.
+//! Approving and rejecting: the decision applies to what was shown.
 
 use std::{
     io::{BufRead as _, IsTerminal as _, Write as _},
@@ -55,8 +55,8 @@ pub(super) fn approve(at: &At, options: &Approve) -> Result<ExitCode, String> {
             return Ok(ExitCode::FAILURE);
         }
     }
-    // All of the session that was shown, for another request may have appeared that begins alike;
-    // and only as it was shown.
+    // The whole id of the session that was shown, for another request with the same prefix may have
+    // appeared; and only in the revision that was shown.
     let shown = if options.yes { String::new() } else { format!("?revision={}", request.revision) };
     let path = format!("/v1/requests/{}/approve{shown}", request.session);
     let request: Request = post(&client, &path, &())?;
@@ -72,12 +72,12 @@ pub(super) fn reject(at: &At, options: Reject) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Asks on the terminal; anything but y or yes is a no.
+/// Asks on the terminal; any answer but y or yes is a no.
 pub(super) fn asked(question: &str) -> Result<bool, String> {
     Ok(matches!(ask(question)?.to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
-/// Asks on the terminal; the answer without space around it.
+/// Asks on the terminal; returns the answer without surrounding spaces.
 pub(super) fn ask(question: &str) -> Result<String, String> {
     let mut error = std::io::stderr();
     let _ = write!(error, "{question}");

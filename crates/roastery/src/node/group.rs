@@ -118,7 +118,7 @@ fn new(options: New) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What keeps the members of these cards from calling each other.
+/// Warnings that the members of these cards may be unable to connect.
 fn notes(cards: &[NodeCard]) -> Vec<String> {
     let mut notes = Vec::new();
     let mut not_called = Vec::new();
@@ -238,7 +238,7 @@ fn recover(at: &At, options: &Recover) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A name as a part of a path.
+/// A name, encoded as a part of a path.
 pub(super) fn encoded(name: &str) -> String {
     name.bytes()
         .map(|byte| match byte {

@@ -1,5 +1,5 @@
-//! A group on one machine, for trying out and for tests: each node is a process of its own, as it
-//! would be elsewhere.
+//! A group on one machine, for trials and tests: each node is a process of its own, as on separate
+//! machines.
 
 use std::{
     path::{Path, PathBuf},
@@ -44,23 +44,23 @@ pub(crate) struct Options {
     stop: bool,
 }
 
-/// How long all nodes may take to start, and to make a key.
+/// The timeout for the start of all nodes, and for key generation.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What the group is called.
+/// The name of the group.
 const NAME: &str = "local";
 
 /// The file with a node's passphrase, in its folder.
 const PASSPHRASE: &str = "passphrase";
 
-/// How many heaps glibc's allocator has, as in the unit for systemd: with one for each thread what
-/// is free in one of them is lost to the others.
+/// The number of heaps of glibc's allocator, as in the unit for systemd: with one for each thread,
+/// memory that is free in one of them cannot be used by the others.
 const HEAPS: &str = "2";
 
 /// The group's invitation, in the group's folder.
 const INVITATION: &str = "invitation.toml";
 
-/// Where the nodes' folders are if nothing is said: `node-0`, `node-1` and so on in this one.
+/// The default folder of the nodes' folders: `node-0`, `node-1` and so on.
 const FOLDER: &str = "roastery-local";
 
 pub(super) fn run(at: &At, options: &Options) -> Result<ExitCode, String> {
@@ -69,7 +69,7 @@ pub(super) fn run(at: &At, options: &Options) -> Result<ExitCode, String> {
         return stop(&group);
     }
     let folders = match invited(&group) {
-        // With those that a person has added.
+        // Includes folders that the user has added.
         Some(folders) if folders.iter().all(|folder| is_made(folder)) => nodes(&group),
         Some(_) | None => make(&group, options)?,
     };
@@ -104,7 +104,7 @@ pub(super) fn run(at: &At, options: &Options) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The nodes that are there.
+/// The existing nodes.
 fn nodes(folder: &Path) -> Vec<PathBuf> {
     (0..).map(|k| node(folder, k)).take_while(|node| is_made(node)).collect()
 }
@@ -115,20 +115,20 @@ fn node(group: &Path, k: usize) -> PathBuf {
 
 fn is_made(node: &Path) -> bool {
     let folder = Folder::new(node);
-    // What a crash has left at the very end of its making is finished; if that fails its start says
+    // If a crash came at the very end of its creation, finishes it; if that fails the start reports
     // why.
     let _ = roastery_service::init::finish(&folder);
     folder.config().exists()
 }
 
-/// The nodes that the group's invitation asks for, if there is one.
+/// The nodes in the group's invitation, if there is one.
 fn invited(group: &Path) -> Option<Vec<PathBuf>> {
     let text = Folder::read_text(&group.join(INVITATION), MAX_INVITATION_FILE).ok()?;
     let file = InvitationFile::parse(&text).ok()?;
     Some((0..file.cards().len()).map(|k| node(group, k)).collect())
 }
 
-/// Makes the group, or what is missing of it: nodes that were made stay as they are.
+/// Makes the group, or what is missing of it: existing nodes stay as they are.
 fn make(group: &Path, options: &Options) -> Result<Vec<PathBuf>, String> {
     let n = usize::from(options.signers);
     if !(2..=n).contains(&options.threshold) {
@@ -146,7 +146,7 @@ fn make(group: &Path, options: &Options) -> Result<Vec<PathBuf>, String> {
     }
     let file = InvitationFile::new(NAME, 0, options.threshold, cards)
         .map_err(|error| error.to_string())?;
-    // Last: with it the group is there.
+    // Written last: its presence marks the group as complete.
     Folder::replace(&group.join(INVITATION), file.to_text().as_bytes(), Access::Everyone)
         .map_err(|error| error.to_string())?;
     Ok(folders)
@@ -161,7 +161,7 @@ fn card(node: &Path) -> Result<NodeCard, String> {
 fn make_node(path: &Path, k: usize, port: u16) -> Result<NodeCard, String> {
     let folder = Folder::new(path);
     folder.create().map_err(|error| error.to_string())?;
-    // In a file beside the store it protects nothing: this is a group for trying out.
+    // In a file beside the store it protects nothing: this is a group for trials.
     let passphrase = format!("passphrase of node {k}");
     Folder::replace(&folder.resolve(PASSPHRASE), passphrase.as_bytes(), Access::Owner)
         .map_err(|error| error.to_string())?;
@@ -196,7 +196,7 @@ fn start(folder: &Path) -> Result<Child, String> {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log);
-    // It lives on when this command and its terminal end.
+    // It goes on when this command and its terminal end.
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     command.spawn().map_err(failed)
 }
@@ -217,14 +217,13 @@ async fn await_start(folder: &Path, process: &mut Child) -> Result<(), String> {
     Ok(())
 }
 
-/// What a node said last.
+/// The last line that a node printed.
 fn last_line(folder: &Path) -> String {
     let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
     log.lines().last().unwrap_or("it said nothing").to_owned()
 }
 
-/// All members take up the invitation, compare the fingerprint, and make the key, unless there is
-/// one.
+/// All members join the invitation, compare the fingerprint, and make the key, unless there is one.
 async fn make_key(group: &Path, folders: &[PathBuf]) -> Result<(), String> {
     let said = |error: roastery_service::api::ClientError| error.to_string();
     let path = format!("/v1/groups/{NAME}");

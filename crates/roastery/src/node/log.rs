@@ -1,4 +1,4 @@
-//! The audit log: shown, exported into a file, cut, and a file compared with what was cut.
+//! The audit log: shown, exported into a file, cut, and compared with a file.
 
 use std::{
     io::IsTerminal as _,
@@ -58,7 +58,7 @@ pub(crate) struct Log {
 struct Exported {
     first: AuditLine,
     last: AuditLine,
-    /// Over their lines.
+    /// The hash of their lines.
     lines: sha256::HashEngine,
 }
 
@@ -183,8 +183,8 @@ fn may_cut(file: &Path, first: &AuditLine, last: &AuditLine) -> Result<bool, Str
     asked("Cut them from the audit log? [y/N] ")
 }
 
-/// Writes entries from this number on into a new file, page by page, until one is not wanted.
-/// Without a wanted entry there is no file.
+/// Writes entries from this number on into a new file, page by page, until one is not wanted. If
+/// there is no wanted entry no file is written.
 fn write(
     client: &Client,
     file: &Path,
@@ -225,7 +225,7 @@ fn write(
 }
 
 fn check(at: &At, file: &Path) -> Result<ExitCode, String> {
-    // What is no export is told without a node.
+    // A file that is no export is refused without asking the node.
     ExportFile::open(file)?;
     let LogCuts { cuts, .. } = get(&at.client()?, "/v1/log/cuts")?;
     let mut status = ExitCode::SUCCESS;

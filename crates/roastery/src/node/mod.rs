@@ -1,4 +1,4 @@
-//! The commands of an operator: they make a node, run it, and speak to the one that runs.
+//! The commands of an operator: they create a node, run it, and call the API of a running one.
 
 mod card;
 mod client;
@@ -125,7 +125,7 @@ pub(crate) use self::{
     store::{Backup as BackupOptions, Change as PassphraseOptions, Restore as RestoreOptions},
 };
 
-/// Runs an operator's command: exit status 0 done, 1 not done, 2 asked for wrongly.
+/// Runs an operator's command: exit status 0 done, 1 not done, 2 usage error.
 pub(crate) fn run(at: &At, command: Command) -> ExitCode {
     let done = match command {
         Command::Init(options) => init::run(at, options),
@@ -160,12 +160,12 @@ fn finish(done: Result<ExitCode, String>) -> ExitCode {
     done.unwrap_or_else(|line| error(&line))
 }
 
-/// Asks the node for something, as JSON.
+/// Gets a JSON value from the node.
 pub(crate) fn get<T: DeserializeOwned>(client: &Client, path: &str) -> Result<T, String> {
     wait_for(async { client.get(path).await.map_err(|error| error.to_string()) })
 }
 
-/// Has the node do something.
+/// Posts a JSON value to the node.
 pub(crate) fn post<T: DeserializeOwned>(
     client: &Client,
     path: &str,
@@ -174,13 +174,13 @@ pub(crate) fn post<T: DeserializeOwned>(
     wait_for(async { client.post(path, body).await.map_err(|error| error.to_string()) })
 }
 
-/// Asks the node for bytes.
+/// Gets bytes from the node.
 pub(crate) fn ask(client: &Client, path: &str) -> Result<Vec<u8>, String> {
     wait_for(async { client.bytes(path).await.map_err(|error| error.to_string()) })
         .map(|bytes| bytes.to_vec())
 }
 
-/// Runs something that waits for a node's answer.
+/// Runs a future that waits for a node's answer.
 fn wait_for<T>(future: impl Future<Output = Result<T, String>>) -> Result<T, String> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -1,4 +1,4 @@
-//! What a group is to be called here where its own name is another group's.
+//! Chooses a name for a group if its own name belongs to another group here.
 
 use std::io::IsTerminal as _;
 
@@ -7,8 +7,8 @@ use roastery_service::{api::ClientError, view::Problem};
 use super::decide::ask;
 use crate::output::remark;
 
-/// Takes up a group under this name, or under its own. If another group has that one, another one
-/// is asked for, as often as it takes; where that cannot be done it is an error.
+/// Joins a group under this name, or under its own. If another group has that one, the user is
+/// asked for another one until one is free; without a terminal that is an error.
 pub(super) fn named<T>(
     mut name: Option<String>,
     mut other: impl FnMut(&Problem) -> Result<Option<String>, String>,
@@ -29,7 +29,7 @@ pub(super) fn named<T>(
     }
 }
 
-/// Asks a person for another name; none without a terminal, or without an answer.
+/// Asks the user for another name; `None` without a terminal, or without an answer.
 pub(super) fn other_name(problem: &Problem) -> Result<Option<String>, String> {
     if !std::io::stdin().is_terminal() {
         return Ok(None);
@@ -49,7 +49,7 @@ mod tests {
         ClientError::Problem(Problem { code: code.to_owned(), message: message.to_owned() })
     }
 
-    /// Taken up under the name "new" only. Gives what came of it and the names that were tried.
+    /// Accepts the name "new" only. Returns the result and the names that were tried.
     fn try_names(
         first: Option<&str>,
         answers: &[Option<&str>],

@@ -4,17 +4,16 @@ use roastery_node::store::Passphrase;
 use roastery_service::{config::Config, files::Folder};
 use zeroize::Zeroizing;
 
-/// The variable of the environment that holds a passphrase.
+/// The environment variable that contains a passphrase.
 const VARIABLE: &str = "ROASTERY_PASSPHRASE";
 
-/// The shortest new passphrase, in characters: the store's file can be tried at leisure elsewhere.
+/// The shortest new passphrase, in characters: a copy of the store can be attacked offline.
 const LEAST: usize = 12;
 
 /// The longest passphrase, in bytes.
 const MOST: usize = 1024;
 
-/// The passphrase of a node's store: from its file, from the environment, or from whoever sits
-/// there.
+/// The passphrase of a node's store: from its file, from the environment, or from the terminal.
 pub(super) fn of_node(folder: &Folder, config: &Config) -> Result<Passphrase, String> {
     match &config.passphrase_file {
         Some(file) => from_file(&folder.resolve(file)),
@@ -68,8 +67,7 @@ fn from_environment() -> Result<Option<Zeroizing<String>>, String> {
     Ok(Some(text))
 }
 
-/// A passphrase that a store is to have from now on. Those that stores have already stay as they
-/// are.
+/// Checks a new passphrase of a store. Existing ones are not checked.
 fn check_new(text: &str) -> Result<(), String> {
     check(text)?;
     match text.chars().count() {

@@ -11,7 +11,7 @@ use roastery_service::{
 use super::{At, get, group::encoded, show, wait_for};
 use crate::{output::remark, values};
 
-/// The most requests that a node lists at once.
+/// The most requests that a node lists in one answer.
 const MOST_AT_ONCE: usize = 200;
 
 #[derive(Args)]
@@ -39,7 +39,7 @@ pub(crate) struct List {
     ids: bool,
 }
 
-/// How long a list waits for transactions that the node has not read yet.
+/// How long a list waits for transactions that the node has not parsed yet.
 const READING: Duration = Duration::from_millis(300);
 
 pub(super) fn list(at: &At, options: &List) -> Result<ExitCode, String> {
@@ -79,8 +79,7 @@ fn listed(client: &Client, options: &List) -> Result<Vec<Request>, String> {
     Ok(requests)
 }
 
-/// As many requests as are wanted, page by page, and where the next ones begin if there may be
-/// more.
+/// The wanted number of requests, page by page, and where the next ones begin if there may be more.
 fn pages(
     client: &Client,
     chosen: &[String],
@@ -103,7 +102,7 @@ fn pages(
     Ok((listed, before))
 }
 
-/// A request by the beginning of its session.
+/// A request by a prefix of its session.
 pub(crate) fn find(client: &Client, id: &str) -> Result<Request, String> {
     let path = format!("/v1/requests/{}", encoded(id));
     let found = wait_for(async { Ok(client.get(&path).await) })?;
@@ -121,7 +120,7 @@ pub(crate) fn find(client: &Client, id: &str) -> Result<Request, String> {
     }
 }
 
-/// The beginning of a session.
+/// A prefix of a session.
 pub(crate) fn request_id(text: &str) -> Result<String, String> {
     if (8..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Ok(text.to_owned());

@@ -50,7 +50,7 @@ pub(super) fn health(at: &At, options: &Health) -> Result<ExitCode, String> {
     Ok(ExitCode::FAILURE)
 }
 
-/// How long a node may take to end.
+/// The timeout for a node to stop.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(super) fn stop(at: &At) -> Result<ExitCode, String> {
@@ -66,8 +66,8 @@ pub(super) fn stop(at: &At) -> Result<ExitCode, String> {
     })
 }
 
-/// Waits until a node that was told to stop answers no more and has let go of its store, so that
-/// another one can have it.
+/// Waits until a stopped node does not answer any more and has released its store, so that another
+/// process can open it.
 pub(super) async fn ended(client: &Client, folder: &Folder) {
     let in_use = || {
         let file = std::fs::File::open(folder.store());

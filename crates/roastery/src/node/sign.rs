@@ -1,4 +1,4 @@
-//! Asking a group for signatures, and waiting for them.
+//! Proposes a request to a group, and waits for the signatures.
 
 use std::{
     process::ExitCode,
@@ -38,7 +38,7 @@ pub(crate) struct Sign {
     waiting: Waiting,
 }
 
-/// How long is waited, and how the outcome is told.
+/// How long to wait, and how the outcome is shown.
 #[derive(Args)]
 pub(crate) struct Waiting {
     /// Wait at most this many seconds for the signatures; 0 waits for nothing
@@ -75,11 +75,11 @@ pub(crate) fn send(
     post(client, &format!("/v1/groups/{}/requests", encoded(group)), &what)
 }
 
-/// How long one question to the node may take: what it hears meanwhile is shown after that.
+/// The timeout of one query to the node: progress is shown after each.
 const STEP: f64 = 2.0;
 
-/// Waits for the end of a request, as long as is to be waited and there can be one, and says who
-/// has approved meanwhile.
+/// Waits for the end of a request, up to the given time and as long as it can be signed, and shows
+/// meanwhile which members have approved.
 pub(crate) fn see_through(
     client: &Client,
     mut request: Request,
@@ -133,7 +133,7 @@ pub(super) fn tell(request: &Request, waiting: &Waiting) -> Result<ExitCode, Str
     } else {
         show::whole(request);
     }
-    // Without waiting, what was asked for is done.
+    // With a wait of 0 a proposed request is enough.
     let done = request.state == State::Signed || (request.is_open() && waiting.wait == 0);
     Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

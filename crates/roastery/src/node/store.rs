@@ -28,7 +28,7 @@ pub(crate) struct Change {
     new_passphrase_file: Option<PathBuf>,
 }
 
-/// Of a node that runs, or of one that does not.
+/// Of a running node or of a stopped one.
 pub(super) fn backup(at: &At, options: &Backup) -> Result<ExitCode, String> {
     let (folder, config) = at.config()?;
     Folder::check_new(&options.file).map_err(|error| error.to_string())?;

@@ -45,7 +45,7 @@ pub(crate) struct Fetch {
     wait: u64,
 }
 
-/// How a signed PSBT is written.
+/// The form of a signed PSBT.
 #[derive(Args)]
 struct Completed {
     /// Write the signed PSBT into this new file [default: base64 on standard output]
@@ -59,11 +59,11 @@ struct Completed {
     partial: bool,
 }
 
-/// Has the group sign all inputs that are its own, in one session.
+/// Has the group sign all inputs of its own, in one session.
 pub(super) fn sign(at: &At, options: &Sign) -> Result<ExitCode, String> {
     options.result.check()?;
     let bytes = read(&options.file, MAX_PSBT_FILE)?;
-    // Text stays as it is; what is binary is sent as text.
+    // Text is sent as it is, and a binary PSBT as text.
     let psbt = match String::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => BASE64_STANDARD.encode(error.as_bytes()),
@@ -79,7 +79,7 @@ pub(super) fn sign(at: &At, options: &Sign) -> Result<ExitCode, String> {
     finish(&client, request, &options.result, options.wait)
 }
 
-/// Gives the result of a request that was made before.
+/// Writes the result of an earlier request.
 pub(super) fn fetch(at: &At, options: &Fetch) -> Result<ExitCode, String> {
     options.result.check()?;
     let client = at.client()?;
@@ -121,7 +121,7 @@ fn finish(
 }
 
 impl Completed {
-    /// A file that is there already is noticed before anything is signed.
+    /// Checks before anything is signed that the file does not exist yet.
     fn check(&self) -> Result<(), String> {
         self.out.as_deref().map_or(Ok(()), check_new)
     }

@@ -1,4 +1,4 @@
-//! `roastery demo`, as somebody at a terminal has it.
+//! `roastery demo`, as a user at a terminal runs it.
 
 use std::process::{Command, Output};
 

@@ -17,8 +17,9 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
-/// Two of five spoil their shares: gives the group file and the proofs. Who is quick is picked, and
-/// a busy machine may make the spoilers slow: the demo is played until one of them was picked.
+/// Two of five spoil their shares: returns the group file and the proofs. The fastest members are
+/// picked, and a busy machine may make the spoilers slow: the demo is repeated until one of them
+/// was picked.
 fn proofs(folder: &Path) -> (PathBuf, Vec<PathBuf>) {
     for play in 0..20 {
         let folder = folder.join(play.to_string());

@@ -78,7 +78,7 @@ fn refused(arguments: &[&str]) -> String {
     text
 }
 
-/// 100 000 sat of the wallet's first address: 60 000 to somebody else's P2WPKH, 39 000 back.
+/// 100 000 sat of the wallet's first address: 60 000 to another party's P2WPKH, 39 000 back.
 fn psbt(wallet: &Wallet) -> Psbt {
     let pay = |sat, script_pubkey| TxOut { value: Amount::from_sat(sat), script_pubkey };
     let elsewhere = bitcoin::ScriptBuf::from_hex("0014000102030405060708090a0b0c0d0e0f10111213");

@@ -1,4 +1,4 @@
-//! `roastery recover`, as somebody has it who has lost a machine.
+//! `roastery recover`, as a member who has lost a machine runs it.
 
 use std::{
     fs,

@@ -1,5 +1,4 @@
-//! Commands that are used wrongly: each answer says in one line what was wrong, what is allowed and
-//! what to do next.
+//! Usage errors: each answer says in one line what was wrong, what is allowed and what to do next.
 
 use std::{
     fs,
@@ -7,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Words that say nothing to the person who reads them.
+/// Words that mean nothing to a user.
 const JARGON: &[&str] = &[
     "os error",
     "invalid digit",

@@ -1,4 +1,4 @@
-//! What operators read.
+//! Output for operators.
 
 mod request;
 
@@ -10,7 +10,7 @@ use roastery_service::{
 pub(crate) use self::request::{line, progress, share, short_id, whole};
 use crate::when;
 
-/// What was cut from the audit log.
+/// A cut of the audit log.
 pub(super) fn cut(cut: &LogCut) {
     let LogCut { first, last, count, sha256, time } = cut;
     let time = when::long(*time);
@@ -41,12 +41,12 @@ pub(super) fn ceremony(ceremony: &CeremonyStatus) {
     }
 }
 
-/// A member by its name, or by its seat where it has none.
+/// A member's name, or its seat if it has none.
 fn named(name: &str, seat: u16) -> String {
     if name.is_empty() { format!("seat {seat}") } else { visible(name) }
 }
 
-/// Who is awaited, in one line.
+/// The members that are waited for, in one line.
 pub(super) fn awaited(awaited: &[Awaited]) -> String {
     let one = |one: &Awaited| format!("{}: {}", named(&one.name, one.seat), visible(&one.thing));
     awaited.iter().map(one).collect::<Vec<_>>().join("; ")
@@ -86,7 +86,7 @@ fn session(session: &SessionStatus) {
     seats.sort_unstable();
     seats.dedup();
     for seat in seats {
-        // A line for each seat: what it is awaited for the longest.
+        // A line for each seat: the thing for which it has been waited for the longest.
         let of_seat = || session.awaited.iter().filter(|one| one.seat == seat);
         let Some(one) = of_seat().max_by_key(|one| one.seconds) else { continue };
         let more = match of_seat().count() - 1 {

@@ -11,7 +11,7 @@ use crate::{
     when,
 };
 
-/// How many digits of a session are shown where it is not all that matters.
+/// The number of digits of a session that are shown where the whole id is not needed.
 const DIGITS: usize = 8;
 
 /// The first digits of a session: enough for every command.
@@ -38,7 +38,7 @@ pub(crate) fn line(request: &Request) {
     say(paint(request), &line);
 }
 
-/// What is signed, in a few words.
+/// The subject in a few words.
 fn about(kind: &str, summary: Option<&Summary>) -> String {
     let Some(summary) = summary else {
         return match kind {
@@ -69,7 +69,7 @@ fn about(kind: &str, summary: Option<&Summary>) -> String {
     format!("pays {pays}{back}, fee {fee}")
 }
 
-/// How far a request is: `2 of 3 approved: anna, bert; refused: cleo; cannot succeed`.
+/// The progress of a request: `2 of 3 approved: anna, bert; refused: cleo; cannot succeed`.
 pub(crate) fn progress(progress: &Progress) -> String {
     let names =
         |names: &[String]| names.iter().map(|name| visible(name)).collect::<Vec<_>>().join(", ");
@@ -125,7 +125,7 @@ fn paint(request: &Request) -> Paint {
     }
 }
 
-/// All of a request.
+/// All details of a request.
 pub(crate) fn whole(request: &Request) {
     let text = match request.text.as_str() {
         "" => String::new(),

@@ -1,4 +1,4 @@
-//! What was acknowledged, and whether it still is so at the end.
+//! The acknowledged requests, and whether they are unchanged at the end.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,7 +18,7 @@ pub(crate) struct Books(Mutex<Content>);
 
 #[derive(Default)]
 struct Content {
-    /// Where each was asked for, and what leaves with it.
+    /// Where each was proposed, and its amount.
     acknowledged: BTreeMap<String, (usize, u64)>,
     approved: BTreeSet<String>,
     rejected: BTreeSet<String>,
@@ -31,7 +31,7 @@ struct Content {
     violations: Vec<String>,
 }
 
-/// What became of a probe.
+/// The result of a probe.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Probe {
     Healthy,
@@ -79,7 +79,7 @@ impl Books {
         self.open().violations.clone()
     }
 
-    /// Whether everything is as it was acknowledged.
+    /// Checks that everything is as it was acknowledged.
     pub(crate) async fn check(&self, nodes: &Nodes) {
         self.check_requests(nodes).await;
         self.check_decisions(nodes).await;
@@ -145,7 +145,7 @@ impl Books {
         content.spent_by_the_limited = spent;
     }
 
-    /// What happened, for people.
+    /// A table of the events, for people.
     pub(crate) fn table(&self) -> String {
         let content = self.open();
         let mut lines = Vec::new();

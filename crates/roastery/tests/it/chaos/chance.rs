@@ -1,4 +1,4 @@
-/// Numbers that follow from a seed (SplitMix64).
+/// Pseudo-random numbers from a seed (SplitMix64).
 pub(crate) struct Chance(u64);
 
 impl Chance {
@@ -7,7 +7,7 @@ impl Chance {
         Self(seed ^ part.wrapping_mul(0xd134_2543_de82_ef95))
     }
 
-    /// Numbers that no one knows before.
+    /// Numbers from a random seed.
     pub(crate) fn drawn() -> Self {
         let mut seed = [0; 8];
         getrandom::fill(&mut seed).unwrap();

@@ -1,4 +1,4 @@
-//! What is done to the nodes.
+//! The faults that are injected.
 
 use std::{
     sync::Arc,
@@ -14,15 +14,15 @@ use crate::chaos::{
     nodes::{CLOCKS, Nodes, SMALL_DISK},
 };
 
-/// The furthest that a clock is set forward or back, in seconds: within an hour together, so that
-/// an hour's limit can be counted.
+/// The greatest step of a clock, in seconds: within an hour together, so that an hour's limit can
+/// be counted.
 const FURTHEST: i64 = 20 * 60;
 
-/// So many are hurt at once.
+/// The most nodes with a fault at once.
 const MOST_AT_ONCE: usize = 2;
 
-/// Strikes until the end, and waits until each fault is over. Nodes that end are started again, as
-/// a service manager does.
+/// Injects faults until the end, and waits until each is over. Nodes that end are started again, as
+/// by a service manager.
 pub(crate) async fn strike(
     nodes: &Arc<Nodes>,
     books: &Arc<Books>,
@@ -49,7 +49,7 @@ pub(crate) async fn strike(
     }
 }
 
-/// Begins one fault.
+/// Injects one fault.
 fn fault(
     nodes: &Arc<Nodes>,
     books: &Arc<Books>,
@@ -65,7 +65,7 @@ fn fault(
             hurt(nodes, node, async move {
                 of.signal(node, "KILL");
                 tokio::time::sleep(Duration::from_millis(long / 4)).await;
-                // A process that was killed is gone a moment later.
+                // A process that was killed ends a moment later.
                 while !of.restart_if_ended(node) {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
@@ -85,7 +85,7 @@ fn fault(
                 of.fill_disk();
                 tokio::time::sleep(Duration::from_millis(5_000 + long)).await;
                 of.empty_disk();
-                // It had to end where it could not go on.
+                // A node that cannot go on must end.
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 of.restart_if_ended(SMALL_DISK);
             }
@@ -112,7 +112,7 @@ fn fault(
     }
 }
 
-/// Does something to a node that is not hurt already.
+/// Injects a fault into a node that has none.
 fn hurt(
     nodes: &Arc<Nodes>,
     node: usize,

@@ -1,4 +1,4 @@
-//! The links between the nodes: each node calls each other one through a relay of its own, which
+//! The links between the nodes: each node dials each other one through a relay of its own, which
 //! can be cut.
 
 use std::{
@@ -16,7 +16,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// The way from one node to another.
+/// The link from one node to another.
 pub(crate) struct Link {
     pub(crate) port: u16,
     cut: Arc<AtomicBool>,
@@ -25,7 +25,7 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// A way to what listens at this port.
+    /// A link to the listener at this port.
     pub(crate) async fn to(target: u16) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -34,7 +34,7 @@ impl Link {
         Self { port, cut, changed, task }
     }
 
-    /// Ends all connections, and takes no further ones until it is healed.
+    /// Closes all connections, and accepts no further ones until it is healed.
     pub(crate) fn cut(&self) {
         self.cut.store(true, Ordering::Relaxed);
         self.changed.notify_waiters();

@@ -1,5 +1,4 @@
-//! What is asked of the nodes meanwhile: programs that have things signed, and an operator who
-//! decides by hand.
+//! The load during the faults: programs that propose requests, and an operator who decides by hand.
 
 use std::{
     sync::{
@@ -23,13 +22,13 @@ use crate::chaos::{
     nodes::{BY_HAND, Nodes},
 };
 
-/// What leaves with each transaction, in satoshi.
+/// The amount of each transaction, in satoshi.
 pub(crate) const AMOUNT: u64 = 61_000;
 
-/// The nodes at which things are asked for.
+/// The nodes at which requests are proposed.
 const PROPOSERS: [usize; 3] = [0, 1, 3];
 
-/// Begins to ask, until the end.
+/// Proposes requests until the end.
 pub(crate) fn begin(
     nodes: &Arc<Nodes>,
     books: &Arc<Books>,
@@ -66,7 +65,7 @@ async fn ask(
             0 => (json!({"psbt": transaction(&wallet, number)}), AMOUNT),
             _ => (json!({"text": format!("text {number}")}), 0),
         };
-        // What is not acknowledged is no one's loss.
+        // A request that was not acknowledged may be lost.
         if let Ok(request) = nodes.post(node, "/v1/groups/local/requests", &what).await {
             books.acknowledged(node, session(&request), amount);
         }
@@ -74,7 +73,7 @@ async fn ask(
     }
 }
 
-/// Spends a coin that nothing else spends.
+/// Spends a coin that no other transaction spends.
 fn transaction(wallet: &Wallet, number: u64) -> String {
     let ours = wallet.script(Branch::Receive, 0).unwrap();
     let back = wallet.script(Branch::Change, 0).unwrap();
@@ -83,7 +82,7 @@ fn transaction(wallet: &Wallet, number: u64) -> String {
     BASE64_STANDARD.encode(psbt.serialize())
 }
 
-/// The operator: looks at what waits, approves some of it and rejects some.
+/// The operator: approves some of the waiting requests and rejects some.
 async fn decide(nodes: Arc<Nodes>, books: Arc<Books>, mut chance: Chance, end: Instant) {
     while Instant::now() < end {
         tokio::time::sleep(Duration::from_millis(chance.within(100, 800))).await;
@@ -112,7 +111,7 @@ async fn decide(nodes: Arc<Nodes>, books: Arc<Books>, mut chance: Chance, end: I
     }
 }
 
-/// When all is well a further request is signed, and all know it.
+/// After all faults have ended a further request is signed, and all nodes know it.
 pub(crate) async fn settle(nodes: &Arc<Nodes>, books: &Arc<Books>) {
     let begun = Instant::now();
     let what = json!({"text": "the last one"});
@@ -137,7 +136,7 @@ pub(crate) fn session(request: &Value) -> String {
     request["session"].as_str().unwrap_or_default().to_owned()
 }
 
-/// The requests of an answer that lists some.
+/// The requests of an answer with a list.
 pub(crate) fn list(answer: &Value) -> Vec<Value> {
     let listed = answer.as_array().or_else(|| answer["requests"].as_array());
     listed.cloned().unwrap_or_default()

@@ -1,6 +1,6 @@
-//! Five nodes as processes under load, while faults strike at random: kill, pause, full disk, steps
-//! of the clock, cut links. What was acknowledged stays, no limit is exceeded, no decision is
-//! reversed, and health says what is so.
+//! Five nodes as processes under load, with random faults: kill, pause, full disk, steps of the
+//! clock, cut links. Acknowledged requests stay, no limit is exceeded, no decision is reversed, and
+//! health reports the truth.
 //!
 //! Not part of the ordinary tests, for its time is real time. By hand:
 //!
@@ -12,7 +12,7 @@
 //! Times of processes are not repeated by a seed: a failure may take several runs.
 //!
 //! A full disk needs root, for a small file system of its own; steps of the clock need libfaketime.
-//! Where one of them is missing that fault is left out, which is printed.
+//! If one of them is missing that fault is left out, which is printed.
 
 mod books;
 mod chance;
@@ -33,7 +33,7 @@ use self::{books::Books, chance::Chance, nodes::Nodes};
 const SIZE: usize = 5;
 const THRESHOLD: u16 = 3;
 
-/// How long everything may take to be well again when the faults have ended.
+/// The timeout for the recovery of everything after the last fault.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 #[test]

@@ -1,4 +1,4 @@
-//! The nodes: how they are made, started, hurt and healed.
+//! The nodes: how they are made and started, and how faults are injected and ended.
 
 use std::{
     fs,
@@ -34,7 +34,7 @@ pub(crate) const CLOCKS: [usize; 2] = [3, LIMITED];
 pub(crate) struct Nodes {
     group: Group,
     processes: Vec<Mutex<Process>>,
-    /// The way from each node to each other one.
+    /// The link from each node to each other one.
     links: Vec<Vec<Option<Link>>>,
     books: Arc<Books>,
     faketime: Option<PathBuf>,
@@ -44,12 +44,12 @@ pub(crate) struct Nodes {
 #[derive(Default)]
 struct Process {
     child: Option<Child>,
-    /// When something was last done to it, or is being done.
+    /// When a fault last began or ended.
     touched: Option<Instant>,
     hurt: bool,
 }
 
-/// What a node's health says.
+/// The answer of a node's health.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Health {
     Well,
@@ -117,7 +117,7 @@ impl Nodes {
         fs::read(file).unwrap()
     }
 
-    /// Asks a node, with patience.
+    /// Queries a node, with retries.
     pub(crate) async fn get(&self, node: usize, path: &str) -> Result<Value, String> {
         let client = self.client(node);
         within(client.get(path)).await
@@ -144,14 +144,14 @@ impl Nodes {
         }
     }
 
-    /// How long ago something was done to a node; nothing if it is hurt now.
+    /// How long ago the last fault of a node ended; `None` during one.
     pub(crate) fn at_peace_for(&self, node: usize) -> Option<Duration> {
         let process = self.processes[node].lock().unwrap();
         let since = process.touched.map_or(Duration::ZERO, |touched| touched.elapsed());
         (!process.hurt).then_some(since)
     }
 
-    /// Takes note that a node is hurt, if it is not hurt already.
+    /// Marks a node as faulty, if it is not already.
     pub(crate) fn hurt(&self, node: usize) -> bool {
         let mut process = self.processes[node].lock().unwrap();
         process.touched = Some(Instant::now());
@@ -171,7 +171,7 @@ impl Nodes {
         }
     }
 
-    /// Starts a node that has ended, as a service manager does. Whether it had.
+    /// Starts a node that has ended, as a service manager does. Returns whether it had.
     pub(crate) fn restart_if_ended(&self, node: usize) -> bool {
         let ended = {
             let mut process = self.processes[node].lock().unwrap();
@@ -220,7 +220,7 @@ impl Nodes {
         fs::write(self.clock(node), format!("{seconds:+}\n")).unwrap();
     }
 
-    /// Fills a disk, or empties it.
+    /// Fills a disk, or frees it.
     pub(crate) fn fill_disk(&self) {
         let mut file = fs::File::create(self.filler()).unwrap();
         let block = vec![0; 64 * 1024];
@@ -235,12 +235,12 @@ impl Nodes {
         self.group.node(SMALL_DISK).join("filler")
     }
 
-    /// Both ways between two nodes.
+    /// Both links between two nodes.
     pub(crate) fn between(&self, a: usize, b: usize) -> [&Link; 2] {
         [self.links[a][b].as_ref().unwrap(), self.links[b][a].as_ref().unwrap()]
     }
 
-    /// Ends all faults, and waits until all nodes are well.
+    /// Ends all faults, and waits until all nodes are healthy.
     pub(crate) async fn heal(&self) {
         self.empty_disk();
         for node in 0..SIZE {
@@ -335,7 +335,7 @@ fn small_disk(group: &Group) -> bool {
     true
 }
 
-/// The library that gives a process another clock.
+/// The library that gives a process another wall clock.
 fn faketime() -> Option<PathBuf> {
     let places = fs::read_dir("/usr/lib").ok()?.flatten().map(|entry| entry.path());
     let mut found = places.map(|place| place.join("faketime/libfaketimeMT.so.1"));

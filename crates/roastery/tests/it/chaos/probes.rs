@@ -1,4 +1,4 @@
-//! Whether health says what is so.
+//! Whether health reports the truth.
 
 use std::{
     sync::Arc,
@@ -14,10 +14,10 @@ use crate::chaos::{
     nodes::{Health, Nodes},
 };
 
-/// After how long something that is wrong shows, with time for a loaded machine.
+/// The time within which a fault must be reported, on a loaded machine.
 const NOTICED: Duration = Duration::from_secs(20);
 
-/// After how long a node that was hurt must be well.
+/// The time within which a node must be healthy after a fault.
 const RECOVERED: Duration = Duration::from_secs(60);
 
 /// Asks all nodes for their health until the end.
@@ -33,9 +33,9 @@ pub(crate) fn begin(nodes: &Arc<Nodes>, books: &Arc<Books>, end: Instant) -> Joi
     })
 }
 
-/// A node that has been left alone, or has been broken in one way, for so long that it must know. A
-/// healthy answer is true if something can be asked for then, which is written down before the
-/// answer; an ill one if something was done to it.
+/// Probes a node that has had no fault, or one and the same, for long enough to know it. A healthy
+/// answer is true if a request can be proposed then, which is stored before the answer; an
+/// unhealthy one if there was a fault.
 async fn probe(nodes: &Nodes, books: &Books, node: usize) -> Probe {
     let before = nodes.at_peace_for(node);
     let health = nodes.health(node).await;
@@ -50,7 +50,7 @@ async fn probe(nodes: &Nodes, books: &Books, node: usize) -> Probe {
             let calm = before.zip(after);
             match asked {
                 Ok(_) => Probe::Healthy,
-                // A limit is an answer of a node that works.
+                // A refusal at a limit is an answer of a healthy node.
                 Err(said) if said.contains("policy") => Probe::Healthy,
                 Err(said) => match calm {
                     Some((before, after)) if before >= NOTICED && after >= before => {

@@ -36,8 +36,8 @@ fn a_member_that_moves_is_called_where_its_newer_card_says_and_still_after_a_res
     let old_card = fs::read_to_string(group.node(1).join("card.toml")).unwrap();
     group.stop(0);
     group.stop(1);
-    // Node 1 listens elsewhere, and calls node 0 where there is no one: only node 0 can bring them
-    // together.
+    // Node 1 listens elsewhere, and dials node 0 at a port without a listener: only node 0 can
+    // connect them.
     let (old, new) = (format!("/tcp/{old_port}"), format!("/tcp/{new_port}"));
     edit(&group.node(1), &old, &new);
     edit(
@@ -53,7 +53,7 @@ fn a_member_that_moves_is_called_where_its_newer_card_says_and_still_after_a_res
     );
     group.restart(1, &[]);
     group.restart(0, &[]);
-    // Its card was made anew when it started.
+    // Its card was renewed when it started.
     let card = group.node(1).join("card.toml");
     let text = fs::read_to_string(&card).unwrap();
     assert!(text.contains(&format!("/dns4/localhost{new}")), "{text}");
@@ -116,7 +116,7 @@ fn a_card_is_made_anew_when_the_configuration_changes_and_needs_no_host_key() {
     for unchanged in ["host_key", "host_signature", "peer"] {
         assert_eq!(line(&first, unchanged), line(&second, unchanged));
     }
-    // What did not change is not made anew, and asks for no passphrase.
+    // An unchanged card is not renewed, and no passphrase is asked for.
     assert_eq!(roastery(&["card", "--folder", at], &[]).well(), second);
 
     // A node that runs has the configuration that it started with.

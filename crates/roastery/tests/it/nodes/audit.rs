@@ -82,7 +82,7 @@ fn the_audit_log_is_exported_and_cut_and_the_file_is_checked_against_the_record(
     assert_eq!(all[5]["session"], session);
     assert_eq!(log(&["--export", &whole]).status, 2, "nothing is overwritten");
 
-    // What the limits need stays, and nothing is written for what is not done.
+    // Entries that the limits need stay, and a refused cut writes no file.
     let cut = |before: &str| log(&["--cut-before", before, "--export", &oldest, "--yes"]);
     for (before, reason) in [
         ("6", "cut before entry 5 at most"),
@@ -103,7 +103,7 @@ fn the_audit_log_is_exported_and_cut_and_the_file_is_checked_against_the_record(
     assert!(said.contains(&sum), "{said}");
     log(&["--cut-before", "4", "--export", &further, "--yes"]).well();
 
-    // It is so after a restart, and the record says what was cut.
+    // The same holds after a restart, and the record says what was cut.
     group.kill(0);
     group.restart(0, &[]);
     let left = lines(&log(&["--json"]).well());

@@ -14,9 +14,9 @@ use zeroize::Zeroizing;
 
 use crate::nodes::support::{fresh_folder, processes, roastery, signal, until};
 
-/// A demo in which a member was convicted: its group's files, a host key, and the proof.
+/// A demo with a proven fault: its group's files, a host key, and the proof.
 fn convicted(folder: &Path) -> (Vec<u8>, HostKey, Proof) {
-    // Who is quick is picked: it is played until one that spoils was.
+    // The fastest members are picked: it is repeated until one that spoils was.
     for play in 0..20 {
         let at = folder.join(play.to_string());
         fs::create_dir_all(&at).unwrap();

@@ -1,5 +1,5 @@
-//! What fails is seen, and does not take the rest with it: a log without a reader, a disk that is
-//! full, a start that cannot succeed, a process that is stopped.
+//! A failure is reported, and does not affect other parts: a log without a reader, a full disk, a
+//! start that cannot succeed, a process that is suspended.
 
 use std::{
     fs::{self, File},

@@ -1,4 +1,4 @@
-//! Files are there whole or not at all, and those with secrets are their owner's.
+//! Files are there whole or not at all, and only their user can read those with secrets.
 
 use std::{
     fs::{self, Permissions},
@@ -132,7 +132,7 @@ fn damaged_invitations_cards_and_addresses_are_made_good_from_the_store_and_from
     group.approve(0, &session);
     group.request_in(1, &session, "signed");
 
-    // A ceremony goes on without the file of its invitation, and joining again writes it.
+    // A key generation goes on without the file of its invitation, and joining again writes it.
     fs::rename(&offline, &host_key).unwrap();
     let cards = [0, 1].map(|k| group.node(k).join("card.toml").to_str().unwrap().to_owned());
     let invitation = group.path("second.toml");

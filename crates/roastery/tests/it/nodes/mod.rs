@@ -1,5 +1,5 @@
-//! Groups of nodes as their operators have them: each node a process with its own folder, told what
-//! to do by commands.
+//! Groups of nodes as their operators run them: each node is a process with its own folder,
+//! controlled by commands.
 
 mod addresses;
 mod api;

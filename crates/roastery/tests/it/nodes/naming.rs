@@ -1,4 +1,4 @@
-//! What groups are called, and which policy holds for them.
+//! The names of groups, and which policy applies to them.
 
 use crate::nodes::support::{Group, roastery, until};
 
@@ -13,7 +13,7 @@ fn a_section_for_no_group_is_a_warning_in_the_status_and_the_policy_in_force_is_
         "[group.locl.policy]\nmost_per_hour = 3\n[group.{id}.policy]\nmost_per_hour = 5\n[policy]\n"
     );
     group.edit(0, "[policy]\n", &sections);
-    // The running node knows its groups; without it nothing can be said of them.
+    // Only the running node knows its groups.
     let checked = group.tell(0, &["config", "check"]);
     assert_eq!(checked.status, 2, "{checked:?}");
     assert!(checked.err.contains("[group.locl]"), "{checked:?}");
@@ -46,7 +46,7 @@ fn a_group_is_renamed_from_the_next_start_on_and_its_policy_goes_by_the_new_name
     let named = &group.status(0)["groups"][0];
     assert_eq!((&named["name"], &named["id"]), (&"Savings".into(), &id.into()));
     assert_eq!(named["policy"]["section"], "[group.Savings.policy]");
-    // The name that it had is its own still.
+    // Its former name is still bound to it.
     group.tell(0, &["group", "rename", "Savings", "local"]).well();
 }
 
@@ -59,7 +59,7 @@ fn a_second_group_of_a_name_is_joined_under_another_one_and_policies_stay_with_t
     let new = ["group", "new", "--name", "Local", "--threshold", "2", "--out", &file];
     roastery(&[&new[..], &[&cards[0], &cards[1]]].concat(), &[]).well();
 
-    // Without a choice it is not taken up, and the answer says what to do.
+    // Without a choice it is not joined, and the answer says what to do.
     let refused = group.tell(1, &["group", "join", &file]);
     assert_eq!(refused.status, 2, "{refused:?}");
     let said = format!("the name \"Local\" belongs to the group {first} here");
@@ -136,7 +136,7 @@ fn a_group_whose_key_is_made_and_that_cannot_be_started_is_seen_and_not_only_log
     let said = "the key is made and stored, and the group does not run here: group second: ";
     assert!(failed["text"].as_str().unwrap().starts_with(said), "{failed}");
     assert_eq!(group.status(1)["groups"].as_array().unwrap().len(), 1);
-    // A start says it as well, and does not go on without the group.
+    // A start logs it as well, and does not go on without the group.
     group.stop(1);
     let ended = group.run(1, &[]);
     assert!(ended.status != 0 && ended.err.contains("group second: "), "{ended:?}");

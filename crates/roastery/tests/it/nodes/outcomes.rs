@@ -1,4 +1,4 @@
-//! Every node learns what becomes of every request that it knows.
+//! Every node learns the outcome of every request that it knows.
 
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ fn a_member_that_does_not_sign_and_one_that_was_away_learn_that_the_others_have_
     assert_eq!(pending(&group, 2), 0);
     assert_eq!(group.log(2, &first).len(), 0);
 
-    // It was away, and those that signed have been started again: their stores know it.
+    // It was offline, and those that signed were restarted: the outcome is in their stores.
     let second = group.propose(0, "while node 2 is away");
     group.request_in(2, &second, "proposed");
     group.stop(2);
@@ -67,7 +67,7 @@ fn when_so_many_refuse_that_the_others_are_too_few_all_say_so_and_who_refuses() 
         assert!(text.contains("node-1 (") && text.contains("node-2 ("), "{text}");
         assert_eq!(pending(&group, node), 0);
     }
-    // After a restart it is told again.
+    // After a restart it learns it again.
     group.stop(3);
     group.restart(3, &[]);
     group.request_in(3, &session, "failed");

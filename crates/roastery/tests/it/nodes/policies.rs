@@ -1,4 +1,4 @@
-//! What nodes sign that do not ask their operator.
+//! What nodes sign without asking their operator.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::nodes::support::{Group, until};
 
-/// Keeps the question, and says no while there is a file called "no".
+/// Stores the question, and refuses while there is a file called "no".
 const COMMAND: &str = "cat > question.new; mv question.new question
 [ -e no ] && echo 'not today' && exit 1
 echo 'as you like'
@@ -36,13 +36,13 @@ fn a_command_is_asked_and_approves_or_refuses_and_is_asked_again_while_signing()
     group.request_in(0, &session, "signed");
     assert_eq!(group.log(1, &session)[0]["policy"], "the command allows it: as you like");
 
-    // It changes its mind before the last one approves: its share does not leave.
+    // It refuses before the last one approves: its share does not leave.
     let undone = group.propose(0, "Really?");
     group.request_in(1, &undone, "approved");
     fs::write(commanded.join("no"), "").unwrap();
     let refused = group.request_in(1, &undone, "refused");
     assert_eq!(refused["text"], "the command refused: not today");
-    // All three must sign, so that this approval comes to nothing: it is given, and says so.
+    // All three must sign, so this approval has no effect: it is given, and reports that.
     group.request(2, &undone);
     assert_eq!(group.tell(2, &["approve", &undone, "--yes", "--wait", "0"]).status, 1);
     until("the others hear of it", || {
@@ -64,7 +64,7 @@ fn a_command_is_asked_and_approves_or_refuses_and_is_asked_again_while_signing()
 fn a_rejection_stands_though_the_command_says_yes_after_it() {
     let group = Group::start("overtaken", 2, 2);
     let commanded = group.node(1);
-    // It says that it was asked, and thinks about it until it is told to go on.
+    // It reports that it was asked, and waits until the test lets it go on.
     let slow = "cat > /dev/null\n: > asked\nuntil [ -e go ]; do sleep 0.1; done\n: > answered\n";
     fs::write(commanded.join("approve"), slow).unwrap();
     group.set_policy(1, "approval = \"command\"\ncommand = [\"sh\", \"./approve\"]");
@@ -112,7 +112,7 @@ fn rules_alone_approve_what_they_allow_and_so_many_in_an_hour() {
     let refused = group.request_in(1, &third, "refused");
     let said = "policy.most_per_hour: 2 were signed within an hour or are approved and open; at most 2 may be";
     assert_eq!(refused["text"], said);
-    // A node's own rules hold for what it proposes itself.
+    // A node's own rules apply to its own proposals.
     let own = group.tell(1, &["sign", "--group", "local", "--hash", &hash]);
     assert_eq!(own.status, 2);
     assert_eq!(
@@ -128,13 +128,13 @@ fn a_rejection_cancels_an_approval_that_is_under_way() {
     let seen = group.request_in(1, &session, "proposed");
     let revision = seen["revision"].as_u64().unwrap().to_string();
     group.tell(1, &["reject", &session]).well();
-    // What was asked for before the rejection, about the request as it was.
+    // An approval that was asked for before the rejection, of the request as it was.
     let late = group.post(1, &format!("/v1/requests/{session}/approve?revision={revision}"));
     assert_eq!(late["code"], "conflict", "{late}");
     assert!(late["message"].as_str().unwrap().contains("is refused now"), "{late}");
     assert_eq!(group.request(1, &session)["state"], "refused");
     assert_eq!(group.log(1, &session).len(), 0);
-    // The operator may change his mind about the request as it is.
+    // The operator may approve the present request after all.
     group.approve(1, &session);
     group.request_in(0, &session, "signed");
 }
@@ -206,7 +206,7 @@ fn what_the_rules_refuse_for_what_it_is_is_not_kept_as_it_was_shown() {
     });
     assert_eq!(kept["subject"]["text"], Value::Null);
     assert_eq!(kept["text"], "policy.kinds: this node does not sign a text");
-    // What is not shown any more is not approved as if it were shown.
+    // A subject that is no longer shown is not approved as if it were.
     let said = group.tell(1, &["approve", &session, "--yes"]);
     assert_eq!(said.status, 2, "{said:?}");
     assert!(said.err.contains("propose it anew"), "{said:?}");
@@ -233,7 +233,7 @@ fn what_the_operator_has_rejected_is_left_to_the_operator_under_another_id() {
         twin
     };
     left(&session);
-    // It is known after a restart too, also where another one decides.
+    // It is known after a restart too, also if another approver decides.
     fs::write(group.node(1).join("approve"), "cat > /dev/null\n: > asked\n").unwrap();
     group.stop(1);
     group.edit(1, policy, "approval = \"command\"\ncommand = [\"sh\", \"./approve\"]");
@@ -243,7 +243,7 @@ fn what_the_operator_has_rejected_is_left_to_the_operator_under_another_id() {
     // Something else is signed as before.
     let other = group.propose(0, "something else");
     group.request_in(1, &other, "approved");
-    // The operator may change their mind.
+    // The operator may approve it after all.
     group.approve(1, &twin);
     group.approve(2, &twin);
     group.request_in(0, &twin, "signed");
@@ -262,7 +262,7 @@ fn a_limit_holds_for_what_was_approved_before_it_and_keeps_its_share_here() {
     group.restart(1, &[]);
     for session in &sessions {
         group.request(2, session);
-        // Of the one that is over the limit it comes to nothing, and says so.
+        // The one over the limit has no effect, and reports that.
         group.tell(2, &["approve", session, "--yes", "--wait", "0"]);
     }
     let state = |session: &String| group.request(1, session)["state"].clone();
@@ -294,14 +294,14 @@ fn bare_hashes_and_the_text_behind_them_are_decided_each_for_itself() {
         assert_eq!(group.request(1, &bare)["messages"][0]["message"], hash.as_str());
         (bare, shown)
     };
-    // Rejected as a hash, and approved when it is seen what it is.
+    // Rejected as a hash, and approved when its text is shown.
     let (rejected, signed) = both("hidden at first");
     group.tell(1, &["reject", &rejected]).well();
     assert_eq!(group.request(1, &signed)["state"], "proposed");
     group.approve(1, &signed);
     group.request_in(0, &signed, "signed");
     assert_eq!(group.request(1, &rejected)["state"], "refused");
-    // Signed as a hash: that does not sign what it is.
+    // Signed as a hash: that does not sign the text's request.
     let (blind, seen) = both("signed blindly");
     group.approve(1, &blind);
     group.request_in(0, &blind, "signed");

@@ -1,4 +1,4 @@
-//! A rejection is final for its node, whatever becomes of the disk.
+//! A rejection is final for its node, whatever happens to the disk.
 
 use std::process::Command;
 
@@ -12,8 +12,8 @@ fn limit_files(group: &Group, node: usize, bytes: u64) {
     assert!(done.status.success(), "{done:?}");
 }
 
-/// Three nodes, all of whom must sign; the second one has approved, and a write that goes too far
-/// is an error to it.
+/// Three nodes, all of which must sign; the second one has approved, and a write beyond the limit
+/// returns an error to it.
 fn approved(name: &str) -> (Group, String) {
     let group = Group::start(name, 3, 3);
     group.stop(1);
@@ -29,7 +29,7 @@ fn nothing_leaves(group: &Group, session: &str) {
     group.kill_if_it_runs(1);
     group.restart(1, &[]);
     assert_eq!(group.request(1, session)["state"], "refused");
-    // They may have heard that it has failed.
+    // They may have received the refusals already.
     let late = group.tell(2, &["approve", session, "--yes", "--wait", "0"]);
     assert!(late.status <= 2, "{late:?}");
     let waited = group.tell(0, &["approve", session, "--yes", "--wait", "3"]);

@@ -16,13 +16,13 @@ fn a_node_that_is_killed_in_mid_session_is_not_needed_and_signs_the_next_request
         group.request_in(node, &session, "signed");
     }
 
-    // It was killed after its approval: it takes the session up again, and the others tell it how
-    // it ended.
+    // It was killed after its approval: it resumes the session, and gets the outcome from the
+    // others.
     group.restart(1, &[]);
     let late = group.request_in(1, &session, "signed");
     assert_eq!(late["signatures"], group.request(0, &session)["signatures"]);
 
-    // Now nobody can do without it.
+    // Now every remaining node is needed.
     group.stop(3);
     group.stop(4);
     let next = group.propose(0, "the next one");
@@ -139,7 +139,7 @@ fn a_request_is_decided_on_by_8_digits_and_a_script_says_that_it_need_not_be_ask
     assert_eq!(line.lines().count(), 1, "{line}");
     let told = "  local  node-0: text \"which one?\"; waits for you; 1 of 2 approved: node-0";
     assert!(line.starts_with(&session[..8]) && line.trim_end().ends_with(told), "{line}");
-    // Nothing is asked where there is no terminal, and nothing is approved.
+    // Without a terminal nothing is asked, and nothing is approved.
     let unasked = group.tell(1, &["approve", &session[..8]]);
     assert_eq!(unasked.status, 2);
     assert!(unasked.err.contains("--yes") && unasked.err.lines().count() == 1, "{unasked:?}");

@@ -1,4 +1,4 @@
-//! Stores: locked, backed up, restored, opened with the wrong words; and how a node ends.
+//! Stores: locked, backed up, restored, opened with a wrong passphrase; and how a node ends.
 
 use std::{
     fs,
@@ -45,7 +45,8 @@ fn a_backup_of_a_running_node_brings_its_groups_back_elsewhere() {
     let twice = restore(&file, &new, &right);
     assert_eq!(twice.status, 2, "a store that is there is left alone: {twice:?}");
 
-    // The invitation says where the others are; taken up again, it asks for no second ceremony.
+    // The invitation has the addresses of the others; joined again, it starts no second key
+    // generation.
     group.restart(2, &[]);
     let joined = group.tell(2, &["group", "join", &group.path("invitation.toml")]).well();
     assert!(joined.contains("State         done"), "{joined}");

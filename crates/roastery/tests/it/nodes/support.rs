@@ -1,5 +1,5 @@
 //! A group that `roastery local` makes and runs, in a folder and on ports of its own. It ends with
-//! the test, however that ends.
+//! the test, whatever its result.
 
 use std::{
     fs,
@@ -15,8 +15,7 @@ use std::{
 
 use serde_json::Value;
 
-/// How long anything may take before a test gives up. Nothing is decided by it in a test that
-/// passes.
+/// The timeout of every wait. It never expires in a test that passes.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 pub(crate) struct Group {
@@ -122,7 +121,7 @@ impl Group {
         self.port + u16::try_from(node).unwrap()
     }
 
-    /// A node's peer, as its card says it.
+    /// A node's peer id, from its card.
     pub(crate) fn peer(&self, node: usize) -> String {
         let card = fs::read_to_string(self.node(node).join("card.toml")).unwrap();
         let line = card.lines().find_map(|line| line.strip_prefix("peer = ")).unwrap();
@@ -134,7 +133,7 @@ impl Group {
         self.folder.join(name).to_str().unwrap().to_owned()
     }
 
-    /// Has a node do something.
+    /// Runs a command at a node.
     pub(crate) fn tell(&self, node: usize, arguments: &[&str]) -> Said {
         let folder = self.node(node);
         roastery(&[arguments, &["--folder", folder.to_str().unwrap()]].concat(), &[])
@@ -209,8 +208,8 @@ impl Group {
         self.tell(node, &["status", "--json"]).json()
     }
 
-    /// Proposes a text at a node and gives the session. What the others have refused before the
-    /// command ends is proposed all the same.
+    /// Proposes a text at a node and returns the session. A refusal of the others before the
+    /// command ends does not matter.
     pub(crate) fn propose(&self, node: usize, text: &str) -> String {
         let sign = ["sign", "--group", "local", "--text", text, "--wait", "0", "--json"];
         let said = self.tell(node, &sign);
@@ -250,7 +249,7 @@ impl Group {
         self.tell(node, &["approve", session, "--yes", "--wait", "0"]).well();
     }
 
-    /// Has a node's API do something, and gives its answer.
+    /// Posts to a node's API, and returns the answer.
     pub(crate) fn post(&self, node: usize, path: &str) -> Value {
         let mut stream = UnixStream::connect(self.node(node).join("api.sock")).unwrap();
         let head = "HTTP/1.1\r\nhost: node\r\nconnection: close\r\ncontent-length: 0";
@@ -308,7 +307,7 @@ impl Drop for Group {
     }
 }
 
-/// The processes that were given something in this folder as an argument.
+/// The processes with an argument in this folder.
 pub(crate) fn processes(folder: &Path) -> Vec<u32> {
     let folder = folder.to_str().unwrap();
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };

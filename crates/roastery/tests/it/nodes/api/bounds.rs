@@ -1,4 +1,5 @@
-//! What one client takes, no other one lacks; and each bound that is reached is heard of.
+//! A client that uses up its quota does not affect the others, and each bound that is reached is
+//! reported.
 
 use std::{
     io::{Read as _, Write as _},
@@ -43,7 +44,7 @@ fn a_thousand_half_open_connections_keep_no_other_client_waiting() {
         })
         .collect();
     assert_eq!(half_open.len(), 1000);
-    // Over TCP as well: they come from this address too.
+    // Over TCP as well: the connections come from this address too.
     assert_eq!(api.remote("/v1/status", &[&api.bearer("api-token")]).status, 200);
     assert_eq!(api.get("/v1/status").status, 200);
     let session = api.group.propose(0, "meanwhile");
@@ -57,7 +58,7 @@ fn a_thousand_half_open_connections_keep_no_other_client_waiting() {
 fn a_connection_for_which_there_is_no_place_is_told_so() {
     let api = Api::start("no-place");
     let socket = api.group.node(0).join("api.sock");
-    // Each has a request under way, whose body does not come.
+    // Each has a request in progress, whose body does not come.
     let head = "POST /v1/ceremonies HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n";
     let mut busy = Vec::new();
     let (refused, text) = until("no place is left", || {
@@ -79,7 +80,7 @@ fn a_connection_for_which_there_is_no_place_is_told_so() {
     });
     assert_eq!(refused, 503, "{text}");
     assert!(text.contains("\"code\":\"too_many\"") && text.contains("retry-after: 1"), "{text}");
-    // Those over TCP and health are not concerned.
+    // Connections over TCP and health are not affected.
     assert_eq!(api.remote("/v1/status", &[&api.bearer("api-token")]).status, 200);
     assert_eq!(api.open("/health").status, 200);
     drop(busy);

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use roastery_frost::Seat;
 
-/// When what was last sent to whom in answer.
+/// The time of the last answer of each kind to each seat.
 #[derive(Debug)]
 pub(crate) struct Answers<What>(BTreeMap<(Seat, What), Duration>);
 

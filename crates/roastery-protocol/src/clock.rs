@@ -33,7 +33,7 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     pub(crate) fn new(now: Duration, floor: Duration, cap: Duration) -> Self {
-        // What is due again at once is due for ever.
+        // Without an interval a retransmission would always be due.
         let floor = floor.max(Duration::from_millis(1));
         Self { due: now.saturating_add(floor), pause: floor, cap }
     }

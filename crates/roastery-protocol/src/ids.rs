@@ -13,7 +13,7 @@ macro_rules! hash_id {
         pub struct $name([u8; 32]);
 
         impl $name {
-            /// Takes 32 bytes as they are: a name says nothing about whether the thing exists.
+            /// Takes 32 bytes as they are: a name does not prove that the thing exists.
             pub const fn from_bytes(bytes: [u8; 32]) -> Self {
                 Self(bytes)
             }
@@ -90,13 +90,13 @@ pub struct Run {
 }
 
 impl Run {
-    /// A run that was opened at `opened_ms` (milliseconds since 1970 by the wall clock), told apart
-    /// from all others by eight bytes that the caller draws at random.
+    /// A run that was opened at `opened_ms` (milliseconds since 1970 by the wall clock), with eight
+    /// bytes that the caller draws at random, so that it differs from all others.
     pub const fn new(opened_ms: u64, random: [u8; 8]) -> Self {
         Self { opened_ms, random }
     }
 
-    /// When the run was opened, in milliseconds since 1970, as its node says.
+    /// When the run was opened, in milliseconds since 1970, by its node's wall clock.
     pub const fn opened_ms(&self) -> u64 {
         self.opened_ms
     }

@@ -25,7 +25,7 @@ pub struct FakeEngine {
     shared: Arc<Mutex<Shared>>,
 }
 
-/// What a fake engine is to do otherwise than well.
+/// The failures that a fake engine is to show.
 #[derive(Clone, Debug, Default)]
 pub struct Programme {
     /// Opening fails with this.
@@ -42,7 +42,7 @@ pub struct Programme {
     pub aggregation_fails: bool,
 }
 
-/// How often a fake engine was asked for what.
+/// The number of calls of a fake engine, by operation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Calls {
     /// Sessions opened.
@@ -80,7 +80,7 @@ impl FakeEngine {
         lock(&self.shared).programme = programme;
     }
 
-    /// What it was asked for up to now, in all its sessions.
+    /// The number of calls up to now, in all its sessions.
     pub fn calls(&self) -> Calls {
         lock(&self.shared).calls
     }

@@ -12,7 +12,7 @@ use crate::request::{ApprovedRequest, MessageKey};
 
 /// The real engine: BIP-445 with libsecp256k1.
 ///
-/// `R` is where randomness comes from: the operating system, unless a simulation says otherwise.
+/// `R` is the random generator: the operating system's, except in simulations.
 #[derive(Debug)]
 pub struct FrostEngine<R = SysRng> {
     seat: Seat,

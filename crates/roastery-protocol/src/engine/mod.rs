@@ -91,7 +91,8 @@ pub trait EngineSession: Send {
     /// Zeroizes the nonces of one slot.
     fn discard(&mut self, slot: SlotId);
 
-    /// Zeroizes everything secret. Whatever is asked for afterwards is refused.
+    /// Zeroizes everything secret. Afterwards `commit` and `sign` fail with
+    /// [`EngineError::Aborted`].
     fn abort(&mut self);
 
     /// How many slots have live secret nonces.

@@ -4,16 +4,17 @@ use roastery_frost::{Point, Signature, XOnlyPublicKey};
 use super::{Name, PeerId};
 use crate::{tags::Tag, wire};
 
-/// One line of the roster: what the others know of the holder of a seat.
+/// One line of the roster: the public keys and the peer of the holder of a seat.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Member {
-    /// Made for key generation; recovers the share with the public transcript. Offline otherwise.
+    /// The host key: made for key generation; it recovers the share with the public transcript.
+    /// Offline otherwise.
     #[borsh(serialize_with = "wire::put", deserialize_with = "wire::take")]
     pub host_key: Point,
-    /// Signs the seat's envelopes.
+    /// The identity key, which signs the seat's messages.
     #[borsh(serialize_with = "wire::put", deserialize_with = "wire::take")]
     pub identity_key: XOnlyPublicKey,
-    /// Where the seat's messages come from.
+    /// The peer from which the seat's messages come.
     pub peer: PeerId,
     /// Of two bindings of one host key the one with the higher number counts.
     pub sequence: u64,
@@ -46,10 +47,10 @@ pub fn binding_digest(
     ])
 }
 
-/// A member and what it is called: what a card says, and what an invitation lists.
+/// A member with its name: the content of a card, and an entry of an invitation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedMember {
-    /// What it is called.
+    /// The member's name.
     pub name: Name,
     /// Its line of the roster.
     pub member: Member,

@@ -84,7 +84,7 @@ pub enum GroupError {
     /// The public key material does not fit together.
     #[error("the group's keys do not fit together: {0}")]
     Keys(#[source] GroupKeysError),
-    /// Two keys are one.
+    /// The same key is used twice.
     #[error(
         "a key of seat {seat} is also a key of seat {other}; all identity and host keys must differ"
     )]
@@ -211,6 +211,10 @@ impl Group {
     }
 
     /// Reads a group file and checks all of it.
+    ///
+    /// # Errors
+    ///
+    /// [`GroupError`] names the rule that the file breaks.
     pub fn decode(bytes: &[u8]) -> Result<Self, GroupError> {
         if bytes.len() > MAX_GROUP_FILE {
             return Err(GroupError::TooLong { length: bytes.len() });
@@ -309,6 +313,10 @@ impl Group {
     }
 
     /// Checks that a node's own keys are those of its seat.
+    ///
+    /// # Errors
+    ///
+    /// [`SeatKeysError`] names the key that is not the one in the group.
     pub fn check_seat_keys(
         &self,
         seat: Seat,

@@ -2,7 +2,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use thiserror::Error;
 
-/// What people call a member or a group.
+/// The name of a member or a group, for people.
 ///
 /// 1 to 64 ASCII letters, digits, spaces and `.`, `_`, `-`; the first and the last character is a
 /// letter or a digit, and no space follows another. So a name looks like no other name, changes
@@ -42,7 +42,7 @@ impl Name {
     /// The longest name, in bytes.
     pub const MAX_LENGTH: usize = 64;
 
-    /// What a name may be, for people.
+    /// The rule for names, for messages to people.
     const ALLOWED: &'static str = "a name is 1 to 64 ASCII letters, digits, single spaces and . _ - \
                                    with a letter or a digit at both ends";
 

@@ -23,6 +23,10 @@ impl PeerId {
     pub const MAX_LENGTH: usize = 64;
 
     /// A peer of this name.
+    ///
+    /// # Errors
+    ///
+    /// [`PeerIdError`] if the name is empty or longer than [`PeerId::MAX_LENGTH`].
     pub fn new(name: impl AsRef<[u8]>) -> Result<Self, PeerIdError> {
         let name = name.as_ref();
         match name.len() {

@@ -151,7 +151,7 @@ impl Invitation {
     ///
     /// # Errors
     ///
-    /// [`InvitationError`] says which rule does not hold.
+    /// [`InvitationError`] names the rule that does not hold.
     pub fn new(
         name: &str,
         number: u32,
@@ -180,7 +180,7 @@ impl Invitation {
     ///
     /// # Errors
     ///
-    /// [`InvitationError`] says what is wrong.
+    /// [`InvitationError`] names what is wrong.
     pub fn decode(bytes: &[u8]) -> Result<Self, InvitationError> {
         if bytes.len() > MAX_INVITATION {
             return Err(InvitationError::TooLong { length: bytes.len() });

@@ -69,7 +69,7 @@ impl Keygen {
     ///
     /// # Errors
     ///
-    /// [`OpenError`] if the keys are those of no seat, or the seed is none.
+    /// [`OpenError`] if the keys are those of no seat, or the seed is invalid.
     pub fn open(opening: Opening, now: Moment) -> Result<Self, OpenError> {
         let Opening { invitation, host, identity, seed, signed, settings } = opening;
         let secrets = Secrets { host: HostSecretKey::from(host), seed };

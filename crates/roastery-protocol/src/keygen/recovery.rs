@@ -46,11 +46,11 @@ struct File {
     rebound: Vec<Member>,
 }
 
-/// Why something is no recovery file, or does not bring back what was asked for.
+/// Why bytes are no valid recovery file, or do not recover the expected group.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RecoveryError {
-    /// It is longer than any recovery file.
+    /// It is longer than a recovery file may be.
     #[error("a recovery file of {length} bytes; at most {MAX_RECOVERY_FILE} are allowed")]
     TooLong {
         /// Its length in bytes.
@@ -74,7 +74,7 @@ pub enum RecoveryError {
     /// The invitation in it is invalid.
     #[error("{0}")]
     Invitation(#[from] InvitationError),
-    /// The certified transcript in it is none.
+    /// The certified transcript in it is invalid.
     #[error("{0}")]
     Data(#[from] RecoveryDataError),
     /// The transcript is not that of the members in the invitation, or of another threshold.
@@ -116,7 +116,7 @@ impl RecoveryFile {
     ///
     /// # Errors
     ///
-    /// [`RecoveryError`] says what is wrong.
+    /// [`RecoveryError`] names what is wrong.
     pub fn decode(bytes: &[u8]) -> Result<Self, RecoveryError> {
         if bytes.len() > MAX_RECOVERY_FILE {
             return Err(RecoveryError::TooLong { length: bytes.len() });
@@ -181,7 +181,7 @@ impl RecoveryFile {
     }
 }
 
-/// What the host key and a recovery file bring back.
+/// What is recovered from a host key and a recovery file.
 #[derive(Debug)]
 pub struct Recovered {
     /// The seat.
@@ -192,12 +192,12 @@ pub struct Recovered {
     pub group: Arc<Group>,
 }
 
-/// Brings back the secret share of the host key's seat, and the group, from the bytes of a
+/// Recovers the secret share of the host key's seat, and the group, from the bytes of a
 /// [`RecoveryFile`].
 ///
 /// # Errors
 ///
-/// [`RecoveryError`] says what is wrong: with the file, with the host key, or that it is the file
+/// [`RecoveryError`] names what is wrong: with the file, with the host key, or that it is the file
 /// of another group than the one expected, where one is.
 pub fn recover_group(
     host: HostKey,

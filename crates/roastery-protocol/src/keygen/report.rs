@@ -144,7 +144,7 @@ impl Keygen {
                 let thing = AwaitedThing::Transcript;
                 (!offered).then_some(Awaited { seat, thing, since: link.since })
             }
-            // It is this node's own store that is awaited.
+            // This node waits for its own store.
             Signing::Waiting(_) => None,
             Signing::Released { since, .. } => {
                 let thing = AwaitedThing::Certificate;

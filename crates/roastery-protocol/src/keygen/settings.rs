@@ -1,13 +1,13 @@
 use std::time::Duration;
 
-/// The times of a key generation. They matter to liveness only.
+/// Intervals and time limits of a key generation. They matter to liveness only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// After how long without a certificate the number of live coordinators doubles.
+    /// The time without a certificate after which the number of live coordinators doubles.
     pub interval: Duration,
-    /// The least time between two sendings of one thing to one receiver.
+    /// The minimum interval between two sendings of one message to one receiver.
     pub repeat_floor: Duration,
-    /// The most time between two sendings of one thing that is still owed.
+    /// The maximum interval between retransmissions of one message that is still owed.
     pub repeat_cap: Duration,
     /// How long after its opening the key generation ends here. Until then members that lack the
     /// certificate are answered with it.

@@ -48,7 +48,7 @@ impl Signing {
         }
     }
 
-    /// Whether nothing is signed in this opening; what was signed before may be signed again.
+    /// Whether this opening has signed nothing yet; what was signed before may be signed again.
     pub(super) fn is_open(&self) -> bool {
         matches!(self, Signing::Nothing | Signing::Remembered(_))
     }
@@ -60,10 +60,9 @@ pub(super) fn transcript_hash(keygen: KeygenId, transcript: &Transcript) -> Tran
 }
 
 impl Keygen {
-    /// Makes the transcript, if this node can and has not signed any. It is judged as any other,
-    /// and shown to the others with this node's own signature: what a coordinator offers is bound
-    /// by what it has stored, so that it does not offer two, whatever others send it after a
-    /// restart.
+    /// Makes the transcript, if this node can and has not signed any. It is checked as any other,
+    /// and sent to the others with this node's own signature: what a coordinator offers is bound by
+    /// what it has stored, so that it does not offer two, whatever others send it after a restart.
     pub(super) fn try_to_make(&mut self, now: Moment) {
         if self.made.is_some() || !self.signing.is_open() {
             return;
@@ -78,7 +77,7 @@ impl Keygen {
             .expect("the message was made for this ceremony's n and t");
         let hash = transcript_hash(self.id(), &transcript);
         self.made = Some(OwnTranscript { hash, envelope: envelope.clone(), shown: None });
-        // Old news is no error.
+        // That it is known already is no error.
         let _ = self.on_transcript(self.fixed.seat, None, message, &envelope, now);
     }
 
@@ -214,7 +213,7 @@ impl Keygen {
         }
     }
 
-    /// Lets the signature out that waits.
+    /// Releases the signature that waits for the store.
     pub(super) fn release(&mut self, transcript: TranscriptHash, now: Moment) {
         let content = match &self.signing {
             Signing::Waiting(content) if content.transcript == transcript => *content,
@@ -236,7 +235,7 @@ impl Keygen {
         self.try_to_finish(transcript);
     }
 
-    /// A coordinator that offers what is signed here lacks the signature.
+    /// Sends this node's signature to a coordinator of the transcript that it has signed.
     fn show_signature(&mut self, coordinator: Seat, now: Moment) {
         if let Signing::Released { envelope, .. } = &self.signing {
             let envelope = envelope.clone();

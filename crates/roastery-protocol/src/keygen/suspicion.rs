@@ -46,7 +46,7 @@ pub enum Misbehaviour {
     Transcript(Fault),
     /// A transcript that gives no key.
     NoKey,
-    /// Two transcripts of one coordinator. An honest one shows one only, which it has
+    /// Two transcripts of one coordinator. An honest one sends only one, which it has
     /// stored as signed.
     TwoTranscripts {
         /// The one that was received first.
@@ -63,16 +63,16 @@ pub enum Misbehaviour {
         /// The other transcript, which it has received.
         offered: TranscriptHash,
     },
-    /// A signature that is not one of the transcript.
+    /// A signature that is not valid for the transcript.
     Signature(TranscriptHash),
-    /// Signatures of two transcripts. A member that lost its memory looks the same.
+    /// Signatures of two transcripts. A member that lost what it had stored looks the same.
     TwoSignatures {
         /// The one that was received first.
         first: TranscriptHash,
         /// The one that was received second.
         second: TranscriptHash,
     },
-    /// A certificate that is none, or one of another key generation.
+    /// An invalid certificate, or one of another key generation.
     Certificate,
 }
 

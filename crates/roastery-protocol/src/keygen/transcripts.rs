@@ -24,7 +24,7 @@ const MOST_SIGNED: usize = 2;
 pub(super) struct Transcripts {
     known: BTreeMap<TranscriptHash, Known>,
     offers: BTreeMap<Seat, Vec<Offer>>,
-    /// Peers that have passed on another coordinator's offer beyond the most of that coordinator.
+    /// Peers that have passed on an offer of another coordinator beyond that coordinator's limit.
     passers: BTreeSet<PeerId>,
     /// Signatures of transcripts that are not known yet, one of each member.
     unplaced: BTreeMap<Seat, TranscriptSignature>,
@@ -48,7 +48,7 @@ pub(super) struct Offer {
     pub(super) message: CoordinatorMsg1,
 }
 
-/// What an offer is.
+/// How an offer relates to the known ones.
 pub(super) enum Offered {
     New,
     Repeat,
@@ -59,7 +59,7 @@ pub(super) enum Offered {
     TooMany,
 }
 
-/// What a signature is.
+/// How a signature relates to the known ones.
 pub(super) enum Counted {
     Unknown,
     Repeat,
@@ -166,7 +166,7 @@ impl Known {
             return None;
         }
         let mut bytes = self.transcript.as_bytes().to_vec();
-        // By seat, as ChillDKG wants them.
+        // By seat, as ChillDKG requires.
         self.signatures.values().for_each(|signature| bytes.extend(signature.to_bytes()));
         Some(bytes)
     }

@@ -40,7 +40,7 @@ impl Keygen {
         }
     }
 
-    /// Brings the live coordinators up to the time. All n together are enough: a further turn of
+    /// Makes coordinators live that are due now. All n together are enough: a further turn of
     /// one would be the same.
     pub(super) fn escalate(&mut self, now: Moment) {
         let n = self.fixed.invitation.size();
@@ -77,8 +77,8 @@ impl Keygen {
         seat != self.fixed.seat && (disconnected || self.is_faulty_coordinator(seat))
     }
 
-    /// What every live coordinator is to have: the first message until a transcript is signed, the
-    /// signature after that.
+    /// The message that every live coordinator must get: the first message until a transcript is
+    /// signed, the signature after that.
     fn owed_to_coordinators(&self) -> Option<Envelope> {
         match &self.signing {
             Signing::Nothing | Signing::Remembered(_) => Some(self.fixed.first_message.clone()),

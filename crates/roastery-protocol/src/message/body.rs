@@ -166,9 +166,9 @@ pub enum RefusalReason {
     /// The request is not acceptable in itself: another group, too long a life, a key that does not
     /// exist.
     Unacceptable,
-    /// The node has found its own machine to be at fault.
+    /// The node has found a hardware fault of its own.
     Fault,
-    /// So much of the proposer waits for a decision at the node that it takes no more of it now.
+    /// The proposer's quota of requests that wait for a decision at the node is used up.
     TooMany,
 }
 

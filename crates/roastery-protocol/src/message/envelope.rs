@@ -29,11 +29,11 @@ pub const MAX_PROPOSAL_ENVELOPE: usize = Sealed::LEAST + MAX_REQUEST + 5 + MAX_T
 /// Signature and body.
 type Sealed = sealed::Sealed<{ Header::LENGTH }>;
 
-/// A message as it travels: `signature || body`, with a header that was read and a kind that is
+/// A message as it is sent: `signature || body`, with a header that was read and a kind that is
 /// known.
 ///
-/// Whether the signature is its sender's is another question:
-/// [`Envelope::is_signed_by_its_sender`]. The bytes are this value's own and never change.
+/// The signature is not checked: see [`Envelope::is_signed_by_its_sender`]. The bytes are this
+/// value's own and never change.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Envelope {
     sealed: Sealed,
@@ -83,7 +83,7 @@ impl Envelope {
     }
 
     /// A message that another member has signed, made again from its parts, to be passed on.
-    /// Whether the signature is the sender's is not checked.
+    /// The signature is not checked.
     pub fn assemble(signature: &[u8; 64], header: Header, body: &Body) -> Self {
         let kind = body.kind();
         let sealed =
@@ -91,7 +91,11 @@ impl Envelope {
         Self { sealed, header, kind }
     }
 
-    /// Reads the outside of a message. The length is checked before anything is read or copied.
+    /// Reads the header of a message. The length is checked before anything is read or copied.
+    ///
+    /// # Errors
+    ///
+    /// [`EnvelopeError`]: the bytes are no message, and count as sent by no member.
     pub fn parse(bytes: &[u8]) -> Result<Self, EnvelopeError> {
         let length = bytes.len();
         if length > MAX_EVIDENCE_ENVELOPE {
@@ -111,7 +115,7 @@ impl Envelope {
         Ok(Self { sealed, header, kind })
     }
 
-    /// Which session a message names, without looking at anything else: to find where it belongs.
+    /// The session that a message names, without any other check: for routing.
     pub fn peek_session(bytes: &[u8]) -> Option<SessionId> {
         Sealed::peek::<Header>(bytes).map(|header| header.session)
     }
@@ -134,7 +138,7 @@ impl Envelope {
         wire::decode(question.content()).ok()
     }
 
-    /// Which group a message names, if its kind is one of a session: to find where it belongs.
+    /// The group that a message names, if its kind is one of a session: for routing.
     pub fn peek_group(bytes: &[u8]) -> Option<GroupId> {
         let header = Sealed::peek::<Header>(bytes)?;
         header.kind().map(|_| header.group)
@@ -150,17 +154,17 @@ impl Envelope {
         self.kind
     }
 
-    /// The whole message, as it is sent.
+    /// The bytes of the whole message: signature and body.
     pub fn as_bytes(&self) -> &Arc<[u8]> {
         self.sealed.as_bytes()
     }
 
-    /// The signature, whether or not it is right.
+    /// The signature. It is not checked here.
     pub fn signature(&self) -> [u8; 64] {
         self.sealed.signature()
     }
 
-    /// What is signed: header and content.
+    /// The bytes that are signed: header and content.
     pub fn body(&self) -> &[u8] {
         self.sealed.body()
     }
@@ -219,7 +223,7 @@ impl borsh::BorshDeserialize for Envelope {
     fn deserialize_reader<R: std::io::Read>(reader: &mut R) -> std::io::Result<Self> {
         let invalid = |error| std::io::Error::new(std::io::ErrorKind::InvalidData, error);
         let length = u32::deserialize_reader(reader)? as usize;
-        // Only messages that carry no proof themselves stand in a proof.
+        // A proof contains only messages that carry no proof themselves.
         if length > MAX_ENVELOPE {
             return Err(invalid(EnvelopeError::TooLong { length, most: MAX_ENVELOPE }));
         }

@@ -93,7 +93,7 @@ impl Header {
         self.version
     }
 
-    /// The kind's number as it stands there.
+    /// The kind's number as received.
     pub fn kind_number(&self) -> u8 {
         self.kind
     }

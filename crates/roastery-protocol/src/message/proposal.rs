@@ -8,7 +8,7 @@ use crate::{
     request::{SigningRequest, Subject},
 };
 
-/// What a member would like to be signed. It has no effect but to be shown to the policy.
+/// A member's proposal to sign a request. Its only effect is that the policy evaluates it.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Proposal {
     /// The request.
@@ -17,7 +17,7 @@ pub struct Proposal {
     pub subject: Subject,
 }
 
-/// Why bytes are no proposal to this group.
+/// Why bytes cannot be read as a proposal to this group.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ProposalError {
@@ -45,12 +45,12 @@ pub enum ProposalError {
 
 impl Proposal {
     /// Reads a proposal of a member of this group, whose session need not be known: everything but
-    /// whether the subject is what the request signs ([`Subject::check`]), which is a matter of
-    /// judging it. The signature is checked before the content is decoded.
+    /// whether the subject is what the request signs ([`Subject::check`]), which is up to
+    /// the policy. The signature is checked before the content is decoded.
     ///
     /// # Errors
     ///
-    /// [`ProposalError`] says what is wrong.
+    /// [`ProposalError`] names what is wrong.
     pub fn open(bytes: &[u8], group: &Group) -> Result<(Seat, Self), ProposalError> {
         if Envelope::peek_kind(bytes) != Some(Kind::Proposal) {
             return Err(ProposalError::NotAProposal);

@@ -70,7 +70,7 @@ pub enum Malformation {
         /// The number of members, n.
         n: usize,
     },
-    /// Not one entry for each message of the request.
+    /// The number of entries is not the number of messages of the request.
     #[error("{count} entries; the request has {messages} messages")]
     MessageCount {
         /// The number that the body has.
@@ -101,6 +101,11 @@ impl Shape {
     }
 
     /// Decodes the content of a message of this session and checks every structural rule.
+    ///
+    /// # Errors
+    ///
+    /// [`Malformation`] names the rule that the message breaks. It is provable against the member
+    /// that has signed the message.
     pub fn read(&self, envelope: &Envelope) -> Result<(Attempt, Body), Malformation> {
         let number = envelope.header().attempt;
         let attempt = Attempt::new(number).ok_or(Malformation::Attempt { attempt: number })?;

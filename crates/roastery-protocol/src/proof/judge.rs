@@ -73,7 +73,7 @@ pub enum Indeterminate {
     /// A key that cannot be derived, or an equation that has no sense (probability below 2^-120).
     #[error("the keys of the request cannot be derived: {0}")]
     Underivable(#[from] DerivationError),
-    /// An equation that has no sense (probability below 2^-120).
+    /// A signing equation that is not defined (probability below 2^-120).
     #[error("the signing equation of this package is not defined")]
     Undefined,
 }
@@ -215,7 +215,7 @@ impl<'a> Judge<'a> {
     fn malformed_message(&self, message: &Envelope) -> Decision {
         let sender = self.authenticate(message)?;
         match message.kind() {
-            // A proposal comes before its session, and a proof is judged by what it proves.
+            // A proposal comes before its session, and a proof is checked by its own claim.
             Kind::Proposal | Kind::Evidence => Err(Indeterminate::FormNotProvable),
             _ => Ok(self.shape.read(message).is_err().then_some(sender)),
         }

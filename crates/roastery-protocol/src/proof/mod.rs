@@ -31,7 +31,7 @@ pub struct Proof {
     fault: Fault,
 }
 
-/// What was broken, and the statements that show it.
+/// The fault that is claimed, with the signed statements that show it.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Fault {
     /// Against a coordinator: two packages of one attempt, run and number whose bodies differ.
@@ -152,6 +152,10 @@ impl Proof {
     }
 
     /// Reads a proof's bytes. It does not check what they prove: see [`Proof::verify`].
+    ///
+    /// # Errors
+    ///
+    /// [`ProofError`] if they are too long, of another version, or do not decode.
     pub fn decode(bytes: &[u8]) -> Result<Self, ProofError> {
         if bytes.len() > MAX_EVIDENCE_ENVELOPE {
             return Err(ProofError::TooLong { length: bytes.len() });
@@ -196,8 +200,8 @@ impl Fault {
         }
     }
 
-    /// The message of the one whom the claim is about. Whether that one really sent it is for
-    /// [`Proof::verify`].
+    /// The message of the member that the claim is about. [`Proof::verify`] checks that the member
+    /// really sent it.
     pub fn accused_message(&self) -> &Envelope {
         match self {
             Fault::PackageConflict { first, .. }

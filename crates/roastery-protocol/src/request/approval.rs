@@ -76,7 +76,7 @@ pub enum ApprovalError {
         /// The wall clock, in seconds since 1970.
         now: u64,
     },
-    /// The request lives too long.
+    /// The request's lifetime is longer than allowed.
     #[error("the request expires in {seconds} seconds; at most {most} are allowed", most = MAX_LIFETIME_SECONDS)]
     TooLong {
         /// The remaining lifetime, in seconds.
@@ -109,9 +109,13 @@ impl ApprovalError {
 }
 
 impl ApprovedRequest {
-    /// Has the policy judge the request, field by field. The expiry is read against the wall clock
-    /// once, here; from then on it is a deadline on the monotonic clock, however long the session
-    /// takes to be opened.
+    /// Has the policy evaluate the request, field by field. The expiry is read against the wall
+    /// clock once, here; from then on it is a deadline on the monotonic clock, however long the
+    /// session takes to be opened.
+    ///
+    /// # Errors
+    ///
+    /// [`ApprovalError`] names why this node does not take part.
     pub fn obtain(
         request: SigningRequest,
         group: &Group,

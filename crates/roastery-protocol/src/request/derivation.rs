@@ -24,7 +24,7 @@ pub const MAX_PATH_LENGTH: usize = 8;
 pub struct Derivation {
     /// At most eight steps, each below 2^31 (unhardened).
     pub path: Vec<u32>,
-    /// What the output key commits to.
+    /// The Taproot tweak of the output key.
     pub taproot: Taproot,
 }
 
@@ -62,7 +62,7 @@ pub enum DerivationError {
         /// The child number of that step.
         index: u32,
     },
-    /// The path leads to no valid key (BIP-32 says: take the next index; probability below 2^-127).
+    /// The path leads to no valid key (BIP-32: take the next index; probability below 2^-127).
     #[error("step {step} of the path leads to no valid key")]
     NoSuchChild {
         /// The position of the step in the path, from 0.
@@ -91,6 +91,10 @@ impl Derivation {
 
     /// The tweaked key of this group: the threshold public key, one plain tweak for each step of
     /// the path (BIP-32, CKDpub), then the x-only Taproot tweak (BIP-341).
+    ///
+    /// # Errors
+    ///
+    /// [`DerivationError`] if a step is not allowed, or leads to no valid key.
     pub fn tweaks(&self, group: &Group) -> Result<TweakContext, DerivationError> {
         let own = *self == Self::key_path_only();
         if let Some(key) = group.own_key().get().filter(|_| own) {

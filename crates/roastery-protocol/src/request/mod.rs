@@ -33,7 +33,7 @@ pub const MAX_REQUEST: usize = 77 + MAX_MESSAGES * (32 + 4 + 4 * MAX_PATH_LENGTH
 pub struct MessageToSign {
     /// The message, 32 bytes: for a transaction, a BIP-341 signature hash.
     pub message: [u8; 32],
-    /// Which key of the group signs it.
+    /// How the key that signs it derives from the group's key.
     pub derivation: Derivation,
 }
 
@@ -41,7 +41,7 @@ pub struct MessageToSign {
 /// chose and an expiry.
 ///
 /// The session id is the tagged hash of all of it: two requests that differ in one bit are two
-/// sessions. A request says nothing about whether this node may sign it; only an
+/// sessions. A request does not imply that this node may sign it; only an
 /// [`ApprovedRequest`] does.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize)]
 pub struct SigningRequest {
@@ -52,7 +52,7 @@ pub struct SigningRequest {
     messages: Vec<MessageToSign>,
 }
 
-// Decoded as it lies there first; becomes a request only through the checks of the constructor.
+// Decoded without checks; it becomes a request only through the checks of the constructor.
 #[derive(BorshDeserialize)]
 struct Unchecked {
     version: u8,
@@ -66,7 +66,7 @@ struct Unchecked {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// The bytes are longer than any request's.
+    /// The bytes are longer than a request may be.
     #[error("a request of {length} bytes; at most {most} are allowed", most = MAX_REQUEST)]
     TooLong {
         /// The length in bytes.
@@ -98,8 +98,7 @@ pub enum RequestError {
 }
 
 impl SigningRequest {
-    /// A request to sign these messages, told apart from other requests by `id`, until `expiry`
-    /// (seconds since 1970).
+    /// A request to sign these messages, named by `id`, until `expiry` (seconds since 1970).
     pub fn new(
         group: GroupId,
         id: [u8; 32],
@@ -119,6 +118,10 @@ impl SigningRequest {
     }
 
     /// Reads a request's bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`] names what is wrong.
     pub fn decode(bytes: &[u8]) -> Result<Self, RequestError> {
         if bytes.len() > MAX_REQUEST {
             return Err(RequestError::TooLong { length: bytes.len() });

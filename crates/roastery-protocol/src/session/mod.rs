@@ -192,6 +192,11 @@ struct Coordinated<P> {
 
 impl<E: EngineSession> Session<E> {
     /// Opens a session. From here on every input but the messages of others is fixed.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] if an input does not belong to the seat, the request has expired, or the
+    /// engine fails.
     pub fn open<Opener: Engine<Session = E>>(
         opening: Opening,
         engine: &Opener,
@@ -244,6 +249,10 @@ impl<E: EngineSession> Session<E> {
     ///
     /// Work is bounded by n, t and the number of messages; the most costly message is the one that
     /// completes a package of which shares are bad (t share checks).
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`] states why the message had no effect.
     pub fn handle_message(
         &mut self,
         from: &PeerId,

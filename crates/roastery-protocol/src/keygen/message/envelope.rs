@@ -13,11 +13,11 @@ pub const MAX_ENVELOPE: usize = 32 * 1024;
 /// Signature and body.
 type Sealed = sealed::Sealed<{ Header::LENGTH }>;
 
-/// A message as it travels: `signature || body`, with a header that was read and a kind that is
+/// A message as it is sent: `signature || body`, with a header that was read and a kind that is
 /// known.
 ///
-/// Whether the signature is its sender's is another question:
-/// [`Envelope::is_signed_by_its_sender`]. The bytes are this value's own and never change.
+/// The signature is not checked: see [`Envelope::is_signed_by_its_sender`]. The bytes are this
+/// value's own and never change.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Envelope {
     sealed: Sealed,
@@ -67,7 +67,7 @@ impl Envelope {
         Self { sealed, header, kind }
     }
 
-    /// Reads the outside of a message. The length is checked before anything is read or copied.
+    /// Reads the header of a message. The length is checked before anything is read or copied.
     ///
     /// # Errors
     ///
@@ -99,8 +99,8 @@ impl Envelope {
         Sealed::LEAST + contents.max().unwrap_or(0)
     }
 
-    /// Which key generation a message names, if its kind is one of a key generation: to find where
-    /// it belongs.
+    /// The key generation that a message names, if its kind is one of a key generation: for
+    /// routing.
     pub fn peek_keygen(bytes: &[u8]) -> Option<KeygenId> {
         let header: Header = Sealed::peek(bytes)?;
         header.kind().map(|_| header.keygen)
@@ -116,12 +116,12 @@ impl Envelope {
         self.kind
     }
 
-    /// The whole message, as it is sent.
+    /// The bytes of the whole message: signature and body.
     pub fn as_bytes(&self) -> &Arc<[u8]> {
         self.sealed.as_bytes()
     }
 
-    /// What is signed: header and content.
+    /// The bytes that are signed: header and content.
     pub fn body(&self) -> &[u8] {
         self.sealed.body()
     }

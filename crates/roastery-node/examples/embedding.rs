@@ -4,7 +4,7 @@ mod demo;
 use roastery_node::{bus::*, driver::*};
 use roastery_protocol::{Seat, engine::*, request::ApprovedRequest};
 
-/// A bus: a mesh inside the process, for which any network may stand.
+/// A bus: a mesh inside the process, in place of any network.
 struct OwnBus(MeshBus);
 impl Bus for OwnBus {
     fn local_peer(&self) -> &PeerId {
@@ -24,8 +24,8 @@ impl Bus for OwnBus {
         self.0.stats()
     }
 }
-/// A journal: no share leaves before its receipt is given. It is given by a thread, for the node
-/// waits for nobody.
+/// A journal: no share leaves before its receipt is used. A thread does that, for the node must not
+/// be blocked.
 struct OwnJournal(Seat);
 impl Journal for OwnJournal {
     fn keep(&mut self, released: Released, receipt: Receipt) {
@@ -33,7 +33,7 @@ impl Journal for OwnJournal {
         std::thread::spawn(|| receipt.kept());
     }
 }
-/// An engine: the real one, for which a device that holds the share may stand.
+/// An engine: the real one, in place of a device that holds the share.
 struct OwnEngine(FrostEngine);
 impl Engine for OwnEngine {
     type Session = FrostSession;

@@ -1,4 +1,4 @@
-//! What a transaction with many inputs costs: 50 messages in one session beside 50 sessions of one
+//! The cost of a transaction with many inputs: 50 messages in one session beside 50 sessions of one
 //! message, three of five members on a mesh inside one process. `cargo run --release -p
 //! roastery-node --example many_messages`.
 
@@ -78,7 +78,8 @@ fn messages(count: u32) -> Vec<MessageToSign> {
         .collect()
 }
 
-/// Signs these requests at once, and says how long it took until every node had every signature.
+/// Signs these requests concurrently, and returns how long it took until every node had every
+/// signature.
 async fn sign(
     group: &Arc<Group>,
     nodes: &[NodeHandle],

@@ -43,7 +43,7 @@ fn loopback_bytes() -> Option<u64> {
     line.split_whitespace().nth(8)?.parse().ok()
 }
 
-/// One way of telling all others.
+/// One way of sending to all others.
 trait Way {
     /// Ready for a first message.
     async fn start(nodes: usize) -> Result<Self>
@@ -52,7 +52,7 @@ trait Way {
 
     fn say(&mut self, message: &[u8]) -> Result<()>;
 
-    /// Waits for the next node that has a message.
+    /// Waits for the next node that receives a message.
     async fn heard(&mut self) -> Result<Vec<u8>>;
 }
 
@@ -137,7 +137,7 @@ impl Way for Streams {
                 _ => {}
             }
         }
-        // As long as the other way has.
+        // The same time as the other way needs.
         sleep(Duration::from_secs(5)).await;
         Ok(Self { speaker, heard })
     }
@@ -151,7 +151,8 @@ impl Way for Streams {
     }
 }
 
-/// Gossipsub as it comes, without its signatures: the messages of the protocol have their own.
+/// Gossipsub with its defaults, without its signatures: the messages of the protocol have their
+/// own.
 struct Gossip {
     say: mpsc::UnboundedSender<Vec<u8>>,
     heard: mpsc::UnboundedReceiver<Vec<u8>>,
@@ -219,7 +220,7 @@ impl Way for Gossip {
             tokio::spawn(gossip(swarm, hear, said));
             speaker.get_or_insert(say);
         }
-        // All connections stand, and some heartbeats have built the mesh.
+        // All connections are established, and some heartbeats have built the mesh.
         sleep(Duration::from_secs(5 + nodes as u64 / 10)).await;
         let say = speaker.ok_or("nobody speaks")?;
         Ok(Self { say, heard })
@@ -234,8 +235,8 @@ impl Way for Gossip {
     }
 }
 
-/// In a runtime of its own: when it is gone nobody is left who pings or gossips beside the next
-/// one.
+/// In a runtime of its own: when it is dropped no task is left that sends pings or gossip during
+/// the next measurement.
 fn alone<W: Way>(name: &str, nodes: usize) -> Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     let measured = runtime.block_on(measure::<W>(name, nodes));

@@ -18,7 +18,7 @@ use roastery_protocol::{
     session::Settings,
 };
 
-/// What this node signs. A real one looks at every field.
+/// The policy of a node here. A real one checks every field.
 struct SignsAnything;
 
 impl Policy for SignsAnything {
@@ -29,7 +29,7 @@ impl Policy for SignsAnything {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // A dealer who knows all shares, and so could sign alone: for demonstrations only.
+    // A dealer that knows all shares, and could sign alone: for demonstrations only.
     let (keys, shares) = danger_trusted_dealer::deal(2, 3, &mut SysRng)?;
     let (mut members, mut identities) = (Vec::new(), Vec::new());
     for name in ["anna", "ben", "cleo"] {
@@ -42,7 +42,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     let group = Arc::new(Group::new(keys, [0; 32], members)?);
 
-    // Each member's node is on the mesh before any of them speaks.
+    // Each member's node joins the mesh before any of them sends.
     let (mesh, mut nodes) = (Mesh::default(), Vec::new());
     for ((seat, share), identity) in group.seats().zip(shares).zip(identities) {
         let engine = FrostEngine::new(seat, group.keys().clone(), share);

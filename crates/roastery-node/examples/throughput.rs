@@ -5,7 +5,7 @@
 //! `cargo run --release -p roastery-node --features libp2p --example throughput -- --sessions 10000
 //! --at-once 64`
 //!
-//! With `--p2p` the nodes speak over TCP on 127.0.0.1, each through a line of an exchange, as a
+//! With `--p2p` the nodes send over TCP on 127.0.0.1, each through a line of an exchange, as a
 //! service does. All figures are those of all five nodes together. Linux only: memory and CPU time
 //! are read in /proc.
 
@@ -35,7 +35,7 @@ use crate::{
 const SIGNERS: usize = 5;
 const THRESHOLD: usize = 3;
 
-/// After how many sessions memory is looked at again.
+/// The number of sessions between two measurements of the memory.
 const SAMPLE: usize = 1000;
 
 struct Asked {
@@ -87,14 +87,14 @@ async fn over_connections() -> Result<Nodes> {
     Ok((group, demo::start(members, lines)))
 }
 
-/// What the process has in memory now, in KiB.
+/// The resident memory of the process, in KiB.
 fn resident() -> Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
     Ok(line.trim().trim_end_matches(" kB").parse()?)
 }
 
-/// The CPU time that the process has taken.
+/// The CPU time that the process has used.
 fn cpu() -> Result<Duration> {
     let stat = std::fs::read_to_string("/proc/self/stat")?;
     // The name in front may hold anything; user and system time are the 12th and 13th after it, in
@@ -106,7 +106,7 @@ fn cpu() -> Result<Duration> {
 }
 
 async fn measure((group, nodes): Nodes, asked: &Asked) -> Result<()> {
-    // What every process allocates once is there before the first look.
+    // What every process allocates once is allocated before the first measurement.
     sign(&group, &nodes, u64::MAX).await?;
     let next = Arc::new(AtomicU64::new(0));
     let (signed, mut all_signed) = mpsc::unbounded_channel();

@@ -13,7 +13,7 @@ use crate::demo::Result;
 
 type Roster = Vec<(PeerId, Vec<DialAddress>)>;
 
-/// Where nodes listen, and how each finds all of them.
+/// Endpoints and a roster with all their addresses.
 pub async fn bound(count: usize, listen: &ListenAddress) -> Result<(Vec<Endpoint>, Roster)> {
     let (mut endpoints, mut roster) = (Vec::new(), Vec::new());
     for _ in 0..count {
@@ -29,7 +29,8 @@ pub async fn bound(count: usize, listen: &ListenAddress) -> Result<(Vec<Endpoint
     Ok((endpoints, roster))
 }
 
-/// Buses of nodes that listen like this, each connected to all others, and how long that took.
+/// Buses of nodes that listen at this address, each connected to all others, and how long that
+/// took.
 pub async fn connected(count: usize, listen: &ListenAddress) -> Result<(Vec<P2pBus>, Duration)> {
     let (endpoints, roster) = bound(count, listen).await?;
     let start = Instant::now();

@@ -1,5 +1,5 @@
-//! What the examples share: a group with all its keys, as no node has them, and a request that all
-//! its nodes sign.
+//! Shared by the examples: a group with all its keys, which no node has together, and a request
+//! that all its nodes sign.
 
 #![allow(dead_code, reason = "no example needs all of it")]
 
@@ -28,8 +28,8 @@ use roastery_protocol::{
 
 pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// How long requests live, in seconds. What a node keeps of a session it keeps that long, if there
-/// is room.
+/// The life of requests, in seconds. A node keeps the outcome of a session for as long, if there is
+/// room.
 const LIFETIME: u64 = 3600;
 
 /// Names for peers inside one process.
@@ -37,8 +37,8 @@ pub fn peers(count: usize) -> Result<Vec<PeerId>> {
     (0..count).map(|at| Ok(PeerId::new(format!("peer {at}"))?)).collect()
 }
 
-/// A group, and a member of it for each of these peers. The dealer knows all shares, and so could
-/// sign alone: for demonstrations only.
+/// A group, and a member of it for each of these peers. The dealer knows all shares, and could sign
+/// alone: for demonstrations only.
 pub fn deal(
     threshold: usize,
     peers: &[PeerId],
@@ -75,7 +75,7 @@ pub fn start<B: Bus + 'static>(
     nodes.collect()
 }
 
-/// What a node signs here: anything. A real policy looks at every field.
+/// The policy of a node here: it allows everything. A real policy checks every field.
 struct SignsAnything;
 
 impl Policy for SignsAnything {
@@ -84,7 +84,7 @@ impl Policy for SignsAnything {
     }
 }
 
-/// What came of a request.
+/// The result of a request.
 pub struct Signed {
     /// What was signed, and by which key.
     pub key: MessageKey,

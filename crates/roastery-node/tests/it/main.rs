@@ -1,4 +1,4 @@
-//! Buses, driver and store as programs that embed them see them.
+//! Bus, driver and store, as programs that embed them use them.
 
 #![allow(clippy::unwrap_used, reason = "a failed helper is a failed test")]
 

@@ -1,15 +1,15 @@
-//! The buses that there are.
+//! The kinds of buses.
 
 use roastery_node::bus::{Bus, Mesh, MeshBus, MeshLimits, PeerId, QueueLimits};
 
-/// How many peers there are at most.
+/// The most peers.
 pub const SIZE: usize = 4;
 
 pub fn limits() -> QueueLimits {
     QueueLimits { max_message_bytes: 1000, max_queued_messages: 20, max_queued_bytes: 4000 }
 }
 
-/// A kind of bus, and the mesh that a test is about.
+/// A kind of bus, and the mesh under test.
 pub trait Kind {
     type Bus: Bus + 'static;
 

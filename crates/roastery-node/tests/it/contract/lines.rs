@@ -15,7 +15,7 @@ fn topic() -> Topic {
     group(1)
 }
 
-/// A line whose messages say what they are about before they say what the test says.
+/// A line whose messages begin with its topic, followed by the test's content.
 pub struct Titled(Line);
 
 impl Titled {
@@ -59,7 +59,7 @@ impl Bus for Titled {
     }
 }
 
-/// More than is ever lost below the lines, whose losses the promises are about.
+/// Queues that never overflow below the lines, whose losses are under test.
 pub fn wide() -> QueueLimits {
     QueueLimits {
         max_message_bytes: 10_000,

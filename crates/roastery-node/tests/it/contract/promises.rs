@@ -8,7 +8,7 @@ use crate::contract::{
     waiting::{PATIENCE, connected, next, next_message, until},
 };
 
-/// The first peers of a mesh, each of which has seen the others connect and nothing else.
+/// The first peers of a mesh, each of which has seen the others connect and no other event.
 async fn joined<K: Kind, const N: usize>(kind: &K) -> [K::Bus; N] {
     let mut buses = Vec::new();
     for at in 0..N {
@@ -34,7 +34,7 @@ fn message(kind: &impl Kind, from: usize, bytes: &[u8]) -> BusEvent {
     BusEvent::Message { from: kind.peer(from), bytes: bytes.to_vec().into() }
 }
 
-/// Messages that the reader has been offered, whatever became of them.
+/// The number of messages for the reader, delivered or not.
 fn offered(stats: QueueStats) -> u64 {
     stats.delivered
         + stats.repeats_suppressed
@@ -42,7 +42,7 @@ fn offered(stats: QueueStats) -> u64 {
         + stats.waiting_messages as u64
 }
 
-/// What a sender's own end has lost of what was for this reader.
+/// The number of messages to this reader that were lost at the sender's end.
 fn lost_before(stats: &BusStats, kind: &impl Kind, reader: usize) -> u64 {
     let lost = |stats: QueueStats| stats.dropped_queue_full + stats.repeats_suppressed;
     stats.link(&kind.peer(reader)).map_or(0, |link| lost(link.outbound))
@@ -96,7 +96,7 @@ pub async fn a_message_may_have_as_many_bytes_as_the_cap_and_not_one_more(kind: 
     let refused = Err(SendError::TooLarge { bytes: cap + 1, max: cap });
     assert_eq!(alice.send(to(kind, 1), &vec![1; cap + 1]), refused);
     assert_eq!(alice.send(Destination::Everyone, &vec![1; cap + 1]), refused);
-    // Either end may count it, whichever it did not get past.
+    // It may be counted at either end.
     let theirs = bob.stats().of(&kind.peer(0)).dropped_too_large;
     let ours = alice.stats().link(&kind.peer(1)).map_or(0, |link| link.outbound.dropped_too_large);
     assert_eq!(theirs + ours, 2);
@@ -145,7 +145,7 @@ pub async fn a_flood_loses_only_the_flooders_own_and_is_counted(kind: &impl Kind
     for number in 0..flood {
         flooder.send(to(kind, 2), &number.to_be_bytes()).unwrap();
         if number % 100 == 0 {
-            // It takes its time, and more than one queue is filled.
+            // The flood takes a while, and fills more than one queue.
             sleep(Duration::from_millis(1)).await;
         }
     }
@@ -160,7 +160,7 @@ pub async fn a_flood_loses_only_the_flooders_own_and_is_counted(kind: &impl Kind
     }
     until(|| offered(reader.stats().of(&kind.peer(1))) == 2).await;
 
-    // The flooder's queue is full. The honest peer has its turn all the same.
+    // The flooder's queue is full. The honest peer is served all the same.
     let mut heard = Vec::new();
     for _ in 0..4 {
         let (from, bytes) = next_message(&mut reader).await;
@@ -186,7 +186,7 @@ pub async fn a_reader_that_never_reads_blocks_no_sender_and_costs_bounded_memory
             assert!(link.outbound.waiting_messages <= limits().max_queued_messages);
             assert!(link.outbound.waiting_bytes <= limits().max_queued_bytes);
         }
-        // With a turn now and then for those that carry it.
+        // Yields now and then, so that the bus's tasks can run.
         if number % 10 == 0 {
             tokio::task::yield_now().await;
         }
@@ -207,7 +207,7 @@ pub async fn a_receive_that_is_given_up_loses_nothing(kind: &impl Kind) {
         for number in 0..count {
             alice.send(Destination::Everyone, &[number]).unwrap();
             sleep(Duration::from_micros(u64::from(number % 7) * 300)).await;
-            // No more than the queue takes, so that none is lost.
+            // No more than the queue takes, so that no message is lost.
             if number % 10 == 9 {
                 next(&mut alice).await;
             }
@@ -235,7 +235,7 @@ pub async fn a_receive_that_is_given_up_loses_nothing(kind: &impl Kind) {
 
 pub async fn a_message_that_is_sent_again_until_it_is_answered_arrives(kind: &impl Kind) {
     let [mut alice, mut bob] = joined(kind).await;
-    // In the midst of so much that most is lost.
+    // During a flood of which most is lost.
     let answered = async {
         for number in (30_u32..).step_by(7) {
             // More and less than there is room for.

@@ -1,4 +1,4 @@
-//! What one member may make the others keep, and who is told when it is more.
+//! How much a member can make the others keep, and who is notified at the limit.
 
 use std::sync::{Arc, Mutex};
 
@@ -31,7 +31,7 @@ fn sealed(fixture: &Fixture, at: usize, id: u32) -> Envelope {
     fixture.seal(seat(at), &request, 0, &Body::Proposal(proposal(&request)))
 }
 
-/// Keeps what it is told.
+/// Keeps its notices.
 #[derive(Clone, Default)]
 struct Notices(Arc<Mutex<Vec<Notice>>>);
 
@@ -47,7 +47,7 @@ impl Notices {
     }
 }
 
-/// A node at this seat, what is proposed to it, and what its owner is told.
+/// A node at this seat, the proposals that it delivers, and the notices of its observer.
 fn start(fixture: &Fixture, mesh: &Mesh, at: usize) -> (Up, mpsc::Receiver<Proposed>, Notices) {
     let notices = Notices::default();
     let bus = mesh.join(peer(seat(at))).unwrap();
@@ -57,7 +57,7 @@ fn start(fixture: &Fixture, mesh: &Mesh, at: usize) -> (Up, mpsc::Receiver<Propo
     (Up { seat: seat(at), handle, task: tokio::spawn(node.run()) }, proposals, notices)
 }
 
-/// The next refusal that comes to a bus, with the session that it is for.
+/// The next refusal on a bus, with the session that it is for.
 async fn refusal(bus: &mut MeshBus) -> (roastery_protocol::SessionId, RefusalReason) {
     loop {
         let event = timeout(60 * SECOND, bus.receive()).await.unwrap();
@@ -111,11 +111,11 @@ async fn a_member_of_which_too_much_waits_is_told_and_heard_again_when_something
     assert_eq!(told, (fixture.request(MOST).session_id(), RefusalReason::TooMany));
     let limited = Notice::Limited { limit: Limit::WaitingProposals, of: Some(seat(1)) };
     assert_eq!(notices.take(), [limited]);
-    // Another member has its own account.
+    // Another member has its own quota.
     other.send(Destination::Everyone, sealed(&fixture, 2, 5000).as_bytes()).unwrap();
     assert_eq!(heard.recv().await.unwrap().by, seat(2));
     node.handle.decided(first.unwrap().session_id()).await;
-    // Commands are obeyed one after the other: when this one is answered that one has been.
+    // Commands are handled in order: when this one is answered, so was the one before.
     node.handle.bus_stats().await.unwrap();
     busy.send(Destination::Everyone, further.as_bytes()).unwrap();
     assert_eq!(heard.recv().await.unwrap().proposal, proposal(&fixture.request(MOST)));
@@ -142,7 +142,7 @@ async fn the_proposer_goes_on_proposing_to_a_member_that_has_no_room_and_its_ses
             proposals += usize::from(Envelope::peek_kind(&bytes) == Some(Kind::Proposal));
         }
     }
-    // A refusal for good comes through after one for want of room.
+    // A final refusal is accepted after one for want of room.
     let no = fixture.seal(seat(1), &request, 0, &Body::Refusal(RefusalReason::Operator));
     full.send(Destination::Peer(peer(seat(0))), no.as_bytes()).unwrap();
     let told = Event::Refused { seat: seat(1), reason: RefusalReason::Operator };
@@ -159,11 +159,11 @@ async fn what_is_passed_on_counts_for_the_member_that_proposed_it() {
     for id in 0..MOST {
         busy.send(Destination::Everyone, sealed(&fixture, 0, id).as_bytes()).unwrap();
         heard_by_helper.recv().await.unwrap();
-        // It opens no session, so that it is not heard of in another way.
+        // It opens no session, so that its proposal is the only sign of it.
         helper.handle.propose(proposal(&fixture.request(id))).await.unwrap();
     }
     drop(busy);
-    // This one comes late, and hears all of it from the helper.
+    // This one joins late, and gets all of it from the helper.
     let (_late, mut heard, notices) = start(&fixture, &mesh, 2);
     for _ in 0..MOST {
         assert_eq!(heard.recv().await.unwrap().by, seat(0));
@@ -247,7 +247,7 @@ async fn who_proposes_hundreds_that_have_expired_is_answered_a_few_times_and_eac
     assert_eq!(told.len() - counted(&told), 16);
 }
 
-/// Nodes that sign whatever is proposed, and pass it on, as a service does.
+/// Nodes that sign whatever is proposed, and forward it, as a service does.
 #[tokio::test]
 async fn five_nodes_that_sign_all_that_is_proposed_sign_hundreds_that_each_of_them_proposes() {
     const OF_EACH: u32 = 60;

@@ -1,4 +1,4 @@
-//! Buses that are not as kind as a mesh.
+//! Buses with worse behaviour than a mesh.
 
 use std::{
     collections::VecDeque,
@@ -11,8 +11,8 @@ use std::{
 use bytes::Bytes;
 use roastery_node::bus::{Bus, BusEvent, BusStats, Destination, MeshBus, PeerId, SendError};
 
-/// A mesh's bus that counts what is done with it, and panics when it was asked too often: a node
-/// that never sleeps does not keep its test from ending.
+/// A mesh's bus that counts its calls, and panics when there are too many: a node that never sleeps
+/// must not keep its test from ending.
 pub struct Counted {
     inner: MeshBus,
     most_asked: usize,
@@ -22,9 +22,9 @@ pub struct Counted {
 
 #[derive(Default)]
 pub struct Counts {
-    /// How often the bus was asked for an event.
+    /// How often the node polled for an event.
     pub asked: AtomicUsize,
-    /// The most messages that were sent between two times.
+    /// The most messages that were sent at one time.
     pub most_sent: AtomicUsize,
 }
 
@@ -62,7 +62,7 @@ impl Bus for Counted {
     }
 }
 
-/// A bus on which these events come, one after the other; what is sent is lost.
+/// A bus that delivers these events, one after the other; messages to it are lost.
 pub struct Scripted {
     pub peer: PeerId,
     pub events: VecDeque<BusEvent>,
@@ -93,7 +93,7 @@ impl Bus for Scripted {
     }
 }
 
-/// A mesh's bus that is always ready: when nothing waits on the mesh, it has one more message.
+/// A mesh's bus that is always ready: if the mesh has no event, it delivers one more message.
 pub struct Endless {
     inner: MeshBus,
     flooder: PeerId,
@@ -103,9 +103,9 @@ pub struct Endless {
 }
 
 impl Endless {
-    /// The flooder's messages come over and over. After `most` of them the bus panics: a node that
-    /// keeps others from their turn does not keep its test from ending. Also gives the count of
-    /// those that came.
+    /// The flooder's messages are repeated. After `most` of them the bus panics, so that a node
+    /// that never yields does not keep its test from ending. Also returns the count of those
+    /// delivered.
     pub fn new(
         inner: MeshBus,
         flooder: PeerId,
@@ -148,7 +148,7 @@ impl Bus for Endless {
     }
 }
 
-/// A mesh's bus that remembers what was sent over it.
+/// A mesh's bus that records the messages sent over it.
 #[derive(Debug)]
 pub struct Recorded {
     inner: MeshBus,
@@ -156,7 +156,7 @@ pub struct Recorded {
 }
 
 impl Recorded {
-    /// Also gives what was sent so far.
+    /// Also returns the record.
     pub fn new(inner: MeshBus) -> (Self, Arc<Mutex<Vec<Bytes>>>) {
         let sent = Arc::<Mutex<Vec<Bytes>>>::default();
         (Self { inner, sent: sent.clone() }, sent)

@@ -39,7 +39,7 @@ async fn a_session_that_is_stopped_ends_as_cancelled_and_a_later_signature_makes
     let outcomes = all_signed(&others, &request).await;
     assert!(matches!(last_event(&mut stopped).await, Event::Signed(_)));
     assert_eq!(signed(&stopped, &request).await.signatures, outcomes[0].signatures);
-    // What is signed stays signed.
+    // A signed request stays signed.
     stopped.stop().await;
     assert!(matches!(stopped.report().await.unwrap().phase, ReportPhase::Signed(_)));
     signed(&stopped, &request).await;
@@ -103,7 +103,7 @@ async fn a_request_that_expires_stops_its_session_and_its_report_outlives_it() {
     // An expiry is a whole second of the wall clock.
     assert!((life - SECOND..=life).contains(&start.elapsed()));
     assert_eq!(last_event(&mut session).await, Event::Stopped(StopReason::Expired));
-    // The node has forgotten it: nothing more can happen.
+    // The node has forgotten it: there are no further events.
     assert_eq!(session.event().await, None);
     let report = session.report().await.unwrap();
     assert_eq!(report.phase, ReportPhase::Stopped(StopReason::Expired));
@@ -123,7 +123,7 @@ async fn an_outcome_is_kept_until_the_request_expires_and_no_longer() {
     assert_eq!(again().await, Err(SignError::AlreadyOpen));
     sleep(3 * SECOND).await;
     assert_eq!(again().await, Err(SignError::Open(OpenError::Expired)));
-    // Whoever holds a handle still sees how it ended.
+    // A handle still shows how it ended.
     assert_eq!(all_signed(&sessions, &request).await, outcomes);
     let phase = sessions[0].report().await.unwrap().phase;
     assert_eq!(phase, ReportPhase::Signed(outcomes[0].clone()));

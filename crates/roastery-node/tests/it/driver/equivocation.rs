@@ -1,4 +1,4 @@
-//! A coordinator by hand, over the mesh.
+//! A coordinator that the test plays, over the mesh.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::driver::fixture::*;
 
-/// Waits until everybody else has shown a slot.
+/// Waits until every other member has sent a slot.
 async fn slots(fixture: &Fixture, bus: &mut MeshBus) -> BTreeMap<Seat, Slot> {
     let mut slots = BTreeMap::new();
     while slots.len() < fixture.group.size() - 1 {
@@ -32,7 +32,7 @@ async fn slots(fixture: &Fixture, bus: &mut MeshBus) -> BTreeMap<Seat, Slot> {
     slots
 }
 
-/// The first package of the coordinator's run, to these signers.
+/// The first package of the coordinator's run, for these signers.
 fn package(
     fixture: &Fixture,
     coordinator: Seat,
@@ -58,7 +58,8 @@ fn package(
     fixture.seal(coordinator, request, 0, &Body::SigningPackage(content))
 }
 
-/// Every node holds one proof, which convinces a stranger, against the coordinator and nobody else.
+/// Every node holds exactly one proof, which the group file is enough to verify, against the
+/// coordinator.
 async fn proven(fixture: &Fixture, sessions: &[SessionHandle], coordinator: Seat) {
     for session in sessions {
         let [(finding, proof)] = &session.proofs().await[..] else { panic!("one proof each") };

@@ -45,7 +45,7 @@ async fn a_listener_that_takes_no_events_holds_nobody_up_and_finds_the_end_behin
     let listening = nodes.iter().find(|node| node.seat == coordinator).unwrap();
     let mut session = listening.sign(&request).await;
 
-    // Every message of a member that shows one slot after the other is an event.
+    // Every message of a member that sends one slot after the other is an event.
     let slots = [0, 1].map(|index| fixture.slot(busy, &request, 0, index));
     for index in 0..5000 {
         let slot = slots[index as usize % 2].clone();

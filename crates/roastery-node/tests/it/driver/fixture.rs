@@ -1,4 +1,4 @@
-//! A group with all its keys, as no node has them, and its nodes on a mesh.
+//! A group with all its keys, which no node has together, and its nodes on a mesh.
 
 use std::{
     sync::Arc,
@@ -24,7 +24,7 @@ use roastery_protocol::{
 use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
-/// Longer than any test waits.
+/// Longer than any test runs.
 pub const LONG: Duration = Duration::from_secs(3600);
 
 pub const SECOND: Duration = Duration::from_secs(1);
@@ -37,7 +37,7 @@ pub fn peer(seat: Seat) -> PeerId {
     PeerId::new(format!("peer {seat}")).unwrap()
 }
 
-/// Says yes to everything.
+/// A policy that allows everything.
 pub struct Willing;
 
 impl Policy for Willing {
@@ -51,7 +51,7 @@ pub struct Fixture {
     pub settings: Settings,
     pub policy: Arc<dyn Policy>,
     pub now: Moment,
-    /// How many messages each request has: 1 to 3, each by a key of its own.
+    /// The number of messages of each request: 1 to 3, each under a key of its own.
     pub messages: usize,
     identities: Vec<Arc<IdentityKey>>,
     shares: Vec<Zeroizing<[u8; 32]>>,
@@ -111,7 +111,7 @@ impl Fixture {
         order.coordinator(Attempt::new(attempt).unwrap())
     }
 
-    /// Everybody but these.
+    /// All seats but these.
     pub fn all_but(&self, out: &[Seat]) -> Vec<Seat> {
         self.group.seats().filter(|seat| !out.contains(seat)).collect()
     }
@@ -154,7 +154,7 @@ impl Fixture {
         Envelope::seal(header, body, &self.identities[sender.index()]).as_bytes().clone()
     }
 
-    /// A slot of this seat, by hand.
+    /// A slot of this seat, made by the test.
     pub fn slot(&self, seat: Seat, request: &ApprovedRequest, attempt: u32, index: u32) -> Slot {
         let mut session = self.engine(seat).open(request).unwrap();
         let slot = SlotId { attempt: Attempt::new(attempt).unwrap(), index };
@@ -163,14 +163,14 @@ impl Fixture {
         Slot(session.commit(slot, &context).unwrap())
     }
 
-    /// Commitments of this seat to the first attempt, by hand.
+    /// Commitments of this seat to the first attempt, made by the test.
     pub fn commitments(&self, seat: Seat, request: &ApprovedRequest, index: u32) -> Envelope {
         let slot = self.slot(seat, request, 0, index);
         let content = Commitments { run: self.run(seat), index, slot };
         self.seal(seat, request, 0, &Body::Commitments(content))
     }
 
-    /// The run of whatever this seat says by hand.
+    /// The run of this seat's messages that the test makes.
     pub fn run(&self, seat: Seat) -> Run {
         Run::new(self.now.wall.as_millis() as u64, [seat.index() as u8; 8])
     }
@@ -204,7 +204,7 @@ impl Fixture {
     }
 }
 
-/// A node that runs.
+/// A running node.
 pub struct Up {
     pub seat: Seat,
     pub handle: NodeHandle,
@@ -225,7 +225,7 @@ pub async fn sign_at(nodes: &[Up], request: &ApprovedRequest) -> Vec<SessionHand
     sessions
 }
 
-/// Waits until a session ends with signatures, which must be those that were asked for.
+/// Waits until a session ends with signatures, and verifies them for this request.
 pub async fn signed(session: &SessionHandle, request: &ApprovedRequest) -> Outcome {
     let Some(Ended::Signed(outcome)) = session.ended().await else {
         panic!("not signed: {:?}", session.report().await);
@@ -245,7 +245,7 @@ pub async fn all_signed(sessions: &[SessionHandle], request: &ApprovedRequest) -
     outcomes
 }
 
-/// Lets every task do what it can do now.
+/// Lets every task run until it waits.
 pub async fn settle() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }

@@ -16,8 +16,9 @@ use tokio::time::{Instant, advance, sleep};
 
 use crate::driver::{buses::Endless, fixture::*};
 
-/// Messages of a member that all differ in their bodies: asked in form for what nobody has, shown
-/// one slot after the other, and with a sound header over garbage that nobody signed.
+/// Messages of a member that all differ in their bodies: well-formed requests for a package that
+/// does not exist, one slot after the other, and a valid header over garbage without a valid
+/// signature.
 fn flood(fixture: &Fixture, flooder: Seat, request: &ApprovedRequest, count: u32) -> Vec<Bytes> {
     let slot = fixture.slot(flooder, request, 0, 0);
     let message = |number: u32| {
@@ -72,7 +73,7 @@ async fn a_member_that_floods_everybody_loses_its_own_messages_and_the_session_c
     let start = Instant::now();
     let sessions = sign_at(&nodes, &request).await;
     all_signed(&sessions, &request).await;
-    // It may have been picked, for it showed a slot, and then owed its share.
+    // It may have been picked, for it sent a slot, and then owed its share.
     assert!(start.elapsed() < fixture.settings.patience + SECOND / 2);
     flooding.abort();
 
@@ -119,7 +120,7 @@ async fn a_node_whose_bus_is_always_ready_leaves_the_others_on_its_thread_their_
     let flooder = fixture.coordinator(&request, 1);
     let mesh = Mesh::default();
     let seats = fixture.all_but(&[flooder]);
-    // Without slots: whoever is picked and owes a share costs time, and here no time passes.
+    // Without slots: a member that is picked and owes a share costs time, and here no time passes.
     let mut flood = flood(&fixture, flooder, &request, 100);
     flood.retain(|message| Envelope::parse(message).unwrap().kind() != Kind::Commitments);
     let nodes: Vec<Up> = fixture

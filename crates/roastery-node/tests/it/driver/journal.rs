@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::driver::fixture::*;
 
-/// Keeps receipts back until it is told otherwise.
+/// Keeps the receipts until the test uses them.
 #[derive(Clone, Default)]
 struct Slow(Arc<Mutex<Vec<(Released, Receipt)>>>);
 
@@ -37,13 +37,13 @@ fn start(fixture: &Fixture, mesh: &Mesh, at: usize, journal: impl Journal + 'sta
     Up { seat: seat(at), handle, task: tokio::spawn(node.with_journal(journal).run()) }
 }
 
-/// In a thread where waiting is allowed.
+/// Runs in a thread that may block.
 async fn elsewhere(act: impl FnOnce() + Send + 'static) {
     tokio::task::spawn_blocking(move || std::thread::spawn(act).join().unwrap()).await.unwrap();
 }
 
-/// Whether a share of this seat came over a bus within a minute, leaving out what the bus's owner
-/// sends itself.
+/// Whether a share of this seat came over a bus within a minute, apart from messages that the bus's
+/// own node sends.
 async fn share_of(bus: &mut impl Bus, of: usize) -> bool {
     let look = async {
         loop {
@@ -71,10 +71,10 @@ async fn a_share_leaves_when_its_record_is_kept_and_not_before() {
     assert!(timeout(300 * SECOND, session.ended()).await.is_err());
     let (released, receipt) = journal.take().unwrap();
     assert_eq!(released.session, request.session_id());
-    // Other questions are answered meanwhile.
+    // Other queries are answered meanwhile.
     assert!(other.report().await.is_some());
     elsewhere(|| receipt.kept()).await;
-    // Escalation has made it a coordinator as well by now, and it owes a share to each attempt.
+    // By escalation it is a coordinator as well by now, and it owes a share to each attempt.
     let kept = Arc::new(AtomicBool::new(true));
     let (keeping, more) = (kept.clone(), journal.clone());
     let keeper = std::thread::spawn(move || {
@@ -113,7 +113,7 @@ async fn a_share_whose_record_is_not_kept_never_leaves_and_its_session_stops() {
     assert!(!share_of(&mut listener, signer).await);
     // With the share there would be a signature.
     assert!(timeout(300 * SECOND, session.ended()).await.is_err());
-    // Whoever asks sees how it ended, and it can be begun again.
+    // The report shows how it ended, and it can be opened again.
     assert!(other.report().await.is_some());
     up.handle.sign(request.clone(), LONG).await.unwrap();
 }
@@ -132,7 +132,7 @@ async fn a_share_that_waits_for_its_record_does_not_leave_once_its_session_has_s
     while journal.0.lock().unwrap().is_empty() {
         settle().await;
     }
-    // Its owner says no while the record is on its way to the disk.
+    // The operator stops it while the record is being written.
     other.stop().await;
     settle().await;
     let (_, receipt) = journal.take().unwrap();
@@ -155,7 +155,7 @@ async fn signatures_that_were_computed_with_a_share_that_is_withheld_are_not_tol
     while journal.0.lock().unwrap().is_empty() {
         settle().await;
     }
-    // The other share comes in, and with the one that waits here it makes the signatures.
+    // The other share comes in, and with the one that is held here it makes the signatures.
     while !matches!(up_report(&other).await, ReportPhase::Signed(_)) {
         settle().await;
     }

@@ -1,4 +1,4 @@
-//! The making of a group's key over a bus.
+//! Key generation over a bus.
 
 use std::{
     io,
@@ -32,7 +32,7 @@ use crate::driver::{
 
 const MEMBERS: usize = 3;
 
-/// The keys of members who want to make a key together.
+/// The keys of members before key generation.
 struct Keys {
     hosts: Vec<Zeroizing<[u8; 32]>>,
     identities: Vec<Arc<IdentityKey>>,
@@ -72,7 +72,7 @@ impl Keys {
         KeygenDriver::open(bus, opening).unwrap()
     }
 
-    /// A member that finishes, and serves as long as the test runs.
+    /// A member that finishes, and answers others as long as the test runs.
     fn start(&self, at: usize, mesh: &Mesh) -> JoinHandle<()> {
         let mut keygen = self.open(at, mesh.join(name(at)).unwrap());
         tokio::spawn(async move {
@@ -81,8 +81,8 @@ impl Keys {
         })
     }
 
-    /// What a member has made brings its share back with its host key, which checks the signatures
-    /// of all.
+    /// The recovery file restores the member's share with its host key, which verifies the
+    /// signatures of all.
     fn check(&self, at: usize, made: &GeneratedKey) {
         let file = made.file.encode();
         let group = made.file.group();
@@ -100,8 +100,8 @@ fn host_key(bytes: &Zeroizing<[u8; 32]>) -> HostKey {
     HostKey::new(SigningKey::from_bytes(bytes.clone()).unwrap())
 }
 
-/// How many messages with the sender's signature of the transcript were among what was sent: that
-/// alone, or, of a coordinator, the certificate.
+/// The number of sent messages with the sender's signature of the transcript: the signature alone,
+/// or, of a coordinator, the certificate.
 fn signed(sent: &Mutex<Vec<Bytes>>) -> usize {
     let sent = sent.lock().unwrap();
     let kinds = sent.iter().map(|bytes| Envelope::parse(bytes).unwrap().kind());
@@ -117,7 +117,7 @@ async fn three_members_make_a_key_that_all_of_them_have_signed() {
     for mut keygen in keygens.drain(..) {
         tasks.push(tokio::spawn(async move {
             let made = keygen.finish(|_| Ok(())).await.unwrap();
-            // The share is there once.
+            // The share can be taken once.
             assert!(matches!(keygen.finish(|_| Ok(())).await, Err(KeygenError::ShareTaken)));
             (made, tokio::spawn(async move { keygen.serve().await }))
         }));

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::driver::fixture::*;
 
-/// Times so long that within a minute nothing is said twice and nobody else's turn comes.
+/// Times so long that within a minute there is no retransmission and no further attempt.
 fn once(settings: Settings) -> Settings {
     Settings { interval: LONG, repeat_floor: LONG, repeat_cap: LONG, ..settings }
 }
@@ -25,7 +25,7 @@ async fn what_came_before_a_node_opened_its_session_is_used_without_being_said_a
     nodes.push(fixture.start(mesh.join(peer(late)).unwrap(), late));
     let mut sessions = sign_at(&nodes[..4], &request).await;
     sleep(SECOND).await;
-    // The coordinator's policy takes its time. Meanwhile it is told what the others have to say.
+    // The coordinator's policy is slow. Meanwhile it receives the others' messages.
     let start = Instant::now();
     sessions.push(nodes[4].sign(&request).await);
     all_signed(&sessions, &request).await;
@@ -112,8 +112,8 @@ async fn of_a_session_after_which_many_were_signed_the_outcome_is_left_and_answe
     let (request, signatures) = first.unwrap();
     let again = nodes[0].handle.sign(request.clone(), LONG).await.map(drop);
     assert_eq!(again, Err(SignError::AlreadyOpen));
-    // Nothing more can happen in the first one, and its handle says how it ended; the last one
-    // takes evidence.
+    // The first one has no further events, and its handle shows how it ended; the last one takes
+    // evidence.
     let nothing_more = async |session: &mut SessionHandle| {
         let drained = async { while session.event().await.is_some() {} };
         timeout(SECOND, drained).await.is_ok()

@@ -1,4 +1,4 @@
-//! A bus that loses, repeats, delays and so reorders what comes over it.
+//! A bus that loses, repeats, delays and so reorders messages.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::driver::fixture::*;
 
-/// SplitMix64.
+/// A pseudo-random generator (SplitMix64).
 struct Lots(u64);
 
 impl Lots {
@@ -27,7 +27,7 @@ impl Lots {
     }
 }
 
-/// Through a wall that stands nothing comes from one side to the other.
+/// A partition: no message passes from one side to the other.
 #[derive(Default)]
 struct Wall {
     one_side: BTreeSet<PeerId>,
@@ -44,7 +44,7 @@ impl Wall {
 struct Lossy {
     inner: MeshBus,
     lots: Lots,
-    /// Of a hundred messages so many are lost.
+    /// How many of a hundred messages are lost.
     lost: u64,
     wall: Arc<Wall>,
     delayed: BTreeMap<(Instant, u64), BusEvent>,
@@ -113,7 +113,7 @@ async fn whatever_is_lost_repeated_and_reordered_every_node_ends_with_the_same_k
     let mut longest = Duration::ZERO;
     for seed in 0..120 {
         let request = fixture.request(seed);
-        // Every third time as many are silent as may be, every third time one.
+        // Every third time as many members are silent as possible, every third time one.
         let silent = fixture.all_but(&[])[..[0, 1, 2][seed as usize % 3]].to_vec();
         let seats = fixture.all_but(&silent);
         let lost = u64::from(seed) * 17 % 50;

@@ -1,4 +1,4 @@
-//! What a node does with its sessions over a bus, and what nobody who sends to it can do to it.
+//! How a node runs its sessions over a bus, and how it withstands other peers.
 
 mod bounds;
 mod buses;

@@ -14,7 +14,7 @@ async fn whichever_n_minus_t_members_are_silent_the_others_sign_in_the_intervals
             let request = fixture.request(id);
             let silent = [seat(first), seat(second)];
             let (mesh, nodes) = fixture.start_all(&fixture.all_but(&silent));
-            // They have joined and say nothing.
+            // They have joined and send nothing.
             let _silent = fixture.join(&mesh, &silent);
             let start = Instant::now();
             let sessions = sign_at(&nodes, &request).await;

@@ -29,7 +29,7 @@ async fn sign_with_one_killed(listen: &str) {
     let nodes = buses.into_iter().zip(fixture.group.seats());
     let mut nodes: Vec<Up> = nodes.map(|(bus, seat)| fixture.start(bus, seat)).collect();
 
-    // All sign.
+    // All members sign.
     let request = fixture.request(1);
     let sessions = sign_at(&nodes, &request).await;
     let all = all_signed(&sessions, &request).await;
@@ -58,7 +58,8 @@ async fn sign_with_one_killed(listen: &str) {
         assert_ne!(outcome.origin.unwrap().coordinator, dies);
     }
 
-    // It restarts with no memory, is found again, and gets what was signed without it.
+    // It restarts without memory, is connected again, and gets the signatures that were made
+    // without it.
     let bus = network.join(dies.index()).await;
     let back = fixture.start(bus, dies);
     signed(&back.sign(&request).await, &request).await;

@@ -18,7 +18,7 @@ fn proposal(request: &ApprovedRequest) -> Proposal {
     Proposal { request: request.request().clone(), subject: Subject::Hash }
 }
 
-/// A node whose owner hears the others' proposals.
+/// A node whose embedding program reads the others' proposals.
 fn start_listening(
     fixture: &Fixture,
     bus: impl Bus + 'static,
@@ -47,7 +47,7 @@ async fn a_proposal_is_shown_once_to_each_of_the_others_with_who_proposes_it() {
     let expected = Proposed { by: seat(0), proposal: proposal(&request) };
     assert_eq!(heard.recv().await, Some(expected.clone()));
     assert_eq!(heard_too.recv().await, Some(expected));
-    // It is repeated, and shown no more.
+    // It is retransmitted, and not delivered again.
     nothing(&mut heard).await;
 }
 
@@ -102,7 +102,7 @@ async fn a_proposal_that_its_named_member_has_not_signed_is_shown_to_nobody() {
     forged[0] ^= 1;
     other.send(Destination::Everyone, &forged).unwrap();
     nothing(&mut heard).await;
-    // And it does not keep the right one from being shown, which any member may pass on.
+    // And it does not keep the right one from being delivered, which any member may forward.
     other.send(Destination::Everyone, sealed.as_bytes()).unwrap();
     assert_eq!(heard.recv().await.unwrap().by, seat(2));
 }
@@ -125,7 +125,7 @@ async fn who_refuses_is_named_at_once_and_says_it_again_to_whoever_still_asks() 
     let (_mesh, nodes) = fixture.start_all(&fixture.all_but(&[]));
     nodes[2].handle.refuse(request.request(), RefusalReason::Operator).await;
     settle().await;
-    // These two begin when the refusal has been said: they hear it when they ask.
+    // These two start after the refusal was sent: they get it when they ask.
     let mut session = nodes[0].sign(&request).await;
     let _other = nodes[1].sign(&request).await;
     let refused = Event::Refused { seat: seat(2), reason: RefusalReason::Operator };

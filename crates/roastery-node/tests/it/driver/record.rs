@@ -1,4 +1,4 @@
-//! What a node remembers of the members from one session to the next.
+//! What a node keeps about the members from one session to the next.
 
 use roastery_node::bus::{Bus, Destination};
 use roastery_protocol::{Seat, session::Event};
@@ -23,7 +23,7 @@ async fn who_kept_others_waiting_is_picked_last_in_the_next_session_however_earl
         let start = Instant::now();
         let mut session = nodes[0].sign(request).await;
         settle().await;
-        // The slow one shows a slot before anybody else, and never answers.
+        // The slow one sends a slot before every other member, and never answers.
         let commitments = fixture.commitments(slow, request, 0);
         bus.send(Destination::Peer(peer(coordinator)), commitments.as_bytes()).unwrap();
         settle().await;

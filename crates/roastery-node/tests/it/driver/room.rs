@@ -20,14 +20,14 @@ fn requests(fixture: &Fixture, count: usize) -> Vec<ApprovedRequest> {
     (0..count).map(|at| fixture.request_for(at as u32, LONG + at as u32 * SECOND)).collect()
 }
 
-/// A node without others, and the bus of a member that hears what it says.
+/// A node without others, and the bus of a member that receives its messages.
 fn alone(fixture: &Fixture) -> (Up, MeshBus) {
     let mesh = Mesh::default();
     let node = fixture.start(mesh.join(peer(seat(0))).unwrap(), seat(0));
     (node, mesh.join(peer(seat(1))).unwrap())
 }
 
-/// Which sessions the node has refused to all.
+/// The sessions that the node has refused to all.
 async fn refused(bus: &mut MeshBus) -> BTreeSet<SessionId> {
     let mut refused = BTreeSet::new();
     loop {
@@ -101,7 +101,7 @@ async fn sessions_that_have_ended_are_in_nobodys_way_and_of_too_many_the_first_i
         settle().await;
     }
     let again = async |at: usize| node.handle.sign(requests[at].clone(), LONG).await;
-    // Nothing more can happen in one that is forgotten.
+    // A forgotten one has no further events.
     let forgotten = async |session: &mut SessionHandle| {
         let drained = async { while session.event().await.is_some() {} };
         tokio::time::timeout(SECOND, drained).await.is_ok()
@@ -110,7 +110,7 @@ async fn sessions_that_have_ended_are_in_nobodys_way_and_of_too_many_the_first_i
     assert!(!forgotten(&mut sessions[1]).await);
     assert!(!forgotten(&mut sessions[MOST]).await);
 
-    // The first may be opened again, and its former handle does not speak for the new session.
+    // The first may be opened again, and its former handle does not show the new session.
     let reopened = again(0).await.unwrap();
     sessions[0].stop().await;
     settle().await;

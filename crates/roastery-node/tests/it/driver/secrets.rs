@@ -22,7 +22,7 @@ use roastery_protocol::{
 
 use crate::driver::fixture::*;
 
-/// What is alive of one engine: the engine itself and its sessions, and their slots.
+/// Counts of one engine: the engine itself and its sessions, and their slots.
 #[derive(Clone, Default)]
 struct Alive {
     holders: Arc<AtomicUsize>,
@@ -39,7 +39,7 @@ impl Alive {
     }
 }
 
-/// Something that holds secrets, and is counted as long as it does.
+/// A value that holds secrets, and is counted as long as it exists.
 struct Holder<T> {
     inner: T,
     alive: Alive,
@@ -192,7 +192,7 @@ async fn when_the_last_handle_is_gone_the_node_ends_and_drops_every_secret() {
     let (_mesh, Up { handle, task, .. }, alive) = lonely(&fixture, &request);
     let session = handle.sign(request, LONG).await.unwrap();
     drop(handle);
-    // Whoever waits for a session still has a node.
+    // The node runs while a handle waits for a session.
     settle().await;
     assert!(!task.is_finished());
     assert!(alive.slots() > 0);
@@ -230,7 +230,7 @@ async fn a_session_that_is_signed_has_no_live_nonce_left_at_any_node_picked_or_n
     assert!(nodes.iter().all(|(_, alive)| alive.slots() == 0));
 }
 
-/// Agrees to take part, and breaks when it is asked again.
+/// Allows the request, and panics when it is asked again.
 struct Breaking;
 
 impl Policy for Breaking {

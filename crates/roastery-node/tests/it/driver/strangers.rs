@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::driver::{buses::Scripted, fixture::*};
 
-/// A message whose bytes are counted as long as anybody keeps them.
+/// A message whose bytes are counted as long as they are kept.
 struct Kept {
     bytes: Vec<u8>,
     _alive: Arc<()>,
@@ -19,8 +19,7 @@ impl AsRef<[u8]> for Kept {
     }
 }
 
-/// How many messages a node keeps of a thousand that it gets from this peer for a session that is
-/// not open.
+/// How many of a thousand messages from this peer, for a session that is not open, a node keeps.
 async fn kept_of(from: PeerId, size: usize) -> usize {
     let fixture = Fixture::new(2, 3);
     let body = Body::Want(Want::Outcome);

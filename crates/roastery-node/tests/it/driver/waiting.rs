@@ -16,7 +16,7 @@ async fn a_coordinator_that_waits_for_a_share_for_ever_sleeps_between_its_repeat
     let node = fixture.start(bus, coordinator);
     let session = node.sign(&request).await;
 
-    // The signer shows a slot and then never answers.
+    // The signer sends a slot and then never answers.
     let mut bus = mesh.join(peer(signer)).unwrap();
     let commitments = fixture.commitments(signer, &request, 0);
     bus.send(Destination::Peer(peer(coordinator)), commitments.as_bytes()).unwrap();
@@ -52,7 +52,7 @@ async fn a_node_with_many_sessions_that_are_due_at_once_listens_between_them() {
     counts.most_sent.store(0, Ordering::Relaxed);
     sleep(fixture.settings.repeat_floor).await;
     settle().await;
-    // Each has repeated what it had to say; a coordinator has something for each of the others.
+    // Each has retransmitted its messages; a coordinator has one for each of the others.
     let most_sent = counts.most_sent.load(Ordering::Relaxed);
     assert!((1..100).contains(&most_sent), "{most_sent} messages without listening");
 }

@@ -1,4 +1,4 @@
-//! Whose clock differs.
+//! Peers whose clocks differ.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -62,6 +62,6 @@ async fn a_peer_that_asks_for_the_time_without_end_is_told_it_now_and_again() {
             None => break,
         }
     }
-    // One a second, and 500 questions are asked in far less than a minute.
+    // At most one a second, and 500 questions are asked in far less than a minute.
     assert!((1..60).contains(&answers), "{answers}");
 }

@@ -1,4 +1,4 @@
-//! How an exchange ends.
+//! The end of an exchange.
 
 use roastery_node::bus::{SendError, exchange::OpenLineError};
 

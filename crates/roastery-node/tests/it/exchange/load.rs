@@ -1,4 +1,4 @@
-//! Lines that flood, and lines that nobody reads.
+//! Lines that flood, and lines that are not read.
 
 use roastery_node::bus::{MeshLimits, QueueLimits, SendError};
 
@@ -55,7 +55,7 @@ async fn a_line_that_floods_does_not_keep_another_from_sending() {
     let mut speaks = anna.open(group(2), &["anna", "ben"]);
     connected(&mut floods, &["ben"]).await;
     connected(&mut speaks, &["ben"]).await;
-    // The exchange's task has no turn meanwhile.
+    // The exchange's task does not run meanwhile.
     for number in 0..2000_u32 {
         say(&mut floods, "ben", &number.to_le_bytes());
     }

@@ -1,5 +1,4 @@
-//! Several groups and key generations over one bus: what each hears, what none of them does to
-//! another, and how all of it begins and ends.
+//! Several groups and key generations over one bus: routing, isolation, opening and closing.
 
 mod clocks;
 mod ending;
@@ -59,7 +58,7 @@ impl Node {
     }
 }
 
-/// Says something about the line's own topic.
+/// Sends a message about the line's own topic.
 fn say(line: &mut Line, to: &str, words: &[u8]) {
     let words = about(line.topic(), words);
     line.send(Destination::Peer(peer(to)), &words).unwrap();
@@ -70,7 +69,7 @@ fn say_to_all(line: &mut Line, words: &[u8]) {
     line.send(Destination::Everyone, &words).unwrap();
 }
 
-/// These connect, in any order, and nothing else happens.
+/// Expects that these connect, in any order, and that there is no other event.
 async fn connected(line: &mut Line, others: &[&str]) {
     let mut seen = Vec::new();
     for _ in others {

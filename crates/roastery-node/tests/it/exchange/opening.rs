@@ -1,4 +1,4 @@
-//! Lines that come and go.
+//! Opening and closing of lines.
 
 use roastery_node::bus::{
     QueueLimits, SendError,

@@ -1,4 +1,4 @@
-//! Who hears what.
+//! Routing of messages to lines.
 
 use super::*;
 use crate::support::waiting::until;
@@ -22,7 +22,7 @@ async fn two_groups_with_members_in_common_do_not_hear_each_other() {
     assert_eq!(next(&mut small[1]).await, message("anna", group(2), b"among the two"));
     assert_eq!(next(&mut large[1]).await, message("anna", group(1), b"among all"));
     assert_eq!(next(&mut large[2]).await, message("anna", group(1), b"among all"));
-    // And nothing else has come.
+    // And no other message has come.
     say(&mut small[1], "anna", b"and back");
     assert_eq!(next(&mut small[0]).await, message("ben", group(2), b"and back"));
     say(&mut large[0], "ben", b"once more");
@@ -67,7 +67,7 @@ async fn a_stranger_to_the_group_that_is_a_member_of_another_is_dropped_and_coun
     let count = anna.handle.stats().misdirected[&peer("mallory")];
     assert_eq!((count.not_a_member, count.no_such_topic), (1, 0));
     assert_eq!(closed.stats().of(&peer("mallory")), Default::default());
-    // It is not even seen to come and go there, and cannot be spoken to.
+    // Its connection does not even show there, and no message can be sent to it.
     drop(mallory);
     assert_eq!(next(&mut shared).await, BusEvent::Disconnected(peer("mallory")));
     let refused = closed.send(Destination::Peer(peer("mallory")), &about(group(2), b"no"));

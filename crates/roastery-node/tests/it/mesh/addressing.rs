@@ -1,4 +1,4 @@
-//! Who said it, to whom, and whose bytes they are.
+//! Senders, receivers and ownership of the bytes.
 
 use bytes::BytesMut;
 use roastery_node::bus::{Bus, BusEvent, Destination, JoinError, QueueStats, SendError};

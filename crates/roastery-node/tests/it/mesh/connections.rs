@@ -1,4 +1,4 @@
-//! Coming, going and closing.
+//! Connecting, disconnecting and closing.
 
 use roastery_node::bus::{JoinError, QueueStats, SendError};
 

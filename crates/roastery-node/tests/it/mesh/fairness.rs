@@ -1,4 +1,4 @@
-//! Who floods loses only its own.
+//! A peer that floods loses only its own messages.
 
 use roastery_node::bus::QueueStats;
 

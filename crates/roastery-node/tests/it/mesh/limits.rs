@@ -1,4 +1,4 @@
-//! Each bound, one below, at, and one above.
+//! Each bound: one below, at, and one above.
 
 use roastery_node::bus::{JoinError, MeshLimitsError, QueueLimitsError, SendError};
 

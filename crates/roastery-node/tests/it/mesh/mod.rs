@@ -1,4 +1,4 @@
-//! What the in-process bus does for its readers, and what no sender can do to them.
+//! The in-process bus: its guarantees for readers, and its isolation of senders.
 
 mod addressing;
 mod connections;
@@ -51,12 +51,12 @@ fn now<T>(future: impl Future<Output = T>) -> Option<T> {
     }
 }
 
-/// The event that waits, or `None` when nothing does.
+/// The next event, or `None` if there is none.
 fn waiting(bus: &mut MeshBus) -> Option<BusEvent> {
     now(bus.receive()).map(|event| event.expect("the mesh is open"))
 }
 
-/// What `receive` resolves to, which must be ready.
+/// The result of `receive`, which must be ready.
 fn next(bus: &mut MeshBus) -> Option<BusEvent> {
     now(bus.receive()).expect("something waits, or the mesh is closed")
 }

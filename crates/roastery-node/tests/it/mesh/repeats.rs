@@ -1,4 +1,4 @@
-//! What is a repeat, and how messages are counted.
+//! Repeated messages, and how messages are counted.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What a reader that waits can rely on.
+//! Guarantees for a reader that waits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::*;
 
-/// Counts, and uses the mesh at once, as an executor does that polls where it is woken.
+/// Counts, and uses the mesh at once, like an executor that polls inside `wake`.
 struct Wakes {
     count: AtomicUsize,
     mesh: Mesh,
@@ -72,8 +72,8 @@ fn a_waiting_reader_is_woken_by_a_message_a_connection_its_end_and_the_close() {
     }
 }
 
-/// A waker whose last reference owns a bus: some executors drop a task, and all it owns, with its
-/// last waker.
+/// A waker whose last reference owns a bus: some executors drop a task, and all that it owns, with
+/// its last waker.
 struct OwnsABus(#[expect(dead_code, reason = "it is there to be dropped")] MeshBus);
 
 impl Wake for OwnsABus {
@@ -89,7 +89,7 @@ fn a_waker_that_drops_a_bus_when_it_is_dropped_does_not_lock_up_the_mesh() {
     assert!(pin!(bob.receive()).poll(&mut Context::from_waker(&owns(alice))).is_pending());
     assert_eq!(waiting(&mut bob), None, "the waker is replaced, and alice goes with the old one");
     assert_eq!(next(&mut bob), disconnected("alice"));
-    // The inbox's last waker goes with the inbox.
+    // The inbox's last waker is dropped with the inbox.
     let mut dave = mesh.join(peer("dave")).unwrap();
     while waiting(&mut dave).is_some() {}
     assert!(pin!(dave.receive()).poll(&mut Context::from_waker(&owns(carol))).is_pending());
@@ -101,13 +101,13 @@ async fn everybody_hears_everybody() {
     let mesh = Mesh::default();
     let names = ["alice", "bob", "carol", "dave"];
     let rounds = 100_u8;
-    // All are there before the first one speaks: who comes later does not hear what was said
-    // before.
+    // All have joined before the first one sends: a later one does not receive earlier messages.
     let tasks = joined(&mesh, names).map(|mut bus| {
         tokio::spawn(async move {
             let mut heard = 0;
             let mut said = 0;
-            // Sends as it hears, so that who is ahead waits for the others and no queue overflows.
+            // Sends after it receives, so that a fast one waits for the others and no queue
+            // overflows.
             while heard < 3 * usize::from(rounds) {
                 if said < rounds && heard >= 3 * usize::from(said.saturating_sub(10)) {
                     bus.send(Destination::Everyone, &[said]).unwrap();

@@ -1,4 +1,4 @@
-//! Calling, coming back, and what is known of each connection.
+//! Dialling, reconnecting, and the state of each connection.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ async fn a_peer_is_called_at_each_of_its_addresses_until_it_answers() {
     let mut roster = network.roster();
     roster[1].1.insert(0, nobody);
     let mut anna = network.join_with(0, roster).await;
-    // Ben does not know how to call Anna.
+    // Ben does not have Anna's address.
     let mut ben = network.join_with(1, vec![(key(0).peer(), Vec::new())]).await;
     connected(&mut anna, &key(1).peer()).await;
     connected(&mut ben, &key(0).peer()).await;
@@ -25,7 +25,7 @@ async fn a_peer_is_called_at_a_name_which_is_looked_up() {
     for listen in [TCP, QUIC] {
         let network = Network::new(2, listen, settings()).await;
         let named = |text: &str| text.replace("/ip4/127.0.0.1", "/dns4/localhost").parse().unwrap();
-        // A name that does not exist keeps no other address from being called.
+        // A name that does not exist keeps no other address from being dialled.
         let nowhere = "/dns/nowhere.invalid/tcp/7400".parse().unwrap();
         let called = vec![nowhere, named(&network.called(1)[0].to_string())];
         let mut anna = network.join_with(0, vec![(key(1).peer(), called)]).await;
@@ -83,7 +83,7 @@ fn a_node_that_is_gone_without_a_word_is_missed_and_found_again() {
         };
         let ben = first_life.block_on(live());
         survivors.block_on(connected(&mut anna, &key(1).peer()));
-        // With its tasks goes everything that it had to say.
+        // Its tasks are aborted, and unsent messages are lost.
         first_life.shutdown_background();
         survivors.block_on(gone(&mut anna, &key(1).peer()));
         let mut ben_again = second_life.block_on(live());
@@ -135,7 +135,7 @@ async fn a_bus_that_is_closed_says_what_it_had_to_say() {
         let network = Network::new(2, listen, settings()).await;
         let (mut anna, mut ben) = (network.join(0).await, network.join(1).await);
         connected(&mut anna, &key(1).peer()).await;
-        // More than is on its way at any time.
+        // More than is in transit at any time.
         let long = vec![7; 600_000];
         anna.send(Destination::Everyone, &long).unwrap();
         anna.send(Destination::Everyone, b"good night").unwrap();

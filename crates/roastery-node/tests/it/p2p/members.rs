@@ -1,4 +1,4 @@
-//! A member that misbehaves harms nobody but itself, and what it does is counted.
+//! A member that misbehaves harms only itself, and its misbehaviour is counted.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::p2p::{
     waiting::{next_message, until},
 };
 
-/// A rogue that has taken the stream of Anna's messages, and reads it as long as the second value
+/// A rogue that accepts the stream of Anna's messages, and reads it as long as the second value
 /// lives.
 async fn rogue_beside(honest: &mut Honest) -> (Rogue, tokio::task::JoinHandle<()>) {
     let mut rogue = Rogue::connect(ROGUE, &honest.network.addresses[0][0]).await;
@@ -33,7 +33,7 @@ async fn a_member_that_stops_in_the_middle_of_a_message_loses_its_connection_and
         let mut stream = rogue.open().await;
         stream.write_all(b"\0\0\0\x09half").await.unwrap();
         stream.flush().await.unwrap();
-        // Nobody else says anything meanwhile, and for as long.
+        // There are no other messages meanwhile, for as long.
         gone(&mut honest.anna, &key(ROGUE).peer()).await;
         rogue.closed().await;
         assert_eq!(honest.of_rogue().unfinished, 1);
@@ -110,7 +110,7 @@ async fn a_member_that_does_not_answer_pings_loses_its_connection() {
 async fn a_member_that_reads_nothing_loses_what_is_for_it_and_keeps_nobody_waiting() {
     let mut honest = Honest::start(TCP, settings()).await;
     let mut rogue = Rogue::connect(ROGUE, &honest.network.addresses[0][0]).await;
-    // The stream is taken and never read.
+    // The stream is accepted and never read.
     let mut incoming = rogue.accept();
     connected(&mut honest.anna, &key(ROGUE).peer()).await;
     let (_, _stream) = incoming.next().await.unwrap();
@@ -156,7 +156,7 @@ async fn a_member_that_connects_again_and_again_replaces_its_own_connections() {
             rogues.push((rogue, incoming));
             until(|| honest.of_rogue().connections == rogues.len() as u64).await;
         }
-        // Which of the two it is depends on whose name is greater.
+        // Which of the two it is depends on which name is greater.
         until(|| {
             let open = rogues.iter().filter(|(rogue, _)| !rogue.is_closed()).count();
             open == 8 - honest.of_rogue().replaced as usize && (1..=2).contains(&open)

@@ -1,5 +1,5 @@
-//! What the bus over a network does when peers come and go, and what nobody on the network can do
-//! to the others. All of it over real sockets of this machine.
+//! The bus over a network: peers that connect and disconnect, and attacks on it. All over real
+//! sockets of this machine.
 
 mod connections;
 #[path = "../../../examples/demo/mod.rs"]
@@ -22,7 +22,7 @@ use crate::p2p::{
     waiting::{connected, next},
 };
 
-/// Who misbehaves, where a member does.
+/// The index of the rogue, where a member misbehaves.
 const ROGUE: usize = 2;
 
 const TCP: &str = "/ip4/127.0.0.1/tcp/0";
@@ -32,7 +32,7 @@ fn settings() -> P2pSettings {
     network::settings(QueueLimits::default())
 }
 
-/// Two members that do what they should, and what the rogue needs to know.
+/// Two honest members, and what the rogue needs to attack them.
 struct Honest {
     network: Network,
     anna: P2pBus,
@@ -43,7 +43,7 @@ impl Honest {
     async fn start(listen: &str, settings: P2pSettings) -> Self {
         let network = Network::new(2, listen, settings).await;
         let mut roster = network.roster();
-        // A member that nobody knows how to call.
+        // A member without a known address.
         roster.push((key(ROGUE).peer(), Vec::new()));
         let mut anna = network.join_with(0, roster.clone()).await;
         let ben = network.join_with(1, roster).await;
@@ -51,7 +51,7 @@ impl Honest {
         Self { network, anna, ben }
     }
 
-    /// Neither of them has lost the other, and each hears what the other says.
+    /// They are still connected, and each receives the other's messages.
     async fn talk(&mut self) {
         for round in 0..3_u64 {
             let word = [&b"word"[..], &round.to_le_bytes()].concat();
@@ -68,13 +68,13 @@ impl Honest {
         }
     }
 
-    /// What Anna has to say of the rogue.
+    /// Anna's counters of the rogue.
     fn of_rogue(&self) -> LinkStats {
         self.anna.stats().link(&key(ROGUE).peer()).unwrap()
     }
 }
 
-/// Waits for this message of this peer, whatever others say. The connection must hold.
+/// Waits for this message of this peer, whatever others send. The connection must last.
 async fn heard(bus: &mut P2pBus, from: &PeerId, word: &[u8]) {
     loop {
         match next(bus).await {
@@ -88,7 +88,7 @@ async fn heard(bus: &mut P2pBus, from: &PeerId, word: &[u8]) {
     }
 }
 
-/// Waits until this peer is gone, and is the only one, whatever others say.
+/// Waits until this peer is disconnected, and is the only one, whatever others send.
 async fn gone(bus: &mut P2pBus, peer: &PeerId) {
     loop {
         if let BusEvent::Disconnected(other) = next(bus).await {

@@ -1,4 +1,4 @@
-//! Whoever is not in the roster, or does not say who it is, keeps nobody out.
+//! A stranger, or a peer that does not authenticate, keeps no member out.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -22,7 +22,7 @@ fn socket_address(address: &Multiaddr) -> SocketAddr {
     }
 }
 
-/// Connections from another address of this machine than that of the members.
+/// Connections from another source address of this machine than that of the members.
 pub async fn from_elsewhere(to: &Multiaddr) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.9:0".parse().unwrap()).unwrap();
@@ -51,7 +51,7 @@ async fn strangers_that_prove_again_and_again_who_they_are_soon_find_the_room_of
     let mut honest = Honest::start(TCP, settings()).await;
     let restless = P2pSettings { longest_redial: Duration::from_millis(50), ..settings() };
     let mut strangers = Vec::new();
-    // Fewer at a time than may knock.
+    // Fewer at a time than the quota of pending connections.
     for name in 70..75 {
         let stranger = Endpoint::bind(key(name), &[], restless).await.unwrap();
         strangers.push(stranger.join(honest.network.roster()).unwrap());
@@ -63,7 +63,7 @@ async fn strangers_that_prove_again_and_again_who_they_are_soon_find_the_room_of
 
 #[tokio::test]
 async fn whoever_a_member_calls_must_prove_that_it_is_the_member() {
-    // Ben's address in Anna's roster is that of somebody else.
+    // Ben's address in Anna's roster is that of another node.
     let network = Network::new(3, TCP, settings()).await;
     let mut roster = network.roster();
     roster.truncate(2);
@@ -85,14 +85,14 @@ async fn half_open_connections_take_the_room_of_one_place_for_a_while() {
     for _ in 0..100 {
         half_open.push(from_elsewhere(&network.addresses[0][0]).await);
     }
-    // There is room for one of the other member and eight more at a time.
+    // The quota is one for the other member and eight more at a time.
     until(|| anna.stats().refusals().no_room > 80).await;
     let mut ben = network.join(1).await;
     connected(&mut anna, &key(1).peer()).await;
     connected(&mut ben, &key(0).peer()).await;
     let all_but = |count| 100 - anna.stats().refusals().no_room - count;
     until(|| all_but(anna.stats().refusals().failed_handshakes) == 0).await;
-    // There is room again.
+    // The quota is free again.
     let failed = anna.stats().refusals().failed_handshakes;
     assert!(failed >= 9);
     half_open.push(from_elsewhere(&network.addresses[0][0]).await);
@@ -105,7 +105,7 @@ async fn garbage_instead_of_a_handshake_is_counted_and_nothing_else() {
     let before = honest.anna.stats().refusals().failed_handshakes;
     for byte in [0, 0x13, 0xff] {
         let mut stream = from_elsewhere(&honest.network.addresses[0][0]).await;
-        // It may be closed before all of it is taken.
+        // It may be closed before all of it is sent.
         let _ = stream.write_all(&[byte; 100_000]).await;
         until(|| honest.anna.stats().refusals().failed_handshakes > before).await;
     }

@@ -1,4 +1,4 @@
-//! A peer that has a key of the roster, or none, and does what no node does.
+//! A peer with a key of the roster, or with another one, that breaks the protocol.
 
 use futures_util::StreamExt;
 use libp2p::{
@@ -40,7 +40,7 @@ pub struct Rogue {
 }
 
 impl Rogue {
-    /// With the key of this number, connected to whoever listens at the address.
+    /// Uses the key of this number, and connects to the listener at the address.
     pub async fn connect(key: usize, address: &Multiaddr) -> Self {
         Self::connect_with(key, address, Pongs::Given).await
     }
@@ -76,7 +76,7 @@ impl Rogue {
         self.control.open_stream(self.victim, FRAMES).await.unwrap()
     }
 
-    /// Opens streams without waiting for anything, until the connection is gone.
+    /// Opens streams without waiting, until the connection is closed.
     pub async fn open_many(&mut self, count: usize) {
         let opening = (0..count).map(|_| {
             let (mut control, victim) = (self.control.clone(), self.victim);
@@ -86,13 +86,12 @@ impl Rogue {
         self.closed().await;
     }
 
-    /// Takes the streams that the other end opens. What comes over them is read by whoever has
-    /// them.
+    /// Accepts the streams that the other end opens; the caller reads them.
     pub fn accept(&mut self) -> IncomingStreams {
         self.control.accept(FRAMES).unwrap()
     }
 
-    /// Waits until the other end has had enough.
+    /// Waits until the other end closes the connection.
     pub async fn closed(&mut self) {
         let closed = self.closed.clone();
         until(|| *closed.borrow()).await;

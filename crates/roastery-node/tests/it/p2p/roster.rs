@@ -1,4 +1,4 @@
-//! Members that are put in, moved and taken out while everything else goes on.
+//! Members that are added, moved and removed while others go on.
 
 use roastery_node::bus::{SendError, p2p::PeersError};
 
@@ -46,7 +46,7 @@ async fn one_that_is_taken_out_is_disconnected_and_turned_away_and_nobody_else_n
         assert_eq!(anna.send(to(2), b"x"), Err(SendError::UnknownPeer(key(2).peer())));
         gone(&mut anna, &key(2).peer()).await;
         gone(&mut carl, &key(0).peer()).await;
-        // Carl calls again and again.
+        // Carl dials again and again.
         until(|| anna.stats().refusals().strangers > 1).await;
         assert_eq!(anna.stats().link(&key(2).peer()), None);
         assert_eq!(roster.peers().len(), 1);
@@ -57,7 +57,7 @@ async fn one_that_is_taken_out_is_disconnected_and_turned_away_and_nobody_else_n
         );
         assert_eq!(ben.stats().link(&key(0).peer()).unwrap().awaited_since, None);
 
-        // And may come back.
+        // And may be added again.
         roster.set(key(2).peer(), network.called(2)).unwrap();
         connected(&mut anna, &key(2).peer()).await;
         connected(&mut carl, &key(0).peer()).await;
@@ -76,7 +76,7 @@ async fn one_that_is_taken_out_and_put_in_at_once_begins_with_a_new_connection()
         gone(&mut honest.anna, &key(1).peer()).await;
         connected(&mut honest.anna, &key(1).peer()).await;
     }
-    // Ben's end sees the old ones go at some time. The last one stays.
+    // Ben's end sees the old ones close after a while. The last one stays.
     until(|| {
         let link = honest.ben.stats().link(&key(0).peer()).unwrap();
         link.connections >= 4 && link.awaited_since.is_none()

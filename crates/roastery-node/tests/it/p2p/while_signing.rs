@@ -1,4 +1,4 @@
-//! Nodes that sign while everybody who can reach one of them is hostile to it.
+//! Nodes that sign while one of them is attacked by all other peers.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,18 +22,17 @@ use crate::p2p::{
     waiting::until,
 };
 
-/// The member that all attack. Without it there are not enough signers.
+/// The member that is attacked. Without it there are not enough signers.
 const ATTACKED: usize = 0;
 
-/// Members that do what they should, of a group of five of whom three must sign. One more floods,
-/// and one is not there.
+/// Honest members, of a group of five of whom three must sign. One more floods, and one is offline.
 const HONEST: usize = 3;
 const FLOODER: usize = 3;
 
 /// A member of another group only, which the nodes' buses know.
 const OTHER: usize = 5;
 
-/// Queues that no honest member fills and a flood does.
+/// Queue sizes that honest members do not fill and a flood does.
 const QUEUES: usize = 64;
 
 /// Holds silent connections, and opens another one for each that is closed.
@@ -43,7 +42,7 @@ fn knock(at: Multiaddr) -> JoinSet<()> {
         let at = at.clone();
         pending.spawn(async move {
             loop {
-                // Until the other end has had enough.
+                // Until the other end closes it.
                 let _ = from_elsewhere(&at).await.read(&mut [0]).await;
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }
@@ -52,8 +51,7 @@ fn knock(at: Multiaddr) -> JoinSet<()> {
     pending
 }
 
-/// Says ever something else about a group, to whoever listens at the address, and reads nothing of
-/// what it hears.
+/// Sends ever new messages about a group to the listener at the address, and reads nothing.
 fn flood(at: Multiaddr, topic: Topic) -> JoinSet<()> {
     let mut flooding = JoinSet::new();
     flooding.spawn(async move {
@@ -70,7 +68,7 @@ fn flood(at: Multiaddr, topic: Topic) -> JoinSet<()> {
     flooding
 }
 
-/// Speaks about a group that it is no member of, and about one that nobody else has.
+/// Sends messages about a group that it is no member of, and about one that no other node has.
 fn chatter(mut bus: P2pBus, topic: Topic) -> JoinSet<()> {
     let mut chatting = JoinSet::new();
     chatting.spawn(async move {
@@ -127,7 +125,7 @@ async fn nodes_sign_while_strangers_knock_others_speak_out_of_turn_and_a_member_
         stats.bus.of(&peer).dropped_queue_full + stats.lines[&topic].of(&peer).dropped_queue_full
     };
     let said_by_other = || attacked.stats().misdirected.get(&key(OTHER).peer()).copied();
-    // Each of them is noticed, and counted as what it is.
+    // Each attack is noticed, and counted by its kind.
     until(|| attacked.stats().bus.refusals().strangers > 0).await;
     until(|| attacked.stats().bus.refusals().no_room > 1000).await;
     until(|| said_by_other().is_some_and(|said| said.not_a_member > 0)).await;
@@ -138,7 +136,7 @@ async fn nodes_sign_while_strangers_knock_others_speak_out_of_turn_and_a_member_
     for number in 1..4 {
         sign(&group, &nodes, number).await.unwrap();
     }
-    // All of that went on, and nobody else has lost anything by it.
+    // All of that went on, and no other peer has lost a message by it.
     until(|| attacked.stats().bus.refusals().no_room > before.0 && lost_of(FLOODER) > before.1)
         .await;
     for at in 1..HONEST {

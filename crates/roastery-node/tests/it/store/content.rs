@@ -1,4 +1,4 @@
-//! What a store gives back, and what it does not take.
+//! What a store returns, and what it refuses.
 
 use roastery_node::store::{
     AuditEntry, Change, ContentError, Decider, Durability, Entry, MAX_TEXT, Release, RequestState,
@@ -223,7 +223,7 @@ fn what_is_cut_from_the_audit_log_leaves_a_record_and_later_entries_keep_their_n
     assert_eq!((store.audit_begin().unwrap(), store.audit_cuts().unwrap()), (0, vec![]));
     let entries: Vec<_> = (0..9000).map(|time| entry(&kept, time)).collect();
     store.append_audit(&entries).unwrap();
-    // Not from the beginning, none, and more than there are.
+    // Not from the beginning; none; and more than there are.
     for (first, end) in [(1, 2), (0, 0), (0, 9001)] {
         let error = refusal(store.cut_audit(&cut(first, end)).unwrap_err());
         let expected = ContentError::NoCut { first, end, begin: 0, length: 9000 };
@@ -240,7 +240,7 @@ fn what_is_cut_from_the_audit_log_leaves_a_record_and_later_entries_keep_their_n
     assert_eq!(store.audit(0, 9).unwrap(), left);
     assert_eq!(store.audit_latest(9).unwrap().len(), 2);
     assert_eq!(store.audit_since(0).unwrap().len(), 2);
-    // All of it, and on.
+    // All entries, and again.
     store.cut_audit(&cut(8998, 9000)).unwrap();
     assert!(store.audit(0, 9).unwrap().is_empty());
     assert_eq!(store.append_audit(&[entry(&kept, 1)]).unwrap(), 9000);
@@ -318,7 +318,8 @@ fn what_was_shown_with_a_refused_request_is_given_up_unless_it_was_shown_otherwi
     let hidden = hide(&shown).unwrap();
     assert_eq!((&hidden.subject, hidden.revision), (&Subject::Hash, 2));
     assert_eq!(store.request(session).unwrap(), Some(hidden));
-    // Another member shows it, and it is approved: what was approved stays.
+    // Another member shows another subject, and the request is approved: the approved subject
+    // stays.
     assert!(store.show_otherwise(&request, &other, by, 2, 9).unwrap());
     store.set_request(&request, &approved(), 10).unwrap();
     store.set_request(&request, &refused(RefusalReason::Operator, ""), 11).unwrap();
@@ -359,11 +360,12 @@ fn what_is_shown_better_overwrites_no_rejection_and_nothing_that_was_not_looked_
     let better = Subject::Transaction(vec![1]);
     store.add_request(&request, &Subject::Hash, Some(by), 7).unwrap();
     let seen = store.request(session).unwrap().unwrap();
-    // The rules refuse it while another member's showing is judged: that was another revision.
+    // The rules refuse it while another member's subject is examined: that concerned another
+    // revision.
     store.set_request(&request, &refused_by_rules(RefusalReason::Policy, "kinds"), 8).unwrap();
     assert!(!store.show_otherwise(&request, &better, by, seen.revision, 9).unwrap());
     assert!(store.show_otherwise(&request, &better, by, seen.revision + 1, 9).unwrap());
-    // The operator rejects it: that stands, also for the revision as it is.
+    // The operator rejects it: that applies to every revision.
     store.set_request(&request, &refused(RefusalReason::Operator, "no"), 10).unwrap();
     let rejected = store.request(session).unwrap().unwrap();
     for revision in 0..=rejected.revision {
@@ -381,7 +383,7 @@ fn a_change_is_decided_about_the_state_that_it_applies_to_and_each_has_a_revisio
     store.add_request(&request, &Subject::Hash, Some(by), 7).unwrap();
     let seen = store.request(session).unwrap().unwrap();
     assert_eq!(seen.revision, 0);
-    // What is shown changes after it was looked at: a decision about what was seen takes no effect.
+    // The subject changes after the examination: a decision about the former one has no effect.
     store.show_otherwise(&request, &Subject::Transaction(vec![1]), by, 0, 8).unwrap();
     let approve = |at: u64| {
         let about = |known: &_| (*known == seen).then(approved);
@@ -394,7 +396,7 @@ fn a_change_is_decided_about_the_state_that_it_applies_to_and_each_has_a_revisio
     };
     assert_eq!((now.revision, now.changed, now.approved), (2, 10, Some(10)));
     assert_eq!(store.request(session).unwrap().unwrap(), now);
-    // Nothing undoes signatures.
+    // Signatures are final.
     store.set_request(&request, &RequestState::Signed(outcome(&kept)), 11).unwrap();
     let change = store.change_request(session, 12, |_| Some(approved())).unwrap();
     assert!(matches!(change, Change::Left(now) if now.revision == 3));
@@ -435,7 +437,7 @@ fn a_name_belongs_to_one_group_for_good() {
     bind("treasury", id).unwrap();
     bind("savings", id).unwrap();
     assert_eq!(store.name_of(id).unwrap().as_deref(), Some("savings"));
-    // The name of before is not given to another group.
+    // The former name is not given to another group.
     let other = rebound(&kept);
     store.keep_group(&other, seat, &kept.share, None).unwrap();
     for name in ["treasury", "savings", "Treasury"] {

@@ -1,4 +1,4 @@
-//! Backups of a store in use, and what of them is put in place again.
+//! Backups of a store in use, and restoring them.
 
 use std::{
     fs,
@@ -26,7 +26,7 @@ fn a_backup_brings_everything_back_but_a_ceremony_under_way() {
     let restored = restore(&folder, "backup", "restored").unwrap();
     restored.check().unwrap();
     assert_eq!(restored.audit(0, 9).unwrap().len(), 2);
-    // It might sign a second transcript there.
+    // It could sign a second transcript there.
     assert!(restored.keygen(under_way.id()).unwrap().is_none());
     let error = restored.begin_keygen(&under_way, &Kept::seed()).unwrap_err();
     assert!(matches!(error, StoreError::Content(ContentError::KeygenEnded { .. })), "{error}");

@@ -1,4 +1,4 @@
-//! A file that is not as the store left it, or not to be had.
+//! A file that was altered, or cannot be read.
 
 use std::fs;
 
@@ -26,7 +26,7 @@ const TABLES: [&str; 13] = [
     "audit-cuts",
 ];
 
-/// A closed store with something in each table, and what it says of itself.
+/// A closed store with a row in each table, and its content.
 fn filled() -> (Folder, String) {
     let (folder, kept) = (Folder::new(), Kept::new());
     let store = new_store(&folder);
@@ -41,7 +41,7 @@ fn open(folder: &Folder) -> Result<Store, StoreError> {
     Store::open(folder.file("store"), &passphrase())
 }
 
-/// Changes the rows of a table behind the store's back.
+/// Changes the rows of a table without the store.
 fn alter(folder: &Folder, table: &'static str, change: impl FnOnce(&mut Vec<(Vec<u8>, Vec<u8>)>)) {
     let database = Database::open(folder.file("store")).unwrap();
     let writing = database.begin_write().unwrap();
@@ -63,7 +63,7 @@ fn alter(folder: &Folder, table: &'static str, change: impl FnOnce(&mut Vec<(Vec
     writing.commit().unwrap();
 }
 
-/// Changes the header behind the store's back.
+/// Changes the header without the store.
 fn alter_header(folder: &Folder, change: impl FnOnce(&mut Vec<u8>)) {
     const HEADER: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("header");
     let database = Database::open(folder.file("store")).unwrap();
@@ -83,8 +83,8 @@ fn damaged(error: &StoreError) -> &Part {
     part
 }
 
-/// Opens an altered file: it is refused, or what is read from it is refused, or it says what it
-/// said before.
+/// Opens an altered file: it must be refused, or reading it must be an error, or its content must
+/// be unchanged.
 fn never_lies(folder: &Folder, bytes: &[u8], before: &str, what: &str) -> bool {
     fs::write(folder.file("store"), bytes).unwrap();
     let checked = open(folder).and_then(|store| store.check().map(|()| store));
@@ -153,7 +153,7 @@ fn a_store_of_a_newer_format_says_so() {
     let error = open(&folder).unwrap_err();
     assert!(matches!(error, StoreError::NewerFormat { found: 2 }), "{error}");
     assert_eq!(error.to_string(), "a store of format 2; this program reads format 1");
-    // Whatever else such a header has.
+    // The rest of such a header does not matter.
     alter_header(&folder, |header| header.extend([7; 100]));
     assert!(matches!(open(&folder).unwrap_err(), StoreError::NewerFormat { found: 2 }));
     alter_header(&folder, |header| header[..4].copy_from_slice(&0_u32.to_le_bytes()));
@@ -227,7 +227,7 @@ fn values_that_were_put_into_each_others_place_are_noticed() {
         let store = open(&folder).unwrap();
         assert_eq!(*damaged(&store.check().unwrap_err()), Part::Value { table });
     }
-    // Of another table, and of another store with the same passphrase.
+    // From another table, and from another store with the same passphrase.
     let (folder, _) = filled();
     let (other, _) = filled();
     let mut taken = Vec::new();
@@ -258,7 +258,7 @@ fn an_audit_log_that_lacks_an_entry_is_noticed() {
 
 #[test]
 fn a_cut_does_not_hide_that_an_entry_or_the_record_of_a_cut_is_missing() {
-    // The rows of the entry that was cut and of one that was not change places.
+    // The row of an entry that was cut and the row of one that was not are exchanged.
     let (folder, kept) = (Folder::new(), Kept::new());
     let store = new_store(&folder);
     store.append_audit(&[entry(&kept, 1), entry(&kept, 2), entry(&kept, 3)]).unwrap();
@@ -322,7 +322,7 @@ fn requests_of_an_older_program_are_found_by_their_messages_and_forgotten_ones_a
         let found = store.request_for(request.group(), request.messages(), |_| true).unwrap();
         found.map(|kept| kept.request)
     };
-    // A program without the table has kept the requests, and another one has forgotten some.
+    // A program without the table has added requests, and another one has removed some.
     for name in ["store", "backup"] {
         let database = Database::open(folder.file(name)).unwrap();
         let writing = database.begin_write().unwrap();

@@ -1,5 +1,5 @@
-//! What a member has to keep: a key generation from beginning to end, a request of its group, a
-//! proof against a coordinator.
+//! The content of a member's store: a key generation from beginning to end, a request of its group,
+//! a proof against a coordinator.
 
 use std::{
     collections::VecDeque,
@@ -58,13 +58,13 @@ impl Kept {
         Seed::from_bytes(Zeroizing::new(SEED))
     }
 
-    /// A request of the group, told apart from others by a number.
+    /// A request of the group, distinguished by a number.
     pub fn request(&self, number: u8) -> SigningRequest {
         request(self.group(), number)
     }
 }
 
-/// A folder of a test's own, gone with it.
+/// A folder of a test's own, removed with it.
 pub struct Folder(PathBuf);
 
 impl Folder {
@@ -81,7 +81,7 @@ impl Folder {
         self.0.join(name)
     }
 
-    /// How many files there are.
+    /// The number of files.
     pub fn files(&self) -> usize {
         fs::read_dir(&self.0).unwrap().count()
     }

@@ -1,4 +1,4 @@
-//! A process that is killed has lost nothing that it was told is on the disk.
+//! A process that is killed loses no change that was reported as durable.
 
 use std::{
     env,
@@ -12,7 +12,7 @@ use crate::store::{fixture::*, new_store, support::*};
 
 const PATH: &str = "ROASTERY_STORE_OF_THE_KILLED";
 
-/// Not a test, but what the killed process does: it writes and says what is written, for ever.
+/// Not a test, but the process that is killed: it writes and reports each write, for ever.
 #[test]
 #[ignore = "the process that the test below starts and kills"]
 fn writer() {
@@ -48,7 +48,7 @@ fn what_was_acknowledged_is_there_however_often_the_process_is_killed() {
         });
         let mut written = written.skip(usize::from(random[0] % 8));
         least = least.max(written.next().unwrap() + 1);
-        // Some way into the next write, wherever that is.
+        // Some time into the next write.
         for _ in 0..u32::from(random[1]) * 64 {
             std::hint::spin_loop();
         }
@@ -61,7 +61,7 @@ fn what_was_acknowledged_is_there_however_often_the_process_is_killed() {
         let entries = store.audit(0, usize::MAX).unwrap();
         assert!(entries.len() as u64 >= least, "{} of {least}", entries.len());
         assert!(entries.iter().all(|(number, entry)| entry.time_ms == *number));
-        // One that was under way when the process died may be there as well.
+        // One that was being written when the process died may be there as well.
         assert!(entries.len() as u64 <= least + 1);
     }
 }

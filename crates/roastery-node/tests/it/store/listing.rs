@@ -1,4 +1,4 @@
-//! Requests are found by their state, their place in time and the beginning of their names.
+//! Requests are found by their state, their last change and a prefix of their ids.
 
 use roastery_node::store::{Durability, KeptRequest, Listing, RequestState, StateKind, Store};
 use roastery_protocol::{
@@ -9,7 +9,7 @@ use roastery_protocol::{
 
 use crate::store::{fixture::*, new_store, support::*};
 
-/// A request of a group, told apart from others by a number.
+/// A request of a group, distinguished by a number.
 pub fn numbered(group: GroupId, number: u32, expiry: u64) -> SigningRequest {
     let mut id = [0; 32];
     id[..4].copy_from_slice(&number.to_le_bytes());
@@ -40,7 +40,7 @@ fn pages_have_every_request_once_those_first_that_changed_last() {
         add(&store, &request, 7);
         expected.push(request);
     }
-    // Some change again: they come first, in the order in which they do.
+    // Some change again: they come first, in the order of these changes.
     for number in [3, 30, 8] {
         let request = expected.remove(
             expected
@@ -141,7 +141,7 @@ fn ended_requests_are_forgotten_after_a_time_and_the_audit_log_keeps_their_share
             add(&store, &request, at);
             store.set_request(&request, state, at).unwrap();
         }
-        // It has not expired: whatever it is, it may still be signed.
+        // It has not expired: whatever its state, it may still be signed.
         let lives = numbered(group, number + 200, EXPIRY + 1000);
         add(&store, &lives, old);
         store.set_request(&lives, state, old).unwrap();

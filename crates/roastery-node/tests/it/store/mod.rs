@@ -1,4 +1,4 @@
-//! What a store keeps, from whom, and what it notices.
+//! The content of a store, its encryption, and the detection of damage.
 
 mod content;
 mod copies;

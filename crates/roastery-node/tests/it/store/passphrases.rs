@@ -1,4 +1,4 @@
-//! Who gets in, and what those see who do not.
+//! Passphrases, and what the file reveals without one.
 
 use std::fs;
 
@@ -66,7 +66,7 @@ fn no_secret_and_no_name_is_in_the_file_in_the_clear() {
             assert!(!holds(&path, name), "{file}");
         }
         assert!(!holds(&path, b"daily limit"), "{file}");
-        // What is searched for would be found.
+        // The search itself works.
         assert!(holds(&path, b"audit-length"), "{file}");
     }
 }

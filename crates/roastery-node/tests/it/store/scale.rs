@@ -1,4 +1,4 @@
-//! Answers cost what they show, however much is kept.
+//! Queries cost what they return, however much is kept.
 
 use std::time::{Duration, Instant};
 
@@ -30,7 +30,7 @@ fn fill_with(store: &Store, kept: &Kept, count: u32) -> GroupId {
     group
 }
 
-/// How long counting, listing a page and looking for a session take: the median of some.
+/// The time to count, to list a page and to find a session: the median of several.
 fn answers(store: &Store, group: GroupId) -> [Duration; 3] {
     let session = numbered(group, 5, EXPIRY).session_id();
     let [a, b, c, d, ..] = *session.as_bytes();
@@ -72,7 +72,7 @@ fn measure(count: u32) -> [Duration; 3] {
 fn answers_take_no_longer_with_many_requests_than_with_few() {
     let (few, many) = (measure(100), measure(4000));
     for (few, many) in few.into_iter().zip(many) {
-        // Reading all would take 40 times as long; other processes may disturb either.
+        // Reading all would take 40 times as long; other processes may disturb either measurement.
         assert!(many < few * 10 + Duration::from_millis(5), "{few:?} {many:?}");
     }
 }

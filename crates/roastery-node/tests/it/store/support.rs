@@ -1,4 +1,4 @@
-//! Filling a store, and reading all of it.
+//! Fills a store, and reads all of it.
 
 use roastery_frost::{Signature, SigningKey};
 use roastery_node::store::{
@@ -93,7 +93,7 @@ pub fn outcome(kept: &Kept) -> Outcome {
     }
 }
 
-/// One thing of each kind.
+/// Stores one entry of each kind.
 pub fn fill(store: &Store, kept: &Kept) {
     store.keep_keys(&keys()).unwrap();
     store.begin_keygen(&kept.invitation, &Kept::seed()).unwrap();
@@ -122,12 +122,12 @@ pub fn all_of(groups: impl IntoIterator<Item = GroupId>) -> Listing {
     Listing { groups, states, before: u64::MAX, limit: usize::MAX }
 }
 
-/// Of the same members, after the first.
+/// An invitation of the same members, after the first.
 pub fn second_invitation(kept: &Kept) -> Invitation {
     Invitation::new("treasury", 1, 2, kept.invitation.named_members()).unwrap()
 }
 
-/// All that a store says of itself, secrets too, in an order that does not depend on the file.
+/// The whole content of a store, secrets too, in an order that does not depend on the file.
 pub fn everything(store: &Store) -> String {
     let keys = store.keys().unwrap();
     let keys = keys.map(|keys| (keys.identity.expose_bytes(), keys.transport.expose_bytes()));

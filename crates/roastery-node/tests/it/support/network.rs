@@ -7,7 +7,7 @@ use roastery_node::bus::{
     p2p::{DialAddress, Endpoint, ListenAddress, Multiaddr, P2pBus, P2pSettings, TransportKey},
 };
 
-/// Short enough for a test, and long enough for a busy machine.
+/// Timeouts short enough for a test, and long enough for a busy machine.
 pub fn settings(queues: QueueLimits) -> P2pSettings {
     P2pSettings {
         queues,
@@ -28,7 +28,7 @@ pub fn secret(at: usize) -> [u8; 32] {
     secret
 }
 
-/// An address at which a node listens, to be called there.
+/// An address at which a node listens, to be dialled.
 pub fn dial(address: &Multiaddr) -> DialAddress {
     address.to_string().parse().unwrap()
 }
@@ -53,7 +53,7 @@ impl Network {
         Self { settings, addresses, endpoints: Mutex::new(endpoints) }
     }
 
-    /// Where a node is called.
+    /// The addresses at which a node is dialled.
     pub fn called(&self, at: usize) -> Vec<DialAddress> {
         self.addresses[at].iter().map(dial).collect()
     }
@@ -77,7 +77,7 @@ impl Network {
         endpoint.join(roster).unwrap()
     }
 
-    /// The system gives a port back a while after the node that had it is gone.
+    /// The system releases a port some time after the node that had it has ended.
     async fn bind_again(&self, at: usize) -> Endpoint {
         let again = |address: &Multiaddr| address.to_string().parse().unwrap();
         let listen: Vec<ListenAddress> = self.addresses[at].iter().map(again).collect();

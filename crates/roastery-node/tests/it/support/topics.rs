@@ -1,4 +1,4 @@
-//! Messages that name what they are about, and say whatever a test wants.
+//! Messages with a topic, and any other content.
 
 use roastery_node::bus::Topic;
 use roastery_protocol::GroupId;
@@ -7,7 +7,7 @@ pub fn group(name: u8) -> Topic {
     Topic::Group(GroupId::from_bytes([name; 32]))
 }
 
-/// A signature that nobody has made and a header, as docs/protocol.md has them.
+/// An invalid signature and a header, as docs/protocol.md defines them.
 pub fn heading(topic: Topic) -> Vec<u8> {
     let (kind, name, rest) = match topic {
         Topic::Group(group) => (5, *group.as_bytes(), 38),

@@ -1,10 +1,10 @@
-//! Waiting for what a bus brings.
+//! Waiting for events of a bus.
 
 use std::time::Duration;
 
 use roastery_node::bus::{Bus, BusEvent, PeerId};
 
-/// Longer than anything takes, so that a test that waits in vain ends.
+/// A timeout longer than anything takes, so that a test that waits in vain ends.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub async fn next(bus: &mut impl Bus) -> BusEvent {
@@ -12,8 +12,8 @@ pub async fn next(bus: &mut impl Bus) -> BusEvent {
     event.expect("something comes").expect("the bus is open")
 }
 
-/// The next message, whatever connects and disconnects meanwhile, and whatever an exchange asks
-/// about clocks.
+/// The next message, whatever connects and disconnects meanwhile; clock questions of an exchange
+/// are skipped.
 pub async fn next_message(bus: &mut impl Bus) -> (PeerId, Vec<u8>) {
     loop {
         if let BusEvent::Message { from, bytes } = next(bus).await
@@ -29,7 +29,7 @@ pub async fn connected(bus: &mut impl Bus, peer: &PeerId) {
     while next(bus).await != BusEvent::Connected(peer.clone()) {}
 }
 
-/// Waits until something holds, which nobody tells.
+/// Polls until a condition holds for which there is no event.
 pub async fn until(mut holds: impl FnMut() -> bool) {
     let waiting = async {
         while !holds() {

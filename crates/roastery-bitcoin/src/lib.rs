@@ -1,4 +1,4 @@
-//! A threshold key as a Bitcoin wallet, and PSBTs as what it signs.
+//! A threshold key as a Bitcoin wallet that signs PSBTs.
 //!
 //! [`wallet`] makes descriptors and addresses of a group's key. [`psbt`] reads PSBTs. [`spend`]
 //! computes what a PSBT spends and to whom, what the group signs of it, and what an operator
@@ -10,7 +10,7 @@
 //!
 //! What each node does with a PSBT of a proposal:
 //!
-//! 1. [`psbt::read`] the bytes, and look at the result as a [`Spend`](spend::Spend).
+//! 1. [`psbt::read`] the bytes, and evaluate the result as a [`Spend`](spend::Spend).
 //! 2. Have the node's [`SpendPolicy`](policy::SpendPolicy) judge it.
 //! 3. [`check`](spend::Spend::check) that the proposed request asks for exactly what the PSBT
 //!    takes, and sign.

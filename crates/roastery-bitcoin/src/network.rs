@@ -1,4 +1,4 @@
-//! What networks are called.
+//! The names of networks.
 
 use bitcoin::Network;
 
@@ -20,7 +20,7 @@ pub fn network_name(network: Network) -> &'static str {
 ///
 /// # Errors
 ///
-/// One line that says which there are.
+/// One line that lists the names.
 pub fn network_named(name: &str) -> Result<Network, String> {
     ALL.into_iter()
         .find(|network| network_name(*network) == name)

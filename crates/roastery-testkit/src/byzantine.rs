@@ -1,5 +1,5 @@
-//! Members driven by hand: real keys, real nonces, and no scruples. And chance that runs the same
-//! way again.
+//! Members driven by the test, with real keys and nonces, that may break the protocol; and a
+//! random generator that repeats.
 
 use std::{collections::BTreeMap, convert::Infallible, sync::Arc};
 
@@ -189,7 +189,7 @@ impl Fixture {
         self.seal(own.seat, own.attempt, &Body::Commitments(content))
     }
 
-    /// What an honest coordinator says when it picks these slots.
+    /// The package of an honest coordinator that picks these slots.
     pub fn package(
         &self,
         attempt: u32,

@@ -36,7 +36,7 @@ impl Policy for Willing {
     }
 }
 
-/// A group with all its keys, as no node has them.
+/// A group with all its keys; no node ever has all of them.
 pub struct Fixture {
     pub group: Arc<Group>,
     pub identities: Vec<Arc<IdentityKey>>,

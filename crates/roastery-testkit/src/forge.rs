@@ -52,7 +52,7 @@ pub const NO_POINT: [u8; 33] = {
     bytes
 };
 
-/// How a point at infinity is written where it is allowed.
+/// The encoding of the point at infinity, where it is allowed.
 pub const INFINITY: [u8; 33] = [0; 33];
 
 /// k times the generator.
@@ -172,7 +172,7 @@ impl Raw {
         [&signature.to_bytes()[..], &body].concat()
     }
 
-    /// With this signature, whatever it is one of.
+    /// With this signature, which need not be valid.
     pub fn with_signature(&self, signature: &[u8]) -> Vec<u8> {
         [signature, &self.body()].concat()
     }
@@ -182,7 +182,7 @@ impl Raw {
     }
 }
 
-/// The content of commitments, and what comes with a share.
+/// The content of commitments, and the slot that comes with a share.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct RawSlot {
     pub run: Run,
@@ -234,7 +234,7 @@ pub fn slot_hash(fixture: &Fixture, signer: Seat, nonces: &[[u8; 66]]) -> [u8; 3
     *slot.hash(fixture.group.id(), session, roastery_protocol::Attempt::FIRST, signer).as_bytes()
 }
 
-/// What a verifier says of one malformed message of this request.
+/// The verdict of a verifier on one malformed message of this request.
 pub fn verdict_on_form(fixture: &Fixture, request: SigningRequest, message: &[u8]) -> Verdict {
     let message = Envelope::parse(message).unwrap();
     Proof::new(request, Fault::MalformedMessage { message }).verify(&fixture.group)
@@ -251,7 +251,7 @@ pub fn rewrite(shape: &Shape, bytes: &[u8], key: &IdentityKey) -> Option<(Body, 
 }
 
 impl<S: EngineSession> World<S> {
-    /// Delivers what is on its way and of this kind; the rest stays where it is.
+    /// Delivers the messages in transit of this kind; the others stay in transit.
     pub fn deliver_all(&mut self, kind: Kind) {
         for packet in std::mem::take(&mut self.queue) {
             if packet.kind() == kind {
@@ -294,7 +294,7 @@ impl<S: EngineSession> World<S> {
     }
 }
 
-/// What can be seen of a session from outside.
+/// The visible state of a session.
 fn trace<S: EngineSession>(session: &Session<S>) -> (String, usize, Vec<usize>) {
     let kept = session.group().seats().map(|seat| session.bytes_kept_of(seat)).collect();
     (format!("{:?}", session.report()), session.live_slots(), kept)

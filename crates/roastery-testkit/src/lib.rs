@@ -1,5 +1,5 @@
 //! What the tests of several crates use: a group with its keys, all its sessions in one queue,
-//! messages with every part chosen, and members driven by hand.
+//! messages with every part chosen, and members driven by the test.
 //!
 //! Not published. What fails here fails the test that called it.
 #![allow(

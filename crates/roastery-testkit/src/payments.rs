@@ -96,7 +96,7 @@ pub fn public_group(x_only: &[u8; 32]) -> Arc<Group> {
     Arc::new(Group::new(keys, [0; 32], members(2)).unwrap())
 }
 
-/// A transaction out of nowhere that pays these, numbered so that no two are the same.
+/// A transaction with an invented input that pays these, numbered so that no two are the same.
 pub fn funding(number: u32, outputs: Vec<TxOut>) -> Transaction {
     let elsewhere = OutPoint { txid: Txid::from_byte_array([7; 32]), vout: number };
     Transaction {
@@ -176,7 +176,7 @@ pub fn judge(
     )
 }
 
-/// Asks it about all inputs.
+/// Asks Bitcoin Core's consensus code about all inputs.
 pub fn judge_all(transaction: &Transaction, spent: &[TxOut]) {
     for input in 0..transaction.input.len() {
         judge(transaction, input, spent).unwrap();

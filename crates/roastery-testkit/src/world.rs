@@ -15,7 +15,7 @@ use crate::{Fixture, later, peer, seat};
 /// A message in transit.
 #[derive(Clone, Debug)]
 pub struct Packet {
-    /// The seat whose link it travels on.
+    /// The seat on whose link it is sent.
     pub from: Seat,
     pub to: Seat,
     pub bytes: Arc<[u8]>,
@@ -84,7 +84,7 @@ impl<S: EngineSession> World<S> {
         self.fixture.coordinator(&self.fixture.request(1), 0)
     }
 
-    /// Takes what a session wants done.
+    /// Takes the outputs of a session.
     pub fn collect(&mut self, from: Seat) {
         let Some(session) = self.sessions[from.index()].as_mut() else { return };
         while let Some(output) = session.poll_output() {
@@ -119,7 +119,7 @@ impl<S: EngineSession> World<S> {
         result
     }
 
-    /// Delivers until nothing is on its way. What `pass` refuses is lost.
+    /// Delivers until no message is in transit. Messages that `pass` refuses are lost.
     pub fn run_with(&mut self, mut pass: impl FnMut(&Packet) -> bool) {
         while let Some(packet) = self.queue.pop_front() {
             if pass(&packet) {

@@ -1,4 +1,4 @@
-//! A node's rules for transactions: plain data, and a judge that names the rule and the numbers.
+//! A node's rules for transactions: plain data, and a check that names the rule and the numbers.
 
 mod rules;
 
@@ -112,8 +112,8 @@ impl SpendPolicy {
         self.network
     }
 
-    /// Whether this node signs. `before` is what has left the group within the last 24 hours; what
-    /// this spend adds to it is the amount that comes back.
+    /// Whether this node signs. `before` is what has left the group within the last 24 hours.
+    /// Returns the amount that this spend adds to it.
     ///
     /// # Errors
     ///
@@ -146,8 +146,8 @@ impl SpendPolicy {
     }
 
     /// One transaction can be asked for in two requests, each of which shows another part of the
-    /// group's inputs as its own and has the same outputs return. Where no person looks, all that
-    /// could be the group's must be known then.
+    /// group's inputs as its own and has the same outputs return. Where no person decides, all
+    /// inputs that could be the group's must be recognised then.
     fn judge_recognition(&self, spend: &Spend) -> Result<(), Refusal> {
         let rules = &self.rules;
         let limited = rules.most_per_transaction.is_some() || rules.most_per_day.is_some();
@@ -187,7 +187,7 @@ impl SpendPolicy {
         if !self.rules.change_must_be_ours.unwrap_or(usual) {
             return Ok(());
         }
-        // Where all that is paid stands on the list, none of it is a change that was given another
+        // Where all payees are on the list, none of the outputs is a change that was given another
         // address.
         let listed = self.destinations.is_some();
         let about_change = |warning: &&Warning| {

@@ -15,9 +15,9 @@ pub const USUAL_FEE_RATE: u64 = 1_000;
 /// percent.
 pub const USUAL_FEE_PERCENT: u8 = 20;
 
-/// A node's rules for transactions, as its operator writes them down. Amounts are in satoshi. A
-/// rule that is absent is not applied, but for those with a usual value; a name that is none of
-/// these is an error, so that a slip of the pen never takes a rule away.
+/// A node's rules for transactions, as its operator configures them. Amounts are in satoshi. A
+/// rule that is absent is not applied, except those with a usual value; an unknown name is an
+/// error, so that a typing error never removes a rule.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rules {
@@ -60,7 +60,7 @@ pub enum Review {
     RulesAlone,
 }
 
-/// Rules that were checked for one network: what a spend is judged by.
+/// Rules that were checked for one network. A spend is checked against them.
 #[derive(Clone, Debug)]
 pub struct SpendPolicy {
     pub(super) rules: Rules,
@@ -109,7 +109,7 @@ impl Rules {
     /// # Errors
     ///
     /// [`RuleError`] names the destination that is no address of this network, or the number that
-    /// is none.
+    /// is out of range.
     pub fn check(self, network: Network, review: Review) -> Result<SpendPolicy, RuleError> {
         if let Some(percent) = self.most_fee_percent.filter(|percent| *percent > 100) {
             return Err(RuleError::Percent { percent });

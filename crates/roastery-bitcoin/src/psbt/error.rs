@@ -25,7 +25,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// Why something is no PSBT that this crate works with: one line each.
+/// Why bytes are no PSBT that this crate reads. The `Display` is one line.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum PsbtError {
@@ -58,7 +58,7 @@ pub enum PsbtError {
         /// The map in which it is.
         place: Place,
     },
-    /// One key stands twice in one map.
+    /// One map has one key twice.
     #[error("{place} has the key {key:#04x} twice")]
     DuplicateKey {
         /// The map in which it is.
@@ -72,7 +72,7 @@ pub enum PsbtError {
         /// The version of the PSBT.
         version: u32,
     },
-    /// A field that must be there is not.
+    /// A field that is required is missing.
     #[error("{place} has no {field}")]
     Missing {
         /// The map in which it is.
@@ -80,7 +80,7 @@ pub enum PsbtError {
         /// The field's name, for people.
         field: &'static str,
     },
-    /// A field that may not be there in this version is.
+    /// A field that is not allowed in this version is there.
     #[error("{place} has the {field}, which a PSBT of version {version} may not have")]
     NotInThisVersion {
         /// The map in which it is.
@@ -90,7 +90,7 @@ pub enum PsbtError {
         /// The version of the PSBT.
         version: u32,
     },
-    /// A field's value is not one that it can have.
+    /// A field has a value that is not allowed.
     #[error("{place}: the {field} has a value that is not allowed ({allowed})")]
     Value {
         /// The map in which it is.
@@ -126,7 +126,7 @@ pub enum PsbtError {
     /// A field does not decode.
     #[error("the PSBT does not decode: {reason}")]
     Field {
-        /// What `bitcoin` says of it, cut off where it is long: it may quote what it read.
+        /// The error of the `bitcoin` crate, cut at 200 characters: it may quote its input.
         reason: String,
     },
 }

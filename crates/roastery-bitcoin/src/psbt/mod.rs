@@ -1,4 +1,4 @@
-//! PSBTs as they come: binary or base64, version 0 (BIP-174, with the fields of BIP-371) or version
+//! Reading PSBTs: binary or base64, version 0 (BIP-174, with the fields of BIP-371) or version
 //! 2 (BIP-370).
 //!
 //! Before anything is decoded the maps are walked once, and a PSBT that is truncated or has
@@ -100,7 +100,7 @@ fn version(global: &Map<'_>) -> Result<u32, PsbtError> {
 fn counts(global: &Map<'_>) -> Result<(u64, u64), PsbtError> {
     let (place, field) = (Place::Global, "unsigned transaction");
     let mut bytes = *global.get(&[0x00][..]).ok_or(PsbtError::Missing { place, field })?;
-    // As BIP-174 wants it: without witnesses, so that no input is no mark of any.
+    // As BIP-174 requires: without witnesses, so that a count of 0 inputs is no witness marker.
     let parts = i32::consensus_decode(&mut bytes)
         .and_then(|_| Vec::<TxIn>::consensus_decode(&mut bytes))
         .and_then(|inputs| Ok((inputs, Vec::<TxOut>::consensus_decode(&mut bytes)?)));

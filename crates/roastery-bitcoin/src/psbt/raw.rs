@@ -50,7 +50,7 @@ impl<'a> Reader<'a> {
         if size < least { Err(PsbtError::Length { place }) } else { Ok(size) }
     }
 
-    /// That nothing follows.
+    /// Checks that no bytes follow.
     pub(super) fn end(&self) -> Result<(), PsbtError> {
         match self.0.len() {
             0 => Ok(()),

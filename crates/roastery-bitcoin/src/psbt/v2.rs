@@ -56,7 +56,7 @@ pub(super) fn counts(global: &Map<'_>) -> Result<(u64, u64), PsbtError> {
     Ok((count(INPUT_COUNT)?, count(OUTPUT_COUNT)?))
 }
 
-/// That a map of version 0 has none of the fields of version 2.
+/// Checks that a map of version 0 has none of the fields of version 2.
 pub(super) fn refuse_in_v0(map: &Map<'_>, place: Place) -> Result<(), PsbtError> {
     match fields(place).iter().find(|(key, _)| map.contains_key(&[*key][..])) {
         Some((_, field)) => Err(PsbtError::NotInThisVersion { place, field, version: 0 }),

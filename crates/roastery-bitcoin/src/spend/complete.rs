@@ -6,7 +6,7 @@ use roastery_protocol::request::{Derivation, Taproot};
 use super::{CompleteError, Spend, request::Task};
 use crate::wallet::SECP;
 
-/// What becomes of the group's inputs when their signatures are there.
+/// How far the group's inputs are completed with its signatures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Completion {
     /// Signatures in their fields (BIP-371): others add theirs, and a finaliser puts all together.
@@ -35,7 +35,7 @@ impl Spend {
             return Err(CompleteError::Count { signatures, messages });
         }
         let mut psbt = self.psbt.clone();
-        // Whatever puts together the final witness reads the outputs from here.
+        // A finaliser reads the outputs from here.
         for (fields, input) in psbt.inputs.iter_mut().zip(&self.inputs) {
             fields.witness_utxo.clone_from(&input.previous);
         }

@@ -68,7 +68,7 @@ pub enum Mismatch {
         /// The number of messages computed from the PSBT.
         computed: usize,
     },
-    /// Another message than the input's signature hash.
+    /// A message is not the input's signature hash.
     #[error("message {message} is not the signature hash of input {input}")]
     Hash {
         /// The message's position in the request, from 0.

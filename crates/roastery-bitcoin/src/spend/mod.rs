@@ -58,7 +58,7 @@ impl Spend {
         spend
     }
 
-    /// The PSBT as it came, in version 0.
+    /// The PSBT as it was read, in version 0.
     pub fn psbt(&self) -> &Psbt {
         &self.psbt
     }
@@ -68,33 +68,33 @@ impl Spend {
         &self.psbt.unsigned_tx
     }
 
-    /// What is spent, in the transaction's order.
+    /// The inputs, in the transaction's order.
     pub fn inputs(&self) -> &[Input] {
         &self.inputs
     }
 
-    /// What is paid, in the transaction's order.
+    /// The outputs, in the transaction's order.
     pub fn outputs(&self) -> &[Output] {
         &self.outputs
     }
 
-    /// What an operator should look at, each in one line.
+    /// The warnings for the operator, each of one line.
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
     }
 
-    /// All that goes in, where the amounts of all inputs are known.
+    /// The sum of all inputs; `None` if an amount is not known.
     pub fn total_in(&self) -> Option<Amount> {
         let amounts = self.inputs.iter().map(|input| Some(input.previous.as_ref()?.value));
         amounts.sum_checked()
     }
 
-    /// All that goes out, if that is an amount at all.
+    /// The sum of all outputs; `None` if it is more than an amount can be.
     pub fn total_out(&self) -> Option<Amount> {
         self.outputs.iter().map(|output| Some(output.amount)).sum_checked()
     }
 
-    /// The fee, where it is known and not negative.
+    /// The fee; `None` if it is not known or negative.
     pub fn fee(&self) -> Option<Amount> {
         self.total_in()?.checked_sub(self.total_out()?)
     }
@@ -136,7 +136,7 @@ impl Spend {
     }
 }
 
-/// The largest amount there is, if it comes to more.
+/// The sum, or the largest possible amount if the sum is greater.
 fn sum(amounts: impl Iterator<Item = Amount>) -> Amount {
     Amount::from_sat(amounts.fold(0, |sum, amount| sum.saturating_add(amount.to_sat())))
 }
@@ -146,7 +146,7 @@ trait SumChecked {
 }
 
 impl<I: Iterator<Item = Option<Amount>>> SumChecked for I {
-    /// Nothing, if one is missing or it comes to more than there can be.
+    /// The sum; `None` if an amount is missing or the sum is more than an amount can be.
     fn sum_checked(mut self) -> Option<Amount> {
         self.try_fold(Amount::ZERO, |sum, amount| sum.checked_add(amount?))
             .filter(|sum| *sum <= Amount::MAX_MONEY)

@@ -16,7 +16,7 @@ pub struct Output {
     pub payee: Payee,
 }
 
-/// Whom an output pays.
+/// The recipient of an output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Payee {
     /// An address of this wallet.
@@ -34,7 +34,7 @@ impl Output {
         matches!(self.payee, Payee::Wallet(_))
     }
 
-    /// Whether no one can ever spend it.
+    /// Whether it can never be spent.
     pub fn is_burnt(&self) -> bool {
         self.script.is_op_return()
     }

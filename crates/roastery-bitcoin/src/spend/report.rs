@@ -23,7 +23,7 @@ pub struct Report {
     virtual_size: u64,
     leaves_the_group: u64,
     to_sign: Vec<ToSign>,
-    /// Why nothing is signed, if nothing is.
+    /// The reason why nothing is signed, if nothing is.
     cannot_sign: Option<String>,
     warnings: Vec<String>,
 }
@@ -52,7 +52,7 @@ struct ToSign {
 }
 
 impl Report {
-    /// What there is to say of a spend, with addresses of this network.
+    /// The report about a spend, with addresses of this network.
     pub fn of(spend: &Spend, network: Network) -> Self {
         let messages = spend.messages();
         Self {

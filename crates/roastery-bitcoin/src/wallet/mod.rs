@@ -152,8 +152,8 @@ impl Wallet {
         xpub(&self.group, network)
     }
 
-    /// What PSBTs name this wallet's keys by: the first four bytes of the HASH160 of the threshold
-    /// public key (BIP-32).
+    /// The fingerprint by which PSBTs name this wallet's keys: the first four bytes of the HASH160
+    /// of the threshold public key (BIP-32).
     pub fn fingerprint(&self) -> Fingerprint {
         self.xpub(NetworkKind::Main).fingerprint()
     }
@@ -290,7 +290,7 @@ fn tweaked(key: &[u8; 32]) -> TweakedPublicKey {
     TweakedPublicKey::dangerous_assume_tweaked(key)
 }
 
-/// What addresses of a network begin with; testnet3, testnet4 and signet share theirs.
+/// The address prefix of a network; testnet3, testnet4 and signet share theirs.
 fn hrp(network: Network) -> KnownHrp {
     KnownHrp::from(network)
 }

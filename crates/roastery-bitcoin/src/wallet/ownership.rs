@@ -1,5 +1,5 @@
-//! Whose an output is. What a PSBT says about it is a hint where to look, never an answer: the key
-//! is derived and compared.
+//! The ownership of outputs. A PSBT's statement about it is a hint only: the key is derived and
+//! compared.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -18,7 +18,7 @@ use super::{Branch, SEARCH_DEPTH, SECP, Wallet};
 /// group's keys in one output are rare; each costs as many multiplications as its path has steps.
 const MOST_HINTS: usize = 4;
 
-/// What a PSBT says about an input's or output's keys.
+/// The derivation fields of an input or output of a PSBT.
 #[derive(Clone, Copy)]
 pub(crate) struct Hints<'a> {
     pub(crate) taproot: &'a BTreeMap<XOnlyPublicKey, (Vec<TapLeafHash>, KeySource)>,
@@ -35,14 +35,14 @@ pub(crate) enum Standing {
     OtherPath(Derivation),
     /// The group's key can spend it, and so may other keys, in scripts that are not the wallet's.
     OtherScripts(Derivation),
-    /// The PSBT says that a key of this group is in it, and that is not so.
+    /// The PSBT states that a key of this group is in it, which is not true.
     FalseClaim,
     /// Another party's, as far as the PSBT shows.
     Foreign,
 }
 
 impl Wallet {
-    /// Whose an output is, with the PSBT's hints or by search.
+    /// What the group can do with an output, by the PSBT's hints or by search.
     pub(crate) fn standing(&self, script: &Script, hints: Hints<'_>) -> Standing {
         let mut claimed =
             hints.others.values().take(MOST_HINTS).any(|source| self.is_named(source));
@@ -73,7 +73,7 @@ impl Wallet {
     }
 
     /// The keys of the leaves that are this group's: each with its path and the leaves that the
-    /// PSBT says it is in.
+    /// PSBT names for it.
     pub(crate) fn leaf_keys(
         &self,
         hints: Hints<'_>,
@@ -115,8 +115,8 @@ impl Wallet {
         Some(tweaks.x_only_public_key().to_bytes())
     }
 
-    /// What an output is whose internal key is this one, the group's at this path; nothing if its
-    /// internal key is another.
+    /// The standing of an output whose internal key is this one, the group's at this path; `None`
+    /// if its internal key is another.
     fn by_internal_key(
         &self,
         output_key: [u8; 32],
@@ -137,7 +137,7 @@ impl Wallet {
         };
         let taproot = candidates.find(leads_there)?;
         let derivation = Derivation { path, taproot };
-        // What signs has the last word.
+        // The key that signs decides.
         if self.key(&derivation) != Some(output_key) {
             return None;
         }

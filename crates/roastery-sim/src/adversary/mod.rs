@@ -27,7 +27,7 @@ use crate::members::Members;
 /// A message in transit.
 #[derive(Clone, Debug)]
 pub struct Packet {
-    /// The seat on whose link it travels.
+    /// The seat on whose link it is sent.
     pub from: Seat,
     /// The receiver's seat.
     pub to: Seat,

@@ -20,15 +20,14 @@ use crate::{
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Show what a proof claims, and the messages it rests on; whether it is right is not looked at
+    /// Show what a proof claims, and the messages in it, without verifying it
     Show {
         /// The proof
         file: std::path::PathBuf,
     },
     /// List the proofs that the node holds
     List(crate::node::EvidenceList),
-    /// Have proofs judged: exit status 0 if each proves its claim, 1 if not, 2 if a file cannot be
-    /// read
+    /// Verify proofs: exit status 0 if each proves its claim, 1 if not, 2 if a file cannot be read
     Verify {
         /// The group file
         #[arg(long)]

@@ -49,19 +49,19 @@ struct Arguments {
 enum Command {
     /// Make a group of nodes in this process, have it sign, and verify what comes out.
     Demo(demo::Options),
-    /// Bring a member's secret share back from the group's recovery file and the member's host key.
+    /// Restore a member's secret share from the group's recovery file and the member's host key.
     Recover(recover::Options),
-    /// Look at a proof of misbehaviour, have it judged, or list those that a node holds.
+    /// Show a proof of misbehaviour, verify it, or list those that a node holds.
     #[command(subcommand)]
     Evidence(evidence::Command),
     /// Make a new node: its keys, its folder, and the card for the others.
     Init(node::InitOptions),
-    /// Show the node's card, made anew where the configuration has another name or other addresses.
+    /// Show the node's card, renewed if the configuration has another name or other addresses.
     Card(node::CardOptions),
     /// The other members' nodes.
     #[command(subcommand)]
     Peers(node::PeersCommand),
-    /// Groups: their making, their files, their recovery.
+    /// Groups: invitations, public files, recovery.
     #[command(subcommand)]
     Group(node::GroupCommand),
     /// Make a group's key together with all other members.
@@ -69,9 +69,9 @@ enum Command {
     /// The configuration of the node.
     #[command(subcommand)]
     Config(node::ConfigCommand),
-    /// Run the node, until it is told to stop.
+    /// Run the node, until it is stopped.
     Node,
-    /// Tell the node that runs to stop.
+    /// Stop the running node.
     Stop,
     /// Have a group sign something.
     Sign(node::SignOptions),
@@ -79,21 +79,21 @@ enum Command {
     Requests(node::ListOptions),
     /// Approve a request that waits for it.
     Approve(node::ApproveOptions),
-    /// Reject a request; all members are told.
+    /// Reject a request; all members receive the refusal.
     Reject(node::RejectOptions),
     /// Check a signature of a group with its group file.
     Verify(verify::Options),
-    /// Show how the node stands, and who is awaited.
+    /// Show the status of the node, and which members are waited for.
     Status(node::StatusOptions),
-    /// Ask the node whether it does its work: exit status 0 if it does, else 1 and what is wrong.
+    /// Ask the node whether it works: exit status 0 if it does, else 1 and what is wrong.
     Health(node::HealthOptions),
     /// Show the audit log, one line for each share that has left the node; export it, or cut it.
     Log(node::LogOptions),
     /// Write a backup of the node's store, encrypted like the store.
     Backup(node::BackupOptions),
-    /// Put a backup in place as the node's store, where there is none.
+    /// Restore a backup as the node's store, if there is none.
     Restore(node::RestoreOptions),
-    /// Change the passphrase of the store of a node that does not run.
+    /// Change the passphrase of the store of a stopped node.
     Passphrase(node::PassphraseOptions),
     /// Make and run a group on this machine, each node a process of its own.
     Local(node::LocalOptions),

@@ -28,8 +28,7 @@ pub(crate) struct Options {
     /// The group that it must be: its id, 64 hexadecimal digits
     #[arg(long, value_name = "ID", value_parser = group)]
     group: Option<GroupId>,
-    /// Write the secret share into this new file, 64 hexadecimal digits that only its owner may
-    /// read
+    /// Write the secret share into this new file, 64 hexadecimal digits that only you may read
     #[arg(long, value_name = "FILE")]
     share: Option<PathBuf>,
     /// Write the group file into this file

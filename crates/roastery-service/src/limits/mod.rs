@@ -29,7 +29,7 @@ const MAX_WHO: usize = 64;
 /// The longest value of `who`, in bytes; longer ones are cut.
 const MAX_WHO_BYTES: usize = 80;
 
-/// The `who` of all that are beyond [`MAX_WHO`].
+/// The `who` of all beyond the first 64 values.
 pub const OTHERS: &str = "others";
 
 /// Counts and logs what the bounds of a node refuse. No method blocks.

@@ -25,10 +25,10 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// The number of requests that are made one at a time, before all others.
 const ONE_BY_ONE: usize = 100;
 
-/// Has a group of daemons on this machine sign texts, and says what that takes
+/// Has a group of daemons on this machine sign texts, and prints the resources used
 #[derive(Parser)]
 struct Options {
-    /// How many texts are signed, asked of one node; and as many asked of all in turn
+    /// How many texts are signed, proposed at one node; and as many proposed at all in turn
     #[arg(long, default_value_t = 5000)]
     requests: usize,
     /// How many are under way at once

@@ -28,7 +28,7 @@ pub(crate) struct Options {
     /// How many members never answer: at most the number of members less the threshold
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = count)]
     offline: usize,
-    /// How many members give bad shares: with those offline, at most the number of members less the
+    /// How many members send bad shares: with those offline, at most the number of members less the
     /// threshold
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = count)]
     byzantine: usize,

@@ -11,7 +11,7 @@ use super::{At, ask, get, group::encoded, requests::json, show};
 
 #[derive(Args)]
 pub(crate) struct Status {
-    /// Tell it as JSON
+    /// Print it as JSON
     #[arg(long)]
     json: bool,
 }

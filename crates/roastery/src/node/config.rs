@@ -9,8 +9,8 @@ use super::{At, wait_for};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Read the configuration and the environment as the node would, and say what is wrong; nothing
-    /// is started
+    /// Read the configuration and the environment as the node would, and print what is wrong;
+    /// nothing is started
     Check,
 }
 

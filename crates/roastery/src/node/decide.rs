@@ -33,7 +33,7 @@ pub(crate) struct Reject {
     /// The request: the first 8 digits of its session, or more of them
     #[arg(value_parser = request_id)]
     request: String,
-    /// Why, for this node's own records
+    /// The reason, for this node's own records
     #[arg(long, value_name = "TEXT", default_value = "")]
     note: String,
 }

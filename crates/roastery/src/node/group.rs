@@ -20,13 +20,13 @@ use crate::{files::check_new, output::remark, values};
 
 #[derive(Args)]
 pub(crate) struct New {
-    /// What the group is to be called
+    /// The name of the group
     #[arg(long, value_name = "NAME")]
     name: String,
     /// How many members must sign
     #[arg(long, value_name = "T", value_parser = values::threshold)]
     threshold: usize,
-    /// Tells a further attempt of the same members from one that did not finish
+    /// The number of the attempt, if an earlier one of the same members did not finish
     #[arg(long, value_name = "K", default_value_t = 0, value_parser = values::attempt)]
     number: u32,
     /// Write the invitation into this new file
@@ -41,7 +41,7 @@ pub(crate) struct New {
 pub(crate) struct Join {
     /// The invitation file
     file: PathBuf,
-    /// What the group is to be called here, if another group has the invitation's name
+    /// The name of the group here, if another group has the invitation's name
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
 }
@@ -53,7 +53,7 @@ pub(crate) struct Export {
     /// Write the group file, by which proofs and signatures are checked, into this new file
     #[arg(long, value_name = "FILE")]
     group_file: Option<PathBuf>,
-    /// Write the recovery file, which brings a share back with its host key, into this new file
+    /// Write the recovery file, which restores a share with its host key, into this new file
     #[arg(long, value_name = "FILE")]
     recovery_file: Option<PathBuf>,
 }
@@ -70,15 +70,14 @@ pub(crate) struct Rename {
 pub(crate) struct Recover {
     /// The group's recovery file, from any other member
     file: PathBuf,
-    /// What the group is to be called here, if another group has the name that its key was made
-    /// with
+    /// The name of the group here, if another group has the name that its key was made with
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
 }
 
 #[derive(Args)]
 pub(crate) struct Keygen {
-    /// The group's name, as the invitation says it
+    /// The group's name, as in the invitation
     group: String,
     /// The invitation's fingerprint, as all members have compared it
     #[arg(long, value_name = "FINGERPRINT")]

@@ -12,16 +12,16 @@ use super::{At, passphrase};
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// What the node is called: ASCII letters, digits, single spaces and . _ -, at most 64
+    /// The name of the node: ASCII letters, digits, single spaces and . _ -, at most 64
     #[arg(long, value_name = "NAME")]
     name: Name,
-    /// Where it listens, as a multiaddress; may be given several times [default: all addresses,
-    /// port 7400, TCP and QUIC]
+    /// The address at which it listens, as a multiaddress; may be given several times [default: all
+    /// addresses, port 7400, TCP and QUIC]
     #[arg(long, value_name = "ADDRESS")]
     listen: Vec<ListenAddress>,
-    /// Where the others call it, like /dns/anna.example/tcp/7400 or /ip4/203.0.113.7/tcp/7400: this
-    /// stands on its card; may be given several times. Without it the others cannot call this node:
-    /// it calls them
+    /// The address on its card, at which the others connect to it, like /dns/anna.example/tcp/7400
+    /// or /ip4/203.0.113.7/tcp/7400; may be given several times. Without it the others cannot
+    /// connect to this node: it connects to them
     #[arg(long, value_name = "ADDRESS")]
     announce: Vec<DialAddress>,
     /// A file with the passphrase for the store in its first line

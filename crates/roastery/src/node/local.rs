@@ -36,10 +36,10 @@ pub(crate) struct Options {
     /// The first of the ports, of which each node takes one
     #[arg(long, value_name = "PORT", default_value_t = 7500, value_parser = |text: &str| values::number::<u16>(text, 1, 65_535))]
     port: u16,
-    /// Start these nodes only, which are there already
+    /// Start only these nodes, which exist already
     #[arg(long, value_name = "K", value_delimiter = ',', conflicts_with = "stop", value_parser = |text: &str| values::number::<u16>(text, 0, 31))]
     only: Vec<u16>,
-    /// End the nodes; their folders stay, and the same command without --stop starts them again
+    /// Stop the nodes; their folders stay, and the same command without --stop starts them again
     #[arg(long)]
     stop: bool,
 }

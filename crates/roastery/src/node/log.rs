@@ -35,7 +35,7 @@ pub(crate) struct Log {
     /// From this entry on
     #[arg(long, value_name = "NUMBER", default_value_t = 0, value_parser = values::entry)]
     from: u64,
-    /// Tell it as JSON, an object a line
+    /// Print it as JSON, an object a line
     #[arg(long)]
     json: bool,
     /// Write the entries into a new file instead, an object a line

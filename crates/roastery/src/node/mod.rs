@@ -75,7 +75,7 @@ impl At {
 pub(crate) enum GroupCommand {
     /// Write the invitation to a group of these nodes, and show its fingerprint
     New(group::New),
-    /// Take up an invitation: the fingerprint is compared with the other members before the key is
+    /// Join an invitation: the fingerprint is compared with the other members before the key is
     /// made
     Join(group::Join),
     /// Write a group's public files
@@ -83,7 +83,7 @@ pub(crate) enum GroupCommand {
     /// Give a group another name, from the next start of the node on; a name belongs to one group
     /// for good
     Rename(group::Rename),
-    /// Bring this node's share of a group back from its recovery file and the host key
+    /// Restore this node's share of a group from its recovery file and the host key
     Recover(group::Recover),
 }
 

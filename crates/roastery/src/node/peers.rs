@@ -8,10 +8,10 @@ use roastery_service::{
 
 use super::{At, wait_for};
 
-/// What can be done about the other members' nodes.
+/// Commands for the other members' nodes.
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Take up where a member's node is called now, from its newer card
+    /// Add the new addresses of a member's node, from its newer card
     Add(Add),
 }
 

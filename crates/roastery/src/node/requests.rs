@@ -19,22 +19,22 @@ pub(crate) struct List {
     /// One request: the first 8 digits of its session, or more of them
     #[arg(value_parser = request_id)]
     request: Option<String>,
-    /// Those of this group only: its name or its id
+    /// Only requests of this group: its name or its id
     #[arg(long, value_name = "GROUP")]
     group: Option<String>,
-    /// Those in this state only: proposed, approved, refused, signed, stopped, expired or failed
+    /// Only requests in this state: proposed, approved, refused, signed, stopped, expired or failed
     #[arg(long, value_name = "STATE")]
     state: Option<State>,
-    /// At most so many
+    /// The most requests
     #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = values::limit)]
     limit: usize,
-    /// Those that changed before this position, which the page before names
+    /// Only requests that changed before this position, which the page before prints
     #[arg(long, value_name = "POSITION", value_parser = values::entry)]
     before: Option<u64>,
-    /// Tell them as JSON
+    /// Print them as JSON
     #[arg(long, conflicts_with = "ids")]
     json: bool,
-    /// Tell their sessions only, one a line
+    /// Print only their sessions, one a line
     #[arg(long)]
     ids: bool,
 }

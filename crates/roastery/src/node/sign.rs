@@ -44,7 +44,7 @@ pub(crate) struct Waiting {
     /// Wait at most this many seconds for the signatures; 0 waits for nothing
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = values::wait)]
     pub(crate) wait: u64,
-    /// Tell it as JSON
+    /// Print it as JSON
     #[arg(long)]
     pub(crate) json: bool,
 }

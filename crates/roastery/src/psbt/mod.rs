@@ -15,12 +15,11 @@ use crate::{files::read, node::At, wallet::Which};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Show what a PSBT spends and to whom, what the group would sign of it, and what to look at
-    /// before
+    /// Show what a PSBT spends and to whom, what the group would sign of it, and warnings
     Show(Options),
     /// Have the group sign all inputs that are its own, in one session
     Sign(Sign),
-    /// Give the signed transaction of a request, when the group has signed it
+    /// Write the signed transaction of a request, when the group has signed it
     Fetch(Fetch),
 }
 

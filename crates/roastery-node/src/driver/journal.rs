@@ -15,9 +15,9 @@ pub trait Journal: Send {
 /// A share that is about to leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Released {
-    /// The session.
+    /// The session that signs.
     pub session: SessionId,
-    /// The attempt.
+    /// The attempt in that session.
     pub attempt: Attempt,
     /// The package that it answers.
     pub package: BodyHash,

@@ -13,11 +13,11 @@ use super::{
 pub struct AuditEntry {
     /// When, in milliseconds since 1970 by the wall clock.
     pub time_ms: u64,
-    /// The group.
+    /// The group in which it was signed.
     pub group: GroupId,
-    /// The session.
+    /// The session in which it was signed.
     pub session: SessionId,
-    /// The attempt.
+    /// The attempt in that session.
     pub attempt: Attempt,
     /// The package that the share answers.
     pub package: BodyHash,

@@ -58,7 +58,7 @@ impl Examination {
         Self(tagged_hash(EXAMINATION, &[parts.as_flattened()]))
     }
 
-    /// The hash.
+    /// The hash, of 32 bytes.
     pub fn to_bytes(self) -> [u8; 32] {
         self.0
     }
@@ -67,7 +67,7 @@ impl Examination {
 /// Why this node does not take part in a request.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Rejection {
-    /// The decision.
+    /// The decision not to take part.
     pub decision: Decision,
     /// The reason that the other members receive.
     pub reason: RefusalReason,

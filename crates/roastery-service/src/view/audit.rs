@@ -14,9 +14,9 @@ pub struct AuditLine {
     pub number: u64,
     /// When the share left.
     pub time: Time,
-    /// The group's id.
+    /// The group id, as hexadecimal digits.
     pub group: String,
-    /// The session.
+    /// The session id, as hexadecimal digits.
     pub session: String,
     /// The number of the attempt.
     pub attempt: u32,

@@ -34,7 +34,7 @@ pub struct Status {
     pub uptime_seconds: u64,
     /// The other nodes.
     pub peers: Vec<PeerStatus>,
-    /// Its groups.
+    /// The groups of which it is a member.
     pub groups: Vec<GroupStatus>,
     /// Invitations that were joined, and key generations under way.
     pub ceremonies: Vec<CeremonyStatus>,
@@ -71,13 +71,13 @@ pub struct PeerStatus {
 pub struct GroupStatus {
     /// Its name.
     pub name: String,
-    /// Its id.
+    /// Its group id: 64 hexadecimal digits.
     pub id: String,
     /// This node's seat.
     pub seat: u16,
     /// The number of members that must sign.
     pub threshold: usize,
-    /// The threshold public key (33 bytes).
+    /// The threshold public key: 33 bytes, compressed.
     pub key: String,
     /// The members, by seat.
     pub members: Vec<MemberStatus>,
@@ -119,7 +119,7 @@ pub struct Rename {
 /// A member of a group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct MemberStatus {
-    /// Its seat.
+    /// Its seat, from 0.
     pub seat: u16,
     /// Its name, from its card.
     pub name: String,
@@ -132,7 +132,7 @@ pub struct MemberStatus {
 /// A running session.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SessionStatus {
-    /// Its id.
+    /// Its session id: 64 hexadecimal digits.
     pub session: String,
     /// The number of attempts that are live here.
     pub live_attempts: usize,
@@ -164,7 +164,7 @@ pub struct Said {
     pub seat: u16,
     /// Its name, from its card.
     pub name: String,
-    /// The statement.
+    /// The reason of a refusal, or the proven fault.
     pub text: String,
 }
 
@@ -273,7 +273,7 @@ pub struct LogEntry {
     pub number: u64,
     /// When it left.
     pub time: Time,
-    /// The group's id.
+    /// The group id: 64 hexadecimal digits.
     pub group: String,
     /// The group's name; empty if the group is not in the store any more.
     pub group_name: String,
@@ -308,6 +308,6 @@ pub struct Problem {
 pub struct Health {
     /// Whether there is no problem.
     pub ok: bool,
-    /// The problems.
+    /// The problems, each in a line.
     pub problems: Vec<String>,
 }

@@ -9,11 +9,11 @@ use super::Time;
 /// A signing request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Request {
-    /// The id of the session that signs it.
+    /// The id of the session that signs it: 64 hexadecimal digits.
     pub session: String,
     /// The group's name.
     pub group: String,
-    /// The subject.
+    /// The subject: a text, a transaction or bare hashes.
     pub subject: Subject,
     /// A short summary; absent if it is not a text and could not be parsed yet.
     pub summary: Option<Summary>,

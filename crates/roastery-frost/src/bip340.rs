@@ -51,7 +51,7 @@ impl fmt::Debug for XOnlyPublicKey {
     }
 }
 
-/// A BIP-340 signature, 64 bytes. Only [`verify`](Signature::verify) says whether it is valid.
+/// A BIP-340 signature, 64 bytes. Only [`verify`](Signature::verify) decides whether it is valid.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Signature([u8; 64]);
 

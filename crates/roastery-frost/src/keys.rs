@@ -25,7 +25,7 @@ impl GroupKeys {
     ///
     /// # Errors
     ///
-    /// [`GroupKeysError`] says which bound or property does not hold.
+    /// [`GroupKeysError`] names the bound or property that does not hold.
     pub fn new(
         threshold: usize,
         threshold_public_key: Point,

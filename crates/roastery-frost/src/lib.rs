@@ -51,7 +51,7 @@
 //! let psig_2 = sign(secret_2, &shares[2], seats[0], &session)?;
 //! let psig_0 = sign(secret_0, &shares[0], seats[1], &session)?;
 //!
-//! // The coordinator adds up. Had this failed, `verify` would say whose share is wrong.
+//! // The coordinator adds up. Had this failed, `verify` would find the wrong share.
 //! let signature = session.aggregate_verified(&[psig_2, psig_0])?;
 //! assert!(signature.verify(&session.public_key(), message));
 //! assert!(session.verify(&psig_2, &public_2, seats[0]).is_ok());
@@ -76,8 +76,7 @@
 //! Constant time: multiplications of the generator by a secret, all arithmetic on secret scalars,
 //! [`sign`] in all that depends on a secret, BIP-340 signing. Not constant time, and given public
 //! values only: multiplications of other points, interpolation, checks of other shares,
-//! aggregation,
-//! [`GroupKeys::new`]. Key generation has a list of its own in [`chilldkg`].
+//! aggregation, [`GroupKeys::new`]. Key generation has a list of its own in [`chilldkg`].
 //!
 //! What can give a secret away when used wrongly has `danger` in its name: [`danger`] for vectors
 //! and deterministic simulation, [`danger_trusted_dealer`] for demos and tests.

@@ -10,7 +10,7 @@ pub(crate) fn draw<R: TryCryptoRng>(rng: &mut R) -> Result<Zeroizing<[u8; 32]>, 
     }
 }
 
-/// The random generator failed; the message holds its own words.
+/// The random generator failed; the message is the generator's own.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("the random generator failed: {0}")]
 pub struct RandomnessError(String);

@@ -35,7 +35,7 @@ pub trait Game: Clone + PartialEq + Send {
     /// Draws the simulation of a seed. The same seed always gives the same one.
     fn draw(seed: u64) -> Self;
 
-    /// Plays it.
+    /// Runs it.
     fn play(&self, detail: Detail) -> Self::Played;
 
     /// The invariant that was violated, if any.
@@ -89,8 +89,8 @@ pub struct Failure<G: Game = Scenario> {
     pub shrunk_violation: Violation<G::Invariant>,
 }
 
-/// Plays the scenarios of these seeds, `jobs` at a time, and stops at the first of them that
-/// violates something, however many play at a time. `goes_on` is asked before each.
+/// Runs the scenarios of these seeds, `jobs` at a time, and stops at the first of them that
+/// violates an invariant, however many run at a time. `goes_on` is asked before each.
 pub fn run(
     seeds: impl Iterator<Item = u64> + Send,
     jobs: usize,
@@ -144,7 +144,7 @@ pub fn run_games<G: Game>(
     (totals.into_inner().unwrap_or_else(PoisonError::into_inner), failure)
 }
 
-/// The first that was found, by its place in the order of seeds.
+/// The first violation that was found, by its place in the order of seeds.
 struct Found<G: Game> {
     place: usize,
     seed: u64,
@@ -152,8 +152,7 @@ struct Found<G: Game> {
     violation: Violation<G::Invariant>,
 }
 
-/// Takes away whatever can be taken away while the same invariant is violated. Plays at most some
-/// hundred scenarios.
+/// Simplifies a scenario while the same invariant is violated. Runs at most some hundred scenarios.
 pub fn shrink<G: Game>(
     scenario: G,
     violation: Violation<G::Invariant>,

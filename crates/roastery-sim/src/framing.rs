@@ -11,9 +11,8 @@ use roastery_protocol::{
 
 use crate::invariants::{Case, Hearsay, Invariant, KnownPackage, Statement, Violation};
 
-/// Claims that have no chance by the rules are tried as well, up to this many in a session; beyond
-/// it every
-/// [`SAMPLED`]th.
+/// Claims that cannot prove anything by the rules are tried as well, up to this many in a session;
+/// beyond it every [`SAMPLED`]th.
 const ALL_HOPELESS: usize = 300;
 const SAMPLED: usize = 61;
 

@@ -6,7 +6,7 @@ use crate::{Seat, Signature};
 
 /// The signatures of all participants for one transcript, in order; 64 *n* bytes.
 ///
-/// Only [`Transcript::verify`] says whether they are valid.
+/// Only [`Transcript::verify`] decides whether they are valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate(pub(super) Vec<Signature>);
 
@@ -24,7 +24,7 @@ impl Certificate {
         Certificate(pmsgs2.iter().map(|pmsg2| pmsg2.sig).collect())
     }
 
-    /// Reads a certificate. Whether the signatures are valid is not found here.
+    /// Reads a certificate. The signatures are not verified here.
     ///
     /// # Errors
     ///

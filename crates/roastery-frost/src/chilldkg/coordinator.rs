@@ -20,7 +20,7 @@ impl CoordinatorState {
     }
 }
 
-/// The coordinator's first step: adds up what can be added and lists the rest.
+/// The coordinator's first step: sums commitments and shares, and lists the other parts.
 ///
 /// `pmsgs1` are the first messages of all participants, in order. Proofs and shares are checked by
 /// the participants, as the draft has it.
@@ -91,7 +91,7 @@ pub(super) fn check_messages(
 /// Why a coordinator's step fails.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum CoordinatorError {
-    /// There is not one message of each participant.
+    /// The number of messages is not the number of participants.
     #[error("{got} messages, the session has {expected} participants")]
     Count {
         /// The number of messages.

@@ -22,7 +22,7 @@ pub enum Fault {
     ParticipantOrCoordinator {
         /// The participant.
         participant: Seat,
-        /// What it did, unless the coordinator did it.
+        /// Its fault, unless the coordinator is at fault.
         fault: ParticipantFault,
     },
     /// *FaultyCoordinatorError*: the coordinator.

@@ -55,7 +55,7 @@ impl fmt::Debug for HostSecretKey {
     }
 }
 
-/// A host secret key that is none, or not the one that is needed: *HostSeckeyError*.
+/// A host secret key that is invalid, or not the one that is needed: *HostSeckeyError*.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum HostSeckeyError {
     /// The value is out of range.

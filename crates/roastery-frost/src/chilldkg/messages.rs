@@ -21,7 +21,7 @@ impl ParticipantMsg1 {
         33 * params.t() + 64 + 33 + 32 * params.n()
     }
 
-    /// Reads a message. A nonce that is no point and a wrong proof are not found here.
+    /// Reads a message. Nonce and proof are not checked here.
     ///
     /// # Errors
     ///
@@ -89,7 +89,7 @@ impl ParticipantMsg2 {
     /// The length of every such message, in bytes.
     pub const LEN_BYTES: usize = 64;
 
-    /// Reads a message. Whether the signature is valid is not found here.
+    /// Reads a message. The signature is not verified here.
     ///
     /// # Errors
     ///
@@ -128,7 +128,7 @@ impl CoordinatorMsg1 {
         33 * (params.t() - 1) + (33 + 64 + 33 + 32) * params.n()
     }
 
-    /// Reads a message. A nonce that is no point and a wrong proof are not found here.
+    /// Reads a message. Nonces and proofs are not checked here.
     ///
     /// # Errors
     ///

@@ -46,7 +46,7 @@
 //! let (output, _) = participant_finalize(alice_state, &cmsg2)?;
 //! assert_eq!(*output.group(), group);
 //!
-//! // Bob never heard of the certificate. The recovery data gives him all.
+//! // Bob never received the certificate. From the recovery data he gets everything back.
 //! drop(bob_state);
 //! let (output, _) = recover(&bob, &recovery_data)?;
 //! assert_eq!(*output.group(), group);

@@ -27,7 +27,7 @@ impl RecoveryData {
     ///
     /// # Errors
     ///
-    /// [`RecoveryDataError`] says what is wrong.
+    /// [`RecoveryDataError`] names what is wrong.
     pub fn parse(bytes: &[u8]) -> Result<RecoveryData, RecoveryDataError> {
         let (transcript, certificate) = read(bytes)?;
         RecoveryData::verified(transcript, certificate)
@@ -119,7 +119,7 @@ fn read(bytes: &[u8]) -> Result<(Transcript, Certificate), RecoveryDataError> {
     Ok((transcript, Certificate(certificate)))
 }
 
-/// Gets back what a participant has from a successful session: *participant_recover*.
+/// Recovers a participant's output of a successful session: *participant_recover*.
 ///
 /// # Errors
 ///

@@ -23,7 +23,7 @@ pub struct Transcript {
 impl Transcript {
     /// The transcript of a session with this first message of the coordinator.
     ///
-    /// Nothing in the message is checked: that is what the participants' signatures stand for.
+    /// The message is not checked: the participants do that before they sign.
     ///
     /// # Errors
     ///
@@ -39,7 +39,7 @@ impl Transcript {
         Ok(Transcript::from_parts(params.clone(), sum_coms, pubnonces, enc_secshares))
     }
 
-    /// The lists must have the lengths that the parameters say.
+    /// The lists must have the lengths that the parameters give.
     pub(super) fn from_parts(
         params: SessionParams,
         sum_coms: Vec<MaybePoint>,

@@ -162,7 +162,7 @@ impl Coalition {
         Envelope::parse(&bytes).ok()
     }
 
-    /// What is others': as it is, in their names, or of another group.
+    /// Relays messages of others: unchanged, in their names, or of another group.
     pub(super) fn relay(&mut self, view: View<'_>, seat: Seat) -> Vec<Delayed> {
         let Some(envelope) = self.something_said() else { return Vec::new() };
         let (mut header, key) = (*envelope.header(), view.members.identity(seat));
@@ -191,7 +191,7 @@ impl Coalition {
         at_once(Packet { from: seat, to, bytes })
     }
 
-    /// Every second, to all.
+    /// Sends a refusal to all, every second.
     pub(super) fn refuse(&mut self, view: View<'_>, seat: Seat) -> Vec<Delayed> {
         if !view.now.as_millis().is_multiple_of(1_000) {
             return Vec::new();

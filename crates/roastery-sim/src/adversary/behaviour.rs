@@ -24,10 +24,9 @@ pub enum Behaviour {
     AssignsSlotTwice,
     /// As the coordinator: drops all messages of some honest members.
     Censors,
-    /// As the coordinator: its first package reaches half of the members, and that is the last of
-    /// it.
+    /// As the coordinator: its first package reaches half of the members, and then it is silent.
     CrashesHalfWay,
-    /// As the coordinator: keeps the signature to itself.
+    /// As the coordinator: does not send the signature.
     WithholdsSignature,
     /// All its messages are late.
     Slow,
@@ -66,7 +65,7 @@ pub enum Behaviour {
 }
 
 impl Behaviour {
-    /// All of them.
+    /// All behaviours.
     pub const ALL: &[Behaviour] = &[
         Behaviour::Silent,
         Behaviour::SilentAfterCommitments,

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::members::DAWN;
 
-/// What the members of groups of t have agreed on.
+/// What the members of groups of t have agreed on: groups and secret nonces.
 #[derive(Debug, Default)]
 pub(super) struct Cancelling {
     groups: Vec<Vec<Seat>>,
@@ -82,7 +82,7 @@ impl Coalition {
         Some(Packet { from: seat, to, bytes: view.seal(seat, attempt, &body) })
     }
 
-    /// To be the first where an honest coordinator begins by its own clock.
+    /// Commits first where an honest coordinator begins by its own clock.
     pub(super) fn commit_early(&mut self, view: View<'_>, seat: Seat) -> Vec<Delayed> {
         if self.agree(view).early {
             return Vec::new();
@@ -136,7 +136,7 @@ impl Coalition {
             })
             .and_then(Iterator::collect);
         let Some(picked) = picked else { return };
-        // What they show next cancels again: asked a second time they would burn a second package.
+        // Their next nonces cancel again: picked a second time they would waste a second package.
         let agreed = self.agree(view);
         agreed
             .secrets

@@ -39,7 +39,7 @@ pub struct Coalition {
     pub(super) bad_coordinators: BadCoordinators,
     pub(super) bad_signers: BadSigners,
     pub(super) cancelling: Option<Cancelling>,
-    /// What became of a message, so that it becomes the same whenever it is repeated.
+    /// The forgeries by message, so that a retransmission is forged in the same way.
     pub(super) forged: BTreeMap<(Seat, BodyHash), Vec<Arc<[u8]>>>,
     ledger: Ledger,
     acts: BTreeMap<Seat, u64>,
@@ -49,7 +49,7 @@ pub struct Coalition {
 }
 
 impl Coalition {
-    /// These members do these things.
+    /// A coalition of these members, with the behaviour of each.
     pub fn new(members: BTreeMap<Seat, Behaviour>, seed: u64) -> Self {
         let noisy = members.values().any(|behaviour| behaviour.is_noisy());
         Self {
@@ -116,7 +116,7 @@ impl Coalition {
         honest.first().copied().unwrap_or_else(|| view.coordinator(Attempt::FIRST))
     }
 
-    /// What is to be sent as soon as the coalition has its turn.
+    /// Queues a message, which is sent at the coalition's next turn.
     pub(super) fn soon(&mut self, view: View<'_>, packet: Packet, after: Duration) {
         self.pending_since.get_or_insert(view.now);
         self.pending.push(Delayed { after, packet });
@@ -193,7 +193,7 @@ impl Adversary for Coalition {
                 return Vec::new();
             }
         }
-        // What it passes on of others is not its own to change.
+        // Messages of others that it passes on are not changed.
         let foreign = envelope.header().sender != seat.to_u16();
         let letter = Received { packet, envelope, attempt, body };
         match behaviour {
@@ -275,7 +275,7 @@ impl Adversary for Coalition {
     }
 }
 
-/// A message of one of the coalition's members, as its honest code wants it sent.
+/// A message that the honest code of one of the coalition's members sends.
 #[derive(Debug)]
 pub(super) struct Received {
     pub(super) packet: Packet,
@@ -285,7 +285,7 @@ pub(super) struct Received {
 }
 
 impl Received {
-    /// The same way, other bytes.
+    /// The same sender and receiver, with other bytes.
     pub(super) fn with(&self, bytes: &Arc<[u8]>) -> Packet {
         Packet { bytes: bytes.clone(), ..self.packet.clone() }
     }

@@ -17,10 +17,10 @@ use super::{
     Behaviour, Coalition, Delayed, Packet, Reception, View, at_once, coalition::Received, forge,
 };
 
-/// What bad coordinators remember.
+/// The state of faulty coordinators.
 #[derive(Debug, Default)]
 pub(super) struct BadCoordinators {
-    /// To whom those that crash half way have sent their package.
+    /// The receivers to which coordinators that crash half way have sent their package.
     reached: BTreeMap<Seat, BTreeSet<Seat>>,
     crashed: BTreeSet<Seat>,
     /// The members whose messages censors drop.

@@ -129,7 +129,7 @@ impl Lore {
         self.slots.keys().copied()
     }
 
-    /// A slot by its name.
+    /// The slot with this hash.
     pub(super) fn named(&self, name: SlotHash) -> Option<&Slot> {
         self.by_name.get(&name)
     }

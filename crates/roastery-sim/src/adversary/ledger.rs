@@ -107,7 +107,7 @@ impl Ledger {
                 .package(group.size(), attempt, envelope.body_hash(), package)
                 .map(|fault| (sender, fault)),
             Ok((attempt, Body::SignatureShare(share))) => {
-                // On its sender's own link a share counts before its signature is looked at.
+                // On its sender's own link a share counts before its signature is checked.
                 if !signed && sender != packet.from {
                     return;
                 }

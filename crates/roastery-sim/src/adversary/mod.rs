@@ -44,7 +44,7 @@ pub struct Delayed {
     pub packet: Packet,
 }
 
-/// What an adversary may look at: everything that is not secret of an honest member.
+/// What an adversary may see: everything but the secrets of honest members.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
     /// The keys; it uses only those of its own members.
@@ -63,7 +63,7 @@ pub trait Adversary {
     /// Whether this seat is the coalition's.
     fn controls(&self, seat: Seat) -> bool;
 
-    /// Everything that is sent passes by here first, also what honest members send to each other.
+    /// Called first for every message, also for those between honest members.
     fn observe(&mut self, view: View<'_>, packet: &Packet);
 
     /// A node that is not the coalition's sends a message; called once for all its receivers.
@@ -80,7 +80,7 @@ pub trait Adversary {
         Reception::Take
     }
 
-    /// When it wants to act of its own accord, and not because something was sent.
+    /// When it next sends messages of its own, if it does.
     fn due(&self) -> Option<Duration> {
         None
     }
@@ -107,9 +107,9 @@ pub struct Hearer {
 pub enum Stage {
     /// It signs and coordinates.
     Running,
-    /// It has ended, and still records what others do wrong.
+    /// It has ended, and still collects evidence.
     Lingering,
-    /// It has forgotten everything but its proofs and the signatures.
+    /// It has dropped everything but its proofs and the signatures.
     Pruned,
 }
 

@@ -18,7 +18,7 @@ use crate::members::DAWN;
 /// Messages of each flooding member in each tick.
 const FLOOD: usize = 3;
 
-/// Where a header's fields stand in a message, after the signature.
+/// The offset of the header in a message, after the signature.
 const VERSION_AT: usize = 64;
 
 impl Coalition {
@@ -106,7 +106,7 @@ impl Coalition {
         at_once(Packet { from, to, bytes })
     }
 
-    /// What is no message at all, and what breaks one of the structural rules.
+    /// Bytes that are no message, and messages that break a structural rule.
     pub(super) fn garbage(&mut self, view: View<'_>, seat: Seat) -> Vec<Delayed> {
         let bytes = match self.rng.random_range(0..5) {
             0 => self.some_bytes(400),

@@ -218,8 +218,7 @@ impl Coalition {
         }
     }
 
-    /// Once more from the start, as if it had lost its memory, in every attempt in which it has
-    /// shown a slot.
+    /// Commits again, as if it had been restarted, in every attempt in which it has shown a slot.
     pub(super) fn commit_again(&mut self, view: View<'_>, seat: Seat) -> Vec<Delayed> {
         if !view.now.as_millis().is_multiple_of(100) {
             return Vec::new();

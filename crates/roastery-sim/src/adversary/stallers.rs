@@ -12,7 +12,7 @@ use super::{Adversary, Delayed, Packet, View, at_once};
 #[derive(Debug)]
 pub struct Stallers {
     when: Stalling,
-    /// Whom the attacker has, or may have.
+    /// The members that the attacker controls, or may control.
     faulty: BTreeSet<Seat>,
     most: usize,
     stalling: BTreeSet<Seat>,

@@ -153,7 +153,7 @@ impl<'a, E: SimulatedEngine> Stage<'a, E> {
         })
     }
 
-    /// Long after everything, an honest node loses all that it has, and opens the session again.
+    /// Long after the end, an honest node loses all that it has, and opens the session again.
     fn a_late_node_signs(&mut self) -> Result<(), Violation> {
         let linger = self.scenario.settings.linger + Duration::from_secs(1);
         self.run_until(self.world.now() + linger)?;

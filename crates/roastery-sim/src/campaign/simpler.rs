@@ -1,4 +1,4 @@
-/// Collects games that are one change simpler than another and as fair.
+/// Collects scenarios that are one change simpler than another and as fair.
 #[derive(Debug)]
 pub(crate) struct Simpler<'a, G> {
     of: &'a G,
@@ -20,7 +20,7 @@ impl<'a, G: Clone + PartialEq> Simpler<'a, G> {
         }
     }
 
-    /// All of them, in the order in which they were made.
+    /// All scenarios, in the order in which they were made.
     pub(crate) fn found(self) -> Vec<G> {
         self.found
     }

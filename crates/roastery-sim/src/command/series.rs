@@ -14,7 +14,7 @@ use roastery_sim::{
     invariants::Violation,
 };
 
-/// Games of one seed after the other, until one violates something.
+/// Simulations of one seed after the other, until one violates an invariant.
 #[derive(Args)]
 pub(super) struct Series {
     /// The number of scenarios to play.
@@ -30,11 +30,11 @@ pub(super) struct Series {
 
 /// The words of the output about a kind of simulation.
 pub(super) struct Words {
-    /// Several of them.
+    /// The plural of its name.
     pub(super) games: &'static str,
     /// The arguments that show the one of a seed, without the seed.
     pub(super) replay: &'static str,
-    /// What follows the seed.
+    /// The arguments that follow the seed.
     pub(super) options: &'static str,
 }
 

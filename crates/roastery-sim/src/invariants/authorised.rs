@@ -45,7 +45,7 @@ impl OnlyWhatWasAuthorised {
         Ok(())
     }
 
-    /// An honest node reports something.
+    /// An honest node reports an event.
     pub fn event(&mut self, node: usize, event: &Event) -> Result<(), Violation> {
         match event {
             Event::ShareReleased { attempt, .. } if self.over.contains(&node) => Err(violation(

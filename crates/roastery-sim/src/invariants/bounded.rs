@@ -20,7 +20,7 @@ use crate::adversary::Packet;
 #[derive(Debug)]
 pub struct Bounded {
     case: Rc<Case>,
-    /// In this step, how much each seat sent.
+    /// The number of messages that each seat sent in this step.
     sent: BTreeMap<Seat, usize>,
     /// In this window of one minimum reply interval: how often one message went from one seat to
     /// another.
@@ -37,7 +37,7 @@ pub struct Bounded {
 const TIMES: usize = 8;
 
 impl Bounded {
-    /// Nothing was kept or sent yet.
+    /// Starts with nothing kept or sent.
     pub fn new(case: Rc<Case>) -> Self {
         Self {
             case,
@@ -71,7 +71,7 @@ impl Bounded {
         (n - 1) * (2 * n + n + 2 * self.case.group.most_packages())
     }
 
-    /// An honest seat sends something.
+    /// An honest seat sends a message.
     pub fn sent(&mut self, at: Duration, packet: &Packet) -> Result<(), Violation> {
         let openings = self.openings.get(&packet.from).map_or(1, BTreeSet::len).max(1);
         let sent = self.sent.entry(packet.from).or_default();
@@ -111,7 +111,7 @@ impl Bounded {
         }
     }
 
-    /// Something happened to an honest node.
+    /// A step of an honest node is over.
     pub fn step<S: EngineSession>(
         &mut self,
         node: usize,
@@ -123,7 +123,7 @@ impl Bounded {
         self.kept(session.seat(), sender, session.bytes_kept_of(sender))
     }
 
-    /// A node keeps this much of a sender.
+    /// Checks how many bytes a node keeps of a sender.
     pub fn kept(&self, holder: Seat, sender: Seat, bytes: usize) -> Result<(), Violation> {
         let most = self.most_bytes_kept();
         if bytes <= most {

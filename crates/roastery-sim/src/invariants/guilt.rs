@@ -74,7 +74,7 @@ impl FaultCompleteness {
         &self.found
     }
 
-    /// An honest node reports something.
+    /// An honest node reports an event.
     pub fn event(&mut self, at: Duration, node: usize, event: &Event) -> Result<(), Violation> {
         if matches!(event, Event::Signed(_)) {
             self.signed_at.insert(node, at);
@@ -147,7 +147,7 @@ impl FaultCompleteness {
         }
     }
 
-    /// Something happened to an honest node.
+    /// A step of an honest node is over.
     pub fn step<S: EngineSession>(
         &mut self,
         node: usize,
@@ -188,7 +188,7 @@ impl FaultCompleteness {
 }
 
 impl Hand {
-    /// What this package contradicts.
+    /// The fault that this package proves together with earlier ones.
     fn package(
         &mut self,
         n: usize,

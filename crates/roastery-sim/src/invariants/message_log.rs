@@ -208,7 +208,7 @@ impl Hearsay {
     }
 
     /// The share that a coordinator counted for a signer of its package. A coordinator's own share
-    /// never travels and is there at once.
+    /// is never sent and is there at once.
     pub fn answer(&self, package: &KnownPackage, signer: Seat) -> Answer<'_> {
         if package.coordinator == signer {
             return Answer::Own;

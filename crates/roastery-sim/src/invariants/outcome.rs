@@ -14,7 +14,7 @@ pub struct OutcomeIsMonotone {
 }
 
 impl OutcomeIsMonotone {
-    /// An honest node reports something.
+    /// An honest node reports an event.
     pub fn event(&mut self, node: usize, event: &Event) -> Result<(), Violation> {
         match event {
             Event::Signed(outcome) => match self.signed.insert(node, outcome.clone()) {
@@ -28,7 +28,7 @@ impl OutcomeIsMonotone {
         }
     }
 
-    /// Something happened to an honest node.
+    /// A step of an honest node is over.
     pub fn step<S: EngineSession>(
         &self,
         node: usize,

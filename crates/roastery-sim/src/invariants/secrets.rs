@@ -25,7 +25,7 @@ impl SecretsEnd {
         Self { n, most_shares, entered: BTreeMap::new() }
     }
 
-    /// An honest node reports something.
+    /// An honest node reports an event.
     pub fn event(&mut self, node: usize, event: &Event) {
         let entered = self.entered.entry(node).or_default();
         match event {
@@ -42,7 +42,7 @@ impl SecretsEnd {
         }
     }
 
-    /// Something happened to an honest node.
+    /// A step of an honest node is over.
     pub fn step<S: EngineSession>(
         &self,
         node: usize,

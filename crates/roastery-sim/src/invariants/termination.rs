@@ -15,7 +15,7 @@ pub struct Circumstances {
     pub round_trip: Duration,
     /// The most that a message still under way was delayed beyond that.
     pub jitter: Duration,
-    /// When the last thing happened to nodes or network; the first node was opened at zero.
+    /// The time of the last injection; the first node was opened at zero.
     pub calm_at: Duration,
     /// Whether anything was lost, delayed, cut or late before.
     pub disturbed: bool,

@@ -43,7 +43,7 @@ pub struct Coalition {
     shown: BTreeMap<TranscriptHash, Arc<[u8]>>,
     signed: BTreeMap<TranscriptHash, BTreeMap<Seat, [u8; 64]>>,
     forged: BTreeSet<TranscriptHash>,
-    /// To whom a wrong signature has gone already.
+    /// Sender and receiver of each wrong signature that was sent.
     wrong_sent: BTreeSet<(Seat, Seat)>,
     /// Members that have made their wrong transcript.
     coordinated: BTreeSet<Seat>,
@@ -104,7 +104,7 @@ impl Coalition {
         Some((victim, other))
     }
 
-    /// What becomes of a message that the honest code of one of its members wants to send.
+    /// Replaces a message that the honest code of one of its members sends.
     pub fn send(&mut self, participants: &Participants, packet: Packet) -> Vec<Packet> {
         let (from, to) = (packet.from, packet.to);
         let Some(&fault) = self.faults.get(&from) else { return vec![packet] };
@@ -248,7 +248,7 @@ impl Coalition {
         said
     }
 
-    /// Takes note of a message; gives the name of a transcript that was not known.
+    /// Records a message; returns the hash of a transcript that was not known.
     fn learn(
         &mut self,
         participants: &Participants,

@@ -18,7 +18,7 @@ pub enum Fault {
     BadNonce,
     /// Commits to the secret zero.
     BadCommitment,
-    /// Its signature of the transcript is none.
+    /// Its signature of the transcript is invalid.
     BadSignature,
     /// Sends different first messages to different members, and signs whatever transcript it sees.
     Equivocates,

@@ -1,4 +1,4 @@
-//! Changed messages, byte for byte. Where what stands in a message follows from `docs/protocol.md`.
+//! Changed messages, byte for byte. The offsets follow from `docs/protocol.md`.
 
 use rand_chacha::ChaCha8Rng;
 use roastery_frost::{
@@ -12,7 +12,7 @@ const POINT: usize = 33;
 const PROOF: usize = 64;
 const SCALAR: usize = 32;
 
-/// Where the parts of a first message are.
+/// The offsets of the parts of a first message.
 pub(super) struct FirstMessage;
 
 impl FirstMessage {
@@ -31,7 +31,7 @@ impl FirstMessage {
     }
 }
 
-/// Where the parts of a coordinator's first message are.
+/// The offsets of the parts of a coordinator's first message.
 pub(super) struct CoordinatorMessage;
 
 impl CoordinatorMessage {
@@ -61,7 +61,7 @@ pub(super) fn partial_in_investigation(of: Seat) -> usize {
     SCALAR * of.index()
 }
 
-/// Adds one to the scalar that stands here.
+/// Adds one to the scalar at this offset.
 pub(super) fn add_one(bytes: &mut [u8], at: usize) {
     let Some(place) = bytes.get_mut(at..at + SCALAR) else { return };
     if let Ok(scalar) = MaybeScalar::from_slice(place) {
@@ -69,14 +69,14 @@ pub(super) fn add_one(bytes: &mut [u8], at: usize) {
     }
 }
 
-/// Makes the point that stands here none that is on the curve.
+/// Replaces the point at this offset by bytes that are no point of the curve.
 pub(super) fn spoil_point(bytes: &mut [u8], at: usize) {
     if let Some(place) = bytes.get_mut(at..at + POINT) {
         place.fill(0xff);
     }
 }
 
-/// Makes the point that stands here the one at infinity.
+/// Replaces the point at this offset by the point at infinity.
 pub(super) fn to_infinity(bytes: &mut [u8], at: usize) {
     if let Some(place) = bytes.get_mut(at..at + POINT) {
         place.fill(0);

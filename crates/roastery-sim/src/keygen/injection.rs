@@ -2,7 +2,7 @@ use std::{fmt, time::Duration};
 
 use roastery_protocol::Seat;
 
-/// What happens to nodes and network.
+/// A disturbance of nodes or network.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Injection {
     /// A seat's node loses everything but its seed and what it has stored.
@@ -31,15 +31,15 @@ pub struct CrashPoint {
 /// The point at which a node crashes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum When {
-    /// When it has done so many things since the beginning, and before any but the first few of
-    /// what it wanted done because of the last is done.
+    /// After so many steps since the beginning, when only the first few outputs of the last step
+    /// have left.
     Step {
         /// The number of steps that it has done.
         after: usize,
         /// How many of its outputs still leave.
         leaving: usize,
     },
-    /// When it was to store which transcript it has signed: nothing is stored, and no signature has
+    /// When it must store which transcript it has signed: nothing is stored, and no signature has
     /// left.
     BeforeStoring,
     /// When that is stored, and before the signature leaves.

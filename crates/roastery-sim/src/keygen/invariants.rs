@@ -49,9 +49,9 @@ pub enum Invariant {
     Termination,
     /// Without a certificate there is no share, and the report names the members that are awaited.
     NoKeyNoShare,
-    /// What is sent and noted is bounded.
+    /// What is sent and recorded is bounded.
     Bounded,
-    /// No secret shows.
+    /// The `Debug` text of a key generation shows no secret.
     Secrets,
 }
 
@@ -86,7 +86,7 @@ pub struct Invariants {
 }
 
 impl Invariants {
-    /// Watches over a key generation in which these are faulty, from its beginning.
+    /// Checks a key generation in which these members are faulty, from its beginning.
     pub fn new(faulty: BTreeSet<Seat>, settings: &Settings, trace: Trace) -> Self {
         Self {
             trace,
@@ -99,12 +99,12 @@ impl Invariants {
         }
     }
 
-    /// What honest members have found, by kind.
+    /// The findings of honest members, by kind.
     pub fn deeds(&self) -> &BTreeMap<&'static str, usize> {
         self.blame.deeds()
     }
 
-    /// All that honest members have found.
+    /// All findings of honest members.
     pub fn found(&self) -> &[(Seat, roastery_protocol::keygen::Suspicion)] {
         self.blame.found()
     }

@@ -1,4 +1,4 @@
-//! Key generation key generations in virtual time.
+//! Key generations in virtual time.
 //!
 //! The machine is [`Keygen`](roastery_protocol::keygen::Keygen), the network and the queue
 //! are those of the simulated sessions. A [`Scenario`] is drawn from a seed and played ([`play`]):

@@ -18,7 +18,7 @@ pub struct Node {
     pub done_at: Option<Duration>,
     /// The share that it has taken out.
     pub share: Option<SecretShare>,
-    /// How many things it has done.
+    /// The number of steps that it has done.
     pub(super) steps: usize,
     pub(super) wake_at: Option<Duration>,
     machine: Option<Keygen>,
@@ -63,14 +63,14 @@ impl Node {
         self.wake_at = None;
     }
 
-    /// The seed and what was stored are all that stays.
+    /// Crashes the node: only the seed and what was stored stay.
     pub(super) fn crash(&mut self) {
         self.machine = None;
         self.share = None;
         self.wake_at = None;
     }
 
-    /// How far it is, unless it is down.
+    /// The state of its key generation, unless it is down.
     pub fn phase(&self) -> Option<ReportPhase> {
         self.machine.as_ref().map(|machine| machine.report().phase)
     }

@@ -20,7 +20,7 @@ use crate::members::peer;
 /// The keys and seeds of all members: no node of a real key generation ever has all of them.
 #[derive(Debug)]
 pub struct Participants {
-    /// What the members have agreed on.
+    /// The invitation that all members have agreed on.
     pub invitation: Invitation,
     identities: Vec<Arc<IdentityKey>>,
     /// The identity keys once more, for messages that no honest code makes.

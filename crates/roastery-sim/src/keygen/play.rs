@@ -22,7 +22,7 @@ use crate::{
 /// The result of a scenario.
 #[derive(Debug)]
 pub struct Played {
-    /// What it violates, if anything.
+    /// The invariant that was violated, if any.
     pub violation: Option<Violation<Invariant>>,
     /// The trace's hash: the same scenario always has the same.
     pub hash: String,

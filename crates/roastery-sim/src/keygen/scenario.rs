@@ -29,7 +29,7 @@ pub struct Scenario {
     pub faults: BTreeMap<Seat, Fault>,
     /// The network until it is calm.
     pub links: Links,
-    /// The nodes' times; the lifetime is long enough for all that is to come.
+    /// The nodes' intervals and time limits; the lifetime is longer than the simulation.
     pub settings: Settings,
     /// How long a node takes to store something.
     pub storing: Duration,

@@ -58,7 +58,7 @@ impl Setup {
     }
 }
 
-/// What happens to nodes and network.
+/// A disturbance of nodes or network.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Injection {
     /// All nodes of a seat lose everything: their sessions, their secrets, what they knew.

@@ -11,12 +11,12 @@ use roastery_protocol::{Seat, group::Group, keygen::recover_group};
 use super::{Invariant, Participants};
 use crate::{invariants::Violation, keygen::Node};
 
-/// What the key is worth that a key generation has made.
+/// Checks of the key that a key generation has made.
 #[derive(Debug)]
 pub struct Keys<'a> {
     /// The keys of all members.
     pub participants: &'a Participants,
-    /// From this generator come the signers.
+    /// The generator from which the signers are drawn.
     pub rng: &'a mut ChaCha8Rng,
 }
 
@@ -25,8 +25,8 @@ pub type Shares = (Arc<Group>, BTreeMap<Seat, SecretShare>);
 
 impl Keys<'_> {
     /// Takes the shares out of the nodes with a certificate and checks them: each matches the
-    /// group, all groups are one, and a node that has shown its secrets is found. Nothing if no
-    /// node holds a certificate.
+    /// group, all groups are one, and a node whose `Debug` text shows a secret is found. Nothing if
+    /// no node holds a certificate.
     pub fn take<'n>(
         &mut self,
         nodes: impl Iterator<Item = &'n mut Node>,

@@ -11,7 +11,7 @@ use super::{Approval, Config, ConfigError, PolicyConfig};
 pub struct GroupSettings {
     /// The section of the file that contains its policy.
     pub section: String,
-    /// Its policy.
+    /// The policy of the group at this node.
     pub policy: PolicyConfig,
     /// Further scripts that may spend from its wallet.
     pub scripts: Option<String>,

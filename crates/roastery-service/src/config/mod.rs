@@ -43,9 +43,9 @@ pub struct Config {
     /// The file of the host key: needed for key generation and recovery, offline otherwise.
     /// Relative to the folder.
     pub host_key: PathBuf,
-    /// The network.
+    /// Where the node listens, and the addresses of its peers.
     pub transport: Transport,
-    /// The API.
+    /// The listeners and tokens of the API.
     pub api: Api,
     /// Logs, health and metrics.
     pub observability: Observability,
@@ -53,7 +53,7 @@ pub struct Config {
     pub store: StoreConfig,
     /// The Bitcoin network.
     pub bitcoin: Bitcoin,
-    /// The policy.
+    /// The policy of groups that have none of their own.
     pub policy: PolicyConfig,
     /// The settings of single groups, by name or id.
     pub group: BTreeMap<String, GroupConfig>,
@@ -337,7 +337,7 @@ impl Config {
         Ok(self)
     }
 
-    /// The network.
+    /// The Bitcoin network.
     ///
     /// # Errors
     ///

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::ConfigError;
 
-/// The policy of a node. A rule that does not hold refuses a request; one that passes all rules is
+/// The policy of a node. A request that breaks a rule is refused; one that passes all rules is
 /// approved as `approval` says.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -57,7 +57,7 @@ pub enum Refusal {
     /// Not a kind that this node signs.
     #[error("policy.kinds: this node does not sign a {kind}")]
     Kind {
-        /// The kind.
+        /// The kind of the subject.
         kind: &'static str,
     },
     /// It lives too long.
@@ -75,7 +75,7 @@ pub enum Refusal {
     Rate {
         /// The number of other requests.
         count: usize,
-        /// The limit.
+        /// The most requests within an hour.
         most: u32,
     },
     /// The judge was dropped.

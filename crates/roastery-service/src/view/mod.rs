@@ -69,7 +69,7 @@ pub struct PeerStatus {
 /// A group and its sessions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct GroupStatus {
-    /// Its name.
+    /// Its name at this node.
     pub name: String,
     /// Its group id: 64 hexadecimal digits.
     pub id: String,
@@ -260,7 +260,7 @@ pub struct Evidence {
     pub accused: u16,
     /// Its name, from its card.
     pub name: String,
-    /// The fault.
+    /// The fault, in words.
     pub fault: String,
     /// The session in which it was committed.
     pub session: String,

@@ -98,7 +98,7 @@ fn round(t: usize, n: usize) -> Round {
     let (signers, nodes) = (t as u32, n as u32);
     // A signer draws its first slot, and one more with its share where another share may follow.
     let slots = nodes + if n > t { signers } else { 0 };
-    // Own messages are decoded as well, without travelling.
+    // Own messages are decoded as well, without being sent.
     let slots_read = slots;
     let envelopes = nodes + signers + 1 + nodes;
     let cryptography = prices.slot * slots

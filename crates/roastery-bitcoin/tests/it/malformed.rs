@@ -1,4 +1,4 @@
-//! What is no PSBT, is damaged, or is absurd: one line, quickly, and never a panic.
+//! Malformed, damaged and oversized PSBTs: an error of one line, quickly, and never a panic.
 
 use std::sync::LazyLock;
 

@@ -145,7 +145,7 @@ fn without_fee_rules_no_fee_takes_more_than_its_usual_share_or_rate() {
     let (lost, spent) = (sat(most + 1), sat(100_000));
     assert_eq!(refusal, Refusal::FeeShare { lost, spent, most: USUAL_FEE_PERCENT });
     assert!(refusal.to_string().ends_with("at most 20 % may be (most_fee_percent)"), "{refusal}");
-    // A list of destinations says nothing of the fee.
+    // A list of destinations does not limit the fee.
     let rules = Rules {
         destinations: Some(vec![
             Address::from_script(&elsewhere(), Network::Bitcoin).unwrap().to_string(),
@@ -153,13 +153,13 @@ fn without_fee_rules_no_fee_takes_more_than_its_usual_share_or_rate() {
         ..Rules::default()
     };
     assert!(matches!(judge(rules, &with_fee(99_998), 0), Err(Refusal::FeeShare { .. })));
-    // The operator may say otherwise.
+    // The operator may configure another limit.
     assert!(judge(percent(100), &with_fee(99_998), 0).is_ok());
     assert!(judge(percent(0), &with_fee(0), 0).is_ok());
     assert!(judge(percent(0), &with_fee(1), 0).is_err());
     let error = percent(101).check(Network::Bitcoin, Review::Shown).unwrap_err();
     assert_eq!(error, RuleError::Percent { percent: 101 });
-    // A rate beyond all that blocks have asked for, of a group that spends much.
+    // A higher rate than blocks have asked for, of a group that spends much.
     let wallet = TestGroup::three_of_five().wallet();
     let ours = wallet.script(Branch::Receive, 0).unwrap();
     let spend = |fee: u64| {

@@ -1,4 +1,4 @@
-//! A 3-of-5 group signs PSBTs; Bitcoin Core's consensus code judges the transactions.
+//! A 3-of-5 group signs PSBTs; Bitcoin Core's consensus code checks the transactions.
 
 use bitcoin::{
     Amount, CompressedPublicKey, EcdsaSighashType, NetworkKind, PrivateKey, Psbt, ScriptBuf,
@@ -23,7 +23,7 @@ fn spent(psbt: &Psbt) -> Vec<TxOut> {
     psbt.inputs.iter().map(|input| input.witness_utxo.clone().unwrap()).collect()
 }
 
-/// Signs all of it and has the transaction judged.
+/// Signs all of it and has the transaction checked.
 fn sign_and_judge(group: &TestGroup, wallet: &Wallet, psbt: Psbt) -> Spend {
     let spent = spent(&psbt);
     let spend = Spend::of(psbt, wallet);

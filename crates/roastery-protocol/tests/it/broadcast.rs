@@ -58,7 +58,7 @@ fn a_fault_that_all_have_seen_is_told_by_three_and_not_by_all() {
 fn where_those_before_it_are_silent_the_next_ones_tell() {
     let (mut world, _, _) = equivocation();
     let first = tellers(&world);
-    // Nothing of what they say arrives.
+    // None of their messages arrives.
     for _ in 0..20 {
         world.queue.clear();
         world.pass_time(Duration::from_millis(125));

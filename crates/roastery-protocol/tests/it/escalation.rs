@@ -213,7 +213,7 @@ fn a_coordinator_and_its_helpers_hold_up_a_session_for_one_interval_and_no_longe
 
 // Row 38.
 
-/// What becomes of messages while the network is bad: lost, twice, or in any order.
+/// The fate of messages while the network is bad: lost, doubled, or reordered.
 fn bad_weather(world: &mut World<FakeSession>, chance: &mut Chance, for_steps: usize) {
     for _ in 0..for_steps {
         world.now = later(world.now, Duration::from_millis(chance.below(800) as u64));
@@ -245,7 +245,8 @@ fn loss_duplication_and_reordering_end_in_a_signature_everywhere() {
         let t = 2 + chance.below(n - 1);
         let (mut world, _) = World::fake(Fixture::seeded(t, n, seed), &[]);
         bad_weather(&mut world, &mut chance, 12);
-        // From here on the network is good, and what is owed is repeated within the cap.
+        // From here on the network is good, and what is owed is retransmitted within the maximum
+        // interval.
         world.run();
         let cap = Settings::default().repeat_cap;
         for _ in 0..8 {

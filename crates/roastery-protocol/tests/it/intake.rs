@@ -1,5 +1,5 @@
-//! What comes in: whatever is sent by whomever, only what the right member signed for this very
-//! place has an effect.
+//! Incoming messages: only a message that the right member has signed for this session, attempt and
+//! kind has an effect.
 
 mod authority;
 mod binding;
@@ -41,13 +41,13 @@ impl Scene {
         Scene { world, engines, coordinator, others }
     }
 
-    /// Up to the point where the first package is on its way.
+    /// Up to the point where the first package is in transit.
     fn package(&mut self) -> Envelope {
         self.world.deliver_all(Kind::Commitments);
         self.world.sent_by(self.coordinator, Kind::SigningPackage)
     }
 
-    /// Up to the point where the shares are on their way. Gives the share of the first of the
+    /// Up to the point where the shares are in transit. Returns the share of the first of the
     /// others.
     fn share(&mut self) -> Envelope {
         self.package();
@@ -70,7 +70,7 @@ impl Scene {
         }
     }
 
-    /// A sound message of each kind, as it is sent in this session, when shares are on their way.
+    /// A sound message of each kind, as it is sent in this session, when shares are in transit.
     fn one_of_each_kind(&mut self) -> Vec<Envelope> {
         let share = self.share();
         let fixture = &self.world.fixture;

@@ -19,7 +19,7 @@ struct Scene {
     signers: [Seat; 2],
 }
 
-/// A package of the first coordinator whose shares are none, and what its signers have shown.
+/// A package of the first coordinator whose shares are invalid, and the slots of its signers.
 struct Failed {
     slots: [OwnSlot; 2],
     hashes: [SlotHash; 2],

@@ -38,8 +38,8 @@ impl Scene {
         self.world.hand(&commitments, self.coordinator)
     }
 
-    /// The coordinator and this member talk to each other until they have nothing more to say. All
-    /// else waits.
+    /// The coordinator and this member exchange messages until both have none left. All others
+    /// wait.
     fn let_speak(&mut self, who: Seat) {
         let pair = [(self.coordinator, who), (who, self.coordinator)];
         let next = |scene: &Scene| {

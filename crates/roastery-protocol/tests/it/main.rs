@@ -1,4 +1,4 @@
-//! The protocol as its peers, its users and its attackers meet it.
+//! The protocol through its public interface, with honest peers and with attackers.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod blame;

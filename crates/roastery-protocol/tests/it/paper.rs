@@ -1,4 +1,4 @@
-//! Attacks that were found on paper before the first line was written.
+//! Attacks that follow from the specification.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Secrets end: with the session however it ends, with a panic, with the machine's own faults. And
+//! Secrets are zeroized: when the session ends in any way, in a panic, after a hardware fault. And
 //! nothing shows them.
 
 mod probe;
@@ -78,7 +78,7 @@ fn whoever_stops_a_session_ends_its_secrets() {
 fn expiry_ends_the_secrets_and_a_package_that_comes_later_is_not_signed() {
     let (mut world, package, signers) = asked(Willing);
     world.now = later(world.now, Duration::from_secs(3600));
-    // No timer has rung yet: the message itself brings the time.
+    // No timeout was handled yet: the message itself brings the time.
     assert_eq!(world.hand(&package, signers[0]), Err(Rejected::Over));
     let now = world.now;
     world.session_mut(signers[1].index()).handle_timeout(now);

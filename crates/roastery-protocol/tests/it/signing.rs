@@ -22,7 +22,7 @@ fn an_honest_session_of_any_size_is_one_package_t_shares_no_share_check_and_at_m
         assert_eq!(shares, t);
         assert_eq!(engines.iter().map(|engine| engine.calls().check_share).sum::<usize>(), 0);
         assert!(world.sent.len() <= 4 * n, "{} messages for {n} seats", world.sent.len());
-        // The coordinator's own commitments and share do not travel.
+        // The coordinator's own commitments and share are not sent.
         assert_eq!(world.count_sent(Kind::Commitments), n - 1);
         assert_eq!(world.count_sent(Kind::SigningPackage), n - 1);
         assert_eq!(world.count_sent(Kind::SignatureShare), t - 1);

@@ -187,7 +187,7 @@ fn two_coordinators_cannot_name_one_slot() {
 
 // Row 46: slots age.
 
-/// A session in which a slot has become doubtful at `now`, without a timer having rung.
+/// A session in which a slot has become doubtful at `now`, without a timeout having been handled.
 fn doubtful(now: impl Fn(Moment) -> Moment) -> (Scene, SigningPackage) {
     let mut scene = scene();
     let package = scene.package(1, 0);

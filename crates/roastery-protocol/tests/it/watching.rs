@@ -8,7 +8,7 @@ use roastery_protocol::{
 };
 use roastery_testkit::*;
 
-/// A group that has signed request 1: what came of it, and the message that says so.
+/// A group that has signed request 1: the outcome, and the message that carries it.
 fn signed(messages: usize) -> (Fixture, Outcome, Envelope) {
     let fixture = Fixture::new(2, 3).messages(messages);
     let engines = fixture.frost_engines();

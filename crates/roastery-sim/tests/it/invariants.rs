@@ -1,4 +1,4 @@
-//! Each invariant refuses what it is there to refuse: forged statements and events, fed to it
+//! Each invariant detects its violation, in forged statements and events that are given to it
 //! directly.
 
 use std::{collections::BTreeSet, rc::Rc, sync::Arc, time::Duration};
@@ -82,7 +82,7 @@ impl Court {
             .0
     }
 
-    /// A slot of a signer, and what it is called.
+    /// A slot of a signer, and its hash.
     fn slot(&mut self, signer: Seat, index: u32) -> (SignerSlot, Slot) {
         let mut random = [index as u8 + 1; 32];
         random[0] = signer.index() as u8;

@@ -1,5 +1,4 @@
-//! Key generation key generations in the simulator: what each kind of fault comes to, and a small
-//! campaign.
+//! Key generations in the simulator: the effect of each kind of fault, and a small campaign.
 
 mod campaign;
 mod crashes;
@@ -14,8 +13,7 @@ use roastery_sim::{
     trace::Detail,
 };
 
-/// Three of four, the first coordinator with this fault, nothing else happens. Its seat comes with
-/// it.
+/// Three of four, the first coordinator with this fault, without injections. Returns its seat, too.
 fn with_first_coordinator(fault: Fault) -> (Scenario, Seat) {
     let mut scenario = Scenario::heal(3, 3, 4);
     let seat = scenario.order()[0];
@@ -24,7 +22,7 @@ fn with_first_coordinator(fault: Fault) -> (Scenario, Seat) {
     (scenario, seat)
 }
 
-/// Plays, and finds no invariant violated.
+/// Runs the scenario, and asserts that no invariant is violated.
 fn played(scenario: &Scenario) -> Played {
     let played = play(scenario, Detail::Lines);
     if let Some(violation) = &played.violation {

@@ -1,4 +1,4 @@
-//! The simulator: what it finds, and that it finds it again.
+//! The simulator: what it finds, and that its findings are reproducible.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod campaign;

@@ -1,5 +1,5 @@
-//! What faulty members do takes effect, honest members sign all the same, and blame falls where it
-//! belongs.
+//! The behaviours of faulty members take effect, honest members sign all the same, and only faulty
+//! members are blamed.
 
 mod coordinators;
 mod every;

@@ -149,7 +149,7 @@ fn what_comes_after_the_end_changes_nothing_and_is_answered_with_the_outcome_at_
     let instant = Duration::from_nanos(1);
     for (wait, answers) in [(Duration::ZERO, 1), (floor - instant, 0), (instant, 1)] {
         scene.world.now = later(scene.world.now, wait);
-        // Whatever it says, it shows that it lacks the signatures.
+        // Any message shows that its sender lacks the signatures.
         for message in scene.one_of_each_kind() {
             let raw = Raw { sender: late.to_u16(), ..Raw::of(&message) };
             if ![Kind::SigningPackage, Kind::Signature].contains(&message.kind()) {

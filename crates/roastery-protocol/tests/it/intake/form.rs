@@ -38,7 +38,7 @@ fn a_message_cut_short_or_drawn_out_on_its_way_blames_nobody() {
     let (relay, receiver) = (scene.others[3], scene.others[2]);
     for message in messages {
         let whole = message.as_bytes();
-        // The senders' own links are tried too: a broken transport is no fault either.
+        // The senders' own links are tried too: a transport error is no fault either.
         for link in [relay, message.sender(&scene.world.fixture.group).unwrap()] {
             for length in (0..whole.len()).step_by(3).chain([whole.len() - 1]) {
                 scene.world.deliver_without_effect(link, receiver, &whole[..length]);

@@ -1,4 +1,4 @@
-//! A member that says anything at all.
+//! A member that sends arbitrary messages.
 
 use proptest::prelude::*;
 use roastery_frost::chilldkg::{HostSecretKey, participant_step1};

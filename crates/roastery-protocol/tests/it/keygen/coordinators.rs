@@ -1,4 +1,4 @@
-//! Coordinators that are silent, hold something back, or say different things to different members.
+//! Coordinators that are silent, withhold messages, or send different ones to different members.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -20,7 +20,7 @@ use roastery_testkit::{peer, seat};
 
 #[test]
 fn silent_coordinators_are_replaced() {
-    // What the first k coordinators are to send as such does not leave.
+    // The messages of the first k coordinators in that role are lost.
     for k in 1..4 {
         let mut world = World::new(3, 5);
         let silent: Vec<Seat> = world.order()[..k].iter().map(|at| seat(*at)).collect();
@@ -116,8 +116,8 @@ fn transcript_with(world: &World, at: usize, other: ParticipantMsg1) -> Coordina
     coordinator_step1(&messages, params).unwrap().1
 }
 
-/// The first coordinator draws twice and shows a different transcript to each half; all that it
-/// says besides is lost.
+/// The first coordinator draws twice and sends a different transcript to each half; all its other
+/// messages are lost.
 fn two_halves(n: usize) -> (World, usize) {
     let mut world = World::new(2, n);
     let faulty = world.order()[0];
@@ -252,7 +252,7 @@ fn of_what_each_peer_passes_on_beyond_that_one_is_looked_at() {
     }
 }
 
-/// Changes a transcript, the so manieth that one member is shown.
+/// Changes a transcript; the number counts the transcripts that one member has received.
 type Alter<'a> = &'a dyn Fn(usize, &mut Vec<u8>);
 
 /// The first coordinator shows one other member its transcript, and the others this in its place.

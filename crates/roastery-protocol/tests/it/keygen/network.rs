@@ -1,4 +1,4 @@
-//! Loss, repetition and disorder.
+//! Loss, duplication and reordering.
 
 use std::collections::BTreeSet;
 
@@ -46,7 +46,7 @@ fn without_any_first_message_or_signature_nothing_happens_and_nobody_is_blamed()
             assert_eq!(world.findings(at), []);
             assert_ne!(world.node(at).report().awaited, []);
         }
-        // And when it comes through again, all is well.
+        // When messages arrive again, the key generation succeeds.
         world.run_for(10 * MINUTE, |_, packet| Some(packet));
         world.assert_one_group();
     }

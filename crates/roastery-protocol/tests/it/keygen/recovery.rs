@@ -45,7 +45,7 @@ fn a_flipped_byte_anywhere_is_refused() {
         let error = recover_group(host(0), &changed, None).unwrap_err();
         match at {
             0 => assert!(matches!(error, RecoveryError::OtherVersion { .. }), "{error}"),
-            // What says how long something is may say that more is to come.
+            // A changed length field may announce more bytes.
             _ if lengths.iter().any(|range| range.contains(&at)) => {
                 assert!(matches!(error, RecoveryError::Damaged | RecoveryError::CutOff));
             }
@@ -83,7 +83,7 @@ fn resealed(file: &[u8], change: impl Fn(&mut Vec<u8>)) -> Vec<u8> {
 fn a_change_that_somebody_made_on_purpose_is_refused_where_anything_is_signed() {
     let (world, file) = finished(2, 2);
     let group = world.node(0).group().unwrap().id();
-    // Where the name stands: version and length of the invitation, its version, the length of the
+    // The offset of the name: version and length of the invitation, its version, the length of the
     // name.
     let group_name = 5 + 5..5 + 5 + 4 + 4;
     let member_names = [b"member 0", b"member 1"].map(|name| {

@@ -48,7 +48,7 @@ fn all_may_crash_at_once_after_any_message() {
     }
 }
 
-/// Drives one node by hand up to where it wants its signature stored.
+/// Drives one node up to the point where its signature must be stored.
 fn about_to_sign(world: &mut World, at: usize) -> roastery_protocol::TranscriptHash {
     let transcript = loop {
         let packet = world.queue.pop_front().unwrap();
@@ -86,7 +86,7 @@ fn no_signature_leaves_before_it_is_stored_that_it_is_made() {
     let node = world.node_mut(signer);
     node.handle_timeout(later);
     assert!(!kinds(node).contains(&Kind::Signature));
-    // Another transcript's name lets nothing out.
+    // The hash of another transcript releases nothing.
     node.persisted(roastery_protocol::TranscriptHash::from_bytes([1; 32]), later);
     assert!(!kinds(node).contains(&Kind::Signature));
     node.persisted(hash, later);

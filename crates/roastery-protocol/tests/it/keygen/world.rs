@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 
 use roastery_testkit::{later, peer, seat};
 
-/// A message on its way.
+/// A message in transit.
 #[derive(Clone, Debug)]
 pub struct Packet {
     pub from: Seat,
@@ -149,7 +149,7 @@ impl World {
         (0..self.n() as u32).map(|k| order.coordinator(Attempt::new(k).unwrap()).index()).collect()
     }
 
-    /// Takes what a node wants done. What it wants stored is stored.
+    /// Takes the outputs of a node, and stores what it must store.
     pub fn collect(&mut self, at: usize) {
         loop {
             let Some(output) = self.nodes[at].as_mut().and_then(Keygen::poll_output) else {
@@ -182,7 +182,7 @@ impl World {
         self.queue.push_back(packet);
     }
 
-    /// A message that this seat's key signs, whatever it says.
+    /// A message with any content, signed with this seat's key.
     pub fn seal(&self, from: usize, body: &Body) -> Envelope {
         Envelope::seal(self.invitation.id(), seat(from), body, &identity(from))
     }
@@ -204,7 +204,7 @@ impl World {
         self.deliver(&Packet { from: seat(from), to: seat(to), envelope })
     }
 
-    /// Delivers until nothing is on its way; `fate` gives what arrives of each message.
+    /// Delivers until no message is in transit; `fate` returns what arrives of each message.
     pub fn run_with(&mut self, mut fate: impl FnMut(&World, Packet) -> Option<Packet>) {
         while let Some(packet) = self.queue.pop_front() {
             if let Some(packet) = fate(self, packet) {

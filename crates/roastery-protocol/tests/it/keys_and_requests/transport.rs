@@ -10,7 +10,7 @@ use roastery_protocol::{
 
 use super::*;
 
-/// Three of five, with commitments on their way: the world, the coordinator, and the member whose
+/// Three of five, with commitments in transit: the world, the coordinator, and the member whose
 /// link has leaked.
 fn leaked() -> (World<FakeSession>, Seat, Seat) {
     let fixture = Fixture::new(3, 5);

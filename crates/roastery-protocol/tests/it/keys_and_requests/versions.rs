@@ -52,7 +52,7 @@ fn a_message_of_another_version_is_dropped_unread_and_has_no_effect() {
     let refusal = world.fixture.seal(sender, 0, &Body::Refusal(RefusalReason::Policy));
     for version in OTHERS {
         for kind in [0, 1, 2, 6, 7, 8, 0xff] {
-            // Soundly signed; whatever another version may mean by it.
+            // Soundly signed, with a meaning in another version only.
             let raw = Raw { version, kind, ..Raw::of(&refusal) };
             let bytes = raw.sealed();
             let error = EnvelopeError::OtherVersion { version };

@@ -193,7 +193,7 @@ fn a_share_convicts_nobody_under_another_package_than_the_one_that_it_answers() 
         let claim = Fault::InvalidShare { package, nonces, share, message: 0 };
         assert_eq!(stage.fixture.verdict(claim), undecided(Indeterminate::OtherPackage));
     }
-    // A share that names the right package and says that it was given in another attempt.
+    // A share that names the right package and another attempt.
     let Body::SignatureShare(content) = stage.fixture.read(&stage.bad_share(0)) else {
         unreachable!()
     };

@@ -1,4 +1,4 @@
-//! What is secret is shown by nothing (row 48).
+//! Nothing shows a secret (row 48).
 
 use std::{convert::Infallible, fmt::Debug};
 
@@ -13,7 +13,7 @@ use roastery_protocol::{
 
 use roastery_testkit::{byzantine::*, *};
 
-/// Gives the same 32 bytes for ever, and keeps them to itself.
+/// A random generator that always returns the same 32 bytes and does not show them.
 #[derive(Clone)]
 struct Stuck;
 

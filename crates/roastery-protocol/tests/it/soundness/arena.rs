@@ -102,7 +102,7 @@ impl Arena {
         self.collect(to);
     }
 
-    /// One thing happens.
+    /// One random step.
     pub fn step(&mut self) {
         match self.chance.below(20) {
             0 => self.pass_time(),

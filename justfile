@@ -46,7 +46,7 @@ demo:
 
 # The README's commands.
 readme:
-    scripts/timed cargo build --release -p roastery -p roastery-sim
+    scripts/timed cargo build --release
     scripts/readme
 
 # Each fault that use and attack have found, and what is seen now.
@@ -55,21 +55,21 @@ findings:
 
 # Five nodes as processes under faults at random.
 chaos seconds="600":
-    ROASTERY_CHAOS_SECONDS={{seconds}} scripts/timed cargo test -p roastery --test it chaos -- --ignored --nocapture
+    ROASTERY_CHAOS_SECONDS={{seconds}} scripts/timed cargo test --workspace --test it chaos -- --ignored --nocapture
 
 # The manual's commands.
 manual:
-    cargo build --release -p roastery
+    cargo build --release
     scripts/timed scripts/walkthrough
 
 # The API, asked by its own description.
 api:
-    cargo build --release -p roastery
+    cargo build --release
     scripts/timed scripts/schemathesis
 
 # Five nodes with addresses of their own: cut off, and over a bad network.
 namespaces:
-    cargo build --release -p roastery
+    cargo build --release
     scripts/timed scripts/namespaces
 
 # Random groups, networks and coalitions in virtual time.

@@ -17,8 +17,8 @@ use zeroize::Zeroizing;
 
 use crate::{
     config::{Config, ConfigError, HOST_KEY, default_file},
-    core::now_ms,
     files::{self, Access, Folder, FolderError, NodeCard, Staging, write_secret},
+    service::now_ms,
 };
 
 /// The settings of a new node.

@@ -6,7 +6,6 @@
 
 pub mod api;
 pub mod config;
-mod core;
 pub mod daemon;
 mod descriptors;
 pub mod files;
@@ -16,14 +15,15 @@ mod log;
 mod metrics;
 pub mod own_card;
 pub mod policy;
+mod service;
 pub mod text;
 pub mod view;
 
 pub use self::{
-    core::{
+    descriptors::TooFewDescriptors,
+    metrics::Metrics,
+    service::{
         Failure, FailureKind, RecordedIn, RequestFilter, RequestPage, Service, ServiceError,
         ServiceEvent, nothing_to_cut, too_young,
     },
-    descriptors::TooFewDescriptors,
-    metrics::Metrics,
 };

@@ -17,7 +17,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{
     config::{Config, LogFormat},
-    core::panic_message,
+    service::panic_message,
     text::LogWriter,
 };
 

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     RequestFilter, RequestPage, Service,
-    core::MOST_LISTED,
+    service::MOST_LISTED,
     view::{
         AddCard, Begin, CeremonyStatus, Evidence, GroupStatus, Health, Join, PeerAddresses,
         Problem, Propose, Reject, Rename, Request, State as RequestState, Status,

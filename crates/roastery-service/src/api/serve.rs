@@ -4,7 +4,11 @@ use std::{
 
 use axum::{Router, body::Body, extract::Request};
 use http_body_util::BodyExt as _;
-use hyper::{body::Incoming, server::conn::http1, service::Service as _, service::service_fn};
+use hyper::{
+    body::Incoming,
+    server::conn::http1,
+    service::{Service as _, service_fn},
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,

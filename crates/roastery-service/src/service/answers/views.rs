@@ -1,0 +1,217 @@
+//! The API's views of groups and requests.
+
+use bitcoin::{
+    base64::{Engine as _, prelude::BASE64_STANDARD},
+    hex::DisplayHex as _,
+};
+use roastery_bitcoin::spend::Report;
+use roastery_node::store::{Decider, Decision, KeptRequest, RequestState, StateKind};
+use roastery_protocol::{
+    Seat,
+    request::{Derivation, Subject, Taproot},
+    session,
+};
+
+use crate::{
+    config::{Approval, SubjectKind},
+    service::{answers::summary::summary, decisions::turns::Lane, groups::group::GroupService},
+    view::{self, Awaited, Said, SessionStatus, State, Time},
+};
+
+impl GroupService {
+    /// A request, as in a list: without what takes time to compute, and without a transaction,
+    /// which may be long.
+    pub(in crate::service) fn view(&self, kept: &KeptRequest) -> view::Request {
+        let KeptRequest { request, subject, proposer, since, changed, .. } = kept;
+        let messages = request.messages().iter().map(|entry| view::Message {
+            message: entry.message.to_lower_hex_string(),
+            path: path(&entry.derivation),
+            taproot: taproot(&entry.derivation.taproot),
+            public_key: None,
+        });
+        let standing = self.standing(kept);
+        let outcome = match &kept.state {
+            RequestState::Signed(outcome) => Some(outcome),
+            _ => None,
+        };
+        let signatures = outcome.map(|outcome| {
+            let signatures = outcome.signatures.iter();
+            signatures.map(|signature| signature.to_bytes().to_lower_hex_string()).collect()
+        });
+        let origin = outcome.and_then(|outcome| outcome.origin.as_ref());
+        view::Request {
+            session: request.session_id().to_string(),
+            group: self.name.clone(),
+            subject: self.view_subject(subject),
+            summary: self.summary_of(kept),
+            messages: messages.collect(),
+            proposer: proposer.map(|seat| seat.to_u16()),
+            proposer_name: self.shown_as(proposer.unwrap_or(self.seat)),
+            since: Time::from_seconds(*since),
+            changed: Time::from_seconds(*changed),
+            position: kept.position,
+            expiry: Time::from_seconds(request.expiry()),
+            revision: kept.revision,
+            state: standing.state,
+            text: standing.text,
+            progress: self.view_progress(kept),
+            signatures,
+            signers: origin.map(|origin| origin.signers.iter().map(|seat| seat.to_u16()).collect()),
+        }
+    }
+
+    /// The same, with the keys of its messages, its transaction, and a description of it.
+    pub(in crate::service) async fn view_whole(
+        &self,
+        kept: &KeptRequest,
+        lane: Lane,
+    ) -> view::Request {
+        let mut view = self.view(kept);
+        // Each key takes a tenth of a millisecond and more, and there may be 64 of them.
+        let (group, request) = (self.group.clone(), kept.request.clone());
+        let keys = self.shared.runtime.spawn_blocking(move || {
+            let keys = request.messages().iter().map(|entry| entry.derivation.tweaks(&group).ok());
+            keys.map(|key| Some(key?.x_only_public_key().to_bytes())).collect::<Vec<_>>()
+        });
+        // If they are missing it is shown all the same.
+        for (message, key) in view.messages.iter_mut().zip(keys.await.unwrap_or_default()) {
+            message.public_key = key.map(|key| key.to_lower_hex_string());
+        }
+        if let Subject::Transaction(psbt) = &kept.subject {
+            view.subject.psbt = Some(BASE64_STANDARD.encode(psbt));
+            let psbt = psbt.clone();
+            let conflicts = self.conflicts(kept).await;
+            let read = self
+                .with_judge_in(lane, move |judge| {
+                    let spend = judge.read(&psbt)?;
+                    let report = Report::of(&spend, judge.network()).to_string();
+                    Ok((report, summary(&spend, judge.network())))
+                })
+                .await;
+            view.subject.text = Some(match read {
+                Ok((mut report, mut summary)) => {
+                    for conflict in conflicts {
+                        report.push_str(&format!("Warning       {conflict}\n"));
+                        summary.warning_count += 1;
+                        summary.warnings.push(conflict);
+                    }
+                    view.summary = Some(summary);
+                    report
+                }
+                Err(refusal) => refusal.to_string(),
+            });
+        }
+        view
+    }
+
+    fn view_subject(&self, subject: &Subject) -> view::Subject {
+        let text = match subject {
+            Subject::Text(text) => Some(text.clone()),
+            Subject::Hash | Subject::Transaction(_) => None,
+        };
+        view::Subject { kind: subject.kind().to_owned(), text, psbt: None }
+    }
+
+    /// The policy in force.
+    pub(in crate::service) fn view_policy(&self) -> view::Policy {
+        let (config, caps) = (self.judge.config(), self.judge.caps());
+        let kind = |kind: &SubjectKind| match kind {
+            SubjectKind::Hash => "hash".to_owned(),
+            SubjectKind::Text => "text".to_owned(),
+            SubjectKind::Transaction => "transaction".to_owned(),
+        };
+        let approval = match config.approval {
+            Approval::Manual => "manual",
+            Approval::Command => "command",
+            Approval::Automatic => "automatic",
+        };
+        view::Policy {
+            section: self.section.clone(),
+            approval: approval.to_owned(),
+            kinds: config.kinds.iter().map(kind).collect(),
+            most_per_hour: caps.most_per_hour,
+            most_per_day: caps.most_per_day,
+            problem: self.command_problem(),
+        }
+    }
+
+    /// The status of a session; `now` is by the node's clock.
+    pub(in crate::service) fn view_session(
+        &self,
+        report: &session::Report,
+        now: std::time::Duration,
+    ) -> SessionStatus {
+        let said =
+            |seat, text: String| Said { seat: Seat::to_u16(seat), name: self.name_of(seat), text };
+        SessionStatus {
+            session: report.session.to_string(),
+            live_attempts: report.live_attempts,
+            awaited: report
+                .awaited
+                .iter()
+                .map(|one| Awaited {
+                    seat: one.seat.to_u16(),
+                    name: self.name_of(one.seat),
+                    thing: format!("{} (attempt {})", one.thing, one.attempt),
+                    seconds: now.saturating_sub(one.since).as_secs(),
+                })
+                .collect(),
+            refusals: report
+                .refusals
+                .iter()
+                .map(|(seat, reason)| said(*seat, reason.to_string()))
+                .collect(),
+            proven: report
+                .proven
+                .iter()
+                .map(|finding| said(finding.accused, finding.fault.to_string()))
+                .collect(),
+        }
+    }
+}
+
+fn path(derivation: &Derivation) -> String {
+    let steps: Vec<String> = derivation.path.iter().map(ToString::to_string).collect();
+    if steps.is_empty() { "m".to_owned() } else { format!("m/{}", steps.join("/")) }
+}
+
+fn taproot(taproot: &Taproot) -> String {
+    match taproot {
+        Taproot::Untweaked => "untweaked".to_owned(),
+        Taproot::KeyPathOnly => "key-path-only".to_owned(),
+        Taproot::ScriptRoot(root) => root.to_lower_hex_string(),
+    }
+}
+
+/// The states in the store of requests that are shown in this state.
+pub(in crate::service) fn kinds_of(state: State) -> Vec<StateKind> {
+    match state {
+        State::Proposed => vec![StateKind::Proposed],
+        State::Approved => vec![StateKind::Approved],
+        State::Refused => vec![StateKind::Refused],
+        State::Signed => vec![StateKind::Signed],
+        State::Stopped => vec![StateKind::Stopped],
+        State::Expired | State::Failed => {
+            vec![StateKind::Proposed, StateKind::Approved, StateKind::Stopped]
+        }
+    }
+}
+
+pub(in crate::service) fn state_of(state: &RequestState) -> (State, String) {
+    match state {
+        RequestState::Proposed => (State::Proposed, String::new()),
+        RequestState::Approved(decision) => (State::Approved, said_of(decision)),
+        RequestState::Refused(rejection) => (State::Refused, rejection.text.clone()),
+        RequestState::Signed(_) => (State::Signed, String::new()),
+        RequestState::Stopped(reason) => (State::Stopped, reason.clone()),
+    }
+}
+
+/// A description of an approval.
+pub(in crate::service) fn said_of(decision: &Decision) -> String {
+    match &decision.by {
+        Decider::Operator => "approved by this node's operator".to_owned(),
+        Decider::Rules => "the rules allow it".to_owned(),
+        Decider::Command { said } => format!("the command allows it: {said}"),
+    }
+}

@@ -1,0 +1,276 @@
+//! Approval of a request: it is examined, decided, and its session is opened.
+
+use std::{sync::Arc, time::Duration};
+
+use roastery_node::{
+    driver::ProposeError,
+    store::{Change, Decider, Decision, Durability, KeptRequest, RequestState},
+};
+use roastery_protocol::{
+    message::{Proposal, RefusalReason},
+    request::ApprovedRequest,
+};
+
+use crate::{
+    config::Approval,
+    limits::Limit,
+    policy::Standing,
+    service::{
+        ServiceError,
+        decisions::{
+            decision::{cut, may_approve, overtaken},
+            rejections::REJECTED,
+            turns::Lane,
+        },
+        groups::group::{GroupService, Live, key_of},
+        now,
+    },
+};
+
+/// Who approves a request, and in which state of it.
+#[derive(Clone, Debug)]
+pub(in crate::service) enum Approving {
+    /// The operator, for the request as it was shown.
+    Operator {
+        /// The number of the last rejection when the operator approved: a later rejection stays.
+        after: u64,
+    },
+    /// A decision that is made now without the operator, for the request as it was examined.
+    Now(Decider),
+    /// The decision from before a restart.
+    Again(Decision),
+}
+
+impl GroupService {
+    /// Examines a request that is not approved here, and asks the configured approver.
+    pub(in crate::service) fn consider(self: &Arc<Self>, kept: KeptRequest) {
+        let this = self.clone();
+        let part = format!("the judging of a request of group {}", self.name);
+        self.shared.finite(part, async move {
+            let session = kept.request.session_id();
+            let manual = this.approval() == Approval::Manual;
+            let left = this.left_to_operator(&kept.request).filter(|_| !manual);
+            let done = match (this.approval(), left) {
+                // Only the operator can reverse the operator's rejection.
+                (_, Some(text)) => this.wait_for_operator(&kept, text).await,
+                (Approval::Automatic, None) => this.begin_or_refuse(&kept, Decider::Rules).await,
+                (Approval::Command, None) => this.ask_command(kept).await,
+                (Approval::Manual, None) => {
+                    let text = "waits to be approved here".to_owned();
+                    this.wait_for_operator(&kept, text).await
+                }
+            };
+            if let Err(error) = done {
+                tracing::warn!(group = this.name, %session, %error, "not approved");
+            }
+        });
+    }
+
+    /// Leaves a request that the rules allow to the operator.
+    async fn wait_for_operator(
+        &self,
+        kept: &KeptRequest,
+        text: String,
+    ) -> Result<(), ServiceError> {
+        match self.judge(kept).await {
+            Ok(()) => {
+                self.tell(kept.request.session_id(), "pending", text);
+                Ok(())
+            }
+            Err(refusal) => self.refuse_by_rules(kept, &refusal).await,
+        }
+    }
+
+    /// Approves a request without the operator. Where that is not possible it is refused with the
+    /// reason: no request waits for a decision that is not made again.
+    pub(in crate::service) async fn begin_or_refuse(
+        self: &Arc<Self>,
+        kept: &KeptRequest,
+        by: Decider,
+    ) -> Result<(), ServiceError> {
+        match self.begin(kept, Approving::Now(by)).await {
+            Err(ServiceError::Refused(refusal)) => self.refuse_by_rules(kept, &refusal).await,
+            Err(ServiceError::NoRoom(text)) => {
+                self.refuse(kept, Decider::Rules, RefusalReason::Busy, text).await
+            }
+            done => done,
+        }
+    }
+
+    /// Approves a request as it was examined, and opens its session. A session that is open already
+    /// goes on.
+    pub(in crate::service) async fn begin(
+        self: &Arc<Self>,
+        seen: &KeptRequest,
+        approving: Approving,
+    ) -> Result<(), ServiceError> {
+        let request = seen.request.clone();
+        let session = request.session_id();
+        let refused = ServiceError::Refused;
+        // This may take long, and the request may be rejected or its subject replaced meanwhile:
+        // that is checked below.
+        let operator = match &approving {
+            Approving::Operator { .. } => true,
+            Approving::Now(_) => false,
+            Approving::Again(decision) => decision.by == Decider::Operator,
+        };
+        let examined = match approving {
+            Approving::Operator { .. } => self.examine_in(Lane::Operator, seen.clone()).await,
+            _ => self.examine(seen.clone()).await,
+        };
+        let examined = examined.map_err(refused)?;
+        let deciding = self.deciding(session).lock().await;
+        if self.is_running(session) {
+            return Ok(());
+        }
+        self.judge.allow(&examined).map_err(refused)?;
+        let spending = examined.spending().clone();
+        let reservation = self.reserve(session, spending.clone()).map_err(refused)?;
+        let standing = Arc::new(Standing::new(session));
+        if self.approval() == Approval::Command && !operator {
+            standing.renew(self.judge.config().command_validity());
+        }
+        let approved = ApprovedRequest::obtain(
+            request.clone(),
+            &self.group,
+            standing.clone(),
+            self.handle.now(),
+        )?;
+        let about = examined.about();
+        if !operator && let Some(text) = self.left_to_operator(&request) {
+            return Err(ServiceError::Conflict(text));
+        }
+        // The last rejection that this approval reverses.
+        let undone = match approving {
+            Approving::Operator { after } => after,
+            Approving::Now(_) | Approving::Again(_) => 0,
+        };
+        if self.shared.rejections.is_later(session, undone) {
+            return Err(ServiceError::Conflict(REJECTED.to_owned()));
+        }
+        let revision = seen.revision;
+        let decision = match approving {
+            Approving::Operator { .. } => {
+                Decision { by: Decider::Operator, about, revision, at: now() }
+            }
+            Approving::Now(by) => Decision { by, about, revision, at: now() },
+            Approving::Again(decision) if decision.about == about => decision,
+            Approving::Again(_) => {
+                let reason = "what was approved before the restart is not what is found now";
+                return Err(ServiceError::Conflict(reason.to_owned()));
+            }
+        };
+        self.take_effect(seen, &decision).await?;
+        if undone > 0
+            // The file of a rejection must not reverse a later approval at the next start.
+            && let Err(error) = self.shared.forget_rejection(session, undone).await
+        {
+            self.take_back(seen, decision).await?;
+            return Err(error);
+        }
+        if operator {
+            self.shared.rejected.forget(key_of(&self.group), &request);
+        }
+        self.coins.approved(session, &spending.coins);
+        self.journal.expect(session, &request, &decision, spending);
+        let life = Duration::from_secs(request.expiry().saturating_sub(now()));
+        let opened = match self.handle.sign(approved, life).await {
+            Ok(opened) => opened,
+            Err(error) => {
+                self.take_back(seen, decision).await?;
+                return Err(error.into());
+            }
+        };
+        let watcher = opened.watcher();
+        let standing_of = standing.clone();
+        let live = Live { watcher, standing: standing_of, revision, _reservation: reservation };
+        self.begun(session, live);
+        let part = format!("a session of group {}", self.name);
+        let follow = self.clone().follow(opened, decision, standing);
+        self.shared.finite(part, follow);
+        drop(deciding);
+        self.tell(session, "approved", "approved here".to_owned());
+        // The member that proposed it may disconnect; this node proposes it to members that connect
+        // later.
+        let proposal = Proposal { request, subject: seen.subject.clone() };
+        if let Err(ProposeError::TooMany { .. }) = self.handle.propose(proposal).await {
+            self.shared.limits.hit(Limit::ProposalsOffered, &self.name);
+        }
+        Ok(())
+    }
+
+    /// Stores an approval, if the request is still as it was examined. One from before a restart is
+    /// in the store already.
+    async fn take_effect(
+        &self,
+        seen: &KeptRequest,
+        decision: &Decision,
+    ) -> Result<(), ServiceError> {
+        let (before, deciding) = (seen.clone(), decision.clone());
+        let change = self
+            .change(seen.request.session_id(), Durability::Deferred, move |known| {
+                let stands = known.state == RequestState::Approved(deciding.clone());
+                let may = !stands && may_approve(&deciding.by, &before, known);
+                may.then_some(RequestState::Approved(deciding))
+            })
+            .await?;
+        match change {
+            Change::Made(_) => Ok(()),
+            Change::Left(known) if known.state == RequestState::Approved(decision.clone()) => {
+                Ok(())
+            }
+            Change::Left(known) => Err(overtaken(&known)),
+        }
+    }
+
+    /// Stores that an approval had no effect. A restart must not repeat it.
+    async fn take_back(&self, seen: &KeptRequest, decision: Decision) -> Result<(), ServiceError> {
+        let before = seen.state.clone();
+        let change = self.change(seen.request.session_id(), Durability::Synced, move |known| {
+            (known.state == RequestState::Approved(decision)).then_some(before)
+        });
+        change.await.map(drop)
+    }
+
+    /// A session for a request that was made here could not be opened: it is stopped, so that it
+    /// does not wait for a decision. The operator may approve it.
+    pub(in crate::service) async fn give_up(&self, kept: &KeptRequest, why: &ServiceError) {
+        let session = kept.request.session_id();
+        let stopped = RequestState::Stopped(cut(why.to_string()));
+        let change = self.change(session, Durability::Deferred, |known| {
+            (known.state == RequestState::Proposed).then_some(stopped)
+        });
+        if let Err(error) = change.await {
+            tracing::error!(%session, %error, "could not be written down");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::fixture::TestNode;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_rejection_that_the_store_lacks_is_undone_by_a_later_approval_only() {
+        let node = TestNode::start(0).await;
+        let seen = node.proposed().await;
+        let session = seen.request.session_id();
+        // The operator approves. Before that takes effect the request is rejected, and the store
+        // cannot be written.
+        let after = node.shared.rejections.last();
+        node.shared.keep_rejection(session, "not this one".to_owned()).await.unwrap();
+        let begun = node.group.begin(&seen, Approving::Operator { after }).await;
+        let Err(ServiceError::Conflict(why)) = begun else { panic!("{begun:?}") };
+        assert_eq!(why, REJECTED);
+        assert_eq!(node.kept(session).await, seen);
+        assert!(!node.group.is_running(session));
+        assert!(node.shared.rejections.of(session).is_some());
+
+        let after = node.shared.rejections.last();
+        node.group.begin(&seen, Approving::Operator { after }).await.unwrap();
+        assert!(matches!(node.kept(session).await.state, RequestState::Approved(_)));
+        assert!(node.group.is_running(session));
+        assert_eq!(node.shared.rejections.of(session), None);
+    }
+}

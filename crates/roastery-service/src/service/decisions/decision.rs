@@ -1,0 +1,187 @@
+//! Which decision about a request may take effect, and how its state changes.
+
+use roastery_node::store::{Change, Decider, Durability, KeptRequest, MAX_TEXT, RequestState};
+use roastery_protocol::SessionId;
+
+use crate::{
+    limits::Limit,
+    service::{ServiceError, answers::views::state_of, groups::group::GroupService, now},
+};
+
+/// Whether a request that was examined may be approved in its current state.
+pub(in crate::service) fn may_approve(
+    by: &Decider,
+    seen: &KeptRequest,
+    known: &KeptRequest,
+) -> bool {
+    known.revision == seen.revision
+        && match known.state {
+            RequestState::Proposed | RequestState::Approved(_) => true,
+            RequestState::Refused(_) | RequestState::Stopped(_) => *by == Decider::Operator,
+            RequestState::Signed(_) => false,
+        }
+}
+
+/// Whether a request that was examined may be refused in its current state. The operator's
+/// rejection overrides every decision in between; the command may withdraw what it has approved, if
+/// it was asked about the same.
+pub(in crate::service) fn may_refuse(
+    by: &Decider,
+    seen: &KeptRequest,
+    known: &KeptRequest,
+) -> bool {
+    match (by, &known.state) {
+        (_, RequestState::Signed(_)) => false,
+        (Decider::Operator, _) => true,
+        (Decider::Command { .. }, RequestState::Approved(decision)) => {
+            matches!(decision.by, Decider::Command { .. }) && decision.revision == seen.revision
+        }
+        (Decider::Command { .. } | Decider::Rules, _) => known.revision == seen.revision,
+    }
+}
+
+/// The error for a decision without effect: it names the current state of the request.
+pub(in crate::service) fn overtaken(known: &KeptRequest) -> ServiceError {
+    let (state, text) = state_of(&known.state);
+    let text = if text.is_empty() { String::new() } else { format!(" ({text})") };
+    let reason = format!(
+        "the request has changed since it was looked at, and is {state} now{text}: look at it again"
+    );
+    ServiceError::Conflict(reason)
+}
+
+impl GroupService {
+    /// Changes the state of a request as `decide` returns for the current one, and wakes the
+    /// waiting clients. A decision without which no share leaves may be deferred: the audit entry
+    /// of the share takes it to the disk.
+    pub(in crate::service) async fn change(
+        &self,
+        session: SessionId,
+        durability: Durability,
+        decide: impl FnOnce(&KeptRequest) -> Option<RequestState> + Send + 'static,
+    ) -> Result<Change, ServiceError> {
+        let (at, holdings) = (now(), self.holdings.clone());
+        let changed = self
+            .shared
+            .write(durability, move |change| {
+                let changed = change.change_request(session, at, decide);
+                if let Ok(Change::Made(kept)) = &changed {
+                    holdings.note(kept);
+                }
+                changed
+            })
+            .await;
+        self.shared.waiters.wake(session);
+        changed
+    }
+
+    /// Shortens a text to what fits into the store, and reports that.
+    pub(in crate::service) fn shortened(&self, text: String) -> String {
+        if text.len() > MAX_TEXT {
+            self.shared.limits.hit(Limit::StoredText, &self.name);
+        }
+        cut(text)
+    }
+}
+
+pub(in crate::service) fn cut(mut text: String) -> String {
+    let mut end = MAX_TEXT.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
+    text
+}
+
+#[cfg(test)]
+pub(in crate::service) mod tests {
+    use roastery_node::store::{Decision, Examination, Rejection};
+    use roastery_protocol::{
+        BodyHash, GroupId,
+        message::RefusalReason,
+        request::{Derivation, MessageToSign, SigningRequest, Subject},
+        session::Outcome,
+    };
+
+    use super::*;
+
+    pub(in crate::service) fn request() -> KeptRequest {
+        let derivation = Derivation::key_path_only();
+        let messages = vec![MessageToSign { message: [1; 32], derivation }];
+        let group = GroupId::from_bytes([2; 32]);
+        let request = SigningRequest::new(group, [1; 32], 9, messages).unwrap();
+        KeptRequest::proposed(request, Subject::Hash, None, 7)
+    }
+
+    pub(in crate::service) fn command() -> Decider {
+        Decider::Command { said: "yes".to_owned() }
+    }
+
+    pub(in crate::service) fn decision(by: Decider) -> Decision {
+        let seen = request();
+        let about = Examination::new(&seen.request, &seen.subject, b"");
+        Decision { by, about, revision: 0, at: 8 }
+    }
+
+    /// All states of a request.
+    pub(in crate::service) fn states() -> [RequestState; 6] {
+        let text = String::new();
+        let (decision, reason) = (decision(Decider::Operator), RefusalReason::Operator);
+        let signatures = Vec::new();
+        let package = BodyHash::from_bytes([0; 32]);
+        [
+            RequestState::Proposed,
+            RequestState::Approved(decision.clone()),
+            RequestState::Approved(self::decision(command())),
+            RequestState::Refused(Rejection { decision, reason, text: text.clone() }),
+            RequestState::Stopped(text),
+            RequestState::Signed(Outcome { signatures, package, origin: None }),
+        ]
+    }
+
+    #[test]
+    fn an_approval_is_about_the_revision_that_was_seen_and_no_other() {
+        let seen = request();
+        for state in states() {
+            let known = KeptRequest { state, revision: 1, ..seen.clone() };
+            for by in [Decider::Operator, Decider::Rules, command()] {
+                assert!(!may_approve(&by, &seen, &known), "{by:?} {known:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_operator_approves_what_was_refused_and_nothing_approves_what_is_signed() {
+        let may = |by: &Decider| {
+            states().map(|state| {
+                let seen = KeptRequest { state, ..request() };
+                may_approve(by, &seen, &seen)
+            })
+        };
+        assert_eq!(may(&Decider::Operator), [true, true, true, true, true, false]);
+        assert_eq!(may(&Decider::Rules), [true, true, true, false, false, false]);
+        assert_eq!(may(&command()), [true, true, true, false, false, false]);
+    }
+
+    #[test]
+    fn the_operators_rejection_stands_whatever_was_decided_since_the_request_was_seen() {
+        let seen = request();
+        let may = |by: &Decider| {
+            states().map(|state| {
+                may_refuse(by, &seen, &KeptRequest { state, revision: 1, ..seen.clone() })
+            })
+        };
+        assert_eq!(may(&Decider::Operator), [true, true, true, true, true, false]);
+        // The command may withdraw its own approval, the rules none.
+        assert_eq!(may(&command()), [false, false, true, false, false, false]);
+        assert_eq!(may(&Decider::Rules), [false; 6]);
+    }
+
+    #[test]
+    fn what_is_too_long_for_the_store_is_cut_between_two_characters() {
+        assert_eq!(cut("as it is".to_owned()), "as it is");
+        let long = cut("\u{20ac}".repeat(MAX_TEXT));
+        assert_eq!(long.len(), MAX_TEXT - MAX_TEXT % 3);
+        assert!(long.chars().all(|c| c == '\u{20ac}'));
+    }
+}

@@ -1,0 +1,225 @@
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
+
+use roastery_node::{
+    driver::{Journal, Receipt, Released},
+    store::{
+        AuditEntry, Decision, Durability, Release, Spending, StoreError, StoreWriter, Transaction,
+    },
+};
+use roastery_protocol::{GroupId, SessionId, request::SigningRequest};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::{
+    metrics::Metrics,
+    policy::{Caps, Key, Ledger, Now, Refusal},
+    service::{lifecycle::store_state::StoreState, now_ms, shared::Shared},
+};
+
+/// The sessions whose shares are recorded.
+type Sessions = Arc<Mutex<BTreeMap<SessionId, Signing>>>;
+
+/// The messages of a session, and the decision about them.
+#[derive(Clone, Debug)]
+struct Signing {
+    messages: Vec<[u8; 32]>,
+    decision: Decision,
+    spending: Spending,
+}
+
+/// A share that is about to leave.
+struct Leaving {
+    entry: AuditEntry,
+    caps: Caps,
+    receipt: Receipt,
+    over_limit: UnboundedSender<OverLimit>,
+}
+
+/// A share that did not leave: a limit would have been exceeded.
+#[derive(Debug)]
+pub(in crate::service) struct OverLimit {
+    pub(in crate::service) session: SessionId,
+    /// The decision by which it would have left.
+    pub(in crate::service) decision: Decision,
+    /// The limit.
+    pub(in crate::service) refusal: Refusal,
+}
+
+/// Writes the audit log: shares of many sessions share one write to the disk.
+#[derive(Clone, Debug)]
+pub(in crate::service) struct AuditWriter {
+    writer: StoreWriter,
+    state: StoreState,
+    ledger: Arc<Ledger>,
+    metrics: Arc<Metrics>,
+    /// Whether the last write has failed.
+    fails: Arc<AtomicBool>,
+}
+
+impl AuditWriter {
+    pub(in crate::service) fn new(shared: &Shared) -> Self {
+        let (writer, ledger) = (shared.writer.clone(), shared.ledger.clone());
+        let (state, metrics) = (shared.store_state.clone(), shared.metrics.clone());
+        Self { writer, state, ledger, metrics, fails: Arc::default() }
+    }
+
+    /// Whether the last write has failed: then no share leaves.
+    pub(in crate::service) fn fails(&self) -> bool {
+        self.fails.load(Ordering::Relaxed)
+    }
+
+    /// The store is open again: whether the next write fails is not known yet.
+    pub(in crate::service) fn forgive(&self) {
+        self.fails.store(false, Ordering::Relaxed);
+    }
+
+    /// The journal of one group, whose shares leave under this key within these limits, and the
+    /// shares that were stopped by a limit.
+    pub(in crate::service) fn journal(
+        &self,
+        group: GroupId,
+        key: Key,
+        caps: Caps,
+    ) -> (GroupJournal, UnboundedReceiver<OverLimit>) {
+        let (over_limit, stopped) = unbounded_channel();
+        let (sessions, writer) = (Sessions::default(), self.clone());
+        (GroupJournal { group, key, caps, sessions, writer, over_limit }, stopped)
+    }
+
+    /// Releases the share when its entry is on the disk, if its request is still approved by the
+    /// same decision and the limits allow it. Runs in the thread that writes, the only place where
+    /// shares are released, so they are counted in that order.
+    fn write(&self, leaving: Leaving) {
+        let (this, ledger) = (self.clone(), self.ledger.clone());
+        let Leaving { entry, caps, receipt, over_limit } = leaving;
+        let release = move |change: &mut Transaction<'_>| {
+            let AuditEntry { key, session, time_ms, spending, decision, .. } = &entry;
+            // If the write fails it stays counted: that is the safe error.
+            let now = Now { wall: time_ms / 1000, steady: Instant::now() };
+            if let Err(refusal) = ledger.release(*key, *session, spending, caps, now) {
+                tracing::warn!(%session, %refusal, "a share was not released");
+                let (session, decision) = (*session, decision.clone());
+                // If the receiver is dropped the group has ended.
+                let _ = over_limit.send(OverLimit { session, decision, refusal });
+                return Ok(Release::Overtaken);
+            }
+            change.release(&entry)
+        };
+        self.writer.write(Durability::Synced, release, move |done| this.written(done, receipt));
+    }
+
+    fn written(&self, done: Result<Release, StoreError>, receipt: Receipt) {
+        self.state.saw(&done);
+        self.fails.store(done.is_err(), Ordering::Relaxed);
+        match done {
+            Ok(Release::Recorded) => {
+                self.metrics.shares_released(1);
+                receipt.kept();
+            }
+            // The receipt is dropped: the request was decided otherwise, or a limit is exceeded,
+            // and the share stays.
+            Ok(Release::Overtaken) => {}
+            // The receipt is dropped: no share leaves.
+            Err(error) => tracing::error!(%error, "a share was not released: no audit entry"),
+        }
+    }
+}
+
+/// The journal of one group's node.
+#[derive(Clone, Debug)]
+pub(in crate::service) struct GroupJournal {
+    group: GroupId,
+    key: Key,
+    caps: Caps,
+    sessions: Sessions,
+    writer: AuditWriter,
+    over_limit: UnboundedSender<OverLimit>,
+}
+
+impl GroupJournal {
+    /// Registers the messages of a session, before it is opened.
+    pub(in crate::service) fn expect(
+        &self,
+        session: SessionId,
+        request: &SigningRequest,
+        decision: &Decision,
+        spending: Spending,
+    ) {
+        let messages = request.messages().iter().map(|entry| entry.message).collect();
+        let signing = Signing { messages, decision: decision.clone(), spending };
+        self.lock().insert(session, signing);
+    }
+
+    /// The session is over.
+    pub(in crate::service) fn forget(&self, session: SessionId) {
+        self.lock().remove(&session);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<SessionId, Signing>> {
+        // No step under the lock leaves an entry incomplete.
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Journal for GroupJournal {
+    fn keep(&mut self, released: Released, receipt: Receipt) {
+        // A session that was not opened here gives no share: the receipt is dropped.
+        let Some(signing) = self.lock().get(&released.session).cloned() else { return };
+        let Signing { messages, decision, spending } = signing;
+        let entry = AuditEntry {
+            time_ms: now_ms(),
+            group: self.group,
+            session: released.session,
+            attempt: released.attempt,
+            package: released.package,
+            messages,
+            key: self.key,
+            decision,
+            spending,
+        };
+        let (caps, over_limit) = (self.caps, self.over_limit.clone());
+        self.writer.write(Leaving { entry, caps, receipt, over_limit });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use roastery_node::store::{Decider, RequestState};
+
+    use super::*;
+    use crate::service::{both_clocks, decisions::approval::Approving, fixture::TestNode};
+
+    /// The state of an approved request, and how many of its shares have left, if so many others
+    /// leave before. The limit is one in an hour.
+    async fn signed_after(others: u8) -> (RequestState, usize) {
+        let mut node = TestNode::start(1).await;
+        let kept = node.proposed().await;
+        node.group.begin(&kept, Approving::Operator { after: 0 }).await.unwrap();
+        for other in 0..others {
+            let (session, spending) = (SessionId::from_bytes([other; 32]), Spending::default());
+            let (ledger, caps) = (&node.shared.ledger, node.group.judge.caps());
+            ledger.release(node.key(), session, &spending, caps, both_clocks()).unwrap();
+        }
+        let state = node.signed_by_both(&kept.request).await;
+        let left = node.shared.store(|store| store.audit(0, 9)).await.unwrap();
+        (state, left.len())
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_share_leaves_within_the_limits_only_though_its_request_was_approved_within_them() {
+        let (state, left) = signed_after(0).await;
+        assert!(matches!(state, RequestState::Signed(_)), "{state:?}");
+        assert_eq!(left, 1);
+        let (state, left) = signed_after(1).await;
+        let RequestState::Refused(rejection) = state else { panic!("{state:?}") };
+        assert_eq!(rejection.decision.by, Decider::Rules);
+        assert!(rejection.text.starts_with("policy.most_per_hour: 1 were signed"), "{rejection:?}");
+        assert_eq!(left, 0);
+    }
+}

@@ -1,0 +1,135 @@
+//! Refusal of a request: by the rules, the operator, the approval command, or at a limit.
+
+use roastery_node::store::{
+    Change, Decider, Decision, Durability, Examination, KeptRequest, Rejection, RequestState,
+};
+use roastery_protocol::{SessionId, message::RefusalReason};
+
+use crate::{
+    policy::Refusal,
+    service::{
+        ServiceError,
+        decisions::decision::{may_refuse, overtaken},
+        groups::group::GroupService,
+        now,
+    },
+};
+
+impl GroupService {
+    pub(in crate::service) async fn refuse_by_rules(
+        &self,
+        kept: &KeptRequest,
+        refusal: &Refusal,
+    ) -> Result<(), ServiceError> {
+        self.refuse(kept, Decider::Rules, refusal.reason(), refusal.to_string()).await?;
+        if kept.proposer.is_none() || !refusal.is_about_what_is_shown() {
+            return Ok(());
+        }
+        // It takes up to 255 kB, and is not needed: a member with a valid subject sends all of it.
+        let (session, shown) = (kept.request.session_id(), kept.subject.clone());
+        let hidden = self
+            .shared
+            .write(Durability::Deferred, move |change| change.hide_subject(session, &shown))
+            .await?;
+        hidden.iter().for_each(|hidden| self.holdings.note(hidden));
+        Ok(())
+    }
+
+    /// Refuses a request, and sends the refusal to all; an open session is stopped here.
+    pub(in crate::service) async fn refuse(
+        &self,
+        seen: &KeptRequest,
+        by: Decider,
+        reason: RefusalReason,
+        text: String,
+    ) -> Result<(), ServiceError> {
+        let request = &seen.request;
+        let session = request.session_id();
+        let operator = by == Decider::Operator;
+        // From here on no share leaves, whatever else is in progress. The command withdraws only
+        // what it was asked about.
+        if by != Decider::Rules
+            && let Some(live) = self.live(session)
+            && (operator || live.revision == seen.revision)
+        {
+            live.standing.withdraw(reason);
+        }
+        let deciding = self.deciding(session).lock().await;
+        let (before, text) = (seen.clone(), self.shortened(text));
+        let shown = text.clone();
+        let recorded = if operator {
+            self.note_rejected(request);
+            Some(self.shared.keep_rejection(session, text.clone()).await?)
+        } else {
+            None
+        };
+        let change = self
+            .change(session, Durability::Synced, move |known| {
+                let about = Examination::new(&known.request, &known.subject, b"");
+                let may = may_refuse(&by, &before, known);
+                let decision = Decision { by, about, revision: known.revision, at: now() };
+                may.then_some(RequestState::Refused(Rejection { decision, reason, text }))
+            })
+            .await;
+        let change = match (change, recorded) {
+            (Ok(change), None) => change,
+            (Ok(change), Some(_)) => {
+                let number = self.shared.rejections.last();
+                self.shared.forget_rejection(session, number).await?;
+                change
+            }
+            (Err(ServiceError::Store(error)), Some(recorded)) => {
+                self.handle.refuse(request, reason).await;
+                return Err(ServiceError::Unrecorded { recorded, error });
+            }
+            (Err(error), _) => return Err(error),
+        };
+        if let Change::Left(known) = change {
+            return if operator { Err(overtaken(&known)) } else { Ok(()) };
+        }
+        if let Some(live) = self.live(session) {
+            live.standing.withdraw(reason);
+        }
+        self.handle.refuse(request, reason).await;
+        self.handle.watch(request.clone()).await;
+        drop(deciding);
+        self.tell(session, "rejected", shown);
+        Ok(())
+    }
+
+    /// A share of this request was not released: a limit would have been exceeded. The request is
+    /// refused with this reason.
+    pub(in crate::service) async fn over_limit(
+        &self,
+        session: SessionId,
+        decision: Decision,
+        refusal: Refusal,
+    ) -> Result<(), ServiceError> {
+        let deciding = self.deciding(session).lock().await;
+        if let Some(live) = self.live(session) {
+            live.standing.withdraw(refusal.reason());
+        }
+        let (reason, text) = (refusal.reason(), self.shortened(refusal.to_string()));
+        let shown = text.clone();
+        let change = self
+            .change(session, Durability::Synced, move |known| {
+                // The session may have been stored as stopped before.
+                let may = match &known.state {
+                    RequestState::Approved(known) => *known == decision,
+                    RequestState::Stopped(_) => true,
+                    _ => false,
+                };
+                let by = Decider::Rules;
+                let decision = Decision { by, revision: known.revision, at: now(), ..decision };
+                may.then_some(RequestState::Refused(Rejection { decision, reason, text }))
+            })
+            .await?;
+        if let Change::Made(kept) = change {
+            self.handle.refuse(&kept.request, reason).await;
+            self.handle.watch(kept.request).await;
+            drop(deciding);
+            self.tell(session, "rejected", shown);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,134 @@
+use roastery_node::{
+    driver::{ProposeError, SignError},
+    store::StoreError,
+};
+use roastery_protocol::{
+    GroupId,
+    request::{ApprovalError, RequestError},
+};
+use thiserror::Error;
+
+use crate::{files::FolderError, policy::Refusal, service::decisions::rejections::RecordedIn};
+
+/// Errors of the service.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ServiceError {
+    /// It does not exist.
+    #[error("there is no {what} {name:?} here")]
+    NotFound {
+        /// The kind of thing.
+        what: &'static str,
+        /// The name that was looked up.
+        name: String,
+    },
+    /// Several things have this prefix.
+    #[error("{name:?} is the beginning of more than one {what}")]
+    Ambiguous {
+        /// The kind of thing.
+        what: &'static str,
+        /// The prefix.
+        name: String,
+    },
+    /// The input is invalid.
+    #[error("{0}")]
+    Invalid(String),
+    /// It conflicts with the current state.
+    #[error("{0}")]
+    Conflict(String),
+    /// The name belongs to another group: the operator must choose another one.
+    #[error(
+        "the name {name:?} belongs to the group {group} here, now or before, or differs from its name in \
+         case only: say what the other group is to be called here, with --name NAME"
+    )]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// The group that has it.
+        group: GroupId,
+    },
+    /// The request has expired.
+    #[error("the request has expired")]
+    Expired,
+    /// This node's policy refuses.
+    #[error("refused by this node's policy: {0}")]
+    Refused(Refusal),
+    /// A precondition is missing.
+    #[error("{0}")]
+    NotReady(String),
+    /// The node has the most sessions that it may.
+    #[error("{0}")]
+    NoRoom(String),
+    /// The node does not answer.
+    #[error("the node does not answer")]
+    NoAnswer,
+    /// The store has failed.
+    #[error("the store: {0}")]
+    Store(#[from] StoreError),
+    /// The operator's rejection is in force, but not in the store.
+    #[error("{}", unrecorded(*.recorded, .error))]
+    Unrecorded {
+        /// Where it is recorded instead.
+        recorded: RecordedIn,
+        /// The error of the store.
+        error: StoreError,
+    },
+    /// A file of the node's folder cannot be read or written.
+    #[error(transparent)]
+    File(#[from] FolderError),
+    /// An internal error.
+    #[error("{0}")]
+    Internal(String),
+}
+
+fn unrecorded(recorded: RecordedIn, error: &StoreError) -> String {
+    let store = format!("the store: {error}");
+    match recorded {
+        RecordedIn::File => format!(
+            "rejected, now and after a restart, by a file in the folder \"rejected\", for the store cannot be written ({store}): mend that and start the node again"
+        ),
+        RecordedIn::Doubt => format!(
+            "rejected while this node runs, but recorded nowhere ({store}): after a restart it takes up none of the requests that are open now, and each that is to be signed must be approved again"
+        ),
+        RecordedIn::Nothing => format!(
+            "rejected while this node runs, but recorded nowhere ({store}), and its folder cannot be written: take the request to be open after a restart, and reject it then"
+        ),
+    }
+}
+
+impl From<RequestError> for ServiceError {
+    fn from(error: RequestError) -> Self {
+        Self::Invalid(error.to_string())
+    }
+}
+
+impl From<ProposeError> for ServiceError {
+    fn from(error: ProposeError) -> Self {
+        match error {
+            ProposeError::Subject(error) => Self::Invalid(error.to_string()),
+            _ => Self::NoAnswer,
+        }
+    }
+}
+
+impl From<ApprovalError> for ServiceError {
+    fn from(error: ApprovalError) -> Self {
+        match error {
+            ApprovalError::Expired { .. } => Self::Expired,
+            other => Self::Invalid(other.to_string()),
+        }
+    }
+}
+
+impl From<SignError> for ServiceError {
+    fn from(error: SignError) -> Self {
+        match error {
+            SignError::NodeEnded => Self::NoAnswer,
+            SignError::AlreadyOpen
+            | SignError::OtherPeer { .. }
+            | SignError::SeveralSeats { .. } => Self::Conflict(error.to_string()),
+            SignError::Busy { .. } => Self::NoRoom(error.to_string()),
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}

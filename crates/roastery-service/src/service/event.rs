@@ -1,0 +1,68 @@
+use roastery_protocol::session;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{service::now_ms, text::visible, view::Time};
+
+/// An event, for clients that observe the node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ServiceEvent {
+    /// When it happened.
+    pub time: Time,
+    /// The name of the group, or of the one that a key generation makes.
+    pub group: String,
+    /// The id of the session or of the key generation: 64 hexadecimal digits.
+    pub session: String,
+    /// The kind, in a stable word.
+    pub kind: String,
+    /// A description for people.
+    pub text: String,
+}
+
+impl ServiceEvent {
+    pub(in crate::service) fn new(group: &str, session: String, kind: &str, text: String) -> Self {
+        let (group, kind, text) = (visible(group), kind.to_owned(), visible(&text));
+        Self { time: Time::from_milliseconds(now_ms()), group, session, kind, text }
+    }
+}
+
+/// The kind and the description of a session's event.
+pub(in crate::service) fn describe(event: &session::Event) -> Option<(&'static str, String)> {
+    use session::Event;
+    Some(match event {
+        Event::Committed { attempt, coordinator } => (
+            "committed",
+            format!("attempt {attempt}: this node has shown its nonces to seat {coordinator}"),
+        ),
+        Event::Coordinating { attempt } => {
+            ("coordinating", format!("attempt {attempt}: this node coordinates"))
+        }
+        Event::SlotReceived { attempt, signer } => {
+            ("slot", format!("attempt {attempt}: seat {signer} is ready"))
+        }
+        Event::PackageIssued { attempt, number, signers } => {
+            let signers: Vec<String> = signers.iter().map(ToString::to_string).collect();
+            (
+                "package",
+                format!("attempt {attempt}: package {number} asks seats {}", signers.join(", ")),
+            )
+        }
+        Event::ShareReleased { attempt, package } => (
+            "share-released",
+            format!("attempt {attempt}: this node gives its share for package {package}"),
+        ),
+        Event::ShareReceived { attempt, signer, number } => (
+            "share",
+            format!("attempt {attempt}: the share of seat {signer} for package {number} is in"),
+        ),
+        Event::Proven { finding, .. } => {
+            ("proven", format!("{} by seat {} is proven", finding.fault, finding.accused))
+        }
+        Event::Refused { seat, reason } => {
+            ("refused", format!("seat {seat} does not take part: {reason}"))
+        }
+        Event::Signed(outcome) => ("signed", format!("{} signatures", outcome.signatures.len())),
+        Event::Stopped(reason) => ("stopped", reason.to_string()),
+        _ => return None,
+    })
+}

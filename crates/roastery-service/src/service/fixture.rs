@@ -1,0 +1,136 @@
+//! A node of a group of two in the process of a test, and the group's other member.
+
+use std::{sync::Arc, time::Duration};
+
+use bitcoin::Network;
+use roastery_node::{
+    bus::{Mesh, MeshBus},
+    driver::{LocalMember, Node},
+    store::{
+        Durability, KeptGroup, KeptRequest, Passphrase, PassphraseCost, RequestState, Store,
+        StoreWriter,
+    },
+};
+use roastery_protocol::{
+    SessionId,
+    request::{ApprovedRequest, Derivation, MessageToSign, SigningRequest, Subject},
+    session::Settings,
+};
+use roastery_testkit::{Fixture, Willing, peer, seat};
+
+use crate::{
+    config::{PolicyConfig, SubjectKind},
+    files::Folder,
+    metrics::Metrics,
+    policy::{Judge, Key},
+    service::{
+        decisions::journal::AuditWriter,
+        groups::group::{Called, GroupService, key_of},
+        now,
+        shared::Shared,
+    },
+};
+
+/// Longer than anything takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(in crate::service) struct TestNode {
+    pub(in crate::service) shared: Arc<Shared>,
+    pub(in crate::service) group: Arc<GroupService>,
+    keys: Fixture,
+    other: Option<MeshBus>,
+    _folder: tempfile::TempDir,
+}
+
+impl TestNode {
+    /// The node of the first seat, with this rule for how many requests may leave in an hour; 0
+    /// means any number. It approves bare hashes if its operator does.
+    pub(in crate::service) async fn start(most_per_hour: u32) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let words = Passphrase::new("a few words".to_owned());
+        let cost = PassphraseCost::new(8, 1, 1).unwrap();
+        let store = Arc::new(Store::create(folder.path().join("store"), &words, cost).unwrap());
+        let (writer, writing) = StoreWriter::new(store.clone());
+        std::thread::spawn(move || writing.run());
+        let (at, runtime) = (Folder::new(folder.path()), tokio::runtime::Handle::current());
+        let shared =
+            Arc::new(Shared::new(at, store, writer, Arc::new(Metrics::default()), runtime));
+        shared.rejections.are_complete().unwrap();
+
+        let keys = Fixture::new(2, 2);
+        let (group, own) = (keys.group.clone(), seat(0));
+        let config =
+            PolicyConfig { kinds: vec![SubjectKind::Hash], most_per_hour, ..Default::default() };
+        let judge = Judge::new(config, group.clone(), None, Network::Regtest).unwrap();
+        let key = key_of(&group);
+        shared.ledger.open(key, [], crate::service::both_clocks());
+        let journal = AuditWriter::new(&shared).journal(group.id(), key, judge.caps());
+        let mesh = Mesh::default();
+        let (bus, other) = (mesh.join(peer(own)).unwrap(), mesh.join(peer(seat(1))).unwrap());
+        let called = Called { name: "treasury".to_owned(), section: "policy".to_owned() };
+        let kept = KeptGroup { group, seat: own, share: keys.share(own), recovery: None };
+        let identity = keys.identities[0].clone();
+        let group =
+            GroupService::start(shared.clone(), called, kept, bus, identity, judge, journal)
+                .await
+                .unwrap();
+        Self { shared, group, keys, other: Some(other), _folder: folder }
+    }
+
+    pub(in crate::service) fn key(&self) -> Key {
+        key_of(&self.keys.group)
+    }
+
+    /// A request of bare hashes that waits in the store.
+    pub(in crate::service) async fn proposed(&self) -> KeptRequest {
+        let derivation = Derivation::key_path_only();
+        let messages = vec![MessageToSign { message: [1; 32], derivation }];
+        let group = self.keys.group.id();
+        let request = SigningRequest::new(group, [1; 32], now() + 600, messages).unwrap();
+        let (kept, session) = (request.clone(), request.session_id());
+        self.shared
+            .write(Durability::Synced, move |change| {
+                change.add_request(&kept, &Subject::Hash, None, now())
+            })
+            .await
+            .unwrap();
+        self.kept(session).await
+    }
+
+    /// The request as the store has it.
+    pub(in crate::service) async fn kept(&self, session: SessionId) -> KeptRequest {
+        self.shared.store(move |store| store.request(session)).await.unwrap().unwrap()
+    }
+
+    /// The other member takes part in signing this, until the state here is another one than
+    /// approved.
+    pub(in crate::service) async fn signed_by_both(
+        &mut self,
+        request: &SigningRequest,
+    ) -> RequestState {
+        let session = request.session_id();
+        let mut changes = self.shared.waiters.wait_for(session);
+        let member = LocalMember {
+            group: self.keys.group.clone(),
+            seat: seat(1),
+            identity: self.keys.identities[1].clone(),
+            engine: self.keys.frost(seat(1)),
+            settings: Settings::default(),
+        };
+        let (node, handle) = Node::new(self.other.take().unwrap(), member);
+        let node = tokio::spawn(node.run());
+        let (group, willing) = (&self.keys.group, Arc::new(Willing));
+        let approved =
+            ApprovedRequest::obtain(request.clone(), group, willing, handle.now()).unwrap();
+        let _other = handle.sign(approved, PATIENCE).await.unwrap();
+        let until = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let state = self.kept(session).await.state;
+            if !matches!(state, RequestState::Approved(_)) {
+                node.abort();
+                return state;
+            }
+            tokio::time::timeout_at(until, changes.changed()).await.unwrap();
+        }
+    }
+}

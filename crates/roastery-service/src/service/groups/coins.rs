@@ -1,0 +1,194 @@
+//! Which requests spend which coins. A coin can be spent once, so the approver of a request is
+//! shown the others.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use roastery_node::store::{Coin, KeptRequest};
+use roastery_protocol::SessionId;
+
+use crate::{service::groups::group::GroupService, view::State};
+
+/// The most requests of each kind whose coins are remembered; the oldest are evicted.
+pub(in crate::service) const MOST_REMEMBERED: usize = 4096;
+
+/// The most other requests that are named in one request.
+const MOST_NAMED: usize = 8;
+
+/// The coins of the requests that were examined since the start, and of those that were approved
+/// here. They are kept separately, so that proposals evict no approved request.
+#[derive(Debug, Default)]
+pub(in crate::service) struct Coins {
+    seen: Mutex<Known>,
+    approved: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    spent: BTreeMap<SessionId, Vec<Coin>>,
+    spenders: BTreeMap<Coin, BTreeSet<SessionId>>,
+    order: VecDeque<SessionId>,
+}
+
+impl Coins {
+    /// Notes the coins of a request that was examined.
+    pub(in crate::service) fn note(&self, session: SessionId, coins: &[Coin]) {
+        lock(&self.seen).note(session, coins);
+    }
+
+    /// Notes the coins of a request that was approved here.
+    pub(in crate::service) fn approved(&self, session: SessionId, coins: &[Coin]) {
+        lock(&self.approved).note(session, coins);
+    }
+
+    /// The other requests that spend a coin of this one.
+    fn others(&self, session: SessionId) -> Vec<SessionId> {
+        let (seen, approved) = (lock(&self.seen), lock(&self.approved));
+        let coins: BTreeSet<&Coin> = [&seen, &approved]
+            .into_iter()
+            .filter_map(|known| known.spent.get(&session))
+            .flatten()
+            .collect();
+        let others: BTreeSet<SessionId> = coins
+            .into_iter()
+            .flat_map(|coin| [seen.spenders.get(coin), approved.spenders.get(coin)])
+            .flatten()
+            .flatten()
+            .copied()
+            .collect();
+        others.into_iter().filter(|other| *other != session).collect()
+    }
+}
+
+fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
+    // At worst a coin of an evicted request stays.
+    known.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Known {
+    fn note(&mut self, session: SessionId, coins: &[Coin]) {
+        if coins.is_empty() || self.spent.contains_key(&session) {
+            return;
+        }
+        if self.order.len() >= MOST_REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.forget(oldest);
+        }
+        self.order.push_back(session);
+        self.spent.insert(session, coins.to_vec());
+        for coin in coins {
+            self.spenders.entry(*coin).or_default().insert(session);
+        }
+    }
+
+    fn forget(&mut self, session: SessionId) {
+        for coin in self.spent.remove(&session).into_iter().flatten() {
+            if let Some(spenders) = self.spenders.get_mut(&coin) {
+                spenders.remove(&session);
+                if spenders.is_empty() {
+                    self.spenders.remove(&coin);
+                }
+            }
+        }
+    }
+}
+
+impl GroupService {
+    /// Warnings about other requests that are open or signed and spend the same coins, or were
+    /// refused and have the same messages: a line for each.
+    pub(in crate::service) async fn conflicts(&self, kept: &KeptRequest) -> Vec<String> {
+        let others = self.coins.others(kept.request.session_id());
+        if others.is_empty() {
+            return Vec::new();
+        }
+        let read = self
+            .shared
+            .store(move |store| others.into_iter().map(|other| store.request(other)).collect())
+            .await;
+        let Ok(known): Result<Vec<Option<KeptRequest>>, _> = read else {
+            return vec!["other requests spend the same coins, and could not be read".to_owned()];
+        };
+        let open_or_signed = known.iter().flatten().filter_map(|other| {
+            let state = self.standing(other).state;
+            let same = other.request.messages() == kept.request.messages();
+            let matters = match state {
+                State::Proposed | State::Approved | State::Signed => true,
+                // The same messages were refused before.
+                State::Refused => same,
+                _ => false,
+            };
+            matters.then_some((other, state))
+        });
+        let lines = open_or_signed.map(|(other, state)| {
+            let session = other.request.session_id().to_string();
+            let id = &session[..8];
+            if other.request.messages() == kept.request.messages() {
+                return format!("the same transaction as request {id}, which is {state}");
+            }
+            format!(
+                "spends a coin that request {id} spends, which is {state}: one replaces the other, \
+                 and only one can be confirmed"
+            )
+        });
+        let mut lines: Vec<String> = lines.collect();
+        let more = lines.len().saturating_sub(MOST_NAMED);
+        lines.truncate(MOST_NAMED);
+        if more > 0 {
+            lines.push(format!("{more} more requests spend the same coins"));
+        }
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(number: u16) -> SessionId {
+        let mut name = [0; 32];
+        name[..2].copy_from_slice(&number.to_be_bytes());
+        SessionId::from_bytes(name)
+    }
+
+    fn coin(output: u32) -> Coin {
+        Coin { transaction: [7; 32], output }
+    }
+
+    #[test]
+    fn requests_that_spend_a_coin_of_each_other_know_each_other() {
+        let coins = Coins::default();
+        coins.note(session(1), &[coin(1), coin(2)]);
+        coins.note(session(2), &[coin(2), coin(3)]);
+        coins.note(session(3), &[coin(3)]);
+        coins.note(session(4), &[]);
+        assert_eq!(coins.others(session(1)), [session(2)]);
+        assert_eq!(coins.others(session(2)), [session(1), session(3)]);
+        assert!(coins.others(session(4)).is_empty());
+    }
+
+    #[test]
+    fn proposals_without_end_push_out_no_request_that_was_approved() {
+        let coins = Coins::default();
+        coins.approved(session(0), &[coin(u32::MAX)]);
+        for number in 1..=2 * MOST_REMEMBERED as u16 {
+            coins.note(session(number), &[coin(number.into())]);
+        }
+        coins.note(session(u16::MAX), &[coin(u32::MAX)]);
+        assert_eq!(coins.others(session(u16::MAX)), [session(0)]);
+        assert_eq!(coins.others(session(0)), [session(u16::MAX)]);
+    }
+
+    #[test]
+    fn of_too_many_requests_those_that_were_looked_at_first_are_forgotten() {
+        let coins = Coins::default();
+        for number in 0..=MOST_REMEMBERED as u16 {
+            coins.note(session(number), &[coin(number.into()), coin(u32::MAX)]);
+        }
+        assert!(coins.others(session(0)).is_empty());
+        assert_eq!(coins.others(session(1)).len(), MOST_REMEMBERED - 1);
+        assert_eq!(lock(&coins.seen).spenders.len(), MOST_REMEMBERED + 1);
+    }
+}

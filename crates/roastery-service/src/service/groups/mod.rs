@@ -1,0 +1,13 @@
+//! The groups of a node: their names, their requests, what other members propose, what has become of it.
+
+pub(super) mod coins;
+pub(super) mod group;
+pub(super) mod holdings;
+pub(super) mod intake;
+pub(super) mod naming;
+pub(super) mod outcomes;
+pub(super) mod progress;
+pub(super) mod proposed;
+pub(super) mod room;
+pub(super) mod same;
+pub(super) mod starting;

@@ -1,0 +1,188 @@
+//! Outcomes of requests at the other members: every node learns every outcome.
+
+use std::sync::Arc;
+
+use roastery_node::{
+    driver::News,
+    store::{Change, Durability, KeptRequest, Listing, RequestState, StateKind},
+};
+use roastery_protocol::{Seat, SessionId, group::PeerId, message::RefusalReason};
+use tokio::sync::mpsc;
+
+use crate::{
+    service::{ServiceError, answers::views::state_of, groups::group::GroupService, now},
+    view::State,
+};
+
+/// The most requests that are watched again after a restart, those that changed last.
+const MOST_WATCHED_AGAIN: usize = 1024;
+
+/// How long after its expiry the outcome of a request is asked for, in seconds.
+const LINGER: u64 = 60 * 60;
+
+/// The state of a request as it is shown: from the store, the time, and the other members' answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::service) struct Standing {
+    pub(in crate::service) state: State,
+    /// Details of the state, for people.
+    pub(in crate::service) text: String,
+}
+
+impl Standing {
+    /// Whether it may still be signed without a further decision.
+    pub(in crate::service) fn is_open(&self) -> bool {
+        matches!(self.state, State::Proposed | State::Approved)
+    }
+}
+
+impl GroupService {
+    /// Watches a request that is not signed here, until its outcome is known.
+    pub(in crate::service) async fn watch(&self, kept: &KeptRequest) {
+        let over = kept.request.expiry().saturating_add(LINGER) <= now();
+        if !over && !matches!(kept.state, RequestState::Signed(_)) {
+            self.handle.watch(kept.request.clone()).await;
+        }
+    }
+
+    /// Handles the outcomes of requests that have no session open here.
+    pub(in crate::service) async fn learn(self: Arc<Self>, mut all: mpsc::Receiver<News>) {
+        while let Some(news) = all.recv().await {
+            let session = match &news {
+                News::Signed { session, .. }
+                | News::Refused { session, .. }
+                | News::Asked { session, .. } => *session,
+            };
+            let done = match news {
+                News::Signed { session, outcome } => {
+                    self.signed_elsewhere(session, RequestState::Signed(outcome)).await
+                }
+                News::Refused { session, seat, reason } => {
+                    self.note_refusal(session, seat, reason).await
+                }
+                News::Asked { session, by } => self.answer(session, by).await,
+            };
+            if let Err(error) = done {
+                // It is asked for again.
+                tracing::error!(%session, %error, "the end of a request was not written down");
+            }
+        }
+    }
+
+    async fn signed_elsewhere(
+        &self,
+        session: SessionId,
+        signed: RequestState,
+    ) -> Result<(), ServiceError> {
+        let change = match self.change(session, Durability::Deferred, move |_| Some(signed)).await {
+            Ok(change) => change,
+            Err(error) => {
+                let kept = self.shared.store(move |store| store.request(session)).await?;
+                if let Some(kept) = kept {
+                    self.watch(&kept).await;
+                    return Err(error);
+                }
+                // A request that was forgotten here needs no outcome.
+                return Ok(());
+            }
+        };
+        self.handle.decided(session).await;
+        if let Change::Made(_) = change {
+            self.tell(session, "signed", "signed by other members".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Records that a member refuses. If the others are fewer than the threshold the request does
+    /// not wait for approval any more.
+    pub(in crate::service) async fn note_refusal(
+        &self,
+        session: SessionId,
+        seat: Seat,
+        reason: RefusalReason,
+    ) -> Result<(), ServiceError> {
+        if !self.progress.refused(session, seat, reason) {
+            return Ok(());
+        }
+        let Some(text) = self.why_it_fails(session) else { return Ok(()) };
+        let stopped = text.clone();
+        self.change(session, Durability::Deferred, move |known| {
+            (known.state == RequestState::Proposed).then_some(RequestState::Stopped(stopped))
+        })
+        .await?;
+        self.tell(session, "failed", text);
+        Ok(())
+    }
+
+    /// Answers a member that asks for the outcome of a request.
+    async fn answer(&self, session: SessionId, by: PeerId) -> Result<(), ServiceError> {
+        // The refusal that is read must still be the decision when it is sent: otherwise it would
+        // stop a session that the operator has opened meanwhile.
+        let _decided = self.deciding(session).lock().await;
+        let kept = self.shared.store(move |store| store.request(session)).await?;
+        let group = self.group.id();
+        let Some(kept) = kept.filter(|kept| kept.request.group() == group) else { return Ok(()) };
+        match kept.state {
+            RequestState::Signed(outcome) => self.handle.tell_outcome(session, by, outcome).await,
+            RequestState::Refused(rejection) if kept.request.expiry() > now() => {
+                self.handle.refuse(&kept.request, rejection.reason).await;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The current state of a request.
+    pub(in crate::service) fn standing(&self, kept: &KeptRequest) -> Standing {
+        let (state, text) = state_of(&kept.state);
+        if matches!(state, State::Signed | State::Refused) {
+            return Standing { state, text };
+        }
+        if let Some(text) = self.why_it_fails(kept.request.session_id()) {
+            return Standing { state: State::Failed, text };
+        }
+        if kept.request.expiry() <= now() {
+            let text = match text.is_empty() {
+                true => format!("was {state}"),
+                false => format!("was {state}: {text}"),
+            };
+            return Standing { state: State::Expired, text };
+        }
+        if state == State::Proposed
+            && let Some(text) = self.left_to_operator(&kept.request)
+        {
+            return Standing { state, text };
+        }
+        Standing { state, text }
+    }
+
+    /// The members that refuse, if the others are fewer than the threshold.
+    fn why_it_fails(&self, session: SessionId) -> Option<String> {
+        let (n, t) = (self.group.size(), self.group.threshold());
+        let refusals = self.progress.refusals(session);
+        if refusals.len() <= n - t {
+            return None;
+        }
+        let names: Vec<String> = refusals
+            .iter()
+            .map(|(seat, reason)| format!("{} ({reason})", self.shown_as(*seat)))
+            .collect();
+        let (count, names) = (names.len(), names.join(", "));
+        Some(format!(
+            "cannot succeed: {count} of {n} members do not take part, and {t} must sign: {names}"
+        ))
+    }
+
+    /// Watches requests that are not signed here again, after a restart.
+    pub(in crate::service) async fn watch_known(&self) -> Result<(), ServiceError> {
+        let which = Listing {
+            groups: vec![self.group.id()],
+            states: vec![StateKind::Proposed, StateKind::Refused, StateKind::Stopped],
+            before: u64::MAX,
+            limit: MOST_WATCHED_AGAIN,
+        };
+        for kept in self.shared.store(move |store| store.list(&which)).await? {
+            self.watch(&kept).await;
+        }
+        Ok(())
+    }
+}

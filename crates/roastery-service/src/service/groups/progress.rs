@@ -1,0 +1,186 @@
+//! The members' approvals and refusals of a request, as far as this node knows.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use roastery_node::store::{KeptRequest, RequestState};
+use roastery_protocol::{Seat, SessionId, message::RefusalReason, session::Event};
+
+use crate::{service::groups::group::GroupService, view};
+
+/// The most requests whose approvals and refusals are remembered.
+const MOST_REMEMBERED: usize = 4096;
+
+/// The members that have approved or refused, by request. In memory only: after a restart the
+/// members send it again.
+#[derive(Debug, Default)]
+pub(in crate::service) struct Progress {
+    known: Mutex<BTreeMap<SessionId, Seats>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Seats {
+    /// The member whose proposal of the request came first, if this node received one.
+    author: Option<Seat>,
+    approved: BTreeSet<Seat>,
+    refused: BTreeMap<Seat, RefusalReason>,
+}
+
+impl Progress {
+    /// A member has proposed a request, its own or one that it has approved.
+    pub(in crate::service) fn proposed(&self, session: SessionId, by: Seat) {
+        self.change(session, |seats| {
+            seats.approved.insert(by);
+            seats.author.get_or_insert(by);
+        });
+    }
+
+    /// Records what a session's event shows about the members.
+    pub(in crate::service) fn note(&self, session: SessionId, event: &Event) {
+        match event {
+            Event::SlotReceived { signer, .. } | Event::ShareReceived { signer, .. } => {
+                self.change(session, |seats| {
+                    seats.approved.insert(*signer);
+                });
+            }
+            _ => {}
+        }
+    }
+
+    /// A member has refused. A final refusal stays. Returns whether this one is new.
+    pub(in crate::service) fn refused(
+        &self,
+        session: SessionId,
+        seat: Seat,
+        reason: RefusalReason,
+    ) -> bool {
+        let mut new = false;
+        self.change(session, |seats| {
+            let known = seats.refused.get(&seat).copied();
+            new = known.is_none_or(|known| known != reason && known.is_for_now());
+            if new {
+                seats.approved.remove(&seat);
+                seats.refused.insert(seat, reason);
+            }
+        });
+        new
+    }
+
+    /// The members that have refused finally.
+    pub(in crate::service) fn refusals(&self, session: SessionId) -> BTreeMap<Seat, RefusalReason> {
+        let mut refused = self.of(session).refused;
+        refused.retain(|_, reason| !reason.is_for_now());
+        refused
+    }
+
+    fn change(&self, session: SessionId, act: impl FnOnce(&mut Seats)) {
+        let mut known = self.lock();
+        if known.len() >= MOST_REMEMBERED && !known.contains_key(&session) {
+            // Evicts one of the member that has the most. Session ids are hashes, so the first is
+            // arbitrary.
+            let mut counts = BTreeMap::<_, usize>::new();
+            known.values().for_each(|seats| *counts.entry(seats.author).or_default() += 1);
+            let most = counts.into_iter().max_by_key(|(_, count)| *count).map(|(seat, _)| seat);
+            let first = known.iter().find(|(_, seats)| Some(seats.author) == most);
+            if let Some(first) = first.map(|(id, _)| *id) {
+                known.remove(&first);
+            }
+        }
+        act(known.entry(session).or_default());
+    }
+
+    fn of(&self, session: SessionId) -> Seats {
+        self.lock().get(&session).cloned().unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<SessionId, Seats>> {
+        // No step under the lock leaves an entry incomplete.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl GroupService {
+    /// How many members have approved a request, and their names.
+    pub(in crate::service) fn view_progress(&self, kept: &KeptRequest) -> view::Progress {
+        let session = kept.request.session_id();
+        let Seats { mut approved, .. } = self.progress.of(session);
+        let mut refused: BTreeSet<Seat> = self.progress.refusals(session).into_keys().collect();
+        approved.extend(kept.proposer);
+        match &kept.state {
+            RequestState::Proposed => {}
+            RequestState::Approved(..) => {
+                approved.insert(self.seat);
+            }
+            RequestState::Refused(..) => {
+                refused.insert(self.seat);
+            }
+            RequestState::Signed(outcome) => {
+                let origin = outcome.origin.as_ref();
+                approved.extend(origin.iter().flat_map(|origin| origin.signers.iter().copied()));
+            }
+            RequestState::Stopped(_) => {}
+        }
+        approved.retain(|seat| !refused.contains(seat));
+        let (threshold, size) = (self.group.threshold(), self.group.size());
+        let signed = matches!(kept.state, RequestState::Signed(_));
+        let named =
+            |seats: &BTreeSet<Seat>| seats.iter().map(|seat| self.shown_as(*seat)).collect();
+        view::Progress {
+            needed: threshold,
+            members: size,
+            approved: named(&approved),
+            refused: named(&refused),
+            can_succeed: signed || size - refused.len().min(size) >= threshold,
+        }
+    }
+
+    /// A member's name, or its seat if it has none; both if another member has the same name.
+    pub(in crate::service) fn shown_as(&self, seat: Seat) -> String {
+        let name = self.name_of(seat);
+        if name.is_empty() {
+            return format!("seat {seat}");
+        }
+        let alike = |other: Seat| other != seat && self.name_of(other) == name;
+        if self.group.seats().any(alike) {
+            return format!("{name} (seat {seat})");
+        }
+        name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_of_whose_requests_most_is_heard_turns_over_its_own_only() {
+        let (one, other) = (Seat::new(1).unwrap(), Seat::new(2).unwrap());
+        let session = |number: usize| {
+            let mut id = [0; 32];
+            id[24..].copy_from_slice(&number.to_be_bytes());
+            SessionId::from_bytes(id)
+        };
+        let progress = Progress::default();
+        // The first of all.
+        progress.proposed(session(0), other);
+        (1..MOST_REMEMBERED + 100).for_each(|number| progress.proposed(session(number), one));
+        assert_eq!(progress.of(session(0)).approved, BTreeSet::from([other]));
+        assert_eq!(progress.lock().len(), MOST_REMEMBERED);
+    }
+
+    #[test]
+    fn a_refusal_for_good_takes_the_place_of_one_for_now_and_of_no_other() {
+        let (progress, session) = (Progress::default(), SessionId::from_bytes([1; 32]));
+        let seat = Seat::new(2).unwrap();
+        assert!(progress.refused(session, seat, RefusalReason::Busy));
+        assert!(!progress.refused(session, seat, RefusalReason::Busy));
+        assert!(progress.refusals(session).is_empty());
+        assert!(progress.refused(session, seat, RefusalReason::Operator));
+        assert!(!progress.refused(session, seat, RefusalReason::Busy));
+        assert!(!progress.refused(session, seat, RefusalReason::Policy));
+        let refusals = BTreeMap::from([(seat, RefusalReason::Operator)]);
+        assert_eq!(progress.refusals(session), refusals);
+    }
+}

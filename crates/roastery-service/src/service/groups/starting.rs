@@ -1,0 +1,103 @@
+//! The groups that run at a node.
+
+use std::sync::Arc;
+
+use roastery_node::{
+    bus::{
+        PeerId,
+        exchange::{Line, OpenLineError, Topic},
+    },
+    store::KeptGroup,
+};
+
+use crate::{
+    config::{ConfigError, GroupSettings},
+    limits::Limit,
+    policy::{Caps, Judge, Key, LOOKS_BACK},
+    service::{
+        Service, ServiceError, both_clocks,
+        groups::group::{Called, GroupService, key_of},
+        now_ms,
+    },
+};
+
+impl Service {
+    pub(in crate::service) fn open_line(
+        &self,
+        topic: Topic,
+        members: impl IntoIterator<Item = PeerId>,
+    ) -> Result<Line, ServiceError> {
+        let members = members.into_iter().filter(|peer| *peer != self.peer);
+        self.exchange.open(topic, members).map_err(|error| {
+            if let OpenLineError::TooManyLines { .. } = &error {
+                self.shared.limits.hit(Limit::Channels, "this node");
+            }
+            ServiceError::Conflict(error.to_string())
+        })
+    }
+
+    pub(in crate::service) async fn start_group(
+        self: &Arc<Self>,
+        kept: KeptGroup,
+    ) -> Result<(), ServiceError> {
+        let _joining = self.joining.lock().await;
+        let id = kept.group.id();
+        if self.lock_groups().contains_key(&id) {
+            return Ok(());
+        }
+        let bound = self.name_for(&kept).await?;
+        let name = bound.clone().unwrap_or_else(|| id.to_string());
+        let members: Vec<PeerId> =
+            kept.group.members().iter().map(|member| member.peer.clone()).collect();
+        if let Some(file) = &kept.recovery {
+            self.learn_names(file.invitation());
+        }
+        members.iter().for_each(|peer| self.reach(peer.clone()));
+        self.make_room(1, &name).await?;
+        let line = self.open_line(Topic::Group(id), members)?;
+        let not_ready = |error: ConfigError| ServiceError::NotReady(error.to_string());
+        let GroupSettings { section, policy, scripts } =
+            self.config.settings_of(bound.as_deref(), id).map_err(not_ready)?;
+        let network = self.config.network().map_err(not_ready)?;
+        let judge = Judge::new(policy, kept.group.clone(), scripts.as_deref(), network)
+            .map_err(|error| ServiceError::NotReady(format!("group {name}: {error}")))?;
+        let key = key_of(&kept.group);
+        self.count_released(key, judge.caps()).await?;
+        let (journal, over_limit) = self.audit.journal(id, key, judge.caps());
+        let (shared, identity) = (self.shared.clone(), self.identity.clone());
+        let group = GroupService::start(
+            shared,
+            Called { name, section },
+            kept,
+            line,
+            identity,
+            judge,
+            (journal, over_limit),
+        )
+        .await?;
+        self.lock_groups().insert(id, group);
+        Ok(())
+    }
+
+    /// Counts spending under a key from now on, beginning with that of the last day.
+    async fn count_released(&self, key: Key, caps: Caps) -> Result<(), ServiceError> {
+        if caps.are_none() {
+            return Ok(());
+        }
+        // What leaves while the store is read counts already; counting it twice adds nothing.
+        self.shared.ledger.open(key, [], both_clocks());
+        let since = now_ms().saturating_sub(LOOKS_BACK * 1000);
+        let released = self.shared.store(move |store| store.audit_since(since)).await?;
+        let released = released.into_iter().filter(|entry| entry.key == key);
+        let before = released.map(|entry| (entry.session, entry.time_ms / 1000, entry.spending));
+        self.shared.ledger.open(key, before, both_clocks());
+        Ok(())
+    }
+
+    pub(in crate::service) async fn start_new_groups(self: &Arc<Self>) -> Result<(), ServiceError> {
+        for kept in self.shared.store(|store| store.groups()).await? {
+            self.start_group(kept).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,378 @@
+//! From an invitation to a key: joining, storing and running.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use roastery_node::{
+    bus::exchange::Topic,
+    store::{Store, StoreError},
+};
+use roastery_protocol::{
+    GroupId, KeygenId, Seat,
+    group::{Name, NameError},
+    keygen::Invitation,
+};
+use tokio::sync::oneshot;
+
+use crate::{
+    files::{Access, Folder, InvitationFile, MAX_INVITATION_FILE},
+    service::{
+        Service, ServiceError,
+        groups::{group::GroupService, naming::name_of_group},
+        keygen::task::CeremonyService,
+        one,
+    },
+    view::{CeremonyState, CeremonyStatus},
+};
+
+/// The longest file with a name, in bytes.
+const MAX_NAME_FILE: usize = 256;
+
+fn name_of_invitation(invitation: &Invitation) -> Result<Name, ServiceError> {
+    name_of_group(invitation.name())
+}
+
+fn other_name(name: &Name) -> ServiceError {
+    ServiceError::Conflict(format!(
+        "the group is called {name:?} here already: roastery group rename gives it another name once its key is made",
+        name = name.as_str()
+    ))
+}
+
+impl Service {
+    /// Loads the members' names and addresses from the invitations that were joined. If a file is
+    /// damaged or missing, the store has all but the addresses, which are in files of their own.
+    pub(in crate::service) async fn load_invitations(&self) -> Result<(), ServiceError> {
+        let stored = self.shared.store(stored_invitations).await?;
+        let folder = self.shared.folder.invitations();
+        let files = std::fs::read_dir(&folder).into_iter().flatten();
+        let paths = files.filter_map(Result::ok).map(|file| file.path());
+        // A file with another ending is left over from an interrupted write.
+        for path in paths.filter(|path| path.extension().is_some_and(|ending| ending == "toml")) {
+            let read = Folder::read_text(&path, MAX_INVITATION_FILE)
+                .map_err(|error| error.to_string())
+                .and_then(|text| InvitationFile::parse(&text).map_err(|error| error.to_string()));
+            match read {
+                Ok(file) => {
+                    self.know(&file);
+                    self.take_up(file.invitation());
+                }
+                Err(error) => report_damaged(&path, &error, &stored),
+            }
+        }
+        for invitation in stored.values() {
+            self.learn_names(invitation);
+            invitation.members().iter().for_each(|member| self.reach(member.peer.clone()));
+            self.take_up(invitation);
+        }
+        Ok(())
+    }
+
+    /// Registers an invitation of this node, which waits for its fingerprint or for being resumed.
+    fn take_up(&self, invitation: &Invitation) {
+        let Some(seat) = self.seat_in(invitation) else { return };
+        match self.kept_name(invitation) {
+            Ok(name) => {
+                let ceremony = || Arc::new(CeremonyService::new(invitation.clone(), seat, name));
+                self.lock_ceremonies().entry(invitation.id()).or_insert_with(ceremony);
+            }
+            Err(error) => tracing::error!(
+                invitation = %invitation.id(),
+                error,
+                "what its group is called here cannot be read: roastery group join --name NAME says it again"
+            ),
+        }
+    }
+
+    fn seat_in(&self, invitation: &Invitation) -> Option<Seat> {
+        let seats = invitation.seats().zip(invitation.members());
+        seats.into_iter().find(|(_, member)| member.peer == self.peer).map(|(seat, _)| seat)
+    }
+
+    /// Puts the members into the roster, and keeps their signed addresses if they are newer than
+    /// those known.
+    fn know(&self, file: &InvitationFile) {
+        self.learn_names(file.invitation());
+        for card in file.cards().iter().filter(|card| card.member().peer != self.peer) {
+            if let Err(error) = self.learn(card.whereabouts()) {
+                let name = card.name();
+                tracing::error!(%name, %error, "the addresses of a member could not be kept");
+            }
+            self.reach(card.member().peer.clone());
+        }
+    }
+
+    /// Learns the members' names.
+    pub(in crate::service) fn learn_names(&self, invitation: &Invitation) {
+        for (member, name) in invitation.members().iter().zip(invitation.names()) {
+            self.shared.set_name(member.peer.clone(), name.to_string());
+        }
+    }
+
+    /// Resumes the key generations that were under way before the restart.
+    pub(in crate::service) async fn resume_ceremonies(
+        self: &Arc<Self>,
+    ) -> Result<(), ServiceError> {
+        for kept in self.shared.store(|store| store.keygens()).await? {
+            let id = kept.invitation.id();
+            let known = self.lock_ceremonies().get(&id).cloned();
+            let Some(ceremony) = known else {
+                let reason = "its name or this node's seat is not known; it is not taken up again";
+                tracing::error!(ceremony = %id, reason);
+                continue;
+            };
+            if let Err(error) = self.run_ceremony(&ceremony).await {
+                tracing::error!(ceremony = %id, %error, "not taken up again");
+            }
+        }
+        // A key generation that has made a group needs only the names and addresses of its
+        // invitation.
+        let groups: Vec<KeygenId> = self
+            .lock_groups()
+            .values()
+            .filter_map(|group| group.recovery.as_ref().map(|file| file.invitation().id()))
+            .collect();
+        self.lock_ceremonies().retain(|id, _| !groups.contains(id));
+        Ok(())
+    }
+
+    /// Joins an invitation; no message is sent yet. The group gets this name, or else the
+    /// invitation's.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::Invalid`] if the file or the name is invalid or this node is not in it;
+    /// [`ServiceError::NameTaken`] if another group has the name here; [`ServiceError::Conflict`]
+    /// if the key was or is being generated under another name.
+    pub async fn join(
+        self: &Arc<Self>,
+        text: String,
+        wanted: Option<String>,
+    ) -> Result<CeremonyStatus, ServiceError> {
+        let _joining = self.joining.lock().await;
+        let wanted = wanted.as_deref().map(name_of_group).transpose()?;
+        let file = InvitationFile::parse(&text)
+            .map_err(|error| ServiceError::Invalid(error.to_string()))?;
+        let seat = self.seat_in(file.invitation()).ok_or_else(|| {
+            ServiceError::Invalid("this node's card is not in the invitation".to_owned())
+        })?;
+        let own = file.invitation().member(seat).map(|member| member.identity_key);
+        if own != Some(self.identity.public_key()) {
+            let reason = "the card of this node in the invitation has another identity key";
+            return Err(ServiceError::Invalid(reason.to_owned()));
+        }
+        let id = file.invitation().id();
+        let known = self.lock_ceremonies().get(&id).cloned();
+        if let Some(known) = known {
+            // Its cards may be newer than the stored ones, and the stored file may be damaged.
+            self.keep_invitation(&file)?;
+            match wanted {
+                Some(wanted) if wanted != known.name => {
+                    if known.is_running() {
+                        return Err(other_name(&known.name));
+                    }
+                    self.join_as(file, seat, wanted).await?;
+                }
+                _ => return Ok(known.view()),
+            }
+            return self.ceremony(&id.to_string());
+        }
+        if let Some(group) = self.made_by(id) {
+            // The store was restored, or its share recovered: only names and addresses are missing.
+            self.keep_invitation(&file)?;
+            let called = self.shared.store(move |store| store.name_of(group)).await?;
+            let called = called.and_then(|name| name.parse().ok());
+            let name = match (called, wanted) {
+                (Some(called), Some(wanted)) if called != wanted => {
+                    return Err(other_name(&called));
+                }
+                (Some(name), _) | (None, Some(name)) => name,
+                (None, None) => name_of_invitation(file.invitation())?,
+            };
+            let mut view = CeremonyService::new(file.invitation().clone(), seat, name).view();
+            view.state = CeremonyState::Done;
+            view.text = "the group is here; where its members are is known now".to_owned();
+            view.group = Some(group.to_string());
+            return Ok(view);
+        }
+        let name = match wanted {
+            Some(name) => name,
+            None => name_of_invitation(file.invitation())?,
+        };
+        self.join_as(file, seat, name).await?;
+        self.ceremony(&id.to_string())
+    }
+
+    /// Joins an invitation under a name that no other group has here.
+    async fn join_as(
+        &self,
+        file: InvitationFile,
+        seat: Seat,
+        name: Name,
+    ) -> Result<(), ServiceError> {
+        self.check_free(&name, None).await?;
+        self.keep_name(&file, &name)?;
+        self.keep_invitation(&file)?;
+        let id = file.invitation().id();
+        let ceremony = Arc::new(CeremonyService::new(file.invitation().clone(), seat, name));
+        self.lock_ceremonies().insert(id, ceremony);
+        Ok(())
+    }
+
+    /// The group that this key generation has made, if it is here.
+    fn made_by(&self, ceremony: KeygenId) -> Option<GroupId> {
+        let groups = self.lock_groups();
+        let made = |group: &&Arc<GroupService>| {
+            group.recovery.as_ref().is_some_and(|file| file.invitation().id() == ceremony)
+        };
+        groups.values().find(made).map(|group| group.group.id())
+    }
+
+    /// Stores the group's name beside its invitation and before it, if it is not the invitation's
+    /// name.
+    fn keep_name(&self, file: &InvitationFile, name: &Name) -> Result<(), ServiceError> {
+        let folder = Folder::new(self.shared.folder.invitations());
+        folder.create()?;
+        let path = folder.resolve(format!("{}.name", file.invitation().id()));
+        if name.as_str() == file.invitation().name() {
+            return match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    Err(ServiceError::Internal(format!("{}: {error}", path.display())))
+                }
+                _ => Ok(()),
+            };
+        }
+        Ok(Folder::replace(&path, format!("{name}\n").as_bytes(), Access::Owner)?)
+    }
+
+    /// The name of the group of an invitation that was joined.
+    fn kept_name(&self, invitation: &Invitation) -> Result<Name, String> {
+        let folder = Folder::new(self.shared.folder.invitations());
+        let path = folder.resolve(format!("{}.name", invitation.id()));
+        if !path.exists() {
+            return name_of_invitation(invitation).map_err(|error| error.to_string());
+        }
+        let text = Folder::read_text(&path, MAX_NAME_FILE).map_err(|error| error.to_string())?;
+        text.trim_end_matches('\n').parse().map_err(|error: NameError| error.to_string())
+    }
+
+    /// Writes an invitation into the folder, and learns the members' addresses from it.
+    fn keep_invitation(&self, file: &InvitationFile) -> Result<(), ServiceError> {
+        let folder = Folder::new(self.shared.folder.invitations());
+        folder.create()?;
+        let path = folder.resolve(format!("{}.toml", file.invitation().id()));
+        let text = file.to_text();
+        // If there is another file of this name it was damaged, or has older cards: its name is the
+        // hash of everything else.
+        if !Folder::read_text(&path, MAX_INVITATION_FILE).is_ok_and(|known| known == text) {
+            Folder::replace(&path, text.as_bytes(), Access::Owner)?;
+        }
+        self.know(file);
+        Ok(())
+    }
+
+    /// Begins a key generation whose fingerprint all members have compared.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::Invalid`] if the fingerprint is another one; [`ServiceError::NameTaken`] if
+    /// another group has its name by now; [`ServiceError::File`] if the host key is not there.
+    pub async fn begin_keygen(
+        self: &Arc<Self>,
+        name: &str,
+        fingerprint: &str,
+    ) -> Result<CeremonyStatus, ServiceError> {
+        let digits = |text: &str| -> String {
+            text.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_lowercase()).collect()
+        };
+        // Of several invitations with one name the fingerprint selects one.
+        let named = self.ceremonies_named(name);
+        let meant = named.iter().find(|ceremony| {
+            digits(&ceremony.invitation.fingerprint().to_string()) == digits(fingerprint)
+        });
+        let Some(ceremony) = meant else {
+            if named.is_empty() {
+                one("ceremony", name, named.into_iter())?;
+            }
+            // The right one is not shown: members must compare it, not copy it from here.
+            let reason = "this is not the fingerprint of the invitation that was taken up here: compare it with \
+                          all members again, and if it differs, do not go on: one of you has another invitation";
+            return Err(ServiceError::Invalid(reason.to_owned()));
+        };
+        if !ceremony.is_running() {
+            let made = self.made_by(ceremony.invitation.id());
+            self.check_free(&ceremony.name, made).await?;
+            self.run_ceremony(ceremony).await?;
+        }
+        Ok(ceremony.view())
+    }
+
+    async fn run_ceremony(
+        self: &Arc<Self>,
+        ceremony: &Arc<CeremonyService>,
+    ) -> Result<(), ServiceError> {
+        let invitation = &ceremony.invitation;
+        // One line for the key generation, and one for the group that it makes.
+        self.make_room(2, ceremony.name.as_str()).await?;
+        let members = invitation.members().iter().map(|member| member.peer.clone());
+        let line = self.open_line(Topic::Keygen(invitation.id()), members)?;
+        let host_key = self.shared.folder.resolve(&self.config.host_key);
+        let (finished, made) = oneshot::channel();
+        let (shared, identity) = (&self.shared, self.identity.clone());
+        ceremony.run(shared, line, identity, host_key, finished).await?;
+        let (this, ceremony) = (self.clone(), ceremony.clone());
+        self.shared.finite("the start of a new group", async move {
+            if made.await.is_ok()
+                && let Err(error) = this.start_new_groups().await
+            {
+                tracing::error!(%error, "the new group was not started");
+                ceremony.group_not_started(&error);
+            }
+        });
+        Ok(())
+    }
+
+    pub(in crate::service) fn find_ceremony(
+        &self,
+        name: &str,
+    ) -> Result<Arc<CeremonyService>, ServiceError> {
+        one("ceremony", name, self.ceremonies_named(name).into_iter())
+    }
+
+    /// The key generations of groups with this name, or the one with this id.
+    fn ceremonies_named(&self, name: &str) -> Vec<Arc<CeremonyService>> {
+        let ceremonies = self.lock_ceremonies();
+        let named = ceremonies
+            .iter()
+            .filter(|(id, ceremony)| ceremony.name.as_str() == name || id.to_string() == name);
+        named.map(|(_, ceremony)| ceremony.clone()).collect()
+    }
+}
+
+/// The invitations in the store: of key generations under way, and of groups.
+fn stored_invitations(store: &Store) -> Result<BTreeMap<KeygenId, Invitation>, StoreError> {
+    let groups = store.groups()?.into_iter().filter_map(|kept| kept.recovery);
+    let groups = groups.map(|file| file.invitation().clone());
+    let under_way = store.keygens()?.into_iter().map(|kept| kept.invitation);
+    Ok(under_way.chain(groups).map(|invitation| (invitation.id(), invitation)).collect())
+}
+
+/// Logs what a damaged invitation means for this node, in one line.
+fn report_damaged(path: &Path, error: &str, stored: &BTreeMap<KeygenId, Invitation>) {
+    let name = path.file_stem().unwrap_or_default();
+    let path = path.display();
+    if stored.keys().any(|id| name == id.to_string().as_str()) {
+        tracing::warn!(
+            %path,
+            error,
+            "a damaged invitation: the store has it as well, and the node goes on with that; \
+             roastery group join writes the file again from any member's"
+        );
+    } else {
+        tracing::error!(
+            %path,
+            error,
+            "a damaged invitation, which the store does not have: take it up again from any member's \
+             file (roastery group join), or remove it"
+        );
+    }
+}

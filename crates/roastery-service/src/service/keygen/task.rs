@@ -1,0 +1,291 @@
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use getrandom::SysRng;
+use roastery_node::{
+    bus::Bus,
+    driver::{GeneratedKey, KeygenDriver, KeygenError},
+};
+use roastery_protocol::{
+    Seat,
+    clock::Moment,
+    group::Name,
+    keygen::{Event, Invitation, Opening, Report, ReportPhase, Seed, Settings},
+    keys::{HostKey, IdentityKey},
+};
+use tokio::{
+    sync::{mpsc, watch},
+    task::AbortHandle,
+};
+
+use crate::{
+    service::{ServiceError, ServiceEvent, shared::Shared},
+    view::{Awaited, CeremonyState, CeremonyStatus},
+};
+
+/// The key generation of a group, from the invitation to the share.
+pub(in crate::service) struct CeremonyService {
+    pub(in crate::service) invitation: Invitation,
+    pub(in crate::service) seat: Seat,
+    /// The group's name at this node.
+    pub(in crate::service) name: Name,
+    state: Mutex<State>,
+}
+
+enum State {
+    /// The invitation was joined; the fingerprint has not been confirmed.
+    Joined,
+    /// It runs here, or has ended and answers other members.
+    Running(Running),
+    /// It failed at this node. What it has stored stays, and it may begin again.
+    Failed(String),
+}
+
+struct Running {
+    reports: watch::Receiver<Report>,
+    clock: Box<dyn Fn() -> Moment + Send>,
+    task: AbortHandle,
+    begun: Instant,
+    /// Why the group that it has made does not run.
+    not_started: Option<String>,
+}
+
+/// How long a task that is aborted may take to end, at most.
+const ABORT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Notified when the share of a key generation is in the store.
+pub(in crate::service) type Finished = tokio::sync::oneshot::Sender<()>;
+
+impl CeremonyService {
+    pub(in crate::service) fn new(invitation: Invitation, seat: Seat, name: Name) -> Self {
+        Self { invitation, seat, name, state: Mutex::new(State::Joined) }
+    }
+
+    /// Whether its task runs.
+    pub(in crate::service) fn is_running(&self) -> bool {
+        matches!(&*self.lock(), State::Running(running) if !running.task.is_finished())
+    }
+
+    /// The group that it has made could not be started.
+    pub(in crate::service) fn group_not_started(&self, why: &ServiceError) {
+        if let State::Running(running) = &mut *self.lock() {
+            running.not_started = Some(format!(
+                "the key is made and stored, and the group does not run here: {why}; mend that and start the node again"
+            ));
+        }
+    }
+
+    /// Since when it only answers other members, if it has made a group.
+    pub(in crate::service) fn answers_since(&self) -> Option<Instant> {
+        match &*self.lock() {
+            State::Running(running) if !running.task.is_finished() => {
+                let done = matches!(running.reports.borrow().phase, ReportPhase::Done(_));
+                done.then_some(running.begun)
+            }
+            _ => None,
+        }
+    }
+
+    /// Ends its task, and waits until its line is closed. Other members that lack the certificate
+    /// have to get it from another one.
+    pub(in crate::service) async fn retire(&self) {
+        self.abort();
+        let ended = async {
+            while self.is_running() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        // If it takes longer there is no room, and the caller gets an error.
+        let _ = tokio::time::timeout(ABORT_PATIENCE, ended).await;
+    }
+
+    /// Ends its task.
+    pub(in crate::service) fn abort(&self) {
+        if let State::Running(running) = &*self.lock() {
+            running.task.abort();
+        }
+    }
+
+    /// Opens the key generation with what is stored of it, for the first time or again, and runs it
+    /// in a task of its own, which goes on to answer others when this node has its share.
+    /// `finished` is notified when the share is in the store.
+    pub(in crate::service) async fn run(
+        self: &Arc<Self>,
+        shared: &Arc<Shared>,
+        bus: impl Bus + 'static,
+        identity: Arc<IdentityKey>,
+        host_key: PathBuf,
+        finished: Finished,
+    ) -> Result<(), ServiceError> {
+        let invitation = self.invitation.clone();
+        let host = shared.host_key.read(host_key).await?;
+        let id = invitation.id();
+        let kept = shared
+            .store(move |store| match store.keygen(id)? {
+                Some(kept) => Ok(Some(kept)),
+                None => {
+                    let Ok(seed) = Seed::generate(&mut SysRng) else { return Ok(None) };
+                    store.begin_keygen(&invitation, &seed)?;
+                    store.keygen(id)
+                }
+            })
+            .await?
+            .ok_or_else(|| ServiceError::Internal("the system gave no randomness".to_owned()))?;
+        let opening = Opening {
+            invitation: kept.invitation,
+            host: HostKey::new(host),
+            identity,
+            seed: kept.seed,
+            signed: kept.signed,
+            settings: Settings::default(),
+        };
+        let mut keygen = KeygenDriver::open(bus, opening)
+            .map_err(|error| ServiceError::Conflict(error.to_string()))?;
+        let (listener, events) = mpsc::unbounded_channel();
+        keygen.watch(listener);
+        let (reports, clock) = (keygen.reports(), Box::new(keygen.clock()));
+        let (this, with) = (self.clone(), shared.clone());
+        let part = format!("key generation {id:#}");
+        shared.finite(part.clone(), tell_events(with.clone(), self.clone(), events));
+        let task = shared.finite(part, async move { this.drive(with, keygen, finished).await });
+        let (begun, not_started) = (Instant::now(), None);
+        *self.lock() = State::Running(Running { reports, clock, task, begun, not_started });
+        Ok(())
+    }
+
+    async fn drive<B: Bus>(
+        self: Arc<Self>,
+        shared: Arc<Shared>,
+        mut keygen: KeygenDriver<B>,
+        finished: Finished,
+    ) {
+        let id = self.invitation.id();
+        let (store, state) = (shared.store.clone(), shared.store_state.clone());
+        // A transcript is signed once in a key generation: blocking on the disk here does no harm.
+        let keep = move |transcript| {
+            let signed = tokio::task::block_in_place(|| store.sign_transcript(id, transcript));
+            state.saw(&signed);
+            signed.map_err(std::io::Error::other)
+        };
+        let made = match keygen.finish(keep).await {
+            Ok(made) => made,
+            Err(error) => {
+                // Its stored state is removed, unless others may hold a certificate with this
+                // node's signature: then it can be begun again.
+                if matches!(&error, KeygenError::Ended { report, .. } if report.signed.is_none()) {
+                    let ended = shared.store(move |store| store.abandon_keygen(id)).await;
+                    if let Err(error) = ended {
+                        tracing::error!(%error, "the end of a ceremony could not be written down");
+                    }
+                }
+                self.tell(&shared, "ended", error.to_string());
+                *self.lock() = State::Failed(error.to_string());
+                return;
+            }
+        };
+        let GeneratedKey { share, file } = made;
+        let (seat, group) = (self.seat, file.group().id());
+        match shared.store(move |store| store.finish_keygen(seat, &share, &file)).await {
+            Ok(()) => {
+                self.tell(&shared, "made", format!("the key is made: group {group}"));
+                // The receiver may be dropped.
+                let _ = finished.send(());
+                // Others may lack the certificate until the key generation's lifetime is over.
+                keygen.serve().await;
+            }
+            Err(error) => {
+                // The host key and the others' recovery file restore the share.
+                tracing::error!(%error, "the key is made, and could not be stored");
+                *self.lock() = State::Failed(error.to_string());
+            }
+        }
+    }
+
+    fn tell(&self, shared: &Shared, kind: &str, text: String) {
+        let id = self.invitation.id().to_string();
+        shared.tell(ServiceEvent::new(self.name.as_str(), id, kind, text));
+    }
+
+    /// Its status for the API.
+    pub(in crate::service) fn view(&self) -> CeremonyStatus {
+        let invitation = &self.invitation;
+        let mut view = CeremonyStatus {
+            name: self.name.to_string(),
+            ceremony: invitation.id().to_string(),
+            fingerprint: invitation.fingerprint().to_string(),
+            seat: self.seat.to_u16(),
+            threshold: invitation.threshold(),
+            members: invitation.names().iter().map(ToString::to_string).collect(),
+            state: CeremonyState::Joined,
+            text: String::new(),
+            group: None,
+            awaited: Vec::new(),
+            findings: Vec::new(),
+        };
+        let (state, text) = match &*self.lock() {
+            State::Joined => {
+                (CeremonyState::Joined, "the fingerprint is to be compared".to_owned())
+            }
+            State::Failed(why) => (CeremonyState::Failed, why.clone()),
+            State::Running(running) => {
+                let report = running.reports.borrow();
+                let now = (running.clock)().monotonic;
+                let since = |since: Duration| now.saturating_sub(since).as_secs();
+                view.findings = report.findings.iter().map(ToString::to_string).collect();
+                let awaited = report.awaited.iter().map(|one| Awaited {
+                    seat: one.seat.to_u16(),
+                    name: self.name_of(one.seat),
+                    thing: one.thing.to_string(),
+                    seconds: since(one.since),
+                });
+                view.awaited = awaited.collect();
+                match report.phase {
+                    ReportPhase::Running => (CeremonyState::Running, String::new()),
+                    ReportPhase::Done(group) => {
+                        view.group = Some(group.to_string());
+                        match &running.not_started {
+                            None => (CeremonyState::Done, String::new()),
+                            Some(why) => (CeremonyState::Failed, why.clone()),
+                        }
+                    }
+                    ReportPhase::Ended(ending) => (CeremonyState::Ended, ending.to_string()),
+                }
+            }
+        };
+        (view.state, view.text) = (state, text);
+        view
+    }
+
+    fn name_of(&self, seat: Seat) -> String {
+        self.invitation.names().get(seat.index()).map(ToString::to_string).unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No step under the lock leaves a state incomplete.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn tell_events(
+    shared: Arc<Shared>,
+    ceremony: Arc<CeremonyService>,
+    mut events: mpsc::UnboundedReceiver<(Duration, Event)>,
+) {
+    while let Some((_, event)) = events.recv().await {
+        if let Some((kind, text)) = describe(&event) {
+            ceremony.tell(&shared, kind, text);
+        }
+    }
+}
+
+fn describe(event: &Event) -> Option<(&'static str, String)> {
+    Some(match event {
+        Event::Coordinating(_) => ("coordinating", "this node offers the transcript".to_owned()),
+        Event::Signed(hash) => ("signed", format!("this node has signed transcript {hash:#}")),
+        Event::Found(finding) => ("found", finding.to_string()),
+        _ => return None,
+    })
+}

@@ -1,0 +1,9 @@
+//! What keeps a node running: its start and end, its tasks, its store, its clocks.
+
+pub(super) mod beat;
+pub(super) mod clocks;
+pub(super) mod observer;
+pub(super) mod running;
+pub(super) mod store_state;
+pub(super) mod supervision;
+pub(super) mod watching;

@@ -1,0 +1,71 @@
+//! The notices of a group's node: bounds that were reached, and late proposals.
+
+use std::sync::Arc;
+
+use roastery_node::driver::{Limit as NodeLimit, Notice, Observer};
+use roastery_protocol::{Seat, group::Group};
+
+use crate::{
+    limits::Limit,
+    service::{ServiceEvent, shared::Shared},
+};
+
+/// Counts and logs the bounds of one group's node, and reports proposals that came too late.
+pub(in crate::service) struct GroupObserver {
+    pub(in crate::service) shared: Arc<Shared>,
+    /// The name of the group.
+    pub(in crate::service) name: String,
+    pub(in crate::service) group: Arc<Group>,
+}
+
+impl GroupObserver {
+    fn who(&self, seat: Option<Seat>) -> String {
+        match seat {
+            None => self.name.clone(),
+            Some(seat) => {
+                let member = self.group.member(seat);
+                let name = member.map(|member| self.shared.name_of(&member.peer));
+                format!("{}, seat {seat} ({})", self.name, name.unwrap_or_default())
+            }
+        }
+    }
+}
+
+impl Observer for GroupObserver {
+    fn notice(&mut self, notice: Notice) {
+        match notice {
+            Notice::Limited { limit, of } => {
+                let limit = match limit {
+                    NodeLimit::WaitingProposals => Limit::ProposalsOfMember,
+                    NodeLimit::ProposalLife => Limit::ProposalLife,
+                    NodeLimit::EarlyMessages => Limit::EarlyMessages,
+                    NodeLimit::Refusals => Limit::RefusalsKept,
+                    NodeLimit::Watched => Limit::RequestsWatched,
+                    NodeLimit::HeldMessages => Limit::HeldMessages,
+                    NodeLimit::Events => Limit::SessionEvents,
+                    NodeLimit::EndedSessions => Limit::EndedSessions,
+                    NodeLimit::LateEvidence => Limit::LateEvidence,
+                    _ => Limit::Sessions,
+                };
+                self.shared.limits.hit(limit, &self.who(of));
+            }
+            Notice::OutOfTime { session, by, expiry, now } => {
+                let text = match expiry <= now {
+                    true => format!(
+                        "seat {by} proposes a request that expired {} s ago by the clock here: it \
+                         was refused; compare the clocks of the two nodes",
+                        now - expiry
+                    ),
+                    false => format!(
+                        "seat {by} proposes a request that expires in {} s by the clock here, \
+                         which is longer than a week: it was refused; compare the clocks",
+                        expiry - now
+                    ),
+                };
+                let event = ServiceEvent::new(&self.name, session.to_string(), "out-of-time", text);
+                self.shared.tell(event);
+            }
+            _ => {}
+        }
+    }
+}

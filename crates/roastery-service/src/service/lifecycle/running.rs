@@ -1,0 +1,183 @@
+//! A node starts and stops.
+
+use std::{
+    sync::{Arc, Mutex, atomic::AtomicU64},
+    time::Instant,
+};
+
+use roastery_node::{
+    bus::{
+        exchange::{Exchange, ExchangeLimits},
+        p2p::{Endpoint, P2pSettings, TransportKey},
+    },
+    store::{Durability, Store, StoreWriter},
+};
+use roastery_protocol::keys::IdentityKey;
+use tokio::sync::watch;
+
+use crate::{
+    config::Config,
+    files::Folder,
+    metrics::Metrics,
+    own_card::{self, OwnCard, OwnKeys},
+    service::{
+        Service, ServiceError, decisions::journal::AuditWriter, now_ms, shared::Shared,
+        whereabouts::AddressBook,
+    },
+};
+
+/// The most other nodes, of all groups together.
+const MOST_PEERS: usize = 1024;
+
+impl Service {
+    /// Starts a node from its store. Must be called in a runtime with several threads, in which
+    /// everything then runs.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError`]; then nothing runs.
+    pub async fn start(
+        folder: Folder,
+        config: Config,
+        store: Store,
+    ) -> Result<Arc<Self>, ServiceError> {
+        let store = Arc::new(store);
+        let metrics = Arc::new(Metrics::default());
+        let runtime = tokio::runtime::Handle::current();
+        let (writer, writing) = StoreWriter::new(store.clone());
+        let shared = Arc::new(Shared::new(folder, store, writer, metrics, runtime));
+        let thread = move || writing.run();
+        shared
+            .supervisor
+            .essential_thread("the store", "store", thread)
+            .map_err(|error| ServiceError::Internal(format!("no thread for the store: {error}")))?;
+        let audit = AuditWriter::new(&shared);
+        let keys = shared.store(|store| store.keys()).await?.ok_or_else(|| {
+            ServiceError::NotReady(
+                "the store has no keys: it was not made by roastery init".to_owned(),
+            )
+        })?;
+        let transport = TransportKey::from_secret(&mut keys.transport.expose_bytes());
+        let identity = Arc::new(IdentityKey::new(keys.identity));
+        let known = own_card::known_member(&shared.store, &transport.peer())?;
+        let own = OwnKeys { identity: &identity, transport: &transport, known };
+        look_at_own_card(&shared.folder, &config, &own);
+        let settings = P2pSettings { max_peers: MOST_PEERS, ..P2pSettings::default() };
+        let bind = Endpoint::bind(transport, &config.transport.listen, settings).await;
+        let endpoint = bind.map_err(|error| ServiceError::NotReady(error.to_string()))?;
+        for address in endpoint.addresses() {
+            tracing::info!(%address, "listening");
+        }
+        for address in endpoint.silent() {
+            tracing::warn!(
+                %address,
+                "no interface of this machine has such an address: members cannot reach it yet"
+            );
+        }
+        let peer = endpoint.peer().clone();
+        let internal = |error: &dyn std::error::Error| ServiceError::Internal(error.to_string());
+        let bus = endpoint.join([]).map_err(|error| internal(&error))?;
+        let roster = bus.roster();
+        let (exchange, handle) =
+            Exchange::new(bus, ExchangeLimits::default()).map_err(|error| internal(&error))?;
+        let (stop, mut stopped) = watch::channel(false);
+        shared.essential("the bus", async move {
+            tokio::select! {
+                bus = exchange.run() => bus.close().await,
+                // When it is dropped, the bus still sends what it was given.
+                () = told(&mut stopped) => {}
+            }
+        });
+        let addresses = AddressBook::open(&shared.folder);
+        let service = Arc::new(Self {
+            shared,
+            config,
+            identity,
+            peer,
+            exchange: handle,
+            roster,
+            addresses,
+            audit,
+            groups: Mutex::default(),
+            ceremonies: Mutex::default(),
+            joining: tokio::sync::Mutex::default(),
+            started: Instant::now(),
+            pulse: AtomicU64::new(0),
+            stop,
+            asked_to_stop: watch::Sender::new(false),
+        });
+        service.take_over_rejections().await?;
+        let finished = service.shared.store(|store| store.finish_cut()).await;
+        if let Err(error) = finished {
+            tracing::warn!(%error, "what was cut from the audit log is not removed yet");
+        }
+        service.load_invitations().await?;
+        for kept in service.shared.store(|store| store.groups()).await? {
+            service.start_group(kept).await?;
+        }
+        service.resume_ceremonies().await?;
+        for warning in service.warnings() {
+            tracing::warn!("{warning}");
+        }
+        service.shared.essential("the beat", service.clone().beat());
+        let part = "what opens the store again";
+        service.shared.essential(part, service.clone().keep_store_open());
+        Ok(service)
+    }
+
+    /// Asks the program that runs this service to stop it.
+    pub fn ask_to_stop(&self) {
+        self.asked_to_stop.send_replace(true);
+    }
+
+    /// Waits until a client asks for the stop.
+    pub async fn told_to_stop(&self) {
+        told(&mut self.asked_to_stop.subscribe()).await;
+    }
+
+    /// Stops everything: secrets are overwritten, and queued messages are sent.
+    pub async fn stop(&self) {
+        self.shared.supervisor.stop();
+        for group in self.lock_groups().values() {
+            group.node.abort();
+        }
+        for ceremony in self.lock_ceremonies().values() {
+            ceremony.abort();
+        }
+        self.stop.send_replace(true);
+        if let Err(error) = self.shared.write(Durability::Synced, |_| Ok(())).await {
+            tracing::error!(%error, "the last changes may not be on the disk");
+        }
+        // At most the drain timeout of the bus.
+        tokio::time::sleep(P2pSettings::default().farewell / 10).await;
+    }
+}
+
+/// Renews the node's card if it differs from the configuration, and logs warnings about the
+/// addresses. None of this keeps the node from running.
+fn look_at_own_card(folder: &Folder, config: &Config, own: &OwnKeys<'_>) {
+    for note in config.transport.notes() {
+        tracing::warn!("{note}");
+    }
+    match own_card::renew(folder, config, own, now_ms()) {
+        Ok(OwnCard::Unchanged(_)) => {}
+        Ok(OwnCard::Rebuilt { card, reason }) => tracing::warn!(
+            name = %card.name(),
+            reason,
+            "the card could not be read, and is made anew from the node's keys: it says what the configuration says"
+        ),
+        Ok(OwnCard::Renewed(card)) => tracing::warn!(
+            name = %card.name(),
+            addresses = card.whereabouts().addresses().join(" "),
+            "the configuration has another name or other addresses than the card had, and the card is made anew: \
+             give it to the other members (roastery card), who take it up with roastery peers add"
+        ),
+        Err(error) => tracing::error!(%error, "the card is not made anew"),
+    }
+}
+
+/// Waits until the service is stopped.
+pub(in crate::service) async fn told(stop: &mut watch::Receiver<bool>) {
+    // If the service was dropped, stop as well.
+    let _ = stop.wait_for(|stop| *stop).await;
+}

@@ -1,0 +1,128 @@
+//! The service: a node's groups and key generations, and its operations.
+
+mod answers;
+mod decisions;
+mod error;
+mod event;
+#[cfg(test)]
+mod fixture;
+mod groups;
+mod keygen;
+mod lifecycle;
+mod shared;
+mod waiters;
+mod whereabouts;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use roastery_node::bus::{PeerId, exchange::ExchangeHandle, p2p::Roster};
+use roastery_protocol::{GroupId, KeygenId, keys::IdentityKey};
+use tokio::sync::{broadcast, watch};
+
+pub(crate) use self::{
+    answers::requests::MOST_LISTED,
+    lifecycle::supervision::{Supervisor, panic_message},
+};
+pub use self::{
+    answers::{
+        cutting::{nothing_to_cut, too_young},
+        requests::{RequestFilter, RequestPage},
+    },
+    decisions::rejections::RecordedIn,
+    error::ServiceError,
+    event::ServiceEvent,
+    lifecycle::supervision::{Failure, FailureKind},
+};
+use self::{
+    decisions::journal::AuditWriter, groups::group::GroupService, keygen::task::CeremonyService,
+    shared::Shared, whereabouts::AddressBook,
+};
+use crate::{config::Config, policy::Now};
+
+/// A running node.
+pub struct Service {
+    shared: Arc<Shared>,
+    config: Config,
+    identity: Arc<IdentityKey>,
+    peer: PeerId,
+    exchange: ExchangeHandle,
+    roster: Roster,
+    /// The addresses that members have signed.
+    addresses: AddressBook,
+    audit: AuditWriter,
+    groups: Mutex<BTreeMap<GroupId, Arc<GroupService>>>,
+    ceremonies: Mutex<BTreeMap<KeygenId, Arc<CeremonyService>>>,
+    /// Held while a group is added.
+    joining: tokio::sync::Mutex<()>,
+    started: Instant,
+    /// The time of the last pulse, in milliseconds after the start.
+    pulse: AtomicU64,
+    stop: watch::Sender<bool>,
+    asked_to_stop: watch::Sender<bool>,
+}
+
+pub(crate) fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The time by both clocks, for limits over a time.
+pub(crate) fn both_clocks() -> Now {
+    Now { wall: now(), steady: Instant::now() }
+}
+
+pub(crate) fn now() -> u64 {
+    now_ms() / 1000
+}
+
+impl Service {
+    /// The events from here on.
+    pub fn events(&self) -> broadcast::Receiver<ServiceEvent> {
+        self.shared.events.subscribe()
+    }
+
+    /// Waits until an essential part fails. Then the process must be ended and started again: a
+    /// part is never restarted alone.
+    pub async fn failed(&self) -> Failure {
+        self.shared.supervisor.failed().await
+    }
+
+    /// The supervisor of the essential tasks.
+    pub(crate) fn supervisor(&self) -> &Supervisor {
+        &self.shared.supervisor
+    }
+
+    fn lock_groups(&self) -> MutexGuard<'_, BTreeMap<GroupId, Arc<GroupService>>> {
+        // No step under the lock leaves an entry incomplete.
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_ceremonies(&self) -> MutexGuard<'_, BTreeMap<KeygenId, Arc<CeremonyService>>> {
+        // No step under the lock leaves an entry incomplete.
+        self.ceremonies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The only element, or an error.
+fn one<T>(
+    what: &'static str,
+    name: &str,
+    mut found: impl Iterator<Item = T>,
+) -> Result<T, ServiceError> {
+    let name = name.to_owned();
+    match (found.next(), found.next()) {
+        (Some(one), None) => Ok(one),
+        (Some(_), Some(_)) => Err(ServiceError::Ambiguous { what, name }),
+        (None, _) => Err(ServiceError::NotFound { what, name }),
+    }
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Service").field("peer", &self.peer).finish_non_exhaustive()
+    }
+}

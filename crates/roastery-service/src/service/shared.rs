@@ -1,0 +1,164 @@
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use roastery_node::{
+    bus::PeerId,
+    store::{Durability, Store, StoreError, StoreWriter, Transaction},
+};
+use tokio::{
+    sync::{broadcast, oneshot},
+    task::AbortHandle,
+};
+
+use crate::{
+    files::Folder,
+    limits::Limits,
+    metrics::Metrics,
+    policy::Ledger,
+    service::{
+        ServiceError, ServiceEvent, Supervisor,
+        decisions::{rejections::Rejections, twins::RejectedMessages},
+        keygen::host_key::HostKeyReader,
+        lifecycle::store_state::StoreState,
+        waiters::Waiters,
+    },
+};
+
+/// The state that all parts of a service share.
+#[derive(Debug)]
+pub(in crate::service) struct Shared {
+    pub(in crate::service) folder: Folder,
+    pub(in crate::service) store: Arc<Store>,
+    pub(in crate::service) writer: StoreWriter,
+    /// The clients that wait for a change of a request.
+    pub(in crate::service) waiters: Waiters,
+    pub(in crate::service) store_state: StoreState,
+    pub(in crate::service) events: broadcast::Sender<ServiceEvent>,
+    pub(in crate::service) metrics: Arc<Metrics>,
+    /// The operator's rejections that the store may lack.
+    pub(in crate::service) rejections: Arc<Rejections>,
+    /// The messages that the operator has rejected, by key.
+    pub(in crate::service) rejected: RejectedMessages,
+    /// The limits on spending and requests, by key.
+    pub(in crate::service) ledger: Arc<Ledger>,
+    /// Where every bound that is reached is reported.
+    pub(in crate::service) limits: Arc<Limits>,
+    /// The runtime of tasks that outlive the calls that start them.
+    pub(in crate::service) runtime: tokio::runtime::Handle,
+    pub(in crate::service) supervisor: Supervisor,
+    pub(in crate::service) host_key: HostKeyReader,
+    names: RwLock<BTreeMap<PeerId, String>>,
+}
+
+impl Shared {
+    pub(in crate::service) fn new(
+        folder: Folder,
+        store: Arc<Store>,
+        writer: StoreWriter,
+        metrics: Arc<Metrics>,
+        runtime: tokio::runtime::Handle,
+    ) -> Self {
+        let (events, _) = broadcast::channel(1024);
+        let limits = metrics.limits().clone();
+        let rejections = Arc::new(Rejections::load(&folder));
+        Self {
+            folder,
+            store,
+            writer,
+            waiters: Waiters::default(),
+            store_state: StoreState::default(),
+            events,
+            metrics,
+            rejections,
+            rejected: RejectedMessages::default(),
+            ledger: Arc::default(),
+            limits,
+            runtime,
+            supervisor: Supervisor::default(),
+            host_key: HostKeyReader::default(),
+            names: RwLock::default(),
+        }
+    }
+
+    /// Runs a task that ends only when the service stops: its panic and its end are failures, which
+    /// end the process. A task that is aborted by its handle has not failed.
+    pub(in crate::service) fn essential(
+        &self,
+        part: impl Into<String>,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) -> AbortHandle {
+        self.supervisor.essential(&self.runtime, part, task)
+    }
+
+    /// Runs a task that may end by itself: only its panic is a failure.
+    pub(in crate::service) fn finite(
+        &self,
+        part: impl Into<String>,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) -> AbortHandle {
+        self.supervisor.finite(&self.runtime, part, task)
+    }
+
+    /// Accesses the store where blocking is allowed.
+    pub(in crate::service) async fn store<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, ServiceError> {
+        let store = self.store.clone();
+        let done = self.runtime.spawn_blocking(move || act(&store)).await;
+        let done = done.map_err(|error| ServiceError::Internal(error.to_string()))?;
+        self.store_state.saw(&done);
+        Ok(done?)
+    }
+
+    /// Checks whether a write has failed whose result no caller waits for.
+    pub(in crate::service) fn look_at_store(&self) {
+        if self.store.has_failed() {
+            let lost = std::io::Error::other("a write that was deferred has failed");
+            self.store_state.saw(&Err::<(), _>(StoreError::Io(lost)));
+        }
+    }
+
+    /// Makes a change of the store, in the thread that writes. Returns when others can read it, and
+    /// if it is synced when it is on the disk.
+    pub(in crate::service) async fn write<T: Send + 'static>(
+        &self,
+        durability: Durability,
+        change: impl FnOnce(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, ServiceError> {
+        let (told, outcome) = oneshot::channel();
+        self.writer.write(durability, change, move |done| {
+            // The caller may be gone.
+            let _ = told.send(done);
+        });
+        let ended = |_| ServiceError::Internal("the store's thread has ended".to_owned());
+        let done = outcome.await.map_err(ended)?;
+        self.store_state.saw(&done);
+        Ok(done?)
+    }
+
+    /// Sends an event to the observing clients, and to the log.
+    pub(in crate::service) fn tell(&self, event: ServiceEvent) {
+        tracing::info!(
+            group = event.group,
+            session = event.session,
+            kind = event.kind,
+            "{}",
+            event.text
+        );
+        // There may be no such client.
+        let _ = self.events.send(event);
+    }
+
+    /// The name on the card of a peer.
+    pub(in crate::service) fn name_of(&self, peer: &PeerId) -> String {
+        let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
+        names.get(peer).cloned().unwrap_or_default()
+    }
+
+    pub(in crate::service) fn set_name(&self, peer: PeerId, name: String) {
+        self.names.write().unwrap_or_else(PoisonError::into_inner).insert(peer, name);
+    }
+}

@@ -10,6 +10,6 @@ pub use self::{
     command::{Answer, CommandError, ask},
     ledger::{Caps, Key, LOOKS_BACK, Ledger, Reservation},
     recent::Now,
-    rules::{Examined, Judge, JudgeError, Refusal},
+    rules::{Examined, JudgeError, PolicyEngine, Refusal},
     standing::Standing,
 };

@@ -20,7 +20,7 @@ use crate::config::{PolicyConfig, SubjectKind};
 
 /// The rules of one group at this node.
 #[derive(Debug)]
-pub struct Judge {
+pub struct PolicyEngine {
     config: PolicyConfig,
     wallet: Wallet,
     transactions: SpendPolicy,
@@ -159,7 +159,7 @@ fn found(spend: &Spend, spending: &Spending) -> Vec<u8> {
     amount.into_iter().chain(own.map(u8::from)).chain(coins).collect()
 }
 
-impl Judge {
+impl PolicyEngine {
     /// The rules of this configuration, for this group.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ use crate::{
     config::{PolicyConfig, SubjectKind},
     files::Folder,
     metrics::Metrics,
-    policy::{Judge, Key},
+    policy::{Key, PolicyEngine},
     service::{
         decisions::journal::AuditWriter,
         groups::group::{Called, GroupService, key_of},
@@ -61,7 +61,7 @@ impl TestNode {
         let (group, own) = (keys.group.clone(), seat(0));
         let config =
             PolicyConfig { kinds: vec![SubjectKind::Hash], most_per_hour, ..Default::default() };
-        let judge = Judge::new(config, group.clone(), None, Network::Regtest).unwrap();
+        let judge = PolicyEngine::new(config, group.clone(), None, Network::Regtest).unwrap();
         let key = key_of(&group);
         shared.ledger.open(key, [], crate::service::both_clocks());
         let journal = AuditWriter::new(&shared).journal(group.id(), key, judge.caps());

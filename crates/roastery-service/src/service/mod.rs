@@ -38,7 +38,7 @@ pub use self::{
     lifecycle::supervision::{Failure, FailureKind},
 };
 use self::{
-    decisions::journal::AuditWriter, groups::group::GroupService, keygen::task::CeremonyService,
+    decisions::journal::AuditWriter, groups::group::GroupService, keygen::task::KeygenService,
     shared::Shared, whereabouts::AddressBook,
 };
 use crate::{config::Config, policy::Now};
@@ -55,7 +55,7 @@ pub struct Service {
     addresses: AddressBook,
     audit: AuditWriter,
     groups: Mutex<BTreeMap<GroupId, Arc<GroupService>>>,
-    ceremonies: Mutex<BTreeMap<KeygenId, Arc<CeremonyService>>>,
+    ceremonies: Mutex<BTreeMap<KeygenId, Arc<KeygenService>>>,
     /// Held while a group is added.
     joining: tokio::sync::Mutex<()>,
     started: Instant,
@@ -101,7 +101,7 @@ impl Service {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock_ceremonies(&self) -> MutexGuard<'_, BTreeMap<KeygenId, Arc<CeremonyService>>> {
+    fn lock_keygens(&self) -> MutexGuard<'_, BTreeMap<KeygenId, Arc<KeygenService>>> {
         // No step under the lock leaves an entry incomplete.
         self.ceremonies.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -15,14 +15,14 @@ use roastery_protocol::{
 };
 use roastery_service::{
     config::{PolicyConfig, SubjectKind},
-    policy::{Judge, Ledger, Now, Refusal},
+    policy::{Ledger, Now, PolicyEngine, Refusal},
 };
 use roastery_testkit::payments::*;
 
 const NOW: u64 = 1_800_000_000;
 
-fn judge(group: &TestGroup, config: PolicyConfig) -> Judge {
-    Judge::new(config, group.group.clone(), None, Network::Bitcoin).unwrap()
+fn judge(group: &TestGroup, config: PolicyConfig) -> PolicyEngine {
+    PolicyEngine::new(config, group.group.clone(), None, Network::Bitcoin).unwrap()
 }
 
 /// The stored request for a proposal with these messages and this subject.

@@ -67,7 +67,7 @@ impl Service {
 
     /// The invitations that were joined, and key generations under way.
     pub fn ceremonies(&self) -> Vec<CeremonyStatus> {
-        self.lock_ceremonies().values().map(|ceremony| ceremony.view()).collect()
+        self.lock_keygens().values().map(|ceremony| ceremony.view()).collect()
     }
 
     /// One of them, by its group's name or its id.

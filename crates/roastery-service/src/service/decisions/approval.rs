@@ -22,7 +22,7 @@ use crate::{
             rejections::REJECTED,
             turns::Lane,
         },
-        groups::group::{GroupService, Live, key_of},
+        groups::group::{GroupService, OpenSession, key_of},
         now,
     },
 };
@@ -183,7 +183,8 @@ impl GroupService {
         };
         let watcher = opened.watcher();
         let standing_of = standing.clone();
-        let live = Live { watcher, standing: standing_of, revision, _reservation: reservation };
+        let live =
+            OpenSession { watcher, standing: standing_of, revision, _reservation: reservation };
         self.begun(session, live);
         let part = format!("a session of group {}", self.name);
         let follow = self.clone().follow(opened, decision, standing);

@@ -31,7 +31,7 @@ use tokio::{
 use crate::{
     config::Approval,
     limits::Limit,
-    policy::{CommandError, Examined, Judge, Refusal, Reservation, Standing},
+    policy::{CommandError, Examined, PolicyEngine, Refusal, Reservation, Standing},
     service::{
         ServiceError, ServiceEvent,
         answers::summary::{Summaries, summary},
@@ -69,9 +69,9 @@ pub(in crate::service) struct GroupService {
     pub(in crate::service) seat: Seat,
     pub(in crate::service) recovery: Option<RecoveryFile>,
     pub(in crate::service) handle: NodeHandle,
-    pub(in crate::service) judge: Arc<Judge>,
+    pub(in crate::service) judge: Arc<PolicyEngine>,
     pub(in crate::service) journal: GroupJournal,
-    live: Mutex<BTreeMap<SessionId, Live>>,
+    live: Mutex<BTreeMap<SessionId, OpenSession>>,
     /// The summaries of requests.
     pub(in crate::service) summaries: Arc<Summaries>,
     /// The approvals and refusals of the members.
@@ -102,7 +102,7 @@ pub(in crate::service) fn key_of(group: &Group) -> [u8; 32] {
 
 /// A session that is open.
 #[derive(Clone)]
-pub(in crate::service) struct Live {
+pub(in crate::service) struct OpenSession {
     pub(in crate::service) watcher: SessionWatcher,
     pub(in crate::service) standing: Arc<Standing>,
     /// The revision of the request's row that was approved.
@@ -125,7 +125,7 @@ impl GroupService {
         kept: KeptGroup,
         bus: impl Bus + 'static,
         identity: Arc<IdentityKey>,
-        judge: Judge,
+        judge: PolicyEngine,
         (journal, over_limit): (GroupJournal, mpsc::UnboundedReceiver<OverLimit>),
     ) -> Result<Arc<Self>, ServiceError> {
         let KeptGroup { group, seat, share, recovery } = kept;
@@ -376,7 +376,7 @@ impl GroupService {
     pub(in crate::service) async fn with_judge_in<T: Send + 'static>(
         &self,
         lane: Lane,
-        act: impl FnOnce(&Judge) -> Result<T, Refusal> + Send + 'static,
+        act: impl FnOnce(&PolicyEngine) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
         // Held by the work itself, even if its caller is gone.
         let mut taking = pin!(self.judging.take(lane));
@@ -420,11 +420,11 @@ impl GroupService {
         self.lock().values().map(|live| live.watcher.clone()).collect()
     }
 
-    pub(in crate::service) fn live(&self, session: SessionId) -> Option<Live> {
+    pub(in crate::service) fn live(&self, session: SessionId) -> Option<OpenSession> {
         self.lock().get(&session).cloned()
     }
 
-    pub(in crate::service) fn begun(&self, session: SessionId, live: Live) {
+    pub(in crate::service) fn begun(&self, session: SessionId, live: OpenSession) {
         self.lock().insert(session, live);
     }
 
@@ -460,7 +460,7 @@ impl GroupService {
         self.shared.tell(ServiceEvent::new(&self.name, session.to_string(), kind, text));
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<SessionId, Live>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<SessionId, OpenSession>> {
         // No step under the lock leaves an entry incomplete.
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }

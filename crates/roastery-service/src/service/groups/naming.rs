@@ -26,7 +26,7 @@ impl Service {
     fn wanted(&self, kept: &KeptGroup) -> String {
         let Some(file) = &kept.recovery else { return format!("group-{:#}", kept.group.id()) };
         let invitation = file.invitation();
-        let joined = self.lock_ceremonies().get(&invitation.id()).cloned();
+        let joined = self.lock_keygens().get(&invitation.id()).cloned();
         joined.map_or_else(|| invitation.name().to_owned(), |joined| joined.name.to_string())
     }
 
@@ -121,7 +121,7 @@ impl Service {
         let known =
             groups.iter().flat_map(|group| [group.name.clone(), group.group.id().to_string()]);
         // Groups that are not made yet have no ids.
-        let ceremonies = self.lock_ceremonies();
+        let ceremonies = self.lock_keygens();
         let to_be = ceremonies.values().map(|one| one.name.to_string());
         let known: Vec<String> = known.chain(to_be).collect();
         let known = known.iter().map(String::as_str);

@@ -13,7 +13,7 @@ use roastery_node::{
 use crate::{
     config::{ConfigError, GroupSettings},
     limits::Limit,
-    policy::{Caps, Judge, Key, LOOKS_BACK},
+    policy::{Caps, Key, LOOKS_BACK, PolicyEngine},
     service::{
         Service, ServiceError, both_clocks,
         groups::group::{Called, GroupService, key_of},
@@ -59,7 +59,7 @@ impl Service {
         let GroupSettings { section, policy, scripts } =
             self.config.settings_of(bound.as_deref(), id).map_err(not_ready)?;
         let network = self.config.network().map_err(not_ready)?;
-        let judge = Judge::new(policy, kept.group.clone(), scripts.as_deref(), network)
+        let judge = PolicyEngine::new(policy, kept.group.clone(), scripts.as_deref(), network)
             .map_err(|error| ServiceError::NotReady(format!("group {name}: {error}")))?;
         let key = key_of(&kept.group);
         self.count_released(key, judge.caps()).await?;

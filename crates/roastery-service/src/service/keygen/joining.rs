@@ -18,7 +18,7 @@ use crate::{
     service::{
         Service, ServiceError,
         groups::{group::GroupService, naming::name_of_group},
-        keygen::task::CeremonyService,
+        keygen::task::KeygenService,
         one,
     },
     view::{CeremonyState, CeremonyStatus},
@@ -72,8 +72,8 @@ impl Service {
         let Some(seat) = self.seat_in(invitation) else { return };
         match self.kept_name(invitation) {
             Ok(name) => {
-                let ceremony = || Arc::new(CeremonyService::new(invitation.clone(), seat, name));
-                self.lock_ceremonies().entry(invitation.id()).or_insert_with(ceremony);
+                let ceremony = || Arc::new(KeygenService::new(invitation.clone(), seat, name));
+                self.lock_keygens().entry(invitation.id()).or_insert_with(ceremony);
             }
             Err(error) => tracing::error!(
                 invitation = %invitation.id(),
@@ -114,7 +114,7 @@ impl Service {
     ) -> Result<(), ServiceError> {
         for kept in self.shared.store(|store| store.keygens()).await? {
             let id = kept.invitation.id();
-            let known = self.lock_ceremonies().get(&id).cloned();
+            let known = self.lock_keygens().get(&id).cloned();
             let Some(ceremony) = known else {
                 let reason = "its name or this node's seat is not known; it is not taken up again";
                 tracing::error!(ceremony = %id, reason);
@@ -131,7 +131,7 @@ impl Service {
             .values()
             .filter_map(|group| group.recovery.as_ref().map(|file| file.invitation().id()))
             .collect();
-        self.lock_ceremonies().retain(|id, _| !groups.contains(id));
+        self.lock_keygens().retain(|id, _| !groups.contains(id));
         Ok(())
     }
 
@@ -161,7 +161,7 @@ impl Service {
             return Err(ServiceError::Invalid(reason.to_owned()));
         }
         let id = file.invitation().id();
-        let known = self.lock_ceremonies().get(&id).cloned();
+        let known = self.lock_keygens().get(&id).cloned();
         if let Some(known) = known {
             // Its cards may be newer than the stored ones, and the stored file may be damaged.
             self.keep_invitation(&file)?;
@@ -188,7 +188,7 @@ impl Service {
                 (Some(name), _) | (None, Some(name)) => name,
                 (None, None) => name_of_invitation(file.invitation())?,
             };
-            let mut view = CeremonyService::new(file.invitation().clone(), seat, name).view();
+            let mut view = KeygenService::new(file.invitation().clone(), seat, name).view();
             view.state = CeremonyState::Done;
             view.text = "the group is here; where its members are is known now".to_owned();
             view.group = Some(group.to_string());
@@ -213,8 +213,8 @@ impl Service {
         self.keep_name(&file, &name)?;
         self.keep_invitation(&file)?;
         let id = file.invitation().id();
-        let ceremony = Arc::new(CeremonyService::new(file.invitation().clone(), seat, name));
-        self.lock_ceremonies().insert(id, ceremony);
+        let ceremony = Arc::new(KeygenService::new(file.invitation().clone(), seat, name));
+        self.lock_keygens().insert(id, ceremony);
         Ok(())
     }
 
@@ -308,7 +308,7 @@ impl Service {
 
     async fn run_ceremony(
         self: &Arc<Self>,
-        ceremony: &Arc<CeremonyService>,
+        ceremony: &Arc<KeygenService>,
     ) -> Result<(), ServiceError> {
         let invitation = &ceremony.invitation;
         // One line for the key generation, and one for the group that it makes.
@@ -334,13 +334,13 @@ impl Service {
     pub(in crate::service) fn find_ceremony(
         &self,
         name: &str,
-    ) -> Result<Arc<CeremonyService>, ServiceError> {
+    ) -> Result<Arc<KeygenService>, ServiceError> {
         one("ceremony", name, self.ceremonies_named(name).into_iter())
     }
 
     /// The key generations of groups with this name, or the one with this id.
-    fn ceremonies_named(&self, name: &str) -> Vec<Arc<CeremonyService>> {
-        let ceremonies = self.lock_ceremonies();
+    fn ceremonies_named(&self, name: &str) -> Vec<Arc<KeygenService>> {
+        let ceremonies = self.lock_keygens();
         let named = ceremonies
             .iter()
             .filter(|(id, ceremony)| ceremony.name.as_str() == name || id.to_string() == name);

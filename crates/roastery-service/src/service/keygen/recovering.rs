@@ -38,7 +38,7 @@ impl Service {
             return Err(ServiceError::Invalid(reason.to_owned()));
         }
         let (keeping, ceremony) = (group.clone(), recovery.invitation().id());
-        let name = match (wanted, self.lock_ceremonies().get(&ceremony)) {
+        let name = match (wanted, self.lock_keygens().get(&ceremony)) {
             (Some(name), _) => name,
             (None, Some(joined)) => joined.name.clone(),
             (None, None) => name_of_group(recovery.invitation().name())?,
@@ -52,7 +52,7 @@ impl Service {
             .await?;
         self.start_new_groups().await?;
         // The group of its invitation is there now.
-        self.lock_ceremonies().retain(|id, known| *id != ceremony || known.is_running());
+        self.lock_keygens().retain(|id, known| *id != ceremony || known.is_running());
         Ok(group)
     }
 }

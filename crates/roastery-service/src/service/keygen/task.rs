@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// The key generation of a group, from the invitation to the share.
-pub(in crate::service) struct CeremonyService {
+pub(in crate::service) struct KeygenService {
     pub(in crate::service) invitation: Invitation,
     pub(in crate::service) seat: Seat,
     /// The group's name at this node.
@@ -59,7 +59,7 @@ const ABORT_PATIENCE: Duration = Duration::from_secs(5);
 /// Notified when the share of a key generation is in the store.
 pub(in crate::service) type Finished = tokio::sync::oneshot::Sender<()>;
 
-impl CeremonyService {
+impl KeygenService {
     pub(in crate::service) fn new(invitation: Invitation, seat: Seat, name: Name) -> Self {
         Self { invitation, seat, name, state: Mutex::new(State::Joined) }
     }
@@ -271,7 +271,7 @@ impl CeremonyService {
 
 async fn tell_events(
     shared: Arc<Shared>,
-    ceremony: Arc<CeremonyService>,
+    ceremony: Arc<KeygenService>,
     mut events: mpsc::UnboundedReceiver<(Duration, Event)>,
 ) {
     while let Some((_, event)) = events.recv().await {

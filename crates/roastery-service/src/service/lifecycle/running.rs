@@ -141,7 +141,7 @@ impl Service {
         for group in self.lock_groups().values() {
             group.node.abort();
         }
-        for ceremony in self.lock_ceremonies().values() {
+        for ceremony in self.lock_keygens().values() {
             ceremony.abort();
         }
         self.stop.send_replace(true);

@@ -1,4 +1,5 @@
-//! What this node decides about a request: approvals, refusals, rejections, and the record before a share leaves.
+//! What this node decides about a request: approvals, refusals, rejections, and the record before
+//! a share leaves.
 
 pub(super) mod approval;
 pub(super) mod command;

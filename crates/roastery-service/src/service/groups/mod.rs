@@ -1,4 +1,4 @@
-//! The groups of a node: their names, their requests, what other members propose, what has become of it.
+//! The groups of a node: their names, their requests, what other members propose, and outcomes.
 
 pub(super) mod coins;
 pub(super) mod group;

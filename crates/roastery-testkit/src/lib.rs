@@ -12,6 +12,7 @@
 pub mod byzantine;
 mod fixture;
 pub mod forge;
+pub mod holder;
 #[cfg(feature = "payments")]
 pub mod payments;
 mod world;

@@ -1,7 +1,6 @@
 //! Secrets are zeroized: when the session ends in any way, in a panic, after a hardware fault. And
 //! nothing shows them.
 
-mod probe;
 mod silence;
 
 use std::{
@@ -13,15 +12,18 @@ use std::{
     time::Duration,
 };
 
-use probe::Probe;
 use roastery_protocol::{
     Seat,
-    engine::{Engine, EngineError, EngineSession, FrostEngine, FrostSession, Programme},
+    engine::{EngineError, EngineSession, FrostEngine, FrostSession, Programme},
     message::{Body, Envelope, Kind, RefusalReason},
     request::{ApprovalError, ApprovedRequest, Policy, SigningRequest, Step},
     session::{Event, Rejected, Session, Settings, Stop, StopReason},
 };
-use roastery_testkit::{byzantine::*, *};
+use roastery_testkit::{
+    byzantine::*,
+    holder::{Alive, Holder},
+    *,
+};
 
 /// A 2-of-3 whose first coordinator is driven by hand; it asks both others to sign with this
 /// package.
@@ -91,15 +93,16 @@ fn expiry_ends_the_secrets_and_a_package_that_comes_later_is_not_signed() {
 #[test]
 fn dropping_a_session_drops_its_engine() {
     let fixture = Fixture::new(2, 3);
-    let probes: Vec<Probe> =
-        fixture.group.seats().map(|seat| Probe::new(fixture.frost(seat))).collect();
     let request = fixture.request(1);
-    for probe in &probes {
-        let opening = fixture.opening(probe.seat(), &request, 0, Settings::default());
-        let session = Session::open(opening, probe, fixture.now).unwrap();
-        assert_eq!((probe.alive(), session.live_slots()), (1, 1));
+    for seat in fixture.group.seats() {
+        let alive = Alive::default();
+        let engine = Holder::new(fixture.frost(seat), &alive);
+        let opening = fixture.opening(seat, &request, 0, Settings::default());
+        let session = Session::open(opening, &engine, fixture.now).unwrap();
+        // The engine itself is one of them.
+        assert_eq!((alive.holders(), session.live_slots()), (2, 1));
         drop(session);
-        assert_eq!(probe.alive(), 0);
+        assert_eq!(alive.holders(), 1);
     }
 }
 
@@ -119,10 +122,11 @@ fn a_panic_in_the_middle_of_a_session_drops_its_engine() {
     fixture.policy = Arc::new(Panicking);
     let coordinator = fixture.coordinator_of(0);
     let signers = fixture.seats_but(&[coordinator]);
-    let probe = Probe::new(fixture.frost(signers[0]));
+    let alive = Alive::default();
+    let engine = Holder::new(fixture.frost(signers[0]), &alive);
     let request = fixture.request(1);
     let opening = fixture.opening(signers[0], &request, 0, Settings::default());
-    let mut session = Session::open(opening, &probe, fixture.now).unwrap();
+    let mut session = Session::open(opening, &engine, fixture.now).unwrap();
     let shown = std::iter::from_fn(|| session.poll_output()).find_map(|output| match output {
         roastery_protocol::session::Output::Send { bytes, .. } => Envelope::parse(&bytes).ok(),
         roastery_protocol::session::Output::Event(_) => None,
@@ -132,12 +136,12 @@ fn a_panic_in_the_middle_of_a_session_drops_its_engine() {
     let package = fixture.package(0, run(1), 0, &[(signers[0], slot), own.shown()]);
     let package = fixture.seal_package(0, &package);
     let now = fixture.now;
-    assert_eq!(probe.alive(), 1);
+    assert_eq!(alive.holders(), 2);
     let result = catch_unwind(AssertUnwindSafe(move || {
         let _ = session.handle_message(&peer(coordinator), package.as_bytes(), now);
     }));
     assert!(result.is_err());
-    assert_eq!(probe.alive(), 0);
+    assert_eq!(alive.holders(), 1);
 }
 
 // Row 46.

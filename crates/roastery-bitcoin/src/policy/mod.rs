@@ -123,7 +123,7 @@ impl SpendPolicy {
         spend.messages()?;
         let rules = &self.rules;
         self.judge_recognition(spend)?;
-        let amount = spend.leaves_the_group();
+        let amount = spend.may_leave_the_group();
         if let Some(most) = rules.most_per_transaction.map(Amount::from_sat)
             && amount > most
         {
@@ -147,7 +147,8 @@ impl SpendPolicy {
 
     /// One transaction can be asked for in two requests, each of which shows another part of the
     /// group's inputs as its own and has the same outputs return. Where no person decides, all
-    /// inputs that could be the group's must be recognised then.
+    /// inputs that could be the group's must be recognised then; where one does, limits count them
+    /// as the group's ([`Spend::may_leave_the_group`]).
     fn judge_recognition(&self, spend: &Spend) -> Result<(), Refusal> {
         let rules = &self.rules;
         let limited = rules.most_per_transaction.is_some() || rules.most_per_day.is_some();

@@ -113,12 +113,26 @@ impl Spend {
     }
 
     /// What leaves the group, fee included: what it signs for, less what comes back to addresses of
-    /// its wallet. This is what limits are about. An input that anything is wrong with counts with
-    /// the amount that is known of it, if any.
+    /// its wallet. An input that anything is wrong with counts with the amount that is known of it,
+    /// if any.
     pub fn leaves_the_group(&self) -> Amount {
+        self.beyond_what_returns(|input| input.signing != Signing::NotOurs)
+    }
+
+    /// The most that may leave the group, fee included: as if every input that
+    /// [may be the group's](Input::may_be_ours) were. This is what limits are about. The creator of
+    /// a PSBT chooses which inputs are recognised, and can ask for the rest in another request.
+    pub fn may_leave_the_group(&self) -> Amount {
+        self.beyond_what_returns(|input| input.signing != Signing::NotOurs || input.may_be_ours())
+    }
+
+    /// What these inputs spend, less what comes back.
+    fn beyond_what_returns(&self, counts: impl Fn(&Input) -> bool) -> Amount {
         let comes =
             sum(self.outputs.iter().filter(|output| output.is_ours()).map(|out| out.amount));
-        Amount::from_sat(self.spent_by_the_group().to_sat().saturating_sub(comes.to_sat()))
+        let inputs = self.inputs.iter().filter(|input| counts(input));
+        let goes = sum(inputs.filter_map(|input| input.previous.as_ref()).map(|out| out.value));
+        Amount::from_sat(goes.to_sat().saturating_sub(comes.to_sat()))
     }
 
     /// The amounts of the group's own inputs, as far as they are known.
@@ -128,11 +142,11 @@ impl Spend {
     }
 
     /// What no payee receives of the group's money at most: the fee and what is burnt, as far as it
-    /// leaves the group. `None` where the fee is not known.
+    /// [may leave the group](Self::may_leave_the_group). `None` where the fee is not known.
     pub fn lost_by_the_group(&self) -> Option<Amount> {
         let burnt = sum(self.outputs.iter().filter(|out| out.is_burnt()).map(|out| out.amount));
         let lost = self.fee()?.to_sat().saturating_add(burnt.to_sat());
-        Some(Amount::from_sat(lost).min(self.leaves_the_group()))
+        Some(Amount::from_sat(lost).min(self.may_leave_the_group()))
     }
 }
 

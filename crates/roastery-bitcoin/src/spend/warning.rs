@@ -270,8 +270,10 @@ pub(super) fn of_all(spend: &Spend) -> Vec<Warning> {
     let rate = spend.fee_rate().filter(|rate| *rate > HIGH_FEE_RATE);
     said.extend(fee.into_iter().chain(rate.map(|rate| Warning::HighFeeRate { rate })));
     let spent = spend.spent_by_the_group();
-    let lost =
-        spend.lost_by_the_group().filter(|lost| is_more_than(*lost, HIGH_FEE_PERCENT, spent));
+    // Where no input is the group's there is nothing to sign.
+    let lost = spend
+        .lost_by_the_group()
+        .filter(|lost| spent > Amount::ZERO && is_more_than(*lost, HIGH_FEE_PERCENT, spent));
     said.extend(lost.map(|lost| Warning::HighFeeShare { lost, spent }));
     said
 }

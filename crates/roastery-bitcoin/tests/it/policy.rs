@@ -221,7 +221,7 @@ fn a_transaction_without_outputs_is_not_signed_whatever_the_rules_say() {
 }
 
 #[test]
-fn one_transaction_in_two_requests_that_each_hide_an_input_passes_no_limit_without_a_person() {
+fn one_transaction_in_two_requests_that_each_hide_an_input_passes_no_limit() {
     let group = TestGroup::three_of_five();
     let wallet = group.wallet();
     // Two inputs beyond the search: what they are is known by their derivation fields only.
@@ -256,9 +256,20 @@ fn one_transaction_in_two_requests_that_each_hide_an_input_passes_no_limit_witho
             let refusal = judge_by(rules.clone(), review, &shown(&[0, 1]), 0).unwrap_err();
             assert!(!matches!(refusal, Refusal::Unrecognised { .. }), "{refusal}");
         }
-        // A person sees the warning.
+        // A person sees the warning, and each part counts as if all that may be the group's were.
         let part = shown(&[0]);
-        assert!(judge_by(rules, Review::Shown, &part, 0).is_ok());
+        let refusal = judge_by(rules.clone(), Review::Shown, &part, 0).unwrap_err();
+        let counted = match refusal {
+            Refusal::PerTransaction { amount, .. } | Refusal::PerDay { amount, .. } => amount,
+            other => panic!("{other}"),
+        };
+        assert_eq!(counted, Amount::from_sat(49_000));
+        let enough = Rules {
+            most_per_transaction: rules.most_per_transaction.map(|most| most + 1),
+            most_per_day: rules.most_per_day.map(|most| most + 1),
+            ..Rules::default()
+        };
+        assert_eq!(judge_by(enough, Review::Shown, &part, 0).unwrap(), counted);
         let warning = Warning::UnrecognisedInput { input: 1 };
         assert!(part.warnings().contains(&warning));
         assert_eq!(
@@ -268,6 +279,23 @@ fn one_transaction_in_two_requests_that_each_hide_an_input_passes_no_limit_witho
     }
     // Without a limit on amounts nothing is counted; what is not Taproot cannot be the group's.
     assert!(judge_by(Rules::default(), Review::RulesAlone, &shown(&[0]), 0).is_ok());
+}
+
+#[test]
+fn a_fee_is_no_smaller_where_an_input_of_the_group_is_hidden() {
+    let group = TestGroup::three_of_five();
+    let wallet = group.wallet();
+    // The first is found without derivation fields, the second is beyond the search.
+    let ours =
+        [0, SEARCH_DEPTH].map(|index| pay(50_000, wallet.script(Branch::Receive, index).unwrap()));
+    let back = pay(51_000, wallet.script(Branch::Change, 0).unwrap());
+    let part = Spend::of(spending(&ours, vec![back]), &wallet);
+    assert_eq!((part.leaves_the_group(), part.fee()), (sat(0), Some(sat(49_000))));
+    for review in [Review::Shown, Review::ShownToCommand, Review::RulesAlone] {
+        let refusal = judge_by(Rules::default(), review, &part, 0).unwrap_err();
+        let (lost, spent) = (sat(49_000), sat(50_000));
+        assert_eq!(refusal, Refusal::FeeShare { lost, spent, most: 20 });
+    }
 }
 
 #[test]

@@ -137,7 +137,8 @@ impl Examined {
     }
 }
 
-/// The amount and the coins that a transaction spends from a group's wallet.
+/// What limits count of a transaction: the most that may leave the group, and the coins that are
+/// recognised as its own.
 fn spending_of(spend: &Spend) -> Spending {
     let ours = spend.inputs().iter().filter(|input| input.signing != Signing::NotOurs);
     let coins: BTreeSet<Coin> = ours
@@ -146,7 +147,7 @@ fn spending_of(spend: &Spend) -> Spending {
             output: input.outpoint.vout,
         })
         .collect();
-    Spending { amount: spend.leaves_the_group().to_sat(), coins: coins.into_iter().collect() }
+    Spending { amount: spend.may_leave_the_group().to_sat(), coins: coins.into_iter().collect() }
 }
 
 /// The findings of an examination, as bytes: the amounts, and which outputs pay the group's own

@@ -1,12 +1,13 @@
 #!/bin/sh
-# Shows that the campaign can fail: puts each mutation of mutations/*.patch into a copy of the tree and runs the campaign
-# until it is found; those whose name begins with c are looked for among key generations. Prints the seed number
-# at which that was, and what was violated.
+# Shows that the campaign can fail: puts each mutation of mutations/*.patch into a copy of the tree
+# and runs the campaign until it is found; those whose name begins with c are looked for among key
+# generations. Prints the seed number at which that was, and what was violated.
 #
 #   crates/roastery-sim/mutations.sh [RUNS [NAME]]
 #
-# RUNS is the most scenarios for each (3000), NAME a part of the name of those that are to be tried (all). Exits with 1 if
-# one is not found. Builds in $MUTATIONS_DIR, if that is set, so that a second time is faster.
+# RUNS is the most scenarios for each (3000), NAME a part of the name of those that are to be tried
+# (all). Exits with 1 if one is not found. Builds in $MUTATIONS_DIR, if that is set, so that a
+# second time is faster.
 set -eu
 runs=${1:-3000}
 name=${2:-}
@@ -22,7 +23,8 @@ for patch in "$here"/mutations/*"$name"*.patch; do
     mkdir "$work/tree"
     (cd "$root" && tar cf - --exclude=./target --exclude=./.git .) | tar xf - -C "$work/tree"
     (cd "$work/tree" && patch -s -p1 < "$patch")
-    # Times in the copy are those of the original, which the build must not take for those of the last mutation.
+    # Times in the copy are those of the original, which the build must not take for those of the
+    # last mutation.
     find "$work/tree/crates/roastery-protocol/src" -name '*.rs' -exec touch {} +
     find "$work/tree/crates/roastery-frost/src" -name '*.rs' -exec touch {} +
     (cd "$work/tree" && cargo build --quiet --release -p roastery-sim)

@@ -9,7 +9,7 @@ use roastery_protocol::{
     proof::{Fault, Proof, Verdict},
 };
 
-use crate::invariants::{Case, Hearsay, Invariant, KnownPackage, Statement, Violation};
+use crate::invariants::{Case, Invariant, KnownPackage, MessageLog, Statement, Violation};
 
 /// Claims that cannot prove anything by the rules are tried as well, up to this many in a session;
 /// beyond it every [`SAMPLED`]th.
@@ -74,7 +74,11 @@ impl FramingChecker {
     }
 
     /// Takes a message that its sender signed, the first time that it is seen.
-    pub fn heard(&mut self, statement: &Statement, message_log: &Hearsay) -> Result<(), Violation> {
+    pub fn heard(
+        &mut self,
+        statement: &Statement,
+        message_log: &MessageLog,
+    ) -> Result<(), Violation> {
         if self.case.is_honest(statement.sender) {
             self.accuse(Fault::MalformedMessage { message: statement.envelope.clone() })?;
         }
@@ -102,7 +106,7 @@ impl FramingChecker {
     fn heard_package(
         &mut self,
         package: Rc<KnownPackage>,
-        message_log: &Hearsay,
+        message_log: &MessageLog,
     ) -> Result<(), Violation> {
         for other in self.packages.clone() {
             if other.hash == package.hash {
@@ -133,7 +137,11 @@ impl FramingChecker {
         Ok(())
     }
 
-    fn heard_share(&mut self, share: HeardShare, message_log: &Hearsay) -> Result<(), Violation> {
+    fn heard_share(
+        &mut self,
+        share: HeardShare,
+        message_log: &MessageLog,
+    ) -> Result<(), Violation> {
         if !self.case.is_honest(share.seat) {
             // A claim about a share is against its sender only.
             return Ok(());
@@ -158,7 +166,7 @@ impl FramingChecker {
         &mut self,
         package: &KnownPackage,
         share: &HeardShare,
-        message_log: &Hearsay,
+        message_log: &MessageLog,
     ) -> Result<(), Violation> {
         if !self.case.is_real() {
             // A third party cannot tell a fake engine's right shares from wrong ones.
@@ -193,7 +201,7 @@ impl FramingChecker {
         Ok(())
     }
 
-    fn sum_what_can_be_summed(&mut self, message_log: &Hearsay) -> Result<(), Violation> {
+    fn sum_what_can_be_summed(&mut self, message_log: &MessageLog) -> Result<(), Violation> {
         let mut waiting = Vec::new();
         for package in std::mem::take(&mut self.unsummed) {
             let slots = &package.content.signers;

@@ -1,7 +1,7 @@
 //! What must hold at every step, with any set of faulty members and any behaviour of the network.
 //!
 //! Each invariant is a type of its own that is given messages and events and knows nothing of the
-//! others. They share the messages, parsed once: [`Hearsay`].
+//! others. They share the messages, parsed once: [`MessageLog`].
 
 mod authorised;
 mod blockers;
@@ -30,7 +30,7 @@ pub use self::{
     case::{Case, ShareCheck},
     cheap::{Cost, HonestRunsAreCheap},
     guilt::FaultCompleteness,
-    message_log::{Answer, Hearsay, KnownPackage, News, Statement},
+    message_log::{Answer, KnownPackage, MessageLog, News, Statement},
     one_nonce::OneNonce,
     outcome::OutcomeIsMonotone,
     secrets::SecretsEnd,
@@ -122,7 +122,7 @@ pub struct Invariants {
     pub framing: FramingChecker,
     /// The checker of [`Invariant::FaultCompleteness`].
     pub guilt: FaultCompleteness,
-    message_log: Hearsay,
+    message_log: MessageLog,
     one_nonce: OneNonce,
     authorised: OnlyWhatWasAuthorised,
     blockers: Blockers,
@@ -143,7 +143,7 @@ impl Invariants {
             trace,
             framing: FramingChecker::new(case.clone()),
             guilt: FaultCompleteness::new(case.clone()),
-            message_log: Hearsay::new(case.clone()),
+            message_log: MessageLog::new(case.clone()),
             one_nonce: OneNonce::new(case.clone()),
             authorised: OnlyWhatWasAuthorised::new(case.clone()),
             blockers: Blockers::new(case.clone()),

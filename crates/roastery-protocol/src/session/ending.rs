@@ -99,7 +99,7 @@ impl<E: EngineSession> Session<E> {
     fn forget_work(&mut self) {
         self.signers.clear();
         self.coordinated.clear();
-        self.inquests.clear();
+        self.investigations.clear();
     }
 
     /// Those that signed the package that led to the end have answered; those of other packages of

@@ -23,7 +23,7 @@ const MOST_AT_ONCE: usize = 4;
 
 /// One package that is investigated.
 #[derive(Debug)]
-pub(super) struct Inquest<P> {
+pub(super) struct OpenInvestigation<P> {
     hash: BodyHash,
     attempt: Attempt,
     package: Envelope,
@@ -42,7 +42,7 @@ struct Suspect {
     nonces: Option<Slot>,
 }
 
-impl<P> Inquest<P> {
+impl<P> OpenInvestigation<P> {
     pub(super) fn due(&self) -> Duration {
         self.repeat.due()
     }
@@ -64,7 +64,7 @@ impl<E: EngineSession> Session<E> {
 
     fn look_into(&mut self, hash: BodyHash, now: Moment) {
         let coordinates = self.coordinated.values().any(|one| one.book.begun().is_some());
-        let known = self.inquests.iter().any(|one| one.hash == hash);
+        let known = self.investigations.iter().any(|one| one.hash == hash);
         if !matches!(self.phase, Phase::Running) || !coordinates || known {
             return;
         }
@@ -94,17 +94,24 @@ impl<E: EngineSession> Session<E> {
         let (attempt, package) = (kept.attempt, kept.envelope.clone());
         let signers = signers.collect();
         self.collector.look_into(hash);
-        if self.inquests.len() >= MOST_AT_ONCE {
+        if self.investigations.len() >= MOST_AT_ONCE {
             // The oldest one is evicted: its signers are least likely to answer.
-            self.inquests.remove(0);
+            self.investigations.remove(0);
         }
-        self.inquests.push(Inquest { hash, attempt, package, prepared, signers, repeat });
+        self.investigations.push(OpenInvestigation {
+            hash,
+            attempt,
+            package,
+            prepared,
+            signers,
+            repeat,
+        });
         self.question(hash);
     }
 
     /// Asks the signers of a package for what is not known yet.
     fn question(&mut self, hash: BodyHash) {
-        let Some(investigation) = self.inquests.iter().find(|one| one.hash == hash) else {
+        let Some(investigation) = self.investigations.iter().find(|one| one.hash == hash) else {
             return;
         };
         let attempt = investigation.attempt;
@@ -122,7 +129,7 @@ impl<E: EngineSession> Session<E> {
     }
 
     pub(super) fn repeat_questions(&mut self, now: Moment) {
-        let due = self.inquests.iter_mut().filter_map(|one| {
+        let due = self.investigations.iter_mut().filter_map(|one| {
             let due = one.repeat.strike(now.monotonic);
             due.then_some(one.hash)
         });
@@ -141,7 +148,7 @@ impl<E: EngineSession> Session<E> {
     ) -> Result<(), Rejected> {
         let coordinator = self.fixed.coordinator(attempt);
         let not_wanted = Rejected::NotTheCoordinator { attempt, coordinator };
-        let asked = self.inquests.iter().any(|one| {
+        let asked = self.investigations.iter().any(|one| {
             one.attempt == attempt && one.open_questions().any(|(seat, _)| seat == sender)
         });
         if !asked {
@@ -149,7 +156,7 @@ impl<E: EngineSession> Session<E> {
         }
         let nonces = slot.to_nonces();
         let hash = nonces.hash(self.fixed.group.id(), self.fixed.session, attempt, sender);
-        let found = self.inquests.iter_mut().enumerate().find_map(|(at, investigation)| {
+        let found = self.investigations.iter_mut().enumerate().find_map(|(at, investigation)| {
             let all = investigation.signers.iter_mut();
             let one = all.into_iter().find(|one| one.seat == sender && one.slot == hash)?;
             one.nonces.is_none().then_some((at, one))
@@ -157,7 +164,7 @@ impl<E: EngineSession> Session<E> {
         let (at, one) = found.ok_or(not_wanted)?;
         one.nonces = Some(slot.clone());
         let (scalars, share) = (one.scalars.clone(), one.share.clone());
-        let investigation = &self.inquests[at];
+        let investigation = &self.investigations[at];
         let checked = self.engine.check_share(&investigation.prepared, sender, &slot.0, &scalars);
         if let Err(message) = checked {
             let package = investigation.package.clone();
@@ -171,11 +178,11 @@ impl<E: EngineSession> Session<E> {
     /// Ends it when the nonces of all t slots are there. The proof shows whether their sum is the
     /// aggregate nonce of the package.
     fn close_inquest(&mut self, at: usize, now: Moment) {
-        let answered = |one: &Inquest<E::Package>| one.open_questions().next().is_none();
-        if !self.inquests.get(at).is_some_and(answered) {
+        let answered = |one: &OpenInvestigation<E::Package>| one.open_questions().next().is_none();
+        if !self.investigations.get(at).is_some_and(answered) {
             return;
         }
-        let Inquest { package, signers, .. } = self.inquests.remove(at);
+        let OpenInvestigation { package, signers, .. } = self.investigations.remove(at);
         let slots = signers.iter().filter_map(|one| Some(one.nonces.as_ref()?.to_nonces()));
         let slots = slots.collect();
         self.accuse(Fault::WrongAggregateNonce { package, slots }, now);
@@ -184,7 +191,7 @@ impl<E: EngineSession> Session<E> {
     /// A member was proven faulty, and that explains why its packages failed.
     pub(super) fn drop_explained_inquests(&mut self) {
         let (fixed, collector) = (&self.fixed, &self.collector);
-        self.inquests.retain(|one| {
+        self.investigations.retain(|one| {
             let signers = one.signers.iter().map(|signer| signer.seat);
             let mut all = signers.chain([fixed.coordinator(one.attempt)]);
             !all.any(|seat| collector.is_proven_faulty(seat))
@@ -193,7 +200,7 @@ impl<E: EngineSession> Session<E> {
 
     /// How many bytes of a member's shares are under investigation.
     pub(super) fn bytes_looked_into_of(&self, seat: Seat) -> usize {
-        let signers = self.inquests.iter().flat_map(|one| &one.signers);
+        let signers = self.investigations.iter().flat_map(|one| &one.signers);
         signers.filter(|one| one.seat == seat).map(|one| one.share.as_bytes().len()).sum()
     }
 

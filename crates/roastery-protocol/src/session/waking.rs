@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use roastery_frost::Seat;
 
-use super::{Destination, Phase, Session, investigation::Inquest, signer::Signer};
+use super::{Destination, Phase, Session, investigation::OpenInvestigation, signer::Signer};
 use crate::{Attempt, clock::Moment, engine::EngineSession, message::Envelope};
 
 impl<E: EngineSession> Session<E> {
@@ -13,7 +13,7 @@ impl<E: EngineSession> Session<E> {
         let coordinators = self.coordinated.values().filter(|one| one.book.begun().is_some());
         let repeats = coordinators.clone().map(|one| one.repeat.due());
         let waits = coordinators.filter_map(|one| one.book.due());
-        let questions = self.inquests.iter().map(Inquest::due);
+        let questions = self.investigations.iter().map(OpenInvestigation::due);
         signers
             .chain(repeats)
             .chain(questions)

@@ -5,7 +5,7 @@ use bitcoin::{Amount, Network, Psbt};
 use roastery_bitcoin::{
     policy::Rules,
     spend::{Mismatch, Spend},
-    wallet::Branch,
+    wallet::{Branch, SEARCH_DEPTH},
 };
 use roastery_node::store::{Coin, Examination, KeptRequest, Spending};
 use roastery_protocol::{
@@ -56,6 +56,20 @@ fn a_transaction_that_is_what_is_shown_is_allowed() {
     assert_eq!(judge.allow(&examined), Ok(()));
     assert_eq!(examined.spending().amount, 61_000);
     assert_eq!(examined.spending().coins.len(), 1);
+}
+
+#[test]
+fn an_input_that_a_proposer_hides_is_counted_by_the_limits_all_the_same() {
+    let group = TestGroup::three_of_five();
+    let wallet = group.wallet();
+    // The second one is beyond the search, and its derivation fields are left out.
+    let ours =
+        [0, SEARCH_DEPTH].map(|index| pay(50_000, wallet.script(Branch::Receive, index).unwrap()));
+    let back = pay(51_000, wallet.script(Branch::Change, 0).unwrap());
+    let psbt = spending(&ours, vec![pay(48_000, elsewhere()), back]);
+    let kept = kept(&group, messages(&group, &psbt), transaction(&psbt));
+    let examined = judge(&group, PolicyConfig::default()).examine(&kept).unwrap();
+    assert_eq!(examined.spending().amount, 49_000);
 }
 
 #[test]

@@ -2,7 +2,7 @@ use std::{collections::BTreeSet, rc::Rc};
 
 use roastery_protocol::Seat;
 
-use super::{Answer, Case, Hearsay, Invariant, KnownPackage, ShareCheck, Statement, Violation};
+use super::{Answer, Case, Invariant, KnownPackage, MessageLog, ShareCheck, Statement, Violation};
 
 /// What makes ROAST end (eprint 2022/550, section 4): in a run of an honest coordinator each
 /// unfinished package has a signer that owes, or owes a right share, and is in no later one.
@@ -18,7 +18,11 @@ impl Blockers {
     }
 
     /// An honest member sends a message.
-    pub fn said(&mut self, statement: &Statement, message_log: &Hearsay) -> Result<(), Violation> {
+    pub fn said(
+        &mut self,
+        statement: &Statement,
+        message_log: &MessageLog,
+    ) -> Result<(), Violation> {
         let Some((attempt, package)) = statement.package() else { return Ok(()) };
         let most = self.case.group.most_packages();
         let all = message_log.packages_of(attempt, package.run);
@@ -49,7 +53,7 @@ impl Blockers {
         &self,
         seat: Seat,
         before: &KnownPackage,
-        message_log: &Hearsay,
+        message_log: &MessageLog,
     ) -> Result<(), String> {
         let number = before.content.number;
         match message_log.answer(before, seat) {

@@ -13,7 +13,7 @@ use roastery_protocol::{
     session::{Event, Session},
 };
 
-use super::{Case, Hearsay, Invariant, Statement, Violation};
+use super::{Case, Invariant, MessageLog, Statement, Violation};
 use crate::adversary::Packet;
 
 /// A node that has all that a proof takes makes the proof. And no fault is proven that was not
@@ -100,7 +100,7 @@ impl FaultCompleteness {
         node: usize,
         packet: &Packet,
         statement: &Rc<Statement>,
-        message_log: &Hearsay,
+        message_log: &MessageLog,
     ) {
         let accused = statement.sender;
         if statement.read.is_err()
@@ -137,7 +137,7 @@ impl FaultCompleteness {
     }
 
     /// The share that completes a package of an honest coordinator with bad ones in it.
-    fn complete(&mut self, node: usize, statement: &Statement, message_log: &Hearsay) {
+    fn complete(&mut self, node: usize, statement: &Statement, message_log: &MessageLog) {
         let package = statement.share().and_then(|(_, share)| message_log.package(share.package));
         let Some(package) = package.filter(|one| message_log.is_issuer(node, one)) else { return };
         for bad in message_log.bad_answers(package).unwrap_or_default() {

@@ -55,7 +55,7 @@ pub enum News {
 
 /// All messages of a session, of all members and all their incarnations.
 #[derive(Debug)]
-pub struct Hearsay {
+pub struct MessageLog {
     case: Rc<Case>,
     statements: BTreeMap<Arc<[u8]>, Option<Rc<Statement>>>,
     packages: BTreeMap<BodyHash, Rc<KnownPackage>>,
@@ -103,7 +103,7 @@ impl Statement {
     }
 }
 
-impl Hearsay {
+impl MessageLog {
     /// An empty log.
     pub fn new(case: Rc<Case>) -> Self {
         Self {

@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, rc::Rc};
 use roastery_frost::PartialSignature;
 use roastery_protocol::{Attempt, BodyHash, Run, Seat, SlotHash, message::SlotNonces};
 
-use super::{Case, Hearsay, Invariant, ShareCheck, Statement, Violation};
+use super::{Case, Invariant, MessageLog, ShareCheck, Statement, Violation};
 
 /// Each nonce pair of an honest member answers at most one package, and every share that leaves it
 /// is right.
@@ -21,7 +21,11 @@ impl OneNonce {
     }
 
     /// An honest member sends a message.
-    pub fn said(&mut self, statement: &Statement, message_log: &Hearsay) -> Result<(), Violation> {
+    pub fn said(
+        &mut self,
+        statement: &Statement,
+        message_log: &MessageLog,
+    ) -> Result<(), Violation> {
         let seat = statement.sender;
         if let Some((attempt, run, index, nonces)) = statement.slot() {
             let known = self.shown.entry((seat, attempt, run, index)).or_insert(nonces.clone());

@@ -127,7 +127,7 @@ impl fmt::Display for Attack {
             seats.iter().map(Seat::to_string).collect::<Vec<_>>().join(", ")
         };
         match self {
-            Attack::Nobody => f.write_str("nobody is faulty"),
+            Attack::Nobody => f.write_str("no member is faulty"),
             Attack::Stallers(Stalling::Adaptive, faulty) => {
                 write!(f, "adaptive stallers, any {} seats", faulty.len())
             }

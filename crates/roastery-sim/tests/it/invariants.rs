@@ -27,7 +27,7 @@ type Real = FrostEngine<ChaCha8Rng>;
 struct Court {
     members: Members,
     case: Rc<Case>,
-    message_log: Hearsay,
+    message_log: MessageLog,
     rng: ChaCha8Rng,
 }
 
@@ -48,7 +48,7 @@ impl Court {
         let request = members.request(5, 1);
         let faulty: BTreeSet<Seat> = faulty.iter().map(|at| seat(*at)).collect();
         let case = Rc::new(Case::new::<Real>(&members, &request, Settings::default(), faulty));
-        Self { message_log: Hearsay::new(case.clone()), members, case, rng }
+        Self { message_log: MessageLog::new(case.clone()), members, case, rng }
     }
 
     fn coordinator(&self) -> Seat {

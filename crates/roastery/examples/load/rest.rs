@@ -7,7 +7,7 @@ use tokio::{task::JoinSet, time::sleep};
 use crate::{Failure, nodes::Nodes};
 
 /// The number of measurements of each kind.
-const TIMES: usize = 21;
+const TIMES: usize = 101;
 
 /// The number of concurrent queries of the status.
 const LOOKING: usize = 60;

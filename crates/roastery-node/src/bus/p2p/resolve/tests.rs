@@ -143,7 +143,7 @@ async fn what_is_published_under_a_name_is_called_and_entries_of_other_peers_are
     // And again at the next dial.
     assert_eq!(resolved(&resolver, &["/dnsaddr/nodes.example"]).await, at);
     assert_eq!(zone.asked(), 2);
-    assert!(resolved(&resolver, &["/dnsaddr/nobody.example"]).await.is_empty());
+    assert!(resolved(&resolver, &["/dnsaddr/unknown.example"]).await.is_empty());
 }
 
 #[tokio::test]

@@ -106,6 +106,7 @@ pub mod group;
 mod ids;
 pub mod keygen;
 pub mod keys;
+pub mod member;
 pub mod message;
 pub mod proof;
 pub mod request;

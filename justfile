@@ -28,9 +28,9 @@ test:
 embedding:
     scripts/timed "${CARGO_TARGET_DIR:-target}/debug/examples/embedding"
 
-# Without the features that the service asks for.
+# The protocol without the features that tests turn on.
 features:
-    scripts/timed cargo check -p roastery-node --locked
+    scripts/timed cargo check -p roastery-protocol --locked
 
 # The documentation of all crates.
 docs:

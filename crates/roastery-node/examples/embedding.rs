@@ -1,8 +1,8 @@
 //! A program signs with a bus, a journal and an engine of its own: `cargo run -p roastery-node
 //! --example embedding`.
-mod demo;
 use roastery_node::{bus::*, driver::*};
-use roastery_protocol::{Seat, engine::*, request::ApprovedRequest};
+use roastery_protocol::{Seat, engine::*, group::PeerId, request::ApprovedRequest};
+use roastery_testkit::demo;
 
 /// A bus: a mesh inside the process, in place of any network.
 struct OwnBus(MeshBus);

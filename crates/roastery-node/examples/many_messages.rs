@@ -11,12 +11,12 @@ use std::{
 use getrandom::SysRng;
 use roastery_frost::{SigningKey, danger_trusted_dealer};
 use roastery_node::{
-    bus::{Mesh, PeerId},
+    bus::Mesh,
     driver::{Ended, LocalMember, Node, NodeHandle},
 };
 use roastery_protocol::{
     engine::FrostEngine,
-    group::{Group, Member},
+    group::{Group, Member, PeerId},
     keys::{HostKey, IdentityKey},
     message::RefusalReason,
     request::{ApprovedRequest, Derivation, MessageToSign, Policy, SigningRequest, Step, Taproot},

@@ -6,12 +6,12 @@ use std::{error::Error, sync::Arc, time::Duration};
 use getrandom::SysRng;
 use roastery_frost::{SigningKey, danger_trusted_dealer};
 use roastery_node::{
-    bus::{Mesh, PeerId},
+    bus::Mesh,
     driver::{Ended, LocalMember, Node},
 };
 use roastery_protocol::{
     engine::FrostEngine,
-    group::{Group, Member},
+    group::{Group, Member, PeerId},
     keys::{HostKey, IdentityKey},
     message::RefusalReason,
     request::{ApprovedRequest, Derivation, MessageToSign, Policy, SigningRequest, Step},

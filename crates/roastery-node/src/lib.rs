@@ -1,21 +1,20 @@
 //! Runs the Roastery protocol over a real network and a real clock.
 //!
 //! The protocol itself is a set of pure state machines without network and clock. [`bus`] is the
-//! mesh that carries their messages: one trait, an implementation inside one process and, with the
-//! feature `libp2p`, one over TCP and QUIC. [`driver`] is the task that runs a member's sessions
-//! over it. With the feature `store` there is a store for what a node keeps.
+//! mesh that carries their messages: one trait, and an implementation inside one process.
+//! [`driver`] is the task that runs a member's sessions over it. The crate `roastery-libp2p` has a
+//! bus over TCP and QUIC, and `roastery-store` a store for what a node keeps; neither is needed
+//! here.
 //!
 //! A program that embeds a node may replace each of these by a part of its own;
 //! `examples/embedding.rs` does, in 59 lines:
 //!
 //! | part | trait | what is here |
 //! |---|---|---|
-//! | the network | [`Bus`](bus::Bus) | [`Mesh`](bus::Mesh), [`Line`](bus::Line), `bus::p2p` |
+//! | the network | [`Bus`](bus::Bus) | [`Mesh`](bus::Mesh), [`Line`](bus::exchange::Line); `roastery_libp2p::P2pBus` |
 //! | the record of shares that are about to leave | [`Journal`](driver::Journal) | none: without one no record is kept |
 //! | what holds the secret share | [`Engine`](roastery_protocol::engine::Engine) | [`FrostEngine`](roastery_protocol::engine::FrostEngine) |
 //! | what is signed | [`Policy`](roastery_protocol::request::Policy) | none: it is the embedding program's |
-//!
-//! The store may be left out: no other part needs it.
 //!
 //! A member takes part in a signature in four steps; `examples/three_nodes.rs` is a whole group.
 //!
@@ -42,11 +41,5 @@
 //! }
 //! ```
 
-// The tests of the store use helpers that name the crate from outside.
-#[cfg(all(test, feature = "store"))]
-extern crate self as roastery_node;
-
 pub mod bus;
 pub mod driver;
-#[cfg(feature = "store")]
-pub mod store;

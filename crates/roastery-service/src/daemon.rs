@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use roastery_node::store::{Passphrase, Store, StoreError};
+use roastery_store::{Passphrase, Store, StoreError};
 use rustix::{fs::Mode, process::umask};
 use thiserror::Error;
 use tokio::{

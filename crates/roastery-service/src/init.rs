@@ -4,14 +4,12 @@ use std::path::PathBuf;
 
 use getrandom::SysRng;
 use roastery_frost::SigningKey;
-use roastery_node::{
-    bus::p2p::{DialAddress, ListenAddress, TransportKey, WhereaboutsError},
-    store::{NodeKeys, Passphrase, PassphraseCost, Store, StoreError, TransportSecret},
-};
+use roastery_libp2p::{DialAddress, ListenAddress, TransportKey, WhereaboutsError};
 use roastery_protocol::{
     group::{Member, Name, NamedMember},
     keys::{HostKey, IdentityKey},
 };
+use roastery_store::{NodeKeys, Passphrase, PassphraseCost, Store, StoreError, TransportSecret};
 use thiserror::Error;
 use zeroize::Zeroizing;
 

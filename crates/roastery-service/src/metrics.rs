@@ -253,7 +253,7 @@ impl Metrics {
 }
 
 /// The number of a peer's messages that were lost in this node's queues.
-pub(crate) fn dropped(stats: &ExchangeStats, peer: &roastery_node::bus::PeerId) -> u64 {
+pub(crate) fn dropped(stats: &ExchangeStats, peer: &roastery_protocol::group::PeerId) -> u64 {
     let buses = stats.lines.values().chain([&stats.bus]);
     buses
         .map(|bus| bus.of(peer))

@@ -1,14 +1,12 @@
 //! The node's own card: renewed when its configuration differs from it.
 
 use roastery_frost::SigningKey;
-use roastery_node::{
-    bus::p2p::{TransportKey, WhereaboutsError},
-    store::{Store, StoreError},
-};
+use roastery_libp2p::{TransportKey, WhereaboutsError};
 use roastery_protocol::{
     group::{Member, NamedMember, PeerId},
     keys::{HostKey, IdentityKey},
 };
+use roastery_store::{Store, StoreError};
 use thiserror::Error;
 
 use crate::{

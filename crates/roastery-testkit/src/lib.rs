@@ -5,14 +5,21 @@
 #![allow(
     missing_docs,
     missing_debug_implementations,
+    async_fn_in_trait,
     clippy::unwrap_used,
     reason = "for tests only; a test ends where it fails"
 )]
 
+#[cfg(feature = "node")]
+pub mod bus;
 pub mod byzantine;
+#[cfg(feature = "node")]
+pub mod demo;
 mod fixture;
 pub mod forge;
 pub mod holder;
+#[cfg(feature = "node")]
+pub mod nodes;
 #[cfg(feature = "payments")]
 pub mod payments;
 mod world;

@@ -21,7 +21,8 @@ use super::{Bus, BusEvent, BusStats, Destination, PeerId, SendError};
 /// buses stay when the `Mesh` is dropped; [`close`](Self::close) ends them.
 ///
 /// ```
-/// use roastery_node::bus::{Bus, BusEvent, Destination, Mesh, PeerId};
+/// use roastery_node::bus::{Bus, BusEvent, Destination, Mesh};
+/// use roastery_protocol::group::PeerId;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -91,7 +92,8 @@ impl fmt::Debug for Mesh {
 /// Only [`Mesh::join`] makes one, for a peer that has none, and there is no second one:
 ///
 /// ```compile_fail
-/// # use roastery_node::bus::{Mesh, PeerId};
+/// # use roastery_node::bus::Mesh;
+    /// # use roastery_protocol::group::PeerId;
 /// # let bus = Mesh::default().join(PeerId::new("alice").unwrap()).unwrap();
 /// let second = bus.clone();
 /// ```

@@ -1,8 +1,8 @@
 //! The mesh between the members: authenticated peers, send to one or to all, receive.
 //!
 //! [`Bus`] is all that a node knows of its network. [`Mesh`] implements it inside one process, for
-//! demos and tests. With the feature `libp2p`, module `p2p` implements it over TCP and QUIC. A
-//! [`Line`] is the bus of one group among several that share another bus: module [`exchange`].
+//! demos and tests; the crate `roastery-libp2p` implements it over TCP and QUIC. A
+//! [`Line`](exchange::Line) is the bus of one group among several that share another bus.
 //!
 //! # What a bus promises
 //!
@@ -32,19 +32,15 @@
 
 pub mod exchange;
 mod mesh;
-#[cfg(feature = "libp2p")]
-pub mod p2p;
-mod queue;
+pub mod queue;
 mod stats;
 
 use std::future::Future;
 
 use bytes::Bytes;
+use roastery_protocol::group::PeerId;
 
-pub use exchange::{Exchange, ExchangeHandle, ExchangeLimits, Line, Topic};
 pub use mesh::{JoinError, Mesh, MeshBus, MeshLimits, MeshLimitsError};
-pub use queue::{QueueLimits, QueueLimitsError};
-pub use roastery_protocol::group::{PeerId, PeerIdError};
 pub use stats::{BusStats, LinkStats, QueueStats, Refusals};
 
 /// One peer's handle to the mesh. The [module](self) says what every implementation promises.

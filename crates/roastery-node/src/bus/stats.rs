@@ -40,7 +40,8 @@ impl BusStats {
         self.refusals
     }
 
-    pub(super) fn with_links(
+    /// These counters, with those of the connections.
+    pub fn with_links(
         self,
         links: impl Iterator<Item = (PeerId, LinkStats)>,
         refusals: Refusals,

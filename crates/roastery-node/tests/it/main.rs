@@ -1,4 +1,4 @@
-//! Bus, driver and store, as programs that embed them use them.
+//! Bus and driver, as programs that embed them use them.
 
 #![allow(clippy::unwrap_used, reason = "a failed helper is a failed test")]
 
@@ -6,8 +6,3 @@ mod contract;
 mod driver;
 mod exchange;
 mod mesh;
-#[cfg(feature = "libp2p")]
-mod p2p;
-#[cfg(feature = "store")]
-mod store;
-mod support;

@@ -3,10 +3,8 @@
 use std::{collections::BTreeMap, fmt::Display, str::FromStr};
 
 use bitcoin::hex::FromHex as _;
-use roastery_node::bus::{
-    PeerId,
-    p2p::{DialAddress, ListenAddress, Reach, is_peer},
-};
+use roastery_libp2p::{DialAddress, ListenAddress, Reach, is_peer};
+use roastery_protocol::group::PeerId;
 use serde::{Deserialize, Deserializer, de::Error};
 
 use super::Transport;

@@ -1,4 +1,4 @@
-use roastery_node::bus::p2p::{DialAddress, ListenAddress};
+use roastery_libp2p::{DialAddress, ListenAddress};
 use roastery_protocol::group::Name;
 
 /// The configuration file of a new node: every option with its meaning and its default.

@@ -10,11 +10,8 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration}
 
 use bitcoin::Network;
 use roastery_bitcoin::network::network_named;
-use roastery_node::bus::{
-    PeerId,
-    p2p::{DialAddress, ListenAddress},
-};
-use roastery_protocol::group::Name;
+use roastery_libp2p::{DialAddress, ListenAddress};
+use roastery_protocol::group::{Name, PeerId};
 use serde::Deserialize;
 
 pub use self::{

@@ -2,7 +2,7 @@ use std::fmt;
 
 use bitcoin::hex::{DisplayHex as _, FromHex as _};
 use roastery_frost::{Signature, XOnlyPublicKey, decode_point};
-use roastery_node::bus::p2p::{
+use roastery_libp2p::{
     TransportKey, TransportSignature, Whereabouts, WhereaboutsError, is_card_of_peer, is_peer,
 };
 use roastery_protocol::{

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use bitcoin::hex::{DisplayHex as _, FromHex as _};
-use roastery_node::bus::p2p::Whereabouts;
+use roastery_libp2p::Whereabouts;
 use roastery_protocol::group::PeerId;
 use serde::{Deserialize, Serialize};
 

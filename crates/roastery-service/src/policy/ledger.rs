@@ -8,8 +8,8 @@ use std::{
 
 use bitcoin::Amount;
 use roastery_bitcoin::policy;
-use roastery_node::store::{Coin, Spending};
 use roastery_protocol::SessionId;
+use roastery_store::{Coin, Spending};
 
 use super::{
     Refusal,

@@ -7,12 +7,12 @@ use roastery_bitcoin::{
     spend::{Mismatch, Payee, Signing, Spend},
     wallet::{Wallet, WalletError},
 };
-use roastery_node::store::{Coin, Examination, KeptRequest, Spending};
 use roastery_protocol::{
     group::Group,
     message::RefusalReason,
     request::{Subject, SubjectError},
 };
+use roastery_store::{Coin, Examination, KeptRequest, Spending};
 use thiserror::Error;
 
 use super::Caps;

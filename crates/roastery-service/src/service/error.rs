@@ -1,11 +1,9 @@
-use roastery_node::{
-    driver::{ProposeError, SignError},
-    store::StoreError,
-};
+use roastery_node::driver::{ProposeError, SignError};
 use roastery_protocol::{
     GroupId,
     request::{ApprovalError, RequestError},
 };
+use roastery_store::StoreError;
 use thiserror::Error;
 
 use crate::{files::FolderError, policy::Refusal, service::decisions::rejections::RecordedIn};

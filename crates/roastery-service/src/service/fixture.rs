@@ -6,15 +6,15 @@ use bitcoin::Network;
 use roastery_node::{
     bus::{Mesh, MeshBus},
     driver::{LocalMember, Node},
-    store::{
-        Durability, KeptGroup, KeptRequest, Passphrase, PassphraseCost, RequestState, Store,
-        StoreWriter,
-    },
 };
 use roastery_protocol::{
     SessionId,
     request::{ApprovedRequest, Derivation, MessageToSign, SigningRequest, Subject},
     session::Settings,
+};
+use roastery_store::{
+    Durability, KeptGroup, KeptRequest, Passphrase, PassphraseCost, RequestState, Store,
+    StoreWriter,
 };
 use roastery_testkit::{Fixture, Willing, peer, seat};
 

@@ -19,8 +19,9 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use roastery_node::bus::{PeerId, exchange::ExchangeHandle, p2p::Roster};
-use roastery_protocol::{GroupId, KeygenId, keys::IdentityKey};
+use roastery_libp2p::Roster;
+use roastery_node::bus::exchange::ExchangeHandle;
+use roastery_protocol::{GroupId, KeygenId, group::PeerId, keys::IdentityKey};
 use tokio::sync::{broadcast, watch};
 
 pub(crate) use self::{

@@ -3,10 +3,8 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use roastery_node::{
-    bus::PeerId,
-    store::{Durability, Store, StoreError, StoreWriter, Transaction},
-};
+use roastery_protocol::group::PeerId;
+use roastery_store::{Durability, Store, StoreError, StoreWriter, Transaction};
 use tokio::{
     sync::{broadcast, oneshot},
     task::AbortHandle,

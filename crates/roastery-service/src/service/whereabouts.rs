@@ -7,10 +7,8 @@ use std::{
 };
 
 use bitcoin::hex::DisplayHex as _;
-use roastery_node::bus::{
-    PeerId,
-    p2p::{DialAddress, PeersError, Whereabouts},
-};
+use roastery_libp2p::{DialAddress, PeersError, Whereabouts};
+use roastery_protocol::group::PeerId;
 
 use crate::{
     files::{Folder, FolderError, NodeCard, PeerFiles},
@@ -169,7 +167,7 @@ impl Service {
 
 #[cfg(test)]
 mod tests {
-    use roastery_node::bus::p2p::TransportKey;
+    use roastery_libp2p::TransportKey;
 
     use super::*;
 

@@ -8,7 +8,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use roastery_node::store::{Passphrase, PassphraseCost, Store};
 use roastery_service::{
     Service,
     api::ApiServer,
@@ -16,6 +15,7 @@ use roastery_service::{
     files::Folder,
     init::{NewNode, init},
 };
+use roastery_store::{Passphrase, PassphraseCost, Store};
 
 fn get(socket: &Path, path: &str) -> String {
     let mut stream = UnixStream::connect(socket).unwrap();

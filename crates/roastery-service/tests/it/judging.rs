@@ -7,7 +7,6 @@ use roastery_bitcoin::{
     spend::{Mismatch, Spend},
     wallet::{Branch, SEARCH_DEPTH},
 };
-use roastery_node::store::{Coin, Examination, KeptRequest, Spending};
 use roastery_protocol::{
     SessionId,
     message::RefusalReason,
@@ -17,6 +16,7 @@ use roastery_service::{
     config::{PolicyConfig, SubjectKind},
     policy::{Ledger, Now, PolicyEngine, Refusal},
 };
+use roastery_store::{Coin, Examination, KeptRequest, Spending};
 use roastery_testkit::payments::*;
 
 const NOW: u64 = 1_800_000_000;

@@ -5,8 +5,8 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use roastery_node::store::{Durability, Listing, Passphrase, RequestState, StateKind, Store};
 use roastery_protocol::request::{Derivation, MessageToSign, SigningRequest, Subject};
+use roastery_store::{Durability, Listing, Passphrase, RequestState, StateKind, Store};
 
 use crate::Failure;
 

@@ -4,10 +4,7 @@ use std::{
 };
 
 use clap::Args;
-use roastery_node::{
-    bus::p2p::TransportKey,
-    store::{Store, StoreError},
-};
+use roastery_libp2p::TransportKey;
 use roastery_protocol::keys::IdentityKey;
 use roastery_service::{
     api::{Client, ClientError},
@@ -15,6 +12,7 @@ use roastery_service::{
     files::{Access, Folder, NodeCard},
     own_card::{self, OwnCard, OwnKeys},
 };
+use roastery_store::{Store, StoreError};
 
 use super::{At, passphrase, wait_for};
 

@@ -1,12 +1,10 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
-use roastery_node::{
-    bus::p2p::{DialAddress, ListenAddress},
-    store::PassphraseCost,
-};
+use roastery_libp2p::{DialAddress, ListenAddress};
 use roastery_protocol::group::Name;
 use roastery_service::{config::Transport, init::NewNode};
+use roastery_store::PassphraseCost;
 
 use super::{At, passphrase};
 

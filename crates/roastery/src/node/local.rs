@@ -8,10 +8,7 @@ use std::{
 };
 
 use clap::Args;
-use roastery_node::{
-    bus::p2p::AddressError,
-    store::{Passphrase, PassphraseCost},
-};
+use roastery_libp2p::AddressError;
 use roastery_protocol::group::Name;
 use roastery_service::{
     api::Client,
@@ -20,6 +17,7 @@ use roastery_service::{
     text::shell_word,
     view::{Begin, CeremonyState, CeremonyStatus, Health, Join},
 };
+use roastery_store::{Passphrase, PassphraseCost};
 
 use crate::values;
 

@@ -1,7 +1,7 @@
 use std::{env::VarError, io::IsTerminal as _, path::Path};
 
-use roastery_node::store::Passphrase;
 use roastery_service::{config::Config, files::Folder};
+use roastery_store::Passphrase;
 use zeroize::Zeroizing;
 
 /// The environment variable that contains a passphrase.

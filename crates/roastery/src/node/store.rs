@@ -1,11 +1,11 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
-use roastery_node::store::{PassphraseCost, Store};
 use roastery_service::{
     api::ClientError,
     files::{Access, Folder},
 };
+use roastery_store::{PassphraseCost, Store};
 
 use super::{At, passphrase, wait_for};
 

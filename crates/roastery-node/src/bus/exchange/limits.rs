@@ -1,6 +1,6 @@
 //! The limits of an exchange.
 
-use crate::bus::{QueueLimits, QueueLimitsError};
+use crate::bus::queue::{QueueLimits, QueueLimitsError};
 
 /// The limits of an exchange. A line has two queues for each of its members, one in each direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -28,7 +28,9 @@
 //! group may lose its own messages in another.
 //!
 //! ```
-//! use roastery_node::bus::{Bus, BusEvent, Destination, Exchange, ExchangeLimits, Mesh, PeerId, Topic};
+//! use roastery_node::bus::exchange::{Exchange, ExchangeLimits, Topic};
+//! use roastery_node::bus::{Bus, BusEvent, Destination, Mesh};
+//! use roastery_protocol::group::PeerId;
 //! # use roastery_protocol::GroupId;
 //!
 //! # #[tokio::main(flavor = "current_thread")]

@@ -14,8 +14,8 @@ use super::{
     ClockOffset, ExchangeLimits, ExchangeStats, Misdirected, OpenLineError, Topic,
     clock::ClockMessage,
 };
-use crate::bus::queue::{Inbox, QueuedMessage};
-use crate::bus::{BusEvent, BusStats, Destination, LinkStats, PeerId, QueueLimits, SendError};
+use crate::bus::queue::{Inbox, QueueLimits, QueuedMessage};
+use crate::bus::{BusEvent, BusStats, Destination, LinkStats, PeerId, SendError};
 
 /// The time between two questions to a peer for its clock.
 const ASK_AGAIN: Duration = Duration::from_secs(600);

@@ -1,6 +1,6 @@
 //! The limits of a mesh.
 
-use crate::bus::{QueueLimits, QueueLimitsError};
+use crate::bus::queue::{QueueLimits, QueueLimitsError};
 
 /// The limits of a mesh. They bound all memory that it uses.
 ///

@@ -12,7 +12,7 @@ use crate::bus::{BusEvent, PeerId, QueueStats};
 /// A function that changes an inbox returns the waker of the reader, if there is one. The caller
 /// wakes it after it has released the lock, because a waker may run any code.
 #[derive(Debug, Default)]
-pub(in crate::bus) struct Inbox {
+pub struct Inbox {
     lanes: BTreeMap<PeerId, Lane>,
     /// The peers whose lanes are not empty, each once, the next one first.
     turns: VecDeque<PeerId>,
@@ -20,19 +20,23 @@ pub(in crate::bus) struct Inbox {
 }
 
 impl Inbox {
-    pub(in crate::bus) fn is_empty(&self) -> bool {
+    /// Whether no event waits.
+    pub fn is_empty(&self) -> bool {
         self.turns.is_empty()
     }
 
-    pub(in crate::bus) fn connect(&mut self, peer: &PeerId) -> Option<Waker> {
+    /// Queues that the peer is connected.
+    pub fn connect(&mut self, peer: &PeerId) -> Option<Waker> {
         self.change(peer, Lane::connect)
     }
 
-    pub(in crate::bus) fn disconnect(&mut self, peer: &PeerId) -> Option<Waker> {
+    /// Queues that the peer is disconnected.
+    pub fn disconnect(&mut self, peer: &PeerId) -> Option<Waker> {
         self.change(peer, Lane::disconnect)
     }
 
-    pub(in crate::bus) fn push(
+    /// Queues a message, or counts it as lost or as a repeat.
+    pub fn push(
         &mut self,
         from: &PeerId,
         parcel: &QueuedMessage,
@@ -41,12 +45,13 @@ impl Inbox {
         self.change(from, |lane| lane.push(parcel, limits))
     }
 
-    pub(in crate::bus) fn refuse_too_large(&mut self, from: &PeerId) -> Option<Waker> {
+    /// Counts a message that was longer than the limit.
+    pub fn refuse_too_large(&mut self, from: &PeerId) -> Option<Waker> {
         self.change(from, Lane::refuse_too_large)
     }
 
     /// Takes one event of the peer whose turn it is.
-    pub(in crate::bus) fn pop(&mut self) -> Option<BusEvent> {
+    pub fn pop(&mut self) -> Option<BusEvent> {
         let peer = self.turns.pop_front()?;
         let lane = self.lanes.get_mut(&peer)?;
         let item = lane.pop()?;
@@ -62,15 +67,17 @@ impl Inbox {
 
     /// Stores the waker of the reader. Returns the one before, to be dropped after the lock is
     /// released.
-    pub(in crate::bus) fn wait(&mut self, reader: Waker) -> Option<Waker> {
+    pub fn wait(&mut self, reader: Waker) -> Option<Waker> {
         self.reader.replace(reader)
     }
 
-    pub(in crate::bus) fn wake(&mut self) -> Option<Waker> {
+    /// Takes the waker of the reader.
+    pub fn wake(&mut self) -> Option<Waker> {
         self.reader.take()
     }
 
-    pub(in crate::bus) fn stats(&self) -> impl Iterator<Item = (PeerId, QueueStats)> {
+    /// The counters of each peer that was ever queued for.
+    pub fn stats(&self) -> impl Iterator<Item = (PeerId, QueueStats)> {
         self.lanes.iter().map(|(peer, lane)| (peer.clone(), lane.stats()))
     }
 

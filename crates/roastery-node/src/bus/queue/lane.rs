@@ -10,25 +10,26 @@ use crate::bus::QueueStats;
 
 /// A queued message, with a hash that is computed once for all readers.
 #[derive(Clone, Debug)]
-pub(in crate::bus) struct QueuedMessage {
+pub struct QueuedMessage {
     bytes: Bytes,
     fingerprint: u64,
 }
 
 impl QueuedMessage {
     /// Copies the message. `hasher` must be keyed, so that no sender can aim at collisions.
-    pub(in crate::bus) fn new(message: &[u8], hasher: &impl BuildHasher) -> Self {
+    pub fn new(message: &[u8], hasher: &impl BuildHasher) -> Self {
         Self::of_delivered(Bytes::copy_from_slice(message), hasher)
     }
 
     /// Takes the bytes that another bus has delivered: they are immutable, and keep no larger
     /// buffer alive.
-    pub(in crate::bus) fn of_delivered(bytes: Bytes, hasher: &impl BuildHasher) -> Self {
+    pub fn of_delivered(bytes: Bytes, hasher: &impl BuildHasher) -> Self {
         let fingerprint = hasher.hash_one(&bytes[..]);
         Self { bytes, fingerprint }
     }
 
-    pub(in crate::bus) fn into_bytes(self) -> Bytes {
+    /// The message.
+    pub fn into_bytes(self) -> Bytes {
         self.bytes
     }
 }
@@ -48,10 +49,14 @@ impl Hash for QueuedMessage {
     }
 }
 
+/// One place in a lane.
 #[derive(Debug)]
-pub(in crate::bus) enum Item {
+pub enum Item {
+    /// The peer was connected.
     Connected,
+    /// It sent a message.
     Message(QueuedMessage),
+    /// It was disconnected.
     Disconnected,
 }
 
@@ -60,7 +65,7 @@ pub(in crate::bus) enum Item {
 /// Its length is bounded by the limits: between two messages there are at most two events of the
 /// connection.
 #[derive(Debug, Default)]
-pub(in crate::bus) struct Lane {
+pub struct Lane {
     items: VecDeque<Item>,
     /// The messages in `items`, which never holds two that are equal.
     waiting: HashSet<QueuedMessage>,
@@ -69,19 +74,23 @@ pub(in crate::bus) struct Lane {
 }
 
 impl Lane {
-    pub(in crate::bus) fn is_empty(&self) -> bool {
+    /// Whether nothing is queued.
+    pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 
-    pub(in crate::bus) fn stats(&self) -> QueueStats {
+    /// The length of the queue, and its counters.
+    pub fn stats(&self) -> QueueStats {
         self.stats
     }
 
-    pub(in crate::bus) fn connect(&mut self) {
+    /// Queues the beginning of a connection.
+    pub fn connect(&mut self) {
         self.items.push_back(Item::Connected);
     }
 
-    pub(in crate::bus) fn disconnect(&mut self) {
+    /// Queues the end of a connection.
+    pub fn disconnect(&mut self) {
         // A connection that the reader has not seen and that carried nothing is forgotten:
         // otherwise a peer that reconnects without end would fill the memory of a reader that does
         // not read.
@@ -92,7 +101,8 @@ impl Lane {
         }
     }
 
-    pub(in crate::bus) fn push(&mut self, parcel: &QueuedMessage, limits: &QueueLimits) {
+    /// Queues a message, or counts it as lost or as a repeat.
+    pub fn push(&mut self, parcel: &QueuedMessage, limits: &QueueLimits) {
         let bytes = parcel.bytes.len();
         if self.waiting.contains(parcel) {
             self.stats.repeats_suppressed += 1;
@@ -110,11 +120,13 @@ impl Lane {
         self.items.push_back(Item::Message(parcel.clone()));
     }
 
-    pub(in crate::bus) fn refuse_too_large(&mut self) {
+    /// Counts a message that was longer than the limit.
+    pub fn refuse_too_large(&mut self) {
         self.stats.dropped_too_large += 1;
     }
 
-    pub(in crate::bus) fn pop(&mut self) -> Option<Item> {
+    /// Takes the oldest item.
+    pub fn pop(&mut self) -> Option<Item> {
         let item = self.items.pop_front()?;
         if let Item::Message(parcel) = &item {
             self.waiting.remove(parcel);

@@ -18,7 +18,12 @@ pub struct QueueLimits {
 }
 
 impl QueueLimits {
-    pub(in crate::bus) fn check(self) -> Result<Self, QueueLimitsError> {
+    /// The limits, if a bus can have them.
+    ///
+    /// # Errors
+    ///
+    /// [`QueueLimitsError`] if no message could be queued.
+    pub fn check(self) -> Result<Self, QueueLimitsError> {
         if self.max_message_bytes == 0 {
             return Err(QueueLimitsError::NoMessageBytes);
         }

@@ -1,11 +1,10 @@
-//! Bounded queues, one for each peer, served round-robin: every bus of this crate uses them.
+//! Bounded queues, one for each peer, served round-robin: each bus is built of them, and a bus of
+//! another crate may be.
 
 mod inbox;
 mod lane;
 mod limits;
 
-pub(super) use inbox::Inbox;
-pub(super) use lane::QueuedMessage;
-#[cfg(feature = "libp2p")]
-pub(super) use lane::{Item, Lane};
+pub use inbox::Inbox;
+pub use lane::{Item, Lane, QueuedMessage};
 pub use limits::{QueueLimits, QueueLimitsError};

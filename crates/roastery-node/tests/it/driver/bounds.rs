@@ -11,13 +11,12 @@ use roastery_protocol::{
     request::{ApprovedRequest, SigningRequest, Subject},
     session::Event,
 };
+use roastery_testkit::nodes::*;
 use tokio::{
     sync::mpsc,
     task::JoinSet,
     time::{sleep, timeout},
 };
-
-use crate::driver::fixture::*;
 
 /// The most requests of one member that wait for a decision.
 const MOST: u32 = 1024;

@@ -9,7 +9,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use roastery_node::bus::{Bus, BusEvent, BusStats, Destination, MeshBus, PeerId, SendError};
+use roastery_node::bus::{Bus, BusEvent, BusStats, Destination, MeshBus, SendError};
+use roastery_protocol::group::PeerId;
 
 /// A mesh's bus that counts its calls, and panics when there are too many: a node that never sleeps
 /// must not keep its test from ending.

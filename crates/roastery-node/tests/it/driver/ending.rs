@@ -9,9 +9,8 @@ use roastery_protocol::{
     message::{Envelope, Kind},
     session::{AwaitedThing, Event, OpenError, ReportPhase, StopReason},
 };
+use roastery_testkit::nodes::*;
 use tokio::time::{Instant, sleep, timeout};
-
-use crate::driver::fixture::*;
 
 async fn last_event(session: &mut SessionHandle) -> Event {
     loop {

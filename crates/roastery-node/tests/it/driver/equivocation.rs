@@ -13,9 +13,8 @@ use roastery_protocol::{
     proof::{FaultKind, Verdict},
     request::ApprovedRequest,
 };
+use roastery_testkit::nodes::*;
 use tokio::time::{Instant, sleep};
-
-use crate::driver::fixture::*;
 
 /// Waits until every other member has sent a slot.
 async fn slots(fixture: &Fixture, bus: &mut MeshBus) -> BTreeMap<Seat, Slot> {

@@ -3,8 +3,7 @@ use roastery_protocol::{
     message::{Body, Commitments},
     session::Event,
 };
-
-use crate::driver::fixture::*;
+use roastery_testkit::nodes::*;
 
 #[tokio::test(start_paused = true)]
 async fn the_events_of_a_coordinators_session_tell_how_it_came_to_its_signatures() {

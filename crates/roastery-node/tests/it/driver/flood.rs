@@ -3,7 +3,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 use bytes::Bytes;
 use roastery_frost::Seat;
 use roastery_node::{
-    bus::{Bus, Destination, Mesh, MeshLimits, QueueLimits},
+    bus::{Bus, Destination, Mesh, MeshLimits, queue::QueueLimits},
     driver::{Ended, Node},
 };
 use roastery_protocol::{
@@ -12,9 +12,10 @@ use roastery_protocol::{
     request::ApprovedRequest,
     session::StopReason,
 };
+use roastery_testkit::nodes::*;
 use tokio::time::{Instant, advance, sleep};
 
-use crate::driver::{buses::Endless, fixture::*};
+use crate::driver::buses::Endless;
 
 /// Messages of a member that all differ in their bodies: well-formed requests for a package that
 /// does not exist, one slot after the other, and a valid header over garbage without a valid

@@ -11,9 +11,8 @@ use roastery_protocol::{
     message::{Envelope, Kind},
     session::{ReportPhase, StopReason},
 };
+use roastery_testkit::nodes::*;
 use tokio::time::timeout;
-
-use crate::driver::fixture::*;
 
 /// Keeps the receipts until the test uses them.
 #[derive(Clone, Default)]

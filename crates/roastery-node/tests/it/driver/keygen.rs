@@ -10,11 +10,11 @@ use bytes::Bytes;
 use getrandom::SysRng;
 use roastery_frost::SigningKey;
 use roastery_node::{
-    bus::{Bus, Mesh, PeerId},
+    bus::{Bus, Mesh},
     driver::{GeneratedKey, KeygenDriver, KeygenError},
 };
 use roastery_protocol::{
-    group::{Member, NamedMember},
+    group::{Member, NamedMember, PeerId},
     keygen::{
         Invitation, Opening, Seed, Settings,
         message::{Envelope, Kind},
@@ -22,13 +22,11 @@ use roastery_protocol::{
     },
     keys::{HostKey, IdentityKey},
 };
+use roastery_testkit::nodes::{LONG, peer, seat};
 use tokio::{task::JoinHandle, time::timeout};
 use zeroize::Zeroizing;
 
-use crate::driver::{
-    buses::Recorded,
-    fixture::{LONG, peer, seat},
-};
+use crate::driver::buses::Recorded;
 
 const MEMBERS: usize = 3;
 

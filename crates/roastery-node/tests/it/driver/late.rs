@@ -6,9 +6,8 @@ use roastery_protocol::{
     message::{Body, Want},
     session::Settings,
 };
+use roastery_testkit::nodes::*;
 use tokio::time::{Instant, sleep, timeout};
-
-use crate::driver::fixture::*;
 
 /// Times so long that within a minute there is no retransmission and no further attempt.
 fn once(settings: Settings) -> Settings {

@@ -10,10 +10,10 @@ use std::{
 };
 
 use roastery_frost::Seat;
-use roastery_node::bus::{Bus, BusEvent, BusStats, Destination, Mesh, MeshBus, PeerId, SendError};
+use roastery_node::bus::{Bus, BusEvent, BusStats, Destination, Mesh, MeshBus, SendError};
+use roastery_protocol::group::PeerId;
+use roastery_testkit::nodes::*;
 use tokio::time::{Instant, sleep, sleep_until};
-
-use crate::driver::fixture::*;
 
 /// A pseudo-random generator (SplitMix64).
 struct Lots(u64);

@@ -5,15 +5,12 @@ mod buses;
 mod ending;
 mod equivocation;
 mod events;
-mod fixture;
 mod flood;
 mod journal;
 mod keygen;
 mod late;
 mod lossy;
 mod offline;
-#[cfg(feature = "libp2p")]
-mod over_a_network;
 mod over_lines;
 mod proposing;
 mod record;
@@ -22,6 +19,3 @@ mod secrets;
 mod signing;
 mod strangers;
 mod waiting;
-
-#[cfg(feature = "libp2p")]
-use crate::support::network;

@@ -1,7 +1,6 @@
 use roastery_node::bus::Mesh;
+use roastery_testkit::nodes::*;
 use tokio::time::{Instant, sleep};
-
-use crate::driver::fixture::*;
 
 #[tokio::test(start_paused = true)]
 async fn whichever_n_minus_t_members_are_silent_the_others_sign_in_the_intervals_of_the_silent_coordinators()

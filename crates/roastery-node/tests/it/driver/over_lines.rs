@@ -1,9 +1,11 @@
 //! Nodes of several groups on one bus.
 
-use roastery_node::bus::{Exchange, ExchangeLimits, Mesh, Topic};
+use roastery_node::bus::{
+    Mesh,
+    exchange::{Exchange, ExchangeLimits, Topic},
+};
+use roastery_testkit::nodes::*;
 use tokio::time::Instant;
-
-use crate::driver::fixture::*;
 
 #[tokio::test(start_paused = true)]
 async fn two_groups_of_the_same_members_sign_at_once_over_one_bus_each() {

@@ -7,12 +7,11 @@ use roastery_protocol::{
     request::{ApprovedRequest, SigningRequest, Subject, SubjectError},
     session::Event,
 };
+use roastery_testkit::nodes::*;
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep, timeout},
 };
-
-use crate::driver::fixture::*;
 
 fn proposal(request: &ApprovedRequest) -> Proposal {
     Proposal { request: request.request().clone(), subject: Subject::Hash }

@@ -2,9 +2,8 @@
 
 use roastery_node::bus::{Bus, Destination};
 use roastery_protocol::{Seat, session::Event};
+use roastery_testkit::nodes::*;
 use tokio::time::Instant;
-
-use crate::driver::fixture::*;
 
 #[tokio::test(start_paused = true)]
 async fn who_kept_others_waiting_is_picked_last_in_the_next_session_however_early_it_comes() {

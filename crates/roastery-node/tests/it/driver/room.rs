@@ -10,8 +10,7 @@ use roastery_protocol::{
     request::ApprovedRequest,
     session::StopReason,
 };
-
-use crate::driver::fixture::*;
+use roastery_testkit::nodes::*;
 
 const MOST: usize = 1024;
 

@@ -13,8 +13,7 @@ use roastery_protocol::{
     session::StopReason,
 };
 use roastery_testkit::holder::{Alive, Holder};
-
-use crate::driver::fixture::*;
+use roastery_testkit::nodes::*;
 
 /// A node of the first coordinator, alone on its mesh.
 fn lonely(fixture: &Fixture, request: &ApprovedRequest) -> (Mesh, Up, Alive) {

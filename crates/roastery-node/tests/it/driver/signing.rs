@@ -5,9 +5,8 @@ use roastery_node::{
     driver::{Ended, Node, SignError},
 };
 use roastery_protocol::session::Settings;
+use roastery_testkit::nodes::*;
 use tokio::time::Instant;
-
-use crate::driver::fixture::*;
 
 #[tokio::test(start_paused = true)]
 async fn every_node_ends_with_the_same_signatures_in_no_more_time_than_its_messages_need() {

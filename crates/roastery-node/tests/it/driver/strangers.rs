@@ -1,11 +1,15 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use roastery_node::bus::{Bus, BusEvent, Destination, PeerId};
-use roastery_protocol::message::{Body, RefusalReason, Want};
+use roastery_node::bus::{Bus, BusEvent, Destination};
+use roastery_protocol::{
+    group::PeerId,
+    message::{Body, RefusalReason, Want},
+};
+use roastery_testkit::nodes::*;
 use tokio::time::Instant;
 
-use crate::driver::{buses::Scripted, fixture::*};
+use crate::driver::buses::Scripted;
 
 /// A message whose bytes are counted as long as they are kept.
 struct Kept {

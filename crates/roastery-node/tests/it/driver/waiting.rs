@@ -1,9 +1,10 @@
 use std::sync::atomic::Ordering;
 
 use roastery_node::bus::{Bus, Destination, Mesh};
+use roastery_testkit::nodes::*;
 use tokio::time::{Instant, sleep};
 
-use crate::driver::{buses::Counted, fixture::*};
+use crate::driver::buses::Counted;
 
 #[tokio::test(start_paused = true)]
 async fn a_coordinator_that_waits_for_a_share_for_ever_sleeps_between_its_repeats() {

@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::*;
-use crate::support::waiting::until;
+use roastery_testkit::bus::waiting::until;
 
 #[tokio::test]
 async fn two_nodes_with_one_clock_find_that_their_clocks_agree() {

@@ -1,9 +1,9 @@
 //! Lines that flood, and lines that are not read.
 
-use roastery_node::bus::{MeshLimits, QueueLimits, SendError};
+use roastery_node::bus::{MeshLimits, SendError, queue::QueueLimits};
 
 use super::*;
-use crate::support::waiting::{next_message, until};
+use roastery_testkit::bus::waiting::{next_message, until};
 
 fn small() -> ExchangeLimits {
     let queues = QueueLimits { max_queued_messages: 5, ..QueueLimits::default() };

@@ -6,13 +6,12 @@ mod load;
 mod opening;
 mod routing;
 
-use crate::support::{topics, waiting};
-
 use roastery_node::bus::{
-    Bus, BusEvent, Destination, Exchange, ExchangeHandle, ExchangeLimits, Line, Mesh, MeshBus,
-    PeerId, Topic,
+    Bus, BusEvent, Destination, Mesh, MeshBus,
+    exchange::{Exchange, ExchangeHandle, ExchangeLimits, Line, Topic},
 };
-use roastery_protocol::KeygenId;
+use roastery_protocol::{KeygenId, group::PeerId};
+use roastery_testkit::bus::{topics, waiting};
 use tokio::task::JoinHandle;
 
 use crate::exchange::{

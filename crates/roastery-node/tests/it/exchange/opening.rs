@@ -1,12 +1,13 @@
 //! Opening and closing of lines.
 
 use roastery_node::bus::{
-    QueueLimits, SendError,
+    SendError,
     exchange::{ExchangeLimitsError, OpenLineError},
+    queue::QueueLimits,
 };
 
 use super::*;
-use crate::support::waiting::until;
+use roastery_testkit::bus::waiting::until;
 
 #[tokio::test]
 async fn a_topic_is_open_once_and_can_be_opened_again_when_its_line_is_dropped() {

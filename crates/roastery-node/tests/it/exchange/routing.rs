@@ -1,7 +1,7 @@
 //! Routing of messages to lines.
 
 use super::*;
-use crate::support::waiting::until;
+use roastery_testkit::bus::waiting::until;
 
 #[tokio::test]
 async fn two_groups_with_members_in_common_do_not_hear_each_other() {

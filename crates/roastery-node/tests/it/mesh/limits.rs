@@ -1,6 +1,6 @@
 //! Each bound: one below, at, and one above.
 
-use roastery_node::bus::{JoinError, MeshLimitsError, QueueLimitsError, SendError};
+use roastery_node::bus::{JoinError, MeshLimitsError, SendError, queue::QueueLimitsError};
 
 use super::*;
 

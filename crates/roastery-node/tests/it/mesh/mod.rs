@@ -12,8 +12,9 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use roastery_node::bus::{
-    Bus, BusEvent, Destination, Mesh, MeshBus, MeshLimits, PeerId, QueueLimits,
+    Bus, BusEvent, Destination, Mesh, MeshBus, MeshLimits, queue::QueueLimits,
 };
+use roastery_protocol::group::PeerId;
 
 fn peer(name: &str) -> PeerId {
     PeerId::new(name).unwrap()

@@ -1,5 +1,5 @@
 use roastery_frost::SigningKey;
-use roastery_node::bus::p2p::DialAddress;
+use roastery_libp2p::DialAddress;
 use roastery_protocol::keys::HostKey;
 
 use super::*;

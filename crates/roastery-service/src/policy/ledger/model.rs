@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use bitcoin::Amount;
 use roastery_bitcoin::policy;
-use roastery_node::store::{Coin, Spending};
 use roastery_protocol::SessionId;
+use roastery_store::{Coin, Spending};
 
 use super::{
     super::recent::{Noted, Now},

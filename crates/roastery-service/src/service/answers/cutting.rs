@@ -5,8 +5,8 @@ use bitcoin::{
     hashes::{Hash as _, HashEngine as _, sha256},
     hex::{DisplayHex as _, FromHex as _},
 };
-use roastery_node::store::{AuditCut, AuditEntry, Coin, Decider, Store, StoreError};
 use roastery_protocol::request::MAX_LIFETIME_SECONDS;
+use roastery_store::{AuditCut, AuditEntry, Coin, Decider, Store, StoreError};
 
 use crate::{
     policy::LOOKS_BACK,
@@ -210,11 +210,11 @@ pub fn too_young(number: u64, time: Time) -> String {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
-    use roastery_node::store::{Decision, Examination, Passphrase, PassphraseCost, Spending};
     use roastery_protocol::{
         Attempt, BodyHash, GroupId, SessionId,
         request::{Derivation, MessageToSign, SigningRequest, Subject},
     };
+    use roastery_store::{Decision, Examination, Passphrase, PassphraseCost, Spending};
 
     use super::*;
 

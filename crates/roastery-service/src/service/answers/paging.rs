@@ -1,6 +1,6 @@
 //! Pages of requests: what a list costs is bounded, whatever members have proposed.
 
-use roastery_node::store::{KeptRequest, StoreError};
+use roastery_store::{KeptRequest, StoreError};
 
 /// A page ends when the requests that were examined for it have this many bytes together.
 const MOST_BYTES: usize = 4 * 1024 * 1024;

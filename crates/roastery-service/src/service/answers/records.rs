@@ -1,8 +1,8 @@
 //! The records of a node: proofs, the audit log, a backup.
 
 use bitcoin::hex::DisplayHex as _;
-use roastery_node::store::{AuditEntry, KeptRequest};
 use roastery_protocol::proof::{Proof, Verdict};
+use roastery_store::{AuditEntry, KeptRequest};
 
 use crate::{
     service::{

@@ -4,12 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use bitcoin::hex::FromHex as _;
 use roastery_bitcoin::{policy, spend::Completion};
-use roastery_node::store::{Decider, Durability, KeptRequest, Listing, RequestState, StateKind};
 use roastery_protocol::{
     SessionId,
     message::RefusalReason,
     request::{Derivation, MAX_LIFETIME_SECONDS, MessageToSign, SigningRequest, Subject, Taproot},
 };
+use roastery_store::{Decider, Durability, KeptRequest, Listing, RequestState, StateKind};
 
 use crate::{
     api::Role,

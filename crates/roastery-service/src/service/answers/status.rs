@@ -8,11 +8,9 @@ use std::{
 
 use bitcoin::hex::DisplayHex as _;
 use futures_util::future::join_all;
-use roastery_node::{
-    bus::{LinkStats, PeerId, exchange::ExchangeStats},
-    store::StateKind,
-};
-use roastery_protocol::GroupId;
+use roastery_node::bus::{LinkStats, exchange::ExchangeStats};
+use roastery_protocol::{GroupId, group::PeerId};
+use roastery_store::StateKind;
 use tokio::time::timeout;
 
 use crate::{

@@ -8,8 +8,8 @@ use std::{
 
 use bitcoin::Network;
 use roastery_bitcoin::spend::{Payee, Spend};
-use roastery_node::store::KeptRequest;
 use roastery_protocol::{SessionId, request::Subject};
+use roastery_store::KeptRequest;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{

@@ -5,12 +5,12 @@ use bitcoin::{
     hex::DisplayHex as _,
 };
 use roastery_bitcoin::spend::Report;
-use roastery_node::store::{Decider, Decision, KeptRequest, RequestState, StateKind};
 use roastery_protocol::{
     Seat,
     request::{Derivation, Subject, Taproot},
     session,
 };
+use roastery_store::{Decider, Decision, KeptRequest, RequestState, StateKind};
 
 use crate::{
     config::{Approval, SubjectKind},

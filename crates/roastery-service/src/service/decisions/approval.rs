@@ -2,14 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use roastery_node::{
-    driver::ProposeError,
-    store::{Change, Decider, Decision, Durability, KeptRequest, RequestState},
-};
+use roastery_node::driver::ProposeError;
 use roastery_protocol::{
     message::{Proposal, RefusalReason},
     request::ApprovedRequest,
 };
+use roastery_store::{Change, Decider, Decision, Durability, KeptRequest, RequestState};
 
 use crate::{
     config::Approval,

@@ -2,8 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use roastery_node::store::{Decider, KeptRequest, RequestState};
 use roastery_protocol::message::RefusalReason;
+use roastery_store::{Decider, KeptRequest, RequestState};
 
 use crate::{
     limits::Limit,
@@ -112,8 +112,8 @@ mod tests {
         may_refuse,
         tests::{command, decision, request, states},
     };
-    use roastery_node::store::Decision;
     use roastery_protocol::request::Subject;
+    use roastery_store::Decision;
 
     #[test]
     fn an_answer_about_another_subject_or_revision_counts_for_nothing() {

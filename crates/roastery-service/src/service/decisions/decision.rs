@@ -1,7 +1,7 @@
 //! Which decision about a request may take effect, and how its state changes.
 
-use roastery_node::store::{Change, Decider, Durability, KeptRequest, MAX_TEXT, RequestState};
 use roastery_protocol::SessionId;
+use roastery_store::{Change, Decider, Durability, KeptRequest, MAX_TEXT, RequestState};
 
 use crate::{
     limits::Limit,
@@ -95,13 +95,13 @@ pub(in crate::service) fn cut(mut text: String) -> String {
 
 #[cfg(test)]
 pub(in crate::service) mod tests {
-    use roastery_node::store::{Decision, Examination, Rejection};
     use roastery_protocol::{
         BodyHash, GroupId,
         message::RefusalReason,
         request::{Derivation, MessageToSign, SigningRequest, Subject},
         session::Outcome,
     };
+    use roastery_store::{Decision, Examination, Rejection};
 
     use super::*;
 

@@ -7,13 +7,11 @@ use std::{
     time::Instant,
 };
 
-use roastery_node::{
-    driver::{Journal, Receipt, Released},
-    store::{
-        AuditEntry, Decision, Durability, Release, Spending, StoreError, StoreWriter, Transaction,
-    },
-};
+use roastery_node::driver::{Journal, Receipt, Released};
 use roastery_protocol::{GroupId, SessionId, request::SigningRequest};
+use roastery_store::{
+    AuditEntry, Decision, Durability, Release, Spending, StoreError, StoreWriter, Transaction,
+};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::{
@@ -190,7 +188,7 @@ impl Journal for GroupJournal {
 
 #[cfg(test)]
 mod tests {
-    use roastery_node::store::{Decider, RequestState};
+    use roastery_store::{Decider, RequestState};
 
     use super::*;
     use crate::service::{both_clocks, decisions::approval::Approving, fixture::TestNode};

@@ -1,9 +1,9 @@
 //! Refusal of a request: by the rules, the operator, the approval command, or at a limit.
 
-use roastery_node::store::{
+use roastery_protocol::{SessionId, message::RefusalReason};
+use roastery_store::{
     Change, Decider, Decision, Durability, Examination, KeptRequest, Rejection, RequestState,
 };
-use roastery_protocol::{SessionId, message::RefusalReason};
 
 use crate::{
     policy::Refusal,

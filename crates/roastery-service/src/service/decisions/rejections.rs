@@ -13,10 +13,10 @@ use std::{
 };
 
 use bitcoin::hex::FromHex as _;
-use roastery_node::store::{
+use roastery_protocol::{SessionId, message::RefusalReason};
+use roastery_store::{
     Decider, Decision, Examination, KeptRequest, Rejection, RequestState, StoreError,
 };
-use roastery_protocol::{SessionId, message::RefusalReason};
 
 use crate::{
     files::Folder,

@@ -6,8 +6,8 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use roastery_node::store::{Decider, KeptRequest, Listing, RequestState, StateKind};
 use roastery_protocol::{SessionId, request::SigningRequest};
+use roastery_store::{Decider, KeptRequest, Listing, RequestState, StateKind};
 
 use crate::{
     limits::Limit,

@@ -6,8 +6,8 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use roastery_node::store::{Coin, KeptRequest};
 use roastery_protocol::SessionId;
+use roastery_store::{Coin, KeptRequest};
 
 use crate::{service::groups::group::GroupService, view::State};
 

@@ -9,10 +9,6 @@ use futures_util::FutureExt as _;
 use roastery_node::{
     bus::Bus,
     driver::{LocalMember, Node, NodeHandle, SessionHandle, SessionWatcher},
-    store::{
-        Change, Decider, Decision, Durability, KeptGroup, KeptRequest, Listing, RequestState,
-        Spending, StateKind, Store, StoreError,
-    },
 };
 use roastery_protocol::{
     GroupId, Seat, SessionId,
@@ -22,6 +18,10 @@ use roastery_protocol::{
     keys::IdentityKey,
     request::Subject,
     session::{Event, Settings},
+};
+use roastery_store::{
+    Change, Decider, Decision, Durability, KeptGroup, KeptRequest, Listing, RequestState, Spending,
+    StateKind, Store, StoreError,
 };
 use tokio::{
     sync::{Semaphore, mpsc},

@@ -5,12 +5,12 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use roastery_node::store::{
-    Decider, Examination, KeptRequest, Listing, RequestState, StateKind, Store, StoreError,
-};
 use roastery_protocol::{
     GroupId, Seat, SessionId,
     request::{MAX_LIFETIME_SECONDS, Subject},
+};
+use roastery_store::{
+    Decider, Examination, KeptRequest, Listing, RequestState, StateKind, Store, StoreError,
 };
 
 /// The most requests of one member that the store holds and that were never approved here.
@@ -183,11 +183,11 @@ pub(in crate::service) fn is_unshown(kept: &KeptRequest) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use roastery_node::store::{Decision, Rejection};
     use roastery_protocol::{
         message::RefusalReason,
         request::{Derivation, MessageToSign, SigningRequest},
     };
+    use roastery_store::{Decision, Rejection};
 
     use super::*;
 

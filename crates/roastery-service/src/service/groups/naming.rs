@@ -1,7 +1,7 @@
 //! The names of groups: a name belongs to one group, for good.
 
-use roastery_node::store::{ContentError, KeptGroup, StoreError};
 use roastery_protocol::{GroupId, group::Name};
+use roastery_store::{ContentError, KeptGroup, StoreError};
 
 use crate::service::{Service, ServiceError};
 

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use roastery_node::{
-    driver::News,
-    store::{Change, Durability, KeptRequest, Listing, RequestState, StateKind},
-};
+use roastery_node::driver::News;
 use roastery_protocol::{Seat, SessionId, group::PeerId, message::RefusalReason};
+use roastery_store::{Change, Durability, KeptRequest, Listing, RequestState, StateKind};
 use tokio::sync::mpsc;
 
 use crate::{

@@ -5,8 +5,8 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use roastery_node::store::{KeptRequest, RequestState};
 use roastery_protocol::{Seat, SessionId, message::RefusalReason, session::Event};
+use roastery_store::{KeptRequest, RequestState};
 
 use crate::{service::groups::group::GroupService, view};
 

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use roastery_node::store::{Decider, Durability, KeptRequest, RequestState};
 use roastery_protocol::{
     Seat,
     message::{Proposal, RefusalReason},
     request::{SigningRequest, Subject},
 };
+use roastery_store::{Decider, Durability, KeptRequest, RequestState};
 
 use crate::{
     limits::Limit,

@@ -1,7 +1,7 @@
 //! Finds the existing request for a transaction.
 
-use roastery_node::store::{KeptRequest, RequestState};
 use roastery_protocol::request::{MessageToSign, Subject};
+use roastery_store::{KeptRequest, RequestState};
 
 use crate::service::{ServiceError, groups::group::GroupService, now};
 

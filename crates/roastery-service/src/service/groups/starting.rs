@@ -2,13 +2,9 @@
 
 use std::sync::Arc;
 
-use roastery_node::{
-    bus::{
-        PeerId,
-        exchange::{Line, OpenLineError, Topic},
-    },
-    store::KeptGroup,
-};
+use roastery_node::bus::exchange::{Line, OpenLineError, Topic};
+use roastery_protocol::group::PeerId;
+use roastery_store::KeptGroup;
 
 use crate::{
     config::{ConfigError, GroupSettings},

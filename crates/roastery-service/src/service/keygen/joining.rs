@@ -2,15 +2,13 @@
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use roastery_node::{
-    bus::exchange::Topic,
-    store::{Store, StoreError},
-};
+use roastery_node::bus::exchange::Topic;
 use roastery_protocol::{
     GroupId, KeygenId, Seat,
     group::{Name, NameError},
     keygen::Invitation,
 };
+use roastery_store::{Store, StoreError};
 use tokio::sync::oneshot;
 
 use crate::{

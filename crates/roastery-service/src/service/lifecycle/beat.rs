@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use roastery_node::store::Store;
+use roastery_store::Store;
 
 use crate::{
     limits::Limit,

@@ -5,14 +5,10 @@ use std::{
     time::Instant,
 };
 
-use roastery_node::{
-    bus::{
-        exchange::{Exchange, ExchangeLimits},
-        p2p::{Endpoint, P2pSettings, TransportKey},
-    },
-    store::{Durability, Store, StoreWriter},
-};
+use roastery_libp2p::{Endpoint, P2pSettings, TransportKey};
+use roastery_node::bus::exchange::{Exchange, ExchangeLimits};
 use roastery_protocol::keys::IdentityKey;
+use roastery_store::{Durability, Store, StoreWriter};
 use tokio::sync::watch;
 
 use crate::{

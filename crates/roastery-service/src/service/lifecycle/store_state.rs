@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use roastery_node::store::StoreError;
+use roastery_store::StoreError;
 use tokio::sync::watch;
 
 use crate::service::{Failure, FailureKind, Service};

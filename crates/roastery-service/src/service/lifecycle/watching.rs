@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use bitcoin::hex::DisplayHex as _;
-use roastery_node::bus::{BusStats, PeerId, QueueStats, exchange::ExchangeStats};
+use roastery_node::bus::{BusStats, QueueStats, exchange::ExchangeStats};
+use roastery_protocol::group::PeerId;
 
 use crate::limits::{Limit, Limits};
 

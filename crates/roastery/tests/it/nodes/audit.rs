@@ -7,13 +7,11 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use roastery_node::store::{
-    AuditEntry, Decider, Decision, Examination, Passphrase, Spending, Store,
-};
 use roastery_protocol::{
     Attempt, BodyHash, GroupId, SessionId,
     request::{Derivation, MessageToSign, SigningRequest, Subject},
 };
+use roastery_store::{AuditEntry, Decider, Decision, Examination, Passphrase, Spending, Store};
 use serde_json::Value;
 
 use crate::nodes::support::Group;

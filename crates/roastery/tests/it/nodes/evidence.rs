@@ -4,12 +4,12 @@ use std::{fs, path::Path};
 
 use bitcoin::hex::FromHex as _;
 use roastery_frost::SigningKey;
-use roastery_node::store::{Passphrase, Store};
 use roastery_protocol::{
     keygen::{RecoveryFile, recover_group},
     keys::HostKey,
     proof::Proof,
 };
+use roastery_store::{Passphrase, Store};
 use zeroize::Zeroizing;
 
 use crate::nodes::support::{fresh_folder, processes, roastery, signal, until};

@@ -1,0 +1,117 @@
+//! A peer with a key of the roster, or with another one, that breaks the protocol.
+
+use futures_util::StreamExt;
+use libp2p::{
+    Multiaddr, PeerId as NetworkPeer, Stream, StreamProtocol, Swarm, SwarmBuilder,
+    identity::Keypair,
+    noise, ping,
+    swarm::{NetworkBehaviour, SwarmEvent, behaviour::toggle::Toggle},
+    tcp, yamux,
+};
+use libp2p_stream::{Control, IncomingStreams};
+use tokio::{sync::watch, task::JoinHandle};
+
+use crate::{
+    network::secret,
+    waiting::{PATIENCE, until},
+};
+
+/// The protocol of the bus.
+pub const FRAMES: StreamProtocol = StreamProtocol::new("/roastery/frames/1");
+
+#[derive(NetworkBehaviour)]
+struct Behaviour {
+    streams: libp2p_stream::Behaviour,
+    ping: Toggle<ping::Behaviour>,
+}
+
+/// Whether pings are answered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Pongs {
+    Given,
+    Withheld,
+}
+
+pub struct Rogue {
+    control: Control,
+    victim: NetworkPeer,
+    closed: watch::Receiver<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Rogue {
+    /// Uses the key of this number, and connects to the listener at the address.
+    pub async fn connect(key: usize, address: &Multiaddr) -> Self {
+        Self::connect_with(key, address, Pongs::Given).await
+    }
+
+    pub async fn connect_with(key: usize, address: &Multiaddr, pongs: Pongs) -> Self {
+        let ping = (pongs == Pongs::Given).then(ping::Behaviour::default);
+        let streams = libp2p_stream::Behaviour::new();
+        let control = streams.new_control();
+        let mut swarm =
+            SwarmBuilder::with_existing_identity(Keypair::ed25519_from_bytes(secret(key)).unwrap())
+                .with_tokio()
+                .with_tcp(tcp::Config::default(), noise::Config::new, yamux::Config::default)
+                .unwrap()
+                .with_quic()
+                .with_behaviour(|_| Behaviour { streams, ping: ping.into() })
+                .unwrap()
+                .with_swarm_config(|config| config.with_idle_connection_timeout(10 * PATIENCE))
+                .build();
+        swarm.dial(address.clone()).unwrap();
+        let victim = loop {
+            match swarm.select_next_some().await {
+                SwarmEvent::ConnectionEstablished { peer_id, .. } => break peer_id,
+                SwarmEvent::OutgoingConnectionError { error, .. } => panic!("{error}"),
+                _ => {}
+            }
+        };
+        let (say_closed, closed) = watch::channel(false);
+        let task = tokio::spawn(run(swarm, say_closed));
+        Self { control, victim, closed, task }
+    }
+
+    pub async fn open(&mut self) -> Stream {
+        self.control.open_stream(self.victim, FRAMES).await.unwrap()
+    }
+
+    /// Opens streams without waiting, until the connection is closed.
+    pub async fn open_many(&mut self, count: usize) {
+        let opening = (0..count).map(|_| {
+            let (mut control, victim) = (self.control.clone(), self.victim);
+            async move { control.open_stream(victim, FRAMES).await.ok() }
+        });
+        let _streams = futures_util::future::join_all(opening).await;
+        self.closed().await;
+    }
+
+    /// Accepts the streams that the other end opens; the caller reads them.
+    pub fn accept(&mut self) -> IncomingStreams {
+        self.control.accept(FRAMES).unwrap()
+    }
+
+    /// Waits until the other end closes the connection.
+    pub async fn closed(&mut self) {
+        let closed = self.closed.clone();
+        until(|| *closed.borrow()).await;
+    }
+
+    pub fn is_closed(&self) -> bool {
+        *self.closed.borrow()
+    }
+}
+
+async fn run(mut swarm: Swarm<Behaviour>, closed: watch::Sender<bool>) {
+    loop {
+        if let SwarmEvent::ConnectionClosed { .. } = swarm.select_next_some().await {
+            closed.send_replace(true);
+        }
+    }
+}
+
+impl Drop for Rogue {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

@@ -1,0 +1,150 @@
+use std::{
+    fs::{File, TryLockError},
+    io,
+    path::Path,
+};
+
+use redb::{ReadableTable, backends::FileBackend};
+
+use super::{
+    Durability, Part, Passphrase, Store, StoreError,
+    audit::{self, AuditRecord},
+    cipher::Cipher,
+    evidence::ProofRecord,
+    groups::GroupRecord,
+    keygens::KeygenRecord,
+    keys::KeysRecord,
+    messages,
+    names::NameRecord,
+    open_file,
+    place::NewFile,
+    request_record::RequestRecord,
+    rows::{create_database, header, open_database},
+    snapshot::Snapshot,
+    table::Table,
+    transaction::Commit,
+    vault::Vault,
+};
+
+/// How many rows are in memory at once.
+const COPIED_AT_ONCE: usize = 64;
+
+impl Store {
+    /// Copies the store into a new file, while it is in use. The copy is a store with the same
+    /// passphrase, and everything that goes into it is checked.
+    ///
+    /// Key generations under way are ended in the copy. It cannot contain what this node signs
+    /// later, and a node that signs a second transcript is at fault. The host key restores the
+    /// share of a key generation that succeeded.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Exists`] if there is a file; [`StoreError::Damaged`] if something in the store
+    /// is damaged.
+    pub fn backup(&self, path: impl AsRef<Path>) -> Result<(), StoreError> {
+        let snapshot = self.vault.snapshot()?;
+        check(&snapshot)?;
+        let (new, file) = NewFile::for_target(path.as_ref())?;
+        let database = create_database(FileBackend::new(file)?, &snapshot.header()?)?;
+        let copy = Vault::new(database, self.vault.cipher().clone());
+        let commit = copy.commit()?;
+        Table::ALL.iter().try_for_each(|table| fill(&commit, &snapshot, *table))?;
+        commit.finish(Durability::Synced)?;
+        copy.close()?;
+        new.put_in_place()
+    }
+
+    /// Puts a backup in place as a store, and opens it. Everything in it is checked before.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Exists`] if there is a file where it is to be, [`StoreError::Locked`] if the
+    /// backup is a store in use, and those of [`Store::open`] and [`Store::check`] for the backup.
+    /// Then nothing is put in place.
+    pub fn restore(
+        backup: impl AsRef<Path>,
+        into: impl AsRef<Path>,
+        passphrase: &Passphrase,
+    ) -> Result<Self, StoreError> {
+        let (backup, into) = (backup.as_ref(), into.as_ref());
+        let mut from = open_file(backup, File::options().read(true))?;
+        match from.try_lock_shared() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(StoreError::Locked),
+            Err(TryLockError::Error(error)) => return Err(StoreError::io(error)),
+        }
+        let (new, mut file) = NewFile::for_target(into)?;
+        io::copy(&mut from, &mut file).map_err(StoreError::io)?;
+        file.sync_all().map_err(StoreError::io)?;
+        let database = open_database(FileBackend::new(file)?)?;
+        let cipher = Cipher::new(&header(&database)?.open(passphrase)?);
+        let restored = Vault::new(database, cipher);
+        messages::make_whole(&restored)?;
+        check(&restored.snapshot()?)?;
+        let cipher = restored.cipher().clone();
+        restored.close()?;
+        new.put_in_place()?;
+        Store::open_with(into, |_| Ok(cipher))
+    }
+
+    /// Opens and decodes every value, and counts the audit log.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Damaged`] names the first damaged part.
+    pub fn check(&self) -> Result<(), StoreError> {
+        check(&self.vault.snapshot()?)
+    }
+}
+
+fn check(snapshot: &Snapshot<'_>) -> Result<(), StoreError> {
+    snapshot.each(|record: KeysRecord| record.read().map(drop))?;
+    snapshot.each(|record: GroupRecord| record.read().map(drop))?;
+    snapshot.each(|_: NameRecord| Ok(()))?;
+    snapshot.each(|record: KeygenRecord| record.read().map(drop))?;
+    check_requests(snapshot)?;
+    snapshot.each(|record: ProofRecord| record.read().map(drop))?;
+    snapshot.each(|record: AuditRecord| record.read().map(drop))?;
+    snapshot.audit_cuts()?;
+    audit::check_length(snapshot)
+}
+
+/// Checks that every request is in both indices at its place, and nothing else is.
+fn check_requests(snapshot: &Snapshot<'_>) -> Result<(), StoreError> {
+    let (mut indexed, length) = (true, snapshot.changes_length()?);
+    snapshot.each(|record: RequestRecord| {
+        let kept = record.read()?;
+        let (group, state) = (kept.request.group(), kept.state.kind());
+        indexed &= kept.position < length;
+        indexed &= snapshot.has_change(group, state, kept.position, &kept.change())?;
+        indexed &= snapshot.has_messages(&kept.request)?;
+        Ok(())
+    })?;
+    let requests = snapshot.count(Table::Requests)?;
+    indexed &= requests == snapshot.count(Table::Changes)?;
+    indexed &= requests == snapshot.count(Table::Messages)?;
+    if indexed { Ok(()) } else { Err(StoreError::Damaged(Part::Index)) }
+}
+
+fn fill(commit: &Commit<'_>, from: &Snapshot<'_>, table: Table) -> Result<(), StoreError> {
+    if table == Table::Keygens {
+        return from.each(|record: KeygenRecord| {
+            let keygen = record.id()?;
+            commit.add(|transaction| {
+                transaction.put(keygen.as_bytes(), &KeygenRecord::Ended { keygen })
+            })
+        });
+    }
+    let rows = from.raw(table)?;
+    let mut rows = rows.iter()?.peekable();
+    while rows.peek().is_some() {
+        commit.add(|transaction| {
+            for entry in rows.by_ref().take(COPIED_AT_ONCE) {
+                let (row, value) = entry?;
+                transaction.put_raw(table, row.value().to_vec(), value.value().to_vec());
+            }
+            Ok(())
+        })?;
+    }
+    Ok(())
+}

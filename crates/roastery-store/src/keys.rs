@@ -1,0 +1,88 @@
+use borsh::{BorshDeserialize, BorshSerialize};
+use roastery_frost::SigningKey;
+use zeroize::Zeroizing;
+
+use super::{
+    ContentError, Durability, Entry, Part, Store, StoreError,
+    secret::Secret,
+    table::{Record, Table},
+};
+
+/// The keys that a node runs with. The host key is not among them: after key generation it is kept
+/// offline.
+#[derive(Debug)]
+pub struct NodeKeys {
+    /// The identity key, which signs envelopes.
+    pub identity: SigningKey,
+    /// The secret of the transport key.
+    pub transport: TransportSecret,
+}
+
+/// The 32 secret bytes of a transport key (Ed25519). Overwritten on drop; its `Debug` shows
+/// nothing.
+pub struct TransportSecret(Zeroizing<[u8; 32]>);
+
+impl TransportSecret {
+    /// Takes the bytes as they are.
+    pub fn from_bytes(bytes: Zeroizing<[u8; 32]>) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes, for the transport and for nothing else.
+    pub fn expose_bytes(&self) -> Zeroizing<[u8; 32]> {
+        self.0.clone()
+    }
+}
+
+impl std::fmt::Debug for TransportSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TransportSecret(..)")
+    }
+}
+
+#[derive(BorshSerialize, BorshDeserialize)]
+pub(super) struct KeysRecord {
+    identity: Secret,
+    transport: Secret,
+}
+
+impl Record for KeysRecord {
+    const TABLE: Table = Table::Keys;
+}
+
+/// The table has one row.
+const ROW: &[u8] = b"";
+
+impl KeysRecord {
+    pub(super) fn read(self) -> Result<NodeKeys, StoreError> {
+        let damaged = |_| StoreError::Damaged(Part::Value { table: Self::TABLE.name() });
+        let identity = SigningKey::from_bytes(self.identity.0).map_err(damaged)?;
+        Ok(NodeKeys { identity, transport: TransportSecret(self.transport.0) })
+    }
+}
+
+impl Store {
+    /// Keeps the node's keys, once.
+    ///
+    /// # Errors
+    ///
+    /// [`ContentError::AlreadyThere`] if there are keys: keys that other members know are never
+    /// overwritten.
+    pub fn keep_keys(&self, keys: &NodeKeys) -> Result<(), StoreError> {
+        let record = KeysRecord {
+            identity: Secret(keys.identity.expose_bytes()),
+            transport: Secret(keys.transport.expose_bytes()),
+        };
+        self.write(Durability::Synced, |transaction| {
+            if transaction.get::<KeysRecord>(ROW)?.is_some() {
+                return Err(ContentError::AlreadyThere(Entry::Keys).into());
+            }
+            transaction.put(ROW, &record)
+        })
+    }
+
+    /// The node's keys, if it has any.
+    pub fn keys(&self) -> Result<Option<NodeKeys>, StoreError> {
+        self.vault.snapshot()?.get(ROW)?.map(KeysRecord::read).transpose()
+    }
+}

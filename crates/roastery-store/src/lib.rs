@@ -1,0 +1,321 @@
+//! The durable store of a node: one file, encrypted under a passphrase.
+//!
+//! ```
+//! use roastery_frost::SigningKey;
+//! use roastery_store::{NodeKeys, Passphrase, PassphraseCost, Store, TransportSecret};
+//! use zeroize::Zeroizing;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = std::env::temp_dir().join(format!("roastery-store-{}", std::process::id()));
+//! # std::fs::create_dir_all(&folder)?;
+//! let path = folder.join("node.roastery");
+//! let passphrase = Passphrase::new("correct horse battery staple".to_owned());
+//! // Cheap, for this page; the default takes 256 MiB.
+//! let cost = PassphraseCost::new(64, 1, 1)?;
+//!
+//! let store = Store::create(&path, &passphrase, cost)?;
+//! let mut transport = Zeroizing::new([0; 32]);
+//! getrandom::fill(transport.as_mut())?;
+//! let identity = SigningKey::generate(&mut getrandom::SysRng)?;
+//! let transport = TransportSecret::from_bytes(transport);
+//! store.keep_keys(&NodeKeys { identity, transport })?;
+//! drop(store);
+//!
+//! let store = Store::open(&path, &passphrase)?;
+//! assert!(store.keys()?.is_some());
+//! store.backup(folder.join("backup.roastery"))?;
+//! # drop(store);
+//! # std::fs::remove_dir_all(&folder)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is kept, and what never is
+//!
+//! | kept | |
+//! |---|---|
+//! | the node's keys | identity key and transport key; once |
+//! | groups | the group, this node's seat and secret share, the recovery file |
+//! | names | which group a name means; final |
+//! | key generations | while under way: invitation, seed, the transcript that was signed. Afterwards the id only, so that none is begun again with another seed |
+//! | requests | with their state: proposed, approved, refused, signed (with the signatures), stopped |
+//! | changes | an index of the requests by group and state, in the order in which they changed |
+//! | messages | an index of the requests by what they sign |
+//! | evidence | valid proofs, by group and member at fault |
+//! | audit log | one entry for each share that left; entries are added and never changed. Entries at the beginning can be cut, with a record of the cut |
+//!
+//! **Secret nonces are never stored**: no function takes one. Nor is the host key, which the
+//! operator keeps offline, nor any protocol message: a node that restarts is another run.
+//!
+//! # Guarantees
+//!
+//! * A function of [`Store`] that changes something returns when it is on the disk, unless it says
+//!   otherwise. If the machine stops before, or after an error of the disk, the file holds the
+//!   state before or the one after; after an error the store must be opened again. [`Store::write`]
+//!   makes several changes at once, all or none, and [`Durability`] says when they are on the disk.
+//! * Many concurrent changes are cheap through a [`StoreWriter`]: those that come in while the disk
+//!   is busy are written together.
+//! * One process has the file open at a time. Functions may be called from several threads; writes
+//!   wait for each other. All of them block (a write for some milliseconds, opening for as long as
+//!   the passphrase costs): an async task calls them where blocking is allowed.
+//! * Every value is sealed on its own (XChaCha20-Poly1305) for its table and row. One that was
+//!   altered, or moved to another row, is an error when it is read; [`Store::check`] reads all.
+//!   Opening checks the database around them.
+//!
+//! # What the file reveals
+//!
+//! A reader of the file learns how many keys, groups, key generations, requests, proofs and audit
+//! entries there are, about how large each is, and from two states of one file which rows changed.
+//! Of the requests also how many are in each state of each group, in which order they came into it,
+//! and how many are for the same messages, but not which group and state that is, nor when. Neither
+//! names nor members nor messages: rows are named by a keyed hash. With a weak passphrase it can
+//! learn everything, at the cost of one derivation for each trial.
+//!
+//! An attacker who can *write* to the file can roll back the whole file, or any row, or remove
+//! rows: no software on one machine notices that. It cannot make a node sign twice with one nonce,
+//! since no nonce is stored; it could make this node sign a second transcript in a key generation
+//! under way. [Backups](Store::backup) have none under way for that reason.
+//!
+//! After a [new passphrase](Store::change_passphrase) the old one does not open the file any more.
+//! It still opens older copies, which hold the same data key. Deleted values stay in the file's
+//! free pages, sealed.
+//!
+//! # Secrets in memory
+//!
+//! The data key, keys derived from passphrases and opened values are overwritten after use. The
+//! cipher is in constant time (RustCrypto, on the usual processors); Argon2id accesses memory
+//! depending on the passphrase in its later passes.
+//!
+//! `docs/store.md` describes the file.
+
+mod audit;
+mod cipher;
+mod copies;
+mod cuts;
+mod decision;
+mod error;
+mod evidence;
+mod groups;
+mod header;
+mod index;
+mod keygens;
+mod keys;
+mod list;
+mod messages;
+mod names;
+mod passphrase;
+mod place;
+mod reopen;
+mod request;
+mod request_record;
+mod requests;
+mod rows;
+mod secret;
+mod snapshot;
+mod table;
+mod transaction;
+mod vault;
+mod writer;
+
+use std::{
+    fmt,
+    fs::{File, OpenOptions},
+    io,
+    path::Path,
+};
+
+use redb::{Database, StorageBackend, backends::FileBackend};
+
+pub use self::{
+    audit::{AuditEntry, Release},
+    cuts::AuditCut,
+    decision::{Coin, Decider, Decision, Examination, MAX_COINS, Rejection, Spending},
+    error::{ContentError, Entry, Part, StoreError},
+    evidence::KeptProof,
+    groups::KeptGroup,
+    keygens::KeptKeygen,
+    keys::{NodeKeys, TransportSecret},
+    list::Listing,
+    passphrase::{Passphrase, PassphraseCost, PassphraseCostError},
+    request::{Change, KeptRequest, RequestState, StateKind},
+    transaction::Transaction,
+    writer::{StoreWriter, StoreWriting},
+};
+use self::{
+    cipher::Cipher,
+    header::Header,
+    place::NewFile,
+    rows::{create_database, header, open_database},
+    vault::Vault,
+};
+
+/// The number of the file's format, which stands in its header.
+pub const FORMAT: u32 = 1;
+
+/// The longest text for people in a record, in bytes.
+pub const MAX_TEXT: usize = 1024;
+
+/// When a change is on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// When its function returns.
+    Synced,
+    /// With the next change that is synced, of any kind, or when the store is closed. Readers see
+    /// it at once. If the machine stops before, the file holds the state before it.
+    Deferred,
+}
+
+/// Opens the store's database.
+type Source = Box<dyn Fn() -> Result<Database, StoreError> + Send + Sync>;
+
+/// A node's store, open. See the [module](self).
+pub struct Store {
+    vault: Vault,
+    source: Source,
+}
+
+impl Store {
+    /// Makes a new store and opens it. After a crash the file is there whole or not at all; on Unix
+    /// only the operator's account may read it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Exists`] if there is a file at this path; an error of the disk, and too little
+    /// memory or randomness.
+    pub fn create(
+        path: impl AsRef<Path>,
+        passphrase: &Passphrase,
+        cost: PassphraseCost,
+    ) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        let (header, key) = Header::new(passphrase, cost)?;
+        let (new, file) = NewFile::for_target(path)?;
+        create_database(FileBackend::new(file)?, &header)?.close()?;
+        new.put_in_place()?;
+        Self::open_with(path, |_| Ok(Cipher::new(&key)))
+    }
+
+    /// Opens a store, also after a crash.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NotFound`], [`StoreError::Locked`], [`StoreError::WrongPassphrase`],
+    /// [`StoreError::NewerFormat`], [`StoreError::Damaged`], and an error of the disk.
+    pub fn open(path: impl AsRef<Path>, passphrase: &Passphrase) -> Result<Self, StoreError> {
+        Self::open_with(path.as_ref(), |header| Ok(Cipher::new(&header.open(passphrase)?)))
+    }
+
+    /// Makes a new store on a storage that is not a file of its own: a disk of a simulation, for
+    /// example.
+    ///
+    /// # Errors
+    ///
+    /// An error of the storage, and too little memory or randomness.
+    pub fn create_on(
+        storage: impl StorageBackend,
+        passphrase: &Passphrase,
+        cost: PassphraseCost,
+    ) -> Result<(), StoreError> {
+        let (header, _) = Header::new(passphrase, cost)?;
+        Ok(create_database(storage, &header)?.close()?)
+    }
+
+    /// Opens a store on such a storage. `storage` is called now and at each
+    /// [`reopen`](Self::reopen).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Store::open`], but for those of paths.
+    pub fn open_on<B: StorageBackend>(
+        storage: impl Fn() -> B + Send + Sync + 'static,
+        passphrase: &Passphrase,
+    ) -> Result<Self, StoreError> {
+        let open = move || open_database(storage());
+        Self::on(Box::new(open), |header| Ok(Cipher::new(&header.open(passphrase)?)))
+    }
+
+    /// Changes the passphrase. The data key stays the same and is sealed anew, with a new salt.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::WrongPassphrase`] if `current` is not the passphrase.
+    pub fn change_passphrase(
+        &self,
+        current: &Passphrase,
+        new: &Passphrase,
+        cost: PassphraseCost,
+    ) -> Result<(), StoreError> {
+        self.write(Durability::Synced, |transaction| {
+            let key = transaction.header()?.open(current)?;
+            transaction.put_header(&Header::sealing(&key, new, cost)?)
+        })
+    }
+
+    /// Makes changes that become visible together, or not at all if `change` fails.
+    ///
+    /// # Errors
+    ///
+    /// That of `change`, and an error of the disk.
+    pub fn write<T>(
+        &self,
+        durability: Durability,
+        change: impl FnOnce(&mut Transaction<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.vault.write(durability, change)
+    }
+
+    /// Waits until all changes so far are on the disk.
+    ///
+    /// # Errors
+    ///
+    /// An error of the disk.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        self.write(Durability::Synced, |_| Ok(()))
+    }
+
+    /// How often the store has synced since it was opened.
+    pub fn syncs(&self) -> u64 {
+        self.vault.syncs()
+    }
+
+    fn open_with(
+        path: &Path,
+        cipher: impl FnOnce(Header) -> Result<Cipher, StoreError>,
+    ) -> Result<Self, StoreError> {
+        let path = path.to_owned();
+        let open = move || {
+            let file = open_file(&path, File::options().read(true).write(true))?;
+            open_database(FileBackend::new(file)?)
+        };
+        Self::on(Box::new(open), cipher)
+    }
+
+    fn on(
+        source: Source,
+        cipher: impl FnOnce(Header) -> Result<Cipher, StoreError>,
+    ) -> Result<Self, StoreError> {
+        let database = source()?;
+        let cipher = cipher(header(&database)?)?;
+        let vault = Vault::new(database, cipher);
+        messages::make_whole(&vault)?;
+        Ok(Self { vault, source })
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Store(..)")
+    }
+}
+
+fn open_file(path: &Path, options: &OpenOptions) -> Result<File, StoreError> {
+    options.open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => StoreError::NotFound(path.to_owned()),
+        _ => StoreError::io(error),
+    })
+}
+
+fn check_text(text: &str, most: usize) -> Result<(), ContentError> {
+    let length = text.len();
+    if length > most { Err(ContentError::TextTooLong { length, most }) } else { Ok(()) }
+}

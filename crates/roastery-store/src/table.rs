@@ -1,0 +1,69 @@
+//! The tables whose values are sealed, and their records.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use redb::TableDefinition;
+
+pub(super) type Rows = TableDefinition<'static, &'static [u8], &'static [u8]>;
+
+/// The tables whose values are sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Table {
+    Keys,
+    Groups,
+    Names,
+    Keygens,
+    Requests,
+    Changes,
+    ChangesLength,
+    Messages,
+    Evidence,
+    Audit,
+    AuditLength,
+    AuditBegin,
+    AuditCuts,
+}
+
+impl Table {
+    pub(super) const ALL: [Table; 13] = [
+        Table::Keys,
+        Table::Groups,
+        Table::Names,
+        Table::Keygens,
+        Table::Requests,
+        Table::Changes,
+        Table::ChangesLength,
+        Table::Messages,
+        Table::Evidence,
+        Table::Audit,
+        Table::AuditLength,
+        Table::AuditBegin,
+        Table::AuditCuts,
+    ];
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Table::Keys => "keys",
+            Table::Groups => "groups",
+            Table::Names => "names",
+            Table::Keygens => "ceremonies",
+            Table::Requests => "requests",
+            Table::Changes => "changes",
+            Table::ChangesLength => "changes-length",
+            Table::Messages => "messages",
+            Table::Evidence => "evidence",
+            Table::Audit => "audit",
+            Table::AuditLength => "audit-length",
+            Table::AuditBegin => "audit-begin",
+            Table::AuditCuts => "audit-cuts",
+        }
+    }
+
+    pub(super) const fn rows(self) -> Rows {
+        TableDefinition::new(self.name())
+    }
+}
+
+/// A record of a table.
+pub(super) trait Record: BorshSerialize + BorshDeserialize {
+    const TABLE: Table;
+}

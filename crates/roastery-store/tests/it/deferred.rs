@@ -1,0 +1,199 @@
+//! A deferred change is on the disk with the next synced one, and never without those before it.
+
+use std::{
+    io::ErrorKind,
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
+
+use roastery_protocol::request::Subject;
+use roastery_store::{
+    ContentError, Durability, Entry, RequestState, Store, StoreError, StoreWriter, Transaction,
+};
+
+use crate::{
+    disk::{Disk, Survival},
+    fixture::*,
+    stopping::{empty, open, state},
+    support::*,
+};
+
+type Change = fn(&Store, Durability, &Kept) -> Result<(), StoreError>;
+
+/// Changes, and whether each is synced.
+const CHANGES: [(Durability, Change); 7] = [
+    (Durability::Synced, |store, durability, kept| {
+        keep_group(store, kept)?;
+        let name = "treasury".parse().unwrap();
+        store.write(durability, |change| change.bind_name(&name, kept.group().id()))
+    }),
+    (Durability::Deferred, |store, durability, kept| {
+        store.write(durability, |change| {
+            change.add_request(&kept.request(1), &Subject::Hash, None, 7).map(drop)
+        })
+    }),
+    (Durability::Deferred, |store, durability, kept| {
+        store.write(durability, |change| change.set_request(&kept.request(1), &approved(), 8))
+    }),
+    (Durability::Synced, |store, durability, kept| {
+        store.write(durability, |change| change.append_audit(&[entry(kept, 1)]).map(drop))
+    }),
+    (Durability::Deferred, |store, durability, kept| {
+        let signed = RequestState::Signed(outcome(kept));
+        store.write(durability, |change| change.set_request(&kept.request(1), &signed, 9))
+    }),
+    (Durability::Deferred, |store, durability, kept| {
+        store.write(durability, |change| {
+            change.add_request(&kept.request(2), &Subject::Hash, None, 10).map(drop)
+        })
+    }),
+    (Durability::Synced, |store, durability, kept| {
+        store.write(durability, |change| change.append_audit(&[entry(kept, 2)]).map(drop))
+    }),
+];
+
+fn keep_group(store: &Store, kept: &Kept) -> Result<(), StoreError> {
+    let seat = kept.group().seats().next().unwrap();
+    store.keep_group(kept.group(), seat, &kept.share, None)
+}
+
+/// Makes all changes until the disk stops. Returns how many were made, and how many were made when
+/// the last synced one was.
+fn play(disk: &Disk, kept: &Kept) -> (usize, usize) {
+    let Ok(store) = open(disk, &passphrase()) else { return (0, 0) };
+    let mut synced = 0;
+    for (at, (durability, change)) in CHANGES.iter().enumerate() {
+        if change(&store, *durability, kept).is_err() {
+            return (at, synced);
+        }
+        if *durability == Durability::Synced {
+            synced = at + 1;
+        }
+    }
+    (CHANGES.len(), synced)
+}
+
+#[test]
+fn a_machine_that_stops_has_all_that_was_synced_and_of_the_rest_the_first_so_many() {
+    let (kept, start) = (Kept::new(), empty());
+    // The first change consists of two: there is a state between them.
+    let mut states = vec![(0, state(&Disk::new(start.clone())))];
+    let disk = Disk::new(start.clone());
+    let store = open(&disk, &passphrase()).unwrap();
+    keep_group(&store, &kept).unwrap();
+    drop(store);
+    states.push((0, state(&disk)));
+    let disk = Disk::new(start.clone());
+    for (at, (_, change)) in CHANGES.iter().enumerate() {
+        let store = open(&disk, &passphrase()).unwrap();
+        change(&store, Durability::Synced, &kept).unwrap();
+        drop(store);
+        states.push((at + 1, state(&disk)));
+    }
+    let disk = Disk::new(start.clone());
+    assert_eq!(play(&disk, &kept), (CHANGES.len(), CHANGES.len()));
+    for stop in 0..disk.operations() {
+        let disk = Disk::new(start.clone());
+        disk.stop_after(stop, ErrorKind::Other);
+        let (made, synced) = play(&disk, &kept);
+        let torn = (0..4).map(|way| Survival::Torn(1 + stop as u64 * 4 + way));
+        let ways =
+            [Survival::Nothing, Survival::Everything, Survival::AllButTheLast, Survival::TheLast];
+        for survival in ways.into_iter().chain(torn) {
+            let found = state(&Disk::new(disk.after(survival)));
+            let known = states.iter().find(|(_, state)| *state == found);
+            let Some((at, _)) = known else { panic!("a state of its own: {stop}, {survival:?}") };
+            assert!((synced..=made + 1).contains(at), "{at}: {synced} to {made}, {survival:?}");
+        }
+    }
+}
+
+#[test]
+fn changes_that_come_in_together_wait_for_the_disk_once_and_one_that_fails_takes_no_other_with_it()
+{
+    let (kept, disk) = (Kept::new(), Disk::new(empty()));
+    let store = Arc::new(open(&disk, &passphrase()).unwrap());
+    let (writer, writing) = StoreWriter::new(store.clone());
+    let (told, outcomes) = mpsc::channel();
+    // All are queued before the thread begins.
+    for number in 0..20 {
+        let (request, told) = (kept.request(number), told.clone());
+        let change = move |change: &mut Transaction<'_>| {
+            change.add_request(&request, &Subject::Hash, None, 7)?;
+            if number % 4 == 3 {
+                // What it did before it failed is undone too.
+                let missing = ContentError::Missing(Entry::Request);
+                return Err(StoreError::from(missing));
+            }
+            Ok(number)
+        };
+        writer.write(Durability::Synced, change, move |done| told.send((number, done)).unwrap());
+    }
+    drop((writer, told));
+    let before = store.syncs();
+    thread::spawn(move || writing.run()).join().unwrap();
+    assert_eq!(store.syncs() - before, 1);
+    let mut all = 0;
+    for (number, done) in outcomes {
+        all += 1;
+        let kept = store.request(kept.request(number).session_id()).unwrap();
+        match done {
+            Ok(same) => assert!(same == number && kept.is_some()),
+            Err(error) => assert!(number % 4 == 3 && kept.is_none(), "{number}: {error}"),
+        }
+    }
+    assert_eq!(all, 20);
+    store.check().unwrap();
+}
+
+#[test]
+fn what_is_deferred_can_be_read_when_it_is_told_and_is_synced_soon_without_another_change() {
+    let (kept, disk) = (Kept::new(), Disk::new(empty()));
+    let store = Arc::new(open(&disk, &passphrase()).unwrap());
+    let (writer, writing) = StoreWriter::new(store.clone());
+    let thread = thread::spawn(move || writing.run());
+    let (told, outcome) = mpsc::channel();
+    let (request, before) = (kept.request(1), store.syncs());
+    let change = {
+        let request = request.clone();
+        move |change: &mut Transaction<'_>| change.add_request(&request, &Subject::Hash, None, 7)
+    };
+    writer.write(Durability::Deferred, change, move |done| told.send(done.unwrap()).unwrap());
+    assert!(outcome.recv().unwrap());
+    assert!(store.request(request.session_id()).unwrap().is_some());
+    for _ in 0..6000 {
+        if store.syncs() > before {
+            break;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(store.syncs() - before, 1);
+    drop(writer);
+    thread.join().unwrap();
+    drop(store);
+    let store = open(&Disk::new(disk.after(Survival::Nothing)), &passphrase()).unwrap();
+    assert!(store.request(request.session_id()).unwrap().is_some());
+}
+
+#[test]
+fn an_error_of_the_disk_is_told_to_all_who_wait_for_the_same_write() {
+    let (kept, disk) = (Kept::new(), Disk::new(empty()));
+    let store = Arc::new(open(&disk, &passphrase()).unwrap());
+    let (writer, writing) = StoreWriter::new(store);
+    let (told, outcomes) = mpsc::channel();
+    for number in 0..3 {
+        let (entry, told) = (entry(&kept, number), told.clone());
+        writer.write(
+            Durability::Synced,
+            move |change| change.append_audit(&[entry]),
+            move |done| told.send(done).unwrap(),
+        );
+    }
+    drop((writer, told));
+    disk.stop_after(0, ErrorKind::StorageFull);
+    thread::spawn(move || writing.run()).join().unwrap();
+    let errors: Vec<_> = outcomes.iter().map(Result::unwrap_err).collect();
+    assert_eq!(errors.len(), 3);
+    assert!(errors.iter().all(|error| matches!(error, StoreError::Full)), "{errors:?}");
+}

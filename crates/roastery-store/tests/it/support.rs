@@ -1,0 +1,160 @@
+//! Fills a store, and reads all of it.
+
+use roastery_frost::{Signature, SigningKey};
+use roastery_protocol::{
+    Attempt, BodyHash, GroupId,
+    keygen::Invitation,
+    message::RefusalReason,
+    request::{Derivation, MessageToSign, SigningRequest, Subject},
+    session::{Origin, Outcome},
+};
+use roastery_store::{
+    AuditCut, AuditEntry, Coin, Decider, Decision, Examination, KeptGroup, Listing, NodeKeys,
+    Passphrase, PassphraseCost, Rejection, RequestState, Spending, StateKind, Store,
+    TransportSecret,
+};
+use zeroize::Zeroizing;
+
+use super::fixture::*;
+
+pub fn passphrase() -> Passphrase {
+    Passphrase::new("correct horse".to_owned())
+}
+
+pub fn cheap() -> PassphraseCost {
+    PassphraseCost::new(8, 1, 1).unwrap()
+}
+
+pub fn keys() -> NodeKeys {
+    let identity = SigningKey::from_bytes(Zeroizing::new(IDENTITY)).unwrap();
+    NodeKeys { identity, transport: TransportSecret::from_bytes(Zeroizing::new(TRANSPORT)) }
+}
+
+pub fn entry(kept: &Kept, time_ms: u64) -> AuditEntry {
+    AuditEntry {
+        time_ms,
+        group: kept.group().id(),
+        session: kept.request(0).session_id(),
+        attempt: Attempt::FIRST,
+        package: BodyHash::from_bytes([4; 32]),
+        messages: vec![[9; 32]],
+        key: [3; 32],
+        decision: decision(Decider::Rules),
+        spending: Spending {
+            amount: 60_000,
+            coins: vec![Coin { transaction: [6; 32], output: 1 }],
+        },
+    }
+}
+
+/// The cut of the entries from one number to before another.
+pub fn cut(first: u64, end: u64) -> AuditCut {
+    AuditCut { first, end, sha256: [7; 32], time_ms: 9 }
+}
+
+/// A decision about a request of the fixture.
+pub fn decision(by: Decider) -> Decision {
+    let group = GroupId::from_bytes([2; 32]);
+    let derivation = Derivation::key_path_only();
+    let messages = vec![MessageToSign { message: [1; 32], derivation }];
+    let request = SigningRequest::new(group, [1; 32], 9, messages).unwrap();
+    let about = Examination::new(&request, &Subject::Hash, b"");
+    Decision { by, about, revision: 0, at: 8 }
+}
+
+pub fn refused_by(by: Decider) -> RequestState {
+    let (reason, text) = (RefusalReason::Policy, String::new());
+    RequestState::Refused(Rejection { decision: decision(by), reason, text })
+}
+
+pub fn refused(reason: RefusalReason, text: &str) -> RequestState {
+    let decision = decision(Decider::Operator);
+    RequestState::Refused(Rejection { decision, reason, text: text.to_owned() })
+}
+
+pub fn refused_by_rules(reason: RefusalReason, text: &str) -> RequestState {
+    let decision = decision(Decider::Rules);
+    RequestState::Refused(Rejection { decision, reason, text: text.to_owned() })
+}
+
+pub fn approved() -> RequestState {
+    RequestState::Approved(decision(Decider::Rules))
+}
+
+pub fn outcome(kept: &Kept) -> Outcome {
+    Outcome {
+        signatures: vec![Signature::from_bytes(&[5; 64])],
+        package: BodyHash::from_bytes([4; 32]),
+        origin: Some(Origin {
+            attempt: Attempt::FIRST,
+            coordinator: kept.accused,
+            signers: kept.group().seats().collect(),
+        }),
+    }
+}
+
+/// Stores one entry of each kind.
+pub fn fill(store: &Store, kept: &Kept) {
+    store.keep_keys(&keys()).unwrap();
+    store.begin_keygen(&kept.invitation, &Kept::seed()).unwrap();
+    store.sign_transcript(kept.invitation.id(), kept.transcript).unwrap();
+    let seat = kept.group().seats().next().unwrap();
+    store.finish_keygen(seat, &kept.share, &kept.recovery).unwrap();
+    store.bind_name(&"treasury".parse().unwrap(), kept.group().id()).unwrap();
+    store.begin_keygen(&second_invitation(kept), &Kept::seed()).unwrap();
+    for number in 0..2 {
+        store.add_request(&kept.request(number), &Subject::Hash, None, 7).unwrap();
+    }
+    store.set_request(&kept.request(0), &RequestState::Signed(outcome(kept)), 9).unwrap();
+    store.set_request(&kept.request(1), &approved(), 9).unwrap();
+    store.keep_proof(kept.group(), &kept.proof).unwrap();
+    store.append_audit(&[entry(kept, 1)]).unwrap();
+    store.append_audit(&[entry(kept, 2)]).unwrap();
+}
+
+fn id_of(kept: &KeptGroup) -> GroupId {
+    kept.group.id()
+}
+
+/// Every request of these groups.
+pub fn all_of(groups: impl IntoIterator<Item = GroupId>) -> Listing {
+    let (groups, states) = (groups.into_iter().collect(), StateKind::ALL.to_vec());
+    Listing { groups, states, before: u64::MAX, limit: usize::MAX }
+}
+
+/// An invitation of the same members, after the first.
+pub fn second_invitation(kept: &Kept) -> Invitation {
+    Invitation::new("treasury", 1, 2, kept.invitation.named_members()).unwrap()
+}
+
+/// The whole content of a store, secrets too, in an order that does not depend on the file.
+pub fn everything(store: &Store) -> String {
+    let keys = store.keys().unwrap();
+    let keys = keys.map(|keys| (keys.identity.expose_bytes(), keys.transport.expose_bytes()));
+    let groups = store.groups().unwrap();
+    let groups: Vec<_> = groups
+        .iter()
+        .map(|kept| {
+            let recovery = kept.recovery.as_ref().map(|file| file.encode());
+            (kept.group.encode(), kept.seat, kept.share.expose_bytes(), recovery)
+        })
+        .collect();
+    let mut keygens: Vec<_> = store
+        .keygens()
+        .unwrap()
+        .iter()
+        .map(|kept| (kept.invitation.encode(), kept.seed.expose_bytes(), kept.signed))
+        .collect();
+    keygens.sort_by(|a, b| a.0.cmp(&b.0));
+    let requests = store.list(&all_of(store.groups().unwrap().iter().map(id_of))).unwrap();
+    let names: Vec<_> = store
+        .groups()
+        .unwrap()
+        .iter()
+        .map(|kept| store.name_of(kept.group.id()).unwrap())
+        .collect();
+    let proofs = groups.iter().zip(store.groups().unwrap());
+    let proofs: Vec<_> = proofs.map(|(_, kept)| store.proofs(kept.group.id()).unwrap()).collect();
+    let (cuts, audit) = (store.audit_cuts().unwrap(), store.audit(0, 1000).unwrap());
+    format!("{keys:?} {groups:?} {keygens:?} {names:?} {requests:?} {proofs:?} {cuts:?} {audit:?}")
+}

@@ -93,7 +93,7 @@ impl fmt::Debug for Mesh {
 ///
 /// ```compile_fail
 /// # use roastery_node::bus::Mesh;
-    /// # use roastery_protocol::group::PeerId;
+/// # use roastery_protocol::group::PeerId;
 /// # let bus = Mesh::default().join(PeerId::new("alice").unwrap()).unwrap();
 /// let second = bus.clone();
 /// ```

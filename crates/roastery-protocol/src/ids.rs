@@ -49,17 +49,20 @@ hash_id! {
     SessionId
 }
 hash_id! {
-    /// Names a message: the tagged hash (`roastery/1/body`) of its body. Signatures of the same
+    /// Names a message: the tagged hash (`roastery/1/body`, in signing version 2 `roastery/2/body`)
+    /// of its body. Signatures of the same
     /// body may differ; the message is the same.
     BodyHash
 }
 hash_id! {
     /// Names a slot: the tagged hash (`roastery/1/slot`) of group, session, attempt, signer and the
-    /// slot's public nonces.
+    /// slot's public nonces. In signing version 2 it names what a package takes of one signer: the
+    /// tagged hash (`roastery/2/slots`) of group, coordinator, signer and the public nonces.
     SlotHash
 }
 hash_id! {
-    /// Names a proof: the tagged hash (`roastery/1/evidence-file`) of its encoding.
+    /// Names a proof: the tagged hash (`roastery/1/evidence-file`, in signing version 2
+    /// `roastery/2/evidence-file`) of its encoding.
     ProofId
 }
 

@@ -113,6 +113,7 @@ pub mod request;
 mod sealed;
 pub mod session;
 pub mod tags;
+mod verdict;
 mod wire;
 
 pub use ids::{

@@ -1,8 +1,9 @@
 //! The one list of domain tags.
 //!
 //! Every hash and every signature that the protocol makes is a BIP-340 tagged hash under one of
-//! these tags. The version of the protocol is part of each tag, so that nothing made by another
-//! version can be mistaken for this one. Every variable part that goes into a hash is framed (fixed
+//! these tags. The version is part of each tag, so that nothing made by another version can be
+//! mistaken for this one: signing by [`member`](crate::member) has version 2, everything else
+//! version 1. Every variable part that goes into a hash is framed (fixed
 //! length, or length first), so that two different inputs never have the same bytes.
 
 use roastery_frost::hash::tagged_hash;
@@ -11,7 +12,12 @@ use roastery_frost::hash::tagged_hash;
 /// It covers the revision of BIP-445 (0.10.0) as well. Nothing is negotiated.
 pub const VERSION: u8 = 1;
 
-/// A domain tag of the form `roastery/1/...`.
+/// The version of signing with [`member`](crate::member): one byte, in its tags, in every body and
+/// in every proof. Group file and request have [`VERSION`].
+pub const SIGNING_VERSION: u8 = 2;
+
+/// A domain tag of the form `roastery/1/...`, or `roastery/2/...` for signing with
+/// [`member`](crate::member).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tag {
     /// The group file: gives the [`GroupId`](crate::GroupId).
@@ -76,11 +82,29 @@ pub enum Tag {
     CardTransport,
     /// What a transport key signs of where its node is called.
     Whereabouts,
+    /// The slots that a package names of one signer: gives the [`SlotHash`](crate::SlotHash).
+    NamedSlots,
+    /// A body of signing version 2: gives the [`BodyHash`](crate::BodyHash).
+    StatementBody,
+    /// The signature of a statement that proposes a request.
+    ProposalStatement,
+    /// The signature of a statement that is a signing package.
+    SigningPackageStatement,
+    /// The signature of a statement that is a signature share.
+    SignatureShareStatement,
+    /// The signature of a statement that carries final signatures.
+    SignatureStatement,
+    /// The signature of a statement that refuses.
+    RefusalStatement,
+    /// The signature of a statement that carries a proof.
+    EvidenceStatement,
+    /// A proof of signing version 2 as a file: gives the [`ProofId`](crate::ProofId).
+    ProofFile,
 }
 
 impl Tag {
     /// Every tag, in the order of the specification.
-    pub const ALL: [Tag; 31] = [
+    pub const ALL: [Tag; 40] = [
         Tag::Group,
         Tag::Session,
         Tag::Order,
@@ -112,6 +136,15 @@ impl Tag {
         Tag::CardIdentity,
         Tag::CardTransport,
         Tag::Whereabouts,
+        Tag::NamedSlots,
+        Tag::StatementBody,
+        Tag::ProposalStatement,
+        Tag::SigningPackageStatement,
+        Tag::SignatureShareStatement,
+        Tag::SignatureStatement,
+        Tag::RefusalStatement,
+        Tag::EvidenceStatement,
+        Tag::ProofFile,
     ];
 
     /// The tag's text, as it goes into the hash (UTF-8, no terminator).
@@ -148,6 +181,15 @@ impl Tag {
             Tag::CardIdentity => "roastery/1/card/identity",
             Tag::CardTransport => "roastery/1/card/transport",
             Tag::Whereabouts => "roastery/1/whereabouts",
+            Tag::NamedSlots => "roastery/2/slots",
+            Tag::StatementBody => "roastery/2/body",
+            Tag::ProposalStatement => "roastery/2/statement/proposal",
+            Tag::SigningPackageStatement => "roastery/2/statement/signing-package",
+            Tag::SignatureShareStatement => "roastery/2/statement/signature-share",
+            Tag::SignatureStatement => "roastery/2/statement/signature",
+            Tag::RefusalStatement => "roastery/2/statement/refusal",
+            Tag::EvidenceStatement => "roastery/2/statement/evidence",
+            Tag::ProofFile => "roastery/2/evidence-file",
         }
     }
 

@@ -127,10 +127,23 @@ pub(crate) fn put_list<T: Wire, W: io::Write>(values: &[T], writer: &mut W) -> i
 /// The counterpart of [`put_list`]. A list whose stated length is greater than anything here can
 /// be is refused before memory is allocated for it.
 pub(crate) fn take_list<T: Wire, R: io::Read>(reader: &mut R) -> io::Result<Vec<T>> {
-    const MOST: u32 = 128;
+    let length = take_length::<128, R>(reader)?;
+    (0..length).map(|_| take(reader)).collect()
+}
+
+/// Borsh field function for a list of at most `MOST` values. A longer one is refused before memory
+/// is allocated for it.
+pub(crate) fn take_at_most<const MOST: u32, T: BorshDeserialize, R: io::Read>(
+    reader: &mut R,
+) -> io::Result<Vec<T>> {
+    let length = take_length::<MOST, R>(reader)?;
+    (0..length).map(|_| T::deserialize_reader(reader)).collect()
+}
+
+fn take_length<const MOST: u32, R: io::Read>(reader: &mut R) -> io::Result<u32> {
     let length = u32::deserialize_reader(reader)?;
     if length > MOST {
         return Err(invalid(format!("a list of {length} elements; at most {MOST} are allowed")));
     }
-    (0..length).map(|_| take(reader)).collect()
+    Ok(length)
 }

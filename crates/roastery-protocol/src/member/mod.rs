@@ -4,6 +4,8 @@
 //! The node runs [`session`](crate::session), version 1. Each part here is a value that owns its
 //! data, is given what arrived and the time, and returns what to do.
 
+pub mod frame;
+pub mod proof;
 mod stamp;
 
 pub use self::stamp::{Incarnation, Run, Runs};

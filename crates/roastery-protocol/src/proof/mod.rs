@@ -7,15 +7,12 @@
 
 mod judge;
 
-use std::fmt;
-
 use borsh::{BorshDeserialize, BorshSerialize};
-use roastery_frost::Seat;
 use thiserror::Error;
 
-pub use self::judge::{Indeterminate, Verdict};
+pub use crate::verdict::{FaultKind, Indeterminate, ProvenFault, Verdict};
 use crate::{
-    ProofId, SessionId,
+    ProofId,
     message::{Envelope, MAX_EVIDENCE_ENVELOPE, SlotNonces},
     request::SigningRequest,
     tags::{Tag, VERSION},
@@ -81,47 +78,6 @@ pub enum Fault {
         /// The message.
         message: Envelope,
     },
-}
-
-/// The six kinds of fault that can be proven.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum FaultKind {
-    /// See [`Fault::PackageConflict`].
-    PackageConflict,
-    /// See [`Fault::SlotAssignedTwice`].
-    SlotAssignedTwice,
-    /// See [`Fault::WrongAggregateNonce`].
-    WrongAggregateNonce,
-    /// See [`Fault::ShareConflict`].
-    ShareConflict,
-    /// See [`Fault::InvalidShare`].
-    InvalidShare,
-    /// See [`Fault::MalformedMessage`].
-    MalformedMessage,
-}
-
-impl fmt::Display for FaultKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            FaultKind::PackageConflict => "package conflict",
-            FaultKind::SlotAssignedTwice => "slot assigned twice",
-            FaultKind::WrongAggregateNonce => "wrong aggregate nonce",
-            FaultKind::ShareConflict => "share conflict",
-            FaultKind::InvalidShare => "invalid share",
-            FaultKind::MalformedMessage => "malformed message",
-        })
-    }
-}
-
-/// The statement that a valid proof proves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProvenFault {
-    /// The member at fault.
-    pub accused: Seat,
-    /// The kind of fault.
-    pub fault: FaultKind,
-    /// The session in which it was committed.
-    pub session: SessionId,
 }
 
 /// Why bytes cannot be read as a proof.

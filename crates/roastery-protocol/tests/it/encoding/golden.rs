@@ -26,7 +26,7 @@ fn computed() -> Vectors {
     let mut put = |name: String, bytes: &[u8]| {
         assert!(vectors.insert(name.clone(), hex(bytes)).is_none(), "{name} stands twice");
     };
-    for tag in Tag::ALL {
+    for tag in Tag::ALL.into_iter().filter(|tag| tag.as_str().starts_with("roastery/1/")) {
         put(format!("tag/{}", tag.as_str()), &tag.hash(&[]));
         put(format!("tag/{} of 'message'", tag.as_str()), &tag.hash(&[b"mess", b"age"]));
     }

@@ -1,0 +1,158 @@
+use borsh::BorshDeserialize;
+use thiserror::Error;
+
+use super::{Content, FinalSignature, SignatureShare, SigningPackage, Statement, StatementKind};
+use crate::{group::Group, member::proof::Proof, message::Proposal, wire};
+
+/// The structural rules for the statements of one session. They are closed and context-free: they
+/// depend on the group file and the request only, and not on other statements, so that breaking one
+/// in a package, a share or a signature is provable.
+///
+/// The rules, beside full consumption of every content:
+///
+/// * a package has a number of at most n - t, exactly t signers, ascending and below n, and one
+///   aggregate nonce a message, each of which decodes (infinity allowed);
+/// * a share has one scalar a message, each below the group order;
+/// * final signatures are one a message.
+///
+/// Run, incarnation and indexes may have any value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    n: usize,
+    t: usize,
+    messages: usize,
+}
+
+/// Which structural rule a content breaks.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Malformation {
+    /// The content does not decode, exactly and to its end.
+    #[error("the content does not decode: {0}")]
+    Encoding(String),
+    /// A package's number is out of range.
+    #[error("package number {number}; at most {most} is allowed")]
+    PackageNumber {
+        /// The number that the package has.
+        number: u16,
+        /// The highest number allowed, n - t.
+        most: usize,
+    },
+    /// A package with too few or too many signers.
+    #[error("{count} signers; a package has exactly {threshold}")]
+    SignerCount {
+        /// The number that the package has.
+        count: usize,
+        /// The threshold, t: how many members must sign.
+        threshold: usize,
+    },
+    /// A package whose signers are not ascending or not in the group.
+    #[error("the signers are not ascending seats below {n}")]
+    Signers {
+        /// The number of members, n.
+        n: usize,
+    },
+    /// The number of entries is not the number of messages of the request.
+    #[error("{count} entries; the request has {messages} messages")]
+    MessageCount {
+        /// The number that the content has.
+        count: usize,
+        /// The number of messages in the request, m.
+        messages: usize,
+    },
+    /// Slots whose indexes do not fit into 32 bits.
+    #[error("{count} slots from index {first} on; indexes are below 2^32")]
+    Indexes {
+        /// The first index.
+        first: u32,
+        /// The number of slots.
+        count: usize,
+    },
+    /// A proposal whose header names another session than the request that it carries; a control
+    /// frame that belongs to the group and names a session, or belongs to a session and names none.
+    #[error("the header names another session than the content belongs to")]
+    OtherSession,
+}
+
+impl Shape {
+    /// The shape of the statements about a request of so many messages.
+    pub fn new(group: &Group, messages: usize) -> Self {
+        Self { n: group.size(), t: group.threshold(), messages }
+    }
+
+    /// m: the number of messages that the request has.
+    pub fn messages(&self) -> usize {
+        self.messages
+    }
+
+    /// Decodes the content of a statement of this session and checks every structural rule.
+    ///
+    /// # Errors
+    ///
+    /// [`Malformation`] names the rule that the statement breaks. In a package, a share or a
+    /// signature it is provable against the member that has signed the statement.
+    pub fn read(&self, statement: &Statement) -> Result<Content, Malformation> {
+        let content = statement.content();
+        Ok(match statement.kind() {
+            StatementKind::Proposal => Content::Proposal(read_proposal(statement)?),
+            StatementKind::SigningPackage => Content::SigningPackage(self.read_package(content)?),
+            StatementKind::SignatureShare => {
+                let share: SignatureShare = exact(content)?;
+                self.one_each(share.scalars.len())?;
+                Content::SignatureShare(share)
+            }
+            StatementKind::Signature => {
+                let signature: FinalSignature = exact(content)?;
+                self.one_each(signature.signatures.len())?;
+                Content::Signature(signature)
+            }
+            StatementKind::Refusal => Content::Refusal(exact(content)?),
+            StatementKind::Evidence => Content::Evidence(exact::<Proof>(content)?),
+        })
+    }
+
+    fn read_package(&self, content: &[u8]) -> Result<SigningPackage, Malformation> {
+        let package: SigningPackage = exact(content)?;
+        let most = self.n - self.t;
+        if usize::from(package.number) > most {
+            return Err(Malformation::PackageNumber { number: package.number, most });
+        }
+        if package.signers.len() != self.t {
+            let (count, threshold) = (package.signers.len(), self.t);
+            return Err(Malformation::SignerCount { count, threshold });
+        }
+        let ascending = package.signers.windows(2).all(|pair| pair[0].seat < pair[1].seat);
+        let known = package.signers.iter().all(|entry| entry.seat.index() < self.n);
+        if !(ascending && known) {
+            return Err(Malformation::Signers { n: self.n });
+        }
+        self.one_each(package.aggregates.len())?;
+        Ok(package)
+    }
+
+    fn one_each(&self, count: usize) -> Result<(), Malformation> {
+        if count == self.messages {
+            Ok(())
+        } else {
+            Err(Malformation::MessageCount { count, messages: self.messages })
+        }
+    }
+}
+
+/// Reads the content of a proposal, whose session need not be known.
+///
+/// # Errors
+///
+/// [`Malformation`] names the rule that it breaks: none of which is provable.
+pub fn read_proposal(statement: &Statement) -> Result<Proposal, Malformation> {
+    let proposal: Proposal = exact(statement.content())?;
+    let (request, header) = (&proposal.request, statement.header());
+    if request.session_id() != header.session || request.group() != header.group {
+        return Err(Malformation::OtherSession);
+    }
+    Ok(proposal)
+}
+
+pub(super) fn exact<T: BorshDeserialize>(content: &[u8]) -> Result<T, Malformation> {
+    wire::decode(content).map_err(|error| Malformation::Encoding(error.to_string()))
+}

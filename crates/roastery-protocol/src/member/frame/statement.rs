@@ -1,0 +1,182 @@
+use std::{fmt, io, sync::Arc};
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use roastery_frost::{Seat, Signature};
+
+use super::{
+    FinalSignature, Form, FrameError, Header, Kind, MAX_FRAME, Refusal, SignatureShare,
+    SigningPackage, StatementKind, reading::read_beginning,
+};
+use crate::{
+    BodyHash, GroupId, SessionId, group::Group, keys::IdentityKey, member::proof::Proof,
+    message::Proposal, sealed::SIGNATURE, tags::Tag, wire,
+};
+
+/// A signed statement as it is sent: `1 | signature | body`, with a header that was read.
+///
+/// The signature is not checked: see [`Statement::is_signed_by_its_sender`]. The bytes are this
+/// value's own and never change; a clone shares them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Statement {
+    pub(super) kind: StatementKind,
+    pub(super) header: Header,
+    pub(super) bytes: Arc<[u8]>,
+}
+
+/// The content of a statement, decoded and structurally sound for its session.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Content {
+    /// See [`StatementKind::Proposal`].
+    Proposal(Proposal),
+    /// See [`StatementKind::SigningPackage`].
+    SigningPackage(SigningPackage),
+    /// See [`StatementKind::SignatureShare`].
+    SignatureShare(SignatureShare),
+    /// See [`StatementKind::Signature`].
+    Signature(FinalSignature),
+    /// See [`StatementKind::Refusal`].
+    Refusal(Refusal),
+    /// See [`StatementKind::Evidence`].
+    Evidence(Proof),
+}
+
+impl Content {
+    /// Its kind.
+    pub fn kind(&self) -> StatementKind {
+        match self {
+            Content::Proposal(_) => StatementKind::Proposal,
+            Content::SigningPackage(_) => StatementKind::SigningPackage,
+            Content::SignatureShare(_) => StatementKind::SignatureShare,
+            Content::Signature(_) => StatementKind::Signature,
+            Content::Refusal(_) => StatementKind::Refusal,
+            Content::Evidence(_) => StatementKind::Evidence,
+        }
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        match self {
+            Content::Proposal(content) => wire::encode(content),
+            Content::SigningPackage(content) => wire::encode(content),
+            Content::SignatureShare(content) => wire::encode(content),
+            Content::Signature(content) => wire::encode(content),
+            Content::Refusal(content) => wire::encode(content),
+            Content::Evidence(content) => wire::encode(content),
+        }
+    }
+}
+
+impl Statement {
+    /// Signs a content with the sender's identity key, under the tag of its kind.
+    pub fn seal(
+        group: GroupId,
+        session: SessionId,
+        sender: Seat,
+        content: &Content,
+        key: &IdentityKey,
+    ) -> Self {
+        let (kind, header) = (content.kind(), Header { group, session, sender: sender.to_u16() });
+        let mut bytes = vec![0; Form::Statement.body_at()];
+        bytes[0] = Form::Statement as u8;
+        header.write(Kind::Statement(kind), &mut bytes);
+        bytes.extend(content.encode());
+        let (prefix, body) = bytes.split_at_mut(Form::Statement.body_at());
+        prefix[1..].copy_from_slice(&key.sign(kind.tag(), body).to_bytes());
+        Self { kind, header, bytes: bytes.into() }
+    }
+
+    /// Reads the beginning of a statement, of whatever group: what a proof carries, or what was
+    /// kept.
+    ///
+    /// # Errors
+    ///
+    /// [`FrameError`]: the bytes are no statement.
+    pub fn parse(bytes: &[u8]) -> Result<Self, FrameError> {
+        match read_beginning(bytes)? {
+            (Kind::Statement(kind), header) => Ok(Self { kind, header, bytes: bytes.into() }),
+            (Kind::Control(_), _) => Err(FrameError::NotAStatement),
+        }
+    }
+
+    /// The kind.
+    pub fn kind(&self) -> StatementKind {
+        self.kind
+    }
+
+    /// The header.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The whole frame, as it is sent.
+    pub fn as_bytes(&self) -> &Arc<[u8]> {
+        &self.bytes
+    }
+
+    /// The signature (64 bytes). It is not checked.
+    pub fn signature(&self) -> &[u8] {
+        &self.bytes[1..1 + SIGNATURE]
+    }
+
+    /// The bytes that are signed: header and content.
+    pub fn body(&self) -> &[u8] {
+        &self.bytes[Form::Statement.body_at()..]
+    }
+
+    /// What follows the header.
+    pub fn content(&self) -> &[u8] {
+        &self.bytes[Form::Statement.least()..]
+    }
+
+    /// The hash of the body (`roastery/2/body`), which names the statement.
+    pub fn body_hash(&self) -> BodyHash {
+        BodyHash::from_bytes(Tag::StatementBody.hash(&[self.body()]))
+    }
+
+    /// The sender's seat, if the group has it.
+    pub fn sender(&self, group: &Group) -> Option<Seat> {
+        self.header.sender(group)
+    }
+
+    /// Whether the seat that the header names has signed this body as a statement of its kind
+    /// (BIP-340, under the tag of the kind). Nothing else shows who made a statement.
+    pub fn is_signed_by_its_sender(&self, group: &Group) -> bool {
+        let Some(member) = self.sender(group).and_then(|seat| group.member(seat)) else {
+            return false;
+        };
+        let mut signature = [0; SIGNATURE];
+        signature.copy_from_slice(self.signature());
+        let digest = self.kind.tag().hash(&[self.body()]);
+        Signature::from_bytes(&signature).verify(&member.identity_key, &digest)
+    }
+}
+
+impl fmt::Debug for Statement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Statement")
+            .field("kind", &self.kind)
+            .field("sender", &self.header.sender)
+            .field("length", &self.bytes.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// In a proof: a 32-bit length and the frame's bytes.
+impl BorshSerialize for Statement {
+    fn serialize<W: io::Write>(&self, writer: &mut W) -> io::Result<()> {
+        self.bytes[..].serialize(writer)
+    }
+}
+
+impl BorshDeserialize for Statement {
+    fn deserialize_reader<R: io::Read>(reader: &mut R) -> io::Result<Self> {
+        let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+        let length = u32::deserialize_reader(reader)? as usize;
+        // A proof contains only statements that carry no proof themselves.
+        if length > MAX_FRAME {
+            return Err(invalid(FrameError::TooLong { length, most: MAX_FRAME }));
+        }
+        let mut bytes = vec![0; length];
+        reader.read_exact(&mut bytes)?;
+        Self::parse(&bytes).map_err(invalid)
+    }
+}

@@ -14,11 +14,12 @@ lint:
     scripts/timed scripts/comments
     scripts/timed scripts/mutations
 
-# Licences, banned crates and sources of all dependencies, and dependencies that nothing uses,
-# where cargo-deny and cargo-machete are installed.
+# Licences, banned crates and sources of all dependencies, dependencies that nothing uses, and
+# changes of the API since the last release, where the tools for it are installed.
 dependencies:
     if command -v cargo-deny >/dev/null; then scripts/timed cargo deny check licenses bans sources; else echo "skipped: no cargo-deny (cargo install --locked cargo-deny)"; fi
     if command -v cargo-machete >/dev/null; then scripts/timed cargo machete --with-metadata; else echo "skipped: no cargo-machete (cargo install --locked cargo-machete)"; fi
+    if [ -z "$(git tag --list 'v*')" ]; then echo "skipped: no release yet"; elif command -v cargo-semver-checks >/dev/null; then scripts/timed cargo semver-checks --workspace --exclude roastery-testkit --baseline-rev "$(git describe --tags --abbrev=0 --match 'v*')"; else echo "skipped: no cargo-semver-checks (cargo install --locked cargo-semver-checks)"; fi
 
 # All tests: the README's test command.
 test:

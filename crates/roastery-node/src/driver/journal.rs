@@ -41,6 +41,15 @@ impl Receipt {
         self.give(true);
     }
 
+    /// Nothing was recorded: the share does not leave, and the session stops. What dropping does,
+    /// for an async task, which can wait until the node's task has received this.
+    pub async fn not_kept(mut self) {
+        if let Some(node) = self.node.take() {
+            // A node that has ended sends nothing any more.
+            let _ = node.send(Command::Kept(self.session, false)).await;
+        }
+    }
+
     fn give(&mut self, kept: bool) {
         if let Some(node) = self.node.take() {
             // A node that has ended sends nothing any more.

@@ -5,7 +5,13 @@
 //! data, is given what arrived and the time, and returns what to do.
 
 pub mod frame;
+pub mod links;
 pub mod proof;
+pub mod ready;
+pub mod reign;
+pub mod runs;
+pub mod schedule;
 mod stamp;
+pub mod stock;
 
 pub use self::stamp::{Incarnation, Run, Runs};

@@ -39,7 +39,7 @@ struct Leaving {
     over_limit: UnboundedSender<OverLimit>,
 }
 
-/// A share that did not leave: a limit would have been exceeded.
+/// A share that does not leave: a limit would be exceeded.
 #[derive(Debug)]
 pub(in crate::service) struct OverLimit {
     pub(in crate::service) session: SessionId,
@@ -47,6 +47,9 @@ pub(in crate::service) struct OverLimit {
     pub(in crate::service) decision: Decision,
     /// The limit.
     pub(in crate::service) refusal: Refusal,
+    /// Given back as not kept after the reason is written down: then the session stops, and is
+    /// never shown as stopped for another reason.
+    pub(in crate::service) receipt: Receipt,
 }
 
 /// Writes the audit log: shares of many sessions share one write to the disk.
@@ -96,20 +99,33 @@ impl AuditWriter {
     fn write(&self, leaving: Leaving) {
         let (this, ledger) = (self.clone(), self.ledger.clone());
         let Leaving { entry, caps, receipt, over_limit } = leaving;
+        let session = entry.session;
+        let exceeded = Arc::new(Mutex::new(None));
+        let found = exceeded.clone();
         let release = move |change: &mut Transaction<'_>| {
             let AuditEntry { key, session, time_ms, spending, decision, .. } = &entry;
             // If the write fails it stays counted: that is the safe error.
             let now = Now { wall: time_ms / 1000, steady: Instant::now() };
             if let Err(refusal) = ledger.release(*key, *session, spending, caps, now) {
                 tracing::warn!(%session, %refusal, "a share was not released");
-                let (session, decision) = (*session, decision.clone());
-                // If the receiver is dropped the group has ended.
-                let _ = over_limit.send(OverLimit { session, decision, refusal });
+                *found.lock().unwrap_or_else(PoisonError::into_inner) =
+                    Some((decision.clone(), refusal));
                 return Ok(Release::Overtaken);
             }
             change.release(&entry)
         };
-        self.writer.write(Durability::Synced, release, move |done| this.written(done, receipt));
+        let written = move |done| {
+            let exceeded = exceeded.lock().unwrap_or_else(PoisonError::into_inner).take();
+            match exceeded {
+                Some((decision, refusal)) => {
+                    this.state.saw(&done);
+                    // If the receiver is dropped the group has ended.
+                    let _ = over_limit.send(OverLimit { session, decision, refusal, receipt });
+                }
+                None => this.written(done, receipt),
+            }
+        };
+        self.writer.write(Durability::Synced, release, written);
     }
 
     fn written(&self, done: Result<Release, StoreError>, receipt: Receipt) {
@@ -120,8 +136,7 @@ impl AuditWriter {
                 self.metrics.shares_released(1);
                 receipt.kept();
             }
-            // The receipt is dropped: the request was decided otherwise, or a limit is exceeded,
-            // and the share stays.
+            // The receipt is dropped: the request was decided otherwise, and the share stays.
             Ok(Release::Overtaken) => {}
             // The receipt is dropped: no share leaves.
             Err(error) => tracing::error!(%error, "a share was not released: no audit entry"),

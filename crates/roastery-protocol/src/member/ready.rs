@@ -1,0 +1,161 @@
+//! When a signer says Ready to a coordinator (section 6).
+
+use std::{collections::BTreeMap, time::Duration};
+
+use roastery_frost::Seat;
+
+/// The time before the first repetition, and the longest time between two.
+const REPEATED_AFTER: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
+
+/// What one signer says in one session to the coordinators: the counter of its changes of mind, and
+/// to which of them it says Ready when.
+#[derive(Debug, Default)]
+pub struct Announcements {
+    counter: u32,
+    coordinators: BTreeMap<Seat, Announcement>,
+}
+
+#[derive(Debug)]
+struct Announcement {
+    /// When Ready is said next; absent once the coordinator has shown that it knows.
+    due: Option<Duration>,
+    pause: Duration,
+    is_said: bool,
+}
+
+impl Announcement {
+    fn at(due: Duration) -> Self {
+        let (pause, _) = REPEATED_AFTER;
+        Self { due: Some(due), pause, is_said: false }
+    }
+}
+
+impl Announcements {
+    /// A coordinator is live from now on; Ready is said at `first`. Later calls change nothing.
+    pub fn live(&mut self, coordinator: Seat, first: Duration) {
+        self.coordinators.entry(coordinator).or_insert(Announcement::at(first));
+    }
+
+    /// The coordinator has a new link, asks, or must learn of a package that this signer cannot
+    /// answer: Ready is said now, and repeated anew.
+    pub fn say_now(&mut self, coordinator: Seat, now: Duration) {
+        self.coordinators.insert(coordinator, Announcement::at(now));
+    }
+
+    /// The coordinator has sent a message about the session. If Ready was said before, it knows: a
+    /// link loses nothing as long as it is up, and after a link-up Ready is said anew.
+    pub fn acknowledged(&mut self, coordinator: Seat) {
+        if let Some(one) = self.coordinators.get_mut(&coordinator)
+            && one.is_said
+        {
+            one.due = None;
+        }
+    }
+
+    /// The signer has changed its mind: what it said before means nothing, and Ready, if it is
+    /// ready, is said to all at once.
+    pub fn change(&mut self, now: Duration) {
+        self.counter = self.counter.saturating_add(1);
+        self.coordinators.values_mut().for_each(|one| *one = Announcement::at(now));
+    }
+
+    /// The counter that Ready and Refusal carry.
+    pub fn counter(&self) -> u32 {
+        self.counter
+    }
+
+    /// The coordinators to which Ready is said now; the next time is twice as far away as the last
+    /// one was.
+    pub fn due(&mut self, now: Duration) -> Vec<Seat> {
+        let (_, most) = REPEATED_AFTER;
+        let mut said = Vec::new();
+        for (seat, one) in &mut self.coordinators {
+            if one.due.is_some_and(|due| now >= due) {
+                one.is_said = true;
+                one.due = Some(now.saturating_add(one.pause));
+                one.pause = one.pause.saturating_mul(2).min(most);
+                said.push(*seat);
+            }
+        }
+        said
+    }
+
+    /// When [`Announcements::due`] has something to say next.
+    pub fn next_timeout(&self) -> Option<Duration> {
+        self.coordinators.values().filter_map(|one| one.due).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seat(id: u32) -> Seat {
+        Seat::new(id).unwrap()
+    }
+
+    fn ms(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+
+    fn said_until(said: &mut Announcements, from: u64, until: u64) -> Vec<u64> {
+        (from..until).step_by(100).filter(|now| !said.due(ms(*now)).is_empty()).collect()
+    }
+
+    #[test]
+    fn ready_is_repeated_after_half_a_second_doubling_to_fifteen() {
+        let mut said = Announcements::default();
+        said.live(seat(1), ms(100));
+        let times = said_until(&mut said, 0, 61_000);
+        assert_eq!(times, [100, 600, 1_600, 3_600, 7_600, 15_600, 30_600, 45_600, 60_600]);
+    }
+
+    #[test]
+    fn a_coordinator_that_sends_something_about_the_session_is_not_told_again() {
+        let mut said = Announcements::default();
+        said.live(seat(1), ms(0));
+        said.live(seat(2), ms(0));
+        assert_eq!(said.due(ms(0)), [seat(1), seat(2)]);
+        said.acknowledged(seat(1));
+        assert_eq!(said.due(ms(60_000)), [seat(2)]);
+        assert_eq!(said.due(ms(90_000)), [seat(2)]);
+    }
+
+    #[test]
+    fn a_message_that_came_before_ready_was_said_is_no_sign_that_it_arrived() {
+        let mut said = Announcements::default();
+        said.live(seat(1), ms(200));
+        said.acknowledged(seat(1));
+        assert_eq!(said.due(ms(200)), [seat(1)]);
+    }
+
+    #[test]
+    fn ready_is_said_anew_after_a_link_up_or_when_asked() {
+        let mut said = Announcements::default();
+        said.live(seat(1), ms(0));
+        said.due(ms(0));
+        said.acknowledged(seat(1));
+        said.say_now(seat(1), ms(5_000));
+        assert_eq!(said_until(&mut said, 5_000, 7_000), [5_000, 5_500, 6_500]);
+    }
+
+    #[test]
+    fn a_change_of_mind_has_a_higher_counter_and_is_told_to_all() {
+        let mut said = Announcements::default();
+        said.live(seat(1), ms(0));
+        said.due(ms(0));
+        said.acknowledged(seat(1));
+        said.change(ms(200));
+        assert_eq!((said.counter(), said.due(ms(200))), (1, vec![seat(1)]));
+    }
+
+    #[test]
+    fn becoming_live_twice_changes_nothing() {
+        let mut said = Announcements::default();
+        said.live(seat(1), ms(0));
+        said.due(ms(0));
+        said.live(seat(1), ms(10));
+        assert_eq!(said.due(ms(10)), []);
+        assert_eq!(said.next_timeout(), Some(ms(500)));
+    }
+}

@@ -1,0 +1,163 @@
+//! Which runs of a coordinator a signer answers, and how often (section 8).
+
+use std::time::Duration;
+
+use super::Run;
+
+/// The least time between two runs of one coordinator at first.
+const LEAST_PAUSE: Duration = Duration::from_millis(125);
+
+/// The greatest time between two runs of one coordinator.
+const MOST_PAUSE: Duration = Duration::from_secs(8);
+
+/// Without a run for this long the pause is the least one again.
+const FORGIVEN_AFTER: Duration = Duration::from_secs(16);
+
+/// The runs of one coordinator in one session, as one signer counts them.
+///
+/// A share may lead to a signature whatever follows, so a signer bounds by itself how many one
+/// coordinator gets: at most `most` (n - t + 1) in a run, and runs at pauses that double.
+#[derive(Debug)]
+pub struct AnsweredRuns {
+    most: usize,
+    newest: Option<Newest>,
+    /// The time that must pass after the newest run was accepted before another one is.
+    pause: Duration,
+}
+
+#[derive(Debug)]
+struct Newest {
+    run: Run,
+    accepted: Duration,
+    released: usize,
+}
+
+/// What a signer does with a package of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It is of the newest run, which may get another share.
+    Admitted,
+    /// It is of a newer run that comes too soon: it is kept until then.
+    TooSoon {
+        /// When it may be looked at, on the monotonic clock.
+        until: Duration,
+    },
+    /// It is of an older run than the newest.
+    Older,
+    /// The newest run has got all the shares that it may get.
+    Exhausted,
+}
+
+impl AnsweredRuns {
+    /// No run was seen yet. `most` shares may be given to one run, n - t + 1.
+    pub fn new(most: usize) -> Self {
+        Self { most, newest: None, pause: LEAST_PAUSE }
+    }
+
+    /// Admits a package of this run, whose statement was verified. A newer run than the newest one
+    /// takes its place if its time has come.
+    pub fn admit(&mut self, run: Run, now: Duration) -> Admission {
+        match &self.newest {
+            Some(newest) if run < newest.run => return Admission::Older,
+            Some(newest) if run == newest.run => {}
+            Some(newest) => {
+                let until = newest.accepted.saturating_add(self.pause);
+                if now < until {
+                    return Admission::TooSoon { until };
+                }
+                let quiet = now.saturating_sub(newest.accepted);
+                self.pause = match quiet > FORGIVEN_AFTER {
+                    true => LEAST_PAUSE,
+                    false => self.pause.saturating_mul(2).min(MOST_PAUSE),
+                };
+                self.newest = Some(Newest { run, accepted: now, released: 0 });
+            }
+            None => self.newest = Some(Newest { run, accepted: now, released: 0 }),
+        }
+        match &self.newest {
+            Some(newest) if newest.released >= self.most => Admission::Exhausted,
+            _ => Admission::Admitted,
+        }
+    }
+
+    /// A share is about to be given to the newest run. It counts from here on, whether it leaves or
+    /// not.
+    pub fn released(&mut self) {
+        if let Some(newest) = &mut self.newest {
+            newest.released += 1;
+        }
+    }
+
+    /// The newest run that was admitted.
+    pub fn newest(&self) -> Option<Run> {
+        self.newest.as_ref().map(|newest| newest.run)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(number: u64) -> Run {
+        Run::new(number, [0; 8])
+    }
+
+    fn ms(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+
+    #[test]
+    fn a_run_gets_at_most_as_many_shares_as_it_may_have_packages() {
+        let mut runs = AnsweredRuns::new(2);
+        for _ in 0..2 {
+            assert_eq!(runs.admit(run(1), ms(0)), Admission::Admitted);
+            runs.released();
+        }
+        assert_eq!(runs.admit(run(1), ms(0)), Admission::Exhausted);
+        assert_eq!(runs.admit(run(2), ms(125)), Admission::Admitted);
+    }
+
+    #[test]
+    fn an_older_run_gets_nothing() {
+        let mut runs = AnsweredRuns::new(2);
+        runs.admit(run(5), ms(0));
+        assert_eq!(runs.admit(run(4), ms(9_000)), Admission::Older);
+        assert_eq!(runs.newest(), Some(run(5)));
+    }
+
+    #[test]
+    fn the_pause_between_two_runs_doubles_up_to_eight_seconds() {
+        let mut runs = AnsweredRuns::new(1);
+        let mut now = ms(0);
+        let mut pauses = Vec::new();
+        assert_eq!(runs.admit(run(1), now), Admission::Admitted);
+        for number in 2..11 {
+            let Admission::TooSoon { until } = runs.admit(run(number), now) else {
+                panic!("run {number} is admitted at once");
+            };
+            pauses.push((until - now).as_millis());
+            now = until;
+            assert_eq!(runs.admit(run(number), now), Admission::Admitted);
+        }
+        assert_eq!(pauses, [125, 250, 500, 1_000, 2_000, 4_000, 8_000, 8_000, 8_000]);
+    }
+
+    #[test]
+    fn a_coordinator_that_was_quiet_for_sixteen_seconds_has_the_least_pause_again() {
+        let mut runs = AnsweredRuns::new(1);
+        runs.admit(run(1), ms(0));
+        runs.admit(run(2), ms(125));
+        runs.admit(run(3), ms(125 + 16_001));
+        let until = ms(125 + 16_001 + 125);
+        assert_eq!(runs.admit(run(4), ms(20_000).min(until - ms(1))), Admission::TooSoon { until });
+    }
+
+    #[test]
+    fn a_run_that_comes_too_soon_does_not_take_the_place_of_the_newest() {
+        let mut runs = AnsweredRuns::new(2);
+        runs.admit(run(1), ms(0));
+        assert!(matches!(runs.admit(run(9), ms(1)), Admission::TooSoon { .. }));
+        assert_eq!(runs.admit(run(1), ms(1)), Admission::Admitted);
+        assert_eq!(runs.newest(), Some(run(1)));
+    }
+}

@@ -9,6 +9,7 @@ pub mod links;
 pub mod proof;
 pub mod ready;
 pub mod reign;
+pub mod retained;
 pub mod runs;
 pub mod schedule;
 mod stamp;

@@ -1,0 +1,290 @@
+//! What is kept of what others have signed in one session (sections 9 and 10): authenticate, then
+//! retain, then count.
+//!
+//! Of each coordinator the packages of its first and its two newest runs are kept, at most n - t + 1
+//! of each; of each signer its last share for each coordinator, and two for packages that are not
+//! known. A contradiction makes a [`Fault`] at once.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use roastery_frost::Seat;
+
+use super::{
+    Run,
+    frame::{SignatureShare, SigningPackage, Statement},
+    proof::Fault,
+};
+use crate::BodyHash;
+
+/// Shares for unknown packages that are kept of each signer.
+const UNKNOWN_KEPT: usize = 2;
+
+/// How many of a coordinator's newest runs are kept, beside its first.
+const NEWEST_KEPT: usize = 2;
+
+/// The packages and shares of one session that this node has received.
+#[derive(Debug, Default)]
+pub struct Retained {
+    /// Of each coordinator: its first run, and then its newest ones in ascending order.
+    runs: BTreeMap<Seat, Vec<KeptRun>>,
+    /// Of each signer, for each coordinator.
+    shares: BTreeMap<(Seat, Seat), KeptShare>,
+    unknown: BTreeMap<Seat, VecDeque<KeptShare>>,
+}
+
+#[derive(Debug)]
+struct KeptRun {
+    run: Run,
+    packages: BTreeMap<u16, KeptPackage>,
+}
+
+/// A package whose signature was checked.
+#[derive(Debug)]
+pub struct KeptPackage {
+    /// The coordinator.
+    pub sender: Seat,
+    /// The statement.
+    pub statement: Statement,
+    /// Its body hash.
+    pub hash: BodyHash,
+    /// Its content.
+    pub content: SigningPackage,
+    /// t shares for it were tried without success.
+    pub failed: bool,
+}
+
+/// A share. Its signature is checked before it is used as evidence.
+#[derive(Clone, Debug)]
+pub struct KeptShare {
+    /// The statement.
+    pub statement: Statement,
+    /// Its content.
+    pub content: SignatureShare,
+}
+
+/// How a package relates to what was known before.
+#[derive(Debug)]
+pub enum PackageOutcome {
+    /// The first of its run and number.
+    New,
+    /// The same package is known.
+    Repeat,
+    /// Its run is older than those that are kept.
+    OldRun,
+    /// It contradicts another one, or names a slot again.
+    Fault(Box<Fault>),
+}
+
+/// How a share relates to what was known before.
+#[derive(Debug)]
+pub enum ShareOutcome {
+    /// The first one of this signer for this package.
+    New,
+    /// The same scalars are known.
+    Repeat,
+    /// The package is not known here.
+    UnknownPackage,
+    /// Other scalars are known.
+    Fault(Box<Fault>),
+}
+
+impl Retained {
+    /// Keeps a package whose signature was checked.
+    pub fn package(
+        &mut self,
+        sender: Seat,
+        statement: Statement,
+        content: SigningPackage,
+    ) -> PackageOutcome {
+        let runs = self.runs.entry(sender).or_default();
+        let kept = match runs.iter().position(|kept| kept.run == content.run) {
+            Some(at) => &mut runs[at],
+            None => match begin_run(runs, content.run) {
+                Some(kept) => kept,
+                None => return PackageOutcome::OldRun,
+            },
+        };
+        if let Some(known) = kept.packages.get(&content.number) {
+            if known.statement.body() == statement.body() {
+                return PackageOutcome::Repeat;
+            }
+            let first = known.statement.clone();
+            let fault = Fault::PackageConflict { first, second: statement };
+            return PackageOutcome::Fault(Box::new(fault));
+        }
+        let names_again = |known: &&KeptPackage| {
+            let named = |entry: &super::frame::SignerSlots| (entry.seat, entry.hash);
+            let all = known.content.signers.iter().map(named);
+            let mut common = all.filter(|one| content.signers.iter().map(named).any(|s| s == *one));
+            common.next().is_some()
+        };
+        if let Some(known) = kept.packages.values().find(names_again) {
+            let first = known.statement.clone();
+            let fault = Fault::SlotAssignedTwice { first, second: statement };
+            return PackageOutcome::Fault(Box::new(fault));
+        }
+        let (number, hash) = (content.number, statement.body_hash());
+        let package = KeptPackage { sender, statement, hash, content, failed: false };
+        kept.packages.insert(number, package);
+        self.adopt(hash);
+        PackageOutcome::New
+    }
+
+    /// Keeps a share of this signer.
+    pub fn share(
+        &mut self,
+        signer: Seat,
+        statement: Statement,
+        content: SignatureShare,
+    ) -> ShareOutcome {
+        if let Some(known) = self.known_share(signer, content.package) {
+            if known.content.scalars == content.scalars {
+                return ShareOutcome::Repeat;
+            }
+            let first = known.statement.clone();
+            let fault = Fault::ShareConflict { first, second: statement };
+            return ShareOutcome::Fault(Box::new(fault));
+        }
+        let share = KeptShare { statement, content };
+        if self.find(share.content.package).is_some() {
+            self.keep(signer, share);
+            return ShareOutcome::New;
+        }
+        let waiting = self.unknown.entry(signer).or_default();
+        if waiting.len() == UNKNOWN_KEPT {
+            waiting.pop_front();
+        }
+        waiting.push_back(share);
+        ShareOutcome::UnknownPackage
+    }
+
+    /// Drops a signer's share, because its signature turned out not to be its sender's.
+    pub fn forget_share(&mut self, signer: Seat, package: BodyHash) {
+        self.shares.retain(|(of, _), share| *of != signer || share.content.package != package);
+        if let Some(waiting) = self.unknown.get_mut(&signer) {
+            waiting.retain(|share| share.content.package != package);
+        }
+    }
+
+    /// The package with this body hash.
+    pub fn find(&self, hash: BodyHash) -> Option<&KeptPackage> {
+        self.packages().find(|package| package.hash == hash)
+    }
+
+    /// The newest package of this coordinator that names this seat.
+    pub fn newest_for(&self, coordinator: Seat, seat: Seat) -> Option<&KeptPackage> {
+        let runs = self.runs.get(&coordinator)?.iter();
+        let named = runs.flat_map(|kept| kept.packages.values());
+        let named = named.filter(|package| package.content.entry_of(seat).is_some());
+        named.max_by_key(|package| (package.content.run, package.content.number))
+    }
+
+    /// The newest package of this coordinator.
+    pub fn newest_of(&self, coordinator: Seat) -> Option<&KeptPackage> {
+        let runs = self.runs.get(&coordinator)?.iter();
+        let all = runs.flat_map(|kept| kept.packages.values());
+        all.max_by_key(|package| (package.content.run, package.content.number))
+    }
+
+    /// The shares that are kept for a package, in the order of its signers, if all t are there and
+    /// it has not failed.
+    pub fn complete(&self, hash: BodyHash) -> Option<(&KeptPackage, Vec<&KeptShare>)> {
+        let package = self.find(hash).filter(|package| !package.failed)?;
+        let shares = package.content.signers.iter().map(|entry| {
+            let share = self.shares.get(&(entry.seat, package.sender));
+            share.filter(|share| share.content.package == hash)
+        });
+        Some((package, shares.collect::<Option<_>>()?))
+    }
+
+    /// The package was tried with t shares and is not tried again.
+    pub fn fail(&mut self, hash: BodyHash) {
+        let runs = self.runs.values_mut().flatten();
+        let packages = runs.flat_map(|kept| kept.packages.values_mut());
+        packages.filter(|package| package.hash == hash).for_each(|package| package.failed = true);
+    }
+
+    /// The runs that are kept of a coordinator: its first and its newest ones.
+    pub fn runs_of(&self, coordinator: Seat) -> impl Iterator<Item = Run> + '_ {
+        self.runs.get(&coordinator).into_iter().flatten().map(|kept| kept.run)
+    }
+
+    /// Drops everything: what was signed is no longer compared with anything.
+    pub fn prune(&mut self) {
+        *self = Self::default();
+    }
+
+    /// How many bytes of statements are kept of this author.
+    pub fn bytes_kept_of(&self, author: Seat) -> usize {
+        let packages = self.packages().filter(|package| package.sender == author);
+        let packages = packages.map(|package| package.statement.as_bytes().len());
+        let shares = self.shares.iter().filter(|((of, _), _)| *of == author);
+        let waiting = self.unknown.get(&author).into_iter().flatten();
+        let shares = shares.map(|(_, share)| share).chain(waiting);
+        packages.chain(shares.map(|share| share.statement.as_bytes().len())).sum()
+    }
+
+    fn packages(&self) -> impl Iterator<Item = &KeptPackage> {
+        self.runs.values().flatten().flat_map(|kept| kept.packages.values())
+    }
+
+    /// Assigns shares that came before their package to it.
+    fn adopt(&mut self, hash: BodyHash) {
+        let mut adopted = Vec::new();
+        for (signer, waiting) in &mut self.unknown {
+            let at = waiting.iter().position(|share| share.content.package == hash);
+            adopted.extend(at.and_then(|at| waiting.remove(at)).map(|share| (*signer, share)));
+        }
+        self.unknown.retain(|_, waiting| !waiting.is_empty());
+        adopted.into_iter().for_each(|(signer, share)| self.keep(signer, share));
+    }
+
+    /// Keeps a share for a package that is known, unless a later one of its signer is kept: an
+    /// honest signer answers a coordinator's packages in their order, so an old share that is sent
+    /// again does not replace the new one.
+    fn keep(&mut self, signer: Seat, share: KeptShare) {
+        let place = |hash| {
+            let package: Option<&KeptPackage> = self.find(hash);
+            package.map(|one| (one.sender, one.content.run, one.content.number))
+        };
+        let Some((coordinator, run, number)) = place(share.content.package) else { return };
+        let known = self.shares.get(&(signer, coordinator));
+        let later = known.and_then(|known| place(known.content.package));
+        if later
+            .is_none_or(|(_, known_run, known_number)| (known_run, known_number) <= (run, number))
+        {
+            self.shares.insert((signer, coordinator), share);
+        }
+    }
+
+    fn known_share(&self, signer: Seat, package: BodyHash) -> Option<&KeptShare> {
+        let counted = self.shares.iter().filter(|((of, _), _)| *of == signer);
+        let waiting = self.unknown.get(&signer).into_iter().flatten();
+        let mut all = counted.map(|(_, share)| share).chain(waiting);
+        all.find(|share| share.content.package == package)
+    }
+}
+
+/// Makes room for a run that was not seen before; `None` if it is older than those that are kept.
+fn begin_run(runs: &mut Vec<KeptRun>, run: Run) -> Option<&mut KeptRun> {
+    let kept = KeptRun { run, packages: BTreeMap::new() };
+    let Some((_, newest)) = runs.split_first() else {
+        runs.push(kept);
+        return runs.last_mut();
+    };
+    let at = 1 + newest.partition_point(|known| known.run < run);
+    if newest.len() == NEWEST_KEPT {
+        if at == 1 {
+            return None;
+        }
+        // The oldest of the newest ones makes room.
+        runs.insert(at, kept);
+        runs.remove(1);
+        return runs.get_mut(at - 1);
+    }
+    runs.insert(at, kept);
+    runs.get_mut(at)
+}

@@ -1,0 +1,177 @@
+use roastery_frost::{AggregateNonce, PartialSignature, SigningKey};
+
+use super::*;
+use crate::{
+    GroupId, SessionId, SlotHash,
+    keys::IdentityKey,
+    member::frame::{Content, SignerSlots},
+};
+
+fn seat(id: u32) -> Seat {
+    Seat::new(id).unwrap()
+}
+
+fn run(number: u64) -> Run {
+    Run::new(number, [0; 8])
+}
+
+fn key() -> IdentityKey {
+    IdentityKey::new(SigningKey::from_bytes([7; 32].into()).unwrap())
+}
+
+fn statement(sender: Seat, content: &Content) -> Statement {
+    let (group, session) = (GroupId::from_bytes([1; 32]), SessionId::from_bytes([2; 32]));
+    Statement::seal(group, session, sender, content, &key())
+}
+
+/// A package of seat 0 for the seats 0 and 1 that names these slots.
+fn package(run: Run, number: u16, slots: [u8; 2]) -> (Statement, SigningPackage) {
+    let signers = [0, 1].into_iter().zip(slots).map(|(id, slot)| SignerSlots {
+        seat: seat(id),
+        first: 0,
+        hash: SlotHash::from_bytes([slot; 32]),
+    });
+    let infinity = AggregateNonce::from_bytes(&[0; 66]).unwrap();
+    let content =
+        SigningPackage { run, number, signers: signers.collect(), aggregates: vec![infinity] };
+    (statement(seat(0), &Content::SigningPackage(content.clone())), content)
+}
+
+fn share(signer: u32, package: BodyHash, scalar: u8) -> (Statement, SignatureShare) {
+    let scalars = vec![PartialSignature::from_bytes(&[scalar; 32]).unwrap()];
+    let content = SignatureShare { package, scalars };
+    (statement(seat(signer), &Content::SignatureShare(content.clone())), content)
+}
+
+fn insert(retained: &mut Retained, (statement, content): (Statement, SigningPackage)) -> BodyHash {
+    let hash = statement.body_hash();
+    let outcome = retained.package(seat(0), statement, content);
+    assert!(matches!(outcome, PackageOutcome::New), "{outcome:?}");
+    hash
+}
+
+fn give(retained: &mut Retained, signer: u32, package: BodyHash, scalar: u8) -> ShareOutcome {
+    let (statement, content) = share(signer, package, scalar);
+    retained.share(seat(signer), statement, content)
+}
+
+#[test]
+fn two_packages_of_one_run_and_number_are_a_fault_and_the_same_one_is_none() {
+    let mut retained = Retained::default();
+    insert(&mut retained, package(run(1), 0, [1, 2]));
+    let (statement, content) = package(run(1), 0, [1, 2]);
+    assert!(matches!(retained.package(seat(0), statement, content), PackageOutcome::Repeat));
+    let (statement, content) = package(run(1), 0, [3, 4]);
+    let PackageOutcome::Fault(fault) = retained.package(seat(0), statement, content) else {
+        panic!("two packages of one number are no fault");
+    };
+    assert!(matches!(*fault, Fault::PackageConflict { .. }));
+}
+
+#[test]
+fn a_slot_that_two_packages_of_a_run_name_is_a_fault_and_in_two_runs_it_is_none() {
+    let mut retained = Retained::default();
+    insert(&mut retained, package(run(1), 0, [1, 2]));
+    insert(&mut retained, package(run(2), 0, [1, 2]));
+    let (statement, content) = package(run(1), 1, [9, 2]);
+    let PackageOutcome::Fault(fault) = retained.package(seat(0), statement, content) else {
+        panic!("a slot that is named twice is no fault");
+    };
+    assert!(matches!(*fault, Fault::SlotAssignedTwice { .. }));
+    insert(&mut retained, package(run(1), 1, [9, 8]));
+}
+
+#[test]
+fn the_first_and_the_two_newest_runs_of_a_coordinator_are_kept() {
+    let mut retained = Retained::default();
+    for number in [5, 7, 6, 9] {
+        insert(&mut retained, package(run(number), 0, [1, 2]));
+    }
+    assert_eq!(retained.runs_of(seat(0)).collect::<Vec<_>>(), [run(5), run(7), run(9)]);
+    let (statement, content) = package(run(6), 0, [1, 2]);
+    assert!(matches!(retained.package(seat(0), statement, content), PackageOutcome::OldRun));
+    let (statement, content) = package(run(5), 0, [3, 4]);
+    let outcome = retained.package(seat(0), statement, content);
+    assert!(matches!(outcome, PackageOutcome::Fault(_)), "what the first run said is compared");
+}
+
+#[test]
+fn an_equivocation_is_found_whatever_run_follows() {
+    let mut retained = Retained::default();
+    insert(&mut retained, package(run(1), 0, [1, 2]));
+    insert(&mut retained, package(run(2), 0, [1, 2]));
+    insert(&mut retained, package(run(3), 0, [1, 2]));
+    let (statement, content) = package(run(2), 0, [3, 4]);
+    assert!(matches!(retained.package(seat(0), statement, content), PackageOutcome::Fault(_)));
+}
+
+#[test]
+fn two_shares_for_one_package_with_other_scalars_are_a_fault() {
+    let mut retained = Retained::default();
+    let hash = insert(&mut retained, package(run(1), 0, [1, 2]));
+    assert!(matches!(give(&mut retained, 1, hash, 4), ShareOutcome::New));
+    assert!(matches!(give(&mut retained, 1, hash, 4), ShareOutcome::Repeat));
+    assert!(matches!(give(&mut retained, 1, hash, 5), ShareOutcome::Fault(_)));
+    retained.forget_share(seat(1), hash);
+    assert!(matches!(give(&mut retained, 1, hash, 5), ShareOutcome::New));
+}
+
+#[test]
+fn a_package_with_shares_of_all_its_signers_is_complete_until_it_has_failed() {
+    let mut retained = Retained::default();
+    let hash = insert(&mut retained, package(run(1), 0, [1, 2]));
+    give(&mut retained, 1, hash, 4);
+    assert!(retained.complete(hash).is_none());
+    give(&mut retained, 0, hash, 3);
+    let (_, shares) = retained.complete(hash).unwrap();
+    let scalars: Vec<u8> = shares.iter().map(|one| one.content.scalars[0].to_bytes()[0]).collect();
+    assert_eq!(scalars, [3, 4], "in the order of the signers");
+    retained.fail(hash);
+    assert!(retained.complete(hash).is_none());
+}
+
+#[test]
+fn a_share_that_comes_before_its_package_counts_when_the_package_comes() {
+    let mut retained = Retained::default();
+    let known = package(run(1), 0, [1, 2]);
+    let hash = known.0.body_hash();
+    assert!(matches!(give(&mut retained, 1, hash, 4), ShareOutcome::UnknownPackage));
+    assert!(matches!(give(&mut retained, 1, hash, 5), ShareOutcome::Fault(_)));
+    give(&mut retained, 0, hash, 3);
+    insert(&mut retained, known);
+    assert!(retained.complete(hash).is_some());
+}
+
+#[test]
+fn two_shares_for_unknown_packages_are_kept_of_a_signer_and_its_bytes_are_bounded() {
+    let mut retained = Retained::default();
+    let one = share(1, BodyHash::from_bytes([0; 32]), 1).0.as_bytes().len();
+    for id in 0..10 {
+        give(&mut retained, 1, BodyHash::from_bytes([id; 32]), 1);
+    }
+    assert_eq!(retained.bytes_kept_of(seat(1)), 2 * one);
+    assert_eq!(retained.bytes_kept_of(seat(0)), 0);
+}
+
+#[test]
+fn an_old_share_that_is_sent_again_does_not_replace_the_newest() {
+    let mut retained = Retained::default();
+    let old = insert(&mut retained, package(run(1), 0, [1, 2]));
+    let new = insert(&mut retained, package(run(1), 1, [3, 4]));
+    give(&mut retained, 1, new, 2);
+    give(&mut retained, 0, new, 2);
+    give(&mut retained, 1, old, 1);
+    assert!(retained.complete(new).is_some());
+}
+
+#[test]
+fn the_newest_package_for_a_seat_is_the_one_of_the_newest_run_and_the_highest_number() {
+    let mut retained = Retained::default();
+    insert(&mut retained, package(run(1), 0, [1, 2]));
+    insert(&mut retained, package(run(1), 1, [3, 4]));
+    let newest = retained.newest_for(seat(0), seat(1)).unwrap();
+    assert_eq!((newest.content.run, newest.content.number), (run(1), 1));
+    assert!(retained.newest_for(seat(0), seat(4)).is_none());
+    insert(&mut retained, package(run(2), 0, [1, 2]));
+    assert_eq!(retained.newest_for(seat(0), seat(1)).unwrap().content.run, run(2));
+}

@@ -25,7 +25,7 @@ const NOW: Moment = Moment { monotonic: Duration::ZERO, wall: Duration::from_sec
 struct SignAnything;
 
 impl Policy for SignAnything {
-    fn judge(&self, _: &SigningRequest, _: Step) -> Result<(), RefusalReason> {
+    fn evaluate(&self, _: &SigningRequest, _: Step) -> Result<(), RefusalReason> {
         Ok(())
     }
 }

@@ -21,5 +21,5 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let policy = Rules { most_fee: Some(1), change_must_be_ours: Some(true), ..Rules::default() };
     let policy = policy.check(Network::Bitcoin, Review::RulesAlone).expect("no destinations");
-    let _ = policy.judge(&spend, Amount::ZERO);
+    let _ = policy.evaluate(&spend, Amount::ZERO);
 });

@@ -80,7 +80,7 @@ pub fn run(folder: Folder, config: Config, passphrase: Passphrase) -> Result<(),
     let ended: Result<(), DaemonError> = runtime.block_on(async {
         let mut signals = Signals::install()?;
         let running = tokio::select! {
-            () = signals.told() => return Ok(()),
+            () = signals.received() => return Ok(()),
             running = start(folder, config, passphrase) => running?,
         };
         running.until_told(&mut signals).await
@@ -104,7 +104,7 @@ impl Signals {
         })
     }
 
-    async fn told(&mut self) {
+    async fn received(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
@@ -183,8 +183,8 @@ impl Running {
     async fn until_told(self, signals: &mut Signals) -> Result<(), DaemonError> {
         let Self { service, api } = self;
         let ended = tokio::select! {
-            () = signals.told() => Ok(()),
-            () = service.told_to_stop() => Ok(()),
+            () = signals.received() => Ok(()),
+            () = service.asked_to_stop() => Ok(()),
             failure = service.failed() => Err(DaemonError::Failed(failure)),
         };
         tracing::info!("stopping");
@@ -197,7 +197,7 @@ impl Running {
             // What has not ended by then is abandoned.
             _ = timeout(STOP, stop) => {}
             // A second signal stops at once.
-            () = signals.told() => {}
+            () = signals.received() => {}
         }
         ended
     }

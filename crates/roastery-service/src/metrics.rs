@@ -125,7 +125,7 @@ impl Default for Metrics {
         );
         registry.register(
             "peer_misdirected",
-            "Messages of a peer that belong to no group or ceremony of which both are members here",
+            "Messages of a peer that belong to no group or key generation of which both are members here",
             peers.misdirected.clone(),
         );
         registry.register_with_unit(

@@ -88,13 +88,13 @@ fn verify(group: &Group, paths: &[PathBuf]) -> Result<ExitCode, String> {
         if proofs.len() > 1 {
             say!("{}", path.display());
         }
-        all &= judge(group, proof);
+        all &= is_valid(group, proof);
     }
     Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Prints whether a proof proves its claim.
-fn judge(group: &Group, proof: &Proof) -> bool {
+fn is_valid(group: &Group, proof: &Proof) -> bool {
     let claim = format!("{} by seat {}", proof.fault().kind(), accused(proof));
     match proof.verify(group) {
         Verdict::Invalid(finding) => {

@@ -118,11 +118,11 @@ impl SpendPolicy {
     /// # Errors
     ///
     /// [`Refusal`] names the first rule that the spend breaks.
-    pub fn judge(&self, spend: &Spend, before: Amount) -> Result<Amount, Refusal> {
+    pub fn evaluate(&self, spend: &Spend, before: Amount) -> Result<Amount, Refusal> {
         // A spend that cannot be signed has amounts that cannot be known.
         spend.messages()?;
         let rules = &self.rules;
-        self.judge_recognition(spend)?;
+        self.check_recognition(spend)?;
         let amount = spend.may_leave_the_group();
         if let Some(most) = rules.most_per_transaction.map(Amount::from_sat)
             && amount > most
@@ -134,9 +134,9 @@ impl SpendPolicy {
         {
             return Err(Refusal::PerDay { amount, before, most });
         }
-        self.judge_destinations(spend)?;
-        self.judge_fee(spend)?;
-        self.judge_change(spend)?;
+        self.check_destinations(spend)?;
+        self.check_fee(spend)?;
+        self.check_change(spend)?;
         if rules.previous_transactions_required
             && let Some(input) = spend.inputs().iter().position(|input| !input.proven)
         {
@@ -149,7 +149,7 @@ impl SpendPolicy {
     /// group's inputs as its own and has the same outputs return. Where no person decides, all
     /// inputs that could be the group's must be recognised then; where one does, limits count them
     /// as the group's ([`Spend::may_leave_the_group`]).
-    fn judge_recognition(&self, spend: &Spend) -> Result<(), Refusal> {
+    fn check_recognition(&self, spend: &Spend) -> Result<(), Refusal> {
         let rules = &self.rules;
         let limited = rules.most_per_transaction.is_some() || rules.most_per_day.is_some();
         if !limited || self.review == Review::Shown {
@@ -161,7 +161,7 @@ impl SpendPolicy {
         }
     }
 
-    fn judge_fee(&self, spend: &Spend) -> Result<(), Refusal> {
+    fn check_fee(&self, spend: &Spend) -> Result<(), Refusal> {
         let rules = &self.rules;
         let fee = spend.fee().ok_or(CannotSign::Overspent)?;
         if let Some(most) = rules.most_fee.map(Amount::from_sat)
@@ -183,7 +183,7 @@ impl SpendPolicy {
         Ok(())
     }
 
-    fn judge_change(&self, spend: &Spend) -> Result<(), Refusal> {
+    fn check_change(&self, spend: &Spend) -> Result<(), Refusal> {
         let usual = self.review == Review::RulesAlone;
         if !self.rules.change_must_be_ours.unwrap_or(usual) {
             return Ok(());
@@ -201,7 +201,7 @@ impl SpendPolicy {
         }
     }
 
-    fn judge_destinations(&self, spend: &Spend) -> Result<(), Refusal> {
+    fn check_destinations(&self, spend: &Spend) -> Result<(), Refusal> {
         let Some(allowed) = &self.destinations else { return Ok(()) };
         for (output, paid) in spend.outputs().iter().enumerate() {
             if !paid.is_ours() && !allowed.contains(&paid.script) {

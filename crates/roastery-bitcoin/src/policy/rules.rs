@@ -56,7 +56,7 @@ pub enum Review {
     Shown,
     /// A program is shown the same, and decides.
     ShownToCommand,
-    /// It is signed: no one reads the warnings.
+    /// It is signed: no person reads the warnings.
     RulesAlone,
 }
 

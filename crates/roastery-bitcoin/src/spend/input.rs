@@ -77,7 +77,7 @@ fn is_taproot(out: &TxOut) -> bool {
 }
 
 /// Evaluates an input; the index is within bounds.
-pub(super) fn look(
+pub(super) fn evaluate(
     psbt: &Psbt,
     index: usize,
     wallet: &Wallet,

@@ -49,12 +49,13 @@ impl Spend {
         let inputs = psbt.inputs.len().min(transaction.input.len());
         let outputs = psbt.outputs.len().min(transaction.output.len());
         let inputs: Vec<Input> =
-            (0..inputs).map(|index| input::look(&psbt, index, wallet, &mut warnings)).collect();
-        let outputs: Vec<Output> =
-            (0..outputs).map(|index| output::look(&psbt, index, wallet, &mut warnings)).collect();
+            (0..inputs).map(|index| input::evaluate(&psbt, index, wallet, &mut warnings)).collect();
+        let outputs: Vec<Output> = (0..outputs)
+            .map(|index| output::evaluate(&psbt, index, wallet, &mut warnings))
+            .collect();
         let mut spend = Self { psbt, group: wallet.group().clone(), inputs, outputs, warnings };
-        let of_all = warning::of_all(&spend);
-        spend.warnings.extend(of_all);
+        let further = warning::of_transaction(&spend);
+        spend.warnings.extend(further);
         spend
     }
 

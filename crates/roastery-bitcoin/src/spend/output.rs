@@ -46,7 +46,7 @@ impl Output {
 }
 
 /// Evaluates an output; the index is within bounds.
-pub(super) fn look(
+pub(super) fn evaluate(
     psbt: &Psbt,
     index: usize,
     wallet: &Wallet,

@@ -235,7 +235,7 @@ impl fmt::Display for Warning {
                 "no output returns to this group: {amount} leave it, to {outputs} outputs of others"
             ),
             Warning::Burnt { output, amount } => {
-                write!(f, "output {output} burns {amount}: nobody can spend it")
+                write!(f, "output {output} burns {amount}: it cannot be spent")
             }
             Warning::Dust { output, amount } => {
                 write!(f, "output {output} of {amount} is too small to be relayed")
@@ -254,7 +254,7 @@ impl fmt::Display for Warning {
 }
 
 /// The warnings about the transaction as a whole.
-pub(super) fn of_all(spend: &Spend) -> Vec<Warning> {
+pub(super) fn of_transaction(spend: &Spend) -> Vec<Warning> {
     let known = spend.inputs().iter().all(|input| input.previous.is_some());
     if known && spend.fee().is_none() || spend.total_out().is_none() {
         return vec![Warning::Overspent];

@@ -200,7 +200,7 @@ fn walk(bytes: &[u8]) {
     }
     for rules in [Rules { most_fee: Some(1), ..Rules::default() }, Rules::default()] {
         let policy = rules.check(bitcoin::Network::Bitcoin, Review::RulesAlone).unwrap();
-        let _ = policy.judge(&spend, bitcoin::Amount::ZERO);
+        let _ = policy.evaluate(&spend, bitcoin::Amount::ZERO);
     }
     // What was read can be written and read again.
     assert_eq!(read(&psbt.serialize()).unwrap(), psbt);

@@ -26,7 +26,7 @@ struct Case {
     psbt: String,
 }
 
-fn sign_and_judge(group: &TestGroup, wallet: &Wallet, psbt: Psbt) -> Spend {
+fn sign_and_verify(group: &TestGroup, wallet: &Wallet, psbt: Psbt) -> Spend {
     let spent: Vec<TxOut> =
         psbt.inputs.iter().map(|input| input.witness_utxo.clone().unwrap()).collect();
     let spend = Spend::of(psbt, wallet);
@@ -45,7 +45,7 @@ fn psbts_that_embit_made_are_signed_and_accepted() {
     assert_eq!(wallet.xpub(bitcoin::NetworkKind::Main).to_string(), made.xpub);
     let mut counts = Vec::new();
     for case in made.psbts {
-        let spend = sign_and_judge(&group, &wallet, read(case.psbt.as_bytes()).unwrap());
+        let spend = sign_and_verify(&group, &wallet, read(case.psbt.as_bytes()).unwrap());
         assert_eq!(spend.messages().unwrap().len(), case.inputs);
         assert_eq!(spend.fee(), Some(Amount::from_sat(case.fee)));
         assert!(spend.inputs().iter().all(|input| input.proven));
@@ -86,7 +86,7 @@ fn psbts_that_miniscript_made_are_signed_and_accepted() {
     let group = TestGroup::three_of_five();
     let scripts = "{pk(@0/<2;3>/*),and_v(v:pk(@0/<4;5>/*),older(144))}";
     for wallet in [group.wallet(), group.wallet_with(scripts)] {
-        let spend = sign_and_judge(&group, &wallet, by_miniscript(&wallet));
+        let spend = sign_and_verify(&group, &wallet, by_miniscript(&wallet));
         assert_eq!(spend.messages().unwrap().len(), 2);
         assert_eq!(spend.leaves_the_group(), Amount::from_sat(62_000));
     }

@@ -24,19 +24,24 @@ fn spend() -> (Spend, Wallet) {
     (Spend::of(ordinary(&wallet), &wallet), wallet)
 }
 
-fn judge(rules: Rules, spend: &Spend, before: u64) -> Result<Amount, Refusal> {
-    judge_by(rules, Review::Shown, spend, before)
+fn evaluate(rules: Rules, spend: &Spend, before: u64) -> Result<Amount, Refusal> {
+    evaluate_with(rules, Review::Shown, spend, before)
 }
 
-fn judge_by(rules: Rules, review: Review, spend: &Spend, before: u64) -> Result<Amount, Refusal> {
+fn evaluate_with(
+    rules: Rules,
+    review: Review,
+    spend: &Spend,
+    before: u64,
+) -> Result<Amount, Refusal> {
     let policy = rules.check(Network::Bitcoin, review).unwrap();
-    let judged = policy.judge(spend, Amount::from_sat(before));
-    if let Err(refusal) = &judged {
+    let result = policy.evaluate(spend, Amount::from_sat(before));
+    if let Err(refusal) = &result {
         let line = refusal.to_string();
         assert!(!line.contains('\n'), "{line}");
         assert_eq!(refusal.reason(), RefusalReason::Policy);
     }
-    judged
+    result
 }
 
 fn sat(sat: u64) -> Amount {
@@ -45,14 +50,14 @@ fn sat(sat: u64) -> Amount {
 
 #[test]
 fn without_rules_an_ordinary_spend_is_allowed_and_counted() {
-    assert_eq!(judge(Rules::default(), &spend().0, 0), Ok(sat(61_000)));
+    assert_eq!(evaluate(Rules::default(), &spend().0, 0), Ok(sat(61_000)));
 }
 
 #[test]
 fn the_limit_per_transaction_counts_what_leaves_the_group() {
     let rules = |most| Rules { most_per_transaction: Some(most), ..Rules::default() };
-    assert!(judge(rules(61_000), &spend().0, 0).is_ok());
-    let refusal = judge(rules(60_999), &spend().0, 0).unwrap_err();
+    assert!(evaluate(rules(61_000), &spend().0, 0).is_ok());
+    let refusal = evaluate(rules(60_999), &spend().0, 0).unwrap_err();
     assert_eq!(refusal, Refusal::PerTransaction { amount: sat(61_000), most: sat(60_999) });
     assert_eq!(
         refusal.to_string(),
@@ -63,11 +68,11 @@ fn the_limit_per_transaction_counts_what_leaves_the_group() {
 #[test]
 fn the_limit_per_day_counts_what_has_left_before() {
     let rules = || Rules { most_per_day: Some(100_000), ..Rules::default() };
-    assert!(judge(rules(), &spend().0, 39_000).is_ok());
-    let refusal = judge(rules(), &spend().0, 39_001).unwrap_err();
+    assert!(evaluate(rules(), &spend().0, 39_000).is_ok());
+    let refusal = evaluate(rules(), &spend().0, 39_001).unwrap_err();
     let (amount, before, most) = (sat(61_000), sat(39_001), sat(100_000));
     assert_eq!(refusal, Refusal::PerDay { amount, before, most });
-    assert!(judge(rules(), &spend().0, u64::MAX).is_err());
+    assert!(evaluate(rules(), &spend().0, u64::MAX).is_err());
 }
 
 #[test]
@@ -79,9 +84,9 @@ fn only_destinations_on_the_list_and_the_wallets_own_are_paid() {
         ..Rules::default()
     };
     let paid = address(&elsewhere());
-    assert!(judge(rules(&[other, &paid]), &spend().0, 0).is_ok());
+    assert!(evaluate(rules(&[other, &paid]), &spend().0, 0).is_ok());
     for list in [&[other][..], &[]] {
-        let refusal = judge(rules(list), &spend().0, 0).unwrap_err();
+        let refusal = evaluate(rules(list), &spend().0, 0).unwrap_err();
         let (amount, destination) = (sat(60_000), paid.clone());
         assert_eq!(refusal, Refusal::Destination { output: 0, amount, destination });
     }
@@ -110,8 +115,8 @@ fn destinations_of_another_network_or_of_none_are_no_rules() {
 #[test]
 fn the_fee_is_capped_as_an_amount() {
     let rules = |most| Rules { most_fee: Some(most), ..Rules::default() };
-    assert!(judge(rules(1_000), &spend().0, 0).is_ok());
-    let refusal = judge(rules(999), &spend().0, 0).unwrap_err();
+    assert!(evaluate(rules(1_000), &spend().0, 0).is_ok());
+    let refusal = evaluate(rules(999), &spend().0, 0).unwrap_err();
     assert_eq!(refusal, Refusal::Fee { fee: sat(1_000), most: sat(999) });
 }
 
@@ -119,8 +124,8 @@ fn the_fee_is_capped_as_an_amount() {
 fn the_fee_is_capped_as_a_rate() {
     let rules = |most| Rules { most_fee_rate: Some(most), ..Rules::default() };
     let rate = spend().0.fee_rate().unwrap();
-    assert!(judge(rules(rate), &spend().0, 0).is_ok());
-    let refusal = judge(rules(rate - 1), &spend().0, 0).unwrap_err();
+    assert!(evaluate(rules(rate), &spend().0, 0).is_ok());
+    let refusal = evaluate(rules(rate - 1), &spend().0, 0).unwrap_err();
     assert_eq!(refusal, Refusal::FeeRate { rate, most: rate - 1 });
 }
 
@@ -140,8 +145,8 @@ fn percent(most: u8) -> Rules {
 #[test]
 fn without_fee_rules_no_fee_takes_more_than_its_usual_share_or_rate() {
     let most = u64::from(USUAL_FEE_PERCENT) * 1_000;
-    assert!(judge(Rules::default(), &with_fee(most), 0).is_ok());
-    let refusal = judge(Rules::default(), &with_fee(most + 1), 0).unwrap_err();
+    assert!(evaluate(Rules::default(), &with_fee(most), 0).is_ok());
+    let refusal = evaluate(Rules::default(), &with_fee(most + 1), 0).unwrap_err();
     let (lost, spent) = (sat(most + 1), sat(100_000));
     assert_eq!(refusal, Refusal::FeeShare { lost, spent, most: USUAL_FEE_PERCENT });
     assert!(refusal.to_string().ends_with("at most 20 % may be (most_fee_percent)"), "{refusal}");
@@ -152,11 +157,11 @@ fn without_fee_rules_no_fee_takes_more_than_its_usual_share_or_rate() {
         ]),
         ..Rules::default()
     };
-    assert!(matches!(judge(rules, &with_fee(99_998), 0), Err(Refusal::FeeShare { .. })));
+    assert!(matches!(evaluate(rules, &with_fee(99_998), 0), Err(Refusal::FeeShare { .. })));
     // The operator may configure another limit.
-    assert!(judge(percent(100), &with_fee(99_998), 0).is_ok());
-    assert!(judge(percent(0), &with_fee(0), 0).is_ok());
-    assert!(judge(percent(0), &with_fee(1), 0).is_err());
+    assert!(evaluate(percent(100), &with_fee(99_998), 0).is_ok());
+    assert!(evaluate(percent(0), &with_fee(0), 0).is_ok());
+    assert!(evaluate(percent(0), &with_fee(1), 0).is_err());
     let error = percent(101).check(Network::Bitcoin, Review::Shown).unwrap_err();
     assert_eq!(error, RuleError::Percent { percent: 101 });
     // A higher rate than blocks have asked for, of a group that spends much.
@@ -167,11 +172,11 @@ fn without_fee_rules_no_fee_takes_more_than_its_usual_share_or_rate() {
         Spend::of(spending(&[pay(1_000_000_000, ours.clone())], paid), &wallet)
     };
     let size = spend(0).virtual_size();
-    assert!(judge(Rules::default(), &spend(size * USUAL_FEE_RATE), 0).is_ok());
-    let refusal = judge(Rules::default(), &spend(size * USUAL_FEE_RATE + 1), 0).unwrap_err();
+    assert!(evaluate(Rules::default(), &spend(size * USUAL_FEE_RATE), 0).is_ok());
+    let refusal = evaluate(Rules::default(), &spend(size * USUAL_FEE_RATE + 1), 0).unwrap_err();
     assert_eq!(refusal, Refusal::FeeRate { rate: USUAL_FEE_RATE + 1, most: USUAL_FEE_RATE });
     let high = Rules { most_fee_rate: Some(2 * USUAL_FEE_RATE), ..Rules::default() };
-    assert!(judge(high, &spend(size * USUAL_FEE_RATE + 1), 0).is_ok());
+    assert!(evaluate(high, &spend(size * USUAL_FEE_RATE + 1), 0).is_ok());
 }
 
 #[test]
@@ -181,13 +186,13 @@ fn what_the_group_loses_as_fee_is_counted_from_its_own_money_alone() {
     let theirs = pay(10_000_000, elsewhere());
     // Another brings much, takes all of it back, and the group's whole input becomes the fee.
     let taken = spending(&[ours.clone(), theirs.clone()], vec![theirs.clone()]);
-    let refusal = judge(Rules::default(), &Spend::of(taken, &wallet), 0).unwrap_err();
+    let refusal = evaluate(Rules::default(), &Spend::of(taken, &wallet), 0).unwrap_err();
     let (lost, spent) = (sat(100_000), sat(100_000));
     assert_eq!(refusal, Refusal::FeeShare { lost, spent, most: USUAL_FEE_PERCENT });
     // Another pays a large fee, and the group's money returns.
     let paid = vec![pay(9_950_000, elsewhere()), ours.clone()];
     let generous = spending(&[ours, theirs], paid);
-    assert_eq!(judge(Rules::default(), &Spend::of(generous, &wallet), 0), Ok(sat(0)));
+    assert_eq!(evaluate(Rules::default(), &Spend::of(generous, &wallet), 0), Ok(sat(0)));
 }
 
 #[test]
@@ -195,13 +200,13 @@ fn what_is_burnt_counts_like_a_fee() {
     let wallet = TestGroup::three_of_five().wallet();
     let ours = pay(100_000, wallet.script(Branch::Receive, 0).unwrap());
     let burnt = |amount| {
-        let nobody = bitcoin::ScriptBuf::new_op_return([1, 2, 3]);
+        let unspendable = bitcoin::ScriptBuf::new_op_return([1, 2, 3]);
         let back = wallet.script(Branch::Change, 0).unwrap();
-        let paid = vec![pay(amount, nobody), pay(99_000 - amount, back)];
+        let paid = vec![pay(amount, unspendable), pay(99_000 - amount, back)];
         Spend::of(spending(std::slice::from_ref(&ours), paid), &wallet)
     };
-    assert!(judge(Rules::default(), &burnt(19_000), 0).is_ok());
-    let refusal = judge(Rules::default(), &burnt(19_001), 0).unwrap_err();
+    assert!(evaluate(Rules::default(), &burnt(19_000), 0).is_ok());
+    let refusal = evaluate(Rules::default(), &burnt(19_001), 0).unwrap_err();
     let (lost, spent) = (sat(20_001), sat(100_000));
     assert_eq!(refusal, Refusal::FeeShare { lost, spent, most: USUAL_FEE_PERCENT });
 }
@@ -214,7 +219,7 @@ fn a_transaction_without_outputs_is_not_signed_whatever_the_rules_say() {
     assert_eq!(spend.messages(), Err(CannotSign::NoOutputs));
     for rules in [Rules::default(), percent(100)] {
         let policy = rules.check(Network::Bitcoin, Review::Shown).unwrap();
-        let refusal = policy.judge(&spend, Amount::ZERO).unwrap_err();
+        let refusal = policy.evaluate(&spend, Amount::ZERO).unwrap_err();
         assert_eq!(refusal, Refusal::CannotSign(CannotSign::NoOutputs));
         assert_eq!(refusal.to_string(), "the transaction has no outputs; at least one is needed");
     }
@@ -249,16 +254,16 @@ fn one_transaction_in_two_requests_that_each_hide_an_input_passes_no_limit() {
     for rules in limits {
         for review in [Review::RulesAlone, Review::ShownToCommand] {
             for (part, hidden) in [(0, 1), (1, 0)] {
-                let refusal = judge_by(rules.clone(), review, &shown(&[part]), 0).unwrap_err();
+                let refusal = evaluate_with(rules.clone(), review, &shown(&[part]), 0).unwrap_err();
                 assert_eq!(refusal, Refusal::Unrecognised { input: hidden });
             }
             // All of it is known, and counted.
-            let refusal = judge_by(rules.clone(), review, &shown(&[0, 1]), 0).unwrap_err();
+            let refusal = evaluate_with(rules.clone(), review, &shown(&[0, 1]), 0).unwrap_err();
             assert!(!matches!(refusal, Refusal::Unrecognised { .. }), "{refusal}");
         }
         // A person sees the warning, and each part counts as if all that may be the group's were.
         let part = shown(&[0]);
-        let refusal = judge_by(rules.clone(), Review::Shown, &part, 0).unwrap_err();
+        let refusal = evaluate_with(rules.clone(), Review::Shown, &part, 0).unwrap_err();
         let counted = match refusal {
             Refusal::PerTransaction { amount, .. } | Refusal::PerDay { amount, .. } => amount,
             other => panic!("{other}"),
@@ -269,7 +274,7 @@ fn one_transaction_in_two_requests_that_each_hide_an_input_passes_no_limit() {
             most_per_day: rules.most_per_day.map(|most| most + 1),
             ..Rules::default()
         };
-        assert_eq!(judge_by(enough, Review::Shown, &part, 0).unwrap(), counted);
+        assert_eq!(evaluate_with(enough, Review::Shown, &part, 0).unwrap(), counted);
         let warning = Warning::UnrecognisedInput { input: 1 };
         assert!(part.warnings().contains(&warning));
         assert_eq!(
@@ -278,7 +283,7 @@ fn one_transaction_in_two_requests_that_each_hide_an_input_passes_no_limit() {
         );
     }
     // Without a limit on amounts nothing is counted; what is not Taproot cannot be the group's.
-    assert!(judge_by(Rules::default(), Review::RulesAlone, &shown(&[0]), 0).is_ok());
+    assert!(evaluate_with(Rules::default(), Review::RulesAlone, &shown(&[0]), 0).is_ok());
 }
 
 #[test]
@@ -292,7 +297,7 @@ fn a_fee_is_no_smaller_where_an_input_of_the_group_is_hidden() {
     let part = Spend::of(spending(&ours, vec![back]), &wallet);
     assert_eq!((part.leaves_the_group(), part.fee()), (sat(0), Some(sat(49_000))));
     for review in [Review::Shown, Review::ShownToCommand, Review::RulesAlone] {
-        let refusal = judge_by(Rules::default(), review, &part, 0).unwrap_err();
+        let refusal = evaluate_with(Rules::default(), review, &part, 0).unwrap_err();
         let (lost, spent) = (sat(49_000), sat(50_000));
         assert_eq!(refusal, Refusal::FeeShare { lost, spent, most: 20 });
     }
@@ -305,15 +310,15 @@ fn change_given_to_a_stranger_without_any_mark_is_not_signed_by_the_rules_alone(
     psbt.unsigned_tx.output[1].script_pubkey = wallet_of_a_stranger();
     psbt.outputs[1] = Default::default();
     let stolen = Spend::of(psbt, &wallet);
-    let refusal = judge_by(Rules::default(), Review::RulesAlone, &stolen, 0).unwrap_err();
+    let refusal = evaluate_with(Rules::default(), Review::RulesAlone, &stolen, 0).unwrap_err();
     assert_eq!(
         refusal.to_string(),
         "change must be ours: no output returns to this group: 0.00100000 BTC leave it, to 2 outputs of others"
     );
     // A person sees the warning and decides; an operator may let the rules decide.
-    assert!(judge_by(Rules::default(), Review::Shown, &stolen, 0).is_ok());
+    assert!(evaluate_with(Rules::default(), Review::Shown, &stolen, 0).is_ok());
     let willing = Rules { change_must_be_ours: Some(false), ..Rules::default() };
-    assert!(judge_by(willing, Review::RulesAlone, &stolen, 0).is_ok());
+    assert!(evaluate_with(willing, Review::RulesAlone, &stolen, 0).is_ok());
     // Where all payees are on the list none of them is unknown.
     let address = |script: &bitcoin::ScriptBuf| {
         Address::from_script(script, Network::Bitcoin).unwrap().to_string()
@@ -323,14 +328,15 @@ fn change_given_to_a_stranger_without_any_mark_is_not_signed_by_the_rules_alone(
         ..Rules::default()
     };
     let both = listed(&[elsewhere(), wallet_of_a_stranger()]);
-    assert!(judge_by(both, Review::RulesAlone, &stolen, 0).is_ok());
-    let refusal = judge_by(listed(&[elsewhere()]), Review::RulesAlone, &stolen, 0).unwrap_err();
+    assert!(evaluate_with(both, Review::RulesAlone, &stolen, 0).is_ok());
+    let refusal =
+        evaluate_with(listed(&[elsewhere()]), Review::RulesAlone, &stolen, 0).unwrap_err();
     assert!(matches!(refusal, Refusal::Destination { output: 1, .. }), "{refusal}");
     // What pays one other and nothing else has no output that could be its change.
-    assert!(judge_by(Rules::default(), Review::RulesAlone, &honest, 0).is_ok());
+    assert!(evaluate_with(Rules::default(), Review::RulesAlone, &honest, 0).is_ok());
     let ours = pay(100_000, wallet.script(Branch::Receive, 0).unwrap());
     let all = Spend::of(spending(&[ours], vec![pay(99_000, elsewhere())]), &wallet);
-    assert!(judge_by(Rules::default(), Review::RulesAlone, &all, 0).is_ok());
+    assert!(evaluate_with(Rules::default(), Review::RulesAlone, &all, 0).is_ok());
 }
 
 fn wallet_of_a_stranger() -> bitcoin::ScriptBuf {
@@ -341,7 +347,7 @@ fn wallet_of_a_stranger() -> bitcoin::ScriptBuf {
 fn change_must_be_ours_where_the_rule_says_so() {
     let rules = |ours| Rules { change_must_be_ours: Some(ours), ..Rules::default() };
     let (honest, wallet) = spend();
-    assert!(judge(rules(true), &honest, 0).is_ok());
+    assert!(evaluate(rules(true), &honest, 0).is_ok());
     // The second output becomes another party's, and keeps the fields that mark it as change.
     let mut psbt: Psbt = honest.psbt().clone();
     psbt.unsigned_tx.output[1].script_pubkey = elsewhere();
@@ -349,8 +355,8 @@ fn change_must_be_ours_where_the_rule_says_so() {
     let source = (Fingerprint::from([1; 4]), Default::default());
     psbt.outputs[1].tap_key_origins.insert(theirs, (vec![], source));
     let stolen = Spend::of(psbt, &wallet);
-    assert!(judge(rules(false), &stolen, 0).is_ok());
-    let refusal = judge(rules(true), &stolen, 0).unwrap_err();
+    assert!(evaluate(rules(false), &stolen, 0).is_ok());
+    let refusal = evaluate(rules(true), &stolen, 0).unwrap_err();
     assert_eq!(
         refusal.to_string(),
         "change must be ours: output 1 is marked as change, and is not this group's"
@@ -361,12 +367,12 @@ fn change_must_be_ours_where_the_rule_says_so() {
 fn previous_transactions_must_be_there_where_the_rule_says_so() {
     let rules = || Rules { previous_transactions_required: true, ..Rules::default() };
     let (honest, wallet) = spend();
-    assert!(judge(rules(), &honest, 0).is_ok());
+    assert!(evaluate(rules(), &honest, 0).is_ok());
     let mut psbt: Psbt = honest.psbt().clone();
     psbt.inputs[0].non_witness_utxo = None;
     let unproven = Spend::of(psbt, &wallet);
-    assert!(judge(Rules::default(), &unproven, 0).is_ok());
-    let refusal = judge(rules(), &unproven, 0).unwrap_err();
+    assert!(evaluate(Rules::default(), &unproven, 0).is_ok());
+    let refusal = evaluate(rules(), &unproven, 0).unwrap_err();
     assert_eq!(refusal, Refusal::PreviousTransaction { input: 0 });
 }
 
@@ -378,7 +384,7 @@ fn what_cannot_be_signed_is_not_allowed_by_any_rules() {
     psbt.inputs[0].non_witness_utxo = None;
     let unknown = Spend::of(psbt, &wallet);
     let policy = Rules::default().check(Network::Bitcoin, Review::Shown).unwrap();
-    let refusal = policy.judge(&unknown, Amount::ZERO).unwrap_err();
+    let refusal = policy.evaluate(&unknown, Amount::ZERO).unwrap_err();
     assert_eq!(refusal, Refusal::CannotSign(CannotSign::UnknownOutput { input: 0 }));
     assert_eq!(refusal.reason(), RefusalReason::Unacceptable);
 }

@@ -24,7 +24,7 @@ fn spent(psbt: &Psbt) -> Vec<TxOut> {
 }
 
 /// Signs all of it and has the transaction checked.
-fn sign_and_judge(group: &TestGroup, wallet: &Wallet, psbt: Psbt) -> Spend {
+fn sign_and_verify(group: &TestGroup, wallet: &Wallet, psbt: Psbt) -> Spend {
     let spent = spent(&psbt);
     let spend = Spend::of(psbt, wallet);
     let signatures = group.sign(&spend.messages().unwrap());
@@ -46,7 +46,7 @@ fn spends_of_one_two_and_fifty_inputs_are_accepted() {
     let group = TestGroup::three_of_five();
     let wallet = group.wallet();
     for count in [1, 2, 50] {
-        let spend = sign_and_judge(&group, &wallet, many(&wallet, count));
+        let spend = sign_and_verify(&group, &wallet, many(&wallet, count));
         assert_eq!(spend.messages().unwrap().len(), count as usize);
         let amount = Amount::from_sat(u64::from(count) * 10_000);
         assert_eq!(spend.warnings(), [Warning::NothingReturns { outputs: 1, amount }]);
@@ -58,7 +58,7 @@ fn spends_of_one_two_and_fifty_inputs_are_accepted() {
 fn outputs_with_a_script_tree_are_spent_by_the_key() {
     let group = TestGroup::three_of_five();
     let wallet = group.wallet_with("{pk(@0/<2;3>/*),and_v(v:pk(@0/<4;5>/*),older(144))}");
-    let spend = sign_and_judge(&group, &wallet, many(&wallet, 2));
+    let spend = sign_and_verify(&group, &wallet, many(&wallet, 2));
     for message in spend.messages().unwrap() {
         assert!(matches!(message.derivation.taproot, Taproot::ScriptRoot(_)));
     }
@@ -69,8 +69,8 @@ fn outputs_with_a_script_tree_are_spent_by_the_key() {
 fn leaf_psbt(wallet: &Wallet, leaf: &str) -> Psbt {
     let xpub = format!("[{}]{}", wallet.fingerprint(), wallet.xpub(NetworkKind::Main));
     // BIP-341's key without a known secret key.
-    let nobody = "50929b74c1a04954b78b4b6035e97a5e078a5a0f28ec96d547bfee9ace803ac0";
-    let text = format!("tr({nobody},{})", leaf.replace("@0", &xpub));
+    let unspendable = "50929b74c1a04954b78b4b6035e97a5e078a5a0f28ec96d547bfee9ace803ac0";
+    let text = format!("tr({unspendable},{})", leaf.replace("@0", &xpub));
     let descriptor: Descriptor<miniscript::DefiniteDescriptorKey> = text.parse().unwrap();
     let script = descriptor.script_pubkey();
     let mut psbt = spending(&[pay(100_000, script)], vec![pay(99_000, elsewhere())]);
@@ -82,7 +82,7 @@ fn leaf_psbt(wallet: &Wallet, leaf: &str) -> Psbt {
 fn a_leaf_that_asks_for_the_groups_key_is_signed_and_accepted() {
     let group = TestGroup::three_of_five();
     let wallet = group.wallet();
-    let spend = sign_and_judge(&group, &wallet, leaf_psbt(&wallet, "pk(@0/0/7)"));
+    let spend = sign_and_verify(&group, &wallet, leaf_psbt(&wallet, "pk(@0/0/7)"));
     let messages = spend.messages().unwrap();
     assert_eq!(messages[0].derivation.path, [0, 7]);
     assert_eq!(messages[0].derivation.taproot, Taproot::Untweaked);
@@ -94,7 +94,7 @@ fn each_leaf_with_a_key_of_the_group_gets_its_signature() {
     let group = TestGroup::three_of_five();
     let wallet = group.wallet();
     let psbt = leaf_psbt(&wallet, "{pk(@0/0/7),and_v(v:pk(@0/0/8),pk(@0/0/9))}");
-    let spend = sign_and_judge(&group, &wallet, psbt);
+    let spend = sign_and_verify(&group, &wallet, psbt);
     assert_eq!(spend.messages().unwrap().len(), 3);
 }
 
@@ -203,7 +203,7 @@ fn signatures_of_type_all_are_accepted_and_other_types_are_not_made() {
     let wallet = group.wallet();
     let mut psbt = ordinary(&wallet);
     psbt.inputs[0].sighash_type = Some(TapSighashType::All.into());
-    sign_and_judge(&group, &wallet, psbt.clone());
+    sign_and_verify(&group, &wallet, psbt.clone());
     for kind in [
         TapSighashType::None,
         TapSighashType::Single,

@@ -232,7 +232,7 @@ fn change_at_a_path_that_no_wallet_looks_at_is_found() {
 }
 
 /// A tree of one leaf that any party can spend.
-fn anybody() -> TapTree {
+fn true_leaf() -> TapTree {
     let leaf = ScriptBuf::from_bytes(vec![0x51]);
     TaprootBuilder::new()
         .add_leaf_with_ver(0, leaf, LeafVersion::TapScript)
@@ -244,14 +244,14 @@ fn anybody() -> TapTree {
 #[test]
 fn change_with_scripts_that_are_not_the_wallets_is_found() {
     let group = TestGroup::three_of_five();
-    let root = anybody().root_hash().to_byte_array();
+    let root = true_leaf().root_hash().to_byte_array();
     for wallet in [group.wallet(), group.wallet_with("pk(@0/<2;3>/*)")] {
         let mut psbt = ordinary(&wallet);
         psbt.unsigned_tx.output[1].script_pubkey =
             script(&group, &[1, 0], Taproot::ScriptRoot(root));
         let internal = key(&group, &[1, 0], Taproot::Untweaked);
         claim(&mut psbt, 1, wallet.fingerprint(), internal, &[1, 0]);
-        psbt.outputs[1].tap_tree = Some(anybody());
+        psbt.outputs[1].tap_tree = Some(true_leaf());
         let found = [Warning::ChangeScripts { output: 1 }, nothing_returns()];
         assert_eq!(warnings(&psbt, &wallet), found);
         assert_eq!(Spend::of(psbt, &wallet).leaves_the_group(), Amount::from_sat(100_000));
@@ -301,11 +301,11 @@ fn paying(output: TxOut) -> (Psbt, Wallet) {
 }
 
 #[test]
-fn an_amount_that_nobody_can_spend_is_said() {
-    let nobody = ScriptBuf::new_op_return([1, 2, 3]);
-    let (psbt, wallet) = paying(pay(0, nobody.clone()));
+fn an_amount_that_cannot_be_spent_is_reported() {
+    let unspendable = ScriptBuf::new_op_return([1, 2, 3]);
+    let (psbt, wallet) = paying(pay(0, unspendable.clone()));
     assert_eq!(warnings(&psbt, &wallet), []);
-    let (psbt, wallet) = paying(pay(700, nobody));
+    let (psbt, wallet) = paying(pay(700, unspendable));
     let amount = Amount::from_sat(700);
     assert_eq!(warnings(&psbt, &wallet), [Warning::Burnt { output: 1, amount }]);
 }

@@ -117,7 +117,7 @@ impl Client {
     /// # Errors
     ///
     /// [`ClientError`].
-    pub async fn judgement(&self, path: &str) -> Result<Health, ClientError> {
+    pub async fn health(&self, path: &str) -> Result<Health, ClientError> {
         let answer = self.answer(Method::GET, path, "", Bytes::new()).await?;
         let (status, body) = (answer.status(), answer.into_body());
         match status {

@@ -35,7 +35,7 @@ pub(super) async fn stream(
     Extension(desk): Extension<Arc<Desk>>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
     let place = desk.stream(role)?;
-    let events = told(service.events(), move |missed| {
+    let events = lines_of(service.events(), move |missed| {
         // Held as long as the stream exists.
         let _ = &place;
         desk.hit(Limit::ApiEventsBehind, role, missed);
@@ -45,7 +45,7 @@ pub(super) async fn stream(
 
 /// The events as they are sent. Those that were not read in time are counted in the stream and
 /// reported to `behind`.
-fn told(
+fn lines_of(
     events: broadcast::Receiver<ServiceEvent>,
     behind: impl Fn(u64),
 ) -> impl Stream<Item = Result<Event, Infallible>> {
@@ -90,7 +90,7 @@ mod tests {
         drop(sender);
         let counted = Arc::new(AtomicU64::new(0));
         let counter = counted.clone();
-        let stream = told(receiver, move |missed| {
+        let stream = lines_of(receiver, move |missed| {
             counter.fetch_add(missed, Ordering::Relaxed);
         });
         let body = Sse::new(stream).into_response().into_body().collect().await.unwrap();

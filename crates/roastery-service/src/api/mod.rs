@@ -69,7 +69,7 @@ fn operations(
     ));
     let all = works.merge(handlers(health::routes()));
     let entering = desk.clone();
-    let authorised = known(all).layer(Extension(desk)).layer(Extension(heartbeat)).layer(
+    let authorised = with_fallbacks(all).layer(Extension(desk)).layer(Extension(heartbeat)).layer(
         middleware::from_fn(move |request, next| {
             let (access, desk) = (access.clone(), entering.clone());
             async move { authorise(&access, &desk, request, next).await }
@@ -80,7 +80,7 @@ fn operations(
 
 /// Health and metrics, for clients that use one of this machine's host names.
 fn observations(service: Arc<Service>, hosts: Hosts, heartbeat: Arc<Heartbeat>) -> Router {
-    let router = known(handlers(health::routes())).layer(Extension(heartbeat)).layer(
+    let router = with_fallbacks(handlers(health::routes())).layer(Extension(heartbeat)).layer(
         middleware::from_fn(move |request, next| {
             let hosts = hosts.clone();
             async move { host::check(&hosts, request, next).await }
@@ -94,7 +94,7 @@ fn handlers(router: OpenApiRouter<Arc<Service>>) -> Router<Arc<Service>> {
 }
 
 /// An unknown path or method gets an error of the same form as all others.
-fn known(router: Router<Arc<Service>>) -> Router<Arc<Service>> {
+fn with_fallbacks(router: Router<Arc<Service>>) -> Router<Arc<Service>> {
     router
         .fallback(async || {
             ApiError::new(StatusCode::NOT_FOUND, "not_found", "there is no such operation")

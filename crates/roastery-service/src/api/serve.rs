@@ -115,7 +115,7 @@ impl ApiServer {
                 let _ = begun.send(ready);
                 if !failed {
                     connections.block_on(async {
-                        told(&mut stopped).await;
+                        stopped_signal(&mut stopped).await;
                         closing.send_replace(true);
                         // Each connection holds the other end until it is closed.
                         let _ = timeout(FAREWELL, closing.closed()).await;
@@ -153,7 +153,7 @@ fn runtimes() -> io::Result<(Runtime, Runtime)> {
     Ok((connections, operations))
 }
 
-async fn told(stopped: &mut watch::Receiver<bool>) {
+async fn stopped_signal(stopped: &mut watch::Receiver<bool>) {
     // If the server was dropped, stop as well.
     let _ = stopped.wait_for(|stop| *stop).await;
 }
@@ -301,7 +301,7 @@ impl Gate {
             let done = tokio::select! {
                 done = connection.as_mut() => done,
                 () = place.closed() => return,
-                () = told(&mut closing) => {
+                () = stopped_signal(&mut closing) => {
                     // A request in progress is answered.
                     connection.as_mut().graceful_shutdown();
                     connection.await
@@ -326,7 +326,7 @@ impl Gate {
                 "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n\
                  content-length: {length}\r\nretry-after: 1\r\nconnection: close\r\n\r\n{NO_PLACE}"
             );
-            let told = async {
+            let refusal = async {
                 stream.write_all(answer.as_bytes()).await?;
                 stream.shutdown().await?;
                 // If it were closed with unread bytes, the answer could be lost.
@@ -334,7 +334,7 @@ impl Gate {
                 tokio::io::copy(&mut rest, &mut tokio::io::sink()).await
             };
             // If the client disconnects, no answer is needed.
-            let _ = timeout(TURN_AWAY_TIME, told).await;
+            let _ = timeout(TURN_AWAY_TIME, refusal).await;
             drop(turn);
         });
     }

@@ -44,7 +44,7 @@ announce = {announce}
 # "0024080112..." = ["/ip4/203.0.113.7/tcp/7400"]
 
 [api]
-# The Unix socket of the API. Whoever may write to it is the operator. (ROASTERY_API_SOCKET)
+# The Unix socket of the API. A user who may write to it is the operator. (ROASTERY_API_SOCKET)
 # socket = "api.sock"
 # HTTP over TCP as well, at this address. It is not encrypted: use it on this machine, or behind a proxy. (ROASTERY_API_LISTEN)
 # listen = "127.0.0.1:7401"
@@ -82,7 +82,7 @@ announce = {announce}
 # How long it may take, and how long its answer counts, in seconds.
 # command_timeout_seconds = 30
 # command_validity_seconds = 60
-# What may be signed at all: "text", "transaction", and "hash": bare hashes, of which nobody can tell what they mean.
+# What may be signed at all: "text", "transaction", and "hash": bare hashes, which cannot be examined.
 # (ROASTERY_POLICY_KINDS)
 # kinds = ["text", "transaction"]
 # The most requests that are approved in an hour; 0 means any number. (ROASTERY_POLICY_MOST_PER_HOUR)

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use roastery_protocol::GroupId;
 
-use super::{Approval, Config, ConfigError, PolicyConfig};
+use super::{ApprovalMode, Config, ConfigError, PolicyConfig};
 
 /// The configuration of one group.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,7 +58,7 @@ impl Config {
         let mut policy = self.policy.clone();
         let mut section = "[policy]".to_owned();
         if name.is_none() {
-            policy.approval = Approval::Manual;
+            policy.approval = ApprovalMode::Manual;
             section.push_str(", manual for a group without a name");
         }
         Ok(GroupSettings { section, policy, scripts })
@@ -99,20 +99,20 @@ mod tests {
             let settings = config(&text).settings_of(Some("treasury"), ID).unwrap();
             assert_eq!(
                 (settings.policy.approval, settings.section),
-                (Approval::Automatic, section)
+                (ApprovalMode::Automatic, section)
             );
         }
         let text = automatic("group.treasury.policy");
         let other = config(&text).settings_of(Some("savings"), ID).unwrap();
-        assert_eq!(other.policy.approval, Approval::Manual);
+        assert_eq!(other.policy.approval, ApprovalMode::Manual);
     }
 
     #[test]
     fn a_group_without_a_name_waits_for_the_operator_unless_its_id_has_a_policy() {
         let id = ID.to_string();
         let unnamed = |text: &str| config(text).settings_of(None, ID).unwrap().policy.approval;
-        assert_eq!(unnamed(&automatic("policy")), Approval::Manual);
-        assert_eq!(unnamed(&automatic(&format!("group.{id}.policy"))), Approval::Automatic);
+        assert_eq!(unnamed(&automatic("policy")), ApprovalMode::Manual);
+        assert_eq!(unnamed(&automatic(&format!("group.{id}.policy"))), ApprovalMode::Automatic);
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub use self::{
     default_file::default_file,
     error::ConfigError,
     groups::GroupSettings,
-    policy::{Approval, PolicyConfig, SubjectKind},
+    policy::{ApprovalMode, PolicyConfig, SubjectKind},
 };
 use crate::files::Folder;
 

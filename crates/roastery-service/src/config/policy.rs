@@ -14,7 +14,7 @@ use super::ConfigError;
 #[serde(deny_unknown_fields, default)]
 pub struct PolicyConfig {
     /// Who approves the requests that the rules allow.
-    pub approval: Approval,
+    pub approval: ApprovalMode,
     /// The approval command with its arguments, if `approval` is `command`. Relative to the folder.
     pub command: Vec<String>,
     /// The timeout of the command, in seconds.
@@ -34,7 +34,7 @@ pub struct PolicyConfig {
 /// Who approves the requests that the rules allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Approval {
+pub enum ApprovalMode {
     /// The operator, each request.
     Manual,
     /// A local command.
@@ -58,7 +58,7 @@ pub enum SubjectKind {
 impl Default for PolicyConfig {
     fn default() -> Self {
         Self {
-            approval: Approval::Manual,
+            approval: ApprovalMode::Manual,
             command: Vec::new(),
             command_timeout_seconds: 30,
             command_validity_seconds: 60,
@@ -84,9 +84,9 @@ impl PolicyConfig {
     /// What happens to a transaction that the rules allow.
     pub fn review(&self) -> Review {
         match self.approval {
-            Approval::Manual => Review::Shown,
-            Approval::Command => Review::ShownToCommand,
-            Approval::Automatic => Review::RulesAlone,
+            ApprovalMode::Manual => Review::Shown,
+            ApprovalMode::Command => Review::ShownToCommand,
+            ApprovalMode::Automatic => Review::RulesAlone,
         }
     }
 
@@ -94,7 +94,7 @@ impl PolicyConfig {
         self.transactions.clone().check(network, self.review()).map_err(|error| {
             ConfigError::Value { option: "policy.transactions", reason: error.to_string() }
         })?;
-        if self.approval == Approval::Command && self.command.is_empty() {
+        if self.approval == ApprovalMode::Command && self.command.is_empty() {
             let reason = "is needed where policy.approval is \"command\"".to_owned();
             return Err(ConfigError::Value { option: "policy.command", reason });
         }

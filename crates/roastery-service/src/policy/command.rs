@@ -81,7 +81,7 @@ impl From<CommandError> for Answer {
 /// `patience` has not answered. After the timeout its whole process group is killed.
 pub async fn ask(command: &[String], folder: &Path, request: &[u8], patience: Duration) -> Answer {
     match start(command, folder) {
-        Ok((child, group)) => hear(child, group, request, patience).await,
+        Ok((child, group)) => communicate(child, group, request, patience).await,
         Err(error) => CommandError::Run(error).into(),
     }
 }
@@ -105,7 +105,7 @@ fn start(command: &[String], folder: &Path) -> std::io::Result<(Child, ProcessGr
     Ok((child, group))
 }
 
-async fn hear(
+async fn communicate(
     mut child: Child,
     mut group: ProcessGroup,
     request: &[u8],
@@ -138,7 +138,7 @@ async fn hear(
         Ok(status) => {
             // Its background processes may go on.
             group.0 = None;
-            status.map_err(CommandError::Run).and_then(|status| judge(status, &printed))
+            status.map_err(CommandError::Run).and_then(|status| outcome_of(status, &printed))
         }
         Err(_) => {
             group.kill();
@@ -153,7 +153,7 @@ async fn hear(
     Answer { outcome, errors: errors.join(" | "), cut: printed.cut || complained.cut }
 }
 
-fn judge(status: ExitStatus, printed: &Printed) -> Result<String, CommandError> {
+fn outcome_of(status: ExitStatus, printed: &Printed) -> Result<String, CommandError> {
     let text = printed.text();
     let line = text.lines().next().unwrap_or("").chars().filter(|c| !c.is_control());
     let line: String = line.take(128).collect();

@@ -1,15 +1,15 @@
 //! The policy of this node: first the rules, then the approval.
 
+mod approval;
 mod command;
 mod ledger;
 mod recent;
 mod rules;
-mod standing;
 
 pub use self::{
+    approval::Approval,
     command::{Answer, CommandError, ask},
     ledger::{Caps, Key, LOOKS_BACK, Ledger, Reservation},
     recent::Now,
-    rules::{Examined, JudgeError, PolicyEngine, Refusal},
-    standing::Standing,
+    rules::{Examined, PolicyEngine, PolicyError, Refusal},
 };

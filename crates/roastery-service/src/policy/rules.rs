@@ -29,7 +29,7 @@ pub struct PolicyEngine {
 /// Why the rules cannot be applied.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum JudgeError {
+pub enum PolicyError {
     /// The scripts of the wallet are invalid.
     #[error("scripts: {0}")]
     Wallet(#[from] WalletError),
@@ -78,9 +78,9 @@ pub enum Refusal {
         /// The most requests within an hour.
         most: u32,
     },
-    /// The judge was dropped.
+    /// The examination panicked or was cancelled.
     #[error("the rules could not be applied")]
-    NoJudge,
+    Unavailable,
 }
 
 impl Refusal {
@@ -102,7 +102,7 @@ impl Refusal {
                 RefusalReason::Unacceptable
             }
             Refusal::Transaction(refusal) => refusal.reason(),
-            Refusal::NoJudge => RefusalReason::Fault,
+            Refusal::Unavailable => RefusalReason::Fault,
             Refusal::Kind { .. } | Refusal::Life { .. } | Refusal::Rate { .. } => {
                 RefusalReason::Policy
             }
@@ -165,13 +165,13 @@ impl PolicyEngine {
     ///
     /// # Errors
     ///
-    /// [`JudgeError`] says which part of the configuration cannot be applied.
+    /// [`PolicyError`] says which part of the configuration cannot be applied.
     pub fn new(
         config: PolicyConfig,
         group: Arc<Group>,
         scripts: Option<&str>,
         network: Network,
-    ) -> Result<Self, JudgeError> {
+    ) -> Result<Self, PolicyError> {
         let wallet = match scripts {
             None => Wallet::new(group)?,
             Some(tree) => Wallet::with_scripts(group, tree)?,
@@ -246,7 +246,7 @@ impl PolicyEngine {
             return Err(Refusal::Life { seconds, most });
         }
         if let Some(spend) = &examined.spend {
-            self.transactions.judge(spend, Amount::ZERO)?;
+            self.transactions.evaluate(spend, Amount::ZERO)?;
         }
         Ok(())
     }

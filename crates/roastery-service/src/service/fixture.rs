@@ -61,17 +61,17 @@ impl TestNode {
         let (group, own) = (keys.group.clone(), seat(0));
         let config =
             PolicyConfig { kinds: vec![SubjectKind::Hash], most_per_hour, ..Default::default() };
-        let judge = PolicyEngine::new(config, group.clone(), None, Network::Regtest).unwrap();
+        let policy = PolicyEngine::new(config, group.clone(), None, Network::Regtest).unwrap();
         let key = key_of(&group);
         shared.ledger.open(key, [], crate::service::both_clocks());
-        let journal = AuditWriter::new(&shared).journal(group.id(), key, judge.caps());
+        let journal = AuditWriter::new(&shared).journal(group.id(), key, policy.caps());
         let mesh = Mesh::default();
         let (bus, other) = (mesh.join(peer(own)).unwrap(), mesh.join(peer(seat(1))).unwrap());
         let called = Called { name: "treasury".to_owned(), section: "policy".to_owned() };
         let kept = KeptGroup { group, seat: own, share: keys.share(own), recovery: None };
         let identity = keys.identities[0].clone();
         let group =
-            GroupService::start(shared.clone(), called, kept, bus, identity, judge, journal)
+            GroupService::start(shared.clone(), called, kept, bus, identity, policy, journal)
                 .await
                 .unwrap();
         Self { shared, group, keys, other: Some(other), _folder: folder }

@@ -56,7 +56,7 @@ pub struct Service {
     addresses: AddressBook,
     audit: AuditWriter,
     groups: Mutex<BTreeMap<GroupId, Arc<GroupService>>>,
-    ceremonies: Mutex<BTreeMap<KeygenId, Arc<KeygenService>>>,
+    keygens: Mutex<BTreeMap<KeygenId, Arc<KeygenService>>>,
     /// Held while a group is added.
     joining: tokio::sync::Mutex<()>,
     started: Instant,
@@ -104,12 +104,12 @@ impl Service {
 
     fn lock_keygens(&self) -> MutexGuard<'_, BTreeMap<KeygenId, Arc<KeygenService>>> {
         // No step under the lock leaves an entry incomplete.
-        self.ceremonies.lock().unwrap_or_else(PoisonError::into_inner)
+        self.keygens.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The only element, or an error.
-fn one<T>(
+fn exactly_one<T>(
     what: &'static str,
     name: &str,
     mut found: impl Iterator<Item = T>,

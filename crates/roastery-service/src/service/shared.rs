@@ -126,10 +126,10 @@ impl Shared {
         durability: Durability,
         change: impl FnOnce(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, ServiceError> {
-        let (told, outcome) = oneshot::channel();
+        let (done_sender, outcome) = oneshot::channel();
         self.writer.write(durability, change, move |done| {
             // The caller may be gone.
-            let _ = told.send(done);
+            let _ = done_sender.send(done);
         });
         let ended = |_| ServiceError::Internal("the store's thread has ended".to_owned());
         let done = outcome.await.map_err(ended)?;

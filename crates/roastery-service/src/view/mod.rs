@@ -3,7 +3,7 @@
 //! Byte strings are hexadecimal digits in lower case; times are by RFC 3339, in UTC.
 
 mod audit;
-mod ceremony;
+mod keygen;
 mod request;
 mod time;
 
@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 pub use self::{
     audit::{AuditLine, CutLog, LogCut, LogCuts},
-    ceremony::{CeremonyState, CeremonyStatus},
+    keygen::{KeygenState, KeygenStatus},
     request::{Message, NoState, Payment, Progress, Request, State, Subject, Summary},
     time::Time,
 };
@@ -37,7 +37,8 @@ pub struct Status {
     /// The groups of which it is a member.
     pub groups: Vec<GroupStatus>,
     /// Invitations that were joined, and key generations under way.
-    pub ceremonies: Vec<CeremonyStatus>,
+    #[serde(rename = "ceremonies")]
+    pub keygens: Vec<KeygenStatus>,
     /// Warnings about the configuration, each in a line.
     pub warnings: Vec<String>,
 }

@@ -66,11 +66,11 @@ pub(super) enum Origin {
     /// A trusted dealer made it and has known all of it.
     Dealer,
     /// All members made it together, and each has signed the transcript.
-    Ceremony(Box<Ceremony>),
+    Keygen(Box<Keygen>),
 }
 
 /// The results of a key generation.
-pub(super) struct Ceremony {
+pub(super) struct Keygen {
     /// The fingerprint, which members compare before it begins.
     pub(super) fingerprint: String,
     /// When its phases ended.
@@ -110,7 +110,7 @@ pub(super) async fn make(n: usize, t: usize, dealer: bool) -> Result<Made, Box<d
     let buses: Vec<MeshBus> =
         keys.iter().map(|keys| mesh.join(keys.card.peer.clone())).collect::<Result<_, _>>()?;
     let drawn = begun.elapsed();
-    if dealer { deal(t, keys, buses) } else { hold_ceremony(t, keys, buses, drawn).await }
+    if dealer { deal(t, keys, buses) } else { generate_key(t, keys, buses, drawn).await }
 }
 
 fn draw_keys(number: usize) -> Result<Keys, Box<dyn Error>> {
@@ -141,7 +141,7 @@ fn deal(t: usize, keys: Vec<Keys>, buses: Vec<MeshBus>) -> Result<Made, Box<dyn 
 }
 
 /// Each member takes part as a task of its own, as it would on a machine of its own.
-async fn hold_ceremony(
+async fn generate_key(
     t: usize,
     keys: Vec<Keys>,
     buses: Vec<MeshBus>,
@@ -177,13 +177,13 @@ async fn hold_ceremony(
     };
     let file = parts.first().map(|part| part.file.clone()).ok_or("no members")?;
     let group = file.group().clone();
-    let ceremony =
-        Ceremony { fingerprint: invitation.fingerprint().to_string(), times, file, host_keys };
+    let keygen =
+        Keygen { fingerprint: invitation.fingerprint().to_string(), times, file, host_keys };
     let nodes = parts
         .into_iter()
         .map(|part| node(&group, part.seat, part.share, part.identity, part.bus))
         .collect::<Result<_, _>>()?;
-    Ok(Made { group, nodes, origin: Origin::Ceremony(Box::new(ceremony)) })
+    Ok(Made { group, nodes, origin: Origin::Keygen(Box::new(keygen)) })
 }
 
 /// The results of a key generation at one member.

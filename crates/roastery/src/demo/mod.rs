@@ -19,7 +19,7 @@ use serde::Serialize;
 
 pub(crate) use self::options::Options;
 use self::{
-    group::{Ceremony, Made, Origin},
+    group::{Keygen, Made, Origin},
     options::Plan,
     show::Show,
     signing::{Finished, Unfinished},
@@ -54,7 +54,7 @@ struct Summary {
     coordinator: u16,
     /// From the first message of key generation to the last member that held the certificate;
     /// absent with a dealer.
-    ceremony_ms: Option<f64>,
+    keygen_ms: Option<f64>,
     /// From the request to the first node that held the signatures.
     elapsed_ms: f64,
     /// The number of attempts that were live then.
@@ -94,13 +94,15 @@ fn sign(plan: &Plan) -> Result<ExitCode, Box<dyn Error>> {
     let spent = match (&spend, finished.signatures.first()) {
         (Some(spend), Some(signature)) => {
             let transaction = spend.signed(signature)?;
-            spend.judge(&transaction).map_err(|error| format!("consensus code says: {error:?}"))?;
+            spend
+                .verify(&transaction)
+                .map_err(|error| format!("consensus code says: {error:?}"))?;
             Some(transaction)
         }
         _ => None,
     };
-    if let (Some(folder), Origin::Ceremony(ceremony)) = (&plan.recovery, &origin) {
-        write_recovery(folder, ceremony)?;
+    if let (Some(folder), Origin::Keygen(keygen)) = (&plan.recovery, &origin) {
+        write_recovery(folder, keygen)?;
     }
     if let Some(folder) = &plan.evidence {
         write_evidence(folder, &group, &finished)?;
@@ -141,11 +143,11 @@ fn write_evidence(folder: &Path, group: &Group, finished: &Finished) -> Result<(
 
 /// Writes the recovery file, and each member's host key, as `roastery recover` reads them. Only a
 /// demo has all host keys in one place.
-fn write_recovery(folder: &Path, ceremony: &Ceremony) -> Result<(), Box<dyn Error>> {
+fn write_recovery(folder: &Path, keygen: &Keygen) -> Result<(), Box<dyn Error>> {
     std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let path = folder.join("recovery.roastery");
-    Folder::replace(&path, &ceremony.file.encode(), Access::Everyone)?;
-    for (seat, key) in ceremony.host_keys.iter().enumerate() {
+    Folder::replace(&path, &keygen.file.encode(), Access::Everyone)?;
+    for (seat, key) in keygen.host_keys.iter().enumerate() {
         write_secret(&folder.join(format!("host-key-of-seat-{seat}")), key)?;
     }
     Ok(())
@@ -163,8 +165,8 @@ fn print_json(
         signatures: finished.signatures.iter().map(ToString::to_string).collect(),
         signers: finished.origin.signers.iter().map(|seat| seat.to_u16()).collect(),
         coordinator: finished.origin.coordinator.to_u16(),
-        ceremony_ms: match origin {
-            Origin::Ceremony(ceremony) => Some(milliseconds(ceremony.times.last)),
+        keygen_ms: match origin {
+            Origin::Keygen(keygen) => Some(milliseconds(keygen.times.last)),
             Origin::Dealer => None,
         },
         elapsed_ms: milliseconds(finished.first),

@@ -30,20 +30,20 @@ impl Order {
     }
 
     /// The events that can be shown after this one is received, in order.
-    pub(super) fn hear(&mut self, happening: Happening) -> Vec<Happening> {
+    pub(super) fn receive(&mut self, happening: Happening) -> Vec<Happening> {
         self.waiting.push_back(happening);
-        let mut told = Vec::new();
+        let mut ordered = Vec::new();
         while let Some(at) = self.waiting.iter().position(|one| self.is_caused(one)) {
             let Some(one) = self.waiting.remove(at) else { break };
-            told.push(self.tell(one));
+            ordered.push(self.record(one));
         }
-        told
+        ordered
     }
 
     /// The events that were held back and whose cause was never received.
     pub(super) fn rest(mut self) -> Vec<Happening> {
         let waiting = std::mem::take(&mut self.waiting);
-        waiting.into_iter().map(|one| self.tell(one)).collect()
+        waiting.into_iter().map(|one| self.record(one)).collect()
     }
 
     fn is_caused(&self, happening: &Happening) -> bool {
@@ -57,7 +57,7 @@ impl Order {
         }
     }
 
-    fn tell(&mut self, mut happening: Happening) -> Happening {
+    fn record(&mut self, mut happening: Happening) -> Happening {
         match &happening.event {
             Event::PackageIssued { attempt, signers, .. } => {
                 self.asked.extend(signers.iter().map(|signer| (*attempt, *signer)));
@@ -97,15 +97,15 @@ mod tests {
         let events = [(0, share()), (1, share()), (0, package())];
         for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
             let mut causes = Order::new(2);
-            let mut told = Vec::new();
+            let mut ordered = Vec::new();
             for (at, which) in (1..).zip(order) {
                 let (by, event) = events[which].clone();
                 let at = Duration::from_millis(at);
-                told.extend(causes.hear(Happening { at, seat: seat(by), event }));
+                ordered.extend(causes.receive(Happening { at, seat: seat(by), event }));
             }
-            assert!(matches!(told[0].event, Event::PackageIssued { .. }), "{order:?}");
-            assert_eq!(told.len(), 3);
-            assert!(told.is_sorted_by_key(|one| one.at));
+            assert!(matches!(ordered[0].event, Event::PackageIssued { .. }), "{order:?}");
+            assert_eq!(ordered.len(), 3);
+            assert!(ordered.is_sorted_by_key(|one| one.at));
             assert!(causes.rest().is_empty());
         }
     }
@@ -114,7 +114,7 @@ mod tests {
     fn what_has_no_cause_that_is_heard_of_is_told_in_the_end() {
         let mut causes = Order::new(2);
         let lonely = Happening { at: Duration::from_millis(1), seat: seat(3), event: share() };
-        assert!(causes.hear(lonely).is_empty());
+        assert!(causes.receive(lonely).is_empty());
         assert_eq!(causes.rest().len(), 1);
     }
 }

@@ -75,7 +75,7 @@ impl Show {
                     "              for demonstration only; a real group makes its key together",
                 );
             }
-            Origin::Ceremony(made) => {
+            Origin::Keygen(made) => {
                 let n = self.signers;
                 self.say(&format!("Fingerprint   {}", made.fingerprint));
                 self.say("              (of name, threshold and members: what people compare before they begin)");
@@ -304,7 +304,7 @@ fn members(seats: &BTreeSet<Seat>) -> String {
     match parts.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{word} {} and {last}", rest.join(", ")),
         Some((last, _)) => format!("{word} {last}"),
-        None => "nobody".to_owned(),
+        None => "no member".to_owned(),
     }
 }
 
@@ -319,6 +319,6 @@ mod tests {
         assert_eq!(named(&[3]), "seat 3");
         assert_eq!(named(&[0, 1]), "seats 0 and 1");
         assert_eq!(named(&[0, 2, 5, 6, 7, 8]), "seats 0, 2 and 5-8");
-        assert_eq!(named(&[]), "nobody");
+        assert_eq!(named(&[]), "no member");
     }
 }

@@ -84,7 +84,7 @@ pub(super) async fn sign(
         handles.push((seat, handle));
     }
     let start = Instant::now();
-    let (tell, mut told) = mpsc::channel(4096);
+    let (sender, mut received) = mpsc::channel(4096);
     let mut sessions = Vec::with_capacity(handles.len());
     let mut listeners = JoinSet::new();
     // The faulty members are asked first, so that they are picked.
@@ -93,21 +93,21 @@ pub(super) async fn sign(
         // Each node approves by itself, by its own clock.
         let approved =
             ApprovedRequest::obtain(request.clone(), group, policy.clone(), handle.now())?;
-        let (node, deadline, tell) = (handle.clone(), plan.deadline, tell.clone());
+        let (node, deadline, sender) = (handle.clone(), plan.deadline, sender.clone());
         if spoilers.contains(&seat) {
             let session = node.sign(approved, deadline).await?;
-            listeners.spawn(async move { Ok(listen(seat, session, start, tell).await) });
+            listeners.spawn(async move { Ok(listen(seat, session, start, sender).await) });
         } else {
             listeners.spawn(async move {
                 let session = node.sign(approved, deadline).await?;
-                Ok::<_, SignError>(listen(seat, session, start, tell).await)
+                Ok::<_, SignError>(listen(seat, session, start, sender).await)
             });
         }
     }
-    drop(tell);
+    drop(sender);
     let mut order = Order::new(group.threshold());
-    while let Some(happening) = told.recv().await {
-        order.hear(happening).iter().for_each(|happening| show.happening(happening));
+    while let Some(happening) = received.recv().await {
+        order.receive(happening).iter().for_each(|happening| show.happening(happening));
     }
     order.rest().iter().for_each(|happening| show.happening(happening));
     while let Some(session) = listeners.join_next().await {
@@ -131,7 +131,7 @@ async fn listen(
     seat: Seat,
     mut session: SessionHandle,
     start: Instant,
-    tell: mpsc::Sender<Happening>,
+    sender: mpsc::Sender<Happening>,
 ) -> Listened {
     let mut end = None;
     while let Some(event) = session.event().await {
@@ -142,7 +142,7 @@ async fn listen(
             _ => {}
         }
         // The receiver may be dropped.
-        let _ = tell.send(Happening { at, seat, event }).await;
+        let _ = sender.send(Happening { at, seat, event }).await;
         if end.is_some() {
             break;
         }

@@ -78,7 +78,7 @@ impl Spend {
     }
 
     /// Asks Bitcoin Core's consensus code whether the transaction may spend the group's output.
-    pub(super) fn judge(&self, transaction: &Transaction) -> Result<(), bitcoinconsensus::Error> {
+    pub(super) fn verify(&self, transaction: &Transaction) -> Result<(), bitcoinconsensus::Error> {
         let spent = &self.funding.output[0];
         let script = spent.script_pubkey.as_bytes();
         let utxo = Utxo {
@@ -112,11 +112,11 @@ mod tests {
         let spend = Spend::of(&key(1).public_key());
         let hash = spend.signature_hash().unwrap();
         let right = key(1).sign(&hash, &[0; 32]);
-        spend.judge(&spend.signed(&right).unwrap()).unwrap();
+        spend.verify(&spend.signed(&right).unwrap()).unwrap();
         let of_another = key(2).sign(&hash, &[0; 32]);
-        assert!(spend.judge(&spend.signed(&of_another).unwrap()).is_err());
+        assert!(spend.verify(&spend.signed(&of_another).unwrap()).is_err());
         let mut altered = spend.signed(&right).unwrap();
         altered.output[0].value = Amount::from_sat(1);
-        assert!(spend.judge(&altered).is_err());
+        assert!(spend.verify(&altered).is_err());
     }
 }

@@ -58,7 +58,7 @@ fn check_groups(at: &At, config: &Config) -> Result<(), String> {
         Err(error) => return Err(error.to_string()),
     };
     let groups = status.groups.iter().flat_map(|group| [group.name.as_str(), group.id.as_str()]);
-    let to_be = status.ceremonies.iter().map(|one| one.name.as_str());
+    let to_be = status.keygens.iter().map(|one| one.name.as_str());
     match config.unknown_groups(groups.chain(to_be)).as_slice() {
         [] => Ok(()),
         unknown => Err(format!(

@@ -6,7 +6,7 @@ use roastery_service::{
     files::{Access, Folder, InvitationFile, MAX_CARD, MAX_INVITATION_FILE, NodeCard},
     text::shell_word,
     view::{
-        Begin, CeremonyState, CeremonyStatus, GroupStatus, Health, Join as JoinBody,
+        Begin, GroupStatus, Health, Join as JoinBody, KeygenState, KeygenStatus,
         Rename as RenameBody,
     },
 };
@@ -145,12 +145,12 @@ fn join(at: &At, options: &Join) -> Result<ExitCode, String> {
         format!("{file}: no invitation: {error}; roastery group new writes one")
     })?;
     let client = at.client()?;
-    let joined: CeremonyStatus = named(options.name.clone(), other_name, |name| {
+    let joined: KeygenStatus = named(options.name.clone(), other_name, |name| {
         let body = JoinBody { invitation: invitation.clone(), name };
         wait_for(async { Ok(client.post("/v1/ceremonies", &body).await) })
     })?;
-    show::ceremony(&joined);
-    if joined.state == CeremonyState::Joined {
+    show::keygen(&joined);
+    if joined.state == KeygenState::Joined {
         say!(
             "\nCompare the fingerprint with all members, over a channel that only they can write to. If all have the same,"
         );
@@ -165,24 +165,24 @@ pub(super) fn keygen(at: &At, options: &Keygen) -> Result<ExitCode, String> {
     wait_for(async {
         let path = format!("/v1/ceremonies/{}", encoded(&options.group));
         let begin = Begin { fingerprint: options.fingerprint.clone() };
-        let mut ceremony: CeremonyStatus = client
+        let mut keygen: KeygenStatus = client
             .post(&format!("{path}/begin"), &begin)
             .await
             .map_err(|error| error.to_string())?;
         let mut said = String::new();
         // By its id: an earlier attempt may have the same name.
-        let path = format!("/v1/ceremonies/{}", ceremony.ceremony);
-        while ceremony.state == CeremonyState::Running && !options.no_wait {
-            let waiting = show::awaited(&ceremony.awaited);
+        let path = format!("/v1/ceremonies/{}", keygen.keygen);
+        while keygen.state == KeygenState::Running && !options.no_wait {
+            let waiting = show::awaited(&keygen.awaited);
             if !waiting.is_empty() && waiting != said {
                 remark(&format!("waiting for {waiting}"));
                 said = waiting;
             }
             tokio::time::sleep(Duration::from_millis(500)).await;
-            ceremony = client.get(&path).await.map_err(|error| error.to_string())?;
+            keygen = client.get(&path).await.map_err(|error| error.to_string())?;
         }
-        show::ceremony(&ceremony);
-        Ok(if matches!(ceremony.state, CeremonyState::Done | CeremonyState::Running) {
+        show::keygen(&keygen);
+        Ok(if matches!(keygen.state, KeygenState::Done | KeygenState::Running) {
             ExitCode::SUCCESS
         } else {
             ExitCode::FAILURE

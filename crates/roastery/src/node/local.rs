@@ -15,7 +15,7 @@ use roastery_service::{
     files::{Access, Folder, InvitationFile, MAX_CARD, MAX_INVITATION_FILE, NodeCard},
     init::NewNode,
     text::shell_word,
-    view::{Begin, CeremonyState, CeremonyStatus, Health, Join},
+    view::{Begin, Health, Join, KeygenState, KeygenStatus},
 };
 use roastery_store::{Passphrase, PassphraseCost};
 
@@ -236,12 +236,12 @@ async fn make_key(group: &Path, folders: &[PathBuf]) -> Result<(), String> {
         std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
     for folder in &lacking {
         let join = Join { invitation: invitation.clone(), name: None };
-        let joined: CeremonyStatus =
+        let joined: KeygenStatus =
             client(folder).post("/v1/ceremonies", &join).await.map_err(said)?;
-        if joined.state == CeremonyState::Joined {
+        if joined.state == KeygenState::Joined {
             let begin = Begin { fingerprint: joined.fingerprint };
             let at = format!("/v1/ceremonies/{NAME}/begin");
-            let _: CeremonyStatus = client(folder).post(&at, &begin).await.map_err(said)?;
+            let _: KeygenStatus = client(folder).post(&at, &begin).await.map_err(said)?;
         }
     }
     let until = Instant::now() + PATIENCE;
@@ -249,8 +249,8 @@ async fn make_key(group: &Path, folders: &[PathBuf]) -> Result<(), String> {
         while client(folder).bytes(&path).await.is_err() {
             if Instant::now() >= until {
                 let at = format!("/v1/ceremonies/{NAME}");
-                let ceremony: CeremonyStatus = client(folder).get(&at).await.map_err(said)?;
-                show::ceremony(&ceremony);
+                let keygen: KeygenStatus = client(folder).get(&at).await.map_err(said)?;
+                show::keygen(&keygen);
                 return Err(format!("{} has no key", folder.display()));
             }
             tokio::time::sleep(Duration::from_millis(100)).await;

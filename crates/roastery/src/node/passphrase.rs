@@ -88,7 +88,7 @@ fn check(text: &str) -> Result<(), String> {
 fn ask(prompt: &str) -> Result<Passphrase, String> {
     if !std::io::stdin().is_terminal() {
         return Err(format!(
-            "no passphrase: {VARIABLE} or passphrase_file in the configuration gives it where nobody can be asked"
+            "no passphrase: {VARIABLE} or passphrase_file in the configuration gives it where there is no terminal"
         ));
     }
     let text = rpassword::prompt_password(prompt).map_err(|error| error.to_string())?;
@@ -99,7 +99,7 @@ fn ask(prompt: &str) -> Result<Passphrase, String> {
 pub(super) fn ask_twice() -> Result<Passphrase, String> {
     if !std::io::stdin().is_terminal() {
         return Err(format!(
-            "no passphrase: {VARIABLE} or --passphrase-file gives it where nobody can be asked"
+            "no passphrase: {VARIABLE} or --passphrase-file gives it where there is no terminal"
         ));
     }
     let read = |prompt| {

@@ -38,7 +38,7 @@ pub(crate) struct Health {
 pub(super) fn health(at: &At, options: &Health) -> Result<ExitCode, String> {
     let client = at.client()?.with_patience(Duration::from_secs(options.within));
     let path = if options.ready { "/ready" } else { "/health" };
-    let health = wait_for(async { Ok(client.judgement(path).await) })?;
+    let health = wait_for(async { Ok(client.health(path).await) })?;
     let problems = match health {
         Ok(health) if health.ok => return Ok(ExitCode::SUCCESS),
         Ok(health) => health.problems,

@@ -109,8 +109,8 @@ fn a_dealer_makes_the_key_only_when_asked_to_and_says_what_it_is() {
     assert_eq!(output.status.code(), Some(0));
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("trusted dealer"), "{text}");
-    assert_eq!(signed(&["--dealer"])["ceremony_ms"], Value::Null);
-    assert!(signed(&[])["ceremony_ms"].as_f64().unwrap() > 0.0);
+    assert_eq!(signed(&["--dealer"])["keygen_ms"], Value::Null);
+    assert!(signed(&[])["keygen_ms"].as_f64().unwrap() > 0.0);
     refused(&["--dealer", "--recovery", "nowhere"]);
 }
 

@@ -7,8 +7,8 @@ use roastery_store::{AuditEntry, KeptRequest};
 use crate::{
     service::{
         Service, ServiceError,
-        answers::{requests::begins, views::said_of},
-        one,
+        answers::{requests::has_prefix, views::said_of},
+        exactly_one,
     },
     view::{Evidence, LogEntry, Time},
 };
@@ -53,8 +53,8 @@ impl Service {
             let kept = self.shared.store(move |store| store.proofs(group)).await?;
             all.extend(kept.into_iter().map(|kept| kept.proof));
         }
-        let named = all.iter().filter(|proof| begins(&proof.id().to_string(), id));
-        Ok(one("proof", id, named)?.encode())
+        let named = all.iter().filter(|proof| has_prefix(&proof.id().to_string(), id));
+        Ok(exactly_one("proof", id, named)?.encode())
     }
 
     /// Entries of the audit log from this number on, at most 1000.

@@ -13,7 +13,7 @@ use roastery_store::{Decider, Durability, KeptRequest, Listing, RequestState, St
 
 use crate::{
     api::Role,
-    config::Approval,
+    config::ApprovalMode,
     service::{
         Service, ServiceError,
         answers::{
@@ -21,9 +21,12 @@ use crate::{
             summary::Listed,
             views::kinds_of,
         },
-        decisions::{approval::Approving, decision::overtaken, rejections::REJECTED, turns::Lane},
+        decisions::{
+            approval::ApprovalBasis, decision::overtaken, rejections::REJECTED, turns::Lane,
+        },
+        exactly_one,
         groups::{group::GroupService, holdings::is_unshown},
-        now, one,
+        now,
     },
     view,
 };
@@ -103,24 +106,26 @@ impl Service {
             && let Some(known) = group.request_for(&messages).await?
         {
             // This approves the request that another member has proposed.
-            if known.state == RequestState::Proposed && group.approval() != Approval::Command {
-                group.begin(&known, Approving::Operator { after }).await?;
+            if known.state == RequestState::Proposed
+                && group.approval_mode() != ApprovalMode::Command
+            {
+                group.approve(&known, ApprovalBasis::Operator { after }).await?;
             }
             return self.acknowledge(&known).await;
         }
         let request = SigningRequest::new(group.group.id(), id, at + life, messages)?;
         let kept = KeptRequest::proposed(request.clone(), subject.clone(), None, at);
         // A request that the rules forbid is not stored.
-        group.judge(&kept).await.map_err(ServiceError::Refused)?;
+        group.check(&kept).await.map_err(ServiceError::Refused)?;
         self.shared
             .write(Durability::Deferred, move |change| {
                 change.add_request(&request, &subject, None, at)
             })
             .await?;
-        if group.approval() == Approval::Command {
-            group.consider(kept.clone());
+        if group.approval_mode() == ApprovalMode::Command {
+            group.evaluate(kept.clone());
         } else {
-            let begun = group.begin(&kept, Approving::Operator { after }).await;
+            let begun = group.approve(&kept, ApprovalBasis::Operator { after }).await;
             if let Err(error) = begun {
                 group.give_up(&kept, &error).await;
                 return Err(error);
@@ -156,15 +161,15 @@ impl Service {
             let reason = "what was shown with it was refused and is not kept: propose it anew";
             return Err(ServiceError::Conflict(reason.to_owned()));
         }
-        match (&kept.state, group.approval()) {
+        match (&kept.state, group.approval_mode()) {
             (RequestState::Signed(_), _) => {
                 return Err(ServiceError::Conflict("the request is signed".to_owned()));
             }
-            (_, Approval::Command) if group.left_to_operator(&kept.request).is_none() => {
+            (_, ApprovalMode::Command) if group.left_to_operator(&kept.request).is_none() => {
                 let reason = "requests of this group are approved by a command";
                 return Err(ServiceError::Conflict(reason.to_owned()));
             }
-            _ => group.begin(&kept, Approving::Operator { after }).await?,
+            _ => group.approve(&kept, ApprovalBasis::Operator { after }).await?,
         }
         self.acknowledge(&kept).await
     }
@@ -226,7 +231,7 @@ impl Service {
         let mut changes = self.shared.waiters.wait_for(id);
         loop {
             let (group, kept) = self.known_request(id, session).await?;
-            let open = group.standing(&kept).is_open();
+            let open = group.current_state(&kept).is_open();
             let over = tokio::time::Instant::now() >= until;
             if !open || over || kept.request.expiry() <= now() {
                 return Ok(group.view_whole(&kept, Lane::of(role)).await);
@@ -259,8 +264,8 @@ impl Service {
             return Err(conflict("the request is not signed"));
         };
         let completed = group
-            .with_judge_in(Lane::of(role), move |judge| {
-                Ok(judge.read(&psbt)?.complete(&outcome.signatures, completion))
+            .with_policy(Lane::of(role), move |policy| {
+                Ok(policy.read(&psbt)?.complete(&outcome.signatures, completion))
             })
             .await
             .map_err(ServiceError::Refused)?;
@@ -311,7 +316,7 @@ impl Service {
                 page(before.unwrap_or(u64::MAX), limit, list, |kept| {
                     let id = kept.request.group();
                     let group = groups.iter().find(|group| group.group.id() == id)?;
-                    let is_so = |state| group.standing(&kept).state == state;
+                    let is_so = |state| group.current_state(&kept).state == state;
                     state.is_none_or(is_so).then(|| Listed::new(group, kept))
                 })
             })
@@ -331,7 +336,7 @@ impl Service {
         let named = groups
             .into_iter()
             .filter(|group| group.name == name || group.group.id().to_string() == name);
-        one("group", name, named)
+        exactly_one("group", name, named)
     }
 
     fn group_of(&self, kept: &KeptRequest) -> Option<Arc<GroupService>> {
@@ -357,8 +362,8 @@ impl Service {
             Some(first) => self.shared.store(move |store| store.sessions_named(first)).await?,
             None => Vec::new(),
         };
-        let named = found.into_iter().filter(|id| begins(&id.to_string(), &name));
-        one("request", session, named)
+        let named = found.into_iter().filter(|id| has_prefix(&id.to_string(), &name));
+        exactly_one("request", session, named)
     }
 
     async fn known_request(
@@ -367,9 +372,9 @@ impl Service {
         name: &str,
     ) -> Result<(Arc<GroupService>, KeptRequest), ServiceError> {
         let found = self.shared.store(move |store| store.request(id)).await?;
-        let kept = one("request", name, found.into_iter())?;
+        let kept = exactly_one("request", name, found.into_iter())?;
         let group = self.group_of(&kept);
-        Ok((one("request", name, group.into_iter())?, kept))
+        Ok((exactly_one("request", name, group.into_iter())?, kept))
     }
 }
 
@@ -384,7 +389,7 @@ fn check_decisive(session: &str) -> Result<(), ServiceError> {
 }
 
 /// Whether a name of 64 digits has this prefix, of 8 digits at least.
-pub(in crate::service) fn begins(name: &str, with: &str) -> bool {
+pub(in crate::service) fn has_prefix(name: &str, with: &str) -> bool {
     with.len() >= 8 && name.starts_with(with)
 }
 
@@ -419,8 +424,8 @@ impl GroupService {
             }
             (None, Some(psbt), None) => {
                 let read = self
-                    .with_judge_in(Lane::Operator, move |judge| {
-                        let spend = judge.read(psbt.as_bytes())?;
+                    .with_policy(Lane::Operator, move |policy| {
+                        let spend = policy.read(psbt.as_bytes())?;
                         let messages = spend.messages().map_err(policy::Refusal::from)?;
                         Ok((spend.psbt().serialize(), messages))
                     })

@@ -18,7 +18,7 @@ use crate::{
     metrics::{Metrics, dropped},
     service::{Service, ServiceError, groups::group::GroupService, lifecycle::beat::STUCK, now},
     view::{
-        CeremonyState, CeremonyStatus, GroupStatus, Health, MemberStatus, PeerStatus, Status, Time,
+        GroupStatus, Health, KeygenState, KeygenStatus, MemberStatus, PeerStatus, Status, Time,
     },
 };
 
@@ -54,18 +54,18 @@ impl Service {
                 .collect(),
             groups: views,
             // A finished key generation is shown as a group.
-            ceremonies: self
-                .ceremonies()
+            keygens: self
+                .keygens()
                 .into_iter()
-                .filter(|ceremony| ceremony.state != CeremonyState::Done)
+                .filter(|keygen| keygen.state != KeygenState::Done)
                 .collect(),
             warnings: self.warnings(),
         }
     }
 
     /// The invitations that were joined, and key generations under way.
-    pub fn ceremonies(&self) -> Vec<CeremonyStatus> {
-        self.lock_keygens().values().map(|ceremony| ceremony.view()).collect()
+    pub fn keygens(&self) -> Vec<KeygenStatus> {
+        self.lock_keygens().values().map(|keygen| keygen.view()).collect()
     }
 
     /// One of them, by its group's name or its id.
@@ -73,8 +73,8 @@ impl Service {
     /// # Errors
     ///
     /// [`ServiceError::NotFound`].
-    pub fn ceremony(&self, name: &str) -> Result<CeremonyStatus, ServiceError> {
-        Ok(self.find_ceremony(name)?.view())
+    pub fn keygen(&self, name: &str) -> Result<KeygenStatus, ServiceError> {
+        Ok(self.find_keygen(name)?.view())
     }
 
     /// A group's file and its recovery file, if it has one: both public.

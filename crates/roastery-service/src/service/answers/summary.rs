@@ -112,7 +112,7 @@ impl GroupService {
 
     async fn read_summary(&self, psbt: Vec<u8>, lane: Lane) -> Option<Summary> {
         let read = self
-            .with_judge_in(lane, move |judge| Ok(summary(&judge.read(&psbt)?, judge.network())));
+            .with_policy(lane, move |policy| Ok(summary(&policy.read(&psbt)?, policy.network())));
         read.await.ok()
     }
 }

@@ -13,7 +13,7 @@ use roastery_protocol::{
 use roastery_store::{Decider, Decision, KeptRequest, RequestState, StateKind};
 
 use crate::{
-    config::{Approval, SubjectKind},
+    config::{ApprovalMode, SubjectKind},
     service::{answers::summary::summary, decisions::turns::Lane, groups::group::GroupService},
     view::{self, Awaited, Said, SessionStatus, State, Time},
 };
@@ -29,7 +29,7 @@ impl GroupService {
             taproot: taproot(&entry.derivation.taproot),
             public_key: None,
         });
-        let standing = self.standing(kept);
+        let current = self.current_state(kept);
         let outcome = match &kept.state {
             RequestState::Signed(outcome) => Some(outcome),
             _ => None,
@@ -52,8 +52,8 @@ impl GroupService {
             position: kept.position,
             expiry: Time::from_seconds(request.expiry()),
             revision: kept.revision,
-            state: standing.state,
-            text: standing.text,
+            state: current.state,
+            text: current.text,
             progress: self.view_progress(kept),
             signatures,
             signers: origin.map(|origin| origin.signers.iter().map(|seat| seat.to_u16()).collect()),
@@ -82,10 +82,10 @@ impl GroupService {
             let psbt = psbt.clone();
             let conflicts = self.conflicts(kept).await;
             let read = self
-                .with_judge_in(lane, move |judge| {
-                    let spend = judge.read(&psbt)?;
-                    let report = Report::of(&spend, judge.network()).to_string();
-                    Ok((report, summary(&spend, judge.network())))
+                .with_policy(lane, move |policy| {
+                    let spend = policy.read(&psbt)?;
+                    let report = Report::of(&spend, policy.network()).to_string();
+                    Ok((report, summary(&spend, policy.network())))
                 })
                 .await;
             view.subject.text = Some(match read {
@@ -114,16 +114,16 @@ impl GroupService {
 
     /// The policy in force.
     pub(in crate::service) fn view_policy(&self) -> view::Policy {
-        let (config, caps) = (self.judge.config(), self.judge.caps());
+        let (config, caps) = (self.policy.config(), self.policy.caps());
         let kind = |kind: &SubjectKind| match kind {
             SubjectKind::Hash => "hash".to_owned(),
             SubjectKind::Text => "text".to_owned(),
             SubjectKind::Transaction => "transaction".to_owned(),
         };
         let approval = match config.approval {
-            Approval::Manual => "manual",
-            Approval::Command => "command",
-            Approval::Automatic => "automatic",
+            ApprovalMode::Manual => "manual",
+            ApprovalMode::Command => "command",
+            ApprovalMode::Automatic => "automatic",
         };
         view::Policy {
             section: self.section.clone(),

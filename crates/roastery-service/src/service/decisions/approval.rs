@@ -10,9 +10,9 @@ use roastery_protocol::{
 use roastery_store::{Change, Decider, Decision, Durability, KeptRequest, RequestState};
 
 use crate::{
-    config::Approval,
+    config::ApprovalMode,
     limits::Limit,
-    policy::Standing,
+    policy::Approval,
     service::{
         ServiceError,
         decisions::{
@@ -27,33 +27,35 @@ use crate::{
 
 /// Who approves a request, and in which state of it.
 #[derive(Clone, Debug)]
-pub(in crate::service) enum Approving {
+pub(in crate::service) enum ApprovalBasis {
     /// The operator, for the request as it was shown.
     Operator {
         /// The number of the last rejection when the operator approved: a later rejection stays.
         after: u64,
     },
     /// A decision that is made now without the operator, for the request as it was examined.
-    Now(Decider),
+    Decider(Decider),
     /// The decision from before a restart.
-    Again(Decision),
+    Resumed(Decision),
 }
 
 impl GroupService {
     /// Examines a request that is not approved here, and asks the configured approver.
-    pub(in crate::service) fn consider(self: &Arc<Self>, kept: KeptRequest) {
+    pub(in crate::service) fn evaluate(self: &Arc<Self>, kept: KeptRequest) {
         let this = self.clone();
         let part = format!("the judging of a request of group {}", self.name);
         self.shared.finite(part, async move {
             let session = kept.request.session_id();
-            let manual = this.approval() == Approval::Manual;
+            let manual = this.approval_mode() == ApprovalMode::Manual;
             let left = this.left_to_operator(&kept.request).filter(|_| !manual);
-            let done = match (this.approval(), left) {
+            let done = match (this.approval_mode(), left) {
                 // Only the operator can reverse the operator's rejection.
                 (_, Some(text)) => this.wait_for_operator(&kept, text).await,
-                (Approval::Automatic, None) => this.begin_or_refuse(&kept, Decider::Rules).await,
-                (Approval::Command, None) => this.ask_command(kept).await,
-                (Approval::Manual, None) => {
+                (ApprovalMode::Automatic, None) => {
+                    this.approve_or_refuse(&kept, Decider::Rules).await
+                }
+                (ApprovalMode::Command, None) => this.ask_command(kept).await,
+                (ApprovalMode::Manual, None) => {
                     let text = "waits to be approved here".to_owned();
                     this.wait_for_operator(&kept, text).await
                 }
@@ -70,7 +72,7 @@ impl GroupService {
         kept: &KeptRequest,
         text: String,
     ) -> Result<(), ServiceError> {
-        match self.judge(kept).await {
+        match self.check(kept).await {
             Ok(()) => {
                 self.tell(kept.request.session_id(), "pending", text);
                 Ok(())
@@ -81,12 +83,12 @@ impl GroupService {
 
     /// Approves a request without the operator. Where that is not possible it is refused with the
     /// reason: no request waits for a decision that is not made again.
-    pub(in crate::service) async fn begin_or_refuse(
+    pub(in crate::service) async fn approve_or_refuse(
         self: &Arc<Self>,
         kept: &KeptRequest,
         by: Decider,
     ) -> Result<(), ServiceError> {
-        match self.begin(kept, Approving::Now(by)).await {
+        match self.approve(kept, ApprovalBasis::Decider(by)).await {
             Err(ServiceError::Refused(refusal)) => self.refuse_by_rules(kept, &refusal).await,
             Err(ServiceError::NoRoom(text)) => {
                 self.refuse(kept, Decider::Rules, RefusalReason::Busy, text).await
@@ -97,23 +99,23 @@ impl GroupService {
 
     /// Approves a request as it was examined, and opens its session. A session that is open already
     /// goes on.
-    pub(in crate::service) async fn begin(
+    pub(in crate::service) async fn approve(
         self: &Arc<Self>,
         seen: &KeptRequest,
-        approving: Approving,
+        basis: ApprovalBasis,
     ) -> Result<(), ServiceError> {
         let request = seen.request.clone();
         let session = request.session_id();
         let refused = ServiceError::Refused;
         // This may take long, and the request may be rejected or its subject replaced meanwhile:
         // that is checked below.
-        let operator = match &approving {
-            Approving::Operator { .. } => true,
-            Approving::Now(_) => false,
-            Approving::Again(decision) => decision.by == Decider::Operator,
+        let operator = match &basis {
+            ApprovalBasis::Operator { .. } => true,
+            ApprovalBasis::Decider(_) => false,
+            ApprovalBasis::Resumed(decision) => decision.by == Decider::Operator,
         };
-        let examined = match approving {
-            Approving::Operator { .. } => self.examine_in(Lane::Operator, seen.clone()).await,
+        let examined = match basis {
+            ApprovalBasis::Operator { .. } => self.examine_for(Lane::Operator, seen.clone()).await,
             _ => self.examine(seen.clone()).await,
         };
         let examined = examined.map_err(refused)?;
@@ -121,17 +123,17 @@ impl GroupService {
         if self.is_running(session) {
             return Ok(());
         }
-        self.judge.allow(&examined).map_err(refused)?;
+        self.policy.allow(&examined).map_err(refused)?;
         let spending = examined.spending().clone();
         let reservation = self.reserve(session, spending.clone()).map_err(refused)?;
-        let standing = Arc::new(Standing::new(session));
-        if self.approval() == Approval::Command && !operator {
-            standing.renew(self.judge.config().command_validity());
+        let approval = Arc::new(Approval::new(session));
+        if self.approval_mode() == ApprovalMode::Command && !operator {
+            approval.renew(self.policy.config().command_validity());
         }
         let approved = ApprovedRequest::obtain(
             request.clone(),
             &self.group,
-            standing.clone(),
+            approval.clone(),
             self.handle.now(),
         )?;
         let about = examined.about();
@@ -139,21 +141,21 @@ impl GroupService {
             return Err(ServiceError::Conflict(text));
         }
         // The last rejection that this approval reverses.
-        let undone = match approving {
-            Approving::Operator { after } => after,
-            Approving::Now(_) | Approving::Again(_) => 0,
+        let undone = match basis {
+            ApprovalBasis::Operator { after } => after,
+            ApprovalBasis::Decider(_) | ApprovalBasis::Resumed(_) => 0,
         };
         if self.shared.rejections.is_later(session, undone) {
             return Err(ServiceError::Conflict(REJECTED.to_owned()));
         }
         let revision = seen.revision;
-        let decision = match approving {
-            Approving::Operator { .. } => {
+        let decision = match basis {
+            ApprovalBasis::Operator { .. } => {
                 Decision { by: Decider::Operator, about, revision, at: now() }
             }
-            Approving::Now(by) => Decision { by, about, revision, at: now() },
-            Approving::Again(decision) if decision.about == about => decision,
-            Approving::Again(_) => {
+            ApprovalBasis::Decider(by) => Decision { by, about, revision, at: now() },
+            ApprovalBasis::Resumed(decision) if decision.about == about => decision,
+            ApprovalBasis::Resumed(_) => {
                 let reason = "what was approved before the restart is not what is found now";
                 return Err(ServiceError::Conflict(reason.to_owned()));
             }
@@ -180,12 +182,12 @@ impl GroupService {
             }
         };
         let watcher = opened.watcher();
-        let standing_of = standing.clone();
-        let live =
-            OpenSession { watcher, standing: standing_of, revision, _reservation: reservation };
-        self.begun(session, live);
+        let approval_of = approval.clone();
+        let open =
+            OpenSession { watcher, approval: approval_of, revision, _reservation: reservation };
+        self.session_opened(session, open);
         let part = format!("a session of group {}", self.name);
-        let follow = self.clone().follow(opened, decision, standing);
+        let follow = self.clone().follow(opened, decision, approval);
         self.shared.finite(part, follow);
         drop(deciding);
         self.tell(session, "approved", "approved here".to_owned());
@@ -259,7 +261,7 @@ mod tests {
         // cannot be written.
         let after = node.shared.rejections.last();
         node.shared.keep_rejection(session, "not this one".to_owned()).await.unwrap();
-        let begun = node.group.begin(&seen, Approving::Operator { after }).await;
+        let begun = node.group.approve(&seen, ApprovalBasis::Operator { after }).await;
         let Err(ServiceError::Conflict(why)) = begun else { panic!("{begun:?}") };
         assert_eq!(why, REJECTED);
         assert_eq!(node.kept(session).await, seen);
@@ -267,7 +269,7 @@ mod tests {
         assert!(node.shared.rejections.of(session).is_some());
 
         let after = node.shared.rejections.last();
-        node.group.begin(&seen, Approving::Operator { after }).await.unwrap();
+        node.group.approve(&seen, ApprovalBasis::Operator { after }).await.unwrap();
         assert!(matches!(node.kept(session).await.state, RequestState::Approved(_)));
         assert!(node.group.is_running(session));
         assert_eq!(node.shared.rejections.of(session), None);

@@ -22,9 +22,9 @@ impl GroupService {
         self: &Arc<Self>,
         kept: KeptRequest,
     ) -> Result<(), ServiceError> {
-        let config = self.judge.config();
+        let config = self.policy.config();
         let session = kept.request.session_id();
-        if let Err(refusal) = self.judge(&kept).await {
+        if let Err(refusal) = self.check(&kept).await {
             return self.refuse_by_rules(&kept, &refusal).await;
         }
         let question = serde_json::to_vec(&self.view_whole(&kept, Lane::Command).await)
@@ -54,18 +54,18 @@ impl GroupService {
             if !self.is_asked_about(&kept).await? {
                 return Ok(());
             }
-            let pause = match (outcome, self.live(session)) {
+            let pause = match (outcome, self.open_session(session)) {
                 (Ok(said), None) => {
                     self.command_answered();
                     let by = Decider::Command { said: self.shortened(said) };
-                    self.begin_or_refuse(&kept, by).await?;
+                    self.approve_or_refuse(&kept, by).await?;
                     config.command_validity() / 2
                 }
                 // The subject of an open request was replaced, and another answer is waited for.
-                (Ok(_), Some(live)) if live.revision != kept.revision => return Ok(()),
-                (Ok(_), Some(live)) => {
+                (Ok(_), Some(open)) if open.revision != kept.revision => return Ok(()),
+                (Ok(_), Some(open)) => {
                     self.command_answered();
-                    live.standing.renew(config.command_validity());
+                    open.approval.renew(config.command_validity());
                     config.command_validity() / 2
                 }
                 (Err(error @ CommandError::Refused(_)), _) => {

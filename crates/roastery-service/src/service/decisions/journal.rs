@@ -206,17 +206,17 @@ mod tests {
     use roastery_store::{Decider, RequestState};
 
     use super::*;
-    use crate::service::{both_clocks, decisions::approval::Approving, fixture::TestNode};
+    use crate::service::{both_clocks, decisions::approval::ApprovalBasis, fixture::TestNode};
 
     /// The state of an approved request, and how many of its shares have left, if so many others
     /// leave before. The limit is one in an hour.
     async fn signed_after(others: u8) -> (RequestState, usize) {
         let mut node = TestNode::start(1).await;
         let kept = node.proposed().await;
-        node.group.begin(&kept, Approving::Operator { after: 0 }).await.unwrap();
+        node.group.approve(&kept, ApprovalBasis::Operator { after: 0 }).await.unwrap();
         for other in 0..others {
             let (session, spending) = (SessionId::from_bytes([other; 32]), Spending::default());
-            let (ledger, caps) = (&node.shared.ledger, node.group.judge.caps());
+            let (ledger, caps) = (&node.shared.ledger, node.group.policy.caps());
             ledger.release(node.key(), session, &spending, caps, both_clocks()).unwrap();
         }
         let state = node.signed_by_both(&kept.request).await;

@@ -49,10 +49,10 @@ impl GroupService {
         // From here on no share leaves, whatever else is in progress. The command withdraws only
         // what it was asked about.
         if by != Decider::Rules
-            && let Some(live) = self.live(session)
-            && (operator || live.revision == seen.revision)
+            && let Some(open) = self.open_session(session)
+            && (operator || open.revision == seen.revision)
         {
-            live.standing.withdraw(reason);
+            open.approval.withdraw(reason);
         }
         let deciding = self.deciding(session).lock().await;
         let (before, text) = (seen.clone(), self.shortened(text));
@@ -87,8 +87,8 @@ impl GroupService {
         if let Change::Left(known) = change {
             return if operator { Err(overtaken(&known)) } else { Ok(()) };
         }
-        if let Some(live) = self.live(session) {
-            live.standing.withdraw(reason);
+        if let Some(open) = self.open_session(session) {
+            open.approval.withdraw(reason);
         }
         self.handle.refuse(request, reason).await;
         self.handle.watch(request.clone()).await;
@@ -106,8 +106,8 @@ impl GroupService {
         refusal: Refusal,
     ) -> Result<(), ServiceError> {
         let deciding = self.deciding(session).lock().await;
-        if let Some(live) = self.live(session) {
-            live.standing.withdraw(refusal.reason());
+        if let Some(open) = self.open_session(session) {
+            open.approval.withdraw(refusal.reason());
         }
         let (reason, text) = (refusal.reason(), self.shortened(refusal.to_string()));
         let shown = text.clone();

@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_one_member_has_waiting_is_in_nobody_elses_way() {
+    async fn examinations_of_one_member_do_not_delay_those_of_others() {
         let turns = Turns::default();
         let running = [turns.take(member(0)).await, turns.take(member(0)).await];
         let mut heavy: Vec<_> = (0..62).map(|_| Box::pin(turns.take(member(0)))).collect();
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_who_waits_no_more_takes_no_turn_with_him() {
+    async fn a_waiter_that_is_gone_takes_no_turn() {
         let turns = Turns::default();
         let running = [turns.take(member(0)).await, turns.take(member(0)).await];
         let mut gone = Box::pin(turns.take(member(1)));

@@ -112,7 +112,7 @@ impl GroupService {
             return vec!["other requests spend the same coins, and could not be read".to_owned()];
         };
         let open_or_signed = known.iter().flatten().filter_map(|other| {
-            let state = self.standing(other).state;
+            let state = self.current_state(other).state;
             let same = other.request.messages() == kept.request.messages();
             let matters = match state {
                 State::Proposed | State::Approved | State::Signed => true,

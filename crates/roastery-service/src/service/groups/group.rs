@@ -29,15 +29,15 @@ use tokio::{
 };
 
 use crate::{
-    config::Approval,
+    config::ApprovalMode,
     limits::Limit,
-    policy::{CommandError, Examined, PolicyEngine, Refusal, Reservation, Standing},
+    policy::{Approval, CommandError, Examined, PolicyEngine, Refusal, Reservation},
     service::{
         ServiceError, ServiceEvent,
         answers::summary::{Summaries, summary},
         both_clocks,
         decisions::{
-            approval::Approving,
+            approval::ApprovalBasis,
             journal::{GroupJournal, OverLimit},
             turns::{Lane, Turns},
         },
@@ -69,9 +69,9 @@ pub(in crate::service) struct GroupService {
     pub(in crate::service) seat: Seat,
     pub(in crate::service) recovery: Option<RecoveryFile>,
     pub(in crate::service) handle: NodeHandle,
-    pub(in crate::service) judge: Arc<PolicyEngine>,
+    pub(in crate::service) policy: Arc<PolicyEngine>,
     pub(in crate::service) journal: GroupJournal,
-    live: Mutex<BTreeMap<SessionId, OpenSession>>,
+    open: Mutex<BTreeMap<SessionId, OpenSession>>,
     /// The summaries of requests.
     pub(in crate::service) summaries: Arc<Summaries>,
     /// The approvals and refusals of the members.
@@ -84,7 +84,7 @@ pub(in crate::service) struct GroupService {
     /// state after the one before.
     deciding: [tokio::sync::Mutex<()>; PLACES],
     /// Limits concurrent examinations: a hostile transaction takes seconds.
-    judging: Turns,
+    examinations: Turns,
     /// Limits concurrent approval commands.
     pub(in crate::service) asking: Semaphore,
     /// Why the approval command gave no answer, if the last call gave none.
@@ -104,7 +104,7 @@ pub(in crate::service) fn key_of(group: &Group) -> [u8; 32] {
 #[derive(Clone)]
 pub(in crate::service) struct OpenSession {
     pub(in crate::service) watcher: SessionWatcher,
-    pub(in crate::service) standing: Arc<Standing>,
+    pub(in crate::service) approval: Arc<Approval>,
     /// The revision of the request's row that was approved.
     pub(in crate::service) revision: u64,
     /// While it exists the request counts as approved and open.
@@ -125,7 +125,7 @@ impl GroupService {
         kept: KeptGroup,
         bus: impl Bus + 'static,
         identity: Arc<IdentityKey>,
-        judge: PolicyEngine,
+        policy: PolicyEngine,
         (journal, over_limit): (GroupJournal, mpsc::UnboundedReceiver<OverLimit>),
     ) -> Result<Arc<Self>, ServiceError> {
         let KeptGroup { group, seat, share, recovery } = kept;
@@ -146,13 +146,13 @@ impl GroupService {
             seat,
             recovery,
             handle,
-            judge: Arc::new(judge),
+            policy: Arc::new(policy),
             journal,
-            live: Mutex::default(),
+            open: Mutex::default(),
             deciding: std::array::from_fn(|_| tokio::sync::Mutex::default()),
             summaries: Arc::default(),
             progress: Progress::default(),
-            judging: Turns::default(),
+            examinations: Turns::default(),
             coins: Arc::default(),
             holdings: Arc::default(),
             asking: Semaphore::new(MOST_ASKED_AT_ONCE),
@@ -171,9 +171,9 @@ impl GroupService {
         }
         let part = format!("the proposals of group {}", service.name);
         // It ends with the node, whose unexpected end is a failure.
-        service.shared.finite(part, service.clone().hear(proposals));
+        service.shared.finite(part, service.clone().receive_proposals(proposals));
         let part = format!("the ends of requests of group {}", service.name);
-        service.shared.finite(part, service.clone().learn(news));
+        service.shared.finite(part, service.clone().receive_outcomes(news));
         Ok(service)
     }
 
@@ -198,7 +198,7 @@ impl GroupService {
                     let decision = decision.clone();
                     self.resume_approved(kept, decision).await?;
                 }
-                RequestState::Proposed => self.consider(kept),
+                RequestState::Proposed => self.evaluate(kept),
                 RequestState::Signed(_) | RequestState::Stopped(_) | RequestState::Refused(_) => {}
             }
         }
@@ -212,12 +212,12 @@ impl GroupService {
     ) -> Result<(), ServiceError> {
         let session = kept.request.session_id();
         let stands = matches!(
-            (self.approval(), &decision.by),
-            (Approval::Manual | Approval::Automatic, Decider::Operator)
-                | (Approval::Automatic, Decider::Rules)
+            (self.approval_mode(), &decision.by),
+            (ApprovalMode::Manual | ApprovalMode::Automatic, Decider::Operator)
+                | (ApprovalMode::Automatic, Decider::Rules)
         );
         if stands {
-            let error = match self.begin(&kept, Approving::Again(decision.clone())).await {
+            let error = match self.approve(&kept, ApprovalBasis::Resumed(decision.clone())).await {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };
@@ -233,7 +233,7 @@ impl GroupService {
             })
             .await?;
         if let Change::Made(kept) = change {
-            self.consider(kept);
+            self.evaluate(kept);
         }
         Ok(())
     }
@@ -253,16 +253,16 @@ impl GroupService {
         self: Arc<Self>,
         mut session: SessionHandle,
         decision: Decision,
-        standing: Arc<Standing>,
+        approval: Arc<Approval>,
     ) {
         let (id, begun) = (session.id(), Instant::now());
         let mut stopped = None;
         while let Some(event) = session.event().await {
             self.progress.note(id, &event);
-            let told = describe(&event);
+            let description = describe(&event);
             let ends = matches!(event, Event::Signed(_) | Event::Stopped(_));
             // The end is reported when the store has it, so that a query after the event finds it.
-            if !ends && let Some((kind, text)) = &told {
+            if !ends && let Some((kind, text)) = &description {
                 self.tell(id, kind, text.clone());
             }
             let kept = match event {
@@ -273,13 +273,13 @@ impl GroupService {
                 }
                 Event::Signed(outcome) => {
                     self.shared.metrics.signed(&self.name, begun.elapsed());
-                    self.end(id, &standing);
+                    self.end(id, &approval);
                     let signed = RequestState::Signed(outcome);
                     self.change(id, Durability::Deferred, |_| Some(signed)).await.map(drop)
                 }
                 Event::Stopped(reason) => {
                     self.shared.metrics.stopped(&self.name);
-                    self.end(id, &standing);
+                    self.end(id, &approval);
                     // A refusal is stored before this.
                     let _decided = self.deciding(id).lock().await;
                     // A withdrawal is stored by the code that withdraws; an approval that has
@@ -298,7 +298,7 @@ impl GroupService {
             if let Err(error) = kept {
                 tracing::error!(session = %id, %error, "could not be written down");
             }
-            if ends && let Some((kind, text)) = told {
+            if ends && let Some((kind, text)) = description {
                 self.tell(id, kind, text);
             }
         }
@@ -317,10 +317,10 @@ impl GroupService {
     }
 
     /// Examines a request by the rules and the limits, without any effect.
-    pub(in crate::service) async fn judge(&self, kept: &KeptRequest) -> Result<(), Refusal> {
+    pub(in crate::service) async fn check(&self, kept: &KeptRequest) -> Result<(), Refusal> {
         let examined = self.examine(kept.clone()).await?;
-        self.judge.allow(&examined)?;
-        let (session, caps) = (kept.request.session_id(), self.judge.caps());
+        self.policy.allow(&examined)?;
+        let (session, caps) = (kept.request.session_id(), self.policy.caps());
         let ledger = &self.shared.ledger;
         ledger.check(self.key(), session, examined.spending(), caps, both_clocks())
     }
@@ -331,7 +331,7 @@ impl GroupService {
         session: SessionId,
         spending: Spending,
     ) -> Result<Arc<Reservation>, Refusal> {
-        let (ledger, caps) = (&self.shared.ledger, self.judge.caps());
+        let (ledger, caps) = (&self.shared.ledger, self.policy.caps());
         ledger.reserve(self.key(), session, spending, caps, both_clocks()).map(Arc::new)
     }
 
@@ -348,24 +348,24 @@ impl GroupService {
     pub(in crate::service) async fn examine(&self, kept: KeptRequest) -> Result<Examined, Refusal> {
         // A request that was made here was asked for by the operator.
         let lane = kept.proposer.map_or(Lane::Operator, Lane::Member);
-        self.examine_in(lane, kept).await
+        self.examine_for(lane, kept).await
     }
 
     /// The same in the queue of this lane.
-    pub(in crate::service) async fn examine_in(
+    pub(in crate::service) async fn examine_for(
         &self,
         lane: Lane,
         kept: KeptRequest,
     ) -> Result<Examined, Refusal> {
         // Only a transaction takes long to examine.
         if !matches!(kept.subject, Subject::Transaction(_)) {
-            return self.judge.examine(&kept);
+            return self.policy.examine(&kept);
         }
         let (summaries, coins) = (self.summaries.clone(), self.coins.clone());
-        self.with_judge_in(lane, move |judge| {
-            let examined = judge.examine(&kept)?;
+        self.with_policy(lane, move |policy| {
+            let examined = policy.examine(&kept)?;
             if let Some(spend) = examined.spend() {
-                summaries.note(kept.request.session_id(), summary(spend, judge.network()));
+                summaries.note(kept.request.session_id(), summary(spend, policy.network()));
                 coins.note(kept.request.session_id(), &examined.spending().coins);
             }
             Ok(examined)
@@ -374,13 +374,13 @@ impl GroupService {
     }
 
     /// Runs an examination in the queue of this lane, where it may take long.
-    pub(in crate::service) async fn with_judge_in<T: Send + 'static>(
+    pub(in crate::service) async fn with_policy<T: Send + 'static>(
         &self,
         lane: Lane,
         act: impl FnOnce(&PolicyEngine) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
         // Held by the work itself, even if its caller is gone.
-        let mut taking = pin!(self.judging.take(lane));
+        let mut taking = pin!(self.examinations.take(lane));
         let turn = match taking.as_mut().now_or_never() {
             Some(turn) => turn,
             None => {
@@ -388,13 +388,13 @@ impl GroupService {
                 taking.await
             }
         };
-        let judge = self.judge.clone();
+        let policy = self.policy.clone();
         let act = move || {
             let _turn = turn;
-            act(&judge)
+            act(&policy)
         };
         let done = self.shared.runtime.spawn_blocking(act).await;
-        done.unwrap_or(Err(Refusal::NoJudge))
+        done.unwrap_or(Err(Refusal::Unavailable))
     }
 
     pub(in crate::service) fn command_answered(&self) {
@@ -412,28 +412,28 @@ impl GroupService {
         self.command_problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(in crate::service) fn approval(&self) -> Approval {
-        self.judge.config().approval
+    pub(in crate::service) fn approval_mode(&self) -> ApprovalMode {
+        self.policy.config().approval
     }
 
     /// The sessions that have not ended here.
     pub(in crate::service) fn watchers(&self) -> Vec<SessionWatcher> {
-        self.lock().values().map(|live| live.watcher.clone()).collect()
+        self.lock().values().map(|open| open.watcher.clone()).collect()
     }
 
-    pub(in crate::service) fn live(&self, session: SessionId) -> Option<OpenSession> {
+    pub(in crate::service) fn open_session(&self, session: SessionId) -> Option<OpenSession> {
         self.lock().get(&session).cloned()
     }
 
-    pub(in crate::service) fn begun(&self, session: SessionId, live: OpenSession) {
-        self.lock().insert(session, live);
+    pub(in crate::service) fn session_opened(&self, session: SessionId, open: OpenSession) {
+        self.lock().insert(session, open);
     }
 
     /// A run of a session has ended. Another run of the same session goes on.
-    fn end(&self, session: SessionId, standing: &Arc<Standing>) {
-        let mut live = self.lock();
-        if live.get(&session).is_some_and(|live| Arc::ptr_eq(&live.standing, standing)) {
-            live.remove(&session);
+    fn end(&self, session: SessionId, approval: &Arc<Approval>) {
+        let mut open = self.lock();
+        if open.get(&session).is_some_and(|open| Arc::ptr_eq(&open.approval, approval)) {
+            open.remove(&session);
             self.journal.forget(session);
         }
     }
@@ -463,7 +463,7 @@ impl GroupService {
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<SessionId, OpenSession>> {
         // No step under the lock leaves an entry incomplete.
-        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

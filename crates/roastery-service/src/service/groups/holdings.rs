@@ -39,7 +39,7 @@ struct Entry {
     expiry: u64,
     /// The position of its last change.
     position: u64,
-    standing: Standing,
+    class: EvictionClass,
 }
 
 #[derive(Debug, Default)]
@@ -52,9 +52,9 @@ struct Account {
 
 /// Whether a request may be evicted if its member proposes more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
+enum EvictionClass {
     /// It waits, or the operator has rejected it: it stays until it expires.
-    Stays,
+    Kept,
     /// The rules or the command have refused it, and would again.
     Refused,
     /// It was stopped, and is kept beyond its expiry.
@@ -102,7 +102,7 @@ impl Holdings {
     /// The store has removed the requests that have expired by `now` (seconds since 1970).
     pub(in crate::service) fn expired(&self, now: u64) {
         let mut state = self.lock();
-        let gone = |entry: &Entry| entry.expiry <= now && entry.standing != Standing::Stopped;
+        let gone = |entry: &Entry| entry.expiry <= now && entry.class != EvictionClass::Stopped;
         let gone: Vec<SessionId> =
             state.known.iter().filter(|(_, entry)| gone(entry)).map(|(id, _)| *id).collect();
         gone.into_iter().for_each(|session| state.remove(session));
@@ -133,13 +133,13 @@ impl Holdings {
 impl Entry {
     fn of(kept: &KeptRequest) -> Option<Self> {
         let by = kept.proposer.filter(|_| kept.approved.is_none())?;
-        let standing = match &kept.state {
-            RequestState::Proposed => Standing::Stays,
+        let class = match &kept.state {
+            RequestState::Proposed => EvictionClass::Kept,
             RequestState::Refused(rejection) => match rejection.decision.by {
-                Decider::Operator => Standing::Stays,
-                Decider::Rules | Decider::Command { .. } => Standing::Refused,
+                Decider::Operator => EvictionClass::Kept,
+                Decider::Rules | Decider::Command { .. } => EvictionClass::Refused,
             },
-            RequestState::Stopped(_) => Standing::Stopped,
+            RequestState::Stopped(_) => EvictionClass::Stopped,
             RequestState::Approved(_) | RequestState::Signed(_) => return None,
         };
         let rejected = match &kept.state {
@@ -149,7 +149,7 @@ impl Entry {
         // A rejected request is kept for so much longer.
         let longer = if rejected { MAX_LIFETIME_SECONDS } else { 0 };
         let (bytes, expiry) = (kept.size(), kept.request.expiry().saturating_add(longer));
-        Some(Self { by, bytes, expiry, position: kept.position, standing })
+        Some(Self { by, bytes, expiry, position: kept.position, class })
     }
 }
 
@@ -158,7 +158,7 @@ impl State {
         let account = self.accounts.entry(entry.by).or_default();
         account.requests += 1;
         account.bytes += entry.bytes;
-        if entry.standing != Standing::Stays {
+        if entry.class != EvictionClass::Kept {
             account.forgettable.insert((entry.position, session));
         }
         self.known.insert(session, entry);

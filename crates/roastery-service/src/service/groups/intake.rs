@@ -58,7 +58,10 @@ impl<T> Lines<T> {
 
 impl GroupService {
     /// Handles received proposals: of each member one at a time.
-    pub(in crate::service) async fn hear(self: Arc<Self>, mut proposals: mpsc::Receiver<Proposed>) {
+    pub(in crate::service) async fn receive_proposals(
+        self: Arc<Self>,
+        mut proposals: mpsc::Receiver<Proposed>,
+    ) {
         let mut lines = Lines(BTreeMap::new());
         while let Some(Proposed { by, proposal }) = proposals.recv().await {
             let bytes = length(&proposal.subject);
@@ -76,7 +79,7 @@ impl GroupService {
     async fn serve(self: Arc<Self>, by: Seat, mut line: mpsc::Receiver<InLine<Proposal>>) {
         while let Some(InLine { entry: proposal, _bytes }) = line.recv().await {
             let session = proposal.request.session_id();
-            if let Err(error) = self.take_up(by, proposal).await {
+            if let Err(error) = self.receive_proposal(by, proposal).await {
                 // It is retransmitted.
                 self.handle.not_taken(session).await;
                 tracing::warn!(group = self.name, seat = %by, %error, "a proposal was not kept");

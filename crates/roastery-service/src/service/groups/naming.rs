@@ -121,8 +121,8 @@ impl Service {
         let known =
             groups.iter().flat_map(|group| [group.name.clone(), group.group.id().to_string()]);
         // Groups that are not made yet have no ids.
-        let ceremonies = self.lock_keygens();
-        let to_be = ceremonies.values().map(|one| one.name.to_string());
+        let keygens = self.lock_keygens();
+        let to_be = keygens.values().map(|one| one.name.to_string());
         let known: Vec<String> = known.chain(to_be).collect();
         let known = known.iter().map(String::as_str);
         let unknown = self.config.unknown_groups(known).into_iter();

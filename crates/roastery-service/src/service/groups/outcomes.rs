@@ -20,13 +20,13 @@ const LINGER: u64 = 60 * 60;
 
 /// The state of a request as it is shown: from the store, the time, and the other members' answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::service) struct Standing {
+pub(in crate::service) struct CurrentState {
     pub(in crate::service) state: State,
     /// Details of the state, for people.
     pub(in crate::service) text: String,
 }
 
-impl Standing {
+impl CurrentState {
     /// Whether it may still be signed without a further decision.
     pub(in crate::service) fn is_open(&self) -> bool {
         matches!(self.state, State::Proposed | State::Approved)
@@ -43,7 +43,10 @@ impl GroupService {
     }
 
     /// Handles the outcomes of requests that have no session open here.
-    pub(in crate::service) async fn learn(self: Arc<Self>, mut all: mpsc::Receiver<News>) {
+    pub(in crate::service) async fn receive_outcomes(
+        self: Arc<Self>,
+        mut all: mpsc::Receiver<News>,
+    ) {
         while let Some(news) = all.recv().await {
             let session = match &news {
                 News::Signed { session, .. }
@@ -130,27 +133,27 @@ impl GroupService {
     }
 
     /// The current state of a request.
-    pub(in crate::service) fn standing(&self, kept: &KeptRequest) -> Standing {
+    pub(in crate::service) fn current_state(&self, kept: &KeptRequest) -> CurrentState {
         let (state, text) = state_of(&kept.state);
         if matches!(state, State::Signed | State::Refused) {
-            return Standing { state, text };
+            return CurrentState { state, text };
         }
         if let Some(text) = self.why_it_fails(kept.request.session_id()) {
-            return Standing { state: State::Failed, text };
+            return CurrentState { state: State::Failed, text };
         }
         if kept.request.expiry() <= now() {
             let text = match text.is_empty() {
                 true => format!("was {state}"),
                 false => format!("was {state}: {text}"),
             };
-            return Standing { state: State::Expired, text };
+            return CurrentState { state: State::Expired, text };
         }
         if state == State::Proposed
             && let Some(text) = self.left_to_operator(&kept.request)
         {
-            return Standing { state, text };
+            return CurrentState { state, text };
         }
-        Standing { state, text }
+        CurrentState { state, text }
     }
 
     /// The members that refuse, if the others are fewer than the threshold.

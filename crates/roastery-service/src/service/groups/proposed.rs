@@ -24,7 +24,7 @@ use crate::{
 
 impl GroupService {
     /// Handles a member's proposal, if it is new, or has a better subject than before.
-    pub(in crate::service) async fn take_up(
+    pub(in crate::service) async fn receive_proposal(
         self: &Arc<Self>,
         by: Seat,
         proposal: Proposal,
@@ -64,7 +64,7 @@ impl GroupService {
         self.shared.metrics.proposed(&self.name);
         let text = format!("{} proposes a {}", self.shown_as(by), kept.subject.kind());
         self.tell(session, "proposed", text);
-        self.consider(kept);
+        self.evaluate(kept);
         Ok(())
     }
 
@@ -88,13 +88,13 @@ impl GroupService {
             return Ok(None);
         }
         if !unshown && !says_more(&subject, &kept.subject) {
-            let shown = self.examine_in(Lane::Member(by), kept.clone()).await;
+            let shown = self.examine_for(Lane::Member(by), kept.clone()).await;
             if !shown.is_err_and(|refusal| refusal.is_about_what_is_shown()) {
                 return Ok(None);
             }
         }
         let better = KeptRequest { subject: subject.clone(), ..kept.clone() };
-        if self.examine_in(Lane::Member(by), better).await.is_err() {
+        if self.examine_for(Lane::Member(by), better).await.is_err() {
             return Ok(None);
         }
         // A decision that was made since the examination stays.

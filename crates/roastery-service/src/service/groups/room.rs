@@ -15,8 +15,8 @@ impl Service {
         lines: usize,
         name: &str,
     ) -> Result<(), ServiceError> {
-        let ceremonies: Vec<_> = self.lock_keygens().values().cloned().collect();
-        let answering = ceremonies.into_iter().filter_map(|one| Some((one.answers_since()?, one)));
+        let keygens: Vec<_> = self.lock_keygens().values().cloned().collect();
+        let answering = keygens.into_iter().filter_map(|one| Some((one.answers_since()?, one)));
         let mut answering: Vec<_> = answering.collect();
         answering.sort_by_key(|(since, _)| *since);
         let mut answering = answering.into_iter();

@@ -55,11 +55,11 @@ impl Service {
         let GroupSettings { section, policy, scripts } =
             self.config.settings_of(bound.as_deref(), id).map_err(not_ready)?;
         let network = self.config.network().map_err(not_ready)?;
-        let judge = PolicyEngine::new(policy, kept.group.clone(), scripts.as_deref(), network)
+        let engine = PolicyEngine::new(policy, kept.group.clone(), scripts.as_deref(), network)
             .map_err(|error| ServiceError::NotReady(format!("group {name}: {error}")))?;
         let key = key_of(&kept.group);
-        self.count_released(key, judge.caps()).await?;
-        let (journal, over_limit) = self.audit.journal(id, key, judge.caps());
+        self.count_released(key, engine.caps()).await?;
+        let (journal, over_limit) = self.audit.journal(id, key, engine.caps());
         let (shared, identity) = (self.shared.clone(), self.identity.clone());
         let group = GroupService::start(
             shared,
@@ -67,7 +67,7 @@ impl Service {
             kept,
             line,
             identity,
-            judge,
+            engine,
             (journal, over_limit),
         )
         .await?;

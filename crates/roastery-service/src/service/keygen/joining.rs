@@ -14,12 +14,11 @@ use tokio::sync::oneshot;
 use crate::{
     files::{Access, Folder, InvitationFile, MAX_INVITATION_FILE},
     service::{
-        Service, ServiceError,
+        Service, ServiceError, exactly_one,
         groups::{group::GroupService, naming::name_of_group},
         keygen::task::KeygenService,
-        one,
     },
-    view::{CeremonyState, CeremonyStatus},
+    view::{KeygenState, KeygenStatus},
 };
 
 /// The longest file with a name, in bytes.
@@ -52,7 +51,7 @@ impl Service {
             match read {
                 Ok(file) => {
                     self.know(&file);
-                    self.take_up(file.invitation());
+                    self.register(file.invitation());
                 }
                 Err(error) => report_damaged(&path, &error, &stored),
             }
@@ -60,18 +59,18 @@ impl Service {
         for invitation in stored.values() {
             self.learn_names(invitation);
             invitation.members().iter().for_each(|member| self.reach(member.peer.clone()));
-            self.take_up(invitation);
+            self.register(invitation);
         }
         Ok(())
     }
 
     /// Registers an invitation of this node, which waits for its fingerprint or for being resumed.
-    fn take_up(&self, invitation: &Invitation) {
+    fn register(&self, invitation: &Invitation) {
         let Some(seat) = self.seat_in(invitation) else { return };
         match self.kept_name(invitation) {
             Ok(name) => {
-                let ceremony = || Arc::new(KeygenService::new(invitation.clone(), seat, name));
-                self.lock_keygens().entry(invitation.id()).or_insert_with(ceremony);
+                let keygen = || Arc::new(KeygenService::new(invitation.clone(), seat, name));
+                self.lock_keygens().entry(invitation.id()).or_insert_with(keygen);
             }
             Err(error) => tracing::error!(
                 invitation = %invitation.id(),
@@ -107,19 +106,17 @@ impl Service {
     }
 
     /// Resumes the key generations that were under way before the restart.
-    pub(in crate::service) async fn resume_ceremonies(
-        self: &Arc<Self>,
-    ) -> Result<(), ServiceError> {
+    pub(in crate::service) async fn resume_keygens(self: &Arc<Self>) -> Result<(), ServiceError> {
         for kept in self.shared.store(|store| store.keygens()).await? {
             let id = kept.invitation.id();
             let known = self.lock_keygens().get(&id).cloned();
-            let Some(ceremony) = known else {
+            let Some(keygen) = known else {
                 let reason = "its name or this node's seat is not known; it is not taken up again";
-                tracing::error!(ceremony = %id, reason);
+                tracing::error!(keygen = %id, reason);
                 continue;
             };
-            if let Err(error) = self.run_ceremony(&ceremony).await {
-                tracing::error!(ceremony = %id, %error, "not taken up again");
+            if let Err(error) = self.run_keygen(&keygen).await {
+                tracing::error!(keygen = %id, %error, "not taken up again");
             }
         }
         // A key generation that has made a group needs only the names and addresses of its
@@ -145,7 +142,7 @@ impl Service {
         self: &Arc<Self>,
         text: String,
         wanted: Option<String>,
-    ) -> Result<CeremonyStatus, ServiceError> {
+    ) -> Result<KeygenStatus, ServiceError> {
         let _joining = self.joining.lock().await;
         let wanted = wanted.as_deref().map(name_of_group).transpose()?;
         let file = InvitationFile::parse(&text)
@@ -172,7 +169,7 @@ impl Service {
                 }
                 _ => return Ok(known.view()),
             }
-            return self.ceremony(&id.to_string());
+            return self.keygen(&id.to_string());
         }
         if let Some(group) = self.made_by(id) {
             // The store was restored, or its share recovered: only names and addresses are missing.
@@ -187,7 +184,7 @@ impl Service {
                 (None, None) => name_of_invitation(file.invitation())?,
             };
             let mut view = KeygenService::new(file.invitation().clone(), seat, name).view();
-            view.state = CeremonyState::Done;
+            view.state = KeygenState::Done;
             view.text = "the group is here; where its members are is known now".to_owned();
             view.group = Some(group.to_string());
             return Ok(view);
@@ -197,7 +194,7 @@ impl Service {
             None => name_of_invitation(file.invitation())?,
         };
         self.join_as(file, seat, name).await?;
-        self.ceremony(&id.to_string())
+        self.keygen(&id.to_string())
     }
 
     /// Joins an invitation under a name that no other group has here.
@@ -211,16 +208,16 @@ impl Service {
         self.keep_name(&file, &name)?;
         self.keep_invitation(&file)?;
         let id = file.invitation().id();
-        let ceremony = Arc::new(KeygenService::new(file.invitation().clone(), seat, name));
-        self.lock_keygens().insert(id, ceremony);
+        let keygen = Arc::new(KeygenService::new(file.invitation().clone(), seat, name));
+        self.lock_keygens().insert(id, keygen);
         Ok(())
     }
 
     /// The group that this key generation has made, if it is here.
-    fn made_by(&self, ceremony: KeygenId) -> Option<GroupId> {
+    fn made_by(&self, keygen: KeygenId) -> Option<GroupId> {
         let groups = self.lock_groups();
         let made = |group: &&Arc<GroupService>| {
-            group.recovery.as_ref().is_some_and(|file| file.invitation().id() == ceremony)
+            group.recovery.as_ref().is_some_and(|file| file.invitation().id() == keygen)
         };
         groups.values().find(made).map(|group| group.group.id())
     }
@@ -278,71 +275,68 @@ impl Service {
         self: &Arc<Self>,
         name: &str,
         fingerprint: &str,
-    ) -> Result<CeremonyStatus, ServiceError> {
+    ) -> Result<KeygenStatus, ServiceError> {
         let digits = |text: &str| -> String {
             text.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_lowercase()).collect()
         };
         // Of several invitations with one name the fingerprint selects one.
-        let named = self.ceremonies_named(name);
-        let meant = named.iter().find(|ceremony| {
-            digits(&ceremony.invitation.fingerprint().to_string()) == digits(fingerprint)
+        let named = self.keygens_named(name);
+        let meant = named.iter().find(|keygen| {
+            digits(&keygen.invitation.fingerprint().to_string()) == digits(fingerprint)
         });
-        let Some(ceremony) = meant else {
+        let Some(keygen) = meant else {
             if named.is_empty() {
-                one("ceremony", name, named.into_iter())?;
+                exactly_one("key generation", name, named.into_iter())?;
             }
             // The right one is not shown: members must compare it, not copy it from here.
             let reason = "this is not the fingerprint of the invitation that was taken up here: compare it with \
                           all members again, and if it differs, do not go on: one of you has another invitation";
             return Err(ServiceError::Invalid(reason.to_owned()));
         };
-        if !ceremony.is_running() {
-            let made = self.made_by(ceremony.invitation.id());
-            self.check_free(&ceremony.name, made).await?;
-            self.run_ceremony(ceremony).await?;
+        if !keygen.is_running() {
+            let made = self.made_by(keygen.invitation.id());
+            self.check_free(&keygen.name, made).await?;
+            self.run_keygen(keygen).await?;
         }
-        Ok(ceremony.view())
+        Ok(keygen.view())
     }
 
-    async fn run_ceremony(
-        self: &Arc<Self>,
-        ceremony: &Arc<KeygenService>,
-    ) -> Result<(), ServiceError> {
-        let invitation = &ceremony.invitation;
+    async fn run_keygen(self: &Arc<Self>, keygen: &Arc<KeygenService>) -> Result<(), ServiceError> {
+        let invitation = &keygen.invitation;
         // One line for the key generation, and one for the group that it makes.
-        self.make_room(2, ceremony.name.as_str()).await?;
+        self.make_room(2, keygen.name.as_str()).await?;
         let members = invitation.members().iter().map(|member| member.peer.clone());
         let line = self.open_line(Topic::Keygen(invitation.id()), members)?;
         let host_key = self.shared.folder.resolve(&self.config.host_key);
         let (finished, made) = oneshot::channel();
         let (shared, identity) = (&self.shared, self.identity.clone());
-        ceremony.run(shared, line, identity, host_key, finished).await?;
-        let (this, ceremony) = (self.clone(), ceremony.clone());
+        keygen.run(shared, line, identity, host_key, finished).await?;
+        let (this, keygen) = (self.clone(), keygen.clone());
         self.shared.finite("the start of a new group", async move {
             if made.await.is_ok()
                 && let Err(error) = this.start_new_groups().await
             {
                 tracing::error!(%error, "the new group was not started");
-                ceremony.group_not_started(&error);
+                keygen.group_not_started(&error);
             }
         });
         Ok(())
     }
 
-    pub(in crate::service) fn find_ceremony(
+    pub(in crate::service) fn find_keygen(
         &self,
         name: &str,
     ) -> Result<Arc<KeygenService>, ServiceError> {
-        one("ceremony", name, self.ceremonies_named(name).into_iter())
+        exactly_one("key generation", name, self.keygens_named(name).into_iter())
     }
 
     /// The key generations of groups with this name, or the one with this id.
-    fn ceremonies_named(&self, name: &str) -> Vec<Arc<KeygenService>> {
-        let ceremonies = self.lock_keygens();
-        let named = ceremonies
+    fn keygens_named(&self, name: &str) -> Vec<Arc<KeygenService>> {
+        let keygens = self.lock_keygens();
+        let named = keygens
             .iter()
-            .filter(|(id, ceremony)| ceremony.name.as_str() == name || id.to_string() == name);
-        named.map(|(_, ceremony)| ceremony.clone()).collect()
+            .filter(|(id, keygen)| keygen.name.as_str() == name || id.to_string() == name);
+        named.map(|(_, keygen)| keygen.clone()).collect()
     }
 }
 

@@ -37,8 +37,8 @@ impl Service {
             let reason = "in this group the seat of the host key has another peer than this node";
             return Err(ServiceError::Invalid(reason.to_owned()));
         }
-        let (keeping, ceremony) = (group.clone(), recovery.invitation().id());
-        let name = match (wanted, self.lock_keygens().get(&ceremony)) {
+        let (keeping, keygen) = (group.clone(), recovery.invitation().id());
+        let name = match (wanted, self.lock_keygens().get(&keygen)) {
             (Some(name), _) => name,
             (None, Some(joined)) => joined.name.clone(),
             (None, None) => name_of_group(recovery.invitation().name())?,
@@ -52,7 +52,7 @@ impl Service {
             .await?;
         self.start_new_groups().await?;
         // The group of its invitation is there now.
-        self.lock_keygens().retain(|id, known| *id != ceremony || known.is_running());
+        self.lock_keygens().retain(|id, known| *id != keygen || known.is_running());
         Ok(group)
     }
 }

@@ -23,7 +23,7 @@ use tokio::{
 
 use crate::{
     service::{ServiceError, ServiceEvent, shared::Shared},
-    view::{Awaited, CeremonyState, CeremonyStatus},
+    view::{Awaited, KeygenState, KeygenStatus},
 };
 
 /// The key generation of a group, from the invitation to the share.
@@ -178,7 +178,7 @@ impl KeygenService {
                 if matches!(&error, KeygenError::Ended { report, .. } if report.signed.is_none()) {
                     let ended = shared.store(move |store| store.abandon_keygen(id)).await;
                     if let Err(error) = ended {
-                        tracing::error!(%error, "the end of a ceremony could not be written down");
+                        tracing::error!(%error, "the end of a key generation could not be written down");
                     }
                 }
                 self.tell(&shared, "ended", error.to_string());
@@ -210,26 +210,24 @@ impl KeygenService {
     }
 
     /// Its status for the API.
-    pub(in crate::service) fn view(&self) -> CeremonyStatus {
+    pub(in crate::service) fn view(&self) -> KeygenStatus {
         let invitation = &self.invitation;
-        let mut view = CeremonyStatus {
+        let mut view = KeygenStatus {
             name: self.name.to_string(),
-            ceremony: invitation.id().to_string(),
+            keygen: invitation.id().to_string(),
             fingerprint: invitation.fingerprint().to_string(),
             seat: self.seat.to_u16(),
             threshold: invitation.threshold(),
             members: invitation.names().iter().map(ToString::to_string).collect(),
-            state: CeremonyState::Joined,
+            state: KeygenState::Joined,
             text: String::new(),
             group: None,
             awaited: Vec::new(),
             findings: Vec::new(),
         };
         let (state, text) = match &*self.lock() {
-            State::Joined => {
-                (CeremonyState::Joined, "the fingerprint is to be compared".to_owned())
-            }
-            State::Failed(why) => (CeremonyState::Failed, why.clone()),
+            State::Joined => (KeygenState::Joined, "the fingerprint is to be compared".to_owned()),
+            State::Failed(why) => (KeygenState::Failed, why.clone()),
             State::Running(running) => {
                 let report = running.reports.borrow();
                 let now = (running.clock)().monotonic;
@@ -243,15 +241,15 @@ impl KeygenService {
                 });
                 view.awaited = awaited.collect();
                 match report.phase {
-                    ReportPhase::Running => (CeremonyState::Running, String::new()),
+                    ReportPhase::Running => (KeygenState::Running, String::new()),
                     ReportPhase::Done(group) => {
                         view.group = Some(group.to_string());
                         match &running.not_started {
-                            None => (CeremonyState::Done, String::new()),
-                            Some(why) => (CeremonyState::Failed, why.clone()),
+                            None => (KeygenState::Done, String::new()),
+                            Some(why) => (KeygenState::Failed, why.clone()),
                         }
                     }
-                    ReportPhase::Ended(ending) => (CeremonyState::Ended, ending.to_string()),
+                    ReportPhase::Ended(ending) => (KeygenState::Ended, ending.to_string()),
                 }
             }
         };
@@ -271,12 +269,12 @@ impl KeygenService {
 
 async fn tell_events(
     shared: Arc<Shared>,
-    ceremony: Arc<KeygenService>,
+    keygen: Arc<KeygenService>,
     mut events: mpsc::UnboundedReceiver<(Duration, Event)>,
 ) {
     while let Some((_, event)) = events.recv().await {
         if let Some((kind, text)) = describe(&event) {
-            ceremony.tell(&shared, kind, text);
+            keygen.tell(&shared, kind, text);
         }
     }
 }

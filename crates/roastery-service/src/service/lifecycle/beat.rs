@@ -11,7 +11,7 @@ use crate::{
     limits::Limit,
     service::{
         Service,
-        lifecycle::{clocks::ClockWatch, running::told, watching::BusWatch},
+        lifecycle::{clocks::ClockWatch, running::stopped_signal, watching::BusWatch},
         now,
     },
 };
@@ -49,7 +49,7 @@ impl Service {
             clocks.look(&self.exchange.clocks(), &self.shared);
             tokio::select! {
                 () = tokio::time::sleep(PULSE) => {}
-                () = told(&mut stopped) => return,
+                () = stopped_signal(&mut stopped) => return,
             }
         }
     }

@@ -81,7 +81,7 @@ impl Service {
             tokio::select! {
                 bus = exchange.run() => bus.close().await,
                 // When it is dropped, the bus still sends what it was given.
-                () = told(&mut stopped) => {}
+                () = stopped_signal(&mut stopped) => {}
             }
         });
         let addresses = AddressBook::open(&shared.folder);
@@ -95,7 +95,7 @@ impl Service {
             addresses,
             audit,
             groups: Mutex::default(),
-            ceremonies: Mutex::default(),
+            keygens: Mutex::default(),
             joining: tokio::sync::Mutex::default(),
             started: Instant::now(),
             pulse: AtomicU64::new(0),
@@ -111,7 +111,7 @@ impl Service {
         for kept in service.shared.store(|store| store.groups()).await? {
             service.start_group(kept).await?;
         }
-        service.resume_ceremonies().await?;
+        service.resume_keygens().await?;
         for warning in service.warnings() {
             tracing::warn!("{warning}");
         }
@@ -127,8 +127,8 @@ impl Service {
     }
 
     /// Waits until a client asks for the stop.
-    pub async fn told_to_stop(&self) {
-        told(&mut self.asked_to_stop.subscribe()).await;
+    pub async fn asked_to_stop(&self) {
+        stopped_signal(&mut self.asked_to_stop.subscribe()).await;
     }
 
     /// Stops everything: secrets are overwritten, and queued messages are sent.
@@ -137,8 +137,8 @@ impl Service {
         for group in self.lock_groups().values() {
             group.node.abort();
         }
-        for ceremony in self.lock_keygens().values() {
-            ceremony.abort();
+        for keygen in self.lock_keygens().values() {
+            keygen.abort();
         }
         self.stop.send_replace(true);
         if let Err(error) = self.shared.write(Durability::Synced, |_| Ok(())).await {
@@ -173,7 +173,7 @@ fn look_at_own_card(folder: &Folder, config: &Config, own: &OwnKeys<'_>) {
 }
 
 /// Waits until the service is stopped.
-pub(in crate::service) async fn told(stop: &mut watch::Receiver<bool>) {
+pub(in crate::service) async fn stopped_signal(stop: &mut watch::Receiver<bool>) {
     // If the service was dropped, stop as well.
     let _ = stop.wait_for(|stop| *stop).await;
 }

@@ -4,7 +4,7 @@ mod request;
 
 use roastery_service::{
     text::visible,
-    view::{Awaited, CeremonyStatus, GroupStatus, LogCut, PeerStatus, SessionStatus, Status},
+    view::{Awaited, GroupStatus, KeygenStatus, LogCut, PeerStatus, SessionStatus, Status},
 };
 
 pub(crate) use self::request::{line, progress, share, short_id, whole};
@@ -17,26 +17,26 @@ pub(super) fn cut(cut: &LogCut) {
     say!("Cut           entries {first} to {last} ({count}), {time}, SHA-256 {sha256}");
 }
 
-pub(super) fn ceremony(ceremony: &CeremonyStatus) {
-    let CeremonyStatus { seat, threshold, members, state, text, .. } = ceremony;
-    let name = visible(&ceremony.name);
+pub(super) fn keygen(keygen: &KeygenStatus) {
+    let KeygenStatus { seat, threshold, members, state, text, .. } = keygen;
+    let name = visible(&keygen.name);
     say!(
         "Group         {name}: {threshold} of {} must sign; this node has seat {seat}",
         members.len()
     );
     let members: Vec<String> = members.iter().map(|name| visible(name)).collect();
     say!("Members       {}", members.join(", "));
-    say!("Fingerprint   {}", ceremony.fingerprint);
+    say!("Fingerprint   {}", keygen.fingerprint);
     let text = if text.is_empty() { String::new() } else { format!(": {}", visible(text)) };
     say!("State         {state}{text}");
-    if let Some(group) = &ceremony.group {
+    if let Some(group) = &keygen.group {
         say!("Group id      {group}");
     }
-    let waiting = awaited(&ceremony.awaited);
+    let waiting = awaited(&keygen.awaited);
     if !waiting.is_empty() {
         say!("Awaited       {waiting}");
     }
-    for finding in &ceremony.findings {
+    for finding in &keygen.findings {
         say!("Found         {finding}");
     }
 }
@@ -119,9 +119,9 @@ pub(super) fn status(status: &Status) {
         self::peer(peer);
     }
     status.groups.iter().for_each(group);
-    for one in &status.ceremonies {
+    for one in &status.keygens {
         say!("");
-        ceremony(one);
+        keygen(one);
     }
 }
 

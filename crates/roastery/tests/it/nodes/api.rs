@@ -259,13 +259,13 @@ fn what_is_refused_has_the_code_that_the_manual_names() {
     let sign = "/v1/groups/local/requests";
     let long = "x".repeat(1024 * 1024 + 1);
     let text = |text: &str| api.local("POST", sign, &[JSON], text.as_bytes());
-    let ceremony = "/v1/ceremonies/none/begin";
+    let keygen = "/v1/ceremonies/none/begin";
     let octets = ["content-type: application/octet-stream"];
     let answers = [
         (404, "not_found", api.get("/v1/groups/none")),
         (404, "not_found", api.get("/v1/requests/00000000")),
         (404, "not_found", api.get("/v1/nothing")),
-        (404, "not_found", api.post(ceremony, &json!({ "fingerprint": "" }))),
+        (404, "not_found", api.post(keygen, &json!({ "fingerprint": "" }))),
         (405, "invalid", api.local("DELETE", "/v1/status", &[], b"")),
         (400, "invalid", text("{")),
         (422, "invalid", text("{\"text\": 5}")),

@@ -130,8 +130,8 @@ fn a_group_whose_key_is_made_and_that_cannot_be_started_is_seen_and_not_only_log
     group.tell(0, &keygen).well();
     group.tell(1, &keygen);
     let failed = until("the ceremony has failed", || {
-        let ceremony = group.status(1)["ceremonies"][0].clone();
-        (ceremony["state"] == "failed").then_some(ceremony)
+        let keygen = group.status(1)["ceremonies"][0].clone();
+        (keygen["state"] == "failed").then_some(keygen)
     });
     let said = "the key is made and stored, and the group does not run here: group second: ";
     assert!(failed["text"].as_str().unwrap().starts_with(said), "{failed}");

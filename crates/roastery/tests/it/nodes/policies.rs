@@ -147,7 +147,7 @@ fn a_command_that_gives_no_answer_is_asked_again_and_stands_in_the_status() {
     group.stop(1);
     group.restart(1, &[]);
     fs::write(commanded.join("approve"), "echo 'no route to the oracle' >&2; exit 127\n").unwrap();
-    let session = group.propose(0, "Anybody there?");
+    let session = group.propose(0, "Is there a second?");
     until("the command gives no answer", || {
         let policy = group.status(1)["groups"][0]["policy"].clone();
         policy["problem"]

@@ -21,7 +21,7 @@ use roastery_testkit::payments::*;
 
 const NOW: u64 = 1_800_000_000;
 
-fn judge(group: &TestGroup, config: PolicyConfig) -> PolicyEngine {
+fn engine_of(group: &TestGroup, config: PolicyConfig) -> PolicyEngine {
     PolicyEngine::new(config, group.group.clone(), None, Network::Bitcoin).unwrap()
 }
 
@@ -50,10 +50,10 @@ fn a_transaction_that_is_what_is_shown_is_allowed() {
     let group = TestGroup::three_of_five();
     let psbt = ordinary(&group.wallet());
     let kept = kept(&group, messages(&group, &psbt), transaction(&psbt));
-    let judge = judge(&group, PolicyConfig::default());
-    let examined = judge.examine(&kept).unwrap();
+    let engine = engine_of(&group, PolicyConfig::default());
+    let examined = engine.examine(&kept).unwrap();
     // 60 000 to another party and 1000 of fee.
-    assert_eq!(judge.allow(&examined), Ok(()));
+    assert_eq!(engine.allow(&examined), Ok(()));
     assert_eq!(examined.spending().amount, 61_000);
     assert_eq!(examined.spending().coins.len(), 1);
 }
@@ -68,7 +68,7 @@ fn an_input_that_a_proposer_hides_is_counted_by_the_limits_all_the_same() {
     let back = pay(51_000, wallet.script(Branch::Change, 0).unwrap());
     let psbt = spending(&ours, vec![pay(48_000, elsewhere()), back]);
     let kept = kept(&group, messages(&group, &psbt), transaction(&psbt));
-    let examined = judge(&group, PolicyConfig::default()).examine(&kept).unwrap();
+    let examined = engine_of(&group, PolicyConfig::default()).examine(&kept).unwrap();
     assert_eq!(examined.spending().amount, 49_000);
 }
 
@@ -78,9 +78,9 @@ fn a_proposer_that_lies_about_an_amount_a_script_a_path_or_a_hash_is_refused() {
     let wallet = group.wallet();
     let honest = ordinary(&wallet);
     let right = messages(&group, &honest);
-    let judge = judge(&group, PolicyConfig::default());
+    let engine = engine_of(&group, PolicyConfig::default());
     let refused = |messages: Vec<MessageToSign>, shown: &Psbt| {
-        let refusal = judge.examine(&kept(&group, messages, transaction(shown))).unwrap_err();
+        let refusal = engine.examine(&kept(&group, messages, transaction(shown))).unwrap_err();
         assert_eq!(refusal.reason(), RefusalReason::Unacceptable, "{refusal}");
         assert!(!refusal.to_string().contains('\n'));
         refusal
@@ -116,20 +116,20 @@ fn a_proposer_that_lies_about_an_amount_a_script_a_path_or_a_hash_is_refused() {
     // One message more, and a PSBT that cannot be parsed.
     refused([right.clone(), right.clone()].concat(), &honest);
     let garbage = Subject::Transaction(b"psbt\xff\x00".to_vec());
-    let refusal = judge.examine(&kept(&group, right, garbage)).unwrap_err();
+    let refusal = engine.examine(&kept(&group, right, garbage)).unwrap_err();
     assert!(matches!(refusal, Refusal::NoTransaction(_)), "{refusal}");
 }
 
 #[test]
 fn a_text_is_signed_if_it_is_the_one_that_is_shown() {
     let group = TestGroup::three_of_five();
-    let judge = judge(&group, PolicyConfig::default());
-    let (messages, subject) = text("pay nobody");
-    let examined = judge.examine(&kept(&group, messages.clone(), subject)).unwrap();
-    assert_eq!(judge.allow(&examined), Ok(()));
+    let engine = engine_of(&group, PolicyConfig::default());
+    let (messages, subject) = text("pay carol");
+    let examined = engine.examine(&kept(&group, messages.clone(), subject)).unwrap();
+    assert_eq!(engine.allow(&examined), Ok(()));
     assert_eq!(examined.spending().amount, 0);
-    let (_, other) = text("pay everybody");
-    let refusal = judge.examine(&kept(&group, messages, other)).unwrap_err();
+    let (_, other) = text("pay dave");
+    let refusal = engine.examine(&kept(&group, messages, other)).unwrap_err();
     assert!(matches!(refusal, Refusal::Subject(_)), "{refusal}");
 }
 
@@ -138,11 +138,11 @@ fn bare_hashes_are_not_signed_unless_the_operator_says_so() {
     let group = TestGroup::three_of_five();
     let (messages, _) = text("anything");
     let kept = kept(&group, messages, Subject::Hash);
-    let refusal = judge(&group, PolicyConfig::default()).examine(&kept).unwrap_err();
+    let refusal = engine_of(&group, PolicyConfig::default()).examine(&kept).unwrap_err();
     assert_eq!(refusal, Refusal::Kind { kind: "hash" });
     assert_eq!(refusal.reason(), RefusalReason::Policy);
     let willing = PolicyConfig { kinds: vec![SubjectKind::Hash], ..PolicyConfig::default() };
-    judge(&group, willing).examine(&kept).unwrap();
+    engine_of(&group, willing).examine(&kept).unwrap();
 }
 
 #[test]
@@ -153,14 +153,14 @@ fn rates_lives_and_daily_limits_count_what_left_before() {
     let before = Spending { amount: 40_000, coins: vec![Coin { transaction: [7; 32], output: 0 }] };
     let earlier = SessionId::from_bytes([7; 32]);
     let limits = |config: PolicyConfig| {
-        let judge = judge(&group, config);
-        let examined = judge.examine(&kept)?;
-        judge.allow(&examined)?;
+        let engine = engine_of(&group, config);
+        let examined = engine.examine(&kept)?;
+        engine.allow(&examined)?;
         let ledger = Ledger::default();
         let now = Now { wall: NOW, steady: std::time::Instant::now() };
         ledger.open([1; 32], [(earlier, NOW - 1800, before.clone())], now);
         let session = kept.request.session_id();
-        ledger.check([1; 32], session, examined.spending(), judge.caps(), now)
+        ledger.check([1; 32], session, examined.spending(), engine.caps(), now)
     };
     let rate = PolicyConfig { most_per_hour: 1, ..PolicyConfig::default() };
     assert_eq!(limits(rate), Err(Refusal::Rate { count: 1, most: 1 }));
@@ -179,10 +179,10 @@ fn rates_lives_and_daily_limits_count_what_left_before() {
 fn an_examination_names_what_was_shown_and_what_was_found_in_it() {
     let group = TestGroup::three_of_five();
     let psbt = ordinary(&group.wallet());
-    let judge = judge(&group, PolicyConfig::default());
+    let engine = engine_of(&group, PolicyConfig::default());
     let about = |psbt: &Psbt| {
         let kept = kept(&group, messages(&group, psbt), transaction(psbt));
-        (kept.request.session_id(), judge.examine(&kept).unwrap().about())
+        (kept.request.session_id(), engine.examine(&kept).unwrap().about())
     };
     let mut otherwise = psbt.clone();
     let key = bitcoin::psbt::raw::Key { type_value: 0x99, key: Vec::new() };

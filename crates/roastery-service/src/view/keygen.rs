@@ -9,11 +9,12 @@ use super::Awaited;
 
 /// A key generation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct CeremonyStatus {
+pub struct KeygenStatus {
     /// The group's name at this node.
     pub name: String,
     /// The id of the key generation.
-    pub ceremony: String,
+    #[serde(rename = "ceremony")]
+    pub keygen: String,
     /// The fingerprint, which the members compare before it begins.
     pub fingerprint: String,
     /// This node's seat.
@@ -23,7 +24,7 @@ pub struct CeremonyStatus {
     /// The members' names, by seat.
     pub members: Vec<String>,
     /// Its state at this node.
-    pub state: CeremonyState,
+    pub state: KeygenState,
     /// Details of the state, for people.
     pub text: String,
     /// The id of the group that it has made.
@@ -37,7 +38,7 @@ pub struct CeremonyStatus {
 /// The state of a key generation at a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum CeremonyState {
+pub enum KeygenState {
     /// The invitation was joined, and the fingerprint is not confirmed.
     Joined,
     /// It is under way.
@@ -50,7 +51,7 @@ pub enum CeremonyState {
     Failed,
 }
 
-impl CeremonyState {
+impl KeygenState {
     /// Its name in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -63,7 +64,7 @@ impl CeremonyState {
     }
 }
 
-impl fmt::Display for CeremonyState {
+impl fmt::Display for KeygenState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
@@ -75,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_state_is_shown_by_its_word_in_json() {
-        use CeremonyState as S;
+        use KeygenState as S;
         for state in [S::Joined, S::Running, S::Done, S::Ended, S::Failed] {
             assert_eq!(serde_json::to_value(state).unwrap(), state.to_string());
         }

@@ -11,7 +11,7 @@ use roastery_protocol::{
 
 /// An approval of one request, which can be withdrawn until a share has left.
 #[derive(Debug)]
-pub struct Standing {
+pub struct Approval {
     session: SessionId,
     state: Mutex<State>,
 }
@@ -24,7 +24,7 @@ enum State {
     Withdrawn(RefusalReason),
 }
 
-impl Standing {
+impl Approval {
     /// An approval of this session's request.
     pub fn new(session: SessionId) -> Self {
         Self { session, state: Mutex::new(State::Holds) }
@@ -50,7 +50,7 @@ impl Standing {
     }
 }
 
-impl Policy for Standing {
+impl Policy for Approval {
     fn judge(&self, request: &SigningRequest, _: Step) -> Result<(), RefusalReason> {
         if request.session_id() != self.session {
             return Err(RefusalReason::Policy);
@@ -81,17 +81,17 @@ mod tests {
 
     #[test]
     fn an_approval_is_of_one_request_and_holds_until_it_is_withdrawn_or_has_run_out() {
-        let standing = Standing::new(request(1).session_id());
+        let approval = Approval::new(request(1).session_id());
         for step in [Step::Join, Step::Release] {
-            assert_eq!(standing.judge(&request(1), step), Ok(()));
-            assert_eq!(standing.judge(&request(2), step), Err(RefusalReason::Policy));
+            assert_eq!(approval.judge(&request(1), step), Ok(()));
+            assert_eq!(approval.judge(&request(2), step), Err(RefusalReason::Policy));
         }
-        standing.renew(Duration::from_secs(3600));
-        assert_eq!(standing.judge(&request(1), Step::Release), Ok(()));
-        standing.renew(Duration::ZERO);
-        assert_eq!(standing.judge(&request(1), Step::Release), Err(RefusalReason::Policy));
-        standing.withdraw(RefusalReason::Operator);
-        standing.renew(Duration::from_secs(3600));
-        assert_eq!(standing.judge(&request(1), Step::Release), Err(RefusalReason::Operator));
+        approval.renew(Duration::from_secs(3600));
+        assert_eq!(approval.judge(&request(1), Step::Release), Ok(()));
+        approval.renew(Duration::ZERO);
+        assert_eq!(approval.judge(&request(1), Step::Release), Err(RefusalReason::Policy));
+        approval.withdraw(RefusalReason::Operator);
+        approval.renew(Duration::from_secs(3600));
+        assert_eq!(approval.judge(&request(1), Step::Release), Err(RefusalReason::Operator));
     }
 }

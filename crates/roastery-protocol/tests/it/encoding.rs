@@ -2,11 +2,11 @@
 //! one thing only, and how many there may be.
 
 mod bounds;
-mod golden;
+pub mod golden;
 mod keygen;
-mod layout;
+pub mod layout;
 mod properties;
-mod values;
+pub mod values;
 
 use std::sync::{Arc, LazyLock};
 
@@ -27,16 +27,16 @@ use roastery_testkit::{
 };
 
 /// Two of three with fixed keys, and a request of two messages.
-struct Fixed {
-    group: Arc<Group>,
-    request: SigningRequest,
-    session: SessionId,
+pub struct Fixed {
+    pub group: Arc<Group>,
+    pub request: SigningRequest,
+    pub session: SessionId,
     shape: Shape,
 }
 
 const ATTEMPT: u32 = 4;
 
-fn fixed() -> &'static Fixed {
+pub fn fixed() -> &'static Fixed {
     static FIXED: LazyLock<Fixed> = LazyLock::new(Fixed::new);
     &FIXED
 }
@@ -63,7 +63,7 @@ impl Fixed {
         Fixed { group, request, session, shape }
     }
 
-    fn identity(seat: Seat) -> IdentityKey {
+    pub fn identity(seat: Seat) -> IdentityKey {
         IdentityKey::new(SigningKeyOf(1).at(seat.index()))
     }
 

@@ -7,6 +7,7 @@ mod broadcast;
 mod encoding;
 mod equivocation;
 mod escalation;
+mod frames;
 mod intake;
 mod investigations;
 mod keygen;

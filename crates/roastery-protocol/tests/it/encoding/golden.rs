@@ -14,9 +14,9 @@ use roastery_protocol::{
 
 use super::*;
 
-type Vectors = BTreeMap<String, String>;
+pub type Vectors = BTreeMap<String, String>;
 
-fn hex(bytes: &[u8]) -> String {
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -93,18 +93,22 @@ fn differences(committed: &Vectors, computed: &Vectors) -> Vec<String> {
     differences
 }
 
-#[test]
-fn every_byte_is_the_committed_one() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/golden.json");
-    let computed = computed();
+/// Asserts that these are the vectors of a file in `tests/vectors`.
+pub fn compare(file: &str, computed: &Vectors) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(file);
     // For a new version of the protocol, whose vectors are another set.
     if std::env::var_os("ROASTERY_WRITE_GOLDEN").is_some_and(|value| value == "1") {
-        let text = serde_json::to_string_pretty(&computed).unwrap() + "\n";
+        let text = serde_json::to_string_pretty(computed).unwrap() + "\n";
         std::fs::write(&path, text).unwrap();
     }
     let committed: Vectors = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-    let differences = differences(&committed, &computed);
+    let differences = differences(&committed, computed);
     assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+#[test]
+fn every_byte_is_the_committed_one() {
+    compare("golden.json", &computed());
 }
 
 #[test]

@@ -10,7 +10,7 @@ use roastery_protocol::{
 use super::*;
 
 /// A BIP-340 tagged hash, by another implementation of SHA-256.
-fn tagged(tag: &str, input: &[u8]) -> [u8; 32] {
+pub fn tagged(tag: &str, input: &[u8]) -> [u8; 32] {
     let tag = sha256::Hash::hash(tag.as_bytes()).to_byte_array();
     let mut engine = sha256::HashEngine::default();
     engine.input(&tag);
@@ -141,7 +141,7 @@ fn a_body_is_its_header_and_the_content_of_its_kind() {
     assert_eq!(borsh::to_vec(&run).unwrap(), b"\x08\x07\x06\x05\x04\x03\x02\x01entropy!");
 }
 
-fn request(fixed: &Fixed) -> RawRequest {
+pub fn request(fixed: &Fixed) -> RawRequest {
     RawRequest {
         version: 1,
         group: *fixed.group.id().as_bytes(),

@@ -15,11 +15,11 @@ pub fn peers() -> impl Strategy<Value = PeerId> {
     vec(any::<u8>(), 1..=64).prop_map(|name| PeerId::new(name).unwrap())
 }
 
-fn hashes() -> impl Strategy<Value = BodyHash> {
+pub fn hashes() -> impl Strategy<Value = BodyHash> {
     any::<[u8; 32]>().prop_map(BodyHash::from_bytes)
 }
 
-fn slot_hashes() -> impl Strategy<Value = SlotHash> {
+pub fn slot_hashes() -> impl Strategy<Value = SlotHash> {
     any::<[u8; 32]>().prop_map(SlotHash::from_bytes)
 }
 
@@ -31,7 +31,7 @@ fn slots() -> impl Strategy<Value = Slot> {
     vec(nonces(), 2).prop_map(Slot)
 }
 
-fn aggregates() -> impl Strategy<Value = AggregateNonce> {
+pub fn aggregates() -> impl Strategy<Value = AggregateNonce> {
     (nonces(), any::<bool>(), any::<bool>()).prop_map(|(nonce, first, second)| {
         let mut bytes = nonce.to_bytes();
         if first {
@@ -44,13 +44,13 @@ fn aggregates() -> impl Strategy<Value = AggregateNonce> {
     })
 }
 
-fn scalars() -> impl Strategy<Value = PartialSignature> {
+pub fn scalars() -> impl Strategy<Value = PartialSignature> {
     let any_scalar = any::<[u8; 32]>().prop_filter("below the order", |bytes| *bytes < ORDER);
     prop_oneof![8 => any_scalar, 1 => Just([0; 32]), 1 => Just(ORDER_LESS_ONE)]
         .prop_map(|bytes| PartialSignature::from_bytes(&bytes).unwrap())
 }
 
-fn signatures() -> impl Strategy<Value = Signature> {
+pub fn signatures() -> impl Strategy<Value = Signature> {
     vec(any::<u8>(), 64).prop_map(|bytes| Signature::from_bytes(&bytes.try_into().unwrap()))
 }
 
@@ -117,7 +117,7 @@ fn wants() -> impl Strategy<Value = Want> {
     ]
 }
 
-fn refusals() -> impl Strategy<Value = RefusalReason> {
+pub fn refusals() -> impl Strategy<Value = RefusalReason> {
     select(vec![
         RefusalReason::Policy,
         RefusalReason::Expired,
@@ -144,7 +144,7 @@ fn plain_bodies() -> BoxedStrategy<Body> {
     .boxed()
 }
 
-fn subjects() -> impl Strategy<Value = Subject> {
+pub fn subjects() -> impl Strategy<Value = Subject> {
     prop_oneof![
         Just(Subject::Hash),
         ".{0,40}".prop_map(Subject::Text),

@@ -5,7 +5,7 @@
 //! `cargo run --release -p roastery-libp2p --example throughput -- --sessions 10000
 //! --at-once 64`
 //!
-//! With `--p2p` the nodes send over TCP on 127.0.0.1, each through a line of an exchange, as a
+//! With `--p2p` the nodes send over TCP on 127.0.0.1, each through a channel of a mux, as a
 //! service does. All figures are those of all five nodes together. Linux only: memory and CPU time
 //! are read in /proc.
 
@@ -22,7 +22,7 @@ use std::{
 use roastery_node::{
     bus::{
         Mesh,
-        exchange::{Exchange, ExchangeLimits, Topic},
+        mux::{Mux, MuxLimits, Topic},
     },
     driver::NodeHandle,
 };
@@ -76,15 +76,15 @@ async fn over_connections() -> Result<Nodes> {
     let (endpoints, roster) = bound(SIGNERS, &"/ip4/127.0.0.1/tcp/0".parse()?).await?;
     let peers: Vec<PeerId> = endpoints.iter().map(|endpoint| endpoint.peer().clone()).collect();
     let (group, members) = deal(THRESHOLD, &peers)?;
-    let mut lines = Vec::new();
+    let mut channels = Vec::new();
     for endpoint in endpoints {
         let bus = endpoint.join(roster.clone())?;
-        // An exchange sees who is connected only if it has the bus from the beginning.
-        let (exchange, handle) = Exchange::new(bus, ExchangeLimits::default())?;
-        lines.push(handle.open(Topic::Group(group.id()), peers.clone())?);
-        tokio::spawn(exchange.run());
+        // A mux sees who is connected only if it has the bus from the beginning.
+        let (mux, handle) = Mux::new(bus, MuxLimits::default())?;
+        channels.push(handle.open(Topic::Group(group.id()), peers.clone())?);
+        tokio::spawn(mux.run());
     }
-    Ok((group, demo::start(members, lines)))
+    Ok((group, demo::start(members, channels)))
 }
 
 /// The resident memory of the process, in KiB.

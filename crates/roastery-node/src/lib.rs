@@ -11,7 +11,7 @@
 //!
 //! | part | trait | what is here |
 //! |---|---|---|
-//! | the network | [`Bus`](bus::Bus) | [`Mesh`](bus::Mesh), [`Line`](bus::exchange::Line); `roastery_libp2p::P2pBus` |
+//! | the network | [`Bus`](bus::Bus) | [`Mesh`](bus::Mesh), [`Channel`](bus::mux::Channel); `roastery_libp2p::P2pBus` |
 //! | the record of shares that are about to leave | [`Journal`](driver::Journal) | none: without one no record is kept |
 //! | what holds the secret share | [`Engine`](roastery_protocol::engine::Engine) | [`FrostEngine`](roastery_protocol::engine::FrostEngine) |
 //! | what is signed | [`Policy`](roastery_protocol::request::Policy) | none: it is the embedding program's |

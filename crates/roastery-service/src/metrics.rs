@@ -13,7 +13,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
-use roastery_node::bus::exchange::ExchangeStats;
+use roastery_node::bus::mux::MuxStats;
 
 use crate::limits::Limits;
 
@@ -212,7 +212,7 @@ impl Metrics {
     }
 
     /// All metrics as text, in Prometheus' format.
-    pub(crate) fn text(&self, stats: &ExchangeStats, syncs: u64) -> String {
+    pub(crate) fn text(&self, stats: &MuxStats, syncs: u64) -> String {
         self.take(stats);
         self.store_syncs.inner().store(syncs, Ordering::Relaxed);
         let lost = crate::log::lost_lines();
@@ -223,7 +223,7 @@ impl Metrics {
         text
     }
 
-    fn take(&self, stats: &ExchangeStats) {
+    fn take(&self, stats: &MuxStats) {
         for (id, link) in stats.bus.links() {
             let label = Peer { peer: hex(id.as_bytes()) };
             self.peers.connected.get_or_create(&label).set(link.awaited_since.is_none().into());
@@ -253,8 +253,8 @@ impl Metrics {
 }
 
 /// The number of a peer's messages that were lost in this node's queues.
-pub(crate) fn dropped(stats: &ExchangeStats, peer: &roastery_protocol::group::PeerId) -> u64 {
-    let buses = stats.lines.values().chain([&stats.bus]);
+pub(crate) fn dropped(stats: &MuxStats, peer: &roastery_protocol::group::PeerId) -> u64 {
+    let buses = stats.channels.values().chain([&stats.bus]);
     buses
         .map(|bus| bus.of(peer))
         .map(|queue| queue.dropped_queue_full + queue.dropped_too_large)

@@ -1,10 +1,10 @@
-//! What every bus promises, over TCP, over QUIC, and on a line over TCP.
+//! What every bus promises, over TCP, over QUIC, and on a channel over TCP.
 
 use roastery_libp2p::P2pBus;
 use roastery_protocol::group::PeerId;
 use roastery_testkit::bus::{
+    channels::{Channels, wide},
     kinds::{Kind, SIZE, limits},
-    lines::{Lines, wide},
 };
 
 use crate::network::{Network, key, settings};
@@ -29,8 +29,8 @@ async fn quic() -> Network {
     Network::new(SIZE, crate::QUIC, settings(limits())).await
 }
 
-async fn line_over_tcp() -> Lines<Network> {
-    Lines(Network::new(SIZE, crate::TCP, settings(wide())).await)
+async fn channel_over_tcp() -> Channels<Network> {
+    Channels(Network::new(SIZE, crate::TCP, settings(wide())).await)
 }
 
 mod over_tcp {
@@ -45,8 +45,8 @@ mod over_quic {
     }
 }
 
-mod on_a_line_over_tcp {
+mod on_a_channel_over_tcp {
     roastery_testkit::bus_contract! {
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)] super::line_over_tcp().await
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)] super::channel_over_tcp().await
     }
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use futures_util::{AsyncWriteExt, StreamExt};
 use roastery_libp2p::{Endpoint, Multiaddr};
 use roastery_node::{
-    bus::exchange::{Exchange, ExchangeHandle, ExchangeLimits, Topic},
+    bus::mux::{Mux, MuxHandle, MuxLimits, Topic},
     driver::NodeHandle,
 };
 use roastery_protocol::group::Group;
@@ -82,7 +82,7 @@ fn chatter(mut bus: P2pBus, topic: Topic) -> JoinSet<()> {
 struct Attacked {
     group: Arc<Group>,
     nodes: Vec<NodeHandle>,
-    handles: Vec<ExchangeHandle>,
+    handles: Vec<MuxHandle>,
     topic: Topic,
 }
 
@@ -91,15 +91,15 @@ async fn start(network: &Network) -> Attacked {
     let (group, members) = deal(3, &peers).unwrap();
     let topic = Topic::Group(group.id());
     let queues = QueueLimits { max_queued_messages: QUEUES, ..QueueLimits::default() };
-    let limits = ExchangeLimits { queues, ..ExchangeLimits::default() };
-    let (mut lines, mut handles) = (Vec::new(), Vec::new());
+    let limits = MuxLimits { queues, ..MuxLimits::default() };
+    let (mut channels, mut handles) = (Vec::new(), Vec::new());
     for at in 0..HONEST {
-        let (exchange, handle) = Exchange::new(network.join(at).await, limits).unwrap();
-        lines.push(handle.open(topic, peers.clone()).unwrap());
+        let (mux, handle) = Mux::new(network.join(at).await, limits).unwrap();
+        channels.push(handle.open(topic, peers.clone()).unwrap());
         handles.push(handle);
-        tokio::spawn(exchange.run());
+        tokio::spawn(mux.run());
     }
-    Attacked { group, nodes: demo::start(members, lines), handles, topic }
+    Attacked { group, nodes: demo::start(members, channels), handles, topic }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -118,7 +118,7 @@ async fn nodes_sign_while_strangers_knock_others_speak_out_of_turn_and_a_member_
     let attacked = &handles[ATTACKED];
     let lost_of = |at: usize| {
         let (stats, peer) = (attacked.stats(), key(at).peer());
-        stats.bus.of(&peer).dropped_queue_full + stats.lines[&topic].of(&peer).dropped_queue_full
+        stats.bus.of(&peer).dropped_queue_full + stats.channels[&topic].of(&peer).dropped_queue_full
     };
     let said_by_other = || attacked.stats().misdirected.get(&key(OTHER).peer()).copied();
     // Each attack is noticed, and counted by its kind.

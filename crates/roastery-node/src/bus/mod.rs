@@ -2,7 +2,7 @@
 //!
 //! [`Bus`] is all that a node knows of its network. [`Mesh`] implements it inside one process, for
 //! demos and tests; the crate `roastery-libp2p` implements it over TCP and QUIC. A
-//! [`Line`](exchange::Line) is the bus of one group among several that share another bus.
+//! [`Channel`](mux::Channel) is the bus of one group among several that share another bus.
 //!
 //! # What a bus promises
 //!
@@ -30,8 +30,8 @@
 //! of each message for each of up to 127 readers. What is delivered holds exactly the message and
 //! keeps no larger buffer alive, so a reader that retains it retains what it counted.
 
-pub mod exchange;
 mod mesh;
+pub mod mux;
 pub mod queue;
 mod stats;
 

@@ -4,5 +4,5 @@
 
 mod contract;
 mod driver;
-mod exchange;
 mod mesh;
+mod mux;

@@ -20,7 +20,7 @@ use std::{
 };
 
 use roastery_libp2p::Roster;
-use roastery_node::bus::exchange::ExchangeHandle;
+use roastery_node::bus::mux::MuxHandle;
 use roastery_protocol::{GroupId, KeygenId, group::PeerId, keys::IdentityKey};
 use tokio::sync::{broadcast, watch};
 
@@ -50,7 +50,7 @@ pub struct Service {
     config: Config,
     identity: Arc<IdentityKey>,
     peer: PeerId,
-    exchange: ExchangeHandle,
+    mux: MuxHandle,
     roster: Roster,
     /// The addresses that members have signed.
     addresses: AddressBook,

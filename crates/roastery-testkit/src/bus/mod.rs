@@ -1,7 +1,7 @@
 //! What every bus promises, as tests that run on any kind of bus.
 
+pub mod channels;
 pub mod kinds;
-pub mod lines;
 pub mod promises;
 pub mod topics;
 pub mod waiting;

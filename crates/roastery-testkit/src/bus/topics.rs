@@ -1,6 +1,6 @@
 //! Messages with a topic, and any other content.
 
-use roastery_node::bus::exchange::Topic;
+use roastery_node::bus::mux::Topic;
 use roastery_protocol::GroupId;
 
 pub fn group(name: u8) -> Topic {

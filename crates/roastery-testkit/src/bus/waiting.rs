@@ -13,7 +13,7 @@ pub async fn next(bus: &mut impl Bus) -> BusEvent {
     event.expect("something comes").expect("the bus is open")
 }
 
-/// The next message, whatever connects and disconnects meanwhile; clock questions of an exchange
+/// The next message, whatever connects and disconnects meanwhile; clock questions of a mux
 /// are skipped.
 pub async fn next_message(bus: &mut impl Bus) -> (PeerId, Vec<u8>) {
     loop {

@@ -11,7 +11,7 @@ mod keygen;
 mod late;
 mod lossy;
 mod offline;
-mod over_lines;
+mod over_channels;
 mod proposing;
 mod record;
 mod room;

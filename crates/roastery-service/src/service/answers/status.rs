@@ -8,7 +8,7 @@ use std::{
 
 use bitcoin::hex::DisplayHex as _;
 use futures_util::future::join_all;
-use roastery_node::bus::{LinkStats, exchange::ExchangeStats};
+use roastery_node::bus::{LinkStats, mux::MuxStats};
 use roastery_protocol::{GroupId, group::PeerId};
 use roastery_store::StateKind;
 use tokio::time::timeout;
@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 impl Service {
     /// The node's status: its peers, groups, sessions and key generations.
     pub async fn status(&self) -> Status {
-        let stats = self.exchange.stats();
+        let stats = self.mux.stats();
         let links: BTreeMap<&PeerId, LinkStats> = stats.bus.links().collect();
         let pending = self.pending().await;
         let mut views = Vec::new();
@@ -123,7 +123,7 @@ impl Service {
     /// Whether it can sign: enough members of each group are connected.
     pub async fn readiness(&self) -> Health {
         let mut problems = self.health().await.problems;
-        let stats = self.exchange.stats();
+        let stats = self.mux.stats();
         let links: BTreeMap<&PeerId, LinkStats> = stats.bus.links().collect();
         for group in self.groups() {
             let (reachable, threshold) = (self.reachable(&group, &links), group.group.threshold());
@@ -139,7 +139,7 @@ impl Service {
 
     /// The metrics, in Prometheus' format.
     pub fn metrics_text(&self) -> String {
-        self.shared.metrics.text(&self.exchange.stats(), self.shared.store.syncs())
+        self.shared.metrics.text(&self.mux.stats(), self.shared.store.syncs())
     }
 
     /// The counters.
@@ -210,7 +210,7 @@ impl Service {
         &self,
         peer: &PeerId,
         link: &LinkStats,
-        stats: &ExchangeStats,
+        stats: &MuxStats,
         called: &BTreeMap<PeerId, Vec<String>>,
     ) -> PeerStatus {
         PeerStatus {

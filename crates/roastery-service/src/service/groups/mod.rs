@@ -1,5 +1,6 @@
 //! The groups of a node: their names, their requests, what other members propose, and outcomes.
 
+pub(super) mod channels;
 pub(super) mod coins;
 pub(super) mod group;
 pub(super) mod holdings;
@@ -8,6 +9,5 @@ pub(super) mod naming;
 pub(super) mod outcomes;
 pub(super) mod progress;
 pub(super) mod proposed;
-pub(super) mod room;
 pub(super) mod same;
 pub(super) mod starting;

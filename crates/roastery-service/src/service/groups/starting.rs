@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use roastery_node::bus::exchange::{Line, OpenLineError, Topic};
+use roastery_node::bus::mux::{Channel, OpenChannelError, Topic};
 use roastery_protocol::group::PeerId;
 use roastery_store::KeptGroup;
 
@@ -18,14 +18,14 @@ use crate::{
 };
 
 impl Service {
-    pub(in crate::service) fn open_line(
+    pub(in crate::service) fn open_channel(
         &self,
         topic: Topic,
         members: impl IntoIterator<Item = PeerId>,
-    ) -> Result<Line, ServiceError> {
+    ) -> Result<Channel, ServiceError> {
         let members = members.into_iter().filter(|peer| *peer != self.peer);
-        self.exchange.open(topic, members).map_err(|error| {
-            if let OpenLineError::TooManyLines { .. } = &error {
+        self.mux.open(topic, members).map_err(|error| {
+            if let OpenChannelError::TooManyChannels { .. } = &error {
                 self.shared.limits.hit(Limit::Channels, "this node");
             }
             ServiceError::Conflict(error.to_string())
@@ -50,7 +50,7 @@ impl Service {
         }
         members.iter().for_each(|peer| self.reach(peer.clone()));
         self.make_room(1, &name).await?;
-        let line = self.open_line(Topic::Group(id), members)?;
+        let channel = self.open_channel(Topic::Group(id), members)?;
         let not_ready = |error: ConfigError| ServiceError::NotReady(error.to_string());
         let GroupSettings { section, policy, scripts } =
             self.config.settings_of(bound.as_deref(), id).map_err(not_ready)?;
@@ -65,7 +65,7 @@ impl Service {
             shared,
             Called { name, section },
             kept,
-            line,
+            channel,
             identity,
             engine,
             (journal, over_limit),

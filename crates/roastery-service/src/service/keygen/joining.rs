@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use roastery_node::bus::exchange::Topic;
+use roastery_node::bus::mux::Topic;
 use roastery_protocol::{
     GroupId, KeygenId, Seat,
     group::{Name, NameError},
@@ -303,14 +303,14 @@ impl Service {
 
     async fn run_keygen(self: &Arc<Self>, keygen: &Arc<KeygenService>) -> Result<(), ServiceError> {
         let invitation = &keygen.invitation;
-        // One line for the key generation, and one for the group that it makes.
+        // One channel for the key generation, and one for the group that it makes.
         self.make_room(2, keygen.name.as_str()).await?;
         let members = invitation.members().iter().map(|member| member.peer.clone());
-        let line = self.open_line(Topic::Keygen(invitation.id()), members)?;
+        let channel = self.open_channel(Topic::Keygen(invitation.id()), members)?;
         let host_key = self.shared.folder.resolve(&self.config.host_key);
         let (finished, made) = oneshot::channel();
         let (shared, identity) = (&self.shared, self.identity.clone());
-        keygen.run(shared, line, identity, host_key, finished).await?;
+        keygen.run(shared, channel, identity, host_key, finished).await?;
         let (this, keygen) = (self.clone(), keygen.clone());
         self.shared.finite("the start of a new group", async move {
             if made.await.is_ok()

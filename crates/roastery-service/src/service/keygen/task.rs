@@ -89,8 +89,8 @@ impl KeygenService {
         }
     }
 
-    /// Ends its task, and waits until its line is closed. Other members that lack the certificate
-    /// have to get it from another one.
+    /// Ends its task, and waits until its channel is closed. Other members that lack the
+    /// certificate have to get it from another one.
     pub(in crate::service) async fn retire(&self) {
         self.abort();
         let ended = async {

@@ -39,14 +39,14 @@ impl Service {
                 tidied = Instant::now();
                 self.tidy().await;
             }
-            bus.look(&self.exchange.stats(), &self.shared.limits);
+            bus.look(&self.mux.stats(), &self.shared.limits);
             self.shared.look_at_store();
             let lost = crate::log::lost_lines();
             let new = lost.saturating_sub(lines_lost);
             self.shared.limits.hit_times(Limit::LogLines, "standard error", new);
             lines_lost = lost;
             self.shared.limits.log_left_out();
-            clocks.look(&self.exchange.clocks(), &self.shared);
+            clocks.look(&self.mux.clocks(), &self.shared);
             tokio::select! {
                 () = tokio::time::sleep(PULSE) => {}
                 () = stopped_signal(&mut stopped) => return,

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use roastery_node::bus::exchange::ClockOffset;
+use roastery_node::bus::mux::ClockOffset;
 use roastery_protocol::group::PeerId;
 
 use crate::{service::shared::Shared, text::Visible};

@@ -6,7 +6,7 @@ use std::{
 };
 
 use roastery_libp2p::{Endpoint, P2pSettings, TransportKey};
-use roastery_node::bus::exchange::{Exchange, ExchangeLimits};
+use roastery_node::bus::mux::{Mux, MuxLimits};
 use roastery_protocol::keys::IdentityKey;
 use roastery_store::{Durability, Store, StoreWriter};
 use tokio::sync::watch;
@@ -74,12 +74,12 @@ impl Service {
         let internal = |error: &dyn std::error::Error| ServiceError::Internal(error.to_string());
         let bus = endpoint.join([]).map_err(|error| internal(&error))?;
         let roster = bus.roster();
-        let (exchange, handle) =
-            Exchange::new(bus, ExchangeLimits::default()).map_err(|error| internal(&error))?;
+        let (mux, handle) =
+            Mux::new(bus, MuxLimits::default()).map_err(|error| internal(&error))?;
         let (stop, mut stopped) = watch::channel(false);
         shared.essential("the bus", async move {
             tokio::select! {
-                bus = exchange.run() => bus.close().await,
+                bus = mux.run() => bus.close().await,
                 // When it is dropped, the bus still sends what it was given.
                 () = stopped_signal(&mut stopped) => {}
             }
@@ -90,7 +90,7 @@ impl Service {
             config,
             identity,
             peer,
-            exchange: handle,
+            mux: handle,
             roster,
             addresses,
             audit,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bitcoin::hex::DisplayHex as _;
-use roastery_node::bus::{BusStats, QueueStats, exchange::ExchangeStats};
+use roastery_node::bus::{BusStats, QueueStats, mux::MuxStats};
 use roastery_protocol::group::PeerId;
 
 use crate::limits::{Limit, Limits};
@@ -25,9 +25,9 @@ struct Counts {
 
 impl BusWatch {
     /// Reports what was counted since the last time.
-    pub(in crate::service) fn look(&mut self, stats: &ExchangeStats, limits: &Limits) {
+    pub(in crate::service) fn look(&mut self, stats: &MuxStats, limits: &Limits) {
         let mut now: BTreeMap<PeerId, Counts> = BTreeMap::new();
-        let buses = stats.lines.values().chain([&stats.bus]);
+        let buses = stats.channels.values().chain([&stats.bus]);
         buses.for_each(|bus| add(&mut now, bus));
         for (peer, counts) in &now {
             let known = self.of_peers.get(peer).copied().unwrap_or_default();
@@ -37,7 +37,7 @@ impl BusWatch {
                 (Limit::OutboundQueue, counts.outbound, known.outbound),
                 (Limit::MessageBytes, counts.too_large, known.too_large),
             ] {
-                // A closed line takes its counts with it.
+                // A closed channel takes its counts with it.
                 limits.hit_times(limit, &who, now.saturating_sub(known));
             }
         }
@@ -74,15 +74,12 @@ mod tests {
                 dropped_too_large: large,
                 ..QueueStats::default()
             };
-            ExchangeStats {
-                bus: [(peer.clone(), queue)].into_iter().collect(),
-                ..ExchangeStats::default()
-            }
+            MuxStats { bus: [(peer.clone(), queue)].into_iter().collect(), ..MuxStats::default() }
         };
         for (full, large) in [(2, 0), (2, 1), (5, 1), (5, 1)] {
             watch.look(&lost(full, large), metrics.limits());
         }
-        let text = metrics.text(&ExchangeStats::default(), 0);
+        let text = metrics.text(&MuxStats::default(), 0);
         for line in [
             "roastery_limited_total{limit=\"inbound_queue\",who=\"07\"} 5\n",
             "roastery_limited_total{limit=\"message_bytes\",who=\"07\"} 1\n",

@@ -1,34 +1,34 @@
 //! Several groups and key generations over one bus.
 //!
 //! A node that belongs to several groups has one transport key and one connection to each peer,
-//! whatever they share. An [`Exchange`] owns that bus and hands out [`Line`]s, each of which is a
-//! bus for one [`Topic`]: a group, or a key generation. A line carries the messages of its topic's
+//! whatever they share. A [`Mux`] owns that bus and hands out [`Channel`]s, each of which is a bus
+//! for one [`Topic`]: a group, or a key generation. A channel carries the messages of its topic's
 //! members about its topic, and no others:
 //!
-//! * What is sent to everyone goes to the members of the line that are connected, each by name.
-//! * A message reaches a line only if it names the line's topic and comes from one of its members.
-//!   All else is dropped and counted, by sender ([`Misdirected`]).
-//! * The exchange itself asks each peer for its wall clock, when it connects and every ten minutes
-//!   ([`ExchangeHandle::clocks`]): requests expire by it.
-//! * A member is connected to a line while it is connected to the bus. Whether it has the topic
+//! * What is sent to everyone goes to the members of the channel that are connected, each by name.
+//! * A message reaches a channel only if it names the channel's topic and comes from one of its
+//!   members. All else is dropped and counted, by sender ([`Misdirected`]).
+//! * The mux itself asks each peer for its wall clock, when it connects and every ten minutes
+//!   ([`MuxHandle::clocks`]): requests expire by it.
+//! * A member is connected to a channel while it is connected to the bus. Whether it has the topic
 //!   open does not show; what is sent before it has is lost, as any message may be.
 //!
 //! # Queues and scheduling
 //!
-//! The bus cannot be lent out while it waits for the next event, so [`Bus::send`] on a line puts
-//! the message into a queue of the line, one for each member that it is for, and the exchange's
-//! task sends it. These queues have the bounds of all queues here. A full one drops its line's
-//! newest messages for that member, and the lines are served round-robin, one message each, so a
-//! line that floods loses only its own messages. In the other direction each line has a queue for
-//! each of its members, and a line that is not read loses only its own messages. The task
-//! alternates between the two directions and never waits for a line. All state is behind one lock,
-//! which is held for single steps in memory.
+//! The bus cannot be lent out while it waits for the next event, so [`Bus::send`] on a channel puts
+//! the message into a queue of the channel, one for each member that it is for, and the mux's task
+//! sends it. These queues have the bounds of all queues here. A full one drops its channel's newest
+//! messages for that member, and the channels are served round-robin, one message each, so a
+//! channel that floods loses only its own messages. In the other direction each channel has a queue
+//! for each of its members, and a channel that is not read loses only its own messages. The task
+//! alternates between the two directions and never waits for a channel. All state is behind one
+//! lock, which is held for single steps in memory.
 //!
-//! Below the lines the bus has one queue for each peer, for all topics. A peer that floods in one
-//! group may lose its own messages in another.
+//! Below the channels the bus has one queue for each peer, for all topics. A peer that floods in
+//! one group may lose its own messages in another.
 //!
 //! ```
-//! use roastery_node::bus::exchange::{Exchange, ExchangeLimits, Topic};
+//! use roastery_node::bus::mux::{Mux, MuxLimits, Topic};
 //! use roastery_node::bus::{Bus, BusEvent, Destination, Mesh};
 //! use roastery_protocol::group::PeerId;
 //! # use roastery_protocol::GroupId;
@@ -39,21 +39,25 @@
 //! # let group = GroupId::from_bytes([1; 32]);
 //! let (alice, bob) = (PeerId::new("alice")?, PeerId::new("bob")?);
 //! let _bob_bus = mesh.join(bob.clone())?;
-//! let (exchange, handle) = Exchange::new(mesh.join(alice)?, ExchangeLimits::default())?;
-//! tokio::spawn(exchange.run());
+//! let (mux, handle) = Mux::new(mesh.join(alice)?, MuxLimits::default())?;
+//! tokio::spawn(mux.run());
 //!
-//! let mut line = handle.open(Topic::Group(group), [bob.clone()])?;
-//! assert_eq!(line.receive().await, Some(BusEvent::Connected(bob)));
-//! line.send(Destination::Everyone, b"good morning, group")?;
+//! let mut channel = handle.open(Topic::Group(group), [bob.clone()])?;
+//! assert_eq!(channel.receive().await, Some(BusEvent::Connected(bob)));
+//! channel.send(Destination::Everyone, b"good morning, group")?;
 //! # Ok(())
 //! # }
 //! ```
 
+mod channel;
 mod clock;
+mod error;
 mod limits;
-mod line;
+mod peer_clock;
 mod shared;
+mod state;
 mod stats;
+
 mod topic;
 
 use std::collections::BTreeMap;
@@ -63,10 +67,11 @@ use std::sync::Arc;
 use tokio::task::coop::consume_budget;
 use tokio::time::{MissedTickBehavior, interval};
 
+pub use self::channel::Channel;
 pub use self::clock::{CLOCK_TOLERANCE, ClockOffset};
-pub use self::limits::{ExchangeLimits, ExchangeLimitsError};
-pub use self::line::{Line, OpenLineError};
-pub use self::stats::{ExchangeStats, Misdirected};
+pub use self::error::OpenChannelError;
+pub use self::limits::{MuxLimits, MuxLimitsError};
+pub use self::stats::{Misdirected, MuxStats};
 pub use self::topic::Topic;
 
 use self::clock::{ClockMessage, now_ms};
@@ -74,8 +79,8 @@ use self::shared::Shared;
 use self::stats::REFRESH;
 use super::{Bus, BusEvent, Destination, PeerId};
 
-/// The task that owns a bus and serves the lines over it. The [module](self) says how.
-pub struct Exchange<B> {
+/// The task that owns a bus and serves the channels over it. The [module](self) says how.
+pub struct Mux<B> {
     bus: B,
     shared: Ends,
 }
@@ -89,26 +94,23 @@ impl Drop for Ends {
     }
 }
 
-impl<B: Bus> Exchange<B> {
-    /// An exchange and the handle to it. The lines work while [`run`](Self::run) runs.
+impl<B: Bus> Mux<B> {
+    /// A mux and the handle to it. The channels work while [`run`](Self::run) runs.
     ///
     /// # Errors
     ///
-    /// [`ExchangeLimitsError`] when with these limits nothing could be sent.
-    pub fn new(
-        bus: B,
-        limits: ExchangeLimits,
-    ) -> Result<(Self, ExchangeHandle), ExchangeLimitsError> {
+    /// [`MuxLimitsError`] when with these limits nothing could be sent.
+    pub fn new(bus: B, limits: MuxLimits) -> Result<(Self, MuxHandle), MuxLimitsError> {
         let limits = limits.check()?.within(bus.max_message_bytes());
         let shared = Arc::new(Shared::new(bus.local_peer().clone(), limits));
         shared.refresh(bus.stats());
-        Ok((Self { bus, shared: Ends(shared.clone()) }, ExchangeHandle { shared }))
+        Ok((Self { bus, shared: Ends(shared.clone()) }, MuxHandle { shared }))
     }
 
-    /// Runs until the bus ends, or until the last handle and the last line are dropped and what
+    /// Runs until the bus ends, or until the last handle and the last channel are dropped and what
     /// they have sent is handed to the bus. Returns the bus, to be closed or used again.
     ///
-    /// When this ends, or its future is dropped, all lines end.
+    /// When this ends, or its future is dropped, all channels end.
     pub async fn run(mut self) -> B {
         let shared = self.shared.0.clone();
         let mut refresh = interval(REFRESH);
@@ -165,19 +167,19 @@ impl<B: Bus> Exchange<B> {
     }
 }
 
-impl<B> fmt::Debug for Exchange<B> {
+impl<B> fmt::Debug for Mux<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Exchange").finish_non_exhaustive()
+        f.debug_struct("Mux").finish_non_exhaustive()
     }
 }
 
-/// Opens lines at an [`Exchange`]. The exchange ends when the last handle and the last line are
+/// Opens channels at a [`Mux`]. The mux ends when the last handle and the last channel are
 /// dropped.
-pub struct ExchangeHandle {
+pub struct MuxHandle {
     shared: Arc<Shared>,
 }
 
-impl ExchangeHandle {
+impl MuxHandle {
     /// Opens the bus of one topic, until it is dropped. Members that are connected already are
     /// reported as connected.
     ///
@@ -186,19 +188,19 @@ impl ExchangeHandle {
     ///
     /// # Errors
     ///
-    /// [`OpenLineError`] when the topic is open already, there are too many lines or members, or
-    /// the exchange has ended.
+    /// [`OpenChannelError`] when the topic is open already, there are too many channels or members,
+    /// or the mux has ended.
     pub fn open(
         &self,
         topic: Topic,
         members: impl IntoIterator<Item = PeerId>,
-    ) -> Result<Line, OpenLineError> {
-        Line::open(&self.shared, topic, members)
+    ) -> Result<Channel, OpenChannelError> {
+        Channel::open(&self.shared, topic, members)
     }
 
-    /// How many further lines can be opened now.
-    pub fn free_lines(&self) -> usize {
-        self.shared.free_lines()
+    /// How many further channels can be opened now.
+    pub fn free_channels(&self) -> usize {
+        self.shared.free_channels()
     }
 
     /// How the wall clocks of the peers that are connected differ from this node's, for those that
@@ -207,27 +209,27 @@ impl ExchangeHandle {
         self.shared.clocks()
     }
 
-    /// The counters of this exchange and its lines.
-    pub fn stats(&self) -> ExchangeStats {
+    /// The counters of this mux and its channels.
+    pub fn stats(&self) -> MuxStats {
         self.shared.stats()
     }
 }
 
-impl Clone for ExchangeHandle {
+impl Clone for MuxHandle {
     fn clone(&self) -> Self {
         self.shared.add_handle();
         Self { shared: self.shared.clone() }
     }
 }
 
-impl Drop for ExchangeHandle {
+impl Drop for MuxHandle {
     fn drop(&mut self) {
         self.shared.drop_handle();
     }
 }
 
-impl fmt::Debug for ExchangeHandle {
+impl fmt::Debug for MuxHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ExchangeHandle").finish_non_exhaustive()
+        f.debug_struct("MuxHandle").finish_non_exhaustive()
     }
 }

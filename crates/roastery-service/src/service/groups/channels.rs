@@ -1,6 +1,6 @@
-//! Lines of the exchange for groups and key generations: each has one.
+//! Channels of the mux for groups and key generations: each has one.
 
-use roastery_node::bus::exchange::ExchangeLimits;
+use roastery_node::bus::mux::MuxLimits;
 
 use crate::{
     limits::Limit,
@@ -8,11 +8,11 @@ use crate::{
 };
 
 impl Service {
-    /// Makes room for so many lines: key generations that have made their group, and only answer
+    /// Makes room for so many channels: key generations that have made their group, and only answer
     /// others, are ended, the oldest first.
     pub(in crate::service) async fn make_room(
         &self,
-        lines: usize,
+        channels: usize,
         name: &str,
     ) -> Result<(), ServiceError> {
         let keygens: Vec<_> = self.lock_keygens().values().cloned().collect();
@@ -20,10 +20,10 @@ impl Service {
         let mut answering: Vec<_> = answering.collect();
         answering.sort_by_key(|(since, _)| *since);
         let mut answering = answering.into_iter();
-        while self.exchange.free_lines() < lines {
+        while self.mux.free_channels() < channels {
             let Some((_, oldest)) = answering.next() else {
                 self.shared.limits.hit(Limit::Channels, name);
-                let most = ExchangeLimits::default().max_lines;
+                let most = MuxLimits::default().max_channels;
                 return Err(ServiceError::Conflict(format!(
                     "{most} groups and key generations can be open at once, and a key generation \
                      needs room for its group too: this node has no more room"

@@ -1,8 +1,8 @@
-//! Opening and closing of lines.
+//! Opening and closing of channels.
 
 use roastery_node::bus::{
     SendError,
-    exchange::{ExchangeLimitsError, OpenLineError},
+    mux::{MuxLimitsError, OpenChannelError},
     queue::QueueLimits,
 };
 
@@ -10,13 +10,13 @@ use super::*;
 use roastery_testkit::bus::waiting::until;
 
 #[tokio::test]
-async fn a_topic_is_open_once_and_can_be_opened_again_when_its_line_is_dropped() {
+async fn a_topic_is_open_once_and_can_be_opened_again_when_its_channel_is_dropped() {
     let mesh = Mesh::default();
     let (anna, mut ben) = (Node::join(&mesh, "anna"), mesh.join(peer("ben")).unwrap());
     let both = || ["anna", "ben"].map(peer);
     let first = anna.handle.open(group(1), both()).unwrap();
     let refused = anna.handle.open(group(1), both()).unwrap_err();
-    assert_eq!(refused, OpenLineError::AlreadyOpen(group(1)));
+    assert_eq!(refused, OpenChannelError::AlreadyOpen(group(1)));
     ben.send(Destination::Everyone, &about(group(1), b"for the first")).unwrap();
     until(|| first.stats().of(&peer("ben")).waiting_messages == 1).await;
     drop(first);
@@ -31,16 +31,16 @@ async fn a_topic_is_open_once_and_can_be_opened_again_when_its_line_is_dropped()
 }
 
 #[tokio::test]
-async fn what_a_line_has_sent_goes_out_when_it_is_dropped_and_when_it_is_opened_again() {
+async fn what_a_channel_has_sent_goes_out_when_it_is_dropped_and_when_it_is_opened_again() {
     let mesh = Mesh::default();
     let (anna, ben) = (Node::join(&mesh, "anna"), Node::join(&mesh, "ben"));
     let mut bens = ben.open(group(1), &["anna", "ben"]);
     connected(&mut bens, &["anna"]).await;
     for life in 0..3_u8 {
-        let mut line = anna.open(group(1), &["anna", "ben"]);
-        connected(&mut line, &["ben"]).await;
+        let mut channel = anna.open(group(1), &["anna", "ben"]);
+        connected(&mut channel, &["ben"]).await;
         for number in 0..10 {
-            say(&mut line, "ben", &[life, number]);
+            say(&mut channel, "ben", &[life, number]);
         }
     }
     let mut heard = Vec::new();
@@ -56,58 +56,58 @@ async fn what_a_line_has_sent_goes_out_when_it_is_dropped_and_when_it_is_opened_
 async fn a_member_that_the_bus_does_not_know_yet_is_one_that_is_not_connected() {
     let mesh = Mesh::default();
     let anna = Node::join(&mesh, "anna");
-    let mut line = anna.open(group(1), &["anna", "ben"]);
+    let mut channel = anna.open(group(1), &["anna", "ben"]);
     let to = |name| Destination::Peer(peer(name));
-    assert_eq!(line.send(to("ben"), b"x"), Err(SendError::NotConnected(peer("ben"))));
-    assert_eq!(line.send(to("anna"), b"x"), Err(SendError::ToSelf(peer("anna"))));
-    assert_eq!(line.send(to("carl"), b"x"), Err(SendError::UnknownPeer(peer("carl"))));
-    assert!(line.stats().link(&peer("ben")).unwrap().awaited_since.is_some());
+    assert_eq!(channel.send(to("ben"), b"x"), Err(SendError::NotConnected(peer("ben"))));
+    assert_eq!(channel.send(to("anna"), b"x"), Err(SendError::ToSelf(peer("anna"))));
+    assert_eq!(channel.send(to("carl"), b"x"), Err(SendError::UnknownPeer(peer("carl"))));
+    assert!(channel.stats().link(&peer("ben")).unwrap().awaited_since.is_some());
     let ben = Node::join(&mesh, "ben");
     let mut bens = ben.open(group(1), &["anna", "ben"]);
-    connected(&mut line, &["ben"]).await;
-    assert!(line.stats().link(&peer("ben")).unwrap().awaited_since.is_none());
-    say(&mut line, "ben", b"there you are");
+    connected(&mut channel, &["ben"]).await;
+    assert!(channel.stats().link(&peer("ben")).unwrap().awaited_since.is_none());
+    say(&mut channel, "ben", b"there you are");
     connected(&mut bens, &["anna"]).await;
     assert_eq!(next(&mut bens).await, message("anna", group(1), b"there you are"));
 }
 
 #[tokio::test]
-async fn there_are_as_many_lines_and_members_as_allowed_and_not_one_more() {
+async fn there_are_as_many_channels_and_members_as_allowed_and_not_one_more() {
     let mesh = Mesh::default();
-    let anna = Node::with(&mesh, "anna", ExchangeLimits { max_lines: 2, ..Default::default() });
+    let anna = Node::with(&mesh, "anna", MuxLimits { max_channels: 2, ..Default::default() });
     let members = |count: usize| (0..count).map(|number| peer(&format!("peer {number}")));
     let refused = anna.handle.open(group(1), members(128)).unwrap_err();
-    assert_eq!(refused, OpenLineError::TooManyMembers);
+    assert_eq!(refused, OpenChannelError::TooManyMembers);
     let first = anna.handle.open(group(1), members(127).chain([peer("anna")])).unwrap();
     assert_eq!(first.stats().links().count(), 127);
     let _second = anna.open(group(2), &[]);
     let refused = anna.handle.open(group(3), []).unwrap_err();
-    assert_eq!(refused, OpenLineError::TooManyLines { max_lines: 2 });
+    assert_eq!(refused, OpenChannelError::TooManyChannels { max_channels: 2 });
     drop(first);
     anna.open(group(3), &[]);
 }
 
 #[test]
 fn limits_with_which_nothing_could_be_said_are_refused() {
-    let exchange = |limits| {
+    let mux = |limits| {
         let bus = Mesh::default().join(peer("anna")).unwrap();
-        Exchange::new(bus, limits).map(drop).unwrap_err()
+        Mux::new(bus, limits).map(drop).unwrap_err()
     };
-    let limits = ExchangeLimits::default();
-    assert_eq!(exchange(ExchangeLimits { max_lines: 0, ..limits }), ExchangeLimitsError::NoLines);
+    let limits = MuxLimits::default();
+    assert_eq!(mux(MuxLimits { max_channels: 0, ..limits }), MuxLimitsError::NoChannels);
     let queues = QueueLimits { max_queued_messages: 0, ..limits.queues };
-    let refused = exchange(ExchangeLimits { queues, ..limits });
-    assert!(matches!(refused, ExchangeLimitsError::Queues(_)));
+    let refused = mux(MuxLimits { queues, ..limits });
+    assert!(matches!(refused, MuxLimitsError::Queues(_)));
 }
 
 #[tokio::test]
-async fn the_lines_that_are_free_are_known_before_one_is_opened() {
+async fn the_channels_that_are_free_are_known_before_one_is_opened() {
     let mesh = Mesh::default();
-    let limits = ExchangeLimits { max_lines: 2, ..ExchangeLimits::default() };
+    let limits = MuxLimits { max_channels: 2, ..MuxLimits::default() };
     let anna = Node::with(&mesh, "anna", limits);
-    assert_eq!(anna.handle.free_lines(), 2);
-    let lines = [1, 2].map(|name| anna.open(group(name), &["anna"]));
-    assert_eq!(anna.handle.free_lines(), 0);
-    drop(lines);
-    assert_eq!(anna.handle.free_lines(), 2);
+    assert_eq!(anna.handle.free_channels(), 2);
+    let channels = [1, 2].map(|name| anna.open(group(name), &["anna"]));
+    assert_eq!(anna.handle.free_channels(), 0);
+    drop(channels);
+    assert_eq!(anna.handle.free_channels(), 2);
 }

@@ -2,7 +2,7 @@
 
 use roastery_node::bus::{
     Mesh,
-    exchange::{Exchange, ExchangeLimits, Topic},
+    mux::{Mux, MuxLimits, Topic},
 };
 use roastery_testkit::nodes::*;
 use tokio::time::Instant;
@@ -14,12 +14,12 @@ async fn two_groups_of_the_same_members_sign_at_once_over_one_bus_each() {
     let (mut first, mut second) = (Vec::new(), Vec::new());
     for seat in fixtures[0].group.seats() {
         let bus = mesh.join(peer(seat)).unwrap();
-        let (exchange, handle) = Exchange::new(bus, ExchangeLimits::default()).unwrap();
-        tokio::spawn(exchange.run());
+        let (mux, handle) = Mux::new(bus, MuxLimits::default()).unwrap();
+        tokio::spawn(mux.run());
         for (fixture, nodes) in fixtures.iter().zip([&mut first, &mut second]) {
             let members = fixture.group.members().iter().map(|member| member.peer.clone());
-            let line = handle.open(Topic::Group(fixture.group.id()), members).unwrap();
-            nodes.push(fixture.start(line, seat));
+            let channel = handle.open(Topic::Group(fixture.group.id()), members).unwrap();
+            nodes.push(fixture.start(channel, seat));
         }
     }
     let start = Instant::now();

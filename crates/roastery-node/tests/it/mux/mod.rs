@@ -8,13 +8,13 @@ mod routing;
 
 use roastery_node::bus::{
     Bus, BusEvent, Destination, Mesh, MeshBus,
-    exchange::{Exchange, ExchangeHandle, ExchangeLimits, Line, Topic},
+    mux::{Channel, Mux, MuxHandle, MuxLimits, Topic},
 };
 use roastery_protocol::{KeygenId, group::PeerId};
 use roastery_testkit::bus::{topics, waiting};
 use tokio::task::JoinHandle;
 
-use crate::exchange::{
+use crate::mux::{
     topics::{group, heading},
     waiting::{next, next_message},
 };
@@ -36,43 +36,43 @@ fn message(from: &str, topic: Topic, words: &[u8]) -> BusEvent {
     BusEvent::Message { from: peer(from), bytes: about(topic, words).into() }
 }
 
-/// A node's exchange on a mesh.
+/// A node's mux on a mesh.
 struct Node {
-    handle: ExchangeHandle,
+    handle: MuxHandle,
     task: JoinHandle<MeshBus>,
 }
 
 impl Node {
     fn join(mesh: &Mesh, name: &str) -> Self {
-        Self::with(mesh, name, ExchangeLimits::default())
+        Self::with(mesh, name, MuxLimits::default())
     }
 
-    fn with(mesh: &Mesh, name: &str, limits: ExchangeLimits) -> Self {
-        let (exchange, handle) = Exchange::new(mesh.join(peer(name)).unwrap(), limits).unwrap();
-        Self { handle, task: tokio::spawn(exchange.run()) }
+    fn with(mesh: &Mesh, name: &str, limits: MuxLimits) -> Self {
+        let (mux, handle) = Mux::new(mesh.join(peer(name)).unwrap(), limits).unwrap();
+        Self { handle, task: tokio::spawn(mux.run()) }
     }
 
-    fn open(&self, topic: Topic, members: &[&str]) -> Line {
+    fn open(&self, topic: Topic, members: &[&str]) -> Channel {
         self.handle.open(topic, members.iter().map(|name| peer(name))).unwrap()
     }
 }
 
-/// Sends a message about the line's own topic.
-fn say(line: &mut Line, to: &str, words: &[u8]) {
-    let words = about(line.topic(), words);
-    line.send(Destination::Peer(peer(to)), &words).unwrap();
+/// Sends a message about the channel's own topic.
+fn say(channel: &mut Channel, to: &str, words: &[u8]) {
+    let words = about(channel.topic(), words);
+    channel.send(Destination::Peer(peer(to)), &words).unwrap();
 }
 
-fn say_to_all(line: &mut Line, words: &[u8]) {
-    let words = about(line.topic(), words);
-    line.send(Destination::Everyone, &words).unwrap();
+fn say_to_all(channel: &mut Channel, words: &[u8]) {
+    let words = about(channel.topic(), words);
+    channel.send(Destination::Everyone, &words).unwrap();
 }
 
 /// Expects that these connect, in any order, and that there is no other event.
-async fn connected(line: &mut Line, others: &[&str]) {
+async fn connected(channel: &mut Channel, others: &[&str]) {
     let mut seen = Vec::new();
     for _ in others {
-        let BusEvent::Connected(peer) = next(line).await else { panic!("all are silent") };
+        let BusEvent::Connected(peer) = next(channel).await else { panic!("all are silent") };
         seen.push(peer);
     }
     seen.sort();

@@ -1,4 +1,4 @@
-//! Routing of messages to lines.
+//! Routing of messages to channels.
 
 use super::*;
 use roastery_testkit::bus::waiting::until;
@@ -32,7 +32,7 @@ async fn two_groups_with_members_in_common_do_not_hear_each_other() {
 }
 
 #[tokio::test]
-async fn a_group_and_a_ceremony_of_the_same_name_are_two_topics() {
+async fn a_group_and_a_key_generation_of_the_same_name_are_two_topics() {
     let mesh = Mesh::default();
     let (anna, ben) = (Node::join(&mesh, "anna"), Node::join(&mesh, "ben"));
     let mut makes = ben.open(keygen(1), &["anna", "ben"]);
@@ -80,8 +80,8 @@ async fn a_stranger_to_the_group_that_is_a_member_of_another_is_dropped_and_coun
 async fn messages_about_nothing_that_is_open_here_are_dropped_and_counted() {
     let mesh = Mesh::default();
     let (anna, mut ben) = (Node::join(&mesh, "anna"), mesh.join(peer("ben")).unwrap());
-    let mut line = anna.open(group(1), &["anna", "ben"]);
-    connected(&mut line, &["ben"]).await;
+    let mut channel = anna.open(group(1), &["anna", "ben"]);
+    connected(&mut channel, &["ben"]).await;
     let unknown_kind = {
         let mut bytes = about(group(1), b"");
         bytes[65] = 200;
@@ -102,5 +102,5 @@ async fn messages_about_nothing_that_is_open_here_are_dropped_and_counted() {
     until(|| count().no_such_topic == nothing.len() as u64).await;
     assert_eq!(count().not_a_member, 0);
     ben.send(Destination::Everyone, &heading(group(1))).unwrap();
-    assert_eq!(next(&mut line).await, message("ben", group(1), b""));
+    assert_eq!(next(&mut channel).await, message("ben", group(1), b""));
 }

@@ -1,8 +1,8 @@
-//! A line among others over one bus, as a kind of bus.
+//! A channel among others over one bus, as a kind of bus.
 
 use roastery_node::bus::{
     Bus, BusEvent, BusStats, Destination, MeshLimits, SendError,
-    exchange::{Exchange, ExchangeLimits, Line, Topic},
+    mux::{Channel, Mux, MuxLimits, Topic},
     queue::QueueLimits,
 };
 use roastery_protocol::group::PeerId;
@@ -12,13 +12,13 @@ use super::{
     topics::{group, heading},
 };
 
-/// The topic of these lines.
+/// The topic of these channels.
 fn topic() -> Topic {
     group(1)
 }
 
-/// A line whose messages begin with its topic, followed by the test's content.
-pub struct Titled(Line);
+/// A channel whose messages begin with its topic, followed by the test's content.
+pub struct Titled(Channel);
 
 impl Titled {
     fn title() -> Vec<u8> {
@@ -61,7 +61,7 @@ impl Bus for Titled {
     }
 }
 
-/// Queues that never overflow below the lines, whose losses are under test.
+/// Queues that never overflow below the channels, whose losses are under test.
 pub fn wide() -> QueueLimits {
     QueueLimits {
         max_message_bytes: 10_000,
@@ -70,30 +70,29 @@ pub fn wide() -> QueueLimits {
     }
 }
 
-/// A kind of bus below, and the lines over it.
-pub struct Lines<K>(pub K);
+/// A kind of bus below, and the channels over it.
+pub struct Channels<K>(pub K);
 
-impl Default for Lines<InProcess> {
+impl Default for Channels<InProcess> {
     fn default() -> Self {
         Self(InProcess::new(MeshLimits { max_peers: SIZE, queues: wide() }))
     }
 }
 
-impl<K: Kind> Kind for Lines<K> {
+impl<K: Kind> Kind for Channels<K> {
     type Bus = Titled;
 
     fn peer(&self, at: usize) -> PeerId {
         self.0.peer(at)
     }
 
-    /// The line is the last one of its exchange: when it goes, all goes.
+    /// The channel is the last one of its mux: when it goes, all goes.
     async fn join(&self, at: usize) -> Titled {
         let max_message_bytes = limits().max_message_bytes + Titled::title().len();
         let queues = QueueLimits { max_message_bytes, ..limits() };
         let bus = self.0.join(at).await;
-        let (exchange, handle) =
-            Exchange::new(bus, ExchangeLimits { queues, ..ExchangeLimits::default() }).unwrap();
-        tokio::spawn(exchange.run());
+        let (mux, handle) = Mux::new(bus, MuxLimits { queues, ..MuxLimits::default() }).unwrap();
+        tokio::spawn(mux.run());
         Titled(handle.open(topic(), (0..SIZE).map(|at| self.peer(at))).unwrap())
     }
 }

@@ -45,15 +45,15 @@ async fn a_peer_whose_clock_is_two_minutes_behind_is_known_to_be_until_it_goes()
 async fn a_peer_that_asks_for_the_time_without_end_is_told_it_now_and_again() {
     let mesh = Mesh::default();
     let (anna, mut ben) = (Node::join(&mesh, "anna"), mesh.join(peer("ben")).unwrap());
-    let mut line = anna.open(group(1), &["anna", "ben"]);
-    connected(&mut line, &["ben"]).await;
+    let mut channel = anna.open(group(1), &["anna", "ben"]);
+    connected(&mut channel, &["ben"]).await;
     for at in 0..500_u64 {
         let question = [&b"rstclock"[..], &at.to_le_bytes(), &[0]].concat();
         ben.send(Destination::Peer(peer("anna")), &question).unwrap();
     }
     ben.send(Destination::Peer(peer("anna")), &about(group(1), b"after these")).unwrap();
-    assert_eq!(next(&mut line).await, message("ben", group(1), b"after these"));
-    say(&mut line, "ben", b"the end");
+    assert_eq!(next(&mut channel).await, message("ben", group(1), b"after these"));
+    say(&mut channel, "ben", b"the end");
     let mut answers = 0;
     loop {
         let Some(BusEvent::Message { bytes, .. }) = ben.receive().await else { continue };

@@ -4,7 +4,7 @@ use std::fmt;
 
 use roastery_protocol::{GroupId, KeygenId, keygen, message};
 
-/// What a line is for: every message of the protocol names one of these in its header.
+/// What a channel is for: every message of the protocol names one of these in its header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Topic {
     /// The signing sessions of a group.

@@ -1,0 +1,24 @@
+use super::topic::Topic;
+
+/// The most other members: a group has at most 128 seats.
+pub(super) const MOST_MEMBERS: usize = 127;
+
+/// Why a channel cannot be opened.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpenChannelError {
+    /// The topic has an open channel.
+    #[error("{0} has a channel already: it can be opened again when that is dropped")]
+    AlreadyOpen(Topic),
+    /// The mux has the most channels that it may.
+    #[error("{max_channels} groups and key generations are open, which is the most at once")]
+    TooManyChannels {
+        /// The most channels open at a time.
+        max_channels: usize,
+    },
+    /// More members than a group can have.
+    #[error("more than {MOST_MEMBERS} other members: no group has as many")]
+    TooManyMembers,
+    /// The mux has ended.
+    #[error("the mux has ended: no channel can be opened any more")]
+    Closed,
+}

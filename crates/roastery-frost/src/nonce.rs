@@ -14,8 +14,11 @@ use crate::{RandomnessError, SecretShare, decode_point};
 ///
 /// Neither `Clone` nor `Copy`; [`sign`](crate::sign()) takes it by value, and it is overwritten on
 /// drop. It has no encoding: a nonce that is stored can be used twice, and that gives the secret
-/// share away.
-pub struct SecretNonce {
+/// share away. The scalars are at one place in memory from the beginning to the end: a move of this
+/// value moves a pointer to them, and leaves no copy behind.
+pub struct SecretNonce(Box<Parts>);
+
+struct Parts {
     first: SecretScalar,
     second: SecretScalar,
     public: PublicNonce,
@@ -24,22 +27,23 @@ pub struct SecretNonce {
 impl SecretNonce {
     pub(crate) fn new(first: SecretScalar, second: SecretScalar) -> SecretNonce {
         let public = PublicNonce { first: first.public(), second: second.public() };
-        SecretNonce { first, second, public }
+        SecretNonce(Box::new(Parts { first, second, public }))
     }
 
     /// The public nonce that belongs to this secret nonce.
     pub fn public_nonce(&self) -> &PublicNonce {
-        &self.public
+        &self.0.public
     }
 
     /// A nonce whose public and secret side do not fit, as after a memory fault.
     #[cfg(test)]
-    pub(crate) fn with_public(self, public: PublicNonce) -> SecretNonce {
-        SecretNonce { public, ..self }
+    pub(crate) fn with_public(mut self, public: PublicNonce) -> SecretNonce {
+        self.0.public = public;
+        self
     }
 
     pub(crate) fn scalars(&self) -> (&SecretScalar, &SecretScalar) {
-        (&self.first, &self.second)
+        (&self.0.first, &self.0.second)
     }
 }
 
@@ -57,6 +61,11 @@ pub struct PublicNonce {
 }
 
 impl PublicNonce {
+    /// The nonce of these two points.
+    pub fn from_points(first: Point, second: Point) -> PublicNonce {
+        PublicNonce { first, second }
+    }
+
     /// Decodes a public nonce. Neither half may be the point at infinity.
     ///
     /// # Errors
@@ -196,7 +205,7 @@ pub(crate) fn nonce_gen_from(
         SecretScalar::from_bytes_wrapping(&bytes).ok_or(NonceGenError::Zero)
     };
     let secret = SecretNonce::new(scalar(0)?, scalar(1)?);
-    let public = secret.public.clone();
+    let public = secret.public_nonce().clone();
     Ok((secret, public))
 }
 

@@ -4,6 +4,7 @@
 //! The node runs [`session`](crate::session), version 1. Each part here is a value that owns its
 //! data, is given what arrived and the time, and returns what to do.
 
+pub mod engine;
 pub mod frame;
 pub mod links;
 pub mod proof;

@@ -45,7 +45,7 @@ pub fn batch_size(n: usize, m: usize) -> usize {
 
 /// Whether something that began at `since` is older than `most` by either clock, or its ages by the
 /// two clocks contradict each other.
-fn is_too_old(since: Moment, now: Moment, most: Duration) -> bool {
+pub(in crate::member) fn is_too_old(since: Moment, now: Moment, most: Duration) -> bool {
     let monotonic = now.monotonic.saturating_sub(since.monotonic);
     // A wall clock that was set back by less than the tolerance makes no slot void.
     let wall = now.wall.checked_sub(since.wall);

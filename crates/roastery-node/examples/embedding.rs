@@ -24,13 +24,13 @@ impl Bus for OwnBus {
         self.0.stats()
     }
 }
-/// A journal: no share leaves before its receipt is used. A thread does that, for the node must not
+/// A journal: no share leaves before its ack is used. A thread does that, for the node must not
 /// be blocked.
 struct OwnJournal(Seat);
 impl Journal for OwnJournal {
-    fn keep(&mut self, released: Released, receipt: Receipt) {
-        println!("seat {} is about to answer package {}", self.0, released.package);
-        std::thread::spawn(|| receipt.kept());
+    fn keep(&mut self, share: ShareRecord, ack: JournalAck) {
+        println!("seat {} is about to answer package {}", self.0, share.package);
+        std::thread::spawn(|| ack.kept());
     }
 }
 /// An engine: the real one, in place of a device that holds the share.

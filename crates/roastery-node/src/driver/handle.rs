@@ -4,18 +4,20 @@ use std::{
 };
 
 use roastery_protocol::{
-    Seat, SessionId,
+    SessionId,
     clock::Moment,
     group::PeerId,
     message::{Proposal, RefusalReason},
     proof::{Proof, ProvenFault},
-    request::{ApprovedRequest, SigningRequest, SubjectError},
-    session::{Event, OpenError, Outcome, Report, StopReason},
+    request::{ApprovedRequest, SigningRequest},
+    session::{Event, Outcome, Report, StopReason},
 };
-use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{clock::Clock, running::FinalReport};
+use super::{
+    clock::Clock,
+    error::{ProposeError, SignError},
+};
 use crate::bus::BusStats;
 
 /// Opens sessions at a running [`Node`](super::Node). When the last handle, to the node or to one
@@ -58,72 +60,11 @@ pub(super) enum Command {
     Proofs(SessionId, oneshot::Sender<Vec<(ProvenFault, Arc<Proof>)>>),
 }
 
-/// Why a session was not opened.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum SignError {
-    /// The node has ended.
-    #[error("the node has ended")]
-    NodeEnded,
-    /// A session for this request is open already.
-    #[error("a session for this request is open already")]
-    AlreadyOpen,
-    /// The node has the most sessions that it may, and all of them expire before this one would. A
-    /// refusal was sent to the other members.
-    #[error("the node has {most} sessions that expire before this one would, and cannot bear more")]
-    Busy {
-        /// The most sessions at once that have not ended.
-        most: usize,
-    },
-    /// The node's bus is that of another peer than the one that holds its seat: no member would
-    /// accept its messages.
-    #[error("seat {seat} is held by another peer than {peer}, whose bus this is")]
-    OtherPeer {
-        /// The node's seat.
-        seat: Seat,
-        /// The peer whose bus it has.
-        peer: PeerId,
-    },
-    /// Another seat of the group is on the same peer: a message to one of them would reach both,
-    /// and a node serves one.
-    #[error(
-        "seats {first} and {second} of this group are both on peer {peer}: a node serves one seat of a group, so give \
-         each seat a node with a transport key of its own"
-    )]
-    SeveralSeats {
-        /// The first of them.
-        first: Seat,
-        /// The second.
-        second: Seat,
-        /// The peer.
-        peer: PeerId,
-    },
-    /// The system gave no randomness.
-    #[error("the system gave no randomness")]
-    Randomness,
-    /// The session cannot be opened.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-}
-
-/// Why a request was not proposed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum ProposeError {
-    /// The node has ended.
-    #[error("the node has ended")]
-    NodeEnded,
-    /// The others would refuse it.
-    #[error(transparent)]
-    Subject(#[from] SubjectError),
-    /// The most proposals are being retransmitted already.
-    #[error(
-        "{most} proposals are repeated already, which is the most: try again when some of them are decided"
-    )]
-    TooMany {
-        /// The most proposals that are retransmitted at once.
-        most: usize,
-    },
+/// What a session leaves to its handle when the node forgets it.
+#[derive(Debug)]
+pub(super) struct FinalReport {
+    pub(super) report: Report,
+    pub(super) proofs: Vec<(ProvenFault, Arc<Proof>)>,
 }
 
 /// How a session ended at this node.
@@ -241,13 +182,35 @@ impl SessionHandle {
     pub fn watcher(&self) -> SessionWatcher {
         self.watcher.clone()
     }
-}
 
-impl std::ops::Deref for SessionHandle {
-    type Target = SessionWatcher;
+    /// See [`SessionWatcher::id`].
+    pub fn id(&self) -> SessionId {
+        self.watcher.id()
+    }
 
-    fn deref(&self) -> &SessionWatcher {
-        &self.watcher
+    /// See [`SessionWatcher::now`].
+    pub fn now(&self) -> Moment {
+        self.watcher.now()
+    }
+
+    /// See [`SessionWatcher::ended`].
+    pub async fn ended(&self) -> Option<Ended> {
+        self.watcher.ended().await
+    }
+
+    /// See [`SessionWatcher::stop`].
+    pub async fn stop(&self) {
+        self.watcher.stop().await;
+    }
+
+    /// See [`SessionWatcher::report`].
+    pub async fn report(&self) -> Option<Report> {
+        self.watcher.report().await
+    }
+
+    /// See [`SessionWatcher::proofs`].
+    pub async fn proofs(&self) -> Vec<(ProvenFault, Arc<Proof>)> {
+        self.watcher.proofs().await
     }
 }
 
@@ -256,7 +219,7 @@ impl std::ops::Deref for SessionHandle {
 pub struct SessionWatcher {
     pub(super) id: SessionId,
     pub(super) ended: watch::Receiver<Option<Ended>>,
-    pub(super) last_words: Arc<OnceLock<FinalReport>>,
+    pub(super) final_report: Arc<OnceLock<FinalReport>>,
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) clock: Clock,
 }
@@ -291,7 +254,7 @@ impl SessionWatcher {
     pub async fn report(&self) -> Option<Report> {
         let (reply, answer) = oneshot::channel();
         let report = self.ask(Command::Report(self.id, reply), answer).await;
-        report.or_else(|| self.last_words.get().map(|last| last.report.clone()))
+        report.or_else(|| self.final_report.get().map(|last| last.report.clone()))
     }
 
     /// The proofs that this node holds in this session, one for each member at fault; if the node
@@ -299,7 +262,7 @@ impl SessionWatcher {
     pub async fn proofs(&self) -> Vec<(ProvenFault, Arc<Proof>)> {
         let (reply, answer) = oneshot::channel();
         let proofs = self.ask(Command::Proofs(self.id, reply), answer).await;
-        let proofs = proofs.or_else(|| self.last_words.get().map(|last| last.proofs.clone()));
+        let proofs = proofs.or_else(|| self.final_report.get().map(|last| last.proofs.clone()));
         proofs.unwrap_or_default()
     }
 
@@ -311,7 +274,7 @@ impl SessionWatcher {
     async fn tell(&self, command: Command) -> Option<()> {
         // A session that is forgotten here may have been opened again: that one does not belong to
         // this handle.
-        if self.last_words.get().is_some() {
+        if self.final_report.get().is_some() {
             return None;
         }
         self.commands.send(command).await.ok()

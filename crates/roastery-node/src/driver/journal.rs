@@ -5,16 +5,16 @@ use super::handle::Command;
 
 /// Durably records every share of this node before the share leaves it.
 pub trait Journal: Send {
-    /// Records that this share is about to leave, and reports through the receipt when the record
+    /// Records that this share is about to leave, and reports through the ack when the record
     /// survives a crash. Called in the node's task, which must not be blocked: the write is done
-    /// elsewhere. Until the receipt is used no further message of this session leaves the node; its
+    /// elsewhere. Until the ack is used no further message of this session leaves the node; its
     /// other sessions go on.
-    fn keep(&mut self, released: Released, receipt: Receipt);
+    fn keep(&mut self, share: ShareRecord, ack: JournalAck);
 }
 
 /// A share that is about to leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Released {
+pub struct ShareRecord {
     /// The session that signs.
     pub session: SessionId,
     /// The attempt in that session.
@@ -23,14 +23,14 @@ pub struct Released {
     pub package: BodyHash,
 }
 
-/// The result that a [`Journal`] must report. Dropping it reports that nothing was recorded.
+/// The acknowledgement that a [`Journal`] must give. Dropping it says that nothing was recorded.
 #[derive(Debug)]
-pub struct Receipt {
+pub struct JournalAck {
     session: SessionId,
     node: Option<mpsc::Sender<Command>>,
 }
 
-impl Receipt {
+impl JournalAck {
     pub(super) fn new(session: SessionId, node: mpsc::Sender<Command>) -> Self {
         Self { session, node: Some(node) }
     }
@@ -58,7 +58,7 @@ impl Receipt {
     }
 }
 
-impl Drop for Receipt {
+impl Drop for JournalAck {
     fn drop(&mut self) {
         // An async task must not block. Then the session stays silent, which leaks nothing.
         if tokio::runtime::Handle::try_current().is_err() {

@@ -18,15 +18,18 @@
 mod answers;
 mod clock;
 mod early;
+mod error;
 mod handle;
 mod inbox;
 mod journal;
 mod keygen;
 mod node;
 mod notice;
+mod opening;
 mod outcomes;
 mod proposal_outbox;
 mod proposing;
+mod receiving;
 mod refused;
 mod running;
 mod sessions;
@@ -38,9 +41,10 @@ use std::sync::Arc;
 use roastery_protocol::{Seat, group::Group, keys::IdentityKey, session::Settings};
 
 pub use self::{
-    handle::{Ended, NodeHandle, ProposeError, SessionHandle, SessionWatcher, SignError},
+    error::{ProposeError, SignError},
+    handle::{Ended, NodeHandle, SessionHandle, SessionWatcher},
     inbox::Proposed,
-    journal::{Journal, Receipt, Released},
+    journal::{Journal, JournalAck, ShareRecord},
     keygen::{GeneratedKey, KeygenDriver, KeygenError},
     node::Node,
     notice::{Limit, Notice, Observer},

@@ -1,14 +1,12 @@
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc};
 
-use bytes::Bytes;
 use roastery_protocol::{
-    Attempt, Run, Seat, SessionId,
+    Attempt, Seat, SessionId,
     clock::Moment,
     engine::Engine,
     group::PeerId,
-    message::{Body, Envelope, Header, Kind, RefusalReason},
-    request::ApprovedRequest,
-    session::{Connection, Destination, Opening, PeerHistory, Session, Stop},
+    message::{Body, Envelope, Header, RefusalReason},
+    session::{Destination, PeerHistory, Stop},
 };
 use tokio::{sync::mpsc, task::coop::consume_budget};
 
@@ -17,18 +15,18 @@ use super::{
     answers::Answers,
     clock::Clock,
     early::EarlyMessages,
-    handle::{Command, NodeHandle, SessionHandle, SignError},
+    handle::{Command, NodeHandle},
     inbox::{ProposalInbox, Proposed},
-    journal::{Journal, Receipt},
+    journal::{Journal, JournalAck},
     notice::{Limit, Notice, Observer},
     outcomes::Outcomes,
     proposal_outbox::ProposalOutbox,
     refused::RefusalCache,
-    running::{Action, Rank, Running},
+    running::{Action, Running},
     sessions::Sessions,
     watches::{News, Watches},
 };
-use crate::bus::{self, Bus, BusEvent};
+use crate::bus::{self, Bus};
 
 /// How many proposals are delivered before the first of them is read.
 const MOST_HANDED_OUT: usize = 16;
@@ -47,9 +45,9 @@ pub struct Node<B, E: Engine> {
     pub(super) outcomes: Outcomes,
     pub(super) early: EarlyMessages,
     /// Members whose connection was lost. One that has never connected is given time.
-    gone: BTreeSet<PeerId>,
+    pub(super) gone: BTreeSet<PeerId>,
     /// The history of the members over all sessions so far.
-    record: PeerHistory,
+    pub(super) record: PeerHistory,
     pub(super) inbox: ProposalInbox,
     /// The rate limit of answers to proposals that were not taken.
     pub(super) answers: Answers,
@@ -61,7 +59,7 @@ pub struct Node<B, E: Engine> {
     journal: Option<Box<dyn Journal>>,
     observer: Option<Box<dyn Observer>>,
     commands: mpsc::Receiver<Command>,
-    to_commands: mpsc::WeakSender<Command>,
+    pub(super) to_commands: mpsc::WeakSender<Command>,
 }
 
 impl<B, E: Engine> std::fmt::Debug for Node<B, E> {
@@ -138,11 +136,11 @@ impl<B: Bus, E: Engine> Node<B, E> {
             let listener = self.proposals.clone().filter(|_| self.inbox.has_waiting());
             tokio::select! {
                 command = self.commands.recv() => match command {
-                    Some(command) => self.obey(command),
+                    Some(command) => self.handle_command(command),
                     None => return,
                 },
                 event = self.bus.receive() => match event {
-                    Some(event) => self.hear(event),
+                    Some(event) => self.handle_event(event),
                     None => return,
                 },
                 room = room(listener) => self.show_proposal(room),
@@ -151,7 +149,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
         }
     }
 
-    fn obey(&mut self, command: Command) {
+    fn handle_command(&mut self, command: Command) {
         match command {
             Command::Open { request, deadline, reply } => {
                 // The caller may be gone; the session runs all the same.
@@ -187,71 +185,6 @@ impl<B: Bus, E: Engine> Node<B, E> {
                 }
             }
         }
-    }
-
-    fn open(
-        &mut self,
-        request: ApprovedRequest,
-        deadline: Duration,
-    ) -> Result<SessionHandle, SignError> {
-        let id = request.session_id();
-        // One that has stopped is opened again as a new run.
-        if self.sessions.get(id).is_some_and(Running::is_stopped) {
-            self.sessions.forget(id);
-        }
-        if self.sessions.contains(id) || self.outcomes.contains(id, self.clock.now().monotonic) {
-            return Err(SignError::AlreadyOpen);
-        }
-        let (seat, peer) = (self.member.seat, self.bus.local_peer());
-        if self.member.group.member(seat).is_some_and(|member| member.peer != *peer) {
-            return Err(SignError::OtherPeer { seat, peer: peer.clone() });
-        }
-        let group = &self.member.group;
-        let mut own = group.seats().filter(|seat| group.holds(peer, *seat));
-        if let (Some(first), Some(second)) = (own.next(), own.next()) {
-            return Err(SignError::SeveralSeats { first, second, peer: peer.clone() });
-        }
-        let rank = Rank::of(&request);
-        let displaced = self.sessions.room_for(rank).inspect_err(|_| self.refuse_for_room(id))?;
-        // Without the last handle no session can be opened.
-        let commands = self.to_commands.upgrade().ok_or(SignError::NodeEnded)?;
-        let now = self.clock.now();
-        let opening = Opening {
-            group: self.member.group.clone(),
-            seat,
-            identity: self.member.identity.clone(),
-            request,
-            run: draw_run(now)?,
-            settings: self.member.settings,
-            record: self.record.clone(),
-        };
-        let mut session = Session::open(opening, &self.member.engine, now)?;
-        for peer in &self.gone {
-            session.handle_connection(peer, Connection::Down, now);
-        }
-        if let Some(displaced) = displaced {
-            self.with_session(displaced, now, |last| last.session.stop(Stop::Evicted, now));
-            self.refuse_for_room(displaced);
-        }
-        let deadline = now.monotonic.saturating_add(deadline);
-        let (running, handle) = Running::new(session, rank, deadline, self.clock, commands);
-        self.sessions.insert(running);
-        self.refused.remove(id);
-        self.inbox.decided(id);
-        self.watches.remove(id);
-        // Its first messages go out now.
-        self.with_session(id, now, |_| {});
-        for (from, bytes) in self.early.take(id) {
-            self.deliver(id, &from, &bytes, now);
-        }
-        Ok(handle)
-    }
-
-    /// Refuses a request for which there is no room, so that the members do not wait for this node.
-    fn refuse_for_room(&mut self, session: SessionId) {
-        self.notice(Notice::Limited { limit: Limit::Sessions, of: None });
-        let refusal = self.seal(session, &Body::Refusal(RefusalReason::Busy));
-        let _ = self.bus.send(bus::Destination::Everyone, &refusal);
     }
 
     /// Signs a message of this node that belongs to no attempt.
@@ -299,98 +232,6 @@ impl<B: Bus, E: Engine> Node<B, E> {
         }
     }
 
-    /// Peers that are not members have no effect: none of their messages is read or kept.
-    fn hear(&mut self, event: BusEvent) {
-        let (BusEvent::Message { from: peer, .. }
-        | BusEvent::Connected(peer)
-        | BusEvent::Disconnected(peer)) = &event;
-        if !self.member.group.is_member(peer) {
-            return;
-        }
-        let now = self.clock.now();
-        match event {
-            BusEvent::Message { from, bytes } => self.hear_message(from, bytes, now),
-            BusEvent::Connected(peer) => {
-                self.gone.remove(&peer);
-                for proposal in self.proposal_outbox.lacked_by(&peer) {
-                    let _ = self.bus.send(bus::Destination::Peer(peer.clone()), &proposal);
-                }
-                self.watches.hurry(now.monotonic);
-                self.connection(&peer, Connection::Up, now);
-            }
-            BusEvent::Disconnected(peer) => {
-                self.connection(&peer, Connection::Down, now);
-                self.gone.insert(peer);
-            }
-        }
-    }
-
-    fn hear_message(&mut self, from: PeerId, bytes: Bytes, now: Moment) {
-        let Some(session) = Envelope::peek_session(&bytes) else { return };
-        // A member that has no room for the request now is asked again.
-        if !Envelope::peek_refusal(&bytes).is_some_and(RefusalReason::is_for_now) {
-            self.proposal_outbox.heard_of(session, &from);
-        }
-        let open = self.sessions.contains(session);
-        if !open && self.answer_with_outcome(session, &from, &bytes, now) {
-            return;
-        }
-        if !open
-            && (self.hear_of_watched(session, &from, &bytes)
-                || self.hear_question(session, &from, &bytes, now))
-        {
-            return;
-        }
-        if self.is_signed_proposal(session, &bytes) {
-            self.deliver(session, &from, &bytes, now);
-        } else if Envelope::peek_kind(&bytes) == Some(Kind::Proposal) {
-            self.hear_proposal(session, from, &bytes, now);
-        } else if self.repeat_refusal(session, &from, now) {
-            // The answer was sent.
-        } else if open {
-            self.deliver(session, &from, &bytes, now);
-        } else {
-            let of = self.seat_of(&from);
-            if self.early.keep(from, session, bytes) {
-                self.notice(Notice::Limited { limit: Limit::EarlyMessages, of });
-            }
-        }
-    }
-
-    /// Repeats the refusal of a request to a peer that sends about it, unless that was done lately.
-    pub(super) fn repeat_refusal(
-        &mut self,
-        session: SessionId,
-        from: &PeerId,
-        now: Moment,
-    ) -> bool {
-        let Some(refusal) = self.refused.answer(session, from, now.monotonic) else { return false };
-        let _ = self.bus.send(bus::Destination::Peer(from.clone()), &refusal);
-        true
-    }
-
-    pub(super) fn seat_of(&self, peer: &PeerId) -> Option<Seat> {
-        let group = &self.member.group;
-        group.seats().find(|seat| group.holds(peer, *seat))
-    }
-
-    fn deliver(&mut self, session: SessionId, from: &PeerId, bytes: &[u8], now: Moment) {
-        self.with_session(session, now, |running| {
-            // A peer's message is never an error of this node; the session has recorded what
-            // matters.
-            let _ = running.session.handle_message(from, bytes, now);
-        });
-    }
-
-    fn connection(&mut self, peer: &PeerId, connection: Connection, now: Moment) {
-        // A peer that connects again may lack the outcome of a session that has ended.
-        for id in self.sessions.ids() {
-            self.with_session(id, now, |running| {
-                running.session.handle_connection(peer, connection, now);
-            });
-        }
-    }
-
     /// Handles one timer. If several are due the others follow in the next turns.
     fn wake(&mut self) {
         let now = self.clock.now();
@@ -405,7 +246,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
     }
 
     /// Changes a session, and then does the actions that it asks for.
-    fn with_session(
+    pub(super) fn with_session(
         &mut self,
         id: SessionId,
         now: Moment,
@@ -420,8 +261,8 @@ impl<B: Bus, E: Engine> Node<B, E> {
         if running.has_ended() || running.session.outcome().is_some() {
             self.proposal_outbox.remove(id);
         }
-        while let Some(wish) = running.next_wish(self.journal.is_some()) {
-            match wish {
+        while let Some(action) = running.next_action(self.journal.is_some()) {
+            match action {
                 Action::Send(to, bytes) => {
                     let to = match to {
                         Destination::Everyone => bus::Destination::Everyone,
@@ -433,12 +274,12 @@ impl<B: Bus, E: Engine> Node<B, E> {
                     // A peer that is not connected gets a retransmission.
                     let _ = self.bus.send(to, &bytes);
                 }
-                Action::Keep(released) => {
+                Action::Keep(share) => {
                     // Without the last handle the node ends.
                     if let (Some(journal), Some(commands)) =
                         (&mut self.journal, self.to_commands.upgrade())
                     {
-                        journal.keep(released, Receipt::new(id, commands));
+                        journal.keep(share, JournalAck::new(id, commands));
                     }
                 }
             }
@@ -460,12 +301,4 @@ async fn room(listener: Option<mpsc::Sender<Proposed>>) -> Option<mpsc::OwnedPer
         Some(listener) => listener.reserve_owned().await.ok(),
         None => std::future::pending().await,
     }
-}
-
-/// Eight random bytes beside the time distinguish this opening from all others. Without randomness
-/// the session is not opened: two openings that counted as one run could contradict each other.
-fn draw_run(now: Moment) -> Result<Run, SignError> {
-    let mut random = [0; 8];
-    getrandom::fill(&mut random).map_err(|_| SignError::Randomness)?;
-    Ok(Run::new(u64::try_from(now.wall.as_millis()).unwrap_or(u64::MAX), random))
 }

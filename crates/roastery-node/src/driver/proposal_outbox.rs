@@ -6,7 +6,7 @@ use std::{
 
 use roastery_protocol::{SessionId, group::PeerId};
 
-use super::handle::ProposeError;
+use super::error::ProposeError;
 
 /// The most proposals that are retransmitted.
 const MOST_OFFERED: usize = 1024;

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::{
     Node,
-    handle::ProposeError,
+    error::ProposeError,
     inbox::{Intake, Original, Proposed},
     notice::{Limit, Notice},
 };

@@ -11,14 +11,14 @@ use roastery_protocol::{
     engine::EngineSession,
     proof::{Proof, ProvenFault},
     request::ApprovedRequest,
-    session::{Destination, Event, Output, Report, Session, Stop, StopReason},
+    session::{Destination, Event, Output, Session, Stop, StopReason},
 };
 use tokio::sync::{mpsc, watch};
 
 use super::{
     clock::Clock,
-    handle::{Command, Ended, SessionHandle, SessionWatcher},
-    journal::Released,
+    handle::{Command, Ended, FinalReport, SessionHandle, SessionWatcher},
+    journal::ShareRecord,
     notice::Limit,
 };
 
@@ -48,13 +48,6 @@ impl Rank {
     }
 }
 
-/// What a session leaves to its handle when the node forgets it.
-#[derive(Debug)]
-pub(super) struct FinalReport {
-    pub(super) report: Report,
-    pub(super) proofs: Vec<(ProvenFault, Arc<Proof>)>,
-}
-
 /// A session and the channel of its events.
 pub(super) struct Running<S: EngineSession> {
     pub(super) rank: Rank,
@@ -62,11 +55,11 @@ pub(super) struct Running<S: EngineSession> {
     deadline: Option<Duration>,
     events: mpsc::Sender<Event>,
     ended: watch::Sender<Option<Ended>>,
-    last_words: Arc<OnceLock<FinalReport>>,
+    final_report: Arc<OnceLock<FinalReport>>,
     /// Its messages since a share was about to leave whose record is not durable yet.
     held: VecDeque<Output>,
     /// That share.
-    waits: Option<Released>,
+    waits: Option<ShareRecord>,
     /// The bounds that were reached since the node last asked.
     limited: BTreeSet<Limit>,
 }
@@ -76,7 +69,7 @@ pub(super) enum Action {
     /// Send these bytes.
     Send(Destination, Arc<[u8]>),
     /// Record that this share is about to leave. No further action comes until [`Running::kept`].
-    Keep(Released),
+    Keep(ShareRecord),
 }
 
 impl<S: EngineSession> Running<S> {
@@ -89,15 +82,15 @@ impl<S: EngineSession> Running<S> {
     ) -> (Self, SessionHandle) {
         let (events, waiting_events) = mpsc::channel(MOST_WAITING_EVENTS + NEVER_DROPPED);
         let (ended, end) = watch::channel(None);
-        let last_words = Arc::new(OnceLock::new());
-        let last = last_words.clone();
+        let final_report = Arc::new(OnceLock::new());
+        let last = final_report.clone();
         let watcher =
-            SessionWatcher { id: rank.session, ended: end, last_words: last, commands, clock };
+            SessionWatcher { id: rank.session, ended: end, final_report: last, commands, clock };
         let handle = SessionHandle { events: waiting_events, watcher };
         let deadline = Some(deadline);
         let (held, waits, limited) = (VecDeque::new(), None, BTreeSet::new());
         let running =
-            Self { rank, session, deadline, events, ended, last_words, held, waits, limited };
+            Self { rank, session, deadline, events, ended, final_report, held, waits, limited };
         (running, handle)
     }
 
@@ -130,7 +123,7 @@ impl<S: EngineSession> Running<S> {
 
     /// The next action for the session. With a journal the record of a share comes before the
     /// share.
-    pub(super) fn next_wish(&mut self, journal: bool) -> Option<Action> {
+    pub(super) fn next_action(&mut self, journal: bool) -> Option<Action> {
         if self.waits.is_some() {
             while let Some(output) = self.session.poll_output() {
                 if self.held.len() < MOST_HELD || matches!(output, Output::Event(_)) {
@@ -145,16 +138,16 @@ impl<S: EngineSession> Running<S> {
             match output {
                 Output::Send { to, bytes } => return Some(Action::Send(to, bytes)),
                 Output::Event(event) => {
-                    let released = match event {
+                    let share = match event {
                         Event::ShareReleased { attempt, package } if journal => {
-                            Some(Released { session: self.rank.session, attempt, package })
+                            Some(ShareRecord { session: self.rank.session, attempt, package })
                         }
                         _ => None,
                     };
                     self.tell(event);
-                    if let Some(released) = released {
-                        self.waits = Some(released);
-                        return Some(Action::Keep(released));
+                    if let Some(share) = share {
+                        self.waits = Some(share);
+                        return Some(Action::Keep(share));
                     }
                 }
             }
@@ -236,8 +229,8 @@ impl<S: EngineSession> Drop for Running<S> {
         if self.events.is_closed() || std::thread::panicking() {
             return;
         }
-        let words = FinalReport { report: self.session.report(), proofs: self.proofs() };
+        let report = FinalReport { report: self.session.report(), proofs: self.proofs() };
         // Set here only, and once.
-        let _ = self.last_words.set(words);
+        let _ = self.final_report.set(report);
     }
 }

@@ -6,7 +6,7 @@ use std::{
 use roastery_protocol::{SessionId, engine::EngineSession};
 
 use super::{
-    handle::SignError,
+    error::SignError,
     running::{Rank, Running},
 };
 

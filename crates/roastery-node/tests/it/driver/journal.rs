@@ -5,7 +5,7 @@ use std::sync::{
 
 use roastery_node::{
     bus::{Bus, BusEvent, Mesh},
-    driver::{Ended, Journal, Node, Receipt, Released, SessionHandle},
+    driver::{Ended, Journal, JournalAck, Node, SessionHandle, ShareRecord},
 };
 use roastery_protocol::{
     message::{Envelope, Kind},
@@ -14,18 +14,18 @@ use roastery_protocol::{
 use roastery_testkit::nodes::*;
 use tokio::time::timeout;
 
-/// Keeps the receipts until the test uses them.
+/// Keeps the acks until the test uses them.
 #[derive(Clone, Default)]
-struct Slow(Arc<Mutex<Vec<(Released, Receipt)>>>);
+struct Slow(Arc<Mutex<Vec<(ShareRecord, JournalAck)>>>);
 
 impl Journal for Slow {
-    fn keep(&mut self, released: Released, receipt: Receipt) {
-        self.0.lock().unwrap().push((released, receipt));
+    fn keep(&mut self, share: ShareRecord, ack: JournalAck) {
+        self.0.lock().unwrap().push((share, ack));
     }
 }
 
 impl Slow {
-    fn take(&self) -> Option<(Released, Receipt)> {
+    fn take(&self) -> Option<(ShareRecord, JournalAck)> {
         self.0.lock().unwrap().pop()
     }
 }
@@ -68,18 +68,18 @@ async fn a_share_leaves_when_its_record_is_kept_and_not_before() {
     let first = fixture.start(mesh.join(peer(coordinator)).unwrap(), coordinator);
     let (session, other) = (first.sign(&request).await, up.sign(&request).await);
     assert!(timeout(300 * SECOND, session.ended()).await.is_err());
-    let (released, receipt) = journal.take().unwrap();
-    assert_eq!(released.session, request.session_id());
+    let (share, ack) = journal.take().unwrap();
+    assert_eq!(share.session, request.session_id());
     // Other queries are answered meanwhile.
     assert!(other.report().await.is_some());
-    elsewhere(|| receipt.kept()).await;
+    elsewhere(|| ack.kept()).await;
     // By escalation it is a coordinator as well by now, and it owes a share to each attempt.
     let kept = Arc::new(AtomicBool::new(true));
     let (keeping, more) = (kept.clone(), journal.clone());
     let keeper = std::thread::spawn(move || {
         while keeping.load(Ordering::Relaxed) {
-            if let Some((_, receipt)) = more.take() {
-                receipt.kept();
+            if let Some((_, ack)) = more.take() {
+                ack.kept();
             }
             std::thread::yield_now();
         }
@@ -106,8 +106,8 @@ async fn a_share_whose_record_is_not_kept_never_leaves_and_its_session_stops() {
     while journal.0.lock().unwrap().is_empty() {
         settle().await;
     }
-    let receipts = std::mem::take(&mut *journal.0.lock().unwrap());
-    elsewhere(|| drop(receipts)).await;
+    let acks = std::mem::take(&mut *journal.0.lock().unwrap());
+    elsewhere(|| drop(acks)).await;
     assert_eq!(other.ended().await, Some(Ended::Stopped(StopReason::JournalFailed)));
     assert!(!share_of(&mut listener, signer).await);
     // With the share there would be a signature.
@@ -134,8 +134,8 @@ async fn a_share_that_waits_for_its_record_does_not_leave_once_its_session_has_s
     // The operator stops it while the record is being written.
     other.stop().await;
     settle().await;
-    let (_, receipt) = journal.take().unwrap();
-    elsewhere(|| receipt.kept()).await;
+    let (_, ack) = journal.take().unwrap();
+    elsewhere(|| ack.kept()).await;
     assert_eq!(other.ended().await, Some(Ended::Stopped(StopReason::Cancelled)));
     assert!(timeout(300 * SECOND, session.ended()).await.is_err());
 }
@@ -158,8 +158,8 @@ async fn signatures_that_were_computed_with_a_share_that_is_withheld_are_not_tol
     while !matches!(up_report(&other).await, ReportPhase::Signed(_)) {
         settle().await;
     }
-    let receipts = std::mem::take(&mut *journal.0.lock().unwrap());
-    elsewhere(|| drop(receipts)).await;
+    let acks = std::mem::take(&mut *journal.0.lock().unwrap());
+    elsewhere(|| drop(acks)).await;
     assert_eq!(other.ended().await, Some(Ended::Stopped(StopReason::JournalFailed)));
     assert!(timeout(300 * SECOND, session.ended()).await.is_err());
 }

@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use roastery_node::driver::{Journal, Receipt, Released};
+use roastery_node::driver::{Journal, JournalAck, ShareRecord};
 use roastery_protocol::{GroupId, SessionId, request::SigningRequest};
 use roastery_store::{
     AuditEntry, Decision, Durability, Release, Spending, StoreError, StoreWriter, Transaction,
@@ -35,7 +35,7 @@ struct Signing {
 struct Leaving {
     entry: AuditEntry,
     caps: Caps,
-    receipt: Receipt,
+    ack: JournalAck,
     over_limit: UnboundedSender<OverLimit>,
 }
 
@@ -49,7 +49,7 @@ pub(in crate::service) struct OverLimit {
     pub(in crate::service) refusal: Refusal,
     /// Given back as not kept after the reason is written down: then the session stops, and is
     /// never shown as stopped for another reason.
-    pub(in crate::service) receipt: Receipt,
+    pub(in crate::service) ack: JournalAck,
 }
 
 /// Writes the audit log: shares of many sessions share one write to the disk.
@@ -98,7 +98,7 @@ impl AuditWriter {
     /// shares are released, so they are counted in that order.
     fn write(&self, leaving: Leaving) {
         let (this, ledger) = (self.clone(), self.ledger.clone());
-        let Leaving { entry, caps, receipt, over_limit } = leaving;
+        let Leaving { entry, caps, ack, over_limit } = leaving;
         let session = entry.session;
         let exceeded = Arc::new(Mutex::new(None));
         let found = exceeded.clone();
@@ -120,25 +120,25 @@ impl AuditWriter {
                 Some((decision, refusal)) => {
                     this.state.saw(&done);
                     // If the receiver is dropped the group has ended.
-                    let _ = over_limit.send(OverLimit { session, decision, refusal, receipt });
+                    let _ = over_limit.send(OverLimit { session, decision, refusal, ack });
                 }
-                None => this.written(done, receipt),
+                None => this.written(done, ack),
             }
         };
         self.writer.write(Durability::Synced, release, written);
     }
 
-    fn written(&self, done: Result<Release, StoreError>, receipt: Receipt) {
+    fn written(&self, done: Result<Release, StoreError>, ack: JournalAck) {
         self.state.saw(&done);
         self.fails.store(done.is_err(), Ordering::Relaxed);
         match done {
             Ok(Release::Recorded) => {
                 self.metrics.shares_released(1);
-                receipt.kept();
+                ack.kept();
             }
-            // The receipt is dropped: the request was decided otherwise, and the share stays.
+            // The ack is dropped: the request was decided otherwise, and the share stays.
             Ok(Release::Overtaken) => {}
-            // The receipt is dropped: no share leaves.
+            // The ack is dropped: no share leaves.
             Err(error) => tracing::error!(%error, "a share was not released: no audit entry"),
         }
     }
@@ -181,23 +181,23 @@ impl GroupJournal {
 }
 
 impl Journal for GroupJournal {
-    fn keep(&mut self, released: Released, receipt: Receipt) {
-        // A session that was not opened here gives no share: the receipt is dropped.
-        let Some(signing) = self.lock().get(&released.session).cloned() else { return };
+    fn keep(&mut self, share: ShareRecord, ack: JournalAck) {
+        // A session that was not opened here gives no share: the ack is dropped.
+        let Some(signing) = self.lock().get(&share.session).cloned() else { return };
         let Signing { messages, decision, spending } = signing;
         let entry = AuditEntry {
             time_ms: now_ms(),
             group: self.group,
-            session: released.session,
-            attempt: released.attempt,
-            package: released.package,
+            session: share.session,
+            attempt: share.attempt,
+            package: share.package,
             messages,
             key: self.key,
             decision,
             spending,
         };
         let (caps, over_limit) = (self.caps, self.over_limit.clone());
-        self.writer.write(Leaving { entry, caps, receipt, over_limit });
+        self.writer.write(Leaving { entry, caps, ack, over_limit });
     }
 }
 

@@ -240,11 +240,11 @@ impl GroupService {
 
     /// Refuses requests whose share would have exceeded a limit.
     async fn stop_over_limit(self: Arc<Self>, mut all: mpsc::UnboundedReceiver<OverLimit>) {
-        while let Some(OverLimit { session, decision, refusal, receipt }) = all.recv().await {
+        while let Some(OverLimit { session, decision, refusal, ack }) = all.recv().await {
             if let Err(error) = self.over_limit(session, decision, refusal).await {
                 tracing::error!(%session, %error, "a request over a limit was not written down");
             }
-            receipt.not_kept().await;
+            ack.not_kept().await;
         }
     }
 

@@ -6,6 +6,7 @@ mod golden;
 mod layout;
 mod proofs;
 mod properties;
+mod soundness;
 mod undecided;
 mod values;
 

@@ -1,5 +1,6 @@
 //! Writes what the targets begin with into `fuzz/corpus`: a session's and a key generation's
-//! messages, the files that come of them, and published PSBTs. Run in the repository's root.
+//! messages, the files that come of them, frames and proofs of signing version 2, and published
+//! PSBTs. Run in the repository's root.
 
 use std::{collections::VecDeque, error::Error, fs, path::Path, sync::Arc, time::Duration};
 
@@ -14,9 +15,11 @@ use roastery_protocol::{
     engine::FrostEngine,
     group::Group,
     keys::{HostKey, IdentityKey},
-    message::{Body, Envelope, Header, Kind, RefusalReason, Want},
+    message::{Body, Envelope, Header, Kind, Proposal, RefusalReason, Want},
     proof::{Fault, Proof},
-    request::{ApprovedRequest, Derivation, MessageToSign, Policy, SigningRequest, Step},
+    request::{
+        ApprovedRequest, Derivation, MessageToSign, Policy, SigningRequest, Step, Subject,
+    },
     session::{self, Destination, PeerHistory, Session},
 };
 
@@ -25,7 +28,7 @@ const NOW: Moment = Moment { monotonic: Duration::ZERO, wall: Duration::from_sec
 struct SignAnything;
 
 impl Policy for SignAnything {
-    fn evaluate(&self, _: &SigningRequest, _: Step) -> Result<(), RefusalReason> {
+    fn judge(&self, _: &SigningRequest, _: Step) -> Result<(), RefusalReason> {
         Ok(())
     }
 }
@@ -48,7 +51,25 @@ fn main() -> Result<(), Box<dyn Error>> {
         write("psbt", number, &roastery_bitcoin::psbt::read(text.as_bytes())?.serialize())?;
     }
     sign()?;
+    version_2()?;
     make_a_key()
+}
+
+/// The frames and proofs of signing version 2, of the committed vectors.
+fn version_2() -> Result<(), Box<dyn Error>> {
+    let vectors: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&fs::read(
+        "crates/roastery-protocol/tests/vectors/golden-2.json",
+    )?)?;
+    for (number, (name, value)) in vectors.iter().enumerate() {
+        let bytes = Vec::from_hex(value.as_str().ok_or("no text")?)?;
+        if name.ends_with("/frame") {
+            // The first byte is the number of messages less one.
+            write("member_frame", number, &[&[1], &bytes[..]].concat())?;
+        } else if name.starts_with("proof/") && name.ends_with("/file") {
+            write("member_proof", number, &bytes)?;
+        }
+    }
+    Ok(())
 }
 
 fn write(target: &str, number: usize, bytes: &[u8]) -> std::io::Result<()> {
@@ -115,7 +136,7 @@ fn sign() -> Result<(), Box<dyn Error>> {
     }
     let identity = IdentityKey::new(key(0x40)?);
     for body in [
-        Body::Proposal(request.clone()),
+        Body::Proposal(Proposal { request: request.clone(), subject: Subject::Hash }),
         Body::Want(Want::Slot),
         Body::Want(Want::Package(of_each_kind[0].body_hash())),
         Body::Refusal(RefusalReason::Busy),

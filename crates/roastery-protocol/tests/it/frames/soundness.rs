@@ -253,7 +253,7 @@ impl Arena {
             }
             for share in &shares {
                 let signer = share.sender(&self.table.fixture.group).unwrap();
-                let right = content.entry_of(signer).and_then(|entry| named(entry));
+                let right = content.entry_of(signer).and_then(&named);
                 for nonces in [right, Some(self.chance.pick(&all).clone())].into_iter().flatten() {
                     for message in 0..2 {
                         let (package, share) = (first.clone(), share.clone());

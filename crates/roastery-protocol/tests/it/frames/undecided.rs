@@ -207,6 +207,27 @@ fn nonces_other_than_those_that_the_package_names_prove_nothing_in_version_2() {
 }
 
 #[test]
+fn nonces_of_another_number_than_the_request_has_messages_prove_nothing_whatever_the_package_names()
+{
+    let stage = stage();
+    let pairs = &stage.nonces[0].0;
+    for named in [vec![], vec![pairs[0]], vec![pairs[0], pairs[1], pairs[0]]] {
+        let named = NamedSlots(named);
+        let hash = stage.table.hash(stage.coordinator, stage.signers[0], &named);
+        let package = stage.other_package(|package| package.signers[0].hash = hash);
+        let share = stage.other_share(|share| share.package = package.body_hash());
+        let mut slots = stage.nonces.clone();
+        slots[0] = named.clone();
+        for claim in [
+            Fault::WrongAggregateNonce { package: package.clone(), slots },
+            Fault::InvalidShare { package, nonces: named, share, message: 0 },
+        ] {
+            assert_eq!(stage.table.verdict(claim), undecided(Indeterminate::OtherNonces));
+        }
+    }
+}
+
+#[test]
 fn slots_that_were_shown_to_another_coordinator_are_not_those_that_a_package_names() {
     let stage = stage();
     // The outsider names what was shown to the coordinator, by the name that it has there.

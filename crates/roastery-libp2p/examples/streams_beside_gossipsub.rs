@@ -145,7 +145,7 @@ impl Way for Streams {
     }
 
     async fn heard(&mut self) -> Result<Vec<u8>> {
-        Ok(self.heard.recv().await.ok_or("nobody hears")?)
+        Ok(self.heard.recv().await.ok_or("no peer hears it")?)
     }
 }
 
@@ -220,7 +220,7 @@ impl Way for Gossip {
         }
         // All connections are established, and some heartbeats have built the mesh.
         sleep(Duration::from_secs(5 + nodes as u64 / 10)).await;
-        let say = speaker.ok_or("nobody speaks")?;
+        let say = speaker.ok_or("no peer speaks")?;
         Ok(Self { say, heard })
     }
 
@@ -229,7 +229,7 @@ impl Way for Gossip {
     }
 
     async fn heard(&mut self) -> Result<Vec<u8>> {
-        Ok(self.heard.recv().await.ok_or("nobody hears")?)
+        Ok(self.heard.recv().await.ok_or("no peer hears it")?)
     }
 }
 

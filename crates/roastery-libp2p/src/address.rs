@@ -8,7 +8,7 @@ use std::sync::Arc;
 use libp2p::multiaddr::{self, Protocol};
 use libp2p::{Multiaddr, PeerId as NetworkPeer};
 
-use super::peers::name;
+use super::key::name;
 use roastery_protocol::group::PeerId;
 
 mod error;

@@ -10,7 +10,7 @@ use libp2p::swarm::ConnectionId;
 
 /// The source of a connection that has not authenticated: an IPv4 address, or an IPv6 network of 64
 /// bits, which is what one customer has.
-type Place = IpAddr;
+type Source = IpAddr;
 
 /// How long the connection of a stranger counts towards its source's quota after it has ended, so
 /// that strangers from one source cost a bounded number of handshakes in that time.
@@ -24,16 +24,16 @@ const MOST_STRANGERS: usize = 1024;
 #[derive(Debug)]
 pub(super) struct Admission {
     most: usize,
-    pending: HashMap<ConnectionId, Place>,
-    from: HashMap<Place, usize>,
+    pending: HashMap<ConnectionId, Source>,
+    from: HashMap<Source, usize>,
     /// The sources of strangers, and until when each counts: the oldest first.
-    strangers: VecDeque<(Instant, Place)>,
+    strangers: VecDeque<(Instant, Source)>,
 }
 
 /// The source has the most pending connections that it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{most} connections from one place wait for their handshake or were just turned away: no more are allowed"
+    "{most} connections from one source wait for their handshake or were just turned away: no more are allowed"
 )]
 pub(super) struct RateLimited {
     most: usize,
@@ -48,7 +48,7 @@ impl Admission {
         self.most = most;
     }
 
-    pub(super) fn knock(
+    pub(super) fn admit(
         &mut self,
         id: ConnectionId,
         from: &Multiaddr,
@@ -57,50 +57,50 @@ impl Admission {
         while self.strangers.front().is_some_and(|(until, _)| *until <= now) {
             self.forget_stranger();
         }
-        let place = place(from);
-        let pending = self.from.entry(place).or_default();
+        let source = source(from);
+        let pending = self.from.entry(source).or_default();
         if *pending >= self.most {
             return Err(RateLimited { most: self.most });
         }
         *pending += 1;
-        self.pending.insert(id, place);
+        self.pending.insert(id, source);
         Ok(())
     }
 
     /// The connection is established or has failed.
     pub(super) fn leave(&mut self, id: ConnectionId) {
-        if let Some(place) = self.pending.remove(&id) {
-            self.make_room(place);
+        if let Some(source) = self.pending.remove(&id) {
+            self.make_room(source);
         }
     }
 
     /// The peer has authenticated and is not in the roster. It counts towards its source's quota
     /// for a while. One that this node dialled does not count.
     pub(super) fn turn_away(&mut self, id: ConnectionId, now: Instant) {
-        let Some(place) = self.pending.remove(&id) else { return };
-        self.strangers.push_back((now + REST, place));
+        let Some(source) = self.pending.remove(&id) else { return };
+        self.strangers.push_back((now + REST, source));
         if self.strangers.len() > MOST_STRANGERS {
             self.forget_stranger();
         }
     }
 
     fn forget_stranger(&mut self) {
-        if let Some((_, place)) = self.strangers.pop_front() {
-            self.make_room(place);
+        if let Some((_, source)) = self.strangers.pop_front() {
+            self.make_room(source);
         }
     }
 
-    fn make_room(&mut self, place: Place) {
-        if let Some(pending) = self.from.get_mut(&place) {
+    fn make_room(&mut self, source: Source) {
+        if let Some(pending) = self.from.get_mut(&source) {
             *pending -= 1;
             if *pending == 0 {
-                self.from.remove(&place);
+                self.from.remove(&source);
             }
         }
     }
 }
 
-fn place(address: &Multiaddr) -> Place {
+fn source(address: &Multiaddr) -> Source {
     match address.iter().next() {
         Some(Protocol::Ip4(address)) => address.into(),
         Some(Protocol::Ip6(address)) => match address.to_ipv4_mapped() {
@@ -125,18 +125,18 @@ mod tests {
     }
 
     #[test]
-    fn one_place_takes_its_own_room_and_nobody_elses() {
+    fn one_source_takes_its_own_room_and_no_other() {
         let (mut admission, now) = (Admission::new(2), Instant::now());
         let (here, there) = (at("/ip4/10.0.0.1/tcp/1"), at("/ip4/10.0.0.2/tcp/1"));
-        admission.knock(id(1), &here, now).unwrap();
-        admission.knock(id(2), &at("/ip4/10.0.0.1/tcp/2"), now).unwrap();
-        assert_eq!(admission.knock(id(3), &here, now), Err(RateLimited { most: 2 }));
-        admission.knock(id(4), &there, now).unwrap();
+        admission.admit(id(1), &here, now).unwrap();
+        admission.admit(id(2), &at("/ip4/10.0.0.1/tcp/2"), now).unwrap();
+        assert_eq!(admission.admit(id(3), &here, now), Err(RateLimited { most: 2 }));
+        admission.admit(id(4), &there, now).unwrap();
         admission.leave(id(1));
         admission.leave(id(1));
         admission.leave(id(3));
-        admission.knock(id(5), &here, now).unwrap();
-        assert_eq!(admission.knock(id(6), &here, now), Err(RateLimited { most: 2 }));
+        admission.admit(id(5), &here, now).unwrap();
+        assert_eq!(admission.admit(id(6), &here, now), Err(RateLimited { most: 2 }));
     }
 
     #[test]
@@ -144,14 +144,14 @@ mod tests {
         let (mut admission, now) = (Admission::new(2), Instant::now());
         let (here, there) = (at("/ip4/10.0.0.1/tcp/1"), at("/ip4/10.0.0.2/tcp/1"));
         for number in 0..2 {
-            admission.knock(id(number), &here, now).unwrap();
+            admission.admit(id(number), &here, now).unwrap();
             admission.turn_away(id(number), now);
             admission.leave(id(number));
         }
         let later = now + REST - Duration::from_nanos(1);
-        assert_eq!(admission.knock(id(2), &here, later), Err(RateLimited { most: 2 }));
-        admission.knock(id(3), &there, later).unwrap();
-        admission.knock(id(4), &here, now + REST).unwrap();
+        assert_eq!(admission.admit(id(2), &here, later), Err(RateLimited { most: 2 }));
+        admission.admit(id(3), &there, later).unwrap();
+        admission.admit(id(4), &here, now + REST).unwrap();
         // It was dialled, so no inbound connection counts.
         admission.turn_away(id(5), now);
         assert!(admission.strangers.is_empty());
@@ -162,7 +162,7 @@ mod tests {
         let (mut admission, now) = (Admission::new(2), Instant::now());
         for number in 0..2 * MOST_STRANGERS {
             let from = format!("/ip4/10.0.{}.{}/tcp/1", number / 256, number % 256);
-            admission.knock(id(number), &at(&from), now).unwrap();
+            admission.admit(id(number), &at(&from), now).unwrap();
             admission.turn_away(id(number), now);
         }
         assert_eq!(
@@ -173,16 +173,19 @@ mod tests {
 
     #[test]
     fn an_ipv6_network_is_one_place_and_a_mapped_address_is_its_ipv4_address() {
-        assert_eq!(place(&at("/ip6/2001:db8::1/tcp/1")), place(&at("/ip6/2001:db8::ffff/tcp/1")));
-        assert_ne!(place(&at("/ip6/2001:db8::1/tcp/1")), place(&at("/ip6/2001:db8:0:1::1/tcp/1")));
-        assert_eq!(place(&at("/ip6/::ffff:10.0.0.1/tcp/1")), place(&at("/ip4/10.0.0.1/tcp/1")));
+        assert_eq!(source(&at("/ip6/2001:db8::1/tcp/1")), source(&at("/ip6/2001:db8::ffff/tcp/1")));
+        assert_ne!(
+            source(&at("/ip6/2001:db8::1/tcp/1")),
+            source(&at("/ip6/2001:db8:0:1::1/tcp/1"))
+        );
+        assert_eq!(source(&at("/ip6/::ffff:10.0.0.1/tcp/1")), source(&at("/ip4/10.0.0.1/tcp/1")));
     }
 
     #[test]
     fn nothing_is_kept_of_those_that_left() {
         let (mut admission, now) = (Admission::new(2), Instant::now());
         for number in 0..100 {
-            admission.knock(id(number), &at(&format!("/ip4/10.0.0.{number}/tcp/1")), now).unwrap();
+            admission.admit(id(number), &at(&format!("/ip4/10.0.0.{number}/tcp/1")), now).unwrap();
             admission.leave(id(number));
         }
         assert!(admission.pending.is_empty() && admission.from.is_empty());

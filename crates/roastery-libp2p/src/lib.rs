@@ -54,6 +54,7 @@ mod address;
 mod admission;
 mod frame;
 mod handler;
+mod key;
 mod links;
 mod listen;
 mod members;
@@ -81,7 +82,8 @@ pub use self::address::{
     AddressError, AddressFault, AddressListError, AddressUse, DialAddress, ListenAddress,
     MAX_ADDRESS, MAX_ADDRESSES, Reach,
 };
-pub use self::peers::{PeersError, TransportKey, is_peer};
+pub use self::key::{TransportKey, is_peer};
+pub use self::peers::PeersError;
 pub use self::roster::Roster;
 pub use self::settings::{P2pSettings, P2pSettingsError};
 pub use self::whereabouts::{TransportSignature, Whereabouts, WhereaboutsError, is_card_of_peer};
@@ -152,7 +154,7 @@ impl Endpoint {
     ) -> Result<P2pBus, PeersError> {
         let max = self.settings.max_peers;
         let peers = Peers::check(&self.peer, max, peers)?;
-        let names = peers.0.keys().map(peers::name);
+        let names = peers.0.keys().map(key::name);
         let links = Arc::new(Links::new(self.settings.queues, names));
         let roster = Roster::new(self.peer.clone(), max, links.clone(), peers);
         let behaviour = self.swarm.behaviour_mut();
@@ -163,7 +165,7 @@ impl Endpoint {
             swarm: self.swarm,
             links: links.clone(),
             roster: roster.clone(),
-            farewell: self.settings.farewell,
+            drain_timeout: self.settings.drain_timeout,
         };
         let task = tokio::spawn(run.until(dropped));
         Ok(P2pBus { peer: self.peer, links, roster, _running: running, task })
@@ -205,7 +207,7 @@ pub enum BindError {
 }
 
 /// A node's handle to the mesh over a network. Dropping it ends the mesh for this node: what it has
-/// sent goes out first, for at most [`P2pSettings::farewell`].
+/// sent goes out first, for at most [`P2pSettings::drain_timeout`].
 pub struct P2pBus {
     peer: PeerId,
     links: Arc<Links>,

@@ -150,12 +150,12 @@ impl Links {
             }
         };
         let (bytes, max) = (message.len(), self.limits.max_message_bytes);
-        let parcel = (bytes <= max).then(|| QueuedMessage::new(message, &self.hasher));
+        let queued = (bytes <= max).then(|| QueuedMessage::new(message, &self.hasher));
         for peer in recipients {
             let mut state = lock(&peer.state);
-            match &parcel {
+            match &queued {
                 _ if state.links.is_empty() => continue,
-                Some(parcel) => state.outbound.push(parcel, &self.limits),
+                Some(queued) => state.outbound.push(queued, &self.limits),
                 None => state.outbound.refuse_too_large(),
             }
             drop(state);
@@ -259,8 +259,8 @@ impl Link {
 
     /// Puts a message of the peer into its queue.
     pub(super) fn receive(&self, message: &[u8]) {
-        let parcel = QueuedMessage::new(message, &self.links.hasher);
-        self.note(|inbox| inbox.push(&self.name, &parcel, &self.links.limits));
+        let queued = QueuedMessage::new(message, &self.links.hasher);
+        self.note(|inbox| inbox.push(&self.name, &queued, &self.links.limits));
     }
 
     pub(super) fn receive_too_large(&self) {
@@ -285,7 +285,7 @@ impl Link {
             return None;
         }
         match state.outbound.pop()? {
-            Item::Message(parcel) => Some(parcel.into_bytes()),
+            Item::Message(queued) => Some(queued.into_bytes()),
             // Only the inbox has events of connections.
             Item::Connected | Item::Disconnected => None,
         }

@@ -23,8 +23,8 @@ use tokio::time::{Sleep, sleep_until};
 
 use super::admission::{Admission, RateLimited};
 use super::handler::{End, Handler};
+use super::key::name;
 use super::links::{Link, Links};
-use super::peers::name;
 use super::redial::{Pauses, Redial};
 use super::resolve::Resolver;
 use super::roster::Listed;
@@ -130,10 +130,10 @@ impl Members {
     pub(super) fn become_those_of(
         &mut self,
         roster: BTreeMap<NetworkPeer, Listed>,
-        most_knocking: usize,
+        most_pending: usize,
     ) {
         let now = Instant::now();
-        self.admission.allow(most_knocking);
+        self.admission.allow(most_pending);
         let (members, todo) = (&mut self.members, &mut self.todo);
         members.retain(|peer, member| {
             // Of a peer that was removed and added again no connection stays either.
@@ -301,7 +301,7 @@ impl NetworkBehaviour for Members {
         _: &Multiaddr,
         from: &Multiaddr,
     ) -> Result<(), ConnectionDenied> {
-        self.admission.knock(connection, from, Instant::now()).map_err(ConnectionDenied::new)
+        self.admission.admit(connection, from, Instant::now()).map_err(ConnectionDenied::new)
     }
 
     fn handle_established_inbound_connection(

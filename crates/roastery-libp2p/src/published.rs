@@ -78,7 +78,7 @@ fn entry(record: &[u8], peer: &PeerId) -> Option<DialAddress> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::peers::TransportKey;
+    use crate::key::TransportKey;
 
     #[test]
     fn an_entry_is_an_address_of_the_peer_that_is_called_or_of_no_named_one() {

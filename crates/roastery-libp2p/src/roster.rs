@@ -9,8 +9,9 @@ use libp2p::PeerId as NetworkPeer;
 use tokio::sync::Notify;
 
 use super::address::DialAddress;
+use super::key::name;
 use super::links::Links;
-use super::peers::{self, Peers, PeersError, name};
+use super::peers::{self, Peers, PeersError};
 use roastery_protocol::group::PeerId;
 
 /// The other peers of a running bus and their addresses. Each clone is the same roster.

@@ -9,8 +9,8 @@ use libp2p::{PeerId as NetworkPeer, Swarm, ping};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::key::name;
 use super::links::Links;
-use super::peers::name;
 use super::roster::Roster;
 use super::swarm::{Behaviour, BehaviourEvent};
 
@@ -18,7 +18,7 @@ pub(super) struct Run {
     pub(super) swarm: Swarm<Behaviour>,
     pub(super) links: Arc<Links>,
     pub(super) roster: Roster,
-    pub(super) farewell: Duration,
+    pub(super) drain_timeout: Duration,
 }
 
 impl Run {
@@ -29,7 +29,7 @@ impl Run {
             tokio::select! {
                 // The channel carries no message: it reports that the bus is dropped.
                 _ = &mut dropped => break,
-                event = self.swarm.select_next_some() => self.hear(event),
+                event = self.swarm.select_next_some() => self.handle_event(event),
                 () = self.roster.changed() => {
                     self.swarm.behaviour_mut().follow(self.roster.listed());
                 }
@@ -38,25 +38,25 @@ impl Run {
         self.links.close();
         self.swarm.behaviour_mut().members.end();
         // Each connection ends when it has nothing to write any more.
-        let _ = timeout(self.farewell, self.empty()).await;
+        let _ = timeout(self.drain_timeout, self.empty()).await;
         let peers: Vec<NetworkPeer> = self.swarm.connected_peers().copied().collect();
         if !peers.is_empty() {
             for peer in peers {
                 // It may have disconnected meanwhile.
                 let _ = self.swarm.disconnect_peer_id(peer);
             }
-            let _ = timeout(self.farewell, self.empty()).await;
+            let _ = timeout(self.drain_timeout, self.empty()).await;
         }
     }
 
     async fn empty(&mut self) {
         while self.swarm.connected_peers().next().is_some() {
             let event = self.swarm.select_next_some().await;
-            self.hear(event);
+            self.handle_event(event);
         }
     }
 
-    fn hear(&mut self, event: SwarmEvent<BehaviourEvent>) {
+    fn handle_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
         let SwarmEvent::Behaviour(BehaviourEvent::Ping(ping::Event { peer, connection, result })) =
             event
         else {

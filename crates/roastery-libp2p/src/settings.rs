@@ -27,7 +27,7 @@ pub struct P2pSettings {
     /// The longest pause between two dials. A connection that lasted that long resets the back-off.
     pub longest_redial: Duration,
     /// How long a bus that is dropped waits for what it has sent to go out.
-    pub farewell: Duration,
+    pub drain_timeout: Duration,
 }
 
 /// Enough for a group of 128 seats.
@@ -42,7 +42,7 @@ impl Default for P2pSettings {
             ping_timeout: Duration::from_secs(10),
             first_redial: Duration::from_millis(500),
             longest_redial: Duration::from_secs(30),
-            farewell: Duration::from_secs(3),
+            drain_timeout: Duration::from_secs(3),
         }
     }
 }
@@ -60,7 +60,7 @@ impl P2pSettings {
             ("ping_timeout", self.ping_timeout),
             ("first_redial", self.first_redial),
             ("longest_redial", self.longest_redial),
-            ("farewell", self.farewell),
+            ("drain_timeout", self.drain_timeout),
         ] {
             if time.is_zero() || time > LONGEST {
                 return Err(P2pSettingsError::Time { name, time });

@@ -9,9 +9,9 @@ use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::{PeerId as NetworkPeer, Swarm, SwarmBuilder, noise, ping, tcp, yamux};
 
+use super::key::TransportKey;
 use super::links::Links;
 use super::members::{Members, Rules};
-use super::peers::TransportKey;
 use super::redial::Pauses;
 use super::resolve::Resolver;
 use super::roster::Listed;
@@ -34,10 +34,10 @@ const MOST_CONNECTIONS_OF_A_PEER: u32 = 4;
 
 /// Pending inbound connections from one source, beside one for each member: several members may
 /// share one address.
-const MORE_KNOCKING: usize = 8;
+const MORE_PENDING: usize = 8;
 
 /// How many sources may each use their whole quota at once before others are refused.
-const PLACES: usize = 4;
+const SOURCES: usize = 4;
 
 #[derive(NetworkBehaviour)]
 pub(super) struct Behaviour {
@@ -70,7 +70,7 @@ impl Behaviour {
     pub(super) fn follow(&mut self, roster: BTreeMap<NetworkPeer, Listed>) {
         let peers = roster.len();
         *self.limits.limits_mut() = limits(peers);
-        self.members.become_those_of(roster, most_knocking(peers));
+        self.members.become_those_of(roster, most_pending(peers));
     }
 }
 
@@ -79,8 +79,8 @@ fn milliseconds(time: Duration) -> u32 {
     u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }
 
-fn most_knocking(peers: usize) -> usize {
-    peers + MORE_KNOCKING
+fn most_pending(peers: usize) -> usize {
+    peers + MORE_PENDING
 }
 
 fn members(links: Arc<Links>, own: &TransportKey, settings: &P2pSettings) -> Members {
@@ -97,7 +97,7 @@ fn limits(peers: usize) -> ConnectionLimits {
     let count = |number: usize| Some(u32::try_from(number).unwrap_or(u32::MAX));
     let established = count(peers).map(|peers| peers.saturating_mul(MOST_CONNECTIONS_OF_A_PEER));
     ConnectionLimits::default()
-        .with_max_pending_incoming(count(PLACES * most_knocking(peers)))
+        .with_max_pending_incoming(count(SOURCES * most_pending(peers)))
         .with_max_pending_outgoing(count(peers))
         .with_max_established(established)
         .with_max_established_per_peer(Some(MOST_CONNECTIONS_OF_A_PEER))

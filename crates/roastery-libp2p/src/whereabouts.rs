@@ -4,7 +4,7 @@ use roastery_protocol::group::{NamedMember, PeerId};
 use roastery_protocol::tags::Tag;
 
 use super::address::{AddressError, AddressListError, DialAddress, MAX_ADDRESS, MAX_ADDRESSES};
-use super::peers::{TransportKey, public_key};
+use super::key::{TransportKey, public_key};
 
 /// A signature by a transport key, in 64 bytes (Ed25519).
 pub type TransportSignature = [u8; 64];

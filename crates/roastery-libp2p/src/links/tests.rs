@@ -115,7 +115,7 @@ async fn of_a_peer_that_is_taken_out_nothing_comes_and_to_it_nothing_goes_even_i
 }
 
 #[test]
-fn a_peer_that_takes_nothing_costs_a_full_queue_and_keeps_nobody_else_waiting() {
+fn a_peer_that_takes_nothing_costs_a_full_queue_and_keeps_no_other_waiting() {
     let links = links();
     let slow = open(&links, "alice", 1).unwrap();
     let quick = open(&links, "bob", 1).unwrap();

@@ -5,7 +5,7 @@ use tokio::net::UdpSocket;
 
 use self::zone::{Zone, at_port};
 use super::*;
-use crate::peers::TransportKey;
+use crate::key::TransportKey;
 
 mod zone;
 

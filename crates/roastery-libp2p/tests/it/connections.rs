@@ -10,9 +10,9 @@ use crate::waiting::until;
 #[tokio::test]
 async fn a_peer_is_called_at_each_of_its_addresses_until_it_answers() {
     let network = Network::new(2, TCP, settings()).await;
-    let nobody = "/ip4/127.0.0.1/tcp/1".parse().unwrap();
+    let absent = "/ip4/127.0.0.1/tcp/1".parse().unwrap();
     let mut roster = network.roster();
-    roster[1].1.insert(0, nobody);
+    roster[1].1.insert(0, absent);
     let mut anna = network.join_with(0, roster).await;
     // Ben does not have Anna's address.
     let mut ben = network.join_with(1, vec![(key(0).peer(), Vec::new())]).await;
@@ -177,7 +177,7 @@ async fn what_cannot_work_is_refused_before_anything_begins() {
     let refused = Endpoint::bind(key(1), &elsewhere, settings()).await.unwrap_err();
     assert!(matches!(refused, BindError::Address { .. }), "{refused:?}");
 
-    let nobody = PeerId::new("anna").unwrap();
-    let refused = first.join([(nobody.clone(), Vec::new())]).unwrap_err();
-    assert_eq!(refused, PeersError::NotOfThisNetwork(nobody));
+    let absent = PeerId::new("anna").unwrap();
+    let refused = first.join([(absent.clone(), Vec::new())]).unwrap_err();
+    assert_eq!(refused, PeersError::NotOfThisNetwork(absent));
 }

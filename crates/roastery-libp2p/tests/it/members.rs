@@ -107,7 +107,7 @@ async fn a_member_that_does_not_answer_pings_loses_its_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_member_that_reads_nothing_loses_what_is_for_it_and_keeps_nobody_waiting() {
+async fn a_member_that_reads_nothing_loses_what_is_for_it_and_keeps_no_other_waiting() {
     let mut honest = Honest::start(TCP, settings()).await;
     let mut rogue = Rogue::connect(ROGUE, &honest.network.addresses[0][0]).await;
     // The stream is accepted and never read.
@@ -174,7 +174,7 @@ async fn a_member_that_connects_again_and_again_replaces_its_own_connections() {
 }
 
 #[tokio::test]
-async fn a_member_that_comes_and_goes_is_seen_to_come_and_go_and_disturbs_nobody() {
+async fn a_member_that_comes_and_goes_is_seen_to_come_and_go_and_disturbs_no_other() {
     let mut honest = Honest::start(TCP, settings()).await;
     for _ in 0..5 {
         let (rogue, reading) = rogue_beside(&mut honest).await;

@@ -62,7 +62,7 @@ async fn strangers_that_prove_again_and_again_who_they_are_soon_find_the_room_of
 }
 
 #[tokio::test]
-async fn whoever_a_member_calls_must_prove_that_it_is_the_member() {
+async fn a_peer_that_a_member_dials_must_prove_that_it_is_the_member() {
     // Ben's address in Anna's roster is that of another node.
     let network = Network::new(3, TCP, settings()).await;
     let mut roster = network.roster();

@@ -31,7 +31,7 @@ async fn a_peer_that_is_put_in_at_run_time_is_called_or_let_in() {
 }
 
 #[tokio::test]
-async fn one_that_is_taken_out_is_disconnected_and_turned_away_and_nobody_else_notices() {
+async fn one_that_is_taken_out_is_disconnected_and_turned_away_and_no_other_is_disturbed() {
     for listen in [TCP, QUIC] {
         let network = Network::new(3, listen, settings()).await;
         let [mut anna, mut ben, mut carl] =
@@ -91,15 +91,15 @@ async fn one_that_is_taken_out_and_put_in_at_once_begins_with_a_new_connection()
 #[tokio::test]
 async fn a_peer_whose_addresses_are_replaced_is_called_at_the_new_ones_and_stays_connected() {
     let network = Network::new(2, TCP, settings()).await;
-    let nobody = vec!["/ip4/127.0.0.1/tcp/1".parse().unwrap()];
-    let mut anna = network.join_with(0, vec![(key(1).peer(), nobody.clone())]).await;
+    let absent = vec!["/ip4/127.0.0.1/tcp/1".parse().unwrap()];
+    let mut anna = network.join_with(0, vec![(key(1).peer(), absent.clone())]).await;
     let mut ben = network.join_with(1, vec![(key(0).peer(), Vec::new())]).await;
     until(|| anna.stats().link(&key(1).peer()).unwrap().failed_dials > 0).await;
     anna.roster().set(key(1).peer(), network.called(1)).unwrap();
     connected(&mut anna, &key(1).peer()).await;
     connected(&mut ben, &key(0).peer()).await;
-    anna.roster().set(key(1).peer(), nobody.clone()).unwrap();
-    assert_eq!(anna.roster().peers(), [(key(1).peer(), nobody)]);
+    anna.roster().set(key(1).peer(), absent.clone()).unwrap();
+    assert_eq!(anna.roster().peers(), [(key(1).peer(), absent)]);
     for round in 0..3_u8 {
         anna.send(to(1), &[round]).unwrap();
         heard(&mut ben, &key(0).peer(), &[round]).await;
@@ -115,9 +115,9 @@ async fn what_cannot_be_in_the_roster_is_refused_and_changes_nothing() {
     let roster = anna.roster();
     let refused = roster.set(key(2).peer(), Vec::new());
     assert_eq!(refused, Err(PeersError::TooMany { peers: 2, max: 1 }));
-    let nobody = PeerId::new("anna").unwrap();
-    let refused = roster.set(nobody.clone(), Vec::new());
-    assert_eq!(refused, Err(PeersError::NotOfThisNetwork(nobody)));
+    let absent = PeerId::new("anna").unwrap();
+    let refused = roster.set(absent.clone(), Vec::new());
+    assert_eq!(refused, Err(PeersError::NotOfThisNetwork(absent)));
     let address = |port: u16| format!("/ip4/127.0.0.1/tcp/{port}").parse().unwrap();
     let refused = roster.set(key(1).peer(), (1..=9).map(address).collect());
     assert!(matches!(refused, Err(PeersError::TooManyAddresses { addresses: 9, .. })));

@@ -32,7 +32,7 @@ const OTHER: usize = 5;
 const QUEUES: usize = 64;
 
 /// Holds silent connections, and opens another one for each that is closed.
-fn knock(at: Multiaddr) -> JoinSet<()> {
+fn connect_without_end(at: Multiaddr) -> JoinSet<()> {
     let mut pending = JoinSet::new();
     for _ in 0..500 {
         let at = at.clone();
@@ -103,7 +103,7 @@ async fn start(network: &Network) -> Attacked {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nodes_sign_while_strangers_knock_others_speak_out_of_turn_and_a_member_floods() {
+async fn nodes_sign_while_strangers_connect_others_speak_out_of_turn_and_a_member_floods() {
     let queues = QueueLimits { max_queued_messages: QUEUES, ..QueueLimits::default() };
     let network = Network::new(OTHER + 1, TCP, network::settings(queues)).await;
     let Attacked { group, nodes, handles, topic } = start(&network).await;
@@ -114,7 +114,7 @@ async fn nodes_sign_while_strangers_knock_others_speak_out_of_turn_and_a_member_
     let _stranger = stranger.join(network.roster()).unwrap();
     let _chattering = chatter(network.join(OTHER).await, topic);
     let _flooding = flood(address.clone(), topic);
-    let _knocking = knock(address);
+    let _connecting = connect_without_end(address);
     let attacked = &handles[ATTACKED];
     let lost_of = |at: usize| {
         let (stats, peer) = (attacked.stats(), key(at).peer());

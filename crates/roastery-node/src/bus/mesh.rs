@@ -142,8 +142,8 @@ impl Bus for MeshBus {
             return Err(SendError::TooLarge { bytes, max });
         }
         // Copied and hashed before the lock is taken.
-        let parcel = QueuedMessage::new(message, &self.shared.hasher);
-        self.shared.deliver(&self.peer, &to, |inbox| inbox.push(&self.peer, &parcel, limits))
+        let queued = QueuedMessage::new(message, &self.shared.hasher);
+        self.shared.deliver(&self.peer, &to, |inbox| inbox.push(&self.peer, &queued, limits))
     }
 
     fn receive(&mut self) -> impl Future<Output = Option<BusEvent>> + Send {
@@ -184,7 +184,7 @@ pub enum JoinError {
         max_peers: usize,
     },
     /// The mesh has been closed.
-    #[error("the mesh is closed: nobody can join any more")]
+    #[error("the mesh is closed: no peer can join any more")]
     Closed,
 }
 

@@ -164,7 +164,7 @@ fn what_fits_no_request_is_refused() {
 }
 
 #[test]
-fn expired_requests_are_forgotten_if_nobody_here_agreed_to_them() {
+fn expired_requests_are_forgotten_if_they_were_not_approved_here() {
     let (folder, kept) = (Folder::new(), Kept::new());
     let store = new_store(&folder);
     let states = [
@@ -280,7 +280,7 @@ fn audit_entries_are_numbered_in_order_and_added_after_the_last_in_the_next_life
 }
 
 #[test]
-fn what_is_shown_with_a_request_may_change_until_somebody_here_agrees_to_it() {
+fn what_is_shown_with_a_request_may_change_until_it_is_approved_here() {
     let (folder, kept) = (Folder::new(), Kept::new());
     let (store, request) = (new_store(&folder), kept.request(0));
     let by = kept.group().seats().nth(1).unwrap();

@@ -119,7 +119,7 @@ fn a_damaged_backup_is_not_put_in_place() {
 }
 
 #[test]
-fn a_backup_opens_with_the_passphrase_of_its_time_and_only_there_where_nobody_writes() {
+fn a_backup_opens_with_the_passphrase_of_its_time_and_only_there_where_no_store_writes() {
     let folder = Folder::new();
     let store = new_store(&folder);
     store.backup(folder.file("backup")).unwrap();

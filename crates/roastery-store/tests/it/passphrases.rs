@@ -82,7 +82,7 @@ fn nothing_secret_is_shown_for_debugging() {
 }
 
 #[test]
-fn costs_that_nobody_can_mean_are_refused() {
+fn costs_out_of_range_are_refused() {
     for (memory, passes, lanes) in
         [(7, 1, 1), (8, 0, 1), (8, 1, 0), (8, 1, 2), (8, 65, 1), (1024, 1, 17), (u32::MAX, 1, 1)]
     {

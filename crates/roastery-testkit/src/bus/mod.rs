@@ -11,7 +11,7 @@ pub mod waiting;
 macro_rules! bus_contract {
     (#[$test:meta] $kind:expr) => {
         $crate::bus_contract! { @of #[$test] $kind;
-            everybody_sees_everybody_connect_once
+            each_peer_sees_every_other_connect_once
             a_message_carries_the_name_of_the_peer_that_sent_it
             everyone_is_all_the_others_and_not_oneself
             a_message_to_one_peer_reaches_no_other

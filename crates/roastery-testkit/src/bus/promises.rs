@@ -48,7 +48,7 @@ fn lost_before(stats: &BusStats, kind: &impl Kind, reader: usize) -> u64 {
     stats.link(&kind.peer(reader)).map_or(0, |link| lost(link.outbound))
 }
 
-pub async fn everybody_sees_everybody_connect_once(kind: &impl Kind) {
+pub async fn each_peer_sees_every_other_connect_once(kind: &impl Kind) {
     let mut buses = joined::<_, 4>(kind).await;
     buses[0].send(Destination::Everyone, b"and nothing else").unwrap();
     for bus in &mut buses[1..] {

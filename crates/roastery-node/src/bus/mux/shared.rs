@@ -84,12 +84,12 @@ impl Shared {
     pub(super) fn deliver(&self, from: &PeerId, bytes: Bytes) {
         let (topic, too_large) = (Topic::of(&bytes), bytes.len() > self.queues().max_message_bytes);
         // Hashed before the lock is taken.
-        let parcel = QueuedMessage::of_delivered(bytes, &self.hasher);
+        let queued = QueuedMessage::of_delivered(bytes, &self.hasher);
         let mut state = self.lock();
         let Some(channel) = state.channel_for(from, topic) else { return };
         let reader = match too_large {
             true => channel.inbox.refuse_too_large(from),
-            false => channel.inbox.push(from, &parcel, self.queues()),
+            false => channel.inbox.push(from, &queued, self.queues()),
         };
         drop(state);
         reader.into_iter().for_each(Waker::wake);
@@ -225,7 +225,7 @@ impl Shared {
     ) -> Result<(), SendError> {
         let (bytes, max) = (message.len(), self.queues().max_message_bytes);
         // Copied and hashed before the lock is taken.
-        let parcel = (bytes <= max).then(|| QueuedMessage::new(message, &self.hasher));
+        let queued = (bytes <= max).then(|| QueuedMessage::new(message, &self.hasher));
         let mut state = self.lock();
         let State { closed, channels, turns, peers, .. } = &mut *state;
         // The channel exists as long as its handle does. Without it no message could be sent.
@@ -246,8 +246,8 @@ impl Shared {
         }
         let had_a_turn = !channel.outbox.is_empty();
         let outbox = &mut channel.outbox;
-        let mut push = |peer: &PeerId| match &parcel {
-            Some(parcel) => outbox.push(peer, parcel, &self.limits.queues),
+        let mut push = |peer: &PeerId| match &queued {
+            Some(queued) => outbox.push(peer, queued, &self.limits.queues),
             None => outbox.refuse_too_large(peer),
         };
         // The outbox has no waker: the mux's task is notified below.

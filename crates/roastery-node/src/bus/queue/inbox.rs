@@ -39,10 +39,10 @@ impl Inbox {
     pub fn push(
         &mut self,
         from: &PeerId,
-        parcel: &QueuedMessage,
+        queued: &QueuedMessage,
         limits: &QueueLimits,
     ) -> Option<Waker> {
-        self.change(from, |lane| lane.push(parcel, limits))
+        self.change(from, |lane| lane.push(queued, limits))
     }
 
     /// Counts a message that was longer than the limit.
@@ -60,7 +60,7 @@ impl Inbox {
         }
         Some(match item {
             Item::Connected => BusEvent::Connected(peer),
-            Item::Message(parcel) => BusEvent::Message { from: peer, bytes: parcel.into_bytes() },
+            Item::Message(queued) => BusEvent::Message { from: peer, bytes: queued.into_bytes() },
             Item::Disconnected => BusEvent::Disconnected(peer),
         })
     }

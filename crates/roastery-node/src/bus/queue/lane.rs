@@ -102,9 +102,9 @@ impl Lane {
     }
 
     /// Queues a message, or counts it as lost or as a repeat.
-    pub fn push(&mut self, parcel: &QueuedMessage, limits: &QueueLimits) {
-        let bytes = parcel.bytes.len();
-        if self.waiting.contains(parcel) {
+    pub fn push(&mut self, queued: &QueuedMessage, limits: &QueueLimits) {
+        let bytes = queued.bytes.len();
+        if self.waiting.contains(queued) {
             self.stats.repeats_suppressed += 1;
             return;
         }
@@ -116,8 +116,8 @@ impl Lane {
         }
         self.stats.waiting_messages += 1;
         self.stats.waiting_bytes += bytes;
-        self.waiting.insert(parcel.clone());
-        self.items.push_back(Item::Message(parcel.clone()));
+        self.waiting.insert(queued.clone());
+        self.items.push_back(Item::Message(queued.clone()));
     }
 
     /// Counts a message that was longer than the limit.
@@ -128,10 +128,10 @@ impl Lane {
     /// Takes the oldest item.
     pub fn pop(&mut self) -> Option<Item> {
         let item = self.items.pop_front()?;
-        if let Item::Message(parcel) = &item {
-            self.waiting.remove(parcel);
+        if let Item::Message(queued) = &item {
+            self.waiting.remove(queued);
             self.stats.waiting_messages -= 1;
-            self.stats.waiting_bytes -= parcel.bytes.len();
+            self.stats.waiting_bytes -= queued.bytes.len();
             self.stats.delivered += 1;
         }
         Some(item)

@@ -34,7 +34,7 @@ async fn the_events_of_a_coordinators_session_tell_how_it_came_to_its_signatures
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_listener_that_takes_no_events_holds_nobody_up_and_finds_the_end_behind_what_waited_for_it()
+async fn a_listener_that_takes_no_events_delays_no_other_and_finds_the_end_behind_what_waited_for_it()
  {
     let fixture = Fixture::new(3, 5);
     let request = fixture.request(1);

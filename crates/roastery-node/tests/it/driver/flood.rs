@@ -50,7 +50,7 @@ fn mesh_with_room_for(max_queued_messages: usize) -> Mesh {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_member_that_floods_everybody_loses_its_own_messages_and_the_session_completes() {
+async fn a_member_that_floods_all_others_loses_its_own_messages_and_the_session_completes() {
     let fixture = Fixture::new(3, 5);
     let request = fixture.request(1);
     let flooder = fixture.coordinator(&request, 1);
@@ -86,7 +86,7 @@ async fn a_member_that_floods_everybody_loses_its_own_messages_and_the_session_c
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reader_whose_task_is_not_run_for_a_while_holds_nobody_up_and_finishes_later() {
+async fn a_reader_whose_task_is_not_run_for_a_while_delays_no_other_and_finishes_later() {
     let fixture = Fixture::new(3, 5);
     let request = fixture.request(1);
     let slow = fixture.coordinator(&request, 4);

@@ -32,7 +32,7 @@ async fn what_came_before_a_node_opened_its_session_is_used_without_being_said_a
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_member_that_floods_a_session_before_it_is_opened_puts_nobody_elses_messages_out() {
+async fn a_member_that_floods_a_session_before_it_is_opened_displaces_no_other_members_messages() {
     let mut fixture = Fixture::new(3, 5);
     fixture.settings = once(fixture.settings);
     let request = fixture.request(1);

@@ -51,7 +51,7 @@ async fn a_proposal_is_shown_once_to_each_of_the_others_with_who_proposes_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_proposal_reaches_whoever_comes_late_even_without_its_proposer() {
+async fn a_proposal_reaches_a_late_member_even_without_its_proposer() {
     let fixture = Fixture::new(2, 3);
     let request = fixture.request(1);
     let mesh = Mesh::default();
@@ -90,7 +90,7 @@ async fn a_lost_proposal_is_repeated_until_the_peer_shows_that_it_knows_the_requ
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_proposal_that_its_named_member_has_not_signed_is_shown_to_nobody() {
+async fn a_proposal_that_its_named_member_has_not_signed_is_not_delivered() {
     let fixture = Fixture::new(2, 3);
     let request = fixture.request(1);
     let mesh = Mesh::default();
@@ -118,7 +118,7 @@ async fn what_the_others_would_refuse_is_not_proposed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_refuses_is_named_at_once_and_says_it_again_to_whoever_still_asks() {
+async fn who_refuses_is_named_at_once_and_says_it_again_to_a_member_that_still_asks() {
     let fixture = Fixture::new(3, 3);
     let request = fixture.request(1);
     let (_mesh, nodes) = fixture.start_all(&fixture.all_but(&[]));

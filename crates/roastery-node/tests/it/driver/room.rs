@@ -86,7 +86,7 @@ async fn nodes_that_hear_of_too_many_requests_in_any_order_keep_the_same_and_ref
 }
 
 #[tokio::test(start_paused = true)]
-async fn sessions_that_have_ended_are_in_nobodys_way_and_of_too_many_the_first_is_forgotten() {
+async fn sessions_that_have_ended_take_no_room_and_of_too_many_the_first_is_forgotten() {
     let mut fixture = Fixture::new(2, 3);
     fixture.messages = 1;
     let (node, _bus) = alone(&fixture);

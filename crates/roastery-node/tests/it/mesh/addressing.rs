@@ -15,11 +15,11 @@ fn a_message_carries_the_name_of_the_peer_whose_handle_sent_it() {
 }
 
 #[test]
-fn nobody_gets_a_second_handle_for_a_peer_that_is_there() {
+fn a_peer_that_is_there_gets_no_second_handle() {
     let mesh = mesh();
     let [alice, mut bob] = joined(&mesh, ["alice", "bob"]);
     assert_eq!(mesh.join(peer("alice")).unwrap_err(), JoinError::AlreadyJoined(peer("alice")));
-    assert_eq!(waiting(&mut bob), None, "a refused join disturbs nobody");
+    assert_eq!(waiting(&mut bob), None, "a refused join disturbs no peer");
     assert_eq!(alice.local_peer(), &peer("alice"));
 }
 

@@ -97,7 +97,7 @@ fn a_waker_that_drops_a_bus_when_it_is_dropped_does_not_lock_up_the_mesh() {
     assert_eq!(mesh.stats(&peer("carol")), None);
 }
 
-async fn everybody_hears_everybody() {
+async fn every_peer_receives_from_every_other() {
     let mesh = Mesh::default();
     let names = ["alice", "bob", "carol", "dave"];
     let rounds = 100_u8;
@@ -128,13 +128,13 @@ async fn everybody_hears_everybody() {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn everybody_hears_everybody_on_one_thread() {
-    everybody_hears_everybody().await;
+async fn every_peer_receives_from_every_other_on_one_thread() {
+    every_peer_receives_from_every_other().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn everybody_hears_everybody_on_many_threads() {
-    everybody_hears_everybody().await;
+async fn every_peer_receives_from_every_other_on_many_threads() {
+    every_peer_receives_from_every_other().await;
 }
 
 /// What a driver does: one task that owns any bus at all, which must be possible to spawn.

@@ -11,7 +11,7 @@ fn small() -> MuxLimits {
 }
 
 #[tokio::test]
-async fn a_channel_that_nobody_reads_loses_only_its_own() {
+async fn a_channel_that_is_not_read_loses_only_its_own() {
     let mesh = Mesh::default();
     let (anna, mut ben) = (Node::with(&mesh, "anna", small()), mesh.join(peer("ben")).unwrap());
     let asleep = anna.open(group(1), &["anna", "ben"]);

@@ -21,7 +21,7 @@ async fn a_topic_is_open_once_and_can_be_opened_again_when_its_channel_is_droppe
     until(|| first.stats().of(&peer("ben")).waiting_messages == 1).await;
     drop(first);
 
-    ben.send(Destination::Everyone, &about(group(1), b"for nobody")).unwrap();
+    ben.send(Destination::Everyone, &about(group(1), b"for no peer")).unwrap();
     until(|| anna.handle.stats().misdirected[&peer("ben")].no_such_topic == 1).await;
     let mut second = anna.handle.open(group(1), both()).unwrap();
     assert_eq!(second.stats().of(&peer("ben")), Default::default());

@@ -145,7 +145,7 @@ impl Service {
             tracing::error!(%error, "the last changes may not be on the disk");
         }
         // At most the drain timeout of the bus.
-        tokio::time::sleep(P2pSettings::default().farewell / 10).await;
+        tokio::time::sleep(P2pSettings::default().drain_timeout / 10).await;
     }
 }
 

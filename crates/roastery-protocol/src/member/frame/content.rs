@@ -123,7 +123,7 @@ pub struct Slots {
     /// The index of the first nonce.
     pub first: u32,
     /// Public nonces of consecutive indexes, as bytes: none, to tell `oldest` alone, to
-    /// [`MAX_BATCH`].
+    /// [`MAX_BATCH`]. The index after the last one is at most 2^32 - 1.
     #[borsh(deserialize_with = "wire::take_at_most::<{ MAX_BATCH as u32 }, _, _>")]
     pub nonces: Vec<[u8; 66]>,
 }

@@ -140,7 +140,8 @@ impl Control {
             ControlKind::Slots => {
                 let slots: Slots = exact(content)?;
                 let (first, count) = (slots.first, slots.nonces.len());
-                if u64::from(first) + count as u64 > 1 << 32 {
+                // So that the index after the last one is one as well.
+                if u64::from(first) + count as u64 > u32::MAX.into() {
                     return Err(Malformation::Indexes { first, count });
                 }
                 ControlContent::Slots(slots)

@@ -60,8 +60,8 @@ pub enum Malformation {
         /// The number of messages in the request, m.
         messages: usize,
     },
-    /// Slots whose indexes do not fit into 32 bits.
-    #[error("{count} slots from index {first} on; indexes are below 2^32")]
+    /// Slots whose indexes, or the index after the last one, do not fit into 32 bits.
+    #[error("{count} slots from index {first} on; indexes are below 2^32 - 1")]
     Indexes {
         /// The first index.
         first: u32,

@@ -1,9 +1,9 @@
 //! What is kept of what others have signed in one session (sections 9 and 10): authenticate, then
 //! retain, then count.
 //!
-//! Of each coordinator the packages of its first and its two newest runs are kept, at most n - t + 1
-//! of each; of each signer its last share for each coordinator, and two for packages that are not
-//! known. A contradiction makes a [`Fault`] at once.
+//! Of each coordinator the packages of its first and its two newest runs are kept, at most
+//! n - t + 1 of each; of each signer its last share for each coordinator, and two for packages that
+//! are not known. A contradiction makes a [`Fault`] at once.
 
 #[cfg(test)]
 mod tests;

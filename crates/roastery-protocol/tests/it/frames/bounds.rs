@@ -167,15 +167,15 @@ fn a_control_frame_names_a_session_if_and_only_if_it_belongs_to_one() {
 }
 
 #[test]
-fn slots_have_indexes_below_two_to_the_thirty_second() {
+fn slots_and_the_index_after_the_last_one_fit_into_32_bits() {
     let slots = |first: u32, count: usize| {
         let parts = Parts { session: [0; 32], ..parts(16) };
         parts.frame(&(2u16, incarnation(), 0u32, first, vec![[9u8; 66]; count]))
     };
-    for (first, count) in [(0, 0), (0, 64), (u32::MAX, 0), (u32::MAX, 1), (u32::MAX - 63, 64)] {
+    for (first, count) in [(0, 0), (0, 64), (u32::MAX, 0), (u32::MAX - 1, 1), (u32::MAX - 64, 64)] {
         assert_eq!(malformation(&slots(first, count)), None);
     }
-    for (first, count) in [(u32::MAX, 2), (u32::MAX - 62, 64)] {
+    for (first, count) in [(u32::MAX, 1), (u32::MAX - 1, 2), (u32::MAX - 63, 64)] {
         let refused = malformation(&slots(first, count));
         assert_eq!(refused, Some(Malformation::Indexes { first, count }));
     }

@@ -9,7 +9,7 @@ use getrandom::SysRng;
 use roastery_frost::{SigningKey, danger_trusted_dealer};
 use roastery_fuzz::{INVITATION, members};
 use roastery_protocol::{
-    Run,
+    Incarnation,
     keygen::{self, Keygen, Seed},
     clock::Moment,
     engine::FrostEngine,
@@ -20,8 +20,7 @@ use roastery_protocol::{
     request::{
         ApprovedRequest, Derivation, MessageToSign, Policy, SigningRequest, Step, Subject,
     },
-    session::{self, Destination, PeerHistory, Session},
-};
+    signing::{self, PeerHistory, Session}, machine::{Destination, Machine}};
 
 const NOW: Moment = Moment { monotonic: Duration::ZERO, wall: Duration::from_secs(1_800_000_000) };
 
@@ -93,13 +92,13 @@ fn sign() -> Result<(), Box<dyn Error>> {
         let identity = Arc::new(IdentityKey::new(key(0x40 + seat.index() as u8)?));
         let request =
             ApprovedRequest::obtain(request.clone(), &group, Arc::new(SignAnything), NOW)?;
-        let opening = session::Opening {
+        let opening = signing::Opening {
             group: group.clone(),
             seat,
             identity,
             request,
-            run: Run::new(1, [seat.index() as u8; 8]),
-            settings: session::Settings::default(),
+            incarnation: Incarnation::new(1, [seat.index() as u8; 8]),
+            settings: signing::Settings::default(),
             record: PeerHistory::default(),
         };
         sessions.push(Session::open(
@@ -112,7 +111,7 @@ fn sign() -> Result<(), Box<dyn Error>> {
     loop {
         for (from, session) in group.seats().zip(&mut sessions) {
             while let Some(output) = session.poll_output() {
-                if let session::Output::Send { to, bytes } = output {
+                if let signing::Output::Send { to, bytes } = output {
                     envelopes.push(Envelope::parse(&bytes)?);
                     let reached = group.seats().filter(|seat| reaches(to, from, *seat));
                     network.extend(reached.map(|to| (from, to, bytes.clone())));
@@ -181,7 +180,7 @@ fn make_a_key() -> Result<(), Box<dyn Error>> {
                         let reached = INVITATION.seats().filter(|seat| reaches(to, from, *seat));
                         network.extend(reached.map(|to| (from, to, bytes.clone())));
                     }
-                    keygen::Output::Persist(transcript) => keygen.persisted(transcript, NOW),
+                    keygen::Output::Persist(transcript) => keygen.persisted(transcript, true, NOW),
                     keygen::Output::Event(_) => {}
                 }
             }

@@ -20,7 +20,7 @@ use roastery_protocol::{
     keys::{HostKey, IdentityKey},
     message::RefusalReason,
     request::{ApprovedRequest, Derivation, MessageToSign, Policy, SigningRequest, Step, Taproot},
-    session::Settings,
+    signing::Settings,
 };
 
 const MESSAGES: u32 = 50;

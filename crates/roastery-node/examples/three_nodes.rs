@@ -15,7 +15,7 @@ use roastery_protocol::{
     keys::{HostKey, IdentityKey},
     message::RefusalReason,
     request::{ApprovedRequest, Derivation, MessageToSign, Policy, SigningRequest, Step},
-    session::Settings,
+    signing::Settings,
 };
 
 /// The policy of a node here. A real one checks every field.

@@ -15,11 +15,11 @@ use std::{
 
 use roastery_frost::{PublicNonce, SessionContext, SigningKey, nonce_agg};
 use roastery_protocol::{
-    Attempt, Run,
+    Attempt, Incarnation,
     engine::{Engine, EngineSession, SlotContext, SlotId},
     message::Kind,
     request::Derivation,
-    session::Settings,
+    signing::Settings,
 };
 use roastery_testkit::{Fixture, World, seat};
 
@@ -136,7 +136,7 @@ impl Prices {
             .collect();
         let context = SlotContext {
             session: request.session_id(),
-            run: Run::new(1, [0; 8]),
+            incarnation: Incarnation::new(1, [0; 8]),
             now: fixture.now,
         };
         let slot = |index| SlotId { attempt: Attempt::FIRST, index };

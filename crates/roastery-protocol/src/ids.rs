@@ -87,12 +87,12 @@ hash_id! {
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize,
 )]
-pub struct Run {
+pub struct Incarnation {
     opened_ms: u64,
     random: [u8; 8],
 }
 
-impl Run {
+impl Incarnation {
     /// A run that was opened at `opened_ms` (milliseconds since 1970 by the wall clock), with eight
     /// bytes that the caller draws at random, so that it differs from all others.
     pub const fn new(opened_ms: u64, random: [u8; 8]) -> Self {
@@ -151,10 +151,10 @@ mod tests {
 
     #[test]
     fn the_newer_run_is_the_greater_one() {
-        assert!(Run::new(2, [0; 8]) > Run::new(1, [255; 8]));
-        assert!(Run::new(1, [1; 8]) > Run::new(1, [0; 8]));
+        assert!(Incarnation::new(2, [0; 8]) > Incarnation::new(1, [255; 8]));
+        assert!(Incarnation::new(1, [1; 8]) > Incarnation::new(1, [0; 8]));
         // The order is by number, not by bytes of a little-endian encoding.
-        assert!(Run::new(256, [0; 8]) > Run::new(255, [0; 8]));
+        assert!(Incarnation::new(256, [0; 8]) > Incarnation::new(255, [0; 8]));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Any t of n members sign, even if all others are offline, slow or malicious, and every provable
 //! fault leaves a [`Proof`](proof::Proof). The protocol uses no clock, no socket, no task and no
-//! global: a [`Session`](session::Session) is given what arrived and the time, and returns what to
+//! global: a [`Session`](signing::Session) is given what arrived and the time, and returns what to
 //! send and when it must be woken. `docs/protocol.md` specifies every byte and rule.
 //!
 //! The key comes from a [`keygen`] of all n: no party ever holds it, and the host key of a member
@@ -17,14 +17,15 @@
 //!
 //! use roastery_frost::{SigningKey, danger_trusted_dealer};
 //! use roastery_protocol::{
-//!     Run,
+//!     Incarnation,
 //!     clock::Moment,
 //!     engine::FrostEngine,
 //!     group::{Group, Member, PeerId},
 //!     keys::{HostKey, IdentityKey},
+//!     machine::{Destination, Machine},
 //!     message::RefusalReason,
 //!     request::{ApprovedRequest, Derivation, MessageToSign, Policy, SigningRequest, Step},
-//!     session::{Destination, Opening, Output, PeerHistory, Session, Settings},
+//!     signing::{Opening, Output, PeerHistory, Session, Settings},
 //! };
 //!
 //! // What each member's own rules say. This one is too trusting for real use.
@@ -62,7 +63,7 @@
 //!         seat,
 //!         identity: identities[seat.index()].clone(),
 //!         request: approved,
-//!         run: Run::new(now.wall.as_millis() as u64, [seat.index() as u8; 8]),
+//!         incarnation: Incarnation::new(now.wall.as_millis() as u64, [seat.index() as u8; 8]),
 //!         settings: Settings::default(),
 //!         record: PeerHistory::default(),
 //!     };
@@ -98,7 +99,6 @@
 //! # }
 //! ```
 
-mod answers;
 pub mod clock;
 pub mod election;
 pub mod engine;
@@ -106,17 +106,18 @@ pub mod group;
 mod ids;
 pub mod keygen;
 pub mod keys;
+pub mod machine;
 pub mod member;
 pub mod message;
 pub mod proof;
 pub mod request;
 mod sealed;
-pub mod session;
+pub mod signing;
 pub mod tags;
 mod verdict;
 mod wire;
 
 pub use ids::{
-    Attempt, BodyHash, GroupId, KeygenId, ProofId, Run, SessionId, SlotHash, TranscriptHash,
+    Attempt, BodyHash, GroupId, Incarnation, KeygenId, ProofId, SessionId, SlotHash, TranscriptHash,
 };
 pub use roastery_frost::Seat;

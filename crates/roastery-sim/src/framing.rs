@@ -35,7 +35,7 @@ const NONCE_SETS: usize = 64;
 pub struct FramingChecker {
     case: Rc<Case>,
     packages: Vec<Rc<KnownPackage>>,
-    shares: Vec<HeardShare>,
+    shares: Vec<ReceivedShare>,
     /// Packages of honest coordinators of which not all nonces were seen.
     unsummed: Vec<Rc<KnownPackage>>,
     hopeless: usize,
@@ -43,7 +43,7 @@ pub struct FramingChecker {
 }
 
 #[derive(Clone, Debug)]
-struct HeardShare {
+struct ReceivedShare {
     seat: Seat,
     attempt: roastery_protocol::Attempt,
     envelope: Envelope,
@@ -69,8 +69,8 @@ impl FramingChecker {
     }
 
     /// Takes a message that its sender never signed. It must prove nothing, whatever its form.
-    pub fn heard_claim(&mut self, statement: &Statement) -> Result<(), Violation> {
-        self.accuse(Fault::MalformedMessage { message: statement.envelope.clone() })
+    pub fn received_claim(&mut self, statement: &Statement) -> Result<(), Violation> {
+        self.report_fault(Fault::MalformedMessage { message: statement.envelope.clone() })
     }
 
     /// Takes a message that its sender signed, the first time that it is seen.
@@ -80,19 +80,19 @@ impl FramingChecker {
         message_log: &MessageLog,
     ) -> Result<(), Violation> {
         if self.case.is_honest(statement.sender) {
-            self.accuse(Fault::MalformedMessage { message: statement.envelope.clone() })?;
+            self.report_fault(Fault::MalformedMessage { message: statement.envelope.clone() })?;
         }
         match &statement.read {
             Ok((_, Body::SigningPackage(_))) => {
                 if let Some(package) = message_log.package(statement.hash).cloned() {
-                    self.heard_package(package, message_log)?;
+                    self.received_package(package, message_log)?;
                 }
             }
             Ok((attempt, Body::SignatureShare(content))) => {
                 let (seat, envelope) = (statement.sender, statement.envelope.clone());
                 let share =
-                    HeardShare { seat, attempt: *attempt, envelope, content: content.clone() };
-                self.heard_share(share, message_log)?;
+                    ReceivedShare { seat, attempt: *attempt, envelope, content: content.clone() };
+                self.received_share(share, message_log)?;
             }
             Ok((_, Body::Evidence(proof))) => self.judge(proof)?,
             _ => {}
@@ -103,7 +103,7 @@ impl FramingChecker {
         Ok(())
     }
 
-    fn heard_package(
+    fn received_package(
         &mut self,
         package: Rc<KnownPackage>,
         message_log: &MessageLog,
@@ -119,11 +119,11 @@ impl FramingChecker {
                     continue;
                 }
                 let (first, second) = (first.envelope.clone(), second.envelope.clone());
-                self.accuse(Fault::PackageConflict {
+                self.report_fault(Fault::PackageConflict {
                     first: first.clone(),
                     second: second.clone(),
                 })?;
-                self.accuse(Fault::SlotAssignedTwice { first, second })?;
+                self.report_fault(Fault::SlotAssignedTwice { first, second })?;
             }
         }
         self.packages.push(package.clone());
@@ -137,9 +137,9 @@ impl FramingChecker {
         Ok(())
     }
 
-    fn heard_share(
+    fn received_share(
         &mut self,
-        share: HeardShare,
+        share: ReceivedShare,
         message_log: &MessageLog,
     ) -> Result<(), Violation> {
         if !self.case.is_honest(share.seat) {
@@ -151,7 +151,7 @@ impl FramingChecker {
                 other.seat == share.seat && other.content.package == share.content.package;
             if self.worth_trying(suspicious) {
                 let (first, second) = (other.envelope.clone(), share.envelope.clone());
-                self.accuse(Fault::ShareConflict { first, second })?;
+                self.report_fault(Fault::ShareConflict { first, second })?;
             }
         }
         for package in self.packages.clone() {
@@ -165,7 +165,7 @@ impl FramingChecker {
     fn compare(
         &mut self,
         package: &KnownPackage,
-        share: &HeardShare,
+        share: &ReceivedShare,
         message_log: &MessageLog,
     ) -> Result<(), Violation> {
         if !self.case.is_real() {
@@ -190,7 +190,7 @@ impl FramingChecker {
             let all = self.tried < ALL_EQUATIONS;
             let one = self.tried % messages;
             for message in (0..messages).filter(|&at| all || at == one) {
-                self.accuse(Fault::InvalidShare {
+                self.report_fault(Fault::InvalidShare {
                     package: package.envelope.clone(),
                     nonces: nonces.clone(),
                     share: share.envelope.clone(),
@@ -221,7 +221,7 @@ impl FramingChecker {
             }
             for slots in sets {
                 let package = package.envelope.clone();
-                self.accuse(Fault::WrongAggregateNonce { package, slots })?;
+                self.report_fault(Fault::WrongAggregateNonce { package, slots })?;
             }
         }
         self.unsummed = waiting;
@@ -236,7 +236,7 @@ impl FramingChecker {
         self.hopeless <= ALL_HOPELESS || self.hopeless.is_multiple_of(SAMPLED)
     }
 
-    fn accuse(&mut self, fault: Fault) -> Result<(), Violation> {
+    fn report_fault(&mut self, fault: Fault) -> Result<(), Violation> {
         self.judge(&Proof::new(self.case.request.clone(), fault))
     }
 

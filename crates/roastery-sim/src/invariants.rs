@@ -8,7 +8,7 @@ mod blockers;
 mod bounded;
 mod case;
 mod cheap;
-mod guilt;
+mod fault_completeness;
 mod message_log;
 mod one_nonce;
 mod outcome;
@@ -20,7 +20,7 @@ use std::{collections::BTreeMap, fmt, rc::Rc, time::Duration};
 
 use roastery_protocol::{
     Seat,
-    session::{Event, StopReason},
+    signing::{Event, StopReason},
 };
 
 pub use self::{
@@ -29,7 +29,7 @@ pub use self::{
     bounded::Bounded,
     case::{Case, ShareCheck},
     cheap::{Cost, HonestRunsAreCheap},
-    guilt::FaultCompleteness,
+    fault_completeness::FaultCompleteness,
     message_log::{Answer, KnownPackage, MessageLog, News, Statement},
     one_nonce::OneNonce,
     outcome::OutcomeIsMonotone,
@@ -77,7 +77,7 @@ impl fmt::Display for Invariant {
             Invariant::OnlyWhatWasAuthorised => "3, only what was authorised is signed",
             Invariant::Blockers => "4, blockers",
             Invariant::Termination => "5, termination",
-            Invariant::FaultCompleteness => "6, guilt is found",
+            Invariant::FaultCompleteness => "6, fault_completeness is found",
             Invariant::OutcomeIsMonotone => "7, outcome is monotone and spreads",
             Invariant::Bounded => "8, bounded",
             Invariant::SecretsEnd => "9, secrets end",
@@ -121,7 +121,7 @@ pub struct Invariants {
     /// The checker of [`Invariant::Accountability`].
     pub framing: FramingChecker,
     /// The checker of [`Invariant::FaultCompleteness`].
-    pub guilt: FaultCompleteness,
+    pub fault_completeness: FaultCompleteness,
     message_log: MessageLog,
     one_nonce: OneNonce,
     authorised: OnlyWhatWasAuthorised,
@@ -142,7 +142,7 @@ impl Invariants {
         Self {
             trace,
             framing: FramingChecker::new(case.clone()),
-            guilt: FaultCompleteness::new(case.clone()),
+            fault_completeness: FaultCompleteness::new(case.clone()),
             message_log: MessageLog::new(case.clone()),
             one_nonce: OneNonce::new(case.clone()),
             authorised: OnlyWhatWasAuthorised::new(case.clone()),
@@ -176,13 +176,13 @@ impl Invariants {
         }
         match news {
             News::Said => {}
-            News::Claimed => return self.framing.heard_claim(&statement),
+            News::Claimed => return self.framing.received_claim(&statement),
             News::Old => return Ok(()),
         }
         if from_honest && statement.sender == packet.from {
             if let (Some(_), Some(node)) = (statement.package(), self.issuing.get(&packet.from)) {
                 self.message_log.issued(statement.hash, *node);
-                self.guilt.issued(*node, &statement);
+                self.fault_completeness.issued(*node, &statement);
             }
             self.one_nonce.said(&statement, &self.message_log)?;
             self.blockers.said(&statement, &self.message_log)?;
@@ -218,7 +218,7 @@ impl<E: SimulatedEngine> Watch<E> for Invariants {
         self.bounded.delivered(node, packet);
         if let (Some(statement), _) = self.message_log.hear(packet) {
             self.message_log.delivered(node, &statement, packet);
-            self.guilt.delivered(node, packet, &statement, &self.message_log);
+            self.fault_completeness.delivered(node, packet, &statement, &self.message_log);
         }
     }
 
@@ -235,7 +235,7 @@ impl<E: SimulatedEngine> Watch<E> for Invariants {
             nobody_gives_up(event),
             self.authorised.event(node, event),
             self.outcome.event(node, event),
-            self.guilt.event(at, node, event),
+            self.fault_completeness.event(at, node, event),
         ];
         results.into_iter().for_each(|result| self.note(result));
     }
@@ -256,7 +256,7 @@ impl<E: SimulatedEngine> Watch<E> for Invariants {
             self.secrets.step(at, session)?;
             self.outcome.step(at, session)?;
             self.bounded.step(at, session)?;
-            self.guilt.step(at, step.at, session)?;
+            self.fault_completeness.step(at, step.at, session)?;
         }
         Ok(())
     }

@@ -8,14 +8,14 @@ use rand_chacha::{
 };
 use roastery_frost::{SecretShare, SigningKey, danger_trusted_dealer};
 use roastery_protocol::{
-    Run, Seat,
+    Incarnation, Seat,
     clock::Moment,
     engine::{Engine, FakeEngine, FrostEngine},
     group::{Group, Member, PeerId},
     keys::{HostKey, IdentityKey},
     message::{Kind, RefusalReason},
     request::{ApprovedRequest, Derivation, MessageToSign, Policy, SigningRequest, Step, Taproot},
-    session::{Opening, PeerHistory, Session, Settings},
+    signing::{Opening, PeerHistory, Session, Settings},
 };
 use zeroize::Zeroizing;
 
@@ -183,7 +183,7 @@ impl Members {
             seat,
             identity: self.identity(seat).clone(),
             request: approved,
-            run: Run::new(now.wall.as_millis() as u64, random),
+            incarnation: Incarnation::new(now.wall.as_millis() as u64, random),
             settings,
             record,
         };

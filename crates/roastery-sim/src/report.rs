@@ -7,7 +7,7 @@ use std::{
 };
 
 use rand_chacha::ChaCha8Rng;
-use roastery_protocol::{Seat, engine::FrostEngine, message::Kind, session::Event};
+use roastery_protocol::{Seat, engine::FrostEngine, message::Kind, signing::Event};
 use serde::Serialize;
 
 use crate::{

@@ -15,7 +15,7 @@ use std::{
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
 use roastery_protocol::{
     Seat,
-    session::{PeerHistory, Settings},
+    signing::{PeerHistory, Settings},
 };
 
 pub use self::{
@@ -188,7 +188,7 @@ impl fmt::Display for Scenario {
         writeln!(
             f,
             "  times: interval {:?}, patience {:?}, repeats {:?} to {:?}",
-            settings.interval, settings.patience, settings.repeat_floor, settings.repeat_cap
+            settings.interval, settings.patience, settings.repeat_min, settings.repeat_max
         )?;
         writeln!(f, "  attack: {}", self.attack)?;
         if !self.late.is_empty() {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use roastery_frost::hash::TaggedHash;
-use roastery_protocol::{Seat, keygen, message::Envelope, session::Event};
+use roastery_protocol::{Seat, keygen, message::Envelope, signing::Event};
 
 use crate::{adversary::Packet, report::name_of};
 

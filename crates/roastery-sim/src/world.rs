@@ -16,9 +16,10 @@ use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
 use roastery_protocol::{
     Seat,
     clock::Moment,
+    machine::{Destination, Machine},
     message::Shape,
     request::SigningRequest,
-    session::{Destination, Event, Output, Session},
+    signing::{Event, Output},
 };
 
 use self::queue::Queue;
@@ -279,13 +280,13 @@ impl<E: SimulatedEngine, A: Adversary, W: Watch<E>> World<E, A, W> {
         let moment = self.moment(packet.to);
         let from = peer(packet.from.index());
         for node in 0..self.nodes.len() {
-            let hearer = self.nodes[node].hearer(node, self.now, &self.setup.settings);
-            if hearer.seat == packet.to
+            let receiver = self.nodes[node].receiver(node, self.now, &self.setup.settings);
+            if receiver.seat == packet.to
                 && let Some(session) = self.nodes[node].session_mut()
             {
                 self.watch.delivered(self.now, node, packet);
                 if !self.adversary.controls(packet.to) {
-                    self.adversary.reached(view!(self), hearer, packet);
+                    self.adversary.reached(view!(self), receiver, packet);
                 }
                 let begun = Instant::now();
                 // What a message did not do is its sender's matter.
@@ -327,7 +328,7 @@ impl<E: SimulatedEngine, A: Adversary, W: Watch<E>> World<E, A, W> {
         self.touched.push(at);
         let leaves = self.nodes[at].free_at.max(self.now);
         let seat = self.nodes[at].seat;
-        while let Some(output) = self.nodes[at].session_mut().and_then(Session::poll_output) {
+        while let Some(output) = self.nodes[at].session_mut().and_then(Machine::poll_output) {
             match output {
                 Output::Event(event) => {
                     if matches!(event, Event::PackageIssued { .. }) {
@@ -359,7 +360,7 @@ impl<E: SimulatedEngine, A: Adversary, W: Watch<E>> World<E, A, W> {
     fn set_alarm(&mut self, at: usize) {
         let now = self.now;
         let node = &mut self.nodes[at];
-        let due = node.session().and_then(Session::next_timeout);
+        let due = node.session().and_then(Machine::next_timeout);
         if let Some(due) = due
             && node.wake_at.is_none_or(|known| due < known)
         {

@@ -3,7 +3,7 @@
 use roastery_protocol::{
     Seat,
     request::{SigningRequest, Subject},
-    session::Outcome,
+    signing::Outcome,
 };
 
 use super::{Decider, Decision, Rejection};

@@ -7,7 +7,7 @@ use roastery_frost::Signature;
 use roastery_protocol::{
     Attempt, BodyHash, Seat, SessionId,
     request::{SigningRequest, Subject},
-    session::{Origin, Outcome},
+    signing::{Origin, Outcome},
 };
 
 use super::{

@@ -9,7 +9,7 @@ use roastery_frost::{
     danger, danger_trusted_dealer, nonce_agg, nonce_gen, sign,
 };
 use roastery_protocol::{
-    Attempt, BodyHash, Run, Seat, SlotHash,
+    Attempt, BodyHash, Incarnation, Seat, SlotHash,
     engine::{Engine, EngineSession, FakeEngine, FakeSession, FrostSession},
     group::Group,
     keys::IdentityKey,
@@ -18,7 +18,7 @@ use roastery_protocol::{
         SignerSlot, SigningPackage, Slot,
     },
     proof::{Fault, Proof, ProvenFault, Verdict},
-    session::{Event, Rejected, Session, Settings},
+    signing::{Event, Rejected, Session, Settings},
 };
 use zeroize::Zeroizing;
 
@@ -81,7 +81,7 @@ impl TryCryptoRng for Chance {}
 pub struct OwnSlot {
     pub seat: Seat,
     pub attempt: u32,
-    pub run: Run,
+    pub run: Incarnation,
     pub index: u32,
     pub secret: Vec<SecretNonce>,
     pub slot: Slot,
@@ -98,8 +98,8 @@ impl OwnSlot {
 }
 
 /// An incarnation with a distinct value for each `which`; the greater is the newer.
-pub fn run(which: u64) -> Run {
-    Run::new(1_900_000_000_000 + which, [0; 8])
+pub fn run(which: u64) -> Incarnation {
+    Incarnation::new(1_900_000_000_000 + which, [0; 8])
 }
 
 pub fn attempt(number: u32) -> Attempt {
@@ -162,7 +162,7 @@ impl Fixture {
     }
 
     /// Draws a slot as an engine does (BIP-445, NonceGen).
-    pub fn draw(&self, seat: Seat, attempt: u32, run: Run, index: u32) -> OwnSlot {
+    pub fn draw(&self, seat: Seat, attempt: u32, run: Incarnation, index: u32) -> OwnSlot {
         self.draw_from(&mut getrandom::SysRng, seat, attempt, run, index)
     }
 
@@ -171,7 +171,7 @@ impl Fixture {
         rng: &mut R,
         seat: Seat,
         attempt: u32,
-        run: Run,
+        run: Incarnation,
         index: u32,
     ) -> OwnSlot {
         let drawn = (0..self.messages).map(|_| nonce_gen(rng, &NonceGenInputs::default()).unwrap());
@@ -193,7 +193,7 @@ impl Fixture {
     pub fn package(
         &self,
         attempt: u32,
-        run: Run,
+        run: Incarnation,
         number: u16,
         slots: &[(Seat, Slot)],
     ) -> SigningPackage {

@@ -21,7 +21,7 @@ use roastery_protocol::{
     request::{
         ApprovedRequest, Derivation, MessageKey, MessageToSign, Policy, SigningRequest, Step,
     },
-    session::Settings,
+    signing::Settings,
 };
 
 pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;

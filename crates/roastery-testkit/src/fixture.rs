@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use roastery_frost::{SecretShare, SigningKey, danger_trusted_dealer};
 use roastery_protocol::{
-    Attempt, Run, Seat,
+    Attempt, Incarnation, Seat,
     clock::Moment,
     election::Order,
     engine::{FakeEngine, FrostEngine},
@@ -10,7 +10,7 @@ use roastery_protocol::{
     keys::{HostKey, IdentityKey},
     message::{Body, Envelope, Header, RefusalReason},
     request::{ApprovedRequest, Derivation, MessageToSign, Policy, SigningRequest, Step, Taproot},
-    session::{Opening, PeerHistory, Settings},
+    signing::{Opening, PeerHistory, Settings},
 };
 use zeroize::Zeroizing;
 
@@ -113,7 +113,10 @@ impl Fixture {
             seat,
             identity: self.identities[seat.index()].clone(),
             request: request.clone(),
-            run: Run::new(self.now.wall.as_millis() as u64 + run, [seat.index() as u8; 8]),
+            incarnation: Incarnation::new(
+                self.now.wall.as_millis() as u64 + run,
+                [seat.index() as u8; 8],
+            ),
             settings,
             record: PeerHistory::default(),
         }

@@ -9,13 +9,14 @@ pub mod files;
 use borsh::{BorshDeserialize, BorshSerialize};
 use roastery_frost::{Point, PublicNonce, Scalar, SigningKey};
 use roastery_protocol::{
-    GroupId, Run, Seat, SessionId,
+    GroupId, Incarnation, Seat, SessionId,
     engine::EngineSession,
     keys::IdentityKey,
+    machine::Machine,
     message::{Body, Envelope, Header, Kind, Shape, SlotNonces},
     proof::{Fault, Proof, Verdict},
     request::SigningRequest,
-    session::{Rejected, Session},
+    signing::{Rejected, Session},
     tags::Tag,
 };
 use zeroize::Zeroizing;
@@ -185,7 +186,7 @@ impl Raw {
 /// The content of commitments, and the slot that comes with a share.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct RawSlot {
-    pub run: Run,
+    pub run: Incarnation,
     pub index: u32,
     pub nonces: Vec<[u8; 66]>,
 }
@@ -193,7 +194,7 @@ pub struct RawSlot {
 /// The content of a package.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct RawPackage {
-    pub run: Run,
+    pub run: Incarnation,
     pub number: u16,
     pub signers: Vec<(u16, [u8; 32])>,
     pub aggregates: Vec<[u8; 66]>,
@@ -217,14 +218,14 @@ pub struct RawSignature {
 /// A slot, distinct for each `k`, with a nonce for each of so many messages.
 pub fn raw_slot(k: u128, messages: usize) -> RawSlot {
     let nonces = (0..messages as u128).map(|at| nonce(100 * k + at).to_bytes()).collect();
-    RawSlot { run: Run::new(1, [k as u8; 8]), index: 0, nonces }
+    RawSlot { run: Incarnation::new(1, [k as u8; 8]), index: 0, nonces }
 }
 
 /// A package that names slots that no member has shown.
 pub fn raw_package(seats: &[u16], messages: usize) -> RawPackage {
     let signers = seats.iter().map(|seat| (*seat, [*seat as u8; 32])).collect();
     let aggregates = (0..messages as u128).map(|at| nonce(900 + at).to_bytes()).collect();
-    RawPackage { run: Run::new(1, [1; 8]), number: 0, signers, aggregates }
+    RawPackage { run: Incarnation::new(1, [1; 8]), number: 0, signers, aggregates }
 }
 
 /// The name of a slot of the session of request 1, in attempt 0.

@@ -11,7 +11,7 @@ use roastery_node::{
     driver::{Ended, LocalMember, Node, NodeHandle, SessionHandle},
 };
 use roastery_protocol::{
-    Attempt, Run, Seat, SessionId,
+    Attempt, Incarnation, Seat, SessionId,
     clock::Moment,
     election::Order,
     engine::{Engine, EngineSession, FrostEngine, SlotContext, SlotId},
@@ -19,7 +19,7 @@ use roastery_protocol::{
     keys::{HostKey, IdentityKey},
     message::{Body, Commitments, Envelope, Header, RefusalReason, Slot},
     request::{ApprovedRequest, Derivation, MessageToSign, Policy, SigningRequest, Step, Taproot},
-    session::{Outcome, Settings},
+    signing::{Outcome, Settings},
 };
 use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
@@ -158,8 +158,11 @@ impl Fixture {
     pub fn slot(&self, seat: Seat, request: &ApprovedRequest, attempt: u32, index: u32) -> Slot {
         let mut session = self.engine(seat).open(request).unwrap();
         let slot = SlotId { attempt: Attempt::new(attempt).unwrap(), index };
-        let context =
-            SlotContext { session: request.session_id(), run: self.run(seat), now: self.now };
+        let context = SlotContext {
+            session: request.session_id(),
+            incarnation: self.run(seat),
+            now: self.now,
+        };
         Slot(session.commit(slot, &context).unwrap())
     }
 
@@ -171,8 +174,8 @@ impl Fixture {
     }
 
     /// The run of this seat's messages that the test makes.
-    pub fn run(&self, seat: Seat) -> Run {
-        Run::new(self.now.wall.as_millis() as u64, [seat.index() as u8; 8])
+    pub fn run(&self, seat: Seat) -> Incarnation {
+        Incarnation::new(self.now.wall.as_millis() as u64, [seat.index() as u8; 8])
     }
 
     /// The buses of these seats.

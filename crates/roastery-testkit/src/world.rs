@@ -6,8 +6,9 @@ use roastery_protocol::{
     Seat,
     clock::Moment,
     engine::{Engine, EngineSession},
+    machine::{Destination, Machine},
     message::{Envelope, Kind},
-    session::{Destination, Event, Output, Rejected, Session, Settings},
+    signing::{Event, Output, Rejected, Session, Settings},
 };
 
 use crate::{Fixture, later, peer, seat};

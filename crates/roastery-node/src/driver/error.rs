@@ -1,6 +1,6 @@
 //! Why a node does not do what it is asked for.
 
-use roastery_protocol::{Seat, group::PeerId, request::SubjectError, session::OpenError};
+use roastery_protocol::{Seat, group::PeerId, request::SubjectError, signing::OpenError};
 use thiserror::Error;
 
 /// Why a session was not opened.

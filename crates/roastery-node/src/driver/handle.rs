@@ -10,7 +10,7 @@ use roastery_protocol::{
     message::{Proposal, RefusalReason},
     proof::{Proof, ProvenFault},
     request::{ApprovedRequest, SigningRequest},
-    session::{Event, Outcome, Report, StopReason},
+    signing::{Event, Outcome, Report, StopReason},
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -243,7 +243,7 @@ impl SessionWatcher {
     }
 
     /// Stops the session at this node: its secrets are zeroized, evidence stays. Not final: see
-    /// [`Event::Stopped`](roastery_protocol::session::Event::Stopped).
+    /// [`Event::Stopped`](roastery_protocol::signing::Event::Stopped).
     pub async fn stop(&self) {
         // A node that has ended has stopped everything.
         let _ = self.tell(Command::Stop(self.id)).await;

@@ -5,13 +5,13 @@ use roastery_protocol::{
     TranscriptHash,
     clock::Moment,
     keygen::{Ending, Event, Keygen, OpenError, Opening, Output, RecoveryFile, Report},
-    session::{self, Connection},
+    machine::{Link, Machine},
 };
 use thiserror::Error;
 use tokio::{sync::watch, task::coop::consume_budget};
 
-use super::clock::Clock;
-use crate::bus::{self, Bus, BusEvent};
+use super::{clock::Clock, sending::send};
+use crate::bus::{Bus, BusEvent};
 
 /// A member's node while the group's key is made: one key generation and its bus.
 ///
@@ -164,10 +164,10 @@ impl<B: Bus> KeygenDriver<B> {
                 let _ = self.keygen.handle_message(&from, &bytes, now);
             }
             Some(BusEvent::Connected(peer)) => {
-                self.keygen.handle_connection(&peer, Connection::Up, now);
+                self.keygen.handle_link(&peer, Link::Up, now);
             }
             Some(BusEvent::Disconnected(peer)) => {
-                self.keygen.handle_connection(&peer, Connection::Down, now);
+                self.keygen.handle_link(&peer, Link::Down, now);
             }
             None => self.keygen.handle_timeout(now),
         }
@@ -185,7 +185,7 @@ impl<B: Bus> KeygenDriver<B> {
         if let Some(transcript) = self.unstored {
             store(transcript).map_err(KeygenError::Store)?;
             self.unstored = None;
-            self.keygen.persisted(transcript, self.clock.now());
+            self.keygen.persisted(transcript, true, self.clock.now());
         }
         Ok(())
     }
@@ -199,17 +199,9 @@ impl<B: Bus> KeygenDriver<B> {
         while let Some(output) = self.keygen.poll_output() {
             match output {
                 Output::Send { to, bytes } => {
-                    let to = match to {
-                        session::Destination::Everyone => bus::Destination::Everyone,
-                        session::Destination::Seat(seat) => {
-                            match self.keygen.invitation().member(seat) {
-                                Some(member) => bus::Destination::Peer(member.peer.clone()),
-                                None => continue,
-                            }
-                        }
-                    };
-                    // A peer that is not connected gets a retransmission.
-                    let _ = self.bus.send(to, &bytes);
+                    let invitation = self.keygen.invitation();
+                    let peer = |seat| Some(invitation.member(seat)?.peer.clone());
+                    send(&mut self.bus, to, peer, &bytes);
                 }
                 Output::Persist(transcript) => {
                     self.unstored = Some(transcript);

@@ -32,13 +32,14 @@ mod proposing;
 mod receiving;
 mod refused;
 mod running;
+mod sending;
 mod sessions;
 mod watches;
 mod watching;
 
 use std::sync::Arc;
 
-use roastery_protocol::{Seat, group::Group, keys::IdentityKey, session::Settings};
+use roastery_protocol::{Seat, group::Group, keys::IdentityKey, signing::Settings};
 
 pub use self::{
     error::{ProposeError, SignError},

@@ -6,7 +6,7 @@ use roastery_protocol::{
     engine::Engine,
     group::PeerId,
     message::{Body, Envelope, Header, RefusalReason},
-    session::{Destination, PeerHistory, Stop},
+    signing::{PeerHistory, Stop},
 };
 use tokio::{sync::mpsc, task::coop::consume_budget};
 
@@ -23,6 +23,7 @@ use super::{
     proposal_outbox::ProposalOutbox,
     refused::RefusalCache,
     running::{Action, Running},
+    sending::send,
     sessions::Sessions,
     watches::{News, Watches},
 };
@@ -264,15 +265,8 @@ impl<B: Bus, E: Engine> Node<B, E> {
         while let Some(action) = running.next_action(self.journal.is_some()) {
             match action {
                 Action::Send(to, bytes) => {
-                    let to = match to {
-                        Destination::Everyone => bus::Destination::Everyone,
-                        Destination::Seat(seat) => match self.member.group.member(seat) {
-                            Some(member) => bus::Destination::Peer(member.peer.clone()),
-                            None => continue,
-                        },
-                    };
-                    // A peer that is not connected gets a retransmission.
-                    let _ = self.bus.send(to, &bytes);
+                    let peer = |seat| Some(self.member.group.member(seat)?.peer.clone());
+                    send(&mut self.bus, to, peer, &bytes);
                 }
                 Action::Keep(share) => {
                     // Without the last handle the node ends.

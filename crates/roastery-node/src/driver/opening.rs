@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use roastery_protocol::{
-    Run, SessionId,
+    Incarnation, SessionId,
     clock::Moment,
     engine::Engine,
+    machine::{Link, Machine},
     message::{Body, RefusalReason},
     request::ApprovedRequest,
-    session::{Connection, Opening, Session, Stop},
+    signing::{Opening, Session, Stop},
 };
 
 use super::{
@@ -27,7 +28,7 @@ impl<B: Bus, E: Engine> Node<B, E> {
         deadline: Duration,
     ) -> Result<SessionHandle, SignError> {
         let id = request.session_id();
-        // One that has stopped is opened again as a new run.
+        // One that has stopped is opened again as a new incarnation.
         if self.sessions.get(id).is_some_and(Running::is_stopped) {
             self.sessions.forget(id);
         }
@@ -53,13 +54,13 @@ impl<B: Bus, E: Engine> Node<B, E> {
             seat,
             identity: self.member.identity.clone(),
             request,
-            run: draw_run(now)?,
+            incarnation: draw_incarnation(now)?,
             settings: self.member.settings,
             record: self.record.clone(),
         };
         let mut session = Session::open(opening, &self.member.engine, now)?;
         for peer in &self.gone {
-            session.handle_connection(peer, Connection::Down, now);
+            session.handle_link(peer, Link::Down, now);
         }
         if let Some(displaced) = displaced {
             self.with_session(displaced, now, |last| last.session.stop(Stop::Evicted, now));
@@ -88,9 +89,10 @@ impl<B: Bus, E: Engine> Node<B, E> {
 }
 
 /// Eight random bytes beside the time distinguish this opening from all others. Without randomness
-/// the session is not opened: two openings that counted as one run could contradict each other.
-fn draw_run(now: Moment) -> Result<Run, SignError> {
+/// the session is not opened: two openings that counted as one incarnation could contradict each
+/// other.
+fn draw_incarnation(now: Moment) -> Result<Incarnation, SignError> {
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(|_| SignError::Randomness)?;
-    Ok(Run::new(u64::try_from(now.wall.as_millis()).unwrap_or(u64::MAX), random))
+    Ok(Incarnation::new(u64::try_from(now.wall.as_millis()).unwrap_or(u64::MAX), random))
 }

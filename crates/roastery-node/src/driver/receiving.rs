@@ -6,8 +6,8 @@ use roastery_protocol::{
     clock::Moment,
     engine::Engine,
     group::PeerId,
+    machine::{Link, Machine},
     message::{Envelope, Kind, RefusalReason},
-    session::Connection,
 };
 
 use super::{
@@ -34,10 +34,10 @@ impl<B: Bus, E: Engine> Node<B, E> {
                     let _ = self.bus.send(bus::Destination::Peer(peer.clone()), &proposal);
                 }
                 self.watches.hurry(now.monotonic);
-                self.connection(&peer, Connection::Up, now);
+                self.connection(&peer, Link::Up, now);
             }
             BusEvent::Disconnected(peer) => {
-                self.connection(&peer, Connection::Down, now);
+                self.connection(&peer, Link::Down, now);
                 self.gone.insert(peer);
             }
         }
@@ -100,11 +100,11 @@ impl<B: Bus, E: Engine> Node<B, E> {
         });
     }
 
-    fn connection(&mut self, peer: &PeerId, connection: Connection, now: Moment) {
+    fn connection(&mut self, peer: &PeerId, link: Link, now: Moment) {
         // A peer that connects again may lack the outcome of a session that has ended.
         for id in self.sessions.ids() {
             self.with_session(id, now, |running| {
-                running.session.handle_connection(peer, connection, now);
+                running.session.handle_link(peer, link, now);
             });
         }
     }

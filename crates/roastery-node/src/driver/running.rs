@@ -9,9 +9,10 @@ use roastery_protocol::{
     SessionId,
     clock::Moment,
     engine::EngineSession,
+    machine::{Destination, Machine},
     proof::{Proof, ProvenFault},
     request::ApprovedRequest,
-    session::{Destination, Event, Output, Session, Stop, StopReason},
+    signing::{Event, Output, Session, Stop, StopReason},
 };
 use tokio::sync::{mpsc, watch};
 
@@ -137,6 +138,7 @@ impl<S: EngineSession> Running<S> {
         while let Some(output) = self.held.pop_front().or_else(|| self.session.poll_output()) {
             match output {
                 Output::Send { to, bytes } => return Some(Action::Send(to, bytes)),
+                Output::Persist(none) => match none {},
                 Output::Event(event) => {
                     let share = match event {
                         Event::ShareReleased { attempt, package } if journal => {
@@ -144,7 +146,7 @@ impl<S: EngineSession> Running<S> {
                         }
                         _ => None,
                     };
-                    self.tell(event);
+                    self.publish(event);
                     if let Some(share) = share {
                         self.waits = Some(share);
                         return Some(Action::Keep(share));
@@ -175,12 +177,13 @@ impl<S: EngineSession> Running<S> {
         for output in held {
             match output {
                 Output::Event(Event::Signed(outcome)) if Some(outcome.package) == withheld => {}
-                Output::Event(event) => self.tell(event),
+                Output::Event(event) => self.publish(event),
                 Output::Send { .. } => {}
+                Output::Persist(none) => match none {},
             }
         }
         if !self.has_ended() {
-            self.tell(Event::Stopped(StopReason::JournalFailed));
+            self.publish(Event::Stopped(StopReason::JournalFailed));
         }
     }
 
@@ -195,7 +198,7 @@ impl<S: EngineSession> Running<S> {
     }
 
     /// A reader that does not read loses events, but never a proof or the end.
-    fn tell(&mut self, event: Event) {
+    fn publish(&mut self, event: Event) {
         let end = match &event {
             Event::Signed(outcome) => Some(Ended::Signed(outcome.clone())),
             Event::Stopped(reason) => Some(Ended::Stopped(*reason)),

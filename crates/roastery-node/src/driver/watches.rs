@@ -9,7 +9,7 @@ use roastery_protocol::{
     group::{Group, PeerId},
     message::RefusalReason,
     request::SigningRequest,
-    session::{Outcome, Told, Watch},
+    signing::{Outcome, Told, Watch},
 };
 
 use super::refused::largest;

@@ -9,7 +9,7 @@ use roastery_protocol::{
     group::PeerId,
     message::{Body, Envelope, FinalSignature, Kind, Want},
     request::SigningRequest,
-    session::{Outcome, Watch},
+    signing::{Outcome, Watch},
 };
 use tokio::sync::mpsc;
 

@@ -132,7 +132,7 @@ impl FakeSession {
     }
 
     fn nonce(&self, slot: SlotId, context: &SlotContext, position: usize) -> PublicNonce {
-        let run = crate::wire::encode(&context.run);
+        let run = crate::wire::encode(&context.incarnation);
         let mut pair = [2; 66];
         for half in 0..2 {
             let place = &mut pair[33 * half..33 * (half + 1)];

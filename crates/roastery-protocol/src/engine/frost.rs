@@ -211,13 +211,13 @@ impl<R: TryCryptoRng + Send> EngineSession for FrostSession<R> {
     }
 }
 
-/// `extra_in`: session (32 bytes) || attempt (4) || run (16) || index (4) || message position (1)
-/// || monotonic and wall time in nanoseconds (16 each), integers little-endian.
+/// `extra_in`: session (32 bytes) || attempt (4) || incarnation (16) || index (4) || message
+/// position (1) || monotonic and wall time in nanoseconds (16 each), integers little-endian.
 fn extra_in(slot: SlotId, context: &SlotContext, position: usize) -> Vec<u8> {
     let mut extra = Vec::with_capacity(89);
     extra.extend(context.session.as_bytes());
     extra.extend(slot.attempt.number().to_le_bytes());
-    extra.extend(crate::wire::encode(&context.run));
+    extra.extend(crate::wire::encode(&context.incarnation));
     extra.extend(slot.index.to_le_bytes());
     extra.push(position as u8);
     extra.extend(context.now.monotonic.as_nanos().to_le_bytes());

@@ -16,7 +16,7 @@ use thiserror::Error;
 #[cfg(feature = "fake")]
 pub use self::fake::{Calls, FakeEngine, FakePackage, FakeSession, Programme};
 pub use self::frost::{FrostEngine, FrostPackage, FrostSession};
-use crate::{Attempt, Run, SessionId, clock::Moment, request::ApprovedRequest};
+use crate::{Attempt, Incarnation, SessionId, clock::Moment, request::ApprovedRequest};
 
 /// Holds one seat's secret share and opens sessions with it.
 pub trait Engine {
@@ -116,7 +116,7 @@ pub struct SlotContext {
     /// The session that the slot is for.
     pub session: SessionId,
     /// The signer's incarnation.
-    pub run: Run,
+    pub incarnation: Incarnation,
     /// The time of drawing.
     pub now: Moment,
 }

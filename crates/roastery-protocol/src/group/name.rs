@@ -5,7 +5,7 @@ use thiserror::Error;
 /// The name of a member or a group, for people.
 ///
 /// 1 to 64 ASCII letters, digits, spaces and `.`, `_`, `-`; the first and the last character is a
-/// letter or a digit, and no space follows another. So a name looks like no other name, changes
+/// received or a digit, and no space follows another. So a name looks like no other name, changes
 /// nothing around it on a screen, and can be pasted into a command. Two names that differ in case
 /// only count as one ([`Name::is_like`]).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,7 +27,7 @@ pub enum NameError {
         /// The first such character.
         character: char,
     },
-    /// Its first or last character is neither a letter nor a digit.
+    /// Its first or last character is neither a received nor a digit.
     #[error("it begins or ends with {character:?}; {}", Name::ALLOWED)]
     End {
         /// The character.
@@ -44,7 +44,7 @@ impl Name {
 
     /// The rule for names, for messages to people.
     const ALLOWED: &'static str = "a name is 1 to 64 ASCII letters, digits, single spaces and . _ - \
-                                   with a letter or a digit at both ends";
+                                   with a received or a digit at both ends";
 
     /// The name as text.
     pub fn as_str(&self) -> &str {

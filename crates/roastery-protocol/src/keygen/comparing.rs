@@ -15,11 +15,7 @@ use super::{
     Keygen,
     message::{Body, Want},
 };
-use crate::{
-    TranscriptHash,
-    clock::{Backoff, Moment},
-    session::Destination,
-};
+use crate::{TranscriptHash, clock::Moment, machine::Backoff, machine::Destination};
 
 /// How many first messages a coordinator is asked for at a time: its answer limit.
 const ASKED_AT_ONCE: usize = 8;
@@ -58,7 +54,7 @@ impl Keygen {
 
     fn question_pace(&self, now: Moment) -> Backoff {
         let settings = &self.fixed.settings;
-        Backoff::new(now.monotonic, settings.repeat_floor, settings.repeat_cap)
+        Backoff::new(now.monotonic, settings.repeat_min, settings.repeat_max)
     }
 
     fn ask_for_first_messages(&mut self, coordinator: Seat) {
@@ -84,7 +80,7 @@ impl Keygen {
     pub(super) fn repeat_comparisons(&mut self, now: Moment) {
         let due = self.comparisons.iter_mut().filter_map(|(seat, comparison)| {
             let open = !comparison.missing.is_empty();
-            (open && comparison.repeat.strike(now.monotonic)).then_some(*seat)
+            (open && comparison.repeat.fire(now.monotonic)).then_some(*seat)
         });
         let due: Vec<Seat> = due.collect();
         for coordinator in due {

@@ -14,15 +14,11 @@ use super::{
     message::{Body, RefusalReason, Want},
     signing::Signing,
 };
-use crate::{
-    TranscriptHash,
-    clock::{Backoff, Moment},
-    session::Destination,
-};
+use crate::{TranscriptHash, clock::Moment, machine::Backoff, machine::Destination};
 
 /// A wrong share in a coordinator's transcript.
 #[derive(Debug)]
-pub(super) struct Inquiry {
+pub(super) struct OpenInvestigation {
     pub(super) hash: TranscriptHash,
     pub(super) since: Duration,
     /// The retransmission of the request; `None` once it is answered.
@@ -31,17 +27,23 @@ pub(super) struct Inquiry {
 
 impl Keygen {
     /// Asks the coordinator, and begins to collect all first messages here.
-    pub(super) fn inquire(&mut self, coordinator: Seat, hash: TranscriptHash, now: Moment) {
+    pub(super) fn open_investigation(
+        &mut self,
+        coordinator: Seat,
+        hash: TranscriptHash,
+        now: Moment,
+    ) {
         if coordinator == self.fixed.seat {
             return self.settle(hash);
         }
-        if self.inquiries.contains_key(&coordinator) {
+        if self.investigations.contains_key(&coordinator) {
             return;
         }
         let settings = &self.fixed.settings;
-        let backoff = Backoff::new(now.monotonic, settings.repeat_floor, settings.repeat_cap);
-        let inquiry = Inquiry { hash, since: now.monotonic, repeat: Some(backoff.clone()) };
-        self.inquiries.insert(coordinator, inquiry);
+        let backoff = Backoff::new(now.monotonic, settings.repeat_min, settings.repeat_max);
+        let investigation =
+            OpenInvestigation { hash, since: now.monotonic, repeat: Some(backoff.clone()) };
+        self.investigations.insert(coordinator, investigation);
         let want = self.seal(&Body::Want(Want::Investigation(hash)));
         let _ = self.answer(coordinator, &want, now);
         if self.collecting.is_none() {
@@ -52,7 +54,7 @@ impl Keygen {
 
     /// Asks the members whose first message is not here.
     pub(super) fn collect(&mut self, now: Moment) {
-        let missing: Vec<Seat> = self.book.missing().collect();
+        let missing: Vec<Seat> = self.first_messages.missing().collect();
         let want = self.seal(&Body::Want(Want::FirstMessage));
         for seat in missing {
             let _ = self.answer(seat, &want, now);
@@ -66,30 +68,30 @@ impl Keygen {
         message: &CoordinatorInvestigationMsg,
     ) -> Result<(), Rejected> {
         let not_asked = Rejected::NotAsked { sender: coordinator };
-        let inquiry = self.inquiries.get_mut(&coordinator).ok_or(not_asked.clone())?;
-        if inquiry.hash != hash || inquiry.repeat.take().is_none() {
+        let investigation = self.investigations.get_mut(&coordinator).ok_or(not_asked.clone())?;
+        if investigation.hash != hash || investigation.repeat.take().is_none() {
             return Err(not_asked);
         }
         let fault = self.investigate(coordinator, hash, message).ok_or(not_asked)?;
-        let culprit = match fault {
+        let suspect = match fault {
             Fault::ParticipantOrCoordinator { participant, .. } => {
                 Suspect::Either { participant, coordinator }
             }
             Fault::Coordinator(_) | Fault::Participant { .. } => Suspect::Seat(coordinator),
         };
-        self.find(Suspicion { culprit, deed: Misbehaviour::Transcript(fault) });
+        self.suspect(Suspicion { suspect, misbehaviour: Misbehaviour::Transcript(fault) });
         Ok(())
     }
 
     /// The member that caused two transcripts, as far as the first messages here show: each is
     /// signed by its sender, and an honest member sends only one. So where a transcript holds
     /// another nonce, its coordinator has put it there or the member has sent two first messages.
-    pub(super) fn culprit_of_two(&self, transcripts: [TranscriptHash; 2]) -> Suspect {
+    pub(super) fn suspect_of_two(&self, transcripts: [TranscriptHash; 2]) -> Suspect {
         let own = self.fixed.seat;
         let differing = transcripts.into_iter().find_map(|hash| {
             let known = self.transcripts.get(hash)?;
             let coordinator = known.envelope.sender(&self.fixed.invitation)?;
-            Some((self.book.differing(known.transcript.pubnonces())?, coordinator))
+            Some((self.first_messages.differing(known.transcript.pubnonces())?, coordinator))
         });
         match differing {
             None => Suspect::Unknown,
@@ -108,14 +110,16 @@ impl Keygen {
     /// This node has made the transcript itself, from first messages that their senders have
     /// signed: the sender of the wrong share is beyond doubt, and there is no key without it.
     fn settle(&mut self, hash: TranscriptHash) {
-        let Some(message) = self.book.investigation(self.fixed.seat).cloned() else { return };
+        let Some(message) = self.first_messages.investigation(self.fixed.seat).cloned() else {
+            return;
+        };
         let Some(fault) = self.investigate(self.fixed.seat, hash, &message) else { return };
         let Fault::ParticipantOrCoordinator { participant: seat, fault } = fault else {
             // This node is the coordinator: its own hardware is at fault.
-            return self.find(Suspicion::of_nobody(Misbehaviour::Transcript(fault)));
+            return self.suspect(Suspicion::of_unknown(Misbehaviour::Transcript(fault)));
         };
         let beyond_doubt = Fault::Participant { participant: seat, fault };
-        self.find(Suspicion::of(seat, Misbehaviour::Transcript(beyond_doubt)));
+        self.suspect(Suspicion::of(seat, Misbehaviour::Transcript(beyond_doubt)));
         if matches!(self.signing, Signing::Nothing) {
             self.fail(seat, fault);
         }

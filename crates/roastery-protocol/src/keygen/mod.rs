@@ -3,14 +3,7 @@
 //!
 //! The members agree on an [`Invitation`] and compare its fingerprint. Each draws a [`Seed`],
 //! stores it, and opens a
-//! [`Keygen`], which is driven as a [`Session`](crate::session::Session) is:
-//!
-//! ```text
-//! handle_message(from, bytes, now)  ─┐                        ┌─> poll_output(): what to send and store, what happened
-//! handle_timeout(now)               ─┼─> authenticate, retain,┤
-//! handle_connection(peer, up, now)  ─┤   then act             └─> next_timeout(): when to be woken
-//! persisted(transcript, now)        ─┘
-//! ```
+//! [`Keygen`], which is driven as every [`Machine`](crate::machine::Machine) is.
 //!
 //! At its end there is a [`Group`] that all members have signed, a secret share that is
 //! [taken](Keygen::take_share) out once, and a public [`RecoveryFile`] that brings both back with
@@ -29,7 +22,7 @@
 //!     clock::Moment,
 //!     group::{Member, NamedMember, PeerId},
 //!     keys::{HostKey, IdentityKey},
-//!     session::Destination,
+//!     machine::{Destination, Machine},
 //! };
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -74,7 +67,7 @@
 //!         while let Some(output) = keygen.poll_output() {
 //!             match output {
 //!                 // A node stores it beside the seed, and then says so.
-//!                 Output::Persist(transcript) => keygen.persisted(transcript, now),
+//!                 Output::Persist(transcript) => keygen.persisted(transcript, true, now),
 //!                 Output::Send { to, bytes } => {
 //!                     let reached = invitation.seats().filter(|seat| match to {
 //!                         Destination::Seat(one) => *seat == one,
@@ -163,10 +156,9 @@
 //! overwritten then or on drop. No share is held before the end. ChillDKG's steps are in constant
 //! time where [its module](roastery_frost::chilldkg) says so; nothing here branches on a secret.
 
-mod answers;
-mod book;
 mod comparing;
-mod ending;
+mod completion;
+mod first_messages;
 mod investigating;
 mod invitation;
 pub mod message;
@@ -174,13 +166,14 @@ mod opening;
 mod output;
 mod receive;
 mod recovery;
+mod replies;
 mod report;
 mod seed;
 mod settings;
 mod signing;
 mod suspicion;
+mod timers;
 mod transcripts;
-mod waking;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -191,9 +184,9 @@ use std::{
 use roastery_frost::{Seat, SecretShare, chilldkg::HostSecretKey};
 
 use self::{
-    book::Book,
     comparing::Comparison,
-    investigating::Inquiry,
+    first_messages::FirstMessages,
+    investigating::OpenInvestigation,
     message::{Body, Envelope, RefusalReason},
     signing::Signing,
     transcripts::Transcripts,
@@ -210,12 +203,11 @@ pub use self::{
 };
 use crate::{
     BodyHash, KeygenId, TranscriptHash,
-    answers::Answers,
-    clock::{Backoff, Moment},
+    clock::Moment,
     election::Order,
     group::{Group, PeerId},
     keys::IdentityKey,
-    session::{Connection, Destination, schedule::Schedule},
+    machine::{Backoff, Destination, Link, Machine, ReplyLimiter, Schedule},
 };
 
 /// One key generation at one node. See the [module](self).
@@ -230,14 +222,14 @@ pub struct Keygen {
     expiry: Duration,
     schedule: Schedule,
     /// The live coordinators but this node.
-    links: BTreeMap<Seat, Link>,
+    links: BTreeMap<Seat, LiveCoordinator>,
     /// Since when it is this node's turn, if it is.
     coordinating: Option<Duration>,
-    book: Book,
+    first_messages: FirstMessages,
     transcripts: Transcripts,
     signing: Signing,
     made: Option<OwnTranscript>,
-    inquiries: BTreeMap<Seat, Inquiry>,
+    investigations: BTreeMap<Seat, OpenInvestigation>,
     collecting: Option<Backoff>,
     comparisons: BTreeMap<Seat, Comparison>,
     findings: Vec<Suspicion>,
@@ -245,7 +237,7 @@ pub struct Keygen {
     refusals: BTreeMap<Seat, RefusalReason>,
     awaited_at_end: Vec<Awaited>,
     disconnected: BTreeSet<PeerId>,
-    answers: Answers<BodyHash>,
+    replies: ReplyLimiter<BodyHash>,
     outbox: VecDeque<Output>,
 }
 
@@ -277,7 +269,7 @@ enum Phase {
 
 /// Another coordinator that is live.
 #[derive(Debug)]
-struct Link {
+struct LiveCoordinator {
     since: Duration,
     repeat: Backoff,
 }
@@ -292,61 +284,6 @@ struct OwnTranscript {
 }
 
 impl Keygen {
-    /// A message arrived from a peer that the transport has authenticated. The error says why it
-    /// had no effect; nothing that a peer sends is an error of the key generation.
-    ///
-    /// The most costly message is the last first message at a coordinator: n checks of shares, and
-    /// n additions of t points. A transcript costs n key exchanges and n checks of proofs, a
-    /// certificate n checks of signatures.
-    ///
-    /// # Errors
-    ///
-    /// [`Rejected`].
-    pub fn handle_message(
-        &mut self,
-        from: &PeerId,
-        bytes: &[u8],
-        now: Moment,
-    ) -> Result<(), Rejected> {
-        self.expire(now);
-        let result = self.receive(from, bytes, now);
-        self.escalate(now);
-        result
-    }
-
-    /// Handles the timeout that [`Keygen::next_timeout`] has named. Calling it early or late does
-    /// no harm.
-    pub fn handle_timeout(&mut self, now: Moment) {
-        self.wake(now);
-    }
-
-    /// A peer's connection has come or gone. A coordinator that is gone is passed over
-    /// without delay; one that has come back is sent again what it may have missed.
-    pub fn handle_connection(&mut self, peer: &PeerId, connection: Connection, now: Moment) {
-        if !self.fixed.invitation.is_member(peer) {
-            return;
-        }
-        let back = match connection {
-            Connection::Up => self.disconnected.remove(peer),
-            Connection::Down => {
-                self.disconnected.insert(peer.clone());
-                false
-            }
-        };
-        self.expire(now);
-        if back {
-            self.reconnected(peer, now);
-        }
-        self.escalate(now);
-    }
-
-    /// This node has stored, beside its seed, that it has signed this transcript: its signature may
-    /// leave.
-    pub fn persisted(&mut self, transcript: TranscriptHash, now: Moment) {
-        self.expire(now);
-        self.release(transcript, now);
-    }
-
     /// Ends the key generation here. Secrets are zeroized; see [`Ending`] for what may still come
     /// of it elsewhere.
     pub fn stop(&mut self, now: Moment) {
@@ -355,19 +292,6 @@ impl Keygen {
             self.refuse(RefusalReason::Operator);
         }
         self.end(Ending::Cancelled);
-    }
-
-    /// The next output, in order. Call it until it returns `None`.
-    pub fn poll_output(&mut self) -> Option<Output> {
-        self.outbox.pop_front()
-    }
-
-    /// When [`Keygen::handle_timeout`] must be called next, on the monotonic clock.
-    pub fn next_timeout(&self) -> Option<Duration> {
-        match self.phase {
-            Phase::Running => self.timers().min(),
-            Phase::Done { .. } | Phase::Ended(_) => None,
-        }
     }
 
     /// The key generation's id: the hash of the invitation.
@@ -425,14 +349,78 @@ impl Keygen {
     }
 
     /// Records a finding, once of each kind and member at fault.
-    fn find(&mut self, finding: Suspicion) {
+    fn suspect(&mut self, finding: Suspicion) {
         let same = |known: &Suspicion| {
-            known.culprit == finding.culprit
-                && std::mem::discriminant(&known.deed) == std::mem::discriminant(&finding.deed)
+            known.suspect == finding.suspect
+                && std::mem::discriminant(&known.misbehaviour)
+                    == std::mem::discriminant(&finding.misbehaviour)
         };
         if !self.findings.iter().any(same) {
             self.findings.push(finding);
             self.event(Event::Found(finding));
+        }
+    }
+}
+
+impl Machine for Keygen {
+    type Event = Event;
+    /// The transcript that this node has signed, stored beside its seed.
+    type Record = TranscriptHash;
+    type Rejected = Rejected;
+
+    /// The most costly message is the last first message at a coordinator: n checks of shares, and
+    /// n additions of t points. A transcript costs n key exchanges and n checks of proofs, a
+    /// certificate n checks of signatures.
+    fn handle_message(&mut self, from: &PeerId, bytes: &[u8], now: Moment) -> Result<(), Rejected> {
+        self.expire(now);
+        let result = self.receive(from, bytes, now);
+        self.escalate(now);
+        result
+    }
+
+    fn handle_timeout(&mut self, now: Moment) {
+        self.wake(now);
+    }
+
+    /// A coordinator that is gone is passed over without delay; one that has come back is sent
+    /// again what it may have missed.
+    fn handle_link(&mut self, peer: &PeerId, link: Link, now: Moment) {
+        if !self.fixed.invitation.is_member(peer) {
+            return;
+        }
+        let back = match link {
+            Link::Up => self.disconnected.remove(peer),
+            // No interval of a key generation depends on it.
+            Link::RoundTrip(_) => return,
+            Link::Down => {
+                self.disconnected.insert(peer.clone());
+                false
+            }
+        };
+        self.expire(now);
+        if back {
+            self.reconnected(peer, now);
+        }
+        self.escalate(now);
+    }
+
+    /// The signature leaves once its transcript is stored. If that has failed, the signature waits:
+    /// the caller may try again and call this again.
+    fn persisted(&mut self, transcript: TranscriptHash, kept: bool, now: Moment) {
+        self.expire(now);
+        if kept {
+            self.release(transcript, now);
+        }
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        self.outbox.pop_front()
+    }
+
+    fn next_timeout(&self) -> Option<Duration> {
+        match self.phase {
+            Phase::Running => self.timers().min(),
+            Phase::Done { .. } | Phase::Ended(_) => None,
         }
     }
 }

@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use super::{
     Fixed, Invitation, Keygen, Phase, Secrets, Seed, Settings,
-    book::Book,
+    first_messages::FirstMessages,
     message::{Body, Envelope},
     seed::Draw,
     signing::Signing,
@@ -19,11 +19,10 @@ use super::{
 };
 use crate::{
     SessionId, TranscriptHash,
-    answers::Answers,
     clock::Moment,
     election::Order,
     keys::{HostKey, IdentityKey},
-    session::schedule::Schedule,
+    machine::{ReplyLimiter, Schedule},
 };
 
 /// Everything that a key generation needs to be opened.
@@ -82,9 +81,9 @@ impl Keygen {
         let message = secrets.first_message(&invitation)?;
         let first_message =
             Envelope::seal(invitation.id(), seat, &Body::FirstMessage(message.clone()), &identity);
-        let mut book = Book::new(invitation.params().clone());
+        let mut first_messages = FirstMessages::new(invitation.params().clone());
         let pubnonce = *message.pubnonce();
-        book.enter(seat, message, first_message.clone());
+        first_messages.enter(seat, message, first_message.clone());
         // Both names are hashes under tags of their own, so that no session has the order of a
         // key generation.
         let order = SessionId::from_bytes(*invitation.id().as_bytes());
@@ -97,11 +96,11 @@ impl Keygen {
             schedule: Schedule::new(invitation.size(), settings.interval, now.monotonic),
             links: BTreeMap::new(),
             coordinating: None,
-            book,
+            first_messages,
             transcripts: Transcripts::default(),
             signing: signed.map_or(Signing::Nothing, Signing::Remembered),
             made: None,
-            inquiries: BTreeMap::new(),
+            investigations: BTreeMap::new(),
             collecting: None,
             comparisons: BTreeMap::new(),
             findings: Vec::new(),
@@ -109,7 +108,7 @@ impl Keygen {
             refusals: BTreeMap::new(),
             awaited_at_end: Vec::new(),
             disconnected: BTreeSet::new(),
-            answers: Answers::default(),
+            replies: ReplyLimiter::default(),
             outbox: VecDeque::new(),
             fixed: Fixed {
                 invitation,

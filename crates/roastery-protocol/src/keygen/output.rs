@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use roastery_frost::{Seat, chilldkg::ParticipantFault};
 use thiserror::Error;
 
@@ -7,24 +5,11 @@ use super::{
     Suspicion,
     message::{EnvelopeError, Malformation, RefusalReason},
 };
-use crate::{GroupId, TranscriptHash, session::Destination};
+use crate::{GroupId, TranscriptHash};
 
-/// What the caller must do for a key generation, in this order.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Output {
-    /// Send these bytes now. The order of outputs is the order of sending.
-    Send {
-        /// The receivers.
-        to: Destination,
-        /// One whole signed message.
-        bytes: Arc<[u8]>,
-    },
-    /// Store that this node has signed this transcript, beside its seed, and then call
-    /// [`Keygen::persisted`](super::Keygen::persisted). The signature leaves only then.
-    Persist(TranscriptHash),
-    /// Something has happened that the caller may want to know.
-    Event(Event),
-}
+/// What the caller must do for a key generation. The record is the transcript that this node has
+/// signed: it is stored beside the seed, and the signature leaves only then.
+pub type Output = crate::machine::Output<Event, TranscriptHash>;
 
 /// What has happened in a key generation.
 #[derive(Clone, Debug, PartialEq)]

@@ -7,7 +7,7 @@ use roastery_frost::{
 
 use super::{
     Event, Keygen, Misbehaviour, Phase, Rejected, Suspicion,
-    book::Known,
+    first_messages::Known,
     message::{Body, Envelope, Kind, Malformation, RefusalReason, TranscriptSignature, Want},
     transcripts::Counted,
 };
@@ -96,7 +96,7 @@ impl Keygen {
             }
             Malformation::Encoding(_) => None,
         };
-        let deed = match (kind, error) {
+        let misbehaviour = match (kind, error) {
             (Kind::FirstMessage, Some(error)) => {
                 Some(Misbehaviour::FirstMessage(ParticipantFault::Message(error)))
             }
@@ -106,8 +106,8 @@ impl Keygen {
             (Kind::Certificate, Some(_)) => Some(Misbehaviour::Certificate),
             _ => None,
         };
-        if let Some(deed) = deed {
-            self.find(Suspicion::of(sender, deed));
+        if let Some(misbehaviour) = misbehaviour {
+            self.suspect(Suspicion::of(sender, misbehaviour));
         }
         Rejected::Malformed { sender, malformation }
     }
@@ -119,13 +119,13 @@ impl Keygen {
         message: ParticipantMsg1,
         envelope: Envelope,
     ) -> Result<(), Rejected> {
-        let known = self.book.compare(sender, &message);
+        let known = self.first_messages.compare(sender, &message);
         match known {
             Known::Same => Err(Rejected::Repeat),
             Known::Different => self.wrong(Suspicion::of(sender, Misbehaviour::TwoFirstMessages)),
             Known::New => match message.check(sender) {
                 Ok(()) => {
-                    self.book.enter(sender, message, envelope);
+                    self.first_messages.enter(sender, message, envelope);
                     Ok(())
                 }
                 Err(fault) => self.wrong(Suspicion::of(sender, Misbehaviour::FirstMessage(fault))),
@@ -153,7 +153,7 @@ impl Keygen {
                 Ok(())
             }
             Counted::Second { first } => {
-                self.find(Suspicion::of(
+                self.suspect(Suspicion::of(
                     sender,
                     Misbehaviour::TwoSignatures { first, second: hash },
                 ));
@@ -168,7 +168,7 @@ impl Keygen {
     fn ask_for_what_was_signed(&mut self, sender: Seat, hash: TranscriptHash, now: Moment) {
         let want = self.seal(&Body::Want(Want::Transcript(hash)));
         let _ = self.answer(sender, &want, now);
-        if self.book.missing().any(|seat| seat == sender) {
+        if self.first_messages.missing().any(|seat| seat == sender) {
             let want = self.seal(&Body::Want(Want::FirstMessage));
             let _ = self.answer(sender, &want, now);
         }
@@ -177,14 +177,17 @@ impl Keygen {
     fn on_want(&mut self, sender: Seat, want: Want, now: Moment) -> Result<(), Rejected> {
         let envelope = match want {
             Want::FirstMessage => Some(self.fixed.first_message.clone()),
-            Want::FirstMessageOf(seat) => self.book.envelope(seat).cloned(),
+            Want::FirstMessageOf(seat) => self.first_messages.envelope(seat).cloned(),
             Want::Transcript(hash) => {
                 self.signed_transcript().filter(|_| self.signing.hash() == Some(hash))
             }
             Want::Investigation(hash) => {
                 let made_here = self.made.as_ref().is_some_and(|made| made.hash == hash);
-                let message =
-                    if made_here { self.book.investigation(sender).cloned() } else { None };
+                let message = if made_here {
+                    self.first_messages.investigation(sender).cloned()
+                } else {
+                    None
+                };
                 message.map(|message| self.seal(&Body::Investigation(hash, message)))
             }
         };
@@ -204,7 +207,7 @@ impl Keygen {
 
     /// Records a finding; the message has no other effect.
     pub(super) fn wrong(&mut self, finding: Suspicion) -> Result<(), Rejected> {
-        self.find(finding);
+        self.suspect(finding);
         Err(Rejected::Wrong(finding))
     }
 }

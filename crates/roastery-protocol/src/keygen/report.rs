@@ -119,13 +119,19 @@ impl Keygen {
             }
             (Some(since), None) => {
                 let thing = AwaitedThing::FirstMessage;
-                awaited.extend(self.book.missing().map(|seat| Awaited { seat, thing, since }));
+                awaited.extend(self.first_messages.missing().map(|seat| Awaited {
+                    seat,
+                    thing,
+                    since,
+                }));
             }
             (None, _) => {}
         }
-        for (&seat, inquiry) in self.inquiries.iter().filter(|(_, one)| one.repeat.is_some()) {
-            let thing = AwaitedThing::Investigation(inquiry.hash);
-            awaited.push(Awaited { seat, thing, since: inquiry.since });
+        for (&seat, investigation) in
+            self.investigations.iter().filter(|(_, one)| one.repeat.is_some())
+        {
+            let thing = AwaitedThing::Investigation(investigation.hash);
+            awaited.push(Awaited { seat, thing, since: investigation.since });
         }
         for (&seat, comparison) in &self.comparisons {
             if !comparison.missing.is_empty() {

@@ -15,10 +15,7 @@ use super::{
     transcripts::{Counted, Offer, Offered},
 };
 use crate::{
-    KeygenId, TranscriptHash,
-    clock::{Backoff, Moment},
-    group::PeerId,
-    session::Destination,
+    KeygenId, TranscriptHash, clock::Moment, group::PeerId, machine::Backoff, machine::Destination,
     tags::Tag,
 };
 
@@ -67,10 +64,10 @@ impl Keygen {
         if self.made.is_some() || !self.signing.is_open() {
             return;
         }
-        let message = match self.book.transcript() {
+        let message = match self.first_messages.transcript() {
             None => return,
             Some(Ok(message)) => message,
-            Some(Err(_)) => return self.find(Suspicion::of_nobody(Misbehaviour::NoKey)),
+            Some(Err(_)) => return self.suspect(Suspicion::of_unknown(Misbehaviour::NoKey)),
         };
         let envelope = self.seal(&Body::Transcript(message.clone()));
         let transcript = Transcript::new(self.fixed.invitation.params(), &message)
@@ -84,7 +81,7 @@ impl Keygen {
     /// This node has signed what it has made: it coordinates.
     fn show(&mut self, transcript: TranscriptHash, now: Moment) {
         let settings = &self.fixed.settings;
-        let repeat = Backoff::new(now.monotonic, settings.repeat_floor, settings.repeat_cap);
+        let repeat = Backoff::new(now.monotonic, settings.repeat_min, settings.repeat_max);
         let Some(made) = self.made.as_mut().filter(|made| made.hash == transcript) else { return };
         made.shown = Some(repeat);
         let envelope = made.envelope.clone();
@@ -125,7 +122,7 @@ impl Keygen {
                 return Err(Rejected::Repeat);
             }
             Offered::Second { first } => {
-                self.find(Suspicion::of(
+                self.suspect(Suspicion::of(
                     coordinator,
                     Misbehaviour::TwoTranscripts { first, second: hash },
                 ));
@@ -135,7 +132,7 @@ impl Keygen {
         for (seat, content) in self.transcripts.take_unplaced(hash) {
             let _ = self.on_signature_of_known(seat, content);
         }
-        let result = self.consider(coordinator, &offer, envelope, now);
+        let result = self.evaluate(coordinator, &offer, envelope, now);
         self.try_to_finish(hash);
         result
     }
@@ -156,7 +153,7 @@ impl Keygen {
     }
 
     /// Signs a transcript, or returns why not.
-    fn consider(
+    fn evaluate(
         &mut self,
         coordinator: Seat,
         offer: &Offer,
@@ -166,10 +163,10 @@ impl Keygen {
         let offered = offer.hash;
         match self.signing.hash() {
             Some(signed) if signed != offered => {
-                let culprit = self.culprit_of_two([offered, signed]);
-                let deed = Misbehaviour::OtherTranscript { signed, offered };
+                let suspect = self.suspect_of_two([offered, signed]);
+                let misbehaviour = Misbehaviour::OtherTranscript { signed, offered };
                 self.compare([offered, signed], now);
-                return self.wrong(Suspicion { culprit, deed });
+                return self.wrong(Suspicion { suspect, misbehaviour });
             }
             Some(_) if !self.signing.is_open() => {
                 self.show_signature(coordinator, now);
@@ -192,10 +189,10 @@ impl Keygen {
                 self.wrong(Suspicion::of(coordinator, Misbehaviour::Transcript(fault)))
             }
             Step2Error::Unknown(_) => {
-                self.inquire(coordinator, offered, now);
+                self.open_investigation(coordinator, offered, now);
                 Ok(())
             }
-            Step2Error::Degenerate(_) => self.wrong(Suspicion::of_nobody(Misbehaviour::NoKey)),
+            Step2Error::Degenerate(_) => self.wrong(Suspicion::of_unknown(Misbehaviour::NoKey)),
             Step2Error::HostSeckey(_) => Ok(()),
         }
     }
@@ -204,7 +201,7 @@ impl Keygen {
         let content = TranscriptSignature { transcript, signature: *message.signature() };
         let remembered = matches!(self.signing, Signing::Remembered(_));
         self.signing = Signing::Waiting(content);
-        self.inquiries.clear();
+        self.investigations.clear();
         self.collecting = None;
         if remembered {
             self.release(transcript, now);
@@ -246,13 +243,13 @@ impl Keygen {
     /// Whether a coordinator is at fault beyond doubt for this node.
     pub(super) fn is_faulty_coordinator(&self, seat: Seat) -> bool {
         self.findings.iter().any(|finding| {
-            let deed = matches!(
-                finding.deed,
+            let misbehaviour = matches!(
+                finding.misbehaviour,
                 Misbehaviour::Transcript(_)
                     | Misbehaviour::TwoTranscripts { .. }
                     | Misbehaviour::OtherTranscript { .. }
             );
-            deed && finding.culprit == Suspect::Seat(seat)
+            misbehaviour && finding.suspect == Suspect::Seat(seat)
         })
     }
 }

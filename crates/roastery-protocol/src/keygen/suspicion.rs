@@ -12,9 +12,9 @@ use crate::TranscriptHash;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Suspicion {
     /// The member at fault, as far as this node can know.
-    pub culprit: Suspect,
+    pub suspect: Suspect,
     /// The breach that was seen.
-    pub deed: Misbehaviour,
+    pub misbehaviour: Misbehaviour,
 }
 
 /// The member at fault. No honest member is named alone, as long as it and this node have kept
@@ -77,18 +77,18 @@ pub enum Misbehaviour {
 }
 
 impl Suspicion {
-    pub(super) fn of(seat: Seat, deed: Misbehaviour) -> Self {
-        Self { culprit: Suspect::Seat(seat), deed }
+    pub(super) fn of(seat: Seat, misbehaviour: Misbehaviour) -> Self {
+        Self { suspect: Suspect::Seat(seat), misbehaviour }
     }
 
-    pub(super) fn of_nobody(deed: Misbehaviour) -> Self {
-        Self { culprit: Suspect::Unknown, deed }
+    pub(super) fn of_unknown(misbehaviour: Misbehaviour) -> Self {
+        Self { suspect: Suspect::Unknown, misbehaviour }
     }
 }
 
 impl fmt::Display for Suspicion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.culprit, self.deed)
+        write!(f, "{}: {}", self.suspect, self.misbehaviour)
     }
 }
 

@@ -4,7 +4,9 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use roastery_frost::{AggregateNonce, PartialSignature, PublicNonce, Seat, Signature};
 
 use super::{Kind, Proposal};
-use crate::{Attempt, BodyHash, GroupId, Run, SessionId, SlotHash, proof::Proof, tags::Tag, wire};
+use crate::{
+    Attempt, BodyHash, GroupId, Incarnation, SessionId, SlotHash, proof::Proof, tags::Tag, wire,
+};
 
 /// A slot's public nonces as bytes, one pair (66 bytes) for each message of the request, not yet
 /// checked to be points. Their hash names the slot.
@@ -49,7 +51,7 @@ impl Slot {
 #[derive(Clone, Debug, PartialEq, BorshSerialize, BorshDeserialize)]
 pub struct Commitments {
     /// The signer's incarnation, in which the slot was drawn.
-    pub run: Run,
+    pub run: Incarnation,
     /// How many slots the signer has made before in this run and attempt.
     pub index: u32,
     /// The public nonces.
@@ -61,7 +63,7 @@ pub struct Commitments {
 #[derive(Clone, Debug, PartialEq, BorshSerialize, BorshDeserialize)]
 pub struct SigningPackage {
     /// The coordinator's incarnation.
-    pub run: Run,
+    pub run: Incarnation,
     /// The package's number in this run, below n - t + 1.
     pub number: u16,
     /// Exactly t signers in ascending order, each with the name of the slot that it is to use.
@@ -114,7 +116,7 @@ pub struct SignatureShare {
 #[derive(Clone, Debug, PartialEq, BorshSerialize, BorshDeserialize)]
 pub struct NextSlot {
     /// The signer's incarnation, in which the slot was drawn.
-    pub run: Run,
+    pub run: Incarnation,
     /// How many slots the signer has made before in this run and attempt.
     pub index: u32,
     /// The public nonces.

@@ -6,7 +6,7 @@ use roastery_protocol::{
     engine::{FakeSession, Programme},
     message::{Body, Envelope, Kind, SigningPackage, Want},
     proof::{Fault, FaultKind, Proof, Verdict},
-    session::{Event, Rejected, Settings},
+    signing::{Event, Rejected, Settings},
 };
 use roastery_testkit::{byzantine::*, *};
 

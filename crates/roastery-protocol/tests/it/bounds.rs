@@ -7,7 +7,7 @@ use roastery_protocol::{
     engine::{EngineSession, FakeSession},
     message::{Body, Envelope, Kind, SigningPackage, Want},
     proof::{Fault, Proof},
-    session::{Event, Rejected, Settings},
+    signing::{Event, Rejected, Settings},
 };
 use roastery_testkit::{byzantine::*, *};
 
@@ -150,7 +150,7 @@ fn who_asks_without_end_is_answered_at_the_pace_of_the_floor() {
     };
     ask(&mut world);
     assert_eq!(sent_to_flooder(&world), before + 1);
-    world.now = later(world.now, Settings::default().repeat_floor - Duration::from_nanos(1));
+    world.now = later(world.now, Settings::default().repeat_min - Duration::from_nanos(1));
     ask(&mut world);
     assert_eq!(sent_to_flooder(&world), before + 1);
     world.now = later(world.now, Duration::from_nanos(1));

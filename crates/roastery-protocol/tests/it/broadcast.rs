@@ -6,9 +6,10 @@ use std::time::Duration;
 use roastery_protocol::{
     Seat,
     engine::FakeSession,
+    machine::{Link, Machine},
     message::{Body, Envelope, Kind, RefusalReason},
     proof::{Fault, FaultKind, Proof},
-    session::{Connection, Event, Rejected, Settings},
+    signing::{Event, Rejected, Settings},
 };
 use roastery_testkit::{byzantine::*, *};
 
@@ -97,7 +98,7 @@ fn what_is_found_is_told_even_if_the_session_has_ended_meanwhile() {
     let others = world.fixture.seats_but(&[coordinator]);
     let silent = *others.iter().find(|seat| !told.contains(seat)).unwrap();
     let now = world.now;
-    world.session_mut(silent.index()).stop(roastery_protocol::session::Stop::Cancelled, now);
+    world.session_mut(silent.index()).stop(roastery_protocol::signing::Stop::Cancelled, now);
     let due = world.session(silent.index()).next_timeout().unwrap();
     let at = later(now, due - now.monotonic);
     world.session_mut(silent.index()).handle_timeout(at);
@@ -118,18 +119,18 @@ fn a_coordinator_that_comes_back_is_sent_the_slots_again_and_signs_at_once() {
     world.run_with(|_| false);
     let now = world.now;
     for &at in &others {
-        world.session_mut(at.index()).handle_connection(&peer(coordinator), Connection::Down, now);
+        world.session_mut(at.index()).handle_link(&peer(coordinator), Link::Down, now);
         world.collect(at);
     }
     world.run_with(|_| false);
-    let now = later(now, Settings::default().repeat_floor);
+    let now = later(now, Settings::default().repeat_min);
     world.now = now;
     for &at in &others {
-        world.session_mut(at.index()).handle_connection(&peer(coordinator), Connection::Up, now);
+        world.session_mut(at.index()).handle_link(&peer(coordinator), Link::Up, now);
         world.collect(at);
         // Again and again: at most once within the minimum interval.
-        for connection in [Connection::Down, Connection::Up].repeat(5) {
-            world.session_mut(at.index()).handle_connection(&peer(coordinator), connection, now);
+        for connection in [Link::Down, Link::Up].repeat(5) {
+            world.session_mut(at.index()).handle_link(&peer(coordinator), connection, now);
             world.collect(at);
         }
     }
@@ -150,9 +151,9 @@ fn a_signer_that_comes_back_is_sent_the_package_that_it_owes_a_share_for() {
     world.run_with(|packet| !(packet.to == signer && packet.kind() == Kind::SigningPackage));
     assert_eq!(world.signed(), 0);
     let now = world.now;
-    for connection in [Connection::Down, Connection::Up] {
+    for connection in [Link::Down, Link::Up] {
         let session = world.session_mut(coordinator.index());
-        session.handle_connection(&peer(signer), connection, now);
+        session.handle_link(&peer(signer), connection, now);
     }
     world.collect(coordinator);
     world.run();
@@ -168,9 +169,9 @@ fn a_member_that_comes_back_after_the_end_is_told_the_outcome() {
     world.run_with(|packet| packet.to != late && packet.from != late);
     assert_eq!(world.signed(), 2);
     let now = world.now;
-    for connection in [Connection::Down, Connection::Up] {
+    for connection in [Link::Down, Link::Up] {
         let session = world.session_mut(coordinator.index());
-        session.handle_connection(&peer(late), connection, now);
+        session.handle_link(&peer(late), connection, now);
     }
     world.collect(coordinator);
     world.run();
@@ -203,7 +204,7 @@ fn a_bad_share_that_its_coordinator_keeps_quiet_about_is_found_by_the_next_one()
     world.pass_time(Settings::default().interval);
     // The liar's nonces are asked for as well; any peer that has them can send them.
     let _ = world.deliver(liar, next, shown.as_bytes());
-    world.pass_time(Settings::default().repeat_floor);
+    world.pass_time(Settings::default().repeat_min);
     let findings = world.findings(next);
     assert_eq!(findings.len(), 1, "{:?}", world.rejected);
     assert_eq!((findings[0].accused, findings[0].fault), (liar, FaultKind::InvalidShare));

@@ -11,7 +11,7 @@ pub mod values;
 use std::sync::{Arc, LazyLock};
 
 use roastery_protocol::{
-    Attempt, BodyHash, Run, Seat, SessionId, SlotHash,
+    Attempt, BodyHash, Incarnation, Seat, SessionId, SlotHash,
     group::Group,
     keys::IdentityKey,
     message::{
@@ -86,8 +86,8 @@ impl Fixed {
         Body::Proposal(Proposal { request: self.request.clone(), subject })
     }
 
-    fn run() -> Run {
-        Run::new(0x0102_0304_0506_0708, *b"entropy!")
+    fn run() -> Incarnation {
+        Incarnation::new(0x0102_0304_0506_0708, *b"entropy!")
     }
 
     fn slot(k: u128) -> Slot {

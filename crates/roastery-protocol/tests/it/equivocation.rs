@@ -5,9 +5,10 @@ use std::time::Duration;
 use roastery_protocol::{
     BodyHash, Seat,
     engine::{FakeSession, FrostSession},
+    machine::Machine,
     message::{Body, Envelope, FinalSignature, Kind, SigningPackage},
     proof::{Fault, FaultKind},
-    session::{Event, Rejected, Settings, Stop},
+    signing::{Event, Rejected, Settings, Stop},
 };
 use roastery_testkit::{byzantine::*, *};
 
@@ -332,7 +333,7 @@ fn evidence_is_a_value_that_waits_until_somebody_takes_it() {
     }
     // No caller has polled, and nothing has waited for it.
     let events = std::iter::from_fn(|| session.poll_output()).filter_map(|output| match output {
-        roastery_protocol::session::Output::Event(event) => Some(event),
+        roastery_protocol::signing::Output::Event(event) => Some(event),
         _ => None,
     });
     let told: Vec<_> = events

@@ -6,9 +6,10 @@ use std::time::Duration;
 use roastery_protocol::{
     Seat,
     engine::{FakeEngine, FakeSession},
+    machine::{Link, Machine},
     message::{Body, Kind, Want},
     proof::{Fault, Proof},
-    session::{Connection, Rejected, Settings},
+    signing::{Rejected, Settings},
 };
 use roastery_testkit::{byzantine::*, *};
 
@@ -40,7 +41,7 @@ fn a_coordinator_whose_connection_is_lost_is_passed_by_in_no_time() {
     let now = world.now;
     for at in world.fixture.seats_but(&gone) {
         for lost in &gone {
-            world.session_mut(at.index()).handle_connection(&peer(*lost), Connection::Down, now);
+            world.session_mut(at.index()).handle_link(&peer(*lost), Link::Down, now);
         }
         world.collect(at);
     }
@@ -50,16 +51,16 @@ fn a_coordinator_whose_connection_is_lost_is_passed_by_in_no_time() {
 
 #[test]
 fn a_coordinator_whose_connection_comes_back_has_its_time_again() {
-    for (last, live_after_an_interval) in [(Connection::Down, 3), (Connection::Up, 2)] {
+    for (last, live_after_an_interval) in [(Link::Down, 3), (Link::Up, 2)] {
         let (mut world, _) = World::fake(Fixture::new(3, 3), &[]);
         let coordinator = world.fixture.coordinator_of(0);
         // Not one that coordinates before its time comes: no node passes over itself.
         let observer = world.fixture.coordinator_of(2);
         let now = world.now;
         let session = world.session_mut(observer.index());
-        session.handle_connection(&peer(coordinator), Connection::Down, now);
+        session.handle_link(&peer(coordinator), Link::Down, now);
         assert_eq!(session.live_attempts(), 2);
-        session.handle_connection(&peer(coordinator), last, now);
+        session.handle_link(&peer(coordinator), last, now);
         session.handle_timeout(later(now, INTERVAL));
         assert_eq!(session.live_attempts(), live_after_an_interval);
     }
@@ -248,7 +249,7 @@ fn loss_duplication_and_reordering_end_in_a_signature_everywhere() {
         // From here on the network is good, and what is owed is retransmitted within the maximum
         // interval.
         world.run();
-        let cap = Settings::default().repeat_cap;
+        let cap = Settings::default().repeat_max;
         for _ in 0..8 {
             world.pass_time(cap / 4);
         }
@@ -273,7 +274,7 @@ fn a_partition_in_which_nobody_can_sign_ends_in_a_signature_when_it_heals() {
             world.run_with(|packet| side(packet.from) == side(packet.to));
         }
         assert_eq!(world.signed(), 0);
-        let cap = Settings::default().repeat_cap;
+        let cap = Settings::default().repeat_max;
         for _ in 0..8 {
             world.pass_time(cap / 4);
         }
@@ -289,7 +290,7 @@ fn a_package_that_was_lost_is_repeated_to_those_that_owe() {
     let (mut world, _) = World::fake(fixture, &[]);
     world.run_with(|packet| packet.kind() != Kind::SigningPackage);
     assert_eq!(world.signed(), 0);
-    world.pass_time(Settings::default().repeat_floor);
+    world.pass_time(Settings::default().repeat_min);
     assert_eq!(world.signed(), 2);
     assert_eq!(world.issued_by(coordinator).len(), 1);
 }
@@ -299,7 +300,7 @@ fn a_share_that_was_lost_is_repeated() {
     let (mut world, _) = World::fake(Fixture::new(2, 2), &[]);
     world.run_with(|packet| packet.kind() != Kind::SignatureShare);
     assert_eq!(world.signed(), 0);
-    world.pass_time(Settings::default().repeat_floor);
+    world.pass_time(Settings::default().repeat_min);
     assert_eq!(world.signed(), 2);
 }
 
@@ -317,7 +318,7 @@ fn a_final_signature_that_was_lost_comes_with_the_next_repeat() {
             world.now = now;
             world.session_mut(coordinator.index()).handle_timeout(now);
         }
-        world.pass_time(Settings::default().repeat_floor);
+        world.pass_time(Settings::default().repeat_min);
         assert_eq!(world.signed(), 4);
         assert_eq!(world.issued_by(coordinator).len(), 1);
     }
@@ -336,7 +337,7 @@ fn a_late_joiner_is_asked_in_and_completes_the_group() {
     assert_eq!(world.signed(), 0);
     world.open_again(late, &FakeEngine::new(late), 5000);
     world.run();
-    let cap = Settings::default().repeat_cap;
+    let cap = Settings::default().repeat_max;
     for _ in 0..4 {
         world.pass_time(cap / 2);
     }
@@ -354,7 +355,7 @@ fn a_late_joiner_of_a_session_that_is_over_is_given_the_outcome() {
     world.pass_time(Duration::from_secs(1000));
     world.open_again(late, &FakeEngine::new(late), 5000);
     world.run();
-    world.pass_time(Settings::default().repeat_floor);
+    world.pass_time(Settings::default().repeat_min);
     assert_eq!(world.signed(), 4);
 }
 

@@ -14,7 +14,7 @@ use roastery_protocol::{
     message::{Body, Envelope, FinalSignature, Kind, Proposal, RefusalReason, Want},
     proof::{Fault, Proof},
     request::Subject,
-    session::Settings,
+    signing::Settings,
 };
 use roastery_testkit::{forge::*, *};
 

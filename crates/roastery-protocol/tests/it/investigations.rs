@@ -6,7 +6,7 @@ use roastery_protocol::{
     Seat, SlotHash,
     engine::FrostSession,
     message::{Body, Envelope, Kind, Want},
-    session::{Rejected, Settings},
+    signing::{Rejected, Settings},
 };
 use roastery_testkit::{byzantine::*, *};
 
@@ -85,7 +85,7 @@ impl Scene {
     }
 
     fn asked_later(&mut self) -> Vec<SlotHash> {
-        self.asked(|scene| scene.world.pass_time(Settings::default().repeat_floor))
+        self.asked(|scene| scene.world.pass_time(Settings::default().repeat_min))
     }
 }
 
@@ -148,7 +148,7 @@ fn of_more_than_four_failed_packages_the_oldest_is_not_looked_into_any_more() {
     failed.push(scene.fail(4));
     let oldest = failed.remove(0);
     // The newest was just asked for; the others wait for twice the minimum interval by now.
-    let asked = scene.asked(|scene| scene.world.pass_time(Settings::default().repeat_cap));
+    let asked = scene.asked(|scene| scene.world.pass_time(Settings::default().repeat_max));
     assert_eq!(asked, all(&failed));
     for slot in &oldest.slots {
         let answer = scene.world.fixture.commitments(slot);

@@ -2,8 +2,9 @@
 
 use roastery_protocol::{
     engine::FrostSession,
+    machine::Machine,
     message::{Body, Kind},
-    session::Settings,
+    signing::Settings,
 };
 use roastery_testkit::{byzantine::*, *};
 

@@ -7,8 +7,9 @@ use std::time::Duration;
 use roastery_protocol::{
     Seat,
     engine::{FakeEngine, FakeSession, Programme},
+    machine::Machine,
     message::{Body, Kind, RefusalReason, SigningPackage},
-    session::{Awaited, AwaitedThing, Event, Rejected, ReportPhase, Settings, Stop, StopReason},
+    signing::{Awaited, AwaitedThing, Event, Rejected, ReportPhase, Settings, Stop, StopReason},
 };
 use roastery_testkit::{byzantine::*, *};
 

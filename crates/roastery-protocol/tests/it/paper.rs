@@ -6,9 +6,10 @@ use roastery_frost::{PublicNonce, Scalar, nonce_agg};
 use roastery_protocol::{
     Seat,
     engine::{Engine, EngineSession, FrostEngine, FrostSession, SlotContext, SlotId},
+    machine::Machine,
     message::{Body, Envelope, Kind, SigningPackage, Slot},
     proof::{Fault, FaultKind, Indeterminate, Verdict},
-    session::{Rejected, Settings},
+    signing::{Rejected, Settings},
 };
 use roastery_testkit::{byzantine::*, *};
 
@@ -109,7 +110,11 @@ fn a_signer_that_commits_last_so_that_the_sum_is_infinite_stops_nobody_and_is_fo
     let request = fixture.request(1);
     let opening =
         fixture.opening(coordinator, &request, coordinator.index() as u64, Settings::default());
-    let context = SlotContext { session: request.session_id(), run: opening.run, now: fixture.now };
+    let context = SlotContext {
+        session: request.session_id(),
+        incarnation: opening.incarnation,
+        now: fixture.now,
+    };
     let slot = SlotId { attempt: attempt(0), index: 0 };
     let of_coordinator =
         engine(coordinator).open(&request).unwrap().commit(slot, &context).unwrap();

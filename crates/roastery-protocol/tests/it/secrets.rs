@@ -15,9 +15,10 @@ use std::{
 use roastery_protocol::{
     Seat,
     engine::{EngineError, EngineSession, FrostEngine, FrostSession, Programme},
+    machine::Machine,
     message::{Body, Envelope, Kind, RefusalReason},
     request::{ApprovalError, ApprovedRequest, Policy, SigningRequest, Step},
-    session::{Event, Rejected, Session, Settings, Stop, StopReason},
+    signing::{Event, Rejected, Session, Settings, Stop, StopReason},
 };
 use roastery_testkit::{
     byzantine::*,
@@ -55,7 +56,7 @@ fn success_ends_the_secrets_of_signers_and_of_those_that_were_not_picked() {
         assert_eq!(live_slots(&world), n);
         world.run_with(|packet| packet.kind() != Kind::SignatureShare);
         assert!(live_slots(&world) >= n - t);
-        world.pass_time(Settings::default().repeat_floor);
+        world.pass_time(Settings::default().repeat_min);
         assert_eq!(world.signed(), n);
         assert_eq!(live_slots(&world), 0);
     }
@@ -128,8 +129,8 @@ fn a_panic_in_the_middle_of_a_session_drops_its_engine() {
     let opening = fixture.opening(signers[0], &request, 0, Settings::default());
     let mut session = Session::open(opening, &engine, fixture.now).unwrap();
     let shown = std::iter::from_fn(|| session.poll_output()).find_map(|output| match output {
-        roastery_protocol::session::Output::Send { bytes, .. } => Envelope::parse(&bytes).ok(),
-        roastery_protocol::session::Output::Event(_) => None,
+        roastery_protocol::signing::Output::Send { bytes, .. } => Envelope::parse(&bytes).ok(),
+        roastery_protocol::signing::Output::Event(_) => None,
     });
     let slot = fixture.slot_in(&shown.unwrap()).unwrap();
     let own = fixture.draw(coordinator, 0, run(1), 0);

@@ -2,7 +2,7 @@
 
 use roastery_protocol::{
     message::Kind,
-    session::{Event, Settings},
+    signing::{Event, Settings},
 };
 use roastery_testkit::*;
 

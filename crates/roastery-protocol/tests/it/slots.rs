@@ -9,8 +9,9 @@ use roastery_protocol::{
     engine::{
         Engine, EngineError, EngineSession, FakeEngine, FakeSession, Programme, SlotContext, SlotId,
     },
+    machine::Machine,
     message::{Body, Envelope, Kind, SignerSlot, SigningPackage, Slot, Want},
-    session::{DeclineReason, Event, Rejected, Settings},
+    signing::{DeclineReason, Event, Rejected, Settings},
 };
 use roastery_testkit::{byzantine::*, *};
 
@@ -82,7 +83,7 @@ fn the_same_package_again_gets_the_same_share_again_and_no_second_signature() {
     assert_eq!(scene.hand(&package), Ok(()));
     for _ in 0..5 {
         assert_eq!(scene.hand(&package), Err(Rejected::Repeat));
-        scene.world.now = later(scene.world.now, Settings::default().repeat_floor);
+        scene.world.now = later(scene.world.now, Settings::default().repeat_min);
     }
     let shares = scene.shares();
     assert!(shares.len() > 1);
@@ -116,7 +117,8 @@ fn an_engine_has_nothing_left_to_sign_with_after_a_slot_was_used() {
     let (seat, request) = (seat(0), fixture.request(1));
     let mut session = fixture.frost(seat).open(&request).unwrap();
     let slot = SlotId { attempt: attempt(0), index: 0 };
-    let context = SlotContext { session: request.session_id(), run: run(1), now: fixture.now };
+    let context =
+        SlotContext { session: request.session_id(), incarnation: run(1), now: fixture.now };
     let own = session.commit(slot, &context).unwrap();
     assert_eq!(session.commit(slot, &context), Err(EngineError::SlotExists(slot)));
     let other = fixture.draw(roastery_testkit::seat(1), 0, run(1), 0).slot;

@@ -10,7 +10,7 @@ use roastery_protocol::{
     Seat, SlotHash,
     message::{Body, Envelope, Kind, SigningPackage, SlotNonces},
     proof::{Fault, FaultKind, Verdict},
-    session::Settings,
+    signing::Settings,
 };
 use roastery_testkit::{byzantine::*, *};
 
@@ -203,7 +203,7 @@ fn whatever_n_minus_t_corrupt_members_do_the_honest_end_with_a_signature() {
             arena.step();
         }
         let took = arena.settle().expect("every honest member ends with a signature");
-        assert!(took < 2 * Settings::default().repeat_cap, "seed {seed}: {took:?}");
+        assert!(took < 2 * Settings::default().repeat_max, "seed {seed}: {took:?}");
         for session in arena.sessions() {
             for (finding, _) in session.proofs() {
                 assert!(arena.corrupt.contains(&finding.accused), "seed {seed}: {finding:?}");

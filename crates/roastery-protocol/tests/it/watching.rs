@@ -4,7 +4,7 @@ use roastery_frost::Signature;
 use roastery_protocol::{
     BodyHash,
     message::{Body, Envelope, FinalSignature, Kind, RefusalReason, Want},
-    session::{Outcome, Rejected, Settings, Told, Watch},
+    signing::{Outcome, Rejected, Settings, Told, Watch},
 };
 use roastery_testkit::*;
 

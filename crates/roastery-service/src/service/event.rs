@@ -1,4 +1,4 @@
-use roastery_protocol::session;
+use roastery_protocol::signing;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -27,8 +27,8 @@ impl ServiceEvent {
 }
 
 /// The kind and the description of a session's event.
-pub(in crate::service) fn describe(event: &session::Event) -> Option<(&'static str, String)> {
-    use session::Event;
+pub(in crate::service) fn describe(event: &signing::Event) -> Option<(&'static str, String)> {
+    use signing::Event;
     Some(match event {
         Event::Committed { attempt, coordinator } => (
             "committed",

@@ -10,7 +10,7 @@ use roastery_node::{
 use roastery_protocol::{
     SessionId,
     request::{ApprovedRequest, Derivation, MessageToSign, SigningRequest, Subject},
-    session::Settings,
+    signing::Settings,
 };
 use roastery_store::{
     Durability, KeptGroup, KeptRequest, Passphrase, PassphraseCost, RequestState, Store,

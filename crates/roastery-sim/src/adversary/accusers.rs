@@ -17,7 +17,7 @@ use super::{
 
 impl Coalition {
     /// Evidence that proves nothing, to one honest member. Each checks a few of these only.
-    pub(super) fn accuse(&mut self, view: View<'_>, seat: Seat) -> Vec<Delayed> {
+    pub(super) fn report_fault(&mut self, view: View<'_>, seat: Seat) -> Vec<Delayed> {
         if !view.now.as_millis().is_multiple_of(50) {
             return Vec::new();
         }

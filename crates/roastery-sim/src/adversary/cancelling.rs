@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rand::RngExt as _;
 use roastery_frost::{Scalar, SecretNonce, danger};
 use roastery_protocol::{
-    Attempt, Run, Seat,
+    Attempt, Incarnation, Seat,
     message::{Body, Commitments, NextSlot, SignatureShare, Slot},
 };
 use zeroize::Zeroizing;
@@ -77,7 +77,7 @@ impl Coalition {
         let to = view.coordinator(attempt);
         let slot = self.cancelling_slot(view, attempt, seat)?;
         // Its honest code never sends to honest coordinators, so that any run of its own will do.
-        let run = Run::new(DAWN.as_millis() as u64, [seat.index() as u8; 8]);
+        let run = Incarnation::new(DAWN.as_millis() as u64, [seat.index() as u8; 8]);
         let body = Body::Commitments(Commitments { run, index: 0, slot });
         Some(Packet { from: seat, to, bytes: view.seal(seat, attempt, &body) })
     }
@@ -102,17 +102,17 @@ impl Coalition {
     }
 
     /// Replaces the messages of its honest code.
-    pub(super) fn commit_to_cancel(&mut self, view: View<'_>, letter: Received) -> Vec<Delayed> {
-        let seat = letter.packet.from;
+    pub(super) fn commit_to_cancel(&mut self, view: View<'_>, received: Received) -> Vec<Delayed> {
+        let seat = received.packet.from;
         if self.agree(view).group_of(seat).is_none() {
             return self.withhold(seat);
         }
-        match letter.body {
-            Body::Commitments(_) if !self.owns(view.coordinator(letter.attempt)) => self
-                .cancelling_commitments(view, letter.attempt, seat)
+        match received.body {
+            Body::Commitments(_) if !self.owns(view.coordinator(received.attempt)) => self
+                .cancelling_commitments(view, received.attempt, seat)
                 .map(at_once)
                 .unwrap_or_default(),
-            _ => at_once(letter.packet),
+            _ => at_once(received.packet),
         }
     }
 
@@ -146,7 +146,7 @@ impl Coalition {
             let Some(scalars) = view.sign(seat, nonces(&secrets), &said.content) else { continue };
             let package = said.envelope.body_hash();
             let slot = self.cancelling_slot(view, said.attempt, seat);
-            let run = Run::new(DAWN.as_millis() as u64, [seat.index() as u8; 8]);
+            let run = Incarnation::new(DAWN.as_millis() as u64, [seat.index() as u8; 8]);
             let next = slot.map(|slot| NextSlot { run, index, slot });
             let share = SignatureShare { package, scalars, next };
             let bytes = view.seal(seat, said.attempt, &Body::SignatureShare(share));

@@ -13,11 +13,11 @@ use roastery_protocol::{
 };
 
 use super::{
-    Adversary, Behaviour, Delayed, Hearer, Packet, Reception, View, at_once,
+    Adversary, Behaviour, Delayed, Packet, Receiver, Reception, View, at_once,
     cancelling::Cancelling,
     coordinators::BadCoordinators,
-    knowledge::{Lore, Said},
-    ledger::Ledger,
+    expected_faults::ExpectedFaults,
+    knowledge::{Knowledge, Said},
     signers::BadSigners,
 };
 
@@ -35,13 +35,13 @@ const NOISE_ENDS: Duration = Duration::from_secs(4);
 pub struct Coalition {
     pub(super) members: BTreeMap<Seat, Behaviour>,
     pub(super) rng: ChaCha8Rng,
-    pub(super) knowledge: Lore,
+    pub(super) knowledge: Knowledge,
     pub(super) bad_coordinators: BadCoordinators,
     pub(super) bad_signers: BadSigners,
     pub(super) cancelling: Option<Cancelling>,
     /// The forgeries by message, so that a retransmission is forged in the same way.
     pub(super) forged: BTreeMap<(Seat, BodyHash), Vec<Arc<[u8]>>>,
-    ledger: Ledger,
+    expected_faults: ExpectedFaults,
     acts: BTreeMap<Seat, u64>,
     pending: Vec<Delayed>,
     pending_since: Option<Duration>,
@@ -55,12 +55,12 @@ impl Coalition {
         Self {
             members,
             rng: ChaCha8Rng::seed_from_u64(seed),
-            knowledge: Lore::default(),
+            knowledge: Knowledge::default(),
             bad_coordinators: BadCoordinators::default(),
             bad_signers: BadSigners::default(),
             cancelling: None,
             forged: BTreeMap::new(),
-            ledger: Ledger::default(),
+            expected_faults: ExpectedFaults::default(),
             acts: BTreeMap::new(),
             pending: Vec::new(),
             pending_since: None,
@@ -72,12 +72,12 @@ impl Coalition {
     /// that time, had everything that it takes to prove them. Unless that node has crashed since,
     /// it holds a proof against that member: of this fault or of one that it found before.
     pub fn committed(&self) -> &BTreeMap<Seat, BTreeSet<FaultKind>> {
-        &self.ledger.committed
+        &self.expected_faults.committed
     }
 
     /// By member: the numbers of the nodes that had everything to prove a fault of it.
     pub fn witnesses(&self) -> &BTreeMap<Seat, BTreeSet<usize>> {
-        &self.ledger.witnesses
+        &self.expected_faults.witnesses
     }
 
     /// How often each member has carried out its behaviour.
@@ -172,13 +172,19 @@ impl Adversary for Coalition {
     }
 
     fn spoke(&mut self, view: View<'_>, node: usize, bytes: &Arc<[u8]>) {
-        self.ledger.spoke(view, node, bytes);
+        self.expected_faults.spoke(view, node, bytes);
     }
 
-    fn reached(&mut self, view: View<'_>, hearer: Hearer, packet: &Packet) {
+    fn reached(&mut self, view: View<'_>, receiver: Receiver, packet: &Packet) {
         let members = &self.members;
         let right = &self.knowledge.right;
-        self.ledger.reached(view, hearer, packet, |seat| members.contains_key(&seat), right);
+        self.expected_faults.reached(
+            view,
+            receiver,
+            packet,
+            |seat| members.contains_key(&seat),
+            right,
+        );
     }
 
     fn send(&mut self, view: View<'_>, packet: Packet) -> Vec<Delayed> {
@@ -195,38 +201,38 @@ impl Adversary for Coalition {
         }
         // Messages of others that it passes on are not changed.
         let foreign = envelope.header().sender != seat.to_u16();
-        let letter = Received { packet, envelope, attempt, body };
+        let received = Received { packet, envelope, attempt, body };
         match behaviour {
             Behaviour::Silent | Behaviour::Refuses => self.withhold(seat),
-            Behaviour::SilentAfterCommitments => match letter.body {
-                Body::Commitments(_) => at_once(letter.packet),
+            Behaviour::SilentAfterCommitments => match received.body {
+                Body::Commitments(_) => at_once(received.packet),
                 _ => self.withhold(seat),
             },
-            Behaviour::Slow => self.late(letter.packet),
-            Behaviour::CrashesHalfWay => self.crash_half_way(view, letter),
-            Behaviour::MutatesMessages => self.mutate_in_passing(view, letter),
-            Behaviour::CancellingNonces => self.commit_to_cancel(view, letter),
-            _ if foreign => at_once(letter.packet),
+            Behaviour::Slow => self.late(received.packet),
+            Behaviour::CrashesHalfWay => self.crash_half_way(view, received),
+            Behaviour::MutatesMessages => self.mutate_in_passing(view, received),
+            Behaviour::CancellingNonces => self.commit_to_cancel(view, received),
+            _ if foreign => at_once(received.packet),
             Behaviour::BadShare
             | Behaviour::BadShareWithFreshCommitments
             | Behaviour::ShareConflict
             | Behaviour::CommitsTwice
             | Behaviour::CommitsToInfinity
             | Behaviour::RecommitsInNewRuns
-            | Behaviour::ReturnsToOldRuns => self.sign_badly(view, behaviour, letter),
+            | Behaviour::ReturnsToOldRuns => self.sign_badly(view, behaviour, received),
             Behaviour::EquivocatesToAll
             | Behaviour::EquivocatesToSome
             | Behaviour::WrongAggregateNonce
             | Behaviour::AssignsSlotTwice
             | Behaviour::WithholdsSignature
             | Behaviour::ClaimsRestarts
-            | Behaviour::StealsSlots => self.coordinate_badly(view, behaviour, letter),
+            | Behaviour::StealsSlots => self.coordinate_badly(view, behaviour, received),
             Behaviour::Censors
             | Behaviour::Floods
             | Behaviour::Garbage
             | Behaviour::Replays
             | Behaviour::AccusesFalsely
-            | Behaviour::RelaysForeign => at_once(letter.packet),
+            | Behaviour::RelaysForeign => at_once(received.packet),
         }
     }
 
@@ -263,7 +269,7 @@ impl Adversary for Coalition {
                 Behaviour::Garbage => self.garbage(view, seat),
                 Behaviour::MutatesMessages => self.mutate_others(view, seat),
                 Behaviour::Replays => self.replay(view, seat),
-                Behaviour::AccusesFalsely => self.accuse(view, seat),
+                Behaviour::AccusesFalsely => self.report_fault(view, seat),
                 Behaviour::RelaysForeign => self.relay(view, seat),
                 Behaviour::Refuses => self.refuse(view, seat),
                 Behaviour::RecommitsInNewRuns => self.commit_again(view, seat),

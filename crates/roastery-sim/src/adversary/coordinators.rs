@@ -9,7 +9,7 @@ use std::{
 use rand::{RngExt as _, seq::SliceRandom as _};
 use roastery_frost::{AggregateNonce, MaybePoint, PublicNonce, decode_point};
 use roastery_protocol::{
-    Attempt, Run, Seat,
+    Attempt, Incarnation, Seat,
     message::{Body, Envelope, Kind, SignerSlot, SigningPackage, Slot},
 };
 
@@ -24,7 +24,7 @@ pub(super) struct BadCoordinators {
     reached: BTreeMap<Seat, BTreeSet<Seat>>,
     crashed: BTreeSet<Seat>,
     /// The members whose messages censors drop.
-    unheard: Option<Vec<Seat>>,
+    unanswered: Option<Vec<Seat>>,
 }
 
 impl BadCoordinators {
@@ -39,22 +39,22 @@ impl Coalition {
         &mut self,
         view: View<'_>,
         behaviour: Behaviour,
-        letter: Received,
+        received: Received,
     ) -> Vec<Delayed> {
-        let seat = letter.packet.from;
-        match (behaviour, &letter.body) {
+        let seat = received.packet.from;
+        match (behaviour, &received.body) {
             (Behaviour::WithholdsSignature, Body::Signature(_)) => self.withhold(seat),
             (_, Body::SigningPackage(package)) => {
-                let made = self.forgery(seat, &letter.envelope, |all| {
-                    all.say_otherwise(view, behaviour, &letter, package)
+                let made = self.forgery(seat, &received.envelope, |all| {
+                    all.say_otherwise(view, behaviour, &received, package)
                 });
                 if made.is_empty() {
-                    return at_once(letter.packet);
+                    return at_once(received.packet);
                 }
                 self.did(seat);
-                spread(behaviour, view, &letter, &made)
+                spread(behaviour, view, &received, &made)
             }
-            _ => at_once(letter.packet),
+            _ => at_once(received.packet),
         }
     }
 
@@ -63,10 +63,10 @@ impl Coalition {
         &mut self,
         view: View<'_>,
         behaviour: Behaviour,
-        letter: &Received,
+        received: &Received,
         package: &SigningPackage,
     ) -> Vec<Arc<[u8]>> {
-        let (seat, attempt) = (letter.packet.from, letter.attempt);
+        let (seat, attempt) = (received.packet.from, received.attempt);
         let package = package.clone();
         let other = match behaviour {
             Behaviour::EquivocatesToAll | Behaviour::EquivocatesToSome => {
@@ -84,7 +84,7 @@ impl Coalition {
                 SigningPackage { number, ..package }
             }
             Behaviour::ClaimsRestarts => {
-                let run = Run::new(package.run.opened_ms() + 1, [seat.index() as u8; 8]);
+                let run = Incarnation::new(package.run.opened_ms() + 1, [seat.index() as u8; 8]);
                 SigningPackage { run, ..package }
             }
             Behaviour::StealsSlots => {
@@ -158,38 +158,41 @@ impl Coalition {
     }
 
     /// Its own first package goes to half of the members, one after the other; then it is gone.
-    pub(super) fn crash_half_way(&mut self, view: View<'_>, letter: Received) -> Vec<Delayed> {
-        let seat = letter.packet.from;
+    pub(super) fn crash_half_way(&mut self, view: View<'_>, received: Received) -> Vec<Delayed> {
+        let seat = received.packet.from;
         if self.bad_coordinators.is_over(seat) {
             return Vec::new();
         }
-        let own = letter.envelope.header().sender == seat.to_u16();
-        if own && letter.envelope.kind() == Kind::SigningPackage {
+        let own = received.envelope.header().sender == seat.to_u16();
+        if own && received.envelope.kind() == Kind::SigningPackage {
             let reached = self.bad_coordinators.reached.entry(seat).or_default();
-            reached.insert(letter.packet.to);
+            reached.insert(received.packet.to);
             if reached.len() >= view.members.group.size() / 2 {
                 self.bad_coordinators.crashed.insert(seat);
                 self.did(seat);
             }
         }
-        at_once(letter.packet)
+        at_once(received.packet)
     }
 
     /// Whether a coordinator that censors takes this message.
     pub(super) fn censor(&mut self, view: View<'_>, packet: &Packet) -> Reception {
         let most = view.most_packages() - 1;
-        if self.bad_coordinators.unheard.is_none() {
+        if self.bad_coordinators.unanswered.is_none() {
             let mut honest = self.honest(view);
             honest.shuffle(&mut self.rng);
             honest.truncate(most);
-            self.bad_coordinators.unheard = Some(honest);
+            self.bad_coordinators.unanswered = Some(honest);
         }
-        let unheard =
-            self.bad_coordinators.unheard.as_ref().is_some_and(|them| them.contains(&packet.from));
+        let unanswered = self
+            .bad_coordinators
+            .unanswered
+            .as_ref()
+            .is_some_and(|them| them.contains(&packet.from));
         let as_coordinator = Envelope::parse(&packet.bytes).is_ok_and(|envelope| {
             matches!(envelope.kind(), Kind::Commitments | Kind::SignatureShare)
         });
-        if unheard && as_coordinator {
+        if unanswered && as_coordinator {
             self.did(packet.to);
             return Reception::Ignore;
         }
@@ -201,13 +204,13 @@ impl Coalition {
 fn spread(
     behaviour: Behaviour,
     view: View<'_>,
-    letter: &Received,
+    received: &Received,
     others: &[Arc<[u8]>],
 ) -> Vec<Delayed> {
-    let first = at_once(letter.packet.clone());
+    let first = at_once(received.packet.clone());
     let second: Vec<Delayed> =
-        others.iter().flat_map(|bytes| at_once(letter.with(bytes))).collect();
-    let position = view.members.group.seats().position(|seat| seat == letter.packet.to);
+        others.iter().flat_map(|bytes| at_once(received.with(bytes))).collect();
+    let position = view.members.group.seats().position(|seat| seat == received.packet.to);
     let even = position.is_some_and(|at| at.is_multiple_of(2));
     match behaviour {
         Behaviour::WrongAggregateNonce | Behaviour::StealsSlots => second,

@@ -7,7 +7,7 @@ use std::{
 
 use roastery_frost::PartialSignature;
 use roastery_protocol::{
-    Attempt, BodyHash, Run, Seat, SlotHash,
+    Attempt, BodyHash, Incarnation, Seat, SlotHash,
     message::{Body, Envelope, SigningPackage, Slot},
 };
 
@@ -19,7 +19,7 @@ const REMEMBERED: usize = 96;
 /// A slot as its signer showed it.
 #[derive(Clone, Debug)]
 pub(super) struct Shown {
-    pub(super) run: Run,
+    pub(super) run: Incarnation,
     pub(super) index: u32,
     pub(super) slot: Slot,
 }
@@ -41,7 +41,7 @@ pub(super) struct Given {
 
 /// All messages that the coalition has seen; of its own members those of their honest code.
 #[derive(Debug, Default)]
-pub(super) struct Lore {
+pub(super) struct Knowledge {
     last: Option<Arc<[u8]>>,
     /// The newest slots, in the order in which their signers came first.
     slots: BTreeMap<Attempt, Vec<(Seat, Shown)>>,
@@ -55,12 +55,12 @@ pub(super) struct Lore {
     /// Messages of the honest code of the coalition's members.
     pub(super) own: VecDeque<Envelope>,
     /// The runs of the coalition's members.
-    pub(super) runs: BTreeMap<Seat, Run>,
+    pub(super) runs: BTreeMap<Seat, Incarnation>,
     /// The right shares of the coalition's members.
     pub(super) right: BTreeMap<(Seat, BodyHash), Vec<PartialSignature>>,
 }
 
-impl Lore {
+impl Knowledge {
     /// Takes a message. Returns it if it is new and sound, with whether an honest member sent it.
     pub(super) fn hear(
         &mut self,

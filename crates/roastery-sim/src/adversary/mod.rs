@@ -6,9 +6,9 @@ mod behaviour;
 mod cancelling;
 mod coalition;
 mod coordinators;
+mod expected_faults;
 mod forge;
 mod knowledge;
-mod ledger;
 mod noise;
 mod signers;
 mod stallers;
@@ -70,13 +70,13 @@ pub trait Adversary {
     fn spoke(&mut self, _view: View<'_>, _node: usize, _bytes: &Arc<[u8]>) {}
 
     /// A message reaches a node that is not the coalition's.
-    fn reached(&mut self, _view: View<'_>, _hearer: Hearer, _parcel: &Packet) {}
+    fn reached(&mut self, _view: View<'_>, _hearer: Receiver, _packet: &Packet) {}
 
     /// Replaces a message that the honest code of one of its own members sends.
     fn send(&mut self, view: View<'_>, packet: Packet) -> Vec<Delayed>;
 
     /// Whether one of its own members lets its honest code see a message that came.
-    fn receive(&mut self, _view: View<'_>, _parcel: &Packet) -> Reception {
+    fn receive(&mut self, _view: View<'_>, _packet: &Packet) -> Reception {
         Reception::Take
     }
 
@@ -93,7 +93,7 @@ pub trait Adversary {
 
 /// A node that a message reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hearer {
+pub struct Receiver {
     /// Its number among all nodes that there ever were.
     pub node: usize,
     /// Its seat.

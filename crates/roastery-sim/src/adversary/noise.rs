@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use rand::{Rng as _, RngExt as _};
 use roastery_frost::{PartialSignature, Signature};
 use roastery_protocol::{
-    Attempt, BodyHash, Run, Seat, SessionId, SlotHash,
+    Attempt, BodyHash, Incarnation, Seat, SessionId, SlotHash,
     message::{
         Body, Commitments, Envelope, FinalSignature, Header, Kind, MAX_ENVELOPE, NextSlot,
         RefusalReason, SignatureShare, SignerSlot, SigningPackage, Want,
@@ -46,8 +46,10 @@ impl Coalition {
 
     fn any_body(&mut self, view: View<'_>) -> Body {
         let messages = view.messages();
-        let run =
-            Run::new(DAWN.as_millis() as u64 + self.rng.random_range(0..5_000), self.rng.random());
+        let run = Incarnation::new(
+            DAWN.as_millis() as u64 + self.rng.random_range(0..5_000),
+            self.rng.random(),
+        );
         let index = self.rng.random_range(0..1_000);
         let package = BodyHash::from_bytes(self.rng.random());
         match self.rng.random_range(0..8) {
@@ -155,7 +157,7 @@ impl Coalition {
         let own = view.first_attempt(seat) as u32;
         let (n, t) = (view.members.group.size(), view.members.group.threshold());
         let messages = view.messages();
-        let run = Run::new(DAWN.as_millis() as u64, self.rng.random());
+        let run = Incarnation::new(DAWN.as_millis() as u64, self.rng.random());
         let signers = |seats: &[usize]| -> Vec<SignerSlot> {
             let seats = seats.iter().filter_map(|at| Seat::new(*at as u32).ok());
             seats.map(|seat| SignerSlot { seat, slot: SlotHash::from_bytes([7; 32]) }).collect()
@@ -206,18 +208,18 @@ impl Coalition {
     }
 
     /// The message of its honest code, and a mutation of it.
-    pub(super) fn mutate_in_passing(&mut self, view: View<'_>, letter: Received) -> Vec<Delayed> {
-        let seat = letter.packet.from;
+    pub(super) fn mutate_in_passing(&mut self, view: View<'_>, received: Received) -> Vec<Delayed> {
+        let seat = received.packet.from;
         if self.rng.random() {
-            return at_once(letter.packet);
+            return at_once(received.packet);
         }
-        let mutant = self.mutant(view, seat, &letter.envelope);
-        let mutant = at_once(letter.with(&mutant));
+        let mutant = self.mutant(view, seat, &received.envelope);
+        let mutant = at_once(received.with(&mutant));
         self.did(seat);
         match self.rng.random_range(0..3) {
             0 => mutant,
-            1 => [mutant, at_once(letter.packet)].concat(),
-            _ => [at_once(letter.packet), mutant].concat(),
+            1 => [mutant, at_once(received.packet)].concat(),
+            _ => [at_once(received.packet), mutant].concat(),
         }
     }
 

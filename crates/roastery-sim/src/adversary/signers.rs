@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use rand::RngExt as _;
 use roastery_frost::{MaybePoint, PublicNonce, decode_point};
 use roastery_protocol::{
-    Attempt, Run, Seat, SlotHash,
+    Attempt, Incarnation, Seat, SlotHash,
     message::{Body, Commitments, SignatureShare, Slot},
     proof::{Fault, Proof},
 };
@@ -35,8 +35,8 @@ struct Held {
 }
 
 /// An incarnation after this one. A member that commits under it claims to have been restarted.
-fn later(run: Run, by: u64) -> Run {
-    Run::new(run.opened_ms() + by, by.to_le_bytes())
+fn later(run: Incarnation, by: u64) -> Incarnation {
+    Incarnation::new(run.opened_ms() + by, by.to_le_bytes())
 }
 
 impl Coalition {
@@ -44,57 +44,62 @@ impl Coalition {
         &mut self,
         view: View<'_>,
         behaviour: Behaviour,
-        letter: Received,
+        received: Received,
     ) -> Vec<Delayed> {
-        match (behaviour, &letter.body) {
+        match (behaviour, &received.body) {
             (Behaviour::BadShare, Body::SignatureShare(share)) => {
                 let share = SignatureShare { next: None, ..share.clone() };
-                self.spoil(view, &letter, share)
+                self.spoil(view, &received, share)
             }
             (Behaviour::BadShareWithFreshCommitments, Body::SignatureShare(share)) => {
-                self.spoil(view, &letter, share.clone())
+                self.spoil(view, &received, share.clone())
             }
             (Behaviour::ShareConflict, Body::SignatureShare(share)) => {
-                self.give_two(view, &letter, share.clone())
+                self.give_two(view, &received, share.clone())
             }
             (Behaviour::CommitsTwice, Body::Commitments(content)) => {
-                self.commit_twice(view, &letter, content.clone())
+                self.commit_twice(view, &received, content.clone())
             }
             (Behaviour::CommitsToInfinity, Body::Commitments(content)) => {
-                self.hold_back(view, &letter, content.clone())
+                self.hold_back(view, &received, content.clone())
             }
             (Behaviour::RecommitsInNewRuns, Body::SignatureShare(_)) => Vec::new(),
             (Behaviour::ReturnsToOldRuns, Body::SignatureShare(share)) => {
-                self.show_again(view, &letter, share.clone())
+                self.show_again(view, &received, share.clone())
             }
-            _ => at_once(letter.packet),
+            _ => at_once(received.packet),
         }
     }
 
-    fn spoil(&mut self, view: View<'_>, letter: &Received, share: SignatureShare) -> Vec<Delayed> {
-        let seat = letter.packet.from;
-        let made = self.forgery(seat, &letter.envelope, |_| {
+    fn spoil(
+        &mut self,
+        view: View<'_>,
+        received: &Received,
+        share: SignatureShare,
+    ) -> Vec<Delayed> {
+        let seat = received.packet.from;
+        let made = self.forgery(seat, &received.envelope, |_| {
             let scalars = forge::spoiled(&share.scalars, seat);
             let body = Body::SignatureShare(SignatureShare { scalars, ..share });
-            vec![view.seal(seat, letter.attempt, &body)]
+            vec![view.seal(seat, received.attempt, &body)]
         });
         self.did(seat);
-        made.iter().flat_map(|bytes| at_once(letter.with(bytes))).collect()
+        made.iter().flat_map(|bytes| at_once(received.with(bytes))).collect()
     }
 
     /// The right share and a wrong one, in either order, at any distance.
     fn give_two(
         &mut self,
         view: View<'_>,
-        letter: &Received,
+        received: &Received,
         share: SignatureShare,
     ) -> Vec<Delayed> {
-        let seat = letter.packet.from;
-        let made = self.forgery(seat, &letter.envelope, |all| {
+        let seat = received.packet.from;
+        let made = self.forgery(seat, &received.envelope, |all| {
             let scalars = forge::spoiled(&share.scalars, seat);
             let body = Body::SignatureShare(SignatureShare { scalars, ..share });
-            let wrong = view.seal(seat, letter.attempt, &body);
-            let right = letter.packet.bytes.clone();
+            let wrong = view.seal(seat, received.attempt, &body);
+            let right = received.packet.bytes.clone();
             if all.rng.random() { vec![right, wrong] } else { vec![wrong, right] }
         });
         self.did(seat);
@@ -102,7 +107,7 @@ impl Coalition {
         let after = [Duration::ZERO, between];
         made.iter()
             .zip(after)
-            .map(|(bytes, after)| Delayed { after, packet: letter.with(bytes) })
+            .map(|(bytes, after)| Delayed { after, packet: received.with(bytes) })
             .collect()
     }
 
@@ -110,26 +115,26 @@ impl Coalition {
     fn commit_twice(
         &mut self,
         view: View<'_>,
-        letter: &Received,
+        received: &Received,
         content: Commitments,
     ) -> Vec<Delayed> {
-        let (seat, attempt) = (letter.packet.from, letter.attempt);
-        let made = self.forgery(seat, &letter.envelope, |all| {
+        let (seat, attempt) = (received.packet.from, received.attempt);
+        let made = self.forgery(seat, &received.envelope, |all| {
             let (secrets, slot) = forge::draw(&mut all.rng, view.messages());
             let name = view.slot_hash(attempt, seat, &slot);
             all.bad_signers.second.insert(name, (seat, secrets, content.slot.clone()));
             let second =
                 view.seal(seat, attempt, &Body::Commitments(Commitments { slot, ..content }));
-            let first = letter.packet.bytes.clone();
+            let first = received.packet.bytes.clone();
             if all.rng.random() { vec![first, second] } else { vec![second, first] }
         });
         self.did(seat);
         let reader = self.anybody_honest(view);
         let mut out: Vec<Delayed> =
-            made.iter().flat_map(|bytes| at_once(letter.with(bytes))).collect();
+            made.iter().flat_map(|bytes| at_once(received.with(bytes))).collect();
         out.extend(made.last().map(|bytes| Delayed {
             after: Duration::ZERO,
-            packet: Packet { to: reader, ..letter.with(bytes) },
+            packet: Packet { to: reader, ..received.with(bytes) },
         }));
         out
     }
@@ -171,17 +176,17 @@ impl Coalition {
     fn hold_back(
         &mut self,
         view: View<'_>,
-        letter: &Received,
+        received: &Received,
         content: Commitments,
     ) -> Vec<Delayed> {
-        let (seat, attempt) = (letter.packet.from, letter.attempt);
+        let (seat, attempt) = (received.packet.from, received.attempt);
         if self.owns(view.coordinator(attempt)) {
-            return at_once(letter.packet.clone());
+            return at_once(received.packet.clone());
         }
-        let held = Held { packet: letter.packet.clone(), content, said: None };
+        let held = Held { packet: received.packet.clone(), content, said: None };
         let said = self.bad_signers.held.entry((seat, attempt)).or_insert(held).said.clone();
         match said {
-            Some(bytes) => at_once(letter.with(&bytes)),
+            Some(bytes) => at_once(received.with(&bytes)),
             None => {
                 self.commit_last(view, attempt);
                 Vec::new()
@@ -251,17 +256,17 @@ impl Coalition {
     fn show_again(
         &mut self,
         view: View<'_>,
-        letter: &Received,
+        received: &Received,
         share: SignatureShare,
     ) -> Vec<Delayed> {
-        let (seat, attempt) = (letter.packet.from, letter.attempt);
+        let (seat, attempt) = (received.packet.from, received.attempt);
         let package = share.package;
-        let made = self.forgery(seat, &letter.envelope, |_| {
+        let made = self.forgery(seat, &received.envelope, |_| {
             let body = Body::SignatureShare(SignatureShare { next: None, ..share });
             vec![view.seal(seat, attempt, &body)]
         });
         let mut out: Vec<Delayed> =
-            made.iter().flat_map(|bytes| at_once(letter.with(bytes))).collect();
+            made.iter().flat_map(|bytes| at_once(received.with(bytes))).collect();
         let named =
             self.knowledge.packages.iter().find(|said| said.envelope.body_hash() == package);
         let named =
@@ -280,7 +285,7 @@ impl Coalition {
             let body = Body::Commitments(Commitments { run, index, slot });
             let bytes = view.seal(seat, attempt, &body);
             let after = Duration::from_millis(20 * (at as u64 + 1));
-            out.push(Delayed { after, packet: letter.with(&bytes) });
+            out.push(Delayed { after, packet: received.with(&bytes) });
         }
         self.did(seat);
         out

@@ -75,7 +75,7 @@ impl<'a, E: SimulatedEngine> Stage<'a, E> {
         let signatures = nodes.iter().filter(|node| node.signed_at.is_some()).count();
         let (virtual_time, counts) = (self.world.now(), self.world.counts.clone());
         let watch = self.world.watch;
-        let proven = watch.guilt.found().clone();
+        let proven = watch.fault_completeness.found().clone();
         let accusations = watch.framing.tried();
         let (hash, lines) = watch.trace.finish();
         Played {

@@ -7,7 +7,7 @@ use std::{
 use clap::{Args, ValueEnum};
 use rand::seq::SliceRandom as _;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
-use roastery_protocol::{Attempt, Seat, election::Order, session::Settings};
+use roastery_protocol::{Attempt, Seat, election::Order, signing::Settings};
 use roastery_sim::{
     members::Members,
     network::Links,

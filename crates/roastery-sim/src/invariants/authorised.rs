@@ -2,7 +2,7 @@ use std::{collections::BTreeSet, rc::Rc};
 
 use roastery_protocol::{
     message::Envelope,
-    session::{Event, Outcome},
+    signing::{Event, Outcome},
 };
 
 use super::{Case, Invariant, Statement, Violation};

@@ -9,7 +9,7 @@ use roastery_protocol::{
     Seat,
     engine::EngineSession,
     message::{Envelope, Header},
-    session::Session,
+    signing::Session,
 };
 
 use super::{Case, Invariant, Violation};
@@ -83,7 +83,7 @@ impl Bounded {
                 packet.from
             )));
         }
-        let floor = self.case.settings.repeat_floor.as_nanos().max(1);
+        let floor = self.case.settings.repeat_min.as_nanos().max(1);
         if at.as_nanos() / floor != self.window {
             self.window = at.as_nanos() / floor;
             self.repeats.clear();

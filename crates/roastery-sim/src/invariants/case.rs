@@ -6,7 +6,7 @@ use roastery_protocol::{
     group::Group,
     message::{Shape, SignatureShare, SigningPackage, SlotNonces},
     request::{MessageKey, SigningRequest},
-    session::Settings,
+    signing::Settings,
 };
 
 use crate::members::{Members, SimulatedEngine};

@@ -5,7 +5,7 @@ use std::{
 };
 
 use roastery_protocol::{
-    Attempt, BodyHash, Run, Seat, SlotHash,
+    Attempt, BodyHash, Incarnation, Seat, SlotHash,
     message::{Body, Envelope, Malformation, SignatureShare, SigningPackage, SlotNonces},
 };
 
@@ -59,7 +59,7 @@ pub struct MessageLog {
     case: Rc<Case>,
     statements: BTreeMap<Arc<[u8]>, Option<Rc<Statement>>>,
     packages: BTreeMap<BodyHash, Rc<KnownPackage>>,
-    by_run: BTreeMap<(Attempt, Run), Vec<Rc<KnownPackage>>>,
+    by_run: BTreeMap<(Attempt, Incarnation), Vec<Rc<KnownPackage>>>,
     slots: BTreeMap<SlotHash, Vec<SlotNonces>>,
     /// The first share of each signer for a package of an honest coordinator that was given to its
     /// node.
@@ -89,7 +89,7 @@ impl Statement {
     }
 
     /// The slot that it shows: run, index and nonces, with the attempt.
-    pub fn slot(&self) -> Option<(Attempt, Run, u32, SlotNonces)> {
+    pub fn slot(&self) -> Option<(Attempt, Incarnation, u32, SlotNonces)> {
         match &self.read {
             Ok((attempt, Body::Commitments(shown))) => {
                 Some((*attempt, shown.run, shown.index, shown.slot.to_nonces()))
@@ -197,7 +197,7 @@ impl MessageLog {
     }
 
     /// All packages of one run of an attempt, in the order in which they were sent.
-    pub fn packages_of(&self, attempt: Attempt, run: Run) -> &[Rc<KnownPackage>] {
+    pub fn packages_of(&self, attempt: Attempt, run: Incarnation) -> &[Rc<KnownPackage>] {
         self.by_run.get(&(attempt, run)).map_or(&[], Vec::as_slice)
     }
 

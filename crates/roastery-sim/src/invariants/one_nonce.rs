@@ -1,7 +1,7 @@
 use std::{collections::BTreeMap, rc::Rc};
 
 use roastery_frost::PartialSignature;
-use roastery_protocol::{Attempt, BodyHash, Run, Seat, SlotHash, message::SlotNonces};
+use roastery_protocol::{Attempt, BodyHash, Incarnation, Seat, SlotHash, message::SlotNonces};
 
 use super::{Case, Invariant, MessageLog, ShareCheck, Statement, Violation};
 
@@ -11,7 +11,7 @@ use super::{Case, Invariant, MessageLog, ShareCheck, Statement, Violation};
 pub struct OneNonce {
     case: Rc<Case>,
     answered: BTreeMap<SlotHash, (BodyHash, Vec<PartialSignature>)>,
-    shown: BTreeMap<(Seat, Attempt, Run, u32), SlotNonces>,
+    shown: BTreeMap<(Seat, Attempt, Incarnation, u32), SlotNonces>,
 }
 
 impl OneNonce {

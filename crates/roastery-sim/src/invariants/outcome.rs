@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use roastery_protocol::{
     engine::EngineSession,
-    session::{Event, Outcome, Session},
+    signing::{Event, Outcome, Session},
 };
 
 use super::{Invariant, Violation};

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use roastery_protocol::{
     Attempt,
     engine::EngineSession,
-    session::{Event, Session},
+    signing::{Event, Session},
 };
 
 use super::{Invariant, Violation};

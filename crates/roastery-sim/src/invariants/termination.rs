@@ -1,6 +1,6 @@
 use std::{collections::BTreeSet, time::Duration};
 
-use roastery_protocol::{Seat, session::Settings};
+use roastery_protocol::{Seat, signing::Settings};
 
 /// The disturbances of a session until it was calm.
 #[derive(Clone, Debug)]
@@ -67,7 +67,7 @@ impl Allowance {
         let mut after_calm = escalated.saturating_sub(circumstances.calm_at);
         after_calm += round_trip * (faults as u32 + 2) + settings.patience * 2;
         if circumstances.disturbed {
-            after_calm += settings.repeat_cap * 2 + circumstances.jitter;
+            after_calm += settings.repeat_max * 2 + circumstances.jitter;
         }
         Self { after_calm, faults, expiries }
     }

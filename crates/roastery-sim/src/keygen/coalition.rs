@@ -3,6 +3,7 @@
 mod coordinating;
 mod noise;
 
+use roastery_protocol::machine::Machine;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,

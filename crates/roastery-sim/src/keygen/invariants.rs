@@ -93,15 +93,15 @@ impl Invariants {
             certificates: OneCertificate::default(),
             signatures: OneSignature::default(),
             blame: Blame::new(faulty.clone()),
-            bounded: Bounded::new(settings.repeat_floor),
+            bounded: Bounded::new(settings.repeat_min),
             faulty,
             found: None,
         }
     }
 
     /// The findings of honest members, by kind.
-    pub fn deeds(&self) -> &BTreeMap<&'static str, usize> {
-        self.blame.deeds()
+    pub fn misbehaviours(&self) -> &BTreeMap<&'static str, usize> {
+        self.blame.misbehaviours()
     }
 
     /// All findings of honest members.
@@ -181,8 +181,8 @@ fn describe(event: &Event) -> String {
 }
 
 /// The kind of a breach, for counting.
-fn kind_of(deed: &Misbehaviour) -> &'static str {
-    match deed {
+fn kind_of(misbehaviour: &Misbehaviour) -> &'static str {
+    match misbehaviour {
         Misbehaviour::FirstMessage(_) => "first message of no use",
         Misbehaviour::TwoFirstMessages => "two first messages",
         Misbehaviour::Transcript(_) => "transcript with something wrong",

@@ -41,7 +41,7 @@ pub struct Played {
     /// The findings of honest members, each with the seat of its finder.
     pub found: Vec<(Seat, Suspicion)>,
     /// The same by kind.
-    pub deeds: BTreeMap<&'static str, usize>,
+    pub misbehaviours: BTreeMap<&'static str, usize>,
     /// Whether the key has signed in a real session.
     pub session: bool,
 }
@@ -102,7 +102,8 @@ impl<'a> Stage<'a> {
             honest().filter_map(|node| Some((node.seat, node.machine()?.report()))).collect();
         let done = honest().filter_map(|node| Some((node.seat, node.done_at?))).collect();
         let restarts = honest().map(|node| node.openings.saturating_sub(1)).sum();
-        let (found, deeds) = (self.world.watch.found().to_vec(), self.world.watch.deeds().clone());
+        let (found, misbehaviours) =
+            (self.world.watch.found().to_vec(), self.world.watch.misbehaviours().clone());
         let (virtual_time, messages) = (self.world.now(), self.world.messages());
         let (hash, lines) = self.world.watch.trace.finish();
         Played {
@@ -115,7 +116,7 @@ impl<'a> Stage<'a> {
             messages,
             restarts,
             found,
-            deeds,
+            misbehaviours,
             session: self.session,
         }
     }

@@ -59,8 +59,8 @@ impl Scenario {
             links: Links::heal(Duration::from_millis(100)),
             settings: Settings {
                 interval: Duration::from_secs(1),
-                repeat_floor: Duration::from_millis(200),
-                repeat_cap: Duration::from_secs(2),
+                repeat_min: Duration::from_millis(200),
+                repeat_max: Duration::from_secs(2),
                 lifetime: Duration::from_secs(30),
             },
             storing: Duration::from_millis(10),
@@ -156,7 +156,7 @@ impl fmt::Display for Scenario {
         writeln!(
             f,
             "  times: interval {:?}, repeats {:?} to {:?}, lifetime {:?}, storing {storing:?}",
-            settings.interval, settings.repeat_floor, settings.repeat_cap, settings.lifetime
+            settings.interval, settings.repeat_min, settings.repeat_max, settings.lifetime
         )?;
         for (seat, fault) in &self.faults {
             writeln!(f, "  faulty: seat {seat} {fault}")?;

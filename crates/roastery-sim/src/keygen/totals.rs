@@ -26,7 +26,7 @@ pub struct Totals {
     /// Nodes that were opened again.
     pub restarts: usize,
     /// What honest members have found, by kind.
-    pub deeds: BTreeMap<&'static str, usize>,
+    pub misbehaviours: BTreeMap<&'static str, usize>,
 }
 
 impl Totals {
@@ -45,8 +45,8 @@ impl Totals {
         self.virtual_time += played.virtual_time;
         self.messages += played.messages;
         self.restarts += played.restarts;
-        for (deed, count) in &played.deeds {
-            *self.deeds.entry(deed).or_default() += count;
+        for (misbehaviour, count) in &played.misbehaviours {
+            *self.misbehaviours.entry(misbehaviour).or_default() += count;
         }
     }
 }
@@ -61,8 +61,8 @@ impl fmt::Display for Totals {
         writeln!(f, "virtual time  {:.1} h", self.virtual_time.as_secs_f64() / 3600.0)?;
         writeln!(f, "messages      {}", self.messages)?;
         writeln!(f, "restarts      {}", self.restarts)?;
-        for (deed, count) in &self.deeds {
-            writeln!(f, "found         {count} of {deed}")?;
+        for (misbehaviour, count) in &self.misbehaviours {
+            writeln!(f, "found         {count} of {misbehaviour}")?;
         }
         Ok(())
     }

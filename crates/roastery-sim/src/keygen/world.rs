@@ -6,8 +6,8 @@ use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
 use roastery_protocol::{
     Seat, TranscriptHash,
     clock::Moment,
-    keygen::{Event, Keygen, Output, Settings},
-    session::Destination,
+    keygen::{Event, Output, Settings},
+    machine::{Destination, Machine},
 };
 
 use super::{Coalition, CrashPoint, Injection, Invariant, Invariants, Node, Participants, When};
@@ -256,7 +256,7 @@ impl World {
             return self.crash(seat, down);
         }
         if let Some(machine) = self.nodes[seat.index()].machine_mut() {
-            machine.persisted(hash, moment);
+            machine.persisted(hash, true, moment);
             self.drain(seat);
         }
     }
@@ -291,7 +291,7 @@ impl World {
         let mut leaving = accident.map_or(usize::MAX, |(leaving, _)| leaving);
         while leaving > 0
             && let Some(output) =
-                self.nodes[seat.index()].machine_mut().and_then(Keygen::poll_output)
+                self.nodes[seat.index()].machine_mut().and_then(Machine::poll_output)
         {
             leaving -= 1;
             self.put_out(seat, output);
@@ -355,7 +355,7 @@ impl World {
 
     fn set_alarm(&mut self, seat: Seat) {
         let node = &mut self.nodes[seat.index()];
-        let due = node.machine().and_then(Keygen::next_timeout);
+        let due = node.machine().and_then(Machine::next_timeout);
         if let Some(due) = due
             && node.wake_at.is_none_or(|known| due < known)
         {

@@ -9,7 +9,7 @@ use roastery_protocol::Seat;
 
 use super::Resenders;
 use crate::adversary::{
-    Adversary, Behaviour, Coalition, Delayed, Hearer, Nobody, Packet, Reception, Stallers,
+    Adversary, Behaviour, Coalition, Delayed, Nobody, Packet, Receiver, Reception, Stallers,
     Stalling, View,
 };
 
@@ -201,8 +201,8 @@ impl Adversary for Attacker {
     fn spoke(&mut self, view: View<'_>, node: usize, bytes: &Arc<[u8]>) {
         forward!(self, one => one.spoke(view, node, bytes));
     }
-    fn reached(&mut self, view: View<'_>, hearer: Hearer, packet: &Packet) {
-        forward!(self, one => one.reached(view, hearer, packet));
+    fn reached(&mut self, view: View<'_>, receiver: Receiver, packet: &Packet) {
+        forward!(self, one => one.reached(view, receiver, packet));
     }
     fn send(&mut self, view: View<'_>, packet: Packet) -> Vec<Delayed> {
         forward!(self, one => one.send(view, packet))

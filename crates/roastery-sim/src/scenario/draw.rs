@@ -8,7 +8,7 @@ use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
 use roastery_protocol::{
     Seat,
     election::Order,
-    session::{PeerHistory, PeerStats, Settings},
+    signing::{PeerHistory, PeerStats, Settings},
 };
 
 use super::{Attack, EngineKind, Scenario, make_members};
@@ -98,7 +98,7 @@ impl Draw {
         }
         if scenario.is_quiet() {
             // All is over after two round trips, before any node retransmits.
-            scenario.settings.repeat_floor += scenario.links.round_trip;
+            scenario.settings.repeat_min += scenario.links.round_trip;
             // A node that remembers a faster network than there is asks more than it needs.
             scenario.records = BTreeMap::new();
         }
@@ -246,8 +246,8 @@ impl Draw {
         Settings {
             interval: 3 * links.round_trip + self.millis(500..=3000),
             patience: links.round_trip + self.millis(50..=700),
-            repeat_floor: links.round_trip + self.millis(100..=400),
-            repeat_cap: Duration::from_secs(cap),
+            repeat_min: links.round_trip + self.millis(100..=400),
+            repeat_max: Duration::from_secs(cap),
             linger: Duration::from_secs(5),
             ..Settings::default()
         }

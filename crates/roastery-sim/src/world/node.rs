@@ -4,10 +4,10 @@ use roastery_protocol::{
     Seat,
     clock::Moment,
     engine::EngineSession,
-    session::{Event, Session, Settings, Stop},
+    signing::{Event, Session, Settings, Stop},
 };
 
-use crate::adversary::{Hearer, Stage};
+use crate::adversary::{Receiver, Stage};
 
 /// One opening of the session at one seat. A seat may have several: after a restart, or as twins.
 pub struct Node<S: EngineSession> {
@@ -56,13 +56,13 @@ impl<S: EngineSession> Node<S> {
     }
 
     /// The node as a coalition sees it.
-    pub(super) fn hearer(&self, node: usize, now: Duration, settings: &Settings) -> Hearer {
+    pub(super) fn receiver(&self, node: usize, now: Duration, settings: &Settings) -> Receiver {
         let stage = match (self.signed_at, self.stopped_at) {
             (None, None) => Stage::Running,
             (Some(at), _) if now >= at + settings.linger => Stage::Pruned,
             _ => Stage::Lingering,
         };
-        Hearer { node, seat: self.seat, stage }
+        Receiver { node, seat: self.seat, stage }
     }
 
     /// Its session, unless it has crashed.

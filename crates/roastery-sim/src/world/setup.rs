@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use roastery_protocol::{
     Seat,
     message::Kind,
-    session::{PeerHistory, Settings},
+    signing::{PeerHistory, Settings},
 };
 
 use crate::network::Links;

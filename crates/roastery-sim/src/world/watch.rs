@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use roastery_protocol::{Seat, session::Event};
+use roastery_protocol::{Seat, signing::Event};
 
 use super::{Injection, Node};
 use crate::{
@@ -17,7 +17,7 @@ pub trait Watch<E: SimulatedEngine> {
     fn sent(&mut self, at: Duration, packet: &Packet);
 
     /// A message is about to be given to a node.
-    fn delivered(&mut self, _at: Duration, _node: usize, _parcel: &Packet) {}
+    fn delivered(&mut self, _at: Duration, _node: usize, _packet: &Packet) {}
 
     /// A node reports an event.
     fn event(&mut self, at: Duration, node: usize, seat: Seat, event: &Event);

@@ -6,13 +6,13 @@ use std::{collections::BTreeSet, rc::Rc, sync::Arc, time::Duration};
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
 use roastery_frost::{PartialSignature, Signature, nonce_agg};
 use roastery_protocol::{
-    Attempt, BodyHash, Run, Seat,
+    Attempt, BodyHash, Incarnation, Seat,
     clock::Moment,
     engine::{FrostEngine, FrostSession},
     message::{
         Body, Commitments, Envelope, Header, SignatureShare, SignerSlot, SigningPackage, Slot,
     },
-    session::{Event, Outcome, PeerHistory, Session, Settings, StopReason},
+    signing::{Event, Outcome, PeerHistory, Session, Settings, StopReason},
 };
 use roastery_sim::{
     adversary::Packet,
@@ -37,8 +37,8 @@ fn seat(at: u32) -> Seat {
     Seat::new(at).unwrap()
 }
 
-fn run() -> Run {
-    Run::new(1, [1; 8])
+fn run() -> Incarnation {
+    Incarnation::new(1, [1; 8])
 }
 
 impl Court {
@@ -259,13 +259,13 @@ fn guilt_is_found_refuses_a_fault_in_the_hand_without_a_proof() {
         ],
         vec![(court.signers()[1], Body::SigningPackage(package))],
     ] {
-        let mut guilt = FaultCompleteness::new(court.case.clone());
+        let mut fault_completeness = FaultCompleteness::new(court.case.clone());
         for (from, body) in bodies {
             let packet = Packet { to: signer, ..court.packet(from, &body) };
             let said = court.message_log.hear(&packet).0.unwrap();
-            guilt.delivered(0, &packet, &said, &court.message_log);
+            fault_completeness.delivered(0, &packet, &said, &court.message_log);
         }
-        refuses(guilt.step(0, Duration::ZERO, &session), Invariant::FaultCompleteness);
+        refuses(fault_completeness.step(0, Duration::ZERO, &session), Invariant::FaultCompleteness);
     }
 }
 

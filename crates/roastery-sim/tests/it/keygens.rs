@@ -35,9 +35,9 @@ fn all_done(scenario: &Scenario, played: &Played) -> bool {
     played.done.len() == scenario.members - scenario.faults.len()
 }
 
-fn refused_because_of(played: &Played, culprit: Seat) -> bool {
+fn refused_because_of(played: &Played, suspect: Seat) -> bool {
     played.reports.values().any(|report| {
-        matches!(report.phase, ReportPhase::Ended(Ending::Faulty { seat, .. }) if seat == culprit)
+        matches!(report.phase, ReportPhase::Ended(Ending::Faulty { seat, .. }) if seat == suspect)
     })
 }
 
@@ -45,6 +45,6 @@ fn finds(played: &Played, is: impl Fn(&Suspicion) -> bool) -> bool {
     played.found.iter().any(|(_, finding)| is(finding))
 }
 
-fn blames(played: &Played, culprit: Seat, is: impl Fn(&Misbehaviour) -> bool) -> bool {
-    finds(played, |finding| finding.culprit == Suspect::Seat(culprit) && is(&finding.deed))
+fn blames(played: &Played, suspect: Seat, is: impl Fn(&Misbehaviour) -> bool) -> bool {
+    finds(played, |finding| finding.suspect == Suspect::Seat(suspect) && is(&finding.misbehaviour))
 }

@@ -6,7 +6,7 @@ use roastery_protocol::{
     message::RefusalReason,
     proof::{Fault, Proof},
     request::{MAX_LIFETIME_SECONDS, Subject},
-    session::Outcome,
+    signing::Outcome,
 };
 use roastery_store::{
     AuditEntry, Change, ContentError, Decider, Durability, Entry, MAX_TEXT, Release, RequestState,

@@ -11,16 +11,16 @@ use std::{
 
 use roastery_frost::{AggregateNonce, SecretShare, SigningKey};
 use roastery_protocol::{
-    Attempt, Run, Seat, SlotHash, TranscriptHash,
+    Attempt, Incarnation, Seat, SlotHash, TranscriptHash,
     clock::Moment,
     election::Order,
     group::{Group, Member, NamedMember, PeerId},
     keygen::{Invitation, Keygen, Opening, Output, RecoveryFile, Seed, Settings},
     keys::{HostKey, IdentityKey},
+    machine::{Destination, Machine},
     message::{Body, Envelope, Header, Kind, SignerSlot, SigningPackage},
     proof::{Fault, Proof},
     request::{Derivation, MessageToSign, SigningRequest},
-    session::Destination,
 };
 use zeroize::Zeroizing;
 
@@ -158,7 +158,7 @@ fn run(invitation: &Invitation, keygens: &mut [Keygen]) -> TranscriptHash {
                 match output {
                     Output::Persist(transcript) => {
                         signed = Some(transcript);
-                        keygen.persisted(transcript, now());
+                        keygen.persisted(transcript, true, now());
                     }
                     Output::Send { to: Destination::Seat(to), bytes } => {
                         network.push_back((from, to, bytes));
@@ -191,7 +191,7 @@ fn conflict(group: &Group) -> (Proof, Seat) {
     let package = |slot: u8| {
         let signer = |seat| SignerSlot { seat, slot: SlotHash::from_bytes([slot; 32]) };
         let content = SigningPackage {
-            run: Run::new(1, [0; 8]),
+            run: Incarnation::new(1, [0; 8]),
             number: 0,
             signers: group.seats().map(signer).collect(),
             aggregates: vec![AggregateNonce::from_bytes(&[0; 66]).unwrap()],

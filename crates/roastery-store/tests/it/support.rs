@@ -6,7 +6,7 @@ use roastery_protocol::{
     keygen::Invitation,
     message::RefusalReason,
     request::{Derivation, MessageToSign, SigningRequest, Subject},
-    session::{Origin, Outcome},
+    signing::{Origin, Outcome},
 };
 use roastery_store::{
     AuditCut, AuditEntry, Coin, Decider, Decision, Examination, KeptGroup, Listing, NodeKeys,

@@ -18,7 +18,7 @@ use roastery_protocol::{
     group::{Group, Member, NamedMember, PeerId},
     keygen::{self, Event, Invitation, Opening, RecoveryFile, Seed},
     keys::{HostKey, IdentityKey},
-    session::Settings,
+    signing::Settings,
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -32,8 +32,8 @@ use super::engine::{Conduct, DemoEngine};
 const SETTINGS: Settings = Settings {
     interval: Duration::from_secs(1),
     patience: Duration::from_millis(500),
-    repeat_floor: Duration::from_millis(500),
-    repeat_cap: Duration::from_secs(5),
+    repeat_min: Duration::from_millis(500),
+    repeat_max: Duration::from_secs(5),
     linger: Duration::from_secs(30),
     slot_age: Duration::from_secs(600),
     clock_tolerance: Duration::from_secs(10),
@@ -42,8 +42,8 @@ const SETTINGS: Settings = Settings {
 /// A hundred members that all compute on one machine are slow.
 const KEYGEN: keygen::Settings = keygen::Settings {
     interval: Duration::from_secs(30),
-    repeat_floor: Duration::from_secs(5),
-    repeat_cap: Duration::from_secs(30),
+    repeat_min: Duration::from_secs(5),
+    repeat_max: Duration::from_secs(30),
     lifetime: Duration::from_secs(600),
 };
 

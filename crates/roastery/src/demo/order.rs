@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use roastery_protocol::{Attempt, Seat, session::Event};
+use roastery_protocol::{Attempt, Seat, signing::Event};
 
 use super::signing::Happening;
 

@@ -13,7 +13,7 @@ use roastery_frost::XOnlyPublicKey;
 use roastery_protocol::{
     Seat,
     request::Taproot,
-    session::{Event, Report},
+    signing::{Event, Report},
 };
 
 use super::{

@@ -12,7 +12,7 @@ use roastery_protocol::{
     group::Group,
     proof::{Proof, ProvenFault},
     request::{ApprovedRequest, MessageToSign, SigningRequest},
-    session::{Event, Origin, Report, StopReason},
+    signing::{Event, Origin, Report, StopReason},
 };
 use tokio::{sync::mpsc, task::JoinSet};
 

@@ -9,7 +9,7 @@ use roastery_node::{
 use roastery_protocol::{
     message::{Body, Envelope, Kind, Proposal, RefusalReason},
     request::{ApprovedRequest, SigningRequest, Subject},
-    session::Event,
+    signing::Event,
 };
 use roastery_testkit::nodes::*;
 use tokio::{

@@ -7,7 +7,7 @@ use roastery_node::{
 use roastery_protocol::{
     Seat,
     message::{Envelope, Kind},
-    session::{AwaitedThing, Event, OpenError, ReportPhase, StopReason},
+    signing::{AwaitedThing, Event, OpenError, ReportPhase, StopReason},
 };
 use roastery_testkit::nodes::*;
 use tokio::time::{Instant, sleep, timeout};

@@ -1,7 +1,7 @@
 use roastery_node::bus::{Bus, Destination};
 use roastery_protocol::{
     message::{Body, Commitments},
-    session::Event,
+    signing::Event,
 };
 use roastery_testkit::nodes::*;
 

@@ -10,7 +10,7 @@ use roastery_protocol::{
     BodyHash, SlotHash,
     message::{Body, Commitments, Envelope, Kind, Want},
     request::ApprovedRequest,
-    session::StopReason,
+    signing::StopReason,
 };
 use roastery_testkit::nodes::*;
 use tokio::time::{Instant, advance, sleep};

@@ -9,7 +9,7 @@ use roastery_node::{
 };
 use roastery_protocol::{
     message::{Envelope, Kind},
-    session::{ReportPhase, StopReason},
+    signing::{ReportPhase, StopReason},
 };
 use roastery_testkit::nodes::*;
 use tokio::time::timeout;

@@ -191,8 +191,7 @@ async fn a_member_that_serves_ends_and_gives_its_bus_back_when_the_ceremonys_lif
 async fn a_ceremony_whose_times_are_for_ever_makes_its_key_and_panics_nowhere() {
     let (keys, mesh) = (Keys::draw(), Mesh::default());
     let ever = Duration::MAX;
-    let settings =
-        Settings { interval: ever, repeat_floor: ever, repeat_cap: ever, lifetime: ever };
+    let settings = Settings { interval: ever, repeat_min: ever, repeat_max: ever, lifetime: ever };
     let members: Vec<_> = (0..MEMBERS)
         .map(|at| {
             let mut keygen = keys.open_with(at, mesh.join(name(at)).unwrap(), settings);

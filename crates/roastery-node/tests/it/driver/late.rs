@@ -4,14 +4,14 @@ use roastery_node::{
 };
 use roastery_protocol::{
     message::{Body, Want},
-    session::Settings,
+    signing::Settings,
 };
 use roastery_testkit::nodes::*;
 use tokio::time::{Instant, sleep, timeout};
 
 /// Times so long that within a minute there is no retransmission and no further attempt.
 fn once(settings: Settings) -> Settings {
-    Settings { interval: LONG, repeat_floor: LONG, repeat_cap: LONG, ..settings }
+    Settings { interval: LONG, repeat_min: LONG, repeat_max: LONG, ..settings }
 }
 
 #[tokio::test(start_paused = true)]

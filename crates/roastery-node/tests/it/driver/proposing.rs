@@ -5,7 +5,7 @@ use roastery_node::{
 use roastery_protocol::{
     message::{Body, Envelope, Header, Kind, Proposal, RefusalReason},
     request::{ApprovedRequest, SigningRequest, Subject, SubjectError},
-    session::Event,
+    signing::Event,
 };
 use roastery_testkit::nodes::*;
 use tokio::{

@@ -1,7 +1,7 @@
 //! What a node keeps about the members from one session to the next.
 
 use roastery_node::bus::{Bus, Destination};
-use roastery_protocol::{Seat, session::Event};
+use roastery_protocol::{Seat, signing::Event};
 use roastery_testkit::nodes::*;
 use tokio::time::Instant;
 

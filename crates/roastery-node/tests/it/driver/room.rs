@@ -8,7 +8,7 @@ use roastery_protocol::{
     SessionId,
     message::{Envelope, Kind},
     request::ApprovedRequest,
-    session::StopReason,
+    signing::StopReason,
 };
 use roastery_testkit::nodes::*;
 

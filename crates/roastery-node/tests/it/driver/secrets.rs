@@ -10,7 +10,7 @@ use roastery_node::{
 use roastery_protocol::{
     message::RefusalReason,
     request::{ApprovedRequest, Policy, SigningRequest, Step},
-    session::StopReason,
+    signing::StopReason,
 };
 use roastery_testkit::holder::{Alive, Holder};
 use roastery_testkit::nodes::*;

@@ -4,7 +4,7 @@ use roastery_node::{
     bus::Mesh,
     driver::{Ended, Node, SignError},
 };
-use roastery_protocol::session::Settings;
+use roastery_protocol::signing::Settings;
 use roastery_testkit::nodes::*;
 use tokio::time::Instant;
 
@@ -96,8 +96,8 @@ async fn sessions_whose_times_are_for_ever_are_signed_and_panic_nowhere() {
     fixture.settings = Settings {
         interval: ever,
         patience: ever,
-        repeat_floor: ever,
-        repeat_cap: ever,
+        repeat_min: ever,
+        repeat_max: ever,
         linger: ever,
         slot_age: ever,
         clock_tolerance: ever,

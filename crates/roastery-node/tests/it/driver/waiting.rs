@@ -51,7 +51,7 @@ async fn a_node_with_many_sessions_that_are_due_at_once_listens_between_them() {
         node.sign(request).await;
     }
     counts.most_sent.store(0, Ordering::Relaxed);
-    sleep(fixture.settings.repeat_floor).await;
+    sleep(fixture.settings.repeat_min).await;
     settle().await;
     // Each has retransmitted its messages; a coordinator has one for each of the others.
     let most_sent = counts.most_sent.load(Ordering::Relaxed);

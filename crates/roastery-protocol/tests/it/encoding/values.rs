@@ -7,8 +7,8 @@ use roastery_protocol::group::PeerId;
 
 use super::*;
 
-pub fn runs() -> impl Strategy<Value = Run> {
-    (any::<u64>(), any::<[u8; 8]>()).prop_map(|(at, random)| Run::new(at, random))
+pub fn runs() -> impl Strategy<Value = Incarnation> {
+    (any::<u64>(), any::<[u8; 8]>()).prop_map(|(at, random)| Incarnation::new(at, random))
 }
 
 pub fn peers() -> impl Strategy<Value = PeerId> {

@@ -3,8 +3,9 @@
 use roastery_protocol::{
     group::{Group, Member, PeerId},
     keys::{HostKey, IdentityKey},
+    machine::Machine,
     message::{EnvelopeError, MAX_EVIDENCE_ENVELOPE, Malformation},
-    session::{DeclineReason, Event, Rejected},
+    signing::{DeclineReason, Event, Rejected},
 };
 
 use super::*;

@@ -7,7 +7,7 @@ use roastery_protocol::{
     engine::{EngineError, EngineSession, FrostPackage, FrostSession, SlotId},
     message::{Malformation, SigningPackage},
     request::{ApprovedRequest, Derivation, SigningRequest, Taproot},
-    session::{Event, Rejected, Session},
+    signing::{Event, Rejected, Session},
 };
 
 use super::*;
@@ -130,7 +130,7 @@ fn a_package_of_an_earlier_run_of_the_coordinator_is_stale() {
     let (coordinator, signer) = (scene.coordinator, scene.others[0]);
     scene.world.deliver(coordinator, signer, package.as_bytes()).unwrap();
     let mut earlier = Raw::of(&package).read::<RawPackage>();
-    earlier.run = roastery_protocol::Run::new(earlier.run.opened_ms() - 1, [0xff; 8]);
+    earlier.run = roastery_protocol::Incarnation::new(earlier.run.opened_ms() - 1, [0xff; 8]);
     let bytes = Raw::of(&package).content(&earlier).sealed();
     let rejected = scene.world.deliver_without_effect(coordinator, signer, &bytes);
     assert_eq!(rejected, Rejected::Stale { sender: coordinator });
@@ -145,7 +145,7 @@ fn what_comes_after_the_end_changes_nothing_and_is_answered_with_the_outcome_at_
     let (late, receiver) = (scene.others[3], scene.others[2]);
     let outcome = scene.world.session(receiver.index()).outcome().cloned();
     assert!(outcome.is_some());
-    let floor = Settings::default().repeat_floor;
+    let floor = Settings::default().repeat_min;
     let instant = Duration::from_nanos(1);
     for (wait, answers) in [(Duration::ZERO, 1), (floor - instant, 0), (instant, 1)] {
         scene.world.now = later(scene.world.now, wait);

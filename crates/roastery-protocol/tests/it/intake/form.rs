@@ -3,7 +3,7 @@
 use roastery_protocol::{
     message::Malformation,
     proof::{FaultKind, ProvenFault, Verdict},
-    session::Rejected,
+    signing::Rejected,
 };
 
 use super::*;

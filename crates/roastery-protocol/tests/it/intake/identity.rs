@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use roastery_protocol::{
     message::{EnvelopeError, Malformation},
     proof::Verdict,
-    session::Rejected,
+    signing::Rejected,
     tags::Tag,
 };
 

@@ -108,8 +108,11 @@ fn where_the_coordinator_alone_is_heard_the_two_are_named_and_not_one() {
     let fault = ParticipantFault::PartialSecshare;
     let (participant, coordinator) = (seat(faulty), seat(coordinator));
     let either = Suspicion {
-        culprit: Suspect::Either { participant, coordinator },
-        deed: Misbehaviour::Transcript(Fault::ParticipantOrCoordinator { participant, fault }),
+        suspect: Suspect::Either { participant, coordinator },
+        misbehaviour: Misbehaviour::Transcript(Fault::ParticipantOrCoordinator {
+            participant,
+            fault,
+        }),
     };
     assert_eq!(world.findings(victim), [either]);
 }
@@ -126,8 +129,8 @@ fn a_bad_proof_of_possession_is_not_counted_and_its_sender_is_named() {
         Some(packet)
     };
     world.run_with(alter);
-    let deed = Misbehaviour::FirstMessage(ParticipantFault::ProofOfPossession);
-    let named = Suspicion { culprit: Suspect::Seat(seat(faulty)), deed };
+    let misbehaviour = Misbehaviour::FirstMessage(ParticipantFault::ProofOfPossession);
+    let named = Suspicion { suspect: Suspect::Seat(seat(faulty)), misbehaviour };
     assert_eq!(world.findings(coordinator), [named]);
     assert_eq!(world.done(), 0);
     // A right one comes, and all is well.
@@ -155,8 +158,11 @@ fn a_first_message_that_is_none_is_named_by_what_is_wrong_with_it() {
             "{result:?}"
         );
         let findings = world.findings(coordinator);
-        assert!(matches!(findings[..], [Suspicion { deed: Misbehaviour::FirstMessage(_), .. }]));
-        assert_eq!(findings[0].culprit, Suspect::Seat(seat(faulty)));
+        assert!(matches!(
+            findings[..],
+            [Suspicion { misbehaviour: Misbehaviour::FirstMessage(_), .. }]
+        ));
+        assert_eq!(findings[0].suspect, Suspect::Seat(seat(faulty)));
     }
 }
 
@@ -173,10 +179,10 @@ fn a_bad_signature_is_not_counted_and_a_right_one_replaces_it() {
     assert_eq!(world.done(), 0);
     let findings = world.findings(coordinator);
     assert!(
-        matches!(findings[..], [Suspicion { deed: Misbehaviour::Signature(_), .. }]),
+        matches!(findings[..], [Suspicion { misbehaviour: Misbehaviour::Signature(_), .. }]),
         "{findings:?}"
     );
-    assert_eq!(findings[0].culprit, Suspect::Seat(seat(faulty)));
+    assert_eq!(findings[0].suspect, Suspect::Seat(seat(faulty)));
     world.run_for(MINUTE, |_, packet| Some(packet));
     world.assert_one_group();
 }
@@ -238,8 +244,8 @@ fn a_coordinator_that_alters_the_sums_is_named_by_all_and_passed_over() {
         for at in (0..n).filter(|at| *at != share) {
             let fault = Fault::Coordinator(CoordinatorFault::SecshareSum);
             let named = Suspicion {
-                culprit: Suspect::Seat(seat(share)),
-                deed: Misbehaviour::Transcript(fault),
+                suspect: Suspect::Seat(seat(share)),
+                misbehaviour: Misbehaviour::Transcript(fault),
             };
             assert_eq!(world.findings(at), [named]);
             assert_eq!(world.node(at).report().signed, None);
@@ -262,8 +268,8 @@ fn a_coordinator_that_alters_a_commitment_is_named_by_all() {
     for at in (0..3).filter(|at| *at != coordinator) {
         let fault = Fault::Coordinator(CoordinatorFault::PubshareSum);
         let named = Suspicion {
-            culprit: Suspect::Seat(seat(coordinator)),
-            deed: Misbehaviour::Transcript(fault),
+            suspect: Suspect::Seat(seat(coordinator)),
+            misbehaviour: Misbehaviour::Transcript(fault),
         };
         assert_eq!(world.findings(at), [named]);
     }
@@ -279,7 +285,7 @@ fn a_coordinator_that_passes_on_a_wrong_proof_is_named_and_not_the_member_whose_
     for at in (0..3).filter(|at| *at != coordinator) {
         let findings = world.findings(at);
         assert_eq!(findings.len(), 1);
-        assert_eq!(findings[0].culprit, Suspect::Seat(seat(coordinator)));
+        assert_eq!(findings[0].suspect, Suspect::Seat(seat(coordinator)));
     }
 }
 
@@ -293,8 +299,8 @@ fn a_coordinator_that_changes_a_members_own_part_is_named_by_that_member() {
     for at in (0..3).filter(|at| *at != coordinator) {
         let fault = Fault::Coordinator(CoordinatorFault::OwnPubnonce);
         let named = Suspicion {
-            culprit: Suspect::Seat(seat(coordinator)),
-            deed: Misbehaviour::Transcript(fault),
+            suspect: Suspect::Seat(seat(coordinator)),
+            misbehaviour: Misbehaviour::Transcript(fault),
         };
         assert_eq!(world.findings(at), [named]);
     }
@@ -317,8 +323,8 @@ fn a_member_signs_no_transcript_in_which_its_own_proof_or_its_own_commitment_was
     });
     for (changed, fault) in [(proof, own_proof), (commitment, own_commitment)] {
         let mut world = World::new(2, 3);
-        let culprit = Suspect::Seat(seat(coordinator));
-        let named = Suspicion { culprit, deed: Misbehaviour::Transcript(fault) };
+        let suspect = Suspect::Seat(seat(coordinator));
+        let named = Suspicion { suspect, misbehaviour: Misbehaviour::Transcript(fault) };
         assert_eq!(world.deliver(&changed), Err(Rejected::Wrong(named)));
         assert_eq!(world.node(at).report().signed, None);
         world.deliver(&shown).unwrap();
@@ -343,8 +349,8 @@ fn two_first_messages_of_one_member_are_noted_once_and_the_first_one_counts() {
         let result = world.say(faulty, coordinator, &Body::FirstMessage(other));
         assert!(matches!(result, Err(Rejected::Wrong(_))));
     }
-    let deed = Misbehaviour::TwoFirstMessages;
-    let named = Suspicion { culprit: Suspect::Seat(seat(faulty)), deed };
+    let misbehaviour = Misbehaviour::TwoFirstMessages;
+    let named = Suspicion { suspect: Suspect::Seat(seat(faulty)), misbehaviour };
     assert_eq!(world.findings(coordinator), [named]);
     world.run();
     world.assert_one_group();
@@ -377,7 +383,7 @@ fn a_certificate_of_another_ceremony_of_the_same_members_is_none() {
     let bytes = earlier.node(0).recovery_file().unwrap().data().to_bytes();
     let mut world = World::new(2, 3);
     let result = world.say(1, 0, &Body::Certificate(bytes));
-    let finding = Suspicion { culprit: Suspect::Unknown, deed: Misbehaviour::Certificate };
+    let finding = Suspicion { suspect: Suspect::Unknown, misbehaviour: Misbehaviour::Certificate };
     assert_eq!(result, Err(Rejected::Wrong(finding)));
     assert_eq!(world.done(), 0);
 }
@@ -434,8 +440,8 @@ fn two_first_messages_with_one_nonce_are_brought_together_and_their_sender_is_na
         let (mut world, [_, second, faulty]) = told_two_things(n);
         world.run_for(5 * MINUTE, |world, packet| Some(told(world, faulty, second, packet)));
         assert_eq!(world.done(), 0);
-        let culprit = Suspect::Seat(seat(faulty));
-        let named = Suspicion { culprit, deed: Misbehaviour::TwoFirstMessages };
+        let suspect = Suspect::Seat(seat(faulty));
+        let named = Suspicion { suspect, misbehaviour: Misbehaviour::TwoFirstMessages };
         for at in (0..n).filter(|at| *at != faulty) {
             assert!(world.node(at).report().signed.is_some());
             assert!(world.findings(at).contains(&named), "{n}: {at}: {:?}", world.findings(at));
@@ -457,6 +463,6 @@ fn a_coordinator_that_does_not_show_what_its_transcript_was_made_of_is_awaited_a
     let awaited = world.node(first).report().awaited;
     let thing = AwaitedThing::OthersFirstMessages;
     assert!(awaited.iter().any(|one| (one.seat, one.thing) == (seat(second), thing)));
-    assert!(world.findings(first).iter().all(|finding| finding.culprit == Suspect::Unknown));
+    assert!(world.findings(first).iter().all(|finding| finding.suspect == Suspect::Unknown));
     assert_only_guilty(&world, &[second, faulty]);
 }

@@ -1,5 +1,6 @@
 //! Coordinators that are silent, withhold messages, or send different ones to different members.
 
+use roastery_protocol::machine::{Link, Machine};
 use std::{collections::BTreeMap, time::Duration};
 
 use roastery_frost::chilldkg::{
@@ -12,7 +13,6 @@ use roastery_protocol::{
         Event, Misbehaviour, Rejected, Suspect, Suspicion,
         message::{Body, Kind, TranscriptSignature, Want},
     },
-    session::Connection,
 };
 
 use super::world::*;
@@ -41,7 +41,7 @@ fn a_coordinator_that_is_disconnected_takes_no_time() {
     world.queue.clear();
     let now = world.now;
     for at in (0..3).filter(|at| *at != first) {
-        world.node_mut(at).handle_connection(&peer(seat(first)), Connection::Down, now);
+        world.node_mut(at).handle_link(&peer(seat(first)), Link::Down, now);
         assert_eq!(world.node(at).report().live_coordinators, 2);
     }
 }
@@ -145,12 +145,12 @@ fn two_transcripts_to_two_halves_end_in_no_certificate_and_the_report_says_who()
         for at in (0..n).filter(|at| *at != faulty) {
             let findings = world.findings(at);
             let twice = |one: &Suspicion| {
-                one.culprit == Suspect::Seat(seat(faulty))
-                    && matches!(one.deed, Misbehaviour::TwoTranscripts { .. })
+                one.suspect == Suspect::Seat(seat(faulty))
+                    && matches!(one.misbehaviour, Misbehaviour::TwoTranscripts { .. })
             };
             assert!(findings.iter().any(twice), "{n}: seat {at}: {findings:?}");
-            let culprits = [Suspect::Seat(seat(faulty)), Suspect::Unknown];
-            assert!(findings.iter().all(|one| culprits.contains(&one.culprit)), "{findings:?}");
+            let suspects = [Suspect::Seat(seat(faulty)), Suspect::Unknown];
+            assert!(findings.iter().all(|one| suspects.contains(&one.suspect)), "{findings:?}");
             assert!(world.node(at).report().signed.is_some());
             assert_ne!(world.node(at).report().awaited, []);
         }
@@ -188,8 +188,8 @@ fn another_transcript_is_put_down_to_who_changed_a_nonce_that_its_member_has_sho
         }
         let found = world.say(offers, at, &Body::Transcript(offered.clone()));
         let Err(Rejected::Wrong(finding)) = found else { panic!("{found:?}") };
-        assert!(matches!(finding.deed, Misbehaviour::OtherTranscript { .. }));
-        assert_eq!(finding.culprit, expected);
+        assert!(matches!(finding.misbehaviour, Misbehaviour::OtherTranscript { .. }));
+        assert_eq!(finding.suspect, expected);
     }
 }
 

@@ -6,8 +6,9 @@ use roastery_protocol::{
     engine::FrostEngine,
     group::Group,
     keygen::{AwaitedThing, ReportPhase, message::Kind},
+    machine::{Destination, Machine},
     request::{ApprovedRequest, Derivation, MessageToSign, SigningRequest},
-    session::{self, Opening, PeerHistory, Session},
+    signing::{self, Opening, PeerHistory, Session},
 };
 
 use super::world::*;
@@ -77,8 +78,8 @@ fn sign(world: &mut World, expected: &Group, signers: &[usize]) {
             seat: seat(at),
             identity: Arc::new(identity(at)),
             request: approved,
-            run: roastery_protocol::Run::new(1, [at as u8; 8]),
-            settings: session::Settings::default(),
+            incarnation: roastery_protocol::Incarnation::new(1, [at as u8; 8]),
+            settings: signing::Settings::default(),
             record: PeerHistory::default(),
         };
         sessions.push((at, Session::open(opening, &engine, now).unwrap()));
@@ -88,7 +89,7 @@ fn sign(world: &mut World, expected: &Group, signers: &[usize]) {
         let mut packets = Vec::new();
         for (from, session) in &mut sessions {
             while let Some(output) = session.poll_output() {
-                if let session::Output::Send { to, bytes } = output {
+                if let signing::Output::Send { to, bytes } = output {
                     packets.push((*from, to, bytes));
                 }
             }
@@ -100,9 +101,7 @@ fn sign(world: &mut World, expected: &Group, signers: &[usize]) {
         }
         for (from, to, bytes) in packets {
             for (at, session) in sessions.iter_mut().filter(|(at, _)| *at != from) {
-                if to == session::Destination::Everyone
-                    || to == session::Destination::Seat(seat(*at))
-                {
+                if to == Destination::Everyone || to == Destination::Seat(seat(*at)) {
                     let _ = session.handle_message(&peer(seat(from)), &bytes, time);
                 }
             }

@@ -1,5 +1,6 @@
 //! Which messages are processed, and how long they are.
 
+use roastery_protocol::machine::Machine;
 use roastery_protocol::{
     KeygenId,
     group::PeerId,

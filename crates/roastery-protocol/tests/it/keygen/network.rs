@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use roastery_protocol::keygen::message::Kind;
+use roastery_protocol::{
+    keygen::message::Kind,
+    machine::{Link, Machine},
+};
 
 use super::world::*;
 
@@ -69,11 +72,8 @@ fn a_connection_that_comes_back_brings_at_once_what_was_lost() {
     for at in 0..3 {
         for other in world.invitation.seats().filter(|other| other.index() != at) {
             let peer = roastery_testkit::peer(other);
-            for connection in [
-                roastery_protocol::session::Connection::Down,
-                roastery_protocol::session::Connection::Up,
-            ] {
-                world.node_mut(at).handle_connection(&peer, connection, now);
+            for connection in [Link::Down, Link::Up] {
+                world.node_mut(at).handle_link(&peer, connection, now);
             }
         }
         world.collect(at);

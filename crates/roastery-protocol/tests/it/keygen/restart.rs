@@ -1,5 +1,6 @@
 //! Nodes that crash, and what they store.
 
+use roastery_protocol::machine::Machine;
 use std::time::Duration;
 
 use roastery_protocol::keygen::{
@@ -87,9 +88,9 @@ fn no_signature_leaves_before_it_is_stored_that_it_is_made() {
     node.handle_timeout(later);
     assert!(!kinds(node).contains(&Kind::Signature));
     // The hash of another transcript releases nothing.
-    node.persisted(roastery_protocol::TranscriptHash::from_bytes([1; 32]), later);
+    node.persisted(roastery_protocol::TranscriptHash::from_bytes([1; 32]), true, later);
     assert!(!kinds(node).contains(&Kind::Signature));
-    node.persisted(hash, later);
+    node.persisted(hash, true, later);
     assert!(kinds(node).contains(&Kind::Signature));
 }
 
@@ -113,7 +114,7 @@ fn no_transcript_leaves_its_coordinator_before_it_is_stored_that_it_is_signed() 
     assert!(matches!(asked, Err(Rejected::NoAnswer { .. })));
     let node = world.node_mut(coordinator);
     assert_eq!(kinds(node), []);
-    node.persisted(hash, now);
+    node.persisted(hash, true, now);
     assert_eq!(kinds(node), [Kind::Transcript]);
 }
 
@@ -170,9 +171,9 @@ fn a_node_that_is_told_what_it_signed_signs_nothing_else_after_a_restart() {
     world.run_for(10 * MINUTE, |_, packet| Some(packet));
     assert_eq!((signatures(&world), world.done()), (before, 0));
     let findings = world.findings(member);
-    assert_eq!(findings[0].culprit, Suspect::Unknown);
+    assert_eq!(findings[0].suspect, Suspect::Unknown);
     assert!(
-        matches!(findings[0].deed, Misbehaviour::OtherTranscript { signed, .. } if signed == other),
+        matches!(findings[0].misbehaviour, Misbehaviour::OtherTranscript { signed, .. } if signed == other),
         "{findings:?}"
     );
 }

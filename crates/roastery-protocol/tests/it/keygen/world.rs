@@ -1,6 +1,7 @@
 //! Key generations of all seats in one test, a queue between them, a store for each, and time that
 //! the test moves.
 
+use roastery_protocol::machine::{Destination, Machine};
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use roastery_frost::{Seat, SigningKey};
@@ -15,7 +16,6 @@ use roastery_protocol::{
         message::{Body, Envelope, Header, Kind},
     },
     keys::{HostKey, IdentityKey},
-    session::Destination,
 };
 use zeroize::Zeroizing;
 
@@ -152,7 +152,7 @@ impl World {
     /// Takes the outputs of a node, and stores what it must store.
     pub fn collect(&mut self, at: usize) {
         loop {
-            let Some(output) = self.nodes[at].as_mut().and_then(Keygen::poll_output) else {
+            let Some(output) = self.nodes[at].as_mut().and_then(Machine::poll_output) else {
                 return;
             };
             match output {
@@ -161,7 +161,7 @@ impl World {
                     assert!(self.stores[at].signed.is_none(), "a second transcript is signed");
                     self.stores[at].signed = Some(hash);
                     let now = self.now;
-                    self.node_mut(at).persisted(hash, now);
+                    self.node_mut(at).persisted(hash, true, now);
                 }
                 Output::Send { to, bytes } => {
                     let receivers: Vec<Seat> = match to {
@@ -219,7 +219,7 @@ impl World {
 
     /// Moves time to the earliest timeout of a member, and wakes all.
     pub fn tick(&mut self) {
-        let due = self.nodes.iter().flatten().filter_map(Keygen::next_timeout).min();
+        let due = self.nodes.iter().flatten().filter_map(Machine::next_timeout).min();
         let Some(due) = due else { return };
         let by = due.saturating_sub(self.now.monotonic);
         self.now = later(self.now, by);
@@ -285,7 +285,7 @@ impl World {
 pub fn assert_only_guilty(world: &World, guilty: &[usize]) {
     for at in (0..world.n()).filter(|at| !guilty.contains(at)) {
         for finding in world.findings(at) {
-            let named = match finding.culprit {
+            let named = match finding.suspect {
                 Suspect::Seat(seat) => guilty.contains(&seat.index()),
                 Suspect::Either { participant, coordinator } => {
                     guilty.contains(&participant.index()) || guilty.contains(&coordinator.index())

@@ -5,8 +5,9 @@ use std::time::Duration;
 use roastery_protocol::{
     clock::Moment,
     engine::{FakeEngine, FakeSession},
+    machine::{Link, Machine},
     message::Kind,
-    session::{Connection, Event, OpenError, Rejected, Session, Settings, StopReason},
+    signing::{Event, OpenError, Rejected, Session, Settings, StopReason},
 };
 
 use super::*;
@@ -96,10 +97,10 @@ fn no_attempt_is_entered_after_the_deadline_though_a_connection_breaks_before_th
     let (fixture, session) = opened(Duration::ZERO);
     let mut session = session.unwrap();
     while session.poll_output().is_some() {}
-    session.handle_connection(&peer(seat(1)), Connection::Down, monotonic(&fixture, HOUR));
+    session.handle_link(&peer(seat(1)), Link::Down, monotonic(&fixture, HOUR));
     assert_eq!(session.stopped(), Some(StopReason::Expired));
     let entered = std::iter::from_fn(|| session.poll_output()).any(|output| {
-        matches!(output, roastery_protocol::session::Output::Event(Event::Committed { .. }))
+        matches!(output, roastery_protocol::signing::Output::Event(Event::Committed { .. }))
     });
     assert!(!entered);
 }

@@ -5,7 +5,7 @@ use roastery_protocol::{
     engine::FakeEngine,
     group::{Group, GroupError, SeatKeysError},
     keys::IdentityKey,
-    session::{OpenError, Session, Settings},
+    signing::{OpenError, Session, Settings},
 };
 use zeroize::Zeroizing;
 

@@ -12,7 +12,7 @@ use roastery_protocol::{
         MAX_TEXT, MAX_TRANSACTION, MessageToSign, Policy, RequestError, SigningRequest, Step,
         Subject, SubjectError, Taproot,
     },
-    session::Rejected,
+    signing::Rejected,
 };
 
 use super::*;

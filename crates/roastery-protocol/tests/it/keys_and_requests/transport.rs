@@ -5,7 +5,7 @@ use roastery_protocol::{
     engine::FakeSession,
     message::{Body, Commitments, Envelope, Kind, RefusalReason, SlotNonces, Want},
     proof::{Fault, Proof},
-    session::{Rejected, Settings},
+    signing::{Rejected, Settings},
 };
 
 use super::*;

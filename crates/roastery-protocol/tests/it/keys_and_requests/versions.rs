@@ -5,7 +5,7 @@ use roastery_protocol::{
     message::{Body, Envelope, EnvelopeError, Kind, RefusalReason, Want},
     proof::{Fault, Proof, ProofError},
     request::{RequestError, SigningRequest},
-    session::{Rejected, Settings},
+    signing::{Rejected, Settings},
     tags::VERSION,
 };
 

@@ -2,9 +2,10 @@
 
 use roastery_protocol::{
     Seat,
+    machine::Machine,
     message::{Body, Kind, Want},
     proof::{Fault, Proof},
-    session::{AwaitedThing, Event, Rejected, ReportPhase, Settings, Stop, StopReason},
+    signing::{AwaitedThing, Event, Rejected, ReportPhase, Settings, Stop, StopReason},
 };
 
 use super::{Scene, scene};

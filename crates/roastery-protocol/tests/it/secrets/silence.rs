@@ -8,7 +8,7 @@ use roastery_protocol::{
     Seat,
     engine::{Engine, EngineSession, FrostEngine, SlotContext, SlotId},
     keys::{HostKey, IdentityKey},
-    session::{Session, Settings},
+    signing::{Session, Settings},
 };
 
 use roastery_testkit::{byzantine::*, *};
@@ -49,7 +49,7 @@ fn nonces_drawn(fixture: &Fixture, seat: Seat, slot: SlotId, context: &SlotConte
     let mut extra = Vec::new();
     extra.extend(context.session.as_bytes());
     extra.extend(slot.attempt.number().to_le_bytes());
-    extra.extend(borsh::to_vec(&context.run).unwrap());
+    extra.extend(borsh::to_vec(&context.incarnation).unwrap());
     extra.extend(slot.index.to_le_bytes());
     extra.push(0);
     extra.extend(context.now.monotonic.as_nanos().to_le_bytes());
@@ -94,10 +94,10 @@ fn no_debug_output_shows_a_byte_of_a_secret() {
     let engine = FrostEngine::with_rng(seat, keys, fixture.share(seat), Stuck);
     let request = fixture.request(1);
     let opening = fixture.opening(seat, &request, 0, Settings::default());
-    let (id, run) = (request.session_id(), opening.run);
+    let (id, incarnation) = (request.session_id(), opening.incarnation);
 
     let slot = SlotId { attempt: attempt(0), index: 0 };
-    let context = SlotContext { session: id, run, now: fixture.now };
+    let context = SlotContext { session: id, incarnation, now: fixture.now };
     let mut session = engine.open(&request).unwrap();
     let public = session.commit(slot, &context).unwrap();
     let nonces = nonces_drawn(&fixture, seat, slot, &context);

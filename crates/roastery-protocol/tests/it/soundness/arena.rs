@@ -12,8 +12,9 @@ use roastery_protocol::{
     Seat, SlotHash,
     clock::Moment,
     engine::{FrostEngine, FrostSession},
+    machine::{Destination, Machine},
     message::{Body, Commitments, Envelope, Kind, SigningPackage, Slot, Want},
-    session::{Destination, Output, Session, Settings},
+    signing::{Output, Session, Settings},
 };
 
 use roastery_testkit::{byzantine::*, *};

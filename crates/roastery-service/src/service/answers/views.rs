@@ -8,7 +8,7 @@ use roastery_bitcoin::spend::Report;
 use roastery_protocol::{
     Seat,
     request::{Derivation, Subject, Taproot},
-    session,
+    signing,
 };
 use roastery_store::{Decider, Decision, KeptRequest, RequestState, StateKind};
 
@@ -138,7 +138,7 @@ impl GroupService {
     /// The status of a session; `now` is by the node's clock.
     pub(in crate::service) fn view_session(
         &self,
-        report: &session::Report,
+        report: &signing::Report,
         now: std::time::Duration,
     ) -> SessionStatus {
         let said =

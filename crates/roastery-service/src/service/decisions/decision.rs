@@ -99,7 +99,7 @@ pub(in crate::service) mod tests {
         BodyHash, GroupId,
         message::RefusalReason,
         request::{Derivation, MessageToSign, SigningRequest, Subject},
-        session::Outcome,
+        signing::Outcome,
     };
     use roastery_store::{Decision, Examination, Rejection};
 

@@ -17,7 +17,7 @@ use roastery_protocol::{
     keygen::RecoveryFile,
     keys::IdentityKey,
     request::Subject,
-    session::{Event, Settings},
+    signing::{Event, Settings},
 };
 use roastery_store::{
     Change, Decider, Decision, Durability, KeptGroup, KeptRequest, Listing, RequestState, Spending,

@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use roastery_protocol::{Seat, SessionId, message::RefusalReason, session::Event};
+use roastery_protocol::{Seat, SessionId, message::RefusalReason, signing::Event};
 use roastery_store::{KeptRequest, RequestState};
 
 use crate::{service::groups::group::GroupService, view};

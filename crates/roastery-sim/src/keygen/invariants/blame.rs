@@ -12,17 +12,17 @@ use crate::invariants::Violation;
 #[derive(Debug)]
 pub(super) struct Blame {
     faulty: BTreeSet<Seat>,
-    deeds: BTreeMap<&'static str, usize>,
+    misbehaviours: BTreeMap<&'static str, usize>,
     found: Vec<(Seat, Suspicion)>,
 }
 
 impl Blame {
     pub(super) fn new(faulty: BTreeSet<Seat>) -> Self {
-        Self { faulty, deeds: BTreeMap::new(), found: Vec::new() }
+        Self { faulty, misbehaviours: BTreeMap::new(), found: Vec::new() }
     }
 
-    pub(super) fn deeds(&self) -> &BTreeMap<&'static str, usize> {
-        &self.deeds
+    pub(super) fn misbehaviours(&self) -> &BTreeMap<&'static str, usize> {
+        &self.misbehaviours
     }
 
     pub(super) fn found(&self) -> &[(Seat, Suspicion)] {
@@ -32,9 +32,9 @@ impl Blame {
     pub(super) fn event(&mut self, seat: Seat, event: &Event) -> Result<(), Violation<Invariant>> {
         match event {
             Event::Found(finding) => {
-                *self.deeds.entry(kind_of(&finding.deed)).or_default() += 1;
+                *self.misbehaviours.entry(kind_of(&finding.misbehaviour)).or_default() += 1;
                 self.found.push((seat, *finding));
-                let is_just = match finding.culprit {
+                let is_just = match finding.suspect {
                     Suspect::Seat(accused) => self.faulty.contains(&accused),
                     Suspect::Either { participant, coordinator } => {
                         self.faulty.contains(&participant) || self.faulty.contains(&coordinator)

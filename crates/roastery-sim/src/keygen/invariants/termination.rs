@@ -54,7 +54,7 @@ impl Allowance {
         // signature leaves.
         after_calm += circumstances.storing * 2;
         if circumstances.disturbed || faulty > 0 {
-            after_calm += settings.repeat_cap * 3 + round_trip * 2 + circumstances.jitter;
+            after_calm += settings.repeat_max * 3 + round_trip * 2 + circumstances.jitter;
         }
         Self { after_calm, expiries }
     }

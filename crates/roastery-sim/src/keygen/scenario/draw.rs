@@ -108,13 +108,13 @@ impl Draw {
         let cap = caps[self.rng.random_range(0..caps.len())];
         let mut settings = Settings {
             interval: 3 * links.round_trip + self.millis(200..=2000),
-            repeat_floor: links.round_trip + self.millis(20..=400),
-            repeat_cap: Duration::from_secs(cap),
+            repeat_min: links.round_trip + self.millis(20..=400),
+            repeat_max: Duration::from_secs(cap),
             ..Settings::default()
         };
         if quiet {
             // All is over before any node retransmits.
-            settings.repeat_floor += links.round_trip;
+            settings.repeat_min += links.round_trip;
         }
         settings
     }

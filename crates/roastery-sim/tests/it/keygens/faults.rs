@@ -34,14 +34,14 @@ fn a_member_that_does_not_sign_prevents_the_key_and_is_awaited_for_its_signature
 #[test]
 fn who_gets_a_wrong_share_ends_the_ceremony_and_names_its_sender() {
     for fault in [Fault::BadShareToOne, Fault::BadShareToAll] {
-        let (scenario, culprit) = with_first_coordinator(fault);
+        let (scenario, suspect) = with_first_coordinator(fault);
         // Its own transcripts hold its right message; here an honest member puts the wrong one
         // together.
         let mut scenario = scenario;
         let last = *scenario.order().last().unwrap();
         scenario.faults = [(last, fault)].into();
         let played = played(&scenario);
-        assert_ne!(last, culprit);
+        assert_ne!(last, suspect);
         assert!(played.done.is_empty(), "{fault}");
         assert!(refused_because_of(&played, last), "{fault}");
     }
@@ -55,7 +55,10 @@ fn a_first_message_of_no_use_is_found_by_who_coordinates() {
         scenario.faults = [(last, fault)].into();
         let played = played(&scenario);
         assert!(
-            blames(&played, last, |deed| matches!(deed, Misbehaviour::FirstMessage(_))),
+            blames(&played, last, |misbehaviour| matches!(
+                misbehaviour,
+                Misbehaviour::FirstMessage(_)
+            )),
             "{fault}"
         );
     }
@@ -67,7 +70,10 @@ fn a_wrong_signature_is_found() {
     let last = *scenario.order().last().unwrap();
     scenario.faults = [(last, Fault::BadSignature)].into();
     let played = played(&scenario);
-    assert!(blames(&played, last, |deed| matches!(deed, Misbehaviour::Signature(_))));
+    assert!(blames(&played, last, |misbehaviour| matches!(
+        misbehaviour,
+        Misbehaviour::Signature(_)
+    )));
 }
 
 #[test]
@@ -76,7 +82,10 @@ fn a_right_signature_counts_after_a_wrong_one() {
     let last = *scenario.order().last().unwrap();
     scenario.faults = [(last, Fault::WrongThenRight)].into();
     let played = played(&scenario);
-    assert!(blames(&played, last, |deed| matches!(deed, Misbehaviour::Signature(_))));
+    assert!(blames(&played, last, |misbehaviour| matches!(
+        misbehaviour,
+        Misbehaviour::Signature(_)
+    )));
     assert!(all_done(&scenario, &played));
 }
 
@@ -91,7 +100,7 @@ fn different_first_messages_to_different_members_give_no_two_certificates() {
     scenario.settings.interval = scenario.links.round_trip / 4;
     let played = played(&scenario);
     assert!(finds(&played, |finding| matches!(
-        finding.deed,
+        finding.misbehaviour,
         Misbehaviour::OtherTranscript { .. }
             | Misbehaviour::TwoFirstMessages
             | Misbehaviour::TwoSignatures { .. }
@@ -108,7 +117,7 @@ fn two_first_messages_with_one_nonce_name_their_sender_where_two_coordinators_ha
     let played = played(&scenario);
     assert!(played.done.is_empty());
     assert!(
-        blames(&played, last, |deed| *deed == Misbehaviour::TwoFirstMessages),
+        blames(&played, last, |misbehaviour| *misbehaviour == Misbehaviour::TwoFirstMessages),
         "{:?}",
         played.found
     );
@@ -124,12 +133,12 @@ fn two_transcripts_for_two_halves_are_signed_by_nobody_twice() {
 #[test]
 fn a_coordinator_that_changes_a_share_is_one_of_two_that_are_named_or_named_alone() {
     for fault in [Fault::AltersShare, Fault::FramesInInvestigation] {
-        let (scenario, culprit) = with_first_coordinator(fault);
+        let (scenario, suspect) = with_first_coordinator(fault);
         let played = played(&scenario);
         assert!(played.done.is_empty(), "{fault}");
-        let named = |finding: &roastery_protocol::keygen::Suspicion| match finding.culprit {
-            Suspect::Seat(seat) => seat == culprit,
-            Suspect::Either { coordinator, .. } => coordinator == culprit,
+        let named = |finding: &roastery_protocol::keygen::Suspicion| match finding.suspect {
+            Suspect::Seat(seat) => seat == suspect,
+            Suspect::Either { coordinator, .. } => coordinator == suspect,
             Suspect::Unknown => false,
         };
         if fault == Fault::FramesInInvestigation {
@@ -140,9 +149,12 @@ fn a_coordinator_that_changes_a_share_is_one_of_two_that_are_named_or_named_alon
 
 #[test]
 fn a_certificate_that_lacks_one_signature_is_none() {
-    let (scenario, culprit) = with_first_coordinator(Fault::ForgesCertificate);
+    let (scenario, suspect) = with_first_coordinator(Fault::ForgesCertificate);
     let played = played(&scenario);
-    assert!(blames(&played, culprit, |deed| matches!(deed, Misbehaviour::Certificate)));
+    assert!(blames(&played, suspect, |misbehaviour| matches!(
+        misbehaviour,
+        Misbehaviour::Certificate
+    )));
     assert!(played.done.is_empty());
 }
 
@@ -164,22 +176,26 @@ fn coordinators_that_take_part_rightly_are_passed_by() {
 #[test]
 fn changed_sums_and_changed_proofs_are_found_and_the_next_coordinator_makes_the_key() {
     for fault in [Fault::AltersSums, Fault::AltersProof] {
-        let (scenario, culprit) = with_first_coordinator(fault);
+        let (scenario, suspect) = with_first_coordinator(fault);
         let played = played(&scenario);
         assert!(all_done(&scenario, &played), "{fault}");
         if fault == Fault::AltersProof {
-            let found = |deed: &Misbehaviour| matches!(deed, Misbehaviour::Transcript(_));
-            assert!(blames(&played, culprit, found));
+            let found =
+                |misbehaviour: &Misbehaviour| matches!(misbehaviour, Misbehaviour::Transcript(_));
+            assert!(blames(&played, suspect, found));
         }
     }
 }
 
 #[test]
 fn two_wrong_transcripts_of_a_coordinator_do_not_keep_out_the_right_one_that_a_member_passes_on() {
-    let (scenario, culprit) = with_first_coordinator(Fault::AltersProofTwice);
+    let (scenario, suspect) = with_first_coordinator(Fault::AltersProofTwice);
     let played = played(&scenario);
     assert!(all_done(&scenario, &played));
-    assert!(blames(&played, culprit, |deed| matches!(deed, Misbehaviour::Transcript(_))));
+    assert!(blames(&played, suspect, |misbehaviour| matches!(
+        misbehaviour,
+        Misbehaviour::Transcript(_)
+    )));
 }
 
 #[test]

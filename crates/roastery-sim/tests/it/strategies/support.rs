@@ -13,7 +13,7 @@ use roastery_protocol::{
     engine::FrostEngine,
     message::{Body, Envelope, Kind, Shape, SigningPackage, SlotNonces},
     proof::FaultKind,
-    session::Event,
+    signing::Event,
 };
 use roastery_sim::{
     adversary::{Behaviour, Coalition, Packet},

@@ -7,10 +7,13 @@ use std::sync::{
 
 use roastery_frost::{AggregateNonce, PartialSignature, PublicNonce, Seat, Signature};
 use roastery_protocol::{
+    SessionId,
+    clock::Moment,
     engine::{
         Engine, EngineError, EngineSession, FrostEngine, FrostPackage, FrostSession, SlotContext,
         SlotId,
     },
+    member::engine as v2,
     request::ApprovedRequest,
 };
 
@@ -131,6 +134,46 @@ impl EngineSession for Holder<FrostSession> {
 
     fn abort(&mut self) {
         self.count(|inner| inner.abort());
+    }
+
+    fn live_slots(&self) -> usize {
+        self.inner.live_slots()
+    }
+}
+
+impl<E: v2::Engine> Holder<E> {
+    fn count_slots<R>(&mut self, act: impl FnOnce(&mut E) -> R) -> R {
+        let before = self.inner.live_slots();
+        let result = act(&mut self.inner);
+        self.alive.slots.fetch_sub(before, Ordering::SeqCst);
+        self.alive.slots.fetch_add(self.inner.live_slots(), Ordering::SeqCst);
+        result
+    }
+}
+
+impl<E: v2::Engine> v2::Engine for Holder<E> {
+    fn draw(
+        &mut self,
+        slots: &v2::SlotRange,
+        context: &v2::DrawContext,
+    ) -> v2::Answer<Vec<PublicNonce>> {
+        self.count_slots(|inner| inner.draw(slots, context))
+    }
+
+    fn open(&mut self, request: &ApprovedRequest) -> v2::Answer<()> {
+        self.inner.open(request)
+    }
+
+    fn sign(&mut self, order: &v2::SignOrder, now: Moment) -> v2::Answer<Vec<PartialSignature>> {
+        self.count_slots(|inner| inner.sign(order, now))
+    }
+
+    fn void(&mut self, what: v2::Void) {
+        self.count_slots(|inner| inner.void(what));
+    }
+
+    fn close(&mut self, session: SessionId) {
+        self.count_slots(|inner| inner.close(session));
     }
 
     fn live_slots(&self) -> usize {

@@ -5,6 +5,7 @@ mod blame;
 mod bounds;
 mod broadcast;
 mod encoding;
+mod engines;
 mod equivocation;
 mod escalation;
 mod frames;

@@ -93,6 +93,33 @@ pub trait Engine: Send {
     fn live_slots(&self) -> usize;
 }
 
+/// An engine that is chosen while the program runs.
+impl<E: Engine + ?Sized> Engine for Box<E> {
+    fn draw(&mut self, slots: &SlotRange, context: &DrawContext) -> Answer<Vec<PublicNonce>> {
+        (**self).draw(slots, context)
+    }
+
+    fn open(&mut self, request: &ApprovedRequest) -> Answer<()> {
+        (**self).open(request)
+    }
+
+    fn sign(&mut self, order: &SignOrder, now: Moment) -> Answer<Vec<PartialSignature>> {
+        (**self).sign(order, now)
+    }
+
+    fn void(&mut self, what: Void) {
+        (**self).void(what);
+    }
+
+    fn close(&mut self, session: SessionId) {
+        (**self).close(session);
+    }
+
+    fn live_slots(&self) -> usize {
+        (**self).live_slots()
+    }
+}
+
 /// What an engine answers to a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer<T> {

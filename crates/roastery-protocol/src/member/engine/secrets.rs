@@ -153,3 +153,62 @@ impl<S> fmt::Debug for Secrets<S> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{rc::Rc, time::Duration};
+
+    use roastery_frost::{NonceGenInputs, danger};
+
+    use super::*;
+    use crate::GroupId;
+
+    /// Stands for a secret: there are as many as there are other owners of this value.
+    type Counted = Rc<()>;
+
+    fn seat(at: u32) -> Seat {
+        Seat::new(at).expect("a seat")
+    }
+
+    fn draw(
+        secrets: &mut Secrets<Counted>,
+        alive: &Counted,
+        life: u64,
+        coordinator: Seat,
+        fails_at: u32,
+    ) -> Result<Vec<PublicNonce>, EngineError> {
+        let (_, public) =
+            danger::nonce_gen_with(&[1; 32], &NonceGenInputs::default()).expect("a nonce");
+        let now = Moment { monotonic: Duration::ZERO, wall: Duration::ZERO };
+        let incarnation = Incarnation::after(None, life, [0; 8]);
+        let context = DrawContext { group: GroupId::from_bytes([0; 32]), incarnation, now };
+        let slots = SlotRange { seat: seat(0), coordinator, indexes: 0..8 };
+        secrets.draw(&slots, &context, |index| match index == fails_at {
+            true => Err(EngineError::Randomness),
+            false => Ok((alive.clone(), public.clone())),
+        })
+    }
+
+    #[test]
+    fn a_secret_exists_no_longer_than_its_slot() {
+        let alive = Counted::default();
+        let count = || Rc::strong_count(&alive) - 1;
+        let mut secrets = Secrets::new(16);
+        assert!(draw(&mut secrets, &alive, 1, seat(1), 5).is_err());
+        assert_eq!(count(), 0);
+        assert!(draw(&mut secrets, &alive, 1, seat(1), 8).is_ok());
+        assert!(draw(&mut secrets, &alive, 1, seat(2), 8).is_ok());
+        assert_eq!(count(), 16);
+        let slots = SlotRange { seat: seat(0), coordinator: seat(1), indexes: 2..4 };
+        secrets.void(&Void::Slots(slots));
+        assert_eq!(count(), 14);
+        secrets.void(&Void::Coordinator(seat(1)));
+        assert_eq!(count(), 8);
+        // Another incarnation ends the one before, also if nothing of it is drawn.
+        assert!(draw(&mut secrets, &alive, 2, seat(1), 0).is_err());
+        assert_eq!(count(), 0);
+        assert!(draw(&mut secrets, &alive, 2, seat(1), 8).is_ok());
+        drop(secrets);
+        assert_eq!(count(), 0);
+    }
+}

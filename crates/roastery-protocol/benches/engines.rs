@@ -12,7 +12,7 @@ use std::{
 
 use roastery_frost::{PartialSignature, PublicNonce};
 use roastery_protocol::{
-    Attempt, Run,
+    Attempt, Incarnation as Incarnation1,
     clock::Moment,
     engine::{self as v1, Engine as _, EngineSession as _},
     group::Group,
@@ -95,8 +95,11 @@ impl<'a> Version1<'a> {
 
     fn sign(&mut self, request: &ApprovedRequest) -> Parts {
         let slot = v1::SlotId { attempt: Attempt::FIRST, index: 0 };
-        let (session, run) = (request.session_id(), Run::new(1, [0; 8]));
-        let context = v1::SlotContext { session, run, now: self.fixture.now };
+        let context = v1::SlotContext {
+            session: request.session_id(),
+            incarnation: Incarnation1::new(1, [0; 8]),
+            now: self.fixture.now,
+        };
         let seats: Vec<_> = (0..SIGNERS).map(seat).collect();
         let start = Instant::now();
         let mut sessions: Vec<_> =

@@ -33,6 +33,11 @@ impl Order {
         self.0.iter().position(|other| *other == seat)
     }
 
+    /// The seats in this order.
+    pub fn into_seats(self) -> Vec<Seat> {
+        self.0
+    }
+
     /// The number of seats, n.
     pub fn size(&self) -> usize {
         self.0.len()

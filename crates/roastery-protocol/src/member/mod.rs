@@ -7,6 +7,7 @@
 pub mod engine;
 pub mod frame;
 pub mod links;
+pub mod machine;
 pub mod proof;
 pub mod ready;
 pub mod reign;

@@ -66,9 +66,6 @@ pub struct Voided {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum NotUsable {
-    /// They are of another incarnation of this node.
-    #[error("the slots were shown in another incarnation of this node")]
-    OtherIncarnation,
     /// One of them is used, void or was never shown.
     #[error("slot {index} is used, void or was never shown")]
     Gone {
@@ -177,6 +174,26 @@ impl OwnStock {
         stretches
     }
 
+    /// The newest m unused slots of consecutive indexes for a coordinator that is a seat of this
+    /// node, if there are as many; else the order to draw them.
+    ///
+    /// # Errors
+    ///
+    /// The order; no credit holds for an own seat. `None` in it if the indexes are used up.
+    pub fn for_own(&self, coordinator: Seat, m: usize, now: Moment) -> Result<Batch, Option<Draw>> {
+        let promised = self.coordinators.get(coordinator.index()).ok_or(None)?;
+        let newest = promised.slots.keys().next_back().map(|last| last + 1);
+        let first = newest.and_then(|end| end.checked_sub(u32::try_from(m).ok()?));
+        if let Some(first) = first
+            && let Ok(nonces) = self.check(coordinator, first..first + m as u32, now)
+        {
+            return Ok(Batch { first, nonces });
+        }
+        let room = (u32::MAX - promised.next) as usize;
+        let count = u8::try_from(m).ok().filter(|_| m <= room).ok_or(None)?;
+        Err(Some(Draw { coordinator, first: promised.next, count }))
+    }
+
     /// How many unused slots there are for a coordinator.
     pub fn held(&self, coordinator: Seat) -> usize {
         self.coordinators.get(coordinator.index()).map_or(0, |one| one.slots.len())
@@ -197,17 +214,14 @@ impl OwnStock {
     ///
     /// # Errors
     ///
-    /// [`NotUsable`] if one of them is not there, too old, or of another incarnation.
+    /// [`NotUsable`] if one of them is not there or too old. A package does not say of which
+    /// incarnation its slots are: those of another one have another hash.
     pub fn check(
         &self,
         coordinator: Seat,
-        incarnation: Incarnation,
         indexes: Range<u32>,
         now: Moment,
     ) -> Result<Vec<[u8; 66]>, NotUsable> {
-        if incarnation != self.incarnation {
-            return Err(NotUsable::OtherIncarnation);
-        }
         let gone = NotUsable::Gone { index: indexes.start };
         let promised = self.coordinators.get(coordinator.index()).ok_or(gone)?;
         indexes
@@ -247,6 +261,7 @@ impl OwnStock {
     pub fn expire(&mut self, now: Moment) -> Vec<Voided> {
         let all = self.coordinators.iter_mut().zip(0..);
         all.filter_map(|(promised, at)| {
+            promised.used.counted(now.monotonic);
             let old = |slot: &Slot| is_too_old(slot.drawn, now, SLOT_LIFETIME);
             // Slots age in the order of their indexes.
             let (last, _) = promised.slots.iter().rev().find(|(_, slot)| old(slot))?;

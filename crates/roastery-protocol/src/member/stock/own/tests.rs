@@ -63,16 +63,15 @@ fn new_slots_are_drawn_below_half_a_batch_or_when_a_request_needs_more() {
 fn a_slot_is_used_once() {
     let mut stock = stock();
     fill(&mut stock, 1, at(0));
-    let own = stock.incarnation();
-    assert_eq!(stock.check(seat(), own, 3..5, at(1)), Ok(vec![[3; 66], [4; 66]]));
+    assert_eq!(stock.check(seat(), 3..5, at(1)), Ok(vec![[3; 66], [4; 66]]));
     stock.take(seat(), 3..5, session(1), at(1));
     for indexes in [3..4, 4..5, 2..6] {
         assert!(matches!(
-            stock.check(seat(), own, indexes, at(1)),
+            stock.check(seat(), indexes, at(1)),
             Err(NotUsable::Gone { index: 3 | 4 })
         ));
     }
-    assert_eq!(stock.check(seat(), own, 12..14, at(1)), Err(NotUsable::Gone { index: 13 }));
+    assert_eq!(stock.check(seat(), 12..14, at(1)), Err(NotUsable::Gone { index: 13 }));
 }
 
 #[test]
@@ -80,19 +79,28 @@ fn a_slot_of_one_coordinator_is_none_of_another() {
     let mut stock = stock();
     fill(&mut stock, 1, at(0));
     let other = Seat::new(3).unwrap();
-    let own = stock.incarnation();
-    assert_eq!(stock.check(other, own, 0..1, at(0)), Err(NotUsable::Gone { index: 0 }));
+    assert_eq!(stock.check(other, 0..1, at(0)), Err(NotUsable::Gone { index: 0 }));
 }
 
 #[test]
-fn a_slot_of_another_incarnation_is_not_used() {
+fn another_incarnation_begins_with_nothing_at_index_0() {
     let mut stock = stock();
     fill(&mut stock, 1, at(0));
-    let old = stock.incarnation();
     stock.renew(incarnation(2));
-    fill(&mut stock, 1, at(0));
-    assert_eq!(stock.check(seat(), old, 0..1, at(0)), Err(NotUsable::OtherIncarnation));
-    assert!(stock.check(seat(), stock.incarnation(), 0..1, at(0)).is_ok());
+    assert_eq!(stock.check(seat(), 0..1, at(0)), Err(NotUsable::Gone { index: 0 }));
+    assert_eq!(fill(&mut stock, 1, at(0)).first, 0);
+    assert_eq!(stock.incarnation(), incarnation(2));
+}
+
+#[test]
+fn the_slots_for_an_own_seat_are_drawn_when_they_are_named() {
+    let mut stock = stock();
+    let draw = stock.for_own(seat(), 2, at(0)).unwrap_err().unwrap();
+    assert_eq!((draw.first, draw.count), (0, 2));
+    stock.drawn(draw, &nonces(draw), 2, at(0));
+    assert_eq!(stock.for_own(seat(), 2, at(0)).unwrap().first, 0);
+    stock.take(seat(), 0..2, session(1), at(0));
+    assert_eq!(stock.for_own(seat(), 2, at(0)).unwrap_err().unwrap().first, 2);
 }
 
 #[test]
@@ -103,12 +111,11 @@ fn a_slot_ends_after_ten_minutes_and_the_coordinator_is_told() {
     let draw = stock.low(seat(), 1, at(300)).unwrap();
     stock.drawn(draw, &nonces(draw), 1, at(300));
     assert_eq!(stock.expire(at(600)), []);
-    let own = stock.incarnation();
-    assert_eq!(stock.check(seat(), own, 7..8, at(601)), Err(NotUsable::TooOld { index: 7 }));
+    assert_eq!(stock.check(seat(), 7..8, at(601)), Err(NotUsable::TooOld { index: 7 }));
     assert_eq!(stock.next_timeout(), Some(Duration::from_secs(308)), "a credit grows");
     assert_eq!(stock.expire(at(601)), [Voided { coordinator: seat(), indexes: 7..13 }]);
     assert_eq!(stock.oldest(seat()), 13);
-    assert!(stock.check(seat(), own, 13..20, at(601)).is_ok());
+    assert!(stock.check(seat(), 13..20, at(601)).is_ok());
 }
 
 #[test]
@@ -116,8 +123,7 @@ fn a_slot_does_not_outlive_a_suspended_machine() {
     let mut stock = stock();
     fill(&mut stock, 1, at(0));
     let woken = Moment { monotonic: Duration::from_secs(5), wall: at(5_000).wall };
-    let own = stock.incarnation();
-    assert!(stock.check(seat(), own, 0..1, woken).is_err());
+    assert!(stock.check(seat(), 0..1, woken).is_err());
     assert_eq!(stock.expire(woken), [Voided { coordinator: seat(), indexes: 0..13 }]);
 }
 

@@ -1,0 +1,137 @@
+//! The end of a session, and faults.
+
+use std::{sync::Arc, time::Duration};
+
+use roastery_frost::{PartialSignature, Seat, Signature};
+
+use super::{
+    Event, Outcome, Record, Rejected, StopReason,
+    core::{Core, Held},
+    session::{Phase, Session},
+};
+use crate::{
+    BodyHash,
+    clock::Moment,
+    member::{
+        engine::{Arithmetic, Engine, Verdict},
+        frame::{Content, FinalSignature, Statement},
+        proof::{Fault, Proof, ProvenFault},
+    },
+    verdict,
+};
+
+/// How long evidence is collected after the signatures are there.
+const LINGER: Duration = Duration::from_secs(30);
+
+impl<E: Engine, A: Arithmetic> Core<E, A> {
+    /// This node has made the signatures: all others receive them.
+    pub(super) fn complete(
+        &mut self,
+        session: &mut Session<A::Package>,
+        package: BodyHash,
+        signatures: Vec<Signature>,
+        now: Moment,
+    ) {
+        let content = FinalSignature { package, signatures };
+        let statement = self.seal(session.id, session.seat, &Content::Signature(content.clone()));
+        self.broadcast(&statement);
+        self.finish(session, content, statement, now);
+    }
+
+    /// The signatures are there and verified. Secrets of the session end; what its slots used of a
+    /// credit is returned.
+    pub(super) fn finish(
+        &mut self,
+        session: &mut Session<A::Package>,
+        content: FinalSignature,
+        statement: Statement,
+        now: Moment,
+    ) {
+        if matches!(session.phase, Phase::Signed { .. }) {
+            return;
+        }
+        let late: Vec<Seat> = match &session.turn {
+            Some(turn) => turn.reign.penalised().iter().copied().collect(),
+            None => Vec::new(),
+        };
+        self.late.extend(late);
+        if let Some(package) = session.retained.find(content.package) {
+            for entry in &package.content.signers {
+                self.late.remove(&entry.seat);
+            }
+        }
+        let FinalSignature { package, signatures } = content;
+        let outcome = Outcome { session: session.id, signatures, package };
+        self.engine.close(session.id);
+        self.own.iter_mut().for_each(|own| own.stock.signed(session.id));
+        session.turn = None;
+        let until = Some(now.monotonic.saturating_add(LINGER));
+        session.phase = Phase::Signed { outcome: outcome.clone(), statement, until };
+        self.event(Event::Signed(outcome));
+    }
+
+    /// A node that holds a package and t shares for it makes the signatures, whichever coordinator
+    /// they were for.
+    pub(super) fn try_to_complete(
+        &mut self,
+        session: &mut Session<A::Package>,
+        hash: BodyHash,
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        if matches!(session.phase, Phase::Signed { .. }) {
+            return Ok(());
+        }
+        let is_own = session.turn.as_ref().is_some_and(|turn| turn.reign.find(hash).is_some());
+        let Some((package, shares)) = session.retained.complete(hash).filter(|_| !is_own) else {
+            return Ok(());
+        };
+        let (seats, keys) = (package.content.seats(), session.request.keys());
+        let prepared = self.arithmetic.prepare(keys, &seats, &package.content.aggregates)?;
+        let shares: Vec<&[PartialSignature]> =
+            shares.iter().map(|share| &share.content.scalars[..]).collect();
+        match self.arithmetic.aggregate(&prepared, &shares)? {
+            Verdict::Right(signatures) => self.complete(session, hash, signatures, now),
+            Verdict::Wrong { .. } => session.retained.fail(hash),
+        }
+        Ok(())
+    }
+
+    /// A contradiction or a wrong share was found: if it proves a fault it is recorded and shown to
+    /// all.
+    pub(super) fn report(&mut self, session: &mut Session<A::Package>, fault: Fault, now: Moment) {
+        let proof = Proof::new(session.request.request().clone(), fault);
+        if let verdict::Verdict::Invalid(fault) = proof.verify(&self.group) {
+            self.record_fault(session, fault, Arc::new(proof), now);
+        }
+    }
+
+    /// A fault is proven: the member is not picked and not served in this session from now on. The
+    /// first proof against it is kept, and shown to all.
+    pub(super) fn record_fault(
+        &mut self,
+        session: &mut Session<A::Package>,
+        fault: ProvenFault,
+        proof: Arc<Proof>,
+        now: Moment,
+    ) {
+        let seat = fault.accused;
+        if self.is_own(seat) || session.proofs.contains_key(&seat) {
+            return;
+        }
+        session.proofs.insert(seat, (fault, proof.clone()));
+        self.faulty.entry(seat).or_insert(fault);
+        if let Some(turn) = &mut session.turn {
+            turn.reign.exclude(seat);
+        }
+        self.persist(Record::Proof(proof.clone()), Held::Nothing);
+        let content = Content::Evidence(Proof::clone(&proof));
+        let statement = self.seal(session.id, session.seat, &content);
+        self.broadcast(&statement);
+        self.event(Event::Proven { fault, proof });
+        let bearable = self.group.most_packages() - 1;
+        let faulty = session.proofs.len();
+        if faulty > bearable {
+            self.stop(session, StopReason::Infeasible { faulty, bearable }, now);
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! What all sessions of a group share at one node.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use roastery_frost::Seat;
+
+use super::{
+    Destination, Entropy, Event, OpenError, Opening, Output, Receipt, Record,
+    session::{Given, REPEATED_AFTER},
+};
+use crate::{
+    BodyHash, SessionId,
+    answers::Answers,
+    clock::Moment,
+    group::{Group, PeerId},
+    keys::IdentityKey,
+    member::{
+        Incarnation, Runs,
+        engine::{Arithmetic, Engine, Job, Void},
+        frame::{Content, Control, ControlContent, Statement, Want},
+        links::Links,
+        proof::ProvenFault,
+        stock::{CLOCK_TOLERANCE, Draw, OwnStock, ShownStock},
+    },
+};
+
+pub(super) struct Core<E, A> {
+    pub(super) group: Arc<Group>,
+    pub(super) own: Vec<OwnSeat>,
+    pub(super) engine: E,
+    pub(super) arithmetic: A,
+    pub(super) entropy: Entropy,
+    pub(super) incarnation: Incarnation,
+    /// Whether the incarnation is on the disk: nothing that names it leaves before.
+    pub(super) is_begun: bool,
+    pub(super) runs: Runs,
+    pub(super) links: Links,
+    /// The last reading of both clocks.
+    clocks: Moment,
+    pub(super) outbox: VecDeque<Output>,
+    pub(super) jobs: BTreeMap<Job, Pending>,
+    pub(super) held: BTreeMap<Receipt, Held>,
+    receipts: u64,
+    pub(super) barred: BTreeSet<Seat>,
+    /// Members that are proven faulty in any session.
+    pub(super) faulty: BTreeMap<Seat, ProvenFault>,
+    /// Members that kept a coordinator of this node waiting in a session that was signed.
+    pub(super) late: BTreeSet<Seat>,
+    /// Since when a package of this node waits for a member that has answered none since.
+    pub(super) waits_since: BTreeMap<Seat, Duration>,
+    pub(super) answers: Answers<Reply>,
+}
+
+/// A seat of this node.
+pub(super) struct OwnSeat {
+    pub(super) seat: Seat,
+    pub(super) identity: Arc<IdentityKey>,
+    /// What it has promised as a signer.
+    pub(super) stock: OwnStock,
+    /// What was promised to it as a coordinator.
+    pub(super) shown: ShownStock,
+    /// The coordinators for which the engine draws now.
+    pub(super) drawing: BTreeSet<Seat>,
+}
+
+/// What an engine will answer.
+pub(super) enum Pending {
+    Draw { seat: Seat, draw: Draw, m: usize, incarnation: Incarnation },
+    Open { session: SessionId },
+    Sign { seat: Seat, coordinator: Seat, session: SessionId, package: BodyHash },
+}
+
+/// What waits for the disk.
+pub(super) enum Held {
+    Incarnation(Incarnation),
+    Share { session: SessionId, seat: Seat, coordinator: Seat, given: Given },
+    Nothing,
+}
+
+/// What is sent at most once in half a second to one seat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reply {
+    Outcome(SessionId),
+    Share(BodyHash),
+    Package(BodyHash),
+    NewestPackage(SessionId),
+    Slots,
+    Ready(SessionId),
+}
+
+impl<E: Engine, A: Arithmetic> Core<E, A> {
+    pub(super) fn new(opening: Opening<E, A>, now: Moment) -> Result<Self, OpenError> {
+        let Opening { group, seats, last_incarnation, engine, arithmetic, mut entropy } = opening;
+        let (n, most) = (group.size(), group.most_packages());
+        let random = entropy().ok_or(OpenError::Randomness)?;
+        let incarnation = Incarnation::after(last_incarnation, now.wall.as_millis() as u64, random);
+        let peer = seats.first().and_then(|(seat, _)| group.member(*seat)).map(|one| &one.peer);
+        let peer = peer.ok_or(OpenError::NoSeat)?;
+        let mut own: Vec<OwnSeat> = Vec::new();
+        for (seat, identity) in seats {
+            let member = group.member(seat).filter(|member| member.peer == *peer);
+            let is_new = own.iter().all(|known| known.seat != seat);
+            let member = member.filter(|_| is_new).ok_or(OpenError::NotItsSeat { seat })?;
+            if member.identity_key != identity.public_key() {
+                return Err(OpenError::OtherIdentity { seat });
+            }
+            let stock = OwnStock::new(incarnation, n, most);
+            let (shown, drawing) = (ShownStock::new(n), BTreeSet::new());
+            own.push(OwnSeat { seat, identity, stock, shown, drawing });
+        }
+        let seats: Vec<Seat> = own.iter().map(|one| one.seat).collect();
+        let mut core = Self {
+            links: Links::new(n, group.threshold(), &seats),
+            group,
+            own,
+            engine,
+            arithmetic,
+            entropy,
+            incarnation,
+            is_begun: false,
+            runs: Runs::of(incarnation),
+            clocks: now,
+            outbox: VecDeque::new(),
+            jobs: BTreeMap::new(),
+            held: BTreeMap::new(),
+            receipts: 0,
+            barred: BTreeSet::new(),
+            faulty: BTreeMap::new(),
+            late: BTreeSet::new(),
+            waits_since: BTreeMap::new(),
+            answers: Answers::default(),
+        };
+        core.persist(Record::Incarnation(incarnation), Held::Incarnation(incarnation));
+        Ok(core)
+    }
+
+    /// Whether the two clocks have moved alike since the last input.
+    pub(super) fn clocks_agree(&mut self, now: Moment) -> bool {
+        let last = std::mem::replace(&mut self.clocks, now);
+        let monotonic = now.monotonic.saturating_sub(last.monotonic);
+        match now.wall.checked_sub(last.wall) {
+            Some(wall) => wall.abs_diff(monotonic) <= CLOCK_TOLERANCE,
+            None => (last.wall - now.wall).saturating_add(monotonic) <= CLOCK_TOLERANCE,
+        }
+    }
+
+    /// The last reading of both clocks.
+    pub(super) fn last_seen(&self) -> Moment {
+        self.clocks
+    }
+
+    /// Another incarnation: all stock is void, and what others have shown is forgotten.
+    pub(super) fn renew(&mut self, now: Moment) {
+        self.engine.void(Void::All);
+        let Some(random) = (self.entropy)() else {
+            // Without random bytes nothing can be shown any more, which is safe.
+            self.is_begun = false;
+            return;
+        };
+        let last = Some(self.incarnation);
+        self.incarnation = Incarnation::after(last, now.wall.as_millis() as u64, random);
+        self.runs = Runs::of(self.incarnation);
+        self.is_begun = false;
+        for own in &mut self.own {
+            own.stock.renew(self.incarnation);
+            own.shown.forget();
+            own.drawing.clear();
+        }
+        let incarnation = self.incarnation;
+        self.persist(Record::Incarnation(incarnation), Held::Incarnation(incarnation));
+    }
+
+    pub(super) fn persist(&mut self, record: Record, held: Held) {
+        let receipt = Receipt(self.receipts);
+        self.receipts += 1;
+        self.held.insert(receipt, held);
+        self.outbox.push_back(Output::Persist(receipt, record));
+    }
+
+    pub(super) fn event(&mut self, event: Event) {
+        self.outbox.push_back(Output::Event(event));
+    }
+
+    pub(super) fn send(&mut self, to: Destination, bytes: Arc<[u8]>) {
+        self.outbox.push_back(Output::Send { to, bytes });
+    }
+
+    pub(super) fn control(
+        &mut self,
+        session: SessionId,
+        sender: Seat,
+        to: Seat,
+        content: &ControlContent,
+    ) {
+        let frame = Control::new(self.group.id(), session, sender, to, content);
+        self.send(Destination::Seat(to), frame.as_bytes().clone());
+    }
+
+    pub(super) fn want(&mut self, session: SessionId, sender: Seat, to: Seat, want: Want) {
+        self.control(session, sender, to, &ControlContent::Want(want));
+    }
+
+    pub(super) fn seal(&self, session: SessionId, sender: Seat, content: &Content) -> Statement {
+        // An own seat has an identity: the caller names no other one.
+        let identity = &self.own_seat(sender).identity;
+        Statement::seal(self.group.id(), session, sender, content, identity)
+    }
+
+    /// Answers a seat, at most once in half a second with the same thing.
+    pub(super) fn reply(&mut self, to: Seat, what: Reply, bytes: &Arc<[u8]>, now: Moment) -> bool {
+        let may = self.may_reply(to, what, now);
+        if may {
+            self.send(Destination::Seat(to), bytes.clone());
+        }
+        may
+    }
+
+    pub(super) fn may_reply(&mut self, to: Seat, what: Reply, now: Moment) -> bool {
+        let (least, _) = REPEATED_AFTER;
+        self.answers.may(to, what, now.monotonic, least)
+    }
+
+    pub(super) fn is_own(&self, seat: Seat) -> bool {
+        self.own.iter().any(|own| own.seat == seat)
+    }
+
+    pub(super) fn own_seats(&self) -> Vec<Seat> {
+        self.own.iter().map(|own| own.seat).collect()
+    }
+
+    pub(super) fn own_seat(&self, seat: Seat) -> &OwnSeat {
+        let found = self.own.iter().find(|own| own.seat == seat);
+        found.unwrap_or(&self.own[0])
+    }
+
+    pub(super) fn own_seat_mut(&mut self, seat: Seat) -> &mut OwnSeat {
+        let at = self.own.iter().position(|own| own.seat == seat).unwrap_or(0);
+        &mut self.own[at]
+    }
+
+    /// The seats of a peer; empty if it is no member, or this node itself.
+    pub(super) fn seats_of(&self, peer: &PeerId) -> Vec<Seat> {
+        let seats = self.group.seats().filter(|seat| self.group.holds(peer, *seat));
+        seats.filter(|seat| !self.is_own(*seat)).collect()
+    }
+
+    pub(super) fn others(&self) -> Vec<Seat> {
+        self.group.seats().filter(|seat| !self.is_own(*seat)).collect()
+    }
+
+    /// Whether this seat is not served at all.
+    pub(super) fn is_excluded(&self, seat: Seat) -> bool {
+        self.barred.contains(&seat)
+    }
+
+    /// Whether this member has answered this node's last package at once, or was never asked.
+    pub(super) fn is_prompt(&self, seat: Seat, now: Moment) -> bool {
+        let waits = self.waits_since.get(&seat);
+        waits.is_none_or(|since| now.monotonic <= since.saturating_add(self.links.interval()))
+    }
+}

@@ -1,0 +1,281 @@
+//! All of one group at one node: its seats, stock, links and sessions, as one machine.
+//!
+//! ```text
+//! handle_message(from, bytes, now)  ─┐                        ┌─> poll_output(): what to send, to
+//! handle_link(peer, link, now)      ─┤                        │   persist, and what has happened
+//! handle_timeout(now)               ─┼─> authenticate, retain,┤
+//! engine_answered(job, answer, now) ─┤   then act             │
+//! persisted(receipt, kept, now)     ─┤                        └─> next_timeout(): when to be
+//! open, stop, bar, void_stock       ─┘                            called again
+//! ```
+//!
+//! It knows no clock, socket, task or global. A share is persisted before it leaves, inside the
+//! machine. People and rules decide outside and call [`Member::open`].
+
+mod completing;
+mod coordinating;
+mod core;
+mod output;
+mod receiving;
+mod session;
+mod signing;
+mod stocking;
+#[cfg(test)]
+mod tests;
+mod timers;
+
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+
+use roastery_frost::Seat;
+use thiserror::Error;
+
+pub use self::output::{
+    Decline, Destination, Event, Link, Outcome, Output, Receipt, Record, Rejected, StopReason,
+};
+use self::{core::Core, session::Session};
+use super::{
+    Incarnation,
+    engine::{Answered, Arithmetic, Engine, EngineError, Job},
+};
+use crate::{
+    SessionId,
+    clock::Moment,
+    group::{Group, PeerId},
+    keys::IdentityKey,
+    request::ApprovedRequest,
+};
+
+/// 8 random bytes for each call; `None` if the system has none. The operating system's generator,
+/// except in simulations.
+pub type Entropy = Box<dyn FnMut() -> Option<[u8; 8]> + Send>;
+
+/// How many sessions are open at most at one time.
+pub const MOST_SESSIONS: usize = 4_096;
+
+/// Everything that a node needs to take part in a group.
+pub struct Opening<E, A> {
+    /// The group.
+    pub group: Arc<Group>,
+    /// This node's seats with the identity keys that sign their statements, as the roster has them.
+    pub seats: Vec<(Seat, Arc<IdentityKey>)>,
+    /// The incarnation that this node stored last for this group.
+    pub last_incarnation: Option<Incarnation>,
+    /// Holds the seats' secrets.
+    pub engine: E,
+    /// Computes with public values.
+    pub arithmetic: A,
+    /// Random bytes for incarnations and runs.
+    pub entropy: Entropy,
+}
+
+impl<E, A> fmt::Debug for Opening<E, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opening").field("group", &self.group.id()).finish_non_exhaustive()
+    }
+}
+
+/// Why a node cannot take part in a group, or in a session of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// No seat was given.
+    #[error("a node takes part with at least one seat; none is given")]
+    NoSeat,
+    /// The group has no such seat, it is given twice, or its seats are on several peers.
+    #[error("seat {seat} is not a seat of this node's peer in this group, or is given twice")]
+    NotItsSeat {
+        /// The seat.
+        seat: Seat,
+    },
+    /// The identity key is not the one in the roster.
+    #[error("seat {seat}: the identity key is not the one in the roster")]
+    OtherIdentity {
+        /// The seat.
+        seat: Seat,
+    },
+    /// The system gave no random bytes.
+    #[error("the system gave no randomness")]
+    Randomness,
+    /// The request names another group.
+    #[error("the request is for another group")]
+    OtherGroup,
+    /// The request has expired by one of the clocks.
+    #[error("the request has expired")]
+    Expired,
+    /// The session is open, or has ended with signatures.
+    #[error("the session is open or signed")]
+    Known,
+    /// As many sessions are open as may be.
+    #[error("{most} sessions are open; no more are allowed", most = MOST_SESSIONS)]
+    TooManySessions,
+    /// The engine refused.
+    #[error("the engine did not open: {0}")]
+    Engine(#[from] EngineError),
+}
+
+/// One group at one node. See the [module](self).
+///
+/// Dropping it zeroizes its secrets, which the engine holds.
+pub struct Member<E: Engine, A: Arithmetic> {
+    core: Core<E, A>,
+    sessions: BTreeMap<SessionId, Session<A::Package>>,
+}
+
+impl<E: Engine, A: Arithmetic> fmt::Debug for Member<E, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Member")
+            .field("group", &self.core.group.id())
+            .field("seats", &self.core.own_seats())
+            .field("sessions", &self.sessions.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<E: Engine, A: Arithmetic> Member<E, A> {
+    /// Takes part in the group from now on. The new incarnation is the first output that is to be
+    /// persisted; nothing is sent before it is.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] if a seat or its identity is not this node's, or there is no randomness.
+    pub fn new(opening: Opening<E, A>, now: Moment) -> Result<Self, OpenError> {
+        Ok(Self { core: Core::new(opening, now)?, sessions: BTreeMap::new() })
+    }
+
+    /// A frame arrived from a peer that the transport has authenticated, over its present
+    /// connection. The error says why it had no effect; nothing that a peer sends is an error of
+    /// the machine.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`] states why the frame had no effect.
+    pub fn handle_message(
+        &mut self,
+        from: &PeerId,
+        bytes: &[u8],
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        self.observe(now);
+        let result = self.receive(from, bytes, now);
+        self.work(now);
+        result
+    }
+
+    /// The link to a peer has come, gone or been measured.
+    pub fn handle_link(&mut self, peer: &PeerId, link: Link, now: Moment) {
+        self.observe(now);
+        self.link(peer, link, now);
+        self.work(now);
+    }
+
+    /// Handles what [`Member::next_timeout`] has named. Calling it early or late does no harm.
+    pub fn handle_timeout(&mut self, now: Moment) {
+        self.observe(now);
+        self.wake(now);
+        self.work(now);
+    }
+
+    /// The engine answers a call that it answered with a [`Job`] before.
+    pub fn engine_answered(
+        &mut self,
+        job: Job,
+        answer: Result<Answered, EngineError>,
+        now: Moment,
+    ) {
+        self.observe(now);
+        self.answered(job, answer, now);
+        self.work(now);
+    }
+
+    /// What was to be persisted is on the disk, or could not be written.
+    pub fn persisted(&mut self, receipt: Receipt, kept: bool, now: Moment) {
+        self.observe(now);
+        self.release(receipt, kept, now);
+        self.work(now);
+    }
+
+    /// Opens the session of an approved request. `author` is the member whose proposal of it this
+    /// node received first. `proposed` says that this node's own owner has proposed it: then this
+    /// node reigns at once. `waited` says that it was proposed more than an interval ago, as where
+    /// a person has approved it: then Ready is said at once.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] if the request is another group's, expired, known, or one too many, or the
+    /// engine refuses.
+    pub fn open(
+        &mut self,
+        request: ApprovedRequest,
+        author: Option<Seat>,
+        origin: RequestOrigin,
+        now: Moment,
+    ) -> Result<SessionId, OpenError> {
+        self.observe(now);
+        let session = self.open_session(request, author, origin, now)?;
+        self.work(now);
+        Ok(session)
+    }
+
+    /// Ends a session here without a signature. Shares that have left can be completed by others,
+    /// and a signature that comes later still ends it as signed.
+    pub fn stop(&mut self, session: SessionId, reason: StopReason, now: Moment) {
+        self.observe(now);
+        if let Some(session) = self.sessions.get_mut(&session) {
+            self.core.stop(session, reason, now);
+        }
+        self.work(now);
+    }
+
+    /// The operator's own quarantine: this seat is not picked and not served from now on.
+    pub fn bar(&mut self, seat: Seat) {
+        self.core.barred.insert(seat);
+    }
+
+    /// Voids all stock and draws another incarnation: after a suspend, or where a memory may have
+    /// been cloned.
+    pub fn void_stock(&mut self, now: Moment) {
+        self.begin_incarnation(now);
+        self.work(now);
+    }
+
+    /// The next output, in order. Call it until it returns `None`.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.core.outbox.pop_front()
+    }
+
+    /// When [`Member::handle_timeout`] must be called next, on the monotonic clock.
+    pub fn next_timeout(&self) -> Option<Duration> {
+        self.due()
+    }
+
+    /// The outcome of a session that is signed.
+    pub fn outcome(&self, session: SessionId) -> Option<&Outcome> {
+        self.sessions.get(&session).and_then(Session::outcome)
+    }
+
+    /// Why a session stopped here without signatures, if it did.
+    pub fn stopped(&self, session: SessionId) -> Option<StopReason> {
+        self.sessions.get(&session).and_then(Session::stopped)
+    }
+
+    /// How many secret nonces are held in all sessions together.
+    pub fn live_slots(&self) -> usize {
+        self.core.engine.live_slots()
+    }
+
+    /// The incarnation of this node now.
+    pub fn incarnation(&self) -> Incarnation {
+        self.core.incarnation
+    }
+}
+
+/// How a request came to this node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestOrigin {
+    /// Its owner has proposed it here.
+    Own,
+    /// A member proposed it, less than an interval ago.
+    Proposed,
+    /// It was proposed more than an interval ago: a person has approved it, or it was kept.
+    Waited,
+}

@@ -1,0 +1,303 @@
+//! What goes into the machine and out of it.
+
+use std::{sync::Arc, time::Duration};
+
+use roastery_frost::{Seat, Signature};
+use thiserror::Error;
+
+use crate::{
+    BodyHash, SessionId,
+    member::{
+        Incarnation, Run,
+        engine::{ArithmeticError, EngineError},
+        frame::{FrameError, Malformation},
+        proof::{Proof, ProvenFault},
+        stock::NotUsable,
+    },
+    message::RefusalReason,
+};
+
+/// What the caller must do, in this order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Send these bytes now.
+    Send {
+        /// The receivers.
+        to: Destination,
+        /// One whole frame.
+        bytes: Arc<[u8]>,
+    },
+    /// Write this to the disk, and answer with [`persisted`](super::Member::persisted).
+    Persist(Receipt, Record),
+    /// Something has happened that the caller may want to know.
+    Event(Event),
+}
+
+/// The receivers of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// The node that holds this seat; never a seat of this node.
+    Seat(Seat),
+    /// All other nodes, each once.
+    Everyone,
+}
+
+/// What happens to a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// The peer can be reached.
+    Up,
+    /// A message and its answer take this long.
+    RoundTrip(Duration),
+    /// The peer cannot be reached.
+    Down,
+}
+
+/// Names what is to be persisted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Receipt(pub(super) u64);
+
+/// What must be on the disk before its effect.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Record {
+    /// This node's incarnation from now on: the next start must have a greater one.
+    Incarnation(Incarnation),
+    /// A share is about to leave.
+    Share {
+        /// The session.
+        session: SessionId,
+        /// The seat of this node that gives it.
+        seat: Seat,
+        /// The coordinator that gets it.
+        coordinator: Seat,
+        /// The package that it answers.
+        package: BodyHash,
+    },
+    /// A member's fault is proven.
+    Proof(Arc<Proof>),
+}
+
+/// What has happened.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// This node coordinates from now on, or in another run.
+    Reigning {
+        /// The session.
+        session: SessionId,
+        /// The run.
+        run: Run,
+    },
+    /// This node has issued a package.
+    PackageIssued {
+        /// The session.
+        session: SessionId,
+        /// The run.
+        run: Run,
+        /// The number in the run, from 0.
+        number: u16,
+        /// The t signers, ascending.
+        signers: Vec<Seat>,
+    },
+    /// A share of this node has left. One audit record each.
+    ShareReleased {
+        /// The session.
+        session: SessionId,
+        /// The seat of this node.
+        seat: Seat,
+        /// The package that it answers.
+        package: BodyHash,
+    },
+    /// A member's fault is proven.
+    Proven {
+        /// The member, its fault and the session.
+        fault: ProvenFault,
+        /// The proof, which a third party can check with the group file.
+        proof: Arc<Proof>,
+    },
+    /// A member has refused to take part in a session.
+    Refused {
+        /// The session.
+        session: SessionId,
+        /// The member.
+        seat: Seat,
+        /// Its reason.
+        reason: RefusalReason,
+    },
+    /// The signatures are there. Final.
+    Signed(Outcome),
+    /// This node has stopped a session. Not final.
+    Stopped {
+        /// The session.
+        session: SessionId,
+        /// Why.
+        reason: StopReason,
+    },
+    /// The engine has failed. All stock is void.
+    EngineFailed(EngineError),
+}
+
+/// The signatures of a request. Final: they are never replaced.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// The session.
+    pub session: SessionId,
+    /// One BIP-340 signature for each message, in the order of the messages.
+    pub signatures: Vec<Signature>,
+    /// The package that led to them, as their sender states.
+    pub package: BodyHash,
+}
+
+/// Why a node stopped without a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum StopReason {
+    /// The request has expired by one of the clocks.
+    #[error("the request has expired")]
+    Expired,
+    /// The caller stopped it.
+    #[error("cancelled")]
+    Cancelled,
+    /// The caller could not store that a share was about to leave; so it has not left.
+    #[error("a share was not released, for its record could not be kept")]
+    JournalFailed,
+    /// More than n - t members are proven faulty.
+    #[error("{faulty} members are proven faulty; at most {bearable} can be borne")]
+    Infeasible {
+        /// The number of members that are proven faulty.
+        faulty: usize,
+        /// The most faulty members with which the group can sign, n - t.
+        bearable: usize,
+    },
+    /// The policy withdrew its approval before a share left.
+    #[error("no longer approved: {0}")]
+    Withdrawn(RefusalReason),
+    /// The engine failed.
+    #[error("{0}")]
+    Engine(EngineError),
+}
+
+/// Why a frame had no effect, or not the one that its sender wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Rejected {
+    /// It came from a peer that holds no seat, or from this node itself.
+    #[error("the peer holds no other seat in the group")]
+    NotAMember,
+    /// The bytes are no frame of this group.
+    #[error("{0}")]
+    NotAFrame(#[from] FrameError),
+    /// The signature is not that of the seat that the header names.
+    #[error("it is not signed by seat {sender}, which it names as its sender")]
+    NotSigned {
+        /// The sender that the header names.
+        sender: Seat,
+    },
+    /// The content breaks a structural rule.
+    #[error("seat {sender}: {malformation}")]
+    Malformed {
+        /// The sender.
+        sender: Seat,
+        /// The rule.
+        malformation: Malformation,
+    },
+    /// The sender is proven faulty, or barred by the operator.
+    #[error("seat {sender} is proven faulty or barred")]
+    Excluded {
+        /// The sender.
+        sender: Seat,
+    },
+    /// No session of this name is open here.
+    #[error("the session is not open here")]
+    NotOpen,
+    /// It says nothing new, for example because it is a retransmission.
+    #[error("nothing new")]
+    Repeat,
+    /// It is older than what is known: another incarnation, run, counter or index counts.
+    #[error("older than what is known from seat {sender}")]
+    Stale {
+        /// The sender.
+        sender: Seat,
+    },
+    /// It contradicts an earlier statement of its sender; both are kept.
+    #[error("it contradicts what seat {sender} said before")]
+    Conflict {
+        /// The sender.
+        sender: Seat,
+    },
+    /// A package that this signer does not sign.
+    #[error("not signed: {0}")]
+    NotToBeSigned(#[from] Decline),
+    /// A share of a signer that is not asked for one, or not for this package.
+    #[error("seat {sender} owes no such share")]
+    NotOwed {
+        /// The sender.
+        sender: Seat,
+    },
+    /// Final signatures that do not verify.
+    #[error("the signatures that seat {sender} sent do not verify")]
+    WrongSignatures {
+        /// The sender.
+        sender: Seat,
+    },
+    /// Evidence that proves nothing. It counts against its sender.
+    #[error("seat {sender} sent a proof that proves nothing")]
+    NotProven {
+        /// The sender.
+        sender: Seat,
+    },
+    /// It asks for something that this node does not have, or exceeds the rate of answers.
+    #[error("nothing to answer seat {sender} with now")]
+    NoAnswer {
+        /// The sender.
+        sender: Seat,
+    },
+    /// The session is over for this kind of statement.
+    #[error("the session is over")]
+    Over,
+    /// This node could not compute what it needs to judge it.
+    #[error("this node failed: {0}")]
+    Arithmetic(#[from] ArithmeticError),
+}
+
+/// Why a signer does not sign a package. None of these uses up a nonce.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Decline {
+    /// It names no seat of this node.
+    #[error("no seat of this node is picked")]
+    NotPicked,
+    /// A co-signer is proven faulty or barred.
+    #[error("seat {seat} among its signers is proven faulty or barred")]
+    Cosigner {
+        /// The co-signer.
+        seat: Seat,
+    },
+    /// It is of an older run than the newest of its coordinator.
+    #[error("a newer run of its coordinator is known")]
+    OlderRun,
+    /// Its run comes too soon after the one before; it is looked at when its time comes.
+    #[error("its run comes too soon after the one before")]
+    TooSoon,
+    /// Its run has got all the shares that it may get.
+    #[error("its run has got {most} shares, and no more may be given")]
+    Exhausted {
+        /// n - t + 1.
+        most: usize,
+    },
+    /// The slots that it names cannot be used.
+    #[error("{0}")]
+    Slots(#[from] NotUsable),
+    /// The slots at these indexes are others than the ones that it names.
+    #[error("it names other slots than those at its index")]
+    OtherSlots,
+    /// The session is stopped or signed here.
+    #[error("the session is over here")]
+    Over,
+    /// The policy does not agree any more.
+    #[error("no longer approved: {0}")]
+    Withdrawn(RefusalReason),
+    /// The request has expired by one of the clocks.
+    #[error("the request has expired")]
+    Expired,
+}

@@ -1,0 +1,447 @@
+//! What arrives: link, length, sender, signature, structure; then by kind (sections 3 and 9).
+
+use std::sync::Arc;
+
+use roastery_frost::Seat;
+
+use super::{
+    Destination, Event, Member, Rejected,
+    core::{Core, Reply},
+    session::{Phase, Said, Session},
+};
+use crate::{
+    SessionId,
+    clock::Moment,
+    group::PeerId,
+    member::{
+        engine::{Arithmetic, Engine, Verdict},
+        frame::{
+            Content, Control, ControlContent, Frame, Ready, Refusal, SignatureShare,
+            SigningPackage, Statement, StatementKind, Want,
+        },
+        proof::{Fault, Proof},
+        retained::{PackageOutcome, ShareOutcome},
+    },
+};
+
+/// Proofs of one sender that proved nothing, before no more of it are checked in a session.
+const MOST_FALSE_PROOFS: u8 = 4;
+
+impl<E: Engine, A: Arithmetic> Member<E, A> {
+    pub(super) fn receive(
+        &mut self,
+        from: &PeerId,
+        bytes: &[u8],
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        if self.core.seats_of(from).is_empty() {
+            return Err(Rejected::NotAMember);
+        }
+        let (sender, frame) = Frame::parse(bytes, &self.core.group)?;
+        if self.core.is_own(sender) && matches!(frame, Frame::Control(_)) {
+            return Err(Rejected::NotAMember);
+        }
+        if self.core.is_excluded(sender) {
+            return Err(Rejected::Excluded { sender });
+        }
+        match frame {
+            Frame::Control(control) => self.on_control(from, sender, &control, now),
+            Frame::Statement(statement) => {
+                let id = statement.header().session;
+                let session = self.sessions.get_mut(&id).ok_or(Rejected::NotOpen)?;
+                let is_own_link = self.core.group.holds(from, sender);
+                self.core.on_statement(session, sender, statement, is_own_link, now)
+            }
+        }
+    }
+
+    fn on_control(
+        &mut self,
+        from: &PeerId,
+        sender: Seat,
+        control: &Control,
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        let to = control.addressee(&self.core.group, from, &self.core.own_seats())?;
+        let content =
+            control.read().map_err(|malformation| Rejected::Malformed { sender, malformation })?;
+        match content {
+            ControlContent::Slots(slots) => self.on_slots(sender, to, &slots, now),
+            ControlContent::Ready(ready) => self.on_ready(sender, to, &ready, now),
+            ControlContent::Want(Want::Slots) => {
+                let m = self.most_messages();
+                self.core.on_want_slots(sender, to, m, now)
+            }
+            ControlContent::Want(want) => {
+                let id = control.header().session;
+                let session = self.sessions.get_mut(&id).ok_or(Rejected::NotOpen)?;
+                self.core.on_want(session, sender, to, want, now)
+            }
+            // Nonces are asked for by investigations only.
+            ControlContent::Nonces(_) => Err(Rejected::Repeat),
+        }
+    }
+
+    fn on_ready(
+        &mut self,
+        sender: Seat,
+        to: Seat,
+        ready: &Ready,
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        self.named(sender, ready.incarnation, now)?;
+        self.core.own_seat_mut(to).shown.drop_below(sender, ready.oldest);
+        for one in &ready.sessions {
+            let Some(session) = self.sessions.get_mut(&one.session) else { continue };
+            if self.core.answer_with_outcome(session, sender, now) || !session.is_running() {
+                continue;
+            }
+            let newest = session.said.get(&sender);
+            if newest.is_some_and(|said| one.counter < said.counter) {
+                continue;
+            }
+            let refused = session.refused.get(&sender);
+            if refused.is_some_and(|(incarnation, counter, _)| {
+                *incarnation == ready.incarnation && *counter > one.counter
+            }) {
+                continue;
+            }
+            session.refused.remove(&sender);
+            session.said.insert(
+                sender,
+                Said {
+                    incarnation: ready.incarnation,
+                    counter: one.counter,
+                    cannot: one.cannot.map(|cannot| (cannot.run, cannot.number)),
+                },
+            );
+            if session.said.len() >= self.core.group.most_packages() {
+                self.core.begin_reign(session, now);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<E: Engine, A: Arithmetic> Core<E, A> {
+    pub(super) fn on_statement(
+        &mut self,
+        session: &mut Session<A::Package>,
+        sender: Seat,
+        statement: Statement,
+        is_own_link: bool,
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        let kind = statement.kind();
+        let ends = matches!(kind, StatementKind::Signature | StatementKind::Evidence);
+        if !ends && session.proofs.contains_key(&sender) {
+            return Err(Rejected::Excluded { sender });
+        }
+        let content = match session.shape.read(&statement) {
+            Ok(content) => content,
+            Err(malformation) => {
+                if !statement.is_signed_by_its_sender(&self.group) {
+                    return Err(Rejected::NotSigned { sender });
+                }
+                if kind as u8 >= StatementKind::SigningPackage as u8
+                    && kind as u8 <= StatementKind::Signature as u8
+                {
+                    self.report(session, Fault::MalformedMessage { message: statement }, now);
+                }
+                return Err(Rejected::Malformed { sender, malformation });
+            }
+        };
+        if is_own_link && kind != StatementKind::Signature {
+            self.answer_with_outcome(session, sender, now);
+        }
+        match content {
+            Content::Proposal(_) => Err(Rejected::Repeat),
+            Content::SigningPackage(package) => {
+                self.on_package(session, sender, statement, package, now)
+            }
+            Content::SignatureShare(share) => {
+                self.on_share(session, sender, statement, share, is_own_link, now)
+            }
+            // Final signatures prove themselves.
+            Content::Signature(content) => {
+                if !session.is_running() && session.outcome().is_some() {
+                    return Err(Rejected::Repeat);
+                }
+                match self.arithmetic.verify(session.request.keys(), &content.signatures)? {
+                    Verdict::Right(()) => {
+                        self.finish(session, content, statement, now);
+                        Ok(())
+                    }
+                    Verdict::Wrong { .. } => Err(Rejected::WrongSignatures { sender }),
+                }
+            }
+            Content::Refusal(refusal) => {
+                self.on_refusal(session, sender, &statement, refusal, is_own_link)
+            }
+            Content::Evidence(proof) => self.on_evidence(session, sender, &statement, proof, now),
+        }
+    }
+
+    fn on_package(
+        &mut self,
+        session: &mut Session<A::Package>,
+        sender: Seat,
+        statement: Statement,
+        package: SigningPackage,
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        if matches!(session.phase, Phase::Signed { .. }) {
+            return Err(Rejected::Over);
+        }
+        if !statement.is_signed_by_its_sender(&self.group) {
+            return Err(Rejected::NotSigned { sender });
+        }
+        if self.is_own(sender) {
+            // This seat reigned in an incarnation that this node has forgotten, or in a clone.
+            self.runs.go_beyond(package.run);
+            let is_greater =
+                session.turn.as_ref().is_some_and(|turn| turn.reign.run() < package.run);
+            if is_greater {
+                self.begin_run(session, now);
+            }
+            return Err(Rejected::Repeat);
+        }
+        let hash = statement.body_hash();
+        let is_known = session.retained.find(hash).is_some();
+        match session.retained.package(sender, statement, package) {
+            PackageOutcome::New => {}
+            PackageOutcome::Repeat => return self.on_repeated_package(session, sender, hash, now),
+            PackageOutcome::OldRun => {
+                self.show_newest_package(session, sender, now);
+                return Err(Rejected::Stale { sender });
+            }
+            PackageOutcome::Fault(fault) => {
+                self.report(session, *fault, now);
+                return Err(Rejected::Conflict { sender });
+            }
+        }
+        debug_assert!(!is_known, "a package that is kept is a repeat");
+        session.schedule.package_arrived(self.links.interval(), now.monotonic);
+        for announcements in session.announcements.values_mut() {
+            announcements.acknowledged(sender);
+        }
+        let answered = self.consider(session, sender, hash, now);
+        self.try_to_complete(session, hash, now)?;
+        answered
+    }
+
+    /// A package that is known: its coordinator may have missed this node's answer.
+    fn on_repeated_package(
+        &mut self,
+        session: &mut Session<A::Package>,
+        sender: Seat,
+        hash: crate::BodyHash,
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        for own in self.own_seats() {
+            let given = session.given.get(&(own, sender)).filter(|given| given.package == hash);
+            let bytes = given.map(|given| given.statement.as_bytes().clone());
+            if let Some(bytes) = bytes {
+                self.reply(sender, Reply::Share(hash), &bytes, now);
+            } else if session.cannot.contains_key(&(own, sender)) {
+                self.say_ready(session, own, sender, now);
+            }
+        }
+        Err(Rejected::Repeat)
+    }
+
+    /// A coordinator that is behind is shown the newest package of its own seat.
+    pub(super) fn show_newest_package(
+        &mut self,
+        session: &Session<A::Package>,
+        coordinator: Seat,
+        now: Moment,
+    ) {
+        let newest = session.retained.newest_of(coordinator);
+        let bytes: Option<Arc<[u8]>> = newest.map(|newest| newest.statement.as_bytes().clone());
+        if let Some(bytes) = bytes {
+            self.reply(coordinator, Reply::NewestPackage(session.id), &bytes, now);
+        }
+    }
+
+    fn on_share(
+        &mut self,
+        session: &mut Session<A::Package>,
+        sender: Seat,
+        statement: Statement,
+        share: SignatureShare,
+        is_own_link: bool,
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        if matches!(session.phase, Phase::Signed { .. }) {
+            return Err(Rejected::Over);
+        }
+        if !is_own_link && !statement.is_signed_by_its_sender(&self.group) {
+            return Err(Rejected::NotSigned { sender });
+        }
+        let (package, scalars) = (share.package, share.scalars.clone());
+        match session.retained.share(sender, statement.clone(), share) {
+            ShareOutcome::Fault(fault) => {
+                let Fault::ShareConflict { first, second } = *fault else {
+                    return Err(Rejected::Repeat);
+                };
+                if !second.is_signed_by_its_sender(&self.group) {
+                    return Err(Rejected::NotSigned { sender });
+                }
+                if first.is_signed_by_its_sender(&self.group) {
+                    self.report(session, Fault::ShareConflict { first, second }, now);
+                    return Err(Rejected::Conflict { sender });
+                }
+                // The first one was not its sender's: the second takes its place.
+                session.retained.forget_share(sender, package);
+                if let Some(turn) = &mut session.turn {
+                    turn.reign.retract(sender, package);
+                }
+                if let Ok(Content::SignatureShare(content)) = session.shape.read(&second) {
+                    let _ = session.retained.share(sender, second, content);
+                }
+            }
+            ShareOutcome::UnknownPackage if session.turn.is_none() => {
+                let seat = session.seat;
+                self.want(session.id, seat, sender, Want::Package(package));
+            }
+            ShareOutcome::New | ShareOutcome::Repeat | ShareOutcome::UnknownPackage => {}
+        }
+        let counted = self.count(session, sender, package, scalars, statement, now);
+        self.try_to_complete(session, package, now)?;
+        counted
+    }
+
+    fn on_refusal(
+        &mut self,
+        session: &mut Session<A::Package>,
+        sender: Seat,
+        statement: &Statement,
+        refusal: Refusal,
+        is_own_link: bool,
+    ) -> Result<(), Rejected> {
+        if !is_own_link && !statement.is_signed_by_its_sender(&self.group) {
+            return Err(Rejected::NotSigned { sender });
+        }
+        let Refusal { incarnation, counter, reason } = refusal;
+        if self.links.incarnation(sender).is_some_and(|present| present != incarnation) {
+            return Err(Rejected::Stale { sender });
+        }
+        let is_below = |known: u32| counter <= known;
+        if session.said.get(&sender).is_some_and(|said| is_below(said.counter)) {
+            return Err(Rejected::Stale { sender });
+        }
+        let known = session.refused.get(&sender);
+        if known.is_some_and(|(of, known, _)| *of == incarnation && is_below(*known)) {
+            return Err(Rejected::Repeat);
+        }
+        session.refused.insert(sender, (incarnation, counter, reason));
+        session.said.remove(&sender);
+        self.event(Event::Refused { session: session.id, seat: sender, reason });
+        Ok(())
+    }
+
+    fn on_evidence(
+        &mut self,
+        session: &mut Session<A::Package>,
+        sender: Seat,
+        statement: &Statement,
+        proof: Proof,
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        let accused = proof.fault().accused_statement().sender(&self.group);
+        if accused.is_some_and(|seat| session.proofs.contains_key(&seat)) {
+            return Err(Rejected::Repeat);
+        }
+        let false_proofs = session.false_proofs.get(&sender).copied().unwrap_or(0);
+        if false_proofs >= MOST_FALSE_PROOFS {
+            return Err(Rejected::NoAnswer { sender });
+        }
+        if !statement.is_signed_by_its_sender(&self.group) {
+            return Err(Rejected::NotSigned { sender });
+        }
+        let is_of_session = proof.request() == session.request.request();
+        if is_of_session && let crate::verdict::Verdict::Invalid(fault) = proof.verify(&self.group)
+        {
+            self.record_fault(session, fault, Arc::new(proof), now);
+            return Ok(());
+        }
+        session.false_proofs.insert(sender, false_proofs + 1);
+        Err(Rejected::NotProven { sender })
+    }
+
+    fn on_want(
+        &mut self,
+        session: &mut Session<A::Package>,
+        sender: Seat,
+        own: Seat,
+        want: Want,
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        if self.answer_with_outcome(session, sender, now) {
+            return Ok(());
+        }
+        let answer = match want {
+            Want::Ready => {
+                if session.is_running() && self.may_reply(sender, Reply::Ready(session.id), now) {
+                    self.say_ready(session, own, sender, now);
+                    return Ok(());
+                }
+                None
+            }
+            Want::Package(hash) => {
+                let package = session.retained.find(hash);
+                package.map(|package| (Reply::Package(hash), package.statement.as_bytes().clone()))
+            }
+            Want::Share(hash) => {
+                let mut given = session.given.iter().filter(|((of, _), _)| *of == own);
+                let given = given.find(|(_, given)| given.package == hash);
+                given.map(|(_, given)| (Reply::Share(hash), given.statement.as_bytes().clone()))
+            }
+            Want::Slots | Want::Nonces(_) | Want::Outcome => None,
+        };
+        match answer {
+            Some((what, bytes)) if self.reply(sender, what, &bytes, now) => Ok(()),
+            _ => Err(Rejected::NoAnswer { sender }),
+        }
+    }
+
+    /// Answers with the signatures, once they are there. Gives whether they are.
+    pub(super) fn answer_with_outcome(
+        &mut self,
+        session: &Session<A::Package>,
+        to: Seat,
+        now: Moment,
+    ) -> bool {
+        let Phase::Signed { statement, .. } = &session.phase else { return false };
+        if !self.is_own(to) {
+            let bytes = statement.as_bytes().clone();
+            self.reply(to, Reply::Outcome(session.id), &bytes, now);
+        }
+        true
+    }
+
+    pub(super) fn broadcast(&mut self, statement: &Statement) {
+        self.send(Destination::Everyone, statement.as_bytes().clone());
+    }
+
+    /// Says Ready to a coordinator about one session; nothing while its newest package that names
+    /// this seat waits or is answered, for the share is the answer then.
+    pub(super) fn say_ready(
+        &mut self,
+        session: &Session<A::Package>,
+        own: Seat,
+        coordinator: Seat,
+        now: Moment,
+    ) {
+        let Some(one) = self.readiness(session, own, coordinator, now) else { return };
+        let oldest = self.own_seat(own).stock.oldest(coordinator);
+        let ready = Ready { incarnation: self.incarnation, oldest, sessions: vec![one] };
+        self.control(
+            SessionId::from_bytes([0; 32]),
+            own,
+            coordinator,
+            &ControlContent::Ready(ready),
+        );
+    }
+}

@@ -1,0 +1,193 @@
+//! The state of one session.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use roastery_frost::{PartialSignature, PublicNonce, Seat};
+
+use super::{Outcome, RequestOrigin, StopReason};
+use crate::{
+    BodyHash, SessionId,
+    clock::{Backoff, Moment},
+    election::Order,
+    group::Group,
+    member::{
+        Incarnation, Run,
+        frame::{Shape, Statement},
+        proof::{Proof, ProvenFault},
+        ready::Announcements,
+        reign::{PackageId, Reign},
+        retained::Retained,
+        runs::AnsweredRuns,
+        schedule::Schedule,
+    },
+    message::RefusalReason,
+    request::ApprovedRequest,
+};
+
+/// The pace of retransmissions: the first after half a second, then twice as long up to 15 s.
+pub(super) const REPEATED_AFTER: (Duration, Duration) =
+    (Duration::from_millis(500), Duration::from_secs(15));
+
+/// One session at this node.
+pub(super) struct Session<P> {
+    pub(super) id: SessionId,
+    pub(super) request: ApprovedRequest,
+    pub(super) shape: Shape,
+    /// The number of messages.
+    pub(super) m: usize,
+    pub(super) phase: Phase,
+    pub(super) schedule: Schedule,
+    /// The seat of this node that would reign: its earliest in the order.
+    pub(super) seat: Seat,
+    /// When Ready is first said after a coordinator became live: at once, or after half an
+    /// interval.
+    pub(super) is_late: bool,
+    /// Of each own seat.
+    pub(super) announcements: BTreeMap<Seat, Announcements>,
+    /// Of each own seat, for each coordinator.
+    pub(super) answered: BTreeMap<(Seat, Seat), AnsweredRuns>,
+    /// Of each coordinator the newest package that comes too soon, and when its time comes.
+    pub(super) too_soon: BTreeMap<Seat, (Duration, BodyHash)>,
+    /// The packages that this node can never answer, by own seat and coordinator.
+    pub(super) cannot: BTreeMap<(Seat, Seat), (Run, u16)>,
+    /// The newest share of each own seat for each coordinator.
+    pub(super) given: BTreeMap<(Seat, Seat), Given>,
+    pub(super) retained: Retained,
+    pub(super) turn: Option<Turn<P>>,
+    pub(super) said: BTreeMap<Seat, Said>,
+    pub(super) refused: BTreeMap<Seat, (Incarnation, u32, RefusalReason)>,
+    pub(super) proofs: BTreeMap<Seat, (ProvenFault, Arc<Proof>)>,
+    /// Proofs that proved nothing, by their sender.
+    pub(super) false_proofs: BTreeMap<Seat, u8>,
+}
+
+pub(super) enum Phase {
+    Running,
+    Signed {
+        outcome: Outcome,
+        statement: Statement,
+        /// Until when evidence is collected; absent once it is pruned.
+        until: Option<Duration>,
+    },
+    Stopped(StopReason),
+}
+
+/// A share that has left.
+pub(super) struct Given {
+    pub(super) package: BodyHash,
+    pub(super) statement: Statement,
+    pub(super) at: Duration,
+}
+
+/// What a signer has said to this node as a coordinator.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Said {
+    pub(super) incarnation: Incarnation,
+    pub(super) counter: u32,
+    pub(super) cannot: Option<(Run, u16)>,
+}
+
+/// A share as a coordinator counts it.
+pub(super) struct Counted {
+    pub(super) scalars: Vec<PartialSignature>,
+    pub(super) statement: Statement,
+}
+
+/// What is computed once for a package of this node's own.
+pub(super) struct Prepared<P> {
+    pub(super) package: P,
+    pub(super) nonces: BTreeMap<Seat, Vec<PublicNonce>>,
+    pub(super) statement: Statement,
+}
+
+/// This node's reign in the session.
+pub(super) struct Turn<P> {
+    pub(super) reign: Reign<Counted>,
+    pub(super) prepared: BTreeMap<PackageId, Prepared<P>>,
+    /// When those are asked that were not heard from.
+    pub(super) asks: Backoff,
+    /// When packages are sent again to those that owe a share.
+    pub(super) repeats: Backoff,
+}
+
+impl<P> Session<P> {
+    pub(super) fn new(
+        request: ApprovedRequest,
+        group: &Group,
+        own: &[Seat],
+        author: Option<Seat>,
+        origin: RequestOrigin,
+        interval: Duration,
+        now: Moment,
+    ) -> Self {
+        let id = request.session_id();
+        let order = Order::of(id, group.seats()).into_seats();
+        let first_own = order.iter().find(|seat| own.contains(seat)).copied();
+        let m = request.keys().len();
+        Self {
+            id,
+            shape: Shape::new(group, m),
+            m,
+            request,
+            phase: Phase::Running,
+            seat: first_own.unwrap_or(own[0]),
+            schedule: Schedule::new(order, author, group.most_packages(), interval, now.monotonic),
+            is_late: origin == RequestOrigin::Waited,
+            announcements: own.iter().map(|seat| (*seat, Announcements::default())).collect(),
+            answered: BTreeMap::new(),
+            too_soon: BTreeMap::new(),
+            cannot: BTreeMap::new(),
+            given: BTreeMap::new(),
+            retained: Retained::default(),
+            turn: None,
+            said: BTreeMap::new(),
+            refused: BTreeMap::new(),
+            proofs: BTreeMap::new(),
+            false_proofs: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        matches!(self.phase, Phase::Running)
+    }
+
+    pub(super) fn outcome(&self) -> Option<&Outcome> {
+        match &self.phase {
+            Phase::Signed { outcome, .. } => Some(outcome),
+            _ => None,
+        }
+    }
+
+    /// Whether the request has expired by one of the clocks.
+    pub(super) fn is_expired(&self, now: Moment) -> bool {
+        now.monotonic >= self.request.expires_at()
+            || now.wall_seconds() >= self.request.request().expiry()
+    }
+
+    pub(super) fn stopped(&self) -> Option<StopReason> {
+        match self.phase {
+            Phase::Stopped(reason) => Some(reason),
+            _ => None,
+        }
+    }
+}
+
+impl<P> Turn<P> {
+    pub(super) fn new(reign: Reign<Counted>, now: Duration) -> Self {
+        let (first, most) = REPEATED_AFTER;
+        Self {
+            reign,
+            prepared: BTreeMap::new(),
+            asks: Backoff::new(now, first, most),
+            repeats: Backoff::new(now, first, most),
+        }
+    }
+
+    /// From when members are asked: not within half an interval of a package 0 that is alone, whose
+    /// shares are on their way.
+    pub(super) fn asked_from(&self, interval: Duration) -> Duration {
+        let first = PackageId { run: self.reign.run(), number: 0 };
+        let alone = self.reign.package(first).filter(|_| self.reign.issued() == 1);
+        alone.map_or(Duration::ZERO, |one| one.issued.saturating_add(interval / 2))
+    }
+}

@@ -1,0 +1,281 @@
+//! The signer: which packages are answered, and how a share leaves (section 8).
+
+use roastery_frost::{PartialSignature, Seat};
+
+use super::{
+    Decline, Destination, Event, Member, Record, Rejected, StopReason,
+    core::{Core, Held, Pending},
+    output::Receipt,
+    session::{Given, Phase, Session},
+};
+use crate::{
+    BodyHash,
+    clock::Moment,
+    member::{
+        engine::{Answer, Arithmetic, Engine, EngineError, SignOrder},
+        frame::{
+            Cannot, Content, ReadySession, Refusal, SignatureShare, SigningPackage, slot_hash,
+        },
+        runs::{Admission, AnsweredRuns},
+    },
+    message::RefusalReason,
+};
+
+impl<E: Engine, A: Arithmetic> Member<E, A> {
+    /// What was to be persisted is on the disk, or could not be written.
+    pub(super) fn release(&mut self, receipt: Receipt, kept: bool, now: Moment) {
+        let m = self.most_messages();
+        match self.core.held(receipt) {
+            Held::Incarnation(incarnation) if kept => self.core.begun(incarnation, m, now),
+            Held::Share { session, seat, coordinator, given } => {
+                if let Some(session) = self.sessions.get_mut(&session) {
+                    self.core.release(session, (seat, coordinator), given, kept, now);
+                }
+            }
+            // Without a stored incarnation nothing is shown, so nothing is signed.
+            Held::Incarnation(_) | Held::Nothing => {}
+        }
+    }
+}
+
+impl<E: Engine, A: Arithmetic> Core<E, A> {
+    /// Looks at a package that is kept, and answers it with a share of each own seat that it names.
+    pub(super) fn consider(
+        &mut self,
+        session: &mut Session<A::Package>,
+        coordinator: Seat,
+        hash: BodyHash,
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        let Some(package) = session.retained.find(hash).map(|kept| kept.content.clone()) else {
+            return Err(Rejected::NotOpen);
+        };
+        let own = self.own_seats();
+        let picked = own.into_iter().filter(|own| package.entry_of(*own).is_some());
+        let mut result = Err(Rejected::NotToBeSigned(Decline::NotPicked));
+        for own in picked {
+            result = self.answer(session, own, coordinator, (hash, &package), now);
+            match &result {
+                Err(Rejected::NotToBeSigned(Decline::Slots(_) | Decline::OtherSlots)) => {
+                    let cannot = (package.run, package.number);
+                    session.cannot.insert((own, coordinator), cannot);
+                    self.say_ready(session, own, coordinator, now);
+                }
+                Err(Rejected::NotToBeSigned(Decline::OlderRun)) => {
+                    self.show_newest_package(session, coordinator, now);
+                }
+                _ => {}
+            }
+        }
+        result
+    }
+
+    fn answer(
+        &mut self,
+        session: &mut Session<A::Package>,
+        own: Seat,
+        coordinator: Seat,
+        (hash, package): (BodyHash, &SigningPackage),
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        self.may_sign(session, own, coordinator, (hash, package), now)?;
+        let Some(entry) = package.entry_of(own) else {
+            return Err(Decline::NotPicked.into());
+        };
+        // The index and the number of messages are sound: structural rules and the stock say so.
+        let indexes = entry.first..entry.first.saturating_add(session.m as u32);
+        let most = self.group.most_packages();
+        let runs = session.answered.entry((own, coordinator));
+        runs.or_insert_with(|| AnsweredRuns::new(most)).released();
+        self.own_seat_mut(own).stock.take(coordinator, indexes, session.id, now);
+        let order = SignOrder {
+            session: session.id,
+            seat: own,
+            coordinator,
+            incarnation: self.incarnation,
+            first: entry.first,
+            signers: package.seats(),
+            aggregates: package.aggregates.clone(),
+        };
+        match self.engine.sign(&order, now) {
+            Answer::Now(shares) => self.signed(session, (own, coordinator), hash, shares, now),
+            Answer::Later(job) => {
+                let session = session.id;
+                let pending = Pending::Sign { seat: own, coordinator, session, package: hash };
+                self.jobs.insert(job, pending);
+            }
+        }
+        Ok(())
+    }
+
+    /// Every rule that holds before a slot is touched.
+    fn may_sign(
+        &mut self,
+        session: &mut Session<A::Package>,
+        own: Seat,
+        coordinator: Seat,
+        (hash, package): (BodyHash, &SigningPackage),
+        now: Moment,
+    ) -> Result<(), Decline> {
+        self.still_agrees(session, now)?;
+        if let Some(seat) = package.seats().into_iter().find(|seat| {
+            session.proofs.contains_key(seat)
+                || self.faulty.contains_key(seat)
+                || self.is_excluded(*seat)
+        }) {
+            return Err(Decline::Cosigner { seat });
+        }
+        let most = self.group.most_packages();
+        if !self.is_own(coordinator) {
+            let runs = session.answered.entry((own, coordinator));
+            let runs = runs.or_insert_with(|| AnsweredRuns::new(most));
+            match runs.admit(package.run, now.monotonic) {
+                Admission::Admitted => {}
+                Admission::Older => return Err(Decline::OlderRun),
+                Admission::Exhausted => return Err(Decline::Exhausted { most }),
+                Admission::TooSoon { until } => {
+                    session.too_soon.insert(coordinator, (until, hash));
+                    return Err(Decline::TooSoon);
+                }
+            }
+        }
+        let entry = package.entry_of(own).ok_or(Decline::NotPicked)?;
+        let indexes = entry.first..entry.first.saturating_add(session.m as u32);
+        let nonces = self.own_seat(own).stock.check(coordinator, indexes, now)?;
+        if slot_hash(self.group.id(), coordinator, own, &nonces) != entry.hash {
+            return Err(Decline::OtherSlots);
+        }
+        Ok(())
+    }
+
+    /// Whether the session runs, both clocks are before the expiry, and the policy agrees.
+    fn still_agrees(&self, session: &Session<A::Package>, now: Moment) -> Result<(), Decline> {
+        if !session.is_running() {
+            return Err(Decline::Over);
+        }
+        if session.is_expired(now) {
+            return Err(Decline::Expired);
+        }
+        session.request.still_approved().map_err(Decline::Withdrawn)
+    }
+
+    /// The engine has computed the shares of one package: they wait for the disk.
+    pub(super) fn signed(
+        &mut self,
+        session: &mut Session<A::Package>,
+        (seat, coordinator): (Seat, Seat),
+        package: BodyHash,
+        shares: Result<Vec<PartialSignature>, EngineError>,
+        now: Moment,
+    ) {
+        let scalars = match shares {
+            Ok(scalars) => scalars,
+            Err(error) => {
+                self.event(Event::EngineFailed(error));
+                return self.stop(session, StopReason::Engine(error), now);
+            }
+        };
+        let content = Content::SignatureShare(SignatureShare { package, scalars });
+        let statement = self.seal(session.id, seat, &content);
+        let session = session.id;
+        let given = Given { package, statement, at: now.monotonic };
+        let record = Record::Share { session, seat, coordinator, package };
+        self.persist(record, Held::Share { session, seat, coordinator, given });
+    }
+
+    /// The record of a share is on the disk: it leaves if it still may.
+    fn release(
+        &mut self,
+        session: &mut Session<A::Package>,
+        (seat, coordinator): (Seat, Seat),
+        given: Given,
+        kept: bool,
+        now: Moment,
+    ) {
+        if !kept {
+            return self.stop(session, StopReason::JournalFailed, now);
+        }
+        match self.still_agrees(session, now) {
+            Ok(()) => {}
+            Err(Decline::Expired) => return self.stop(session, StopReason::Expired, now),
+            Err(Decline::Withdrawn(reason)) => {
+                return self.stop(session, StopReason::Withdrawn(reason), now);
+            }
+            // The session has ended meanwhile: the share is destroyed.
+            Err(_) => return,
+        }
+        let (package, statement) = (given.package, given.statement.clone());
+        let key = (seat, coordinator);
+        // The records of two shares may be written in another order than the shares were made.
+        if session.given.get(&key).is_none_or(|known| known.at <= given.at) {
+            session.given.insert(key, given);
+        }
+        self.event(Event::ShareReleased { session: session.id, seat, package });
+        if !self.is_own(coordinator) {
+            return self.send(Destination::Seat(coordinator), statement.as_bytes().clone());
+        }
+        if let Ok(Content::SignatureShare(share)) = session.shape.read(&statement) {
+            let scalars = share.scalars.clone();
+            session.retained.share(seat, statement.clone(), share);
+            // An own share that is late for its run counts for nothing.
+            let _ = self.count(session, seat, package, scalars, statement, now);
+        }
+    }
+
+    /// What Ready says about one session; nothing where a share is the answer.
+    pub(super) fn readiness(
+        &self,
+        session: &Session<A::Package>,
+        own: Seat,
+        coordinator: Seat,
+        now: Moment,
+    ) -> Option<ReadySession> {
+        if !session.is_running() || session.is_expired(now) || !self.is_begun {
+            return None;
+        }
+        let newest = session.retained.newest_for(coordinator, own);
+        let cannot = session.cannot.get(&(own, coordinator)).copied();
+        let cannot = match newest {
+            None => None,
+            Some(newest) => {
+                let this = (newest.content.run, newest.content.number);
+                if cannot != Some(this) {
+                    return None;
+                }
+                cannot.map(|(run, number)| Cannot { run, number })
+            }
+        };
+        let counter = session.announcements.get(&own).map_or(0, |one| one.counter());
+        Some(ReadySession { session: session.id, counter, cannot })
+    }
+
+    /// Stops a session here and tells the others why, unless it only ran out of time.
+    pub(super) fn stop(
+        &mut self,
+        session: &mut Session<A::Package>,
+        reason: StopReason,
+        now: Moment,
+    ) {
+        if !session.is_running() {
+            return;
+        }
+        session.phase = Phase::Stopped(reason);
+        session.turn = None;
+        self.engine.close(session.id);
+        self.event(Event::Stopped { session: session.id, reason });
+        let told = match reason {
+            StopReason::Cancelled => RefusalReason::Operator,
+            StopReason::Withdrawn(reason) => reason,
+            StopReason::Engine(_) | StopReason::JournalFailed => RefusalReason::Fault,
+            StopReason::Expired | StopReason::Infeasible { .. } => return,
+        };
+        for own in self.own_seats() {
+            let Some(announcements) = session.announcements.get_mut(&own) else { continue };
+            announcements.change(now.monotonic);
+            let counter = announcements.counter();
+            let refusal = Refusal { incarnation: self.incarnation, counter, reason: told };
+            let statement = self.seal(session.id, own, &Content::Refusal(refusal));
+            self.broadcast(&statement);
+        }
+    }
+}

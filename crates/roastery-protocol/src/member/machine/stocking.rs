@@ -1,0 +1,303 @@
+//! Links, incarnations and stock: what is shown to each coordinator, and when.
+
+use std::time::Duration;
+
+use roastery_frost::Seat;
+
+use super::{
+    Destination, Event, Link, Member, Rejected,
+    core::{Core, Held, Pending, Reply},
+    session::{REPEATED_AFTER, Session},
+};
+use crate::{
+    clock::Moment,
+    group::PeerId,
+    member::{
+        Incarnation,
+        engine::{
+            Answer, Answered, Arithmetic, DrawContext, Engine, EngineError, Job, SlotRange, Void,
+        },
+        frame::{ControlContent, NO_SESSION, Slots},
+        links::Named,
+        stock::{Draw, Voided},
+    },
+};
+
+/// How long the stock for a coordinator outlives its link.
+const HELD_WITHOUT_LINK: Duration = Duration::from_secs(30);
+
+impl<E: Engine, A: Arithmetic> Member<E, A> {
+    /// Looks at the clocks with each input: if they disagree the machine was suspended, cloned or
+    /// set, and everything that was shown before is void.
+    pub(super) fn observe(&mut self, now: Moment) {
+        if !self.core.clocks_agree(now) {
+            self.begin_incarnation(now);
+        }
+    }
+
+    pub(super) fn begin_incarnation(&mut self, now: Moment) {
+        self.core.renew(now);
+        for session in self.sessions.values_mut() {
+            self.core.begin_run(session, now);
+        }
+    }
+
+    pub(super) fn link(&mut self, peer: &PeerId, link: Link, now: Moment) {
+        for seat in self.core.seats_of(peer) {
+            match link {
+                Link::RoundTrip(time) => self.core.links.measured(seat, time),
+                Link::Down => self.core.links.down(seat, now.monotonic),
+                Link::Up => {
+                    self.core.links.up(seat);
+                    self.core.show_all(seat, self.most_messages(), now);
+                    for session in self.sessions.values_mut() {
+                        self.core.linked(session, seat, now);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The number of messages of the longest request that is open.
+    pub(super) fn most_messages(&self) -> usize {
+        let open = self.sessions.values().filter(|session| session.is_running());
+        open.map(|session| session.m).max().unwrap_or(1)
+    }
+
+    pub(super) fn answered(
+        &mut self,
+        job: Job,
+        answer: Result<Answered, EngineError>,
+        now: Moment,
+    ) {
+        let Some(pending) = self.core.jobs.remove(&job) else { return };
+        match (pending, answer) {
+            (Pending::Draw { seat, draw, m, incarnation }, answer) => {
+                let nonces = match answer {
+                    Ok(Answered::Drawn(nonces)) => Ok(nonces),
+                    Ok(_) => Err(EngineError::Unavailable),
+                    Err(error) => Err(error),
+                };
+                if incarnation == self.core.incarnation {
+                    self.core.drawn(seat, draw, m, nonces, now);
+                }
+            }
+            (Pending::Open { session }, answer) => {
+                if let (Err(error), Some(session)) = (answer, self.sessions.get_mut(&session)) {
+                    self.core.stop(session, super::StopReason::Engine(error), now);
+                }
+            }
+            (Pending::Sign { seat, coordinator, session, package }, answer) => {
+                let shares = match answer {
+                    Ok(Answered::Signed(shares)) => Ok(shares),
+                    Ok(_) => Err(EngineError::Unavailable),
+                    Err(error) => Err(error),
+                };
+                if let Some(session) = self.sessions.get_mut(&session) {
+                    self.core.signed(session, (seat, coordinator), package, shares, now);
+                }
+            }
+        }
+    }
+
+    /// Slots of a member for a seat of this node.
+    pub(super) fn on_slots(
+        &mut self,
+        sender: Seat,
+        to: Seat,
+        slots: &Slots,
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        self.named(sender, slots.incarnation, now)?;
+        let shown = &mut self.core.own_seat_mut(to).shown;
+        let new = shown.receive(sender, slots.oldest, slots.first, &slots.nonces, now);
+        if new == 0 && !slots.nonces.is_empty() { Err(Rejected::Repeat) } else { Ok(()) }
+    }
+
+    /// A member names its incarnation over its own link.
+    pub(super) fn named(
+        &mut self,
+        sender: Seat,
+        incarnation: Incarnation,
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        match self.core.links.named(sender, incarnation) {
+            Named::Present => Ok(()),
+            Named::Old => Err(Rejected::Stale { sender }),
+            Named::New => {
+                self.core.own.iter_mut().for_each(|own| own.shown.renew(sender));
+                for session in self.sessions.values_mut() {
+                    session.said.remove(&sender);
+                    if let Some(turn) = &mut session.turn {
+                        turn.reign.member_returned(sender, now.monotonic);
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Shows what is missing, and drops what is too old or has lost its link.
+    pub(super) fn keep_stock(&mut self, now: Moment) {
+        let m = self.most_messages();
+        for own in self.core.own_seats() {
+            for voided in self.core.own_seat_mut(own).stock.expire(now) {
+                self.core.voided(own, voided);
+            }
+            for coordinator in self.core.others() {
+                let down = self.core.links.down_since(coordinator);
+                let ends = down.map(|since| since.saturating_add(HELD_WITHOUT_LINK));
+                if ends.is_some_and(|ends| now.monotonic >= ends) {
+                    let void = self.core.own_seat_mut(own).stock.void(coordinator);
+                    void.into_iter().for_each(|voided| self.core.voided(own, voided));
+                } else if self.core.links.is_up(coordinator) {
+                    self.core.refill(own, coordinator, m, now);
+                }
+            }
+        }
+    }
+}
+
+impl<E: Engine, A: Arithmetic> Core<E, A> {
+    /// A link has come up: what is unused is shown again as it was, and what is missing anew.
+    pub(super) fn show_all(&mut self, coordinator: Seat, m: usize, now: Moment) {
+        for own in self.own_seats() {
+            self.show_unused(own, coordinator);
+            let missing = self.own_seat_mut(own).stock.missing(coordinator, m, now);
+            missing.into_iter().for_each(|draw| self.draw(own, draw, m, now));
+        }
+    }
+
+    fn show_unused(&mut self, own: Seat, coordinator: Seat) {
+        if !self.is_begun {
+            return;
+        }
+        for batch in self.own_seat(own).stock.unused(coordinator) {
+            self.show(own, coordinator, batch.first, batch.nonces);
+        }
+    }
+
+    /// A coordinator asks for slots.
+    pub(super) fn on_want_slots(
+        &mut self,
+        sender: Seat,
+        own: Seat,
+        m: usize,
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        if !self.may_reply(sender, Reply::Slots, now) {
+            return Err(Rejected::NoAnswer { sender });
+        }
+        self.show_unused(own, sender);
+        let missing = self.own_seat_mut(own).stock.missing(sender, m, now);
+        missing.into_iter().for_each(|draw| self.draw(own, draw, m, now));
+        Ok(())
+    }
+
+    fn refill(&mut self, own: Seat, coordinator: Seat, m: usize, now: Moment) {
+        let low = self.own_seat_mut(own).stock.low(coordinator, m, now);
+        low.into_iter().for_each(|draw| self.draw(own, draw, m, now));
+    }
+
+    /// Has the engine draw slots, one order at a time for each coordinator.
+    pub(super) fn draw(&mut self, own: Seat, draw: Draw, m: usize, now: Moment) {
+        let coordinator = draw.coordinator;
+        if !self.is_begun || !self.own_seat_mut(own).drawing.insert(coordinator) {
+            return;
+        }
+        let indexes = draw.first..draw.first + u32::from(draw.count);
+        let slots = SlotRange { seat: own, coordinator, indexes };
+        let incarnation = self.incarnation;
+        let context = DrawContext { group: self.group.id(), incarnation, now };
+        match self.engine.draw(&slots, &context) {
+            Answer::Now(nonces) => self.drawn(own, draw, m, nonces, now),
+            Answer::Later(job) => {
+                self.jobs.insert(job, Pending::Draw { seat: own, draw, m, incarnation });
+            }
+        }
+    }
+
+    pub(super) fn drawn(
+        &mut self,
+        own: Seat,
+        draw: Draw,
+        m: usize,
+        nonces: Result<Vec<roastery_frost::PublicNonce>, EngineError>,
+        now: Moment,
+    ) {
+        self.own_seat_mut(own).drawing.remove(&draw.coordinator);
+        let nonces = match nonces {
+            Ok(nonces) if nonces.len() == usize::from(draw.count) => nonces,
+            Ok(_) => return self.engine_failed(own, draw, EngineError::Unavailable),
+            Err(error) => return self.engine_failed(own, draw, error),
+        };
+        let nonces: Vec<[u8; 66]> = nonces.iter().map(|nonce| nonce.to_bytes()).collect();
+        let voided = self.own_seat_mut(own).stock.drawn(draw, &nonces, m, now);
+        if !self.is_own(draw.coordinator) {
+            self.show(own, draw.coordinator, draw.first, nonces);
+        }
+        voided.into_iter().for_each(|voided| self.voided(own, voided));
+    }
+
+    /// The order was not fulfilled: its indexes are not used again.
+    fn engine_failed(&mut self, own: Seat, draw: Draw, error: EngineError) {
+        self.own_seat_mut(own).stock.not_drawn(draw);
+        self.event(Event::EngineFailed(error));
+    }
+
+    fn show(&mut self, own: Seat, coordinator: Seat, first: u32, nonces: Vec<[u8; 66]>) {
+        if !self.links.is_up(coordinator) {
+            return;
+        }
+        let oldest = self.own_seat(own).stock.oldest(coordinator);
+        let slots = Slots { incarnation: self.incarnation, oldest, first, nonces };
+        self.control(NO_SESSION, own, coordinator, &ControlContent::Slots(slots));
+    }
+
+    /// Slots of this node are void: their secrets end, and the coordinator is told.
+    pub(super) fn voided(&mut self, own: Seat, voided: Voided) {
+        let Voided { coordinator, indexes } = voided;
+        self.engine.void(Void::Slots(SlotRange { seat: own, coordinator, indexes }));
+        if !self.is_own(coordinator) {
+            let first = self.own_seat(own).stock.oldest(coordinator);
+            self.show(own, coordinator, first, Vec::new());
+        }
+    }
+
+    /// The incarnation is on the disk: it may be named now.
+    pub(super) fn begun(&mut self, incarnation: Incarnation, m: usize, now: Moment) {
+        if incarnation == self.incarnation {
+            self.is_begun = true;
+            for coordinator in self.others() {
+                if self.links.is_up(coordinator) {
+                    self.show_all(coordinator, m, now);
+                }
+            }
+        }
+    }
+
+    /// The link to a seat is up again: what it may have missed is sent again.
+    fn linked(&mut self, session: &mut Session<A::Package>, seat: Seat, now: Moment) {
+        if !session.is_running() {
+            return;
+        }
+        for announcements in session.announcements.values_mut() {
+            if session.schedule.is_live(seat) {
+                announcements.say_now(seat, now.monotonic);
+            }
+        }
+        let Some(turn) = &mut session.turn else { return };
+        turn.reign.member_returned(seat, now.monotonic);
+        let owed = turn.reign.owing().find(|(debtor, _)| *debtor == seat);
+        let package = owed.and_then(|(_, id)| turn.prepared.get(&id));
+        let bytes = package.map(|package| package.statement.as_bytes().clone());
+        let (first, most) = REPEATED_AFTER;
+        turn.asks = crate::clock::Backoff::new(now.monotonic, first, most);
+        bytes.into_iter().for_each(|bytes| self.send(Destination::Seat(seat), bytes));
+    }
+
+    /// Takes a frame that is held for the disk.
+    pub(super) fn held(&mut self, receipt: super::Receipt) -> Held {
+        self.held.remove(&receipt).unwrap_or(Held::Nothing)
+    }
+}

@@ -1,0 +1,409 @@
+//! Nodes, links and clocks of one group in virtual time, with real cryptography.
+
+use std::{
+    collections::{BTreeMap, BinaryHeap},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use roastery_frost::{Seat, SecretShare, SigningKey, danger_trusted_dealer};
+
+use crate::{
+    SessionId,
+    clock::Moment,
+    group::{Group, Member as RosterEntry, PeerId},
+    keys::{HostKey, IdentityKey},
+    member::{
+        Incarnation,
+        engine::{FrostArithmetic, FrostEngine},
+        frame::{ControlKind, Frame, Kind, StatementKind},
+        machine::{
+            Destination, Event, Link, Member, Opening, Output, Receipt, Record, RequestOrigin,
+        },
+    },
+    message::RefusalReason,
+    request::{ApprovedRequest, Derivation, MessageToSign, Policy, SigningRequest, Step},
+};
+
+pub(super) type TestMember = Member<FrostEngine, FrostArithmetic>;
+
+/// Agrees until it is told otherwise.
+#[derive(Debug, Default)]
+pub(super) struct Agrees(pub(super) AtomicBool);
+
+impl Policy for Agrees {
+    fn judge(&self, _: &SigningRequest, _: Step) -> Result<(), RefusalReason> {
+        if self.0.load(Ordering::Relaxed) { Err(RefusalReason::Policy) } else { Ok(()) }
+    }
+}
+
+/// How a node answers [`Output::Persist`] of a share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Disk {
+    Writes,
+    Fails,
+    /// Holds receipts back until the test takes them.
+    Waits,
+}
+
+pub(super) struct Node {
+    pub(super) member: Option<TestMember>,
+    seats: Vec<Seat>,
+    peer: PeerId,
+    stored: Option<Incarnation>,
+    pub(super) wall_offset: i64,
+    pub(super) disk: Disk,
+    pub(super) waiting: Vec<Receipt>,
+    pub(super) policy: Arc<Agrees>,
+    pub(super) events: Vec<Event>,
+}
+
+struct Flight {
+    at: Duration,
+    order: u64,
+    from: usize,
+    to: usize,
+    connection: u64,
+    bytes: Arc<[u8]>,
+}
+
+impl PartialEq for Flight {
+    fn eq(&self, other: &Self) -> bool {
+        (self.at, self.order) == (other.at, other.order)
+    }
+}
+impl Eq for Flight {}
+impl PartialOrd for Flight {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Flight {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (other.at, other.order).cmp(&(self.at, self.order))
+    }
+}
+
+pub(super) struct World {
+    pub(super) group: Arc<Group>,
+    identities: Vec<Arc<IdentityKey>>,
+    shares: Vec<[u8; 32]>,
+    pub(super) nodes: Vec<Node>,
+    pub(super) now: Duration,
+    pub(super) half_trip: Duration,
+    /// Seats whose nodes neither send nor receive signing messages, though their link is up.
+    pub(super) silent: Vec<usize>,
+    connections: BTreeMap<(usize, usize), u64>,
+    flights: BinaryHeap<Flight>,
+    order: u64,
+    /// Frames that were delivered, by kind.
+    pub(super) sent: BTreeMap<Kind, usize>,
+}
+
+const START: u64 = 1_800_000_000;
+
+impl World {
+    /// A group whose nodes hold so many seats each; all linked, 100 ms for a round trip.
+    pub(super) fn new(threshold: usize, seats: &[usize]) -> Self {
+        let n: usize = seats.iter().sum();
+        let mut rng = getrandom::SysRng;
+        let (keys, shares) = danger_trusted_dealer::deal(threshold, n, &mut rng).unwrap();
+        let (mut identities, mut members, mut nodes) = (Vec::new(), Vec::new(), Vec::new());
+        for (at, count) in seats.iter().enumerate() {
+            let peer = PeerId::new(format!("node-{at}")).unwrap();
+            let first = members.len() as u32;
+            for _ in 0..*count {
+                let host = HostKey::new(SigningKey::generate(&mut rng).unwrap());
+                let identity = IdentityKey::new(SigningKey::generate(&mut rng).unwrap());
+                let identity_key = identity.public_key();
+                let binding = host.bind(&identity_key, &peer, 0);
+                let (host_key, peer) = (host.public_key(), peer.clone());
+                members.push(RosterEntry { host_key, identity_key, peer, sequence: 0, binding });
+                identities.push(Arc::new(identity));
+            }
+            nodes.push(Node {
+                member: None,
+                seats: (first..first + *count as u32).map(|id| Seat::new(id).unwrap()).collect(),
+                peer,
+                stored: None,
+                wall_offset: 0,
+                disk: Disk::Writes,
+                waiting: Vec::new(),
+                policy: Arc::default(),
+                events: Vec::new(),
+            });
+        }
+        let shares = shares.into_iter().map(|share| *share.expose_bytes()).collect();
+        let mut world = Self {
+            group: Arc::new(Group::new(keys, [0; 32], members).unwrap()),
+            identities,
+            shares,
+            nodes,
+            now: Duration::ZERO,
+            half_trip: Duration::from_millis(50),
+            silent: Vec::new(),
+            connections: BTreeMap::new(),
+            flights: BinaryHeap::new(),
+            order: 0,
+            sent: BTreeMap::new(),
+        };
+        for node in 0..world.nodes.len() {
+            world.start(node);
+        }
+        world.run(Duration::from_secs(1));
+        world.sent.clear();
+        world
+    }
+
+    pub(super) fn moment(&self, node: usize) -> Moment {
+        let wall = START as i64 * 1_000 + self.now.as_millis() as i64;
+        let wall = Duration::from_millis((wall + self.nodes[node].wall_offset) as u64);
+        Moment { monotonic: self.now, wall }
+    }
+
+    /// Starts a node, with what its disk holds, and links it with all that are up.
+    pub(super) fn start(&mut self, at: usize) {
+        let now = self.moment(at);
+        let arithmetic = FrostArithmetic::new(self.group.keys().clone());
+        let node = &self.nodes[at];
+        let shares = node.seats.iter().map(|seat| {
+            let share = SecretShare::from_bytes(self.shares[seat.index()].into()).unwrap();
+            (*seat, share)
+        });
+        let mut random = at as u64 * 1_000_003 + self.now.as_nanos() as u64;
+        let opening = Opening {
+            group: self.group.clone(),
+            seats: node
+                .seats
+                .iter()
+                .map(|seat| (*seat, self.identities[seat.index()].clone()))
+                .collect(),
+            last_incarnation: node.stored,
+            engine: FrostEngine::new(arithmetic.clone(), shares),
+            arithmetic,
+            entropy: Box::new(move || {
+                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                Some(random.to_le_bytes())
+            }),
+        };
+        let member = Member::new(opening, now).unwrap();
+        self.nodes[at].member = Some(member);
+        self.drain(at);
+        for other in 0..self.nodes.len() {
+            if other != at && self.nodes[other].member.is_some() {
+                self.link(at, other, true);
+            }
+        }
+    }
+
+    pub(super) fn crash(&mut self, at: usize) {
+        for other in 0..self.nodes.len() {
+            if other != at && self.nodes[other].member.is_some() {
+                self.link(at, other, false);
+            }
+        }
+        self.nodes[at].member = None;
+        self.nodes[at].waiting.clear();
+    }
+
+    pub(super) fn link(&mut self, one: usize, other: usize, up: bool) {
+        *self.connections.entry((one.min(other), one.max(other))).or_default() += 1;
+        for (node, peer) in [(one, other), (other, one)] {
+            let (now, peer) = (self.moment(node), self.nodes[peer].peer.clone());
+            let trip = 2 * self.half_trip;
+            if let Some(member) = &mut self.nodes[node].member {
+                if up {
+                    member.handle_link(&peer, Link::RoundTrip(trip), now);
+                    member.handle_link(&peer, Link::Up, now);
+                } else {
+                    member.handle_link(&peer, Link::Down, now);
+                }
+                self.drain(node);
+            }
+        }
+    }
+
+    /// A request of m messages that lives an hour or as long as is said.
+    pub(super) fn request(&self, m: usize, seconds: u64) -> SigningRequest {
+        let messages = (0..m).map(|at| MessageToSign {
+            message: [at as u8; 32],
+            derivation: Derivation::key_path_only(),
+        });
+        let expiry = START + self.now.as_secs() + seconds;
+        SigningRequest::new(self.group.id(), [9; 32], expiry, messages.collect()).unwrap()
+    }
+
+    pub(super) fn open(
+        &mut self,
+        at: usize,
+        request: &SigningRequest,
+        origin: RequestOrigin,
+    ) -> SessionId {
+        let now = self.moment(at);
+        let policy = self.nodes[at].policy.clone();
+        let approved = ApprovedRequest::obtain(request.clone(), &self.group, policy, now).unwrap();
+        let member = self.nodes[at].member.as_mut().unwrap();
+        let session = member.open(approved, None, origin, now).unwrap();
+        self.drain(at);
+        session
+    }
+
+    /// Runs until this time.
+    pub(super) fn run(&mut self, until: Duration) {
+        self.run_while(until, |_| true);
+    }
+
+    /// Runs until this session is signed at these nodes, at most so long. Gives how long it took.
+    pub(super) fn run_until_signed(
+        &mut self,
+        session: SessionId,
+        nodes: &[usize],
+        most: Duration,
+    ) -> Option<Duration> {
+        let (begun, until) = (self.now, self.now + most);
+        self.run_while(until, |world| !nodes.iter().all(|node| world.is_signed(*node, session)));
+        let signed = nodes.iter().all(|node| self.is_signed(*node, session));
+        signed.then(|| self.now - begun)
+    }
+
+    pub(super) fn is_signed(&self, node: usize, session: SessionId) -> bool {
+        self.nodes[node].member.as_ref().is_some_and(|member| member.outcome(session).is_some())
+    }
+
+    fn run_while(&mut self, until: Duration, goes_on: impl Fn(&Self) -> bool) {
+        while goes_on(self) {
+            let flight = self.flights.peek().map(|flight| flight.at);
+            let timers = self.nodes.iter().enumerate().filter_map(|(at, node)| {
+                Some((node.member.as_ref()?.next_timeout()?.max(self.now), at))
+            });
+            let timer = timers.min();
+            let next = flight.into_iter().chain(timer.map(|(due, _)| due)).min();
+            let Some(next) = next.filter(|next| *next <= until) else {
+                self.now = until;
+                return;
+            };
+            // A timer that is due again at once would stop the time: a machine may not do that.
+            self.order += 1;
+            assert!(self.order < 500_000, "the machines do not come to rest");
+            self.now = next;
+            if flight == Some(next) {
+                self.deliver();
+            } else if let Some((_, at)) = timer {
+                self.now += Duration::from_nanos(1);
+                let now = self.moment(at);
+                if let Some(member) = &mut self.nodes[at].member {
+                    member.handle_timeout(now);
+                }
+                self.drain(at);
+            }
+        }
+    }
+
+    fn deliver(&mut self) {
+        let Some(flight) = self.flights.pop() else { return };
+        let key = (flight.from.min(flight.to), flight.from.max(flight.to));
+        if self.connections.get(&key) != Some(&flight.connection) {
+            return;
+        }
+        let (now, from) = (self.moment(flight.to), self.nodes[flight.from].peer.clone());
+        if let Some(member) = &mut self.nodes[flight.to].member {
+            // What a frame did not do is no error of the machine.
+            let _ = member.handle_message(&from, &flight.bytes, now);
+            let (kind, _) = Frame::peek(&flight.bytes).unwrap();
+            *self.sent.entry(kind).or_default() += 1;
+            self.drain(flight.to);
+        }
+    }
+
+    /// Does what a node's machine asks for.
+    pub(super) fn drain(&mut self, at: usize) {
+        let now = self.moment(at);
+        loop {
+            let Some(member) = &mut self.nodes[at].member else { return };
+            let Some(output) = member.poll_output() else { return };
+            match output {
+                Output::Event(event) => self.nodes[at].events.push(event),
+                Output::Persist(receipt, record) => {
+                    let node = &mut self.nodes[at];
+                    let kept = match (&record, node.disk) {
+                        (Record::Share { .. }, Disk::Waits) => {
+                            node.waiting.push(receipt);
+                            continue;
+                        }
+                        (Record::Share { .. }, disk) => disk == Disk::Writes,
+                        (Record::Incarnation(incarnation), _) => {
+                            node.stored = Some(*incarnation);
+                            true
+                        }
+                        (Record::Proof(_), _) => true,
+                    };
+                    if let Some(member) = &mut node.member {
+                        member.persisted(receipt, kept, now);
+                    }
+                }
+                Output::Send { to, bytes } => self.send(at, to, &bytes),
+            }
+        }
+    }
+
+    fn send(&mut self, from: usize, to: Destination, bytes: &Arc<[u8]>) {
+        let receivers: Vec<usize> = match to {
+            Destination::Everyone => (0..self.nodes.len()).filter(|at| *at != from).collect(),
+            Destination::Seat(seat) => {
+                let holds = |at: &usize| self.nodes[*at].seats.contains(&seat);
+                (0..self.nodes.len()).filter(holds).collect()
+            }
+        };
+        let is_signing = matches!(
+            Frame::peek(bytes),
+            Ok((Kind::Statement(_) | Kind::Control(ControlKind::Ready), _))
+        );
+        for to in receivers {
+            let key = (from.min(to), from.max(to));
+            let connection = self.connections.get(&key).copied().unwrap_or(0);
+            let is_silent = self.silent.contains(&from) && is_signing;
+            if connection == 0 || is_silent {
+                continue;
+            }
+            self.order += 1;
+            let (at, order, bytes) = (self.now + self.half_trip, self.order, bytes.clone());
+            self.flights.push(Flight { at, order, from, to, connection, bytes });
+        }
+    }
+
+    pub(super) fn count(&self, kind: StatementKind) -> usize {
+        self.sent.get(&Kind::Statement(kind)).copied().unwrap_or(0)
+    }
+
+    pub(super) fn count_control(&self, kind: ControlKind) -> usize {
+        self.sent.get(&Kind::Control(kind)).copied().unwrap_or(0)
+    }
+
+    pub(super) fn packages_issued(&self) -> usize {
+        let events = self.nodes.iter().flat_map(|node| &node.events);
+        events.filter(|event| matches!(event, Event::PackageIssued { .. })).count()
+    }
+
+    pub(super) fn shares_released(&self, at: usize) -> usize {
+        let events = self.nodes[at].events.iter();
+        events.filter(|event| matches!(event, Event::ShareReleased { .. })).count()
+    }
+
+    /// The node that would coordinate first.
+    pub(super) fn first_in_order(&self, session: SessionId) -> usize {
+        let order = crate::election::Order::of(session, self.group.seats()).into_seats();
+        let holds = |node: &Node| node.seats.contains(&order[0]);
+        self.nodes.iter().position(holds).unwrap()
+    }
+
+    pub(super) fn verify(&self, at: usize, session: SessionId) {
+        let outcome = self.nodes[at].member.as_ref().unwrap().outcome(session).unwrap();
+        let key = Derivation::key_path_only().tweaks(&self.group).unwrap().x_only_public_key();
+        for (position, signature) in outcome.signatures.iter().enumerate() {
+            assert!(signature.verify(&key, &[position as u8; 32]), "message {position}");
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! What is done after each input, and when the machine must be called again.
+
+use std::time::Duration;
+
+use roastery_frost::Seat;
+
+use super::{
+    Destination, MOST_SESSIONS, Member, OpenError, RequestOrigin, StopReason,
+    core::{Core, Pending},
+    session::{Phase, Session},
+};
+use crate::{
+    SessionId,
+    clock::Moment,
+    member::engine::{Answer, Arithmetic, Engine},
+    request::ApprovedRequest,
+};
+
+impl<E: Engine, A: Arithmetic> Member<E, A> {
+    pub(super) fn open_session(
+        &mut self,
+        request: ApprovedRequest,
+        author: Option<Seat>,
+        origin: RequestOrigin,
+        now: Moment,
+    ) -> Result<SessionId, OpenError> {
+        if request.request().group() != self.core.group.id() {
+            return Err(OpenError::OtherGroup);
+        }
+        let id = request.session_id();
+        let known = self.sessions.get(&id);
+        if known.is_some_and(|known| !matches!(known.phase, Phase::Stopped(_))) {
+            return Err(OpenError::Known);
+        }
+        if self.sessions.len() >= MOST_SESSIONS && known.is_none() {
+            return Err(OpenError::TooManySessions);
+        }
+        let own = self.core.own_seats();
+        let interval = self.core.links.interval();
+        let mut session =
+            Session::new(request, &self.core.group, &own, author, origin, interval, now);
+        if session.is_expired(now) {
+            return Err(OpenError::Expired);
+        }
+        match self.core.engine.open(&session.request) {
+            Answer::Now(result) => result?,
+            Answer::Later(job) => {
+                self.core.jobs.insert(job, Pending::Open { session: id });
+            }
+        }
+        // What was said and signed before it was stopped here counts as before.
+        if let Some(before) = self.sessions.remove(&id) {
+            session.announcements = before.announcements;
+            session.answered = before.answered;
+            session.retained = before.retained;
+            session.proofs = before.proofs;
+            session.given = before.given;
+            session.announcements.values_mut().for_each(|one| one.change(now.monotonic));
+        }
+        if origin == RequestOrigin::Own && self.core.links.linked() >= self.core.group.threshold() {
+            self.core.begin_reign(&mut session, now);
+        }
+        self.sessions.insert(id, session);
+        Ok(id)
+    }
+
+    /// Sessions first, then stock, so that what a package has used is drawn again after the share.
+    pub(super) fn work(&mut self, now: Moment) {
+        for session in self.sessions.values_mut() {
+            self.core.advance(session, now);
+        }
+        self.keep_stock(now);
+    }
+
+    pub(super) fn wake(&mut self, now: Moment) {
+        for session in self.sessions.values_mut() {
+            self.core.expire(session, now);
+            self.core.look_again(session, now);
+            self.core.ask(session, now);
+            self.core.say_due(session, now);
+        }
+        self.sessions.retain(|_, session| session.is_running() || !session.is_expired(now));
+    }
+
+    pub(super) fn due(&self) -> Option<Duration> {
+        let sessions = self.sessions.values().filter_map(|session| self.core.session_due(session));
+        let stock = self.core.own.iter().filter_map(|own| own.stock.next_timeout());
+        sessions.chain(stock).min()
+    }
+}
+
+impl<E: Engine, A: Arithmetic> Core<E, A> {
+    /// Coordinators whose turn has come begin, and learn of the newest shares.
+    fn advance(&mut self, session: &mut Session<A::Package>, now: Moment) {
+        if !session.is_running() {
+            return;
+        }
+        let interval = self.links.interval();
+        let newly = session.schedule.advance(interval, now.monotonic).to_vec();
+        let live = session.schedule.live().to_vec();
+        let wait = if session.is_late { Duration::ZERO } else { interval / 2 };
+        for announcements in session.announcements.values_mut() {
+            for seat in &live {
+                announcements.live(*seat, now.monotonic.saturating_add(wait));
+            }
+        }
+        if live.iter().any(|seat| self.is_own(*seat)) {
+            self.begin_reign(session, now);
+        }
+        self.pass_on_shares(session, &newly);
+        self.reign(session, now);
+    }
+
+    /// Each coordinator that is live only now gets the newest share of each own seat.
+    fn pass_on_shares(&mut self, session: &Session<A::Package>, newly: &[Seat]) {
+        let mut sent = Vec::new();
+        for own in self.own_seats() {
+            let given = session.given.iter().filter(|((seat, _), _)| *seat == own);
+            let Some(((_, coordinator), newest)) = given.max_by_key(|(_, given)| given.at) else {
+                continue;
+            };
+            let others = newly.iter().filter(|seat| *seat != coordinator && !self.is_own(**seat));
+            sent.extend(others.map(|seat| (*seat, newest.statement.as_bytes().clone())));
+        }
+        for (seat, bytes) in sent {
+            self.send(Destination::Seat(seat), bytes);
+        }
+    }
+
+    fn expire(&mut self, session: &mut Session<A::Package>, now: Moment) {
+        if session.is_running() && session.is_expired(now) {
+            self.stop(session, StopReason::Expired, now);
+        }
+        if let Phase::Signed { until, .. } = &mut session.phase
+            && until.is_some_and(|until| now.monotonic >= until)
+        {
+            *until = None;
+            session.retained.prune();
+        }
+    }
+
+    /// Packages that came too soon are looked at when their time has come.
+    fn look_again(&mut self, session: &mut Session<A::Package>, now: Moment) {
+        let due = session.too_soon.iter().filter(|(_, (until, _))| now.monotonic >= *until);
+        let due: Vec<_> = due.map(|(seat, (_, hash))| (*seat, *hash)).collect();
+        for (coordinator, hash) in due {
+            session.too_soon.remove(&coordinator);
+            // Why it is not signed now either concerns its coordinator, which learns it.
+            let _ = self.consider(session, coordinator, hash, now);
+        }
+    }
+
+    fn say_due(&mut self, session: &mut Session<A::Package>, now: Moment) {
+        if !session.is_running() {
+            return;
+        }
+        for own in self.own_seats() {
+            let due = session.announcements.get_mut(&own).map(|one| one.due(now.monotonic));
+            for coordinator in due.unwrap_or_default() {
+                // An own seat is never linked to itself over a link that can fail.
+                if !self.is_own(coordinator) && self.links.is_up(coordinator) {
+                    self.say_ready(session, own, coordinator, now);
+                }
+            }
+        }
+    }
+
+    fn session_due(&self, session: &Session<A::Package>) -> Option<Duration> {
+        match session.phase {
+            Phase::Running => {
+                let expiry = Some(session.request.expires_at());
+                let said = session.announcements.values().filter_map(|one| one.next_timeout());
+                let too_soon = session.too_soon.values().map(|(until, _)| *until);
+                let schedule = session.schedule.next_timeout();
+                let turn = self.turn_due(session, self.last_seen());
+                said.chain(too_soon).chain(expiry).chain(schedule).chain(turn).min()
+            }
+            Phase::Signed { until, .. } => {
+                Some(until.unwrap_or_else(|| session.request.expires_at()))
+            }
+            Phase::Stopped(_) => Some(session.request.expires_at()),
+        }
+    }
+}

@@ -70,13 +70,11 @@ fn a_node_that_proposes_reigns_at_once_though_it_is_not_first_in_the_order() {
     let session = request.session_id();
     let first = world.first_in_order(session);
     let proposer = ALL.into_iter().find(|node| *node != first).unwrap();
-    world.silent = vec![first];
     for node in ALL {
         let own = node == proposer;
         world.open(node, &request, if own { RequestOrigin::Own } else { RequestOrigin::Proposed });
     }
-    let took = world.run_until_signed(session, &[proposer], secs(30)).unwrap();
-    assert!(took <= ms(350), "{took:?}");
+    assert_eq!(world.run_until_signed(session, &[proposer], secs(30)), Some(ms(100)));
 }
 
 #[test]
@@ -232,7 +230,7 @@ fn an_operator_with_two_seats_gives_two_shares_to_another_coordinator() {
     }
     let session = request.session_id();
     assert!(world.run_until_signed(session, &[0, 1], secs(5)).is_some());
-    assert_eq!(world.shares_released(0), 2);
+    assert!(world.shares_released(0) >= 2, "this node may coordinate as well");
     world.verify(1, session);
 }
 

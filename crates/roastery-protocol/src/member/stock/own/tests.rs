@@ -110,9 +110,10 @@ fn a_slot_ends_after_ten_minutes_and_the_coordinator_is_told() {
     stock.take(seat(), 0..7, session(1), at(300));
     let draw = stock.low(seat(), 1, at(300)).unwrap();
     stock.drawn(draw, &nonces(draw), 1, at(300));
-    assert_eq!(stock.expire(at(600)), []);
-    assert_eq!(stock.check(seat(), 7..8, at(601)), Err(NotUsable::TooOld { index: 7 }));
     assert_eq!(stock.next_timeout(), Some(Duration::from_secs(308)), "a credit grows");
+    assert_eq!(stock.expire(at(600)), []);
+    assert_eq!(stock.next_timeout(), Some(at(600).monotonic + Duration::from_nanos(1)));
+    assert_eq!(stock.check(seat(), 7..8, at(601)), Err(NotUsable::TooOld { index: 7 }));
     assert_eq!(stock.expire(at(601)), [Voided { coordinator: seat(), indexes: 7..13 }]);
     assert_eq!(stock.oldest(seat()), 13);
     assert!(stock.check(seat(), 13..20, at(601)).is_ok());

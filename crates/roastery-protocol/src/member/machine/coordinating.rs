@@ -361,7 +361,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         let may_ask = turn.asked_from(self.links.interval());
         let owing: Vec<(Seat, PackageId)> = turn.reign.owing().collect();
         let mut wants = Vec::new();
-        if now.monotonic >= may_ask && turn.asks.strike(now.monotonic) {
+        if now.monotonic >= may_ask && turn.asks.fire(now.monotonic) {
             for &seat in others.iter().filter(|seat| self.links.is_up(**seat)) {
                 let shown = &self.own.iter().find(|own| own.seat == session.seat);
                 if !shown.is_some_and(|own| own.shown.has(seat, session.m, false, now)) {
@@ -375,7 +375,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             }
         }
         let mut repeats = Vec::new();
-        if turn.repeats.strike(now.monotonic) {
+        if turn.repeats.fire(now.monotonic) {
             for (seat, id) in &owing {
                 if let Some(prepared) = turn.prepared.get(id) {
                     repeats.push((*seat, prepared.statement.as_bytes().clone()));

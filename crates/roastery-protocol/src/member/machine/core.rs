@@ -1,5 +1,6 @@
 //! What all sessions of a group share at one node.
 
+use crate::machine::ReplyLimiter;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
@@ -14,7 +15,6 @@ use super::{
 };
 use crate::{
     BodyHash, SessionId,
-    answers::Answers,
     clock::Moment,
     group::{Group, PeerId},
     keys::IdentityKey,
@@ -52,7 +52,7 @@ pub(super) struct Core<E, A> {
     pub(super) late: BTreeSet<Seat>,
     /// Since when a package of this node waits for a member that has answered none since.
     pub(super) waits_since: BTreeMap<Seat, Duration>,
-    pub(super) answers: Answers<Reply>,
+    pub(super) replies: ReplyLimiter<Reply>,
 }
 
 /// A seat of this node.
@@ -132,7 +132,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             faulty: BTreeMap::new(),
             late: BTreeSet::new(),
             waits_since: BTreeMap::new(),
-            answers: Answers::default(),
+            replies: ReplyLimiter::default(),
         };
         core.persist(Record::Incarnation(incarnation), Held::Incarnation(incarnation));
         Ok(core)
@@ -221,7 +221,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
 
     pub(super) fn may_reply(&mut self, to: Seat, what: Reply, now: Moment) -> bool {
         let (least, _) = REPEATED_AFTER;
-        self.answers.may(to, what, now.monotonic, least)
+        self.replies.try_acquire(to, what, now.monotonic, least)
     }
 
     pub(super) fn is_own(&self, seat: Seat) -> bool {

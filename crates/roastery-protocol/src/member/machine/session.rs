@@ -1,5 +1,6 @@
 //! The state of one session.
 
+use crate::machine::Backoff;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use roastery_frost::{PartialSignature, PublicNonce, Seat};
@@ -7,7 +8,7 @@ use roastery_frost::{PartialSignature, PublicNonce, Seat};
 use super::{Outcome, RequestOrigin, StopReason};
 use crate::{
     BodyHash, SessionId,
-    clock::{Backoff, Moment},
+    clock::Moment,
     election::Order,
     group::Group,
     member::{

@@ -292,7 +292,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         let package = owed.and_then(|(_, id)| turn.prepared.get(&id));
         let bytes = package.map(|package| package.statement.as_bytes().clone());
         let (first, most) = REPEATED_AFTER;
-        turn.asks = crate::clock::Backoff::new(now.monotonic, first, most);
+        turn.asks = crate::machine::Backoff::new(now.monotonic, first, most);
         bytes.into_iter().for_each(|bytes| self.send(Destination::Seat(seat), bytes));
     }
 

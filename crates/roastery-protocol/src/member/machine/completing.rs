@@ -6,7 +6,7 @@ use roastery_frost::{PartialSignature, Seat, Signature};
 
 use super::{
     Event, Outcome, Record, Rejected, StopReason,
-    core::{Core, Held},
+    core::Core,
     session::{Phase, Session},
 };
 use crate::{
@@ -123,7 +123,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         if let Some(turn) = &mut session.turn {
             turn.reign.exclude(seat);
         }
-        self.persist(Record::Proof(proof.clone()), Held::Nothing);
+        self.persist(Record::Proof(proof.clone()));
         let content = Content::Evidence(Proof::clone(&proof));
         let statement = self.seal(session.id, session.seat, &content);
         self.broadcast(&statement);

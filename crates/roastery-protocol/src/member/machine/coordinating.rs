@@ -5,13 +5,14 @@ use std::{collections::BTreeMap, time::Duration};
 use roastery_frost::{PartialSignature, PublicNonce, Seat};
 
 use super::{
-    Destination, Event, Rejected,
+    Event, Rejected,
     core::Core,
     session::{Counted, Prepared, Session, Turn},
 };
 use crate::{
     BodyHash,
     clock::Moment,
+    machine::Destination,
     member::{
         engine::{Arithmetic, ArithmeticError, Engine, Verdict},
         frame::{Content, SignerSlots, SigningPackage, Statement, Want, slot_hash},

@@ -1,6 +1,5 @@
 //! What all sessions of a group share at one node.
 
-use crate::machine::ReplyLimiter;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
@@ -10,7 +9,7 @@ use std::{
 use roastery_frost::Seat;
 
 use super::{
-    Destination, Entropy, Event, OpenError, Opening, Output, Receipt, Record,
+    Entropy, Event, OpenError, Opening, Record,
     session::{Given, REPEATED_AFTER},
 };
 use crate::{
@@ -18,6 +17,7 @@ use crate::{
     clock::Moment,
     group::{Group, PeerId},
     keys::IdentityKey,
+    machine::{Destination, Output, ReplyLimiter},
     member::{
         Incarnation, Runs,
         engine::{Arithmetic, Engine, Job, Void},
@@ -41,10 +41,10 @@ pub(super) struct Core<E, A> {
     pub(super) links: Links,
     /// The last reading of both clocks.
     clocks: Moment,
-    pub(super) outbox: VecDeque<Output>,
+    pub(super) outbox: VecDeque<Output<Event, Record>>,
     pub(super) jobs: BTreeMap<Job, Pending>,
-    pub(super) held: BTreeMap<Receipt, Held>,
-    receipts: u64,
+    /// Shares that wait for the disk: by session, own seat and package.
+    pub(super) held: BTreeMap<(SessionId, Seat, BodyHash), Held>,
     pub(super) barred: BTreeSet<Seat>,
     /// Members that are proven faulty in any session.
     pub(super) faulty: BTreeMap<Seat, ProvenFault>,
@@ -52,7 +52,7 @@ pub(super) struct Core<E, A> {
     pub(super) late: BTreeSet<Seat>,
     /// Since when a package of this node waits for a member that has answered none since.
     pub(super) waits_since: BTreeMap<Seat, Duration>,
-    pub(super) replies: ReplyLimiter<Reply>,
+    replies: ReplyLimiter<Reply>,
 }
 
 /// A seat of this node.
@@ -74,11 +74,10 @@ pub(super) enum Pending {
     Sign { seat: Seat, coordinator: Seat, session: SessionId, package: BodyHash },
 }
 
-/// What waits for the disk.
-pub(super) enum Held {
-    Incarnation(Incarnation),
-    Share { session: SessionId, seat: Seat, coordinator: Seat, given: Given },
-    Nothing,
+/// A share that waits for the disk.
+pub(super) struct Held {
+    pub(super) coordinator: Seat,
+    pub(super) given: Given,
 }
 
 /// What is sent at most once in half a second to one seat.
@@ -127,14 +126,13 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             outbox: VecDeque::new(),
             jobs: BTreeMap::new(),
             held: BTreeMap::new(),
-            receipts: 0,
             barred: BTreeSet::new(),
             faulty: BTreeMap::new(),
             late: BTreeSet::new(),
             waits_since: BTreeMap::new(),
             replies: ReplyLimiter::default(),
         };
-        core.persist(Record::Incarnation(incarnation), Held::Incarnation(incarnation));
+        core.persist(Record::Incarnation(incarnation));
         Ok(core)
     }
 
@@ -171,14 +169,11 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             own.drawing.clear();
         }
         let incarnation = self.incarnation;
-        self.persist(Record::Incarnation(incarnation), Held::Incarnation(incarnation));
+        self.persist(Record::Incarnation(incarnation));
     }
 
-    pub(super) fn persist(&mut self, record: Record, held: Held) {
-        let receipt = Receipt(self.receipts);
-        self.receipts += 1;
-        self.held.insert(receipt, held);
-        self.outbox.push_back(Output::Persist(receipt, record));
+    pub(super) fn persist(&mut self, record: Record) {
+        self.outbox.push_back(Output::Persist(record));
     }
 
     pub(super) fn event(&mut self, event: Event) {

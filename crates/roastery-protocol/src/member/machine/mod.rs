@@ -5,7 +5,7 @@
 //! handle_link(peer, link, now)      ─┤                        │   persist, and what has happened
 //! handle_timeout(now)               ─┼─> authenticate, retain,┤
 //! engine_answered(job, answer, now) ─┤   then act             │
-//! persisted(receipt, kept, now)     ─┤                        └─> next_timeout(): when to be
+//! persisted(record, kept, now)      ─┤                        └─> next_timeout(): when to be
 //! open, stop, bar, void_stock       ─┘                            called again
 //! ```
 //!
@@ -29,9 +29,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 use roastery_frost::Seat;
 use thiserror::Error;
 
-pub use self::output::{
-    Decline, Destination, Event, Link, Outcome, Output, Receipt, Record, Rejected, StopReason,
-};
+pub use self::output::{Decline, Event, Outcome, Record, Rejected, StopReason};
 use self::{core::Core, session::Session};
 use super::{
     Incarnation,
@@ -42,6 +40,7 @@ use crate::{
     clock::Moment,
     group::{Group, PeerId},
     keys::IdentityKey,
+    machine::{Link, Machine, Output},
     request::ApprovedRequest,
 };
 
@@ -142,39 +141,6 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         Ok(Self { core: Core::new(opening, now)?, sessions: BTreeMap::new() })
     }
 
-    /// A frame arrived from a peer that the transport has authenticated, over its present
-    /// connection. The error says why it had no effect; nothing that a peer sends is an error of
-    /// the machine.
-    ///
-    /// # Errors
-    ///
-    /// [`Rejected`] states why the frame had no effect.
-    pub fn handle_message(
-        &mut self,
-        from: &PeerId,
-        bytes: &[u8],
-        now: Moment,
-    ) -> Result<(), Rejected> {
-        self.observe(now);
-        let result = self.receive(from, bytes, now);
-        self.work(now);
-        result
-    }
-
-    /// The link to a peer has come, gone or been measured.
-    pub fn handle_link(&mut self, peer: &PeerId, link: Link, now: Moment) {
-        self.observe(now);
-        self.link(peer, link, now);
-        self.work(now);
-    }
-
-    /// Handles what [`Member::next_timeout`] has named. Calling it early or late does no harm.
-    pub fn handle_timeout(&mut self, now: Moment) {
-        self.observe(now);
-        self.wake(now);
-        self.work(now);
-    }
-
     /// The engine answers a call that it answered with a [`Job`] before.
     pub fn engine_answered(
         &mut self,
@@ -184,13 +150,6 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
     ) {
         self.observe(now);
         self.answered(job, answer, now);
-        self.work(now);
-    }
-
-    /// What was to be persisted is on the disk, or could not be written.
-    pub fn persisted(&mut self, receipt: Receipt, kept: bool, now: Moment) {
-        self.observe(now);
-        self.release(receipt, kept, now);
         self.work(now);
     }
 
@@ -238,16 +197,6 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         self.work(now);
     }
 
-    /// The next output, in order. Call it until it returns `None`.
-    pub fn poll_output(&mut self) -> Option<Output> {
-        self.core.outbox.pop_front()
-    }
-
-    /// When [`Member::handle_timeout`] must be called next, on the monotonic clock.
-    pub fn next_timeout(&self) -> Option<Duration> {
-        self.due()
-    }
-
     /// The outcome of a session that is signed.
     pub fn outcome(&self, session: SessionId) -> Option<&Outcome> {
         self.sessions.get(&session).and_then(Session::outcome)
@@ -266,6 +215,45 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
     /// The incarnation of this node now.
     pub fn incarnation(&self) -> Incarnation {
         self.core.incarnation
+    }
+}
+
+impl<E: Engine, A: Arithmetic> Machine for Member<E, A> {
+    type Event = Event;
+    type Record = Record;
+    type Rejected = Rejected;
+
+    fn handle_message(&mut self, from: &PeerId, bytes: &[u8], now: Moment) -> Result<(), Rejected> {
+        self.observe(now);
+        let result = self.receive(from, bytes, now);
+        self.work(now);
+        result
+    }
+
+    fn handle_timeout(&mut self, now: Moment) {
+        self.observe(now);
+        self.wake(now);
+        self.work(now);
+    }
+
+    fn handle_link(&mut self, peer: &PeerId, link: Link, now: Moment) {
+        self.observe(now);
+        self.link(peer, link, now);
+        self.work(now);
+    }
+
+    fn persisted(&mut self, record: Record, kept: bool, now: Moment) {
+        self.observe(now);
+        self.release(&record, kept, now);
+        self.work(now);
+    }
+
+    fn poll_output(&mut self) -> Option<Output<Event, Record>> {
+        self.core.outbox.pop_front()
+    }
+
+    fn next_timeout(&self) -> Option<Duration> {
+        self.due()
     }
 }
 

@@ -1,6 +1,6 @@
 //! What goes into the machine and out of it.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use roastery_frost::{Seat, Signature};
 use thiserror::Error;
@@ -16,46 +16,6 @@ use crate::{
     },
     message::RefusalReason,
 };
-
-/// What the caller must do, in this order.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Output {
-    /// Send these bytes now.
-    Send {
-        /// The receivers.
-        to: Destination,
-        /// One whole frame.
-        bytes: Arc<[u8]>,
-    },
-    /// Write this to the disk, and answer with [`persisted`](super::Member::persisted).
-    Persist(Receipt, Record),
-    /// Something has happened that the caller may want to know.
-    Event(Event),
-}
-
-/// The receivers of a frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Destination {
-    /// The node that holds this seat; never a seat of this node.
-    Seat(Seat),
-    /// All other nodes, each once.
-    Everyone,
-}
-
-/// What happens to a link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Link {
-    /// The peer can be reached.
-    Up,
-    /// A message and its answer take this long.
-    RoundTrip(Duration),
-    /// The peer cannot be reached.
-    Down,
-}
-
-/// Names what is to be persisted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Receipt(pub(super) u64);
 
 /// What must be on the disk before its effect.
 #[derive(Clone, Debug, PartialEq)]

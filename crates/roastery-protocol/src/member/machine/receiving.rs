@@ -5,7 +5,7 @@ use std::sync::Arc;
 use roastery_frost::Seat;
 
 use super::{
-    Destination, Event, Member, Rejected,
+    Event, Member, Rejected,
     core::{Core, Reply},
     session::{Phase, Said, Session},
 };
@@ -13,6 +13,7 @@ use crate::{
     SessionId,
     clock::Moment,
     group::PeerId,
+    machine::Destination,
     member::{
         engine::{Arithmetic, Engine, Verdict},
         frame::{

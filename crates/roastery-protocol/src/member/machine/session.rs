@@ -11,6 +11,7 @@ use crate::{
     clock::Moment,
     election::Order,
     group::Group,
+    machine::Backoff,
     member::{
         Incarnation, Run,
         frame::{Shape, Statement},

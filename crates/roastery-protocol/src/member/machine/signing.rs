@@ -3,14 +3,14 @@
 use roastery_frost::{PartialSignature, Seat};
 
 use super::{
-    Decline, Destination, Event, Member, Record, Rejected, StopReason,
+    Decline, Event, Member, Record, Rejected, StopReason,
     core::{Core, Held, Pending},
-    output::Receipt,
     session::{Given, Phase, Session},
 };
 use crate::{
     BodyHash,
     clock::Moment,
+    machine::Destination,
     member::{
         engine::{Answer, Arithmetic, Engine, EngineError, SignOrder},
         frame::{
@@ -23,17 +23,19 @@ use crate::{
 
 impl<E: Engine, A: Arithmetic> Member<E, A> {
     /// What was to be persisted is on the disk, or could not be written.
-    pub(super) fn release(&mut self, receipt: Receipt, kept: bool, now: Moment) {
+    pub(super) fn release(&mut self, record: &Record, kept: bool, now: Moment) {
         let m = self.most_messages();
-        match self.core.held(receipt) {
-            Held::Incarnation(incarnation) if kept => self.core.begun(incarnation, m, now),
-            Held::Share { session, seat, coordinator, given } => {
-                if let Some(session) = self.sessions.get_mut(&session) {
+        match *record {
+            Record::Incarnation(incarnation) if kept => self.core.begun(incarnation, m, now),
+            Record::Share { session, seat, package, .. } => {
+                let held = self.core.held.remove(&(session, seat, package));
+                if let (Some(held), Some(session)) = (held, self.sessions.get_mut(&session)) {
+                    let Held { coordinator, given } = held;
                     self.core.release(session, (seat, coordinator), given, kept, now);
                 }
             }
             // Without a stored incarnation nothing is shown, so nothing is signed.
-            Held::Incarnation(_) | Held::Nothing => {}
+            Record::Incarnation(_) | Record::Proof(_) => {}
         }
     }
 }
@@ -179,8 +181,8 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         let statement = self.seal(session.id, seat, &content);
         let session = session.id;
         let given = Given { package, statement, at: now.monotonic };
-        let record = Record::Share { session, seat, coordinator, package };
-        self.persist(record, Held::Share { session, seat, coordinator, given });
+        self.held.insert((session, seat, package), Held { coordinator, given });
+        self.persist(Record::Share { session, seat, coordinator, package });
     }
 
     /// The record of a share is on the disk: it leaves if it still may.

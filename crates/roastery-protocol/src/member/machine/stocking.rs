@@ -5,13 +5,14 @@ use std::time::Duration;
 use roastery_frost::Seat;
 
 use super::{
-    Destination, Event, Link, Member, Rejected,
-    core::{Core, Held, Pending, Reply},
+    Event, Member, Rejected,
+    core::{Core, Pending, Reply},
     session::{REPEATED_AFTER, Session},
 };
 use crate::{
     clock::Moment,
     group::PeerId,
+    machine::{Backoff, Destination, Link},
     member::{
         Incarnation,
         engine::{
@@ -292,12 +293,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         let package = owed.and_then(|(_, id)| turn.prepared.get(&id));
         let bytes = package.map(|package| package.statement.as_bytes().clone());
         let (first, most) = REPEATED_AFTER;
-        turn.asks = crate::machine::Backoff::new(now.monotonic, first, most);
+        turn.asks = Backoff::new(now.monotonic, first, most);
         bytes.into_iter().for_each(|bytes| self.send(Destination::Seat(seat), bytes));
-    }
-
-    /// Takes a frame that is held for the disk.
-    pub(super) fn held(&mut self, receipt: super::Receipt) -> Held {
-        self.held.remove(&receipt).unwrap_or(Held::Nothing)
     }
 }

@@ -5,13 +5,14 @@ use std::time::Duration;
 use roastery_frost::Seat;
 
 use super::{
-    Destination, MOST_SESSIONS, Member, OpenError, RequestOrigin, StopReason,
+    MOST_SESSIONS, Member, OpenError, RequestOrigin, StopReason,
     core::{Core, Pending},
     session::{Phase, Session},
 };
 use crate::{
     SessionId,
     clock::Moment,
+    machine::Destination,
     member::engine::{Answer, Arithmetic, Engine},
     request::ApprovedRequest,
 };

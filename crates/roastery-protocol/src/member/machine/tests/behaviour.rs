@@ -1,9 +1,12 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use super::world::{Disk, World};
-use crate::member::{
-    frame::{ControlKind, StatementKind},
-    machine::{Event, RequestOrigin, StopReason},
+use crate::{
+    machine::Machine,
+    member::{
+        frame::{ControlKind, StatementKind},
+        machine::{Event, RequestOrigin, StopReason},
+    },
 };
 
 const ALL: [usize; 5] = [0, 1, 2, 3, 4];
@@ -131,8 +134,8 @@ fn a_share_leaves_after_its_record_is_on_the_disk_and_not_before() {
     assert_eq!((world.shares_released(0), world.shares_released(1)), (0, 0));
     for node in 0..2 {
         let now = world.moment(node);
-        for receipt in std::mem::take(&mut world.nodes[node].waiting) {
-            world.nodes[node].member.as_mut().unwrap().persisted(receipt, true, now);
+        for record in std::mem::take(&mut world.nodes[node].waiting) {
+            world.nodes[node].member.as_mut().unwrap().persisted(record, true, now);
         }
         world.drain(node);
     }
@@ -167,8 +170,8 @@ fn a_policy_that_changes_its_mind_while_a_share_waits_for_the_disk_keeps_it() {
     world.run(until);
     world.nodes[1].policy.0.store(true, Ordering::Relaxed);
     let now = world.moment(1);
-    for receipt in std::mem::take(&mut world.nodes[1].waiting) {
-        world.nodes[1].member.as_mut().unwrap().persisted(receipt, true, now);
+    for record in std::mem::take(&mut world.nodes[1].waiting) {
+        world.nodes[1].member.as_mut().unwrap().persisted(record, true, now);
     }
     world.drain(1);
     assert_eq!(world.run_until_signed(session, &[0], secs(30)), None);

@@ -16,13 +16,12 @@ use crate::{
     clock::Moment,
     group::{Group, Member as RosterEntry, PeerId},
     keys::{HostKey, IdentityKey},
+    machine::{Destination, Link, Machine, Output},
     member::{
         Incarnation,
         engine::{FrostArithmetic, FrostEngine},
         frame::{ControlKind, Frame, Kind, StatementKind},
-        machine::{
-            Destination, Event, Link, Member, Opening, Output, Receipt, Record, RequestOrigin,
-        },
+        machine::{Event, Member, Opening, Record, RequestOrigin},
     },
     message::RefusalReason,
     request::{ApprovedRequest, Derivation, MessageToSign, Policy, SigningRequest, Step},
@@ -45,7 +44,7 @@ impl Policy for Agrees {
 pub(super) enum Disk {
     Writes,
     Fails,
-    /// Holds receipts back until the test takes them.
+    /// Holds records back until the test takes them.
     Waits,
 }
 
@@ -56,7 +55,7 @@ pub(super) struct Node {
     stored: Option<Incarnation>,
     pub(super) wall_offset: i64,
     pub(super) disk: Disk,
-    pub(super) waiting: Vec<Receipt>,
+    pub(super) waiting: Vec<Record>,
     pub(super) policy: Arc<Agrees>,
     pub(super) events: Vec<Event>,
 }
@@ -326,11 +325,11 @@ impl World {
             let Some(output) = member.poll_output() else { return };
             match output {
                 Output::Event(event) => self.nodes[at].events.push(event),
-                Output::Persist(receipt, record) => {
+                Output::Persist(record) => {
                     let node = &mut self.nodes[at];
                     let kept = match (&record, node.disk) {
                         (Record::Share { .. }, Disk::Waits) => {
-                            node.waiting.push(receipt);
+                            node.waiting.push(record);
                             continue;
                         }
                         (Record::Share { .. }, disk) => disk == Disk::Writes,
@@ -341,7 +340,7 @@ impl World {
                         (Record::Proof(_), _) => true,
                     };
                     if let Some(member) = &mut node.member {
-                        member.persisted(receipt, kept, now);
+                        member.persisted(record, kept, now);
                     }
                 }
                 Output::Send { to, bytes } => self.send(at, to, &bytes),

@@ -1,6 +1,5 @@
 //! The state of one session.
 
-use crate::machine::Backoff;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use roastery_frost::{PartialSignature, PublicNonce, Seat};

@@ -173,12 +173,13 @@ fn an_order_that_is_refused_uses_up_the_slots_that_it_names() {
         let aggregates = one.order(0).aggregates;
         let few = SignOrder { aggregates: aggregates[..1].to_vec(), ..one.order(0) };
         let without = SignOrder { signers: vec![one.coordinator, one.other], ..one.order(2) };
-        for order in [few, without] {
+        let too_many = SignOrder { aggregates: vec![aggregates[0].clone(); 3], ..one.order(4) };
+        for (order, left) in [(few, 6), (without, 4), (too_many, 1)] {
             assert_eq!(one.sign(&order), Err(EngineError::NotAPackage));
+            assert_eq!(one.engine.live_slots(), left);
             let whole = one.order(order.first);
             assert!(matches!(one.sign(&whole), Err(EngineError::NoSuchSlot(_))));
         }
-        assert_eq!(one.engine.live_slots(), DRAWN as usize - 4);
     });
 }
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use secp::Point;
 
 use crate::dual_code::lie_on_one_polynomial;
-use crate::{MAX_SEATS, Seat, Signers, SignersError};
+use crate::{MAX_SEATS, Seat};
 
 /// The public keys of a group: *t*, the threshold public key, and *n* public shares.
 ///
@@ -77,19 +77,6 @@ impl GroupKeys {
     /// All public shares, by seat.
     pub fn public_shares(&self) -> &[Point] {
         &self.public_shares
-    }
-
-    /// The *Signers Context* of these seats, *t* to *n* of them in any order.
-    ///
-    /// The interpolation of *ValidateSignersCtx* is skipped: it holds for every set, because all
-    /// shares were checked when the group was loaded.
-    ///
-    /// # Errors
-    ///
-    /// [`SignersError`] if there are too few or too many, or one is not of this group or is named
-    /// twice.
-    pub fn signers(&self, seats: &[Seat]) -> Result<Signers, SignersError> {
-        Signers::from_group(self, seats)
     }
 }
 

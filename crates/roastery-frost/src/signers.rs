@@ -25,6 +25,21 @@ struct Inner {
     nonce_coefficient: TaggedHash,
 }
 
+impl GroupKeys {
+    /// The *Signers Context* of these seats, *t* to *n* of them in any order.
+    ///
+    /// The interpolation of *ValidateSignersCtx* is skipped: it holds for every set, because all
+    /// shares were checked when the group was loaded.
+    ///
+    /// # Errors
+    ///
+    /// [`SignersError`] if there are too few or too many, or one is not of this group or is named
+    /// twice.
+    pub fn signers(&self, seats: &[Seat]) -> Result<Signers, SignersError> {
+        Signers::from_group(self, seats)
+    }
+}
+
 impl Signers {
     /// *ValidateSignersCtx* of BIP-445, including *DeriveThreshPubkey*.
     ///
@@ -61,7 +76,7 @@ impl Signers {
         Ok(signers)
     }
 
-    pub(crate) fn from_group(group: &GroupKeys, seats: &[Seat]) -> Result<Signers, SignersError> {
+    fn from_group(group: &GroupKeys, seats: &[Seat]) -> Result<Signers, SignersError> {
         let n = group.n();
         check_counts(n, group.threshold(), seats.len())?;
         let mut points = Vec::with_capacity(seats.len());

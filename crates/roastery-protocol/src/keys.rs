@@ -7,10 +7,12 @@
 //! retransmission must. Signing is constant time in the key (libsecp256k1); both keys are zeroized
 //! on drop and show nothing in `Debug`.
 
-use roastery_frost::{Point, Signature, SigningKey, XOnlyPublicKey, chilldkg::HostSecretKey};
+use roastery_frost::{
+    Point, Seat, SecretShare, Signature, SigningKey, XOnlyPublicKey, chilldkg::HostSecretKey,
+};
 
 use crate::{
-    group::{NamedMember, PeerId, binding_digest},
+    group::{Group, NamedMember, PeerId, SeatKeysError, binding_digest},
     tags::Tag,
 };
 
@@ -69,5 +71,29 @@ impl HostKey {
 impl From<HostKey> for HostSecretKey {
     fn from(host: HostKey) -> Self {
         HostSecretKey::from(host.0)
+    }
+}
+
+impl Group {
+    /// Checks that a node's own keys are those of its seat.
+    ///
+    /// # Errors
+    ///
+    /// [`SeatKeysError`] names the key that is not the one in the group.
+    pub fn check_seat_keys(
+        &self,
+        seat: Seat,
+        identity: &IdentityKey,
+        share: &SecretShare,
+    ) -> Result<(), SeatKeysError> {
+        let members = self.size();
+        let member = self.member(seat).ok_or(SeatKeysError::NoSuchSeat { seat, members })?;
+        if member.identity_key != identity.public_key() {
+            return Err(SeatKeysError::Identity { seat });
+        }
+        if !share.matches(self.keys(), seat) {
+            return Err(SeatKeysError::Share { seat });
+        }
+        Ok(())
     }
 }

@@ -8,6 +8,7 @@ mod report;
 mod request;
 mod size;
 mod warning;
+mod whole;
 
 use std::sync::Arc;
 
@@ -54,7 +55,7 @@ impl Spend {
             .map(|index| output::evaluate(&psbt, index, wallet, &mut warnings))
             .collect();
         let mut spend = Self { psbt, group: wallet.group().clone(), inputs, outputs, warnings };
-        let further = warning::of_transaction(&spend);
+        let further = whole::warnings(&spend);
         spend.warnings.extend(further);
         spend
     }

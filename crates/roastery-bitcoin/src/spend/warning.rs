@@ -2,8 +2,6 @@ use std::fmt;
 
 use bitcoin::{Amount, Txid};
 
-use super::{Signing, Spend};
-
 /// A fee above this is high, whatever the transaction: 0.01 BTC.
 pub const HIGH_FEE: Amount = Amount::from_sat(1_000_000);
 
@@ -251,31 +249,6 @@ impl fmt::Display for Warning {
             ),
         }
     }
-}
-
-/// The warnings about the transaction as a whole.
-pub(super) fn of_transaction(spend: &Spend) -> Vec<Warning> {
-    let known = spend.inputs().iter().all(|input| input.previous.is_some());
-    if known && spend.fee().is_none() || spend.total_out().is_none() {
-        return vec![Warning::Overspent];
-    }
-    let mut said = Vec::new();
-    if spend.inputs().iter().any(|input| input.signing != Signing::NotOurs)
-        && !spend.outputs().iter().any(super::Output::is_ours)
-    {
-        let outputs = spend.outputs().iter().filter(|output| !output.is_burnt()).count();
-        said.push(Warning::NothingReturns { outputs, amount: spend.leaves_the_group() });
-    }
-    let fee = spend.fee().filter(|fee| *fee > HIGH_FEE).map(|fee| Warning::HighFee { fee });
-    let rate = spend.fee_rate().filter(|rate| *rate > HIGH_FEE_RATE);
-    said.extend(fee.into_iter().chain(rate.map(|rate| Warning::HighFeeRate { rate })));
-    let spent = spend.spent_by_the_group();
-    // Where no input is the group's there is nothing to sign.
-    let lost = spend
-        .lost_by_the_group()
-        .filter(|lost| spent > Amount::ZERO && is_more_than(*lost, HIGH_FEE_PERCENT, spent));
-    said.extend(lost.map(|lost| Warning::HighFeeShare { lost, spent }));
-    said
 }
 
 /// Whether a part is more than this many percent of a whole.

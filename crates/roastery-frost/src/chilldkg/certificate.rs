@@ -46,6 +46,23 @@ impl Certificate {
     }
 }
 
+impl Transcript {
+    /// Whether this is `participant`'s signature of the transcript.
+    #[must_use]
+    pub fn verify_signature(&self, participant: Seat, signature: &Signature) -> bool {
+        verify_one(self, participant, signature)
+    }
+
+    /// Whether the certificate belongs to this transcript: *certeq_verify*.
+    ///
+    /// # Errors
+    ///
+    /// [`CertificateError`] names the first participant whose signature is invalid.
+    pub fn verify(&self, certificate: &Certificate) -> Result<(), CertificateError> {
+        verify_all(self, certificate)
+    }
+}
+
 /// *certeq_participant_step*, in constant time.
 pub(super) fn sign(
     transcript: &Transcript,
@@ -57,16 +74,13 @@ pub(super) fn sign(
     ParticipantMsg2 { sig: hostseckey.signing().sign(&message, aux_rand) }
 }
 
-pub(super) fn verify_one(transcript: &Transcript, participant: Seat, sig: &Signature) -> bool {
+fn verify_one(transcript: &Transcript, participant: Seat, sig: &Signature) -> bool {
     let Some(&key) = transcript.params().points().get(participant.index()) else { return false };
     let prefix = certeq_prefix(participant);
     schnorr::verify("BIP0340/challenge", key, &[&prefix, transcript.as_bytes()], &sig.to_bytes())
 }
 
-pub(super) fn verify_all(
-    transcript: &Transcript,
-    certificate: &Certificate,
-) -> Result<(), CertificateError> {
+fn verify_all(transcript: &Transcript, certificate: &Certificate) -> Result<(), CertificateError> {
     let (got, expected) = (certificate.0.len(), transcript.params().n());
     if got != expected {
         return Err(CertificateError::Count { got, expected });

@@ -1,10 +1,9 @@
 use secp::{MaybePoint, MaybeScalar};
 
-use super::certificate::{self, Certificate, CertificateError};
 use super::messages::{push_points, push_scalars};
 use super::outcome::{Outcome, taproot_tweak};
 use super::{CoordinatorMsg1, DegenerateKey, MessageError, SessionParams};
-use crate::{GroupKeys, Seat, Signature};
+use crate::{GroupKeys, Seat};
 
 /// The public transcript of a session, which all participants sign: *eq_input*.
 ///
@@ -66,28 +65,13 @@ impl Transcript {
 
     /// The public outcome: threshold public key and public shares.
     ///
-    /// It is the key of a group only if a [`Certificate`] belongs to this transcript.
+    /// It is the key of a group only if a [`Certificate`](super::Certificate) belongs to this transcript.
     ///
     /// # Errors
     ///
     /// [`DegenerateKey`] if one of these is the point at infinity.
     pub fn group(&self) -> Result<GroupKeys, DegenerateKey> {
         self.outcome()?.into_group(self.params.t())
-    }
-
-    /// Whether this is `participant`'s signature of the transcript.
-    #[must_use]
-    pub fn verify_signature(&self, participant: Seat, signature: &Signature) -> bool {
-        certificate::verify_one(self, participant, signature)
-    }
-
-    /// Whether the certificate belongs to this transcript: *certeq_verify*.
-    ///
-    /// # Errors
-    ///
-    /// [`CertificateError`] names the first participant whose signature is invalid.
-    pub fn verify(&self, certificate: &Certificate) -> Result<(), CertificateError> {
-        certificate::verify_all(self, certificate)
     }
 
     pub(super) fn outcome(&self) -> Result<Outcome, DegenerateKey> {

@@ -7,9 +7,7 @@ mod peer;
 use std::sync::{Arc, OnceLock};
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use roastery_frost::{
-    GroupKeys, GroupKeysError, Point, Seat, SecretShare, TweakContext, decode_point,
-};
+use roastery_frost::{GroupKeys, GroupKeysError, Point, Seat, TweakContext, decode_point};
 use thiserror::Error;
 
 pub use self::{
@@ -19,7 +17,6 @@ pub use self::{
 };
 use crate::{
     GroupId,
-    keys::IdentityKey,
     tags::{Tag, VERSION},
     wire,
 };
@@ -310,28 +307,6 @@ impl Group {
     /// Whether this peer holds any seat.
     pub fn is_member(&self, peer: &PeerId) -> bool {
         self.members.iter().any(|member| member.peer == *peer)
-    }
-
-    /// Checks that a node's own keys are those of its seat.
-    ///
-    /// # Errors
-    ///
-    /// [`SeatKeysError`] names the key that is not the one in the group.
-    pub fn check_seat_keys(
-        &self,
-        seat: Seat,
-        identity: &IdentityKey,
-        share: &SecretShare,
-    ) -> Result<(), SeatKeysError> {
-        let members = self.size();
-        let member = self.member(seat).ok_or(SeatKeysError::NoSuchSeat { seat, members })?;
-        if member.identity_key != identity.public_key() {
-            return Err(SeatKeysError::Identity { seat });
-        }
-        if !share.matches(&self.keys, seat) {
-            return Err(SeatKeysError::Share { seat });
-        }
-        Ok(())
     }
 }
 

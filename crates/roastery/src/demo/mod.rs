@@ -4,6 +4,7 @@ mod engine;
 mod group;
 mod options;
 mod order;
+mod outcome;
 mod policy;
 mod show;
 mod signing;
@@ -21,8 +22,8 @@ pub(crate) use self::options::Options;
 use self::{
     group::{Keygen, Made, Origin},
     options::Plan,
+    outcome::{Finished, Unfinished},
     show::Show,
-    signing::{Finished, Unfinished},
     spend::Spend,
 };
 use crate::output;

@@ -10,7 +10,7 @@ use std::{
 
 use roastery_protocol::{Attempt, Seat, signing::Event};
 
-use super::signing::Happening;
+use super::outcome::NodeEvent;
 
 /// Holds back events that are received before their cause.
 #[derive(Default)]
@@ -20,7 +20,7 @@ pub(super) struct Order {
     /// The members that have given a share.
     given: BTreeSet<Seat>,
     threshold: usize,
-    waiting: VecDeque<Happening>,
+    waiting: VecDeque<NodeEvent>,
     last: Duration,
 }
 
@@ -30,8 +30,8 @@ impl Order {
     }
 
     /// The events that can be shown after this one is received, in order.
-    pub(super) fn receive(&mut self, happening: Happening) -> Vec<Happening> {
-        self.waiting.push_back(happening);
+    pub(super) fn receive(&mut self, event: NodeEvent) -> Vec<NodeEvent> {
+        self.waiting.push_back(event);
         let mut ordered = Vec::new();
         while let Some(at) = self.waiting.iter().position(|one| self.is_caused(one)) {
             let Some(one) = self.waiting.remove(at) else { break };
@@ -41,36 +41,34 @@ impl Order {
     }
 
     /// The events that were held back and whose cause was never received.
-    pub(super) fn rest(mut self) -> Vec<Happening> {
+    pub(super) fn rest(mut self) -> Vec<NodeEvent> {
         let waiting = std::mem::take(&mut self.waiting);
         waiting.into_iter().map(|one| self.record(one)).collect()
     }
 
-    fn is_caused(&self, happening: &Happening) -> bool {
-        match &happening.event {
-            Event::ShareReleased { attempt, .. } => {
-                self.asked.contains(&(*attempt, happening.seat))
-            }
+    fn is_caused(&self, event: &NodeEvent) -> bool {
+        match &event.event {
+            Event::ShareReleased { attempt, .. } => self.asked.contains(&(*attempt, event.seat)),
             Event::ShareReceived { signer, .. } => self.given.contains(signer),
             Event::Signed(_) => self.given.len() >= self.threshold,
             _ => true,
         }
     }
 
-    fn record(&mut self, mut happening: Happening) -> Happening {
-        match &happening.event {
+    fn record(&mut self, mut event: NodeEvent) -> NodeEvent {
+        match &event.event {
             Event::PackageIssued { attempt, signers, .. } => {
                 self.asked.extend(signers.iter().map(|signer| (*attempt, *signer)));
             }
             Event::ShareReleased { .. } => {
-                self.given.insert(happening.seat);
+                self.given.insert(event.seat);
             }
             _ => {}
         }
         // No event is shown with an earlier time than the one before it.
-        self.last = self.last.max(happening.at);
-        happening.at = self.last;
-        happening
+        self.last = self.last.max(event.at);
+        event.at = self.last;
+        event
     }
 }
 
@@ -101,7 +99,7 @@ mod tests {
             for (at, which) in (1..).zip(order) {
                 let (by, event) = events[which].clone();
                 let at = Duration::from_millis(at);
-                ordered.extend(causes.receive(Happening { at, seat: seat(by), event }));
+                ordered.extend(causes.receive(NodeEvent { at, seat: seat(by), event }));
             }
             assert!(matches!(ordered[0].event, Event::PackageIssued { .. }), "{order:?}");
             assert_eq!(ordered.len(), 3);
@@ -113,7 +111,7 @@ mod tests {
     #[test]
     fn what_has_no_cause_that_is_heard_of_is_told_in_the_end() {
         let mut causes = Order::new(2);
-        let lonely = Happening { at: Duration::from_millis(1), seat: seat(3), event: share() };
+        let lonely = NodeEvent { at: Duration::from_millis(1), seat: seat(3), event: share() };
         assert!(causes.receive(lonely).is_empty());
         assert_eq!(causes.rest().len(), 1);
     }

@@ -19,7 +19,7 @@ use roastery_protocol::{
 use super::{
     group::Origin,
     options::Plan,
-    signing::{Finished, Happening},
+    outcome::{Finished, NodeEvent},
     spend,
 };
 
@@ -136,7 +136,7 @@ impl Show {
         self.say("\n     time  what happens");
     }
 
-    pub(super) fn happening(&self, happening: &Happening) {
+    pub(super) fn happening(&self, happening: &NodeEvent) {
         if !self.on {
             return;
         }

@@ -5,50 +5,24 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use roastery_frost::Signature;
 use roastery_node::driver::{self, Ended, SessionHandle, SignError};
 use roastery_protocol::{
     Seat,
     group::Group,
-    proof::{Proof, ProvenFault},
     request::{ApprovedRequest, MessageToSign, SigningRequest},
-    signing::{Event, Origin, Report, StopReason},
+    signing::{Event, StopReason},
 };
 use tokio::{sync::mpsc, task::JoinSet};
 
 use super::{
-    engine::Conduct, group::Node, options::Plan, order::Order, policy::AsTyped, show::Show,
+    engine::Conduct,
+    group::Node,
+    options::Plan,
+    order::Order,
+    outcome::{Finished, NodeEvent, Unfinished},
+    policy::AsTyped,
+    show::Show,
 };
-
-/// The group has signed.
-pub(super) struct Finished {
-    pub(super) signatures: Vec<Signature>,
-    pub(super) origin: Origin,
-    /// From the request to the first node that held the signatures.
-    pub(super) first: Duration,
-    /// From the request to the last node that answers.
-    pub(super) last: Duration,
-    /// The number of attempts that were live at the coordinator.
-    pub(super) attempts: usize,
-    /// The number of nodes that hold the signatures.
-    pub(super) holders: usize,
-    /// The proofs that resulted, one for each member at fault.
-    pub(super) proofs: Vec<(ProvenFault, Arc<Proof>)>,
-}
-
-/// The group has not signed in time.
-pub(super) struct Unfinished {
-    pub(super) reason: StopReason,
-    /// The report of each node that answers.
-    pub(super) reports: Vec<(Seat, Report)>,
-}
-
-/// An event at a node.
-pub(super) struct Happening {
-    pub(super) at: Duration,
-    pub(super) seat: Seat,
-    pub(super) event: Event,
-}
 
 /// Runs every node as a task of its own and has each sign by its own policy.
 pub(super) async fn sign(
@@ -131,7 +105,7 @@ async fn listen(
     seat: Seat,
     mut session: SessionHandle,
     start: Instant,
-    sender: mpsc::Sender<Happening>,
+    sender: mpsc::Sender<NodeEvent>,
 ) -> Listened {
     let mut end = None;
     while let Some(event) = session.event().await {
@@ -142,7 +116,7 @@ async fn listen(
             _ => {}
         }
         // The receiver may be dropped.
-        let _ = sender.send(Happening { at, seat, event }).await;
+        let _ = sender.send(NodeEvent { at, seat, event }).await;
         if end.is_some() {
             break;
         }

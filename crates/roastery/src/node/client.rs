@@ -7,7 +7,7 @@ use roastery_service::{
     view::{Evidence, Status as StatusView},
 };
 
-use super::{At, ask, get, group::encoded, requests::json, show};
+use super::{At, ask, get, requests::json, show, url::encoded};
 
 #[derive(Args)]
 pub(crate) struct Status {

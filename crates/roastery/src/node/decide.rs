@@ -1,15 +1,13 @@
 //! Approving and rejecting: the decision applies to what was shown.
 
-use std::{
-    io::{BufRead as _, IsTerminal as _, Write as _},
-    process::ExitCode,
-};
+use std::{io::IsTerminal as _, process::ExitCode};
 
 use clap::Args;
 use roastery_service::view::{Reject as RejectBody, Request};
 
 use super::{
     At, post,
+    question::asked,
     requests::{find, request_id},
     show,
     sign::{Waiting, see_through, tell},
@@ -70,22 +68,4 @@ pub(super) fn reject(at: &At, options: Reject) -> Result<ExitCode, String> {
     let request: Request = post(&client, &path, &RejectBody { note: options.note })?;
     show::whole(&request);
     Ok(ExitCode::SUCCESS)
-}
-
-/// Asks on the terminal; any answer but y or yes is a no.
-pub(super) fn asked(question: &str) -> Result<bool, String> {
-    Ok(matches!(ask(question)?.to_ascii_lowercase().as_str(), "y" | "yes"))
-}
-
-/// Asks on the terminal; returns the answer without surrounding spaces.
-pub(super) fn ask(question: &str) -> Result<String, String> {
-    let mut error = std::io::stderr();
-    let _ = write!(error, "{question}");
-    let _ = error.flush();
-    let mut answer = String::new();
-    std::io::stdin()
-        .lock()
-        .read_line(&mut answer)
-        .map_err(|error| format!("the answer could not be read: {error}"))?;
-    Ok(answer.trim().to_owned())
 }

@@ -14,7 +14,9 @@ use roastery_service::{
 use super::{
     At, GroupCommand,
     naming::{named, other_name},
-    show, wait_for,
+    show,
+    url::encoded,
+    wait_for,
 };
 use crate::{files::check_new, output::remark, values};
 
@@ -235,16 +237,4 @@ fn recover(at: &At, options: &Recover) -> Result<ExitCode, String> {
     })?;
     show::group(&group);
     Ok(ExitCode::SUCCESS)
-}
-
-/// A name, encoded as a part of a path.
-pub(super) fn encoded(name: &str) -> String {
-    name.bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
-                char::from(byte).to_string()
-            }
-            byte => format!("%{byte:02X}"),
-        })
-        .collect()
 }

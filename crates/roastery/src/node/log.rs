@@ -21,7 +21,7 @@ use roastery_service::{
 };
 use serde::Serialize;
 
-use super::{At, ask, decide::asked, get, post, show};
+use super::{At, ask, get, post, question::asked, show};
 use crate::{
     exported::{self, ExportFile, Verdict},
     files::check_new,

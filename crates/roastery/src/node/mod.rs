@@ -11,11 +11,13 @@ mod log;
 mod naming;
 mod passphrase;
 mod peers;
+mod question;
 mod requests;
 mod run;
 mod show;
 mod sign;
 mod store;
+mod url;
 
 use std::{path::PathBuf, process::ExitCode};
 

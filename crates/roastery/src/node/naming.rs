@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 
 use roastery_service::{api::ClientError, view::Problem};
 
-use super::decide::ask;
+use super::question::ask;
 use crate::output::remark;
 
 /// Joins a group under this name, or under its own. If another group has that one, the user is

@@ -8,7 +8,7 @@ use roastery_service::{
     view::{Request, State},
 };
 
-use super::{At, get, group::encoded, show, wait_for};
+use super::{At, get, show, url::encoded, wait_for};
 use crate::{output::remark, values};
 
 /// The most requests that a node lists in one answer.

@@ -11,7 +11,7 @@ use roastery_service::{
     view::{Propose, Request, State},
 };
 
-use super::{At, get, group::encoded, post, requests::json, show};
+use super::{At, get, post, requests::json, show, url::encoded};
 use crate::{output::remark, values, when};
 
 #[derive(Args)]

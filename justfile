@@ -12,6 +12,7 @@ lint:
     scripts/timed cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
     scripts/timed scripts/adversaries
     scripts/timed scripts/comments
+    scripts/timed scripts/circles
     scripts/timed scripts/mutations
 
 # Licences, banned crates and sources of all dependencies, dependencies that nothing uses, and

@@ -65,7 +65,8 @@ impl Transcript {
 
     /// The public outcome: threshold public key and public shares.
     ///
-    /// It is the key of a group only if a [`Certificate`](super::Certificate) belongs to this transcript.
+    /// It is the key of a group only if a [`Certificate`](super::Certificate) belongs to this
+    /// transcript.
     ///
     /// # Errors
     ///

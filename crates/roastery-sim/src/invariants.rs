@@ -40,8 +40,8 @@ use crate::{
     adversary::Packet,
     framing::FramingChecker,
     members::SimulatedEngine,
+    signing::{Injection, Step, Watch},
     trace::Trace,
-    world::{Injection, Step, Watch},
 };
 
 /// The ten invariants.

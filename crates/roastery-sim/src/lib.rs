@@ -4,7 +4,7 @@
 //! seed. The machines are the real ones of `roastery-protocol`; only what is around them is
 //! virtual.
 //!
-//! A [`Scenario`](scenario::Scenario) is drawn from a seed, played in a [`World`](world::World),
+//! A [`Scenario`](scenario::Scenario) is drawn from a seed, played in a [`World`](signing::World),
 //! and watched by the
 //! [`Invariants`](invariants::Invariants); a [campaign] plays many, stops at the first
 //! [`Violation`](invariants::Violation) and makes the scenario smaller while the violation stays.
@@ -18,5 +18,6 @@ pub mod members;
 pub mod network;
 pub mod report;
 pub mod scenario;
+pub mod signing;
 pub mod trace;
 pub mod world;

@@ -15,7 +15,7 @@ use crate::{
     invariants::Violation,
     members::Members,
     scenario::{Attack, Attacker},
-    world::{Setup, Step, Watch, World},
+    signing::{Setup, Step, Watch, World},
 };
 
 /// What one session took. Times are in seconds of virtual time, computing times in milliseconds of
@@ -94,8 +94,8 @@ pub fn measure_series(
                 setup.records.entry(node.seat).or_default().update(session.learned());
             }
         }
-        attack = world.adversary.afterwards(attack);
-        members = world.members;
+        attack = world.hooks.adversary.afterwards(attack);
+        members = world.hooks.members;
         setup.seed = setup.seed.wrapping_add(1);
     }
     reports
@@ -108,15 +108,15 @@ fn measure(members: Members, attack: &Attack, setup: Setup) -> (Report, Measured
     let (signers, threshold) = (members.group.size(), members.group.threshold());
     let (seed, round_trip) = (setup.seed, setup.links.round_trip);
     let attacker = attack.attacker(seed);
-    let mut world = Measured::new(members, attacker, Observer::default(), setup);
+    let mut world = Measured::of_signing(members, attacker, Observer::default(), setup);
     // An observer finds nothing wrong.
     let all_signed = world.run_until_signed(LIMIT).unwrap_or(false);
     let times = world.signed_at();
-    let watch = &world.watch;
+    let watch = &world.hooks.watch;
     let cpu = |is: &dyn Fn(usize) -> bool| {
         let nodes = world.nodes().iter().enumerate();
         let of_role = nodes
-            .filter(|(at, node)| is(*at) && !world.adversary.controls(node.seat))
+            .filter(|(at, node)| is(*at) && !world.hooks.adversary.controls(node.seat))
             .map(|(_, node)| node.busy.as_secs_f64() * 1e3);
         let mut of_role: Vec<f64> = of_role.collect();
         of_role.sort_by(f64::total_cmp);
@@ -137,10 +137,10 @@ fn measure(members: Members, attack: &Attack, setup: Setup) -> (Report, Measured
         all_signed_s: times.filter(|_| all_signed).map(|(_, last)| last.as_secs_f64()),
         round_trips: first.map(|first| first / round_trip.as_secs_f64()),
         attempts: live.max().unwrap_or(0),
-        packages: world.counts.packages,
-        messages: world.counts.total(),
-        bytes: world.counts.bytes,
-        by_kind: watch.by_kind(&world.counts.messages),
+        packages: world.hooks.counts.packages,
+        messages: world.hooks.counts.total(),
+        bytes: world.hooks.counts.bytes,
+        by_kind: watch.by_kind(&world.hooks.counts.messages),
         proven: watch.proven.iter().map(|(seat, fault)| (seat.to_u16(), fault.clone())).collect(),
         coordinator_cpu_ms: cpu(&coordinates).last().copied(),
         signer_cpu_ms: median(&cpu(&signs)),

@@ -26,7 +26,7 @@ use crate::{
     invariants::Circumstances,
     members::Members,
     network::Links,
-    world::{Compute, Injection, Setup},
+    signing::{Compute, Injection, Setup},
 };
 
 /// The engine that holds the secrets.

@@ -3,7 +3,7 @@
 //!
 //! The members agree on an [`Invitation`] and compare its fingerprint. Each draws a [`Seed`],
 //! stores it, and opens a
-//! [`Keygen`], which is driven as every [`Machine`](crate::machine::Machine) is.
+//! [`Keygen`], which is driven as every [`Machine`] is.
 //!
 //! At its end there is a [`Group`] that all members have signed, a secret share that is
 //! [taken](Keygen::take_share) out once, and a public [`RecoveryFile`] that brings both back with

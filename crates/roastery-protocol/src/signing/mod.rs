@@ -1,6 +1,6 @@
 //! One signing session at one node, as a pure state machine.
 //!
-//! It is driven as every [`Machine`](crate::machine::Machine) is. Every node has
+//! It is driven as every [`Machine`] is. Every node has
 //! three roles in it: signer in every attempt that is live, coordinator of the attempts that are
 //! its turn, and observer of all the rest, so that every node ends with the signatures.
 

@@ -17,8 +17,8 @@ use crate::{
     },
     members::SimulatedEngine,
     scenario::{Attacker, EngineKind, Scenario},
+    signing::{Injection, Node, World},
     trace::{Detail, Trace},
-    world::{Injection, Node, World},
 };
 
 /// The result of a scenario.
@@ -66,15 +66,19 @@ impl<'a, E: SimulatedEngine> Stage<'a, E> {
         let case = Case::new::<E>(&members, &request, scenario.settings, scenario.attack.liars());
         let watch = Invariants::new(case, Trace::new(detail));
         let attacker = scenario.attack.attacker(scenario.seed);
-        Self { scenario, world: World::new(members, attacker, watch, scenario.setup()), steps: 0 }
+        Self {
+            scenario,
+            world: World::of_signing(members, attacker, watch, scenario.setup()),
+            steps: 0,
+        }
     }
 
     fn play(mut self) -> Played {
         let violation = self.judge().err();
         let nodes = self.world.nodes();
-        let signatures = nodes.iter().filter(|node| node.signed_at.is_some()).count();
-        let (virtual_time, counts) = (self.world.now(), self.world.counts.clone());
-        let watch = self.world.watch;
+        let signatures = nodes.iter().filter(|node| node.done_at.is_some()).count();
+        let (virtual_time, counts) = (self.world.now(), self.world.hooks.counts.clone());
+        let watch = self.world.hooks.watch;
         let proven = watch.fault_completeness.found().clone();
         let accusations = watch.framing.tried();
         let (hash, lines) = watch.trace.finish();
@@ -107,7 +111,7 @@ impl<'a, E: SimulatedEngine> Stage<'a, E> {
     /// Checks that honest nodes have proven every fault that they must prove by the coalition's
     /// account.
     fn guilt_was_found(&self) -> Result<(), Violation> {
-        let Some(coalition) = self.world.adversary.coalition() else { return Ok(()) };
+        let Some(coalition) = self.world.hooks.adversary.coalition() else { return Ok(()) };
         let only_shares = BTreeSet::from([FaultKind::InvalidShare]);
         for (accused, witnesses) in coalition.witnesses() {
             if coalition.committed().get(accused) == Some(&only_shares) {
@@ -132,10 +136,10 @@ impl<'a, E: SimulatedEngine> Stage<'a, E> {
 
     fn cost(&self) -> Cost {
         Cost {
-            packages: self.world.counts.packages,
-            shares: self.world.counts.of(Kind::SignatureShare),
+            packages: self.world.hooks.counts.packages,
+            shares: self.world.hooks.counts.of(Kind::SignatureShare),
             share_checks: self.world.engines().iter().filter_map(E::share_checks).sum(),
-            messages: self.world.counts.total(),
+            messages: self.world.hooks.counts.total(),
         }
     }
 
@@ -158,12 +162,12 @@ impl<'a, E: SimulatedEngine> Stage<'a, E> {
         let linger = self.scenario.settings.linger + Duration::from_secs(1);
         self.run_until(self.world.now() + linger)?;
         let Some(seat) =
-            self.world.honest().find(|node| node.signed_at.is_some()).map(|node| node.seat)
+            self.world.honest().find(|node| node.done_at.is_some()).map(|node| node.seat)
         else {
             return Ok(());
         };
-        self.world.interfere(Injection::Crash(seat))?;
-        self.world.interfere(Injection::Open(seat))?;
+        self.world.interfere(&Injection::Crash(seat))?;
+        self.world.interfere(&Injection::Open(seat))?;
         let scenario = self.scenario.circumstances();
         let circumstances = Circumstances {
             jitter: Duration::ZERO,

@@ -13,7 +13,7 @@ use roastery_sim::{
     network::Links,
     report::{Report, measure_series},
     scenario::Attack,
-    world::{Compute, Setup},
+    signing::{Compute, Setup},
 };
 
 use super::{bad_input, table};

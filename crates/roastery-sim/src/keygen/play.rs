@@ -15,8 +15,8 @@ use crate::{
     campaign::Game,
     invariants::Violation,
     members::Members,
+    signing::{Blind, Setup as SigningSetup, World as SigningWorld},
     trace::{Detail, Trace},
-    world::{Blind, Setup as SigningSetup, World as SigningWorld},
 };
 
 /// The result of a scenario.
@@ -91,7 +91,7 @@ impl<'a> Stage<'a> {
         let coalition = Coalition::new(&participants, scenario.faults.clone(), scenario.seed);
         let trace = Trace::new(detail);
         let watch = Invariants::new(scenario.faulty(), &scenario.settings, trace);
-        let world = World::new(participants, coalition, watch, scenario.setup());
+        let world = World::of_keygen(participants, coalition, watch, scenario.setup());
         Self { scenario, world, steps: 0, session: false }
     }
 
@@ -102,10 +102,12 @@ impl<'a> Stage<'a> {
             honest().filter_map(|node| Some((node.seat, node.machine()?.report()))).collect();
         let done = honest().filter_map(|node| Some((node.seat, node.done_at?))).collect();
         let restarts = honest().map(|node| node.openings.saturating_sub(1)).sum();
-        let (found, misbehaviours) =
-            (self.world.watch.found().to_vec(), self.world.watch.misbehaviours().clone());
+        let (found, misbehaviours) = (
+            self.world.hooks.watch.found().to_vec(),
+            self.world.hooks.watch.misbehaviours().clone(),
+        );
         let (virtual_time, messages) = (self.world.now(), self.world.messages());
-        let (hash, lines) = self.world.watch.trace.finish();
+        let (hash, lines) = self.world.hooks.watch.trace.finish();
         Played {
             violation,
             hash,
@@ -184,7 +186,7 @@ impl<'a> Stage<'a> {
         let faulty = self.scenario.faulty();
         let mut rng = ChaCha8Rng::seed_from_u64(self.scenario.seed ^ 0x5160);
         let honest: Vec<Seat> =
-            self.world.participants.seats().filter(|seat| !faulty.contains(seat)).collect();
+            self.world.hooks.participants.seats().filter(|seat| !faulty.contains(seat)).collect();
         let file =
             self.world.honest().find_map(|node| Some(node.machine()?.recovery_file()?.encode()));
         let participants = self.scenario.make_cast();
@@ -209,13 +211,13 @@ impl<'a> Stage<'a> {
 
     fn sign_in_session(&mut self, (group, shares): Shares) -> Result<(), Violation<Invariant>> {
         let limit = Duration::from_secs(60);
-        let members = Members::of_keygen(&self.world.participants, group, &shares);
+        let members = Members::of_keygen(&self.world.hooks.participants, group, &shares);
         let setup = SigningSetup::heal(self.scenario.seed, self.scenario.links.round_trip);
         let mut world: SigningWorld<
             roastery_protocol::engine::FrostEngine<ChaCha8Rng>,
             Nobody,
             Blind,
-        > = SigningWorld::new(members, Nobody, Blind, setup);
+        > = SigningWorld::of_signing(members, Nobody, Blind, setup);
         self.session = world.run_until_signed(limit).is_ok_and(|signed| signed);
         if self.session {
             return Ok(());

@@ -37,7 +37,7 @@ pub struct Scenario {
     /// beginning.
     pub script: Vec<(Duration, Injection)>,
     /// Crashes at certain points before the calm.
-    pub accidents: Vec<CrashPoint>,
+    pub crash_points: Vec<CrashPoint>,
     /// Seats that are not open at the beginning.
     pub late: Vec<Seat>,
     /// Seats that never open.
@@ -65,7 +65,7 @@ impl Scenario {
             },
             storing: Duration::from_millis(10),
             script: Vec::new(),
-            accidents: Vec::new(),
+            crash_points: Vec::new(),
             late: Vec::new(),
             away: Vec::new(),
             turns: Vec::new(),
@@ -87,7 +87,7 @@ impl Scenario {
             settings: self.settings,
             storing: self.storing,
             script: self.script.clone(),
-            accidents: self.accidents.clone(),
+            crash_points: self.crash_points.clone(),
             late: self.late.iter().chain(&self.away).copied().collect(),
             away: self.away.clone(),
             turns: self.turns.clone(),
@@ -124,7 +124,7 @@ impl Scenario {
     pub fn is_fair(&self) -> bool {
         let ends = matches!(self.script.last(), Some((_, Injection::Calm)));
         let honest = self.members - self.faults.len() - self.away.len();
-        honest > 0 && (ends || !self.is_disturbed() && self.accidents.is_empty())
+        honest > 0 && (ends || !self.is_disturbed() && self.crash_points.is_empty())
     }
 
     /// The circumstances by which termination is judged.
@@ -167,8 +167,8 @@ impl fmt::Display for Scenario {
                 writeln!(f, "  {what}: seat {}", seats.join(", "))?;
             }
         }
-        for accident in &self.accidents {
-            writeln!(f, "  {accident}")?;
+        for crash_point in &self.crash_points {
+            writeln!(f, "  {crash_point}")?;
         }
         for (at, injection) in &self.script {
             writeln!(f, "  at {:.3} s: {injection}", at.as_secs_f64())?;

@@ -1,22 +1,20 @@
-//! The simulation: nodes, a queue of what is to happen, and virtual time.
+//! Key generations in a simulated world.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
 use roastery_protocol::{
     Seat, TranscriptHash,
     clock::Moment,
-    keygen::{Event, Output, Settings},
-    machine::{Destination, Machine},
+    keygen::{Event, Keygen, Settings},
 };
 
-use super::{Coalition, CrashPoint, Injection, Invariant, Invariants, Node, Participants, When};
+use super::{Coalition, Invariant, Invariants, Node, Participants};
 use crate::{
-    adversary::Packet,
+    adversary::{Delayed, Packet},
     invariants::Violation,
-    members::{DAWN, peer},
     network::{Links, Network},
-    world::queue::Queue,
+    world::{self, CrashPoint, End, Hooks, Injection, Intake, Script},
 };
 
 /// What a simulation starts from.
@@ -33,7 +31,7 @@ pub struct Setup {
     /// What happens to nodes and network, and when.
     pub script: Vec<(Duration, Injection)>,
     /// Crashes at certain points.
-    pub accidents: Vec<CrashPoint>,
+    pub crash_points: Vec<CrashPoint>,
     /// Seats that are not open at the beginning.
     pub late: Vec<Seat>,
     /// Seats that never open.
@@ -42,325 +40,125 @@ pub struct Setup {
     pub turns: Vec<Duration>,
 }
 
-#[derive(Debug)]
-enum Item {
-    Deliver(Packet),
-    /// A node, and for what time it asked.
-    Wake(Seat, Duration),
-    /// A node, in which of its openings, has stored this.
-    Stored(Seat, usize, TranscriptHash),
-    Happen(Injection),
-    Turn,
-}
-
 /// Members that make a key in virtual time.
-pub struct World {
+pub type World = world::World<KeygenHooks>;
+
+/// What a simulation of key generations adds: members, coalition and invariants.
+#[derive(Debug)]
+pub struct KeygenHooks {
     /// The keys of all members.
     pub participants: Participants,
     /// The faulty members.
     pub coalition: Coalition,
     /// The invariants, which check every step.
     pub watch: Invariants,
-    setup: Setup,
-    network: Network,
-    nodes: Vec<Node>,
-    queue: Queue<Item>,
-    accidents: Vec<CrashPoint>,
-    calm_at: Duration,
-    messages: usize,
-    now: Duration,
-}
-
-impl fmt::Debug for World {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("World")
-            .field("now", &self.now)
-            .field("nodes", &self.nodes)
-            .finish_non_exhaustive()
-    }
+    settings: Settings,
+    away: Vec<Seat>,
 }
 
 impl World {
     /// Opens the key generation at every seat that is neither late nor away, at time zero.
-    pub fn new(
+    pub fn of_keygen(
         participants: Participants,
         coalition: Coalition,
         watch: Invariants,
         setup: Setup,
     ) -> Self {
-        let rng = ChaCha8Rng::seed_from_u64(setup.seed.rotate_left(32) ^ 3);
-        let heal = setup.script.iter().filter(|(_, what)| *what == Injection::Calm);
-        let calm_at = heal.map(|(at, _)| *at).max().unwrap_or_default();
-        let mut world = Self {
-            network: Network::new(setup.links.clone(), rng),
-            nodes: participants.seats().map(Node::new).collect(),
-            queue: Queue::new(),
-            accidents: setup.accidents.clone(),
-            calm_at,
-            messages: 0,
-            now: Duration::ZERO,
-            participants,
-            coalition,
-            watch,
-            setup,
-        };
-        for seat in world.participants.seats() {
-            if !world.setup.late.contains(&seat) {
-                world.open(seat);
-            }
-        }
-        for (at, injection) in world.setup.script.clone() {
-            world.queue.push(at, Item::Happen(injection));
-        }
-        for at in world.setup.turns.clone() {
-            world.queue.push(at, Item::Turn);
-        }
-        world
-    }
-
-    /// Does what is next. `Ok(false)` when nothing is; the error is the watcher's.
-    pub fn step(&mut self) -> Result<bool, Violation<Invariant>> {
-        let Some((at, item)) = self.queue.pop() else { return Ok(false) };
-        self.now = self.now.max(at);
-        match item {
-            Item::Deliver(packet) => self.deliver(&packet),
-            Item::Wake(seat, due) => self.wake(seat, due),
-            Item::Stored(seat, opening, hash) => self.stored(seat, opening, hash),
-            Item::Happen(injection) => self.happen(&injection),
-            Item::Turn => {
-                let said = self.coalition.turn(&self.participants);
-                self.carry_all(said);
-            }
-        }
-        self.watch.step(self.now, &self.participants, &self.nodes)?;
-        Ok(true)
-    }
-
-    /// All nodes, by seat.
-    pub fn nodes(&self) -> &[Node] {
-        &self.nodes
-    }
-
-    /// All nodes, by seat, to take out what they hold.
-    pub fn nodes_mut(&mut self) -> &mut [Node] {
-        &mut self.nodes
+        let Setup { seed, links, settings, storing, script, crash_points, late, away, turns } =
+            setup;
+        let network = Network::new(links, ChaCha8Rng::seed_from_u64(seed.rotate_left(32) ^ 3));
+        let hooks = KeygenHooks { participants, coalition, watch, settings, away };
+        let script = Script { injections: script, crash_points, late, turns, storing };
+        Self::new(hooks, network, script)
     }
 
     /// The nodes that are not the coalition's and do not stay away.
     pub fn honest(&self) -> impl Iterator<Item = &Node> {
-        let away = &self.setup.away;
-        self.nodes
-            .iter()
-            .filter(|node| !self.coalition.controls(node.seat) && !away.contains(&node.seat))
+        let KeygenHooks { coalition, away, .. } = &self.hooks;
+        let nodes = self.nodes().iter();
+        nodes.filter(|node| !coalition.controls(node.seat) && !away.contains(&node.seat))
+    }
+}
+
+impl Hooks for KeygenHooks {
+    type Machine = Keygen;
+    type Violation = Violation<Invariant>;
+
+    const CALM_OPENS_ALL: bool = true;
+    const SEVERAL_NODES: bool = false;
+
+    fn seats(&self) -> Vec<Seat> {
+        self.participants.seats().collect()
     }
 
-    /// When the next thing is to happen.
-    pub fn next_at(&self) -> Option<Duration> {
-        self.queue.next_at()
+    fn open(&mut self, seat: Seat, stored: &[TranscriptHash], now: Moment) -> Option<Keygen> {
+        let here = !self.away.contains(&seat);
+        here.then(|| self.participants.open(seat, stored.last().copied(), self.settings, now))
     }
 
-    /// The virtual time since the beginning.
-    pub fn now(&self) -> Duration {
-        self.now
-    }
-
-    /// Messages that left a node, one for each receiver.
-    pub fn messages(&self) -> usize {
-        self.messages
-    }
-
-    fn moment(&self) -> Moment {
-        Moment { monotonic: self.now, wall: DAWN + self.now }
-    }
-
-    fn open(&mut self, seat: Seat) {
-        let node = &self.nodes[seat.index()];
-        if node.machine().is_some() || self.setup.away.contains(&seat) {
-            return;
-        }
-        let machine = self.participants.open(seat, node.stored, self.setup.settings, self.moment());
-        self.nodes[seat.index()].opened(machine);
-        self.drain(seat);
-    }
-
-    fn crash(&mut self, seat: Seat, down: Duration) {
-        self.happen(&Injection::Crash(seat));
-        let again = (self.now + down).min(self.calm_at).max(self.now);
-        self.queue.push(again, Item::Happen(Injection::Open(seat)));
-    }
-
-    fn happen(&mut self, injection: &Injection) {
-        self.watch.injection(self.now, injection);
-        match injection {
-            Injection::Crash(seat) => self.nodes[seat.index()].crash(),
-            Injection::Open(seat) => self.open(*seat),
-            Injection::CutOff(few) => {
-                let others: Vec<Seat> =
-                    self.participants.seats().filter(|seat| !few.contains(seat)).collect();
-                self.network.partition(few, &others);
-            }
-            Injection::Calm => {
-                self.network.heal();
-                self.network.calm_down();
-                self.accidents.clear();
-                self.participants.seats().for_each(|seat| self.open(seat));
-            }
-        }
-    }
-
-    fn deliver(&mut self, packet: &Packet) {
-        self.watch.delivered(self.now, packet);
-        if self.coalition.controls(packet.to) {
-            let said = self.coalition.hear(&self.participants, packet);
-            self.carry_all(said);
-            let is_done = self.nodes[packet.to.index()].is_done();
-            if !is_done && !self.coalition.lets_through(packet) {
-                return;
-            }
-        }
-        let moment = self.moment();
-        if let Some(machine) = self.nodes[packet.to.index()].machine_mut() {
-            // What a message did not do is its sender's matter.
-            let _ = machine.handle_message(&peer(packet.from.index()), &packet.bytes, moment);
-            self.drain(packet.to);
-        }
-    }
-
-    fn wake(&mut self, seat: Seat, asked: Duration) {
-        let moment = self.moment();
-        let node = &mut self.nodes[seat.index()];
-        // An earlier time was asked for since, and this one will be asked for again.
-        if node.wake_at != Some(asked) {
-            return;
-        }
-        node.wake_at = None;
-        if let Some(machine) = node.machine_mut() {
-            if machine.next_timeout().is_some_and(|due| due <= moment.monotonic) {
-                machine.handle_timeout(moment);
-            }
-            self.drain(seat);
-        }
-    }
-
-    fn stored(&mut self, seat: Seat, opening: usize, hash: TranscriptHash) {
-        let moment = self.moment();
-        let node = &mut self.nodes[seat.index()];
-        if node.openings != opening || node.machine().is_none() {
-            return;
-        }
-        if let Some(down) = self.accident(seat, When::BeforeStoring) {
-            return self.crash(seat, down);
-        }
-        self.nodes[seat.index()].stored = Some(hash);
-        if let Some(down) = self.accident(seat, When::AfterStoring) {
-            return self.crash(seat, down);
-        }
-        if let Some(machine) = self.nodes[seat.index()].machine_mut() {
-            machine.persisted(hash, true, moment);
-            self.drain(seat);
-        }
-    }
-
-    /// Whether a node crashes at this point, and how long it is down then. Each crash happens once.
-    fn accident(&mut self, seat: Seat, when: When) -> Option<Duration> {
-        let place = self.accidents.iter().position(|one| one.seat == seat && one.when == when)?;
-        Some(self.accidents.remove(place).down)
-    }
-
-    /// A crash after the step that a node has just done: how many of its outputs leave, and how
-    /// long it is down.
-    fn accident_after_step(&mut self, seat: Seat) -> Option<(usize, Duration)> {
-        let node = &self.nodes[seat.index()];
-        let (steps, done) = (node.steps, node.done_at.is_none() && node.is_done());
-        if done && let Some(down) = self.accident(seat, When::Done) {
-            return Some((0, down));
-        }
-        let place = self.accidents.iter().position(|one| {
-            one.seat == seat && matches!(one.when, When::Step { after, .. } if after == steps)
-        })?;
-        match self.accidents.remove(place) {
-            CrashPoint { when: When::Step { leaving, .. }, down, .. } => Some((leaving, down)),
+    fn ends(event: &Event) -> Option<End> {
+        match event {
+            Event::Done(_) => Some(End::Done),
+            Event::Ended(_) => Some(End::Stopped),
             _ => None,
         }
     }
 
-    /// Takes out what a node wants done.
-    fn drain(&mut self, seat: Seat) {
-        self.nodes[seat.index()].steps += 1;
-        let accident = self.accident_after_step(seat);
-        let mut leaving = accident.map_or(usize::MAX, |(leaving, _)| leaving);
-        while leaving > 0
-            && let Some(output) =
-                self.nodes[seat.index()].machine_mut().and_then(Machine::poll_output)
-        {
-            leaving -= 1;
-            self.put_out(seat, output);
-        }
-        if let Some((_, down)) = accident {
-            return self.crash(seat, down);
-        }
-        self.set_alarm(seat);
+    fn has_done(machine: &Keygen) -> bool {
+        machine.recovery_file().is_some()
     }
 
-    fn put_out(&mut self, seat: Seat, output: Output) {
-        match output {
-            Output::Event(event) => {
-                self.watch.event(self.now, seat, &event);
-                if let Event::Done(_) = event {
-                    let node = &mut self.nodes[seat.index()];
-                    node.done_at.get_or_insert(self.now);
-                }
-            }
-            Output::Persist(hash) => {
-                let at = self.now + self.setup.storing;
-                let opening = self.nodes[seat.index()].openings;
-                self.queue.push(at, Item::Stored(seat, opening, hash));
-            }
-            Output::Send { to, bytes } => {
-                let receivers: Vec<Seat> = match to {
-                    Destination::Seat(one) => vec![one],
-                    Destination::Everyone => {
-                        self.participants.seats().filter(|other| *other != seat).collect()
-                    }
-                };
-                for to in receivers {
-                    let packet = Packet { from: seat, to, bytes: bytes.clone() };
-                    if self.coalition.controls(seat) {
-                        let said = self.coalition.send(&self.participants, packet);
-                        self.carry_all(said);
-                    } else {
-                        self.carry(packet);
-                    }
-                }
-            }
-        }
+    fn cancel(machine: &mut Keygen, now: Moment) {
+        machine.stop(now);
     }
 
-    /// What the coalition sends leaves on the links of its own seats; no seat uses another's link.
-    fn carry_all(&mut self, said: Vec<Packet>) {
-        for packet in said {
-            if self.coalition.controls(packet.from) && packet.from != packet.to {
-                self.carry(packet);
-            }
-        }
+    fn controls(&self, seat: Seat) -> bool {
+        self.coalition.controls(seat)
     }
 
-    fn carry(&mut self, packet: Packet) {
-        self.messages += 1;
-        self.watch.sent(self.now, &self.participants, &packet);
-        for after in self.network.carry(packet.from, packet.to) {
-            self.queue.push(self.now + after, Item::Deliver(packet.clone()));
+    fn receive(&mut self, now: Duration, packet: &Packet, nodes: &[Node]) -> Intake {
+        self.watch.delivered(now, packet);
+        if !self.coalition.controls(packet.to) {
+            return Intake { passes: true, sends: Vec::new() };
         }
+        let sends = at_once(self.coalition.hear(&self.participants, packet));
+        let done = nodes.iter().any(|node| node.seat == packet.to && node.is_done());
+        Intake { passes: done || self.coalition.lets_through(packet), sends }
     }
 
-    fn set_alarm(&mut self, seat: Seat) {
-        let node = &mut self.nodes[seat.index()];
-        let due = node.machine().and_then(Machine::next_timeout);
-        if let Some(due) = due
-            && node.wake_at.is_none_or(|known| due < known)
-        {
-            node.wake_at = Some(due);
-            self.queue.push(due.max(self.now), Item::Wake(seat, due));
-        }
+    fn send(&mut self, _now: Duration, packet: Packet) -> Vec<Delayed> {
+        at_once(self.coalition.send(&self.participants, packet))
     }
+
+    fn turn(&mut self, _now: Duration) -> Vec<Delayed> {
+        at_once(self.coalition.turn(&self.participants))
+    }
+
+    fn sent(&mut self, at: Duration, packet: &Packet) {
+        self.watch.sent(at, &self.participants, packet);
+    }
+
+    fn event(&mut self, at: Duration, _node: usize, seat: Seat, event: &Event) {
+        self.watch.event(at, seat, event);
+    }
+
+    fn injection(&mut self, at: Duration, injection: &Injection) {
+        self.watch.injection(at, injection);
+    }
+
+    fn step(
+        &mut self,
+        at: Duration,
+        nodes: &[Node],
+        _: &[usize],
+    ) -> Result<(), Violation<Invariant>> {
+        self.watch.step(at, &self.participants, nodes)
+    }
+}
+
+fn at_once(packets: Vec<Packet>) -> Vec<Delayed> {
+    let after = Duration::ZERO;
+    // No member sends to itself.
+    let packets = packets.into_iter().filter(|packet| packet.from != packet.to);
+    packets.map(|packet| Delayed { after, packet }).collect()
 }

@@ -15,7 +15,7 @@ use super::{Attack, EngineKind, Scenario, make_members};
 use crate::{
     adversary::{Behaviour, Stalling},
     network::Links,
-    world::Injection,
+    signing::Injection,
 };
 
 impl Scenario {

@@ -1,5 +1,5 @@
 use super::Scenario;
-use crate::{campaign::Simpler, network::Links, world::Injection};
+use crate::{campaign::Simpler, network::Links, signing::Injection};
 
 impl Scenario {
     /// Scenarios that are a little simpler and as fair as this one, the boldest first.

@@ -1,98 +1,95 @@
 use std::{fmt, time::Duration};
 
-use roastery_protocol::{
-    Seat,
-    clock::Moment,
-    engine::EngineSession,
-    signing::{Event, Session, Settings, Stop},
-};
+use roastery_protocol::{Seat, machine::Machine};
 
-use crate::adversary::{Receiver, Stage};
+use super::End;
 
-/// One opening of the session at one seat. A seat may have several: after a restart, or as twins.
-pub struct Node<S: EngineSession> {
+/// The node of a seat, over all its restarts.
+pub struct Node<M: Machine> {
     /// The seat.
     pub seat: Seat,
-    /// The virtual time of its opening.
-    pub opened_at: Duration,
-    /// When it held the signatures.
-    pub signed_at: Option<Duration>,
-    /// When it stopped without them.
+    /// The number of its openings.
+    pub openings: usize,
+    /// When it first reached its aim.
+    pub done_at: Option<Duration>,
+    /// When it first stopped without that.
     pub stopped_at: Option<Duration>,
     /// The time that it has computed on this machine.
     pub busy: Duration,
     pub(super) free_at: Duration,
+    /// The number of steps that it has done.
+    pub(super) steps: usize,
     pub(super) wake_at: Option<Duration>,
-    session: Option<Session<S>>,
+    /// The records that it has stored, in their order.
+    stored: Vec<M::Record>,
+    machine: Option<M>,
 }
 
-impl<S: EngineSession> fmt::Debug for Node<S> {
+impl<M: Machine> fmt::Debug for Node<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Node")
             .field("seat", &self.seat)
             .field("up", &self.is_up())
-            .field("signed_at", &self.signed_at)
+            .field("done_at", &self.done_at)
             .finish_non_exhaustive()
     }
 }
 
-impl<S: EngineSession> Node<S> {
-    pub(super) fn new(seat: Seat, session: Session<S>, now: Duration) -> Self {
+impl<M: Machine> Node<M> {
+    pub(super) fn new(seat: Seat) -> Self {
         Self {
             seat,
-            opened_at: now,
-            signed_at: None,
+            openings: 0,
+            done_at: None,
             stopped_at: None,
             busy: Duration::ZERO,
             free_at: Duration::ZERO,
+            steps: 0,
             wake_at: None,
-            session: Some(session),
+            stored: Vec::new(),
+            machine: None,
         }
     }
 
-    /// Whether it has not crashed.
+    /// Its machine, unless it is down.
+    pub fn machine(&self) -> Option<&M> {
+        self.machine.as_ref()
+    }
+
+    pub(crate) fn machine_mut(&mut self) -> Option<&mut M> {
+        self.machine.as_mut()
+    }
+
+    /// Whether it is open.
     pub fn is_up(&self) -> bool {
-        self.session.is_some()
+        self.machine.is_some()
     }
 
-    /// The node as a coalition sees it.
-    pub(super) fn receiver(&self, node: usize, now: Duration, settings: &Settings) -> Receiver {
-        let stage = match (self.signed_at, self.stopped_at) {
-            (None, None) => Stage::Running,
-            (Some(at), _) if now >= at + settings.linger => Stage::Pruned,
-            _ => Stage::Lingering,
+    /// What it has stored, over all its restarts.
+    pub fn stored(&self) -> &[M::Record] {
+        &self.stored
+    }
+
+    pub(super) fn store(&mut self, record: M::Record) {
+        self.stored.push(record);
+    }
+
+    pub(super) fn opened(&mut self, machine: M) {
+        self.machine = Some(machine);
+        self.openings += 1;
+        self.wake_at = None;
+    }
+
+    pub(super) fn ended(&mut self, end: End, at: Duration) {
+        match end {
+            End::Done => self.done_at.get_or_insert(at),
+            End::Stopped => self.stopped_at.get_or_insert(at),
         };
-        Receiver { node, seat: self.seat, stage }
     }
 
-    /// Its session, unless it has crashed.
-    pub fn session(&self) -> Option<&Session<S>> {
-        self.session.as_ref()
-    }
-
-    pub(super) fn session_mut(&mut self) -> Option<&mut Session<S>> {
-        self.session.as_mut()
-    }
-
+    /// Crashes the node: only what was stored stays.
     pub(super) fn crash(&mut self) {
-        self.session = None;
-    }
-
-    pub(super) fn cancel(&mut self, now: Moment) {
-        if let Some(session) = &mut self.session {
-            session.stop(Stop::Cancelled, now);
-        }
-    }
-
-    pub(super) fn note(&mut self, at: Duration, event: &Event) {
-        match event {
-            Event::Signed(_) => {
-                self.signed_at.get_or_insert(at);
-            }
-            Event::Stopped(_) => {
-                self.stopped_at.get_or_insert(at);
-            }
-            _ => {}
-        }
+        self.machine = None;
+        self.wake_at = None;
     }
 }

@@ -66,7 +66,7 @@ impl Draw {
             _ => Fault::EquivocatesInShares,
         };
         scenario.faults = [(last, fault)].into();
-        scenario.accidents.clear();
+        scenario.crash_points.clear();
         scenario.late.clear();
         scenario.away.clear();
         let round_trip = scenario.links.round_trip;
@@ -179,7 +179,7 @@ impl Draw {
                 },
             };
             let down = self.within(Duration::from_secs(2));
-            scenario.accidents.push(CrashPoint { seat, when, down });
+            scenario.crash_points.push(CrashPoint { seat, when, down });
         }
         script.sort_by_key(|(at, _)| *at);
         script.push((calm_at, Injection::Calm));

@@ -10,7 +10,7 @@ impl Scenario {
         simpler.with(|one| {
             one.script.clear();
             one.late.clear();
-            one.accidents.clear();
+            one.crash_points.clear();
             one.links = Links::heal(one.links.round_trip);
         });
         simpler.with(|one| one.links = Links::heal(one.links.round_trip));
@@ -19,9 +19,9 @@ impl Scenario {
                 one.faults.remove(&seat);
             });
         }
-        for at in 0..self.accidents.len() {
+        for at in 0..self.crash_points.len() {
             simpler.with(|one| {
-                one.accidents.remove(at);
+                one.crash_points.remove(at);
             });
         }
         for at in 0..self.script.len() {

@@ -30,7 +30,7 @@ fn a_crash_after_any_step_with_any_outputs_lost_prevents_nothing() {
             for leaving in 0..3 {
                 let mut scenario = disturbed();
                 let (when, down) = (When::Step { after, leaving }, Duration::from_millis(30));
-                scenario.accidents.push(CrashPoint { seat, when, down });
+                scenario.crash_points.push(CrashPoint { seat, when, down });
                 assert!(all_done(&scenario, &played(&scenario)), "{seat} {after} {leaving}");
             }
         }
@@ -42,7 +42,7 @@ fn a_crash_around_storing_and_one_with_the_certificate_in_hand_prevent_nothing()
     for when in [When::BeforeStoring, When::AfterStoring, When::Done] {
         for seat in disturbed().order() {
             let mut scenario = disturbed();
-            scenario.accidents.push(CrashPoint { seat, when, down: Duration::from_millis(300) });
+            scenario.crash_points.push(CrashPoint { seat, when, down: Duration::from_millis(300) });
             let played = played(&scenario);
             assert_eq!(played.restarts, 1);
             assert!(all_done(&scenario, &played), "{seat} {when:?}");

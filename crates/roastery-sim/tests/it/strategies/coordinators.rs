@@ -69,16 +69,20 @@ fn a_wrong_sum_costs_time_and_is_proven_by_the_next_coordinators_that_ask_for_al
     assert!(proven(&world).into_iter().eq(
         liars.into_iter().map(|seat| { (seat, BTreeSet::from([FaultKind::WrongAggregateNonce])) })
     ));
-    let shown = &world.watch.slots;
+    let shown = &world.hooks.watch.slots;
     let mut proofs = 0;
-    for (envelope, package) in &world.watch.packages {
+    for (envelope, package) in &world.hooks.watch.packages {
         let slots: Option<Vec<_>> =
             package.signers.iter().map(|entry| shown.get(&entry.slot).cloned()).collect();
         let Some(slots) = slots else { continue };
         let fault = Fault::WrongAggregateNonce { package: envelope.clone(), slots };
-        let verdict = Proof::new(world.request().clone(), fault).verify(&world.members.group);
-        let faulty =
-            world.adversary.members().keys().find(|seat| seat.to_u16() == envelope.header().sender);
+        let verdict = Proof::new(world.request().clone(), fault).verify(&world.hooks.members.group);
+        let faulty = world
+            .hooks
+            .adversary
+            .members()
+            .keys()
+            .find(|seat| seat.to_u16() == envelope.header().sender);
         match faulty {
             Some(&accused) => {
                 let session = world.request().session_id();
@@ -115,8 +119,8 @@ fn a_signature_that_is_withheld_is_put_together_by_others() {
     for seed in 0..3 {
         let world = Case::new(3, 5, seed, &[(0, Behaviour::WithholdsSignature)]).play();
         nobody_is_blamed(&world);
-        let (seat, _) = world.adversary.members().iter().next().unwrap();
-        assert!(!world.watch.kinds.contains_key(&(*seat, Kind::Signature)));
+        let (seat, _) = world.hooks.adversary.members().iter().next().unwrap();
+        assert!(!world.hooks.watch.kinds.contains_key(&(*seat, Kind::Signature)));
         // When the second attempt begins the first one's shares go to all.
         let (soonest, _) = world.signed_at().unwrap();
         assert!(soonest > INTERVAL && soonest < INTERVAL + INTERVAL / 4, "{soonest:?}");
@@ -142,7 +146,7 @@ fn a_slot_of_another_attempt_is_not_signed_with() {
     let case = Case::new(3, 5, 2, &faulty);
     let world = case.play();
     let thief = case.seat_at(&world, 1);
-    assert!(world.adversary.acts()[&thief] > 0);
+    assert!(world.hooks.adversary.acts()[&thief] > 0);
     nobody_is_blamed(&world);
     assert!(world.signed_at().unwrap().0 > 2 * INTERVAL);
 }

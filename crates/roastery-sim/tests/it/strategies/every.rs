@@ -58,6 +58,6 @@ fn names_are_words_that_tell_behaviours_apart() {
 fn the_same_seed_gives_the_same_trace() {
     for &what in Behaviour::ALL {
         let case = Case::all_from(3, 5, 11, 0, what);
-        assert_eq!(case.play().watch.trace, case.play().watch.trace, "{what}");
+        assert_eq!(case.play().hooks.watch.trace, case.play().hooks.watch.trace, "{what}");
     }
 }

@@ -75,8 +75,9 @@ fn two_slots_for_one_place_do_not_convict_the_coordinator() {
     for seed in 0..4 {
         let world = after_the_first(4, 7, seed, Behaviour::CommitsTwice).play();
         nobody_is_blamed(&world);
-        let kinds = &world.watch.kinds;
+        let kinds = &world.hooks.watch.kinds;
         accused += world
+            .hooks
             .adversary
             .members()
             .keys()
@@ -94,7 +95,7 @@ fn an_infinite_sum_is_legal_and_nobody_is_malformed() {
     let case = Case { late: Some((1, Duration::from_millis(300))), ..Case::new(3, 5, 1, &faulty) };
     let world = case.play();
     let last = case.seat_at(&world, 4);
-    assert!(world.adversary.acts().contains_key(&last));
+    assert!(world.hooks.adversary.acts().contains_key(&last));
     nobody_is_blamed(&world);
 }
 
@@ -110,7 +111,7 @@ fn nonces_that_cancel_burn_a_package_and_blame_nobody() {
     let case = Case { messages: 2, ..Case::new(2, 5, 1, &faulty) };
     let world = case.play();
     for place in [2, 3] {
-        assert!(world.adversary.acts().contains_key(&case.seat_at(&world, place)));
+        assert!(world.hooks.adversary.acts().contains_key(&case.seat_at(&world, place)));
     }
     nobody_is_blamed(&world);
     assert!(world.signed_at().unwrap().1 < 2 * INTERVAL);
@@ -120,8 +121,8 @@ fn nonces_that_cancel_burn_a_package_and_blame_nobody() {
 fn fewer_than_t_with_cancelling_nonces_say_nothing() {
     let world = after_the_first(3, 5, 1, Behaviour::CancellingNonces).play();
     nobody_is_blamed(&world);
-    for seat in world.adversary.members().keys() {
-        assert!(world.watch.kinds.keys().all(|(from, _)| from != seat));
+    for seat in world.hooks.adversary.members().keys() {
+        assert!(world.hooks.watch.kinds.keys().all(|(from, _)| from != seat));
     }
 }
 
@@ -147,11 +148,12 @@ fn a_slot_that_was_named_is_not_named_again_under_any_run() {
         let case = Case::new(4, 7, seed, &faulty);
         let world = case.play();
         for place in [2, 3] {
-            returned += world.adversary.acts().get(&case.seat_at(&world, place)).unwrap_or(&0);
+            returned +=
+                world.hooks.adversary.acts().get(&case.seat_at(&world, place)).unwrap_or(&0);
         }
         assert!(blame_is_right(&world).is_empty());
         let mut named = std::collections::BTreeMap::new();
-        for (envelope, package) in &world.watch.packages {
+        for (envelope, package) in &world.hooks.watch.packages {
             for entry in &package.signers {
                 let first = named.entry(*entry).or_insert_with(|| envelope.body_hash());
                 assert_eq!(*first, envelope.body_hash());

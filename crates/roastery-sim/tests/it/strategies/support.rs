@@ -19,7 +19,7 @@ use roastery_sim::{
     adversary::{Behaviour, Coalition, Packet},
     invariants::Violation,
     members::Members,
-    world::{Injection, Setup, Step, Watch, World},
+    signing::{Injection, Setup, Step, Watch, World},
 };
 
 pub type Played = World<FrostEngine<ChaCha8Rng>, Coalition, Record>;
@@ -119,7 +119,7 @@ impl Case {
             slots: BTreeMap::new(),
             kinds: BTreeMap::new(),
         };
-        World::new(members, Coalition::new(faulty, self.seed), record, setup)
+        World::of_signing(members, Coalition::new(faulty, self.seed), record, setup)
     }
 }
 
@@ -129,7 +129,7 @@ pub fn proven(world: &Played) -> BTreeMap<Seat, BTreeSet<FaultKind>> {
     for session in world.honest().filter_map(|node| node.session()) {
         for (finding, proof) in session.proofs() {
             assert_eq!(
-                proof.verify(&world.members.group),
+                proof.verify(&world.hooks.members.group),
                 roastery_protocol::proof::Verdict::Invalid(*finding)
             );
             proven.entry(finding.accused).or_default().insert(finding.fault);
@@ -143,23 +143,26 @@ pub fn proven(world: &Played) -> BTreeMap<Seat, BTreeSet<FaultKind>> {
 pub fn blame_is_right(world: &Played) -> BTreeMap<Seat, BTreeSet<FaultKind>> {
     let proven = proven(world);
     for seat in proven.keys() {
-        assert!(world.adversary.members().contains_key(seat), "seat {seat} is honest: {proven:?}");
+        assert!(
+            world.hooks.adversary.members().contains_key(seat),
+            "seat {seat} is honest: {proven:?}"
+        );
     }
     // One proof per member at fault is kept: it may be of a fault that was found before.
-    for (seat, faults) in world.adversary.committed() {
+    for (seat, faults) in world.hooks.adversary.committed() {
         assert!(proven.contains_key(seat), "seat {seat}: {faults:?}");
     }
     proven
 }
 
 pub fn acts(world: &Played) -> u64 {
-    world.adversary.acts().values().sum()
+    world.hooks.adversary.acts().values().sum()
 }
 
 /// Each of the coalition's members is proven to have done this, and no other member anything.
 pub fn all_are_proven(world: &Played, fault: FaultKind) {
-    let (proven, committed) = (proven(world), world.adversary.committed());
-    assert!(proven.keys().eq(world.adversary.members().keys()), "{proven:?}");
+    let (proven, committed) = (proven(world), world.hooks.adversary.committed());
+    assert!(proven.keys().eq(world.hooks.adversary.members().keys()), "{proven:?}");
     for (seat, faults) in &proven {
         assert!(faults.contains(&fault), "seat {seat}: {faults:?}");
         // Some have seen another fault first, and keep the proof of that.
@@ -169,7 +172,11 @@ pub fn all_are_proven(world: &Played, fault: FaultKind) {
 
 pub fn nobody_is_blamed(world: &Played) {
     assert!(acts(world) > 0, "it never took effect");
-    assert!(world.adversary.committed().is_empty(), "{:?}", world.adversary.committed());
+    assert!(
+        world.hooks.adversary.committed().is_empty(),
+        "{:?}",
+        world.hooks.adversary.committed()
+    );
     assert!(proven(world).is_empty(), "{:?}", proven(world));
 }
 

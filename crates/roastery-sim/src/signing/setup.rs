@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use roastery_protocol::{
     Seat,
@@ -6,6 +6,7 @@ use roastery_protocol::{
     signing::{PeerHistory, Settings},
 };
 
+use super::Injection;
 use crate::network::Links;
 
 /// Whether the time that nodes compute is part of virtual time.
@@ -58,22 +59,6 @@ impl Setup {
     }
 }
 
-/// A disturbance of nodes or network.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Injection {
-    /// All nodes of a seat lose everything: their sessions, their secrets, what they knew.
-    Crash(Seat),
-    /// A node of a seat opens the session: late, again after a crash, or beside one that runs
-    /// already (a twin).
-    Open(Seat),
-    /// Nothing passes any more between these and all others.
-    CutOff(Vec<Seat>),
-    /// Every member reaches every other, and nothing is lost, doubled or delayed any more.
-    Calm,
-    /// The application of a member stops its session.
-    Cancel(Seat),
-}
-
 /// The counters of a simulation.
 #[derive(Clone, Debug, Default)]
 pub struct Counts {
@@ -95,20 +80,5 @@ impl Counts {
     /// Messages of one kind.
     pub fn of(&self, kind: Kind) -> usize {
         self.messages[kind as usize]
-    }
-}
-
-impl fmt::Display for Injection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Injection::Crash(seat) => write!(f, "seat {seat} crashes"),
-            Injection::Open(seat) => write!(f, "seat {seat} opens the session"),
-            Injection::CutOff(few) => {
-                let few: Vec<String> = few.iter().map(Seat::to_string).collect();
-                write!(f, "cut off: {}", few.join(", "))
-            }
-            Injection::Calm => write!(f, "the network heals and is calm"),
-            Injection::Cancel(seat) => write!(f, "seat {seat} cancels"),
-        }
     }
 }

@@ -1,0 +1,446 @@
+//! Machines in virtual time: nodes, a queue of what is to happen, a network, and crashes.
+//!
+//! What a simulation of one kind of machine adds, such as how a machine is opened, what its
+//! coalition does and what must hold, are its [`Hooks`].
+
+mod crash;
+mod hooks;
+mod node;
+mod queue;
+
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use roastery_protocol::{
+    Seat,
+    clock::Moment,
+    machine::{Destination, Machine, Output},
+};
+
+use self::queue::Queue;
+pub use self::{
+    crash::{CrashPoint, When},
+    hooks::{End, EventOf, Hooks, Injection, Intake, RecordOf, Script},
+    node::Node,
+};
+use crate::{
+    adversary::{Delayed, Packet},
+    members::peer,
+    network::Network,
+};
+
+enum Item<R> {
+    Deliver(Packet),
+    /// A node, and for what time it asked.
+    Wake(usize, Duration),
+    /// A node, in which of its openings, has stored this.
+    Stored(usize, usize, R),
+    Happen(Injection),
+    /// The coalition's turn at a time of the script.
+    Turn,
+    /// The coalition's turn at the time that it has named.
+    Due,
+}
+
+/// Machines of one kind in virtual time.
+pub struct World<H: Hooks> {
+    /// What this simulation adds.
+    pub hooks: H,
+    network: Network,
+    nodes: Vec<Node<H::Machine>>,
+    queue: Queue<Item<RecordOf<H>>>,
+    crash_points: Vec<CrashPoint>,
+    storing: Duration,
+    calm_at: Duration,
+    /// For when the coalition's next turn is in the queue.
+    due: Option<Duration>,
+    touched: Vec<usize>,
+    messages: usize,
+    now: Duration,
+}
+
+impl<H: Hooks> fmt::Debug for World<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("World")
+            .field("now", &self.now)
+            .field("nodes", &self.nodes)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<H: Hooks> World<H>
+where
+    RecordOf<H>: Clone,
+{
+    /// Opens a machine at every seat that is not late, at time zero.
+    pub fn new(hooks: H, network: Network, script: Script) -> Self {
+        let Script { injections, crash_points, late, turns, storing } = script;
+        let calm = injections.iter().filter(|(_, what)| *what == Injection::Calm);
+        let calm_at = calm.map(|(at, _)| *at).max().unwrap_or_default();
+        let seats = hooks.seats();
+        let nodes = if H::SEVERAL_NODES { &[] } else { &seats[..] };
+        let mut world = Self {
+            hooks,
+            network,
+            nodes: nodes.iter().copied().map(Node::new).collect(),
+            queue: Queue::new(),
+            crash_points,
+            storing,
+            calm_at,
+            due: None,
+            touched: Vec::new(),
+            messages: 0,
+            now: Duration::ZERO,
+        };
+        for seat in seats.into_iter().filter(|seat| !late.contains(seat)) {
+            world.open(seat);
+        }
+        for (at, injection) in injections {
+            world.queue.push(at, Item::Happen(injection));
+        }
+        for at in turns {
+            world.queue.push(at, Item::Turn);
+        }
+        world.set_due();
+        world
+    }
+
+    /// Does what is next. `Ok(false)` when nothing is.
+    ///
+    /// # Errors
+    ///
+    /// What the hooks find violated.
+    pub fn step(&mut self) -> Result<bool, H::Violation> {
+        let Some((at, item)) = self.queue.pop() else { return Ok(false) };
+        self.now = self.now.max(at);
+        match item {
+            Item::Deliver(packet) => self.deliver(&packet),
+            Item::Wake(node, due) => self.wake(node, due),
+            Item::Stored(node, opening, record) => self.stored(node, opening, record),
+            Item::Happen(injection) => self.happen(&injection),
+            Item::Turn => self.turn(),
+            Item::Due => {
+                self.due = None;
+                if self.hooks.due().is_some_and(|due| due <= self.now) {
+                    self.turn();
+                }
+            }
+        }
+        self.set_due();
+        self.look()?;
+        Ok(true)
+    }
+
+    /// Makes something happen now.
+    ///
+    /// # Errors
+    ///
+    /// What the hooks find violated.
+    pub fn interfere(&mut self, injection: &Injection) -> Result<(), H::Violation> {
+        self.happen(injection);
+        self.set_due();
+        self.look()
+    }
+
+    /// Goes on until this time.
+    ///
+    /// # Errors
+    ///
+    /// What the hooks find violated.
+    pub fn run_until(&mut self, limit: Duration) -> Result<(), H::Violation> {
+        while self.queue.next_at().is_some_and(|at| at <= limit) {
+            self.step()?;
+        }
+        self.now = self.now.max(limit);
+        Ok(())
+    }
+
+    fn look(&mut self) -> Result<(), H::Violation> {
+        let touched = std::mem::take(&mut self.touched);
+        self.hooks.step(self.now, &self.nodes, &touched)
+    }
+
+    fn turn(&mut self) {
+        let sends = self.hooks.turn(self.now);
+        self.carry_all(sends, self.now);
+    }
+
+    fn set_due(&mut self) {
+        if let Some(due) = self.hooks.due()
+            && self.due.is_none_or(|known| due < known)
+        {
+            self.due = Some(due);
+            self.queue.push(due.max(self.now), Item::Due);
+        }
+    }
+
+    /// All nodes: by seat, or, where a seat may have several, all that there ever were, in the
+    /// order in which they were opened.
+    pub fn nodes(&self) -> &[Node<H::Machine>] {
+        &self.nodes
+    }
+
+    /// All nodes, to take out what they hold.
+    pub fn nodes_mut(&mut self) -> &mut [Node<H::Machine>] {
+        &mut self.nodes
+    }
+
+    /// When the next thing is to happen.
+    pub fn next_at(&self) -> Option<Duration> {
+        self.queue.next_at()
+    }
+
+    /// The virtual time since the beginning.
+    pub fn now(&self) -> Duration {
+        self.now
+    }
+
+    /// Messages that left a node, one for each receiver.
+    pub fn messages(&self) -> usize {
+        self.messages
+    }
+
+    fn moment(&self, node: usize) -> Moment {
+        self.hooks.moment(self.nodes[node].seat, self.now)
+    }
+
+    fn open(&mut self, seat: Seat) {
+        let known = self.nodes.iter().position(|node| node.seat == seat);
+        let at = match known {
+            Some(at) if !H::SEVERAL_NODES => at,
+            _ => self.nodes.len(),
+        };
+        if self.nodes.get(at).is_some_and(Node::is_up) {
+            return;
+        }
+        let moment = self.hooks.moment(seat, self.now);
+        let stored = self.nodes.get(at).map_or(&[][..], Node::stored);
+        let begun = Instant::now();
+        let Some(machine) = self.hooks.open(seat, stored, moment) else { return };
+        let took = begun.elapsed();
+        if at == self.nodes.len() {
+            self.nodes.push(Node::new(seat));
+        }
+        self.nodes[at].opened(machine);
+        self.account(at, took);
+        self.drain(at);
+    }
+
+    fn account(&mut self, at: usize, took: Duration) {
+        let node = &mut self.nodes[at];
+        node.busy += took;
+        if self.hooks.computing_takes_time() {
+            node.free_at = node.free_at.max(self.now) + took;
+        }
+    }
+
+    fn crash(&mut self, node: usize, down: Duration) {
+        let seat = self.nodes[node].seat;
+        self.happen(&Injection::Crash(seat));
+        let again = (self.now + down).min(self.calm_at).max(self.now);
+        self.queue.push(again, Item::Happen(Injection::Open(seat)));
+    }
+
+    fn happen(&mut self, injection: &Injection) {
+        self.hooks.injection(self.now, injection);
+        match injection {
+            Injection::Crash(seat) => {
+                self.nodes.iter_mut().filter(|node| node.seat == *seat).for_each(Node::crash);
+            }
+            Injection::Open(seat) => self.open(*seat),
+            Injection::CutOff(few) => {
+                let mut others = self.hooks.seats();
+                others.retain(|seat| !few.contains(seat));
+                self.network.partition(few, &others);
+            }
+            Injection::Calm => {
+                self.network.heal();
+                self.network.calm_down();
+                self.crash_points.clear();
+                if H::CALM_OPENS_ALL {
+                    self.hooks.seats().into_iter().for_each(|seat| self.open(seat));
+                }
+            }
+            Injection::Cancel(seat) => {
+                for at in 0..self.nodes.len() {
+                    if self.nodes[at].seat == *seat {
+                        self.act(at, H::cancel);
+                    }
+                }
+            }
+        }
+    }
+
+    fn deliver(&mut self, packet: &Packet) {
+        let Intake { passes, sends } = self.hooks.receive(self.now, packet, &self.nodes);
+        self.carry_all(sends, self.now);
+        if !passes {
+            return;
+        }
+        let from = peer(packet.from.index());
+        for at in 0..self.nodes.len() {
+            if self.nodes[at].seat != packet.to || !self.nodes[at].is_up() {
+                continue;
+            }
+            self.hooks.delivered(self.now, at, &self.nodes[at], packet);
+            self.act(at, |machine, moment| {
+                // What a message did not do is its sender's matter.
+                let _ = machine.handle_message(&from, &packet.bytes, moment);
+            });
+        }
+    }
+
+    fn wake(&mut self, at: usize, asked: Duration) {
+        // An earlier time was asked for since, and this one will be asked for again.
+        if self.nodes[at].wake_at != Some(asked) {
+            return;
+        }
+        self.nodes[at].wake_at = None;
+        self.act(at, |machine, moment| {
+            if machine.next_timeout().is_some_and(|due| due <= moment.monotonic) {
+                machine.handle_timeout(moment);
+            }
+        });
+    }
+
+    /// Lets a node that is up do something, and takes out what it wants done.
+    fn act(&mut self, at: usize, what: impl FnOnce(&mut H::Machine, Moment)) {
+        let moment = self.moment(at);
+        let Some(machine) = self.nodes[at].machine_mut() else { return };
+        let begun = Instant::now();
+        what(machine, moment);
+        let took = begun.elapsed();
+        self.account(at, took);
+        self.drain(at);
+    }
+
+    /// A node stores a record, and crashes before or after that if it is to.
+    fn stored(&mut self, at: usize, opening: usize, record: RecordOf<H>) {
+        if self.nodes[at].openings != opening || !self.nodes[at].is_up() {
+            return;
+        }
+        if let Some(down) = self.crash_point(at, When::BeforeStoring) {
+            return self.crash(at, down);
+        }
+        self.nodes[at].store(record.clone());
+        if let Some(down) = self.crash_point(at, When::AfterStoring) {
+            return self.crash(at, down);
+        }
+        self.act(at, |machine, moment| machine.persisted(record, true, moment));
+    }
+
+    /// Whether a node crashes at this point, and how long it is down then. Each crash happens once.
+    fn crash_point(&mut self, node: usize, when: When) -> Option<Duration> {
+        let seat = self.nodes[node].seat;
+        let mut points = self.crash_points.iter();
+        let place = points.position(|one| one.seat == seat && one.when == when)?;
+        Some(self.crash_points.remove(place).down)
+    }
+
+    /// A crash after the step that a node has just done: how many of its outputs leave, and how
+    /// long it is down.
+    fn crash_after_step(&mut self, at: usize) -> Option<(usize, Duration)> {
+        let node = &self.nodes[at];
+        let (seat, steps) = (node.seat, node.steps);
+        let done = node.done_at.is_none() && node.machine().is_some_and(H::has_done);
+        if done && let Some(down) = self.crash_point(at, When::Done) {
+            return Some((0, down));
+        }
+        let place = self.crash_points.iter().position(|one| {
+            one.seat == seat && matches!(one.when, When::Step { after, .. } if after == steps)
+        })?;
+        match self.crash_points.remove(place) {
+            CrashPoint { when: When::Step { leaving, .. }, down, .. } => Some((leaving, down)),
+            _ => None,
+        }
+    }
+
+    /// Takes out what a node wants done. What it sends leaves when it has computed it.
+    fn drain(&mut self, at: usize) {
+        self.touched.push(at);
+        self.nodes[at].steps += 1;
+        let crash = self.crash_after_step(at);
+        let mut leaving = crash.map_or(usize::MAX, |(leaving, _)| leaving);
+        while leaving > 0
+            && let Some(output) = self.nodes[at].machine_mut().and_then(Machine::poll_output)
+        {
+            leaving -= 1;
+            self.put_out(at, output);
+        }
+        match crash {
+            Some((_, down)) => self.crash(at, down),
+            None => self.set_alarm(at),
+        }
+    }
+
+    fn put_out(&mut self, at: usize, output: Output<EventOf<H>, RecordOf<H>>) {
+        let leaves = self.nodes[at].free_at.max(self.now);
+        let seat = self.nodes[at].seat;
+        match output {
+            Output::Event(event) => {
+                if let Some(end) = H::ends(&event) {
+                    self.nodes[at].ended(end, leaves);
+                }
+                self.hooks.event(leaves, at, seat, &event);
+            }
+            Output::Persist(record) => {
+                let opening = self.nodes[at].openings;
+                self.queue.push(leaves + self.storing, Item::Stored(at, opening, record));
+            }
+            Output::Send { to, bytes } => {
+                if !self.hooks.controls(seat) {
+                    self.hooks.spoke(self.now, at, &bytes);
+                }
+                let mut receivers = match to {
+                    Destination::Seat(one) => vec![one],
+                    Destination::Everyone => self.hooks.seats(),
+                };
+                receivers.retain(|other| *other != seat);
+                for to in receivers {
+                    self.dispatch(Packet { from: seat, to, bytes: Arc::clone(&bytes) }, leaves);
+                }
+            }
+        }
+    }
+
+    fn dispatch(&mut self, packet: Packet, leaves: Duration) {
+        self.hooks.observe(self.now, &packet);
+        if !self.hooks.controls(packet.from) {
+            return self.carry(packet, leaves);
+        }
+        let sends = self.hooks.send(self.now, packet);
+        self.carry_all(sends, leaves);
+    }
+
+    /// What the coalition sends leaves on the links of its own seats; no seat uses another's link.
+    fn carry_all(&mut self, sends: Vec<Delayed>, leaves: Duration) {
+        for Delayed { after, packet } in sends {
+            if self.hooks.controls(packet.from) {
+                self.carry(packet, leaves + after);
+            }
+        }
+    }
+
+    fn carry(&mut self, packet: Packet, leaves: Duration) {
+        self.messages += 1;
+        self.hooks.sent(leaves, &packet);
+        for after in self.network.carry(packet.from, packet.to) {
+            self.queue.push(leaves + after, Item::Deliver(packet.clone()));
+        }
+    }
+
+    fn set_alarm(&mut self, at: usize) {
+        let now = self.now;
+        let node = &mut self.nodes[at];
+        let due = node.machine().and_then(Machine::next_timeout);
+        if let Some(due) = due
+            && node.wake_at.is_none_or(|known| due < known)
+        {
+            node.wake_at = Some(due);
+            self.queue.push(due.max(now), Item::Wake(at, due));
+        }
+    }
+}

@@ -45,6 +45,8 @@ pub enum OwnCardError {
 }
 
 /// The state of a node's card.
+///
+/// Exhaustive: a further variant is a breaking change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OwnCard {
     /// It agrees with the configuration.

@@ -16,7 +16,7 @@ use crate::spend::{CannotSign, Input, Spend, Warning, is_more_than};
 #[non_exhaustive]
 pub enum Refusal {
     /// The PSBT cannot be signed.
-    #[error("{0}")]
+    #[error(transparent)]
     CannotSign(#[from] CannotSign),
     /// More would leave the group than one transaction may take.
     #[error("limit per transaction: {amount} would leave the group; at most {most} may")]
@@ -120,7 +120,7 @@ impl SpendPolicy {
     /// [`Refusal`] names the first rule that the spend breaks.
     pub fn evaluate(&self, spend: &Spend, before: Amount) -> Result<Amount, Refusal> {
         // A spend that cannot be signed has amounts that cannot be known.
-        spend.messages()?;
+        spend.tasks()?;
         let rules = &self.rules;
         self.check_recognition(spend)?;
         let amount = spend.may_leave_the_group();

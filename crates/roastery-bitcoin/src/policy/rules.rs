@@ -50,6 +50,8 @@ pub struct Rules {
 }
 
 /// Who decides about a spend that the rules allow.
+///
+/// Exhaustive: a further variant is a breaking change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Review {
     /// A person is shown what it does, warnings included, and decides.
@@ -86,12 +88,12 @@ pub enum RuleError {
         percent: u8,
     },
     /// A destination is not a Bitcoin address.
-    #[error("destination {address:?} is no address: {reason}")]
+    #[error("destination {address:?} is no address: {source}")]
     NoAddress {
         /// The destination in the rules.
         address: String,
         /// The error of the address parser.
-        reason: String,
+        source: bitcoin::address::ParseError,
     },
     /// A destination is an address of another network.
     #[error("destination {address} is not an address of the network {network}")]
@@ -128,11 +130,9 @@ impl Rules {
 }
 
 fn script(text: &str, network: Network) -> Result<ScriptBuf, RuleError> {
-    let address: Address<NetworkUnchecked> =
-        text.parse().map_err(|error| RuleError::NoAddress {
-            address: text.chars().take(100).collect(),
-            reason: format!("{error}"),
-        })?;
+    let address: Address<NetworkUnchecked> = text.parse().map_err(|source| {
+        RuleError::NoAddress { address: text.chars().take(100).collect(), source }
+    })?;
     let address = address
         .require_network(network)
         .map_err(|_| RuleError::OtherNetwork { address: text.to_owned(), network })?;

@@ -5,6 +5,8 @@ use thiserror::Error;
 use super::{MAX_INPUTS, MAX_OUTPUTS, MAX_PSBT};
 
 /// One of the key-value maps of a PSBT.
+///
+/// Exhaustive: a further variant is a breaking change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// The map of the whole transaction.

@@ -7,6 +7,8 @@ use super::{CompleteError, Spend, request::Task};
 use crate::wallet::SECP;
 
 /// How far the group's inputs are completed with its signatures.
+///
+/// Exhaustive: a further variant is a breaking change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Completion {
     /// Signatures in their fields (BIP-371): others add theirs, and a finaliser puts all together.
@@ -54,7 +56,7 @@ impl Spend {
             }
         }
         if completion == Completion::Finalised {
-            for task in &tasks {
+            for task in tasks {
                 finalise(&mut psbt, task)?;
             }
         }
@@ -101,7 +103,7 @@ fn finalise(psbt: &mut Psbt, task: &Task) -> Result<(), CompleteError> {
     if task.leaf.is_some() {
         let kept = psbt.inputs[input].clone();
         psbt.finalize_inp_mut(&SECP, input)
-            .map_err(|error| CompleteError::Unfinished { input, reason: error.to_string() })?;
+            .map_err(|error| CompleteError::Unfinished { input, source: Box::new(error) })?;
         let fields = &mut psbt.inputs[input];
         (fields.unknown, fields.proprietary) = (kept.unknown, kept.proprietary);
     } else {

@@ -1,6 +1,7 @@
+use bitcoin::sighash::TaprootError;
 use roastery_protocol::{
     GroupId,
-    request::{DerivationError, MAX_MESSAGES},
+    request::{DerivationError, MAX_MESSAGES, RequestError},
 };
 use thiserror::Error;
 
@@ -33,16 +34,25 @@ pub enum CannotSign {
         count: usize,
     },
     /// The signature hash cannot be computed.
-    #[error("input {input}: no signature hash: {reason}")]
+    #[error("input {input}: no signature hash: {source}")]
     Hash {
         /// The input's index, from 0.
         input: usize,
-        /// The reason, for people.
-        reason: String,
+        /// The reason.
+        source: TaprootError,
     },
+}
+
+/// Why a PSBT makes no signing request.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SpendRequestError {
+    /// The group signs nothing of it.
+    #[error(transparent)]
+    CannotSign(#[from] CannotSign),
     /// No valid request can be made of what is to be signed.
-    #[error("{0}")]
-    Request(String),
+    #[error(transparent)]
+    Request(#[from] RequestError),
 }
 
 /// How a signing request differs from what the PSBT asks for. Messages are counted from 0.
@@ -50,7 +60,7 @@ pub enum CannotSign {
 #[non_exhaustive]
 pub enum Mismatch {
     /// The PSBT cannot be signed.
-    #[error("{0}")]
+    #[error(transparent)]
     CannotSign(#[from] CannotSign),
     /// The request names another group.
     #[error("the request is for group {requested:#}; this is group {group:#}")]
@@ -87,11 +97,11 @@ pub enum Mismatch {
 }
 
 /// Why signatures do not complete a PSBT.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CompleteError {
     /// The PSBT cannot be signed.
-    #[error("{0}")]
+    #[error(transparent)]
     CannotSign(#[from] CannotSign),
     /// More or fewer signatures than messages.
     #[error("{signatures} signatures; the PSBT takes {messages}")]
@@ -118,11 +128,11 @@ pub enum CompleteError {
         input: usize,
     },
     /// The signatures of this group are not enough for an input.
-    #[error("input {input} cannot be finalised: {reason}")]
+    #[error("input {input} cannot be finalised: {source}")]
     Unfinished {
         /// The input's index, from 0.
         input: usize,
-        /// The reason, for people.
-        reason: String,
+        /// The error of the finaliser.
+        source: Box<miniscript::psbt::Error>,
     },
 }

@@ -26,6 +26,8 @@ pub struct Input {
 }
 
 /// How the group signs for an input.
+///
+/// Exhaustive: a further variant is a breaking change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Signing {
     /// With the output's key, derived from the group's.
@@ -48,6 +50,8 @@ pub struct Leaf {
 }
 
 /// Whether there is anything to sign for an input of the group's.
+///
+/// Exhaustive: a further variant is a breaking change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// It has no signature yet (or it is not the group's).

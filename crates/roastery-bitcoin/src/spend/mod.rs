@@ -10,15 +10,16 @@ mod size;
 mod warning;
 mod whole;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bitcoin::{Amount, Psbt, Transaction};
 use roastery_protocol::group::Group;
 
+use self::request::Task;
 pub(crate) use self::warning::is_more_than;
 pub use self::{
     complete::{Completion, extract},
-    error::{CannotSign, CompleteError, Mismatch},
+    error::{CannotSign, CompleteError, Mismatch, SpendRequestError},
     input::{Input, Leaf, Signing, State},
     output::{Output, Payee},
     report::Report,
@@ -35,6 +36,9 @@ pub struct Spend {
     inputs: Vec<Input>,
     outputs: Vec<Output>,
     warnings: Vec<Warning>,
+    /// The signatures to make. Computed once, when they are first needed: the hashes of a large
+    /// transaction take time.
+    tasks: OnceLock<Result<Vec<Task>, CannotSign>>,
 }
 
 impl Spend {
@@ -54,7 +58,8 @@ impl Spend {
         let outputs: Vec<Output> = (0..outputs)
             .map(|index| output::evaluate(&psbt, index, wallet, &mut warnings))
             .collect();
-        let mut spend = Self { psbt, group: wallet.group().clone(), inputs, outputs, warnings };
+        let (group, tasks) = (wallet.group().clone(), OnceLock::new());
+        let mut spend = Self { psbt, group, inputs, outputs, warnings, tasks };
         let further = whole::warnings(&spend);
         spend.warnings.extend(further);
         spend

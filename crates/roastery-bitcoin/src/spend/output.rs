@@ -17,6 +17,8 @@ pub struct Output {
 }
 
 /// The recipient of an output.
+///
+/// Exhaustive: a further variant is a breaking change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Payee {
     /// An address of this wallet.

@@ -5,10 +5,11 @@ use bitcoin::{
 };
 use roastery_protocol::request::{Derivation, MAX_MESSAGES, MessageToSign, SigningRequest};
 
-use super::{CannotSign, Mismatch, Signing, Spend, input::sighash_type};
+use super::{CannotSign, Mismatch, Signing, Spend, SpendRequestError, input::sighash_type};
 
 /// One signature to make.
-pub(super) struct Task {
+#[derive(Clone, Debug)]
+pub(crate) struct Task {
     pub(super) input: usize,
     pub(super) leaf: Option<(XOnlyPublicKey, TapLeafHash)>,
     pub(super) sighash_type: TapSighashType,
@@ -23,17 +24,16 @@ impl Spend {
     ///
     /// [`CannotSign`] says why nothing is signed.
     pub fn messages(&self) -> Result<Vec<MessageToSign>, CannotSign> {
-        Ok(self.tasks()?.into_iter().map(|task| task.message).collect())
+        Ok(self.tasks()?.iter().map(|task| task.message.clone()).collect())
     }
 
     /// The request to sign all of it, named by `id`, until `expiry` (seconds since 1970).
     ///
     /// # Errors
     ///
-    /// [`CannotSign`] names the reason why nothing is signed.
-    pub fn request(&self, id: [u8; 32], expiry: u64) -> Result<SigningRequest, CannotSign> {
-        SigningRequest::new(self.group.id(), id, expiry, self.messages()?)
-            .map_err(|error| CannotSign::Request(error.to_string()))
+    /// [`SpendRequestError`] names the reason why nothing is signed.
+    pub fn request(&self, id: [u8; 32], expiry: u64) -> Result<SigningRequest, SpendRequestError> {
+        Ok(SigningRequest::new(self.group.id(), id, expiry, self.messages()?)?)
     }
 
     /// Checks that a proposed request asks for exactly what this PSBT takes: the same messages with
@@ -54,7 +54,7 @@ impl Spend {
         if requested != computed {
             return Err(Mismatch::Count { requested, computed });
         }
-        for (message, (proposed, task)) in request.messages().iter().zip(&tasks).enumerate() {
+        for (message, (proposed, task)) in request.messages().iter().zip(tasks).enumerate() {
             let input = task.input;
             if proposed.message != task.message.message {
                 return Err(Mismatch::Hash { message, input });
@@ -66,7 +66,16 @@ impl Spend {
         Ok(())
     }
 
-    pub(super) fn tasks(&self) -> Result<Vec<Task>, CannotSign> {
+    /// The signatures to make, in the order of [`Spend::messages`]. The hashes are computed by the
+    /// first call.
+    pub(crate) fn tasks(&self) -> Result<&[Task], CannotSign> {
+        let tasks = self.tasks.get_or_init(|| self.compute_tasks());
+        tasks.as_deref().map_err(Clone::clone)
+    }
+
+    fn compute_tasks(&self) -> Result<Vec<Task>, CannotSign> {
+        #[cfg(test)]
+        tests::COMPUTED.with(|computed| computed.set(computed.get() + 1));
         let mut previous = Vec::with_capacity(self.inputs.len());
         for (input, look) in self.inputs.iter().enumerate() {
             previous.push(look.previous.as_ref().ok_or(CannotSign::UnknownOutput { input })?);
@@ -102,8 +111,7 @@ impl Spend {
                         sighash_type,
                     ),
                 };
-                let hash =
-                    hash.map_err(|error| CannotSign::Hash { input, reason: error.to_string() })?;
+                let hash = hash.map_err(|source| CannotSign::Hash { input, source })?;
                 let message =
                     MessageToSign { message: hash.to_byte_array(), derivation: derivation.clone() };
                 tasks.push(Task { input, leaf, sighash_type, message });
@@ -120,5 +128,41 @@ impl Spend {
             }
         }
         Ok(tasks)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use bitcoin::{Amount, Network};
+    use roastery_testkit::payments::{TestGroup, ordinary};
+
+    use crate::{
+        policy::{Review, Rules},
+        spend::{Completion, Report, Spend},
+        wallet::Wallet,
+    };
+
+    thread_local! {
+        /// How often this thread has computed the signature hashes of a PSBT.
+        pub(super) static COMPUTED: Cell<usize> = const { Cell::new(0) };
+    }
+
+    #[test]
+    fn the_signature_hashes_of_a_psbt_are_computed_once() {
+        let group = TestGroup::three_of_five();
+        let wallet = Wallet::new(group.group.clone()).unwrap();
+        let spend = Spend::of(ordinary(&group.wallet()), &wallet);
+        assert_eq!(COMPUTED.get(), 0, "not before they are needed");
+        let messages = spend.messages().unwrap();
+        let request = spend.request([1; 32], 2_000_000_000).unwrap();
+        spend.check(&request).unwrap();
+        let policy = Rules::default().check(Network::Bitcoin, Review::RulesAlone).unwrap();
+        policy.evaluate(&spend, Amount::ZERO).unwrap();
+        let _ = Report::of(&spend, Network::Bitcoin);
+        let signatures = group.sign(&messages);
+        spend.clone().complete(&signatures, Completion::Finalised).unwrap();
+        assert_eq!(COMPUTED.get(), 1);
     }
 }

@@ -28,6 +28,6 @@ pub enum WalletError {
         index: u32,
     },
     /// The path leads to no key (probability below 2^-127).
-    #[error("{0}")]
+    #[error(transparent)]
     Derivation(#[from] DerivationError),
 }

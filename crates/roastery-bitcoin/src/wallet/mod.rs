@@ -51,6 +51,8 @@ pub(crate) static SECP: LazyLock<Secp256k1<VerifyOnly>> =
     LazyLock::new(Secp256k1::verification_only);
 
 /// A branch of the wallet's addresses.
+///
+/// Exhaustive: a further variant is a breaking change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Branch {
     /// Those that others pay to: `XPUB/0/*`.

@@ -14,6 +14,8 @@ use zeroize::Zeroizing;
 use super::{desk::Desk, error::ApiError, rooms::Place};
 
 /// The role of a client of the API.
+///
+/// Exhaustive: a further variant is a breaking change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
     /// All operations, among them to approve, reject, make keys, back up and stop.

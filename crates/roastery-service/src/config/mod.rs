@@ -102,6 +102,8 @@ pub struct Observability {
 }
 
 /// The format of log lines.
+///
+/// Exhaustive: a further variant is a breaking change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {

@@ -32,6 +32,8 @@ pub struct PolicyConfig {
 }
 
 /// Who approves the requests that the rules allow.
+///
+/// Exhaustive: a further variant is a breaking change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ApprovalMode {
@@ -44,6 +46,8 @@ pub enum ApprovalMode {
 }
 
 /// What a request may be about.
+///
+/// Exhaustive: a further variant is a breaking change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SubjectKind {

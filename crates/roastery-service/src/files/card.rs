@@ -33,6 +33,8 @@ pub struct NodeCard {
 }
 
 /// A key that signs a card.
+///
+/// Exhaustive: a further variant is a breaking change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CardKey {
     /// The key that takes part in key generation.

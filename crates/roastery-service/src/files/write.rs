@@ -15,6 +15,8 @@ use super::folder::{FolderError, io_error};
 const UNFINISHED: &str = ".new";
 
 /// Who can read a file that is written.
+///
+/// Exhaustive: a further variant is a breaking change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Only the user who runs this.

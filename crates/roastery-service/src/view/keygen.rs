@@ -36,6 +36,8 @@ pub struct KeygenStatus {
 }
 
 /// The state of a key generation at a node.
+///
+/// Exhaustive: version 1 of the API has no other states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum KeygenState {

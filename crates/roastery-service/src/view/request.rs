@@ -54,6 +54,8 @@ impl Request {
 }
 
 /// The state of a request at a node.
+///
+/// Exhaustive: version 1 of the API has no other states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum State {

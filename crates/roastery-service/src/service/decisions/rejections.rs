@@ -33,6 +33,8 @@ pub(in crate::service) const REJECTED: &str = "rejected by this node's operator"
 const DOUBT: &str = "a rejection may have been lost before the start, or the store is a restored one: approve it again if it is to be signed";
 
 /// Where a rejection is recorded that could not be written to the store.
+///
+/// Exhaustive: a further variant is a breaking change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordedIn {
     /// In a file of its own, which is read at the next start.

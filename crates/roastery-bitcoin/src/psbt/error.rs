@@ -28,7 +28,7 @@ impl fmt::Display for Place {
 }
 
 /// Why bytes are no PSBT that this crate reads. The `Display` is one line.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PsbtError {
     /// More bytes than this crate reads.

@@ -15,6 +15,7 @@ mod events;
 mod health;
 mod host;
 mod json;
+mod keygen;
 mod rooms;
 mod routes;
 mod serve;

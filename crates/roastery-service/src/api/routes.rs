@@ -22,13 +22,14 @@ use super::{
     error::{ApiError, Body, File, Path, Query},
     events,
     json::SafeJson as Json,
+    keygen,
 };
 use crate::{
     RequestFilter, RequestPage, Service,
     service::MOST_LISTED,
     view::{
-        AddCard, Begin, Evidence, GroupStatus, Health, Join, KeygenStatus, PeerAddresses, Problem,
-        Propose, Reject, Rename, Request, State as RequestState, Status,
+        AddCard, Evidence, GroupStatus, Health, PeerAddresses, Problem, Propose, Reject, Rename,
+        Request, State as RequestState, Status,
     },
 };
 
@@ -42,8 +43,8 @@ pub(super) type Answer<T> = Result<Json<T>, ApiError>;
 pub(super) fn reads() -> OpenApiRouter<Arc<Service>> {
     OpenApiRouter::new()
         .routes(routes!(status))
-        .routes(routes!(keygens))
-        .routes(routes!(keygen))
+        .routes(routes!(keygen::keygens))
+        .routes(routes!(keygen::keygen))
         .routes(routes!(group))
         .routes(routes!(group_file))
         .routes(routes!(recovery_file))
@@ -63,8 +64,8 @@ pub(super) fn reads() -> OpenApiRouter<Arc<Service>> {
 /// node's keys.
 pub(super) fn acts() -> OpenApiRouter<Arc<Service>> {
     OpenApiRouter::new()
-        .routes(routes!(join))
-        .routes(routes!(begin))
+        .routes(routes!(keygen::join))
+        .routes(routes!(keygen::begin))
         .routes(routes!(add_card))
         .routes(routes!(recover))
         .routes(routes!(rename))
@@ -81,41 +82,6 @@ pub(super) fn acts() -> OpenApiRouter<Arc<Service>> {
 #[utoipa::path(get, path = "/v1/status", responses((status = 200, description = "Done", body = Status)))]
 async fn status(State(service): At) -> Json<Status> {
     Json(service.status().await)
-}
-
-/// The invitations that were joined and the key generations under way.
-#[utoipa::path(get, path = "/v1/ceremonies", responses((status = 200, description = "Done", body = [KeygenStatus])))]
-async fn keygens(State(service): At) -> Json<Vec<KeygenStatus>> {
-    Json(service.keygens())
-}
-
-/// Joins an invitation. Key generation does not begin before the fingerprint is confirmed.
-#[utoipa::path(post, path = "/v1/ceremonies", request_body = Join,
-    responses((status = 200, description = "Done", body = KeygenStatus),
-        (status = 409, description = "name_taken: another group has this name here; conflict: its key is being made under another name", body = Problem)))]
-async fn join(State(service): At, Body(join): Body<Join>) -> Answer<KeygenStatus> {
-    Ok(Json(service.join(join.invitation, join.name).await?))
-}
-
-/// A key generation, by its group's name or its id.
-#[utoipa::path(get, path = "/v1/ceremonies/{name}",
-    params(("name" = String, Path, description = "Its name or its id", min_length = 1, max_length = 128)),
-    responses((status = 200, description = "Done", body = KeygenStatus)))]
-async fn keygen(State(service): At, Path(name): Path<String>) -> Answer<KeygenStatus> {
-    Ok(Json(service.keygen(&name)?))
-}
-
-/// Begins key generation, with the fingerprint that all members have compared.
-#[utoipa::path(post, path = "/v1/ceremonies/{name}/begin",
-    params(("name" = String, Path, description = "Its name or its id", min_length = 1, max_length = 128)), request_body = Begin,
-    responses((status = 200, description = "Done", body = KeygenStatus),
-        (status = 409, description = "name_taken: another group has its name here by now", body = Problem)))]
-async fn begin(
-    State(service): At,
-    Path(name): Path<String>,
-    Body(begin): Body<Begin>,
-) -> Answer<KeygenStatus> {
-    Ok(Json(service.begin_keygen(&name, &begin.fingerprint).await?))
 }
 
 /// Stores the new addresses of another member, from its newer card.

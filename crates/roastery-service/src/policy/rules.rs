@@ -3,7 +3,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use bitcoin::{Amount, Network, hashes::Hash as _};
 use roastery_bitcoin::{
     policy::{self, RuleError, SpendPolicy},
-    psbt,
+    psbt::{self, PsbtError},
     spend::{Mismatch, Payee, Signing, Spend},
     wallet::{Wallet, WalletError},
 };
@@ -24,6 +24,9 @@ pub struct PolicyEngine {
     config: PolicyConfig,
     wallet: Wallet,
     transactions: SpendPolicy,
+    /// How many PSBTs were parsed.
+    #[cfg(test)]
+    reads: std::sync::atomic::AtomicUsize,
 }
 
 /// Why the rules cannot be applied.
@@ -47,7 +50,7 @@ pub enum Refusal {
     Subject(#[from] SubjectError),
     /// The subject is not a valid transaction.
     #[error("no transaction: {0}")]
-    NoTransaction(String),
+    NoTransaction(#[source] PsbtError),
     /// The requested messages are not those that the transaction needs.
     #[error("not what the transaction takes: {0}")]
     Mismatch(#[from] Mismatch),
@@ -110,19 +113,20 @@ impl Refusal {
     }
 }
 
-/// A request that was examined: it is sound, and its subject is what it signs. Limits have not been
-/// applied.
-#[derive(Debug)]
+/// A request that was examined: it is sound, and its subject is what it signs. It carries what was
+/// found, so that nothing is parsed or computed again. Rules and limits have not been applied.
+#[derive(Clone, Debug)]
 pub struct Examined {
     about: Examination,
     life: u64,
-    spend: Option<Spend>,
+    /// The transaction with its messages and warnings.
+    spend: Option<Arc<Spend>>,
     spending: Spending,
 }
 
 impl Examined {
-    /// What it spends, if it is a transaction.
-    pub fn spend(&self) -> Option<&Spend> {
+    /// What it spends, with the messages and the warnings, if it is a transaction.
+    pub fn spend(&self) -> Option<&Arc<Spend>> {
         self.spend.as_ref()
     }
 
@@ -177,7 +181,13 @@ impl PolicyEngine {
             Some(tree) => Wallet::with_scripts(group, tree)?,
         };
         let transactions = config.transactions.clone().check(network, config.review())?;
-        Ok(Self { config, wallet, transactions })
+        Ok(Self {
+            config,
+            wallet,
+            transactions,
+            #[cfg(test)]
+            reads: Default::default(),
+        })
     }
 
     /// The configuration.
@@ -190,6 +200,12 @@ impl PolicyEngine {
         self.transactions.network()
     }
 
+    /// How many PSBTs were parsed.
+    #[cfg(test)]
+    pub(crate) fn reads(&self) -> usize {
+        self.reads.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
     /// Reads a PSBT with the group's keys. A hostile one takes some seconds: must not be called in
     /// an async task.
     ///
@@ -197,18 +213,25 @@ impl PolicyEngine {
     ///
     /// [`Refusal::NoTransaction`].
     pub fn read(&self, bytes: &[u8]) -> Result<Spend, Refusal> {
-        let psbt = psbt::read(bytes).map_err(|error| Refusal::NoTransaction(error.to_string()))?;
+        #[cfg(test)]
+        self.reads.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let psbt = psbt::read(bytes).map_err(Refusal::NoTransaction)?;
         Ok(Spend::of(psbt, &self.wallet))
     }
 
     /// Examines a request: whether this node signs its kind, and whether its messages are those of
-    /// its subject. Hashes and keys are computed here, from the subject and the group file. Must
-    /// not be called in an async task.
+    /// its subject. Hashes and keys are computed here, from the subject and the group file. `spend`
+    /// is the subject's transaction, if it was [read](Self::read) already. Must not be called in an
+    /// async task.
     ///
     /// # Errors
     ///
     /// [`Refusal`].
-    pub fn examine(&self, kept: &KeptRequest) -> Result<Examined, Refusal> {
+    pub fn examine(
+        &self,
+        kept: &KeptRequest,
+        spend: Option<Arc<Spend>>,
+    ) -> Result<Examined, Refusal> {
         let KeptRequest { request, subject, since, .. } = kept;
         let kind = match subject {
             Subject::Hash => SubjectKind::Hash,
@@ -221,15 +244,18 @@ impl PolicyEngine {
         subject.check(request)?;
         let spend = match subject {
             Subject::Transaction(bytes) => {
-                let spend = self.read(bytes)?;
+                let spend = match spend {
+                    Some(spend) => spend,
+                    None => Arc::new(self.read(bytes)?),
+                };
                 spend.check(request)?;
                 Some(spend)
             }
             Subject::Hash | Subject::Text(_) => None,
         };
         let life = request.expiry().saturating_sub(*since);
-        let spending = spend.as_ref().map(spending_of).unwrap_or_default();
-        let found = spend.as_ref().map(|spend| found(spend, &spending)).unwrap_or_default();
+        let spending = spend.as_deref().map(spending_of).unwrap_or_default();
+        let found = spend.as_deref().map(|spend| found(spend, &spending)).unwrap_or_default();
         let about = Examination::new(request, subject, &found);
         Ok(Examined { about, life, spend, spending })
     }

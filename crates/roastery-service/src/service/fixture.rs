@@ -9,6 +9,7 @@ use roastery_node::{
 };
 use roastery_protocol::{
     SessionId,
+    group::Group,
     request::{ApprovedRequest, Derivation, MessageToSign, SigningRequest, Subject},
     signing::Settings,
 };
@@ -46,6 +47,12 @@ impl TestNode {
     /// The node of the first seat, with this rule for how many requests may leave in an hour; 0
     /// means any number. It approves bare hashes if its operator does.
     pub(in crate::service) async fn start(most_per_hour: u32) -> Self {
+        let kinds = vec![SubjectKind::Hash];
+        Self::with(PolicyConfig { kinds, most_per_hour, ..Default::default() }).await
+    }
+
+    /// The node of the first seat, with this policy.
+    pub(in crate::service) async fn with(config: PolicyConfig) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let words = Passphrase::new("a few words".to_owned());
         let cost = PassphraseCost::new(8, 1, 1).unwrap();
@@ -59,8 +66,6 @@ impl TestNode {
 
         let keys = Fixture::new(2, 2);
         let (group, own) = (keys.group.clone(), seat(0));
-        let config =
-            PolicyConfig { kinds: vec![SubjectKind::Hash], most_per_hour, ..Default::default() };
         let policy = PolicyEngine::new(config, group.clone(), None, Network::Regtest).unwrap();
         let key = key_of(&group);
         shared.ledger.open(key, [], crate::service::both_clocks());
@@ -79,6 +84,11 @@ impl TestNode {
 
     pub(in crate::service) fn key(&self) -> Key {
         key_of(&self.keys.group)
+    }
+
+    /// The group.
+    pub(in crate::service) fn members(&self) -> &Arc<Group> {
+        &self.keys.group
     }
 
     /// A request of bare hashes that waits in the store.

@@ -51,7 +51,7 @@ fn a_transaction_that_is_what_is_shown_is_allowed() {
     let psbt = ordinary(&group.wallet());
     let kept = kept(&group, messages(&group, &psbt), transaction(&psbt));
     let engine = engine_of(&group, PolicyConfig::default());
-    let examined = engine.examine(&kept).unwrap();
+    let examined = engine.examine(&kept, None).unwrap();
     // 60 000 to another party and 1000 of fee.
     assert_eq!(engine.allow(&examined), Ok(()));
     assert_eq!(examined.spending().amount, 61_000);
@@ -68,7 +68,7 @@ fn an_input_that_a_proposer_hides_is_counted_by_the_limits_all_the_same() {
     let back = pay(51_000, wallet.script(Branch::Change, 0).unwrap());
     let psbt = spending(&ours, vec![pay(48_000, elsewhere()), back]);
     let kept = kept(&group, messages(&group, &psbt), transaction(&psbt));
-    let examined = engine_of(&group, PolicyConfig::default()).examine(&kept).unwrap();
+    let examined = engine_of(&group, PolicyConfig::default()).examine(&kept, None).unwrap();
     assert_eq!(examined.spending().amount, 49_000);
 }
 
@@ -80,7 +80,8 @@ fn a_proposer_that_lies_about_an_amount_a_script_a_path_or_a_hash_is_refused() {
     let right = messages(&group, &honest);
     let engine = engine_of(&group, PolicyConfig::default());
     let refused = |messages: Vec<MessageToSign>, shown: &Psbt| {
-        let refusal = engine.examine(&kept(&group, messages, transaction(shown))).unwrap_err();
+        let refusal =
+            engine.examine(&kept(&group, messages, transaction(shown)), None).unwrap_err();
         assert_eq!(refusal.reason(), RefusalReason::Unacceptable, "{refusal}");
         assert!(!refusal.to_string().contains('\n'));
         refusal
@@ -116,7 +117,7 @@ fn a_proposer_that_lies_about_an_amount_a_script_a_path_or_a_hash_is_refused() {
     // One message more, and a PSBT that cannot be parsed.
     refused([right.clone(), right.clone()].concat(), &honest);
     let garbage = Subject::Transaction(b"psbt\xff\x00".to_vec());
-    let refusal = engine.examine(&kept(&group, right, garbage)).unwrap_err();
+    let refusal = engine.examine(&kept(&group, right, garbage), None).unwrap_err();
     assert!(matches!(refusal, Refusal::NoTransaction(_)), "{refusal}");
 }
 
@@ -125,11 +126,11 @@ fn a_text_is_signed_if_it_is_the_one_that_is_shown() {
     let group = TestGroup::three_of_five();
     let engine = engine_of(&group, PolicyConfig::default());
     let (messages, subject) = text("pay carol");
-    let examined = engine.examine(&kept(&group, messages.clone(), subject)).unwrap();
+    let examined = engine.examine(&kept(&group, messages.clone(), subject), None).unwrap();
     assert_eq!(engine.allow(&examined), Ok(()));
     assert_eq!(examined.spending().amount, 0);
     let (_, other) = text("pay dave");
-    let refusal = engine.examine(&kept(&group, messages, other)).unwrap_err();
+    let refusal = engine.examine(&kept(&group, messages, other), None).unwrap_err();
     assert!(matches!(refusal, Refusal::Subject(_)), "{refusal}");
 }
 
@@ -138,11 +139,11 @@ fn bare_hashes_are_not_signed_unless_the_operator_says_so() {
     let group = TestGroup::three_of_five();
     let (messages, _) = text("anything");
     let kept = kept(&group, messages, Subject::Hash);
-    let refusal = engine_of(&group, PolicyConfig::default()).examine(&kept).unwrap_err();
+    let refusal = engine_of(&group, PolicyConfig::default()).examine(&kept, None).unwrap_err();
     assert_eq!(refusal, Refusal::Kind { kind: "hash" });
     assert_eq!(refusal.reason(), RefusalReason::Policy);
     let willing = PolicyConfig { kinds: vec![SubjectKind::Hash], ..PolicyConfig::default() };
-    engine_of(&group, willing).examine(&kept).unwrap();
+    engine_of(&group, willing).examine(&kept, None).unwrap();
 }
 
 #[test]
@@ -154,7 +155,7 @@ fn rates_lives_and_daily_limits_count_what_left_before() {
     let earlier = SessionId::from_bytes([7; 32]);
     let limits = |config: PolicyConfig| {
         let engine = engine_of(&group, config);
-        let examined = engine.examine(&kept)?;
+        let examined = engine.examine(&kept, None)?;
         engine.allow(&examined)?;
         let ledger = Ledger::default();
         let now = Now { wall: NOW, steady: std::time::Instant::now() };
@@ -182,7 +183,7 @@ fn an_examination_names_what_was_shown_and_what_was_found_in_it() {
     let engine = engine_of(&group, PolicyConfig::default());
     let about = |psbt: &Psbt| {
         let kept = kept(&group, messages(&group, psbt), transaction(psbt));
-        (kept.request.session_id(), engine.examine(&kept).unwrap().about())
+        (kept.request.session_id(), engine.examine(&kept, None).unwrap().about())
     };
     let mut otherwise = psbt.clone();
     let key = bitcoin::psbt::raw::Key { type_value: 0x99, key: Vec::new() };

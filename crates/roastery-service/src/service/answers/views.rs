@@ -1,5 +1,7 @@
 //! The API's views of groups and requests.
 
+use std::sync::Arc;
+
 use bitcoin::{
     base64::{Engine as _, prelude::BASE64_STANDARD},
     hex::DisplayHex as _,
@@ -14,6 +16,7 @@ use roastery_store::{Decider, Decision, KeptRequest, RequestState, StateKind};
 
 use crate::{
     config::{ApprovalMode, SubjectKind},
+    policy::Examined,
     service::{answers::summary::summary, decisions::turns::Lane, groups::group::GroupService},
     view::{self, Awaited, Said, SessionStatus, State, Time},
 };
@@ -60,11 +63,13 @@ impl GroupService {
         }
     }
 
-    /// The same, with the keys of its messages, its transaction, and a description of it.
+    /// The same, with the keys of its messages, its transaction, and a description of it. The
+    /// transaction is parsed unless it was examined.
     pub(in crate::service) async fn view_whole(
         &self,
         kept: &KeptRequest,
         lane: Lane,
+        examined: Option<&Examined>,
     ) -> view::Request {
         let mut view = self.view(kept);
         // Each key takes a tenth of a millisecond and more, and there may be 64 of them.
@@ -79,11 +84,14 @@ impl GroupService {
         }
         if let Subject::Transaction(psbt) = &kept.subject {
             view.subject.psbt = Some(BASE64_STANDARD.encode(psbt));
-            let psbt = psbt.clone();
+            let (known, psbt) = (examined.and_then(Examined::spend).cloned(), psbt.clone());
             let conflicts = self.conflicts(kept).await;
             let read = self
                 .with_policy(lane, move |policy| {
-                    let spend = policy.read(&psbt)?;
+                    let spend = match known {
+                        Some(spend) => spend,
+                        None => Arc::new(policy.read(&psbt)?),
+                    };
                     let report = Report::of(&spend, policy.network()).to_string();
                     Ok((report, summary(&spend, policy.network())))
                 })

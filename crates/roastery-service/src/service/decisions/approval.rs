@@ -12,13 +12,12 @@ use roastery_store::{Change, Decider, Decision, Durability, KeptRequest, Request
 use crate::{
     config::ApprovalMode,
     limits::Limit,
-    policy::Approval,
+    policy::{Approval, Examined},
     service::{
         ServiceError,
         decisions::{
             decision::{cut, may_approve, overtaken},
             rejections::REJECTED,
-            turns::Lane,
         },
         groups::group::{GroupService, OpenSession, key_of},
         now,
@@ -40,45 +39,53 @@ pub(in crate::service) enum ApprovalBasis {
 }
 
 impl GroupService {
-    /// Examines a request that is not approved here, and asks the configured approver.
-    pub(in crate::service) fn evaluate(self: &Arc<Self>, kept: KeptRequest) {
+    /// Examines a request that is not approved here, unless that was done already, checks it
+    /// against the rules and the limits, and asks the configured approver.
+    pub(in crate::service) fn evaluate(
+        self: &Arc<Self>,
+        kept: KeptRequest,
+        examined: Option<Examined>,
+    ) {
         let this = self.clone();
-        let part = format!("the judging of a request of group {}", self.name);
+        let part = format!("the evaluation of a request of group {}", self.name);
         self.shared.finite(part, async move {
             let session = kept.request.session_id();
-            let manual = this.approval_mode() == ApprovalMode::Manual;
-            let left = this.left_to_operator(&kept.request).filter(|_| !manual);
-            let done = match (this.approval_mode(), left) {
-                // Only the operator can reverse the operator's rejection.
-                (_, Some(text)) => this.wait_for_operator(&kept, text).await,
-                (ApprovalMode::Automatic, None) => {
-                    this.approve_or_refuse(&kept, Decider::Rules).await
-                }
-                (ApprovalMode::Command, None) => this.ask_command(kept).await,
-                (ApprovalMode::Manual, None) => {
-                    let text = "waits to be approved here".to_owned();
-                    this.wait_for_operator(&kept, text).await
-                }
-            };
-            if let Err(error) = done {
+            if let Err(error) = this.ask_approver(kept, examined).await {
                 tracing::warn!(group = this.name, %session, %error, "not approved");
             }
         });
     }
 
-    /// Leaves a request that the rules allow to the operator.
-    async fn wait_for_operator(
-        &self,
-        kept: &KeptRequest,
-        text: String,
+    async fn ask_approver(
+        self: &Arc<Self>,
+        kept: KeptRequest,
+        examined: Option<Examined>,
     ) -> Result<(), ServiceError> {
-        match self.check(kept).await {
-            Ok(()) => {
-                self.tell(kept.request.session_id(), "pending", text);
-                Ok(())
+        let session = kept.request.session_id();
+        let examined = match examined {
+            Some(examined) => Ok(examined),
+            None => self.examine(&kept).await,
+        };
+        let allowed =
+            examined.and_then(|examined| self.check(session, &examined).map(|()| examined));
+        let examined = match allowed {
+            Ok(examined) => examined,
+            Err(refusal) => return self.refuse_by_rules(&kept, &refusal).await,
+        };
+        let mode = self.approval_mode();
+        let left = self.left_to_operator(&kept.request).filter(|_| mode != ApprovalMode::Manual);
+        match (mode, left) {
+            // Only the operator can reverse the operator's rejection.
+            (_, Some(text)) => self.tell(session, "pending", text),
+            (ApprovalMode::Automatic, None) => {
+                self.approve_or_refuse(&kept, &examined, Decider::Rules).await?;
             }
-            Err(refusal) => self.refuse_by_rules(kept, &refusal).await,
+            (ApprovalMode::Command, None) => self.ask_command(kept, examined).await?,
+            (ApprovalMode::Manual, None) => {
+                self.tell(session, "pending", "waits to be approved here".to_owned());
+            }
         }
+        Ok(())
     }
 
     /// Approves a request without the operator. Where that is not possible it is refused with the
@@ -86,46 +93,42 @@ impl GroupService {
     pub(in crate::service) async fn approve_or_refuse(
         self: &Arc<Self>,
         kept: &KeptRequest,
+        examined: &Examined,
         by: Decider,
     ) -> Result<(), ServiceError> {
-        match self.approve(kept, ApprovalBasis::Decider(by)).await {
+        match self.approve(kept, examined, ApprovalBasis::Decider(by)).await {
             Err(ServiceError::Refused(refusal)) => self.refuse_by_rules(kept, &refusal).await,
-            Err(ServiceError::NoRoom(text)) => {
-                self.refuse(kept, Decider::Rules, RefusalReason::Busy, text).await
+            Err(error @ ServiceError::NoRoom(_)) => {
+                self.refuse(kept, Decider::Rules, RefusalReason::Busy, error.to_string()).await
             }
             done => done,
         }
     }
 
     /// Approves a request as it was examined, and opens its session. A session that is open already
-    /// goes on.
+    /// goes on. The examination may have taken long, and the request may have been rejected or its
+    /// subject replaced meanwhile: that is checked under the lock.
     pub(in crate::service) async fn approve(
         self: &Arc<Self>,
         seen: &KeptRequest,
+        examined: &Examined,
         basis: ApprovalBasis,
     ) -> Result<(), ServiceError> {
         let request = seen.request.clone();
         let session = request.session_id();
         let refused = ServiceError::Refused;
-        // This may take long, and the request may be rejected or its subject replaced meanwhile:
-        // that is checked below.
         let operator = match &basis {
             ApprovalBasis::Operator { .. } => true,
             ApprovalBasis::Decider(_) => false,
             ApprovalBasis::Resumed(decision) => decision.by == Decider::Operator,
         };
-        let examined = match basis {
-            ApprovalBasis::Operator { .. } => self.examine_for(Lane::Operator, seen.clone()).await,
-            _ => self.examine(seen.clone()).await,
-        };
-        let examined = examined.map_err(refused)?;
+        let allowed = self.policy.allow(examined);
         let deciding = self.deciding(session).lock().await;
         if self.is_running(session) {
             return Ok(());
         }
-        self.policy.allow(&examined).map_err(refused)?;
-        let spending = examined.spending().clone();
-        let reservation = self.reserve(session, spending.clone()).map_err(refused)?;
+        allowed.map_err(refused)?;
+        let reservation = self.reserve(session, examined).map_err(refused)?;
         let approval = Arc::new(Approval::new(session));
         if self.approval_mode() == ApprovalMode::Command && !operator {
             approval.renew(self.policy.config().command_validity());
@@ -171,6 +174,7 @@ impl GroupService {
         if operator {
             self.shared.rejected.forget(key_of(&self.group), &request);
         }
+        let spending = examined.spending().clone();
         self.coins.approved(session, &spending.coins);
         self.journal.expect(session, &request, &decision, spending);
         let life = Duration::from_secs(request.expiry().saturating_sub(now()));
@@ -257,11 +261,12 @@ mod tests {
         let node = TestNode::start(0).await;
         let seen = node.proposed().await;
         let session = seen.request.session_id();
+        let examined = node.group.examine(&seen).await.unwrap();
         // The operator approves. Before that takes effect the request is rejected, and the store
         // cannot be written.
         let after = node.shared.rejections.last();
         node.shared.keep_rejection(session, "not this one".to_owned()).await.unwrap();
-        let begun = node.group.approve(&seen, ApprovalBasis::Operator { after }).await;
+        let begun = node.group.approve(&seen, &examined, ApprovalBasis::Operator { after }).await;
         let Err(ServiceError::Conflict(why)) = begun else { panic!("{begun:?}") };
         assert_eq!(why, REJECTED);
         assert_eq!(node.kept(session).await, seen);
@@ -269,7 +274,7 @@ mod tests {
         assert!(node.shared.rejections.of(session).is_some());
 
         let after = node.shared.rejections.last();
-        node.group.approve(&seen, ApprovalBasis::Operator { after }).await.unwrap();
+        node.group.approve(&seen, &examined, ApprovalBasis::Operator { after }).await.unwrap();
         assert!(matches!(node.kept(session).await.state, RequestState::Approved(_)));
         assert!(node.group.is_running(session));
         assert_eq!(node.shared.rejections.of(session), None);

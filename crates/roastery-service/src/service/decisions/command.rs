@@ -7,7 +7,7 @@ use roastery_store::{Decider, KeptRequest, RequestState};
 
 use crate::{
     limits::Limit,
-    policy::{Answer, CommandError, ask},
+    policy::{Answer, CommandError, Examined, ask},
     service::{ServiceError, decisions::turns::Lane, groups::group::GroupService, now},
 };
 
@@ -21,14 +21,13 @@ impl GroupService {
     pub(in crate::service) async fn ask_command(
         self: &Arc<Self>,
         kept: KeptRequest,
+        examined: Examined,
     ) -> Result<(), ServiceError> {
         let config = self.policy.config();
         let session = kept.request.session_id();
-        if let Err(refusal) = self.check(&kept).await {
-            return self.refuse_by_rules(&kept, &refusal).await;
-        }
-        let question = serde_json::to_vec(&self.view_whole(&kept, Lane::Command).await)
-            .map_err(|error| ServiceError::Internal(error.to_string()))?;
+        let view = self.view_whole(&kept, Lane::Command, Some(&examined)).await;
+        let question =
+            serde_json::to_vec(&view).map_err(|error| ServiceError::Internal(error.to_string()))?;
         let folder = self.shared.folder.path();
         let mut unanswered = FIRST_COMMAND_PAUSE;
         while kept.request.expiry() > now() && self.is_asked_about(&kept).await? {
@@ -58,7 +57,7 @@ impl GroupService {
                 (Ok(said), None) => {
                     self.command_answered();
                     let by = Decider::Command { said: self.shortened(said) };
-                    self.approve_or_refuse(&kept, by).await?;
+                    self.approve_or_refuse(&kept, &examined, by).await?;
                     config.command_validity() / 2
                 }
                 // The subject of an open request was replaced, and another answer is waited for.

@@ -213,7 +213,8 @@ mod tests {
     async fn signed_after(others: u8) -> (RequestState, usize) {
         let mut node = TestNode::start(1).await;
         let kept = node.proposed().await;
-        node.group.approve(&kept, ApprovalBasis::Operator { after: 0 }).await.unwrap();
+        let examined = node.group.examine(&kept).await.unwrap();
+        node.group.approve(&kept, &examined, ApprovalBasis::Operator { after: 0 }).await.unwrap();
         for other in 0..others {
             let (session, spending) = (SessionId::from_bytes([other; 32]), Spending::default());
             let (ledger, caps) = (&node.shared.ledger, node.group.policy.caps());

@@ -4,7 +4,10 @@
 pub(super) mod approval;
 pub(super) mod command;
 pub(super) mod decision;
+pub(super) mod doubt;
+pub(super) mod examining;
 pub(super) mod journal;
+pub(super) mod operator;
 pub(super) mod refusal;
 pub(super) mod rejections;
 pub(super) mod turns;

@@ -1,15 +1,21 @@
 //! Refusal of a request: by the rules, the operator, the approval command, or at a limit.
 
+use std::sync::Arc;
+
 use roastery_protocol::{SessionId, message::RefusalReason};
 use roastery_store::{
     Change, Decider, Decision, Durability, Examination, KeptRequest, Rejection, RequestState,
 };
+use tokio::sync::mpsc;
 
 use crate::{
     policy::Refusal,
     service::{
         ServiceError,
-        decisions::decision::{may_refuse, overtaken},
+        decisions::{
+            decision::{may_refuse, overtaken},
+            journal::OverLimit,
+        },
         groups::group::GroupService,
         now,
     },
@@ -97,9 +103,22 @@ impl GroupService {
         Ok(())
     }
 
+    /// Refuses requests whose share would have exceeded a limit.
+    pub(in crate::service) async fn stop_over_limit(
+        self: Arc<Self>,
+        mut all: mpsc::UnboundedReceiver<OverLimit>,
+    ) {
+        while let Some(OverLimit { session, decision, refusal, ack }) = all.recv().await {
+            if let Err(error) = self.over_limit(session, decision, refusal).await {
+                tracing::error!(%session, %error, "a request over a limit was not written down");
+            }
+            ack.not_kept().await;
+        }
+    }
+
     /// A share of this request was not released: a limit would have been exceeded. The request is
     /// refused with this reason.
-    pub(in crate::service) async fn over_limit(
+    async fn over_limit(
         &self,
         session: SessionId,
         decision: Decision,

@@ -13,14 +13,11 @@ use std::{
 };
 
 use bitcoin::hex::FromHex as _;
-use roastery_protocol::{SessionId, message::RefusalReason};
-use roastery_store::{
-    Decider, Decision, Examination, KeptRequest, Rejection, RequestState, StoreError,
-};
+use roastery_protocol::SessionId;
 
 use crate::{
     files::Folder,
-    service::{Service, ServiceError, groups::group::open_requests, now, shared::Shared},
+    service::{ServiceError, shared::Shared},
 };
 
 /// The longest file of a rejection, in bytes.
@@ -28,9 +25,6 @@ const MAX_FILE: usize = 4096;
 
 /// The reason of an operator's rejection if nothing else is known of it.
 pub(in crate::service) const REJECTED: &str = "rejected by this node's operator";
-
-/// The reason for a request that was open when a rejection may have been lost.
-const DOUBT: &str = "a rejection may have been lost before the start, or the store is a restored one: approve it again if it is to be signed";
 
 /// Where a rejection is recorded that could not be written to the store.
 ///
@@ -54,7 +48,7 @@ pub enum RecordedIn {
 pub(in crate::service) struct Rejections {
     folder: PathBuf,
     /// While this file exists the store lacks no rejection.
-    complete: PathBuf,
+    pub(super) complete: PathBuf,
     /// Whether a rejection from before the start may be missing here.
     doubt: AtomicBool,
     known: Mutex<Known>,
@@ -246,77 +240,6 @@ impl Shared {
     }
 }
 
-impl Service {
-    /// Writes rejections into the store that were made while it could not be written. If one may
-    /// have been lost, refuses all open requests: the operator must approve again what is to be
-    /// signed.
-    pub(in crate::service) async fn take_over_rejections(&self) -> Result<(), ServiceError> {
-        let shared = &self.shared;
-        let (at, number) = (now(), shared.rejections.last());
-        for (session, text) in shared.rejections.all() {
-            let decide = move |known: &KeptRequest| {
-                let by = Decider::Operator;
-                Some(rejected(known, by, RefusalReason::Operator, text, at))
-            };
-            let taken = shared.store(move |store| store.change_request(session, at, decide)).await;
-            match taken {
-                Ok(_) => shared.forget_rejection(session, number).await?,
-                // It may be proposed again.
-                Err(ServiceError::Store(StoreError::Content(_))) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        if shared.rejections.are_incomplete() {
-            self.refuse_in_doubt(at).await?;
-        }
-        self.load_rejected().await
-    }
-
-    /// Refuses the open requests: a rejection of one may be missing.
-    async fn refuse_in_doubt(&self, at: u64) -> Result<(), ServiceError> {
-        let shared = &self.shared;
-        let open = shared.store(|store| {
-            let mut open = Vec::new();
-            for kept in store.groups()? {
-                open.extend(open_requests(store, kept.group.id())?);
-            }
-            Ok(open)
-        });
-        for kept in open.await? {
-            if kept.request.expiry() <= at {
-                continue;
-            }
-            let session = kept.request.session_id();
-            tracing::warn!(%session, "not taken up again: {DOUBT}");
-            let decide = move |known: &KeptRequest| Some(doubted(known, at));
-            shared.store(move |store| store.change_request(session, at, decide)).await?;
-        }
-        let rejections = shared.rejections.clone();
-        let complete = shared.runtime.spawn_blocking(move || rejections.are_complete()).await;
-        let complete = complete.unwrap_or_else(|error| Err(io::Error::other(error)));
-        complete.map_err(|error| {
-            ServiceError::NotReady(format!("{}: {error}", shared.rejections.complete.display()))
-        })
-    }
-}
-
-/// The state as if the operator had rejected the request: only the operator can approve it again.
-fn doubted(known: &KeptRequest, at: u64) -> RequestState {
-    rejected(known, Decider::Operator, RefusalReason::Fault, DOUBT.to_owned(), at)
-}
-
-fn rejected(
-    known: &KeptRequest,
-    by: Decider,
-    reason: RefusalReason,
-    text: String,
-    at: u64,
-) -> RequestState {
-    let about = Examination::new(&known.request, &known.subject, b"");
-    let decision = Decision { by, about, revision: known.revision, at };
-    RequestState::Refused(Rejection { decision, reason, text })
-}
-
 /// Makes the existence or absence of a file durable in its folder.
 fn sync_folder(path: &Path) -> io::Result<()> {
     match path.parent() {
@@ -437,23 +360,5 @@ mod tests {
         assert!(rejections.are_incomplete());
         assert!(Rejections::load(&folder).are_incomplete());
         fs::remove_dir_all(folder.path()).unwrap();
-    }
-
-    #[test]
-    fn what_is_refused_in_doubt_is_the_operators_to_take_up_again() {
-        let derivation = roastery_protocol::request::Derivation::key_path_only();
-        let message = roastery_protocol::request::MessageToSign { message: [1; 32], derivation };
-        let group = roastery_protocol::GroupId::from_bytes([2; 32]);
-        let request =
-            roastery_protocol::request::SigningRequest::new(group, [3; 32], 9, vec![message])
-                .unwrap();
-        let subject = roastery_protocol::request::Subject::Hash;
-        let RequestState::Refused(rejection) =
-            doubted(&KeptRequest::proposed(request, subject, None, 7), 8)
-        else {
-            panic!("it is refused")
-        };
-        assert_eq!(rejection.decision.by, Decider::Operator);
-        assert_eq!(rejection.reason, RefusalReason::Fault);
     }
 }

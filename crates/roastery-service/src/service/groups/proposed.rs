@@ -11,6 +11,7 @@ use roastery_store::{Decider, Durability, KeptRequest, RequestState};
 
 use crate::{
     limits::Limit,
+    policy::Examined,
     service::{
         ServiceError,
         decisions::turns::Lane,
@@ -43,9 +44,10 @@ impl GroupService {
         };
         // A member proposes only what it has approved.
         self.progress.proposed(session, by);
+        let mut examined = None;
         if !new {
             match self.shown_better(&kept, request, subject, by).await? {
-                Some(better) => kept = better,
+                Some((better, of_better)) => (kept, examined) = (better, Some(of_better)),
                 None => {
                     // A waiting request goes on waiting, and counts towards the quota of the member
                     // that proposed it.
@@ -64,7 +66,7 @@ impl GroupService {
         self.shared.metrics.proposed(&self.name);
         let text = format!("{} proposes a {}", self.shown_as(by), kept.subject.kind());
         self.tell(session, "proposed", text);
-        self.evaluate(kept);
+        self.evaluate(kept, examined);
         Ok(())
     }
 
@@ -77,7 +79,7 @@ impl GroupService {
         request: SigningRequest,
         subject: Subject,
         by: Seat,
-    ) -> Result<Option<KeptRequest>, ServiceError> {
+    ) -> Result<Option<(KeptRequest, Examined)>, ServiceError> {
         let open = match &kept.state {
             RequestState::Proposed => true,
             RequestState::Refused(rejection) => rejection.decision.by != Decider::Operator,
@@ -88,24 +90,26 @@ impl GroupService {
             return Ok(None);
         }
         if !unshown && !says_more(&subject, &kept.subject) {
-            let shown = self.examine_for(Lane::Member(by), kept.clone()).await;
+            let shown = self.examine_for(Lane::Member(by), kept, None).await;
             if !shown.is_err_and(|refusal| refusal.is_about_what_is_shown()) {
                 return Ok(None);
             }
         }
         let better = KeptRequest { subject: subject.clone(), ..kept.clone() };
-        if self.examine_for(Lane::Member(by), better).await.is_err() {
+        let Ok(examined) = self.examine_for(Lane::Member(by), &better, None).await else {
             return Ok(None);
-        }
+        };
         // A decision that was made since the examination stays.
         let (seen, at) = (kept.revision, now());
-        self.shared
+        let shown = self
+            .shared
             .write(Durability::Deferred, move |change| {
                 let taken = change.show_otherwise(&request, &subject, by, seen, at)?;
                 if taken { change.request(request.session_id()) } else { Ok(None) }
             })
-            .await
-            .inspect(|shown| shown.iter().for_each(|shown| self.holdings.note(shown)))
+            .await?;
+        shown.iter().for_each(|shown| self.holdings.note(shown));
+        Ok(shown.map(|shown| (shown, examined)))
     }
 
     /// Stores a member's proposal, if it is new, in place of the oldest of that member's refused

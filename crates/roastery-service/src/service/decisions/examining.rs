@@ -1,0 +1,175 @@
+//! Examination of requests: each transaction is parsed once on the way to its decision, and what
+//! was found is passed on. Under the lock of a decision only limits and the request's state are
+//! checked.
+
+use std::{pin::pin, sync::Arc};
+
+use futures_util::FutureExt as _;
+use roastery_bitcoin::spend::Spend;
+use roastery_protocol::{SessionId, request::Subject};
+use roastery_store::KeptRequest;
+
+use crate::{
+    limits::Limit,
+    policy::{Examined, PolicyEngine, Refusal, Reservation},
+    service::{
+        answers::summary::summary, both_clocks, decisions::turns::Lane, groups::group::GroupService,
+    },
+};
+
+impl GroupService {
+    /// Examines a request in the queue of the member that proposed it.
+    pub(in crate::service) async fn examine(
+        &self,
+        kept: &KeptRequest,
+    ) -> Result<Examined, Refusal> {
+        // A request that was made here was asked for by the operator.
+        let lane = kept.proposer.map_or(Lane::Operator, Lane::Member);
+        self.examine_for(lane, kept, None).await
+    }
+
+    /// The same in the queue of this lane. `spend` is its transaction, if that was read already.
+    pub(in crate::service) async fn examine_for(
+        &self,
+        lane: Lane,
+        kept: &KeptRequest,
+        spend: Option<Arc<Spend>>,
+    ) -> Result<Examined, Refusal> {
+        // Only a transaction takes long to examine.
+        if !matches!(kept.subject, Subject::Transaction(_)) {
+            return self.policy.examine(kept, None);
+        }
+        let kept = kept.clone();
+        let session = kept.request.session_id();
+        let examined = self.with_policy(lane, move |policy| policy.examine(&kept, spend)).await?;
+        self.note_examined(session, &examined);
+        Ok(examined)
+    }
+
+    /// Keeps the summary of an examined transaction, and which coins it spends.
+    pub(in crate::service) fn note_examined(&self, session: SessionId, examined: &Examined) {
+        if let Some(spend) = examined.spend() {
+            self.summaries.note(session, summary(spend, self.policy.network()));
+            self.coins.note(session, &examined.spending().coins);
+        }
+    }
+
+    /// Checks an examined request against the rules and the limits, without any effect.
+    pub(in crate::service) fn check(
+        &self,
+        session: SessionId,
+        examined: &Examined,
+    ) -> Result<(), Refusal> {
+        self.policy.allow(examined)?;
+        let (ledger, caps) = (&self.shared.ledger, self.policy.caps());
+        ledger.check(self.key(), session, examined.spending(), caps, both_clocks())
+    }
+
+    /// Counts a request as approved and open, if the limits allow it.
+    pub(in crate::service) fn reserve(
+        &self,
+        session: SessionId,
+        examined: &Examined,
+    ) -> Result<Arc<Reservation>, Refusal> {
+        let (ledger, caps) = (&self.shared.ledger, self.policy.caps());
+        let spending = examined.spending().clone();
+        ledger.reserve(self.key(), session, spending, caps, both_clocks()).map(Arc::new)
+    }
+
+    /// Runs an examination in the queue of this lane, where it may take long.
+    pub(in crate::service) async fn with_policy<T: Send + 'static>(
+        &self,
+        lane: Lane,
+        act: impl FnOnce(&PolicyEngine) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        // Held by the work itself, even if its caller is gone.
+        let mut taking = pin!(self.examinations.take(lane));
+        let turn = match taking.as_mut().now_or_never() {
+            Some(turn) => turn,
+            None => {
+                self.shared.limits.hit(Limit::Examinations, &self.name);
+                taking.await
+            }
+        };
+        let policy = self.policy.clone();
+        let act = move || {
+            let _turn = turn;
+            act(&policy)
+        };
+        let done = self.shared.runtime.spawn_blocking(act).await;
+        done.unwrap_or(Err(Refusal::Unavailable))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bitcoin::base64::{Engine as _, prelude::BASE64_STANDARD};
+    use roastery_bitcoin::{spend::Spend, wallet::Wallet};
+    use roastery_protocol::{SessionId, message::Proposal, request::Subject};
+    use roastery_store::RequestState;
+    use roastery_testkit::{payments::ordinary, seat};
+
+    use crate::{
+        config::{ApprovalMode, PolicyConfig, SubjectKind},
+        service::{fixture::TestNode, now},
+        view,
+    };
+
+    async fn node(approval: ApprovalMode) -> TestNode {
+        let command = vec!["true".to_owned()];
+        let kinds = vec![SubjectKind::Transaction];
+        TestNode::with(PolicyConfig { kinds, approval, command, ..Default::default() }).await
+    }
+
+    fn spend(node: &TestNode) -> Spend {
+        let wallet = Wallet::new(node.members().clone()).unwrap();
+        Spend::of(ordinary(&wallet), &wallet)
+    }
+
+    /// The other member proposes a transaction; returns after this event.
+    async fn proposed(node: &TestNode, event: &str) -> SessionId {
+        let mut events = node.shared.events.subscribe();
+        let spend = spend(node);
+        let request = spend.request([1; 32], now() + 600).unwrap();
+        let session = request.session_id();
+        let subject = Subject::Transaction(spend.psbt().serialize());
+        node.group.receive_proposal(seat(1), Proposal { request, subject }).await.unwrap();
+        while events.recv().await.unwrap().kind != event {}
+        session
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_transaction_that_a_client_proposes_is_parsed_once_until_the_answer() {
+        for approval in [ApprovalMode::Manual, ApprovalMode::Automatic] {
+            let node = node(approval).await;
+            let psbt = Some(BASE64_STANDARD.encode(spend(&node).psbt().serialize()));
+            let what = view::Propose { psbt, ..view::Propose::default() };
+            let answer = node.group.propose(what, 0).await.unwrap();
+            assert_eq!(answer.state, view::State::Approved);
+            assert!(answer.subject.text.unwrap().contains("Leaves"));
+            assert_eq!(node.group.policy.reads(), 1, "{approval:?}");
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_transaction_that_a_member_proposes_is_parsed_once_until_it_is_approved() {
+        for approval in [ApprovalMode::Automatic, ApprovalMode::Command] {
+            let node = node(approval).await;
+            let session = proposed(&node, "approved").await;
+            let state = node.kept(session).await.state;
+            assert!(matches!(state, RequestState::Approved(_)), "{state:?}");
+            assert_eq!(node.group.policy.reads(), 1, "{approval:?}");
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_operators_approval_parses_a_waiting_transaction_once() {
+        let node = node(ApprovalMode::Manual).await;
+        let session = proposed(&node, "pending").await;
+        let before = node.group.policy.reads();
+        let kept = node.kept(session).await;
+        let answer = node.group.approve_as_operator(kept, None, 0).await.unwrap();
+        assert_eq!(answer.state, view::State::Approved);
+        assert_eq!(node.group.policy.reads(), before + 1);
+    }
+}

@@ -1,0 +1,145 @@
+//! The operator's decisions about requests.
+
+use std::sync::Arc;
+
+use roastery_protocol::message::RefusalReason;
+use roastery_store::{Decider, Durability, KeptRequest, RequestState};
+
+use crate::{
+    config::ApprovalMode,
+    policy::Examined,
+    service::{
+        Service, ServiceError,
+        decisions::{
+            approval::ApprovalBasis, decision::overtaken, rejections::REJECTED, turns::Lane,
+        },
+        exactly_one,
+        groups::{group::GroupService, holdings::is_unshown},
+        now,
+    },
+    view,
+};
+
+/// The longest note with a rejection, in bytes.
+const MAX_NOTE: usize = 512;
+
+impl Service {
+    /// Approves a waiting request, and opens its session: the request as it is now, or in the
+    /// revision that the operator has seen. A decision or a change of its subject before the
+    /// approval takes effect cancels it.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::Conflict`] if it is signed, has changed, or is not for this operator to
+    /// approve; [`ServiceError::Refused`] if the rules do not allow it.
+    pub async fn approve(
+        self: &Arc<Self>,
+        session: &str,
+        revision: Option<u64>,
+    ) -> Result<view::Request, ServiceError> {
+        check_decisive(session)?;
+        // A rejection after this stays.
+        let after = self.shared.rejections.last();
+        let (group, kept) = self.find_request(session).await?;
+        group.approve_as_operator(kept, revision, after).await
+    }
+
+    /// Rejects a request, and sends the refusal to all. Shares that have left cannot be taken back.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::Conflict`] if it is signed.
+    pub async fn reject(&self, session: &str, note: String) -> Result<view::Request, ServiceError> {
+        if note.len() > MAX_NOTE || note.chars().any(char::is_control) {
+            let reason = format!("a note has at most {MAX_NOTE} bytes and no control characters");
+            return Err(ServiceError::Invalid(reason));
+        }
+        check_decisive(session)?;
+        let (group, kept) = self.find_request(session).await?;
+        if let RequestState::Signed(_) = kept.state {
+            return Err(ServiceError::Conflict("the request is signed".to_owned()));
+        }
+        let text = match note.as_str() {
+            "" => REJECTED.to_owned(),
+            note => format!("{REJECTED}: {note}"),
+        };
+        group.refuse(&kept, Decider::Operator, RefusalReason::Operator, text).await?;
+        // The rejection is on the disk: in the store, or else beside it.
+        group.view_decided(&kept, None).await
+    }
+}
+
+impl GroupService {
+    /// Approves a request as it is now, or in the revision that the operator has seen. A rejection
+    /// after the one of number `after` stays.
+    pub(in crate::service) async fn approve_as_operator(
+        self: &Arc<Self>,
+        kept: KeptRequest,
+        revision: Option<u64>,
+        after: u64,
+    ) -> Result<view::Request, ServiceError> {
+        if revision.is_some_and(|revision| revision != kept.revision) {
+            return Err(overtaken(&kept));
+        }
+        if kept.request.expiry() <= now() {
+            return Err(ServiceError::Expired);
+        }
+        if is_unshown(&kept) {
+            let reason = "what was shown with it was refused and is not kept: propose it anew";
+            return Err(ServiceError::Conflict(reason.to_owned()));
+        }
+        match (&kept.state, self.approval_mode()) {
+            (RequestState::Signed(_), _) => {
+                return Err(ServiceError::Conflict("the request is signed".to_owned()));
+            }
+            (_, ApprovalMode::Command) if self.left_to_operator(&kept.request).is_none() => {
+                let reason = "requests of this group are approved by a command";
+                return Err(ServiceError::Conflict(reason.to_owned()));
+            }
+            _ => {}
+        }
+        let examined = self.examine_for(Lane::Operator, &kept, None).await;
+        let examined = examined.map_err(ServiceError::Refused)?;
+        self.approve(&kept, &examined, ApprovalBasis::Operator { after }).await?;
+        self.acknowledge(&kept, Some(&examined)).await
+    }
+
+    /// The answer to an operator after a decision: it is on the disk then, and so are deferred
+    /// changes before it. The transaction is not parsed again if it is the one that was examined.
+    pub(in crate::service) async fn acknowledge(
+        &self,
+        seen: &KeptRequest,
+        examined: Option<&Examined>,
+    ) -> Result<view::Request, ServiceError> {
+        let session = seen.request.session_id();
+        let known = self.shared.write(Durability::Synced, move |change| change.request(session));
+        if known.await?.is_none() {
+            let reason = "the request is not in the store any more: ask for it again";
+            return Err(ServiceError::Internal(reason.to_owned()));
+        }
+        self.view_decided(seen, examined).await
+    }
+
+    async fn view_decided(
+        &self,
+        seen: &KeptRequest,
+        examined: Option<&Examined>,
+    ) -> Result<view::Request, ServiceError> {
+        let session = seen.request.session_id();
+        let name = session.to_string();
+        let found = self.shared.store(move |store| store.request(session)).await?;
+        let kept = exactly_one("request", &name, found.into_iter())?;
+        let examined = examined.filter(|_| kept.subject == seen.subject);
+        Ok(self.view_whole(&kept, Lane::Operator, examined).await)
+    }
+}
+
+/// A decision must name the whole session id: a member can produce another one with the same 8
+/// digits.
+fn check_decisive(session: &str) -> Result<(), ServiceError> {
+    if session.len() == 64 {
+        return Ok(());
+    }
+    let reason = "the whole session is needed here, 64 digits";
+    Err(ServiceError::Invalid(reason.to_owned()))
+}

@@ -32,7 +32,7 @@ const LEFT_BEHIND: Duration = Duration::from_secs(1);
 pub enum DaemonError {
     /// The log filter is invalid.
     #[error("observability.log: {0}")]
-    LogFilter(String),
+    LogFilter(#[source] tracing_subscriber::filter::ParseError),
     /// A file of the folder cannot be read or written.
     #[error(transparent)]
     File(#[from] FolderError),

@@ -23,7 +23,7 @@ pub use self::{
     descriptors::TooFewDescriptors,
     metrics::Metrics,
     service::{
-        Failure, FailureKind, RecordedIn, RequestFilter, RequestPage, Service, ServiceError,
-        ServiceEvent, nothing_to_cut, too_young,
+        BoxError, Failure, FailureKind, RecordedIn, RequestFilter, RequestPage, Service,
+        ServiceError, ServiceEvent, nothing_to_cut, too_young,
     },
 };

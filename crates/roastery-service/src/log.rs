@@ -80,8 +80,7 @@ impl Log {
     /// Starts the log with the settings of the configuration. If a program that embeds this has a
     /// log of its own, that one stays.
     pub(crate) fn start(config: &Config) -> Result<Self, LogError> {
-        let filter = EnvFilter::try_new(&config.observability.log)
-            .map_err(|error| LogError::Filter(error.to_string()))?;
+        let filter = EnvFilter::try_new(&config.observability.log).map_err(LogError::Filter)?;
         let (jobs, waiting) = sync_channel(MOST_WAITING);
         thread::Builder::new()
             .name("log".to_owned())
@@ -117,7 +116,7 @@ impl Drop for Log {
 /// Why the log cannot start.
 #[derive(Debug)]
 pub(crate) enum LogError {
-    Filter(String),
+    Filter(tracing_subscriber::filter::ParseError),
     Thread(io::Error),
 }
 

@@ -5,6 +5,7 @@ use std::{
     process::ExitCode,
 };
 
+use anyhow::Context as _;
 use bitcoin::hex::DisplayHex as _;
 use clap::Subcommand;
 use roastery_protocol::{
@@ -39,7 +40,7 @@ pub(crate) enum Command {
 }
 
 /// Runs the command; the exit status is the program's.
-pub(crate) fn run(at: &At, command: Command) -> Result<ExitCode, String> {
+pub(crate) fn run(at: &At, command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Show { file } => show(&file),
         Command::Verify { group, files } => verify(&read_group(&group)?, &files),
@@ -47,12 +48,12 @@ pub(crate) fn run(at: &At, command: Command) -> Result<ExitCode, String> {
     }
 }
 
-fn read_proof(path: &Path) -> Result<Proof, String> {
+fn read_proof(path: &Path) -> anyhow::Result<Proof> {
     let bytes = read(path, MAX_EVIDENCE_ENVELOPE)?;
-    Proof::decode(&bytes).map_err(|error| format!("{}: {error}", path.display()))
+    Proof::decode(&bytes).with_context(|| path.display().to_string())
 }
 
-fn show(path: &Path) -> Result<ExitCode, String> {
+fn show(path: &Path) -> anyhow::Result<ExitCode> {
     let proof = read_proof(path)?;
     let request = proof.request();
     say!("Claim         {} by seat {}", proof.fault().kind(), accused(&proof));
@@ -81,7 +82,7 @@ fn show(path: &Path) -> Result<ExitCode, String> {
 }
 
 /// All files are read before any result is printed.
-fn verify(group: &Group, paths: &[PathBuf]) -> Result<ExitCode, String> {
+fn verify(group: &Group, paths: &[PathBuf]) -> anyhow::Result<ExitCode> {
     let proofs: Vec<Proof> = paths.iter().map(|path| read_proof(path)).collect::<Result<_, _>>()?;
     let mut all = true;
     for (path, proof) in paths.iter().zip(&proofs) {

@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use anyhow::anyhow;
 use bitcoin::{
     hashes::{Hash as _, HashEngine as _, sha256},
     hex::DisplayHex as _,
@@ -50,19 +51,19 @@ pub(crate) fn digest(lines: sha256::HashEngine) -> [u8; 32] {
 
 impl ExportFile {
     /// Opens a file and reads its first line.
-    pub(crate) fn open(path: &Path) -> Result<Self, String> {
-        let failed = |error| format!("{}: {}", path.display(), io_reason(&error));
+    pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
+        let failed = |error| anyhow!("{}: {}", path.display(), io_reason(&error));
         let lines = BufReader::new(File::open(path).map_err(failed)?);
         let mut file = Self { path: path.to_owned(), lines, next: None, read: 0 };
         file.advance()?;
         if file.next.is_none() {
-            return Err(format!("{}: it has no entry; {HOW}", path.display()));
+            return Err(anyhow!("{}: it has no entry; {HOW}", path.display()));
         }
         Ok(file)
     }
 
     /// Compares it with the records of cuts, which are in the order of their entries.
-    pub(crate) fn compare(mut self, cuts: Vec<LogCut>) -> Result<Vec<(LogCut, Verdict)>, String> {
+    pub(crate) fn compare(mut self, cuts: Vec<LogCut>) -> anyhow::Result<Vec<(LogCut, Verdict)>> {
         let mut compared = Vec::new();
         for cut in cuts {
             let (mut lines, mut found) = (sha256::HashEngine::default(), 0);
@@ -87,17 +88,17 @@ impl ExportFile {
         Ok(compared)
     }
 
-    fn advance(&mut self) -> Result<(), String> {
+    fn advance(&mut self) -> anyhow::Result<()> {
         let mut line = Vec::new();
         let read = (&mut self.lines).take(LONGEST_LINE).read_until(b'\n', &mut line);
-        read.map_err(|error| format!("{}: {}", self.path.display(), io_reason(&error)))?;
+        read.map_err(|error| anyhow!("{}: {}", self.path.display(), io_reason(&error)))?;
         if line.is_empty() {
             return Ok(());
         }
         self.read += 1;
         let place = format!("{}: line {}", self.path.display(), self.read);
         let Ok(Numbered { number }) = serde_json::from_slice(&line) else {
-            return Err(format!("{place} is no entry of an audit log; {HOW}"));
+            return Err(anyhow!("{place} is no entry of an audit log; {HOW}"));
         };
         self.next = Some((line, number));
         Ok(())

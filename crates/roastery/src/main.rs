@@ -121,7 +121,8 @@ fn main() -> ExitCode {
             Err(error) => return usage::refuse(&error),
         };
     let at = &arguments.at;
-    let finish = |done: Result<ExitCode, String>| done.unwrap_or_else(|line| output::error(&line));
+    let finish =
+        |done: anyhow::Result<ExitCode>| done.unwrap_or_else(|error| output::failure(&error));
     match arguments.command {
         Command::Demo(options) => demo::run(&options),
         Command::Recover(options) => finish(recover::run(&options)),

@@ -52,6 +52,25 @@ pub(crate) fn error(line: &str) -> ExitCode {
     ExitCode::from(2)
 }
 
+/// Prints an error with its causes in one line.
+pub(crate) fn failure(failure: &anyhow::Error) -> ExitCode {
+    error(&chain(failure))
+}
+
+/// The texts of an error and of its causes. Some errors name their cause themselves: a cause that
+/// the text has already is left out.
+fn chain(error: &anyhow::Error) -> String {
+    let texts = error.chain().map(|cause| match cause.downcast_ref() {
+        Some(error) => text::io_reason(error),
+        None => cause.to_string(),
+    });
+    texts.fold(String::new(), |line, cause| match (line.is_empty(), line.contains(&cause)) {
+        (true, _) => cause,
+        (false, true) => line,
+        (false, false) => format!("{line}: {cause}"),
+    })
+}
+
 /// Whether standard output is a terminal with colours, and the user wants them
 /// (<https://no-color.org>).
 fn coloured() -> bool {
@@ -64,4 +83,20 @@ fn coloured() -> bool {
 pub(crate) fn columns() -> usize {
     const MOST: usize = 80;
     terminal_size::terminal_size().map_or(MOST, |(width, _)| usize::from(width.0).min(MOST))
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::*;
+
+    #[test]
+    fn an_error_is_printed_with_each_cause_once() {
+        let cause = || std::io::Error::other("the disk is full");
+        let error = Err::<(), _>(cause()).context("node.toml").context("the card").unwrap_err();
+        assert_eq!(chain(&error), "the card: node.toml: the disk is full");
+        let named = Err::<(), _>(cause()).context("node.toml: the disk is full").unwrap_err();
+        assert_eq!(chain(&named), "node.toml: the disk is full");
+    }
 }

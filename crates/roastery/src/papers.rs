@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
+use anyhow::anyhow;
 use clap::Args;
 use clap_complete::Shell;
 use roastery_service::text::io_reason;
@@ -19,7 +20,7 @@ pub(crate) struct Man {
 }
 
 /// Prints the completions of a shell.
-pub(crate) fn complete(options: &Completions) -> Result<ExitCode, String> {
+pub(crate) fn complete(options: &Completions) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
     clap_complete::generate(options.shell, &mut crate::command(), "roastery", &mut script);
     say!("{}", String::from_utf8_lossy(&script).trim_end());
@@ -27,9 +28,9 @@ pub(crate) fn complete(options: &Completions) -> Result<ExitCode, String> {
 }
 
 /// Writes a page for each command.
-pub(crate) fn manual(options: &Man) -> Result<ExitCode, String> {
+pub(crate) fn manual(options: &Man) -> anyhow::Result<ExitCode> {
     let folder = &options.folder;
-    let failed = |error: std::io::Error| format!("{}: {}", folder.display(), io_reason(&error));
+    let failed = |error: std::io::Error| anyhow!("{}: {}", folder.display(), io_reason(&error));
     std::fs::create_dir_all(folder).map_err(failed)?;
     clap_mangen::generate_to(crate::command(), folder).map_err(failed)?;
     say!("{}: man -l {}/roastery.1 shows the first page", folder.display(), folder.display());

@@ -3,6 +3,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
+use anyhow::Context as _;
 use clap::Args;
 use roastery_frost::SigningKey;
 use roastery_protocol::{
@@ -38,12 +39,11 @@ pub(crate) struct Options {
 
 /// Runs the command: exit status 0 recovered, 1 not (the files do not match), 2 a file cannot be
 /// read or written.
-pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
+pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     options.share.iter().try_for_each(|path| check_new(path))?;
     let bytes = read(&options.file, MAX_RECOVERY_FILE)?;
-    let key =
-        SigningKey::from_bytes(read_secret(&options.host_key).map_err(|error| error.to_string())?)
-            .map_err(|error| format!("{}: {error}", options.host_key.display()))?;
+    let key = SigningKey::from_bytes(read_secret(&options.host_key)?)
+        .with_context(|| options.host_key.display().to_string())?;
     let recovered = match recover_group(HostKey::new(key), &bytes, options.group) {
         Ok(recovered) => recovered,
         Err(error) => {
@@ -54,11 +54,10 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
     let group = &recovered.group;
     // Files are written first, so that the output reports what was done.
     if let Some(path) = &options.group_file {
-        Folder::replace(path, &group.encode(), Access::Everyone)
-            .map_err(|error| error.to_string())?;
+        Folder::replace(path, &group.encode(), Access::Everyone)?;
     }
     if let Some(path) = &options.share {
-        write_secret(path, &recovered.share.expose_bytes()).map_err(|error| error.to_string())?;
+        write_secret(path, &recovered.share.expose_bytes())?;
     }
     say!("Group         {}", group.id());
     say!("Members       {}, of whom {} must sign", group.size(), group.threshold());

@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
+use anyhow::anyhow;
 use bitcoin::hex::FromHex as _;
 use clap::Args;
 use roastery_frost::Signature;
@@ -36,16 +37,17 @@ pub(crate) struct Options {
 }
 
 /// Runs the command: exit status 0 if the signature is valid, 1 if not, 2 if a file cannot be read.
-pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
+pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let group = read_group(&options.group)?;
     let message = match (&options.text, options.hash) {
         (Some(text), _) => Subject::text_message(text),
         (None, Some(hash)) => hash,
-        (None, None) => return Err("--text TEXT or --hash HASH says what was signed".to_owned()),
+        (None, None) => return Err(anyhow!("--text TEXT or --hash HASH says what was signed")),
     };
     let taproot = if options.untweaked { Taproot::Untweaked } else { Taproot::KeyPathOnly };
-    let derivation = Derivation { path: values::steps(&options.path)?, taproot };
-    let key = derivation.tweaks(&group).map_err(|error| error.to_string())?.x_only_public_key();
+    let derivation =
+        Derivation { path: values::steps(&options.path).map_err(anyhow::Error::msg)?, taproot };
+    let key = derivation.tweaks(&group)?.x_only_public_key();
     if Signature::from_bytes(&options.signature).verify(&key, &message) {
         say(Paint::Good, &format!("valid: signed by the group under key {key}"));
         return Ok(ExitCode::SUCCESS);

@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
+use anyhow::anyhow;
 use bitcoin::{Network, NetworkKind};
 use clap::Args;
 use roastery_bitcoin::{
@@ -32,27 +33,26 @@ pub(crate) struct Which {
 
 impl Which {
     /// Reads the group file and derives the wallet; the error is one line.
-    pub(crate) fn open(&self) -> Result<Wallet, String> {
+    pub(crate) fn open(&self) -> anyhow::Result<Wallet> {
         let group = Arc::new(read_group(&self.group)?);
         let wallet = match &self.scripts {
             None => Wallet::new(group),
             Some(tree) => Wallet::with_scripts(group, tree),
         };
-        wallet.map_err(|error| error.to_string())
+        wallet.map_err(anyhow::Error::from)
     }
 
     /// The network that was given, or else that of the node: an address of another network would
     /// lose money.
-    pub(crate) fn network(&self, at: &At) -> Result<Network, String> {
+    pub(crate) fn network(&self, at: &At) -> anyhow::Result<Network> {
         if let Some(network) = self.network {
             return Ok(network);
         }
         let (_, config) = at.config().map_err(|_| {
-            "which network? There is no node here to take it from; give --network, with main, testnet3, testnet4, \
-             signet or regtest"
-                .to_owned()
+            anyhow!("which network? There is no node here to take it from; give --network, with main, testnet3, testnet4, \
+             signet or regtest")
         })?;
-        config.network().map_err(|error| error.to_string())
+        config.network().map_err(anyhow::Error::from)
     }
 }
 
@@ -90,12 +90,12 @@ struct Listed {
 }
 
 /// Runs the command; the exit status is the program's.
-pub(crate) fn run(at: &At, options: &Options) -> Result<ExitCode, String> {
+pub(crate) fn run(at: &At, options: &Options) -> anyhow::Result<ExitCode> {
     let network = options.which.network(at)?;
     let wallet = options.which.open()?;
-    let shown = look(&wallet, options, network).map_err(|error| error.to_string())?;
+    let shown = look(&wallet, options, network)?;
     if options.json {
-        say!("{}", serde_json::to_string(&shown).map_err(|error| error.to_string())?);
+        say!("{}", serde_json::to_string(&shown)?);
     } else {
         show(&shown);
     }

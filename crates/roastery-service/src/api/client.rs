@@ -12,6 +12,7 @@ use tokio::{net::UnixStream, time::timeout};
 
 use super::NEXT_BEFORE;
 use crate::{
+    BoxError,
     text::io_reason,
     view::{Health, Problem},
 };
@@ -55,13 +56,13 @@ pub enum ClientError {
     },
     /// The connection ended before the answer.
     #[error("the node's answer broke off: {0}")]
-    Broken(String),
+    Broken(#[source] BoxError),
     /// The node refuses.
     #[error("{}", .0.message)]
     Problem(Problem),
     /// The answer has an unexpected form.
     #[error("the node's answer is not understood: {0}")]
-    Form(String),
+    Form(#[source] BoxError),
 }
 
 impl Client {
@@ -98,7 +99,7 @@ impl Client {
         let answer = self.answer(Method::GET, path, "", Bytes::new()).await?;
         let next = answer.headers().get(NEXT_BEFORE).map(|next| {
             let next = next.to_str().ok().and_then(|next| next.parse().ok());
-            next.ok_or_else(|| ClientError::Form(format!("the header {NEXT_BEFORE}")))
+            next.ok_or_else(|| ClientError::Form(format!("the header {NEXT_BEFORE}").into()))
         });
         Ok((read(&done(answer)?)?, next.transpose()?))
     }
@@ -122,7 +123,7 @@ impl Client {
         let (status, body) = (answer.status(), answer.into_body());
         match status {
             StatusCode::OK | StatusCode::SERVICE_UNAVAILABLE => read(&body),
-            _ => Err(ClientError::Form(format!("status {status}"))),
+            _ => Err(ClientError::Form(format!("status {status}").into())),
         }
     }
 
@@ -136,8 +137,7 @@ impl Client {
         path: &str,
         body: &impl Serialize,
     ) -> Result<T, ClientError> {
-        let body =
-            serde_json::to_vec(body).map_err(|error| ClientError::Form(error.to_string()))?;
+        let body = serde_json::to_vec(body).map_err(|error| ClientError::Form(error.into()))?;
         read(&self.send(Method::POST, path, "application/json", body.into()).await?)
     }
 
@@ -167,14 +167,14 @@ impl Client {
         kind: &str,
         body: Bytes,
     ) -> Result<Response<Bytes>, ClientError> {
-        let broken = |error: &dyn std::error::Error| ClientError::Broken(error.to_string());
+        let broken = |error: hyper::Error| ClientError::Broken(error.into());
         let connect = UnixStream::connect(&self.socket);
         let stream = self
             .in_time(connect)
             .await?
             .map_err(|source| ClientError::NoNode { socket: self.socket.clone(), source })?;
         let (mut sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(|error| broken(&error))?;
+            http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
         let connection = AbortOnDrop(tokio::spawn(connection));
         let request = Request::builder()
             .method(method)
@@ -182,14 +182,14 @@ impl Client {
             .header(header::HOST, "roastery")
             .header(header::CONTENT_TYPE, kind)
             .body(Full::new(body))
-            .map_err(|error| ClientError::Form(error.to_string()))?;
+            .map_err(|error| ClientError::Form(error.into()))?;
         let answer = sender.send_request(request);
-        let answer = self.in_time(answer).await?.map_err(|error| broken(&error))?;
+        let answer = self.in_time(answer).await?.map_err(broken)?;
         let (head, body) = answer.into_parts();
         let mut parts = Limited::new(body, MAX_ANSWER);
         let mut body = Vec::new();
         while let Some(part) = self.in_time(parts.frame()).await? {
-            let part = part.map_err(|error| ClientError::Broken(error.to_string()))?;
+            let part = part.map_err(ClientError::Broken)?;
             body.extend_from_slice(part.data_ref().map_or(&[][..], |data| data));
         }
         let body = Bytes::from(body);
@@ -216,7 +216,7 @@ fn done(answer: Response<Bytes>) -> Result<Bytes, ClientError> {
     }
     Err(match serde_json::from_slice(&body) {
         Ok(problem) => ClientError::Problem(problem),
-        Err(_) => ClientError::Form(format!("status {status}")),
+        Err(_) => ClientError::Form(format!("status {status}").into()),
     })
 }
 
@@ -230,5 +230,5 @@ impl<T> Drop for AbortOnDrop<T> {
 }
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ClientError> {
-    serde_json::from_slice(bytes).map_err(|error| ClientError::Form(error.to_string()))
+    serde_json::from_slice(bytes).map_err(|error| ClientError::Form(error.into()))
 }

@@ -8,7 +8,11 @@ use thiserror::Error;
 
 use crate::{files::FolderError, policy::Refusal, service::decisions::rejections::RecordedIn};
 
-/// Errors of the service.
+/// An error of another crate, or a reason in words. The caller can ask for its type with
+/// `downcast_ref`.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Errors of the service. Each carries its cause.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ServiceError {
@@ -29,11 +33,11 @@ pub enum ServiceError {
         name: String,
     },
     /// The input is invalid.
-    #[error("{0}")]
-    Invalid(String),
+    #[error(transparent)]
+    Invalid(BoxError),
     /// It conflicts with the current state.
-    #[error("{0}")]
-    Conflict(String),
+    #[error(transparent)]
+    Conflict(BoxError),
     /// The name belongs to another group: the operator must choose another one.
     #[error(
         "the name {name:?} belongs to the group {group} here, now or before, or differs from its name in \
@@ -50,13 +54,13 @@ pub enum ServiceError {
     Expired,
     /// This node's policy refuses.
     #[error("refused by this node's policy: {0}")]
-    Refused(Refusal),
+    Refused(#[source] Refusal),
     /// A precondition is missing.
-    #[error("{0}")]
-    NotReady(String),
+    #[error(transparent)]
+    NotReady(BoxError),
     /// The node has the most sessions that it may.
-    #[error("{0}")]
-    NoRoom(String),
+    #[error(transparent)]
+    NoRoom(SignError),
     /// The node does not answer.
     #[error("the node does not answer")]
     NoAnswer,
@@ -69,14 +73,15 @@ pub enum ServiceError {
         /// Where it is recorded instead.
         recorded: RecordedIn,
         /// The error of the store.
+        #[source]
         error: StoreError,
     },
     /// A file of the node's folder cannot be read or written.
     #[error(transparent)]
     File(#[from] FolderError),
     /// An internal error.
-    #[error("{0}")]
-    Internal(String),
+    #[error(transparent)]
+    Internal(BoxError),
 }
 
 fn unrecorded(recorded: RecordedIn, error: &StoreError) -> String {
@@ -96,14 +101,14 @@ fn unrecorded(recorded: RecordedIn, error: &StoreError) -> String {
 
 impl From<RequestError> for ServiceError {
     fn from(error: RequestError) -> Self {
-        Self::Invalid(error.to_string())
+        Self::Invalid(error.into())
     }
 }
 
 impl From<ProposeError> for ServiceError {
     fn from(error: ProposeError) -> Self {
         match error {
-            ProposeError::Subject(error) => Self::Invalid(error.to_string()),
+            ProposeError::Subject(error) => Self::Invalid(error.into()),
             _ => Self::NoAnswer,
         }
     }
@@ -113,7 +118,7 @@ impl From<ApprovalError> for ServiceError {
     fn from(error: ApprovalError) -> Self {
         match error {
             ApprovalError::Expired { .. } => Self::Expired,
-            other => Self::Invalid(other.to_string()),
+            other => Self::Invalid(other.into()),
         }
     }
 }
@@ -124,9 +129,9 @@ impl From<SignError> for ServiceError {
             SignError::NodeEnded => Self::NoAnswer,
             SignError::AlreadyOpen
             | SignError::OtherPeer { .. }
-            | SignError::SeveralSeats { .. } => Self::Conflict(error.to_string()),
-            SignError::Busy { .. } => Self::NoRoom(error.to_string()),
-            other => Self::Internal(other.to_string()),
+            | SignError::SeveralSeats { .. } => Self::Conflict(error.into()),
+            SignError::Busy { .. } => Self::NoRoom(error),
+            other => Self::Internal(other.into()),
         }
     }
 }

@@ -34,7 +34,7 @@ pub use self::{
         requests::{RequestFilter, RequestPage},
     },
     decisions::rejections::RecordedIn,
-    error::ServiceError,
+    error::{BoxError, ServiceError},
     event::ServiceEvent,
     lifecycle::supervision::{Failure, FailureKind},
 };

@@ -106,7 +106,7 @@ impl Shared {
     ) -> Result<T, ServiceError> {
         let store = self.store.clone();
         let done = self.runtime.spawn_blocking(move || act(&store)).await;
-        let done = done.map_err(|error| ServiceError::Internal(error.to_string()))?;
+        let done = done.map_err(|error| ServiceError::Internal(error.into()))?;
         self.store_state.saw(&done);
         Ok(done?)
     }
@@ -131,7 +131,7 @@ impl Shared {
             // The caller may be gone.
             let _ = done_sender.send(done);
         });
-        let ended = |_| ServiceError::Internal("the store's thread has ended".to_owned());
+        let ended = |_| ServiceError::Internal("the store's thread has ended".into());
         let done = outcome.await.map_err(ended)?;
         self.store_state.saw(&done);
         Ok(done?)

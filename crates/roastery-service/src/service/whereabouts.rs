@@ -107,22 +107,21 @@ impl Service {
     /// [`ServiceError::Invalid`] if the text is not a card; [`ServiceError::Conflict`] if it does
     /// not belong to another member; [`ServiceError::File`] if the addresses could not be stored.
     pub async fn add_card(self: &Arc<Self>, text: &str) -> Result<PeerAddresses, ServiceError> {
-        let card =
-            NodeCard::parse(text).map_err(|error| ServiceError::Invalid(error.to_string()))?;
+        let card = NodeCard::parse(text).map_err(|error| ServiceError::Invalid(error.into()))?;
         let (name, peer) = (card.name(), &card.member().peer);
         if *peer == self.peer {
-            return Err(ServiceError::Conflict("this is the card of this node itself".to_owned()));
+            return Err(ServiceError::Conflict("this is the card of this node itself".into()));
         }
         if !self.roster.peers().iter().any(|(known, _)| known == peer) {
             return Err(ServiceError::Conflict(format!(
                 "the node of {name} is in no group and no invitation here: a new member comes with an \
                  invitation (roastery group join)"
-            )));
+            ).into()));
         }
         let (this, said) = (self.clone(), card.whereabouts().clone());
         let learned = self.shared.runtime.spawn_blocking(move || this.learn(&said)).await;
         self.reach(peer.clone());
-        let learned = learned.map_err(|error| ServiceError::Internal(error.to_string()))??;
+        let learned = learned.map_err(|error| ServiceError::Internal(error.into()))??;
         let (addresses, skipped) = card.whereabouts().usable();
         Ok(PeerAddresses {
             peer: peer.as_bytes().to_lower_hex_string(),

@@ -3,6 +3,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use anyhow::{Context as _, anyhow};
 use clap::Args;
 use roastery_libp2p::TransportKey;
 use roastery_protocol::keys::IdentityKey;
@@ -12,7 +13,7 @@ use roastery_service::{
     files::{Access, Folder, NodeCard},
     own_card::{self, OwnCard, OwnKeys},
 };
-use roastery_store::{Store, StoreError};
+use roastery_store::Store;
 
 use super::{At, passphrase, wait_for};
 
@@ -23,15 +24,14 @@ pub(crate) struct Options {
     out: Option<std::path::PathBuf>,
 }
 
-pub(super) fn run(at: &At, options: &Options) -> Result<ExitCode, String> {
+pub(super) fn run(at: &At, options: &Options) -> anyhow::Result<ExitCode> {
     let (folder, config) = at.config()?;
     let card = match own_card::current(&folder, &config) {
         Some(card) => card,
         None => renew(&folder, &config, &at.client()?)?,
     };
     if let Some(out) = &options.out {
-        Folder::write_new(out, card.to_text().as_bytes(), Access::Everyone)
-            .map_err(|error| error.to_string())?;
+        Folder::write_new(out, card.to_text().as_bytes(), Access::Everyone)?;
     }
     say!("{}", card.to_text().trim_end());
     config.transport.notes().iter().for_each(|note| complain!("note: {note}"));
@@ -39,27 +39,24 @@ pub(super) fn run(at: &At, options: &Options) -> Result<ExitCode, String> {
 }
 
 /// Renews the card, which needs the keys in the store.
-fn renew(folder: &Folder, config: &Config, client: &Client) -> Result<NodeCard, String> {
+fn renew(folder: &Folder, config: &Config, client: &Client) -> anyhow::Result<NodeCard> {
     let runs = wait_for(async { Ok(client.bytes("/health").await) })?;
     if !matches!(runs, Err(ClientError::NoNode { .. })) {
-        return Err("the node runs with an older configuration than the one in its folder: start it again, and it \
-                    makes its card anew (roastery stop, roastery node, roastery card)"
-            .to_owned());
+        return Err(anyhow!(
+            "the node runs with an older configuration than the one in its folder: start it again, and it \
+             makes its card anew (roastery stop, roastery node, roastery card)"
+        ));
     }
     let passphrase = passphrase::of_node(folder, config)?;
-    let said = |error: StoreError| error.to_string();
-    let store = Store::open(folder.store(), &passphrase).map_err(said)?;
-    let keys = store
-        .keys()
-        .map_err(said)?
-        .ok_or("the store has no keys: it was not made by roastery init")?;
+    let store = Store::open(folder.store(), &passphrase)?;
+    let keys = store.keys()?.context("the store has no keys: it was not made by roastery init")?;
     let identity = IdentityKey::new(keys.identity);
     let transport = TransportKey::from_secret(&mut keys.transport.expose_bytes());
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-    let known = own_card::known_member(&store, &transport.peer()).map_err(said)?;
+    let known = own_card::known_member(&store, &transport.peer())?;
     let own = OwnKeys { identity: &identity, transport: &transport, known };
-    let card = own_card::renew(folder, config, &own, now).map_err(|error| error.to_string())?;
+    let card = own_card::renew(folder, config, &own, now)?;
     if let OwnCard::Rebuilt { reason, .. } = &card {
         complain!("The card could not be read: {reason}");
     }

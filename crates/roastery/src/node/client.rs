@@ -26,7 +26,7 @@ pub(crate) struct EvidenceList {
 /// The timeout for the node's status.
 const STATUS: Duration = Duration::from_secs(20);
 
-pub(super) fn status(at: &At, options: &Status) -> Result<ExitCode, String> {
+pub(super) fn status(at: &At, options: &Status) -> anyhow::Result<ExitCode> {
     let client = at.client()?.with_patience(STATUS);
     let status: StatusView = get(&client, "/v1/status")?;
     if options.json {
@@ -37,7 +37,7 @@ pub(super) fn status(at: &At, options: &Status) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn evidence(at: &At, options: &EvidenceList) -> Result<ExitCode, String> {
+pub(super) fn evidence(at: &At, options: &EvidenceList) -> anyhow::Result<ExitCode> {
     let client = at.client()?;
     let proofs: Vec<Evidence> = get(&client, "/v1/evidence")?;
     for proof in &proofs {
@@ -47,8 +47,7 @@ pub(super) fn evidence(at: &At, options: &EvidenceList) -> Result<ExitCode, Stri
         if let Some(folder) = &options.out {
             let path = format!("/v1/evidence/{}", encoded(id));
             let file = ask(&client, &path)?;
-            Folder::write_new(&folder.join(id), &file, Access::Everyone)
-                .map_err(|error| error.to_string())?;
+            Folder::write_new(&folder.join(id), &file, Access::Everyone)?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -1,5 +1,6 @@
 use std::process::ExitCode;
 
+use anyhow::anyhow;
 use clap::Subcommand;
 use roastery_bitcoin::network::network_name;
 
@@ -14,10 +15,10 @@ pub(crate) enum Command {
     Check,
 }
 
-pub(super) fn run(at: &At, command: Command) -> Result<ExitCode, String> {
+pub(super) fn run(at: &At, command: Command) -> anyhow::Result<ExitCode> {
     let Command::Check = command;
     let (folder, config) = at.config()?;
-    let network = config.network().map_err(|error| error.to_string())?;
+    let network = config.network()?;
     check_groups(at, &config)?;
     say!("{}: nothing is wrong with it", folder.config().display());
     say!("Node          {}", roastery_service::text::visible(config.name.as_str()));
@@ -42,7 +43,7 @@ pub(super) fn run(at: &At, command: Command) -> Result<ExitCode, String> {
 
 /// A section for a group that does not exist has no effect. Only a running node knows which groups
 /// exist.
-fn check_groups(at: &At, config: &Config) -> Result<(), String> {
+fn check_groups(at: &At, config: &Config) -> anyhow::Result<()> {
     if config.group.is_empty() {
         return Ok(());
     }
@@ -55,13 +56,13 @@ fn check_groups(at: &At, config: &Config) -> Result<(), String> {
             complain!("note: the names of groups are not checked, for no node runs here");
             return Ok(());
         }
-        Err(error) => return Err(error.to_string()),
+        Err(error) => return Err(error.into()),
     };
     let groups = status.groups.iter().flat_map(|group| [group.name.as_str(), group.id.as_str()]);
     let to_be = status.keygens.iter().map(|one| one.name.as_str());
     match config.unknown_groups(groups.chain(to_be)).as_slice() {
         [] => Ok(()),
-        unknown => Err(format!(
+        unknown => Err(anyhow!(
             "{} about no group of this node, and would have no effect; roastery status shows the groups",
             match unknown {
                 [one] => format!("{one} is"),

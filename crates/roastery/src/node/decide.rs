@@ -2,6 +2,7 @@
 
 use std::{io::IsTerminal as _, process::ExitCode};
 
+use anyhow::anyhow;
 use clap::Args;
 use roastery_service::view::{Reject as RejectBody, Request};
 
@@ -36,14 +37,13 @@ pub(crate) struct Reject {
     note: String,
 }
 
-pub(super) fn approve(at: &At, options: &Approve) -> Result<ExitCode, String> {
+pub(super) fn approve(at: &At, options: &Approve) -> anyhow::Result<ExitCode> {
     let client = at.client()?;
     if !options.yes && !std::io::stdin().is_terminal() {
-        return Err(
+        return Err(anyhow!(
             "standard input is no terminal, so nothing can be asked there; look at the request with \
              roastery requests ID, then approve it with --yes"
-                .to_owned(),
-        );
+        ));
     }
     let request = find(&client, &options.request)?;
     if !options.yes {
@@ -61,7 +61,7 @@ pub(super) fn approve(at: &At, options: &Approve) -> Result<ExitCode, String> {
     tell(&see_through(&client, request, options.waiting.wait)?, &options.waiting)
 }
 
-pub(super) fn reject(at: &At, options: Reject) -> Result<ExitCode, String> {
+pub(super) fn reject(at: &At, options: Reject) -> anyhow::Result<ExitCode> {
     let client = at.client()?;
     let request = find(&client, &options.request)?;
     let path = format!("/v1/requests/{}/reject", request.session);

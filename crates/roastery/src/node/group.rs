@@ -1,5 +1,6 @@
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
+use anyhow::anyhow;
 use clap::Args;
 use roastery_protocol::keygen::MAX_RECOVERY_FILE;
 use roastery_service::{
@@ -89,7 +90,7 @@ pub(crate) struct Keygen {
     no_wait: bool,
 }
 
-pub(super) fn run(at: &At, command: GroupCommand) -> Result<ExitCode, String> {
+pub(super) fn run(at: &At, command: GroupCommand) -> anyhow::Result<ExitCode> {
     match command {
         GroupCommand::New(options) => new(options),
         GroupCommand::Join(options) => join(at, &options),
@@ -99,20 +100,18 @@ pub(super) fn run(at: &At, command: GroupCommand) -> Result<ExitCode, String> {
     }
 }
 
-fn new(options: New) -> Result<ExitCode, String> {
+fn new(options: New) -> anyhow::Result<ExitCode> {
     let read = |path: &PathBuf| {
-        let text = Folder::read_text(path, MAX_CARD).map_err(|error| error.to_string())?;
+        let text = Folder::read_text(path, MAX_CARD)?;
         NodeCard::parse(&text).map_err(|error| {
-            format!("{}: no card: {error}; roastery card writes a node's card", path.display())
+            anyhow!("{}: no card: {error}; roastery card writes a node's card", path.display())
         })
     };
     check_new(&options.out)?;
-    let cards = options.cards.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let cards = options.cards.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
     let notes = notes(&cards);
-    let file = InvitationFile::new(&options.name, options.number, options.threshold, cards)
-        .map_err(|error| error.to_string())?;
-    Folder::write_new(&options.out, file.to_text().as_bytes(), Access::Everyone)
-        .map_err(|error| error.to_string())?;
+    let file = InvitationFile::new(&options.name, options.number, options.threshold, cards)?;
+    Folder::write_new(&options.out, file.to_text().as_bytes(), Access::Everyone)?;
     say!("Invitation    {}", options.out.display());
     say!("Fingerprint   {}", file.invitation().fingerprint());
     notes.iter().for_each(|note| complain!("note: {note}"));
@@ -139,12 +138,11 @@ fn notes(cards: &[NodeCard]) -> Vec<String> {
     notes
 }
 
-fn join(at: &At, options: &Join) -> Result<ExitCode, String> {
-    let invitation =
-        Folder::read_text(&options.file, MAX_INVITATION_FILE).map_err(|error| error.to_string())?;
+fn join(at: &At, options: &Join) -> anyhow::Result<ExitCode> {
+    let invitation = Folder::read_text(&options.file, MAX_INVITATION_FILE)?;
     InvitationFile::parse(&invitation).map_err(|error| {
         let file = options.file.display();
-        format!("{file}: no invitation: {error}; roastery group new writes one")
+        anyhow!("{file}: no invitation: {error}; roastery group new writes one")
     })?;
     let client = at.client()?;
     let joined: KeygenStatus = named(options.name.clone(), other_name, |name| {
@@ -162,15 +160,12 @@ fn join(at: &At, options: &Join) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn keygen(at: &At, options: &Keygen) -> Result<ExitCode, String> {
+pub(super) fn keygen(at: &At, options: &Keygen) -> anyhow::Result<ExitCode> {
     let client = at.client()?;
     wait_for(async {
         let path = format!("/v1/ceremonies/{}", encoded(&options.group));
         let begin = Begin { fingerprint: options.fingerprint.clone() };
-        let mut keygen: KeygenStatus = client
-            .post(&format!("{path}/begin"), &begin)
-            .await
-            .map_err(|error| error.to_string())?;
+        let mut keygen: KeygenStatus = client.post(&format!("{path}/begin"), &begin).await?;
         let mut said = String::new();
         // By its id: an earlier attempt may have the same name.
         let path = format!("/v1/ceremonies/{}", keygen.keygen);
@@ -181,7 +176,7 @@ pub(super) fn keygen(at: &At, options: &Keygen) -> Result<ExitCode, String> {
                 said = waiting;
             }
             tokio::time::sleep(Duration::from_millis(500)).await;
-            keygen = client.get(&path).await.map_err(|error| error.to_string())?;
+            keygen = client.get(&path).await?;
         }
         show::keygen(&keygen);
         Ok(if matches!(keygen.state, KeygenState::Done | KeygenState::Running) {
@@ -192,7 +187,7 @@ pub(super) fn keygen(at: &At, options: &Keygen) -> Result<ExitCode, String> {
     })
 }
 
-fn export(at: &At, options: &Export) -> Result<ExitCode, String> {
+fn export(at: &At, options: &Export) -> anyhow::Result<ExitCode> {
     let client = at.client()?;
     let name = encoded(&options.group);
     let files = [
@@ -200,7 +195,7 @@ fn export(at: &At, options: &Export) -> Result<ExitCode, String> {
         (&options.recovery_file, format!("/v1/groups/{name}/recovery")),
     ];
     if files.iter().all(|(path, _)| path.is_none()) {
-        return Err("--group-file FILE, --recovery-file FILE or both are needed".to_owned());
+        return Err(anyhow!("--group-file FILE, --recovery-file FILE or both are needed"));
     }
     [&options.group_file, &options.recovery_file]
         .into_iter()
@@ -208,27 +203,27 @@ fn export(at: &At, options: &Export) -> Result<ExitCode, String> {
         .try_for_each(|path| check_new(path))?;
     for (path, at) in files {
         let Some(path) = path else { continue };
-        let bytes = wait_for(async { client.bytes(&at).await.map_err(|error| error.to_string()) })?;
-        Folder::write_new(path, &bytes, Access::Everyone).map_err(|error| error.to_string())?;
+        let bytes = wait_for(async { client.bytes(&at).await.map_err(anyhow::Error::from) })?;
+        Folder::write_new(path, &bytes, Access::Everyone)?;
         say!("{}", path.display());
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn rename(at: &At, options: Rename) -> Result<ExitCode, String> {
+fn rename(at: &At, options: Rename) -> anyhow::Result<ExitCode> {
     let client = at.client()?;
     let path = format!("/v1/groups/{}/name", encoded(&options.group));
     let body = RenameBody { name: options.name };
     let _: Health =
-        wait_for(async { client.post(&path, &body).await.map_err(|error| error.to_string()) })?;
+        wait_for(async { client.post(&path, &body).await.map_err(anyhow::Error::from) })?;
     say!(
         "from the next start of the node on it has this name, and the policy that is written for it"
     );
     Ok(ExitCode::SUCCESS)
 }
 
-fn recover(at: &At, options: &Recover) -> Result<ExitCode, String> {
-    let file = Folder::read(&options.file, MAX_RECOVERY_FILE).map_err(|error| error.to_string())?;
+fn recover(at: &At, options: &Recover) -> anyhow::Result<ExitCode> {
+    let file = Folder::read(&options.file, MAX_RECOVERY_FILE)?;
     let client = at.client()?;
     let group: GroupStatus = named(options.name.clone(), other_name, |name| {
         let called = name.map(|name| format!("?name={}", encoded(&name))).unwrap_or_default();

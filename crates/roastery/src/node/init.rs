@@ -1,5 +1,6 @@
 use std::{path::PathBuf, process::ExitCode};
 
+use anyhow::Context as _;
 use clap::Args;
 use roastery_libp2p::{DialAddress, ListenAddress};
 use roastery_protocol::group::Name;
@@ -27,12 +28,11 @@ pub(crate) struct Options {
     passphrase_file: Option<PathBuf>,
 }
 
-pub(super) fn run(at: &At, options: Options) -> Result<ExitCode, String> {
+pub(super) fn run(at: &At, options: Options) -> anyhow::Result<ExitCode> {
     let folder = at.folder()?;
     let Options { name, listen, announce, passphrase_file } = options;
     let listen = if listen.is_empty() { Transport::default().listen } else { listen };
-    let announce =
-        DialAddress::check_list(announce).map_err(|error| format!("--announce: {error}"))?;
+    let announce = DialAddress::check_list(announce).context("--announce")?;
     let transport = Transport { listen, announce, ..Transport::default() };
     let notes = transport.notes();
     let Transport { listen, announce, .. } = transport;
@@ -44,7 +44,7 @@ pub(super) fn run(at: &At, options: Options) -> Result<ExitCode, String> {
         cost: PassphraseCost::default(),
         more_config: String::new(),
     };
-    let card = roastery_service::init::init(&folder, new).map_err(|error| error.to_string())?;
+    let card = roastery_service::init::init(&folder, new)?;
     complain!("The node's folder is {}.", folder.path().display());
     complain!(
         "Its host key is the file host-key there: back it up, and take it offline when the key is made."

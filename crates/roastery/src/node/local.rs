@@ -7,8 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use anyhow::{Context as _, anyhow};
 use clap::Args;
-use roastery_libp2p::AddressError;
 use roastery_protocol::group::Name;
 use roastery_service::{
     api::Client,
@@ -61,7 +61,7 @@ const INVITATION: &str = "invitation.toml";
 /// The default folder of the nodes' folders: `node-0`, `node-1` and so on.
 const FOLDER: &str = "roastery-local";
 
-pub(super) fn run(at: &At, options: &Options) -> Result<ExitCode, String> {
+pub(super) fn run(at: &At, options: &Options) -> anyhow::Result<ExitCode> {
     let group = at.folder.clone().unwrap_or_else(|| FOLDER.into());
     if options.stop {
         return stop(&group);
@@ -127,13 +127,13 @@ fn invited(group: &Path) -> Option<Vec<PathBuf>> {
 }
 
 /// Makes the group, or what is missing of it: existing nodes stay as they are.
-fn make(group: &Path, options: &Options) -> Result<Vec<PathBuf>, String> {
+fn make(group: &Path, options: &Options) -> anyhow::Result<Vec<PathBuf>> {
     let n = usize::from(options.signers);
     if !(2..=n).contains(&options.threshold) {
-        return Err(format!("--threshold {}: 2 to {n} are allowed", options.threshold));
+        return Err(anyhow!("--threshold {}: 2 to {n} are allowed", options.threshold));
     }
     if options.port.checked_add(options.signers).is_none() {
-        return Err(format!("--port {}: there are not {n} ports from there on", options.port));
+        return Err(anyhow!("--port {}: there are not {n} ports from there on", options.port));
     }
     let mut cards: Vec<NodeCard> = Vec::new();
     let mut folders = Vec::new();
@@ -142,42 +142,38 @@ fn make(group: &Path, options: &Options) -> Result<Vec<PathBuf>, String> {
         cards.push(if is_made(&path) { card(&path)? } else { make_node(&path, k, port)? });
         folders.push(path);
     }
-    let file = InvitationFile::new(NAME, 0, options.threshold, cards)
-        .map_err(|error| error.to_string())?;
+    let file = InvitationFile::new(NAME, 0, options.threshold, cards)?;
     // Written last: its presence marks the group as complete.
-    Folder::replace(&group.join(INVITATION), file.to_text().as_bytes(), Access::Everyone)
-        .map_err(|error| error.to_string())?;
+    Folder::replace(&group.join(INVITATION), file.to_text().as_bytes(), Access::Everyone)?;
     Ok(folders)
 }
 
-fn card(node: &Path) -> Result<NodeCard, String> {
+fn card(node: &Path) -> anyhow::Result<NodeCard> {
     let path = Folder::new(node).card();
-    let text = Folder::read_text(&path, MAX_CARD).map_err(|error| error.to_string())?;
-    NodeCard::parse(&text).map_err(|error| format!("{}: {error}", path.display()))
+    let text = Folder::read_text(&path, MAX_CARD)?;
+    NodeCard::parse(&text).with_context(|| path.display().to_string())
 }
 
-fn make_node(path: &Path, k: usize, port: u16) -> Result<NodeCard, String> {
+fn make_node(path: &Path, k: usize, port: u16) -> anyhow::Result<NodeCard> {
     let folder = Folder::new(path);
-    folder.create().map_err(|error| error.to_string())?;
+    folder.create()?;
     // In a file beside the store it protects nothing: this is a group for trials.
     let passphrase = format!("passphrase of node {k}");
-    Folder::replace(&folder.resolve(PASSPHRASE), passphrase.as_bytes(), Access::Owner)
-        .map_err(|error| error.to_string())?;
+    Folder::replace(&folder.resolve(PASSPHRASE), passphrase.as_bytes(), Access::Owner)?;
     let address = format!("/ip4/127.0.0.1/tcp/{port}");
-    let wrong = |error: AddressError| error.to_string();
     let new = NewNode {
-        name: format!("node-{k}").parse::<Name>().map_err(|error| error.to_string())?,
-        listen: vec![address.parse().map_err(wrong)?],
-        announce: vec![address.parse().map_err(wrong)?],
+        name: format!("node-{k}").parse::<Name>()?,
+        listen: vec![address.parse()?],
+        announce: vec![address.parse()?],
         passphrase: Passphrase::new(passphrase),
-        cost: PassphraseCost::new(8 * 1024, 1, 1).map_err(|error| error.to_string())?,
+        cost: PassphraseCost::new(8 * 1024, 1, 1)?,
         more_config: String::new(),
     };
-    roastery_service::init::init(&folder, new).map_err(|error| error.to_string())
+    roastery_service::init::init(&folder, new).map_err(anyhow::Error::from)
 }
 
-fn start(folder: &Path) -> Result<Child, String> {
-    let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
+fn start(folder: &Path) -> anyhow::Result<Child> {
+    let failed = |error: std::io::Error| anyhow!("{}: {error}", folder.display());
     let program = std::env::current_exe().map_err(failed)?;
     let absolute = std::path::absolute(folder).map_err(failed)?;
     let log = std::fs::File::options()
@@ -203,12 +199,12 @@ fn client(folder: &Path) -> Client {
     Client::new(folder.join("api.sock"))
 }
 
-async fn await_start(folder: &Path, process: &mut Child) -> Result<(), String> {
+async fn await_start(folder: &Path, process: &mut Child) -> anyhow::Result<()> {
     let until = Instant::now() + PATIENCE;
     while client(folder).bytes("/health").await.is_err() {
         let ended = process.try_wait().map_or(true, |status| status.is_some());
         if ended || Instant::now() >= until {
-            return Err(format!("{} does not start: {}", folder.display(), last_line(folder)));
+            return Err(anyhow!("{} does not start: {}", folder.display(), last_line(folder)));
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -222,8 +218,7 @@ fn last_line(folder: &Path) -> String {
 }
 
 /// All members join the invitation, compare the fingerprint, and make the key, unless there is one.
-async fn make_key(group: &Path, folders: &[PathBuf]) -> Result<(), String> {
-    let said = |error: roastery_service::api::ClientError| error.to_string();
+async fn make_key(group: &Path, folders: &[PathBuf]) -> anyhow::Result<()> {
     let path = format!("/v1/groups/{NAME}");
     let mut lacking = Vec::new();
     for folder in folders {
@@ -232,16 +227,14 @@ async fn make_key(group: &Path, folders: &[PathBuf]) -> Result<(), String> {
         }
     }
     let file = group.join(INVITATION);
-    let invitation =
-        std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let invitation = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
     for folder in &lacking {
         let join = Join { invitation: invitation.clone(), name: None };
-        let joined: KeygenStatus =
-            client(folder).post("/v1/ceremonies", &join).await.map_err(said)?;
+        let joined: KeygenStatus = client(folder).post("/v1/ceremonies", &join).await?;
         if joined.state == KeygenState::Joined {
             let begin = Begin { fingerprint: joined.fingerprint };
             let at = format!("/v1/ceremonies/{NAME}/begin");
-            let _: KeygenStatus = client(folder).post(&at, &begin).await.map_err(said)?;
+            let _: KeygenStatus = client(folder).post(&at, &begin).await?;
         }
     }
     let until = Instant::now() + PATIENCE;
@@ -249,9 +242,9 @@ async fn make_key(group: &Path, folders: &[PathBuf]) -> Result<(), String> {
         while client(folder).bytes(&path).await.is_err() {
             if Instant::now() >= until {
                 let at = format!("/v1/ceremonies/{NAME}");
-                let keygen: KeygenStatus = client(folder).get(&at).await.map_err(said)?;
+                let keygen: KeygenStatus = client(folder).get(&at).await?;
                 show::keygen(&keygen);
-                return Err(format!("{} has no key", folder.display()));
+                return Err(anyhow!("{} has no key", folder.display()));
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -259,10 +252,10 @@ async fn make_key(group: &Path, folders: &[PathBuf]) -> Result<(), String> {
     Ok(())
 }
 
-fn stop(folder: &Path) -> Result<ExitCode, String> {
+fn stop(folder: &Path) -> anyhow::Result<ExitCode> {
     let nodes = nodes(folder);
     if nodes.is_empty() {
-        return Err(format!("{}: there are no nodes", folder.display()));
+        return Err(anyhow!("{}: there are no nodes", folder.display()));
     }
     wait_for(async {
         let mut stopped = 0;
@@ -276,7 +269,7 @@ fn stop(folder: &Path) -> Result<ExitCode, String> {
             }
         };
         if tokio::time::timeout(PATIENCE, all).await.is_err() {
-            return Err("not all nodes have ended".to_owned());
+            return Err(anyhow!("not all nodes have ended"));
         }
         say!("Nodes         {stopped} of {} were running, and are stopped", nodes.len());
         Ok(ExitCode::SUCCESS)

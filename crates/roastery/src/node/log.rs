@@ -6,6 +6,7 @@ use std::{
     process::ExitCode,
 };
 
+use anyhow::{Context as _, anyhow};
 use bitcoin::{
     hashes::{HashEngine as _, sha256},
     hex::DisplayHex as _,
@@ -62,7 +63,7 @@ struct Exported {
     lines: sha256::HashEngine,
 }
 
-pub(super) fn log(at: &At, options: &Log) -> Result<ExitCode, String> {
+pub(super) fn log(at: &At, options: &Log) -> anyhow::Result<ExitCode> {
     match (&options.check, &options.export, options.cut_before) {
         (Some(file), _, _) => check(at, file),
         (None, Some(file), None) => export(at, file, options.from),
@@ -71,7 +72,7 @@ pub(super) fn log(at: &At, options: &Log) -> Result<ExitCode, String> {
     }
 }
 
-fn show_log(at: &At, options: &Log) -> Result<ExitCode, String> {
+fn show_log(at: &At, options: &Log) -> anyhow::Result<ExitCode> {
     let client = at.client()?;
     let LogCuts { cuts, .. } = get(&client, "/v1/log/cuts")?;
     for cut in cuts.into_iter().filter(|cut| cut.last >= options.from) {
@@ -103,12 +104,12 @@ struct CutLine {
     cut: LogCut,
 }
 
-fn say_json(value: &impl Serialize) -> Result<(), String> {
-    say!("{}", to_json(value).map_err(|error| error.to_string())?);
+fn say_json(value: &impl Serialize) -> anyhow::Result<()> {
+    say!("{}", to_json(value)?);
     Ok(())
 }
 
-fn export(at: &At, file: &Path, from: u64) -> Result<ExitCode, String> {
+fn export(at: &At, file: &Path, from: u64) -> anyhow::Result<ExitCode> {
     check_new(file)?;
     match write(&at.client()?, file, from, |_| Ok(true))? {
         Some(Exported { first, last, .. }) => {
@@ -116,14 +117,15 @@ fn export(at: &At, file: &Path, from: u64) -> Result<ExitCode, String> {
             say!("{file}: entries {first} to {last}");
             Ok(ExitCode::SUCCESS)
         }
-        None => Err(format!("the audit log has no entry from {from} on; nothing was written")),
+        None => Err(anyhow!("the audit log has no entry from {from} on; nothing was written")),
     }
 }
 
-fn cut(at: &At, file: &Path, before: Before, yes: bool) -> Result<ExitCode, String> {
+fn cut(at: &At, file: &Path, before: Before, yes: bool) -> anyhow::Result<ExitCode> {
     if !yes && !std::io::stdin().is_terminal() {
-        return Err("standard input is no terminal, so nothing can be asked there; cut with --yes"
-            .to_owned());
+        return Err(anyhow!(
+            "standard input is no terminal, so nothing can be asked there; cut with --yes"
+        ));
     }
     check_new(file)?;
     let client = at.client()?;
@@ -131,7 +133,7 @@ fn cut(at: &At, file: &Path, before: Before, yes: bool) -> Result<ExitCode, Stri
     if let Before::Entry(number) = before
         && (number <= begin || number > end)
     {
-        return Err(nothing_to_cut(number, begin, end));
+        return Err(anyhow!(nothing_to_cut(number, begin, end)));
     }
     let exported = write(&client, file, begin, |entry| {
         let wanted = match before {
@@ -139,18 +141,18 @@ fn cut(at: &At, file: &Path, before: Before, yes: bool) -> Result<ExitCode, Stri
             Before::Time(time) => entry.time < time,
         };
         if wanted && entry.time >= kept_since {
-            return Err(too_young(entry.number, entry.time));
+            return Err(anyhow!(too_young(entry.number, entry.time)));
         }
         Ok(wanted)
     })?;
     let Some(Exported { first, last, lines }) = exported else {
-        return Err(match before {
+        return Err(anyhow!(match before {
             Before::Time(time) if begin < end => {
                 let time = when::short(time);
                 format!("entry {begin}, the first of the audit log, is not from before {time}")
             }
             _ => nothing_to_cut(0, begin, end),
-        });
+        }));
     };
     let shown = file.display();
     if !yes && !may_cut(file, &first, &last)? {
@@ -163,14 +165,14 @@ fn cut(at: &At, file: &Path, before: Before, yes: bool) -> Result<ExitCode, Stri
     let sha256 = exported::digest(lines).to_lower_hex_string();
     let cut: LogCut = post(&client, "/v1/log/cut", &CutLog { before: last.number + 1, sha256 })
         .map_err(|error| {
-            format!("{error}; {shown} is written, and roastery log shows whether it was cut")
+            anyhow!("{error:#}; {shown} is written, and roastery log shows whether it was cut")
         })?;
     show::cut(&cut);
     say!("They are in {shown}.");
     Ok(ExitCode::SUCCESS)
 }
 
-fn may_cut(file: &Path, first: &AuditLine, last: &AuditLine) -> Result<bool, String> {
+fn may_cut(file: &Path, first: &AuditLine, last: &AuditLine) -> anyhow::Result<bool> {
     let day = |time: Time| when::short(time);
     say!(
         "{}: entries {} to {}, from {} to {}",
@@ -189,9 +191,9 @@ fn write(
     client: &Client,
     file: &Path,
     mut from: u64,
-    wanted: impl Fn(&AuditLine) -> Result<bool, String>,
-) -> Result<Option<Exported>, String> {
-    let mut new = Folder::new_file(file, Access::Owner).map_err(|error| error.to_string())?;
+    wanted: impl Fn(&AuditLine) -> anyhow::Result<bool>,
+) -> anyhow::Result<Option<Exported>> {
+    let mut new = Folder::new_file(file, Access::Owner)?;
     let mut exported: Option<Exported> = None;
     'pages: loop {
         let page = ask(client, &format!("/v1/log/export?from={from}"))?;
@@ -200,10 +202,10 @@ fn write(
         }
         let mut length = 0;
         for line in page.split_inclusive(|byte| *byte == b'\n') {
-            let entry: AuditLine = serde_json::from_slice(line)
-                .map_err(|error| format!("the node's answer is not understood: {error}"))?;
+            let entry: AuditLine =
+                serde_json::from_slice(line).context("the node's answer is not understood")?;
             if !wanted(&entry)? {
-                new.write(&page[..length]).map_err(|error| error.to_string())?;
+                new.write(&page[..length])?;
                 break 'pages;
             }
             from = entry.number.saturating_add(1);
@@ -216,15 +218,15 @@ fn write(
             exported.lines.input(line);
             exported.last = entry;
         }
-        new.write(&page).map_err(|error| error.to_string())?;
+        new.write(&page)?;
     }
     if exported.is_some() {
-        new.finish().map_err(|error| error.to_string())?;
+        new.finish()?;
     }
     Ok(exported)
 }
 
-fn check(at: &At, file: &Path) -> Result<ExitCode, String> {
+fn check(at: &At, file: &Path) -> anyhow::Result<ExitCode> {
     // A file that is no export is refused without asking the node.
     ExportFile::open(file)?;
     let LogCuts { cuts, .. } = get(&at.client()?, "/v1/log/cuts")?;
@@ -245,7 +247,7 @@ fn check(at: &At, file: &Path) -> Result<ExitCode, String> {
     }
     if !compared {
         let file = file.display();
-        return Err(format!(
+        return Err(anyhow!(
             "{file}: it has no entries that were cut all at once; roastery log shows what was cut"
         ));
     }

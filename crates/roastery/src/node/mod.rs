@@ -21,11 +21,12 @@ mod url;
 
 use std::{path::PathBuf, process::ExitCode};
 
+use anyhow::{Context as _, anyhow};
 use clap::{Args, Subcommand};
 use roastery_service::{api::Client, config::Config, files::Folder};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::output::error;
+use crate::output::failure;
 
 pub(crate) use self::{
     client::EvidenceList, local::Options as LocalOptions, peers::Command as PeersCommand,
@@ -41,32 +42,31 @@ pub(crate) struct At {
 }
 
 impl At {
-    pub(crate) fn folder(&self) -> Result<Folder, String> {
+    pub(crate) fn folder(&self) -> anyhow::Result<Folder> {
         let named = self.folder.clone().or_else(|| {
             std::env::var_os("ROASTERY_FOLDER").filter(|name| !name.is_empty()).map(Into::into)
         });
         let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".roastery"));
-        named.or_else(home).map(Folder::new).ok_or_else(|| {
-            "the node's folder is not known: give --folder FOLDER, or set ROASTERY_FOLDER"
-                .to_owned()
-        })
+        named
+            .or_else(home)
+            .map(Folder::new)
+            .context("the node's folder is not known: give --folder FOLDER, or set ROASTERY_FOLDER")
     }
 
-    pub(crate) fn config(&self) -> Result<(Folder, Config), String> {
+    pub(crate) fn config(&self) -> anyhow::Result<(Folder, Config)> {
         let folder = self.folder()?;
-        roastery_service::init::finish(&folder).map_err(|error| error.to_string())?;
+        roastery_service::init::finish(&folder)?;
         if !folder.config().exists() {
-            return Err(format!(
+            return Err(anyhow!(
                 "{}: there is no node in this folder; roastery init makes one, --folder names another folder",
                 folder.path().display()
             ));
         }
-        let config = Config::load(&folder, |name| std::env::var(name).ok())
-            .map_err(|error| error.to_string())?;
+        let config = Config::load(&folder, |name| std::env::var(name).ok())?;
         Ok((folder, config))
     }
 
-    pub(crate) fn client(&self) -> Result<Client, String> {
+    pub(crate) fn client(&self) -> anyhow::Result<Client> {
         let (folder, config) = self.config()?;
         Ok(Client::new(folder.resolve(&config.api.socket)))
     }
@@ -158,13 +158,13 @@ pub(crate) fn local(at: &At, options: &LocalOptions) -> ExitCode {
     finish(local::run(at, options))
 }
 
-fn finish(done: Result<ExitCode, String>) -> ExitCode {
-    done.unwrap_or_else(|line| error(&line))
+fn finish(done: anyhow::Result<ExitCode>) -> ExitCode {
+    done.unwrap_or_else(|error| failure(&error))
 }
 
 /// Gets a JSON value from the node.
-pub(crate) fn get<T: DeserializeOwned>(client: &Client, path: &str) -> Result<T, String> {
-    wait_for(async { client.get(path).await.map_err(|error| error.to_string()) })
+pub(crate) fn get<T: DeserializeOwned>(client: &Client, path: &str) -> anyhow::Result<T> {
+    wait_for(async { client.get(path).await.map_err(anyhow::Error::from) })
 }
 
 /// Posts a JSON value to the node.
@@ -172,21 +172,17 @@ pub(crate) fn post<T: DeserializeOwned>(
     client: &Client,
     path: &str,
     body: &impl Serialize,
-) -> Result<T, String> {
-    wait_for(async { client.post(path, body).await.map_err(|error| error.to_string()) })
+) -> anyhow::Result<T> {
+    wait_for(async { client.post(path, body).await.map_err(anyhow::Error::from) })
 }
 
 /// Gets bytes from the node.
-pub(crate) fn ask(client: &Client, path: &str) -> Result<Vec<u8>, String> {
-    wait_for(async { client.bytes(path).await.map_err(|error| error.to_string()) })
+pub(crate) fn ask(client: &Client, path: &str) -> anyhow::Result<Vec<u8>> {
+    wait_for(async { client.bytes(path).await.map_err(anyhow::Error::from) })
         .map(|bytes| bytes.to_vec())
 }
 
 /// Runs a future that waits for a node's answer.
-fn wait_for<T>(future: impl Future<Output = Result<T, String>>) -> Result<T, String> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| error.to_string())?
-        .block_on(future)
+fn wait_for<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(future)
 }

@@ -11,9 +11,9 @@ use crate::output::remark;
 /// asked for another one until one is free; without a terminal that is an error.
 pub(super) fn named<T>(
     mut name: Option<String>,
-    mut other: impl FnMut(&Problem) -> Result<Option<String>, String>,
-    take_up: impl Fn(Option<String>) -> Result<Result<T, ClientError>, String>,
-) -> Result<T, String> {
+    mut other: impl FnMut(&Problem) -> anyhow::Result<Option<String>>,
+    take_up: impl Fn(Option<String>) -> anyhow::Result<Result<T, ClientError>>,
+) -> anyhow::Result<T> {
     loop {
         let error = match take_up(name)? {
             Ok(taken_up) => return Ok(taken_up),
@@ -24,13 +24,13 @@ pub(super) fn named<T>(
             _ => None,
         };
         if name.is_none() {
-            return Err(error.to_string());
+            return Err(error.into());
         }
     }
 }
 
 /// Asks the user for another name; `None` without a terminal, or without an answer.
-pub(super) fn other_name(problem: &Problem) -> Result<Option<String>, String> {
+pub(super) fn other_name(problem: &Problem) -> anyhow::Result<Option<String>> {
     if !std::io::stdin().is_terminal() {
         return Ok(None);
     }
@@ -68,7 +68,7 @@ mod tests {
                 })
             },
         );
-        (taken_up, tried.into_inner())
+        (taken_up.map_err(|error| error.to_string()), tried.into_inner())
     }
 
     #[test]

@@ -1,5 +1,6 @@
 use std::{env::VarError, io::IsTerminal as _, path::Path};
 
+use anyhow::{Context as _, anyhow};
 use roastery_service::{config::Config, files::Folder};
 use roastery_store::Passphrase;
 use zeroize::Zeroizing;
@@ -14,7 +15,7 @@ const LEAST: usize = 12;
 const MOST: usize = 1024;
 
 /// The passphrase of a node's store: from its file, from the environment, or from the terminal.
-pub(super) fn of_node(folder: &Folder, config: &Config) -> Result<Passphrase, String> {
+pub(super) fn of_node(folder: &Folder, config: &Config) -> anyhow::Result<Passphrase> {
     match &config.passphrase_file {
         Some(file) => from_file(&folder.resolve(file)),
         None => match from_environment()? {
@@ -25,13 +26,13 @@ pub(super) fn of_node(folder: &Folder, config: &Config) -> Result<Passphrase, St
 }
 
 /// A new passphrase: from a file, from the environment, or asked for twice.
-pub(super) fn new(file: Option<&Path>) -> Result<Passphrase, String> {
+pub(super) fn new(file: Option<&Path>) -> anyhow::Result<Passphrase> {
     if let Some(file) = file {
         return new_from_file(file);
     }
     match from_environment()? {
         Some(text) => {
-            check_new(&text).map_err(|reason| format!("{VARIABLE}: {reason}"))?;
+            check_new(&text).context(VARIABLE)?;
             Ok(Passphrase::new(text.to_string()))
         }
         None => ask_twice(),
@@ -39,76 +40,75 @@ pub(super) fn new(file: Option<&Path>) -> Result<Passphrase, String> {
 }
 
 /// A new passphrase from a file.
-pub(super) fn new_from_file(path: &Path) -> Result<Passphrase, String> {
+pub(super) fn new_from_file(path: &Path) -> anyhow::Result<Passphrase> {
     let line = read_line(path)?;
-    check_new(&line).map_err(|reason| format!("{}: {reason}", path.display()))?;
+    check_new(&line).with_context(|| path.display().to_string())?;
     Ok(Passphrase::new(line.to_string()))
 }
 
-fn from_file(path: &Path) -> Result<Passphrase, String> {
+fn from_file(path: &Path) -> anyhow::Result<Passphrase> {
     Ok(Passphrase::new(read_line(path)?.to_string()))
 }
 
-fn read_line(path: &Path) -> Result<Zeroizing<String>, String> {
-    let text =
-        Zeroizing::new(Folder::read_text(path, MOST + 2).map_err(|error| error.to_string())?);
+fn read_line(path: &Path) -> anyhow::Result<Zeroizing<String>> {
+    let text = Zeroizing::new(Folder::read_text(path, MOST + 2)?);
     let line = text.lines().next().unwrap_or("");
-    check(line).map_err(|reason| format!("{}: {reason}", path.display()))?;
+    check(line).with_context(|| path.display().to_string())?;
     Ok(Zeroizing::new(line.to_owned()))
 }
 
-fn from_environment() -> Result<Option<Zeroizing<String>>, String> {
+fn from_environment() -> anyhow::Result<Option<Zeroizing<String>>> {
     let text = match std::env::var(VARIABLE) {
         Ok(text) => Zeroizing::new(text),
         Err(VarError::NotPresent) => return Ok(None),
-        Err(VarError::NotUnicode(_)) => return Err(format!("{VARIABLE}: not a text (UTF-8)")),
+        Err(VarError::NotUnicode(_)) => return Err(anyhow!("{VARIABLE}: not a text (UTF-8)")),
     };
-    check(&text).map_err(|reason| format!("{VARIABLE}: {reason}"))?;
+    check(&text).context(VARIABLE)?;
     Ok(Some(text))
 }
 
 /// Checks a new passphrase of a store. Existing ones are not checked.
-fn check_new(text: &str) -> Result<(), String> {
+fn check_new(text: &str) -> anyhow::Result<()> {
     check(text)?;
     match text.chars().count() {
         LEAST.. => Ok(()),
-        length => Err(format!(
+        length => Err(anyhow!(
             "a passphrase of {length} characters; at least {LEAST} are needed, better four random words"
         )),
     }
 }
 
-fn check(text: &str) -> Result<(), String> {
+fn check(text: &str) -> anyhow::Result<()> {
     match text.len() {
         1..=MOST => Ok(()),
-        length => Err(format!("a passphrase of {length} bytes; 1 to {MOST} are allowed")),
+        length => Err(anyhow!("a passphrase of {length} bytes; 1 to {MOST} are allowed")),
     }
 }
 
-fn ask(prompt: &str) -> Result<Passphrase, String> {
+fn ask(prompt: &str) -> anyhow::Result<Passphrase> {
     if !std::io::stdin().is_terminal() {
-        return Err(format!(
+        return Err(anyhow!(
             "no passphrase: {VARIABLE} or passphrase_file in the configuration gives it where there is no terminal"
         ));
     }
-    let text = rpassword::prompt_password(prompt).map_err(|error| error.to_string())?;
+    let text = rpassword::prompt_password(prompt)?;
     check(&text)?;
     Ok(Passphrase::new(text))
 }
 
-pub(super) fn ask_twice() -> Result<Passphrase, String> {
+pub(super) fn ask_twice() -> anyhow::Result<Passphrase> {
     if !std::io::stdin().is_terminal() {
-        return Err(format!(
+        return Err(anyhow!(
             "no passphrase: {VARIABLE} or --passphrase-file gives it where there is no terminal"
         ));
     }
     let read = |prompt| {
-        rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(|error| error.to_string())
+        rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(anyhow::Error::from)
     };
     let first = read("New passphrase: ")?;
     check_new(&first)?;
     if *read("Again: ")? != *first {
-        return Err("the two passphrases differ".to_owned());
+        return Err(anyhow!("the two passphrases differ"));
     }
     Ok(Passphrase::new(first.to_string()))
 }

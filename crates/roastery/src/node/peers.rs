@@ -21,12 +21,12 @@ pub(crate) struct Add {
     card: PathBuf,
 }
 
-pub(super) fn run(at: &At, command: &Command) -> Result<ExitCode, String> {
+pub(super) fn run(at: &At, command: &Command) -> anyhow::Result<ExitCode> {
     let Command::Add(Add { card }) = command;
-    let card = Folder::read_text(card, MAX_CARD).map_err(|error| error.to_string())?;
+    let card = Folder::read_text(card, MAX_CARD)?;
     let client = at.client()?;
     let added: PeerAddresses = wait_for(async {
-        client.post("/v1/peers", &AddCard { card }).await.map_err(|error| error.to_string())
+        client.post("/v1/peers", &AddCard { card }).await.map_err(anyhow::Error::from)
     })?;
     let PeerAddresses { name, addresses, skipped, newer, overridden, .. } = added;
     match (newer, addresses.is_empty()) {

@@ -2,13 +2,15 @@
 
 use std::io::{BufRead as _, Write as _};
 
+use anyhow::Context as _;
+
 /// Asks on the terminal; any answer but y or yes is a no.
-pub(super) fn asked(question: &str) -> Result<bool, String> {
+pub(super) fn asked(question: &str) -> anyhow::Result<bool> {
     Ok(matches!(ask(question)?.to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
 /// Asks on the terminal; returns the answer without surrounding spaces.
-pub(super) fn ask(question: &str) -> Result<String, String> {
+pub(super) fn ask(question: &str) -> anyhow::Result<String> {
     let mut error = std::io::stderr();
     let _ = write!(error, "{question}");
     let _ = error.flush();
@@ -16,6 +18,6 @@ pub(super) fn ask(question: &str) -> Result<String, String> {
     std::io::stdin()
         .lock()
         .read_line(&mut answer)
-        .map_err(|error| format!("the answer could not be read: {error}"))?;
+        .context("the answer could not be read")?;
     Ok(answer.trim().to_owned())
 }

@@ -2,6 +2,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
+use anyhow::anyhow;
 use clap::Args;
 use roastery_service::{
     api::{Client, ClientError},
@@ -42,7 +43,7 @@ pub(crate) struct List {
 /// How long a list waits for transactions that the node has not parsed yet.
 const READING: Duration = Duration::from_millis(300);
 
-pub(super) fn list(at: &At, options: &List) -> Result<ExitCode, String> {
+pub(super) fn list(at: &At, options: &List) -> anyhow::Result<ExitCode> {
     let client = at.client()?;
     let requests = match &options.request {
         Some(id) => vec![find(&client, id)?],
@@ -60,7 +61,7 @@ pub(super) fn list(at: &At, options: &List) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn listed(client: &Client, options: &List) -> Result<Vec<Request>, String> {
+fn listed(client: &Client, options: &List) -> anyhow::Result<Vec<Request>> {
     let group = options.group.iter().map(|group| format!("group={}", encoded(group)));
     let state = options.state.iter().map(|state| format!("state={state}"));
     let chosen: Vec<String> = group.chain(state).collect();
@@ -84,7 +85,7 @@ fn pages(
     client: &Client,
     chosen: &[String],
     options: &List,
-) -> Result<(Vec<Request>, Option<u64>), String> {
+) -> anyhow::Result<(Vec<Request>, Option<u64>)> {
     let (mut listed, mut before) = (Vec::new(), options.before);
     while listed.len() < options.limit {
         let mut query = chosen.to_vec();
@@ -92,7 +93,7 @@ fn pages(
         query.extend(before.map(|before| format!("before={before}")));
         let path = format!("/v1/requests?{}", query.join("&"));
         let (page, next): (Vec<Request>, _) =
-            wait_for(async { client.page(&path).await.map_err(|error| error.to_string()) })?;
+            wait_for(async { client.page(&path).await.map_err(anyhow::Error::from) })?;
         listed.extend(page);
         before = next;
         if next.is_none() {
@@ -103,7 +104,7 @@ fn pages(
 }
 
 /// A request by a prefix of its session.
-pub(crate) fn find(client: &Client, id: &str) -> Result<Request, String> {
+pub(crate) fn find(client: &Client, id: &str) -> anyhow::Result<Request> {
     let path = format!("/v1/requests/{}", encoded(id));
     let found = wait_for(async { Ok(client.get(&path).await) })?;
     match found {
@@ -114,9 +115,9 @@ pub(crate) fn find(client: &Client, id: &str) -> Result<Request, String> {
                 .map(|request| request.session.as_str())
                 .filter(|session| session.starts_with(&id.to_ascii_lowercase()))
                 .collect();
-            Err(format!("{}; give more digits of one: {}", problem.message, alike.join(", ")))
+            Err(anyhow!("{}; give more digits of one: {}", problem.message, alike.join(", ")))
         }
-        found => found.map_err(|error| error.to_string()),
+        found => found.map_err(anyhow::Error::from),
     }
 }
 
@@ -129,6 +130,6 @@ pub(crate) fn request_id(text: &str) -> Result<String, String> {
         .to_owned())
 }
 
-pub(super) fn json(value: &impl serde::Serialize) -> Result<String, String> {
-    roastery_service::text::to_json_pretty(value).map_err(|error| error.to_string())
+pub(super) fn json(value: &impl serde::Serialize) -> anyhow::Result<String> {
+    roastery_service::text::to_json_pretty(value).map_err(anyhow::Error::from)
 }

@@ -1,5 +1,6 @@
 use std::{fs::TryLockError, process::ExitCode, time::Duration};
 
+use anyhow::anyhow;
 use clap::Args;
 use roastery_service::{
     api::Client,
@@ -11,7 +12,7 @@ use roastery_service::{
 use super::{At, passphrase, wait_for};
 use crate::output::remark;
 
-pub(super) fn run(at: &At) -> Result<ExitCode, String> {
+pub(super) fn run(at: &At) -> anyhow::Result<ExitCode> {
     let (folder, config) = at.config()?;
     let passphrase = passphrase::of_node(&folder, &config)?;
     match daemon::run(folder, config, passphrase) {
@@ -20,7 +21,7 @@ pub(super) fn run(at: &At) -> Result<ExitCode, String> {
             remark(&format!("error: {error}"));
             Ok(ExitCode::FAILURE)
         }
-        Err(error) => Err(error.to_string()),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -35,7 +36,7 @@ pub(crate) struct Health {
 }
 
 /// For health checks: the answer is the exit status.
-pub(super) fn health(at: &At, options: &Health) -> Result<ExitCode, String> {
+pub(super) fn health(at: &At, options: &Health) -> anyhow::Result<ExitCode> {
     let client = at.client()?.with_patience(Duration::from_secs(options.within));
     let path = if options.ready { "/ready" } else { "/health" };
     let health = wait_for(async { Ok(client.health(path).await) })?;
@@ -53,15 +54,14 @@ pub(super) fn health(at: &At, options: &Health) -> Result<ExitCode, String> {
 /// The timeout for a node to stop.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-pub(super) fn stop(at: &At) -> Result<ExitCode, String> {
+pub(super) fn stop(at: &At) -> anyhow::Result<ExitCode> {
     let (folder, _) = at.config()?;
     let client = at.client()?;
     wait_for(async {
-        let _: HealthView =
-            client.post("/v1/stop", &()).await.map_err(|error| error.to_string())?;
+        let _: HealthView = client.post("/v1/stop", &()).await?;
         match tokio::time::timeout(PATIENCE, ended(&client, &folder)).await {
             Ok(()) => Ok(ExitCode::SUCCESS),
-            Err(_) => Err("the node is still there".to_owned()),
+            Err(_) => Err(anyhow!("the node is still there")),
         }
     })
 }

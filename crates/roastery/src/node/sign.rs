@@ -49,7 +49,7 @@ pub(crate) struct Waiting {
     pub(crate) json: bool,
 }
 
-pub(super) fn sign(at: &At, options: Sign) -> Result<ExitCode, String> {
+pub(super) fn sign(at: &At, options: Sign) -> anyhow::Result<ExitCode> {
     let client = at.client()?;
     let what = Propose {
         text: options.text,
@@ -70,7 +70,7 @@ pub(crate) fn send(
     group: &str,
     psbt: String,
     expires_in: Option<u64>,
-) -> Result<Request, String> {
+) -> anyhow::Result<Request> {
     let what = Propose { psbt: Some(psbt), expires_in, ..Propose::default() };
     post(client, &format!("/v1/groups/{}/requests", encoded(group)), &what)
 }
@@ -84,7 +84,7 @@ pub(crate) fn see_through(
     client: &Client,
     mut request: Request,
     wait: u64,
-) -> Result<Request, String> {
+) -> anyhow::Result<Request> {
     let until = Instant::now() + Duration::from_secs(wait);
     let mut said = String::new();
     while request.is_open() && request.progress.can_succeed && request.expiry > when::now() {
@@ -127,7 +127,7 @@ pub(crate) fn see_through(
     Ok(request)
 }
 
-pub(super) fn tell(request: &Request, waiting: &Waiting) -> Result<ExitCode, String> {
+pub(super) fn tell(request: &Request, waiting: &Waiting) -> anyhow::Result<ExitCode> {
     if waiting.json {
         say!("{}", json(request)?);
     } else {

@@ -29,39 +29,36 @@ pub(crate) struct Change {
 }
 
 /// Of a running node or of a stopped one.
-pub(super) fn backup(at: &At, options: &Backup) -> Result<ExitCode, String> {
+pub(super) fn backup(at: &At, options: &Backup) -> anyhow::Result<ExitCode> {
     let (folder, config) = at.config()?;
-    Folder::check_new(&options.file).map_err(|error| error.to_string())?;
+    Folder::check_new(&options.file)?;
     let client = at.client()?;
     let copy = wait_for(async { Ok(client.bytes("/v1/backup").await) })?;
     match copy {
         Ok(bytes) => {
-            Folder::write_new(&options.file, &bytes, Access::Owner)
-                .map_err(|error| error.to_string())?;
+            Folder::write_new(&options.file, &bytes, Access::Owner)?;
         }
         Err(ClientError::NoNode { .. }) => {
             let passphrase = passphrase::of_node(&folder, &config)?;
             Store::open(folder.store(), &passphrase)
-                .and_then(|store| store.backup(&options.file))
-                .map_err(|error| error.to_string())?;
+                .and_then(|store| store.backup(&options.file))?;
         }
-        Err(error) => return Err(error.to_string()),
+        Err(error) => return Err(error.into()),
     }
     say!("{}: encrypted under the node's passphrase", options.file.display());
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn restore(at: &At, options: &Restore) -> Result<ExitCode, String> {
+pub(super) fn restore(at: &At, options: &Restore) -> anyhow::Result<ExitCode> {
     let (folder, config) = at.config()?;
     let passphrase = passphrase::of_node(&folder, &config)?;
-    let store = Store::restore(&options.file, folder.store(), &passphrase)
-        .map_err(|error| error.to_string())?;
-    let groups = store.groups().map_err(|error| error.to_string())?;
+    let store = Store::restore(&options.file, folder.store(), &passphrase)?;
+    let groups = store.groups()?;
     say!("{}: restored, with {} groups", folder.store().display(), groups.len());
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn change(at: &At, options: &Change) -> Result<ExitCode, String> {
+pub(super) fn change(at: &At, options: &Change) -> anyhow::Result<ExitCode> {
     let (folder, config) = at.config()?;
     let current = passphrase::of_node(&folder, &config)?;
     let new = match &options.new_passphrase_file {
@@ -69,8 +66,7 @@ pub(super) fn change(at: &At, options: &Change) -> Result<ExitCode, String> {
         None => passphrase::ask_twice()?,
     };
     Store::open(folder.store(), &current)
-        .and_then(|store| store.change_passphrase(&current, &new, PassphraseCost::default()))
-        .map_err(|error| error.to_string())?;
+        .and_then(|store| store.change_passphrase(&current, &new, PassphraseCost::default()))?;
     say!("The passphrase is changed. Older copies of the store open with the old one.");
     Ok(ExitCode::SUCCESS)
 }

@@ -4,6 +4,7 @@ mod sign;
 
 use std::{path::PathBuf, process::ExitCode};
 
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use roastery_bitcoin::{
     psbt::{self, MAX_PSBT_FILE},
@@ -35,7 +36,7 @@ pub(crate) struct Options {
 }
 
 /// Runs the command; the exit status is the program's.
-pub(crate) fn run(at: &At, command: &Command) -> Result<ExitCode, String> {
+pub(crate) fn run(at: &At, command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Show(options) => look(at, options),
         Command::Sign(options) => sign(at, options),
@@ -43,15 +44,14 @@ pub(crate) fn run(at: &At, command: &Command) -> Result<ExitCode, String> {
     }
 }
 
-fn look(at: &At, options: &Options) -> Result<ExitCode, String> {
+fn look(at: &At, options: &Options) -> anyhow::Result<ExitCode> {
     let network = options.which.network(at)?;
     let wallet = options.which.open()?;
     let bytes = read(&options.file, MAX_PSBT_FILE)?;
-    let psbt =
-        psbt::read(&bytes).map_err(|error| format!("{}: {error}", options.file.display()))?;
+    let psbt = psbt::read(&bytes).with_context(|| options.file.display().to_string())?;
     let report = Report::of(&Spend::of(psbt, &wallet), network);
     if options.json {
-        say!("{}", serde_json::to_string(&report).map_err(|error| error.to_string())?);
+        say!("{}", serde_json::to_string(&report)?);
     } else {
         say!("{}", report.to_string().trim_end());
     }

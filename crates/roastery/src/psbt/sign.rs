@@ -1,5 +1,6 @@
 use std::{path::PathBuf, process::ExitCode};
 
+use anyhow::{Context as _, anyhow};
 use bitcoin::base64::{Engine as _, prelude::BASE64_STANDARD};
 use clap::Args;
 use roastery_bitcoin::psbt::MAX_PSBT_FILE;
@@ -60,7 +61,7 @@ struct Completed {
 }
 
 /// Has the group sign all inputs of its own, in one session.
-pub(super) fn sign(at: &At, options: &Sign) -> Result<ExitCode, String> {
+pub(super) fn sign(at: &At, options: &Sign) -> anyhow::Result<ExitCode> {
     options.result.check()?;
     let bytes = read(&options.file, MAX_PSBT_FILE)?;
     // Text is sent as it is, and a binary PSBT as text.
@@ -70,7 +71,7 @@ pub(super) fn sign(at: &At, options: &Sign) -> Result<ExitCode, String> {
     };
     let client = at.client()?;
     let request = send(&client, &options.group, psbt, options.expires_in)
-        .map_err(|error| format!("{}: {error}", options.file.display()))?;
+        .with_context(|| options.file.display().to_string())?;
     remark(&format!(
         "request {}; when it is signed, roastery psbt fetch {} gives the result",
         request.session,
@@ -80,12 +81,12 @@ pub(super) fn sign(at: &At, options: &Sign) -> Result<ExitCode, String> {
 }
 
 /// Writes the result of an earlier request.
-pub(super) fn fetch(at: &At, options: &Fetch) -> Result<ExitCode, String> {
+pub(super) fn fetch(at: &At, options: &Fetch) -> anyhow::Result<ExitCode> {
     options.result.check()?;
     let client = at.client()?;
     let request = find(&client, &options.request)?;
     if request.subject.psbt.is_none() {
-        return Err(format!(
+        return Err(anyhow!(
             "request {} is no transaction: roastery requests {} shows its signatures",
             short_id(&request.session),
             short_id(&request.session)
@@ -99,7 +100,7 @@ fn finish(
     request: Request,
     result: &Completed,
     wait: u64,
-) -> Result<ExitCode, String> {
+) -> anyhow::Result<ExitCode> {
     let signed = see_through(client, request, wait)?;
     if signed.state != State::Signed {
         let asked = signed.is_open() && wait == 0;
@@ -112,8 +113,7 @@ fn finish(
         None => say!("{}", text()),
         Some(file) => {
             let content = if result.binary { completed.clone() } else { text().into_bytes() };
-            Folder::write_new(file, &content, Access::Everyone)
-                .map_err(|error| error.to_string())?;
+            Folder::write_new(file, &content, Access::Everyone)?;
             remark(&file.display().to_string());
         }
     }
@@ -122,7 +122,7 @@ fn finish(
 
 impl Completed {
     /// Checks before anything is signed that the file does not exist yet.
-    fn check(&self) -> Result<(), String> {
+    fn check(&self) -> anyhow::Result<()> {
         self.out.as_deref().map_or(Ok(()), check_new)
     }
 }

@@ -73,10 +73,10 @@ impl Service {
     pub async fn cut_log(&self, what: CutLog) -> Result<LogCut, ServiceError> {
         let CutLog { before, sha256 } = what;
         let sha256 = <[u8; 32]>::from_hex(&sha256).map_err(|_| {
-            ServiceError::Invalid("sha256: allowed are 64 hexadecimal digits".to_owned())
+            ServiceError::Invalid("sha256: allowed are 64 hexadecimal digits".into())
         })?;
         let cut = self.shared.store(move |store| cut(store, before, sha256, now_ms())).await?;
-        let cut = cut.map_err(ServiceError::Conflict)?;
+        let cut = cut.map_err(|reason| ServiceError::Conflict(reason.into()))?;
         let AuditCut { first, end, .. } = cut;
         tracing::info!(first, last = end - 1, "entries were cut from the audit log");
         Ok(view(&cut))

@@ -101,9 +101,10 @@ impl Service {
         let (store, at) = (self.shared.store.clone(), path.clone());
         // An error of the copy's disk is not one of the store's.
         let made = self.shared.runtime.spawn_blocking(move || store.backup(&at)).await;
-        let made = made.map_err(|error| ServiceError::Internal(error.to_string()))?;
-        let failed =
-            |error: std::io::Error| ServiceError::Internal(format!("{}: {error}", path.display()));
+        let made = made.map_err(|error| ServiceError::Internal(error.into()))?;
+        let failed = |error: std::io::Error| {
+            ServiceError::Internal(format!("{}: {error}", path.display()).into())
+        };
         let read = match made {
             Ok(()) => tokio::fs::read(&path).await.map_err(failed),
             Err(error) => Err(error.into()),

@@ -105,7 +105,7 @@ impl Service {
         completion: Completion,
         role: Role,
     ) -> Result<Vec<u8>, ServiceError> {
-        let conflict = |reason: &str| ServiceError::Conflict(reason.to_owned());
+        let conflict = |reason: &str| ServiceError::Conflict(reason.into());
         let (group, kept) = self.find_request(session).await?;
         let Subject::Transaction(psbt) = kept.subject else {
             return Err(conflict("the request is no transaction"));
@@ -119,7 +119,7 @@ impl Service {
             })
             .await
             .map_err(ServiceError::Refused)?;
-        completed.map(|psbt| psbt.serialize()).map_err(|error| conflict(&error.to_string()))
+        completed.map(|psbt| psbt.serialize()).map_err(|error| ServiceError::Conflict(error.into()))
     }
 
     /// A page of the requests of a group, or of all, the latest changes first.
@@ -145,7 +145,7 @@ impl Service {
         let limit = limit.unwrap_or(USUALLY_LISTED);
         if !(1..=MOST_LISTED).contains(&limit) {
             let reason = format!("limit is {limit}; 1 to {MOST_LISTED} are allowed");
-            return Err(ServiceError::Invalid(reason));
+            return Err(ServiceError::Invalid(reason.into()));
         }
         let mut which = Listing {
             groups: groups.iter().map(|group| group.group.id()).collect(),

@@ -141,7 +141,7 @@ impl GroupService {
         )?;
         let about = examined.about();
         if !operator && let Some(text) = self.left_to_operator(&request) {
-            return Err(ServiceError::Conflict(text));
+            return Err(ServiceError::Conflict(text.into()));
         }
         // The last rejection that this approval reverses.
         let undone = match basis {
@@ -149,7 +149,7 @@ impl GroupService {
             ApprovalBasis::Decider(_) | ApprovalBasis::Resumed(_) => 0,
         };
         if self.shared.rejections.is_later(session, undone) {
-            return Err(ServiceError::Conflict(REJECTED.to_owned()));
+            return Err(ServiceError::Conflict(REJECTED.into()));
         }
         let revision = seen.revision;
         let decision = match basis {
@@ -160,7 +160,7 @@ impl GroupService {
             ApprovalBasis::Resumed(decision) if decision.about == about => decision,
             ApprovalBasis::Resumed(_) => {
                 let reason = "what was approved before the restart is not what is found now";
-                return Err(ServiceError::Conflict(reason.to_owned()));
+                return Err(ServiceError::Conflict(reason.into()));
             }
         };
         self.take_effect(seen, &decision).await?;
@@ -268,7 +268,7 @@ mod tests {
         node.shared.keep_rejection(session, "not this one".to_owned()).await.unwrap();
         let begun = node.group.approve(&seen, &examined, ApprovalBasis::Operator { after }).await;
         let Err(ServiceError::Conflict(why)) = begun else { panic!("{begun:?}") };
-        assert_eq!(why, REJECTED);
+        assert_eq!(why.to_string(), REJECTED);
         assert_eq!(node.kept(session).await, seen);
         assert!(!node.group.is_running(session));
         assert!(node.shared.rejections.of(session).is_some());

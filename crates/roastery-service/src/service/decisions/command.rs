@@ -27,7 +27,7 @@ impl GroupService {
         let session = kept.request.session_id();
         let view = self.view_whole(&kept, Lane::Command, Some(&examined)).await;
         let question =
-            serde_json::to_vec(&view).map_err(|error| ServiceError::Internal(error.to_string()))?;
+            serde_json::to_vec(&view).map_err(|error| ServiceError::Internal(error.into()))?;
         let folder = self.shared.folder.path();
         let mut unanswered = FIRST_COMMAND_PAUSE;
         while kept.request.expiry() > now() && self.is_asked_about(&kept).await? {

@@ -47,7 +47,7 @@ pub(in crate::service) fn overtaken(known: &KeptRequest) -> ServiceError {
     let reason = format!(
         "the request has changed since it was looked at, and is {state} now{text}: look at it again"
     );
-    ServiceError::Conflict(reason)
+    ServiceError::Conflict(reason.into())
 }
 
 impl GroupService {

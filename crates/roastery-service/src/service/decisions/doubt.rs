@@ -62,7 +62,9 @@ impl Service {
         let complete = shared.runtime.spawn_blocking(move || rejections.are_complete()).await;
         let complete = complete.unwrap_or_else(|error| Err(io::Error::other(error)));
         complete.map_err(|error| {
-            ServiceError::NotReady(format!("{}: {error}", shared.rejections.complete.display()))
+            ServiceError::NotReady(
+                format!("{}: {error}", shared.rejections.complete.display()).into(),
+            )
         })
     }
 }

@@ -52,12 +52,12 @@ impl Service {
     pub async fn reject(&self, session: &str, note: String) -> Result<view::Request, ServiceError> {
         if note.len() > MAX_NOTE || note.chars().any(char::is_control) {
             let reason = format!("a note has at most {MAX_NOTE} bytes and no control characters");
-            return Err(ServiceError::Invalid(reason));
+            return Err(ServiceError::Invalid(reason.into()));
         }
         check_decisive(session)?;
         let (group, kept) = self.find_request(session).await?;
         if let RequestState::Signed(_) = kept.state {
-            return Err(ServiceError::Conflict("the request is signed".to_owned()));
+            return Err(ServiceError::Conflict("the request is signed".into()));
         }
         let text = match note.as_str() {
             "" => REJECTED.to_owned(),
@@ -86,15 +86,15 @@ impl GroupService {
         }
         if is_unshown(&kept) {
             let reason = "what was shown with it was refused and is not kept: propose it anew";
-            return Err(ServiceError::Conflict(reason.to_owned()));
+            return Err(ServiceError::Conflict(reason.into()));
         }
         match (&kept.state, self.approval_mode()) {
             (RequestState::Signed(_), _) => {
-                return Err(ServiceError::Conflict("the request is signed".to_owned()));
+                return Err(ServiceError::Conflict("the request is signed".into()));
             }
             (_, ApprovalMode::Command) if self.left_to_operator(&kept.request).is_none() => {
                 let reason = "requests of this group are approved by a command";
-                return Err(ServiceError::Conflict(reason.to_owned()));
+                return Err(ServiceError::Conflict(reason.into()));
             }
             _ => {}
         }
@@ -115,7 +115,7 @@ impl GroupService {
         let known = self.shared.write(Durability::Synced, move |change| change.request(session));
         if known.await?.is_none() {
             let reason = "the request is not in the store any more: ask for it again";
-            return Err(ServiceError::Internal(reason.to_owned()));
+            return Err(ServiceError::Internal(reason.into()));
         }
         self.view_decided(seen, examined).await
     }
@@ -141,5 +141,5 @@ fn check_decisive(session: &str) -> Result<(), ServiceError> {
         return Ok(());
     }
     let reason = "the whole session is needed here, 64 digits";
-    Err(ServiceError::Invalid(reason.to_owned()))
+    Err(ServiceError::Invalid(reason.into()))
 }

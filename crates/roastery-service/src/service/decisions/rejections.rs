@@ -220,7 +220,7 @@ impl Shared {
     ) -> Result<RecordedIn, ServiceError> {
         let rejections = self.rejections.clone();
         let kept = self.runtime.spawn_blocking(move || rejections.keep(session, &text)).await;
-        kept.map_err(|error| ServiceError::Internal(error.to_string()))
+        kept.map_err(|error| ServiceError::Internal(error.into()))
     }
 
     /// The operator's rejection is in the store, or the operator has approved the request after it.
@@ -236,7 +236,9 @@ impl Shared {
         forgotten
             .map(|done| done.map_err(|error| error.to_string()))
             .unwrap_or_else(|error| Err(error.to_string()))
-            .map_err(|error| ServiceError::Internal(format!("the folder \"rejected\": {error}")))
+            .map_err(|error| {
+                ServiceError::Internal(format!("the folder \"rejected\": {error}").into())
+            })
     }
 }
 

@@ -27,7 +27,7 @@ impl Service {
                 return Err(ServiceError::Conflict(format!(
                     "{most} groups and key generations can be open at once, and a key generation \
                      needs room for its group too: this node has no more room"
-                )));
+                ).into()));
             };
             oldest.retire().await;
         }

@@ -15,9 +15,10 @@ pub(in crate::service) fn name_of_group(name: &str) -> Result<Name, ServiceError
     if looks_like_an_id(name) {
         let reason =
             "a name of 64 hexadecimal digits could be taken for a group's id: take another one";
-        return Err(ServiceError::Invalid(reason.to_owned()));
+        return Err(ServiceError::Invalid(reason.into()));
     }
-    name.parse().map_err(|error| ServiceError::Invalid(format!("the name {name:?}: {error}")))
+    name.parse()
+        .map_err(|error| ServiceError::Invalid(format!("the name {name:?}: {error}").into()))
 }
 
 impl Service {
@@ -109,7 +110,7 @@ impl Service {
                 let reason = format!(
                     "the name belongs to the group {group}, now or before: take another one"
                 );
-                Err(ServiceError::Conflict(reason))
+                Err(ServiceError::Conflict(reason.into()))
             }
             done => done,
         }

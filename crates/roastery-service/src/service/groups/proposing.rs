@@ -100,16 +100,16 @@ impl GroupService {
     /// Reads the input: its subject, its messages, and what is found in it. A transaction is parsed
     /// here and not again.
     async fn read_proposal(&self, what: view::Propose) -> Result<NewRequest, ServiceError> {
-        let invalid = |reason: &str| ServiceError::Invalid(reason.to_owned());
+        let invalid = |reason: &str| ServiceError::Invalid(reason.into());
         let view::Propose { text, psbt, hashes, path, untweaked, expires_in } = what;
         let life = expires_in.unwrap_or(USUAL_LIFE);
         if !(1..=MAX_LIFETIME_SECONDS).contains(&life) {
             let reason = format!("expires_in is {life}; 1 to {MAX_LIFETIME_SECONDS} are allowed");
-            return Err(ServiceError::Invalid(reason));
+            return Err(ServiceError::Invalid(reason.into()));
         }
         let mut id = [0; 32];
         getrandom::fill(&mut id)
-            .map_err(|_| ServiceError::Internal("the system gave no randomness".to_owned()))?;
+            .map_err(|_| ServiceError::Internal("the system gave no randomness".into()))?;
         let at = now();
         let group = self.group.id();
         let request = move |messages| SigningRequest::new(group, id, at + life, messages);
@@ -147,7 +147,7 @@ impl GroupService {
                         }))
                     })
                     .await;
-                let read = read.map_err(|refusal| invalid(&refusal.to_string()))?;
+                let read = read.map_err(|refusal| ServiceError::Invalid(refusal.into()))?;
                 return Ok(read?);
             }
             _ => return Err(invalid("exactly one of text, psbt and hashes is to be given")),
@@ -168,7 +168,9 @@ fn read_path(path: &str) -> Result<Vec<u32>, ServiceError> {
     let read = |step: &str| {
         step.parse::<u32>().ok().filter(|index| *index < 1 << 31).ok_or_else(|| {
             let allowed = "unhardened steps below 2147483648, like 0/7";
-            ServiceError::Invalid(format!("step {step:?} of the path: allowed are {allowed}"))
+            ServiceError::Invalid(
+                format!("step {step:?} of the path: allowed are {allowed}").into(),
+            )
         })
     };
     steps.split('/').map(read).collect()

@@ -28,7 +28,7 @@ impl Service {
             if let OpenChannelError::TooManyChannels { .. } = &error {
                 self.shared.limits.hit(Limit::Channels, "this node");
             }
-            ServiceError::Conflict(error.to_string())
+            ServiceError::Conflict(error.into())
         })
     }
 
@@ -51,12 +51,12 @@ impl Service {
         members.iter().for_each(|peer| self.reach(peer.clone()));
         self.make_room(1, &name).await?;
         let channel = self.open_channel(Topic::Group(id), members)?;
-        let not_ready = |error: ConfigError| ServiceError::NotReady(error.to_string());
+        let not_ready = |error: ConfigError| ServiceError::NotReady(error.into());
         let GroupSettings { section, policy, scripts } =
             self.config.settings_of(bound.as_deref(), id).map_err(not_ready)?;
         let network = self.config.network().map_err(not_ready)?;
         let engine = PolicyEngine::new(policy, kept.group.clone(), scripts.as_deref(), network)
-            .map_err(|error| ServiceError::NotReady(format!("group {name}: {error}")))?;
+            .map_err(|error| ServiceError::NotReady(format!("group {name}: {error}").into()))?;
         let key = key_of(&kept.group);
         self.count_released(key, engine.caps()).await?;
         let (journal, over_limit) = self.audit.journal(id, key, engine.caps());

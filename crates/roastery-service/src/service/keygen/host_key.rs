@@ -37,7 +37,9 @@ impl HostKeyReader {
     pub(in crate::service) async fn read(&self, path: PathBuf) -> Result<SigningKey, ServiceError> {
         let unanswered = || {
             let seconds = PATIENCE.as_secs();
-            ServiceError::NotReady(format!("the host key could not be read within {seconds} s"))
+            ServiceError::NotReady(
+                format!("the host key could not be read within {seconds} s").into(),
+            )
         };
         let reading = async {
             let turn = self.turn.clone().acquire_owned().await.map_err(|_| unanswered())?;
@@ -49,11 +51,11 @@ impl HostKeyReader {
                     let _ = done.send(read_secret(&path).map(SigningKey::from_bytes));
                     drop(turn);
                 })
-                .map_err(|error| ServiceError::Internal(format!("no thread: {error}")))?;
+                .map_err(|error| ServiceError::Internal(format!("no thread: {error}").into()))?;
             read.await.map_err(|_| unanswered())
         };
         let key = timeout(PATIENCE, reading).await.map_err(|_| unanswered())???;
-        key.map_err(|error| ServiceError::NotReady(format!("the host key: {error}")))
+        key.map_err(|error| ServiceError::NotReady(format!("the host key: {error}").into()))
     }
 }
 

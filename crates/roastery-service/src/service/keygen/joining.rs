@@ -32,7 +32,7 @@ fn other_name(name: &Name) -> ServiceError {
     ServiceError::Conflict(format!(
         "the group is called {name:?} here already: roastery group rename gives it another name once its key is made",
         name = name.as_str()
-    ))
+    ).into())
 }
 
 impl Service {
@@ -145,15 +145,15 @@ impl Service {
     ) -> Result<KeygenStatus, ServiceError> {
         let _joining = self.joining.lock().await;
         let wanted = wanted.as_deref().map(name_of_group).transpose()?;
-        let file = InvitationFile::parse(&text)
-            .map_err(|error| ServiceError::Invalid(error.to_string()))?;
+        let file =
+            InvitationFile::parse(&text).map_err(|error| ServiceError::Invalid(error.into()))?;
         let seat = self.seat_in(file.invitation()).ok_or_else(|| {
-            ServiceError::Invalid("this node's card is not in the invitation".to_owned())
+            ServiceError::Invalid("this node's card is not in the invitation".into())
         })?;
         let own = file.invitation().member(seat).map(|member| member.identity_key);
         if own != Some(self.identity.public_key()) {
             let reason = "the card of this node in the invitation has another identity key";
-            return Err(ServiceError::Invalid(reason.to_owned()));
+            return Err(ServiceError::Invalid(reason.into()));
         }
         let id = file.invitation().id();
         let known = self.lock_keygens().get(&id).cloned();
@@ -231,7 +231,7 @@ impl Service {
         if name.as_str() == file.invitation().name() {
             return match std::fs::remove_file(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    Err(ServiceError::Internal(format!("{}: {error}", path.display())))
+                    Err(ServiceError::Internal(format!("{}: {error}", path.display()).into()))
                 }
                 _ => Ok(()),
             };
@@ -291,7 +291,7 @@ impl Service {
             // The right one is not shown: members must compare it, not copy it from here.
             let reason = "this is not the fingerprint of the invitation that was taken up here: compare it with \
                           all members again, and if it differs, do not go on: one of you has another invitation";
-            return Err(ServiceError::Invalid(reason.to_owned()));
+            return Err(ServiceError::Invalid(reason.into()));
         };
         if !keygen.is_running() {
             let made = self.made_by(keygen.invitation.id());

@@ -24,18 +24,18 @@ impl Service {
         wanted: Option<String>,
     ) -> Result<Arc<Group>, ServiceError> {
         let wanted = wanted.as_deref().map(name_of_group).transpose()?;
-        let invalid = |error: &dyn std::error::Error| ServiceError::Invalid(error.to_string());
         let host_key = self.shared.folder.resolve(&self.config.host_key);
         let host = self.shared.host_key.read(host_key).await?;
-        let recovery = RecoveryFile::decode(&file).map_err(|error| invalid(&error))?;
+        let recovery =
+            RecoveryFile::decode(&file).map_err(|error| ServiceError::Invalid(error.into()))?;
         let recover = move || recover_group(HostKey::new(host), &file, None);
         let recovered = self.shared.runtime.spawn_blocking(recover).await;
-        let recovered = recovered.map_err(|error| ServiceError::Internal(error.to_string()))?;
-        let recovered = recovered.map_err(|error| invalid(&error))?;
+        let recovered = recovered.map_err(|error| ServiceError::Internal(error.into()))?;
+        let recovered = recovered.map_err(|error| ServiceError::Invalid(error.into()))?;
         let (group, seat, share) = (recovered.group, recovered.seat, recovered.share);
         if group.member(seat).is_none_or(|member| member.peer != self.peer) {
             let reason = "in this group the seat of the host key has another peer than this node";
-            return Err(ServiceError::Invalid(reason.to_owned()));
+            return Err(ServiceError::Invalid(reason.into()));
         }
         let (keeping, keygen) = (group.clone(), recovery.invitation().id());
         let name = match (wanted, self.lock_keygens().get(&keygen)) {

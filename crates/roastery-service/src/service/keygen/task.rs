@@ -133,7 +133,7 @@ impl KeygenService {
                 }
             })
             .await?
-            .ok_or_else(|| ServiceError::Internal("the system gave no randomness".to_owned()))?;
+            .ok_or_else(|| ServiceError::Internal("the system gave no randomness".into()))?;
         let opening = Opening {
             invitation: kept.invitation,
             host: HostKey::new(host),
@@ -143,7 +143,7 @@ impl KeygenService {
             settings: Settings::default(),
         };
         let mut keygen = KeygenDriver::open(bus, opening)
-            .map_err(|error| ServiceError::Conflict(error.to_string()))?;
+            .map_err(|error| ServiceError::Conflict(error.into()))?;
         let (listener, events) = mpsc::unbounded_channel();
         keygen.watch(listener);
         let (reports, clock) = (keygen.reports(), Box::new(keygen.clock()));

@@ -43,15 +43,12 @@ impl Service {
         let (writer, writing) = StoreWriter::new(store.clone());
         let shared = Arc::new(Shared::new(folder, store, writer, metrics, runtime));
         let thread = move || writing.run();
-        shared
-            .supervisor
-            .essential_thread("the store", "store", thread)
-            .map_err(|error| ServiceError::Internal(format!("no thread for the store: {error}")))?;
+        shared.supervisor.essential_thread("the store", "store", thread).map_err(|error| {
+            ServiceError::Internal(format!("no thread for the store: {error}").into())
+        })?;
         let audit = AuditWriter::new(&shared);
         let keys = shared.store(|store| store.keys()).await?.ok_or_else(|| {
-            ServiceError::NotReady(
-                "the store has no keys: it was not made by roastery init".to_owned(),
-            )
+            ServiceError::NotReady("the store has no keys: it was not made by roastery init".into())
         })?;
         let transport = TransportKey::from_secret(&mut keys.transport.expose_bytes());
         let identity = Arc::new(IdentityKey::new(keys.identity));
@@ -60,7 +57,7 @@ impl Service {
         look_at_own_card(&shared.folder, &config, &own);
         let settings = P2pSettings { max_peers: MOST_PEERS, ..P2pSettings::default() };
         let bind = Endpoint::bind(transport, &config.transport.listen, settings).await;
-        let endpoint = bind.map_err(|error| ServiceError::NotReady(error.to_string()))?;
+        let endpoint = bind.map_err(|error| ServiceError::NotReady(error.into()))?;
         for address in endpoint.addresses() {
             tracing::info!(%address, "listening");
         }
@@ -71,11 +68,10 @@ impl Service {
             );
         }
         let peer = endpoint.peer().clone();
-        let internal = |error: &dyn std::error::Error| ServiceError::Internal(error.to_string());
-        let bus = endpoint.join([]).map_err(|error| internal(&error))?;
+        let bus = endpoint.join([]).map_err(|error| ServiceError::Internal(error.into()))?;
         let roster = bus.roster();
-        let (mux, handle) =
-            Mux::new(bus, MuxLimits::default()).map_err(|error| internal(&error))?;
+        let (mux, handle) = Mux::new(bus, MuxLimits::default())
+            .map_err(|error| ServiceError::Internal(error.into()))?;
         let (stop, mut stopped) = watch::channel(false);
         shared.essential("the bus", async move {
             tokio::select! {

@@ -138,7 +138,7 @@ impl Nodes {
         match tokio::time::timeout(Duration::from_secs(10), client.get::<Value>("/health")).await {
             Ok(Ok(health)) if health["ok"] == true => Health::Well,
             Ok(Ok(health)) => Health::Ill(health.to_string()),
-            Ok(Err(ClientError::Form(said))) => Health::Ill(said),
+            Ok(Err(ClientError::Form(said))) => Health::Ill(said.to_string()),
             Ok(Err(ClientError::Problem(problem))) => Health::Ill(problem.message),
             Ok(Err(_)) | Err(_) => Health::NoAnswer,
         }

@@ -15,9 +15,6 @@ pub(super) fn ask(question: &str) -> anyhow::Result<String> {
     let _ = write!(error, "{question}");
     let _ = error.flush();
     let mut answer = String::new();
-    std::io::stdin()
-        .lock()
-        .read_line(&mut answer)
-        .context("the answer could not be read")?;
+    std::io::stdin().lock().read_line(&mut answer).context("the answer could not be read")?;
     Ok(answer.trim().to_owned())
 }

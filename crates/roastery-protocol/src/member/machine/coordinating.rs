@@ -6,8 +6,8 @@ use roastery_frost::{PartialSignature, PublicNonce, Seat};
 
 use super::{
     Event, Rejected,
-    core::Core,
-    session::{Counted, Prepared, Session, Turn},
+    core::{Core, Reply},
+    session::{Counted, Prepared, Said, Session, Turn},
 };
 use crate::{
     BodyHash,
@@ -265,6 +265,13 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             Count::Counted(_) => {}
             Count::Complete(id) => self.settle(session, id, now),
         }
+        // A share is an answer as Ready is: its sender takes part in the next run as well.
+        if let Some(incarnation) = self.links.incarnation(sender)
+            && !session.refused.contains_key(&sender)
+        {
+            let said = Said { incarnation, counter: 0, cannot: None };
+            session.said.entry(sender).or_insert(said);
+        }
         let interval = self.links.interval();
         if issued.is_some_and(|at| now.monotonic <= at.saturating_add(interval)) {
             self.waits_since.remove(&sender);
@@ -353,6 +360,20 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             prompt: self.is_prompt(seat, now),
             round_trip: self.links.round_trip(seat),
         }
+    }
+
+    /// A member that owes a share says Ready without `cannot`: it has not the package.
+    pub(super) fn show_owed_package(
+        &mut self,
+        session: &Session<A::Package>,
+        seat: Seat,
+        now: Moment,
+    ) {
+        let Some(turn) = &session.turn else { return };
+        let owed = turn.reign.owing().find(|(debtor, _)| *debtor == seat);
+        let Some(prepared) = owed.and_then(|(_, id)| turn.prepared.get(&id)) else { return };
+        let (hash, bytes) = (prepared.statement.body_hash(), prepared.statement.as_bytes().clone());
+        self.reply(seat, Reply::Package(hash), &bytes, now);
     }
 
     /// Asks those that were not heard from, and sends packages again to those that owe a share.

@@ -69,7 +69,7 @@ pub(super) struct OwnSeat {
 
 /// What an engine will answer.
 pub(super) enum Pending {
-    Draw { seat: Seat, draw: Draw, m: usize, incarnation: Incarnation },
+    Draw { seat: Seat, draw: Draw, m: usize, incarnation: Incarnation, ordered: Moment },
     Open { session: SessionId },
     Sign { seat: Seat, coordinator: Seat, session: SessionId, package: BodyHash },
 }

@@ -15,6 +15,7 @@
 mod completing;
 mod coordinating;
 mod core;
+mod early;
 mod output;
 mod receiving;
 mod session;
@@ -30,7 +31,7 @@ use roastery_frost::Seat;
 use thiserror::Error;
 
 pub use self::output::{Decline, Event, Outcome, Record, Rejected, StopReason};
-use self::{core::Core, session::Session};
+use self::{core::Core, early::Early, session::Session};
 use super::{
     Incarnation,
     engine::{Answered, Arithmetic, Engine, EngineError, Job},
@@ -118,6 +119,7 @@ pub enum OpenError {
 pub struct Member<E: Engine, A: Arithmetic> {
     core: Core<E, A>,
     sessions: BTreeMap<SessionId, Session<A::Package>>,
+    early: Early,
 }
 
 impl<E: Engine, A: Arithmetic> fmt::Debug for Member<E, A> {
@@ -138,7 +140,11 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
     ///
     /// [`OpenError`] if a seat or its identity is not this node's, or there is no randomness.
     pub fn new(opening: Opening<E, A>, now: Moment) -> Result<Self, OpenError> {
-        Ok(Self { core: Core::new(opening, now)?, sessions: BTreeMap::new() })
+        Ok(Self {
+            core: Core::new(opening, now)?,
+            sessions: BTreeMap::new(),
+            early: Early::default(),
+        })
     }
 
     /// The engine answers a call that it answered with a [`Job`] before.
@@ -200,6 +206,11 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
     /// The outcome of a session that is signed.
     pub fn outcome(&self, session: SessionId) -> Option<&Outcome> {
         self.sessions.get(&session).and_then(Session::outcome)
+    }
+
+    /// Whether a session is open here or has ended with signatures.
+    pub fn knows(&self, session: SessionId) -> bool {
+        self.sessions.get(&session).is_some_and(|known| known.stopped().is_none())
     }
 
     /// Why a session stopped here without signatures, if it did.

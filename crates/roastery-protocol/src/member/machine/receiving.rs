@@ -49,8 +49,13 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
             Frame::Control(control) => self.on_control(from, sender, &control, now),
             Frame::Statement(statement) => {
                 let id = statement.header().session;
-                let session = self.sessions.get_mut(&id).ok_or(Rejected::NotOpen)?;
                 let is_own_link = self.core.group.holds(from, sender);
+                let Some(session) = self.sessions.get_mut(&id) else {
+                    if is_own_link && statement.kind() == StatementKind::SigningPackage {
+                        self.early.package(sender, id, statement);
+                    }
+                    return Err(Rejected::NotOpen);
+                };
                 self.core.on_statement(session, sender, statement, is_own_link, now)
             }
         }
@@ -93,7 +98,15 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         self.named(sender, ready.incarnation, now)?;
         self.core.own_seat_mut(to).shown.drop_below(sender, ready.oldest);
         for one in &ready.sessions {
-            let Some(session) = self.sessions.get_mut(&one.session) else { continue };
+            let said = Said {
+                incarnation: ready.incarnation,
+                counter: one.counter,
+                cannot: one.cannot.map(|cannot| (cannot.run, cannot.number)),
+            };
+            let Some(session) = self.sessions.get_mut(&one.session) else {
+                self.early.ready(sender, one.session, said);
+                continue;
+            };
             if self.core.answer_with_outcome(session, sender, now) || !session.is_running() {
                 continue;
             }
@@ -108,14 +121,10 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
                 continue;
             }
             session.refused.remove(&sender);
-            session.said.insert(
-                sender,
-                Said {
-                    incarnation: ready.incarnation,
-                    counter: one.counter,
-                    cannot: one.cannot.map(|cannot| (cannot.run, cannot.number)),
-                },
-            );
+            session.said.insert(sender, said);
+            if said.cannot.is_none() {
+                self.core.show_owed_package(session, sender, now);
+            }
             if session.said.len() >= self.core.group.most_packages() {
                 self.core.begin_reign(session, now);
             }

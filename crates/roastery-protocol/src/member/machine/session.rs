@@ -148,6 +148,15 @@ impl<P> Session<P> {
         }
     }
 
+    /// Ready is said at once to all coordinators that are live or have sent a package.
+    pub(super) fn say_ready_now(&mut self, now: Duration) {
+        for (own, announcements) in &mut self.announcements {
+            let live = self.schedule.live().iter();
+            let waiting = self.cannot.keys().filter(|(of, _)| of == own).map(|(_, seat)| seat);
+            live.chain(waiting).for_each(|seat| announcements.say_now(*seat, now));
+        }
+    }
+
     pub(super) fn is_running(&self) -> bool {
         matches!(self.phase, Phase::Running)
     }

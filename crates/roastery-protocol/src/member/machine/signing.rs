@@ -26,7 +26,13 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
     pub(super) fn release(&mut self, record: &Record, kept: bool, now: Moment) {
         let m = self.most_messages();
         match *record {
-            Record::Incarnation(incarnation) if kept => self.core.begun(incarnation, m, now),
+            Record::Incarnation(incarnation) if kept => {
+                self.core.begun(incarnation, m, now);
+                // Packages that named slots of the one before can never be answered.
+                for session in self.sessions.values_mut() {
+                    session.say_ready_now(now.monotonic);
+                }
+            }
             Record::Share { session, seat, package, .. } => {
                 let held = self.core.held.remove(&(session, seat, package));
                 if let (Some(held), Some(session)) = (held, self.sessions.get_mut(&session)) {
@@ -174,6 +180,10 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             Ok(scalars) => scalars,
             Err(error) => {
                 self.event(Event::EngineFailed(error));
+                if error == EngineError::OwnShareInvalid {
+                    // The engine has voided everything: nothing that was shown can be answered.
+                    self.renew(now);
+                }
                 return self.stop(session, StopReason::Engine(error), now);
             }
         };

@@ -73,14 +73,15 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
     ) {
         let Some(pending) = self.core.jobs.remove(&job) else { return };
         match (pending, answer) {
-            (Pending::Draw { seat, draw, m, incarnation }, answer) => {
+            (Pending::Draw { seat, draw, m, incarnation, ordered }, answer) => {
                 let nonces = match answer {
                     Ok(Answered::Drawn(nonces)) => Ok(nonces),
                     Ok(_) => Err(EngineError::Unavailable),
                     Err(error) => Err(error),
                 };
                 if incarnation == self.core.incarnation {
-                    self.core.drawn(seat, draw, m, nonces, now);
+                    // A slot ages from the order, as in the engine.
+                    self.core.drawn(seat, draw, m, nonces, ordered);
                 }
             }
             (Pending::Open { session }, answer) => {
@@ -127,6 +128,7 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
             Named::Old => Err(Rejected::Stale { sender }),
             Named::New => {
                 self.core.own.iter_mut().for_each(|own| own.shown.renew(sender));
+                self.early.forget_ready(sender);
                 for session in self.sessions.values_mut() {
                     session.said.remove(&sender);
                     if let Some(turn) = &mut session.turn {
@@ -213,7 +215,9 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         match self.engine.draw(&slots, &context) {
             Answer::Now(nonces) => self.drawn(own, draw, m, nonces, now),
             Answer::Later(job) => {
-                self.jobs.insert(job, Pending::Draw { seat: own, draw, m, incarnation });
+                let ordered = now;
+                let pending = Pending::Draw { seat: own, draw, m, incarnation, ordered };
+                self.jobs.insert(job, pending);
             }
         }
     }
@@ -240,9 +244,13 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         voided.into_iter().for_each(|voided| self.voided(own, voided));
     }
 
-    /// The order was not fulfilled: its indexes are not used again.
+    /// The order was not fulfilled: its indexes are not used again, and what the engine drew for
+    /// it ends.
     fn engine_failed(&mut self, own: Seat, draw: Draw, error: EngineError) {
         self.own_seat_mut(own).stock.not_drawn(draw);
+        let (coordinator, first) = (draw.coordinator, draw.first);
+        let indexes = first..first + u32::from(draw.count);
+        self.engine.void(Void::Slots(SlotRange { seat: own, coordinator, indexes }));
         self.event(Event::EngineFailed(error));
     }
 

@@ -58,6 +58,14 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
             session.given = before.given;
             session.announcements.values_mut().for_each(|one| one.change(now.monotonic));
         }
+        let (ready, packages) = self.early.take(id);
+        for (seat, said) in ready {
+            session.said.entry(seat).or_insert(said);
+        }
+        for (sender, statement) in packages {
+            // Why it is not signed now either concerns its coordinator, which learns it.
+            let _ = self.core.on_statement(&mut session, sender, statement, true, now);
+        }
         if origin == RequestOrigin::Own && self.core.links.linked() >= self.core.group.threshold() {
             self.core.begin_reign(&mut session, now);
         }

@@ -1,2 +1,3 @@
 mod behaviour;
+mod random;
 mod world;

@@ -1,7 +1,8 @@
 //! Nodes, links and clocks of one group in virtual time, with real cryptography.
 
 use std::{
-    collections::{BTreeMap, BinaryHeap},
+    collections::{BTreeMap, BTreeSet, BinaryHeap},
+    convert::Infallible,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -9,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use rand_core::{TryCryptoRng, TryRng};
 use roastery_frost::{Seat, SecretShare, SigningKey, danger_trusted_dealer};
 
 use crate::{
@@ -27,7 +29,46 @@ use crate::{
     request::{ApprovedRequest, Derivation, MessageToSign, Policy, SigningRequest, Step},
 };
 
-pub(super) type TestMember = Member<FrostEngine, FrostArithmetic>;
+pub(super) type TestMember = Member<FrostEngine<Chance>, FrostArithmetic>;
+
+/// Numbers that follow from a seed (splitmix64): the same seed plays the same scenario.
+#[derive(Clone, Debug)]
+pub(super) struct Chance(pub(super) u64);
+
+impl Chance {
+    pub(super) fn number(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    pub(super) fn below(&mut self, end: u64) -> u64 {
+        self.number() % end
+    }
+}
+
+impl TryRng for Chance {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(self.number() as u32)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(self.number())
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        bytes.chunks_mut(8).for_each(|chunk| {
+            let drawn = self.number().to_le_bytes();
+            chunk.copy_from_slice(&drawn[..chunk.len()]);
+        });
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Chance {}
 
 /// Agrees until it is told otherwise.
 #[derive(Debug, Default)]
@@ -96,8 +137,10 @@ pub(super) struct World {
     /// Seats whose nodes neither send nor receive signing messages, though their link is up.
     pub(super) silent: Vec<usize>,
     connections: BTreeMap<(usize, usize), u64>,
+    linked: BTreeSet<(usize, usize)>,
     flights: BinaryHeap<Flight>,
     order: u64,
+    seed: u64,
     /// Frames that were delivered, by kind.
     pub(super) sent: BTreeMap<Kind, usize>,
 }
@@ -107,8 +150,12 @@ const START: u64 = 1_800_000_000;
 impl World {
     /// A group whose nodes hold so many seats each; all linked, 100 ms for a round trip.
     pub(super) fn new(threshold: usize, seats: &[usize]) -> Self {
+        Self::seeded(threshold, seats, 1)
+    }
+
+    pub(super) fn seeded(threshold: usize, seats: &[usize], seed: u64) -> Self {
         let n: usize = seats.iter().sum();
-        let mut rng = getrandom::SysRng;
+        let mut rng = Chance(seed);
         let (keys, shares) = danger_trusted_dealer::deal(threshold, n, &mut rng).unwrap();
         let (mut identities, mut members, mut nodes) = (Vec::new(), Vec::new(), Vec::new());
         for (at, count) in seats.iter().enumerate() {
@@ -145,8 +192,10 @@ impl World {
             half_trip: Duration::from_millis(50),
             silent: Vec::new(),
             connections: BTreeMap::new(),
+            linked: BTreeSet::new(),
             flights: BinaryHeap::new(),
             order: 0,
+            seed,
             sent: BTreeMap::new(),
         };
         for node in 0..world.nodes.len() {
@@ -172,7 +221,7 @@ impl World {
             let share = SecretShare::from_bytes(self.shares[seat.index()].into()).unwrap();
             (*seat, share)
         });
-        let mut random = at as u64 * 1_000_003 + self.now.as_nanos() as u64;
+        let mut random = at as u64 * 1_000_003 + self.now.as_nanos() as u64 + self.seed;
         let opening = Opening {
             group: self.group.clone(),
             seats: node
@@ -181,7 +230,7 @@ impl World {
                 .map(|seat| (*seat, self.identities[seat.index()].clone()))
                 .collect(),
             last_incarnation: node.stored,
-            engine: FrostEngine::new(arithmetic.clone(), shares),
+            engine: FrostEngine::with_rng(arithmetic.clone(), shares, Chance(random ^ 0xe9)),
             arithmetic,
             entropy: Box::new(move || {
                 random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -200,7 +249,7 @@ impl World {
 
     pub(super) fn crash(&mut self, at: usize) {
         for other in 0..self.nodes.len() {
-            if other != at && self.nodes[other].member.is_some() {
+            if other != at && self.is_linked(at, other) {
                 self.link(at, other, false);
             }
         }
@@ -209,7 +258,13 @@ impl World {
     }
 
     pub(super) fn link(&mut self, one: usize, other: usize, up: bool) {
-        *self.connections.entry((one.min(other), one.max(other))).or_default() += 1;
+        let key = (one.min(other), one.max(other));
+        *self.connections.entry(key).or_default() += 1;
+        if up {
+            self.linked.insert(key);
+        } else {
+            self.linked.remove(&key);
+        }
         for (node, peer) in [(one, other), (other, one)] {
             let (now, peer) = (self.moment(node), self.nodes[peer].peer.clone());
             let trip = 2 * self.half_trip;
@@ -223,6 +278,14 @@ impl World {
                 self.drain(node);
             }
         }
+    }
+
+    pub(super) fn both_up(&self, one: usize, other: usize) -> bool {
+        self.nodes[one].member.is_some() && self.nodes[other].member.is_some()
+    }
+
+    pub(super) fn is_linked(&self, one: usize, other: usize) -> bool {
+        self.linked.contains(&(one.min(other), one.max(other)))
     }
 
     /// A request of m messages that lives an hour or as long as is said.
@@ -364,7 +427,7 @@ impl World {
             let key = (from.min(to), from.max(to));
             let connection = self.connections.get(&key).copied().unwrap_or(0);
             let is_silent = self.silent.contains(&from) && is_signing;
-            if connection == 0 || is_silent {
+            if !self.linked.contains(&key) || is_silent {
                 continue;
             }
             self.order += 1;

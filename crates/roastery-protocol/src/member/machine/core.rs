@@ -45,6 +45,8 @@ pub(super) struct Core<E, A> {
     pub(super) jobs: BTreeMap<Job, Pending>,
     /// Shares that wait for the disk: by session, own seat and package.
     pub(super) held: BTreeMap<(SessionId, Seat, BodyHash), Held>,
+    /// When a session was last open here.
+    pub(super) active: Option<Duration>,
     pub(super) barred: BTreeSet<Seat>,
     /// Members that are proven faulty in any session.
     pub(super) faulty: BTreeMap<Seat, ProvenFault>,
@@ -126,6 +128,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             outbox: VecDeque::new(),
             jobs: BTreeMap::new(),
             held: BTreeMap::new(),
+            active: None,
             barred: BTreeSet::new(),
             faulty: BTreeMap::new(),
             late: BTreeSet::new(),

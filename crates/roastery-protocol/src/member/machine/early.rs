@@ -1,5 +1,5 @@
-//! What arrives about sessions that are not open here yet: kept for when they open, bounded for each
-//! sender, whose own link brought it.
+//! What arrives about sessions that are not open here yet: kept for when they open, bounded for
+//! each sender, whose own link brought it.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -26,6 +26,9 @@ struct OfMember {
     ready: VecDeque<(SessionId, Said)>,
     packages: VecDeque<(SessionId, Statement)>,
 }
+
+/// What is kept of one session, with its senders.
+type Kept = (Vec<(Seat, Said)>, Vec<(Seat, Statement)>);
 
 impl Early {
     /// A member has said Ready about a session that is not open here.
@@ -56,10 +59,7 @@ impl Early {
     }
 
     /// Takes what is kept of a session that opens now.
-    pub(super) fn take(
-        &mut self,
-        session: SessionId,
-    ) -> (Vec<(Seat, Said)>, Vec<(Seat, Statement)>) {
+    pub(super) fn take(&mut self, session: SessionId) -> Kept {
         let (mut ready, mut packages) = (Vec::new(), Vec::new());
         for (&seat, member) in &mut self.members {
             if let Some(at) = member.ready.iter().position(|(known, _)| *known == session) {

@@ -24,6 +24,9 @@ use crate::{
     },
 };
 
+/// How long after a session was open its signers keep slots fresh.
+const ACTIVE_FOR: Duration = Duration::from_secs(900);
+
 /// How long the stock for a coordinator outlives its link.
 const HELD_WITHOUT_LINK: Duration = Duration::from_secs(30);
 
@@ -143,6 +146,9 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
     /// Shows what is missing, and drops what is too old or has lost its link.
     pub(super) fn keep_stock(&mut self, now: Moment) {
         let m = self.most_messages();
+        if self.sessions.values().any(Session::is_running) {
+            self.core.active = Some(now.monotonic);
+        }
         for own in self.core.own_seats() {
             for voided in self.core.own_seat_mut(own).stock.expire(now) {
                 self.core.voided(own, voided);
@@ -155,6 +161,9 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
                     void.into_iter().for_each(|voided| self.core.voided(own, voided));
                 } else if self.core.links.is_up(coordinator) {
                     self.core.refill(own, coordinator, m, now);
+                    if self.core.is_active(now) {
+                        self.core.refresh(own, coordinator, m, now);
+                    }
                 }
             }
         }
@@ -200,6 +209,25 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
     fn refill(&mut self, own: Seat, coordinator: Seat, m: usize, now: Moment) {
         let low = self.own_seat_mut(own).stock.low(coordinator, m, now);
         low.into_iter().for_each(|draw| self.draw(own, draw, m, now));
+    }
+
+    fn refresh(&mut self, own: Seat, coordinator: Seat, m: usize, now: Moment) {
+        let stale = self.own_seat_mut(own).stock.stale(coordinator, m, now);
+        stale.into_iter().for_each(|draw| self.draw(own, draw, m, now));
+    }
+
+    /// Whether a session was open here in the last 15 minutes.
+    fn is_active(&self, now: Moment) -> bool {
+        self.active.is_some_and(|last| now.monotonic <= last.saturating_add(ACTIVE_FOR))
+    }
+
+    /// When slots for a linked coordinator are drawn anew, on the monotonic clock.
+    pub(super) fn refresh_due(&self) -> Option<Duration> {
+        let until = self.active?.saturating_add(ACTIVE_FOR);
+        let linked = self.others().into_iter().filter(|seat| self.links.is_up(*seat));
+        let due =
+            linked.flat_map(|seat| self.own.iter().filter_map(move |own| own.stock.stale_at(seat)));
+        due.min().filter(|due| *due <= until)
     }
 
     /// Has the engine draw slots, one order at a time for each coordinator.

@@ -94,7 +94,7 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
     pub(super) fn due(&self) -> Option<Duration> {
         let sessions = self.sessions.values().filter_map(|session| self.core.session_due(session));
         let stock = self.core.own.iter().filter_map(|own| own.stock.next_timeout());
-        sessions.chain(stock).min()
+        sessions.chain(stock).chain(self.core.refresh_due()).min()
     }
 }
 

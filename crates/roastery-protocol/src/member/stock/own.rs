@@ -8,6 +8,9 @@ use thiserror::Error;
 use super::{BATCHES_HELD, SLOT_LIFETIME, batch_size, credit::Used, is_too_old};
 use crate::{SessionId, clock::Moment, member::Incarnation};
 
+/// After this time new slots are shown while signing is to be expected.
+const REFRESHED_AFTER: Duration = Duration::from_secs(300);
+
 /// The unused slots of one seat of this node for every coordinator: their public nonces, their
 /// indexes and their age. The secret halves are in the engine, under the same indexes.
 #[derive(Debug)]
@@ -97,32 +100,48 @@ impl OwnStock {
     /// of at most m messages; `None` if it has one, if its credit is used up, or if its indexes
     /// are. The engine is asked for one order at a time.
     pub fn missing(&mut self, coordinator: Seat, m: usize, now: Moment) -> Option<Draw> {
-        self.draw(coordinator, m, now, |held, batch| held < batch)
+        self.draw(coordinator, m, now, |held, batch| batch.saturating_sub(held))
     }
 
     /// As [`OwnStock::missing`], but only if less than half a batch is left, or less than a request
     /// of m messages needs.
     pub fn low(&mut self, coordinator: Seat, m: usize, now: Moment) -> Option<Draw> {
-        self.draw(coordinator, m, now, |held, batch| 2 * held < batch || held < m)
+        let is_low = |held: usize, batch: usize| 2 * held < batch || held < m;
+        self.draw(coordinator, m, now, |held, batch| {
+            if is_low(held, batch) { (batch - held.min(batch)).max(1) } else { 0 }
+        })
     }
 
+    /// A whole batch, if the last one was drawn more than 5 minutes ago: a coordinator names no slot
+    /// that has lain there for 9 minutes. To be asked while signing is to be expected.
+    pub fn stale(&mut self, coordinator: Seat, m: usize, now: Moment) -> Option<Draw> {
+        let due = self.stale_at(coordinator)?;
+        let is_stale = now.monotonic >= due;
+        self.draw(coordinator, m, now, |_, batch| if is_stale { batch } else { 0 })
+    }
+
+    /// When [`OwnStock::stale`] gives something, on the monotonic clock.
+    pub fn stale_at(&self, coordinator: Seat) -> Option<Duration> {
+        self.last_draw(coordinator).map(|last| last.saturating_add(REFRESHED_AFTER))
+    }
+
+    /// The order for as many slots as `wanted` says of those held and a batch, within the credit.
     fn draw(
         &mut self,
         coordinator: Seat,
         m: usize,
         now: Moment,
-        is_wanted: impl Fn(usize, usize) -> bool,
+        wanted: impl Fn(usize, usize) -> usize,
     ) -> Option<Draw> {
         let batch = batch_size(self.n, m);
         let credit = self.most_packages.saturating_mul(batch);
         let promised = self.coordinators.get_mut(coordinator.index())?;
-        let held = promised.slots.len();
-        if !is_wanted(held, batch) {
-            return None;
-        }
-        // Less than m at one end of the stock are no use to a request of m messages.
-        let wanted = batch.saturating_sub(held).max(m);
-        let room = credit.saturating_sub(held + promised.used.counted(now.monotonic));
+        let wanted = match wanted(promised.slots.len(), batch) {
+            0 => return None,
+            // Less than m at one end of the stock are no use to a request of m messages.
+            wanted => wanted.max(m),
+        };
+        let room = credit.saturating_sub(promised.used.counted(now.monotonic));
         let count = wanted.min(room).min(64);
         let indexes = (u32::MAX - promised.next) as usize;
         let count = u8::try_from(count.min(indexes)).ok().filter(|count| *count > 0)?;

@@ -112,8 +112,8 @@ impl OwnStock {
         })
     }
 
-    /// A whole batch, if the last one was drawn more than 5 minutes ago: a coordinator names no slot
-    /// that has lain there for 9 minutes. To be asked while signing is to be expected.
+    /// A whole batch, if the last one was drawn more than 5 minutes ago: a coordinator names no
+    /// slot that has lain there for 9 minutes. To be asked while signing is to be expected.
     pub fn stale(&mut self, coordinator: Seat, m: usize, now: Moment) -> Option<Draw> {
         let due = self.stale_at(coordinator)?;
         let is_stale = now.monotonic >= due;

@@ -1,6 +1,6 @@
 //! Honest nodes under accidents at random: restarts, cut links, clocks that are set, approvals
-//! hours apart. From when t of them are up, linked and have approved, the session ends in bounded time,
-//! whatever happened before; and no honest node is ever proven faulty.
+//! hours apart. From when t of them are up, linked and have approved, the session ends in bounded
+//! time, whatever happened before; and no honest node is ever proven faulty.
 
 use std::time::Duration;
 

@@ -218,6 +218,11 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         self.sessions.get(&session).and_then(Session::stopped)
     }
 
+    /// The present incarnation of another seat, if it has named one over its link.
+    pub fn named_by(&self, seat: Seat) -> Option<Incarnation> {
+        self.core.links.incarnation(seat)
+    }
+
     /// How many secret nonces are held in all sessions together.
     pub fn live_slots(&self) -> usize {
         self.core.engine.live_slots()

@@ -1,3 +1,4 @@
 mod behaviour;
+mod hostile;
 mod random;
 mod world;

@@ -13,6 +13,7 @@ use std::{
 use rand_core::{TryCryptoRng, TryRng};
 use roastery_frost::{Seat, SecretShare, SigningKey, danger_trusted_dealer};
 
+use crate::verdict::ProvenFault;
 use crate::{
     SessionId,
     clock::Moment,
@@ -22,7 +23,10 @@ use crate::{
     member::{
         Incarnation,
         engine::{FrostArithmetic, FrostEngine},
-        frame::{ControlKind, Frame, Kind, StatementKind},
+        frame::{
+            Content, Control, ControlContent, ControlKind, Frame, Kind, NO_SESSION, Shape,
+            SigningPackage, Slots, Statement, StatementKind,
+        },
         machine::{Event, Member, Opening, Record, RequestOrigin},
     },
     message::RefusalReason,
@@ -99,6 +103,8 @@ pub(super) struct Node {
     pub(super) waiting: Vec<Record>,
     pub(super) policy: Arc<Agrees>,
     pub(super) events: Vec<Event>,
+    /// Frames for a node that a test plays, with their senders.
+    pub(super) inbox: Vec<(usize, Arc<[u8]>)>,
 }
 
 struct Flight {
@@ -180,6 +186,7 @@ impl World {
                 waiting: Vec::new(),
                 policy: Arc::default(),
                 events: Vec::new(),
+                inbox: Vec::new(),
             });
         }
         let shares = shares.into_iter().map(|share| *share.expose_bytes()).collect();
@@ -288,6 +295,70 @@ impl World {
         self.linked.contains(&(one.min(other), one.max(other)))
     }
 
+    /// The test plays this node from now on: its links stay up, its machine is gone.
+    pub(super) fn take_over(&mut self, at: usize) {
+        self.nodes[at].member = None;
+    }
+
+    /// A node that the test plays sends this statement.
+    pub(super) fn say(&mut self, at: usize, session: SessionId, content: &Content) {
+        let statement = self.seal(at, session, content);
+        self.send(at, Destination::Everyone, statement.as_bytes());
+    }
+
+    pub(super) fn seal(&self, at: usize, session: SessionId, content: &Content) -> Statement {
+        let seat = self.nodes[at].seats[0];
+        let identity = &self.identities[seat.index()];
+        Statement::seal(self.group.id(), session, seat, content, identity)
+    }
+
+    /// A node that the test plays sends a control frame to another.
+    pub(super) fn tell(&mut self, at: usize, to: usize, content: &ControlContent) {
+        let (sender, to) = (self.nodes[at].seats[0], self.nodes[to].seats[0]);
+        let frame = Control::new(self.group.id(), NO_SESSION, sender, to, content);
+        self.send(at, Destination::Seat(to), frame.as_bytes());
+    }
+
+    /// The packages that a node which the test plays has received.
+    pub(super) fn packages_for(&self, at: usize, m: usize) -> Vec<(Statement, SigningPackage)> {
+        let shape = Shape::new(&self.group, m);
+        let statements = self.nodes[at].inbox.iter().filter_map(|(_, bytes)| {
+            match Frame::parse(bytes, &self.group) {
+                Ok((_, Frame::Statement(statement))) => Some(statement),
+                _ => None,
+            }
+        });
+        let read = statements.filter_map(|statement| match shape.read(&statement) {
+            Ok(Content::SigningPackage(package)) => Some((statement, package)),
+            _ => None,
+        });
+        read.collect()
+    }
+
+    /// The slots that a node has shown to a node which the test plays, with their first index.
+    pub(super) fn slots_for(&self, at: usize, from: usize) -> Vec<Slots> {
+        let frames = self.nodes[at].inbox.iter().filter(|(sender, _)| *sender == from);
+        let frames = frames.filter_map(|(_, bytes)| match Frame::parse(bytes, &self.group) {
+            Ok((_, Frame::Control(control))) => control.read().ok(),
+            _ => None,
+        });
+        let slots = frames.filter_map(|content| match content {
+            ControlContent::Slots(slots) if !slots.nonces.is_empty() => Some(slots),
+            _ => None,
+        });
+        slots.collect()
+    }
+
+    /// The faults that a node has proven.
+    pub(super) fn proven(&self, at: usize) -> Vec<ProvenFault> {
+        let events = self.nodes[at].events.iter();
+        let proven = events.filter_map(|event| match event {
+            Event::Proven { fault, .. } => Some(*fault),
+            _ => None,
+        });
+        proven.collect()
+    }
+
     /// A request of m messages that lives an hour or as long as is said.
     pub(super) fn request(&self, m: usize, seconds: u64) -> SigningRequest {
         let messages = (0..m).map(|at| MessageToSign {
@@ -371,7 +442,10 @@ impl World {
             return;
         }
         let (now, from) = (self.moment(flight.to), self.nodes[flight.from].peer.clone());
-        if let Some(member) = &mut self.nodes[flight.to].member {
+        let receiver = &mut self.nodes[flight.to];
+        if receiver.member.is_none() {
+            receiver.inbox.push((flight.from, flight.bytes));
+        } else if let Some(member) = &mut receiver.member {
             // What a frame did not do is no error of the machine.
             let _ = member.handle_message(&from, &flight.bytes, now);
             let (kind, _) = Frame::peek(&flight.bytes).unwrap();

@@ -1,0 +1,156 @@
+//! Members that the tests play: what they can do to honest ones.
+
+use std::time::Duration;
+
+use roastery_frost::{AggregateNonce, PartialSignature, PublicNonce, nonce_agg};
+
+use super::world::World;
+use crate::{
+    SessionId,
+    member::{
+        Run,
+        frame::{
+            Content, ControlContent, SignatureShare, SignerSlots, SigningPackage, Slots, slot_hash,
+        },
+        machine::{Event, RequestOrigin},
+    },
+    verdict::FaultKind,
+};
+
+fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// A package of the node 2 of a 2-of-3 for itself and node 0, that names these slots of node 0.
+fn package(world: &World, run: Run, number: u16, slots: &Slots, index: u32) -> SigningPackage {
+    let nonce = slots.nonces[(index - slots.first) as usize];
+    let point = PublicNonce::from_bytes(&nonce).unwrap();
+    let group = world.group.id();
+    let seats: Vec<_> = world.group.seats().collect();
+    let entry = |seat, first, nonce: [u8; 66]| SignerSlots {
+        seat,
+        first,
+        hash: slot_hash(group, seats[2], seat, &[nonce]),
+    };
+    // Its own slot has the same nonce: it must only be a point.
+    let aggregate: AggregateNonce = nonce_agg([&point, &point]);
+    SigningPackage {
+        run,
+        number,
+        signers: vec![entry(seats[0], index, nonce), entry(seats[2], 0, nonce)],
+        aggregates: vec![aggregate],
+    }
+}
+
+/// A 2-of-3 whose node 2 the test plays; the session is open at the nodes 0 and 1.
+fn world() -> (World, SessionId) {
+    let mut world = World::new(2, &[1; 3]);
+    world.take_over(2);
+    // A link that comes up is shown the stock.
+    world.link(0, 2, false);
+    world.link(0, 2, true);
+    let until = world.now + secs(1);
+    world.run(until);
+    let session = world.request(1, 3_600).session_id();
+    (world, session)
+}
+
+#[test]
+fn a_member_that_gives_a_bad_share_is_proven_faulty_at_all() {
+    let mut world = World::new(2, &[1; 3]);
+    world.take_over(2);
+    let seats: Vec<_> = world.group.seats().collect();
+    // So node 0 picks seat 2, whose stock it has from when it was honest.
+    world.nodes[0].member.as_mut().unwrap().bar(seats[1]);
+    let request = world.request(1, 3_600);
+    let session = world.open(0, &request, RequestOrigin::Own);
+    world.open(1, &request, RequestOrigin::Proposed);
+    let until = world.now + Duration::from_millis(60);
+    world.run(until);
+    let packages = world.packages_for(2, 1);
+    let by_node_0 = |package: &SigningPackage| package.entry_of(seats[0]).is_some();
+    let (statement, _) = packages.iter().find(|(_, package)| by_node_0(package)).unwrap();
+    let scalars = vec![PartialSignature::from_bytes(&[3; 32]).unwrap()];
+    let share = SignatureShare { package: statement.body_hash(), scalars };
+    world.say(2, session, &Content::SignatureShare(share));
+    let until = world.now + secs(1);
+    world.run(until);
+    for node in [0, 1] {
+        let proven = world.proven(node);
+        let proven: Vec<_> = proven.iter().map(|fault| (fault.accused, fault.fault)).collect();
+        assert_eq!(proven, [(seats[2], FaultKind::InvalidShare)], "node {node}");
+    }
+}
+
+#[test]
+fn a_coordinator_that_shows_two_packages_of_one_number_is_proven_faulty_and_gets_one_share() {
+    let (mut world, session) = world();
+    let request = world.request(1, 3_600);
+    world.open(0, &request, RequestOrigin::Proposed);
+    let slots = world.slots_for(2, 0).pop().unwrap();
+    let run = Run::new(u64::MAX - 1, [1; 8]);
+    let (first, last) = (slots.first, slots.first + slots.nonces.len() as u32 - 1);
+    let one = package(&world, run, 0, &slots, first);
+    let other = package(&world, run, 0, &slots, last);
+    world.say(2, session, &Content::SigningPackage(one));
+    world.say(2, session, &Content::SigningPackage(other));
+    let until = world.now + secs(1);
+    world.run(until);
+    let faults: Vec<FaultKind> = world.proven(0).iter().map(|fault| fault.fault).collect();
+    assert_eq!(faults, [FaultKind::PackageConflict]);
+    let seat = world.group.seats().nth(2).unwrap();
+    let released =
+        world.nodes[0].events.iter().filter(|event| matches!(event, Event::ShareReleased { .. }));
+    assert!(released.count() <= 2, "one share to it, and one to this node's own package");
+    assert!(world.proven(0).iter().all(|fault| fault.accused == seat));
+}
+
+#[test]
+fn a_coordinator_that_begins_run_after_run_gets_few_shares_in_a_minute() {
+    let (mut world, session) = world();
+    let request = world.request(1, 3_600);
+    world.open(0, &request, RequestOrigin::Proposed);
+    let mut next = 0;
+    for number in 0..600 {
+        let slots = world.slots_for(2, 0);
+        let free = slots
+            .iter()
+            .find(|slots| (slots.first..slots.first + slots.nonces.len() as u32).contains(&next));
+        if let Some(slots) = free {
+            let run = Run::new(1_000_000 + number, [0; 8]);
+            let package = package(&world, run, 0, slots, next);
+            world.say(2, session, &Content::SigningPackage(package));
+            next += 1;
+        }
+        let until = world.now + Duration::from_millis(100);
+        world.run(until);
+    }
+    let to_it = world.nodes[2].inbox.iter().filter(|(_, bytes)| bytes[0] == 1);
+    let shares = to_it.filter(|(_, bytes)| bytes[66] == 2).count();
+    // 125 ms doubling to 8 s: 7 runs in the first 8 s, and then one in 8 s.
+    assert!((5..=16).contains(&shares), "{shares} shares in a minute");
+}
+
+#[test]
+fn slots_that_are_no_points_are_not_named_and_no_member_is_blamed() {
+    let mut world = World::new(2, &[1; 3]);
+    world.take_over(2);
+    let seat = world.group.seats().nth(2).unwrap();
+    let incarnation = world.nodes[0].member.as_ref().unwrap().named_by(seat).unwrap();
+    let slots = Slots { incarnation, oldest: 64, first: 64, nonces: vec![[0xff; 66]; 64] };
+    world.tell(2, 0, &ControlContent::Slots(slots.clone()));
+    world.tell(2, 1, &ControlContent::Slots(slots));
+    let until = world.now + secs(1);
+    world.run(until);
+    world.crash(1);
+    let request = world.request(1, 3_600);
+    let session = world.open(0, &request, RequestOrigin::Own);
+    let until = world.now + secs(5);
+    world.run(until);
+    let packages = world.packages_for(2, 1);
+    assert!(packages.iter().all(|(_, package)| package.entry_of(seat).is_none()));
+    world.start(1);
+    world.open(1, &request, RequestOrigin::Waited);
+    assert!(world.run_until_signed(session, &[0, 1], secs(60)).is_some());
+    assert!(world.proven(0).is_empty());
+}

@@ -4,7 +4,7 @@ default:
     @just --list
 
 # Everything that must hold before a change is taken.
-ci: lint dependencies test embedding features docs package readme findings (chaos "60") manual api namespaces simulate refusals
+ci: lint dependencies test embedding features docs book package readme findings (chaos "60") manual api namespaces simulate refusals
 
 # Formatting, lints, and what a compiler does not look at.
 lint:
@@ -13,6 +13,7 @@ lint:
     scripts/timed scripts/adversaries
     scripts/timed scripts/comments
     scripts/timed scripts/circles
+    scripts/timed scripts/links
     scripts/timed scripts/mutations
 
 # Licences, banned crates and sources of all dependencies, dependencies that nothing uses, and
@@ -37,6 +38,11 @@ features:
 # The documentation of all crates.
 docs:
     RUSTDOCFLAGS="-D warnings" scripts/timed cargo doc --workspace --all-features --no-deps --locked
+
+# The documents as a book in target/book, where mdbook is installed.
+book:
+    scripts/timed scripts/links
+    if command -v mdbook >/dev/null; then scripts/timed mdbook build; else echo "skipped: no mdbook (cargo install --locked mdbook)"; fi
 
 # What each crate would be published as.
 package:

@@ -16,6 +16,7 @@ use prometheus_client::{
 use roastery_node::bus::mux::MuxStats;
 
 use crate::limits::Limits;
+use crate::view::ProblemCode;
 
 /// The counters of a node.
 #[derive(Debug)]
@@ -207,7 +208,8 @@ impl Metrics {
     }
 
     /// Counts a request that the API has refused.
-    pub(crate) fn refused(&self, code: &'static str) {
+    pub(crate) fn refused(&self, code: ProblemCode) {
+        let code = code.as_str();
         self.requests_refused.get_or_create(&Code { reason: code }).inc();
     }
 

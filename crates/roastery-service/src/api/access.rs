@@ -11,7 +11,8 @@ use axum::{
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use super::{desk::Desk, error::ApiError, rooms::Place};
+use super::{connections::Place, error::ApiError, operations::Operations};
+use crate::view::ProblemCode;
 
 /// The role of a client of the API.
 ///
@@ -79,7 +80,7 @@ pub(super) enum Access {
 /// Gives the request its role, and its connection a place in the quota of this role.
 pub(super) async fn authorise(
     access: &Access,
-    desk: &Desk,
+    operations: &Operations,
     mut request: Request,
     next: Next,
 ) -> Response {
@@ -91,7 +92,7 @@ pub(super) async fn authorise(
             };
             let place = request.extensions().get::<Arc<Place>>();
             if place.is_some_and(|place| place.identify(role).is_err()) {
-                return desk.no_connection(role).into_response();
+                return operations.no_connection(role).into_response();
             }
             role
         }
@@ -106,7 +107,7 @@ fn brought(request: &Request) -> Option<&[u8]> {
 
 fn unauthorized() -> Response {
     let reason = "a token of this node is needed, as \"Authorization: Bearer TOKEN\"";
-    let error = ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", reason);
+    let error = ApiError::new(StatusCode::UNAUTHORIZED, ProblemCode::Unauthorized, reason);
     let mut response = error.into_response();
     response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     response
@@ -118,7 +119,7 @@ pub(super) async fn operator_only(request: Request, next: Next) -> Response {
         return next.run(request).await;
     }
     let reason = "this token may only read: an act needs the token in api.token_file";
-    ApiError::new(StatusCode::FORBIDDEN, "forbidden", reason).into_response()
+    ApiError::new(StatusCode::FORBIDDEN, ProblemCode::Forbidden, reason).into_response()
 }
 
 #[cfg(test)]

@@ -10,29 +10,33 @@ use axum::{
 };
 use serde::de::DeserializeOwned;
 
-use crate::{ServiceError, text::visible, view::Problem};
+use crate::{
+    ServiceError,
+    text::visible,
+    view::{Problem, ProblemCode},
+};
 
 /// An error of the API: a status, a stable code, and one line.
 #[derive(Debug)]
 pub(super) struct ApiError {
     status: StatusCode,
-    code: &'static str,
+    code: ProblemCode,
     message: String,
 }
 
 impl ApiError {
-    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+    pub(super) fn new(status: StatusCode, code: ProblemCode, message: impl Into<String>) -> Self {
         Self { status, code, message: message.into() }
     }
 }
 
 /// Attached to a response, to be counted.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Code(pub(super) &'static str);
+pub(super) struct Code(pub(super) ProblemCode);
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let problem = Problem { code: self.code.to_owned(), message: visible(&self.message) };
+        let problem = Problem { code: self.code, message: visible(&self.message) };
         let mut response = (self.status, Json(problem)).into_response();
         response.extensions_mut().insert(Code(self.code));
         response
@@ -43,18 +47,20 @@ impl From<ServiceError> for ApiError {
     fn from(error: ServiceError) -> Self {
         use ServiceError as E;
         let (status, code) = match &error {
-            E::NotFound { .. } => (StatusCode::NOT_FOUND, "not_found"),
-            E::Ambiguous { .. } => (StatusCode::CONFLICT, "ambiguous"),
-            E::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
-            E::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
-            E::NameTaken { .. } => (StatusCode::CONFLICT, "name_taken"),
-            E::Expired => (StatusCode::CONFLICT, "expired"),
-            E::Refused(_) => (StatusCode::FORBIDDEN, "refused"),
-            E::NotReady(_) | E::File(_) => (StatusCode::CONFLICT, "not_ready"),
-            E::NoRoom(_) => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
-            E::NoAnswer => (StatusCode::SERVICE_UNAVAILABLE, "no_answer"),
-            E::Unrecorded { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "unrecorded"),
-            E::Store(_) | E::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+            E::NotFound { .. } => (StatusCode::NOT_FOUND, ProblemCode::NotFound),
+            E::Ambiguous { .. } => (StatusCode::CONFLICT, ProblemCode::Ambiguous),
+            E::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, ProblemCode::Invalid),
+            E::Conflict(_) => (StatusCode::CONFLICT, ProblemCode::Conflict),
+            E::NameTaken { .. } => (StatusCode::CONFLICT, ProblemCode::NameTaken),
+            E::Expired => (StatusCode::CONFLICT, ProblemCode::Expired),
+            E::Refused(_) => (StatusCode::FORBIDDEN, ProblemCode::Refused),
+            E::NotReady(_) | E::File(_) => (StatusCode::CONFLICT, ProblemCode::NotReady),
+            E::NoRoom(_) => (StatusCode::SERVICE_UNAVAILABLE, ProblemCode::Busy),
+            E::NoAnswer => (StatusCode::SERVICE_UNAVAILABLE, ProblemCode::NoAnswer),
+            E::Unrecorded { .. } => (StatusCode::INTERNAL_SERVER_ERROR, ProblemCode::Unrecorded),
+            E::Store(_) | E::Internal(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, ProblemCode::Internal)
+            }
         };
         Self::new(status, code, error.to_string())
     }
@@ -63,7 +69,7 @@ impl From<ServiceError> for ApiError {
 impl ApiError {
     /// A part of the request could not be parsed.
     fn unread(status: StatusCode, text: &str) -> Self {
-        Self::new(status, "invalid", text.replace('\n', " "))
+        Self::new(status, ProblemCode::Invalid, text.replace('\n', " "))
     }
 }
 

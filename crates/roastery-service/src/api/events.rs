@@ -11,7 +11,7 @@ use tokio::sync::broadcast;
 use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
 use utoipa::ToSchema;
 
-use super::{access::Role, desk::Desk, error::ApiError};
+use super::{access::Role, error::ApiError, operations::Operations};
 use crate::{Service, ServiceEvent, limits::Limit, text::to_json};
 
 /// The data of the event "lagged": events were not read in time and are missing here.
@@ -32,13 +32,13 @@ pub(super) struct Lagged {
 pub(super) async fn stream(
     State(service): State<Arc<Service>>,
     Extension(role): Extension<Role>,
-    Extension(desk): Extension<Arc<Desk>>,
+    Extension(operations): Extension<Arc<Operations>>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
-    let place = desk.stream(role)?;
+    let place = operations.stream(role)?;
     let events = lines_of(service.events(), move |missed| {
         // Held as long as the stream exists.
         let _ = &place;
-        desk.hit(Limit::ApiEventsBehind, role, missed);
+        operations.hit(Limit::ApiEventsBehind, role, missed);
     });
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
 }

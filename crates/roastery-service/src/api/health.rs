@@ -74,9 +74,9 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Service>> {
         (status = 503, description = "It does not: the problems say why", body = Health)))]
 async fn health(
     State(service): State<Arc<Service>>,
-    Extension(operations): Extension<Arc<Heartbeat>>,
+    Extension(heartbeat): Extension<Arc<Heartbeat>>,
 ) -> Response {
-    answer(service.health().await, &operations)
+    answer(service.health().await, &heartbeat)
 }
 
 /// Whether enough members of each group are connected to sign.
@@ -86,13 +86,13 @@ async fn health(
         (status = 503, description = "They cannot: the problems say where", body = Health)))]
 async fn ready(
     State(service): State<Arc<Service>>,
-    Extension(operations): Extension<Arc<Heartbeat>>,
+    Extension(heartbeat): Extension<Arc<Heartbeat>>,
 ) -> Response {
-    answer(service.readiness().await, &operations)
+    answer(service.readiness().await, &heartbeat)
 }
 
-fn answer(mut health: Health, operations: &Heartbeat) -> Response {
-    health.problems.extend(operations.problem());
+fn answer(mut health: Health, heartbeat: &Heartbeat) -> Response {
+    health.problems.extend(heartbeat.problem());
     health.ok = health.problems.is_empty();
     let status = if health.ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, SafeJson(health)).into_response()

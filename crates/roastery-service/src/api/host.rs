@@ -11,6 +11,7 @@ use axum::{
 };
 
 use super::error::ApiError;
+use crate::view::ProblemCode;
 
 /// The host names that are accepted, beside IP addresses and `localhost`.
 pub(super) type Hosts = Arc<[String]>;
@@ -21,7 +22,7 @@ pub(super) async fn check(hosts: &Hosts, request: Request, next: Next) -> Respon
         return next.run(request).await;
     }
     let reason = "the Host header is neither an address nor localhost nor in observability.hosts";
-    ApiError::new(StatusCode::FORBIDDEN, "wrong_host", reason).into_response()
+    ApiError::new(StatusCode::FORBIDDEN, ProblemCode::WrongHost, reason).into_response()
 }
 
 /// A browser sends the host name of the page that it was opened with. An IP address is never such a

@@ -5,7 +5,10 @@ use axum::{
 };
 use serde::Serialize;
 
-use crate::{text, view::Problem};
+use crate::{
+    text,
+    view::{Problem, ProblemCode},
+};
 
 /// An answer in JSON whose unsafe characters in foreign text are escaped.
 #[derive(Debug)]
@@ -17,7 +20,7 @@ impl<T: Serialize> IntoResponse for SafeJson<T> {
             Ok(json) => ([(header::CONTENT_TYPE, "application/json")], json).into_response(),
             Err(error) => {
                 let problem = Problem {
-                    code: "internal".to_owned(),
+                    code: ProblemCode::Internal,
                     message: text::visible(&error.to_string()),
                 };
                 (StatusCode::INTERNAL_SERVER_ERROR, Json(problem)).into_response()

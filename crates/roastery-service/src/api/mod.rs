@@ -8,15 +8,15 @@ mod access;
 mod audit;
 mod bind;
 mod client;
+mod connections;
 mod describe;
-mod desk;
 mod error;
 mod events;
 mod health;
 mod host;
 mod json;
 mod keygen;
-mod rooms;
+mod operations;
 mod routes;
 mod serve;
 
@@ -40,12 +40,13 @@ pub use self::{
 };
 use self::{
     access::{Access, authorise, operator_only},
-    desk::Desk,
     error::{ApiError, Code},
     health::Heartbeat,
     host::Hosts,
+    operations::Operations,
 };
 use crate::Service;
+use crate::view::ProblemCode;
 
 /// The header that contains the position before which the next page of a list begins.
 const NEXT_BEFORE: &str = "next-before";
@@ -54,28 +55,29 @@ const NEXT_BEFORE: &str = "next-before";
 pub const MAX_BODY: usize = 1024 * 1024;
 
 /// All operations, for clients that `access` admits.
-fn operations(
+fn all_operations(
     service: Arc<Service>,
     access: Access,
-    desk: Arc<Desk>,
+    operations: Arc<Operations>,
     heartbeat: Arc<Heartbeat>,
 ) -> Router {
     let acts = handlers(routes::acts()).route_layer(middleware::from_fn(operator_only));
-    let working = desk.clone();
+    let working = operations.clone();
     let works = handlers(routes::reads()).merge(acts).route_layer(middleware::from_fn(
         move |request, next| {
-            let desk = working.clone();
-            async move { desk.work(request, next).await }
+            let operations = working.clone();
+            async move { operations.work(request, next).await }
         },
     ));
     let all = works.merge(handlers(health::routes()));
-    let entering = desk.clone();
-    let authorised = with_fallbacks(all).layer(Extension(desk)).layer(Extension(heartbeat)).layer(
-        middleware::from_fn(move |request, next| {
-            let (access, desk) = (access.clone(), entering.clone());
-            async move { authorise(&access, &desk, request, next).await }
-        }),
-    );
+    let entering = operations.clone();
+    let authorised = with_fallbacks(all)
+        .layer(Extension(operations))
+        .layer(Extension(heartbeat))
+        .layer(middleware::from_fn(move |request, next| {
+            let (access, operations) = (access.clone(), entering.clone());
+            async move { authorise(&access, &operations, request, next).await }
+        }));
     counted(authorised, service)
 }
 
@@ -98,11 +100,15 @@ fn handlers(router: OpenApiRouter<Arc<Service>>) -> Router<Arc<Service>> {
 fn with_fallbacks(router: Router<Arc<Service>>) -> Router<Arc<Service>> {
     router
         .fallback(async || {
-            ApiError::new(StatusCode::NOT_FOUND, "not_found", "there is no such operation")
+            ApiError::new(
+                StatusCode::NOT_FOUND,
+                ProblemCode::NotFound,
+                "there is no such operation",
+            )
         })
         .method_not_allowed_fallback(async || {
             let reason = "this method is not allowed here: the header Allow has those that are";
-            ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "invalid", reason)
+            ApiError::new(StatusCode::METHOD_NOT_ALLOWED, ProblemCode::Invalid, reason)
         })
 }
 
@@ -121,8 +127,8 @@ async fn count(service: &Service, request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let response = next.run(request).await;
     if let Some(Code(code)) = response.extensions().get() {
-        service.metrics().refused(code);
-        tracing::debug!(%method, path, code, "refused");
+        service.metrics().refused(*code);
+        tracing::debug!(%method, path, code = code.as_str(), "refused");
     }
     response
 }

@@ -28,8 +28,8 @@ use crate::{
     RequestFilter, RequestPage, Service,
     service::MOST_LISTED,
     view::{
-        AddCard, Evidence, GroupStatus, Health, PeerAddresses, Problem, Propose, Reject, Rename,
-        Request, State as RequestState, Status,
+        AddCard, Evidence, GroupStatus, Health, PeerAddresses, Problem, ProblemCode, Propose,
+        Reject, Rename, Request, State as RequestState, Status,
     },
 };
 
@@ -130,7 +130,7 @@ async fn find_group(service: &Service, name: &str) -> Answer<GroupStatus> {
     group.map(Json).ok_or_else(|| {
         ApiError::new(
             StatusCode::NOT_FOUND,
-            "not_found",
+            ProblemCode::NotFound,
             format!("there is no group {name:?} here"),
         )
     })
@@ -164,7 +164,7 @@ async fn group_file(State(service): At, Path(name): Path<String>) -> Result<Resp
 async fn recovery_file(State(service): At, Path(name): Path<String>) -> Result<Response, ApiError> {
     let file = service.group_files(&name)?.1.ok_or_else(|| {
         let reason = "this group has no recovery file: a dealer made it";
-        ApiError::new(StatusCode::NOT_FOUND, "not_found", reason)
+        ApiError::new(StatusCode::NOT_FOUND, ProblemCode::NotFound, reason)
     })?;
     Ok(bytes(file))
 }
@@ -360,7 +360,7 @@ pub(super) fn within(
     }
     let (least, most) = allowed.into_inner();
     let reason = format!("{name} is {number}; {least} to {most} are allowed");
-    Err(ApiError::new(StatusCode::BAD_REQUEST, "invalid", reason))
+    Err(ApiError::new(StatusCode::BAD_REQUEST, ProblemCode::Invalid, reason))
 }
 
 /// Bytes without an encoding, in the API description.

@@ -24,12 +24,14 @@ use tokio_io_timeout::TimeoutStream;
 
 use super::{
     access::Access,
+    all_operations,
     bind::{Listeners, ServeError},
-    desk::{Desk, Listener},
+    connections::{Connections, Party, Place, Places},
     health::Heartbeat,
-    observations, operations,
-    rooms::{Party, Place, Places, Room},
+    observations,
+    operations::{Listener, Operations},
 };
+use crate::view::ProblemCode;
 use crate::{
     Service,
     config::Config,
@@ -194,8 +196,8 @@ impl Server {
     }
 
     fn router(&self, listener: Listener, access: Access) -> Router {
-        let desk = Desk::new(listener, self.limits.clone(), self.operations.clone());
-        operations(self.service.clone(), access, desk, self.heartbeat.clone())
+        let operations = Operations::new(listener, self.limits.clone(), self.operations.clone());
+        all_operations(self.service.clone(), access, operations, self.heartbeat.clone())
     }
 
     fn gate(&self, listener: Listener, router: Router) -> Gate {
@@ -205,7 +207,7 @@ impl Server {
             closing: self.closing.clone(),
             listener,
             router,
-            room: Room::new(PLACES, self.limits.clone()),
+            room: Connections::new(PLACES, self.limits.clone()),
             turned_away: Arc::new(Semaphore::new(MAX_TURNED_AWAY)),
         }
     }
@@ -242,7 +244,7 @@ struct Gate {
     limits: Arc<Limits>,
     listener: Listener,
     router: Router,
-    room: Arc<Room>,
+    room: Arc<Connections>,
     turned_away: Arc<Semaphore>,
 }
 
@@ -318,7 +320,7 @@ impl Gate {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        self.service.metrics().refused("too_many");
+        self.service.metrics().refused(ProblemCode::TooMany);
         let Ok(turn) = self.turned_away.clone().try_acquire_owned() else { return };
         tokio::spawn(async move {
             let length = NO_PLACE.len();

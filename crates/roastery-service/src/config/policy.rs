@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use bitcoin::Network;
 use roastery_bitcoin::policy::{Review, Rules};
-use serde::Deserialize;
+use roastery_protocol::request::Subject;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::ConfigError;
 
@@ -33,8 +35,8 @@ pub struct PolicyConfig {
 
 /// Who approves the requests that the rules allow.
 ///
-/// Exhaustive: a further variant is a breaking change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+/// Exhaustive: version 1 of the API has no others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ApprovalMode {
     /// The operator, each request.
@@ -45,10 +47,21 @@ pub enum ApprovalMode {
     Automatic,
 }
 
+impl ApprovalMode {
+    /// Its word in the configuration and in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Manual => "manual",
+            Self::Command => "command",
+            Self::Automatic => "automatic",
+        }
+    }
+}
+
 /// What a request may be about.
 ///
-/// Exhaustive: a further variant is a breaking change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+/// Exhaustive: version 1 of the API has no others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SubjectKind {
     /// Bare hashes, whose meaning is unknown.
@@ -57,6 +70,26 @@ pub enum SubjectKind {
     Text,
     /// A transaction.
     Transaction,
+}
+
+impl SubjectKind {
+    /// The kind of a subject.
+    pub fn of(subject: &Subject) -> Self {
+        match subject {
+            Subject::Hash => Self::Hash,
+            Subject::Text(_) => Self::Text,
+            Subject::Transaction(_) => Self::Transaction,
+        }
+    }
+
+    /// Its word in the configuration and in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hash => "hash",
+            Self::Text => "text",
+            Self::Transaction => "transaction",
+        }
+    }
 }
 
 impl Default for PolicyConfig {

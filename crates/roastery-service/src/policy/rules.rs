@@ -233,11 +233,7 @@ impl PolicyEngine {
         spend: Option<Arc<Spend>>,
     ) -> Result<Examined, Refusal> {
         let KeptRequest { request, subject, since, .. } = kept;
-        let kind = match subject {
-            Subject::Hash => SubjectKind::Hash,
-            Subject::Text(_) => SubjectKind::Text,
-            Subject::Transaction(_) => SubjectKind::Transaction,
-        };
+        let kind = SubjectKind::of(subject);
         if !self.config.kinds.contains(&kind) {
             return Err(Refusal::Kind { kind: subject.kind() });
         }

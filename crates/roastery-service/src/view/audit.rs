@@ -26,8 +26,8 @@ pub struct AuditLine {
     pub messages: Vec<String>,
     /// The x-only group key.
     pub key: String,
-    /// Who decided: operator, rules or command.
-    pub decided_by: String,
+    /// Who decided.
+    pub decided_by: DecidedBy,
     /// The first line that the approval command printed; empty for another decider.
     pub said: String,
     /// The hash of the examination that the decision refers to.
@@ -40,6 +40,20 @@ pub struct AuditLine {
     pub satoshi: u64,
     /// The coins that it spends, as transaction id, colon and index of the output.
     pub coins: Vec<String>,
+}
+
+/// Who decided about a request.
+///
+/// Exhaustive: version 1 of the API has no others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DecidedBy {
+    /// The operator.
+    Operator,
+    /// The rules alone.
+    Rules,
+    /// The approval command.
+    Command,
 }
 
 /// A cut: entries that were removed from the beginning of the audit log.

@@ -4,15 +4,19 @@
 
 mod audit;
 mod keygen;
+mod problem;
 mod request;
 mod time;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::config::{ApprovalMode, SubjectKind};
+
 pub use self::{
-    audit::{AuditLine, CutLog, LogCut, LogCuts},
+    audit::{AuditLine, CutLog, DecidedBy, LogCut, LogCuts},
     keygen::{KeygenState, KeygenStatus},
+    problem::{Problem, ProblemCode},
     request::{Message, NoState, Payment, Progress, Request, State, Subject, Summary},
     time::Time,
 };
@@ -97,10 +101,10 @@ pub struct GroupStatus {
 pub struct Policy {
     /// Its section in the configuration.
     pub section: String,
-    /// Who approves what the rules allow: manual, command or automatic.
-    pub approval: String,
-    /// The kinds of subjects that may be signed: text, transaction, hash.
-    pub kinds: Vec<String>,
+    /// Who approves what the rules allow.
+    pub approval: ApprovalMode,
+    /// The kinds of subjects that may be signed.
+    pub kinds: Vec<SubjectKind>,
     /// The most requests that are signed in an hour, if there is a limit.
     pub most_per_hour: Option<u32>,
     /// The most satoshi that may be spent within 24 hours, if there is a limit.
@@ -291,17 +295,6 @@ pub struct LogEntry {
     pub messages: Vec<String>,
     /// The decision of the policy.
     pub policy: String,
-}
-
-/// An error of the API.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Problem {
-    /// A stable word: not_found, ambiguous, invalid, conflict, name_taken, expired, refused,
-    /// not_ready, busy, no_answer, too_large, too_slow, too_many, unrecorded, unauthorized,
-    /// forbidden, wrong_host, internal.
-    pub code: String,
-    /// The error in one line, for people.
-    pub message: String,
 }
 
 /// The health or readiness of a node.

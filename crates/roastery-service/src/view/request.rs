@@ -5,6 +5,7 @@ use thiserror::Error;
 use utoipa::ToSchema;
 
 use super::Time;
+use crate::config::SubjectKind;
 
 /// A signing request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -124,8 +125,8 @@ impl FromStr for State {
 /// What a request is about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Subject {
-    /// The kind: text, transaction or hash.
-    pub kind: String,
+    /// The kind.
+    pub kind: SubjectKind,
     /// The text, or a description of the transaction.
     pub text: Option<String>,
     /// The transaction: a PSBT in base64. Absent in lists.

@@ -2,7 +2,10 @@
 
 use std::io::IsTerminal as _;
 
-use roastery_service::{api::ClientError, view::Problem};
+use roastery_service::{
+    api::ClientError,
+    view::{Problem, ProblemCode},
+};
 
 use super::question::ask;
 use crate::output::remark;
@@ -20,7 +23,9 @@ pub(super) fn named<T>(
             Err(error) => error,
         };
         name = match &error {
-            ClientError::Problem(problem) if problem.code == "name_taken" => other(problem)?,
+            ClientError::Problem(problem) if problem.code == ProblemCode::NameTaken => {
+                other(problem)?
+            }
             _ => None,
         };
         if name.is_none() {
@@ -45,8 +50,8 @@ mod tests {
 
     use super::*;
 
-    fn problem(code: &str, message: &str) -> ClientError {
-        ClientError::Problem(Problem { code: code.to_owned(), message: message.to_owned() })
+    fn problem(code: ProblemCode, message: &str) -> ClientError {
+        ClientError::Problem(Problem { code, message: message.to_owned() })
     }
 
     /// Accepts the name "new" only. Returns the result and the names that were tried.
@@ -63,8 +68,8 @@ mod tests {
                 tried.borrow_mut().push(name.clone());
                 Ok(match name.as_deref() {
                     Some("new") => Ok(()),
-                    Some("bad") => Err(problem("invalid", "no name")),
-                    _ => Err(problem("name_taken", "it is taken")),
+                    Some("bad") => Err(problem(ProblemCode::Invalid, "no name")),
+                    _ => Err(problem(ProblemCode::NameTaken, "it is taken")),
                 })
             },
         );

@@ -6,7 +6,8 @@ use anyhow::anyhow;
 use clap::Args;
 use roastery_service::{
     api::{Client, ClientError},
-    view::{Request, State},
+    config::SubjectKind,
+    view::{ProblemCode, Request, State},
 };
 
 use super::{At, get, show, url::encoded, wait_for};
@@ -66,8 +67,9 @@ fn listed(client: &Client, options: &List) -> anyhow::Result<Vec<Request>> {
     let state = options.state.iter().map(|state| format!("state={state}"));
     let chosen: Vec<String> = group.chain(state).collect();
     let (requests, next) = pages(client, &chosen, options)?;
-    let unread =
-        |request: &Request| request.subject.kind == "transaction" && request.summary.is_none();
+    let unread = |request: &Request| {
+        request.subject.kind == SubjectKind::Transaction && request.summary.is_none()
+    };
     let (requests, next) = if options.ids || !requests.iter().any(unread) {
         (requests, next)
     } else {
@@ -108,7 +110,7 @@ pub(crate) fn find(client: &Client, id: &str) -> anyhow::Result<Request> {
     let path = format!("/v1/requests/{}", encoded(id));
     let found = wait_for(async { Ok(client.get(&path).await) })?;
     match found {
-        Err(ClientError::Problem(problem)) if problem.code == "ambiguous" => {
+        Err(ClientError::Problem(problem)) if problem.code == ProblemCode::Ambiguous => {
             let all: Vec<Request> = get(client, "/v1/requests?limit=200").unwrap_or_default();
             let alike: Vec<&str> = all
                 .iter()

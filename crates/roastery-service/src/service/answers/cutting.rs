@@ -12,7 +12,7 @@ use crate::{
     policy::LOOKS_BACK,
     service::{Service, ServiceError, now_ms},
     text::to_json,
-    view::{AuditLine, CutLog, LogCut, LogCuts, Time},
+    view::{AuditLine, CutLog, DecidedBy, LogCut, LogCuts, Time},
 };
 
 /// How many entries are read at once: one may have a quarter of a megabyte.
@@ -146,9 +146,9 @@ fn line(number: u64, entry: &AuditEntry) -> Result<String, StoreError> {
         OutPoint { txid, vout: coin.output }.to_string()
     };
     let (decided_by, said) = match &entry.decision.by {
-        Decider::Operator => ("operator", ""),
-        Decider::Rules => ("rules", ""),
-        Decider::Command { said } => ("command", said.as_str()),
+        Decider::Operator => (DecidedBy::Operator, ""),
+        Decider::Rules => (DecidedBy::Rules, ""),
+        Decider::Command { said } => (DecidedBy::Command, said.as_str()),
     };
     let line = AuditLine {
         number,
@@ -159,7 +159,7 @@ fn line(number: u64, entry: &AuditEntry) -> Result<String, StoreError> {
         package: entry.package.to_string(),
         messages: entry.messages.iter().map(|bytes| bytes.to_lower_hex_string()).collect(),
         key: entry.key.to_lower_hex_string(),
-        decided_by: decided_by.to_owned(),
+        decided_by,
         said: said.to_owned(),
         about: entry.decision.about.to_bytes().to_lower_hex_string(),
         revision: entry.decision.revision,

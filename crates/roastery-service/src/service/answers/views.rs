@@ -15,7 +15,7 @@ use roastery_protocol::{
 use roastery_store::{Decider, Decision, KeptRequest, RequestState, StateKind};
 
 use crate::{
-    config::{ApprovalMode, SubjectKind},
+    config::SubjectKind,
     policy::Examined,
     service::{answers::summary::summary, decisions::turns::Lane, groups::group::GroupService},
     view::{self, Awaited, Said, SessionStatus, State, Time},
@@ -117,26 +117,16 @@ impl GroupService {
             Subject::Text(text) => Some(text.clone()),
             Subject::Hash | Subject::Transaction(_) => None,
         };
-        view::Subject { kind: subject.kind().to_owned(), text, psbt: None }
+        view::Subject { kind: SubjectKind::of(subject), text, psbt: None }
     }
 
     /// The policy in force.
     pub(in crate::service) fn view_policy(&self) -> view::Policy {
         let (config, caps) = (self.policy.config(), self.policy.caps());
-        let kind = |kind: &SubjectKind| match kind {
-            SubjectKind::Hash => "hash".to_owned(),
-            SubjectKind::Text => "text".to_owned(),
-            SubjectKind::Transaction => "transaction".to_owned(),
-        };
-        let approval = match config.approval {
-            ApprovalMode::Manual => "manual",
-            ApprovalMode::Command => "command",
-            ApprovalMode::Automatic => "automatic",
-        };
         view::Policy {
             section: self.section.clone(),
-            approval: approval.to_owned(),
-            kinds: config.kinds.iter().map(kind).collect(),
+            approval: config.approval,
+            kinds: config.kinds.clone(),
             most_per_hour: caps.most_per_hour,
             most_per_day: caps.most_per_day,
             problem: self.command_problem(),

@@ -63,7 +63,7 @@ pub(super) fn group(group: &GroupStatus) {
     say!("  Key         {key}");
     say!("  Reachable   {reachable} of {}", members.len());
     let policy = &group.policy;
-    say!("  Policy      {}, by {}", policy.approval, policy.section);
+    say!("  Policy      {}, by {}", policy.approval.as_str(), policy.section);
     if let Some(problem) = &policy.problem {
         say!("    problem   {problem}");
     }

@@ -2,6 +2,7 @@
 
 use bitcoin::Amount;
 use roastery_service::{
+    config::SubjectKind,
     text::{block, visible},
     view::{LogEntry, Progress, Request, State, Summary},
 };
@@ -32,19 +33,19 @@ pub(crate) fn line(request: &Request) {
         when::short(request.since),
         visible(&request.group),
         visible(&request.proposer_name),
-        about(&request.subject.kind, request.summary.as_ref()),
+        about(request.subject.kind, request.summary.as_ref()),
         state(request)
     );
     say(paint(request), &line);
 }
 
 /// The subject in a few words.
-fn about(kind: &str, summary: Option<&Summary>) -> String {
+fn about(kind: SubjectKind, summary: Option<&Summary>) -> String {
     let Some(summary) = summary else {
         return match kind {
-            "hash" => "a bare hash".to_owned(),
-            "transaction" => "a transaction that is not read yet".to_owned(),
-            other => format!("a {}", visible(other)),
+            SubjectKind::Hash => "a bare hash".to_owned(),
+            SubjectKind::Transaction => "a transaction that is not read yet".to_owned(),
+            SubjectKind::Text => "a text".to_owned(),
         };
     };
     if let Some(words) = &summary.words {
@@ -144,9 +145,9 @@ pub(crate) fn whole(request: &Request) {
         }
         _ => say!("Expired       {}", when::long(request.expiry)),
     }
-    say!("Kind          {}", visible(&request.subject.kind));
-    if request.summary.is_some() && request.subject.kind == "transaction" {
-        say!("In short      {}", about(&request.subject.kind, request.summary.as_ref()));
+    say!("Kind          {}", request.subject.kind.as_str());
+    if request.summary.is_some() && request.subject.kind == SubjectKind::Transaction {
+        say!("In short      {}", about(request.subject.kind, request.summary.as_ref()));
     }
     for line in request.subject.text.iter().flat_map(|text| block(text, columns() - 2)) {
         say!("  {line}");
@@ -171,12 +172,11 @@ pub(crate) fn whole(request: &Request) {
 
 /// A share that has left, in one line.
 pub(crate) fn share(entry: &LogEntry) {
-    let kind = if entry.summary.is_some() { "transaction" } else { "hash" };
     let group =
         if entry.group_name.is_empty() { short_id(&entry.group) } else { &entry.group_name };
     let what = match &entry.summary {
         None => format!("{} messages of a request that is not read", entry.messages.len()),
-        summary => about(kind, summary.as_ref()),
+        summary => about(SubjectKind::Transaction, summary.as_ref()),
     };
     say!(
         "{:>6}  {}  {}  {}  {what}; {}",

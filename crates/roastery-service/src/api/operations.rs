@@ -18,6 +18,7 @@ use tokio::{
 
 use super::{MAX_BODY, access::Role, error::ApiError};
 use crate::limits::{Limit, Limits};
+use crate::view::ProblemCode;
 
 /// The timeout of an operation.
 const ANSWER_TIME: Duration = Duration::from_secs(60);
@@ -54,7 +55,7 @@ impl fmt::Display for Listener {
 
 /// The state that the requests of one listener share.
 #[derive(Debug)]
-pub(super) struct Desk {
+pub(super) struct Operations {
     listener: Listener,
     limits: Arc<Limits>,
     /// The runtime of operations: a slow one delays no connection and no answer about health.
@@ -79,7 +80,7 @@ impl Default for Turns {
     }
 }
 
-impl Desk {
+impl Operations {
     pub(super) fn new(listener: Listener, limits: Arc<Limits>, operations: Handle) -> Arc<Self> {
         let (operator, reader) = (Turns::default(), Turns::default());
         Arc::new(Self { listener, limits, operations, operator, reader })
@@ -99,7 +100,7 @@ impl Desk {
     /// No connection of the role is idle.
     pub(super) fn no_connection(&self, role: Role) -> ApiError {
         let reason = format!("all connections of the {role} are in use: close one, or wait");
-        ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_many", reason)
+        ApiError::new(StatusCode::TOO_MANY_REQUESTS, ProblemCode::TooMany, reason)
     }
 
     /// Takes a place for a stream of events.
@@ -109,7 +110,7 @@ impl Desk {
             let reason = format!(
                 "{MAX_STREAMS} event streams of the {role} are open, which is the most: close one"
             );
-            ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_many", reason)
+            ApiError::new(StatusCode::TOO_MANY_REQUESTS, ProblemCode::TooMany, reason)
         })
     }
 
@@ -119,7 +120,7 @@ impl Desk {
         // Only authorised requests come here.
         let Some(role) = request.extensions().get::<Role>().copied() else {
             let reason = "a request without a role";
-            return ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", reason)
+            return ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, ProblemCode::Internal, reason)
                 .into_response();
         };
         let request = match self.with_body(role, request).await {
@@ -132,7 +133,7 @@ impl Desk {
                 "{MAX_REQUESTS} requests of the {role} are worked on, which is the most: \
                  repeat it later"
             );
-            return ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_many", reason)
+            return ApiError::new(StatusCode::TOO_MANY_REQUESTS, ProblemCode::TooMany, reason)
                 .into_response();
         };
         // It goes on if the client disconnects, so that no operation is left half done. Its place
@@ -146,7 +147,8 @@ impl Desk {
             Ok(Ok(response)) => response,
             Ok(Err(_)) => {
                 let reason = "the operation failed: the program's log says more";
-                ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", reason).into_response()
+                ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, ProblemCode::Internal, reason)
+                    .into_response()
             }
             Err(_) => {
                 self.hit(Limit::ApiAnswerTime, role, 1);
@@ -154,7 +156,8 @@ impl Desk {
                     "no answer within {} s; the operation goes on: look what became of it",
                     ANSWER_TIME.as_secs()
                 );
-                ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "no_answer", reason).into_response()
+                ApiError::new(StatusCode::SERVICE_UNAVAILABLE, ProblemCode::NoAnswer, reason)
+                    .into_response()
             }
         }
     }
@@ -168,7 +171,7 @@ impl Desk {
         let too_large = || {
             self.hit(Limit::ApiBodyBytes, role, 1);
             let reason = format!("the body has more than {MAX_BODY} bytes, which is the most");
-            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", reason)
+            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, ProblemCode::TooLarge, reason)
         };
         let announced = head.headers.get(header::CONTENT_LENGTH);
         let announced = announced.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
@@ -184,7 +187,7 @@ impl Desk {
             Err(_) => {
                 self.hit(Limit::ApiBodyTime, role, 1);
                 let reason = format!("the body took more than {} s", BODY_TIME.as_secs());
-                Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "too_slow", reason))
+                Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, ProblemCode::TooSlow, reason))
             }
         }
     }
@@ -192,5 +195,5 @@ impl Desk {
 
 fn broken(error: &dyn Error) -> ApiError {
     let reason = format!("the body broke off: {error}");
-    ApiError::new(StatusCode::BAD_REQUEST, "invalid", reason)
+    ApiError::new(StatusCode::BAD_REQUEST, ProblemCode::Invalid, reason)
 }

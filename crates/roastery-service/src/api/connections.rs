@@ -70,7 +70,7 @@ pub(super) struct Full;
 
 /// The connections of a listener.
 #[derive(Debug)]
-pub(super) struct Room {
+pub(super) struct Connections {
     places: Places,
     limits: Arc<Limits>,
     state: Mutex<State>,
@@ -95,7 +95,7 @@ struct Connection {
     close: Arc<Notify>,
 }
 
-impl Room {
+impl Connections {
     pub(super) fn new(places: Places, limits: Arc<Limits>) -> Arc<Self> {
         Arc::new(Self { places, limits, state: Mutex::default() })
     }
@@ -164,7 +164,7 @@ impl State {
 /// A connection's place in the quota, which is released when this is dropped.
 #[derive(Debug)]
 pub(super) struct Place {
-    room: Arc<Room>,
+    room: Arc<Connections>,
     id: u64,
     close: Arc<Notify>,
 }
@@ -235,8 +235,8 @@ mod tests {
     use super::*;
     use crate::Metrics;
 
-    fn room(of_kind: usize, of_address: usize) -> Arc<Room> {
-        Room::new(Places { of_kind, of_address }, Metrics::default().limits().clone())
+    fn room(of_kind: usize, of_address: usize) -> Arc<Connections> {
+        Connections::new(Places { of_kind, of_address }, Metrics::default().limits().clone())
     }
 
     fn from(last: u8) -> Party {

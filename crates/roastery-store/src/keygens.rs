@@ -78,7 +78,7 @@ impl Store {
     }
 
     /// Records that this node signs this transcript: when this returns, it is on the disk, and
-    /// [`Keygen::persisted`](roastery_protocol::keygen::Keygen::persisted) may be called.
+    /// [`Keygen::persisted`](roastery_protocol::machine::Machine::persisted) may be called.
     ///
     /// # Errors
     ///

@@ -102,6 +102,7 @@
 pub mod clock;
 pub mod election;
 pub mod engine;
+pub mod envelope;
 pub mod group;
 mod ids;
 pub mod keygen;
@@ -111,7 +112,6 @@ pub mod member;
 pub mod message;
 pub mod proof;
 pub mod request;
-mod sealed;
 pub mod signing;
 pub mod tags;
 mod verdict;

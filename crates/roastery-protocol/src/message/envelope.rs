@@ -1,15 +1,12 @@
-use std::{fmt, sync::Arc};
-
 use roastery_frost::Seat;
 use thiserror::Error;
 
 use super::{Body, Header, Kind, RefusalReason, Want};
 use crate::{
-    BodyHash, GroupId, SessionId,
+    GroupId, SessionId,
     group::Group,
     keys::IdentityKey,
     request::{MAX_REQUEST, MAX_TRANSACTION},
-    sealed,
     tags::VERSION,
     wire,
 };
@@ -24,29 +21,17 @@ pub const MAX_EVIDENCE_ENVELOPE: usize = 640 * 1024;
 
 /// The longest envelope that carries a proposal, in bytes: the longest request and the longest
 /// transaction.
-pub const MAX_PROPOSAL_ENVELOPE: usize = Sealed::LEAST + MAX_REQUEST + 5 + MAX_TRANSACTION;
+pub const MAX_PROPOSAL_ENVELOPE: usize = Envelope::LEAST + MAX_REQUEST + 5 + MAX_TRANSACTION;
 
-/// Signature and body.
-type Sealed = sealed::Sealed<{ Header::LENGTH }>;
-
-/// A message as it is sent: `signature || body`, with a header that was read and a kind that is
-/// known.
-///
-/// The signature is not checked: see [`Envelope::is_signed_by_its_sender`]. The bytes are this
-/// value's own and never change.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Envelope {
-    sealed: Sealed,
-    header: Header,
-    kind: Kind,
-}
+/// A message of a signing session. See [`envelope::Envelope`](crate::envelope::Envelope).
+pub type Envelope = crate::envelope::Envelope<Header>;
 
 /// Why bytes cannot be read as a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum EnvelopeError {
     /// Shorter than a signature and a header.
-    #[error("{length} bytes; an envelope has at least {least}", least = Sealed::LEAST)]
+    #[error("{length} bytes; an envelope has at least {least}", least = Envelope::LEAST)]
     TooShort {
         /// The length in bytes.
         length: usize,
@@ -78,17 +63,15 @@ impl Envelope {
     pub fn seal(header: Header, body: &Body, key: &IdentityKey) -> Self {
         let kind = body.kind();
         let write = |bytes: &mut Vec<u8>| body.write_content(bytes);
-        let sealed = Sealed::seal(kind.tag(), &header, write, key);
-        Self { sealed, header, kind }
+        Self::seal_content(header, kind, write, key)
     }
 
     /// A message that another member has signed, made again from its parts, to be passed on.
     /// The signature is not checked.
     pub fn assemble(signature: &[u8; 64], header: Header, body: &Body) -> Self {
         let kind = body.kind();
-        let sealed =
-            Sealed::assemble(signature, &header, |bytes: &mut Vec<u8>| body.write_content(bytes));
-        Self { sealed, header, kind }
+        let write = |bytes: &mut Vec<u8>| body.write_content(bytes);
+        Self::assemble_content(signature, header, kind, write)
     }
 
     /// Reads the header of a message. The length is checked before anything is read or copied.
@@ -101,7 +84,7 @@ impl Envelope {
         if length > MAX_EVIDENCE_ENVELOPE {
             return Err(EnvelopeError::TooLong { length, most: MAX_EVIDENCE_ENVELOPE });
         }
-        let header: Header = Sealed::peek(bytes).ok_or(EnvelopeError::TooShort { length })?;
+        let header = Self::peek(bytes).ok_or(EnvelopeError::TooShort { length })?;
         if header.version() != VERSION {
             return Err(EnvelopeError::OtherVersion { version: header.version() });
         }
@@ -111,85 +94,48 @@ impl Envelope {
         if length > most {
             return Err(EnvelopeError::TooLong { length, most });
         }
-        let sealed = Sealed::copied(bytes).ok_or(EnvelopeError::TooShort { length })?;
-        Ok(Self { sealed, header, kind })
+        Ok(Self::copied(bytes, header, kind))
     }
 
     /// The session that a message names, without any other check: for routing.
     pub fn peek_session(bytes: &[u8]) -> Option<SessionId> {
-        Sealed::peek::<Header>(bytes).map(|header| header.session)
+        Self::peek(bytes).map(|header| header.session)
     }
 
     /// The kind that the header names. The rest of the message is not checked.
     pub fn peek_kind(bytes: &[u8]) -> Option<Kind> {
-        Sealed::peek::<Header>(bytes).and_then(|header| header.kind())
+        Self::peek(bytes).and_then(|header| header.kind())
     }
 
     /// The reason that a refusal gives, without a check of its signature; `None` if it is no
     /// refusal.
     pub fn peek_refusal(bytes: &[u8]) -> Option<RefusalReason> {
         let refusal = Self::peek_kind(bytes) == Some(Kind::Refusal);
-        refusal.then(|| wire::decode(&bytes[Sealed::LEAST..]).ok()).flatten()
+        refusal.then(|| wire::decode(&bytes[Envelope::LEAST..]).ok()).flatten()
     }
 
     /// What a message asks for, without a check of its sender; `None` if it is of another kind.
     pub fn peek_want(bytes: &[u8]) -> Option<Want> {
-        let question = Self::parse(bytes).ok().filter(|envelope| envelope.kind == Kind::Want)?;
+        let question = Self::parse(bytes).ok().filter(|envelope| envelope.kind() == Kind::Want)?;
         wire::decode(question.content()).ok()
     }
 
     /// The group that a message names, if its kind is one of a session: for routing.
     pub fn peek_group(bytes: &[u8]) -> Option<GroupId> {
-        let header = Sealed::peek::<Header>(bytes)?;
+        let header = Self::peek(bytes)?;
         header.kind().map(|_| header.group)
-    }
-
-    /// The header.
-    pub fn header(&self) -> &Header {
-        &self.header
-    }
-
-    /// The kind.
-    pub fn kind(&self) -> Kind {
-        self.kind
-    }
-
-    /// The bytes of the whole message: signature and body.
-    pub fn as_bytes(&self) -> &Arc<[u8]> {
-        self.sealed.as_bytes()
-    }
-
-    /// The signature. It is not checked here.
-    pub fn signature(&self) -> [u8; 64] {
-        self.sealed.signature()
-    }
-
-    /// The bytes that are signed: header and content.
-    pub fn body(&self) -> &[u8] {
-        self.sealed.body()
-    }
-
-    /// What follows the header.
-    pub fn content(&self) -> &[u8] {
-        self.sealed.content()
-    }
-
-    /// The hash of the body, which names the message.
-    pub fn body_hash(&self) -> BodyHash {
-        self.sealed.body_hash()
     }
 
     /// The sender's seat, if the group has it.
     pub fn sender(&self, group: &Group) -> Option<Seat> {
-        let seat = Seat::new(self.header.sender.into()).ok()?;
-        (seat.index() < group.size()).then_some(seat)
+        self.sender_among(group.size())
     }
 
     /// Whether the seat that the header names has signed this body as a message of its kind
     /// (BIP-340, under the tag of the kind). Nothing else shows who made a message.
     pub fn is_signed_by_its_sender(&self, group: &Group) -> bool {
         let member = self.sender(group).and_then(|seat| group.member(seat));
-        member.is_some_and(|member| self.sealed.is_signed_by(&member.identity_key, self.kind.tag()))
+        member.is_some_and(|member| self.is_signed_by(&member.identity_key))
     }
 }
 
@@ -199,17 +145,6 @@ fn longest(kind: Kind) -> usize {
         Kind::Proposal => MAX_PROPOSAL_ENVELOPE,
         Kind::Evidence => MAX_EVIDENCE_ENVELOPE,
         _ => MAX_ENVELOPE,
-    }
-}
-
-impl fmt::Debug for Envelope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Envelope")
-            .field("kind", &self.kind)
-            .field("attempt", &self.header.attempt)
-            .field("sender", &self.header.sender)
-            .field("length", &self.as_bytes().len())
-            .finish_non_exhaustive()
     }
 }
 

@@ -1,7 +1,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::{
-    GroupId, SessionId,
+    GroupId, SessionId, envelope,
     tags::{Tag, VERSION},
 };
 
@@ -101,6 +101,20 @@ impl Header {
     /// The kind, if this version has one of that number.
     pub fn kind(&self) -> Option<Kind> {
         Kind::from_number(self.kind)
+    }
+}
+
+impl envelope::Header for Header {
+    type Kind = Kind;
+
+    const LENGTH: usize = Header::LENGTH;
+
+    fn sender(&self) -> u16 {
+        self.sender
+    }
+
+    fn tag(kind: Kind) -> Tag {
+        kind.tag()
     }
 }
 

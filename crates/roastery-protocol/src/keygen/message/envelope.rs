@@ -1,36 +1,22 @@
-use std::{fmt, sync::Arc};
-
 use roastery_frost::Seat;
 use thiserror::Error;
 
 use super::{Body, Header, Kind};
-use crate::{BodyHash, KeygenId, keygen::Invitation, keys::IdentityKey, sealed, tags::VERSION};
+use crate::{KeygenId, keygen::Invitation, keys::IdentityKey, tags::VERSION};
 
 /// The longest envelope of any key generation, in bytes: the transcript of 128 members of whom 128
 /// are to sign has 25,027, the certificate 25,064.
 pub const MAX_ENVELOPE: usize = 32 * 1024;
 
-/// Signature and body.
-type Sealed = sealed::Sealed<{ Header::LENGTH }>;
-
-/// A message as it is sent: `signature || body`, with a header that was read and a kind that is
-/// known.
-///
-/// The signature is not checked: see [`Envelope::is_signed_by_its_sender`]. The bytes are this
-/// value's own and never change.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Envelope {
-    sealed: Sealed,
-    header: Header,
-    kind: Kind,
-}
+/// A message of a key generation. See [`envelope::Envelope`](crate::envelope::Envelope).
+pub type Envelope = crate::envelope::Envelope<Header>;
 
 /// Why bytes cannot be read as a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum EnvelopeError {
     /// Shorter than a signature and a header.
-    #[error("{length} bytes; an envelope has at least {least}", least = Sealed::LEAST)]
+    #[error("{length} bytes; an envelope has at least {least}", least = Envelope::LEAST)]
     TooShort {
         /// The length in bytes.
         length: usize,
@@ -63,8 +49,7 @@ impl Envelope {
         let kind = body.kind();
         let header = Header::new(kind, keygen, sender.to_u16());
         let write = |bytes: &mut Vec<u8>| body.write_content(bytes);
-        let sealed = Sealed::seal(kind.tag(), &header, write, key);
-        Self { sealed, header, kind }
+        Self::seal_content(header, kind, write, key)
     }
 
     /// Reads the header of a message. The length is checked before anything is read or copied.
@@ -82,80 +67,38 @@ impl Envelope {
         if length > most {
             return Err(EnvelopeError::TooLong { length, most });
         }
-        let header: Header = Sealed::peek(bytes).ok_or(EnvelopeError::TooShort { length })?;
+        let header = Self::peek(bytes).ok_or(EnvelopeError::TooShort { length })?;
         if header.version() != VERSION {
             return Err(EnvelopeError::OtherVersion { version: header.version() });
         }
         let kind =
             header.kind().ok_or(EnvelopeError::UnknownKind { kind: header.kind_number() })?;
-        let sealed = Sealed::copied(bytes).ok_or(EnvelopeError::TooShort { length })?;
-        Ok(Self { sealed, header, kind })
+        Ok(Self::copied(bytes, header, kind))
     }
 
     /// The length of the longest envelope of a key generation, in bytes.
     pub(crate) fn longest(invitation: &Invitation) -> usize {
         let contents =
             Kind::ALL.iter().filter_map(|kind| Body::exact_length(*kind, invitation.params()));
-        Sealed::LEAST + contents.max().unwrap_or(0)
+        Self::LEAST + contents.max().unwrap_or(0)
     }
 
     /// The key generation that a message names, if its kind is one of a key generation: for
     /// routing.
     pub fn peek_keygen(bytes: &[u8]) -> Option<KeygenId> {
-        let header: Header = Sealed::peek(bytes)?;
+        let header = Self::peek(bytes)?;
         header.kind().map(|_| header.keygen)
-    }
-
-    /// The header.
-    pub fn header(&self) -> &Header {
-        &self.header
-    }
-
-    /// The kind.
-    pub fn kind(&self) -> Kind {
-        self.kind
-    }
-
-    /// The bytes of the whole message: signature and body.
-    pub fn as_bytes(&self) -> &Arc<[u8]> {
-        self.sealed.as_bytes()
-    }
-
-    /// The bytes that are signed: header and content.
-    pub fn body(&self) -> &[u8] {
-        self.sealed.body()
-    }
-
-    /// What follows the header.
-    pub fn content(&self) -> &[u8] {
-        self.sealed.content()
-    }
-
-    /// The hash of the body, which names the message.
-    pub fn body_hash(&self) -> BodyHash {
-        self.sealed.body_hash()
     }
 
     /// The sender's seat, if the key generation has it.
     pub fn sender(&self, invitation: &Invitation) -> Option<Seat> {
-        let seat = Seat::new(self.header.sender.into()).ok()?;
-        (seat.index() < invitation.size()).then_some(seat)
+        self.sender_among(invitation.size())
     }
 
     /// Whether the identity key on the card of the seat that the header names has signed this body
     /// as a message of its kind (BIP-340, under the tag of the kind).
     pub fn is_signed_by_its_sender(&self, invitation: &Invitation) -> bool {
         let member = self.sender(invitation).and_then(|seat| invitation.member(seat));
-        member.is_some_and(|member| self.sealed.is_signed_by(&member.identity_key, self.kind.tag()))
-    }
-}
-
-impl fmt::Debug for Envelope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Envelope")
-            .field("kind", &self.kind)
-            .field("sender", &self.header.sender)
-            .field("length", &self.as_bytes().len())
-            .finish_non_exhaustive()
+        member.is_some_and(|member| self.is_signed_by(&member.identity_key))
     }
 }

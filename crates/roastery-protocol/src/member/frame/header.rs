@@ -2,9 +2,9 @@ use roastery_frost::Seat;
 
 use crate::{
     GroupId, SessionId,
+    envelope::SIGNATURE,
     group::Group,
     request::{MAX_REQUEST, MAX_TRANSACTION},
-    sealed::SIGNATURE,
     tags::{SIGNING_VERSION, Tag},
 };
 

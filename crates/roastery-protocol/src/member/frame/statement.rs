@@ -8,8 +8,8 @@ use super::{
     SigningPackage, StatementKind, reading::read_beginning,
 };
 use crate::{
-    BodyHash, GroupId, SessionId, group::Group, keys::IdentityKey, member::proof::Proof,
-    message::Proposal, sealed::SIGNATURE, tags::Tag, wire,
+    BodyHash, GroupId, SessionId, envelope::SIGNATURE, group::Group, keys::IdentityKey,
+    member::proof::Proof, message::Proposal, tags::Tag, wire,
 };
 
 /// A signed statement as it is sent: `1 | signature | body`, with a header that was read.

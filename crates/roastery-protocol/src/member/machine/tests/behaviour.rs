@@ -2,11 +2,14 @@ use std::{sync::atomic::Ordering, time::Duration};
 
 use super::world::{Disk, World};
 use crate::{
+    SessionId,
     machine::Machine,
     member::{
         frame::{ControlKind, StatementKind},
         machine::{Event, RequestOrigin, StopReason},
+        reign::Candidate,
     },
+    request::SigningRequest,
 };
 
 const ALL: [usize; 5] = [0, 1, 2, 3, 4];
@@ -288,4 +291,88 @@ fn many_sessions_one_after_the_other_use_no_slot_twice_and_hold_a_bounded_stock(
     for node in &world.nodes {
         assert!(node.member.as_ref().unwrap().live_slots() <= 2 * 192 + 1);
     }
+}
+
+/// What a node knows of another as a coordinator.
+fn candidate(world: &World, at: usize, session: SessionId, seat: usize) -> Candidate {
+    let member = world.nodes[at].member.as_ref().unwrap();
+    let seat = world.group.seats().nth(seat).unwrap();
+    member.core.candidate(&member.sessions[&session], seat, world.moment(at))
+}
+
+#[test]
+fn a_share_counts_as_ready() {
+    let mut world = World::new(3, &[1; 3]);
+    let request = world.request(1, 3_600);
+    let session = world.open(0, &request, RequestOrigin::Own);
+    assert!(!candidate(&world, 0, session, 1).ready, "it has not opened the session");
+    world.open(1, &request, RequestOrigin::Proposed);
+    let until = world.now + ms(110);
+    world.run(until);
+    assert_eq!(world.count(StatementKind::SignatureShare), 1);
+    assert_eq!(world.count_control(ControlKind::Ready), 0);
+    assert!(candidate(&world, 0, session, 1).ready);
+}
+
+#[test]
+fn a_package_that_came_before_its_session_opened_is_answered_when_it_opens() {
+    let mut world = World::new(2, &[1; 2]);
+    let request = world.request(1, 3_600);
+    world.open(0, &request, RequestOrigin::Own);
+    let until = world.now + ms(700);
+    world.run(until);
+    let session = world.open(1, &request, RequestOrigin::Proposed);
+    assert_eq!(world.run_until_signed(session, &[0], secs(30)), Some(ms(50)));
+}
+
+#[test]
+fn ready_that_came_before_its_session_opened_counts_when_it_opens() {
+    let mut world = World::new(3, &[1; 5]);
+    let request = world.request(1, 3_600);
+    let session = request.session_id();
+    let first = world.first_in_order(session);
+    let other = (first + 1) % 5;
+    world.open(other, &request, RequestOrigin::Waited);
+    let until = world.now + ms(100);
+    world.run(until);
+    world.open(first, &request, RequestOrigin::Proposed);
+    assert!(candidate(&world, first, session, other).ready);
+}
+
+#[test]
+fn a_member_that_says_ready_while_it_owes_a_share_is_shown_the_package_again() {
+    let mut world = World::new(2, &[1; 2]);
+    let mut requests: Vec<_> = (0..17).map(|more| world.request(1, 3_600 + more)).collect();
+    // Packages are repeated in the order of the sessions' ids: that of the first one is gone where
+    // the packages of 16 sessions that are not open are kept.
+    requests.sort_by_key(SigningRequest::session_id);
+    let coordinator = world.first_in_order(requests[0].session_id());
+    for request in &requests {
+        world.open(coordinator, request, RequestOrigin::Own);
+    }
+    let until = world.now + secs(5);
+    world.run(until);
+    let session = world.open(1 - coordinator, &requests[0], RequestOrigin::Waited);
+    let took = world.run_until_signed(session, &[coordinator], secs(30)).unwrap();
+    assert!(took < ms(200), "Ready, the package and the share: {took:?}");
+}
+
+#[test]
+fn a_signer_whose_wall_clock_is_past_the_expiry_does_not_ask_its_engine() {
+    let mut world = World::new(2, &[1; 2]);
+    let request = world.request(1, 60);
+    // It has no link, so it gives no share before its clock is past the expiry.
+    world.link(0, 1, false);
+    let session = world.open(1, &request, RequestOrigin::Proposed);
+    let until = world.now + secs(57);
+    world.run(until);
+    world.nodes[1].wall_offset = 5_000;
+    world.link(0, 1, true);
+    let until = world.now + ms(300);
+    world.run(until);
+    world.open(0, &request, RequestOrigin::Own);
+    assert_eq!(world.run_until_signed(session, &[0], secs(2)), None);
+    let stopped = world.nodes[1].member.as_ref().unwrap().stopped(session);
+    assert!(matches!(stopped, None | Some(StopReason::Expired)), "{stopped:?}");
+    assert_eq!(world.shares_released(1), 0);
 }

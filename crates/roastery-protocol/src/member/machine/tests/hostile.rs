@@ -10,7 +10,8 @@ use crate::{
     member::{
         Run,
         frame::{
-            Content, ControlContent, SignatureShare, SignerSlots, SigningPackage, Slots, slot_hash,
+            Content, ControlContent, Ready, ReadySession, SignatureShare, SignerSlots,
+            SigningPackage, Slots, slot_hash,
         },
         machine::{Event, RequestOrigin},
     },
@@ -149,8 +150,59 @@ fn slots_that_are_no_points_are_not_named_and_no_member_is_blamed() {
     world.run(until);
     let packages = world.packages_for(2, 1);
     assert!(packages.iter().all(|(_, package)| package.entry_of(seat).is_none()));
+    let held = world.nodes[0].member.as_ref().unwrap().core.own[0].shown.held(seat);
+    assert_eq!(held, 0, "no later session tries the others");
     world.start(1);
     world.open(1, &request, RequestOrigin::Waited);
     assert!(world.run_until_signed(session, &[0, 1], secs(60)).is_some());
     assert!(world.proven(0).is_empty());
+}
+
+#[test]
+fn a_run_that_comes_too_soon_is_answered_when_its_time_has_come() {
+    let (mut world, session) = world();
+    let request = world.request(1, 3_600);
+    world.open(0, &request, RequestOrigin::Proposed);
+    let slots = world.slots_for(2, 0).pop().unwrap();
+    for number in 0..2 {
+        let run = Run::new(1_000_000 + u64::from(number), [0; 8]);
+        let package = package(&world, run, 0, &slots, slots.first + number);
+        world.say(2, session, &Content::SigningPackage(package));
+    }
+    let shares = |world: &World| {
+        let statements = world.nodes[2].inbox.iter().filter(|(_, bytes)| bytes[0] == 1);
+        statements.filter(|(_, bytes)| bytes[66] == 2).count()
+    };
+    let until = world.now + Duration::from_millis(110);
+    world.run(until);
+    assert_eq!(shares(&world), 1);
+    let until = world.now + Duration::from_millis(150);
+    world.run(until);
+    assert_eq!(shares(&world), 2);
+}
+
+#[test]
+fn a_member_that_asks_again_and_again_is_answered_once_in_half_a_second() {
+    let mut world = World::new(2, &[1; 3]);
+    let request = world.request(1, 3_600);
+    let session = request.session_id();
+    for node in 0..2 {
+        world.open(node, &request, RequestOrigin::Proposed);
+    }
+    assert!(world.run_until_signed(session, &[0, 1], secs(30)).is_some());
+    let until = world.now + secs(1);
+    world.run(until);
+    world.take_over(2);
+    let seat = world.group.seats().nth(2).unwrap();
+    let incarnation = world.nodes[0].member.as_ref().unwrap().named_by(seat).unwrap();
+    for counter in 0..100 {
+        let sessions = vec![ReadySession { session, counter, cannot: None }];
+        world.tell(2, 0, &ControlContent::Ready(Ready { incarnation, oldest: 0, sessions }));
+        let until = world.now + Duration::from_millis(10);
+        world.run(until);
+    }
+    let until = world.now + Duration::from_millis(200);
+    world.run(until);
+    let answers = world.nodes[2].inbox.iter().filter(|(from, bytes)| *from == 0 && bytes[0] == 1);
+    assert!((2..=3).contains(&answers.count()));
 }

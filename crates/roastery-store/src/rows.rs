@@ -21,7 +21,8 @@ const CACHE: usize = 1024 * 1024;
 pub(super) const HEADER: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("header");
 const HEADER_ROW: &str = "header";
 
-/// Opens an existing database, and checks all of it.
+/// Opens an existing database. The checksums of its pages are checked here, its values where they
+/// are read.
 pub(super) fn open_database(backend: impl StorageBackend) -> Result<Database, StoreError> {
     // redb would make a new database of an empty file.
     if backend.len().map_err(StoreError::io)? == 0 {

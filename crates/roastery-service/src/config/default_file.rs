@@ -87,7 +87,7 @@ announce = {announce}
 # kinds = ["text", "transaction"]
 # The most requests that are approved in an hour; 0 means any number. (ROASTERY_POLICY_MOST_PER_HOUR)
 # most_per_hour = 0
-# The longest life of a request, in seconds.
+# The longest life of a request, in seconds: 1 to 604800.
 # longest_life_seconds = 604800
 
 # What transactions may do. Amounts are in satoshi; a rule that is absent is not applied.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bitcoin::Network;
 use roastery_bitcoin::policy::{Review, Rules};
-use roastery_protocol::request::Subject;
+use roastery_protocol::request::{MAX_LIFETIME_SECONDS, Subject};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -136,15 +136,36 @@ impl PolicyConfig {
             return Err(ConfigError::Value { option: "policy.command", reason });
         }
         let day = 24 * 60 * 60;
-        for (option, seconds) in [
-            ("policy.command_timeout_seconds", self.command_timeout_seconds),
-            ("policy.command_validity_seconds", self.command_validity_seconds),
+        for (option, seconds, most) in [
+            ("policy.command_timeout_seconds", self.command_timeout_seconds, day),
+            ("policy.command_validity_seconds", self.command_validity_seconds, day),
+            // Of 0 seconds nothing would be signed, and above a week no request lives.
+            ("policy.longest_life_seconds", self.longest_life_seconds, MAX_LIFETIME_SECONDS),
         ] {
-            if !(1..=day).contains(&seconds) {
-                let reason = format!("{seconds}; 1 to {day} are allowed");
+            if !(1..=most).contains(&seconds) {
+                let reason = format!("{seconds}; 1 to {most} are allowed");
                 return Err(ConfigError::Value { option, reason });
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_would_let_nothing_be_signed_is_refused_with_what_is_allowed() {
+        let network = Network::Regtest;
+        assert!(PolicyConfig::default().check(network).is_ok());
+        for longest_life_seconds in [0, MAX_LIFETIME_SECONDS + 1] {
+            let config = PolicyConfig { longest_life_seconds, ..PolicyConfig::default() };
+            let error = config.check(network).unwrap_err().to_string();
+            assert!(error.contains("policy.longest_life_seconds"), "{error}");
+            assert!(error.contains("1 to 604800 are allowed"), "{error}");
+        }
+        let config = PolicyConfig { command_timeout_seconds: 0, ..PolicyConfig::default() };
+        assert!(config.check(network).is_err());
     }
 }

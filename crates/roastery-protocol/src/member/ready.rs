@@ -52,6 +52,14 @@ impl Announcements {
         }
     }
 
+    /// A share has gone to the coordinator: Ready is not said until it is asked for, or there is
+    /// another reason.
+    pub fn answered(&mut self, coordinator: Seat) {
+        let (pause, _) = REPEATED_AFTER;
+        let silent = Announcement { due: None, pause, is_said: true };
+        self.coordinators.insert(coordinator, silent);
+    }
+
     /// The signer has changed its mind: what it said before means nothing, and Ready, if it is
     /// ready, is said to all at once.
     pub fn change(&mut self, now: Duration) {

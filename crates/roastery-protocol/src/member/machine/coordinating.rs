@@ -25,8 +25,8 @@ use crate::{
 /// What came of taking the slots for a package.
 enum Taken {
     All(BTreeMap<Seat, (u32, Vec<PublicNonce>)>),
-    /// The nonces of this member are no points: it is out.
-    Undecodable(Seat),
+    /// The nonces of this member are no points, or were named before: it is out.
+    Unusable(Seat),
     /// Slots of an own seat are being drawn.
     NotYet,
 }
@@ -92,9 +92,9 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             if bad {
                 continue;
             }
-            match self.take_slots(session, &plan, now) {
+            match self.take_slots(session, turn, &plan, now) {
                 Taken::NotYet => return None,
-                Taken::Undecodable(seat) => turn.reign.exclude(seat),
+                Taken::Unusable(seat) => turn.reign.exclude(seat),
                 Taken::All(slots) => return self.seal_package(session, turn, &slots, now).ok()?,
             }
         }
@@ -165,7 +165,15 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         }
     }
 
-    fn take_slots(&mut self, session: &Session<A::Package>, plan: &Plan, now: Moment) -> Taken {
+    /// Looks at the slots of all t signers, and takes them only if all of them can be named: what
+    /// one member shows costs no other member a slot.
+    fn take_slots(
+        &mut self,
+        session: &Session<A::Package>,
+        turn: &Turn<A::Package>,
+        plan: &Plan,
+        now: Moment,
+    ) -> Taken {
         let (coordinator, m) = (session.seat, session.m);
         for own in self.own_seats().into_iter().filter(|own| plan.seats.contains(own)) {
             if let Err(draw) = self.own_seat(own).stock.for_own(coordinator, m, now) {
@@ -181,17 +189,25 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
                 let batch = self.own_seat(seat).stock.for_own(coordinator, m, now);
                 batch.ok().map(|batch| HeldSlots { first: batch.first, nonces: batch.nonces })
             } else {
-                self.own_seat_mut(coordinator).shown.take(seat, m, plan.is_try, now)
+                self.own_seat(coordinator).shown.peek(seat, m, plan.is_try, now)
             };
             let Some(slots) = slots else { return Taken::NotYet };
+            let hash = slot_hash(self.group.id(), coordinator, seat, &slots.nonces);
             match self.arithmetic.decode_nonces(&slots.nonces) {
-                Ok(Verdict::Right(nonces)) => taken.insert(seat, (slots.first, nonces)),
-                Ok(Verdict::Wrong { .. }) => {
+                Ok(Verdict::Right(nonces)) if !turn.reign.has_named(hash) => {
+                    taken.insert(seat, (slots.first, nonces));
+                }
+                Ok(_) => {
                     self.own_seat_mut(coordinator).shown.void(seat);
-                    return Taken::Undecodable(seat);
+                    return Taken::Unusable(seat);
                 }
                 Err(_) => return Taken::NotYet,
-            };
+            }
+        }
+        for seat in taken.keys() {
+            if !self.is_own(*seat) {
+                self.own_seat_mut(coordinator).shown.take(*seat, m, plan.is_try, now);
+            }
         }
         Taken::All(taken)
     }
@@ -347,7 +363,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         let shown = &self.own_seat(session.seat).shown;
         let incarnation = self.links.incarnation(seat);
         let said = session.said.get(&seat).filter(|said| Some(said.incarnation) == incarnation);
-        let excluded = session.proofs.contains_key(&seat) || self.is_excluded(seat);
+        let excluded = self.is_shunned(session, seat);
         Candidate {
             linked: self.links.is_up(seat),
             excluded,
@@ -356,7 +372,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             ready: said.is_some(),
             cannot: said.and_then(|said| said.cannot),
             incarnation,
-            clean: !self.late.contains(&seat) && !self.faulty.contains_key(&seat),
+            clean: !self.late.contains(&seat),
             prompt: self.is_prompt(seat, now),
             round_trip: self.links.round_trip(seat),
         }
@@ -419,8 +435,10 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
     pub(super) fn turn_due(&self, session: &Session<A::Package>, now: Moment) -> Option<Duration> {
         let turn = session.turn.as_ref()?;
         let candidate = |seat| self.candidate(session, seat, now);
-        let package = turn.reign.package_due(candidate);
-        let run = turn.reign.new_run_due(self.links.interval(), candidate);
+        // What was due before the last input was tried then: it waits for another input.
+        let later = |due: &Duration| *due > now.monotonic;
+        let package = turn.reign.package_due(candidate).filter(later);
+        let run = turn.reign.new_run_due(self.links.interval(), candidate).filter(later);
         let may_ask = turn.asked_from(self.links.interval());
         let asks = [turn.asks.due().max(may_ask), turn.repeats.due()];
         package.into_iter().chain(run).chain(asks).min()

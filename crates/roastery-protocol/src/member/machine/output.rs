@@ -227,6 +227,9 @@ pub enum Decline {
     /// It names no seat of this node.
     #[error("no seat of this node is picked")]
     NotPicked,
+    /// Its coordinator is proven faulty or barred.
+    #[error("its coordinator is proven faulty or barred")]
+    Coordinator,
     /// A co-signer is proven faulty or barred.
     #[error("seat {seat} among its signers is proven faulty or barred")]
     Cosigner {

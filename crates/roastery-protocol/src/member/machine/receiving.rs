@@ -255,6 +255,9 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
                 self.reply(sender, Reply::Share(hash), &bytes, now);
             } else if session.cannot.contains_key(&(own, sender)) {
                 self.say_ready(session, own, sender, now);
+            } else if !self.is_being_answered(session, own, sender, hash) {
+                // What kept this node from an answer may be over.
+                let _ = self.consider(session, sender, hash, now);
             }
         }
         Err(Rejected::Repeat)

@@ -152,8 +152,9 @@ impl<P> Session<P> {
     pub(super) fn say_ready_now(&mut self, now: Duration) {
         for (own, announcements) in &mut self.announcements {
             let live = self.schedule.live().iter();
-            let waiting = self.cannot.keys().filter(|(of, _)| of == own).map(|(_, seat)| seat);
-            live.chain(waiting).for_each(|seat| announcements.say_now(*seat, now));
+            let keys = self.cannot.keys().chain(self.given.keys());
+            let answered = keys.filter(|(of, _)| of == own).map(|(_, seat)| seat);
+            live.chain(answered).for_each(|seat| announcements.say_now(*seat, now));
         }
     }
 

@@ -64,7 +64,13 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         for own in picked {
             result = self.answer(session, own, coordinator, (hash, &package), now);
             match &result {
-                Err(Rejected::NotToBeSigned(Decline::Slots(_) | Decline::OtherSlots)) => {
+                // It can never be answered: its coordinator goes on without this seat.
+                Err(Rejected::NotToBeSigned(
+                    Decline::Slots(_)
+                    | Decline::OtherSlots
+                    | Decline::Cosigner { .. }
+                    | Decline::Exhausted { .. },
+                )) => {
                     let cannot = (package.run, package.number);
                     session.cannot.insert((own, coordinator), cannot);
                     self.say_ready(session, own, coordinator, now);
@@ -72,10 +78,57 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
                 Err(Rejected::NotToBeSigned(Decline::OlderRun)) => {
                     self.show_newest_package(session, coordinator, now);
                 }
+                Err(Rejected::NotToBeSigned(Decline::Withdrawn(reason))) => {
+                    self.stop(session, StopReason::Withdrawn(*reason), now);
+                }
+                Err(Rejected::NotToBeSigned(Decline::Expired)) => {
+                    self.stop(session, StopReason::Expired, now);
+                }
                 _ => {}
             }
         }
         result
+    }
+
+    /// Whether an answer of this own seat to this package is on its way: it came too soon, is being
+    /// computed, or waits for the disk.
+    pub(super) fn is_being_answered(
+        &self,
+        session: &Session<A::Package>,
+        own: Seat,
+        coordinator: Seat,
+        hash: BodyHash,
+    ) -> bool {
+        let is_of_job = |pending: &Pending| {
+            matches!(pending, Pending::Sign { seat, session: of, package, .. }
+                if (*seat, *of, *package) == (own, session.id, hash))
+        };
+        session.too_soon.get(&coordinator).is_some_and(|(_, waiting)| *waiting == hash)
+            || self.held.contains_key(&(session.id, own, hash))
+            || self.jobs.values().any(is_of_job)
+    }
+
+    /// Looks again at the newest package of each coordinator that has no answer of an own seat: the
+    /// session was stopped here when it came.
+    pub(super) fn look_at_all(&mut self, session: &mut Session<A::Package>, now: Moment) {
+        for coordinator in self.others() {
+            for own in self.own_seats() {
+                let newest = session.retained.newest_for(coordinator, own).map(|one| one.hash);
+                let given = session.given.get(&(own, coordinator)).map(|given| given.package);
+                if let Some(hash) = newest.filter(|newest| given != Some(*newest)) {
+                    // Why it is not signed now either concerns its coordinator, which learns it.
+                    let _ = self.consider(session, coordinator, hash, now);
+                }
+            }
+        }
+    }
+
+    /// Whether this seat is not served in this session: proven faulty, here or in another session,
+    /// or barred.
+    pub(super) fn is_shunned(&self, session: &Session<A::Package>, seat: Seat) -> bool {
+        session.proofs.contains_key(&seat)
+            || self.faulty.contains_key(&seat)
+            || self.is_excluded(seat)
     }
 
     fn answer(
@@ -126,11 +179,11 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         now: Moment,
     ) -> Result<(), Decline> {
         self.still_agrees(session, now)?;
-        if let Some(seat) = package.seats().into_iter().find(|seat| {
-            session.proofs.contains_key(seat)
-                || self.faulty.contains_key(seat)
-                || self.is_excluded(*seat)
-        }) {
+        if self.is_shunned(session, coordinator) {
+            return Err(Decline::Coordinator);
+        }
+        let shunned = |seat: &Seat| self.is_shunned(session, *seat);
+        if let Some(seat) = package.seats().into_iter().find(shunned) {
             return Err(Decline::Cosigner { seat });
         }
         let most = self.group.most_packages();
@@ -216,7 +269,14 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             // The session has ended meanwhile: the share is destroyed.
             Err(_) => return,
         }
+        if self.is_shunned(session, coordinator) {
+            // It was barred or proven faulty meanwhile: the share is destroyed.
+            return;
+        }
         let (package, statement) = (given.package, given.statement.clone());
+        if let Some(announcements) = session.announcements.get_mut(&seat) {
+            announcements.answered(coordinator);
+        }
         let key = (seat, coordinator);
         // The records of two shares may be written in another order than the shares were made.
         if session.given.get(&key).is_none_or(|known| known.at <= given.at) {
@@ -250,10 +310,11 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         let cannot = match newest {
             None => None,
             Some(newest) => {
-                let this = (newest.content.run, newest.content.number);
-                if cannot != Some(this) {
+                if self.is_being_answered(session, own, coordinator, newest.hash) {
                     return None;
                 }
+                let this = (newest.content.run, newest.content.number);
+                let cannot = cannot.filter(|cannot| *cannot == this);
                 cannot.map(|(run, number)| Cannot { run, number })
             }
         };

@@ -201,8 +201,9 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             return Err(Rejected::NoAnswer { sender });
         }
         self.show_unused(own, sender);
-        let missing = self.own_seat_mut(own).stock.missing(sender, m, now);
-        missing.into_iter().for_each(|draw| self.draw(own, draw, m, now));
+        let stock = &mut self.own_seat_mut(own).stock;
+        let draw = stock.missing(sender, m, now).or_else(|| stock.asked(sender, m, now));
+        draw.into_iter().for_each(|draw| self.draw(own, draw, m, now));
         Ok(())
     }
 
@@ -212,13 +213,25 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
     }
 
     fn refresh(&mut self, own: Seat, coordinator: Seat, m: usize, now: Moment) {
-        let stale = self.own_seat_mut(own).stock.stale(coordinator, m, now);
-        stale.into_iter().for_each(|draw| self.draw(own, draw, m, now));
+        let stock = &mut self.own_seat_mut(own).stock;
+        if stock.stale_at(coordinator).is_some_and(|due| now.monotonic >= due) {
+            let stale = stock.stale(coordinator, m, now);
+            stock.note_attempt(coordinator, now);
+            stale.into_iter().for_each(|draw| self.draw(own, draw, m, now));
+        }
     }
 
     /// Whether a session was open here in the last 15 minutes.
     fn is_active(&self, now: Moment) -> bool {
         self.active.is_some_and(|last| now.monotonic <= last.saturating_add(ACTIVE_FOR))
+    }
+
+    /// When the stock for a coordinator ends with its link, on the monotonic clock.
+    pub(super) fn links_due(&self) -> Option<Duration> {
+        let others = self.others().into_iter();
+        let held = others.filter(|seat| self.own.iter().any(|own| own.stock.held(*seat) > 0));
+        let down = held.filter_map(|seat| self.links.down_since(seat));
+        down.map(|since| since.saturating_add(HELD_WITHOUT_LINK)).min()
     }
 
     /// When slots for a linked coordinator are drawn anew, on the monotonic clock.
@@ -318,8 +331,12 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         if !session.is_running() {
             return;
         }
-        for announcements in session.announcements.values_mut() {
-            if session.schedule.is_live(seat) {
+        let is_live = session.schedule.is_live(seat);
+        for (own, announcements) in &mut session.announcements {
+            // One that has sent a package before it lost its memory counts on this seat as well.
+            let key = (*own, seat);
+            let is_known = session.given.contains_key(&key) || session.cannot.contains_key(&key);
+            if is_live || is_known {
                 announcements.say_now(seat, now.monotonic);
             }
         }

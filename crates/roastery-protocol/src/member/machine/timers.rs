@@ -62,6 +62,7 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         for (seat, said) in ready {
             session.said.entry(seat).or_insert(said);
         }
+        self.core.look_at_all(&mut session, now);
         for (sender, statement) in packages {
             // Why it is not signed now either concerns its coordinator, which learns it.
             let _ = self.core.on_statement(&mut session, sender, statement, true, now);
@@ -94,7 +95,8 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
     pub(super) fn due(&self) -> Option<Duration> {
         let sessions = self.sessions.values().filter_map(|session| self.core.session_due(session));
         let stock = self.core.own.iter().filter_map(|own| own.stock.next_timeout());
-        sessions.chain(stock).chain(self.core.refresh_due()).min()
+        let links = self.core.links_due();
+        sessions.chain(stock).chain(links).chain(self.core.refresh_due()).min()
     }
 }
 

@@ -170,6 +170,11 @@ impl<S> Reign<S> {
         Some(PackageId { run: book.run, number })
     }
 
+    /// Whether the present run has named these slots.
+    pub fn has_named(&self, slot: SlotHash) -> bool {
+        self.run.named.contains(&slot)
+    }
+
     /// Records the body hash of the package that went out last.
     pub fn seal(&mut self, package: PackageId, hash: BodyHash) {
         if let Some(package) = self.package_mut(package) {

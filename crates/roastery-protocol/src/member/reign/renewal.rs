@@ -85,7 +85,9 @@ impl<S> Reign<S> {
     fn would_be_ready(&self, candidate: &impl Fn(Seat) -> Candidate) -> bool {
         let free = self.run.seats().filter(|(seat, status)| {
             let one = candidate(*seat);
-            if !self.is_pickable(*seat, &one) {
+            // A share of the run that ends is no answer in the next one: its sender must be ready.
+            let is_ready = one.ready || self.own.contains(seat);
+            if !is_ready || !self.is_pickable(*seat, &one) {
                 return false;
             }
             match *status {

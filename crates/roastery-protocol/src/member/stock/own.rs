@@ -11,6 +11,9 @@ use crate::{SessionId, clock::Moment, member::Incarnation};
 /// After this time new slots are shown while signing is to be expected.
 const REFRESHED_AFTER: Duration = Duration::from_secs(300);
 
+/// A coordinator that asks for slots though it has a batch is shown another one after this time.
+const ASKED_AFTER: Duration = Duration::from_secs(8);
+
 /// The unused slots of one seat of this node for every coordinator: their public nonces, their
 /// indexes and their age. The secret halves are in the engine, under the same indexes.
 #[derive(Debug)]
@@ -118,6 +121,22 @@ impl OwnStock {
         let due = self.stale_at(coordinator)?;
         let is_stale = now.monotonic >= due;
         self.draw(coordinator, m, now, |_, batch| if is_stale { batch } else { 0 })
+    }
+
+    /// A whole batch for a coordinator that asks though it has been shown one: it may have lost it.
+    /// At most once in 8 seconds.
+    pub fn asked(&mut self, coordinator: Seat, m: usize, now: Moment) -> Option<Draw> {
+        let last = self.last_draw(coordinator);
+        let is_due = last.is_none_or(|last| now.monotonic >= last.saturating_add(ASKED_AFTER));
+        self.draw(coordinator, m, now, |_, batch| if is_due { batch } else { 0 })
+    }
+
+    /// An order was given or could not be given: the next one for freshness alone waits as after a
+    /// draw.
+    pub fn note_attempt(&mut self, coordinator: Seat, now: Moment) {
+        if let Some(promised) = self.coordinators.get_mut(coordinator.index()) {
+            promised.last_draw = Some(now.monotonic);
+        }
     }
 
     /// When [`OwnStock::stale`] gives something, on the monotonic clock.

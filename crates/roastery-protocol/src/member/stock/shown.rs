@@ -87,6 +87,14 @@ impl ShownStock {
         self.signers.get(signer.index()).is_some_and(|shown| shown.find(m, spare, now).is_some())
     }
 
+    /// The newest m slots of consecutive indexes that are not too old, which stay.
+    pub fn peek(&self, signer: Seat, m: usize, spare: bool, now: Moment) -> Option<Held> {
+        let shown = self.signers.get(signer.index())?;
+        let first = shown.find(m, spare, now)?;
+        let nonces = (first..).take(m).filter_map(|index| shown.slots.get(&index));
+        Some(Held { first, nonces: nonces.map(|slot| slot.nonce).collect() })
+    }
+
     /// Takes out the newest m slots of consecutive indexes that are not too old.
     pub fn take(&mut self, signer: Seat, m: usize, spare: bool, now: Moment) -> Option<Held> {
         let shown = self.signers.get_mut(signer.index())?;

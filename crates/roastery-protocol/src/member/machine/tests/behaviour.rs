@@ -376,3 +376,71 @@ fn a_signer_whose_wall_clock_is_past_the_expiry_does_not_ask_its_engine() {
     assert!(matches!(stopped, None | Some(StopReason::Expired)), "{stopped:?}");
     assert_eq!(world.shares_released(1), 0);
 }
+
+#[test]
+fn a_signer_that_answered_and_then_voided_its_stock_is_ready_for_the_next_run() {
+    let mut world = World::new(3, &[1; 3]);
+    let request = world.request(1, 3_600);
+    let session = world.open(0, &request, RequestOrigin::Own);
+    world.open(1, &request, RequestOrigin::Proposed);
+    let until = world.now + ms(110);
+    world.run(until);
+    assert!(candidate(&world, 0, session, 1).ready);
+    let now = world.moment(1);
+    world.nodes[1].member.as_mut().unwrap().void_stock(now);
+    world.drain(1);
+    let until = world.now + ms(200);
+    world.run(until);
+    let known = candidate(&world, 0, session, 1);
+    assert_eq!(known.incarnation, Some(world.nodes[1].member.as_ref().unwrap().incarnation()));
+    assert!(known.ready && known.has_slots);
+}
+
+#[test]
+fn a_coordinator_that_restarted_gets_ready_of_a_signer_that_answered_its_earlier_life() {
+    let mut world = World::new(3, &[1; 3]);
+    let request = world.request(1, 3_600);
+    // One whose turn by the order has not come: it reigned because its owner asked.
+    let signer = world.first_in_order(request.session_id());
+    let coordinator = (signer + 1) % 3;
+    let session = world.open(coordinator, &request, RequestOrigin::Own);
+    world.open(signer, &request, RequestOrigin::Proposed);
+    let until = world.now + ms(120);
+    world.run(until);
+    world.crash(coordinator);
+    world.start(coordinator);
+    world.open(coordinator, &request, RequestOrigin::Waited);
+    let until = world.now + ms(110);
+    world.run(until);
+    assert!(candidate(&world, coordinator, session, signer).ready);
+}
+
+#[test]
+fn a_session_that_was_stopped_and_opened_again_answers_what_came_meanwhile() {
+    let mut world = World::new(2, &[1; 2]);
+    let request = world.request(1, 3_600);
+    let session = request.session_id();
+    let signer = 1 - world.first_in_order(session);
+    world.open(signer, &request, RequestOrigin::Waited);
+    let now = world.moment(signer);
+    world.nodes[signer].member.as_mut().unwrap().stop(session, StopReason::Cancelled, now);
+    world.drain(signer);
+    world.open(1 - signer, &request, RequestOrigin::Own);
+    let until = world.now + secs(3);
+    world.run(until);
+    world.open(signer, &request, RequestOrigin::Waited);
+    assert_eq!(world.run_until_signed(session, &[1 - signer], secs(30)), Some(ms(50)));
+}
+
+#[test]
+fn the_secrets_of_a_node_without_links_end_after_half_a_minute() {
+    let mut world = World::new(2, &[1; 2]);
+    assert!(world.nodes[0].member.as_ref().unwrap().live_slots() > 0);
+    world.link(0, 1, false);
+    let until = world.now + secs(29);
+    world.run(until);
+    assert!(world.nodes[0].member.as_ref().unwrap().live_slots() > 0);
+    let until = world.now + secs(2);
+    world.run(until);
+    assert_eq!(world.nodes[0].member.as_ref().unwrap().live_slots(), 0);
+}

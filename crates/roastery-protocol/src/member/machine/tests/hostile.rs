@@ -11,7 +11,7 @@ use crate::{
         Run,
         frame::{
             Content, ControlContent, Ready, ReadySession, SignatureShare, SignerSlots,
-            SigningPackage, Slots, slot_hash,
+            SigningPackage, Slots, Want, slot_hash,
         },
         machine::{Event, RequestOrigin},
     },
@@ -24,6 +24,18 @@ fn secs(seconds: u64) -> Duration {
 
 /// A package of the node 2 of a 2-of-3 for itself and node 0, that names these slots of node 0.
 fn package(world: &World, run: Run, number: u16, slots: &Slots, index: u32) -> SigningPackage {
+    package_with(2, world, run, number, slots, index)
+}
+
+/// A package of the node 2 of a 2-of-3 for node 0 and this one.
+fn package_with(
+    cosigner: usize,
+    world: &World,
+    run: Run,
+    number: u16,
+    slots: &Slots,
+    index: u32,
+) -> SigningPackage {
     let nonce = slots.nonces[(index - slots.first) as usize];
     let point = PublicNonce::from_bytes(&nonce).unwrap();
     let group = world.group.id();
@@ -38,7 +50,7 @@ fn package(world: &World, run: Run, number: u16, slots: &Slots, index: u32) -> S
     SigningPackage {
         run,
         number,
-        signers: vec![entry(seats[0], index, nonce), entry(seats[2], 0, nonce)],
+        signers: vec![entry(seats[0], index, nonce), entry(seats[cosigner], 0, nonce)],
         aggregates: vec![aggregate],
     }
 }
@@ -205,4 +217,69 @@ fn a_member_that_asks_again_and_again_is_answered_once_in_half_a_second() {
     world.run(until);
     let answers = world.nodes[2].inbox.iter().filter(|(from, bytes)| *from == 0 && bytes[0] == 1);
     assert!((2..=3).contains(&answers.count()));
+}
+
+#[test]
+fn honest_members_sign_though_each_has_barred_another_hostile_member() {
+    let mut world = World::new(3, &[1; 5]);
+    let seats: Vec<_> = world.group.seats().collect();
+    // The first seats are picked first.
+    world.take_over(0);
+    world.take_over(1);
+    world.nodes[2].member.as_mut().unwrap().bar(seats[0]);
+    world.nodes[3].member.as_mut().unwrap().bar(seats[1]);
+    let request = world.request(1, 3_600);
+    for node in [2, 3, 4] {
+        let own = node == 2;
+        world.open(node, &request, if own { RequestOrigin::Own } else { RequestOrigin::Proposed });
+    }
+    let session = request.session_id();
+    let begun = world.now;
+    world.run(begun + Duration::from_millis(120));
+    let of_2 = world.nodes[2].member.as_ref().unwrap();
+    let known = of_2.core.candidate(&of_2.sessions[&session], seats[3], world.moment(2));
+    assert!(known.cannot.is_some(), "node 3 does not sign with seat 1, and says so");
+    let took = world.run_until_signed(session, &[2, 3, 4], secs(60)).unwrap();
+    assert!(took < secs(10), "{took:?}");
+}
+
+#[test]
+fn a_package_that_came_too_soon_is_not_signed_once_its_coordinator_is_barred() {
+    let (mut world, session) = world();
+    let request = world.request(1, 3_600);
+    world.open(0, &request, RequestOrigin::Proposed);
+    let slots = world.slots_for(2, 0).pop().unwrap();
+    for number in 0..2 {
+        let run = Run::new(1_000_000 + u64::from(number), [0; 8]);
+        // The coordinator is no signer of its own package.
+        let package = package_with(1, &world, run, 0, &slots, slots.first + number);
+        world.say(2, session, &Content::SigningPackage(package));
+    }
+    let until = world.now + Duration::from_millis(60);
+    world.run(until);
+    let seat = world.group.seats().nth(2).unwrap();
+    let held = |world: &World| world.nodes[0].member.as_ref().unwrap().core.own[0].stock.held(seat);
+    let before = (world.shares_released(0), held(&world));
+    world.nodes[0].member.as_mut().unwrap().bar(seat);
+    let until = world.now + secs(1);
+    world.run(until);
+    assert_eq!((world.shares_released(0), held(&world)), before, "no nonce is used");
+}
+
+#[test]
+fn a_coordinator_that_asks_is_shown_slots_that_it_has_not_seen_though_a_batch_is_left() {
+    let (mut world, _) = world();
+    let shown = |world: &World| {
+        let slots = world.slots_for(2, 0);
+        slots.iter().map(|slots| slots.first + slots.nonces.len() as u32).max().unwrap()
+    };
+    let before = shown(&world);
+    for _ in 0..10 {
+        let until = world.now + secs(1);
+        world.run(until);
+        world.tell(2, 0, &ControlContent::Want(Want::Slots));
+    }
+    let until = world.now + secs(1);
+    world.run(until);
+    assert!((before + 64..=before + 128).contains(&shown(&world)), "{}", shown(&world));
 }

@@ -192,7 +192,7 @@ impl Invariants {
 }
 
 /// With at most n - t faulty members an honest node stops only if its application stops it.
-fn nobody_gives_up(event: &Event) -> Result<(), Violation> {
+fn no_member_gives_up(event: &Event) -> Result<(), Violation> {
     match event {
         Event::Stopped(reason) if *reason != StopReason::Cancelled => {
             Err(Violation::of(Invariant::Termination, format!("an honest node stops: {reason}")))
@@ -232,7 +232,7 @@ impl<E: SimulatedEngine> Watch<E> for Invariants {
         }
         self.secrets.event(node, event);
         let results = [
-            nobody_gives_up(event),
+            no_member_gives_up(event),
             self.authorised.event(node, event),
             self.outcome.event(node, event),
             self.fault_completeness.event(at, node, event),

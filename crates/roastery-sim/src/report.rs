@@ -225,7 +225,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { signers, threshold, faulty, attack, seed, .. } = self;
         let who = match faulty {
-            0 => "nobody faulty".to_owned(),
+            0 => "no member faulty".to_owned(),
             1 => format!("1 faulty ({attack})"),
             many => format!("{many} faulty ({attack})"),
         };

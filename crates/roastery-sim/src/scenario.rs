@@ -96,7 +96,7 @@ impl Scenario {
 
     /// No fault, and nothing but a round trip between the nodes.
     pub fn is_quiet(&self) -> bool {
-        self.attack == Attack::Nobody && !self.is_disturbed()
+        self.attack == Attack::None && !self.is_disturbed()
     }
 
     fn is_disturbed(&self) -> bool {

@@ -367,7 +367,7 @@ impl<S: EngineSession> World<S> {
     }
 
     /// Whether no member is blamed anywhere.
-    pub fn nobody_is_blamed(&self) -> bool {
+    pub fn no_member_is_blamed(&self) -> bool {
         self.sessions.iter().flatten().all(|session| session.proofs().len() == 0)
     }
 

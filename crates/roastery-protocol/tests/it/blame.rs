@@ -47,7 +47,7 @@ fn a_coordinator_that_substitutes_the_nonce_gets_no_signer_blamed_and_itself_con
             assert_eq!(world.fixture.verdict(claim), Verdict::Valid);
         }
     }
-    assert!(world.nobody_is_blamed());
+    assert!(world.no_member_is_blamed());
     // With the second attempt all members have all shares, and its coordinator asks for the nonces.
     world.pass_time(Settings::default().interval);
     world.pass_time(Settings::default().patience);
@@ -93,7 +93,7 @@ fn several_bad_shares_in_one_package_are_all_found_and_all_told() {
 // Row 26.
 
 #[test]
-fn if_every_share_is_right_and_the_sum_is_not_its_signers_are_out_and_nobody_is_blamed() {
+fn if_every_share_is_right_and_the_sum_is_not_its_signers_are_out_and_no_member_is_blamed() {
     let fixture = Fixture::new(2, 6);
     let coordinator = fixture.coordinator_of(0);
     let (mut world, engines) = World::fake(fixture, &[]);
@@ -105,7 +105,7 @@ fn if_every_share_is_right_and_the_sum_is_not_its_signers_are_out_and_nobody_is_
     let mut asked: Vec<Seat> = issued.iter().flat_map(|(_, _, signers)| signers.clone()).collect();
     asked.sort_unstable();
     assert_eq!(asked, world.fixture.group.seats().collect::<Vec<_>>());
-    assert!(world.nobody_is_blamed());
+    assert!(world.no_member_is_blamed());
     assert_eq!(world.count_sent(Kind::Evidence), 0);
     // In the next attempt all of them are asked again.
     world.pass_time(Settings::default().interval);
@@ -113,7 +113,7 @@ fn if_every_share_is_right_and_the_sum_is_not_its_signers_are_out_and_nobody_is_
 }
 
 #[test]
-fn an_observer_tries_t_shares_that_make_no_signature_once_and_blames_nobody() {
+fn an_observer_tries_t_shares_that_make_no_signature_once_and_blames_no_member() {
     let fixture = Fixture::new(2, 4);
     let coordinator = fixture.coordinator_of(0);
     let (mut world, engines) = World::fake(fixture, &[coordinator]);
@@ -132,7 +132,7 @@ fn an_observer_tries_t_shares_that_make_no_signature_once_and_blames_nobody() {
     }
     assert_eq!(engines[observer.index()].calls().aggregate, 1);
     assert_eq!(engines[observer.index()].calls().check_share, 0);
-    assert!(world.nobody_is_blamed());
+    assert!(world.no_member_is_blamed());
 }
 
 // Row 27.
@@ -155,7 +155,7 @@ fn a_share_that_does_not_decode_is_a_malformed_message_of_its_sender() {
     // Without a signature it is no member's message.
     let unsigned = Envelope::parse(&[&[0; 64][..], &body].concat()).unwrap();
     assert_eq!(world.hand(&unsigned, coordinator), Err(Rejected::NotSigned { sender: signer }));
-    assert!(world.nobody_is_blamed());
+    assert!(world.no_member_is_blamed());
 
     let undecodable = sealed_bytes(Kind::SignatureShare, signer, &body, [0; 32]);
     let result = world.hand(&undecodable, coordinator);
@@ -171,7 +171,7 @@ fn a_share_that_does_not_decode_is_a_malformed_message_of_its_sender() {
 // Row 28.
 
 #[test]
-fn a_share_that_nobody_asked_for_is_not_counted_and_blames_nobody() {
+fn a_share_that_no_member_asked_for_is_not_counted_and_blames_no_member() {
     let fixture = Fixture::new(2, 3);
     let coordinator = fixture.coordinator_of(0);
     let others = fixture.seats_but(&[coordinator]);
@@ -183,7 +183,7 @@ fn a_share_that_nobody_asked_for_is_not_counted_and_blames_nobody() {
     let scalars = vec![roastery_frost::PartialSignature::from_bytes(&[1; 32]).unwrap()];
     let share = world.fixture.seal_share(others[1], 0, package.body_hash(), scalars, None);
     assert_eq!(world.hand(&share, coordinator), Err(Rejected::NotOwed { sender: others[1] }));
-    assert!(world.nobody_is_blamed());
+    assert!(world.no_member_is_blamed());
     assert_eq!(engines[coordinator.index()].calls().check_share, 0);
 }
 
@@ -221,7 +221,7 @@ fn a_forged_accusation_has_no_effect_and_after_four_its_author_is_not_listened_t
         let result = world.hand(&evidence, judge);
         assert!(matches!(result, Err(Rejected::NotProven { sender, .. }) if sender == liar));
     }
-    assert!(world.nobody_is_blamed());
+    assert!(world.no_member_is_blamed());
 
     // A valid proof of this sender is not accepted any more, but that of any other member is.
     let truth = Fault::MalformedMessage { message: malformed(&world.fixture, liar) };
@@ -248,7 +248,7 @@ fn a_proof_that_is_true_of_another_session_has_no_effect_in_this_one() {
     let evidence = world.fixture.seal(accuser, 0, &Body::Evidence(proof));
     let result = world.hand(&evidence, judge);
     assert!(matches!(result, Err(Rejected::NotProven { .. })), "{result:?}");
-    assert!(world.nobody_is_blamed());
+    assert!(world.no_member_is_blamed());
 }
 
 #[test]
@@ -258,7 +258,7 @@ fn an_honest_session_ends_without_a_proof_whatever_its_size() {
         let mut world = World::frost(fixture, &[]);
         world.run();
         assert_eq!(world.signed(), n);
-        assert!(world.nobody_is_blamed());
+        assert!(world.no_member_is_blamed());
         assert_eq!(world.count_sent(Kind::Evidence), 0);
         let proven = world.events.iter().any(|(_, event)| matches!(event, Event::Proven { .. }));
         assert!(!proven);

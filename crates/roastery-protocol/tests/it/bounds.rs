@@ -96,7 +96,7 @@ fn shares_for_known_and_unknown_packages_are_bounded_together() {
     }
     let kept = world.session(victim.index()).bytes_kept_of(flooder);
     assert!(kept <= bound(&world, lengths.0, lengths.1), "{kept} bytes");
-    assert!(world.nobody_is_blamed());
+    assert!(world.no_member_is_blamed());
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn evidence_without_end_is_one_proof_of_each_accused() {
 }
 
 #[test]
-fn a_flood_is_charged_to_its_sender_and_to_nobody_else() {
+fn a_flood_is_charged_to_its_sender_and_to_no_other() {
     let (mut world, flooder, victim) = flooded();
     let other = world.fixture.seats_but(&[flooder, victim])[0];
     let before = world.session(victim.index()).bytes_kept_of(other);

@@ -70,7 +70,7 @@ fn where_those_before_it_are_silent_the_next_ones_tell() {
 }
 
 #[test]
-fn a_false_word_of_others_does_not_silence_anybody() {
+fn a_false_word_of_others_does_not_silence_any_member() {
     let (mut world, coordinator, [first, _]) = equivocation();
     world.queue.clear();
     let told = tellers(&world);
@@ -217,7 +217,7 @@ fn a_bad_share_that_its_coordinator_keeps_quiet_about_is_found_by_the_next_one()
 }
 
 #[test]
-fn the_accused_and_whoever_is_proven_faulty_silence_nobody() {
+fn the_accused_and_a_member_that_is_proven_faulty_silence_no_member() {
     let (mut world, coordinator, packages) = equivocation();
     world.queue.clear();
     let told = tellers(&world);

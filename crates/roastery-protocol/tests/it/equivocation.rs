@@ -76,7 +76,7 @@ fn asked_last() -> Asked {
 // Row 14.
 
 #[test]
-fn two_packages_of_one_number_convict_their_coordinator_before_everybody() {
+fn two_packages_of_one_number_convict_their_coordinator_before_all() {
     let (mut world, coordinator, [both, one, none]) = hand_driven_coordinator();
     let (first, second) =
         (package_for(&world, 0, &[both, one]), package_for(&world, 0, &[both, none]));
@@ -116,7 +116,7 @@ fn a_package_shown_to_some_only_is_found_out_by_a_share_that_names_it() {
     world.hand(&first, left).unwrap();
     world.hand(&second, right).unwrap();
     world.run();
-    assert!(world.nobody_is_blamed());
+    assert!(world.no_member_is_blamed());
     // A further attempt begins, and the last shares go to all.
     world.pass_time(Settings::default().interval);
     world.pass_time(TELLING);
@@ -231,7 +231,7 @@ fn only_an_exact_repeat_of_a_package_is_a_repeat() {
     let again = sealed_bytes(Kind::SigningPackage, coordinator, package.body(), [1; 32]);
     assert_ne!(again, package);
     assert_eq!(world.hand(&again, third), Err(Rejected::Repeat));
-    assert!(world.nobody_is_blamed());
+    assert!(world.no_member_is_blamed());
 
     // What differs in its aggregates only is another one, of the same number and with the same
     // signers.
@@ -250,9 +250,9 @@ fn only_a_share_with_the_same_scalars_is_a_repeat() {
     world.run();
     world.hand(&right, observer).unwrap();
     assert_eq!(world.hand(&right, observer), Ok(()));
-    assert!(world.nobody_is_blamed());
+    assert!(world.no_member_is_blamed());
     assert_eq!(world.hand(&wrong, observer), Err(Rejected::Conflict { sender: signer }));
-    assert!(!world.nobody_is_blamed());
+    assert!(!world.no_member_is_blamed());
 }
 
 // Row 21.
@@ -279,7 +279,7 @@ fn shares_for_unknown_packages_are_neutral_and_two_of_them_are_kept_of_each_sign
     assert_eq!(kept, 2 * length);
     // Each is asked for, at the minimum interval.
     assert_eq!(world.mail(signer, Kind::Want).len(), 8);
-    assert!(world.nobody_is_blamed());
+    assert!(world.no_member_is_blamed());
     // None of them is in the way of the one that answers the package that is known.
     world.hand(&right, observer).unwrap();
     let kept = world.session(observer.index()).bytes_kept_of(signer) - kept_before;
@@ -321,7 +321,7 @@ fn what_was_handed_over_is_the_sessions_own_whatever_becomes_of_the_buffer() {
 // Row 23.
 
 #[test]
-fn evidence_is_a_value_that_waits_until_somebody_takes_it() {
+fn evidence_is_a_value_that_waits_until_the_caller_takes_it() {
     let (mut world, coordinator, [one, other, third]) = hand_driven_coordinator();
     let (first, second) =
         (package_for(&world, 0, &[one, third]), package_for(&world, 0, &[other, third]));
@@ -350,7 +350,7 @@ fn evidence_is_a_value_that_waits_until_somebody_takes_it() {
 }
 
 #[test]
-fn a_final_signature_from_anybody_is_taken_and_names_its_package_as_a_hint_only() {
+fn a_final_signature_from_any_member_is_taken_and_names_its_package_as_a_hint_only() {
     let (mut world, coordinator, [one, other, third]) = hand_driven_coordinator();
     let package = package_for(&world, 0, &[one, other]);
     world.hand(&package, one).unwrap();
@@ -365,11 +365,11 @@ fn a_final_signature_from_anybody_is_taken_and_names_its_package_as_a_hint_only(
     world.hand(&signature, third).unwrap();
     let taken = world.session(third.index()).outcome().unwrap();
     assert_eq!((&taken.signatures, &taken.origin), (&outcome.signatures, &None));
-    assert!(world.nobody_is_blamed());
+    assert!(world.no_member_is_blamed());
 }
 
 #[test]
-fn a_hint_is_believed_of_the_coordinator_of_the_package_and_of_nobody_else() {
+fn a_hint_is_believed_of_the_coordinator_of_the_package_and_of_no_other_member() {
     for by_coordinator in [true, false] {
         let (mut world, coordinator, [one, other, third]) = hand_driven_coordinator();
         let package = package_for(&world, 0, &[one, other]);

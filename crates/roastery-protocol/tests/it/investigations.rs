@@ -155,12 +155,12 @@ fn of_more_than_four_failed_packages_the_oldest_is_not_looked_into_any_more() {
         let refused = scene.hand(&answer);
         assert!(matches!(refused, Err(Rejected::NotTheCoordinator { .. })), "{refused:?}");
     }
-    assert!(scene.world.nobody_is_blamed());
+    assert!(scene.world.no_member_is_blamed());
     for slot in &failed[0].slots {
         let answer = scene.world.fixture.commitments(slot);
         let _ = scene.hand(&answer);
     }
-    assert!(!scene.world.nobody_is_blamed());
+    assert!(!scene.world.no_member_is_blamed());
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn an_old_share_that_is_sent_again_does_not_take_the_place_of_a_new_one() {
 // Row 34.
 
 #[test]
-fn a_right_share_that_nobody_signed_buys_no_further_place() {
+fn a_right_share_that_no_member_signed_buys_no_further_place() {
     let fixture = Fixture::new(3, 5);
     let coordinator = fixture.coordinator_of(0);
     let others = fixture.seats_but(&[coordinator]);

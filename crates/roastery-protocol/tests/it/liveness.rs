@@ -107,13 +107,13 @@ fn who_is_slow_is_awaited_in_the_report_and_never_blamed() {
 }
 
 #[test]
-fn nobody_is_blamed_for_silence_until_the_request_expires() {
+fn no_member_is_blamed_for_silence_until_the_request_expires() {
     let Scene { mut world, coordinator, .. } = scene(3, 5, &[0, 1, 2]);
     for _ in 0..100 {
         world.pass_time(Duration::from_secs(37));
     }
     assert_eq!(world.session(coordinator.index()).stopped(), Some(StopReason::Expired));
-    assert!(world.nobody_is_blamed());
+    assert!(world.no_member_is_blamed());
     assert_eq!(world.count_sent(Kind::Evidence), 0);
 }
 
@@ -152,7 +152,7 @@ fn a_coordinator_that_restarts_counts_from_zero_again_and_contradicts_nothing() 
     let issued = world.issued_by(coordinator);
     assert_eq!((issued[0].1, issued[1].1), (0, 0));
     assert_ne!(issued[0].2, issued[1].2);
-    assert!(world.nobody_is_blamed());
+    assert!(world.no_member_is_blamed());
     assert_eq!(world.signed(), 5);
 }
 
@@ -167,7 +167,7 @@ fn a_signer_that_restarts_is_another_run_and_contradicts_nothing() {
     world.run();
     world.pass_time(Settings::default().patience);
     assert_eq!(world.signed(), 3);
-    assert!(world.nobody_is_blamed());
+    assert!(world.no_member_is_blamed());
     assert!(!world.issued_by(coordinator)[1].2.contains(&others[0]));
 }
 
@@ -189,7 +189,7 @@ fn who_commits_first_and_withholds_is_neither_waited_for_nor_picked_again() {
     assert!(scene.packages().len() > 1);
     assert!(scene.packages()[1..].iter().all(|signers| !signers.contains(&staller)));
     assert_eq!(scene.world.signed(), 4);
-    assert!(scene.world.nobody_is_blamed());
+    assert!(scene.world.no_member_is_blamed());
 }
 
 // Row 33.
@@ -273,7 +273,7 @@ fn a_bad_share_with_a_fresh_slot_is_checked_before_its_sender_is_picked_again() 
     // Coordinator, bad and silent are picked; the bad share is in, with a fresh slot, and has not
     // been checked.
     assert_eq!(scene.packages().len(), 1);
-    assert!(scene.world.nobody_is_blamed());
+    assert!(scene.world.no_member_is_blamed());
     scene.let_speak(good);
     scene.world.run();
     scene.world.pass_time(Settings::default().patience);

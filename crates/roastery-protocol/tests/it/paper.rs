@@ -97,7 +97,7 @@ fn a_signer_that_shows_two_slots_cannot_have_the_coordinator_convicted_of_a_wron
 // Row 52.
 
 #[test]
-fn a_signer_that_commits_last_so_that_the_sum_is_infinite_stops_nobody_and_is_found() {
+fn a_signer_that_commits_last_so_that_the_sum_is_infinite_stops_no_member_and_is_found() {
     let fixture = Fixture::new(3, 4).messages(2);
     let coordinator = fixture.coordinator_of(0);
     let others = fixture.seats_but(&[coordinator]);
@@ -167,7 +167,7 @@ fn a_signer_that_commits_last_so_that_the_sum_is_infinite_stops_nobody_and_is_fo
 // Row 53.
 
 #[test]
-fn t_colluders_whose_nonces_cancel_are_out_for_the_attempt_and_nobody_is_blamed() {
+fn t_colluders_whose_nonces_cancel_are_out_for_the_attempt_and_no_member_is_blamed() {
     let mut scene = scene(2, 5, &[0, 1, 2]);
     let (staller, plus, minus) = (scene.others[0], scene.others[1], scene.others[2]);
     let colluder = |seat: Seat, factor: Scalar, k: u128| {
@@ -191,7 +191,7 @@ fn t_colluders_whose_nonces_cancel_are_out_for_the_attempt_and_nobody_is_blamed(
     let slots = [&first, &second].map(|own| (own.seat, own.slot.to_nonces()));
     scene.give_share(first, 1, None);
     scene.give_share(second, 1, None);
-    assert!(scene.world.nobody_is_blamed());
+    assert!(scene.world.no_member_is_blamed());
 
     // Nor can another member be blamed: every share is right, and so is the sum.
     let package = packages[1].0.clone();
@@ -213,7 +213,7 @@ fn t_colluders_whose_nonces_cancel_are_out_for_the_attempt_and_nobody_is_blamed(
     let issued = scene.world.issued_by(scene.coordinator);
     assert_eq!(issued.len(), 3);
     assert!(!issued[2].2.contains(&plus) && !issued[2].2.contains(&minus));
-    assert!(scene.world.nobody_is_blamed());
+    assert!(scene.world.no_member_is_blamed());
 }
 
 // Row 55.
@@ -251,7 +251,7 @@ fn a_signer_that_shows_a_used_slot_under_another_run_does_not_have_it_named_twic
         let named = &packages[0].1.signers;
         assert!(packages[1].1.signers.iter().all(|entry| !named.contains(entry)));
         scene.world.run();
-        assert!(scene.world.nobody_is_blamed());
+        assert!(scene.world.no_member_is_blamed());
     }
 }
 

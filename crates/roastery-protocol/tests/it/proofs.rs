@@ -248,7 +248,7 @@ fn what_honest_members_say_is_valid_in_every_claim_about_it() {
 // Row 29.
 
 #[test]
-fn a_proof_altered_in_any_byte_convicts_nobody_but_the_guilty() {
+fn a_proof_altered_in_any_byte_convicts_no_member_but_the_guilty() {
     let stage = stage();
     for (fault, guilty) in stage.true_claims() {
         let bytes = Proof::new(stage.fixture.signing_request(1), fault).encode();

@@ -63,7 +63,7 @@ fn success_ends_the_secrets_of_signers_and_of_those_that_were_not_picked() {
 }
 
 #[test]
-fn whoever_stops_a_session_ends_its_secrets() {
+fn a_member_that_stops_a_session_ends_its_secrets() {
     for stop in [Stop::Cancelled, Stop::Deadline] {
         let (mut world, _, [signer, _]) = asked(Willing);
         let now = world.now;

@@ -103,7 +103,7 @@ fn another_package_on_a_used_slot_is_not_signed_whatever_its_run_and_number() {
         let other = SigningPackage { run: run(newer), ..other };
         assert_eq!(scene.hand(&other), unsigned(DeclineReason::OtherSlot));
     }
-    assert!(scene.world.nobody_is_blamed());
+    assert!(scene.world.no_member_is_blamed());
     // Of the same run it is a proof, and is not signed either.
     let twice = SigningPackage { run: run(4), number: 1, ..used };
     assert_eq!(scene.hand(&twice), Err(Rejected::Conflict { sender: scene.coordinator }));
@@ -321,7 +321,7 @@ fn a_package_of_which_the_engine_makes_no_sense_burns_nothing() {
 }
 
 #[test]
-fn a_package_that_nobody_signed_or_of_another_session_burns_nothing() {
+fn a_package_that_no_member_signed_or_of_another_session_burns_nothing() {
     let mut scene = scene();
     let (coordinator, signer) = (scene.coordinator, scene.signer);
     let package = scene.world.fixture.seal_package(0, &scene.package(1, 0));
@@ -336,7 +336,7 @@ fn a_package_that_nobody_signed_or_of_another_session_burns_nothing() {
 }
 
 #[test]
-fn a_package_by_somebody_who_does_not_coordinate_burns_nothing() {
+fn a_package_by_a_member_that_does_not_coordinate_burns_nothing() {
     let mut scene = scene();
     let other = scene.world.fixture.seats_but(&[scene.coordinator, scene.signer])[0];
     let body = Body::SigningPackage(scene.package(1, 0));

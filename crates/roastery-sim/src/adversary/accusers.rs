@@ -30,7 +30,7 @@ impl Coalition {
         let proof = Proof::new(request, fault);
         let bytes = view.seal(seat, Attempt::FIRST, &Body::Evidence(proof));
         self.did(seat);
-        let to = self.anybody_honest(view);
+        let to = self.any_honest_member(view);
         at_once(Packet { from: seat, to, bytes })
     }
 
@@ -187,7 +187,7 @@ impl Coalition {
             }
         };
         self.did(seat);
-        let to = self.anybody_honest(view);
+        let to = self.any_honest_member(view);
         at_once(Packet { from: seat, to, bytes })
     }
 

@@ -110,7 +110,7 @@ impl Coalition {
     }
 
     /// A random member that is not in the coalition.
-    pub(super) fn anybody_honest(&mut self, view: View<'_>) -> Seat {
+    pub(super) fn any_honest_member(&mut self, view: View<'_>) -> Seat {
         let mut honest = self.honest(view);
         honest.shuffle(&mut self.rng);
         honest.first().copied().unwrap_or_else(|| view.coordinator(Attempt::FIRST))

@@ -124,9 +124,9 @@ pub enum Reception {
 
 /// No member is faulty.
 #[derive(Debug)]
-pub struct Nobody;
+pub struct NoAdversary;
 
-impl Adversary for Nobody {
+impl Adversary for NoAdversary {
     fn controls(&self, _: Seat) -> bool {
         false
     }

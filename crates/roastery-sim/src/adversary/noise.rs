@@ -29,7 +29,7 @@ impl Coalition {
                 let attempt = self.any_attempt(view, seat);
                 let body = self.any_body(view);
                 let bytes = view.seal(seat, attempt, &body);
-                self.send_to_anybody(view, seat, bytes)
+                self.send_to_any(view, seat, bytes)
             })
             .collect()
     }
@@ -102,9 +102,9 @@ impl Coalition {
         bytes
     }
 
-    fn send_to_anybody(&mut self, view: View<'_>, from: Seat, bytes: Arc<[u8]>) -> Vec<Delayed> {
+    fn send_to_any(&mut self, view: View<'_>, from: Seat, bytes: Arc<[u8]>) -> Vec<Delayed> {
         self.did(from);
-        let to = self.anybody_honest(view);
+        let to = self.any_honest_member(view);
         at_once(Packet { from, to, bytes })
     }
 
@@ -121,7 +121,7 @@ impl Coalition {
                 view.seal_elsewhere(seat, session, attempt, &body).to_vec()
             }
         };
-        self.send_to_anybody(view, seat, bytes.into())
+        self.send_to_any(view, seat, bytes.into())
     }
 
     /// A sound header and content of no kind, with a signature that is none.
@@ -227,7 +227,7 @@ impl Coalition {
     pub(super) fn mutate_others(&mut self, view: View<'_>, seat: Seat) -> Vec<Delayed> {
         let Some(envelope) = self.something_said() else { return Vec::new() };
         let mutant = self.mutant(view, seat, &envelope);
-        self.send_to_anybody(view, seat, mutant)
+        self.send_to_any(view, seat, mutant)
     }
 
     fn mutant(&mut self, view: View<'_>, seat: Seat, envelope: &Envelope) -> Arc<[u8]> {
@@ -296,7 +296,7 @@ impl Coalition {
                 }
             }
         };
-        let mut out = self.send_to_anybody(view, seat, bytes);
+        let mut out = self.send_to_any(view, seat, bytes);
         let after = Duration::from_millis(self.rng.random_range(0..500));
         out.iter_mut().for_each(|delayed| delayed.after = after);
         out

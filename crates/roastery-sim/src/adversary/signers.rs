@@ -129,7 +129,7 @@ impl Coalition {
             if all.rng.random() { vec![first, second] } else { vec![second, first] }
         });
         self.did(seat);
-        let reader = self.anybody_honest(view);
+        let reader = self.any_honest_member(view);
         let mut out: Vec<Delayed> =
             made.iter().flat_map(|bytes| at_once(received.with(bytes))).collect();
         out.extend(made.last().map(|bytes| Delayed {

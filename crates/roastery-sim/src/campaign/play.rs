@@ -96,7 +96,7 @@ impl<'a, E: SimulatedEngine> Stage<'a, E> {
     }
 
     fn judge(&mut self) -> Result<(), Violation> {
-        self.everybody_signs()?;
+        self.all_sign()?;
         if self.scenario.is_quiet() {
             HonestRunsAreCheap {
                 members: self.scenario.members,
@@ -143,7 +143,7 @@ impl<'a, E: SimulatedEngine> Stage<'a, E> {
         }
     }
 
-    fn everybody_signs(&mut self) -> Result<(), Violation> {
+    fn all_sign(&mut self) -> Result<(), Violation> {
         let calm_at = self.scenario.calm_at();
         self.run_until(calm_at)?;
         let allowance = Allowance::under(&self.scenario.circumstances());

@@ -37,7 +37,7 @@ impl OneNonce {
         }
         let Some((_, share)) = statement.share() else { return Ok(()) };
         let Some(package) = message_log.package(share.package) else {
-            return Err(violation(format!("seat {seat} answers a package that nobody sent")));
+            return Err(violation(format!("seat {seat} answers a package that no member sent")));
         };
         let Some(slot) = package.content.slot_of(seat) else {
             return Err(violation(format!("seat {seat} answers a package that does not name it")));

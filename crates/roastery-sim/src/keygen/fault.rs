@@ -148,7 +148,7 @@ impl fmt::Display for Fault {
             Fault::Silent => "is silent",
             Fault::SilentAfterFirst => "is silent after its first message",
             Fault::BadShareToOne => "sends one member a wrong share",
-            Fault::BadShareToAll => "sends everybody a wrong share",
+            Fault::BadShareToAll => "sends all a wrong share",
             Fault::BadProof => "sends a wrong proof of possession",
             Fault::BadNonce => "sends a nonce that is no point",
             Fault::BadCommitment => "commits to zero",
@@ -168,7 +168,7 @@ impl fmt::Display for Fault {
             Fault::AltersProof => "changes a proof in the transcript",
             Fault::AltersProofTwice => "changes proofs in two transcripts and shows the right one",
             Fault::Garbage => "sends garbage as a coordinator",
-            Fault::Slanders => "accuses everybody",
+            Fault::Slanders => "accuses all",
             Fault::Replays => "replays messages",
         })
     }

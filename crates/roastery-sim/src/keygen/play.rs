@@ -11,7 +11,7 @@ use super::{
     invariants::{Allowance, Endings, Keys, Shares},
 };
 use crate::{
-    adversary::Nobody,
+    adversary::NoAdversary,
     campaign::Game,
     invariants::Violation,
     members::Members,
@@ -129,14 +129,14 @@ impl<'a> Stage<'a> {
             self.step()?;
         }
         if self.scenario.must_succeed() {
-            self.everybody_is_done(calm_at)?;
+            self.all_are_done(calm_at)?;
         }
-        self.everybody_ends()?;
+        self.all_end()?;
         self.judge_endings()?;
         self.judge_keys()
     }
 
-    fn everybody_is_done(&mut self, calm_at: Duration) -> Result<(), Violation<Invariant>> {
+    fn all_are_done(&mut self, calm_at: Duration) -> Result<(), Violation<Invariant>> {
         let Allowance { after_calm, expiries } = Allowance::under(&self.scenario.circumstances());
         loop {
             let waiting: Vec<String> = self
@@ -160,7 +160,7 @@ impl<'a> Stage<'a> {
         }
     }
 
-    fn everybody_ends(&mut self) -> Result<(), Violation<Invariant>> {
+    fn all_end(&mut self) -> Result<(), Violation<Invariant>> {
         let running = |world: &World| {
             world.honest().any(|node| matches!(node.phase(), None | Some(ReportPhase::Running)))
         };
@@ -215,9 +215,9 @@ impl<'a> Stage<'a> {
         let setup = SigningSetup::heal(self.scenario.seed, self.scenario.links.round_trip);
         let mut world: SigningWorld<
             roastery_protocol::engine::FrostEngine<ChaCha8Rng>,
-            Nobody,
+            NoAdversary,
             Blind,
-        > = SigningWorld::of_signing(members, Nobody, Blind, setup);
+        > = SigningWorld::of_signing(members, NoAdversary, Blind, setup);
         self.session = world.run_until_signed(limit).is_ok_and(|signed| signed);
         if self.session {
             return Ok(());

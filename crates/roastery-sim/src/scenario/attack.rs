@@ -9,7 +9,7 @@ use roastery_protocol::Seat;
 
 use super::Resenders;
 use crate::adversary::{
-    Adversary, Behaviour, Coalition, Delayed, Nobody, Packet, Receiver, Reception, Stallers,
+    Adversary, Behaviour, Coalition, Delayed, NoAdversary, Packet, Receiver, Reception, Stallers,
     Stalling, View,
 };
 
@@ -19,7 +19,7 @@ const RESENDERS: &str = "resends-with-other-slot";
 #[derive(Clone, Debug, PartialEq)]
 pub enum Attack {
     /// No member is.
-    Nobody,
+    None,
     /// An attacker of the ROAST paper.
     Stallers(Stalling, BTreeSet<Seat>),
     /// A coalition that shares what it knows.
@@ -32,7 +32,7 @@ impl Attack {
     /// The faulty members; for an adaptive attacker as many as it may have.
     pub fn faulty(&self) -> BTreeSet<Seat> {
         match self {
-            Attack::Nobody => BTreeSet::new(),
+            Attack::None => BTreeSet::new(),
             Attack::Stallers(_, faulty) | Attack::Resenders(faulty) => faulty.clone(),
             Attack::Coalition(members) => members.keys().copied().collect(),
         }
@@ -50,21 +50,21 @@ impl Attack {
     /// The same attack without this member.
     pub fn without(&self, seat: Seat) -> Self {
         match self {
-            Attack::Nobody => Attack::Nobody,
+            Attack::None => Attack::None,
             Attack::Stallers(when, faulty) => {
                 let mut faulty = faulty.clone();
                 faulty.remove(&seat);
-                if faulty.is_empty() { Attack::Nobody } else { Attack::Stallers(*when, faulty) }
+                if faulty.is_empty() { Attack::None } else { Attack::Stallers(*when, faulty) }
             }
             Attack::Resenders(faulty) => {
                 let mut faulty = faulty.clone();
                 faulty.remove(&seat);
-                if faulty.is_empty() { Attack::Nobody } else { Attack::Resenders(faulty) }
+                if faulty.is_empty() { Attack::None } else { Attack::Resenders(faulty) }
             }
             Attack::Coalition(members) => {
                 let mut members = members.clone();
                 members.remove(&seat);
-                if members.is_empty() { Attack::Nobody } else { Attack::Coalition(members) }
+                if members.is_empty() { Attack::None } else { Attack::Coalition(members) }
             }
         }
     }
@@ -72,7 +72,7 @@ impl Attack {
     /// An attack in a word, or in several for a mixed coalition.
     pub fn name(&self) -> String {
         match self {
-            Attack::Nobody => "none".to_owned(),
+            Attack::None => "none".to_owned(),
             Attack::Stallers(when, _) => format!("{when:?}").to_lowercase(),
             Attack::Resenders(_) => RESENDERS.to_owned(),
             Attack::Coalition(members) => {
@@ -87,7 +87,7 @@ impl Attack {
     pub fn named(name: &str, faulty: BTreeSet<Seat>) -> Option<Self> {
         let behaviour = Behaviour::ALL.iter().copied().find(|one| one.name() == name);
         Some(match (name, behaviour) {
-            ("none", _) => Attack::Nobody,
+            ("none", _) => Attack::None,
             ("static", _) => Attack::Stallers(Stalling::Static, faulty),
             ("coordinated", _) => Attack::Stallers(Stalling::Coordinated, faulty),
             ("adaptive", _) => Attack::Stallers(Stalling::Adaptive, faulty),
@@ -109,7 +109,7 @@ impl Attack {
     /// The attacker.
     pub fn attacker(&self, seed: u64) -> Attacker {
         match self {
-            Attack::Nobody => Attacker::Nobody(Nobody),
+            Attack::None => Attacker::None(NoAdversary),
             Attack::Stallers(when, faulty) => {
                 Attacker::Stallers(Stallers::new(*when, faulty.clone()))
             }
@@ -127,7 +127,7 @@ impl fmt::Display for Attack {
             seats.iter().map(Seat::to_string).collect::<Vec<_>>().join(", ")
         };
         match self {
-            Attack::Nobody => f.write_str("no member is faulty"),
+            Attack::None => f.write_str("no member is faulty"),
             Attack::Stallers(Stalling::Adaptive, faulty) => {
                 write!(f, "adaptive stallers, any {} seats", faulty.len())
             }
@@ -148,7 +148,7 @@ impl fmt::Display for Attack {
 #[derive(Debug)]
 pub enum Attacker {
     /// No attack.
-    Nobody(Nobody),
+    None(NoAdversary),
     /// An attacker of the ROAST paper.
     Stallers(Stallers),
     /// A coalition.
@@ -183,7 +183,7 @@ impl Attacker {
 macro_rules! forward {
     ($self:ident, $one:ident => $call:expr) => {
         match $self {
-            Attacker::Nobody($one) => $call,
+            Attacker::None($one) => $call,
             Attacker::Stallers($one) => $call,
             Attacker::Coalition($one) => $call,
             Attacker::Resenders($one) => $call,

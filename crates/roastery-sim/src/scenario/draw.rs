@@ -63,7 +63,7 @@ impl Draw {
         let messages =
             if members > 12 || self.percent(70) { 1 } else { self.rng.random_range(2..=4) };
         let order = self.order(threshold, members, messages);
-        let attack = if quiet { Attack::Nobody } else { self.attack(&order, members - threshold) };
+        let attack = if quiet { Attack::None } else { self.attack(&order, members - threshold) };
         let engine = self.engine(&attack, members);
         let disturbed = !quiet && self.percent(60);
         let links = self.links(disturbed);
@@ -179,7 +179,7 @@ impl Draw {
             _ => self.rng.random_range(0..=most),
         };
         if count == 0 {
-            return Attack::Nobody;
+            return Attack::None;
         }
         let mut seats = order.to_vec();
         if self.percent(50) {

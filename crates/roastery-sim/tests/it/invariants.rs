@@ -211,7 +211,7 @@ fn only_what_was_authorised_refuses_other_sessions_wrong_signatures_and_late_sha
 }
 
 #[test]
-fn blockers_refuses_whoever_owes_a_share_or_gave_a_wrong_one_and_slots_named_again() {
+fn blockers_refuses_a_member_that_owes_a_share_or_gave_a_wrong_one_and_slots_named_again() {
     for answer in [None, Some(1)] {
         let mut court = Court::new(&[]);
         let mut blockers = Blockers::new(court.case.clone());

@@ -78,7 +78,7 @@ fn answers_take_no_longer_with_many_requests_than_with_few() {
 }
 
 #[test]
-#[ignore = "fills a store for a minute: cargo test --release -p roastery-node --features store --test it -- --ignored --nocapture scale"]
+#[ignore = "fills a store for a minute: cargo test --release -p roastery-store --test it -- --ignored --nocapture scale"]
 fn with_200_000_requests_every_answer_is_there_within_50_ms() {
     for time in measure(200_000) {
         assert!(time < Duration::from_millis(50), "{time:?}");

@@ -101,7 +101,7 @@ fn a_nonce_that_does_not_decode_names_its_half() {
 }
 
 #[test]
-fn decoding_names_whoever_sent_what_does_not_decode() {
+fn decoding_names_the_member_that_sent_what_does_not_decode() {
     let mut rng = TestRng::new(3);
     let mut draw = || nonce_gen(&mut rng, &NonceGenInputs::default()).expect("a nonce").1;
     let good: Vec<PublicNonce> = (0..4).map(|_| draw()).collect();

@@ -103,7 +103,7 @@ fn every_altered_part_of_an_investigation_is_found() {
 }
 
 #[test]
-fn a_public_share_at_infinity_blames_nobody() {
+fn a_public_share_at_infinity_blames_no_member() {
     // The sums of the other commitments are chosen so that the value at 1 stays what it was, and so
     // the share of participant 0 fits, and the value at 2 is infinity. A participant could do that
     // as well as the coordinator.

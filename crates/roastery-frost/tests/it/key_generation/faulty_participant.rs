@@ -29,7 +29,7 @@ fn relayed(participant: usize, fault: ParticipantFault) -> Option<Fault> {
 }
 
 #[test]
-fn a_wrong_share_is_found_by_its_receiver_and_by_nobody_else() {
+fn a_wrong_share_is_found_by_its_receiver_and_by_no_other_member() {
     let session = Session::new(3, 4);
     let at = session.pmsg1_layout().enc_shares;
     for victim in [0, 1, 3] {
@@ -103,7 +103,7 @@ fn a_commitment_to_the_secret_zero_is_found_by_all() {
 }
 
 #[test]
-fn secrets_that_add_up_to_zero_give_the_coordinator_no_key_and_blame_nobody() {
+fn secrets_that_add_up_to_zero_give_the_coordinator_no_key_and_blame_no_member() {
     let session = Session::new(1, 1);
     let mut bytes = session.step1(0).1.to_bytes();
     bytes[..33].fill(0);

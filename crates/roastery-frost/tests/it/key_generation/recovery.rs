@@ -61,7 +61,7 @@ fn the_data_of_another_session_are_refused_before_their_signatures_are_looked_at
 }
 
 #[test]
-fn a_host_key_of_nobody_in_the_session_is_refused_with_an_error_of_its_own() {
+fn a_host_key_of_no_member_of_the_session_is_refused_with_an_error_of_its_own() {
     let data = recovery_data(&Session::new(2, 3));
     let error = recover(&host_key(3), &data).unwrap_err();
     assert_eq!(error, RecoverError::HostSeckey(HostSeckeyError::NotInSession));

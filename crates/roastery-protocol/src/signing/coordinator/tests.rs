@@ -125,7 +125,7 @@ fn a_known_round_trip_counts_more_than_the_first_message_and_chance_is_not_a_mea
 }
 
 #[test]
-fn nobody_waits_for_a_first_package_whose_signer_is_out() {
+fn no_member_waits_for_a_first_package_whose_signer_is_out() {
     let mut desk = Desk::new(PeerHistory::default());
     (0..5).for_each(|at| assert_eq!(desk.offer(at, 1, millis(80)), Offer::Taken));
     let package = desk.issue(&[0, 1, 2], millis(80));
@@ -137,7 +137,7 @@ fn nobody_waits_for_a_first_package_whose_signer_is_out() {
 }
 
 #[test]
-fn whoever_kept_others_waiting_in_an_earlier_session_is_picked_last() {
+fn a_member_that_kept_others_waiting_in_an_earlier_session_is_picked_last() {
     let mut desk = Desk::new(record_against(&[1, 2]));
     (0..5).for_each(|at| assert_eq!(desk.offer(at, 1, millis(at as u64)), Offer::Taken));
     assert_eq!(desk.picks(millis(10)), Some(vec![0, 3, 4]));

@@ -207,7 +207,7 @@ impl Stage {
 }
 
 #[test]
-fn each_of_the_six_true_claims_of_version_2_convicts_its_author_whoever_shows_it() {
+fn each_of_the_six_true_claims_of_version_2_convicts_its_author_whichever_member_shows_it() {
     let stage = stage();
     let session = stage.table.fixture.signing_request(1).session_id();
     let mut kinds = Vec::new();

@@ -59,7 +59,7 @@ fn a_package_of_a_member_that_is_not_the_coordinator_is_not_signed_and_proves_it
 }
 
 #[test]
-fn a_package_of_the_coordinator_that_names_slots_nobody_has_shown_uses_up_nothing() {
+fn a_package_of_the_coordinator_that_names_slots_no_member_has_shown_uses_up_nothing() {
     let mut scene = Scene::new();
     let real = scene.package();
     let signer = scene.others[0];
@@ -95,7 +95,7 @@ fn an_outsider_is_turned_away_before_its_bytes_are_looked_at() {
 }
 
 #[test]
-fn a_member_of_another_group_is_nobody_here_whichever_member_passes_its_messages_on() {
+fn a_member_of_another_group_is_no_member_here_whichever_member_passes_its_messages_on() {
     let mut scene = Scene::new();
     let share = scene.share();
     let (sender, relay, coordinator) = (scene.others[0], scene.others[3], scene.coordinator);
@@ -125,8 +125,8 @@ fn the_cheapest_reason_to_turn_a_message_away_comes_first() {
     let (sender, relay, to) = (scene.others[0], scene.others[3], scene.others[2]);
     let malformed = Raw { content: vec![0; 9], ..Raw::of(&share) };
     // Each has one fault less than the one before it.
-    let nobody = Raw { sender: 5, ..malformed.clone() };
-    let elsewhere = Raw { group: [0; 32], ..nobody.clone() };
+    let of_no_seat = Raw { sender: 5, ..malformed.clone() };
+    let elsewhere = Raw { group: [0; 32], ..of_no_seat.clone() };
     let unknown = Raw { kind: 8, ..elsewhere.clone() };
     let foreign = Raw { version: 2, ..unknown.clone() };
     let long = Raw { content: vec![0; 1 << 20], ..foreign.clone() };
@@ -143,7 +143,7 @@ fn the_cheapest_reason_to_turn_a_message_away_comes_first() {
     let kind = EnvelopeError::UnknownKind { kind: 8 };
     assert_eq!(turned_away(&unknown), Rejected::NotAnEnvelope(kind));
     assert_eq!(turned_away(&elsewhere), Rejected::OtherSession);
-    assert_eq!(turned_away(&nobody), Rejected::NoSuchSeat { sender: 5, members: 5 });
+    assert_eq!(turned_away(&of_no_seat), Rejected::NoSuchSeat { sender: 5, members: 5 });
     assert_eq!(turned_away(&malformed), Rejected::NotSigned { sender });
     scene.ends_well_and_blames_only(&[]);
 }

@@ -32,7 +32,7 @@ fn sound(scene: &Scene, message: &[u8]) -> Verdict {
 // Row 10: over-long, truncated, trailing-byte, zero-length, off-by-one vectors.
 
 #[test]
-fn a_message_cut_short_or_drawn_out_on_its_way_blames_nobody() {
+fn a_message_cut_short_or_drawn_out_on_its_way_blames_no_member() {
     let mut scene = Scene::new();
     let messages = scene.one_of_each_kind();
     let (relay, receiver) = (scene.others[3], scene.others[2]);
@@ -76,7 +76,7 @@ fn a_signed_body_of_another_length_than_its_exact_one_is_malformed() {
 }
 
 #[test]
-fn the_form_of_a_proposal_or_of_evidence_proves_nothing_against_whoever_passes_it_on() {
+fn the_form_of_a_proposal_or_of_evidence_proves_nothing_against_the_member_that_passes_it_on() {
     let mut scene = Scene::new();
     for message in scene.one_of_each_kind() {
         if matches!(message.kind(), Kind::Proposal | Kind::Evidence) {
@@ -157,7 +157,7 @@ fn a_package_has_exactly_t_ascending_signers_below_n() {
 }
 
 #[test]
-fn a_sender_that_the_group_does_not_have_is_nobody_whoever_signed() {
+fn a_sender_that_the_group_does_not_have_is_no_member_whichever_member_signed() {
     let mut scene = Scene::new();
     let share = scene.share();
     let (coordinator, signer) = (scene.coordinator, scene.others[0]);

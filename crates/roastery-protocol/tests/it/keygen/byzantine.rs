@@ -70,7 +70,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn whatever_one_member_says_there_is_one_outcome_at_most_and_nobody_honest_is_blamed(
+    fn whatever_one_member_says_there_is_one_outcome_at_most_and_no_honest_member_is_blamed(
         seed: u64,
         which in 0usize..4,
         (t, n) in prop_oneof![Just((2, 2)), Just((2, 3)), Just((3, 4))],

@@ -85,7 +85,7 @@ fn a_transcript_that_reached_one_member_only_reaches_all_through_the_next_coordi
 }
 
 #[test]
-fn whoever_has_signed_answers_a_first_message_with_the_transcript() {
+fn a_member_that_has_signed_answers_a_first_message_with_the_transcript() {
     let mut world = World::new(2, 4);
     let order = world.order();
     let (first, last) = (seat(order[0]), seat(order[3]));
@@ -194,7 +194,7 @@ fn another_transcript_is_put_down_to_who_changed_a_nonce_that_its_member_has_sho
 }
 
 #[test]
-fn nobody_signs_two_transcripts() {
+fn no_member_signs_two_transcripts() {
     let (world, faulty) = two_halves(5);
     let mut signed: BTreeMap<Seat, Vec<TranscriptHash>> = BTreeMap::new();
     let signatures = world.sent.iter().filter(|one| one.kind() == Kind::Signature);

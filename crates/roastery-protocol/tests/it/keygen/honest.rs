@@ -34,7 +34,7 @@ fn all_members_come_to_one_group_and_each_to_its_share_without_waiting() {
 }
 
 #[test]
-fn nobody_has_a_group_before_the_certificate_is_whole() {
+fn no_member_has_a_group_before_the_certificate_is_whole() {
     let mut world = World::new(2, 3);
     let mut signatures = 0;
     world.run_with(|world, packet| {

@@ -186,7 +186,7 @@ fn a_message_names_its_ceremony_and_one_of_signing_names_none() {
 }
 
 #[test]
-fn an_investigation_that_nobody_asked_for_has_no_effect() {
+fn an_investigation_that_no_member_asked_for_has_no_effect() {
     let mut world = World::new(2, 3);
     let envelope = sealed(&world, 1, Kind::Investigation, &[0; 32 + 65 * 3]);
     let refused = world.deliver(&Packet { from: seat(1), to: seat(0), envelope });

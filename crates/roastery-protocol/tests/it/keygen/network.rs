@@ -40,7 +40,7 @@ fn every_single_message_may_be_lost() {
 }
 
 #[test]
-fn without_any_first_message_or_signature_nothing_happens_and_nobody_is_blamed() {
+fn without_any_first_message_or_signature_nothing_happens_and_no_member_is_blamed() {
     for kind in [Kind::FirstMessage, Kind::Signature] {
         let mut world = World::new(2, 3);
         world.run_for(10 * MINUTE, |_, packet| (packet.kind() != kind).then_some(packet));
@@ -114,7 +114,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn loss_repetition_disorder_and_crashes_end_in_one_group_and_blame_nobody(
+    fn loss_repetition_disorder_and_crashes_end_in_one_group_and_blame_no_member(
         seed: u64,
         (t, n) in prop_oneof![Just((2, 2)), Just((2, 3)), Just((3, 4))],
         loss in 0u64..60,

@@ -18,7 +18,7 @@ fn finished(t: usize, n: usize) -> (World, Vec<u8>) {
 }
 
 #[test]
-fn every_member_gets_its_share_and_the_group_back_from_anybodys_file() {
+fn every_member_gets_its_share_and_the_group_back_from_the_file_of_any_member() {
     for (t, n) in [(2, 2), (3, 5)] {
         let (mut world, _) = finished(t, n);
         for at in 0..n {
@@ -80,7 +80,7 @@ fn resealed(file: &[u8], change: impl Fn(&mut Vec<u8>)) -> Vec<u8> {
 }
 
 #[test]
-fn a_change_that_somebody_made_on_purpose_is_refused_where_anything_is_signed() {
+fn a_change_that_was_made_on_purpose_is_refused_where_anything_is_signed() {
     let (world, file) = finished(2, 2);
     let group = world.node(0).group().unwrap().id();
     // The offset of the name: version and length of the invitation, its version, the length of the

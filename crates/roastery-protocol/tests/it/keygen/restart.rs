@@ -13,7 +13,7 @@ use super::world::*;
 use roastery_testkit::seat;
 
 #[test]
-fn whoever_crashes_after_any_message_finishes_with_what_it_stored() {
+fn a_member_that_crashes_after_any_message_finishes_with_what_it_stored() {
     let mut honest = World::new(2, 3);
     honest.run();
     let steps = honest.sent.len();

@@ -182,7 +182,7 @@ fn a_proposal_is_of_the_session_and_the_group_that_its_request_makes() {
 }
 
 #[test]
-fn a_proposal_is_opened_by_whoever_has_the_group_file_if_a_member_has_signed_it() {
+fn a_proposal_is_opened_by_any_holder_of_the_group_file_if_a_member_has_signed_it() {
     let fixture = Fixture::new(2, 3);
     let group = &fixture.group;
     let proposal =
@@ -192,8 +192,8 @@ fn a_proposal_is_opened_by_whoever_has_the_group_file_if_a_member_has_signed_it(
     assert_eq!(Proposal::open(&bytes, group), Ok((seat(2), proposal.clone())));
 
     let raw = Raw::of(&sealed);
-    let by_nobody = Raw { sender: 3, ..raw.clone() }.unsigned();
-    assert_eq!(Proposal::open(&by_nobody, group), Err(ProposalError::NotSigned { sender: 3 }));
+    let by_no_member = Raw { sender: 3, ..raw.clone() }.unsigned();
+    assert_eq!(Proposal::open(&by_no_member, group), Err(ProposalError::NotSigned { sender: 3 }));
     for place in [0, 63, bytes.len() - 1] {
         let mut changed = bytes.clone();
         changed[place] ^= 1;

@@ -43,7 +43,7 @@ fn a_message_that_its_sender_did_not_sign_proves_nothing() {
         Envelope::parse(&bytes).unwrap()
     };
     // Signed with a key that is not in the group, or as another kind of message.
-    let nobody = |envelope: &Envelope| {
+    let of_no_seat = |envelope: &Envelope| {
         let mut bytes = envelope.as_bytes().to_vec();
         bytes[64 + 70..64 + 72].copy_from_slice(&5u16.to_le_bytes());
         Envelope::parse(&bytes).unwrap()
@@ -57,7 +57,7 @@ fn a_message_that_its_sender_did_not_sign_proves_nothing() {
     for (fault, _) in stage.true_claims() {
         let altered = [
             with_each_envelope(&fault, forged),
-            with_each_envelope(&fault, nobody),
+            with_each_envelope(&fault, of_no_seat),
             with_each_envelope(&fault, as_other_kind),
         ];
         for claim in altered.concat() {
@@ -172,7 +172,7 @@ fn a_message_that_the_request_does_not_have_proves_nothing() {
 // Row 24.
 
 #[test]
-fn a_share_convicts_nobody_under_another_package_than_the_one_that_it_answers() {
+fn a_share_convicts_no_member_under_another_package_than_the_one_that_it_answers() {
     let stage = stage();
     let seats = |seats: [Seat; 3]| {
         stage.other_package(|package| {
@@ -205,7 +205,7 @@ fn a_share_convicts_nobody_under_another_package_than_the_one_that_it_answers() 
 // Row 28.
 
 #[test]
-fn a_package_that_omits_the_accused_convicts_nobody() {
+fn a_package_that_omits_the_accused_convicts_no_member() {
     let stage = stage();
     let Body::SignatureShare(content) = stage.fixture.read(&stage.bad_share(0)) else {
         unreachable!()

@@ -50,7 +50,7 @@ impl Endings<'_> {
         report: &Report,
     ) -> Result<(), Violation<Invariant>> {
         if report.awaited.is_empty() {
-            return violation(format!("seat {seat} has no key, and its report awaits nobody"));
+            return violation(format!("seat {seat} has no key, and its report awaits no member"));
         }
         if report.awaited.iter().any(|one| one.seat == seat) {
             return violation(format!("seat {seat} awaits itself"));

@@ -124,7 +124,7 @@ fn two_first_messages_with_one_nonce_name_their_sender_where_two_coordinators_ha
 }
 
 #[test]
-fn two_transcripts_for_two_halves_are_signed_by_nobody_twice() {
+fn two_transcripts_for_two_halves_are_signed_by_no_member_twice() {
     let (scenario, _) = with_first_coordinator(Fault::SplitsTranscripts);
     let played = played(&scenario);
     assert!(played.done.is_empty() && !played.found.is_empty());
@@ -199,13 +199,13 @@ fn two_wrong_transcripts_of_a_coordinator_do_not_keep_out_the_right_one_that_a_m
 }
 
 #[test]
-fn changed_bits_blame_nobody_honest() {
+fn changed_bits_blame_no_honest_member() {
     let (scenario, _) = with_first_coordinator(Fault::Mutates);
     played(&scenario);
 }
 
 #[test]
-fn a_coalition_of_all_but_one_gets_nobody_blamed_and_no_two_certificates() {
+fn a_coalition_of_all_but_one_gets_no_member_blamed_and_no_two_certificates() {
     let (mut scenario, _) = with_first_coordinator(Fault::Silent);
     let order = scenario.order();
     for (at, fault) in Fault::ALL.into_iter().enumerate() {

@@ -9,7 +9,7 @@ use roastery_protocol::{
 };
 use roastery_sim::adversary::Behaviour;
 
-use crate::strategies::support::{Case, acts, all_are_proven, nobody_is_blamed, proven};
+use crate::strategies::support::{Case, acts, all_are_proven, no_member_is_blamed, proven};
 
 const INTERVAL: Duration = Duration::from_secs(2);
 
@@ -101,7 +101,7 @@ fn a_wrong_sum_costs_time_and_is_proven_by_the_next_coordinators_that_ask_for_al
 fn members_that_are_not_heard_are_not_missed() {
     for seed in 0..3 {
         let world = first(3, 5, seed, Behaviour::Censors).play();
-        nobody_is_blamed(&world);
+        no_member_is_blamed(&world);
         assert!(world.signed_at().unwrap().1 < 2 * INTERVAL);
     }
 }
@@ -109,7 +109,7 @@ fn members_that_are_not_heard_are_not_missed() {
 #[test]
 fn coordinators_that_crash_half_way_cost_one_interval_each_time_their_number_doubles() {
     let world = first(4, 7, 3, Behaviour::CrashesHalfWay).play();
-    nobody_is_blamed(&world);
+    no_member_is_blamed(&world);
     assert_eq!(acts(&world), 3);
     assert!(world.signed_at().unwrap().1 < 3 * INTERVAL);
 }
@@ -118,7 +118,7 @@ fn coordinators_that_crash_half_way_cost_one_interval_each_time_their_number_dou
 fn a_signature_that_is_withheld_is_put_together_by_others() {
     for seed in 0..3 {
         let world = Case::new(3, 5, seed, &[(0, Behaviour::WithholdsSignature)]).play();
-        nobody_is_blamed(&world);
+        no_member_is_blamed(&world);
         let (seat, _) = world.hooks.adversary.members().iter().next().unwrap();
         assert!(!world.hooks.watch.kinds.contains_key(&(*seat, Kind::Signature)));
         // When the second attempt begins the first one's shares go to all.
@@ -129,14 +129,14 @@ fn a_signature_that_is_withheld_is_put_together_by_others() {
 
 #[test]
 fn a_slow_coordinator_is_overtaken_and_not_blamed() {
-    nobody_is_blamed(&first(3, 5, 1, Behaviour::Slow).play());
+    no_member_is_blamed(&first(3, 5, 1, Behaviour::Slow).play());
 }
 
 #[test]
 fn a_coordinator_that_says_it_was_restarted_is_believed_and_not_answered_twice() {
     for seed in 0..3 {
         let world = Case::new(3, 5, seed, &[(0, Behaviour::ClaimsRestarts)]).play();
-        nobody_is_blamed(&world);
+        no_member_is_blamed(&world);
     }
 }
 
@@ -147,6 +147,6 @@ fn a_slot_of_another_attempt_is_not_signed_with() {
     let world = case.play();
     let thief = case.seat_at(&world, 1);
     assert!(world.hooks.adversary.acts()[&thief] > 0);
-    nobody_is_blamed(&world);
+    no_member_is_blamed(&world);
     assert!(world.signed_at().unwrap().0 > 2 * INTERVAL);
 }

@@ -5,24 +5,24 @@ use std::time::Duration;
 use roastery_protocol::proof::FaultKind;
 use roastery_sim::adversary::Behaviour;
 
-use crate::strategies::support::{Case, acts, all_are_proven, blame_is_right, nobody_is_blamed};
+use crate::strategies::support::{Case, acts, all_are_proven, blame_is_right, no_member_is_blamed};
 
 #[test]
-fn noise_of_sound_form_blames_nobody_and_delays_nobody() {
+fn noise_of_sound_form_blames_no_member_and_delays_no_member() {
     for what in
         [Behaviour::Floods, Behaviour::Replays, Behaviour::AccusesFalsely, Behaviour::RelaysForeign]
     {
         for case in [Case::all_from(3, 5, 1, 0, what), Case::all_from(4, 7, 2, 1, what)] {
             let world = case.play();
             assert!(acts(&world) > 50, "{what}");
-            nobody_is_blamed(&world);
+            no_member_is_blamed(&world);
             assert!(world.signed_at().unwrap().1 < Duration::from_secs(1), "{what}");
         }
     }
 }
 
 #[test]
-fn whoever_accuses_falsely_while_a_session_goes_on_convicts_nobody() {
+fn a_member_that_accuses_falsely_while_a_session_goes_on_convicts_no_member() {
     // Some coordinators are silent, so that there are many faults to report before the end.
     for seed in 0..6 {
         let faulty = [
@@ -30,7 +30,7 @@ fn whoever_accuses_falsely_while_a_session_goes_on_convicts_nobody() {
             (1, Behaviour::SilentAfterCommitments),
             (3, Behaviour::AccusesFalsely),
         ];
-        nobody_is_blamed(&Case::new(4, 7, seed, &faulty).play());
+        no_member_is_blamed(&Case::new(4, 7, seed, &faulty).play());
     }
 }
 
@@ -43,7 +43,7 @@ fn malformed_messages_are_proven() {
 }
 
 #[test]
-fn mutations_are_blamed_on_whoever_signed_them() {
+fn mutations_are_blamed_on_the_member_that_signed_them() {
     for seed in 0..6 {
         let world = Case::all_from(4, 7, seed, 0, Behaviour::MutatesMessages).play();
         assert!(acts(&world) > 100);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use roastery_protocol::{message::Kind, proof::FaultKind};
 use roastery_sim::adversary::Behaviour;
 
-use crate::strategies::support::{Case, acts, all_are_proven, blame_is_right, nobody_is_blamed};
+use crate::strategies::support::{Case, acts, all_are_proven, blame_is_right, no_member_is_blamed};
 
 const INTERVAL: Duration = Duration::from_secs(2);
 
@@ -18,7 +18,7 @@ fn after_the_first(t: usize, n: usize, seed: u64, what: Behaviour) -> Case {
 fn silence_is_not_blamed() {
     for what in [Behaviour::Silent, Behaviour::SilentAfterCommitments, Behaviour::Refuses] {
         for case in [Case::all_from(3, 5, 1, 0, what), after_the_first(4, 7, 2, what)] {
-            nobody_is_blamed(&case.play());
+            no_member_is_blamed(&case.play());
         }
     }
 }
@@ -74,7 +74,7 @@ fn two_slots_for_one_place_do_not_convict_the_coordinator() {
     let mut accused = 0;
     for seed in 0..4 {
         let world = after_the_first(4, 7, seed, Behaviour::CommitsTwice).play();
-        nobody_is_blamed(&world);
+        no_member_is_blamed(&world);
         let kinds = &world.hooks.watch.kinds;
         accused += world
             .hooks
@@ -88,7 +88,7 @@ fn two_slots_for_one_place_do_not_convict_the_coordinator() {
 }
 
 #[test]
-fn an_infinite_sum_is_legal_and_nobody_is_malformed() {
+fn an_infinite_sum_is_legal_and_no_member_is_malformed() {
     // The honest coordinator of attempt 1 is late: the others' slots reach it before it has shown
     // one of its own.
     let faulty = [(0, Behaviour::Silent), (4, Behaviour::CommitsToInfinity)];
@@ -96,11 +96,11 @@ fn an_infinite_sum_is_legal_and_nobody_is_malformed() {
     let world = case.play();
     let last = case.seat_at(&world, 4);
     assert!(world.hooks.adversary.acts().contains_key(&last));
-    nobody_is_blamed(&world);
+    no_member_is_blamed(&world);
 }
 
 #[test]
-fn nonces_that_cancel_burn_a_package_and_blame_nobody() {
+fn nonces_that_cancel_burn_a_package_and_blame_no_member() {
     // Two fast members of a 2-of-5 are the first two in every attempt that begins by its
     // coordinator's clock.
     let faulty = [
@@ -113,14 +113,14 @@ fn nonces_that_cancel_burn_a_package_and_blame_nobody() {
     for place in [2, 3] {
         assert!(world.hooks.adversary.acts().contains_key(&case.seat_at(&world, place)));
     }
-    nobody_is_blamed(&world);
+    no_member_is_blamed(&world);
     assert!(world.signed_at().unwrap().1 < 2 * INTERVAL);
 }
 
 #[test]
 fn fewer_than_t_with_cancelling_nonces_say_nothing() {
     let world = after_the_first(3, 5, 1, Behaviour::CancellingNonces).play();
-    nobody_is_blamed(&world);
+    no_member_is_blamed(&world);
     for seat in world.hooks.adversary.members().keys() {
         assert!(world.hooks.watch.kinds.keys().all(|(from, _)| from != seat));
     }
@@ -130,7 +130,7 @@ fn fewer_than_t_with_cancelling_nonces_say_nothing() {
 fn a_new_run_does_not_pay_a_debt() {
     for seed in 0..3 {
         let world = after_the_first(4, 7, seed, Behaviour::RecommitsInNewRuns).play();
-        nobody_is_blamed(&world);
+        no_member_is_blamed(&world);
         assert!(world.signed_at().unwrap().1 < INTERVAL);
     }
 }

@@ -170,7 +170,7 @@ pub fn all_are_proven(world: &Played, fault: FaultKind) {
     }
 }
 
-pub fn nobody_is_blamed(world: &Played) {
+pub fn no_member_is_blamed(world: &Played) {
     assert!(acts(world) > 0, "it never took effect");
     assert!(
         world.hooks.adversary.committed().is_empty(),

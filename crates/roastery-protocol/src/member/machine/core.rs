@@ -20,7 +20,7 @@ use crate::{
     machine::{Destination, Output, ReplyLimiter},
     member::{
         Incarnation, Runs,
-        engine::{Arithmetic, Engine, Job, Void},
+        engine::{Arithmetic, Engine, EngineError, Job, Void},
         frame::{Content, Control, ControlContent, Statement, Want},
         links::Links,
         proof::ProvenFault,
@@ -160,6 +160,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         let Some(random) = (self.entropy)() else {
             // Without random bytes nothing can be shown any more, which is safe.
             self.is_begun = false;
+            self.event(Event::EngineFailed(EngineError::Randomness));
             return;
         };
         let last = Some(self.incarnation);
@@ -194,6 +195,10 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         to: Seat,
         content: &ControlContent,
     ) {
+        if !self.is_begun {
+            // Nothing that names an incarnation leaves before it is on the disk; it is said again.
+            return;
+        }
         let frame = Control::new(self.group.id(), session, sender, to, content);
         self.send(Destination::Seat(to), frame.as_bytes().clone());
     }

@@ -199,6 +199,8 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
     /// Voids all stock and draws another incarnation: after a suspend, or where a memory may have
     /// been cloned.
     pub fn void_stock(&mut self, now: Moment) {
+        // If the clocks disagree as well, one new incarnation is enough.
+        self.core.clocks_agree(now);
         self.begin_incarnation(now);
         self.work(now);
     }
@@ -242,7 +244,14 @@ impl<E: Engine, A: Arithmetic> Machine for Member<E, A> {
     fn handle_message(&mut self, from: &PeerId, bytes: &[u8], now: Moment) -> Result<(), Rejected> {
         self.observe(now);
         let result = self.receive(from, bytes, now);
-        self.work(now);
+        // What is no frame of a member that is served costs its own reading and nothing else.
+        let is_read = !matches!(
+            result,
+            Err(Rejected::NotAMember | Rejected::NotAFrame(_) | Rejected::Excluded { .. })
+        );
+        if is_read {
+            self.work(now);
+        }
         result
     }
 

@@ -93,8 +93,11 @@ pub enum Event {
         /// Why.
         reason: StopReason,
     },
-    /// The engine has failed. All stock is void.
+    /// The engine did not do what it was asked. If its own share is wrong, all stock is void.
     EngineFailed(EngineError),
+    /// This node's incarnation could not be written to the disk: it shows no slots and gives no
+    /// share until it begins another one.
+    IncarnationNotKept(Incarnation),
 }
 
 /// The signatures of a request. Final: they are never replaced.
@@ -251,6 +254,12 @@ pub enum Decline {
     /// The slots that it names cannot be used.
     #[error("{0}")]
     Slots(#[from] NotUsable),
+    /// The slots that it names end beyond the last index.
+    #[error("it names slots from index {first} on; indexes are below 2^32 - 1")]
+    BeyondLastIndex {
+        /// The first index that it names.
+        first: u32,
+    },
     /// The slots at these indexes are others than the ones that it names.
     #[error("it names other slots than those at its index")]
     OtherSlots,

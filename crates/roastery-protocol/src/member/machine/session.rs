@@ -47,8 +47,9 @@ pub(super) struct Session<P> {
     pub(super) announcements: BTreeMap<Seat, Announcements>,
     /// Of each own seat, for each coordinator.
     pub(super) answered: BTreeMap<(Seat, Seat), AnsweredRuns>,
-    /// Of each coordinator the newest package that comes too soon, and when its time comes.
-    pub(super) too_soon: BTreeMap<Seat, (Duration, BodyHash)>,
+    /// Of each own seat and coordinator the newest package that comes too soon, and when its time
+    /// comes.
+    pub(super) too_soon: BTreeMap<(Seat, Seat), (Duration, BodyHash)>,
     /// The packages that this node can never answer, by own seat and coordinator.
     pub(super) cannot: BTreeMap<(Seat, Seat), (Run, u16)>,
     /// The newest share of each own seat for each coordinator.

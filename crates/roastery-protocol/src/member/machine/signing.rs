@@ -1,5 +1,7 @@
 //! The signer: which packages are answered, and how a share leaves (section 8).
 
+use std::ops::Range;
+
 use roastery_frost::{PartialSignature, Seat};
 
 use super::{
@@ -40,8 +42,10 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
                     self.core.release(session, (seat, coordinator), given, kept, now);
                 }
             }
-            // Without a stored incarnation nothing is shown, so nothing is signed.
-            Record::Incarnation(_) | Record::Proof(_) => {}
+            Record::Incarnation(incarnation) => {
+                self.core.event(Event::IncarnationNotKept(incarnation));
+            }
+            Record::Proof(_) => {}
         }
     }
 }
@@ -67,13 +71,12 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
                 // It can never be answered: its coordinator goes on without this seat.
                 Err(Rejected::NotToBeSigned(
                     Decline::Slots(_)
+                    | Decline::BeyondLastIndex { .. }
                     | Decline::OtherSlots
                     | Decline::Cosigner { .. }
                     | Decline::Exhausted { .. },
                 )) => {
-                    let cannot = (package.run, package.number);
-                    session.cannot.insert((own, coordinator), cannot);
-                    self.say_ready(session, own, coordinator, now);
+                    self.cannot_answer(session, own, coordinator, hash, now);
                 }
                 Err(Rejected::NotToBeSigned(Decline::OlderRun)) => {
                     self.show_newest_package(session, coordinator, now);
@@ -103,7 +106,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             matches!(pending, Pending::Sign { seat, session: of, package, .. }
                 if (*seat, *of, *package) == (own, session.id, hash))
         };
-        session.too_soon.get(&coordinator).is_some_and(|(_, waiting)| *waiting == hash)
+        session.too_soon.get(&(own, coordinator)).is_some_and(|(_, waiting)| *waiting == hash)
             || self.held.contains_key(&(session.id, own, hash))
             || self.jobs.values().any(is_of_job)
     }
@@ -131,6 +134,23 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             || self.is_excluded(seat)
     }
 
+    /// This own seat can never answer the package: its coordinator is told.
+    fn cannot_answer(
+        &mut self,
+        session: &mut Session<A::Package>,
+        own: Seat,
+        coordinator: Seat,
+        hash: BodyHash,
+        now: Moment,
+    ) {
+        let Some(package) = session.retained.find(hash) else { return };
+        let cannot = (package.content.run, package.content.number);
+        session.cannot.insert((own, coordinator), cannot);
+        if !self.is_own(coordinator) {
+            self.say_ready(session, own, coordinator, now);
+        }
+    }
+
     fn answer(
         &mut self,
         session: &mut Session<A::Package>,
@@ -140,11 +160,8 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         now: Moment,
     ) -> Result<(), Rejected> {
         self.may_sign(session, own, coordinator, (hash, package), now)?;
-        let Some(entry) = package.entry_of(own) else {
-            return Err(Decline::NotPicked.into());
-        };
-        // The index and the number of messages are sound: structural rules and the stock say so.
-        let indexes = entry.first..entry.first.saturating_add(session.m as u32);
+        let entry = package.entry_of(own).ok_or(Decline::NotPicked)?;
+        let indexes = named_indexes(entry.first, session.m)?;
         let most = self.group.most_packages();
         let runs = session.answered.entry((own, coordinator));
         runs.or_insert_with(|| AnsweredRuns::new(most)).released();
@@ -195,13 +212,13 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
                 Admission::Older => return Err(Decline::OlderRun),
                 Admission::Exhausted => return Err(Decline::Exhausted { most }),
                 Admission::TooSoon { until } => {
-                    session.too_soon.insert(coordinator, (until, hash));
+                    session.too_soon.insert((own, coordinator), (until, hash));
                     return Err(Decline::TooSoon);
                 }
             }
         }
         let entry = package.entry_of(own).ok_or(Decline::NotPicked)?;
-        let indexes = entry.first..entry.first.saturating_add(session.m as u32);
+        let indexes = named_indexes(entry.first, session.m)?;
         let nonces = self.own_seat(own).stock.check(coordinator, indexes, now)?;
         if slot_hash(self.group.id(), coordinator, own, &nonces) != entry.hash {
             return Err(Decline::OtherSlots);
@@ -229,8 +246,23 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         shares: Result<Vec<PartialSignature>, EngineError>,
         now: Moment,
     ) {
+        if !session.is_running() {
+            // It was stopped or signed while the engine computed: the shares are destroyed.
+            return;
+        }
         let scalars = match shares {
             Ok(scalars) => scalars,
+            // What is wrong is this package or its slots, which are gone: the session goes on.
+            Err(
+                error @ (EngineError::NotAPackage
+                | EngineError::NoSuchSlot(_)
+                | EngineError::TooOld(_)
+                | EngineError::OtherIncarnation),
+            ) => {
+                self.event(Event::EngineFailed(error));
+                return self.cannot_answer(session, seat, coordinator, package, now);
+            }
+            Err(EngineError::Expired(_)) => return self.stop(session, StopReason::Expired, now),
             Err(error) => {
                 self.event(Event::EngineFailed(error));
                 if error == EngineError::OwnShareInvalid {
@@ -342,6 +374,10 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             StopReason::Engine(_) | StopReason::JournalFailed => RefusalReason::Fault,
             StopReason::Expired | StopReason::Infeasible { .. } => return,
         };
+        if !self.is_begun {
+            // Nothing that names an incarnation leaves before it is on the disk.
+            return;
+        }
         for own in self.own_seats() {
             let Some(announcements) = session.announcements.get_mut(&own) else { continue };
             announcements.change(now.monotonic);
@@ -351,4 +387,10 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             self.broadcast(&statement);
         }
     }
+}
+
+/// The indexes of the m slots from `first` on, if there are as many.
+fn named_indexes(first: u32, m: usize) -> Result<Range<u32>, Decline> {
+    let end = u32::try_from(m).ok().and_then(|m| first.checked_add(m));
+    end.map(|end| first..end).ok_or(Decline::BeyondLastIndex { first })
 }

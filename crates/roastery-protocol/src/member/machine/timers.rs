@@ -153,9 +153,9 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
     /// Packages that came too soon are looked at when their time has come.
     fn look_again(&mut self, session: &mut Session<A::Package>, now: Moment) {
         let due = session.too_soon.iter().filter(|(_, (until, _))| now.monotonic >= *until);
-        let due: Vec<_> = due.map(|(seat, (_, hash))| (*seat, *hash)).collect();
-        for (coordinator, hash) in due {
-            session.too_soon.remove(&coordinator);
+        let due: Vec<_> = due.map(|(key, (_, hash))| (*key, *hash)).collect();
+        for ((own, coordinator), hash) in due {
+            session.too_soon.remove(&(own, coordinator));
             // Why it is not signed now either concerns its coordinator, which learns it.
             let _ = self.consider(session, coordinator, hash, now);
         }

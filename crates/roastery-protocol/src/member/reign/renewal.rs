@@ -18,6 +18,8 @@ pub(super) struct Renewal {
     pub(super) pause: Option<Duration>,
     /// When a member made the pause one interval again.
     shortened: BTreeMap<Seat, Duration>,
+    /// A member made it so since this run began.
+    is_shortened: bool,
 }
 
 impl<S> Reign<S> {
@@ -52,6 +54,7 @@ impl<S> Reign<S> {
         self.penalised.extend(late);
         let pause = self.renewal.pause.unwrap_or(interval);
         self.renewal.pause = Some(pause.saturating_mul(2).min(MOST_PAUSE));
+        self.renewal.is_shortened = false;
         let ended = std::mem::replace(&mut self.run, Book::new(run, n, now));
         self.previous = Some(ended);
     }
@@ -66,6 +69,7 @@ impl<S> Reign<S> {
         }
         self.renewal.shortened.insert(seat, now);
         self.renewal.pause = None;
+        self.renewal.is_shortened = true;
     }
 
     fn new_run_at(
@@ -77,7 +81,11 @@ impl<S> Reign<S> {
         let owing = self.owing().map(|(seat, _)| candidate(seat).round_trip);
         // A share of the slowest that owes may still be on its way.
         let slowest = owing.max().unwrap_or_default().saturating_mul(2).min(MOST_PAUSE);
-        let pause = self.renewal.pause.unwrap_or(interval).max(slowest);
+        // A signer answers one run in 8 s at most when there were many: while one of those that owe
+        // may still answer, no member's return makes this run shorter than that.
+        let waits = self.renewal.is_shortened && self.may_be_paid(candidate);
+        let pause = if waits { MOST_PAUSE } else { self.renewal.pause.unwrap_or(interval) };
+        let pause = pause.max(slowest);
         Some(stuck.max(self.run.began.saturating_add(pause)))
     }
 
@@ -99,6 +107,14 @@ impl<S> Reign<S> {
         });
         let is_used_up = self.run.is_full(self.most_packages) || self.run.stuck.is_some();
         is_used_up && free.count() >= self.threshold
+    }
+
+    /// Whether one of the debts is neither forgotten nor that of a member without a link.
+    fn may_be_paid(&self, candidate: &impl Fn(Seat) -> Candidate) -> bool {
+        self.owing().any(|(seat, package)| {
+            let one = candidate(seat);
+            one.linked && !one.excluded && !self.is_forgotten(seat, package.number, &one)
+        })
     }
 
     /// Whether the debtor can never pay: it says so of that very package, or its slots ended with

@@ -337,6 +337,24 @@ fn the_pause_between_runs_doubles_and_a_member_shortens_it_once_in_eight_seconds
 }
 
 #[test]
+fn a_member_that_returns_does_not_shorten_a_run_in_which_a_share_may_still_come() {
+    let mut members = vec![Candidate { cannot: Some((run(1), 0)), ..ready() }; 5];
+    members[1].cannot = None;
+    let mut table = Table::new(members);
+    table.issue(ms(0));
+    table.reign.run.stuck = Some(ms(0));
+    assert!(table.is_due(ms(400)), "one interval at first");
+    table.reign.member_returned(seat(4), ms(100));
+    assert!(!table.is_due(ms(7_999)), "seat 1 may still answer");
+    assert!(table.is_due(ms(8_000)));
+    table.members[1].cannot = Some((run(1), 0));
+    assert!(table.is_due(ms(400)));
+    table.members[1].cannot = None;
+    table.members[1].linked = false;
+    assert!(table.is_due(ms(400)), "it has no link");
+}
+
+#[test]
 fn shares_count_for_the_two_newest_runs_and_debtors_of_an_ended_one_are_picked_last() {
     let mut table = Table::new(vec![ready(); 5]);
     let (picked, id) = table.issue(ms(0));

@@ -283,3 +283,24 @@ fn a_coordinator_that_asks_is_shown_slots_that_it_has_not_seen_though_a_batch_is
     world.run(until);
     assert!((before + 64..=before + 128).contains(&shown(&world)), "{}", shown(&world));
 }
+
+#[test]
+fn a_package_that_names_slots_beyond_the_last_index_is_declined_and_the_session_goes_on() {
+    let (mut world, session) = world();
+    let request = world.request(1, 3_600);
+    world.open(0, &request, RequestOrigin::Proposed);
+    let seats: Vec<_> = world.group.seats().collect();
+    let slots = world.slots_for(2, 0).pop().unwrap();
+    let run = Run::new(1_000_000, [0; 8]);
+    let mut package = package(&world, run, 0, &slots, slots.first);
+    package.signers[0].first = u32::MAX;
+    package.signers[0].hash = slot_hash(world.group.id(), seats[2], seats[0], &[]);
+    world.say(2, session, &Content::SigningPackage(package));
+    let until = world.now + secs(1);
+    world.run(until);
+    assert_eq!(world.nodes[0].member.as_ref().unwrap().stopped(session), None);
+    let failed = world.nodes[0].events.iter().any(|event| matches!(event, Event::EngineFailed(_)));
+    assert!(!failed, "the engine is not asked");
+    world.open(1, &request, RequestOrigin::Proposed);
+    assert!(world.run_until_signed(session, &[0, 1], secs(30)).is_some());
+}

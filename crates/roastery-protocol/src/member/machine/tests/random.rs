@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::world::{Chance, World};
+use super::{chance::Chance, world::World};
 use crate::{
     member::machine::{Event, RequestOrigin},
     request::SigningRequest,

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, BinaryHeap},
-    convert::Infallible,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -10,10 +9,9 @@ use std::{
     time::Duration,
 };
 
-use rand_core::{TryCryptoRng, TryRng};
 use roastery_frost::{Seat, SecretShare, SigningKey, danger_trusted_dealer};
 
-use crate::verdict::ProvenFault;
+use super::chance::Chance;
 use crate::{
     SessionId,
     clock::Moment,
@@ -23,10 +21,7 @@ use crate::{
     member::{
         Incarnation,
         engine::{FrostArithmetic, FrostEngine},
-        frame::{
-            Content, Control, ControlContent, ControlKind, Frame, Kind, NO_SESSION, Shape,
-            SigningPackage, Slots, Statement, StatementKind,
-        },
+        frame::{ControlKind, Frame, Kind},
         machine::{Event, Member, Opening, Record, RequestOrigin},
     },
     message::RefusalReason,
@@ -34,45 +29,6 @@ use crate::{
 };
 
 pub(super) type TestMember = Member<FrostEngine<Chance>, FrostArithmetic>;
-
-/// Numbers that follow from a seed (splitmix64): the same seed plays the same scenario.
-#[derive(Clone, Debug)]
-pub(super) struct Chance(pub(super) u64);
-
-impl Chance {
-    pub(super) fn number(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    pub(super) fn below(&mut self, end: u64) -> u64 {
-        self.number() % end
-    }
-}
-
-impl TryRng for Chance {
-    type Error = Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        Ok(self.number() as u32)
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        Ok(self.number())
-    }
-
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
-        bytes.chunks_mut(8).for_each(|chunk| {
-            let drawn = self.number().to_le_bytes();
-            chunk.copy_from_slice(&drawn[..chunk.len()]);
-        });
-        Ok(())
-    }
-}
-
-impl TryCryptoRng for Chance {}
 
 /// Agrees until it is told otherwise.
 #[derive(Debug, Default)]
@@ -95,7 +51,7 @@ pub(super) enum Disk {
 
 pub(super) struct Node {
     pub(super) member: Option<TestMember>,
-    seats: Vec<Seat>,
+    pub(super) seats: Vec<Seat>,
     peer: PeerId,
     stored: Option<Incarnation>,
     pub(super) wall_offset: i64,
@@ -135,7 +91,7 @@ impl Ord for Flight {
 
 pub(super) struct World {
     pub(super) group: Arc<Group>,
-    identities: Vec<Arc<IdentityKey>>,
+    pub(super) identities: Vec<Arc<IdentityKey>>,
     shares: Vec<[u8; 32]>,
     pub(super) nodes: Vec<Node>,
     pub(super) now: Duration,
@@ -295,70 +251,6 @@ impl World {
         self.linked.contains(&(one.min(other), one.max(other)))
     }
 
-    /// The test plays this node from now on: its links stay up, its machine is gone.
-    pub(super) fn take_over(&mut self, at: usize) {
-        self.nodes[at].member = None;
-    }
-
-    /// A node that the test plays sends this statement.
-    pub(super) fn say(&mut self, at: usize, session: SessionId, content: &Content) {
-        let statement = self.seal(at, session, content);
-        self.send(at, Destination::Everyone, statement.as_bytes());
-    }
-
-    pub(super) fn seal(&self, at: usize, session: SessionId, content: &Content) -> Statement {
-        let seat = self.nodes[at].seats[0];
-        let identity = &self.identities[seat.index()];
-        Statement::seal(self.group.id(), session, seat, content, identity)
-    }
-
-    /// A node that the test plays sends a control frame to another.
-    pub(super) fn tell(&mut self, at: usize, to: usize, content: &ControlContent) {
-        let (sender, to) = (self.nodes[at].seats[0], self.nodes[to].seats[0]);
-        let frame = Control::new(self.group.id(), NO_SESSION, sender, to, content);
-        self.send(at, Destination::Seat(to), frame.as_bytes());
-    }
-
-    /// The packages that a node which the test plays has received.
-    pub(super) fn packages_for(&self, at: usize, m: usize) -> Vec<(Statement, SigningPackage)> {
-        let shape = Shape::new(&self.group, m);
-        let statements = self.nodes[at].inbox.iter().filter_map(|(_, bytes)| {
-            match Frame::parse(bytes, &self.group) {
-                Ok((_, Frame::Statement(statement))) => Some(statement),
-                _ => None,
-            }
-        });
-        let read = statements.filter_map(|statement| match shape.read(&statement) {
-            Ok(Content::SigningPackage(package)) => Some((statement, package)),
-            _ => None,
-        });
-        read.collect()
-    }
-
-    /// The slots that a node has shown to a node which the test plays, with their first index.
-    pub(super) fn slots_for(&self, at: usize, from: usize) -> Vec<Slots> {
-        let frames = self.nodes[at].inbox.iter().filter(|(sender, _)| *sender == from);
-        let frames = frames.filter_map(|(_, bytes)| match Frame::parse(bytes, &self.group) {
-            Ok((_, Frame::Control(control))) => control.read().ok(),
-            _ => None,
-        });
-        let slots = frames.filter_map(|content| match content {
-            ControlContent::Slots(slots) if !slots.nonces.is_empty() => Some(slots),
-            _ => None,
-        });
-        slots.collect()
-    }
-
-    /// The faults that a node has proven.
-    pub(super) fn proven(&self, at: usize) -> Vec<ProvenFault> {
-        let events = self.nodes[at].events.iter();
-        let proven = events.filter_map(|event| match event {
-            Event::Proven { fault, .. } => Some(*fault),
-            _ => None,
-        });
-        proven.collect()
-    }
-
     /// A request of m messages that lives an hour or as long as is said.
     pub(super) fn request(&self, m: usize, seconds: u64) -> SigningRequest {
         let messages = (0..m).map(|at| MessageToSign {
@@ -485,7 +377,7 @@ impl World {
         }
     }
 
-    fn send(&mut self, from: usize, to: Destination, bytes: &Arc<[u8]>) {
+    pub(super) fn send(&mut self, from: usize, to: Destination, bytes: &Arc<[u8]>) {
         let receivers: Vec<usize> = match to {
             Destination::Everyone => (0..self.nodes.len()).filter(|at| *at != from).collect(),
             Destination::Seat(seat) => {
@@ -507,39 +399,6 @@ impl World {
             self.order += 1;
             let (at, order, bytes) = (self.now + self.half_trip, self.order, bytes.clone());
             self.flights.push(Flight { at, order, from, to, connection, bytes });
-        }
-    }
-
-    pub(super) fn count(&self, kind: StatementKind) -> usize {
-        self.sent.get(&Kind::Statement(kind)).copied().unwrap_or(0)
-    }
-
-    pub(super) fn count_control(&self, kind: ControlKind) -> usize {
-        self.sent.get(&Kind::Control(kind)).copied().unwrap_or(0)
-    }
-
-    pub(super) fn packages_issued(&self) -> usize {
-        let events = self.nodes.iter().flat_map(|node| &node.events);
-        events.filter(|event| matches!(event, Event::PackageIssued { .. })).count()
-    }
-
-    pub(super) fn shares_released(&self, at: usize) -> usize {
-        let events = self.nodes[at].events.iter();
-        events.filter(|event| matches!(event, Event::ShareReleased { .. })).count()
-    }
-
-    /// The node that would coordinate first.
-    pub(super) fn first_in_order(&self, session: SessionId) -> usize {
-        let order = crate::election::Order::of(session, self.group.seats()).into_seats();
-        let holds = |node: &Node| node.seats.contains(&order[0]);
-        self.nodes.iter().position(holds).unwrap()
-    }
-
-    pub(super) fn verify(&self, at: usize, session: SessionId) {
-        let outcome = self.nodes[at].member.as_ref().unwrap().outcome(session).unwrap();
-        let key = Derivation::key_path_only().tweaks(&self.group).unwrap().x_only_public_key();
-        for (position, signature) in outcome.signatures.iter().enumerate() {
-            assert!(signature.verify(&key, &[position as u8; 32]), "message {position}");
         }
     }
 }

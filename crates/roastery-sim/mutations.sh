@@ -27,7 +27,11 @@ for patch in "$here"/mutations/*"$name"*.patch; do
     # last mutation.
     find "$work/tree/crates/roastery-protocol/src" -name '*.rs' -exec touch {} +
     find "$work/tree/crates/roastery-frost/src" -name '*.rs' -exec touch {} +
-    (cd "$work/tree" && cargo build --quiet --release -p roastery-sim)
+    if ! (cd "$work/tree" && cargo build --quiet --release -p roastery-sim 2> "$work/build.txt"); then
+        echo "$title: DOES NOT BUILD: $(grep -m 1 '^error' "$work/build.txt")"
+        status=1
+        continue
+    fi
     case $title in
         c*) command=keygen ;;
         *) command=campaign ;;

@@ -77,7 +77,7 @@ impl fmt::Display for Invariant {
             Invariant::OnlyWhatWasAuthorised => "3, only what was authorised is signed",
             Invariant::Blockers => "4, blockers",
             Invariant::Termination => "5, termination",
-            Invariant::FaultCompleteness => "6, fault_completeness is found",
+            Invariant::FaultCompleteness => "6, fault completeness",
             Invariant::OutcomeIsMonotone => "7, outcome is monotone and spreads",
             Invariant::Bounded => "8, bounded",
             Invariant::SecretsEnd => "9, secrets end",

@@ -105,12 +105,12 @@ impl<'a, E: SimulatedEngine> Stage<'a, E> {
             .judge(self.cost())?;
         }
         self.a_late_node_signs()?;
-        self.guilt_was_found()
+        self.faults_were_found()
     }
 
     /// Checks that honest nodes have proven every fault that they must prove by the coalition's
     /// account.
-    fn guilt_was_found(&self) -> Result<(), Violation> {
+    fn faults_were_found(&self) -> Result<(), Violation> {
         let Some(coalition) = self.world.hooks.adversary.coalition() else { return Ok(()) };
         let only_shares = BTreeSet::from([FaultKind::InvalidShare]);
         for (accused, witnesses) in coalition.witnesses() {

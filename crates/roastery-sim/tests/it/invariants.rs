@@ -244,7 +244,7 @@ fn blockers_refuses_a_member_that_owes_a_share_or_gave_a_wrong_one_and_slots_nam
 }
 
 #[test]
-fn guilt_is_found_refuses_a_fault_in_the_hand_without_a_proof() {
+fn fault_completeness_refuses_a_known_fault_without_a_proof() {
     let mut court = Court::new(&[0, 1, 2]);
     let coordinator = court.coordinator();
     let signer = court.signers()[0];

@@ -50,7 +50,7 @@ package:
 
 # A group of five that signs, in one process.
 demo:
-    cargo run --release -- demo
+    cargo run -- demo
 
 # The README's commands.
 readme:

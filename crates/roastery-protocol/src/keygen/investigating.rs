@@ -11,7 +11,7 @@ use roastery_frost::{
 
 use super::{
     Ending, Keygen, Misbehaviour, Rejected, Suspect, Suspicion,
-    message::{Body, RefusalReason, Want},
+    message::{Body, Investigated, RefusalReason, Want},
     signing::Signing,
 };
 use crate::{TranscriptHash, clock::Moment, machine::Backoff, machine::Destination};
@@ -64,10 +64,15 @@ impl Keygen {
     pub(super) fn on_investigation(
         &mut self,
         coordinator: Seat,
-        hash: TranscriptHash,
+        investigated: Investigated,
         message: &CoordinatorInvestigationMsg,
     ) -> Result<(), Rejected> {
         let not_asked = Rejected::NotAsked { sender: coordinator };
+        let Investigated { transcript: hash, seat } = investigated;
+        // The answer to another seat of this peer does not fit this seat's share.
+        if seat != self.fixed.seat {
+            return Err(not_asked);
+        }
         let investigation = self.investigations.get_mut(&coordinator).ok_or(not_asked.clone())?;
         if investigation.hash != hash || investigation.repeat.take().is_none() {
             return Err(not_asked);

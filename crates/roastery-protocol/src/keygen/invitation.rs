@@ -14,9 +14,10 @@ use crate::{
 /// What all members of a key generation must agree on before it begins: a value of this type is
 /// well-formed.
 ///
-/// Checked when it is made: the group and each member have a [`Name`], and no two members have the
-/// same; 2 <= t <= n <= 128; no peer and no key is there twice; each binding is signed by its host
-/// key. Whether these are the intended people is for the operators to find out: they compare the
+/// Checked when it is made: the group and each member have a [`Name`]; seats of one peer have one
+/// name, and those of two peers differ in name; 2 <= t <= n <= 128; no key is there twice; each
+/// binding is signed by its host key. A peer may hold several seats: it is one member of that
+/// weight. Whether these are the intended people is for the operators to find out: they compare the
 /// [fingerprint](Invitation::fingerprint), which covers all of this, over a channel that only they
 /// can write to. Cloning is cheap.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,19 +84,19 @@ pub enum InvitationError {
     },
     /// Two members have one name.
     #[error(
-        "two members are called {name} (members {first} and {second}): names must differ, and not in \
+        "two members are called {name} (seats {first} and {second}): names must differ, and not in \
          case only; one of them sets another name in its configuration and makes its card anew"
     )]
     SameName {
         /// The name of the second.
         name: Name,
-        /// The first of them, from 0.
+        /// The seat of the first of them.
         first: usize,
-        /// The second of them, from 0.
+        /// The seat of the second of them.
         second: usize,
     },
     /// Two members have the same peer.
-    #[error("{first} and {second} have the same peer: each node holds one seat of a group")]
+    #[error("{first} and {second} have the same peer: all seats of one node have its name")]
     SamePeer {
         /// The first of them.
         first: Name,
@@ -103,7 +104,10 @@ pub enum InvitationError {
         second: Name,
     },
     /// Two cards have the same key.
-    #[error("{first} and {second} have the same {key}: all host and identity keys must differ")]
+    #[error(
+        "{first} and {second} have the same {key}: all host and identity keys must differ, and each \
+         card is given once"
+    )]
     SameKey {
         /// Which of the second one's keys it is.
         key: MemberKey,
@@ -269,6 +273,11 @@ impl Invitation {
         &self.0.params
     }
 
+    /// The seats that this peer holds, in ascending order.
+    pub fn seats_of(&self, peer: &PeerId) -> impl Iterator<Item = Seat> {
+        self.seats().filter(move |seat| self.holds(peer, *seat))
+    }
+
     pub(super) fn holds(&self, peer: &PeerId, seat: Seat) -> bool {
         self.member(seat).is_some_and(|member| member.peer == *peer)
     }
@@ -294,16 +303,18 @@ impl Inner {
     }
 }
 
-/// Whether these are different members: in name, peer, and keys.
+/// Whether the seats of different peers differ in name, those of one peer do not, and all keys
+/// differ.
 fn check_differ(members: &[NamedMember]) -> Result<(), InvitationError> {
     for (second, later) in members.iter().enumerate() {
         for (first, earlier) in members[..second].iter().enumerate() {
-            if earlier.name.is_like(&later.name) {
+            let one_peer = earlier.member.peer == later.member.peer;
+            if !one_peer && earlier.name.is_like(&later.name) {
                 let name = later.name.clone();
                 return Err(InvitationError::SameName { name, first, second });
             }
             let (first, second) = (earlier.name.clone(), later.name.clone());
-            if earlier.member.peer == later.member.peer {
+            if one_peer && earlier.name != later.name {
                 return Err(InvitationError::SamePeer { first, second });
             }
             if let Some(key) = shared_key(&earlier.member, &later.member) {

@@ -3,7 +3,8 @@
 //!
 //! The members agree on an [`Invitation`] and compare its fingerprint. Each draws a [`Seed`],
 //! stores it, and opens a
-//! [`Keygen`], which is driven as every [`Machine`] is.
+//! [`Keygen`], which is driven as every [`Machine`] is. A node that holds several seats opens a
+//! [`NodeKeygen`], which has one of each.
 //!
 //! At its end there is a [`Group`] that all members have signed, a secret share that is
 //! [taken](Keygen::take_share) out once, and a public [`RecoveryFile`] that brings both back with
@@ -162,6 +163,7 @@ mod first_messages;
 mod investigating;
 mod invitation;
 pub mod message;
+mod node;
 mod opening;
 mod output;
 mod receive;
@@ -193,6 +195,7 @@ use self::{
 };
 pub use self::{
     invitation::{Fingerprint, Invitation, InvitationError, MAX_INVITATION, MemberKey},
+    node::{NodeKeygen, NodeOpenError, NodeOpening, SeatEvent, SeatOpening, SignedTranscript},
     opening::{OpenError, Opening},
     output::{Ending, Event, Output, Rejected},
     recovery::{MAX_RECOVERY_FILE, Recovered, RecoveryError, RecoveryFile, recover_group},

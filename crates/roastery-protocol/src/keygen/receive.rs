@@ -8,7 +8,9 @@ use roastery_frost::{
 use super::{
     Event, Keygen, Misbehaviour, Phase, Rejected, Suspicion,
     first_messages::Known,
-    message::{Body, Envelope, Kind, Malformation, RefusalReason, TranscriptSignature, Want},
+    message::{
+        Body, Envelope, Investigated, Kind, Malformation, RefusalReason, TranscriptSignature, Want,
+    },
     transcripts::Counted,
 };
 use crate::{TranscriptHash, clock::Moment, group::PeerId};
@@ -81,7 +83,7 @@ impl Keygen {
             Body::Signature(content) => self.on_signature(sender, content, now),
             Body::Certificate(data) => self.on_certificate(sender, &data),
             Body::Want(want) => self.on_want(sender, want, now),
-            Body::Investigation(hash, message) => self.on_investigation(sender, hash, &message),
+            Body::Investigation(of, message) => self.on_investigation(sender, of, &message),
             Body::Refusal(reason) => self.on_refusal(sender, reason),
         }
     }
@@ -188,7 +190,8 @@ impl Keygen {
                 } else {
                     None
                 };
-                message.map(|message| self.seal(&Body::Investigation(hash, message)))
+                let investigated = Investigated { transcript: hash, seat: sender };
+                message.map(|message| self.seal(&Body::Investigation(investigated, message)))
             }
         };
         let envelope = envelope.ok_or(Rejected::NoAnswer { sender })?;

@@ -80,6 +80,41 @@ impl fmt::Display for AwaitedThing {
     }
 }
 
+impl Report {
+    /// What the seats of one node know together. It is done when all of them are, and has ended
+    /// when one of them has. What they wait for of each other is left out. `None` without a seat.
+    pub(super) fn of_node(seats: impl IntoIterator<Item = (Seat, Self)>) -> Option<Self> {
+        let (own, reports): (Vec<Seat>, Vec<Self>) = seats.into_iter().unzip();
+        let mut reports = reports.into_iter();
+        let mut whole = reports.next()?;
+        for report in reports {
+            whole.phase = whole.phase.with(report.phase);
+            whole.signed = whole.signed.or(report.signed);
+            whole.live_coordinators = whole.live_coordinators.max(report.live_coordinators);
+            whole.awaited.extend(report.awaited);
+            whole.refusals.extend(report.refusals);
+            let known = whole.findings.clone();
+            whole.findings.extend(report.findings.into_iter().filter(|one| !known.contains(one)));
+        }
+        whole.awaited.retain(|one| !own.contains(&one.seat));
+        whole.awaited.sort_by_key(|one| (one.seat, one.thing, one.since));
+        whole.awaited.dedup_by_key(|one| (one.seat, one.thing));
+        whole.refusals.sort_by_key(|(seat, _)| *seat);
+        whole.refusals.dedup_by_key(|(seat, _)| *seat);
+        Some(whole)
+    }
+}
+
+impl ReportPhase {
+    fn with(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Ended(ending), _) | (_, Self::Ended(ending)) => Self::Ended(ending),
+            (Self::Running, _) | (_, Self::Running) => Self::Running,
+            (Self::Done(group), Self::Done(_)) => Self::Done(group),
+        }
+    }
+}
+
 impl Keygen {
     /// What this node knows of the key generation now. After its end it still names the members
     /// that were awaited when it ended.

@@ -10,4 +10,5 @@ mod intake;
 mod network;
 mod recovery;
 mod restart;
+mod seats;
 pub(crate) mod world;

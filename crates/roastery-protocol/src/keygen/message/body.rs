@@ -39,6 +39,17 @@ pub enum Want {
     FirstMessageOf(#[borsh(serialize_with = "wire::put", deserialize_with = "wire::take")] Seat),
 }
 
+/// Which share is investigated. Each seat has an investigation of its own, and a message to one seat
+/// reaches all seats of its peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Investigated {
+    /// The hash of the transcript.
+    pub transcript: TranscriptHash,
+    /// The seat whose share it is.
+    #[borsh(serialize_with = "wire::put", deserialize_with = "wire::take")]
+    pub seat: Seat,
+}
+
 /// Why a member does not go on. Its only effect is an entry in the others' report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 #[non_exhaustive]
@@ -72,7 +83,7 @@ pub enum Body {
     /// See [`Kind::Want`].
     Want(Want),
     /// See [`Kind::Investigation`].
-    Investigation(TranscriptHash, CoordinatorInvestigationMsg),
+    Investigation(Investigated, CoordinatorInvestigationMsg),
     /// See [`Kind::Refusal`].
     Refusal(RefusalReason),
 }
@@ -134,11 +145,11 @@ impl Body {
             Kind::Certificate => Ok(Body::Certificate(content.to_vec())),
             Kind::Want => exact(content).map(Body::Want),
             Kind::Investigation => {
-                // The length was found to be 32 bytes more than that of ChillDKG's message.
-                let (hash, message) = content.split_at(TRANSCRIPT_HASH);
-                let hash = exact(hash)?;
+                // The length was found to be 34 bytes more than that of ChillDKG's message.
+                let (investigated, message) = content.split_at(INVESTIGATED);
+                let investigated = exact(investigated)?;
                 CoordinatorInvestigationMsg::parse(message, params)
-                    .map(|message| Body::Investigation(hash, message))
+                    .map(|message| Body::Investigation(investigated, message))
                     .map_err(Malformation::Message)
             }
             Kind::Refusal => exact(content).map(Body::Refusal),
@@ -154,7 +165,7 @@ impl Body {
             Kind::Signature => Some(TRANSCRIPT_HASH + ParticipantMsg2::LEN_BYTES),
             Kind::Certificate => Some(4 + 33 * t + 162 * n),
             Kind::Investigation => {
-                Some(TRANSCRIPT_HASH + CoordinatorInvestigationMsg::len_bytes(params))
+                Some(INVESTIGATED + CoordinatorInvestigationMsg::len_bytes(params))
             }
             Kind::Want | Kind::Refusal => None,
         }
@@ -167,8 +178,8 @@ impl Body {
             Body::Signature(content) => bytes.extend(wire::encode(content)),
             Body::Certificate(content) => bytes.extend(content),
             Body::Want(content) => bytes.extend(wire::encode(content)),
-            Body::Investigation(hash, content) => {
-                bytes.extend(hash.as_bytes());
+            Body::Investigation(investigated, content) => {
+                bytes.extend(wire::encode(investigated));
                 bytes.extend(content.to_bytes());
             }
             Body::Refusal(content) => bytes.extend(wire::encode(content)),
@@ -177,6 +188,9 @@ impl Body {
 }
 
 const TRANSCRIPT_HASH: usize = 32;
+
+/// The length of [`Investigated`]: the hash, and the seat in two bytes.
+const INVESTIGATED: usize = TRANSCRIPT_HASH + 2;
 
 fn exact<T: BorshDeserialize>(content: &[u8]) -> Result<T, Malformation> {
     wire::decode(content).map_err(|error: io::Error| Malformation::Encoding(error.to_string()))

@@ -6,7 +6,7 @@ mod envelope;
 mod header;
 
 pub use self::{
-    body::{Body, Malformation, RefusalReason, TranscriptSignature, Want},
+    body::{Body, Investigated, Malformation, RefusalReason, TranscriptSignature, Want},
     envelope::{Envelope, EnvelopeError, MAX_ENVELOPE},
     header::{Header, Kind},
 };

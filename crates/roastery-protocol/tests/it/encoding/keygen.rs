@@ -3,7 +3,7 @@
 use roastery_frost::chilldkg::{ParticipantMsg1, coordinator_investigate};
 use roastery_protocol::{
     TranscriptHash,
-    keygen::message::{Body, Envelope, Kind, RefusalReason, Want},
+    keygen::message::{Body, Envelope, Investigated, Kind, RefusalReason, Want},
     tags::Tag,
 };
 
@@ -67,12 +67,13 @@ fn messages(world: &World) -> Vec<(String, Envelope)> {
     };
     let firsts: Vec<_> = (0..3).map(first).collect();
     let investigation = coordinator_investigate(&firsts, params).unwrap().swap_remove(2);
+    let investigated = Investigated { transcript: hash, seat: seat(2) };
     for (name, body) in [
         ("want/first-message", Body::Want(Want::FirstMessage)),
         ("want/transcript", Body::Want(Want::Transcript(hash))),
         ("want/investigation", Body::Want(Want::Investigation(hash))),
         ("want/first-message-of", Body::Want(Want::FirstMessageOf(seat(2)))),
-        ("investigation", Body::Investigation(hash, investigation)),
+        ("investigation", Body::Investigation(investigated, investigation)),
         ("refusal/operator", Body::Refusal(RefusalReason::Operator)),
         ("refusal/faulty", Body::Refusal(RefusalReason::Faulty(seat(2)))),
     ] {

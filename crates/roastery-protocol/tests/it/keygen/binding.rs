@@ -151,6 +151,27 @@ fn a_member_that_stands_twice_in_an_invitation_is_named() {
 }
 
 #[test]
+fn one_node_holds_several_seats_under_one_name_and_one_peer() {
+    let mut cards: Vec<NamedMember> = (0..5).map(named).collect();
+    for at in [1, 3] {
+        let (host, identity_key, peer) = (host(at), identity(at).public_key(), peer(seat(0)));
+        let binding = host.bind(&identity_key, &peer, 0);
+        let host_key = host.public_key();
+        let member = Member { host_key, identity_key, peer, sequence: 0, binding };
+        cards[at] = NamedMember { name: named(0).name, member };
+    }
+    let read = Invitation::decode(&Invitation::new("a", 0, 3, cards.clone()).unwrap().encode());
+    let invitation = read.unwrap();
+    let of = |at| invitation.seats_of(&peer(seat(at))).collect::<Vec<_>>();
+    assert_eq!(of(0), [seat(0), seat(1), seat(3)]);
+    assert_eq!((of(1), of(2)), (vec![], vec![seat(2)]));
+    // In case only is another name.
+    cards[3].name = "MEMBER 0".parse().unwrap();
+    let error = Invitation::new("a", 0, 3, cards).unwrap_err();
+    assert!(matches!(error, InvitationError::SamePeer { .. }), "{error}");
+}
+
+#[test]
 fn a_members_name_that_is_none_is_refused_when_an_invitation_is_read() {
     let bytes = invitation(2, 3, 0).encode();
     let at = bytes.windows(8).position(|window| window == b"member 1").unwrap();

@@ -3,15 +3,15 @@
 use roastery_frost::{
     Scalar,
     chilldkg::{
-        CoordinatorFault, CoordinatorMsg1, Fault, ParticipantFault, ParticipantMsg1,
-        coordinator_investigate,
+        CoordinatorFault, CoordinatorInvestigationMsg, CoordinatorMsg1, Fault, ParticipantFault,
+        ParticipantMsg1, coordinator_investigate,
     },
 };
 use roastery_protocol::{
     Seat,
     keygen::{
         AwaitedThing, Ending, Misbehaviour, Rejected, ReportPhase, Suspect, Suspicion,
-        message::{Body, Kind, RefusalReason, TranscriptSignature, Want},
+        message::{Body, Investigated, Kind, RefusalReason, TranscriptSignature, Want},
     },
 };
 
@@ -91,6 +91,35 @@ fn a_bad_share_for_another_member_is_looked_into_with_the_coordinator_and_then_w
     assert!(world.sent.iter().any(|one| one.kind() == Kind::Investigation));
     assert_only_guilty(&world, &[faulty]);
     assert_eq!(world.node(victim).report().signed, None);
+}
+
+#[test]
+fn an_investigation_of_another_seats_share_blames_no_coordinator() {
+    let mut world = World::new(2, 4);
+    let coordinator = world.order()[0];
+    let others: Vec<usize> = (0..4).filter(|at| *at != coordinator).collect();
+    let (victim, faulty, other) = (others[0], others[1], seat(others[2]));
+    let (mut bad, mut replaced) = (bad_share(4, seat(faulty), victim), 0);
+    // A node of several seats gets what its coordinator answers to each of them.
+    world.run_for(10 * MINUTE, |world, packet| {
+        let params = world.invitation.params();
+        let Ok(Body::Investigation(of, message)) = Body::read(&packet.envelope, params) else {
+            return bad(world, packet);
+        };
+        replaced += 1;
+        let mut bytes = message.to_bytes();
+        let end = bytes.len();
+        add_one(&mut bytes, end);
+        let message = CoordinatorInvestigationMsg::parse(&bytes, params).unwrap();
+        let body = Body::Investigation(Investigated { seat: other, ..of }, message);
+        Some(Packet { envelope: world.seal(packet.from.index(), &body), ..packet })
+    });
+    assert_ne!(replaced, 0);
+    let not_asked = |(at, rejected): &(Seat, Rejected)| {
+        *at == seat(victim) && matches!(rejected, Rejected::NotAsked { .. })
+    };
+    assert!(world.rejected.iter().any(not_asked));
+    assert_only_guilty(&world, &[faulty]);
 }
 
 #[test]
@@ -225,7 +254,8 @@ fn altered(world: &mut World, alter: impl Fn(&mut Vec<u8>)) -> usize {
     for packet in wants.into_iter().filter(|one| one.to == seat(coordinator)) {
         if let Ok(Body::Want(Want::Investigation(hash))) = Body::read(&packet.envelope, &params) {
             let answer = investigations[packet.from.index()].clone();
-            let body = Body::Investigation(hash, answer);
+            let investigated = Investigated { transcript: hash, seat: packet.from };
+            let body = Body::Investigation(investigated, answer);
             world.say(coordinator, packet.from.index(), &body).unwrap();
         }
     }

@@ -21,7 +21,7 @@ fn examples() -> Vec<Packet> {
         [Kind::FirstMessage, Kind::Transcript, Kind::Signature, Kind::Certificate]
             .map(|kind| world.sent.iter().find(|one| one.kind() == kind).unwrap().clone())
             .to_vec();
-    let envelope = sealed(&world, 1, Kind::Investigation, &[0; 32 + 65 * 3]);
+    let envelope = sealed(&world, 1, Kind::Investigation, &[0; 34 + 65 * 3]);
     examples.push(Packet { from: seat(1), to: seat(0), envelope });
     examples
 }
@@ -34,7 +34,7 @@ fn each_kind_has_one_length_for_n_and_t_and_neither_a_byte_less_nor_more_is_read
         Kind::Transcript => 33 * (t - 1) + 162 * n,
         Kind::Signature => 96,
         Kind::Certificate => 4 + 33 * t + 162 * n,
-        Kind::Investigation => 32 + 65 * n,
+        Kind::Investigation => 34 + 65 * n,
         Kind::Want | Kind::Refusal => unreachable!(),
     };
     let world = World::new(t, n);
@@ -89,7 +89,7 @@ fn wants_and_refusals_are_read_to_their_last_byte_and_no_further() {
 fn bodies_are_read_as_they_were_written() {
     let mut world = World::new(2, 3);
     world.run();
-    let investigation = sealed(&world, 1, Kind::Investigation, &[0; 32 + 65 * 3]);
+    let investigation = sealed(&world, 1, Kind::Investigation, &[0; 34 + 65 * 3]);
     let mut envelopes: Vec<(usize, Envelope)> =
         world.sent.iter().map(|one| (one.from.index(), one.envelope.clone())).collect();
     envelopes.push((1, investigation));
@@ -188,7 +188,7 @@ fn a_message_names_its_ceremony_and_one_of_signing_names_none() {
 #[test]
 fn an_investigation_that_no_member_asked_for_has_no_effect() {
     let mut world = World::new(2, 3);
-    let envelope = sealed(&world, 1, Kind::Investigation, &[0; 32 + 65 * 3]);
+    let envelope = sealed(&world, 1, Kind::Investigation, &[0; 34 + 65 * 3]);
     let refused = world.deliver(&Packet { from: seat(1), to: seat(0), envelope });
     assert_eq!(refused, Err(Rejected::NotAsked { sender: seat(1) }));
 }

@@ -120,7 +120,7 @@ impl Coalition {
         let investigations = coordinator_investigate(&messages, params).ok()?;
         let mut content = investigations.get(to.index())?.to_bytes();
         forging::add_one(&mut content, forging::partial_in_investigation(scapegoat));
-        let content = [hash.as_bytes().as_slice(), &content].concat();
+        let content = [hash.as_bytes().as_slice(), &to.to_u16().to_le_bytes(), &content].concat();
         Some(Packet { from, to, bytes: participants.seal(from, Kind::Investigation, &content) })
     }
 

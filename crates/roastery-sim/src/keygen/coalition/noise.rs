@@ -155,7 +155,7 @@ impl Coalition {
             // The answer to an investigation that was not asked for.
             1 => {
                 let mut content = hash.to_vec();
-                content.resize(32 + 65 * params.n(), 0);
+                content.resize(34 + 65 * params.n(), 0);
                 participants.seal(from, Kind::Investigation, &content)
             }
             // Something wrong in the victim's name.

@@ -1,8 +1,8 @@
 //! The key generation at a node that holds one or several seats.
 //!
 //! Each seat is a [`Keygen`] of its own, with its own host key, identity key, seed and signature. A
-//! message for any of them goes to all of them, since an envelope names its sender only. What one of
-//! them sends to another stays in the node.
+//! message for any of them goes to all of them, since an envelope names its sender only. What one
+//! of them sends to another stays in the node.
 
 use std::{
     collections::{BTreeMap, VecDeque},

@@ -39,8 +39,8 @@ pub enum Want {
     FirstMessageOf(#[borsh(serialize_with = "wire::put", deserialize_with = "wire::take")] Seat),
 }
 
-/// Which share is investigated. Each seat has an investigation of its own, and a message to one seat
-/// reaches all seats of its peer.
+/// Which share is investigated. Each seat has an investigation of its own, and a message to one
+/// seat reaches all seats of its peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Investigated {
     /// The hash of the transcript.

@@ -5,6 +5,7 @@
 //! data, is given what arrived and the time, and returns what to do.
 
 pub mod engine;
+pub mod evidence;
 pub mod frame;
 pub mod links;
 pub mod machine;

@@ -22,6 +22,6 @@ pub use self::{
         StatementKind,
     },
     reading::{Frame, FrameError},
-    shape::{Malformation, Shape, read_proposal},
+    shape::{Malformation, Shape, read_evidence, read_proposal},
     statement::{Content, Statement},
 };

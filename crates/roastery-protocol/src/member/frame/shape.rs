@@ -153,6 +153,15 @@ pub fn read_proposal(statement: &Statement) -> Result<Proposal, Malformation> {
     Ok(proposal)
 }
 
+/// Reads the content of an evidence statement, whose session need not be known.
+///
+/// # Errors
+///
+/// [`Malformation`] if it does not decode. It proves nothing.
+pub fn read_evidence(statement: &Statement) -> Result<Proof, Malformation> {
+    exact(statement.content())
+}
+
 pub(super) fn exact<T: BorshDeserialize>(content: &[u8]) -> Result<T, Malformation> {
     wire::decode(content).map_err(|error| Malformation::Encoding(error.to_string()))
 }

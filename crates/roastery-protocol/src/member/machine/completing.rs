@@ -1,11 +1,11 @@
-//! The end of a session, and faults.
+//! The end of a session.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use roastery_frost::{PartialSignature, Seat, Signature};
 
 use super::{
-    Event, Outcome, Record, Rejected, StopReason,
+    Event, Outcome, Rejected,
     core::Core,
     session::{Phase, Session},
 };
@@ -15,9 +15,7 @@ use crate::{
     member::{
         engine::{Arithmetic, Engine, Verdict},
         frame::{Content, FinalSignature, Statement},
-        proof::{Fault, Proof, ProvenFault},
     },
-    verdict,
 };
 
 /// How long evidence is collected after the signatures are there.
@@ -94,44 +92,5 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             Verdict::Wrong { .. } => session.retained.fail(hash),
         }
         Ok(())
-    }
-
-    /// A contradiction or a wrong share was found: if it proves a fault it is recorded and shown to
-    /// all.
-    pub(super) fn report(&mut self, session: &mut Session<A::Package>, fault: Fault, now: Moment) {
-        let proof = Proof::new(session.request.request().clone(), fault);
-        if let verdict::Verdict::Invalid(fault) = proof.verify(&self.group) {
-            self.record_fault(session, fault, Arc::new(proof), now);
-        }
-    }
-
-    /// A fault is proven: the member is not picked and not served in this session from now on. The
-    /// first proof against it is kept, and shown to all.
-    pub(super) fn record_fault(
-        &mut self,
-        session: &mut Session<A::Package>,
-        fault: ProvenFault,
-        proof: Arc<Proof>,
-        now: Moment,
-    ) {
-        let seat = fault.accused;
-        if self.is_own(seat) || session.proofs.contains_key(&seat) {
-            return;
-        }
-        session.proofs.insert(seat, (fault, proof.clone()));
-        self.faulty.entry(seat).or_insert(fault);
-        if let Some(turn) = &mut session.turn {
-            turn.reign.exclude(seat);
-        }
-        self.persist(Record::Proof(proof.clone()));
-        let content = Content::Evidence(Proof::clone(&proof));
-        let statement = self.seal(session.id, session.seat, &content);
-        self.broadcast(&statement);
-        self.event(Event::Proven { fault, proof });
-        let bearable = self.group.most_packages() - 1;
-        let faulty = session.proofs.len();
-        if faulty > bearable {
-            self.stop(session, StopReason::Infeasible { faulty, bearable }, now);
-        }
     }
 }

@@ -161,7 +161,11 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         let share = pick.and_then(|pick| pick.share.as_ref());
         if let (Some(nonces), Some(share), Ok(message)) = (nonces, share, u8::try_from(position)) {
             let (package, share) = (prepared.statement.clone(), share.statement.clone());
-            self.report(session, Fault::InvalidShare { package, nonces, share, message }, now);
+            self.report_locally(
+                session,
+                Fault::InvalidShare { package, nonces, share, message },
+                now,
+            );
         }
     }
 
@@ -363,7 +367,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         let shown = &self.own_seat(session.seat).shown;
         let incarnation = self.links.incarnation(seat);
         let said = session.said.get(&seat).filter(|said| Some(said.incarnation) == incarnation);
-        let excluded = self.is_shunned(session, seat);
+        let excluded = self.is_shunned(seat);
         Candidate {
             linked: self.links.is_up(seat),
             excluded,

@@ -21,9 +21,9 @@ use crate::{
     member::{
         Incarnation, Runs,
         engine::{Arithmetic, Engine, EngineError, Job, Void},
+        evidence::Evidence,
         frame::{Content, Control, ControlContent, Statement, Want},
         links::Links,
-        proof::ProvenFault,
         stock::{CLOCK_TOLERANCE, Draw, OwnStock, ShownStock},
     },
 };
@@ -48,8 +48,8 @@ pub(super) struct Core<E, A> {
     /// When a session was last open here.
     pub(super) active: Option<Duration>,
     pub(super) barred: BTreeSet<Seat>,
-    /// Members that are proven faulty in any session.
-    pub(super) faulty: BTreeMap<Seat, ProvenFault>,
+    /// Members that are proven faulty in any session, and who shows it.
+    pub(super) evidence: Evidence,
     /// Members that kept a coordinator of this node waiting in a session that was signed.
     pub(super) late: BTreeSet<Seat>,
     /// Since when a package of this node waits for a member that has answered none since.
@@ -95,7 +95,8 @@ pub(super) enum Reply {
 
 impl<E: Engine, A: Arithmetic> Core<E, A> {
     pub(super) fn new(opening: Opening<E, A>, now: Moment) -> Result<Self, OpenError> {
-        let Opening { group, seats, last_incarnation, engine, arithmetic, mut entropy } = opening;
+        let Opening { group, seats, last_incarnation, proofs, engine, arithmetic, mut entropy } =
+            opening;
         let (n, most) = (group.size(), group.most_packages());
         let random = entropy().ok_or(OpenError::Randomness)?;
         let incarnation = Incarnation::after(last_incarnation, now.wall.as_millis() as u64, random);
@@ -130,12 +131,13 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             held: BTreeMap::new(),
             active: None,
             barred: BTreeSet::new(),
-            faulty: BTreeMap::new(),
+            evidence: Evidence::default(),
             late: BTreeSet::new(),
             waits_since: BTreeMap::new(),
             replies: ReplyLimiter::default(),
         };
         core.persist(Record::Incarnation(incarnation));
+        core.load(proofs, now);
         Ok(core)
     }
 

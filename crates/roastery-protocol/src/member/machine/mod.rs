@@ -16,6 +16,7 @@ mod completing;
 mod coordinating;
 mod core;
 mod early;
+mod faults;
 mod output;
 mod receiving;
 mod session;
@@ -35,6 +36,7 @@ use self::{core::Core, early::Early, session::Session};
 use super::{
     Incarnation,
     engine::{Answered, Arithmetic, Engine, EngineError, Job},
+    proof::Proof,
 };
 use crate::{
     SessionId,
@@ -60,6 +62,9 @@ pub struct Opening<E, A> {
     pub seats: Vec<(Seat, Arc<IdentityKey>)>,
     /// The incarnation that this node stored last for this group.
     pub last_incarnation: Option<Incarnation>,
+    /// The proofs that this node stored for this group ([`Record::Proof`]). Each is verified before
+    /// it is used.
+    pub proofs: Vec<Arc<Proof>>,
     /// Holds the seats' secrets.
     pub engine: E,
     /// Computes with public values.
@@ -140,11 +145,8 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
     ///
     /// [`OpenError`] if a seat or its identity is not this node's, or there is no randomness.
     pub fn new(opening: Opening<E, A>, now: Moment) -> Result<Self, OpenError> {
-        Ok(Self {
-            core: Core::new(opening, now)?,
-            sessions: BTreeMap::new(),
-            early: Early::default(),
-        })
+        let core = Core::new(opening, now)?;
+        Ok(Self { core, sessions: BTreeMap::new(), early: Early::default() })
     }
 
     /// The engine answers a call that it answered with a [`Job`] before.

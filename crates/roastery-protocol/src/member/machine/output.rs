@@ -6,7 +6,7 @@ use roastery_frost::{Seat, Signature};
 use thiserror::Error;
 
 use crate::{
-    BodyHash, SessionId,
+    BodyHash, ProofId, SessionId,
     member::{
         Incarnation, Run,
         engine::{ArithmeticError, EngineError},
@@ -74,6 +74,11 @@ pub enum Event {
         fault: ProvenFault,
         /// The proof, which a third party can check with the group file.
         proof: Arc<Proof>,
+    },
+    /// A proof that was stored for this group proves nothing. It is not used.
+    StoredProofInvalid {
+        /// The proof.
+        proof: ProofId,
     },
     /// A member has refused to take part in a session.
     Refused {

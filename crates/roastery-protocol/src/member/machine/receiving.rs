@@ -17,16 +17,13 @@ use crate::{
     member::{
         engine::{Arithmetic, Engine, Verdict},
         frame::{
-            Content, Control, ControlContent, Frame, Ready, Refusal, SignatureShare,
+            Content, Control, ControlContent, ControlKind, Frame, Ready, Refusal, SignatureShare,
             SigningPackage, Statement, StatementKind, Want,
         },
-        proof::{Fault, Proof},
+        proof::Fault,
         retained::{PackageOutcome, ShareOutcome},
     },
 };
-
-/// Proofs of one sender that proved nothing, before no more of it are checked in a session.
-const MOST_FALSE_PROOFS: u8 = 4;
 
 impl<E: Engine, A: Arithmetic> Member<E, A> {
     pub(super) fn receive(
@@ -45,8 +42,14 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         if self.core.is_excluded(sender) {
             return Err(Rejected::Excluded { sender });
         }
+        if self.core.evidence.is_proven(sender) && !is_read_of_the_proven(&frame) {
+            return Err(Rejected::Excluded { sender });
+        }
         match frame {
             Frame::Control(control) => self.on_control(from, sender, &control, now),
+            Frame::Statement(statement) if statement.kind() == StatementKind::Evidence => {
+                self.on_evidence(sender, &statement, now)
+            }
             Frame::Statement(statement) => {
                 let id = statement.header().session;
                 let is_own_link = self.core.group.holds(from, sender);
@@ -133,6 +136,17 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
     }
 }
 
+/// What is read of a member that is proven faulty: signatures and proofs, which prove themselves,
+/// and questions, which are answered so that it learns how a session ended.
+fn is_read_of_the_proven(frame: &Frame) -> bool {
+    match frame {
+        Frame::Statement(statement) => {
+            matches!(statement.kind(), StatementKind::Signature | StatementKind::Evidence)
+        }
+        Frame::Control(control) => control.kind() == ControlKind::Want,
+    }
+}
+
 impl<E: Engine, A: Arithmetic> Core<E, A> {
     pub(super) fn on_statement(
         &mut self,
@@ -143,10 +157,6 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         now: Moment,
     ) -> Result<(), Rejected> {
         let kind = statement.kind();
-        let ends = matches!(kind, StatementKind::Signature | StatementKind::Evidence);
-        if !ends && session.proofs.contains_key(&sender) {
-            return Err(Rejected::Excluded { sender });
-        }
         let content = match session.shape.read(&statement) {
             Ok(content) => content,
             Err(malformation) => {
@@ -165,7 +175,8 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             self.answer_with_outcome(session, sender, now);
         }
         match content {
-            Content::Proposal(_) => Err(Rejected::Repeat),
+            // They concern the group, and were handled before.
+            Content::Proposal(_) | Content::Evidence(_) => Err(Rejected::Repeat),
             Content::SigningPackage(package) => {
                 self.on_package(session, sender, statement, package, now)
             }
@@ -188,7 +199,6 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             Content::Refusal(refusal) => {
                 self.on_refusal(session, sender, &statement, refusal, is_own_link)
             }
-            Content::Evidence(proof) => self.on_evidence(session, sender, &statement, proof, now),
         }
     }
 
@@ -352,35 +362,6 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         session.said.remove(&sender);
         self.event(Event::Refused { session: session.id, seat: sender, reason });
         Ok(())
-    }
-
-    fn on_evidence(
-        &mut self,
-        session: &mut Session<A::Package>,
-        sender: Seat,
-        statement: &Statement,
-        proof: Proof,
-        now: Moment,
-    ) -> Result<(), Rejected> {
-        let accused = proof.fault().accused_statement().sender(&self.group);
-        if accused.is_some_and(|seat| session.proofs.contains_key(&seat)) {
-            return Err(Rejected::Repeat);
-        }
-        let false_proofs = session.false_proofs.get(&sender).copied().unwrap_or(0);
-        if false_proofs >= MOST_FALSE_PROOFS {
-            return Err(Rejected::NoAnswer { sender });
-        }
-        if !statement.is_signed_by_its_sender(&self.group) {
-            return Err(Rejected::NotSigned { sender });
-        }
-        let is_of_session = proof.request() == session.request.request();
-        if is_of_session && let crate::verdict::Verdict::Invalid(fault) = proof.verify(&self.group)
-        {
-            self.record_fault(session, fault, Arc::new(proof), now);
-            return Ok(());
-        }
-        session.false_proofs.insert(sender, false_proofs + 1);
-        Err(Rejected::NotProven { sender })
     }
 
     fn on_want(

@@ -58,9 +58,8 @@ pub(super) struct Session<P> {
     pub(super) turn: Option<Turn<P>>,
     pub(super) said: BTreeMap<Seat, Said>,
     pub(super) refused: BTreeMap<Seat, (Incarnation, u32, RefusalReason)>,
+    /// The faults that were proven in this session.
     pub(super) proofs: BTreeMap<Seat, (ProvenFault, Arc<Proof>)>,
-    /// Proofs that proved nothing, by their sender.
-    pub(super) false_proofs: BTreeMap<Seat, u8>,
 }
 
 pub(super) enum Phase {
@@ -145,7 +144,6 @@ impl<P> Session<P> {
             said: BTreeMap::new(),
             refused: BTreeMap::new(),
             proofs: BTreeMap::new(),
-            false_proofs: BTreeMap::new(),
         }
     }
 

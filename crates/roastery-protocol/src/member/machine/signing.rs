@@ -126,12 +126,9 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         }
     }
 
-    /// Whether this seat is not served in this session: proven faulty, here or in another session,
-    /// or barred.
-    pub(super) fn is_shunned(&self, session: &Session<A::Package>, seat: Seat) -> bool {
-        session.proofs.contains_key(&seat)
-            || self.faulty.contains_key(&seat)
-            || self.is_excluded(seat)
+    /// Whether this seat is not served: proven faulty in any session, or barred.
+    pub(super) fn is_shunned(&self, seat: Seat) -> bool {
+        self.evidence.is_proven(seat) || self.is_excluded(seat)
     }
 
     /// This own seat can never answer the package: its coordinator is told.
@@ -196,10 +193,10 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         now: Moment,
     ) -> Result<(), Decline> {
         self.still_agrees(session, now)?;
-        if self.is_shunned(session, coordinator) {
+        if self.is_shunned(coordinator) {
             return Err(Decline::Coordinator);
         }
-        let shunned = |seat: &Seat| self.is_shunned(session, *seat);
+        let shunned = |seat: &Seat| self.is_shunned(*seat);
         if let Some(seat) = package.seats().into_iter().find(shunned) {
             return Err(Decline::Cosigner { seat });
         }
@@ -301,7 +298,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             // The session has ended meanwhile: the share is destroyed.
             Err(_) => return,
         }
-        if self.is_shunned(session, coordinator) {
+        if self.is_shunned(coordinator) {
             // It was barred or proven faulty meanwhile: the share is destroyed.
             return;
         }

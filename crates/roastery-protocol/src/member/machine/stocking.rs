@@ -54,6 +54,7 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
                 Link::Up => {
                     self.core.links.up(seat);
                     self.core.show_all(seat, self.most_messages(), now);
+                    self.core.show_evidence_to(seat, now);
                     for session in self.sessions.values_mut() {
                         self.core.linked(session, seat, now);
                     }

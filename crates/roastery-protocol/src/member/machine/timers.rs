@@ -89,6 +89,7 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
             self.core.ask(session, now);
             self.core.say_due(session, now);
         }
+        self.core.show_evidence(now);
         self.sessions.retain(|_, session| session.is_running() || !session.is_expired(now));
     }
 
@@ -96,7 +97,8 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         let sessions = self.sessions.values().filter_map(|session| self.core.session_due(session));
         let stock = self.core.own.iter().filter_map(|own| own.stock.next_timeout());
         let links = self.core.links_due();
-        sessions.chain(stock).chain(links).chain(self.core.refresh_due()).min()
+        let evidence = self.core.evidence.next_timeout();
+        sessions.chain(stock).chain(links).chain(self.core.refresh_due()).chain(evidence).min()
     }
 }
 
@@ -106,6 +108,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         if !session.is_running() {
             return;
         }
+        self.avoid_proven(session, now);
         let interval = self.links.interval();
         let newly = session.schedule.advance(interval, now.monotonic).to_vec();
         let live = session.schedule.live().to_vec();

@@ -1,5 +1,6 @@
 mod behaviour;
 mod chance;
+mod evidence;
 mod hostile;
 mod played;
 mod random;

@@ -23,6 +23,7 @@ use crate::{
         engine::{FrostArithmetic, FrostEngine},
         frame::{ControlKind, Frame, Kind},
         machine::{Event, Member, Opening, Record, RequestOrigin},
+        proof::Proof,
     },
     message::RefusalReason,
     request::{ApprovedRequest, Derivation, MessageToSign, Policy, SigningRequest, Step},
@@ -54,6 +55,8 @@ pub(super) struct Node {
     pub(super) seats: Vec<Seat>,
     peer: PeerId,
     stored: Option<Incarnation>,
+    /// The proofs on its disk.
+    pub(super) proofs: Vec<Arc<Proof>>,
     pub(super) wall_offset: i64,
     pub(super) disk: Disk,
     pub(super) waiting: Vec<Record>,
@@ -137,6 +140,7 @@ impl World {
                 seats: (first..first + *count as u32).map(|id| Seat::new(id).unwrap()).collect(),
                 peer,
                 stored: None,
+                proofs: Vec::new(),
                 wall_offset: 0,
                 disk: Disk::Writes,
                 waiting: Vec::new(),
@@ -193,6 +197,7 @@ impl World {
                 .map(|seat| (*seat, self.identities[seat.index()].clone()))
                 .collect(),
             last_incarnation: node.stored,
+            proofs: node.proofs.clone(),
             engine: FrostEngine::with_rng(arithmetic.clone(), shares, Chance(random ^ 0xe9)),
             arithmetic,
             entropy: Box::new(move || {
@@ -366,7 +371,10 @@ impl World {
                             node.stored = Some(*incarnation);
                             true
                         }
-                        (Record::Proof(_), _) => true,
+                        (Record::Proof(proof), _) => {
+                            node.proofs.push(proof.clone());
+                            true
+                        }
                     };
                     if let Some(member) = &mut node.member {
                         member.persisted(record, kept, now);

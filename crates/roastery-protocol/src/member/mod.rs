@@ -7,9 +7,11 @@
 pub mod engine;
 pub mod evidence;
 pub mod frame;
+pub mod investigation;
 pub mod links;
 pub mod machine;
 pub mod proof;
+pub mod questions;
 pub mod ready;
 pub mod reign;
 pub mod retained;

@@ -69,11 +69,12 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
     }
 
     /// A node that holds a package and t shares for it makes the signatures, whichever coordinator
-    /// they were for.
+    /// they were for. `via` is the seat whose link brought the last of them.
     pub(super) fn try_to_complete(
         &mut self,
         session: &mut Session<A::Package>,
         hash: BodyHash,
+        via: Seat,
         now: Moment,
     ) -> Result<(), Rejected> {
         if matches!(session.phase, Phase::Signed { .. }) {
@@ -89,7 +90,10 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             shares.iter().map(|share| &share.content.scalars[..]).collect();
         match self.arithmetic.aggregate(&prepared, &shares)? {
             Verdict::Right(signatures) => self.complete(session, hash, signatures, now),
-            Verdict::Wrong { .. } => session.retained.fail(hash),
+            Verdict::Wrong { .. } => {
+                session.retained.fail(hash);
+                self.failed(session, hash, via, now);
+            }
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ use super::{
     session::{Given, REPEATED_AFTER},
 };
 use crate::{
-    BodyHash, SessionId,
+    BodyHash, SessionId, SlotHash,
     clock::Moment,
     group::{Group, PeerId},
     keys::IdentityKey,
@@ -91,6 +91,7 @@ pub(super) enum Reply {
     NewestPackage(SessionId),
     Slots,
     Ready(SessionId),
+    Nonces(SlotHash),
 }
 
 impl<E: Engine, A: Arithmetic> Core<E, A> {

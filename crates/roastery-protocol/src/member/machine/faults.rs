@@ -125,6 +125,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         self.persist(Record::Proof(proof.clone()));
         self.event(Event::Proven { fault, proof: proof.clone() });
         if let Some(session) = session {
+            session.investigations.end_explained(|one| one == seat);
             session.proofs.insert(seat, (fault, proof));
             self.avoid_proven(session, now);
         }

@@ -17,6 +17,7 @@ mod coordinating;
 mod core;
 mod early;
 mod faults;
+mod investigating;
 mod output;
 mod receiving;
 mod session;

@@ -214,6 +214,12 @@ pub enum Rejected {
         /// The sender.
         sender: Seat,
     },
+    /// Nonces that this node did not ask for, or other ones.
+    #[error("seat {sender} shows nonces that were not asked for")]
+    NotAsked {
+        /// The sender.
+        sender: Seat,
+    },
     /// It asks for something that this node does not have, or exceeds the rate of answers.
     #[error("nothing to answer seat {sender} with now")]
     NoAnswer {

@@ -17,13 +17,22 @@ use crate::{
     member::{
         engine::{Arithmetic, Engine, Verdict},
         frame::{
-            Content, Control, ControlContent, ControlKind, Frame, Ready, Refusal, SignatureShare,
-            SigningPackage, Statement, StatementKind, Want,
+            Content, Control, ControlContent, ControlKind, FinalSignature, Frame, Ready, Refusal,
+            SignatureShare, SigningPackage, Statement, StatementKind, Want,
         },
         proof::Fault,
         retained::{PackageOutcome, ShareOutcome},
     },
 };
+
+/// The link over which a statement came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Via {
+    /// The first seat of its peer: answers go there.
+    pub(super) seat: Seat,
+    /// It is that of the sender's own peer.
+    pub(super) is_own: bool,
+}
 
 impl<E: Engine, A: Arithmetic> Member<E, A> {
     pub(super) fn receive(
@@ -32,9 +41,7 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         bytes: &[u8],
         now: Moment,
     ) -> Result<(), Rejected> {
-        if self.core.seats_of(from).is_empty() {
-            return Err(Rejected::NotAMember);
-        }
+        let via = self.core.seats_of(from).first().copied().ok_or(Rejected::NotAMember)?;
         let (sender, frame) = Frame::parse(bytes, &self.core.group)?;
         if self.core.is_own(sender) && matches!(frame, Frame::Control(_)) {
             return Err(Rejected::NotAMember);
@@ -52,14 +59,14 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
             }
             Frame::Statement(statement) => {
                 let id = statement.header().session;
-                let is_own_link = self.core.group.holds(from, sender);
+                let via = Via { seat: via, is_own: self.core.group.holds(from, sender) };
                 let Some(session) = self.sessions.get_mut(&id) else {
-                    if is_own_link && statement.kind() == StatementKind::SigningPackage {
+                    if via.is_own && statement.kind() == StatementKind::SigningPackage {
                         self.early.package(sender, id, statement);
                     }
                     return Err(Rejected::NotOpen);
                 };
-                self.core.on_statement(session, sender, statement, is_own_link, now)
+                self.core.on_statement(session, sender, statement, via, now)
             }
         }
     }
@@ -86,8 +93,11 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
                 let session = self.sessions.get_mut(&id).ok_or(Rejected::NotOpen)?;
                 self.core.on_want(session, sender, to, want, now)
             }
-            // Nonces are asked for by investigations only.
-            ControlContent::Nonces(_) => Err(Rejected::Repeat),
+            ControlContent::Nonces(nonces) => {
+                let id = control.header().session;
+                let session = self.sessions.get_mut(&id).ok_or(Rejected::NotOpen)?;
+                self.core.on_nonces(session, sender, nonces, now)
+            }
         }
     }
 
@@ -153,7 +163,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         session: &mut Session<A::Package>,
         sender: Seat,
         statement: Statement,
-        is_own_link: bool,
+        via: Via,
         now: Moment,
     ) -> Result<(), Rejected> {
         let kind = statement.kind();
@@ -171,33 +181,57 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
                 return Err(Rejected::Malformed { sender, malformation });
             }
         };
-        if is_own_link && kind != StatementKind::Signature {
+        if via.is_own && kind != StatementKind::Signature {
             self.answer_with_outcome(session, sender, now);
         }
         match content {
             // They concern the group, and were handled before.
             Content::Proposal(_) | Content::Evidence(_) => Err(Rejected::Repeat),
             Content::SigningPackage(package) => {
-                self.on_package(session, sender, statement, package, now)
+                self.on_package(session, sender, statement, package, via, now)
             }
             Content::SignatureShare(share) => {
-                self.on_share(session, sender, statement, share, is_own_link, now)
+                self.on_share(session, sender, statement, share, via, now)
             }
             // Final signatures prove themselves.
             Content::Signature(content) => {
-                if !session.is_running() && session.outcome().is_some() {
-                    return Err(Rejected::Repeat);
-                }
-                match self.arithmetic.verify(session.request.keys(), &content.signatures)? {
-                    Verdict::Right(()) => {
-                        self.finish(session, content, statement, now);
-                        Ok(())
-                    }
-                    Verdict::Wrong { .. } => Err(Rejected::WrongSignatures { sender }),
-                }
+                self.on_signature(session, sender, statement, content, via, now)
             }
             Content::Refusal(refusal) => {
-                self.on_refusal(session, sender, &statement, refusal, is_own_link)
+                self.on_refusal(session, sender, &statement, refusal, via.is_own)
+            }
+        }
+    }
+
+    fn on_signature(
+        &mut self,
+        session: &mut Session<A::Package>,
+        sender: Seat,
+        statement: Statement,
+        content: FinalSignature,
+        via: Via,
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        if session.outcome().is_some() {
+            return Err(Rejected::Repeat);
+        }
+        let package = content.package;
+        match self.arithmetic.verify(session.request.keys(), &content.signatures)? {
+            Verdict::Right(()) => {
+                self.finish(session, content, statement, now);
+                if session.retained.find(package).is_none() {
+                    // Another package than those shown here may be an equivocation.
+                    self.ask_for_package(session, package, via, now);
+                }
+                Ok(())
+            }
+            Verdict::Wrong { .. } => {
+                let of_other = session.retained.find(package).map(|one| one.sender);
+                let is_other = of_other.is_some_and(|seat| !self.is_own(seat));
+                if is_other && statement.is_signed_by_its_sender(&self.group) {
+                    self.failed(session, package, via.seat, now);
+                }
+                Err(Rejected::WrongSignatures { sender })
             }
         }
     }
@@ -208,13 +242,19 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         sender: Seat,
         statement: Statement,
         package: SigningPackage,
+        via: Via,
         now: Moment,
     ) -> Result<(), Rejected> {
-        if matches!(session.phase, Phase::Signed { .. }) {
+        if session.is_over() {
             return Err(Rejected::Over);
         }
+        // After the end what contradicts is looked for, and nothing else.
+        let lingers = session.outcome().is_some();
         if !statement.is_signed_by_its_sender(&self.group) {
             return Err(Rejected::NotSigned { sender });
+        }
+        if self.is_own(sender) && lingers {
+            return Err(Rejected::Repeat);
         }
         if self.is_own(sender) {
             // This seat reigned in an incarnation that this node has forgotten, or in a clone.
@@ -230,9 +270,14 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         let is_known = session.retained.find(hash).is_some();
         match session.retained.package(sender, statement, package) {
             PackageOutcome::New => {}
-            PackageOutcome::Repeat => return self.on_repeated_package(session, sender, hash, now),
+            PackageOutcome::Repeat if lingers => return Err(Rejected::Repeat),
+            PackageOutcome::Repeat => {
+                return self.on_repeated_package(session, sender, hash, via, now);
+            }
             PackageOutcome::OldRun => {
-                self.show_newest_package(session, sender, now);
+                if via.is_own && !lingers {
+                    self.show_newest_package(session, sender, now);
+                }
                 return Err(Rejected::Stale { sender });
             }
             PackageOutcome::Fault(fault) => {
@@ -241,30 +286,38 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             }
         }
         debug_assert!(!is_known, "a package that is kept is a repeat");
+        session.questions.answered(hash);
+        if lingers {
+            return Ok(());
+        }
         session.schedule.package_arrived(self.links.interval(), now.monotonic);
         for announcements in session.announcements.values_mut() {
             announcements.acknowledged(sender);
         }
         let answered = self.consider(session, sender, hash, now);
-        self.try_to_complete(session, hash, now)?;
+        self.try_to_complete(session, hash, via.seat, now)?;
         answered
     }
 
-    /// A package that is known: its coordinator may have missed this node's answer.
+    /// A package that is known: its coordinator may have missed this node's answer. What another
+    /// member relays is answered to it and from its allowance.
     fn on_repeated_package(
         &mut self,
         session: &mut Session<A::Package>,
         sender: Seat,
         hash: crate::BodyHash,
+        via: Via,
         now: Moment,
     ) -> Result<(), Rejected> {
         for own in self.own_seats() {
             let given = session.given.get(&(own, sender)).filter(|given| given.package == hash);
             let bytes = given.map(|given| given.statement.as_bytes().clone());
             if let Some(bytes) = bytes {
-                self.reply(sender, Reply::Share(hash), &bytes, now);
+                self.reply(via.seat, Reply::Share(hash), &bytes, now);
             } else if session.cannot.contains_key(&(own, sender)) {
-                self.say_ready(session, own, sender, now);
+                if via.is_own {
+                    self.say_ready(session, own, sender, now);
+                }
             } else if !self.is_being_answered(session, own, sender, hash) {
                 // What kept this node from an answer may be over.
                 let _ = self.consider(session, sender, hash, now);
@@ -293,13 +346,13 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         sender: Seat,
         statement: Statement,
         share: SignatureShare,
-        is_own_link: bool,
+        via: Via,
         now: Moment,
     ) -> Result<(), Rejected> {
-        if matches!(session.phase, Phase::Signed { .. }) {
+        if session.is_over() {
             return Err(Rejected::Over);
         }
-        if !is_own_link && !statement.is_signed_by_its_sender(&self.group) {
+        if !via.is_own && !statement.is_signed_by_its_sender(&self.group) {
             return Err(Rejected::NotSigned { sender });
         }
         let (package, scalars) = (share.package, share.scalars.clone());
@@ -324,14 +377,11 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
                     let _ = session.retained.share(sender, second, content);
                 }
             }
-            ShareOutcome::UnknownPackage if session.turn.is_none() => {
-                let seat = session.seat;
-                self.want(session.id, seat, sender, Want::Package(package));
-            }
-            ShareOutcome::New | ShareOutcome::Repeat | ShareOutcome::UnknownPackage => {}
+            ShareOutcome::UnknownPackage => self.ask_for_package(session, package, via, now),
+            ShareOutcome::New | ShareOutcome::Repeat => {}
         }
         let counted = self.count(session, sender, package, scalars, statement, now);
-        self.try_to_complete(session, package, now)?;
+        self.try_to_complete(session, package, via.seat, now)?;
         counted
     }
 
@@ -372,7 +422,13 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         want: Want,
         now: Moment,
     ) -> Result<(), Rejected> {
-        if self.answer_with_outcome(session, sender, now) {
+        // What is evidence is shown after the end as well, as long as it is kept.
+        let is_evidence = match want {
+            Want::Nonces(slot) => self.show_nonces(session, own, slot, sender, now),
+            Want::Package(hash) => session.retained.find(hash).is_some(),
+            _ => false,
+        };
+        if !is_evidence && self.answer_with_outcome(session, sender, now) {
             return Ok(());
         }
         let answer = match want {
@@ -392,6 +448,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
                 let given = given.find(|(_, given)| given.package == hash);
                 given.map(|(_, given)| (Reply::Share(hash), given.statement.as_bytes().clone()))
             }
+            Want::Nonces(_) if is_evidence => return Ok(()),
             Want::Slots | Want::Nonces(_) | Want::Outcome => None,
         };
         match answer {

@@ -1,6 +1,10 @@
 //! The state of one session.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use roastery_frost::{PartialSignature, PublicNonce, Seat};
 
@@ -14,7 +18,9 @@ use crate::{
     member::{
         Incarnation, Run,
         frame::{Shape, Statement},
+        investigation::Investigations,
         proof::{Proof, ProvenFault},
+        questions::Questions,
         ready::Announcements,
         reign::{PackageId, Reign},
         retained::Retained,
@@ -58,6 +64,12 @@ pub(super) struct Session<P> {
     pub(super) turn: Option<Turn<P>>,
     pub(super) said: BTreeMap<Seat, Said>,
     pub(super) refused: BTreeMap<Seat, (Incarnation, u32, RefusalReason)>,
+    /// Packages of others that make no signature and are not investigated yet, with the seat whose
+    /// link brought what failed.
+    pub(super) failed: VecDeque<(BodyHash, Seat)>,
+    pub(super) investigations: Investigations<P>,
+    /// Packages that statements have named and that are not known here.
+    pub(super) questions: Questions,
     /// The faults that were proven in this session.
     pub(super) proofs: BTreeMap<Seat, (ProvenFault, Arc<Proof>)>,
 }
@@ -143,6 +155,9 @@ impl<P> Session<P> {
             turn: None,
             said: BTreeMap::new(),
             refused: BTreeMap::new(),
+            failed: VecDeque::new(),
+            investigations: Investigations::default(),
+            questions: Questions::default(),
             proofs: BTreeMap::new(),
         }
     }
@@ -161,11 +176,21 @@ impl<P> Session<P> {
         matches!(self.phase, Phase::Running)
     }
 
+    /// Whether it is signed, and evidence is collected no more.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Signed { until: None, .. })
+    }
+
     pub(super) fn outcome(&self) -> Option<&Outcome> {
         match &self.phase {
             Phase::Signed { outcome, .. } => Some(outcome),
             _ => None,
         }
+    }
+
+    /// When something is asked for again, on the monotonic clock.
+    pub(super) fn questions_due(&self) -> Option<Duration> {
+        self.investigations.next_timeout().into_iter().chain(self.questions.next_timeout()).min()
     }
 
     /// Whether the request has expired by one of the clocks.

@@ -16,7 +16,8 @@ use crate::{
     member::{
         engine::{Answer, Arithmetic, Engine, EngineError, SignOrder},
         frame::{
-            Cannot, Content, ReadySession, Refusal, SignatureShare, SigningPackage, slot_hash,
+            Cannot, Content, NamedSlots, ReadySession, Refusal, SignatureShare, SigningPackage,
+            slot_hash,
         },
         runs::{Admission, AnsweredRuns},
     },
@@ -156,13 +157,14 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         (hash, package): (BodyHash, &SigningPackage),
         now: Moment,
     ) -> Result<(), Rejected> {
-        self.may_sign(session, own, coordinator, (hash, package), now)?;
+        let nonces = self.may_sign(session, own, coordinator, (hash, package), now)?;
         let entry = package.entry_of(own).ok_or(Decline::NotPicked)?;
         let indexes = named_indexes(entry.first, session.m)?;
         let most = self.group.most_packages();
         let runs = session.answered.entry((own, coordinator));
         runs.or_insert_with(|| AnsweredRuns::new(most)).released();
         self.own_seat_mut(own).stock.take(coordinator, indexes, session.id, now);
+        session.retained.spend(hash, own, entry.hash, NamedSlots(nonces));
         let order = SignOrder {
             session: session.id,
             seat: own,
@@ -183,7 +185,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         Ok(())
     }
 
-    /// Every rule that holds before a slot is touched.
+    /// Every rule that holds before a slot is touched. Gives the public nonces of the slots.
     fn may_sign(
         &mut self,
         session: &mut Session<A::Package>,
@@ -191,7 +193,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         coordinator: Seat,
         (hash, package): (BodyHash, &SigningPackage),
         now: Moment,
-    ) -> Result<(), Decline> {
+    ) -> Result<Vec<[u8; 66]>, Decline> {
         self.still_agrees(session, now)?;
         if self.is_shunned(coordinator) {
             return Err(Decline::Coordinator);
@@ -220,7 +222,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         if slot_hash(self.group.id(), coordinator, own, &nonces) != entry.hash {
             return Err(Decline::OtherSlots);
         }
-        Ok(())
+        Ok(nonces)
     }
 
     /// Whether the session runs, both clocks are before the expiry, and the policy agrees.
@@ -312,14 +314,21 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             session.given.insert(key, given);
         }
         self.event(Event::ShareReleased { session: session.id, seat, package });
-        if !self.is_own(coordinator) {
-            return self.send(Destination::Seat(coordinator), statement.as_bytes().clone());
+        let is_own = self.is_own(coordinator);
+        if !is_own {
+            self.send(Destination::Seat(coordinator), statement.as_bytes().clone());
         }
         if let Ok(Content::SignatureShare(share)) = session.shape.read(&statement) {
             let scalars = share.scalars.clone();
             session.retained.share(seat, statement.clone(), share);
-            // An own share that is late for its run counts for nothing.
-            let _ = self.count(session, seat, package, scalars, statement, now);
+            if is_own {
+                // An own share that is late for its run counts for nothing.
+                let _ = self.count(session, seat, package, scalars, statement, now);
+            } else if session.turn.is_some() {
+                // The shares of the other signers may be here, passed on by them. What this machine
+                // cannot compute blames no member.
+                let _ = self.try_to_complete(session, package, seat, now);
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use roastery_frost::Seat;
 use super::{
     MOST_SESSIONS, Member, OpenError, RequestOrigin, StopReason,
     core::{Core, Pending},
+    receiving::Via,
     session::{Phase, Session},
 };
 use crate::{
@@ -65,7 +66,8 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         self.core.look_at_all(&mut session, now);
         for (sender, statement) in packages {
             // Why it is not signed now either concerns its coordinator, which learns it.
-            let _ = self.core.on_statement(&mut session, sender, statement, true, now);
+            let via = Via { seat: sender, is_own: true };
+            let _ = self.core.on_statement(&mut session, sender, statement, via, now);
         }
         if origin == RequestOrigin::Own && self.core.links.linked() >= self.core.group.threshold() {
             self.core.begin_reign(&mut session, now);
@@ -88,6 +90,7 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
             self.core.look_again(session, now);
             self.core.ask(session, now);
             self.core.say_due(session, now);
+            self.core.question_again(session, now);
         }
         self.core.show_evidence(now);
         self.sessions.retain(|_, session| session.is_running() || !session.is_expired(now));
@@ -123,6 +126,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         }
         self.pass_on_shares(session, &newly);
         self.reign(session, now);
+        self.investigate_failures(session, now);
     }
 
     /// Each coordinator that is live only now gets the newest share of each own seat.
@@ -150,6 +154,8 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         {
             *until = None;
             session.retained.prune();
+            session.investigations.clear();
+            session.questions.clear();
         }
     }
 
@@ -187,12 +193,17 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
                 let too_soon = session.too_soon.values().map(|(until, _)| *until);
                 let schedule = session.schedule.next_timeout();
                 let turn = self.turn_due(session, self.last_seen());
-                said.chain(too_soon).chain(expiry).chain(schedule).chain(turn).min()
+                let asked = session.questions_due();
+                said.chain(too_soon).chain(expiry).chain(schedule).chain(turn).chain(asked).min()
             }
             Phase::Signed { until, .. } => {
-                Some(until.unwrap_or_else(|| session.request.expires_at()))
+                let until = until.unwrap_or_else(|| session.request.expires_at());
+                session.questions_due().into_iter().chain([until]).min()
             }
-            Phase::Stopped(_) => Some(session.request.expires_at()),
+            Phase::Stopped(_) => {
+                let until = session.request.expires_at();
+                session.questions_due().into_iter().chain([until]).min()
+            }
         }
     }
 }

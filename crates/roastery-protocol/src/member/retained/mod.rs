@@ -14,10 +14,10 @@ use roastery_frost::Seat;
 
 use super::{
     Run,
-    frame::{SignatureShare, SigningPackage, Statement},
+    frame::{NamedSlots, SignatureShare, SigningPackage, Statement},
     proof::Fault,
 };
-use crate::BodyHash;
+use crate::{BodyHash, SlotHash};
 
 /// Shares for unknown packages that are kept of each signer.
 const UNKNOWN_KEPT: usize = 2;
@@ -54,6 +54,10 @@ pub struct KeptPackage {
     pub content: SigningPackage,
     /// t shares for it were tried without success.
     pub failed: bool,
+    /// It was investigated, or is.
+    investigated: bool,
+    /// The public nonces of this node's own slots that it has used up, by seat.
+    spent: BTreeMap<Seat, (SlotHash, NamedSlots)>,
 }
 
 /// A share. Its signature is checked before it is used as evidence.
@@ -127,7 +131,15 @@ impl Retained {
             return PackageOutcome::Fault(Box::new(fault));
         }
         let (number, hash) = (content.number, statement.body_hash());
-        let package = KeptPackage { sender, statement, hash, content, failed: false };
+        let package = KeptPackage {
+            sender,
+            statement,
+            hash,
+            content,
+            failed: false,
+            investigated: false,
+            spent: BTreeMap::new(),
+        };
         kept.packages.insert(number, package);
         self.adopt(hash);
         PackageOutcome::New
@@ -202,9 +214,42 @@ impl Retained {
 
     /// The package was tried with t shares and is not tried again.
     pub fn fail(&mut self, hash: BodyHash) {
-        let runs = self.runs.values_mut().flatten();
-        let packages = runs.flat_map(|kept| kept.packages.values_mut());
-        packages.filter(|package| package.hash == hash).for_each(|package| package.failed = true);
+        if let Some(package) = self.find_mut(hash) {
+            package.failed = true;
+        }
+    }
+
+    /// A package is investigated from now on: gives it, once.
+    pub fn investigate(&mut self, hash: BodyHash) -> Option<&KeptPackage> {
+        let package = self.find_mut(hash).filter(|package| !package.investigated)?;
+        package.investigated = true;
+        Some(package)
+    }
+
+    /// The share of this signer for this package, if it is kept.
+    pub fn share_for(&self, hash: BodyHash, signer: Seat) -> Option<&KeptShare> {
+        let coordinator = self.find(hash)?.sender;
+        let share = self.shares.get(&(signer, coordinator));
+        share.filter(|share| share.content.package == hash)
+    }
+
+    /// An own seat has used the slots that this package names of it: their public nonces are shown
+    /// as long as the package is kept.
+    pub fn spend(&mut self, hash: BodyHash, own: Seat, slot: SlotHash, nonces: NamedSlots) {
+        if let Some(package) = self.find_mut(hash) {
+            package.spent.insert(own, (slot, nonces));
+        }
+    }
+
+    /// The public nonces of these slots, if an own seat has used them.
+    pub fn spent(&self, slot: SlotHash) -> Option<&NamedSlots> {
+        let mut all = self.packages().flat_map(|package| package.spent.values());
+        all.find(|(of, _)| *of == slot).map(|(_, nonces)| nonces)
+    }
+
+    /// What an own seat has used for this package.
+    pub fn spent_in(&self, hash: BodyHash, own: Seat) -> Option<&(SlotHash, NamedSlots)> {
+        self.find(hash)?.spent.get(&own)
     }
 
     /// The runs that are kept of a coordinator: its first and its newest ones.
@@ -229,6 +274,12 @@ impl Retained {
 
     fn packages(&self) -> impl Iterator<Item = &KeptPackage> {
         self.runs.values().flatten().flat_map(|kept| kept.packages.values())
+    }
+
+    fn find_mut(&mut self, hash: BodyHash) -> Option<&mut KeptPackage> {
+        let runs = self.runs.values_mut().flatten();
+        let mut packages = runs.flat_map(|kept| kept.packages.values_mut());
+        packages.find(|package| package.hash == hash)
     }
 
     /// Assigns shares that came before their package to it.

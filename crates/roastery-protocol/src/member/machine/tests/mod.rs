@@ -2,6 +2,7 @@ mod behaviour;
 mod chance;
 mod evidence;
 mod hostile;
+mod investigations;
 mod played;
 mod random;
 mod readiness;

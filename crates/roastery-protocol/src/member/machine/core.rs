@@ -54,6 +54,8 @@ pub(super) struct Core<E, A> {
     pub(super) late: BTreeSet<Seat>,
     /// Since when a package of this node waits for a member that has answered none since.
     pub(super) waits_since: BTreeMap<Seat, Duration>,
+    /// Whether a member was proven faulty, which every session acts on.
+    pub(super) concerns_all: bool,
     replies: ReplyLimiter<Reply>,
 }
 
@@ -135,6 +137,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             evidence: Evidence::default(),
             late: BTreeSet::new(),
             waits_since: BTreeMap::new(),
+            concerns_all: false,
             replies: ReplyLimiter::default(),
         };
         core.persist(Record::Incarnation(incarnation));

@@ -48,7 +48,7 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
             return Err(Rejected::NotProven { sender });
         }
         let is_new = !self.core.evidence.is_proven(fault.accused);
-        let session = self.sessions.get_mut(&fault.session);
+        let session = self.sessions.get_mut(fault.session);
         self.core.record_fault(session, fault, Arc::new(proof), Observed::Shown, now);
         // Two seats of one peer are one, and a member at fault may want a proof kept quiet.
         let is_at_fault = self.core.peer_of(fault.accused).is_some_and(|one| one == peer);
@@ -122,6 +122,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         if !is_new {
             return;
         }
+        self.concerns_all = true;
         self.persist(Record::Proof(proof.clone()));
         self.event(Event::Proven { fault, proof: proof.clone() });
         if let Some(session) = session {

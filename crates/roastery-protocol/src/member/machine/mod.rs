@@ -21,19 +21,20 @@ mod investigating;
 mod output;
 mod receiving;
 mod session;
+mod sessions;
 mod signing;
 mod stocking;
 #[cfg(test)]
 mod tests;
 mod timers;
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use roastery_frost::Seat;
 use thiserror::Error;
 
 pub use self::output::{Decline, Event, Outcome, Record, Rejected, StopReason};
-use self::{core::Core, early::Early, session::Session};
+use self::{core::Core, early::Early, session::Session, sessions::Sessions};
 use super::{
     Incarnation,
     engine::{Answered, Arithmetic, Engine, EngineError, Job},
@@ -124,7 +125,7 @@ pub enum OpenError {
 /// Dropping it zeroizes its secrets, which the engine holds.
 pub struct Member<E: Engine, A: Arithmetic> {
     core: Core<E, A>,
-    sessions: BTreeMap<SessionId, Session<A::Package>>,
+    sessions: Sessions<A::Package>,
     early: Early,
 }
 
@@ -147,7 +148,7 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
     /// [`OpenError`] if a seat or its identity is not this node's, or there is no randomness.
     pub fn new(opening: Opening<E, A>, now: Moment) -> Result<Self, OpenError> {
         let core = Core::new(opening, now)?;
-        Ok(Self { core, sessions: BTreeMap::new(), early: Early::default() })
+        Ok(Self { core, sessions: Sessions::default(), early: Early::default() })
     }
 
     /// The engine answers a call that it answered with a [`Job`] before.
@@ -188,7 +189,7 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
     /// and a signature that comes later still ends it as signed.
     pub fn stop(&mut self, session: SessionId, reason: StopReason, now: Moment) {
         self.observe(now);
-        if let Some(session) = self.sessions.get_mut(&session) {
+        if let Some(session) = self.sessions.get_mut(session) {
             self.core.stop(session, reason, now);
         }
         self.work(now);
@@ -210,17 +211,17 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
 
     /// The outcome of a session that is signed.
     pub fn outcome(&self, session: SessionId) -> Option<&Outcome> {
-        self.sessions.get(&session).and_then(Session::outcome)
+        self.sessions.get(session).and_then(Session::outcome)
     }
 
     /// Whether a session is open here or has ended with signatures.
     pub fn knows(&self, session: SessionId) -> bool {
-        self.sessions.get(&session).is_some_and(|known| known.stopped().is_none())
+        self.sessions.get(session).is_some_and(|known| known.stopped().is_none())
     }
 
     /// Why a session stopped here without signatures, if it did.
     pub fn stopped(&self, session: SessionId) -> Option<StopReason> {
-        self.sessions.get(&session).and_then(Session::stopped)
+        self.sessions.get(session).and_then(Session::stopped)
     }
 
     /// The present incarnation of another seat, if it has named one over its link.

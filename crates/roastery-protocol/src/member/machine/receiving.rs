@@ -60,7 +60,7 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
             Frame::Statement(statement) => {
                 let id = statement.header().session;
                 let via = Via { seat: via, is_own: self.core.group.holds(from, sender) };
-                let Some(session) = self.sessions.get_mut(&id) else {
+                let Some(session) = self.sessions.get_mut(id) else {
                     if via.is_own && statement.kind() == StatementKind::SigningPackage {
                         self.early.package(sender, id, statement);
                     }
@@ -85,17 +85,17 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
             ControlContent::Slots(slots) => self.on_slots(sender, to, &slots, now),
             ControlContent::Ready(ready) => self.on_ready(sender, to, &ready, now),
             ControlContent::Want(Want::Slots) => {
-                let m = self.most_messages();
+                let m = self.sessions.most_messages();
                 self.core.on_want_slots(sender, to, m, now)
             }
             ControlContent::Want(want) => {
                 let id = control.header().session;
-                let session = self.sessions.get_mut(&id).ok_or(Rejected::NotOpen)?;
+                let session = self.sessions.get_mut(id).ok_or(Rejected::NotOpen)?;
                 self.core.on_want(session, sender, to, want, now)
             }
             ControlContent::Nonces(nonces) => {
                 let id = control.header().session;
-                let session = self.sessions.get_mut(&id).ok_or(Rejected::NotOpen)?;
+                let session = self.sessions.get_mut(id).ok_or(Rejected::NotOpen)?;
                 self.core.on_nonces(session, sender, nonces, now)
             }
         }
@@ -116,7 +116,7 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
                 counter: one.counter,
                 cannot: one.cannot.map(|cannot| (cannot.run, cannot.number)),
             };
-            let Some(session) = self.sessions.get_mut(&one.session) else {
+            let Some(session) = self.sessions.get_mut(one.session) else {
                 self.early.ready(sender, one.session, said);
                 continue;
             };

@@ -27,18 +27,16 @@ use crate::{
 impl<E: Engine, A: Arithmetic> Member<E, A> {
     /// What was to be persisted is on the disk, or could not be written.
     pub(super) fn release(&mut self, record: &Record, kept: bool, now: Moment) {
-        let m = self.most_messages();
+        let m = self.sessions.most_messages();
         match *record {
             Record::Incarnation(incarnation) if kept => {
                 self.core.begun(incarnation, m, now);
                 // Packages that named slots of the one before can never be answered.
-                for session in self.sessions.values_mut() {
-                    session.say_ready_now(now.monotonic);
-                }
+                self.sessions.change_running(|session| session.say_ready_now(now.monotonic));
             }
             Record::Share { session, seat, package, .. } => {
                 let held = self.core.held.remove(&(session, seat, package));
-                if let (Some(held), Some(session)) = (held, self.sessions.get_mut(&session)) {
+                if let (Some(held), Some(session)) = (held, self.sessions.get_mut(session)) {
                     let Held { coordinator, given } = held;
                     self.core.release(session, (seat, coordinator), given, kept, now);
                 }

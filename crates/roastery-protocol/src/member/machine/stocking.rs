@@ -41,9 +41,10 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
 
     pub(super) fn begin_incarnation(&mut self, now: Moment) {
         self.core.renew(now);
-        for session in self.sessions.values_mut() {
+        self.sessions.change_running(|session| {
+            self.core.expire(session, now);
             self.core.begin_run(session, now);
-        }
+        });
     }
 
     pub(super) fn link(&mut self, peer: &PeerId, link: Link, now: Moment) {
@@ -53,20 +54,12 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
                 Link::Down => self.core.links.down(seat, now.monotonic),
                 Link::Up => {
                     self.core.links.up(seat);
-                    self.core.show_all(seat, self.most_messages(), now);
+                    self.core.show_all(seat, self.sessions.most_messages(), now);
                     self.core.show_evidence_to(seat, now);
-                    for session in self.sessions.values_mut() {
-                        self.core.linked(session, seat, now);
-                    }
+                    self.sessions.change_running(|session| self.core.linked(session, seat, now));
                 }
             }
         }
-    }
-
-    /// The number of messages of the longest request that is open.
-    pub(super) fn most_messages(&self) -> usize {
-        let open = self.sessions.values().filter(|session| session.is_running());
-        open.map(|session| session.m).max().unwrap_or(1)
     }
 
     pub(super) fn answered(
@@ -86,10 +79,14 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
                 if incarnation == self.core.incarnation {
                     // A slot ages from the order, as in the engine.
                     self.core.drawn(seat, draw, m, nonces, ordered);
+                    // A package with a slot of this node's own may have waited for it.
+                    if self.core.is_own(draw.coordinator) {
+                        self.sessions.touch_running(|session| session.turn.is_some());
+                    }
                 }
             }
             (Pending::Open { session }, answer) => {
-                if let (Err(error), Some(session)) = (answer, self.sessions.get_mut(&session)) {
+                if let (Err(error), Some(session)) = (answer, self.sessions.get_mut(session)) {
                     self.core.stop(session, super::StopReason::Engine(error), now);
                 }
             }
@@ -99,7 +96,7 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
                     Ok(_) => Err(EngineError::Unavailable),
                     Err(error) => Err(error),
                 };
-                if let Some(session) = self.sessions.get_mut(&session) {
+                if let Some(session) = self.sessions.get_mut(session) {
                     self.core.signed(session, (seat, coordinator), package, shares, now);
                 }
             }
@@ -115,8 +112,13 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         now: Moment,
     ) -> Result<(), Rejected> {
         self.named(sender, slots.incarnation, now)?;
+        let most = self.sessions.most_messages();
         let shown = &mut self.core.own_seat_mut(to).shown;
+        let had_enough = shown.has(sender, most, true, now);
         let new = shown.receive(sender, slots.oldest, slots.first, &slots.nonces, now);
+        if new > 0 && !had_enough {
+            self.sessions.touch_running(|session| session.turn.is_some());
+        }
         if new == 0 && !slots.nonces.is_empty() { Err(Rejected::Repeat) } else { Ok(()) }
     }
 
@@ -133,12 +135,12 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
             Named::New => {
                 self.core.own.iter_mut().for_each(|own| own.shown.renew(sender));
                 self.early.forget_ready(sender);
-                for session in self.sessions.values_mut() {
+                self.sessions.change_running(|session| {
                     session.said.remove(&sender);
                     if let Some(turn) = &mut session.turn {
                         turn.reign.member_returned(sender, now.monotonic);
                     }
-                }
+                });
                 Ok(())
             }
         }
@@ -146,8 +148,8 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
 
     /// Shows what is missing, and drops what is too old or has lost its link.
     pub(super) fn keep_stock(&mut self, now: Moment) {
-        let m = self.most_messages();
-        if self.sessions.values().any(Session::is_running) {
+        let m = self.sessions.most_messages();
+        if self.sessions.has_running() {
             self.core.active = Some(now.monotonic);
         }
         for own in self.core.own_seats() {

@@ -30,7 +30,7 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
             return Err(OpenError::OtherGroup);
         }
         let id = request.session_id();
-        let known = self.sessions.get(&id);
+        let known = self.sessions.get(id);
         if known.is_some_and(|known| !matches!(known.phase, Phase::Stopped(_))) {
             return Err(OpenError::Known);
         }
@@ -51,7 +51,7 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
             }
         }
         // What was said and signed before it was stopped here counts as before.
-        if let Some(before) = self.sessions.remove(&id) {
+        if let Some(before) = self.sessions.remove(id) {
             session.announcements = before.announcements;
             session.answered = before.answered;
             session.retained = before.retained;
@@ -72,32 +72,42 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         if origin == RequestOrigin::Own && self.core.links.linked() >= self.core.group.threshold() {
             self.core.begin_reign(&mut session, now);
         }
-        self.sessions.insert(id, session);
+        self.sessions.insert(session);
         Ok(id)
     }
 
     /// Sessions first, then stock, so that what a package has used is drawn again after the share.
     pub(super) fn work(&mut self, now: Moment) {
-        for session in self.sessions.values_mut() {
+        loop {
+            if std::mem::take(&mut self.core.concerns_all) {
+                self.sessions.touch_running(|_| true);
+            }
+            let Some(id) = self.sessions.next_touched() else { break };
+            let Some(session) = self.sessions.get_mut(id) else { continue };
             self.core.advance(session, now);
+            let due = self.core.session_due(session);
+            self.sessions.settle(id, due);
         }
         self.keep_stock(now);
     }
 
     pub(super) fn wake(&mut self, now: Moment) {
-        for session in self.sessions.values_mut() {
+        for id in self.sessions.touch_due(now.monotonic) {
+            let Some(session) = self.sessions.get_mut(id) else { continue };
             self.core.expire(session, now);
             self.core.look_again(session, now);
             self.core.ask(session, now);
             self.core.say_due(session, now);
             self.core.question_again(session, now);
+            if !session.is_running() && session.is_expired(now) {
+                self.sessions.remove(id);
+            }
         }
         self.core.show_evidence(now);
-        self.sessions.retain(|_, session| session.is_running() || !session.is_expired(now));
     }
 
     pub(super) fn due(&self) -> Option<Duration> {
-        let sessions = self.sessions.values().filter_map(|session| self.core.session_due(session));
+        let sessions = self.sessions.next_timeout().into_iter();
         let stock = self.core.own.iter().filter_map(|own| own.stock.next_timeout());
         let links = self.core.links_due();
         let evidence = self.core.evidence.next_timeout();
@@ -145,7 +155,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         }
     }
 
-    fn expire(&mut self, session: &mut Session<A::Package>, now: Moment) {
+    pub(super) fn expire(&mut self, session: &mut Session<A::Package>, now: Moment) {
         if session.is_running() && session.is_expired(now) {
             self.stop(session, StopReason::Expired, now);
         }

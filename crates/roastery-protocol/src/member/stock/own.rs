@@ -301,8 +301,9 @@ impl OwnStock {
         all.filter_map(|(promised, at)| {
             promised.used.counted(now.monotonic);
             let old = |slot: &Slot| is_too_old(slot.drawn, now, SLOT_LIFETIME);
-            // Slots age in the order of their indexes.
-            let (last, _) = promised.slots.iter().rev().find(|(_, slot)| old(slot))?;
+            // Slots age in the order of their indexes. One that a clock makes old before its turn
+            // is refused when it is named.
+            let (last, _) = promised.slots.iter().take_while(|(_, slot)| old(slot)).last()?;
             let until = last + 1;
             promised.void_below(Seat::new(at).ok()?, until)
         })

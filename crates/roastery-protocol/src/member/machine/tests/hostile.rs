@@ -237,7 +237,7 @@ fn honest_members_sign_though_each_has_barred_another_hostile_member() {
     let begun = world.now;
     world.run(begun + Duration::from_millis(120));
     let of_2 = world.nodes[2].member.as_ref().unwrap();
-    let known = of_2.core.candidate(&of_2.sessions[&session], seats[3], world.moment(2));
+    let known = of_2.core.candidate(of_2.sessions.get(session).unwrap(), seats[3], world.moment(2));
     assert!(known.cannot.is_some(), "node 3 does not sign with seat 1, and says so");
     let took = world.run_until_signed(session, &[2, 3, 4], secs(60)).unwrap();
     assert!(took < secs(10), "{took:?}");

@@ -7,4 +7,5 @@ mod played;
 mod random;
 mod readiness;
 mod seen;
+mod sessions;
 mod world;

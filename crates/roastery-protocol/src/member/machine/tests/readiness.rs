@@ -25,7 +25,7 @@ fn secs(seconds: u64) -> Duration {
 fn candidate(world: &World, at: usize, session: SessionId, seat: usize) -> Candidate {
     let member = world.nodes[at].member.as_ref().unwrap();
     let seat = world.group.seats().nth(seat).unwrap();
-    member.core.candidate(&member.sessions[&session], seat, world.moment(at))
+    member.core.candidate(member.sessions.get(session).unwrap(), seat, world.moment(at))
 }
 
 #[test]

@@ -12,6 +12,7 @@ pub mod links;
 pub mod machine;
 pub mod proof;
 pub mod questions;
+pub mod quotas;
 pub mod ready;
 pub mod reign;
 pub mod retained;

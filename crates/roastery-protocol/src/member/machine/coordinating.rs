@@ -39,7 +39,10 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         }
         let Some(run) = (self.entropy)().and_then(|random| self.runs.next(random)) else { return };
         let (n, threshold) = (self.group.size(), self.group.threshold());
-        let reign = Reign::begin(self.own_seats(), n, threshold, run, now.monotonic);
+        let mut reign = Reign::begin(self.own_seats(), n, threshold, run, now.monotonic);
+        if session.has_tried {
+            reign.wait_for_ready();
+        }
         session.turn = Some(Turn::new(reign, now.monotonic));
         self.event(Event::Reigning { session: session.id, run });
         self.reign(session, now);
@@ -244,6 +247,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         let statement =
             self.seal(session.id, coordinator, &Content::SigningPackage(content.clone()));
         turn.reign.seal(id, statement.body_hash());
+        session.has_tried = true;
         let nonces = slots.iter().map(|(seat, (_, nonces))| (*seat, nonces.clone())).collect();
         let prepared = Prepared { package, nonces, statement: statement.clone() };
         turn.prepared.insert(id, prepared);

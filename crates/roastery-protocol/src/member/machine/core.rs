@@ -9,7 +9,8 @@ use std::{
 use roastery_frost::Seat;
 
 use super::{
-    Entropy, Event, OpenError, Opening, Record,
+    Entropy, Event, Limit, OpenError, Opening, Record,
+    limits::Limits,
     session::{Given, REPEATED_AFTER},
 };
 use crate::{
@@ -24,6 +25,7 @@ use crate::{
         evidence::Evidence,
         frame::{Content, Control, ControlContent, Statement, Want},
         links::Links,
+        quotas::Quotas,
         stock::{CLOCK_TOLERANCE, Draw, OwnStock, ShownStock},
     },
 };
@@ -57,6 +59,8 @@ pub(super) struct Core<E, A> {
     /// Whether a member was proven faulty, which every session acts on.
     pub(super) concerns_all: bool,
     replies: ReplyLimiter<Reply>,
+    pub(super) quotas: Quotas,
+    limits: Limits,
 }
 
 /// A seat of this node.
@@ -139,6 +143,8 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             waits_since: BTreeMap::new(),
             concerns_all: false,
             replies: ReplyLimiter::default(),
+            quotas: Quotas::default(),
+            limits: Limits::default(),
         };
         core.persist(Record::Incarnation(incarnation));
         core.load(proofs, now);
@@ -188,6 +194,13 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
 
     pub(super) fn event(&mut self, event: Event) {
         self.outbox.push_back(Output::Event(event));
+    }
+
+    /// A member has reached a bound.
+    pub(super) fn limited(&mut self, limit: Limit, of: Seat, now: Moment) {
+        if let Some(count) = self.limits.reached(limit, of, now.monotonic) {
+            self.event(Event::Limited { limit, of, count });
+        }
     }
 
     pub(super) fn send(&mut self, to: Destination, bytes: Arc<[u8]>) {

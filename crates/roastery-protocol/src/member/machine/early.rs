@@ -31,24 +31,35 @@ struct OfMember {
 type Kept = (Vec<(Seat, Said)>, Vec<(Seat, Statement)>);
 
 impl Early {
-    /// A member has said Ready about a session that is not open here.
-    pub(super) fn ready(&mut self, sender: Seat, session: SessionId, said: Said) {
+    /// A member has said Ready about a session that is not open here. Gives whether one about
+    /// another session made room.
+    pub(super) fn ready(&mut self, sender: Seat, session: SessionId, said: Said) -> bool {
         let ready = &mut self.members.entry(sender).or_default().ready;
         ready.retain(|(known, _)| *known != session);
-        if ready.len() == MOST_READY {
+        let is_full = ready.len() == MOST_READY;
+        if is_full {
             ready.pop_front();
         }
         ready.push_back((session, said));
+        is_full
     }
 
     /// A coordinator has sent a package of a session that is not open here, over its own link.
-    pub(super) fn package(&mut self, sender: Seat, session: SessionId, statement: Statement) {
+    /// Gives whether one of another session made room.
+    pub(super) fn package(
+        &mut self,
+        sender: Seat,
+        session: SessionId,
+        statement: Statement,
+    ) -> bool {
         let packages = &mut self.members.entry(sender).or_default().packages;
         packages.retain(|(known, _)| *known != session);
-        if packages.len() == MOST_PACKAGES {
+        let is_full = packages.len() == MOST_PACKAGES;
+        if is_full {
             packages.pop_front();
         }
         packages.push_back((session, statement));
+        is_full
     }
 
     /// The member has another incarnation: what it said before means nothing.
@@ -103,7 +114,8 @@ mod tests {
             SessionId::from_bytes(bytes)
         };
         early.ready(other, session(0), said(0));
-        (0..300).for_each(|id| early.ready(one, session(id), said(0)));
+        let dropped = (0..300).filter(|id| early.ready(one, session(*id), said(0))).count();
+        assert_eq!(dropped, 300 - MOST_READY, "each is reported");
         assert_eq!(early.members[&one].ready.len(), MOST_READY);
         let kept: Vec<Seat> = early.take(session(0)).0.into_iter().map(|(seat, _)| seat).collect();
         assert_eq!(kept, [other]);

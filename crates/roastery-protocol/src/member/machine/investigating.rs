@@ -7,7 +7,7 @@
 use roastery_frost::{PartialSignature, PublicNonce, Seat};
 
 use super::{
-    Rejected,
+    Limit, Rejected,
     core::{Core, Reply},
     receiving::Via,
     session::{REPEATED_AFTER, Session},
@@ -36,8 +36,10 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         via: Seat,
         now: Moment,
     ) {
-        if session.failed.len() == MOST_WAITING {
-            session.failed.pop_front();
+        if session.failed.len() == MOST_WAITING
+            && let Some((_, via)) = session.failed.pop_front()
+        {
+            self.limited(Limit::Investigations, via, now);
         }
         session.failed.push_back((hash, via));
         self.investigate_failures(session, now);

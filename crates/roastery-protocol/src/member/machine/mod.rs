@@ -12,12 +12,14 @@
 //! It knows no clock, socket, task or global. A share is persisted before it leaves, inside the
 //! machine. People and rules decide outside and call [`Member::open`].
 
+mod charging;
 mod completing;
 mod coordinating;
 mod core;
 mod early;
 mod faults;
 mod investigating;
+mod limits;
 mod output;
 mod receiving;
 mod session;
@@ -33,8 +35,11 @@ use std::{fmt, sync::Arc, time::Duration};
 use roastery_frost::Seat;
 use thiserror::Error;
 
-pub use self::output::{Decline, Event, Outcome, Record, Rejected, StopReason};
 use self::{core::Core, early::Early, session::Session, sessions::Sessions};
+pub use self::{
+    limits::Limit,
+    output::{Decline, Event, Outcome, Record, Rejected, StopReason},
+};
 use super::{
     Incarnation,
     engine::{Answered, Arithmetic, Engine, EngineError, Job},
@@ -251,7 +256,10 @@ impl<E: Engine, A: Arithmetic> Machine for Member<E, A> {
         // What is no frame of a member that is served costs its own reading and nothing else.
         let is_read = !matches!(
             result,
-            Err(Rejected::NotAMember | Rejected::NotAFrame(_) | Rejected::Excluded { .. })
+            Err(Rejected::NotAMember
+                | Rejected::NotAFrame(_)
+                | Rejected::Excluded { .. }
+                | Rejected::OverQuota { .. })
         );
         if is_read {
             self.work(now);

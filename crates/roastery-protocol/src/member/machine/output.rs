@@ -5,6 +5,7 @@ use std::sync::Arc;
 use roastery_frost::{Seat, Signature};
 use thiserror::Error;
 
+use super::Limit;
 use crate::{
     BodyHash, ProofId, SessionId,
     member::{
@@ -100,6 +101,16 @@ pub enum Event {
     },
     /// The engine did not do what it was asked. If its own share is wrong, all stock is void.
     EngineFailed(EngineError),
+    /// A bound was reached, and something was refused or dropped. Of one kind and member it is
+    /// reported at most once in 8 seconds.
+    Limited {
+        /// Which bound.
+        limit: Limit,
+        /// The member to whose link or statements it applies.
+        of: Seat,
+        /// How often it was reached since the last report, this time included.
+        count: u64,
+    },
     /// This node's incarnation could not be written to the disk: it shows no slots and gives no
     /// share until it begins another one.
     IncarnationNotKept(Incarnation),
@@ -160,6 +171,12 @@ pub enum Rejected {
     NotSigned {
         /// The sender that the header names.
         sender: Seat,
+    },
+    /// What the link has brought costs more than it may.
+    #[error("the link to seat {link} has used up its allowance")]
+    OverQuota {
+        /// The first seat of the link's peer.
+        link: Seat,
     },
     /// The content breaks a structural rule.
     #[error("seat {sender}: {malformation}")]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use roastery_frost::Seat;
 
 use super::{
-    Event, Member, Rejected,
+    Event, Limit, Member, Rejected,
     core::{Core, Reply},
     session::{Phase, Said, Session},
 };
@@ -21,15 +21,17 @@ use crate::{
             SignatureShare, SigningPackage, Statement, StatementKind, Want,
         },
         proof::Fault,
-        retained::{PackageOutcome, ShareOutcome},
+        retained::{Brought, PackageOutcome, ShareOutcome},
     },
 };
 
-/// The link over which a statement came.
+/// The link over which a frame came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Via {
     /// The first seat of its peer: answers go there.
     pub(super) seat: Seat,
+    /// How many seats its peer has.
+    pub(super) seats: usize,
     /// It is that of the sender's own peer.
     pub(super) is_own: bool,
 }
@@ -41,7 +43,8 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         bytes: &[u8],
         now: Moment,
     ) -> Result<(), Rejected> {
-        let via = self.core.seats_of(from).first().copied().ok_or(Rejected::NotAMember)?;
+        let seats = self.core.seats_of(from);
+        let first = seats.first().copied().ok_or(Rejected::NotAMember)?;
         let (sender, frame) = Frame::parse(bytes, &self.core.group)?;
         if self.core.is_own(sender) && matches!(frame, Frame::Control(_)) {
             return Err(Rejected::NotAMember);
@@ -52,6 +55,8 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         if self.core.evidence.is_proven(sender) && !is_read_of_the_proven(&frame) {
             return Err(Rejected::Excluded { sender });
         }
+        let via = Via { seat: first, seats: seats.len(), is_own: seats.contains(&sender) };
+        self.core.charge(&frame, via, now)?;
         match frame {
             Frame::Control(control) => self.on_control(from, sender, &control, now),
             Frame::Statement(statement) if statement.kind() == StatementKind::Evidence => {
@@ -59,10 +64,10 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
             }
             Frame::Statement(statement) => {
                 let id = statement.header().session;
-                let via = Via { seat: via, is_own: self.core.group.holds(from, sender) };
                 let Some(session) = self.sessions.get_mut(id) else {
-                    if via.is_own && statement.kind() == StatementKind::SigningPackage {
-                        self.early.package(sender, id, statement);
+                    let is_package = statement.kind() == StatementKind::SigningPackage;
+                    if via.is_own && is_package && self.early.package(sender, id, statement) {
+                        self.core.limited(Limit::EarlyPackages, sender, now);
                     }
                     return Err(Rejected::NotOpen);
                 };
@@ -117,7 +122,9 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
                 cannot: one.cannot.map(|cannot| (cannot.run, cannot.number)),
             };
             let Some(session) = self.sessions.get_mut(one.session) else {
-                self.early.ready(sender, one.session, said);
+                if self.early.ready(sender, one.session, said) {
+                    self.core.limited(Limit::EarlyReady, sender, now);
+                }
                 continue;
             };
             if self.core.answer_with_outcome(session, sender, now) || !session.is_running() {
@@ -356,7 +363,18 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             return Err(Rejected::NotSigned { sender });
         }
         let (package, scalars) = (share.package, share.scalars.clone());
-        match session.retained.share(sender, statement.clone(), share) {
+        let brought =
+            if via.is_own { Brought::BySigner(sender) } else { Brought::Relayed(via.seat) };
+        // Of each signer its newest share for a coordinator is kept; what counted for this node's
+        // own packages is kept with them.
+        let outcome = match session.counted_before(sender, &share) {
+            Some(first) => {
+                let second = statement.clone();
+                ShareOutcome::Fault(Box::new(Fault::ShareConflict { first, second }))
+            }
+            None => session.retained.share(sender, statement.clone(), share, brought),
+        };
+        match outcome {
             ShareOutcome::Fault(fault) => {
                 let Fault::ShareConflict { first, second } = *fault else {
                     return Err(Rejected::Repeat);
@@ -374,10 +392,15 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
                     turn.reign.retract(sender, package);
                 }
                 if let Ok(Content::SignatureShare(content)) = session.shape.read(&second) {
-                    let _ = session.retained.share(sender, second, content);
+                    let _ = session.retained.share(sender, second, content, brought);
                 }
             }
-            ShareOutcome::UnknownPackage => self.ask_for_package(session, package, via, now),
+            ShareOutcome::UnknownPackage { dropped } => {
+                if dropped {
+                    self.limited(Limit::UnknownShares, via.seat, now);
+                }
+                self.ask_for_package(session, package, via, now);
+            }
             ShareOutcome::New | ShareOutcome::Repeat => {}
         }
         let counted = self.count(session, sender, package, scalars, statement, now);

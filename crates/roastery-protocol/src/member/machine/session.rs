@@ -17,7 +17,7 @@ use crate::{
     machine::Backoff,
     member::{
         Incarnation, Run,
-        frame::{Shape, Statement},
+        frame::{Shape, SignatureShare, Statement},
         investigation::Investigations,
         proof::{Proof, ProvenFault},
         questions::Questions,
@@ -62,6 +62,8 @@ pub(super) struct Session<P> {
     pub(super) given: BTreeMap<(Seat, Seat), Given>,
     pub(super) retained: Retained,
     pub(super) turn: Option<Turn<P>>,
+    /// A package went out before its signers had said Ready: once in a process.
+    pub(super) has_tried: bool,
     pub(super) said: BTreeMap<Seat, Said>,
     pub(super) refused: BTreeMap<Seat, (Incarnation, u32, RefusalReason)>,
     /// Packages of others that make no signature and are not investigated yet, with the seat whose
@@ -153,6 +155,7 @@ impl<P> Session<P> {
             given: BTreeMap::new(),
             retained: Retained::default(),
             turn: None,
+            has_tried: false,
             said: BTreeMap::new(),
             refused: BTreeMap::new(),
             failed: VecDeque::new(),
@@ -186,6 +189,15 @@ impl<P> Session<P> {
             Phase::Signed { outcome, .. } => Some(outcome),
             _ => None,
         }
+    }
+
+    /// A share of this signer that counted for a package of this node's own, and has other scalars.
+    pub(super) fn counted_before(&self, signer: Seat, share: &SignatureShare) -> Option<Statement> {
+        let reign = &self.turn.as_ref()?.reign;
+        let package = reign.package(reign.find(share.package)?)?;
+        let pick = package.picks.iter().find(|pick| pick.seat == signer)?;
+        let counted = pick.share.as_ref().filter(|counted| counted.scalars != share.scalars)?;
+        Some(counted.statement.clone())
     }
 
     /// When something is asked for again, on the monotonic clock.

@@ -19,6 +19,7 @@ use crate::{
             Cannot, Content, NamedSlots, ReadySession, Refusal, SignatureShare, SigningPackage,
             slot_hash,
         },
+        retained::Brought,
         runs::{Admission, AnsweredRuns},
     },
     message::RefusalReason,
@@ -318,7 +319,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         }
         if let Ok(Content::SignatureShare(share)) = session.shape.read(&statement) {
             let scalars = share.scalars.clone();
-            session.retained.share(seat, statement.clone(), share);
+            session.retained.share(seat, statement.clone(), share, Brought::BySigner(seat));
             if is_own {
                 // An own share that is late for its run counts for nothing.
                 let _ = self.count(session, seat, package, scalars, statement, now);

@@ -57,6 +57,10 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
             session.retained = before.retained;
             session.proofs = before.proofs;
             session.given = before.given;
+            session.has_tried = before.has_tried;
+            session.failed = before.failed;
+            session.investigations = before.investigations;
+            session.questions = before.questions;
             session.announcements.values_mut().for_each(|one| one.change(now.monotonic));
         }
         let (ready, packages) = self.early.take(id);
@@ -66,7 +70,7 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         self.core.look_at_all(&mut session, now);
         for (sender, statement) in packages {
             // Why it is not signed now either concerns its coordinator, which learns it.
-            let via = Via { seat: sender, is_own: true };
+            let via = Via { seat: sender, seats: 1, is_own: true };
             let _ = self.core.on_statement(&mut session, sender, statement, via, now);
         }
         if origin == RequestOrigin::Own && self.core.links.linked() >= self.core.group.threshold() {

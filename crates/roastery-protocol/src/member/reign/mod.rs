@@ -147,6 +147,11 @@ impl<S> Reign<S> {
         }
     }
 
+    /// No package goes out before its signers have said Ready: one has in this session and process.
+    pub fn wait_for_ready(&mut self) {
+        self.may_try = false;
+    }
+
     /// The present run.
     pub fn run(&self) -> Run {
         self.run.run

@@ -3,7 +3,7 @@
 //!
 //! Of each coordinator the packages of its first and its two newest runs are kept, at most
 //! n - t + 1 of each; of each signer its last share for each coordinator, and two for packages that
-//! are not known. A contradiction makes a [`Fault`] at once.
+//! are not known; two such of each link that relays. A contradiction makes a [`Fault`] at once.
 
 #[cfg(test)]
 mod tests;
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{BodyHash, SlotHash};
 
-/// Shares for unknown packages that are kept of each signer.
+/// Shares for unknown packages that are kept of each signer, and of what each link relays.
 const UNKNOWN_KEPT: usize = 2;
 
 /// How many of a coordinator's newest runs are kept, beside its first.
@@ -32,7 +32,18 @@ pub struct Retained {
     runs: BTreeMap<Seat, Vec<KeptRun>>,
     /// Of each signer, for each coordinator.
     shares: BTreeMap<(Seat, Seat), KeptShare>,
-    unknown: BTreeMap<Seat, VecDeque<KeptShare>>,
+    /// Shares for packages that are not known: of the own link of each signer, and of each link
+    /// that relays.
+    unknown: BTreeMap<Brought, VecDeque<(Seat, KeptShare)>>,
+}
+
+/// Who brought a share: kept ones for unknown packages are counted by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Brought {
+    /// Its signer's own link.
+    BySigner(Seat),
+    /// The link to this seat, which relays.
+    Relayed(Seat),
 }
 
 #[derive(Debug)]
@@ -90,7 +101,10 @@ pub enum ShareOutcome {
     /// The same scalars are known.
     Repeat,
     /// The package is not known here.
-    UnknownPackage,
+    UnknownPackage {
+        /// An older share of the same link made room.
+        dropped: bool,
+    },
     /// Other scalars are known.
     Fault(Box<Fault>),
 }
@@ -145,15 +159,17 @@ impl Retained {
         PackageOutcome::New
     }
 
-    /// Keeps a share of this signer.
+    /// Keeps a share of this signer, whose signature was checked if it was relayed.
     pub fn share(
         &mut self,
         signer: Seat,
         statement: Statement,
         content: SignatureShare,
+        brought: Brought,
     ) -> ShareOutcome {
         if let Some(known) = self.known_share(signer, content.package) {
             if known.content.scalars == content.scalars {
+                self.take_over(signer, content.package, brought);
                 return ShareOutcome::Repeat;
             }
             let first = known.statement.clone();
@@ -165,19 +181,20 @@ impl Retained {
             self.keep(signer, share);
             return ShareOutcome::New;
         }
-        let waiting = self.unknown.entry(signer).or_default();
-        if waiting.len() == UNKNOWN_KEPT {
+        let waiting = self.unknown.entry(brought).or_default();
+        let dropped = waiting.len() == UNKNOWN_KEPT;
+        if dropped {
             waiting.pop_front();
         }
-        waiting.push_back(share);
-        ShareOutcome::UnknownPackage
+        waiting.push_back((signer, share));
+        ShareOutcome::UnknownPackage { dropped }
     }
 
     /// Drops a signer's share, because its signature turned out not to be its sender's.
     pub fn forget_share(&mut self, signer: Seat, package: BodyHash) {
         self.shares.retain(|(of, _), share| *of != signer || share.content.package != package);
-        if let Some(waiting) = self.unknown.get_mut(&signer) {
-            waiting.retain(|share| share.content.package != package);
+        for waiting in self.unknown.values_mut() {
+            waiting.retain(|(of, share)| *of != signer || share.content.package != package);
         }
     }
 
@@ -267,8 +284,8 @@ impl Retained {
         let packages = self.packages().filter(|package| package.sender == author);
         let packages = packages.map(|package| package.statement.as_bytes().len());
         let shares = self.shares.iter().filter(|((of, _), _)| *of == author);
-        let waiting = self.unknown.get(&author).into_iter().flatten();
-        let shares = shares.map(|(_, share)| share).chain(waiting);
+        let waiting = self.unknown.values().flatten().filter(|(of, _)| *of == author);
+        let shares = shares.map(|(_, share)| share).chain(waiting.map(|(_, share)| share));
         packages.chain(shares.map(|share| share.statement.as_bytes().len())).sum()
     }
 
@@ -285,12 +302,38 @@ impl Retained {
     /// Assigns shares that came before their package to it.
     fn adopt(&mut self, hash: BodyHash) {
         let mut adopted = Vec::new();
-        for (signer, waiting) in &mut self.unknown {
-            let at = waiting.iter().position(|share| share.content.package == hash);
-            adopted.extend(at.and_then(|at| waiting.remove(at)).map(|share| (*signer, share)));
+        for waiting in self.unknown.values_mut() {
+            let (known, unknown): (VecDeque<_>, VecDeque<_>) = std::mem::take(waiting)
+                .into_iter()
+                .partition(|(_, share)| share.content.package == hash);
+            *waiting = unknown;
+            adopted.extend(known);
         }
         self.unknown.retain(|_, waiting| !waiting.is_empty());
         adopted.into_iter().for_each(|(signer, share)| self.keep(signer, share));
+    }
+
+    /// A share for an unknown package that a link has relayed comes from its signer as well: it is
+    /// kept as the signer's own, so that the link cannot make it leave.
+    fn take_over(&mut self, signer: Seat, package: BodyHash, brought: Brought) {
+        if brought != Brought::BySigner(signer) || self.find(package).is_some() {
+            return;
+        }
+        let is_it =
+            |(of, share): &(Seat, KeptShare)| *of == signer && share.content.package == package;
+        let relayed = self.unknown.iter_mut().filter(|(known, _)| **known != brought);
+        let taken = relayed.filter_map(|(_, waiting)| {
+            let at = waiting.iter().position(is_it)?;
+            waiting.remove(at)
+        });
+        let taken: Vec<(Seat, KeptShare)> = taken.collect();
+        let own = self.unknown.entry(brought).or_default();
+        for one in taken {
+            if own.len() == UNKNOWN_KEPT {
+                own.pop_front();
+            }
+            own.push_back(one);
+        }
     }
 
     /// Keeps a share for a package that is known, unless a later one of its signer is kept: an
@@ -313,8 +356,8 @@ impl Retained {
 
     fn known_share(&self, signer: Seat, package: BodyHash) -> Option<&KeptShare> {
         let counted = self.shares.iter().filter(|((of, _), _)| *of == signer);
-        let waiting = self.unknown.get(&signer).into_iter().flatten();
-        let mut all = counted.map(|(_, share)| share).chain(waiting);
+        let waiting = self.unknown.values().flatten().filter(|(of, _)| *of == signer);
+        let mut all = counted.map(|(_, share)| share).chain(waiting.map(|(_, share)| share));
         all.find(|share| share.content.package == package)
     }
 }

@@ -52,7 +52,7 @@ fn insert(retained: &mut Retained, (statement, content): (Statement, SigningPack
 
 fn give(retained: &mut Retained, signer: u32, package: BodyHash, scalar: u8) -> ShareOutcome {
     let (statement, content) = share(signer, package, scalar);
-    retained.share(seat(signer), statement, content)
+    retained.share(seat(signer), statement, content, Brought::BySigner(seat(signer)))
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn a_share_that_comes_before_its_package_counts_when_the_package_comes() {
     let mut retained = Retained::default();
     let known = package(run(1), 0, [1, 2]);
     let hash = known.0.body_hash();
-    assert!(matches!(give(&mut retained, 1, hash, 4), ShareOutcome::UnknownPackage));
+    assert!(matches!(give(&mut retained, 1, hash, 4), ShareOutcome::UnknownPackage { .. }));
     assert!(matches!(give(&mut retained, 1, hash, 5), ShareOutcome::Fault(_)));
     give(&mut retained, 0, hash, 3);
     insert(&mut retained, known);
@@ -174,4 +174,25 @@ fn the_newest_package_for_a_seat_is_the_one_of_the_newest_run_and_the_highest_nu
     assert!(retained.newest_for(seat(0), seat(4)).is_none());
     insert(&mut retained, package(run(2), 0, [1, 2]));
     assert_eq!(retained.newest_for(seat(0), seat(1)).unwrap().content.run, run(2));
+}
+
+#[test]
+fn what_a_link_relays_takes_no_room_of_the_signers_own_shares() {
+    let mut retained = Retained::default();
+    let relayed = |retained: &mut Retained, package: u8| {
+        let (statement, content) = share(1, BodyHash::from_bytes([package; 32]), 1);
+        retained.share(seat(1), statement, content, Brought::Relayed(seat(5)))
+    };
+    let first = BodyHash::from_bytes([1; 32]);
+    // The relayed copy comes first, and is the signer's own once that brings it.
+    relayed(&mut retained, 1);
+    assert!(matches!(give(&mut retained, 1, first, 1), ShareOutcome::Repeat));
+    let dropped = (2..9).filter(|package| {
+        let outcome = relayed(&mut retained, *package);
+        matches!(outcome, ShareOutcome::UnknownPackage { dropped: true })
+    });
+    assert_eq!(dropped.count(), 7 - UNKNOWN_KEPT);
+    let of_signer = &retained.unknown[&Brought::BySigner(seat(1))];
+    assert!(of_signer.iter().any(|(_, share)| share.content.package == first));
+    assert_eq!(retained.unknown[&Brought::Relayed(seat(5))].len(), UNKNOWN_KEPT);
 }

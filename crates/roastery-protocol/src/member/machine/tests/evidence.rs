@@ -2,14 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use roastery_frost::{PartialSignature, Seat};
+use roastery_frost::{PartialSignature, PublicNonce, Seat, nonce_agg};
 
 use super::world::World;
 use crate::{
     BodyHash, SessionId,
     machine::Destination,
     member::{
-        frame::{Content, SignatureShare, Statement, StatementKind},
+        Run,
+        frame::{
+            Content, SignatureShare, SignerSlots, SigningPackage, Statement, StatementKind,
+            read_evidence, slot_hash,
+        },
         machine::{Event, RequestOrigin, StopReason},
         proof::{Fault, Proof},
     },
@@ -216,4 +220,85 @@ fn when_more_than_n_less_t_are_proven_faulty_every_session_stops_and_says_so() {
         let stopped = world.nodes[0].member.as_ref().unwrap().stopped(request.session_id());
         assert_eq!(stopped, Some(StopReason::Infeasible { faulty: 2, bearable: 1 }));
     }
+}
+
+#[test]
+fn neither_the_accused_nor_a_member_that_is_proven_faulty_silences_a_member() {
+    let mut world = World::new(2, &[1; 5]);
+    (2..5).for_each(|played| world.take_over(played));
+    let request = world.request(1, 3_600);
+    let session = request.session_id();
+    // Node 0 knows that the node 3 is at fault, and is told of the node 4 by the nodes 3 and 4.
+    let about_3 = evidence_against(&world, 3, &request);
+    let about_4 = evidence_against(&world, 4, &request);
+    let to = Destination::Seat(seat(&world, 0));
+    let first = world.seal(2, session, &Content::Evidence(about_3));
+    world.send(2, to, first.as_bytes());
+    run(&mut world, ms(2_000));
+    world.link(0, 1, false);
+    for author in [4, 3] {
+        let statement = world.seal(author, session, &Content::Evidence(about_4.clone()));
+        world.send(author, to, statement.as_bytes());
+    }
+    run(&mut world, ms(60));
+    world.link(0, 1, true);
+    world.nodes[1].events.clear();
+    run(&mut world, ms(3_000));
+    let shown = world.nodes[2].inbox.iter().filter(|(from, bytes)| {
+        let is_about_4 = Statement::parse(bytes).ok().and_then(|one| read_evidence(&one).ok());
+        *from == 0 && is_about_4.is_some_and(|proof| proof == about_4)
+    });
+    assert_eq!(shown.count(), 1, "node 0 has shown it to all itself");
+}
+
+#[test]
+fn a_proof_under_the_name_of_another_session_counts_against_its_author() {
+    let (mut world, request) = world(2, &[1; 4]);
+    world.take_over(2);
+    let other = world.request(1, 7_200);
+    let right = evidence_against(&world, 2, &request);
+    let content = Content::Evidence(right);
+    for _ in 0..5 {
+        world.say(3, other.session_id(), &content);
+    }
+    run(&mut world, ms(200));
+    assert!(world.proven(0).is_empty());
+    assert!(!world.nodes[0].member.as_ref().unwrap().core.evidence.may_show(seat(&world, 3)));
+}
+
+#[test]
+fn a_package_with_a_cosigner_that_is_proven_faulty_in_another_session_is_not_signed() {
+    let mut world = World::new(2, &[1; 3]);
+    world.take_over(1);
+    world.take_over(2);
+    world.link(0, 1, false);
+    world.link(0, 1, true);
+    run(&mut world, ms(200));
+    let (known, request) = (world.request(1, 3_600), world.request(1, 7_200));
+    let proof = evidence_against(&world, 2, &known);
+    let author = world.seal(1, known.session_id(), &Content::Evidence(proof));
+    world.send(1, Destination::Seat(seat(&world, 0)), author.as_bytes());
+    let session = world.open(0, &request, RequestOrigin::Proposed);
+    let slots = world.slots_for(1, 0).pop().unwrap();
+    let (group, coordinator) = (world.group.id(), seat(&world, 1));
+    let point = PublicNonce::from_bytes(&slots.nonces[0]).unwrap();
+    let entry = |at: usize| SignerSlots {
+        seat: seat(&world, at),
+        first: slots.first,
+        hash: slot_hash(group, coordinator, seat(&world, at), &slots.nonces[..1]),
+    };
+    let package = SigningPackage {
+        run: Run::new(1_000_000, [0; 8]),
+        number: 0,
+        signers: vec![entry(0), entry(2)],
+        aggregates: vec![nonce_agg([&point, &point])],
+    };
+    world.say(1, session, &Content::SigningPackage(package));
+    run(&mut world, ms(300));
+    let shares = world.nodes[0].events.iter();
+    let shares = shares.filter(|event| matches!(event, Event::ShareReleased { .. }));
+    // Its own package names node 1 and itself.
+    assert!(shares.count() <= 1);
+    let held = world.nodes[0].member.as_ref().unwrap().core.own[0].stock.held(coordinator);
+    assert!(held >= slots.nonces.len(), "the slots that it names are there");
 }

@@ -339,9 +339,57 @@ fn contradictions_are_proven_for_half_a_minute_after_the_signatures_are_there() 
         assert!(world.run_until_signed(session, &nodes, ms(20_000)).is_some());
         run(&mut world, ms(waits));
         let other = package(&world, session, 0, [0, 1, 3], |points| nonce_agg(points));
-        world.send(4, Destination::Everyone, other.statement.as_bytes());
+        for one in [&issued, &other] {
+            world.send(4, Destination::Everyone, one.statement.as_bytes());
+        }
         run(&mut world, ms(2_000));
         let expected = [(seat(&world, 4), FaultKind::PackageConflict)];
         assert_eq!(faults(&world, 0) == expected, is_proven, "{waits} ms");
     }
+}
+
+#[test]
+fn at_most_four_packages_of_a_session_are_investigated_at_a_time_and_the_next_one_comes_later() {
+    let (mut world, request) = world();
+    let session = request.session_id();
+    let wrong = |points: &[PublicNonce]| nonce_agg(&points[..1]);
+    let issued = package(&world, session, 0, [0, 1, 3], wrong);
+    issue(&mut world, &request, &issued);
+    run(&mut world, ms(1_500));
+    // Packages that only name the played node 3 and two others; no honest node must sign them.
+    let mut hashes = Vec::new();
+    for run_number in 2_000_000..2_000_002 {
+        for number in 0..3 {
+            let mut content = match world.read(session, &issued.statement) {
+                Content::SigningPackage(content) => content,
+                _ => panic!("a package"),
+            };
+            content.run = Run::new(run_number, [0; 8]);
+            content.number = number;
+            for entry in &mut content.signers {
+                let nonce = [number as u8 + (run_number % 100) as u8 * 3; 66];
+                entry.hash = slot_hash(world.group.id(), seat(&world, 4), entry.seat, &[nonce]);
+            }
+            let statement = world.seal(4, session, &Content::SigningPackage(content));
+            world.send(4, Destination::Everyone, statement.as_bytes());
+            hashes.push(statement.body_hash());
+        }
+    }
+    for package in hashes {
+        let signatures = vec![Signature::from_bytes(&[5; 64])];
+        world.say(4, session, &Content::Signature(FinalSignature { package, signatures }));
+    }
+    let state = |world: &World| {
+        let all = world.nodes.iter().filter_map(|node| node.member.as_ref());
+        let all = all
+            .map(|member| member.sessions.get(session).unwrap())
+            .filter(|one| one.turn.is_some());
+        all.map(|one| (one.investigations.len(), one.failed.len())).collect::<Vec<_>>()
+    };
+    run(&mut world, ms(100));
+    assert!(state(&world).contains(&(4, 2)), "{:?}", state(&world));
+    // After 7.5 s each has asked four times.
+    run(&mut world, ms(9_000));
+    assert!(state(&world).contains(&(4, 0)), "{:?}", state(&world));
+    assert!((0..3).all(|node| faults(&world, node).is_empty()));
 }

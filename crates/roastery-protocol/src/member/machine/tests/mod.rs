@@ -1,5 +1,6 @@
 mod behaviour;
 mod chance;
+mod charging;
 mod evidence;
 mod hostile;
 mod investigations;

@@ -32,6 +32,12 @@ impl World {
         Statement::seal(self.group.id(), session, seat, content, identity)
     }
 
+    /// The content of a statement about a session of one message.
+    pub(super) fn read(&self, session: SessionId, statement: &Statement) -> Content {
+        assert_eq!(statement.header().session, session);
+        Shape::new(&self.group, 1).read(statement).unwrap()
+    }
+
     /// A node that the test plays sends a control frame to another.
     pub(super) fn tell(&mut self, at: usize, to: usize, content: &ControlContent) {
         let (sender, to) = (self.nodes[at].seats[0], self.nodes[to].seats[0]);

@@ -53,7 +53,7 @@ pub(super) enum Disk {
 pub(super) struct Node {
     pub(super) member: Option<TestMember>,
     pub(super) seats: Vec<Seat>,
-    peer: PeerId,
+    pub(super) peer: PeerId,
     stored: Option<Incarnation>,
     /// The proofs on its disk.
     pub(super) proofs: Vec<Arc<Proof>>,

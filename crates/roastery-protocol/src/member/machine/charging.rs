@@ -1,0 +1,52 @@
+//! What a frame costs, and who pays (section 9).
+
+use super::{Limit, Rejected, core::Core, receiving::Via};
+use crate::{
+    clock::Moment,
+    member::{
+        engine::{Arithmetic, Engine},
+        frame::{ControlKind, Frame, StatementKind},
+        quotas::{Cost, Source},
+    },
+};
+
+impl<E: Engine, A: Arithmetic> Core<E, A> {
+    /// Charges a frame to the link that brought it, before anything in it is decoded or checked.
+    pub(super) fn charge(&mut self, frame: &Frame, via: Via, now: Moment) -> Result<(), Rejected> {
+        let source = if via.is_own { Source::Own } else { Source::Relayed };
+        let is_paid = self.quotas.charge(via.seat, source, via.seats, cost(frame), now.monotonic);
+        if is_paid {
+            return Ok(());
+        }
+        let limit = if via.is_own { Limit::Link } else { Limit::Relayed };
+        self.limited(limit, via.seat, now);
+        Err(Rejected::OverQuota { link: via.seat })
+    }
+}
+
+/// About how many signature checks as much work takes: the check, the points that are decoded, the
+/// final signatures that are verified, the sessions that are looked at.
+fn cost(frame: &Frame) -> Cost {
+    let (length, each) = match frame {
+        Frame::Statement(statement) => {
+            let length = statement.as_bytes().len();
+            match statement.kind() {
+                StatementKind::Signature => (length, 64),
+                StatementKind::Proposal
+                | StatementKind::SigningPackage
+                | StatementKind::SignatureShare
+                | StatementKind::Refusal
+                | StatementKind::Evidence => (length, 1_024),
+            }
+        }
+        Frame::Control(control) => {
+            let length = control.as_bytes().len();
+            match control.kind() {
+                // A session in it takes some 40 bytes.
+                ControlKind::Ready => (length, 256),
+                ControlKind::Slots | ControlKind::Want | ControlKind::Nonces => (length, 4_096),
+            }
+        }
+    };
+    1 + Cost::try_from(length / each).unwrap_or(Cost::MAX)
+}

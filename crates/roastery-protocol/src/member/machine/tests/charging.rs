@@ -1,0 +1,278 @@
+//! What members that the test plays may cost an honest one, and who pays.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use roastery_frost::{PartialSignature, Seat};
+
+use super::world::World;
+use crate::{
+    BodyHash, SessionId,
+    machine::{Destination, Machine},
+    member::{
+        Incarnation, Run,
+        frame::{
+            Cannot, Content, Control, ControlContent, Frame, NO_SESSION, Ready, ReadySession,
+            Refusal, SignatureShare, Statement, StatementKind, Want,
+        },
+        machine::{Event, Limit, Rejected, RequestOrigin, StopReason},
+    },
+    message::RefusalReason,
+    verdict::FaultKind,
+};
+
+fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+fn run(world: &mut World, time: Duration) {
+    let until = world.now + time;
+    world.run(until);
+}
+
+fn seat(world: &World, at: usize) -> Seat {
+    world.nodes[at].seats[0]
+}
+
+/// Node 0 is handed a frame by another one, at once.
+fn hand(world: &mut World, from: usize, bytes: &[u8]) -> Result<(), Rejected> {
+    let (peer, now) = (world.nodes[from].peer.clone(), world.moment(0));
+    let result = world.nodes[0].member.as_mut().unwrap().handle_message(&peer, bytes, now);
+    world.drain(0);
+    result
+}
+
+fn limited(world: &World) -> Vec<(Limit, Seat)> {
+    let events = world.nodes[0].events.iter();
+    let limited = events.filter_map(|event| match event {
+        Event::Limited { limit, of, .. } => Some((*limit, *of)),
+        _ => None,
+    });
+    limited.collect()
+}
+
+fn refusal(
+    world: &World,
+    at: usize,
+    incarnation: Incarnation,
+    session: SessionId,
+    counter: u32,
+) -> Statement {
+    let reason = RefusalReason::Policy;
+    world.seal(at, session, &Content::Refusal(Refusal { incarnation, counter, reason }))
+}
+
+/// The incarnations of all nodes, before the test plays some of them.
+fn incarnations(world: &World) -> Vec<Incarnation> {
+    world.nodes.iter().map(|node| node.member.as_ref().unwrap().incarnation()).collect()
+}
+
+/// A share in the name of the node at `at`, with a signature that is not its own.
+fn not_signed(world: &World, at: usize, session: SessionId) -> Vec<u8> {
+    let share = SignatureShare {
+        package: BodyHash::from_bytes([1; 32]),
+        scalars: vec![PartialSignature::from_bytes(&[3; 32]).unwrap()],
+    };
+    let mut bytes = world.seal(at, session, &Content::SignatureShare(share)).as_bytes().to_vec();
+    bytes[5] ^= 1;
+    bytes
+}
+
+fn sent_to(world: &World, at: usize, kind: StatementKind) -> usize {
+    let frames = world.nodes[at].inbox.iter().filter(|(_, bytes)| {
+        matches!(Frame::parse(bytes, &world.group),
+            Ok((_, Frame::Statement(statement))) if statement.kind() == kind)
+    });
+    frames.count()
+}
+
+#[test]
+fn a_member_that_relays_without_end_is_refused_before_a_signature_is_checked_and_spends_its_own() {
+    let mut world = World::new(2, &[1; 4]);
+    let named = incarnations(&world);
+    world.take_over(2);
+    world.take_over(3);
+    let request = world.request(1, 3_600);
+    let session = world.open(0, &request, RequestOrigin::Proposed);
+    let relayed = not_signed(&world, 2, session);
+    let mut results = BTreeMap::new();
+    for _ in 0..20_000 {
+        let result = hand(&mut world, 3, &relayed).unwrap_err();
+        *results.entry(result.to_string()).or_insert(0) += 1;
+    }
+    let checked = Rejected::NotSigned { sender: seat(&world, 2) }.to_string();
+    assert_eq!(results[&checked], 1_024, "{results:?}");
+    assert_eq!(limited(&world), [(Limit::Relayed, seat(&world, 3))], "reported once");
+    // Neither the member whose statements they seem to be nor the link's own frames pay for it.
+    let own = refusal(&world, 2, named[2], session, 1);
+    assert_eq!(hand(&mut world, 2, own.as_bytes()), Ok(()));
+    let own = refusal(&world, 3, named[3], session, 1);
+    assert_eq!(hand(&mut world, 3, own.as_bytes()), Ok(()));
+    // Another link may relay.
+    let relayed = refusal(&world, 2, named[2], session, 2);
+    assert_eq!(hand(&mut world, 1, relayed.as_bytes()), Ok(()));
+}
+
+#[test]
+fn a_member_that_floods_its_own_link_is_refused_and_a_session_with_others_is_signed() {
+    let mut world = World::new(2, &[1; 4]);
+    world.take_over(3);
+    let request = world.request(1, 3_600);
+    for node in 0..3 {
+        world.open(node, &request, RequestOrigin::Proposed);
+    }
+    let session = request.session_id();
+    let want = ControlContent::Want(Want::Ready);
+    let (group, to) = (world.group.id(), seat(&world, 0));
+    let frame = Control::new(group, session, seat(&world, 3), to, &want);
+    let read = (0..20_000).filter(|_| {
+        !matches!(hand(&mut world, 3, frame.as_bytes()), Err(Rejected::OverQuota { .. }))
+    });
+    assert_eq!(read.count(), 8_192);
+    assert_eq!(limited(&world), [(Limit::Link, seat(&world, 3))]);
+    assert!(world.run_until_signed(session, &[0, 1, 2], ms(2_000)).is_some());
+    run(&mut world, ms(1_000));
+    let read = (0..20_000).filter(|_| {
+        !matches!(hand(&mut world, 3, frame.as_bytes()), Err(Rejected::OverQuota { .. }))
+    });
+    assert!((512..2_048).contains(&read.count()), "some more with each second");
+}
+
+#[test]
+fn a_package_that_a_member_relays_again_is_answered_to_it_and_from_its_allowance() {
+    let mut world = World::new(2, &[1; 3]);
+    let request = world.request(1, 3_600);
+    let session = request.session_id();
+    world.open(1, &request, RequestOrigin::Own);
+    world.take_over(2);
+    run(&mut world, ms(200));
+    let packages = world.packages_for(2, 1);
+    world.take_over(1);
+    let seats: Vec<_> = world.group.seats().collect();
+    let (statement, _) = packages
+        .iter()
+        .find(|(_, package)| package.entry_of(seats[0]).is_some())
+        .expect("the first package names the quickest, by seat");
+    // Node 0 has node 1's package, and its answer goes there.
+    world.open(0, &request, RequestOrigin::Proposed);
+    run(&mut world, ms(100));
+    let statement = statement.clone();
+    let _ = hand(&mut world, 1, statement.as_bytes());
+    run(&mut world, ms(10_000));
+    let before = sent_to(&world, 1, StatementKind::SignatureShare);
+    assert!(before > 0);
+    for _ in 0..1_000 {
+        let _ = hand(&mut world, 2, statement.as_bytes());
+        run(&mut world, ms(10));
+    }
+    assert_eq!(sent_to(&world, 1, StatementKind::SignatureShare), before);
+    let to_relay = sent_to(&world, 2, StatementKind::SignatureShare);
+    assert!((15..=22).contains(&to_relay), "{to_relay} answers in ten seconds");
+    let _ = hand(&mut world, 2, statement.as_bytes());
+    let _ = hand(&mut world, 1, statement.as_bytes());
+    run(&mut world, ms(100));
+    assert_eq!(sent_to(&world, 1, StatementKind::SignatureShare), before + 1);
+    assert_eq!(world.nodes[0].member.as_ref().unwrap().stopped(session), None);
+}
+
+#[test]
+fn what_a_member_says_about_sessions_that_are_not_open_is_bounded_and_what_is_dropped_reported() {
+    let mut world = World::new(2, &[1; 3]);
+    world.take_over(2);
+    let (group, to) = (world.group.id(), seat(&world, 0));
+    let incarnation = Incarnation::after(None, 9_000_000_000_000, [0; 8]);
+    for batch in 0..4u8 {
+        let sessions = (0..100u8).map(|id| {
+            let mut bytes = [0; 32];
+            bytes[..2].copy_from_slice(&[id, batch + 1]);
+            ReadySession { session: SessionId::from_bytes(bytes), counter: 0, cannot: None }
+        });
+        let ready = Ready { incarnation, oldest: 0, sessions: sessions.collect() };
+        let content = ControlContent::Ready(ready);
+        let frame = Control::new(group, NO_SESSION, seat(&world, 2), to, &content);
+        assert_eq!(hand(&mut world, 2, frame.as_bytes()), Ok(()));
+    }
+    assert_eq!(limited(&world), [(Limit::EarlyReady, seat(&world, 2))]);
+}
+
+#[test]
+fn a_share_that_contradicts_one_for_a_package_of_an_earlier_run_is_proven() {
+    let mut world = World::new(3, &[1; 4]);
+    let named = incarnations(&world);
+    (1..4).for_each(|at| world.take_over(at));
+    let request = world.request(1, 3_600);
+    let session = world.open(0, &request, RequestOrigin::Own);
+    run(&mut world, ms(60));
+    let share = |world: &World, at: usize, package: BodyHash, scalar: u8| {
+        let scalars = vec![PartialSignature::from_bytes(&[scalar; 32]).unwrap()];
+        world.seal(at, session, &Content::SignatureShare(SignatureShare { package, scalars }))
+    };
+    let packages_of = |world: &World| -> Vec<(BodyHash, Run, u16, Vec<Seat>)> {
+        let all = (1..4).flat_map(|at| world.packages_for(at, 1));
+        let mut all: Vec<_> = all
+            .map(|(one, package)| (one.body_hash(), package.run, package.number, package.seats()))
+            .collect();
+        all.sort_by_key(|(_, run, number, _)| (*run, *number));
+        all.dedup();
+        all
+    };
+    let (first, run_of_first, number, signers) = packages_of(&world).remove(0);
+    let others: Vec<usize> = (1..4).filter(|at| signers.contains(&seat(&world, *at))).collect();
+    let (signer, debtor) = (others[0], others[1]);
+    let given = share(&world, signer, first, 1);
+    assert_eq!(hand(&mut world, signer, given.as_bytes()), Ok(()));
+    // The other one can never answer: a new run begins.
+    let cannot = Some(Cannot { run: run_of_first, number });
+    let one = ReadySession { session, counter: 0, cannot };
+    let ready = Ready { incarnation: named[debtor], oldest: 0, sessions: vec![one] };
+    let content = ControlContent::Ready(ready);
+    let (group, to) = (world.group.id(), seat(&world, 0));
+    let frame = Control::new(group, NO_SESSION, seat(&world, debtor), to, &content);
+    assert_eq!(hand(&mut world, debtor, frame.as_bytes()), Ok(()));
+    run(&mut world, ms(12_000));
+    let mut newest = packages_of(&world)
+        .into_iter()
+        .filter(|(_, run, _, seats)| *run > run_of_first && seats.contains(&seat(&world, signer)));
+    let (second, ..) = newest.next_back().expect("a new run has begun");
+    let given = share(&world, signer, second, 1);
+    assert_eq!(hand(&mut world, signer, given.as_bytes()), Ok(()));
+    assert!(world.proven(0).is_empty());
+    let other = share(&world, signer, first, 2);
+    let _ = hand(&mut world, signer, other.as_bytes());
+    let proven: Vec<_> = world.proven(0).iter().map(|one| (one.accused, one.fault)).collect();
+    assert_eq!(proven, [(seat(&world, signer), FaultKind::ShareConflict)]);
+}
+
+#[test]
+fn a_package_before_ready_goes_out_once_though_its_session_is_stopped_and_opened_again() {
+    let mut world = World::new(2, &[1; 3]);
+    let request = world.request(1, 3_600);
+    let session = world.open(0, &request, RequestOrigin::Own);
+    run(&mut world, ms(100));
+    assert_eq!(world.packages_issued(), 1);
+    for _ in 0..5 {
+        let now = world.moment(0);
+        world.nodes[0].member.as_mut().unwrap().stop(session, StopReason::Cancelled, now);
+        world.drain(0);
+        world.open(0, &request, RequestOrigin::Own);
+        run(&mut world, ms(100));
+    }
+    assert_eq!(world.packages_issued(), 1);
+    world.open(1, &request, RequestOrigin::Proposed);
+    assert!(world.run_until_signed(session, &[0, 1], ms(10_000)).is_some());
+}
+
+#[test]
+fn nothing_is_relayed_to_all_for_a_statement_that_a_member_sends_to_one() {
+    let mut world = World::new(2, &[1; 3]);
+    world.take_over(2);
+    let request = world.request(1, 3_600);
+    let session = world.open(0, &request, RequestOrigin::Proposed);
+    let before = world.sent.values().sum::<usize>();
+    let bytes = not_signed(&world, 1, session);
+    for _ in 0..500 {
+        world.send(2, Destination::Seat(seat(&world, 0)), &bytes.clone().into());
+    }
+    run(&mut world, ms(60));
+    let after = world.sent.values().sum::<usize>() - before;
+    assert!(after <= 500 + 20, "{after} frames");
+}

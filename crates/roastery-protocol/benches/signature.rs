@@ -158,9 +158,7 @@ impl Version2 {
         let approved = approved.expect("approved");
         for at in 0..NODES {
             let member = &mut self.members[at];
-            member
-                .open(approved.clone(), None, RequestOrigin::Proposed, self.now)
-                .expect("it opens");
+            member.open(approved.clone(), RequestOrigin::Proposed, self.now).expect("it opens");
             self.drain(at);
         }
         self.signed = 0;

@@ -15,6 +15,7 @@ pub mod questions;
 pub mod quotas;
 pub mod ready;
 pub mod reign;
+mod requests;
 pub mod retained;
 pub mod runs;
 pub mod schedule;

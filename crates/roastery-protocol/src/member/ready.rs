@@ -31,6 +31,12 @@ impl Announcement {
 }
 
 impl Announcements {
+    /// What a signer says that has this counter: greater than any that it has named before about
+    /// the session.
+    pub fn new(counter: u32) -> Self {
+        Self { counter, coordinators: BTreeMap::new() }
+    }
+
     /// A coordinator is live from now on; Ready is said at `first`. Later calls change nothing.
     pub fn live(&mut self, coordinator: Seat, first: Duration) {
         self.coordinators.entry(coordinator).or_insert(Announcement::at(first));
@@ -60,10 +66,10 @@ impl Announcements {
         self.coordinators.insert(coordinator, silent);
     }
 
-    /// The signer has changed its mind: what it said before means nothing, and Ready, if it is
-    /// ready, is said to all at once.
-    pub fn change(&mut self, now: Duration) {
-        self.counter = self.counter.saturating_add(1);
+    /// The signer has changed its mind and has this counter from now on: what it said before means
+    /// nothing, and Ready, if it is ready, is said to all at once.
+    pub fn change(&mut self, counter: u32, now: Duration) {
+        self.counter = counter;
         self.coordinators.values_mut().for_each(|one| *one = Announcement::at(now));
     }
 
@@ -153,7 +159,7 @@ mod tests {
         said.live(seat(1), ms(0));
         said.due(ms(0));
         said.acknowledged(seat(1));
-        said.change(ms(200));
+        said.change(1, ms(200));
         assert_eq!((said.counter(), said.due(ms(200))), (1, vec![seat(1)]));
     }
 

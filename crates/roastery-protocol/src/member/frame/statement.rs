@@ -84,6 +84,23 @@ impl Statement {
         Self { kind, header, bytes: bytes.into() }
     }
 
+    /// A statement with a signature that was made before. It is not checked.
+    pub(crate) fn assemble(
+        group: GroupId,
+        session: SessionId,
+        sender: Seat,
+        content: &Content,
+        signature: &[u8; SIGNATURE],
+    ) -> Self {
+        let header = Header { group, session, sender: sender.to_u16() };
+        let kind = content.kind();
+        let mut bytes = vec![Form::Statement as u8];
+        bytes.extend(signature);
+        header.write(Kind::Statement(kind), &mut bytes);
+        bytes.extend(content.encode());
+        Self { kind, header, bytes: bytes.into() }
+    }
+
     /// Reads the beginning of a statement, of whatever group: what a proof carries, or what was
     /// kept.
     ///
@@ -95,6 +112,14 @@ impl Statement {
             (Kind::Statement(kind), header) => Ok(Self { kind, header, bytes: bytes.into() }),
             (Kind::Control(_), _) => Err(FrameError::NotAStatement),
         }
+    }
+
+    /// Whether it is a refusal whose reason holds for now only: its sender looks at the request
+    /// again when it is proposed again.
+    pub(crate) fn refuses_for_now(&self) -> bool {
+        self.kind == StatementKind::Refusal
+            && wire::decode::<Refusal>(self.content())
+                .is_ok_and(|refusal| refusal.reason.is_for_now())
     }
 
     /// The kind.

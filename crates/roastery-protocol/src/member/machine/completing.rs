@@ -65,6 +65,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         session.turn = None;
         let until = Some(now.monotonic.saturating_add(LINGER));
         session.phase = Phase::Signed { outcome: outcome.clone(), statement, until };
+        self.ended.push(session.id);
         self.event(Event::Signed(outcome));
     }
 

@@ -415,14 +415,17 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
                 }
                 let owes = owing.iter().any(|(debtor, _)| *debtor == seat);
                 let known = session.said.contains_key(&seat) || turn.reign.has_answered(seat);
-                if !owes && !known && !session.refused.contains_key(&seat) {
+                let is_quiet =
+                    session.refused.contains_key(&seat) || session.waiting.contains(&seat);
+                if !owes && !known && !is_quiet {
                     wants.push((seat, Want::Ready));
                 }
             }
         }
         let mut repeats = Vec::new();
         if turn.repeats.fire(now.monotonic) {
-            for (seat, id) in &owing {
+            let quiet = |seat| session.refused.contains_key(seat) || session.waiting.contains(seat);
+            for (seat, id) in owing.iter().filter(|(seat, _)| !quiet(seat)) {
                 if let Some(prepared) = turn.prepared.get(id) {
                     repeats.push((*seat, prepared.statement.as_bytes().clone()));
                 }

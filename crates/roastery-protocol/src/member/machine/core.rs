@@ -26,6 +26,7 @@ use crate::{
         frame::{Content, Control, ControlContent, Statement, Want},
         links::Links,
         quotas::Quotas,
+        requests::RefusalCache,
         stock::{CLOCK_TOLERANCE, Draw, OwnStock, ShownStock},
     },
 };
@@ -61,6 +62,15 @@ pub(super) struct Core<E, A> {
     replies: ReplyLimiter<Reply>,
     pub(super) quotas: Quotas,
     limits: Limits,
+    /// The requests that this node refuses.
+    pub(super) refusals: RefusalCache,
+    /// How often this node has changed its mind, over all sessions: the counter of Ready and
+    /// Refusal, which so goes up in each session, also in one that was forgotten.
+    changes: u32,
+    /// Sessions that have ended since this was last looked at.
+    pub(super) ended: Vec<SessionId>,
+    /// To whom Ready is said at the end of this input: own seat, coordinator and session.
+    pub(super) to_say: BTreeSet<(Seat, Seat, SessionId)>,
 }
 
 /// A seat of this node.
@@ -145,6 +155,10 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             replies: ReplyLimiter::default(),
             quotas: Quotas::default(),
             limits: Limits::default(),
+            refusals: RefusalCache::default(),
+            changes: 0,
+            ended: Vec::new(),
+            to_say: BTreeSet::new(),
         };
         core.persist(Record::Incarnation(incarnation));
         core.load(proofs, now);
@@ -192,12 +206,19 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         self.outbox.push_back(Output::Persist(record));
     }
 
+    /// The counter of a change of mind that happens now.
+    pub(super) fn change_of_mind(&mut self) -> u32 {
+        self.changes = self.changes.saturating_add(1);
+        self.changes
+    }
+
     pub(super) fn event(&mut self, event: Event) {
         self.outbox.push_back(Output::Event(event));
     }
 
     /// A member has reached a bound.
-    pub(super) fn limited(&mut self, limit: Limit, of: Seat, now: Moment) {
+    pub(super) fn limited(&mut self, limit: Limit, of: impl Into<Option<Seat>>, now: Moment) {
+        let of = of.into();
         if let Some(count) = self.limits.reached(limit, of, now.monotonic) {
             self.event(Event::Limited { limit, of, count });
         }
@@ -268,6 +289,15 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
     pub(super) fn seats_of(&self, peer: &PeerId) -> Vec<Seat> {
         let seats = self.group.seats().filter(|seat| self.group.holds(peer, *seat));
         seats.filter(|seat| !self.is_own(*seat)).collect()
+    }
+
+    /// One seat of each other peer.
+    pub(super) fn other_peers(&self) -> Vec<Seat> {
+        let mut peers = BTreeSet::new();
+        let first_of_peer = |seat: &Seat| {
+            self.group.member(*seat).is_some_and(|member| peers.insert(member.peer.clone()))
+        };
+        self.others().into_iter().filter(first_of_peer).collect()
     }
 
     pub(super) fn others(&self) -> Vec<Seat> {

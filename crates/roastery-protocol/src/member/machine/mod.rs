@@ -6,12 +6,13 @@
 //! handle_timeout(now)               ─┼─> authenticate, retain,┤
 //! engine_answered(job, answer, now) ─┤   then act             │
 //! persisted(record, kept, now)      ─┤                        └─> next_timeout(): when to be
-//! open, stop, bar, void_stock       ─┘                            called again
+//! propose, open, refuse, stop, ...  ─┘                            called again
 //! ```
 //!
 //! It knows no clock, socket, task or global. A share is persisted before it leaves, inside the
 //! machine. People and rules decide outside and call [`Member::open`].
 
+mod announcing;
 mod charging;
 mod completing;
 mod coordinating;
@@ -19,9 +20,15 @@ mod core;
 mod early;
 mod faults;
 mod investigating;
+mod keeping;
 mod limits;
+mod outcome;
 mod output;
+mod proposing;
 mod receiving;
+mod refusing;
+mod report;
+mod reporting;
 mod session;
 mod sessions;
 mod signing;
@@ -29,6 +36,7 @@ mod stocking;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod watching;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -38,12 +46,19 @@ use thiserror::Error;
 use self::{core::Core, early::Early, session::Session, sessions::Sessions};
 pub use self::{
     limits::Limit,
-    output::{Decline, Event, Outcome, Record, Rejected, StopReason},
+    outcome::{Outcome, StopReason},
+    output::{Decline, Event, Record, Rejected},
+    proposing::ProposeError,
+    report::{Awaited, AwaitedThing, Report, ReportPhase},
+};
+pub use super::requests::{
+    MOST_ENDED, MOST_OFFERED, MOST_RUNNING, MOST_WAITING, MOST_WAITING_BYTES, MOST_WHOLE, Proposed,
 };
 use super::{
     Incarnation,
     engine::{Answered, Arithmetic, Engine, EngineError, Job},
     proof::Proof,
+    requests::Requests,
 };
 use crate::{
     SessionId,
@@ -57,9 +72,6 @@ use crate::{
 /// 8 random bytes for each call; `None` if the system has none. The operating system's generator,
 /// except in simulations.
 pub type Entropy = Box<dyn FnMut() -> Option<[u8; 8]> + Send>;
-
-/// How many sessions are open at most at one time.
-pub const MOST_SESSIONS: usize = 4_096;
 
 /// Everything that a node needs to take part in a group.
 pub struct Opening<E, A> {
@@ -117,8 +129,9 @@ pub enum OpenError {
     /// The session is open, or has ended with signatures.
     #[error("the session is open or signed")]
     Known,
-    /// As many sessions are open as may be.
-    #[error("{most} sessions are open; no more are allowed", most = MOST_SESSIONS)]
+    /// As many sessions run as may, and all of them expire before this one would. The other members
+    /// get a refusal.
+    #[error("{most} sessions run that expire before this one would; no more may", most = MOST_RUNNING)]
     TooManySessions,
     /// The engine refused.
     #[error("the engine did not open: {0}")]
@@ -132,6 +145,7 @@ pub struct Member<E: Engine, A: Arithmetic> {
     core: Core<E, A>,
     sessions: Sessions<A::Package>,
     early: Early,
+    requests: Requests,
 }
 
 impl<E: Engine, A: Arithmetic> fmt::Debug for Member<E, A> {
@@ -153,7 +167,8 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
     /// [`OpenError`] if a seat or its identity is not this node's, or there is no randomness.
     pub fn new(opening: Opening<E, A>, now: Moment) -> Result<Self, OpenError> {
         let core = Core::new(opening, now)?;
-        Ok(Self { core, sessions: Sessions::default(), early: Early::default() })
+        let (early, requests) = (Early::default(), Requests::default());
+        Ok(Self { core, sessions: Sessions::default(), early, requests })
     }
 
     /// The engine answers a call that it answered with a [`Job`] before.
@@ -168,10 +183,9 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         self.work(now);
     }
 
-    /// Opens the session of an approved request. `author` is the member whose proposal of it this
-    /// node received first. `proposed` says that this node's own owner has proposed it: then this
-    /// node reigns at once. `waited` says that it was proposed more than an interval ago, as where
-    /// a person has approved it: then Ready is said at once.
+    /// Opens the session of an approved request. The author of the first proposal of it comes first
+    /// in this node's order. If as many sessions run as may, the last one in the order of expiry
+    /// and id goes: it is stopped, or this one is not opened.
     ///
     /// # Errors
     ///
@@ -180,14 +194,13 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
     pub fn open(
         &mut self,
         request: ApprovedRequest,
-        author: Option<Seat>,
         origin: RequestOrigin,
         now: Moment,
     ) -> Result<SessionId, OpenError> {
         self.observe(now);
-        let session = self.open_session(request, author, origin, now)?;
+        let session = self.open_session(request, origin, now);
         self.work(now);
-        Ok(session)
+        session
     }
 
     /// Ends a session here without a signature. Shares that have left can be completed by others,
@@ -214,14 +227,16 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         self.work(now);
     }
 
-    /// The outcome of a session that is signed.
+    /// The outcome of a session that is signed, or of a watched request.
     pub fn outcome(&self, session: SessionId) -> Option<&Outcome> {
-        self.sessions.get(session).and_then(Session::outcome)
+        let of_session = self.sessions.get(session).and_then(Session::outcome);
+        of_session.or_else(|| self.requests.outcomes.get(session))
     }
 
     /// Whether a session is open here or has ended with signatures.
     pub fn knows(&self, session: SessionId) -> bool {
-        self.sessions.get(session).is_some_and(|known| known.stopped().is_none())
+        let is_known = self.sessions.get(session).is_some_and(|known| known.stopped().is_none());
+        is_known || self.requests.outcomes.get(session).is_some()
     }
 
     /// Why a session stopped here without signatures, if it did.

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use roastery_frost::{Seat, Signature};
+use roastery_frost::Seat;
 use thiserror::Error;
 
-use super::Limit;
+use super::{Limit, Outcome, Report, StopReason};
 use crate::{
     BodyHash, ProofId, SessionId,
     member::{
@@ -81,7 +81,8 @@ pub enum Event {
         /// The proof.
         proof: ProofId,
     },
-    /// A member has refused to take part in a session.
+    /// A member has refused to take part: in a session that is open here, or in another request
+    /// that this node knows.
     Refused {
         /// The session.
         session: SessionId,
@@ -90,7 +91,8 @@ pub enum Event {
         /// Its reason.
         reason: RefusalReason,
     },
-    /// The signatures are there. Final.
+    /// The signatures of a session or of a watched request are there; they were verified here.
+    /// Final.
     Signed(Outcome),
     /// This node has stopped a session. Not final.
     Stopped {
@@ -101,59 +103,51 @@ pub enum Event {
     },
     /// The engine did not do what it was asked. If its own share is wrong, all stock is void.
     EngineFailed(EngineError),
+    /// A member asks for the outcome of a request that the machine does not know; the owner may
+    /// have stored it ([`Member::tell_outcome`](super::Member::tell_outcome)).
+    Asked {
+        /// The session.
+        session: SessionId,
+        /// The seat that asks.
+        by: Seat,
+    },
     /// A bound was reached, and something was refused or dropped. Of one kind and member it is
     /// reported at most once in 8 seconds.
     Limited {
         /// Which bound.
         limit: Limit,
-        /// The member to whose link or statements it applies.
-        of: Seat,
+        /// The member to whose link, statements or requests it applies; absent if it is a bound of
+        /// the whole node.
+        of: Option<Seat>,
         /// How often it was reached since the last report, this time included.
         count: u64,
+    },
+    /// A member's proposal was not shown, because by this node's clock its request has expired, or
+    /// lives longer than a request may. It was answered with a refusal. Their clocks may differ.
+    /// Reported once for each request and link in 15 s, and a few times for each link.
+    OutOfTime {
+        /// The session.
+        session: SessionId,
+        /// The member that proposes.
+        by: Seat,
+        /// When the request expires, in seconds since 1970.
+        expiry: u64,
+        /// This node's clock, in seconds since 1970.
+        now: u64,
+    },
+    /// A session that has ended is not kept any more, or its outcome alone is: this is what was
+    /// known of it last.
+    Forgotten {
+        /// The session.
+        session: SessionId,
+        /// Its last report.
+        report: Box<Report>,
+        /// The proofs, one for each member at fault.
+        proofs: Vec<(ProvenFault, Arc<Proof>)>,
     },
     /// This node's incarnation could not be written to the disk: it shows no slots and gives no
     /// share until it begins another one.
     IncarnationNotKept(Incarnation),
-}
-
-/// The signatures of a request. Final: they are never replaced.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Outcome {
-    /// The session.
-    pub session: SessionId,
-    /// One BIP-340 signature for each message, in the order of the messages.
-    pub signatures: Vec<Signature>,
-    /// The package that led to them, as their sender states.
-    pub package: BodyHash,
-}
-
-/// Why a node stopped without a signature.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum StopReason {
-    /// The request has expired by one of the clocks.
-    #[error("the request has expired")]
-    Expired,
-    /// The caller stopped it.
-    #[error("cancelled")]
-    Cancelled,
-    /// The caller could not store that a share was about to leave; so it has not left.
-    #[error("a share was not released, for its record could not be kept")]
-    JournalFailed,
-    /// More than n - t members are proven faulty.
-    #[error("{faulty} members are proven faulty; at most {bearable} can be borne")]
-    Infeasible {
-        /// The number of members that are proven faulty.
-        faulty: usize,
-        /// The most faulty members with which the group can sign, n - t.
-        bearable: usize,
-    },
-    /// The policy withdrew its approval before a share left.
-    #[error("no longer approved: {0}")]
-    Withdrawn(RefusalReason),
-    /// The engine failed.
-    #[error("{0}")]
-    Engine(EngineError),
 }
 
 /// Why a frame had no effect, or not the one that its sender wanted.
@@ -242,6 +236,20 @@ pub enum Rejected {
     NoAnswer {
         /// The sender.
         sender: Seat,
+    },
+    /// The quota of a member is used up: its own, or that of the link that brought it.
+    #[error("too much of seat {of} waits for a decision")]
+    TooMany {
+        /// The member.
+        of: Seat,
+    },
+    /// By this node's clock the request that is proposed has expired, or lives too long.
+    #[error("seat {sender} proposes a request that expires at {expiry}; that is out of time here")]
+    OutOfTime {
+        /// The member that proposes.
+        sender: Seat,
+        /// When the request expires, in seconds since 1970.
+        expiry: u64,
     },
     /// The session is over for this kind of statement.
     #[error("the session is over")]

@@ -7,6 +7,7 @@ use roastery_frost::Seat;
 use super::{
     Event, Limit, Member, Rejected,
     core::{Core, Reply},
+    early::Keeping,
     session::{Phase, Said, Session},
 };
 use crate::{
@@ -64,13 +65,18 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
             }
             Frame::Statement(statement) => {
                 let id = statement.header().session;
+                if !statement.refuses_for_now() {
+                    self.heard_of(id, from);
+                }
+                if statement.kind() == StatementKind::Proposal {
+                    return self.on_proposal(via.seat, sender, &statement, now);
+                }
                 let Some(session) = self.sessions.get_mut(id) else {
-                    let is_package = statement.kind() == StatementKind::SigningPackage;
-                    if via.is_own && is_package && self.early.package(sender, id, statement) {
-                        self.core.limited(Limit::EarlyPackages, sender, now);
-                    }
-                    return Err(Rejected::NotOpen);
+                    return self.on_statement_unopened(sender, statement, via, now);
                 };
+                if session.stopped().is_some() && via.is_own {
+                    self.core.repeat_refusal(id, sender, now);
+                }
                 self.core.on_statement(session, sender, statement, via, now)
             }
         }
@@ -88,15 +94,18 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
             control.read().map_err(|malformation| Rejected::Malformed { sender, malformation })?;
         match content {
             ControlContent::Slots(slots) => self.on_slots(sender, to, &slots, now),
-            ControlContent::Ready(ready) => self.on_ready(sender, to, &ready, now),
+            ControlContent::Ready(ready) => self.on_ready(from, sender, to, &ready, now),
             ControlContent::Want(Want::Slots) => {
                 let m = self.sessions.most_messages();
                 self.core.on_want_slots(sender, to, m, now)
             }
             ControlContent::Want(want) => {
                 let id = control.header().session;
-                let session = self.sessions.get_mut(id).ok_or(Rejected::NotOpen)?;
-                self.core.on_want(session, sender, to, want, now)
+                self.heard_of(id, from);
+                match self.sessions.get_mut(id).filter(|session| session.stopped().is_none()) {
+                    Some(session) => self.core.on_want(session, sender, to, want, now),
+                    None => self.on_want_unopened(id, sender, want, now),
+                }
             }
             ControlContent::Nonces(nonces) => {
                 let id = control.header().session;
@@ -108,6 +117,7 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
 
     fn on_ready(
         &mut self,
+        from: &PeerId,
         sender: Seat,
         to: Seat,
         ready: &Ready,
@@ -121,19 +131,22 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
                 counter: one.counter,
                 cannot: one.cannot.map(|cannot| (cannot.run, cannot.number)),
             };
-            let Some(session) = self.sessions.get_mut(one.session) else {
-                if self.early.ready(sender, one.session, said) {
+            self.heard_of(one.session, from);
+            let running = self.sessions.get_mut(one.session);
+            let Some(session) = running.filter(|session| session.is_running()) else {
+                let keeping = self.early.ready(sender, one.session, said);
+                if keeping == Keeping::InPlaceOfOldest {
                     self.core.limited(Limit::EarlyReady, sender, now);
                 }
+                self.on_unopened(one.session, sender, keeping, now);
                 continue;
             };
-            if self.core.answer_with_outcome(session, sender, now) || !session.is_running() {
-                continue;
-            }
+            session.waiting.remove(&sender);
             let newest = session.said.get(&sender);
             if newest.is_some_and(|said| one.counter < said.counter) {
                 continue;
             }
+            let is_repeat = newest == Some(&said);
             let refused = session.refused.get(&sender);
             if refused.is_some_and(|(incarnation, counter, _)| {
                 *incarnation == ready.incarnation && *counter > one.counter
@@ -147,6 +160,10 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
             }
             if session.said.len() >= self.core.group.most_packages() {
                 self.core.begin_reign(session, now);
+            }
+            if is_repeat {
+                // Its sender does not know that it has arrived.
+                self.acknowledge(one.session, sender, now);
             }
         }
         Ok(())
@@ -323,7 +340,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
                 self.reply(via.seat, Reply::Share(hash), &bytes, now);
             } else if session.cannot.contains_key(&(own, sender)) {
                 if via.is_own {
-                    self.say_ready(session, own, sender, now);
+                    self.say_ready(session.id, own, sender);
                 }
             } else if !self.is_being_answered(session, own, sender, hash) {
                 // What kept this node from an answer may be over.
@@ -457,7 +474,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         let answer = match want {
             Want::Ready => {
                 if session.is_running() && self.may_reply(sender, Reply::Ready(session.id), now) {
-                    self.say_ready(session, own, sender, now);
+                    self.say_ready(session.id, own, sender);
                     return Ok(());
                 }
                 None
@@ -472,7 +489,11 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
                 given.map(|(_, given)| (Reply::Share(hash), given.statement.as_bytes().clone()))
             }
             Want::Nonces(_) if is_evidence => return Ok(()),
-            Want::Slots | Want::Nonces(_) | Want::Outcome => None,
+            Want::Outcome => {
+                session.acknowledged(sender);
+                return Ok(());
+            }
+            Want::Slots | Want::Nonces(_) => None,
         };
         match answer {
             Some((what, bytes)) if self.reply(sender, what, &bytes, now) => Ok(()),
@@ -499,23 +520,9 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         self.send(Destination::Everyone, statement.as_bytes().clone());
     }
 
-    /// Says Ready to a coordinator about one session; nothing while its newest package that names
-    /// this seat waits or is answered, for the share is the answer then.
-    pub(super) fn say_ready(
-        &mut self,
-        session: &Session<A::Package>,
-        own: Seat,
-        coordinator: Seat,
-        now: Moment,
-    ) {
-        let Some(one) = self.readiness(session, own, coordinator, now) else { return };
-        let oldest = self.own_seat(own).stock.oldest(coordinator);
-        let ready = Ready { incarnation: self.incarnation, oldest, sessions: vec![one] };
-        self.control(
-            SessionId::from_bytes([0; 32]),
-            own,
-            coordinator,
-            &ControlContent::Ready(ready),
-        );
+    /// Says Ready to a coordinator about one session at the end of this input, with all others of
+    /// which it is to learn.
+    pub(super) fn say_ready(&mut self, session: SessionId, own: Seat, coordinator: Seat) {
+        self.to_say.insert((own, coordinator, session));
     }
 }

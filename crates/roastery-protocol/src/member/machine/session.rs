@@ -1,14 +1,14 @@
 //! The state of one session.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
 
 use roastery_frost::{PartialSignature, PublicNonce, Seat};
 
-use super::{Outcome, RequestOrigin, StopReason};
+use super::{Awaited, Outcome, RequestOrigin, StopReason};
 use crate::{
     BodyHash, SessionId,
     clock::Moment,
@@ -39,11 +39,15 @@ pub(super) const REPEATED_AFTER: (Duration, Duration) =
 pub(super) struct Session<P> {
     pub(super) id: SessionId,
     pub(super) request: ApprovedRequest,
+    /// Whose proposal of the request came first.
+    pub(super) author: Option<Seat>,
     pub(super) shape: Shape,
     /// The number of messages.
     pub(super) m: usize,
     pub(super) phase: Phase,
     pub(super) schedule: Schedule,
+    /// The coordinators that are live, and since when.
+    pub(super) live_since: BTreeMap<Seat, Duration>,
     /// The seat of this node that would reign: its earliest in the order.
     pub(super) seat: Seat,
     /// When Ready is first said after a coordinator became live: at once, or after half an
@@ -74,6 +78,11 @@ pub(super) struct Session<P> {
     pub(super) questions: Questions,
     /// The faults that were proven in this session.
     pub(super) proofs: BTreeMap<Seat, (ProvenFault, Arc<Proof>)>,
+    /// Members that know the request and have not opened it: they are asked for nothing, and say
+    /// Ready when they do.
+    pub(super) waiting: BTreeSet<Seat>,
+    /// The members that were awaited when it stopped here.
+    pub(super) awaited_at_stop: Vec<Awaited>,
 }
 
 pub(super) enum Phase {
@@ -95,7 +104,7 @@ pub(super) struct Given {
 }
 
 /// What a signer has said to this node as a coordinator.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Said {
     pub(super) incarnation: Incarnation,
     pub(super) counter: u32,
@@ -118,6 +127,7 @@ pub(super) struct Prepared<P> {
 /// This node's reign in the session.
 pub(super) struct Turn<P> {
     pub(super) reign: Reign<Counted>,
+    pub(super) began: Duration,
     pub(super) prepared: BTreeMap<PackageId, Prepared<P>>,
     /// When those are asked that were not heard from.
     pub(super) asks: Backoff,
@@ -130,7 +140,7 @@ impl<P> Session<P> {
         request: ApprovedRequest,
         group: &Group,
         own: &[Seat],
-        author: Option<Seat>,
+        (author, counter): (Option<Seat>, u32),
         origin: RequestOrigin,
         interval: Duration,
         now: Moment,
@@ -144,11 +154,13 @@ impl<P> Session<P> {
             shape: Shape::new(group, m),
             m,
             request,
+            author,
             phase: Phase::Running,
             seat: first_own.unwrap_or(own[0]),
             schedule: Schedule::new(order, author, group.most_packages(), interval, now.monotonic),
+            live_since: BTreeMap::new(),
             is_late: origin == RequestOrigin::Waited,
-            announcements: own.iter().map(|seat| (*seat, Announcements::default())).collect(),
+            announcements: own.iter().map(|seat| (*seat, Announcements::new(counter))).collect(),
             answered: BTreeMap::new(),
             too_soon: BTreeMap::new(),
             cannot: BTreeMap::new(),
@@ -162,6 +174,8 @@ impl<P> Session<P> {
             investigations: Investigations::default(),
             questions: Questions::default(),
             proofs: BTreeMap::new(),
+            waiting: BTreeSet::new(),
+            awaited_at_stop: Vec::new(),
         }
     }
 
@@ -172,6 +186,15 @@ impl<P> Session<P> {
             let keys = self.cannot.keys().chain(self.given.keys());
             let answered = keys.filter(|(of, _)| of == own).map(|(_, seat)| seat);
             live.chain(answered).for_each(|seat| announcements.say_now(*seat, now));
+        }
+    }
+
+    /// A member has shown that what was sent to it about the session has arrived: it is neither
+    /// asked nor told again until it says more.
+    pub(super) fn acknowledged(&mut self, member: Seat) {
+        self.announcements.values_mut().for_each(|one| one.acknowledged(member));
+        if !self.said.contains_key(&member) {
+            self.waiting.insert(member);
         }
     }
 
@@ -224,6 +247,7 @@ impl<P> Turn<P> {
         let (first, most) = REPEATED_AFTER;
         Self {
             reign,
+            began: now,
             prepared: BTreeMap::new(),
             asks: Backoff::new(now, first, most),
             repeats: Backoff::new(now, first, most),

@@ -120,6 +120,11 @@ impl<P> Sessions<P> {
         self.due.first().map(|(due, _)| *due)
     }
 
+    /// Those that run, in the order of their ids.
+    pub(super) fn running(&self) -> impl Iterator<Item = SessionId> + '_ {
+        self.running.iter().copied()
+    }
+
     pub(super) fn has_running(&self) -> bool {
         !self.running.is_empty()
     }

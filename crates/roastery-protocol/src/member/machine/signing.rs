@@ -16,8 +16,7 @@ use crate::{
     member::{
         engine::{Answer, Arithmetic, Engine, EngineError, SignOrder},
         frame::{
-            Cannot, Content, NamedSlots, ReadySession, Refusal, SignatureShare, SigningPackage,
-            slot_hash,
+            Cannot, Content, NamedSlots, ReadySession, SignatureShare, SigningPackage, slot_hash,
         },
         retained::Brought,
         runs::{Admission, AnsweredRuns},
@@ -32,6 +31,7 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         match *record {
             Record::Incarnation(incarnation) if kept => {
                 self.core.begun(incarnation, m, now);
+                self.core.send_refusals(now);
                 // Packages that named slots of the one before can never be answered.
                 self.sessions.change_running(|session| session.say_ready_now(now.monotonic));
             }
@@ -76,7 +76,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
                     | Decline::Cosigner { .. }
                     | Decline::Exhausted { .. },
                 )) => {
-                    self.cannot_answer(session, own, coordinator, hash, now);
+                    self.cannot_answer(session, own, coordinator, hash);
                 }
                 Err(Rejected::NotToBeSigned(Decline::OlderRun)) => {
                     self.show_newest_package(session, coordinator, now);
@@ -138,13 +138,12 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         own: Seat,
         coordinator: Seat,
         hash: BodyHash,
-        now: Moment,
     ) {
         let Some(package) = session.retained.find(hash) else { return };
         let cannot = (package.content.run, package.content.number);
         session.cannot.insert((own, coordinator), cannot);
         if !self.is_own(coordinator) {
-            self.say_ready(session, own, coordinator, now);
+            self.say_ready(session.id, own, coordinator);
         }
     }
 
@@ -258,7 +257,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
                 | EngineError::OtherIncarnation),
             ) => {
                 self.event(Event::EngineFailed(error));
-                return self.cannot_answer(session, seat, coordinator, package, now);
+                return self.cannot_answer(session, seat, coordinator, package);
             }
             Err(EngineError::Expired(_)) => return self.stop(session, StopReason::Expired, now),
             Err(error) => {
@@ -369,28 +368,23 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         if !session.is_running() {
             return;
         }
+        session.awaited_at_stop = self.awaited(session);
         session.phase = Phase::Stopped(reason);
         session.turn = None;
         self.engine.close(session.id);
+        self.ended.push(session.id);
         self.event(Event::Stopped { session: session.id, reason });
         let told = match reason {
-            StopReason::Cancelled => RefusalReason::Operator,
+            StopReason::Cancelled | StopReason::Deadline => RefusalReason::Operator,
+            StopReason::Evicted => RefusalReason::Busy,
             StopReason::Withdrawn(reason) => reason,
             StopReason::Engine(_) | StopReason::JournalFailed => RefusalReason::Fault,
             StopReason::Expired | StopReason::Infeasible { .. } => return,
         };
-        if !self.is_begun {
-            // Nothing that names an incarnation leaves before it is on the disk.
-            return;
-        }
-        for own in self.own_seats() {
-            let Some(announcements) = session.announcements.get_mut(&own) else { continue };
-            announcements.change(now.monotonic);
-            let counter = announcements.counter();
-            let refusal = Refusal { incarnation: self.incarnation, counter, reason: told };
-            let statement = self.seal(session.id, own, &Content::Refusal(refusal));
-            self.broadcast(&statement);
-        }
+        let counter = self.change_of_mind();
+        session.announcements.values_mut().for_each(|one| one.change(counter, now.monotonic));
+        let expiry = session.request.request().expiry();
+        self.refuse(session.id, session.author, expiry, (told, counter), now);
     }
 }
 

@@ -57,6 +57,7 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
                     self.core.show_all(seat, self.sessions.most_messages(), now);
                     self.core.show_evidence_to(seat, now);
                     self.sessions.change_running(|session| self.core.linked(session, seat, now));
+                    self.requests_linked(seat, now);
                 }
             }
         }
@@ -180,6 +181,17 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             self.show_unused(own, coordinator);
             let missing = self.own_seat_mut(own).stock.missing(coordinator, m, now);
             missing.into_iter().for_each(|draw| self.draw(own, draw, m, now));
+        }
+    }
+
+    /// A coordinator is shown new slots if it has none.
+    pub(super) fn show_if_none(&mut self, coordinator: Seat, m: usize, now: Moment) {
+        for own in self.own_seats() {
+            let stock = &mut self.own_seat_mut(own).stock;
+            if stock.held(coordinator) == 0 {
+                let missing = stock.missing(coordinator, m, now);
+                missing.into_iter().for_each(|draw| self.draw(own, draw, m, now));
+            }
         }
     }
 
@@ -334,6 +346,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         if !session.is_running() {
             return;
         }
+        session.waiting.remove(&seat);
         let is_live = session.schedule.is_live(seat);
         for (own, announcements) in &mut session.announcements {
             // One that has sent a package before it lost its memory counts on this seat as well.

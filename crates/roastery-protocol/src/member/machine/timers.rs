@@ -5,7 +5,7 @@ use std::time::Duration;
 use roastery_frost::Seat;
 
 use super::{
-    MOST_SESSIONS, Member, OpenError, RequestOrigin, StopReason,
+    Member, OpenError, RequestOrigin, StopReason,
     core::{Core, Pending},
     receiving::Via,
     session::{Phase, Session},
@@ -14,7 +14,10 @@ use crate::{
     SessionId,
     clock::Moment,
     machine::Destination,
-    member::engine::{Answer, Arithmetic, Engine},
+    member::{
+        engine::{Answer, Arithmetic, Engine},
+        requests::Rank,
+    },
     request::ApprovedRequest,
 };
 
@@ -22,7 +25,6 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
     pub(super) fn open_session(
         &mut self,
         request: ApprovedRequest,
-        author: Option<Seat>,
         origin: RequestOrigin,
         now: Moment,
     ) -> Result<SessionId, OpenError> {
@@ -34,13 +36,16 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         if known.is_some_and(|known| !matches!(known.phase, Phase::Stopped(_))) {
             return Err(OpenError::Known);
         }
-        if self.sessions.len() >= MOST_SESSIONS && known.is_none() {
-            return Err(OpenError::TooManySessions);
+        if self.requests.outcomes.get(id).is_some() {
+            return Err(OpenError::Known);
         }
+        let expiry = request.request().expiry();
+        let displaced = self.room_for(Rank { expiry, session: id }, now)?;
         let own = self.core.own_seats();
         let interval = self.core.links.interval();
+        let mind = (self.author(id), self.core.change_of_mind());
         let mut session =
-            Session::new(request, &self.core.group, &own, author, origin, interval, now);
+            Session::new(request, &self.core.group, &own, mind, origin, interval, now);
         if session.is_expired(now) {
             return Err(OpenError::Expired);
         }
@@ -52,7 +57,6 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         }
         // What was said and signed before it was stopped here counts as before.
         if let Some(before) = self.sessions.remove(id) {
-            session.announcements = before.announcements;
             session.answered = before.answered;
             session.retained = before.retained;
             session.proofs = before.proofs;
@@ -61,11 +65,14 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
             session.failed = before.failed;
             session.investigations = before.investigations;
             session.questions = before.questions;
-            session.announcements.values_mut().for_each(|one| one.change(now.monotonic));
         }
-        let (ready, packages) = self.early.take(id);
+        self.taken_up(Rank { expiry, session: id }, displaced, now);
+        let (ready, packages, refusals) = self.early.take(id);
         for (seat, said) in ready {
             session.said.entry(seat).or_insert(said);
+        }
+        for (seat, refusal) in refusals {
+            session.refused.insert(seat, (refusal.incarnation, refusal.counter, refusal.reason));
         }
         self.core.look_at_all(&mut session, now);
         for (sender, statement) in packages {
@@ -93,6 +100,8 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
             self.sessions.settle(id, due);
         }
         self.keep_stock(now);
+        self.settle(now);
+        self.announce(now);
     }
 
     pub(super) fn wake(&mut self, now: Moment) {
@@ -104,10 +113,11 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
             self.core.say_due(session, now);
             self.core.question_again(session, now);
             if !session.is_running() && session.is_expired(now) {
-                self.sessions.remove(id);
+                self.forget(id);
             }
         }
         self.core.show_evidence(now);
+        self.wake_requests(now);
     }
 
     pub(super) fn due(&self) -> Option<Duration> {
@@ -115,7 +125,9 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         let stock = self.core.own.iter().filter_map(|own| own.stock.next_timeout());
         let links = self.core.links_due();
         let evidence = self.core.evidence.next_timeout();
-        sessions.chain(stock).chain(links).chain(self.core.refresh_due()).chain(evidence).min()
+        let requests = self.requests_due();
+        let others = evidence.into_iter().chain(requests).chain(self.core.refresh_due());
+        sessions.chain(stock).chain(links).chain(others).min()
     }
 }
 
@@ -129,6 +141,9 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         let interval = self.links.interval();
         let newly = session.schedule.advance(interval, now.monotonic).to_vec();
         let live = session.schedule.live().to_vec();
+        live.iter().for_each(|seat| {
+            session.live_since.entry(*seat).or_insert(now.monotonic);
+        });
         let wait = if session.is_late { Duration::ZERO } else { interval / 2 };
         for announcements in session.announcements.values_mut() {
             for seat in &live {
@@ -193,7 +208,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             for coordinator in due.unwrap_or_default() {
                 // An own seat is never linked to itself over a link that can fail.
                 if !self.is_own(coordinator) && self.links.is_up(coordinator) {
-                    self.say_ready(session, own, coordinator, now);
+                    self.say_ready(session.id, own, coordinator);
                 }
             }
         }

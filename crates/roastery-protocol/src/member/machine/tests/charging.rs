@@ -44,7 +44,7 @@ fn hand(world: &mut World, from: usize, bytes: &[u8]) -> Result<(), Rejected> {
 fn limited(world: &World) -> Vec<(Limit, Seat)> {
     let events = world.nodes[0].events.iter();
     let limited = events.filter_map(|event| match event {
-        Event::Limited { limit, of, .. } => Some((*limit, *of)),
+        Event::Limited { limit, of, .. } => Some((*limit, (*of)?)),
         _ => None,
     });
     limited.collect()

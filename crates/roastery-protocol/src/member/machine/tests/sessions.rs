@@ -67,7 +67,7 @@ fn a_package_waits_for_own_slots_that_the_engine_draws_later_and_for_nothing_els
     let request = world.request(1, 3_600);
     let policy = Arc::new(Agrees::default());
     let request = ApprovedRequest::obtain(request, &world.group, policy, now).unwrap();
-    member.open(request, None, RequestOrigin::Own, now).unwrap();
+    member.open(request, RequestOrigin::Own, now).unwrap();
     // It opens, and draws for one seat after the other.
     while let Some(job) = engine.pending().first().copied() {
         let answer = engine.answer(job).unwrap();

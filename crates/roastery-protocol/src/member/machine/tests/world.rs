@@ -276,7 +276,7 @@ impl World {
         let policy = self.nodes[at].policy.clone();
         let approved = ApprovedRequest::obtain(request.clone(), &self.group, policy, now).unwrap();
         let member = self.nodes[at].member.as_mut().unwrap();
-        let session = member.open(approved, None, origin, now).unwrap();
+        let session = member.open(approved, origin, now).unwrap();
         self.drain(at);
         session
     }

@@ -1,0 +1,50 @@
+use roastery_frost::Signature;
+use thiserror::Error;
+
+use crate::{BodyHash, SessionId, member::engine::EngineError, message::RefusalReason};
+
+/// The signatures of a request. Final: they are never replaced.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// The session.
+    pub session: SessionId,
+    /// One BIP-340 signature for each message, in the order of the messages.
+    pub signatures: Vec<Signature>,
+    /// The package that led to them, as their sender states.
+    pub package: BodyHash,
+}
+
+/// Why a node stopped without a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum StopReason {
+    /// The request has expired by one of the clocks.
+    #[error("the request has expired")]
+    Expired,
+    /// The caller stopped it.
+    #[error("cancelled")]
+    Cancelled,
+    /// The caller's own time limit has passed.
+    #[error("the caller's time limit has passed")]
+    Deadline,
+    /// As many sessions as may run expire before this one.
+    #[error("no room for all sessions: those that expire first are kept")]
+    Evicted,
+    /// The caller could not store that a share was about to leave; so it has not left.
+    #[error("a share was not released, for its record could not be kept")]
+    JournalFailed,
+    /// More than n - t members are proven faulty.
+    #[error("{faulty} members are proven faulty; at most {bearable} can be borne")]
+    Infeasible {
+        /// The number of members that are proven faulty.
+        faulty: usize,
+        /// The most faulty members with which the group can sign, n - t.
+        bearable: usize,
+    },
+    /// The policy withdrew its approval before a share left.
+    #[error("no longer approved: {0}")]
+    Withdrawn(RefusalReason),
+    /// The engine failed.
+    #[error("{0}")]
+    Engine(EngineError),
+}

@@ -1,0 +1,155 @@
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use roastery_frost::Seat;
+
+use super::{MOST_OFFERED, by_author::next_key, seat_set::SeatSet, walks::Walks};
+use crate::SessionId;
+
+/// The pause before the first repetition; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_secs(2);
+
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// The pause between two proposals to a member that has just linked.
+const STEP: Duration = Duration::from_millis(10);
+
+/// The proposals that this node makes or passes on, repeated until all members know them.
+#[derive(Debug)]
+pub(crate) struct ProposalOutbox {
+    all: BTreeMap<SessionId, Offer>,
+    due: BTreeSet<(Duration, SessionId)>,
+    expiries: BTreeSet<(u64, SessionId)>,
+    walks: Walks,
+}
+
+#[derive(Debug)]
+struct Offer {
+    bytes: Arc<[u8]>,
+    author: Seat,
+    expiry: u64,
+    /// The seats that have shown that they know the request.
+    knows: SeatSet,
+    due: Duration,
+    pause: Duration,
+}
+
+/// A proposal that is to be sent now, and the seats that need it no more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Repeat {
+    pub(crate) bytes: Arc<[u8]>,
+    pub(crate) knows: SeatSet,
+}
+
+impl Default for ProposalOutbox {
+    fn default() -> Self {
+        let (all, due, expiries) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        Self { all, due, expiries, walks: Walks::new(STEP) }
+    }
+}
+
+impl ProposalOutbox {
+    /// Whether a further proposal can be repeated. `now` are seconds since 1970.
+    pub(crate) fn has_room_for(&mut self, session: SessionId, now: u64) -> bool {
+        self.expire(now);
+        self.all.len() < MOST_OFFERED || self.all.contains_key(&session)
+    }
+
+    /// Adds a proposal that is sent to all others now. `author` is whose proposal of the request
+    /// came first.
+    pub(crate) fn add(
+        &mut self,
+        session: SessionId,
+        (author, bytes): (Seat, Arc<[u8]>),
+        expiry: u64,
+        now: Duration,
+    ) {
+        self.remove(session);
+        let due = now.saturating_add(FIRST_PAUSE);
+        let knows = SeatSet::default();
+        let offer = Offer { bytes, author, expiry, knows, due, pause: FIRST_PAUSE };
+        self.all.insert(session, offer);
+        self.due.insert((due, session));
+        self.expiries.insert((expiry, session));
+    }
+
+    /// These seats, of one peer, have sent a frame about a session: they know the request.
+    pub(crate) fn heard_of(&mut self, session: SessionId, seats: SeatSet) {
+        if let Some(offer) = self.all.get_mut(&session) {
+            offer.knows.extend(seats);
+        }
+    }
+
+    /// A member has linked: it gets what it may lack, one proposal after the other.
+    pub(crate) fn linked(&mut self, seat: Seat, now: Duration) {
+        if !self.all.is_empty() {
+            self.walks.begin(seat, now);
+        }
+    }
+
+    /// The next proposal that a member which has linked lacks, if one is due.
+    pub(crate) fn due_after_link(&mut self, now: Duration) -> Option<(Seat, Arc<[u8]>)> {
+        while let Some((seat, mut last)) = self.walks.due(now) {
+            let next = loop {
+                last = next_key(&self.all, last);
+                let Some(offer) = last.and_then(|session| self.all.get(&session)) else {
+                    break None;
+                };
+                if !offer.knows.contains(seat) {
+                    break Some(offer.bytes.clone());
+                }
+            };
+            self.walks.step(seat, last, now);
+            if let Some(bytes) = next {
+                return Some((seat, bytes));
+            }
+        }
+        None
+    }
+
+    /// One proposal that is to be repeated now. `others` are all seats that may lack it: once all
+    /// of them know it, it is not repeated.
+    pub(crate) fn due(&mut self, now: Duration, others: SeatSet) -> Option<Repeat> {
+        loop {
+            let (due, session) = self.due.first().copied().filter(|(due, _)| now >= *due)?;
+            self.due.remove(&(due, session));
+            let Some(offer) = self.all.get_mut(&session) else { continue };
+            offer.pause = offer.pause.saturating_mul(2).min(LONGEST_PAUSE);
+            offer.due = now.saturating_add(offer.pause);
+            self.due.insert((offer.due, session));
+            if !offer.knows.has_all(others) {
+                return Some(Repeat { bytes: offer.bytes.clone(), knows: offer.knows });
+            }
+        }
+    }
+
+    /// When something is due next, on the monotonic clock.
+    pub(crate) fn next_due(&self) -> Option<Duration> {
+        let repeats = self.due.first().map(|(due, _)| *due);
+        repeats.into_iter().chain(self.walks.next_due()).min()
+    }
+
+    /// Drops what has expired. `now` are seconds since 1970.
+    pub(crate) fn expire(&mut self, now: u64) {
+        while let Some((_, session)) = self.expiries.first().copied().filter(|due| due.0 <= now) {
+            self.remove(session);
+        }
+    }
+
+    /// No longer needed: the session has ended here.
+    pub(crate) fn remove(&mut self, session: SessionId) {
+        if let Some(offer) = self.all.remove(&session) {
+            self.due.remove(&(offer.due, session));
+            self.expiries.remove(&(offer.expiry, session));
+        }
+    }
+
+    /// Whose proposal of this request came first, if it is repeated.
+    pub(crate) fn author(&self, session: SessionId) -> Option<Seat> {
+        self.all.get(&session).map(|offer| offer.author)
+    }
+}

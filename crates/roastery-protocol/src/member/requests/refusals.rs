@@ -1,0 +1,108 @@
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use roastery_frost::Seat;
+
+use super::by_author::ByAuthor;
+use crate::{SessionId, member::Incarnation, message::RefusalReason};
+
+/// The most refused requests that are remembered.
+const MOST: usize = 4096;
+
+/// The pause before a member that goes on asking gets the refusal again.
+const PAUSE: Duration = Duration::from_secs(15);
+
+/// The requests that this node refuses, and the refusal that it sends to a member that asks.
+#[derive(Debug)]
+pub(crate) struct RefusalCache {
+    all: ByAuthor<Refused>,
+}
+
+/// A request that this node refuses.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) reason: RefusalReason,
+    pub(crate) counter: u32,
+    /// One statement of each own seat, and the incarnation that they name; absent before they are
+    /// signed.
+    sealed: Option<(Incarnation, Vec<Arc<[u8]>>)>,
+    /// When it was sent to all; absent if it was not.
+    since: Option<Duration>,
+    /// The members that got it again within the last pause, and when.
+    told: BTreeMap<Seat, Duration>,
+}
+
+impl Refused {
+    /// The statements of this incarnation, if they are signed.
+    pub(crate) fn sealed(&self, incarnation: Incarnation) -> Option<&[Arc<[u8]>]> {
+        let (named, statements) = self.sealed.as_ref()?;
+        (*named == incarnation).then_some(statements)
+    }
+
+    pub(crate) fn seal(&mut self, incarnation: Incarnation, statements: Vec<Arc<[u8]>>) {
+        self.sealed = Some((incarnation, statements));
+    }
+}
+
+impl Default for RefusalCache {
+    fn default() -> Self {
+        Self { all: ByAuthor::new(MOST) }
+    }
+}
+
+impl RefusalCache {
+    /// Remembers a refusal of a request that expires at this time (seconds since 1970). `author` is
+    /// whose proposal came first. If there are too many, evicts one of the author that has the
+    /// most: the one that expires first. Returns whether one was evicted before its expiry.
+    pub(crate) fn add(
+        &mut self,
+        session: SessionId,
+        author: Option<Seat>,
+        expiry: u64,
+        (reason, counter): (RefusalReason, u32),
+        now: u64,
+    ) -> bool {
+        while self.all.take_ended(now).is_some() {}
+        let told = BTreeMap::new();
+        let refused = Refused { reason, counter, sealed: None, since: None, told };
+        self.all.insert(session, author, expiry, refused).is_some()
+    }
+
+    /// It was sent to all now.
+    pub(crate) fn sent_to_all(&mut self, session: SessionId, now: Duration) {
+        if let Some(refused) = self.all.get_mut(session) {
+            refused.since = Some(now);
+        }
+    }
+
+    /// The refusals that were not sent to all.
+    pub(crate) fn unsent(&mut self) -> Vec<SessionId> {
+        let unsent = self.all.iter_mut().filter(|(_, refused)| refused.since.is_none());
+        unsent.map(|(session, _)| session).collect()
+    }
+
+    /// Whether the refusal is to be sent to a member that sends about this session. Each member has
+    /// a pause of its own, so one that asks often takes no answer from another.
+    pub(crate) fn try_acquire(&mut self, session: SessionId, to: Seat, now: Duration) -> bool {
+        let Some(refused) = self.all.get_mut(session) else { return false };
+        let is_recent = |at: &Duration| now.saturating_sub(*at) < PAUSE;
+        refused.told.retain(|_, at| is_recent(at));
+        if refused.since.as_ref().is_some_and(is_recent) || refused.told.contains_key(&to) {
+            return false;
+        }
+        refused.told.insert(to, now);
+        true
+    }
+
+    pub(crate) fn get_mut(&mut self, session: SessionId) -> Option<&mut Refused> {
+        self.all.get_mut(session)
+    }
+
+    pub(crate) fn contains(&self, session: SessionId) -> bool {
+        self.all.get(session).is_some()
+    }
+
+    /// The request is approved after all.
+    pub(crate) fn remove(&mut self, session: SessionId) {
+        self.all.remove(session);
+    }
+}

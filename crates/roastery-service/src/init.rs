@@ -6,7 +6,7 @@ use getrandom::SysRng;
 use roastery_frost::SigningKey;
 use roastery_libp2p::{DialAddress, ListenAddress, TransportKey, WhereaboutsError};
 use roastery_protocol::{
-    group::{Member, Name, NamedMember},
+    group::Name,
     keys::{HostKey, IdentityKey},
 };
 use roastery_store::{NodeKeys, Passphrase, PassphraseCost, Store, StoreError, TransportSecret};
@@ -15,7 +15,8 @@ use zeroize::Zeroizing;
 
 use crate::{
     config::{Config, ConfigError, HOST_KEY, default_file},
-    files::{self, Access, Folder, FolderError, NodeCard, Staging, write_secret},
+    files::{self, Access, Folder, FolderError, MAX_SEATS, NodeCard, Staging, write_secrets},
+    own_card,
     service::now_ms,
 };
 
@@ -24,6 +25,8 @@ use crate::{
 pub struct NewNode {
     /// The node's name.
     pub name: Name,
+    /// How many seats it holds in each group, 1 to [`MAX_SEATS`].
+    pub seats: usize,
     /// The addresses at which it listens.
     pub listen: Vec<ListenAddress>,
     /// The addresses at which the others dial it.
@@ -46,6 +49,12 @@ pub enum InitError {
     /// The name or an address is not allowed.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The number of seats is not allowed.
+    #[error("{count} seats; a node holds 1 to {MAX_SEATS} in a group")]
+    Seats {
+        /// The number of seats.
+        count: usize,
+    },
     /// There are too many addresses.
     #[error(transparent)]
     Addresses(#[from] WhereaboutsError),
@@ -72,8 +81,9 @@ pub fn finish(folder: &Folder) -> Result<(), FolderError> {
     finished.map(drop).map_err(failed)
 }
 
-/// Makes a node's keys and its folder. The host key goes into a file of its own, which can be moved
-/// offline once the node's groups are made. Returns the card for the others.
+/// Makes a node's keys and its folder: a host key and an identity key for each seat. The host keys
+/// go into a file of their own, which can be moved offline once the node's groups are made. Returns
+/// the card for the others.
 ///
 /// # Errors
 ///
@@ -90,8 +100,10 @@ pub fn init(folder: &Folder, new: NewNode) -> Result<NodeCard, InitError> {
             Err(error) => return Err(error.into()),
         }
     }
-    let host = SigningKey::generate(&mut SysRng).map_err(|_| InitError::Randomness)?;
-    let identity = SigningKey::generate(&mut SysRng).map_err(|_| InitError::Randomness)?;
+    if !(1..=MAX_SEATS).contains(&new.seats) {
+        return Err(InitError::Seats { count: new.seats });
+    }
+    let (hosts, identities) = (draw(new.seats)?, draw(new.seats)?);
     let mut transport = Zeroizing::new([0; 32]);
     getrandom::fill(transport.as_mut()).map_err(|_| InitError::Randomness)?;
     let transport = TransportSecret::from_bytes(transport);
@@ -101,24 +113,27 @@ pub fn init(folder: &Folder, new: NewNode) -> Result<NodeCard, InitError> {
     folder.create()?;
     let staged = |source| FolderError::Io { path: folder.path().to_owned(), source };
     let staging = Staging::begin(folder.path()).map_err(staged)?;
-    write_secret(&staging.path(HOST_KEY), &host.expose_bytes())?;
-    let sequence = 0;
-    let identity_key = identity.public_key();
-    let host = HostKey::new(host);
-    let binding = host.bind(&identity_key, &peer, sequence);
-    let member = Member { host_key: host.public_key(), identity_key, peer, sequence, binding };
+    let secrets: Vec<_> = hosts.iter().map(SigningKey::expose_bytes).collect();
+    write_secrets(&staging.path(HOST_KEY), &secrets)?;
     let name = |path: PathBuf| staging.path(path.file_name().unwrap_or_default());
     let store = Store::create(name(folder.store()), &new.passphrase, new.cost)?;
-    let keys = NodeKeys { identity, transport };
+    let keys = NodeKeys { identities, transport };
     store.keep_keys(&keys)?;
     // Closed before it is moved.
     drop(store);
     let whereabouts = transport_key.whereabouts(now_ms(), &new.announce)?;
-    let card = NamedMember { name: new.name, member };
-    let identity = IdentityKey::new(keys.identity);
-    let card = NodeCard::sign(card, whereabouts, &identity, &transport_key);
+    let identities: Vec<_> = keys.identities.into_iter().map(IdentityKey::new).collect();
+    let seats = hosts.into_iter().zip(&identities).map(|(host, identity)| {
+        (own_card::member(&HostKey::new(host), identity, peer.clone()), identity)
+    });
+    let card = NodeCard::sign(new.name, seats, whereabouts, &transport_key);
     Folder::write_new(&name(folder.card()), card.to_text().as_bytes(), Access::Everyone)?;
     Folder::write_new(&name(folder.config()), config.as_bytes(), Access::Everyone)?;
     staging.commit().map_err(staged)?;
     Ok(card)
+}
+
+fn draw(count: usize) -> Result<Vec<SigningKey>, InitError> {
+    let draw = |_| SigningKey::generate(&mut SysRng).map_err(|_| InitError::Randomness);
+    (0..count).map(draw).collect()
 }

@@ -1,9 +1,11 @@
 //! The node's own card: renewed when its configuration differs from it.
 
+use std::sync::Arc;
+
 use roastery_frost::SigningKey;
 use roastery_libp2p::{TransportKey, WhereaboutsError};
 use roastery_protocol::{
-    group::{Member, NamedMember, PeerId},
+    group::{Member, PeerId},
     keys::{HostKey, IdentityKey},
 };
 use roastery_store::{Store, StoreError};
@@ -11,7 +13,7 @@ use thiserror::Error;
 
 use crate::{
     config::Config,
-    files::{Access, Folder, FolderError, MAX_CARD, NodeCard, read_secret},
+    files::{Access, Folder, FolderError, MAX_CARD, NodeCard, read_secrets},
 };
 
 /// The greatest integer in TOML.
@@ -62,15 +64,15 @@ pub enum OwnCard {
     },
 }
 
-/// The keys of a node, and its member entry in the store.
+/// The keys of a node, and its entries in the rosters of the store.
 #[derive(Debug)]
 pub struct OwnKeys<'a> {
-    /// The identity key.
-    pub identity: &'a IdentityKey,
+    /// The identity keys, one for each seat.
+    pub identities: &'a [Arc<IdentityKey>],
     /// The transport key.
     pub transport: &'a TransportKey,
-    /// The node's entry in the roster, if it is a member of a group or of a key generation.
-    pub known: Option<Member>,
+    /// The node's entries in the rosters of its groups and key generations.
+    pub known: Vec<Member>,
 }
 
 impl OwnCard {
@@ -86,16 +88,16 @@ pub fn current(folder: &Folder, config: &Config) -> Option<NodeCard> {
     read(folder).ok().filter(|card| says(card, config))
 }
 
-/// The roster entry of this node that is in the store: the host key has signed it.
+/// The roster entries of this node that are in the store: the host keys have signed them.
 ///
 /// # Errors
 ///
 /// An error of the store.
-pub fn known_member(store: &Store, peer: &PeerId) -> Result<Option<Member>, StoreError> {
+pub fn known_members(store: &Store, peer: &PeerId) -> Result<Vec<Member>, StoreError> {
     let groups = store.groups()?.into_iter().flat_map(|kept| kept.group.members().to_vec());
     let under_way = store.keygens()?;
     let under_way = under_way.iter().flat_map(|kept| kept.invitation.members().to_vec());
-    Ok(groups.chain(under_way).find(|member| member.peer == *peer))
+    Ok(groups.chain(under_way).filter(|member| member.peer == *peer).collect())
 }
 
 /// Renews the card from the configuration and the node's keys, if it differs from them or cannot be
@@ -110,15 +112,23 @@ pub fn renew(
     own: &OwnKeys<'_>,
     now_ms: u64,
 ) -> Result<OwnCard, OwnCardError> {
-    let OwnKeys { identity, transport, known: stored } = own;
+    let OwnKeys { identities, transport, known: stored } = own;
     let read = read(folder);
-    let member = match (&read, stored) {
-        (Ok(card), _) => card.member().clone(),
-        (Err(_), Some(member)) => member.clone(),
-        (Err(reason), None) => bind(folder, config, identity, transport, reason.clone())?,
+    let members = match (&read, known(identities, stored)) {
+        (Ok(card), _) => card.members().cloned().collect(),
+        (Err(_), Some(members)) => members,
+        (Err(reason), None) => bind(folder, config, identities, transport, reason.clone())?,
     };
-    if member.peer != transport.peer() || member.identity_key != identity.public_key() {
-        return Err(OwnCardError::OtherNode(folder.card().display().to_string()));
+    let other_node = || OwnCardError::OtherNode(folder.card().display().to_string());
+    let mut seats = Vec::with_capacity(members.len());
+    for member in members {
+        let identity = identities.iter().find(|key| key.public_key() == member.identity_key);
+        let identity =
+            identity.filter(|_| member.peer == transport.peer()).ok_or_else(other_node)?;
+        seats.push((member, &**identity));
+    }
+    if seats.len() != identities.len() {
+        return Err(other_node());
     }
     if let Some(card) = read.as_ref().ok().filter(|card| says(card, config)) {
         return Ok(OwnCard::Unchanged(card.clone()));
@@ -126,8 +136,7 @@ pub fn renew(
     let after = read.as_ref().map_or(0, |card| card.whereabouts().sequence().saturating_add(1));
     let whereabouts =
         transport.whereabouts(now_ms.max(after).min(MAX_SEQUENCE), &config.transport.announce)?;
-    let card = NamedMember { name: config.name.clone(), member };
-    let card = NodeCard::sign(card, whereabouts, identity, transport);
+    let card = NodeCard::sign(config.name.clone(), seats, whereabouts, transport);
     Folder::replace(&folder.card(), card.to_text().as_bytes(), Access::Everyone)?;
     Ok(match read {
         Ok(_) => OwnCard::Renewed(card),
@@ -145,21 +154,44 @@ fn says(card: &NodeCard, config: &Config) -> bool {
     *card.name() == config.name && announced.eq(card.whereabouts().addresses().iter().cloned())
 }
 
-/// The roster entry, signed again. The host key's signature of the same entry is the same each
+/// The stored roster entry of each identity key, if all have one.
+fn known(identities: &[Arc<IdentityKey>], stored: &[Member]) -> Option<Vec<Member>> {
+    let of = |identity: &Arc<IdentityKey>| {
+        stored.iter().find(|member| member.identity_key == identity.public_key()).cloned()
+    };
+    identities.iter().map(of).collect()
+}
+
+/// The roster entries, signed again. A host key's signature of the same entry is the same each
 /// time.
 fn bind(
     folder: &Folder,
     config: &Config,
-    identity: &IdentityKey,
+    identities: &[Arc<IdentityKey>],
     transport: &TransportKey,
     reason: String,
-) -> Result<Member, OwnCardError> {
-    let host = read_secret(&folder.resolve(&config.host_key))
+) -> Result<Vec<Member>, OwnCardError> {
+    let hosts = read_secrets(&folder.resolve(&config.host_key))
         .map_err(|error| error.to_string())
-        .and_then(|bytes| SigningKey::from_bytes(bytes).map_err(|error| error.to_string()));
-    let host = host.map_err(|host_key| OwnCardError::NoCard { reason, host_key })?;
-    let (host, sequence) = (HostKey::new(host), 0);
-    let (identity_key, peer) = (identity.public_key(), transport.peer());
+        .and_then(|keys| {
+            let keys = keys.into_iter().map(SigningKey::from_bytes);
+            keys.collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())
+        })
+        .and_then(|keys| match keys.len() == identities.len() {
+            true => Ok(keys),
+            false => Err(format!("{} host keys for {} seats", keys.len(), identities.len())),
+        });
+    let hosts = hosts.map_err(|host_key| OwnCardError::NoCard { reason, host_key })?;
+    let members = hosts
+        .into_iter()
+        .zip(identities)
+        .map(|(host, identity)| member(&HostKey::new(host), identity, transport.peer()));
+    Ok(members.collect())
+}
+
+/// The first roster entry of a seat's keys, signed by its host key.
+pub(crate) fn member(host: &HostKey, identity: &IdentityKey, peer: PeerId) -> Member {
+    let (identity_key, sequence) = (identity.public_key(), 0);
     let binding = host.bind(&identity_key, &peer, sequence);
-    Ok(Member { host_key: host.public_key(), identity_key, peer, sequence, binding })
+    Member { host_key: host.public_key(), identity_key, peer, sequence, binding }
 }

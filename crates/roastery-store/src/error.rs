@@ -101,6 +101,9 @@ pub enum ContentError {
     /// The subject of a request is not what it signs.
     #[error(transparent)]
     Subject(SubjectError),
+    /// A node holds at least one seat.
+    #[error("a node has at least one seat, and none is given")]
+    NoSeat,
     /// The secret share does not belong to the seat.
     #[error("the secret share is not that of seat {seat} of the group")]
     OtherShare {

@@ -1,8 +1,10 @@
+use std::collections::BTreeMap;
+
 use borsh::{BorshDeserialize, BorshSerialize};
 use roastery_frost::SecretShare;
 use roastery_protocol::{
     KeygenId, Seat, TranscriptHash,
-    keygen::{Invitation, RecoveryFile, Seed},
+    keygen::{Invitation, RecoveryFile, Seed, SignedTranscript},
 };
 
 use super::{
@@ -17,17 +19,33 @@ use super::{
 pub struct KeptKeygen {
     /// The invitation that the members agreed on.
     pub invitation: Invitation,
-    /// The seed of all randomness that this node uses in it.
+    /// This node's seats, in ascending order; at least one.
+    pub seats: Vec<KeptSeat>,
+}
+
+/// A seat of this node in a key generation under way.
+#[derive(Debug)]
+pub struct KeptSeat {
+    /// The seat.
+    pub seat: Seat,
+    /// The seed of all randomness that the seat uses in it.
     pub seed: Seed,
-    /// The transcript that this node has signed, if it has signed one.
+    /// The transcript that the seat has signed, if it has signed one.
     pub signed: Option<TranscriptHash>,
 }
 
 /// The id of an ended key generation is kept, so that it is not begun again with another seed.
 #[derive(BorshSerialize, BorshDeserialize)]
 pub(super) enum KeygenRecord {
-    UnderWay { invitation: Vec<u8>, seed: Secret, signed: Option<TranscriptHash> },
+    UnderWay { invitation: Vec<u8>, seats: Vec<SeatRecord> },
     Ended { keygen: KeygenId },
+}
+
+#[derive(BorshSerialize, BorshDeserialize)]
+pub(super) struct SeatRecord {
+    seat: u16,
+    seed: Secret,
+    signed: Option<TranscriptHash>,
 }
 
 impl Record for KeygenRecord {
@@ -46,28 +64,42 @@ impl KeygenRecord {
 
     /// The key generation, if it is under way.
     pub(super) fn read(self) -> Result<Option<KeptKeygen>, StoreError> {
-        let Self::UnderWay { invitation, seed, signed } = self else { return Ok(None) };
-        let damaged = |_| StoreError::Damaged(Part::Value { table: Self::TABLE.name() });
-        let invitation = Invitation::decode(&invitation).map_err(damaged)?;
-        Ok(Some(KeptKeygen { invitation, seed: Seed::from_bytes(seed.0), signed }))
+        let Self::UnderWay { invitation, seats } = self else { return Ok(None) };
+        let damaged = || StoreError::Damaged(Part::Value { table: Self::TABLE.name() });
+        let invitation = Invitation::decode(&invitation).map_err(|_| damaged())?;
+        let read = |SeatRecord { seat, seed, signed }| {
+            let seat = Seat::new(seat.into()).map_err(|_| damaged())?;
+            Ok::<_, StoreError>(KeptSeat { seat, seed: Seed::from_bytes(seed.0), signed })
+        };
+        let seats = seats.into_iter().map(read).collect::<Result<_, _>>()?;
+        Ok(Some(KeptKeygen { invitation, seats }))
     }
 }
 
 impl Store {
-    /// Keeps the seed of a key generation, before it is opened.
+    /// Keeps the seeds of a key generation, one for each seat of this node, before it is opened.
     ///
     /// # Errors
     ///
-    /// [`ContentError::AlreadyThere`] if it is under way: it is opened again with the seed that it
-    /// has. [`ContentError::KeygenEnded`] if it has ended; another one of the same members needs
-    /// another number.
-    pub fn begin_keygen(&self, invitation: &Invitation, seed: &Seed) -> Result<(), StoreError> {
+    /// [`ContentError::NoSeat`] without a seat. [`ContentError::AlreadyThere`] if it is under way:
+    /// it is opened again with the seeds that it has. [`ContentError::KeygenEnded`] if it has
+    /// ended; another one of the same members needs another number.
+    pub fn begin_keygen(
+        &self,
+        invitation: &Invitation,
+        seeds: &BTreeMap<Seat, Seed>,
+    ) -> Result<(), StoreError> {
+        if seeds.is_empty() {
+            return Err(ContentError::NoSeat.into());
+        }
         let keygen = invitation.id();
-        let record = KeygenRecord::UnderWay {
-            invitation: invitation.encode(),
+        let seats = seeds.iter().map(|(seat, seed)| SeatRecord {
+            seat: seat.to_u16(),
             seed: Secret(seed.expose_bytes()),
             signed: None,
-        };
+        });
+        let record =
+            KeygenRecord::UnderWay { invitation: invitation.encode(), seats: seats.collect() };
         self.write(Durability::Synced, |transaction| match transaction.get(keygen.as_bytes())? {
             None => transaction.put(keygen.as_bytes(), &record),
             Some(KeygenRecord::UnderWay { .. }) => {
@@ -77,35 +109,40 @@ impl Store {
         })
     }
 
-    /// Records that this node signs this transcript: when this returns, it is on the disk, and
-    /// [`Keygen::persisted`](roastery_protocol::machine::Machine::persisted) may be called.
+    /// Records that a seat of this node signs this transcript: when this returns, it is on the
+    /// disk, and [`Machine::persisted`](roastery_protocol::machine::Machine::persisted) may be
+    /// called.
     ///
     /// # Errors
     ///
-    /// [`ContentError::OtherTranscript`] if another one was signed: a node signs only one.
-    /// [`ContentError::Missing`] if the key generation is not under way.
+    /// [`ContentError::OtherTranscript`] if the seat has signed another one: it signs only one.
+    /// [`ContentError::Missing`] if the key generation is not under way for this seat.
     pub fn sign_transcript(
         &self,
         keygen: KeygenId,
-        transcript: TranscriptHash,
+        record: SignedTranscript,
     ) -> Result<(), StoreError> {
+        let SignedTranscript { seat, transcript } = record;
         self.write(Durability::Synced, |transaction| {
+            let missing = || ContentError::Missing(Entry::Keygen);
             let mut record = under_way(transaction, keygen)?;
-            let KeygenRecord::UnderWay { signed, .. } = &mut record else {
-                return Err(ContentError::Missing(Entry::Keygen).into());
+            let KeygenRecord::UnderWay { seats, .. } = &mut record else {
+                return Err(missing().into());
             };
-            if let Some(signed) = *signed
+            let own = seats.iter_mut().find(|own| own.seat == seat.to_u16());
+            let own = own.ok_or_else(missing)?;
+            if let Some(signed) = own.signed
                 && signed != transcript
             {
                 return Err(ContentError::OtherTranscript { keygen, signed }.into());
             }
-            *signed = Some(transcript);
+            own.signed = Some(transcript);
             transaction.put(keygen.as_bytes(), &record)
         })
     }
 
-    /// Ends a key generation with its result: group, share and recovery file are stored and the
-    /// seed is removed, in one step.
+    /// Ends a key generation with its result: group, shares and recovery file are stored and the
+    /// seeds are removed, in one step.
     ///
     /// # Errors
     ///
@@ -113,13 +150,12 @@ impl Store {
     /// of [`Store::keep_group`].
     pub fn finish_keygen(
         &self,
-        seat: Seat,
-        share: &SecretShare,
+        seats: &[(Seat, SecretShare)],
         recovery: &RecoveryFile,
     ) -> Result<(), StoreError> {
         let keygen = recovery.invitation().id();
         let group = recovery.group();
-        let record = GroupRecord::new(group, seat, share, Some(recovery))?;
+        let record = GroupRecord::new(group, seats, Some(recovery))?;
         self.write(Durability::Synced, |transaction| {
             under_way(transaction, keygen)?;
             groups::put(transaction, group.id(), &record)?;
@@ -127,9 +163,9 @@ impl Store {
         })
     }
 
-    /// Ends a key generation without a result; its seed is removed. If this node's signature of a
-    /// transcript has left, the others may still get a certificate: then the host key and their
-    /// recovery file restore the share.
+    /// Ends a key generation without a result; its seeds are removed. If a signature of this node
+    /// has left, the others may still get a certificate: then the host keys and their recovery file
+    /// restore the shares.
     ///
     /// # Errors
     ///

@@ -8,12 +8,13 @@ use super::{
     table::{Record, Table},
 };
 
-/// The keys that a node runs with. The host key is not among them: after key generation it is kept
-/// offline.
+/// The keys that a node runs with. The host keys are not among them: after key generation they are
+/// kept offline.
 #[derive(Debug)]
 pub struct NodeKeys {
-    /// The identity key, which signs envelopes.
-    pub identity: SigningKey,
+    /// The identity keys, which sign messages: one for each seat that the node can hold in a group,
+    /// at least one.
+    pub identities: Vec<SigningKey>,
     /// The secret of the transport key.
     pub transport: TransportSecret,
 }
@@ -42,7 +43,7 @@ impl std::fmt::Debug for TransportSecret {
 
 #[derive(BorshSerialize, BorshDeserialize)]
 pub(super) struct KeysRecord {
-    identity: Secret,
+    identities: Vec<Secret>,
     transport: Secret,
 }
 
@@ -55,9 +56,15 @@ const ROW: &[u8] = b"";
 
 impl KeysRecord {
     pub(super) fn read(self) -> Result<NodeKeys, StoreError> {
-        let damaged = |_| StoreError::Damaged(Part::Value { table: Self::TABLE.name() });
-        let identity = SigningKey::from_bytes(self.identity.0).map_err(damaged)?;
-        Ok(NodeKeys { identity, transport: TransportSecret(self.transport.0) })
+        let damaged = || StoreError::Damaged(Part::Value { table: Self::TABLE.name() });
+        let mut identities = Vec::with_capacity(self.identities.len());
+        for identity in self.identities {
+            identities.push(SigningKey::from_bytes(identity.0).map_err(|_| damaged())?);
+        }
+        if identities.is_empty() {
+            return Err(damaged());
+        }
+        Ok(NodeKeys { identities, transport: TransportSecret(self.transport.0) })
     }
 }
 
@@ -66,11 +73,15 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`ContentError::AlreadyThere`] if there are keys: keys that other members know are never
-    /// overwritten.
+    /// [`ContentError::NoSeat`] without an identity key; [`ContentError::AlreadyThere`] if there
+    /// are keys: keys that other members know are never overwritten.
     pub fn keep_keys(&self, keys: &NodeKeys) -> Result<(), StoreError> {
+        if keys.identities.is_empty() {
+            return Err(ContentError::NoSeat.into());
+        }
+        let identities = keys.identities.iter().map(|key| Secret(key.expose_bytes()));
         let record = KeysRecord {
-            identity: Secret(keys.identity.expose_bytes()),
+            identities: identities.collect(),
             transport: Secret(keys.transport.expose_bytes()),
         };
         self.write(Durability::Synced, |transaction| {

@@ -18,7 +18,7 @@
 //! getrandom::fill(transport.as_mut())?;
 //! let identity = SigningKey::generate(&mut getrandom::SysRng)?;
 //! let transport = TransportSecret::from_bytes(transport);
-//! store.keep_keys(&NodeKeys { identity, transport })?;
+//! store.keep_keys(&NodeKeys { identities: vec![identity], transport })?;
 //! drop(store);
 //!
 //! let store = Store::open(&path, &passphrase)?;
@@ -34,10 +34,10 @@
 //!
 //! | kept | |
 //! |---|---|
-//! | the node's keys | identity key and transport key; once |
-//! | groups | the group, this node's seat and secret share, the recovery file |
+//! | the node's keys | identity keys and transport key; once |
+//! | groups | the group, this node's seats and secret shares, the recovery file |
 //! | names | which group a name means; final |
-//! | key generations | while under way: invitation, seed, the transcript that was signed. Afterwards the id only, so that none is begun again with another seed |
+//! | key generations | while under way: invitation, and of each own seat its seed and the transcript that it has signed. Afterwards the id only, so that none is begun again with another seed |
 //! | requests | with their state: proposed, approved, refused, signed (with the signatures), stopped |
 //! | changes | an index of the requests by group and state, in the order in which they changed |
 //! | messages | an index of the requests by what they sign |
@@ -133,7 +133,7 @@ pub use self::{
     error::{ContentError, Entry, Part, StoreError},
     evidence::KeptProof,
     groups::KeptGroup,
-    keygens::KeptKeygen,
+    keygens::{KeptKeygen, KeptSeat},
     keys::{NodeKeys, TransportSecret},
     list::Listing,
     passphrase::{Passphrase, PassphraseCost, PassphraseCostError},

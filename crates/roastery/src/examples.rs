@@ -83,6 +83,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         "local",
         &[
             "roastery local --signers 5 --threshold 3",
+            "roastery local --seats 3,1,1 --threshold 3",
             "roastery local --only 1",
             "roastery local --stop",
         ],

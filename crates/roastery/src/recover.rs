@@ -1,4 +1,4 @@
-//! `roastery recover`: restores a share from the public recovery file and the host key, which was
+//! `roastery recover`: restores shares from the public recovery file and the host keys, which were
 //! kept offline.
 
 use std::{path::PathBuf, process::ExitCode};
@@ -11,7 +11,7 @@ use roastery_protocol::{
     keygen::{MAX_RECOVERY_FILE, recover_group},
     keys::HostKey,
 };
-use roastery_service::files::{Access, Folder, read_secret, write_secret};
+use roastery_service::files::{Access, Folder, read_secrets, write_secrets};
 
 use crate::{
     files::{check_new, read},
@@ -23,13 +23,14 @@ use crate::{
 pub(crate) struct Options {
     /// The group's recovery file, from any member or backup: it is public
     file: PathBuf,
-    /// The member's host key: a file with 64 hexadecimal digits
+    /// The member's host keys: a file with 64 hexadecimal digits for each seat, one a line
     #[arg(long, value_name = "FILE")]
     host_key: PathBuf,
     /// The group that it must be: its id, 64 hexadecimal digits
     #[arg(long, value_name = "ID", value_parser = group)]
     group: Option<GroupId>,
-    /// Write the secret share into this new file, 64 hexadecimal digits that only you may read
+    /// Write the secret share of each seat into this new file, 64 hexadecimal digits a line, in the
+    /// order of the host keys; only you may read it
     #[arg(long, value_name = "FILE")]
     share: Option<PathBuf>,
     /// Write the group file into this file
@@ -42,27 +43,34 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     options.share.iter().try_for_each(|path| check_new(path))?;
     let bytes = read(&options.file, MAX_RECOVERY_FILE)?;
-    let key = SigningKey::from_bytes(read_secret(&options.host_key)?)
-        .with_context(|| options.host_key.display().to_string())?;
-    let recovered = match recover_group(HostKey::new(key), &bytes, options.group) {
-        Ok(recovered) => recovered,
-        Err(error) => {
-            remark(&format!("not recovered: {}: {error}", options.file.display()));
-            return Ok(ExitCode::FAILURE);
+    let (mut seats, mut shares, mut group) = (Vec::new(), Vec::new(), None);
+    for key in read_secrets(&options.host_key)? {
+        let key = SigningKey::from_bytes(key);
+        let key = key.with_context(|| options.host_key.display().to_string())?;
+        match recover_group(HostKey::new(key), &bytes, options.group) {
+            Ok(recovered) => {
+                seats.push(recovered.seat.to_string());
+                shares.push(recovered.share.expose_bytes());
+                group = Some(recovered.group);
+            }
+            Err(error) => {
+                remark(&format!("not recovered: {}: {error}", options.file.display()));
+                return Ok(ExitCode::FAILURE);
+            }
         }
-    };
-    let group = &recovered.group;
+    }
+    let group = group.with_context(|| options.host_key.display().to_string())?;
     // Files are written first, so that the output reports what was done.
     if let Some(path) = &options.group_file {
         Folder::replace(path, &group.encode(), Access::Everyone)?;
     }
     if let Some(path) = &options.share {
-        write_secret(path, &recovered.share.expose_bytes())?;
+        write_secrets(path, &shares)?;
     }
     say!("Group         {}", group.id());
-    say!("Members       {}, of whom {} must sign", group.size(), group.threshold());
+    say!("Seats         {}, of which {} must sign", group.size(), group.threshold());
     say!("Key           {}", group.keys().threshold_public_key());
-    say!("Seat          {}", recovered.seat);
+    say!("Seat          {}", seats.join(", "));
     if let Some(path) = &options.group_file {
         say!("Group file    {}", path.display());
     }

@@ -2,10 +2,13 @@ use std::time::Duration;
 
 use roastery_frost::SecretShare;
 use roastery_protocol::{
-    TranscriptHash,
+    Seat,
     clock::Moment,
-    keygen::{Ending, Event, Keygen, OpenError, Opening, Output, RecoveryFile, Report},
-    machine::{Link, Machine},
+    keygen::{
+        Ending, Event, NodeKeygen, NodeOpenError, NodeOpening, RecoveryFile, Report, SeatEvent,
+        SignedTranscript,
+    },
+    machine::{Link, Machine, Output},
 };
 use thiserror::Error;
 use tokio::{sync::watch, task::coop::consume_budget};
@@ -13,30 +16,31 @@ use tokio::{sync::watch, task::coop::consume_budget};
 use super::{clock::Clock, sending::send};
 use crate::bus::{Bus, BusEvent};
 
-/// A member's node while the group's key is made: one key generation and its bus.
+/// A member's node while the group's key is made: one key generation, for all seats of the node,
+/// and its bus.
 ///
-/// [`finish`](KeygenDriver::finish) runs it until this member has its share, and after that
+/// [`finish`](KeygenDriver::finish) runs it until each seat has its share, and after that
 /// [`serve`](KeygenDriver::serve) as long as others may lack the certificate. Then the bus is free
 /// for a [`Node`](super::Node).
 #[derive(Debug)]
 pub struct KeygenDriver<B> {
     bus: B,
-    keygen: Keygen,
+    keygen: NodeKeygen,
     clock: Clock,
     /// A listener for its events, if there is one.
-    watch: Option<tokio::sync::mpsc::UnboundedSender<(Duration, Event)>>,
+    watch: Option<tokio::sync::mpsc::UnboundedSender<(Duration, SeatEvent)>>,
     reports: watch::Sender<Report>,
     ended: Option<Ending>,
     /// The transcript that is to be stored before anything else happens.
-    unstored: Option<TranscriptHash>,
+    unstored: Option<SignedTranscript>,
 }
 
 /// A key that all members have signed for.
 #[derive(Debug)]
 pub struct GeneratedKey {
-    /// This member's secret share.
-    pub share: SecretShare,
-    /// The recovery file, from which the host key computes the share again; it contains the group.
+    /// The secret share of each seat of this node, in ascending order.
+    pub shares: Vec<(Seat, SecretShare)>,
+    /// The recovery file, from which the host keys compute the shares again; it contains the group.
     pub file: RecoveryFile,
 }
 
@@ -46,7 +50,7 @@ pub struct GeneratedKey {
 pub enum KeygenError {
     /// The key generation could not be opened.
     #[error("the ceremony could not be opened: {0}")]
-    Open(#[from] OpenError),
+    Open(#[from] NodeOpenError),
     /// The key generation has ended without a key.
     #[error("no key: {ending}")]
     Ended {
@@ -61,50 +65,50 @@ pub enum KeygenError {
     /// The bus was closed.
     #[error("the bus is closed")]
     BusClosed,
-    /// The share was taken before.
-    #[error("the share was taken before")]
-    ShareTaken,
+    /// The shares were taken before.
+    #[error("the shares were taken before")]
+    SharesTaken,
 }
 
 impl<B: Bus> KeygenDriver<B> {
-    /// Opens a key generation at this member's bus. The seed, and the transcript that was signed,
-    /// must be stored already.
+    /// Opens a key generation at this member's bus. The seed of each seat, and the transcript that
+    /// it has signed, must be stored already.
     ///
     /// # Errors
     ///
-    /// [`OpenError`].
-    pub fn open(bus: B, opening: Opening) -> Result<Self, OpenError> {
+    /// [`NodeOpenError`].
+    pub fn open(bus: B, opening: NodeOpening) -> Result<Self, NodeOpenError> {
         let clock = Clock::start();
-        let keygen = Keygen::open(opening, clock.now())?;
+        let keygen = NodeKeygen::open(opening, clock.now())?;
         let reports = watch::Sender::new(keygen.report());
         Ok(Self { bus, keygen, clock, watch: None, reports, ended: None, unstored: None })
     }
 
     /// Sends the events from here on to a listener, with the time since the opening. A key
     /// generation has few events: their number is bounded by its members.
-    pub fn watch(&mut self, listener: tokio::sync::mpsc::UnboundedSender<(Duration, Event)>) {
+    pub fn watch(&mut self, listener: tokio::sync::mpsc::UnboundedSender<(Duration, SeatEvent)>) {
         self.watch = Some(listener);
     }
 
     /// Runs until there is a key that all members have signed for, or until it is certain that this
     /// node gets none.
     ///
-    /// `store` is called with the transcript that is about to be signed, before the signature
-    /// leaves, and must not return before it is stored beside the seed. The future may be dropped
-    /// and the function called again.
+    /// `store` is called with the transcript that a seat is about to sign, before the signature
+    /// leaves, and must not return before it is stored beside that seat's seed. The future may be
+    /// dropped and the function called again.
     ///
     /// # Errors
     ///
     /// [`KeygenError`].
     pub async fn finish(
         &mut self,
-        mut store: impl FnMut(TranscriptHash) -> std::io::Result<()>,
+        mut store: impl FnMut(SignedTranscript) -> std::io::Result<()>,
     ) -> Result<GeneratedKey, KeygenError> {
         loop {
             self.flush(&mut store)?;
             if let Some(file) = self.keygen.recovery_file().cloned() {
-                let share = self.keygen.take_share().ok_or(KeygenError::ShareTaken)?;
-                return Ok(GeneratedKey { share, file });
+                let shares = self.keygen.take_shares().ok_or(KeygenError::SharesTaken)?;
+                return Ok(GeneratedKey { shares, file });
             }
             if let Some(ending) = self.ended {
                 let report = Box::new(self.keygen.report());
@@ -180,12 +184,12 @@ impl<B: Bus> KeygenDriver<B> {
     /// If storing fails it is tried again, before anything else, when this is called again.
     fn store(
         &mut self,
-        store: &mut impl FnMut(TranscriptHash) -> std::io::Result<()>,
+        store: &mut impl FnMut(SignedTranscript) -> std::io::Result<()>,
     ) -> Result<(), KeygenError> {
-        if let Some(transcript) = self.unstored {
-            store(transcript).map_err(KeygenError::Store)?;
+        if let Some(record) = self.unstored {
+            store(record).map_err(KeygenError::Store)?;
             self.unstored = None;
-            self.keygen.persisted(transcript, true, self.clock.now());
+            self.keygen.persisted(record, true, self.clock.now());
         }
         Ok(())
     }
@@ -193,7 +197,7 @@ impl<B: Bus> KeygenDriver<B> {
     /// Does what the key generation has asked for.
     fn flush(
         &mut self,
-        store: &mut impl FnMut(TranscriptHash) -> std::io::Result<()>,
+        store: &mut impl FnMut(SignedTranscript) -> std::io::Result<()>,
     ) -> Result<(), KeygenError> {
         self.store(store)?;
         while let Some(output) = self.keygen.poll_output() {
@@ -203,12 +207,12 @@ impl<B: Bus> KeygenDriver<B> {
                     let peer = |seat| Some(invitation.member(seat)?.peer.clone());
                     send(&mut self.bus, to, peer, &bytes);
                 }
-                Output::Persist(transcript) => {
-                    self.unstored = Some(transcript);
+                Output::Persist(record) => {
+                    self.unstored = Some(record);
                     self.store(store)?;
                 }
                 Output::Event(event) => {
-                    if let Event::Ended(ending) = &event {
+                    if let Event::Ended(ending) = &event.event {
                         self.ended = Some(*ending);
                     }
                     let at = self.clock.now().monotonic;

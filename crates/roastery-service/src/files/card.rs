@@ -12,24 +12,35 @@ use roastery_protocol::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// The longest card, in bytes.
-pub const MAX_CARD: usize = 8 * 1024;
+/// The longest card, in bytes: that of a node with the most seats.
+pub const MAX_CARD: usize = 32 * 1024;
+
+/// The most seats of one node in a group.
+pub const MAX_SEATS: usize = 32;
 
 /// The version of cards and invitation files that this program reads and writes.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 /// The card by which a node introduces itself to other members: all public. A value of this type
 /// was verified.
 ///
-/// The host key has signed its entry in the roster; identity key and transport key have each signed
-/// that and the name. So no card names a key or a peer of another node. The addresses have a
-/// signature of their own, by the transport key, because they change.
+/// It has an entry for each seat of the node. The seat's host key has signed its entry in the
+/// roster; the seat's identity key and the node's transport key have each signed that and the name.
+/// So no card names a key or a peer of another node. The addresses have a signature of their own,
+/// by the transport key, because they change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeCard {
-    card: NamedMember,
+    name: Name,
+    seats: Vec<CardSeat>,
+    whereabouts: Whereabouts,
+}
+
+/// A seat on a card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct CardSeat {
+    member: Member,
     identity_signature: Signature,
     transport_signature: TransportSignature,
-    whereabouts: Whereabouts,
 }
 
 /// A key that signs a card.
@@ -70,6 +81,12 @@ pub enum CardError {
     /// The name is not allowed.
     #[error("the name: {0}")]
     Name(#[from] NameError),
+    /// It has no seat, or too many.
+    #[error("{count} seats; a card has 1 to {MAX_SEATS}")]
+    Seats {
+        /// The number of seats.
+        count: usize,
+    },
     /// A key, peer name or signature is invalid.
     #[error("{field} is not {allowed}")]
     Field {
@@ -113,14 +130,21 @@ pub(super) fn one_line(error: &toml::de::Error) -> String {
 pub(super) struct Written {
     version: u32,
     name: String,
+    peer: String,
+    whereabouts: WrittenWhereabouts,
+    seat: Vec<WrittenSeat>,
+}
+
+/// The format of a seat on a card.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenSeat {
     host_key: String,
     identity_key: String,
-    peer: String,
     sequence: u64,
     host_signature: String,
     identity_signature: String,
     transport_signature: String,
-    whereabouts: WrittenWhereabouts,
 }
 
 /// The format of a peer's addresses. The peer is named beside them.
@@ -159,16 +183,22 @@ pub(super) fn other_version(table: &toml::Table) -> Option<i64> {
 }
 
 impl NodeCard {
-    /// A node's card, signed by its keys. The host key must have signed the roster entry before.
-    pub fn sign(
-        card: NamedMember,
+    /// A node's card, signed by its keys: an entry for each seat, whose host key must have signed
+    /// the roster entry before, and the identity key that signs it.
+    pub fn sign<'a>(
+        name: Name,
+        seats: impl IntoIterator<Item = (Member, &'a IdentityKey)>,
         whereabouts: Whereabouts,
-        identity: &IdentityKey,
         transport: &TransportKey,
     ) -> Self {
-        let identity_signature = identity.sign_card(&card);
-        let transport_signature = transport.sign_card(&card);
-        Self { card, identity_signature, transport_signature, whereabouts }
+        let sign = |(member, identity): (Member, &IdentityKey)| {
+            let card = NamedMember { name: name.clone(), member };
+            let identity_signature = identity.sign_card(&card);
+            let transport_signature = transport.sign_card(&card);
+            CardSeat { member: card.member, identity_signature, transport_signature }
+        };
+        let seats = seats.into_iter().map(sign).collect();
+        Self { name, seats, whereabouts }
     }
 
     /// Reads a card and checks all of it.
@@ -200,17 +230,17 @@ impl NodeCard {
 
     /// The node's name.
     pub fn name(&self) -> &Name {
-        &self.card.name
+        &self.name
     }
 
-    /// Its entry in the roster.
-    pub fn member(&self) -> &Member {
-        &self.card.member
+    /// Its peer.
+    pub fn peer(&self) -> &PeerId {
+        self.whereabouts.peer()
     }
 
-    /// Its name and its entry in the roster.
-    pub fn named_member(&self) -> &NamedMember {
-        &self.card
+    /// The entries of its seats in the roster, at least one.
+    pub fn members(&self) -> impl ExactSizeIterator<Item = &Member> {
+        self.seats.iter().map(|seat| &seat.member)
     }
 
     /// Its addresses.
@@ -219,30 +249,69 @@ impl NodeCard {
     }
 
     pub(super) fn from_written(written: Written) -> Result<Self, CardError> {
-        if written.version != VERSION {
-            return Err(CardError::OtherVersion { version: written.version.into() });
+        let Written { version, name, peer, whereabouts, seat: seats } = written;
+        if version != VERSION {
+            return Err(CardError::OtherVersion { version: version.into() });
         }
-        let field = |field, allowed| CardError::Field { field, allowed };
-        let host_key = <[u8; 33]>::from_hex(&written.host_key)
-            .ok()
-            .and_then(|bytes| decode_point(&bytes).ok())
-            .ok_or(field("host_key", "a public key of 66 hexadecimal digits"))?;
-        let identity_key = <[u8; 32]>::from_hex(&written.identity_key)
-            .ok()
-            .and_then(|bytes| XOnlyPublicKey::from_bytes(&bytes).ok())
-            .ok_or(field("identity_key", "a public key of 64 hexadecimal digits"))?;
-        let peer = Vec::<u8>::from_hex(&written.peer)
+        let count = seats.len();
+        if !(1..=MAX_SEATS).contains(&count) {
+            return Err(CardError::Seats { count });
+        }
+        let allowed = "the peer of an Ed25519 key: 76 hexadecimal digits";
+        let peer = Vec::<u8>::from_hex(&peer)
             .ok()
             .and_then(|bytes| PeerId::new(bytes).ok())
             .filter(is_peer)
-            .ok_or(field("peer", "the peer of an Ed25519 key: 76 hexadecimal digits"))?;
-        let binding = Signature::from_bytes(&signature("host_signature", &written.host_signature)?);
+            .ok_or(CardError::Field { field: "peer", allowed })?;
+        let name: Name = name.parse()?;
+        let read = |seat: WrittenSeat| seat.read(&name, &peer);
+        let seats = seats.into_iter().map(read).collect::<Result<_, _>>()?;
+        let whereabouts = whereabouts.read(peer.clone())?;
+        Ok(Self { name, seats, whereabouts })
+    }
+
+    pub(super) fn to_written(&self) -> Written {
+        Written {
+            version: VERSION,
+            name: self.name.to_string(),
+            peer: self.peer().as_bytes().to_lower_hex_string(),
+            whereabouts: WrittenWhereabouts::of(&self.whereabouts),
+            seat: self.seats.iter().map(WrittenSeat::of).collect(),
+        }
+    }
+}
+
+impl WrittenSeat {
+    fn of(seat: &CardSeat) -> Self {
+        let member = &seat.member;
+        Self {
+            host_key: member.host_key.serialize().to_lower_hex_string(),
+            identity_key: member.identity_key.to_bytes().to_lower_hex_string(),
+            sequence: member.sequence,
+            host_signature: member.binding.to_bytes().to_lower_hex_string(),
+            identity_signature: seat.identity_signature.to_bytes().to_lower_hex_string(),
+            transport_signature: seat.transport_signature.to_lower_hex_string(),
+        }
+    }
+
+    /// The seat, if all three keys have signed it.
+    fn read(self, name: &Name, peer: &PeerId) -> Result<CardSeat, CardError> {
+        let field = |field, allowed| CardError::Field { field, allowed };
+        let host_key = <[u8; 33]>::from_hex(&self.host_key)
+            .ok()
+            .and_then(|bytes| decode_point(&bytes).ok())
+            .ok_or(field("host_key", "a public key of 66 hexadecimal digits"))?;
+        let identity_key = <[u8; 32]>::from_hex(&self.identity_key)
+            .ok()
+            .and_then(|bytes| XOnlyPublicKey::from_bytes(&bytes).ok())
+            .ok_or(field("identity_key", "a public key of 64 hexadecimal digits"))?;
+        let binding = Signature::from_bytes(&signature("host_signature", &self.host_signature)?);
         let identity_signature =
-            Signature::from_bytes(&signature("identity_signature", &written.identity_signature)?);
-        let transport_signature = signature("transport_signature", &written.transport_signature)?;
-        let sequence = written.sequence;
-        let member = Member { host_key, identity_key, peer: peer.clone(), sequence, binding };
-        let card = NamedMember { name: written.name.parse()?, member };
+            Signature::from_bytes(&signature("identity_signature", &self.identity_signature)?);
+        let transport_signature = signature("transport_signature", &self.transport_signature)?;
+        let (peer, sequence) = (peer.clone(), self.sequence);
+        let member = Member { host_key, identity_key, peer, sequence, binding };
+        let card = NamedMember { name: name.clone(), member };
         for (by, signed) in [
             (CardKey::Host, card.member.is_bound()),
             (CardKey::Identity, identity_signature.verify(&identity_key, &card.identity_digest())),
@@ -252,24 +321,7 @@ impl NodeCard {
                 return Err(CardError::NotSigned { by });
             }
         }
-        let whereabouts = written.whereabouts.read(peer)?;
-        Ok(Self { card, identity_signature, transport_signature, whereabouts })
-    }
-
-    pub(super) fn to_written(&self) -> Written {
-        let member = &self.card.member;
-        Written {
-            version: VERSION,
-            name: self.card.name.to_string(),
-            host_key: member.host_key.serialize().to_lower_hex_string(),
-            identity_key: member.identity_key.to_bytes().to_lower_hex_string(),
-            peer: member.peer.as_bytes().to_lower_hex_string(),
-            sequence: member.sequence,
-            host_signature: member.binding.to_bytes().to_lower_hex_string(),
-            identity_signature: self.identity_signature.to_bytes().to_lower_hex_string(),
-            transport_signature: self.transport_signature.to_lower_hex_string(),
-            whereabouts: WrittenWhereabouts::of(&self.whereabouts),
-        }
+        Ok(CardSeat { member: card.member, identity_signature, transport_signature })
     }
 }
 

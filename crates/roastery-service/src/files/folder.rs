@@ -8,7 +8,10 @@ use bitcoin::hex::FromHex as _;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::write::{self, Access, NewFile};
+use super::{
+    card::MAX_SEATS,
+    write::{self, Access, NewFile},
+};
 use crate::text::io_reason;
 
 /// A node's folder: its configuration, its store and the files that belong to them.
@@ -47,8 +50,8 @@ pub enum FolderError {
         /// The file.
         path: PathBuf,
     },
-    /// The file does not contain a key.
-    #[error("{}: allowed are 64 hexadecimal digits", path.display())]
+    /// The file does not contain keys, or too many.
+    #[error("{}: allowed are 1 to {MAX_SEATS} lines of 64 hexadecimal digits", path.display())]
     NoKey {
         /// The file.
         path: PathBuf,
@@ -201,13 +204,13 @@ impl Folder {
     }
 }
 
-/// Reads a secret of 32 bytes: 64 hexadecimal digits, and a line end if there is one.
+/// Reads secrets of 32 bytes, at most [`MAX_SEATS`]: one a line, 64 hexadecimal digits.
 ///
 /// # Errors
 ///
 /// [`FolderError`] names the file and shows nothing of its content.
-pub fn read_secret(path: &Path) -> Result<Zeroizing<[u8; 32]>, FolderError> {
-    const MOST: usize = 66;
+pub fn read_secrets(path: &Path) -> Result<Vec<Zeroizing<[u8; 32]>>, FolderError> {
+    const MOST: usize = MAX_SEATS * 66;
     let mut file = File::open(path).map_err(|source| io_error(path, source))?;
     // Never reallocated, so that no copy stays in memory: one byte more than is allowed.
     let mut text = Zeroizing::new([0; MOST + 1]);
@@ -218,23 +221,34 @@ pub fn read_secret(path: &Path) -> Result<Zeroizing<[u8; 32]>, FolderError> {
             more => length += more,
         }
     }
-    let digits = text[..length].trim_ascii_end();
-    let secret = std::str::from_utf8(digits).ok().and_then(|text| <[u8; 32]>::from_hex(text).ok());
-    secret.map(Zeroizing::new).ok_or_else(|| FolderError::NoKey { path: path.to_owned() })
+    let no_keys = || FolderError::NoKey { path: path.to_owned() };
+    if length > MOST {
+        return Err(no_keys());
+    }
+    let lines = text[..length].trim_ascii_end().split(|byte| *byte == b'\n');
+    let mut secrets = Vec::with_capacity(MAX_SEATS);
+    for line in lines {
+        let digits = std::str::from_utf8(line.trim_ascii_end()).ok();
+        let secret = digits.and_then(|digits| <[u8; 32]>::from_hex(digits).ok());
+        secrets.push(Zeroizing::new(secret.ok_or_else(no_keys)?));
+    }
+    if secrets.len() > MAX_SEATS { Err(no_keys()) } else { Ok(secrets) }
 }
 
-/// Writes a secret of 32 bytes into a new file that on Unix only the user who runs this can read.
-/// An existing file is not changed.
+/// Writes secrets of 32 bytes, one a line, into a new file that on Unix only the user who runs this
+/// can read. An existing file is not changed.
 ///
 /// # Errors
 ///
 /// [`FolderError::Io`].
-pub fn write_secret(path: &Path, secret: &[u8; 32]) -> Result<(), FolderError> {
-    let mut text = Zeroizing::new([b'\n'; 65]);
-    for (digits, byte) in text.chunks_exact_mut(2).zip(secret) {
-        digits.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+pub fn write_secrets(path: &Path, secrets: &[Zeroizing<[u8; 32]>]) -> Result<(), FolderError> {
+    let mut text = Zeroizing::new(vec![b'\n'; 65 * secrets.len()]);
+    for (line, secret) in text.chunks_exact_mut(65).zip(secrets) {
+        for (digits, byte) in line.chunks_exact_mut(2).zip(secret.iter()) {
+            digits.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+        }
     }
-    Folder::write_new(path, text.as_slice(), Access::Owner)
+    Folder::write_new(path, &text, Access::Owner)
 }
 
 /// Without a lookup table: no memory access depends on the secret.

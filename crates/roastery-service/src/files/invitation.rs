@@ -1,4 +1,7 @@
-use roastery_protocol::keygen::{Invitation, InvitationError};
+use roastery_protocol::{
+    group::NamedMember,
+    keygen::{Invitation, InvitationError},
+};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -8,7 +11,8 @@ use super::card::{CardError, NodeCard, VERSION, Written, one_line, other_version
 pub const MAX_INVITATION_FILE: usize = 1024 * 1024;
 
 /// The file that is passed around before key generation: the group's name, its threshold, and the
-/// cards of all members in the order of their seats.
+/// cards of all members. The seats are numbered in the order of the cards, and of the seats on
+/// each.
 ///
 /// The [fingerprint](Invitation::fingerprint) covers everything but the members' addresses, which
 /// each member signs itself.
@@ -65,7 +69,7 @@ struct File {
 }
 
 impl InvitationFile {
-    /// An invitation of these members, in the order of their seats.
+    /// An invitation of these members, with all seats on their cards.
     ///
     /// # Errors
     ///
@@ -76,7 +80,12 @@ impl InvitationFile {
         threshold: usize,
         cards: Vec<NodeCard>,
     ) -> Result<Self, InvitationError> {
-        let members = cards.iter().map(|card| card.named_member().clone()).collect();
+        let named = |card: &NodeCard| {
+            let name = card.name().clone();
+            let members: Vec<_> = card.members().cloned().collect();
+            members.into_iter().map(move |member| NamedMember { name: name.clone(), member })
+        };
+        let members = cards.iter().flat_map(named).collect();
         Ok(Self { invitation: Invitation::new(name, number, threshold, members)?, cards })
     }
 
@@ -91,7 +100,7 @@ impl InvitationFile {
             return Err(InvitationFileError::TooLong { length });
         }
         let table: toml::Table = toml::from_str(text)?;
-        if table.contains_key("host_key") {
+        if table.contains_key("seat") {
             return Err(InvitationFileError::IsCard);
         }
         if let Some(version) = other_version(&table) {
@@ -127,7 +136,7 @@ impl InvitationFile {
         &self.invitation
     }
 
-    /// The members' cards, by seat.
+    /// The members' cards, one for each node, in the order of their seats.
     pub fn cards(&self) -> &[NodeCard] {
         &self.cards
     }

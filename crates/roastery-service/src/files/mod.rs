@@ -11,8 +11,8 @@ mod write;
 
 pub(crate) use self::staging::{Staging, finish};
 pub use self::{
-    card::{CardError, CardKey, MAX_CARD, NodeCard},
-    folder::{Folder, FolderError, read_secret, write_secret},
+    card::{CardError, CardKey, MAX_CARD, MAX_SEATS, NodeCard},
+    folder::{Folder, FolderError, read_secrets, write_secrets},
     invitation::{InvitationFile, InvitationFileError, MAX_INVITATION_FILE},
     modes::{OpenToOthers, open_to_others},
     peers::PeerFiles,

@@ -73,10 +73,11 @@ impl TestNode {
         let mesh = Mesh::default();
         let (bus, other) = (mesh.join(peer(own)).unwrap(), mesh.join(peer(seat(1))).unwrap());
         let called = Called { name: "treasury".to_owned(), section: "policy".to_owned() };
-        let kept = KeptGroup { group, seat: own, share: keys.share(own), recovery: None };
-        let identity = keys.identities[0].clone();
+        let seats = vec![(own, keys.share(own))];
+        let kept = KeptGroup { group, seats, recovery: None };
+        let identities = vec![keys.identities[0].clone()];
         let group =
-            GroupService::start(shared.clone(), called, kept, bus, identity, policy, journal)
+            GroupService::start(shared.clone(), called, kept, bus, identities, policy, journal)
                 .await
                 .unwrap();
         Self { shared, group, keys, other: Some(other), _folder: folder }

@@ -21,7 +21,11 @@ use std::{
 
 use roastery_libp2p::Roster;
 use roastery_node::bus::mux::MuxHandle;
-use roastery_protocol::{GroupId, KeygenId, group::PeerId, keys::IdentityKey};
+use roastery_protocol::{
+    GroupId, KeygenId,
+    group::{Member, PeerId},
+    keys::IdentityKey,
+};
 use tokio::sync::{broadcast, watch};
 
 pub(crate) use self::{
@@ -48,7 +52,8 @@ use crate::{config::Config, policy::Now};
 pub struct Service {
     shared: Arc<Shared>,
     config: Config,
-    identity: Arc<IdentityKey>,
+    /// One for each seat that the node can hold in a group.
+    identities: Vec<Arc<IdentityKey>>,
     peer: PeerId,
     mux: MuxHandle,
     roster: Roster,
@@ -95,6 +100,11 @@ impl Service {
     /// The supervisor of the essential tasks.
     pub(crate) fn supervisor(&self) -> &Supervisor {
         &self.shared.supervisor
+    }
+
+    /// The identity key of one of this node's seats, if it is here.
+    fn identity_of(&self, member: &Member) -> Option<&Arc<IdentityKey>> {
+        self.identities.iter().find(|key| key.public_key() == member.identity_key)
     }
 
     fn lock_groups(&self) -> MutexGuard<'_, BTreeMap<GroupId, Arc<GroupService>>> {

@@ -108,7 +108,7 @@ impl Service {
     /// not belong to another member; [`ServiceError::File`] if the addresses could not be stored.
     pub async fn add_card(self: &Arc<Self>, text: &str) -> Result<PeerAddresses, ServiceError> {
         let card = NodeCard::parse(text).map_err(|error| ServiceError::Invalid(error.into()))?;
-        let (name, peer) = (card.name(), &card.member().peer);
+        let (name, peer) = (card.name(), card.peer());
         if *peer == self.peer {
             return Err(ServiceError::Conflict("this is the card of this node itself".into()));
         }

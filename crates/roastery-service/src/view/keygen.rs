@@ -17,11 +17,11 @@ pub struct KeygenStatus {
     pub keygen: String,
     /// The fingerprint, which the members compare before it begins.
     pub fingerprint: String,
-    /// This node's seat.
-    pub seat: u16,
-    /// The number of members that will have to sign.
+    /// This node's seats.
+    pub seats: Vec<u16>,
+    /// The number of seats that will have to sign.
     pub threshold: usize,
-    /// The members' names, by seat.
+    /// The members' names, one for each seat, by seat.
     pub members: Vec<String>,
     /// Its state at this node.
     pub state: KeygenState,

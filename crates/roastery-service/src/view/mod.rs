@@ -78,15 +78,15 @@ pub struct GroupStatus {
     pub name: String,
     /// Its group id: 64 hexadecimal digits.
     pub id: String,
-    /// This node's seat.
-    pub seat: u16,
-    /// The number of members that must sign.
+    /// This node's seats.
+    pub seats: Vec<u16>,
+    /// The number of seats that must sign.
     pub threshold: usize,
     /// The threshold public key: 33 bytes, compressed.
     pub key: String,
-    /// The members, by seat.
+    /// The members, one for each seat, by seat.
     pub members: Vec<MemberStatus>,
-    /// The number of members that are connected, this node included.
+    /// The number of seats whose nodes are connected, this node's included.
     pub reachable: usize,
     /// The sessions that are running.
     pub sessions: Vec<SessionStatus>,
@@ -121,7 +121,7 @@ pub struct Rename {
     pub name: String,
 }
 
-/// A member of a group.
+/// A seat of a group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct MemberStatus {
     /// Its seat, from 0.
@@ -190,7 +190,7 @@ pub struct Join {
 #[serde(deny_unknown_fields)]
 pub struct AddCard {
     /// The card's text.
-    #[schema(min_length = 1, max_length = 8192)]
+    #[schema(min_length = 1, max_length = 32768)]
     pub card: String,
 }
 

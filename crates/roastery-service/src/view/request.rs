@@ -164,15 +164,17 @@ pub struct Payment {
 /// Which members have approved or refused a request, as far as this node knows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Progress {
-    /// The number of members that must approve.
+    /// The number of seats that must approve.
     pub needed: usize,
-    /// The number of members.
+    /// The number of seats.
     pub members: usize,
+    /// The number of seats that have approved.
+    pub approved_seats: usize,
     /// The names of the members that have approved.
     pub approved: Vec<String>,
     /// The names of the members that have refused.
     pub refused: Vec<String>,
-    /// Whether enough members are left that have not refused.
+    /// Whether enough seats are left that have not refused.
     pub can_succeed: bool,
 }
 

@@ -34,6 +34,7 @@ fn a_node_whose_tasks_have_no_turn_says_so_itself() {
     let folder = Folder::new(&path);
     let passphrase = || Passphrase::new("words".to_owned());
     let new = NewNode {
+        seats: 1,
         name: "anna".parse().unwrap(),
         listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
         announce: Vec::new(),

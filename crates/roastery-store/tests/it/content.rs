@@ -1,16 +1,19 @@
 //! What a store returns, and what it refuses.
 
+use std::collections::BTreeMap;
+
+use roastery_frost::SecretShare;
 use roastery_protocol::{
-    BodyHash, TranscriptHash,
-    keygen::Seed,
+    BodyHash, Seat, TranscriptHash,
+    keygen::{Seed, SignedTranscript},
     message::RefusalReason,
     proof::{Fault, Proof},
     request::{MAX_LIFETIME_SECONDS, Subject},
     signing::Outcome,
 };
 use roastery_store::{
-    AuditEntry, Change, ContentError, Decider, Durability, Entry, MAX_TEXT, Release, RequestState,
-    Store, StoreError,
+    AuditEntry, Change, ContentError, Decider, Durability, Entry, MAX_TEXT, NodeKeys, Release,
+    RequestState, Store, StoreError,
 };
 use zeroize::Zeroizing;
 
@@ -32,10 +35,11 @@ fn everything_that_was_kept_is_there_when_the_store_is_opened_again() {
     let store = Store::open(folder.file("store"), &passphrase()).unwrap();
     assert_eq!(everything(&store), before);
     let keys = store.keys().unwrap().unwrap();
-    assert_eq!(*keys.identity.expose_bytes(), IDENTITY);
+    assert_eq!(*keys.identities[0].expose_bytes(), IDENTITY);
     assert_eq!(*keys.transport.expose_bytes(), TRANSPORT);
     let group = store.group(kept.group().id()).unwrap().unwrap();
-    assert_eq!(group.share.expose_bytes(), kept.share.expose_bytes());
+    let [(seat, share)] = &group.seats[..] else { panic!("{:?}", group.seats) };
+    assert_eq!((*seat, share.expose_bytes()), (kept.seats[0].0, kept.seats[0].1.expose_bytes()));
     assert_eq!(group.recovery.unwrap().encode(), kept.recovery.encode());
     let request = store.request(kept.request(0).session_id()).unwrap().unwrap();
     assert_eq!(request.state, RequestState::Signed(outcome(&kept)));
@@ -59,24 +63,53 @@ fn keys_are_kept_once() {
 fn a_ceremony_signs_one_transcript_and_says_the_same_after_a_restart() {
     let (folder, kept) = (Folder::new(), Kept::new());
     let (store, id) = (new_store(&folder), kept.invitation.id());
-    let error = refusal(store.sign_transcript(id, kept.transcript).unwrap_err());
+    let error = refusal(store.sign_transcript(id, kept.signed()).unwrap_err());
     assert!(matches!(error, ContentError::Missing(Entry::Keygen)));
-    store.begin_keygen(&kept.invitation, &Kept::seed()).unwrap();
-    assert_eq!(store.keygen(id).unwrap().unwrap().signed, None);
-    store.sign_transcript(id, kept.transcript).unwrap();
-    store.sign_transcript(id, kept.transcript).unwrap();
+    store.begin_keygen(&kept.invitation, &Kept::seeds()).unwrap();
+    assert_eq!(store.keygen(id).unwrap().unwrap().seats[0].signed, None);
+    store.sign_transcript(id, kept.signed()).unwrap();
+    store.sign_transcript(id, kept.signed()).unwrap();
     drop(store);
 
     let store = Store::open(folder.file("store"), &passphrase()).unwrap();
     let keygen = store.keygen(id).unwrap().unwrap();
-    assert_eq!(keygen.signed, Some(kept.transcript));
-    assert_eq!(*keygen.seed.expose_bytes(), SEED);
-    let other = TranscriptHash::from_bytes([1; 32]);
+    assert_eq!(keygen.seats.len(), 1);
+    assert_eq!(keygen.seats[0].signed, Some(kept.transcript));
+    assert_eq!(*keygen.seats[0].seed.expose_bytes(), SEED);
+    let transcript = TranscriptHash::from_bytes([1; 32]);
+    let other = SignedTranscript { transcript, ..kept.signed() };
     let error = refusal(store.sign_transcript(id, other).unwrap_err());
     assert!(
         matches!(error, ContentError::OtherTranscript { signed, .. } if signed == kept.transcript)
     );
-    assert_eq!(store.keygen(id).unwrap().unwrap().signed, Some(kept.transcript));
+    assert_eq!(store.keygen(id).unwrap().unwrap().seats[0].signed, Some(kept.transcript));
+}
+
+#[test]
+fn each_seat_of_a_node_has_its_keys_its_seed_its_transcript_and_its_share() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let (store, id) = (new_store(&folder), kept.invitation.id());
+    let keys = NodeKeys { identities: Vec::new(), transport: keys().transport };
+    assert!(matches!(refusal(store.keep_keys(&keys).unwrap_err()), ContentError::NoSeat));
+    let none = store.begin_keygen(&kept.invitation, &BTreeMap::new()).unwrap_err();
+    assert!(matches!(refusal(none), ContentError::NoSeat));
+    let [first, second] = kept.all_seats().map(|(seat, _)| seat);
+    let seeds = [(second, [2; 32]), (first, [1; 32])];
+    let seeds = seeds.map(|(seat, seed)| (seat, Seed::from_bytes(Zeroizing::new(seed))));
+    store.begin_keygen(&kept.invitation, &BTreeMap::from(seeds)).unwrap();
+    store.sign_transcript(id, SignedTranscript { seat: second, ..kept.signed() }).unwrap();
+    let seats = store.keygen(id).unwrap().unwrap().seats;
+    let stored = |at: usize| (seats[at].seat, *seats[at].seed.expose_bytes(), seats[at].signed);
+    assert_eq!(stored(0), (first, [1; 32], None));
+    assert_eq!(stored(1), (second, [2; 32], Some(kept.transcript)));
+    let stranger = SignedTranscript { seat: Seat::new(2).unwrap(), ..kept.signed() };
+    let error = refusal(store.sign_transcript(id, stranger).unwrap_err());
+    assert!(matches!(error, ContentError::Missing(Entry::Keygen)));
+    let mut all = kept.all_seats();
+    all.reverse();
+    store.finish_keygen(&all, &kept.recovery).unwrap();
+    let group = store.group(kept.group().id()).unwrap().unwrap();
+    assert!(group.seats.iter().map(|(seat, _)| *seat).eq([first, second]));
 }
 
 #[test]
@@ -84,16 +117,16 @@ fn a_ceremony_is_not_begun_again_with_another_seed_whether_it_runs_or_has_ended(
     let (folder, kept) = (Folder::new(), Kept::new());
     let (store, id) = (new_store(&folder), kept.invitation.id());
     let other = Seed::from_bytes(Zeroizing::new([1; 32]));
-    store.begin_keygen(&kept.invitation, &Kept::seed()).unwrap();
+    let other = BTreeMap::from([(kept.seats[0].0, other)]);
+    store.begin_keygen(&kept.invitation, &Kept::seeds()).unwrap();
     let error = refusal(store.begin_keygen(&kept.invitation, &other).unwrap_err());
     assert!(matches!(error, ContentError::AlreadyThere(Entry::Keygen)));
-    assert_eq!(*store.keygen(id).unwrap().unwrap().seed.expose_bytes(), SEED);
+    assert_eq!(*store.keygen(id).unwrap().unwrap().seats[0].seed.expose_bytes(), SEED);
     store.abandon_keygen(id).unwrap();
     assert!(store.keygen(id).unwrap().is_none());
     let error = refusal(store.begin_keygen(&kept.invitation, &other).unwrap_err());
     assert!(matches!(error, ContentError::KeygenEnded { keygen } if keygen == id));
-    let seat = kept.group().seats().next().unwrap();
-    let error = refusal(store.finish_keygen(seat, &kept.share, &kept.recovery).unwrap_err());
+    let error = refusal(store.finish_keygen(&kept.seats, &kept.recovery).unwrap_err());
     assert!(matches!(error, ContentError::Missing(Entry::Keygen)));
     assert!(store.groups().unwrap().is_empty());
 }
@@ -102,11 +135,14 @@ fn a_ceremony_is_not_begun_again_with_another_seed_whether_it_runs_or_has_ended(
 fn a_group_is_not_kept_with_the_share_of_another_seat_or_twice() {
     let (folder, kept) = (Folder::new(), Kept::new());
     let store = new_store(&folder);
-    let seats: Vec<_> = kept.group().seats().collect();
-    let error = refusal(store.keep_group(kept.group(), seats[1], &kept.share, None).unwrap_err());
-    assert!(matches!(error, ContentError::OtherShare { seat } if seat == seats[1]));
-    store.keep_group(kept.group(), seats[0], &kept.share, None).unwrap();
-    let error = refusal(store.keep_group(kept.group(), seats[0], &kept.share, None).unwrap_err());
+    let other = kept.group().seats().nth(1).unwrap();
+    let share = SecretShare::from_bytes(kept.seats[0].1.expose_bytes()).unwrap();
+    let refused = |seats: &[_]| refusal(store.keep_group(kept.group(), seats, None).unwrap_err());
+    let error = refused(&[(other, share)]);
+    assert!(matches!(error, ContentError::OtherShare { seat } if seat == other));
+    assert!(matches!(refused(&[]), ContentError::NoSeat));
+    store.keep_group(kept.group(), &kept.seats, None).unwrap();
+    let error = refused(&kept.seats);
     assert!(matches!(error, ContentError::AlreadyThere(Entry::Group)));
     assert!(store.group(kept.group().id()).unwrap().unwrap().recovery.is_none());
 }
@@ -431,15 +467,14 @@ fn a_name_belongs_to_one_group_for_good() {
     let bind = |name: &str, id| store.bind_name(&name.parse().unwrap(), id);
     let error = refusal(bind("treasury", id).unwrap_err());
     assert!(matches!(error, ContentError::Missing(Entry::Group)));
-    let seat = kept.group().seats().next().unwrap();
-    store.keep_group(kept.group(), seat, &kept.share, None).unwrap();
+    store.keep_group(kept.group(), &kept.seats, None).unwrap();
     assert_eq!(store.name_of(id).unwrap(), None);
     bind("treasury", id).unwrap();
     bind("savings", id).unwrap();
     assert_eq!(store.name_of(id).unwrap().as_deref(), Some("savings"));
     // The former name is not given to another group.
     let other = rebound(&kept);
-    store.keep_group(&other, seat, &kept.share, None).unwrap();
+    store.keep_group(&other, &kept.seats, None).unwrap();
     for name in ["treasury", "savings", "Treasury"] {
         let error = refusal(bind(name, other.id()).unwrap_err());
         assert!(matches!(error, ContentError::NameTaken { group, .. } if group == id));

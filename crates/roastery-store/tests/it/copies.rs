@@ -28,7 +28,7 @@ fn a_backup_brings_everything_back_but_a_ceremony_under_way() {
     assert_eq!(restored.audit(0, 9).unwrap().len(), 2);
     // It could sign a second transcript there.
     assert!(restored.keygen(under_way.id()).unwrap().is_none());
-    let error = restored.begin_keygen(&under_way, &Kept::seed()).unwrap_err();
+    let error = restored.begin_keygen(&under_way, &Kept::seeds()).unwrap_err();
     assert!(matches!(error, StoreError::Content(ContentError::KeygenEnded { .. })), "{error}");
 
     store.abandon_keygen(under_way.id()).unwrap();

@@ -54,8 +54,7 @@ const CHANGES: [(Durability, Change); 7] = [
 ];
 
 fn keep_group(store: &Store, kept: &Kept) -> Result<(), StoreError> {
-    let seat = kept.group().seats().next().unwrap();
-    store.keep_group(kept.group(), seat, &kept.share, None)
+    store.keep_group(kept.group(), &kept.seats, None)
 }
 
 /// Makes all changes until the disk stops. Returns how many were made, and how many were made when

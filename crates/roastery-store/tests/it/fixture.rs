@@ -2,7 +2,7 @@
 //! a proof against a coordinator.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -15,7 +15,7 @@ use roastery_protocol::{
     clock::Moment,
     election::Order,
     group::{Group, Member, NamedMember, PeerId},
-    keygen::{Invitation, Keygen, Opening, Output, RecoveryFile, Seed, Settings},
+    keygen::{Invitation, Keygen, Opening, Output, RecoveryFile, Seed, Settings, SignedTranscript},
     keys::{HostKey, IdentityKey},
     machine::{Destination, Machine},
     message::{Body, Envelope, Header, Kind, SignerSlot, SigningPackage},
@@ -34,7 +34,10 @@ pub const TRANSPORT: [u8; 32] = *b"transport key, not in the clear!";
 pub struct Kept {
     pub invitation: Invitation,
     pub transcript: TranscriptHash,
-    pub share: SecretShare,
+    /// The seats of the member whose store it is, with their shares.
+    pub seats: Vec<(Seat, SecretShare)>,
+    /// The other member's share, 32 bytes.
+    other: Zeroizing<[u8; 32]>,
     pub recovery: RecoveryFile,
     pub proof: Proof,
     pub accused: Seat,
@@ -44,10 +47,11 @@ impl Kept {
     pub fn new() -> Self {
         let (invitation, mut keygens) = keygens();
         let transcript = run(&invitation, &mut keygens);
-        let share = keygens[0].take_share().unwrap();
+        let seats = vec![(keygens[0].seat(), keygens[0].take_share().unwrap())];
+        let other = keygens[1].take_share().unwrap().expose_bytes();
         let recovery = keygens[0].recovery_file().unwrap().clone();
         let (proof, accused) = conflict(recovery.group());
-        Self { invitation, transcript, share, recovery, proof, accused }
+        Self { invitation, transcript, seats, other, recovery, proof, accused }
     }
 
     pub fn group(&self) -> &Arc<Group> {
@@ -56,6 +60,22 @@ impl Kept {
 
     pub fn seed() -> Seed {
         Seed::from_bytes(Zeroizing::new(SEED))
+    }
+
+    pub fn seeds() -> BTreeMap<Seat, Seed> {
+        BTreeMap::from([(Seat::new(0).unwrap(), Self::seed())])
+    }
+
+    /// The seats of both members with their shares.
+    pub fn all_seats(&self) -> [(Seat, SecretShare); 2] {
+        let shares = [self.seats[0].1.expose_bytes(), self.other.clone()];
+        let mut seats = self.group().seats();
+        shares.map(|share| (seats.next().unwrap(), SecretShare::from_bytes(share).unwrap()))
+    }
+
+    /// What the member's first seat signs.
+    pub fn signed(&self) -> SignedTranscript {
+        SignedTranscript { seat: self.seats[0].0, transcript: self.transcript }
     }
 
     /// A request of the group, distinguished by a number.

@@ -52,7 +52,7 @@ fn no_secret_and_no_name_is_in_the_file_in_the_clear() {
     store.change_passphrase(&passphrase(), &passphrase(), cheap()).unwrap();
     store.backup(folder.file("backup")).unwrap();
     drop(store);
-    let share = kept.share.expose_bytes();
+    let share = kept.seats[0].1.expose_bytes();
     for file in ["store", "backup"] {
         let path = folder.file(file);
         for secret in [&SEED[..], &IDENTITY, &TRANSPORT, share.as_slice(), b"correct horse"] {

@@ -21,12 +21,9 @@ fn new_passphrase() -> Passphrase {
 /// Each is one write, except the cut of the audit log.
 const STEPS: [Step; 16] = [
     |store, _| store.keep_keys(&keys()),
-    |store, kept| store.begin_keygen(&kept.invitation, &Kept::seed()),
-    |store, kept| store.sign_transcript(kept.invitation.id(), kept.transcript),
-    |store, kept| {
-        let seat = kept.group().seats().next().unwrap();
-        store.finish_keygen(seat, &kept.share, &kept.recovery)
-    },
+    |store, kept| store.begin_keygen(&kept.invitation, &Kept::seeds()),
+    |store, kept| store.sign_transcript(kept.invitation.id(), kept.signed()),
+    |store, kept| store.finish_keygen(&kept.seats, &kept.recovery),
     |store, kept| store.bind_name(&"treasury".parse().unwrap(), kept.group().id()),
     |store, kept| store.add_request(&kept.request(1), &Subject::Hash, None, 7).map(drop),
     |store, kept| store.add_request(&kept.request(0), &Subject::Hash, None, 7).map(drop),

@@ -27,7 +27,8 @@ pub fn cheap() -> PassphraseCost {
 
 pub fn keys() -> NodeKeys {
     let identity = SigningKey::from_bytes(Zeroizing::new(IDENTITY)).unwrap();
-    NodeKeys { identity, transport: TransportSecret::from_bytes(Zeroizing::new(TRANSPORT)) }
+    let transport = TransportSecret::from_bytes(Zeroizing::new(TRANSPORT));
+    NodeKeys { identities: vec![identity], transport }
 }
 
 pub fn entry(kept: &Kept, time_ms: u64) -> AuditEntry {
@@ -96,12 +97,11 @@ pub fn outcome(kept: &Kept) -> Outcome {
 /// Stores one entry of each kind.
 pub fn fill(store: &Store, kept: &Kept) {
     store.keep_keys(&keys()).unwrap();
-    store.begin_keygen(&kept.invitation, &Kept::seed()).unwrap();
-    store.sign_transcript(kept.invitation.id(), kept.transcript).unwrap();
-    let seat = kept.group().seats().next().unwrap();
-    store.finish_keygen(seat, &kept.share, &kept.recovery).unwrap();
+    store.begin_keygen(&kept.invitation, &Kept::seeds()).unwrap();
+    store.sign_transcript(kept.invitation.id(), kept.signed()).unwrap();
+    store.finish_keygen(&kept.seats, &kept.recovery).unwrap();
     store.bind_name(&"treasury".parse().unwrap(), kept.group().id()).unwrap();
-    store.begin_keygen(&second_invitation(kept), &Kept::seed()).unwrap();
+    store.begin_keygen(&second_invitation(kept), &Kept::seeds()).unwrap();
     for number in 0..2 {
         store.add_request(&kept.request(number), &Subject::Hash, None, 7).unwrap();
     }
@@ -130,20 +130,28 @@ pub fn second_invitation(kept: &Kept) -> Invitation {
 /// The whole content of a store, secrets too, in an order that does not depend on the file.
 pub fn everything(store: &Store) -> String {
     let keys = store.keys().unwrap();
-    let keys = keys.map(|keys| (keys.identity.expose_bytes(), keys.transport.expose_bytes()));
+    let keys = keys.map(|keys| {
+        let identities = keys.identities.iter().map(SigningKey::expose_bytes).collect::<Vec<_>>();
+        (identities, keys.transport.expose_bytes())
+    });
     let groups = store.groups().unwrap();
     let groups: Vec<_> = groups
         .iter()
         .map(|kept| {
             let recovery = kept.recovery.as_ref().map(|file| file.encode());
-            (kept.group.encode(), kept.seat, kept.share.expose_bytes(), recovery)
+            let seats = kept.seats.iter().map(|(seat, share)| (*seat, share.expose_bytes()));
+            (kept.group.encode(), seats.collect::<Vec<_>>(), recovery)
         })
         .collect();
     let mut keygens: Vec<_> = store
         .keygens()
         .unwrap()
         .iter()
-        .map(|kept| (kept.invitation.encode(), kept.seed.expose_bytes(), kept.signed))
+        .map(|kept| {
+            let seats =
+                kept.seats.iter().map(|own| (own.seat, own.seed.expose_bytes(), own.signed));
+            (kept.invitation.encode(), seats.collect::<Vec<_>>())
+        })
         .collect();
     keygens.sort_by(|a, b| a.0.cmp(&b.0));
     let requests = store.list(&all_of(store.groups().unwrap().iter().map(id_of))).unwrap();

@@ -16,7 +16,7 @@ use roastery_protocol::{
     Seat,
     engine::FrostEngine,
     group::{Group, Member, NamedMember, PeerId},
-    keygen::{self, Event, Invitation, Opening, RecoveryFile, Seed},
+    keygen::{self, Event, Invitation, NodeOpening, RecoveryFile, SeatOpening, Seed},
     keys::{HostKey, IdentityKey},
     signing::Settings,
 };
@@ -209,14 +209,14 @@ async fn take_part(
     let said = |error: &dyn Error| format!("{}: {error}", keys.card.peer);
     let identity = Arc::new(keys.identity);
     let host = SigningKey::from_bytes(keys.host).map_err(|error| said(&error))?;
-    let opening = Opening {
-        invitation: invitation.clone(),
+    let seat = SeatOpening {
         host: HostKey::new(host),
         identity: identity.clone(),
         seed: Seed::generate(&mut SysRng).map_err(|error| said(&error))?,
         signed: None,
-        settings: KEYGEN,
     };
+    let opening =
+        NodeOpening { invitation: invitation.clone(), seats: vec![seat], settings: KEYGEN };
     let before = begun.elapsed();
     let mut keygen = KeygenDriver::open(bus, opening).map_err(|error| said(&error))?;
     let (listener, mut events) = mpsc::unbounded_channel();
@@ -231,14 +231,11 @@ async fn take_part(
         _ = all.wait_for(|done| *done == members) => {}
         () = keygen.serve() => {}
     }
-    let seat = invitation
-        .seats()
-        .find(|seat| invitation.member(*seat).is_some_and(|card| card.peer == keys.card.peer))
-        .ok_or("no such member")?;
-    let driver::GeneratedKey { share, file } = made;
+    let driver::GeneratedKey { shares, file } = made;
+    let (seat, share) = shares.into_iter().next().ok_or("no such member")?;
     let (mut offered, mut signed) = (None, None);
     while let Ok((at, event)) = events.try_recv() {
-        match event {
+        match event.event {
             Event::Coordinating(_) => offered = Some(before + at),
             Event::Signed(_) => signed = Some(before + at),
             _ => {}

@@ -15,7 +15,7 @@ use std::{error::Error, io::Write, path::Path, process::ExitCode};
 use bitcoin::secp256k1;
 use roastery_frost::{Signature, XOnlyPublicKey};
 use roastery_protocol::{group::Group, request::MessageToSign};
-use roastery_service::files::{Access, Folder, write_secret};
+use roastery_service::files::{Access, Folder, write_secrets};
 use serde::Serialize;
 
 pub(crate) use self::options::Options;
@@ -149,7 +149,8 @@ fn write_recovery(folder: &Path, keygen: &Keygen) -> Result<(), Box<dyn Error>> 
     let path = folder.join("recovery.roastery");
     Folder::replace(&path, &keygen.file.encode(), Access::Everyone)?;
     for (seat, key) in keygen.host_keys.iter().enumerate() {
-        write_secret(&folder.join(format!("host-key-of-seat-{seat}")), key)?;
+        let path = folder.join(format!("host-key-of-seat-{seat}"));
+        write_secrets(&path, std::slice::from_ref(key))?;
     }
     Ok(())
 }

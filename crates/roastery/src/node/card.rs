@@ -1,5 +1,6 @@
 use std::{
     process::ExitCode,
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -50,12 +51,13 @@ fn renew(folder: &Folder, config: &Config, client: &Client) -> anyhow::Result<No
     let passphrase = passphrase::of_node(folder, config)?;
     let store = Store::open(folder.store(), &passphrase)?;
     let keys = store.keys()?.context("the store has no keys: it was not made by roastery init")?;
-    let identity = IdentityKey::new(keys.identity);
+    let identities: Vec<_> =
+        keys.identities.into_iter().map(|key| Arc::new(IdentityKey::new(key))).collect();
     let transport = TransportKey::from_secret(&mut keys.transport.expose_bytes());
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-    let known = own_card::known_member(&store, &transport.peer())?;
-    let own = OwnKeys { identity: &identity, transport: &transport, known };
+    let known = own_card::known_members(&store, &transport.peer())?;
+    let own = OwnKeys { identities: &identities, transport: &transport, known };
     let card = own_card::renew(folder, config, &own, now)?;
     if let OwnCard::Rebuilt { reason, .. } = &card {
         complain!("The card could not be read: {reason}");

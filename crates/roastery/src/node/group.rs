@@ -26,7 +26,7 @@ pub(crate) struct New {
     /// The name of the group
     #[arg(long, value_name = "NAME")]
     name: String,
-    /// How many members must sign
+    /// How many seats must sign
     #[arg(long, value_name = "T", value_parser = values::threshold)]
     threshold: usize,
     /// The number of the attempt, if an earlier one of the same members did not finish
@@ -109,7 +109,8 @@ fn new(options: New) -> anyhow::Result<ExitCode> {
     };
     check_new(&options.out)?;
     let cards = options.cards.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
-    let notes = notes(&cards);
+    let mut notes = notes(&cards);
+    notes.extend(sign_alone(&cards, options.threshold));
     let file = InvitationFile::new(&options.name, options.number, options.threshold, cards)?;
     Folder::write_new(&options.out, file.to_text().as_bytes(), Access::Everyone)?;
     say!("Invitation    {}", options.out.display());
@@ -136,6 +137,19 @@ fn notes(cards: &[NodeCard]) -> Vec<String> {
         ));
     }
     notes
+}
+
+/// Warnings about members that hold as many seats as must sign.
+fn sign_alone(cards: &[NodeCard], threshold: usize) -> Vec<String> {
+    let all: usize = cards.iter().map(|card| card.members().len()).sum();
+    let alone = cards.iter().filter(|card| card.members().len() >= threshold);
+    let note = |card: &NodeCard| {
+        let (name, seats) = (card.name(), card.members().len());
+        format!(
+            "{name} holds {seats} of {all} seats and {threshold} must sign: it signs without the others"
+        )
+    };
+    alone.map(note).collect()
 }
 
 fn join(at: &At, options: &Join) -> anyhow::Result<ExitCode> {

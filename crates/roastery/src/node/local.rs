@@ -12,7 +12,7 @@ use clap::Args;
 use roastery_protocol::group::Name;
 use roastery_service::{
     api::Client,
-    files::{Access, Folder, InvitationFile, MAX_CARD, MAX_INVITATION_FILE, NodeCard},
+    files::{Access, Folder, InvitationFile, MAX_CARD, MAX_INVITATION_FILE, MAX_SEATS, NodeCard},
     init::NewNode,
     text::shell_word,
     view::{Begin, Health, Join, KeygenState, KeygenStatus},
@@ -25,11 +25,14 @@ use super::{At, run::ended, show, wait_for};
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// How many nodes
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = |text: &str| values::number::<u16>(text, 2, 32))]
+    /// How many nodes, of one seat each
+    #[arg(long, value_name = "N", default_value_t = 5, conflicts_with = "seats", value_parser = |text: &str| values::number::<u16>(text, 2, 32))]
     signers: u16,
-    /// How many must sign
-    #[arg(long, value_name = "T", default_value_t = 3, value_parser = |text: &str| values::number::<usize>(text, 2, 32))]
+    /// How many seats each node holds, as in 3,1,1: so many nodes of these weights
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = |text: &str| values::number::<usize>(text, 1, MAX_SEATS))]
+    seats: Vec<usize>,
+    /// How many seats must sign
+    #[arg(long, value_name = "T", default_value_t = 3, value_parser = values::threshold)]
     threshold: usize,
     /// The first of the ports, of which each node takes one
     #[arg(long, value_name = "PORT", default_value_t = 7500, value_parser = |text: &str| values::number::<u16>(text, 1, 65_535))]
@@ -128,18 +131,22 @@ fn invited(group: &Path) -> Option<Vec<PathBuf>> {
 
 /// Makes the group, or what is missing of it: existing nodes stay as they are.
 fn make(group: &Path, options: &Options) -> anyhow::Result<Vec<PathBuf>> {
-    let n = usize::from(options.signers);
-    if !(2..=n).contains(&options.threshold) {
-        return Err(anyhow!("--threshold {}: 2 to {n} are allowed", options.threshold));
+    let weights = match &options.seats[..] {
+        [] => vec![1; usize::from(options.signers)],
+        seats => seats.to_vec(),
+    };
+    let (nodes, seats) = (weights.len(), weights.iter().sum());
+    if !(2..=seats).contains(&options.threshold) {
+        return Err(anyhow!("--threshold {}: 2 to {seats} are allowed", options.threshold));
     }
-    if options.port.checked_add(options.signers).is_none() {
-        return Err(anyhow!("--port {}: there are not {n} ports from there on", options.port));
+    if nodes > usize::from(u16::MAX - options.port) {
+        return Err(anyhow!("--port {}: there are not {nodes} ports from there on", options.port));
     }
     let mut cards: Vec<NodeCard> = Vec::new();
     let mut folders = Vec::new();
-    for (k, port) in (0..n).zip(options.port..) {
+    for ((k, seats), port) in weights.into_iter().enumerate().zip(options.port..) {
         let path = node(group, k);
-        cards.push(if is_made(&path) { card(&path)? } else { make_node(&path, k, port)? });
+        cards.push(if is_made(&path) { card(&path)? } else { make_node(&path, k, seats, port)? });
         folders.push(path);
     }
     let file = InvitationFile::new(NAME, 0, options.threshold, cards)?;
@@ -154,7 +161,7 @@ fn card(node: &Path) -> anyhow::Result<NodeCard> {
     NodeCard::parse(&text).with_context(|| path.display().to_string())
 }
 
-fn make_node(path: &Path, k: usize, port: u16) -> anyhow::Result<NodeCard> {
+fn make_node(path: &Path, k: usize, seats: usize, port: u16) -> anyhow::Result<NodeCard> {
     let folder = Folder::new(path);
     folder.create()?;
     // In a file beside the store it protects nothing: this is a group for trials.
@@ -163,6 +170,7 @@ fn make_node(path: &Path, k: usize, port: u16) -> anyhow::Result<NodeCard> {
     let address = format!("/ip4/127.0.0.1/tcp/{port}");
     let new = NewNode {
         name: format!("node-{k}").parse::<Name>()?,
+        seats,
         listen: vec![address.parse()?],
         announce: vec![address.parse()?],
         passphrase: Passphrase::new(passphrase),

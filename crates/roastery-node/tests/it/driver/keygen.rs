@@ -16,7 +16,7 @@ use roastery_node::{
 use roastery_protocol::{
     group::{Member, NamedMember, PeerId},
     keygen::{
-        Invitation, Opening, Seed, Settings,
+        Invitation, NodeOpening, SeatOpening, Seed, Settings,
         message::{Envelope, Kind},
         recover_group,
     },
@@ -30,28 +30,39 @@ use crate::driver::buses::Recorded;
 
 const MEMBERS: usize = 3;
 
-/// The keys of members before key generation.
+/// The keys of members before key generation, by seat.
 struct Keys {
     hosts: Vec<Zeroizing<[u8; 32]>>,
     identities: Vec<Arc<IdentityKey>>,
+    /// The node that holds each seat.
+    nodes: Vec<usize>,
     invitation: Invitation,
 }
 
 impl Keys {
     fn draw() -> Self {
+        Self::of_weights(2, &[1; MEMBERS])
+    }
+
+    /// Nodes of so many seats each.
+    fn of_weights(t: usize, weights: &[usize]) -> Self {
+        let nodes =
+            weights.iter().enumerate().flat_map(|(node, of)| std::iter::repeat_n(node, *of));
+        let nodes: Vec<usize> = nodes.collect();
+        let n = nodes.len();
         let draw = || SigningKey::generate(&mut SysRng).unwrap();
-        let hosts: Vec<_> = (0..MEMBERS).map(|_| draw().expose_bytes()).collect();
-        let identities: Vec<_> = (0..MEMBERS).map(|_| Arc::new(IdentityKey::new(draw()))).collect();
+        let hosts: Vec<_> = (0..n).map(|_| draw().expose_bytes()).collect();
+        let identities: Vec<_> = (0..n).map(|_| Arc::new(IdentityKey::new(draw()))).collect();
         let cards = hosts.iter().zip(&identities).enumerate().map(|(at, (host, identity))| {
-            let (host, peer) = (host_key(host), name(at));
+            let (host, peer) = (host_key(host), name(nodes[at]));
             let identity_key = identity.public_key();
             let binding = host.bind(&identity_key, &peer, 0);
             let host_key = host.public_key();
             let member = Member { host_key, identity_key, peer, sequence: 0, binding };
-            NamedMember { name: format!("member {at}").parse().unwrap(), member }
+            NamedMember { name: format!("member {}", nodes[at]).parse().unwrap(), member }
         });
-        let invitation = Invitation::new("treasury", 0, 2, cards.collect()).unwrap();
-        Self { hosts, identities, invitation }
+        let invitation = Invitation::new("treasury", 0, t, cards.collect()).unwrap();
+        Self { hosts, identities, nodes, invitation }
     }
 
     fn open<B: Bus>(&self, at: usize, bus: B) -> KeygenDriver<B> {
@@ -59,15 +70,18 @@ impl Keys {
     }
 
     fn open_with<B: Bus>(&self, at: usize, bus: B, settings: Settings) -> KeygenDriver<B> {
-        let opening = Opening {
-            invitation: self.invitation.clone(),
-            host: host_key(&self.hosts[at]),
-            identity: self.identities[at].clone(),
+        let seats = self.seats_of(at).into_iter().map(|seat| SeatOpening {
+            host: host_key(&self.hosts[seat]),
+            identity: self.identities[seat].clone(),
             seed: Seed::generate(&mut SysRng).unwrap(),
             signed: None,
-            settings,
-        };
-        KeygenDriver::open(bus, opening).unwrap()
+        });
+        let (invitation, seats) = (self.invitation.clone(), seats.collect());
+        KeygenDriver::open(bus, NodeOpening { invitation, seats, settings }).unwrap()
+    }
+
+    fn seats_of(&self, node: usize) -> Vec<usize> {
+        (0..self.nodes.len()).filter(|seat| self.nodes[*seat] == node).collect()
     }
 
     /// A member that finishes, and answers others as long as the test runs.
@@ -79,14 +93,19 @@ impl Keys {
         })
     }
 
-    /// The recovery file restores the member's share with its host key, which verifies the
+    /// The recovery file restores the share of each seat with its host key, which verifies the
     /// signatures of all.
     fn check(&self, at: usize, made: &GeneratedKey) {
         let file = made.file.encode();
         let group = made.file.group();
-        let recovered = recover_group(host_key(&self.hosts[at]), &file, Some(group.id())).unwrap();
-        assert_eq!(recovered.share.expose_bytes(), made.share.expose_bytes());
-        group.check_seat_keys(recovered.seat, &self.identities[at], &made.share).unwrap();
+        assert_eq!(made.shares.len(), self.seats_of(at).len());
+        for ((own, share), at) in made.shares.iter().zip(self.seats_of(at)) {
+            let recovered = recover_group(host_key(&self.hosts[at]), &file, Some(group.id()));
+            let recovered = recovered.unwrap();
+            assert_eq!((recovered.seat, seat(at)), (*own, *own));
+            assert_eq!(recovered.share.expose_bytes(), share.expose_bytes());
+            group.check_seat_keys(*own, &self.identities[at], share).unwrap();
+        }
     }
 }
 
@@ -116,7 +135,7 @@ async fn three_members_make_a_key_that_all_of_them_have_signed() {
         tasks.push(tokio::spawn(async move {
             let made = keygen.finish(|_| Ok(())).await.unwrap();
             // The share can be taken once.
-            assert!(matches!(keygen.finish(|_| Ok(())).await, Err(KeygenError::ShareTaken)));
+            assert!(matches!(keygen.finish(|_| Ok(())).await, Err(KeygenError::SharesTaken)));
             (made, tokio::spawn(async move { keygen.serve().await }))
         }));
     }
@@ -127,6 +146,22 @@ async fn three_members_make_a_key_that_all_of_them_have_signed() {
         groups.push(made.file.group().id());
     }
     assert_eq!(groups, [groups[0]; MEMBERS]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_of_three_seats_and_two_others_make_a_key_and_each_seat_stores_what_it_signs() {
+    let (mesh, keys) = (Mesh::default(), Keys::of_weights(3, &[3, 1, 1]));
+    let _others = [1, 2].map(|at| keys.start(at, &mesh));
+    let mut keygen = keys.open(0, mesh.join(name(0)).unwrap());
+    let mut stored = Vec::new();
+    let made = keygen.finish(|record| {
+        stored.push(record);
+        Ok(())
+    });
+    keys.check(0, &timeout(LONG, made).await.unwrap().unwrap());
+    stored.sort_by_key(|record| record.seat);
+    assert!(stored.iter().map(|record| record.seat).eq([0, 1, 2].map(seat)));
+    assert!(stored.iter().all(|record| record.transcript == stored[0].transcript));
 }
 
 #[tokio::test(start_paused = true)]

@@ -179,7 +179,7 @@ impl Service {
         GroupStatus {
             name: group.name.clone(),
             id: group.group.id().to_string(),
-            seat: group.seat.to_u16(),
+            seats: group.seats.iter().map(|seat| seat.to_u16()).collect(),
             threshold: group.group.threshold(),
             key: group.group.keys().threshold_public_key().serialize().to_lower_hex_string(),
             members: members

@@ -49,7 +49,7 @@ impl GroupService {
             summary: self.summary_of(kept),
             messages: messages.collect(),
             proposer: proposer.map(|seat| seat.to_u16()),
-            proposer_name: self.shown_as(proposer.unwrap_or(self.seat)),
+            proposer_name: self.shown_as(proposer.unwrap_or(self.first_seat())),
             since: Time::from_seconds(*since),
             changed: Time::from_seconds(*changed),
             position: kept.position,

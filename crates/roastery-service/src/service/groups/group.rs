@@ -46,7 +46,8 @@ pub(in crate::service) struct GroupService {
     /// The section of its policy in the configuration.
     pub(in crate::service) section: String,
     pub(in crate::service) group: Arc<Group>,
-    pub(in crate::service) seat: Seat,
+    /// This node's seats in the group, in ascending order; at least one.
+    pub(in crate::service) seats: Vec<Seat>,
     pub(in crate::service) recovery: Option<RecoveryFile>,
     pub(in crate::service) handle: NodeHandle,
     pub(in crate::service) policy: Arc<PolicyEngine>,
@@ -104,11 +105,16 @@ impl GroupService {
         Called { name, section }: Called,
         kept: KeptGroup,
         bus: impl Bus + 'static,
-        identity: Arc<IdentityKey>,
+        identities: Vec<Arc<IdentityKey>>,
         policy: PolicyEngine,
         (journal, over_limit): (GroupJournal, mpsc::UnboundedReceiver<OverLimit>),
     ) -> Result<Arc<Self>, ServiceError> {
-        let KeptGroup { group, seat, share, recovery } = kept;
+        let KeptGroup { group, seats: shares, recovery } = kept;
+        let seats: Vec<Seat> = shares.iter().map(|(seat, _)| *seat).collect();
+        let mut own = shares.into_iter().zip(identities);
+        let ((seat, share), identity) = own
+            .next()
+            .ok_or_else(|| ServiceError::Internal("a group without a seat of this node".into()))?;
         let engine = FrostEngine::new(seat, group.keys().clone(), share);
         let settings = Settings::default();
         let member = LocalMember { group: group.clone(), seat, identity, engine, settings };
@@ -123,7 +129,7 @@ impl GroupService {
             name,
             section,
             group,
-            seat,
+            seats,
             recovery,
             handle,
             policy: Arc::new(policy),
@@ -220,6 +226,11 @@ impl GroupService {
 
     pub(in crate::service) fn is_running(&self, session: SessionId) -> bool {
         self.lock().contains_key(&session)
+    }
+
+    /// The first of this node's seats.
+    pub(in crate::service) fn first_seat(&self) -> Seat {
+        *self.seats.first().expect("a group runs here with at least one seat")
     }
 
     /// The name on the card of a seat.

@@ -102,7 +102,7 @@ impl Progress {
 }
 
 impl GroupService {
-    /// How many members have approved a request, and their names.
+    /// How many seats have approved a request, and the names of their members.
     pub(in crate::service) fn view_progress(&self, kept: &KeptRequest) -> view::Progress {
         let session = kept.request.session_id();
         let Seats { mut approved, .. } = self.progress.of(session);
@@ -111,10 +111,10 @@ impl GroupService {
         match &kept.state {
             RequestState::Proposed => {}
             RequestState::Approved(..) => {
-                approved.insert(self.seat);
+                approved.extend(self.seats.iter().copied());
             }
             RequestState::Refused(..) => {
-                refused.insert(self.seat);
+                refused.extend(self.seats.iter().copied());
             }
             RequestState::Signed(outcome) => {
                 let origin = outcome.origin.as_ref();
@@ -125,24 +125,34 @@ impl GroupService {
         approved.retain(|seat| !refused.contains(seat));
         let (threshold, size) = (self.group.threshold(), self.group.size());
         let signed = matches!(kept.state, RequestState::Signed(_));
-        let named =
-            |seats: &BTreeSet<Seat>| seats.iter().map(|seat| self.shown_as(*seat)).collect();
+        // A member of several seats is named once.
+        let named = |seats: &BTreeSet<Seat>| {
+            let mut names: Vec<String> = Vec::new();
+            for name in seats.iter().map(|seat| self.shown_as(*seat)) {
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+            names
+        };
         view::Progress {
             needed: threshold,
             members: size,
+            approved_seats: approved.len(),
             approved: named(&approved),
             refused: named(&refused),
             can_succeed: signed || size - refused.len().min(size) >= threshold,
         }
     }
 
-    /// A member's name, or its seat if it has none; both if another member has the same name.
+    /// A member's name, or its seat if it has none; both if another peer has the same name.
     pub(in crate::service) fn shown_as(&self, seat: Seat) -> String {
         let name = self.name_of(seat);
         if name.is_empty() {
             return format!("seat {seat}");
         }
-        let alike = |other: Seat| other != seat && self.name_of(other) == name;
+        let peer = |seat| self.group.member(seat).map(|member| &member.peer);
+        let alike = |other: Seat| peer(other) != peer(seat) && self.name_of(other) == name;
         if self.group.seats().any(alike) {
             return format!("{name} (seat {seat})");
         }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use roastery_frost::SecretShare;
 use roastery_node::bus::mux::{Channel, OpenChannelError, Topic};
-use roastery_protocol::group::PeerId;
+use roastery_protocol::{Seat, group::PeerId, keys::IdentityKey};
 use roastery_store::KeptGroup;
 
 use crate::{
@@ -60,19 +61,29 @@ impl Service {
         let key = key_of(&kept.group);
         self.count_released(key, engine.caps()).await?;
         let (journal, over_limit) = self.audit.journal(id, key, engine.caps());
-        let (shared, identity) = (self.shared.clone(), self.identity.clone());
+        let (shared, identities) = (self.shared.clone(), self.identities_of(&kept));
         let group = GroupService::start(
             shared,
             Called { name, section },
             kept,
             channel,
-            identity,
+            identities,
             engine,
             (journal, over_limit),
         )
         .await?;
         self.lock_groups().insert(id, group);
         Ok(())
+    }
+
+    /// The identity key of each seat of this node in a group. A session checks them when it is
+    /// opened.
+    fn identities_of(&self, kept: &KeptGroup) -> Vec<Arc<IdentityKey>> {
+        let of = |(seat, _): &(Seat, SecretShare)| {
+            let own = kept.group.member(*seat).and_then(|member| self.identity_of(member));
+            own.or(self.identities.first()).cloned()
+        };
+        kept.seats.iter().filter_map(of).collect()
     }
 
     /// Counts spending under a key from now on, beginning with that of the last day.

@@ -1,4 +1,4 @@
-//! Reads the host key, which may be on a medium that does not respond.
+//! Reads the host keys, which may be on a medium that does not respond.
 
 use std::{path::PathBuf, sync::Arc, thread, time::Duration};
 
@@ -8,12 +8,12 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{files::read_secret, service::ServiceError};
+use crate::{files::read_secrets, service::ServiceError};
 
 /// The timeout of the medium.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Reads the host key in a thread of its own: if that hangs it blocks nothing else, not even the
+/// Reads the host keys in a thread of its own: if that hangs it blocks nothing else, not even the
 /// end of the process.
 #[derive(Debug)]
 pub(in crate::service) struct HostKeyReader {
@@ -28,13 +28,16 @@ impl Default for HostKeyReader {
 }
 
 impl HostKeyReader {
-    /// Reads the key in this file.
+    /// Reads the keys in this file, one for each seat of the node.
     ///
     /// # Errors
     ///
     /// [`ServiceError::NotReady`] if there is no file, or its medium does not respond within 20
     /// seconds; [`ServiceError::File`].
-    pub(in crate::service) async fn read(&self, path: PathBuf) -> Result<SigningKey, ServiceError> {
+    pub(in crate::service) async fn read(
+        &self,
+        path: PathBuf,
+    ) -> Result<Vec<SigningKey>, ServiceError> {
         let unanswered = || {
             let seconds = PATIENCE.as_secs();
             ServiceError::NotReady(
@@ -48,14 +51,15 @@ impl HostKeyReader {
                 .name("host-key".to_owned())
                 .spawn(move || {
                     // The caller may have timed out: then the key is overwritten here.
-                    let _ = done.send(read_secret(&path).map(SigningKey::from_bytes));
+                    let _ = done.send(read_secrets(&path));
                     drop(turn);
                 })
                 .map_err(|error| ServiceError::Internal(format!("no thread: {error}").into()))?;
             read.await.map_err(|_| unanswered())
         };
-        let key = timeout(PATIENCE, reading).await.map_err(|_| unanswered())???;
-        key.map_err(|error| ServiceError::NotReady(format!("the host key: {error}").into()))
+        let keys = timeout(PATIENCE, reading).await.map_err(|_| unanswered())???;
+        let keys = keys.into_iter().map(SigningKey::from_bytes).collect::<Result<_, _>>();
+        keys.map_err(|error| ServiceError::NotReady(format!("the host key: {error}").into()))
     }
 }
 

@@ -66,10 +66,13 @@ impl Service {
 
     /// Registers an invitation of this node, which waits for its fingerprint or for being resumed.
     fn register(&self, invitation: &Invitation) {
-        let Some(seat) = self.seat_in(invitation) else { return };
+        let seats = self.seats_in(invitation);
+        if seats.is_empty() {
+            return;
+        }
         match self.kept_name(invitation) {
             Ok(name) => {
-                let keygen = || Arc::new(KeygenService::new(invitation.clone(), seat, name));
+                let keygen = || Arc::new(KeygenService::new(invitation.clone(), seats, name));
                 self.lock_keygens().entry(invitation.id()).or_insert_with(keygen);
             }
             Err(error) => tracing::error!(
@@ -80,21 +83,20 @@ impl Service {
         }
     }
 
-    fn seat_in(&self, invitation: &Invitation) -> Option<Seat> {
-        let seats = invitation.seats().zip(invitation.members());
-        seats.into_iter().find(|(_, member)| member.peer == self.peer).map(|(seat, _)| seat)
+    fn seats_in(&self, invitation: &Invitation) -> Vec<Seat> {
+        invitation.seats_of(&self.peer).collect()
     }
 
     /// Puts the members into the roster, and keeps their signed addresses if they are newer than
     /// those known.
     fn know(&self, file: &InvitationFile) {
         self.learn_names(file.invitation());
-        for card in file.cards().iter().filter(|card| card.member().peer != self.peer) {
+        for card in file.cards().iter().filter(|card| *card.peer() != self.peer) {
             if let Err(error) = self.learn(card.whereabouts()) {
                 let name = card.name();
                 tracing::error!(%name, %error, "the addresses of a member could not be kept");
             }
-            self.reach(card.member().peer.clone());
+            self.reach(card.peer().clone());
         }
     }
 
@@ -111,7 +113,8 @@ impl Service {
             let id = kept.invitation.id();
             let known = self.lock_keygens().get(&id).cloned();
             let Some(keygen) = known else {
-                let reason = "its name or this node's seat is not known; it is not taken up again";
+                let reason =
+                    "its name or this node's seats are not known; it is not taken up again";
                 tracing::error!(keygen = %id, reason);
                 continue;
             };
@@ -147,11 +150,12 @@ impl Service {
         let wanted = wanted.as_deref().map(name_of_group).transpose()?;
         let file =
             InvitationFile::parse(&text).map_err(|error| ServiceError::Invalid(error.into()))?;
-        let seat = self.seat_in(file.invitation()).ok_or_else(|| {
-            ServiceError::Invalid("this node's card is not in the invitation".into())
-        })?;
-        let own = file.invitation().member(seat).map(|member| member.identity_key);
-        if own != Some(self.identity.public_key()) {
+        let seats = self.seats_in(file.invitation());
+        if seats.is_empty() {
+            return Err(ServiceError::Invalid("this node's card is not in the invitation".into()));
+        }
+        let own = seats.iter().filter_map(|seat| file.invitation().member(*seat));
+        if own.into_iter().any(|member| self.identity_of(member).is_none()) {
             let reason = "the card of this node in the invitation has another identity key";
             return Err(ServiceError::Invalid(reason.into()));
         }
@@ -165,7 +169,7 @@ impl Service {
                     if known.is_running() {
                         return Err(other_name(&known.name));
                     }
-                    self.join_as(file, seat, wanted).await?;
+                    self.join_as(file, seats, wanted).await?;
                 }
                 _ => return Ok(known.view()),
             }
@@ -183,7 +187,7 @@ impl Service {
                 (Some(name), _) | (None, Some(name)) => name,
                 (None, None) => name_of_invitation(file.invitation())?,
             };
-            let mut view = KeygenService::new(file.invitation().clone(), seat, name).view();
+            let mut view = KeygenService::new(file.invitation().clone(), seats, name).view();
             view.state = KeygenState::Done;
             view.text = "the group is here; where its members are is known now".to_owned();
             view.group = Some(group.to_string());
@@ -193,7 +197,7 @@ impl Service {
             Some(name) => name,
             None => name_of_invitation(file.invitation())?,
         };
-        self.join_as(file, seat, name).await?;
+        self.join_as(file, seats, name).await?;
         self.keygen(&id.to_string())
     }
 
@@ -201,14 +205,14 @@ impl Service {
     async fn join_as(
         &self,
         file: InvitationFile,
-        seat: Seat,
+        seats: Vec<Seat>,
         name: Name,
     ) -> Result<(), ServiceError> {
         self.check_free(&name, None).await?;
         self.keep_name(&file, &name)?;
         self.keep_invitation(&file)?;
         let id = file.invitation().id();
-        let keygen = Arc::new(KeygenService::new(file.invitation().clone(), seat, name));
+        let keygen = Arc::new(KeygenService::new(file.invitation().clone(), seats, name));
         self.lock_keygens().insert(id, keygen);
         Ok(())
     }
@@ -309,8 +313,8 @@ impl Service {
         let channel = self.open_channel(Topic::Keygen(invitation.id()), members)?;
         let host_key = self.shared.folder.resolve(&self.config.host_key);
         let (finished, made) = oneshot::channel();
-        let (shared, identity) = (&self.shared, self.identity.clone());
-        keygen.run(shared, channel, identity, host_key, finished).await?;
+        let (shared, identities) = (&self.shared, &self.identities);
+        keygen.run(shared, channel, identities, host_key, finished).await?;
         let (this, keygen) = (self.clone(), keygen.clone());
         self.shared.finite("the start of a new group", async move {
             if made.await.is_ok()

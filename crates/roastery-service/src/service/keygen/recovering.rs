@@ -1,9 +1,9 @@
-//! A share is restored from a group's recovery file and the host key.
+//! Shares are restored from a group's recovery file and the host keys.
 
 use std::sync::Arc;
 
 use roastery_protocol::{
-    group::Group,
+    group::{Group, PeerId},
     keygen::{RecoveryFile, recover_group},
     keys::HostKey,
 };
@@ -11,11 +11,12 @@ use roastery_protocol::{
 use crate::service::{Service, ServiceError, groups::naming::name_of_group};
 
 impl Service {
-    /// Restores this node's share of a group from the group's recovery file and the host key.
+    /// Restores the shares of this node's seats in a group from the group's recovery file and the
+    /// host keys.
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Invalid`] if the file and the host key do not match;
+    /// [`ServiceError::Invalid`] if the file and the host keys do not match;
     /// [`ServiceError::NameTaken`] if another group has the given name, or the name of the key
     /// generation.
     pub async fn recover(
@@ -25,18 +26,20 @@ impl Service {
     ) -> Result<Arc<Group>, ServiceError> {
         let wanted = wanted.as_deref().map(name_of_group).transpose()?;
         let host_key = self.shared.folder.resolve(&self.config.host_key);
-        let host = self.shared.host_key.read(host_key).await?;
+        let hosts = self.shared.host_key.read(host_key).await?;
         let recovery =
             RecoveryFile::decode(&file).map_err(|error| ServiceError::Invalid(error.into()))?;
-        let recover = move || recover_group(HostKey::new(host), &file, None);
+        let group = recovery.group().clone();
+        let hosts = hosts.into_iter().map(HostKey::new).collect();
+        let hosts = hosts_of(&group, &self.peer, hosts)?;
+        let recover = move || {
+            let recover = |host| recover_group(host, &file, None);
+            hosts.into_iter().map(recover).collect::<Result<Vec<_>, _>>()
+        };
         let recovered = self.shared.runtime.spawn_blocking(recover).await;
         let recovered = recovered.map_err(|error| ServiceError::Internal(error.into()))?;
         let recovered = recovered.map_err(|error| ServiceError::Invalid(error.into()))?;
-        let (group, seat, share) = (recovered.group, recovered.seat, recovered.share);
-        if group.member(seat).is_none_or(|member| member.peer != self.peer) {
-            let reason = "in this group the seat of the host key has another peer than this node";
-            return Err(ServiceError::Invalid(reason.into()));
-        }
+        let shares: Vec<_> = recovered.into_iter().map(|one| (one.seat, one.share)).collect();
         let (keeping, keygen) = (group.clone(), recovery.invitation().id());
         let name = match (wanted, self.lock_keygens().get(&keygen)) {
             (Some(name), _) => name,
@@ -46,7 +49,7 @@ impl Service {
         self.check_free(&name, Some(group.id())).await?;
         self.shared
             .store(move |store| {
-                store.keep_group(&keeping, seat, &share, Some(&recovery))?;
+                store.keep_group(&keeping, &shares, Some(&recovery))?;
                 store.bind_name(&name, keeping.id())
             })
             .await?;
@@ -55,4 +58,23 @@ impl Service {
         self.lock_keygens().retain(|id, known| *id != keygen || known.is_running());
         Ok(group)
     }
+}
+
+/// The host keys of the seats that this peer holds in a group, by seat.
+fn hosts_of(
+    group: &Group,
+    peer: &PeerId,
+    mut hosts: Vec<HostKey>,
+) -> Result<Vec<HostKey>, ServiceError> {
+    let own: Vec<_> = group.seats().filter(|seat| group.holds(peer, *seat)).collect();
+    let host_of = |seat| {
+        let key = group.member(seat)?.host_key;
+        let host = hosts.iter().position(|host| host.public_key() == key)?;
+        Some(hosts.swap_remove(host))
+    };
+    let found: Option<Vec<_>> = own.into_iter().map(host_of).collect();
+    found.filter(|found| !found.is_empty()).ok_or_else(|| {
+        let reason = "the host keys here are not those of this node's seats in this group";
+        ServiceError::Invalid(reason.into())
+    })
 }

@@ -1,10 +1,12 @@
 use std::{
+    collections::BTreeMap,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use getrandom::SysRng;
+use roastery_frost::SigningKey;
 use roastery_node::{
     bus::Bus,
     driver::{GeneratedKey, KeygenDriver, KeygenError},
@@ -13,9 +15,12 @@ use roastery_protocol::{
     Seat,
     clock::Moment,
     group::Name,
-    keygen::{Event, Invitation, Opening, Report, ReportPhase, Seed, Settings},
+    keygen::{
+        Event, Invitation, NodeOpening, Report, ReportPhase, SeatEvent, SeatOpening, Seed, Settings,
+    },
     keys::{HostKey, IdentityKey},
 };
+use roastery_store::KeptSeat;
 use tokio::{
     sync::{mpsc, watch},
     task::AbortHandle,
@@ -29,7 +34,8 @@ use crate::{
 /// The key generation of a group, from the invitation to the share.
 pub(in crate::service) struct KeygenService {
     pub(in crate::service) invitation: Invitation,
-    pub(in crate::service) seat: Seat,
+    /// This node's seats.
+    pub(in crate::service) seats: Vec<Seat>,
     /// The group's name at this node.
     pub(in crate::service) name: Name,
     state: Mutex<State>,
@@ -60,8 +66,8 @@ const ABORT_PATIENCE: Duration = Duration::from_secs(5);
 pub(in crate::service) type Finished = tokio::sync::oneshot::Sender<()>;
 
 impl KeygenService {
-    pub(in crate::service) fn new(invitation: Invitation, seat: Seat, name: Name) -> Self {
-        Self { invitation, seat, name, state: Mutex::new(State::Joined) }
+    pub(in crate::service) fn new(invitation: Invitation, seats: Vec<Seat>, name: Name) -> Self {
+        Self { invitation, seats, name, state: Mutex::new(State::Joined) }
     }
 
     /// Whether its task runs.
@@ -116,32 +122,37 @@ impl KeygenService {
         self: &Arc<Self>,
         shared: &Arc<Shared>,
         bus: impl Bus + 'static,
-        identity: Arc<IdentityKey>,
+        identities: &[Arc<IdentityKey>],
         host_key: PathBuf,
         finished: Finished,
     ) -> Result<(), ServiceError> {
         let invitation = self.invitation.clone();
-        let host = shared.host_key.read(host_key).await?;
-        let id = invitation.id();
+        let hosts = shared.host_key.read(host_key).await?;
+        let mut keys = keys_of(&invitation, &self.seats, hosts, identities)?;
+        let (id, seats) = (invitation.id(), self.seats.clone());
         let kept = shared
             .store(move |store| match store.keygen(id)? {
                 Some(kept) => Ok(Some(kept)),
                 None => {
-                    let Ok(seed) = Seed::generate(&mut SysRng) else { return Ok(None) };
-                    store.begin_keygen(&invitation, &seed)?;
+                    let draw = |seat| Some((seat, Seed::generate(&mut SysRng).ok()?));
+                    let Some(seeds) = seats.into_iter().map(draw).collect() else {
+                        return Ok(None);
+                    };
+                    store.begin_keygen(&invitation, &seeds)?;
                     store.keygen(id)
                 }
             })
             .await?
             .ok_or_else(|| ServiceError::Internal("the system gave no randomness".into()))?;
-        let opening = Opening {
-            invitation: kept.invitation,
-            host: HostKey::new(host),
-            identity,
-            seed: kept.seed,
-            signed: kept.signed,
-            settings: Settings::default(),
-        };
+        let seats = kept.seats.into_iter().map(|KeptSeat { seat, seed, signed }| {
+            let (host, identity) = keys.remove(&seat)?;
+            Some(SeatOpening { host, identity, seed, signed })
+        });
+        let seats = seats.collect::<Option<_>>().filter(|_| keys.is_empty()).ok_or_else(|| {
+            ServiceError::Internal("the store has other seats of this key generation".into())
+        })?;
+        let (invitation, settings) = (kept.invitation, Settings::default());
+        let opening = NodeOpening { invitation, seats, settings };
         let mut keygen = KeygenDriver::open(bus, opening)
             .map_err(|error| ServiceError::Conflict(error.into()))?;
         let (listener, events) = mpsc::unbounded_channel();
@@ -165,8 +176,8 @@ impl KeygenService {
         let id = self.invitation.id();
         let (store, state) = (shared.store.clone(), shared.store_state.clone());
         // A transcript is signed once in a key generation: blocking on the disk here does no harm.
-        let keep = move |transcript| {
-            let signed = tokio::task::block_in_place(|| store.sign_transcript(id, transcript));
+        let keep = move |record| {
+            let signed = tokio::task::block_in_place(|| store.sign_transcript(id, record));
             state.saw(&signed);
             signed.map_err(std::io::Error::other)
         };
@@ -186,9 +197,9 @@ impl KeygenService {
                 return;
             }
         };
-        let GeneratedKey { share, file } = made;
-        let (seat, group) = (self.seat, file.group().id());
-        match shared.store(move |store| store.finish_keygen(seat, &share, &file)).await {
+        let GeneratedKey { shares, file } = made;
+        let group = file.group().id();
+        match shared.store(move |store| store.finish_keygen(&shares, &file)).await {
             Ok(()) => {
                 self.tell(&shared, "made", format!("the key is made: group {group}"));
                 // The receiver may be dropped.
@@ -197,7 +208,7 @@ impl KeygenService {
                 keygen.serve().await;
             }
             Err(error) => {
-                // The host key and the others' recovery file restore the share.
+                // The host keys and the others' recovery file restore the shares.
                 tracing::error!(%error, "the key is made, and could not be stored");
                 *self.lock() = State::Failed(error.to_string());
             }
@@ -216,7 +227,7 @@ impl KeygenService {
             name: self.name.to_string(),
             keygen: invitation.id().to_string(),
             fingerprint: invitation.fingerprint().to_string(),
-            seat: self.seat.to_u16(),
+            seats: self.seats.iter().map(|seat| seat.to_u16()).collect(),
             threshold: invitation.threshold(),
             members: invitation.names().iter().map(ToString::to_string).collect(),
             state: KeygenState::Joined,
@@ -267,10 +278,33 @@ impl KeygenService {
     }
 }
 
+/// The host key and the identity key of each of these seats.
+fn keys_of(
+    invitation: &Invitation,
+    seats: &[Seat],
+    hosts: Vec<SigningKey>,
+    identities: &[Arc<IdentityKey>],
+) -> Result<BTreeMap<Seat, (HostKey, Arc<IdentityKey>)>, ServiceError> {
+    let mut hosts: Vec<HostKey> = hosts.into_iter().map(HostKey::new).collect();
+    let mut keys = BTreeMap::new();
+    for &seat in seats {
+        let missing = |key| {
+            let reason = format!("the {key} key of seat {seat} is not among this node's keys");
+            ServiceError::NotReady(reason.into())
+        };
+        let member = invitation.member(seat).ok_or_else(|| missing("host"))?;
+        let host = hosts.iter().position(|host| host.public_key() == member.host_key);
+        let host = hosts.swap_remove(host.ok_or_else(|| missing("host"))?);
+        let identity = identities.iter().find(|key| key.public_key() == member.identity_key);
+        keys.insert(seat, (host, identity.ok_or_else(|| missing("identity"))?.clone()));
+    }
+    Ok(keys)
+}
+
 async fn tell_events(
     shared: Arc<Shared>,
     keygen: Arc<KeygenService>,
-    mut events: mpsc::UnboundedReceiver<(Duration, Event)>,
+    mut events: mpsc::UnboundedReceiver<(Duration, SeatEvent)>,
 ) {
     while let Some((_, event)) = events.recv().await {
         if let Some((kind, text)) = describe(&event) {
@@ -279,10 +313,10 @@ async fn tell_events(
     }
 }
 
-fn describe(event: &Event) -> Option<(&'static str, String)> {
+fn describe(SeatEvent { seat, event }: &SeatEvent) -> Option<(&'static str, String)> {
     Some(match event {
-        Event::Coordinating(_) => ("coordinating", "this node offers the transcript".to_owned()),
-        Event::Signed(hash) => ("signed", format!("this node has signed transcript {hash:#}")),
+        Event::Coordinating(_) => ("coordinating", format!("seat {seat} offers the transcript")),
+        Event::Signed(hash) => ("signed", format!("seat {seat} has signed transcript {hash:#}")),
         Event::Found(finding) => ("found", finding.to_string()),
         _ => return None,
     })

@@ -51,9 +51,10 @@ impl Service {
             ServiceError::NotReady("the store has no keys: it was not made by roastery init".into())
         })?;
         let transport = TransportKey::from_secret(&mut keys.transport.expose_bytes());
-        let identity = Arc::new(IdentityKey::new(keys.identity));
-        let known = own_card::known_member(&shared.store, &transport.peer())?;
-        let own = OwnKeys { identity: &identity, transport: &transport, known };
+        let identities: Vec<_> =
+            keys.identities.into_iter().map(|key| Arc::new(IdentityKey::new(key))).collect();
+        let known = own_card::known_members(&shared.store, &transport.peer())?;
+        let own = OwnKeys { identities: &identities, transport: &transport, known };
         look_at_own_card(&shared.folder, &config, &own);
         let settings = P2pSettings { max_peers: MOST_PEERS, ..P2pSettings::default() };
         let bind = Endpoint::bind(transport, &config.transport.listen, settings).await;
@@ -84,7 +85,7 @@ impl Service {
         let service = Arc::new(Self {
             shared,
             config,
-            identity,
+            identities,
             peer,
             mux: handle,
             roster,

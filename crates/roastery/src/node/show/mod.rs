@@ -18,14 +18,9 @@ pub(super) fn cut(cut: &LogCut) {
 }
 
 pub(super) fn keygen(keygen: &KeygenStatus) {
-    let KeygenStatus { seat, threshold, members, state, text, .. } = keygen;
-    let name = visible(&keygen.name);
-    say!(
-        "Group         {name}: {threshold} of {} must sign; this node has seat {seat}",
-        members.len()
-    );
-    let members: Vec<String> = members.iter().map(|name| visible(name)).collect();
-    say!("Members       {}", members.join(", "));
+    let KeygenStatus { seats, threshold, members, state, text, .. } = keygen;
+    head(&keygen.name, *threshold, members.len(), seats);
+    say!("Members       {}", weighed(members.iter().map(|name| visible(name))));
     say!("Fingerprint   {}", keygen.fingerprint);
     let text = if text.is_empty() { String::new() } else { format!(": {}", visible(text)) };
     say!("State         {state}{text}");
@@ -41,6 +36,40 @@ pub(super) fn keygen(keygen: &KeygenStatus) {
     }
 }
 
+/// A group's name, how many of its seats must sign, and which this node has.
+fn head(name: &str, threshold: usize, size: usize, seats: &[u16]) {
+    let name = visible(name);
+    let own = match seats {
+        [seat] => format!("seat {seat}"),
+        seats => {
+            let all: Vec<String> = seats.iter().map(u16::to_string).collect();
+            format!("{} of {size} seats ({})", seats.len(), all.join(", "))
+        }
+    };
+    say!("Group         {name}: {threshold} of {size} must sign; this node has {own}");
+}
+
+/// Each name once, and how many seats it has if it has several.
+fn weights(names: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut weights: Vec<(String, usize)> = Vec::new();
+    for name in names {
+        match weights.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, seats)) => *seats += 1,
+            None => weights.push((name, 1)),
+        }
+    }
+    let shown = |(name, seats)| match seats {
+        1 => name,
+        seats => format!("{name} ({seats} seats)"),
+    };
+    weights.into_iter().map(shown).collect()
+}
+
+/// The same in one line.
+fn weighed(names: impl IntoIterator<Item = String>) -> String {
+    weights(names).join(", ")
+}
+
 /// A member's name, or its seat if it has none.
 fn named(name: &str, seat: u16) -> String {
     if name.is_empty() { format!("seat {seat}") } else { visible(name) }
@@ -53,22 +82,19 @@ pub(super) fn awaited(awaited: &[Awaited]) -> String {
 }
 
 pub(super) fn group(group: &GroupStatus) {
-    let GroupStatus { id, seat, threshold, key, members, reachable, pending, .. } = group;
-    let name = visible(&group.name);
-    say!(
-        "Group         {name}: {threshold} of {} must sign; this node has seat {seat}",
-        members.len()
-    );
+    let GroupStatus { id, seats, threshold, key, members, reachable, pending, .. } = group;
+    head(&group.name, *threshold, members.len(), seats);
     say!("  Id          {id}");
     say!("  Key         {key}");
-    say!("  Reachable   {reachable} of {}", members.len());
+    say!("  Reachable   {reachable} of {} seats", members.len());
     let policy = &group.policy;
     say!("  Policy      {}, by {}", policy.approval.as_str(), policy.section);
     if let Some(problem) = &policy.problem {
         say!("    problem   {problem}");
     }
-    for member in members.iter().filter(|member| !member.reachable) {
-        say!("    missing   {}", named(&member.name, member.seat));
+    let missing = members.iter().filter(|member| !member.reachable);
+    for member in weights(missing.map(|member| named(&member.name, member.seat))) {
+        say!("    missing   {member}");
     }
     match pending {
         Some(0) => {}

@@ -74,7 +74,7 @@ fn about(kind: SubjectKind, summary: Option<&Summary>) -> String {
 pub(crate) fn progress(progress: &Progress) -> String {
     let names =
         |names: &[String]| names.iter().map(|name| visible(name)).collect::<Vec<_>>().join(", ");
-    let mut text = format!("{} of {} approved", progress.approved.len(), progress.needed);
+    let mut text = format!("{} of {} approved", progress.approved_seats, progress.needed);
     if !progress.approved.is_empty() {
         text.push_str(&format!(": {}", names(&progress.approved)));
     }

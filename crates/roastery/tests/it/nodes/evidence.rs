@@ -54,7 +54,7 @@ fn proofs_are_listed_and_written_as_files_that_a_third_party_verifies() {
     let recovery = RecoveryFile::decode(&file).unwrap();
     let store = Store::open(at.join("node.store"), &Passphrase::new("a few words more".to_owned()))
         .unwrap();
-    store.keep_group(&group, seat, &share, Some(&recovery)).unwrap();
+    store.keep_group(&group, &[(seat, share)], Some(&recovery)).unwrap();
     let finding = store.keep_proof(&group, &proof).unwrap();
     drop(store);
 

@@ -11,6 +11,7 @@ mod naming;
 mod outcomes;
 mod policies;
 mod rejections;
+mod seats;
 mod sessions;
 mod stores;
 pub(crate) mod support;

@@ -101,6 +101,17 @@ impl Group {
         group
     }
 
+    /// Makes a group of nodes of so many seats each.
+    pub(crate) fn of_seats(name: &str, seats: &[u16], threshold: u16) -> Self {
+        let nodes = u16::try_from(seats.len()).unwrap();
+        let group = Self { folder: fresh_folder(name), port: free_ports(nodes) };
+        let seats: Vec<String> = seats.iter().map(u16::to_string).collect();
+        let (seats, threshold) = (seats.join(","), threshold.to_string());
+        let port = group.port.to_string();
+        group.local(&["--seats", &seats, "--threshold", &threshold, "--port", &port], &[]).well();
+        group
+    }
+
     /// One in this folder, which may be made in part.
     pub(crate) fn at(folder: PathBuf) -> Self {
         Self { folder, port: 0 }

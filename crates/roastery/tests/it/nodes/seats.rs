@@ -1,0 +1,72 @@
+//! Nodes that hold several seats of a group.
+
+use std::fs;
+
+use serde_json::json;
+
+use super::support::*;
+
+#[test]
+fn a_node_of_three_seats_and_two_others_make_a_key_and_its_host_keys_bring_each_share_back() {
+    let group = Group::of_seats("seats", &[3, 1, 1], 3);
+    for (node, seats) in [(0, json!([0, 1, 2])), (1, json!([3])), (2, json!([4]))] {
+        let own = &group.status(node)["groups"][0];
+        assert_eq!((&own["seats"], &own["threshold"]), (&seats, &json!(3)), "{own}");
+        let names: Vec<_> =
+            own["members"].as_array().unwrap().iter().map(|one| &one["name"]).collect();
+        assert_eq!(names, ["node-0", "node-0", "node-0", "node-1", "node-2"]);
+    }
+    let shown = group.tell(0, &["status"]).well();
+    assert!(shown.contains("3 of 5 must sign; this node has 3 of 5 seats (0, 1, 2)"), "{shown}");
+
+    let (recovery, share) = (group.path("recovery"), group.path("share"));
+    group.tell(1, &["group", "export", "local", "--recovery-file", &recovery]).well();
+    let host_key = group.node(0).join("host-key");
+    let host_key = host_key.to_str().unwrap();
+    let recover = ["recover", &recovery, "--host-key", host_key, "--share", &share];
+    let recovered = roastery(&recover, &[]).well();
+    assert!(recovered.contains("Seat          0, 1, 2"), "{recovered}");
+    assert_eq!(fs::read_to_string(&share).unwrap().lines().count(), 3);
+    let keys = fs::read_to_string(host_key).unwrap();
+    assert_eq!(keys.lines().count(), 3);
+
+    // In the order in which they are there.
+    let reversed: Vec<&str> = keys.lines().rev().collect();
+    fs::write(host_key, reversed.join("\n")).unwrap();
+    let other = group.path("other");
+    let recover = ["recover", &recovery, "--host-key", host_key, "--share", &other];
+    assert!(roastery(&recover, &[]).well().contains("Seat          2, 1, 0"));
+}
+
+#[test]
+fn a_member_that_signs_without_the_others_is_named_when_the_invitation_is_written() {
+    let folder = fresh_folder("alone");
+    let card = |name: &str, seats: &str| {
+        let node = folder.join(name);
+        let at = node.to_str().unwrap();
+        let init = ["init", "--name", name, "--seats", seats, "--folder", at];
+        let listen = ["--listen", "/ip4/127.0.0.1/tcp/0"];
+        let words = [("ROASTERY_PASSPHRASE", "a few words more")];
+        roastery(&[&init[..], &listen].concat(), &words).well();
+        node.join("card.toml").to_str().unwrap().to_owned()
+    };
+    let (anna, bert) = (card("anna", "3"), card("bert", "2"));
+    assert_eq!(fs::read_to_string(&anna).unwrap().matches("[[seat]]").count(), 3);
+    let new = |threshold: &str| {
+        let out = folder.join(threshold);
+        let out = out.to_str().unwrap();
+        let new = ["group", "new", "--name", "treasury", "--threshold", threshold, "--out", out];
+        roastery(&[&new[..], &[&anna, &bert]].concat(), &[])
+    };
+    let note = "anna holds 3 of 5 seats and 3 must sign: it signs without the others";
+    assert!(new("3").err.contains(note));
+    assert!(!new("4").err.contains("without the others"));
+    assert_eq!(new("6").status, 2);
+    for wrong in ["0", "33", "x"] {
+        let init = ["init", "--name", "cleo", "--seats", wrong, "--folder", "cleo"];
+        let refused = roastery(&init, &[]);
+        assert_eq!(refused.status, 2);
+        assert!(refused.err.contains("allowed are whole numbers from 1 to 32"), "{refused:?}");
+    }
+    fs::remove_dir_all(folder).unwrap();
+}

@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
+use proptest::prelude::*;
 use roastery_frost::chilldkg::{ParticipantFault, ParticipantMsg1};
 use roastery_protocol::{
     Seat, TranscriptHash,
@@ -16,7 +17,7 @@ use roastery_protocol::{
 };
 use zeroize::Zeroizing;
 
-use super::world::{MINUTE, host, identity};
+use super::world::{Fate, MINUTE, host, identity};
 use roastery_testkit::{later, seat};
 
 fn peer_of(node: usize) -> PeerId {
@@ -160,16 +161,24 @@ impl World {
         let end = self.now.monotonic + time;
         loop {
             self.run(&mut fate);
-            let due = self.nodes.iter().flatten().filter_map(Machine::next_timeout).min();
-            let Some(due) = due.filter(|due| *due < end) else { return };
-            self.now = later(self.now, due.saturating_sub(self.now.monotonic));
-            for node in 0..self.nodes.len() {
-                if let Some(keygen) = &mut self.nodes[node] {
-                    keygen.handle_timeout(self.now);
-                }
-                self.collect(node);
+            if !self.tick(end) {
+                return;
             }
         }
+    }
+
+    /// Moves time to the earliest timeout before this one, and wakes all.
+    fn tick(&mut self, end: Duration) -> bool {
+        let due = self.nodes.iter().flatten().filter_map(Machine::next_timeout).min();
+        let Some(due) = due.filter(|due| *due < end) else { return false };
+        self.now = later(self.now, due.saturating_sub(self.now.monotonic));
+        for node in 0..self.nodes.len() {
+            if let Some(keygen) = &mut self.nodes[node] {
+                keygen.handle_timeout(self.now);
+            }
+            self.collect(node);
+        }
+        true
     }
 
     fn assert_one_group(&mut self) {
@@ -251,6 +260,58 @@ fn seats_of_one_node_that_were_stopped_between_two_records_sign_what_each_has_st
         world.run_for(MINUTE, honest);
         world.open(0);
         world.run_for(10 * MINUTE, honest);
+        world.assert_one_group();
+    }
+}
+
+/// Each message is lost, delivered once or twice, in any order; records are stored late; and nodes
+/// crash and come back with what each of their seats has stored.
+fn storm(t: usize, weights: &[usize], seed: u64, loss: u64) -> World {
+    let mut world = World::new(t, weights);
+    let mut fate = Fate(seed);
+    for _ in 0..400 {
+        while !world.queue.is_empty() {
+            let at = fate.next(world.queue.len() as u64) as usize;
+            let packet = world.queue.remove(at).unwrap();
+            if fate.next(100) < loss {
+                continue;
+            }
+            let (from, now) = (peer_of(packet.from), world.now);
+            let keygen = world.nodes[packet.to].as_mut().unwrap();
+            let _ = keygen.handle_message(&from, packet.envelope.as_bytes(), now);
+            world.collect(packet.to);
+            if fate.next(10) == 0 {
+                world.queue.push_back(packet);
+            }
+            if fate.next(4) == 0 {
+                world.store();
+            }
+            if fate.next(40) == 0 {
+                let node = fate.next(weights.len() as u64) as usize;
+                world.records.retain(|(of, _)| *of != node);
+                world.open(node);
+            }
+        }
+        world.tick(Duration::MAX);
+    }
+    world.run_for(10 * MINUTE, honest);
+    world
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn loss_disorder_and_crashes_of_nodes_of_several_seats_end_in_one_group_and_blame_no_member(
+        seed: u64,
+        which in 0usize..4,
+        loss in 0u64..60,
+    ) {
+        let weights = [&[3, 1, 1][..], &[2, 1], &[1, 2], &[2, 2]][which];
+        let mut world = storm(2, weights, seed, loss);
+        for node in world.nodes.iter().flatten() {
+            assert_eq!(node.report().findings, []);
+        }
         world.assert_one_group();
     }
 }

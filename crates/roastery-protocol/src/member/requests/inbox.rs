@@ -239,3 +239,150 @@ impl Queue {
         self.proposals.len() < MOST_WAITING && self.bytes + length <= MOST_WAITING_BYTES
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::test_group::{group, proposal, request, seat},
+        *,
+    };
+
+    const NOW: u64 = 1_000;
+
+    fn take(inbox: &mut ProposalInbox, group: &Group, via: u32, statement: &Statement) -> Intake {
+        let author = statement.sender(group).unwrap();
+        inbox.take(seat(via), author, statement, group, NOW)
+    }
+
+    #[test]
+    fn a_proposal_is_shown_once_and_one_that_differs_once_for_each_link() {
+        let (mut inbox, group) = (ProposalInbox::default(), group());
+        let request = request(&group, 1, NOW + 9);
+        let [of_0, of_1] = [0, 1].map(|by| proposal(&group, by, &request, 0));
+        let session = request.session_id();
+        assert_eq!(take(&mut inbox, &group, 0, &of_0), Intake::Queued { is_first: true });
+        assert_eq!(take(&mut inbox, &group, 0, &of_0), Intake::Known);
+        assert_eq!(take(&mut inbox, &group, 2, &of_0), Intake::Known, "passed on unchanged");
+        assert_eq!(take(&mut inbox, &group, 1, &of_1), Intake::Queued { is_first: false });
+        let better = proposal(&group, 1, &request, 8);
+        assert_eq!(take(&mut inbox, &group, 1, &better), Intake::Known, "its link has brought one");
+        let shown: Vec<Seat> = std::iter::from_fn(|| inbox.next()).map(|one| one.by).collect();
+        assert_eq!(shown, [seat(0), seat(1)]);
+        assert_eq!(inbox.original(session).map(|original| original.author), Some(seat(0)));
+        assert!(inbox.is_waiting(session));
+        inbox.decided(session);
+        assert!(!inbox.is_waiting(session) && inbox.original(session).is_some());
+    }
+
+    #[test]
+    fn links_have_their_turns_whatever_waits_of_one() {
+        let (mut inbox, group) = (ProposalInbox::default(), group());
+        for number in 0..4 {
+            let request = request(&group, number, NOW + 9);
+            take(&mut inbox, &group, 0, &proposal(&group, 0, &request, 0));
+        }
+        let other = request(&group, 9, NOW + 9);
+        take(&mut inbox, &group, 1, &proposal(&group, 1, &other, 0));
+        let shown: Vec<Seat> = std::iter::from_fn(|| inbox.next()).map(|one| one.by).collect();
+        assert_eq!(shown, [0, 1, 0, 0, 0].map(seat));
+        assert!(!inbox.has_waiting());
+    }
+
+    #[test]
+    fn a_member_has_a_quota_of_requests_that_wait_which_ends_with_the_decision() {
+        let (mut inbox, group) = (ProposalInbox::default(), group());
+        let of = |number| proposal(&group, 0, &request(&group, number, NOW + 9), 0);
+        for number in 0..MOST_WAITING {
+            let intake = take(&mut inbox, &group, 0, &of(number));
+            assert_eq!(intake, Intake::Queued { is_first: true });
+            inbox.next();
+        }
+        let further = of(MOST_WAITING);
+        assert_eq!(take(&mut inbox, &group, 0, &further), Intake::TooMany { of: seat(0) });
+        assert_eq!(
+            take(&mut inbox, &group, 1, &further),
+            Intake::TooMany { of: seat(0) },
+            "whichever link brings it"
+        );
+        let other = proposal(&group, 1, &request(&group, MOST_WAITING, NOW + 9), 0);
+        assert_eq!(take(&mut inbox, &group, 1, &other), Intake::Queued { is_first: true });
+        inbox.decided(request(&group, 0, NOW + 9).session_id());
+        let next = of(MOST_WAITING + 1);
+        assert_eq!(take(&mut inbox, &group, 0, &next), Intake::Queued { is_first: true });
+    }
+
+    #[test]
+    fn a_link_has_a_quota_of_bytes_that_wait_to_be_shown_and_others_have_their_own() {
+        let (mut inbox, group) = (ProposalInbox::default(), group());
+        let length = 256 * 1024;
+        let of = |by, number| proposal(&group, by, &request(&group, number, NOW + 9), length);
+        let fits = MOST_WAITING_BYTES / of(0, 0).as_bytes().len();
+        for number in 0..fits {
+            // Of several authors, so that no author's own quota is used up.
+            let by = (number % 3) as u32;
+            let intake = take(&mut inbox, &group, 2, &of(by, number));
+            assert_eq!(intake, Intake::Queued { is_first: true });
+        }
+        assert_eq!(take(&mut inbox, &group, 2, &of(1, fits)), Intake::TooMany { of: seat(2) });
+        let over_its_own = take(&mut inbox, &group, 1, &of(1, fits));
+        assert_eq!(over_its_own, Intake::Queued { is_first: true });
+    }
+
+    #[test]
+    fn a_request_that_is_expired_or_lives_too_long_is_out_of_time() {
+        let (mut inbox, group) = (ProposalInbox::default(), group());
+        let latest = NOW + MAX_LIFETIME_SECONDS;
+        for (number, expiry) in [NOW, latest + 1].into_iter().enumerate() {
+            let statement = proposal(&group, 0, &request(&group, number, expiry), 0);
+            assert_eq!(take(&mut inbox, &group, 0, &statement), Intake::OutOfTime { expiry });
+        }
+        let statement = proposal(&group, 0, &request(&group, 2, latest), 0);
+        let intake = take(&mut inbox, &group, 0, &statement);
+        assert_eq!(intake, Intake::Queued { is_first: true });
+        // What has expired is forgotten, and charged to no member.
+        let session = statement.header().session;
+        assert_eq!(inbox.take(seat(0), seat(0), &statement, &group, latest), {
+            Intake::OutOfTime { expiry: latest }
+        });
+        assert!(inbox.original(session).is_none());
+        assert_eq!((inbox.accounts[&seat(0)].waiting, inbox.accounts[&seat(0)].bytes), (0, 0));
+    }
+
+    #[test]
+    fn a_proposal_that_its_sender_has_not_signed_is_not_taken_and_charged_to_no_member() {
+        let (mut inbox, group) = (ProposalInbox::default(), group());
+        let statement = proposal(&group, 0, &request(&group, 1, NOW + 9), 0);
+        let mut bytes = statement.as_bytes().to_vec();
+        bytes[5] ^= 1;
+        let forged = Statement::parse(&bytes).unwrap();
+        assert_eq!(take(&mut inbox, &group, 1, &forged), Intake::NotSigned);
+        assert!(inbox.known.is_empty() && inbox.accounts.is_empty() && !inbox.has_waiting());
+    }
+
+    #[test]
+    fn of_a_members_decided_requests_the_oldest_are_forgotten_first() {
+        let (mut inbox, group) = (ProposalInbox::default(), group());
+        let sessions: Vec<SessionId> = (0..=MOST_DECIDED)
+            .map(|number| {
+                let statement = proposal(&group, 0, &request(&group, number, NOW + 9), 0);
+                take(&mut inbox, &group, 0, &statement);
+                inbox.next();
+                inbox.decided(statement.header().session);
+                statement.header().session
+            })
+            .collect();
+        assert!(inbox.original(sessions[0]).is_none());
+        assert!(sessions[1..].iter().all(|session| inbox.original(*session).is_some()));
+    }
+
+    #[test]
+    fn a_proposal_that_was_not_taken_is_shown_again() {
+        let (mut inbox, group) = (ProposalInbox::default(), group());
+        let statement = proposal(&group, 0, &request(&group, 1, NOW + 9), 0);
+        take(&mut inbox, &group, 0, &statement);
+        inbox.next();
+        inbox.forget(statement.header().session);
+        let again = take(&mut inbox, &group, 0, &statement);
+        assert_eq!(again, Intake::Queued { is_first: true });
+    }
+}

@@ -11,6 +11,8 @@ mod outcomes;
 mod places;
 mod refusals;
 mod seat_set;
+#[cfg(test)]
+mod test_group;
 mod walks;
 mod watches;
 

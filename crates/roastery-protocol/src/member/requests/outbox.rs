@@ -153,3 +153,76 @@ impl ProposalOutbox {
         self.all.get(&session).map(|offer| offer.author)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(number: usize) -> SessionId {
+        let mut id = [0; 32];
+        id[..8].copy_from_slice(&number.to_be_bytes());
+        SessionId::from_bytes(id)
+    }
+
+    fn seat(id: u32) -> Seat {
+        Seat::new(id).unwrap()
+    }
+
+    fn secs(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn offer(outbox: &mut ProposalOutbox, number: usize, expiry: u64) {
+        let bytes = Arc::from(&[number as u8][..]);
+        outbox.add(session(number), (seat(0), bytes), expiry, secs(0));
+    }
+
+    #[test]
+    fn a_proposal_is_repeated_after_2_seconds_doubling_to_60_until_all_others_know_it() {
+        let (mut outbox, others) = (ProposalOutbox::default(), [seat(1), seat(2)]);
+        let others: SeatSet = others.into_iter().collect();
+        offer(&mut outbox, 1, u64::MAX);
+        let mut times = Vec::new();
+        for second in 0..250 {
+            while outbox.due(secs(second), others).is_some() {
+                times.push(second);
+            }
+        }
+        assert_eq!(times, [2, 6, 14, 30, 62, 122, 182, 242]);
+        outbox.heard_of(session(1), [seat(1)].into_iter().collect());
+        let repeat = outbox.due(secs(302), others).unwrap();
+        assert!(repeat.knows.contains(seat(1)) && !repeat.knows.contains(seat(2)));
+        outbox.heard_of(session(1), [seat(2)].into_iter().collect());
+        assert_eq!(outbox.due(secs(999), others), None);
+    }
+
+    #[test]
+    fn a_member_that_links_gets_what_it_lacks_one_after_the_other() {
+        let mut outbox = ProposalOutbox::default();
+        (1..=3).for_each(|number| offer(&mut outbox, number, u64::MAX));
+        outbox.heard_of(session(2), [seat(1)].into_iter().collect());
+        outbox.linked(seat(1), secs(1));
+        let mut sent = Vec::new();
+        for step in 0..5 {
+            let now = secs(1) + step * STEP;
+            while let Some((to, bytes)) = outbox.due_after_link(now) {
+                assert_eq!(to, seat(1));
+                sent.push((step, bytes[0]));
+            }
+        }
+        assert_eq!(sent, [(0, 1), (1, 3)]);
+        assert_eq!(outbox.walks.next_due(), None);
+    }
+
+    #[test]
+    fn at_most_1024_proposals_are_repeated_and_what_has_expired_makes_room() {
+        let mut outbox = ProposalOutbox::default();
+        (0..MOST_OFFERED).for_each(|number| offer(&mut outbox, number, 10 + number as u64));
+        assert!(!outbox.has_room_for(session(MOST_OFFERED), 9));
+        assert!(outbox.has_room_for(session(5), 9), "one that is repeated already has its place");
+        assert!(outbox.has_room_for(session(MOST_OFFERED), 10));
+        outbox.remove(session(7));
+        assert_eq!(outbox.all.len(), MOST_OFFERED - 2);
+        assert_eq!((outbox.due.len(), outbox.expiries.len()), (outbox.all.len(), outbox.all.len()));
+    }
+}

@@ -106,3 +106,56 @@ impl RefusalCache {
         self.all.remove(session);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REFUSAL: (RefusalReason, u32) = (RefusalReason::Policy, 1);
+
+    #[test]
+    fn a_member_that_asks_often_takes_no_answer_from_another_one() {
+        let (one, other) = (Seat::new(1).unwrap(), Seat::new(2).unwrap());
+        let session = SessionId::from_bytes([1; 32]);
+        let (mut cache, start) = (RefusalCache::default(), Duration::from_secs(9));
+        cache.add(session, None, u64::MAX, REFUSAL, 1);
+        cache.sent_to_all(session, start);
+        // It has just been sent to all.
+        assert!(!cache.try_acquire(session, one, start + PAUSE / 2));
+        let later = start + PAUSE;
+        assert!(cache.try_acquire(session, one, later));
+        assert!(!cache.try_acquire(session, one, later + PAUSE / 2));
+        assert!(cache.try_acquire(session, other, later + PAUSE / 2));
+        assert!(cache.try_acquire(session, one, later + PAUSE));
+        assert!(!cache.try_acquire(session, other, later + PAUSE));
+    }
+
+    #[test]
+    fn a_member_of_whose_requests_most_are_refused_turns_over_its_own_refusals_only() {
+        let (one, other) = (Seat::new(1).ok(), Seat::new(2).ok());
+        let session = |number: usize| {
+            let mut id = [0; 32];
+            id[..8].copy_from_slice(&number.to_le_bytes());
+            SessionId::from_bytes(id)
+        };
+        let mut cache = RefusalCache::default();
+        // That of the other member expires first.
+        assert!(!cache.add(session(0), other, 2, REFUSAL, 1));
+        let evicted =
+            (1..MOST + 100).filter(|at| cache.add(session(*at), one, 9, REFUSAL, 1)).count();
+        assert_eq!(evicted, 100);
+        assert!(cache.contains(session(0)));
+    }
+
+    #[test]
+    fn a_refusal_that_was_signed_in_an_earlier_incarnation_is_signed_again() {
+        let session = SessionId::from_bytes([1; 32]);
+        let [first, second] = [1, 2].map(|at| Incarnation::after(None, at, [0; 8]));
+        let mut cache = RefusalCache::default();
+        cache.add(session, None, 9, REFUSAL, 1);
+        assert_eq!(cache.unsent(), [session]);
+        let refused = cache.get_mut(session).unwrap();
+        refused.seal(first, vec![Arc::from(&b"no"[..])]);
+        assert!(refused.sealed(first).is_some() && refused.sealed(second).is_none());
+    }
+}

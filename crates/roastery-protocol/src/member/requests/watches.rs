@@ -154,3 +154,77 @@ impl Watches {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::test_group::{group, request, seat},
+        *,
+    };
+
+    fn secs(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn an_outcome_is_asked_for_after_5_seconds_doubling_to_300_until_an_hour_after_the_expiry() {
+        let (mut watches, request) = (Watches::default(), request(&group(), 1, 1_000));
+        assert!(!watches.add(None, request.clone(), secs(0), 900));
+        let mut times = Vec::new();
+        for second in 0..1_500 {
+            times.extend(watches.due(secs(second)).map(|_| second));
+        }
+        assert_eq!(times, [5, 15, 35, 75, 155, 315, 615, 915, 1_215]);
+        watches.expire(1_000 + LINGER - 1);
+        assert!(watches.contains(request.session_id()));
+        watches.expire(1_000 + LINGER);
+        assert!(!watches.contains(request.session_id()));
+        assert_eq!(watches.next_due(), None);
+    }
+
+    #[test]
+    fn a_member_that_links_is_asked_for_one_outcome_after_the_other() {
+        let (mut watches, group) = (Watches::default(), group());
+        for number in 0..3 {
+            watches.add(None, request(&group, number, 1_000), secs(0), 900);
+        }
+        watches.linked(seat(1), secs(1));
+        let mut asked = 0;
+        for step in 0..10 {
+            let mut due = std::iter::from_fn(|| watches.due_after_link(secs(1) + step * STEP));
+            assert!(due.next().is_some() == (step < 3) && due.next().is_none());
+            asked += u32::from(step < 3);
+        }
+        assert_eq!(asked, 3);
+    }
+
+    #[test]
+    fn a_reason_of_a_member_is_new_once() {
+        let (mut watches, request) = (Watches::default(), request(&group(), 1, 1_000));
+        let session = request.session_id();
+        assert!(!watches.refused(session, seat(1), RefusalReason::Policy), "it is not watched");
+        watches.add(None, request, secs(0), 900);
+        assert!(watches.refused(session, seat(1), RefusalReason::Policy));
+        assert!(!watches.refused(session, seat(1), RefusalReason::Policy));
+        assert!(watches.refused(session, seat(1), RefusalReason::Operator));
+        assert!(watches.refused(session, seat(2), RefusalReason::Policy));
+    }
+
+    #[test]
+    fn a_member_that_brought_wrong_signatures_is_muted_until_it_links_again() {
+        let mut watches = Watches::default();
+        watches.mute(seat(1));
+        assert!(watches.is_muted(seat(1)) && !watches.is_muted(seat(2)));
+        watches.linked(seat(1), secs(1));
+        assert!(!watches.is_muted(seat(1)));
+    }
+
+    #[test]
+    fn an_evicted_watch_leaves_nothing_behind() {
+        let (mut watches, group) = (Watches::default(), group());
+        let over = (0..MOST + 5)
+            .filter(|at| watches.add(Some(seat(1)), request(&group, *at, 1_000), secs(0), 900));
+        assert_eq!(over.count(), 5);
+        assert_eq!(watches.due.len(), MOST);
+    }
+}

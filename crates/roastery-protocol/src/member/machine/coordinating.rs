@@ -406,25 +406,26 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         let Some(turn) = &mut session.turn else { return };
         let may_ask = turn.asked_from(self.links.interval());
         let owing: Vec<(Seat, PackageId)> = turn.reign.owing().collect();
+        let (refused, waiting) = (&session.refused, &session.waiting);
+        let quiet = |seat: &Seat| refused.contains_key(seat) || waiting.contains(seat);
         let mut wants = Vec::new();
         if now.monotonic >= may_ask && turn.asks.fire(now.monotonic) {
-            for &seat in others.iter().filter(|seat| self.links.is_up(**seat)) {
+            // One that has refused or waits for its approval says Ready when it opens.
+            let linked = others.iter().filter(|seat| self.links.is_up(**seat) && !quiet(seat));
+            for &seat in linked {
                 let shown = &self.own.iter().find(|own| own.seat == session.seat);
                 if !shown.is_some_and(|own| own.shown.has(seat, session.m, false, now)) {
                     wants.push((seat, Want::Slots));
                 }
                 let owes = owing.iter().any(|(debtor, _)| *debtor == seat);
                 let known = session.said.contains_key(&seat) || turn.reign.has_answered(seat);
-                let is_quiet =
-                    session.refused.contains_key(&seat) || session.waiting.contains(&seat);
-                if !owes && !known && !is_quiet {
+                if !owes && !known {
                     wants.push((seat, Want::Ready));
                 }
             }
         }
         let mut repeats = Vec::new();
         if turn.repeats.fire(now.monotonic) {
-            let quiet = |seat| session.refused.contains_key(seat) || session.waiting.contains(seat);
             for (seat, id) in owing.iter().filter(|(seat, _)| !quiet(seat)) {
                 if let Some(prepared) = turn.prepared.get(id) {
                     repeats.push((*seat, prepared.statement.as_bytes().clone()));

@@ -181,11 +181,9 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         }
         let (group, seconds) = (self.core.group.clone(), now.wall_seconds());
         match self.requests.inbox.take(via, sender, statement, &group, seconds) {
-            Intake::Queued { is_first } => {
+            Intake::Queued => {
+                // Slots that were used up or are too old are shown anew.
                 self.core.active = Some(now.monotonic);
-                if is_first {
-                    self.show_slots_for(session, sender, now);
-                }
                 Ok(())
             }
             Intake::Known => {
@@ -196,14 +194,14 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
             Intake::Malformed(malformation) => Err(Rejected::Malformed { sender, malformation }),
             Intake::TooMany { of } => {
                 self.core.limited(Limit::WaitingProposals, Some(of), now);
-                if self.requests.answers.try_acquire(via, session, now.monotonic) {
+                if self.may_answer(via, session, now) {
                     self.core.refuse_to(session, via, RefusalReason::TooMany);
                 }
                 Err(Rejected::TooMany { of })
             }
             Intake::OutOfTime { expiry } => {
                 self.core.limited(Limit::ProposalLife, Some(sender), now);
-                if self.requests.answers.try_acquire(via, session, now.monotonic) {
+                if self.may_answer(via, session, now) {
                     self.core.event(Event::OutOfTime { session, by: sender, expiry, now: seconds });
                     let is_over = expiry <= seconds;
                     let reason = match is_over {
@@ -217,21 +215,14 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         }
     }
 
+    /// Whether a proposal that is not taken is answered now.
+    fn may_answer(&mut self, via: Seat, session: SessionId, now: Moment) -> bool {
+        self.core.is_begun && self.requests.answers.try_acquire(via, session, now.monotonic)
+    }
+
     /// Whether no proposal of this member is shown: it is barred, or proven faulty.
     fn is_shut_out(&self, seat: Seat) -> bool {
         self.core.is_excluded(seat) || self.core.evidence.is_proven(seat)
-    }
-
-    /// The author of a proposal and the first in its order are shown slots, if they have none.
-    fn show_slots_for(&mut self, session: SessionId, author: Seat, now: Moment) {
-        let order = Order::of(session, self.core.group.seats()).into_seats();
-        let first = order.first().copied().filter(|first| *first != author);
-        let m = self.sessions.most_messages();
-        for coordinator in [Some(author), first].into_iter().flatten() {
-            if !self.core.is_own(coordinator) && self.core.links.is_up(coordinator) {
-                self.core.show_if_none(coordinator, m, now);
-            }
-        }
     }
 
     /// Proposals that are due go to the members that have not shown that they know them.

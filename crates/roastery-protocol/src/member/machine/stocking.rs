@@ -24,7 +24,7 @@ use crate::{
     },
 };
 
-/// How long after a session was open its signers keep slots fresh.
+/// How long after a session was open or a request was proposed signers show new slots.
 const ACTIVE_FOR: Duration = Duration::from_secs(900);
 
 /// How long the stock for a coordinator outlives its link.
@@ -163,11 +163,9 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
                 if ends.is_some_and(|ends| now.monotonic >= ends) {
                     let void = self.core.own_seat_mut(own).stock.void(coordinator);
                     void.into_iter().for_each(|voided| self.core.voided(own, voided));
-                } else if self.core.links.is_up(coordinator) {
+                } else if self.core.links.is_up(coordinator) && self.core.is_active(now) {
                     self.core.refill(own, coordinator, m, now);
-                    if self.core.is_active(now) {
-                        self.core.refresh(own, coordinator, m, now);
-                    }
+                    self.core.refresh(own, coordinator, m, now);
                 }
             }
         }
@@ -181,17 +179,6 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             self.show_unused(own, coordinator);
             let missing = self.own_seat_mut(own).stock.missing(coordinator, m, now);
             missing.into_iter().for_each(|draw| self.draw(own, draw, m, now));
-        }
-    }
-
-    /// A coordinator is shown new slots if it has none.
-    pub(super) fn show_if_none(&mut self, coordinator: Seat, m: usize, now: Moment) {
-        for own in self.own_seats() {
-            let stock = &mut self.own_seat_mut(own).stock;
-            if stock.held(coordinator) == 0 {
-                let missing = stock.missing(coordinator, m, now);
-                missing.into_iter().for_each(|draw| self.draw(own, draw, m, now));
-            }
         }
     }
 
@@ -236,7 +223,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         }
     }
 
-    /// Whether a session was open here in the last 15 minutes.
+    /// Whether a session was open here, or a request proposed, in the last 15 minutes.
     fn is_active(&self, now: Moment) -> bool {
         self.active.is_some_and(|last| now.monotonic <= last.saturating_add(ACTIVE_FOR))
     }

@@ -24,10 +24,8 @@ pub struct Proposed {
 /// What came of a proposal that was received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Intake {
-    /// It is to be shown. `is_first` says that no proposal of its request was known.
-    Queued {
-        is_first: bool,
-    },
+    /// It is to be shown.
+    Queued,
     /// It was shown before, or its link has brought another one for the same request.
     Known,
     NotSigned,
@@ -155,7 +153,7 @@ impl ProposalInbox {
         let queue = self.queues.entry(via).or_default();
         queue.bytes += length;
         queue.proposals.push_back((Proposed { by: author, proposal }, length));
-        Intake::Queued { is_first }
+        Intake::Queued
     }
 
     /// Whether a proposal is to be shown.
@@ -260,10 +258,10 @@ mod tests {
         let request = request(&group, 1, NOW + 9);
         let [of_0, of_1] = [0, 1].map(|by| proposal(&group, by, &request, 0));
         let session = request.session_id();
-        assert_eq!(take(&mut inbox, &group, 0, &of_0), Intake::Queued { is_first: true });
+        assert_eq!(take(&mut inbox, &group, 0, &of_0), Intake::Queued);
         assert_eq!(take(&mut inbox, &group, 0, &of_0), Intake::Known);
         assert_eq!(take(&mut inbox, &group, 2, &of_0), Intake::Known, "passed on unchanged");
-        assert_eq!(take(&mut inbox, &group, 1, &of_1), Intake::Queued { is_first: false });
+        assert_eq!(take(&mut inbox, &group, 1, &of_1), Intake::Queued);
         let better = proposal(&group, 1, &request, 8);
         assert_eq!(take(&mut inbox, &group, 1, &better), Intake::Known, "its link has brought one");
         let shown: Vec<Seat> = std::iter::from_fn(|| inbox.next()).map(|one| one.by).collect();
@@ -294,7 +292,7 @@ mod tests {
         let of = |number| proposal(&group, 0, &request(&group, number, NOW + 9), 0);
         for number in 0..MOST_WAITING {
             let intake = take(&mut inbox, &group, 0, &of(number));
-            assert_eq!(intake, Intake::Queued { is_first: true });
+            assert_eq!(intake, Intake::Queued);
             inbox.next();
         }
         let further = of(MOST_WAITING);
@@ -305,10 +303,10 @@ mod tests {
             "whichever link brings it"
         );
         let other = proposal(&group, 1, &request(&group, MOST_WAITING, NOW + 9), 0);
-        assert_eq!(take(&mut inbox, &group, 1, &other), Intake::Queued { is_first: true });
+        assert_eq!(take(&mut inbox, &group, 1, &other), Intake::Queued);
         inbox.decided(request(&group, 0, NOW + 9).session_id());
         let next = of(MOST_WAITING + 1);
-        assert_eq!(take(&mut inbox, &group, 0, &next), Intake::Queued { is_first: true });
+        assert_eq!(take(&mut inbox, &group, 0, &next), Intake::Queued);
     }
 
     #[test]
@@ -321,11 +319,11 @@ mod tests {
             // Of several authors, so that no author's own quota is used up.
             let by = (number % 3) as u32;
             let intake = take(&mut inbox, &group, 2, &of(by, number));
-            assert_eq!(intake, Intake::Queued { is_first: true });
+            assert_eq!(intake, Intake::Queued);
         }
         assert_eq!(take(&mut inbox, &group, 2, &of(1, fits)), Intake::TooMany { of: seat(2) });
         let over_its_own = take(&mut inbox, &group, 1, &of(1, fits));
-        assert_eq!(over_its_own, Intake::Queued { is_first: true });
+        assert_eq!(over_its_own, Intake::Queued);
     }
 
     #[test]
@@ -338,7 +336,7 @@ mod tests {
         }
         let statement = proposal(&group, 0, &request(&group, 2, latest), 0);
         let intake = take(&mut inbox, &group, 0, &statement);
-        assert_eq!(intake, Intake::Queued { is_first: true });
+        assert_eq!(intake, Intake::Queued);
         // What has expired is forgotten, and charged to no member.
         let session = statement.header().session;
         assert_eq!(inbox.take(seat(0), seat(0), &statement, &group, latest), {
@@ -383,6 +381,6 @@ mod tests {
         inbox.next();
         inbox.forget(statement.header().session);
         let again = take(&mut inbox, &group, 0, &statement);
-        assert_eq!(again, Intake::Queued { is_first: true });
+        assert_eq!(again, Intake::Queued);
     }
 }

@@ -7,6 +7,7 @@ mod investigations;
 mod played;
 mod random;
 mod readiness;
+mod requests;
 mod seen;
 mod sessions;
 mod world;

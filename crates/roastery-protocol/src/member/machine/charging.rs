@@ -29,8 +29,9 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
 fn cost(frame: &Frame) -> Cost {
     let (length, each) = match frame {
         Frame::Statement(statement) => {
-            let length = statement.as_bytes().len();
+            let length = statement.content().len();
             match statement.kind() {
+                // 64 bytes for each signature that is verified, and some more.
                 StatementKind::Signature => (length, 64),
                 StatementKind::Proposal
                 | StatementKind::SigningPackage

@@ -216,6 +216,7 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
     /// The operator's own quarantine: this seat is not picked and not served from now on.
     pub fn bar(&mut self, seat: Seat) {
         self.core.barred.insert(seat);
+        self.core.concerns_all = true;
     }
 
     /// Voids all stock and draws another incarnation: after a suspend, or where a memory may have

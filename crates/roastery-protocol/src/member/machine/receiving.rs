@@ -523,6 +523,8 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
     /// Says Ready to a coordinator about one session at the end of this input, with all others of
     /// which it is to learn.
     pub(super) fn say_ready(&mut self, session: SessionId, own: Seat, coordinator: Seat) {
-        self.to_say.insert((own, coordinator, session));
+        if !self.is_shunned(coordinator) {
+            self.to_say.insert((own, coordinator, session));
+        }
     }
 }

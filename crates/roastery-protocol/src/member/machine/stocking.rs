@@ -163,7 +163,10 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
                 if ends.is_some_and(|ends| now.monotonic >= ends) {
                     let void = self.core.own_seat_mut(own).stock.void(coordinator);
                     void.into_iter().for_each(|voided| self.core.voided(own, voided));
-                } else if self.core.links.is_up(coordinator) && self.core.is_active(now) {
+                } else if self.core.is_active(now)
+                    && self.core.links.is_up(coordinator)
+                    && !self.core.is_shunned(coordinator)
+                {
                     self.core.refill(own, coordinator, m, now);
                     self.core.refresh(own, coordinator, m, now);
                 }
@@ -175,6 +178,9 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
 impl<E: Engine, A: Arithmetic> Core<E, A> {
     /// A link has come up: what is unused is shown again as it was, and what is missing anew.
     pub(super) fn show_all(&mut self, coordinator: Seat, m: usize, now: Moment) {
+        if self.is_shunned(coordinator) {
+            return;
+        }
         for own in self.own_seats() {
             self.show_unused(own, coordinator);
             let missing = self.own_seat_mut(own).stock.missing(coordinator, m, now);
@@ -199,6 +205,9 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         m: usize,
         now: Moment,
     ) -> Result<(), Rejected> {
+        if self.is_shunned(sender) {
+            return Err(Rejected::Excluded { sender });
+        }
         if !self.may_reply(sender, Reply::Slots, now) {
             return Err(Rejected::NoAnswer { sender });
         }

@@ -166,7 +166,8 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             let Some(((_, coordinator), newest)) = given.max_by_key(|(_, given)| given.at) else {
                 continue;
             };
-            let others = newly.iter().filter(|seat| *seat != coordinator && !self.is_own(**seat));
+            let others = newly.iter().filter(|seat| *seat != coordinator);
+            let others = others.filter(|seat| !self.is_own(**seat) && !self.is_shunned(**seat));
             sent.extend(others.map(|seat| (*seat, newest.statement.as_bytes().clone())));
         }
         for (seat, bytes) in sent {

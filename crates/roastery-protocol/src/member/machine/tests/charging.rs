@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use roastery_frost::{PartialSignature, Seat};
+use roastery_frost::{AggregateNonce, PartialSignature, Seat};
 
 use super::world::World;
 use crate::{
@@ -11,8 +11,9 @@ use crate::{
     member::{
         Incarnation, Run,
         frame::{
-            Cannot, Content, Control, ControlContent, Frame, NO_SESSION, Ready, ReadySession,
-            Refusal, SignatureShare, Statement, StatementKind, Want,
+            Cannot, Content, Control, ControlContent, ControlKind, Frame, Kind, NO_SESSION, Ready,
+            ReadySession, Refusal, SignatureShare, SignerSlots, SigningPackage, Statement,
+            StatementKind, Want, slot_hash,
         },
         machine::{Event, Limit, Rejected, RequestOrigin, StopReason},
     },
@@ -275,4 +276,79 @@ fn nothing_is_relayed_to_all_for_a_statement_that_a_member_sends_to_one() {
     run(&mut world, ms(60));
     let after = world.sent.values().sum::<usize>() - before;
     assert!(after <= 500 + 20, "{after} frames");
+}
+
+#[test]
+fn of_a_member_that_sends_ever_new_statements_a_bounded_number_of_bytes_is_kept() {
+    let mut world = World::new(2, &[1; 4]);
+    world.take_over(3);
+    let request = world.request(1, 3_600);
+    let session = world.open(0, &request, RequestOrigin::Proposed);
+    let group = world.group.id();
+    let kept = |world: &World| {
+        let session = world.nodes[0].member.as_ref().unwrap().sessions.get(session).unwrap();
+        session.retained.bytes_kept_of(seat(world, 3))
+    };
+    let (mut most, mut bytes_in) = (0, 0);
+    for number in 0..1_000u64 {
+        let entry = |at: usize| SignerSlots {
+            seat: seat(&world, at),
+            first: 0,
+            hash: slot_hash(group, seat(&world, 3), seat(&world, at), &[[number as u8; 66]]),
+        };
+        let package = SigningPackage {
+            run: Run::new(1_000_000 + number / 3, [0; 8]),
+            number: (number % 3) as u16,
+            signers: vec![entry(1), entry(2)],
+            aggregates: vec![AggregateNonce::from_bytes(&[0; 66]).unwrap()],
+        };
+        let package = world.seal(3, session, &Content::SigningPackage(package));
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&number.to_le_bytes());
+        let scalars = vec![PartialSignature::from_bytes(&[3; 32]).unwrap()];
+        for named in [BodyHash::from_bytes(bytes), package.body_hash()] {
+            let share = SignatureShare { package: named, scalars: scalars.clone() };
+            let share = world.seal(3, session, &Content::SignatureShare(share));
+            bytes_in += share.as_bytes().len();
+            let _ = hand(&mut world, 3, share.as_bytes());
+        }
+        bytes_in += package.as_bytes().len();
+        let _ = hand(&mut world, 3, package.as_bytes());
+        most = most.max(kept(&world));
+        run(&mut world, ms(10));
+    }
+    // Three packages of three runs of some 350 bytes, and shares of some 200.
+    assert!((2_000..6_000).contains(&most), "{most} bytes");
+    assert!(limited(&world).contains(&(Limit::UnknownShares, seat(&world, 3))));
+    let out: usize = world.nodes[3]
+        .inbox
+        .iter()
+        .filter(|(from, _)| *from == 0)
+        .map(|(_, bytes)| bytes.len())
+        .sum();
+    assert!(2 * out < bytes_in, "{out} bytes out for {bytes_in} bytes in");
+}
+
+#[test]
+fn a_coordinator_that_is_proven_faulty_is_shown_no_slots_and_told_nothing() {
+    let mut world = World::new(2, &[1; 3]);
+    world.take_over(2);
+    let request = world.request(1, 3_600);
+    let session = world.open(0, &request, RequestOrigin::Proposed);
+    let share = SignatureShare { package: BodyHash::from_bytes([1; 32]), scalars: Vec::new() };
+    let share = world.seal(2, session, &Content::SignatureShare(share));
+    let _ = hand(&mut world, 2, share.as_bytes());
+    assert_eq!(world.proven(0).len(), 1);
+    run(&mut world, ms(200));
+    world.nodes[2].inbox.clear();
+    world.link(0, 2, false);
+    world.link(0, 2, true);
+    world.tell(2, 0, &ControlContent::Want(Want::Slots));
+    run(&mut world, ms(60_000));
+    let control = world.nodes[2].inbox.iter().filter(|(from, bytes)| {
+        let kind = Frame::peek(bytes).map(|(kind, _)| kind);
+        let is_served = matches!(kind, Ok(Kind::Control(ControlKind::Slots | ControlKind::Ready)));
+        *from == 0 && is_served
+    });
+    assert_eq!(control.count(), 0);
 }

@@ -352,3 +352,47 @@ fn a_coordinator_that_is_proven_faulty_is_shown_no_slots_and_told_nothing() {
     });
     assert_eq!(control.count(), 0);
 }
+
+#[test]
+fn an_old_refusal_that_a_member_relays_takes_no_ready_back() {
+    let mut world = World::new(2, &[1; 4]);
+    let named = incarnations(&world);
+    world.take_over(2);
+    world.take_over(3);
+    let request = world.request(1, 3_600);
+    let session = world.open(0, &request, RequestOrigin::Proposed);
+    let old = refusal(&world, 2, named[2], session, 1);
+    assert_eq!(hand(&mut world, 2, old.as_bytes()), Ok(()));
+    let one = ReadySession { session, counter: 2, cannot: None };
+    let ready = Ready { incarnation: named[2], oldest: 0, sessions: vec![one] };
+    let content = ControlContent::Ready(ready);
+    let frame =
+        Control::new(world.group.id(), NO_SESSION, seat(&world, 2), seat(&world, 0), &content);
+    assert_eq!(hand(&mut world, 2, frame.as_bytes()), Ok(()));
+    let earlier = Incarnation::after(None, 1, [0; 8]);
+    for replayed in [old, refusal(&world, 2, earlier, session, 9)] {
+        let stale = Err(Rejected::Stale { sender: seat(&world, 2) });
+        assert_eq!(hand(&mut world, 3, replayed.as_bytes()), stale);
+    }
+    let session = world.nodes[0].member.as_ref().unwrap().sessions.get(session).unwrap();
+    assert!(session.said.contains_key(&seat(&world, 2)));
+    assert!(session.refused.is_empty());
+}
+
+#[test]
+fn a_hundred_sessions_that_honest_members_sign_at_once_reach_no_bound() {
+    let mut world = World::new(2, &[1; 3]);
+    let requests: Vec<_> = (0..100).map(|more| world.request(1, 3_600 + more)).collect();
+    for request in &requests {
+        world.open(0, request, RequestOrigin::Own);
+        for node in 1..3 {
+            world.open(node, request, RequestOrigin::Proposed);
+        }
+    }
+    for request in &requests {
+        let session = request.session_id();
+        assert!(world.run_until_signed(session, &[0, 1, 2], ms(30_000)).is_some());
+    }
+    let events = world.nodes.iter().flat_map(|node| &node.events);
+    assert_eq!(events.filter(|event| matches!(event, Event::Limited { .. })).count(), 0);
+}

@@ -166,6 +166,9 @@ fn campaign(seeds: std::ops::Range<u64>) {
         let proven = nodes.iter().flat_map(|node| &node.events);
         let proven = proven.filter(|event| matches!(event, Event::Proven { .. })).count();
         assert_eq!(proven, 0, "seed {seed}: an honest node is proven faulty");
+        let limited = nodes.iter().flat_map(|node| &node.events);
+        let limited = limited.filter(|event| matches!(event, Event::Limited { .. })).count();
+        assert_eq!(limited, 0, "seed {seed}: honest nodes reach a bound");
         let took = took.unwrap_or_else(|| panic!("seed {seed}: not signed"));
         assert!(took <= bound, "seed {seed}: signed after {took:?}, allowed are {bound:?}");
         worst = worst.max(took);

@@ -11,8 +11,8 @@ use roastery_frost::Seat;
 /// What is counted: one is about the time of one signature check, some 50 microseconds.
 pub type Cost = u32;
 
-/// How much one link may cost at once, and how much more with each second. A coordinator's part in a
-/// thousand sessions costs its link some 2,000 to 5,000, with the number of signers.
+/// How much one link may cost at once, and how much more with each second. The part of a
+/// coordinator in a thousand sessions costs its link 2,000 to 5,000, with the number of signers.
 const OWN: Allowance = Allowance { most: 8_192, each_second: 512 };
 
 /// The same for what a link relays.

@@ -248,7 +248,8 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
     /// When slots for a linked coordinator are drawn anew, on the monotonic clock.
     pub(super) fn refresh_due(&self) -> Option<Duration> {
         let until = self.active?.saturating_add(ACTIVE_FOR);
-        let linked = self.others().into_iter().filter(|seat| self.links.is_up(*seat));
+        let linked = self.others().into_iter();
+        let linked = linked.filter(|seat| self.links.is_up(*seat) && !self.is_shunned(*seat));
         let due =
             linked.flat_map(|seat| self.own.iter().filter_map(move |own| own.stock.stale_at(seat)));
         due.min().filter(|due| *due <= until)

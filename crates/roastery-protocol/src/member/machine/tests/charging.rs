@@ -344,7 +344,11 @@ fn a_coordinator_that_is_proven_faulty_is_shown_no_slots_and_told_nothing() {
     world.link(0, 2, false);
     world.link(0, 2, true);
     world.tell(2, 0, &ControlContent::Want(Want::Slots));
-    run(&mut world, ms(60_000));
+    let excluded = Err(Rejected::Excluded { sender: seat(&world, 2) });
+    let statement = not_signed(&world, 2, session);
+    assert_eq!(hand(&mut world, 2, &statement), excluded, "before its signature is checked");
+    // After five minutes stock is drawn anew.
+    run(&mut world, ms(400_000));
     let control = world.nodes[2].inbox.iter().filter(|(from, bytes)| {
         let kind = Frame::peek(bytes).map(|(kind, _)| kind);
         let is_served = matches!(kind, Ok(Kind::Control(ControlKind::Slots | ControlKind::Ready)));
@@ -395,4 +399,69 @@ fn a_hundred_sessions_that_honest_members_sign_at_once_reach_no_bound() {
     }
     let events = world.nodes.iter().flat_map(|node| &node.events);
     assert_eq!(events.filter(|event| matches!(event, Event::Limited { .. })).count(), 0);
+}
+
+/// A package of the node 3 of a 2-of-4 for the nodes 1 and 2.
+fn package(world: &World, session: SessionId, run: u64) -> Statement {
+    let group = world.group.id();
+    let entry = |at: usize| SignerSlots {
+        seat: seat(world, at),
+        first: 0,
+        hash: slot_hash(group, seat(world, 3), seat(world, at), &[[run as u8; 66]]),
+    };
+    let package = SigningPackage {
+        run: Run::new(run, [0; 8]),
+        number: 0,
+        signers: vec![entry(1), entry(2)],
+        aggregates: vec![AggregateNonce::from_bytes(&[0; 66]).unwrap()],
+    };
+    world.seal(3, session, &Content::SigningPackage(package))
+}
+
+#[test]
+fn old_shares_that_a_member_relays_make_no_new_one_of_their_author_leave() {
+    let mut world = World::new(2, &[1; 4]);
+    (2..4).for_each(|played| world.take_over(played));
+    let request = world.request(1, 3_600);
+    let session = world.open(0, &request, RequestOrigin::Proposed);
+    let package = package(&world, session, 1_000_000);
+    let share = |world: &World, named: BodyHash| {
+        let scalars = vec![PartialSignature::from_bytes(&[3; 32]).unwrap()];
+        world.seal(2, session, &Content::SignatureShare(SignatureShare { package: named, scalars }))
+    };
+    let own = share(&world, package.body_hash());
+    let _ = hand(&mut world, 2, own.as_bytes());
+    for old in 1..9 {
+        let old = share(&world, BodyHash::from_bytes([old; 32]));
+        let _ = hand(&mut world, 3, old.as_bytes());
+    }
+    let _ = hand(&mut world, 3, package.as_bytes());
+    let session = world.nodes[0].member.as_ref().unwrap().sessions.get(session).unwrap();
+    assert!(session.retained.share_for(package.body_hash(), seat(&world, 2)).is_some());
+}
+
+#[test]
+fn a_package_of_an_old_run_is_answered_to_its_coordinator_and_not_for_a_member_that_relays_it() {
+    let mut world = World::new(2, &[1; 4]);
+    (2..4).for_each(|played| world.take_over(played));
+    let request = world.request(1, 3_600);
+    let session = world.open(0, &request, RequestOrigin::Proposed);
+    let runs = [1_000_000, 1_000_002, 1_000_003, 1_000_001];
+    let [first, third, fourth, old] = runs.map(|run| package(&world, session, run));
+    for kept in [first, third, fourth.clone()] {
+        let _ = hand(&mut world, 3, kept.as_bytes());
+    }
+    run(&mut world, ms(1_000));
+    let shown = |world: &World| {
+        world.nodes[3].inbox.iter().filter(|(_, bytes)| bytes == fourth.as_bytes()).count()
+    };
+    for relayed in 0..10 {
+        let stale = Err(Rejected::Stale { sender: seat(&world, 3) });
+        assert_eq!(hand(&mut world, 2, old.as_bytes()), stale, "{relayed}");
+        run(&mut world, ms(600));
+    }
+    assert_eq!(shown(&world), 0);
+    let _ = hand(&mut world, 3, old.as_bytes());
+    run(&mut world, ms(100));
+    assert_eq!(shown(&world), 1);
 }

@@ -86,6 +86,8 @@ pub(super) fn group(group: &GroupStatus) {
     head(&group.name, *threshold, members.len(), seats);
     say!("  Id          {id}");
     say!("  Key         {key}");
+    let names = members.iter().map(|member| named(&member.name, member.seat));
+    say!("  Members     {}", weighed(names));
     say!("  Reachable   {reachable} of {} seats", members.len());
     let policy = &group.policy;
     say!("  Policy      {}, by {}", policy.approval.as_str(), policy.section);

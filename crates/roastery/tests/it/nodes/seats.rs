@@ -18,6 +18,7 @@ fn a_node_of_three_seats_and_two_others_make_a_key_and_its_host_keys_bring_each_
     }
     let shown = group.tell(0, &["status"]).well();
     assert!(shown.contains("3 of 5 must sign; this node has 3 of 5 seats (0, 1, 2)"), "{shown}");
+    assert!(shown.contains("Members     node-0 (3 seats), node-1, node-2"), "{shown}");
 
     let (recovery, share) = (group.path("recovery"), group.path("share"));
     group.tell(1, &["group", "export", "local", "--recovery-file", &recovery]).well();
@@ -36,6 +37,57 @@ fn a_node_of_three_seats_and_two_others_make_a_key_and_its_host_keys_bring_each_
     let other = group.path("other");
     let recover = ["recover", &recovery, "--host-key", host_key, "--share", &other];
     assert!(roastery(&recover, &[]).well().contains("Seat          2, 1, 0"));
+}
+
+#[test]
+fn a_store_from_before_the_key_gets_the_shares_of_all_its_seats_back_from_the_host_keys() {
+    let folder = fresh_folder("recovered");
+    let port = free_ports(3).to_string();
+    let node = folder.join("node-0");
+    fs::create_dir_all(&node).unwrap();
+    fs::write(node.join("passphrase"), "passphrase of node 0").unwrap();
+    let words = node.join("passphrase");
+    let words = [("ROASTERY_PASSPHRASE_FILE", words.to_str().unwrap())];
+    let address = format!("/ip4/127.0.0.1/tcp/{port}");
+    let at = ["--folder", node.to_str().unwrap()];
+    let init = ["init", "--name", "node-0", "--seats", "3", "--passphrase-file", words[0].1];
+    let listen = ["--listen", &address, "--announce", &address];
+    roastery(&[&init[..], &listen, &at].concat(), &[]).well();
+    let backup = folder.join("backup");
+    let backup = backup.to_str().unwrap();
+    roastery(&[&["backup", backup], &at[..]].concat(), &words).well();
+
+    let group = Group::at(folder.clone());
+    group.local(&["--seats", "3,1,1", "--threshold", "3", "--port", &port], &[]).well();
+    let recovery = group.path("recovery");
+    group.tell(1, &["group", "export", "local", "--recovery-file", &recovery]).well();
+    group.stop(0);
+    fs::remove_file(node.join("node.store")).unwrap();
+    roastery(&[&["restore", backup], &at[..]].concat(), &words).well();
+    let host_key = node.join("host-key");
+    let keys = fs::read_to_string(&host_key).unwrap();
+    // One key too few, and then all of them.
+    fs::write(&host_key, keys.lines().take(2).collect::<Vec<_>>().join("\n")).unwrap();
+    group.restart(0, &[]);
+    let refused = group.tell(0, &["group", "recover", &recovery]);
+    assert_eq!(refused.status, 2);
+    assert!(
+        refused.err.contains("host keys here are not those of this node's seats"),
+        "{refused:?}"
+    );
+    fs::write(&host_key, keys).unwrap();
+    group.tell(0, &["group", "recover", &recovery]).well();
+    assert_eq!(group.status(0)["groups"][0]["seats"], json!([0, 1, 2]));
+
+    // The roster in the store makes the card again, without the host keys.
+    let card = fs::read_to_string(node.join("card.toml")).unwrap();
+    fs::write(node.join("card.toml"), "nothing").unwrap();
+    fs::remove_file(&host_key).unwrap();
+    group.stop(0);
+    group.restart(0, &[]);
+    let again = fs::read_to_string(node.join("card.toml")).unwrap();
+    let keys = |card: &str| card.matches("host_key = ").count();
+    assert_eq!((keys(&card), keys(&again)), (3, 3));
 }
 
 #[test]

@@ -465,3 +465,41 @@ fn a_package_of_an_old_run_is_answered_to_its_coordinator_and_not_for_a_member_t
     run(&mut world, ms(100));
     assert_eq!(shown(&world), 1);
 }
+
+#[test]
+fn a_package_that_can_never_be_answered_draws_no_ready_when_a_member_relays_it_again() {
+    let mut world = World::new(2, &[1; 4]);
+    (2..4).for_each(|played| world.take_over(played));
+    let request = world.request(1, 3_600);
+    let session = world.open(0, &request, RequestOrigin::Proposed);
+    let (group, coordinator) = (world.group.id(), seat(&world, 3));
+    let entry = |at: usize| SignerSlots {
+        seat: seat(&world, at),
+        first: 7_000,
+        hash: slot_hash(group, coordinator, seat(&world, at), &[[1; 66]]),
+    };
+    let package = SigningPackage {
+        run: Run::new(1_000_000, [0; 8]),
+        number: 0,
+        signers: vec![entry(0), entry(1)],
+        aggregates: vec![AggregateNonce::from_bytes(&[0; 66]).unwrap()],
+    };
+    let package = world.seal(3, session, &Content::SigningPackage(package));
+    let relayed_ready = [false, true].map(|relays| {
+        let _ = hand(&mut world, 3, package.as_bytes());
+        run(&mut world, ms(60));
+        world.nodes[3].inbox.clear();
+        for _ in 0..20 {
+            if relays {
+                let _ = hand(&mut world, 2, package.as_bytes());
+            }
+            run(&mut world, ms(10));
+        }
+        let ready = world.nodes[3].inbox.iter().filter(|(from, bytes)| {
+            let kind = Frame::peek(bytes).map(|(kind, _)| kind);
+            *from == 0 && matches!(kind, Ok(Kind::Control(ControlKind::Ready)))
+        });
+        ready.count()
+    });
+    assert!(relayed_ready[1] <= relayed_ready[0] + 1, "{relayed_ready:?}");
+}

@@ -257,7 +257,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         }
         let (run, number) = (id.run, id.number);
         self.event(Event::PackageIssued { session: session.id, run, number, signers: seats });
-        session.retained.package(coordinator, statement.clone(), content);
+        session.retained.package(coordinator, statement.clone(), content, true);
         Ok(Some(statement))
     }
 

@@ -62,6 +62,9 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         via: Seat,
         now: Moment,
     ) {
+        if !self.is_genuine(session, hash) {
+            return;
+        }
         let Some(kept) = session.retained.investigate(hash) else { return };
         let (coordinator, package) = (kept.sender, kept.statement.clone());
         let (seats, aggregates) = (kept.content.seats(), kept.content.aggregates.clone());

@@ -24,6 +24,7 @@ mod keeping;
 mod limits;
 mod outcome;
 mod output;
+mod packages;
 mod proposing;
 mod receiving;
 mod refusing;

@@ -1,7 +1,5 @@
 //! What arrives: link, length, sender, signature, structure; then by kind (sections 3 and 9).
 
-use std::sync::Arc;
-
 use roastery_frost::Seat;
 
 use super::{
@@ -19,10 +17,10 @@ use crate::{
         engine::{Arithmetic, Engine, Verdict},
         frame::{
             Content, Control, ControlContent, ControlKind, FinalSignature, Frame, Ready, Refusal,
-            SignatureShare, SigningPackage, Statement, StatementKind, Want,
+            SignatureShare, Statement, StatementKind, Want,
         },
         proof::Fault,
-        retained::{Brought, PackageOutcome, ShareOutcome},
+        retained::{Brought, ShareOutcome},
     },
 };
 
@@ -260,110 +258,6 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         }
     }
 
-    fn on_package(
-        &mut self,
-        session: &mut Session<A::Package>,
-        sender: Seat,
-        statement: Statement,
-        package: SigningPackage,
-        via: Via,
-        now: Moment,
-    ) -> Result<(), Rejected> {
-        if session.is_over() {
-            return Err(Rejected::Over);
-        }
-        // After the end what contradicts is looked for, and nothing else.
-        let lingers = session.outcome().is_some();
-        if !statement.is_signed_by_its_sender(&self.group) {
-            return Err(Rejected::NotSigned { sender });
-        }
-        if self.is_own(sender) && lingers {
-            return Err(Rejected::Repeat);
-        }
-        if self.is_own(sender) {
-            // This seat reigned in an incarnation that this node has forgotten, or in a clone.
-            self.runs.go_beyond(package.run);
-            let is_greater =
-                session.turn.as_ref().is_some_and(|turn| turn.reign.run() < package.run);
-            if is_greater {
-                self.begin_run(session, now);
-            }
-            return Err(Rejected::Repeat);
-        }
-        let hash = statement.body_hash();
-        let is_known = session.retained.find(hash).is_some();
-        match session.retained.package(sender, statement, package) {
-            PackageOutcome::New => {}
-            PackageOutcome::Repeat if lingers => return Err(Rejected::Repeat),
-            PackageOutcome::Repeat => {
-                return self.on_repeated_package(session, sender, hash, via, now);
-            }
-            PackageOutcome::OldRun => {
-                if via.is_own && !lingers {
-                    self.show_newest_package(session, sender, now);
-                }
-                return Err(Rejected::Stale { sender });
-            }
-            PackageOutcome::Fault(fault) => {
-                self.report(session, *fault, now);
-                return Err(Rejected::Conflict { sender });
-            }
-        }
-        debug_assert!(!is_known, "a package that is kept is a repeat");
-        session.questions.answered(hash);
-        if lingers {
-            return Ok(());
-        }
-        session.schedule.package_arrived(self.links.interval(), now.monotonic);
-        for announcements in session.announcements.values_mut() {
-            announcements.acknowledged(sender);
-        }
-        let answered = self.consider(session, sender, hash, now);
-        self.try_to_complete(session, hash, via.seat, now)?;
-        answered
-    }
-
-    /// A package that is known: its coordinator may have missed this node's answer. What another
-    /// member relays is answered to it and from its allowance.
-    fn on_repeated_package(
-        &mut self,
-        session: &mut Session<A::Package>,
-        sender: Seat,
-        hash: crate::BodyHash,
-        via: Via,
-        now: Moment,
-    ) -> Result<(), Rejected> {
-        for own in self.own_seats() {
-            let given = session.given.get(&(own, sender)).filter(|given| given.package == hash);
-            let bytes = given.map(|given| given.statement.as_bytes().clone());
-            if let Some(bytes) = bytes {
-                self.reply(via.seat, Reply::Share(hash), &bytes, now);
-            } else if session.cannot.contains_key(&(own, sender)) {
-                if via.is_own {
-                    self.say_ready(session.id, own, sender);
-                }
-            } else if !self.is_being_answered(session, own, sender, hash) {
-                // What kept this node from an answer may be over.
-                let _ = self.consider(session, sender, hash, now);
-            }
-        }
-        Err(Rejected::Repeat)
-    }
-
-    /// A coordinator that is behind is shown the newest package of its own seat.
-    pub(super) fn show_newest_package(
-        &mut self,
-        session: &Session<A::Package>,
-        coordinator: Seat,
-        now: Moment,
-    ) {
-        let newest = session.retained.newest_of(coordinator);
-        let bytes: Option<Arc<[u8]>> = newest.map(|newest| newest.statement.as_bytes().clone());
-        if let Some(bytes) = bytes {
-            self.reply(coordinator, Reply::NewestPackage(session.id), &bytes, now);
-        }
-    }
-
     fn on_share(
         &mut self,
         session: &mut Session<A::Package>,
@@ -465,7 +359,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         // What is evidence is shown after the end as well, as long as it is kept.
         let is_evidence = match want {
             Want::Nonces(slot) => self.show_nonces(session, own, slot, sender, now),
-            Want::Package(hash) => session.retained.find(hash).is_some(),
+            Want::Package(hash) => self.is_genuine(session, hash),
             _ => false,
         };
         if !is_evidence && self.answer_with_outcome(session, sender, now) {

@@ -1,5 +1,6 @@
 //! What is kept of what others have signed in one session (sections 9 and 10): authenticate, then
-//! retain, then count.
+//! retain, then count. What comes over its sender's own link is authentic for this node; its
+//! signature is checked before it is signed on, kept against a member or passed on.
 //!
 //! Of each coordinator the packages of its first and its two newest runs are kept, at most
 //! n - t + 1 of each; of each signer its last share for each coordinator, and two for packages that
@@ -52,7 +53,7 @@ struct KeptRun {
     packages: BTreeMap<u16, KeptPackage>,
 }
 
-/// A package whose signature was checked.
+/// A package.
 #[derive(Debug)]
 pub struct KeptPackage {
     /// The coordinator.
@@ -63,6 +64,8 @@ pub struct KeptPackage {
     pub hash: BodyHash,
     /// Its content.
     pub content: SigningPackage,
+    /// Its signature was checked.
+    pub is_checked: bool,
     /// t shares for it were tried without success.
     pub failed: bool,
     /// It was investigated, or is.
@@ -110,12 +113,13 @@ pub enum ShareOutcome {
 }
 
 impl Retained {
-    /// Keeps a package whose signature was checked.
+    /// Keeps a package. Its signature was checked, or it came over its sender's own link.
     pub fn package(
         &mut self,
         sender: Seat,
         statement: Statement,
         content: SigningPackage,
+        is_checked: bool,
     ) -> PackageOutcome {
         let runs = self.runs.entry(sender).or_default();
         let kept = match runs.iter().position(|kept| kept.run == content.run) {
@@ -125,8 +129,11 @@ impl Retained {
                 None => return PackageOutcome::OldRun,
             },
         };
-        if let Some(known) = kept.packages.get(&content.number) {
+        if let Some(known) = kept.packages.get_mut(&content.number) {
             if known.statement.body() == statement.body() {
+                if is_checked && !known.is_checked {
+                    (known.statement, known.is_checked) = (statement, true);
+                }
                 return PackageOutcome::Repeat;
             }
             let first = known.statement.clone();
@@ -150,6 +157,7 @@ impl Retained {
             statement,
             hash,
             content,
+            is_checked,
             failed: false,
             investigated: false,
             spent: BTreeMap::new(),
@@ -188,6 +196,20 @@ impl Retained {
         }
         waiting.push_back((signer, share));
         ShareOutcome::UnknownPackage { dropped }
+    }
+
+    /// The signature of this package was checked.
+    pub fn package_checked(&mut self, hash: BodyHash) {
+        if let Some(package) = self.find_mut(hash) {
+            package.is_checked = true;
+        }
+    }
+
+    /// Drops a package, because its signature turned out not to be its sender's.
+    pub fn forget_package(&mut self, hash: BodyHash) {
+        for kept in self.runs.values_mut().flatten() {
+            kept.packages.retain(|_, package| package.hash != hash);
+        }
     }
 
     /// Drops a signer's share, because its signature turned out not to be its sender's.

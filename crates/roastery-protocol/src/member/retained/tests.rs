@@ -45,7 +45,7 @@ fn share(signer: u32, package: BodyHash, scalar: u8) -> (Statement, SignatureSha
 
 fn insert(retained: &mut Retained, (statement, content): (Statement, SigningPackage)) -> BodyHash {
     let hash = statement.body_hash();
-    let outcome = retained.package(seat(0), statement, content);
+    let outcome = retained.package(seat(0), statement, content, true);
     assert!(matches!(outcome, PackageOutcome::New), "{outcome:?}");
     hash
 }
@@ -60,9 +60,9 @@ fn two_packages_of_one_run_and_number_are_a_fault_and_the_same_one_is_none() {
     let mut retained = Retained::default();
     insert(&mut retained, package(run(1), 0, [1, 2]));
     let (statement, content) = package(run(1), 0, [1, 2]);
-    assert!(matches!(retained.package(seat(0), statement, content), PackageOutcome::Repeat));
+    assert!(matches!(retained.package(seat(0), statement, content, true), PackageOutcome::Repeat));
     let (statement, content) = package(run(1), 0, [3, 4]);
-    let PackageOutcome::Fault(fault) = retained.package(seat(0), statement, content) else {
+    let PackageOutcome::Fault(fault) = retained.package(seat(0), statement, content, true) else {
         panic!("two packages of one number are no fault");
     };
     assert!(matches!(*fault, Fault::PackageConflict { .. }));
@@ -74,7 +74,7 @@ fn a_slot_that_two_packages_of_a_run_name_is_a_fault_and_in_two_runs_it_is_none(
     insert(&mut retained, package(run(1), 0, [1, 2]));
     insert(&mut retained, package(run(2), 0, [1, 2]));
     let (statement, content) = package(run(1), 1, [9, 2]);
-    let PackageOutcome::Fault(fault) = retained.package(seat(0), statement, content) else {
+    let PackageOutcome::Fault(fault) = retained.package(seat(0), statement, content, true) else {
         panic!("a slot that is named twice is no fault");
     };
     assert!(matches!(*fault, Fault::SlotAssignedTwice { .. }));
@@ -89,9 +89,9 @@ fn the_first_and_the_two_newest_runs_of_a_coordinator_are_kept() {
     }
     assert_eq!(retained.runs_of(seat(0)).collect::<Vec<_>>(), [run(5), run(7), run(9)]);
     let (statement, content) = package(run(6), 0, [1, 2]);
-    assert!(matches!(retained.package(seat(0), statement, content), PackageOutcome::OldRun));
+    assert!(matches!(retained.package(seat(0), statement, content, true), PackageOutcome::OldRun));
     let (statement, content) = package(run(5), 0, [3, 4]);
-    let outcome = retained.package(seat(0), statement, content);
+    let outcome = retained.package(seat(0), statement, content, true);
     assert!(matches!(outcome, PackageOutcome::Fault(_)), "what the first run said is compared");
 }
 
@@ -102,7 +102,10 @@ fn an_equivocation_is_found_whatever_run_follows() {
     insert(&mut retained, package(run(2), 0, [1, 2]));
     insert(&mut retained, package(run(3), 0, [1, 2]));
     let (statement, content) = package(run(2), 0, [3, 4]);
-    assert!(matches!(retained.package(seat(0), statement, content), PackageOutcome::Fault(_)));
+    assert!(matches!(
+        retained.package(seat(0), statement, content, true),
+        PackageOutcome::Fault(_)
+    ));
 }
 
 #[test]

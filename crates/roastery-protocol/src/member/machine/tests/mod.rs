@@ -4,6 +4,7 @@ mod charging;
 mod evidence;
 mod hostile;
 mod investigations;
+mod packages;
 mod played;
 mod random;
 mod readiness;

@@ -291,6 +291,12 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         seats.filter(|seat| !self.is_own(*seat)).collect()
     }
 
+    /// The seats of the peer that has this seat.
+    pub(super) fn seats_beside(&self, seat: Seat) -> Vec<Seat> {
+        let peer = self.group.member(seat).map(|member| &member.peer);
+        peer.map(|peer| self.seats_of(peer)).unwrap_or_default()
+    }
+
     /// One seat of each other peer.
     pub(super) fn other_peers(&self) -> Vec<Seat> {
         let mut peers = BTreeSet::new();

@@ -11,7 +11,6 @@ use crate::{
     SessionId,
     clock::Moment,
     election::Order,
-    group::PeerId,
     machine::Destination,
     member::{
         engine::{Arithmetic, Engine},
@@ -244,13 +243,6 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
                 self.core.send(Destination::Seat(seat), bytes);
             }
         }
-    }
-
-    /// A frame about a session came over the link of these seats, of one peer: they know the
-    /// request, unless it says that they have no room for it now.
-    pub(super) fn heard_of(&mut self, session: SessionId, from: &PeerId) {
-        let seats = self.core.seats_of(from).into_iter().collect();
-        self.requests.outbox.heard_of(session, seats);
     }
 }
 

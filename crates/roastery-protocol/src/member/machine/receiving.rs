@@ -64,7 +64,7 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
             Frame::Statement(statement) => {
                 let id = statement.header().session;
                 if !statement.refuses_for_now() {
-                    self.heard_of(id, from);
+                    self.requests.outbox.heard_of(id, seats.into_iter().collect());
                 }
                 if statement.kind() == StatementKind::Proposal {
                     return self.on_proposal(via.seat, sender, &statement, now);
@@ -99,7 +99,8 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
             }
             ControlContent::Want(want) => {
                 let id = control.header().session;
-                self.heard_of(id, from);
+                let seats = self.core.seats_of(from).into_iter().collect();
+                self.requests.outbox.heard_of(id, seats);
                 match self.sessions.get_mut(id).filter(|session| session.stopped().is_none()) {
                     Some(session) => self.core.on_want(session, sender, to, want, now),
                     None => self.on_want_unopened(id, sender, want, now),
@@ -123,13 +124,14 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
     ) -> Result<(), Rejected> {
         self.named(sender, ready.incarnation, now)?;
         self.core.own_seat_mut(to).shown.drop_below(sender, ready.oldest);
+        let seats = self.core.seats_of(from).into_iter().collect();
         for one in &ready.sessions {
             let said = Said {
                 incarnation: ready.incarnation,
                 counter: one.counter,
                 cannot: one.cannot.map(|cannot| (cannot.run, cannot.number)),
             };
-            self.heard_of(one.session, from);
+            self.requests.outbox.heard_of(one.session, seats);
             let running = self.sessions.get_mut(one.session);
             let Some(session) = running.filter(|session| session.is_running()) else {
                 let keeping = self.early.ready(sender, one.session, said);
@@ -330,6 +332,10 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         if !is_own_link && !statement.is_signed_by_its_sender(&self.group) {
             return Err(Rejected::NotSigned { sender });
         }
+        if is_own_link {
+            // It need not be told again that this node is ready.
+            session.announcements.values_mut().for_each(|one| one.acknowledged(sender));
+        }
         let Refusal { incarnation, counter, reason } = refusal;
         if self.links.incarnation(sender).is_some_and(|present| present != incarnation) {
             return Err(Rejected::Stale { sender });
@@ -384,7 +390,8 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             }
             Want::Nonces(_) if is_evidence => return Ok(()),
             Want::Outcome => {
-                session.acknowledged(sender);
+                // One node has one session for all its seats.
+                self.seats_beside(sender).into_iter().for_each(|seat| session.acknowledged(seat));
                 return Ok(());
             }
             Want::Slots | Want::Nonces(_) => None,

@@ -1,0 +1,122 @@
+//! Requests that are refused.
+
+use super::{
+    requests::{read_refusal, secs},
+    world::World,
+};
+use crate::{
+    machine::{Destination, Machine},
+    member::{
+        Incarnation,
+        frame::{Statement, StatementKind, Want},
+        machine::{Event, RequestOrigin, StopReason},
+    },
+    message::RefusalReason,
+};
+
+#[test]
+fn a_refused_request_that_is_proposed_again_gets_the_refusal_again_at_a_pace() {
+    let mut world = World::new(2, &[1; 3]);
+    world.take_over(2);
+    let request = world.request(1, 3_600);
+    let statement = world.proposal_of(2, &request);
+    let to = Destination::Seat(world.nodes[0].seats[0]);
+    world.send(2, to, statement.as_bytes());
+    world.run_for(secs(1));
+    assert_eq!(world.shown(0).len(), 1);
+    world.refuse(0, &request, RefusalReason::Policy);
+    for _ in 0..60 {
+        world.send(2, to, statement.as_bytes());
+        world.run_for(secs(1));
+    }
+    let refusals = world.refusals_received(2);
+    assert!((4..=5).contains(&refusals.len()), "one to all and one in 15 s: {refusals:?}");
+    assert!(world.shown(0).is_empty());
+}
+
+#[test]
+fn a_member_that_refused_and_opens_then_is_ready_and_one_that_opened_and_refuses_is_not() {
+    let mut world = World::new(2, &[1; 3]);
+    let request = world.request(1, 3_600);
+    let session = request.session_id();
+    world.crash(2);
+    world.open(0, &request, RequestOrigin::Own);
+    world.refuse(1, &request, RefusalReason::Operator);
+    world.run_for(secs(1));
+    let refusals =
+        |world: &World| world.nodes[0].member.as_ref().unwrap().report(session).unwrap().refusals;
+    assert_eq!(refusals(&world), [(world.nodes[1].seats[0], RefusalReason::Operator)]);
+    world.open(1, &request, RequestOrigin::Waited);
+    assert!(world.run_until_signed(session, &[0, 1], secs(30)).is_some());
+    let [second] = [world.request(1, 3_601)];
+    world.open(0, &second, RequestOrigin::Proposed);
+    world.refuse(0, &second, RefusalReason::Policy);
+    let member = world.nodes[0].member.as_ref().unwrap();
+    let stopped = member.stopped(second.session_id());
+    assert_eq!(stopped, Some(StopReason::Withdrawn(RefusalReason::Policy)));
+    world.run_for(secs(1));
+    let told = world.nodes[1].events.iter().filter(
+        |one| matches!(one, Event::Refused { session, .. } if *session == second.session_id()),
+    );
+    assert_eq!(told.count(), 0, "node 1 does not know the second request");
+}
+
+#[test]
+fn a_refusal_that_came_before_the_session_opened_counts_when_it_opens() {
+    let mut world = World::new(2, &[1; 3]);
+    let request = world.request(1, 3_600);
+    world.refuse(1, &request, RefusalReason::Policy);
+    world.run_for(secs(1));
+    world.open(0, &request, RequestOrigin::Waited);
+    let report = world.nodes[0].member.as_ref().unwrap().report(request.session_id()).unwrap();
+    assert_eq!(report.refusals, [(world.nodes[1].seats[0], RefusalReason::Policy)]);
+}
+
+#[test]
+fn a_coordinator_that_asks_a_member_that_has_refused_gets_the_refusal_again() {
+    let mut world = World::new(2, &[1; 3]);
+    let request = world.request(1, 3_600);
+    let session = request.session_id();
+    world.take_over(2);
+    world.refuse(0, &request, RefusalReason::Policy);
+    world.run_for(secs(20));
+    world.nodes[2].inbox.clear();
+    for want in [Want::Ready, Want::Outcome, Want::Ready] {
+        world.ask(2, 0, session, want);
+    }
+    world.run_for(secs(1));
+    assert_eq!(world.refusals_received(2), [RefusalReason::Policy]);
+}
+
+#[test]
+fn a_refusal_before_the_incarnation_is_stored_leaves_when_it_is() {
+    let mut world = World::new(2, &[1; 2]);
+    let request = world.request(1, 3_600);
+    let now = world.moment(0);
+    let member = world.nodes[0].member.as_mut().unwrap();
+    member.void_stock(now);
+    member.refuse(&request, RefusalReason::Policy, now);
+    let (mut record, mut sent) = (None, 0);
+    let is_refusal = |bytes: &[u8], incarnation: Incarnation| {
+        let statement = Statement::parse(bytes).ok();
+        let refusal = statement.filter(|one| one.kind() == StatementKind::Refusal);
+        let refusal = refusal.as_ref().and_then(read_refusal);
+        refusal.is_some_and(|one| one.incarnation == incarnation)
+    };
+    while let Some(output) = member.poll_output() {
+        match output {
+            crate::machine::Output::Persist(one) => record = Some(one),
+            crate::machine::Output::Send { bytes, .. } => {
+                assert!(!is_refusal(&bytes, member.incarnation()));
+            }
+            crate::machine::Output::Event(_) => {}
+        }
+    }
+    member.persisted(record.unwrap(), true, now);
+    while let Some(output) = member.poll_output() {
+        if let crate::machine::Output::Send { bytes, .. } = output {
+            sent += usize::from(is_refusal(&bytes, member.incarnation()));
+        }
+    }
+    assert_eq!(sent, 1);
+}

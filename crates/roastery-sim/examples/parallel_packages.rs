@@ -18,8 +18,7 @@ use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
 const N: usize = 100;
 const T: usize = 67;
 const ROUND_TRIP: f64 = 0.153;
-/// Bytes of a signing package and of a share with its next slot at this size, as `roastery-sim run`
-/// counts them.
+/// Bytes of a signing package and of a share at this size, as signing in version 1 had them.
 const PACKAGE: usize = 2506;
 const SHARE: usize = 305;
 

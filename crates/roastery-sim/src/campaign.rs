@@ -1,9 +1,5 @@
 //! Runs simulations, checks the invariants, and shrinks a scenario that violates one.
 
-mod play;
-mod simpler;
-mod totals;
-
 use std::{
     sync::{
         Mutex, PoisonError,
@@ -12,16 +8,7 @@ use std::{
     thread,
 };
 
-pub(crate) use self::simpler::Simpler;
-pub use self::{
-    play::{Played, play},
-    totals::Totals,
-};
-use crate::{
-    invariants::{Invariant, Violation},
-    scenario::Scenario,
-    trace::Detail,
-};
+use crate::{trace::Detail, violation::Violation};
 
 /// A kind of simulation: drawn from a seed, run and checked.
 pub trait Game: Clone + PartialEq + Send {
@@ -48,35 +35,9 @@ pub trait Game: Clone + PartialEq + Send {
     fn simpler(&self) -> Vec<Self>;
 }
 
-impl Game for Scenario {
-    type Invariant = Invariant;
-    type Played = Played;
-    type Totals = Totals;
-
-    fn draw(seed: u64) -> Self {
-        Scenario::draw(seed)
-    }
-
-    fn play(&self, detail: Detail) -> Played {
-        play(self, detail)
-    }
-
-    fn violation(played: &Played) -> Option<&Violation> {
-        played.violation.as_ref()
-    }
-
-    fn add(totals: &mut Totals, played: &Played) {
-        totals.add(played);
-    }
-
-    fn simpler(&self) -> Vec<Self> {
-        Scenario::simpler(self)
-    }
-}
-
 /// A seed whose simulation violates an invariant.
 #[derive(Debug)]
-pub struct Failure<G: Game = Scenario> {
+pub struct Failure<G: Game> {
     /// The seed.
     pub seed: u64,
     /// The scenario as it was drawn.
@@ -91,16 +52,7 @@ pub struct Failure<G: Game = Scenario> {
 
 /// Runs the scenarios of these seeds, `jobs` at a time, and stops at the first of them that
 /// violates an invariant, however many run at a time. `goes_on` is asked before each.
-pub fn run(
-    seeds: impl Iterator<Item = u64> + Send,
-    jobs: usize,
-    goes_on: impl Fn(&Totals) -> bool + Sync,
-) -> (Totals, Option<Failure>) {
-    run_games(seeds, jobs, goes_on)
-}
-
-/// As [`run`], for any kind of simulation.
-pub fn run_games<G: Game>(
+pub fn run<G: Game>(
     seeds: impl Iterator<Item = u64> + Send,
     jobs: usize,
     goes_on: impl Fn(&G::Totals) -> bool + Sync,

@@ -4,20 +4,17 @@
 //! seed. The machines are the real ones of `roastery-protocol`; only what is around them is
 //! virtual.
 //!
-//! A [`Scenario`](scenario::Scenario) is drawn from a seed, played in a [`World`](signing::World),
-//! and watched by the
-//! [`Invariants`](invariants::Invariants); a [campaign] plays many, stops at the first
-//! [`Violation`](invariants::Violation) and makes the scenario smaller while the violation stays.
+//! Signing ([`signing`]) and key generation ([`keygen`]) each have a scenario that is drawn from a
+//! seed, played in a [`World`](world::World), and watched by invariants; a [campaign] plays many,
+//! stops at the first [`Violation`](violation::Violation) and makes the scenario smaller while the
+//! violation stays.
 
-pub mod adversary;
 pub mod campaign;
-pub mod framing;
-pub mod invariants;
 pub mod keygen;
 pub mod members;
 pub mod network;
-pub mod report;
-pub mod scenario;
 pub mod signing;
+mod simpler;
 pub mod trace;
+pub mod violation;
 pub mod world;

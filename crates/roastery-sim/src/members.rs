@@ -2,20 +2,14 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use rand_chacha::{
-    ChaCha8Rng,
-    rand_core::{Rng as _, SeedableRng as _},
-};
+use rand_chacha::ChaCha8Rng;
 use roastery_frost::{SecretShare, SigningKey, danger_trusted_dealer};
 use roastery_protocol::{
-    Incarnation, Seat,
-    clock::Moment,
-    engine::{Engine, FakeEngine, FrostEngine},
+    Seat, SessionId,
     group::{Group, Member, PeerId},
     keys::{HostKey, IdentityKey},
-    message::{Kind, RefusalReason},
-    request::{ApprovedRequest, Derivation, MessageToSign, Policy, SigningRequest, Step, Taproot},
-    signing::{Opening, PeerHistory, Session, Settings},
+    member::frame::{Content, Control, ControlContent, Statement, StatementKind},
+    request::{Derivation, MessageToSign, SigningRequest, Taproot},
 };
 use zeroize::Zeroizing;
 
@@ -25,93 +19,55 @@ use crate::keygen::Participants;
 pub const DAWN: Duration = Duration::from_secs(1_800_000_000);
 
 /// How long a simulated request lives.
-pub const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+pub const LIFETIME: Duration = Duration::from_secs(5 * 24 * 60 * 60);
 
 /// The keys of all members: no node of a real group ever has all of them.
 #[derive(Debug)]
 pub struct Members {
     /// The group.
     pub group: Arc<Group>,
+    /// The seats of each node, by its first seat.
+    nodes: BTreeMap<Seat, Vec<Seat>>,
     identities: Vec<Arc<IdentityKey>>,
     /// The identity keys once more, for messages that no honest code makes.
     pens: Vec<SigningKey>,
     shares: Vec<Zeroizing<[u8; 32]>>,
 }
 
-/// What an engine for simulations can do: be made of a seat's share and a seed.
-pub trait SimulatedEngine: Engine {
-    /// Whether its shares and signatures are those of BIP-445, which a third party can check.
-    const REAL: bool;
-
-    /// The engine of a seat, whose nonces come from this seed.
-    fn make(members: &Members, seat: Seat, seed: u64) -> Self;
-
-    /// How many single shares it was asked to check, if it counts.
-    fn share_checks(&self) -> Option<usize>;
-}
-
-impl SimulatedEngine for FrostEngine<ChaCha8Rng> {
-    const REAL: bool = true;
-
-    fn make(members: &Members, seat: Seat, seed: u64) -> Self {
-        let rng = ChaCha8Rng::seed_from_u64(seed);
-        FrostEngine::with_rng(seat, members.group.keys().clone(), members.share(seat), rng)
-    }
-
-    fn share_checks(&self) -> Option<usize> {
-        None
-    }
-}
-
-impl SimulatedEngine for FakeEngine {
-    const REAL: bool = false;
-
-    fn make(_: &Members, seat: Seat, _: u64) -> Self {
-        FakeEngine::new(seat)
-    }
-
-    fn share_checks(&self) -> Option<usize> {
-        Some(self.calls().check_share)
-    }
-}
-
-#[derive(Debug)]
-struct Willing;
-
-impl Policy for Willing {
-    fn judge(&self, _: &SigningRequest, _: Step) -> Result<(), RefusalReason> {
-        Ok(())
-    }
-}
-
 impl Members {
-    /// t of n, with keys from this generator.
+    /// A group of threshold t whose nodes hold so many seats each, with keys from this generator.
     ///
     /// # Panics
     ///
-    /// If t and n are not those of a group: 2 <= t <= n <= 128.
-    pub fn make(t: usize, n: usize, rng: &mut ChaCha8Rng) -> Self {
+    /// If t and the number of seats are not those of a group: 2 <= t <= n <= 128.
+    pub fn make(t: usize, seats: &[usize], rng: &mut ChaCha8Rng) -> Self {
+        let n = seats.iter().sum();
         let (keys, shares) = danger_trusted_dealer::deal(t, n, rng).expect("t and n of a group");
         let mut identities = Vec::with_capacity(n);
         let mut pens = Vec::with_capacity(n);
         let mut members = Vec::with_capacity(n);
-        for at in 0..n {
-            // A generator made of a seed does not fail.
-            let mut key = || SigningKey::generate(rng).expect("a seeded generator does not fail");
-            let (host, pen) = (HostKey::new(key()), key());
-            let identity = SigningKey::from_bytes(pen.expose_bytes()).expect("the bytes of a key");
-            let identity = IdentityKey::new(identity);
-            let peer = peer(at);
-            let identity_key = identity.public_key();
-            let binding = host.bind(&identity_key, &peer, 0);
-            let host_key = host.public_key();
-            members.push(Member { host_key, identity_key, peer, sequence: 0, binding });
-            identities.push(Arc::new(identity));
-            pens.push(pen);
+        let mut nodes = BTreeMap::new();
+        for count in seats {
+            let first = members.len();
+            let own: Vec<Seat> = (first..first + count).filter_map(seat).collect();
+            nodes.extend(own.first().copied().map(|seat| (seat, own)));
+            for _ in 0..*count {
+                // A generator made of a seed does not fail.
+                let mut key =
+                    || SigningKey::generate(rng).expect("a seeded generator does not fail");
+                let (host, pen) = (HostKey::new(key()), key());
+                let identity = IdentityKey::new(copy(&pen));
+                let (peer, identity_key) = (peer(first), identity.public_key());
+                let binding = host.bind(&identity_key, &peer, 0);
+                let host_key = host.public_key();
+                members.push(Member { host_key, identity_key, peer, sequence: 0, binding });
+                identities.push(Arc::new(identity));
+                pens.push(pen);
+            }
         }
         let group = Group::new(keys, [7; 32], members).expect("keys of a dealer make a group");
         let shares = shares.iter().map(SecretShare::expose_bytes).collect();
-        Self { group: Arc::new(group), identities, pens, shares }
+        Self { group: Arc::new(group), nodes, identities, pens, shares }
     }
 
     /// Those whose keys a key generation has made.
@@ -120,16 +76,28 @@ impl Members {
         group: Arc<Group>,
         shares: &BTreeMap<Seat, SecretShare>,
     ) -> Self {
-        let copy = |seat| {
-            SigningKey::from_bytes(participants.pen(seat).expose_bytes())
-                .expect("the bytes of a key")
-        };
         Self {
+            nodes: group.seats().map(|seat| (seat, vec![seat])).collect(),
             identities: group.seats().map(|seat| participants.identity(seat).clone()).collect(),
-            pens: group.seats().map(copy).collect(),
+            pens: group.seats().map(|seat| copy(participants.pen(seat))).collect(),
             shares: shares.values().map(SecretShare::expose_bytes).collect(),
             group,
         }
+    }
+
+    /// The first seat of each node, ascending.
+    pub fn nodes(&self) -> Vec<Seat> {
+        self.nodes.keys().copied().collect()
+    }
+
+    /// The seats of a node, by its first one.
+    pub fn seats_of(&self, node: Seat) -> &[Seat] {
+        self.nodes.get(&node).map_or(&[], Vec::as_slice)
+    }
+
+    /// The first seat of the node that holds this seat.
+    pub fn node_of(&self, seat: Seat) -> Seat {
+        self.nodes.range(..=seat).next_back().map_or(seat, |(first, _)| *first)
     }
 
     /// A seat's secret share.
@@ -142,11 +110,29 @@ impl Members {
         &self.identities[seat.index()]
     }
 
-    /// An envelope around bytes that no encoder has made, signed by this seat as a message of this
+    /// A statement of this seat.
+    pub fn state(&self, session: SessionId, seat: Seat, content: &Content) -> Arc<[u8]> {
+        let statement =
+            Statement::seal(self.group.id(), session, seat, content, self.identity(seat));
+        statement.as_bytes().clone()
+    }
+
+    /// A control frame of one seat to another.
+    pub fn tell(
+        &self,
+        session: SessionId,
+        from: Seat,
+        to: Seat,
+        content: &ControlContent,
+    ) -> Arc<[u8]> {
+        Control::new(self.group.id(), session, from, to, content).as_bytes().clone()
+    }
+
+    /// A statement with this body, which no encoder has made, signed by this seat as one of this
     /// kind.
-    pub fn seal_bytes(&self, seat: Seat, kind: Kind, body: &[u8]) -> Vec<u8> {
+    pub fn seal_bytes(&self, seat: Seat, kind: StatementKind, body: &[u8]) -> Arc<[u8]> {
         let signature = self.pens[seat.index()].sign(&kind.tag().hash(&[body]), &[0; 32]);
-        [&signature.to_bytes()[..], body].concat()
+        [&[1], &signature.to_bytes()[..], body].concat().into()
     }
 
     /// A request for this many messages; `id` tells it from others.
@@ -163,38 +149,17 @@ impl Members {
         SigningRequest::new(self.group.id(), request_id, expiry, messages)
             .expect("1 to 64 messages with unhardened paths")
     }
-
-    /// Opens a session at a seat, as a run of its own.
-    pub fn open<E: SimulatedEngine>(
-        &self,
-        seat: Seat,
-        request: &SigningRequest,
-        (settings, record): (Settings, PeerHistory),
-        now: Moment,
-        rng: &mut ChaCha8Rng,
-    ) -> (Session<E::Session>, E) {
-        let approved =
-            ApprovedRequest::obtain(request.clone(), &self.group, Arc::new(Willing), now)
-                .expect("a simulated request is the group's and lives");
-        let mut random = [0; 8];
-        rng.fill_bytes(&mut random);
-        let opening = Opening {
-            group: self.group.clone(),
-            seat,
-            identity: self.identity(seat).clone(),
-            request: approved,
-            incarnation: Incarnation::new(now.wall.as_millis() as u64, random),
-            settings,
-            record,
-        };
-        let engine = E::make(self, seat, rng.next_u64());
-        let session =
-            Session::open(opening, &engine, now).expect("a member opens with its own keys");
-        (session, engine)
-    }
 }
 
-/// The peer that holds the seat of this number.
+/// The peer of the node whose first seat has this number.
 pub fn peer(at: usize) -> PeerId {
     PeerId::new(format!("peer {at}")).expect("a short name")
+}
+
+fn seat(at: usize) -> Option<Seat> {
+    Seat::new(at as u32).ok()
+}
+
+fn copy(key: &SigningKey) -> SigningKey {
+    SigningKey::from_bytes(key.expose_bytes()).expect("the bytes of a key")
 }

@@ -48,6 +48,16 @@ impl Network {
         }
     }
 
+    /// These two reach each other again.
+    pub fn join(&mut self, one: Seat, other: Seat) {
+        self.cut.remove(&pair(one, other));
+    }
+
+    /// The time from one node to another and back, without jitter.
+    pub fn round_trip(&self) -> Duration {
+        self.links.round_trip
+    }
+
     /// Every member reaches every other again.
     pub fn heal(&mut self) {
         self.cut.clear();

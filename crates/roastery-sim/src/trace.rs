@@ -7,9 +7,9 @@ use std::{
 };
 
 use roastery_frost::hash::TaggedHash;
-use roastery_protocol::{Seat, keygen, message::Envelope, signing::Event};
+use roastery_protocol::{Seat, keygen};
 
-use crate::{adversary::Packet, report::name_of};
+use crate::{signing, world::Packet};
 
 /// The trace of a simulation: a hash of everything, and lines of text if they are wanted.
 #[derive(Debug)]
@@ -83,11 +83,6 @@ impl Trace {
         self.hash.update(mark);
     }
 
-    /// A node reports an event.
-    pub fn event(&mut self, at: Duration, node: usize, seat: Seat, event: &Event) {
-        self.reported(at, node, seat, || describe(event));
-    }
-
     /// A node reports something, which is put into words only for readers.
     pub fn reported(
         &mut self,
@@ -140,47 +135,14 @@ impl Trace {
 }
 
 fn say(bytes: &[u8]) -> String {
-    match Envelope::parse(bytes) {
-        Ok(envelope) => {
-            let header = envelope.header();
-            let name = name_of(envelope.kind());
-            let (attempt, sender) = (header.attempt, header.sender);
-            let hash = envelope.body_hash();
-            format!("{name} {hash:#} by {sender}, attempt {attempt}, {} bytes", bytes.len())
-        }
-        Err(error) => match keygen::message::Envelope::parse(bytes) {
-            Ok(envelope) => {
-                let (kind, sender) = (envelope.kind(), envelope.header().sender);
-                format!("{kind:?} {:#} by {sender}, {} bytes", envelope.body_hash(), bytes.len())
-            }
-            Err(_) => format!("garbage ({error})"),
-        },
+    if let Some(words) = signing::words::frame(bytes) {
+        return words;
     }
-}
-
-fn describe(event: &Event) -> String {
-    match event {
-        Event::Committed { attempt, .. } => format!("enters attempt {attempt}"),
-        Event::Coordinating { attempt } => format!("coordinates attempt {attempt}"),
-        Event::SlotReceived { attempt, signer } => {
-            format!("has a slot of seat {signer} for attempt {attempt}")
+    match keygen::message::Envelope::parse(bytes) {
+        Ok(envelope) => {
+            let (kind, sender) = (envelope.kind(), envelope.header().sender);
+            format!("{kind:?} {:#} by {sender}, {} bytes", envelope.body_hash(), bytes.len())
         }
-        Event::PackageIssued { attempt, number, signers } => {
-            let seats: Vec<String> = signers.iter().map(|seat| seat.to_string()).collect();
-            format!("issues package {number} of attempt {attempt} to {}", seats.join(", "))
-        }
-        Event::ShareReleased { attempt, package } => {
-            format!("gives a share for package {package:#} of attempt {attempt}")
-        }
-        Event::ShareReceived { attempt, signer, number } => {
-            format!("has the share of seat {signer} for package {number} of attempt {attempt}")
-        }
-        Event::Proven { finding, .. } => {
-            format!("has a proof against seat {}: {}", finding.accused, finding.fault)
-        }
-        Event::Refused { seat, reason } => format!("hears that seat {seat} refuses: {reason}"),
-        Event::Signed(outcome) => format!("HAS THE SIGNATURES, by package {:#}", outcome.package),
-        Event::Stopped(reason) => format!("STOPS: {reason}"),
-        other => format!("{other:?}"),
+        Err(_) => format!("garbage, {} bytes", bytes.len()),
     }
 }

@@ -1,7 +1,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use roastery_sim::{campaign::Totals, scenario::Scenario};
+use roastery_sim::signing::{Scenario, Totals};
 
 use super::series::{Series, Words};
 

@@ -2,8 +2,8 @@ use std::{io::Write as _, process::ExitCode};
 
 use clap::Args;
 use roastery_sim::{
-    campaign::{play, shrink},
-    scenario::Scenario,
+    campaign::shrink,
+    signing::{Scenario, play},
     trace::Detail,
 };
 

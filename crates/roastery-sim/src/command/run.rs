@@ -1,19 +1,16 @@
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    process::ExitCode,
-    time::Duration,
-};
+use std::{collections::BTreeMap, process::ExitCode, time::Duration};
 
 use clap::{Args, ValueEnum};
 use rand::seq::SliceRandom as _;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
-use roastery_protocol::{Attempt, Seat, election::Order, signing::Settings};
+use roastery_protocol::{Seat, election::Order};
 use roastery_sim::{
     members::Members,
     network::Links,
-    report::{Report, measure_series},
-    scenario::Attack,
-    signing::{Compute, Setup},
+    signing::{
+        Behaviour, Compute, Setup,
+        report::{Approvals, Report, measure},
+    },
 };
 
 use super::{bad_input, table};
@@ -29,9 +26,10 @@ pub(super) struct Run {
     /// Faulty members, at most n - t.
     #[arg(long, default_value_t = 0)]
     pub(super) faulty: usize,
-    /// What they do: none, static, coordinated, adaptive, or the name of a behaviour.
-    #[arg(long, default_value = "none", value_parser = attack)]
-    pub(super) attack: String,
+    /// What they do: the name of a behaviour; static, coordinated and adaptive are the stallers of
+    /// the ROAST paper.
+    #[arg(long, value_parser = attack)]
+    pub(super) attack: Option<Behaviour>,
     /// The faulty ones are those that coordinate first, instead of any but the first coordinator.
     #[arg(long)]
     pub(super) first: bool,
@@ -41,23 +39,22 @@ pub(super) struct Run {
     /// Each message takes up to this much longer.
     #[arg(long, default_value = "0ms", value_parser = duration)]
     pub(super) jitter: Duration,
-    /// The part of messages that is lost, 0 to 1.
-    #[arg(long, default_value_t = 0.0, value_parser = part)]
-    pub(super) loss: f64,
     /// Messages to sign, 1 to 64.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(super) messages: u8,
-    /// After how long without a signature the live attempts double.
-    #[arg(long, default_value = "2s", value_parser = duration)]
-    pub(super) interval: Duration,
-    /// How long a first package is waited for.
-    #[arg(long, default_value = "1s", value_parser = duration)]
-    pub(super) patience: Duration,
+    /// One node proposes the request, and the others approve by their rules alone.
+    #[arg(long, conflicts_with = "wait")]
+    pub(super) propose: bool,
+    /// How long the session waits for the last of t approvals; without it all approve at once.
+    #[arg(long, value_parser = duration)]
+    pub(super) wait: Option<Duration>,
+    /// A node that has approved restarts 10 s before the last approval.
+    #[arg(long, requires = "wait")]
+    pub(super) restart: bool,
     /// Whether honest computing time is part of virtual time.
-    #[arg(long, value_enum, default_value = "measured")]
+    #[arg(long, value_enum, default_value = "free")]
     pub(super) compute: ComputeTime,
-    /// How many sessions the group plays one after the other, the members remembering what each has
-    /// shown of the others.
+    /// How many sessions the group plays one after the other.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub(super) sessions: u64,
     /// What everything is drawn from.
@@ -66,7 +63,8 @@ pub(super) struct Run {
     /// The report as a JSON object.
     #[arg(long)]
     pub(super) json: bool,
-    /// The ROAST paper's table, beside the figures that its reference implementation has published.
+    /// A table of what is measured, beside the goals of version 2. The round trip, the computing
+    /// time and the seed are those of the other options.
     #[arg(long)]
     pub(super) table: bool,
 }
@@ -80,7 +78,7 @@ pub(super) enum ComputeTime {
 impl Run {
     pub(super) fn execute(self) -> ExitCode {
         if self.table {
-            return table::execute(&self, self.json);
+            return table::execute(&self);
         }
         match self.play() {
             Ok(reports) if self.json => {
@@ -113,55 +111,61 @@ impl Run {
                 signers - threshold
             ));
         }
-        if faulty > 0 && self.attack == "none" {
-            return Err(format!("{faulty} faulty, but no attack"));
-        }
-        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-        let members = Members::make(threshold, signers, &mut rng);
-        let seats = self.in_order_of_fault(&members, &mut rng);
-        let liars: BTreeSet<Seat> = seats.into_iter().take(faulty).collect();
-        let attack = Attack::named(&self.attack, liars).ok_or("no such attack")?;
+        let coalition = match (faulty, self.attack) {
+            (0, None) => BTreeMap::new(),
+            (0, Some(attack)) => return Err(format!("attack {attack}, but none is faulty")),
+            (_, None) => return Err(format!("{faulty} faulty, but no attack")),
+            (_, Some(attack)) => {
+                let members = self.members();
+                let seats = self.in_order_of_fault(&members).into_iter().take(faulty);
+                seats.map(|seat| (seat, attack)).collect()
+            }
+        };
         let setup = Setup {
-            seed: self.seed,
-            messages: usize::from(self.messages),
-            links: Links { jitter: self.jitter, loss: self.loss, ..Links::heal(self.rtt) },
-            settings: Settings {
-                interval: self.interval,
-                patience: self.patience,
-                ..Settings::default()
-            },
+            requests: vec![usize::from(self.messages); self.sessions as usize],
+            links: Links { jitter: self.jitter, ..Links::heal(self.rtt) },
             compute: match self.compute {
                 ComputeTime::Measured => Compute::Measured,
                 ComputeTime::Free => Compute::Free,
             },
-            script: Vec::new(),
-            late: Vec::new(),
-            clock_errors_ms: Vec::new(),
-            records: BTreeMap::new(),
+            coalition,
+            by_rules: self.propose,
+            ..Setup::quiet(self.seed, self.rtt)
         };
-        Ok(measure_series(members, &attack, setup, self.sessions))
+        let approvals = match self.wait {
+            None if self.propose => Approvals::ByProposal,
+            None => Approvals::AtOnce,
+            Some(wait) if self.restart => Approvals::RestartBefore(wait),
+            Some(wait) => Approvals::LastAfter(wait),
+        };
+        Ok(measure(self.members(), setup, &approvals))
+    }
+
+    fn members(&self) -> Members {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        Members::make(self.threshold, &vec![1; self.signers], &mut rng)
     }
 
     /// The seats in the order in which they become faulty.
-    fn in_order_of_fault(&self, members: &Members, rng: &mut ChaCha8Rng) -> Vec<Seat> {
+    fn in_order_of_fault(&self, members: &Members) -> Vec<Seat> {
         let session = members.request(self.seed, usize::from(self.messages)).session_id();
-        let order = Order::of(session, members.group.seats());
-        let attempts = (0..members.group.size() as u32).filter_map(Attempt::new);
-        let mut seats: Vec<Seat> = attempts.map(|attempt| order.coordinator(attempt)).collect();
+        let mut seats = Order::of(session, members.group.seats()).into_seats();
         if !self.first {
             // As in the ROAST paper the attackers sign, and an honest member coordinates.
-            seats[1..].shuffle(rng);
+            let mut rng = ChaCha8Rng::seed_from_u64(self.seed ^ 0xfa);
+            seats[1..].shuffle(&mut rng);
             seats.rotate_left(1);
         }
         seats
     }
 }
 
-fn attack(name: &str) -> Result<String, String> {
-    if Attack::names().any(|known| known == name) {
-        return Ok(name.to_owned());
-    }
-    Err(format!("known are {}", Attack::names().collect::<Vec<_>>().join(", ")))
+fn attack(name: &str) -> Result<Behaviour, String> {
+    let known = Behaviour::ALL.into_iter().find(|one| one.name() == name);
+    known.ok_or_else(|| {
+        let names: Vec<&str> = Behaviour::ALL.iter().map(|one| one.name()).collect();
+        format!("known are {}", names.join(", "))
+    })
 }
 
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
@@ -173,12 +177,5 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     match number.parse::<f64>().map(|number| number * unit) {
         Ok(seconds) if (0.0..=1e6).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
         _ => Err("allowed is a number with its unit, like 153ms or 2s".to_owned()),
-    }
-}
-
-fn part(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(part) if (0.0..=1.0).contains(&part) => Ok(part),
-        _ => Err("allowed is 0 to 1".to_owned()),
     }
 }

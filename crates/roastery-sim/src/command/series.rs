@@ -10,8 +10,8 @@ use std::{
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use roastery_sim::{
-    campaign::{Failure, Game, run_games},
-    invariants::Violation,
+    campaign::{Failure, Game, run},
+    violation::Violation,
 };
 
 /// Simulations of one seed after the other, until one violates an invariant.
@@ -59,7 +59,7 @@ impl Series {
         let jobs = thread::available_parallelism().map_or(1, NonZero::get);
         let bar = progress(self.runs, words);
         let seeds = self.first_seed..self.first_seed.saturating_add(self.runs);
-        let (totals, failure) = run_games::<G>(seeds, jobs, |totals| {
+        let (totals, failure) = run::<G>(seeds, jobs, |totals| {
             let runs = played(totals);
             bar.set_position(runs as u64);
             if bar.is_hidden() && runs > 0 && runs.is_multiple_of(LINE_EVERY) {

@@ -26,7 +26,7 @@ use roastery_protocol::{
 
 use self::noise::Foreign;
 use super::{Fault, Participants, forging};
-use crate::{adversary::Packet, members::peer};
+use crate::{members::peer, world::Packet};
 
 /// The faulty members of a key generation, and what they know.
 #[derive(Debug)]

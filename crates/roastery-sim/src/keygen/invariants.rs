@@ -29,7 +29,7 @@ pub use self::{
     termination::{Allowance, Circumstances},
 };
 use super::{Injection, Node, Participants};
-use crate::{adversary::Packet, invariants::Violation, trace::Trace};
+use crate::{trace::Trace, violation::Violation, world::Packet};
 
 /// The nine invariants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,6 +4,7 @@ use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
 use roastery_protocol::{
     Seat,
     keygen::{Report, ReportPhase, Suspicion},
+    member::machine::RequestOrigin,
 };
 
 use super::{
@@ -11,12 +12,11 @@ use super::{
     invariants::{Allowance, Endings, Keys, Shares},
 };
 use crate::{
-    adversary::NoAdversary,
     campaign::Game,
-    invariants::Violation,
     members::Members,
-    signing::{Blind, Setup as SigningSetup, World as SigningWorld},
+    signing::{Setup as SigningSetup, World as SigningWorld},
     trace::{Detail, Trace},
+    violation::Violation,
 };
 
 /// The result of a scenario.
@@ -212,12 +212,10 @@ impl<'a> Stage<'a> {
     fn sign_in_session(&mut self, (group, shares): Shares) -> Result<(), Violation<Invariant>> {
         let limit = Duration::from_secs(60);
         let members = Members::of_keygen(&self.world.hooks.participants, group, &shares);
-        let setup = SigningSetup::heal(self.scenario.seed, self.scenario.links.round_trip);
-        let mut world: SigningWorld<
-            roastery_protocol::engine::FrostEngine<ChaCha8Rng>,
-            NoAdversary,
-            Blind,
-        > = SigningWorld::of_signing(members, NoAdversary, Blind, setup);
+        let mut setup = SigningSetup::quiet(self.scenario.seed, self.scenario.links.round_trip);
+        let approved = Duration::from_secs(1);
+        setup.approve_all(&members.nodes(), approved, RequestOrigin::Proposed);
+        let mut world = SigningWorld::of_signing(members, setup, None);
         self.session = world.run_until_signed(limit).is_ok_and(|signed| signed);
         if self.session {
             return Ok(());

@@ -1,6 +1,6 @@
 //! Key generations in a simulated world.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
 use roastery_protocol::{
@@ -11,10 +11,9 @@ use roastery_protocol::{
 
 use super::{Coalition, Invariant, Invariants, Node, Participants};
 use crate::{
-    adversary::{Delayed, Packet},
-    invariants::Violation,
     network::{Links, Network},
-    world::{self, CrashPoint, End, Hooks, Injection, Intake, Script},
+    violation::Violation,
+    world::{self, CrashPoint, Delayed, End, Hooks, Injection, Intake, Packet, Script},
 };
 
 /// What a simulation starts from.
@@ -83,9 +82,11 @@ impl World {
 impl Hooks for KeygenHooks {
     type Machine = Keygen;
     type Violation = Violation<Invariant>;
+    type Action = Infallible;
 
     const CALM_OPENS_ALL: bool = true;
-    const SEVERAL_NODES: bool = false;
+    // A key generation says everything again, and asks for no connection.
+    const LINKED: bool = false;
 
     fn seats(&self) -> Vec<Seat> {
         self.participants.seats().collect()
@@ -104,12 +105,12 @@ impl Hooks for KeygenHooks {
         }
     }
 
-    fn has_done(machine: &Keygen) -> bool {
+    fn has_done(&self, machine: &Keygen) -> bool {
         machine.recovery_file().is_some()
     }
 
-    fn cancel(machine: &mut Keygen, now: Moment) {
-        machine.stop(now);
+    fn act(&mut self, _: Seat, action: &Infallible, _: Option<&mut Keygen>, _: Moment) {
+        match *action {}
     }
 
     fn controls(&self, seat: Seat) -> bool {

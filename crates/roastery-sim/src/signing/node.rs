@@ -1,13 +1,10 @@
-use roastery_protocol::{engine::EngineSession, signing::Session};
+use roastery_protocol::member::{engine::FrostArithmetic, machine::Member};
 
+use super::RecordingEngine;
 use crate::world;
 
-/// One opening of the session at one seat. A seat may have several: after a restart, or as twins.
-pub type Node<S> = world::Node<Session<S>>;
+/// The machine of a node.
+pub type Machine = Member<RecordingEngine, FrostArithmetic>;
 
-impl<S: EngineSession> Node<S> {
-    /// Its session, unless it has crashed.
-    pub fn session(&self) -> Option<&Session<S>> {
-        self.machine()
-    }
-}
+/// A node over all its restarts.
+pub type Node = world::Node<Machine>;

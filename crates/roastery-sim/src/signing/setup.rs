@@ -1,13 +1,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
-use roastery_protocol::{
-    Seat,
-    message::Kind,
-    signing::{PeerHistory, Settings},
-};
+use roastery_protocol::{Seat, member::machine::RequestOrigin};
 
-use super::Injection;
-use crate::network::Links;
+use super::{Behaviour, Injection};
+use crate::{network::Links, world::CrashPoint};
 
 /// Whether the time that nodes compute is part of virtual time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,62 +19,47 @@ pub enum Compute {
 pub struct Setup {
     /// Everything that is drawn is drawn from this.
     pub seed: u64,
-    /// How many messages are signed.
-    pub messages: usize,
+    /// How many messages each request has.
+    pub requests: Vec<usize>,
     /// The network.
     pub links: Links,
-    /// The nodes' intervals and time limits.
-    pub settings: Settings,
     /// Whether computing takes time.
     pub compute: Compute,
+    /// How long a node takes to store a record.
+    pub storing: Duration,
+    /// Nodes approve by their rules alone what another one proposes.
+    pub by_rules: bool,
     /// What happens to nodes and network, and when.
     pub script: Vec<(Duration, Injection)>,
-    /// Seats whose session is not open at the beginning; the script opens them.
+    /// Crashes at certain points.
+    pub crash_points: Vec<CrashPoint>,
+    /// Nodes that are not up at the beginning, by their first seat; the script opens them.
     pub late: Vec<Seat>,
-    /// By how much each seat's wall clock is wrong, in milliseconds; none for those beyond the
-    /// list.
-    pub clock_errors_ms: Vec<i64>,
-    /// What each seat remembers of the others from earlier sessions.
-    pub records: BTreeMap<Seat, PeerHistory>,
+    /// The members that do not follow the protocol.
+    pub coalition: BTreeMap<Seat, Behaviour>,
 }
 
 impl Setup {
-    /// A calm network, computing takes no time, and no injection.
-    pub fn heal(seed: u64, round_trip: Duration) -> Self {
+    /// A calm network, and one request of one message that no node has approved.
+    pub fn quiet(seed: u64, round_trip: Duration) -> Self {
         Self {
             seed,
-            messages: 1,
+            requests: vec![1],
             links: Links::heal(round_trip),
-            settings: Settings::default(),
             compute: Compute::Free,
+            storing: Duration::ZERO,
+            by_rules: false,
             script: Vec::new(),
+            crash_points: Vec::new(),
             late: Vec::new(),
-            clock_errors_ms: Vec::new(),
-            records: BTreeMap::new(),
+            coalition: BTreeMap::new(),
         }
     }
-}
 
-/// The counters of a simulation.
-#[derive(Clone, Debug, Default)]
-pub struct Counts {
-    /// Messages that left a node, by the number of their kind; bytes that are no envelope are not
-    /// among them.
-    pub messages: [usize; 8],
-    /// The bytes of all messages that left a node.
-    pub bytes: usize,
-    /// Packages issued by nodes that run the honest code.
-    pub packages: usize,
-}
-
-impl Counts {
-    /// All messages.
-    pub fn total(&self) -> usize {
-        self.messages.iter().sum()
-    }
-
-    /// Messages of one kind.
-    pub fn of(&self, kind: Kind) -> usize {
-        self.messages[kind as usize]
+    /// All these nodes approve the first request at this time.
+    pub fn approve_all(&mut self, nodes: &[Seat], at: Duration, origin: RequestOrigin) {
+        let approve = super::Action::Approve { request: 0, origin };
+        let approvals = nodes.iter().map(|seat| (at, Injection::Act(*seat, approve)));
+        self.script.extend(approvals);
     }
 }

@@ -1,14 +1,11 @@
 //! What a simulation of one kind of machine adds to the world.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{convert::Infallible, fmt, time::Duration};
 
 use roastery_protocol::{Seat, clock::Moment, machine::Machine};
 
-use super::{CrashPoint, Node};
-use crate::{
-    adversary::{Delayed, Packet},
-    members::DAWN,
-};
+use super::{CrashPoint, Delayed, Node, Packet};
+use crate::members::DAWN;
 
 /// The type of a machine's records.
 pub type RecordOf<H> = <<H as Hooks>::Machine as Machine>::Record;
@@ -16,33 +13,60 @@ pub type RecordOf<H> = <<H as Hooks>::Machine as Machine>::Record;
 /// The type of a machine's events.
 pub type EventOf<H> = <<H as Hooks>::Machine as Machine>::Event;
 
-/// A disturbance of nodes or network.
+/// A disturbance of nodes or network. Nodes are named by their first seat. `A` is what can happen
+/// to one kind of machine only.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Injection {
-    /// All nodes of a seat lose everything but what they have stored.
+pub enum Injection<A = Infallible> {
+    /// A node loses everything but what it has stored.
     Crash(Seat),
-    /// A seat's node opens: late, or again after a crash, with what it has stored. Where a seat may
-    /// have several nodes, a further one opens.
+    /// A node opens: late, or again after a crash, with what it has stored.
     Open(Seat),
+    /// A node that is down loses some of what it has stored.
+    Disk(Seat, Disk),
+    /// A node's machine and its monotonic clock stand still from now on; its links end.
+    Sleep(Seat),
+    /// A node goes on after a sleep.
+    Resume(Seat),
     /// Nothing passes any more between these and all others.
     CutOff(Vec<Seat>),
+    /// Nothing passes any more between these two.
+    Cut(Seat, Seat),
+    /// These two reach each other again.
+    Join(Seat, Seat),
     /// Every member reaches every other, and nothing is lost, doubled or delayed any more.
     Calm,
-    /// The application of a member stops its machine.
-    Cancel(Seat),
+    /// Something happens to a node that only its kind of machine knows.
+    Act(Seat, A),
 }
 
-impl fmt::Display for Injection {
+/// What happens to what a node has stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disk {
+    /// Everything is gone.
+    Lost,
+    /// An older backup is restored: the later half of the records is gone.
+    Restored,
+}
+
+impl<A: fmt::Display> fmt::Display for Injection<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Injection::Crash(seat) => write!(f, "seat {seat} crashes"),
             Injection::Open(seat) => write!(f, "seat {seat} opens"),
+            Injection::Disk(seat, Disk::Lost) => write!(f, "seat {seat} loses its disk"),
+            Injection::Disk(seat, Disk::Restored) => {
+                write!(f, "seat {seat} restores an older backup")
+            }
+            Injection::Sleep(seat) => write!(f, "seat {seat} sleeps"),
+            Injection::Resume(seat) => write!(f, "seat {seat} resumes"),
             Injection::CutOff(few) => {
                 let few: Vec<String> = few.iter().map(Seat::to_string).collect();
                 write!(f, "cut off: {}", few.join(", "))
             }
+            Injection::Cut(one, other) => write!(f, "cut: {one} from {other}"),
+            Injection::Join(one, other) => write!(f, "joined: {one} with {other}"),
             Injection::Calm => write!(f, "the network heals and is calm"),
-            Injection::Cancel(seat) => write!(f, "seat {seat} cancels"),
+            Injection::Act(seat, action) => write!(f, "seat {seat} {action}"),
         }
     }
 }
@@ -62,23 +86,35 @@ pub trait Hooks: Sized {
     type Machine: Machine;
     /// What must always hold, when it does not.
     type Violation;
+    /// What can happen to this kind of machine beside what can happen to any.
+    type Action: Clone + fmt::Debug + fmt::Display + PartialEq;
 
     /// Whether the calm brings back the nodes that are down.
     const CALM_OPENS_ALL: bool;
-    /// Whether each opening of a seat is a node of its own, so that a seat may have several at
-    /// once.
-    const SEVERAL_NODES: bool;
+    /// Whether machines are told of their links, and what left over an earlier connection does not
+    /// arrive.
+    const LINKED: bool;
 
-    /// All seats, ascending.
+    /// The first seat of each node, ascending.
     fn seats(&self) -> Vec<Seat>;
+
+    /// The first seat of the node that holds this seat.
+    fn node_of(&self, seat: Seat) -> Seat {
+        seat
+    }
 
     /// Opens a node's machine with what it has stored; `None` if the node never opens.
     fn open(&mut self, seat: Seat, stored: &[RecordOf<Self>], now: Moment)
     -> Option<Self::Machine>;
 
-    /// The time at a node, by both of its clocks.
-    fn moment(&self, _seat: Seat, now: Duration) -> Moment {
-        Moment { monotonic: now, wall: DAWN + now }
+    /// The time since 1970 by the wall clock of a node.
+    fn wall(&self, _seat: Seat, now: Duration) -> Duration {
+        DAWN + now
+    }
+
+    /// Whether a node's disk keeps a record.
+    fn keeps(&self, _seat: Seat) -> bool {
+        true
     }
 
     /// Whether the time that nodes compute is part of virtual time.
@@ -90,10 +126,19 @@ pub trait Hooks: Sized {
     fn ends(event: &EventOf<Self>) -> Option<End>;
 
     /// Whether a machine has reached its aim, also if the event was not taken out yet.
-    fn has_done(machine: &Self::Machine) -> bool;
+    fn has_done(&self, machine: &Self::Machine) -> bool;
 
-    /// The caller stops a machine.
-    fn cancel(machine: &mut Self::Machine, now: Moment);
+    /// Something of its own kind happens to a node, whose machine is given if it is up.
+    fn act(
+        &mut self,
+        seat: Seat,
+        action: &Self::Action,
+        machine: Option<&mut Self::Machine>,
+        now: Moment,
+    );
+
+    /// A machine has done a step: its caller takes out what it holds for it, and answers.
+    fn attend(&mut self, _seat: Seat, _machine: &mut Self::Machine, _now: Moment) {}
 
     /// Whether the coalition controls a seat. Its members run the honest code, and the coalition
     /// may replace what that sends.
@@ -101,9 +146,6 @@ pub trait Hooks: Sized {
 
     /// Called first for every message, also for those between honest members.
     fn observe(&mut self, _now: Duration, _packet: &Packet) {}
-
-    /// A node that is not the coalition's sends a message; called once for all its receivers.
-    fn spoke(&mut self, _now: Duration, _node: usize, _bytes: &Arc<[u8]>) {}
 
     /// A message is about to be given to a node.
     fn delivered(
@@ -137,7 +179,7 @@ pub trait Hooks: Sized {
     fn event(&mut self, at: Duration, node: usize, seat: Seat, event: &EventOf<Self>);
 
     /// Something is about to happen to nodes or network.
-    fn injection(&mut self, at: Duration, injection: &Injection);
+    fn injection(&mut self, at: Duration, injection: &Injection<Self::Action>);
 
     /// A step is over, in which something happened to the nodes `touched`. An error ends the
     /// simulation.
@@ -159,13 +201,13 @@ pub enum End {
 }
 
 /// What happens in a simulation, and when.
-#[derive(Clone, Debug, Default)]
-pub struct Script {
+#[derive(Clone, Debug)]
+pub struct Script<A = Infallible> {
     /// What happens to nodes and network.
-    pub injections: Vec<(Duration, Injection)>,
+    pub injections: Vec<(Duration, Injection<A>)>,
     /// Crashes at certain points of what nodes do.
     pub crash_points: Vec<CrashPoint>,
-    /// Seats that are not open at the beginning.
+    /// Nodes that are not open at the beginning.
     pub late: Vec<Seat>,
     /// The times of the coalition's turns.
     pub turns: Vec<Duration>,

@@ -3,9 +3,13 @@
 //! What a simulation of one kind of machine adds, such as how a machine is opened, what its
 //! coalition does and what must hold, are its [`Hooks`].
 
+mod connections;
 mod crash;
+mod happening;
 mod hooks;
+mod linking;
 mod node;
+mod packet;
 mod queue;
 
 use std::{
@@ -20,30 +24,31 @@ use roastery_protocol::{
     machine::{Destination, Machine, Output},
 };
 
-use self::queue::Queue;
+use self::{connections::Connections, queue::Queue};
 pub use self::{
     crash::{CrashPoint, When},
-    hooks::{End, EventOf, Hooks, Injection, Intake, RecordOf, Script},
+    hooks::{Disk, End, EventOf, Hooks, Injection, Intake, RecordOf, Script},
     node::Node,
+    packet::{Delayed, Packet},
 };
-use crate::{
-    adversary::{Delayed, Packet},
-    members::peer,
-    network::Network,
-};
+use crate::{members::peer, network::Network};
 
-enum Item<R> {
-    Deliver(Packet),
+enum Item<R, A> {
+    /// A message, and the connection over which it left.
+    Deliver(Packet, Option<u64>),
     /// A node, and for what time it asked.
     Wake(usize, Duration),
     /// A node, in which of its openings, has stored this.
     Stored(usize, usize, R),
-    Happen(Injection),
+    Happen(Injection<A>),
     /// The coalition's turn at a time of the script.
     Turn,
     /// The coalition's turn at the time that it has named.
     Due,
 }
+
+/// How long after it was to be stored a record of a node that sleeps is looked at again.
+const AFTER_SLEEP: Duration = Duration::from_secs(1);
 
 /// Machines of one kind in virtual time.
 pub struct World<H: Hooks> {
@@ -51,7 +56,8 @@ pub struct World<H: Hooks> {
     pub hooks: H,
     network: Network,
     nodes: Vec<Node<H::Machine>>,
-    queue: Queue<Item<RecordOf<H>>>,
+    connections: Connections,
+    queue: Queue<Item<RecordOf<H>, H::Action>>,
     crash_points: Vec<CrashPoint>,
     storing: Duration,
     calm_at: Duration,
@@ -76,16 +82,16 @@ where
     RecordOf<H>: Clone,
 {
     /// Opens a machine at every seat that is not late, at time zero.
-    pub fn new(hooks: H, network: Network, script: Script) -> Self {
+    pub fn new(hooks: H, network: Network, script: Script<H::Action>) -> Self {
         let Script { injections, crash_points, late, turns, storing } = script;
         let calm = injections.iter().filter(|(_, what)| *what == Injection::Calm);
         let calm_at = calm.map(|(at, _)| *at).max().unwrap_or_default();
         let seats = hooks.seats();
-        let nodes = if H::SEVERAL_NODES { &[] } else { &seats[..] };
         let mut world = Self {
             hooks,
             network,
-            nodes: nodes.iter().copied().map(Node::new).collect(),
+            nodes: seats.iter().copied().map(Node::new).collect(),
+            connections: Connections::default(),
             queue: Queue::new(),
             crash_points,
             storing,
@@ -117,7 +123,7 @@ where
         let Some((at, item)) = self.queue.pop() else { return Ok(false) };
         self.now = self.now.max(at);
         match item {
-            Item::Deliver(packet) => self.deliver(&packet),
+            Item::Deliver(packet, connection) => self.deliver(&packet, connection),
             Item::Wake(node, due) => self.wake(node, due),
             Item::Stored(node, opening, record) => self.stored(node, opening, record),
             Item::Happen(injection) => self.happen(&injection),
@@ -139,7 +145,7 @@ where
     /// # Errors
     ///
     /// What the hooks find violated.
-    pub fn interfere(&mut self, injection: &Injection) -> Result<(), H::Violation> {
+    pub fn interfere(&mut self, injection: &Injection<H::Action>) -> Result<(), H::Violation> {
         self.happen(injection);
         self.set_due();
         self.look()
@@ -177,8 +183,7 @@ where
         }
     }
 
-    /// All nodes: by seat, or, where a seat may have several, all that there ever were, in the
-    /// order in which they were opened.
+    /// All nodes, by their first seat.
     pub fn nodes(&self) -> &[Node<H::Machine>] {
         &self.nodes
     }
@@ -204,29 +209,26 @@ where
     }
 
     fn moment(&self, node: usize) -> Moment {
-        self.hooks.moment(self.nodes[node].seat, self.now)
+        let node = &self.nodes[node];
+        let wall = self.hooks.wall(node.seat, self.now);
+        Moment { monotonic: node.monotonic(self.now), wall }
+    }
+
+    /// The place of the node of this first seat.
+    fn place(&self, seat: Seat) -> Option<usize> {
+        self.nodes.iter().position(|node| node.seat == seat)
     }
 
     fn open(&mut self, seat: Seat) {
-        let known = self.nodes.iter().position(|node| node.seat == seat);
-        let at = match known {
-            Some(at) if !H::SEVERAL_NODES => at,
-            _ => self.nodes.len(),
-        };
-        if self.nodes.get(at).is_some_and(Node::is_up) {
-            return;
-        }
-        let moment = self.hooks.moment(seat, self.now);
-        let stored = self.nodes.get(at).map_or(&[][..], Node::stored);
+        let Some(at) = self.place(seat).filter(|at| !self.nodes[*at].is_up()) else { return };
+        let moment = self.moment(at);
         let begun = Instant::now();
-        let Some(machine) = self.hooks.open(seat, stored, moment) else { return };
+        let Some(machine) = self.hooks.open(seat, self.nodes[at].stored(), moment) else { return };
         let took = begun.elapsed();
-        if at == self.nodes.len() {
-            self.nodes.push(Node::new(seat));
-        }
         self.nodes[at].opened(machine);
         self.account(at, took);
         self.drain(at);
+        self.connect_all_of(at);
     }
 
     fn account(&mut self, at: usize, took: Duration) {
@@ -237,60 +239,22 @@ where
         }
     }
 
-    fn crash(&mut self, node: usize, down: Duration) {
-        let seat = self.nodes[node].seat;
-        self.happen(&Injection::Crash(seat));
-        let again = (self.now + down).min(self.calm_at).max(self.now);
-        self.queue.push(again, Item::Happen(Injection::Open(seat)));
-    }
-
-    fn happen(&mut self, injection: &Injection) {
-        self.hooks.injection(self.now, injection);
-        match injection {
-            Injection::Crash(seat) => {
-                self.nodes.iter_mut().filter(|node| node.seat == *seat).for_each(Node::crash);
-            }
-            Injection::Open(seat) => self.open(*seat),
-            Injection::CutOff(few) => {
-                let mut others = self.hooks.seats();
-                others.retain(|seat| !few.contains(seat));
-                self.network.partition(few, &others);
-            }
-            Injection::Calm => {
-                self.network.heal();
-                self.network.calm_down();
-                self.crash_points.clear();
-                if H::CALM_OPENS_ALL {
-                    self.hooks.seats().into_iter().for_each(|seat| self.open(seat));
-                }
-            }
-            Injection::Cancel(seat) => {
-                for at in 0..self.nodes.len() {
-                    if self.nodes[at].seat == *seat {
-                        self.act(at, H::cancel);
-                    }
-                }
-            }
-        }
-    }
-
-    fn deliver(&mut self, packet: &Packet) {
-        let Intake { passes, sends } = self.hooks.receive(self.now, packet, &self.nodes);
-        self.carry_all(sends, self.now);
-        if !passes {
+    fn deliver(&mut self, packet: &Packet, connection: Option<u64>) {
+        if H::LINKED && self.connections.number(packet.from, packet.to) != connection {
             return;
         }
+        let Intake { passes, sends } = self.hooks.receive(self.now, packet, &self.nodes);
+        self.carry_all(sends, self.now);
+        let Some(at) = self.place(packet.to).filter(|at| passes && self.nodes[*at].is_awake())
+        else {
+            return;
+        };
         let from = peer(packet.from.index());
-        for at in 0..self.nodes.len() {
-            if self.nodes[at].seat != packet.to || !self.nodes[at].is_up() {
-                continue;
-            }
-            self.hooks.delivered(self.now, at, &self.nodes[at], packet);
-            self.act(at, |machine, moment| {
-                // What a message did not do is its sender's matter.
-                let _ = machine.handle_message(&from, &packet.bytes, moment);
-            });
-        }
+        self.hooks.delivered(self.now, at, &self.nodes[at], packet);
+        self.act(at, |machine, moment| {
+            // What a message did not do is its sender's matter.
+            let _ = machine.handle_message(&from, &packet.bytes, moment);
+        });
     }
 
     fn wake(&mut self, at: usize, asked: Duration) {
@@ -309,9 +273,14 @@ where
     /// Lets a node that is up do something, and takes out what it wants done.
     fn act(&mut self, at: usize, what: impl FnOnce(&mut H::Machine, Moment)) {
         let moment = self.moment(at);
+        if !self.nodes[at].is_awake() {
+            return;
+        }
+        let seat = self.nodes[at].seat;
         let Some(machine) = self.nodes[at].machine_mut() else { return };
         let begun = Instant::now();
         what(machine, moment);
+        self.hooks.attend(seat, machine, moment);
         let took = begun.elapsed();
         self.account(at, took);
         self.drain(at);
@@ -322,14 +291,22 @@ where
         if self.nodes[at].openings != opening || !self.nodes[at].is_up() {
             return;
         }
+        if !self.nodes[at].is_awake() {
+            // It is written when the machine goes on.
+            let again = self.now + AFTER_SLEEP;
+            return self.queue.push(again, Item::Stored(at, opening, record));
+        }
         if let Some(down) = self.crash_point(at, When::BeforeStoring) {
             return self.crash(at, down);
         }
-        self.nodes[at].store(record.clone());
+        let kept = self.hooks.keeps(self.nodes[at].seat);
+        if kept {
+            self.nodes[at].store(record.clone());
+        }
         if let Some(down) = self.crash_point(at, When::AfterStoring) {
             return self.crash(at, down);
         }
-        self.act(at, |machine, moment| machine.persisted(record, true, moment));
+        self.act(at, |machine, moment| machine.persisted(record, kept, moment));
     }
 
     /// Whether a node crashes at this point, and how long it is down then. Each crash happens once.
@@ -345,7 +322,8 @@ where
     fn crash_after_step(&mut self, at: usize) -> Option<(usize, Duration)> {
         let node = &self.nodes[at];
         let (seat, steps) = (node.seat, node.steps);
-        let done = node.done_at.is_none() && node.machine().is_some_and(H::has_done);
+        let done = node.done_at.is_none()
+            && node.machine().is_some_and(|machine| self.hooks.has_done(machine));
         if done && let Some(down) = self.crash_point(at, When::Done) {
             return Some((0, down));
         }
@@ -391,11 +369,8 @@ where
                 self.queue.push(leaves + self.storing, Item::Stored(at, opening, record));
             }
             Output::Send { to, bytes } => {
-                if !self.hooks.controls(seat) {
-                    self.hooks.spoke(self.now, at, &bytes);
-                }
                 let mut receivers = match to {
-                    Destination::Seat(one) => vec![one],
+                    Destination::Seat(one) => vec![self.hooks.node_of(one)],
                     Destination::Everyone => self.hooks.seats(),
                 };
                 receivers.retain(|other| *other != seat);
@@ -425,10 +400,14 @@ where
     }
 
     fn carry(&mut self, packet: Packet, leaves: Duration) {
+        let connection = self.connections.number(packet.from, packet.to);
+        if H::LINKED && connection.is_none() {
+            return;
+        }
         self.messages += 1;
         self.hooks.sent(leaves, &packet);
         for after in self.network.carry(packet.from, packet.to) {
-            self.queue.push(leaves + after, Item::Deliver(packet.clone()));
+            self.queue.push(leaves + after, Item::Deliver(packet.clone(), connection));
         }
     }
 
@@ -436,7 +415,7 @@ where
         let now = self.now;
         let node = &mut self.nodes[at];
         let due = node.machine().and_then(Machine::next_timeout);
-        if let Some(due) = due
+        if let Some(due) = due.map(|due| due + node.slept)
             && node.wake_at.is_none_or(|known| due < known)
         {
             node.wake_at = Some(due);

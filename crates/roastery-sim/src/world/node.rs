@@ -2,7 +2,7 @@ use std::{fmt, time::Duration};
 
 use roastery_protocol::{Seat, machine::Machine};
 
-use super::End;
+use super::{Disk, End};
 
 /// The node of a seat, over all its restarts.
 pub struct Node<M: Machine> {
@@ -20,6 +20,10 @@ pub struct Node<M: Machine> {
     /// The number of steps that it has done.
     pub(super) steps: usize,
     pub(super) wake_at: Option<Duration>,
+    /// Since when it sleeps, if it does.
+    pub(super) asleep_since: Option<Duration>,
+    /// For how long it has slept: its monotonic clock lags by that.
+    pub(super) slept: Duration,
     /// The records that it has stored, in their order.
     stored: Vec<M::Record>,
     machine: Option<M>,
@@ -46,6 +50,8 @@ impl<M: Machine> Node<M> {
             free_at: Duration::ZERO,
             steps: 0,
             wake_at: None,
+            asleep_since: None,
+            slept: Duration::ZERO,
             stored: Vec::new(),
             machine: None,
         }
@@ -74,6 +80,24 @@ impl<M: Machine> Node<M> {
         self.stored.push(record);
     }
 
+    pub(super) fn disk(&mut self, what: Disk) {
+        let kept = match what {
+            Disk::Lost => 0,
+            Disk::Restored => self.stored.len() / 2,
+        };
+        self.stored.truncate(kept);
+    }
+
+    /// Whether it is open and does not sleep.
+    pub fn is_awake(&self) -> bool {
+        self.is_up() && self.asleep_since.is_none()
+    }
+
+    /// Its monotonic clock at this time of the world.
+    pub fn monotonic(&self, now: Duration) -> Duration {
+        self.asleep_since.unwrap_or(now) - self.slept
+    }
+
     pub(super) fn opened(&mut self, machine: M) {
         self.machine = Some(machine);
         self.openings += 1;
@@ -88,8 +112,11 @@ impl<M: Machine> Node<M> {
     }
 
     /// Crashes the node: only what was stored stays.
-    pub(super) fn crash(&mut self) {
+    pub(super) fn crash(&mut self, now: Duration) {
         self.machine = None;
         self.wake_at = None;
+        if let Some(since) = self.asleep_since.take() {
+            self.slept += now - since;
+        }
     }
 }

@@ -1,8 +1,5 @@
 //! The simulator: what it finds, and that its findings are reproducible.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
-mod campaign;
-mod determinism;
-mod invariants;
 mod keygens;
-mod strategies;
+mod signings;

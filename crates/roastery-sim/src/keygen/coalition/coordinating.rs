@@ -13,8 +13,8 @@ use roastery_protocol::{
 
 use super::{Coalition, to_all};
 use crate::{
-    adversary::Packet,
     keygen::{Fault, Participants, forging, forging::CoordinatorMessage as At},
+    world::Packet,
 };
 
 impl Coalition {

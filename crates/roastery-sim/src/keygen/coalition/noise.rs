@@ -21,8 +21,8 @@ use roastery_protocol::{
 
 use super::{Coalition, to_all};
 use crate::{
-    adversary::Packet,
     keygen::{Fault, Participants, forging, participants::copy},
+    world::Packet,
 };
 
 /// The most messages that are kept for replays.

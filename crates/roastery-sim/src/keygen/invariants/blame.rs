@@ -6,7 +6,7 @@ use roastery_protocol::{
 };
 
 use super::{Invariant, accused_by, kind_of};
-use crate::invariants::Violation;
+use crate::violation::Violation;
 
 /// A member that an honest member names is faulty; of two that are named one is.
 #[derive(Debug)]

@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use roastery_protocol::{Seat, keygen::Report};
 
 use super::Invariant;
-use crate::{adversary::Packet, invariants::Violation};
+use crate::{violation::Violation, world::Packet};
 
 /// An honest node sends one message to one receiver a few times within a minimum reply interval at
 /// most, and records each kind of finding once for each member at fault.

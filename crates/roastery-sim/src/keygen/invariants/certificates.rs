@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use roastery_protocol::{Seat, TranscriptHash, keygen::Keygen};
 
 use super::{Invariant, Participants, signatures::OneSignature};
-use crate::{invariants::Violation, keygen::Node};
+use crate::{keygen::Node, violation::Violation};
 
 /// All certificates that honest members ever hold are of one transcript, and each honest member has
 /// signed it.

@@ -6,7 +6,7 @@ use roastery_protocol::{
 };
 
 use super::{Invariant, accused_by, bounded::Bounded};
-use crate::{invariants::Violation, keygen::Node};
+use crate::{keygen::Node, violation::Violation};
 
 /// A member that has no certificate in the end has no share, and its report shows the reason.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use roastery_frost::{
 use roastery_protocol::{Seat, group::Group, keygen::recover_group};
 
 use super::{Invariant, Participants};
-use crate::{invariants::Violation, keygen::Node};
+use crate::{keygen::Node, violation::Violation};
 
 /// Checks of the key that a key generation has made.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use roastery_protocol::{
 };
 
 use super::{Invariant, Participants};
-use crate::{adversary::Packet, invariants::Violation};
+use crate::{violation::Violation, world::Packet};
 
 /// Of all signatures that ever left an honest seat, all are of one transcript.
 #[derive(Debug, Default)]

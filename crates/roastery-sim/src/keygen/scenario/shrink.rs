@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::Scenario;
-use crate::{campaign::Simpler, keygen::Injection, network::Links};
+use crate::{keygen::Injection, network::Links, simpler::Simpler};
 
 impl Scenario {
     /// Scenarios that are a little simpler and as fair as this one, the boldest first.

@@ -1,5 +1,5 @@
 use roastery_sim::{
-    campaign::{run_games, shrink},
+    campaign::{run, shrink},
     keygen::{Fault, Invariant, Scenario, play},
     trace::Detail,
 };
@@ -10,7 +10,7 @@ use super::played;
 #[test]
 fn random_ceremonies_of_small_groups_violate_nothing() {
     let small = |seed: &u64| Scenario::draw(*seed).members <= 5;
-    let (totals, failure) = run_games::<Scenario>((1..).filter(small).take(60), 4, |_| true);
+    let (totals, failure) = run::<Scenario>((1..).filter(small).take(60), 4, |_| true);
     if let Some(failure) = failure {
         panic!("{}\n{}", failure.shrunk, failure.shrunk_violation);
     }

@@ -120,3 +120,17 @@ fn a_refusal_before_the_incarnation_is_stored_leaves_when_it_is() {
     }
     assert_eq!(sent, 1);
 }
+
+#[test]
+fn a_member_that_has_said_ready_and_refuses_then_is_known_to_refuse() {
+    let mut world = World::new(3, &[1; 3]);
+    let request = world.request(1, 3_600);
+    world.crash(2);
+    let session = world.open(0, &request, RequestOrigin::Own);
+    world.open(1, &request, RequestOrigin::Waited);
+    world.run_for(secs(5));
+    world.refuse(1, &request, RefusalReason::Operator);
+    world.run_for(secs(1));
+    let report = world.nodes[0].member.as_ref().unwrap().report(session).unwrap();
+    assert_eq!(report.refusals, [(world.nodes[1].seats[0], RefusalReason::Operator)]);
+}

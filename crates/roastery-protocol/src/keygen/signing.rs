@@ -121,6 +121,8 @@ impl Keygen {
                 self.show_signature(coordinator, now);
                 return Err(Rejected::Repeat);
             }
+            // Of its own one was made before a restart and one after it; only one was shown.
+            Offered::Second { .. } if coordinator == self.fixed.seat => {}
             Offered::Second { first } => {
                 self.suspect(Suspicion::of(
                     coordinator,

@@ -148,6 +148,8 @@ fn a_coordinator_that_comes_back_does_not_show_a_second_transcript_whatever_it_i
         .collect();
     assert_eq!(shown.len(), 1);
     assert_eq!(world.findings(victim), []);
+    let of_itself = Suspect::Seat(seat(coordinator));
+    assert!(world.findings(coordinator).iter().all(|one| one.suspect != of_itself));
 }
 
 #[test]

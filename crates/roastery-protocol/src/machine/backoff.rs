@@ -20,6 +20,13 @@ impl Backoff {
         self.due
     }
 
+    /// The next time is after the minimum interval at the latest, and then twice as far away each
+    /// time.
+    pub(crate) fn begin_again(&mut self, now: Duration, min: Duration) {
+        self.pause = min.max(Duration::from_millis(1));
+        self.due = self.due.min(now.saturating_add(self.pause));
+    }
+
     /// Whether it is due; if so the next time is twice as far away as this one was.
     pub(crate) fn fire(&mut self, now: Duration) -> bool {
         if now < self.due {
@@ -41,6 +48,17 @@ mod tests {
         assert!(!backoff.fire(Duration::ZERO));
         assert!(backoff.fire(Duration::from_millis(1)));
         assert!(backoff.due() > Duration::from_millis(1));
+    }
+
+    #[test]
+    fn a_repeat_that_begins_again_is_due_sooner_and_never_later() {
+        let second = Duration::from_secs(1);
+        let mut backoff = Backoff::new(Duration::ZERO, second, 8 * second);
+        backoff.begin_again(second / 2, second);
+        assert_eq!(backoff.due(), second);
+        assert!(backoff.fire(second));
+        backoff.begin_again(second, second);
+        assert_eq!(backoff.due(), 2 * second);
     }
 
     #[test]

@@ -109,6 +109,15 @@ impl Links {
         }
     }
 
+    /// Whether [`Links::named`] would give [`Named::New`].
+    pub fn would_be_new(&self, seat: Seat, incarnation: Incarnation) -> bool {
+        let link = self.seats.get(seat.index()).filter(|link| !link.own);
+        link.is_some_and(|link| match link.incarnation {
+            Some(present) => incarnation > present || (link.fresh && incarnation != present),
+            None => true,
+        })
+    }
+
     /// The present incarnation of this seat, if it has named one.
     pub fn incarnation(&self, seat: Seat) -> Option<Incarnation> {
         self.seats.get(seat.index()).and_then(|link| link.incarnation)

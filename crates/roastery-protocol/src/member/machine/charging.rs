@@ -1,5 +1,7 @@
 //! What a frame costs, and who pays (section 9).
 
+use roastery_frost::Seat;
+
 use super::{Limit, Rejected, core::Core, receiving::Via};
 use crate::{
     clock::Moment,
@@ -23,6 +25,30 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         Err(Rejected::OverQuota { link: via.seat })
     }
 }
+
+impl<E: Engine, A: Arithmetic> Core<E, A> {
+    /// Charges the link of this sender's peer for a look at so many sessions, beside the frame that
+    /// causes it. Where this node coordinates, a look weighs every member against every other.
+    pub(super) fn charge_looks(
+        &mut self,
+        sender: Seat,
+        sessions: usize,
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        let seats = self.seats_beside(sender);
+        let link = seats.first().copied().unwrap_or(sender);
+        let cost = sessions.saturating_mul(self.group.size()) / MEMBERS_FOR_ONE;
+        let cost = Cost::try_from(cost).unwrap_or(Cost::MAX);
+        if self.quotas.charge(link, Source::Own, seats.len(), cost, now.monotonic) {
+            return Ok(());
+        }
+        self.limited(Limit::Link, link, now);
+        Err(Rejected::OverQuota { link })
+    }
+}
+
+/// How many members are weighed in the time of a signature check.
+const MEMBERS_FOR_ONE: usize = 32;
 
 /// About how many signature checks as much work takes: the check, the points that are decoded, the
 /// final signatures that are verified, the sessions that are looked at.

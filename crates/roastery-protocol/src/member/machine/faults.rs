@@ -52,7 +52,8 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         self.core.record_fault(session, fault, Arc::new(proof), Observed::Shown, now);
         // Two seats of one peer are one, and a member at fault may want a proof kept quiet.
         let is_at_fault = self.core.peer_of(fault.accused).is_some_and(|one| one == peer);
-        if !is_at_fault && !self.core.evidence.is_proven(sender) {
+        let counts = !is_at_fault && !self.core.is_own(sender);
+        if counts && !self.core.evidence.is_proven(sender) {
             self.core.evidence.shown(fault.accused, &peer);
         }
         if is_new { Ok(()) } else { Err(Rejected::Repeat) }

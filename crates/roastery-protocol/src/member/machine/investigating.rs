@@ -4,6 +4,8 @@
 //! Only a node that reigns begins an investigation: it must know which signers to pick, and if all
 //! others did it too, each fault would cost n times t messages.
 
+use std::collections::VecDeque;
+
 use roastery_frost::{PartialSignature, PublicNonce, Seat};
 
 use super::{
@@ -36,8 +38,12 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         via: Seat,
         now: Moment,
     ) {
+        let is_waiting = session.failed.iter().any(|(waiting, _)| *waiting == hash);
+        if is_waiting || session.retained.is_investigated(hash) {
+            return;
+        }
         if session.failed.len() == MOST_WAITING
-            && let Some((_, via)) = session.failed.pop_front()
+            && let Some((_, via)) = take_of_most(&mut session.failed)
         {
             self.limited(Limit::Investigations, via, now);
         }
@@ -240,6 +246,14 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
     }
 }
 
+/// Takes out the oldest of the link that has brought the most: it crowds out its own only.
+fn take_of_most(failed: &mut VecDeque<(BodyHash, Seat)>) -> Option<(BodyHash, Seat)> {
+    let of_link = |link: Seat| failed.iter().filter(|(_, via)| *via == link).count();
+    // Of two that have brought as many, the one whose oldest is the older.
+    let (at, _) = failed.iter().enumerate().rev().max_by_key(|(_, (_, via))| of_link(*via))?;
+    failed.remove(at)
+}
+
 /// The nonces of a slot that a package of this node's own names.
 fn named_by_own<P>(session: &Session<P>, slot: SlotHash) -> Option<NamedSlots> {
     let turn = session.turn.as_ref()?;
@@ -249,4 +263,20 @@ fn named_by_own<P>(session: &Session<P>, slot: SlotHash) -> Option<NamedSlots> {
         let nonces = prepared.nonces.get(&entry.seat)?;
         Some(NamedSlots(nonces.iter().map(PublicNonce::to_bytes).collect()))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_that_brings_many_failed_packages_crowds_out_its_own() {
+        let (one, other) = (Seat::new(1).unwrap(), Seat::new(2).unwrap());
+        let package = |id| BodyHash::from_bytes([id; 32]);
+        let mut failed: VecDeque<_> = [(package(0), one)].into();
+        failed.extend((1..9).map(|id| (package(id), other)));
+        assert_eq!(take_of_most(&mut failed), Some((package(1), other)));
+        assert_eq!(take_of_most(&mut failed), Some((package(2), other)));
+        assert_eq!(failed.front(), Some(&(package(0), one)));
+    }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use roastery_frost::Seat;
 
 use super::{
-    Rejected,
+    Decline, Rejected,
     core::{Core, Reply},
     receiving::Via,
     session::Session,
@@ -84,6 +84,9 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             announcements.acknowledged(sender);
         }
         let answered = self.consider(session, sender, hash, now);
+        if via.is_own {
+            self.show_if_behind(session, sender, &answered, now);
+        }
         self.try_to_complete(session, hash, via.seat, now)?;
         answered
     }
@@ -149,17 +152,48 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             let given = session.given.get(&(own, sender)).filter(|given| given.package == hash);
             let bytes = given.map(|given| given.statement.as_bytes().clone());
             if let Some(bytes) = bytes {
-                self.reply(via.seat, Reply::Share(hash), &bytes, now);
+                self.repeat_share(session, via.seat, hash, &bytes, now);
             } else if session.cannot.contains_key(&(own, sender)) {
                 if via.is_own {
                     self.say_ready(session.id, own, sender);
                 }
             } else if !self.is_being_answered(session, own, sender, hash) {
                 // What kept this node from an answer may be over.
-                let _ = self.consider(session, sender, hash, now);
+                let answered = self.consider(session, sender, hash, now);
+                if via.is_own {
+                    self.show_if_behind(session, sender, &answered, now);
+                }
             }
         }
         Err(Rejected::Repeat)
+    }
+
+    /// A coordinator that has sent a package of an older run is shown the newest one. What another
+    /// member relays takes no answer from it.
+    fn show_if_behind(
+        &mut self,
+        session: &Session<A::Package>,
+        coordinator: Seat,
+        answered: &Result<(), Rejected>,
+        now: Moment,
+    ) {
+        if matches!(answered, Err(Rejected::NotToBeSigned(Decline::OlderRun))) {
+            self.show_newest_package(session, coordinator, now);
+        }
+    }
+
+    /// A share that has left is sent again as long as it might leave now. Gives whether it is.
+    pub(super) fn repeat_share(
+        &mut self,
+        session: &Session<A::Package>,
+        to: Seat,
+        package: BodyHash,
+        bytes: &Arc<[u8]>,
+        now: Moment,
+    ) -> bool {
+        !self.is_shunned(to)
+            && self.still_agrees(session, now).is_ok()
+            && self.reply(to, Reply::Share(package), bytes, now)
     }
 
     /// A coordinator that is behind is shown the newest package of its own seat.

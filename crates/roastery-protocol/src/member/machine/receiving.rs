@@ -16,8 +16,8 @@ use crate::{
     member::{
         engine::{Arithmetic, Engine, Verdict},
         frame::{
-            Content, Control, ControlContent, ControlKind, FinalSignature, Frame, Ready, Refusal,
-            SignatureShare, Statement, StatementKind, Want,
+            Content, Control, ControlContent, ControlKind, FinalSignature, Frame, Ready,
+            ReadySession, Refusal, SignatureShare, Statement, StatementKind, Want,
         },
         proof::Fault,
         retained::{Brought, ShareOutcome},
@@ -63,6 +63,10 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
             }
             Frame::Statement(statement) => {
                 let id = statement.header().session;
+                if self.core.is_own(sender) && statement.kind() == StatementKind::Refusal {
+                    // What an own seat refuses is known here, or was forgotten with its memory.
+                    return Err(Rejected::Repeat);
+                }
                 if !statement.refuses_for_now() {
                     self.requests.outbox.heard_of(id, seats.into_iter().collect());
                 }
@@ -122,6 +126,11 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         ready: &Ready,
         now: Moment,
     ) -> Result<(), Rejected> {
+        let is_running = |one: &&ReadySession| {
+            self.sessions.get(one.session).is_some_and(|session| session.is_running())
+        };
+        let running = ready.sessions.iter().filter(is_running).count();
+        self.core.charge_looks(sender, running, now)?;
         self.named(sender, ready.incarnation, now)?;
         self.core.own_seat_mut(to).shown.drop_below(sender, ready.oldest);
         let seats = self.core.seats_of(from).into_iter().collect();
@@ -386,7 +395,11 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             Want::Share(hash) => {
                 let mut given = session.given.iter().filter(|((of, _), _)| *of == own);
                 let given = given.find(|(_, given)| given.package == hash);
-                given.map(|(_, given)| (Reply::Share(hash), given.statement.as_bytes().clone()))
+                let bytes = given.map(|(_, given)| given.statement.as_bytes().clone());
+                return match bytes {
+                    Some(bytes) if self.repeat_share(session, sender, hash, &bytes, now) => Ok(()),
+                    _ => Err(Rejected::NoAnswer { sender }),
+                };
             }
             Want::Nonces(_) if is_evidence => return Ok(()),
             Want::Outcome => {

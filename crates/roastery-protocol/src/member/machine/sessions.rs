@@ -125,6 +125,11 @@ impl<P> Sessions<P> {
         self.running.iter().copied()
     }
 
+    /// How many run.
+    pub(super) fn running_count(&self) -> usize {
+        self.running.len()
+    }
+
     pub(super) fn has_running(&self) -> bool {
         !self.running.is_empty()
     }

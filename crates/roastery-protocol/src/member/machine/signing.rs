@@ -78,9 +78,6 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
                 )) => {
                     self.cannot_answer(session, own, coordinator, hash);
                 }
-                Err(Rejected::NotToBeSigned(Decline::OlderRun)) => {
-                    self.show_newest_package(session, coordinator, now);
-                }
                 Err(Rejected::NotToBeSigned(Decline::Withdrawn(reason))) => {
                     self.stop(session, StopReason::Withdrawn(*reason), now);
                 }
@@ -139,7 +136,9 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         coordinator: Seat,
         hash: BodyHash,
     ) {
-        let Some(package) = session.retained.find(hash) else { return };
+        // An older one, which another member may relay, changes nothing about the newest.
+        let newest = session.retained.newest_for(coordinator, own);
+        let Some(package) = newest.filter(|newest| newest.hash == hash) else { return };
         let cannot = (package.content.run, package.content.number);
         session.cannot.insert((own, coordinator), cannot);
         if !self.is_own(coordinator) {
@@ -224,7 +223,11 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
     }
 
     /// Whether the session runs, both clocks are before the expiry, and the policy agrees.
-    fn still_agrees(&self, session: &Session<A::Package>, now: Moment) -> Result<(), Decline> {
+    pub(super) fn still_agrees(
+        &self,
+        session: &Session<A::Package>,
+        now: Moment,
+    ) -> Result<(), Decline> {
         if !session.is_running() {
             return Err(Decline::Over);
         }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     clock::Moment,
     group::PeerId,
-    machine::{Backoff, Destination, Link},
+    machine::{Destination, Link},
     member::{
         Incarnation,
         engine::{
@@ -117,7 +117,11 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         let shown = &mut self.core.own_seat_mut(to).shown;
         let had_enough = shown.has(sender, most, true, now);
         let new = shown.receive(sender, slots.oldest, slots.first, &slots.nonces, now);
-        if new > 0 && !had_enough {
+        // What is not paid for waits until its sessions are due.
+        if new > 0
+            && !had_enough
+            && self.core.charge_looks(sender, self.sessions.running_count(), now).is_ok()
+        {
             self.sessions.touch_running(|session| session.turn.is_some());
         }
         if new == 0 && !slots.nonces.is_empty() { Err(Rejected::Repeat) } else { Ok(()) }
@@ -130,6 +134,10 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         incarnation: Incarnation,
         now: Moment,
     ) -> Result<(), Rejected> {
+        if self.core.links.would_be_new(sender, incarnation) {
+            // All sessions are looked at, however small the frame is.
+            self.core.charge_looks(sender, self.sessions.running_count(), now)?;
+        }
         match self.core.links.named(sender, incarnation) {
             Named::Present => Ok(()),
             Named::Old => Err(Rejected::Stale { sender }),
@@ -354,12 +362,14 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             }
         }
         let Some(turn) = &mut session.turn else { return };
-        turn.reign.member_returned(seat, now.monotonic);
+        if turn.reign.member_returned(seat, now.monotonic) {
+            // Sooner, and never later: a member that comes and goes delays no question to another.
+            let (first, _) = REPEATED_AFTER;
+            turn.asks.begin_again(now.monotonic, first);
+        }
         let owed = turn.reign.owing().find(|(debtor, _)| *debtor == seat);
         let package = owed.and_then(|(_, id)| turn.prepared.get(&id));
         let bytes = package.map(|package| package.statement.as_bytes().clone());
-        let (first, most) = REPEATED_AFTER;
-        turn.asks = Backoff::new(now.monotonic, first, most);
         bytes.into_iter().for_each(|bytes| self.send(Destination::Seat(seat), bytes));
     }
 }

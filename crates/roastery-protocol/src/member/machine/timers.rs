@@ -153,13 +153,16 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         if live.iter().any(|seat| self.is_own(*seat)) {
             self.begin_reign(session, now);
         }
-        self.pass_on_shares(session, &newly);
+        self.pass_on_shares(session, &newly, now);
         self.reign(session, now);
         self.investigate_failures(session, now);
     }
 
     /// Each coordinator that is live only now gets the newest share of each own seat.
-    fn pass_on_shares(&mut self, session: &Session<A::Package>, newly: &[Seat]) {
+    fn pass_on_shares(&mut self, session: &Session<A::Package>, newly: &[Seat], now: Moment) {
+        if newly.is_empty() || self.still_agrees(session, now).is_err() {
+            return;
+        }
         let mut sent = Vec::new();
         for own in self.own_seats() {
             let given = session.given.iter().filter(|((seat, _), _)| *seat == own);

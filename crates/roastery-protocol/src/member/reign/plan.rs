@@ -125,7 +125,7 @@ impl<S> Reign<S> {
             slowest = slowest.max(candidate(seat).round_trip);
         }
         let (least, most) = ALONE;
-        Some(package.issued.saturating_add((slowest + slowest / 4).clamp(least, most)))
+        Some(package.issued.saturating_add(slowest.saturating_add(slowest / 4).clamp(least, most)))
     }
 }
 

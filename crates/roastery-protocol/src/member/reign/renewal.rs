@@ -61,15 +61,16 @@ impl<S> Reign<S> {
 
     /// A member has a new link or a new incarnation: the pause is one interval again, for each
     /// member at most once in 8 s, so that two hostile members that come and go cannot keep the
-    /// runs shorter than the way to the honest ones.
-    pub fn member_returned(&mut self, seat: Seat, now: Duration) {
+    /// runs shorter than the way to the honest ones. Gives whether it counts.
+    pub fn member_returned(&mut self, seat: Seat, now: Duration) -> bool {
         let last = self.renewal.shortened.get(&seat);
         if last.is_some_and(|last| now < last.saturating_add(MOST_PAUSE)) {
-            return;
+            return false;
         }
         self.renewal.shortened.insert(seat, now);
         self.renewal.pause = None;
         self.renewal.is_shortened = true;
+        true
     }
 
     fn new_run_at(

@@ -141,10 +141,9 @@ impl Retained {
             return PackageOutcome::Fault(Box::new(fault));
         }
         let names_again = |known: &&KeptPackage| {
-            let named = |entry: &super::frame::SignerSlots| (entry.seat, entry.hash);
-            let all = known.content.signers.iter().map(named);
-            let mut common = all.filter(|one| content.signers.iter().map(named).any(|s| s == *one));
-            common.next().is_some()
+            known.content.signers.iter().any(|entry| {
+                content.entry_of(entry.seat).is_some_and(|again| again.hash == entry.hash)
+            })
         };
         if let Some(known) = kept.packages.values().find(names_again) {
             let first = known.statement.clone();
@@ -263,6 +262,11 @@ impl Retained {
         let package = self.find_mut(hash).filter(|package| !package.investigated)?;
         package.investigated = true;
         Some(package)
+    }
+
+    /// Whether a package was investigated, or is.
+    pub fn is_investigated(&self, hash: BodyHash) -> bool {
+        self.find(hash).is_some_and(|package| package.investigated)
     }
 
     /// The share of this signer for this package, if it is kept.

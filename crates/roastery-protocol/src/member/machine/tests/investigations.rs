@@ -375,6 +375,7 @@ fn at_most_four_packages_of_a_session_are_investigated_at_a_time_and_the_next_on
             hashes.push(statement.body_hash());
         }
     }
+    let last = hashes[5];
     for package in hashes {
         let signatures = vec![Signature::from_bytes(&[5; 64])];
         world.say(4, session, &Content::Signature(FinalSignature { package, signatures }));
@@ -386,6 +387,12 @@ fn at_most_four_packages_of_a_session_are_investigated_at_a_time_and_the_next_on
             .filter(|one| one.turn.is_some());
         all.map(|one| (one.investigations.len(), one.failed.len())).collect::<Vec<_>>()
     };
+    run(&mut world, ms(100));
+    assert!(state(&world).contains(&(4, 2)), "{:?}", state(&world));
+    // What is said again takes no place of what waits.
+    let signatures = vec![Signature::from_bytes(&[5; 64])];
+    let again = Content::Signature(FinalSignature { package: last, signatures });
+    (0..20).for_each(|_| world.say(3, session, &again));
     run(&mut world, ms(100));
     assert!(state(&world).contains(&(4, 2)), "{:?}", state(&world));
     // After 7.5 s each has asked four times.

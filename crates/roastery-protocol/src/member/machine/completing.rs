@@ -5,7 +5,7 @@ use std::time::Duration;
 use roastery_frost::{PartialSignature, Seat, Signature};
 
 use super::{
-    Event, Outcome, Rejected,
+    Decline, Event, Outcome, Rejected, StopReason,
     core::Core,
     session::{Phase, Session},
 };
@@ -69,6 +69,21 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         self.event(Event::Signed(outcome));
     }
 
+    /// A request that has expired, or with which the policy does not agree any more, is stopped: an
+    /// own share may be among those that this node holds, and has not left it.
+    pub(super) fn end_withdrawn(
+        &mut self,
+        session: &mut Session<A::Package>,
+        reason: Decline,
+        now: Moment,
+    ) {
+        match reason {
+            Decline::Expired => self.stop(session, StopReason::Expired, now),
+            Decline::Withdrawn(reason) => self.stop(session, StopReason::Withdrawn(reason), now),
+            _ => {}
+        }
+    }
+
     /// A node that holds a package and t shares for it makes the signatures, whichever coordinator
     /// they were for. `via` is the seat whose link brought the last of them.
     pub(super) fn try_to_complete(
@@ -78,13 +93,17 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         via: Seat,
         now: Moment,
     ) -> Result<(), Rejected> {
-        if matches!(session.phase, Phase::Signed { .. }) {
+        if !session.is_running() {
             return Ok(());
         }
         let is_own = session.turn.as_ref().is_some_and(|turn| turn.reign.find(hash).is_some());
         let Some((package, shares)) = session.retained.complete(hash).filter(|_| !is_own) else {
             return Ok(());
         };
+        if let Err(reason) = self.still_agrees(session, now) {
+            self.end_withdrawn(session, reason, now);
+            return Ok(());
+        }
         let (seats, keys) = (package.content.seats(), session.request.keys());
         let prepared = self.arithmetic.prepare(keys, &seats, &package.content.aggregates)?;
         let shares: Vec<&[PartialSignature]> =

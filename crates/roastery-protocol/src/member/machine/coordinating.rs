@@ -305,6 +305,9 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
 
     /// All t shares of a package are in.
     fn settle(&mut self, session: &mut Session<A::Package>, id: PackageId, now: Moment) {
+        if let Err(reason) = self.still_agrees(session, now) {
+            return self.end_withdrawn(session, reason, now);
+        }
         let Some(mut turn) = session.turn.take() else { return };
         let aggregated =
             turn.reign.package(id).zip(turn.prepared.get(&id)).map(|(package, one)| {

@@ -78,12 +78,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
                 )) => {
                     self.cannot_answer(session, own, coordinator, hash);
                 }
-                Err(Rejected::NotToBeSigned(Decline::Withdrawn(reason))) => {
-                    self.stop(session, StopReason::Withdrawn(*reason), now);
-                }
-                Err(Rejected::NotToBeSigned(Decline::Expired)) => {
-                    self.stop(session, StopReason::Expired, now);
-                }
+                Err(Rejected::NotToBeSigned(reason)) => self.end_withdrawn(session, *reason, now),
                 _ => {}
             }
         }
@@ -292,14 +287,9 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         if !kept {
             return self.stop(session, StopReason::JournalFailed, now);
         }
-        match self.still_agrees(session, now) {
-            Ok(()) => {}
-            Err(Decline::Expired) => return self.stop(session, StopReason::Expired, now),
-            Err(Decline::Withdrawn(reason)) => {
-                return self.stop(session, StopReason::Withdrawn(reason), now);
-            }
-            // The session has ended meanwhile: the share is destroyed.
-            Err(_) => return,
+        // If the session has ended meanwhile the share is destroyed as well.
+        if let Err(reason) = self.still_agrees(session, now) {
+            return self.end_withdrawn(session, reason, now);
         }
         if self.is_shunned(coordinator) {
             // It was barred or proven faulty meanwhile: the share is destroyed.

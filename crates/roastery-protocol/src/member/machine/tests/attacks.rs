@@ -1,10 +1,10 @@
 //! What members that the tests play try, and what it must not bring them.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use roastery_frost::{PublicNonce, Seat, nonce_agg};
 
-use super::world::World;
+use super::world::{Disk, World};
 use crate::{
     SessionId,
     machine::{Destination, Link, Machine},
@@ -14,7 +14,7 @@ use crate::{
             Cannot, Content, Control, ControlContent, Frame, NO_SESSION, Ready, Refusal,
             SignerSlots, SigningPackage, Slots, Statement, StatementKind, Want, slot_hash,
         },
-        machine::{Event, Rejected, RequestOrigin},
+        machine::{Event, Rejected, RequestOrigin, StopReason},
     },
     message::RefusalReason,
     request::SigningRequest,
@@ -165,6 +165,59 @@ fn a_share_is_not_sent_again_when_its_request_is_refused() {
         say(&mut world, 2, &one);
     }
     assert_eq!(shares(&world), 2);
+}
+
+/// The nodes 0 and 1 of a 2-of-3 have opened the request; node 0 coordinates and has given its own
+/// share, and that of node 1 waits for its disk.
+fn one_share_waits() -> (World, SigningRequest) {
+    let mut world = World::new(2, &[1; 3]);
+    world.take_over(2);
+    let gone = seat(&world, 2);
+    world.nodes[0].member.as_mut().unwrap().bar(gone);
+    world.nodes[1].disk = Disk::Waits;
+    let request = world.request(1, 3_600);
+    world.open(0, &request, RequestOrigin::Own);
+    world.open(1, &request, RequestOrigin::Proposed);
+    run(&mut world, ms(60));
+    assert_eq!(world.shares_released(0), 1);
+    (world, request)
+}
+
+/// The share that waits leaves, and what follows has its time.
+fn let_it_go(world: &mut World) {
+    world.nodes[1].disk = Disk::Writes;
+    let now = world.moment(1);
+    for record in std::mem::take(&mut world.nodes[1].waiting) {
+        world.nodes[1].member.as_mut().unwrap().persisted(record, true, now);
+    }
+    world.drain(1);
+    run(world, ms(20_000));
+}
+
+#[test]
+fn a_coordinator_whose_request_is_refused_makes_no_signature_with_its_own_share() {
+    let (mut world, request) = one_share_waits();
+    let session = request.session_id();
+    let now = world.moment(0);
+    world.nodes[0].member.as_mut().unwrap().refuse(&request, RefusalReason::Policy, now);
+    world.drain(0);
+    // The other share comes when its sender has seen the refusal.
+    run(&mut world, ms(60));
+    let_it_go(&mut world);
+    assert!(!world.is_signed(0, session) && !world.is_signed(1, session));
+    world.open(0, &request, RequestOrigin::Waited);
+    assert!(world.run_until_signed(session, &[0, 1], ms(20_000)).is_some());
+}
+
+#[test]
+fn a_coordinator_whose_policy_does_not_agree_any_more_makes_no_signature() {
+    let (mut world, request) = one_share_waits();
+    let session = request.session_id();
+    world.nodes[0].policy.0.store(true, Ordering::Relaxed);
+    let_it_go(&mut world);
+    assert!(!world.is_signed(0, session) && !world.is_signed(1, session));
+    let stopped = world.nodes[0].member.as_ref().unwrap().stopped(session);
+    assert_eq!(stopped, Some(StopReason::Withdrawn(RefusalReason::Policy)));
 }
 
 #[test]

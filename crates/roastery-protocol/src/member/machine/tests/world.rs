@@ -95,7 +95,7 @@ impl Ord for Flight {
 pub(super) struct World {
     pub(super) group: Arc<Group>,
     pub(super) identities: Vec<Arc<IdentityKey>>,
-    shares: Vec<[u8; 32]>,
+    pub(super) shares: Vec<[u8; 32]>,
     pub(super) nodes: Vec<Node>,
     pub(super) now: Duration,
     pub(super) half_trip: Duration,

@@ -102,20 +102,22 @@ fn a_coordinator_that_crashes_after_its_package_is_passed_by() {
 
 #[test]
 fn a_coordinator_that_withholds_the_signature_is_passed_by_with_the_shares_that_are_out() {
-    let mut world = World::new(2, &[1; 3]);
-    let request = world.request(1, 3_600);
+    let mut world = World::with_played(2, 3, &[2]);
+    let mut requests = (0..).map(|more| world.request(1, 3_600 + more));
+    let request = requests.find(|one| world.first_in_order(one.session_id()) == 2).unwrap();
     let session = request.session_id();
-    let coordinator = world.first_in_order(session);
-    (0..3).for_each(|node| {
+    (0..2).for_each(|node| {
         world.open(node, &request, RequestOrigin::Proposed);
     });
-    // Its package goes out, and it is silent then.
-    world.run_for(ms(60));
-    world.silent = vec![coordinator];
-    let others: Vec<usize> = (0..3).filter(|node| *node != coordinator).collect();
-    let took = world.run_until_signed(session, &others, secs(30)).unwrap();
+    let package = world.package(2, (1, 0), &[0, 1], 0);
+    let package = world.sealed(2, session, &package);
+    world.show(2, &package);
+    assert_eq!((world.shares_released(0), world.shares_released(1)), (1, 1));
+    let took = world.run_until_signed(session, &[0, 1], secs(30)).unwrap();
     assert!(took < secs(1), "{took:?}");
-    assert!(world.is_signed(coordinator, session), "it has kept the signature to itself");
+    // The next coordinator got the other share, and needed no package of its own.
+    let outcome = world.nodes[0].member.as_ref().unwrap().outcome(session).unwrap();
+    assert_eq!(outcome.package, package.body_hash());
 }
 
 #[test]

@@ -1,12 +1,14 @@
-//! Ready: one message to each coordinator lists all sessions of which it is to learn (section 6).
+//! Ready: one message to each coordinator lists all sessions of which it is to learn; and what such
+//! a message tells this node as a coordinator (section 6).
 
 use std::collections::BTreeMap;
 
 use roastery_frost::Seat;
 
-use super::Member;
+use super::{Limit, Member, Rejected, early::Keeping, session::Said};
 use crate::{
     clock::Moment,
+    group::PeerId,
     member::{
         engine::{Arithmetic, Engine},
         frame::{ControlContent, MAX_READY, NO_SESSION, Ready, ReadySession},
@@ -34,5 +36,66 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
                 self.core.control(NO_SESSION, own, coordinator, &ready);
             }
         }
+    }
+
+    /// A member says in which sessions it takes part.
+    pub(super) fn on_ready(
+        &mut self,
+        from: &PeerId,
+        sender: Seat,
+        to: Seat,
+        ready: &Ready,
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        let is_running = |one: &&ReadySession| {
+            self.sessions.get(one.session).is_some_and(|session| session.is_running())
+        };
+        let running = ready.sessions.iter().filter(is_running).count();
+        self.core.charge_looks(sender, running, now)?;
+        self.named(sender, ready.incarnation, now)?;
+        self.core.own_seat_mut(to).shown.drop_below(sender, ready.oldest);
+        let seats = self.core.seats_of(from).into_iter().collect();
+        for one in &ready.sessions {
+            let said = Said {
+                incarnation: ready.incarnation,
+                counter: one.counter,
+                cannot: one.cannot.map(|cannot| (cannot.run, cannot.number)),
+            };
+            self.requests.outbox.heard_of(one.session, seats);
+            let running = self.sessions.get_mut(one.session);
+            let Some(session) = running.filter(|session| session.is_running()) else {
+                let keeping = self.early.ready(sender, one.session, said);
+                if keeping == Keeping::InPlaceOfOldest {
+                    self.core.limited(Limit::EarlyReady, sender, now);
+                }
+                self.on_unopened(one.session, sender, keeping, now);
+                continue;
+            };
+            session.waiting.remove(&sender);
+            let newest = session.said.get(&sender);
+            if newest.is_some_and(|said| one.counter < said.counter) {
+                continue;
+            }
+            let is_repeat = newest == Some(&said);
+            let refused = session.refused.get(&sender);
+            if refused.is_some_and(|(incarnation, counter, _)| {
+                *incarnation == ready.incarnation && *counter > one.counter
+            }) {
+                continue;
+            }
+            session.refused.remove(&sender);
+            session.said.insert(sender, said);
+            if said.cannot.is_none() {
+                self.core.show_owed_package(session, sender, now);
+            }
+            if session.said.len() >= self.core.group.most_packages() {
+                self.core.begin_reign(session, now);
+            }
+            if is_repeat {
+                // Its sender does not know that it has arrived.
+                self.acknowledge(one.session, sender, now);
+            }
+        }
+        Ok(())
     }
 }

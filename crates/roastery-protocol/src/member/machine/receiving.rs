@@ -5,7 +5,6 @@ use roastery_frost::Seat;
 use super::{
     Event, Limit, Member, Rejected,
     core::{Core, Reply},
-    early::Keeping,
     session::{Phase, Said, Session},
 };
 use crate::{
@@ -16,8 +15,8 @@ use crate::{
     member::{
         engine::{Arithmetic, Engine, Verdict},
         frame::{
-            Content, Control, ControlContent, ControlKind, FinalSignature, Frame, Ready,
-            ReadySession, Refusal, SignatureShare, Statement, StatementKind, Want,
+            Content, Control, ControlContent, ControlKind, FinalSignature, Frame, Refusal,
+            SignatureShare, Statement, StatementKind, Want,
         },
         proof::Fault,
         retained::{Brought, ShareOutcome},
@@ -116,66 +115,6 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
                 self.core.on_nonces(session, sender, nonces, now)
             }
         }
-    }
-
-    fn on_ready(
-        &mut self,
-        from: &PeerId,
-        sender: Seat,
-        to: Seat,
-        ready: &Ready,
-        now: Moment,
-    ) -> Result<(), Rejected> {
-        let is_running = |one: &&ReadySession| {
-            self.sessions.get(one.session).is_some_and(|session| session.is_running())
-        };
-        let running = ready.sessions.iter().filter(is_running).count();
-        self.core.charge_looks(sender, running, now)?;
-        self.named(sender, ready.incarnation, now)?;
-        self.core.own_seat_mut(to).shown.drop_below(sender, ready.oldest);
-        let seats = self.core.seats_of(from).into_iter().collect();
-        for one in &ready.sessions {
-            let said = Said {
-                incarnation: ready.incarnation,
-                counter: one.counter,
-                cannot: one.cannot.map(|cannot| (cannot.run, cannot.number)),
-            };
-            self.requests.outbox.heard_of(one.session, seats);
-            let running = self.sessions.get_mut(one.session);
-            let Some(session) = running.filter(|session| session.is_running()) else {
-                let keeping = self.early.ready(sender, one.session, said);
-                if keeping == Keeping::InPlaceOfOldest {
-                    self.core.limited(Limit::EarlyReady, sender, now);
-                }
-                self.on_unopened(one.session, sender, keeping, now);
-                continue;
-            };
-            session.waiting.remove(&sender);
-            let newest = session.said.get(&sender);
-            if newest.is_some_and(|said| one.counter < said.counter) {
-                continue;
-            }
-            let is_repeat = newest == Some(&said);
-            let refused = session.refused.get(&sender);
-            if refused.is_some_and(|(incarnation, counter, _)| {
-                *incarnation == ready.incarnation && *counter > one.counter
-            }) {
-                continue;
-            }
-            session.refused.remove(&sender);
-            session.said.insert(sender, said);
-            if said.cannot.is_none() {
-                self.core.show_owed_package(session, sender, now);
-            }
-            if session.said.len() >= self.core.group.most_packages() {
-                self.core.begin_reign(session, now);
-            }
-            if is_repeat {
-                // Its sender does not know that it has arrived.
-                self.acknowledge(one.session, sender, now);
-            }
-        }
-        Ok(())
     }
 }
 
@@ -325,6 +264,13 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             }
             ShareOutcome::New | ShareOutcome::Repeat => {}
         }
+        if via.is_own
+            && let Some((incarnation, counter, _)) = session.refused.remove(&sender)
+        {
+            // It has approved the request after all. Its refusal counts if it comes once more.
+            let said = Said { incarnation, counter: counter.saturating_sub(1), cannot: None };
+            session.said.insert(sender, said);
+        }
         let counted = self.count(session, sender, package, scalars, statement, now);
         self.try_to_complete(session, package, via.seat, now)?;
         counted
@@ -351,6 +297,10 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         }
         let is_below = |known: u32| counter <= known;
         if session.said.get(&sender).is_some_and(|said| is_below(said.counter)) {
+            return Err(Rejected::Stale { sender });
+        }
+        // What a linked member refuses comes over its own link: this is older than what it said.
+        if !is_own_link && self.links.is_up(sender) && session.said.contains_key(&sender) {
             return Err(Rejected::Stale { sender });
         }
         let known = session.refused.get(&sender);

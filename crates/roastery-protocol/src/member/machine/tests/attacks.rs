@@ -305,3 +305,51 @@ fn a_round_trip_without_end_breaks_nothing() {
     run(&mut world, ms(30_000));
     assert!(!world.packages_for(1, 1).is_empty());
 }
+
+/// A 3-of-4 whose nodes 2 and 3 the test plays; node 0 coordinates, and the share of node 1 waits
+/// for its disk.
+fn three_of_four() -> (World, SigningRequest) {
+    let mut world = World::new(3, &[1; 4]);
+    world.take_over(2);
+    world.take_over(3);
+    world.nodes[1].disk = Disk::Waits;
+    let request = world.request(1, 3_600);
+    world.open(1, &request, RequestOrigin::Waited);
+    world.open(0, &request, RequestOrigin::Own);
+    run(&mut world, ms(60));
+    (world, request)
+}
+
+/// Whether node 0 knows that node 1 takes part, and whether that it refuses.
+fn known(world: &World, session: SessionId) -> (bool, bool) {
+    let session = world.nodes[0].member.as_ref().unwrap().sessions.get(session).unwrap();
+    let other = seat(world, 1);
+    (session.said.contains_key(&other), session.refused.contains_key(&other))
+}
+
+#[test]
+fn an_old_refusal_that_is_relayed_after_a_share_means_nothing() {
+    let (mut world, request) = three_of_four();
+    let session = request.session_id();
+    let incarnation = world.nodes[1].member.as_ref().unwrap().incarnation();
+    let_it_go(&mut world);
+    assert_eq!(known(&world, session), (true, false));
+    let content = Refusal { incarnation, counter: 900, reason: RefusalReason::Policy };
+    let old = world.seal(1, session, &Content::Refusal(content));
+    say(&mut world, 3, &old);
+    assert_eq!(known(&world, session), (true, false));
+}
+
+#[test]
+fn a_share_that_comes_after_its_signers_refusal_shows_that_it_takes_part() {
+    let (mut world, request) = three_of_four();
+    let session = request.session_id();
+    let now = world.moment(1);
+    world.nodes[1].member.as_mut().unwrap().refuse(&request, RefusalReason::Policy, now);
+    world.drain(1);
+    run(&mut world, ms(60));
+    assert_eq!(known(&world, session), (false, true));
+    world.open(1, &request, RequestOrigin::Waited);
+    let_it_go(&mut world);
+    assert_eq!(known(&world, session), (true, false));
+}

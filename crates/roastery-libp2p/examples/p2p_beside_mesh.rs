@@ -11,7 +11,7 @@ use roastery_node::{
     driver::NodeHandle,
 };
 use roastery_protocol::group::{Group, PeerId};
-use roastery_testkit::demo::{Result, deal, peers, sign, start};
+use roastery_testkit::demo::{Result, deal, peers, sign, start, start_connected};
 
 use crate::connected::connected;
 
@@ -59,7 +59,7 @@ async fn on_a_mesh(asked: &Asked) -> Result<()> {
     let (group, members) = deal(asked.threshold, &peers)?;
     let buses = peers.into_iter().map(|peer| mesh.join(peer));
     let buses = buses.collect::<std::result::Result<Vec<_>, _>>()?;
-    measure(&group, &start(members, buses), "inside the process").await
+    measure(&group, &start(members, buses)?, "inside the process").await
 }
 
 async fn over_connections(asked: &Asked) -> Result<()> {
@@ -68,7 +68,7 @@ async fn over_connections(asked: &Asked) -> Result<()> {
     println!("over {}: {links} connections stand after {took:.1?}", asked.listen);
     let peers: Vec<PeerId> = buses.iter().map(|bus| bus.local_peer().clone()).collect();
     let (group, members) = deal(asked.threshold, &peers)?;
-    measure(&group, &start(members, buses), &format!("over {}", asked.listen)).await
+    measure(&group, &start_connected(members, buses)?, &format!("over {}", asked.listen)).await
 }
 
 #[tokio::main]

@@ -69,7 +69,7 @@ fn on_a_mesh() -> Result<Nodes> {
     let (group, members) = deal(THRESHOLD, &peers)?;
     let buses = peers.into_iter().map(|peer| mesh.join(peer));
     let buses = buses.collect::<std::result::Result<Vec<_>, _>>()?;
-    Ok((group, demo::start(members, buses)))
+    Ok((group, demo::start(members, buses)?))
 }
 
 async fn over_connections() -> Result<Nodes> {
@@ -84,7 +84,7 @@ async fn over_connections() -> Result<Nodes> {
         channels.push(handle.open(Topic::Group(group.id()), peers.clone())?);
         tokio::spawn(mux.run());
     }
-    Ok((group, demo::start(members, channels)))
+    Ok((group, demo::start(members, channels)?))
 }
 
 /// The resident memory of the process, in KiB.

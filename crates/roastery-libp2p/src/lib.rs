@@ -71,6 +71,7 @@ mod whereabouts;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
+use std::time::Duration;
 
 use libp2p::Swarm;
 use roastery_node::bus::{Bus, BusEvent, BusStats, Destination, SendError};
@@ -247,6 +248,10 @@ impl Bus for P2pBus {
 
     fn receive(&mut self) -> impl Future<Output = Option<BusEvent>> + Send {
         poll_fn(|context| self.links.poll_receive(context))
+    }
+
+    fn round_trip(&self, peer: &PeerId) -> Option<Duration> {
+        self.links.round_trip(peer)
     }
 
     fn stats(&self) -> BusStats {

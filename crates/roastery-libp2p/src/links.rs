@@ -214,8 +214,14 @@ impl Links {
         }
     }
 
-    pub(super) fn round_trip(&self, peer: &PeerId, time: Duration) {
+    /// A ping was answered after this time.
+    pub(super) fn measured(&self, peer: &PeerId, time: Duration) {
         self.count(peer, |stats| stats.round_trip = Some(time));
+    }
+
+    /// How long the last ping took.
+    pub(super) fn round_trip(&self, peer: &PeerId) -> Option<Duration> {
+        lock(&self.peer(peer)?.state).stats.round_trip
     }
 }
 

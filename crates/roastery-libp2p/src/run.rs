@@ -63,7 +63,7 @@ impl Run {
             return;
         };
         match result {
-            Ok(time) => self.links.round_trip(&name(&peer), time),
+            Ok(time) => self.links.measured(&name(&peer), time),
             Err(_) => self
                 .swarm
                 .behaviour_mut()

@@ -15,12 +15,11 @@ use roastery_node::{
     driver::{Ended, LocalMember, Node, NodeHandle},
 };
 use roastery_protocol::{
-    engine::FrostEngine,
     group::{Group, Member, PeerId},
     keys::{HostKey, IdentityKey},
+    member::machine::RequestOrigin,
     message::RefusalReason,
     request::{ApprovedRequest, Derivation, MessageToSign, Policy, SigningRequest, Step, Taproot},
-    signing::Settings,
 };
 
 const MESSAGES: u32 = 50;
@@ -95,7 +94,8 @@ async fn sign(
         for node in nodes {
             let (request, policy) = (request.clone(), Arc::new(SignsAnything));
             let approved = ApprovedRequest::obtain(request, group, policy, node.now())?;
-            sessions.push(node.sign(approved, Duration::from_secs(60)).await?);
+            sessions
+                .push(node.sign(approved, RequestOrigin::Proposed, Duration::from_secs(60)).await?);
         }
     }
     for session in &sessions {
@@ -118,11 +118,9 @@ fn start() -> Result<(Arc<Group>, Vec<NodeHandle>), Box<dyn Error>> {
     let group = Arc::new(Group::new(keys, [0; 32], members)?);
     let (mesh, mut nodes) = (Mesh::default(), Vec::new());
     for ((seat, share), identity) in group.seats().zip(shares).zip(identities) {
-        let engine = FrostEngine::new(seat, group.keys().clone(), share);
-        let (of, settings) = (group.clone(), Settings::default());
         let bus = mesh.join(group.member(seat).ok_or("no such seat")?.peer.clone())?;
-        let member = LocalMember { group: of, seat, identity, engine, settings };
-        let (node, handle) = Node::new(bus, member);
+        let member = LocalMember::new(group.clone(), [(seat, identity, share)]);
+        let (node, handle) = Node::new(bus, member)?;
         tokio::spawn(node.run());
         nodes.push(handle);
     }

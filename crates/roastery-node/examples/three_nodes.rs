@@ -10,12 +10,11 @@ use roastery_node::{
     driver::{Ended, LocalMember, Node},
 };
 use roastery_protocol::{
-    engine::FrostEngine,
     group::{Group, Member, PeerId},
     keys::{HostKey, IdentityKey},
+    member::machine::RequestOrigin,
     message::RefusalReason,
     request::{ApprovedRequest, Derivation, MessageToSign, Policy, SigningRequest, Step},
-    signing::Settings,
 };
 
 /// The policy of a node here. A real one checks every field.
@@ -45,11 +44,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // Each member's node joins the mesh before any of them sends.
     let (mesh, mut nodes) = (Mesh::default(), Vec::new());
     for ((seat, share), identity) in group.seats().zip(shares).zip(identities) {
-        let engine = FrostEngine::new(seat, group.keys().clone(), share);
-        let (group, settings) = (group.clone(), Settings::default());
         let bus = mesh.join(group.member(seat).ok_or("no such seat")?.peer.clone())?;
-        let member = LocalMember { group, seat, identity, engine, settings };
-        let (node, handle) = Node::new(bus, member);
+        let member = LocalMember::new(group.clone(), [(seat, identity, share)]);
+        let (node, handle) = Node::new(bus, member)?;
         tokio::spawn(node.run());
         nodes.push(handle);
     }
@@ -61,7 +58,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     for node in &nodes {
         let (request, policy) = (request.clone(), Arc::new(SignsAnything));
         let approved = ApprovedRequest::obtain(request, &group, policy, node.now())?;
-        sessions.push(node.sign(approved, Duration::from_secs(60)).await?);
+        sessions.push(node.sign(approved, RequestOrigin::Proposed, Duration::from_secs(60)).await?);
     }
     for session in &sessions {
         let Some(Ended::Signed(end)) = session.ended().await else { return Err("stopped".into()) };

@@ -12,8 +12,8 @@
 //! | part | trait | what is here |
 //! |---|---|---|
 //! | the network | [`Bus`](bus::Bus) | [`Mesh`](bus::Mesh), [`Channel`](bus::mux::Channel); `roastery_libp2p::P2pBus` |
-//! | the record of shares that are about to leave | [`Journal`](driver::Journal) | none: without one no record is kept |
-//! | what holds the secret share | [`Engine`](roastery_protocol::engine::Engine) | [`FrostEngine`](roastery_protocol::engine::FrostEngine) |
+//! | the records of shares that are about to leave, and of what a restart needs | [`Journal`](driver::Journal) | none: without one no record is kept |
+//! | what holds the secret share | [`Engine`](roastery_protocol::member::engine::Engine) | [`FrostEngine`](roastery_protocol::member::engine::FrostEngine) |
 //! | what is signed | [`Policy`](roastery_protocol::request::Policy) | none: it is the embedding program's |
 //!
 //! A member takes part in a signature in four steps; `examples/three_nodes.rs` is a whole group.
@@ -22,7 +22,7 @@
 //! # use std::{error::Error, sync::Arc, time::Duration};
 //! use roastery_node::bus::Mesh;
 //! use roastery_node::driver::{Ended, LocalMember, Node};
-//! # use roastery_protocol::engine::FrostEngine;
+//! use roastery_protocol::member::{engine::FrostEngine, machine::RequestOrigin};
 //! # use roastery_protocol::request::{ApprovedRequest, Policy, SigningRequest};
 //!
 //! async fn take_part(
@@ -32,11 +32,11 @@
 //!     policy: Arc<dyn Policy>,
 //! ) -> Result<Option<Ended>, Box<dyn Error>> {
 //!     let group = member.group.clone();
-//!     let bus = mesh.join(group.member(member.seat).ok_or("no such seat")?.peer.clone())?;
-//!     let (node, handle) = Node::new(bus, member);
+//!     let bus = mesh.join(group.member(member.seats[0].0).ok_or("no such seat")?.peer.clone())?;
+//!     let (node, handle) = Node::new(bus, member)?;
 //!     tokio::spawn(node.run());
 //!     let approved = ApprovedRequest::obtain(request, &group, policy, handle.now())?;
-//!     let session = handle.sign(approved, Duration::from_secs(60)).await?;
+//!     let session = handle.sign(approved, RequestOrigin::Proposed, Duration::from_secs(60)).await?;
 //!     Ok(session.ended().await)
 //! }
 //! ```

@@ -1,5 +1,5 @@
 use borsh::{BorshDeserialize, BorshSerialize};
-use roastery_protocol::{Attempt, BodyHash, GroupId, SessionId, request::MAX_MESSAGES};
+use roastery_protocol::{BodyHash, GroupId, Seat, SessionId, request::MAX_MESSAGES};
 
 use super::{
     ContentError, Decision, Durability, MAX_COINS, Part, Spending, Store, StoreError, Transaction,
@@ -17,8 +17,10 @@ pub struct AuditEntry {
     pub group: GroupId,
     /// The session in which it was signed.
     pub session: SessionId,
-    /// The attempt in that session.
-    pub attempt: Attempt,
+    /// The seat of this node whose share it is.
+    pub seat: Seat,
+    /// The coordinator that gets it.
+    pub coordinator: Seat,
     /// The package that the share answers.
     pub package: BodyHash,
     /// The messages that were signed: 1 to 64, 32 bytes each.
@@ -37,7 +39,8 @@ pub(super) struct AuditRecord {
     time_ms: u64,
     group: GroupId,
     session: SessionId,
-    attempt: u32,
+    seat: u16,
+    coordinator: u16,
     package: BodyHash,
     messages: Vec<[u8; 32]>,
     key: [u8; 32],
@@ -88,7 +91,8 @@ impl AuditRecord {
             time_ms: entry.time_ms,
             group: entry.group,
             session: entry.session,
-            attempt: entry.attempt.number(),
+            seat: entry.seat.to_u16(),
+            coordinator: entry.coordinator.to_u16(),
             package: entry.package,
             messages: entry.messages.clone(),
             key: entry.key,
@@ -98,12 +102,14 @@ impl AuditRecord {
     }
 
     pub(super) fn read(self) -> Result<AuditEntry, StoreError> {
-        let damaged = || StoreError::Damaged(Part::Value { table: Self::TABLE.name() });
+        let damaged = |_| StoreError::Damaged(Part::Value { table: Self::TABLE.name() });
+        let seat = |number: u16| Seat::new(number.into()).map_err(damaged);
         Ok(AuditEntry {
             time_ms: self.time_ms,
             group: self.group,
             session: self.session,
-            attempt: Attempt::new(self.attempt).ok_or_else(damaged)?,
+            seat: seat(self.seat)?,
+            coordinator: seat(self.coordinator)?,
             package: self.package,
             messages: self.messages,
             key: self.key,

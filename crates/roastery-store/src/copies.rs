@@ -12,6 +12,7 @@ use super::{
     cipher::Cipher,
     evidence::ProofRecord,
     groups::GroupRecord,
+    incarnations::IncarnationRecord,
     keygens::KeygenRecord,
     keys::KeysRecord,
     messages,
@@ -104,6 +105,7 @@ fn check(snapshot: &Snapshot<'_>) -> Result<(), StoreError> {
     snapshot.each(|record: KeygenRecord| record.read().map(drop))?;
     check_requests(snapshot)?;
     snapshot.each(|record: ProofRecord| record.read().map(drop))?;
+    snapshot.each(|_: IncarnationRecord| Ok(()))?;
     snapshot.each(|record: AuditRecord| record.read().map(drop))?;
     snapshot.audit_cuts()?;
     audit::check_length(snapshot)

@@ -1,7 +1,8 @@
 use std::{io, path::PathBuf};
 
 use roastery_protocol::{
-    GroupId, KeygenId, Seat, SessionId, TranscriptHash, proof::Verdict, request::SubjectError,
+    GroupId, KeygenId, Seat, SessionId, TranscriptHash, member::proof::Verdict,
+    request::SubjectError,
 };
 use thiserror::Error;
 

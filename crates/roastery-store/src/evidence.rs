@@ -2,11 +2,11 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use roastery_protocol::{
     GroupId, Seat,
     group::Group,
-    proof::{Proof, ProvenFault, Verdict},
+    member::proof::{Proof, ProvenFault, Verdict},
 };
 
 use super::{
-    ContentError, Durability, Part, Store, StoreError,
+    ContentError, Durability, Part, Store, StoreError, Transaction,
     table::{Record, Table},
 };
 
@@ -48,17 +48,7 @@ impl Store {
     ///
     /// [`ContentError::NotProven`] if it does not prove a fault of any member.
     pub fn keep_proof(&self, group: &Group, proof: &Proof) -> Result<ProvenFault, StoreError> {
-        let finding = match proof.verify(group) {
-            Verdict::Invalid(finding) => finding,
-            other => return Err(ContentError::NotProven(other).into()),
-        };
-        let accused = finding.accused.to_u16();
-        let record = ProofRecord { group: group.id(), accused, proof: proof.encode() };
-        let mut key = group.id().as_bytes().to_vec();
-        key.extend(accused.to_le_bytes());
-        key.extend(proof.id().as_bytes());
-        self.write(Durability::Synced, |transaction| transaction.put(&key, &record))?;
-        Ok(finding)
+        self.write(Durability::Synced, |transaction| transaction.keep_proof(group, proof))
     }
 
     /// All proofs against members of this group, by the seat of the member at fault.
@@ -68,5 +58,22 @@ impl Store {
         })?;
         proofs.sort_by_key(|proof| proof.accused);
         Ok(proofs)
+    }
+}
+
+impl Transaction<'_> {
+    /// See [`Store::keep_proof`]. Must be synced.
+    pub fn keep_proof(&mut self, group: &Group, proof: &Proof) -> Result<ProvenFault, StoreError> {
+        let finding = match proof.verify(group) {
+            Verdict::Invalid(finding) => finding,
+            other => return Err(ContentError::NotProven(other).into()),
+        };
+        let accused = finding.accused.to_u16();
+        let record = ProofRecord { group: group.id(), accused, proof: proof.encode() };
+        let mut key = group.id().as_bytes().to_vec();
+        key.extend(accused.to_le_bytes());
+        key.extend(proof.id().as_bytes());
+        self.put(&key, &record)?;
+        Ok(finding)
     }
 }

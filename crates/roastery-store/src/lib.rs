@@ -42,10 +42,12 @@
 //! | changes | an index of the requests by group and state, in the order in which they changed |
 //! | messages | an index of the requests by what they sign |
 //! | evidence | valid proofs, by group and member at fault |
+//! | incarnations | of each group the last one of this node |
 //! | audit log | one entry for each share that left; entries are added and never changed. Entries at the beginning can be cut, with a record of the cut |
 //!
 //! **Secret nonces are never stored**: no function takes one. Nor is the host key, which the
-//! operator keeps offline, nor any protocol message: a node that restarts is another run.
+//! operator keeps offline, nor any protocol message: a node that restarts
+//! is another incarnation.
 //!
 //! # Guarantees
 //!
@@ -97,6 +99,7 @@ mod error;
 mod evidence;
 mod groups;
 mod header;
+mod incarnations;
 mod index;
 mod keygens;
 mod keys;

@@ -2,8 +2,8 @@
 
 use roastery_protocol::{
     Seat,
+    member::machine::Outcome,
     request::{SigningRequest, Subject},
-    signing::Outcome,
 };
 
 use super::{Decider, Decision, Rejection};

@@ -5,9 +5,9 @@ use std::ops::Bound;
 use borsh::{BorshDeserialize, BorshSerialize};
 use roastery_frost::Signature;
 use roastery_protocol::{
-    Attempt, BodyHash, Seat, SessionId,
+    BodyHash, Seat, SessionId,
+    member::machine::{Origin, Outcome},
     request::{SigningRequest, Subject},
-    signing::{Origin, Outcome},
 };
 
 use super::{
@@ -44,7 +44,6 @@ enum StateRecord {
 
 #[derive(BorshSerialize, BorshDeserialize)]
 struct OriginRecord {
-    attempt: u32,
     coordinator: u16,
     signers: Vec<u16>,
 }
@@ -73,6 +72,7 @@ impl RequestRecord {
         let request = SigningRequest::decode(&self.request).map_err(|_| damaged())?;
         self.subject.check(&request).map_err(|_| damaged())?;
         let seat = |number: u16| Seat::new(number.into()).map_err(|_| damaged());
+        let session = request.session_id();
         Ok(KeptRequest {
             request,
             subject: self.subject,
@@ -81,7 +81,7 @@ impl RequestRecord {
             changed: self.changed,
             approved: self.approved,
             revision: self.revision,
-            state: self.state.read()?,
+            state: self.state.read(session)?,
             position: self.position,
         })
     }
@@ -104,7 +104,7 @@ impl StateRecord {
                 check_text(reason, MAX_TEXT)?;
                 StateRecord::Stopped(reason.clone())
             }
-            RequestState::Signed(Outcome { signatures, package, origin }) => {
+            RequestState::Signed(Outcome { session: _, signatures, package, origin }) => {
                 if signatures.len() != request.messages().len() {
                     return Err(ContentError::Count { count: signatures.len() });
                 }
@@ -117,7 +117,7 @@ impl StateRecord {
         })
     }
 
-    fn read(self) -> Result<RequestState, StoreError> {
+    fn read(self, session: SessionId) -> Result<RequestState, StoreError> {
         let damaged = || StoreError::Damaged(Part::Value { table: RequestRecord::TABLE.name() });
         Ok(match self {
             StateRecord::Proposed => RequestState::Proposed,
@@ -125,6 +125,7 @@ impl StateRecord {
             StateRecord::Refused(rejection) => RequestState::Refused(rejection),
             StateRecord::Stopped(reason) => RequestState::Stopped(reason),
             StateRecord::Signed { signatures, package, origin } => RequestState::Signed(Outcome {
+                session,
                 signatures: signatures.iter().map(Signature::from_bytes).collect(),
                 package,
                 origin: match origin {
@@ -139,7 +140,6 @@ impl StateRecord {
 impl OriginRecord {
     fn new(origin: &Origin) -> Self {
         Self {
-            attempt: origin.attempt.number(),
             coordinator: origin.coordinator.to_u16(),
             signers: origin.signers.iter().map(|seat| seat.to_u16()).collect(),
         }
@@ -148,7 +148,6 @@ impl OriginRecord {
     fn read(self) -> Option<Origin> {
         let seat = |number: u16| Seat::new(number.into()).ok();
         Some(Origin {
-            attempt: Attempt::new(self.attempt)?,
             coordinator: seat(self.coordinator)?,
             signers: self.signers.into_iter().map(seat).collect::<Option<_>>()?,
         })

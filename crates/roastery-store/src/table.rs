@@ -17,6 +17,7 @@ pub(super) enum Table {
     ChangesLength,
     Messages,
     Evidence,
+    Incarnations,
     Audit,
     AuditLength,
     AuditBegin,
@@ -24,7 +25,7 @@ pub(super) enum Table {
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 13] = [
+    pub(super) const ALL: [Table; 14] = [
         Table::Keys,
         Table::Groups,
         Table::Names,
@@ -34,6 +35,7 @@ impl Table {
         Table::ChangesLength,
         Table::Messages,
         Table::Evidence,
+        Table::Incarnations,
         Table::Audit,
         Table::AuditLength,
         Table::AuditBegin,
@@ -51,6 +53,7 @@ impl Table {
             Table::ChangesLength => "changes-length",
             Table::Messages => "messages",
             Table::Evidence => "evidence",
+            Table::Incarnations => "incarnations",
             Table::Audit => "audit",
             Table::AuditLength => "audit-length",
             Table::AuditBegin => "audit-begin",

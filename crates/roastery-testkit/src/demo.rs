@@ -14,14 +14,13 @@ use roastery_node::{
     driver::{Ended, LocalMember, Node, NodeHandle},
 };
 use roastery_protocol::{
-    engine::FrostEngine,
     group::{Group, Member, PeerId},
     keys::{HostKey, IdentityKey},
+    member::{engine::FrostEngine, machine::RequestOrigin},
     message::RefusalReason,
     request::{
         ApprovedRequest, Derivation, MessageKey, MessageToSign, Policy, SigningRequest, Step,
     },
-    signing::Settings,
 };
 
 pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
@@ -54,8 +53,7 @@ pub fn deal(
     let group = Arc::new(Group::new(keys, [0; 32], members)?);
     let seats = group.seats().zip(shares).zip(identities);
     let members = seats.map(|((seat, share), identity)| {
-        let engine = FrostEngine::new(seat, group.keys().clone(), share);
-        LocalMember { group: group.clone(), seat, identity, engine, settings: Settings::default() }
+        LocalMember::new(group.clone(), [(seat, identity, share)])
     });
     Ok((group.clone(), members.collect()))
 }
@@ -64,11 +62,27 @@ pub fn deal(
 pub fn start<B: Bus + 'static>(
     members: Vec<LocalMember<FrostEngine>>,
     buses: Vec<B>,
-) -> Vec<NodeHandle> {
+) -> Result<Vec<NodeHandle>> {
     let nodes = members.into_iter().zip(buses).map(|(member, bus)| {
-        let (node, handle) = Node::new(bus, member);
+        let (node, handle) = Node::new(bus, member)?;
         tokio::spawn(node.run());
-        handle
+        Ok(handle)
+    });
+    nodes.collect()
+}
+
+/// The same, of members that are all connected: the buses have reported it already.
+pub fn start_connected<B: Bus + 'static>(
+    members: Vec<LocalMember<FrostEngine>>,
+    buses: Vec<B>,
+) -> Result<Vec<NodeHandle>> {
+    let peers: Vec<PeerId> = buses.iter().map(|bus| bus.local_peer().clone()).collect();
+    let nodes = members.into_iter().zip(buses).map(|(member, bus)| {
+        let own = bus.local_peer().clone();
+        let (node, handle) = Node::new(bus, member)?;
+        let others = peers.iter().filter(|peer| **peer != own).cloned();
+        tokio::spawn(node.with_connected(others).run());
+        Ok(handle)
     });
     nodes.collect()
 }
@@ -106,7 +120,8 @@ pub async fn sign(group: &Group, nodes: &[NodeHandle], number: u64) -> Result<Si
     let (key, start) = (approved[0].keys()[0].clone(), Instant::now());
     let mut sessions = Vec::new();
     for (node, approved) in nodes.iter().zip(approved) {
-        sessions.push(node.sign(approved, Duration::from_secs(300)).await?);
+        sessions
+            .push(node.sign(approved, RequestOrigin::Proposed, Duration::from_secs(300)).await?);
     }
     let mut signature = None;
     for session in &sessions {

@@ -1,25 +1,29 @@
 //! A group with all its keys, which no node has together, and its nodes on a mesh.
 
 use std::{
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use roastery_frost::{SecretShare, SigningKey, danger_trusted_dealer};
 use roastery_node::{
     bus::{Bus, Mesh, MeshBus},
-    driver::{Ended, LocalMember, Node, NodeHandle, SessionHandle},
+    driver::{Ended, LocalMember, Node, NodeHandle, SessionHandle, SignError},
 };
 use roastery_protocol::{
-    Attempt, Incarnation, Seat, SessionId,
+    Seat, SessionId,
     clock::Moment,
     election::Order,
-    engine::{Engine, EngineSession, FrostEngine, SlotContext, SlotId},
     group::{Group, Member, PeerId},
     keys::{HostKey, IdentityKey},
-    message::{Body, Commitments, Envelope, Header, RefusalReason, Slot},
+    member::{
+        Incarnation,
+        engine::{Engine, FrostArithmetic, FrostEngine},
+        frame::{Content, Control, ControlContent, Refusal, Statement, Want},
+        machine::{Outcome, RequestOrigin},
+    },
+    message::RefusalReason,
     request::{ApprovedRequest, Derivation, MessageToSign, Policy, SigningRequest, Step, Taproot},
-    signing::{Outcome, Settings},
 };
 use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
@@ -37,6 +41,16 @@ pub fn peer(seat: Seat) -> PeerId {
     PeerId::new(format!("peer {seat}")).unwrap()
 }
 
+/// A wall clock that moves as tokio's clock does, also where a test has stopped that one.
+pub fn wall_clock() -> Duration {
+    static BASE: OnceLock<(Instant, Duration)> = OnceLock::new();
+    let (base, wall) = BASE.get_or_init(|| {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        (Instant::now(), wall)
+    });
+    *wall + tokio::time::Instant::now().into_std().saturating_duration_since(*base)
+}
+
 /// A policy that allows everything.
 pub struct Willing;
 
@@ -48,7 +62,6 @@ impl Policy for Willing {
 
 pub struct Fixture {
     pub group: Arc<Group>,
-    pub settings: Settings,
     pub policy: Arc<dyn Policy>,
     pub now: Moment,
     /// The number of messages of each request: 1 to 3, each under a key of its own.
@@ -70,13 +83,8 @@ impl Fixture {
         let members = (0..n).map(|at| member(at, &identities[at], peer(seat(at)))).collect();
         Self {
             group: Arc::new(Group::new(keys, [7; 32], members).unwrap()),
-            // The tests' monotonic clock runs ahead of the wall clock.
-            settings: Settings { clock_tolerance: 1000 * LONG, ..Settings::default() },
             policy: Arc::new(Willing),
-            now: Moment {
-                monotonic: Duration::ZERO,
-                wall: SystemTime::now().duration_since(UNIX_EPOCH).unwrap(),
-            },
+            now: Moment { monotonic: Duration::ZERO, wall: wall_clock() },
             messages: 3,
             identities,
             shares: shares.iter().map(SecretShare::expose_bytes).collect(),
@@ -106,9 +114,14 @@ impl Fixture {
         ApprovedRequest::obtain(request, &self.group, self.policy.clone(), self.now).unwrap()
     }
 
-    pub fn coordinator(&self, request: &ApprovedRequest, attempt: u32) -> Seat {
-        let order = Order::of(request.session_id(), self.group.seats());
-        order.coordinator(Attempt::new(attempt).unwrap())
+    /// The seats in the order in which they coordinate this request.
+    pub fn order(&self, request: &ApprovedRequest) -> Vec<Seat> {
+        Order::of(request.session_id(), self.group.seats()).into_seats()
+    }
+
+    /// The seat of this place in that order.
+    pub fn coordinator(&self, request: &ApprovedRequest, place: usize) -> Seat {
+        self.order(request)[place]
     }
 
     /// All seats but these.
@@ -116,9 +129,17 @@ impl Fixture {
         self.group.seats().filter(|seat| !out.contains(seat)).collect()
     }
 
+    pub fn share(&self, seat: Seat) -> SecretShare {
+        SecretShare::from_bytes(self.shares[seat.index()].clone()).unwrap()
+    }
+
+    pub fn identity(&self, seat: Seat) -> Arc<IdentityKey> {
+        self.identities[seat.index()].clone()
+    }
+
     pub fn engine(&self, seat: Seat) -> FrostEngine {
-        let share = SecretShare::from_bytes(self.shares[seat.index()].clone()).unwrap();
-        FrostEngine::new(seat, self.group.keys().clone(), share)
+        let arithmetic = FrostArithmetic::new(self.group.keys().clone());
+        FrostEngine::new(arithmetic, [(seat, self.share(seat))])
     }
 
     pub fn member(&self, seat: Seat) -> LocalMember<FrostEngine> {
@@ -128,54 +149,46 @@ impl Fixture {
     pub fn member_with<E>(&self, seat: Seat, engine: E) -> LocalMember<E> {
         LocalMember {
             group: self.group.clone(),
-            seat,
-            identity: self.identities[seat.index()].clone(),
+            seats: vec![(seat, self.identity(seat))],
             engine,
-            settings: self.settings,
+            arithmetic: FrostArithmetic::new(self.group.keys().clone()),
+            last_incarnation: None,
+            proofs: Vec::new(),
         }
     }
 
-    /// A message of a session, signed by this seat.
-    pub fn seal(
+    /// A statement in a session, signed by this seat.
+    pub fn seal(&self, sender: Seat, session: SessionId, content: &Content) -> Arc<[u8]> {
+        let (group, identity) = (self.group.id(), &self.identities[sender.index()]);
+        Statement::seal(group, session, sender, content, identity).as_bytes().clone()
+    }
+
+    /// A refusal of this seat in a session.
+    pub fn refusal(&self, sender: Seat, session: SessionId, reason: RefusalReason) -> Arc<[u8]> {
+        let content = Refusal { incarnation: self.incarnation(sender), counter: 1, reason };
+        self.seal(sender, session, &Content::Refusal(content))
+    }
+
+    /// A question of one seat to another, in a session or about its stock.
+    pub fn want(&self, sender: Seat, to: Seat, session: SessionId, want: Want) -> Arc<[u8]> {
+        self.control(sender, to, session, &ControlContent::Want(want))
+    }
+
+    /// A control frame of one seat to another.
+    pub fn control(
         &self,
         sender: Seat,
-        request: &ApprovedRequest,
-        attempt: u32,
-        body: &Body,
-    ) -> Envelope {
-        let (group, session) = (self.group.id(), request.session_id());
-        let header = Header::new(body.kind(), group, session, attempt, sender.to_u16());
-        Envelope::seal(header, body, &self.identities[sender.index()])
+        to: Seat,
+        session: SessionId,
+        content: &ControlContent,
+    ) -> Arc<[u8]> {
+        let frame = Control::new(self.group.id(), session, sender, to, content);
+        frame.as_bytes().clone()
     }
 
-    /// A message of this seat in any session, as bytes.
-    pub fn seal_in(&self, sender: Seat, session: SessionId, body: &Body) -> Arc<[u8]> {
-        let header = Header::new(body.kind(), self.group.id(), session, 0, sender.to_u16());
-        Envelope::seal(header, body, &self.identities[sender.index()]).as_bytes().clone()
-    }
-
-    /// A slot of this seat, made by the test.
-    pub fn slot(&self, seat: Seat, request: &ApprovedRequest, attempt: u32, index: u32) -> Slot {
-        let mut session = self.engine(seat).open(request).unwrap();
-        let slot = SlotId { attempt: Attempt::new(attempt).unwrap(), index };
-        let context = SlotContext {
-            session: request.session_id(),
-            incarnation: self.run(seat),
-            now: self.now,
-        };
-        Slot(session.commit(slot, &context).unwrap())
-    }
-
-    /// Commitments of this seat to the first attempt, made by the test.
-    pub fn commitments(&self, seat: Seat, request: &ApprovedRequest, index: u32) -> Envelope {
-        let slot = self.slot(seat, request, 0, index);
-        let content = Commitments { run: self.run(seat), index, slot };
-        self.seal(seat, request, 0, &Body::Commitments(content))
-    }
-
-    /// The run of this seat's messages that the test makes.
-    pub fn run(&self, seat: Seat) -> Incarnation {
-        Incarnation::new(self.now.wall.as_millis() as u64, [seat.index() as u8; 8])
+    /// The incarnation of this seat's messages that the test makes.
+    pub fn incarnation(&self, seat: Seat) -> Incarnation {
+        Incarnation::after(None, self.now.wall.as_millis() as u64, [seat.index() as u8; 8])
     }
 
     /// The buses of these seats.
@@ -188,13 +201,31 @@ impl Fixture {
         self.start_with(bus, self.member(seat))
     }
 
-    pub fn start_with<E>(&self, bus: impl Bus + 'static, member: LocalMember<E>) -> Up
-    where
-        E: Engine<Session: 'static> + Send + Sync + 'static,
-    {
-        let seat = member.seat;
-        let (node, handle) = Node::new(bus, member);
+    /// A node whose bus has reported to the test that all other members are connected.
+    pub fn start_connected(&self, bus: impl Bus + 'static, seat: Seat) -> Up {
+        let others = self.group.members().iter().map(|member| member.peer.clone());
+        let others: Vec<PeerId> = others.filter(|peer| peer != bus.local_peer()).collect();
+        let (node, handle) = self.node(bus, self.member(seat));
+        Up { seat, handle, task: tokio::spawn(node.with_connected(others).run()) }
+    }
+
+    pub fn start_with<E: Engine + 'static>(
+        &self,
+        bus: impl Bus + 'static,
+        member: LocalMember<E>,
+    ) -> Up {
+        let seat = member.seats[0].0;
+        let (node, handle) = self.node(bus, member);
         Up { seat, handle, task: tokio::spawn(node.run()) }
+    }
+
+    /// A node whose clocks the test moves.
+    pub fn node<B: Bus, E: Engine>(
+        &self,
+        bus: B,
+        member: LocalMember<E>,
+    ) -> (Node<B, E, FrostArithmetic>, NodeHandle) {
+        Node::with_wall_clock(bus, member, wall_clock).unwrap()
     }
 
     /// The nodes of these seats, running on a mesh of their own.
@@ -215,8 +246,21 @@ pub struct Up {
 }
 
 impl Up {
+    pub async fn try_sign(&self, request: &ApprovedRequest) -> Result<SessionHandle, SignError> {
+        self.sign_until(request, LONG).await
+    }
+
+    /// Signs for so long at most.
+    pub async fn sign_until(
+        &self,
+        request: &ApprovedRequest,
+        deadline: Duration,
+    ) -> Result<SessionHandle, SignError> {
+        self.handle.sign(request.clone(), RequestOrigin::Proposed, deadline).await
+    }
+
     pub async fn sign(&self, request: &ApprovedRequest) -> SessionHandle {
-        self.handle.sign(request.clone(), LONG).await.unwrap()
+        self.try_sign(request).await.unwrap()
     }
 }
 

@@ -10,8 +10,10 @@ use bitcoin::hex::DisplayHex as _;
 use clap::Subcommand;
 use roastery_protocol::{
     group::Group,
-    message::{Envelope, MAX_EVIDENCE_ENVELOPE},
-    proof::{Fault, Proof, Verdict},
+    member::{
+        frame::{MAX_EVIDENCE_FRAME, Statement},
+        proof::{Fault, Proof, Verdict},
+    },
 };
 
 use crate::{
@@ -49,7 +51,7 @@ pub(crate) fn run(at: &At, command: Command) -> anyhow::Result<ExitCode> {
 }
 
 fn read_proof(path: &Path) -> anyhow::Result<Proof> {
-    let bytes = read(path, MAX_EVIDENCE_ENVELOPE)?;
+    let bytes = read(path, MAX_EVIDENCE_FRAME)?;
     Proof::decode(&bytes).with_context(|| path.display().to_string())
 }
 
@@ -63,15 +65,13 @@ fn show(path: &Path) -> anyhow::Result<ExitCode> {
     for (number, message) in request.messages().iter().enumerate() {
         say!("Message {number:<5} {}", message.message.to_lower_hex_string());
     }
-    for envelope in envelopes(proof.fault()) {
-        let header = envelope.header();
+    for statement in statements(proof.fault()) {
         say!(
-            "Said          by seat {} in attempt {}: {:?}, {} bytes, {}",
-            header.sender,
-            header.attempt,
-            envelope.kind(),
-            envelope.as_bytes().len(),
-            envelope.body_hash()
+            "Said          by seat {}: {:?}, {} bytes, {}",
+            statement.header().sender,
+            statement.kind(),
+            statement.as_bytes().len(),
+            statement.body_hash()
         );
     }
     if let Fault::InvalidShare { message, .. } = proof.fault() {
@@ -120,10 +120,10 @@ fn is_valid(group: &Group, proof: &Proof) -> bool {
 }
 
 fn accused(proof: &Proof) -> u16 {
-    proof.fault().accused_message().header().sender
+    proof.fault().accused_statement().header().sender
 }
 
-fn envelopes(fault: &Fault) -> Vec<&Envelope> {
+fn statements(fault: &Fault) -> Vec<&Statement> {
     match fault {
         Fault::PackageConflict { first, second }
         | Fault::SlotAssignedTwice { first, second }
@@ -136,9 +136,7 @@ fn envelopes(fault: &Fault) -> Vec<&Envelope> {
 
 fn meaning(fault: &Fault) -> &'static str {
     match fault {
-        Fault::PackageConflict { .. } => {
-            "it signed two different packages of one attempt, run and number"
-        }
+        Fault::PackageConflict { .. } => "it signed two different packages of one run and number",
         Fault::SlotAssignedTwice { .. } => {
             "it named one slot of one signer in two packages of a run"
         }

@@ -99,7 +99,7 @@ async fn start(network: &Network) -> Attacked {
         handles.push(handle);
         tokio::spawn(mux.run());
     }
-    Attacked { group, nodes: demo::start(members, channels), handles, topic }
+    Attacked { group, nodes: demo::start(members, channels).unwrap(), handles, topic }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -35,7 +35,7 @@ pub mod mux;
 pub mod queue;
 mod stats;
 
-use std::future::Future;
+use std::{future::Future, time::Duration};
 
 use bytes::Bytes;
 use roastery_protocol::group::PeerId;
@@ -72,6 +72,13 @@ pub trait Bus: Send {
     /// Ready at once while an event is queued. A reader under a flood never has to wait, and so has
     /// to bound its turn itself.
     fn receive(&mut self) -> impl Future<Output = Option<BusEvent>> + Send;
+
+    /// How long a message to this peer and its answer took when that was measured last. `None` for
+    /// a bus that measures none, as one inside a process, and before the first measurement.
+    fn round_trip(&self, peer: &PeerId) -> Option<Duration> {
+        let _ = peer;
+        None
+    }
 
     /// The counters of the messages for this reader, by sender, and of the bus's connections, since
     /// this handle was opened.

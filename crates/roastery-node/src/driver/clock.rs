@@ -3,22 +3,31 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use roastery_protocol::clock::Moment;
 use tokio::time::{Instant, sleep_until};
 
+/// A wall clock: gives the time since 1970. Requests expire by it. It must run as fast as tokio's
+/// clock: where the two differ the node takes it for a suspended machine.
+pub type WallClock = fn() -> Duration;
+
 /// A node's two clocks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clock {
     start: Instant,
+    wall: WallClock,
+}
+
+/// The system's wall clock. One before 1970 is wrong in any case; 1970 makes every expiry far too
+/// late to be allowed.
+pub(super) fn system() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO)
 }
 
 impl Clock {
-    pub(super) fn start() -> Self {
-        Self { start: Instant::now() }
+    /// The monotonic clock begins now.
+    pub(super) fn start(wall: WallClock) -> Self {
+        Self { start: Instant::now(), wall }
     }
 
     pub(super) fn now(&self) -> Moment {
-        // A wall clock before 1970 is wrong in any case; 1970 makes every expiry far too late to be
-        // allowed.
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        Moment { monotonic: self.start.elapsed(), wall }
+        Moment { monotonic: self.start.elapsed(), wall: (self.wall)() }
     }
 
     /// Waits for a time of the protocol's monotonic clock; for ever if there is none.

@@ -4,13 +4,15 @@ use std::{
 };
 
 use roastery_protocol::{
-    SessionId,
+    Seat, SessionId,
     clock::Moment,
-    group::PeerId,
+    member::{
+        engine::{Answered, EngineError, Job},
+        machine::{Event, Outcome, Record, Report, RequestOrigin, StopReason},
+        proof::{Proof, ProvenFault},
+    },
     message::{Proposal, RefusalReason},
-    proof::{Proof, ProvenFault},
     request::{ApprovedRequest, SigningRequest},
-    signing::{Event, Outcome, Report, StopReason},
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -33,28 +35,26 @@ pub struct NodeHandle {
 pub(super) enum Command {
     Open {
         request: ApprovedRequest,
+        origin: RequestOrigin,
         deadline: Duration,
         reply: oneshot::Sender<Result<SessionHandle, SignError>>,
     },
     Stop(SessionId),
     Watch(SigningRequest),
     TellOutcome {
-        session: SessionId,
-        to: PeerId,
+        to: Seat,
         outcome: Outcome,
     },
     Propose(Proposal, oneshot::Sender<Result<(), ProposeError>>),
-    Refuse {
-        session: SessionId,
-        expiry: u64,
-        reason: RefusalReason,
-    },
+    Refuse(SigningRequest, RefusalReason),
     /// The request is decided here without a session.
     Decided(SessionId),
     /// The proposal was delivered and no decision was made.
     NotTaken(SessionId),
-    /// Whether the record of the share that this session was about to release is durable.
-    Kept(SessionId, bool),
+    /// Whether the journal has kept this record.
+    Persisted(Record, bool),
+    /// The engine answers a call that it was to answer later.
+    EngineAnswered(Job, Result<Answered, EngineError>),
     BusStats(oneshot::Sender<BusStats>),
     Report(SessionId, oneshot::Sender<Report>),
     Proofs(SessionId, oneshot::Sender<Vec<(ProvenFault, Arc<Proof>)>>),
@@ -85,7 +85,8 @@ impl NodeHandle {
     }
 
     /// Takes part in signing an approved request, for at most `deadline`. The request was approved
-    /// by this node's clock ([`NodeHandle::now`]): its expiry is a time of that clock.
+    /// by this node's clock ([`NodeHandle::now`]): its expiry is a time of that clock. `origin` is
+    /// how the request came to this node: the node that proposes it coordinates at once.
     ///
     /// # Errors
     ///
@@ -93,10 +94,11 @@ impl NodeHandle {
     pub async fn sign(
         &self,
         request: ApprovedRequest,
+        origin: RequestOrigin,
         deadline: Duration,
     ) -> Result<SessionHandle, SignError> {
         let (reply, answer) = oneshot::channel();
-        let command = Command::Open { request, deadline, reply };
+        let command = Command::Open { request, origin, deadline, reply };
         self.commands.send(command).await.map_err(|_| SignError::NodeEnded)?;
         answer.await.map_err(|_| SignError::NodeEnded)?
     }
@@ -118,9 +120,8 @@ impl NodeHandle {
     /// Sends a refusal of a request to all others, and again to a peer that asks. An open session
     /// for it is stopped.
     pub async fn refuse(&self, request: &SigningRequest, reason: RefusalReason) {
-        let (session, expiry) = (request.session_id(), request.expiry());
         // A node that has ended takes part in nothing.
-        let _ = self.commands.send(Command::Refuse { session, expiry, reason }).await;
+        let _ = self.commands.send(Command::Refuse(request.clone(), reason)).await;
     }
 
     /// A request that was proposed here is decided, though no session was opened for it and this
@@ -147,10 +148,18 @@ impl NodeHandle {
         let _ = self.commands.send(Command::Watch(request)).await;
     }
 
-    /// Sends the outcome of a request to a peer that has asked for it
+    /// Sends the outcome of a request to a member that has asked for it
     /// ([`News::Asked`](super::News::Asked)).
-    pub async fn tell_outcome(&self, session: SessionId, to: PeerId, outcome: Outcome) {
-        let _ = self.commands.send(Command::TellOutcome { session, to, outcome }).await;
+    pub async fn tell_outcome(&self, to: Seat, outcome: Outcome) {
+        // The member asks again.
+        let _ = self.commands.send(Command::TellOutcome { to, outcome }).await;
+    }
+
+    /// The engine answers a call that it was to answer later
+    /// ([`Answer::Later`](roastery_protocol::member::engine::Answer::Later)).
+    pub async fn engine_answered(&self, job: Job, answer: Result<Answered, EngineError>) {
+        // A node that has ended needs no answer.
+        let _ = self.commands.send(Command::EngineAnswered(job, answer)).await;
     }
 
     /// The counters of the others' messages to this node; `None` if the node has ended.
@@ -243,7 +252,7 @@ impl SessionWatcher {
     }
 
     /// Stops the session at this node: its secrets are zeroized, evidence stays. Not final: see
-    /// [`Event::Stopped`](roastery_protocol::signing::Event::Stopped).
+    /// [`Event::Stopped`](roastery_protocol::member::machine::Event::Stopped).
     pub async fn stop(&self) {
         // A node that has ended has stopped everything.
         let _ = self.tell(Command::Stop(self.id)).await;

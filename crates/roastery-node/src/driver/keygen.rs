@@ -1,9 +1,10 @@
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use roastery_frost::SecretShare;
 use roastery_protocol::{
     Seat,
     clock::Moment,
+    group::PeerId,
     keygen::{
         Ending, Event, NodeKeygen, NodeOpenError, NodeOpening, RecoveryFile, Report, SeatEvent,
         SignedTranscript,
@@ -13,7 +14,10 @@ use roastery_protocol::{
 use thiserror::Error;
 use tokio::{sync::watch, task::coop::consume_budget};
 
-use super::{clock::Clock, sending::send};
+use super::{
+    clock::{self, Clock},
+    sending::send,
+};
 use crate::bus::{Bus, BusEvent};
 
 /// A member's node while the group's key is made: one key generation, for all seats of the node,
@@ -26,6 +30,8 @@ use crate::bus::{Bus, BusEvent};
 pub struct KeygenDriver<B> {
     bus: B,
     keygen: NodeKeygen,
+    /// The peers that the bus has reported as connected.
+    connected: BTreeSet<PeerId>,
     clock: Clock,
     /// A listener for its events, if there is one.
     watch: Option<tokio::sync::mpsc::UnboundedSender<(Duration, SeatEvent)>>,
@@ -78,10 +84,11 @@ impl<B: Bus> KeygenDriver<B> {
     ///
     /// [`NodeOpenError`].
     pub fn open(bus: B, opening: NodeOpening) -> Result<Self, NodeOpenError> {
-        let clock = Clock::start();
+        let clock = Clock::start(clock::system);
         let keygen = NodeKeygen::open(opening, clock.now())?;
         let reports = watch::Sender::new(keygen.report());
-        Ok(Self { bus, keygen, clock, watch: None, reports, ended: None, unstored: None })
+        let (connected, ended, unstored) = (BTreeSet::new(), None, None);
+        Ok(Self { bus, keygen, connected, clock, watch: None, reports, ended, unstored })
     }
 
     /// Sends the events from here on to a listener, with the time since the opening. A key
@@ -148,9 +155,10 @@ impl<B: Bus> KeygenDriver<B> {
         self.reports.subscribe()
     }
 
-    /// Returns the bus, for the signing node.
-    pub fn into_bus(self) -> B {
-        self.bus
+    /// Returns the bus, for the signing node, and the peers that are connected, of which that node
+    /// learns by [`Node::with_connected`](super::Node::with_connected).
+    pub fn into_bus(self) -> (B, BTreeSet<PeerId>) {
+        (self.bus, self.connected)
     }
 
     async fn turn(&mut self) -> Result<(), KeygenError> {
@@ -169,9 +177,11 @@ impl<B: Bus> KeygenDriver<B> {
             }
             Some(BusEvent::Connected(peer)) => {
                 self.keygen.handle_link(&peer, Link::Up, now);
+                self.connected.insert(peer);
             }
             Some(BusEvent::Disconnected(peer)) => {
                 self.keygen.handle_link(&peer, Link::Down, now);
+                self.connected.remove(&peer);
             }
             None => self.keygen.handle_timeout(now),
         }

@@ -3,67 +3,84 @@
 //! [`KeygenDriver`] runs the key generation that makes the group's key, once. Then the bus is a
 //! [`Node`]'s.
 //!
-//! A [`Node`] is one task that owns the bus, the engine and all sessions; a [`NodeHandle`] opens
-//! sessions at it, and a [`SessionHandle`] reports the events of one. The node does one thing in a
-//! turn and never waits for a reader of events: events that are not read are dropped, but never
-//! proofs or the end of a session.
-//!
-//! All that it keeps is bounded, and an [`Observer`] is notified of each bound that is reached. Of
-//! each member the node keeps 256 messages for sessions that are not open yet, and 1024 requests,
-//! of 16 MiB together, that wait for a decision: a member that proposes more gets a refusal for
-//! now. 1024 sessions run at once. Of more requests those are kept that expire first, which are the
-//! same ones at every node, and a refusal of the others is sent to all. 1024 ended sessions are
-//! kept until their requests expire, to answer with their outcome.
+//! A [`Node`] is one task that owns the bus and the
+//! [`Member`](roastery_protocol::member::machine::Member), which has all sessions of the group at
+//! this node; a [`NodeHandle`] opens sessions at it, and a [`SessionHandle`] reports the events of
+//! one. The protocol and all its bounds are the member's; the node moves bytes, time, links and
+//! records. It does one thing in a turn and never waits for a reader of events: events that are not
+//! read are dropped, but never proofs or the end of a session. An [`Observer`] is notified of each
+//! bound that is reached.
 
-mod answers;
 mod clock;
-mod early;
 mod error;
 mod handle;
-mod inbox;
 mod journal;
 mod keygen;
+mod links;
 mod node;
 mod notice;
-mod opening;
-mod outcomes;
-mod proposal_outbox;
-mod proposing;
-mod receiving;
-mod refused;
-mod running;
+mod outputs;
 mod sending;
 mod sessions;
-mod watches;
-mod watching;
 
 use std::sync::Arc;
 
-use roastery_protocol::{Seat, group::Group, keys::IdentityKey, signing::Settings};
+use roastery_frost::SecretShare;
+use roastery_protocol::{
+    Seat,
+    group::Group,
+    keys::IdentityKey,
+    member::{
+        Incarnation,
+        engine::{FrostArithmetic, FrostEngine},
+        proof::Proof,
+    },
+};
 
 pub use self::{
+    clock::WallClock,
     error::{ProposeError, SignError},
     handle::{Ended, NodeHandle, SessionHandle, SessionWatcher},
-    inbox::Proposed,
-    journal::{Journal, JournalAck, ShareRecord},
+    journal::{Journal, JournalAck},
     keygen::{GeneratedKey, KeygenDriver, KeygenError},
     node::Node,
     notice::{Limit, Notice, Observer},
-    watches::News,
+    outputs::News,
 };
 
-/// The member that a node runs for: its seat in the group, its keys, and the engine that holds its
-/// share.
+/// The member that a node runs for: its seats in the group, their keys, and the engine that holds
+/// their shares.
 #[derive(Debug)]
-pub struct LocalMember<E> {
+pub struct LocalMember<E, A = FrostArithmetic> {
     /// The group.
     pub group: Arc<Group>,
-    /// The seat. A node serves one seat; a host with several seats runs several nodes.
-    pub seat: Seat,
-    /// The seat's identity key.
-    pub identity: Arc<IdentityKey>,
-    /// Holds the seat's secret share.
+    /// The seats of this node, all of them on the peer of its bus, with the identity keys that sign
+    /// their statements.
+    pub seats: Vec<(Seat, Arc<IdentityKey>)>,
+    /// Holds the seats' secret shares.
     pub engine: E,
-    /// The timeouts of its sessions.
-    pub settings: Settings,
+    /// Computes with public values.
+    pub arithmetic: A,
+    /// The incarnation that this node stored last for this group; `None` if it has stored none.
+    pub last_incarnation: Option<Incarnation>,
+    /// The proofs that this node has stored: a member that is proven faulty is avoided.
+    pub proofs: Vec<Arc<Proof>>,
+}
+
+impl LocalMember<FrostEngine> {
+    /// A member whose shares are in this process, which has stored nothing yet.
+    pub fn new(
+        group: Arc<Group>,
+        seats: impl IntoIterator<Item = (Seat, Arc<IdentityKey>, SecretShare)>,
+    ) -> Self {
+        let (mut identities, mut shares) = (Vec::new(), Vec::new());
+        for (seat, identity, share) in seats {
+            identities.push((seat, identity));
+            shares.push((seat, share));
+        }
+        let arithmetic = FrostArithmetic::new(group.keys().clone());
+        let engine = FrostEngine::new(arithmetic.clone(), shares);
+        let (last_incarnation, proofs) = (None, Vec::new());
+        Self { group, seats: identities, engine, arithmetic, last_incarnation, proofs }
+    }
 }

@@ -1,107 +1,134 @@
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeMap, time::Duration};
 
 use roastery_protocol::{
-    Attempt, Seat, SessionId,
+    Seat, SessionId,
     clock::Moment,
-    engine::Engine,
     group::PeerId,
-    message::{Body, Envelope, Header, RefusalReason},
-    signing::{PeerHistory, Stop},
+    machine::{Link, Machine},
+    member::{
+        engine::{Arithmetic, Engine},
+        machine::{Member, OpenError, Opening, Proposed, RequestOrigin, StopReason},
+    },
+    request::ApprovedRequest,
 };
 use tokio::{sync::mpsc, task::coop::consume_budget};
 
 use super::{
     LocalMember,
-    answers::Answers,
-    clock::Clock,
-    early::EarlyMessages,
-    handle::{Command, NodeHandle},
-    inbox::{ProposalInbox, Proposed},
-    journal::{Journal, JournalAck},
-    notice::{Limit, Notice, Observer},
-    outcomes::Outcomes,
-    proposal_outbox::ProposalOutbox,
-    refused::RefusalCache,
-    running::{Action, Running},
-    sending::send,
+    clock::{self, Clock, WallClock},
+    error::SignError,
+    handle::{Command, FinalReport, NodeHandle, SessionHandle},
+    journal::Journal,
+    links::Connected,
+    notice::{Notice, Observer},
+    outputs::News,
     sessions::Sessions,
-    watches::{News, Watches},
 };
-use crate::bus::{self, Bus};
+use crate::bus::{Bus, BusEvent};
 
 /// How many proposals are delivered before the first of them is read.
 const MOST_HANDED_OUT: usize = 16;
 
-/// A member's node: one task that owns the bus and all sessions.
+/// How many messages and commands are served before a timer that is due: they may make it needless.
+const MOST_BEFORE_TIMERS: u32 = 64;
+
+/// A member's node: one task that owns the bus and the member.
 ///
-/// In each turn it handles one command, one message, or one timer. So a peer that sends much, and a
-/// session that has much to do, do not delay the others. Policies are asked in this task too, and
-/// should not block it.
-pub struct Node<B, E: Engine> {
+/// In each turn it handles one command, one message, or the timers. Messages come first, so that
+/// nothing is done for want of what has arrived; under a flood the timers have their turn as well.
+/// Policies are asked in this task too, and should not block it.
+pub struct Node<B, E: Engine, A: Arithmetic> {
     pub(super) bus: B,
-    pub(super) member: LocalMember<E>,
+    pub(super) member: Member<E, A>,
+    /// The first seat of this node.
+    seat: Option<Seat>,
+    /// The peer of each seat.
+    pub(super) peers: BTreeMap<Seat, PeerId>,
     pub(super) clock: Clock,
-    pub(super) sessions: Sessions<E::Session>,
-    /// The outcomes of sessions that are no longer kept whole.
-    pub(super) outcomes: Outcomes,
-    pub(super) early: EarlyMessages,
-    /// Members whose connection was lost. One that has never connected is given time.
-    pub(super) gone: BTreeSet<PeerId>,
-    /// The history of the members over all sessions so far.
-    pub(super) record: PeerHistory,
-    pub(super) inbox: ProposalInbox,
-    /// The rate limit of answers to proposals that were not taken.
-    pub(super) answers: Answers,
-    pub(super) proposal_outbox: ProposalOutbox,
-    pub(super) watches: Watches,
+    pub(super) sessions: Sessions,
+    connected: Connected,
     pub(super) news: Option<mpsc::Sender<News>>,
-    pub(super) refused: RefusalCache,
-    pub(super) proposals: Option<mpsc::Sender<Proposed>>,
-    journal: Option<Box<dyn Journal>>,
+    proposals: Option<mpsc::Sender<Proposed>>,
+    pub(super) journal: Option<Box<dyn Journal>>,
     observer: Option<Box<dyn Observer>>,
     commands: mpsc::Receiver<Command>,
     pub(super) to_commands: mpsc::WeakSender<Command>,
+    /// How many messages and commands were served since a timer is due.
+    before_timers: u32,
 }
 
-impl<B, E: Engine> std::fmt::Debug for Node<B, E> {
+impl<B, E: Engine, A: Arithmetic> std::fmt::Debug for Node<B, E, A> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Node")
-            .field("seat", &self.member.seat)
-            .field("sessions", &self.sessions.len())
+            .field("member", &self.member)
+            .field("handles", &self.sessions.len())
             .finish_non_exhaustive()
     }
 }
 
-impl<B: Bus, E: Engine> Node<B, E> {
+/// What happens next.
+enum Turn {
+    Command(Command),
+    Bus(BusEvent),
+    /// There is room for a proposal; `None` if nothing takes proposals any more.
+    Room(Option<mpsc::OwnedPermit<Proposed>>),
+    Timers,
+    /// The last handle is dropped, or the bus is closed.
+    End,
+}
+
+impl<B: Bus, E: Engine, A: Arithmetic> Node<B, E, A> {
     /// A node and the handle to it. The bus is joined already: a node receives before it sends.
-    pub fn new(bus: B, member: LocalMember<E>) -> (Self, NodeHandle) {
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] if the keys are not those of the seats, or there is no randomness.
+    pub fn new(bus: B, member: LocalMember<E, A>) -> Result<(Self, NodeHandle), OpenError> {
+        Self::with_wall_clock(bus, member, clock::system)
+    }
+
+    /// As [`new`](Self::new), with another wall clock than the system's.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn with_wall_clock(
+        bus: B,
+        member: LocalMember<E, A>,
+        wall: WallClock,
+    ) -> Result<(Self, NodeHandle), OpenError> {
+        let LocalMember { group, seats, engine, arithmetic, last_incarnation, proofs } = member;
+        let seat = seats.first().map(|(seat, _)| *seat);
         let (to_commands, commands) = mpsc::channel(64);
-        let clock = Clock::start();
+        let clock = Clock::start(wall);
+        let peer = |seat| Some((seat, group.member(seat)?.peer.clone()));
+        let peers = group.seats().filter_map(peer).collect();
+        let entropy = Box::new(|| {
+            let mut random = [0; 8];
+            getrandom::fill(&mut random).ok().map(|()| random)
+        });
+        let opening =
+            Opening { group, seats, last_incarnation, proofs, engine, arithmetic, entropy };
         let node = Self {
             bus,
-            member,
+            member: Member::new(opening, clock.now())?,
+            seat,
+            peers,
             clock,
             sessions: Sessions::default(),
-            outcomes: Outcomes::default(),
-            early: EarlyMessages::default(),
-            gone: BTreeSet::new(),
-            record: PeerHistory::default(),
-            inbox: ProposalInbox::default(),
-            answers: Answers::default(),
-            proposal_outbox: ProposalOutbox::default(),
-            watches: Watches::default(),
+            connected: Connected::default(),
             news: None,
-            refused: RefusalCache::default(),
             proposals: None,
             journal: None,
             observer: None,
             commands,
             to_commands: to_commands.downgrade(),
+            before_timers: 0,
         };
-        (node, NodeHandle { commands: to_commands, clock })
+        Ok((node, NodeHandle { commands: to_commands, clock }))
     }
 
-    /// Records every share in this journal before it leaves.
+    /// Keeps every record in this journal. Without one a record counts as kept.
     pub fn with_journal(mut self, journal: impl Journal + 'static) -> Self {
         self.journal = Some(Box::new(journal));
         self
@@ -110,6 +137,12 @@ impl<B: Bus, E: Engine> Node<B, E> {
     /// Reports bounds that are reached, and proposals that cannot be delivered, to an observer.
     pub fn with_observer(mut self, observer: impl Observer + 'static) -> Self {
         self.observer = Some(Box::new(observer));
+        self
+    }
+
+    /// These peers are connected: the bus has reported it before this node had it.
+    pub fn with_connected(mut self, peers: impl IntoIterator<Item = PeerId>) -> Self {
+        peers.into_iter().for_each(|peer| self.handle_bus_event(BusEvent::Connected(peer)));
         self
     }
 
@@ -124,167 +157,180 @@ impl<B: Bus, E: Engine> Node<B, E> {
     }
 
     /// Runs until the last handle, to the node or to a session, is dropped, or the bus is closed.
-    /// Dropping the future ends everything at once; either way all secrets of all sessions are
-    /// zeroized.
+    /// Dropping the future ends everything at once; either way all secrets are zeroized.
     pub async fn run(mut self) {
+        // The incarnation is persisted now.
+        self.drain();
         loop {
             // A bus under a flood is always ready: other tasks on this thread must have their turn
             // as well.
             consume_budget().await;
-            let due = self.sessions.next_due().into_iter().chain(self.proposal_outbox.next_due());
-            let due = due.chain(self.watches.next_due()).min();
-            let wake = self.clock.until(due);
-            let listener = self.proposals.clone().filter(|_| self.inbox.has_waiting());
-            tokio::select! {
-                command = self.commands.recv() => match command {
-                    Some(command) => self.handle_command(command),
-                    None => return,
-                },
-                event = self.bus.receive() => match event {
-                    Some(event) => self.handle_event(event),
-                    None => return,
-                },
-                room = room(listener) => self.show_proposal(room),
-                () = wake => self.wake(),
+            let turn = self.next_turn().await;
+            self.measure();
+            match turn {
+                Turn::Command(command) => self.handle_command(command),
+                Turn::Bus(event) => self.handle_bus_event(event),
+                Turn::Room(room) => self.show_proposal(room),
+                Turn::Timers => self.wake(),
+                Turn::End => return,
             }
+            self.drain();
+            self.ignore_proposals();
+        }
+    }
+
+    /// Waits for what is next: messages before timers, unless many have come since one is due.
+    async fn next_turn(&mut self) -> Turn {
+        let due = self.member.next_timeout().into_iter().chain(self.sessions.next_deadline()).min();
+        let now = self.clock.now().monotonic;
+        if due.is_none_or(|due| due > now) {
+            self.before_timers = 0;
+        } else if self.before_timers >= MOST_BEFORE_TIMERS {
+            self.before_timers = 0;
+            return Turn::Timers;
+        } else {
+            self.before_timers += 1;
+        }
+        let listener = self.proposals.clone().filter(|_| self.member.has_proposals());
+        let work = async {
+            tokio::select! {
+                command = self.commands.recv() => command.map_or(Turn::End, Turn::Command),
+                event = self.bus.receive() => event.map_or(Turn::End, Turn::Bus),
+                room = room(listener) => Turn::Room(room),
+            }
+        };
+        tokio::select! {
+            biased;
+            turn = work => turn,
+            () = self.clock.until(due) => Turn::Timers,
         }
     }
 
     fn handle_command(&mut self, command: Command) {
+        let now = self.clock.now();
         match command {
-            Command::Open { request, deadline, reply } => {
+            Command::Open { request, origin, deadline, reply } => {
                 // The caller may be gone; the session runs all the same.
-                let _ = reply.send(self.open(request, deadline));
+                let _ = reply.send(self.open(request, origin, deadline, now));
             }
-            Command::Stop(id) => {
-                let now = self.clock.now();
-                self.with_session(id, now, |running| running.session.stop(Stop::Cancelled, now));
-            }
-            Command::Watch(request) => self.watch(request),
-            Command::TellOutcome { session, to, outcome } => {
-                self.tell_outcome(session, to, outcome);
-            }
+            Command::Stop(id) => self.member.stop(id, StopReason::Cancelled, now),
+            Command::Watch(request) => self.member.watch(request, now),
+            Command::TellOutcome { to, outcome } => self.member.tell_outcome(to, outcome, now),
             Command::Propose(proposal, reply) => {
                 // The caller may be gone; the proposal is sent all the same.
-                let _ = reply.send(self.propose(proposal));
+                let _ = reply.send(self.member.propose(proposal, now).map_err(Into::into));
             }
-            Command::Refuse { session, expiry, reason } => self.refuse(session, expiry, reason),
-            Command::Decided(session) => self.inbox.decided(session),
-            Command::NotTaken(session) => self.inbox.forget(session),
-            Command::Kept(session, kept) => self.released(session, kept),
+            Command::Refuse(request, reason) => self.member.refuse(&request, reason, now),
+            Command::Decided(session) => self.member.decided(session),
+            Command::NotTaken(session) => self.member.not_taken(session),
+            Command::Persisted(record, kept) => self.member.persisted(record, kept, now),
+            Command::EngineAnswered(job, answer) => self.member.engine_answered(job, answer, now),
             Command::BusStats(reply) => {
                 let _ = reply.send(self.bus.stats());
             }
             Command::Report(id, reply) => {
-                if let Some(running) = self.sessions.get(id) {
-                    let _ = reply.send(running.session.report());
+                if let Some(report) = self.member.report(id) {
+                    let _ = reply.send(report);
                 }
             }
             Command::Proofs(id, reply) => {
-                if let Some(running) = self.sessions.get(id) {
-                    let _ = reply.send(running.proofs());
-                }
+                let _ = reply.send(self.member.proofs(id));
             }
         }
     }
 
-    /// Signs a message of this node that belongs to no attempt.
-    pub(super) fn seal(&self, session: SessionId, body: &Body) -> Arc<[u8]> {
-        let (group, seat) = (self.member.group.id(), self.member.seat.to_u16());
-        let header = Header::new(body.kind(), group, session, Attempt::FIRST.number(), seat);
-        Envelope::seal(header, body, &self.member.identity).as_bytes().clone()
+    fn open(
+        &mut self,
+        request: ApprovedRequest,
+        origin: RequestOrigin,
+        deadline: Duration,
+        now: Moment,
+    ) -> Result<SessionHandle, SignError> {
+        // Without the last handle no session can be opened.
+        let commands = self.to_commands.upgrade().ok_or(SignError::NodeEnded)?;
+        let own = self.bus.local_peer();
+        if let Some(seat) = self.seat
+            && self.peers.get(&seat).is_some_and(|peer| peer != own)
+        {
+            return Err(SignError::OtherPeer { seat, peer: own.clone() });
+        }
+        let id = request.session_id();
+        // The handles of one that has stopped keep its report.
+        let before = self.last_report(id);
+        self.member.open(request, origin, now)?;
+        if let Some(before) = before {
+            self.sessions.forget(id, before);
+        }
+        let deadline = now.monotonic.saturating_add(deadline);
+        Ok(self.sessions.add(id, deadline, self.clock, commands))
+    }
+
+    /// Peers that are not members have no effect: none of their messages is read or kept.
+    fn handle_bus_event(&mut self, event: BusEvent) {
+        let now = self.clock.now();
+        match event {
+            // What came over a connection that has ended is not read.
+            BusEvent::Message { from, bytes } => {
+                if self.connected.contains(&from) {
+                    // A peer's message is never an error of this node; the member has recorded what
+                    // matters.
+                    let _ = self.member.handle_message(&from, &bytes, now);
+                }
+            }
+            BusEvent::Connected(peer) => {
+                self.member.handle_link(&peer, Link::Up, now);
+                self.connected.up(peer);
+            }
+            BusEvent::Disconnected(peer) => {
+                self.connected.down(&peer);
+                self.member.handle_link(&peer, Link::Down, now);
+            }
+        }
+    }
+
+    /// Tells the member what the bus has measured.
+    fn measure(&mut self) {
+        let now = self.clock.now();
+        let bus = &self.bus;
+        for (peer, time) in self.connected.measured(now.monotonic, |peer| bus.round_trip(peer)) {
+            self.member.handle_link(&peer, Link::RoundTrip(time), now);
+        }
+    }
+
+    fn show_proposal(&mut self, room: Option<mpsc::OwnedPermit<Proposed>>) {
+        match room {
+            Some(room) => {
+                if let Some(proposed) = self.member.next_proposal() {
+                    room.send(proposed);
+                }
+            }
+            // The receiver of proposals was dropped.
+            None => self.proposals = None,
+        }
+    }
+
+    /// Without a receiver no proposal waits.
+    fn ignore_proposals(&mut self) {
+        while self.proposals.is_none()
+            && let Some(proposed) = self.member.next_proposal()
+        {
+            self.member.decided(proposed.proposal.request.session_id());
+        }
+    }
+
+    fn wake(&mut self) {
+        let now = self.clock.now();
+        if self.member.next_timeout().is_some_and(|due| now.monotonic >= due) {
+            self.member.handle_timeout(now);
+        }
+        while let Some(id) = self.sessions.due(now.monotonic) {
+            self.member.stop(id, StopReason::Deadline, now);
+        }
     }
 
     pub(super) fn notice(&mut self, notice: Notice) {
         if let Some(observer) = &mut self.observer {
             observer.notice(notice);
-        }
-    }
-
-    /// The member whose proposal of this request came first, if it is remembered.
-    pub(super) fn author(&self, session: SessionId) -> Option<Seat> {
-        self.inbox.original(session).map(|original| original.author)
-    }
-
-    fn refuse(&mut self, session: SessionId, expiry: u64, reason: RefusalReason) {
-        let now = self.clock.now();
-        self.with_session(session, now, |running| running.session.stop(Stop::Cancelled, now));
-        let refusal = self.seal(session, &Body::Refusal(reason));
-        let _ = self.bus.send(bus::Destination::Everyone, &refusal);
-        self.proposal_outbox.remove(session);
-        self.inbox.decided(session);
-        let refusal = (self.author(session), refusal);
-        if self.refused.add(session, refusal, expiry, now.monotonic, now.wall_seconds()) {
-            self.notice(Notice::Limited { limit: Limit::Refusals, of: None });
-        }
-    }
-
-    /// A share may leave, or may not: its record failed, or the session was stopped or the request
-    /// refused meanwhile.
-    fn released(&mut self, session: SessionId, kept: bool) {
-        let now = self.clock.now();
-        let Some(running) = self.sessions.get_mut(session) else { return };
-        if kept && running.may_release() {
-            self.with_session(session, now, Running::kept);
-        } else {
-            running.not_kept(now);
-            // Forgetting the session drops every message that contains the share.
-            self.sessions.forget(session);
-        }
-    }
-
-    /// Handles one timer. If several are due the others follow in the next turns.
-    fn wake(&mut self) {
-        let now = self.clock.now();
-        self.repeat_proposal(now);
-        self.ask_for_an_end(now);
-        let Some(id) = self.sessions.due(now.monotonic) else { return };
-        if self.sessions.get(id).is_some_and(|running| running.is_over(now)) {
-            self.sessions.forget(id);
-        } else {
-            self.with_session(id, now, |running| running.wake(now));
-        }
-    }
-
-    /// Changes a session, and then does the actions that it asks for.
-    pub(super) fn with_session(
-        &mut self,
-        id: SessionId,
-        now: Moment,
-        act: impl FnOnce(&mut Running<E::Session>),
-    ) {
-        let Some(running) = self.sessions.get_mut(id) else { return };
-        let signed_before = running.session.outcome().is_some();
-        act(running);
-        if !signed_before && running.session.outcome().is_some() {
-            self.record.update(running.session.learned());
-        }
-        if running.has_ended() || running.session.outcome().is_some() {
-            self.proposal_outbox.remove(id);
-        }
-        while let Some(action) = running.next_action(self.journal.is_some()) {
-            match action {
-                Action::Send(to, bytes) => {
-                    let peer = |seat| Some(self.member.group.member(seat)?.peer.clone());
-                    send(&mut self.bus, to, peer, &bytes);
-                }
-                Action::Keep(share) => {
-                    // Without the last handle the node ends.
-                    if let (Some(journal), Some(commands)) =
-                        (&mut self.journal, self.to_commands.upgrade())
-                    {
-                        journal.keep(share, JournalAck::new(id, commands));
-                    }
-                }
-            }
-        }
-        let mut limited = running.take_limited();
-        if self.sessions.settle(id, now.monotonic) {
-            limited.insert(Limit::EndedSessions);
-        }
-        limited.extend(self.keep_outcomes(now));
-        for limit in limited {
-            self.notice(Notice::Limited { limit, of: None });
         }
     }
 }
@@ -294,5 +340,27 @@ async fn room(listener: Option<mpsc::Sender<Proposed>>) -> Option<mpsc::OwnedPer
     match listener {
         Some(listener) => listener.reserve_owned().await.ok(),
         None => std::future::pending().await,
+    }
+}
+
+impl<B, E: Engine, A: Arithmetic> Node<B, E, A> {
+    fn last_report(&self, id: SessionId) -> Option<FinalReport> {
+        let report = self.member.report(id)?;
+        Some(FinalReport { report, proofs: self.member.proofs(id) })
+    }
+}
+
+/// When a node ends, each handle can still read the last report of its session and take the proofs.
+impl<B, E: Engine, A: Arithmetic> Drop for Node<B, E, A> {
+    fn drop(&mut self) {
+        // In a panic the state of the member may be inconsistent.
+        if std::thread::panicking() {
+            return;
+        }
+        for id in self.sessions.ids() {
+            if let Some(last) = self.last_report(id) {
+                self.sessions.forget(id, last);
+            }
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! Signing, version 2: the parts of a machine that signs without attempts, with nonces that are
 //! shown before a request is known. `docs/protocol-2.md` specifies every byte and rule.
 //!
-//! The node runs [`signing`](crate::signing), version 1. Each part here is a value that owns its
-//! data, is given what arrived and the time, and returns what to do.
+//! Each part here is a value that owns its data, is given what arrived and the time, and returns
+//! what to do.
 
 pub mod engine;
 pub mod evidence;

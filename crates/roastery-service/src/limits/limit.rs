@@ -47,8 +47,10 @@ pub enum Limit {
     LateEvidence,
     /// Events of a session that wait for the service.
     SessionEvents,
-    /// Messages of a session that wait for the record of a share.
-    HeldMessages,
+    /// Outcomes, refusals and questions of members that wait for the service.
+    News,
+    /// Questions of one member for outcomes.
+    Questions,
     /// Open proposals of one member.
     ProposalsOfMember,
     /// Proposals that this node retransmits to members that lack them.
@@ -63,6 +65,12 @@ pub enum Limit {
     RequestsWatched,
     /// Messages for sessions that are not open here yet.
     EarlyMessages,
+    /// What the messages of one member cost this node.
+    MemberLink,
+    /// What the statements of others cost this node that one member relays.
+    MemberRelayed,
+    /// Packages and shares that wait to be judged.
+    Unjudged,
     /// Queued messages from one peer.
     InboundQueue,
     /// Queued messages to one peer.
@@ -77,7 +85,7 @@ pub enum Limit {
 
 impl Limit {
     /// All limits, in the order in which the manual lists them.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 39] = [
         Self::ApiConnections,
         Self::ApiConnectionsOfAddress,
         Self::ApiRequests,
@@ -100,7 +108,8 @@ impl Limit {
         Self::EndedSessions,
         Self::LateEvidence,
         Self::SessionEvents,
-        Self::HeldMessages,
+        Self::News,
+        Self::Questions,
         Self::ProposalsOfMember,
         Self::ProposalsOffered,
         Self::RequestsHeld,
@@ -108,6 +117,9 @@ impl Limit {
         Self::RefusalsKept,
         Self::RequestsWatched,
         Self::EarlyMessages,
+        Self::MemberLink,
+        Self::MemberRelayed,
+        Self::Unjudged,
         Self::InboundQueue,
         Self::OutboundQueue,
         Self::MessageBytes,
@@ -140,7 +152,8 @@ impl Limit {
             Self::EndedSessions => "ended_sessions",
             Self::LateEvidence => "late_evidence",
             Self::SessionEvents => "session_events",
-            Self::HeldMessages => "held_messages",
+            Self::News => "news",
+            Self::Questions => "questions",
             Self::ProposalsOfMember => "proposals_of_member",
             Self::ProposalsOffered => "proposals_offered",
             Self::RequestsHeld => "requests_held",
@@ -148,6 +161,9 @@ impl Limit {
             Self::RefusalsKept => "refusals_kept",
             Self::RequestsWatched => "requests_watched",
             Self::EarlyMessages => "early_messages",
+            Self::MemberLink => "member_link",
+            Self::MemberRelayed => "member_relayed",
+            Self::Unjudged => "unjudged",
             Self::InboundQueue => "inbound_queue",
             Self::OutboundQueue => "outbound_queue",
             Self::MessageBytes => "message_bytes",
@@ -186,7 +202,8 @@ impl Limit {
                 "evidence about a signed session is taken for less long: many were signed since"
             }
             Self::SessionEvents => "events of a session were dropped: they were not taken in time",
-            Self::HeldMessages => "messages of a session were dropped: a record took too long",
+            Self::News => "an outcome, a refusal or a question was dropped: it comes again",
+            Self::Questions => "a question of a member for an outcome was not answered",
             Self::ProposalsOfMember => "a proposal was refused: this member has too many open",
             Self::ProposalsOffered => {
                 "a proposal was not sent to the other members: too many are repeated"
@@ -198,6 +215,9 @@ impl Limit {
             Self::RefusalsKept => "a refusal will not be repeated: too many are kept",
             Self::RequestsWatched => "the end of a request is not asked for: too many are watched",
             Self::EarlyMessages => "messages for a session that is not open here were dropped",
+            Self::MemberLink => "messages of a member were not read: they cost too much",
+            Self::MemberRelayed => "statements that a member relays were not read: too many",
+            Self::Unjudged => "a package or share that could not be judged yet was dropped",
             Self::InboundQueue => "messages of a peer were dropped: its queue is full",
             Self::OutboundQueue => "messages for a peer were dropped: its queue is full",
             Self::MessageBytes => "a message was dropped: it is too long",

@@ -1,6 +1,7 @@
 use roastery_node::driver::{ProposeError, SignError};
 use roastery_protocol::{
     GroupId,
+    member::machine::OpenError,
     request::{ApprovalError, RequestError},
 };
 use roastery_store::StoreError;
@@ -108,7 +109,7 @@ impl From<RequestError> for ServiceError {
 impl From<ProposeError> for ServiceError {
     fn from(error: ProposeError) -> Self {
         match error {
-            ProposeError::Subject(error) => Self::Invalid(error.into()),
+            ProposeError::Refused(error) => Self::Invalid(error.into()),
             _ => Self::NoAnswer,
         }
     }
@@ -127,11 +128,17 @@ impl From<SignError> for ServiceError {
     fn from(error: SignError) -> Self {
         match error {
             SignError::NodeEnded => Self::NoAnswer,
-            SignError::AlreadyOpen
-            | SignError::OtherPeer { .. }
-            | SignError::SeveralSeats { .. } => Self::Conflict(error.into()),
-            SignError::Busy { .. } => Self::NoRoom(error),
+            SignError::OtherPeer { .. } | SignError::Open(OpenError::Known) => {
+                Self::Conflict(error.into())
+            }
+            SignError::Open(OpenError::TooManySessions) => Self::NoRoom(error),
             other => Self::Internal(other.into()),
         }
+    }
+}
+
+impl From<OpenError> for ServiceError {
+    fn from(error: OpenError) -> Self {
+        Self::Internal(error.into())
     }
 }

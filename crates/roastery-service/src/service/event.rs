@@ -1,4 +1,4 @@
-use roastery_protocol::signing;
+use roastery_protocol::member::machine::Event;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -27,42 +27,25 @@ impl ServiceEvent {
 }
 
 /// The kind and the description of a session's event.
-pub(in crate::service) fn describe(event: &signing::Event) -> Option<(&'static str, String)> {
-    use signing::Event;
+pub(in crate::service) fn describe(event: &Event) -> Option<(&'static str, String)> {
     Some(match event {
-        Event::Committed { attempt, coordinator } => (
-            "committed",
-            format!("attempt {attempt}: this node has shown its nonces to seat {coordinator}"),
-        ),
-        Event::Coordinating { attempt } => {
-            ("coordinating", format!("attempt {attempt}: this node coordinates"))
-        }
-        Event::SlotReceived { attempt, signer } => {
-            ("slot", format!("attempt {attempt}: seat {signer} is ready"))
-        }
-        Event::PackageIssued { attempt, number, signers } => {
+        Event::Reigning { .. } => ("coordinating", "this node coordinates".to_owned()),
+        Event::TakesPart { seat, .. } => ("takes-part", format!("seat {seat} takes part")),
+        Event::PackageIssued { number, signers, .. } => {
             let signers: Vec<String> = signers.iter().map(ToString::to_string).collect();
-            (
-                "package",
-                format!("attempt {attempt}: package {number} asks seats {}", signers.join(", ")),
-            )
+            ("package", format!("package {number} asks seats {}", signers.join(", ")))
         }
-        Event::ShareReleased { attempt, package } => (
-            "share-released",
-            format!("attempt {attempt}: this node gives its share for package {package}"),
-        ),
-        Event::ShareReceived { attempt, signer, number } => (
-            "share",
-            format!("attempt {attempt}: the share of seat {signer} for package {number} is in"),
-        ),
-        Event::Proven { finding, .. } => {
-            ("proven", format!("{} by seat {} is proven", finding.fault, finding.accused))
+        Event::ShareReleased { package, .. } => {
+            ("share-released", format!("this node gives its share for package {package}"))
         }
-        Event::Refused { seat, reason } => {
+        Event::Proven { fault, .. } => {
+            ("proven", format!("{} by seat {} is proven", fault.fault, fault.accused))
+        }
+        Event::Refused { seat, reason, .. } => {
             ("refused", format!("seat {seat} does not take part: {reason}"))
         }
         Event::Signed(outcome) => ("signed", format!("{} signatures", outcome.signatures.len())),
-        Event::Stopped(reason) => ("stopped", reason.to_string()),
+        Event::Stopped { reason, .. } => ("stopped", reason.to_string()),
         _ => return None,
     })
 }

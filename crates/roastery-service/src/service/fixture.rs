@@ -10,8 +10,8 @@ use roastery_node::{
 use roastery_protocol::{
     SessionId,
     group::Group,
+    member::machine::RequestOrigin,
     request::{ApprovedRequest, Derivation, MessageToSign, SigningRequest, Subject},
-    signing::Settings,
 };
 use roastery_store::{
     Durability, KeptGroup, KeptRequest, Passphrase, PassphraseCost, RequestState, Store,
@@ -69,7 +69,7 @@ impl TestNode {
         let policy = PolicyEngine::new(config, group.clone(), None, Network::Regtest).unwrap();
         let key = key_of(&group);
         shared.ledger.open(key, [], crate::service::both_clocks());
-        let journal = AuditWriter::new(&shared).journal(group.id(), key, policy.caps());
+        let journal = AuditWriter::new(&shared).journal(group.clone(), key, policy.caps());
         let mesh = Mesh::default();
         let (bus, other) = (mesh.join(peer(own)).unwrap(), mesh.join(peer(seat(1))).unwrap());
         let called = Called { name: "treasury".to_owned(), section: "policy".to_owned() };
@@ -121,19 +121,14 @@ impl TestNode {
     ) -> RequestState {
         let session = request.session_id();
         let mut changes = self.shared.waiters.wait_for(session);
-        let member = LocalMember {
-            group: self.keys.group.clone(),
-            seat: seat(1),
-            identity: self.keys.identities[1].clone(),
-            engine: self.keys.frost(seat(1)),
-            settings: Settings::default(),
-        };
-        let (node, handle) = Node::new(self.other.take().unwrap(), member);
+        let (identity, share) = (self.keys.identities[1].clone(), self.keys.share(seat(1)));
+        let member = LocalMember::new(self.keys.group.clone(), [(seat(1), identity, share)]);
+        let (node, handle) = Node::new(self.other.take().unwrap(), member).unwrap();
         let node = tokio::spawn(node.run());
         let (group, willing) = (&self.keys.group, Arc::new(Willing));
         let approved =
             ApprovedRequest::obtain(request.clone(), group, willing, handle.now()).unwrap();
-        let _other = handle.sign(approved, PATIENCE).await.unwrap();
+        let _other = handle.sign(approved, RequestOrigin::Proposed, PATIENCE).await.unwrap();
         let until = tokio::time::Instant::now() + PATIENCE;
         loop {
             let state = self.kept(session).await.state;

@@ -18,8 +18,10 @@ pub struct AuditLine {
     pub group: String,
     /// The session id, as hexadecimal digits.
     pub session: String,
-    /// The number of the attempt.
-    pub attempt: u32,
+    /// The seat of this node whose share it is.
+    pub seat: u16,
+    /// The seat of the coordinator that gets it.
+    pub coordinator: u16,
     /// The hash of the package that the share answers.
     pub package: String,
     /// The signed messages, 32 bytes each.

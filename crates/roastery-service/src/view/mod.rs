@@ -139,8 +139,8 @@ pub struct MemberStatus {
 pub struct SessionStatus {
     /// Its session id: 64 hexadecimal digits.
     pub session: String,
-    /// The number of attempts that are live here.
-    pub live_attempts: usize,
+    /// The seats that may coordinate now, as this node sees it, in their order.
+    pub coordinators: Vec<u16>,
     /// The members that the session waits for. Waiting is not a fault.
     pub awaited: Vec<Awaited>,
     /// The members that have refused, and why.
@@ -287,8 +287,10 @@ pub struct LogEntry {
     /// What it was about; absent if the request is not in the store any more, or could not be
     /// parsed yet.
     pub summary: Option<Summary>,
-    /// The number of the attempt.
-    pub attempt: u32,
+    /// The seat of this node whose share it is.
+    pub seat: u16,
+    /// The seat of the coordinator that gets it.
+    pub coordinator: u16,
     /// The hash of the package that the share answers.
     pub package: String,
     /// The signed messages, 32 bytes each.

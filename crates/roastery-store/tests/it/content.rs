@@ -6,10 +6,12 @@ use roastery_frost::SecretShare;
 use roastery_protocol::{
     BodyHash, Seat, TranscriptHash,
     keygen::{Seed, SignedTranscript},
+    member::{
+        machine::Outcome,
+        proof::{Fault, Proof},
+    },
     message::RefusalReason,
-    proof::{Fault, Proof},
     request::{MAX_LIFETIME_SECONDS, Subject},
-    signing::Outcome,
 };
 use roastery_store::{
     AuditEntry, Change, ContentError, Decider, Durability, Entry, MAX_TEXT, NodeKeys, Release,
@@ -484,4 +486,17 @@ fn a_name_belongs_to_one_group_for_good() {
     bind("treasury", id).unwrap();
     assert_eq!(store.name_of(id).unwrap().as_deref(), Some("treasury"));
     store.check().unwrap();
+}
+
+#[test]
+fn the_last_incarnation_of_each_group_is_kept() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let store = new_store(&folder);
+    let (group, other) = (kept.group().id(), rebound(&kept).id());
+    assert_eq!(store.incarnation(group).unwrap(), None);
+    store.keep_incarnation(group, incarnation(1)).unwrap();
+    store.keep_incarnation(group, incarnation(2)).unwrap();
+    store.keep_incarnation(other, incarnation(3)).unwrap();
+    assert_eq!(store.incarnation(group).unwrap(), Some(incarnation(2)));
+    assert_eq!(store.incarnation(other).unwrap(), Some(incarnation(3)));
 }

@@ -10,7 +10,7 @@ use crate::{fixture::*, new_store, support::*};
 type Rows = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
 /// The tables of sealed values, as `docs/store.md` names them.
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 14] = [
     "keys",
     "groups",
     "names",
@@ -20,6 +20,7 @@ const TABLES: [&str; 13] = [
     "changes-length",
     "messages",
     "evidence",
+    "incarnations",
     "audit",
     "audit-length",
     "audit-begin",

@@ -11,15 +11,18 @@ use std::{
 
 use roastery_frost::{AggregateNonce, SecretShare, SigningKey};
 use roastery_protocol::{
-    Attempt, Incarnation, Seat, SlotHash, TranscriptHash,
+    Seat, SlotHash, TranscriptHash,
     clock::Moment,
     election::Order,
     group::{Group, Member, NamedMember, PeerId},
     keygen::{Invitation, Keygen, Opening, Output, RecoveryFile, Seed, Settings, SignedTranscript},
     keys::{HostKey, IdentityKey},
     machine::{Destination, Machine},
-    message::{Body, Envelope, Header, Kind, SignerSlot, SigningPackage},
-    proof::{Fault, Proof},
+    member::{
+        Run,
+        frame::{Content, SignerSlots, SigningPackage, Statement},
+        proof::{Fault, Proof},
+    },
     request::{Derivation, MessageToSign, SigningRequest},
 };
 use zeroize::Zeroizing;
@@ -206,19 +209,18 @@ fn request(group: &Group, number: u8) -> SigningRequest {
 fn conflict(group: &Group) -> (Proof, Seat) {
     let request = request(group, 0);
     let session = request.session_id();
-    let coordinator = Order::of(session, group.seats()).coordinator(Attempt::FIRST);
+    let coordinator = Order::of(session, group.seats()).into_seats()[0];
     let identity = IdentityKey::new(key(1, coordinator.index() as u8));
     let package = |slot: u8| {
-        let signer = |seat| SignerSlot { seat, slot: SlotHash::from_bytes([slot; 32]) };
+        let slot = SlotHash::from_bytes([slot; 32]);
         let content = SigningPackage {
-            run: Incarnation::new(1, [0; 8]),
+            run: Run::new(1, [0; 8]),
             number: 0,
-            signers: group.seats().map(signer).collect(),
+            signers: group.seats().map(|seat| SignerSlots { seat, first: 0, hash: slot }).collect(),
             aggregates: vec![AggregateNonce::from_bytes(&[0; 66]).unwrap()],
         };
-        let seat = coordinator.to_u16();
-        let header = Header::new(Kind::SigningPackage, group.id(), session, 0, seat);
-        Envelope::seal(header, &Body::SigningPackage(content), &identity)
+        let content = Content::SigningPackage(content);
+        Statement::seal(group.id(), session, coordinator, &content, &identity)
     };
     let fault = Fault::PackageConflict { first: package(1), second: package(2) };
     (Proof::new(request, fault), coordinator)

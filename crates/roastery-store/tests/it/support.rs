@@ -2,11 +2,14 @@
 
 use roastery_frost::{Signature, SigningKey};
 use roastery_protocol::{
-    Attempt, BodyHash, GroupId,
+    BodyHash, GroupId, Seat,
     keygen::Invitation,
+    member::{
+        Incarnation,
+        machine::{Origin, Outcome},
+    },
     message::RefusalReason,
     request::{Derivation, MessageToSign, SigningRequest, Subject},
-    signing::{Origin, Outcome},
 };
 use roastery_store::{
     AuditCut, AuditEntry, Coin, Decider, Decision, Examination, KeptGroup, Listing, NodeKeys,
@@ -36,7 +39,8 @@ pub fn entry(kept: &Kept, time_ms: u64) -> AuditEntry {
         time_ms,
         group: kept.group().id(),
         session: kept.request(0).session_id(),
-        attempt: Attempt::FIRST,
+        seat: Seat::new(0).unwrap(),
+        coordinator: Seat::new(1).unwrap(),
         package: BodyHash::from_bytes([4; 32]),
         messages: vec![[9; 32]],
         key: [3; 32],
@@ -46,6 +50,11 @@ pub fn entry(kept: &Kept, time_ms: u64) -> AuditEntry {
             coins: vec![Coin { transaction: [6; 32], output: 1 }],
         },
     }
+}
+
+/// An incarnation; the greater is the later.
+pub fn incarnation(milliseconds: u64) -> Incarnation {
+    Incarnation::after(None, milliseconds, [1; 8])
 }
 
 /// The cut of the entries from one number to before another.
@@ -84,13 +93,10 @@ pub fn approved() -> RequestState {
 
 pub fn outcome(kept: &Kept) -> Outcome {
     Outcome {
+        session: kept.request(0).session_id(),
         signatures: vec![Signature::from_bytes(&[5; 64])],
         package: BodyHash::from_bytes([4; 32]),
-        origin: Some(Origin {
-            attempt: Attempt::FIRST,
-            coordinator: kept.accused,
-            signers: kept.group().seats().collect(),
-        }),
+        origin: Some(Origin { coordinator: kept.accused, signers: kept.group().seats().collect() }),
     }
 }
 
@@ -108,6 +114,7 @@ pub fn fill(store: &Store, kept: &Kept) {
     store.set_request(&kept.request(0), &RequestState::Signed(outcome(kept)), 9).unwrap();
     store.set_request(&kept.request(1), &approved(), 9).unwrap();
     store.keep_proof(kept.group(), &kept.proof).unwrap();
+    store.keep_incarnation(kept.group().id(), incarnation(7)).unwrap();
     store.append_audit(&[entry(kept, 1)]).unwrap();
     store.append_audit(&[entry(kept, 2)]).unwrap();
 }

@@ -7,11 +7,11 @@ pub fn group(name: u8) -> Topic {
     Topic::Group(GroupId::from_bytes([name; 32]))
 }
 
-/// An invalid signature and a header, as docs/protocol.md defines them.
+/// An invalid signature and a header: evidence, as docs/protocol-2.md defines it, or a message of a
+/// key generation, as docs/protocol.md does.
 pub fn heading(topic: Topic) -> Vec<u8> {
-    let (kind, name, rest) = match topic {
-        Topic::Group(group) => (5, *group.as_bytes(), 38),
-        Topic::Keygen(keygen) => (16, *keygen.as_bytes(), 2),
-    };
-    [&[0; 64][..], &[1, kind], &name, &vec![0; rest]].concat()
+    match topic {
+        Topic::Group(group) => [&[1][..], &[0; 64], &[2, 5], group.as_bytes(), &[0; 34]].concat(),
+        Topic::Keygen(keygen) => [&[0; 64][..], &[1, 16], keygen.as_bytes(), &[0; 2]].concat(),
+    }
 }

@@ -1,11 +1,10 @@
 //! The engine of a member of the demo, which may spoil its shares.
 
-use roastery_frost::{AggregateNonce, PartialSignature, PublicNonce, Seat, Signature};
+use roastery_frost::{PartialSignature, PublicNonce};
 use roastery_protocol::{
-    engine::{
-        Engine, EngineError, EngineSession, FrostEngine, FrostPackage, FrostSession, SlotContext,
-        SlotId,
-    },
+    SessionId,
+    clock::Moment,
+    member::engine::{Answer, DrawContext, Engine, FrostEngine, SignOrder, SlotRange, Void},
     request::ApprovedRequest,
 };
 
@@ -25,91 +24,33 @@ pub(super) struct DemoEngine {
     pub(super) conduct: Conduct,
 }
 
-#[derive(Debug)]
-pub(super) struct DemoSession {
-    session: FrostSession,
-    conduct: Conduct,
-}
-
 impl Engine for DemoEngine {
-    type Session = DemoSession;
-
-    fn seat(&self) -> Seat {
-        self.engine.seat()
+    fn draw(&mut self, slots: &SlotRange, context: &DrawContext) -> Answer<Vec<PublicNonce>> {
+        self.engine.draw(slots, context)
     }
 
-    fn open(&self, request: &ApprovedRequest) -> Result<DemoSession, EngineError> {
-        Ok(DemoSession { session: self.engine.open(request)?, conduct: self.conduct })
-    }
-}
-
-impl EngineSession for DemoSession {
-    type Package = FrostPackage;
-
-    fn commit(
-        &mut self,
-        slot: SlotId,
-        context: &SlotContext,
-    ) -> Result<Vec<PublicNonce>, EngineError> {
-        self.session.commit(slot, context)
+    fn open(&mut self, request: &ApprovedRequest) -> Answer<()> {
+        self.engine.open(request)
     }
 
-    fn aggregate_nonces(&self, slots: &[&[PublicNonce]]) -> Vec<AggregateNonce> {
-        self.session.aggregate_nonces(slots)
-    }
-
-    fn prepare(
-        &self,
-        signers: &[Seat],
-        aggregates: &[AggregateNonce],
-    ) -> Result<FrostPackage, EngineError> {
-        self.session.prepare(signers, aggregates)
-    }
-
-    fn sign(
-        &mut self,
-        slot: SlotId,
-        package: &FrostPackage,
-    ) -> Result<Vec<PartialSignature>, EngineError> {
-        let mut share = self.session.sign(slot, package)?;
-        if self.conduct == Conduct::Spoils {
+    fn sign(&mut self, order: &SignOrder, now: Moment) -> Answer<Vec<PartialSignature>> {
+        let mut answer = self.engine.sign(order, now);
+        if let (Conduct::Spoils, Answer::Now(Ok(share))) = (self.conduct, &mut answer) {
             share.iter_mut().for_each(spoil);
         }
-        Ok(share)
+        answer
     }
 
-    fn check_share(
-        &self,
-        package: &FrostPackage,
-        signer: Seat,
-        nonces: &[PublicNonce],
-        share: &[PartialSignature],
-    ) -> Result<(), usize> {
-        self.session.check_share(package, signer, nonces, share)
+    fn void(&mut self, what: Void) {
+        self.engine.void(what);
     }
 
-    fn aggregate(
-        &self,
-        package: &FrostPackage,
-        shares: &[&[PartialSignature]],
-    ) -> Option<Vec<Signature>> {
-        self.session.aggregate(package, shares)
-    }
-
-    fn verify(&self, signatures: &[Signature]) -> bool {
-        self.session.verify(signatures)
-    }
-
-    fn discard(&mut self, slot: SlotId) {
-        self.session.discard(slot);
-    }
-
-    fn abort(&mut self) {
-        self.session.abort();
+    fn close(&mut self, session: SessionId) {
+        self.engine.close(session);
     }
 
     fn live_slots(&self) -> usize {
-        self.session.live_slots()
+        self.engine.live_slots()
     }
 }
 

@@ -1,6 +1,7 @@
 //! A group whose nodes all live in this process.
 
 use std::{
+    collections::BTreeSet,
     error::Error,
     sync::Arc,
     time::{Duration, Instant},
@@ -14,11 +15,9 @@ use roastery_node::{
 };
 use roastery_protocol::{
     Seat,
-    engine::FrostEngine,
     group::{Group, Member, NamedMember, PeerId},
     keygen::{self, Event, Invitation, NodeOpening, RecoveryFile, SeatOpening, Seed},
     keys::{HostKey, IdentityKey},
-    signing::Settings,
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -27,17 +26,6 @@ use tokio::{
 use zeroize::Zeroizing;
 
 use super::engine::{Conduct, DemoEngine};
-
-/// A mesh in one process has no latency: an answer that is not there after this long does not come.
-const SETTINGS: Settings = Settings {
-    interval: Duration::from_secs(1),
-    patience: Duration::from_millis(500),
-    repeat_min: Duration::from_millis(500),
-    repeat_max: Duration::from_secs(5),
-    linger: Duration::from_secs(30),
-    slot_age: Duration::from_secs(600),
-    clock_tolerance: Duration::from_secs(10),
-};
 
 /// A hundred members that all compute on one machine are slow.
 const KEYGEN: keygen::Settings = keygen::Settings {
@@ -51,6 +39,8 @@ const KEYGEN: keygen::Settings = keygen::Settings {
 pub(super) struct Node {
     pub(super) seat: Seat,
     pub(super) bus: MeshBus,
+    /// The peers that its bus has reported as connected.
+    pub(super) connected: BTreeSet<PeerId>,
     pub(super) member: LocalMember<DemoEngine>,
 }
 
@@ -135,7 +125,10 @@ fn deal(t: usize, keys: Vec<Keys>, buses: Vec<MeshBus>) -> Result<Made, Box<dyn 
     let nodes = group
         .seats()
         .zip(members)
-        .map(|(seat, ((share, keys), bus))| node(&group, seat, share, Arc::new(keys.identity), bus))
+        .map(|(seat, ((share, keys), bus))| {
+            // Its bus reports the peers to the node itself.
+            node(&group, seat, share, Arc::new(keys.identity), (bus, BTreeSet::new()))
+        })
         .collect::<Result<_, _>>()?;
     Ok(Made { group, nodes, origin: Origin::Dealer })
 }
@@ -192,7 +185,7 @@ struct Part {
     share: SecretShare,
     file: RecoveryFile,
     identity: Arc<IdentityKey>,
-    bus: MeshBus,
+    bus: (MeshBus, BTreeSet<PeerId>),
     offered: Option<Duration>,
     signed: Option<Duration>,
     took: Duration,
@@ -241,7 +234,8 @@ async fn take_part(
             _ => {}
         }
     }
-    Ok(Part { seat, share, file, identity, bus: keygen.into_bus(), offered, signed, took })
+    let bus = keygen.into_bus();
+    Ok(Part { seat, share, file, identity, bus, offered, signed, took })
 }
 
 fn node(
@@ -249,18 +243,12 @@ fn node(
     seat: Seat,
     share: SecretShare,
     identity: Arc<IdentityKey>,
-    bus: MeshBus,
+    (bus, connected): (MeshBus, BTreeSet<PeerId>),
 ) -> Result<Node, Box<dyn Error>> {
     group.check_seat_keys(seat, &identity, &share)?;
-    let member = LocalMember {
-        group: group.clone(),
-        seat,
-        identity,
-        engine: DemoEngine {
-            engine: FrostEngine::new(seat, group.keys().clone(), share),
-            conduct: Conduct::Honest,
-        },
-        settings: SETTINGS,
-    };
-    Ok(Node { seat, bus, member })
+    let LocalMember { group, seats, engine, arithmetic, last_incarnation, proofs } =
+        LocalMember::new(group.clone(), [(seat, identity, share)]);
+    let engine = DemoEngine { engine, conduct: Conduct::Honest };
+    let member = LocalMember { group, seats, engine, arithmetic, last_incarnation, proofs };
+    Ok(Node { seat, bus, connected, member })
 }

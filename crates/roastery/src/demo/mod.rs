@@ -58,8 +58,8 @@ struct Summary {
     keygen_ms: Option<f64>,
     /// From the request to the first node that held the signatures.
     elapsed_ms: f64,
-    /// The number of attempts that were live then.
-    attempts: usize,
+    /// The number of seats that could coordinate by then.
+    coordinators: usize,
 }
 
 fn sign(plan: &Plan) -> Result<ExitCode, Box<dyn Error>> {
@@ -172,7 +172,7 @@ fn print_json(
             Origin::Dealer => None,
         },
         elapsed_ms: milliseconds(finished.first),
-        attempts: finished.attempts,
+        coordinators: finished.coordinators,
     };
     let mut out = std::io::stdout().lock();
     serde_json::to_writer(&mut out, &summary)?;

@@ -8,15 +8,15 @@ use std::{
     time::Duration,
 };
 
-use roastery_protocol::{Attempt, Seat, signing::Event};
+use roastery_protocol::{Seat, member::machine::Event};
 
 use super::outcome::NodeEvent;
 
 /// Holds back events that are received before their cause.
 #[derive(Default)]
 pub(super) struct Order {
-    /// The members that were asked for a share, and in which attempt.
-    asked: BTreeSet<(Attempt, Seat)>,
+    /// The members that were asked for a share.
+    asked: BTreeSet<Seat>,
     /// The members that have given a share.
     given: BTreeSet<Seat>,
     threshold: usize,
@@ -48,8 +48,7 @@ impl Order {
 
     fn is_caused(&self, event: &NodeEvent) -> bool {
         match &event.event {
-            Event::ShareReleased { attempt, .. } => self.asked.contains(&(*attempt, event.seat)),
-            Event::ShareReceived { signer, .. } => self.given.contains(signer),
+            Event::ShareReleased { seat, .. } => self.asked.contains(seat),
             Event::Signed(_) => self.given.len() >= self.threshold,
             _ => true,
         }
@@ -57,11 +56,9 @@ impl Order {
 
     fn record(&mut self, mut event: NodeEvent) -> NodeEvent {
         match &event.event {
-            Event::PackageIssued { attempt, signers, .. } => {
-                self.asked.extend(signers.iter().map(|signer| (*attempt, *signer)));
-            }
-            Event::ShareReleased { .. } => {
-                self.given.insert(event.seat);
+            Event::PackageIssued { signers, .. } => self.asked.extend(signers),
+            Event::ShareReleased { seat, .. } => {
+                self.given.insert(*seat);
             }
             _ => {}
         }
@@ -74,6 +71,8 @@ impl Order {
 
 #[cfg(test)]
 mod tests {
+    use roastery_protocol::{BodyHash, SessionId, member::Run};
+
     use super::*;
 
     fn seat(number: u32) -> Seat {
@@ -81,18 +80,18 @@ mod tests {
     }
 
     fn package() -> Event {
-        let signers = vec![seat(0), seat(1)];
-        Event::PackageIssued { attempt: Attempt::new(0).unwrap(), number: 0, signers }
+        let (session, run) = (SessionId::from_bytes([1; 32]), Run::new(1, [0; 8]));
+        Event::PackageIssued { session, run, number: 0, signers: vec![seat(0), seat(1)] }
     }
 
-    fn share() -> Event {
-        let package = roastery_protocol::BodyHash::from_bytes([7; 32]);
-        Event::ShareReleased { attempt: Attempt::new(0).unwrap(), package }
+    fn share(of: u32) -> Event {
+        let (session, package) = (SessionId::from_bytes([1; 32]), BodyHash::from_bytes([7; 32]));
+        Event::ShareReleased { session, seat: seat(of), package }
     }
 
     #[test]
     fn no_share_is_told_before_the_package_that_asks_for_it_whatever_is_heard_of_first() {
-        let events = [(0, share()), (1, share()), (0, package())];
+        let events = [(0, share(0)), (1, share(1)), (0, package())];
         for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
             let mut causes = Order::new(2);
             let mut ordered = Vec::new();
@@ -111,7 +110,7 @@ mod tests {
     #[test]
     fn what_has_no_cause_that_is_heard_of_is_told_in_the_end() {
         let mut causes = Order::new(2);
-        let lonely = NodeEvent { at: Duration::from_millis(1), seat: seat(3), event: share() };
+        let lonely = NodeEvent { at: Duration::from_millis(1), seat: seat(3), event: share(3) };
         assert!(causes.receive(lonely).is_empty());
         assert_eq!(causes.rest().len(), 1);
     }

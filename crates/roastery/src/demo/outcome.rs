@@ -5,8 +5,10 @@ use std::{sync::Arc, time::Duration};
 use roastery_frost::Signature;
 use roastery_protocol::{
     Seat,
-    proof::{Proof, ProvenFault},
-    signing::{Event, Origin, Report, StopReason},
+    member::{
+        machine::{Event, Origin, Report, StopReason},
+        proof::{Proof, ProvenFault},
+    },
 };
 
 /// An event at a node.
@@ -24,8 +26,8 @@ pub(super) struct Finished {
     pub(super) first: Duration,
     /// From the request to the last node that answers.
     pub(super) last: Duration,
-    /// The number of attempts that were live at the coordinator.
-    pub(super) attempts: usize,
+    /// The number of seats that could coordinate by then, as the coordinator saw it.
+    pub(super) coordinators: usize,
     /// The number of nodes that hold the signatures.
     pub(super) holders: usize,
     /// The proofs that resulted, one for each member at fault.

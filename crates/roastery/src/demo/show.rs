@@ -12,8 +12,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use roastery_frost::XOnlyPublicKey;
 use roastery_protocol::{
     Seat,
+    member::machine::{Event, Report},
     request::Taproot,
-    signing::{Event, Report},
 };
 
 use super::{
@@ -38,7 +38,6 @@ pub(super) struct Show {
 /// The counts of the progress display.
 #[derive(Default)]
 struct Seen {
-    committed: BTreeSet<(u32, Seat)>,
     shares: usize,
     holders: usize,
 }
@@ -140,42 +139,34 @@ impl Show {
         if !self.on {
             return;
         }
-        let first = self.progress(&happening.event, happening.seat);
-        if let Some(line) = self.line(happening.seat, &happening.event).filter(|_| first) {
+        self.progress(&happening.event, happening.seat);
+        if let Some(line) = self.line(happening.seat, &happening.event) {
             self.say(&format!("{:>9}  {line}", milliseconds(happening.at)));
         }
     }
 
-    /// Updates the bar. Nonces that a signer sends ahead, with its share, are not shown.
-    fn progress(&self, event: &Event, seat: Seat) -> bool {
+    /// Updates the bar.
+    fn progress(&self, event: &Event, seat: Seat) {
         let mut seen = self.seen.borrow_mut();
-        let mut news = true;
         match event {
-            Event::SlotReceived { attempt, signer } => {
-                news = seen.committed.insert((attempt.number(), *signer));
-            }
             Event::ShareReleased { .. } => seen.shares += 1,
             Event::Signed(_) => seen.holders += 1,
             _ => {}
         }
-        let (committed, shares) = (seen.committed.len(), seen.shares.min(self.threshold));
+        let shares = seen.shares.min(self.threshold);
         self.bar.set_position(seen.holders as u64);
         self.bar.set_message(format!(
-            "nonces of {committed}, shares {shares} of {}, signature at {} of {} (seat {seat})",
+            "shares {shares} of {}, signature at {} of {} (seat {seat})",
             self.threshold, seen.holders, self.signers
         ));
-        news
     }
 
     fn line(&self, seat: Seat, event: &Event) -> Option<String> {
         let few = self.signers <= SHOWN_ONE_BY_ONE;
         Some(match event {
-            Event::Coordinating { attempt } => format!("seat {seat} coordinates attempt {attempt}"),
-            Event::SlotReceived { attempt, signer } if few => {
-                format!("seat {seat} has the nonces of seat {signer} for attempt {attempt}")
-            }
-            Event::PackageIssued { attempt, number, signers } => format!(
-                "seat {seat} issues package {number} of attempt {attempt}: {} are to sign",
+            Event::Reigning { .. } => format!("seat {seat} coordinates"),
+            Event::PackageIssued { number, signers, .. } => format!(
+                "seat {seat} issues package {number}: {} are to sign",
                 members(&signers.iter().copied().collect())
             ),
             Event::ShareReleased { .. } if few => format!("seat {seat} gives its share"),
@@ -183,16 +174,13 @@ impl Show {
             Event::Signed(_) if self.seen.borrow().holders == 1 => {
                 format!("seat {seat} has the signature, first of all")
             }
-            Event::Proven { finding, .. } => {
-                format!(
-                    "seat {seat} holds a proof against seat {}: {}",
-                    finding.accused, finding.fault
-                )
+            Event::Proven { fault, .. } => {
+                format!("seat {seat} holds a proof against seat {}: {}", fault.accused, fault.fault)
             }
-            Event::Refused { seat: refuser, reason } => {
+            Event::Refused { seat: refuser, reason, .. } => {
                 format!("seat {seat} hears that seat {refuser} does not take part: {reason}")
             }
-            Event::Stopped(reason) => format!("seat {seat} stops: {reason}"),
+            Event::Stopped { reason, .. } => format!("seat {seat} stops: {reason}"),
             _ => return None,
         })
     }
@@ -220,19 +208,18 @@ impl Show {
         let origin = &finished.origin;
         let signers: BTreeSet<Seat> = origin.signers.iter().copied().collect();
         self.say(&format!(
-            "Signed by     {}, coordinated by seat {} in attempt {}",
+            "Signed by     {}, coordinated by seat {}",
             members(&signers),
-            origin.coordinator,
-            origin.attempt
+            origin.coordinator
         ));
         self.say(&format!(
-            "Time          {} to the signature, {} until {} nodes held it; {} live",
+            "Time          {} to the signature, {} until {} nodes held it; {} by then",
             milliseconds(finished.first),
             milliseconds(finished.last),
             finished.holders,
-            match finished.attempts {
-                1 => "1 attempt".to_owned(),
-                more => format!("{more} attempts"),
+            match finished.coordinators {
+                1 => "1 coordinator".to_owned(),
+                more => format!("{more} coordinators"),
             }
         ));
         self.say("Verified      by libsecp256k1 (BIP-340), apart from this project's own code");
@@ -258,10 +245,10 @@ impl Show {
 
 /// Which members are waited for, for what and since when: one line for each, whichever node waits.
 pub(super) fn awaited(reports: &[(Seat, Report)]) -> Vec<String> {
-    let mut lines: BTreeMap<(u32, Seat, String), (Duration, BTreeSet<Seat>)> = BTreeMap::new();
+    let mut lines: BTreeMap<(Seat, Seat, String), (Duration, BTreeSet<Seat>)> = BTreeMap::new();
     for (by, report) in reports {
         for one in &report.awaited {
-            let key = (one.attempt.number(), one.seat, one.thing.to_string());
+            let key = (one.coordinator, one.seat, one.thing.to_string());
             let entry = lines.entry(key).or_insert((one.since, BTreeSet::new()));
             entry.0 = entry.0.min(one.since);
             entry.1.insert(*by);
@@ -269,9 +256,9 @@ pub(super) fn awaited(reports: &[(Seat, Report)]) -> Vec<String> {
     }
     lines
         .into_iter()
-        .map(|((attempt, seat, thing), (since, by))| {
+        .map(|((coordinator, seat, thing), (since, by))| {
             format!(
-                "seat {seat} is awaited for {thing} in attempt {attempt} since {} by {}",
+                "seat {seat} is awaited for {thing} since {} by {}, where seat {coordinator} coordinates",
                 milliseconds(since),
                 members(&by)
             )

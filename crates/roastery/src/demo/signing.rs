@@ -9,8 +9,8 @@ use roastery_node::driver::{self, Ended, SessionHandle, SignError};
 use roastery_protocol::{
     Seat,
     group::Group,
+    member::machine::{Event, RequestOrigin, StopReason},
     request::{ApprovedRequest, MessageToSign, SigningRequest},
-    signing::{Event, StopReason},
 };
 use tokio::{sync::mpsc, task::JoinSet};
 
@@ -49,12 +49,12 @@ pub(super) async fn sign(
         nodes.into_iter().partition(|node| silent.contains(&node.seat));
     let mut tasks = JoinSet::new();
     let mut handles = Vec::with_capacity(nodes.len());
-    for Node { seat, bus, mut member } in nodes {
+    for Node { seat, bus, connected, mut member } in nodes {
         if spoilers.contains(&seat) {
             member.engine.conduct = Conduct::Spoils;
         }
-        let (node, handle) = driver::Node::new(bus, member);
-        tasks.spawn(node.run());
+        let (node, handle) = driver::Node::new(bus, member)?;
+        tasks.spawn(node.with_connected(connected).run());
         handles.push((seat, handle));
     }
     let start = Instant::now();
@@ -69,11 +69,11 @@ pub(super) async fn sign(
             ApprovedRequest::obtain(request.clone(), group, policy.clone(), handle.now())?;
         let (node, deadline, sender) = (handle.clone(), plan.deadline, sender.clone());
         if spoilers.contains(&seat) {
-            let session = node.sign(approved, deadline).await?;
+            let session = node.sign(approved, RequestOrigin::Proposed, deadline).await?;
             listeners.spawn(async move { Ok(listen(seat, session, start, sender).await) });
         } else {
             listeners.spawn(async move {
-                let session = node.sign(approved, deadline).await?;
+                let session = node.sign(approved, RequestOrigin::Proposed, deadline).await?;
                 Ok::<_, SignError>(listen(seat, session, start, sender).await)
             });
         }
@@ -112,7 +112,7 @@ async fn listen(
         let at = start.elapsed();
         match &event {
             Event::Signed(outcome) => end = Some((Ended::Signed(outcome.clone()), at)),
-            Event::Stopped(reason) => end = Some((Ended::Stopped(*reason), at)),
+            Event::Stopped { reason, .. } => end = Some((Ended::Stopped(*reason), at)),
             _ => {}
         }
         // The receiver may be dropped.
@@ -149,16 +149,16 @@ async fn conclude(sessions: Vec<Listened>) -> Result<Result<Finished, Unfinished
     };
     let origin = outcomes.iter().find_map(|(outcome, _)| outcome.origin.clone());
     let origin = origin.ok_or("no node has seen the package that led to the signature")?;
-    let attempts = reports
+    let coordinators = reports
         .iter()
         .find(|(seat, _)| *seat == origin.coordinator)
-        .map_or(0, |(_, report)| report.live_attempts);
+        .map_or(0, |(_, report)| report.coordinators.len());
     Ok(Ok(Finished {
         signatures: outcome.signatures.clone(),
         origin,
         first: *first,
         last: outcomes.last().map_or(*first, |(_, at)| *at),
-        attempts,
+        coordinators,
         holders: outcomes.len(),
         proofs: proofs.into_values().collect(),
     }))

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::error::{MOST_MEMBERS, OpenChannelError};
 use super::shared::Shared;
@@ -61,6 +62,10 @@ impl Bus for Channel {
 
     fn receive(&mut self) -> impl Future<Output = Option<BusEvent>> + Send {
         poll_fn(|context| self.shared.poll_receive(self.id, context))
+    }
+
+    fn round_trip(&self, peer: &PeerId) -> Option<Duration> {
+        self.shared.round_trip(peer)
     }
 
     fn stats(&self) -> BusStats {

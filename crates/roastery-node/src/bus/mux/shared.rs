@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::RandomState;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::Notify;
@@ -82,11 +82,12 @@ impl Shared {
 
     /// Puts a message into the queue of its channel.
     pub(super) fn deliver(&self, from: &PeerId, bytes: Bytes) {
-        let (topic, too_large) = (Topic::of(&bytes), bytes.len() > self.queues().max_message_bytes);
+        let (topics, too_large) =
+            (Topic::of(&bytes), bytes.len() > self.queues().max_message_bytes);
         // Hashed before the lock is taken.
         let queued = QueuedMessage::of_delivered(bytes, &self.hasher);
         let mut state = self.lock();
-        let Some(channel) = state.channel_for(from, topic) else { return };
+        let Some(channel) = state.channel_for(from, topics) else { return };
         let reader = match too_large {
             true => channel.inbox.refuse_too_large(from),
             false => channel.inbox.push(from, &queued, self.queues()),
@@ -286,6 +287,11 @@ impl Shared {
         drop(state);
         drop(stale);
         Poll::Pending
+    }
+
+    /// As the bus below has measured it, as it was at most a second ago.
+    pub(super) fn round_trip(&self, peer: &PeerId) -> Option<Duration> {
+        self.lock().bus.link(peer)?.round_trip
     }
 
     pub(super) fn channel_stats(&self, id: ChannelId) -> BusStats {

@@ -75,13 +75,14 @@ impl State {
         self.channels.values_mut().filter(move |channel| channel.members.contains(peer))
     }
 
-    /// The channel of a message; if there is none, counts the message as misdirected.
+    /// The channel of a message that may name these topics; if there is none, counts the message as
+    /// misdirected.
     pub(super) fn channel_for(
         &mut self,
         from: &PeerId,
-        topic: Option<Topic>,
+        mut topics: impl Iterator<Item = Topic>,
     ) -> Option<&mut ChannelState> {
-        let Some(id) = topic.and_then(|topic| self.topics.get(&topic)) else {
+        let Some(id) = topics.find_map(|topic| self.topics.get(&topic)) else {
             self.peer(from).misdirected.no_such_topic += 1;
             return None;
         };

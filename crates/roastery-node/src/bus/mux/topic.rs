@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use roastery_protocol::{GroupId, KeygenId, keygen, message};
+use roastery_protocol::{GroupId, KeygenId, keygen, member::frame::Frame};
 
 /// What a channel is for: every message of the protocol names one of these in its header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,11 +14,13 @@ pub enum Topic {
 }
 
 impl Topic {
-    /// The topic in a message's header; `None` if it is no message of the protocol. Signing
-    /// sessions and key generations use different message kinds, so there is at most one topic.
-    pub fn of(message: &[u8]) -> Option<Self> {
-        let group = message::Envelope::peek_group(message).map(Self::Group);
-        group.or_else(|| keygen::message::Envelope::peek_keygen(message).map(Self::Keygen))
+    /// The topics that a message may name; none if it is no message of the protocol. The header
+    /// lies elsewhere in a message of signing than in one of key generation, so random bytes of one
+    /// may look like a header of the other: then no channel has the topic that they name.
+    pub fn of(message: &[u8]) -> impl Iterator<Item = Self> + use<> {
+        let group = Frame::peek_group(message).map(Self::Group);
+        let keygen = keygen::message::Envelope::peek_keygen(message).map(Self::Keygen);
+        group.into_iter().chain(keygen)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The limits of one queue.
 
-use roastery_protocol::message::MAX_EVIDENCE_ENVELOPE;
+use roastery_protocol::member::frame::MAX_EVIDENCE_FRAME;
 
 /// The limits of the queue of one peer. Each number bounds memory.
 ///
@@ -44,9 +44,9 @@ impl QueueLimits {
 impl Default for QueueLimits {
     fn default() -> Self {
         Self {
-            max_message_bytes: MAX_EVIDENCE_ENVELOPE,
+            max_message_bytes: MAX_EVIDENCE_FRAME,
             max_queued_messages: 1024,
-            max_queued_bytes: 3 * MAX_EVIDENCE_ENVELOPE,
+            max_queued_bytes: 3 * MAX_EVIDENCE_FRAME,
         }
     }
 }

@@ -1,39 +1,60 @@
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
 };
 
 use roastery_node::{
     bus::{Bus, BusEvent, Mesh},
-    driver::{Ended, Journal, JournalAck, Node, SessionHandle, ShareRecord},
+    driver::{Ended, Journal, JournalAck},
 };
 use roastery_protocol::{
-    message::{Envelope, Kind},
-    signing::{ReportPhase, StopReason},
+    Seat,
+    member::{
+        frame::{Statement, StatementKind},
+        machine::{Record, StopReason},
+    },
 };
 use roastery_testkit::nodes::*;
 use tokio::time::timeout;
 
-/// Keeps the acks until the test uses them.
+/// Keeps the acks of shares until the test uses them. All else is kept at once.
 #[derive(Clone, Default)]
-struct Slow(Arc<Mutex<Vec<(ShareRecord, JournalAck)>>>);
+struct Slow {
+    shares: Arc<Mutex<VecDeque<(Record, JournalAck)>>>,
+    others: Arc<Mutex<Vec<Record>>>,
+}
 
 impl Journal for Slow {
-    fn keep(&mut self, share: ShareRecord, ack: JournalAck) {
-        self.0.lock().unwrap().push((share, ack));
+    fn keep(&mut self, record: Record, ack: JournalAck) {
+        if matches!(record, Record::Share { .. }) {
+            self.shares.lock().unwrap().push_back((record, ack));
+        } else {
+            self.others.lock().unwrap().push(record);
+            tokio::spawn(elsewhere(|| ack.kept()));
+        }
     }
 }
 
 impl Slow {
-    fn take(&self) -> Option<(ShareRecord, JournalAck)> {
-        self.0.lock().unwrap().pop()
+    fn take(&self) -> Option<(Record, JournalAck)> {
+        self.shares.lock().unwrap().pop_front()
+    }
+
+    /// Waits for the record of a share.
+    async fn next(&self) -> (Record, JournalAck) {
+        loop {
+            if let Some(next) = self.take() {
+                return next;
+            }
+            settle().await;
+        }
     }
 }
 
-fn start(fixture: &Fixture, mesh: &Mesh, at: usize, journal: impl Journal + 'static) -> Up {
-    let bus = mesh.join(peer(seat(at))).unwrap();
-    let (node, handle) = Node::new(bus, fixture.member(seat(at)));
-    Up { seat: seat(at), handle, task: tokio::spawn(node.with_journal(journal).run()) }
+fn start(fixture: &Fixture, mesh: &Mesh, seat: Seat, journal: impl Journal + 'static) -> Up {
+    let bus = mesh.join(peer(seat)).unwrap();
+    let (node, handle) = fixture.node(bus, fixture.member(seat));
+    Up { seat, handle, task: tokio::spawn(node.with_journal(journal).run()) }
 }
 
 /// Runs in a thread that may block.
@@ -41,14 +62,14 @@ async fn elsewhere(act: impl FnOnce() + Send + 'static) {
     tokio::task::spawn_blocking(move || std::thread::spawn(act).join().unwrap()).await.unwrap();
 }
 
-/// Whether a share of this seat came over a bus within a minute, apart from messages that the bus's
-/// own node sends.
-async fn share_of(bus: &mut impl Bus, of: usize) -> bool {
+/// Whether a share of this seat came over a bus within a minute.
+async fn share_of(bus: &mut impl Bus, of: Seat) -> bool {
     let look = async {
         loop {
             let Some(BusEvent::Message { bytes, .. }) = bus.receive().await else { continue };
-            let envelope = Envelope::parse(&bytes).unwrap();
-            if envelope.kind() == Kind::SignatureShare && envelope.header().sender == of as u16 {
+            let Ok(statement) = Statement::parse(&bytes) else { continue };
+            let sender = statement.header().sender;
+            if statement.kind() == StatementKind::SignatureShare && sender == of.to_u16() {
                 return;
             }
         }
@@ -56,114 +77,115 @@ async fn share_of(bus: &mut impl Bus, of: usize) -> bool {
     timeout(60 * SECOND, look).await.is_ok()
 }
 
+/// A coordinator, a signer that it must pick with this journal, and a third seat that is silent.
+fn two(fixture: &Fixture, order: &[Seat], mesh: &Mesh, journal: &Slow) -> (Up, Up) {
+    let up = start(fixture, mesh, order[1], journal.clone());
+    (fixture.start(mesh.join(peer(order[0])).unwrap(), order[0]), up)
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_share_leaves_when_its_record_is_kept_and_not_before() {
     let fixture = Fixture::new(2, 3);
     let request = fixture.request(1);
-    let coordinator = fixture.coordinator(&request, 0);
-    let signer = fixture.coordinator(&request, 1).index();
-    let mesh = Mesh::default();
-    let journal = Slow::default();
-    let up = start(&fixture, &mesh, signer, journal.clone());
-    let first = fixture.start(mesh.join(peer(coordinator)).unwrap(), coordinator);
+    let order = fixture.order(&request);
+    let (mesh, journal) = (Mesh::default(), Slow::default());
+    let (first, up) = two(&fixture, &order, &mesh, &journal);
+    settle().await;
     let (session, other) = (first.sign(&request).await, up.sign(&request).await);
-    assert!(timeout(300 * SECOND, session.ended()).await.is_err());
-    let (share, ack) = journal.take().unwrap();
-    assert_eq!(share.session, request.session_id());
+    let (record, ack) = journal.next().await;
+    let Record::Share { session: of, seat, coordinator, .. } = record else { unreachable!() };
+    assert_eq!((of, seat, coordinator), (request.session_id(), order[1], order[0]));
+    assert!(timeout(SECOND, session.ended()).await.is_err());
     // Other queries are answered meanwhile.
     assert!(other.report().await.is_some());
     elsewhere(|| ack.kept()).await;
-    // By escalation it is a coordinator as well by now, and it owes a share to each attempt.
-    let kept = Arc::new(AtomicBool::new(true));
-    let (keeping, more) = (kept.clone(), journal.clone());
-    let keeper = std::thread::spawn(move || {
-        while keeping.load(Ordering::Relaxed) {
-            if let Some((_, ack)) = more.take() {
-                ack.kept();
-            }
-            std::thread::yield_now();
-        }
-    });
     signed(&session, &request).await;
     signed(&other, &request).await;
-    kept.store(false, Ordering::Relaxed);
-    keeper.join().unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_share_whose_record_is_not_kept_never_leaves_and_its_session_stops() {
     let fixture = Fixture::new(2, 3);
     let request = fixture.request(1);
-    let coordinator = fixture.coordinator(&request, 0);
-    let signer = fixture.coordinator(&request, 1).index();
-    let third = fixture.coordinator(&request, 2);
-    let mesh = Mesh::default();
-    let journal = Slow::default();
-    let up = start(&fixture, &mesh, signer, journal.clone());
-    let first = fixture.start(mesh.join(peer(coordinator)).unwrap(), coordinator);
-    let mut listener = mesh.join(peer(third)).unwrap();
+    let order = fixture.order(&request);
+    let (mesh, journal) = (Mesh::default(), Slow::default());
+    let mut listener = mesh.join(peer(order[2])).unwrap();
+    let (first, up) = two(&fixture, &order, &mesh, &journal);
+    settle().await;
     let (session, other) = (first.sign(&request).await, up.sign(&request).await);
-    while journal.0.lock().unwrap().is_empty() {
-        settle().await;
-    }
-    let acks = std::mem::take(&mut *journal.0.lock().unwrap());
-    elsewhere(|| drop(acks)).await;
+    let not_kept = journal.next().await;
+    elsewhere(|| drop(not_kept)).await;
     assert_eq!(other.ended().await, Some(Ended::Stopped(StopReason::JournalFailed)));
-    assert!(!share_of(&mut listener, signer).await);
+    assert!(!share_of(&mut listener, order[1]).await);
     // With the share there would be a signature.
     assert!(timeout(300 * SECOND, session.ended()).await.is_err());
     // The report shows how it ended, and it can be opened again.
     assert!(other.report().await.is_some());
-    up.handle.sign(request.clone(), LONG).await.unwrap();
+    up.try_sign(&request).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_share_that_waits_for_its_record_does_not_leave_once_its_session_has_stopped() {
     let fixture = Fixture::new(2, 3);
     let request = fixture.request(1);
-    let coordinator = fixture.coordinator(&request, 0);
-    let signer = fixture.coordinator(&request, 1).index();
-    let mesh = Mesh::default();
-    let journal = Slow::default();
-    let up = start(&fixture, &mesh, signer, journal.clone());
-    let first = fixture.start(mesh.join(peer(coordinator)).unwrap(), coordinator);
+    let order = fixture.order(&request);
+    let (mesh, journal) = (Mesh::default(), Slow::default());
+    let (first, up) = two(&fixture, &order, &mesh, &journal);
+    settle().await;
     let (session, other) = (first.sign(&request).await, up.sign(&request).await);
-    while journal.0.lock().unwrap().is_empty() {
-        settle().await;
-    }
+    let (_, ack) = journal.next().await;
     // The operator stops it while the record is being written.
     other.stop().await;
     settle().await;
-    let (_, ack) = journal.take().unwrap();
     elsewhere(|| ack.kept()).await;
     assert_eq!(other.ended().await, Some(Ended::Stopped(StopReason::Cancelled)));
     assert!(timeout(300 * SECOND, session.ended()).await.is_err());
 }
 
 #[tokio::test(start_paused = true)]
-async fn signatures_that_were_computed_with_a_share_that_is_withheld_are_not_told() {
+async fn the_records_of_many_sessions_wait_at_once_and_are_kept_in_any_order() {
     let fixture = Fixture::new(2, 3);
-    let request = fixture.request(1);
-    let coordinator = fixture.coordinator(&request, 0).index();
-    let signer = fixture.coordinator(&request, 1);
-    let mesh = Mesh::default();
-    let journal = Slow::default();
-    let up = start(&fixture, &mesh, coordinator, journal.clone());
-    let first = fixture.start(mesh.join(peer(signer)).unwrap(), signer);
-    let (session, other) = (first.sign(&request).await, up.sign(&request).await);
-    while journal.0.lock().unwrap().is_empty() {
-        settle().await;
+    // Sessions with the same coordinator.
+    let first = fixture.order(&fixture.request(0));
+    let alike = (0..).map(|id| fixture.request(id));
+    let alike: Vec<_> = alike.filter(|one| fixture.order(one) == first).take(5).collect();
+    let (mesh, journal) = (Mesh::default(), Slow::default());
+    let (coordinator, up) = two(&fixture, &first, &mesh, &journal);
+    settle().await;
+    let mut sessions = Vec::new();
+    for request in &alike {
+        sessions.push((coordinator.sign(request).await, request));
+        up.sign(request).await;
     }
-    // The other share comes in, and with the one that is held here it makes the signatures.
-    while !matches!(up_report(&other).await, ReportPhase::Signed(_)) {
-        settle().await;
+    let mut waiting = Vec::new();
+    while waiting.len() < alike.len() {
+        waiting.push(journal.next().await.1);
     }
-    let acks = std::mem::take(&mut *journal.0.lock().unwrap());
-    elsewhere(|| drop(acks)).await;
-    assert_eq!(other.ended().await, Some(Ended::Stopped(StopReason::JournalFailed)));
-    assert!(timeout(300 * SECOND, session.ended()).await.is_err());
+    while let Some(ack) = waiting.pop() {
+        elsewhere(|| ack.kept()).await;
+    }
+    for (session, request) in sessions {
+        signed(&session, request).await;
+    }
 }
 
-async fn up_report(session: &SessionHandle) -> ReportPhase {
-    session.report().await.unwrap().phase
+#[tokio::test(start_paused = true)]
+async fn a_node_keeps_its_incarnation_before_it_sends_anything_and_the_next_one_is_greater() {
+    let fixture = Fixture::new(2, 3);
+    let mesh = Mesh::default();
+    let mut last = None;
+    for _ in 0..3 {
+        let journal = Slow::default();
+        let mut member = fixture.member(seat(0));
+        member.last_incarnation = last;
+        let (node, _handle) = fixture.node(mesh.join(peer(seat(0))).unwrap(), member);
+        let task = tokio::spawn(node.with_journal(journal.clone()).run());
+        settle().await;
+        let kept = journal.others.lock().unwrap().pop();
+        let Some(Record::Incarnation(next)) = kept else { panic!("{kept:?}") };
+        assert!(Some(next) > last);
+        last = Some(next);
+        task.abort();
+        settle().await;
+    }
 }

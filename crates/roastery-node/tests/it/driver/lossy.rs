@@ -127,7 +127,7 @@ async fn whatever_is_lost_repeated_and_reordered_every_node_ends_with_the_same_k
         all_signed(&sessions, &request).await;
         longest = longest.max(begin.elapsed());
     }
-    assert!(longest < 60 * SECOND, "{longest:?}");
+    assert!(longest < 180 * SECOND, "{longest:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,8 +13,6 @@ mod lossy;
 mod offline;
 mod over_channels;
 mod proposing;
-mod record;
-mod room;
 mod secrets;
 mod signing;
 mod strangers;

@@ -28,7 +28,7 @@ async fn two_groups_of_the_same_members_sign_at_once_over_one_bus_each() {
     for (sessions, request) in sessions.iter().zip(&requests) {
         all_signed(sessions, request).await;
     }
-    assert!(start.elapsed() < fixtures[0].settings.interval);
+    assert!(start.elapsed() < 2 * SECOND);
     for node in first.iter().chain(&second) {
         let stats = node.handle.bus_stats().await.unwrap();
         assert!(stats.iter().all(|(_, queue)| queue.dropped_queue_full == 0));

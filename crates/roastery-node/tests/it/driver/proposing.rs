@@ -1,17 +1,19 @@
 use roastery_node::{
-    bus::{Bus, BusEvent, Destination, Mesh},
-    driver::{Node, ProposeError, Proposed, SignError},
+    bus::{Bus, Mesh},
+    driver::ProposeError,
 };
 use roastery_protocol::{
-    message::{Body, Envelope, Header, Kind, Proposal, RefusalReason},
-    request::{ApprovedRequest, SigningRequest, Subject, SubjectError},
-    signing::Event,
+    member::machine::{Event, OpenError, ProposeError as NotProposed, Proposed},
+    message::{Proposal, RefusalReason},
+    request::{ApprovedRequest, Subject, SubjectError},
 };
 use roastery_testkit::nodes::*;
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep, timeout},
 };
+
+use roastery_node::driver::SignError;
 
 fn proposal(request: &ApprovedRequest) -> Proposal {
     Proposal { request: request.request().clone(), subject: Subject::Hash }
@@ -23,7 +25,7 @@ fn start_listening(
     bus: impl Bus + 'static,
     at: usize,
 ) -> (Up, mpsc::Receiver<Proposed>) {
-    let (mut node, handle) = Node::new(bus, fixture.member(seat(at)));
+    let (mut node, handle) = fixture.node(bus, fixture.member(seat(at)));
     let proposals = node.proposals();
     (Up { seat: seat(at), handle, task: tokio::spawn(node.run()) }, proposals)
 }
@@ -51,6 +53,21 @@ async fn a_proposal_is_shown_once_to_each_of_the_others_with_who_proposes_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_proposal_that_was_not_taken_is_shown_again() {
+    let fixture = Fixture::new(2, 3);
+    let request = fixture.request(1);
+    let mesh = Mesh::default();
+    let proposer = fixture.start(mesh.join(peer(seat(0))).unwrap(), seat(0));
+    let (node, mut heard) = start_listening(&fixture, mesh.join(peer(seat(1))).unwrap(), 1);
+    proposer.handle.propose(proposal(&request)).await.unwrap();
+    assert!(heard.recv().await.is_some());
+    node.handle.not_taken(request.session_id()).await;
+    assert!(timeout(100 * SECOND, heard.recv()).await.unwrap().is_some());
+    node.handle.decided(request.session_id()).await;
+    nothing(&mut heard).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_proposal_reaches_a_late_member_even_without_its_proposer() {
     let fixture = Fixture::new(2, 3);
     let request = fixture.request(1);
@@ -69,44 +86,6 @@ async fn a_proposal_reaches_a_late_member_even_without_its_proposer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_proposal_is_repeated_until_the_peer_shows_that_it_knows_the_request() {
-    let fixture = Fixture::new(2, 3);
-    let request = fixture.request(1);
-    let mesh = Mesh::default();
-    let proposer = fixture.start(mesh.join(peer(seat(0))).unwrap(), seat(0));
-    let mut other = mesh.join(peer(seat(1))).unwrap();
-    proposer.handle.propose(proposal(&request)).await.unwrap();
-    let mut times = Vec::new();
-    let start = Instant::now();
-    while times.len() < 4 {
-        let Some(BusEvent::Message { bytes, .. }) = other.receive().await else { continue };
-        assert_eq!(Envelope::peek_kind(&bytes), Some(Kind::Proposal));
-        times.push(start.elapsed().as_secs());
-    }
-    assert_eq!(times, [0, 2, 6, 14]);
-    let known = fixture.seal(seat(1), &request, 0, &Body::Refusal(RefusalReason::Policy));
-    other.send(Destination::Peer(peer(seat(0))), known.as_bytes()).unwrap();
-    assert!(timeout(1000 * SECOND, other.receive()).await.is_err());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_proposal_that_its_named_member_has_not_signed_is_not_delivered() {
-    let fixture = Fixture::new(2, 3);
-    let request = fixture.request(1);
-    let mesh = Mesh::default();
-    let (_node, mut heard) = start_listening(&fixture, mesh.join(peer(seat(0))).unwrap(), 0);
-    let mut other = mesh.join(peer(seat(1))).unwrap();
-    let sealed = fixture.seal(seat(2), &request, 0, &Body::Proposal(proposal(&request)));
-    let mut forged = sealed.as_bytes().to_vec();
-    forged[0] ^= 1;
-    other.send(Destination::Everyone, &forged).unwrap();
-    nothing(&mut heard).await;
-    // And it does not keep the right one from being delivered, which any member may forward.
-    other.send(Destination::Everyone, sealed.as_bytes()).unwrap();
-    assert_eq!(heard.recv().await.unwrap().by, seat(2));
-}
-
-#[tokio::test(start_paused = true)]
 async fn what_the_others_would_refuse_is_not_proposed() {
     let fixture = Fixture::new(2, 3);
     let request = fixture.request(1);
@@ -114,21 +93,33 @@ async fn what_the_others_would_refuse_is_not_proposed() {
     let subject = Subject::Transaction(vec![0; 300_000]);
     let proposal = Proposal { subject, ..proposal(&request) };
     let refused = nodes[0].handle.propose(proposal).await;
-    assert!(matches!(refused, Err(ProposeError::Subject(SubjectError::TooLong { .. }))));
+    let Err(ProposeError::Refused(NotProposed::Subject(error))) = refused else {
+        panic!("{refused:?}")
+    };
+    assert!(matches!(error, SubjectError::TooLong { .. }));
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_refuses_is_named_at_once_and_says_it_again_to_a_member_that_still_asks() {
+async fn who_refuses_is_named_to_members_that_open_the_session_later() {
     let fixture = Fixture::new(3, 3);
     let request = fixture.request(1);
     let (_mesh, nodes) = fixture.start_all(&fixture.all_but(&[]));
+    settle().await;
     nodes[2].handle.refuse(request.request(), RefusalReason::Operator).await;
     settle().await;
-    // These two start after the refusal was sent: they get it when they ask.
     let mut session = nodes[0].sign(&request).await;
     let _other = nodes[1].sign(&request).await;
-    let refused = Event::Refused { seat: seat(2), reason: RefusalReason::Operator };
-    let heard = async { while session.event().await.unwrap() != refused {} };
+    let (id, reason) = (request.session_id(), RefusalReason::Operator);
+    let refused = Event::Refused { session: id, seat: seat(2), reason };
+    let heard = async {
+        loop {
+            let report = session.report().await.unwrap();
+            if report.refusals == [(seat(2), reason)] {
+                return;
+            }
+            assert_eq!(session.event().await.unwrap(), refused);
+        }
+    };
     timeout(60 * SECOND, heard).await.unwrap();
 }
 
@@ -142,26 +133,8 @@ async fn a_refusal_stops_the_session_and_what_has_stopped_can_be_opened_again() 
     first.ended().await.unwrap();
     let sessions = sign_at(&nodes, &request).await;
     all_signed(&sessions, &request).await;
-    let again = nodes[0].handle.sign(request.clone(), LONG).await.map(drop);
-    assert_eq!(again, Err(SignError::AlreadyOpen));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_proposal_of_a_request_that_lives_too_long_or_not_at_all_is_not_shown() {
-    let fixture = Fixture::new(2, 3);
-    let mesh = Mesh::default();
-    let (_node, mut heard) = start_listening(&fixture, mesh.join(peer(seat(0))).unwrap(), 0);
-    let mut other = mesh.join(peer(seat(1))).unwrap();
-    let messages = fixture.request(1).request().messages().to_vec();
-    let week = 7 * 24 * 3600;
-    for (id, expiry) in [(1, fixture.now.wall_seconds() + week + 600), (2, u64::MAX), (3, 7)] {
-        let request =
-            SigningRequest::new(fixture.group.id(), [id; 32], expiry, messages.clone()).unwrap();
-        let session = request.session_id();
-        let proposal = Body::Proposal(Proposal { request, subject: Subject::Hash });
-        let header = Header::new(Kind::Proposal, fixture.group.id(), session, 0, 1);
-        let sealed = Envelope::seal(header, &proposal, &fixture.member(seat(1)).identity);
-        other.send(Destination::Everyone, sealed.as_bytes()).unwrap();
-    }
-    nothing(&mut heard).await;
+    let again = nodes[0].try_sign(&request).await.map(drop);
+    assert_eq!(again, Err(SignError::Open(OpenError::Known)));
+    // The former handle does not show the later opening.
+    assert!(first.report().await.is_some_and(|report| report.proven.is_empty()));
 }

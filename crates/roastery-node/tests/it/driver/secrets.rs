@@ -1,26 +1,16 @@
-//! What becomes of secret nonces when a node or its sessions end, however that is.
+//! What becomes of secret nonces when a node ends, however that is.
 
 use std::sync::Arc;
 
 use roastery_frost::Seat;
-use roastery_node::{
-    bus::Mesh,
-    driver::{Ended, Node},
-};
+use roastery_node::bus::Mesh;
 use roastery_protocol::{
+    member::machine::RequestOrigin,
     message::RefusalReason,
-    request::{ApprovedRequest, Policy, SigningRequest, Step},
-    signing::StopReason,
+    request::{Policy, SigningRequest, Step},
 };
 use roastery_testkit::holder::{Alive, Holder};
 use roastery_testkit::nodes::*;
-
-/// A node of the first coordinator, alone on its mesh.
-fn lonely(fixture: &Fixture, request: &ApprovedRequest) -> (Mesh, Up, Alive) {
-    let mesh = Mesh::default();
-    let (up, alive) = counted(fixture, &mesh, fixture.coordinator(request, 0));
-    (mesh, up, alive)
-}
 
 fn counted(fixture: &Fixture, mesh: &Mesh, seat: Seat) -> (Up, Alive) {
     let alive = Alive::default();
@@ -36,18 +26,22 @@ async fn dropping_a_nodes_future_drops_every_secret_in_the_midst_of_its_sessions
     let alive = Alive::default();
     let engine = Holder::new(fixture.engine(seat(0)), &alive);
     let bus = mesh.join(peer(seat(0))).unwrap();
-    let (node, handle) = Node::new(bus, fixture.member_with(seat(0), engine));
+    let _other = mesh.join(peer(seat(1))).unwrap();
+    let (node, handle) = fixture.node(bus, fixture.member_with(seat(0), engine));
     let mut running = Box::pin(node.run());
     let sessions = async {
-        let first = handle.sign(fixture.request(1), LONG).await.unwrap();
-        (first, handle.sign(fixture.request(2), LONG).await.unwrap())
+        let sign = async |id| handle.sign(fixture.request(id), RequestOrigin::Proposed, LONG).await;
+        let sessions = (sign(1).await.unwrap(), sign(2).await.unwrap());
+        settle().await;
+        sessions
     };
     let sessions = tokio::select! {
         () = &mut running => panic!("the node ended"),
         sessions = sessions => sessions,
     };
-    assert_eq!(alive.holders(), 3);
-    assert!(alive.slots() >= 2);
+    assert_eq!(alive.holders(), 1);
+    // It has promised slots to the member that is there.
+    assert!(alive.slots() >= 4);
     drop(running);
     assert_eq!(alive.holders(), 0);
     assert_eq!(sessions.0.ended().await, None);
@@ -58,45 +52,17 @@ async fn dropping_a_nodes_future_drops_every_secret_in_the_midst_of_its_sessions
 async fn when_the_last_handle_is_gone_the_node_ends_and_drops_every_secret() {
     let fixture = Fixture::new(3, 5);
     let request = fixture.request(1);
-    let (_mesh, Up { handle, task, .. }, alive) = lonely(&fixture, &request);
-    let session = handle.sign(request, LONG).await.unwrap();
+    let mesh = Mesh::default();
+    let (Up { handle, task, .. }, alive) = counted(&fixture, &mesh, seat(0));
+    let session = handle.sign(request, RequestOrigin::Proposed, LONG).await.unwrap();
     drop(handle);
     // The node runs while a handle waits for a session.
     settle().await;
     assert!(!task.is_finished());
-    assert!(alive.slots() > 0);
+    assert_eq!(alive.holders(), 1);
     drop(session);
     task.await.unwrap();
     assert_eq!(alive.holders(), 0);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_session_that_is_stopped_has_no_live_nonce_left() {
-    let fixture = Fixture::new(3, 5);
-    let request = fixture.request(1);
-    let (_mesh, up, alive) = lonely(&fixture, &request);
-    let cancelled = up.sign(&request).await;
-    let late = up.handle.sign(fixture.request(2), SECOND).await.unwrap();
-    assert!(alive.slots() >= 2);
-    cancelled.stop().await;
-    assert_eq!(cancelled.ended().await, Some(Ended::Stopped(StopReason::Cancelled)));
-    assert_eq!(late.ended().await, Some(Ended::Stopped(StopReason::Deadline)));
-    assert_eq!(alive.slots(), 0);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_session_that_is_signed_has_no_live_nonce_left_at_any_node_picked_or_not() {
-    let fixture = Fixture::new(3, 5);
-    let request = fixture.request(1);
-    let mesh = Mesh::default();
-    let nodes: Vec<(Up, Alive)> =
-        fixture.group.seats().map(|seat| counted(&fixture, &mesh, seat)).collect();
-    let mut sessions = Vec::new();
-    for (up, _) in &nodes {
-        sessions.push(up.sign(&request).await);
-    }
-    all_signed(&sessions, &request).await;
-    assert!(nodes.iter().all(|(_, alive)| alive.slots() == 0));
 }
 
 /// Allows the request, and panics when it is asked again.

@@ -84,8 +84,8 @@ async fn a_channel_takes_no_longer_message_than_its_bus_and_its_own_limits() {
 
     let mut channel = anna.open(group(1), &["anna", "ben"]);
     connected(&mut channel, &["ben"]).await;
-    say(&mut channel, "ben", &[0; 65]);
-    say(&mut channel, "ben", &[0; 64]);
-    assert_eq!(next(&mut bens).await, message("anna", group(1), &[0; 64]));
+    say(&mut channel, "ben", &[0; 68]);
+    say(&mut channel, "ben", &[0; 67]);
+    assert_eq!(next(&mut bens).await, message("anna", group(1), &[0; 67]));
     assert_eq!(bens.stats().of(&peer("anna")).dropped_too_large, 1);
 }

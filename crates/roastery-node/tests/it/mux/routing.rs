@@ -84,12 +84,12 @@ async fn messages_about_nothing_that_is_open_here_are_dropped_and_counted() {
     connected(&mut channel, &["ben"]).await;
     let unknown_kind = {
         let mut bytes = about(group(1), b"");
-        bytes[65] = 200;
+        bytes[66] = 200;
         bytes
     };
     let nothing = [
         b"".to_vec(),
-        heading(group(1))[..135].to_vec(),
+        heading(group(1))[..132].to_vec(),
         heading(keygen(1))[..99].to_vec(),
         unknown_kind,
         about(group(2), b"another group"),

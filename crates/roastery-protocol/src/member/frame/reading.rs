@@ -94,6 +94,11 @@ pub enum FrameError {
 }
 
 impl Frame {
+    /// The group that a frame names, if its beginning is one of a frame: for routing.
+    pub fn peek_group(bytes: &[u8]) -> Option<GroupId> {
+        read_beginning(bytes).ok().map(|(_, header)| header.group)
+    }
+
     /// Reads the beginning of a frame of this group, in the order of section 3: the length for the
     /// greatest kind; form; length for the form's least; version; kind, and that it belongs to the
     /// form; length for the kind; group; that the sender, which is returned, is below n. Nothing is

@@ -85,6 +85,7 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
             }
             session.refused.remove(&sender);
             session.said.insert(sender, said);
+            self.core.takes_part(session, sender);
             if said.cannot.is_none() {
                 self.core.show_owed_package(session, sender, now);
             }

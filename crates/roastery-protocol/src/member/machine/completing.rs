@@ -59,7 +59,8 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             }
         }
         let FinalSignature { package, signatures } = content;
-        let outcome = Outcome { session: session.id, signatures, package };
+        let origin = session.origin(package);
+        let outcome = Outcome { session: session.id, signatures, package, origin };
         self.engine.close(session.id);
         self.own.iter_mut().for_each(|own| own.stock.signed(session.id));
         session.turn = None;

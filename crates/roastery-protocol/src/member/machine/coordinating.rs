@@ -286,8 +286,11 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         match turn.reign.share(sender, package, Counted { scalars, statement }) {
             Count::NotOwed => return Err(Rejected::NotOwed { sender }),
             Count::Repeat => return Err(Rejected::Repeat),
-            Count::Counted(_) => {}
-            Count::Complete(id) => self.settle(session, id, now),
+            Count::Counted(_) => self.takes_part(session, sender),
+            Count::Complete(id) => {
+                self.takes_part(session, sender);
+                self.settle(session, id, now);
+            }
         }
         // A share is an answer as Ready is: its sender takes part in the next run as well.
         if let Some(incarnation) = self.links.incarnation(sender)
@@ -301,6 +304,13 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             self.waits_since.remove(&sender);
         }
         Ok(())
+    }
+
+    /// A member has shown that it takes part.
+    pub(super) fn takes_part(&mut self, session: &mut Session<A::Package>, seat: Seat) {
+        if !self.is_own(seat) && session.taking_part.insert(seat) {
+            self.event(Event::TakesPart { session: session.id, seat });
+        }
     }
 
     /// All t shares of a package are in.

@@ -47,7 +47,7 @@ use thiserror::Error;
 use self::{core::Core, early::Early, session::Session, sessions::Sessions};
 pub use self::{
     limits::Limit,
-    outcome::{Outcome, StopReason},
+    outcome::{Origin, Outcome, StopReason},
     output::{Decline, Event, Record, Rejected},
     proposing::ProposeError,
     report::{Awaited, AwaitedThing, Report, ReportPhase},

@@ -1,4 +1,4 @@
-use roastery_frost::Signature;
+use roastery_frost::{Seat, Signature};
 use thiserror::Error;
 
 use crate::{BodyHash, SessionId, member::engine::EngineError, message::RefusalReason};
@@ -12,6 +12,17 @@ pub struct Outcome {
     pub signatures: Vec<Signature>,
     /// The package that led to them, as their sender states.
     pub package: BodyHash,
+    /// How they came about, if this node has seen that package.
+    pub origin: Option<Origin>,
+}
+
+/// The members that made the signatures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The coordinator of the package.
+    pub coordinator: Seat,
+    /// The signers of the package, ascending.
+    pub signers: Vec<Seat>,
 }
 
 /// Why a node stopped without a signature.
@@ -25,7 +36,7 @@ pub enum StopReason {
     #[error("cancelled")]
     Cancelled,
     /// The caller's own time limit has passed.
-    #[error("the caller's time limit has passed")]
+    #[error("the deadline has passed")]
     Deadline,
     /// As many sessions as may run expire before this one.
     #[error("no room for all sessions: those that expire first are kept")]

@@ -60,6 +60,14 @@ pub enum Event {
         /// The t signers, ascending.
         signers: Vec<Seat>,
     },
+    /// A member takes part in a session: it has said Ready, or given a share. Told once, and again
+    /// after a refusal.
+    TakesPart {
+        /// The session.
+        session: SessionId,
+        /// The member.
+        seat: Seat,
+    },
     /// A share of this node has left. One audit record each.
     ShareReleased {
         /// The session.
@@ -148,6 +156,29 @@ pub enum Event {
     /// This node's incarnation could not be written to the disk: it shows no slots and gives no
     /// share until it begins another one.
     IncarnationNotKept(Incarnation),
+}
+
+impl Event {
+    /// The session that it is about; `None` if it is about the whole node.
+    pub fn session(&self) -> Option<SessionId> {
+        match self {
+            Event::Reigning { session, .. }
+            | Event::PackageIssued { session, .. }
+            | Event::TakesPart { session, .. }
+            | Event::ShareReleased { session, .. }
+            | Event::Refused { session, .. }
+            | Event::Stopped { session, .. }
+            | Event::Asked { session, .. }
+            | Event::OutOfTime { session, .. }
+            | Event::Forgotten { session, .. } => Some(*session),
+            Event::Proven { fault, .. } => Some(fault.session),
+            Event::Signed(outcome) => Some(outcome.session),
+            Event::StoredProofInvalid { .. }
+            | Event::EngineFailed(_)
+            | Event::Limited { .. }
+            | Event::IncarnationNotKept(_) => None,
+        }
+    }
 }
 
 /// Why a frame had no effect, or not the one that its sender wanted.

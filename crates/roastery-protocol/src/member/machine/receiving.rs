@@ -309,6 +309,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         }
         session.refused.insert(sender, (incarnation, counter, reason));
         session.said.remove(&sender);
+        session.taking_part.remove(&sender);
         self.event(Event::Refused { session: session.id, seat: sender, reason });
         Ok(())
     }

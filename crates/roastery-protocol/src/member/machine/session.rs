@@ -8,7 +8,7 @@ use std::{
 
 use roastery_frost::{PartialSignature, PublicNonce, Seat};
 
-use super::{Awaited, Outcome, RequestOrigin, StopReason};
+use super::{Awaited, Origin, Outcome, RequestOrigin, StopReason};
 use crate::{
     BodyHash, SessionId,
     clock::Moment,
@@ -69,6 +69,8 @@ pub(super) struct Session<P> {
     /// A package went out before its signers had said Ready: once in a process.
     pub(super) has_tried: bool,
     pub(super) said: BTreeMap<Seat, Said>,
+    /// The members that have shown that they take part.
+    pub(super) taking_part: BTreeSet<Seat>,
     pub(super) refused: BTreeMap<Seat, (Incarnation, u32, RefusalReason)>,
     /// Packages of others that make no signature and are not investigated yet, with the seat whose
     /// link brought what failed.
@@ -169,6 +171,7 @@ impl<P> Session<P> {
             turn: None,
             has_tried: false,
             said: BTreeMap::new(),
+            taking_part: BTreeSet::new(),
             refused: BTreeMap::new(),
             failed: VecDeque::new(),
             investigations: Investigations::default(),
@@ -196,6 +199,17 @@ impl<P> Session<P> {
         if !self.said.contains_key(&member) {
             self.waiting.insert(member);
         }
+    }
+
+    /// Who signed this package and for whom, if it is known here.
+    pub(super) fn origin(&self, package: BodyHash) -> Option<Origin> {
+        if let Some(known) = self.retained.find(package) {
+            return Some(Origin { coordinator: known.sender, signers: known.content.seats() });
+        }
+        let reign = &self.turn.as_ref()?.reign;
+        let picks = &reign.package(reign.find(package)?)?.picks;
+        let signers = picks.iter().map(|pick| pick.seat).collect();
+        Some(Origin { coordinator: self.seat, signers })
     }
 
     pub(super) fn is_running(&self) -> bool {

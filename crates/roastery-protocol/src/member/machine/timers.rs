@@ -70,9 +70,11 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         let (ready, packages, refusals) = self.early.take(id);
         for (seat, said) in ready {
             session.said.entry(seat).or_insert(said);
+            self.core.takes_part(&mut session, seat);
         }
         for (seat, refusal) in refusals {
             session.refused.insert(seat, (refusal.incarnation, refusal.counter, refusal.reason));
+            session.taking_part.remove(&seat);
         }
         self.core.look_at_all(&mut session, now);
         for (sender, statement) in packages {

@@ -39,7 +39,7 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
     /// Sends an outcome that the owner has stored to a seat that asked for it ([`Event::Asked`]).
     pub fn tell_outcome(&mut self, to: Seat, outcome: Outcome, now: Moment) {
         self.observe(now);
-        let Outcome { session, signatures, package } = outcome;
+        let Outcome { session, signatures, package, .. } = outcome;
         let content = Content::Signature(FinalSignature { package, signatures });
         let statement = self.core.seal(session, self.core.own[0].seat, &content);
         if !self.core.is_own(to) {
@@ -103,7 +103,7 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         match self.core.arithmetic.verify(&keys, &content.signatures)? {
             Verdict::Right(()) => {
                 let FinalSignature { package, signatures } = content;
-                let outcome = Outcome { session, signatures, package };
+                let outcome = Outcome { session, signatures, package, origin: None };
                 let left = Duration::from_secs(expiry).saturating_sub(now.wall);
                 let expires_at = now.monotonic.saturating_add(left);
                 self.requests.watches.remove(session);

@@ -68,7 +68,7 @@ mod tests {
         let mut id = [0; 32];
         id[..8].copy_from_slice(&number.to_le_bytes());
         let (session, package) = (SessionId::from_bytes(id), BodyHash::from_bytes([0; 32]));
-        Outcome { session, signatures: Vec::new(), package }
+        Outcome { session, signatures: Vec::new(), package, origin: None }
     }
 
     #[test]

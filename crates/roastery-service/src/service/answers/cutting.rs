@@ -155,7 +155,8 @@ fn line(number: u64, entry: &AuditEntry) -> Result<String, StoreError> {
         time: Time::from_milliseconds(entry.time_ms),
         group: entry.group.to_string(),
         session: entry.session.to_string(),
-        attempt: entry.attempt.number(),
+        seat: entry.seat.to_u16(),
+        coordinator: entry.coordinator.to_u16(),
         package: entry.package.to_string(),
         messages: entry.messages.iter().map(|bytes| bytes.to_lower_hex_string()).collect(),
         key: entry.key.to_lower_hex_string(),
@@ -211,7 +212,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
     use roastery_protocol::{
-        Attempt, BodyHash, GroupId, SessionId,
+        BodyHash, GroupId, Seat, SessionId,
         request::{Derivation, MessageToSign, SigningRequest, Subject},
     };
     use roastery_store::{Decision, Examination, Passphrase, PassphraseCost, Spending};
@@ -230,7 +231,8 @@ mod tests {
             time_ms,
             group,
             session: SessionId::from_bytes([5; 32]),
-            attempt: Attempt::FIRST,
+            seat: Seat::new(0).unwrap(),
+            coordinator: Seat::new(1).unwrap(),
             package: BodyHash::from_bytes([4; 32]),
             messages: vec![[9; 32]],
             key: [3; 32],
@@ -276,7 +278,7 @@ mod tests {
         let about = entry(0, "").decision.about.to_bytes().to_lower_hex_string();
         let expected = format!(
             "{{\"number\":7,\"time\":\"2027-01-15T08:00:00.005Z\",\"group\":\"{}\",\
-             \"session\":\"{}\",\"attempt\":0,\"package\":\"{}\",\"messages\":[\"{}\"],\
+             \"session\":\"{}\",\"seat\":0,\"coordinator\":1,\"package\":\"{}\",\"messages\":[\"{}\"],\
              \"key\":\"{}\",\"decided_by\":\"command\",\"said\":\"let\\u202e it \\\"pass\\\"\",\
              \"about\":\"{about}\",\"revision\":1,\"decided\":\"1970-01-01T00:00:08Z\",\
              \"satoshi\":60000,\"coins\":[\"{}:1\"]}}\n",

@@ -1,7 +1,7 @@
 //! The records of a node: proofs, the audit log, a backup.
 
 use bitcoin::hex::DisplayHex as _;
-use roastery_protocol::proof::{Proof, Verdict};
+use roastery_protocol::member::proof::{Proof, Verdict};
 use roastery_store::{AuditEntry, KeptRequest};
 
 use crate::{
@@ -82,7 +82,8 @@ impl Service {
                 group_name: group.map(|group| group.name.clone()).unwrap_or_default(),
                 session: entry.session.to_string(),
                 summary: kept.zip(group).and_then(|(kept, group)| group.summary_of(&kept)),
-                attempt: entry.attempt.number(),
+                seat: entry.seat.to_u16(),
+                coordinator: entry.coordinator.to_u16(),
                 package: entry.package.to_string(),
                 messages: entry.messages.iter().map(|bytes| bytes.to_lower_hex_string()).collect(),
                 policy: said_of(&entry.decision),

@@ -9,8 +9,8 @@ use bitcoin::{
 use roastery_bitcoin::spend::Report;
 use roastery_protocol::{
     Seat,
+    member::machine,
     request::{Derivation, Subject, Taproot},
-    signing,
 };
 use roastery_store::{Decider, Decision, KeptRequest, RequestState, StateKind};
 
@@ -136,21 +136,21 @@ impl GroupService {
     /// The status of a session; `now` is by the node's clock.
     pub(in crate::service) fn view_session(
         &self,
-        report: &signing::Report,
+        report: &machine::Report,
         now: std::time::Duration,
     ) -> SessionStatus {
         let said =
             |seat, text: String| Said { seat: Seat::to_u16(seat), name: self.name_of(seat), text };
         SessionStatus {
             session: report.session.to_string(),
-            live_attempts: report.live_attempts,
+            coordinators: report.coordinators.iter().map(|seat| seat.to_u16()).collect(),
             awaited: report
                 .awaited
                 .iter()
                 .map(|one| Awaited {
                     seat: one.seat.to_u16(),
                     name: self.name_of(one.seat),
-                    thing: format!("{} (attempt {})", one.thing, one.attempt),
+                    thing: one.thing.to_string(),
                     seconds: now.saturating_sub(one.since).as_secs(),
                 })
                 .collect(),

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use roastery_node::driver::ProposeError;
 use roastery_protocol::{
+    member::machine::{ProposeError as NotProposed, RequestOrigin},
     message::{Proposal, RefusalReason},
     request::ApprovedRequest,
 };
@@ -36,6 +37,19 @@ pub(in crate::service) enum ApprovalBasis {
     Decider(Decider),
     /// The decision from before a restart.
     Resumed(Decision),
+}
+
+impl ApprovalBasis {
+    /// How the request came to this node. One that was made here is coordinated here at once; what
+    /// waited for a decision is taken to be known to all.
+    fn origin(&self, seen: &KeptRequest) -> RequestOrigin {
+        match self {
+            ApprovalBasis::Resumed(_) => RequestOrigin::Waited,
+            _ if seen.proposer.is_none() => RequestOrigin::Own,
+            ApprovalBasis::Decider(Decider::Rules) => RequestOrigin::Proposed,
+            ApprovalBasis::Decider(_) | ApprovalBasis::Operator { .. } => RequestOrigin::Waited,
+        }
+    }
 }
 
 impl GroupService {
@@ -140,6 +154,7 @@ impl GroupService {
             self.handle.now(),
         )?;
         let about = examined.about();
+        let origin = basis.origin(seen);
         if !operator && let Some(text) = self.left_to_operator(&request) {
             return Err(ServiceError::Conflict(text.into()));
         }
@@ -178,7 +193,7 @@ impl GroupService {
         self.coins.approved(session, &spending.coins);
         self.journal.expect(session, &request, &decision, spending);
         let life = Duration::from_secs(request.expiry().saturating_sub(now()));
-        let opened = match self.handle.sign(approved, life).await {
+        let opened = match self.handle.sign(approved, origin, life).await {
             Ok(opened) => opened,
             Err(error) => {
                 self.take_back(seen, decision).await?;
@@ -198,7 +213,9 @@ impl GroupService {
         // The member that proposed it may disconnect; this node proposes it to members that connect
         // later.
         let proposal = Proposal { request, subject: seen.subject.clone() };
-        if let Err(ProposeError::TooMany { .. }) = self.handle.propose(proposal).await {
+        if let Err(ProposeError::Refused(NotProposed::TooMany { .. })) =
+            self.handle.propose(proposal).await
+        {
             self.shared.limits.hit(Limit::ProposalsOffered, &self.name);
         }
         Ok(())

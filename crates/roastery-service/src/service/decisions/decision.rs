@@ -97,9 +97,9 @@ pub(in crate::service) fn cut(mut text: String) -> String {
 pub(in crate::service) mod tests {
     use roastery_protocol::{
         BodyHash, GroupId,
+        member::machine::Outcome,
         message::RefusalReason,
         request::{Derivation, MessageToSign, SigningRequest, Subject},
-        signing::Outcome,
     };
     use roastery_store::{Decision, Examination, Rejection};
 
@@ -127,6 +127,7 @@ pub(in crate::service) mod tests {
     pub(in crate::service) fn states() -> [RequestState; 6] {
         let text = String::new();
         let (decision, reason) = (decision(Decider::Operator), RefusalReason::Operator);
+        let session = request().request.session_id();
         let signatures = Vec::new();
         let package = BodyHash::from_bytes([0; 32]);
         [
@@ -135,7 +136,7 @@ pub(in crate::service) mod tests {
             RequestState::Approved(self::decision(command())),
             RequestState::Refused(Rejection { decision, reason, text: text.clone() }),
             RequestState::Stopped(text),
-            RequestState::Signed(Outcome { signatures, package, origin: None }),
+            RequestState::Signed(Outcome { session, signatures, package, origin: None }),
         ]
     }
 

@@ -93,8 +93,14 @@ impl GroupService {
         self.shared.limits.hit_times(Limit::RejectedMessages, &self.name, forgotten);
     }
 
-    /// Why only the operator may approve a request, if the operator has rejected the same messages.
+    /// Why only the operator may approve a request, if the operator has rejected the same messages,
+    /// or the clock by which requests expire is wrong.
     pub(in crate::service) fn left_to_operator(&self, request: &SigningRequest) -> Option<String> {
+        if self.clock_is_behind {
+            let text = "this node's clock is behind the time of its last start: until it is right \
+                        and the node is started again only the operator may approve";
+            return Some(text.to_owned());
+        }
         let twin = self.shared.rejected.twin(key_of(&self.group), request)?.to_string();
         let id = &twin[..8];
         Some(format!(

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use roastery_node::driver::SessionHandle;
-use roastery_protocol::signing::Event;
+use roastery_protocol::member::machine::Event;
 use roastery_store::{Change, Decision, Durability, RequestState};
 
 use crate::{
@@ -22,18 +22,18 @@ impl GroupService {
         let (id, begun) = (session.id(), Instant::now());
         let mut stopped = None;
         while let Some(event) = session.event().await {
-            self.progress.note(id, &event);
+            self.progress.note(&event);
             let description = describe(&event);
-            let ends = matches!(event, Event::Signed(_) | Event::Stopped(_));
+            let ends = matches!(event, Event::Signed(_) | Event::Stopped { .. });
             // The end is reported when the store has it, so that a query after the event finds it.
             if !ends && let Some((kind, text)) = &description {
                 self.tell(id, kind, text.clone());
             }
             let kept = match event {
-                Event::Proven { finding, proof } => {
-                    self.shared.metrics.proven(&self.name, finding.fault.to_string());
-                    let group = self.group.clone();
-                    self.shared.store(move |store| store.keep_proof(&group, &proof).map(drop)).await
+                Event::Proven { fault, .. } => {
+                    // The journal keeps the proof.
+                    self.shared.metrics.proven(&self.name, fault.fault.to_string());
+                    continue;
                 }
                 Event::Signed(outcome) => {
                     self.shared.metrics.signed(&self.name, begun.elapsed());
@@ -41,7 +41,7 @@ impl GroupService {
                     let signed = RequestState::Signed(outcome);
                     self.change(id, Durability::Deferred, |_| Some(signed)).await.map(drop)
                 }
-                Event::Stopped(reason) => {
+                Event::Stopped { reason, .. } => {
                     self.shared.metrics.stopped(&self.name);
                     self.session_ended(id, &approval);
                     // A refusal is stored before this.
@@ -56,7 +56,7 @@ impl GroupService {
                     .await
                     .map(|change| stopped = Some(change))
                 }
-                Event::Refused { seat, reason } => self.note_refusal(id, seat, reason).await,
+                Event::Refused { seat, reason, .. } => self.note_refusal(id, seat, reason).await,
                 _ => continue,
             };
             if let Err(error) = kept {
@@ -69,14 +69,6 @@ impl GroupService {
         // The outcome at the other members is learned from them.
         if let Some(Change::Made(kept) | Change::Left(kept)) = stopped {
             self.watch(&kept).await;
-        }
-        // A proof that could not be stored at its event is stored now.
-        for (_, proof) in session.proofs().await {
-            let group = self.group.clone();
-            let kept = self.shared.store(move |store| store.keep_proof(&group, &proof).map(drop));
-            if let Err(error) = kept.await {
-                tracing::error!(session = %id, %error, "a proof could not be stored");
-            }
         }
     }
 }

@@ -8,8 +8,7 @@ use roastery_node::{
     driver::{LocalMember, Node, NodeHandle, SessionWatcher},
 };
 use roastery_protocol::{
-    Seat, SessionId, engine::FrostEngine, group::Group, keygen::RecoveryFile, keys::IdentityKey,
-    signing::Settings,
+    Seat, SessionId, group::Group, keygen::RecoveryFile, keys::IdentityKey, member::Incarnation,
 };
 use roastery_store::KeptGroup;
 use tokio::{
@@ -29,6 +28,7 @@ use crate::{
         },
         groups::{coins::Coins, holdings::Holdings, progress::Progress},
         lifecycle::observer::GroupObserver,
+        now_ms,
         shared::Shared,
     },
 };
@@ -55,6 +55,9 @@ pub(in crate::service) struct GroupService {
     open: Mutex<BTreeMap<SessionId, OpenSession>>,
     /// The summaries of requests.
     pub(in crate::service) summaries: Arc<Summaries>,
+    /// The wall clock is behind the last start that is stored: what has expired may seem not to
+    /// have.
+    pub(in crate::service) clock_is_behind: bool,
     /// The approvals and refusals of the members.
     pub(in crate::service) progress: Progress,
     /// Which requests spend which coins.
@@ -73,6 +76,14 @@ pub(in crate::service) struct GroupService {
     pub(in crate::service) node: AbortHandle,
     /// The task that refuses requests that a limit has stopped.
     over_limit: OnceLock<AbortHandle>,
+}
+
+/// How far the wall clock may be behind the last start that is stored.
+const CLOCK_TOLERANCE: u64 = 10_000;
+
+/// Whether the clock (milliseconds since 1970) is behind this start.
+fn is_behind(now: u64, last: Incarnation) -> bool {
+    now.saturating_add(CLOCK_TOLERANCE) < last.milliseconds()
 }
 
 /// The x-only key of a group.
@@ -111,14 +122,16 @@ impl GroupService {
     ) -> Result<Arc<Self>, ServiceError> {
         let KeptGroup { group, seats: shares, recovery } = kept;
         let seats: Vec<Seat> = shares.iter().map(|(seat, _)| *seat).collect();
-        let mut own = shares.into_iter().zip(identities);
-        let ((seat, share), identity) = own
-            .next()
-            .ok_or_else(|| ServiceError::Internal("a group without a seat of this node".into()))?;
-        let engine = FrostEngine::new(seat, group.keys().clone(), share);
-        let settings = Settings::default();
-        let member = LocalMember { group: group.clone(), seat, identity, engine, settings };
-        let (node, handle) = Node::new(bus, member);
+        let id = group.id();
+        let stored = shared.store(move |store| Ok((store.incarnation(id)?, store.proofs(id)?)));
+        let (last_incarnation, proofs) = stored.await?;
+        let clock_is_behind = last_incarnation.is_some_and(|last| is_behind(now_ms(), last));
+        let proofs = proofs.into_iter().map(|kept| Arc::new(kept.proof)).collect();
+        let own = shares.into_iter().zip(identities);
+        let own = own.map(|((seat, share), identity)| (seat, identity, share));
+        let member = LocalMember::new(group.clone(), own);
+        let member = LocalMember { last_incarnation, proofs, ..member };
+        let (node, handle) = Node::new(bus, member)?;
         let observer =
             GroupObserver { shared: shared.clone(), name: name.clone(), group: group.clone() };
         let mut node = node.with_journal(journal.clone()).with_observer(observer);
@@ -137,6 +150,7 @@ impl GroupService {
             open: Mutex::default(),
             deciding: std::array::from_fn(|_| tokio::sync::Mutex::default()),
             summaries: Arc::default(),
+            clock_is_behind,
             progress: Progress::default(),
             examinations: Turns::default(),
             coins: Arc::default(),
@@ -245,5 +259,17 @@ impl GroupService {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<SessionId, OpenSession>> {
         // No step under the lock leaves an entry incomplete.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_ten_seconds_behind_the_last_start_is_wrong() {
+        let last = Incarnation::after(None, 1_000_000, [0; 8]);
+        assert!(is_behind(989_999, last));
+        assert!(!is_behind(990_000, last) && !is_behind(2_000_000, last));
     }
 }

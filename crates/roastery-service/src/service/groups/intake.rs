@@ -1,16 +1,22 @@
 //! The queues of received proposals, one for each member: handling a proposal may wait for an
 //! examination, and must not delay the proposals of other members.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use roastery_node::driver::Proposed;
-use roastery_protocol::{Seat, message::Proposal, request::Subject};
+use roastery_protocol::{Seat, member::machine::Proposed, message::Proposal, request::Subject};
+use roastery_store::StoreError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use crate::{limits::Limit, service::groups::group::GroupService};
+use crate::{
+    limits::Limit,
+    service::{ServiceError, groups::group::GroupService, now},
+};
 
 /// The most proposals of one member in its queue.
 const MOST_IN_LINE: usize = 1024;
+
+/// The pause before a proposal that the store could not keep is handled again.
+const TRIED_AGAIN_AFTER: Duration = Duration::from_secs(2);
 
 /// The most bytes in them together.
 const MOST_BYTES_IN_LINE: usize = 16 * 1024 * 1024;
@@ -78,11 +84,20 @@ impl GroupService {
 
     async fn serve(self: Arc<Self>, by: Seat, mut line: mpsc::Receiver<InLine<Proposal>>) {
         while let Some(InLine { entry: proposal, _bytes }) = line.recv().await {
-            let session = proposal.request.session_id();
-            if let Err(error) = self.receive_proposal(by, proposal).await {
-                // It is retransmitted.
-                self.handle.not_taken(session).await;
+            let (session, expiry) = (proposal.request.session_id(), proposal.request.expiry());
+            while let Err(error) = self.receive_proposal(by, proposal.clone()).await {
                 tracing::warn!(group = self.name, seat = %by, %error, "a proposal was not kept");
+                // Its sender may take it to be known here already, and not repeat it: what failed
+                // for the store's disk is tried again.
+                let may_pass = match &error {
+                    ServiceError::Store(error) => !matches!(error, StoreError::Content(_)),
+                    _ => false,
+                };
+                if !may_pass || expiry <= now() {
+                    self.handle.not_taken(session).await;
+                    break;
+                }
+                tokio::time::sleep(TRIED_AGAIN_AFTER).await;
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use roastery_node::driver::News;
-use roastery_protocol::{Seat, SessionId, group::PeerId, message::RefusalReason};
+use roastery_protocol::{Seat, SessionId, message::RefusalReason};
 use roastery_store::{Change, Durability, KeptRequest, Listing, RequestState, StateKind};
 use tokio::sync::mpsc;
 
@@ -49,12 +49,11 @@ impl GroupService {
     ) {
         while let Some(news) = all.recv().await {
             let session = match &news {
-                News::Signed { session, .. }
-                | News::Refused { session, .. }
-                | News::Asked { session, .. } => *session,
+                News::Signed(outcome) => outcome.session,
+                News::Refused { session, .. } | News::Asked { session, .. } => *session,
             };
             let done = match news {
-                News::Signed { session, outcome } => {
+                News::Signed(outcome) => {
                     self.signed_elsewhere(session, RequestState::Signed(outcome)).await
                 }
                 News::Refused { session, seat, reason } => {
@@ -115,7 +114,7 @@ impl GroupService {
     }
 
     /// Answers a member that asks for the outcome of a request.
-    async fn answer(&self, session: SessionId, by: PeerId) -> Result<(), ServiceError> {
+    async fn answer(&self, session: SessionId, by: Seat) -> Result<(), ServiceError> {
         // The refusal that is read must still be the decision when it is sent: otherwise it would
         // stop a session that the operator has opened meanwhile.
         let _decided = self.deciding(session).lock().await;
@@ -123,7 +122,7 @@ impl GroupService {
         let group = self.group.id();
         let Some(kept) = kept.filter(|kept| kept.request.group() == group) else { return Ok(()) };
         match kept.state {
-            RequestState::Signed(outcome) => self.handle.tell_outcome(session, by, outcome).await,
+            RequestState::Signed(outcome) => self.handle.tell_outcome(by, outcome).await,
             RequestState::Refused(rejection) if kept.request.expiry() > now() => {
                 self.handle.refuse(&kept.request, rejection.reason).await;
             }

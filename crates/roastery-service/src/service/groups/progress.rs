@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use roastery_protocol::{Seat, SessionId, message::RefusalReason, signing::Event};
+use roastery_protocol::{Seat, SessionId, member::machine::Event, message::RefusalReason};
 use roastery_store::{KeptRequest, RequestState};
 
 use crate::{service::groups::group::GroupService, view};
@@ -38,14 +38,11 @@ impl Progress {
     }
 
     /// Records what a session's event shows about the members.
-    pub(in crate::service) fn note(&self, session: SessionId, event: &Event) {
-        match event {
-            Event::SlotReceived { signer, .. } | Event::ShareReceived { signer, .. } => {
-                self.change(session, |seats| {
-                    seats.approved.insert(*signer);
-                });
-            }
-            _ => {}
+    pub(in crate::service) fn note(&self, event: &Event) {
+        if let Event::TakesPart { session, seat } = event {
+            self.change(*session, |seats| {
+                seats.approved.insert(*seat);
+            });
         }
     }
 

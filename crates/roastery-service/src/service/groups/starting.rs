@@ -60,7 +60,7 @@ impl Service {
             .map_err(|error| ServiceError::NotReady(format!("group {name}: {error}").into()))?;
         let key = key_of(&kept.group);
         self.count_released(key, engine.caps()).await?;
-        let (journal, over_limit) = self.audit.journal(id, key, engine.caps());
+        let (journal, over_limit) = self.audit.journal(kept.group.clone(), key, engine.caps());
         let (shared, identities) = (self.shared.clone(), self.identities_of(&kept));
         let group = GroupService::start(
             shared,

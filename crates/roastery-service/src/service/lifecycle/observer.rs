@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use roastery_node::driver::{Limit as NodeLimit, Notice, Observer};
-use roastery_protocol::{Seat, group::Group};
+use roastery_protocol::{Seat, group::Group, member::machine::Limit as MemberLimit};
 
 use crate::{
     limits::Limit,
@@ -34,20 +34,29 @@ impl GroupObserver {
 impl Observer for GroupObserver {
     fn notice(&mut self, notice: Notice) {
         match notice {
-            Notice::Limited { limit, of } => {
+            Notice::Limited { limit, of, count } => {
                 let limit = match limit {
-                    NodeLimit::WaitingProposals => Limit::ProposalsOfMember,
-                    NodeLimit::ProposalLife => Limit::ProposalLife,
-                    NodeLimit::EarlyMessages => Limit::EarlyMessages,
-                    NodeLimit::Refusals => Limit::RefusalsKept,
-                    NodeLimit::Watched => Limit::RequestsWatched,
-                    NodeLimit::HeldMessages => Limit::HeldMessages,
                     NodeLimit::Events => Limit::SessionEvents,
-                    NodeLimit::EndedSessions => Limit::EndedSessions,
-                    NodeLimit::LateEvidence => Limit::LateEvidence,
+                    NodeLimit::News => Limit::News,
+                    NodeLimit::Member(limit) => match limit {
+                        MemberLimit::WaitingProposals => Limit::ProposalsOfMember,
+                        MemberLimit::ProposalLife => Limit::ProposalLife,
+                        MemberLimit::Link => Limit::MemberLink,
+                        MemberLimit::Relayed => Limit::MemberRelayed,
+                        MemberLimit::EarlyReady
+                        | MemberLimit::EarlyPackages
+                        | MemberLimit::EarlyRefusals => Limit::EarlyMessages,
+                        MemberLimit::Investigations | MemberLimit::UnknownShares => Limit::Unjudged,
+                        MemberLimit::Refusals => Limit::RefusalsKept,
+                        MemberLimit::Watched => Limit::RequestsWatched,
+                        MemberLimit::Questions => Limit::Questions,
+                        MemberLimit::EndedSessions => Limit::EndedSessions,
+                        MemberLimit::LateEvidence => Limit::LateEvidence,
+                        _ => Limit::Sessions,
+                    },
                     _ => Limit::Sessions,
                 };
-                self.shared.limits.hit(limit, &self.who(of));
+                self.shared.limits.hit_times(limit, &self.who(of), count);
             }
             Notice::OutOfTime { session, by, expiry, now } => {
                 let text = match expiry <= now {
@@ -64,6 +73,16 @@ impl Observer for GroupObserver {
                 };
                 let event = ServiceEvent::new(&self.name, session.to_string(), "out-of-time", text);
                 self.shared.tell(event);
+            }
+            Notice::EngineFailed(error) => {
+                tracing::error!(group = self.name, %error, "the engine does not do what it should");
+            }
+            Notice::StoredProofInvalid(proof) => {
+                tracing::error!(group = self.name, %proof, "a stored proof proves nothing");
+            }
+            Notice::IncarnationNotKept(_) => {
+                let group = &self.name;
+                tracing::error!(group, "this node signs nothing: its start could not be stored");
             }
             _ => {}
         }

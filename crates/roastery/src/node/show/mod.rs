@@ -109,7 +109,8 @@ pub(super) fn group(group: &GroupStatus) {
 }
 
 fn session(session: &SessionStatus) {
-    say!("  Session     {}: {} attempts are live", session.session, session.live_attempts);
+    let coordinators: Vec<String> = session.coordinators.iter().map(u16::to_string).collect();
+    say!("  Session     {}: coordinated by seats {}", session.session, coordinators.join(", "));
     let mut seats: Vec<u16> = session.awaited.iter().map(|one| one.seat).collect();
     seats.sort_unstable();
     seats.dedup();

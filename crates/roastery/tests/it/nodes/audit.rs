@@ -8,7 +8,7 @@ use std::{
 };
 
 use roastery_protocol::{
-    Attempt, BodyHash, GroupId, SessionId,
+    BodyHash, GroupId, Seat, SessionId,
     request::{Derivation, MessageToSign, SigningRequest, Subject},
 };
 use roastery_store::{AuditEntry, Decider, Decision, Examination, Passphrase, Spending, Store};
@@ -29,7 +29,8 @@ fn entry(time_ms: u64) -> AuditEntry {
         time_ms,
         group,
         session: SessionId::from_bytes([5; 32]),
-        attempt: Attempt::FIRST,
+        seat: Seat::new(0).unwrap(),
+        coordinator: Seat::new(1).unwrap(),
         package: BodyHash::from_bytes([4; 32]),
         messages: vec![[9; 32]],
         key: [3; 32],

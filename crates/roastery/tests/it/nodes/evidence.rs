@@ -7,7 +7,7 @@ use roastery_frost::SigningKey;
 use roastery_protocol::{
     keygen::{RecoveryFile, recover_group},
     keys::HostKey,
-    proof::Proof,
+    member::proof::Proof,
 };
 use roastery_store::{Passphrase, Store};
 use zeroize::Zeroizing;

@@ -144,6 +144,7 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
             Named::New => {
                 self.core.own.iter_mut().for_each(|own| own.shown.renew(sender));
                 self.early.forget_ready(sender);
+                self.requests.outbox.forgotten_by(sender, now.monotonic);
                 self.sessions.change_running(|session| {
                     session.said.remove(&sender);
                     if let Some(turn) = &mut session.turn {

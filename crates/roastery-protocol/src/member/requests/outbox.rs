@@ -91,6 +91,12 @@ impl ProposalOutbox {
         }
     }
 
+    /// A member has another incarnation: what it knew may be lost, and is shown to it again.
+    pub(crate) fn forgotten_by(&mut self, seat: Seat, now: Duration) {
+        self.all.values_mut().for_each(|offer| offer.knows.remove(seat));
+        self.linked(seat, now);
+    }
+
     /// The next proposal that a member which has linked lacks, if one is due.
     pub(crate) fn due_after_link(&mut self, now: Duration) -> Option<(Seat, Arc<[u8]>)> {
         while let Some((seat, mut last)) = self.walks.due(now) {
@@ -212,6 +218,18 @@ mod tests {
         }
         assert_eq!(sent, [(0, 1), (1, 3)]);
         assert_eq!(outbox.walks.next_due(), None);
+    }
+
+    #[test]
+    fn a_member_with_another_incarnation_gets_again_what_it_knew_before() {
+        let mut outbox = ProposalOutbox::default();
+        offer(&mut outbox, 1, u64::MAX);
+        let both: SeatSet = [seat(1), seat(2)].into_iter().collect();
+        outbox.heard_of(session(1), both);
+        outbox.forgotten_by(seat(1), secs(1));
+        assert_eq!(outbox.due_after_link(secs(1)).map(|(to, _)| to), Some(seat(1)));
+        assert!(outbox.due(secs(2), [seat(2)].into_iter().collect()).is_none());
+        assert!(outbox.due(secs(6), both).is_some());
     }
 
     #[test]

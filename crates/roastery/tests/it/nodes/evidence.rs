@@ -1,90 +1,63 @@
 //! Proofs that a node holds.
 
-use std::{fs, path::Path};
+use std::fs;
 
-use bitcoin::hex::FromHex as _;
-use roastery_frost::SigningKey;
+use roastery_frost::PartialSignature;
 use roastery_protocol::{
-    keygen::{RecoveryFile, recover_group},
-    keys::HostKey,
-    member::proof::Proof,
+    BodyHash, Seat,
+    keys::IdentityKey,
+    member::{
+        frame::{Content, SignatureShare, Statement},
+        proof::{Fault, Proof},
+    },
+    request::{Derivation, MessageToSign, SigningRequest},
 };
 use roastery_store::{Passphrase, Store};
-use zeroize::Zeroizing;
 
-use crate::nodes::support::{fresh_folder, processes, roastery, signal, until};
+use crate::nodes::support::Group;
 
-/// A demo with a proven fault: its group's files, a host key, and the proof.
-fn convicted(folder: &Path) -> (Vec<u8>, HostKey, Proof) {
-    // The fastest members are picked: it is repeated until one that spoils was.
-    for play in 0..20 {
-        let at = folder.join(play.to_string());
-        fs::create_dir_all(&at).unwrap();
-        let there = at.to_str().unwrap();
-        let options = ["demo", "--byzantine", "2", "--evidence", there, "--recovery", there];
-        roastery(&options, &[]).well();
-        let proof = fs::read_dir(&at).unwrap().map(|entry| entry.unwrap().path()).find(|path| {
-            path.file_name().unwrap().to_str().unwrap().starts_with("proof-against-seat-")
-        });
-        let Some(proof) = proof else { continue };
-        let key = fs::read_to_string(at.join("host-key-of-seat-0")).unwrap();
-        let key = Zeroizing::new(<[u8; 32]>::from_hex(key.trim()).unwrap());
-        return (
-            fs::read(at.join("recovery.roastery")).unwrap(),
-            HostKey::new(SigningKey::from_bytes(key).unwrap()),
-            Proof::decode(&fs::read(proof).unwrap()).unwrap(),
-        );
-    }
-    panic!("in twenty demos no member that spoils was picked");
+fn store(group: &Group, node: usize) -> Store {
+    let words = fs::read_to_string(group.node(node).join("passphrase")).unwrap();
+    let words = Passphrase::new(words.trim().to_owned());
+    Store::open(group.node(node).join("node.store"), &words).unwrap()
 }
 
 #[test]
 fn proofs_are_listed_and_written_as_files_that_a_third_party_verifies() {
-    let folder = fresh_folder("evidence");
-    let (file, host, proof) = convicted(&folder);
-    let at = folder.join("node");
-    let node = at.to_str().unwrap();
-    let words = [("ROASTERY_PASSPHRASE", "a few words more")];
-    let init = ["init", "--name", "one", "--listen", "/ip4/127.0.0.1/tcp/0", "--folder", node];
-    roastery(&init, &words).well();
+    let group = Group::start("evidence", 2, 2);
+    group.stop(0);
+    group.stop(1);
 
-    // The node has seen what the demo's member has seen.
-    let recovered = recover_group(host, &file, None).unwrap();
-    let (group, seat, share) = (recovered.group, recovered.seat, recovered.share);
-    let recovery = RecoveryFile::decode(&file).unwrap();
-    let store = Store::open(at.join("node.store"), &Passphrase::new("a few words more".to_owned()))
-        .unwrap();
-    store.keep_group(&group, &[(seat, share)], Some(&recovery)).unwrap();
-    let finding = store.keep_proof(&group, &proof).unwrap();
-    drop(store);
+    // The second node has sent the first one a share of two scalars for one message.
+    let held = store(&group, 0);
+    let keys = held.groups().unwrap().pop().unwrap().group;
+    let message = MessageToSign { message: [1; 32], derivation: Derivation::key_path_only() };
+    let request = SigningRequest::new(keys.id(), [7; 32], 2_000_000_000, vec![message]).unwrap();
+    let identity = store(&group, 1).keys().unwrap().unwrap().identities.remove(0);
+    let identity = IdentityKey::new(identity);
+    let is_its = |seat: &Seat| keys.member(*seat).unwrap().identity_key == identity.public_key();
+    let faulty = keys.seats().find(is_its).unwrap();
+    let share = SignatureShare {
+        package: BodyHash::from_bytes([2; 32]),
+        scalars: vec![PartialSignature::from_bytes(&[3; 32]).unwrap(); 2],
+    };
+    let content = Content::SignatureShare(share);
+    let message = Statement::seal(keys.id(), request.session_id(), faulty, &content, &identity);
+    let proof = Proof::new(request, Fault::MalformedMessage { message });
+    let finding = held.keep_proof(&keys, &proof).unwrap();
+    drop(held);
+    group.restart(0, &[]);
 
-    let mut running = std::process::Command::new(env!("CARGO_BIN_EXE_roastery"))
-        .args(["node", "--folder", node])
-        .envs(words)
-        .stderr(fs::File::create(folder.join("log")).unwrap())
-        .spawn()
-        .unwrap();
-    until("it runs", || (roastery(&["status", "--folder", node], &[]).status == 0).then_some(()));
-    let out = folder.join("proofs");
+    let out = group.node(0).join("proofs");
     fs::create_dir(&out).unwrap();
-    let list = ["evidence", "list", "--folder", node, "--out", out.to_str().unwrap()];
-    let listed = roastery(&list, &[]).well();
-    let groups = roastery(&["status", "--json", "--folder", node], &[]).json();
-    let name = groups["groups"][0]["name"].as_str().unwrap().to_owned();
-    let group_file = folder.join("group").to_str().unwrap().to_owned();
-    let export = ["group", "export", &name, "--group-file", &group_file, "--folder", node];
-    roastery(&export, &[]).well();
-    roastery(&["stop", "--folder", node], &[]).well();
-    assert!(running.wait().unwrap().success());
-
+    let listed = group.tell(0, &["evidence", "list", "--out", out.to_str().unwrap()]).well();
     assert!(listed.starts_with(&format!("{}  {} by ", proof.id(), finding.fault)), "{listed}");
-    assert!(listed.contains(&format!("(seat {})", finding.accused)), "{listed}");
+    assert!(listed.contains(&format!("(seat {faulty})")), "{listed}");
+
+    let file = group.node(0).join("group-file").to_str().unwrap().to_owned();
+    group.tell(0, &["group", "export", "local", "--group-file", &file]).well();
     let written = out.join(proof.id().to_string());
-    let verify = ["evidence", "verify", "--group", &group_file, written.to_str().unwrap()];
-    let verdict = roastery(&verify, &[]).well();
+    let verify = ["evidence", "verify", "--group", &file, written.to_str().unwrap()];
+    let verdict = group.tell(0, &verify).well();
     assert!(verdict.starts_with("proven: "), "{verdict}");
-    for pid in processes(&folder) {
-        signal("KILL", pid);
-    }
-    fs::remove_dir_all(folder).unwrap();
 }

@@ -12,10 +12,11 @@ fn limit_files(group: &Group, node: usize, bytes: u64) {
     assert!(done.status.success(), "{done:?}");
 }
 
-/// Three nodes, all of which must sign; the second one has approved, and a write beyond the limit
-/// returns an error to it.
+/// Three nodes, all of which must sign, and of which the third one is down, so that no share leaves
+/// yet; the second one has approved, and a write beyond the limit returns an error to it.
 fn approved(name: &str) -> (Group, String) {
     let group = Group::start(name, 3, 3);
+    group.stop(2);
     group.stop(1);
     group.restart_ignoring_file_limits(1);
     let session = group.propose(0, "Doubtful");
@@ -29,6 +30,8 @@ fn nothing_leaves(group: &Group, session: &str) {
     group.kill_if_it_runs(1);
     group.restart(1, &[]);
     assert_eq!(group.request(1, session)["state"], "refused");
+    group.restart(2, &[]);
+    group.request(2, session);
     // They may have received the refusals already.
     let late = group.tell(2, &["approve", session, "--yes", "--wait", "0"]);
     assert!(late.status <= 2, "{late:?}");

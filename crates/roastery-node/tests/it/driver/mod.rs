@@ -9,7 +9,6 @@ mod flood;
 mod journal;
 mod keygen;
 mod late;
-mod lossy;
 mod offline;
 mod over_channels;
 mod proposing;

@@ -40,6 +40,26 @@ fn a_node_of_three_seats_and_two_others_make_a_key_and_its_host_keys_bring_each_
 }
 
 #[test]
+fn a_node_with_as_many_seats_as_must_sign_signs_alone_and_the_others_do_not() {
+    let group = Group::of_seats("weights", &[3, 1, 1], 3);
+    let session = group.propose(1, "with node-0");
+    group.approve(0, &session);
+    group.request_in(1, &session, "signed");
+    let session = group.propose(1, "without node-0");
+    group.approve(2, &session);
+    until("two seats have approved", || {
+        let waits = group.request_in(1, &session, "approved");
+        (waits["progress"]["approved_seats"] == json!(2)).then_some(())
+    });
+    group.stop(1);
+    group.stop(2);
+    let session = group.propose(0, "alone");
+    let signed = group.request_in(0, &session, "signed");
+    assert_eq!(signed["signers"], json!([0, 1, 2]), "{signed}");
+    assert_eq!(group.log(0, &session).len(), 3);
+}
+
+#[test]
 fn a_store_from_before_the_key_gets_the_shares_of_all_its_seats_back_from_the_host_keys() {
     let folder = fresh_folder("recovered");
     let port = free_ports(3).to_string();

@@ -80,7 +80,9 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         };
         sealed.into_iter().for_each(|bytes| self.send(to, bytes));
         if to == Destination::Everyone {
-            self.refusals.sent_to_all(session, now.monotonic);
+            let mut linked = self.others();
+            linked.retain(|seat| self.links.is_up(*seat));
+            self.refusals.sent_to_all(session, &linked, now.monotonic);
         }
     }
 

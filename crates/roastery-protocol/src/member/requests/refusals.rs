@@ -25,9 +25,9 @@ pub(crate) struct Refused {
     /// One statement of each own seat, and the incarnation that they name; absent before they are
     /// signed.
     sealed: Option<(Incarnation, Vec<Arc<[u8]>>)>,
-    /// When it was sent to all; absent if it was not.
-    since: Option<Duration>,
-    /// The members that got it again within the last pause, and when.
+    /// It was sent to all.
+    is_sent: bool,
+    /// The members that got it within the last pause, and when.
     told: BTreeMap<Seat, Duration>,
 }
 
@@ -63,20 +63,21 @@ impl RefusalCache {
     ) -> bool {
         while self.all.take_ended(now).is_some() {}
         let told = BTreeMap::new();
-        let refused = Refused { reason, counter, sealed: None, since: None, told };
+        let refused = Refused { reason, counter, sealed: None, is_sent: false, told };
         self.all.insert(session, author, expiry, refused).is_some()
     }
 
-    /// It was sent to all now.
-    pub(crate) fn sent_to_all(&mut self, session: SessionId, now: Duration) {
+    /// It was sent to all that are linked now: these seats.
+    pub(crate) fn sent_to_all(&mut self, session: SessionId, linked: &[Seat], now: Duration) {
         if let Some(refused) = self.all.get_mut(session) {
-            refused.since = Some(now);
+            refused.is_sent = true;
+            refused.told.extend(linked.iter().map(|seat| (*seat, now)));
         }
     }
 
     /// The refusals that were not sent to all.
     pub(crate) fn unsent(&mut self) -> Vec<SessionId> {
-        let unsent = self.all.iter_mut().filter(|(_, refused)| refused.since.is_none());
+        let unsent = self.all.iter_mut().filter(|(_, refused)| !refused.is_sent);
         unsent.map(|(session, _)| session).collect()
     }
 
@@ -86,7 +87,7 @@ impl RefusalCache {
         let Some(refused) = self.all.get_mut(session) else { return false };
         let is_recent = |at: &Duration| now.saturating_sub(*at) < PAUSE;
         refused.told.retain(|_, at| is_recent(at));
-        if refused.since.as_ref().is_some_and(is_recent) || refused.told.contains_key(&to) {
+        if refused.told.contains_key(&to) {
             return false;
         }
         refused.told.insert(to, now);
@@ -119,9 +120,11 @@ mod tests {
         let session = SessionId::from_bytes([1; 32]);
         let (mut cache, start) = (RefusalCache::default(), Duration::from_secs(9));
         cache.add(session, None, u64::MAX, REFUSAL, 1);
-        cache.sent_to_all(session, start);
-        // It has just been sent to all.
+        cache.sent_to_all(session, &[one], start);
+        // It has just been sent to those that are linked.
         assert!(!cache.try_acquire(session, one, start + PAUSE / 2));
+        let third = Seat::new(3).unwrap();
+        assert!(cache.try_acquire(session, third, start + PAUSE / 2), "it was not linked");
         let later = start + PAUSE;
         assert!(cache.try_acquire(session, one, later));
         assert!(!cache.try_acquire(session, one, later + PAUSE / 2));

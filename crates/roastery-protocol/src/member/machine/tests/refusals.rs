@@ -134,3 +134,27 @@ fn a_member_that_has_said_ready_and_refuses_then_is_known_to_refuse() {
     let report = world.nodes[0].member.as_ref().unwrap().report(session).unwrap();
     assert_eq!(report.refusals, [(world.nodes[1].seats[0], RefusalReason::Operator)]);
 }
+
+#[test]
+fn a_member_that_was_away_learns_who_has_refused_when_it_opens() {
+    let mut world = World::new(3, &[1; 3]);
+    world.crash(2);
+    let request = world.request(1, 3_600);
+    let session = request.session_id();
+    world.propose(0, &request);
+    world.open(0, &request, RequestOrigin::Own);
+    world.run_for(secs(1));
+    world.open(1, &request, RequestOrigin::Proposed);
+    world.run_for(secs(1));
+    world.refuse(1, &request, RefusalReason::Policy);
+    world.run_for(secs(1));
+    world.start(2);
+    world.run_for(secs(1));
+    world.open(2, &request, RequestOrigin::Waited);
+    world.run_for(secs(5));
+    for node in [0, 2] {
+        let report = world.nodes[node].member.as_ref().unwrap().report(session).unwrap();
+        let refused = [(world.nodes[1].seats[0], RefusalReason::Policy)];
+        assert_eq!(report.refusals, refused, "node {node}");
+    }
+}

@@ -141,7 +141,7 @@ fn a_member_that_was_away_learns_who_has_refused_when_it_opens() {
     world.crash(2);
     let request = world.request(1, 3_600);
     let session = request.session_id();
-    world.propose(0, &request);
+    world.propose(0, &request).unwrap();
     world.open(0, &request, RequestOrigin::Own);
     world.run_for(secs(1));
     world.open(1, &request, RequestOrigin::Proposed);

@@ -7,7 +7,7 @@ use std::{
 
 use roastery_node::driver::{self, Ended, SessionHandle, SignError};
 use roastery_protocol::{
-    Seat,
+    Seat, election,
     group::Group,
     member::machine::{Event, RequestOrigin, StopReason},
     request::{ApprovedRequest, MessageToSign, SigningRequest},
@@ -34,14 +34,23 @@ pub(super) async fn sign(
 ) -> Result<Result<Finished, Unfinished>, Box<dyn Error>> {
     let order = shuffled(group)?;
     let (silent, rest) = order.split_at(plan.offline);
-    let spoilers: BTreeSet<Seat> = rest.iter().take(plan.byzantine).copied().collect();
+    // Of members that are equally quick a coordinator picks those of the lowest seats.
+    let rest: BTreeSet<Seat> = rest.iter().copied().collect();
+    let spoilers: BTreeSet<Seat> = rest.into_iter().take(plan.byzantine).collect();
     let silent: BTreeSet<Seat> = silent.iter().copied().collect();
     show.faulty(&silent, &spoilers);
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
-    let mut id = [0; 32];
-    getrandom::fill(&mut id)?;
     let expiry = now.as_secs() + plan.deadline.as_secs() + 60;
-    let request = SigningRequest::new(group.id(), id, expiry, to_sign.clone())?;
+    // The first coordinator is none that spoils: a coordinator proves nothing against itself.
+    let request = loop {
+        let mut id = [0; 32];
+        getrandom::fill(&mut id)?;
+        let request = SigningRequest::new(group.id(), id, expiry, to_sign.clone())?;
+        let order = election::Order::of(request.session_id(), group.seats()).into_seats();
+        if order.first().is_none_or(|first| !spoilers.contains(first)) {
+            break request;
+        }
+    };
     let policy = Arc::new(AsTyped(to_sign));
 
     // A silent member joins the mesh, and sends no message.

@@ -93,8 +93,14 @@ impl ProposalOutbox {
 
     /// A member has another incarnation: what it knew may be lost, and is shown to it again.
     pub(crate) fn forgotten_by(&mut self, seat: Seat, now: Duration) {
-        self.all.values_mut().for_each(|offer| offer.knows.remove(seat));
-        self.linked(seat, now);
+        let mut is_lost = false;
+        for offer in self.all.values_mut() {
+            is_lost |= offer.knows.contains(seat);
+            offer.knows.remove(seat);
+        }
+        if is_lost {
+            self.linked(seat, now);
+        }
     }
 
     /// The next proposal that a member which has linked lacks, if one is due.
@@ -226,6 +232,8 @@ mod tests {
         offer(&mut outbox, 1, u64::MAX);
         let both: SeatSet = [seat(1), seat(2)].into_iter().collect();
         outbox.heard_of(session(1), both);
+        outbox.forgotten_by(seat(3), secs(1));
+        assert_eq!(outbox.due_after_link(secs(1)), None, "it knew nothing that it could forget");
         outbox.forgotten_by(seat(1), secs(1));
         assert_eq!(outbox.due_after_link(secs(1)).map(|(to, _)| to), Some(seat(1)));
         assert!(outbox.due(secs(2), [seat(2)].into_iter().collect()).is_none());

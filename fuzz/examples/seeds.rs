@@ -1,6 +1,6 @@
-//! Writes what the targets begin with into `fuzz/corpus`: a session's and a key generation's
-//! messages, the files that come of them, frames and proofs of signing version 2, and published
-//! PSBTs. Run in the repository's root.
+//! Writes what the targets begin with into `fuzz/corpus`: a key generation's messages, the files
+//! that come of it, a group and a request, the committed frames and proofs of signing, and
+//! published PSBTs. Run in the repository's root.
 
 use std::{collections::VecDeque, error::Error, fs, path::Path, sync::Arc, time::Duration};
 
@@ -9,28 +9,15 @@ use getrandom::SysRng;
 use roastery_frost::{SigningKey, danger_trusted_dealer};
 use roastery_fuzz::{INVITATION, members};
 use roastery_protocol::{
-    Incarnation,
-    keygen::{self, Keygen, Seed},
     clock::Moment,
-    engine::FrostEngine,
     group::Group,
+    keygen::{self, Keygen, Seed},
     keys::{HostKey, IdentityKey},
-    message::{Body, Envelope, Header, Kind, Proposal, RefusalReason, Want},
-    proof::{Fault, Proof},
-    request::{
-        ApprovedRequest, Derivation, MessageToSign, Policy, SigningRequest, Step, Subject,
-    },
-    signing::{self, PeerHistory, Session}, machine::{Destination, Machine}};
+    machine::{Destination, Machine},
+    request::{Derivation, MessageToSign, SigningRequest},
+};
 
 const NOW: Moment = Moment { monotonic: Duration::ZERO, wall: Duration::from_secs(1_800_000_000) };
-
-struct SignAnything;
-
-impl Policy for SignAnything {
-    fn judge(&self, _: &SigningRequest, _: Step) -> Result<(), RefusalReason> {
-        Ok(())
-    }
-}
 
 fn key(byte: u8) -> Result<SigningKey, Box<dyn Error>> {
     Ok(SigningKey::from_bytes([byte; 32].into())?)
@@ -49,15 +36,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         let text = case["psbt"].as_str().ok_or("no text")?;
         write("psbt", number, &roastery_bitcoin::psbt::read(text.as_bytes())?.serialize())?;
     }
-    sign()?;
-    version_2()?;
+    frames()?;
+    group_and_request()?;
     make_a_key()
 }
 
-/// The frames and proofs of signing version 2, of the committed vectors.
-fn version_2() -> Result<(), Box<dyn Error>> {
+/// The frames and proofs of signing, of the committed vectors.
+fn frames() -> Result<(), Box<dyn Error>> {
     let vectors: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&fs::read(
-        "crates/roastery-protocol/tests/vectors/golden-2.json",
+        "crates/roastery-protocol/tests/vectors/signing.json",
     )?)?;
     for (number, (name, value)) in vectors.iter().enumerate() {
         let bytes = Vec::from_hex(value.as_str().ok_or("no text")?)?;
@@ -77,77 +64,16 @@ fn write(target: &str, number: usize, bytes: &[u8]) -> std::io::Result<()> {
     fs::write(folder.join(format!("seed-{number}")), bytes)
 }
 
-/// A session of two messages, with every kind of message, and proofs.
-fn sign() -> Result<(), Box<dyn Error>> {
-    let (keys, shares) = danger_trusted_dealer::deal(3, 5, &mut SysRng)?;
-    let group = Arc::new(Group::new(keys, [0x22; 32], members())?);
+/// The file of a group, and a request of two messages to it.
+fn group_and_request() -> Result<(), Box<dyn Error>> {
+    let (keys, _) = danger_trusted_dealer::deal(3, 5, &mut SysRng)?;
+    let group = Group::new(keys, [0x22; 32], members())?;
     write("group_file", 0, &group.encode())?;
     let message =
         |byte| MessageToSign { message: [byte; 32], derivation: Derivation::key_path_only() };
     let expiry = NOW.wall_seconds() + 60;
     let request = SigningRequest::new(group.id(), [0; 32], expiry, vec![message(1), message(2)])?;
     write("request", 0, &request.encode())?;
-    let mut sessions = Vec::new();
-    for (seat, share) in group.seats().zip(shares) {
-        let identity = Arc::new(IdentityKey::new(key(0x40 + seat.index() as u8)?));
-        let request =
-            ApprovedRequest::obtain(request.clone(), &group, Arc::new(SignAnything), NOW)?;
-        let opening = signing::Opening {
-            group: group.clone(),
-            seat,
-            identity,
-            request,
-            incarnation: Incarnation::new(1, [seat.index() as u8; 8]),
-            settings: signing::Settings::default(),
-            record: PeerHistory::default(),
-        };
-        sessions.push(Session::open(
-            opening,
-            &FrostEngine::new(seat, group.keys().clone(), share),
-            NOW,
-        )?);
-    }
-    let (mut network, mut envelopes) = (VecDeque::new(), Vec::new());
-    loop {
-        for (from, session) in group.seats().zip(&mut sessions) {
-            while let Some(output) = session.poll_output() {
-                if let signing::Output::Send { to, bytes } = output {
-                    envelopes.push(Envelope::parse(&bytes)?);
-                    let reached = group.seats().filter(|seat| reaches(to, from, *seat));
-                    network.extend(reached.map(|to| (from, to, bytes.clone())));
-                }
-            }
-        }
-        let Some((from, to, bytes)) = network.pop_front() else { break };
-        let peer = &group.member(from).ok_or("no such member")?.peer;
-        let _ = sessions[to.index()].handle_message(peer, &bytes, NOW);
-    }
-    let mut of_each_kind = Vec::new();
-    for kind in Kind::ALL {
-        of_each_kind.extend(envelopes.iter().find(|envelope| envelope.kind() == kind).cloned());
-    }
-    let (first, second) = (of_each_kind[0].clone(), of_each_kind[1].clone());
-    let conflict = Fault::PackageConflict { first: first.clone(), second };
-    let malformed = Fault::MalformedMessage { message: first };
-    let proofs = [conflict, malformed].map(|fault| Proof::new(request.clone(), fault));
-    for (number, proof) in proofs.iter().enumerate() {
-        write("proof", number, &proof.encode())?;
-    }
-    let identity = IdentityKey::new(key(0x40)?);
-    for body in [
-        Body::Proposal(Proposal { request: request.clone(), subject: Subject::Hash }),
-        Body::Want(Want::Slot),
-        Body::Want(Want::Package(of_each_kind[0].body_hash())),
-        Body::Refusal(RefusalReason::Busy),
-        Body::Evidence(proofs[0].clone()),
-    ] {
-        let header = Header::new(body.kind(), group.id(), request.session_id(), 0, 0);
-        of_each_kind.push(Envelope::seal(header, &body, &identity));
-    }
-    for (number, envelope) in of_each_kind.iter().enumerate() {
-        // The first byte is the number of messages less one.
-        write("session_message", number, &[&[1], &envelope.as_bytes()[..]].concat())?;
-    }
     Ok(())
 }
 

@@ -18,7 +18,7 @@ use roastery_protocol::{
     group::{Group, Member, PeerId},
     keys::{HostKey, IdentityKey},
     member::machine::RequestOrigin,
-    message::RefusalReason,
+    request::RefusalReason,
     request::{ApprovedRequest, Derivation, MessageToSign, Policy, SigningRequest, Step, Taproot},
 };
 

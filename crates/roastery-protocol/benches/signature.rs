@@ -1,9 +1,9 @@
-//! What one 3-of-5 signature costs all five nodes together, in one thread and in turns: version 1
-//! of signing, version 2, and the bare cryptography of `frost-secp256k1-tr` (three commitments,
-//! three shares, one aggregation), which has no envelope, no record and no other node.
+//! What one 3-of-5 signature costs all five nodes together, in one thread and in turns with the
+//! bare cryptography of `frost-secp256k1-tr` (three commitments, three shares, one aggregation),
+//! which has no frame, no record and no other node.
 //!
-//! All five approve at once. In version 2 the stock is a part of the cost: it is shown again as it
-//! is used, so one block is as many signatures as a batch has slots.
+//! All five approve at once. The stock is a part of the cost: it is shown again as it is used, so
+//! one block is as many signatures as a batch has slots.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -24,9 +24,8 @@ use roastery_protocol::{
         machine::{Event, Member, Opening, RequestOrigin},
     },
     request::{ApprovedRequest, Derivation, MessageToSign, SigningRequest},
-    signing::Settings,
 };
-use roastery_testkit::{Fixture, Willing, World, later, peer, seat};
+use roastery_testkit::{Fixture, Willing, later, peer, seat};
 
 const SIGNERS: usize = 3;
 const NODES: usize = 5;
@@ -35,37 +34,35 @@ const BLOCK: usize = 64;
 const BLOCKS: usize = 21;
 
 fn main() {
-    let mut second = Version2::new();
+    let mut nodes = Nodes::new();
     let bare = Bare::new();
     // The first block is for caches, and for the first stock.
-    (0..BLOCK).for_each(|_| second.sign());
-    second.messages = 0;
-    let mut blocks: [Vec<Duration>; 3] = Default::default();
+    (0..BLOCK).for_each(|_| nodes.sign());
+    nodes.messages = 0;
+    let mut blocks: [Vec<Duration>; 2] = Default::default();
     for round in 0..BLOCKS {
-        for turn in 0..3 {
-            let which = (round + turn) % 3;
+        for turn in 0..2 {
+            let which = (round + turn) % 2;
             let taken = match which {
-                0 => (0..BLOCK).map(|_| version_1()).sum(),
-                1 => timed(|| (0..BLOCK).for_each(|_| second.sign())),
+                0 => timed(|| (0..BLOCK).for_each(|_| nodes.sign())),
                 _ => timed(|| (0..BLOCK).for_each(|_| bare.sign())),
             };
             blocks[which].push(taken);
         }
     }
-    let [one, two, bare] = blocks.map(|mut times| {
+    let [nodes_time, bare_time] = blocks.map(|mut times| {
         times.sort_unstable();
         times[BLOCKS / 2].as_secs_f64() * 1e6 / BLOCK as f64
     });
     println!(
         "one {SIGNERS}-of-{NODES} signature, all nodes together, median of {BLOCKS} blocks of {BLOCK}"
     );
-    println!("{:<24} {:>10} {:>14} {:>14}", "", "us", "by version 1", "by the bare");
-    for (name, time) in [("version 1", one), ("version 2", two), ("frost-secp256k1-tr, bare", bare)]
-    {
-        println!("{name:<24} {time:>10.1} {:>14.3} {:>14.3}", time / one, time / bare);
+    println!("{:<26} {:>10} {:>14}", "", "us", "by the bare");
+    for (name, time) in [("five nodes", nodes_time), ("frost-secp256k1-tr, bare", bare_time)] {
+        println!("{name:<26} {time:>10.1} {:>14.3}", time / bare_time);
     }
     let signatures = (BLOCKS * BLOCK) as f64;
-    println!("version 2: {:.2} messages for a signature", second.messages as f64 / signatures);
+    println!("{:.2} messages for a signature", nodes.messages as f64 / signatures);
 }
 
 fn timed(work: impl FnOnce()) -> Duration {
@@ -74,21 +71,10 @@ fn timed(work: impl FnOnce()) -> Duration {
     start.elapsed()
 }
 
-fn version_1() -> Duration {
-    let fixture = Fixture::new(SIGNERS, NODES);
-    let engines = fixture.frost_engines();
-    let start = Instant::now();
-    let mut world = World::open(fixture, engines, Settings::default());
-    world.run();
-    let taken = start.elapsed();
-    assert_eq!(world.signed(), NODES);
-    taken
-}
-
 type TestMember = Member<FrostEngine, FrostArithmetic>;
 
 /// Five machines, and the messages between them.
-struct Version2 {
+struct Nodes {
     group: Arc<Group>,
     members: Vec<TestMember>,
     peers: Vec<PeerId>,
@@ -99,7 +85,7 @@ struct Version2 {
     messages: usize,
 }
 
-impl Version2 {
+impl Nodes {
     fn new() -> Self {
         let fixture = Fixture::new(SIGNERS, NODES);
         let now = fixture.now;

@@ -1,5 +1,4 @@
-//! The envelope of every message of signing, version 1, and of key generation: `signature || header
-//! || content`.
+//! The envelope of every message of key generation: `signature || header || content`.
 
 use std::{fmt, sync::Arc};
 
@@ -55,19 +54,6 @@ impl<H: Header> Envelope<H> {
         write_content(&mut bytes);
         let signature = key.sign(H::tag(kind), &bytes[SIGNATURE..]);
         bytes[..SIGNATURE].copy_from_slice(&signature.to_bytes());
-        Self { bytes: bytes.into(), header, kind }
-    }
-
-    /// A header and the content that is written behind it, with a signature that was made before.
-    pub(crate) fn assemble_content(
-        signature: &[u8; SIGNATURE],
-        header: H,
-        kind: H::Kind,
-        write_content: impl FnOnce(&mut Vec<u8>),
-    ) -> Self {
-        let mut bytes = signature.to_vec();
-        bytes.extend(wire::encode(&header));
-        write_content(&mut bytes);
         Self { bytes: bytes.into(), header, kind }
     }
 

@@ -49,20 +49,17 @@ hash_id! {
     SessionId
 }
 hash_id! {
-    /// Names a message: the tagged hash (`roastery/1/body`, in signing version 2 `roastery/2/body`)
-    /// of its body. Signatures of the same
-    /// body may differ; the message is the same.
+    /// Names a message: the tagged hash (`roastery/1/body` in key generation, `roastery/2/body` in
+    /// signing) of its body. Signatures of the same body may differ; the message is the same.
     BodyHash
 }
 hash_id! {
-    /// Names a slot: the tagged hash (`roastery/1/slot`) of group, session, attempt, signer and the
-    /// slot's public nonces. In signing version 2 it names what a package takes of one signer: the
-    /// tagged hash (`roastery/2/slots`) of group, coordinator, signer and the public nonces.
+    /// Names what a package takes of one signer: the tagged hash (`roastery/2/slots`) of group,
+    /// coordinator, signer and the public nonces.
     SlotHash
 }
 hash_id! {
-    /// Names a proof: the tagged hash (`roastery/1/evidence-file`, in signing version 2
-    /// `roastery/2/evidence-file`) of its encoding.
+    /// Names a proof: the tagged hash (`roastery/2/evidence-file`) of its encoding.
     ProofId
 }
 
@@ -76,33 +73,6 @@ hash_id! {
     /// generation's id and the transcript. Two transcripts of one name lead to the same key, the
     /// same shares and the same group.
     TranscriptHash
-}
-
-/// One opening of one session by one node: eight bytes of wall-clock milliseconds, eight random
-/// bytes.
-///
-/// Everything that a node counts in a session belongs to its run. A node that restarts, a second
-/// opening and a standby copy are other runs, and no proof compares statements of two runs. Where
-/// one of two runs must be chosen the newer one wins, which matters to liveness only.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize,
-)]
-pub struct Incarnation {
-    opened_ms: u64,
-    random: [u8; 8],
-}
-
-impl Incarnation {
-    /// A run that was opened at `opened_ms` (milliseconds since 1970 by the wall clock), with eight
-    /// bytes that the caller draws at random, so that it differs from all others.
-    pub const fn new(opened_ms: u64, random: [u8; 8]) -> Self {
-        Self { opened_ms, random }
-    }
-
-    /// When the run was opened, in milliseconds since 1970, by its node's wall clock.
-    pub const fn opened_ms(&self) -> u64 {
-        self.opened_ms
-    }
 }
 
 /// The number of an attempt within a session: one coordinator's turn.
@@ -126,13 +96,6 @@ impl Attempt {
         self.0 as u32
     }
 
-    /// Whether `newer` is a turn of the same coordinator, at least two turns later: the two newest
-    /// turns of each coordinator are served.
-    pub(crate) fn is_outdated_by(self, newer: Attempt, n: usize) -> bool {
-        let (older, newer) = (self.index(), newer.index());
-        older % n == newer % n && older + 2 * n <= newer
-    }
-
     /// The number as an index.
     pub const fn index(self) -> usize {
         self.0 as usize
@@ -148,14 +111,6 @@ impl fmt::Display for Attempt {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_newer_run_is_the_greater_one() {
-        assert!(Incarnation::new(2, [0; 8]) > Incarnation::new(1, [255; 8]));
-        assert!(Incarnation::new(1, [1; 8]) > Incarnation::new(1, [0; 8]));
-        // The order is by number, not by bytes of a little-endian encoding.
-        assert!(Incarnation::new(256, [0; 8]) > Incarnation::new(255, [0; 8]));
-    }
 
     #[test]
     fn an_attempt_number_of_two_to_the_sixteenth_is_refused_and_not_cut_off() {

@@ -4,8 +4,7 @@
 //! fault leaves a [`Proof`](member::proof::Proof). The protocol uses no clock, no socket, no task
 //! and no global: a [`Member`](member::machine::Member), which is all of one group at one node, is
 //! given what arrived and the time, and returns what to send, what to store and when it must be
-//! woken. `docs/protocol.md` and `docs/protocol-2.md` specify every byte and rule. [`signing`] and
-//! what it needs are version 1, which no node runs any more.
+//! woken. `docs/protocol.md` and `docs/signing.md` specify every byte and rule.
 //!
 //! The key comes from a [`keygen`] of all n: no party ever holds it, and the host key of a member
 //! and a public file bring the member's share back.
@@ -27,8 +26,9 @@
 //!         engine::{FrostArithmetic, FrostEngine},
 //!         machine::{Member, Opening, RequestOrigin},
 //!     },
-//!     message::RefusalReason,
-//!     request::{ApprovedRequest, Derivation, MessageToSign, Policy, SigningRequest, Step},
+//!     request::{
+//!         ApprovedRequest, Derivation, MessageToSign, Policy, RefusalReason, SigningRequest, Step,
+//!     },
 //! };
 //!
 //! // What each member's own rules say. This one is too trusting for real use.
@@ -126,7 +126,6 @@
 
 pub mod clock;
 pub mod election;
-pub mod engine;
 pub mod envelope;
 pub mod group;
 mod ids;
@@ -134,15 +133,10 @@ pub mod keygen;
 pub mod keys;
 pub mod machine;
 pub mod member;
-pub mod message;
-pub mod proof;
 pub mod request;
-pub mod signing;
 pub mod tags;
 mod verdict;
 mod wire;
 
-pub use ids::{
-    Attempt, BodyHash, GroupId, Incarnation, KeygenId, ProofId, SessionId, SlotHash, TranscriptHash,
-};
+pub use ids::{Attempt, BodyHash, GroupId, KeygenId, ProofId, SessionId, SlotHash, TranscriptHash};
 pub use roastery_frost::Seat;

@@ -26,30 +26,10 @@ pub enum Tag {
     Session,
     /// The order in which the seats coordinate.
     Order,
-    /// A slot of public nonces: gives the [`SlotHash`](crate::SlotHash).
-    Slot,
-    /// A message body: gives the [`BodyHash`](crate::BodyHash).
+    /// A body of a key generation: gives the [`BodyHash`](crate::BodyHash).
     Body,
     /// What a host key signs: the binding of identity key and transport peer to a seat.
     Binding,
-    /// The signature of an envelope that carries a proposal.
-    Proposal,
-    /// The signature of an envelope that carries commitments.
-    Commitments,
-    /// The signature of an envelope that carries a signing package.
-    SigningPackage,
-    /// The signature of an envelope that carries a signature share.
-    SignatureShare,
-    /// The signature of an envelope that carries final signatures.
-    Signature,
-    /// The signature of an envelope that asks for something.
-    Want,
-    /// The signature of an envelope that refuses.
-    Refusal,
-    /// The signature of an envelope that carries a proof.
-    Evidence,
-    /// A proof as a file: gives the [`ProofId`](crate::ProofId).
-    EvidenceFile,
     /// The invitation to a key generation: gives the [`KeygenId`](crate::KeygenId).
     Keygen,
     /// What a member draws from its seed for one key generation.
@@ -84,7 +64,7 @@ pub enum Tag {
     Whereabouts,
     /// The slots that a package names of one signer: gives the [`SlotHash`](crate::SlotHash).
     NamedSlots,
-    /// A body of signing version 2: gives the [`BodyHash`](crate::BodyHash).
+    /// A body of a statement or a control frame: gives the [`BodyHash`](crate::BodyHash).
     StatementBody,
     /// The signature of a statement that proposes a request.
     ProposalStatement,
@@ -98,28 +78,18 @@ pub enum Tag {
     RefusalStatement,
     /// The signature of a statement that carries a proof.
     EvidenceStatement,
-    /// A proof of signing version 2 as a file: gives the [`ProofId`](crate::ProofId).
+    /// A proof as a file: gives the [`ProofId`](crate::ProofId).
     ProofFile,
 }
 
 impl Tag {
     /// Every tag, in the order of the specification.
-    pub const ALL: [Tag; 40] = [
+    pub const ALL: [Tag; 30] = [
         Tag::Group,
         Tag::Session,
         Tag::Order,
-        Tag::Slot,
         Tag::Body,
         Tag::Binding,
-        Tag::Proposal,
-        Tag::Commitments,
-        Tag::SigningPackage,
-        Tag::SignatureShare,
-        Tag::Signature,
-        Tag::Want,
-        Tag::Refusal,
-        Tag::Evidence,
-        Tag::EvidenceFile,
         Tag::Keygen,
         Tag::KeygenRandomness,
         Tag::Transcript,
@@ -153,18 +123,8 @@ impl Tag {
             Tag::Group => "roastery/1/group",
             Tag::Session => "roastery/1/session",
             Tag::Order => "roastery/1/order",
-            Tag::Slot => "roastery/1/slot",
             Tag::Body => "roastery/1/body",
             Tag::Binding => "roastery/1/binding",
-            Tag::Proposal => "roastery/1/envelope/proposal",
-            Tag::Commitments => "roastery/1/envelope/commitments",
-            Tag::SigningPackage => "roastery/1/envelope/signing-package",
-            Tag::SignatureShare => "roastery/1/envelope/signature-share",
-            Tag::Signature => "roastery/1/envelope/signature",
-            Tag::Want => "roastery/1/envelope/want",
-            Tag::Refusal => "roastery/1/envelope/refusal",
-            Tag::Evidence => "roastery/1/envelope/evidence",
-            Tag::EvidenceFile => "roastery/1/evidence-file",
             Tag::Keygen => "roastery/1/ceremony",
             Tag::KeygenRandomness => "roastery/1/ceremony/randomness",
             Tag::Transcript => "roastery/1/ceremony/transcript",

@@ -3,7 +3,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use roastery_frost::hash::tagged_hash;
 use roastery_protocol::{
-    message::RefusalReason,
+    request::RefusalReason,
     request::{SigningRequest, Subject},
 };
 

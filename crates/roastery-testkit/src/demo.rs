@@ -17,7 +17,7 @@ use roastery_protocol::{
     group::{Group, Member, PeerId},
     keys::{HostKey, IdentityKey},
     member::{engine::FrostEngine, machine::RequestOrigin},
-    message::RefusalReason,
+    request::RefusalReason,
     request::{
         ApprovedRequest, Derivation, MessageKey, MessageToSign, Policy, SigningRequest, Step,
     },

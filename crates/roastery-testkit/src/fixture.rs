@@ -2,15 +2,14 @@ use std::{sync::Arc, time::Duration};
 
 use roastery_frost::{SecretShare, SigningKey, danger_trusted_dealer};
 use roastery_protocol::{
-    Attempt, Incarnation, Seat,
+    Seat,
     clock::Moment,
-    election::Order,
-    engine::{FakeEngine, FrostEngine},
     group::{Group, Member, PeerId},
     keys::{HostKey, IdentityKey},
-    message::{Body, Envelope, Header, RefusalReason},
-    request::{ApprovedRequest, Derivation, MessageToSign, Policy, SigningRequest, Step, Taproot},
-    signing::{Opening, PeerHistory, Settings},
+    request::{
+        ApprovedRequest, Derivation, MessageToSign, Policy, RefusalReason, SigningRequest, Step,
+        Taproot,
+    },
 };
 use zeroize::Zeroizing;
 
@@ -101,56 +100,8 @@ impl Fixture {
         ApprovedRequest::obtain(request, &self.group, self.policy.clone(), self.now).unwrap()
     }
 
-    pub fn opening(
-        &self,
-        seat: Seat,
-        request: &ApprovedRequest,
-        run: u64,
-        settings: Settings,
-    ) -> Opening {
-        Opening {
-            group: self.group.clone(),
-            seat,
-            identity: self.identities[seat.index()].clone(),
-            request: request.clone(),
-            incarnation: Incarnation::new(
-                self.now.wall.as_millis() as u64 + run,
-                [seat.index() as u8; 8],
-            ),
-            settings,
-            record: PeerHistory::default(),
-        }
-    }
-
     pub fn share(&self, seat: Seat) -> SecretShare {
         SecretShare::from_bytes(self.shares[seat.index()].clone()).unwrap()
-    }
-
-    pub fn frost(&self, seat: Seat) -> FrostEngine {
-        FrostEngine::new(seat, self.group.keys().clone(), self.share(seat))
-    }
-
-    pub fn frost_engines(&self) -> Vec<Option<FrostEngine>> {
-        self.group.seats().map(|seat| Some(self.frost(seat))).collect()
-    }
-
-    pub fn fake_engines(&self) -> Vec<FakeEngine> {
-        self.group.seats().map(FakeEngine::new).collect()
-    }
-
-    pub fn order(&self, request: &ApprovedRequest) -> Order {
-        Order::of(request.session_id(), self.group.seats())
-    }
-
-    pub fn coordinator(&self, request: &ApprovedRequest, attempt: u32) -> Seat {
-        self.order(request).coordinator(Attempt::new(attempt).unwrap())
-    }
-
-    /// A message of the session of request 1, signed by this seat.
-    pub fn seal(&self, sender: Seat, attempt: u32, body: &Body) -> Envelope {
-        let session = self.signing_request(1).session_id();
-        let header = Header::new(body.kind(), self.group.id(), session, attempt, sender.to_u16());
-        Envelope::seal(header, body, &self.identities[sender.index()])
     }
 }
 

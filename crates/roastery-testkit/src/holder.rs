@@ -5,15 +5,11 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use roastery_frost::{AggregateNonce, PartialSignature, PublicNonce, Seat, Signature};
+use roastery_frost::{PartialSignature, PublicNonce};
 use roastery_protocol::{
     SessionId,
     clock::Moment,
-    engine::{
-        Engine, EngineError, EngineSession, FrostEngine, FrostPackage, FrostSession, SlotContext,
-        SlotId,
-    },
-    member::engine as v2,
+    member::engine::{Answer, DrawContext, Engine, SignOrder, SlotRange, Void},
     request::ApprovedRequest,
 };
 
@@ -53,95 +49,7 @@ impl<T> Drop for Holder<T> {
     }
 }
 
-impl Holder<FrostSession> {
-    fn count<R>(&mut self, act: impl FnOnce(&mut FrostSession) -> R) -> R {
-        let before = self.inner.live_slots();
-        let result = act(&mut self.inner);
-        self.alive.slots.fetch_sub(before, Ordering::SeqCst);
-        self.alive.slots.fetch_add(self.inner.live_slots(), Ordering::SeqCst);
-        result
-    }
-}
-
-impl Engine for Holder<FrostEngine> {
-    type Session = Holder<FrostSession>;
-
-    fn seat(&self) -> Seat {
-        self.inner.seat()
-    }
-
-    fn open(&self, request: &ApprovedRequest) -> Result<Self::Session, EngineError> {
-        Ok(Holder::new(self.inner.open(request)?, &self.alive))
-    }
-}
-
-impl EngineSession for Holder<FrostSession> {
-    type Package = FrostPackage;
-
-    fn commit(
-        &mut self,
-        slot: SlotId,
-        context: &SlotContext,
-    ) -> Result<Vec<PublicNonce>, EngineError> {
-        self.count(|inner| inner.commit(slot, context))
-    }
-
-    fn aggregate_nonces(&self, slots: &[&[PublicNonce]]) -> Vec<AggregateNonce> {
-        self.inner.aggregate_nonces(slots)
-    }
-
-    fn prepare(
-        &self,
-        signers: &[Seat],
-        aggregates: &[AggregateNonce],
-    ) -> Result<FrostPackage, EngineError> {
-        self.inner.prepare(signers, aggregates)
-    }
-
-    fn sign(
-        &mut self,
-        slot: SlotId,
-        package: &FrostPackage,
-    ) -> Result<Vec<PartialSignature>, EngineError> {
-        self.count(|inner| inner.sign(slot, package))
-    }
-
-    fn check_share(
-        &self,
-        package: &FrostPackage,
-        signer: Seat,
-        nonces: &[PublicNonce],
-        share: &[PartialSignature],
-    ) -> Result<(), usize> {
-        self.inner.check_share(package, signer, nonces, share)
-    }
-
-    fn aggregate(
-        &self,
-        package: &FrostPackage,
-        shares: &[&[PartialSignature]],
-    ) -> Option<Vec<Signature>> {
-        self.inner.aggregate(package, shares)
-    }
-
-    fn verify(&self, signatures: &[Signature]) -> bool {
-        self.inner.verify(signatures)
-    }
-
-    fn discard(&mut self, slot: SlotId) {
-        self.count(|inner| inner.discard(slot));
-    }
-
-    fn abort(&mut self) {
-        self.count(|inner| inner.abort());
-    }
-
-    fn live_slots(&self) -> usize {
-        self.inner.live_slots()
-    }
-}
-
-impl<E: v2::Engine> Holder<E> {
+impl<E: Engine> Holder<E> {
     fn count_slots<R>(&mut self, act: impl FnOnce(&mut E) -> R) -> R {
         let before = self.inner.live_slots();
         let result = act(&mut self.inner);
@@ -151,24 +59,20 @@ impl<E: v2::Engine> Holder<E> {
     }
 }
 
-impl<E: v2::Engine> v2::Engine for Holder<E> {
-    fn draw(
-        &mut self,
-        slots: &v2::SlotRange,
-        context: &v2::DrawContext,
-    ) -> v2::Answer<Vec<PublicNonce>> {
+impl<E: Engine> Engine for Holder<E> {
+    fn draw(&mut self, slots: &SlotRange, context: &DrawContext) -> Answer<Vec<PublicNonce>> {
         self.count_slots(|inner| inner.draw(slots, context))
     }
 
-    fn open(&mut self, request: &ApprovedRequest) -> v2::Answer<()> {
+    fn open(&mut self, request: &ApprovedRequest) -> Answer<()> {
         self.inner.open(request)
     }
 
-    fn sign(&mut self, order: &v2::SignOrder, now: Moment) -> v2::Answer<Vec<PartialSignature>> {
+    fn sign(&mut self, order: &SignOrder, now: Moment) -> Answer<Vec<PartialSignature>> {
         self.count_slots(|inner| inner.sign(order, now))
     }
 
-    fn void(&mut self, what: v2::Void) {
+    fn void(&mut self, what: Void) {
         self.count_slots(|inner| inner.void(what));
     }
 

@@ -1,5 +1,5 @@
-//! What the tests of several crates use: a group with its keys, all its sessions in one queue,
-//! messages with every part chosen, and members driven by the test.
+//! What the tests of several crates use: a group with its keys, values with every part chosen,
+//! engines that are counted, nodes, and what every bus promises.
 //!
 //! Not published. What fails here fails the test that called it.
 #![allow(
@@ -12,7 +12,7 @@
 
 #[cfg(feature = "node")]
 pub mod bus;
-pub mod byzantine;
+mod chance;
 #[cfg(feature = "node")]
 pub mod demo;
 mod fixture;
@@ -22,6 +22,5 @@ pub mod holder;
 pub mod nodes;
 #[cfg(feature = "payments")]
 pub mod payments;
-mod world;
 
-pub use self::{fixture::*, world::*};
+pub use self::{chance::Chance, fixture::*};

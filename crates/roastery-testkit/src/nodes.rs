@@ -22,7 +22,7 @@ use roastery_protocol::{
         frame::{Content, Control, ControlContent, Refusal, Statement, Want},
         machine::{Outcome, RequestOrigin},
     },
-    message::RefusalReason,
+    request::RefusalReason,
     request::{ApprovedRequest, Derivation, MessageToSign, Policy, SigningRequest, Step, Taproot},
 };
 use tokio::task::JoinHandle;

@@ -3,7 +3,7 @@
 mod rules;
 
 use bitcoin::{Amount, Network};
-use roastery_protocol::message::RefusalReason;
+use roastery_protocol::request::RefusalReason;
 use thiserror::Error;
 
 pub use self::rules::{

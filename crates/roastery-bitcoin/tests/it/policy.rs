@@ -13,7 +13,7 @@ use roastery_bitcoin::{
     wallet::{Branch, SEARCH_DEPTH, Wallet},
 };
 use roastery_protocol::{
-    message::RefusalReason,
+    request::RefusalReason,
     request::{Derivation, Taproot},
 };
 use roastery_testkit::payments::{TestGroup, elsewhere, ordinary, pay, spending};

@@ -11,8 +11,8 @@ use roastery_protocol::{
         machine::{Event, Outcome, Record, Report, RequestOrigin, StopReason},
         proof::{Proof, ProvenFault},
     },
-    message::{Proposal, RefusalReason},
     request::{ApprovedRequest, SigningRequest},
+    request::{Proposal, RefusalReason},
 };
 use tokio::sync::{mpsc, oneshot, watch};
 

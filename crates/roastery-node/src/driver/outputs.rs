@@ -9,7 +9,7 @@ use roastery_protocol::{
         engine::{Arithmetic, Engine},
         machine::{Event, Outcome, Record},
     },
-    message::RefusalReason,
+    request::RefusalReason,
 };
 use tokio::sync::mpsc;
 

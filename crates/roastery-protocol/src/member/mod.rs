@@ -1,5 +1,5 @@
-//! Signing, version 2: the parts of a machine that signs without attempts, with nonces that are
-//! shown before a request is known. `docs/protocol-2.md` specifies every byte and rule.
+//! Signing: the parts of a machine that signs without attempts, with nonces that are shown before a
+//! request is known. `docs/signing.md` specifies every byte and rule.
 //!
 //! Each part here is a value that owns its data, is given what arrived and the time, and returns
 //! what to do.

@@ -4,7 +4,7 @@ use roastery_frost::{TweakContext, XOnlyPublicKey};
 use thiserror::Error;
 
 use super::{DerivationError, MAX_LIFETIME_SECONDS, SigningRequest};
-use crate::{GroupId, SessionId, clock::Moment, group::Group, message::RefusalReason};
+use crate::{GroupId, SessionId, clock::Moment, group::Group, request::RefusalReason};
 
 /// The rules of one node: what it signs. Asked before the node takes part in a session, and again
 /// before each share leaves it, because what was right when the session began may not be right any

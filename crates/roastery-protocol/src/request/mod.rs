@@ -2,6 +2,8 @@
 
 mod approval;
 mod derivation;
+mod proposal;
+mod refusal;
 mod subject;
 
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -11,6 +13,8 @@ pub(crate) use self::approval::message_keys;
 pub use self::{
     approval::{ApprovalError, ApprovedRequest, MessageKey, Policy, Step},
     derivation::{Derivation, DerivationError, MAX_PATH_LENGTH, Taproot},
+    proposal::Proposal,
+    refusal::RefusalReason,
     subject::{MAX_TEXT, MAX_TRANSACTION, Subject, SubjectError},
 };
 use crate::{

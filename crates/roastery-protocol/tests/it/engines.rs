@@ -1,4 +1,4 @@
-//! The engines and the arithmetic of version 2: what is signed, what is refused, and how secrets
+//! The engines and the arithmetic: what is signed, what is refused, and how secrets
 //! end.
 
 mod aggregation;

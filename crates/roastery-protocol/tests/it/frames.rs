@@ -1,4 +1,4 @@
-//! The frames and proofs of signing version 2: which bytes they are, that they mean one thing only,
+//! The frames and proofs of signing: which bytes they are, that they mean one thing only,
 //! how many there may be, and what proves a fault.
 
 mod bounds;
@@ -24,8 +24,8 @@ use roastery_protocol::{
         },
         proof::{Fault, Proof},
     },
-    message::{Proposal, RefusalReason},
     request::Subject,
+    request::{Proposal, RefusalReason},
 };
 use roastery_testkit::{forge::*, *};
 

@@ -5,7 +5,6 @@ mod clocks;
 mod derivation;
 mod group;
 mod requests;
-mod transport;
 mod versions;
 
 use roastery_protocol::Seat;

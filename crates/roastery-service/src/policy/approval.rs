@@ -5,7 +5,7 @@ use std::{
 
 use roastery_protocol::{
     SessionId,
-    message::RefusalReason,
+    request::RefusalReason,
     request::{Policy, SigningRequest, Step},
 };
 

@@ -9,7 +9,7 @@ use roastery_bitcoin::{
 };
 use roastery_protocol::{
     group::Group,
-    message::RefusalReason,
+    request::RefusalReason,
     request::{Subject, SubjectError},
 };
 use roastery_store::{Coin, Examination, KeptRequest, Spending};

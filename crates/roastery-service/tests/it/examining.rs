@@ -9,7 +9,7 @@ use roastery_bitcoin::{
 };
 use roastery_protocol::{
     SessionId,
-    message::RefusalReason,
+    request::RefusalReason,
     request::{Derivation, MessageToSign, SigningRequest, Subject, Taproot},
 };
 use roastery_service::{

@@ -19,7 +19,7 @@ use roastery_protocol::{
         frame::{Frame, Kind},
         machine::{Event, Member, Opening, Record, RequestOrigin, StopReason},
     },
-    message::Proposal,
+    request::Proposal,
     request::{ApprovedRequest, SigningRequest, Subject},
 };
 

@@ -8,7 +8,7 @@ use std::{
 
 use roastery_protocol::{
     Seat,
-    message::RefusalReason,
+    request::RefusalReason,
     request::{Policy, SigningRequest, Step},
 };
 

@@ -10,7 +10,7 @@ use roastery_protocol::{
         machine::Outcome,
         proof::{Fault, Proof},
     },
-    message::RefusalReason,
+    request::RefusalReason,
     request::{MAX_LIFETIME_SECONDS, Subject},
 };
 use roastery_store::{

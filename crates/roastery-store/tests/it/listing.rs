@@ -2,7 +2,7 @@
 
 use roastery_protocol::{
     GroupId, SessionId,
-    message::RefusalReason,
+    request::RefusalReason,
     request::{Derivation, MessageToSign, SigningRequest, Subject},
 };
 use roastery_store::{Durability, KeptRequest, Listing, RequestState, StateKind, Store};

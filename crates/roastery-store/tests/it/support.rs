@@ -8,7 +8,7 @@ use roastery_protocol::{
         Incarnation,
         machine::{Origin, Outcome},
     },
-    message::RefusalReason,
+    request::RefusalReason,
     request::{Derivation, MessageToSign, SigningRequest, Subject},
 };
 use roastery_store::{

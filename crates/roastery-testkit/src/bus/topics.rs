@@ -7,7 +7,7 @@ pub fn group(name: u8) -> Topic {
     Topic::Group(GroupId::from_bytes([name; 32]))
 }
 
-/// An invalid signature and a header: evidence, as docs/protocol-2.md defines it, or a message of a
+/// An invalid signature and a header: evidence, as docs/signing.md defines it, or a message of a
 /// key generation, as docs/protocol.md does.
 pub fn heading(topic: Topic) -> Vec<u8> {
     match topic {

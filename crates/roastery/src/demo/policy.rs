@@ -1,5 +1,5 @@
 use roastery_protocol::{
-    message::RefusalReason,
+    request::RefusalReason,
     request::{MessageToSign, Policy, SigningRequest, Step},
 };
 

@@ -11,7 +11,7 @@ use roastery_protocol::{
         frame::Content,
         machine::{Limit as MemberLimit, Proposed, RequestOrigin},
     },
-    message::Proposal,
+    request::Proposal,
     request::{ApprovedRequest, Subject},
 };
 use roastery_testkit::nodes::*;

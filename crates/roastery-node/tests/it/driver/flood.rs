@@ -12,8 +12,8 @@ use roastery_protocol::{
         frame::Want,
         machine::{RequestOrigin, StopReason},
     },
-    message::RefusalReason,
     request::ApprovedRequest,
+    request::RefusalReason,
 };
 use roastery_testkit::nodes::*;
 use tokio::time::{Instant, advance, sleep};

@@ -8,7 +8,7 @@ async fn what_came_before_a_node_opened_its_session_is_used_without_being_said_a
     let fixture = Fixture::new(3, 5);
     let request = fixture.request(1);
     let [first, second, late, ..] = fixture.order(&request)[..] else { unreachable!() };
-    // The coordinator can pick nobody else than these three.
+    // These three are all that the coordinator can pick.
     let (_mesh, nodes) = fixture.start_all(&[first, second, late]);
     settle().await;
     let mut sessions = sign_at(&nodes[..2], &request).await;

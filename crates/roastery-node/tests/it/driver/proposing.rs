@@ -4,8 +4,8 @@ use roastery_node::{
 };
 use roastery_protocol::{
     member::machine::{Event, OpenError, ProposeError as NotProposed, Proposed},
-    message::{Proposal, RefusalReason},
     request::{ApprovedRequest, Subject, SubjectError},
+    request::{Proposal, RefusalReason},
 };
 use roastery_testkit::nodes::*;
 use tokio::{

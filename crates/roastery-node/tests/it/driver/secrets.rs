@@ -6,7 +6,7 @@ use roastery_frost::Seat;
 use roastery_node::bus::Mesh;
 use roastery_protocol::{
     member::machine::RequestOrigin,
-    message::RefusalReason,
+    request::RefusalReason,
     request::{Policy, SigningRequest, Step},
 };
 use roastery_testkit::holder::{Alive, Holder};

@@ -3,8 +3,8 @@ use roastery_node::bus::{Bus, BusEvent, Destination};
 use roastery_protocol::{
     group::PeerId,
     member::frame::Content,
-    message::{Proposal, RefusalReason},
     request::Subject,
+    request::{Proposal, RefusalReason},
 };
 use roastery_testkit::nodes::*;
 use tokio::time::{Instant, timeout};

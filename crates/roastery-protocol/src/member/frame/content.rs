@@ -6,7 +6,7 @@ use roastery_frost::{AggregateNonce, PartialSignature, Seat, Signature};
 use crate::{
     BodyHash, GroupId, SessionId, SlotHash,
     member::{Incarnation, Run},
-    message::RefusalReason,
+    request::RefusalReason,
     tags::Tag,
     wire,
 };

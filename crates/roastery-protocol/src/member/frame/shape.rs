@@ -2,7 +2,7 @@ use borsh::BorshDeserialize;
 use thiserror::Error;
 
 use super::{Content, FinalSignature, SignatureShare, SigningPackage, Statement, StatementKind};
-use crate::{group::Group, member::proof::Proof, message::Proposal, wire};
+use crate::{group::Group, member::proof::Proof, request::Proposal, wire};
 
 /// The structural rules for the statements of one session. They are closed and context-free: they
 /// depend on the group file and the request only, and not on other statements, so that breaking one

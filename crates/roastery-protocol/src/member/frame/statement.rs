@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     BodyHash, GroupId, SessionId, envelope::SIGNATURE, group::Group, keys::IdentityKey,
-    member::proof::Proof, message::Proposal, tags::Tag, wire,
+    member::proof::Proof, request::Proposal, tags::Tag, wire,
 };
 
 /// A signed statement as it is sent: `1 | signature | body`, with a header that was read.

@@ -13,7 +13,7 @@ use crate::{
         engine::{Arithmetic, Engine},
         requests::{Rank, Room},
     },
-    message::RefusalReason,
+    request::RefusalReason,
 };
 
 impl<E: Engine, A: Arithmetic> Member<E, A> {

@@ -1,7 +1,7 @@
 use roastery_frost::{Seat, Signature};
 use thiserror::Error;
 
-use crate::{BodyHash, SessionId, member::engine::EngineError, message::RefusalReason};
+use crate::{BodyHash, SessionId, member::engine::EngineError, request::RefusalReason};
 
 /// The signatures of a request. Final: they are never replaced.
 #[derive(Clone, Debug, PartialEq)]

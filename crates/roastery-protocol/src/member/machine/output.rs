@@ -15,7 +15,7 @@ use crate::{
         proof::{Proof, ProvenFault},
         stock::NotUsable,
     },
-    message::RefusalReason,
+    request::RefusalReason,
 };
 
 /// What must be on the disk before its effect.

@@ -17,8 +17,8 @@ use crate::{
         frame::{Content, Statement},
         requests::{Intake, MOST_OFFERED, Original, Proposed, SeatSet},
     },
-    message::{Proposal, RefusalReason},
     request::{MAX_LIFETIME_SECONDS, SigningRequest, SubjectError},
+    request::{Proposal, RefusalReason},
 };
 
 /// Why a request was not proposed. Nothing was sent then.

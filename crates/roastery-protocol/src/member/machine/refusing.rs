@@ -14,7 +14,7 @@ use crate::{
         engine::{Arithmetic, Engine},
         frame::{Content, Refusal},
     },
-    message::RefusalReason,
+    request::RefusalReason,
 };
 
 impl<E: Engine, A: Arithmetic> Core<E, A> {

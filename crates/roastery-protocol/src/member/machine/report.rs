@@ -3,7 +3,7 @@ use std::{fmt, time::Duration};
 use roastery_frost::Seat;
 
 use super::{Outcome, StopReason};
-use crate::{SessionId, member::proof::ProvenFault, message::RefusalReason};
+use crate::{SessionId, member::proof::ProvenFault, request::RefusalReason};
 
 /// What a node knows of a session: its state, and which members are awaited since when.
 #[derive(Clone, Debug, PartialEq)]

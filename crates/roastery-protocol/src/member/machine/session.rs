@@ -27,8 +27,8 @@ use crate::{
         runs::AnsweredRuns,
         schedule::Schedule,
     },
-    message::RefusalReason,
     request::ApprovedRequest,
+    request::RefusalReason,
 };
 
 /// The pace of retransmissions: the first after half a second, then twice as long up to 15 s.

@@ -21,7 +21,7 @@ use crate::{
         retained::Brought,
         runs::{Admission, AnsweredRuns},
     },
-    message::RefusalReason,
+    request::RefusalReason,
 };
 
 impl<E: Engine, A: Arithmetic> Member<E, A> {

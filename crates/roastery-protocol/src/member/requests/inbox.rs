@@ -8,8 +8,8 @@ use crate::{
     envelope::SIGNATURE,
     group::Group,
     member::frame::{Malformation, Statement, read_proposal},
-    message::Proposal,
     request::MAX_LIFETIME_SECONDS,
+    request::Proposal,
 };
 
 /// A member's proposal, which is not decided yet.

@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use roastery_frost::Seat;
 
 use super::by_author::ByAuthor;
-use crate::{SessionId, member::Incarnation, message::RefusalReason};
+use crate::{SessionId, member::Incarnation, request::RefusalReason};
 
 /// The most refused requests that are remembered.
 const MOST: usize = 4096;

@@ -7,7 +7,7 @@ use crate::{
     group::{Group, Member, PeerId},
     keys::{HostKey, IdentityKey},
     member::frame::{Content, Statement},
-    message::Proposal,
+    request::Proposal,
     request::{Derivation, MessageToSign, SigningRequest, Subject},
 };
 

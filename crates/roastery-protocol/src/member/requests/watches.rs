@@ -3,7 +3,7 @@ use std::{collections::BTreeSet, time::Duration};
 use roastery_frost::Seat;
 
 use super::{by_author::ByAuthor, seat_set::SeatSet, walks::Walks};
-use crate::{SessionId, message::RefusalReason, request::SigningRequest};
+use crate::{SessionId, request::RefusalReason, request::SigningRequest};
 
 /// The most requests that are watched for their outcome.
 const MOST: usize = 4096;

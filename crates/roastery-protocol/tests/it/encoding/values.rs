@@ -1,15 +1,11 @@
 //! Arbitrary values of everything that is sent or stored. The larger strategies are boxed: side by
 //! side on the stack of a test they would overflow it.
 
-use proptest::{collection::vec, option, prelude::*, sample::select};
+use proptest::{collection::vec, prelude::*, sample::select};
 use roastery_frost::{AggregateNonce, PartialSignature, PublicNonce, Signature};
-use roastery_protocol::group::PeerId;
+use roastery_protocol::{BodyHash, SlotHash, group::PeerId};
 
 use super::*;
-
-pub fn runs() -> impl Strategy<Value = Incarnation> {
-    (any::<u64>(), any::<[u8; 8]>()).prop_map(|(at, random)| Incarnation::new(at, random))
-}
 
 pub fn peers() -> impl Strategy<Value = PeerId> {
     vec(any::<u8>(), 1..=64).prop_map(|name| PeerId::new(name).unwrap())
@@ -25,10 +21,6 @@ pub fn slot_hashes() -> impl Strategy<Value = SlotHash> {
 
 fn nonces() -> impl Strategy<Value = PublicNonce> {
     select((0..16).map(nonce).collect::<Vec<_>>())
-}
-
-fn slots() -> impl Strategy<Value = Slot> {
-    vec(nonces(), 2).prop_map(Slot)
 }
 
 pub fn aggregates() -> impl Strategy<Value = AggregateNonce> {
@@ -75,48 +67,6 @@ pub fn requests() -> BoxedStrategy<SigningRequest> {
         .boxed()
 }
 
-fn commitments() -> BoxedStrategy<Commitments> {
-    (runs(), any::<u32>(), slots())
-        .prop_map(|(run, index, slot)| Commitments { run, index, slot })
-        .boxed()
-}
-
-fn packages() -> BoxedStrategy<SigningPackage> {
-    let seats = select(vec![[0, 1], [0, 2], [1, 2]]);
-    let slots = vec(slot_hashes(), 2);
-    (runs(), 0..=1u16, seats, slots, vec(aggregates(), 2))
-        .prop_map(|(run, number, seats, slots, aggregates)| {
-            let signers = seats
-                .into_iter()
-                .zip(slots)
-                .map(|(at, slot)| SignerSlot { seat: seat(at), slot })
-                .collect();
-            SigningPackage { run, number, signers, aggregates }
-        })
-        .boxed()
-}
-
-fn shares() -> BoxedStrategy<SignatureShare> {
-    let next = (runs(), any::<u32>(), slots()).prop_map(|(run, index, slot)| NextSlot {
-        run,
-        index,
-        slot,
-    });
-    (hashes(), vec(scalars(), 2), option::of(next))
-        .prop_map(|(package, scalars, next)| SignatureShare { package, scalars, next })
-        .boxed()
-}
-
-fn wants() -> impl Strategy<Value = Want> {
-    prop_oneof![
-        Just(Want::Slot),
-        hashes().prop_map(Want::Package),
-        hashes().prop_map(Want::Share),
-        slot_hashes().prop_map(Want::Nonces),
-        Just(Want::Outcome),
-    ]
-}
-
 pub fn refusals() -> impl Strategy<Value = RefusalReason> {
     select(vec![
         RefusalReason::Policy,
@@ -129,82 +79,12 @@ pub fn refusals() -> impl Strategy<Value = RefusalReason> {
     ])
 }
 
-/// A body of any kind but a proposal and evidence.
-fn plain_bodies() -> BoxedStrategy<Body> {
-    let ends = (hashes(), vec(signatures(), 2))
-        .prop_map(|(package, signatures)| FinalSignature { package, signatures });
-    prop_oneof![
-        commitments().prop_map(Body::Commitments),
-        packages().prop_map(Body::SigningPackage),
-        shares().prop_map(Body::SignatureShare),
-        ends.prop_map(Body::Signature),
-        wants().prop_map(Body::Want),
-        refusals().prop_map(Body::Refusal),
-    ]
-    .boxed()
-}
-
 pub fn subjects() -> impl Strategy<Value = Subject> {
     prop_oneof![
         Just(Subject::Hash),
         ".{0,40}".prop_map(Subject::Text),
         vec(any::<u8>(), 0..100).prop_map(Subject::Transaction),
     ]
-}
-
-/// A message of the fixed session: the attempt, the sender and the body, of any kind. The sender of
-/// a package coordinates.
-pub fn statements() -> BoxedStrategy<(u32, Seat, Body)> {
-    let bodies = prop_oneof![
-        6 => plain_bodies(),
-        1 => subjects().prop_map(|subject| fixed().proposal(subject)),
-        1 => proofs().prop_map(Body::Evidence),
-    ];
-    (0..=65_535u32, 0..3usize, bodies)
-        .prop_map(|(attempt, sender, body)| {
-            let sender = match body {
-                Body::SigningPackage(_) => {
-                    fixed().shape.order().coordinator(Attempt::new(attempt).unwrap())
-                }
-                _ => seat(sender),
-            };
-            (attempt, sender, body)
-        })
-        .boxed()
-}
-
-/// Any envelope that is no evidence, sound or not.
-fn envelopes() -> BoxedStrategy<Envelope> {
-    let header = (any::<[u8; 32]>(), any::<[u8; 32]>(), any::<u32>(), any::<u16>());
-    let other = (0..7u8, header, vec(any::<u8>(), 0..200)).prop_map(
-        |(kind, (group, session, attempt, sender), content)| {
-            let raw = Raw { version: 1, kind, group, session, attempt, sender, content };
-            Envelope::parse(&raw.unsigned()).unwrap()
-        },
-    );
-    let sound = plain_bodies().prop_map(|body| fixed().seal(seat(0), &body));
-    prop_oneof![other, sound].boxed()
-}
-
-fn nonce_bytes() -> BoxedStrategy<SlotNonces> {
-    let pair = vec(any::<u8>(), 66).prop_map(|bytes| <[u8; 66]>::try_from(bytes).unwrap());
-    vec(pair, 0..4).prop_map(SlotNonces).boxed()
-}
-
-pub fn proofs() -> BoxedStrategy<Proof> {
-    let pair = || (envelopes(), envelopes());
-    let faults = prop_oneof![
-        pair().prop_map(|(first, second)| Fault::PackageConflict { first, second }),
-        pair().prop_map(|(first, second)| Fault::SlotAssignedTwice { first, second }),
-        (envelopes(), vec(nonce_bytes(), 0..4))
-            .prop_map(|(package, slots)| Fault::WrongAggregateNonce { package, slots }),
-        pair().prop_map(|(first, second)| Fault::ShareConflict { first, second }),
-        (pair(), nonce_bytes(), any::<u8>()).prop_map(|((package, share), nonces, message)| {
-            Fault::InvalidShare { package, nonces, share, message }
-        }),
-        envelopes().prop_map(|message| Fault::MalformedMessage { message }),
-    ];
-    (requests(), faults).prop_map(|(request, fault)| Proof::new(request, fault)).boxed()
 }
 
 /// A change of bytes in transit.

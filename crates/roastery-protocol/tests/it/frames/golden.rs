@@ -1,4 +1,4 @@
-//! Golden vectors of signing version 2, committed in `tests/vectors/golden-2.json`. A change of a
+//! Golden vectors of signing, committed in `tests/vectors/signing.json`. A change of a
 //! byte in it is a new version of the protocol.
 
 use roastery_protocol::{
@@ -45,7 +45,7 @@ fn computed() -> Vectors {
 
 #[test]
 fn every_byte_of_version_2_is_the_committed_one() {
-    compare("golden-2.json", &computed());
+    compare("signing.json", &computed());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The six proofs of version 2 before a third party that has the group file: the guilty is
+//! The six proofs before a third party that has the group file: the guilty is
 //! convicted, and what honest members say is valid in every claim about it.
 
 use roastery_frost::{
@@ -8,7 +8,7 @@ use roastery_protocol::{
     member::proof::{Indeterminate, ProvenFault, Verdict},
     tags::Tag,
 };
-use roastery_testkit::byzantine::{identity_secret, spoiled_at};
+use roastery_testkit::forge::{SigningKeyOf, spoiled_at};
 
 use super::*;
 
@@ -307,7 +307,7 @@ fn what_honest_members_state_is_valid_in_every_claim_about_it() {
     let share = || stage.shares[0].clone();
     let package = || stage.package.clone();
     let anew = |statement: &Statement, sender: Seat| {
-        let key = identity_secret(sender.index());
+        let key = SigningKeyOf(1).at(sender.index());
         signed_anew(statement, &key, statement.kind().tag(), 1)
     };
     let (package_anew, share_anew) =

@@ -12,7 +12,10 @@ use roastery_protocol::member::{
     frame::StatementKind,
     proof::{FaultKind, Verdict},
 };
-use roastery_testkit::byzantine::{Chance, identity_secret, spoiled_at};
+use roastery_testkit::{
+    Chance,
+    forge::{SigningKeyOf, spoiled_at},
+};
 
 use super::{
     proofs::{Drawn, Table, run, signed_anew},
@@ -80,7 +83,7 @@ impl Arena {
         self.said.push((request, statement.clone()));
         // Another member passes it on with a signature that it has from elsewhere.
         if self.chance.one_in(4) {
-            let key = identity_secret(sender.index());
+            let key = SigningKeyOf(1).at(sender.index());
             let again = signed_anew(&statement, &key, statement.kind().tag(), 1);
             self.said.push((request, again));
         }

@@ -7,7 +7,7 @@ use roastery_protocol::{
     },
     tags::Tag,
 };
-use roastery_testkit::byzantine::identity_secret;
+use roastery_testkit::forge::SigningKeyOf;
 
 use super::{
     proofs::{Stage, Table, run, signed_anew, stage},
@@ -84,11 +84,11 @@ fn a_statement_that_its_sender_did_not_sign_proves_nothing() {
         Statement::parse(&bytes).unwrap()
     };
     let of_another = |statement: &Statement| {
-        let key = identity_secret(stage.outsider.index());
+        let key = SigningKeyOf(1).at(stage.outsider.index());
         signed_anew(statement, &key, statement.kind().tag(), 0)
     };
     let as_other_kind = |statement: &Statement| {
-        let key = identity_secret(statement.header().sender.into());
+        let key = SigningKeyOf(1).at(statement.header().sender.into());
         signed_anew(statement, &key, Tag::RefusalStatement, 0)
     };
     for (fault, _) in stage.true_claims() {
@@ -127,7 +127,7 @@ fn a_statement_of_another_kind_or_without_form_proves_nothing_but_its_own_form()
         let mut body = short.body().to_vec();
         body[1] = kind as u8;
         let unsigned = Statement::parse(&[&[1], &[0; 64][..], &body].concat()).unwrap();
-        let key = identity_secret(stage.signers[0].index());
+        let key = SigningKeyOf(1).at(stage.signers[0].index());
         let message = signed_anew(&unsigned, &key, kind.tag(), 0);
         let verdict = stage.table.verdict(Fault::MalformedMessage { message });
         assert_eq!(verdict, undecided(Indeterminate::FormNotProvable));

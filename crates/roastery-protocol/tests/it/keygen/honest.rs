@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use roastery_protocol::{
-    engine::FrostEngine,
     group::Group,
     keygen::{AwaitedThing, ReportPhase, message::Kind},
-    machine::{Destination, Machine},
+    machine::{Destination, Link, Machine, Output},
+    member::{
+        engine::{FrostArithmetic, FrostEngine},
+        machine::{Member, Opening, RequestOrigin},
+    },
     request::{ApprovedRequest, Derivation, MessageToSign, SigningRequest},
-    signing::{self, Opening, PeerHistory, Session},
 };
 
 use super::world::*;
@@ -67,48 +69,55 @@ fn sign(world: &mut World, expected: &Group, signers: &[usize]) {
     let message = MessageToSign { message: [5; 32], derivation: Derivation::key_path_only() };
     let expiry = now.wall_seconds() + 60;
     let request = SigningRequest::new(group.id(), [0; 32], expiry, vec![message]).unwrap();
-    let mut sessions: Vec<(usize, Session<_>)> = Vec::new();
+    let mut members: Vec<(usize, Member<FrostEngine, FrostArithmetic>)> = Vec::new();
     for &at in signers {
-        let approved =
-            ApprovedRequest::obtain(request.clone(), &group, Arc::new(Willing), now).unwrap();
         let share = world.node_mut(at).take_share().unwrap();
-        let engine = FrostEngine::new(seat(at), group.keys().clone(), share);
+        let arithmetic = FrostArithmetic::new(group.keys().clone());
         let opening = Opening {
             group: group.clone(),
-            seat: seat(at),
-            identity: Arc::new(identity(at)),
-            request: approved,
-            incarnation: roastery_protocol::Incarnation::new(1, [at as u8; 8]),
-            settings: signing::Settings::default(),
-            record: PeerHistory::default(),
+            seats: vec![(seat(at), Arc::new(identity(at)))],
+            last_incarnation: None,
+            proofs: Vec::new(),
+            engine: FrostEngine::new(arithmetic.clone(), [(seat(at), share)]),
+            arithmetic,
+            entropy: Box::new(move || Some([at as u8; 8])),
         };
-        sessions.push((at, Session::open(opening, &engine, now).unwrap()));
+        let mut member = Member::new(opening, now).unwrap();
+        for other in signers.iter().filter(|other| **other != at) {
+            member.handle_link(&peer(seat(*other)), Link::Up, now);
+        }
+        let approved =
+            ApprovedRequest::obtain(request.clone(), &group, Arc::new(Willing), now).unwrap();
+        member.open(approved, RequestOrigin::Proposed, now).unwrap();
+        members.push((at, member));
     }
-    let mut time = now;
-    while sessions.iter().any(|(_, session)| session.outcome().is_none()) {
+    let (session, mut time) = (request.session_id(), now);
+    while members.iter().any(|(_, member)| member.outcome(session).is_none()) {
         let mut packets = Vec::new();
-        for (from, session) in &mut sessions {
-            while let Some(output) = session.poll_output() {
-                if let signing::Output::Send { to, bytes } = output {
-                    packets.push((*from, to, bytes));
+        for (from, member) in &mut members {
+            while let Some(output) = member.poll_output() {
+                match output {
+                    Output::Send { to, bytes } => packets.push((*from, to, bytes)),
+                    Output::Persist(record) => member.persisted(record, true, time),
+                    Output::Event(_) => {}
                 }
             }
         }
         if packets.is_empty() {
             time = roastery_testkit::later(time, std::time::Duration::from_millis(500));
             assert!(time.monotonic < now.monotonic + MINUTE, "no signature");
-            sessions.iter_mut().for_each(|(_, session)| session.handle_timeout(time));
+            members.iter_mut().for_each(|(_, member)| member.handle_timeout(time));
         }
         for (from, to, bytes) in packets {
-            for (at, session) in sessions.iter_mut().filter(|(at, _)| *at != from) {
+            for (at, member) in members.iter_mut().filter(|(at, _)| *at != from) {
                 if to == Destination::Everyone || to == Destination::Seat(seat(*at)) {
-                    let _ = session.handle_message(&peer(seat(from)), &bytes, time);
+                    let _ = member.handle_message(&peer(seat(from)), &bytes, time);
                 }
             }
         }
     }
     let key = Derivation::key_path_only().tweaks(&group).unwrap().x_only_public_key();
-    let outcome = sessions[0].1.outcome().unwrap();
+    let outcome = members[0].1.outcome(session).unwrap();
     assert!(outcome.signatures[0].verify(&key, &[5; 32]));
 }
 

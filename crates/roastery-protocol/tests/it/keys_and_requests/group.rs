@@ -2,10 +2,12 @@
 
 use roastery_frost::{GroupKeys, GroupKeysError, MaybePoint, Scalar, SecretShare, SigningKey};
 use roastery_protocol::{
-    engine::FakeEngine,
     group::{Group, GroupError, SeatKeysError},
     keys::IdentityKey,
-    signing::{OpenError, Session, Settings},
+    member::{
+        engine::{FakeArithmetic, FakeEngine},
+        machine::{Member, OpenError, Opening, RequestOrigin},
+    },
 };
 use zeroize::Zeroizing;
 
@@ -249,25 +251,36 @@ fn a_node_whose_own_keys_are_not_those_of_its_seat_is_refused() {
     assert_eq!(wrong, Err(SeatKeysError::NoSuchSeat { seat: none, members: 3 }));
 }
 
-#[test]
-fn a_session_opens_only_with_the_seats_own_identity_and_engine_and_the_groups_request() {
-    let fixture = Fixture::new(2, 3);
-    let elsewhere = Fixture::with_identities(2, 3, 2);
-    let request = fixture.request(1);
-    let opening = || fixture.opening(seat(1), &request, 0, Settings::default());
-    let open = |opening, engine: usize| {
-        Session::open(opening, &FakeEngine::new(seat(engine)), fixture.now).err()
+/// A node of these seats of a 2-of-3, each with the identity key of a seat.
+fn node(fixture: &Fixture, seats: &[(usize, usize)]) -> Result<TestMember, OpenError> {
+    let opening = Opening {
+        group: fixture.group.clone(),
+        seats: seats.iter().map(|(at, of)| (seat(*at), fixture.identities[*of].clone())).collect(),
+        last_incarnation: None,
+        proofs: Vec::new(),
+        engine: FakeEngine::new(seats.iter().map(|(at, _)| seat(*at))),
+        arithmetic: FakeArithmetic::default(),
+        entropy: Box::new(|| Some([1; 8])),
     };
-    assert_eq!(open(opening(), 1), None);
-    let other = OpenError::OtherEngine { engine: seat(2), seat: seat(1) };
-    assert_eq!(open(opening(), 2), Some(other));
-    let mut wrong = opening();
-    wrong.identity = fixture.identities[2].clone();
-    assert_eq!(open(wrong, 1), Some(OpenError::OtherIdentity { seat: seat(1) }));
-    let mut wrong = opening();
-    wrong.seat = seat(3);
-    assert_eq!(open(wrong, 1), Some(OpenError::NoSuchSeat { seat: seat(3), members: 3 }));
-    let mut wrong = opening();
-    wrong.request = elsewhere.request(1);
-    assert_eq!(open(wrong, 1), Some(OpenError::OtherGroup));
+    Member::new(opening, fixture.now)
+}
+
+type TestMember = Member<FakeEngine, FakeArithmetic>;
+
+#[test]
+fn a_node_takes_part_only_with_its_own_seats_and_identities_and_opens_the_groups_requests_only() {
+    let fixture = Fixture::new(2, 3);
+    assert_eq!(node(&fixture, &[]).err(), Some(OpenError::NoSeat));
+    let other_identity = OpenError::OtherIdentity { seat: seat(1) };
+    assert_eq!(node(&fixture, &[(1, 2)]).err(), Some(other_identity));
+    // The seats 0 and 1 are on two peers, and no node has a seat twice.
+    for seats in [[(0, 0), (1, 1)], [(1, 1), (1, 1)]] {
+        let not_its = OpenError::NotItsSeat { seat: seat(1) };
+        assert_eq!(node(&fixture, &seats).err(), Some(not_its));
+    }
+    let mut member = node(&fixture, &[(1, 1)]).unwrap();
+    let elsewhere = Fixture::with_identities(2, 3, 2).request(1);
+    let opened = member.open(elsewhere, RequestOrigin::Proposed, fixture.now);
+    assert_eq!(opened, Err(OpenError::OtherGroup));
+    assert!(member.open(fixture.request(1), RequestOrigin::Proposed, fixture.now).is_ok());
 }

@@ -5,14 +5,10 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use roastery_protocol::{
-    message::{Body, Envelope, Kind, Malformation, Proposal, ProposalError, RefusalReason},
-    request::{
-        ApprovalError, ApprovedRequest, Derivation, DerivationError, MAX_LIFETIME_SECONDS,
-        MAX_TEXT, MAX_TRANSACTION, MessageToSign, Policy, RequestError, SigningRequest, Step,
-        Subject, SubjectError, Taproot,
-    },
-    signing::Rejected,
+use roastery_protocol::request::{
+    ApprovalError, ApprovedRequest, Derivation, DerivationError, MAX_LIFETIME_SECONDS, MAX_TEXT,
+    MAX_TRANSACTION, MessageToSign, Policy, RefusalReason, RequestError, SigningRequest, Step,
+    Subject, SubjectError, Taproot,
 };
 
 use super::*;
@@ -158,57 +154,6 @@ fn each_bit_of_a_request_makes_another_session() {
     assert_eq!(sessions.len(), read);
     // All but version, counts and kinds can be anything, within their range.
     assert!(read > 8 * (32 + 32 + 8 + 3 * 32), "{read}");
-}
-
-#[test]
-fn a_proposal_is_of_the_session_and_the_group_that_its_request_makes() {
-    let mut world = {
-        let fixture = Fixture::new(2, 2);
-        let engines = fixture.fake_engines();
-        World::open(fixture, engines.into_iter().map(Some), Default::default())
-    };
-    let request = world.fixture.signing_request(1);
-    let other = world.fixture.signing_request(2);
-    let proposal = Body::Proposal(Proposal { request, subject: Subject::Hash });
-    let sealed = world.fixture.seal(seat(0), 0, &proposal).as_bytes().to_vec();
-    // What a session is open for is known already.
-    assert_eq!(world.deliver_without_effect(seat(0), seat(1), &sealed), Rejected::Repeat);
-    let raw = Raw::of(&Envelope::parse(&sealed).unwrap());
-    let in_disguise = Raw { content: [other.encode(), vec![0]].concat(), ..raw }.sealed();
-    let malformation = Malformation::OtherSession;
-    let rejected = world.deliver_without_effect(seat(0), seat(1), &in_disguise);
-    assert_eq!(rejected, Rejected::Malformed { sender: seat(0), malformation });
-    assert_eq!(Envelope::parse(&in_disguise).unwrap().kind(), Kind::Proposal);
-}
-
-#[test]
-fn a_proposal_is_opened_by_any_holder_of_the_group_file_if_a_member_has_signed_it() {
-    let fixture = Fixture::new(2, 3);
-    let group = &fixture.group;
-    let proposal =
-        Proposal { request: fixture.signing_request(1), subject: Subject::Text("pay".to_owned()) };
-    let sealed = fixture.seal(seat(2), 0, &Body::Proposal(proposal.clone()));
-    let bytes = sealed.as_bytes().to_vec();
-    assert_eq!(Proposal::open(&bytes, group), Ok((seat(2), proposal.clone())));
-
-    let raw = Raw::of(&sealed);
-    let by_no_member = Raw { sender: 3, ..raw.clone() }.unsigned();
-    assert_eq!(Proposal::open(&by_no_member, group), Err(ProposalError::NotSigned { sender: 3 }));
-    for place in [0, 63, bytes.len() - 1] {
-        let mut changed = bytes.clone();
-        changed[place] ^= 1;
-        assert_eq!(Proposal::open(&changed, group), Err(ProposalError::NotSigned { sender: 2 }));
-    }
-    let longer = Raw { content: [&raw.content[..], &[0]].concat(), ..raw.clone() }.sealed();
-    assert!(matches!(
-        Proposal::open(&longer, group),
-        Err(ProposalError::Malformed { sender, .. }) if sender == seat(2)
-    ));
-    let other = Fixture::new(3, 3);
-    assert_eq!(Proposal::open(&bytes, &other.group), Err(ProposalError::NotAProposal));
-    let refusal = fixture.seal(seat(2), 0, &Body::Refusal(RefusalReason::Operator));
-    assert_eq!(Proposal::open(refusal.as_bytes(), group), Err(ProposalError::NotAProposal));
-    assert_eq!(Proposal::open(&[], group), Err(ProposalError::NotAProposal));
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use roastery_node::driver::ProposeError;
 use roastery_protocol::{
     member::machine::{ProposeError as NotProposed, RequestOrigin},
-    message::{Proposal, RefusalReason},
     request::ApprovedRequest,
+    request::{Proposal, RefusalReason},
 };
 use roastery_store::{Change, Decider, Decision, Durability, KeptRequest, RequestState};
 

@@ -98,7 +98,7 @@ pub(in crate::service) mod tests {
     use roastery_protocol::{
         BodyHash, GroupId,
         member::machine::Outcome,
-        message::RefusalReason,
+        request::RefusalReason,
         request::{Derivation, MessageToSign, SigningRequest, Subject},
     };
     use roastery_store::{Decision, Examination, Rejection};

@@ -3,7 +3,7 @@
 
 use std::io;
 
-use roastery_protocol::message::RefusalReason;
+use roastery_protocol::request::RefusalReason;
 use roastery_store::{
     Decider, Decision, Examination, KeptRequest, Rejection, RequestState, StoreError,
 };

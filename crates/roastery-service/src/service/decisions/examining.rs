@@ -105,7 +105,7 @@ impl GroupService {
 mod tests {
     use bitcoin::base64::{Engine as _, prelude::BASE64_STANDARD};
     use roastery_bitcoin::{spend::Spend, wallet::Wallet};
-    use roastery_protocol::{SessionId, message::Proposal, request::Subject};
+    use roastery_protocol::{SessionId, request::Proposal, request::Subject};
     use roastery_store::RequestState;
     use roastery_testkit::{payments::ordinary, seat};
 

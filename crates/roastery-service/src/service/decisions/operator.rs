@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use roastery_protocol::message::RefusalReason;
+use roastery_protocol::request::RefusalReason;
 use roastery_store::{Decider, Durability, KeptRequest, RequestState};
 
 use crate::{

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use roastery_protocol::{SessionId, message::RefusalReason};
+use roastery_protocol::{SessionId, request::RefusalReason};
 use roastery_store::{
     Change, Decider, Decision, Durability, Examination, KeptRequest, Rejection, RequestState,
 };

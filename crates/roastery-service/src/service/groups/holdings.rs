@@ -184,7 +184,7 @@ pub(in crate::service) fn is_unshown(kept: &KeptRequest) -> bool {
 #[cfg(test)]
 mod tests {
     use roastery_protocol::{
-        message::RefusalReason,
+        request::RefusalReason,
         request::{Derivation, MessageToSign, SigningRequest},
     };
     use roastery_store::{Decision, Rejection};

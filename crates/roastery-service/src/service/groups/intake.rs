@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use roastery_protocol::{Seat, member::machine::Proposed, message::Proposal, request::Subject};
+use roastery_protocol::{Seat, member::machine::Proposed, request::Proposal, request::Subject};
 use roastery_store::StoreError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 

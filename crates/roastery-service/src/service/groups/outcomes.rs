@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use roastery_node::driver::News;
-use roastery_protocol::{Seat, SessionId, message::RefusalReason};
+use roastery_protocol::{Seat, SessionId, request::RefusalReason};
 use roastery_store::{Change, Durability, KeptRequest, Listing, RequestState, StateKind};
 use tokio::sync::mpsc;
 

@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use roastery_protocol::{Seat, SessionId, member::machine::Event, message::RefusalReason};
+use roastery_protocol::{Seat, SessionId, member::machine::Event, request::RefusalReason};
 use roastery_store::{KeptRequest, RequestState};
 
 use crate::{service::groups::group::GroupService, view};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use roastery_protocol::{
     Seat,
-    message::{Proposal, RefusalReason},
+    request::{Proposal, RefusalReason},
     request::{SigningRequest, Subject},
 };
 use roastery_store::{Decider, Durability, KeptRequest, RequestState};

@@ -1,5 +1,5 @@
 //! What must hold at every step, with any set of faulty members and any behaviour of the network
-//! (docs/protocol-2.md). Each invariant is a type of its own that knows nothing of the others.
+//! (docs/signing.md). Each invariant is a type of its own that knows nothing of the others.
 
 mod authorised;
 mod bounded;

@@ -16,7 +16,7 @@ use crate::{
         },
         machine::{Event, Rejected, RequestOrigin, StopReason},
     },
-    message::RefusalReason,
+    request::RefusalReason,
     request::SigningRequest,
 };
 

@@ -17,7 +17,7 @@ use crate::{
         },
         machine::{Event, Limit, Rejected, RequestOrigin, StopReason},
     },
-    message::RefusalReason,
+    request::RefusalReason,
     verdict::FaultKind,
 };
 

@@ -13,7 +13,7 @@ use crate::{
         frame::{Content, FinalSignature, FrameError, Refusal, SigningPackage, Statement},
         machine::{Rejected, RequestOrigin},
     },
-    message::RefusalReason,
+    request::RefusalReason,
 };
 
 /// Where the parts of a statement's header begin: version, kind, group, session, sender.

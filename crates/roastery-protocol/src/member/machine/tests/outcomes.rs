@@ -11,7 +11,7 @@ use crate::{
         frame::{Content, FinalSignature, StatementKind, Want},
         machine::{Event, Limit, RequestOrigin},
     },
-    message::RefusalReason,
+    request::RefusalReason,
 };
 
 #[test]

@@ -13,7 +13,7 @@ use crate::{
             RequestOrigin, StopReason,
         },
     },
-    message::RefusalReason,
+    request::RefusalReason,
 };
 
 #[test]

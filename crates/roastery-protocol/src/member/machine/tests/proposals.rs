@@ -10,8 +10,8 @@ use crate::{
         frame::{ControlContent, ControlKind, StatementKind, Want},
         machine::{Event, ProposeError, RequestOrigin},
     },
-    message::RefusalReason,
     request::MAX_LIFETIME_SECONDS,
+    request::RefusalReason,
 };
 
 #[test]

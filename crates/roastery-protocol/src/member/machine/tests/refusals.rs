@@ -11,7 +11,7 @@ use crate::{
         frame::{Statement, StatementKind, Want},
         machine::{Event, RequestOrigin, StopReason},
     },
-    message::RefusalReason,
+    request::RefusalReason,
 };
 
 #[test]

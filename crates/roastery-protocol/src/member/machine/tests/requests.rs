@@ -13,7 +13,7 @@ use crate::{
         },
         machine::{ProposeError, Proposed},
     },
-    message::{Proposal, RefusalReason},
+    request::{Proposal, RefusalReason},
     request::{SigningRequest, Subject},
 };
 

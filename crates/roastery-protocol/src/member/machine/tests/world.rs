@@ -25,7 +25,7 @@ use crate::{
         machine::{Event, Member, Opening, Record, RequestOrigin},
         proof::Proof,
     },
-    message::RefusalReason,
+    request::RefusalReason,
     request::{ApprovedRequest, Derivation, MessageToSign, Policy, SigningRequest, Step},
 };
 

@@ -6,7 +6,7 @@ use roastery_protocol::{
         Incarnation,
         frame::{Content, ControlContent, Ready, ReadySession, Refusal},
     },
-    message::RefusalReason,
+    request::RefusalReason,
 };
 
 use super::{Strategy, at_once};

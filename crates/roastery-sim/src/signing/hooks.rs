@@ -291,7 +291,7 @@ impl Hooks for SigningHooks {
             }
             Action::StepClock(by) => owner.clock_error_ms += by,
             Action::Disk(DiskState::Fails) => owner.disk_fails = true,
-            // A node whose incarnation was not kept does nothing until it begins another one.
+            // An owner that knows that its disk works again does not wait for the next attempt.
             Action::Disk(DiskState::Works) => {
                 owner.disk_fails = false;
                 if let Some(machine) = machine {

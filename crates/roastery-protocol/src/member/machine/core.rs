@@ -12,6 +12,7 @@ use super::{
     Entropy, Event, Limit, OpenError, Opening, Record,
     limits::Limits,
     session::{Given, REPEATED_AFTER},
+    unkept::{Again, Unkept},
 };
 use crate::{
     BodyHash, SessionId, SlotHash,
@@ -40,6 +41,8 @@ pub(super) struct Core<E, A> {
     pub(super) incarnation: Incarnation,
     /// Whether the incarnation is on the disk: nothing that names it leaves before.
     pub(super) is_begun: bool,
+    /// What could not be kept, and is tried again.
+    pub(super) unkept: Unkept,
     pub(super) runs: Runs,
     pub(super) links: Links,
     /// The last reading of both clocks.
@@ -141,6 +144,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             entropy,
             incarnation,
             is_begun: false,
+            unkept: Unkept::default(),
             runs: Runs::of(incarnation),
             clocks: now,
             outbox: VecDeque::new(),
@@ -184,8 +188,9 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
     pub(super) fn renew(&mut self, now: Moment) {
         self.engine.void(Void::All);
         let Some(random) = (self.entropy)() else {
-            // Without random bytes nothing can be shown any more, which is safe.
+            // Until there are random bytes nothing is shown, which is safe.
             self.is_begun = false;
+            self.unkept.add(Again::Draw, now.monotonic);
             self.event(Event::EngineFailed(EngineError::Randomness));
             return;
         };

@@ -37,6 +37,7 @@ mod stocking;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod unkept;
 mod watching;
 
 use std::{fmt, sync::Arc, time::Duration};

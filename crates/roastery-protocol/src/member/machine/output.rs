@@ -154,7 +154,7 @@ pub enum Event {
         proofs: Vec<(ProvenFault, Arc<Proof>)>,
     },
     /// This node's incarnation could not be written to the disk: it shows no slots and gives no
-    /// share until it begins another one.
+    /// share until it is. That is tried again, after a second and then at most once a minute.
     IncarnationNotKept(Incarnation),
 }
 

@@ -8,6 +8,7 @@ use super::{
     Decline, Event, Member, Record, Rejected, StopReason,
     core::{Core, Held, Pending},
     session::{Given, Phase, Session},
+    unkept::Again,
 };
 use crate::{
     BodyHash,
@@ -28,6 +29,9 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
     /// What was to be persisted is on the disk, or could not be written.
     pub(super) fn release(&mut self, record: &Record, kept: bool, now: Moment) {
         let m = self.sessions.most_messages();
+        if kept {
+            self.core.unkept.kept();
+        }
         match *record {
             Record::Incarnation(incarnation) if kept => {
                 self.core.begun(incarnation, m, now);
@@ -44,6 +48,10 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
             }
             Record::Incarnation(incarnation) => {
                 self.core.event(Event::IncarnationNotKept(incarnation));
+                self.core.unkept.add(Again::Keep(record.clone()), now.monotonic);
+            }
+            Record::Proof(_) if !kept => {
+                self.core.unkept.add(Again::Keep(record.clone()), now.monotonic);
             }
             Record::Proof(_) => {}
         }

@@ -261,7 +261,9 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         let linked = linked.filter(|seat| self.links.is_up(*seat) && !self.is_shunned(*seat));
         let due =
             linked.flat_map(|seat| self.own.iter().filter_map(move |own| own.stock.stale_at(seat)));
-        due.min().filter(|due| *due <= until)
+        // Beyond that time nothing is drawn, however late this machine is called.
+        let is_active = self.is_active(self.last_seen());
+        due.min().filter(|due| is_active && *due <= until)
     }
 
     /// Has the engine draw slots, one order at a time for each coordinator.

@@ -5,10 +5,11 @@ use std::time::Duration;
 use roastery_frost::Seat;
 
 use super::{
-    Member, OpenError, RequestOrigin, StopReason,
+    Member, OpenError, Record, RequestOrigin, StopReason,
     core::{Core, Pending},
     receiving::Via,
     session::{Phase, Session},
+    unkept::Again,
 };
 use crate::{
     SessionId,
@@ -120,6 +121,14 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         }
         self.core.show_evidence(now);
         self.wake_requests(now);
+        for again in self.core.unkept.take_due(now.monotonic) {
+            match again {
+                Again::Draw => self.begin_incarnation(now),
+                // Another one has taken its place meanwhile.
+                Again::Keep(Record::Incarnation(one)) if one != self.core.incarnation => {}
+                Again::Keep(record) => self.core.persist(record),
+            }
+        }
     }
 
     pub(super) fn due(&self) -> Option<Duration> {
@@ -129,6 +138,7 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         let evidence = self.core.evidence.next_timeout();
         let requests = self.requests_due();
         let others = evidence.into_iter().chain(requests).chain(self.core.refresh_due());
+        let others = others.chain(self.core.unkept.next_timeout());
         sessions.chain(stock).chain(links).chain(others).min()
     }
 }

@@ -21,5 +21,6 @@ mod requests;
 mod scene;
 mod seen;
 mod sessions;
+mod unkept;
 mod used_slots;
 mod world;

@@ -134,6 +134,10 @@ pub fn init(folder: &Folder, new: NewNode) -> Result<NodeCard, InitError> {
 }
 
 fn draw(count: usize) -> Result<Vec<SigningKey>, InitError> {
-    let draw = |_| SigningKey::generate(&mut SysRng).map_err(|_| InitError::Randomness);
-    (0..count).map(draw).collect()
+    // A list that grows leaves copies of keys behind.
+    let mut keys = Vec::with_capacity(count);
+    for _ in 0..count {
+        keys.push(SigningKey::generate(&mut SysRng).map_err(|_| InitError::Randomness)?);
+    }
+    Ok(keys)
 }

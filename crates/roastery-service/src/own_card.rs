@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use roastery_frost::SigningKey;
 use roastery_libp2p::{TransportKey, WhereaboutsError};
 use roastery_protocol::{
     group::{Member, PeerId},
@@ -13,7 +12,7 @@ use thiserror::Error;
 
 use crate::{
     config::Config,
-    files::{Access, Folder, FolderError, MAX_CARD, NodeCard, read_secrets},
+    files::{Access, Folder, FolderError, MAX_CARD, NodeCard, read_secrets, signing_keys},
 };
 
 /// The greatest integer in TOML.
@@ -173,10 +172,7 @@ fn bind(
 ) -> Result<Vec<Member>, OwnCardError> {
     let hosts = read_secrets(&folder.resolve(&config.host_key))
         .map_err(|error| error.to_string())
-        .and_then(|keys| {
-            let keys = keys.into_iter().map(SigningKey::from_bytes);
-            keys.collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())
-        })
+        .and_then(|keys| signing_keys(keys).map_err(|error| error.to_string()))
         .and_then(|keys| match keys.len() == identities.len() {
             true => Ok(keys),
             false => Err(format!("{} host keys for {} seats", keys.len(), identities.len())),

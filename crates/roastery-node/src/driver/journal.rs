@@ -50,11 +50,14 @@ impl JournalAck {
 
 impl Drop for JournalAck {
     fn drop(&mut self) {
-        // An async task must not block. Then the share stays where it is, which leaks nothing.
-        if tokio::runtime::Handle::try_current().is_err() {
-            self.give(false);
-        } else if let Some(node) = self.node.take() {
-            let _ = node.try_send(Command::Persisted(self.record.clone(), false));
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return self.give(false) };
+        if let Some(node) = self.node.take() {
+            // An async task must not block, and the node's own must not wait for itself.
+            let told = Command::Persisted(self.record.clone(), false);
+            runtime.spawn(async move {
+                // A node that has ended sends nothing any more.
+                let _ = node.send(told).await;
+            });
         }
     }
 }

@@ -2,7 +2,7 @@ use std::fmt;
 
 use roastery_protocol::{
     ProofId, Seat, SessionId,
-    member::{Incarnation, engine::EngineError, machine},
+    member::{Incarnation, engine::EngineError, machine, proof::ProvenFault},
 };
 
 /// Receives what the operator of a node should know and no session reports.
@@ -42,8 +42,10 @@ pub enum Notice {
     /// A stored proof proves nothing. It is not used.
     StoredProofInvalid(ProofId),
     /// This node's incarnation could not be kept: it shows no slots and gives no share until it
-    /// begins another one.
+    /// is. That is tried again, after a second and then at most once a minute.
     IncarnationNotKept(Incarnation),
+    /// A member's fault is proven in a session that has no handle here.
+    Proven(ProvenFault),
 }
 
 /// A bound of a node.

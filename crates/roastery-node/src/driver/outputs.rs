@@ -132,6 +132,7 @@ impl<B: Bus, E: Engine, A: Arithmetic> Node<B, E, A> {
                 Event::Refused { session, seat, reason } => {
                     self.tell(News::Refused { session, seat, reason });
                 }
+                Event::Proven { fault, .. } => self.notice(Notice::Proven(fault)),
                 _ => {}
             },
         }

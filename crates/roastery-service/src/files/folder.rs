@@ -5,6 +5,7 @@ use std::{
 };
 
 use bitcoin::hex::FromHex as _;
+use roastery_frost::{SigningKey, SigningKeyError};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -233,6 +234,22 @@ pub fn read_secrets(path: &Path) -> Result<Vec<Zeroizing<[u8; 32]>>, FolderError
         secrets.push(Zeroizing::new(secret.ok_or_else(no_keys)?));
     }
     if secrets.len() > MAX_SEATS { Err(no_keys()) } else { Ok(secrets) }
+}
+
+/// The signing keys of these secrets.
+///
+/// # Errors
+///
+/// [`SigningKeyError`] if one of them is no secret key.
+pub(crate) fn signing_keys(
+    secrets: Vec<Zeroizing<[u8; 32]>>,
+) -> Result<Vec<SigningKey>, SigningKeyError> {
+    // A list that grows leaves copies of keys behind.
+    let mut keys = Vec::with_capacity(secrets.len());
+    for secret in secrets {
+        keys.push(SigningKey::from_bytes(secret)?);
+    }
+    Ok(keys)
 }
 
 /// Writes secrets of 32 bytes, one a line, into a new file that on Unix only the user who runs this

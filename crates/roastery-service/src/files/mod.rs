@@ -9,7 +9,6 @@ mod peers;
 mod staging;
 mod write;
 
-pub(crate) use self::staging::{Staging, finish};
 pub use self::{
     card::{CardError, CardKey, MAX_CARD, MAX_SEATS, NodeCard},
     folder::{Folder, FolderError, read_secrets, write_secrets},
@@ -17,4 +16,8 @@ pub use self::{
     modes::{OpenToOthers, open_to_others},
     peers::PeerFiles,
     write::{Access, NewFile},
+};
+pub(crate) use self::{
+    folder::signing_keys,
+    staging::{Staging, finish},
 };

@@ -196,6 +196,7 @@ impl GroupService {
         let opened = match self.handle.sign(approved, origin, life).await {
             Ok(opened) => opened,
             Err(error) => {
+                self.journal.forget(session);
                 self.take_back(seen, decision).await?;
                 return Err(error.into());
             }

@@ -16,6 +16,7 @@ use crate::{
         Service, ServiceError,
         groups::group::{GroupService, key_of},
     },
+    view::Time,
 };
 
 /// The most messages that are remembered for each key, the latest rejections.
@@ -96,10 +97,12 @@ impl GroupService {
     /// Why only the operator may approve a request, if the operator has rejected the same messages,
     /// or the clock by which requests expire is wrong.
     pub(in crate::service) fn left_to_operator(&self, request: &SigningRequest) -> Option<String> {
-        if self.clock_is_behind {
-            let text = "this node's clock is behind the time of its last start: until it is right \
-                        and the node is started again only the operator may approve";
-            return Some(text.to_owned());
+        if let Some(start) = self.clock_behind {
+            let start = Time::from_milliseconds(start);
+            return Some(format!(
+                "this node's clock is behind its last start, at {start}: set it right and start the node again; \
+                 if it is right, only the operator may approve until that time"
+            ));
         }
         let twin = self.shared.rejected.twin(key_of(&self.group), request)?.to_string();
         let id = &twin[..8];

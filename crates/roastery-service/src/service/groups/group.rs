@@ -55,9 +55,9 @@ pub(in crate::service) struct GroupService {
     open: Mutex<BTreeMap<SessionId, OpenSession>>,
     /// The summaries of requests.
     pub(in crate::service) summaries: Arc<Summaries>,
-    /// The wall clock is behind the last start that is stored: what has expired may seem not to
-    /// have.
-    pub(in crate::service) clock_is_behind: bool,
+    /// The last start that is stored, in milliseconds since 1970, if the wall clock is behind it:
+    /// what has expired may seem not to have.
+    pub(in crate::service) clock_behind: Option<u64>,
     /// The approvals and refusals of the members.
     pub(in crate::service) progress: Progress,
     /// Which requests spend which coins.
@@ -125,7 +125,8 @@ impl GroupService {
         let id = group.id();
         let stored = shared.store(move |store| Ok((store.incarnation(id)?, store.proofs(id)?)));
         let (last_incarnation, proofs) = stored.await?;
-        let clock_is_behind = last_incarnation.is_some_and(|last| is_behind(now_ms(), last));
+        let behind = last_incarnation.filter(|last| is_behind(now_ms(), *last));
+        let clock_behind = behind.map(|last| last.milliseconds());
         let proofs = proofs.into_iter().map(|kept| Arc::new(kept.proof)).collect();
         let own = shares.into_iter().zip(identities);
         let own = own.map(|((seat, share), identity)| (seat, identity, share));
@@ -150,7 +151,7 @@ impl GroupService {
             open: Mutex::default(),
             deciding: std::array::from_fn(|_| tokio::sync::Mutex::default()),
             summaries: Arc::default(),
-            clock_is_behind,
+            clock_behind,
             progress: Progress::default(),
             examinations: Turns::default(),
             coins: Arc::default(),

@@ -8,7 +8,10 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{files::read_secrets, service::ServiceError};
+use crate::{
+    files::{read_secrets, signing_keys},
+    service::ServiceError,
+};
 
 /// The timeout of the medium.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -58,8 +61,8 @@ impl HostKeyReader {
             read.await.map_err(|_| unanswered())
         };
         let keys = timeout(PATIENCE, reading).await.map_err(|_| unanswered())???;
-        let keys = keys.into_iter().map(SigningKey::from_bytes).collect::<Result<_, _>>();
-        keys.map_err(|error| ServiceError::NotReady(format!("the host key: {error}").into()))
+        signing_keys(keys)
+            .map_err(|error| ServiceError::NotReady(format!("the host key: {error}").into()))
     }
 }
 

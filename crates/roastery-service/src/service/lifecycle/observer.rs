@@ -80,9 +80,18 @@ impl Observer for GroupObserver {
             Notice::StoredProofInvalid(proof) => {
                 tracing::error!(group = self.name, %proof, "a stored proof proves nothing");
             }
+            Notice::Proven(fault) => {
+                self.shared.metrics.proven(&self.name, fault.fault.to_string());
+                let text = format!("{} by seat {} is proven", fault.fault, fault.accused);
+                let session = fault.session.to_string();
+                self.shared.tell(ServiceEvent::new(&self.name, session, "proven", text));
+            }
             Notice::IncarnationNotKept(_) => {
                 let group = &self.name;
-                tracing::error!(group, "this node signs nothing: its start could not be stored");
+                tracing::error!(
+                    group,
+                    "this node signs nothing: its start could not be stored, which is tried again"
+                );
             }
             _ => {}
         }

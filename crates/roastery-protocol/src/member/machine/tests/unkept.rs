@@ -43,7 +43,7 @@ fn an_incarnation_that_could_not_be_kept_is_kept_later_and_the_node_signs_again(
     let incarnation = Record::Incarnation(member.incarnation());
     for (at, pause) in [(0, 1), (1, 2), (3, 4)] {
         let (asked, _) = records(member);
-        assert_eq!(asked, [incarnation.clone()]);
+        assert_eq!(asked, std::slice::from_ref(&incarnation));
         let now = later(now, secs(at));
         member.persisted(incarnation.clone(), false, now);
         let (_, events) = records(member);

@@ -32,22 +32,26 @@ fn members_that_stall_one_package_each_cost_one_package_each() {
 }
 
 #[test]
-fn a_bad_share_is_proven_if_it_is_in_a_package() {
-    let (scenario, seats) = two(Behaviour::BadShare);
-    let played = played(&scenario);
-    let is_proven = |seat| proven(&played, seat).contains(&FaultKind::InvalidShare);
-    // The first package may be of honest members only.
-    assert!(played.packages == 1 || seats.into_iter().any(is_proven));
+fn a_bad_share_costs_a_package_more_and_is_proven() {
+    // Of equally quick members the coordinator picks itself and those of the lowest seats.
+    for place in [2, 4] {
+        let mut scenario = calm(3, 5);
+        let seat = corrupt(&mut scenario, place, Behaviour::BadShare);
+        assert!(seat.index() < 2, "place {place} is seat {seat}, which is not picked");
+        let played = played(&scenario);
+        assert!(played.packages > 1 && played.took < Some(ms(450)), "{:?}", played.took);
+        assert!(proven(&played, seat).contains(&FaultKind::InvalidShare));
+    }
 }
 
 #[test]
 fn two_shares_for_one_package_are_proven() {
-    // All of a 5-of-5 would have to sign, so one of a 4-of-5 is in the package or left out.
-    let mut scenario = calm(4, 5);
-    let seat = corrupt(&mut scenario, 4, Behaviour::TwoShares);
-    let played = played(&scenario);
-    let proven = proven(&played, seat);
-    assert!(proven.is_empty() || proven.contains(&FaultKind::ShareConflict));
+    for place in [2, 4] {
+        let mut scenario = calm(3, 5);
+        let seat = corrupt(&mut scenario, place, Behaviour::TwoShares);
+        assert!(seat.index() < 2, "place {place} is seat {seat}, which is not picked");
+        assert!(proven(&played(&scenario), seat).contains(&FaultKind::ShareConflict));
+    }
 }
 
 #[test]

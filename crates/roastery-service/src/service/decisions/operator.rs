@@ -26,12 +26,13 @@ const MAX_NOTE: usize = 512;
 impl Service {
     /// Approves a waiting request, and opens its session: the request as it is now, or in the
     /// revision that the operator has seen. A decision or a change of its subject before the
-    /// approval takes effect cancels it.
+    /// approval takes effect cancels it. Of a request that is signed nothing is approved: others
+    /// can have signed it a moment before, which is what an approval is for.
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Conflict`] if it is signed, has changed, or is not for this operator to
-    /// approve; [`ServiceError::Refused`] if the rules do not allow it.
+    /// [`ServiceError::Conflict`] if it has changed, or is not for this operator to approve;
+    /// [`ServiceError::Refused`] if the rules do not allow it.
     pub async fn approve(
         self: &Arc<Self>,
         session: &str,
@@ -41,7 +42,16 @@ impl Service {
         // A rejection after this stays.
         let after = self.shared.rejections.last();
         let (group, kept) = self.find_request(session).await?;
-        group.approve_as_operator(kept, revision, after).await
+        match group.approve_as_operator(kept, revision, after).await {
+            Ok(approved) => Ok(approved),
+            Err(error) => {
+                let (group, kept) = self.find_request(session).await?;
+                match kept.state {
+                    RequestState::Signed(_) => group.view_decided(&kept, None).await,
+                    _ => Err(error),
+                }
+            }
+        }
     }
 
     /// Rejects a request, and sends the refusal to all. Shares that have left cannot be taken back.

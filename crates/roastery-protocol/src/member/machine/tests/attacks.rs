@@ -2,9 +2,9 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use roastery_frost::{PublicNonce, Seat, nonce_agg};
+use roastery_frost::{PublicNonce, nonce_agg};
 
-use super::world::{Disk, World};
+use super::world::{Disk, World, ms, run, seat};
 use crate::{
     SessionId,
     machine::{Destination, Link, Machine},
@@ -19,19 +19,6 @@ use crate::{
     request::RefusalReason,
     request::SigningRequest,
 };
-
-fn ms(milliseconds: u64) -> Duration {
-    Duration::from_millis(milliseconds)
-}
-
-fn run(world: &mut World, time: Duration) {
-    let until = world.now + time;
-    world.run(until);
-}
-
-fn seat(world: &World, at: usize) -> Seat {
-    world.nodes[at].seats[0]
-}
 
 /// A 2-of-4 whose nodes 2 and 3 the test plays; node 0 has opened the request and does not reign.
 fn world() -> (World, SigningRequest) {

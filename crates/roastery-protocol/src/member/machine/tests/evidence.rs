@@ -1,10 +1,10 @@
 //! Faults that members find: who shows their proofs, and to whom.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use roastery_frost::{PartialSignature, PublicNonce, Seat, nonce_agg};
 
-use super::world::World;
+use super::world::{World, ms, run, seat};
 use crate::{
     BodyHash, SessionId,
     machine::Destination,
@@ -20,14 +20,6 @@ use crate::{
     request::SigningRequest,
     verdict::FaultKind,
 };
-
-fn ms(milliseconds: u64) -> Duration {
-    Duration::from_millis(milliseconds)
-}
-
-fn seat(world: &World, at: usize) -> Seat {
-    world.nodes[at].seats[0]
-}
 
 /// A share with no scalar: its sender is at fault.
 fn malformed(world: &World, at: usize, session: SessionId) -> Statement {
@@ -54,11 +46,6 @@ fn open(world: &mut World, nodes: std::ops::Range<usize>, request: &SigningReque
     nodes.for_each(|node| {
         world.open(node, request, RequestOrigin::Proposed);
     });
-}
-
-fn run(world: &mut World, time: Duration) {
-    let until = world.now + time;
-    world.run(until);
 }
 
 #[test]

@@ -1,10 +1,8 @@
 //! What nodes find out about packages of other coordinators.
 
-use std::time::Duration;
-
 use roastery_frost::{AggregateNonce, PartialSignature, PublicNonce, Seat, Signature, nonce_agg};
 
-use super::world::{Disk, World};
+use super::world::{Disk, World, ms, run, seat};
 use crate::{
     BodyHash, SessionId,
     machine::{Destination, Machine},
@@ -19,19 +17,6 @@ use crate::{
     request::SigningRequest,
     verdict::FaultKind,
 };
-
-fn ms(milliseconds: u64) -> Duration {
-    Duration::from_millis(milliseconds)
-}
-
-fn seat(world: &World, at: usize) -> Seat {
-    world.nodes[at].seats[0]
-}
-
-fn run(world: &mut World, time: Duration) {
-    let until = world.now + time;
-    world.run(until);
-}
 
 /// A 3-of-5 of which the nodes 3 and 4 are played; the honest ones hold back every share that the
 /// test does not let go.

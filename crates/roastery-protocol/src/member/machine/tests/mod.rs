@@ -17,6 +17,7 @@ mod proposals;
 mod random;
 mod readiness;
 mod refusals;
+mod relayed;
 mod requests;
 mod scene;
 mod seen;

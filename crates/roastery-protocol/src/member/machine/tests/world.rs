@@ -92,6 +92,20 @@ impl Ord for Flight {
     }
 }
 
+pub(super) fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+pub(super) fn run(world: &mut World, time: Duration) {
+    let until = world.now + time;
+    world.run(until);
+}
+
+/// The first seat of a node.
+pub(super) fn seat(world: &World, at: usize) -> Seat {
+    world.nodes[at].seats[0]
+}
+
 pub(super) struct World {
     pub(super) group: Arc<Group>,
     pub(super) identities: Vec<Arc<IdentityKey>>,

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     config::{Config, ConfigError, HOST_KEY, default_file},
-    files::{self, Access, Folder, FolderError, MAX_SEATS, NodeCard, Staging, write_secrets},
+    files::{self, Access, Folder, FolderError, MAX_CARD_SEATS, NodeCard, Staging, write_secrets},
     own_card,
     service::now_ms,
 };
@@ -25,7 +25,7 @@ use crate::{
 pub struct NewNode {
     /// The node's name.
     pub name: Name,
-    /// How many seats it holds in each group, 1 to [`MAX_SEATS`].
+    /// How many seats it holds in each group, 1 to [`MAX_CARD_SEATS`].
     pub seats: usize,
     /// The addresses at which it listens.
     pub listen: Vec<ListenAddress>,
@@ -50,7 +50,7 @@ pub enum InitError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The number of seats is not allowed.
-    #[error("{count} seats; a node holds 1 to {MAX_SEATS} in a group")]
+    #[error("{count} seats; a node holds 1 to {MAX_CARD_SEATS} in a group")]
     Seats {
         /// The number of seats.
         count: usize,
@@ -100,7 +100,7 @@ pub fn init(folder: &Folder, new: NewNode) -> Result<NodeCard, InitError> {
             Err(error) => return Err(error.into()),
         }
     }
-    if !(1..=MAX_SEATS).contains(&new.seats) {
+    if !(1..=MAX_CARD_SEATS).contains(&new.seats) {
         return Err(InitError::Seats { count: new.seats });
     }
     let (hosts, identities) = (draw(new.seats)?, draw(new.seats)?);

@@ -48,9 +48,8 @@ pub enum Notice {
     Proven(ProvenFault),
 }
 
-/// A bound of a node.
+/// A bound of a node. Exhaustive: an owner that counts them counts each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub enum Limit {
     /// A bound of the member.
     Member(machine::Limit),

@@ -16,7 +16,7 @@ use thiserror::Error;
 pub const MAX_CARD: usize = 32 * 1024;
 
 /// The most seats of one node in a group.
-pub const MAX_SEATS: usize = 32;
+pub const MAX_CARD_SEATS: usize = 32;
 
 /// The version of cards and invitation files that this program reads and writes.
 pub(super) const VERSION: u32 = 3;
@@ -82,7 +82,7 @@ pub enum CardError {
     #[error("the name: {0}")]
     Name(#[from] NameError),
     /// It has no seat, or too many.
-    #[error("{count} seats; a card has 1 to {MAX_SEATS}")]
+    #[error("{count} seats; a card has 1 to {MAX_CARD_SEATS}")]
     Seats {
         /// The number of seats.
         count: usize,
@@ -254,7 +254,7 @@ impl NodeCard {
             return Err(CardError::OtherVersion { version: version.into() });
         }
         let count = seats.len();
-        if !(1..=MAX_SEATS).contains(&count) {
+        if !(1..=MAX_CARD_SEATS).contains(&count) {
             return Err(CardError::Seats { count });
         }
         let allowed = "the peer of an Ed25519 key: 76 hexadecimal digits";

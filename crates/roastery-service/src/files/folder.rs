@@ -10,7 +10,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::{
-    card::MAX_SEATS,
+    card::MAX_CARD_SEATS,
     write::{self, Access, NewFile},
 };
 use crate::text::io_reason;
@@ -52,7 +52,7 @@ pub enum FolderError {
         path: PathBuf,
     },
     /// The file does not contain keys, or too many.
-    #[error("{}: allowed are 1 to {MAX_SEATS} lines of 64 hexadecimal digits", path.display())]
+    #[error("{}: allowed are 1 to {MAX_CARD_SEATS} lines of 64 hexadecimal digits", path.display())]
     NoKey {
         /// The file.
         path: PathBuf,
@@ -205,13 +205,13 @@ impl Folder {
     }
 }
 
-/// Reads secrets of 32 bytes, at most [`MAX_SEATS`]: one a line, 64 hexadecimal digits.
+/// Reads secrets of 32 bytes, at most [`MAX_CARD_SEATS`]: one a line, 64 hexadecimal digits.
 ///
 /// # Errors
 ///
 /// [`FolderError`] names the file and shows nothing of its content.
 pub fn read_secrets(path: &Path) -> Result<Vec<Zeroizing<[u8; 32]>>, FolderError> {
-    const MOST: usize = MAX_SEATS * 66;
+    const MOST: usize = MAX_CARD_SEATS * 66;
     let mut file = File::open(path).map_err(|source| io_error(path, source))?;
     // Never reallocated, so that no copy stays in memory: one byte more than is allowed.
     let mut text = Zeroizing::new([0; MOST + 1]);
@@ -227,13 +227,13 @@ pub fn read_secrets(path: &Path) -> Result<Vec<Zeroizing<[u8; 32]>>, FolderError
         return Err(no_keys());
     }
     let lines = text[..length].trim_ascii_end().split(|byte| *byte == b'\n');
-    let mut secrets = Vec::with_capacity(MAX_SEATS);
+    let mut secrets = Vec::with_capacity(MAX_CARD_SEATS);
     for line in lines {
         let digits = std::str::from_utf8(line.trim_ascii_end()).ok();
         let secret = digits.and_then(|digits| <[u8; 32]>::from_hex(digits).ok());
         secrets.push(Zeroizing::new(secret.ok_or_else(no_keys)?));
     }
-    if secrets.len() > MAX_SEATS { Err(no_keys()) } else { Ok(secrets) }
+    if secrets.len() > MAX_CARD_SEATS { Err(no_keys()) } else { Ok(secrets) }
 }
 
 /// The signing keys of these secrets.

@@ -10,7 +10,7 @@ mod staging;
 mod write;
 
 pub use self::{
-    card::{CardError, CardKey, MAX_CARD, MAX_SEATS, NodeCard},
+    card::{CardError, CardKey, MAX_CARD, MAX_CARD_SEATS, NodeCard},
     folder::{Folder, FolderError, read_secrets, write_secrets},
     invitation::{InvitationFile, InvitationFileError, MAX_INVITATION_FILE},
     modes::{OpenToOthers, open_to_others},

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use clap::Args;
 use roastery_libp2p::{DialAddress, ListenAddress};
 use roastery_protocol::group::Name;
-use roastery_service::{config::Transport, files::MAX_SEATS, init::NewNode};
+use roastery_service::{config::Transport, files::MAX_CARD_SEATS, init::NewNode};
 use roastery_store::PassphraseCost;
 
 use super::{At, passphrase};
@@ -16,7 +16,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME")]
     name: Name,
     /// How many seats it holds in each group: it counts as that many members
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = |text: &str| values::number::<usize>(text, 1, MAX_SEATS))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = |text: &str| values::number::<usize>(text, 1, MAX_CARD_SEATS))]
     seats: usize,
     /// The address at which it listens, as a multiaddress; may be given several times [default: all
     /// addresses, port 7400, TCP and QUIC]

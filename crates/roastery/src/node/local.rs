@@ -12,7 +12,9 @@ use clap::Args;
 use roastery_protocol::group::Name;
 use roastery_service::{
     api::Client,
-    files::{Access, Folder, InvitationFile, MAX_CARD, MAX_INVITATION_FILE, MAX_SEATS, NodeCard},
+    files::{
+        Access, Folder, InvitationFile, MAX_CARD, MAX_CARD_SEATS, MAX_INVITATION_FILE, NodeCard,
+    },
     init::NewNode,
     text::shell_word,
     view::{Begin, Health, Join, KeygenState, KeygenStatus},
@@ -29,7 +31,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", default_value_t = 5, conflicts_with = "seats", value_parser = |text: &str| values::number::<u16>(text, 2, 32))]
     signers: u16,
     /// How many seats each node holds, as in 3,1,1: so many nodes of these weights
-    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = |text: &str| values::number::<usize>(text, 1, MAX_SEATS))]
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = |text: &str| values::number::<usize>(text, 1, MAX_CARD_SEATS))]
     seats: Vec<usize>,
     /// How many seats must sign
     #[arg(long, value_name = "T", default_value_t = 3, value_parser = values::threshold)]

@@ -8,9 +8,8 @@ use roastery_frost::Seat;
 const REPORTED_AGAIN_AFTER: Duration = Duration::from_secs(8);
 
 /// A bound on what members and requests may cost this node. Whatever is dropped or not taken
-/// because of one is reported.
+/// because of one is reported. Exhaustive: an owner that counts them counts each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub enum Limit {
     /// What the own frames of a link cost.
     Link,

@@ -130,14 +130,14 @@ fn what_is_no_card_is_refused_with_what_is_wrong() {
 
 #[test]
 fn each_seat_on_a_card_is_signed_by_its_own_keys_and_the_nodes_transport_key() {
-    let all: Vec<Keys> = (0..MAX_SEATS as u8).map(keys).collect();
+    let all: Vec<Keys> = (0..MAX_CARD_SEATS as u8).map(keys).collect();
     let transport = &all[0].transport;
     let seat = |keys: &Keys| line(&keys.host, keys.identity.public_key(), transport.peer());
     let of = |count: usize| {
         let seats = all.iter().take(count).map(|keys| (seat(keys), &keys.identity));
         card_of(&"n".repeat(64), seats, transport)
     };
-    for count in [1, 3, MAX_SEATS] {
+    for count in [1, 3, MAX_CARD_SEATS] {
         let read = NodeCard::parse(&of(count).to_text()).unwrap();
         assert_eq!((read.members().len(), &read), (count, &of(count)));
         assert!(read.members().all(|member| member.peer == *read.peer()));
@@ -145,7 +145,7 @@ fn each_seat_on_a_card_is_signed_by_its_own_keys_and_the_nodes_transport_key() {
     assert!(refused(&of(0).to_text()).contains("0 seats; a card has 1 to 32"));
     let one = of(1).to_text();
     let seat = &one[one.find("[[seat]]").unwrap()..];
-    let many = format!("{one}{}", seat.repeat(MAX_SEATS));
+    let many = format!("{one}{}", seat.repeat(MAX_CARD_SEATS));
     assert!(refused(&many).contains("33 seats; a card has 1 to 32"));
     // The signatures of one seat are none of another.
     let three = of(3).to_text();

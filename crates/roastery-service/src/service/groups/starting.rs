@@ -61,7 +61,7 @@ impl Service {
         let key = key_of(&kept.group);
         self.count_released(key, engine.caps()).await?;
         let (journal, over_limit) = self.audit.journal(kept.group.clone(), key, engine.caps());
-        let (shared, identities) = (self.shared.clone(), self.identities_of(&kept));
+        let (shared, identities) = (self.shared.clone(), self.identities_of(&kept)?);
         let group = GroupService::start(
             shared,
             Called { name, section },
@@ -76,14 +76,18 @@ impl Service {
         Ok(())
     }
 
-    /// The identity key of each seat of this node in a group. A session checks them when it is
-    /// opened.
-    fn identities_of(&self, kept: &KeptGroup) -> Vec<Arc<IdentityKey>> {
+    /// The identity key of each seat of this node in a group.
+    fn identities_of(&self, kept: &KeptGroup) -> Result<Vec<Arc<IdentityKey>>, ServiceError> {
         let of = |(seat, _): &(Seat, SecretShare)| {
             let own = kept.group.member(*seat).and_then(|member| self.identity_of(member));
-            own.or(self.identities.first()).cloned()
+            let missing = || {
+                let id = kept.group.id();
+                let text = format!("the identity key of seat {seat} of group {id:#} is not here");
+                ServiceError::NotReady(text.into())
+            };
+            own.cloned().ok_or_else(missing)
         };
-        kept.seats.iter().filter_map(of).collect()
+        kept.seats.iter().map(of).collect()
     }
 
     /// Counts spending under a key from now on, beginning with that of the last day.

@@ -52,9 +52,8 @@ impl Observer for GroupObserver {
                         MemberLimit::Questions => Limit::Questions,
                         MemberLimit::EndedSessions => Limit::EndedSessions,
                         MemberLimit::LateEvidence => Limit::LateEvidence,
-                        _ => Limit::Sessions,
+                        MemberLimit::Sessions => Limit::Sessions,
                     },
-                    _ => Limit::Sessions,
                 };
                 self.shared.limits.hit_times(limit, &self.who(of), count);
             }

@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// What a message of a key generation is. The numbers are none of those of
-/// [signing](crate::message::Kind).
+/// [statements](crate::member::frame::StatementKind).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Kind {

@@ -282,6 +282,7 @@ async fn completed(
 struct Approved {
     /// The revision of the request that was examined. If the request has changed since, it is not
     /// approved.
+    #[param(minimum = 0, maximum = 9_223_372_036_854_775_807_i64)]
     revision: Option<u64>,
 }
 
@@ -294,6 +295,9 @@ async fn approve(
     Path(session): Path<String>,
     Query(Approved { revision }): Query<Approved>,
 ) -> Answer<Request> {
+    if let Some(revision) = revision {
+        within("revision", revision, 0..=MAX_NUMBER)?;
+    }
     Ok(Json(service.approve(&session, revision).await?))
 }
 

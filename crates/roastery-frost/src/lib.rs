@@ -7,7 +7,8 @@
 //! [`Signers`] is a valid set, a nonce or a share is in range. *DeterministicSign* is left out on
 //! purpose.
 //!
-//! The keys come from [`chilldkg`], which all participants run together, without a dealer.
+//! The keys come from [`chilldkg`], which all participants run together, without a dealer. A
+//! [`change`] gives fresh shares of the same key to the same or other members.
 //!
 //! | BIP-445 | here |
 //! |---|---|
@@ -68,32 +69,38 @@
 //!
 //! # Secrets
 //!
-//! [`SecretShare`], [`SecretNonce`], [`SigningKey`] and what [`chilldkg`] keeps cannot be copied,
-//! show nothing in `Debug` and are overwritten on drop. libsecp256k1 and the compiler move values
-//! through the stack, and copies there are out of reach: this shortens the life of a secret and
-//! does not bound it.
+//! [`SecretShare`], [`SecretNonce`], [`SigningKey`] and what [`chilldkg`] and [`change`] keep
+//! cannot be copied, show nothing in `Debug` and are overwritten on drop. libsecp256k1 and the
+//! compiler move values through the stack, and copies there are out of reach: this shortens the
+//! life of a secret and does not bound it.
 //!
 //! Constant time: multiplications of the generator by a secret, all arithmetic on secret scalars,
 //! [`sign`] in all that depends on a secret, BIP-340 signing. Not constant time, and given public
 //! values only: multiplications of other points, interpolation, checks of other shares,
-//! aggregation, [`GroupKeys::new`]. Key generation has a list of its own in [`chilldkg`].
+//! aggregation, [`GroupKeys::new`]. Key generation and changes have lists of their own in
+//! [`chilldkg`] and [`change`].
 //!
 //! What can give a secret away when used wrongly has `danger` in its name: [`danger`] for vectors
 //! and deterministic simulation, [`danger_trusted_dealer`] for demos and tests.
 
 mod bip340;
+pub mod change;
 pub mod chilldkg;
 mod contribution;
 mod curve;
 pub mod danger;
 pub mod danger_trusted_dealer;
 mod dual_code;
+mod evaluation;
 pub mod hash;
 mod keys;
 mod lagrange;
+mod maybe_secret;
 mod nonce;
 mod partial_signature;
 mod randomness;
+mod reader;
+mod schnorr;
 mod seat;
 mod secret_scalar;
 mod secret_share;

@@ -41,6 +41,14 @@ impl Seat {
     }
 }
 
+/// The first `n` seats, at most [`MAX_SEATS`].
+pub(crate) fn seats(n: usize) -> impl ExactSizeIterator<Item = Seat> + use<> {
+    (0..n.min(MAX_SEATS)).map(|id| {
+        let id = u32::try_from(id).expect("at most 128");
+        Seat::new(id).expect("below 128")
+    })
+}
+
 impl fmt::Display for Seat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

@@ -2,7 +2,7 @@ use std::fmt;
 
 use secp::{Point, Scalar};
 use secp256k1::SecretKey;
-use secp256k1::ecdh::SharedSecret;
+use secp256k1::ecdh::{SharedSecret, shared_secret_point};
 use zeroize::Zeroizing;
 
 use crate::curve;
@@ -45,6 +45,15 @@ impl SecretScalar {
         let secret = Zeroizing::new(shared.secret_bytes());
         shared.non_secure_erase();
         secret
+    }
+
+    /// The product with `point`, compressed, in constant time.
+    pub(crate) fn shared_point(&self, point: &Point) -> Zeroizing<[u8; 33]> {
+        let xy = Zeroizing::new(shared_secret_point(&(*point).into(), &self.0));
+        let mut compressed = Zeroizing::new([0; 33]);
+        compressed[0] = 2 | xy[63] & 1;
+        compressed[1..].copy_from_slice(&xy[..32]);
+        compressed
     }
 
     pub(crate) fn times(&self, factor: Scalar) -> SecretScalar {

@@ -1,8 +1,8 @@
 //! *CertEq*: all participants sign the transcript, and all signatures together are the certificate.
 
 use super::messages::Reader;
-use super::{HostSecretKey, MessageError, ParticipantMsg2, SessionParams, Transcript, schnorr};
-use crate::{Seat, Signature};
+use super::{HostSecretKey, MessageError, ParticipantMsg2, SessionParams, Transcript};
+use crate::{Seat, Signature, schnorr};
 
 /// The signatures of all participants for one transcript, in order; 64 *n* bytes.
 ///

@@ -4,11 +4,11 @@
 use secp::{MaybeScalar, Point};
 use zeroize::Zeroizing;
 
-use super::maybe_secret::MaybeSecret;
 use super::{HostSecretKey, SessionParams, Transcript};
 use crate::Seat;
 use crate::curve::decode_point;
 use crate::hash::TaggedHash;
+use crate::maybe_secret::MaybeSecret;
 use crate::secret_scalar::SecretScalar;
 
 /// The pads under which `sender`, which drew `secnonce`, encrypts to each participant:

@@ -31,11 +31,11 @@ impl HostSecretKey {
         self.hostpubkey
     }
 
-    pub(super) fn signing(&self) -> &SigningKey {
+    pub(crate) fn signing(&self) -> &SigningKey {
         &self.signing
     }
 
-    pub(super) fn scalar(&self) -> &SecretScalar {
+    pub(crate) fn scalar(&self) -> &SecretScalar {
         &self.scalar
     }
 }

@@ -4,14 +4,14 @@ use secp::{MaybePoint, MaybeScalar};
 
 use super::coordinator::check_messages;
 use super::encryption::decrypt_sum;
-use super::evaluation::evaluate;
-use super::maybe_secret::MaybeSecret;
 use super::messages::{Reader, push_points, push_scalars};
 use super::{
     CoordinatorError, CoordinatorFault, Fault, Field, MessageError, ParticipantFault,
     ParticipantMsg1, SessionParams,
 };
 use crate::Seat;
+use crate::evaluation::evaluate;
+use crate::maybe_secret::MaybeSecret;
 
 /// What a participant needs to find the party that made its share wrong.
 pub struct Investigation {

@@ -3,7 +3,7 @@ use secp::{MaybePoint, MaybeScalar};
 use super::pop::check_pop;
 use super::{Field, MessageError, ParticipantFault, SessionParams};
 use crate::curve::{decode_maybe_point, decode_point};
-use crate::{Seat, Signature};
+use crate::{Seat, Signature, reader};
 
 /// A participant's first message: commitment, proof of possession, encryption nonce, and an
 /// encrypted share for each participant; 33 *t* + 64 + 33 + 32 *n* bytes.
@@ -171,24 +171,20 @@ impl CoordinatorMsg1 {
 }
 
 /// Reads lists one after the other from bytes whose length was found to be the sum of theirs.
-pub(super) struct Reader<'a>(&'a [u8]);
+pub(super) struct Reader<'a>(reader::Reader<'a>);
 
 impl<'a> Reader<'a> {
     pub(super) fn new(bytes: &'a [u8], expected: usize) -> Result<Reader<'a>, MessageError> {
-        if bytes.len() != expected {
-            return Err(MessageError::Length { got: bytes.len(), expected });
-        }
-        Ok(Reader(bytes))
+        let reader = reader::Reader::new(bytes, expected);
+        reader.map(Reader).ok_or(MessageError::Length { got: bytes.len(), expected })
     }
 
     pub(super) fn array<const N: usize>(&mut self) -> [u8; N] {
-        let (array, rest) = self.0.split_first_chunk().expect("the length was checked");
-        self.0 = rest;
-        *array
+        self.0.array()
     }
 
     pub(super) fn arrays<const N: usize>(&mut self, count: usize) -> Vec<[u8; N]> {
-        (0..count).map(|_| self.array()).collect()
+        self.0.arrays(count)
     }
 
     /// *GE.from_bytes_compressed_with_infinity*, `count` times.

@@ -74,10 +74,8 @@ mod certificate;
 mod coordinator;
 mod encryption;
 mod error;
-mod evaluation;
 mod host_key;
 mod investigate;
-mod maybe_secret;
 mod messages;
 mod outcome;
 mod output;
@@ -85,7 +83,6 @@ mod params;
 mod participant;
 mod pop;
 mod recovery;
-mod schnorr;
 mod transcript;
 mod vss;
 

@@ -1,8 +1,8 @@
 use secp::{G, MaybePoint, MaybeScalar, Point};
 
 use super::DegenerateKey;
-use super::evaluation::evaluate;
 use crate::GroupKeys;
+use crate::evaluation::evaluate;
 use crate::hash::tagged_hash;
 
 /// The public outcome of a session, from the summed commitments.

@@ -5,6 +5,7 @@ use secp::Point;
 
 use crate::curve::decode_point;
 use crate::hash::tagged_hash;
+use crate::seat::seats;
 use crate::{MAX_SEATS, Seat};
 
 /// What all participants of a session must agree on: *SessionParams*.
@@ -89,14 +90,6 @@ impl SessionParams {
     pub(super) fn t_bytes(&self) -> [u8; 4] {
         u32::try_from(self.t()).expect("t is at most 128").to_be_bytes()
     }
-}
-
-/// The first `n` seats.
-fn seats(n: usize) -> impl ExactSizeIterator<Item = Seat> + use<> {
-    (0..n.min(MAX_SEATS)).map(|id| {
-        let id = u32::try_from(id).expect("at most 128");
-        Seat::new(id).expect("below 128")
-    })
 }
 
 /// Parameters that make no session: *SessionParamsError*.

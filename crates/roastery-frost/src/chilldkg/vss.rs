@@ -3,9 +3,9 @@
 use secp::{MaybePoint, MaybeScalar};
 use zeroize::Zeroizing;
 
-use super::maybe_secret::MaybeSecret;
 use crate::Seat;
 use crate::hash::TaggedHash;
+use crate::maybe_secret::MaybeSecret;
 use crate::secret_scalar::SecretScalar;
 
 /// A secret polynomial of degree below *t*, its coefficients from the constant one upwards.

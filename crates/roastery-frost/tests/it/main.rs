@@ -4,5 +4,6 @@
 mod behaviour;
 mod bip340;
 mod bip445;
+mod change;
 mod chilldkg;
 mod key_generation;

@@ -4,5 +4,5 @@ mod keys;
 mod nonces;
 mod secrets;
 mod signing;
-mod support;
+pub(crate) mod support;
 mod tweaks;

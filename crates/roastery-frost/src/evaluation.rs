@@ -9,7 +9,7 @@ use secp::{MaybePoint, Point};
 /// `t^2 / 2` multiplications by numbers below `t` for these. That is by far less than `n * t`
 /// multiplications, but only where an addition costs no inversion. So this works in k256's
 /// projective coordinates, and not with libsecp256k1, which has no public call for them.
-pub(super) fn evaluate(coefficients: &[MaybePoint], n: usize) -> Vec<MaybePoint> {
+pub(crate) fn evaluate(coefficients: &[MaybePoint], n: usize) -> Vec<MaybePoint> {
     let mut differences: Vec<ProjectivePoint> = coefficients.iter().map(to_projective).collect();
     into_differences(&mut differences);
     let mut values = Vec::with_capacity(n);
@@ -21,6 +21,14 @@ pub(super) fn evaluate(coefficients: &[MaybePoint], n: usize) -> Vec<MaybePoint>
         values.extend(differences.first());
     }
     ProjectivePoint::batch_normalize(values.as_slice()).iter().map(from_affine).collect()
+}
+
+/// The value of a committed polynomial at `x`, `1..=128`, in variable time.
+pub(crate) fn evaluate_at(coefficients: &[Point], x: u32) -> MaybePoint {
+    let value = coefficients.iter().rev().fold(ProjectivePoint::IDENTITY, |value, &coefficient| {
+        times(value, x as usize) + to_projective(&coefficient.into())
+    });
+    from_affine(&value.into())
 }
 
 /// From coefficients to the forward differences at 0: entry `j` becomes `Δ^j f(0)`.
@@ -95,6 +103,19 @@ mod tests {
         for (t, n) in [(1, 1), (1, 5), (2, 2), (2, 3), (3, 5), (4, 4), (7, 20), (128, 128)] {
             assert_values(&coefficients(t), n);
         }
+    }
+
+    #[test]
+    fn a_value_at_one_place_is_that_of_the_polynomial() {
+        for t in [1, 2, 5, 67] {
+            let maybe = coefficients(t);
+            let points: Vec<Point> = maybe.iter().map(|point| point.unwrap()).collect();
+            for x in [1, 2, 3, 64, 127, 128] {
+                assert_eq!(evaluate_at(&points, x), by_definition(&maybe, x.into()), "{t} at {x}");
+            }
+        }
+        let root_at_3 = [(MaybeScalar::from(3u128) * G).unwrap(), -(secp::Scalar::one() * G)];
+        assert_eq!(evaluate_at(&root_at_3, 3), MaybePoint::Infinity);
     }
 
     #[test]

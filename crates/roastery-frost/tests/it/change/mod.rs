@@ -1,0 +1,4 @@
+//! What a change of members, threshold or shares promises, one sentence per test.
+
+mod support;
+mod whole;

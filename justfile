@@ -14,6 +14,7 @@ lint:
     scripts/timed scripts/comments
     scripts/timed scripts/circles
     scripts/timed scripts/links
+    scripts/timed crates/roastery-frost/tests/vectors/change/generate.py --check
     scripts/timed scripts/mutations
 
 # Licences, banned crates and sources of all dependencies, dependencies that nothing uses, and

@@ -1,7 +1,7 @@
 //! The official vectors of BIP-445, and those of the directory that `BIP445_VECTORS` names.
 
 mod failure;
-mod format;
+pub(crate) mod format;
 mod run;
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! Signing, with nodes that are killed, stopped and started in between.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use crate::nodes::support::{Group, until};
@@ -54,19 +56,23 @@ fn each_share_that_leaves_a_node_has_one_entry_in_its_log() {
     let signed = group.request_in(0, &first, "signed");
     for node in [0, 1] {
         let entries = group.log(node, &first);
-        assert_eq!(entries.len(), 1, "{entries:?}");
-        assert_eq!(entries[0]["messages"], json!([signed["messages"][0]["message"]]));
+        // Where a member is slow a coordinator may make another package: it draws another share.
+        let packages: BTreeSet<_> = entries.iter().map(|entry| entry["package"].as_str()).collect();
+        assert!(!entries.is_empty() && packages.len() == entries.len(), "{entries:?}");
+        for entry in &entries {
+            assert_eq!(entry["messages"], json!([signed["messages"][0]["message"]]));
+            assert_eq!(entry["policy"], "approved by this node's operator");
+        }
     }
-    assert_eq!(group.log(0, &first)[0]["policy"], "approved by this node's operator");
-    assert_eq!(group.log(1, &first)[0]["policy"], "approved by this node's operator");
     assert_eq!(group.log(2, &first).len(), 0);
     let second = group.propose(0, "once more");
     group.approve(1, &second);
     group.request_in(0, &second, "signed");
+    let (of_first, of_second) = (group.log(0, &first).len(), group.log(0, &second).len());
     let lines = group.tell(0, &["log"]).well();
-    assert_eq!(lines.lines().count(), 2, "{lines}");
+    assert_eq!(lines.lines().count(), of_first + of_second, "{lines}");
     assert!(lines.lines().all(|line| line.ends_with("approved by this node's operator")));
-    let from = group.tell(0, &["log", "--from", "1"]).well();
+    let from = group.tell(0, &["log", "--from", &of_first.to_string()]).well();
     assert!(from.contains(&second[..8]) && !from.contains(&first[..8]), "{from}");
     assert!(from.contains("text \"once more\""), "{from}");
 }

@@ -9,7 +9,7 @@ use super::{ChangeParams, Dealing, DealingHead, NotADealer};
 use crate::hash::{TaggedHash, tagged_hash};
 use crate::maybe_secret::MaybeSecret;
 use crate::secret_scalar::SecretScalar;
-use crate::{Seat, SecretShare};
+use crate::{Seat, SecretShare, Signature};
 
 /// Deals an old member's share to the new members, in constant time.
 ///
@@ -31,18 +31,29 @@ pub fn deal(
     share: &SecretShare,
     aux_rand: &[u8; 32],
 ) -> Result<Dealing, DealError> {
+    let sign = |head: &DealingHead| head.sign(params.plan(), share.scalar(), aux_rand);
+    deal_by(params, dealer, share, || compute(params, dealer, black_box(share)), sign)
+}
+
+/// [`deal`] by these computations, which a test can disturb.
+fn deal_by(
+    params: &ChangeParams,
+    dealer: Seat,
+    share: &SecretShare,
+    mut compute: impl FnMut() -> Result<(Point, Content), DealError>,
+    sign: impl FnOnce(&DealingHead) -> Option<Signature>,
+) -> Result<Dealing, DealError> {
     let public_share = params.dealer(dealer)?;
     // From the scalar itself: the public share beside it could be right where the scalar is not.
     if share.scalar().public() != public_share {
         return Err(DealError::Share { dealer });
     }
-    let (nonce, content) = compute(params, dealer, black_box(share))?;
-    if compute(params, dealer, black_box(share))? != (nonce, content.clone()) {
+    let (nonce, content) = compute()?;
+    if compute()? != (nonce, content.clone()) {
         return Err(DealError::Disturbed);
     }
     let head = DealingHead { dealer, nonce, digest: content.digest() };
-    let signature = head.sign(params.plan(), share.scalar(), aux_rand);
-    let signature = signature.ok_or(DealError::Degenerate)?;
+    let signature = sign(&head).ok_or(DealError::Degenerate)?;
     if !head.is_signed(params.plan(), public_share, &signature) {
         return Err(DealError::Disturbed);
     }
@@ -114,4 +125,80 @@ pub enum DealError {
     /// same in this plan: another plan is needed.
     #[error("a scalar of the dealing came out as zero")]
     Degenerate,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chilldkg::HostSecretKey;
+    use crate::{SigningKey, danger_trusted_dealer};
+
+    const DEALER: usize = 1;
+
+    fn setting() -> (ChangeParams, Vec<SecretShare>) {
+        let mut rng = getrandom::SysRng;
+        let (old, shares) = danger_trusted_dealer::deal(2, 3, &mut rng).expect("a group");
+        let key = |_| HostSecretKey::from(SigningKey::generate(&mut rng).expect("a key"));
+        let keys: Vec<_> = (0..3).map(key).map(|key| key.hostpubkey_gen()).collect();
+        (ChangeParams::new([7; 32], &old, &[], keys, 2).expect("parameters"), shares)
+    }
+
+    /// Deals with `disturb` done to what the computation of that number gives, from 0.
+    fn disturbed(
+        number: usize,
+        disturb: impl Fn(&mut Point, &mut Content),
+    ) -> Result<Dealing, DealError> {
+        let (params, shares) = setting();
+        let (share, mut done) = (&shares[DEALER], 0..);
+        let dealer = Seat::new(DEALER as u32).expect("a seat");
+        let compute = || {
+            let (mut nonce, mut content) = compute(&params, dealer, share)?;
+            if done.next() == Some(number) {
+                disturb(&mut nonce, &mut content);
+            }
+            Ok((nonce, content))
+        };
+        let sign = |head: &DealingHead| head.sign(params.plan(), share.scalar(), &[1; 32]);
+        deal_by(&params, dealer, share, compute, sign)
+    }
+
+    #[test]
+    fn a_computation_that_is_disturbed_once_deals_nothing() {
+        for number in [0, 1] {
+            let other = |point: &mut Point| *point = -*point;
+            let error = DealError::Disturbed;
+            assert_eq!(disturbed(number, |nonce, _| other(nonce)), Err(error));
+            let commitment = disturbed(number, |_, content| other(&mut content.commitments[0]));
+            assert_eq!(commitment, Err(error));
+            let share = disturbed(number, |_, c| c.enc_shares[2] = -c.enc_shares[2]);
+            assert_eq!(share, Err(error));
+        }
+        assert!(disturbed(2, |_, _| {}).is_ok());
+    }
+
+    #[test]
+    fn a_signature_that_is_disturbed_does_not_leave() {
+        let (params, shares) = setting();
+        let dealer = Seat::new(DEALER as u32).expect("a seat");
+        let deal = |bit: usize| {
+            let share = &shares[DEALER];
+            let compute = || compute(&params, dealer, share);
+            deal_by(&params, dealer, share, compute, |head| {
+                let mut signature = head.sign(params.plan(), share.scalar(), &[1; 32])?.to_bytes();
+                signature[bit / 8] ^= 1 << (bit % 8);
+                Some(Signature::from_bytes(&signature))
+            })
+        };
+        assert!((0..512).all(|bit| deal(bit) == Err(DealError::Disturbed)));
+    }
+
+    #[test]
+    fn a_share_whose_scalar_was_disturbed_is_not_dealt() {
+        let (params, mut shares) = setting();
+        let (other, share) = (shares.remove(2), shares.remove(DEALER));
+        let dealer = Seat::new(DEALER as u32).expect("a seat");
+        let share = share.with_scalar_of(other);
+        assert!(share.matches(params.old(), dealer));
+        assert_eq!(deal(&params, dealer, &share, &[1; 32]), Err(DealError::Share { dealer }));
+    }
 }

@@ -45,6 +45,15 @@ hash_id! {
     GroupId
 }
 hash_id! {
+    /// Names a key for ever: the tagged hash (`roastery/1/key`) of threshold public key and chain
+    /// code. Each epoch has another group id, and all have this one.
+    KeyId
+}
+hash_id! {
+    /// Names a plan: the tagged hash (`roastery/1/change/plan`) of its whole encoding.
+    PlanId
+}
+hash_id! {
     /// Names a session: the tagged hash (`roastery/1/session`) of the encoded signing request.
     SessionId
 }

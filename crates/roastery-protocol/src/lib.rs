@@ -138,5 +138,8 @@ pub mod tags;
 mod verdict;
 mod wire;
 
-pub use ids::{Attempt, BodyHash, GroupId, KeygenId, ProofId, SessionId, SlotHash, TranscriptHash};
+pub use ids::{
+    Attempt, BodyHash, GroupId, KeyId, KeygenId, PlanId, ProofId, SessionId, SlotHash,
+    TranscriptHash,
+};
 pub use roastery_frost::Seat;

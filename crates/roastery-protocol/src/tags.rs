@@ -22,6 +22,8 @@ pub const SIGNING_VERSION: u8 = 2;
 pub enum Tag {
     /// The group file: gives the [`GroupId`](crate::GroupId).
     Group,
+    /// Threshold public key and chain code: gives the [`KeyId`](crate::KeyId).
+    Key,
     /// An encoded signing request: gives the [`SessionId`](crate::SessionId).
     Session,
     /// The order in which the seats coordinate.
@@ -84,8 +86,9 @@ pub enum Tag {
 
 impl Tag {
     /// Every tag, in the order of the specification.
-    pub const ALL: [Tag; 30] = [
+    pub const ALL: [Tag; 31] = [
         Tag::Group,
+        Tag::Key,
         Tag::Session,
         Tag::Order,
         Tag::Body,
@@ -121,6 +124,7 @@ impl Tag {
     pub const fn as_str(self) -> &'static str {
         match self {
             Tag::Group => "roastery/1/group",
+            Tag::Key => "roastery/1/key",
             Tag::Session => "roastery/1/session",
             Tag::Order => "roastery/1/order",
             Tag::Body => "roastery/1/body",

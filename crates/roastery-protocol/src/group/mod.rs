@@ -1,5 +1,6 @@
 //! The group: its members, its key, and its threshold.
 
+mod epoch;
 mod member;
 mod name;
 mod peer;
@@ -11,18 +12,19 @@ use roastery_frost::{GroupKeys, GroupKeysError, Point, Seat, TweakContext, decod
 use thiserror::Error;
 
 pub use self::{
+    epoch::{Epoch, EpochError},
     member::{Member, NamedMember, binding_digest},
     name::{Name, NameError},
     peer::{PeerId, PeerIdError},
 };
 use crate::{
-    GroupId,
+    GroupId, KeyId,
     tags::{Tag, VERSION},
     wire,
 };
 
 /// The largest group file, in bytes: 128 members with the longest names.
-pub const MAX_GROUP_FILE: usize = 76 + 128 * 235;
+pub const MAX_GROUP_FILE: usize = 112 + 128 * 235;
 
 /// A group whose every part was checked: a value of this type is the proof.
 ///
@@ -33,6 +35,8 @@ pub const MAX_GROUP_FILE: usize = 76 + 128 * 235;
 #[derive(Debug)]
 pub struct Group {
     id: GroupId,
+    key_id: KeyId,
+    epoch: Epoch,
     keys: Arc<GroupKeys>,
     chain_code: [u8; 32],
     members: Vec<Member>,
@@ -156,12 +160,23 @@ struct GroupFile {
     chain_code: [u8; 32],
     public_shares: Vec<[u8; 33]>,
     members: Vec<Member>,
+    epoch: Epoch,
 }
 
 impl Group {
-    /// A group of these keys and members; member i holds seat i and public share i. The chain code
-    /// (32 bytes) is what BIP-32 derivation starts from.
+    /// The group of a key generation, of these keys and members; member i holds seat i and public
+    /// share i. The chain code (32 bytes) is what BIP-32 derivation starts from.
     pub fn new(
+        keys: GroupKeys,
+        chain_code: [u8; 32],
+        members: Vec<Member>,
+    ) -> Result<Self, GroupError> {
+        Self::in_epoch(Epoch::GENERATED, keys, chain_code, members)
+    }
+
+    /// The same for the group that a key has in this epoch.
+    pub fn in_epoch(
+        epoch: Epoch,
         keys: GroupKeys,
         chain_code: [u8; 32],
         members: Vec<Member>,
@@ -180,11 +195,14 @@ impl Group {
             chain_code,
             public_shares: keys.public_shares().iter().map(Point::serialize).collect(),
             members,
+            epoch,
         };
         let id = GroupId::from_bytes(Tag::Group.hash(&[&wire::encode(&file)]));
+        let key_id = Tag::Key.hash(&[&file.threshold_public_key, &chain_code]);
+        let key_id = KeyId::from_bytes(key_id);
         check_members(&file.members)?;
         let (keys, members) = (Arc::new(keys), file.members);
-        Ok(Self { id, keys, chain_code, members, own_key: OnceLock::new() })
+        Ok(Self { id, key_id, epoch, keys, chain_code, members, own_key: OnceLock::new() })
     }
 
     /// The group with a member's newer binding: another identity key, another transport peer, or
@@ -204,7 +222,7 @@ impl Group {
         }
         let mut members = self.members.clone();
         members[seat.index()] = member;
-        Ok(Self::new((*self.keys).clone(), self.chain_code, members)?)
+        Ok(Self::in_epoch(self.epoch, (*self.keys).clone(), self.chain_code, members)?)
     }
 
     /// Reads a group file and checks all of it.
@@ -232,7 +250,7 @@ impl Group {
         let keys =
             GroupKeys::new(file.threshold.into(), point(&file.threshold_public_key)?, shares)
                 .map_err(GroupError::Keys)?;
-        Self::new(keys, file.chain_code, file.members)
+        Self::in_epoch(file.epoch, keys, file.chain_code, file.members)
     }
 
     /// The group file's bytes; [`Group::decode`] reads them.
@@ -244,12 +262,23 @@ impl Group {
             chain_code: self.chain_code,
             public_shares: self.keys.public_shares().iter().map(Point::serialize).collect(),
             members: self.members.clone(),
+            epoch: self.epoch,
         })
     }
 
     /// The group id: the hash of the group file.
     pub fn id(&self) -> GroupId {
         self.id
+    }
+
+    /// The key's id, which stays in every epoch: the hash of threshold public key and chain code.
+    pub fn key_id(&self) -> KeyId {
+        self.key_id
+    }
+
+    /// Which epoch of its key this group is.
+    pub fn epoch(&self) -> &Epoch {
+        &self.epoch
     }
 
     /// n: the number of seats, 2 to 128.

@@ -37,6 +37,8 @@ pub struct RawGroup {
     pub chain_code: [u8; 32],
     pub shares: Vec<[u8; 33]>,
     pub members: Vec<RawMember>,
+    pub epoch: u32,
+    pub plan: [u8; 32],
 }
 
 /// A line of the roster.
@@ -68,6 +70,8 @@ impl RawGroup {
             chain_code: [0xcc; 32],
             shares: (1..=n as u128).map(|x| point(11 + 7 * x).serialize()).collect(),
             members: (0..n).map(|at| RawMember::fixed(at, name_length)).collect(),
+            epoch: 0,
+            plan: [0; 32],
         }
     }
 }

@@ -26,6 +26,12 @@ fn computed() -> Vectors {
     }
     put("group/file".to_owned(), &fixed.group.encode());
     put("group/id".to_owned(), fixed.group.id().as_bytes());
+    put("group/key-id".to_owned(), fixed.group.key_id().as_bytes());
+    let later = RawGroup { epoch: 7, plan: [0x77; 32], ..RawGroup::of(&fixed.group) };
+    let later = Group::decode(&later.bytes()).unwrap();
+    put("group/epoch-7/file".to_owned(), &later.encode());
+    put("group/epoch-7/id".to_owned(), later.id().as_bytes());
+    put("group/epoch-7/key-id".to_owned(), later.key_id().as_bytes());
     for seat in fixed.group.seats() {
         let member = fixed.group.member(seat).unwrap();
         let host = HostKey::new(SigningKeyOf(100).at(seat.index()));

@@ -28,6 +28,9 @@ fn names_are_tagged_hashes_of_what_the_specification_says() {
     }
     assert_eq!(*group.as_bytes(), tagged("roastery/1/group", &fixed.group.encode()));
     assert_eq!(*session.as_bytes(), tagged("roastery/1/session", &fixed.request.encode()));
+    let file = RawGroup::of(&fixed.group);
+    let key = [&file.key[..], &file.chain_code].concat();
+    assert_eq!(*fixed.group.key_id().as_bytes(), tagged("roastery/1/key", &key));
     let (host, identity) = (multiple(5), SigningKeyOf(1).at(0).public_key());
     let mut binding = host.serialize().to_vec();
     binding.extend(identity.to_bytes());

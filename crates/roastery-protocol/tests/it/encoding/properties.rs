@@ -90,12 +90,15 @@ proptest! {
         n in 2..6usize,
         name_length in 1..=64usize,
         chain_code in any::<[u8; 32]>(),
+        (epoch, plan) in prop_oneof![Just((0, [0; 32])), (1..u32::MAX, any::<[u8; 32]>())],
     ) {
-        let bytes = RawGroup { chain_code, ..RawGroup::fixed(n, name_length) }.bytes();
+        let file = RawGroup { chain_code, epoch, plan, ..RawGroup::fixed(n, name_length) };
+        let bytes = file.bytes();
         let group = Group::decode(&bytes).unwrap();
         assert_eq!(group.encode(), bytes);
         let members = group.seats().map(|seat| group.member(seat).unwrap().clone()).collect();
-        let again = Group::new((**group.keys()).clone(), chain_code, members).unwrap();
-        assert_eq!(again.id(), group.id());
+        let keys = (**group.keys()).clone();
+        let again = Group::in_epoch(*group.epoch(), keys, chain_code, members).unwrap();
+        assert_eq!((again.id(), again.encode()), (group.id(), bytes));
     }
 }

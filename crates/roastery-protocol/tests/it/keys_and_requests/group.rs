@@ -225,10 +225,49 @@ fn every_part_of_the_file_makes_the_group_another_one() {
         RawGroup { chain_code: [0xcd; 32], ..file.clone() },
         RawGroup { threshold: 3, ..file.clone() },
         renewed,
+        RawGroup { epoch: 1, plan: [1; 32], ..file.clone() },
+        RawGroup { epoch: 2, plan: [1; 32], ..file.clone() },
+        RawGroup { epoch: 1, plan: [2; 32], ..file.clone() },
     ];
-    for other in &others {
-        assert_ne!(id(other), id(&file));
+    let ids = others.iter().chain([&file]).map(id).collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(ids.len(), others.len() + 1);
+}
+
+#[test]
+fn a_file_whose_epoch_and_plan_do_not_belong_together_is_refused() {
+    let file = RawGroup::fixed(3, 8);
+    for (epoch, plan) in [(0, [1; 32]), (1, [0; 32])] {
+        let refused = refusal(&RawGroup { epoch, plan, ..file.clone() });
+        assert!(matches!(refused, GroupError::Encoding(_)), "{refused}");
     }
+}
+
+#[test]
+fn the_key_id_is_that_of_key_and_chain_code_and_stays_in_every_epoch() {
+    let file = RawGroup::fixed(3, 8);
+    let key_id = |file: &RawGroup| Group::decode(&file.bytes()).unwrap().key_id();
+    let mut renewed = file.clone();
+    renewed.members[1].sequence += 1;
+    renewed.members[1].bind(&SigningKeyOf(100).at(1));
+    let changed = RawGroup { epoch: 3, plan: [1; 32], ..RawGroup::fixed(5, 8) };
+    for same in [&renewed, &changed] {
+        assert_eq!(key_id(same), key_id(&file));
+    }
+    let other_code = RawGroup { chain_code: [0xcd; 32], ..file.clone() };
+    assert_ne!(key_id(&other_code), key_id(&file));
+    assert_ne!(Fixture::new(2, 3).group.key_id(), Fixture::new(2, 3).group.key_id());
+}
+
+#[test]
+fn a_newer_binding_leaves_a_group_in_its_epoch() {
+    let file = RawGroup { epoch: 3, plan: [1; 32], ..RawGroup::fixed(3, 8) };
+    let group = Group::decode(&file.bytes()).unwrap();
+    let mut renewed = file;
+    renewed.members[1].sequence += 1;
+    renewed.members[1].bind(&SigningKeyOf(100).at(1));
+    let expected = Group::decode(&renewed.bytes()).unwrap();
+    let rebound = group.rebind(expected.members()[1].clone()).unwrap();
+    assert_eq!((rebound.epoch(), rebound.id()), (group.epoch(), expected.id()));
 }
 
 #[test]

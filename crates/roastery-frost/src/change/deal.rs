@@ -180,14 +180,21 @@ mod tests {
     fn a_signature_that_is_disturbed_does_not_leave() {
         let (params, shares) = setting();
         let dealer = Seat::new(DEALER as u32).expect("a seat");
+        let share = &shares[DEALER];
+        let computed = compute(&params, dealer, share).expect("a dealing");
         let deal = |bit: usize| {
-            let share = &shares[DEALER];
-            let compute = || compute(&params, dealer, share);
-            deal_by(&params, dealer, share, compute, |head| {
-                let mut signature = head.sign(params.plan(), share.scalar(), &[1; 32])?.to_bytes();
-                signature[bit / 8] ^= 1 << (bit % 8);
-                Some(Signature::from_bytes(&signature))
-            })
+            deal_by(
+                &params,
+                dealer,
+                share,
+                || Ok(computed.clone()),
+                |head| {
+                    let mut signature =
+                        head.sign(params.plan(), share.scalar(), &[1; 32])?.to_bytes();
+                    signature[bit / 8] ^= 1 << (bit % 8);
+                    Some(Signature::from_bytes(&signature))
+                },
+            )
         };
         assert!((0..512).all(|bit| deal(bit) == Err(DealError::Disturbed)));
     }

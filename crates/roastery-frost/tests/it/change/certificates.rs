@@ -27,7 +27,7 @@ fn read(change: &Change, bytes: &[u8]) -> Result<Certificate, CertificateError> 
     Certificate::parse(&change.params, bytes)
 }
 
-/// The transcript `bytes` signed by all new members, whatever it says, with the dealers' signatures.
+/// The certificate of a transcript that all new members have signed, whatever it says.
 fn signed_unchecked(change: &Change, transcript: &[u8], by_dealers: &[u8]) -> Vec<u8> {
     let hash = tagged_hash("roastery/1/change/transcript", &[transcript]);
     let by_members = (0..change.keys.len()).flat_map(|j| {

@@ -6,7 +6,50 @@ use roastery_frost::{
 };
 
 use crate::behaviour::support::{TestRng, seat};
-use crate::change::support::{Change, Group, interpolate};
+use crate::change::support::{Change, Forger, Group, interpolate, scalar};
+
+/// The polynomial with these roots and the value `at_zero`.
+fn with_roots(roots: &[usize], at_zero: MaybeScalar) -> Vec<MaybeScalar> {
+    let mut polynomial = vec![at_zero];
+    for &root in roots {
+        // Times 1 - x / root.
+        let factor = -scalar(root).invert();
+        polynomial.push(MaybeScalar::Zero);
+        for k in (1..polynomial.len()).rev() {
+            let below = polynomial[k - 1];
+            polynomial[k] += below * factor;
+        }
+    }
+    polynomial
+}
+
+#[test]
+fn what_all_but_one_of_the_old_and_of_the_new_threshold_see_fits_every_key() {
+    // Old seats 0 and 1 of 3-of-5 and new seats 1, 3 and 6 of 4-of-7 are one adversary.
+    let (dealers, corrupt) = ([0, 1, 2], [1, 3, 6]);
+    let old = Group::new(3, 5);
+    let mut views = Vec::new();
+    for shift in 0..4u128 {
+        // Another key, of which the adversary has the same old shares.
+        let moved = with_roots(&[1, 2], shift.into());
+        let other = old.plus(&moved);
+        let change = Change::new(1, &other, 4, 7);
+        let mut forgers = dealers.map(|dealer| Forger::new(&change, &other, dealer));
+        // The honest dealer's polynomial in the first world, moved where the adversary sees nothing.
+        forgers[2].polynomial = Forger::new(&change, &old, 2).polynomial;
+        let at_dealer = forgers[2].share - old.scalar(2);
+        let hidden = with_roots(&corrupt.map(|seat| seat + 1), at_dealer);
+        for (coefficient, hidden) in forgers[2].polynomial.iter_mut().zip(hidden) {
+            *coefficient += hidden;
+        }
+        let dealings: Vec<_> = forgers.iter().map(|forger| forger.deal(&change)).collect();
+        let (new, _) = change.run_with(&dealings);
+        assert_eq!(new.secret(&[0, 2, 4, 5]), old.secret(&dealers) + MaybeScalar::from(shift));
+        let seen = corrupt.map(|seat| (new.scalar(seat), forgers[2].value(seat + 1)));
+        views.push((other.scalar(0), other.scalar(1), seen));
+    }
+    assert!(views.iter().all(|view| *view == views[0]));
+}
 
 #[test]
 fn a_share_from_before_a_change_signs_nothing_after_it() {

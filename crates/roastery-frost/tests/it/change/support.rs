@@ -49,6 +49,23 @@ impl Group {
         interpolate(&points)
     }
 
+    /// The group whose polynomial is this one's and `polynomial` together.
+    pub(crate) fn plus(&self, polynomial: &[MaybeScalar]) -> Group {
+        let value = |x: usize| {
+            let terms = polynomial.iter().rev();
+            terms.fold(MaybeScalar::Zero, |value, &a| value * scalar(x) + a)
+        };
+        let share = |i: usize| {
+            let share = (self.scalar(i) + value(i + 1)).unwrap();
+            SecretShare::from_bytes(Zeroizing::new(share.serialize())).unwrap()
+        };
+        let shares: Vec<SecretShare> = (0..self.shares.len()).map(share).collect();
+        let key = self.keys.threshold_public_key() + polynomial[0] * G;
+        let public_shares = shares.iter().map(SecretShare::public_share).collect();
+        let t = self.keys.threshold();
+        Group { keys: GroupKeys::new(t, key.unwrap(), public_shares).unwrap(), shares }
+    }
+
     /// A signature by these seats, which must verify, under the key with all tweaks.
     pub(crate) fn sign(
         &self,

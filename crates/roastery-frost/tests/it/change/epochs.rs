@@ -35,7 +35,7 @@ fn what_all_but_one_of_the_old_and_of_the_new_threshold_see_fits_every_key() {
         let other = old.plus(&moved);
         let change = Change::new(1, &other, 4, 7);
         let mut forgers = dealers.map(|dealer| Forger::new(&change, &other, dealer));
-        // The honest dealer's polynomial in the first world, moved where the adversary sees nothing.
+        // The honest dealer's polynomial with the first key, moved where nothing of it is seen.
         forgers[2].polynomial = Forger::new(&change, &old, 2).polynomial;
         let at_dealer = forgers[2].share - old.scalar(2);
         let hidden = with_roots(&corrupt.map(|seat| seat + 1), at_dealer);

@@ -54,6 +54,11 @@ hash_id! {
     PlanId
 }
 hash_id! {
+    /// Names the transcript of a change: the tagged hash (`roastery/1/change/transcript`) that all
+    /// new members sign.
+    ChangeTranscriptHash
+}
+hash_id! {
     /// Names a session: the tagged hash (`roastery/1/session`) of the encoded signing request.
     SessionId
 }

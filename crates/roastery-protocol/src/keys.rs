@@ -12,6 +12,7 @@ use roastery_frost::{
 };
 
 use crate::{
+    PlanId,
     group::{Group, NamedMember, PeerId, SeatKeysError, binding_digest},
     tags::Tag,
 };
@@ -44,7 +45,8 @@ impl IdentityKey {
 }
 
 /// A seat's host key: made for key generation and recovery, offline otherwise. Beside these it
-/// signs one thing, the binding of identity key and transport peer to the seat.
+/// signs two things: the binding of identity key and transport peer to the seat, and that its
+/// holder accepts a plan.
 #[derive(Debug)]
 pub struct HostKey(SigningKey);
 
@@ -57,6 +59,12 @@ impl HostKey {
     /// The public key in the plain form that ChillDKG and the roster use.
     pub fn public_key(&self) -> Point {
         self.0.plain_public_key()
+    }
+
+    /// Signs that the holder of this key accepts a plan as the member of this new seat. A host key
+    /// accepts one plan, ever.
+    pub fn accept(&self, plan: PlanId, seat: Seat) -> Signature {
+        self.0.sign(&acceptance_digest(plan, seat), &NO_AUXILIARY_RANDOMNESS)
     }
 
     /// Signs that this host's seat uses this identity key and this transport peer. Of two
@@ -72,6 +80,12 @@ impl From<HostKey> for HostSecretKey {
     fn from(host: HostKey) -> Self {
         HostSecretKey::from(host.0)
     }
+}
+
+/// What a new member's host key signs when its holder accepts a plan (tag
+/// `roastery/1/change/acceptance`): plan id (32 bytes) || new seat (2, little-endian).
+pub fn acceptance_digest(plan: PlanId, seat: Seat) -> [u8; 32] {
+    Tag::Acceptance.hash(&[plan.as_bytes(), &seat.to_u16().to_le_bytes()])
 }
 
 impl Group {

@@ -124,9 +124,11 @@
 //! # }
 //! ```
 
+pub mod change;
 pub mod clock;
 pub mod election;
 pub mod envelope;
+mod fingerprint;
 pub mod group;
 mod ids;
 pub mod keygen;
@@ -138,8 +140,9 @@ pub mod tags;
 mod verdict;
 mod wire;
 
+pub use fingerprint::Fingerprint;
 pub use ids::{
-    Attempt, BodyHash, GroupId, KeyId, KeygenId, PlanId, ProofId, SessionId, SlotHash,
-    TranscriptHash,
+    Attempt, BodyHash, ChangeTranscriptHash, GroupId, KeyId, KeygenId, PlanId, ProofId, SessionId,
+    SlotHash, TranscriptHash,
 };
 pub use roastery_frost::Seat;

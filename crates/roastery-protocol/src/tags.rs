@@ -56,6 +56,34 @@ pub enum Tag {
     Investigation,
     /// The signature of an envelope that states that a member does not go on with a key generation.
     KeygenRefusal,
+    /// A plan of a change: gives the [`PlanId`](crate::PlanId).
+    Plan,
+    /// What a host key signs when its holder accepts a plan.
+    Acceptance,
+    /// The signature of an envelope that carries a plan.
+    ChangePlan,
+    /// The signature of an envelope that carries an old member's approval of a plan.
+    ChangeApproval,
+    /// The signature of an envelope that carries a new member's acceptance of a plan.
+    ChangeAcceptance,
+    /// The signature of an envelope that carries the withdrawal of an approval.
+    ChangeWithdrawal,
+    /// The signature of an envelope that carries a roll.
+    ChangeRoll,
+    /// The signature of an envelope that carries a dealing.
+    ChangeDealing,
+    /// The signature of an envelope that carries a coordinator's choice of dealings.
+    ChangeChoice,
+    /// The signature of an envelope that carries a complaint about a dealing.
+    ChangeComplaint,
+    /// The signature of an envelope that carries a new member's signature of a transcript.
+    ChangeSignature,
+    /// The signature of an envelope that carries the certificate of a change.
+    ChangeCertificate,
+    /// The signature of an envelope that carries a receipt.
+    ChangeReceipt,
+    /// The signature of an envelope that carries a question in a change.
+    ChangeWant,
     /// A text: gives the message that is signed when a text is.
     Text,
     /// What an identity key signs of the card that names it.
@@ -86,7 +114,7 @@ pub enum Tag {
 
 impl Tag {
     /// Every tag, in the order of the specification.
-    pub const ALL: [Tag; 31] = [
+    pub const ALL: [Tag; 45] = [
         Tag::Group,
         Tag::Key,
         Tag::Session,
@@ -105,6 +133,20 @@ impl Tag {
         Tag::KeygenWant,
         Tag::Investigation,
         Tag::KeygenRefusal,
+        Tag::Plan,
+        Tag::Acceptance,
+        Tag::ChangePlan,
+        Tag::ChangeApproval,
+        Tag::ChangeAcceptance,
+        Tag::ChangeWithdrawal,
+        Tag::ChangeRoll,
+        Tag::ChangeDealing,
+        Tag::ChangeChoice,
+        Tag::ChangeComplaint,
+        Tag::ChangeSignature,
+        Tag::ChangeCertificate,
+        Tag::ChangeReceipt,
+        Tag::ChangeWant,
         Tag::Text,
         Tag::CardIdentity,
         Tag::CardTransport,
@@ -141,6 +183,20 @@ impl Tag {
             Tag::KeygenWant => "roastery/1/envelope/ceremony/want",
             Tag::Investigation => "roastery/1/envelope/ceremony/investigation",
             Tag::KeygenRefusal => "roastery/1/envelope/ceremony/refusal",
+            Tag::Plan => "roastery/1/change/plan",
+            Tag::Acceptance => "roastery/1/change/acceptance",
+            Tag::ChangePlan => "roastery/1/envelope/change/plan",
+            Tag::ChangeApproval => "roastery/1/envelope/change/approval",
+            Tag::ChangeAcceptance => "roastery/1/envelope/change/acceptance",
+            Tag::ChangeWithdrawal => "roastery/1/envelope/change/withdrawal",
+            Tag::ChangeRoll => "roastery/1/envelope/change/roll",
+            Tag::ChangeDealing => "roastery/1/envelope/change/dealing",
+            Tag::ChangeChoice => "roastery/1/envelope/change/choice",
+            Tag::ChangeComplaint => "roastery/1/envelope/change/complaint",
+            Tag::ChangeSignature => "roastery/1/envelope/change/signature",
+            Tag::ChangeCertificate => "roastery/1/envelope/change/certificate",
+            Tag::ChangeReceipt => "roastery/1/envelope/change/receipt",
+            Tag::ChangeWant => "roastery/1/envelope/change/want",
             Tag::Text => "roastery/1/text",
             Tag::CardIdentity => "roastery/1/card/identity",
             Tag::CardTransport => "roastery/1/card/transport",

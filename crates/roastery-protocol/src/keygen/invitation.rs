@@ -5,7 +5,7 @@ use roastery_frost::{Seat, XOnlyPublicKey, chilldkg::SessionParams};
 use thiserror::Error;
 
 use crate::{
-    KeygenId,
+    Fingerprint, KeygenId,
     group::{GroupError, Member, Name, NameError, NamedMember, PeerId, check_members},
     tags::{Tag, VERSION},
     wire,
@@ -163,15 +163,10 @@ impl Invitation {
         members: Vec<NamedMember>,
     ) -> Result<Self, InvitationError> {
         let name: Name = name.parse().map_err(InvitationError::Name)?;
-        let n = members.len();
-        let size = InvitationError::Size { threshold, members: n };
-        if n > 128 || !(2..=n).contains(&threshold) {
-            return Err(size);
-        }
-        check_differ(&members)?;
+        check_cards(threshold, &members)?;
+        let size = InvitationError::Size { threshold, members: members.len() };
         let (names, members): (Vec<_>, Vec<_>) =
             members.into_iter().map(|named| (named.name, named.member)).unzip();
-        check_members(&members).map_err(InvitationError::Members)?;
         let host_keys = members.iter().map(|member| member.host_key.serialize()).collect();
         let params = SessionParams::new(host_keys, threshold).map_err(|_| size)?;
         let id = KeygenId::from_bytes([0; 32]);
@@ -219,7 +214,7 @@ impl Invitation {
     /// The fingerprint that the members compare, on screen or by voice, before key generation
     /// begins.
     pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint(self.0.id)
+        Fingerprint::of(self.0.id.as_bytes())
     }
 
     /// The name of the group.
@@ -303,6 +298,21 @@ impl Inner {
     }
 }
 
+/// Whether these can be the members of a group with this threshold: the sizes, the names, the keys
+/// and the bindings.
+pub(crate) fn check_cards(
+    threshold: usize,
+    members: &[NamedMember],
+) -> Result<(), InvitationError> {
+    let n = members.len();
+    if n > 128 || !(2..=n).contains(&threshold) {
+        return Err(InvitationError::Size { threshold, members: n });
+    }
+    check_differ(members)?;
+    let members: Vec<Member> = members.iter().map(|named| named.member.clone()).collect();
+    check_members(&members).map_err(InvitationError::Members)
+}
+
 /// Whether the seats of different peers differ in name, those of one peer do not, and all keys
 /// differ.
 fn check_differ(members: &[NamedMember]) -> Result<(), InvitationError> {
@@ -350,22 +360,5 @@ impl XOnly {
     fn of(member: &Member) -> Self {
         let host = XOnlyPublicKey::from(member.host_key).to_bytes();
         Self { host, identity: member.identity_key.to_bytes() }
-    }
-}
-
-/// The first 16 bytes of a key generation's id, in eight groups of four hexadecimal digits.
-///
-/// An attacker that sends two different invitations to two members can try many of each; to make
-/// two of one fingerprint takes 2^64 trials.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fingerprint(KeygenId);
-
-impl fmt::Display for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, pair) in self.0.as_bytes()[..16].chunks(2).enumerate() {
-            let space = if at == 0 { "" } else { " " };
-            write!(f, "{space}{:02x}{:02x}", pair[0], pair[1])?;
-        }
-        Ok(())
     }
 }

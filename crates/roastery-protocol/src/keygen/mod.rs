@@ -185,6 +185,7 @@ use std::{
 
 use roastery_frost::{Seat, SecretShare, chilldkg::HostSecretKey};
 
+pub(crate) use self::invitation::check_cards;
 use self::{
     comparing::Comparison,
     first_messages::FirstMessages,
@@ -194,7 +195,7 @@ use self::{
     transcripts::Transcripts,
 };
 pub use self::{
-    invitation::{Fingerprint, Invitation, InvitationError, MAX_INVITATION, MemberKey},
+    invitation::{Invitation, InvitationError, MAX_INVITATION, MemberKey},
     node::{NodeKeygen, NodeOpenError, NodeOpening, SeatEvent, SeatOpening, SignedTranscript},
     opening::{OpenError, Opening},
     output::{Ending, Event, Output, Rejected},

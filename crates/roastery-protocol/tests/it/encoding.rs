@@ -2,6 +2,7 @@
 //! one thing only, and how many there may be.
 
 mod bounds;
+mod change;
 pub mod golden;
 mod keygen;
 pub mod layout;

@@ -53,6 +53,9 @@ fn computed() -> Vectors {
         let bytes: Vec<u8> = seats.flat_map(u16::to_le_bytes).collect();
         put(format!("order/{n}"), &bytes);
     }
+    for (name, bytes) in change::vectors() {
+        put(format!("change/{name}"), &bytes);
+    }
     for (name, bytes) in keygen::vectors() {
         put(format!("ceremony/{name}"), &bytes);
     }

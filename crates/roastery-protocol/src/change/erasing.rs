@@ -1,0 +1,220 @@
+//! When a node may erase its shares of an epoch that another one supersedes.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use roastery_frost::Seat;
+use thiserror::Error;
+
+use super::{EpochOrder, Receipts};
+
+/// What this node's own person has done for an epoch. What a policy did by itself is none of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PersonsWord {
+    /// Approved its plan, as a member of the epoch before.
+    Approved,
+    /// Accepted its plan by hand.
+    Accepted,
+    /// Acknowledged the epoch after it was certified, by typing its words.
+    Acknowledged,
+}
+
+/// Where this node's new share exists a second time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecondCopy {
+    /// In a backup that was made after the adoption.
+    Backup,
+    /// The host key of the epoch, which gives the share with the public certificate, was confirmed
+    /// to be kept offline.
+    HostKey,
+    /// Nowhere; the person has said that one copy is enough.
+    SingleCopy,
+}
+
+/// What a node knows when it is to erase what an epoch supersedes.
+#[derive(Clone, Debug)]
+pub struct Erasing<'a> {
+    /// The epoch that supersedes.
+    pub by: EpochOrder,
+    /// The greatest certified epoch that this node knows.
+    pub current: EpochOrder,
+    /// The epoch whose shares are to be erased.
+    pub superseded: EpochOrder,
+    /// n' and t' of the epoch that supersedes.
+    pub members: usize,
+    /// See `members`.
+    pub threshold: usize,
+    /// Whether the certificate is in this node's store and was read back from it.
+    pub certificate_read_back: bool,
+    /// What the person of this node has done for the epoch.
+    pub word: Option<PersonsWord>,
+    /// Whether this node's share of the epoch was read back from its store.
+    pub share_read_back: bool,
+    /// Where that share exists a second time.
+    pub second_copy: Option<SecondCopy>,
+    /// What the new members say.
+    pub receipts: &'a Receipts,
+    /// When they were asked for it, on the monotonic clock. Older receipts do not count.
+    pub asked: Duration,
+    /// The new seats that the person has named as not to be waited for.
+    pub without: BTreeSet<Seat>,
+}
+
+/// Why nothing is erased. All that is missing is in the list, so that a screen can show it.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Missing {
+    /// It does not supersede: it is not above the epoch whose shares are to be erased.
+    #[error("the epoch is not above the one that is to be erased")]
+    NotSuperseded,
+    /// This node knows a greater certified epoch.
+    #[error("a greater certified epoch is known; erase for that one")]
+    NotCurrent,
+    /// (a) The certificate was not read back from this node's store.
+    #[error("the certificate was not read back from the store")]
+    Certificate,
+    /// (b) No person has decided for this epoch at this node.
+    #[error("no person has approved, accepted or acknowledged the epoch at this node")]
+    PersonsWord,
+    /// (c) The share was not read back from this node's store.
+    #[error("the new share was not read back from the store")]
+    Share,
+    /// (c) The share exists once only.
+    #[error("the new share exists once only: make a backup, or confirm the host key")]
+    SecondCopy,
+    /// (d) These members have not said that they have adopted the epoch.
+    #[error("{} of the members have not said that they have adopted the epoch", .seats.len())]
+    Receipts {
+        /// The new seats.
+        seats: BTreeSet<Seat>,
+    },
+    /// (d) With the members that are left out fewer than must sign have adopted the epoch.
+    #[error("{holders} members have adopted the epoch; {threshold} must, whoever is left out")]
+    TooFew {
+        /// How many have.
+        holders: usize,
+        /// t', how many must sign.
+        threshold: usize,
+    },
+}
+
+impl Erasing<'_> {
+    /// What stands against it; nothing, if the shares may be erased.
+    pub fn missing(&self) -> Vec<Missing> {
+        let mut missing = Vec::new();
+        let mut require = |holds: bool, what: Missing| {
+            if !holds {
+                missing.push(what);
+            }
+        };
+        require(self.by > self.superseded, Missing::NotSuperseded);
+        require(self.by >= self.current, Missing::NotCurrent);
+        require(self.certificate_read_back, Missing::Certificate);
+        require(self.word.is_some(), Missing::PersonsWord);
+        require(self.share_read_back, Missing::Share);
+        require(self.second_copy.is_some(), Missing::SecondCopy);
+        let seats = (0..self.members as u32).filter_map(|id| Seat::new(id).ok());
+        let (holders, others): (BTreeSet<Seat>, BTreeSet<Seat>) =
+            seats.partition(|seat| self.receipts.holds_since(*seat, self.asked));
+        let seats: BTreeSet<Seat> = others.difference(&self.without).copied().collect();
+        require(seats.is_empty(), Missing::Receipts { seats });
+        let (holders, threshold) = (holders.len(), self.threshold);
+        require(holders >= threshold, Missing::TooFew { holders, threshold });
+        missing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        ChangeTranscriptHash,
+        change::{Holding, Receipt, test_plans::*},
+        member::Incarnation,
+    };
+
+    const HASH: ChangeTranscriptHash = ChangeTranscriptHash::from_bytes([5; 32]);
+    const ASKED: Duration = Duration::from_secs(10);
+
+    fn receipts(holdings: &[(u32, Holding, u64)]) -> Receipts {
+        let mut receipts = Receipts::new(HASH);
+        for (at, holding, second) in holdings {
+            let incarnation = Incarnation::after(None, 1, [0; 8]);
+            let receipt = Receipt { transcript: HASH, incarnation, counter: 0, holding: *holding };
+            receipts.add(seat(*at), receipt, Duration::from_secs(*second));
+        }
+        receipts
+    }
+
+    fn all() -> Receipts {
+        let erased = Holding::Erased { host_key: false };
+        receipts(&[(0, Holding::Adopted, 10), (1, Holding::Adopted, 11), (2, erased, 12)])
+    }
+
+    /// What is missing after a change of what is known in a 2-of-3 in which nothing is missing.
+    fn missing(receipts: &Receipts, change: impl Fn(&mut Erasing<'_>)) -> Vec<Missing> {
+        let group = group(2, 3);
+        let by = EpochOrder::of(&plan(&group, &|_| {}), HASH);
+        let mut erasing = Erasing {
+            by,
+            current: by,
+            superseded: EpochOrder::GENERATED,
+            members: 3,
+            threshold: 2,
+            certificate_read_back: true,
+            word: Some(PersonsWord::Accepted),
+            share_read_back: true,
+            second_copy: Some(SecondCopy::Backup),
+            receipts,
+            asked: ASKED,
+            without: BTreeSet::new(),
+        };
+        change(&mut erasing);
+        erasing.missing()
+    }
+
+    #[test]
+    fn shares_are_erased_only_when_nothing_is_missing() {
+        let all = all();
+        assert_eq!(missing(&all, |_| {}), []);
+        assert_eq!(missing(&all, |e| e.superseded = e.by), [Missing::NotSuperseded]);
+        let certificate = missing(&all, |e| e.certificate_read_back = false);
+        assert_eq!(certificate, [Missing::Certificate]);
+        assert_eq!(missing(&all, |e| e.word = None), [Missing::PersonsWord]);
+        assert_eq!(missing(&all, |e| e.share_read_back = false), [Missing::Share]);
+        assert_eq!(missing(&all, |e| e.second_copy = None), [Missing::SecondCopy]);
+        let nothing = missing(&Receipts::new(HASH), |e| (e.word, e.second_copy) = (None, None));
+        assert_eq!(nothing.len(), 4);
+    }
+
+    #[test]
+    fn nothing_is_erased_for_an_epoch_below_the_current_one() {
+        let group = group(2, 3);
+        let greater = plan(&group, &|terms| terms.number = 2);
+        let greater = EpochOrder::of(&greater, HASH);
+        assert_eq!(missing(&all(), |e| e.current = greater), [Missing::NotCurrent]);
+    }
+
+    #[test]
+    fn every_member_must_have_said_since_it_was_asked_that_it_has_adopted_the_epoch() {
+        let lacks = |receipts: &Receipts, at: u32| {
+            let seats = BTreeSet::from([seat(at)]);
+            assert_eq!(missing(receipts, |_| {}), [Missing::Receipts { seats }]);
+        };
+        let adopted = Holding::Adopted;
+        lacks(&receipts(&[(0, adopted, 10), (2, adopted, 10)]), 1);
+        lacks(&receipts(&[(0, adopted, 10), (1, Holding::Lacking, 10), (2, adopted, 10)]), 1);
+        // Said before it was asked.
+        lacks(&receipts(&[(0, adopted, 10), (1, adopted, 9), (2, adopted, 10)]), 1);
+    }
+
+    #[test]
+    fn a_person_may_leave_members_out_and_never_so_many_that_the_group_cannot_sign() {
+        let adopted = Holding::Adopted;
+        let two = receipts(&[(0, adopted, 10), (2, adopted, 10)]);
+        assert_eq!(missing(&two, |e| e.without = BTreeSet::from([seat(1)])), []);
+        let one = receipts(&[(0, adopted, 10)]);
+        let without = BTreeSet::from([seat(1), seat(2)]);
+        let too_few = Missing::TooFew { holders: 1, threshold: 2 };
+        assert_eq!(missing(&one, |e| e.without = without.clone()), [too_few]);
+    }
+}

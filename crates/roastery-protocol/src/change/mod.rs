@@ -1,0 +1,38 @@
+//! A change of a group: fresh shares, other members or another threshold, and the key stays.
+//!
+//! The members agree on a [`Plan`], compare its fingerprint, and approve it (as old members) or
+//! accept it (as new ones). When all new members have accepted and at least t old ones approve
+//! ([`Roll`]), t old members deal their shares anew with the arithmetic of
+//! [`roastery_frost::change`], all new members sign the outcome, and the new epoch exists with that
+//! certificate. `docs/keylife.md` specifies it.
+//!
+//! A rule of its own is a value of its own: what a plan is ([`Plan`]) and what a node checks of it
+//! ([`Plan::check`], [`UsedHostKeys`], [`ApprovedNumbers`], [`ChangePolicy`]); who has approved and
+//! accepted ([`RollCall`]); which epoch is greater ([`EpochOrder`]); how far the members are
+//! ([`Receipts`]); and when shares of an epoch may be erased ([`Erasing`]). [`message`] has the
+//! bytes on the wire.
+
+mod checking;
+mod erasing;
+pub mod message;
+mod numbers;
+mod order;
+mod party;
+mod plan;
+mod policy;
+mod receipt;
+mod roll;
+#[cfg(test)]
+mod test_plans;
+
+pub use self::{
+    checking::{MAX_PLAN_SECONDS, PlanRefused, UsedBy, UsedHostKeys},
+    erasing::{Erasing, Missing, PersonsWord, SecondCopy},
+    numbers::{ApprovedNumbers, MAX_NUMBERS_AHEAD, NumberRefused},
+    order::EpochOrder,
+    party::{Party, Role},
+    plan::{MAX_PLAN, Parent, Plan, PlanError, Terms},
+    policy::{AcceptedBy, ApprovedBy, ChangePolicy, PolicyRefused},
+    receipt::{Holding, Receipt, Receipts},
+    roll::{Roll, RollCall, RollError},
+};

@@ -1,0 +1,202 @@
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::Plan;
+use crate::group::Group;
+
+/// Who approves a plan at an old member. It is never a rule alone: a change can give the key to
+/// others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ApprovedBy {
+    /// A person.
+    #[default]
+    Person,
+    /// A command of the operator's.
+    Command,
+}
+
+/// Who accepts a plan at a new member. One that joins always accepts by hand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AcceptedBy {
+    /// A person.
+    #[default]
+    Person,
+    /// The node itself, if it stays and t approvals are there. That is not its person's word for
+    /// erasing.
+    Automatic,
+}
+
+/// A node's own rules for changes, `[policy.change]` of its configuration. The default allows every
+/// plan that does not lower the threshold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChangePolicy {
+    /// Who approves, as an old member.
+    pub approval: ApprovedBy,
+    /// Who accepts, as a new member.
+    pub accept: AcceptedBy,
+    /// The fewest new members, n'.
+    pub least_members: usize,
+    /// The least n' - t': how many new members may be away while the group signs.
+    pub least_margin: usize,
+    /// The most members of the parent that may leave; `None` allows any number.
+    pub most_leaving: Option<usize>,
+    /// The fewest whole days between two epochs.
+    pub least_days_between: u32,
+    /// Whether t' may be below t.
+    pub allow_lower_threshold: bool,
+    /// The fewest approvals before this node deals. It needs t in any case.
+    pub least_approvals: usize,
+}
+
+/// The rule of this node that a plan breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum PolicyRefused {
+    /// Too few new members.
+    #[error("{members} members; this node's rules demand {least} (least_members)")]
+    Members {
+        /// n'.
+        members: usize,
+        /// The fewest allowed.
+        least: usize,
+    },
+    /// Too few may be away.
+    #[error("{margin} members may be away; this node's rules demand {least} (least_margin)")]
+    Margin {
+        /// n' - t'.
+        margin: usize,
+        /// The least allowed.
+        least: usize,
+    },
+    /// Too many leave at once.
+    #[error("{leaving} members leave; this node's rules allow {most} (most_leaving)")]
+    Leaving {
+        /// How many members of the parent are not among the new ones.
+        leaving: usize,
+        /// The most allowed.
+        most: usize,
+    },
+    /// The epoch before is too young.
+    #[error(
+        "the last change was {days} days ago; this node's rules demand {least} (least_days_between)"
+    )]
+    TooSoon {
+        /// The age of the parent's epoch, in whole days.
+        days: u64,
+        /// The least allowed.
+        least: u32,
+    },
+    /// The threshold is lower.
+    #[error("the threshold falls from {old} to {new} (allow_lower_threshold)")]
+    LowerThreshold {
+        /// t.
+        old: usize,
+        /// t'.
+        new: usize,
+    },
+}
+
+impl ChangePolicy {
+    /// Whether the rules allow a plan of this parent, whose epoch has this age.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyRefused`] names the first rule that the plan breaks.
+    pub fn judge(&self, plan: &Plan, parent: &Group, age: Duration) -> Result<(), PolicyRefused> {
+        let (members, least) = (plan.size(), self.least_members);
+        if members < least {
+            return Err(PolicyRefused::Members { members, least });
+        }
+        let (margin, least) = (plan.size() - plan.threshold(), self.least_margin);
+        if margin < least {
+            return Err(PolicyRefused::Margin { margin, least });
+        }
+        let leaves = |old: &&crate::group::Member| {
+            !plan.members().iter().any(|new| new.identity_key == old.identity_key)
+        };
+        let leaving = parent.members().iter().filter(leaves).count();
+        if let Some(most) = self.most_leaving.filter(|most| leaving > *most) {
+            return Err(PolicyRefused::Leaving { leaving, most });
+        }
+        let (days, least) = (age.as_secs() / (24 * 3600), self.least_days_between);
+        if days < least.into() {
+            return Err(PolicyRefused::TooSoon { days, least });
+        }
+        let (old, new) = (parent.threshold(), plan.threshold());
+        if new < old && !self.allow_lower_threshold {
+            return Err(PolicyRefused::LowerThreshold { old, new });
+        }
+        Ok(())
+    }
+
+    /// How many approvals this node waits for before it deals: t, or more if its rules say so.
+    pub fn approvals(&self, parent: &Group) -> usize {
+        self.least_approvals.max(parent.threshold())
+    }
+
+    /// Whether this node may accept by itself as a member that stays or joins, once so many
+    /// approvals are there.
+    pub fn accepts_by_itself(&self, stays: bool, approvals: usize, parent: &Group) -> bool {
+        self.accept == AcceptedBy::Automatic && stays && approvals >= parent.threshold()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::test_plans::*;
+
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+
+    #[test]
+    fn a_rule_refuses_below_its_bound_and_not_at_it() {
+        let group = group(3, 5);
+        // 3-of-4: one leaves, one may be away.
+        let plan = plan(&group, &|terms| {
+            terms.members.pop();
+        });
+        let judge = |policy: ChangePolicy| policy.judge(&plan, &group, YEAR);
+        let base = ChangePolicy::default;
+        assert_eq!(judge(base()), Ok(()));
+        assert_eq!(judge(ChangePolicy { least_members: 4, ..base() }), Ok(()));
+        let refused = PolicyRefused::Members { members: 4, least: 5 };
+        assert_eq!(judge(ChangePolicy { least_members: 5, ..base() }), Err(refused));
+        assert_eq!(judge(ChangePolicy { least_margin: 1, ..base() }), Ok(()));
+        let refused = PolicyRefused::Margin { margin: 1, least: 2 };
+        assert_eq!(judge(ChangePolicy { least_margin: 2, ..base() }), Err(refused));
+        assert_eq!(judge(ChangePolicy { most_leaving: Some(1), ..base() }), Ok(()));
+        let refused = PolicyRefused::Leaving { leaving: 1, most: 0 };
+        assert_eq!(judge(ChangePolicy { most_leaving: Some(0), ..base() }), Err(refused));
+        assert_eq!(judge(ChangePolicy { least_days_between: 365, ..base() }), Ok(()));
+        let refused = PolicyRefused::TooSoon { days: 365, least: 366 };
+        assert_eq!(judge(ChangePolicy { least_days_between: 366, ..base() }), Err(refused));
+    }
+
+    #[test]
+    fn a_lower_threshold_is_refused_unless_the_rules_allow_it() {
+        let group = group(3, 5);
+        let plan = plan(&group, &|terms| terms.threshold = 2);
+        let refused = PolicyRefused::LowerThreshold { old: 3, new: 2 };
+        assert_eq!(ChangePolicy::default().judge(&plan, &group, YEAR), Err(refused));
+        let policy = ChangePolicy { allow_lower_threshold: true, ..ChangePolicy::default() };
+        assert_eq!(policy.judge(&plan, &group, YEAR), Ok(()));
+    }
+
+    #[test]
+    fn no_fewer_approvals_than_must_sign_are_enough() {
+        let group = group(3, 5);
+        let with = |least_approvals| ChangePolicy { least_approvals, ..ChangePolicy::default() };
+        assert_eq!([0, 3, 4].map(|least| with(least).approvals(&group)), [3, 3, 4]);
+    }
+
+    #[test]
+    fn a_node_accepts_by_itself_only_where_it_stays_and_enough_have_approved() {
+        let group = group(3, 5);
+        let policy = ChangePolicy { accept: AcceptedBy::Automatic, ..ChangePolicy::default() };
+        assert!(policy.accepts_by_itself(true, 3, &group));
+        assert!(!policy.accepts_by_itself(true, 2, &group));
+        assert!(!policy.accepts_by_itself(false, 3, &group));
+        assert!(!ChangePolicy::default().accepts_by_itself(true, 3, &group));
+    }
+}

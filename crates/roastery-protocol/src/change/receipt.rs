@@ -1,0 +1,112 @@
+//! What members tell each other of the switch to a new epoch, and how it is counted.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use roastery_frost::Seat;
+
+use crate::{ChangeTranscriptHash, member::Incarnation};
+
+/// How far a new member is with an epoch.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize,
+)]
+pub enum Holding {
+    /// The group and its share of it are in its store and were read back.
+    Adopted,
+    /// It knows the epoch and has no share of it: its store was restored from an older backup.
+    Lacking,
+    /// It has erased its shares of the epochs before.
+    Erased {
+        /// Whether it says that the host key of the epoch before is destroyed as well.
+        host_key: bool,
+    },
+}
+
+/// A new member's statement of how far it is. Nobody can verify it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
+pub struct Receipt {
+    /// The epoch that it is about, by the hash of its transcript.
+    pub transcript: ChangeTranscriptHash,
+    /// The start of the sender's node in which it counts.
+    pub incarnation: Incarnation,
+    /// Counts the receipts of that start. Of two the higher one counts.
+    pub counter: u32,
+    /// How far the sender is.
+    pub holding: Holding,
+}
+
+/// The newest receipt of each new member for one epoch.
+#[derive(Clone, Debug)]
+pub struct Receipts {
+    transcript: ChangeTranscriptHash,
+    newest: BTreeMap<Seat, (Receipt, Duration)>,
+}
+
+impl Receipts {
+    /// No receipt yet for the epoch of this transcript.
+    pub fn new(transcript: ChangeTranscriptHash) -> Self {
+        Self { transcript, newest: BTreeMap::new() }
+    }
+
+    /// Counts a receipt that came on the link of the member itself, at this time on the monotonic
+    /// clock. One that another member passed on must not be counted: an old one could be shown
+    /// again. Returns whether it is the newest one of its sender.
+    pub fn add(&mut self, sender: Seat, receipt: Receipt, now: Duration) -> bool {
+        let number = |receipt: &Receipt| (receipt.incarnation, receipt.counter);
+        let is_newer = |(known, _): &(Receipt, Duration)| number(&receipt) > number(known);
+        if receipt.transcript != self.transcript || !self.newest.get(&sender).is_none_or(is_newer) {
+            return false;
+        }
+        self.newest.insert(sender, (receipt, now));
+        true
+    }
+
+    /// How far this member is, as it says itself.
+    pub fn get(&self, seat: Seat) -> Option<Holding> {
+        self.newest.get(&seat).map(|(receipt, _)| receipt.holding)
+    }
+
+    /// Whether this member has said since this time that it holds its share: it has adopted the
+    /// epoch, and maybe erased what was before.
+    pub(crate) fn holds_since(&self, seat: Seat, since: Duration) -> bool {
+        self.newest.get(&seat).is_some_and(|(receipt, at)| {
+            *at >= since && matches!(receipt.holding, Holding::Adopted | Holding::Erased { .. })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::test_plans::seat;
+
+    const EPOCH: ChangeTranscriptHash = ChangeTranscriptHash::from_bytes([5; 32]);
+
+    fn receipt(start: u64, counter: u32, holding: Holding) -> Receipt {
+        let incarnation = Incarnation::after(None, start, [0; 8]);
+        Receipt { transcript: EPOCH, incarnation, counter, holding }
+    }
+
+    #[test]
+    fn the_newest_receipt_counts_whichever_came_last() {
+        let mut receipts = Receipts::new(EPOCH);
+        let at = Duration::from_secs;
+        assert!(receipts.add(seat(0), receipt(1, 5, Holding::Adopted), at(1)));
+        assert!(!receipts.add(seat(0), receipt(1, 5, Holding::Lacking), at(2)));
+        assert!(!receipts.add(seat(0), receipt(1, 4, Holding::Lacking), at(2)));
+        assert_eq!(receipts.get(seat(0)), Some(Holding::Adopted));
+        // Its store was restored: another start, which counts from 0.
+        assert!(receipts.add(seat(0), receipt(2, 0, Holding::Lacking), at(3)));
+        assert!(!receipts.add(seat(0), receipt(1, 6, Holding::Adopted), at(4)));
+        assert_eq!(receipts.get(seat(0)), Some(Holding::Lacking));
+        assert!(!receipts.holds_since(seat(0), at(0)));
+    }
+
+    #[test]
+    fn a_receipt_of_another_epoch_is_not_counted() {
+        let mut receipts = Receipts::new(ChangeTranscriptHash::from_bytes([6; 32]));
+        assert!(!receipts.add(seat(0), receipt(1, 0, Holding::Adopted), Duration::ZERO));
+        assert_eq!(receipts.get(seat(0)), None);
+    }
+}

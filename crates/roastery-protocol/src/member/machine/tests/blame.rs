@@ -53,7 +53,7 @@ fn a_bad_share_is_checked_before_its_sender_is_picked_again() {
     let mut world = World::new(3, &[1; 5]);
     // They are picked first by seat, with the slots that they have shown.
     [1, 2].iter().for_each(|at| world.take_over(*at));
-    let request = world.request(1, 3_600);
+    let request = world.request_led_by(0, 1, 3_600);
     let session = world.open(0, &request, RequestOrigin::Own);
     world.run_for(ms(60));
     let (package, _) = world.packages_for(1, 1).remove(0);

@@ -245,8 +245,10 @@ fn honest_members_sign_though_each_has_barred_another_hostile_member() {
 
 #[test]
 fn a_package_that_came_too_soon_is_not_signed_once_its_coordinator_is_barred() {
-    let (mut world, session) = world();
-    let request = world.request(1, 3_600);
+    let (mut world, _) = world();
+    // The turn of the coordinator, node 2, has not come.
+    let request = world.request_led_by(0, 1, 3_600);
+    let session = request.session_id();
     world.open(0, &request, RequestOrigin::Proposed);
     let slots = world.slots_for(2, 0).pop().unwrap();
     for number in 0..2 {

@@ -20,10 +20,11 @@ use crate::{
     },
 };
 
-/// A 2-of-4 whose nodes 2 and 3 the test plays; the session is open at node 0.
+/// A 2-of-4 whose nodes 2 and 3 the test plays; the session is open at node 0, and node 2
+/// coordinates first.
 fn world() -> (World, SessionId) {
     let mut world = World::with_played(2, 4, &[2, 3]);
-    let request = world.request(1, 3_600);
+    let request = world.request_led_by(2, 1, 3_600);
     let session = world.open(0, &request, RequestOrigin::Proposed);
     (world, session)
 }
@@ -70,7 +71,7 @@ fn a_package_that_comes_again_gets_the_same_share_and_uses_no_further_slot() {
 #[test]
 fn a_slot_that_was_used_is_not_signed_with_again_whatever_run_and_number_name_it() {
     let (mut world, session) = world();
-    let other = world.request(1, 7_200);
+    let other = world.request_led_by(2, 1, 7_200);
     let other = world.open(0, &other, RequestOrigin::Proposed);
     let package = world.package(2, (1, 0), &[0, 2], 0);
     assert_eq!(hand(&mut world, 2, session, &package), Ok(()));
@@ -171,7 +172,7 @@ fn a_node_that_restarts_signs_nothing_with_the_slots_of_its_earlier_life() {
     world.start(0);
     world.link(0, 2, true);
     world.run_for(secs(1));
-    let request = world.request(1, 3_599);
+    let request = world.request_led_by(2, 1, 3_599);
     assert_eq!(request.session_id(), session, "the same expiry");
     world.open(0, &request, RequestOrigin::Waited);
     assert!(world.nodes[0].member.as_ref().unwrap().incarnation() > incarnation);
@@ -211,7 +212,7 @@ fn a_node_with_the_secret_share_of_another_seat_releases_nothing_stops_and_says_
     world.start(0);
     world.link(0, 2, true);
     world.run_for(secs(1));
-    let request = world.request(1, 3_600);
+    let request = world.request_led_by(2, 1, 3_600);
     let session = world.open(0, &request, RequestOrigin::Proposed);
     let before = world.nodes[0].member.as_ref().unwrap().incarnation();
     let package = world.package(2, (1, 0), &[0, 2], 0);

@@ -13,8 +13,9 @@ use roastery_frost::{Seat, SecretShare, SigningKey, danger_trusted_dealer};
 
 use super::chance::Chance;
 use crate::{
-    SessionId,
+    Attempt, SessionId,
     clock::Moment,
+    election::Order,
     group::{Group, Member as RosterEntry, PeerId},
     keys::{HostKey, IdentityKey},
     machine::{Destination, Link, Machine, Output},
@@ -272,12 +273,27 @@ impl World {
 
     /// A request of m messages that lives an hour or as long as is said.
     pub(super) fn request(&self, m: usize, seconds: u64) -> SigningRequest {
+        self.numbered_request(u32::from_le_bytes([9; 4]), m, seconds)
+    }
+
+    /// A request in whose session this node coordinates first, wherever it comes from.
+    pub(super) fn request_led_by(&self, node: usize, m: usize, seconds: u64) -> SigningRequest {
+        let is_led = |request: &SigningRequest| {
+            let order = Order::of(request.session_id(), self.group.seats());
+            self.nodes[node].seats.contains(&order.coordinator(Attempt::FIRST))
+        };
+        (0..).map(|number| self.numbered_request(number, m, seconds)).find(is_led).unwrap()
+    }
+
+    fn numbered_request(&self, number: u32, m: usize, seconds: u64) -> SigningRequest {
         let messages = (0..m).map(|at| MessageToSign {
             message: [at as u8; 32],
             derivation: Derivation::key_path_only(),
         });
+        let mut id = [9; 32];
+        id[..4].copy_from_slice(&number.to_le_bytes());
         let expiry = START + self.now.as_secs() + seconds;
-        SigningRequest::new(self.group.id(), [9; 32], expiry, messages.collect()).unwrap()
+        SigningRequest::new(self.group.id(), id, expiry, messages.collect()).unwrap()
     }
 
     pub(super) fn open(

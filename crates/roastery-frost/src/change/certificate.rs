@@ -1,4 +1,4 @@
-use secp::MaybeScalar;
+use secp::{MaybeScalar, Point};
 
 use super::pad::pad;
 use super::transcript::Parts;
@@ -74,13 +74,12 @@ impl Certificate {
         let by_dealers = read_signatures(&mut reader, heads.len());
         let by_members = read_signatures(&mut reader, params.n());
 
-        let heads: Vec<_> = heads.into_iter().zip(by_dealers).collect();
-        for (head, signature) in &heads {
-            let public_share = params.dealer(head.dealer)?;
-            if !head.is_signed(params.plan(), public_share, signature) {
+        for ((head, public_share), signature) in heads.iter().zip(&by_dealers) {
+            if !head.is_signed(params.plan(), *public_share, signature) {
                 return Err(CertificateError::Dealing { dealer: head.dealer });
             }
         }
+        let heads = heads.into_iter().map(|(head, _)| head).zip(by_dealers).collect();
         let parts = Parts { heads, sum_coms, enc_secshares };
         Certificate::new(Transcript::from_parts(params, parts)?, by_members)
     }
@@ -126,22 +125,22 @@ impl Certificate {
     }
 }
 
-/// The heads of *t* dealings, by dealer.
+/// The heads of *t* dealings, by dealer, each with the dealer's public share.
 fn read_heads(
     params: &ChangeParams,
     reader: &mut Reader<'_>,
-) -> Result<Vec<DealingHead>, CertificateError> {
-    let mut heads: Vec<DealingHead> = Vec::new();
+) -> Result<Vec<(DealingHead, Point)>, CertificateError> {
+    let mut heads: Vec<(DealingHead, Point)> = Vec::new();
     for index in 0..params.old().threshold() {
         let id = u16::from_le_bytes(reader.array());
         let dealer = Seat::new(id.into()).map_err(|_| CertificateError::Seat { index, id })?;
-        params.dealer(dealer)?;
-        if heads.last().is_some_and(|last| last.dealer >= dealer) {
+        let public_share = params.dealer(dealer)?;
+        if heads.last().is_some_and(|last| last.0.dealer >= dealer) {
             return Err(CertificateError::Order { index });
         }
         let nonce = decode_point(&reader.array());
         let nonce = nonce.map_err(|_| CertificateError::Nonce { dealer })?;
-        heads.push(DealingHead { dealer, nonce, digest: reader.array() });
+        heads.push((DealingHead { dealer, nonce, digest: reader.array() }, public_share));
     }
     Ok(heads)
 }

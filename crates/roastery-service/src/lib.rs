@@ -23,7 +23,7 @@ pub use self::{
     descriptors::TooFewDescriptors,
     metrics::Metrics,
     service::{
-        BoxError, Failure, FailureKind, RecordedIn, RequestFilter, RequestPage, Service,
+        BoxError, Failure, FailureKind, RecordedIn, RequestFilter, RequestPage, Role, Service,
         ServiceError, ServiceEvent, nothing_to_cut, too_young,
     },
 };

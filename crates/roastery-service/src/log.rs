@@ -16,9 +16,8 @@ use std::{
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    config::{Config, LogFormat},
-    service::panic_message,
-    text::LogWriter,
+    config::Config,
+    text::{LogFormat, LogWriter, panic_message},
 };
 
 /// How many lines wait to be written.

@@ -1,6 +1,6 @@
 //! Authentication and roles of clients.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     extract::Request,
@@ -12,27 +12,7 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::{connections::Place, error::ApiError, operations::Operations};
-use crate::view::ProblemCode;
-
-/// The role of a client of the API.
-///
-/// Exhaustive: a further variant is a breaking change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Role {
-    /// All operations, among them to approve, reject, make keys, back up and stop.
-    Operator,
-    /// All operations that only read.
-    Reader,
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Operator => "operator",
-            Self::Reader => "reader",
-        })
-    }
-}
+use crate::{Role, view::ProblemCode};
 
 /// A token of clients over TCP.
 #[derive(Clone)]

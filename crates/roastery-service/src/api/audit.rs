@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     error::{ApiError, Body, Query},
     json::SafeJson as Json,
-    routes::{Answer, At, MAX_NUMBER, within},
+    query::{Answer, At, MAX_NUMBER, within},
 };
 use crate::view::{CutLog, LogCut, LogCuts, LogEntry, Problem};
 

@@ -12,8 +12,10 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::access::Role;
-use crate::limits::{Limit, Limits};
+use crate::{
+    Role,
+    limits::{Limit, Limits},
+};
 
 /// The client of a connection, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

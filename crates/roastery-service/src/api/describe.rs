@@ -43,9 +43,9 @@ impl Modify for Tokens {
 }
 
 /// The description of the API (OpenAPI), as JSON.
-pub fn description() -> String {
+pub fn description() -> &'static str {
     static TEXT: OnceLock<String> = OnceLock::new();
-    TEXT.get_or_init(|| describe().to_string()).clone()
+    TEXT.get_or_init(|| describe().to_string())
 }
 
 fn describe() -> Value {

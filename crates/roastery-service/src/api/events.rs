@@ -11,8 +11,8 @@ use tokio::sync::broadcast;
 use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
 use utoipa::ToSchema;
 
-use super::{access::Role, error::ApiError, operations::Operations};
-use crate::{Service, ServiceEvent, limits::Limit, text::to_json};
+use super::{error::ApiError, operations::Operations};
+use crate::{Role, Service, ServiceEvent, limits::Limit, text::to_json};
 
 /// The data of the event "lagged": events were not read in time and are missing here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

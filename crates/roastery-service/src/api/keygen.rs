@@ -6,7 +6,7 @@ use axum::extract::State;
 use super::{
     error::{Body, Path},
     json::SafeJson as Json,
-    routes::{Answer, At},
+    query::{Answer, At},
 };
 use crate::view::{Begin, Join, KeygenStatus, Problem};
 

@@ -17,6 +17,7 @@ mod host;
 mod json;
 mod keygen;
 mod operations;
+mod query;
 mod routes;
 mod serve;
 
@@ -31,22 +32,21 @@ use axum::{
 };
 use utoipa_axum::router::OpenApiRouter;
 
-pub use self::{
-    access::Role,
-    bind::ServeError,
-    client::{Client, ClientError},
-    describe::description,
-    serve::ApiServer,
-};
 use self::{
     access::{Access, authorise, operator_only},
     error::{ApiError, Code},
     health::Heartbeat,
     host::Hosts,
     operations::Operations,
+    routes::Document,
 };
-use crate::Service;
-use crate::view::ProblemCode;
+pub use self::{
+    bind::ServeError,
+    client::{Client, ClientError},
+    describe::description,
+    serve::ApiServer,
+};
+use crate::{Service, view::ProblemCode};
 
 /// The header that contains the position before which the next page of a list begins.
 const NEXT_BEFORE: &str = "next-before";
@@ -63,12 +63,11 @@ fn all_operations(
 ) -> Router {
     let acts = handlers(routes::acts()).route_layer(middleware::from_fn(operator_only));
     let working = operations.clone();
-    let works = handlers(routes::reads()).merge(acts).route_layer(middleware::from_fn(
-        move |request, next| {
-            let operations = working.clone();
-            async move { operations.work(request, next).await }
-        },
-    ));
+    let reads = handlers(routes::reads()).layer(Extension(Document(description())));
+    let works = reads.merge(acts).route_layer(middleware::from_fn(move |request, next| {
+        let operations = working.clone();
+        async move { operations.work(request, next).await }
+    }));
     let all = works.merge(handlers(health::routes()));
     let entering = operations.clone();
     let authorised = with_fallbacks(all)

@@ -16,9 +16,12 @@ use tokio::{
     time::timeout,
 };
 
-use super::{MAX_BODY, access::Role, error::ApiError};
-use crate::limits::{Limit, Limits};
-use crate::view::ProblemCode;
+use super::{MAX_BODY, error::ApiError};
+use crate::{
+    Role,
+    limits::{Limit, Limits},
+    view::ProblemCode,
+};
 
 /// The timeout of an operation.
 const ANSWER_TIME: Duration = Duration::from_secs(60);

@@ -1,7 +1,7 @@
 //! The operations. Each function is one operation; its comment is its description in the API's
 //! OpenAPI document.
 
-use std::{ops::RangeInclusive, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Extension,
@@ -18,14 +18,15 @@ use utoipa::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    NEXT_BEFORE, Role, audit, description,
+    NEXT_BEFORE, audit,
     error::{ApiError, Body, File, Path, Query},
     events,
     json::SafeJson as Json,
     keygen,
+    query::{Answer, At, MAX_NUMBER, within},
 };
 use crate::{
-    RequestFilter, RequestPage, Service,
+    RequestFilter, RequestPage, Role, Service,
     service::MOST_LISTED,
     view::{
         AddCard, Evidence, GroupStatus, Health, PeerAddresses, Problem, ProblemCode, Propose,
@@ -35,9 +36,6 @@ use crate::{
 
 /// The longest that a client may wait for a request in one call, in seconds.
 const LONGEST_WAIT: u64 = 30;
-
-pub(super) type At = State<Arc<Service>>;
-pub(super) type Answer<T> = Result<Json<T>, ApiError>;
 
 /// The operations of every role.
 pub(super) fn reads() -> OpenApiRouter<Arc<Service>> {
@@ -342,29 +340,15 @@ async fn stop(State(service): At) -> Json<Health> {
     Json(Health { ok: true, problems: Vec::new() })
 }
 
+/// The description of the API, as the operation [`openapi`] gives it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Document(pub(super) &'static str);
+
 /// This document.
 #[utoipa::path(get, path = "/v1/openapi.json",
     responses((status = 200, description = "OpenAPI 3.1", body = serde_json::Value)))]
-async fn openapi() -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], description()).into_response()
-}
-
-/// The greatest position of a request or number of an entry: many readers of JSON have signed
-/// numbers.
-pub(super) const MAX_NUMBER: u64 = i64::MAX as u64;
-
-/// Checks that a number of the query is allowed.
-pub(super) fn within(
-    name: &str,
-    number: u64,
-    allowed: RangeInclusive<u64>,
-) -> Result<u64, ApiError> {
-    if allowed.contains(&number) {
-        return Ok(number);
-    }
-    let (least, most) = allowed.into_inner();
-    let reason = format!("{name} is {number}; {least} to {most} are allowed");
-    Err(ApiError::new(StatusCode::BAD_REQUEST, ProblemCode::Invalid, reason))
+async fn openapi(Extension(Document(document)): Extension<Document>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], document).into_response()
 }
 
 /// Bytes without an encoding, in the API description.

@@ -20,7 +20,7 @@ pub use self::{
     groups::GroupSettings,
     policy::{ApprovalMode, PolicyConfig, SubjectKind},
 };
-use crate::files::Folder;
+use crate::{files::Folder, text::LogFormat};
 
 /// The default file of the host key.
 pub(crate) const HOST_KEY: &str = "host-key";
@@ -99,18 +99,6 @@ pub struct Observability {
     pub log: String,
     /// The format of the log.
     pub log_format: LogFormat,
-}
-
-/// The format of log lines.
-///
-/// Exhaustive: a further variant is a breaking change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object on each line.
-    Json,
 }
 
 /// How long a node's store keeps requests.

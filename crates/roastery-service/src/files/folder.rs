@@ -1,63 +1,22 @@
 use std::{
     fs::{self, File},
-    io::{self, Read as _},
+    io::Read as _,
     path::{Path, PathBuf},
 };
 
 use bitcoin::hex::FromHex as _;
 use roastery_frost::{SigningKey, SigningKeyError};
-use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::{
     card::MAX_CARD_SEATS,
+    error::{FolderError, io_error},
     write::{self, Access, NewFile},
 };
-use crate::text::io_reason;
 
 /// A node's folder: its configuration, its store and the files that belong to them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Folder(PathBuf);
-
-/// Why a file of a node's folder could not be read or written.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum FolderError {
-    /// Reading or writing failed.
-    #[error("{}: {}", path.display(), io_reason(source))]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The error of the system.
-        source: io::Error,
-    },
-    /// There is a file already.
-    #[error("{}: there is a file already, and it is not overwritten: name another one, or move it away", path.display())]
-    Exists {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The file is longer than what it should be.
-    #[error("{}: more than the {most} bytes that are allowed", path.display())]
-    TooLong {
-        /// The file.
-        path: PathBuf,
-        /// The most bytes.
-        most: usize,
-    },
-    /// The file is not text in UTF-8.
-    #[error("{}: not a text (UTF-8)", path.display())]
-    NoText {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The file does not contain keys, or too many.
-    #[error("{}: allowed are 1 to {MAX_CARD_SEATS} lines of 64 hexadecimal digits", path.display())]
-    NoKey {
-        /// The file.
-        path: PathBuf,
-    },
-}
 
 impl Folder {
     /// The folder at this path, which need not exist.
@@ -271,12 +230,4 @@ pub fn write_secrets(path: &Path, secrets: &[Zeroizing<[u8; 32]>]) -> Result<(),
 /// Without a lookup table: no memory access depends on the secret.
 fn digit(half: u8) -> u8 {
     if half < 10 { b'0' + half } else { b'a' + half - 10 }
-}
-
-pub(super) fn io_error(path: &Path, source: io::Error) -> FolderError {
-    let path = path.to_owned();
-    match source.kind() {
-        io::ErrorKind::AlreadyExists => FolderError::Exists { path },
-        _ => FolderError::Io { path, source },
-    }
 }

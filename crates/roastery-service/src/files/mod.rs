@@ -2,6 +2,7 @@
 //! text, so that people can read them before they trust them.
 
 mod card;
+mod error;
 mod folder;
 mod invitation;
 mod modes;
@@ -11,7 +12,8 @@ mod write;
 
 pub use self::{
     card::{CardError, CardKey, MAX_CARD, MAX_CARD_SEATS, NodeCard},
-    folder::{Folder, FolderError, read_secrets, write_secrets},
+    error::FolderError,
+    folder::{Folder, read_secrets, write_secrets},
     invitation::{InvitationFile, InvitationFileError, MAX_INVITATION_FILE},
     modes::{OpenToOthers, open_to_others},
     peers::PeerFiles,

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     card::{CardError, MAX_CARD, WrittenWhereabouts},
-    folder::{Folder, FolderError},
+    error::FolderError,
+    folder::Folder,
     write::Access,
 };
 

@@ -9,7 +9,7 @@ use std::{
 
 use tempfile::{NamedTempFile, PersistError};
 
-use super::folder::{FolderError, io_error};
+use super::error::{FolderError, io_error};
 
 /// The ending of a temporary file. One that is left over from a crash can be removed.
 const UNFINISHED: &str = ".new";

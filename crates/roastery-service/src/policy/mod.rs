@@ -4,6 +4,7 @@ mod approval;
 mod command;
 mod ledger;
 mod recent;
+mod refusal;
 mod rules;
 
 pub use self::{
@@ -11,5 +12,6 @@ pub use self::{
     command::{Answer, CommandError, ask},
     ledger::{Caps, Key, LOOKS_BACK, Ledger, Reservation},
     recent::Now,
-    rules::{Examined, PolicyEngine, PolicyError, Refusal},
+    refusal::Refusal,
+    rules::{Examined, PolicyEngine, PolicyError},
 };

@@ -2,20 +2,16 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use bitcoin::{Amount, Network, hashes::Hash as _};
 use roastery_bitcoin::{
-    policy::{self, RuleError, SpendPolicy},
-    psbt::{self, PsbtError},
-    spend::{Mismatch, Payee, Signing, Spend},
+    policy::{RuleError, SpendPolicy},
+    psbt,
+    spend::{Payee, Signing, Spend},
     wallet::{Wallet, WalletError},
 };
-use roastery_protocol::{
-    group::Group,
-    request::RefusalReason,
-    request::{Subject, SubjectError},
-};
+use roastery_protocol::{group::Group, request::Subject};
 use roastery_store::{Coin, Examination, KeptRequest, Spending};
 use thiserror::Error;
 
-use super::Caps;
+use super::{Caps, refusal::Refusal};
 use crate::config::{PolicyConfig, SubjectKind};
 
 /// The rules of one group at this node.
@@ -39,78 +35,6 @@ pub enum PolicyError {
     /// The rules for transactions are invalid.
     #[error("policy.transactions: {0}")]
     Rules(#[from] RuleError),
-}
-
-/// The rule that a request breaks: one line, with the numbers.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum Refusal {
-    /// The subject is not what is signed.
-    #[error(transparent)]
-    Subject(#[from] SubjectError),
-    /// The subject is not a valid transaction.
-    #[error("no transaction: {0}")]
-    NoTransaction(#[source] PsbtError),
-    /// The requested messages are not those that the transaction needs.
-    #[error("not what the transaction takes: {0}")]
-    Mismatch(#[from] Mismatch),
-    /// A rule for transactions refuses it.
-    #[error("policy.transactions: {0}")]
-    Transaction(#[from] policy::Refusal),
-    /// Not a kind that this node signs.
-    #[error("policy.kinds: this node does not sign a {kind}")]
-    Kind {
-        /// The kind of the subject.
-        kind: &'static str,
-    },
-    /// It lives too long.
-    #[error("policy.longest_life_seconds: it lives {seconds} seconds; at most {most} are allowed")]
-    Life {
-        /// Its life after it was received, in seconds.
-        seconds: u64,
-        /// The limit, in seconds.
-        most: u64,
-    },
-    /// Too many requests in an hour.
-    #[error(
-        "policy.most_per_hour: {count} were signed within an hour or are approved and open; at most {most} may be"
-    )]
-    Rate {
-        /// The number of other requests.
-        count: usize,
-        /// The most requests within an hour.
-        most: u32,
-    },
-    /// The examination panicked or was cancelled.
-    #[error("the rules could not be applied")]
-    Unavailable,
-}
-
-impl Refusal {
-    /// Whether it concerns the subject, for which another member may show a valid one.
-    pub fn is_about_what_is_shown(&self) -> bool {
-        matches!(
-            self,
-            Refusal::Subject(_)
-                | Refusal::NoTransaction(_)
-                | Refusal::Mismatch(_)
-                | Refusal::Kind { .. }
-        )
-    }
-
-    /// The reason that the others receive.
-    pub fn reason(&self) -> RefusalReason {
-        match self {
-            Refusal::Subject(_) | Refusal::NoTransaction(_) | Refusal::Mismatch(_) => {
-                RefusalReason::Unacceptable
-            }
-            Refusal::Transaction(refusal) => refusal.reason(),
-            Refusal::Unavailable => RefusalReason::Fault,
-            Refusal::Kind { .. } | Refusal::Life { .. } | Refusal::Rate { .. } => {
-                RefusalReason::Policy
-            }
-        }
-    }
 }
 
 /// A request that was examined: it is sound, and its subject is what it signs. It carries what was

@@ -9,7 +9,9 @@ mod fixture;
 mod groups;
 mod keygen;
 mod lifecycle;
+mod role;
 mod shared;
+mod supervision;
 mod waiters;
 mod whereabouts;
 
@@ -28,10 +30,7 @@ use roastery_protocol::{
 };
 use tokio::sync::{broadcast, watch};
 
-pub(crate) use self::{
-    answers::requests::MOST_LISTED,
-    lifecycle::supervision::{Supervisor, panic_message},
-};
+pub(crate) use self::{answers::requests::MOST_LISTED, supervision::Supervisor};
 pub use self::{
     answers::{
         cutting::{nothing_to_cut, too_young},
@@ -40,7 +39,8 @@ pub use self::{
     decisions::rejections::RecordedIn,
     error::{BoxError, ServiceError},
     event::ServiceEvent,
-    lifecycle::supervision::{Failure, FailureKind},
+    role::Role,
+    supervision::{Failure, FailureKind},
 };
 use self::{
     decisions::journal::AuditWriter, groups::group::GroupService, keygen::task::KeygenService,

@@ -2,8 +2,21 @@
 
 use std::io::{self, Write};
 
+use serde::Deserialize;
+
 use super::{escape_json, visible};
-use crate::config::LogFormat;
+
+/// The format of log lines.
+///
+/// Exhaustive: a further variant is a breaking change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object on each line.
+    Json,
+}
 
 /// One entry of a log as one line, whatever foreign text it contains.
 pub fn log_line(entry: &[u8], format: LogFormat) -> String {

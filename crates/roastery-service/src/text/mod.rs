@@ -15,10 +15,11 @@ use std::fmt::{self, Display, Write as _};
 use unicode_width::UnicodeWidthChar as _;
 
 use self::class::{is_mark, is_unsafe};
+pub(crate) use self::reason::panic_message;
 pub use self::{
     block::{block, shorten},
     json::{escape_json, to_json, to_json_pretty},
-    log::{LogWriter, log_line},
+    log::{LogFormat, LogWriter, log_line},
     reason::io_reason,
 };
 

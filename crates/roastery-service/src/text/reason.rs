@@ -1,6 +1,6 @@
-//! Errors of the system, in plain words.
+//! Errors of the system and panics, in plain words.
 
-use std::io;
+use std::{any::Any, io};
 
 /// Why the system could not do something with a file, and what to do about it, without error
 /// numbers.
@@ -27,4 +27,13 @@ pub fn io_reason(error: &io::Error) -> String {
         }
     };
     plain.to_owned()
+}
+
+/// The message of a panic, in one line.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "without a message".to_owned()).replace(['\n', '\r'], " ")
 }

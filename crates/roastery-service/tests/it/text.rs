@@ -1,9 +1,8 @@
 //! Foreign text is shown as what it is.
 
 use proptest::prelude::*;
-use roastery_service::{
-    config::LogFormat,
-    text::{block, escape_json, log_line, shell_word, shorten, to_json, visible},
+use roastery_service::text::{
+    LogFormat, block, escape_json, log_line, shell_word, shorten, to_json, visible,
 };
 use unicode_width::UnicodeWidthStr as _;
 

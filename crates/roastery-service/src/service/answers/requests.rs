@@ -8,9 +8,8 @@ use roastery_protocol::{SessionId, request::Subject};
 use roastery_store::{KeptRequest, Listing, RequestState, StateKind};
 
 use crate::{
-    api::Role,
     service::{
-        Service, ServiceError,
+        Role, Service, ServiceError,
         answers::{
             paging::{Page, page},
             summary::Listed,

@@ -5,5 +5,4 @@ pub(super) mod clocks;
 pub(super) mod observer;
 pub(super) mod running;
 pub(super) mod store_state;
-pub(super) mod supervision;
 pub(super) mod watching;

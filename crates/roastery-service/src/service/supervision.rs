@@ -15,6 +15,8 @@ use futures_util::FutureExt as _;
 use thiserror::Error;
 use tokio::{runtime::Handle, sync::watch, task::AbortHandle};
 
+use crate::text::panic_message;
+
 /// An essential part of a service has failed: the process must be ended and started again.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{part} {how}")]
@@ -208,15 +210,6 @@ impl Supervisor {
     fn is_stopping(&self) -> bool {
         self.0.stopping.load(Ordering::Relaxed)
     }
-}
-
-/// The message of a panic, in one line.
-pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned());
-    text.unwrap_or_else(|| "without a message".to_owned()).replace(['\n', '\r'], " ")
 }
 
 #[cfg(test)]

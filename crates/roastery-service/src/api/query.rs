@@ -1,0 +1,32 @@
+//! What the operations share: how they reach the service, what they answer, numbers of queries.
+
+use std::{ops::RangeInclusive, sync::Arc};
+
+use axum::{extract::State, http::StatusCode};
+
+use super::{error::ApiError, json::SafeJson as Json};
+use crate::{Service, view::ProblemCode};
+
+/// The service, as an operation gets it.
+pub(super) type At = State<Arc<Service>>;
+
+/// The answer of an operation, in JSON.
+pub(super) type Answer<T> = Result<Json<T>, ApiError>;
+
+/// The greatest position of a request or number of an entry: many readers of JSON have signed
+/// numbers.
+pub(super) const MAX_NUMBER: u64 = i64::MAX as u64;
+
+/// Checks that a number of the query is allowed.
+pub(super) fn within(
+    name: &str,
+    number: u64,
+    allowed: RangeInclusive<u64>,
+) -> Result<u64, ApiError> {
+    if allowed.contains(&number) {
+        return Ok(number);
+    }
+    let (least, most) = allowed.into_inner();
+    let reason = format!("{name} is {number}; {least} to {most} are allowed");
+    Err(ApiError::new(StatusCode::BAD_REQUEST, ProblemCode::Invalid, reason))
+}

@@ -7,11 +7,24 @@ use roastery_protocol::{
 use roastery_store::StoreError;
 use thiserror::Error;
 
-use crate::{files::FolderError, policy::Refusal, service::decisions::rejections::RecordedIn};
+use crate::{files::FolderError, policy::Refusal};
 
 /// An error of another crate, or a reason in words. The caller can ask for its type with
 /// `downcast_ref`.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Where a rejection is recorded that could not be written to the store.
+///
+/// Exhaustive: a further variant is a breaking change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordedIn {
+    /// In a file of its own, which is read at the next start.
+    File,
+    /// Nowhere, but at the next start no request that is open now is resumed without the operator.
+    Doubt,
+    /// Nowhere.
+    Nothing,
+}
 
 /// Errors of the service. Each carries its cause.
 #[derive(Debug, Error)]

@@ -25,8 +25,10 @@ use crate::{
     metrics::Metrics,
     policy::{Key, PolicyEngine},
     service::{
-        decisions::journal::AuditWriter,
-        groups::group::{Called, GroupService, key_of},
+        group::{
+            journal::AuditWriter,
+            service::{Called, GroupService, key_of},
+        },
         now,
         shared::Shared,
     },

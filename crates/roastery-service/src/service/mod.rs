@@ -6,11 +6,16 @@ mod error;
 mod event;
 #[cfg(test)]
 mod fixture;
+mod group;
 mod groups;
+mod host_key;
 mod keygen;
 mod lifecycle;
+mod rejections;
+mod requests;
 mod role;
 mod shared;
+mod store_state;
 mod supervision;
 mod waiters;
 mod whereabouts;
@@ -36,15 +41,16 @@ pub use self::{
         cutting::{nothing_to_cut, too_young},
         requests::{RequestFilter, RequestPage},
     },
-    decisions::rejections::RecordedIn,
-    error::{BoxError, ServiceError},
+    error::{BoxError, RecordedIn, ServiceError},
     event::ServiceEvent,
     role::Role,
     supervision::{Failure, FailureKind},
 };
 use self::{
-    decisions::journal::AuditWriter, groups::group::GroupService, keygen::task::KeygenService,
-    shared::Shared, whereabouts::AddressBook,
+    group::{journal::AuditWriter, service::GroupService},
+    keygen::task::KeygenService,
+    shared::Shared,
+    whereabouts::AddressBook,
 };
 use crate::{config::Config, policy::Now};
 

@@ -17,9 +17,9 @@ use crate::{
     policy::Ledger,
     service::{
         ServiceError, ServiceEvent, Supervisor,
-        decisions::{rejections::Rejections, twins::RejectedMessages},
-        keygen::host_key::HostKeyReader,
-        lifecycle::store_state::StoreState,
+        host_key::HostKeyReader,
+        rejections::{files::Rejections, messages::RejectedMessages},
+        store_state::StoreState,
         waiters::Waiters,
     },
 };

@@ -6,9 +6,7 @@ use roastery_store::{AuditEntry, KeptRequest};
 
 use crate::{
     service::{
-        Service, ServiceError,
-        answers::{requests::has_prefix, views::said_of},
-        exactly_one,
+        Service, ServiceError, answers::requests::has_prefix, exactly_one, group::state::said_of,
     },
     view::{Evidence, LogEntry, Time},
 };

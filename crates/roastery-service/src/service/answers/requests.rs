@@ -13,11 +13,9 @@ use crate::{
         answers::{
             paging::{Page, page},
             summary::Listed,
-            views::kinds_of,
         },
-        decisions::turns::Lane,
         exactly_one,
-        groups::group::GroupService,
+        group::{service::GroupService, state::kinds_of, turns::Lane},
         now,
     },
     view,

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use crate::{
     limits::Limits,
     metrics::{Metrics, dropped},
-    service::{Service, ServiceError, groups::group::GroupService, lifecycle::beat::STUCK, now},
+    service::{Service, ServiceError, group::service::GroupService, lifecycle::beat::STUCK, now},
     view::{
         GroupStatus, Health, KeygenState, KeygenStatus, MemberStatus, PeerStatus, Status, Time,
     },

@@ -1,102 +1,26 @@
-//! Summaries of requests. They are made when a request is examined, and kept for the lists.
+//! Summaries of the requests in a list.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use bitcoin::Network;
-use roastery_bitcoin::spend::{Payee, Spend};
 use roastery_protocol::{SessionId, request::Subject};
 use roastery_store::KeptRequest;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    service::{Service, decisions::turns::Lane, groups::group::GroupService},
+    service::{
+        Service,
+        group::service::GroupService,
+        group::{summaries::summary, turns::Lane},
+    },
     text,
-    view::{Payment, Request, Summary},
+    view::{Request, Summary},
 };
-
-/// The most summaries that are kept for each group.
-const MOST_KEPT: usize = 4096;
-
-/// The most payees in a summary.
-const MOST_PAYEES: usize = 8;
-
-/// The most warnings in a summary.
-const MOST_WARNINGS: usize = 16;
 
 /// The length of a text's summary, in columns of a terminal.
 const WORDS: usize = 64;
 
 /// How long a list may take to parse transactions that were not examined since the start.
 const READING: Duration = Duration::from_millis(200);
-
-/// The summaries of the transactions of a group's requests.
-#[derive(Debug, Default)]
-pub(in crate::service) struct Summaries {
-    known: Mutex<BTreeMap<SessionId, Summary>>,
-}
-
-impl Summaries {
-    /// Keeps the summary of an examined request.
-    pub(in crate::service) fn note(&self, session: SessionId, summary: Summary) {
-        let mut known = self.lock();
-        if known.len() >= MOST_KEPT && !known.contains_key(&session) {
-            // Session ids are hashes, so the first is arbitrary.
-            known.pop_first();
-        }
-        known.insert(session, summary);
-    }
-
-    /// Keeps a summary that was made for a list, unless the request was examined meanwhile.
-    fn note_if_unknown(&self, session: SessionId, summary: Summary) {
-        if self.of(session).is_none() {
-            self.note(session, summary);
-        }
-    }
-
-    fn of(&self, session: SessionId) -> Option<Summary> {
-        self.lock().get(&session).cloned()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<SessionId, Summary>> {
-        // No step under the lock leaves an entry incomplete.
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The summary of a transaction.
-pub(in crate::service) fn summary(spend: &Spend, network: Network) -> Summary {
-    let mut pays = Vec::new();
-    let mut returns = 0_u64;
-    for output in spend.outputs() {
-        match output.payee {
-            Payee::Wallet(_) => returns = returns.saturating_add(output.amount.to_sat()),
-            Payee::Key(_) | Payee::Other => {
-                let to = output.address(network).map_or_else(
-                    || format!("script {}", output.script.to_hex_string()),
-                    |address| address.to_string(),
-                );
-                pays.push(Payment { amount: output.amount.to_sat(), to: text::shorten(&to, 100) });
-            }
-        }
-    }
-    pays.sort_by_key(|payment| std::cmp::Reverse(payment.amount));
-    let more = pays.len().saturating_sub(MOST_PAYEES);
-    pays.truncate(MOST_PAYEES);
-    let warnings = spend.warnings();
-    Summary {
-        words: None,
-        pays,
-        more,
-        returns: Some(returns),
-        fee: spend.fee().map(bitcoin::Amount::to_sat),
-        warnings: warnings.iter().take(MOST_WARNINGS).map(ToString::to_string).collect(),
-        warning_count: warnings.len(),
-    }
-}
 
 impl GroupService {
     /// The summary of a request, if it is known without parsing a transaction.

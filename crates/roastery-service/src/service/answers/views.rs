@@ -12,13 +12,16 @@ use roastery_protocol::{
     member::machine,
     request::{Derivation, Subject, Taproot},
 };
-use roastery_store::{Decider, Decision, KeptRequest, RequestState, StateKind};
+use roastery_store::{KeptRequest, RequestState};
 
 use crate::{
     config::SubjectKind,
     policy::Examined,
-    service::{answers::summary::summary, decisions::turns::Lane, groups::group::GroupService},
-    view::{self, Awaited, Said, SessionStatus, State, Time},
+    service::{
+        group::service::GroupService,
+        group::{summaries::summary, turns::Lane},
+    },
+    view::{self, Awaited, Said, SessionStatus, Time},
 };
 
 impl GroupService {
@@ -178,38 +181,5 @@ fn taproot(taproot: &Taproot) -> String {
         Taproot::Untweaked => "untweaked".to_owned(),
         Taproot::KeyPathOnly => "key-path-only".to_owned(),
         Taproot::ScriptRoot(root) => root.to_lower_hex_string(),
-    }
-}
-
-/// The states in the store of requests that are shown in this state.
-pub(in crate::service) fn kinds_of(state: State) -> Vec<StateKind> {
-    match state {
-        State::Proposed => vec![StateKind::Proposed],
-        State::Approved => vec![StateKind::Approved],
-        State::Refused => vec![StateKind::Refused],
-        State::Signed => vec![StateKind::Signed],
-        State::Stopped => vec![StateKind::Stopped],
-        State::Expired | State::Failed => {
-            vec![StateKind::Proposed, StateKind::Approved, StateKind::Stopped]
-        }
-    }
-}
-
-pub(in crate::service) fn state_of(state: &RequestState) -> (State, String) {
-    match state {
-        RequestState::Proposed => (State::Proposed, String::new()),
-        RequestState::Approved(decision) => (State::Approved, said_of(decision)),
-        RequestState::Refused(rejection) => (State::Refused, rejection.text.clone()),
-        RequestState::Signed(_) => (State::Signed, String::new()),
-        RequestState::Stopped(reason) => (State::Stopped, reason.clone()),
-    }
-}
-
-/// A description of an approval.
-pub(in crate::service) fn said_of(decision: &Decision) -> String {
-    match &decision.by {
-        Decider::Operator => "approved by this node's operator".to_owned(),
-        Decider::Rules => "the rules allow it".to_owned(),
-        Decider::Command { said } => format!("the command allows it: {said}"),
     }
 }

@@ -16,12 +16,10 @@ use crate::{
     policy::{Approval, Examined},
     service::{
         ServiceError,
-        decisions::{
-            decision::{cut, may_approve, overtaken},
-            rejections::REJECTED,
-        },
-        groups::group::{GroupService, OpenSession, key_of},
+        decisions::decision::{cut, may_approve, overtaken},
+        group::service::{GroupService, OpenSession, key_of},
         now,
+        rejections::files::REJECTED,
     },
 };
 

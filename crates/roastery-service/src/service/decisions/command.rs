@@ -8,7 +8,11 @@ use roastery_store::{Decider, KeptRequest, RequestState};
 use crate::{
     limits::Limit,
     policy::{Answer, CommandError, Examined, ask},
-    service::{ServiceError, decisions::turns::Lane, groups::group::GroupService, now},
+    service::{
+        ServiceError,
+        group::{service::GroupService, turns::Lane},
+        now,
+    },
 };
 
 /// The pause after a command gave no answer, at first; each further one is twice as long.

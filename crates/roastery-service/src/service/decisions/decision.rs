@@ -5,7 +5,11 @@ use roastery_store::{Change, Decider, Durability, KeptRequest, MAX_TEXT, Request
 
 use crate::{
     limits::Limit,
-    service::{ServiceError, answers::views::state_of, groups::group::GroupService, now},
+    service::{
+        ServiceError,
+        group::{service::GroupService, state::state_of},
+        now,
+    },
 };
 
 /// Whether a request that was examined may be approved in its current state.

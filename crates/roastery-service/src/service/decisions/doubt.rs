@@ -8,7 +8,7 @@ use roastery_store::{
     Decider, Decision, Examination, KeptRequest, Rejection, RequestState, StoreError,
 };
 
-use crate::service::{Service, ServiceError, groups::resuming::open_requests, now};
+use crate::service::{Service, ServiceError, group::state::open_requests, now};
 
 /// The reason for a request that was open when a rejection may have been lost.
 const DOUBT: &str = "a rejection may have been lost before the start, or the store is a restored one: approve it again if it is to be signed";

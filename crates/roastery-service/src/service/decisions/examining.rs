@@ -13,7 +13,8 @@ use crate::{
     limits::Limit,
     policy::{Examined, PolicyEngine, Refusal, Reservation},
     service::{
-        answers::summary::summary, both_clocks, decisions::turns::Lane, groups::group::GroupService,
+        both_clocks,
+        group::{service::GroupService, summaries::summary, turns::Lane},
     },
 };
 

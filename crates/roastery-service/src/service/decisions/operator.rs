@@ -10,12 +10,11 @@ use crate::{
     policy::Examined,
     service::{
         Service, ServiceError,
-        decisions::{
-            approval::ApprovalBasis, decision::overtaken, rejections::REJECTED, turns::Lane,
-        },
+        decisions::{approval::ApprovalBasis, decision::overtaken},
         exactly_one,
-        groups::{group::GroupService, holdings::is_unshown},
+        group::{holdings::is_unshown, service::GroupService, turns::Lane},
         now,
+        rejections::files::REJECTED,
     },
     view,
 };

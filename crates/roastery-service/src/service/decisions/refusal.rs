@@ -12,11 +12,8 @@ use crate::{
     policy::Refusal,
     service::{
         ServiceError,
-        decisions::{
-            decision::{may_refuse, overtaken},
-            journal::OverLimit,
-        },
-        groups::group::GroupService,
+        decisions::decision::{may_refuse, overtaken},
+        group::{journal::OverLimit, service::GroupService},
         now,
     },
 };

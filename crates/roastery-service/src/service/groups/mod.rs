@@ -1,16 +1,5 @@
-//! The groups of a node: their names, their requests, what other members propose, and outcomes.
+//! The groups that run at a node: their start, their names, their channels.
 
 pub(super) mod channels;
-pub(super) mod coins;
-pub(super) mod following;
-pub(super) mod group;
-pub(super) mod holdings;
-pub(super) mod intake;
 pub(super) mod naming;
-pub(super) mod outcomes;
-pub(super) mod progress;
-pub(super) mod proposed;
-pub(super) mod proposing;
-pub(super) mod resuming;
-pub(super) mod same;
 pub(super) mod starting;

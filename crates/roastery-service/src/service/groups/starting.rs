@@ -13,7 +13,7 @@ use crate::{
     policy::{Caps, Key, LOOKS_BACK, PolicyEngine},
     service::{
         Service, ServiceError, both_clocks,
-        groups::group::{Called, GroupService, key_of},
+        group::service::{Called, GroupService, key_of},
         now_ms,
     },
 };

@@ -14,9 +14,8 @@ use tokio::sync::oneshot;
 use crate::{
     files::{Access, Folder, InvitationFile, MAX_INVITATION_FILE},
     service::{
-        Service, ServiceError, exactly_one,
-        groups::{group::GroupService, naming::name_of_group},
-        keygen::task::KeygenService,
+        Service, ServiceError, exactly_one, group::service::GroupService,
+        groups::naming::name_of_group, keygen::task::KeygenService,
     },
     view::{KeygenState, KeygenStatus},
 };

@@ -1,6 +1,5 @@
 //! Key generations: joining, running, and recovery from a file.
 
-pub(super) mod host_key;
 pub(super) mod joining;
 pub(super) mod recovering;
 pub(super) mod task;

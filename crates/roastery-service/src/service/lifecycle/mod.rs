@@ -2,7 +2,6 @@
 
 pub(super) mod beat;
 pub(super) mod clocks;
-pub(super) mod observer;
+pub(super) mod reopening;
 pub(super) mod running;
-pub(super) mod store_state;
 pub(super) mod watching;

@@ -17,7 +17,7 @@ use crate::{
     metrics::Metrics,
     own_card::{self, OwnCard, OwnKeys},
     service::{
-        Service, ServiceError, decisions::journal::AuditWriter, now_ms, shared::Shared,
+        Service, ServiceError, group::journal::AuditWriter, now_ms, shared::Shared,
         whereabouts::AddressBook,
     },
 };

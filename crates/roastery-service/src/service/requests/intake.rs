@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::{
     limits::Limit,
-    service::{ServiceError, groups::group::GroupService, now},
+    service::{ServiceError, group::service::GroupService, now},
 };
 
 /// The most proposals of one member in its queue.

@@ -7,31 +7,13 @@ use roastery_protocol::{Seat, SessionId, request::RefusalReason};
 use roastery_store::{Change, Durability, KeptRequest, Listing, RequestState, StateKind};
 use tokio::sync::mpsc;
 
-use crate::{
-    service::{ServiceError, answers::views::state_of, groups::group::GroupService, now},
-    view::State,
-};
+use crate::service::{ServiceError, group::service::GroupService, now};
 
 /// The most requests that are watched again after a restart, those that changed last.
 const MOST_WATCHED_AGAIN: usize = 1024;
 
 /// How long after its expiry the outcome of a request is asked for, in seconds.
 const LINGER: u64 = 60 * 60;
-
-/// The state of a request as it is shown: from the store, the time, and the other members' answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::service) struct CurrentState {
-    pub(in crate::service) state: State,
-    /// Details of the state, for people.
-    pub(in crate::service) text: String,
-}
-
-impl CurrentState {
-    /// Whether it may still be signed without a further decision.
-    pub(in crate::service) fn is_open(&self) -> bool {
-        matches!(self.state, State::Proposed | State::Approved)
-    }
-}
 
 impl GroupService {
     /// Watches a request that is not signed here, until its outcome is known.
@@ -129,47 +111,6 @@ impl GroupService {
             _ => {}
         }
         Ok(())
-    }
-
-    /// The current state of a request.
-    pub(in crate::service) fn current_state(&self, kept: &KeptRequest) -> CurrentState {
-        let (state, text) = state_of(&kept.state);
-        if matches!(state, State::Signed | State::Refused) {
-            return CurrentState { state, text };
-        }
-        if let Some(text) = self.why_it_fails(kept.request.session_id()) {
-            return CurrentState { state: State::Failed, text };
-        }
-        if kept.request.expiry() <= now() {
-            let text = match text.is_empty() {
-                true => format!("was {state}"),
-                false => format!("was {state}: {text}"),
-            };
-            return CurrentState { state: State::Expired, text };
-        }
-        if state == State::Proposed
-            && let Some(text) = self.left_to_operator(&kept.request)
-        {
-            return CurrentState { state, text };
-        }
-        CurrentState { state, text }
-    }
-
-    /// The members that refuse, if the others are fewer than the threshold.
-    fn why_it_fails(&self, session: SessionId) -> Option<String> {
-        let (n, t) = (self.group.size(), self.group.threshold());
-        let refusals = self.progress.refusals(session);
-        if refusals.len() <= n - t {
-            return None;
-        }
-        let names: Vec<String> = refusals
-            .iter()
-            .map(|(seat, reason)| format!("{} ({reason})", self.shown_as(*seat)))
-            .collect();
-        let (count, names) = (names.len(), names.join(", "));
-        Some(format!(
-            "cannot succeed: {count} of {n} members do not take part, and {t} must sign: {names}"
-        ))
     }
 
     /// Watches requests that are not signed here again, after a restart.

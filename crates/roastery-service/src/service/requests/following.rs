@@ -8,7 +8,7 @@ use roastery_store::{Change, Decision, Durability, RequestState};
 
 use crate::{
     policy::Approval,
-    service::{event::describe, groups::group::GroupService},
+    service::{event::describe, group::service::GroupService},
 };
 
 impl GroupService {

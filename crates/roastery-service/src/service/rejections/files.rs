@@ -17,7 +17,7 @@ use roastery_protocol::SessionId;
 
 use crate::{
     files::Folder,
-    service::{ServiceError, shared::Shared},
+    service::{RecordedIn, ServiceError, shared::Shared},
 };
 
 /// The longest file of a rejection, in bytes.
@@ -25,19 +25,6 @@ const MAX_FILE: usize = 4096;
 
 /// The reason of an operator's rejection if nothing else is known of it.
 pub(in crate::service) const REJECTED: &str = "rejected by this node's operator";
-
-/// Where a rejection is recorded that could not be written to the store.
-///
-/// Exhaustive: a further variant is a breaking change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RecordedIn {
-    /// In a file of its own, which is read at the next start.
-    File,
-    /// Nowhere, but at the next start no request that is open now is resumed without the operator.
-    Doubt,
-    /// Nowhere.
-    Nothing,
-}
 
 /// The operator's rejections that are not in the store yet, each in a file that is written before
 /// the store is, and removed afterwards.
@@ -48,7 +35,7 @@ pub enum RecordedIn {
 pub(in crate::service) struct Rejections {
     folder: PathBuf,
     /// While this file exists the store lacks no rejection.
-    pub(super) complete: PathBuf,
+    pub(in crate::service) complete: PathBuf,
     /// Whether a rejection from before the start may be missing here.
     doubt: AtomicBool,
     known: Mutex<Known>,

@@ -3,7 +3,7 @@
 use roastery_protocol::request::{MessageToSign, Subject};
 use roastery_store::{KeptRequest, RequestState};
 
-use crate::service::{ServiceError, groups::group::GroupService, now};
+use crate::service::{ServiceError, group::service::GroupService, now};
 
 impl GroupService {
     /// A request for exactly these messages that is signed or can still be, of several the one that

@@ -2,18 +2,14 @@
 
 use std::sync::Arc;
 
-use roastery_protocol::GroupId;
-use roastery_store::{
-    Change, Decider, Decision, Durability, KeptRequest, Listing, RequestState, StateKind, Store,
-    StoreError,
-};
+use roastery_store::{Change, Decider, Decision, Durability, KeptRequest, RequestState};
 
 use crate::{
     config::ApprovalMode,
     service::{
         ServiceError,
         decisions::approval::ApprovalBasis,
-        groups::{coins::MOST_REMEMBERED, group::GroupService},
+        group::{coins::MOST_REMEMBERED, service::GroupService, state::open_requests},
         now,
     },
 };
@@ -21,7 +17,7 @@ use crate::{
 impl GroupService {
     /// Resumes after a restart: approved requests are approved again if the decision is still
     /// valid; the others go on waiting.
-    pub(super) async fn resume(self: &Arc<Self>) -> Result<(), ServiceError> {
+    pub(in crate::service) async fn resume(self: &Arc<Self>) -> Result<(), ServiceError> {
         let (id, now) = (self.group.id(), now());
         self.watch_known().await?;
         let holdings = self.holdings.clone();
@@ -84,21 +80,5 @@ impl GroupService {
             self.evaluate(kept, None);
         }
         Ok(())
-    }
-}
-
-/// The requests of a group that wait or are approved, the latest changes first.
-pub(in crate::service) fn open_requests(
-    store: &Store,
-    group: GroupId,
-) -> Result<Vec<KeptRequest>, StoreError> {
-    let states = vec![StateKind::Proposed, StateKind::Approved];
-    let mut which = Listing { groups: vec![group], states, before: u64::MAX, limit: usize::MAX };
-    let mut open = Vec::new();
-    loop {
-        let page = store.list(&which)?;
-        let Some(last) = page.last() else { return Ok(open) };
-        which.before = last.position;
-        open.extend(page);
     }
 }

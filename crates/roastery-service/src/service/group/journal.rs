@@ -19,7 +19,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use crate::{
     metrics::Metrics,
     policy::{Caps, Key, Ledger, Now, Refusal},
-    service::{lifecycle::store_state::StoreState, now_ms, shared::Shared},
+    service::{now_ms, shared::Shared, store_state::StoreState},
 };
 
 /// The sessions whose shares are recorded.

@@ -14,10 +14,10 @@ use crate::{
     policy::Examined,
     service::{
         ServiceError,
-        decisions::turns::Lane,
-        groups::{
-            group::GroupService,
+        group::{
             holdings::{Room, is_unshown},
+            service::GroupService,
+            turns::Lane,
         },
         now,
     },

@@ -14,8 +14,8 @@ use crate::{
     policy::{Examined, Refusal},
     service::{
         Service, ServiceError,
-        decisions::{approval::ApprovalBasis, turns::Lane},
-        groups::group::GroupService,
+        decisions::approval::ApprovalBasis,
+        group::{service::GroupService, turns::Lane},
         now,
     },
     view,

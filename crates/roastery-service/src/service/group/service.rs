@@ -21,13 +21,15 @@ use crate::{
     policy::{Approval, CommandError, PolicyEngine, Reservation},
     service::{
         ServiceError, ServiceEvent,
-        answers::summary::Summaries,
-        decisions::{
+        group::{
+            coins::Coins,
+            holdings::Holdings,
             journal::{GroupJournal, OverLimit},
+            observer::GroupObserver,
+            progress::Progress,
+            summaries::Summaries,
             turns::Turns,
         },
-        groups::{coins::Coins, holdings::Holdings, progress::Progress},
-        lifecycle::observer::GroupObserver,
         now_ms,
         shared::Shared,
     },
@@ -221,7 +223,7 @@ impl GroupService {
     }
 
     /// A run of a session has ended. Another run of the same session goes on.
-    pub(super) fn session_ended(&self, session: SessionId, approval: &Arc<Approval>) {
+    pub(in crate::service) fn session_ended(&self, session: SessionId, approval: &Arc<Approval>) {
         let mut open = self.lock();
         if open.get(&session).is_some_and(|open| Arc::ptr_eq(&open.approval, approval)) {
             open.remove(&session);

@@ -8,7 +8,7 @@ use std::{
 use roastery_protocol::{Seat, SessionId, member::machine::Event, request::RefusalReason};
 use roastery_store::{KeptRequest, RequestState};
 
-use crate::{service::groups::group::GroupService, view};
+use crate::{service::group::service::GroupService, view};
 
 /// The most requests whose approvals and refusals are remembered.
 const MOST_REMEMBERED: usize = 4096;

@@ -1,0 +1,11 @@
+//! A group at this node: its state, and the parts of which it is made.
+
+pub(super) mod coins;
+pub(super) mod holdings;
+pub(super) mod journal;
+pub(super) mod observer;
+pub(super) mod progress;
+pub(super) mod service;
+pub(super) mod state;
+pub(super) mod summaries;
+pub(super) mod turns;

@@ -1,13 +1,17 @@
 //! Writes what the targets begin with into `fuzz/corpus`: a key generation's messages, the files
-//! that come of it, a group and a request, the committed frames and proofs of signing, and
-//! published PSBTs. Run in the repository's root.
+//! that come of it, a change's dealings and certificate, a group and a request, the committed
+//! frames and proofs of signing, and published PSBTs. Run in the repository's root.
 
 use std::{collections::VecDeque, error::Error, fs, path::Path, sync::Arc, time::Duration};
 
 use bitcoin::hex::FromHex as _;
 use getrandom::SysRng;
-use roastery_frost::{SigningKey, danger_trusted_dealer};
-use roastery_fuzz::{INVITATION, members};
+use roastery_frost::{
+    SigningKey,
+    change::{Certificate, Transcript, deal, open, take},
+    danger_trusted_dealer,
+};
+use roastery_fuzz::{CHANGE, INVITATION, members};
 use roastery_protocol::{
     clock::Moment,
     group::Group,
@@ -38,7 +42,28 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     frames()?;
     group_and_request()?;
+    change()?;
     make_a_key()
+}
+
+/// The dealings of a change and its certificate.
+fn change() -> Result<(), Box<dyn Error>> {
+    let mut dealings = Vec::new();
+    for dealer in CHANGE.dealers() {
+        let share = roastery_fuzz::old_share(u8::try_from(dealer.index())?);
+        dealings.push(deal(&CHANGE, dealer, &share, &[0; 32])?);
+        write("change_dealing", dealer.index(), &dealings[dealer.index()].to_bytes())?;
+    }
+    let chosen = &dealings[..CHANGE.old().threshold()];
+    let transcript = Transcript::new(&CHANGE, &chosen.iter().collect::<Vec<_>>())?;
+    let mut signatures = Vec::new();
+    for key in roastery_fuzz::host_keys() {
+        let dealt =
+            chosen.iter().map(|dealing| open(&key, dealing)).collect::<Result<Vec<_>, _>>()?;
+        signatures.push(take(&key, &transcript, &dealt, &[0; 32])?.1);
+    }
+    write("change_certificate", 0, &Certificate::new(transcript, signatures)?.to_bytes())?;
+    Ok(())
 }
 
 /// The frames and proofs of signing, of the committed vectors.

@@ -1,9 +1,13 @@
-//! What the targets share: a group of 3 of 5, and an invitation of its members.
+//! What the targets share: a group of 3 of 5, an invitation of its members, and a change of
+//! another group.
 
 use std::sync::{Arc, LazyLock};
 
 use getrandom::SysRng;
-use roastery_frost::{SigningKey, danger_trusted_dealer};
+use roastery_frost::{
+    GroupKeys, SecretShare, SigningKey, change::ChangeParams, chilldkg::HostSecretKey,
+    danger_trusted_dealer,
+};
 use roastery_protocol::{
     keygen::Invitation,
     group::{Group, Member, NamedMember, PeerId},
@@ -20,6 +24,32 @@ pub static GROUP: LazyLock<Arc<Group>> = LazyLock::new(|| {
 /// An invitation to a key generation of the same members.
 pub static INVITATION: LazyLock<Invitation> =
     LazyLock::new(|| Invitation::new("fuzz", 0, 3, named()).expect("numbers within bounds"));
+
+/// A change from 2 of 3 to 3 of 4. All of its keys are the same in each run, so that what was
+/// signed in one is signed in the next.
+pub static CHANGE: LazyLock<ChangeParams> = LazyLock::new(|| {
+    let old_shares = (0..3).map(|seat| old_share(seat).public_share()).collect();
+    let old = GroupKeys::new(2, polynomial_at(0).public_share(), old_shares).expect("a line");
+    let keys = host_keys().iter().map(HostSecretKey::hostpubkey_gen).collect();
+    ChangeParams::new([0x33; 32], &old, &[], keys, 3).expect("numbers within bounds")
+});
+
+/// The secret share of a seat of the group that is changed.
+pub fn old_share(seat: u8) -> SecretShare {
+    polynomial_at(seat + 1)
+}
+
+/// A line over small numbers.
+fn polynomial_at(x: u8) -> SecretShare {
+    let mut bytes = [0; 32];
+    bytes[31] = 17 + 5 * x;
+    SecretShare::from_bytes(bytes.into()).expect("a scalar below the order")
+}
+
+/// The host keys of the new members of the change.
+pub fn host_keys() -> Vec<HostSecretKey> {
+    (0..4).map(|seat| HostSecretKey::from(key(0x50 + seat))).collect()
+}
 
 /// An identity key that signs whatever is written again.
 pub static IDENTITY: LazyLock<IdentityKey> = LazyLock::new(|| IdentityKey::new(key(0x40)));

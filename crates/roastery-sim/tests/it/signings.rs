@@ -20,10 +20,19 @@ use roastery_sim::{
 
 const APPROVED: Duration = Duration::from_secs(2);
 
-/// t of n nodes with one seat each, 100 ms apart, which all approve one request at once.
+/// t of n nodes with one seat each, 100 ms apart, which all approve one request at once. Of five
+/// or more the seats 0 and 1, which are picked first of equally quick ones, coordinate third and
+/// fifth.
 fn calm(threshold: usize, nodes: usize) -> Scenario {
+    let is_so = |scenario: &Scenario| {
+        nodes < 5 || [2, 4].iter().all(|place| order(scenario)[*place].index() < 2)
+    };
+    (7..).map(|seed| seeded(seed, threshold, nodes)).find(is_so).unwrap()
+}
+
+fn seeded(seed: u64, threshold: usize, nodes: usize) -> Scenario {
     let mut scenario = Scenario {
-        seed: 7,
+        seed,
         nodes: vec![1; nodes],
         threshold,
         requests: vec![1],

@@ -88,7 +88,13 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "roastery local --stop",
         ],
     ),
-    ("wallet", &["roastery wallet --group treasury.group --network signet"]),
+    (
+        "wallet",
+        &[
+            "roastery wallet --group treasury.group --network signet",
+            "roastery wallet --group treasury.group --network main --account 1 --export core",
+        ],
+    ),
     ("psbt", &["roastery psbt show payment.psbt --group treasury.group --network signet"]),
     ("psbt show", &["roastery psbt show payment.psbt --group treasury.group --network signet"]),
     (

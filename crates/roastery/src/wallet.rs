@@ -7,7 +7,7 @@ use bitcoin::{Network, NetworkKind};
 use clap::Args;
 use roastery_bitcoin::{
     network::{network_name, network_named},
-    wallet::{Branch, MAX_INDEX, Wallet, WalletError},
+    wallet::{Account, Branch, MAX_ACCOUNT, MAX_INDEX, Wallet, WalletError},
 };
 use serde::Serialize;
 
@@ -32,14 +32,17 @@ pub(crate) struct Which {
 }
 
 impl Which {
-    /// Reads the group file and derives the wallet; the error is one line.
-    pub(crate) fn open(&self) -> anyhow::Result<Wallet> {
+    /// Reads the group file and derives the wallet, whose keys must be those of this network; the
+    /// error is one line.
+    pub(crate) fn open(&self, network: Network) -> anyhow::Result<Wallet> {
         let group = Arc::new(read_group(&self.group)?);
         let wallet = match &self.scripts {
             None => Wallet::new(group),
             Some(tree) => Wallet::with_scripts(group, tree),
         };
-        wallet.map_err(anyhow::Error::from)
+        let wallet = wallet?;
+        wallet.check_network(NetworkKind::from(network))?;
+        Ok(wallet)
     }
 
     /// The network that was given, or else that of the node: an address of another network would
@@ -60,6 +63,13 @@ impl Which {
 pub(crate) struct Options {
     #[command(flatten)]
     which: Which,
+    /// The account, an unhardened step from the group's key to keys of its own [default: none, the
+    /// group's key itself]
+    #[arg(long, value_name = "N", value_parser = |text: &str| values::number(text, 0, MAX_ACCOUNT))]
+    account: Option<u32>,
+    /// Print what another wallet imports and nothing else
+    #[arg(long, value_name = "FORM", conflicts_with_all = ["json", "count", "from"])]
+    export: Option<Export>,
     /// How many addresses of each branch to list
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = |text: &str| values::number(text, 0, MOST_ADDRESSES))]
     count: u32,
@@ -71,10 +81,25 @@ pub(crate) struct Options {
     json: bool,
 }
 
+/// What another wallet imports.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Export {
+    /// The descriptor of both branches in one line (BIP-389)
+    Descriptor,
+    /// The argument of Bitcoin Core's importdescriptors
+    Core,
+    /// A descriptor record of BIP-129 (BSMS)
+    Bsms,
+    /// A wallet policy of BIP-388
+    Policy,
+}
+
 #[derive(Serialize)]
 struct Shown {
     network: String,
     fingerprint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<u32>,
     extended_key: String,
     descriptor: String,
     receive_descriptor: String,
@@ -92,8 +117,13 @@ struct Listed {
 /// Runs the command; the exit status is the program's.
 pub(crate) fn run(at: &At, options: &Options) -> anyhow::Result<ExitCode> {
     let network = options.which.network(at)?;
-    let wallet = options.which.open()?;
-    let shown = look(&wallet, options, network)?;
+    let wallet = options.which.open(network)?;
+    let account = wallet.account(options.account)?;
+    if let Some(form) = options.export {
+        say!("{}", export(&account, form, network)?.trim_end());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let shown = look(&account, options, network)?;
     if options.json {
         say!("{}", serde_json::to_string(&shown)?);
     } else {
@@ -102,24 +132,35 @@ pub(crate) fn run(at: &At, options: &Options) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn look(wallet: &Wallet, options: &Options, network: Network) -> Result<Shown, WalletError> {
+fn export(account: &Account, form: Export, network: Network) -> anyhow::Result<String> {
+    let kind = NetworkKind::from(network);
+    Ok(match form {
+        Export::Descriptor => account.multipath_descriptor(kind)?,
+        Export::Core => serde_json::to_string_pretty(&account.core_imports(kind)?)?,
+        Export::Bsms => account.bsms_record(network)?,
+        Export::Policy => serde_json::to_string_pretty(&account.policy(kind)?)?,
+    })
+}
+
+fn look(account: &Account, options: &Options, network: Network) -> Result<Shown, WalletError> {
     let kind = NetworkKind::from(network);
     let end = options.from.saturating_add(options.count).min(MAX_INDEX + 1);
     let listed = |branch| {
         (options.from..end)
             .map(|index| {
-                let address = wallet.address(branch, index, network)?.to_string();
+                let address = account.address(branch, index, network)?.to_string();
                 Ok(Listed { index, address })
             })
             .collect::<Result<Vec<_>, WalletError>>()
     };
     Ok(Shown {
         network: network_name(network).to_owned(),
-        fingerprint: wallet.fingerprint().to_string(),
-        extended_key: wallet.xpub(kind).to_string(),
-        descriptor: wallet.multipath_descriptor(kind)?,
-        receive_descriptor: wallet.descriptor(Branch::Receive, kind)?,
-        change_descriptor: wallet.descriptor(Branch::Change, kind)?,
+        fingerprint: account.fingerprint().to_string(),
+        account: account.number(),
+        extended_key: account.xpub(kind).to_string(),
+        descriptor: account.multipath_descriptor(kind)?,
+        receive_descriptor: account.descriptor(Branch::Receive, kind)?,
+        change_descriptor: account.descriptor(Branch::Change, kind)?,
         receive: listed(Branch::Receive)?,
         change: listed(Branch::Change)?,
     })
@@ -127,18 +168,22 @@ fn look(wallet: &Wallet, options: &Options, network: Network) -> Result<Shown, W
 
 fn show(shown: &Shown) {
     say!("Network       {}", shown.network);
-    say!("Extended key  {}", shown.extended_key);
     say!("Fingerprint   {}", shown.fingerprint);
+    if let Some(account) = shown.account {
+        say!("Account       {account}");
+    }
+    say!("Extended key  {}", shown.extended_key);
     say!("Descriptor    {}", shown.descriptor);
     say!("Receiving     {}", shown.receive_descriptor);
     say!("Change        {}", shown.change_descriptor);
+    let before = shown.account.map(|account| format!("{account}/")).unwrap_or_default();
     for (title, branch, listed) in [("Receiving", 0, &shown.receive), ("Change", 1, &shown.change)]
     {
         if !listed.is_empty() {
             say!("\n{title} addresses");
         }
         for Listed { index, address } in listed {
-            say!("{branch}/{index:<11} {address}");
+            say!("{:<13} {address}", format!("{before}{branch}/{index}"));
         }
     }
 }

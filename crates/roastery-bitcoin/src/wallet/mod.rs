@@ -7,33 +7,39 @@
 //! so its key stands in a descriptor as any wallet's does, and a script or a signature that shows
 //! the key does not show its addresses.
 //!
-//! Every address is `tr(XPUB/0/*)` (receiving) or `tr(XPUB/1/*)` (change), BIP-386 and BIP-389,
-//! made by `miniscript`. What is signed follows from the [`Derivation`] of the protocol, which is
-//! computed apart from it; they must agree.
+//! Every address is `tr([FINGERPRINT]XPUB/0/*)` (receiving) or `tr([FINGERPRINT]XPUB/1/*)`
+//! (change), BIP-386 and BIP-389, made by `miniscript`. What is signed follows from the
+//! [`Derivation`] of the protocol, which is computed apart from it; they must agree.
+//!
+//! The key has accounts as well, each a wallet with addresses of its own, one unhardened step
+//! further: `tr([FINGERPRINT/N]XPUB/0/*)`. See [`Account`].
 
+mod account;
 mod error;
+mod export;
 mod ownership;
+mod tree;
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, LazyLock, OnceLock},
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError},
 };
 
 use bitcoin::{
-    Address, KnownHrp, Network, NetworkKind, ScriptBuf, TapNodeHash, XOnlyPublicKey,
-    bip32::{ChainCode, ChildNumber, Fingerprint, Xpub},
-    hashes::Hash as _,
+    Address, KnownHrp, Network, NetworkKind, ScriptBuf, XOnlyPublicKey,
+    bip32::{Fingerprint, Xpub},
     key::TweakedPublicKey,
-    secp256k1::{self, Secp256k1, VerifyOnly},
+    secp256k1::{Secp256k1, VerifyOnly},
 };
-use miniscript::{Descriptor, DescriptorPublicKey};
-use roastery_protocol::{
-    group::Group,
-    request::{Derivation, Taproot},
-};
+use roastery_protocol::{group::Group, request::Derivation};
 
-pub use self::error::WalletError;
 pub(crate) use self::ownership::{Hints, Standing};
+use self::tree::Tree;
+pub use self::{
+    account::Account,
+    error::WalletError,
+    export::{CoreImport, Policy},
+};
 
 /// How far addresses are searched for without any hint: this many of each branch, 1000, as Bitcoin
 /// Core's key pool has it. An output that is farther is recognised by the PSBT's derivation fields
@@ -43,6 +49,10 @@ pub const SEARCH_DEPTH: u32 = 1_000;
 /// The highest index of an address that counts as this wallet's. A path beyond may lead to the
 /// group's key, and yet no wallet would ever find the coins again.
 pub const MAX_INDEX: u32 = 999_999;
+
+/// The highest number of an account. All accounts can be searched for coins; a number beyond would
+/// hide them.
+pub const MAX_ACCOUNT: u32 = 99;
 
 /// The longest text of a script tree, in bytes.
 pub const MAX_SCRIPT_TREE: usize = 8_192;
@@ -76,12 +86,16 @@ impl Branch {
 
 /// A group's key as a wallet, with a script tree or without.
 ///
-/// The addresses are those of both branches and, without a script tree, the one of the group's key
-/// itself.
+/// The addresses are those of both branches, those of the accounts and, without a script tree, the
+/// one of the group's key itself.
 pub struct Wallet {
     group: Arc<Group>,
-    tree: Option<String>,
-    branches: [Descriptor<DescriptorPublicKey>; 2],
+    tree: Option<Arc<Tree>>,
+    /// The kind of network of the tree's extended keys, if it has any but the group's.
+    tree_network: Option<NetworkKind>,
+    main: Arc<Account>,
+    /// The accounts that were asked for, each made once.
+    accounts: Mutex<BTreeMap<u32, Arc<Account>>>,
     /// The output keys up to the search depth, made when one is first looked for.
     known: OnceLock<HashMap<[u8; 32], Derivation>>,
 }
@@ -110,38 +124,52 @@ impl Wallet {
     /// key and `/**` for `/<0;1>/*`, as in BIP-388:
     /// `{pk(@0/<2;3>/*),and_v(v:pk(XPUB/**),older(144))}`.
     ///
+    /// `sortedmulti_a` (BIP-387) may be a leaf.
+    ///
     /// # Errors
     ///
-    /// [`WalletError`] if it is too long, no tree, malleable or otherwise unsafe, or has a key
-    /// without two branches.
+    /// [`WalletError`] if it is too long, no tree, malleable or otherwise unsafe, has a key without
+    /// two branches, or extended keys of two networks.
     pub fn with_scripts(group: Arc<Group>, tree: &str) -> Result<Self, WalletError> {
-        if tree.len() > MAX_SCRIPT_TREE {
-            return Err(WalletError::TreeTooLong { length: tree.len() });
-        }
-        Self::open(group, Some(tree.replace("/**", "/<0;1>/*")))
+        Self::open(group, Some(Arc::new(Tree::read(tree)?)))
     }
 
-    fn open(group: Arc<Group>, tree: Option<String>) -> Result<Self, WalletError> {
-        let text = descriptor_text(&xpub(&group, NetworkKind::Main), tree.as_deref());
-        let descriptor: Descriptor<DescriptorPublicKey> =
-            text.parse().map_err(WalletError::Tree)?;
-        let branches = descriptor.into_single_descriptors().map_err(WalletError::Tree)?;
-        let branches: [_; 2] = branches.try_into().map_err(|_| WalletError::Branches)?;
-        // A descriptor without a wildcard has one address, not many.
-        let all_wild = |branch: &Descriptor<DescriptorPublicKey>| {
-            use miniscript::ForEachKey as _;
-            branch.for_each_key(DescriptorPublicKey::has_wildcard)
-        };
-        if !branches.iter().all(all_wild) {
-            return Err(WalletError::Branches);
+    fn open(group: Arc<Group>, tree: Option<Arc<Tree>>) -> Result<Self, WalletError> {
+        let main = Arc::new(Account::open(group.clone(), None, tree.clone())?);
+        let tree_network = main.tree_network()?;
+        let (accounts, known) = (Mutex::default(), OnceLock::new());
+        Ok(Self { group, tree, tree_network, main, accounts, known })
+    }
+
+    /// Checks that the keys of the script tree are those of this kind of network: a descriptor with
+    /// keys of both is none.
+    ///
+    /// # Errors
+    ///
+    /// [`WalletError::OtherNetwork`].
+    pub fn check_network(&self, network: NetworkKind) -> Result<(), WalletError> {
+        match self.tree_network {
+            Some(tree) if tree != network => Err(WalletError::OtherNetwork { tree, network }),
+            _ => Ok(()),
         }
-        let wallet = Self { group, tree, branches, known: OnceLock::new() };
-        // A hardened step shows only when a key is derived.
-        let derivable = |branch| wallet.descriptor_at(branch, 0).is_ok();
-        if !Branch::ALL.into_iter().all(derivable) {
-            return Err(WalletError::Branches);
+    }
+
+    /// The addresses of an account, or of the wallet's key itself, which is none.
+    ///
+    /// # Errors
+    ///
+    /// [`WalletError::Account`] if there is none of this number.
+    pub fn account(&self, number: Option<u32>) -> Result<Arc<Account>, WalletError> {
+        let Some(number) = number else { return Ok(self.main.clone()) };
+        if number > MAX_ACCOUNT {
+            return Err(WalletError::Account { account: number });
         }
-        Ok(wallet)
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = accounts.get(&number) {
+            return Ok(known.clone());
+        }
+        let made = Account::open(self.group.clone(), Some(number), self.tree.clone())?;
+        Ok(accounts.entry(number).or_insert(Arc::new(made)).clone())
     }
 
     /// The group.
@@ -151,39 +179,31 @@ impl Wallet {
 
     /// The extended public key: `xpub...` on the main network, `tpub...` on the others.
     pub fn xpub(&self, network: NetworkKind) -> Xpub {
-        xpub(&self.group, network)
+        self.main.xpub(network)
     }
 
     /// The fingerprint by which PSBTs name this wallet's keys: the first four bytes of the HASH160
     /// of the threshold public key (BIP-32).
     pub fn fingerprint(&self) -> Fingerprint {
-        self.xpub(NetworkKind::Main).fingerprint()
+        self.main.fingerprint()
     }
 
-    /// The descriptor of one branch, with its checksum (BIP-380).
+    /// The descriptor of one branch; see [`Account::descriptor`].
     ///
     /// # Errors
     ///
-    /// None in practice: the wallet was made from it.
+    /// [`WalletError::OtherNetwork`] if the script tree has keys of another network.
     pub fn descriptor(&self, branch: Branch, network: NetworkKind) -> Result<String, WalletError> {
-        let both = self.parse(network)?.into_single_descriptors().map_err(WalletError::Tree)?;
-        let one = both.get(branch.step() as usize).ok_or(WalletError::Branches)?;
-        Ok(one.to_string())
+        self.main.descriptor(branch, network)
     }
 
-    /// The descriptor of both branches in one, `tr(XPUB/<0;1>/*)` (BIP-389), with its checksum.
+    /// The descriptor of both branches in one; see [`Account::multipath_descriptor`].
     ///
     /// # Errors
     ///
-    /// None in practice: the wallet was made from it.
+    /// [`WalletError::OtherNetwork`] if the script tree has keys of another network.
     pub fn multipath_descriptor(&self, network: NetworkKind) -> Result<String, WalletError> {
-        Ok(self.parse(network)?.to_string())
-    }
-
-    fn parse(&self, network: NetworkKind) -> Result<Descriptor<DescriptorPublicKey>, WalletError> {
-        descriptor_text(&self.xpub(network), self.tree.as_deref())
-            .parse()
-            .map_err(WalletError::Tree)
+        self.main.multipath_descriptor(network)
     }
 
     /// An address, up to [`MAX_INDEX`].
@@ -197,9 +217,7 @@ impl Wallet {
         index: u32,
         network: Network,
     ) -> Result<Address, WalletError> {
-        let Derivation { path, taproot } = self.derivation(branch, index)?;
-        let tweaks = Derivation { path, taproot }.tweaks(&self.group)?;
-        Ok(Address::p2tr_tweaked(tweaked(&tweaks.x_only_public_key().to_bytes()), hrp(network)))
+        self.main.address(branch, index, network)
     }
 
     /// How the group signs for the output of an address by its key.
@@ -208,14 +226,7 @@ impl Wallet {
     ///
     /// [`WalletError::Index`] if there is no address of this index.
     pub fn derivation(&self, branch: Branch, index: u32) -> Result<Derivation, WalletError> {
-        if index > MAX_INDEX {
-            return Err(WalletError::Index { index });
-        }
-        let taproot = match self.root(branch, index)? {
-            Some(root) => Taproot::ScriptRoot(root.to_byte_array()),
-            None => Taproot::KeyPathOnly,
-        };
-        Ok(Derivation { path: vec![branch.step(), index], taproot })
+        self.main.derivation(branch, index)
     }
 
     /// The script of an address, from the descriptor.
@@ -224,11 +235,7 @@ impl Wallet {
     ///
     /// [`WalletError::Index`] if there is no address of this index.
     pub fn script(&self, branch: Branch, index: u32) -> Result<ScriptBuf, WalletError> {
-        if index > MAX_INDEX {
-            return Err(WalletError::Index { index });
-        }
-        let descriptor = self.descriptor_at(branch, index)?;
-        Ok(descriptor.derived_descriptor(&*SECP).script_pubkey())
+        self.main.script(branch, index)
     }
 
     /// The address of the group's key itself, at no path, which only its key can spend; outside of
@@ -240,48 +247,6 @@ impl Wallet {
     pub fn own_address(&self, network: Network) -> Result<Address, WalletError> {
         let tweaks = Derivation::key_path_only().tweaks(&self.group)?;
         Ok(Address::p2tr_tweaked(tweaked(&tweaks.x_only_public_key().to_bytes()), hrp(network)))
-    }
-
-    fn descriptor_at(
-        &self,
-        branch: Branch,
-        index: u32,
-    ) -> Result<Descriptor<miniscript::DefiniteDescriptorKey>, WalletError> {
-        self.branches[branch.step() as usize]
-            .at_derivation_index(index)
-            .map_err(|_| WalletError::Index { index })
-    }
-
-    /// The Merkle root of the scripts of an address, if it has any.
-    fn root(&self, branch: Branch, index: u32) -> Result<Option<TapNodeHash>, WalletError> {
-        if self.tree.is_none() {
-            return Ok(None);
-        }
-        let derived = self.descriptor_at(branch, index)?.derived_descriptor(&*SECP);
-        Ok(match derived {
-            Descriptor::Tr(tr) => tr.spend_info().merkle_root(),
-            _ => None,
-        })
-    }
-}
-
-fn descriptor_text(xpub: &Xpub, tree: Option<&str>) -> String {
-    match tree {
-        None => format!("tr({xpub}/<0;1>/*)"),
-        Some(tree) => format!("tr({xpub}/<0;1>/*,{})", tree.replace("@0", &xpub.to_string())),
-    }
-}
-
-fn xpub(group: &Group, network: NetworkKind) -> Xpub {
-    let key = group.keys().threshold_public_key().serialize();
-    Xpub {
-        network,
-        depth: 0,
-        parent_fingerprint: Fingerprint::default(),
-        child_number: ChildNumber::Normal { index: 0 },
-        public_key: secp256k1::PublicKey::from_slice(&key)
-            .expect("a point of one library is one of the other"),
-        chain_code: ChainCode::from(*group.chain_code()),
     }
 }
 

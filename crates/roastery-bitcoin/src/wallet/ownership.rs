@@ -156,12 +156,16 @@ impl Wallet {
     fn own_root(&self, path: &[u32]) -> Option<Taproot> {
         match *path {
             [] => self.tree.is_none().then_some(Taproot::KeyPathOnly),
-            [step, index] => {
-                let branch = Branch::ALL.into_iter().find(|branch| branch.step() == step)?;
-                self.derivation(branch, index).ok().map(|derivation| derivation.taproot)
-            }
+            [step, index] => self.root_in(None, step, index),
+            [account, step, index] => self.root_in(Some(account), step, index),
             _ => None,
         }
+    }
+
+    fn root_in(&self, account: Option<u32>, step: u32, index: u32) -> Option<Taproot> {
+        let branch = Branch::ALL.into_iter().find(|branch| branch.step() == step)?;
+        let account = self.account(account).ok()?;
+        account.derivation(branch, index).ok().map(|derivation| derivation.taproot)
     }
 
     /// The output keys up to the search depth.

@@ -1,6 +1,7 @@
 //! The wallet, and what is signed of a PSBT.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
+mod descriptors;
 mod malformed;
 mod others;
 mod policy;

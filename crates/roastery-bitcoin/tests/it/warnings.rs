@@ -12,7 +12,7 @@ use roastery_bitcoin::{
         CannotSign, Completion, HIGH_FEE, HIGH_FEE_PERCENT, HIGH_FEE_RATE, Payee, Signing, Spend,
         Warning,
     },
-    wallet::{Branch, MAX_INDEX, SEARCH_DEPTH, Wallet},
+    wallet::{Branch, MAX_ACCOUNT, MAX_INDEX, SEARCH_DEPTH, Wallet},
 };
 use roastery_protocol::request::{Derivation, Taproot};
 use roastery_testkit::payments::{TestGroup, elsewhere, ordinary, pay, spending};
@@ -220,7 +220,10 @@ fn change_of_others_is_found() {
 fn change_at_a_path_that_no_wallet_looks_at_is_found() {
     let group = TestGroup::three_of_five();
     let wallet = group.wallet();
-    for steps in [&[7, 3][..], &[1, MAX_INDEX + 1], &[1], &[1, 0, 0]] {
+    let beyond = [&[7, 3][..], &[1, MAX_INDEX + 1], &[1]];
+    let of_accounts =
+        [&[MAX_ACCOUNT + 1, 0, 0][..], &[1, 2, 0], &[1, 0, MAX_INDEX + 1], &[1, 0, 0, 0]];
+    for steps in beyond.into_iter().chain(of_accounts) {
         let mut psbt = ordinary(&wallet);
         psbt.unsigned_tx.output[1].script_pubkey = script(&group, steps, Taproot::KeyPathOnly);
         let internal = key(&group, steps, Taproot::Untweaked);

@@ -1,6 +1,6 @@
 use std::{collections::BTreeSet, sync::Arc};
 
-use bitcoin::{Amount, Network, hashes::Hash as _};
+use bitcoin::{Amount, Network, NetworkKind, hashes::Hash as _};
 use roastery_bitcoin::{
     policy::{RuleError, SpendPolicy},
     psbt,
@@ -104,6 +104,7 @@ impl PolicyEngine {
             None => Wallet::new(group)?,
             Some(tree) => Wallet::with_scripts(group, tree)?,
         };
+        wallet.check_network(NetworkKind::from(network))?;
         let transactions = config.transactions.clone().check(network, config.review())?;
         Ok(Self {
             config,

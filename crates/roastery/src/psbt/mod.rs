@@ -46,7 +46,7 @@ pub(crate) fn run(at: &At, command: &Command) -> anyhow::Result<ExitCode> {
 
 fn look(at: &At, options: &Options) -> anyhow::Result<ExitCode> {
     let network = options.which.network(at)?;
-    let wallet = options.which.open()?;
+    let wallet = options.which.open(network)?;
     let bytes = read(&options.file, MAX_PSBT_FILE)?;
     let psbt = psbt::read(&bytes).with_context(|| options.file.display().to_string())?;
     let report = Report::of(&Spend::of(psbt, &wallet), network);

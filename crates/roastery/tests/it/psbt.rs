@@ -121,6 +121,33 @@ fn the_wallet_shows_its_key_its_descriptors_and_its_addresses() {
 }
 
 #[test]
+fn the_wallet_is_printed_in_the_forms_that_other_wallets_import() {
+    let folder = Folder::with_a_group("export");
+    let wallet = folder.wallet();
+    let kind = bitcoin::NetworkKind::Main;
+    let export = |form: &str| folder.said(&["wallet", "--account", "3", "--export", form]);
+    let account = wallet.account(Some(3)).unwrap();
+    let both = account.multipath_descriptor(kind).unwrap();
+    assert_eq!(export("descriptor").trim_end(), both);
+    assert_eq!(export("bsms"), account.bsms_record(Network::Bitcoin).unwrap());
+    let core: Value = serde_json::from_str(&export("core")).unwrap();
+    assert_eq!(core, serde_json::to_value(account.core_imports(kind).unwrap()).unwrap());
+    let policy: Value = serde_json::from_str(&export("policy")).unwrap();
+    assert_eq!(policy["descriptor_template"], "tr(@0/**)");
+    let json = folder.json(&["wallet", "--account", "3", "--count", "1"]);
+    assert_eq!((&json["account"], &json["descriptor"]), (&3.into(), &both.into()));
+    assert!(folder.said(&["wallet", "--account", "3"]).contains("\n3/1/0 "));
+
+    let (group, wallet) = (folder.group(), ["wallet", "--network", "main", "--group"]);
+    let refuse = |options: &[&str]| refused(&[&wallet[..], &[&group], options].concat());
+    assert!(refuse(&["--account", "100"]).contains("0 to 99"));
+    assert!(refuse(&["--export", "core", "--json"]).contains("--json"));
+    let test_key = account.xpub(bitcoin::NetworkKind::Test);
+    let line = refuse(&["--scripts", &format!("pk({test_key}/**)")]);
+    assert!(line.contains("its extended keys are tpub; on this network they are xpub"), "{line}");
+}
+
+#[test]
 fn scripts_make_other_addresses() {
     let folder = Folder::with_a_group("scripts");
     let json = folder.json(&["wallet", "--scripts", "pk(@0/<2;3>/*)"]);

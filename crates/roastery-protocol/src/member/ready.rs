@@ -4,8 +4,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use roastery_frost::Seat;
 
-/// The time before the first repetition, and the longest time between two.
-const REPEATED_AFTER: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
+/// The time before the first repetition. Each further one comes after twice as long, without a
+/// longest pause: what a wait costs does not grow with the hours, and whoever can act on Ready asks
+/// for it.
+const REPEATED_AFTER: Duration = Duration::from_millis(500);
 
 /// What one signer says in one session to the coordinators: the counter of its changes of mind, and
 /// to which of them it says Ready when.
@@ -25,8 +27,7 @@ struct Announcement {
 
 impl Announcement {
     fn at(due: Duration) -> Self {
-        let (pause, _) = REPEATED_AFTER;
-        Self { due: Some(due), pause, is_said: false }
+        Self { due: Some(due), pause: REPEATED_AFTER, is_said: false }
     }
 }
 
@@ -61,8 +62,7 @@ impl Announcements {
     /// A share has gone to the coordinator: Ready is not said until it is asked for, or there is
     /// another reason.
     pub fn answered(&mut self, coordinator: Seat) {
-        let (pause, _) = REPEATED_AFTER;
-        let silent = Announcement { due: None, pause, is_said: true };
+        let silent = Announcement { due: None, pause: REPEATED_AFTER, is_said: true };
         self.coordinators.insert(coordinator, silent);
     }
 
@@ -81,13 +81,12 @@ impl Announcements {
     /// The coordinators to which Ready is said now; the next time is twice as far away as the last
     /// one was.
     pub fn due(&mut self, now: Duration) -> Vec<Seat> {
-        let (_, most) = REPEATED_AFTER;
         let mut said = Vec::new();
         for (seat, one) in &mut self.coordinators {
             if one.due.is_some_and(|due| now >= due) {
                 one.is_said = true;
                 one.due = Some(now.saturating_add(one.pause));
-                one.pause = one.pause.saturating_mul(2).min(most);
+                one.pause = one.pause.saturating_mul(2);
                 said.push(*seat);
             }
         }
@@ -117,11 +116,11 @@ mod tests {
     }
 
     #[test]
-    fn ready_is_repeated_after_half_a_second_doubling_to_fifteen() {
+    fn ready_is_repeated_after_half_a_second_and_then_after_twice_as_long_each_time() {
         let mut said = Announcements::default();
         said.live(seat(1), ms(100));
         let times = said_until(&mut said, 0, 61_000);
-        assert_eq!(times, [100, 600, 1_600, 3_600, 7_600, 15_600, 30_600, 45_600, 60_600]);
+        assert_eq!(times, [100, 600, 1_600, 3_600, 7_600, 15_600, 31_600]);
     }
 
     #[test]

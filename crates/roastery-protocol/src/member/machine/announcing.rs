@@ -89,6 +89,12 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
             if said.cannot.is_none() {
                 self.core.show_owed_package(session, sender, now);
             }
+            if !is_repeat {
+                self.core.news(now);
+                if let Some(turn) = &mut session.turn {
+                    turn.hurry(sender, now.monotonic);
+                }
+            }
             if session.said.len() >= self.core.group.most_packages() {
                 self.core.begin_reign(session, now);
             }

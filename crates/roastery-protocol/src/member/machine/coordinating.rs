@@ -53,6 +53,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         let Some(turn) = &mut session.turn else { return };
         let Some(run) = (self.entropy)().and_then(|random| self.runs.next(random)) else { return };
         turn.reign.renew(run, self.links.interval(), now.monotonic);
+        turn.ask_anew(now.monotonic);
         let reign = &turn.reign;
         turn.prepared.retain(|id, _| reign.package(*id).is_some());
         self.event(Event::Reigning { session: session.id, run });
@@ -264,6 +265,10 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
     /// A package of this node went out: all others receive it, and own seats answer it.
     fn issued(&mut self, session: &mut Session<A::Package>, statement: Statement, now: Moment) {
         self.broadcast(&statement);
+        self.news(now);
+        if let Some(turn) = &mut session.turn {
+            turn.ask_anew(now.monotonic);
+        }
         session.schedule.package_arrived(self.links.interval(), now.monotonic);
         let coordinator = session.seat;
         // An own seat that does not sign has a reason that stops the session, or none.
@@ -286,7 +291,10 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         match turn.reign.share(sender, package, Counted { scalars, statement }) {
             Count::NotOwed => return Err(Rejected::NotOwed { sender }),
             Count::Repeat => return Err(Rejected::Repeat),
-            Count::Counted(_) => self.takes_part(session, sender),
+            Count::Counted(_) => {
+                self.news(now);
+                self.takes_part(session, sender);
+            }
             Count::Complete(id) => {
                 self.takes_part(session, sender);
                 self.settle(session, id, now);
@@ -424,15 +432,20 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         let mut wants = Vec::new();
         if now.monotonic >= may_ask && turn.asks.fire(now.monotonic) {
             // One that has refused or waits for its approval says Ready when it opens.
+            let known =
+                |seat: Seat| session.said.contains_key(&seat) || turn.reign.has_answered(seat);
+            // Before t members are ready their slots would only become too old.
+            let ready = self.own.len() + others.iter().filter(|seat| known(**seat)).count();
+            let asks_slots = ready >= self.group.threshold();
             let linked = others.iter().filter(|seat| self.links.is_up(**seat) && !quiet(seat));
             for &seat in linked {
                 let shown = &self.own.iter().find(|own| own.seat == session.seat);
-                if !shown.is_some_and(|own| own.shown.has(seat, session.m, false, now)) {
+                let has_slots = shown.is_some_and(|own| own.shown.has(seat, session.m, false, now));
+                if asks_slots && !has_slots {
                     wants.push((seat, Want::Slots));
                 }
                 let owes = owing.iter().any(|(debtor, _)| *debtor == seat);
-                let known = session.said.contains_key(&seat) || turn.reign.has_answered(seat);
-                if !owes && !known {
+                if !owes && !known(seat) {
                     wants.push((seat, Want::Ready));
                 }
             }

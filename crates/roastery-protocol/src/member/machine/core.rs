@@ -51,7 +51,7 @@ pub(super) struct Core<E, A> {
     pub(super) jobs: BTreeMap<Job, Pending>,
     /// Shares that wait for the disk: by session, own seat and package.
     pub(super) held: BTreeMap<(SessionId, Seat, BodyHash), Held>,
-    /// When a session was last open here, or a request proposed.
+    /// When something new about a session or a proposal last happened.
     pub(super) active: Option<Duration>,
     pub(super) barred: BTreeSet<Seat>,
     /// Members that are proven faulty in any session, and who shows it.

@@ -79,6 +79,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         if lingers {
             return Ok(());
         }
+        self.news(now);
         session.schedule.package_arrived(self.links.interval(), now.monotonic);
         for announcements in session.announcements.values_mut() {
             announcements.acknowledged(sender);

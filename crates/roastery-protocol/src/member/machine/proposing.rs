@@ -182,7 +182,7 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         match self.requests.inbox.take(via, sender, statement, &group, seconds) {
             Intake::Queued => {
                 // Slots that were used up or are too old are shown anew.
-                self.core.active = Some(now.monotonic);
+                self.core.news(now);
                 Ok(())
             }
             Intake::Known => {

@@ -31,9 +31,14 @@ use crate::{
     request::RefusalReason,
 };
 
-/// The pace of retransmissions: the first after half a second, then twice as long up to 15 s.
+/// The pace of retransmissions that are counted: the first after half a second, then twice as long
+/// up to 15 s.
 pub(super) const REPEATED_AFTER: (Duration, Duration) =
     (Duration::from_millis(500), Duration::from_secs(15));
+
+/// How often the news of one member has a coordinator ask and repeat anew: once in this time, so
+/// that two members that come and go do not keep it asking all others.
+const HURRIED_AFTER: Duration = Duration::from_secs(8);
 
 /// One session at this node.
 pub(super) struct Session<P> {
@@ -135,6 +140,8 @@ pub(super) struct Turn<P> {
     pub(super) asks: Backoff,
     /// When packages are sent again to those that owe a share.
     pub(super) repeats: Backoff,
+    /// When the news of a member last had both begin anew.
+    hurried: BTreeMap<Seat, Duration>,
 }
 
 impl<P> Session<P> {
@@ -258,13 +265,36 @@ impl<P> Session<P> {
 
 impl<P> Turn<P> {
     pub(super) fn new(reign: Reign<Counted>, now: Duration) -> Self {
-        let (first, most) = REPEATED_AFTER;
+        let (first, _) = REPEATED_AFTER;
+        // Without a longest pause: what a wait costs does not grow with the hours. What is new
+        // begins them anew.
+        let backoff = || Backoff::new(now, first, Duration::MAX);
         Self {
             reign,
             began: now,
             prepared: BTreeMap::new(),
-            asks: Backoff::new(now, first, most),
-            repeats: Backoff::new(now, first, most),
+            asks: backoff(),
+            repeats: backoff(),
+            hurried: BTreeMap::new(),
+        }
+    }
+
+    /// Members are asked, and packages repeated, half a second from now at the latest, and then at
+    /// growing pauses as from the beginning.
+    pub(super) fn ask_anew(&mut self, now: Duration) {
+        let (first, _) = REPEATED_AFTER;
+        self.asks.begin_again(now, first);
+        self.repeats.begin_again(now, first);
+    }
+
+    /// A member has something new, with which the session may go on: a link, an incarnation, or
+    /// Ready. What the others owe or have not said is asked for anew, for each member at most once
+    /// in 8 s, and never later than it was due.
+    pub(super) fn hurry(&mut self, seat: Seat, now: Duration) {
+        let last = self.hurried.get(&seat);
+        if last.is_none_or(|last| now >= last.saturating_add(HURRIED_AFTER)) {
+            self.hurried.insert(seat, now);
+            self.ask_anew(now);
         }
     }
 

@@ -37,7 +37,11 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
                 self.core.begun(incarnation, m, now);
                 self.core.send_refusals(now);
                 // Packages that named slots of the one before can never be answered.
-                self.sessions.change_running(|session| session.say_ready_now(now.monotonic));
+                self.sessions.change_running(|session| {
+                    session.say_ready_now(now.monotonic);
+                    // What was asked before it was stored did not leave.
+                    session.turn.iter_mut().for_each(|turn| turn.ask_anew(now.monotonic));
+                });
             }
             Record::Share { session, seat, package, .. } => {
                 let held = self.core.held.remove(&(session, seat, package));

@@ -7,7 +7,7 @@ use roastery_frost::Seat;
 use super::{
     Event, Member, Rejected,
     core::{Core, Pending, Reply},
-    session::{REPEATED_AFTER, Session},
+    session::Session,
 };
 use crate::{
     clock::Moment,
@@ -24,7 +24,7 @@ use crate::{
     },
 };
 
-/// How long after a session was open or a request was proposed signers show new slots.
+/// How long after anything new about a session or a proposal signers show new slots.
 const ACTIVE_FOR: Duration = Duration::from_secs(900);
 
 /// How long the stock for a coordinator outlives its link.
@@ -117,12 +117,15 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         let shown = &mut self.core.own_seat_mut(to).shown;
         let had_enough = shown.has(sender, most, true, now);
         let new = shown.receive(sender, slots.oldest, slots.first, &slots.nonces, now);
-        // What is not paid for waits until its sessions are due.
-        if new > 0
-            && !had_enough
-            && self.core.charge_looks(sender, self.sessions.running_count(), now).is_ok()
-        {
-            self.sessions.touch_running(|session| session.turn.is_some());
+        if new > 0 && !had_enough {
+            if self.sessions.has_running() {
+                // It has begun to take part in something: the others may need slots as well.
+                self.core.news(now);
+            }
+            // What is not paid for waits until its sessions are due.
+            if self.core.charge_looks(sender, self.sessions.running_count(), now).is_ok() {
+                self.sessions.touch_running(|session| session.turn.is_some());
+            }
         }
         if new == 0 && !slots.nonces.is_empty() { Err(Rejected::Repeat) } else { Ok(()) }
     }
@@ -149,6 +152,7 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
                     session.said.remove(&sender);
                     if let Some(turn) = &mut session.turn {
                         turn.reign.member_returned(sender, now.monotonic);
+                        turn.hurry(sender, now.monotonic);
                     }
                 });
                 Ok(())
@@ -159,9 +163,6 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
     /// Shows what is missing, and drops what is too old or has lost its link.
     pub(super) fn keep_stock(&mut self, now: Moment) {
         let m = self.sessions.most_messages();
-        if self.sessions.has_running() {
-            self.core.active = Some(now.monotonic);
-        }
         for own in self.core.own_seats() {
             for voided in self.core.own_seat_mut(own).stock.expire(now) {
                 self.core.voided(own, voided);
@@ -241,7 +242,13 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         }
     }
 
-    /// Whether a session was open here, or a request proposed, in the last 15 minutes.
+    /// Signing goes on, or may soon: new slots are shown from now on, for 15 minutes. A session that
+    /// only waits is nothing new, so its stock ends as that of an idle node.
+    pub(super) fn news(&mut self, now: Moment) {
+        self.active = Some(now.monotonic);
+    }
+
+    /// Whether anything new about a session or a proposal has happened in the last 15 minutes.
     fn is_active(&self, now: Moment) -> bool {
         self.active.is_some_and(|last| now.monotonic <= last.saturating_add(ACTIVE_FOR))
     }
@@ -365,11 +372,9 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             }
         }
         let Some(turn) = &mut session.turn else { return };
-        if turn.reign.member_returned(seat, now.monotonic) {
-            // Sooner, and never later: a member that comes and goes delays no question to another.
-            let (first, _) = REPEATED_AFTER;
-            turn.asks.begin_again(now.monotonic, first);
-        }
+        turn.reign.member_returned(seat, now.monotonic);
+        // Sooner, and never later: a member that comes and goes delays no question to another.
+        turn.hurry(seat, now.monotonic);
         let owed = turn.reign.owing().find(|(debtor, _)| *debtor == seat);
         let package = owed.and_then(|(_, id)| turn.prepared.get(&id));
         let bytes = package.map(|package| package.statement.as_bytes().clone());

@@ -68,6 +68,7 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
             session.questions = before.questions;
         }
         self.taken_up(Rank { expiry, session: id }, displaced, now);
+        self.core.news(now);
         let (ready, packages, refusals) = self.early.take(id);
         for (seat, said) in ready {
             session.said.entry(seat).or_insert(said);

@@ -44,6 +44,28 @@ fn a_request_that_waits_for_an_hour_costs_few_frames_and_is_signed_at_once_then(
 }
 
 #[test]
+fn what_a_wait_costs_does_not_grow_with_the_hours() {
+    // The others were never shown the request, so that nothing is acknowledged.
+    let mut world = World::new(3, &[1; 5]);
+    let request = world.request(1, 100_000);
+    for node in [0, 1] {
+        world.open(node, &request, RequestOrigin::Proposed);
+    }
+    let frames = |world: &World| world.sent.values().sum::<usize>();
+    world.run_for(secs(3_600));
+    let hour = frames(&world);
+    assert!(hour < 400, "{hour} frames in an hour: {:?}", world.sent);
+    world.run_for(secs(9 * 3_600));
+    let (ten, slots) = (frames(&world), world.count_control(ControlKind::Slots));
+    assert!(ten < hour + hour / 2, "{ten} frames in ten hours, {hour} in one: {:?}", world.sent);
+    assert!(slots < 80, "{slots} Slots in ten hours");
+    assert_eq!(world.held(0, 1), 0, "the secrets of a request that only waits end");
+    let session = world.open(2, &request, RequestOrigin::Waited);
+    let took = world.run_until_signed(session, &[0, 1, 2], secs(60)).unwrap();
+    assert!(took <= ms(350), "{took:?}");
+}
+
+#[test]
 fn a_session_for_which_there_is_no_room_goes_by_its_expiry_at_every_node() {
     let mut world = World::new(2, &[1; 2]);
     world.take_over(1);

@@ -5,7 +5,9 @@
 //! found it. If each showed it to all, one fault would cost n times n messages. So they do so in an
 //! order that begins behind the seat at fault: the first after no time, the next two a step later,
 //! the next four another step later, and so on. A member that has received a proof from two other
-//! peers by then shows nothing.
+//! peers by then puts its own showing off, by a longer step for each rank. It shows nothing only
+//! once n - t + 1 other peers have: as many cannot all be hostile, and an honest one shows a proof
+//! to all.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,8 +23,11 @@ use crate::group::PeerId;
 /// From one rank of the order to the next.
 const STEP: Duration = Duration::from_millis(125);
 
-/// When so many other peers have shown a proof, this node need not.
-const ENOUGH: usize = 2;
+/// When so many other peers have shown a proof, this node puts its own showing off.
+const ENOUGH_FOR_NOW: usize = 2;
+
+/// From one rank of the order to the next, for showings that were put off.
+const LATER_STEP: Duration = Duration::from_secs(8);
 
 /// Proofs of one author that proved nothing, before no more of it are checked.
 const MOST_FALSE_PROOFS: u8 = 4;
@@ -57,6 +62,9 @@ struct Known {
     proof: Arc<Proof>,
     /// When this node shows it to all; absent once it has, or need not.
     due: Option<Duration>,
+    /// How many steps its place in the order is behind the first.
+    steps: u32,
+    is_put_off: bool,
     /// The peers that have shown a proof against this member.
     shown_by: BTreeSet<PeerId>,
     /// When it was last shown to each peer whose link came up.
@@ -86,8 +94,15 @@ impl Evidence {
             Observed::Shown => Some(now.saturating_add(STEP * (steps + 1))),
             Observed::Before => None,
         };
-        let known =
-            Known { fault, proof, due, shown_by: BTreeSet::new(), shown_to: BTreeMap::new() };
+        let known = Known {
+            fault,
+            proof,
+            due,
+            steps,
+            is_put_off: false,
+            shown_by: BTreeSet::new(),
+            shown_to: BTreeMap::new(),
+        };
         self.proven.insert(fault.accused, known);
         true
     }
@@ -119,13 +134,18 @@ impl Evidence {
         known.is_none_or(|known| known.due.is_some() && !known.shown_by.contains(peer))
     }
 
-    /// A peer has shown a valid proof against this seat.
-    pub fn shown(&mut self, accused: Seat, peer: &PeerId) {
-        if let Some(known) = self.proven.get_mut(&accused) {
-            known.shown_by.insert(peer.clone());
-            if known.shown_by.len() >= ENOUGH {
-                known.due = None;
-            }
+    /// A peer has shown a valid proof against this seat. `most_packages` is n - t + 1, so many of
+    /// which one at least is honest. Two hostile ones may have shown it to this node only: they put
+    /// its showing off and do not end it.
+    pub fn shown(&mut self, accused: Seat, peer: &PeerId, most_packages: usize, now: Duration) {
+        let Some(known) = self.proven.get_mut(&accused) else { return };
+        known.shown_by.insert(peer.clone());
+        let shown = known.shown_by.len();
+        if shown >= most_packages.max(ENOUGH_FOR_NOW) {
+            known.due = None;
+        } else if shown >= ENOUGH_FOR_NOW && !known.is_put_off && known.due.is_some() {
+            known.is_put_off = true;
+            known.due = Some(now.saturating_add(LATER_STEP * (known.steps + 1)));
         }
     }
 

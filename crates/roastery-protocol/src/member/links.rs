@@ -24,6 +24,8 @@ pub const ROUND_TRIPS_IN_INTERVAL: u32 = 4;
 pub struct Links {
     threshold: usize,
     seats: Vec<Link>,
+    /// What [`Links::interval`] gives: links change seldom, and it is asked for with each input.
+    interval: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -63,7 +65,9 @@ impl Links {
                 };
             }
         }
-        Self { threshold, seats }
+        let mut links = Self { threshold, seats, interval: MOST_INTERVAL };
+        links.measure_interval();
+        links
     }
 
     /// The link to this seat is up. The first incarnation that comes over it counts, whatever its
@@ -74,6 +78,7 @@ impl Links {
             link.fresh = true;
             link.down_since = None;
         }
+        self.measure_interval();
     }
 
     /// The link to this seat is down.
@@ -84,6 +89,7 @@ impl Links {
             link.up = false;
             link.down_since = Some(now);
         }
+        self.measure_interval();
     }
 
     /// The round trip to this seat, as the transport has measured it last.
@@ -91,6 +97,7 @@ impl Links {
         if let Some(link) = self.other(seat) {
             link.round_trip = Some(round_trip);
         }
+        self.measure_interval();
     }
 
     /// The member has named its incarnation over its own link. Of two that it names over one
@@ -147,13 +154,19 @@ impl Links {
     /// quickest linked seats, from 250 ms to 2 s; 2 s while fewer than t are linked. Four times a
     /// fixed time of calculation would be no measure of the network.
     pub fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    fn measure_interval(&mut self) {
         let mut linked: Vec<Duration> =
             self.seats.iter().filter(|link| link.up).map(Link::round_trip).collect();
         if linked.len() < self.threshold {
-            return MOST_INTERVAL;
+            self.interval = MOST_INTERVAL;
+            return;
         }
         let (_, slowest, _) = linked.select_nth_unstable(self.threshold - 1);
-        slowest.saturating_mul(ROUND_TRIPS_IN_INTERVAL).clamp(LEAST_INTERVAL, MOST_INTERVAL)
+        let trips = slowest.saturating_mul(ROUND_TRIPS_IN_INTERVAL);
+        self.interval = trips.clamp(LEAST_INTERVAL, MOST_INTERVAL);
     }
 
     fn other(&mut self, seat: Seat) -> Option<&mut Link> {

@@ -4,12 +4,14 @@
 //! Each part here is a value that owns its data, is given what arrived and the time, and returns
 //! what to do.
 
+pub mod budget;
 pub mod engine;
 pub mod evidence;
 pub mod frame;
 pub mod investigation;
 pub mod links;
 pub mod machine;
+pub mod pace;
 pub mod proof;
 pub mod questions;
 pub mod quotas;

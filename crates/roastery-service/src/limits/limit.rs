@@ -217,7 +217,9 @@ impl Limit {
             Self::EarlyMessages => "messages for a session that is not open here were dropped",
             Self::MemberLink => "messages of a member were not read: they cost too much",
             Self::MemberRelayed => "statements that a member relays were not read: too many",
-            Self::Unjudged => "a package or share that could not be judged yet was dropped",
+            Self::Unjudged => {
+                "a package or share was dropped before its session ended: too many came"
+            }
             Self::InboundQueue => "messages of a peer were dropped: its queue is full",
             Self::OutboundQueue => "messages for a peer were dropped: its queue is full",
             Self::MessageBytes => "a message was dropped: it is too long",

@@ -55,7 +55,8 @@ pub fn play(scenario: &Scenario, detail: Detail) -> Played {
 /// How long a scenario goes on in which too many are corrupt.
 const SAFE: Duration = Duration::from_secs(20);
 
-/// How long after others an open node learns of the outcome: Ready is repeated every 15 s.
+/// How long after others an open node learns of the outcome. What it may have missed with a link
+/// it says and asks anew when the link is up.
 const SPREADS: Duration = Duration::from_secs(20);
 
 struct Stage<'a> {

@@ -75,18 +75,35 @@ fn a_proof_is_shown_to_all_once() {
 }
 
 #[test]
-fn two_other_peers_make_a_showing_needless_and_one_that_shows_twice_does_not() {
+fn as_many_other_peers_as_cannot_all_be_hostile_make_a_showing_needless() {
     let mut evidence = Evidence::default();
     record(&mut evidence, 1, Observed::ByMany, 50);
     for _ in 0..3 {
-        evidence.shown(seat(1), &peer(1));
+        evidence.shown(seat(1), &peer(1), 2, ms(0));
     }
-    assert!(evidence.next_timeout().is_some());
+    assert!(evidence.next_timeout().is_some(), "one that shows it again is one");
     assert!(!evidence.awaits(seat(1), &peer(1)), "its proof is not checked again");
     assert!(evidence.awaits(seat(1), &peer(2)));
-    evidence.shown(seat(1), &peer(2));
+    evidence.shown(seat(1), &peer(2), 2, ms(0));
     assert_eq!(evidence.next_timeout(), None);
     assert!(!evidence.awaits(seat(1), &peer(3)));
+}
+
+#[test]
+fn two_peers_that_may_both_be_hostile_put_a_showing_off_once_and_do_not_end_it() {
+    let mut evidence = Evidence::default();
+    record(&mut evidence, 1, Observed::ByMany, 3);
+    for id in 1..4 {
+        evidence.shown(seat(1), &peer(id), 5, ms(100));
+        evidence.shown(seat(1), &peer(id), 5, ms(200));
+    }
+    // Two steps behind the first, and one more.
+    assert_eq!(evidence.next_timeout(), Some(ms(100) + 3 * LATER_STEP));
+    assert!(evidence.awaits(seat(1), &peer(4)));
+    assert_eq!(evidence.take_due(ms(24_100)).len(), 1);
+    assert_eq!(evidence.next_timeout(), None);
+    evidence.shown(seat(1), &peer(4), 5, ms(25_000));
+    assert_eq!(evidence.next_timeout(), None, "what was shown is not shown again");
 }
 
 #[test]
@@ -102,7 +119,7 @@ fn a_peer_that_comes_and_goes_is_shown_a_proof_once_a_minute_unless_it_has_shown
     let mut evidence = Evidence::default();
     record(&mut evidence, 1, Observed::Before, 0);
     record(&mut evidence, 2, Observed::Before, 0);
-    evidence.shown(seat(2), &peer(5));
+    evidence.shown(seat(2), &peer(5), 2, ms(0));
     let shown = (0..120).map(|second| evidence.for_link(&peer(5), ms(1_000 * second)).len());
     assert_eq!(shown.sum::<usize>(), 2);
     assert_eq!(evidence.for_link(&peer(6), ms(0)).len(), 2);

@@ -1,8 +1,10 @@
 //! What a frame costs, and who pays (section 9).
 
+use std::collections::BTreeMap;
+
 use roastery_frost::Seat;
 
-use super::{Limit, Rejected, core::Core, receiving::Via};
+use super::{Limit, Rejected, core::Core, receiving::Via, session::Session};
 use crate::{
     clock::Moment,
     member::{
@@ -44,6 +46,22 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         }
         self.limited(Limit::Link, link, now);
         Err(Rejected::OverQuota { link })
+    }
+}
+
+impl<E: Engine, A: Arithmetic> Core<E, A> {
+    /// Counts what is kept in a session of what others have signed, if that has changed. What this
+    /// node has signed itself is charged to nobody.
+    pub(super) fn settle_budget(&mut self, session: &mut Session<A::Package>) {
+        let Some(kept) = session.retained.take_bytes_by_link() else { return };
+        let mut links = BTreeMap::<Seat, (usize, usize)>::new();
+        for (seat, bytes) in kept {
+            let seats = self.seats_beside(seat);
+            if let Some(first) = seats.first() {
+                links.entry(*first).or_insert((seats.len(), 0)).1 += bytes;
+            }
+        }
+        self.budget.settle(session.id, links);
     }
 }
 

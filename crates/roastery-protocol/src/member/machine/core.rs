@@ -22,15 +22,20 @@ use crate::{
     machine::{Destination, Output, ReplyLimiter},
     member::{
         Incarnation, Runs,
+        budget::{Budget, MOST_RETAINED_BYTES},
         engine::{Arithmetic, Engine, EngineError, Job, Void},
         evidence::Evidence,
         frame::{Content, Control, ControlContent, Statement, Want},
         links::Links,
+        pace::LinkPace,
         quotas::Quotas,
-        requests::RefusalCache,
+        requests::{OutcomeAnswers, RefusalCache},
         stock::{CLOCK_TOLERANCE, Draw, OwnStock, ShownStock},
     },
 };
+
+/// Of how many sessions a member is told Ready in half a second because it asks.
+const MOST_READY_AT_ONCE: usize = 256;
 
 pub(super) struct Core<E, A> {
     pub(super) group: Arc<Group>,
@@ -63,7 +68,15 @@ pub(super) struct Core<E, A> {
     /// Whether a member was proven faulty, which every session acts on.
     pub(super) concerns_all: bool,
     replies: ReplyLimiter<Reply>,
+    /// Ready that was asked for: one frame lists many sessions, so more of it may be said.
+    ready_replies: ReplyLimiter<SessionId>,
+    /// The signatures that members lack.
+    outcome_answers: OutcomeAnswers,
     pub(super) quotas: Quotas,
+    /// What is kept of what others have signed.
+    pub(super) budget: Budget,
+    /// How often links that come up are acted on.
+    pub(super) pace: LinkPace,
     limits: Limits,
     /// The requests that this node refuses.
     pub(super) refusals: RefusalCache,
@@ -104,12 +117,10 @@ pub(super) struct Held {
 /// What is sent at most once in half a second to one seat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reply {
-    Outcome(SessionId),
     Share(BodyHash),
     Package(BodyHash),
     NewestPackage(SessionId),
     Slots,
-    Ready(SessionId),
     Nonces(SlotHash),
 }
 
@@ -157,7 +168,11 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             waits_since: BTreeMap::new(),
             concerns_all: false,
             replies: ReplyLimiter::default(),
+            ready_replies: ReplyLimiter::with_most(MOST_READY_AT_ONCE),
+            outcome_answers: OutcomeAnswers::default(),
             quotas: Quotas::default(),
+            budget: Budget::new(MOST_RETAINED_BYTES),
+            pace: LinkPace::default(),
             limits: Limits::default(),
             refusals: RefusalCache::default(),
             changes: 0,
@@ -270,6 +285,50 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
     pub(super) fn may_reply(&mut self, to: Seat, what: Reply, now: Moment) -> bool {
         let (least, _) = REPEATED_AFTER;
         self.replies.try_acquire(to, what, now.monotonic, least)
+    }
+
+    /// Whether a seat that asks is told that this node is ready in a session: at most once in half
+    /// a second.
+    pub(super) fn may_say_ready(&mut self, to: Seat, session: SessionId, now: Moment) -> bool {
+        let (least, _) = REPEATED_AFTER;
+        self.ready_replies.try_acquire(to, session, now.monotonic, least)
+    }
+
+    /// A member lacks the signatures of a request: they are sent when its allowance lets them.
+    pub(super) fn tell_signatures(
+        &mut self,
+        to: Seat,
+        session: SessionId,
+        bytes: Arc<[u8]>,
+        now: Moment,
+    ) {
+        if self.is_own(to) {
+            return;
+        }
+        if !self.outcome_answers.add(to, session, bytes, now.monotonic) {
+            self.limited(Limit::Outcomes, to, now);
+        }
+        self.send_signatures(now);
+    }
+
+    /// Whether a member is to be told the outcome of a request: it was not told lately.
+    pub(super) fn lacks_signatures(&mut self, to: Seat, session: SessionId, now: Moment) -> bool {
+        self.outcome_answers.lacks(to, session, now.monotonic)
+    }
+
+    /// Sends the signatures that members wait for and that their allowance lets go.
+    pub(super) fn send_signatures(&mut self, now: Moment) {
+        while let Some((seat, bytes)) = self.outcome_answers.due(now.monotonic) {
+            // One that is not linked asks again when it is.
+            if self.links.is_up(seat) {
+                self.send(Destination::Seat(seat), bytes);
+            }
+        }
+    }
+
+    /// When signatures that wait can be sent, on the monotonic clock.
+    pub(super) fn signatures_due(&self) -> Option<Duration> {
+        self.outcome_answers.next_due()
     }
 
     pub(super) fn is_own(&self, seat: Seat) -> bool {

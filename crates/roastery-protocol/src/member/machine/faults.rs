@@ -54,7 +54,8 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         let is_at_fault = self.core.peer_of(fault.accused).is_some_and(|one| one == peer);
         let counts = !is_at_fault && !self.core.is_own(sender);
         if counts && !self.core.evidence.is_proven(sender) {
-            self.core.evidence.shown(fault.accused, &peer);
+            let most = self.core.group.most_packages();
+            self.core.evidence.shown(fault.accused, &peer, most, now.monotonic);
         }
         if is_new { Ok(()) } else { Err(Rejected::Repeat) }
     }

@@ -8,7 +8,6 @@ use super::{
 use crate::{
     SessionId,
     clock::Moment,
-    machine::Destination,
     member::{
         engine::{Arithmetic, Engine},
         requests::{Rank, Room},
@@ -93,10 +92,28 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
     pub(super) fn forget(&mut self, id: SessionId) -> Option<Session<A::Package>> {
         let session = self.sessions.remove(id)?;
         self.requests.places.removed(rank_of(&session));
+        self.core.budget.forget(id);
         let report = Box::new(self.core.report_of(&session));
         let proofs = session.proofs.values().cloned().collect();
         self.core.event(Event::Forgotten { session: id, report, proofs });
         Some(session)
+    }
+
+    /// What all sessions keep of what others have signed is kept within its budget.
+    pub(super) fn keep_within_budget(&mut self, now: Moment) {
+        while let Some((link, id)) = self.core.budget.over() {
+            let Some(session) = self.sessions.get_to_drop(id) else {
+                self.core.budget.forget(id);
+                continue;
+            };
+            let seats = self.core.seats_beside(link);
+            let is_dropped = session.retained.evict(&seats);
+            self.core.settle_budget(session);
+            if !is_dropped {
+                return;
+            }
+            self.core.limited(Limit::Retained, link, now);
+        }
     }
 
     /// Sends the signatures of a request to a member that sends about it, once they are there.
@@ -113,10 +130,7 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         let Some(bytes) = self.requests.outcomes.statement(session, now.monotonic) else {
             return false;
         };
-        let reply = super::core::Reply::Outcome(session);
-        if self.core.may_reply(to, reply, now) {
-            self.core.send(Destination::Seat(to), bytes.clone());
-        }
+        self.core.tell_signatures(to, session, bytes.clone(), now);
         true
     }
 }

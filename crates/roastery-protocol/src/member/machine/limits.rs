@@ -37,6 +37,11 @@ pub enum Limit {
     Watched,
     /// Questions of one member for outcomes that the machine does not know.
     Questions,
+    /// Signatures that one member lacks, in bytes that wait for its allowance; it asks again.
+    Outcomes,
+    /// Bytes that all sessions keep of what others have signed. The link that has brought the most
+    /// loses what it brought first.
+    Retained,
     /// Sessions at once. The other members get a refusal.
     Sessions,
     /// Sessions that have ended and are kept to answer with.
@@ -61,6 +66,8 @@ impl Limit {
             Limit::Refusals => "refusals",
             Limit::Watched => "watched",
             Limit::Questions => "questions",
+            Limit::Outcomes => "outcomes",
+            Limit::Retained => "retained",
             Limit::Sessions => "sessions",
             Limit::EndedSessions => "ended_sessions",
             Limit::LateEvidence => "late_evidence",
@@ -83,6 +90,8 @@ impl fmt::Display for Limit {
             Limit::Refusals => "refusals that are remembered",
             Limit::Watched => "requests that are watched for their outcome",
             Limit::Questions => "questions of one member for outcomes",
+            Limit::Outcomes => "signatures that wait to be told to one member",
+            Limit::Retained => "bytes of packages and shares that one link has brought",
             Limit::Sessions => "sessions at once",
             Limit::EndedSessions => "ended sessions that are kept",
             Limit::LateEvidence => "signed sessions that still take evidence",

@@ -13,6 +13,7 @@
 //! machine. People and rules decide outside and call [`Member::open`].
 
 mod announcing;
+mod asking;
 mod charging;
 mod completing;
 mod coordinating;

@@ -59,7 +59,11 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             return Err(Rejected::Repeat);
         }
         let hash = statement.body_hash();
-        match session.retained.package(sender, statement, package, is_checked) {
+        let kept = session.retained.package(sender, statement, package, is_checked);
+        if matches!(kept, PackageOutcome::New) || via.is_own {
+            session.retained.package_brought(hash, via.seat);
+        }
+        match kept {
             PackageOutcome::New => {}
             PackageOutcome::Repeat if lingers => return Err(Rejected::Repeat),
             PackageOutcome::Repeat => {

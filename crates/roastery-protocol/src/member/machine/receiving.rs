@@ -333,7 +333,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         }
         let answer = match want {
             Want::Ready => {
-                if session.is_running() && self.may_reply(sender, Reply::Ready(session.id), now) {
+                if session.is_running() && self.may_say_ready(sender, session.id, now) {
                     self.say_ready(session.id, own, sender);
                     return Ok(());
                 }
@@ -374,10 +374,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         now: Moment,
     ) -> bool {
         let Phase::Signed { statement, .. } = &session.phase else { return false };
-        if !self.is_own(to) {
-            let bytes = statement.as_bytes().clone();
-            self.reply(to, Reply::Outcome(session.id), &bytes, now);
-        }
+        self.tell_signatures(to, session.id, statement.as_bytes().clone(), now);
         true
     }
 

@@ -54,6 +54,11 @@ impl<P> Sessions<P> {
         Some(&mut entry.session)
     }
 
+    /// A session of which only something that is kept is dropped: there is nothing to act on.
+    pub(super) fn get_to_drop(&mut self, id: SessionId) -> Option<&mut Session<P>> {
+        self.all.get_mut(&id).map(|entry| &mut entry.session)
+    }
+
     pub(super) fn insert(&mut self, session: Session<P>) {
         let id = session.id;
         self.touched.insert(id);

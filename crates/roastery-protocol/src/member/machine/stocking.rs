@@ -48,18 +48,30 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
     }
 
     pub(super) fn link(&mut self, peer: &PeerId, link: Link, now: Moment) {
-        for seat in self.core.seats_of(peer) {
+        let seats = self.core.seats_of(peer);
+        let Some(&first) = seats.first() else { return };
+        for seat in seats {
             match link {
                 Link::RoundTrip(time) => self.core.links.measured(seat, time),
                 Link::Down => self.core.links.down(seat, now.monotonic),
-                Link::Up => {
-                    self.core.links.up(seat);
-                    self.core.show_all(seat, self.sessions.most_messages(), now);
-                    self.core.show_evidence_to(seat, now);
-                    self.sessions.change_running(|session| self.core.linked(session, seat, now));
-                    self.requests_linked(seat, now);
-                }
+                Link::Up => self.core.links.up(seat),
             }
+        }
+        match link {
+            Link::RoundTrip(_) => {}
+            Link::Down => self.core.pace.down(first),
+            Link::Up if self.core.pace.up(first, now.monotonic) => self.link_up(first, now),
+            Link::Up => {}
+        }
+    }
+
+    /// The link of the peer of this seat is up: what it may have missed is shown to it.
+    pub(super) fn link_up(&mut self, peer: Seat, now: Moment) {
+        for seat in self.core.seats_beside(peer) {
+            self.core.show_all(seat, self.sessions.most_messages(), now);
+            self.core.show_evidence_to(seat, now);
+            self.sessions.change_running(|session| self.core.linked(session, seat, now));
+            self.requests_linked(seat, now);
         }
     }
 
@@ -242,8 +254,8 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         }
     }
 
-    /// Signing goes on, or may soon: new slots are shown from now on, for 15 minutes. A session that
-    /// only waits is nothing new, so its stock ends as that of an idle node.
+    /// Signing goes on, or may soon: new slots are shown from now on, for 15 minutes. A session
+    /// that only waits is nothing new, so its stock ends as that of an idle node.
     pub(super) fn news(&mut self, now: Moment) {
         self.active = Some(now.monotonic);
     }

@@ -100,9 +100,11 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
             let Some(id) = self.sessions.next_touched() else { break };
             let Some(session) = self.sessions.get_mut(id) else { continue };
             self.core.advance(session, now);
+            self.core.settle_budget(session);
             let due = self.core.session_due(session);
             self.sessions.settle(id, due);
         }
+        self.keep_within_budget(now);
         self.keep_stock(now);
         self.settle(now);
         self.announce(now);
@@ -120,7 +122,11 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
                 self.forget(id);
             }
         }
+        while let Some(peer) = self.core.pace.due(now.monotonic) {
+            self.link_up(peer, now);
+        }
         self.core.show_evidence(now);
+        self.core.send_signatures(now);
         self.wake_requests(now);
         for again in self.core.unkept.take_due(now.monotonic) {
             match again {
@@ -140,6 +146,8 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         let requests = self.requests_due();
         let others = evidence.into_iter().chain(requests).chain(self.core.refresh_due());
         let others = others.chain(self.core.unkept.next_timeout());
+        let others = others.chain(self.core.signatures_due());
+        let others = others.chain(self.core.pace.next_timeout());
         sessions.chain(stock).chain(links).chain(others).min()
     }
 }

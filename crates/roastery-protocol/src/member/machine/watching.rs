@@ -8,7 +8,6 @@ use super::{Event, Limit, Member, Outcome, Rejected, early::Keeping, receiving::
 use crate::{
     SessionId,
     clock::Moment,
-    machine::Destination,
     member::{
         engine::{Arithmetic, Engine, Verdict},
         frame::{Content, FinalSignature, Refusal, Shape, Statement, StatementKind, Want},
@@ -36,14 +35,16 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         self.work(now);
     }
 
-    /// Sends an outcome that the owner has stored to a seat that asked for it ([`Event::Asked`]).
+    /// Sends an outcome that the owner has stored to a seat that asked for it ([`Event::Asked`]):
+    /// when the allowance of the seat lets it, which counts signatures; what it would have to wait
+    /// for too long is dropped and reported ([`Event::Limited`]).
     pub fn tell_outcome(&mut self, to: Seat, outcome: Outcome, now: Moment) {
         self.observe(now);
         let Outcome { session, signatures, package, .. } = outcome;
-        let content = Content::Signature(FinalSignature { package, signatures });
-        let statement = self.core.seal(session, self.core.own[0].seat, &content);
-        if !self.core.is_own(to) {
-            self.core.send(Destination::Seat(to), statement.as_bytes().clone());
+        if self.core.lacks_signatures(to, session, now) {
+            let content = Content::Signature(FinalSignature { package, signatures });
+            let statement = self.core.seal(session, self.core.own[0].seat, &content);
+            self.core.tell_signatures(to, session, statement.as_bytes().clone(), now);
         }
         self.work(now);
     }

@@ -13,6 +13,7 @@ mod refusals;
 mod seat_set;
 #[cfg(test)]
 mod test_group;
+mod told;
 mod walks;
 mod watches;
 
@@ -26,6 +27,7 @@ pub(crate) use self::{
     places::{Places, Rank, Room},
     refusals::RefusalCache,
     seat_set::SeatSet,
+    told::OutcomeAnswers,
     watches::Watches,
 };
 

@@ -6,6 +6,7 @@
 //! n - t + 1 of each; of each signer its last share for each coordinator, and two for packages that
 //! are not known; two such of each link that relays. A contradiction makes a [`Fault`] at once.
 
+mod bytes;
 #[cfg(test)]
 mod tests;
 
@@ -36,6 +37,10 @@ pub struct Retained {
     /// Shares for packages that are not known: of the own link of each signer, and of each link
     /// that relays.
     unknown: BTreeMap<Brought, VecDeque<(Seat, KeptShare)>>,
+    /// How many packages were kept: their order.
+    arrivals: u64,
+    /// Something is kept or dropped since [`Retained::take_bytes_by_link`].
+    is_changed: bool,
 }
 
 /// Who brought a share: kept ones for unknown packages are counted by it.
@@ -68,6 +73,9 @@ pub struct KeptPackage {
     pub is_checked: bool,
     /// t shares for it were tried without success.
     pub failed: bool,
+    /// The seat whose link is charged for it.
+    link: Seat,
+    arrival: u64,
     /// It was investigated, or is.
     investigated: bool,
     /// The public nonces of this node's own slots that it has used up, by seat.
@@ -81,6 +89,8 @@ pub struct KeptShare {
     pub statement: Statement,
     /// Its content.
     pub content: SignatureShare,
+    /// The seat whose link is charged for it.
+    link: Seat,
 }
 
 /// How a package relates to what was known before.
@@ -151,7 +161,10 @@ impl Retained {
             return PackageOutcome::Fault(Box::new(fault));
         }
         let (number, hash) = (content.number, statement.body_hash());
+        (self.arrivals, self.is_changed) = (self.arrivals + 1, true);
         let package = KeptPackage {
+            link: sender,
+            arrival: self.arrivals,
             sender,
             statement,
             hash,
@@ -183,7 +196,9 @@ impl Retained {
             let fault = Fault::ShareConflict { first, second: statement };
             return ShareOutcome::Fault(Box::new(fault));
         }
-        let share = KeptShare { statement, content };
+        let (Brought::BySigner(link) | Brought::Relayed(link)) = brought;
+        let share = KeptShare { statement, content, link };
+        self.is_changed = true;
         if self.find(share.content.package).is_some() {
             self.keep(signer, share);
             return ShareOutcome::New;
@@ -204,8 +219,18 @@ impl Retained {
         }
     }
 
+    /// The link of this seat has brought the package, and is charged for it. What its sender's own
+    /// link brings as well is charged to that one.
+    pub fn package_brought(&mut self, hash: BodyHash, link: Seat) {
+        self.is_changed = true;
+        if let Some(package) = self.find_mut(hash) {
+            package.link = link;
+        }
+    }
+
     /// Drops a package, because its signature turned out not to be its sender's.
     pub fn forget_package(&mut self, hash: BodyHash) {
+        self.is_changed = true;
         for kept in self.runs.values_mut().flatten() {
             kept.packages.retain(|_, package| package.hash != hash);
         }
@@ -213,6 +238,7 @@ impl Retained {
 
     /// Drops a signer's share, because its signature turned out not to be its sender's.
     pub fn forget_share(&mut self, signer: Seat, package: BodyHash) {
+        self.is_changed = true;
         self.shares.retain(|(of, _), share| *of != signer || share.content.package != package);
         for waiting in self.unknown.values_mut() {
             waiting.retain(|(of, share)| *of != signer || share.content.package != package);
@@ -279,6 +305,7 @@ impl Retained {
     /// An own seat has used the slots that this package names of it: their public nonces are shown
     /// as long as the package is kept.
     pub fn spend(&mut self, hash: BodyHash, own: Seat, slot: SlotHash, nonces: NamedSlots) {
+        self.is_changed = true;
         if let Some(package) = self.find_mut(hash) {
             package.spent.insert(own, (slot, nonces));
         }
@@ -302,17 +329,7 @@ impl Retained {
 
     /// Drops everything: what was signed is no longer compared with anything.
     pub fn prune(&mut self) {
-        *self = Self::default();
-    }
-
-    /// How many bytes of statements are kept of this author.
-    pub fn bytes_kept_of(&self, author: Seat) -> usize {
-        let packages = self.packages().filter(|package| package.sender == author);
-        let packages = packages.map(|package| package.statement.as_bytes().len());
-        let shares = self.shares.iter().filter(|((of, _), _)| *of == author);
-        let waiting = self.unknown.values().flatten().filter(|(of, _)| *of == author);
-        let shares = shares.map(|(_, share)| share).chain(waiting.map(|(_, share)| share));
-        packages.chain(shares.map(|share| share.statement.as_bytes().len())).sum()
+        *self = Self { is_changed: true, ..Self::default() };
     }
 
     fn packages(&self) -> impl Iterator<Item = &KeptPackage> {
@@ -354,12 +371,13 @@ impl Retained {
         });
         let taken: Vec<(Seat, KeptShare)> = taken.collect();
         let own = self.unknown.entry(brought).or_default();
-        for one in taken {
+        for (of, share) in taken {
             if own.len() == UNKNOWN_KEPT {
                 own.pop_front();
             }
-            own.push_back(one);
+            own.push_back((of, KeptShare { link: signer, ..share }));
         }
+        self.is_changed = true;
     }
 
     /// Keeps a share for a package that is known, unless a later one of its signer is kept: an

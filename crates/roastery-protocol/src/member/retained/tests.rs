@@ -199,3 +199,29 @@ fn what_a_link_relays_takes_no_room_of_the_signers_own_shares() {
     assert!(of_signer.iter().any(|(_, share)| share.content.package == first));
     assert_eq!(retained.unknown[&Brought::Relayed(seat(5))].len(), UNKNOWN_KEPT);
 }
+
+#[test]
+fn a_link_loses_what_no_own_seat_has_answered_before_what_one_has() {
+    let mut retained = Retained::default();
+    let packages = [(1, [1, 2]), (2, [3, 4]), (3, [5, 6])].map(|(number, slots)| {
+        let (statement, content) = package(run(number), 0, slots);
+        let hash = statement.body_hash();
+        retained.package(seat(0), statement, content, true);
+        hash
+    });
+    // The first one was answered; the last one was brought by another link.
+    let slot = SlotHash::from_bytes([2; 32]);
+    retained.spend(packages[0], seat(1), slot, NamedSlots(vec![[0; 66]]));
+    retained.package_brought(packages[2], seat(3));
+    let bytes = retained.take_bytes_by_link().unwrap();
+    assert_eq!(bytes.keys().copied().collect::<Vec<_>>(), [seat(0), seat(3)]);
+    assert!(bytes[&seat(0)] > 2 * bytes[&seat(3)], "the nonces of a slot that is used count");
+    assert_eq!(retained.take_bytes_by_link(), None, "nothing has changed");
+    let known = |retained: &Retained| packages.map(|hash| retained.find(hash).is_some());
+    assert!(retained.evict(&[seat(0)]));
+    assert_eq!(known(&retained), [true, false, true]);
+    assert!(retained.evict(&[seat(0)]));
+    assert_eq!(known(&retained), [false, false, true]);
+    assert!(!retained.evict(&[seat(0)]));
+    assert_eq!(retained.take_bytes_by_link().unwrap().len(), 1);
+}

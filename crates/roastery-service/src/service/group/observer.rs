@@ -46,10 +46,12 @@ impl Observer for GroupObserver {
                         MemberLimit::EarlyReady
                         | MemberLimit::EarlyPackages
                         | MemberLimit::EarlyRefusals => Limit::EarlyMessages,
-                        MemberLimit::Investigations | MemberLimit::UnknownShares => Limit::Unjudged,
+                        MemberLimit::Investigations
+                        | MemberLimit::UnknownShares
+                        | MemberLimit::Retained => Limit::Unjudged,
                         MemberLimit::Refusals => Limit::RefusalsKept,
                         MemberLimit::Watched => Limit::RequestsWatched,
-                        MemberLimit::Questions => Limit::Questions,
+                        MemberLimit::Questions | MemberLimit::Outcomes => Limit::Questions,
                         MemberLimit::EndedSessions => Limit::EndedSessions,
                         MemberLimit::LateEvidence => Limit::LateEvidence,
                         MemberLimit::Sessions => Limit::Sessions,

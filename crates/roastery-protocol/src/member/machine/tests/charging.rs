@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 
 use roastery_frost::{AggregateNonce, PartialSignature, Seat};
 
-use super::world::{World, ms, run, seat};
+use super::{
+    requests::secs,
+    world::{World, ms, run, seat},
+};
 use crate::{
     BodyHash, SessionId,
     machine::Machine,
     member::{
         Incarnation, Run,
+        budget::Budget,
         frame::{
             Cannot, Content, Control, ControlContent, ControlKind, Frame, Kind, NO_SESSION, Ready,
             ReadySession, Refusal, SignatureShare, SignerSlots, SigningPackage, Statement,
@@ -210,6 +214,55 @@ fn a_package_before_ready_goes_out_once_though_its_session_is_stopped_and_opened
     assert_eq!(world.packages_issued(), 1);
     world.open(1, &request, RequestOrigin::Proposed);
     assert!(world.run_until_signed(session, &[0, 1], ms(10_000)).is_some());
+}
+
+#[test]
+fn a_link_that_fills_the_memory_of_all_sessions_loses_its_own_and_an_honest_session_signs() {
+    let mut world = World::with_played(2, 4, &[3]);
+    let budget = 120_000;
+    world.nodes[0].member.as_mut().unwrap().core.budget = Budget::new(budget);
+    let sessions: Vec<_> = (0..20)
+        .map(|at| world.open(0, &world.request(1, 3_600 + at), RequestOrigin::Waited))
+        .collect();
+    run(&mut world, secs(1));
+    let group = world.group.id();
+    let entry = |world: &World, at: usize, byte: u8| SignerSlots {
+        seat: seat(world, at),
+        first: 0,
+        hash: slot_hash(group, seat(world, 3), seat(world, at), &[[byte; 66]]),
+    };
+    let mut most = 0;
+    for number in 0..9u64 {
+        for session in &sessions {
+            let byte = number as u8;
+            let package = SigningPackage {
+                run: Run::new(1_000_000 + number / 3, [0; 8]),
+                number: (number % 3) as u16,
+                signers: vec![entry(&world, 1, byte), entry(&world, 2, byte)],
+                aggregates: vec![AggregateNonce::from_bytes(&[0; 66]).unwrap()],
+            };
+            let package = world.sealed(3, *session, &package);
+            let _ = world.hand(3, 0, package.as_bytes());
+            most = most.max(world.nodes[0].member.as_ref().unwrap().core.budget.total());
+        }
+        run(&mut world, ms(100));
+    }
+    assert!((budget / 2..=budget).contains(&most), "{most} bytes");
+    let limited = |one: &&Event| {
+        matches!(one, Event::Limited { limit: Limit::Retained, of, .. }
+            if *of == Some(seat(&world, 3)))
+    };
+    assert!(world.nodes[0].events.iter().any(|one| limited(&one)));
+    let of_others = |one: &&Event| {
+        matches!(one, Event::Limited { limit: Limit::Retained, of, .. }
+            if *of != Some(seat(&world, 3)))
+    };
+    assert_eq!(world.nodes[0].events.iter().filter(of_others).count(), 0);
+    // A package of an honest coordinator is kept, answered and signed on meanwhile.
+    let request = world.request(1, 7_200);
+    let session = world.open(0, &request, RequestOrigin::Proposed);
+    world.open(1, &request, RequestOrigin::Own);
+    assert!(world.run_until_signed(session, &[0, 1], secs(10)).is_some());
 }
 
 #[test]

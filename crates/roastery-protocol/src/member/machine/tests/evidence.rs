@@ -103,6 +103,24 @@ fn two_seats_of_one_peer_count_as_one_peer_that_has_shown_a_proof() {
 }
 
 #[test]
+fn two_hostile_peers_that_show_a_proof_to_one_member_only_do_not_keep_it_from_the_others() {
+    let mut world = World::new(2, &[1; 5]);
+    (2..5).for_each(|node| world.take_over(node));
+    let request = world.request(1, 3_600);
+    open(&mut world, 0..1, &request);
+    let proof = evidence_against(&world, 2, &request);
+    for hostile in [3, 4] {
+        let content = Content::Evidence(proof.clone());
+        let statement = world.seal(hostile, request.session_id(), &content);
+        world.send(hostile, Destination::Seat(seat(&world, 0)), statement.as_bytes());
+    }
+    run(&mut world, ms(1_000));
+    assert_eq!((world.proven(0).len(), world.proven(1).len()), (1, 0), "it is put off");
+    run(&mut world, ms(20_000));
+    assert_eq!(world.proven(1).len(), 1);
+}
+
+#[test]
 fn a_proof_about_a_session_that_is_not_open_counts_and_its_member_is_avoided_in_others() {
     let (mut world, request) = world(2, &[1; 3]);
     let proof = evidence_against(&world, 2, &request);
@@ -156,7 +174,8 @@ fn a_member_that_was_away_is_shown_the_proofs_when_it_comes_back() {
     world.send(3, Destination::Seat(seat(&world, 0)), author.as_bytes());
     run(&mut world, ms(5_000));
     world.start(1);
-    run(&mut world, ms(1_000));
+    // What two others have shown is shown later as well.
+    run(&mut world, ms(40_000));
     assert_eq!(world.proven(1).len(), 1);
     let before = world.count(StatementKind::Evidence);
     for _ in 0..20 {

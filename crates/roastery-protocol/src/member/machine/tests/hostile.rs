@@ -10,7 +10,7 @@ use crate::{
     member::{
         Run,
         frame::{
-            Content, ControlContent, Ready, ReadySession, SignatureShare, SignerSlots,
+            Content, ControlContent, ControlKind, Ready, ReadySession, SignatureShare, SignerSlots,
             SigningPackage, Slots, Want, slot_hash,
         },
         machine::{Event, RequestOrigin},
@@ -305,4 +305,34 @@ fn a_package_that_names_slots_beyond_the_last_index_is_declined_and_the_session_
     assert!(!failed, "the engine is not asked");
     world.open(1, &request, RequestOrigin::Proposed);
     assert!(world.run_until_signed(session, &[0, 1], secs(30)).is_some());
+}
+
+#[test]
+fn a_link_that_comes_and_goes_without_end_is_acted_on_at_a_pace_and_the_last_time_counts() {
+    let mut world = World::new(2, &[1; 3]);
+    let requests: Vec<_> = (0..20).map(|at| world.request(1, 3_600 + at)).collect();
+    for request in &requests {
+        world.open(0, request, RequestOrigin::Waited);
+    }
+    world.run_for(Duration::from_secs(60));
+    world.sent.clear();
+    for _ in 0..500 {
+        world.link(0, 1, false);
+        world.link(0, 1, true);
+        world.run_for(Duration::from_millis(120));
+    }
+    // A link that comes up has each session say Ready, and slots shown.
+    let ready = world.count_control(ControlKind::Ready);
+    let slots = world.count_control(ControlKind::Slots);
+    assert!(ready <= 2 * 120, "{ready} Ready in a minute");
+    assert!(slots <= 2 * 120, "{slots} Slots in a minute");
+    // What waits when it stays up is done.
+    world.run_for(Duration::from_secs(3));
+    for request in &requests {
+        world.open(1, request, RequestOrigin::Waited);
+    }
+    for request in &requests {
+        let session = request.session_id();
+        assert!(world.run_until_signed(session, &[0, 1], secs(10)).is_some());
+    }
 }

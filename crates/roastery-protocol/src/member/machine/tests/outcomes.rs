@@ -11,7 +11,7 @@ use crate::{
         frame::{Content, FinalSignature, StatementKind, Want},
         machine::{Event, Limit, RequestOrigin},
     },
-    request::RefusalReason,
+    request::{RefusalReason, SigningRequest},
 };
 
 #[test]
@@ -114,4 +114,24 @@ fn questions_of_one_member_reach_the_owner_at_a_pace() {
     assert_eq!(asked.count(), 256);
     let limited = |one: &&Event| matches!(one, Event::Limited { limit: Limit::Questions, .. });
     assert_eq!(world.nodes[0].events.iter().filter(limited).count(), 1);
+}
+
+#[test]
+fn a_member_that_opens_hundreds_of_signed_sessions_again_learns_all_outcomes_soon() {
+    let mut world = World::new(2, &[1; 3]);
+    world.crash(2);
+    let requests: Vec<_> = (0..300).map(|at| world.request(1, 3_600 + at)).collect();
+    for request in &requests {
+        world.open(0, request, RequestOrigin::Own);
+        world.open(1, request, RequestOrigin::Proposed);
+        assert!(world.run_until_signed(request.session_id(), &[0, 1], secs(30)).is_some());
+    }
+    world.start(2);
+    world.run_for(ms(200));
+    for request in &requests {
+        world.open(2, request, RequestOrigin::Waited);
+    }
+    world.run_for(secs(10));
+    let signed = |one: &&_| world.is_signed(2, SigningRequest::session_id(one));
+    assert_eq!(requests.iter().filter(signed).count(), requests.len());
 }

@@ -75,6 +75,13 @@ impl HostKey {
     }
 }
 
+impl HostKey {
+    /// The key as the arithmetic of a change takes it.
+    pub(crate) fn for_change(&self) -> HostSecretKey {
+        HostSecretKey::from_bytes(self.0.expose_bytes()).expect("a signing key is in range")
+    }
+}
+
 /// For ChillDKG, which signs its transcript with this key and nothing else.
 impl From<HostKey> for HostSecretKey {
     fn from(host: HostKey) -> Self {

@@ -10,10 +10,12 @@
 //! ([`Plan::check`], [`UsedHostKeys`], [`ApprovedNumbers`], [`ChangePolicy`]); who has approved and
 //! accepted ([`RollCall`]); which epoch is greater ([`EpochOrder`]); how far the members are
 //! ([`Receipts`]); and when shares of an epoch may be erased ([`Erasing`]). [`message`] has the
-//! bytes on the wire.
+//! bytes on the wire, and [`machine`] puts it together: one change at one node, up to the
+//! certificate.
 
 mod checking;
 mod erasing;
+pub mod machine;
 pub mod message;
 mod numbers;
 mod order;

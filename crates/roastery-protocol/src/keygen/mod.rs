@@ -368,6 +368,7 @@ impl Keygen {
 
 impl Machine for Keygen {
     type Event = Event;
+    type Address = Seat;
     /// The transcript that this node has signed, stored beside its seed.
     type Record = TranscriptHash;
     type Rejected = Rejected;

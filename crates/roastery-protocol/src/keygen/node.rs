@@ -232,6 +232,7 @@ impl NodeKeygen {
 
 impl Machine for NodeKeygen {
     type Event = SeatEvent;
+    type Address = Seat;
     type Record = SignedTranscript;
     type Rejected = Rejected;
 

@@ -24,11 +24,11 @@ use crate::{clock::Moment, group::PeerId};
 
 /// What the caller must do for a machine, in this order.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Output<E, R> {
+pub enum Output<E, R, A = Seat> {
     /// Send these bytes now. The order of outputs is the order of sending.
     Send {
         /// The receivers.
-        to: Destination,
+        to: Destination<A>,
         /// One whole message.
         bytes: Arc<[u8]>,
     },
@@ -41,9 +41,9 @@ pub enum Output<E, R> {
 
 /// The receivers of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Destination {
+pub enum Destination<A = Seat> {
     /// The node that holds this seat; never the machine's own seat.
-    Seat(Seat),
+    Seat(A),
     /// All other seats.
     Everyone,
 }
@@ -67,6 +67,8 @@ pub enum Link {
 pub trait Machine {
     /// What has happened, for the caller.
     type Event;
+    /// How the machine names a receiver: by seat, and in a change by seat and side.
+    type Address;
     /// What must be durable before something that depends on it leaves.
     type Record;
     /// Why a message had no effect, or not the one that its sender wanted.
@@ -97,7 +99,7 @@ pub trait Machine {
     fn persisted(&mut self, record: Self::Record, kept: bool, now: Moment);
 
     /// The next output, in order. Call it until it returns `None`.
-    fn poll_output(&mut self) -> Option<Output<Self::Event, Self::Record>>;
+    fn poll_output(&mut self) -> Option<Output<Self::Event, Self::Record, Self::Address>>;
 
     /// When [`handle_timeout`](Machine::handle_timeout) must be called next, on the monotonic
     /// clock.

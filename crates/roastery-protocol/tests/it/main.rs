@@ -1,6 +1,7 @@
 //! The protocol through its public interface, with honest peers and with attackers.
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
+mod change;
 mod encoding;
 mod engines;
 mod frames;

@@ -83,7 +83,7 @@ pub struct Intake {
 /// What differs between the simulations of different machines.
 pub trait Hooks: Sized {
     /// The machine of every node.
-    type Machine: Machine;
+    type Machine: Machine<Address = Seat>;
     /// What must always hold, when it does not.
     type Violation;
     /// What can happen to this kind of machine beside what can happen to any.

@@ -266,6 +266,7 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
 
 impl<E: Engine, A: Arithmetic> Machine for Member<E, A> {
     type Event = Event;
+    type Address = Seat;
     type Record = Record;
     type Rejected = Rejected;
 

@@ -1,0 +1,156 @@
+//! This node's turn: it chooses, collects signatures, and makes the certificate.
+
+use std::collections::BTreeMap;
+
+use roastery_frost::{
+    Seat, Signature,
+    change::{Certificate, Dealing, Transcript},
+};
+
+use super::{Change, Choice, Engine, Event, Record, Said};
+use crate::{
+    ChangeTranscriptHash,
+    change::{
+        Party, Role,
+        message::{Body, DealingName, Envelope},
+    },
+    clock::Moment,
+    machine::{Backoff, Destination},
+};
+
+/// A turn, from when it has come.
+#[derive(Debug, Default)]
+pub(super) struct Coordinating {
+    /// The choice as it was shown, and when it is shown again to those that have not signed.
+    shown: Option<(Envelope, Backoff)>,
+    signatures: BTreeMap<Seat, Signature>,
+}
+
+impl Coordinating {
+    pub(super) fn shown(&mut self) -> Option<(&Envelope, &mut Backoff)> {
+        self.shown.as_mut().map(|(envelope, repeat)| (&*envelope, repeat))
+    }
+
+    pub(super) fn due(&self) -> Option<std::time::Duration> {
+        self.shown.as_ref().map(|(_, repeat)| repeat.due())
+    }
+
+    pub(super) fn has_signed(&self, seat: Seat) -> bool {
+        self.signatures.contains_key(&seat)
+    }
+}
+
+impl<E: Engine> Change<E> {
+    /// Chooses t dealings that are right here and that nobody complains about. A choice that this
+    /// node has signed for another coordinator comes first, so that few transcripts are signed.
+    pub(super) fn choose(&mut self, now: Moment) {
+        let (Some(own), Some(_)) = (self.own_new(), &self.coordinating) else { return };
+        let chosen = self.choices.get(&own);
+        if chosen.is_some_and(|choice| !choice.is_hopeless() || !choice.is_open()) {
+            return;
+        }
+        if now.monotonic >= self.fixed.deadline && !self.has_signed() {
+            return;
+        }
+        let sound: Vec<DealingName> = self.dealings.sound().collect();
+        let t = self.fixed.parent.threshold();
+        let signed = self.choices.values().filter(|choice| choice.signed().is_some());
+        let signed = signed.filter(|one| one.names.iter().all(|name| sound.contains(name)));
+        let signed = signed.map(|choice| &choice.names[..]);
+        let makes_a_key = |names: &&[DealingName]| {
+            let dealings: Option<Vec<&Dealing>> =
+                names.iter().map(|name| self.dealings.get(*name)).collect();
+            dealings.is_some_and(|dealings| Transcript::new(&self.fixed.params, &dealings).is_ok())
+        };
+        let names = signed.chain(sound.windows(t)).find(makes_a_key).map(<[_]>::to_vec);
+        if let Some(names) = names {
+            self.choices.insert(own, Choice::new(names));
+        }
+    }
+
+    /// This node has signed its own choice: from now on the others see it.
+    pub(super) fn show(
+        &mut self,
+        own: Seat,
+        signature: Signature,
+        names: &[DealingName],
+        now: Moment,
+    ) {
+        let Some(envelope) = self.seal(Role::New, &Body::Choice(names.to_vec())) else { return };
+        let (min, max) = (self.fixed.settings.repeat_min, self.fixed.settings.repeat_max);
+        let repeat = Backoff::new(now.monotonic, min, max);
+        // After a restart it may be shown before its turn has come again.
+        let coordinating = self.coordinating.get_or_insert_default();
+        coordinating.signatures.insert(own, signature);
+        coordinating.shown = Some((envelope.clone(), repeat));
+        self.event(Event::Coordinating);
+        for seat in self.fixed.plan.seats() {
+            self.send_to(Party::new(seat), &envelope);
+        }
+    }
+
+    /// A signature of this node's own choice. Returns whether it is one, and new.
+    pub(super) fn collect(
+        &mut self,
+        sender: Seat,
+        hash: ChangeTranscriptHash,
+        signature: Signature,
+    ) -> Option<bool> {
+        let own = self.own_new()?;
+        let transcript = self.choices.get(&own)?.signed()?;
+        if transcript.hash() != hash.as_bytes() {
+            return None;
+        }
+        if !transcript.verify_signature(sender, &signature) {
+            return Some(false);
+        }
+        let coordinating = self.coordinating.as_mut()?;
+        coordinating.signatures.insert(sender, signature);
+        Some(true)
+    }
+
+    /// With the signatures of all this node has the certificate.
+    pub(super) fn certify(&mut self) {
+        let Some(own) = self.own_new() else { return };
+        let Some(coordinating) = &self.coordinating else { return };
+        if coordinating.signatures.len() < self.fixed.plan.size() {
+            return;
+        }
+        let transcript = self.choices.get(&own).and_then(Choice::signed);
+        let signatures = coordinating.signatures.values().copied().collect();
+        // Each signature was verified when it came.
+        let made = transcript.and_then(|one| Certificate::new(one.clone(), signatures).ok());
+        if let Some(certificate) = made {
+            self.enter_certificate(certificate);
+        }
+    }
+
+    /// Takes a certificate, unless one of the same or a greater epoch is there. Returns whether it
+    /// was taken.
+    pub(super) fn enter_certificate(&mut self, certificate: Certificate) -> bool {
+        let hash = *certificate.transcript().hash();
+        if self.certificate().is_some_and(|known| *known.transcript().hash() >= hash) {
+            return false;
+        }
+        let envelope = self.seal_as_any(&Body::Certificate(certificate.to_bytes()));
+        self.certificate = Some((certificate, envelope));
+        self.said.remove(&Said::Certificate);
+        true
+    }
+
+    /// The certificate is stored: the caller learns of it, and all others if this node has made it.
+    pub(super) fn tell_certificate(&mut self) {
+        let Some((certificate, envelope)) = &self.certificate else { return };
+        let hash = ChangeTranscriptHash::from_bytes(*certificate.transcript().hash());
+        let envelope = envelope.clone();
+        if self.said.contains(&Said::Certificate) || !self.keep(Record::Certified(hash)) {
+            return;
+        }
+        self.said.insert(Said::Certificate);
+        self.event(Event::Certified(hash));
+        let all = self.fixed.plan.size();
+        if self.coordinating.as_ref().is_some_and(|one| one.signatures.len() == all) {
+            self.send(Destination::Everyone, &envelope);
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Approving, accepting, and dealing.
+
+use roastery_frost::{
+    Signature,
+    change::{Dealing, OpenError},
+};
+
+use super::{Change, Engine, Event, Record, Running, Said};
+use crate::{
+    change::{
+        Party, Role,
+        message::{Body, DealingName, Envelope},
+    },
+    clock::Moment,
+    machine::{Destination, Schedule},
+};
+
+impl<E: Engine> Change<E> {
+    /// Says what is stored as decided here: approval or withdrawal, and acceptance.
+    pub(super) fn announce(&mut self, now: Moment) {
+        if now.monotonic >= self.fixed.deadline {
+            return;
+        }
+        if let Some(seat) = self.own_old() {
+            if self.journal.has(&Record::Withdrawn) {
+                self.say(Said::Withdrawal);
+            } else if self.wants_to_approve && self.keep(Record::Approved) {
+                if let Some(envelope) = self.seal(Role::Old, &Body::Approval) {
+                    // An excluded seat's approval does not count, and is not sent.
+                    let signature = Signature::from_bytes(&envelope.signature());
+                    let _ = self.call.approve(seat, signature);
+                }
+                if self.call.has_approved(seat) {
+                    self.say(Said::Approval);
+                }
+            }
+        }
+        if let Some(seat) = self.own_new()
+            && self.wants_to_accept
+            && self.keep(Record::Accepted)
+        {
+            let signature = self.engine.accept(self.fixed.plan.id(), seat);
+            if self.call.accept(seat, signature).is_ok() {
+                self.say(Said::Acceptance);
+            }
+        }
+    }
+
+    fn say(&mut self, what: Said) {
+        if self.said.insert(what)
+            && let Some(envelope) = self.announced(what)
+        {
+            self.send(Destination::Everyone, &envelope);
+        }
+    }
+
+    /// The message of a decision.
+    pub(super) fn announced(&mut self, what: Said) -> Option<Envelope> {
+        match what {
+            Said::Approval => self.seal(Role::Old, &Body::Approval),
+            Said::Withdrawal => self.seal(Role::Old, &Body::Withdrawal),
+            Said::Acceptance => {
+                let signature = self.engine.accept(self.fixed.plan.id(), self.own_new()?);
+                self.seal(Role::New, &Body::Acceptance(signature))
+            }
+            Said::Dealing | Said::Certificate => None,
+        }
+    }
+
+    /// Whether all new members have accepted, and enough old ones approve at this moment.
+    fn has_roll(&self) -> bool {
+        self.call.roll(self.fixed.approvals).is_some()
+    }
+
+    /// The coordinators' turns begin with the roll.
+    pub(super) fn call_roll(&mut self, now: Moment) {
+        if self.running.is_some() || !self.has_roll() {
+            return;
+        }
+        let (n, interval) = (self.fixed.plan.size(), self.fixed.settings.interval);
+        let schedule = Schedule::new(n, interval, now.monotonic);
+        self.running = Some(Running { schedule, live: std::collections::BTreeMap::new() });
+        self.event(Event::RollComplete);
+        self.escalate(now);
+    }
+
+    /// Deals, once everything is there that a dealing needs. Its record is stored before it leaves.
+    pub(super) fn deal(&mut self, now: Moment) {
+        let Some(seat) = self.own_old() else { return };
+        let may_deal = self.may_deal
+            && now.monotonic < self.fixed.deadline
+            && self.running.is_some()
+            && self.call.has_approved(seat)
+            && self.has_roll();
+        if !may_deal || self.said.contains(&Said::Dealing) {
+            return;
+        }
+        if self.own_dealing.is_none() {
+            let dealing = match self.engine.deal(&self.fixed.params, seat) {
+                Ok(dealing) => dealing,
+                Err(error) => {
+                    self.may_deal = false;
+                    return self.event(Event::CannotDeal(error));
+                }
+            };
+            let name = DealingName::of(dealing.head());
+            let other = self.journal.records().find_map(|record| match record {
+                Record::Dealt(stored) if *stored != name => Some(*stored),
+                _ => None,
+            });
+            if let Some(stored) = other {
+                self.may_deal = false;
+                return self.event(Event::OtherDealing(stored));
+            }
+            let Some(envelope) = self.seal(Role::Old, &Body::Dealing(dealing.to_bytes())) else {
+                return;
+            };
+            self.own_dealing = Some((dealing, envelope));
+        }
+        let Some((dealing, envelope)) = self.own_dealing.clone() else { return };
+        if !self.keep(Record::Dealt(DealingName::of(dealing.head()))) {
+            return;
+        }
+        self.said.insert(Said::Dealing);
+        for receiver in self.fixed.plan.seats() {
+            self.send_to(Party::new(receiver), &envelope);
+        }
+        self.event(Event::Dealt);
+        self.enter_dealing(dealing, envelope);
+    }
+
+    /// Keeps the first dealing of a dealer, and says so at once if its share is wrong here.
+    pub(super) fn enter_dealing(&mut self, dealing: Dealing, envelope: Envelope) {
+        let name = DealingName::of(dealing.head());
+        let opened = self.own_new().map(|_| self.engine.open(&dealing));
+        let is_wrong = matches!(opened, Some(Err(OpenError::WrongShare { .. })));
+        self.dealings.enter(dealing, envelope, opened.map(|opened| opened.is_ok()));
+        if is_wrong && let Some(seat) = self.own_new() {
+            self.dealings.complain(seat, name);
+            self.event(Event::WrongShare(name));
+            if let Some(complaint) = self.seal(Role::New, &Body::Complaint(name)) {
+                for receiver in self.fixed.plan.seats() {
+                    self.send_to(Party::new(receiver), &complaint);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The dealings that a node holds, and what is said about them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use roastery_frost::{Seat, change::Dealing};
+
+use crate::change::message::{DealingName, Envelope};
+
+/// One dealing of each old seat: the first that came.
+#[derive(Debug, Default)]
+pub(super) struct Dealings {
+    held: BTreeMap<Seat, Held>,
+    complaints: BTreeMap<Seat, BTreeSet<DealingName>>,
+}
+
+#[derive(Debug)]
+struct Held {
+    dealing: Dealing,
+    envelope: Envelope,
+    /// Whether this node's own share of it is right; `None` at a node without a new seat.
+    is_right: Option<bool>,
+}
+
+/// What a dealing is beside those that are held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    New,
+    Same,
+    Different,
+}
+
+impl Dealings {
+    pub(super) fn compare(&self, dealing: &Dealing) -> Known {
+        match self.held.get(&dealing.dealer()) {
+            None => Known::New,
+            Some(held) if held.dealing.head() == dealing.head() => Known::Same,
+            Some(_) => Known::Different,
+        }
+    }
+
+    pub(super) fn enter(&mut self, dealing: Dealing, envelope: Envelope, is_right: Option<bool>) {
+        self.held.insert(dealing.dealer(), Held { dealing, envelope, is_right });
+    }
+
+    /// A new member's complaint; counted once, and only about a dealing that is held, so that there
+    /// are at most as many of one member as there are old seats. Returns whether it is new.
+    pub(super) fn complain(&mut self, seat: Seat, name: DealingName) -> bool {
+        self.get(name).is_some() && self.complaints.entry(seat).or_default().insert(name)
+    }
+
+    /// The dealing of this name.
+    pub(super) fn get(&self, name: DealingName) -> Option<&Dealing> {
+        self.find(name).map(|held| &held.dealing)
+    }
+
+    /// The message that carried it.
+    pub(super) fn envelope(&self, name: DealingName) -> Option<&Envelope> {
+        self.find(name).map(|held| &held.envelope)
+    }
+
+    /// Whether there is no dealing of this dealer.
+    pub(super) fn lacks(&self, name: DealingName) -> bool {
+        !self.held.contains_key(&name.dealer)
+    }
+
+    /// Whether another dealing of this dealer came first.
+    pub(super) fn contradicts(&self, name: DealingName) -> bool {
+        self.held.contains_key(&name.dealer) && self.find(name).is_none()
+    }
+
+    /// Whether this node's share of it was found wrong.
+    pub(super) fn is_wrong(&self, name: DealingName) -> bool {
+        self.find(name).is_some_and(|held| held.is_right == Some(false))
+    }
+
+    /// The dealings that nobody complains about and whose share is right here, by dealer.
+    pub(super) fn sound(&self) -> impl Iterator<Item = DealingName> + '_ {
+        let names = self.held.values().map(|held| (DealingName::of(held.dealing.head()), held));
+        names
+            .filter(|(name, held)| held.is_right == Some(true) && !self.is_complained_of(*name))
+            .map(|(name, _)| name)
+    }
+
+    fn is_complained_of(&self, name: DealingName) -> bool {
+        self.complaints.values().any(|names| names.contains(&name))
+    }
+
+    fn find(&self, name: DealingName) -> Option<&Held> {
+        let held = self.held.get(&name.dealer)?;
+        (DealingName::of(held.dealing.head()) == name).then_some(held)
+    }
+}

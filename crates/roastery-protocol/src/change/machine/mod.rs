@@ -1,0 +1,353 @@
+//! One change at one node, as a pure state machine: from a plan that was shown to its certificate.
+//!
+//! A node opens it when it knows a plan, as a member of the parent, as a new member, or as both,
+//! and calls [`Change::approve`] and [`Change::accept`] when its person (or what decides for it)
+//! says so. The machine holds no secret: its [`Engine`] does.
+//!
+//! # How it goes
+//!
+//! Approvals and acceptances go to everyone until they make a roll. Then the old members that have
+//! approved deal, to all new members. The new seats coordinate in the order of the plan id, first
+//! one, then twice as many with each interval. A coordinator names t dealings that nobody complains
+//! about; each new member computes the transcript itself, stores which one it signs and its share,
+//! and sends its signature to that coordinator. With the signatures of all the coordinator has the
+//! certificate and sends it to all. A node that holds a certificate answers everything with it, and
+//! one that holds a roll answers approvals and acceptances with the roll.
+//!
+//! A member signs one transcript for each coordinator. Different coordinators may come to two
+//! certificates; then the order of epochs decides, and no member holds less than it has signed.
+//!
+//! Nothing is dealt without a roll, an own approval, before its record is stored, after the expiry,
+//! or after the caller has [barred](Change::bar_dealing) it. Nothing is signed that is below the
+//! current epoch ([`Change::set_current`]), and after the expiry only where this node has signed in
+//! the plan before.
+//!
+//! # What is kept, at most
+//!
+//! | what | bound |
+//! |---|---|
+//! | dealings, of each old seat: the first | 1 |
+//! | complaints, of each new seat | 1 for each dealing held |
+//! | choices, of each coordinator: the first that was signed, else the last | 1 |
+//! | signatures of this node's own choice, of each new seat | 1 |
+//! | invalid certificates of one sender, before no more are checked | 4 |
+//! | answers to one seat within the minimum interval | 8, no two alike |
+
+mod coordinating;
+mod dealing;
+mod dealings;
+mod engine;
+mod journal;
+mod opening;
+mod output;
+mod receive;
+mod signing;
+mod timers;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use roastery_frost::{
+    Seat,
+    change::{Certificate, ChangeParams, Dealing},
+};
+
+use self::{
+    coordinating::Coordinating,
+    dealings::Dealings,
+    journal::{Journal, Kept},
+    signing::Choice,
+};
+pub use self::{
+    engine::{Engine, FrostEngine},
+    opening::{OpenError, Opening, Settings},
+    output::{Event, Output, Record, Rejected},
+};
+use super::{
+    EpochOrder, Party, Plan, Role, RollCall,
+    message::{Body, Envelope},
+};
+use crate::{
+    BodyHash,
+    clock::Moment,
+    election::Order,
+    group::{Epoch, Group, PeerId},
+    keys::IdentityKey,
+    machine::{Backoff, Destination, Link, Machine, ReplyLimiter, Schedule},
+};
+
+/// One change at one node. See the [module](self).
+#[derive(Debug)]
+pub struct Change<E> {
+    fixed: Fixed,
+    engine: E,
+    journal: Journal,
+    wants_to_approve: bool,
+    wants_to_accept: bool,
+    call: RollCall,
+    /// Since the roll is complete.
+    running: Option<Running>,
+    dealings: Dealings,
+    own_dealing: Option<(Dealing, Envelope)>,
+    may_deal: bool,
+    choices: BTreeMap<Seat, Choice>,
+    coordinating: Option<Coordinating>,
+    certificate: Option<(Certificate, Envelope)>,
+    current: EpochOrder,
+    announcing: Backoff,
+    said: BTreeSet<Said>,
+    wrong_certificates: BTreeMap<Party, u8>,
+    disconnected: BTreeSet<PeerId>,
+    replies: ReplyLimiter<(Role, BodyHash)>,
+    expired: bool,
+    outbox: VecDeque<Output>,
+}
+
+/// What never changes.
+#[derive(Debug)]
+struct Fixed {
+    plan: Plan,
+    parent: Arc<Group>,
+    params: ChangeParams,
+    old: Option<(Seat, Arc<IdentityKey>)>,
+    new: Option<(Seat, Arc<IdentityKey>)>,
+    approvals: usize,
+    deadline: Duration,
+    settings: Settings,
+    order: Order,
+}
+
+/// The turns of the coordinators.
+#[derive(Debug)]
+struct Running {
+    schedule: Schedule,
+    /// The live coordinators but this node, and when they are sent what they must get.
+    live: BTreeMap<Seat, Backoff>,
+}
+
+/// What is said once by itself; everything else is repeated or an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Said {
+    Approval,
+    Withdrawal,
+    Acceptance,
+    Dealing,
+    Certificate,
+}
+
+impl<E: Engine> Change<E> {
+    /// Approves the plan as an old member. It takes effect once it is stored. Nothing happens at a
+    /// node without an old seat, or after a withdrawal.
+    pub fn approve(&mut self, now: Moment) {
+        self.wants_to_approve = true;
+        self.progress(now);
+    }
+
+    /// Takes the approval back. Returns whether that can be: once a dealing is stored it cannot.
+    pub fn withdraw(&mut self, now: Moment) -> bool {
+        let dealt = self.journal.records().any(|record| matches!(record, Record::Dealt(_)));
+        let Some((seat, _)) = &self.fixed.old else { return false };
+        if dealt {
+            return false;
+        }
+        self.call.withdraw(*seat);
+        self.wants_to_approve = false;
+        self.keep(Record::Withdrawn);
+        self.progress(now);
+        true
+    }
+
+    /// Accepts the plan as a new member. The caller has stored the host key before; it accepts one
+    /// plan, ever.
+    pub fn accept(&mut self, now: Moment) {
+        self.wants_to_accept = true;
+        self.progress(now);
+    }
+
+    /// Another plan with a higher number was approved here, or the parent is not the current epoch
+    /// any more: this node does not deal in this plan from now on.
+    pub fn bar_dealing(&mut self) {
+        self.may_deal = false;
+    }
+
+    /// The greatest certified epoch that this node knows, of any plan. Nothing below it is signed.
+    pub fn set_current(&mut self, current: EpochOrder) {
+        self.current = self.current.max(current);
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.fixed.plan
+    }
+
+    /// The engine, which holds the new share.
+    pub fn engine(&self) -> &E {
+        &self.engine
+    }
+
+    /// Who has approved and accepted, as far as this node knows.
+    pub fn roll_call(&self) -> &RollCall {
+        &self.call
+    }
+
+    /// The certificate, once it is there. Of two of one plan it is the one of the greater epoch.
+    pub fn certificate(&self) -> Option<&Certificate> {
+        self.certificate.as_ref().map(|(certificate, _)| certificate)
+    }
+
+    /// The new group, once there is a certificate.
+    pub fn group(&self) -> Option<Group> {
+        let plan = &self.fixed.plan;
+        let keys = self.certificate()?.transcript().group().clone();
+        let (code, members) = (*self.fixed.parent.chain_code(), plan.members().to_vec());
+        let epoch = Epoch::new(plan.epoch(), plan.id()).expect("a plan is for an epoch after 0");
+        let group = Group::in_epoch(epoch, keys, code, members);
+        Some(group.expect("the cards of a plan are the members of a group"))
+    }
+
+    /// Does all that can be done now; called after everything that changes something.
+    fn progress(&mut self, now: Moment) {
+        if self.certificate.is_none() {
+            self.announce(now);
+            self.call_roll(now);
+            self.deal(now);
+            self.choose(now);
+            self.sign(now);
+            self.certify();
+        }
+        self.tell_certificate();
+    }
+
+    /// Whether this record is stored; if not, it is given to the caller.
+    fn keep(&mut self, record: Record) -> bool {
+        match self.journal.require(&record) {
+            Kept::Yes => return true,
+            Kept::Ask => self.outbox.push_back(Output::Persist(record)),
+            Kept::NotYet => {}
+        }
+        false
+    }
+
+    fn event(&mut self, event: Event) {
+        self.outbox.push_back(Output::Event(event));
+    }
+
+    fn send(&mut self, to: Destination<Party>, envelope: &Envelope) {
+        self.outbox.push_back(Output::Send { to, bytes: envelope.as_bytes().clone() });
+    }
+
+    /// Sends to the holder of a seat, unless that is this node.
+    fn send_to(&mut self, to: Party, envelope: &Envelope) {
+        if !self.is_own(to) {
+            self.send(Destination::Seat(to), envelope);
+        }
+    }
+
+    /// Sends an answer at most once within the minimum interval. Returns whether it was sent.
+    fn answer(&mut self, to: Party, envelope: &Envelope, now: Moment) -> bool {
+        let what = (to.role, envelope.body_hash());
+        let floor = self.fixed.settings.repeat_min;
+        let sent =
+            !self.is_own(to) && self.replies.try_acquire(to.seat, what, now.monotonic, floor);
+        if sent {
+            self.send(Destination::Seat(to), envelope);
+        }
+        sent
+    }
+
+    /// Signs a body as the member of this node on one side. None if it has no seat there.
+    fn seal(&self, role: Role, body: &Body) -> Option<Envelope> {
+        let (seat, key) = match role {
+            Role::Old => self.fixed.old.as_ref(),
+            Role::New => self.fixed.new.as_ref(),
+        }?;
+        Some(Envelope::seal(self.fixed.plan.id(), Party { role, seat: *seat }, body, key))
+    }
+
+    /// Signs a body that both sides send.
+    fn seal_as_any(&self, body: &Body) -> Envelope {
+        let sealed = self.seal(Role::New, body).or_else(|| self.seal(Role::Old, body));
+        sealed.expect("a change is opened with a seat")
+    }
+
+    fn own_new(&self) -> Option<Seat> {
+        self.fixed.new.as_ref().map(|(seat, _)| *seat)
+    }
+
+    fn own_old(&self) -> Option<Seat> {
+        self.fixed.old.as_ref().map(|(seat, _)| *seat)
+    }
+
+    fn is_own(&self, party: Party) -> bool {
+        let own = match party.role {
+            Role::Old => self.own_old(),
+            Role::New => self.own_new(),
+        };
+        own == Some(party.seat)
+    }
+
+    fn peer_of(&self, party: Party) -> Option<&PeerId> {
+        let member = match party.role {
+            Role::Old => self.fixed.parent.member(party.seat),
+            Role::New => self.fixed.plan.member(party.seat),
+        };
+        member.map(|member| &member.peer)
+    }
+}
+
+impl<E: Engine> Machine for Change<E> {
+    type Event = Event;
+    type Address = Party;
+    type Record = Record;
+    type Rejected = Rejected;
+
+    /// The most costly message is the one that completes a choice at a member: t dealings are
+    /// opened again, and t (t' - 1) points are multiplied. A certificate costs t + n' checks of
+    /// signatures.
+    fn handle_message(&mut self, from: &PeerId, bytes: &[u8], now: Moment) -> Result<(), Rejected> {
+        let result = self.receive(from, bytes, now);
+        self.progress(now);
+        result
+    }
+
+    fn handle_timeout(&mut self, now: Moment) {
+        self.wake(now);
+    }
+
+    /// A member that has come back is sent again what it may have missed; a coordinator that is
+    /// gone is passed over.
+    fn handle_link(&mut self, peer: &PeerId, link: Link, now: Moment) {
+        let back = match link {
+            Link::Up => self.disconnected.remove(peer),
+            Link::Down => {
+                self.disconnected.insert(peer.clone());
+                false
+            }
+            Link::RoundTrip(_) => false,
+        };
+        if back {
+            self.reconnected(peer, now);
+        }
+        self.escalate(now);
+        self.progress(now);
+    }
+
+    fn persisted(&mut self, record: Record, kept: bool, now: Moment) {
+        self.journal.answer(record.clone(), kept);
+        if !kept {
+            self.event(Event::NotKept(record));
+        }
+        self.progress(now);
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        self.outbox.pop_front()
+    }
+
+    fn next_timeout(&self) -> Option<Duration> {
+        self.due()
+    }
+}

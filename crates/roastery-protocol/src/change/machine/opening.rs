@@ -1,0 +1,175 @@
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use roastery_frost::{
+    Seat,
+    change::{Certificate, CertificateError, ChangeParams, ChangeParamsError},
+};
+use thiserror::Error;
+
+use super::{Change, Engine, Fixed, Record, dealings::Dealings, journal::Journal, signing::Choice};
+use crate::{
+    SessionId,
+    change::{EpochOrder, Parent, Plan, RollCall, message::Body},
+    clock::Moment,
+    election::Order,
+    group::Group,
+    keys::IdentityKey,
+    machine::{Backoff, ReplyLimiter},
+};
+
+/// Intervals of a change. They matter to liveness only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The time without a certificate after which the number of live coordinators doubles.
+    pub interval: Duration,
+    /// The minimum interval between two sendings of one message to one receiver.
+    pub repeat_min: Duration,
+    /// The maximum interval between retransmissions of one message that is still owed.
+    pub repeat_max: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(5),
+            repeat_min: Duration::from_millis(500),
+            repeat_max: Duration::from_secs(15),
+        }
+    }
+}
+
+/// Everything that a change needs to be opened.
+#[derive(Debug)]
+pub struct Opening<E> {
+    /// The plan. The caller has checked it ([`Plan::check`]).
+    pub plan: Plan,
+    /// The group that it changes.
+    pub parent: Arc<Group>,
+    /// This node's old seat, with the identity key of the parent's roster.
+    pub old: Option<(Seat, Arc<IdentityKey>)>,
+    /// This node's new seat, with the identity key of its card.
+    pub new: Option<(Seat, Arc<IdentityKey>)>,
+    /// Holds this node's secrets.
+    pub engine: E,
+    /// How many approvals this node waits for before it deals; t at the least.
+    pub approvals: usize,
+    /// When the plan ends, on the monotonic clock ([`Plan::check`]).
+    pub deadline: Duration,
+    /// The greatest certified epoch that this node knows.
+    pub current: EpochOrder,
+    /// All records that were stored for this plan.
+    pub stored: Vec<Record>,
+    /// The certificate, if one was stored.
+    pub certificate: Option<Vec<u8>>,
+    /// Intervals.
+    pub settings: Settings,
+}
+
+/// Why a change cannot be opened.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The group is not the plan's parent.
+    #[error("the group is not the one that the plan changes")]
+    OtherParent,
+    /// The node has no seat, old or new.
+    #[error("the node has no seat in the change")]
+    NoSeat,
+    /// The seat has another identity key, or there is no such seat.
+    #[error("the identity key is not that of the seat")]
+    OtherIdentity,
+    /// The plan does not fit the group.
+    #[error("{0}")]
+    Params(#[from] ChangeParamsError),
+    /// What was stored as the certificate is none.
+    #[error("{0}")]
+    Certificate(#[from] CertificateError),
+}
+
+impl<E: Engine> Change<E> {
+    /// Opens a change, or opens it again with what was stored.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] if the parts do not belong together.
+    pub fn open(opening: Opening<E>, now: Moment) -> Result<Self, OpenError> {
+        let Opening { plan, parent, old, new, engine, settings, .. } = opening;
+        if *plan.parent() != Parent::of(&parent) {
+            return Err(OpenError::OtherParent);
+        }
+        if old.is_none() && new.is_none() {
+            return Err(OpenError::NoSeat);
+        }
+        let is = |member: Option<&crate::group::Member>, key: &IdentityKey| {
+            member.is_some_and(|member| member.identity_key == key.public_key())
+        };
+        let right = old.iter().all(|(seat, key)| is(parent.member(*seat), key))
+            && new.iter().all(|(seat, key)| is(plan.member(*seat), key));
+        if !right {
+            return Err(OpenError::OtherIdentity);
+        }
+        let hosts = plan.members().iter().map(|member| member.host_key.serialize()).collect();
+        let id = *plan.id().as_bytes();
+        let params =
+            ChangeParams::new(id, parent.keys(), plan.excluded(), hosts, plan.threshold())?;
+        let certificate = opening.certificate.map(|bytes| Certificate::parse(&params, &bytes));
+        let certificate = certificate.transpose()?;
+        let choices = opening.stored.iter().filter_map(|record| match record {
+            Record::Signed { coordinator, choice, .. } => {
+                Some((*coordinator, Choice::new(choice.clone())))
+            }
+            _ => None,
+        });
+        let (min, max) = (settings.repeat_min, settings.repeat_max);
+        let mut opened = Self {
+            engine,
+            choices: choices.collect(),
+            wants_to_approve: opening.stored.contains(&Record::Approved)
+                && !opening.stored.contains(&Record::Withdrawn),
+            wants_to_accept: opening.stored.contains(&Record::Accepted),
+            call: RollCall::new(plan.clone(), parent.clone()),
+            running: None,
+            dealings: Dealings::default(),
+            own_dealing: None,
+            may_deal: true,
+            coordinating: None,
+            certificate: None,
+            current: opening.current,
+            announcing: Backoff::new(now.monotonic, min, max),
+            said: BTreeSet::new(),
+            wrong_certificates: BTreeMap::new(),
+            disconnected: BTreeSet::new(),
+            replies: ReplyLimiter::default(),
+            expired: false,
+            outbox: VecDeque::new(),
+            journal: Journal::stored(opening.stored),
+            fixed: Fixed {
+                // Both names are hashes under tags of their own, so that no session has the order
+                // of a change.
+                order: Order::of(SessionId::from_bytes(id), plan.seats()),
+                plan,
+                parent,
+                params,
+                old,
+                new,
+                approvals: opening.approvals,
+                deadline: opening.deadline,
+                settings,
+            },
+        };
+        if let (true, Some((seat, _))) = (opened.journal.has(&Record::Withdrawn), &opened.fixed.old)
+        {
+            opened.call.withdraw(*seat);
+        }
+        if let Some(certificate) = certificate {
+            let envelope = opened.seal_as_any(&Body::Certificate(certificate.to_bytes()));
+            opened.certificate = Some((certificate, envelope));
+        }
+        opened.progress(now);
+        Ok(opened)
+    }
+}

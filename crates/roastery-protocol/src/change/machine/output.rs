@@ -1,0 +1,149 @@
+use roastery_frost::{Seat, change::DealError};
+use thiserror::Error;
+
+use crate::{
+    ChangeTranscriptHash,
+    change::{
+        Party, RollError,
+        message::{DealingName, EnvelopeError, Malformation},
+    },
+};
+
+/// What the caller must do for a change.
+pub type Output = crate::machine::Output<Event, Record, Party>;
+
+/// What must be durable before something that depends on it leaves. The records of one plan are
+/// stored beside it, all of them, and given back when the change is opened again
+/// ([`Opening::stored`](super::Opening::stored)).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Record {
+    /// The plan is approved as an old member.
+    Approved,
+    /// The approval is taken back.
+    Withdrawn,
+    /// The plan is accepted as a new member. The host key is stored before.
+    Accepted,
+    /// This is dealt, and an entry of the audit log says so. From here on the new members may come
+    /// to hold the key, whatever becomes of the plan.
+    Dealt(DealingName),
+    /// A transcript is signed as a new member; the share that the engine has taken from it is
+    /// stored with this record. From here on others may come to hold a certificate: share and host
+    /// key must be kept, whatever happens.
+    Signed {
+        /// The coordinator that has chosen.
+        coordinator: Seat,
+        /// The transcript.
+        transcript: ChangeTranscriptHash,
+        /// The choice that it is of.
+        choice: Vec<DealingName>,
+    },
+    /// The new epoch exists: the certificate is stored
+    /// ([`Change::certificate`](super::Change::certificate)).
+    Certified(ChangeTranscriptHash),
+}
+
+/// What has happened in a change.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// All new members have accepted, and enough old ones have approved. From here on members deal.
+    RollComplete,
+    /// This node's dealing has left.
+    Dealt,
+    /// This node cannot deal.
+    CannotDeal(DealError),
+    /// This node's store has another dealing of this plan than its share gives: the share is
+    /// another one.
+    OtherDealing(DealingName),
+    /// The share that this dealing gives this node is wrong. It proves nothing to others.
+    WrongShare(DealingName),
+    /// A new member says that its share of a dealing is wrong. It proves nothing.
+    Complaint {
+        /// The new seat that complains.
+        seat: Seat,
+        /// The dealing.
+        dealing: DealingName,
+    },
+    /// An old member has dealt twice. The first dealing counts here.
+    TwoDealings {
+        /// The old seat.
+        dealer: Seat,
+    },
+    /// This node coordinates, with its own choice of dealings.
+    Coordinating,
+    /// This node's signature of a transcript has left.
+    Signed(ChangeTranscriptHash),
+    /// The certificate is there and stored: the new epoch exists.
+    Certified(ChangeTranscriptHash),
+    /// A record could not be kept. What depends on it has not left, and is tried again later.
+    NotKept(Record),
+    /// The plan has expired, and there is no certificate.
+    Expired {
+        /// Whether it can still take effect: this node has signed a transcript, so that others may
+        /// come to hold a certificate. Share and host key are to be kept.
+        open: bool,
+    },
+}
+
+/// Why a message had no effect, or not the one that its sender wanted. Never an error of the
+/// change.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Rejected {
+    /// It came from a peer that holds no seat, old or new.
+    #[error("the peer holds no seat in the change")]
+    NotAMember,
+    /// The bytes are no envelope.
+    #[error("{0}")]
+    NotAnEnvelope(#[from] EnvelopeError),
+    /// It belongs to another plan.
+    #[error("it belongs to another plan")]
+    OtherPlan,
+    /// There is no such seat.
+    #[error("there is no {0}")]
+    NoSuchSeat(Party),
+    /// The signature is not that of the seat that the header names.
+    #[error("it is not signed by {0}, which it names as its sender")]
+    NotSigned(Party),
+    /// The body breaks a structural rule.
+    #[error("{sender}: {malformation}")]
+    Malformed {
+        /// The sender.
+        sender: Party,
+        /// The structural rule that it breaks.
+        malformation: Malformation,
+    },
+    /// It says nothing new, for example because it is a retransmission.
+    #[error("nothing new")]
+    Repeat,
+    /// An acceptance, an approval or a roll that does not count.
+    #[error("{0}")]
+    Roll(#[from] RollError),
+    /// A dealing, a signature or a certificate that does not verify.
+    #[error("{sender}: it does not verify")]
+    Wrong {
+        /// The sender.
+        sender: Party,
+    },
+    /// Its sender has sent so many wrong certificates that no more are checked.
+    #[error("{sender} has used up its trials")]
+    TooMany {
+        /// The sender.
+        sender: Party,
+    },
+    /// A choice of dealings that are not all here. They are asked for.
+    #[error("a dealing of the choice of new seat {coordinator} is not here")]
+    UnknownDealing {
+        /// The coordinator.
+        coordinator: Seat,
+    },
+    /// It asks for something that this node does not have, or exceeds the rate limit of answers.
+    #[error("nothing to answer {sender} with now")]
+    NoAnswer {
+        /// The sender.
+        sender: Party,
+    },
+    /// The certificate is there already.
+    #[error("the change is over")]
+    Over,
+}

@@ -1,0 +1,239 @@
+//! What comes in: authenticate, then retain, then act.
+
+use roastery_frost::{
+    Seat, Signature,
+    change::{Certificate, Dealing},
+};
+
+use super::{Change, Choice, Engine, Event, Rejected, dealings::Known};
+use crate::{
+    change::{
+        Party, Role,
+        message::{Body, DealingName, Envelope, Kind, TranscriptSignature, Want},
+    },
+    clock::Moment,
+    group::PeerId,
+};
+
+/// How many invalid certificates of one sender are checked.
+const MOST_WRONG_CERTIFICATES: u8 = 4;
+
+impl<E: Engine> Change<E> {
+    pub(super) fn receive(
+        &mut self,
+        from: &PeerId,
+        bytes: &[u8],
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        let plan = &self.fixed.plan;
+        let is_new = plan.members().iter().any(|member| member.peer == *from);
+        if !is_new && !self.fixed.parent.is_member(from) {
+            return Err(Rejected::NotAMember);
+        }
+        let envelope = Envelope::parse(bytes)?;
+        let header = *envelope.header();
+        if header.plan != plan.id() {
+            return Err(Rejected::OtherPlan);
+        }
+        // An envelope that was read names a sender.
+        let sender = header.party().ok_or(Rejected::NotAMember)?;
+        let member = match sender.role {
+            Role::Old => self.fixed.parent.member(sender.seat),
+            Role::New => plan.member(sender.seat),
+        };
+        let key = member.ok_or(Rejected::NoSuchSeat(sender))?.identity_key;
+        if !envelope.is_signed_with(&key) {
+            return Err(Rejected::NotSigned(sender));
+        }
+        if self.certificate.is_some() && envelope.kind() != Kind::Certificate {
+            self.answer_with_certificate(sender, now);
+            return Err(Rejected::Over);
+        }
+        let body = envelope
+            .read(&self.fixed.params)
+            .map_err(|malformation| Rejected::Malformed { sender, malformation })?;
+        self.accept_body(from, sender, body, envelope, now)
+    }
+
+    fn accept_body(
+        &mut self,
+        from: &PeerId,
+        sender: Party,
+        body: Body,
+        envelope: Envelope,
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        let seat = sender.seat;
+        match body {
+            // A plan that is under way is known.
+            Body::Plan(_) => Err(Rejected::Repeat),
+            Body::Approval => {
+                let counted = self.call.approve(seat, Signature::from_bytes(&envelope.signature()));
+                self.answer_with_roll(from, sender, now);
+                new_if(counted?)
+            }
+            Body::Acceptance(signature) => {
+                let counted = self.call.accept(seat, signature);
+                self.answer_with_roll(from, sender, now);
+                new_if(counted?)
+            }
+            Body::Withdrawal => new_if(self.call.withdraw(seat)),
+            Body::Roll(list) => new_if(self.call.read(&list)?),
+            Body::Dealing(bytes) => self.on_dealing(sender, &bytes, envelope),
+            Body::Choice(names) => self.on_choice(seat, names, now),
+            Body::Complaint(name) => self.on_complaint(seat, name),
+            Body::Signature(content) => self.on_signature(sender, content),
+            Body::Certificate(bytes) => self.on_certificate(sender, &bytes),
+            Body::Want(want) => self.on_want(sender, want, now),
+            // Receipts are about an epoch that exists: the node counts them.
+            Body::Receipt(_) => Err(Rejected::Repeat),
+        }
+    }
+
+    fn on_dealing(
+        &mut self,
+        sender: Party,
+        bytes: &[u8],
+        envelope: Envelope,
+    ) -> Result<(), Rejected> {
+        let dealing = Dealing::parse(&self.fixed.params, sender.seat, bytes)
+            .map_err(|_| Rejected::Wrong { sender })?;
+        match self.dealings.compare(&dealing) {
+            Known::Same => Err(Rejected::Repeat),
+            Known::Different => {
+                self.event(Event::TwoDealings { dealer: sender.seat });
+                Err(Rejected::Wrong { sender })
+            }
+            Known::New => {
+                self.enter_dealing(dealing, envelope);
+                Ok(())
+            }
+        }
+    }
+
+    /// The last choice of a coordinator counts, until one is signed. What is missing of it is asked
+    /// for; what was signed is answered with the signature.
+    fn on_choice(
+        &mut self,
+        coordinator: Seat,
+        names: Vec<DealingName>,
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        if self.own_new().is_none_or(|own| own == coordinator) {
+            return Err(Rejected::Repeat);
+        }
+        let known = self.choices.get(&coordinator);
+        let is_same = known.is_some_and(|known| known.names == names);
+        if is_same && let Some(envelope) = known.and_then(Choice::released).cloned() {
+            self.answer(Party::new(coordinator), &envelope, now);
+            return Err(Rejected::Repeat);
+        }
+        if known.is_some_and(|known| !known.is_open()) {
+            return Err(Rejected::Repeat);
+        }
+        self.complain_of(&names, now);
+        let missing: Vec<DealingName> =
+            names.iter().copied().filter(|name| self.dealings.lacks(*name)).collect();
+        if !is_same {
+            self.choices.insert(coordinator, Choice::new(names));
+        }
+        for name in &missing {
+            let want = self.seal_as_any(&Body::Want(Want::Dealing(*name)));
+            self.answer(Party::new(coordinator), &want, now);
+        }
+        if missing.is_empty() {
+            return if is_same { Err(Rejected::Repeat) } else { Ok(()) };
+        }
+        Err(Rejected::UnknownDealing { coordinator })
+    }
+
+    /// Tells again which dealings of a choice are wrong here: to all new seats, so that the next
+    /// coordinators leave them out.
+    fn complain_of(&mut self, names: &[DealingName], now: Moment) {
+        let wrong = |name: &&DealingName| {
+            self.dealings.is_wrong(**name) || self.dealings.contradicts(**name)
+        };
+        let wrong: Vec<DealingName> = names.iter().filter(wrong).copied().collect();
+        for name in wrong {
+            let Some(complaint) = self.seal(Role::New, &Body::Complaint(name)) else { return };
+            for seat in self.fixed.plan.seats() {
+                self.answer(Party::new(seat), &complaint, now);
+            }
+        }
+    }
+
+    fn on_complaint(&mut self, seat: Seat, dealing: DealingName) -> Result<(), Rejected> {
+        if !self.dealings.complain(seat, dealing) {
+            return Err(Rejected::Repeat);
+        }
+        self.event(Event::Complaint { seat, dealing });
+        Ok(())
+    }
+
+    fn on_signature(
+        &mut self,
+        sender: Party,
+        content: TranscriptSignature,
+    ) -> Result<(), Rejected> {
+        let TranscriptSignature { transcript, signature } = content;
+        if self.coordinating.as_ref().is_some_and(|one| one.has_signed(sender.seat)) {
+            return Err(Rejected::Repeat);
+        }
+        match self.collect(sender.seat, transcript, signature) {
+            Some(true) => Ok(()),
+            Some(false) => Err(Rejected::Wrong { sender }),
+            None => Err(Rejected::NoAnswer { sender }),
+        }
+    }
+
+    fn on_certificate(&mut self, sender: Party, bytes: &[u8]) -> Result<(), Rejected> {
+        if self.certificate().is_some_and(|known| known.to_bytes() == bytes) {
+            return Err(Rejected::Repeat);
+        }
+        let wrong = self.wrong_certificates.entry(sender).or_default();
+        if *wrong >= MOST_WRONG_CERTIFICATES {
+            return Err(Rejected::TooMany { sender });
+        }
+        match Certificate::parse(&self.fixed.params, bytes) {
+            Ok(certificate) => new_if(self.enter_certificate(certificate)),
+            Err(_) => {
+                *wrong += 1;
+                Err(Rejected::Wrong { sender })
+            }
+        }
+    }
+
+    fn on_want(&mut self, sender: Party, want: Want, now: Moment) -> Result<(), Rejected> {
+        let envelope = match want {
+            Want::Dealing(name) => self.dealings.envelope(name).cloned(),
+            // With a certificate everything is answered with it before.
+            Want::Certificate | Want::Lineage(_) | Want::Receipt => None,
+        };
+        match envelope {
+            Some(envelope) if self.answer(sender, &envelope, now) => Ok(()),
+            _ => Err(Rejected::NoAnswer { sender }),
+        }
+    }
+
+    fn answer_with_certificate(&mut self, sender: Party, now: Moment) {
+        let Some((_, envelope)) = &self.certificate else { return };
+        let envelope = envelope.clone();
+        self.answer(sender, &envelope, now);
+    }
+
+    /// A member that still announces itself lacks the roll; one that hands on what another has said
+    /// is not answered.
+    fn answer_with_roll(&mut self, from: &PeerId, sender: Party, now: Moment) {
+        if self.running.is_none() || self.peer_of(sender) != Some(from) {
+            return;
+        }
+        if let Some(roll) = self.call.roll(self.fixed.approvals) {
+            let envelope = self.seal_as_any(&Body::Roll(roll.list().clone()));
+            self.answer(sender, &envelope, now);
+        }
+    }
+}
+
+fn new_if(new: bool) -> Result<(), Rejected> {
+    if new { Ok(()) } else { Err(Rejected::Repeat) }
+}

@@ -1,0 +1,198 @@
+//! Time: whose turn it is, and what is said again.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use roastery_frost::Seat;
+
+use super::{Change, Choice, Engine, Event, Said};
+use crate::{
+    Attempt,
+    change::{
+        Party, Role,
+        message::{Body, Envelope, Want},
+    },
+    clock::Moment,
+    group::PeerId,
+    machine::{Backoff, Destination},
+};
+
+/// What is announced until the roll is complete.
+const ANNOUNCED: [Said; 3] = [Said::Approval, Said::Withdrawal, Said::Acceptance];
+
+impl<E: Engine> Change<E> {
+    pub(super) fn wake(&mut self, now: Moment) {
+        let again = self.announcing.fire(now.monotonic);
+        if again {
+            self.journal.try_again();
+        }
+        self.expire(now);
+        if self.is_active() {
+            if again {
+                self.repeat_announcements();
+            }
+            self.escalate(now);
+            self.repeat_to_coordinators(now);
+            self.repeat_choice(now);
+        }
+        self.progress(now);
+    }
+
+    /// Whether anything is said without being asked for: there is no certificate, and there can
+    /// still be one.
+    fn is_active(&self) -> bool {
+        self.certificate.is_none() && (!self.expired || self.has_signed())
+    }
+
+    fn expire(&mut self, now: Moment) {
+        if self.certificate.is_none() && !self.expired && now.monotonic >= self.fixed.deadline {
+            self.expired = true;
+            let open = self.has_signed();
+            self.event(Event::Expired { open });
+        }
+    }
+
+    /// When the machine must be woken next.
+    pub(super) fn due(&self) -> Option<Duration> {
+        let again = self.journal.has_failed().then(|| self.announcing.due());
+        if !self.is_active() {
+            return again;
+        }
+        let announces =
+            self.running.is_none() && ANNOUNCED.iter().any(|what| self.said.contains(what));
+        let announcing = announces.then(|| self.announcing.due());
+        let running = self.running.iter().flat_map(|running| {
+            let live = running.live.values().map(Backoff::due);
+            live.chain([running.schedule.due()])
+        });
+        let shown = self.coordinating.as_ref().and_then(|one| one.due());
+        let deadline = (!self.expired).then_some(self.fixed.deadline);
+        again.into_iter().chain(announcing).chain(running).chain(shown).chain(deadline).min()
+    }
+
+    fn repeat_announcements(&mut self) {
+        if self.running.is_some() {
+            return;
+        }
+        for envelope in self.announcements() {
+            self.send(Destination::Everyone, &envelope);
+        }
+    }
+
+    fn announcements(&mut self) -> Vec<Envelope> {
+        let said = ANNOUNCED.into_iter().filter(|what| self.said.contains(what));
+        let said: Vec<Said> = said.collect();
+        said.into_iter().filter_map(|what| self.announced(what)).collect()
+    }
+
+    /// Makes the coordinators live whose time has come.
+    pub(super) fn escalate(&mut self, now: Moment) {
+        if self.certificate.is_some() {
+            return;
+        }
+        let own = self.own_new();
+        let gone: BTreeSet<Seat> = self
+            .fixed
+            .plan
+            .seats()
+            .zip(self.fixed.plan.members())
+            .filter(|(seat, member)| Some(*seat) != own && self.disconnected.contains(&member.peer))
+            .map(|(seat, _)| seat)
+            .collect();
+        let (n, order) = (self.fixed.plan.size(), &self.fixed.order);
+        let settings = self.fixed.settings;
+        let Some(running) = &mut self.running else { return };
+        let passed_over = |attempt: Attempt| gone.contains(&order.coordinator(attempt));
+        let begun = running.schedule.advance(now.monotonic, passed_over);
+        let begun = begun.into_iter().filter(|attempt| attempt.index() < n);
+        let begun: Vec<Seat> = begun.map(|attempt| order.coordinator(attempt)).collect();
+        for coordinator in begun {
+            if Some(coordinator) == own {
+                self.coordinating.get_or_insert_default();
+                continue;
+            }
+            let repeat = Backoff::new(now.monotonic, settings.repeat_min, settings.repeat_max);
+            if let Some(running) = &mut self.running {
+                running.live.insert(coordinator, repeat);
+            }
+        }
+    }
+
+    fn repeat_to_coordinators(&mut self, now: Moment) {
+        let Some(running) = &mut self.running else { return };
+        let due = running
+            .live
+            .iter_mut()
+            .filter_map(|(seat, repeat)| repeat.fire(now.monotonic).then_some(*seat));
+        let due: Vec<Seat> = due.collect();
+        for seat in due {
+            for envelope in self.owed_to(seat) {
+                self.send_to(Party::new(seat), &envelope);
+            }
+        }
+    }
+
+    /// What a live coordinator must get: this node's dealing, and its signature of what that one
+    /// has chosen; a question for the certificate, if there is neither.
+    fn owed_to(&self, coordinator: Seat) -> Vec<Envelope> {
+        let dealt = self.own_dealing.as_ref().filter(|_| self.said.contains(&Said::Dealing));
+        let dealing = dealt.map(|(_, envelope)| envelope.clone());
+        let signature = self.choices.get(&coordinator).and_then(Choice::released).cloned();
+        let mut owed: Vec<Envelope> = dealing.into_iter().chain(signature).collect();
+        if owed.is_empty() {
+            owed.push(self.seal_as_any(&Body::Want(Want::Certificate)));
+        }
+        owed
+    }
+
+    /// A coordinator shows its choice again to those that have not signed it.
+    fn repeat_choice(&mut self, now: Moment) {
+        let Some(coordinating) = &mut self.coordinating else { return };
+        let Some((envelope, repeat)) = coordinating.shown() else { return };
+        if !repeat.fire(now.monotonic) {
+            return;
+        }
+        let envelope = envelope.clone();
+        let unsigned = self.fixed.plan.seats().filter(|seat| !coordinating.has_signed(*seat));
+        let unsigned: Vec<Seat> = unsigned.collect();
+        for seat in unsigned {
+            self.send_to(Party::new(seat), &envelope);
+        }
+    }
+
+    /// This peer can be reached again: what was sent while it could not is sent again, at the rate
+    /// of answers.
+    pub(super) fn reconnected(&mut self, peer: &PeerId, now: Moment) {
+        let parent = self.fixed.parent.clone();
+        let old = parent.seats().map(Party::old);
+        let parties: Vec<Party> = old
+            .chain(self.fixed.plan.seats().map(Party::new))
+            .filter(|party| self.peer_of(*party) == Some(peer))
+            .collect();
+        for party in parties {
+            for envelope in self.missed_by(party) {
+                // A rate limit is not an error: the ordinary retransmission brings it.
+                self.answer(party, &envelope, now);
+            }
+        }
+    }
+
+    fn missed_by(&mut self, party: Party) -> Vec<Envelope> {
+        if let Some((_, envelope)) = &self.certificate {
+            return vec![envelope.clone()];
+        }
+        if !self.is_active() {
+            return Vec::new();
+        }
+        let mut missed = self.announcements();
+        if party.role == Role::New {
+            missed.extend(self.owed_to(party.seat));
+            if let Some(coordinating) = &mut self.coordinating
+                && !coordinating.has_signed(party.seat)
+                && let Some((envelope, _)) = coordinating.shown()
+            {
+                missed.push(envelope.clone());
+            }
+        }
+        missed
+    }
+}

@@ -1,0 +1,5 @@
+//! A change of a group, played by all its members in one test.
+
+mod faults;
+mod honest;
+mod world;

@@ -12,7 +12,10 @@ use roastery_service::api::{Client, ClientError};
 use serde_json::Value;
 
 use crate::chaos::{PATIENCE, SIZE, THRESHOLD, books::Books, links::Link};
-use crate::nodes::support::{Group, signal};
+use crate::nodes::{
+    clock::libfaketime,
+    support::{Group, signal},
+};
 
 /// The node whose operator decides by hand.
 pub(crate) const BY_HAND: usize = 2;
@@ -82,7 +85,7 @@ impl Nodes {
             links.push(row);
         }
         let disk = small_disk(&group);
-        let faketime = faketime();
+        let faketime = libfaketime();
         for (what, there) in [("full disk", disk), ("clock steps", faketime.is_some())] {
             if !there {
                 books.skip(what);
@@ -333,11 +336,4 @@ fn small_disk(group: &Group) -> bool {
     let copied = Command::new("cp").args(["-a"]).arg(aside.join(".")).arg(&folder).output();
     assert!(copied.unwrap().status.success());
     true
-}
-
-/// The library that gives a process another wall clock.
-fn faketime() -> Option<PathBuf> {
-    let places = fs::read_dir("/usr/lib").ok()?.flatten().map(|entry| entry.path());
-    let mut found = places.map(|place| place.join("faketime/libfaketimeMT.so.1"));
-    found.find(|library| library.exists())
 }

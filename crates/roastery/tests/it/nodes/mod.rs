@@ -4,6 +4,8 @@
 mod addresses;
 mod api;
 mod audit;
+mod by_hand;
+pub(crate) mod clock;
 mod evidence;
 mod failures;
 mod files;
@@ -15,3 +17,4 @@ mod seats;
 mod sessions;
 mod stores;
 pub(crate) mod support;
+mod waiting;

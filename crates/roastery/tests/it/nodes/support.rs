@@ -93,22 +93,37 @@ impl Group {
         threshold: u16,
         environment: &[(&str, &str)],
     ) -> Self {
-        let group = Self { folder: fresh_folder(name), port: free_ports(signers) };
-        let (signers, threshold) = (signers.to_string(), threshold.to_string());
-        let port = group.port.to_string();
-        let options = ["--signers", &signers, "--threshold", &threshold, "--port", &port];
-        group.local(&options, environment).well();
-        group
+        Self::made(name, signers, &["--signers", &signers.to_string()], threshold, environment)
     }
 
     /// Makes a group of nodes of so many seats each.
     pub(crate) fn of_seats(name: &str, seats: &[u16], threshold: u16) -> Self {
+        Self::of_seats_with(name, seats, threshold, &[])
+    }
+
+    /// Makes a group of nodes of so many seats each, which have this environment.
+    pub(crate) fn of_seats_with(
+        name: &str,
+        seats: &[u16],
+        threshold: u16,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let nodes = u16::try_from(seats.len()).unwrap();
-        let group = Self { folder: fresh_folder(name), port: free_ports(nodes) };
         let seats: Vec<String> = seats.iter().map(u16::to_string).collect();
-        let (seats, threshold) = (seats.join(","), threshold.to_string());
-        let port = group.port.to_string();
-        group.local(&["--seats", &seats, "--threshold", &threshold, "--port", &port], &[]).well();
+        Self::made(name, nodes, &["--seats", &seats.join(",")], threshold, environment)
+    }
+
+    fn made(
+        name: &str,
+        nodes: u16,
+        members: &[&str],
+        threshold: u16,
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let group = Self { folder: fresh_folder(name), port: free_ports(nodes) };
+        let (threshold, port) = (threshold.to_string(), group.port.to_string());
+        let options = [members, &["--threshold", &threshold, "--port", &port]].concat();
+        group.local(&options, environment).well();
         group
     }
 

@@ -131,7 +131,7 @@ fn a_member_that_opens_hundreds_of_signed_sessions_again_learns_all_outcomes_soo
     for request in &requests {
         world.open(2, request, RequestOrigin::Waited);
     }
-    world.run_for(secs(10));
+    world.run_for(secs(3));
     let signed = |one: &&_| world.is_signed(2, SigningRequest::session_id(one));
     assert_eq!(requests.iter().filter(signed).count(), requests.len());
 }

@@ -17,13 +17,18 @@ pub mod own_card;
 pub mod policy;
 mod service;
 pub mod text;
+mod time;
 pub mod view;
 
 pub use self::{
     descriptors::TooFewDescriptors,
     metrics::Metrics,
     service::{
-        BoxError, Failure, FailureKind, RecordedIn, RequestFilter, RequestPage, Role, Service,
-        ServiceError, ServiceEvent, nothing_to_cut, too_young,
+        AuditCuts, BoxError, CardAddresses, CurrentState, DraftSubject, Failure, FailureKind,
+        GroupStatus, HeldProof, KeygenPhase, KeygenStatus, KnownRequest, LoggedShare,
+        MemberDecisions, MemberStatus, NodeStatus, Payment, PeerStatus, PolicyStatus, RecordedIn,
+        RequestDetails, RequestDraft, RequestFilter, RequestPage, Role, Service, ServiceError,
+        ServiceEvent, SessionStatus, State, Summary, approval_text, nothing_to_cut, too_young,
     },
+    time::Time,
 };

@@ -2,7 +2,7 @@
 
 use bitcoin::hex::FromHex as _;
 use roastery_protocol::request::MAX_LIFETIME_SECONDS;
-use roastery_service::view::Time;
+use roastery_service::Time;
 
 use crate::when;
 

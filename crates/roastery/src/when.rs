@@ -1,7 +1,7 @@
 //! Times for people: local, by the system's time zone or `TZ`.
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
-use roastery_service::view::Time;
+use roastery_service::Time;
 
 /// The day and the minute.
 pub(crate) fn short(time: Time) -> String {

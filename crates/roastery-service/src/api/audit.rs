@@ -5,6 +5,7 @@ use axum::{
     http::header,
     response::{IntoResponse as _, Response},
 };
+use bitcoin::hex::FromHex as _;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -40,7 +41,7 @@ pub(super) async fn log(
     Query(Entries { from, limit }): Query<Entries>,
 ) -> Answer<Vec<LogEntry>> {
     let (from, limit) = log_page(from, limit)?;
-    Ok(Json(service.log(from, limit).await?))
+    Ok(Json(service.log(from, limit).await?.into_iter().map(Into::into).collect()))
 }
 
 fn log_page(from: u64, limit: Option<u64>) -> Result<(u64, usize), ApiError> {
@@ -67,7 +68,7 @@ pub(super) async fn export_log(
 #[utoipa::path(get, path = "/v1/log/cuts",
     responses((status = 200, description = "Done", body = LogCuts)))]
 pub(super) async fn log_cuts(State(service): At) -> Answer<LogCuts> {
-    Ok(Json(service.log_cuts().await?))
+    Ok(Json(service.log_cuts().await?.into()))
 }
 
 /// Cuts the oldest entries from the audit log, once they are exported, and keeps a record of it.
@@ -75,5 +76,8 @@ pub(super) async fn log_cuts(State(service): At) -> Answer<LogCuts> {
     responses((status = 200, description = "Done", body = LogCut),
         (status = 409, description = "conflict: there are no such entries, one is too young, or the hash is that of others", body = Problem)))]
 pub(super) async fn cut_log(State(service): At, Body(what): Body<CutLog>) -> Answer<LogCut> {
-    Ok(Json(service.cut_log(what).await?))
+    let CutLog { before, sha256 } = what;
+    let sha256 = <[u8; 32]>::from_hex(&sha256)
+        .map_err(|_| ApiError::invalid("sha256: allowed are 64 hexadecimal digits"))?;
+    Ok(Json(service.cut_log(before, sha256).await?.into()))
 }

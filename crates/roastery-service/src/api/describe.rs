@@ -13,7 +13,7 @@ use utoipa::{
 use utoipa_axum::router::OpenApiRouter;
 
 use super::{events::Lagged, health, routes};
-use crate::{ServiceEvent, view::Problem};
+use crate::view::{Problem, ServiceEvent};
 
 /// The description without its operations.
 #[derive(OpenApi)]

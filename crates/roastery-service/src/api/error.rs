@@ -67,6 +67,11 @@ impl From<ServiceError> for ApiError {
 }
 
 impl ApiError {
+    /// The content of the body makes no sense, for this reason.
+    pub(super) fn invalid(reason: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, ProblemCode::Invalid, reason)
+    }
+
     /// A part of the request could not be parsed.
     fn unread(status: StatusCode, text: &str) -> Self {
         Self::new(status, ProblemCode::Invalid, text.replace('\n', " "))

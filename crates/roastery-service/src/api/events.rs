@@ -12,7 +12,7 @@ use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
 use utoipa::ToSchema;
 
 use super::{error::ApiError, operations::Operations};
-use crate::{Role, Service, ServiceEvent, limits::Limit, text::to_json};
+use crate::{Role, Service, ServiceEvent, limits::Limit, text::to_json, view};
 
 /// The data of the event "lagged": events were not read in time and are missing here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -54,7 +54,7 @@ fn lines_of(
         Ok(match event {
             Ok(event) => {
                 let named = Event::default().event(&event.kind);
-                named.data(to_json(&event).unwrap_or_default())
+                named.data(to_json(&view::ServiceEvent::from(event)).unwrap_or_default())
             }
             Err(BroadcastStreamRecvError::Lagged(missed)) => {
                 behind(missed);
@@ -79,7 +79,7 @@ mod tests {
         let (sender, receiver) = broadcast::channel(2);
         for number in 0..5 {
             let event = ServiceEvent {
-                time: crate::view::Time::from_milliseconds(number),
+                time: crate::Time::from_milliseconds(number),
                 group: "treasury".to_owned(),
                 session: String::new(),
                 kind: "signed".to_owned(),

@@ -91,9 +91,9 @@ async fn ready(
     answer(service.readiness().await, &heartbeat)
 }
 
-fn answer(mut health: Health, heartbeat: &Heartbeat) -> Response {
-    health.problems.extend(heartbeat.problem());
-    health.ok = health.problems.is_empty();
+fn answer(mut problems: Vec<String>, heartbeat: &Heartbeat) -> Response {
+    problems.extend(heartbeat.problem());
+    let health = Health { ok: problems.is_empty(), problems };
     let status = if health.ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, SafeJson(health)).into_response()
 }

@@ -9,6 +9,7 @@ mod audit;
 mod bind;
 mod client;
 mod connections;
+mod convert;
 mod describe;
 mod error;
 mod events;

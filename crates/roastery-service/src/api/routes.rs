@@ -19,6 +19,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     NEXT_BEFORE, audit,
+    convert::draft_of,
     error::{ApiError, Body, File, Path, Query},
     events,
     json::SafeJson as Json,
@@ -79,7 +80,7 @@ pub(super) fn acts() -> OpenApiRouter<Arc<Service>> {
 /// since when.
 #[utoipa::path(get, path = "/v1/status", responses((status = 200, description = "Done", body = Status)))]
 async fn status(State(service): At) -> Json<Status> {
-    Json(service.status().await)
+    Json(service.status().await.into())
 }
 
 /// Stores the new addresses of another member, from its newer card.
@@ -87,7 +88,7 @@ async fn status(State(service): At) -> Json<Status> {
     responses((status = 200, description = "Done", body = PeerAddresses),
         (status = 409, description = "conflict: it is not the card of another member", body = Problem)))]
 async fn add_card(State(service): At, Body(card): Body<AddCard>) -> Answer<PeerAddresses> {
-    Ok(Json(service.add_card(&card.card).await?))
+    Ok(Json(service.add_card(&card.card).await?.into()))
 }
 
 /// The name of a group at this node.
@@ -109,7 +110,7 @@ async fn recover(
     File(file): File,
 ) -> Answer<GroupStatus> {
     let group = service.recover(file.to_vec(), called.name).await?;
-    find_group(&service, &group.id().to_string()).await
+    Ok(Json(service.group_status(&group.id().to_string()).await?.into()))
 }
 
 /// A group, by its name or its id.
@@ -117,21 +118,7 @@ async fn recover(
     params(("name" = String, Path, description = "Its name or its id", min_length = 1, max_length = 128)),
     responses((status = 200, description = "Done", body = GroupStatus)))]
 async fn group(State(service): At, Path(name): Path<String>) -> Answer<GroupStatus> {
-    find_group(&service, &name).await
-}
-
-async fn find_group(service: &Service, name: &str) -> Answer<GroupStatus> {
-    // Returns an error if there is none.
-    service.group_files(name)?;
-    let groups = service.status().await.groups;
-    let group = groups.into_iter().find(|group| group.name == name || group.id == name);
-    group.map(Json).ok_or_else(|| {
-        ApiError::new(
-            StatusCode::NOT_FOUND,
-            ProblemCode::NotFound,
-            format!("there is no group {name:?} here"),
-        )
-    })
+    Ok(Json(service.group_status(&name).await?.into()))
 }
 
 /// Gives a group another name, from the next start on. A name stays bound to one group.
@@ -177,7 +164,7 @@ async fn propose(
     Path(name): Path<String>,
     Body(what): Body<Propose>,
 ) -> Answer<Request> {
-    Ok(Json(service.propose(&name, what).await?))
+    Ok(Json(service.propose(&name, draft_of(what)?).await?.into()))
 }
 
 /// A query for requests.
@@ -218,8 +205,9 @@ async fn requests(
     if let Some(before) = before {
         within("before", before, 0..=MAX_NUMBER)?;
     }
-    let filter = RequestFilter { group, state, before, limit };
+    let filter = RequestFilter { group, state: state.map(Into::into), before, limit };
     let RequestPage { requests, next } = service.requests(filter, role).await?;
+    let requests: Vec<Request> = requests.into_iter().map(Into::into).collect();
     let next = next.map(|next| [(NEXT_BEFORE, next.to_string())]);
     Ok((next, Json(requests)).into_response())
 }
@@ -246,7 +234,7 @@ async fn request(
     Query(Wait { wait }): Query<Wait>,
 ) -> Answer<Request> {
     let wait = within("wait", wait, 0..=LONGEST_WAIT)?;
-    Ok(Json(service.request(&session, Duration::from_secs(wait), role).await?))
+    Ok(Json(service.request(&session, Duration::from_secs(wait), role).await?.into()))
 }
 
 /// How a transaction is completed.
@@ -296,7 +284,7 @@ async fn approve(
     if let Some(revision) = revision {
         within("revision", revision, 0..=MAX_NUMBER)?;
     }
-    Ok(Json(service.approve(&session, revision).await?))
+    Ok(Json(service.approve(&session, revision).await?.into()))
 }
 
 /// Rejects a request, also one that was approved and is not signed yet.
@@ -308,14 +296,14 @@ async fn reject(
     Path(session): Path<String>,
     Body(reject): Body<Reject>,
 ) -> Answer<Request> {
-    Ok(Json(service.reject(&session, reject.note).await?))
+    Ok(Json(service.reject(&session, reject.note).await?.into()))
 }
 
 /// The proofs of misbehaviour that this node holds.
 #[utoipa::path(get, path = "/v1/evidence",
     responses((status = 200, description = "Done", body = [Evidence])))]
 async fn evidence(State(service): At) -> Answer<Vec<Evidence>> {
-    Ok(Json(service.evidence().await?))
+    Ok(Json(service.evidence().await?.into_iter().map(Into::into).collect()))
 }
 
 /// A proof as a file, by its id or the first 8 digits of it or more.

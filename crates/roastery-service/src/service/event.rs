@@ -1,11 +1,9 @@
 use roastery_protocol::member::machine::Event;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
-use crate::{service::now_ms, text::visible, view::Time};
+use crate::{Time, service::now_ms, text::visible};
 
 /// An event, for clients that observe the node.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceEvent {
     /// When it happened.
     pub time: Time,

@@ -38,13 +38,24 @@ use tokio::sync::{broadcast, watch};
 pub(crate) use self::{answers::requests::MOST_LISTED, supervision::Supervisor};
 pub use self::{
     answers::{
-        cutting::{nothing_to_cut, too_young},
+        cutting::{AuditCuts, nothing_to_cut, too_young},
+        known::{KnownRequest, RequestDetails},
+        records::{HeldProof, LoggedShare},
         requests::{RequestFilter, RequestPage},
+        status::{GroupStatus, MemberStatus, NodeStatus, PeerStatus, PolicyStatus, SessionStatus},
     },
     error::{BoxError, RecordedIn, ServiceError},
     event::ServiceEvent,
+    group::{
+        progress::MemberDecisions,
+        state::{CurrentState, State, approval_text},
+        summaries::{Payment, Summary},
+    },
+    keygen::status::{KeygenPhase, KeygenStatus},
+    requests::proposing::{DraftSubject, RequestDraft},
     role::Role,
     supervision::{Failure, FailureKind},
+    whereabouts::CardAddresses,
 };
 use self::{
     group::{journal::AuditWriter, service::GroupService},

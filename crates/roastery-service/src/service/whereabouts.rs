@@ -6,15 +6,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use bitcoin::hex::DisplayHex as _;
-use roastery_libp2p::{DialAddress, PeersError, Whereabouts};
-use roastery_protocol::group::PeerId;
+use roastery_libp2p::{AddressListError, DialAddress, PeersError, Whereabouts};
+use roastery_protocol::group::{Name, PeerId};
 
 use crate::{
     files::{Folder, FolderError, NodeCard, PeerFiles},
     limits::Limit,
     service::{Service, ServiceError},
-    view::PeerAddresses,
 };
 
 /// The latest signed addresses of each peer, in memory and in the node's folder.
@@ -30,6 +28,23 @@ struct Said {
     /// Whether they are in the folder. If not they are used all the same, and written when they are
     /// received once more.
     kept: bool,
+}
+
+/// The addresses of a member, from its card.
+#[derive(Clone, Debug)]
+pub struct CardAddresses {
+    /// Its peer id.
+    pub peer: PeerId,
+    /// Its name.
+    pub name: Name,
+    /// The addresses on the card at which this node can dial it.
+    pub addresses: Vec<DialAddress>,
+    /// What is wrong with each of the others.
+    pub skipped: Vec<AddressListError>,
+    /// Whether the card was newer than the stored addresses; if not, nothing has changed.
+    pub newer: bool,
+    /// Whether this node's configuration names other addresses, which take precedence.
+    pub overridden: bool,
 }
 
 /// The result of receiving signed addresses.
@@ -106,7 +121,7 @@ impl Service {
     ///
     /// [`ServiceError::Invalid`] if the text is not a card; [`ServiceError::Conflict`] if it does
     /// not belong to another member; [`ServiceError::File`] if the addresses could not be stored.
-    pub async fn add_card(self: &Arc<Self>, text: &str) -> Result<PeerAddresses, ServiceError> {
+    pub async fn add_card(self: &Arc<Self>, text: &str) -> Result<CardAddresses, ServiceError> {
         let card = NodeCard::parse(text).map_err(|error| ServiceError::Invalid(error.into()))?;
         let (name, peer) = (card.name(), card.peer());
         if *peer == self.peer {
@@ -123,11 +138,11 @@ impl Service {
         self.reach(peer.clone());
         let learned = learned.map_err(|error| ServiceError::Internal(error.into()))??;
         let (addresses, skipped) = card.whereabouts().usable();
-        Ok(PeerAddresses {
-            peer: peer.as_bytes().to_lower_hex_string(),
-            name: name.to_string(),
-            addresses: addresses.iter().map(ToString::to_string).collect(),
-            skipped: skipped.iter().map(ToString::to_string).collect(),
+        Ok(CardAddresses {
+            peer: peer.clone(),
+            name: name.clone(),
+            addresses,
+            skipped,
             newer: learned == Learned::Newer,
             overridden: self.config.transport.peers.contains_key(peer),
         })
@@ -166,6 +181,7 @@ impl Service {
 
 #[cfg(test)]
 mod tests {
+    use bitcoin::hex::DisplayHex as _;
     use roastery_libp2p::TransportKey;
 
     use super::*;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Time;
+use crate::Time;
 
 /// An entry of the audit log as a line of an export: all that the store has of it and nothing else,
 /// so that the line is the same each time. Its fields keep their names and their order

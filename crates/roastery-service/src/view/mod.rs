@@ -3,22 +3,25 @@
 //! Byte strings are hexadecimal digits in lower case; times are by RFC 3339, in UTC.
 
 mod audit;
+mod event;
 mod keygen;
 mod problem;
 mod request;
-mod time;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::config::{ApprovalMode, SubjectKind};
+use crate::{
+    Time,
+    config::{ApprovalMode, SubjectKind},
+};
 
 pub use self::{
     audit::{AuditLine, CutLog, DecidedBy, LogCut, LogCuts},
+    event::ServiceEvent,
     keygen::{KeygenState, KeygenStatus},
     problem::{Problem, ProblemCode},
     request::{Message, NoState, Payment, Progress, Request, State, Subject, Summary},
-    time::Time,
 };
 
 /// The status of a node.

@@ -4,8 +4,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use utoipa::ToSchema;
 
-use super::Time;
-use crate::config::SubjectKind;
+use crate::{Time, config::SubjectKind};
 
 /// A signing request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -13,12 +13,13 @@ use bitcoin::{
 };
 use clap::Args;
 use roastery_service::{
+    Time,
     api::Client,
     files::{Access, Folder},
     nothing_to_cut,
     text::to_json,
     too_young,
-    view::{AuditLine, CutLog, LogCut, LogCuts, LogEntry, Time},
+    view::{AuditLine, CutLog, LogCut, LogCuts, LogEntry},
 };
 use serde::Serialize;
 

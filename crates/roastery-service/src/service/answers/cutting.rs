@@ -3,16 +3,17 @@
 use bitcoin::{
     OutPoint, Txid,
     hashes::{Hash as _, HashEngine as _, sha256},
-    hex::{DisplayHex as _, FromHex as _},
+    hex::DisplayHex as _,
 };
 use roastery_protocol::request::MAX_LIFETIME_SECONDS;
 use roastery_store::{AuditCut, AuditEntry, Coin, Decider, Store, StoreError};
 
 use crate::{
+    Time,
     policy::LOOKS_BACK,
     service::{Service, ServiceError, now_ms},
     text::to_json,
-    view::{AuditLine, CutLog, DecidedBy, LogCut, LogCuts, Time},
+    view::{AuditLine, DecidedBy},
 };
 
 /// How many entries are read at once: one may have a quarter of a megabyte.
@@ -24,6 +25,19 @@ const PAGE_BYTES: usize = 1024 * 1024;
 /// Entries younger than this cannot be cut, in milliseconds: limits over a time count them, and
 /// their requests may still be open, whose coins are read from the log at the start.
 const KEPT_MS: u64 = (MAX_LIFETIME_SECONDS + LOOKS_BACK) * 1000;
+
+/// The cuts of the audit log, and what can be cut.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditCuts {
+    /// The number of the first entry in the log.
+    pub begin: u64,
+    /// The number of the next entry.
+    pub end: u64,
+    /// Entries of this time and later cannot be cut yet, in milliseconds since 1970.
+    pub kept_since_ms: u64,
+    /// All cuts, the oldest first.
+    pub cuts: Vec<AuditCut>,
+}
 
 impl Service {
     /// Lines of the audit log from this number on, at most so many; a page ends after the line that
@@ -52,34 +66,29 @@ impl Service {
     /// # Errors
     ///
     /// An error of the store.
-    pub async fn log_cuts(&self) -> Result<LogCuts, ServiceError> {
-        let kept_since = Time::from_milliseconds(now_ms().saturating_sub(KEPT_MS));
+    pub async fn log_cuts(&self) -> Result<AuditCuts, ServiceError> {
+        let kept_since_ms = now_ms().saturating_sub(KEPT_MS);
         self.shared
             .store(move |store| {
-                let cuts = store.audit_cuts()?.iter().map(view).collect();
+                let cuts = store.audit_cuts()?;
                 let (begin, end) = (store.audit_begin()?, store.audit_length()?);
-                Ok(LogCuts { begin, end, kept_since, cuts })
+                Ok(AuditCuts { begin, end, kept_since_ms, cuts })
             })
             .await
     }
 
-    /// Cuts the oldest entries, which the client has exported, from the audit log, and keeps a
-    /// record of it.
+    /// Cuts the entries before this number, which the client has exported, from the audit log, and
+    /// keeps a record of it. The hash is the SHA-256 of their lines.
     ///
     /// # Errors
     ///
     /// [`ServiceError::Conflict`] if there are no such entries, if one is too young, or if the hash
     /// does not match them.
-    pub async fn cut_log(&self, what: CutLog) -> Result<LogCut, ServiceError> {
-        let CutLog { before, sha256 } = what;
-        let sha256 = <[u8; 32]>::from_hex(&sha256).map_err(|_| {
-            ServiceError::Invalid("sha256: allowed are 64 hexadecimal digits".into())
-        })?;
+    pub async fn cut_log(&self, before: u64, sha256: [u8; 32]) -> Result<AuditCut, ServiceError> {
         let cut = self.shared.store(move |store| cut(store, before, sha256, now_ms())).await?;
         let cut = cut.map_err(|reason| ServiceError::Conflict(reason.into()))?;
-        let AuditCut { first, end, .. } = cut;
-        tracing::info!(first, last = end - 1, "entries were cut from the audit log");
-        Ok(view(&cut))
+        tracing::info!(cut.first, last = cut.end - 1, "entries were cut from the audit log");
+        Ok(cut)
     }
 }
 
@@ -171,17 +180,6 @@ fn line(number: u64, entry: &AuditEntry) -> Result<String, StoreError> {
     let mut line = to_json(&line).map_err(|error| StoreError::Io(error.into()))?;
     line.push('\n');
     Ok(line)
-}
-
-fn view(cut: &AuditCut) -> LogCut {
-    let AuditCut { first, end, sha256, time_ms } = cut;
-    LogCut {
-        first: *first,
-        last: end - 1,
-        count: end - first,
-        sha256: sha256.to_lower_hex_string(),
-        time: Time::from_milliseconds(*time_ms),
-    }
 }
 
 /// The message that the entries before a number cannot be cut from a log with those from `begin` to

@@ -1,9 +1,9 @@
 //! What can be asked of a node.
 
 pub(super) mod cutting;
+pub(super) mod known;
 pub(super) mod paging;
 pub(super) mod records;
 pub(super) mod requests;
 pub(super) mod status;
 pub(super) mod summary;
-pub(super) mod views;

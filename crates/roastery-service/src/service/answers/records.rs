@@ -1,18 +1,44 @@
 //! The records of a node: proofs, the audit log, a backup.
 
-use bitcoin::hex::DisplayHex as _;
-use roastery_protocol::member::proof::{Proof, Verdict};
+use roastery_protocol::{
+    ProofId,
+    member::proof::{Proof, ProvenFault, Verdict},
+};
 use roastery_store::{AuditEntry, KeptRequest};
 
-use crate::{
-    service::{
-        Service, ServiceError, answers::requests::has_prefix, exactly_one, group::state::said_of,
-    },
-    view::{Evidence, LogEntry, Time},
+use crate::service::{
+    Service, ServiceError, answers::requests::has_prefix, exactly_one, group::summaries::Summary,
 };
 
 /// The most log entries in one answer.
 const MOST_LOGGED: usize = 1000;
+
+/// A proof that this node holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldProof {
+    /// The id of the proof.
+    pub id: ProofId,
+    /// The name of the group at this node.
+    pub group: String,
+    /// The name of the member at fault, from its card.
+    pub name: String,
+    /// What it proves.
+    pub proven: ProvenFault,
+}
+
+/// A share that has left this node.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LoggedShare {
+    /// Its number in the audit log; the very first entry has number 0.
+    pub number: u64,
+    /// Its entry.
+    pub entry: AuditEntry,
+    /// The name of the group at this node; empty if the group is not in the store any more.
+    pub group: String,
+    /// What it was about; `None` if the request is not in the store any more, or could not be
+    /// parsed yet.
+    pub summary: Option<Summary>,
+}
 
 impl Service {
     /// All proofs that this node holds.
@@ -20,20 +46,14 @@ impl Service {
     /// # Errors
     ///
     /// An error of the store.
-    pub async fn evidence(&self) -> Result<Vec<Evidence>, ServiceError> {
+    pub async fn evidence(&self) -> Result<Vec<HeldProof>, ServiceError> {
         let mut all = Vec::new();
         for group in self.groups() {
             let id = group.group.id();
             for kept in self.shared.store(move |store| store.proofs(id)).await? {
-                let Verdict::Invalid(finding) = kept.proof.verify(&group.group) else { continue };
-                all.push(Evidence {
-                    id: kept.proof.id().to_string(),
-                    group: group.name.clone(),
-                    accused: finding.accused.to_u16(),
-                    name: group.name_of(finding.accused),
-                    fault: finding.fault.to_string(),
-                    session: finding.session.to_string(),
-                });
+                let Verdict::Invalid(proven) = kept.proof.verify(&group.group) else { continue };
+                let (group, name) = (group.name.clone(), group.name_of(proven.accused));
+                all.push(HeldProof { id: kept.proof.id(), group, name, proven });
             }
         }
         Ok(all)
@@ -60,7 +80,7 @@ impl Service {
     /// # Errors
     ///
     /// An error of the store, which names an entry that is missing or was altered.
-    pub async fn log(&self, from: u64, most: usize) -> Result<Vec<LogEntry>, ServiceError> {
+    pub async fn log(&self, from: u64, most: usize) -> Result<Vec<LoggedShare>, ServiceError> {
         let most = most.min(MOST_LOGGED);
         let entries = self
             .shared
@@ -71,23 +91,13 @@ impl Service {
             .await?;
         let entries: Vec<(Option<KeptRequest>, (u64, AuditEntry))> = entries;
         let groups = self.groups();
-        let view = |(kept, (number, entry)): (Option<KeptRequest>, (u64, AuditEntry))| {
+        let logged = |(kept, (number, entry)): (Option<KeptRequest>, (u64, AuditEntry))| {
             let group = groups.iter().find(|group| group.group.id() == entry.group);
-            LogEntry {
-                number,
-                time: Time::from_milliseconds(entry.time_ms),
-                group: entry.group.to_string(),
-                group_name: group.map(|group| group.name.clone()).unwrap_or_default(),
-                session: entry.session.to_string(),
-                summary: kept.zip(group).and_then(|(kept, group)| group.summary_of(&kept)),
-                seat: entry.seat.to_u16(),
-                coordinator: entry.coordinator.to_u16(),
-                package: entry.package.to_string(),
-                messages: entry.messages.iter().map(|bytes| bytes.to_lower_hex_string()).collect(),
-                policy: said_of(&entry.decision),
-            }
+            let summary = kept.zip(group).and_then(|(kept, group)| group.summary_of(&kept));
+            let group = group.map(|group| group.name.clone()).unwrap_or_default();
+            LoggedShare { number, entry, group, summary }
         };
-        Ok(entries.into_iter().map(view).collect())
+        Ok(entries.into_iter().map(logged).collect())
     }
 
     /// A backup of the store: a file, encrypted like the store itself.

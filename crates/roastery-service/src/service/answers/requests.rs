@@ -7,18 +7,20 @@ use roastery_bitcoin::spend::Completion;
 use roastery_protocol::{SessionId, request::Subject};
 use roastery_store::{KeptRequest, Listing, RequestState, StateKind};
 
-use crate::{
-    service::{
-        Role, Service, ServiceError,
-        answers::{
-            paging::{Page, page},
-            summary::Listed,
-        },
-        exactly_one,
-        group::{service::GroupService, state::kinds_of, turns::Lane},
-        now,
+use crate::service::{
+    Role, Service, ServiceError,
+    answers::{
+        known::KnownRequest,
+        paging::{Page, page},
+        summary::Listed,
     },
-    view,
+    exactly_one,
+    group::{
+        service::GroupService,
+        state::{State, kinds_of},
+        turns::Lane,
+    },
+    now,
 };
 
 /// The most requests that are listed at once.
@@ -33,7 +35,7 @@ pub struct RequestFilter {
     /// Only requests of this group.
     pub group: Option<String>,
     /// Only requests in this state.
-    pub state: Option<view::State>,
+    pub state: Option<State>,
     /// Only requests that changed before this position, which is that of the last request of the
     /// page before.
     pub before: Option<u64>,
@@ -45,7 +47,7 @@ pub struct RequestFilter {
 #[derive(Clone, Debug, PartialEq)]
 pub struct RequestPage {
     /// The requests, without their transactions.
-    pub requests: Vec<view::Request>,
+    pub requests: Vec<KnownRequest>,
     /// The position before which the next page begins; `None` if this is the last one.
     pub next: Option<u64>,
 }
@@ -72,7 +74,7 @@ impl Service {
         session: &str,
         wait: Duration,
         role: Role,
-    ) -> Result<view::Request, ServiceError> {
+    ) -> Result<KnownRequest, ServiceError> {
         let until = tokio::time::Instant::now() + wait;
         let id = self.find_session(session).await?;
         let mut changes = self.shared.waiters.wait_for(id);
@@ -81,7 +83,7 @@ impl Service {
             let open = group.current_state(&kept).is_open();
             let over = tokio::time::Instant::now() >= until;
             if !open || over || kept.request.expiry() <= now() {
-                return Ok(group.view_whole(&kept, Lane::of(role), None).await);
+                return Ok(group.known_whole(kept, Lane::of(role), None).await);
             }
             // It may expire meanwhile.
             let left = Duration::from_secs(kept.request.expiry().saturating_sub(now()));

@@ -6,66 +6,186 @@ use std::{
     time::Duration,
 };
 
-use bitcoin::hex::DisplayHex as _;
 use futures_util::future::join_all;
-use roastery_node::bus::{LinkStats, mux::MuxStats};
-use roastery_protocol::{GroupId, group::PeerId};
+use roastery_libp2p::DialAddress;
+use roastery_node::bus::{LinkStats, mux::ClockOffset};
+use roastery_protocol::{
+    GroupId, Seat,
+    group::{Group, Name, PeerId},
+    member::machine,
+};
 use roastery_store::StateKind;
 use tokio::time::timeout;
 
 use crate::{
+    config::{ApprovalMode, SubjectKind},
     limits::Limits,
     metrics::{Metrics, dropped},
-    service::{Service, ServiceError, group::service::GroupService, lifecycle::beat::STUCK, now},
-    view::{
-        GroupStatus, Health, KeygenState, KeygenStatus, MemberStatus, PeerStatus, Status, Time,
+    policy::Caps,
+    service::{
+        Service, ServiceError,
+        group::service::GroupService,
+        keygen::status::{KeygenPhase, KeygenStatus},
+        lifecycle::beat::STUCK,
+        now,
     },
 };
 
 /// How long a session may take to report its status.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// The status of a node.
+#[derive(Clone, Debug)]
+pub struct NodeStatus {
+    /// The node's name.
+    pub name: Name,
+    /// The node's peer id.
+    pub peer: PeerId,
+    /// The time by the node's clock, in seconds since 1970.
+    pub now: u64,
+    /// How long it has been running.
+    pub uptime: Duration,
+    /// The other nodes.
+    pub peers: Vec<PeerStatus>,
+    /// The groups of which it is a member.
+    pub groups: Vec<GroupStatus>,
+    /// Invitations that were joined, and key generations under way.
+    pub keygens: Vec<KeygenStatus>,
+    /// Warnings about the configuration, each in a line.
+    pub warnings: Vec<String>,
+}
+
+/// Another node, as the transport sees it.
+#[derive(Clone, Debug)]
+pub struct PeerStatus {
+    /// Its peer id.
+    pub peer: PeerId,
+    /// Its name, from its card.
+    pub name: String,
+    /// Its connection.
+    pub link: LinkStats,
+    /// The addresses at which this node dials it; empty if this node does not dial it.
+    pub addresses: Vec<DialAddress>,
+    /// Messages from it that were lost because a queue was full or they were too long.
+    pub dropped: u64,
+    /// How its wall clock differs from this node's, if it is known.
+    pub clock: Option<ClockOffset>,
+}
+
+/// A group and its sessions.
+#[derive(Clone, Debug)]
+pub struct GroupStatus {
+    /// Its name at this node.
+    pub name: String,
+    /// The group.
+    pub group: Arc<Group>,
+    /// This node's seats.
+    pub seats: Vec<Seat>,
+    /// Its members, one for each seat, by seat.
+    pub members: Vec<MemberStatus>,
+    /// The sessions that are running.
+    pub sessions: Vec<SessionStatus>,
+    /// The number of requests that wait for approval here; `None` if the store does not answer.
+    pub pending: Option<usize>,
+    /// The policy of this node for the group.
+    pub policy: PolicyStatus,
+}
+
+impl GroupStatus {
+    /// The name on the card of a seat; empty if there is none.
+    pub fn name_of(&self, seat: Seat) -> &str {
+        let member = self.members.get(usize::from(seat.to_u16()));
+        member.map(|member| member.name.as_str()).unwrap_or_default()
+    }
+}
+
+/// The member of a seat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberStatus {
+    /// Its name, from its card.
+    pub name: String,
+    /// Whether it is this node or connected to it.
+    pub reachable: bool,
+}
+
+/// A running session.
+#[derive(Clone, Debug)]
+pub struct SessionStatus {
+    /// The report of its machine.
+    pub report: machine::Report,
+    /// The time of the report by the clock of the machine, from which waiting is counted.
+    pub now: Duration,
+}
+
+/// The policy for a group, as the node has read it at its start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyStatus {
+    /// Its section in the configuration.
+    pub section: String,
+    /// Who approves what the rules allow.
+    pub approval: ApprovalMode,
+    /// The kinds of subjects that may be signed.
+    pub kinds: Vec<SubjectKind>,
+    /// The limits within a time.
+    pub caps: Caps,
+    /// Why the approval command gave no answer, if the last call gave none.
+    pub problem: Option<String>,
+}
+
 impl Service {
     /// The node's status: its peers, groups, sessions and key generations.
-    pub async fn status(&self) -> Status {
+    pub async fn status(&self) -> NodeStatus {
         let stats = self.mux.stats();
         let links: BTreeMap<&PeerId, LinkStats> = stats.bus.links().collect();
         let pending = self.pending().await;
-        let mut views = Vec::new();
+        let mut groups = Vec::new();
         for group in self.groups() {
             let pending = pending.as_ref().and_then(|all| all.get(&group.group.id()).copied());
-            views.push(self.view_group(&group, &links, pending).await);
+            groups.push(self.status_of(&group, &links, pending).await);
         }
-        let called =
-            self.roster.peers().into_iter().map(|(peer, addresses)| {
-                (peer, addresses.iter().map(ToString::to_string).collect())
-            });
-        let called: BTreeMap<PeerId, Vec<String>> = called.collect();
-        Status {
-            name: self.config.name.to_string(),
-            peer: self.peer.as_bytes().to_lower_hex_string(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            pid: std::process::id(),
-            now: Time::from_seconds(now()),
-            uptime_seconds: self.started.elapsed().as_secs(),
-            peers: links
-                .iter()
-                .map(|(peer, link)| self.view_peer(peer, link, &stats, &called))
-                .collect(),
-            groups: views,
+        let mut dialled: BTreeMap<PeerId, Vec<DialAddress>> =
+            self.roster.peers().into_iter().collect();
+        let peers = links.iter().map(|(peer, link)| PeerStatus {
+            peer: (*peer).clone(),
+            name: self.shared.name_of(peer),
+            link: *link,
+            addresses: dialled.remove(*peer).unwrap_or_default(),
+            dropped: dropped(&stats, peer),
+            clock: stats.clocks.get(peer).copied(),
+        });
+        NodeStatus {
+            name: self.config.name.clone(),
+            peer: self.peer.clone(),
+            now: now(),
+            uptime: self.started.elapsed(),
+            peers: peers.collect(),
+            groups,
             // A finished key generation is shown as a group.
             keygens: self
                 .keygens()
                 .into_iter()
-                .filter(|keygen| keygen.state != KeygenState::Done)
+                .filter(|keygen| !matches!(keygen.phase, KeygenPhase::Done(_)))
                 .collect(),
             warnings: self.warnings(),
         }
     }
 
+    /// The status of a group, by its name or its id.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::NotFound`].
+    pub async fn group_status(&self, name: &str) -> Result<GroupStatus, ServiceError> {
+        let group = self.find_group(name)?;
+        let pending = self.pending().await;
+        let pending = pending.as_ref().and_then(|all| all.get(&group.group.id()).copied());
+        let stats = self.mux.stats();
+        Ok(self.status_of(&group, &stats.bus.links().collect(), pending).await)
+    }
+
     /// The invitations that were joined, and key generations under way.
     pub fn keygens(&self) -> Vec<KeygenStatus> {
-        self.lock_keygens().values().map(|keygen| keygen.view()).collect()
+        self.lock_keygens().values().map(|keygen| keygen.status()).collect()
     }
 
     /// One of them, by its group's name or its id.
@@ -74,7 +194,7 @@ impl Service {
     ///
     /// [`ServiceError::NotFound`].
     pub fn keygen(&self, name: &str) -> Result<KeygenStatus, ServiceError> {
-        Ok(self.find_keygen(name)?.view())
+        Ok(self.find_keygen(name)?.status())
     }
 
     /// A group's file and its recovery file, if it has one: both public.
@@ -88,13 +208,12 @@ impl Service {
     }
 
     /// Whether this process works: its tasks run, the node of each group answers, and released
-    /// shares are recorded.
-    pub async fn health(&self) -> Health {
+    /// shares are recorded. Returns the problems, each in a line; none if there are none.
+    pub async fn health(&self) -> Vec<String> {
         let pulse = Duration::from_millis(self.pulse.load(Ordering::Relaxed));
         let since = self.started.elapsed().saturating_sub(pulse);
         if since >= STUCK {
-            let problem = format!("no task has run for {} seconds", since.as_secs());
-            return Health { ok: false, problems: vec![problem] };
+            return vec![format!("no task has run for {} seconds", since.as_secs())];
         }
         let mut problems = Vec::new();
         if let Some(failure) = self.shared.supervisor.failure() {
@@ -117,12 +236,13 @@ impl Service {
                 problems.push(format!("the node of group {} does not answer", group.name));
             }
         }
-        Health { ok: problems.is_empty(), problems }
+        problems
     }
 
-    /// Whether it can sign: enough members of each group are connected.
-    pub async fn readiness(&self) -> Health {
-        let mut problems = self.health().await.problems;
+    /// Whether it can sign: enough members of each group are connected. Returns the problems, each in
+    /// a line; none if there are none.
+    pub async fn readiness(&self) -> Vec<String> {
+        let mut problems = self.health().await;
         let stats = self.mux.stats();
         let links: BTreeMap<&PeerId, LinkStats> = stats.bus.links().collect();
         for group in self.groups() {
@@ -134,7 +254,7 @@ impl Service {
                 ));
             }
         }
-        Health { ok: problems.is_empty(), problems }
+        problems
     }
 
     /// The metrics, in Prometheus' format.
@@ -163,7 +283,7 @@ impl Service {
         timeout(PATIENCE, count).await.ok()?.ok()
     }
 
-    async fn view_group(
+    async fn status_of(
         &self,
         group: &GroupService,
         links: &BTreeMap<&PeerId, LinkStats>,
@@ -172,28 +292,28 @@ impl Service {
         let mut sessions = Vec::new();
         for watcher in group.watchers() {
             if let Ok(Some(report)) = timeout(PATIENCE, watcher.report()).await {
-                sessions.push(group.view_session(&report, watcher.now().monotonic));
+                sessions.push(SessionStatus { report, now: watcher.now().monotonic });
             }
         }
-        let members = group.group.seats().zip(group.group.members());
+        let members = group.group.members().iter().map(|member| MemberStatus {
+            name: self.shared.name_of(&member.peer),
+            reachable: self.is_reachable(&member.peer, links),
+        });
+        let config = group.policy.config();
         GroupStatus {
             name: group.name.clone(),
-            id: group.group.id().to_string(),
-            seats: group.seats.iter().map(|seat| seat.to_u16()).collect(),
-            threshold: group.group.threshold(),
-            key: group.group.keys().threshold_public_key().serialize().to_lower_hex_string(),
-            members: members
-                .map(|(seat, member)| MemberStatus {
-                    seat: seat.to_u16(),
-                    name: self.shared.name_of(&member.peer),
-                    peer: member.peer.as_bytes().to_lower_hex_string(),
-                    reachable: self.is_reachable(&member.peer, links),
-                })
-                .collect(),
-            reachable: self.reachable(group, links),
+            group: group.group.clone(),
+            seats: group.seats.clone(),
+            members: members.collect(),
             sessions,
             pending,
-            policy: group.view_policy(),
+            policy: PolicyStatus {
+                section: group.section.clone(),
+                approval: config.approval,
+                kinds: config.kinds.clone(),
+                caps: group.policy.caps(),
+                problem: group.command_problem(),
+            },
         }
     }
 
@@ -204,25 +324,5 @@ impl Service {
 
     fn is_reachable(&self, peer: &PeerId, links: &BTreeMap<&PeerId, LinkStats>) -> bool {
         *peer == self.peer || links.get(peer).is_some_and(|link| link.awaited_since.is_none())
-    }
-
-    fn view_peer(
-        &self,
-        peer: &PeerId,
-        link: &LinkStats,
-        stats: &MuxStats,
-        called: &BTreeMap<PeerId, Vec<String>>,
-    ) -> PeerStatus {
-        PeerStatus {
-            peer: peer.as_bytes().to_lower_hex_string(),
-            name: self.shared.name_of(peer),
-            connected: link.awaited_since.is_none(),
-            awaited_seconds: link.awaited_since.map(|since| since.elapsed().as_secs()),
-            round_trip_ms: link.round_trip.map(|time| (time.as_secs_f64() * 1e5).round() / 100.0),
-            addresses: called.get(peer).cloned().unwrap_or_default(),
-            dropped: dropped(stats, peer),
-            clock_offset_ms: stats.clocks.get(peer).map(|offset| offset.ahead_ms),
-            clock_differs: stats.clocks.get(peer).is_some_and(|offset| offset.is_notable()),
-        }
     }
 }

@@ -2,18 +2,21 @@
 
 use std::{sync::Arc, time::Duration};
 
-use roastery_protocol::{SessionId, request::Subject};
+use roastery_protocol::request::Subject;
 use roastery_store::KeptRequest;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
     service::{
         Service,
-        group::service::GroupService,
-        group::{summaries::summary, turns::Lane},
+        answers::known::KnownRequest,
+        group::{
+            service::GroupService,
+            summaries::{Summary, summary},
+            turns::Lane,
+        },
     },
     text,
-    view::{Request, Summary},
 };
 
 /// The length of a text's summary, in columns of a terminal.
@@ -44,20 +47,12 @@ impl GroupService {
 /// A request in a list.
 pub(in crate::service) struct Listed {
     group: Arc<GroupService>,
-    session: SessionId,
-    view: Request,
-    /// Its transaction, if that was not examined since the start.
-    unread: Option<Vec<u8>>,
+    known: KnownRequest,
 }
 
 impl Listed {
     pub(in crate::service) fn new(group: &Arc<GroupService>, kept: KeptRequest) -> Self {
-        let view = group.view(&kept);
-        let unread = match kept.subject {
-            Subject::Transaction(psbt) if view.summary.is_none() => Some(psbt),
-            _ => None,
-        };
-        Self { group: group.clone(), session: kept.request.session_id(), view, unread }
+        Self { group: group.clone(), known: group.known(kept) }
     }
 }
 
@@ -68,18 +63,21 @@ impl Service {
         &self,
         mut listed: Vec<Listed>,
         lane: Lane,
-    ) -> Vec<Request> {
+    ) -> Vec<KnownRequest> {
         let until = Instant::now() + READING;
-        for Listed { group, session, view, unread } in &mut listed {
-            let Some(psbt) = unread.take() else { continue };
-            match timeout_at(until, group.read_summary(psbt, lane)).await {
-                Ok(summary) => view.summary = summary,
+        for Listed { group, known } in &mut listed {
+            let Subject::Transaction(psbt) = &known.kept.subject else { continue };
+            if known.summary.is_some() {
+                continue;
+            }
+            match timeout_at(until, group.read_summary(psbt.clone(), lane)).await {
+                Ok(summary) => known.summary = summary,
                 Err(_) => break,
             }
-            if let Some(summary) = &view.summary {
-                group.summaries.note_if_unknown(*session, summary.clone());
+            if let Some(summary) = &known.summary {
+                group.summaries.note_if_unknown(known.kept.request.session_id(), summary.clone());
             }
         }
-        listed.into_iter().map(|listed| listed.view).collect()
+        listed.into_iter().map(|listed| listed.known).collect()
     }
 }

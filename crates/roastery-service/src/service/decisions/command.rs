@@ -13,6 +13,7 @@ use crate::{
         group::{service::GroupService, turns::Lane},
         now,
     },
+    view,
 };
 
 /// The pause after a command gave no answer, at first; each further one is twice as long.
@@ -29,9 +30,10 @@ impl GroupService {
     ) -> Result<(), ServiceError> {
         let config = self.policy.config();
         let session = kept.request.session_id();
-        let view = self.view_whole(&kept, Lane::Command, Some(&examined)).await;
-        let question =
-            serde_json::to_vec(&view).map_err(|error| ServiceError::Internal(error.into()))?;
+        let known = self.known_whole(kept.clone(), Lane::Command, Some(&examined)).await;
+        // The command reads what a client of the API gets.
+        let question = serde_json::to_vec(&view::Request::from(known))
+            .map_err(|error| ServiceError::Internal(error.into()))?;
         let folder = self.shared.folder.path();
         let mut unanswered = FIRST_COMMAND_PAUSE;
         while kept.request.expiry() > now() && self.is_asked_about(&kept).await? {

@@ -104,7 +104,6 @@ impl GroupService {
 
 #[cfg(test)]
 mod tests {
-    use bitcoin::base64::{Engine as _, prelude::BASE64_STANDARD};
     use roastery_bitcoin::{spend::Spend, wallet::Wallet};
     use roastery_protocol::{SessionId, request::Proposal, request::Subject};
     use roastery_store::RequestState;
@@ -112,8 +111,7 @@ mod tests {
 
     use crate::{
         config::{ApprovalMode, PolicyConfig, SubjectKind},
-        service::{fixture::TestNode, now},
-        view,
+        service::{DraftSubject, RequestDraft, State, fixture::TestNode, now},
     };
 
     async fn node(approval: ApprovalMode) -> TestNode {
@@ -143,11 +141,11 @@ mod tests {
     async fn a_transaction_that_a_client_proposes_is_parsed_once_until_the_answer() {
         for approval in [ApprovalMode::Manual, ApprovalMode::Automatic] {
             let node = node(approval).await;
-            let psbt = Some(BASE64_STANDARD.encode(spend(&node).psbt().serialize()));
-            let what = view::Propose { psbt, ..view::Propose::default() };
+            let subject = DraftSubject::Transaction(spend(&node).psbt().serialize());
+            let what = RequestDraft { subject, life: None };
             let answer = node.group.propose(what, 0).await.unwrap();
-            assert_eq!(answer.state, view::State::Approved);
-            assert!(answer.subject.text.unwrap().contains("Leaves"));
+            assert_eq!(answer.current.state, State::Approved);
+            assert!(answer.details.unwrap().report.unwrap().contains("Leaves"));
             assert_eq!(node.group.policy.reads(), 1, "{approval:?}");
         }
     }
@@ -170,7 +168,7 @@ mod tests {
         let before = node.group.policy.reads();
         let kept = node.kept(session).await;
         let answer = node.group.approve_as_operator(kept, None, 0).await.unwrap();
-        assert_eq!(answer.state, view::State::Approved);
+        assert_eq!(answer.current.state, State::Approved);
         assert_eq!(node.group.policy.reads(), before + 1);
     }
 }

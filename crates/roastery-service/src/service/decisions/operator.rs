@@ -10,13 +10,13 @@ use crate::{
     policy::Examined,
     service::{
         Service, ServiceError,
+        answers::known::KnownRequest,
         decisions::{approval::ApprovalBasis, decision::overtaken},
         exactly_one,
         group::{holdings::is_unshown, service::GroupService, turns::Lane},
         now,
         rejections::files::REJECTED,
     },
-    view,
 };
 
 /// The longest note with a rejection, in bytes.
@@ -36,7 +36,7 @@ impl Service {
         self: &Arc<Self>,
         session: &str,
         revision: Option<u64>,
-    ) -> Result<view::Request, ServiceError> {
+    ) -> Result<KnownRequest, ServiceError> {
         check_decisive(session)?;
         // A rejection after this stays.
         let after = self.shared.rejections.last();
@@ -46,7 +46,7 @@ impl Service {
             Err(error) => {
                 let (group, kept) = self.find_request(session).await?;
                 match kept.state {
-                    RequestState::Signed(_) => group.view_decided(&kept, None).await,
+                    RequestState::Signed(_) => group.known_decided(&kept, None).await,
                     _ => Err(error),
                 }
             }
@@ -58,7 +58,7 @@ impl Service {
     /// # Errors
     ///
     /// [`ServiceError::Conflict`] if it is signed.
-    pub async fn reject(&self, session: &str, note: String) -> Result<view::Request, ServiceError> {
+    pub async fn reject(&self, session: &str, note: String) -> Result<KnownRequest, ServiceError> {
         if note.len() > MAX_NOTE || note.chars().any(char::is_control) {
             let reason = format!("a note has at most {MAX_NOTE} bytes and no control characters");
             return Err(ServiceError::Invalid(reason.into()));
@@ -74,7 +74,7 @@ impl Service {
         };
         group.refuse(&kept, Decider::Operator, RefusalReason::Operator, text).await?;
         // The rejection is on the disk: in the store, or else beside it.
-        group.view_decided(&kept, None).await
+        group.known_decided(&kept, None).await
     }
 }
 
@@ -86,7 +86,7 @@ impl GroupService {
         kept: KeptRequest,
         revision: Option<u64>,
         after: u64,
-    ) -> Result<view::Request, ServiceError> {
+    ) -> Result<KnownRequest, ServiceError> {
         if revision.is_some_and(|revision| revision != kept.revision) {
             return Err(overtaken(&kept));
         }
@@ -119,27 +119,27 @@ impl GroupService {
         &self,
         seen: &KeptRequest,
         examined: Option<&Examined>,
-    ) -> Result<view::Request, ServiceError> {
+    ) -> Result<KnownRequest, ServiceError> {
         let session = seen.request.session_id();
         let known = self.shared.write(Durability::Synced, move |change| change.request(session));
         if known.await?.is_none() {
             let reason = "the request is not in the store any more: ask for it again";
             return Err(ServiceError::Internal(reason.into()));
         }
-        self.view_decided(seen, examined).await
+        self.known_decided(seen, examined).await
     }
 
-    async fn view_decided(
+    async fn known_decided(
         &self,
         seen: &KeptRequest,
         examined: Option<&Examined>,
-    ) -> Result<view::Request, ServiceError> {
+    ) -> Result<KnownRequest, ServiceError> {
         let session = seen.request.session_id();
         let name = session.to_string();
         let found = self.shared.store(move |store| store.request(session)).await?;
         let kept = exactly_one("request", &name, found.into_iter())?;
         let examined = examined.filter(|_| kept.subject == seen.subject);
-        Ok(self.view_whole(&kept, Lane::Operator, examined).await)
+        Ok(self.known_whole(kept, Lane::Operator, examined).await)
     }
 }
 

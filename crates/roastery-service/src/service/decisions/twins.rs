@@ -5,13 +5,13 @@ use roastery_protocol::request::SigningRequest;
 use roastery_store::{Decider, KeptRequest, Listing, RequestState, StateKind};
 
 use crate::{
+    Time,
     limits::Limit,
     service::{
         Service, ServiceError,
         group::service::{GroupService, key_of},
         rejections::messages::MOST_MESSAGES,
     },
-    view::Time,
 };
 
 /// How many rows are read at once.

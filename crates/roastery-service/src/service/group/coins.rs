@@ -9,7 +9,7 @@ use std::{
 use roastery_protocol::SessionId;
 use roastery_store::{Coin, KeptRequest};
 
-use crate::{service::group::service::GroupService, view::State};
+use crate::service::group::{service::GroupService, state::State};
 
 /// The most requests of each kind whose coins are remembered; the oldest are evicted.
 pub(in crate::service) const MOST_REMEMBERED: usize = 4096;

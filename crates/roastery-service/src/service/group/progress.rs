@@ -8,10 +8,27 @@ use std::{
 use roastery_protocol::{Seat, SessionId, member::machine::Event, request::RefusalReason};
 use roastery_store::{KeptRequest, RequestState};
 
-use crate::{service::group::service::GroupService, view};
+use crate::service::group::service::GroupService;
 
 /// The most requests whose approvals and refusals are remembered.
 const MOST_REMEMBERED: usize = 4096;
+
+/// Which members have approved or refused a request, as far as this node knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberDecisions {
+    /// The number of seats that must approve.
+    pub needed: usize,
+    /// The number of seats.
+    pub members: usize,
+    /// The number of seats that have approved.
+    pub approved_seats: usize,
+    /// The names of the members that have approved.
+    pub approved: Vec<String>,
+    /// The names of the members that have refused.
+    pub refused: Vec<String>,
+    /// Whether enough seats are left that have not refused.
+    pub can_succeed: bool,
+}
 
 /// The members that have approved or refused, by request. In memory only: after a restart the
 /// members send it again.
@@ -100,7 +117,7 @@ impl Progress {
 
 impl GroupService {
     /// How many seats have approved a request, and the names of their members.
-    pub(in crate::service) fn view_progress(&self, kept: &KeptRequest) -> view::Progress {
+    pub(in crate::service) fn decisions_on(&self, kept: &KeptRequest) -> MemberDecisions {
         let session = kept.request.session_id();
         let Seats { mut approved, .. } = self.progress.of(session);
         let mut refused: BTreeSet<Seat> = self.progress.refusals(session).into_keys().collect();
@@ -132,7 +149,7 @@ impl GroupService {
             }
             names
         };
-        view::Progress {
+        MemberDecisions {
             needed: threshold,
             members: size,
             approved_seats: approved.len(),

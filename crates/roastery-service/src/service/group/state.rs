@@ -1,22 +1,58 @@
 //! The states of requests, as they are shown: from the store, the time, and the other members'
 //! answers.
 
+use std::fmt;
+
 use roastery_protocol::{GroupId, SessionId};
 use roastery_store::{
     Decider, Decision, KeptRequest, Listing, RequestState, StateKind, Store, StoreError,
 };
 
-use crate::{
-    service::{group::service::GroupService, now},
-    view::State,
-};
+use crate::service::{group::service::GroupService, now};
+
+/// The state of a request at this node.
+///
+/// Exhaustive: a further variant is a breaking change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It waits for approval.
+    Proposed,
+    /// It is approved here, and not signed yet.
+    Approved,
+    /// It is refused here.
+    Refused,
+    /// It is signed.
+    Signed,
+    /// It has ended here without signatures.
+    Stopped,
+    /// It was not signed in time, as far as this node knows.
+    Expired,
+    /// So many members refuse that the others are fewer than the threshold. A member may still
+    /// change its decision.
+    Failed,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Proposed => "proposed",
+            Self::Approved => "approved",
+            Self::Refused => "refused",
+            Self::Signed => "signed",
+            Self::Stopped => "stopped",
+            Self::Expired => "expired",
+            Self::Failed => "failed",
+        })
+    }
+}
 
 /// The state of a request as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::service) struct CurrentState {
-    pub(in crate::service) state: State,
+pub struct CurrentState {
+    /// The state.
+    pub state: State,
     /// Details of the state, for people.
-    pub(in crate::service) text: String,
+    pub text: String,
 }
 
 impl CurrentState {
@@ -87,15 +123,15 @@ pub(in crate::service) fn kinds_of(state: State) -> Vec<StateKind> {
 pub(in crate::service) fn state_of(state: &RequestState) -> (State, String) {
     match state {
         RequestState::Proposed => (State::Proposed, String::new()),
-        RequestState::Approved(decision) => (State::Approved, said_of(decision)),
+        RequestState::Approved(decision) => (State::Approved, approval_text(decision)),
         RequestState::Refused(rejection) => (State::Refused, rejection.text.clone()),
         RequestState::Signed(_) => (State::Signed, String::new()),
         RequestState::Stopped(reason) => (State::Stopped, reason.clone()),
     }
 }
 
-/// A description of an approval.
-pub(in crate::service) fn said_of(decision: &Decision) -> String {
+/// A description of an approval, for people.
+pub fn approval_text(decision: &Decision) -> String {
     match &decision.by {
         Decider::Operator => "approved by this node's operator".to_owned(),
         Decider::Rules => "the rules allow it".to_owned(),

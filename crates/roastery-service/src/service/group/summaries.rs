@@ -5,14 +5,11 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use bitcoin::Network;
+use bitcoin::{Amount, Network};
 use roastery_bitcoin::spend::{Payee, Spend};
 use roastery_protocol::SessionId;
 
-use crate::{
-    text,
-    view::{Payment, Summary},
-};
+use crate::text;
 
 /// The most summaries that are kept for each group.
 const MOST_KEPT: usize = 4096;
@@ -22,6 +19,34 @@ const MOST_PAYEES: usize = 8;
 
 /// The most warnings in a summary.
 const MOST_WARNINGS: usize = 16;
+
+/// A summary of what a request is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// The first words of a text.
+    pub words: Option<String>,
+    /// The payments to others, the greatest amounts first; at most 8.
+    pub pays: Vec<Payment>,
+    /// The number of further payments to others.
+    pub more: usize,
+    /// The amount that returns to the group's own wallet; `None` if it is no transaction.
+    pub returns: Option<Amount>,
+    /// The fee, if all amounts are known.
+    pub fee: Option<Amount>,
+    /// Warnings to read before it is approved; at most 16.
+    pub warnings: Vec<String>,
+    /// The number of warnings.
+    pub warning_count: usize,
+}
+
+/// A payment to others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Payment {
+    /// The amount.
+    pub amount: Amount,
+    /// The address, or the script where it has none.
+    pub to: String,
+}
 
 /// The summaries of the transactions of a group's requests.
 #[derive(Debug, Default)]
@@ -61,16 +86,16 @@ impl Summaries {
 /// The summary of a transaction.
 pub(in crate::service) fn summary(spend: &Spend, network: Network) -> Summary {
     let mut pays = Vec::new();
-    let mut returns = 0_u64;
+    let mut returns = Amount::ZERO;
     for output in spend.outputs() {
         match output.payee {
-            Payee::Wallet(_) => returns = returns.saturating_add(output.amount.to_sat()),
+            Payee::Wallet(_) => returns = returns.checked_add(output.amount).unwrap_or(Amount::MAX),
             Payee::Key(_) | Payee::Other => {
                 let to = output.address(network).map_or_else(
                     || format!("script {}", output.script.to_hex_string()),
                     |address| address.to_string(),
                 );
-                pays.push(Payment { amount: output.amount.to_sat(), to: text::shorten(&to, 100) });
+                pays.push(Payment { amount: output.amount, to: text::shorten(&to, 100) });
             }
         }
     }
@@ -83,7 +108,7 @@ pub(in crate::service) fn summary(spend: &Spend, network: Network) -> Summary {
         pays,
         more,
         returns: Some(returns),
-        fee: spend.fee().map(bitcoin::Amount::to_sat),
+        fee: spend.fee(),
         warnings: warnings.iter().take(MOST_WARNINGS).map(ToString::to_string).collect(),
         warning_count: warnings.len(),
     }

@@ -14,10 +14,14 @@ use tokio::sync::oneshot;
 use crate::{
     files::{Access, Folder, InvitationFile, MAX_INVITATION_FILE},
     service::{
-        Service, ServiceError, exactly_one, group::service::GroupService,
-        groups::naming::name_of_group, keygen::task::KeygenService,
+        Service, ServiceError, exactly_one,
+        group::service::GroupService,
+        groups::naming::name_of_group,
+        keygen::{
+            status::{KeygenPhase, KeygenStatus},
+            task::KeygenService,
+        },
     },
-    view::{KeygenState, KeygenStatus},
 };
 
 /// The longest file with a name, in bytes.
@@ -170,7 +174,7 @@ impl Service {
                     }
                     self.join_as(file, seats, wanted).await?;
                 }
-                _ => return Ok(known.view()),
+                _ => return Ok(known.status()),
             }
             return self.keygen(&id.to_string());
         }
@@ -186,11 +190,8 @@ impl Service {
                 (Some(name), _) | (None, Some(name)) => name,
                 (None, None) => name_of_invitation(file.invitation())?,
             };
-            let mut view = KeygenService::new(file.invitation().clone(), seats, name).view();
-            view.state = KeygenState::Done;
-            view.text = "the group is here; where its members are is known now".to_owned();
-            view.group = Some(group.to_string());
-            return Ok(view);
+            let keygen = KeygenService::new(file.invitation().clone(), seats, name);
+            return Ok(keygen.status_in(KeygenPhase::Known(group)));
         }
         let name = match wanted {
             Some(name) => name,
@@ -301,7 +302,7 @@ impl Service {
             self.check_free(&keygen.name, made).await?;
             self.run_keygen(keygen).await?;
         }
-        Ok(keygen.view())
+        Ok(keygen.status())
     }
 
     async fn run_keygen(self: &Arc<Self>, keygen: &Arc<KeygenService>) -> Result<(), ServiceError> {

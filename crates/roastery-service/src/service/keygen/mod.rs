@@ -2,4 +2,5 @@
 
 pub(super) mod joining;
 pub(super) mod recovering;
+pub(super) mod status;
 pub(super) mod task;

@@ -26,9 +26,10 @@ use tokio::{
     task::AbortHandle,
 };
 
-use crate::{
-    service::{ServiceError, ServiceEvent, shared::Shared},
-    view::{Awaited, KeygenState, KeygenStatus},
+use crate::service::{
+    ServiceError, ServiceEvent,
+    keygen::status::{KeygenPhase, KeygenStatus},
+    shared::Shared,
 };
 
 /// The key generation of a group, from the invitation to the share.
@@ -221,55 +222,41 @@ impl KeygenService {
     }
 
     /// Its status for the API.
-    pub(in crate::service) fn view(&self) -> KeygenStatus {
-        let invitation = &self.invitation;
-        let mut view = KeygenStatus {
-            name: self.name.to_string(),
-            keygen: invitation.id().to_string(),
-            fingerprint: invitation.fingerprint().to_string(),
-            seats: self.seats.iter().map(|seat| seat.to_u16()).collect(),
-            threshold: invitation.threshold(),
-            members: invitation.names().iter().map(ToString::to_string).collect(),
-            state: KeygenState::Joined,
-            text: String::new(),
-            group: None,
+    /// The status of a key generation that has come to this phase, and waits for no member.
+    pub(in crate::service) fn status_in(&self, phase: KeygenPhase) -> KeygenStatus {
+        KeygenStatus {
+            name: self.name.clone(),
+            invitation: self.invitation.clone(),
+            seats: self.seats.clone(),
+            phase,
             awaited: Vec::new(),
+            now: Duration::ZERO,
             findings: Vec::new(),
-        };
-        let (state, text) = match &*self.lock() {
-            State::Joined => (KeygenState::Joined, "the fingerprint is to be compared".to_owned()),
-            State::Failed(why) => (KeygenState::Failed, why.clone()),
-            State::Running(running) => {
-                let report = running.reports.borrow();
-                let now = (running.clock)().monotonic;
-                let since = |since: Duration| now.saturating_sub(since).as_secs();
-                view.findings = report.findings.iter().map(ToString::to_string).collect();
-                let awaited = report.awaited.iter().map(|one| Awaited {
-                    seat: one.seat.to_u16(),
-                    name: self.name_of(one.seat),
-                    thing: one.thing.to_string(),
-                    seconds: since(one.since),
-                });
-                view.awaited = awaited.collect();
-                match report.phase {
-                    ReportPhase::Running => (KeygenState::Running, String::new()),
-                    ReportPhase::Done(group) => {
-                        view.group = Some(group.to_string());
-                        match &running.not_started {
-                            None => (KeygenState::Done, String::new()),
-                            Some(why) => (KeygenState::Failed, why.clone()),
-                        }
-                    }
-                    ReportPhase::Ended(ending) => (KeygenState::Ended, ending.to_string()),
-                }
-            }
-        };
-        (view.state, view.text) = (state, text);
-        view
+        }
     }
 
-    fn name_of(&self, seat: Seat) -> String {
-        self.invitation.names().get(seat.index()).map(ToString::to_string).unwrap_or_default()
+    pub(in crate::service) fn status(&self) -> KeygenStatus {
+        match &*self.lock() {
+            State::Joined => self.status_in(KeygenPhase::Joined),
+            State::Failed(why) => self.status_in(KeygenPhase::Failed(why.clone())),
+            State::Running(running) => {
+                let report = running.reports.borrow();
+                let phase = match report.phase {
+                    ReportPhase::Running => KeygenPhase::Running,
+                    ReportPhase::Ended(ending) => KeygenPhase::Ended(ending),
+                    ReportPhase::Done(group) => match &running.not_started {
+                        None => KeygenPhase::Done(group),
+                        Some(why) => KeygenPhase::NotStarted(group, why.clone()),
+                    },
+                };
+                KeygenStatus {
+                    awaited: report.awaited.clone(),
+                    now: (running.clock)().monotonic,
+                    findings: report.findings.clone(),
+                    ..self.status_in(phase)
+                }
+            }
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use bitcoin::hex::FromHex as _;
 use roastery_bitcoin::policy::Refusal as TransactionRefusal;
 use roastery_protocol::request::{
-    Derivation, MAX_LIFETIME_SECONDS, MessageToSign, SigningRequest, Subject, Taproot,
+    Derivation, MAX_LIFETIME_SECONDS, MessageToSign, SigningRequest, Subject,
 };
 use roastery_store::{Durability, KeptRequest, RequestState};
 
@@ -14,15 +13,37 @@ use crate::{
     policy::{Examined, Refusal},
     service::{
         Service, ServiceError,
+        answers::known::KnownRequest,
         decisions::approval::ApprovalBasis,
         group::{service::GroupService, turns::Lane},
         now,
     },
-    view,
 };
 
 /// The life of a request, in seconds, if none is given.
 const USUAL_LIFE: u64 = 3600;
+
+/// What a client asks the group to sign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestDraft {
+    /// What is to be signed.
+    pub subject: DraftSubject,
+    /// The request expires after this many seconds; an hour if `None`.
+    pub life: Option<u64>,
+}
+
+/// What a client asks the group to sign.
+///
+/// Exhaustive: a further variant is a breaking change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DraftSubject {
+    /// A text, with the key of this derivation.
+    Text(String, Derivation),
+    /// Bare hashes, with the key of this derivation.
+    Hashes(Vec<[u8; 32]>, Derivation),
+    /// A PSBT, in binary or in base64. It says which keys sign.
+    Transaction(Vec<u8>),
+}
 
 /// A request that a client asks for, read and examined, and not stored.
 struct NewRequest {
@@ -41,8 +62,8 @@ impl Service {
     pub async fn propose(
         self: &Arc<Self>,
         group: &str,
-        what: view::Propose,
-    ) -> Result<view::Request, ServiceError> {
+        what: RequestDraft,
+    ) -> Result<KnownRequest, ServiceError> {
         // A rejection after this stays.
         let after = self.shared.rejections.last();
         self.find_group(group)?.propose(what, after).await
@@ -54,9 +75,9 @@ impl GroupService {
     /// stays.
     pub(in crate::service) async fn propose(
         self: &Arc<Self>,
-        what: view::Propose,
+        what: RequestDraft,
         after: u64,
-    ) -> Result<view::Request, ServiceError> {
+    ) -> Result<KnownRequest, ServiceError> {
         let NewRequest { kept, examined } = self.read_proposal(what).await?;
         if let Subject::Transaction(_) = &kept.subject
             && let Some(known) = self.request_for(kept.request.messages()).await?
@@ -99,10 +120,9 @@ impl GroupService {
 
     /// Reads the input: its subject, its messages, and what is found in it. A transaction is parsed
     /// here and not again.
-    async fn read_proposal(&self, what: view::Propose) -> Result<NewRequest, ServiceError> {
-        let invalid = |reason: &str| ServiceError::Invalid(reason.into());
-        let view::Propose { text, psbt, hashes, path, untweaked, expires_in } = what;
-        let life = expires_in.unwrap_or(USUAL_LIFE);
+    async fn read_proposal(&self, what: RequestDraft) -> Result<NewRequest, ServiceError> {
+        let RequestDraft { subject, life } = what;
+        let life = life.unwrap_or(USUAL_LIFE);
         if !(1..=MAX_LIFETIME_SECONDS).contains(&life) {
             let reason = format!("expires_in is {life}; 1 to {MAX_LIFETIME_SECONDS} are allowed");
             return Err(ServiceError::Invalid(reason.into()));
@@ -113,31 +133,22 @@ impl GroupService {
         let at = now();
         let group = self.group.id();
         let request = move |messages| SigningRequest::new(group, id, at + life, messages);
-        let derivation = Derivation {
-            path: read_path(&path)?,
-            taproot: if untweaked { Taproot::Untweaked } else { Taproot::KeyPathOnly },
-        };
-        let messages = |messages: Vec<[u8; 32]>| {
+        let messages = |messages: Vec<[u8; 32]>, derivation: Derivation| {
             let entry = |message| MessageToSign { message, derivation: derivation.clone() };
             messages.into_iter().map(entry).collect()
         };
-        let (subject, messages) = match (text, psbt, hashes) {
-            (Some(text), None, None) => {
+        let (subject, messages) = match subject {
+            DraftSubject::Text(text, derivation) => {
                 let message = Subject::text_message(&text);
-                (Subject::Text(text), messages(vec![message]))
+                (Subject::Text(text), messages(vec![message], derivation))
             }
-            (None, None, Some(hashes)) => {
-                let read = |hash: String| {
-                    <[u8; 32]>::from_hex(&hash)
-                        .map_err(|_| invalid("a hash has 64 hexadecimal digits"))
-                };
-                let hashes = hashes.into_iter().map(read).collect::<Result<_, _>>()?;
-                (Subject::Hash, messages(hashes))
+            DraftSubject::Hashes(hashes, derivation) => {
+                (Subject::Hash, messages(hashes, derivation))
             }
-            (None, Some(psbt), None) => {
+            DraftSubject::Transaction(psbt) => {
                 let read = self
                     .with_policy(Lane::Operator, move |policy| {
-                        let spend = Arc::new(policy.read(psbt.as_bytes())?);
+                        let spend = Arc::new(policy.read(&psbt)?);
                         let messages = spend.messages().map_err(TransactionRefusal::from)?;
                         let subject = Subject::Transaction(spend.psbt().serialize());
                         Ok(request(messages).map(|request| {
@@ -150,28 +161,9 @@ impl GroupService {
                 let read = read.map_err(|refusal| ServiceError::Invalid(refusal.into()))?;
                 return Ok(read?);
             }
-            _ => return Err(invalid("exactly one of text, psbt and hashes is to be given")),
         };
         let kept = KeptRequest::proposed(request(messages)?, subject, None, at);
         let examined = self.policy.examine(&kept, None);
         Ok(NewRequest { kept, examined })
     }
-}
-
-/// Reads "m/0/7", "0/7" or nothing.
-fn read_path(path: &str) -> Result<Vec<u32>, ServiceError> {
-    let steps = path.strip_prefix("m").unwrap_or(path);
-    let steps = steps.strip_prefix('/').unwrap_or(steps);
-    if steps.is_empty() {
-        return Ok(Vec::new());
-    }
-    let read = |step: &str| {
-        step.parse::<u32>().ok().filter(|index| *index < 1 << 31).ok_or_else(|| {
-            let allowed = "unhardened steps below 2147483648, like 0/7";
-            ServiceError::Invalid(
-                format!("step {step:?} of the path: allowed are {allowed}").into(),
-            )
-        })
-    };
-    steps.split('/').map(read).collect()
 }

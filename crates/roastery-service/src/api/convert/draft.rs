@@ -1,0 +1,46 @@
+use bitcoin::hex::FromHex as _;
+use roastery_protocol::request::{Derivation, Taproot};
+
+use crate::{DraftSubject, RequestDraft, api::error::ApiError, view::Propose};
+
+/// Reads what a client asks the group to sign.
+pub(in crate::api) fn draft_of(what: Propose) -> Result<RequestDraft, ApiError> {
+    let Propose { text, psbt, hashes, path, untweaked, expires_in } = what;
+    let taproot = if untweaked { Taproot::Untweaked } else { Taproot::KeyPathOnly };
+    let derivation = Derivation { path: read_path(&path)?, taproot };
+    let subject = match (text, psbt, hashes) {
+        (Some(text), None, None) => DraftSubject::Text(text, derivation),
+        (None, Some(psbt), None) => DraftSubject::Transaction(psbt.into_bytes()),
+        (None, None, Some(hashes)) => {
+            let read = |hash: String| {
+                <[u8; 32]>::from_hex(&hash)
+                    .map_err(|_| ApiError::invalid("a hash has 64 hexadecimal digits"))
+            };
+            DraftSubject::Hashes(
+                hashes.into_iter().map(read).collect::<Result<_, _>>()?,
+                derivation,
+            )
+        }
+        _ => {
+            let reason = "exactly one of text, psbt and hashes is to be given";
+            return Err(ApiError::invalid(reason));
+        }
+    };
+    Ok(RequestDraft { subject, life: expires_in })
+}
+
+/// Reads "m/0/7", "0/7" or nothing.
+fn read_path(path: &str) -> Result<Vec<u32>, ApiError> {
+    let steps = path.strip_prefix("m").unwrap_or(path);
+    let steps = steps.strip_prefix('/').unwrap_or(steps);
+    if steps.is_empty() {
+        return Ok(Vec::new());
+    }
+    let read = |step: &str| {
+        step.parse::<u32>().ok().filter(|index| *index < 1 << 31).ok_or_else(|| {
+            let allowed = "unhardened steps below 2147483648, like 0/7";
+            ApiError::invalid(format!("step {step:?} of the path: allowed are {allowed}"))
+        })
+    };
+    steps.split('/').map(read).collect()
+}

@@ -1,0 +1,32 @@
+//! The values of the service as the JSON of the API, and back.
+
+mod draft;
+mod keygen;
+mod records;
+mod request;
+mod status;
+
+pub(super) use self::draft::draft_of;
+use bitcoin::hex::DisplayHex as _;
+use roastery_protocol::{Seat, group::PeerId};
+
+use crate::{ServiceEvent, view};
+
+impl From<ServiceEvent> for view::ServiceEvent {
+    fn from(event: ServiceEvent) -> Self {
+        let ServiceEvent { time, group, session, kind, text } = event;
+        Self { time, group, session, kind, text }
+    }
+}
+
+fn peer_id(peer: &PeerId) -> String {
+    peer.as_bytes().to_lower_hex_string()
+}
+
+fn numbers(seats: &[Seat]) -> Vec<u16> {
+    seats.iter().map(|seat| seat.to_u16()).collect()
+}
+
+fn texts<T: ToString>(values: &[T]) -> Vec<String> {
+    values.iter().map(ToString::to_string).collect()
+}

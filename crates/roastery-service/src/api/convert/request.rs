@@ -1,0 +1,152 @@
+use bitcoin::{
+    Amount,
+    base64::{Engine as _, prelude::BASE64_STANDARD},
+    hex::DisplayHex as _,
+};
+use roastery_protocol::request::{Derivation, Subject, Taproot};
+use roastery_store::RequestState;
+
+use super::numbers;
+use crate::{
+    KnownRequest, MemberDecisions, Payment, RequestDetails, State, Summary, Time,
+    config::SubjectKind, view,
+};
+
+impl From<KnownRequest> for view::Request {
+    fn from(known: KnownRequest) -> Self {
+        let KnownRequest { group, kept, proposer_name, current, decisions, summary, details } =
+            known;
+        let keys = details.as_ref().map(|details| details.keys.as_slice()).unwrap_or_default();
+        let messages = kept.request.messages().iter().enumerate().map(|(at, entry)| {
+            let key = keys.get(at).copied().flatten();
+            view::Message {
+                message: entry.message.to_lower_hex_string(),
+                path: path(&entry.derivation),
+                taproot: taproot(&entry.derivation.taproot),
+                public_key: key.map(|key| key.to_lower_hex_string()),
+            }
+        });
+        let outcome = match &kept.state {
+            RequestState::Signed(outcome) => Some(outcome),
+            _ => None,
+        };
+        let signatures = outcome.map(|outcome| {
+            let signatures = outcome.signatures.iter();
+            signatures.map(|signature| signature.to_bytes().to_lower_hex_string()).collect()
+        });
+        let origin = outcome.and_then(|outcome| outcome.origin.as_ref());
+        Self {
+            session: kept.request.session_id().to_string(),
+            group,
+            messages: messages.collect(),
+            summary: summary.map(Into::into),
+            proposer: kept.proposer.map(|seat| seat.to_u16()),
+            proposer_name,
+            since: Time::from_seconds(kept.since),
+            changed: Time::from_seconds(kept.changed),
+            position: kept.position,
+            expiry: Time::from_seconds(kept.request.expiry()),
+            revision: kept.revision,
+            state: current.state.into(),
+            text: current.text,
+            progress: decisions.into(),
+            signatures,
+            signers: origin.map(|origin| numbers(&origin.signers)),
+            subject: subject(kept.subject, details),
+        }
+    }
+}
+
+/// A transaction is shown with its details only: it may be long.
+fn subject(subject: Subject, details: Option<RequestDetails>) -> view::Subject {
+    let kind = SubjectKind::of(&subject);
+    match (subject, details) {
+        (Subject::Text(text), _) => view::Subject { kind, text: Some(text), psbt: None },
+        (Subject::Transaction(psbt), Some(details)) => {
+            let psbt = Some(BASE64_STANDARD.encode(psbt));
+            view::Subject { kind, text: details.report, psbt }
+        }
+        (Subject::Transaction(_), None) | (Subject::Hash, _) => {
+            view::Subject { kind, text: None, psbt: None }
+        }
+    }
+}
+
+fn path(derivation: &Derivation) -> String {
+    let steps: Vec<String> = derivation.path.iter().map(ToString::to_string).collect();
+    if steps.is_empty() { "m".to_owned() } else { format!("m/{}", steps.join("/")) }
+}
+
+fn taproot(taproot: &Taproot) -> String {
+    match taproot {
+        Taproot::Untweaked => "untweaked".to_owned(),
+        Taproot::KeyPathOnly => "key-path-only".to_owned(),
+        Taproot::ScriptRoot(root) => root.to_lower_hex_string(),
+    }
+}
+
+impl From<State> for view::State {
+    fn from(state: State) -> Self {
+        match state {
+            State::Proposed => Self::Proposed,
+            State::Approved => Self::Approved,
+            State::Refused => Self::Refused,
+            State::Signed => Self::Signed,
+            State::Stopped => Self::Stopped,
+            State::Expired => Self::Expired,
+            State::Failed => Self::Failed,
+        }
+    }
+}
+
+impl From<view::State> for State {
+    fn from(state: view::State) -> Self {
+        match state {
+            view::State::Proposed => Self::Proposed,
+            view::State::Approved => Self::Approved,
+            view::State::Refused => Self::Refused,
+            view::State::Signed => Self::Signed,
+            view::State::Stopped => Self::Stopped,
+            view::State::Expired => Self::Expired,
+            view::State::Failed => Self::Failed,
+        }
+    }
+}
+
+impl From<MemberDecisions> for view::Progress {
+    fn from(decisions: MemberDecisions) -> Self {
+        let MemberDecisions { needed, members, approved_seats, approved, refused, can_succeed } =
+            decisions;
+        Self { needed, members, approved_seats, approved, refused, can_succeed }
+    }
+}
+
+impl From<Summary> for view::Summary {
+    fn from(summary: Summary) -> Self {
+        let Summary { words, pays, more, returns, fee, warnings, warning_count } = summary;
+        let pay = |Payment { amount, to }| view::Payment { amount: amount.to_sat(), to };
+        Self {
+            words,
+            pays: pays.into_iter().map(pay).collect(),
+            more,
+            returns: returns.map(Amount::to_sat),
+            fee: fee.map(Amount::to_sat),
+            warnings,
+            warning_count,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_has_the_same_name_in_the_service_and_in_json_and_comes_back_as_itself() {
+        for shown in view::State::ALL {
+            let state = State::from(shown);
+            assert_eq!(state.to_string(), shown.as_str());
+            assert_eq!(view::State::from(state), shown);
+        }
+    }
+}

@@ -1,15 +1,12 @@
 use roastery_frost::Seat;
 use thiserror::Error;
 
-use super::{Body, Header, Kind};
+use super::{Body, Envelope, Header, Kind};
 use crate::{KeygenId, keygen::Invitation, keys::IdentityKey, tags::VERSION};
 
 /// The longest envelope of any key generation, in bytes: the transcript of 128 members of whom 128
 /// are to sign has 25,027, the certificate 25,064.
 pub const MAX_ENVELOPE: usize = 32 * 1024;
-
-/// A message of a key generation. See [`envelope::Envelope`](crate::envelope::Envelope).
-pub type Envelope = crate::envelope::Envelope<Header>;
 
 /// Why bytes cannot be read as a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]

@@ -5,6 +5,9 @@ use crate::{
     tags::{Tag, VERSION},
 };
 
+/// A message of a key generation. See [`envelope::Envelope`](crate::envelope::Envelope).
+pub type Envelope = crate::envelope::Envelope<Header>;
+
 /// What a message of a key generation is. The numbers are none of those of
 /// [statements](crate::member::frame::StatementKind).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

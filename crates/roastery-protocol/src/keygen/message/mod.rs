@@ -7,6 +7,6 @@ mod header;
 
 pub use self::{
     body::{Body, Investigated, Malformation, RefusalReason, TranscriptSignature, Want},
-    envelope::{Envelope, EnvelopeError, MAX_ENVELOPE},
-    header::{Header, Kind},
+    envelope::{EnvelopeError, MAX_ENVELOPE},
+    header::{Envelope, Header, Kind},
 };

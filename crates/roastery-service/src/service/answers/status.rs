@@ -239,8 +239,8 @@ impl Service {
         problems
     }
 
-    /// Whether it can sign: enough members of each group are connected. Returns the problems, each in
-    /// a line; none if there are none.
+    /// Whether it can sign: enough members of each group are connected. Returns the problems, each
+    /// in a line; none if there are none.
     pub async fn readiness(&self) -> Vec<String> {
         let mut problems = self.health().await;
         let stats = self.mux.stats();

@@ -36,7 +36,8 @@ pub enum KeygenPhase {
     Running,
     /// The key is made, and this group is here.
     Done(GroupId),
-    /// The invitation was joined anew, and this group is here: only names and addresses were missing.
+    /// The invitation was joined anew, and this group is here: only names and addresses were
+    /// missing.
     Known(GroupId),
     /// It has ended without a key.
     Ended(Ending),

@@ -6,8 +6,8 @@ use roastery_protocol::{
     clock::Moment,
     group::PeerId,
     keygen::{
-        Ending, Event, NodeKeygen, NodeOpenError, NodeOpening, RecoveryFile, Report, SeatEvent,
-        SignedTranscript,
+        Event, NodeKeygen, NodeOpenError, NodeOpening, RecoveryFile, Report, SeatEvent,
+        SignedTranscript, StopReason,
     },
     machine::{Link, Machine, Output},
 };
@@ -36,7 +36,7 @@ pub struct KeygenDriver<B> {
     /// A listener for its events, if there is one.
     watch: Option<tokio::sync::mpsc::UnboundedSender<(Duration, SeatEvent)>>,
     reports: watch::Sender<Report>,
-    ended: Option<Ending>,
+    ended: Option<StopReason>,
     /// The transcript that is to be stored before anything else happens.
     unstored: Option<SignedTranscript>,
 }
@@ -58,10 +58,10 @@ pub enum KeygenError {
     #[error("the ceremony could not be opened: {0}")]
     Open(#[from] NodeOpenError),
     /// The key generation has ended without a key.
-    #[error("no key: {ending}")]
+    #[error("no key: {reason}")]
     Ended {
         /// The reason.
-        ending: Ending,
+        reason: StopReason,
         /// What it waited for, and the faults that were found.
         report: Box<Report>,
     },
@@ -117,9 +117,9 @@ impl<B: Bus> KeygenDriver<B> {
                 let shares = self.keygen.take_shares().ok_or(KeygenError::SharesTaken)?;
                 return Ok(GeneratedKey { shares, file });
             }
-            if let Some(ending) = self.ended {
+            if let Some(reason) = self.ended {
                 let report = Box::new(self.keygen.report());
-                return Err(KeygenError::Ended { ending, report });
+                return Err(KeygenError::Ended { reason, report });
             }
             self.turn().await?;
         }
@@ -222,8 +222,8 @@ impl<B: Bus> KeygenDriver<B> {
                     self.store(store)?;
                 }
                 Output::Event(event) => {
-                    if let Event::Ended(ending) = &event.event {
-                        self.ended = Some(*ending);
+                    if let Event::Ended(reason) = &event.event {
+                        self.ended = Some(*reason);
                     }
                     let at = self.clock.now().monotonic;
                     // The listener may be dropped.

@@ -3,7 +3,7 @@
 use roastery_frost::{Seat, chilldkg::RecoveryData};
 
 use super::{
-    Ending, Event, Keygen, Misbehaviour, Phase, RecoveryFile, Rejected, Suspicion,
+    Event, Keygen, Misbehaviour, Phase, RecoveryFile, Rejected, StopReason, Suspicion,
     first_messages::FirstMessages,
     message::{Body, Kind, RefusalReason},
     transcripts::Transcripts,
@@ -64,7 +64,7 @@ impl Keygen {
         let file = RecoveryFile::new(self.fixed.invitation.clone(), data);
         let recovered = file.and_then(|file| Ok((file.recover(&secrets.host)?, file)));
         let Ok((recovered, file)) = recovered else {
-            return self.end(Ending::NoShare);
+            return self.end(StopReason::NoShare);
         };
         let certificate = self.seal(&Body::Certificate(certificate));
         let share = Some(recovered.share);
@@ -87,10 +87,12 @@ impl Keygen {
             return;
         }
         let envelope = match &self.phase {
-            Phase::Running | Phase::Ended(Ending::Expired | Ending::NoShare) => return,
+            Phase::Running | Phase::Ended(StopReason::Expired | StopReason::NoShare) => return,
             Phase::Done { certificate, .. } => certificate.clone(),
-            Phase::Ended(Ending::Cancelled) => self.seal(&Body::Refusal(RefusalReason::Operator)),
-            Phase::Ended(Ending::Faulty { seat, .. }) => {
+            Phase::Ended(StopReason::Cancelled) => {
+                self.seal(&Body::Refusal(RefusalReason::Operator))
+            }
+            Phase::Ended(StopReason::Faulty { seat, .. }) => {
                 self.seal(&Body::Refusal(RefusalReason::Faulty(*seat)))
             }
         };
@@ -99,18 +101,18 @@ impl Keygen {
 
     pub(super) fn expire(&mut self, now: Moment) {
         if now.monotonic >= self.expiry {
-            self.end(Ending::Expired);
+            self.end(StopReason::Expired);
         }
     }
 
     /// Ends without a key. Secrets end here.
-    pub(super) fn end(&mut self, ending: Ending) {
+    pub(super) fn end(&mut self, reason: StopReason) {
         if !matches!(self.phase, Phase::Running) {
             return;
         }
         self.awaited_at_end = self.awaited();
-        self.phase = Phase::Ended(ending);
-        self.event(Event::Ended(ending));
+        self.phase = Phase::Ended(reason);
+        self.event(Event::Ended(reason));
         self.forget_work();
     }
 

@@ -10,7 +10,7 @@ use roastery_frost::{
 };
 
 use super::{
-    Ending, Keygen, Misbehaviour, Rejected, Suspect, Suspicion,
+    Keygen, Misbehaviour, Rejected, StopReason, Suspect, Suspicion,
     message::{Body, Investigated, RefusalReason, Want},
     signing::Signing,
 };
@@ -132,7 +132,7 @@ impl Keygen {
 
     fn fail(&mut self, seat: Seat, fault: ParticipantFault) {
         self.refuse(RefusalReason::Faulty(seat));
-        self.end(Ending::Faulty { seat, fault });
+        self.end(StopReason::Faulty { seat, fault });
     }
 
     pub(super) fn refuse(&mut self, reason: RefusalReason) {

@@ -128,8 +128,8 @@
 //! coordinator that passes on a wrong one is at fault itself. A wrong share is investigated in two
 //! steps: this node asks the coordinator that passed it on, which leaves two members to blame at
 //! most; and it collects all first messages itself, which leaves one. Then, and only if this node
-//! has signed nothing, key generation ends here as [`Ending::Faulty`]: without that member there is
-//! no key. All else is a [`Suspicion`] in the report, and the key generation goes on.
+//! has signed nothing, key generation ends here as [`StopReason::Faulty`]: without that member
+//! there is no key. All else is a [`Suspicion`] in the report, and the key generation goes on.
 //!
 //! A node that receives another transcript than the one that it has signed asks both coordinators
 //! for the first messages that they made them of. Each is signed by its sender, so a member that
@@ -198,7 +198,7 @@ pub use self::{
     invitation::{Invitation, InvitationError, MAX_INVITATION, MemberKey},
     node::{NodeKeygen, NodeOpenError, NodeOpening, SeatEvent, SeatOpening, SignedTranscript},
     opening::{OpenError, Opening},
-    output::{Ending, Event, Output, Rejected},
+    output::{Event, Output, Rejected, StopReason},
     recovery::{MAX_RECOVERY_FILE, Recovered, RecoveryError, RecoveryFile, recover_group},
     report::{Awaited, AwaitedThing, Report, ReportPhase},
     seed::Seed,
@@ -268,7 +268,7 @@ struct Secrets {
 enum Phase {
     Running,
     Done { file: Box<RecoveryFile>, share: Option<SecretShare>, certificate: Envelope },
-    Ended(Ending),
+    Ended(StopReason),
 }
 
 /// Another coordinator that is live.
@@ -288,14 +288,14 @@ struct OwnTranscript {
 }
 
 impl Keygen {
-    /// Ends the key generation here. Secrets are zeroized; see [`Ending`] for what may still come
-    /// of it elsewhere.
+    /// Ends the key generation here. Secrets are zeroized; see [`StopReason`] for what may still
+    /// come of it elsewhere.
     pub fn stop(&mut self, now: Moment) {
         self.expire(now);
         if matches!(self.phase, Phase::Running) {
             self.refuse(RefusalReason::Operator);
         }
-        self.end(Ending::Cancelled);
+        self.end(StopReason::Cancelled);
     }
 
     /// The key generation's id: the hash of the invitation.

@@ -33,7 +33,7 @@ pub enum Event {
     /// The certificate is there, everything is verified, and the group exists. Final.
     Done(GroupId),
     /// The key generation has ended here without a key.
-    Ended(Ending),
+    Ended(StopReason),
 }
 
 /// Why a key generation has ended here without a key.
@@ -42,7 +42,7 @@ pub enum Event {
 /// key generation can be opened again with the same seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum Ending {
+pub enum StopReason {
     /// Its lifetime is over.
     #[error("its lifetime is over")]
     Expired,

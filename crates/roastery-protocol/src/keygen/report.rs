@@ -2,7 +2,7 @@ use std::{fmt, time::Duration};
 
 use roastery_frost::Seat;
 
-use super::{Ending, Keygen, Phase, Suspicion, message::RefusalReason, signing::Signing};
+use super::{Keygen, Phase, StopReason, Suspicion, message::RefusalReason, signing::Signing};
 use crate::{GroupId, KeygenId, TranscriptHash};
 
 /// What a node knows of a key generation: its state, and which members are awaited since when.
@@ -34,7 +34,7 @@ pub enum ReportPhase {
     /// The group exists.
     Done(GroupId),
     /// It has ended here without a key.
-    Ended(Ending),
+    Ended(StopReason),
 }
 
 /// A member for whose message the key generation waits.
@@ -108,7 +108,7 @@ impl Report {
 impl ReportPhase {
     fn with(self, other: Self) -> Self {
         match (self, other) {
-            (Self::Ended(ending), _) | (_, Self::Ended(ending)) => Self::Ended(ending),
+            (Self::Ended(reason), _) | (_, Self::Ended(reason)) => Self::Ended(reason),
             (Self::Running, _) | (_, Self::Running) => Self::Running,
             (Self::Done(group), Self::Done(_)) => Self::Done(group),
         }
@@ -122,7 +122,7 @@ impl Keygen {
         let phase = match &self.phase {
             Phase::Running => ReportPhase::Running,
             Phase::Done { file, .. } => ReportPhase::Done(file.group().id()),
-            Phase::Ended(ending) => ReportPhase::Ended(*ending),
+            Phase::Ended(reason) => ReportPhase::Ended(*reason),
         };
         let awaited = match &self.phase {
             Phase::Running => self.awaited(),

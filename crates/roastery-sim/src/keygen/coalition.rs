@@ -48,7 +48,7 @@ pub struct Coalition {
     wrong_sent: BTreeSet<(Seat, Seat)>,
     /// Members that have made their wrong transcript.
     coordinated: BTreeSet<Seat>,
-    heard: Vec<Arc<[u8]>>,
+    recorded: Vec<Arc<[u8]>>,
     foreign: Option<Foreign>,
     rng: ChaCha8Rng,
 }
@@ -81,7 +81,7 @@ impl Coalition {
             signed: BTreeMap::new(),
             forged: BTreeSet::new(),
             wrong_sent: BTreeSet::new(),
-            heard: Vec::new(),
+            recorded: Vec::new(),
             foreign,
             rng,
         }
@@ -150,8 +150,8 @@ impl Coalition {
         let hash = participants.name_of(&content[..signatures]);
         let content = [hash.as_bytes().as_slice(), own].concat();
         let signature = participants.seal(from, Kind::Signature, &content);
-        let said = self.shown.get(&hash).cloned().into_iter().chain([signature]);
-        said.map(|bytes| Packet { from, to, bytes }).collect()
+        let packets = self.shown.get(&hash).cloned().into_iter().chain([signature]);
+        packets.map(|bytes| Packet { from, to, bytes }).collect()
     }
 
     fn first_message(
@@ -220,7 +220,7 @@ impl Coalition {
     }
 
     /// One of its members receives a message. Returns what it sends at once in consequence.
-    pub fn hear(&mut self, participants: &Participants, packet: &Packet) -> Vec<Packet> {
+    pub fn receive(&mut self, participants: &Participants, packet: &Packet) -> Vec<Packet> {
         let Some(&fault) = self.faults.get(&packet.to) else { return Vec::new() };
         let Ok(envelope) = Envelope::parse(&packet.bytes) else { return Vec::new() };
         if envelope.header().keygen != participants.id()
@@ -231,22 +231,22 @@ impl Coalition {
         let Some(sender) = envelope.sender(&participants.invitation) else { return Vec::new() };
         self.keep(&packet.bytes);
         let new = self.learn(participants, sender, &envelope);
-        let mut said = Vec::new();
+        let mut packets = Vec::new();
         if let Some(hash) = new
             && fault.signs_everything()
         {
-            said.extend(self.sign(participants, packet.to, hash));
+            packets.extend(self.sign(participants, packet.to, hash));
         }
         if fault.leaves_coordinating() && envelope.kind() == Kind::FirstMessage {
-            said.extend(self.coordinate(participants, fault, packet.to));
+            packets.extend(self.coordinate(participants, fault, packet.to));
         }
         if let (Fault::FramesInInvestigation, Kind::Want) = (fault, envelope.kind()) {
-            said.extend(self.answer_falsely(participants, packet.to, sender, &envelope));
+            packets.extend(self.answer_falsely(participants, packet.to, sender, &envelope));
         }
         if fault == Fault::ForgesCertificate {
-            said.extend(self.forge_certificates(participants, packet.to));
+            packets.extend(self.forge_certificates(participants, packet.to));
         }
-        said
+        packets
     }
 
     /// Records a message; returns the hash of a transcript that was not known.

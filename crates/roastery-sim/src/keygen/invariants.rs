@@ -4,7 +4,7 @@
 mod blame;
 mod bounded;
 mod certificates;
-mod endings;
+mod completion;
 mod keys;
 mod signatures;
 mod termination;
@@ -17,14 +17,14 @@ use std::{
 
 use roastery_protocol::{
     Seat,
-    keygen::{Ending, Event, Misbehaviour, Settings},
+    keygen::{Event, Misbehaviour, Settings, StopReason},
 };
 
 use self::{
     blame::Blame, bounded::Bounded, certificates::OneCertificate, signatures::OneSignature,
 };
 pub use self::{
-    endings::Endings,
+    completion::Completion,
     keys::{Keys, Shares},
     termination::{Allowance, Circumstances},
 };
@@ -72,7 +72,7 @@ impl fmt::Display for Invariant {
 }
 
 /// All invariants that can be checked while the simulation goes on. Those about its end are
-/// [`Allowance`], [`Endings`] and [`Keys`].
+/// [`Allowance`], [`Completion`] and [`Keys`].
 #[derive(Debug)]
 pub struct Invariants {
     /// Messages and events, as text and as a hash.
@@ -175,7 +175,7 @@ fn describe(event: &Event) -> String {
         Event::Found(finding) => format!("finds: {finding}"),
         Event::Refused { seat, reason } => format!("hears that seat {seat} refuses: {reason}"),
         Event::Done(group) => format!("HAS THE CERTIFICATE, of group {group:#}"),
-        Event::Ended(ending) => format!("ENDS without a key: {ending}"),
+        Event::Ended(reason) => format!("ENDS without a key: {reason}"),
         other => format!("{other:?}"),
     }
 }
@@ -196,10 +196,10 @@ fn kind_of(misbehaviour: &Misbehaviour) -> &'static str {
     }
 }
 
-/// The member that an ending names, if it names one.
-fn accused_by(ending: &Ending) -> Option<Seat> {
-    match ending {
-        Ending::Faulty { seat, .. } => Some(*seat),
+/// The member that a reason names, if it names one.
+fn seat_at_fault(reason: &StopReason) -> Option<Seat> {
+    match reason {
+        StopReason::Faulty { seat, .. } => Some(*seat),
         _ => None,
     }
 }

@@ -9,7 +9,7 @@ use roastery_protocol::{
 
 use super::{
     Coalition, Invariant, Invariants, Scenario, Totals, World,
-    invariants::{Allowance, Endings, Keys, Shares},
+    invariants::{Allowance, Completion, Keys, Shares},
 };
 use crate::{
     campaign::Game,
@@ -175,9 +175,10 @@ impl<'a> Stage<'a> {
 
     fn judge_endings(&mut self) -> Result<(), Violation<Invariant>> {
         let (faulty, silent) = (self.scenario.faulty(), self.scenario.silent());
-        let endings = Endings { members: self.scenario.members, faulty: &faulty, silent: &silent };
+        let completion =
+            Completion { members: self.scenario.members, faulty: &faulty, silent: &silent };
         let honest = self.world.nodes_mut().iter_mut().filter(|node| !faulty.contains(&node.seat));
-        honest.into_iter().try_for_each(|node| endings.judge(node))
+        honest.into_iter().try_for_each(|node| completion.judge(node))
     }
 
     /// A member with the certificate can sign with any t - 1 others, each of which gets its share

@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use roastery_protocol::keygen::{Ending, ReportPhase};
+use roastery_protocol::keygen::{ReportPhase, StopReason};
 
 use super::Played;
 
@@ -34,7 +34,7 @@ impl Totals {
     pub fn add(&mut self, played: &Played) {
         self.runs += 1;
         let phases = || played.reports.values().map(|report| report.phase);
-        let faulty = |phase| matches!(phase, ReportPhase::Ended(Ending::Faulty { .. }));
+        let faulty = |phase| matches!(phase, ReportPhase::Ended(StopReason::Faulty { .. }));
         match phases().filter(|phase| matches!(phase, ReportPhase::Done(_))).count() {
             0 if phases().any(faulty) => self.refused += 1,
             0 => self.expired += 1,

@@ -122,7 +122,7 @@ impl Hooks for KeygenHooks {
         if !self.coalition.controls(packet.to) {
             return Intake { passes: true, sends: Vec::new() };
         }
-        let sends = at_once(self.coalition.hear(&self.participants, packet));
+        let sends = at_once(self.coalition.receive(&self.participants, packet));
         let done = nodes.iter().any(|node| node.seat == packet.to && node.is_done());
         Intake { passes: done || self.coalition.lets_through(packet), sends }
     }

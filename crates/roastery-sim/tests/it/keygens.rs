@@ -6,7 +6,7 @@ mod faults;
 
 use roastery_protocol::{
     Seat,
-    keygen::{Ending, Misbehaviour, ReportPhase, Suspect, Suspicion},
+    keygen::{Misbehaviour, ReportPhase, StopReason, Suspect, Suspicion},
 };
 use roastery_sim::{
     keygen::{Fault, Played, Scenario, play},
@@ -37,7 +37,7 @@ fn all_done(scenario: &Scenario, played: &Played) -> bool {
 
 fn refused_because_of(played: &Played, suspect: Seat) -> bool {
     played.reports.values().any(|report| {
-        matches!(report.phase, ReportPhase::Ended(Ending::Faulty { seat, .. }) if seat == suspect)
+        matches!(report.phase, ReportPhase::Ended(StopReason::Faulty { seat, .. }) if seat == suspect)
     })
 }
 

@@ -10,7 +10,7 @@ use roastery_frost::{
 use roastery_protocol::{
     Seat,
     keygen::{
-        AwaitedThing, Ending, Misbehaviour, Rejected, ReportPhase, Suspect, Suspicion,
+        AwaitedThing, Misbehaviour, Rejected, ReportPhase, StopReason, Suspect, Suspicion,
         message::{Body, Investigated, Kind, RefusalReason, TranscriptSignature, Want},
     },
 };
@@ -68,8 +68,8 @@ fn a_bad_share_ends_at_the_coordinator_that_it_is_for_with_its_sender_named() {
     let (victim, faulty) = (world.order()[0], world.order()[1]);
     world.run_for(10 * MINUTE, bad_share(3, seat(faulty), victim));
     let fault = ParticipantFault::PartialSecshare;
-    let ending = Ending::Faulty { seat: seat(faulty), fault };
-    assert_eq!(world.phase(victim), ReportPhase::Ended(ending));
+    let reason = StopReason::Faulty { seat: seat(faulty), fault };
+    assert_eq!(world.phase(victim), ReportPhase::Ended(reason));
     assert_only_guilty(&world, &[faulty]);
     assert_eq!(world.done(), 0);
     for at in (0..3).filter(|at| *at != victim) {
@@ -86,8 +86,8 @@ fn a_bad_share_for_another_member_is_looked_into_with_the_coordinator_and_then_w
     let (victim, faulty) = (others[0], others[1]);
     world.run_for(10 * MINUTE, bad_share(4, seat(faulty), victim));
     let fault = ParticipantFault::PartialSecshare;
-    let ending = Ending::Faulty { seat: seat(faulty), fault };
-    assert_eq!(world.phase(victim), ReportPhase::Ended(ending));
+    let reason = StopReason::Faulty { seat: seat(faulty), fault };
+    assert_eq!(world.phase(victim), ReportPhase::Ended(reason));
     assert!(world.sent.iter().any(|one| one.kind() == Kind::Investigation));
     assert_only_guilty(&world, &[faulty]);
     assert_eq!(world.node(victim).report().signed, None);

@@ -161,7 +161,7 @@ fn after_its_lifetime_a_ceremony_has_ended_with_nothing_and_still_says_who_was_a
     world.open(0);
     world.run_for(25 * 60 * MINUTE, |_, packet| Some(packet));
     let report = world.node(0).report();
-    let expired = roastery_protocol::keygen::Ending::Expired;
+    let expired = roastery_protocol::keygen::StopReason::Expired;
     assert_eq!(report.phase, ReportPhase::Ended(expired));
     assert!(report.awaited.iter().any(|one| one.seat == seat(1)));
     assert_eq!(world.node(0).next_timeout(), None);

@@ -9,8 +9,8 @@ use roastery_protocol::{
     clock::Moment,
     group::{Member, NamedMember, PeerId},
     keygen::{
-        Ending, Invitation, NodeKeygen, NodeOpenError, NodeOpening, OpenError, ReportPhase,
-        SeatOpening, Seed, Settings, SignedTranscript, Suspect,
+        Invitation, NodeKeygen, NodeOpenError, NodeOpening, OpenError, ReportPhase, SeatOpening,
+        Seed, Settings, SignedTranscript, StopReason, Suspect,
         message::{Body, Envelope, Kind},
     },
     machine::{Destination, Machine, Output},
@@ -337,8 +337,8 @@ fn a_member_that_gives_one_seat_of_a_node_a_wrong_share_is_named_by_that_node_an
         });
         let fault = ParticipantFault::PartialSecshare;
         let report = world.nodes[0].as_ref().unwrap().report();
-        let ending = Ending::Faulty { seat: seat(4), fault };
-        assert_eq!(report.phase, ReportPhase::Ended(ending), "seat {victim}");
+        let reason = StopReason::Faulty { seat: seat(4), fault };
+        assert_eq!(report.phase, ReportPhase::Ended(reason), "seat {victim}");
         for keygen in world.nodes[..2].iter().flatten() {
             for finding in keygen.report().findings {
                 let named = match finding.suspect {
@@ -373,7 +373,7 @@ fn a_node_that_is_stopped_refuses_for_all_its_seats() {
     world.collect(0);
     world.run(honest);
     let report = world.nodes[0].as_ref().unwrap().report();
-    assert_eq!(report.phase, ReportPhase::Ended(Ending::Cancelled));
+    assert_eq!(report.phase, ReportPhase::Ended(StopReason::Cancelled));
     let refusals = world.nodes[1].as_ref().unwrap().report().refusals;
     let refused: Vec<Seat> = refusals.into_iter().map(|(seat, _)| seat).collect();
     assert_eq!(refused, [seat(0), seat(1), seat(2)]);

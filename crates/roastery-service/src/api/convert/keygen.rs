@@ -28,7 +28,7 @@ impl From<KeygenStatus> for view::KeygenStatus {
                 let text = "the group is here; where its members are is known now".to_owned();
                 (KeygenState::Done, text, Some(group))
             }
-            KeygenPhase::Ended(ending) => (KeygenState::Ended, ending.to_string(), None),
+            KeygenPhase::Ended(reason) => (KeygenState::Ended, reason.to_string(), None),
             KeygenPhase::Failed(why) => (KeygenState::Failed, why, None),
             KeygenPhase::NotStarted(group, why) => (KeygenState::Failed, why, Some(group)),
         };

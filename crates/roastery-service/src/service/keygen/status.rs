@@ -3,7 +3,7 @@ use std::time::Duration;
 use roastery_protocol::{
     GroupId, Seat,
     group::Name,
-    keygen::{Awaited, Ending, Invitation, Suspicion},
+    keygen::{Awaited, Invitation, StopReason, Suspicion},
 };
 
 /// The status of a key generation at this node.
@@ -40,7 +40,7 @@ pub enum KeygenPhase {
     /// missing.
     Known(GroupId),
     /// It has ended without a key.
-    Ended(Ending),
+    Ended(StopReason),
     /// It failed at this node, for this reason.
     Failed(String),
     /// The group was made, and does not run here for this reason.

@@ -243,7 +243,7 @@ impl KeygenService {
                 let report = running.reports.borrow();
                 let phase = match report.phase {
                     ReportPhase::Running => KeygenPhase::Running,
-                    ReportPhase::Ended(ending) => KeygenPhase::Ended(ending),
+                    ReportPhase::Ended(reason) => KeygenPhase::Ended(reason),
                     ReportPhase::Done(group) => match &running.not_started {
                         None => KeygenPhase::Done(group),
                         Some(why) => KeygenPhase::NotStarted(group, why.clone()),

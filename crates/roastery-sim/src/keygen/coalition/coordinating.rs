@@ -41,7 +41,7 @@ impl Coalition {
             }
             _ => return as_it_is(envelope.as_bytes()),
         }
-        let mut said =
+        let mut packets =
             vec![Packet { from, to, bytes: participants.seal(from, Kind::Transcript, &content) }];
         let altered = CoordinatorMsg1::parse(&content, params).ok();
         let altered = altered.and_then(|message| Transcript::new(params, &message).ok());
@@ -49,9 +49,9 @@ impl Coalition {
             && let Some(altered) = altered
             && let Some(hash) = self.meet(participants, altered)
         {
-            said.extend(self.sign(participants, from, hash));
+            packets.extend(self.sign(participants, from, hash));
         }
-        said
+        packets
     }
 
     /// The transcripts that one of its members makes itself, once it has all first messages.
@@ -84,7 +84,7 @@ impl Coalition {
             forging::copy_point(content, At::commitment(from), At::first_sum(params));
         });
         let right = changed(&|_| {});
-        let mut said = Vec::new();
+        let mut packets = Vec::new();
         for to in participants.seats().filter(|to| *to != from) {
             let bytes = match fault {
                 Fault::CrashesHalfWay if to.index() % 2 == 0 => vec![right.clone()],
@@ -93,14 +93,14 @@ impl Coalition {
                 Fault::AltersProofTwice if to == victim => vec![right.clone()],
                 Fault::AltersProofTwice => vec![first.clone(), second.clone()],
                 Fault::Garbage => {
-                    said.extend(self.garbage(participants, from, to));
+                    packets.extend(self.garbage(participants, from, to));
                     continue;
                 }
                 _ => continue,
             };
-            said.extend(bytes.into_iter().map(|bytes| Packet { from, to, bytes }));
+            packets.extend(bytes.into_iter().map(|bytes| Packet { from, to, bytes }));
         }
-        said
+        packets
     }
 
     /// The investigation of a changed share, in which another member seems to have changed it.
@@ -142,7 +142,7 @@ impl Coalition {
             })
             .map(|(hash, _)| *hash)
             .collect();
-        let mut said = Vec::new();
+        let mut packets = Vec::new();
         for hash in ready {
             let Some(transcript) = self.transcripts.get(&hash) else { continue };
             let mut content = transcript.as_bytes().to_vec();
@@ -162,13 +162,13 @@ impl Coalition {
             // One that lacks more is tried later.
             if missing == 1 {
                 self.forged.insert(hash);
-                said.extend(to_all(
+                packets.extend(to_all(
                     participants,
                     from,
                     &participants.seal(from, Kind::Certificate, &content),
                 ));
             }
         }
-        said
+        packets
     }
 }

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// The most messages that are kept for replays.
-const MOST_HEARD: usize = 64;
+const MOST_RECORDED: usize = 64;
 
 /// Another key generation of the same members, that has come to its end.
 #[derive(Debug)]
@@ -68,8 +68,8 @@ impl Foreign {
 
 impl Coalition {
     pub(super) fn keep(&mut self, bytes: &Arc<[u8]>) {
-        if self.heard.len() < MOST_HEARD {
-            self.heard.push(bytes.clone());
+        if self.recorded.len() < MOST_RECORDED {
+            self.recorded.push(bytes.clone());
         }
     }
 
@@ -77,20 +77,20 @@ impl Coalition {
     pub fn turn(&mut self, participants: &Participants) -> Vec<Packet> {
         let noisy: Vec<(Seat, Fault)> =
             self.faults.iter().map(|(seat, fault)| (*seat, *fault)).collect();
-        let mut said = Vec::new();
+        let mut packets = Vec::new();
         for (seat, fault) in noisy {
             match fault {
-                Fault::Slanders => said.extend(self.slander(participants, seat)),
-                Fault::Replays => said.extend(self.replay(participants, seat)),
+                Fault::Slanders => packets.extend(self.slander(participants, seat)),
+                Fault::Replays => packets.extend(self.replay(participants, seat)),
                 Fault::Garbage => {
                     if let Some(&to) = self.honest.choose(&mut self.rng) {
-                        said.extend(self.garbage(participants, seat, to));
+                        packets.extend(self.garbage(participants, seat, to));
                     }
                 }
                 _ => {}
             }
         }
-        said
+        packets
     }
 
     /// One message with a few bits changed, signed anew or not.
@@ -176,20 +176,20 @@ impl Coalition {
     }
 
     fn replay(&mut self, participants: &Participants, from: Seat) -> Vec<Packet> {
-        let mut said = Vec::new();
-        if let Some(bytes) = self.heard.choose(&mut self.rng).cloned() {
-            said.extend(to_all(participants, from, &bytes));
+        let mut packets = Vec::new();
+        if let Some(bytes) = self.recorded.choose(&mut self.rng).cloned() {
+            packets.extend(to_all(participants, from, &bytes));
         }
         if let Some(Foreign { id, contents }) = &self.foreign
             && let Some((kind, content)) = contents.choose(&mut self.rng)
         {
-            said.extend(to_all(
+            packets.extend(to_all(
                 participants,
                 from,
                 &participants.seal_in(*id, from, *kind, content),
             ));
-            said.extend(to_all(participants, from, &participants.seal(from, *kind, content)));
+            packets.extend(to_all(participants, from, &participants.seal(from, *kind, content)));
         }
-        said
+        packets
     }
 }

@@ -5,7 +5,7 @@ use roastery_protocol::{
     keygen::{Event, Suspect, Suspicion},
 };
 
-use super::{Invariant, accused_by, kind_of};
+use super::{Invariant, kind_of, seat_at_fault};
 use crate::violation::Violation;
 
 /// A member that an honest member names is faulty; of two that are named one is.
@@ -35,7 +35,7 @@ impl Blame {
                 *self.misbehaviours.entry(kind_of(&finding.misbehaviour)).or_default() += 1;
                 self.found.push((seat, *finding));
                 let is_just = match finding.suspect {
-                    Suspect::Seat(accused) => self.faulty.contains(&accused),
+                    Suspect::Seat(suspect) => self.faulty.contains(&suspect),
                     Suspect::Either { participant, coordinator } => {
                         self.faulty.contains(&participant) || self.faulty.contains(&coordinator)
                     }
@@ -46,11 +46,11 @@ impl Blame {
                     return violation(format!("honest seat {seat} finds: {finding}"));
                 }
             }
-            Event::Ended(ending) => {
-                if let Some(accused) = accused_by(ending)
-                    && !self.faulty.contains(&accused)
+            Event::Ended(reason) => {
+                if let Some(suspect) = seat_at_fault(reason)
+                    && !self.faulty.contains(&suspect)
                 {
-                    return violation(format!("honest seat {seat} ends: {ending}"));
+                    return violation(format!("honest seat {seat} ends: {reason}"));
                 }
             }
             _ => {}

@@ -2,15 +2,15 @@ use std::collections::BTreeSet;
 
 use roastery_protocol::{
     Seat,
-    keygen::{Ending, Report, ReportPhase},
+    keygen::{Report, ReportPhase, StopReason},
 };
 
-use super::{Invariant, accused_by, bounded::Bounded};
+use super::{Invariant, bounded::Bounded, seat_at_fault};
 use crate::{keygen::Node, violation::Violation};
 
 /// A member that has no certificate in the end has no share, and its report shows the reason.
 #[derive(Debug)]
-pub struct Endings<'a> {
+pub struct Completion<'a> {
     /// The number of members, n.
     pub members: usize,
     /// The faulty members.
@@ -19,7 +19,7 @@ pub struct Endings<'a> {
     pub silent: &'a BTreeSet<Seat>,
 }
 
-impl Endings<'_> {
+impl Completion<'_> {
     /// Checks an honest node at the end.
     pub fn judge(&self, node: &mut Node) -> Result<(), Violation<Invariant>> {
         let seat = node.seat;
@@ -34,9 +34,9 @@ impl Endings<'_> {
             return violation(format!("seat {seat} has a share and no certificate"));
         }
         match report.phase {
-            ReportPhase::Ended(Ending::Expired) => self.names_who_is_awaited(seat, &report),
-            ReportPhase::Ended(ending)
-                if accused_by(&ending).is_some_and(|accused| self.faulty.contains(&accused)) =>
+            ReportPhase::Ended(StopReason::Expired) => self.names_who_is_awaited(seat, &report),
+            ReportPhase::Ended(reason)
+                if seat_at_fault(&reason).is_some_and(|suspect| self.faulty.contains(&suspect)) =>
             {
                 Ok(())
             }

@@ -3,7 +3,8 @@
 //! [`wallet`] makes descriptors and addresses of a group's key. [`psbt`] reads PSBTs. [`spend`]
 //! computes what a PSBT spends and to whom, what the group signs of it, and what an operator
 //! should look at; it makes the signing request, checks one that another member proposes, and puts
-//! the signatures in. [`policy`] has a node's rules.
+//! the signatures in. [`policy`] has a node's rules. [`message`] makes and checks signatures of
+//! texts (BIP-322).
 //!
 //! Nothing here holds a secret, and nothing does I/O or reads a clock. All that is computed is
 //! public, so nothing needs constant time.
@@ -16,6 +17,7 @@
 //!    takes, and sign.
 //! 4. [`complete`](spend::Spend::complete) the PSBT with the signatures.
 
+pub mod message;
 pub mod network;
 pub mod policy;
 pub mod psbt;

@@ -251,13 +251,13 @@ impl Wallet {
 }
 
 /// An output key of these bytes, which are an x-only key already.
-fn tweaked(key: &[u8; 32]) -> TweakedPublicKey {
+pub(crate) fn tweaked(key: &[u8; 32]) -> TweakedPublicKey {
     let key = XOnlyPublicKey::from_slice(key)
         .expect("a valid x-only public key of one library is one of the other");
     TweakedPublicKey::dangerous_assume_tweaked(key)
 }
 
 /// The address prefix of a network; testnet3, testnet4 and signet share theirs.
-fn hrp(network: Network) -> KnownHrp {
+pub(crate) fn hrp(network: Network) -> KnownHrp {
     KnownHrp::from(network)
 }

@@ -3,6 +3,7 @@
 
 mod descriptors;
 mod malformed;
+mod messages;
 mod others;
 mod policy;
 mod spends;

@@ -1,8 +1,12 @@
 //! What can give a secret share away when used wrongly: for test vectors and deterministic
 //! simulation.
 
+use std::fmt;
+
+use secp::Point;
 use zeroize::Zeroizing;
 
+use crate::hash::tagged_hash;
 use crate::nonce::nonce_gen_from;
 use crate::secret_scalar::SecretScalar;
 use crate::{NonceGenError, NonceGenInputs, NonceHalf, PublicNonce, SecretNonce};
@@ -57,5 +61,61 @@ impl SecretNonceError {
     /// The half that is out of range.
     pub fn half(&self) -> NonceHalf {
         self.0
+    }
+}
+
+/// Nonces for simulations, which draw many and use few: pairs of scalars from a table whose points
+/// are known, so that no nonce costs a multiplication.
+///
+/// Anybody can compute the table. What signs with its nonces gives its secret share away.
+pub struct NonceTable(Vec<(SecretScalar, Point)>);
+
+impl NonceTable {
+    /// A table of this many scalars, always the same ones.
+    pub fn new(size: usize) -> NonceTable {
+        let entry = |at: usize| {
+            let bytes = tagged_hash("roastery/danger/nonce table", &[&at.to_le_bytes()]);
+            let scalar = SecretScalar::from_bytes_wrapping(&bytes)?;
+            let point = scalar.public();
+            Some((scalar, point))
+        };
+        NonceTable((0..size).filter_map(entry).collect())
+    }
+
+    /// The nonce of this number; each number below the square of the table's size has another one.
+    pub fn nonce(&self, number: usize) -> Option<SecretNonce> {
+        let size = self.0.len();
+        let half = |(scalar, point): &(SecretScalar, Point)| {
+            SecretScalar::from_bytes(&scalar.to_bytes()).map(|scalar| (scalar, *point))
+        };
+        let first = half(self.0.get(number.checked_div(size)?)?)?;
+        let second = half(self.0.get(number % size)?)?;
+        Some(SecretNonce::of_known_points(first, second))
+    }
+}
+
+impl fmt::Debug for NonceTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NonceTable({})", self.0.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_number_of_a_nonce_table_has_a_nonce_of_its_own_that_fits_its_points() {
+        let table = NonceTable::new(3);
+        let mut seen = Vec::new();
+        for number in 0..9 {
+            let nonce = table.nonce(number).expect("nine numbers");
+            let again = secret_nonce_from_bytes(&secret_nonce_to_bytes(&nonce)).expect("a nonce");
+            assert_eq!(nonce.public_nonce(), again.public_nonce());
+            assert!(!seen.contains(nonce.public_nonce()), "{number}");
+            seen.push(nonce.public_nonce().clone());
+        }
+        assert!(table.nonce(9).is_none());
+        assert!(NonceTable::new(0).nonce(0).is_none());
     }
 }

@@ -30,6 +30,15 @@ impl SecretNonce {
         SecretNonce(Box::new(Parts { first, second, public }))
     }
 
+    /// The nonce of two scalars whose points the caller has computed before.
+    pub(crate) fn of_known_points(
+        (first, first_point): (SecretScalar, Point),
+        (second, second_point): (SecretScalar, Point),
+    ) -> SecretNonce {
+        let public = PublicNonce { first: first_point, second: second_point };
+        SecretNonce(Box::new(Parts { first, second, public }))
+    }
+
     /// The public nonce that belongs to this secret nonce.
     pub fn public_nonce(&self) -> &PublicNonce {
         &self.0.public

@@ -1,13 +1,21 @@
-//! The real engine, with a ledger of what it draws and signs.
+//! The real engine with nonces from a table, and a ledger of what it draws and signs.
 
-use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
-use roastery_frost::{PartialSignature, PublicNonce};
+use std::sync::OnceLock;
+
+use rand_chacha::{
+    ChaCha8Rng,
+    rand_core::{Rng as _, SeedableRng as _},
+};
+use roastery_frost::{
+    NonceGenError, NonceGenInputs, PartialSignature, PublicNonce, SecretNonce, danger::NonceTable,
+    hash::tagged_hash,
+};
 use roastery_protocol::{
     Seat, SessionId,
     clock::Moment,
     member::engine::{
-        Answer, DrawContext, Engine, FrostArithmetic, FrostEngine, SignOrder, SlotName, SlotRange,
-        Void,
+        Answer, DrawContext, Engine, FrostArithmetic, FrostEngine, NonceSource, SignOrder,
+        SlotName, SlotRange, Void,
     },
     request::ApprovedRequest,
 };
@@ -18,7 +26,7 @@ use crate::members::Members;
 /// [`FrostEngine`] with a ledger.
 #[derive(Debug)]
 pub struct RecordingEngine {
-    engine: FrostEngine<ChaCha8Rng>,
+    engine: FrostEngine<TableNonces>,
     life: usize,
     ledger: Ledger,
 }
@@ -33,8 +41,8 @@ impl RecordingEngine {
         ledger: Ledger,
     ) -> Self {
         let shares = members.seats_of(node).iter().map(|seat| (*seat, members.share(*seat)));
-        let rng = ChaCha8Rng::seed_from_u64(seed);
-        let engine = FrostEngine::with_rng(arithmetic, shares, rng);
+        let nonces = TableNonces { rng: ChaCha8Rng::seed_from_u64(seed), ledger: ledger.clone() };
+        let engine = FrostEngine::with_nonces(arithmetic, shares, nonces);
         let life = ledger.entries().begin();
         Self { engine, life, ledger }
     }
@@ -42,6 +50,36 @@ impl RecordingEngine {
     /// The number of this engine in the ledger.
     pub fn life(&self) -> usize {
         self.life
+    }
+}
+
+/// The scalars of the table: all pairs of two of them are 2^24 nonces.
+const SCALARS: usize = 1 << 12;
+
+/// Nonces from a table, as *NonceGen* would give them: the same for the same randomness and inputs,
+/// another for any others. Nearly all nonces are never used, and their multiplications would be
+/// three quarters of the time of a campaign.
+#[derive(Debug)]
+struct TableNonces {
+    rng: ChaCha8Rng,
+    ledger: Ledger,
+}
+
+impl NonceSource for TableNonces {
+    fn nonce(
+        &mut self,
+        inputs: &NonceGenInputs<'_>,
+    ) -> Result<(SecretNonce, PublicNonce), NonceGenError> {
+        static TABLE: OnceLock<NonceTable> = OnceLock::new();
+        let mut random = [0; 32];
+        self.rng.fill_bytes(&mut random);
+        let (share, extra) = (inputs.public_share, inputs.extra_in.unwrap_or_default());
+        let share = share.map_or(&[][..], |share| &share[..]);
+        let number = self.ledger.entries().number(tagged_hash("sim", &[&random, share, extra]));
+        let table = TABLE.get_or_init(|| NonceTable::new(SCALARS));
+        let secret = table.nonce(number).ok_or(NonceGenError::Zero)?;
+        let public = secret.public_nonce().clone();
+        Ok((secret, public))
     }
 }
 
@@ -71,23 +109,20 @@ impl Engine for RecordingEngine {
         if let Answer::Now(Ok(shares)) = &answer {
             entries.signed(self.life, order, shares.len(), now);
         }
-        let used = order.first..order.first.saturating_add(messages);
-        entries.ended(self.life, |slot| {
-            (slot.seat, slot.coordinator) == (order.seat, order.coordinator)
-                && used.contains(&slot.index)
-        });
+        let indexes = order.first..order.first.saturating_add(messages);
+        let SignOrder { seat, coordinator, .. } = *order;
+        entries.ended(self.life, &SlotRange { seat, coordinator, indexes });
         answer
     }
 
     fn void(&mut self, what: Void) {
-        self.ledger.entries().ended(self.life, |slot| match &what {
-            Void::Slots(slots) => {
-                (slot.seat, slot.coordinator) == (slots.seat, slots.coordinator)
-                    && slots.indexes.contains(&slot.index)
-            }
-            Void::Coordinator(seat) => slot.coordinator == *seat,
-            Void::All => true,
-        });
+        let mut entries = self.ledger.entries();
+        match &what {
+            Void::Slots(slots) => entries.ended(self.life, slots),
+            Void::Coordinator(seat) => entries.ended_for(self.life, |one| one == *seat),
+            Void::All => entries.ended_for(self.life, |_| true),
+        }
+        drop(entries);
         self.engine.void(what);
     }
 
@@ -102,6 +137,6 @@ impl Engine for RecordingEngine {
 
 impl Drop for RecordingEngine {
     fn drop(&mut self) {
-        self.ledger.entries().ended(self.life, |_| true);
+        self.ledger.entries().ended_for(self.life, |_| true);
     }
 }

@@ -1,7 +1,8 @@
 //! What the engines of all honest nodes have drawn and signed, over all their lives.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
+    ops::Range,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -12,7 +13,7 @@ use roastery_protocol::{
     clock::Moment,
     member::{
         Incarnation,
-        engine::{SignOrder, SlotName},
+        engine::{SignOrder, SlotName, SlotRange},
     },
 };
 
@@ -30,10 +31,12 @@ pub struct Entries {
     pub lives: usize,
     /// Nonces that are drawn and neither used nor void, with their time.
     pub live: BTreeMap<NonceName, Moment>,
+    /// The numbers of the inputs that nonces were made of.
+    numbers: HashMap<[u8; 32], usize>,
     /// The public nonces that were ever drawn, and what each has answered.
-    pub answers: BTreeMap<Vec<u8>, Option<Equation>>,
+    answers: HashMap<[u8; 66], Option<Equation>>,
     /// The public nonce of each name.
-    public: BTreeMap<(usize, Incarnation, SlotName), Vec<u8>>,
+    public: HashMap<(usize, Incarnation, SlotName), [u8; 66]>,
     /// The orders that engines have carried out since they were last read.
     pub orders: Vec<Signed>,
     /// What no engine may do.
@@ -66,6 +69,12 @@ impl Entries {
         self.lives
     }
 
+    /// The number of the inputs of a nonce, by their hash: the same for the same ones.
+    pub fn number(&mut self, inputs: [u8; 32]) -> usize {
+        let next = self.numbers.len();
+        *self.numbers.entry(inputs).or_insert(next)
+    }
+
     /// An engine has drawn these nonces.
     pub fn drawn(
         &mut self,
@@ -75,8 +84,8 @@ impl Entries {
         nonces: &[PublicNonce],
     ) {
         for (slot, nonce) in slots.zip(nonces) {
-            let bytes = nonce.to_bytes().to_vec();
-            if self.answers.insert(bytes.clone(), None).is_some() {
+            let bytes = nonce.to_bytes();
+            if self.answers.insert(bytes, None).is_some() {
                 self.broken.get_or_insert(format!("{slot} has a nonce that was drawn before"));
             }
             self.public.insert((life, incarnation, slot), bytes);
@@ -105,17 +114,21 @@ impl Entries {
     }
 
     /// These nonces of an engine are used or void.
-    pub fn ended(&mut self, life: usize, which: impl Fn(&SlotName) -> bool) {
-        let held = self.of_life(life).map(|(name, _)| *name);
-        let ended: Vec<NonceName> = held.filter(|(_, slot)| which(slot)).collect();
-        for name in ended {
-            self.live.remove(&name);
-        }
+    pub fn ended(&mut self, life: usize, slots: &SlotRange) {
+        let name = |index| SlotName { seat: slots.seat, coordinator: slots.coordinator, index };
+        let Range { start, end } = slots.indexes.clone();
+        let of = (life, name(start))..(life, name(end.max(start)));
+        self.live.extract_if(of, |_, _| true).for_each(drop);
+    }
+
+    /// The nonces of an engine for these coordinators are void.
+    pub fn ended_for(&mut self, life: usize, which: impl Fn(Seat) -> bool) {
+        self.live.extract_if(of_life(life), |(_, slot), _| which(slot.coordinator)).for_each(drop);
     }
 
     /// How many nonces an engine holds, and the time of the oldest by the monotonic clock.
     pub fn held(&self, life: usize) -> (usize, Option<Duration>) {
-        let held = self.of_life(life);
+        let held = self.live.range(of_life(life));
         let times = held.map(|(_, drawn)| drawn.monotonic);
         times.fold((0, None), |(count, oldest), time| {
             (count + 1, Some(oldest.map_or(time, |known: Duration| known.min(time))))
@@ -124,14 +137,14 @@ impl Entries {
 
     /// The coordinators for which an engine holds nonces.
     pub fn coordinators(&self, life: usize) -> BTreeSet<Seat> {
-        self.of_life(life).map(|((_, slot), _)| slot.coordinator).collect()
+        self.live.range(of_life(life)).map(|((_, slot), _)| slot.coordinator).collect()
     }
+}
 
-    fn of_life(&self, life: usize) -> impl Iterator<Item = (&NonceName, &Moment)> {
-        let first = Seat::new(0).expect("seat 0 is a seat");
-        let least = SlotName { seat: first, coordinator: first, index: 0 };
-        self.live.range((life, least)..(life + 1, least))
-    }
+fn of_life(life: usize) -> Range<NonceName> {
+    let first = Seat::new(0).expect("seat 0 is a seat");
+    let least = SlotName { seat: first, coordinator: first, index: 0 };
+    (life, least)..(life + 1, least)
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub use self::fake::{
 pub use self::{
     arithmetic::{Arithmetic, ArithmeticError, Verdict},
     error::EngineError,
-    frost::{FrostArithmetic, FrostEngine, FrostPackage},
+    frost::{FrostArithmetic, FrostEngine, FrostPackage, NonceSource},
     order::{DrawContext, SignOrder, SlotName, SlotRange, Void},
 };
 use crate::{SessionId, clock::Moment, request::ApprovedRequest};

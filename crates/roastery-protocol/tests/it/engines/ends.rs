@@ -141,7 +141,7 @@ fn stuck(panics: bool) -> One<FrostEngine<Stuck>> {
     let left = Arc::new(AtomicUsize::new(DRAWN as usize + 2));
     One::new(1, |fixture, seat| {
         let shares = [(seat, fixture.share(seat))];
-        FrostEngine::with_rng(frost_arithmetic(fixture), shares, Stuck { left, panics })
+        FrostEngine::with_nonces(frost_arithmetic(fixture), shares, Stuck { left, panics })
     })
 }
 

@@ -63,7 +63,7 @@ fn nonce_of(
 fn one() -> One<FrostEngine<Same>> {
     One::new(3, |fixture, seat| {
         let shares = [(seat, fixture.share(seat))];
-        FrostEngine::with_rng(frost_arithmetic(fixture), shares, Same)
+        FrostEngine::with_nonces(frost_arithmetic(fixture), shares, Same)
     })
 }
 

@@ -1,19 +1,21 @@
 //! Engine and arithmetic with libsecp256k1 (BIP-445).
 
 mod arithmetic;
+mod nonces;
 
 use std::collections::BTreeMap;
 
 use getrandom::SysRng;
-use rand_core::TryCryptoRng;
 use roastery_frost::{
-    NonceGenInputs, PartialSignature, PublicNonce, Seat, SecretNonce, SecretShare, SignError,
-    nonce_gen, sign,
+    NonceGenInputs, PartialSignature, PublicNonce, Seat, SecretNonce, SecretShare, SignError, sign,
 };
 
-pub use self::arithmetic::{FrostArithmetic, FrostPackage};
 #[cfg(feature = "fake")]
 pub(super) use self::arithmetic::{decode, sums};
+pub use self::{
+    arithmetic::{FrostArithmetic, FrostPackage},
+    nonces::NonceSource,
+};
 use super::{
     Answer, Arithmetic as _, ArithmeticError, DrawContext, Engine, EngineError, SignOrder,
     SlotRange, Void, secrets::Secrets,
@@ -25,15 +27,16 @@ use crate::{SessionId, clock::Moment, request::ApprovedRequest, wire};
 /// It answers at once. It holds at most 192 n secret nonces for each of its seats (three batches of
 /// 64 for each coordinator), 256 bytes each, or as many as [`FrostEngine::with_most_slots`] says.
 ///
-/// `R` is the random generator: the operating system's, except in simulations.
+/// `N` is where its nonces come from: *NonceGen* with the operating system's random generator,
+/// except in simulations.
 #[derive(Debug)]
-pub struct FrostEngine<R = SysRng> {
+pub struct FrostEngine<N = SysRng> {
     arithmetic: FrostArithmetic,
     /// *thresh_pk*, x-only.
     threshold_public_key: [u8; 32],
     seats: BTreeMap<Seat, OwnSeat>,
     secrets: Secrets<SecretNonce>,
-    rng: R,
+    nonces: N,
 }
 
 #[derive(Debug)]
@@ -56,17 +59,17 @@ impl FrostEngine {
         arithmetic: FrostArithmetic,
         shares: impl IntoIterator<Item = (Seat, SecretShare)>,
     ) -> Self {
-        Self::with_rng(arithmetic, shares, SysRng)
+        Self::with_nonces(arithmetic, shares, SysRng)
     }
 }
 
-impl<R> FrostEngine<R> {
-    /// An engine that draws its nonces from this generator. For simulations: a generator that
-    /// repeats gives a share away as soon as the clocks repeat too.
-    pub fn with_rng(
+impl<N> FrostEngine<N> {
+    /// An engine that takes its nonces from here, for example from a generator. For simulations: a
+    /// generator that repeats gives a share away as soon as the clocks repeat too.
+    pub fn with_nonces(
         arithmetic: FrostArithmetic,
         shares: impl IntoIterator<Item = (Seat, SecretShare)>,
-        rng: R,
+        nonces: N,
     ) -> Self {
         let seats: BTreeMap<Seat, OwnSeat> = shares
             .into_iter()
@@ -81,7 +84,7 @@ impl<R> FrostEngine<R> {
             secrets: Secrets::new(SLOTS_FOR_ONE * keys.n() * seats.len()),
             arithmetic,
             seats,
-            rng,
+            nonces,
         }
     }
 
@@ -92,7 +95,7 @@ impl<R> FrostEngine<R> {
     }
 }
 
-impl<R: TryCryptoRng> FrostEngine<R> {
+impl<N: NonceSource> FrostEngine<N> {
     fn draw_now(
         &mut self,
         slots: &SlotRange,
@@ -109,7 +112,7 @@ impl<R: TryCryptoRng> FrostEngine<R> {
                 message: None,
                 extra_in: Some(&extra_in),
             };
-            nonce_gen(&mut self.rng, &inputs).map_err(|_| EngineError::Randomness)
+            self.nonces.nonce(&inputs).map_err(|_| EngineError::Randomness)
         })
     }
 
@@ -151,7 +154,7 @@ impl<R: TryCryptoRng> FrostEngine<R> {
     }
 }
 
-impl<R: TryCryptoRng + Send> Engine for FrostEngine<R> {
+impl<N: NonceSource + Send> Engine for FrostEngine<N> {
     fn draw(&mut self, slots: &SlotRange, context: &DrawContext) -> Answer<Vec<PublicNonce>> {
         Answer::Now(self.draw_now(slots, context))
     }

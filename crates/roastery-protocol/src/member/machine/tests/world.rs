@@ -213,7 +213,7 @@ impl World {
                 .collect(),
             last_incarnation: node.stored,
             proofs: node.proofs.clone(),
-            engine: FrostEngine::with_rng(arithmetic.clone(), shares, Chance(random ^ 0xe9)),
+            engine: FrostEngine::with_nonces(arithmetic.clone(), shares, Chance(random ^ 0xe9)),
             arithmetic,
             entropy: Box::new(move || {
                 random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);

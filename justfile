@@ -82,7 +82,7 @@ namespaces:
     scripts/timed scripts/namespaces
 
 # Random groups, networks and coalitions in virtual time.
-simulate runs="300":
+simulate runs="500":
     scripts/timed cargo run --release -p roastery-sim -- campaign --runs {{runs}}
     scripts/timed cargo run --release -p roastery-sim -- keygen --runs 100
 

@@ -1,7 +1,9 @@
 #!/bin/sh
 # Shows that the campaign can fail: puts each mutation of mutations/*.patch into a copy of the tree
 # and runs the campaign until it is found; those whose name begins with c are looked for among key
-# generations. Prints the seed number at which that was, and what was violated.
+# generations. Those whose name begins with t are found by the test of roastery-protocol that their
+# first line names, which must fail. Prints the seed number at which that was, and what was
+# violated; or the test that has failed.
 #
 #   crates/roastery-sim/mutations.sh [RUNS [NAME]]
 #
@@ -27,13 +29,30 @@ for patch in "$here"/mutations/*"$name"*.patch; do
     # last mutation.
     find "$work/tree/crates/roastery-protocol/src" -name '*.rs' -exec touch {} +
     find "$work/tree/crates/roastery-frost/src" -name '*.rs' -exec touch {} +
-    if ! (cd "$work/tree" && cargo build --quiet --release -p roastery-sim 2> "$work/build.txt"); then
+    case $title in
+        t*) build="test --no-run -p roastery-protocol --lib" ;;
+        *) build="build --release -p roastery-sim" ;;
+    esac
+    # shellcheck disable=SC2086 # These are words.
+    if ! (cd "$work/tree" && cargo $build --quiet 2> "$work/build.txt"); then
         echo "$title: DOES NOT BUILD: $(grep -m 1 '^error' "$work/build.txt")"
         status=1
         continue
     fi
     case $title in
         c*) command=keygen ;;
+        t*)
+            test=$(sed -n '1s/^Test: //p' "$patch")
+            (cd "$work/tree" && cargo test --quiet -p roastery-protocol --lib -- --exact "$test") \
+                > "$work/out.txt" 2> "$work/err.txt" || true
+            if grep -q '^test result: FAILED. 0 passed; 1 failed;' "$work/out.txt"; then
+                echo "$title: $test fails"
+            else
+                echo "$title: NOT FOUND by $test"
+                status=1
+            fi
+            continue
+            ;;
         *) command=campaign ;;
     esac
     if "$work/target/release/roastery-sim" "$command" --first-seed 1 --runs "$runs" > "$work/out.txt" 2> "$work/err.txt"; then

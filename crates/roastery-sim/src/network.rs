@@ -1,6 +1,9 @@
 //! The virtual network: how long a message takes, and whether it arrives.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
@@ -11,6 +14,8 @@ use roastery_protocol::Seat;
 pub struct Links {
     /// The time from one node to another and back, without jitter.
     pub round_trip: Duration,
+    /// Nodes whose own links take another time, by their first seats.
+    pub near: BTreeMap<Seat, Duration>,
     /// Each message takes up to this much longer; messages overtake each other by it.
     pub jitter: Duration,
     /// The part of messages that is lost, 0 to 1.
@@ -22,7 +27,8 @@ pub struct Links {
 impl Links {
     /// A network that does nothing but take this time for a round trip.
     pub fn heal(round_trip: Duration) -> Self {
-        Self { round_trip, jitter: Duration::ZERO, loss: 0.0, duplication: 0.0 }
+        let (near, jitter) = (BTreeMap::new(), Duration::ZERO);
+        Self { round_trip, near, jitter, loss: 0.0, duplication: 0.0 }
     }
 }
 
@@ -54,8 +60,10 @@ impl Network {
     }
 
     /// The time from one node to another and back, without jitter.
-    pub fn round_trip(&self) -> Duration {
-        self.links.round_trip
+    pub fn round_trip(&self, one: Seat, other: Seat) -> Duration {
+        let near = &self.links.near;
+        let near = near.get(&one).or_else(|| near.get(&other));
+        near.copied().unwrap_or(self.links.round_trip)
     }
 
     /// Every member reaches every other again.
@@ -65,7 +73,8 @@ impl Network {
 
     /// From now on nothing is lost, doubled or delayed beyond the round trip.
     pub fn calm_down(&mut self) {
-        self.links = Links::heal(self.links.round_trip);
+        let near = std::mem::take(&mut self.links.near);
+        self.links = Links { near, ..Links::heal(self.links.round_trip) };
     }
 
     /// Whether a message passes between these two at all.
@@ -79,19 +88,19 @@ impl Network {
             return Vec::new();
         }
         let copies = if self.chance(self.links.duplication) { 2 } else { 1 };
-        (0..copies).map(|_| self.delay()).collect()
+        (0..copies).map(|_| self.delay(from, to)).collect()
     }
 
     fn chance(&mut self, part: f64) -> bool {
         part > 0.0 && self.rng.random_bool(part.min(1.0))
     }
 
-    fn delay(&mut self) -> Duration {
+    fn delay(&mut self, from: Seat, to: Seat) -> Duration {
         let jitter = match self.links.jitter {
             Duration::ZERO => Duration::ZERO,
             most => Duration::from_nanos(self.rng.random_range(0..=most.as_nanos() as u64)),
         };
-        self.links.round_trip / 2 + jitter
+        self.round_trip(from, to) / 2 + jitter
     }
 }
 

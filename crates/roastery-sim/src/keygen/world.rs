@@ -83,6 +83,7 @@ impl Hooks for KeygenHooks {
     type Machine = Keygen;
     type Violation = Violation<Invariant>;
     type Action = Infallible;
+    type Opening = ();
 
     const CALM_OPENS_ALL: bool = true;
     // A key generation says everything again, and asks for no connection.
@@ -96,6 +97,8 @@ impl Hooks for KeygenHooks {
         let here = !self.away.contains(&seat);
         here.then(|| self.participants.open(seat, stored.last().copied(), self.settings, now))
     }
+
+    fn opening(&self, _: Seat) {}
 
     fn ends(event: &Event) -> Option<End> {
         match event {

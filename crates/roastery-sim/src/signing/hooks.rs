@@ -1,7 +1,7 @@
 //! What a simulation of signing adds to the world.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -14,10 +14,10 @@ use roastery_protocol::{
     Seat,
     clock::Moment,
     member::{
-        Incarnation,
+        self, Incarnation,
         engine::FrostArithmetic,
         frame::{Frame, Kind},
-        machine::{Event, Member, Opening, Record, RequestOrigin, StopReason},
+        machine::{Event, Member, Record, Rejected, RequestOrigin, StopReason},
     },
     request::Proposal,
     request::{ApprovedRequest, SigningRequest, Subject},
@@ -83,7 +83,20 @@ pub struct SigningHooks {
     pub owners: Owners,
     compute: Compute,
     by_rules: bool,
+    openings: BTreeMap<Seat, Opening>,
+    /// What a replay does not change: the error of the wall clock, and whether the disk fails.
+    present: (i64, bool),
     rng: ChaCha8Rng,
+}
+
+/// What the opening of a node depends on: the seeds of its engine and of its entropy, and what its
+/// owner had approved, and not withdrawn or stopped since.
+#[derive(Clone, Debug, Default)]
+pub struct Opening {
+    engine: u64,
+    entropy: u64,
+    approved: BTreeSet<usize>,
+    allowed: BTreeSet<usize>,
 }
 
 impl World {
@@ -112,6 +125,8 @@ impl World {
             lives: BTreeMap::new(),
             compute: setup.compute,
             by_rules: setup.by_rules,
+            openings: BTreeMap::new(),
+            present: (0, false),
             rng: rng(2),
         };
         Self::new(hooks, network, script)
@@ -162,6 +177,45 @@ impl SigningHooks {
         View { members: &self.members, requests: &self.requests, now }
     }
 
+    fn open_member(
+        &mut self,
+        node: Seat,
+        opening: &Opening,
+        stored: &[Record],
+        now: Moment,
+    ) -> Machine {
+        let last_incarnation: Option<Incarnation> =
+            stored.iter().rev().find_map(|record| match record {
+                Record::Incarnation(incarnation) => Some(*incarnation),
+                _ => None,
+            });
+        let proofs = stored.iter().filter_map(|record| match record {
+            Record::Proof(proof) => Some(proof.clone()),
+            _ => None,
+        });
+        let proofs = proofs.collect();
+        let (arithmetic, ledger) = (self.arithmetic.clone(), self.ledger.clone());
+        let engine = opening.engine;
+        let engine = RecordingEngine::new(&self.members, node, arithmetic.clone(), engine, ledger);
+        self.lives.insert(node, engine.life());
+        let mut random = ChaCha8Rng::seed_from_u64(opening.entropy);
+        let seats = self.members.seats_of(node).iter();
+        let parts = member::machine::Opening {
+            group: self.members.group.clone(),
+            seats: seats.map(|seat| (*seat, self.members.identity(*seat).clone())).collect(),
+            last_incarnation,
+            proofs,
+            engine,
+            arithmetic,
+            entropy: Box::new(move || Some(random.next_u64().to_le_bytes())),
+        };
+        let mut machine = Member::new(parts, now).expect("a member opens with its own keys");
+        for request in opening.approved.iter().copied() {
+            self.open_session(&mut machine, node, request, RequestOrigin::Waited, now);
+        }
+        machine
+    }
+
     /// Opens the session of a request that the owner has approved. One that has expired or is known
     /// is not opened, which is the owner's to see.
     fn open_session(
@@ -186,6 +240,7 @@ impl Hooks for SigningHooks {
     type Machine = Machine;
     type Violation = Violation<super::Invariant>;
     type Action = Action;
+    type Opening = Opening;
 
     const CALM_OPENS_ALL: bool = false;
     const LINKED: bool = true;
@@ -199,36 +254,51 @@ impl Hooks for SigningHooks {
     }
 
     fn open(&mut self, node: Seat, stored: &[Record], now: Moment) -> Option<Machine> {
-        let last_incarnation: Option<Incarnation> =
-            stored.iter().rev().find_map(|record| match record {
-                Record::Incarnation(incarnation) => Some(*incarnation),
-                _ => None,
-            });
-        let proofs = stored.iter().filter_map(|record| match record {
-            Record::Proof(proof) => Some(proof.clone()),
-            _ => None,
-        });
-        let proofs = proofs.collect();
-        let arithmetic = self.arithmetic.clone();
-        let (seed, ledger) = (self.rng.next_u64(), self.ledger.clone());
-        let engine = RecordingEngine::new(&self.members, node, arithmetic.clone(), seed, ledger);
-        self.lives.insert(node, engine.life());
-        let mut random = ChaCha8Rng::seed_from_u64(self.rng.next_u64());
-        let seats = self.members.seats_of(node).iter();
         let opening = Opening {
-            group: self.members.group.clone(),
-            seats: seats.map(|seat| (*seat, self.members.identity(*seat).clone())).collect(),
-            last_incarnation,
-            proofs,
-            engine,
-            arithmetic,
-            entropy: Box::new(move || Some(random.next_u64().to_le_bytes())),
+            engine: self.rng.next_u64(),
+            entropy: self.rng.next_u64(),
+            approved: self.owners.approved_by(node),
+            allowed: self.owners.allowed_by(node),
         };
-        let mut machine = Member::new(opening, now).expect("a member opens with its own keys");
-        for request in self.owners.approved_by(node) {
-            self.open_session(&mut machine, node, request, RequestOrigin::Waited, now);
+        self.openings.insert(node, opening.clone());
+        Some(self.open_member(node, &opening, stored, now))
+    }
+
+    fn opening(&self, seat: Seat) -> Opening {
+        self.openings.get(&seat).cloned().unwrap_or_default()
+    }
+
+    fn open_again(
+        &mut self,
+        seat: Seat,
+        opening: &Opening,
+        stored: &[Record],
+        now: Moment,
+    ) -> Option<Machine> {
+        // What the owner has decided is in the same memory.
+        let Opening { approved, allowed, .. } = opening;
+        let owner = self.owners.of(seat);
+        owner.approved = approved.iter().map(|request| (*request, Arc::default())).collect();
+        owner.allowed = allowed.clone();
+        Some(self.open_member(seat, opening, stored, now))
+    }
+
+    fn replay_begins(&mut self, seat: Seat) {
+        let owner = self.owners.of(seat);
+        self.present = (owner.clock_error_ms, owner.disk_fails);
+        self.ledger.entries().replays = true;
+    }
+
+    fn replay_ends(&mut self, seat: Seat) {
+        let owner = self.owners.of(seat);
+        (owner.clock_error_ms, owner.disk_fails) = self.present;
+        self.ledger.entries().replays = false;
+    }
+
+    fn rejected(&mut self, node: Seat, packet: &Packet, why: &Rejected) {
+        if let Some(watch) = &mut self.watch {
+            watch.rejected(node, packet, why);
         }
-        Some(machine)
     }
 
     fn wall(&self, seat: Seat, now: Duration) -> Duration {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use roastery_protocol::Seat;
 
-use super::{Hooks, Injection, Item, RecordOf, World};
+use super::{Hooks, Injection, Item, RecordOf, World, memory::Input};
 
 impl<H: Hooks> World<H>
 where
@@ -60,14 +60,15 @@ where
                 }
                 self.connect_as_the_network_allows();
             }
+            Injection::Save(seat) => self.save(*seat),
+            Injection::Restore(seat) => self.restore(*seat),
             Injection::Act(seat, action) => {
                 let Some(at) = self.place(*seat) else { return };
-                let moment = self.moment(at);
-                let is_awake = self.nodes[at].is_awake();
-                let machine = self.nodes[at].machine_mut().filter(|_| is_awake);
-                self.hooks.act(*seat, action, machine, moment);
-                if is_awake {
-                    self.drain(at);
+                if self.nodes[at].is_awake() {
+                    let _ = self.act(at, &Input::Act(action.clone()));
+                } else {
+                    let moment = self.moment(at);
+                    self.hooks.act(*seat, action, None, moment);
                 }
             }
         }

@@ -13,6 +13,9 @@ pub type RecordOf<H> = <<H as Hooks>::Machine as Machine>::Record;
 /// The type of a machine's events.
 pub type EventOf<H> = <<H as Hooks>::Machine as Machine>::Event;
 
+/// The type of a machine's reasons for what a message did not do.
+pub type RejectedOf<H> = <<H as Hooks>::Machine as Machine>::Rejected;
+
 /// A disturbance of nodes or network. Nodes are named by their first seat. `A` is what can happen
 /// to one kind of machine only.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +30,11 @@ pub enum Injection<A = Infallible> {
     Sleep(Seat),
     /// A node goes on after a sleep.
     Resume(Seat),
+    /// A node's memory is saved, with its disk and its monotonic clock, as by a snapshot of a
+    /// virtual machine. Only what the script saves can be restored.
+    Save(Seat),
+    /// A node goes on with what was saved last; only its wall clock is right.
+    Restore(Seat),
     /// Nothing passes any more between these and all others.
     CutOff(Vec<Seat>),
     /// Nothing passes any more between these two.
@@ -59,6 +67,8 @@ impl<A: fmt::Display> fmt::Display for Injection<A> {
             }
             Injection::Sleep(seat) => write!(f, "seat {seat} sleeps"),
             Injection::Resume(seat) => write!(f, "seat {seat} resumes"),
+            Injection::Save(seat) => write!(f, "seat {seat} has its memory saved"),
+            Injection::Restore(seat) => write!(f, "seat {seat} goes on with its saved memory"),
             Injection::CutOff(few) => {
                 let few: Vec<String> = few.iter().map(Seat::to_string).collect();
                 write!(f, "cut off: {}", few.join(", "))
@@ -88,6 +98,8 @@ pub trait Hooks: Sized {
     type Violation;
     /// What can happen to this kind of machine beside what can happen to any.
     type Action: Clone + fmt::Debug + fmt::Display + PartialEq;
+    /// What the opening of a node depends on beside what the node has stored.
+    type Opening: Clone;
 
     /// Whether the calm brings back the nodes that are down.
     const CALM_OPENS_ALL: bool;
@@ -106,6 +118,27 @@ pub trait Hooks: Sized {
     /// Opens a node's machine with what it has stored; `None` if the node never opens.
     fn open(&mut self, seat: Seat, stored: &[RecordOf<Self>], now: Moment)
     -> Option<Self::Machine>;
+
+    /// What the last opening of a node depended on.
+    fn opening(&self, seat: Seat) -> Self::Opening;
+
+    /// Opens a node's machine as it was opened once; `None` if this kind of machine is not restored
+    /// from a memory.
+    fn open_again(
+        &mut self,
+        _seat: Seat,
+        _opening: &Self::Opening,
+        _stored: &[RecordOf<Self>],
+        _now: Moment,
+    ) -> Option<Self::Machine> {
+        None
+    }
+
+    /// From now on a node's machine is given what another one was given before.
+    fn replay_begins(&mut self, _seat: Seat) {}
+
+    /// It has been given all of that.
+    fn replay_ends(&mut self, _seat: Seat) {}
 
     /// The time since 1970 by the wall clock of a node.
     fn wall(&self, _seat: Seat, now: Duration) -> Duration {
@@ -156,6 +189,9 @@ pub trait Hooks: Sized {
         _packet: &Packet,
     ) {
     }
+
+    /// A message did not do what its sender wanted.
+    fn rejected(&mut self, _node: Seat, _packet: &Packet, _why: &RejectedOf<Self>) {}
 
     /// A message arrives at a seat, whether a node of it is up or not.
     fn receive(&mut self, now: Duration, packet: &Packet, nodes: &[Node<Self::Machine>]) -> Intake;

@@ -1,8 +1,6 @@
 //! Connections come and go, and machines are told.
 
-use roastery_protocol::machine::{Link, Machine as _};
-
-use super::{Hooks, RecordOf, World};
+use super::{Hooks, RecordOf, World, memory::Input};
 use crate::members::peer;
 
 impl<H: Hooks> World<H>
@@ -42,7 +40,7 @@ where
         for other in 0..self.nodes.len() {
             if H::LINKED && other != at {
                 let peer = peer(self.nodes[other].seat.index());
-                self.act(at, |machine, now| machine.handle_link(&peer, Link::Down, now));
+                let _ = self.act(at, &Input::Unlinked(peer));
             }
         }
     }
@@ -54,13 +52,10 @@ where
             return;
         }
         if self.connections.connect(here, there) {
-            let round_trip = Link::RoundTrip(self.network.round_trip());
+            let round_trip = self.network.round_trip(here, there);
             for (node, seat) in [(one, there), (other, here)] {
                 let peer = peer(seat.index());
-                self.act(node, |machine, now| {
-                    machine.handle_link(&peer, round_trip, now);
-                    machine.handle_link(&peer, Link::Up, now);
-                });
+                let _ = self.act(node, &Input::Linked(peer, round_trip));
             }
         }
     }
@@ -70,7 +65,7 @@ where
         if H::LINKED && one != other && self.connections.disconnect(here, there) {
             for (node, seat) in [(one, there), (other, here)] {
                 let peer = peer(seat.index());
-                self.act(node, |machine, now| machine.handle_link(&peer, Link::Down, now));
+                let _ = self.act(node, &Input::Unlinked(peer));
             }
         }
     }

@@ -8,11 +8,13 @@ mod crash;
 mod happening;
 mod hooks;
 mod linking;
+mod memory;
 mod node;
 mod packet;
 mod queue;
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::Arc,
     time::{Duration, Instant},
@@ -24,10 +26,14 @@ use roastery_protocol::{
     machine::{Destination, Machine, Output},
 };
 
-use self::{connections::Connections, queue::Queue};
+use self::{
+    connections::Connections,
+    memory::{Input, InputOf, Memory, Saved},
+    queue::Queue,
+};
 pub use self::{
     crash::{CrashPoint, When},
-    hooks::{Disk, End, EventOf, Hooks, Injection, Intake, RecordOf, Script},
+    hooks::{Disk, End, EventOf, Hooks, Injection, Intake, RecordOf, RejectedOf, Script},
     node::Node,
     packet::{Delayed, Packet},
 };
@@ -64,6 +70,10 @@ pub struct World<H: Hooks> {
     /// For when the coalition's next turn is in the queue.
     due: Option<Duration>,
     touched: Vec<usize>,
+    /// The seats of the nodes whose memory is saved at some time.
+    remembered: BTreeSet<Seat>,
+    memories: BTreeMap<usize, Memory<H>>,
+    saved: BTreeMap<usize, Saved<H>>,
     messages: usize,
     now: Duration,
 }
@@ -87,7 +97,14 @@ where
         let calm = injections.iter().filter(|(_, what)| *what == Injection::Calm);
         let calm_at = calm.map(|(at, _)| *at).max().unwrap_or_default();
         let seats = hooks.seats();
+        let remembered = injections.iter().filter_map(|(_, what)| match what {
+            Injection::Save(seat) => Some(*seat),
+            _ => None,
+        });
         let mut world = Self {
+            remembered: remembered.collect(),
+            memories: BTreeMap::new(),
+            saved: BTreeMap::new(),
             hooks,
             network,
             nodes: seats.iter().copied().map(Node::new).collect(),
@@ -225,6 +242,10 @@ where
         let begun = Instant::now();
         let Some(machine) = self.hooks.open(seat, self.nodes[at].stored(), moment) else { return };
         let took = begun.elapsed();
+        if self.remembered.contains(&seat) {
+            let memory = Memory::of(self.hooks.opening(seat), moment, self.nodes[at].stored());
+            self.memories.insert(at, memory);
+        }
         self.nodes[at].opened(machine);
         self.account(at, took);
         self.drain(at);
@@ -251,10 +272,9 @@ where
         };
         let from = peer(packet.from.index());
         self.hooks.delivered(self.now, at, &self.nodes[at], packet);
-        self.act(at, |machine, moment| {
-            // What a message did not do is its sender's matter.
-            let _ = machine.handle_message(&from, &packet.bytes, moment);
-        });
+        if let Err(why) = self.act(at, &Input::Message(from, packet.bytes.clone())) {
+            self.hooks.rejected(self.nodes[at].seat, packet, &why);
+        }
     }
 
     fn wake(&mut self, at: usize, asked: Duration) {
@@ -263,27 +283,26 @@ where
             return;
         }
         self.nodes[at].wake_at = None;
-        self.act(at, |machine, moment| {
-            if machine.next_timeout().is_some_and(|due| due <= moment.monotonic) {
-                machine.handle_timeout(moment);
-            }
-        });
+        let _ = self.act(at, &Input::Timeout);
     }
 
     /// Lets a node that is up do something, and takes out what it wants done.
-    fn act(&mut self, at: usize, what: impl FnOnce(&mut H::Machine, Moment)) {
+    fn act(&mut self, at: usize, input: &InputOf<H>) -> Result<(), RejectedOf<H>> {
         let moment = self.moment(at);
         if !self.nodes[at].is_awake() {
-            return;
+            return Ok(());
         }
         let seat = self.nodes[at].seat;
-        let Some(machine) = self.nodes[at].machine_mut() else { return };
+        let Some(machine) = self.nodes[at].machine_mut() else { return Ok(()) };
+        if let Some(memory) = self.memories.get_mut(&at) {
+            memory.given(input, moment);
+        }
         let begun = Instant::now();
-        what(machine, moment);
-        self.hooks.attend(seat, machine, moment);
+        let result = memory::give(&mut self.hooks, seat, machine, input, moment);
         let took = begun.elapsed();
         self.account(at, took);
         self.drain(at);
+        result
     }
 
     /// A node stores a record, and crashes before or after that if it is to.
@@ -306,7 +325,7 @@ where
         if let Some(down) = self.crash_point(at, When::AfterStoring) {
             return self.crash(at, down);
         }
-        self.act(at, |machine, moment| machine.persisted(record, kept, moment));
+        let _ = self.act(at, &Input::Persisted(record, kept));
     }
 
     /// Whether a node crashes at this point, and how long it is down then. Each crash happens once.

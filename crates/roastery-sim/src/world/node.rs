@@ -104,6 +104,12 @@ impl<M: Machine> Node<M> {
         self.wake_at = None;
     }
 
+    /// Goes on with a machine, a disk and a monotonic clock that lags by so much.
+    pub(super) fn restored(&mut self, machine: M, stored: Vec<M::Record>, slept: Duration) {
+        self.opened(machine);
+        (self.stored, self.slept) = (stored, slept);
+    }
+
     pub(super) fn ended(&mut self, end: End, at: Duration) {
         match end {
             End::Done => self.done_at.get_or_insert(at),

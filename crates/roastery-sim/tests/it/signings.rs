@@ -3,6 +3,9 @@
 mod campaign;
 mod coordinators;
 mod links;
+mod memories;
+mod models;
+mod operations;
 mod signers;
 
 use std::{collections::BTreeSet, time::Duration};

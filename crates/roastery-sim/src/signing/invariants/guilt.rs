@@ -89,10 +89,10 @@ impl Guilt {
         }
     }
 
-    /// A node that crashes forgets what it was given. Its proofs are stored, and it hears a member
-    /// no more that is proven faulty.
+    /// A node that crashes or gets an older memory forgets what it was given. Its proofs are
+    /// stored, and it hears a member no more that is proven faulty.
     pub(super) fn injection<A>(&mut self, injection: &Injection<A>) {
-        if let Injection::Crash(seat) = injection {
+        if let Injection::Crash(seat) | Injection::Restore(seat) = injection {
             self.held.retain(|(node, _), _| node != seat);
             self.due.retain(|(node, _), _| node != seat);
         }

@@ -4,6 +4,7 @@
 mod authorised;
 mod bounded;
 mod case;
+mod charges;
 mod cheap;
 mod framing;
 mod guilt;
@@ -22,7 +23,7 @@ use std::{
 use roastery_protocol::{
     Seat,
     member::{
-        machine::{Event, StopReason},
+        machine::{Event, Rejected, StopReason},
         proof::FaultKind,
     },
     request::SigningRequest,
@@ -64,6 +65,8 @@ pub enum Invariant {
     WaitingIsQuiet,
     /// A session without faults costs little.
     HonestSessionsAreCheap,
+    /// No link is charged for what another one brings.
+    ChargesStayApart,
 }
 
 impl fmt::Display for Invariant {
@@ -79,6 +82,7 @@ impl fmt::Display for Invariant {
             Invariant::Termination => "8, termination",
             Invariant::WaitingIsQuiet => "9, waiting is quiet",
             Invariant::HonestSessionsAreCheap => "10, honest sessions are cheap",
+            Invariant::ChargesStayApart => "11, charges of links stay apart",
         })
     }
 }
@@ -195,6 +199,11 @@ impl Invariants {
         if let (Some(heard), _) = self.reader.read(packet) {
             self.guilt.delivered(node, packet, &heard);
         }
+    }
+
+    /// A message did not do what its sender wanted.
+    pub fn rejected(&mut self, node: Seat, packet: &Packet, why: &Rejected) {
+        self.note(charges::judge(&self.case, node, packet, why));
     }
 
     /// A node reports an event.

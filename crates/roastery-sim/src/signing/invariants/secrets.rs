@@ -1,12 +1,15 @@
 use std::{collections::BTreeMap, rc::Rc, time::Duration};
 
-use roastery_protocol::{Seat, member::stock::SLOT_LIFETIME};
+use roastery_protocol::Seat;
 
 use super::{Case, Found, Invariant, Step};
 use crate::{
     signing::{Injection, Ledger, Node},
     violation::Violation,
 };
+
+/// How long a secret lives at most, by the specification (section 4).
+const LIFETIME: Duration = Duration::from_secs(600);
 
 /// How late a node may be with the end of a secret: its timer is what ends it.
 const LATE: Duration = Duration::from_secs(2);
@@ -36,7 +39,7 @@ impl SecretsEnd {
     pub(super) fn injection(&mut self, at: Duration, injection: &Injection) {
         match injection {
             Injection::Crash(seat) => drop(self.down.entry(*seat).or_insert(at)),
-            Injection::Open(seat) => drop(self.down.remove(seat)),
+            Injection::Open(seat) | Injection::Restore(seat) => drop(self.down.remove(seat)),
             _ => {}
         }
     }
@@ -64,13 +67,15 @@ impl SecretsEnd {
             let what = format!("seat {} holds {count} secret nonces", node.seat);
             return Err(Violation::of(Invariant::SecretsEnd, what));
         }
-        if let Some(oldest) = oldest.filter(|oldest| now > *oldest + SLOT_LIFETIME + LATE) {
+        if let Some(oldest) = oldest.filter(|oldest| now > *oldest + LIFETIME + LATE) {
             let what = format!("seat {} holds a nonce for {:?}", node.seat, now - oldest);
             return Err(Violation::of(Invariant::SecretsEnd, what));
         }
+        // The thirty seconds are of the node's own clock, which stands still while it sleeps.
+        let most = AFTER_LINK + LATE + (step.at - now);
         for coordinator in entries.coordinators(*life) {
             let of = self.case.node_of(coordinator);
-            let gone = self.down.get(&of).filter(|since| step.at > **since + AFTER_LINK + LATE);
+            let gone = self.down.get(&of).filter(|since| step.at > **since + most);
             // A node that has just come up learns of its links when they are made.
             if gone.is_some() && of != node.seat {
                 let what = format!("seat {} holds nonces for seat {of}, which is gone", node.seat);

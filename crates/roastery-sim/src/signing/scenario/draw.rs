@@ -27,7 +27,7 @@ struct Draw {
 }
 
 /// When the first approvals come: the nodes have shown their slots by then.
-const FIRST: Duration = Duration::from_secs(2);
+pub(super) const FIRST: Duration = Duration::from_secs(2);
 
 impl Draw {
     fn scenario(&mut self) -> Scenario {

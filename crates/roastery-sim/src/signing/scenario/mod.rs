@@ -1,6 +1,7 @@
 //! What is simulated: a group, its network, what happens to it and which members do not follow the
 //! protocol, all from one seed.
 
+mod decode;
 mod draw;
 mod shrink;
 

@@ -63,7 +63,10 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("reject", &["roastery reject 4f3a9c01 --note \"not agreed\""]),
     (
         "verify",
-        &["roastery verify --group treasury.group --text \"We, the treasury\" --signature 59be..."],
+        &[
+            "roastery verify --group treasury.group --text \"We, the treasury\" --signature 59be...",
+            "roastery verify --address bc1q9vza2e8x573nczrlzms0wvx3gsqjx7vavgkx0l --text \"\" --signature smpAkcwRA...",
+        ],
     ),
     ("status", &["roastery status", "roastery status --json"]),
     ("health", &["roastery health"]),
@@ -105,6 +108,25 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         ],
     ),
     ("psbt fetch", &["roastery psbt fetch 4f3a9c01 --out signed.psbt"]),
+    (
+        "hwi",
+        &["roastery hwi enumerate", "roastery hwi --stdin --fingerprint 6738736c --chain main"],
+    ),
+    ("hwi enumerate", &["roastery hwi enumerate"]),
+    (
+        "hwi getdescriptors",
+        &["roastery hwi --fingerprint 6738736c --chain main getdescriptors --account 0"],
+    ),
+    (
+        "hwi displayaddress",
+        &[
+            "roastery hwi --fingerprint 6738736c --chain main displayaddress --desc \"tr([6738736c/0/0]KEY)\"",
+        ],
+    ),
+    (
+        "hwi signtx",
+        &["roastery hwi --fingerprint 6738736c --chain main signtx cHNidP8BAF4CAAAAA..."],
+    ),
     ("completions", &["roastery completions bash > roastery.bash"]),
     ("man", &["roastery man manual-pages"]),
 ];

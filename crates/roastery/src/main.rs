@@ -102,6 +102,8 @@ enum Command {
     /// Partially signed Bitcoin transactions (PSBT): what they do, their signing, the result.
     #[command(subcommand)]
     Psbt(psbt::Command),
+    /// Sign for Bitcoin Core: its interface for external signers (bitcoind -signer="roastery hwi").
+    Hwi(node::HwiOptions),
     /// Print the completions of a shell.
     Completions(papers::Completions),
     /// Write the manual pages into a folder.
@@ -149,6 +151,7 @@ fn main() -> ExitCode {
         Command::Local(options) => node::local(at, &options),
         Command::Wallet(options) => finish(wallet::run(at, &options)),
         Command::Psbt(command) => finish(psbt::run(at, &command)),
+        Command::Hwi(options) => node::hwi(at, options),
         Command::Completions(options) => finish(papers::complete(&options)),
         Command::Man(options) => finish(papers::manual(&options)),
     }

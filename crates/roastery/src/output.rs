@@ -54,12 +54,12 @@ pub(crate) fn error(line: &str) -> ExitCode {
 
 /// Prints an error with its causes in one line.
 pub(crate) fn failure(failure: &anyhow::Error) -> ExitCode {
-    error(&chain(failure))
+    error(&one_line(failure))
 }
 
 /// The texts of an error and of its causes. Some errors name their cause themselves: a cause that
 /// the text has already is left out.
-fn chain(error: &anyhow::Error) -> String {
+pub(crate) fn one_line(error: &anyhow::Error) -> String {
     let texts = error.chain().map(|cause| match cause.downcast_ref() {
         Some(error) => text::io_reason(error),
         None => cause.to_string(),
@@ -95,8 +95,8 @@ mod tests {
     fn an_error_is_printed_with_each_cause_once() {
         let cause = || std::io::Error::other("the disk is full");
         let error = Err::<(), _>(cause()).context("node.toml").context("the card").unwrap_err();
-        assert_eq!(chain(&error), "the card: node.toml: the disk is full");
+        assert_eq!(one_line(&error), "the card: node.toml: the disk is full");
         let named = Err::<(), _>(cause()).context("node.toml: the disk is full").unwrap_err();
-        assert_eq!(chain(&named), "node.toml: the disk is full");
+        assert_eq!(one_line(&named), "node.toml: the disk is full");
     }
 }

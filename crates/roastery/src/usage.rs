@@ -20,7 +20,13 @@ pub(crate) fn refuse(error: &Error) -> ExitCode {
     let words: Vec<String> =
         std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
     let (meant, path) = meant(&all, &words);
-    output::error(&line(error, meant, &path))
+    let line = line(error, meant, &path);
+    if path.split(' ').next() == Some("hwi") {
+        // Bitcoin Core reads an error as an answer, and no answer of a command that fails.
+        say!("{}", serde_json::json!({ "error": line }));
+        return ExitCode::SUCCESS;
+    }
+    output::error(&line)
 }
 
 /// The command that was meant, as far as its words were recognised.

@@ -1,10 +1,18 @@
-//! `roastery verify`: a signature of a group, checked with its group file alone.
+//! `roastery verify`: a signature of a group, checked with its group file alone, or one of a text
+//! by any address (BIP-322).
 
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::anyhow;
-use bitcoin::hex::FromHex as _;
+use bitcoin::{
+    Address, Network, Transaction, TxOut, address::NetworkUnchecked, consensus, hex::FromHex as _,
+};
+use bitcoinconsensus::{Utxo, VERIFY_ALL_PRE_TAPROOT, VERIFY_TAPROOT};
 use clap::Args;
+use roastery_bitcoin::{
+    message::{self, Outcome, Proven},
+    network::{network_name, network_named},
+};
 use roastery_frost::Signature;
 use roastery_protocol::request::{Derivation, Subject, Taproot};
 
@@ -16,29 +24,49 @@ use crate::{
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// The group file
-    #[arg(long, value_name = "FILE")]
-    group: PathBuf,
+    /// The group file: the group has signed
+    #[arg(long, value_name = "FILE", required_unless_present = "address")]
+    group: Option<PathBuf>,
+    /// The address, of anybody, that has signed a text by BIP-322
+    #[arg(long, value_name = "ADDRESS", value_parser = address, conflicts_with_all = ["group", "hash", "path", "untweaked"])]
+    address: Option<Address<NetworkUnchecked>>,
+    /// The network that the address must be of [default: any]
+    #[arg(long, value_name = "NETWORK", value_parser = network_named, conflicts_with = "group")]
+    network: Option<Network>,
     /// The text that was signed
     #[arg(long, value_name = "TEXT", conflicts_with = "hash", required_unless_present = "hash")]
     text: Option<String>,
     /// The hash that was signed, 64 hexadecimal digits
     #[arg(long, value_name = "HASH", value_parser = values::hash)]
     hash: Option<[u8; 32]>,
-    /// The signature, 128 hexadecimal digits
-    #[arg(long, value_name = "SIGNATURE", value_parser = signature)]
-    signature: [u8; 64],
-    /// The path of the key, like 0/7
+    /// The signature: of a group 128 hexadecimal digits, of an address as BIP-322 has it (smp, ful,
+    /// pof, or without prefix)
+    #[arg(long, value_name = "SIGNATURE")]
+    signature: String,
+    /// The path of the group's key, like 0/7
     #[arg(long, value_name = "PATH", default_value = "", value_parser = values::path)]
     path: String,
-    /// The key was used as it is, without a Taproot tweak
+    /// The group's key was used as it is, without a Taproot tweak
     #[arg(long)]
     untweaked: bool,
 }
 
 /// Runs the command: exit status 0 if the signature is valid, 1 if not, 2 if a file cannot be read.
 pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
-    let group = read_group(&options.group)?;
+    match (&options.address, &options.text) {
+        (Some(address), Some(text)) => {
+            of_address(address, options.network, text, &options.signature)
+        }
+        _ => of_group(options),
+    }
+}
+
+fn of_group(options: &Options) -> anyhow::Result<ExitCode> {
+    let signature = <[u8; 64]>::from_hex(&options.signature).map_err(|_| {
+        anyhow!("--signature: a group's signature is 64 bytes as 128 hexadecimal digits")
+    })?;
+    let file = options.group.as_ref().ok_or_else(|| anyhow!("--group FILE says who signed"))?;
+    let group = read_group(file)?;
     let message = match (&options.text, options.hash) {
         (Some(text), _) => Subject::text_message(text),
         (None, Some(hash)) => hash,
@@ -48,7 +76,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let derivation =
         Derivation { path: values::steps(&options.path).map_err(anyhow::Error::msg)?, taproot };
     let key = derivation.tweaks(&group)?.x_only_public_key();
-    if Signature::from_bytes(&options.signature).verify(&key, &message) {
+    if Signature::from_bytes(&signature).verify(&key, &message) {
         say(Paint::Good, &format!("valid: signed by the group under key {key}"));
         return Ok(ExitCode::SUCCESS);
     }
@@ -61,7 +89,70 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::FAILURE)
 }
 
-fn signature(text: &str) -> Result<[u8; 64], String> {
-    <[u8; 64]>::from_hex(text)
-        .map_err(|_| "allowed are 64 bytes as 128 hexadecimal digits".to_owned())
+fn of_address(
+    address: &Address<NetworkUnchecked>,
+    network: Option<Network>,
+    text: &str,
+    signature: &str,
+) -> anyhow::Result<ExitCode> {
+    let signer = address.clone().assume_checked();
+    if let Some(network) = network
+        && !address.is_valid_for_network(network)
+    {
+        let name = network_name(network);
+        return Err(anyhow!("--address: {signer} is not an address of {name}"));
+    }
+    let (script, signature) = (signer.script_pubkey(), signature.trim());
+    Ok(match message::verify(&script, text.as_bytes(), signature, judge) {
+        Ok(Outcome::Valid(proven)) => {
+            valid(&signer, &proven);
+            ExitCode::SUCCESS
+        }
+        Ok(Outcome::Inconclusive { what }) => {
+            say(Paint::Bad, &format!("inconclusive: it uses {what}"));
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            say(Paint::Bad, &format!("not valid for {signer}: {error}"));
+            ExitCode::FAILURE
+        }
+    })
+}
+
+fn valid(signer: &Address, proven: &Proven) {
+    say(Paint::Good, &format!("valid: signed by {signer}"));
+    if proven.lock_time != 0 || proven.age != 0 {
+        say!("valid at lock time {} and sequence number {}", proven.lock_time, proven.age);
+    }
+    for (outpoint, output) in &proven.coins {
+        say!("it can spend {outpoint} of {}, if a chain has it unspent", output.value);
+    }
+}
+
+/// Asks Bitcoin Core's consensus code about one input.
+fn judge(
+    transaction: &Transaction,
+    input: usize,
+    spent: &[TxOut],
+) -> Result<(), bitcoinconsensus::Error> {
+    let utxos: Vec<Utxo> = spent
+        .iter()
+        .map(|output| Utxo {
+            script_pubkey: output.script_pubkey.as_bytes().as_ptr(),
+            script_pubkey_len: output.script_pubkey.len() as u32,
+            value: output.value.to_sat() as i64,
+        })
+        .collect();
+    bitcoinconsensus::verify_with_flags(
+        spent[input].script_pubkey.as_bytes(),
+        spent[input].value.to_sat(),
+        &consensus::serialize(transaction),
+        Some(&utxos),
+        input,
+        VERIFY_ALL_PRE_TAPROOT | VERIFY_TAPROOT,
+    )
+}
+
+fn address(text: &str) -> Result<Address<NetworkUnchecked>, String> {
+    text.parse().map_err(|_| "an address of Bitcoin is needed, like bc1p...".to_owned())
 }

@@ -18,6 +18,7 @@ mod account;
 mod error;
 mod export;
 mod ownership;
+mod shown;
 mod tree;
 
 use std::{
@@ -39,6 +40,7 @@ pub use self::{
     account::Account,
     error::WalletError,
     export::{CoreImport, Policy},
+    shown::DescriptorError,
 };
 
 /// How far addresses are searched for without any hint: this many of each branch, 1000, as Bitcoin

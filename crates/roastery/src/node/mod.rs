@@ -5,6 +5,7 @@ mod client;
 mod config;
 mod decide;
 mod group;
+mod hwi;
 mod init;
 mod local;
 mod log;
@@ -118,6 +119,7 @@ pub(crate) use self::{
     config::Command as ConfigCommand,
     decide::{Approve as ApproveOptions, Reject as RejectOptions},
     group::Keygen as KeygenOptions,
+    hwi::Options as HwiOptions,
     init::Options as InitOptions,
     log::Log as LogOptions,
     requests::{List as ListOptions, find, request_id},
@@ -151,6 +153,11 @@ pub(crate) fn run(at: &At, command: Command) -> ExitCode {
         Command::Passphrase(options) => store::change(at, &options),
     };
     finish(done)
+}
+
+/// Answers Bitcoin Core.
+pub(crate) fn hwi(at: &At, options: hwi::Options) -> ExitCode {
+    hwi::run(at, options)
 }
 
 /// Runs a group on this machine.

@@ -8,4 +8,5 @@ mod nodes;
 mod psbt;
 mod recover;
 mod transactions;
+mod verify;
 mod wrong_use;

@@ -116,6 +116,11 @@ const USES: &[(&str, &[&str])] = &[
     ("log --check empty", &["empty", "no entry", "roastery log --export"]),
     ("completions tcsh", &["\"tcsh\"", "bash", "zsh"]),
     ("verify --group text --text a --signature 00", &["--signature", "128 hexadecimal digits"]),
+    ("verify --address here --text a --signature smp", &["--address", "here", "an address"]),
+    (
+        "verify --group text --network main --text a --signature 00",
+        &["--network", "exclude each other"],
+    ),
     ("wallet --group text --network bitcoin", &["--network", "main, testnet3, testnet4, signet"]),
     ("wallet --group text --count -1", &["--count", "whole numbers from 0 to 10000"]),
     ("wallet --group text --count 10001", &["--count", "whole numbers from 0 to 10000"]),

@@ -9,6 +9,7 @@ pub(crate) mod clock;
 mod evidence;
 mod failures;
 mod files;
+mod hwi;
 mod naming;
 mod outcomes;
 mod policies;

@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         serde_json::from_slice(&fs::read("crates/roastery-bitcoin/tests/vectors/embit.json")?)?;
     for (number, case) in (1000..).zip(ours["psbts"].as_array().ok_or("no list")?) {
         let text = case["psbt"].as_str().ok_or("no text")?;
-        write("psbt", number, &roastery_bitcoin::psbt::read(text.as_bytes())?.serialize())?;
+        write("psbt", number, roastery_bitcoin::psbt::read(text.as_bytes())?.bytes())?;
     }
     frames()?;
     group_and_request()?;

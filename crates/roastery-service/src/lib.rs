@@ -26,9 +26,10 @@ pub use self::{
     service::{
         AuditCuts, BoxError, CardAddresses, CurrentState, DraftSubject, Failure, FailureKind,
         GroupStatus, HeldProof, KeygenPhase, KeygenStatus, KnownRequest, LoggedShare,
-        MemberDecisions, MemberStatus, NodeStatus, Payment, PeerStatus, PolicyStatus, RecordedIn,
-        RequestDetails, RequestDraft, RequestFilter, RequestPage, Role, Service, ServiceError,
-        ServiceEvent, SessionStatus, State, Summary, approval_text, nothing_to_cut, too_young,
+        MemberDecisions, MemberStatus, NodeStatus, OutputVersion, Payment, PeerStatus,
+        PolicyStatus, RecordedIn, RequestDetails, RequestDraft, RequestFilter, RequestPage, Role,
+        Service, ServiceError, ServiceEvent, SessionStatus, SignedForm, State, Summary,
+        approval_text, nothing_to_cut, too_young,
     },
     time::Time,
 };

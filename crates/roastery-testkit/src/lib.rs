@@ -18,6 +18,8 @@ pub mod demo;
 mod fixture;
 pub mod forge;
 pub mod holder;
+#[cfg(feature = "payments")]
+pub mod maps;
 #[cfg(feature = "node")]
 pub mod nodes;
 #[cfg(feature = "payments")]

@@ -5,13 +5,18 @@ use std::sync::Arc;
 
 use bitcoin::{
     Amount, OutPoint, Psbt, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Txid, Witness, absolute,
-    consensus, hashes::Hash as _, transaction::Version,
+    consensus, hashes::Hash as _, hex::FromHex as _, transaction::Version,
 };
 use bitcoinconsensus::{Utxo, VERIFY_ALL_PRE_TAPROOT, VERIFY_TAPROOT};
 use getrandom::SysRng;
-use roastery_bitcoin::wallet::{Branch, Wallet};
+use roastery_bitcoin::{
+    psbt::read,
+    spend::Spend,
+    wallet::{Branch, Wallet},
+};
 use roastery_frost::{
     GroupKeys, NonceGenInputs, Point, SecretShare, SessionContext, Signature, SigningKey,
+    chilldkg::{HostSecretKey, RecoveryData, recover},
     danger_trusted_dealer, decode_point, nonce_agg, nonce_gen, sign,
 };
 use roastery_protocol::{
@@ -34,6 +39,21 @@ impl TestGroup {
             danger_trusted_dealer::deal_secret(&secret, t, n, &mut SysRng).unwrap();
         let group = Arc::new(Group::new(keys, chain_code, members(n)).unwrap());
         Self { group, shares }
+    }
+
+    /// A group with the shares that ChillDKG's recovery data give all its host keys, of 64
+    /// hexadecimal digits each, in the order of the seats.
+    pub fn recovered(data: &[u8], chain_code: [u8; 32], host_keys: &[&str]) -> Self {
+        let data = RecoveryData::parse(data).unwrap();
+        let keys = data.group().clone();
+        let share = |key: &&str| {
+            let key = Zeroizing::new(<[u8; 32]>::from_hex(key.trim()).unwrap());
+            let (output, _) = recover(&HostSecretKey::from_bytes(key).unwrap(), &data).unwrap();
+            output.into_parts().0
+        };
+        let shares: Vec<SecretShare> = host_keys.iter().map(share).collect();
+        let group = Group::new(keys, chain_code, members(shares.len())).unwrap();
+        Self { group: Arc::new(group), shares }
     }
 
     /// 3 of 5, with fixed keys.
@@ -89,11 +109,16 @@ fn members(n: usize) -> Vec<Member> {
 /// A 2-of-2 of a public key whose secret is unknown here: the shares are points of a line through
 /// it.
 pub fn public_group(x_only: &[u8; 32]) -> Arc<Group> {
-    let key = decode_point(&[&[2], &x_only[..]].concat().try_into().unwrap()).unwrap();
+    group_of_key(&[&[2], &x_only[..]].concat().try_into().unwrap(), [0; 32])
+}
+
+/// The same of a key of 33 bytes, with a chain code.
+pub fn group_of_key(key: &[u8; 33], chain_code: [u8; 32]) -> Arc<Group> {
+    let key = decode_point(key).unwrap();
     let first = Point::generator();
     let second = (first + first - key).into_option().unwrap();
     let keys = GroupKeys::new(2, key, vec![first, second]).unwrap();
-    Arc::new(Group::new(keys, [0; 32], members(2)).unwrap())
+    Arc::new(Group::new(keys, chain_code, members(2)).unwrap())
 }
 
 /// A transaction with an invented input that pays these, numbered so that no two are the same.
@@ -123,6 +148,11 @@ pub fn pay(sat: u64, script_pubkey: ScriptBuf) -> TxOut {
 /// Another party's output.
 pub fn elsewhere() -> ScriptBuf {
     ScriptBuf::from_hex("0014000102030405060708090a0b0c0d0e0f10111213").unwrap()
+}
+
+/// A PSBT as this wallet sees it.
+pub fn spend_of(psbt: Psbt, wallet: &Wallet) -> Spend {
+    Spend::of(read(&psbt.serialize()).unwrap(), wallet)
 }
 
 /// A PSBT that spends these outputs, each from a funding transaction of its own, which is there.

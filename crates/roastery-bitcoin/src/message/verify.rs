@@ -181,7 +181,7 @@ fn read(
         return Ok((Form::Full, full(&decode(text)?)?, Vec::new()));
     }
     if let Some(text) = signature.strip_prefix(PROOF_OF_FUNDS) {
-        let (transaction, coins) = proof_of_funds(psbt::read(text.as_bytes())?)?;
+        let (transaction, coins) = proof_of_funds(psbt::read(text.as_bytes())?.decoded().clone())?;
         return Ok((Form::ProofOfFunds, transaction, coins));
     }
     // Before version 1.0.0 no form had a prefix.

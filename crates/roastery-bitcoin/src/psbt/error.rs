@@ -27,6 +27,42 @@ impl fmt::Display for Place {
     }
 }
 
+/// What a file is that is no PSBT.
+///
+/// Exhaustive: a further variant is a breaking change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Nothing at all, or white space only.
+    Nothing,
+    /// A transaction, as bytes or as text.
+    Transaction,
+    /// JSON text.
+    Json,
+    /// Hexadecimal digits of something else.
+    Hexadecimal,
+    /// Base64 of something else.
+    Base64,
+    /// Something else.
+    Other,
+}
+
+impl fmt::Display for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Content::Nothing => "it is empty",
+            Content::Transaction => {
+                "it is a transaction, which does not say what its inputs spend; ask for the PSBT"
+            }
+            Content::Json => "it is JSON; give the PSBT that stands in it as a file of its own",
+            Content::Hexadecimal => "it is hexadecimal digits of something else",
+            Content::Base64 => "it is base64 of something else",
+            Content::Other => {
+                "it is neither binary, beginning with \"psbt\" and the byte ff, nor base64, nor hexadecimal"
+            }
+        })
+    }
+}
+
 /// Why bytes are no PSBT that this crate reads. The `Display` is one line.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -37,9 +73,12 @@ pub enum PsbtError {
         /// Its length in bytes; that of the text where it is one.
         length: usize,
     },
-    /// The bytes are neither a binary PSBT nor one in base64.
-    #[error("not a PSBT: neither binary, beginning with \"psbt\" and the byte ff, nor in base64")]
-    NotAPsbt,
+    /// The bytes are no PSBT in any form.
+    #[error("not a PSBT: {content}")]
+    NotAPsbt {
+        /// What they are instead.
+        content: Content,
+    },
     /// The PSBT ends before its content does.
     #[error("the PSBT is cut off in {place}: {missing} more bytes are announced than there are")]
     Truncated {
@@ -91,6 +130,16 @@ pub enum PsbtError {
         field: &'static str,
         /// The version of the PSBT.
         version: u32,
+    },
+    /// More or less follows the type in a field's key than is allowed.
+    #[error("{place}: the key of the {field} is not allowed ({allowed})")]
+    Key {
+        /// The map in which it is.
+        place: Place,
+        /// The field's name, for people.
+        field: &'static str,
+        /// What may follow the type, in words.
+        allowed: &'static str,
     },
     /// A field has a value that is not allowed.
     #[error("{place}: the {field} has a value that is not allowed ({allowed})")]

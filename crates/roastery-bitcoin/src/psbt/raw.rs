@@ -1,9 +1,22 @@
-use std::collections::BTreeMap;
-
 use super::{Place, PsbtError};
 
-/// One map: keys (type and data together) with their values, as raw bytes.
-pub(super) type Map<'a> = BTreeMap<&'a [u8], &'a [u8]>;
+/// A field as it stands in a PSBT: its key (type and data together) and its value.
+pub(super) type RawField<'a> = (&'a [u8], &'a [u8]);
+
+/// One map: its fields in the order in which they stand, no key twice.
+pub(super) struct Map<'a>(Vec<RawField<'a>>);
+
+impl<'a> Map<'a> {
+    /// The value of the field whose key is this type alone.
+    pub(super) fn get(&self, kind: u8) -> Option<&'a [u8]> {
+        self.0.iter().find(|(key, _)| *key == [kind]).map(|(_, value)| *value)
+    }
+
+    /// All fields, in their order.
+    pub(super) fn fields(&self) -> impl Iterator<Item = RawField<'a>> {
+        self.0.iter().copied()
+    }
+}
 
 /// Reads the maps of a PSBT without a copy, whatever lengths it announces.
 pub(super) struct Reader<'a>(&'a [u8]);
@@ -15,16 +28,21 @@ impl<'a> Reader<'a> {
 
     /// One map, with the separator at its end.
     pub(super) fn map(&mut self, place: Place) -> Result<Map<'a>, PsbtError> {
-        let mut map = Map::new();
+        let mut fields = Vec::new();
         loop {
             let length = self.size(place)?;
             let key = self.take(length, place)?;
-            let Some(&kind) = key.first() else { return Ok(map) };
-            let length = self.size(place)?;
-            let value = self.take(length, place)?;
-            if map.insert(key, value).is_some() {
-                return Err(PsbtError::DuplicateKey { place, key: kind });
+            if key.is_empty() {
+                break;
             }
+            let length = self.size(place)?;
+            fields.push((key, self.take(length, place)?));
+        }
+        let mut keys: Vec<&[u8]> = fields.iter().map(|(key, _)| *key).collect();
+        keys.sort_unstable();
+        match keys.array_windows().find(|[key, next]| key == next) {
+            Some([key, _]) => Err(PsbtError::DuplicateKey { place, key: key[0] }),
+            None => Ok(Map(fields)),
         }
     }
 
@@ -58,7 +76,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn take(&mut self, length: u64, place: Place) -> Result<&'a [u8], PsbtError> {
+    /// What has not been read yet.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.0
+    }
+
+    pub(super) fn take(&mut self, length: u64, place: Place) -> Result<&'a [u8], PsbtError> {
         let there = usize::try_from(length).ok().and_then(|length| self.0.split_at_checked(length));
         let Some((taken, rest)) = there else {
             let missing = length.saturating_sub(self.0.len() as u64);
@@ -70,12 +93,17 @@ impl<'a> Reader<'a> {
 }
 
 /// Writes a map with its separator.
-pub(super) fn write<'a>(map: impl IntoIterator<Item = (&'a [u8], &'a [u8])>, to: &mut Vec<u8>) {
+pub(super) fn write<'a>(map: impl IntoIterator<Item = RawField<'a>>, to: &mut Vec<u8>) {
     for (key, value) in map {
-        for part in [key, value] {
-            to.extend(bitcoin::consensus::serialize(&bitcoin::VarInt::from(part.len())));
-            to.extend_from_slice(part);
-        }
+        write_field(key, value, to);
     }
     to.push(0);
+}
+
+/// Writes one field of a map.
+pub(super) fn write_field(key: &[u8], value: &[u8], to: &mut Vec<u8>) {
+    for part in [key, value] {
+        to.extend(bitcoin::consensus::serialize(&bitcoin::VarInt::from(part.len())));
+        to.extend_from_slice(part);
+    }
 }

@@ -1,5 +1,4 @@
-//! Version 2 (BIP-370): the transaction is in fields of the maps. Read by building the transaction
-//! and writing the rest as version 0.
+//! Version 2 (BIP-370): the transaction is in fields of the maps.
 
 use bitcoin::{
     Amount, OutPoint, ScriptBuf, Sequence, TxIn, TxOut, Txid, Witness, consensus::Encodable as _,
@@ -8,27 +7,27 @@ use bitcoin::{
 
 use super::{
     Place, PsbtError,
-    raw::{Map, Reader, write},
+    raw::{Map, RawField, Reader},
 };
 
 /// The lowest lock time that is a time; those below are heights.
 const LOWEST_TIME: u32 = 500_000_000;
 
-/// A field of BIP-370: its key and its name.
-type Field = (u8, &'static str);
+/// A field of BIP-370: its key, its name and the length of its value, where that is fixed.
+type Field = (u8, &'static str, Option<usize>);
 
-const TX_VERSION: Field = (0x02, "transaction version");
-const FALLBACK_LOCK_TIME: Field = (0x03, "fallback lock time");
-const INPUT_COUNT: Field = (0x04, "input count");
-const OUTPUT_COUNT: Field = (0x05, "output count");
-const MODIFIABLE: Field = (0x06, "list of what may be modified");
-const PREVIOUS_TXID: Field = (0x0e, "previous transaction id");
-const OUTPUT_INDEX: Field = (0x0f, "index of the spent output");
-const SEQUENCE: Field = (0x10, "sequence number");
-const REQUIRED_TIME: Field = (0x11, "required lock time as a time");
-const REQUIRED_HEIGHT: Field = (0x12, "required lock time as a height");
-const AMOUNT: Field = (0x03, "amount");
-const SCRIPT: Field = (0x04, "script");
+const TX_VERSION: Field = (0x02, "transaction version", Some(4));
+const FALLBACK_LOCK_TIME: Field = (0x03, "fallback lock time", Some(4));
+const INPUT_COUNT: Field = (0x04, "input count", None);
+const OUTPUT_COUNT: Field = (0x05, "output count", None);
+const MODIFIABLE: Field = (0x06, "list of what may be modified", Some(1));
+const PREVIOUS_TXID: Field = (0x0e, "previous transaction id", Some(32));
+const OUTPUT_INDEX: Field = (0x0f, "index of the spent output", Some(4));
+const SEQUENCE: Field = (0x10, "sequence number", Some(4));
+const REQUIRED_TIME: Field = (0x11, "required lock time as a time", Some(4));
+const REQUIRED_HEIGHT: Field = (0x12, "required lock time as a height", Some(4));
+const AMOUNT: Field = (0x03, "amount", Some(8));
+const SCRIPT: Field = (0x04, "script", None);
 
 const GLOBAL: [Field; 5] = [TX_VERSION, FALLBACK_LOCK_TIME, INPUT_COUNT, OUTPUT_COUNT, MODIFIABLE];
 const INPUT: [Field; 5] = [PREVIOUS_TXID, OUTPUT_INDEX, SEQUENCE, REQUIRED_TIME, REQUIRED_HEIGHT];
@@ -56,24 +55,59 @@ pub(super) fn counts(global: &Map<'_>) -> Result<(u64, u64), PsbtError> {
     Ok((count(INPUT_COUNT)?, count(OUTPUT_COUNT)?))
 }
 
-/// Checks that a map of version 0 has none of the fields of version 2.
+/// The field of BIP-370 that has this key, whatever follows the key's type.
+fn field(place: Place, key: &[u8]) -> Option<Field> {
+    fields(place).iter().copied().find(|(kind, ..)| key.first() == Some(kind))
+}
+
+/// Checks that a map of version 0 has none of the fields of version 2. A longer key is none of
+/// them: programs that know no version 2 may use it for themselves.
 pub(super) fn refuse_in_v0(map: &Map<'_>, place: Place) -> Result<(), PsbtError> {
-    match fields(place).iter().find(|(key, _)| map.contains_key(&[*key][..])) {
-        Some((_, field)) => Err(PsbtError::NotInThisVersion { place, field, version: 0 }),
+    let mut own = map.fields().filter(|(key, _)| key.len() == 1);
+    match own.find_map(|(key, _)| field(place, key)) {
+        Some((_, field, _)) => Err(PsbtError::NotInThisVersion { place, field, version: 0 }),
         None => Ok(()),
     }
 }
 
-/// The same PSBT as bytes of version 0.
-pub(super) fn to_v0(
+/// Checks that a map of version 2 has no unsigned transaction, and each of its own fields in its
+/// form.
+pub(super) fn check(map: &Map<'_>, place: Place) -> Result<(), PsbtError> {
+    if place == Place::Global && map.fields().any(|(key, _)| key[0] == 0x00) {
+        let field = "unsigned transaction";
+        return Err(PsbtError::NotInThisVersion { place, field, version: 2 });
+    }
+    for (key, value) in map.fields() {
+        let Some(field) = field(place, key) else { continue };
+        if key.len() != 1 {
+            let allowed = "nothing after its type";
+            return Err(PsbtError::Key { place, field: field.1, allowed });
+        }
+        if field.2.is_some_and(|length| value.len() != length) {
+            return Err(not_allowed(place, field, lengths(field.2)));
+        }
+    }
+    Ok(())
+}
+
+/// Whether this is the key of the flags of what may be modified.
+pub(super) fn is_modifiable(key: &[u8]) -> bool {
+    key == [MODIFIABLE.0]
+}
+
+/// The flags of what may be modified after a signature over all inputs and outputs: neither inputs
+/// nor outputs; `None` where the PSBT has no flags.
+pub(super) fn fixed(global: &Map<'_>) -> Option<Vec<u8>> {
+    let flags = global.get(MODIFIABLE.0)?;
+    Some(flags.iter().map(|flags| flags & !0b11).collect())
+}
+
+/// The unsigned transaction, as bytes.
+pub(super) fn transaction(
     global: &Map<'_>,
     inputs: &[Map<'_>],
     outputs: &[Map<'_>],
 ) -> Result<Vec<u8>, PsbtError> {
-    if global.contains_key(&[0x00][..]) {
-        let field = "unsigned transaction";
-        return Err(PsbtError::NotInThisVersion { place: Place::Global, field, version: 2 });
-    }
     let version = bytes(required(global, TX_VERSION, Place::Global)?, TX_VERSION, Place::Global)?;
     let mut transaction = i32::from_le_bytes(version).to_le_bytes().to_vec();
     let spends = numbered(inputs).map(|(at, map)| spend(map, Place::Input(at)));
@@ -84,14 +118,7 @@ pub(super) fn to_v0(
     spends.consensus_encode(&mut transaction).expect(in_memory);
     pays.consensus_encode(&mut transaction).expect(in_memory);
     transaction.extend(lock_time(global, inputs)?.to_le_bytes());
-
-    let mut all = b"psbt\xff".to_vec();
-    let unsigned: [(&[u8], &[u8]); 1] = [(&[0x00], &transaction)];
-    let others = rest(global, Place::Global).filter(|(key, _)| *key != [0xfb]);
-    write(unsigned.into_iter().chain(others), &mut all);
-    numbered(inputs).for_each(|(at, map)| write(rest(map, Place::Input(at)), &mut all));
-    numbered(outputs).for_each(|(at, map)| write(rest(map, Place::Output(at)), &mut all));
-    Ok(all)
+    Ok(transaction)
 }
 
 fn numbered<'m, 'a>(maps: &'m [Map<'a>]) -> impl Iterator<Item = (usize, &'m Map<'a>)> {
@@ -99,9 +126,8 @@ fn numbered<'m, 'a>(maps: &'m [Map<'a>]) -> impl Iterator<Item = (usize, &'m Map
 }
 
 /// All but the fields of version 2.
-fn rest<'a>(map: &Map<'a>, place: Place) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
-    let moved = move |key: &[u8]| fields(place).iter().any(|(field, _)| key == [*field]);
-    map.iter().map(|(key, value)| (*key, *value)).filter(move |(key, _)| !moved(key))
+pub(super) fn others<'a>(map: &Map<'a>, place: Place) -> impl Iterator<Item = RawField<'a>> {
+    map.fields().filter(move |(key, _)| field(place, key).is_none())
 }
 
 fn spend(map: &Map<'_>, place: Place) -> Result<TxIn, PsbtError> {
@@ -153,23 +179,26 @@ fn lock_time(global: &Map<'_>, inputs: &[Map<'_>]) -> Result<u32, PsbtError> {
 }
 
 fn required<'a>(map: &Map<'a>, field: Field, place: Place) -> Result<&'a [u8], PsbtError> {
-    map.get(&[field.0][..]).copied().ok_or(PsbtError::Missing { place, field: field.1 })
+    map.get(field.0).ok_or(PsbtError::Missing { place, field: field.1 })
 }
 
 fn number(map: &Map<'_>, field: Field, place: Place) -> Result<Option<u32>, PsbtError> {
-    let value = map.get(&[field.0][..]).map(|value| bytes(value, field, place)).transpose()?;
+    let value = map.get(field.0).map(|value| bytes(value, field, place)).transpose()?;
     Ok(value.map(u32::from_le_bytes))
 }
 
 fn bytes<const N: usize>(value: &[u8], field: Field, place: Place) -> Result<[u8; N], PsbtError> {
-    value.try_into().map_err(|_| {
-        let allowed = match N {
-            4 => "4 bytes",
-            8 => "8 bytes",
-            _ => "32 bytes",
-        };
-        not_allowed(place, field, allowed)
-    })
+    value.try_into().map_err(|_| not_allowed(place, field, lengths(Some(N))))
+}
+
+/// A length in words.
+fn lengths(length: Option<usize>) -> &'static str {
+    match length {
+        Some(1) => "1 byte",
+        Some(4) => "4 bytes",
+        Some(8) => "8 bytes",
+        _ => "32 bytes",
+    }
 }
 
 fn not_allowed(place: Place, field: Field, allowed: &'static str) -> PsbtError {

@@ -5,6 +5,8 @@ use roastery_protocol::{
 };
 use thiserror::Error;
 
+use crate::psbt::PsbtError;
+
 /// Why the group signs nothing of a PSBT. Inputs are counted from 0.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -127,12 +129,7 @@ pub enum CompleteError {
         /// The input's index, from 0.
         input: usize,
     },
-    /// The signatures of this group are not enough for an input.
-    #[error("input {input} cannot be finalised: {source}")]
-    Unfinished {
-        /// The input's index, from 0.
-        input: usize,
-        /// The error of the finaliser.
-        source: Box<miniscript::psbt::Error>,
-    },
+    /// The PSBT cannot be written.
+    #[error(transparent)]
+    Psbt(#[from] PsbtError),
 }

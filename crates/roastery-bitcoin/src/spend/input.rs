@@ -1,11 +1,18 @@
-use bitcoin::{
-    OutPoint, Psbt, ScriptBuf, TapLeafHash, TapSighashType, TxOut, XOnlyPublicKey,
-    script::Instruction, taproot::LeafVersion,
-};
-use roastery_protocol::request::Derivation;
+use std::collections::BTreeMap;
 
-use super::Warning;
-use crate::wallet::{Hints, SECP, Standing, Wallet};
+use bitcoin::{
+    OutPoint, Psbt, Script, TapLeafHash, TapNodeHash, TapSighashType, TxOut, XOnlyPublicKey,
+    hashes::{Hash as _, hash160},
+    script::Instruction,
+    taproot::{ControlBlock, LeafVersion},
+};
+use roastery_protocol::request::{Derivation, Taproot};
+
+use super::{Warning, signed::Signatures};
+use crate::wallet::{Hints, Located, Origins, SECP, Standing, Wallet};
+
+/// How many roots of an input's script tree are tried. All leaves of a tree lead to one.
+const MOST_ROOTS: usize = 4;
 
 /// One input: what it spends, and what this group signs for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,9 +61,9 @@ pub struct Leaf {
 /// Exhaustive: a further variant is a breaking change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// It has no signature yet (or it is not the group's).
+    /// It has no signature that is valid (or it is not the group's).
     Unsigned,
-    /// It has one, or it is finalised.
+    /// It has one that is valid for this transaction.
     Signed,
     /// It asks for a signature hash type other than `DEFAULT` and `ALL`, for which this group does
     /// not sign: what it signs commits to all inputs and outputs.
@@ -80,44 +87,61 @@ fn is_taproot(out: &TxOut) -> bool {
     out.script_pubkey.is_p2tr()
 }
 
+/// The outputs that the inputs spend, each with whether its whole transaction is there; `None`
+/// where the PSBT does not have it, or what it has cannot be right.
+pub(super) fn previous_outputs(
+    psbt: &Psbt,
+    warnings: &mut Vec<Warning>,
+) -> Vec<Option<(TxOut, bool)>> {
+    let spends = psbt.unsigned_tx.input.iter().map(|input| input.previous_output);
+    let found = spends.enumerate().map(|(index, outpoint)| previous(psbt, index, outpoint));
+    found.map(|found| found.map_err(|warning| warnings.push(warning)).ok()).collect()
+}
+
 /// Evaluates an input; the index is within bounds.
 pub(super) fn evaluate(
     psbt: &Psbt,
     index: usize,
+    previous: Option<(TxOut, bool)>,
+    signatures: &mut Signatures<'_>,
     wallet: &Wallet,
     warnings: &mut Vec<Warning>,
 ) -> Input {
     let outpoint = psbt.unsigned_tx.input[index].previous_output;
-    let (previous, proven) = match previous(psbt, index, outpoint) {
-        Ok((previous, proven)) => (Some(previous), proven),
-        Err(warning) => {
-            warnings.push(warning);
-            (None, false)
-        }
+    let (previous, proven) = match previous {
+        Some((previous, proven)) => (Some(previous), proven),
+        None => (None, false),
     };
     let fields = &psbt.inputs[index];
-    let hints = Hints {
-        taproot: &fields.tap_key_origins,
-        others: &fields.bip32_derivation,
-        root: fields.tap_merkle_root,
-    };
+    let located = wallet
+        .locate(Origins { taproot: &fields.tap_key_origins, others: &fields.bip32_derivation });
+    let hints = Hints { located: &located, roots: &roots(psbt, index, &located) };
     let standing = previous
         .as_ref()
         .map_or(Standing::Foreign, |out| wallet.standing(&out.script_pubkey, hints));
-    let claimed = standing == Standing::FalseClaim;
-    let signing = match standing {
+    let mut unsigned = None;
+    let signing = match &standing {
         Standing::Covered(key) | Standing::OtherPath(key) | Standing::OtherScripts(key) => {
-            Signing::KeyPath(key)
+            Signing::KeyPath(key.clone())
+        }
+        Standing::RawKey => {
+            unsigned = Some(Warning::RawKey { input: index });
+            Signing::NotOurs
         }
         Standing::FalseClaim | Standing::Foreign => {
-            let leaves = previous
-                .as_ref()
-                .map_or_else(Vec::new, |out| leaves(psbt, index, out, wallet, hints));
+            let found = previous.as_ref().map(|out| leaves(psbt, index, out, &located));
+            let LeavesFound { leaves, key_hash } = found.unwrap_or_default();
+            if key_hash {
+                unsigned = Some(Warning::KeyHash { input: index });
+            }
             if leaves.is_empty() { Signing::NotOurs } else { Signing::Leaves(leaves) }
         }
     };
-    let state = state(psbt, index, &signing);
+    let state = state(psbt, index, previous.as_ref(), &signing, signatures);
+    let claimed = standing == Standing::FalseClaim;
     match (&signing, state) {
+        // Named below.
+        (Signing::NotOurs, _) if unsigned.is_some() => {}
         (Signing::NotOurs, _) if claimed => {
             warnings.push(Warning::InputClaim { input: index });
         }
@@ -127,9 +151,41 @@ pub(super) fn evaluate(
         (Signing::NotOurs, _) => warnings.push(Warning::UnknownInput { input: index }),
         (_, State::Signed) => warnings.push(Warning::AlreadySigned { input: index }),
         (_, State::OtherSighash(kind)) => warnings.push(Warning::Sighash { input: index, kind }),
+        (_, State::Unsigned) if signatures.are_known() && has_signature(psbt, index, &signing) => {
+            warnings.push(Warning::StaleSignature { input: index });
+        }
         (_, State::Unsigned) => {}
     }
+    warnings.extend(unsigned);
     Input { outpoint, previous, proven, signing, state }
+}
+
+/// The roots that the script tree of an input may have: the one that is stated, and those of its
+/// leaves, where the internal key is the group's.
+fn roots(psbt: &Psbt, index: usize, located: &Located) -> Vec<TapNodeHash> {
+    let fields = &psbt.inputs[index];
+    let mut roots: Vec<TapNodeHash> = fields.tap_merkle_root.into_iter().collect();
+    for (control, (script, version)) in &fields.tap_scripts {
+        if roots.len() == MOST_ROOTS {
+            break;
+        }
+        if located.keys.iter().any(|own| own.key == control.internal_key) {
+            let root = root(control, script, *version);
+            if !roots.contains(&root) {
+                roots.push(root);
+            }
+        }
+    }
+    roots
+}
+
+/// The root to which a leaf leads by its control block (BIP-341).
+fn root(control: &ControlBlock, script: &Script, version: LeafVersion) -> TapNodeHash {
+    let leaf = TapNodeHash::from_script(script, version);
+    control
+        .merkle_branch
+        .iter()
+        .fold(leaf, |node, sibling| TapNodeHash::from_node_hashes(node, *sibling))
 }
 
 /// The output that is spent, and whether its transaction is there. Two sources must agree.
@@ -162,23 +218,53 @@ fn previous(psbt: &Psbt, input: usize, outpoint: OutPoint) -> Result<(TxOut, boo
     }
 }
 
-fn state(psbt: &Psbt, index: usize, signing: &Signing) -> State {
-    let fields = &psbt.inputs[index];
-    let finalised = fields.final_script_witness.is_some() || fields.final_script_sig.is_some();
-    let signed = match signing {
-        Signing::KeyPath(_) => fields.tap_key_sig.is_some(),
-        Signing::Leaves(leaves) => leaves
-            .iter()
-            .all(|leaf| fields.tap_script_sigs.contains_key(&(leaf.key, leaf.leaf_hash))),
-        Signing::NotOurs => false,
+fn state(
+    psbt: &Psbt,
+    index: usize,
+    previous: Option<&TxOut>,
+    signing: &Signing,
+    signatures: &mut Signatures<'_>,
+) -> State {
+    let output_key = previous.and_then(output_key);
+    let signed = match (signing, output_key) {
+        (Signing::NotOurs, _) | (_, None) => false,
+        (Signing::KeyPath(_), Some(key)) => {
+            signatures.has_key_signature(index, &key) || signatures.is_final(index, &key)
+        }
+        (Signing::Leaves(leaves), Some(key)) => {
+            leaves
+                .iter()
+                .all(|leaf| signatures.has_leaf_signature(index, (leaf.key, leaf.leaf_hash)))
+                || signatures.is_final(index, &key)
+        }
     };
-    if finalised || signed {
+    if signed {
         return State::Signed;
     }
     match sighash_type(psbt, index) {
         Ok(_) => State::Unsigned,
         Err(kind) => State::OtherSighash(kind),
     }
+}
+
+/// Whether an input of the group's has anything that looks like a signature for it.
+fn has_signature(psbt: &Psbt, index: usize, signing: &Signing) -> bool {
+    let fields = &psbt.inputs[index];
+    let finalised = fields.final_script_witness.as_ref().is_some_and(|witness| !witness.is_empty());
+    finalised
+        || match signing {
+            Signing::KeyPath(_) => fields.tap_key_sig.is_some(),
+            Signing::Leaves(leaves) => leaves
+                .iter()
+                .any(|leaf| fields.tap_script_sigs.contains_key(&(leaf.key, leaf.leaf_hash))),
+            Signing::NotOurs => false,
+        }
+}
+
+/// The key of a Taproot output.
+pub(super) fn output_key(out: &TxOut) -> Option<XOnlyPublicKey> {
+    let key = out.script_pubkey.as_bytes().get(2..).filter(|_| is_taproot(out))?;
+    XOnlyPublicKey::from_slice(key).ok()
 }
 
 /// The signature hash type of an input, if it is one that this group signs for.
@@ -190,52 +276,77 @@ pub(super) fn sighash_type(psbt: &Psbt, index: usize) -> Result<TapSighashType, 
     }
 }
 
+/// What an input's leaves have of this group.
+#[derive(Default)]
+struct LeavesFound {
+    leaves: Vec<Leaf>,
+    /// A leaf has only the hash of a key.
+    key_hash: bool,
+}
+
 /// The leaves that are in the output's tree and have a key of this group in their script.
-fn leaves(
-    psbt: &Psbt,
-    index: usize,
-    previous: &TxOut,
-    wallet: &Wallet,
-    hints: Hints<'_>,
-) -> Vec<Leaf> {
-    let output_key =
-        previous.script_pubkey.as_bytes().get(2..).filter(|_| previous.script_pubkey.is_p2tr());
-    let Some(output_key) = output_key.and_then(|key| XOnlyPublicKey::from_slice(key).ok()) else {
-        return Vec::new();
-    };
-    let keys = wallet.leaf_keys(hints);
-    if keys.is_empty() {
-        return Vec::new();
+fn leaves(psbt: &Psbt, index: usize, previous: &TxOut, located: &Located) -> LeavesFound {
+    let Some(output_key) = output_key(previous) else { return LeavesFound::default() };
+    let mut named: BTreeMap<TapLeafHash, Vec<_>> = BTreeMap::new();
+    for own in &located.keys {
+        for leaf in &own.leaves {
+            named.entry(*leaf).or_default().push(own);
+        }
     }
-    let mut leaves = Vec::new();
+    let mut found = LeavesFound::default();
     for (control_block, (script, version)) in &psbt.inputs[index].tap_scripts {
         if *version != LeafVersion::TapScript || control_block.leaf_version != *version {
             continue;
         }
         let leaf_hash = script.tapscript_leaf_hash();
-        let mut ours = keys
-            .iter()
-            .filter(|(key, _, stated)| stated.contains(&leaf_hash) && pushes(script, key))
-            .peekable();
-        if ours.peek().is_some()
+        let Some(keys) = named.get(&leaf_hash) else { continue };
+        let pushes = Pushes::of(script);
+        let mut ours = keys.iter().filter(|own| pushes.key(&own.key)).peekable();
+        let hashed = keys.iter().any(|own| pushes.hash_of(&own.key));
+        if (ours.peek().is_some() || hashed)
             && control_block.verify_taproot_commitment(&SECP, output_key, script)
         {
-            leaves.extend(ours.map(|(key, derivation, _)| Leaf {
+            found.key_hash |= hashed;
+            found.leaves.extend(ours.map(|own| Leaf {
                 leaf_hash,
-                key: *key,
-                derivation: derivation.clone(),
+                key: own.key,
+                derivation: Derivation { path: own.path.clone(), taproot: Taproot::Untweaked },
             }));
         }
     }
-    leaves.sort_by_key(|leaf| (leaf.leaf_hash, leaf.key));
-    leaves.dedup();
-    leaves
+    found.leaves.sort_by_key(|leaf| (leaf.leaf_hash, leaf.key));
+    found.leaves.dedup();
+    found
 }
 
-/// Whether a script has this key in it.
-fn pushes(script: &ScriptBuf, key: &XOnlyPublicKey) -> bool {
-    let key = key.serialize();
-    script.instructions().map_while(Result::ok).any(
-        |instruction| matches!(instruction, Instruction::PushBytes(push) if push.as_bytes() == key),
-    )
+/// What a script pushes that may be a key or the hash of one, sorted.
+struct Pushes<'a> {
+    keys: Vec<&'a [u8]>,
+    hashes: Vec<&'a [u8]>,
+}
+
+impl<'a> Pushes<'a> {
+    fn of(script: &'a Script) -> Self {
+        let mut pushes = Self { keys: Vec::new(), hashes: Vec::new() };
+        for instruction in script.instructions().map_while(Result::ok) {
+            let Instruction::PushBytes(bytes) = instruction else { continue };
+            match bytes.len() {
+                32 => pushes.keys.push(bytes.as_bytes()),
+                20 => pushes.hashes.push(bytes.as_bytes()),
+                _ => {}
+            }
+        }
+        pushes.keys.sort_unstable();
+        pushes.hashes.sort_unstable();
+        pushes
+    }
+
+    fn key(&self, key: &XOnlyPublicKey) -> bool {
+        self.keys.binary_search(&&key.serialize()[..]).is_ok()
+    }
+
+    fn hash_of(&self, key: &XOnlyPublicKey) -> bool {
+        let hash = hash160::Hash::hash(&key.serialize());
+        self.hashes.binary_search(&&hash.as_byte_array()[..]).is_ok()
+    }
 }

@@ -1,37 +1,41 @@
 //! What a PSBT spends, to whom, and what this group signs of it.
 
 mod complete;
+mod destiny;
 mod error;
 mod input;
+mod left;
 mod output;
 mod report;
 mod request;
+mod signed;
 mod size;
 mod warning;
 mod whole;
 
 use std::sync::{Arc, OnceLock};
 
-use bitcoin::{Amount, Psbt, Transaction};
+use bitcoin::{Amount, Transaction};
 use roastery_protocol::group::Group;
 
-use self::request::Task;
 pub(crate) use self::warning::is_more_than;
 pub use self::{
-    complete::{Completion, extract},
+    complete::{Completed, Completion, extract},
     error::{CannotSign, CompleteError, Mismatch, SpendRequestError},
     input::{Input, Leaf, Signing, State},
+    left::{Left, Missing, Need},
     output::{Output, Payee},
     report::Report,
     warning::{HIGH_FEE, HIGH_FEE_PERCENT, HIGH_FEE_RATE, Warning},
 };
-use crate::wallet::Wallet;
+use self::{request::Task, signed::Signatures};
+use crate::{psbt::Document, wallet::Wallet};
 
 /// A PSBT, evaluated for one group. Everything in it is computed from the PSBT and the group file;
 /// statements of other parties are not used.
 #[derive(Clone, Debug)]
 pub struct Spend {
-    psbt: Psbt,
+    document: Document,
     group: Arc<Group>,
     inputs: Vec<Input>,
     outputs: Vec<Output>,
@@ -45,34 +49,39 @@ impl Spend {
     /// Evaluates a PSBT. Nothing is refused here: what is wrong is among the
     /// [`warnings`](Spend::warnings), and what keeps the group from signing is the error of
     /// [`messages`](Spend::messages).
-    pub fn of(psbt: Psbt, wallet: &Wallet) -> Self {
+    pub fn of(document: Document, wallet: &Wallet) -> Self {
         let mut warnings = Vec::new();
-        // A PSBT that was read has a map for each. One that was put together otherwise may lack
-        // some: an input without a map is not evaluated, and then nothing is signed, for the
-        // amounts of all inputs are.
-        let transaction = &psbt.unsigned_tx;
-        let inputs = psbt.inputs.len().min(transaction.input.len());
-        let outputs = psbt.outputs.len().min(transaction.output.len());
-        let inputs: Vec<Input> =
-            (0..inputs).map(|index| input::evaluate(&psbt, index, wallet, &mut warnings)).collect();
-        let outputs: Vec<Output> = (0..outputs)
-            .map(|index| output::evaluate(&psbt, index, wallet, &mut warnings))
+        let psbt = document.decoded();
+        let previous = input::previous_outputs(psbt, &mut warnings);
+        let known: Option<Vec<_>> =
+            previous.iter().map(|found| found.as_ref().map(|(out, _)| out)).collect();
+        let mut signatures = Signatures::of(psbt, known.as_deref());
+        let inputs: Vec<Input> = previous
+            .iter()
+            .enumerate()
+            .map(|(index, previous)| {
+                let previous = previous.clone();
+                input::evaluate(psbt, index, previous, &mut signatures, wallet, &mut warnings)
+            })
+            .collect();
+        let outputs: Vec<Output> = (0..psbt.unsigned_tx.output.len())
+            .map(|index| output::evaluate(&document, index, wallet, &mut warnings))
             .collect();
         let (group, tasks) = (wallet.group().clone(), OnceLock::new());
-        let mut spend = Self { psbt, group, inputs, outputs, warnings, tasks };
+        let mut spend = Self { document, group, inputs, outputs, warnings, tasks };
         let further = whole::warnings(&spend);
         spend.warnings.extend(further);
         spend
     }
 
-    /// The PSBT as it was read, in version 0.
-    pub fn psbt(&self) -> &Psbt {
-        &self.psbt
+    /// The PSBT as it was read.
+    pub fn document(&self) -> &Document {
+        &self.document
     }
 
     /// The transaction without signatures.
     pub fn transaction(&self) -> &Transaction {
-        &self.psbt.unsigned_tx
+        &self.document.decoded().unsigned_tx
     }
 
     /// The inputs, in the transaction's order.
@@ -148,11 +157,12 @@ impl Spend {
         sum(ours.filter_map(|input| input.previous.as_ref()).map(|previous| previous.value))
     }
 
-    /// What no payee receives of the group's money at most: the fee and what is burnt, as far as it
+    /// What no payee receives of the group's money at most: the fee, and what goes to outputs that
+    /// no one or anyone can spend, as far as it
     /// [may leave the group](Self::may_leave_the_group). `None` where the fee is not known.
     pub fn lost_by_the_group(&self) -> Option<Amount> {
-        let burnt = sum(self.outputs.iter().filter(|out| out.is_burnt()).map(|out| out.amount));
-        let lost = self.fee()?.to_sat().saturating_add(burnt.to_sat());
+        let lost = self.outputs.iter().filter(|out| out.is_burnt() || out.anyone_can_spend());
+        let lost = self.fee()?.to_sat().saturating_add(sum(lost.map(|out| out.amount)).to_sat());
         Some(Amount::from_sat(lost).min(self.may_leave_the_group()))
     }
 }

@@ -1,8 +1,14 @@
-use bitcoin::{Address, Amount, Network, Psbt, ScriptBuf};
+use bitcoin::{Address, Amount, Network, ScriptBuf};
 use roastery_protocol::request::Derivation;
 
-use super::Warning;
-use crate::wallet::{Hints, Standing, Wallet};
+use super::{
+    Warning,
+    destiny::{Destiny, destiny},
+};
+use crate::{
+    psbt::Document,
+    wallet::{Hints, Origins, Standing, Wallet},
+};
 
 /// One output: how much it pays, and to whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,9 +42,16 @@ impl Output {
         matches!(self.payee, Payee::Wallet(_))
     }
 
-    /// Whether it can never be spent.
+    /// Whether it can never be spent: its script fails whatever is given to it, or asks for a
+    /// signature by a key that no one can have.
     pub fn is_burnt(&self) -> bool {
-        self.script.is_op_return()
+        destiny(&self.script) == Destiny::Nobody
+    }
+
+    /// Whether anyone can spend it: its script asks for nothing, or its witness version or the
+    /// length of its program has no meaning (BIP-141, BIP-341). Pay-to-anchor (P2A) is one of them.
+    pub fn anyone_can_spend(&self) -> bool {
+        destiny(&self.script) == Destiny::Anyone
     }
 
     /// The address on a network, if the script has one.
@@ -49,18 +62,18 @@ impl Output {
 
 /// Evaluates an output; the index is within bounds.
 pub(super) fn evaluate(
-    psbt: &Psbt,
+    document: &Document,
     index: usize,
     wallet: &Wallet,
     warnings: &mut Vec<Warning>,
 ) -> Output {
+    let psbt = document.decoded();
     let paid = &psbt.unsigned_tx.output[index];
     let fields = &psbt.outputs[index];
-    let hints = Hints {
-        taproot: &fields.tap_key_origins,
-        others: &fields.bip32_derivation,
-        root: fields.tap_tree.as_ref().map(|tree| tree.root_hash()),
-    };
+    let located = wallet
+        .locate(Origins { taproot: &fields.tap_key_origins, others: &fields.bip32_derivation });
+    let roots: Vec<_> = document.tree(index).into_iter().collect();
+    let hints = Hints { located: &located, roots: &roots };
     let payee = match wallet.standing(&paid.script_pubkey, hints) {
         Standing::Covered(derivation) => Payee::Wallet(derivation),
         Standing::OtherPath(derivation) => {
@@ -70,6 +83,10 @@ pub(super) fn evaluate(
         Standing::OtherScripts(derivation) => {
             warnings.push(Warning::ChangeScripts { output: index });
             Payee::Key(derivation)
+        }
+        Standing::RawKey => {
+            warnings.push(Warning::RawKeyOutput { output: index });
+            Payee::Other
         }
         Standing::FalseClaim => {
             warnings.push(Warning::OutputClaim { output: index });
@@ -83,12 +100,18 @@ pub(super) fn evaluate(
             Payee::Other
         }
     };
-    if paid.script_pubkey.is_op_return() {
-        if paid.value > Amount::ZERO {
-            warnings.push(Warning::Burnt { output: index, amount: paid.value });
+    let output = Output { amount: paid.value, script: paid.script_pubkey.clone(), payee };
+    if output.is_burnt() {
+        if output.amount > Amount::ZERO {
+            warnings.push(Warning::Burnt { output: index, amount: output.amount });
         }
-    } else if paid.value < paid.script_pubkey.minimal_non_dust() {
-        warnings.push(Warning::Dust { output: index, amount: paid.value });
+        return output;
     }
-    Output { amount: paid.value, script: paid.script_pubkey.clone(), payee }
+    if output.amount < output.script.minimal_non_dust() {
+        warnings.push(Warning::Dust { output: index, amount: output.amount });
+    }
+    if output.anyone_can_spend() && output.amount > Amount::ZERO {
+        warnings.push(Warning::AnyoneCanSpend { output: index, amount: output.amount });
+    }
+    output
 }

@@ -80,7 +80,7 @@ impl Spend {
         for (input, look) in self.inputs.iter().enumerate() {
             previous.push(look.previous.as_ref().ok_or(CannotSign::UnknownOutput { input })?);
         }
-        if self.psbt.unsigned_tx.output.is_empty() {
+        if self.transaction().output.is_empty() {
             return Err(CannotSign::NoOutputs);
         }
         self.fee().ok_or(CannotSign::Overspent)?;
@@ -96,10 +96,10 @@ impl Spend {
             _ => {}
         }
         let previous = Prevouts::All(&previous);
-        let mut cache = SighashCache::new(&self.psbt.unsigned_tx);
+        let mut cache = SighashCache::new(self.transaction());
         let mut tasks = Vec::new();
         for (input, look) in self.inputs.iter().enumerate().filter(|(_, look)| look.to_sign()) {
-            let Ok(sighash_type) = sighash_type(&self.psbt, input) else { continue };
+            let Ok(sighash_type) = sighash_type(self.document.decoded(), input) else { continue };
             let mut task = |leaf: Option<(XOnlyPublicKey, TapLeafHash)>,
                             derivation: &Derivation| {
                 let hash = match leaf {
@@ -140,6 +140,7 @@ mod tests {
 
     use crate::{
         policy::{Review, Rules},
+        psbt::read,
         spend::{Completion, Report, Spend},
         wallet::Wallet,
     };
@@ -153,7 +154,7 @@ mod tests {
     fn the_signature_hashes_of_a_psbt_are_computed_once() {
         let group = TestGroup::three_of_five();
         let wallet = Wallet::new(group.group.clone()).unwrap();
-        let spend = Spend::of(ordinary(&group.wallet()), &wallet);
+        let spend = Spend::of(read(&ordinary(&group.wallet()).serialize()).unwrap(), &wallet);
         assert_eq!(COMPUTED.get(), 0, "not before they are needed");
         let messages = spend.messages().unwrap();
         let request = spend.request([1; 32], 2_000_000_000).unwrap();

@@ -16,10 +16,11 @@ pub(super) fn virtual_size(spend: &Spend) -> u64 {
     // input has a witness, which is less than one virtual byte per input.
     weight += Weight::from_wu(2 + spend.inputs().len() as u64);
     for (index, input) in spend.inputs().iter().enumerate() {
-        let fields = &spend.psbt().inputs[index];
+        let fields = &spend.document().decoded().inputs[index];
         let script = input.previous.as_ref().map(|previous| &previous.script_pubkey);
-        let (base, witness) = if fields.final_script_sig.is_some()
-            || fields.final_script_witness.is_some()
+        // A signature that is not valid is replaced.
+        let (base, witness) = if !input.to_sign()
+            && (fields.final_script_sig.is_some() || fields.final_script_witness.is_some())
         {
             let base = fields.final_script_sig.as_ref().map_or(0, |script| script.len());
             let witness = fields.final_script_witness.as_ref().map_or(1, bitcoin::Witness::size);
@@ -27,7 +28,7 @@ pub(super) fn virtual_size(spend: &Spend) -> u64 {
         } else {
             match &input.signing {
                 Signing::KeyPath(_) => (0, P2TR_KEY_PATH),
-                Signing::Leaves(_) => (0, leaf(spend.psbt(), index)),
+                Signing::Leaves(_) => (0, leaf(spend.document().decoded(), index)),
                 Signing::NotOurs => match script {
                     Some(script) if script.is_p2tr() => (0, P2TR_KEY_PATH),
                     Some(script) if script.is_p2wpkh() => (0, P2WPKH),

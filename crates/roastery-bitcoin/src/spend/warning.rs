@@ -32,6 +32,18 @@ pub enum Warning {
         /// The input's index, from 0.
         input: usize,
     },
+    /// An input's output key is a key of the group without a Taproot tweak (`rawtr`). It is
+    /// another's: scripts that the PSBT does not show may be able to spend it.
+    RawKey {
+        /// The input's index, from 0.
+        input: usize,
+    },
+    /// A leaf of an input has the hash of a key of the group (`pk_h`), and not the key. The group
+    /// does not sign for it.
+    KeyHash {
+        /// The input's index, from 0.
+        input: usize,
+    },
     /// The PSBT has no valid output that the input spends, so its amount is not known.
     MissingAmount {
         /// The input's index, from 0.
@@ -74,6 +86,12 @@ pub enum Warning {
         /// The input's index, from 0.
         input: usize,
     },
+    /// An input of the group's has a signature that is not valid for this transaction. It counts as
+    /// none, and is replaced.
+    StaleSignature {
+        /// The input's index, from 0.
+        input: usize,
+    },
     /// An input of the group's asks for a signature hash type that this group does not sign for.
     Sighash {
         /// The input's index, from 0.
@@ -83,6 +101,12 @@ pub enum Warning {
     },
     /// An output's derivation field names this group, and no key of it can spend the output.
     OutputClaim {
+        /// The output's index, from 0.
+        output: usize,
+    },
+    /// An output's key is a key of the group without a Taproot tweak (`rawtr`), which its wallet
+    /// does not look for.
+    RawKeyOutput {
         /// The output's index, from 0.
         output: usize,
     },
@@ -113,6 +137,13 @@ pub enum Warning {
     },
     /// An output that can never be spent has an amount.
     Burnt {
+        /// The output's index, from 0.
+        output: usize,
+        /// The output's amount.
+        amount: Amount,
+    },
+    /// An output that anyone can spend has an amount.
+    AnyoneCanSpend {
         /// The output's index, from 0.
         output: usize,
         /// The output's amount.
@@ -153,6 +184,7 @@ impl Warning {
     pub fn is_about_change(&self) -> bool {
         match self {
             Warning::OutputClaim { .. }
+            | Warning::RawKeyOutput { .. }
             | Warning::ForeignChange { .. }
             | Warning::ChangePath { .. }
             | Warning::ChangeScripts { .. } => true,
@@ -173,6 +205,14 @@ impl fmt::Display for Warning {
             Warning::InputClaim { input } => {
                 write!(f, "input {input} is said to be this group's, and is not")
             }
+            Warning::RawKey { input } => write!(
+                f,
+                "input {input} is a key of this group without a Taproot tweak (rawtr), whose scripts cannot be known: not signed"
+            ),
+            Warning::KeyHash { input } => write!(
+                f,
+                "input {input} has a leaf with the hash of a key of this group (pk_h) in place of the key: not signed for it"
+            ),
             Warning::MissingAmount { input } => {
                 write!(
                     f,
@@ -204,6 +244,10 @@ impl fmt::Display for Warning {
                 )
             }
             Warning::AlreadySigned { input } => write!(f, "input {input} is signed already"),
+            Warning::StaleSignature { input } => write!(
+                f,
+                "input {input} has a signature that is not valid for this transaction; it counts as none"
+            ),
             Warning::Sighash { input, kind } => write!(
                 f,
                 "input {input} asks for signature hash type {kind:#04x}; this group signs all inputs and outputs or not at all"
@@ -211,6 +255,10 @@ impl fmt::Display for Warning {
             Warning::OutputClaim { output } => {
                 write!(f, "output {output} is said to be this group's, and is not")
             }
+            Warning::RawKeyOutput { output } => write!(
+                f,
+                "output {output} is a key of this group without a Taproot tweak (rawtr), which its wallet never looks for"
+            ),
             Warning::ForeignChange { output } => {
                 write!(f, "output {output} is marked as change, and is not this group's")
             }
@@ -234,6 +282,9 @@ impl fmt::Display for Warning {
             ),
             Warning::Burnt { output, amount } => {
                 write!(f, "output {output} burns {amount}: it cannot be spent")
+            }
+            Warning::AnyoneCanSpend { output, amount } => {
+                write!(f, "output {output} of {amount} can be spent by anyone")
             }
             Warning::Dust { output, amount } => {
                 write!(f, "output {output} of {amount} is too small to be relayed")

@@ -214,7 +214,7 @@ impl Account {
     }
 
     /// The output of an address, with all keys derived.
-    fn output(&self, branch: Branch, index: u32) -> Result<Tr<PublicKey>, WalletError> {
+    pub(super) fn output(&self, branch: Branch, index: u32) -> Result<Tr<PublicKey>, WalletError> {
         if index > MAX_INDEX {
             return Err(WalletError::Index { index });
         }

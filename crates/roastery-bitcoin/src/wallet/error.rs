@@ -2,7 +2,7 @@ use bitcoin::NetworkKind;
 use roastery_protocol::request::DerivationError;
 use thiserror::Error;
 
-use super::{MAX_ACCOUNT, MAX_INDEX, MAX_SCRIPT_TREE};
+use super::{MAX_ACCOUNT, MAX_INDEX, MAX_SCRIPT_TREE, MAX_SEARCH_DEPTH};
 
 /// Why there is no such wallet or address.
 #[derive(Debug, Error)]
@@ -53,6 +53,12 @@ pub enum WalletError {
     Index {
         /// The index that was asked for.
         index: u32,
+    },
+    /// Not so many addresses can be searched.
+    #[error("a search of {depth} addresses of each branch; 1 to {MAX_SEARCH_DEPTH} are allowed")]
+    SearchDepth {
+        /// The number that was asked for.
+        depth: u32,
     },
     /// The path leads to no key (probability below 2^-127).
     #[error(transparent)]

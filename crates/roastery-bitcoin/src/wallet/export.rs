@@ -4,7 +4,7 @@ use bitcoin::{Network, NetworkKind};
 use miniscript::descriptor::WalletPolicy;
 use serde::Serialize;
 
-use super::{Account, Branch, SEARCH_DEPTH, WalletError};
+use super::{Account, Branch, USUAL_SEARCH_DEPTH, WalletError};
 
 /// One descriptor as Bitcoin Core's `importdescriptors` takes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -43,7 +43,7 @@ impl Account {
         let import = |branch| {
             let internal = branch == Branch::Change;
             let desc = self.descriptor(branch, network)?;
-            let range = [0, SEARCH_DEPTH - 1];
+            let range = [0, USUAL_SEARCH_DEPTH - 1];
             Ok(CoreImport { desc, active: true, internal, range, timestamp: 0 })
         };
         Branch::ALL.into_iter().map(import).collect()

@@ -17,6 +17,7 @@
 mod account;
 mod error;
 mod export;
+mod origins;
 mod ownership;
 mod shown;
 mod tree;
@@ -28,25 +29,32 @@ use std::{
 
 use bitcoin::{
     Address, KnownHrp, Network, NetworkKind, ScriptBuf, XOnlyPublicKey,
-    bip32::{Fingerprint, Xpub},
+    bip32::{ChildNumber, Fingerprint, Xpub},
     key::TweakedPublicKey,
     secp256k1::{Secp256k1, VerifyOnly},
 };
 use roastery_protocol::{group::Group, request::Derivation};
 
-pub(crate) use self::ownership::{Hints, Standing};
-use self::tree::Tree;
 pub use self::{
     account::Account,
     error::WalletError,
     export::{CoreImport, Policy},
     shown::DescriptorError,
 };
+pub(crate) use self::{
+    origins::{Located, Origins},
+    ownership::{Hints, Standing},
+};
+use self::{ownership::Known, tree::Tree};
 
-/// How far addresses are searched for without any hint: this many of each branch, 1000, as Bitcoin
-/// Core's key pool has it. An output that is farther is recognised by the PSBT's derivation fields
-/// alone.
-pub const SEARCH_DEPTH: u32 = 1_000;
+/// How far addresses are searched for without any hint if nothing else is set: this many of each
+/// branch, as Bitcoin Core's key pool has it. An output that is farther is recognised by the PSBT's
+/// derivation fields alone.
+pub const USUAL_SEARCH_DEPTH: u32 = 1_000;
+
+/// The most addresses of each branch that can be searched. They are derived once, when the first
+/// output without a hint is looked for, and stay in memory.
+pub const MAX_SEARCH_DEPTH: u32 = 100_000;
 
 /// The highest index of an address that counts as this wallet's. A path beyond may lead to the
 /// group's key, and yet no wallet would ever find the coins again.
@@ -98,8 +106,11 @@ pub struct Wallet {
     main: Arc<Account>,
     /// The accounts that were asked for, each made once.
     accounts: Mutex<BTreeMap<u32, Arc<Account>>>,
+    search_depth: u32,
+    /// The keys of both branches, from which those of addresses are derived.
+    parents: [Xpub; 2],
     /// The output keys up to the search depth, made when one is first looked for.
-    known: OnceLock<HashMap<[u8; 32], Derivation>>,
+    known: OnceLock<HashMap<[u8; 32], Known>>,
 }
 
 impl std::fmt::Debug for Wallet {
@@ -139,8 +150,21 @@ impl Wallet {
     fn open(group: Arc<Group>, tree: Option<Arc<Tree>>) -> Result<Self, WalletError> {
         let main = Arc::new(Account::open(group.clone(), None, tree.clone())?);
         let tree_network = main.tree_network()?;
-        let (accounts, known) = (Mutex::default(), OnceLock::new());
-        Ok(Self { group, tree, tree_network, main, accounts, known })
+        let parents = Branch::ALL.map(|branch| {
+            let step = ChildNumber::Normal { index: branch.step() };
+            main.xpub(NetworkKind::Main).derive_pub(&*SECP, &[step])
+        });
+        let [Ok(receive), Ok(change)] = parents else { return Err(WalletError::Branches) };
+        Ok(Self {
+            group,
+            tree,
+            tree_network,
+            main,
+            accounts: Mutex::default(),
+            search_depth: USUAL_SEARCH_DEPTH,
+            parents: [receive, change],
+            known: OnceLock::new(),
+        })
     }
 
     /// Checks that the keys of the script tree are those of this kind of network: a descriptor with
@@ -172,6 +196,19 @@ impl Wallet {
         }
         let made = Account::open(self.group.clone(), Some(number), self.tree.clone())?;
         Ok(accounts.entry(number).or_insert(Arc::new(made)).clone())
+    }
+
+    /// The same wallet, with this many addresses of each branch searched for an output without a
+    /// hint, in place of [`USUAL_SEARCH_DEPTH`].
+    ///
+    /// # Errors
+    ///
+    /// [`WalletError::SearchDepth`] if it is 0 or above [`MAX_SEARCH_DEPTH`].
+    pub fn searching(self, depth: u32) -> Result<Self, WalletError> {
+        if !(1..=MAX_SEARCH_DEPTH).contains(&depth) {
+            return Err(WalletError::SearchDepth { depth });
+        }
+        Ok(Self { search_depth: depth, known: OnceLock::new(), ..self })
     }
 
     /// The group.

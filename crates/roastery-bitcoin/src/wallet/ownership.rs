@@ -1,29 +1,34 @@
 //! The ownership of outputs. A PSBT's statement about it is a hint only: the key is derived and
 //! compared.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 
-use bitcoin::{
-    Script, TapLeafHash, TapNodeHash, XOnlyPublicKey,
-    bip32::{ChildNumber, DerivationPath, KeySource},
-    hashes::Hash as _,
-    key::TapTweak as _,
-    secp256k1,
-};
-use roastery_protocol::request::{Derivation, MAX_PATH_LENGTH, Taproot};
+use bitcoin::{Script, TapNodeHash, XOnlyPublicKey, hashes::Hash as _, key::TapTweak as _};
+use roastery_protocol::request::{Derivation, Taproot};
 
-use super::{Branch, SEARCH_DEPTH, SECP, Wallet};
+use super::{Branch, Located, SECP, Wallet};
 
-/// The most derivation fields of one input or output that are checked. More than one of this
-/// group's keys in one output are rare; each costs as many multiplications as its path has steps.
-const MOST_HINTS: usize = 4;
+/// How many keys of the group are tried as the internal key of one output. A wallet puts one there.
+const MOST_INTERNAL_KEYS: usize = 8;
 
-/// The derivation fields of an input or output of a PSBT.
+/// What a PSBT says of an input or output.
 #[derive(Clone, Copy)]
 pub(crate) struct Hints<'a> {
-    pub(crate) taproot: &'a BTreeMap<XOnlyPublicKey, (Vec<TapLeafHash>, KeySource)>,
-    pub(crate) others: &'a BTreeMap<secp256k1::PublicKey, KeySource>,
-    pub(crate) root: Option<TapNodeHash>,
+    /// The keys of this group in it.
+    pub(crate) located: &'a Located,
+    /// The roots that its script tree may have.
+    pub(crate) roots: &'a [TapNodeHash],
+}
+
+/// A key that is found by search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    /// The output key of an address.
+    Address(Branch, u32),
+    /// The output key of the address at no path.
+    Itself,
+    /// The key of an address without its Taproot tweak.
+    Raw,
 }
 
 /// What the group can do with an output.
@@ -35,6 +40,9 @@ pub(crate) enum Standing {
     OtherPath(Derivation),
     /// The group's key can spend it, and so may other keys, in scripts that are not the wallet's.
     OtherScripts(Derivation),
+    /// Its key is one of the group's without a Taproot tweak (`rawtr`), so that scripts which no
+    /// one else knows of may be able to spend it.
+    RawKey,
     /// The PSBT states that a key of this group is in it, which is not true.
     FalseClaim,
     /// Another party's, as far as the PSBT shows.
@@ -44,27 +52,33 @@ pub(crate) enum Standing {
 impl Wallet {
     /// What the group can do with an output, by the PSBT's hints or by search.
     pub(crate) fn standing(&self, script: &Script, hints: Hints<'_>) -> Standing {
-        let mut claimed =
-            hints.others.values().take(MOST_HINTS).any(|source| self.is_named(source));
+        let mut claimed = hints.located.false_claim;
         let mut best = Standing::Foreign;
         if let Some(output_key) = output_key(script) {
-            for (key, (leaves, source)) in self.named(hints) {
-                if !self.is_ours(key, source) {
-                    claimed |= self.is_named(source);
+            for own in hints.located.keys.iter().take(MOST_INTERNAL_KEYS) {
+                if own.key.serialize() == output_key {
+                    best = Standing::RawKey;
                     continue;
                 }
-                match self.by_internal_key(output_key, key, path(&source.1), hints.root) {
+                match self.by_internal_key(output_key, &own.key, &own.path, hints.roots) {
                     Some(covered @ Standing::Covered(_)) => return covered,
                     Some(other) => best = other,
                     // The key of a leaf is no claim to the output.
-                    None => claimed |= leaves.is_empty(),
+                    None => claimed |= own.leaves.is_empty(),
                 }
             }
-            if let Some(derivation) = self.known().get(&output_key) {
-                return Standing::Covered(derivation.clone());
+            match self.known().get(&output_key) {
+                Some(Known::Raw) => best = Standing::RawKey,
+                Some(Known::Itself) => return Standing::Covered(Derivation::key_path_only()),
+                Some(Known::Address(branch, index)) => {
+                    if let Ok(derivation) = self.derivation(*branch, *index) {
+                        return Standing::Covered(derivation);
+                    }
+                }
+                None => {}
             }
         } else {
-            claimed |= self.named(hints).any(|(_, (_, source))| self.is_named(source));
+            claimed |= !hints.located.keys.is_empty();
         }
         match best {
             Standing::Foreign if claimed => Standing::FalseClaim,
@@ -72,45 +86,7 @@ impl Wallet {
         }
     }
 
-    /// The keys of the leaves that are this group's: each with its path and the leaves that the
-    /// PSBT names for it.
-    pub(crate) fn leaf_keys(
-        &self,
-        hints: Hints<'_>,
-    ) -> Vec<(XOnlyPublicKey, Derivation, BTreeSet<TapLeafHash>)> {
-        self.named(hints)
-            .filter(|(key, (leaves, source))| !leaves.is_empty() && self.is_ours(key, source))
-            .filter_map(|(key, (leaves, source))| {
-                let path = path(&source.1)?;
-                let derivation = Derivation { path, taproot: Taproot::Untweaked };
-                Some((*key, derivation, leaves.iter().copied().collect()))
-            })
-            .collect()
-    }
-
-    /// The taproot derivation fields that name this group, or no fingerprint at all.
-    fn named<'a>(
-        &self,
-        hints: Hints<'a>,
-    ) -> impl Iterator<Item = (&'a XOnlyPublicKey, &'a (Vec<TapLeafHash>, KeySource))> {
-        let fingerprint = self.fingerprint();
-        let named =
-            move |source: &KeySource| source.0 == fingerprint || source.0.as_bytes() == &[0; 4];
-        hints.taproot.iter().filter(move |(_, (_, source))| named(source)).take(MOST_HINTS)
-    }
-
-    fn is_named(&self, source: &KeySource) -> bool {
-        source.0 == self.fingerprint()
-    }
-
-    /// Whether the path leads to the key.
-    fn is_ours(&self, key: &XOnlyPublicKey, source: &KeySource) -> bool {
-        let derived = path(&source.1)
-            .and_then(|path| self.key(&Derivation { path, taproot: Taproot::Untweaked }));
-        derived == Some(key.serialize())
-    }
-
-    fn key(&self, derivation: &Derivation) -> Option<[u8; 32]> {
+    pub(super) fn key(&self, derivation: &Derivation) -> Option<[u8; 32]> {
         let tweaks = derivation.tweaks(self.group()).ok()?;
         Some(tweaks.x_only_public_key().to_bytes())
     }
@@ -121,12 +97,11 @@ impl Wallet {
         &self,
         output_key: [u8; 32],
         internal_key: &XOnlyPublicKey,
-        path: Option<Vec<u32>>,
-        stated_root: Option<TapNodeHash>,
+        path: &[u32],
+        stated_roots: &[TapNodeHash],
     ) -> Option<Standing> {
-        let path = path?;
-        let own = self.own_root(&path);
-        let stated = stated_root.map(|root| Taproot::ScriptRoot(root.to_byte_array()));
+        let own = self.own_root(path);
+        let stated = stated_roots.iter().map(|root| Taproot::ScriptRoot(root.to_byte_array()));
         let mut candidates = own.clone().into_iter().chain([Taproot::KeyPathOnly]).chain(stated);
         let leads_there = |taproot: &Taproot| {
             let root = match taproot {
@@ -136,7 +111,7 @@ impl Wallet {
             internal_key.tap_tweak(&*SECP, root).0.serialize() == output_key
         };
         let taproot = candidates.find(leads_there)?;
-        let derivation = Derivation { path, taproot };
+        let derivation = Derivation { path: path.to_vec(), taproot };
         // The key that signs decides.
         if self.key(&derivation) != Some(output_key) {
             return None;
@@ -168,19 +143,28 @@ impl Wallet {
         account.derivation(branch, index).ok().map(|derivation| derivation.taproot)
     }
 
-    /// The output keys up to the search depth.
-    fn known(&self) -> &HashMap<[u8; 32], Derivation> {
+    /// The keys up to the search depth.
+    fn known(&self) -> &HashMap<[u8; 32], Known> {
         self.known.get_or_init(|| {
-            let addresses = Branch::ALL
-                .into_iter()
-                .flat_map(|branch| (0..SEARCH_DEPTH).map(move |index| (branch, index)))
-                .filter_map(|(branch, index)| {
-                    let script = self.script(branch, index).ok()?;
-                    Some((output_key(&script)?, self.derivation(branch, index).ok()?))
-                });
-            let own = self.tree.is_none().then(Derivation::key_path_only);
-            let own = own.and_then(|own| Some((self.key(&own)?, own)));
-            addresses.chain(own).collect()
+            let mut known = HashMap::new();
+            let all = Branch::ALL.into_iter();
+            for (branch, index) in
+                all.flat_map(|branch| (0..self.search_depth).map(move |index| (branch, index)))
+            {
+                let Ok(output) = self.main.output(branch, index) else { continue };
+                let internal = output.internal_key().inner.x_only_public_key().0.serialize();
+                known.entry(internal).or_insert(Known::Raw);
+                if let Some(output_key) = output_key(&output.script_pubkey()) {
+                    known.insert(output_key, Known::Address(branch, index));
+                }
+            }
+            known.entry(self.group_key().serialize()).or_insert(Known::Raw);
+            if self.tree.is_none()
+                && let Some(own) = self.key(&Derivation::key_path_only())
+            {
+                known.insert(own, Known::Itself);
+            }
+            known
         })
     }
 }
@@ -188,17 +172,4 @@ impl Wallet {
 /// The output key of a Taproot output.
 fn output_key(script: &Script) -> Option<[u8; 32]> {
     if script.is_p2tr() { script.as_bytes()[2..].try_into().ok() } else { None }
-}
-
-/// An unhardened path of a length that the protocol allows.
-fn path(path: &DerivationPath) -> Option<Vec<u32>> {
-    if path.len() > MAX_PATH_LENGTH {
-        return None;
-    }
-    path.into_iter()
-        .map(|step| match step {
-            ChildNumber::Normal { index } => Some(*index),
-            ChildNumber::Hardened { .. } => None,
-        })
-        .collect()
 }

@@ -9,11 +9,11 @@ use bitcoin::{
 use miniscript::{Descriptor, DescriptorPublicKey, descriptor::WalletPolicy};
 use proptest::prelude::*;
 use roastery_bitcoin::{
-    spend::{Payee, Spend, Warning},
+    spend::{Payee, Warning},
     wallet::{Account, Branch, MAX_ACCOUNT, MAX_INDEX, Wallet, WalletError},
 };
 use roastery_protocol::request::{Derivation, Taproot};
-use roastery_testkit::payments::{TestGroup, elsewhere, pay, spending};
+use roastery_testkit::payments::{TestGroup, elsewhere, pay, spend_of, spending};
 use serde_json::json;
 
 const MAIN: NetworkKind = NetworkKind::Main;
@@ -93,7 +93,7 @@ fn what_returns_to_an_account_returns_to_the_wallet_and_no_further_step_does() {
             .tap_key_origins
             .insert(internal(&[MAX_ACCOUNT, 0, 0]), origin(&[MAX_ACCOUNT, 0, 0]));
         psbt.outputs[1].tap_key_origins.insert(internal(&paid), origin(&paid));
-        let spend = Spend::of(psbt.clone(), &wallet);
+        let spend = spend_of(psbt.clone(), &wallet);
         assert_eq!(spend.outputs()[1].payee, Payee::Wallet(change));
         assert_eq!(spend.leaves_the_group().to_sat(), 51_000);
         let signatures = group.sign(&spend.messages().unwrap());
@@ -106,7 +106,7 @@ fn what_returns_to_an_account_returns_to_the_wallet_and_no_further_step_does() {
         psbt.unsigned_tx.output[1].script_pubkey =
             ScriptBuf::from_bytes([&[0x51, 0x20], &key[..]].concat());
         psbt.outputs[1].tap_key_origins = [(internal(&path), origin(&path))].into();
-        let spend = Spend::of(psbt, &wallet);
+        let spend = spend_of(psbt, &wallet);
         assert_eq!(spend.outputs()[1].payee, Payee::Key(derivation));
         assert!(spend.warnings().iter().any(|one| matches!(one, Warning::ChangePath { .. })));
     }

@@ -4,9 +4,9 @@
 use bitcoin::{Amount, Psbt, Sequence, TxOut, secp256k1::Secp256k1};
 use miniscript::{Descriptor, DescriptorPublicKey, psbt::PsbtExt as _};
 use roastery_bitcoin::{
-    psbt::read,
+    psbt::{Document, read},
     spend::{Completion, Payee, Spend, extract},
-    wallet::{Branch, SEARCH_DEPTH, Wallet},
+    wallet::{Branch, USUAL_SEARCH_DEPTH, Wallet},
 };
 use roastery_testkit::payments::{TestGroup, elsewhere, judge_all, pay, spending};
 use serde::Deserialize;
@@ -26,13 +26,13 @@ struct Case {
     psbt: String,
 }
 
-fn sign_and_verify(group: &TestGroup, wallet: &Wallet, psbt: Psbt) -> Spend {
+fn sign_and_verify(group: &TestGroup, wallet: &Wallet, psbt: Document) -> Spend {
     let spent: Vec<TxOut> =
-        psbt.inputs.iter().map(|input| input.witness_utxo.clone().unwrap()).collect();
+        psbt.decoded().inputs.iter().map(|input| input.witness_utxo.clone().unwrap()).collect();
     let spend = Spend::of(psbt, wallet);
     assert_eq!(spend.warnings(), []);
     let signatures = group.sign(&spend.messages().unwrap());
-    let done = spend.complete(&signatures, Completion::Finalised).unwrap();
+    let done = spend.complete(&signatures, Completion::Finalised).unwrap().into_document();
     judge_all(&extract(&done).unwrap(), &spent);
     spend
 }
@@ -66,8 +66,8 @@ fn by_miniscript(wallet: &Wallet) -> Psbt {
         descriptor.at_derivation_index(index).unwrap()
     };
     let (first, second) =
-        (at(Branch::Receive, SEARCH_DEPTH + 1), at(Branch::Receive, SEARCH_DEPTH + 2));
-    let change = at(Branch::Change, SEARCH_DEPTH);
+        (at(Branch::Receive, USUAL_SEARCH_DEPTH + 1), at(Branch::Receive, USUAL_SEARCH_DEPTH + 2));
+    let change = at(Branch::Change, USUAL_SEARCH_DEPTH);
     let script = |descriptor: &Descriptor<miniscript::DefiniteDescriptorKey>| {
         descriptor.derived_descriptor(&Secp256k1::new()).script_pubkey()
     };
@@ -86,7 +86,8 @@ fn psbts_that_miniscript_made_are_signed_and_accepted() {
     let group = TestGroup::three_of_five();
     let scripts = "{pk(@0/<2;3>/*),and_v(v:pk(@0/<4;5>/*),older(144))}";
     for wallet in [group.wallet(), group.wallet_with(scripts)] {
-        let spend = sign_and_verify(&group, &wallet, by_miniscript(&wallet));
+        let spend =
+            sign_and_verify(&group, &wallet, read(&by_miniscript(&wallet).serialize()).unwrap());
         assert_eq!(spend.messages().unwrap().len(), 2);
         assert_eq!(spend.leaves_the_group(), Amount::from_sat(62_000));
     }

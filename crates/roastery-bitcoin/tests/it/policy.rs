@@ -10,18 +10,18 @@ use roastery_bitcoin::{
         MAX_DESTINATIONS, Refusal, Review, RuleError, Rules, USUAL_FEE_PERCENT, USUAL_FEE_RATE,
     },
     spend::{CannotSign, Spend, Warning},
-    wallet::{Branch, SEARCH_DEPTH, Wallet},
+    wallet::{Branch, USUAL_SEARCH_DEPTH, Wallet},
 };
 use roastery_protocol::{
     request::RefusalReason,
     request::{Derivation, Taproot},
 };
-use roastery_testkit::payments::{TestGroup, elsewhere, ordinary, pay, spending};
+use roastery_testkit::payments::{TestGroup, elsewhere, ordinary, pay, spend_of, spending};
 
 /// An ordinary spend: 60 000 to another party, 39 000 back, 1000 fee at 10 sat/vB or somewhat less.
 fn spend() -> (Spend, Wallet) {
     let wallet = TestGroup::three_of_five().wallet();
-    (Spend::of(ordinary(&wallet), &wallet), wallet)
+    (spend_of(ordinary(&wallet), &wallet), wallet)
 }
 
 fn evaluate(rules: Rules, spend: &Spend, before: u64) -> Result<Amount, Refusal> {
@@ -135,7 +135,7 @@ fn with_fee(fee: u64) -> Spend {
     let ours = |branch| wallet.script(branch, 0).unwrap();
     let rest = 100_000 - fee;
     let paid = vec![pay(rest - rest / 2, elsewhere()), pay(rest / 2, ours(Branch::Change))];
-    Spend::of(spending(&[pay(100_000, ours(Branch::Receive))], paid), &wallet)
+    spend_of(spending(&[pay(100_000, ours(Branch::Receive))], paid), &wallet)
 }
 
 fn percent(most: u8) -> Rules {
@@ -169,7 +169,7 @@ fn without_fee_rules_no_fee_takes_more_than_its_usual_share_or_rate() {
     let ours = wallet.script(Branch::Receive, 0).unwrap();
     let spend = |fee: u64| {
         let paid = vec![pay(1_000_000_000 - fee, ours.clone())];
-        Spend::of(spending(&[pay(1_000_000_000, ours.clone())], paid), &wallet)
+        spend_of(spending(&[pay(1_000_000_000, ours.clone())], paid), &wallet)
     };
     let size = spend(0).virtual_size();
     assert!(evaluate(Rules::default(), &spend(size * USUAL_FEE_RATE), 0).is_ok());
@@ -186,13 +186,13 @@ fn what_the_group_loses_as_fee_is_counted_from_its_own_money_alone() {
     let theirs = pay(10_000_000, elsewhere());
     // Another brings much, takes all of it back, and the group's whole input becomes the fee.
     let taken = spending(&[ours.clone(), theirs.clone()], vec![theirs.clone()]);
-    let refusal = evaluate(Rules::default(), &Spend::of(taken, &wallet), 0).unwrap_err();
+    let refusal = evaluate(Rules::default(), &spend_of(taken, &wallet), 0).unwrap_err();
     let (lost, spent) = (sat(100_000), sat(100_000));
     assert_eq!(refusal, Refusal::FeeShare { lost, spent, most: USUAL_FEE_PERCENT });
     // Another pays a large fee, and the group's money returns.
     let paid = vec![pay(9_950_000, elsewhere()), ours.clone()];
     let generous = spending(&[ours, theirs], paid);
-    assert_eq!(evaluate(Rules::default(), &Spend::of(generous, &wallet), 0), Ok(sat(0)));
+    assert_eq!(evaluate(Rules::default(), &spend_of(generous, &wallet), 0), Ok(sat(0)));
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn what_is_burnt_counts_like_a_fee() {
         let unspendable = bitcoin::ScriptBuf::new_op_return([1, 2, 3]);
         let back = wallet.script(Branch::Change, 0).unwrap();
         let paid = vec![pay(amount, unspendable), pay(99_000 - amount, back)];
-        Spend::of(spending(std::slice::from_ref(&ours), paid), &wallet)
+        spend_of(spending(std::slice::from_ref(&ours), paid), &wallet)
     };
     assert!(evaluate(Rules::default(), &burnt(19_000), 0).is_ok());
     let refusal = evaluate(Rules::default(), &burnt(19_001), 0).unwrap_err();
@@ -215,7 +215,7 @@ fn what_is_burnt_counts_like_a_fee() {
 fn a_transaction_without_outputs_is_not_signed_whatever_the_rules_say() {
     let wallet = TestGroup::three_of_five().wallet();
     let ours = pay(100_000, wallet.script(Branch::Receive, 0).unwrap());
-    let spend = Spend::of(spending(&[ours], vec![]), &wallet);
+    let spend = spend_of(spending(&[ours], vec![]), &wallet);
     assert_eq!(spend.messages(), Err(CannotSign::NoOutputs));
     for rules in [Rules::default(), percent(100)] {
         let policy = rules.check(Network::Bitcoin, Review::Shown).unwrap();
@@ -230,7 +230,7 @@ fn one_transaction_in_two_requests_that_each_hide_an_input_passes_no_limit() {
     let group = TestGroup::three_of_five();
     let wallet = group.wallet();
     // Two inputs beyond the search: what they are is known by their derivation fields only.
-    let places = [SEARCH_DEPTH, SEARCH_DEPTH + 1];
+    let places = [USUAL_SEARCH_DEPTH, USUAL_SEARCH_DEPTH + 1];
     let ours = places.map(|index| pay(50_000, wallet.script(Branch::Receive, index).unwrap()));
     let back = wallet.script(Branch::Change, 0).unwrap();
     let whole = spending(&ours, vec![pay(48_000, elsewhere()), pay(51_000, back)]);
@@ -245,7 +245,7 @@ fn one_transaction_in_two_requests_that_each_hide_an_input_passes_no_limit() {
             let key = XOnlyPublicKey::from_slice(&key).unwrap();
             psbt.inputs[*input].tap_key_origins.insert(key, origin);
         }
-        Spend::of(psbt, &wallet)
+        spend_of(psbt, &wallet)
     };
     let limits = [
         Rules { most_per_transaction: Some(48_999), ..Rules::default() },
@@ -291,10 +291,10 @@ fn a_fee_is_no_smaller_where_an_input_of_the_group_is_hidden() {
     let group = TestGroup::three_of_five();
     let wallet = group.wallet();
     // The first is found without derivation fields, the second is beyond the search.
-    let ours =
-        [0, SEARCH_DEPTH].map(|index| pay(50_000, wallet.script(Branch::Receive, index).unwrap()));
+    let ours = [0, USUAL_SEARCH_DEPTH]
+        .map(|index| pay(50_000, wallet.script(Branch::Receive, index).unwrap()));
     let back = pay(51_000, wallet.script(Branch::Change, 0).unwrap());
-    let part = Spend::of(spending(&ours, vec![back]), &wallet);
+    let part = spend_of(spending(&ours, vec![back]), &wallet);
     assert_eq!((part.leaves_the_group(), part.fee()), (sat(0), Some(sat(49_000))));
     for review in [Review::Shown, Review::ShownToCommand, Review::RulesAlone] {
         let refusal = evaluate_with(Rules::default(), review, &part, 0).unwrap_err();
@@ -306,10 +306,10 @@ fn a_fee_is_no_smaller_where_an_input_of_the_group_is_hidden() {
 #[test]
 fn change_given_to_a_stranger_without_any_mark_is_not_signed_by_the_rules_alone() {
     let (honest, wallet) = spend();
-    let mut psbt: Psbt = honest.psbt().clone();
+    let mut psbt: Psbt = honest.document().decoded().clone();
     psbt.unsigned_tx.output[1].script_pubkey = wallet_of_a_stranger();
     psbt.outputs[1] = Default::default();
-    let stolen = Spend::of(psbt, &wallet);
+    let stolen = spend_of(psbt, &wallet);
     let refusal = evaluate_with(Rules::default(), Review::RulesAlone, &stolen, 0).unwrap_err();
     assert_eq!(
         refusal.to_string(),
@@ -335,7 +335,7 @@ fn change_given_to_a_stranger_without_any_mark_is_not_signed_by_the_rules_alone(
     // What pays one other and nothing else has no output that could be its change.
     assert!(evaluate_with(Rules::default(), Review::RulesAlone, &honest, 0).is_ok());
     let ours = pay(100_000, wallet.script(Branch::Receive, 0).unwrap());
-    let all = Spend::of(spending(&[ours], vec![pay(99_000, elsewhere())]), &wallet);
+    let all = spend_of(spending(&[ours], vec![pay(99_000, elsewhere())]), &wallet);
     assert!(evaluate_with(Rules::default(), Review::RulesAlone, &all, 0).is_ok());
 }
 
@@ -349,12 +349,12 @@ fn change_must_be_ours_where_the_rule_says_so() {
     let (honest, wallet) = spend();
     assert!(evaluate(rules(true), &honest, 0).is_ok());
     // The second output becomes another party's, and keeps the fields that mark it as change.
-    let mut psbt: Psbt = honest.psbt().clone();
+    let mut psbt: Psbt = honest.document().decoded().clone();
     psbt.unsigned_tx.output[1].script_pubkey = elsewhere();
     let theirs = XOnlyPublicKey::from_slice(&[2; 32]).unwrap();
     let source = (Fingerprint::from([1; 4]), Default::default());
     psbt.outputs[1].tap_key_origins.insert(theirs, (vec![], source));
-    let stolen = Spend::of(psbt, &wallet);
+    let stolen = spend_of(psbt, &wallet);
     assert!(evaluate(rules(false), &stolen, 0).is_ok());
     let refusal = evaluate(rules(true), &stolen, 0).unwrap_err();
     assert_eq!(
@@ -368,9 +368,9 @@ fn previous_transactions_must_be_there_where_the_rule_says_so() {
     let rules = || Rules { previous_transactions_required: true, ..Rules::default() };
     let (honest, wallet) = spend();
     assert!(evaluate(rules(), &honest, 0).is_ok());
-    let mut psbt: Psbt = honest.psbt().clone();
+    let mut psbt: Psbt = honest.document().decoded().clone();
     psbt.inputs[0].non_witness_utxo = None;
-    let unproven = Spend::of(psbt, &wallet);
+    let unproven = spend_of(psbt, &wallet);
     assert!(evaluate(Rules::default(), &unproven, 0).is_ok());
     let refusal = evaluate(rules(), &unproven, 0).unwrap_err();
     assert_eq!(refusal, Refusal::PreviousTransaction { input: 0 });
@@ -379,10 +379,10 @@ fn previous_transactions_must_be_there_where_the_rule_says_so() {
 #[test]
 fn what_cannot_be_signed_is_not_allowed_by_any_rules() {
     let (honest, wallet) = spend();
-    let mut psbt: Psbt = honest.psbt().clone();
+    let mut psbt: Psbt = honest.document().decoded().clone();
     psbt.inputs[0].witness_utxo = None;
     psbt.inputs[0].non_witness_utxo = None;
-    let unknown = Spend::of(psbt, &wallet);
+    let unknown = spend_of(psbt, &wallet);
     let policy = Rules::default().check(Network::Bitcoin, Review::Shown).unwrap();
     let refusal = policy.evaluate(&unknown, Amount::ZERO).unwrap_err();
     assert_eq!(refusal, Refusal::CannotSign(CannotSign::UnknownOutput { input: 0 }));

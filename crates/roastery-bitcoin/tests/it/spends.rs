@@ -10,13 +10,16 @@ use miniscript::{Descriptor, psbt::PsbtExt as _};
 use roastery_bitcoin::{
     psbt::read,
     spend::{
-        CannotSign, CompleteError, Completion, Mismatch, Signing, Spend, State, Warning, extract,
+        CannotSign, CompleteError, Completion, Left, Mismatch, Missing, Need, Signing, Spend,
+        State, Warning, extract,
     },
     wallet::{Branch, Wallet},
 };
 use roastery_frost::Signature;
 use roastery_protocol::request::{MessageToSign, SigningRequest, Taproot};
-use roastery_testkit::payments::{TestGroup, elsewhere, judge, judge_all, ordinary, pay, spending};
+use roastery_testkit::payments::{
+    TestGroup, elsewhere, judge, judge_all, ordinary, pay, spend_of, spending,
+};
 
 /// What the inputs spend.
 fn spent(psbt: &Psbt) -> Vec<TxOut> {
@@ -26,9 +29,9 @@ fn spent(psbt: &Psbt) -> Vec<TxOut> {
 /// Signs all of it and has the transaction checked.
 fn sign_and_verify(group: &TestGroup, wallet: &Wallet, psbt: Psbt) -> Spend {
     let spent = spent(&psbt);
-    let spend = Spend::of(psbt, wallet);
+    let spend = spend_of(psbt, wallet);
     let signatures = group.sign(&spend.messages().unwrap());
-    let done = spend.complete(&signatures, Completion::Finalised).unwrap();
+    let done = spend.complete(&signatures, Completion::Finalised).unwrap().into_document();
     judge_all(&extract(&done).unwrap(), &spent);
     spend
 }
@@ -102,15 +105,19 @@ fn each_leaf_with_a_key_of_the_group_gets_its_signature() {
 fn a_leaf_that_asks_for_more_than_the_group_has_is_left_to_others() {
     let group = TestGroup::three_of_five();
     let wallet = group.wallet();
-    let other = "4f355bdcb7cc0af728ef3cceb9615d90684bb5b2ca5f859ab0f0b704075871aa";
+    let other = "d3e113c8e15fdb1f1b9fbb4374736ab08e22af8d465d6792a99067347981e2ab";
     let psbt = leaf_psbt(&wallet, &format!("and_v(v:pk(@0/0/7),pk({other}))"));
-    let spend = Spend::of(psbt, &wallet);
+    let spend = spend_of(psbt, &wallet);
     let signatures = group.sign(&spend.messages().unwrap());
-    let done = spend.complete(&signatures, Completion::Finalised);
-    assert!(matches!(done, Err(CompleteError::Unfinished { input: 0, .. })), "{done:?}");
-    let done = spend.complete(&signatures, Completion::Partial).unwrap();
-    assert_eq!(done.inputs[0].tap_script_sigs.len(), 1);
-    assert_eq!(extract(&done), Err(0));
+    for completion in [Completion::Finalised, Completion::Partial] {
+        let done = spend.complete(&signatures, completion).unwrap();
+        let needs = vec![Need::Signature(other.parse().unwrap())];
+        assert!(
+            matches!(done.left(), [Left { input: 0, missing: Missing::Leaf(said), .. }] if *said == needs)
+        );
+        assert_eq!(done.document().decoded().inputs[0].tap_script_sigs.len(), 1);
+        assert_eq!(extract(done.document()), Err(0));
+    }
 }
 
 #[test]
@@ -121,14 +128,14 @@ fn a_leaf_that_is_not_in_the_outputs_tree_is_not_signed() {
     psbt.inputs[0].witness_utxo.as_mut().unwrap().script_pubkey =
         leaf_psbt(&wallet, "pk(@0/0/8)").inputs[0].witness_utxo.clone().unwrap().script_pubkey;
     psbt.inputs[0].non_witness_utxo = None;
-    assert_eq!(Spend::of(psbt, &wallet).messages(), Err(CannotSign::NothingToSign));
+    assert_eq!(spend_of(psbt, &wallet).messages(), Err(CannotSign::NothingToSign));
 }
 
 #[test]
 fn a_leaf_without_the_groups_key_is_not_signed_whatever_its_derivation_field_says() {
     let group = TestGroup::three_of_five();
     let wallet = group.wallet();
-    let other = "4f355bdcb7cc0af728ef3cceb9615d90684bb5b2ca5f859ab0f0b704075871aa";
+    let other = "d3e113c8e15fdb1f1b9fbb4374736ab08e22af8d465d6792a99067347981e2ab";
     let mut psbt = leaf_psbt(&wallet, &format!("pk({other})"));
     let (script, _) = psbt.inputs[0].tap_scripts.values().next().unwrap();
     let leaf = script.tapscript_leaf_hash();
@@ -136,7 +143,7 @@ fn a_leaf_without_the_groups_key_is_not_signed_whatever_its_derivation_field_say
     for (key, (_, source)) in ours.into_iter().filter(|(_, (leaves, _))| !leaves.is_empty()) {
         psbt.inputs[0].tap_key_origins.insert(key, (vec![leaf], source));
     }
-    assert_eq!(Spend::of(psbt, &wallet).messages(), Err(CannotSign::NothingToSign));
+    assert_eq!(spend_of(psbt, &wallet).messages(), Err(CannotSign::NothingToSign));
 }
 
 #[test]
@@ -151,10 +158,11 @@ fn what_is_not_signed_for_stays_as_it_was() {
     psbt.inputs[0].witness_utxo = None;
     let unknown = bitcoin::psbt::raw::Key { type_value: 0xf0, key: vec![1] };
     psbt.inputs[1].unknown.insert(unknown.clone(), vec![2]);
-    let spend = Spend::of(psbt.clone(), &wallet);
+    let spend = spend_of(psbt.clone(), &wallet);
     let signatures = group.sign(&spend.messages().unwrap());
     for completion in [Completion::Partial, Completion::Finalised] {
-        let done = spend.complete(&signatures, completion).unwrap();
+        let done = spend.complete(&signatures, completion).unwrap().into_document();
+        let done = bitcoin::Psbt::deserialize(done.bytes()).unwrap();
         assert_eq!(done.inputs[0], psbt.inputs[0]);
         assert_eq!(done.inputs[1].unknown[&unknown], [2]);
         assert_eq!(done.outputs, psbt.outputs);
@@ -182,11 +190,13 @@ fn a_foreign_input_is_signed_by_its_owner_before_or_after() {
         psbt.inputs[0].final_script_witness = Some(witness);
     };
     let group_signs = |psbt: Psbt| {
-        let spend = Spend::of(psbt, &wallet);
+        let spend = spend_of(psbt, &wallet);
         assert_eq!(spend.messages().unwrap().len(), 1);
         let signatures = group.sign(&spend.messages().unwrap());
-        spend.complete(&signatures, Completion::Finalised).unwrap()
+        let done = spend.complete(&signatures, Completion::Finalised).unwrap();
+        Psbt::deserialize(done.document().bytes()).unwrap()
     };
+    let extract = |psbt: &Psbt| extract(&read(&psbt.serialize()).unwrap());
     let spent = [theirs.clone(), ours];
     let mut before = psbt.clone();
     owner_signs(&mut before);
@@ -212,7 +222,7 @@ fn signatures_of_type_all_are_accepted_and_other_types_are_not_made() {
         TapSighashType::SinglePlusAnyoneCanPay,
     ] {
         psbt.inputs[0].sighash_type = Some(kind.into());
-        let spend = Spend::of(psbt.clone(), &wallet);
+        let spend = spend_of(psbt.clone(), &wallet);
         assert_eq!(spend.inputs()[0].state, State::OtherSighash(kind as u32));
         assert_eq!(spend.messages(), Err(CannotSign::NothingToSign));
     }
@@ -224,22 +234,22 @@ fn a_partial_psbt_is_finalised_by_another_program_and_is_not_signed_twice() {
     let wallet = group.wallet();
     let psbt = ordinary(&wallet);
     let spent = spent(&psbt);
-    let spend = Spend::of(psbt, &wallet);
+    let spend = spend_of(psbt, &wallet);
     let signatures = group.sign(&spend.messages().unwrap());
-    let partial = spend.complete(&signatures, Completion::Partial).unwrap();
-    let again = Spend::of(read(&partial.serialize()).unwrap(), &wallet);
+    let partial = spend.complete(&signatures, Completion::Partial).unwrap().into_document();
+    let again = Spend::of(partial.clone(), &wallet);
     assert_eq!(again.inputs()[0].state, State::Signed);
     assert_eq!(again.messages(), Err(CannotSign::NothingToSign));
-    let mut other = partial;
+    let mut other = Psbt::deserialize(partial.bytes()).unwrap();
     other.finalize_mut(&Secp256k1::verification_only()).unwrap();
-    judge_all(&extract(&other).unwrap(), &spent);
+    judge_all(&other.extract_tx_unchecked_fee_rate(), &spent);
 }
 
 #[test]
 fn a_wrong_signature_is_named_and_nothing_is_completed() {
     let group = TestGroup::three_of_five();
     let wallet = group.wallet();
-    let spend = Spend::of(many(&wallet, 2), &wallet);
+    let spend = spend_of(many(&wallet, 2), &wallet);
     let mut signatures = group.sign(&spend.messages().unwrap());
     signatures.swap(0, 1);
     let done = spend.complete(&signatures, Completion::Partial);
@@ -258,9 +268,9 @@ fn a_changed_transaction_is_not_what_was_signed() {
     let wallet = group.wallet();
     let psbt = ordinary(&wallet);
     let spent = spent(&psbt);
-    let spend = Spend::of(psbt, &wallet);
+    let spend = spend_of(psbt, &wallet);
     let signatures = group.sign(&spend.messages().unwrap());
-    let done = spend.complete(&signatures, Completion::Finalised).unwrap();
+    let done = spend.complete(&signatures, Completion::Finalised).unwrap().into_document();
     let mut transaction = extract(&done).unwrap();
     judge(&transaction, 0, &spent).unwrap();
     transaction.output[0].value -= Amount::from_sat(1);
@@ -271,8 +281,8 @@ fn a_changed_transaction_is_not_what_was_signed() {
 fn sixty_five_inputs_are_too_many_for_one_request() {
     let group = TestGroup::three_of_five();
     let wallet = group.wallet();
-    assert_eq!(Spend::of(many(&wallet, 64), &wallet).messages().unwrap().len(), 64);
-    let messages = Spend::of(many(&wallet, 65), &wallet).messages();
+    assert_eq!(spend_of(many(&wallet, 64), &wallet).messages().unwrap().len(), 64);
+    let messages = spend_of(many(&wallet, 65), &wallet).messages();
     assert_eq!(messages, Err(CannotSign::TooMany { count: 65 }));
 }
 
@@ -285,7 +295,7 @@ fn request(group: &TestGroup, messages: Vec<MessageToSign>) -> SigningRequest {
 fn the_request_of_the_same_psbt_is_agreed_to() {
     let group = TestGroup::three_of_five();
     let wallet = group.wallet();
-    let spend = Spend::of(many(&wallet, 3), &wallet);
+    let spend = spend_of(many(&wallet, 3), &wallet);
     assert_eq!(spend.check(&spend.request([9; 32], 2_000_000_000).unwrap()), Ok(()));
 }
 
@@ -294,9 +304,9 @@ fn a_proposer_who_lies_is_told_in_what() {
     let group = TestGroup::three_of_five();
     let wallet = group.wallet();
     let honest = many(&wallet, 3);
-    let node = Spend::of(honest.clone(), &wallet);
+    let node = spend_of(honest.clone(), &wallet);
     let check =
-        |psbt: Psbt| node.check(&request(&group, Spend::of(psbt, &wallet).messages().unwrap()));
+        |psbt: Psbt| node.check(&request(&group, spend_of(psbt, &wallet).messages().unwrap()));
     let first = Err(Mismatch::Hash { message: 0, input: 0 });
 
     // An amount: the proposer computed its hashes with another.

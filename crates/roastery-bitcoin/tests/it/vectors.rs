@@ -4,6 +4,7 @@ use bitcoin::{
     Amount, Psbt, ScriptBuf, TapNodeHash, TapSighashType, Transaction, TxOut, Witness,
     XOnlyPublicKey,
     absolute::LockTime,
+    base64::{Engine as _, prelude::BASE64_STANDARD},
     bip32::DerivationPath,
     consensus,
     hashes::Hash as _,
@@ -16,7 +17,7 @@ use roastery_bitcoin::{
     spend::{CannotSign, Completion, Signing, Spend, State},
 };
 use roastery_protocol::request::{Derivation, MessageToSign, Taproot};
-use roastery_testkit::payments::{TestGroup, judge};
+use roastery_testkit::payments::{TestGroup, judge, spend_of};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -40,13 +41,16 @@ fn valid_psbts_are_read_and_shown_and_nothing_of_them_is_signed() {
     for case in cases().iter().filter(|case| case.valid) {
         let bytes = Vec::from_hex(&case.psbt).unwrap();
         let name = &case.case;
-        let psbt = read(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let document = read(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let psbt = document.decoded();
         if let Some(time) = case.lock_time {
             assert_eq!(psbt.unsigned_tx.lock_time, LockTime::from_consensus(time), "{name}");
         }
-        // In base64 it is the same, and what was read is read again.
-        assert_eq!(read(psbt.to_string().as_bytes()).unwrap(), psbt, "{name}");
-        let spend = Spend::of(psbt, &wallet);
+        // In base64 it is the same, and every byte of it stays.
+        assert_eq!(document.bytes(), bytes, "{name}");
+        let text = BASE64_STANDARD.encode(document.bytes());
+        assert_eq!(read(text.as_bytes()).unwrap(), document, "{name}");
+        let spend = Spend::of(document, &wallet);
         assert!(spend.inputs().iter().all(|input| input.signing == Signing::NotOurs), "{name}");
         let nothing = matches!(
             spend.messages(),
@@ -76,7 +80,8 @@ fn invalid_psbts_are_refused_with_one_line() {
 fn a_sequence_number_that_is_absent_is_the_final_one() {
     let case =
         cases().into_iter().find(|case| case.case.ends_with("required fields only")).unwrap();
-    let psbt = read(&Vec::from_hex(&case.psbt).unwrap()).unwrap();
+    let document = read(&Vec::from_hex(&case.psbt).unwrap()).unwrap();
+    let psbt = document.decoded();
     assert_eq!(psbt.unsigned_tx.input[0].sequence, bitcoin::Sequence::MAX);
     assert_eq!(psbt.unsigned_tx.output[1].value, Amount::from_sat(199_998_859));
 }
@@ -169,7 +174,7 @@ fn the_vectors_spending_as_a_psbt_is_signed_where_all_of_it_is_committed_to() {
         }
         let source = (wallet.fingerprint(), DerivationPath::default());
         fields.tap_key_origins.insert(internal, (vec![], source));
-        let spend = Spend::of(psbt, &wallet);
+        let spend = spend_of(psbt, &wallet);
         let look = &spend.inputs()[index];
         assert!(matches!(look.signing, Signing::KeyPath(_)), "input {index}");
         if !matches!(kind, TapSighashType::Default | TapSighashType::All) {
@@ -179,9 +184,11 @@ fn the_vectors_spending_as_a_psbt_is_signed_where_all_of_it_is_committed_to() {
         let messages = spend.messages().unwrap();
         assert_eq!(messages.len(), 1);
         assert_eq!(messages[0].message, bytes::<32>(&vector["intermediary"]["sigHash"]));
-        let done = spend.complete(&group.sign(&messages), Completion::Finalised).unwrap();
+        let done =
+            spend.complete(&group.sign(&messages), Completion::Finalised).unwrap().into_document();
         let mut transaction = signed.clone();
-        transaction.input[index].witness = done.inputs[index].final_script_witness.clone().unwrap();
+        transaction.input[index].witness =
+            done.decoded().inputs[index].final_script_witness.clone().unwrap();
         judge(&transaction, index, &spent).unwrap();
     }
 }

@@ -12,13 +12,13 @@ use roastery_bitcoin::{
         CannotSign, Completion, HIGH_FEE, HIGH_FEE_PERCENT, HIGH_FEE_RATE, Payee, Signing, Spend,
         Warning,
     },
-    wallet::{Branch, MAX_ACCOUNT, MAX_INDEX, SEARCH_DEPTH, Wallet},
+    wallet::{Branch, MAX_ACCOUNT, MAX_INDEX, USUAL_SEARCH_DEPTH, Wallet},
 };
 use roastery_protocol::request::{Derivation, Taproot};
-use roastery_testkit::payments::{TestGroup, elsewhere, ordinary, pay, spending};
+use roastery_testkit::payments::{TestGroup, elsewhere, ordinary, pay, spend_of, spending};
 
 fn warnings(psbt: &Psbt, wallet: &Wallet) -> Vec<Warning> {
-    let warnings = Spend::of(psbt.clone(), wallet).warnings().to_vec();
+    let warnings = spend_of(psbt.clone(), wallet).warnings().to_vec();
     for warning in &warnings {
         let line = warning.to_string();
         assert!(!line.is_empty() && !line.contains('\n') && !line.contains("Warning"), "{line}");
@@ -60,7 +60,7 @@ fn an_ordinary_psbt_has_none() {
     let wallet = TestGroup::three_of_five().wallet();
     let psbt = ordinary(&wallet);
     assert_eq!(warnings(&psbt, &wallet), []);
-    let spend = Spend::of(psbt, &wallet);
+    let spend = spend_of(psbt, &wallet);
     assert_eq!(spend.fee(), Some(Amount::from_sat(1_000)));
     assert_eq!(spend.leaves_the_group(), Amount::from_sat(61_000));
     assert_eq!(spend.outputs()[0].payee, Payee::Other);
@@ -96,7 +96,7 @@ fn an_input_that_only_claims_to_be_ours_is_not_signed() {
     let ours = key(&group, &[0, 0], Taproot::Untweaked);
     psbt.inputs[0].tap_key_origins.insert(ours, (vec![], (wallet.fingerprint(), path(&[0, 0]))));
     assert_eq!(warnings(&psbt, &wallet), [Warning::InputClaim { input: 0 }]);
-    assert_eq!(Spend::of(psbt, &wallet).messages(), Err(CannotSign::NothingToSign));
+    assert_eq!(spend_of(psbt, &wallet).messages(), Err(CannotSign::NothingToSign));
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn an_amount_that_is_missing_keeps_everything_from_being_signed() {
     psbt.inputs[1].non_witness_utxo = None;
     let said = [Warning::MissingAmount { input: 1 }, Warning::UnknownInput { input: 1 }];
     assert_eq!(warnings(&psbt, &wallet), said);
-    let spend = Spend::of(psbt, &wallet);
+    let spend = spend_of(psbt, &wallet);
     assert_eq!(spend.fee(), None);
     assert_eq!(spend.messages(), Err(CannotSign::UnknownOutput { input: 1 }));
 }
@@ -120,7 +120,7 @@ fn contradiction(change: impl FnOnce(&mut Psbt)) -> Warning {
     let wallet = TestGroup::three_of_five().wallet();
     let mut psbt = ordinary(&wallet);
     change(&mut psbt);
-    let spend = Spend::of(psbt.clone(), &wallet);
+    let spend = spend_of(psbt.clone(), &wallet);
     assert_eq!(spend.messages(), Err(CannotSign::UnknownOutput { input: 0 }));
     assert_eq!(spend.inputs()[0].signing, Signing::NotOurs);
     warnings(&psbt, &wallet)[0].clone()
@@ -159,11 +159,11 @@ fn a_previous_transaction_without_that_output_is_found() {
 fn an_input_that_is_signed_already_is_said_and_left() {
     let group = TestGroup::three_of_five();
     let wallet = group.wallet();
-    let spend = Spend::of(ordinary(&wallet), &wallet);
+    let spend = spend_of(ordinary(&wallet), &wallet);
     let signatures = group.sign(&spend.messages().unwrap());
     for completion in [Completion::Partial, Completion::Finalised] {
-        let done = spend.complete(&signatures, completion).unwrap();
-        assert_eq!(warnings(&done, &wallet), [Warning::AlreadySigned { input: 0 }]);
+        let done = spend.complete(&signatures, completion).unwrap().into_document();
+        assert_eq!(Spend::of(done, &wallet).warnings(), [Warning::AlreadySigned { input: 0 }]);
     }
 }
 
@@ -191,7 +191,7 @@ fn change_that_claims_to_be_ours_and_is_not_is_found() {
         script(&TestGroup::of([9; 32], [1; 32], 2, 3), &[], Taproot::KeyPathOnly);
     claim(&mut psbt, 1, wallet.fingerprint(), ours, &[1, 0]);
     assert_eq!(warnings(&psbt, &wallet), found);
-    assert_eq!(Spend::of(psbt.clone(), &wallet).leaves_the_group(), Amount::from_sat(100_000));
+    assert_eq!(spend_of(psbt.clone(), &wallet).leaves_the_group(), Amount::from_sat(100_000));
     // Another key at our path.
     let theirs = XOnlyPublicKey::from_slice(&[2; 32]).unwrap();
     psbt.outputs[1].tap_key_origins.clear();
@@ -230,7 +230,7 @@ fn change_at_a_path_that_no_wallet_looks_at_is_found() {
         claim(&mut psbt, 1, wallet.fingerprint(), internal, steps);
         let found = [Warning::ChangePath { output: 1, path: steps.to_vec() }, nothing_returns()];
         assert_eq!(warnings(&psbt, &wallet), found);
-        assert!(matches!(Spend::of(psbt, &wallet).outputs()[1].payee, Payee::Key(_)));
+        assert!(matches!(spend_of(psbt, &wallet).outputs()[1].payee, Payee::Key(_)));
     }
 }
 
@@ -257,7 +257,7 @@ fn change_with_scripts_that_are_not_the_wallets_is_found() {
         psbt.outputs[1].tap_tree = Some(true_leaf());
         let found = [Warning::ChangeScripts { output: 1 }, nothing_returns()];
         assert_eq!(warnings(&psbt, &wallet), found);
-        assert_eq!(Spend::of(psbt, &wallet).leaves_the_group(), Amount::from_sat(100_000));
+        assert_eq!(spend_of(psbt, &wallet).leaves_the_group(), Amount::from_sat(100_000));
     }
 }
 
@@ -275,7 +275,7 @@ fn an_input_with_other_scripts_can_be_rescued_by_the_key() {
     psbt.inputs[0].tap_key_origins.insert(internal, origin);
     psbt.inputs[0].tap_merkle_root = Some(TapNodeHash::from_byte_array(root));
     assert_eq!(warnings(&psbt, &wallet), []);
-    let messages = Spend::of(psbt, &wallet).messages().unwrap();
+    let messages = spend_of(psbt, &wallet).messages().unwrap();
     assert_eq!(messages[0].derivation.taproot, Taproot::ScriptRoot(root));
 }
 
@@ -287,11 +287,11 @@ fn an_address_beyond_the_search_is_known_by_its_derivation_field_only() {
         let ours = pay(50_000, wallet.script(Branch::Receive, index).unwrap());
         spending(&[ours], vec![pay(49_000, wallet.script(Branch::Change, 0).unwrap())])
     };
-    assert_eq!(warnings(&spend(SEARCH_DEPTH - 1), &wallet), []);
-    let mut psbt = spend(SEARCH_DEPTH);
+    assert_eq!(warnings(&spend(USUAL_SEARCH_DEPTH - 1), &wallet), []);
+    let mut psbt = spend(USUAL_SEARCH_DEPTH);
     assert_eq!(warnings(&psbt, &wallet), [Warning::UnrecognisedInput { input: 0 }]);
-    let internal = key(&group, &[0, SEARCH_DEPTH], Taproot::Untweaked);
-    let origin = (vec![], (wallet.fingerprint(), path(&[0, SEARCH_DEPTH])));
+    let internal = key(&group, &[0, USUAL_SEARCH_DEPTH], Taproot::Untweaked);
+    let origin = (vec![], (wallet.fingerprint(), path(&[0, USUAL_SEARCH_DEPTH])));
     psbt.inputs[0].tap_key_origins.insert(internal, origin);
     assert_eq!(warnings(&psbt, &wallet), []);
 }
@@ -328,10 +328,10 @@ fn more_out_than_in_is_said_and_not_signed() {
     for amount in [2_001, Amount::MAX_MONEY.to_sat(), u64::MAX] {
         let (psbt, wallet) = paying(pay(amount, elsewhere()));
         assert_eq!(warnings(&psbt, &wallet), [Warning::Overspent]);
-        assert_eq!(Spend::of(psbt, &wallet).messages(), Err(CannotSign::Overspent));
+        assert_eq!(spend_of(psbt, &wallet).messages(), Err(CannotSign::Overspent));
     }
     let (psbt, wallet) = paying(pay(2_000, elsewhere()));
-    assert_eq!(Spend::of(psbt, &wallet).fee(), Some(Amount::ZERO));
+    assert_eq!(spend_of(psbt, &wallet).fee(), Some(Amount::ZERO));
 }
 
 /// One input, one output, this fee.
@@ -346,7 +346,7 @@ fn with_fee(fee: u64) -> (Psbt, Wallet) {
 fn a_high_fee_is_said_as_an_amount_and_as_a_rate() {
     // A Taproot key-path input and a Taproot output: 111 virtual bytes.
     let (psbt, wallet) = with_fee(HIGH_FEE_RATE * 100);
-    assert_eq!(Spend::of(psbt.clone(), &wallet).virtual_size(), 111);
+    assert_eq!(spend_of(psbt.clone(), &wallet).virtual_size(), 111);
     let (psbt, wallet) = with_fee(HIGH_FEE_RATE * 111);
     assert_eq!(warnings(&psbt, &wallet), []);
     let (psbt, wallet) = with_fee(HIGH_FEE_RATE * 111 + 1);
@@ -398,9 +398,9 @@ fn that_nothing_returns_to_the_group_is_said() {
 fn the_size_is_never_more_than_that_of_the_signed_transaction() {
     let group = TestGroup::three_of_five();
     let wallet = group.wallet();
-    let spend = Spend::of(ordinary(&wallet), &wallet);
+    let spend = spend_of(ordinary(&wallet), &wallet);
     let signatures = group.sign(&spend.messages().unwrap());
-    let done = spend.complete(&signatures, Completion::Finalised).unwrap();
+    let done = spend.complete(&signatures, Completion::Finalised).unwrap().into_document();
     let transaction = roastery_bitcoin::spend::extract(&done).unwrap();
     assert_eq!(spend.virtual_size(), transaction.vsize() as u64);
     assert_eq!(Spend::of(done, &wallet).virtual_size(), transaction.vsize() as u64);

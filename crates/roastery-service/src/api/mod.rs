@@ -21,6 +21,7 @@ mod operations;
 mod query;
 mod routes;
 mod serve;
+mod signed;
 
 use std::sync::Arc;
 

@@ -2,7 +2,15 @@
 
 use std::{ops::RangeInclusive, sync::Arc};
 
-use axum::{extract::State, http::StatusCode};
+use axum::{
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type},
+};
 
 use super::{error::ApiError, json::SafeJson as Json};
 use crate::{Service, view::ProblemCode};
@@ -29,4 +37,21 @@ pub(super) fn within(
     let (least, most) = allowed.into_inner();
     let reason = format!("{name} is {number}; {least} to {most} are allowed");
     Err(ApiError::new(StatusCode::BAD_REQUEST, ProblemCode::Invalid, reason))
+}
+
+/// Bytes without an encoding, in the API description.
+pub(super) enum Bytes {}
+
+impl PartialSchema for Bytes {
+    fn schema() -> RefOr<Schema> {
+        let format = SchemaFormat::KnownFormat(KnownFormat::Binary);
+        ObjectBuilder::new().schema_type(Type::String).format(Some(format)).into()
+    }
+}
+
+impl ToSchema for Bytes {}
+
+/// An answer of bytes.
+pub(super) fn bytes(content: Vec<u8>) -> Response {
+    ([(header::CONTENT_TYPE, "application/octet-stream")], content).into_response()
 }

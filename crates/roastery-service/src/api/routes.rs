@@ -9,12 +9,8 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use roastery_bitcoin::spend::Completion;
 use serde::Deserialize;
-use utoipa::{
-    IntoParams, PartialSchema, ToSchema,
-    openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type},
-};
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
@@ -24,7 +20,8 @@ use super::{
     events,
     json::SafeJson as Json,
     keygen,
-    query::{Answer, At, MAX_NUMBER, within},
+    query::{Answer, At, Bytes, MAX_NUMBER, bytes, within},
+    signed,
 };
 use crate::{
     RequestFilter, RequestPage, Role, Service,
@@ -49,7 +46,8 @@ pub(super) fn reads() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(recovery_file))
         .routes(routes!(requests))
         .routes(routes!(request))
-        .routes(routes!(completed))
+        .routes(routes!(signed::completed))
+        .routes(routes!(signed::signed))
         .routes(routes!(evidence))
         .routes(routes!(proof))
         .routes(routes!(audit::log))
@@ -237,30 +235,6 @@ async fn request(
     Ok(Json(service.request(&session, Duration::from_secs(wait), role).await?.into()))
 }
 
-/// How a transaction is completed.
-#[derive(Debug, Deserialize, IntoParams, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct Completed {
-    /// Whether the inputs that this group has signed are finalised.
-    #[serde(default)]
-    finalise: bool,
-}
-
-/// A signed transaction, as a binary PSBT (version 0).
-#[utoipa::path(get, path = "/v1/requests/{session}/psbt",
-    params(("session" = String, Path, description = "Its session, or the first 8 digits of it or more", pattern = "^[0-9a-fA-F]{8,64}$"), Completed),
-    responses((status = 200, description = "Done", body = Bytes, content_type = "application/octet-stream")))]
-async fn completed(
-    State(service): At,
-    Extension(role): Extension<Role>,
-    Path(session): Path<String>,
-    Query(Completed { finalise }): Query<Completed>,
-) -> Result<Response, ApiError> {
-    let completion = if finalise { Completion::Finalised } else { Completion::Partial };
-    Ok(bytes(service.completed(&session, completion, role).await?))
-}
-
 /// Which revision is approved.
 #[derive(Debug, Deserialize, IntoParams, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -337,20 +311,4 @@ pub(super) struct Document(pub(super) &'static str);
     responses((status = 200, description = "OpenAPI 3.1", body = serde_json::Value)))]
 async fn openapi(Extension(Document(document)): Extension<Document>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], document).into_response()
-}
-
-/// Bytes without an encoding, in the API description.
-enum Bytes {}
-
-impl PartialSchema for Bytes {
-    fn schema() -> RefOr<Schema> {
-        let format = SchemaFormat::KnownFormat(KnownFormat::Binary);
-        ObjectBuilder::new().schema_type(Type::String).format(Some(format)).into()
-    }
-}
-
-impl ToSchema for Bytes {}
-
-fn bytes(content: Vec<u8>) -> Response {
-    ([(header::CONTENT_TYPE, "application/octet-stream")], content).into_response()
 }

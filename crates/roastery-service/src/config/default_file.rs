@@ -109,9 +109,12 @@ announce = {announce}
 # previous_transactions_required = false
 
 # What is different for one group, meant by its name or its id (64 digits): a policy, which takes the place of the one above
-# as a whole, and the scripts that may spend from its wallet as well.
+# as a whole, the scripts that may spend from its wallet as well, and how far its addresses are searched.
 # [group.treasury]
 # scripts = "and_v(v:pk(XPUB/**),older(52560))"
+# How many addresses of each branch are searched for an output of which a PSBT does not say where it is; up to 100000. The
+# same at all nodes of the group.
+# search_depth = 1000
 # [group.treasury.policy]
 # approval = "automatic"
 "#;

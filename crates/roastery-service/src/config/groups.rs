@@ -15,6 +15,8 @@ pub struct GroupSettings {
     pub policy: PolicyConfig,
     /// Further scripts that may spend from its wallet.
     pub scripts: Option<String>,
+    /// How many addresses of each branch are searched, if not as many as usual.
+    pub search_depth: Option<u32>,
 }
 
 impl Config {
@@ -50,10 +52,11 @@ impl Config {
             (own, None) | (None, own) => own,
         };
         let scripts = own.and_then(|(_, group)| group.scripts.clone());
+        let search_depth = own.and_then(|(_, group)| group.search_depth);
         if let Some((key, policy)) = own.and_then(|(key, group)| Some((key, group.policy.clone()?)))
         {
             let section = section(key).replace(']', ".policy]");
-            return Ok(GroupSettings { section, policy, scripts });
+            return Ok(GroupSettings { section, policy, scripts, search_depth });
         }
         let mut policy = self.policy.clone();
         let mut section = "[policy]".to_owned();
@@ -61,7 +64,7 @@ impl Config {
             policy.approval = ApprovalMode::Manual;
             section.push_str(", manual for a group without a name");
         }
-        Ok(GroupSettings { section, policy, scripts })
+        Ok(GroupSettings { section, policy, scripts, search_depth })
     }
 }
 

@@ -142,6 +142,9 @@ pub struct GroupConfig {
     pub policy: Option<PolicyConfig>,
     /// Further scripts that may spend from the group's wallet, as a descriptor's Taproot tree.
     pub scripts: Option<String>,
+    /// How many addresses of each branch are searched for an output of which a PSBT does not say
+    /// where it is: 1 to 100000, 1000 if absent.
+    pub search_depth: Option<u32>,
 }
 
 impl Default for Config {

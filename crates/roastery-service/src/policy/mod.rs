@@ -13,5 +13,5 @@ pub use self::{
     ledger::{Caps, Key, LOOKS_BACK, Ledger, Reservation},
     recent::Now,
     refusal::Refusal,
-    rules::{Examined, PolicyEngine, PolicyError},
+    rules::{Examined, PolicyEngine, PolicyError, WalletSettings},
 };

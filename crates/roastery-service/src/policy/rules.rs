@@ -25,12 +25,21 @@ pub struct PolicyEngine {
     reads: std::sync::atomic::AtomicUsize,
 }
 
+/// What a group's configuration says of its wallet.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WalletSettings<'a> {
+    /// Further scripts that may spend from it.
+    pub scripts: Option<&'a str>,
+    /// How many addresses of each branch are searched, if not as many as usual.
+    pub search_depth: Option<u32>,
+}
+
 /// Why the rules cannot be applied.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum PolicyError {
-    /// The scripts of the wallet are invalid.
-    #[error("scripts: {0}")]
+    /// The scripts of the wallet, or the depth of its search, are invalid.
+    #[error("scripts and search_depth: {0}")]
     Wallet(#[from] WalletError),
     /// The rules for transactions are invalid.
     #[error("policy.transactions: {0}")]
@@ -97,14 +106,18 @@ impl PolicyEngine {
     pub fn new(
         config: PolicyConfig,
         group: Arc<Group>,
-        scripts: Option<&str>,
+        settings: WalletSettings<'_>,
         network: Network,
     ) -> Result<Self, PolicyError> {
-        let wallet = match scripts {
+        let wallet = match settings.scripts {
             None => Wallet::new(group)?,
             Some(tree) => Wallet::with_scripts(group, tree)?,
         };
         wallet.check_network(NetworkKind::from(network))?;
+        let wallet = match settings.search_depth {
+            None => wallet,
+            Some(depth) => wallet.searching(depth)?,
+        };
         let transactions = config.transactions.clone().check(network, config.review())?;
         Ok(Self {
             config,

@@ -23,7 +23,7 @@ use crate::{
     config::{PolicyConfig, SubjectKind},
     files::Folder,
     metrics::Metrics,
-    policy::{Key, PolicyEngine},
+    policy::{Key, PolicyEngine, WalletSettings},
     service::{
         group::{
             journal::AuditWriter,
@@ -68,7 +68,9 @@ impl TestNode {
 
         let keys = Fixture::new(2, 2);
         let (group, own) = (keys.group.clone(), seat(0));
-        let policy = PolicyEngine::new(config, group.clone(), None, Network::Regtest).unwrap();
+        let policy =
+            PolicyEngine::new(config, group.clone(), WalletSettings::default(), Network::Regtest)
+                .unwrap();
         let key = key_of(&group);
         shared.ledger.open(key, [], crate::service::both_clocks());
         let journal = AuditWriter::new(&shared).journal(group.clone(), key, policy.caps());

@@ -41,7 +41,7 @@ pub use self::{
         cutting::{AuditCuts, nothing_to_cut, too_young},
         known::{KnownRequest, RequestDetails},
         records::{HeldProof, LoggedShare},
-        requests::{RequestFilter, RequestPage},
+        requests::{OutputVersion, RequestFilter, RequestPage, SignedForm},
         status::{GroupStatus, MemberStatus, NodeStatus, PeerStatus, PolicyStatus, SessionStatus},
     },
     error::{BoxError, RecordedIn, ServiceError},

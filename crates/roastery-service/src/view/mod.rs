@@ -21,7 +21,10 @@ pub use self::{
     event::ServiceEvent,
     keygen::{KeygenState, KeygenStatus},
     problem::{Problem, ProblemCode},
-    request::{Message, NoState, Payment, Progress, Request, State, Subject, Summary},
+    request::{
+        InputLeft, Message, MissingPart, NoState, Payment, Progress, Request, SignedTransaction,
+        State, Subject, Summary,
+    },
 };
 
 /// The status of a node.

@@ -53,6 +53,40 @@ impl Request {
     }
 }
 
+/// A signed transaction, and what it lacks before it can be sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SignedTransaction {
+    /// The PSBT with the signatures of the group, in base64.
+    pub psbt: String,
+    /// The inputs that are not complete, in their order; none if the transaction can be sent.
+    pub left: Vec<InputLeft>,
+}
+
+/// An input of a signed transaction that is not complete.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct InputLeft {
+    /// Its index, from 0.
+    pub input: u32,
+    /// What is missing.
+    pub missing: MissingPart,
+    /// The same in words: one line.
+    pub text: String,
+}
+
+/// What an input of a signed transaction is missing.
+///
+/// Exhaustive: version 1 of the API has no others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MissingPart {
+    /// The signature of this group, which does not sign for the input's signature hash type.
+    SignatureHashType,
+    /// What its leaf asks for besides the signature of this group, which is there.
+    Leaf,
+    /// The signature of another: the input is not this group's.
+    Other,
+}
+
 /// The state of a request at a node.
 ///
 /// Exhaustive: version 1 of the API has no other states.

@@ -4,8 +4,8 @@
 use bitcoin::{Amount, Network, Psbt};
 use roastery_bitcoin::{
     policy::Rules,
-    spend::{Mismatch, Spend},
-    wallet::{Branch, SEARCH_DEPTH},
+    spend::Mismatch,
+    wallet::{Branch, USUAL_SEARCH_DEPTH},
 };
 use roastery_protocol::{
     SessionId,
@@ -14,7 +14,7 @@ use roastery_protocol::{
 };
 use roastery_service::{
     config::{PolicyConfig, SubjectKind},
-    policy::{Ledger, Now, PolicyEngine, Refusal},
+    policy::{Ledger, Now, PolicyEngine, Refusal, WalletSettings},
 };
 use roastery_store::{Coin, Examination, KeptRequest, Spending};
 use roastery_testkit::payments::*;
@@ -22,7 +22,8 @@ use roastery_testkit::payments::*;
 const NOW: u64 = 1_800_000_000;
 
 fn engine_of(group: &TestGroup, config: PolicyConfig) -> PolicyEngine {
-    PolicyEngine::new(config, group.group.clone(), None, Network::Bitcoin).unwrap()
+    PolicyEngine::new(config, group.group.clone(), WalletSettings::default(), Network::Bitcoin)
+        .unwrap()
 }
 
 /// The stored request for a proposal with these messages and this subject.
@@ -36,7 +37,7 @@ fn transaction(psbt: &Psbt) -> Subject {
 }
 
 fn messages(group: &TestGroup, psbt: &Psbt) -> Vec<MessageToSign> {
-    Spend::of(psbt.clone(), &group.wallet()).messages().unwrap()
+    spend_of(psbt.clone(), &group.wallet()).messages().unwrap()
 }
 
 fn text(text: &str) -> (Vec<MessageToSign>, Subject) {
@@ -63,8 +64,8 @@ fn an_input_that_a_proposer_hides_is_counted_by_the_limits_all_the_same() {
     let group = TestGroup::three_of_five();
     let wallet = group.wallet();
     // The second one is beyond the search, and its derivation fields are left out.
-    let ours =
-        [0, SEARCH_DEPTH].map(|index| pay(50_000, wallet.script(Branch::Receive, index).unwrap()));
+    let ours = [0, USUAL_SEARCH_DEPTH]
+        .map(|index| pay(50_000, wallet.script(Branch::Receive, index).unwrap()));
     let back = pay(51_000, wallet.script(Branch::Change, 0).unwrap());
     let psbt = spending(&ours, vec![pay(48_000, elsewhere()), back]);
     let kept = kept(&group, messages(&group, &psbt), transaction(&psbt));

@@ -9,10 +9,11 @@ use clap::{Args, Subcommand};
 use roastery_bitcoin::{
     psbt::{self, MAX_PSBT_FILE},
     spend::{Report, Spend},
+    wallet::{MAX_SEARCH_DEPTH, USUAL_SEARCH_DEPTH},
 };
 
 use self::sign::{Fetch, Sign, fetch, sign};
-use crate::{files::read, node::At, wallet::Which};
+use crate::{files::read, node::At, values, wallet::Which};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -26,10 +27,14 @@ pub(crate) enum Command {
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// The PSBT: binary or base64, version 0 or 2
+    /// The PSBT: binary, base64 or hexadecimal digits, version 0 or 2
     file: PathBuf,
     #[command(flatten)]
     which: Which,
+    /// How many addresses of each branch are searched for an output of which the PSBT does not say
+    /// where it is
+    #[arg(long, value_name = "N", default_value_t = USUAL_SEARCH_DEPTH, value_parser = |text: &str| values::number(text, 1, MAX_SEARCH_DEPTH))]
+    search: u32,
     /// Print one JSON object and nothing else
     #[arg(long)]
     json: bool,
@@ -46,7 +51,7 @@ pub(crate) fn run(at: &At, command: &Command) -> anyhow::Result<ExitCode> {
 
 fn look(at: &At, options: &Options) -> anyhow::Result<ExitCode> {
     let network = options.which.network(at)?;
-    let wallet = options.which.open(network)?;
+    let wallet = options.which.open(network)?.searching(options.search)?;
     let bytes = read(&options.file, MAX_PSBT_FILE)?;
     let psbt = psbt::read(&bytes).with_context(|| options.file.display().to_string())?;
     let report = Report::of(&Spend::of(psbt, &wallet), network);

@@ -3,23 +3,25 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::{Context as _, anyhow};
 use bitcoin::base64::{Engine as _, prelude::BASE64_STANDARD};
 use clap::Args;
-use roastery_bitcoin::psbt::MAX_PSBT_FILE;
+use roastery_bitcoin::psbt::{MAX_PSBT_FILE, binary};
 use roastery_service::{
     api::Client,
     files::{Access, Folder},
-    view::{Request, State},
+    text::visible,
+    view::{InputLeft, MissingPart, Request, SignedTransaction, State},
 };
+use serde::Serialize;
 
 use crate::{
     files::{check_new, read},
-    node::{At, ask, find, request_id, see_through, send, short_id},
+    node::{At, find, get, request_id, see_through, send, short_id},
     output::remark,
     values,
 };
 
 #[derive(Args)]
 pub(crate) struct Sign {
-    /// The PSBT: binary or base64, version 0 or 2
+    /// The PSBT: binary, base64 or hexadecimal digits, version 0 or 2
     file: PathBuf,
     /// The group: its name or its id
     #[arg(long, value_name = "GROUP")]
@@ -58,17 +60,32 @@ struct Completed {
     /// Leave the signatures beside each other instead of finalising the group's inputs
     #[arg(long)]
     partial: bool,
+    /// Write version 0 also where the PSBT is of version 2
+    #[arg(long)]
+    v0: bool,
+    /// Print one JSON object instead: the request's session and state, and, once it is signed, the
+    /// PSBT and what it lacks before it can be sent
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is printed as JSON.
+#[derive(Serialize)]
+struct Outcome {
+    session: String,
+    state: State,
+    /// The PSBT in base64, if it is signed.
+    psbt: Option<String>,
+    /// The inputs that are not complete; absent if it is not signed.
+    left: Option<Vec<InputLeft>>,
 }
 
 /// Has the group sign all inputs of its own, in one session.
 pub(super) fn sign(at: &At, options: &Sign) -> anyhow::Result<ExitCode> {
     options.result.check()?;
     let bytes = read(&options.file, MAX_PSBT_FILE)?;
-    // Text is sent as it is, and a binary PSBT as text.
-    let psbt = match String::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => BASE64_STANDARD.encode(error.as_bytes()),
-    };
+    let binary = binary(&bytes).with_context(|| options.file.display().to_string())?;
+    let psbt = BASE64_STANDARD.encode(binary);
     let client = at.client()?;
     let request = send(&client, &options.group, psbt, options.expires_in)
         .with_context(|| options.file.display().to_string())?;
@@ -101,23 +118,39 @@ fn finish(
     result: &Completed,
     wait: u64,
 ) -> anyhow::Result<ExitCode> {
-    let signed = see_through(client, request, wait)?;
-    if signed.state != State::Signed {
-        let asked = signed.is_open() && wait == 0;
+    let request = see_through(client, request, wait)?;
+    let (session, state) = (request.session.clone(), request.state);
+    if state != State::Signed {
+        if result.json {
+            let outcome = Outcome { session, state, psbt: None, left: None };
+            say!("{}", serde_json::to_string(&outcome)?);
+        }
+        let asked = request.is_open() && wait == 0;
         return Ok(if asked { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
-    let path = format!("/v1/requests/{}/psbt?finalise={}", signed.session, !result.partial);
-    let completed = ask(client, &path)?;
-    let text = || BASE64_STANDARD.encode(&completed);
-    match &result.out {
-        None => say!("{}", text()),
-        Some(file) => {
-            let content = if result.binary { completed.clone() } else { text().into_bytes() };
-            Folder::write_new(file, &content, Access::Everyone)?;
-            remark(&file.display().to_string());
-        }
+    let version = if result.v0 { "&version=0" } else { "" };
+    let path = format!("/v1/requests/{session}/signed?finalise={}{version}", !result.partial);
+    let SignedTransaction { psbt, left } = get(client, &path)?;
+    if let Some(file) = &result.out {
+        let content = if result.binary {
+            BASE64_STANDARD.decode(&psbt).context("the node's answer is no base64")?
+        } else {
+            psbt.clone().into_bytes()
+        };
+        Folder::write_new(file, &content, Access::Everyone)?;
     }
-    Ok(ExitCode::SUCCESS)
+    left.iter().for_each(|left| remark(&visible(&left.text)));
+    // Its own signature is what the group was asked for; others may be made elsewhere.
+    let whole = !left.iter().any(|left| left.missing == MissingPart::SignatureHashType);
+    match &result.out {
+        _ if result.json => {
+            let outcome = Outcome { session, state, psbt: Some(psbt), left: Some(left) };
+            say!("{}", serde_json::to_string(&outcome)?);
+        }
+        None => say!("{psbt}"),
+        Some(file) => remark(&file.display().to_string()),
+    }
+    Ok(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 impl Completed {

@@ -8,8 +8,9 @@ use std::{
 };
 
 use bitcoin::{
-    Psbt, TxOut,
+    Psbt, TapSighashType, TxOut,
     base64::{Engine as _, prelude::BASE64_STANDARD},
+    hex::DisplayHex as _,
 };
 use roastery_bitcoin::{
     psbt,
@@ -17,7 +18,10 @@ use roastery_bitcoin::{
     wallet::{Branch, Wallet},
 };
 use roastery_protocol::group::Group;
-use roastery_testkit::payments::{elsewhere, judge_all, pay, spending};
+use roastery_testkit::{
+    maps::version_2,
+    payments::{elsewhere, judge_all, pay, spending},
+};
 
 /// Two of three nodes on this machine. They are stopped in any case.
 struct Nodes(PathBuf);
@@ -130,6 +134,45 @@ fn psbts_of_1_2_and_50_inputs_are_shown_approved_signed_and_accepted_by_consensu
             psbt.inputs.iter().map(|input| input.witness_utxo.clone().unwrap()).collect();
         judge_all(&transaction, &spent);
     }
+}
+
+#[test]
+fn what_a_signed_transaction_lacks_is_said_and_version_2_comes_back_as_version_2() {
+    let nodes = Nodes::start("lacking");
+    let mut psbt = spend(&nodes.wallet(), 2);
+    // The group signs nothing that commits to one output only.
+    psbt.inputs[1].sighash_type = Some(TapSighashType::Single.into());
+    let file = nodes.0.join("payment.hex");
+    std::fs::write(&file, version_2(&psbt).bytes().to_upper_hex_string()).unwrap();
+    let file = file.to_str().unwrap();
+    let asked = nodes.at(0, &["psbt", "sign", file, "--group", "local", "--wait", "0", "--json"]);
+    let asked: serde_json::Value = serde_json::from_slice(&asked.stdout).unwrap();
+    assert_eq!(
+        (&asked["state"], &asked["psbt"], &asked["left"]),
+        (&"approved".into(), &serde_json::Value::Null, &serde_json::Value::Null)
+    );
+    let session = asked["session"].as_str().unwrap();
+    while nodes.pending(1).is_empty() {}
+    let approved = nodes.at(1, &["approve", session, "--yes"]);
+    assert!(approved.status.success(), "{approved:?}");
+    let fetch = |options: &[&str]| {
+        let fetched = nodes.at(0, &[&["psbt", "fetch", session, "--json"], options].concat());
+        // One input of the group's is left unsigned.
+        assert_eq!(fetched.status.code(), Some(1), "{fetched:?}");
+        let said = String::from_utf8(fetched.stderr).unwrap();
+        let line = "input 1 is not signed: it asks for signature hash type 0x03";
+        assert!(said.contains(line), "{said}");
+        let found: serde_json::Value = serde_json::from_slice(&fetched.stdout).unwrap();
+        assert_eq!(found["left"].as_array().unwrap().len(), 1);
+        assert_eq!(found["left"][0]["input"], 1);
+        assert_eq!(found["left"][0]["missing"], "signature_hash_type");
+        psbt::read(found["psbt"].as_str().unwrap().as_bytes()).unwrap()
+    };
+    let (same, older) = (fetch(&[]), fetch(&["--v0"]));
+    assert_eq!((same.version(), older.version()), (psbt::Version::V2, psbt::Version::V0));
+    assert_eq!(same.decoded(), older.decoded());
+    assert!(same.decoded().inputs[0].final_script_witness.is_some());
+    assert_eq!(extract(&same), Err(1));
 }
 
 #[test]

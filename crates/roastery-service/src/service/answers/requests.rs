@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bitcoin::hex::FromHex as _;
-use roastery_bitcoin::spend::Completion;
+use roastery_bitcoin::spend::{Completed, Completion};
 use roastery_protocol::{SessionId, request::Subject};
 use roastery_store::{KeptRequest, Listing, RequestState, StateKind};
 
@@ -41,6 +41,26 @@ pub struct RequestFilter {
     pub before: Option<u64>,
     /// The most requests: 1 to 200, 50 if absent.
     pub limit: Option<usize>,
+}
+
+/// The version of a PSBT that is answered.
+///
+/// Exhaustive: a further variant is a breaking change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputVersion {
+    /// The one that was asked with.
+    AsRead,
+    /// Version 0, for programs that read no other.
+    Zero,
+}
+
+/// The form in which a signed transaction is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignedForm {
+    /// How far the group's inputs are completed.
+    pub completion: Completion,
+    /// The version of the PSBT.
+    pub version: OutputVersion,
 }
 
 /// Requests, the latest changes first.
@@ -92,18 +112,17 @@ impl Service {
         }
     }
 
-    /// A signed transaction, as a PSBT: finalised, or with the signatures only.
+    /// A signed transaction, as a PSBT, and what it lacks before it can be sent.
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Conflict`] if the request is not a transaction or is not signed, or an input
-    /// cannot be finalised.
+    /// [`ServiceError::Conflict`] if the request is not a transaction or is not signed.
     pub async fn completed(
         &self,
         session: &str,
-        completion: Completion,
+        form: SignedForm,
         role: Role,
-    ) -> Result<Vec<u8>, ServiceError> {
+    ) -> Result<Completed, ServiceError> {
         let conflict = |reason: &str| ServiceError::Conflict(reason.into());
         let (group, kept) = self.find_request(session).await?;
         let Subject::Transaction(psbt) = kept.subject else {
@@ -114,11 +133,15 @@ impl Service {
         };
         let completed = group
             .with_policy(Lane::of(role), move |policy| {
-                Ok(policy.read(&psbt)?.complete(&outcome.signatures, completion))
+                let completed = policy.read(&psbt)?.complete(&outcome.signatures, form.completion);
+                Ok(match form.version {
+                    OutputVersion::AsRead => completed,
+                    OutputVersion::Zero => completed.and_then(|done| Ok(done.to_version_0()?)),
+                })
             })
             .await
             .map_err(ServiceError::Refused)?;
-        completed.map(|psbt| psbt.serialize()).map_err(|error| ServiceError::Conflict(error.into()))
+        completed.map_err(|error| ServiceError::Conflict(error.into()))
     }
 
     /// A page of the requests of a group, or of all, the latest changes first.

@@ -107,7 +107,10 @@ mod tests {
     use roastery_bitcoin::{spend::Spend, wallet::Wallet};
     use roastery_protocol::{SessionId, request::Proposal, request::Subject};
     use roastery_store::RequestState;
-    use roastery_testkit::{payments::ordinary, seat};
+    use roastery_testkit::{
+        payments::{ordinary, spend_of},
+        seat,
+    };
 
     use crate::{
         config::{ApprovalMode, PolicyConfig, SubjectKind},
@@ -122,7 +125,7 @@ mod tests {
 
     fn spend(node: &TestNode) -> Spend {
         let wallet = Wallet::new(node.members().clone()).unwrap();
-        Spend::of(ordinary(&wallet), &wallet)
+        spend_of(ordinary(&wallet), &wallet)
     }
 
     /// The other member proposes a transaction; returns after this event.
@@ -131,7 +134,7 @@ mod tests {
         let spend = spend(node);
         let request = spend.request([1; 32], now() + 600).unwrap();
         let session = request.session_id();
-        let subject = Subject::Transaction(spend.psbt().serialize());
+        let subject = Subject::Transaction(spend.document().bytes().to_vec());
         node.group.receive_proposal(seat(1), Proposal { request, subject }).await.unwrap();
         while events.recv().await.unwrap().kind != event {}
         session
@@ -141,7 +144,7 @@ mod tests {
     async fn a_transaction_that_a_client_proposes_is_parsed_once_until_the_answer() {
         for approval in [ApprovalMode::Manual, ApprovalMode::Automatic] {
             let node = node(approval).await;
-            let subject = DraftSubject::Transaction(spend(&node).psbt().serialize());
+            let subject = DraftSubject::Transaction(spend(&node).document().bytes().to_vec());
             let what = RequestDraft { subject, life: None };
             let answer = node.group.propose(what, 0).await.unwrap();
             assert_eq!(answer.current.state, State::Approved);

@@ -10,7 +10,7 @@ use roastery_store::KeptGroup;
 use crate::{
     config::{ConfigError, GroupSettings},
     limits::Limit,
-    policy::{Caps, Key, LOOKS_BACK, PolicyEngine},
+    policy::{Caps, Key, LOOKS_BACK, PolicyEngine, WalletSettings},
     service::{
         Service, ServiceError, both_clocks,
         group::service::{Called, GroupService, key_of},
@@ -53,10 +53,11 @@ impl Service {
         self.make_room(1, &name).await?;
         let channel = self.open_channel(Topic::Group(id), members)?;
         let not_ready = |error: ConfigError| ServiceError::NotReady(error.into());
-        let GroupSettings { section, policy, scripts } =
+        let GroupSettings { section, policy, scripts, search_depth } =
             self.config.settings_of(bound.as_deref(), id).map_err(not_ready)?;
         let network = self.config.network().map_err(not_ready)?;
-        let engine = PolicyEngine::new(policy, kept.group.clone(), scripts.as_deref(), network)
+        let wallet = WalletSettings { scripts: scripts.as_deref(), search_depth };
+        let engine = PolicyEngine::new(policy, kept.group.clone(), wallet, network)
             .map_err(|error| ServiceError::NotReady(format!("group {name}: {error}").into()))?;
         let key = key_of(&kept.group);
         self.count_released(key, engine.caps()).await?;

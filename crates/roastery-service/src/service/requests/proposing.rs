@@ -150,7 +150,7 @@ impl GroupService {
                     .with_policy(Lane::Operator, move |policy| {
                         let spend = Arc::new(policy.read(&psbt)?);
                         let messages = spend.messages().map_err(TransactionRefusal::from)?;
-                        let subject = Subject::Transaction(spend.psbt().serialize());
+                        let subject = Subject::Transaction(spend.document().bytes().to_vec());
                         Ok(request(messages).map(|request| {
                             let kept = KeptRequest::proposed(request, subject, None, at);
                             let examined = policy.examine(&kept, Some(spend));

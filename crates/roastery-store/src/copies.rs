@@ -9,6 +9,7 @@ use redb::{ReadableTable, backends::FileBackend};
 use super::{
     Durability, Part, Passphrase, Store, StoreError,
     audit::{self, AuditRecord},
+    bars::BarRecord,
     cipher::Cipher,
     evidence::ProofRecord,
     groups::GroupRecord,
@@ -105,6 +106,7 @@ fn check(snapshot: &Snapshot<'_>) -> Result<(), StoreError> {
     snapshot.each(|record: KeygenRecord| record.read().map(drop))?;
     check_requests(snapshot)?;
     snapshot.each(|record: ProofRecord| record.read().map(drop))?;
+    snapshot.each(|record: BarRecord| record.read().map(drop))?;
     snapshot.each(|_: IncarnationRecord| Ok(()))?;
     snapshot.each(|record: AuditRecord| record.read().map(drop))?;
     snapshot.audit_cuts()?;

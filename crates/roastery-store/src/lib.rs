@@ -42,6 +42,7 @@
 //! | changes | an index of the requests by group and state, in the order in which they changed |
 //! | messages | an index of the requests by what they sign |
 //! | evidence | valid proofs, by group and member at fault |
+//! | bars | the seats that the operator has barred, by group |
 //! | incarnations | of each group the last one of this node |
 //! | audit log | one entry for each share that left; entries are added and never changed. Entries at the beginning can be cut, with a record of the cut |
 //!
@@ -91,6 +92,7 @@
 //! `docs/store.md` describes the file.
 
 mod audit;
+mod bars;
 mod cipher;
 mod copies;
 mod cuts;
@@ -131,6 +133,7 @@ use redb::{Database, StorageBackend, backends::FileBackend};
 
 pub use self::{
     audit::{AuditEntry, Release},
+    bars::KeptBar,
     cuts::AuditCut,
     decision::{Coin, Decider, Decision, Examination, MAX_COINS, Rejection, Spending},
     error::{ContentError, Entry, Part, StoreError},

@@ -17,6 +17,7 @@ pub(super) enum Table {
     ChangesLength,
     Messages,
     Evidence,
+    Bars,
     Incarnations,
     Audit,
     AuditLength,
@@ -25,7 +26,7 @@ pub(super) enum Table {
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 14] = [
+    pub(super) const ALL: [Table; 15] = [
         Table::Keys,
         Table::Groups,
         Table::Names,
@@ -35,6 +36,7 @@ impl Table {
         Table::ChangesLength,
         Table::Messages,
         Table::Evidence,
+        Table::Bars,
         Table::Incarnations,
         Table::Audit,
         Table::AuditLength,
@@ -53,6 +55,7 @@ impl Table {
             Table::ChangesLength => "changes-length",
             Table::Messages => "messages",
             Table::Evidence => "evidence",
+            Table::Bars => "bars",
             Table::Incarnations => "incarnations",
             Table::Audit => "audit",
             Table::AuditLength => "audit-length",

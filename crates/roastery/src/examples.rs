@@ -39,6 +39,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         ],
     ),
     ("group rename", &["roastery group rename treasury old-treasury"]),
+    ("group bar", &["roastery group bar carol --group treasury"]),
     ("group recover", &["roastery group recover treasury.recovery"]),
     (
         "keygen",

@@ -47,6 +47,7 @@ pub(super) enum Command {
     },
     Propose(Proposal, oneshot::Sender<Result<(), ProposeError>>),
     Refuse(SigningRequest, RefusalReason),
+    Bar(Vec<Seat>),
     /// The request is decided here without a session.
     Decided(SessionId),
     /// The proposal was delivered and no decision was made.
@@ -122,6 +123,13 @@ impl NodeHandle {
     pub async fn refuse(&self, request: &SigningRequest, reason: RefusalReason) {
         // A node that has ended takes part in nothing.
         let _ = self.commands.send(Command::Refuse(request.clone(), reason)).await;
+    }
+
+    /// Bars these seats for as long as the node runs: it neither picks nor serves them, signs with
+    /// none of them, and shows none of their proposals. Sessions that run go on without them.
+    pub async fn bar(&self, seats: Vec<Seat>) {
+        // A node that has ended signs with no seat.
+        let _ = self.commands.send(Command::Bar(seats)).await;
     }
 
     /// A request that was proposed here is decided, though no session was opened for it and this

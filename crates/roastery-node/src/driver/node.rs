@@ -140,6 +140,12 @@ impl<B: Bus, E: Engine, A: Arithmetic> Node<B, E, A> {
         self
     }
 
+    /// These seats are barred from the beginning: see [`NodeHandle::bar`].
+    pub fn with_barred(mut self, seats: impl IntoIterator<Item = Seat>) -> Self {
+        seats.into_iter().for_each(|seat| self.member.bar(seat));
+        self
+    }
+
     /// These peers are connected: the bus has reported it before this node had it.
     pub fn with_connected(mut self, peers: impl IntoIterator<Item = PeerId>) -> Self {
         peers.into_iter().for_each(|peer| self.handle_bus_event(BusEvent::Connected(peer)));
@@ -221,6 +227,7 @@ impl<B: Bus, E: Engine, A: Arithmetic> Node<B, E, A> {
                 let _ = reply.send(self.member.propose(proposal, now).map_err(Into::into));
             }
             Command::Refuse(request, reason) => self.member.refuse(&request, reason, now),
+            Command::Bar(seats) => seats.into_iter().for_each(|seat| self.member.bar(seat)),
             Command::Decided(session) => self.member.decided(session),
             Command::NotTaken(session) => self.member.not_taken(session),
             Command::Persisted(record, kept) => self.member.persisted(record, kept, now),

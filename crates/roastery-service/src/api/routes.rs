@@ -27,7 +27,7 @@ use crate::{
     RequestFilter, RequestPage, Role, Service,
     service::MOST_LISTED,
     view::{
-        AddCard, Evidence, GroupStatus, Health, PeerAddresses, Problem, ProblemCode, Propose,
+        AddCard, Bar, Evidence, GroupStatus, Health, PeerAddresses, Problem, ProblemCode, Propose,
         Reject, Rename, Request, State as RequestState, Status,
     },
 };
@@ -66,6 +66,7 @@ pub(super) fn acts() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(add_card))
         .routes(routes!(recover))
         .routes(routes!(rename))
+        .routes(routes!(bar))
         .routes(routes!(propose))
         .routes(routes!(approve))
         .routes(routes!(reject))
@@ -130,6 +131,21 @@ async fn rename(
 ) -> Answer<Health> {
     service.rename_group(&name, rename.name).await?;
     Ok(Json(Health { ok: true, problems: Vec::new() }))
+}
+
+/// Bars a member of a group: this node does not sign with it any more, in any of its seats, and
+/// takes no requests from it. The other nodes are not told. There is no way back.
+#[utoipa::path(post, path = "/v1/groups/{name}/bar", request_body = Bar,
+    params(("name" = String, Path, description = "Its name or its id", min_length = 1, max_length = 128)),
+    responses((status = 200, description = "Done", body = GroupStatus),
+        (status = 409, description = "conflict: several members have the name, or it is this node itself", body = Problem)))]
+async fn bar(
+    State(service): At,
+    Path(name): Path<String>,
+    Body(bar): Body<Bar>,
+) -> Answer<GroupStatus> {
+    service.bar(&name, &bar.member).await?;
+    Ok(Json(service.group_status(&name).await?.into()))
 }
 
 /// The group file: public; it is enough to check proofs and signatures.

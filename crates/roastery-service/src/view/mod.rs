@@ -127,6 +127,14 @@ pub struct Rename {
     pub name: String,
 }
 
+/// A member that this node is not to sign with any more.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Bar {
+    /// The member: its name or its peer id, as in the group's status.
+    pub member: String,
+}
+
 /// A seat of a group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct MemberStatus {
@@ -138,6 +146,8 @@ pub struct MemberStatus {
     pub peer: String,
     /// Whether it is this node or connected to it.
     pub reachable: bool,
+    /// Since when it is barred by this node's operator; absent if it is not.
+    pub barred_since: Option<Time>,
 }
 
 /// A running session.

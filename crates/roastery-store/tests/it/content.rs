@@ -500,3 +500,20 @@ fn the_last_incarnation_of_each_group_is_kept() {
     assert_eq!(store.incarnation(group).unwrap(), Some(incarnation(2)));
     assert_eq!(store.incarnation(other).unwrap(), Some(incarnation(3)));
 }
+
+#[test]
+fn barred_seats_are_kept_of_each_group_with_the_time_of_the_first_bar() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let store = new_store(&folder);
+    let (group, other) = (kept.group().id(), rebound(&kept).id());
+    assert_eq!(store.bars(group).unwrap(), []);
+    store.keep_bars(group, &[bar(2, 5), bar(1, 5)]).unwrap();
+    store.keep_bars(group, &[bar(1, 6), bar(0, 6)]).unwrap();
+    store.keep_bars(other, &[bar(1, 7)]).unwrap();
+    assert_eq!(store.bars(group).unwrap(), [bar(0, 6), bar(1, 5), bar(2, 5)]);
+    assert_eq!(store.bars(other).unwrap(), [bar(1, 7)]);
+    store.check().unwrap();
+    drop(store);
+    let store = Store::open(folder.file("store"), &passphrase()).unwrap();
+    assert_eq!(store.bars(group).unwrap().len(), 3);
+}

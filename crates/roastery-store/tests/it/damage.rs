@@ -10,7 +10,7 @@ use crate::{fixture::*, new_store, support::*};
 type Rows = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
 /// The tables of sealed values, as `docs/store.md` names them.
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 15] = [
     "keys",
     "groups",
     "names",
@@ -20,6 +20,7 @@ const TABLES: [&str; 14] = [
     "changes-length",
     "messages",
     "evidence",
+    "bars",
     "incarnations",
     "audit",
     "audit-length",

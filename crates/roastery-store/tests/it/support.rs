@@ -12,8 +12,8 @@ use roastery_protocol::{
     request::{Derivation, MessageToSign, SigningRequest, Subject},
 };
 use roastery_store::{
-    AuditCut, AuditEntry, Coin, Decider, Decision, Examination, KeptGroup, Listing, NodeKeys,
-    Passphrase, PassphraseCost, Rejection, RequestState, Spending, StateKind, Store,
+    AuditCut, AuditEntry, Coin, Decider, Decision, Examination, KeptBar, KeptGroup, Listing,
+    NodeKeys, Passphrase, PassphraseCost, Rejection, RequestState, Spending, StateKind, Store,
     TransportSecret,
 };
 use zeroize::Zeroizing;
@@ -55,6 +55,11 @@ pub fn entry(kept: &Kept, time_ms: u64) -> AuditEntry {
 /// An incarnation; the greater is the later.
 pub fn incarnation(milliseconds: u64) -> Incarnation {
     Incarnation::after(None, milliseconds, [1; 8])
+}
+
+/// A bar of a seat, at a time in milliseconds.
+pub fn bar(seat: u32, time_ms: u64) -> KeptBar {
+    KeptBar { seat: Seat::new(seat).unwrap(), time_ms }
 }
 
 /// The cut of the entries from one number to before another.
@@ -114,6 +119,7 @@ pub fn fill(store: &Store, kept: &Kept) {
     store.set_request(&kept.request(0), &RequestState::Signed(outcome(kept)), 9).unwrap();
     store.set_request(&kept.request(1), &approved(), 9).unwrap();
     store.keep_proof(kept.group(), &kept.proof).unwrap();
+    store.keep_bars(kept.group().id(), &[bar(1, 5)]).unwrap();
     store.keep_incarnation(kept.group().id(), incarnation(7)).unwrap();
     store.append_audit(&[entry(kept, 1)]).unwrap();
     store.append_audit(&[entry(kept, 2)]).unwrap();
@@ -170,6 +176,10 @@ pub fn everything(store: &Store) -> String {
         .collect();
     let proofs = groups.iter().zip(store.groups().unwrap());
     let proofs: Vec<_> = proofs.map(|(_, kept)| store.proofs(kept.group.id()).unwrap()).collect();
+    let bars = store.groups().unwrap();
+    let bars: Vec<_> = bars.iter().map(|kept| store.bars(kept.group.id()).unwrap()).collect();
     let (cuts, audit) = (store.audit_cuts().unwrap(), store.audit(0, 1000).unwrap());
-    format!("{keys:?} {groups:?} {keygens:?} {names:?} {requests:?} {proofs:?} {cuts:?} {audit:?}")
+    format!(
+        "{keys:?} {groups:?} {keygens:?} {names:?} {requests:?} {proofs:?} {bars:?} {cuts:?} {audit:?}"
+    )
 }

@@ -1,14 +1,13 @@
 //! Approving and rejecting: the decision applies to what was shown.
 
-use std::{io::IsTerminal as _, process::ExitCode};
+use std::process::ExitCode;
 
-use anyhow::anyhow;
 use clap::Args;
 use roastery_service::view::{Reject as RejectBody, Request};
 
 use super::{
     At, post,
-    question::asked,
+    question::{asked, check_terminal},
     requests::{find, request_id},
     show,
     sign::{Waiting, see_through, tell},
@@ -39,11 +38,8 @@ pub(crate) struct Reject {
 
 pub(super) fn approve(at: &At, options: &Approve) -> anyhow::Result<ExitCode> {
     let client = at.client()?;
-    if !options.yes && !std::io::stdin().is_terminal() {
-        return Err(anyhow!(
-            "standard input is no terminal, so nothing can be asked there; look at the request with \
-             roastery requests ID, then approve it with --yes"
-        ));
+    if !options.yes {
+        check_terminal("look at the request with roastery requests ID, then approve it")?;
     }
     let request = find(&client, &options.request)?;
     if !options.yes {

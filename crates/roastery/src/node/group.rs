@@ -5,16 +5,18 @@ use clap::Args;
 use roastery_protocol::keygen::MAX_RECOVERY_FILE;
 use roastery_service::{
     files::{Access, Folder, InvitationFile, MAX_CARD, MAX_INVITATION_FILE, NodeCard},
-    text::shell_word,
+    text::{shell_word, visible},
     view::{
-        Begin, GroupStatus, Health, Join as JoinBody, KeygenState, KeygenStatus,
+        Bar as BarBody, Begin, GroupStatus, Health, Join as JoinBody, KeygenState, KeygenStatus,
         Rename as RenameBody,
     },
 };
 
 use super::{
-    At, GroupCommand,
+    At, GroupCommand, get,
     naming::{named, other_name},
+    post,
+    question::{asked, check_terminal},
     show,
     url::encoded,
     wait_for,
@@ -70,6 +72,18 @@ pub(crate) struct Rename {
 }
 
 #[derive(Args)]
+pub(crate) struct Bar {
+    /// The member: its name or its peer id, as in roastery status --json
+    member: String,
+    /// The group: its name or its id
+    #[arg(long, value_name = "GROUP")]
+    group: String,
+    /// Bar it without asking, as scripts must
+    #[arg(long)]
+    yes: bool,
+}
+
+#[derive(Args)]
 pub(crate) struct Recover {
     /// The group's recovery file, from any other member
     file: PathBuf,
@@ -96,6 +110,7 @@ pub(super) fn run(at: &At, command: GroupCommand) -> anyhow::Result<ExitCode> {
         GroupCommand::Join(options) => join(at, &options),
         GroupCommand::Export(options) => export(at, &options),
         GroupCommand::Rename(options) => rename(at, options),
+        GroupCommand::Bar(options) => bar(at, options),
         GroupCommand::Recover(options) => recover(at, &options),
     }
 }
@@ -233,6 +248,34 @@ fn rename(at: &At, options: Rename) -> anyhow::Result<ExitCode> {
     say!(
         "from the next start of the node on it has this name, and the policy that is written for it"
     );
+    Ok(ExitCode::SUCCESS)
+}
+
+fn bar(at: &At, options: Bar) -> anyhow::Result<ExitCode> {
+    let client = at.client()?;
+    if !options.yes {
+        check_terminal("look at roastery status, then bar the member")?;
+        let group: GroupStatus = get(&client, &format!("/v1/groups/{}", encoded(&options.group)))?;
+        show::group(&group);
+        let question = format!(
+            "This node will not sign with {} again. There is no way back. Bar it? [y/N] ",
+            visible(&options.member)
+        );
+        if !asked(&question)? {
+            remark("nothing was barred");
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    let path = format!("/v1/groups/{}/bar", encoded(&options.group));
+    let group: GroupStatus = post(&client, &path, &BarBody { member: options.member })?;
+    show::group(&group);
+    let left = group.members.iter().filter(|member| member.barred_since.is_none()).count();
+    if left < group.threshold {
+        complain!(
+            "note: {left} seats are not barred and {} must sign: this node signs nothing in this group",
+            group.threshold
+        );
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,7 +1,6 @@
 //! The audit log: shown, exported into a file, cut, and compared with a file.
 
 use std::{
-    io::IsTerminal as _,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -23,7 +22,11 @@ use roastery_service::{
 };
 use serde::Serialize;
 
-use super::{At, ask, get, post, question::asked, show};
+use super::{
+    At, ask, get, post,
+    question::{asked, check_terminal},
+    show,
+};
 use crate::{
     exported::{self, ExportFile, Verdict},
     files::check_new,
@@ -123,10 +126,8 @@ fn export(at: &At, file: &Path, from: u64) -> anyhow::Result<ExitCode> {
 }
 
 fn cut(at: &At, file: &Path, before: Before, yes: bool) -> anyhow::Result<ExitCode> {
-    if !yes && !std::io::stdin().is_terminal() {
-        return Err(anyhow!(
-            "standard input is no terminal, so nothing can be asked there; cut with --yes"
-        ));
+    if !yes {
+        check_terminal("cut")?;
     }
     check_new(file)?;
     let client = at.client()?;

@@ -86,6 +86,8 @@ pub(crate) enum GroupCommand {
     /// Give a group another name, from the next start of the node on; a name belongs to one group
     /// for good
     Rename(group::Rename),
+    /// Do not sign with a member any more, at this node, for good
+    Bar(group::Bar),
     /// Restore this node's share of a group from its recovery file and the host key
     Recover(group::Recover),
 }

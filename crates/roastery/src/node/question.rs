@@ -1,8 +1,18 @@
 //! Questions on the terminal.
 
-use std::io::{BufRead as _, Write as _};
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
+
+/// Refuses to ask where there is no terminal, and says what a script does instead, with --yes.
+pub(super) fn check_terminal(instead: &str) -> anyhow::Result<()> {
+    if std::io::stdin().is_terminal() {
+        return Ok(());
+    }
+    Err(anyhow!(
+        "standard input is no terminal, so nothing can be asked there; {instead} with --yes"
+    ))
+}
 
 /// Asks on the terminal; any answer but y or yes is a no.
 pub(super) fn asked(question: &str) -> anyhow::Result<bool> {

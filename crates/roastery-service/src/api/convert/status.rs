@@ -50,6 +50,7 @@ impl From<GroupStatus> for view::GroupStatus {
             name: status.name,
             peer: peer_id(&member.peer),
             reachable: status.reachable,
+            barred_since: status.barred_since,
         });
         Self {
             name,

@@ -18,6 +18,7 @@ use roastery_store::StateKind;
 use tokio::time::timeout;
 
 use crate::{
+    Time,
     config::{ApprovalMode, SubjectKind},
     limits::Limits,
     metrics::{Metrics, dropped},
@@ -106,6 +107,8 @@ pub struct MemberStatus {
     pub name: String,
     /// Whether it is this node or connected to it.
     pub reachable: bool,
+    /// Since when it is barred by this node's operator; absent if it is not.
+    pub barred_since: Option<Time>,
 }
 
 /// A running session.
@@ -295,9 +298,11 @@ impl Service {
                 sessions.push(SessionStatus { report, now: watcher.now().monotonic });
             }
         }
-        let members = group.group.members().iter().map(|member| MemberStatus {
+        let members = group.group.seats().zip(group.group.members());
+        let members = members.map(|(seat, member)| MemberStatus {
             name: self.shared.name_of(&member.peer),
             reachable: self.is_reachable(&member.peer, links),
+            barred_since: group.bars.since(seat),
         });
         let config = group.policy.config();
         GroupStatus {

@@ -22,6 +22,7 @@ use crate::{
     service::{
         ServiceError, ServiceEvent,
         group::{
+            bars::Bars,
             coins::Coins,
             holdings::Holdings,
             journal::{GroupJournal, OverLimit},
@@ -62,6 +63,8 @@ pub(in crate::service) struct GroupService {
     pub(in crate::service) clock_behind: Option<u64>,
     /// The approvals and refusals of the members.
     pub(in crate::service) progress: Progress,
+    /// The seats that the operator has barred.
+    pub(in crate::service) bars: Bars,
     /// Which requests spend which coins.
     pub(in crate::service) coins: Arc<Coins>,
     /// The quotas of requests in the store, by member.
@@ -125,8 +128,9 @@ impl GroupService {
         let KeptGroup { group, seats: shares, recovery } = kept;
         let seats: Vec<Seat> = shares.iter().map(|(seat, _)| *seat).collect();
         let id = group.id();
-        let stored = shared.store(move |store| Ok((store.incarnation(id)?, store.proofs(id)?)));
-        let (last_incarnation, proofs) = stored.await?;
+        let stored = shared
+            .store(move |store| Ok((store.incarnation(id)?, store.proofs(id)?, store.bars(id)?)));
+        let (last_incarnation, proofs, bars) = stored.await?;
         let behind = last_incarnation.filter(|last| is_behind(now_ms(), *last));
         let clock_behind = behind.map(|last| last.milliseconds());
         let proofs = proofs.into_iter().map(|kept| Arc::new(kept.proof)).collect();
@@ -137,7 +141,10 @@ impl GroupService {
         let (node, handle) = Node::new(bus, member)?;
         let observer =
             GroupObserver { shared: shared.clone(), name: name.clone(), group: group.clone() };
-        let mut node = node.with_journal(journal.clone()).with_observer(observer);
+        let mut node = node
+            .with_journal(journal.clone())
+            .with_observer(observer)
+            .with_barred(bars.iter().map(|bar| bar.seat));
         let (proposals, news) = (node.proposals(), node.news());
         let node = shared.essential(format!("the node of group {name}"), node.run());
         let service = Arc::new(Self {
@@ -155,6 +162,7 @@ impl GroupService {
             summaries: Arc::default(),
             clock_behind,
             progress: Progress::default(),
+            bars: Bars::new(bars),
             examinations: Turns::default(),
             coins: Arc::default(),
             holdings: Arc::default(),

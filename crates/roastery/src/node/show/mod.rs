@@ -98,6 +98,10 @@ pub(super) fn group(group: &GroupStatus) {
     for member in weights(missing.map(|member| named(&member.name, member.seat))) {
         say!("    missing   {member}");
     }
+    let barred = members.iter().filter(|member| member.barred_since.is_some());
+    for member in weights(barred.map(|member| named(&member.name, member.seat))) {
+        say!("    barred    {member}");
+    }
     match pending {
         Some(0) => {}
         Some(pending) => say!(

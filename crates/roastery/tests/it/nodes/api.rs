@@ -190,7 +190,8 @@ fn every_operation_is_described_and_answers_as_it_is_described() {
     let card = fs::read_to_string(api.group.node(0).join("card.toml")).unwrap();
     let card = json!({ "card": card });
     let rename = json!({ "name": "other" });
-    let operations: [(&str, &str, &str, &Value, u16); 30] = [
+    let bar = json!({ "member": "nobody" });
+    let operations: [(&str, &str, &str, &Value, u16); 31] = [
         ("GET", "/v1/status", "/v1/status", &none, 200),
         ("GET", "/v1/ceremonies", "/v1/ceremonies", &none, 200),
         ("POST", "/v1/ceremonies", "/v1/ceremonies", &json!({ "invitation": invitation }), 200),
@@ -198,6 +199,7 @@ fn every_operation_is_described_and_answers_as_it_is_described() {
         ("POST", "/v1/ceremonies/{name}/begin", "/v1/ceremonies/other/begin", &fingerprint, 404),
         ("POST", "/v1/peers", "/v1/peers", &card, 409),
         ("POST", "/v1/groups/{name}/name", "/v1/groups/none/name", &rename, 404),
+        ("POST", "/v1/groups/{name}/bar", "/v1/groups/local/bar", &bar, 404),
         ("POST", "/v1/groups", "/v1/groups", &none, 422),
         ("GET", "/v1/groups/{name}", "/v1/groups/local", &none, 200),
         ("GET", "/v1/groups/{name}/file", "/v1/groups/local/file", &none, 200),

@@ -4,6 +4,7 @@
 mod addresses;
 mod api;
 mod audit;
+mod barring;
 mod by_hand;
 pub(crate) mod clock;
 mod evidence;

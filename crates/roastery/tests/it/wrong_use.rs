@@ -165,17 +165,22 @@ const USES: &[(&str, &[&str])] = &[
     ("stop", &["no node in this folder", "roastery init"]),
     ("config check", &["no node in this folder", "roastery init"]),
     ("sign --group a --text b", &["no node in this folder", "roastery init"]),
-    ("psbt sign text --group a", &["no node in this folder", "roastery init"]),
+    ("psbt sign text --group a", &["text", "not a PSBT"]),
+    ("psbt sign payment --group a", &["no node in this folder", "roastery init"]),
     ("local --stop", &["there are no nodes"]),
 ];
 
-/// A folder in which there is a text, an empty file and a folder, and no node.
+/// A PSBT in hexadecimal digits: a transaction without inputs and outputs.
+const PSBT: &str = "70736274ff01000a0200000000000000000000";
+
+/// A folder in which there is a text, an empty file, a PSBT and a folder, and no node.
 fn place() -> PathBuf {
     let place = std::env::temp_dir().join(format!("roastery-wrong-{}", std::process::id()));
     let _ = fs::remove_dir_all(&place);
     fs::create_dir_all(place.join("folder")).unwrap();
     fs::write(place.join("text"), "hello\n").unwrap();
     fs::write(place.join("empty"), "").unwrap();
+    fs::write(place.join("payment"), PSBT).unwrap();
     place
 }
 

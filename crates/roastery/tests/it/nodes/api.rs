@@ -185,13 +185,13 @@ fn every_operation_is_described_and_answers_as_it_is_described() {
     let fingerprint = json!({ "fingerprint": "0" });
     let none = json!({});
     let request = format!("/v1/requests/{session}");
-    let completed = format!("{request}/psbt");
+    let (completed, signed) = (format!("{request}/psbt"), format!("{request}/signed"));
     let (approve, reject) = (format!("{request}/approve"), format!("{request}/reject"));
     let card = fs::read_to_string(api.group.node(0).join("card.toml")).unwrap();
     let card = json!({ "card": card });
     let rename = json!({ "name": "other" });
     let bar = json!({ "member": "nobody" });
-    let operations: [(&str, &str, &str, &Value, u16); 31] = [
+    let operations: [(&str, &str, &str, &Value, u16); 32] = [
         ("GET", "/v1/status", "/v1/status", &none, 200),
         ("GET", "/v1/ceremonies", "/v1/ceremonies", &none, 200),
         ("POST", "/v1/ceremonies", "/v1/ceremonies", &json!({ "invitation": invitation }), 200),
@@ -208,6 +208,7 @@ fn every_operation_is_described_and_answers_as_it_is_described() {
         ("GET", "/v1/requests", "/v1/requests?group=local&state=approved", &none, 200),
         ("GET", "/v1/requests/{session}", &request, &none, 200),
         ("GET", "/v1/requests/{session}/psbt", &completed, &none, 409),
+        ("GET", "/v1/requests/{session}/signed", &signed, &none, 409),
         ("POST", "/v1/requests/{session}/approve", &approve, &none, 200),
         ("POST", "/v1/requests/{session}/reject", &reject, &json!({ "note": "no" }), 200),
         ("GET", "/v1/evidence", "/v1/evidence", &none, 200),

@@ -190,10 +190,7 @@ mod tests {
                 let mut parts = line.split(' ');
                 words.split(' ').all(|word| parts.any(|part| part == word))
             };
-            assert!(
-                words.is_empty() || lines.iter().any(|line| is_of(&line)),
-                "{words}: {lines:?}"
-            );
+            assert!(words.is_empty() || lines.iter().any(is_of), "{words}: {lines:?}");
         }
     }
 

@@ -15,6 +15,7 @@ macro_rules! complain {
     ($($line:tt)*) => { $crate::output::remark(&format!($($line)*)) };
 }
 
+mod consensus;
 mod demo;
 mod evidence;
 mod examples;

@@ -4,10 +4,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::anyhow;
-use bitcoin::{
-    Address, Network, Transaction, TxOut, address::NetworkUnchecked, consensus, hex::FromHex as _,
-};
-use bitcoinconsensus::{Utxo, VERIFY_ALL_PRE_TAPROOT, VERIFY_TAPROOT};
+use bitcoin::{Address, Network, address::NetworkUnchecked, hex::FromHex as _};
 use clap::Args;
 use roastery_bitcoin::{
     message::{self, Outcome, Proven},
@@ -17,6 +14,7 @@ use roastery_frost::Signature;
 use roastery_protocol::request::{Derivation, Subject, Taproot};
 
 use crate::{
+    consensus,
     files::read_group,
     output::{Paint, say},
     values,
@@ -103,7 +101,7 @@ fn of_address(
         return Err(anyhow!("--address: {signer} is not an address of {name}"));
     }
     let (script, signature) = (signer.script_pubkey(), signature.trim());
-    Ok(match message::verify(&script, text.as_bytes(), signature, judge) {
+    Ok(match message::verify(&script, text.as_bytes(), signature, consensus::verify) {
         Ok(Outcome::Valid(proven)) => {
             valid(&signer, &proven);
             ExitCode::SUCCESS
@@ -127,30 +125,6 @@ fn valid(signer: &Address, proven: &Proven) {
     for (outpoint, output) in &proven.coins {
         say!("it can spend {outpoint} of {}, if a chain has it unspent", output.value);
     }
-}
-
-/// Asks Bitcoin Core's consensus code about one input.
-fn judge(
-    transaction: &Transaction,
-    input: usize,
-    spent: &[TxOut],
-) -> Result<(), bitcoinconsensus::Error> {
-    let utxos: Vec<Utxo> = spent
-        .iter()
-        .map(|output| Utxo {
-            script_pubkey: output.script_pubkey.as_bytes().as_ptr(),
-            script_pubkey_len: output.script_pubkey.len() as u32,
-            value: output.value.to_sat() as i64,
-        })
-        .collect();
-    bitcoinconsensus::verify_with_flags(
-        spent[input].script_pubkey.as_bytes(),
-        spent[input].value.to_sat(),
-        &consensus::serialize(transaction),
-        Some(&utxos),
-        input,
-        VERIFY_ALL_PRE_TAPROOT | VERIFY_TAPROOT,
-    )
 }
 
 fn address(text: &str) -> Result<Address<NetworkUnchecked>, String> {

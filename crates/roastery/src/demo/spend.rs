@@ -3,14 +3,15 @@
 
 use bitcoin::{
     Address, Amount, KnownHrp, OutPoint, ScriptBuf, Sequence, TapSighashType, Transaction, TxIn,
-    TxOut, Txid, Witness, absolute, consensus,
+    TxOut, Txid, Witness, absolute,
     hashes::Hash as _,
     key::{TweakedPublicKey, UntweakedPublicKey},
     sighash::{Prevouts, SighashCache, TaprootError},
     taproot, transaction,
 };
-use bitcoinconsensus::{Utxo, VERIFY_ALL_PRE_TAPROOT, VERIFY_TAPROOT};
 use roastery_frost::{Signature, XOnlyPublicKey};
+
+use crate::consensus;
 
 /// Two transactions: one pays to the group, one spends that by the key path.
 pub(super) struct Spend {
@@ -79,21 +80,7 @@ impl Spend {
 
     /// Asks Bitcoin Core's consensus code whether the transaction may spend the group's output.
     pub(super) fn verify(&self, transaction: &Transaction) -> Result<(), bitcoinconsensus::Error> {
-        let spent = &self.funding.output[0];
-        let script = spent.script_pubkey.as_bytes();
-        let utxo = Utxo {
-            script_pubkey: script.as_ptr(),
-            script_pubkey_len: script.len() as u32,
-            value: spent.value.to_sat() as i64,
-        };
-        bitcoinconsensus::verify_with_flags(
-            script,
-            spent.value.to_sat(),
-            &consensus::serialize(transaction),
-            Some(&[utxo]),
-            0,
-            VERIFY_ALL_PRE_TAPROOT | VERIFY_TAPROOT,
-        )
+        consensus::verify(transaction, 0, &self.funding.output[..1])
     }
 }
 

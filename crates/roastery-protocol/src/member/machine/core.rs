@@ -34,7 +34,10 @@ use crate::{
     },
 };
 
-/// Of how many sessions a member is told Ready in half a second because it asks.
+/// How many different replies a member gets in half a second from each own seat.
+const MOST_AT_ONCE: usize = 8;
+
+/// Of how many sessions a member is told Ready in half a second because it asks, by each own seat.
 const MOST_READY_AT_ONCE: usize = 256;
 
 pub(super) struct Core<E, A> {
@@ -69,7 +72,7 @@ pub(super) struct Core<E, A> {
     pub(super) concerns_all: bool,
     replies: ReplyLimiter<Reply>,
     /// Ready that was asked for: one frame lists many sessions, so more of it may be said.
-    ready_replies: ReplyLimiter<SessionId>,
+    ready_replies: ReplyLimiter<(SessionId, Seat)>,
     /// The signatures that members lack.
     outcome_answers: OutcomeAnswers,
     pub(super) quotas: Quotas,
@@ -114,13 +117,14 @@ pub(super) struct Held {
     pub(super) given: Given,
 }
 
-/// What is sent at most once in half a second to one seat.
+/// What is sent at most once in half a second to one seat. What each own seat has of its own names
+/// it: one that asks three seats of a node gets three answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reply {
-    Share(BodyHash),
+    Share(BodyHash, Seat),
     Package(BodyHash),
     NewestPackage(SessionId),
-    Slots,
+    Slots(Seat),
     Nonces(SlotHash),
 }
 
@@ -146,6 +150,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             own.push(OwnSeat { seat, identity, stock, shown, drawing });
         }
         let seats: Vec<Seat> = own.iter().map(|one| one.seat).collect();
+        let count = own.len();
         let mut core = Self {
             links: Links::new(n, group.threshold(), &seats),
             group,
@@ -167,8 +172,8 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             late: BTreeSet::new(),
             waits_since: BTreeMap::new(),
             concerns_all: false,
-            replies: ReplyLimiter::default(),
-            ready_replies: ReplyLimiter::with_most(MOST_READY_AT_ONCE),
+            replies: ReplyLimiter::with_most(MOST_AT_ONCE * count),
+            ready_replies: ReplyLimiter::with_most(MOST_READY_AT_ONCE * count),
             outcome_answers: OutcomeAnswers::default(),
             quotas: Quotas::default(),
             budget: Budget::new(MOST_RETAINED_BYTES),
@@ -287,11 +292,17 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         self.replies.try_acquire(to, what, now.monotonic, least)
     }
 
-    /// Whether a seat that asks is told that this node is ready in a session: at most once in half
-    /// a second.
-    pub(super) fn may_say_ready(&mut self, to: Seat, session: SessionId, now: Moment) -> bool {
+    /// Whether a seat that asks is told that an own seat is ready in a session: at most once in
+    /// half a second.
+    pub(super) fn may_say_ready(
+        &mut self,
+        to: Seat,
+        session: SessionId,
+        own: Seat,
+        now: Moment,
+    ) -> bool {
         let (least, _) = REPEATED_AFTER;
-        self.ready_replies.try_acquire(to, session, now.monotonic, least)
+        self.ready_replies.try_acquire(to, (session, own), now.monotonic, least)
     }
 
     /// A member lacks the signatures of a request: they are sent when its allowance lets them.

@@ -157,7 +157,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             let given = session.given.get(&(own, sender)).filter(|given| given.package == hash);
             let bytes = given.map(|given| given.statement.as_bytes().clone());
             if let Some(bytes) = bytes {
-                self.repeat_share(session, via.seat, hash, &bytes, now);
+                self.repeat_share(session, (own, via.seat), hash, &bytes, now);
             } else if session.cannot.contains_key(&(own, sender)) {
                 if via.is_own {
                     self.say_ready(session.id, own, sender);
@@ -187,18 +187,19 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         }
     }
 
-    /// A share that has left is sent again as long as it might leave now. Gives whether it is.
+    /// A share of an own seat that has left is sent again as long as it might leave now. Gives
+    /// whether it is.
     pub(super) fn repeat_share(
         &mut self,
         session: &Session<A::Package>,
-        to: Seat,
+        (own, to): (Seat, Seat),
         package: BodyHash,
         bytes: &Arc<[u8]>,
         now: Moment,
     ) -> bool {
         !self.is_shunned(to)
             && self.still_agrees(session, now).is_ok()
-            && self.reply(to, Reply::Share(package), bytes, now)
+            && self.reply(to, Reply::Share(package, own), bytes, now)
     }
 
     /// A coordinator that is behind is shown the newest package of its own seat.

@@ -333,7 +333,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         }
         let answer = match want {
             Want::Ready => {
-                if session.is_running() && self.may_say_ready(sender, session.id, now) {
+                if session.is_running() && self.may_say_ready(sender, session.id, own, now) {
                     self.say_ready(session.id, own, sender);
                     return Ok(());
                 }
@@ -348,7 +348,9 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
                 let given = given.find(|(_, given)| given.package == hash);
                 let bytes = given.map(|(_, given)| given.statement.as_bytes().clone());
                 return match bytes {
-                    Some(bytes) if self.repeat_share(session, sender, hash, &bytes, now) => Ok(()),
+                    Some(bytes) if self.repeat_share(session, (own, sender), hash, &bytes, now) => {
+                        Ok(())
+                    }
                     _ => Err(Rejected::NoAnswer { sender }),
                 };
             }

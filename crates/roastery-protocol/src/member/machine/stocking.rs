@@ -230,7 +230,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         if self.is_shunned(sender) {
             return Err(Rejected::Excluded { sender });
         }
-        if !self.may_reply(sender, Reply::Slots, now) {
+        if !self.may_reply(sender, Reply::Slots(own), now) {
             return Err(Rejected::NoAnswer { sender });
         }
         self.show_unused(own, sender);

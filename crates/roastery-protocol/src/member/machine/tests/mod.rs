@@ -22,6 +22,7 @@ mod requests;
 mod scene;
 mod seen;
 mod sessions;
+mod several_seats;
 mod unkept;
 mod used_slots;
 mod world;

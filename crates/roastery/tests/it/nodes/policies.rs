@@ -102,7 +102,7 @@ fn rules_alone_approve_what_they_allow_and_so_many_in_an_hour() {
     ];
     group.restart(1, &strict);
     let sign = ["sign", "--group", "local", "--wait", "0", "--json", "--hash", &hash];
-    let bare = group.tell(0, &sign).json()["session"].as_str().unwrap().to_owned();
+    let bare = group.tell(0, &sign).request()["session"].as_str().unwrap().to_owned();
     let refused = group.request_in(1, &bare, "refused");
     assert_eq!(refused["text"], "policy.kinds: this node does not sign a hash");
     group.tell(0, &["sign", "--group", "local", "--text", "the second"]).well();
@@ -289,7 +289,7 @@ fn bare_hashes_and_the_text_behind_them_are_decided_each_for_itself() {
         let messages = group.request(0, &shown)["messages"].clone();
         let hash = messages[0]["message"].as_str().unwrap().to_owned();
         let sign = ["sign", "--group", "local", "--hash", &hash, "--wait", "0", "--json"];
-        let bare = group.tell(0, &sign).json()["session"].as_str().unwrap().to_owned();
+        let bare = group.tell(0, &sign).request()["session"].as_str().unwrap().to_owned();
         assert_eq!(group.request(1, &bare)["subject"]["kind"], "hash");
         assert_eq!(group.request(1, &shown)["subject"]["text"], text);
         assert_eq!(group.request(1, &bare)["messages"][0]["message"], hash.as_str());

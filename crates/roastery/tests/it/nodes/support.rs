@@ -50,6 +50,13 @@ impl Said {
     pub(crate) fn json(self) -> Value {
         serde_json::from_str(&self.well()).unwrap()
     }
+
+    /// The request that was made, though the others may have refused it already: then the command
+    /// has failed.
+    #[track_caller]
+    pub(crate) fn request(self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|_| panic!("{self:?}"))
+    }
 }
 
 /// So many free ports, one after the other, below those that the system gives out by itself.
@@ -238,10 +245,7 @@ impl Group {
     /// command ends does not matter.
     pub(crate) fn propose(&self, node: usize, text: &str) -> String {
         let sign = ["sign", "--group", "local", "--text", text, "--wait", "0", "--json"];
-        let said = self.tell(node, &sign);
-        let known: Result<Value, _> = serde_json::from_str(&said.out);
-        let known = known.unwrap_or_else(|error| panic!("{error}: {said:?}"));
-        known["session"].as_str().unwrap().to_owned()
+        self.tell(node, &sign).request()["session"].as_str().unwrap().to_owned()
     }
 
     /// A request as a node knows it, once it does.

@@ -17,6 +17,8 @@
 //!    takes, and sign.
 //! 4. [`complete`](spend::Spend::complete) the PSBT with the signatures.
 
+#[cfg(feature = "consensus")]
+pub mod consensus;
 pub mod message;
 pub mod network;
 pub mod policy;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use bitcoin::{
     Amount, OutPoint, Psbt, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Txid, Witness, absolute,
-    consensus, hashes::Hash as _, hex::FromHex as _, transaction::Version,
+    hashes::Hash as _, hex::FromHex as _, transaction::Version,
 };
-use bitcoinconsensus::{Utxo, VERIFY_ALL_PRE_TAPROOT, VERIFY_TAPROOT};
 use getrandom::SysRng;
 use roastery_bitcoin::{
+    consensus::check_input,
     psbt::read,
     spend::Spend,
     wallet::{Branch, Wallet},
@@ -182,33 +182,9 @@ pub fn ordinary(wallet: &Wallet) -> Psbt {
     spending(&[pay(100_000, ours(Branch::Receive, 0))], paid)
 }
 
-/// Asks Bitcoin Core's consensus code about one input.
-pub fn judge(
-    transaction: &Transaction,
-    input: usize,
-    spent: &[TxOut],
-) -> Result<(), bitcoinconsensus::Error> {
-    let utxos: Vec<Utxo> = spent
-        .iter()
-        .map(|output| Utxo {
-            script_pubkey: output.script_pubkey.as_bytes().as_ptr(),
-            script_pubkey_len: output.script_pubkey.len() as u32,
-            value: output.value.to_sat() as i64,
-        })
-        .collect();
-    bitcoinconsensus::verify_with_flags(
-        spent[input].script_pubkey.as_bytes(),
-        spent[input].value.to_sat(),
-        &consensus::serialize(transaction),
-        Some(&utxos),
-        input,
-        VERIFY_ALL_PRE_TAPROOT | VERIFY_TAPROOT,
-    )
-}
-
 /// Asks Bitcoin Core's consensus code about all inputs.
 pub fn judge_all(transaction: &Transaction, spent: &[TxOut]) {
     for input in 0..transaction.input.len() {
-        judge(transaction, input, spent).unwrap();
+        check_input(transaction, input, spent).unwrap();
     }
 }

@@ -15,7 +15,6 @@ macro_rules! complain {
     ($($line:tt)*) => { $crate::output::remark(&format!($($line)*)) };
 }
 
-mod consensus;
 mod demo;
 mod evidence;
 mod examples;

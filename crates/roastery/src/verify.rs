@@ -7,6 +7,7 @@ use anyhow::anyhow;
 use bitcoin::{Address, Network, address::NetworkUnchecked, hex::FromHex as _};
 use clap::Args;
 use roastery_bitcoin::{
+    consensus,
     message::{self, Outcome, Proven},
     network::{network_name, network_named},
 };
@@ -14,7 +15,6 @@ use roastery_frost::Signature;
 use roastery_protocol::request::{Derivation, Subject, Taproot};
 
 use crate::{
-    consensus,
     files::read_group,
     output::{Paint, say},
     values,
@@ -101,9 +101,13 @@ fn of_address(
         return Err(anyhow!("--address: {signer} is not an address of {name}"));
     }
     let (script, signature) = (signer.script_pubkey(), signature.trim());
-    Ok(match message::verify(&script, text.as_bytes(), signature, consensus::verify) {
+    Ok(match message::verify(&script, text.as_bytes(), signature, consensus::check_input) {
         Ok(Outcome::Valid(proven)) => {
-            valid(&signer, &proven);
+            let networks = [Network::Bitcoin, Network::Testnet, Network::Regtest];
+            let network = network.or_else(|| {
+                networks.into_iter().find(|network| address.is_valid_for_network(*network))
+            });
+            valid(&signer, &proven, network.unwrap_or(Network::Bitcoin));
             ExitCode::SUCCESS
         }
         Ok(Outcome::Inconclusive { what }) => {
@@ -117,13 +121,20 @@ fn of_address(
     })
 }
 
-fn valid(signer: &Address, proven: &Proven) {
+fn valid(signer: &Address, proven: &Proven, network: Network) {
     say(Paint::Good, &format!("valid: signed by {signer}"));
     if proven.lock_time != 0 || proven.age != 0 {
         say!("valid at lock time {} and sequence number {}", proven.lock_time, proven.age);
     }
     for (outpoint, output) in &proven.coins {
-        say!("it can spend {outpoint} of {}, if a chain has it unspent", output.value);
+        let whose = Address::from_script(&output.script_pubkey, network).map_or_else(
+            |_| format!("script {}", output.script_pubkey.to_hex_string()),
+            |address| address.to_string(),
+        );
+        say!(
+            "it can spend {outpoint}, if a chain has it unspent, with {} to {whose} and nothing else",
+            output.value
+        );
     }
 }
 

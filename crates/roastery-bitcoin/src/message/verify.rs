@@ -34,8 +34,8 @@ pub struct Proven {
     pub lock_time: u32,
     /// The sequence number of the first input, a relative lock time (BIP-322's age S); 0 is none.
     pub age: u32,
-    /// The further outputs that the signer can spend, if they exist and are unspent: only a chain
-    /// can tell.
+    /// The further outputs that the signer can spend, if they exist with this script and amount and
+    /// are unspent: only a chain can tell. What the PSBT says of them is not proven.
     pub coins: Vec<(OutPoint, TxOut)>,
 }
 

@@ -1,7 +1,6 @@
 //! What a PSBT spends, to whom, and what this group signs of it.
 
 mod complete;
-mod destiny;
 mod error;
 mod input;
 mod left;
@@ -10,6 +9,7 @@ mod report;
 mod request;
 mod signed;
 mod size;
+mod spender;
 mod warning;
 mod whole;
 

@@ -3,7 +3,7 @@ use roastery_protocol::request::Derivation;
 
 use super::{
     Warning,
-    destiny::{Destiny, destiny},
+    spender::{Spender, spender},
 };
 use crate::{
     psbt::Document,
@@ -45,13 +45,13 @@ impl Output {
     /// Whether it can never be spent: its script fails whatever is given to it, or asks for a
     /// signature by a key that no one can have.
     pub fn is_burnt(&self) -> bool {
-        destiny(&self.script) == Destiny::Nobody
+        spender(&self.script) == Spender::None
     }
 
     /// Whether anyone can spend it: its script asks for nothing, or its witness version or the
     /// length of its program has no meaning (BIP-141, BIP-341). Pay-to-anchor (P2A) is one of them.
     pub fn anyone_can_spend(&self) -> bool {
-        destiny(&self.script) == Destiny::Anyone
+        spender(&self.script) == Spender::Anyone
     }
 
     /// The address on a network, if the script has one.

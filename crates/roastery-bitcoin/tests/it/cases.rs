@@ -5,6 +5,7 @@ use std::{fs, path::Path};
 
 use bitcoin::{Amount, Network, Psbt, hex::FromHex};
 use roastery_bitcoin::{
+    consensus::check_input,
     policy::{Refusal, Review, Rules},
     psbt::{Document, Place, PsbtError, read},
     spend::{
@@ -13,7 +14,7 @@ use roastery_bitcoin::{
     },
     wallet::Wallet,
 };
-use roastery_testkit::payments::{TestGroup, group_of_key, judge, judge_all};
+use roastery_testkit::payments::{TestGroup, group_of_key, judge_all};
 use serde_json::Value;
 
 fn file(name: &str) -> Vec<u8> {
@@ -145,7 +146,7 @@ fn what_a_leaf_lacks_takes_no_signature_from_another_input() {
     let mut transaction = signed.spend.transaction().clone();
     transaction.input[0].witness =
         signed.done.document().decoded().inputs[0].final_script_witness.clone().unwrap();
-    judge(&transaction, 0, &spent).unwrap();
+    check_input(&transaction, 0, &spent).unwrap();
 }
 
 #[test]

@@ -6,13 +6,14 @@ use bitcoin::{
     base64::{Engine as _, prelude::BASE64_STANDARD},
 };
 use roastery_bitcoin::{
+    consensus::check_input,
     message::{
         Form, Outcome, Proven, TextError, VerifyError, message_hash, to_sign, to_spend, verify,
     },
     wallet::MAX_ACCOUNT,
 };
 use roastery_protocol::request::{Derivation, SigningRequest, Taproot};
-use roastery_testkit::payments::{TestGroup, judge};
+use roastery_testkit::payments::TestGroup;
 use serde_json::Value;
 
 fn vectors(text: &str) -> Value {
@@ -32,7 +33,7 @@ fn script(address: &str) -> ScriptBuf {
 }
 
 fn check(address: &str, text: &str, signature: &str) -> Result<Outcome, VerifyError> {
-    verify(&script(address), text.as_bytes(), signature, judge)
+    verify(&script(address), text.as_bytes(), signature, check_input)
 }
 
 #[track_caller]
@@ -206,7 +207,7 @@ fn a_signature_that_does_not_commit_to_everything_is_refused_though_consensus_ta
     let simple =
         |witness: &Witness| format!("smp{}", BASE64_STANDARD.encode(consensus::serialize(witness)));
     for kind in [TapSighashType::Default, TapSighashType::All] {
-        let found = verify(&script, b"mine", &simple(&signed(kind, &transaction)), judge);
+        let found = verify(&script, b"mine", &simple(&signed(kind, &transaction)), check_input);
         assert!(matches!(found, Ok(Outcome::Valid(_))), "{found:?}");
     }
     for kind in [TapSighashType::None, TapSighashType::Single, TapSighashType::AllPlusAnyoneCanPay]
@@ -214,8 +215,8 @@ fn a_signature_that_does_not_commit_to_everything_is_refused_though_consensus_ta
         let witness = signed(kind, &transaction);
         let mut full = transaction.clone();
         full.input[0].witness = witness.clone();
-        assert!(judge(&full, 0, &spent.output).is_ok());
-        let found = verify(&script, b"mine", &simple(&witness), judge);
+        assert!(check_input(&full, 0, &spent.output).is_ok());
+        let found = verify(&script, b"mine", &simple(&witness), check_input);
         assert!(matches!(found, Err(VerifyError::Rule { input: 0, .. })), "{found:?}");
     }
     // A transaction that pays something is a payment.
@@ -223,7 +224,7 @@ fn a_signature_that_does_not_commit_to_everything_is_refused_though_consensus_ta
     let witness = signed(TapSighashType::Default, &transaction);
     transaction.input[0].witness = witness;
     let full = format!("ful{}", BASE64_STANDARD.encode(consensus::serialize(&transaction)));
-    let found = verify(&script, b"mine", &full, judge);
+    let found = verify(&script, b"mine", &full, check_input);
     assert!(matches!(found, Err(VerifyError::Pays)), "{found:?}");
 }
 
@@ -232,7 +233,7 @@ fn by_script(bytes: &[u8]) -> Result<Outcome, VerifyError> {
     let inner = ScriptBuf::from_bytes(bytes.to_vec());
     let witness = bitcoin::Witness::from_slice(&[bytes]);
     let signature = BASE64_STANDARD.encode(bitcoin::consensus::serialize(&witness));
-    verify(&inner.to_p2wsh(), b"mine", &format!("smp{signature}"), judge)
+    verify(&inner.to_p2wsh(), b"mine", &format!("smp{signature}"), check_input)
 }
 
 #[test]
@@ -272,8 +273,8 @@ fn a_signature_with_the_other_s_is_refused_though_consensus_takes_it() {
     let spent = to_spend(script.clone(), message.as_bytes());
     let mut full = to_sign(&spent);
     full.input[0].witness = witness.clone();
-    assert!(judge(&full, 0, &spent.output).is_ok());
+    assert!(check_input(&full, 0, &spent.output).is_ok());
     let simple = format!("smp{}", BASE64_STANDARD.encode(consensus::serialize(&witness)));
-    let refused = verify(&script, message.as_bytes(), &simple, judge);
+    let refused = verify(&script, message.as_bytes(), &simple, check_input);
     assert!(matches!(refused, Err(VerifyError::Rule { .. })), "{refused:?}");
 }

@@ -8,6 +8,7 @@ use bitcoin::{
 };
 use miniscript::{Descriptor, psbt::PsbtExt as _};
 use roastery_bitcoin::{
+    consensus::check_input,
     psbt::read,
     spend::{
         CannotSign, CompleteError, Completion, Left, Mismatch, Missing, Need, Signing, Spend,
@@ -18,7 +19,7 @@ use roastery_bitcoin::{
 use roastery_frost::Signature;
 use roastery_protocol::request::{MessageToSign, SigningRequest, Taproot};
 use roastery_testkit::payments::{
-    TestGroup, elsewhere, judge, judge_all, ordinary, pay, spend_of, spending,
+    TestGroup, elsewhere, judge_all, ordinary, pay, spend_of, spending,
 };
 
 /// What the inputs spend.
@@ -272,9 +273,9 @@ fn a_changed_transaction_is_not_what_was_signed() {
     let signatures = group.sign(&spend.messages().unwrap());
     let done = spend.complete(&signatures, Completion::Finalised).unwrap().into_document();
     let mut transaction = extract(&done).unwrap();
-    judge(&transaction, 0, &spent).unwrap();
+    check_input(&transaction, 0, &spent).unwrap();
     transaction.output[0].value -= Amount::from_sat(1);
-    assert!(judge(&transaction, 0, &spent).is_err());
+    assert!(check_input(&transaction, 0, &spent).is_err());
 }
 
 #[test]
@@ -359,4 +360,20 @@ fn a_proposer_who_lies_is_told_in_what() {
     let other = TestGroup::of([0x12; 32], [0x22; 32], 3, 5);
     let mismatch = Mismatch::Group { requested: other.group.id(), group: group.group.id() };
     assert_eq!(node.check(&request(&other, messages)), Err(mismatch));
+}
+
+#[test]
+fn a_long_witness_in_the_psbt_makes_no_fee_rate_smaller() {
+    let group = TestGroup::three_of_five();
+    let wallet = group.wallet();
+    let ours = pay(50_000, wallet.script(Branch::Receive, 0).unwrap());
+    let taproot = TestGroup::of([7; 32], [8; 32], 2, 3).wallet();
+    let taproot = pay(50_000, taproot.script(Branch::Receive, 0).unwrap());
+    for theirs in [pay(50_000, elsewhere()), taproot] {
+        let mut psbt = spending(&[ours.clone(), theirs], vec![pay(90_000, elsewhere())]);
+        let before = spend_of(psbt.clone(), &wallet).fee_rate().unwrap();
+        psbt.inputs[1].final_script_witness = Some(Witness::from_slice(&[vec![0; 100_000]]));
+        psbt.inputs[1].final_script_sig = Some(vec![0x51; 1_000].into());
+        assert_eq!(spend_of(psbt, &wallet).fee_rate(), Some(before));
+    }
 }

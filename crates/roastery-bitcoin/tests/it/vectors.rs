@@ -13,11 +13,12 @@ use bitcoin::{
     taproot,
 };
 use roastery_bitcoin::{
+    consensus::check_input,
     psbt::read,
     spend::{CannotSign, Completion, Signing, Spend, State},
 };
 use roastery_protocol::request::{Derivation, MessageToSign, Taproot};
-use roastery_testkit::payments::{TestGroup, judge, spend_of};
+use roastery_testkit::payments::{TestGroup, spend_of};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -141,10 +142,10 @@ fn groups_that_share_the_vectors_keys_have_their_tweaked_keys_and_sign_their_has
         let signature =
             taproot::Signature::from_slice(&signatures[0].to_bytes()).unwrap().signature;
         let mut transaction = signed.clone();
-        judge(&transaction, index, &spent).unwrap();
+        check_input(&transaction, index, &spent).unwrap();
         let signature = taproot::Signature { signature, sighash_type: kind };
         transaction.input[index].witness = Witness::p2tr_key_spend(&signature);
-        judge(&transaction, index, &spent).unwrap();
+        check_input(&transaction, index, &spent).unwrap();
     }
 }
 
@@ -189,6 +190,6 @@ fn the_vectors_spending_as_a_psbt_is_signed_where_all_of_it_is_committed_to() {
         let mut transaction = signed.clone();
         transaction.input[index].witness =
             done.decoded().inputs[index].final_script_witness.clone().unwrap();
-        judge(&transaction, index, &spent).unwrap();
+        check_input(&transaction, index, &spent).unwrap();
     }
 }

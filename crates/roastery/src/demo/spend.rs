@@ -9,9 +9,8 @@ use bitcoin::{
     sighash::{Prevouts, SighashCache, TaprootError},
     taproot, transaction,
 };
+use roastery_bitcoin::consensus;
 use roastery_frost::{Signature, XOnlyPublicKey};
-
-use crate::consensus;
 
 /// Two transactions: one pays to the group, one spends that by the key path.
 pub(super) struct Spend {
@@ -79,8 +78,8 @@ impl Spend {
     }
 
     /// Asks Bitcoin Core's consensus code whether the transaction may spend the group's output.
-    pub(super) fn verify(&self, transaction: &Transaction) -> Result<(), bitcoinconsensus::Error> {
-        consensus::verify(transaction, 0, &self.funding.output[..1])
+    pub(super) fn verify(&self, transaction: &Transaction) -> Result<(), consensus::Error> {
+        consensus::check_input(transaction, 0, &self.funding.output[..1])
     }
 }
 

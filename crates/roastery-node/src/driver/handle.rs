@@ -47,7 +47,7 @@ pub(super) enum Command {
     },
     Propose(Proposal, oneshot::Sender<Result<(), ProposeError>>),
     Refuse(SigningRequest, RefusalReason),
-    Bar(Vec<Seat>),
+    Bar(Vec<Seat>, oneshot::Sender<()>),
     /// The request is decided here without a session.
     Decided(SessionId),
     /// The proposal was delivered and no decision was made.
@@ -126,10 +126,13 @@ impl NodeHandle {
     }
 
     /// Bars these seats for as long as the node runs: it neither picks nor serves them, signs with
-    /// none of them, and shows none of their proposals. Sessions that run go on without them.
+    /// none of them, and shows none of their proposals. Sessions that run go on without them. It is
+    /// in force when this returns.
     pub async fn bar(&self, seats: Vec<Seat>) {
+        let (reply, done) = oneshot::channel();
         // A node that has ended signs with no seat.
-        let _ = self.commands.send(Command::Bar(seats)).await;
+        let _ = self.commands.send(Command::Bar(seats, reply)).await;
+        let _ = done.await;
     }
 
     /// A request that was proposed here is decided, though no session was opened for it and this

@@ -227,7 +227,10 @@ impl<B: Bus, E: Engine, A: Arithmetic> Node<B, E, A> {
                 let _ = reply.send(self.member.propose(proposal, now).map_err(Into::into));
             }
             Command::Refuse(request, reason) => self.member.refuse(&request, reason, now),
-            Command::Bar(seats) => seats.into_iter().for_each(|seat| self.member.bar(seat)),
+            Command::Bar(seats, reply) => {
+                seats.into_iter().for_each(|seat| self.member.bar(seat));
+                let _ = reply.send(());
+            }
             Command::Decided(session) => self.member.decided(session),
             Command::NotTaken(session) => self.member.not_taken(session),
             Command::Persisted(record, kept) => self.member.persisted(record, kept, now),

@@ -1,6 +1,7 @@
 //! The service: a node's groups and key generations, and its operations.
 
 mod answers;
+mod bars;
 mod decisions;
 mod error;
 mod event;

@@ -17,6 +17,7 @@ use crate::{
     policy::Ledger,
     service::{
         ServiceError, ServiceEvent, Supervisor,
+        bars::Bars,
         host_key::HostKeyReader,
         rejections::{files::Rejections, messages::RejectedMessages},
         store_state::StoreState,
@@ -41,6 +42,8 @@ pub(in crate::service) struct Shared {
     pub(in crate::service) rejected: RejectedMessages,
     /// The limits on spending and requests, by key.
     pub(in crate::service) ledger: Arc<Ledger>,
+    /// The seats that the operator has barred.
+    pub(in crate::service) bars: Bars,
     /// Where every bound that is reached is reported.
     pub(in crate::service) limits: Arc<Limits>,
     /// The runtime of tasks that outlive the calls that start them.
@@ -72,6 +75,7 @@ impl Shared {
             rejections,
             rejected: RejectedMessages::default(),
             ledger: Arc::default(),
+            bars: Bars::default(),
             limits,
             runtime,
             supervisor: Supervisor::default(),

@@ -302,7 +302,7 @@ impl Service {
         let members = members.map(|(seat, member)| MemberStatus {
             name: self.shared.name_of(&member.peer),
             reachable: self.is_reachable(&member.peer, links),
-            barred_since: group.bars.since(seat),
+            barred_since: self.shared.bars.since(group.group.id(), seat),
         });
         let config = group.policy.config();
         GroupStatus {

@@ -1,6 +1,5 @@
 //! A group at this node: its state, and the parts of which it is made.
 
-pub(super) mod bars;
 pub(super) mod coins;
 pub(super) mod holdings;
 pub(super) mod journal;

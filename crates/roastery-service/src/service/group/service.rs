@@ -22,7 +22,6 @@ use crate::{
     service::{
         ServiceError, ServiceEvent,
         group::{
-            bars::Bars,
             coins::Coins,
             holdings::Holdings,
             journal::{GroupJournal, OverLimit},
@@ -63,8 +62,6 @@ pub(in crate::service) struct GroupService {
     pub(in crate::service) clock_behind: Option<u64>,
     /// The approvals and refusals of the members.
     pub(in crate::service) progress: Progress,
-    /// The seats that the operator has barred.
-    pub(in crate::service) bars: Bars,
     /// Which requests spend which coins.
     pub(in crate::service) coins: Arc<Coins>,
     /// The quotas of requests in the store, by member.
@@ -130,7 +127,14 @@ impl GroupService {
         let id = group.id();
         let stored = shared
             .store(move |store| Ok((store.incarnation(id)?, store.proofs(id)?, store.bars(id)?)));
-        let (last_incarnation, proofs, bars) = stored.await?;
+        let (last_incarnation, proofs, kept_bars) = stored.await?;
+        shared.bars.add(id, &kept_bars);
+        let bars = shared.bars.of(id);
+        if bars.len() > kept_bars.len() {
+            // The disk has failed to take them before.
+            let bars = bars.clone();
+            shared.store(move |store| store.keep_bars(id, &bars)).await?;
+        }
         let behind = last_incarnation.filter(|last| is_behind(now_ms(), *last));
         let clock_behind = behind.map(|last| last.milliseconds());
         let proofs = proofs.into_iter().map(|kept| Arc::new(kept.proof)).collect();
@@ -162,7 +166,6 @@ impl GroupService {
             summaries: Arc::default(),
             clock_behind,
             progress: Progress::default(),
-            bars: Bars::new(bars),
             examinations: Turns::default(),
             coins: Arc::default(),
             holdings: Arc::default(),

@@ -17,7 +17,8 @@ impl Service {
     ///
     /// [`ServiceError::NotFound`] if there is no such group or member,
     /// [`ServiceError::Conflict`] if several members have the name, or it is this node itself,
-    /// [`ServiceError::Store`] if it could not be kept: then it ends with this process.
+    /// [`ServiceError::Store`] if it could not be kept: it is in force all the same, and kept when the
+    /// disk works again, but a process that ends before that forgets it.
     pub async fn bar(&self, group: &str, member: &str) -> Result<(), ServiceError> {
         let group = self.find_group(group)?;
         let peer = self.member(&group, member)?;
@@ -32,14 +33,16 @@ impl Service {
             .map(|(seat, _)| KeptBar { seat, time_ms })
             .collect();
         // In force first: a disk that fails keeps no operator from it.
-        group.handle.bar(bars.iter().map(|bar| bar.seat).collect()).await;
-        group.bars.add(&bars);
+        let id = group.group.id();
+        self.shared.bars.add(id, &bars);
+        // The group may have been started anew meanwhile.
+        let running = self.lock_groups().get(&id).cloned().unwrap_or_else(|| group.clone());
+        running.handle.bar(bars.iter().map(|bar| bar.seat).collect()).await;
         let seats: Vec<u16> = bars.iter().map(|bar| bar.seat.to_u16()).collect();
         tracing::warn!(
             group = %group.name, member, ?seats,
             "the operator has barred this member: this node does not sign with it"
         );
-        let id = group.group.id();
         self.shared.store(move |store| store.keep_bars(id, &bars)).await
     }
 

@@ -73,7 +73,10 @@ impl Service {
             (journal, over_limit),
         )
         .await?;
-        self.lock_groups().insert(id, group);
+        self.lock_groups().insert(id, group.clone());
+        // What was barred while it started has found the group before it.
+        let barred = self.shared.bars.of(id);
+        group.handle.bar(barred.into_iter().map(|bar| bar.seat).collect()).await;
         Ok(())
     }
 

@@ -48,6 +48,22 @@ fn a_member_that_is_barred_is_not_signed_with_and_its_requests_are_not_taken_als
 }
 
 #[test]
+fn a_bar_that_the_disk_does_not_take_is_in_force_at_once_and_kept_when_the_disk_works_again() {
+    let group = Group::start("bar-on-a-full-disk", 2, 2);
+    group.stop(0);
+    group.restart_ignoring_file_limits(0);
+    group.limit_files(0, "4096");
+    let said = group.tell(0, &["group", "bar", "node-1", "--group", "local", "--yes"]);
+    assert_ne!(said.status, 0, "{said:?}");
+    group.limit_files(0, "unlimited");
+    until("the store is open again", || (group.tell(0, &["health"]).status == 0).then_some(()));
+    assert_eq!(barred(&group, 0), [1]);
+    group.stop(0);
+    group.restart(0, &[]);
+    assert_eq!(barred(&group, 0), [1]);
+}
+
+#[test]
 fn a_member_that_is_not_there_and_the_node_itself_are_not_barred_and_nothing_is_without_an_answer()
 {
     let group = Group::start("not-barred", 2, 2);

@@ -1,16 +1,6 @@
 //! A rejection is final for its node, whatever happens to the disk.
 
-use std::process::Command;
-
 use crate::nodes::support::{Group, until};
-
-/// From now on a node's process can write into no file beyond so many bytes.
-fn limit_files(group: &Group, node: usize, bytes: u64) {
-    let pid = group.status(node)["pid"].to_string();
-    let limit = format!("--fsize={bytes}:{bytes}");
-    let done = Command::new("prlimit").args(["--pid", &pid, &limit]).output().unwrap();
-    assert!(done.status.success(), "{done:?}");
-}
 
 /// Three nodes, all of which must sign, and of which the third one is down, so that no share leaves
 /// yet; the second one has approved, and a write beyond the limit returns an error to it.
@@ -44,7 +34,7 @@ fn nothing_leaves(group: &Group, session: &str) {
 #[test]
 fn a_rejection_that_the_store_cannot_take_is_in_a_file_and_stands_after_a_restart() {
     let (group, session) = approved("beside");
-    limit_files(&group, 1, 4096);
+    group.limit_files(1, "4096");
     let said = group.tell(1, &["reject", &session, "--note", "not this one"]);
     assert_ne!(said.status, 0, "{said:?}");
     until("the rejection is in a file", || {
@@ -60,7 +50,7 @@ fn a_rejection_that_the_store_cannot_take_is_in_a_file_and_stands_after_a_restar
 fn after_a_rejection_that_is_recorded_nowhere_nothing_that_was_open_is_signed_without_the_operator()
 {
     let (group, session) = approved("nowhere");
-    limit_files(&group, 1, 0);
+    group.limit_files(1, "0");
     let said = group.tell(1, &["reject", &session]);
     assert_ne!(said.status, 0, "{said:?}");
     until("the store is not relied upon", || {

@@ -237,6 +237,15 @@ impl Group {
         fs::write(path, text.replacen(from, to, 1)).unwrap();
     }
 
+    /// From now on a node's process can write into no file beyond so many bytes, or as it likes
+    /// again: unlimited.
+    pub(crate) fn limit_files(&self, node: usize, bytes: &str) {
+        let pid = self.status(node)["pid"].to_string();
+        let limit = format!("--fsize={bytes}:unlimited");
+        let done = Command::new("prlimit").args(["--pid", &pid, &limit]).output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+    }
+
     pub(crate) fn status(&self, node: usize) -> Value {
         self.tell(node, &["status", "--json"]).json()
     }

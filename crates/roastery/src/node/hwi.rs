@@ -21,6 +21,7 @@ use roastery_protocol::{group::Group, request::MAX_LIFETIME_SECONDS};
 use roastery_service::{
     api::Client,
     config::Config,
+    text::to_json,
     view::{GroupStatus, State, Status},
 };
 use serde_json::{Value, json};
@@ -80,7 +81,11 @@ pub(super) fn run(at: &At, options: Options) -> ExitCode {
         // A list is all that Core takes from enumerate.
         if lists { json!([error]) } else { error }
     });
-    say!("{answer}");
+    // Characters that a terminal acts on stay within JSON's own escapes.
+    match to_json(&answer) {
+        Ok(answer) => say!("{answer}"),
+        Err(error) => say!("{}", json!({ "error": error.to_string() })),
+    }
     ExitCode::SUCCESS
 }
 
@@ -164,10 +169,18 @@ fn chosen(signers: Vec<Signer>, fingerprint: Option<&str>) -> anyhow::Result<Sig
     let wanted = fingerprint.context("--fingerprint FINGERPRINT says which group")?;
     let is_wanted =
         |signer: &Signer| signer.wallet.fingerprint().to_string().eq_ignore_ascii_case(wanted);
-    signers
-        .into_iter()
-        .find(is_wanted)
-        .with_context(|| format!("no group of this node has the fingerprint {wanted}"))
+    let mut wanted_ones = signers.into_iter().filter(is_wanted);
+    let signer = wanted_ones
+        .next()
+        .with_context(|| format!("no group of this node has the fingerprint {wanted}"))?;
+    match wanted_ones.next() {
+        None => Ok(signer),
+        Some(other) => Err(anyhow!(
+            "two groups of this node have the fingerprint {wanted}, {} and {}: sign with `roastery psbt sign --group NAME`",
+            signer.status.name,
+            other.status.name
+        )),
+    }
 }
 
 /// Has the group sign. The command waits as long as the request can be signed.

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use roastery_frost::Seat;
 
 /// The time before the first repetition. Each further one comes after twice as long, without a
-/// longest pause: what a wait costs does not grow with the hours, and whoever can act on Ready asks
-/// for it.
+/// longest pause: what a wait costs does not grow with the hours, and a member that can act on
+/// Ready asks for it.
 const REPEATED_AFTER: Duration = Duration::from_millis(500);
 
 /// What one signer says in one session to the coordinators: the counter of its changes of mind, and

@@ -1,8 +1,9 @@
 //! Which runs of a coordinator a signer answers, and how often (section 8).
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::Run;
+use crate::BodyHash;
 
 /// The least time between two runs of one coordinator at first.
 const LEAST_PAUSE: Duration = Duration::from_millis(125);
@@ -29,6 +30,8 @@ pub struct AnsweredRuns {
 struct Newest {
     run: Run,
     accepted: Duration,
+    /// The packages that got a share, by number.
+    answered: BTreeMap<u16, BodyHash>,
     released: usize,
 }
 
@@ -70,9 +73,9 @@ impl AnsweredRuns {
                     true => LEAST_PAUSE,
                     false => self.pause.saturating_mul(2).min(MOST_PAUSE),
                 };
-                self.newest = Some(Newest { run, accepted: now, released: 0 });
+                self.newest = Some(Newest::new(run, now));
             }
-            None => self.newest = Some(Newest { run, accepted: now, released: 0 }),
+            None => self.newest = Some(Newest::new(run, now)),
         }
         match &self.newest {
             Some(newest) if newest.released >= self.most => Admission::Exhausted,
@@ -80,17 +83,31 @@ impl AnsweredRuns {
         }
     }
 
-    /// A share is about to be given to the newest run. It counts from here on, whether it leaves or
-    /// not.
-    pub fn released(&mut self) {
+    /// A share is about to be given to this package of the newest run. It counts from here on,
+    /// whether it leaves or not.
+    pub fn released(&mut self, number: u16, package: BodyHash) {
         if let Some(newest) = &mut self.newest {
             newest.released += 1;
+            newest.answered.insert(number, package);
         }
+    }
+
+    /// The package of this number in the newest run that got a share, if it is this run. What is
+    /// kept of the package itself may be dropped; this is not.
+    pub fn answered(&self, run: Run, number: u16) -> Option<BodyHash> {
+        let newest = self.newest.as_ref().filter(|newest| newest.run == run)?;
+        newest.answered.get(&number).copied()
     }
 
     /// The newest run that was admitted.
     pub fn newest(&self) -> Option<Run> {
         self.newest.as_ref().map(|newest| newest.run)
+    }
+}
+
+impl Newest {
+    fn new(run: Run, accepted: Duration) -> Self {
+        Self { run, accepted, answered: BTreeMap::new(), released: 0 }
     }
 }
 
@@ -102,6 +119,10 @@ mod tests {
         Run::new(number, [0; 8])
     }
 
+    fn package(number: u16) -> BodyHash {
+        BodyHash::from_bytes([number as u8; 32])
+    }
+
     fn ms(milliseconds: u64) -> Duration {
         Duration::from_millis(milliseconds)
     }
@@ -109,12 +130,23 @@ mod tests {
     #[test]
     fn a_run_gets_at_most_as_many_shares_as_it_may_have_packages() {
         let mut runs = AnsweredRuns::new(2);
-        for _ in 0..2 {
+        for number in 0..2 {
             assert_eq!(runs.admit(run(1), ms(0)), Admission::Admitted);
-            runs.released();
+            runs.released(number, package(number));
         }
         assert_eq!(runs.admit(run(1), ms(0)), Admission::Exhausted);
         assert_eq!(runs.admit(run(2), ms(125)), Admission::Admitted);
+    }
+
+    #[test]
+    fn what_a_run_got_shares_for_is_known_by_number_until_a_newer_run() {
+        let mut runs = AnsweredRuns::new(2);
+        runs.admit(run(1), ms(0));
+        runs.released(0, package(7));
+        assert_eq!(runs.answered(run(1), 0), Some(package(7)));
+        assert_eq!((runs.answered(run(1), 1), runs.answered(run(2), 0)), (None, None));
+        runs.admit(run(2), ms(125));
+        assert_eq!((runs.answered(run(1), 0), runs.answered(run(2), 0)), (None, None));
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
 
 impl<E: Engine, A: Arithmetic> Core<E, A> {
     /// Counts what is kept in a session of what others have signed, if that has changed. What this
-    /// node has signed itself is charged to nobody.
+    /// node has signed itself is charged to no link.
     pub(super) fn settle_budget(&mut self, session: &mut Session<A::Package>) {
         let Some(kept) = session.retained.take_bytes_by_link() else { return };
         let mut links = BTreeMap::<Seat, (usize, usize)>::new();

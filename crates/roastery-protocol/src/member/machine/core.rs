@@ -40,6 +40,10 @@ const MOST_AT_ONCE: usize = 8;
 /// Of how many sessions a member is told Ready in half a second because it asks, by each own seat.
 const MOST_READY_AT_ONCE: usize = 256;
 
+/// How many shares are sent to a member again in half a second by each own seat: as many as a
+/// coordinator of many sessions lacks after a link was lost.
+const MOST_SHARES_AT_ONCE: usize = 256;
+
 pub(super) struct Core<E, A> {
     pub(super) group: Arc<Group>,
     pub(super) own: Vec<OwnSeat>,
@@ -73,6 +77,8 @@ pub(super) struct Core<E, A> {
     replies: ReplyLimiter<Reply>,
     /// Ready that was asked for: one frame lists many sessions, so more of it may be said.
     ready_replies: ReplyLimiter<(SessionId, Seat)>,
+    /// The shares that are sent again.
+    share_replies: ReplyLimiter<(BodyHash, Seat)>,
     /// The signatures that members lack.
     outcome_answers: OutcomeAnswers,
     pub(super) quotas: Quotas,
@@ -106,9 +112,23 @@ pub(super) struct OwnSeat {
 
 /// What an engine will answer.
 pub(super) enum Pending {
-    Draw { seat: Seat, draw: Draw, m: usize, incarnation: Incarnation, ordered: Moment },
-    Open { session: SessionId },
-    Sign { seat: Seat, coordinator: Seat, session: SessionId, package: BodyHash },
+    Draw {
+        seat: Seat,
+        draw: Draw,
+        m: usize,
+        incarnation: Incarnation,
+        ordered: Moment,
+    },
+    Open {
+        session: SessionId,
+    },
+    Sign {
+        seat: Seat,
+        coordinator: Seat,
+        session: SessionId,
+        package: BodyHash,
+        signers: Vec<Seat>,
+    },
 }
 
 /// A share that waits for the disk.
@@ -121,7 +141,6 @@ pub(super) struct Held {
 /// it: one that asks three seats of a node gets three answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reply {
-    Share(BodyHash, Seat),
     Package(BodyHash),
     NewestPackage(SessionId),
     Slots(Seat),
@@ -174,6 +193,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             concerns_all: false,
             replies: ReplyLimiter::with_most(MOST_AT_ONCE * count),
             ready_replies: ReplyLimiter::with_most(MOST_READY_AT_ONCE * count),
+            share_replies: ReplyLimiter::with_most(MOST_SHARES_AT_ONCE * count),
             outcome_answers: OutcomeAnswers::default(),
             quotas: Quotas::default(),
             budget: Budget::new(MOST_RETAINED_BYTES),
@@ -290,6 +310,22 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
     pub(super) fn may_reply(&mut self, to: Seat, what: Reply, now: Moment) -> bool {
         let (least, _) = REPEATED_AFTER;
         self.replies.try_acquire(to, what, now.monotonic, least)
+    }
+
+    /// Sends the share of an own seat again, at most once in half a second.
+    pub(super) fn reply_share(
+        &mut self,
+        (own, to): (Seat, Seat),
+        package: BodyHash,
+        bytes: &Arc<[u8]>,
+        now: Moment,
+    ) -> bool {
+        let (least, _) = REPEATED_AFTER;
+        let may = self.share_replies.try_acquire(to, (package, own), now.monotonic, least);
+        if may {
+            self.send(Destination::Seat(to), bytes.clone());
+        }
+        may
     }
 
     /// Whether a seat that asks is told that an own seat is ready in a session: at most once in

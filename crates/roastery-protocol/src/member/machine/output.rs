@@ -309,6 +309,9 @@ pub enum Decline {
     /// It is of an older run than the newest of its coordinator.
     #[error("a newer run of its coordinator is known")]
     OlderRun,
+    /// Another package of its run and number has got a share.
+    #[error("another package of its run and number has got a share")]
+    NumberAnswered,
     /// Its run comes too soon after the one before; it is looked at when its time comes.
     #[error("its run comes too soon after the one before")]
     TooSoon,

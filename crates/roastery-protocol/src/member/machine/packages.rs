@@ -12,7 +12,7 @@ use super::{
     Decline, Rejected,
     core::{Core, Reply},
     receiving::Via,
-    session::Session,
+    session::{Given, Session},
 };
 use crate::{
     BodyHash,
@@ -155,9 +155,8 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
     ) -> Result<(), Rejected> {
         for own in self.own_seats() {
             let given = session.given.get(&(own, sender)).filter(|given| given.package == hash);
-            let bytes = given.map(|given| given.statement.as_bytes().clone());
-            if let Some(bytes) = bytes {
-                self.repeat_share(session, (own, via.seat), hash, &bytes, now);
+            if let Some(given) = given {
+                self.repeat_share(session, (own, via.seat), given, now);
             } else if session.cannot.contains_key(&(own, sender)) {
                 if via.is_own {
                     self.say_ready(session.id, own, sender);
@@ -193,13 +192,13 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         &mut self,
         session: &Session<A::Package>,
         (own, to): (Seat, Seat),
-        package: BodyHash,
-        bytes: &Arc<[u8]>,
+        given: &Given,
         now: Moment,
     ) -> bool {
         !self.is_shunned(to)
+            && !given.signers.iter().any(|seat| self.is_shunned(*seat))
             && self.still_agrees(session, now).is_ok()
-            && self.reply(to, Reply::Share(package, own), bytes, now)
+            && self.reply_share((own, to), given.package, given.statement.as_bytes(), now)
     }
 
     /// A coordinator that is behind is shown the newest package of its own seat.

@@ -346,9 +346,8 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             Want::Share(hash) => {
                 let mut given = session.given.iter().filter(|((of, _), _)| *of == own);
                 let given = given.find(|(_, given)| given.package == hash);
-                let bytes = given.map(|(_, given)| given.statement.as_bytes().clone());
-                return match bytes {
-                    Some(bytes) if self.repeat_share(session, (own, sender), hash, &bytes, now) => {
+                return match given {
+                    Some((_, given)) if self.repeat_share(session, (own, sender), given, now) => {
                         Ok(())
                     }
                     _ => Err(Rejected::NoAnswer { sender }),

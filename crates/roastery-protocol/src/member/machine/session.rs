@@ -106,6 +106,8 @@ pub(super) enum Phase {
 /// A share that has left.
 pub(super) struct Given {
     pub(super) package: BodyHash,
+    /// The signers of the package.
+    pub(super) signers: Vec<Seat>,
     pub(super) statement: Statement,
     pub(super) at: Duration,
 }

@@ -11,7 +11,7 @@ use super::{
     unkept::Again,
 };
 use crate::{
-    BodyHash,
+    BodyHash, SessionId,
     clock::Moment,
     machine::Destination,
     member::{
@@ -78,6 +78,11 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         let picked = own.into_iter().filter(|own| package.entry_of(*own).is_some());
         let mut result = Err(Rejected::NotToBeSigned(Decline::NotPicked));
         for own in picked {
+            if self.has_answered(session, own, coordinator, hash) {
+                // Its slot is used; the package itself may have been dropped and come again.
+                result = Ok(());
+                continue;
+            }
             result = self.answer(session, own, coordinator, (hash, &package), now);
             match &result {
                 // It can never be answered: its coordinator goes on without this seat.
@@ -106,13 +111,30 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         coordinator: Seat,
         hash: BodyHash,
     ) -> bool {
+        session.too_soon.get(&(own, coordinator)).is_some_and(|(_, waiting)| *waiting == hash)
+            || self.is_computed(session.id, own, hash)
+    }
+
+    /// Whether the share of this own seat for this package is computed, or waits for the disk.
+    fn is_computed(&self, session: SessionId, own: Seat, hash: BodyHash) -> bool {
         let is_of_job = |pending: &Pending| {
             matches!(pending, Pending::Sign { seat, session: of, package, .. }
-                if (*seat, *of, *package) == (own, session.id, hash))
+                if (*seat, *of, *package) == (own, session, hash))
         };
-        session.too_soon.get(&(own, coordinator)).is_some_and(|(_, waiting)| *waiting == hash)
-            || self.held.contains_key(&(session.id, own, hash))
-            || self.jobs.values().any(is_of_job)
+        self.held.contains_key(&(session, own, hash)) || self.jobs.values().any(is_of_job)
+    }
+
+    /// Whether this own seat has given its last share for this coordinator to this package, or
+    /// gives it now.
+    fn has_answered(
+        &self,
+        session: &Session<A::Package>,
+        own: Seat,
+        coordinator: Seat,
+        hash: BodyHash,
+    ) -> bool {
+        let given = session.given.get(&(own, coordinator));
+        given.is_some_and(|given| given.package == hash) || self.is_computed(session.id, own, hash)
     }
 
     /// Looks again at the newest package of each coordinator that has no answer of an own seat: the
@@ -166,7 +188,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         let indexes = named_indexes(entry.first, session.m)?;
         let most = self.group.most_packages();
         let runs = session.answered.entry((own, coordinator));
-        runs.or_insert_with(|| AnsweredRuns::new(most)).released();
+        runs.or_insert_with(|| AnsweredRuns::new(most)).released(package.number, hash);
         self.own_seat_mut(own).stock.take(coordinator, indexes, session.id, now);
         session.retained.spend(hash, own, entry.hash, NamedSlots(nonces));
         let order = SignOrder {
@@ -179,10 +201,15 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             aggregates: package.aggregates.clone(),
         };
         match self.engine.sign(&order, now) {
-            Answer::Now(shares) => self.signed(session, (own, coordinator), hash, shares, now),
+            Answer::Now(shares) => {
+                let package = (hash, package.seats());
+                self.signed(session, (own, coordinator), package, shares, now);
+            }
             Answer::Later(job) => {
                 let session = session.id;
-                let pending = Pending::Sign { seat: own, coordinator, session, package: hash };
+                let signers = package.seats();
+                let pending =
+                    Pending::Sign { seat: own, coordinator, session, package: hash, signers };
                 self.jobs.insert(job, pending);
             }
         }
@@ -211,6 +238,9 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             let runs = session.answered.entry((own, coordinator));
             let runs = runs.or_insert_with(|| AnsweredRuns::new(most));
             match runs.admit(package.run, now.monotonic) {
+                Admission::Admitted if runs.answered(package.run, package.number).is_some() => {
+                    return Err(Decline::NumberAnswered);
+                }
                 Admission::Admitted => {}
                 Admission::Older => return Err(Decline::OlderRun),
                 Admission::Exhausted => return Err(Decline::Exhausted { most }),
@@ -249,7 +279,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         &mut self,
         session: &mut Session<A::Package>,
         (seat, coordinator): (Seat, Seat),
-        package: BodyHash,
+        (package, signers): (BodyHash, Vec<Seat>),
         shares: Result<Vec<PartialSignature>, EngineError>,
         now: Moment,
     ) {
@@ -282,7 +312,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         let content = Content::SignatureShare(SignatureShare { package, scalars });
         let statement = self.seal(session.id, seat, &content);
         let session = session.id;
-        let given = Given { package, statement, at: now.monotonic };
+        let given = Given { package, signers, statement, at: now.monotonic };
         self.held.insert((session, seat, package), Held { coordinator, given });
         self.persist(Record::Share { session, seat, coordinator, package });
     }
@@ -303,8 +333,8 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         if let Err(reason) = self.still_agrees(session, now) {
             return self.end_withdrawn(session, reason, now);
         }
-        if self.is_shunned(coordinator) {
-            // It was barred or proven faulty meanwhile: the share is destroyed.
+        if self.is_shunned(coordinator) || given.signers.iter().any(|seat| self.is_shunned(*seat)) {
+            // One of them was barred or proven faulty meanwhile: the share is destroyed.
             return;
         }
         let (package, statement) = (given.package, given.statement.clone());

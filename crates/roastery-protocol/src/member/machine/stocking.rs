@@ -103,13 +103,14 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
                     self.core.stop(session, super::StopReason::Engine(error), now);
                 }
             }
-            (Pending::Sign { seat, coordinator, session, package }, answer) => {
+            (Pending::Sign { seat, coordinator, session, package, signers }, answer) => {
                 let shares = match answer {
                     Ok(Answered::Signed(shares)) => Ok(shares),
                     Ok(_) => Err(EngineError::Unavailable),
                     Err(error) => Err(error),
                 };
                 if let Some(session) = self.sessions.get_mut(session) {
+                    let package = (package, signers);
                     self.core.signed(session, (seat, coordinator), package, shares, now);
                 }
             }

@@ -4,16 +4,18 @@ use std::time::Duration;
 
 use roastery_frost::{AggregateNonce, PartialSignature, PublicNonce, nonce_agg};
 
-use super::world::World;
+use super::world::{Disk, World, seat};
 use crate::{
     SessionId,
+    machine::{Destination, Machine as _},
     member::{
         Run,
         frame::{
-            Content, ControlContent, ControlKind, Ready, ReadySession, SignatureShare, SignerSlots,
-            SigningPackage, Slots, Want, slot_hash,
+            Content, ControlContent, ControlKind, Frame, Kind, Ready, ReadySession, SignatureShare,
+            SignerSlots, SigningPackage, Slots, Statement, StatementKind, Want, slot_hash,
         },
-        machine::{Event, RequestOrigin},
+        machine::{Event, Record, RequestOrigin},
+        retained::Retained,
     },
     verdict::FaultKind,
 };
@@ -335,4 +337,77 @@ fn a_link_that_comes_and_goes_without_end_is_acted_on_at_a_pace_and_the_last_tim
         let session = request.session_id();
         assert!(world.run_until_signed(session, &[0, 1], secs(10)).is_some());
     }
+}
+
+/// How many shares of node 0 have come to node 2.
+fn shares(world: &World) -> usize {
+    let frames = world.nodes[2].inbox.iter().filter(|(sender, _)| *sender == 0);
+    let kinds = frames.filter_map(|(_, bytes)| Frame::peek(bytes).ok());
+    kinds.filter(|(kind, _)| *kind == Kind::Statement(StatementKind::SignatureShare)).count()
+}
+
+/// What node 0 keeps in this session of what others have signed.
+fn retained(world: &mut World, session: SessionId) -> &mut Retained {
+    let member = world.nodes[0].member.as_mut().unwrap();
+    &mut member.sessions.get_mut(session).unwrap().retained
+}
+
+#[test]
+fn a_package_that_was_dropped_after_its_answer_is_answered_again_and_another_of_its_number_is_not()
+{
+    let (mut world, session) = world();
+    let request = world.request(1, 3_600);
+    world.open(0, &request, RequestOrigin::Waited);
+    let slots = world.slots_for(2, 0).pop().unwrap();
+    let run = Run::new(1_000_000, [0; 8]);
+    let answered = world.seal(
+        2,
+        session,
+        &Content::SigningPackage(package(&world, run, 0, &slots, slots.first)),
+    );
+    let show = |world: &mut World, statement: &Statement| {
+        world.nodes[2].inbox.clear();
+        world.send(2, Destination::Everyone, statement.as_bytes());
+        let until = world.now + secs(1);
+        world.run(until);
+        shares(world)
+    };
+    assert_eq!(show(&mut world, &answered), 1);
+    retained(&mut world, session).forget_package(answered.body_hash());
+    let other = package(&world, run, 0, &slots, slots.first + 1);
+    let other = world.seal(2, session, &Content::SigningPackage(other));
+    assert_eq!(show(&mut world, &other), 0);
+    retained(&mut world, session).forget_package(other.body_hash());
+
+    assert_eq!(show(&mut world, &answered), 0, "it is taken again first");
+    let cannot = world.nodes[2].inbox.iter().filter(|(_, bytes)| {
+        matches!(Frame::peek(bytes), Ok((Kind::Control(ControlKind::Ready), _)))
+    });
+    assert_eq!(cannot.count(), 0, "nothing keeps it from its answer");
+    assert_eq!(show(&mut world, &answered), 1);
+}
+
+#[test]
+fn a_share_that_waits_for_the_disk_while_a_cosigner_is_barred_does_not_leave() {
+    let (mut world, session) = world();
+    let request = world.request(1, 3_600);
+    world.open(0, &request, RequestOrigin::Waited);
+    world.nodes[0].disk = Disk::Waits;
+    let slots = world.slots_for(2, 0).pop().unwrap();
+    let run = Run::new(1_000_000, [0; 8]);
+    let package = package_with(1, &world, run, 0, &slots, slots.first);
+    world.say(2, session, &Content::SigningPackage(package));
+    let until = world.now + secs(1);
+    world.run(until);
+    let of_package = |record: &Record| matches!(record, Record::Share { coordinator, .. } if *coordinator == seat(&world, 2));
+    assert!(world.nodes[0].waiting.iter().any(of_package));
+    let (barred, now) = (seat(&world, 1), world.moment(0));
+    let waiting = std::mem::take(&mut world.nodes[0].waiting);
+    let member = world.nodes[0].member.as_mut().unwrap();
+    member.bar(barred);
+    waiting.into_iter().for_each(|record| member.persisted(record, true, now));
+    world.drain(0);
+    let until = world.now + secs(1);
+    world.run(until);
+    assert_eq!(shares(&world), 0);
 }

@@ -7,7 +7,7 @@ use roastery_frost::{Seat, Signature, XOnlyPublicKey};
 use thiserror::Error;
 
 use super::{
-    Plan,
+    Party, Plan,
     message::{RollApproval, RollList, approval_digest},
 };
 use crate::{group::Group, keys::acceptance_digest};
@@ -129,21 +129,25 @@ impl RollCall {
         self.parent.member(seat).is_some() && self.withdrawn.insert(seat)
     }
 
-    /// Counts all that a roll lists. Returns whether anything of it is new.
+    /// Counts all that a roll lists but for what it says of `own`, the seats of the node itself,
+    /// which knows its own decisions. Returns whether anything of it is new.
     ///
     /// # Errors
     ///
     /// [`RollError`] of the first entry that is none; those before it are counted.
-    pub fn read(&mut self, list: &RollList) -> Result<bool, RollError> {
+    pub fn read(&mut self, list: &RollList, own: &[Party]) -> Result<bool, RollError> {
         let (listed, members) = (list.acceptances.len(), self.plan.size());
         if listed != members {
             return Err(RollError::Count { listed, members });
         }
         let mut new = false;
         for (seat, signature) in self.plan.seats().zip(&list.acceptances) {
-            new |= self.accept(seat, *signature)?;
+            if !own.contains(&Party::new(seat)) {
+                new |= self.accept(seat, *signature)?;
+            }
         }
-        for approval in &list.approvals {
+        let others = |approval: &&RollApproval| !own.contains(&Party::old(approval.seat));
+        for approval in list.approvals.iter().filter(others) {
             new |= self.approve(approval.seat, approval.signature)?;
         }
         Ok(new)
@@ -186,7 +190,6 @@ impl RollCall {
 mod tests {
     use super::*;
     use crate::change::{
-        Party,
         message::{Body, Envelope},
         test_plans::*,
     };
@@ -223,12 +226,23 @@ mod tests {
         assert!(call.roll(3).is_none());
         // Another node counts the same from the list.
         let mut other = RollCall::new(plan, call.parent.clone());
-        assert_eq!(other.read(roll.list()), Ok(true));
+        assert_eq!(other.read(roll.list(), &[]), Ok(true));
         assert_eq!(other.roll(0), Some(roll.clone()));
-        assert_eq!(other.read(roll.list()), Ok(false));
+        assert_eq!(other.read(roll.list(), &[]), Ok(false));
         let mut incomplete = roll.list().clone();
         incomplete.acceptances.pop();
-        assert_eq!(other.read(&incomplete), Err(RollError::Count { listed: 2, members: 3 }));
+        assert_eq!(other.read(&incomplete, &[]), Err(RollError::Count { listed: 2, members: 3 }));
+    }
+
+    #[test]
+    fn what_a_roll_says_of_the_nodes_own_seats_does_not_count() {
+        let (call, plan) = called(2);
+        let roll = call.roll(0).unwrap();
+        let own = [Party::old(seat(1)), Party::new(seat(2))];
+        let mut other = RollCall::new(plan, call.parent.clone());
+        assert_eq!(other.read(roll.list(), &own), Ok(true));
+        assert!(other.has_approved(seat(0)) && !other.has_approved(seat(1)));
+        assert_eq!(other.missing().collect::<Vec<_>>(), [seat(2)]);
     }
 
     #[test]

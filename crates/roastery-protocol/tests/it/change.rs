@@ -1,5 +1,6 @@
 //! A change of a group, played by all its members in one test.
 
+mod attacks;
 mod faults;
 mod honest;
 mod world;

@@ -84,12 +84,21 @@ impl<E: Engine> Change<E> {
         self.escalate(now);
     }
 
+    /// Whether the decision of this node itself is to approve, and stored. What others say of it
+    /// counts for nothing: they may have its identity key and not its share.
+    fn approves(&self) -> bool {
+        self.wants_to_approve
+            && self.journal.has(&Record::Approved)
+            && !self.journal.records().any(|record| *record == Record::Withdrawn)
+    }
+
     /// Deals, once everything is there that a dealing needs. Its record is stored before it leaves.
     pub(super) fn deal(&mut self, now: Moment) {
         let Some(seat) = self.own_old() else { return };
         let may_deal = self.may_deal
             && now.monotonic < self.fixed.deadline
             && self.running.is_some()
+            && self.approves()
             && self.call.has_approved(seat)
             && self.has_roll();
         if !may_deal || self.said.contains(&Said::Dealing) {

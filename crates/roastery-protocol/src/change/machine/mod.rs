@@ -281,6 +281,11 @@ impl<E: Engine> Change<E> {
         self.fixed.old.as_ref().map(|(seat, _)| *seat)
     }
 
+    fn own_parties(&self) -> Vec<Party> {
+        let (old, new) = (self.own_old().map(Party::old), self.own_new().map(Party::new));
+        old.into_iter().chain(new).collect()
+    }
+
     fn is_own(&self, party: Party) -> bool {
         let own = match party.role {
             Role::Old => self.own_old(),

@@ -67,6 +67,8 @@ impl<E: Engine> Change<E> {
         match body {
             // A plan that is under way is known.
             Body::Plan(_) => Err(Rejected::Repeat),
+            // What this node has decided it knows from its own store.
+            Body::Approval | Body::Acceptance(_) if self.is_own(sender) => Err(Rejected::Repeat),
             Body::Approval => {
                 let counted = self.call.approve(seat, Signature::from_bytes(&envelope.signature()));
                 self.answer_with_roll(from, sender, now);
@@ -78,7 +80,7 @@ impl<E: Engine> Change<E> {
                 new_if(counted?)
             }
             Body::Withdrawal => new_if(self.call.withdraw(seat)),
-            Body::Roll(list) => new_if(self.call.read(&list)?),
+            Body::Roll(list) => new_if(self.call.read(&list, &self.own_parties())?),
             Body::Dealing(bytes) => self.on_dealing(sender, &bytes, envelope),
             Body::Choice(names) => self.on_choice(seat, names, now),
             Body::Complaint(name) => self.on_complaint(seat, name),

@@ -112,7 +112,7 @@ impl<E: Engine> Change<E> {
                     return self.event(Event::CannotDeal(error));
                 }
             };
-            let name = DealingName::of(dealing.head());
+            let name = DealingName::of(&dealing);
             let other = self.journal.records().find_map(|record| match record {
                 Record::Dealt(stored) if *stored != name => Some(*stored),
                 _ => None,
@@ -127,7 +127,7 @@ impl<E: Engine> Change<E> {
             self.own_dealing = Some((dealing, envelope));
         }
         let Some((dealing, envelope)) = self.own_dealing.clone() else { return };
-        if !self.keep(Record::Dealt(DealingName::of(dealing.head()))) {
+        if !self.keep(Record::Dealt(DealingName::of(&dealing))) {
             return;
         }
         self.said.insert(Said::Dealing);
@@ -140,7 +140,7 @@ impl<E: Engine> Change<E> {
 
     /// Keeps the first dealing of a dealer, and says so at once if its share is wrong here.
     pub(super) fn enter_dealing(&mut self, dealing: Dealing, envelope: Envelope) {
-        let name = DealingName::of(dealing.head());
+        let name = DealingName::of(&dealing);
         let opened = self.own_new().map(|_| self.engine.open(&dealing));
         let is_wrong = matches!(opened, Some(Err(OpenError::WrongShare { .. })));
         self.dealings.enter(dealing, envelope, opened.map(|opened| opened.is_ok()));

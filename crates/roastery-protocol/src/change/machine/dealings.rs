@@ -11,10 +11,13 @@ use crate::change::message::{DealingName, Envelope};
 pub(super) struct Dealings {
     held: BTreeMap<Seat, Held>,
     complaints: BTreeMap<Seat, BTreeSet<DealingName>>,
+    /// Who has dealt twice.
+    twice: BTreeSet<Seat>,
 }
 
 #[derive(Debug)]
 struct Held {
+    name: DealingName,
     dealing: Dealing,
     envelope: Envelope,
     /// Whether this node's own share of it is right; `None` at a node without a new seat.
@@ -33,13 +36,14 @@ impl Dealings {
     pub(super) fn compare(&self, dealing: &Dealing) -> Known {
         match self.held.get(&dealing.dealer()) {
             None => Known::New,
-            Some(held) if held.dealing.head() == dealing.head() => Known::Same,
+            Some(held) if held.name == DealingName::of(dealing) => Known::Same,
             Some(_) => Known::Different,
         }
     }
 
     pub(super) fn enter(&mut self, dealing: Dealing, envelope: Envelope, is_right: Option<bool>) {
-        self.held.insert(dealing.dealer(), Held { dealing, envelope, is_right });
+        let name = DealingName::of(&dealing);
+        self.held.insert(name.dealer, Held { name, dealing, envelope, is_right });
     }
 
     /// A new member's complaint; counted once, and only about a dealing that is held, so that there
@@ -68,6 +72,17 @@ impl Dealings {
         self.held.contains_key(&name.dealer) && self.find(name).is_none()
     }
 
+    /// A second dealing of this dealer has come. Returns whether that is new.
+    pub(super) fn deals_twice(&mut self, dealer: Seat) -> bool {
+        self.twice.insert(dealer)
+    }
+
+    /// Whether it is to be asked for: it is not here, or it is a second one of a dealer of which no
+    /// second one was seen.
+    pub(super) fn is_wanted(&self, name: DealingName) -> bool {
+        self.lacks(name) || self.contradicts(name) && !self.twice.contains(&name.dealer)
+    }
+
     /// Whether this node's share of it was found wrong.
     pub(super) fn is_wrong(&self, name: DealingName) -> bool {
         self.find(name).is_some_and(|held| held.is_right == Some(false))
@@ -75,10 +90,9 @@ impl Dealings {
 
     /// The dealings that nobody complains about and whose share is right here, by dealer.
     pub(super) fn sound(&self) -> impl Iterator<Item = DealingName> + '_ {
-        let names = self.held.values().map(|held| (DealingName::of(held.dealing.head()), held));
-        names
-            .filter(|(name, held)| held.is_right == Some(true) && !self.is_complained_of(*name))
-            .map(|(name, _)| name)
+        let is_sound =
+            |held: &&Held| held.is_right == Some(true) && !self.is_complained_of(held.name);
+        self.held.values().filter(is_sound).map(|held| held.name)
     }
 
     fn is_complained_of(&self, name: DealingName) -> bool {
@@ -87,6 +101,6 @@ impl Dealings {
 
     fn find(&self, name: DealingName) -> Option<&Held> {
         let held = self.held.get(&name.dealer)?;
-        (DealingName::of(held.dealing.head()) == name).then_some(held)
+        (held.name == name).then_some(held)
     }
 }

@@ -64,7 +64,7 @@ pub enum Event {
         /// The dealing.
         dealing: DealingName,
     },
-    /// An old member has dealt twice. The first dealing counts here.
+    /// An old member has dealt twice. The first dealing counts here. Said once for each dealer.
     TwoDealings {
         /// The old seat.
         dealer: Seat,

@@ -103,7 +103,9 @@ impl<E: Engine> Change<E> {
         match self.dealings.compare(&dealing) {
             Known::Same => Err(Rejected::Repeat),
             Known::Different => {
-                self.event(Event::TwoDealings { dealer: sender.seat });
+                if self.dealings.deals_twice(sender.seat) {
+                    self.event(Event::TwoDealings { dealer: sender.seat });
+                }
                 Err(Rejected::Wrong { sender })
             }
             Known::New => {
@@ -114,7 +116,8 @@ impl<E: Engine> Change<E> {
     }
 
     /// The last choice of a coordinator counts, until one is signed. What is missing of it is asked
-    /// for; what was signed is answered with the signature.
+    /// for, and so is a second dealing of one dealer, so that it is seen. What was signed is
+    /// answered with the signature.
     fn on_choice(
         &mut self,
         coordinator: Seat,
@@ -134,16 +137,17 @@ impl<E: Engine> Change<E> {
             return Err(Rejected::Repeat);
         }
         self.complain_of(&names, now);
-        let missing: Vec<DealingName> =
-            names.iter().copied().filter(|name| self.dealings.lacks(*name)).collect();
+        let is_missing = names.iter().any(|name| self.dealings.lacks(*name));
+        let wanted: Vec<DealingName> =
+            names.iter().copied().filter(|name| self.dealings.is_wanted(*name)).collect();
         if !is_same {
             self.choices.insert(coordinator, Choice::new(names));
         }
-        for name in &missing {
+        for name in &wanted {
             let want = self.seal_as_any(&Body::Want(Want::Dealing(*name)));
             self.answer(Party::new(coordinator), &want, now);
         }
-        if missing.is_empty() {
+        if !is_missing {
             return if is_same { Err(Rejected::Repeat) } else { Ok(()) };
         }
         Err(Rejected::UnknownDealing { coordinator })

@@ -3,7 +3,7 @@ use std::{io, sync::Arc};
 use borsh::{BorshDeserialize, BorshSerialize};
 use roastery_frost::{
     Seat, Signature,
-    change::{Certificate, ChangeParams, Dealing, DealingHead},
+    change::{Certificate, ChangeParams, Dealing},
 };
 use thiserror::Error;
 
@@ -15,7 +15,8 @@ use crate::{
     wire,
 };
 
-/// A dealing by name: its dealer and the digest of its content.
+/// A dealing by name: its dealer and the hash of its head, which is what the dealer signs. So two
+/// dealings of one dealer have two names also where they differ in the nonce alone.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize,
 )]
@@ -23,14 +24,15 @@ pub struct DealingName {
     /// The old seat that deals.
     #[borsh(serialize_with = "wire::put", deserialize_with = "wire::take")]
     pub dealer: Seat,
-    /// The digest of the dealing's content.
-    pub digest: [u8; 32],
+    /// The hash of the dealing's head
+    /// ([`DealingHead::hash`](roastery_frost::change::DealingHead::hash)).
+    pub head: [u8; 32],
 }
 
 impl DealingName {
-    /// The name of the dealing with this head.
-    pub fn of(head: &DealingHead) -> Self {
-        Self { dealer: head.dealer(), digest: *head.digest() }
+    /// The name of a dealing.
+    pub fn of(dealing: &Dealing) -> Self {
+        Self { dealer: dealing.dealer(), head: dealing.head().hash(dealing.params().plan()) }
     }
 
     const LENGTH: usize = 2 + 32;

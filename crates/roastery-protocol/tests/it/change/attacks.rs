@@ -1,14 +1,15 @@
 //! What an adversary does with the keys that it has stolen, and with two faces.
 
-use roastery_frost::Signature;
+use roastery_frost::{MaybeScalar, Scalar, Signature, decode_point};
 use roastery_protocol::change::{
     Party,
-    machine::{Change, Record, Rejected},
+    machine::{Change, Event, Record, Rejected},
     message::{Body, Envelope, Kind, RollApproval, RollList},
 };
 use roastery_testkit::seat;
 
 use super::world::*;
+use crate::encoding::layout::tagged;
 
 fn deliver(world: &mut World, from: usize, to: usize, envelope: &Envelope) -> Result<(), Rejected> {
     world.deliver(&Packet { from, to, bytes: envelope.as_bytes().clone() })
@@ -54,4 +55,78 @@ fn with_the_identity_keys_of_all_and_no_share_nobody_is_made_to_deal() {
     (0..3).for_each(|person| world.approve(person));
     world.run();
     world.assert_one_epoch();
+}
+
+/// A dealing of old seat 0 with this content, under the nonce whose secret is `k`.
+fn sealed_dealing(world: &World, k: Scalar, content: &[u8]) -> Envelope {
+    let plan = *world.plan.id().as_bytes();
+    let even = |secret: Scalar| {
+        if secret.base_point_mul().has_even_y() { secret } else { -secret }
+    };
+    let length = (content.len() as u32).to_le_bytes();
+    let digest = tagged("roastery/1/change/content", &[&length, content].concat());
+    let nonce = k.base_point_mul().serialize();
+    let head = [&plan[..], &[0, 0], &nonce, &digest].concat();
+    let head = tagged("roastery/1/change/dealing", &head);
+    let share = Scalar::from_slice(&world.fixture.shares[0][..]).unwrap();
+    let (d, r) = (even(share), even(Scalar::max()));
+    let points = [r, d].map(|secret| secret.base_point_mul().serialize_xonly());
+    let challenge = [&points[0][..], &points[1], &head].concat();
+    let e = MaybeScalar::reduce_from(&tagged("roastery/1/change/dealing/challenge", &challenge));
+    let s = r + e * d;
+    let bytes = [&nonce[..], content, &points[0], &s.serialize()].concat();
+    Envelope::seal(world.plan.id(), Party::old(seat(0)), &Body::Dealing(bytes), &identity(0))
+}
+
+/// One content that is right for the receivers below `half` under the nonce of `low`, and for the
+/// others under that of `high`.
+fn content_with_two_nonces(world: &World, half: usize, low: Scalar, high: Scalar) -> Vec<u8> {
+    let plan = *world.plan.id().as_bytes();
+    let small = |value: usize| Scalar::try_from(value as u128).unwrap();
+    let share = Scalar::from_slice(&world.fixture.shares[0][..]).unwrap();
+    let above: Vec<Scalar> = (1..world.plan.threshold()).map(|k| small(1000 + k)).collect();
+    let mut content: Vec<u8> = above.iter().flat_map(|a| a.base_point_mul().serialize()).collect();
+    for (at, member) in world.plan.members().iter().enumerate() {
+        let k = if at < half { low } else { high };
+        let host = member.host_key.serialize();
+        let shared = (k * decode_point(&host).unwrap()).serialize();
+        let (nonce, index) = (k.base_point_mul().serialize(), (at as u16).to_le_bytes());
+        let input = [&shared[..], &plan, &[0, 0], &nonce, &host, &index].concat();
+        let pad = MaybeScalar::reduce_from(&tagged("roastery/1/change/pad", &input));
+        let x = small(at + 1);
+        let value = above.iter().rev().fold(MaybeScalar::Zero, |value, a| (value + *a) * x);
+        content.extend((value + share + pad).serialize());
+    }
+    content
+}
+
+#[test]
+fn two_dealings_that_differ_in_the_nonce_alone_are_found_and_the_change_goes_on_with_others() {
+    let mut world = World::new(3, 5, 3, &[0, 1, 2, 3, 4]);
+    world.open_all();
+    let [low, high] = [7u128, 11].map(|k| Scalar::try_from(k).unwrap());
+    let content = content_with_two_nonces(&world, 2, low, high);
+    let faces = [low, high].map(|k| sealed_dealing(&world, k, &content));
+    for to in 0..5 {
+        let face = &faces[usize::from(to >= 2)];
+        assert_eq!(deliver(&mut world, 0, to, face), Ok(()));
+    }
+    let twice = |event: &&Event| **event == Event::TwoDealings { dealer: seat(0) };
+    for _ in 0..3 {
+        assert!(deliver(&mut world, 0, 1, &faces[1]).is_err());
+    }
+    assert_eq!(world.nodes[1].events.iter().filter(twice).count(), 1);
+    let right =
+        |node: &Node| !node.events.iter().any(|event| matches!(event, Event::WrongShare(_)));
+    assert!(world.nodes.iter().all(right), "each face is right for who sees it");
+    (1..5).for_each(|person| world.approve(person));
+    for person in 0..5 {
+        world.with(person, Change::accept);
+    }
+    world.run();
+    world.assert_one_epoch();
+    let heads = world.machine(1).certificate().unwrap().transcript().heads();
+    assert!(heads.map(|head| head.dealer()).all(|dealer| dealer != seat(0)));
+    let told = world.nodes.iter().filter(|node| node.events.iter().any(|event| twice(&event)));
+    assert!(told.count() >= 2, "one of the two halves has seen both");
 }

@@ -143,7 +143,7 @@ fn a_false_complaint_is_counted_once_and_shown_by_name() {
         assert_eq!(say_by_2(&mut world, &Body::Complaint(name)), Ok(()));
         assert_eq!(say_by_2(&mut world, &Body::Complaint(name)), Err(Rejected::Repeat));
         // About a dealing that is not there.
-        let none = DealingName { digest: [1; 32], ..name };
+        let none = DealingName { head: [1; 32], ..name };
         assert_eq!(say_by_2(&mut world, &Body::Complaint(none)), Err(Rejected::Repeat));
     }
     let by_2 =
@@ -273,7 +273,7 @@ fn a_dealing_of_another_share_than_the_stored_one_does_not_leave() {
     world.nodes[0].stored = vec![
         Record::Approved,
         Record::Accepted,
-        Record::Dealt(DealingName { dealer: seat(0), digest: [7; 32] }),
+        Record::Dealt(DealingName { dealer: seat(0), head: [7; 32] }),
     ];
     world.open_all();
     world.decide();
@@ -327,7 +327,7 @@ fn what_is_not_there_is_not_answered_and_invalid_certificates_are_checked_four_t
     let mut world = decided(2, 3, 2, &[0, 1, 2]);
     let seal =
         |body: &Body| Envelope::seal(world.plan.id(), Party::new(seat(1)), body, &identity(1));
-    let want = seal(&Body::Want(Want::Dealing(DealingName { dealer: seat(0), digest: [1; 32] })));
+    let want = seal(&Body::Want(Want::Dealing(DealingName { dealer: seat(0), head: [1; 32] })));
     let length = 32 + 131 * 2 + 33 + 96 * 3;
     let certificate = seal(&Body::Certificate(vec![0; length]));
     let deliver = |world: &mut World, envelope: &Envelope| {

@@ -89,7 +89,7 @@ fn seal(sender: Party, body: &Body) -> Envelope {
 fn messages() -> Vec<(String, Envelope)> {
     let (old, new) = (Party::old(seat(2)), Party::new(seat(1)));
     let (dealings, certificate) = (dealings(), certificate());
-    let names: Vec<_> = dealings.iter().map(|dealing| DealingName::of(dealing.head())).collect();
+    let names: Vec<_> = dealings.iter().map(DealingName::of).collect();
     let transcript = ChangeTranscriptHash::from_bytes(*certificate.transcript().hash());
     let accept = |at: usize, new: usize| host(at).accept(plan().id(), seat(new));
     let approvals = [0, 2].map(|at| {
@@ -184,7 +184,9 @@ fn plan_header_and_contents_have_the_bytes_of_the_specification() {
         .iter()
         .flat_map(|dealing| {
             let head = dealing.head();
-            [&head.dealer().to_u16().to_le_bytes()[..], head.digest()].concat()
+            let input = [&plan.id().as_bytes()[..], &head.to_bytes()].concat();
+            let hash = tagged("roastery/1/change/dealing", &input);
+            [&head.dealer().to_u16().to_le_bytes()[..], &hash].concat()
         })
         .collect();
     let hash = certificate.transcript().hash();
@@ -280,7 +282,7 @@ fn content_of_another_length_is_refused_before_it_is_decoded() {
 
 #[test]
 fn the_dealers_of_a_choice_ascend() {
-    let names: Vec<_> = dealings().iter().map(|d| DealingName::of(d.head())).collect();
+    let names: Vec<_> = dealings().iter().map(DealingName::of).collect();
     for wrong in [vec![names[1], names[0]], vec![names[0], names[0]]] {
         let envelope = seal(Party::new(seat(0)), &Body::Choice(wrong));
         assert_eq!(envelope.read(&params()), Err(Malformation::ChoiceOrder));

@@ -3,4 +3,5 @@
 mod attacks;
 mod faults;
 mod honest;
+mod late;
 mod world;

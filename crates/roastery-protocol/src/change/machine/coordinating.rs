@@ -45,27 +45,35 @@ impl<E: Engine> Change<E> {
     /// node has signed for another coordinator comes first, so that few transcripts are signed.
     pub(super) fn choose(&mut self, now: Moment) {
         let (Some(own), Some(_)) = (self.own_new(), &self.coordinating) else { return };
-        let chosen = self.choices.get(&own);
-        if chosen.is_some_and(|choice| !choice.is_hopeless() || !choice.is_open()) {
-            return;
-        }
-        if now.monotonic >= self.fixed.deadline && !self.has_signed() {
+        if !self.may_sign(now) || self.is_superseded() || !self.may_choose(own) {
             return;
         }
         let sound: Vec<DealingName> = self.dealings.sound().collect();
-        let t = self.fixed.parent.threshold();
         let signed = self.choices.values().filter(|choice| choice.signed().is_some());
         let signed = signed.filter(|one| one.names.iter().all(|name| sound.contains(name)));
         let signed = signed.map(|choice| &choice.names[..]);
-        let makes_a_key = |names: &&[DealingName]| {
-            let dealings: Option<Vec<&Dealing>> =
-                names.iter().map(|name| self.dealings.get(*name)).collect();
-            dealings.is_some_and(|dealings| Transcript::new(&self.fixed.params, &dealings).is_ok())
-        };
-        let names = signed.chain(sound.windows(t)).find(makes_a_key).map(<[_]>::to_vec);
-        if let Some(names) = names {
-            self.choices.insert(own, Choice::new(names));
+        let all = signed.chain(sound.windows(self.fixed.parent.threshold()));
+        let all = all.filter(|names| !self.refused.contains(*names)).map(<[_]>::to_vec);
+        let all: Vec<Vec<DealingName>> = all.collect();
+        for names in all {
+            let dealings: Vec<&Dealing> =
+                names.iter().filter_map(|name| self.dealings.get(*name)).collect();
+            match Transcript::new(&self.fixed.params, &dealings) {
+                Ok(transcript) => {
+                    self.choices.insert(own, Choice::with(names, transcript));
+                    return;
+                }
+                Err(_) => self.refused.insert(names),
+            };
         }
+    }
+
+    /// Whether there is no choice of this node, or one that comes to nothing and is not signed.
+    fn may_choose(&self, own: Seat) -> bool {
+        let is_own = |record: &Record| matches!(record, Record::Signed { coordinator, .. } if *coordinator == own);
+        let chosen = self.choices.get(&own);
+        chosen.is_none_or(|choice| choice.is_hopeless() && choice.is_open())
+            && !self.journal.records().any(is_own)
     }
 
     /// This node has signed its own choice: from now on the others see it.
@@ -138,7 +146,8 @@ impl<E: Engine> Change<E> {
         true
     }
 
-    /// The certificate is stored: the caller learns of it, and all others if this node has made it.
+    /// The certificate is stored: the caller learns of it, and all others if this node has made it
+    /// or begins again with it.
     pub(super) fn tell_certificate(&mut self) {
         let Some((certificate, envelope)) = &self.certificate else { return };
         let hash = ChangeTranscriptHash::from_bytes(*certificate.transcript().hash());
@@ -149,7 +158,8 @@ impl<E: Engine> Change<E> {
         self.said.insert(Said::Certificate);
         self.event(Event::Certified(hash));
         let all = self.fixed.plan.size();
-        if self.coordinating.as_ref().is_some_and(|one| one.signatures.len() == all) {
+        let made = self.coordinating.as_ref().is_some_and(|one| one.signatures.len() == all);
+        if made || self.tells_stored {
             self.send(Destination::Everyone, &envelope);
         }
     }

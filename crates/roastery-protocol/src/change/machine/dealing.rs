@@ -18,12 +18,14 @@ use crate::{
 impl<E: Engine> Change<E> {
     /// Says what is stored as decided here: approval or withdrawal, and acceptance.
     pub(super) fn announce(&mut self, now: Moment) {
-        if now.monotonic >= self.fixed.deadline {
+        if self.is_late(now) {
             return;
         }
         if let Some(seat) = self.own_old() {
-            if self.journal.has(&Record::Withdrawn) {
-                self.say(Said::Withdrawal);
+            if self.withdraws {
+                if self.keep(Record::Withdrawn) && self.say(Said::Withdrawal) {
+                    self.event(Event::Withdrawn);
+                }
             } else if self.wants_to_approve && self.keep(Record::Approved) {
                 if let Some(envelope) = self.seal(Role::Old, &Body::Approval) {
                     // An excluded seat's approval does not count, and is not sent.
@@ -46,12 +48,13 @@ impl<E: Engine> Change<E> {
         }
     }
 
-    fn say(&mut self, what: Said) {
-        if self.said.insert(what)
-            && let Some(envelope) = self.announced(what)
-        {
+    /// Says it to everyone, once. Returns whether this is the first time.
+    fn say(&mut self, what: Said) -> bool {
+        let first = self.said.insert(what);
+        if first && let Some(envelope) = self.announced(what) {
             self.send(Destination::Everyone, &envelope);
         }
+        first
     }
 
     /// The message of a decision.
@@ -72,31 +75,37 @@ impl<E: Engine> Change<E> {
         self.call.roll(self.fixed.approvals).is_some()
     }
 
-    /// The coordinators' turns begin with the roll.
     pub(super) fn call_roll(&mut self, now: Moment) {
-        if self.running.is_some() || !self.has_roll() {
+        if self.called || !self.has_roll() {
             return;
         }
-        let (n, interval) = (self.fixed.plan.size(), self.fixed.settings.interval);
-        let schedule = Schedule::new(n, interval, now.monotonic);
-        self.running = Some(Running { schedule, live: std::collections::BTreeMap::new() });
+        self.called = true;
         self.event(Event::RollComplete);
-        self.escalate(now);
+        self.begin_turns(now);
+    }
+
+    /// The coordinators' turns begin with the roll; after a restart at once where this node has
+    /// dealt or signed, since it had the roll then.
+    pub(super) fn begin_turns(&mut self, now: Moment) {
+        if self.running.is_none() {
+            let (n, interval) = (self.fixed.plan.size(), self.fixed.settings.interval);
+            let schedule = Schedule::new(n, interval, now.monotonic);
+            self.running = Some(Running { schedule, live: std::collections::BTreeMap::new() });
+            self.escalate(now);
+        }
     }
 
     /// Whether the decision of this node itself is to approve, and stored. What others say of it
     /// counts for nothing: they may have its identity key and not its share.
     fn approves(&self) -> bool {
-        self.wants_to_approve
-            && self.journal.has(&Record::Approved)
-            && !self.journal.records().any(|record| *record == Record::Withdrawn)
+        self.wants_to_approve && !self.withdraws && self.journal.has(&Record::Approved)
     }
 
     /// Deals, once everything is there that a dealing needs. Its record is stored before it leaves.
     pub(super) fn deal(&mut self, now: Moment) {
         let Some(seat) = self.own_old() else { return };
         let may_deal = self.may_deal
-            && now.monotonic < self.fixed.deadline
+            && !self.is_late(now)
             && self.running.is_some()
             && self.approves()
             && self.call.has_approved(seat)

@@ -18,9 +18,9 @@
 //! certificates; then the order of epochs decides, and no member holds less than it has signed.
 //!
 //! Nothing is dealt without a roll, an own approval, before its record is stored, after the expiry,
-//! or after the caller has [barred](Change::bar_dealing) it. Nothing is signed that is below the
-//! current epoch ([`Change::set_current`]), and after the expiry only where this node has signed in
-//! the plan before.
+//! or after the caller has [barred](Change::bar_dealing) it. Nothing is signed without a roll and an
+//! own acceptance that is stored, or below the current epoch ([`Change::set_current`]), and after
+//! the expiry only where this node has signed in the plan before.
 //!
 //! # What is kept, at most
 //!
@@ -30,6 +30,7 @@
 //! | complaints, of each new seat | 1 for each dealing held |
 //! | choices, of each coordinator: the first that was signed, else the last | 1 |
 //! | signatures of this node's own choice, of each new seat | 1 |
+//! | choices of one coordinator that come to nothing after a transcript was made of them | 4 |
 //! | invalid certificates of one sender, before no more are checked | 4 |
 //! | answers to one seat within the minimum interval | 8, no two alike |
 
@@ -68,7 +69,7 @@ pub use self::{
 };
 use super::{
     EpochOrder, Party, Plan, Role, RollCall,
-    message::{Body, Envelope},
+    message::{Body, DealingName, Envelope},
 };
 use crate::{
     BodyHash,
@@ -87,15 +88,28 @@ pub struct Change<E> {
     journal: Journal,
     wants_to_approve: bool,
     wants_to_accept: bool,
+    /// It takes its approval back: from then on, whether or not that is stored.
+    withdraws: bool,
     call: RollCall,
-    /// Since the roll is complete.
+    /// The roll was complete in this life.
+    called: bool,
+    /// Since the roll is complete; after a restart at once where it was complete before.
     running: Option<Running>,
     dealings: Dealings,
     own_dealing: Option<(Dealing, Envelope)>,
     may_deal: bool,
     choices: BTreeMap<Seat, Choice>,
+    /// Choices that cost a transcript and come to nothing, whoever chooses them.
+    refused: BTreeSet<Vec<DealingName>>,
+    /// How many of them each coordinator has shown.
+    trials: BTreeMap<Seat, u8>,
+    /// A signature has left, or its record was stored in an earlier life: others may leave after
+    /// the expiry.
+    has_signed: bool,
     coordinating: Option<Coordinating>,
     certificate: Option<(Certificate, Envelope)>,
+    /// The certificate was stored in an earlier life: all are told of it once in this one.
+    tells_stored: bool,
     current: EpochOrder,
     announcing: Backoff,
     said: BTreeSet<Said>,
@@ -146,7 +160,9 @@ impl<E: Engine> Change<E> {
         self.progress(now);
     }
 
-    /// Takes the approval back. Returns whether that can be: once a dealing is stored it cannot.
+    /// Takes the approval back, at once at this node. Returns whether that can be: once a dealing is
+    /// stored it cannot. It is kept and told to all as soon as the store works
+    /// ([`Event::Withdrawn`]); until then a restart forgets it.
     pub fn withdraw(&mut self, now: Moment) -> bool {
         let dealt = self.journal.records().any(|record| matches!(record, Record::Dealt(_)));
         let Some((seat, _)) = &self.fixed.old else { return false };
@@ -155,7 +171,7 @@ impl<E: Engine> Change<E> {
         }
         self.call.withdraw(*seat);
         self.wants_to_approve = false;
-        self.keep(Record::Withdrawn);
+        self.withdraws = true;
         self.progress(now);
         true
     }
@@ -168,7 +184,8 @@ impl<E: Engine> Change<E> {
     }
 
     /// Another plan with a higher number was approved here, or the parent is not the current epoch
-    /// any more: this node does not deal in this plan from now on.
+    /// any more: this node does not deal in this plan from now on, and does not repeat what it has
+    /// dealt.
     pub fn bar_dealing(&mut self) {
         self.may_deal = false;
     }
@@ -211,6 +228,7 @@ impl<E: Engine> Change<E> {
     /// Does all that can be done now; called after everything that changes something.
     fn progress(&mut self, now: Moment) {
         if self.certificate.is_none() {
+            self.expire(now);
             self.announce(now);
             self.call_roll(now);
             self.deal(now);

@@ -128,16 +128,22 @@ impl<E: Engine> Change<E> {
         let mut opened = Self {
             engine,
             choices: choices.collect(),
+            refused: BTreeSet::new(),
+            trials: BTreeMap::new(),
+            has_signed: false,
             wants_to_approve: opening.stored.contains(&Record::Approved)
                 && !opening.stored.contains(&Record::Withdrawn),
             wants_to_accept: opening.stored.contains(&Record::Accepted),
+            withdraws: opening.stored.contains(&Record::Withdrawn),
             call: RollCall::new(plan.clone(), parent.clone()),
+            called: false,
             running: None,
             dealings: Dealings::default(),
             own_dealing: None,
             may_deal: true,
             coordinating: None,
             certificate: None,
+            tells_stored: false,
             current: opening.current,
             announcing: Backoff::new(now.monotonic, min, max),
             said: BTreeSet::new(),
@@ -168,6 +174,11 @@ impl<E: Engine> Change<E> {
         if let Some(certificate) = certificate {
             let envelope = opened.seal_as_any(&Body::Certificate(certificate.to_bytes()));
             opened.certificate = Some((certificate, envelope));
+            opened.tells_stored = true;
+        }
+        opened.has_signed = opened.may_have_signed();
+        if opened.is_bound() {
+            opened.begin_turns(now);
         }
         opened.progress(now);
         Ok(opened)

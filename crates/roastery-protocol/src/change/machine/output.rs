@@ -40,6 +40,8 @@ pub enum Record {
     /// The new epoch exists: the certificate is stored
     /// ([`Change::certificate`](super::Change::certificate)).
     Certified(ChangeTranscriptHash),
+    /// The plan has expired without a certificate. A clock that is set back changes nothing of it.
+    Expired,
 }
 
 /// What has happened in a change.
@@ -48,6 +50,8 @@ pub enum Record {
 pub enum Event {
     /// All new members have accepted, and enough old ones have approved. From here on members deal.
     RollComplete,
+    /// The withdrawal is stored, and is told to all.
+    Withdrawn,
     /// This node's dealing has left.
     Dealt,
     /// This node cannot deal.
@@ -125,7 +129,8 @@ pub enum Rejected {
         /// The sender.
         sender: Party,
     },
-    /// Its sender has sent so many wrong certificates that no more are checked.
+    /// Its sender has sent so many wrong certificates, or choices that come to nothing, that no more
+    /// are checked.
     #[error("{sender} has used up its trials")]
     TooMany {
         /// The sender.

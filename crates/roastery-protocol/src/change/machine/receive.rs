@@ -15,6 +15,9 @@ use crate::{
     group::PeerId,
 };
 
+/// How many choices of one coordinator cost a transcript and come to nothing.
+const MOST_REFUSED: u8 = 4;
+
 /// How many invalid certificates of one sender are checked.
 const MOST_WRONG_CERTIFICATES: u8 = 4;
 
@@ -136,6 +139,9 @@ impl<E: Engine> Change<E> {
         if known.is_some_and(|known| !known.is_open()) {
             return Err(Rejected::Repeat);
         }
+        if self.trials.get(&coordinator).is_some_and(|trials| *trials >= MOST_REFUSED) {
+            return Err(Rejected::TooMany { sender: Party::new(coordinator) });
+        }
         self.complain_of(&names, now);
         let is_missing = names.iter().any(|name| self.dealings.lacks(*name));
         let wanted: Vec<DealingName> =
@@ -230,7 +236,7 @@ impl<E: Engine> Change<E> {
     /// A member that still announces itself lacks the roll; one that hands on what another has said
     /// is not answered.
     fn answer_with_roll(&mut self, from: &PeerId, sender: Party, now: Moment) {
-        if self.running.is_none() || self.peer_of(sender) != Some(from) {
+        if !self.called || self.peer_of(sender) != Some(from) {
             return;
         }
         if let Some(roll) = self.call.roll(self.fixed.approvals) {

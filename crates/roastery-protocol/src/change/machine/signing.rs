@@ -31,6 +31,11 @@ impl Choice {
         Self { names, transcript: None, signature: None, released: None, is_hopeless: false }
     }
 
+    /// One whose transcript is made already.
+    pub(super) fn with(names: Vec<DealingName>, transcript: Transcript) -> Self {
+        Self { transcript: Some(transcript), ..Self::new(names) }
+    }
+
     /// The transcript, once it was made and is signed here.
     pub(super) fn signed(&self) -> Option<&Transcript> {
         self.released.as_ref().and(self.transcript.as_ref())
@@ -55,6 +60,9 @@ impl<E: Engine> Change<E> {
     /// Signs what can be signed: of each coordinator one transcript.
     pub(super) fn sign(&mut self, now: Moment) {
         let Some(own) = self.own_new() else { return };
+        if !self.may_sign(now) {
+            return;
+        }
         let open = self
             .choices
             .iter()
@@ -68,13 +76,18 @@ impl<E: Engine> Change<E> {
     }
 
     fn sign_one(&mut self, own: Seat, coordinator: Seat, choice: &mut Choice, now: Moment) {
-        if choice.signature.is_none() && !self.take(coordinator, choice, now) {
+        if choice.signature.is_none() && !self.take(coordinator, choice) {
             return;
         }
         let (Some(transcript), Some(signature)) = (&choice.transcript, choice.signature) else {
             return;
         };
         let hash = ChangeTranscriptHash::from_bytes(*transcript.hash());
+        // A greater epoch may have become current while the record waited.
+        if !self.is_current(transcript) {
+            choice.is_hopeless = true;
+            return;
+        }
         let record = Record::Signed { coordinator, transcript: hash, choice: choice.names.clone() };
         if !self.keep(record) {
             return;
@@ -84,6 +97,7 @@ impl<E: Engine> Change<E> {
         self.event(Event::Signed(hash));
         self.send_to(Party::new(coordinator), &envelope);
         choice.released = Some(envelope);
+        self.has_signed = true;
         if coordinator == own {
             self.show(own, signature, &choice.names, now);
         }
@@ -91,48 +105,69 @@ impl<E: Engine> Change<E> {
 
     /// Makes the transcript of a choice and takes the share, if all of it is here and right.
     /// Returns whether there is a signature, which must not leave before its record is stored.
-    fn take(&mut self, coordinator: Seat, choice: &mut Choice, now: Moment) -> bool {
+    fn take(&mut self, coordinator: Seat, choice: &mut Choice) -> bool {
         let wrong =
             |name: &DealingName| self.dealings.is_wrong(*name) || self.dealings.contradicts(*name);
-        if choice.names.iter().any(wrong) {
+        if choice.names.iter().any(wrong)
+            || self.is_superseded()
+            || self.refused.contains(&choice.names)
+            || self.has_signed_another(coordinator, &choice.names)
+        {
             choice.is_hopeless = true;
             return false;
         }
         let dealings: Option<Vec<&Dealing>> =
             choice.names.iter().map(|name| self.dealings.get(*name)).collect();
         let Some(dealings) = dealings else { return false };
-        let Ok(transcript) = Transcript::new(&self.fixed.params, &dealings) else {
+        let made = choice.transcript.take().map(Ok);
+        let made = made.unwrap_or_else(|| Transcript::new(&self.fixed.params, &dealings)).ok();
+        let made = made.filter(|transcript| self.is_current(transcript));
+        let engine = &mut self.engine;
+        let taken = made.and_then(|transcript| {
+            let signature = engine.take(&transcript, &dealings).ok()?;
+            Some((transcript, signature))
+        });
+        let Some((transcript, signature)) = taken else {
             choice.is_hopeless = true;
-            return false;
-        };
-        let hash = ChangeTranscriptHash::from_bytes(*transcript.hash());
-        if !self.may_sign(coordinator, hash) {
-            choice.is_hopeless = true;
-            return false;
-        }
-        if now.monotonic >= self.fixed.deadline && !self.has_signed() {
-            return false;
-        }
-        let Ok(signature) = self.engine.take(&transcript, &dealings) else {
-            choice.is_hopeless = true;
+            self.refused.insert(choice.names.clone());
+            let trials = self.trials.entry(coordinator).or_default();
+            *trials = trials.saturating_add(1);
             return false;
         };
         (choice.transcript, choice.signature) = (Some(transcript), Some(signature));
         true
     }
 
-    /// Whether this transcript may be signed for this coordinator: it is not below the current
-    /// epoch, and no other one was signed for the same coordinator.
-    fn may_sign(&self, coordinator: Seat, hash: ChangeTranscriptHash) -> bool {
-        let other = self.journal.records().any(|record| {
-            matches!(record, Record::Signed { coordinator: of, transcript, .. }
-                if *of == coordinator && *transcript != hash)
-        });
-        !other && EpochOrder::of(&self.fixed.plan, hash) >= self.current
+    /// Whether anything may be signed now: this node has accepted, and the roll is complete; after
+    /// the expiry it must have signed before.
+    pub(super) fn may_sign(&self, now: Moment) -> bool {
+        self.journal.has(&Record::Accepted)
+            && self.running.is_some()
+            && (self.has_signed || !self.is_late(now))
     }
 
-    /// Whether this node may have signed a transcript of the plan.
-    pub(super) fn has_signed(&self) -> bool {
+    /// Whether every transcript of the plan is below the current epoch.
+    pub(super) fn is_superseded(&self) -> bool {
+        let greatest = ChangeTranscriptHash::from_bytes([0xff; 32]);
+        EpochOrder::of(&self.fixed.plan, greatest) < self.current
+    }
+
+    fn is_current(&self, transcript: &Transcript) -> bool {
+        let hash = ChangeTranscriptHash::from_bytes(*transcript.hash());
+        EpochOrder::of(&self.fixed.plan, hash) >= self.current
+    }
+
+    /// Whether another choice was signed for the same coordinator, or may have been. Names stand
+    /// for the whole of a dealing, so that two choices have two transcripts.
+    fn has_signed_another(&self, of: Seat, names: &[DealingName]) -> bool {
+        self.journal.records().any(|record| {
+            matches!(record, Record::Signed { coordinator, choice, .. }
+                if *coordinator == of && choice != names)
+        })
+    }
+
+    /// Whether this node has signed a transcript of the plan, or may have.
+    pub(super) fn may_have_signed(&self) -> bool {
         self.journal.records().any(|record| matches!(record, Record::Signed { .. }))
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use roastery_frost::Seat;
 
-use super::{Change, Choice, Engine, Event, Said};
+use super::{Change, Choice, Engine, Event, Record, Said};
 use crate::{
     Attempt,
     change::{
@@ -40,13 +40,30 @@ impl<E: Engine> Change<E> {
     /// Whether anything is said without being asked for: there is no certificate, and there can
     /// still be one.
     fn is_active(&self) -> bool {
-        self.certificate.is_none() && (!self.expired || self.has_signed())
+        self.certificate.is_none() && (!self.expired || self.is_bound())
     }
 
-    fn expire(&mut self, now: Moment) {
-        if self.certificate.is_none() && !self.expired && now.monotonic >= self.fixed.deadline {
+    /// Whether this node has dealt or signed, as far as it knows: then others may come to hold a
+    /// certificate.
+    pub(super) fn is_bound(&self) -> bool {
+        let dealt = self.journal.records().any(|record| matches!(record, Record::Dealt(_)));
+        dealt || self.may_have_signed()
+    }
+
+    /// Whether the plan has expired, also before the clock was set back.
+    pub(super) fn is_late(&self, now: Moment) -> bool {
+        self.expired || now.monotonic >= self.fixed.deadline || self.journal.has(&Record::Expired)
+    }
+
+    /// The expiry is kept, so that a clock that is set back makes the plan no younger.
+    pub(super) fn expire(&mut self, now: Moment) {
+        if self.certificate.is_some() || !self.is_late(now) {
+            return;
+        }
+        self.keep(Record::Expired);
+        if !self.expired {
             self.expired = true;
-            let open = self.has_signed();
+            let open = self.may_have_signed();
             self.event(Event::Expired { open });
         }
     }
@@ -57,8 +74,7 @@ impl<E: Engine> Change<E> {
         if !self.is_active() {
             return again;
         }
-        let announces =
-            self.running.is_none() && ANNOUNCED.iter().any(|what| self.said.contains(what));
+        let announces = !self.called && ANNOUNCED.iter().any(|what| self.said.contains(what));
         let announcing = announces.then(|| self.announcing.due());
         let running = self.running.iter().flat_map(|running| {
             let live = running.live.values().map(Backoff::due);
@@ -70,7 +86,7 @@ impl<E: Engine> Change<E> {
     }
 
     fn repeat_announcements(&mut self) {
-        if self.running.is_some() {
+        if self.called {
             return;
         }
         for envelope in self.announcements() {
@@ -131,10 +147,11 @@ impl<E: Engine> Change<E> {
         }
     }
 
-    /// What a live coordinator must get: this node's dealing, and its signature of what that one
-    /// has chosen; a question for the certificate, if there is neither.
+    /// What a live coordinator must get: this node's dealing, while it may deal, and its signature
+    /// of what that one has chosen; a question for the certificate, if there is neither.
     fn owed_to(&self, coordinator: Seat) -> Vec<Envelope> {
-        let dealt = self.own_dealing.as_ref().filter(|_| self.said.contains(&Said::Dealing));
+        let repeats = self.said.contains(&Said::Dealing) && self.may_deal && !self.expired;
+        let dealt = self.own_dealing.as_ref().filter(|_| repeats);
         let dealing = dealt.map(|(_, envelope)| envelope.clone());
         let signature = self.choices.get(&coordinator).and_then(Choice::released).cloned();
         let mut owed: Vec<Envelope> = dealing.into_iter().chain(signature).collect();

@@ -50,6 +50,10 @@ fn named(person: usize) -> NamedMember {
 pub struct TestEngine {
     pub frost: FrostEngine,
     pub finds_wrong: Option<Seat>,
+    /// It takes no share, from whatever transcript.
+    pub takes_nothing: bool,
+    /// How often it was asked to take one.
+    pub asked: usize,
 }
 
 impl Engine for TestEngine {
@@ -75,6 +79,10 @@ impl Engine for TestEngine {
         dealings: &[&Dealing],
     ) -> Result<Signature, TakeError> {
         assert!(dealings.iter().all(|dealing| Some(dealing.dealer()) != self.finds_wrong));
+        self.asked += 1;
+        if self.takes_nothing {
+            return Err(TakeError::NotAMember);
+        }
         self.frost.take(transcript, dealings)
     }
 }
@@ -104,6 +112,8 @@ impl Packet {
 pub enum Disk {
     Keeps,
     Refuses,
+    /// Refuses what is signed.
+    RefusesSigned,
     /// The node stops when it has kept its record of this number.
     StopsAfter(usize),
     /// The node stops instead of keeping its record of this number.
@@ -117,6 +127,7 @@ pub struct Node {
     pub events: Vec<Event>,
     pub disk: Disk,
     pub finds_wrong: Option<Seat>,
+    pub takes_nothing: bool,
 }
 
 pub struct World {
@@ -162,6 +173,7 @@ impl World {
             events: Vec::new(),
             disk: Disk::Keeps,
             finds_wrong: None,
+            takes_nothing: false,
         };
         let now = fixture.now;
         World {
@@ -208,7 +220,12 @@ impl World {
             parent: self.fixture.group.clone(),
             old: old.map(|seat| (seat, key.clone())),
             new: new.map(|seat| (seat, key.clone())),
-            engine: TestEngine { frost, finds_wrong: node.finds_wrong },
+            engine: TestEngine {
+                frost,
+                finds_wrong: node.finds_wrong,
+                takes_nothing: node.takes_nothing,
+                asked: 0,
+            },
             approvals: 0,
             deadline: checked.unwrap_or(self.now.monotonic),
             current: self.current,
@@ -292,7 +309,8 @@ impl World {
             node.machine = None;
             return;
         }
-        let kept = node.disk != Disk::Refuses;
+        let is_signed = matches!(record, Record::Signed { .. });
+        let kept = node.disk != Disk::Refuses && !(node.disk == Disk::RefusesSigned && is_signed);
         let machine = node.machine.as_mut().unwrap();
         if kept {
             if let Record::Signed { transcript, .. } = &record {

@@ -1,0 +1,228 @@
+//! Decisions and records that wait, plans that expire, restarts after that, clocks that are set
+//! back.
+
+use roastery_protocol::{
+    ChangeTranscriptHash,
+    change::{
+        EpochOrder, Party,
+        machine::{Change, Event, Record, Rejected},
+        message::{Body, DealingName, Envelope, Kind},
+    },
+};
+use roastery_testkit::seat;
+
+use super::world::*;
+
+fn decided(t: usize, n: usize, threshold: usize, new: &[usize]) -> World {
+    let mut world = World::new(t, n, threshold, new);
+    world.open_all();
+    world.decide();
+    world
+}
+
+fn has_left(world: &World, kind: Kind, from: usize) -> bool {
+    world.sent_of(kind).iter().any(|packet| packet.from == from)
+}
+
+fn has_signed(world: &World, person: usize) -> bool {
+    let signed = |record: &Record| matches!(record, Record::Signed { .. });
+    world.nodes[person].stored.iter().any(signed)
+}
+
+fn dealt(record: &Record) -> Option<DealingName> {
+    match record {
+        Record::Dealt(name) => Some(*name),
+        _ => None,
+    }
+}
+
+/// The new seat 2 shows a choice to person 0.
+fn choose(world: &mut World, names: &[DealingName]) -> Result<(), Rejected> {
+    let body = Body::Choice(names.to_vec());
+    let said = Envelope::seal(world.plan.id(), Party::new(seat(2)), &body, &identity(2));
+    world.deliver(&Packet { from: 2, to: 0, bytes: said.as_bytes().clone() })
+}
+
+#[test]
+fn a_withdrawal_that_could_not_be_kept_holds_at_once_and_is_told_when_the_store_works_again() {
+    let mut world = World::new(2, 3, 2, &[0, 1, 2]);
+    world.open_all();
+    for person in 0..3 {
+        world.with(person, Change::accept);
+    }
+    world.approve(0);
+    world.run_with(MINUTE, |_| true);
+    world.nodes[0].disk = Disk::Refuses;
+    assert_eq!(world.with(0, Change::withdraw), Some(true));
+    world.approve(0);
+    world.approve(1);
+    world.run_with(MINUTE, |_| true);
+    assert!(world.nodes[0].events.contains(&Event::NotKept(Record::Withdrawn)));
+    assert!(!has_left(&world, Kind::Withdrawal, 0) && !has_left(&world, Kind::Dealing, 0));
+    world.nodes[0].disk = Disk::Keeps;
+    world.run_with(MINUTE, |_| true);
+    assert!(world.nodes[0].stored.contains(&Record::Withdrawn));
+    assert!(has_left(&world, Kind::Withdrawal, 0));
+    let told = world.nodes[0].events.iter().filter(|event| **event == Event::Withdrawn);
+    assert_eq!(told.count(), 1);
+    world.approve(2);
+    world.run();
+    world.assert_one_epoch();
+    assert!(!has_left(&world, Kind::Dealing, 0));
+}
+
+#[test]
+fn a_signature_whose_record_waited_does_not_leave_below_an_epoch_that_became_current_meanwhile() {
+    let mut world = World::new(2, 3, 2, &[0, 1, 2]);
+    world.nodes[2].disk = Disk::RefusesSigned;
+    world.open_all();
+    world.decide();
+    world.run_with(MINUTE, |_| true);
+    assert!(world.machine(2).engine().asked > 0 && !has_left(&world, Kind::Signature, 2));
+    let greater = ChangeTranscriptHash::from_bytes([0xff; 32]);
+    let greater = EpochOrder::of(&world.plan, greater);
+    world.with(2, |machine, _| machine.set_current(greater));
+    world.nodes[2].disk = Disk::Keeps;
+    world.run_with(5 * MINUTE, |_| true);
+    assert!(!has_left(&world, Kind::Signature, 2) && !has_left(&world, Kind::Choice, 2));
+    assert_eq!(world.certified(), 0);
+}
+
+#[test]
+fn a_first_signature_whose_record_waited_does_not_leave_after_the_expiry_and_the_plan_is_open() {
+    let mut world = World::new(2, 3, 2, &[0, 1, 2]);
+    world.nodes[2].disk = Disk::RefusesSigned;
+    world.open_all();
+    world.decide();
+    world.run_with(61 * MINUTE, |_| true);
+    // The record may be on the disk although the store says it is not.
+    assert!(world.nodes[2].events.contains(&Event::Expired { open: true }));
+    world.nodes[2].disk = Disk::Keeps;
+    world.run_with(5 * MINUTE, |_| true);
+    assert!(!has_left(&world, Kind::Signature, 2) && !has_left(&world, Kind::Choice, 2));
+    assert_eq!(world.certified(), 0);
+}
+
+#[test]
+fn nothing_is_signed_without_an_own_acceptance_that_is_stored_and_a_roll() {
+    let mut world = decided(2, 3, 2, &[0, 1, 2]);
+    world.run_with(MINUTE, |packet| packet.kind() != Kind::Choice);
+    // The store of person 0 is lost, and nobody has decided there again.
+    world.nodes[0].stored.clear();
+    world.queue.clear();
+    world.open(0);
+    let dealings: Vec<Packet> =
+        world.sent_of(Kind::Dealing).into_iter().filter(|packet| packet.to == 0).cloned().collect();
+    for packet in dealings {
+        let _ = world.deliver(&packet);
+    }
+    let names: Vec<DealingName> =
+        world.nodes.iter().flat_map(|node| &node.stored).filter_map(dealt).collect();
+    assert_eq!(names.len(), 2);
+    let _ = choose(&mut world, &names);
+    assert!(!has_signed(&world, 0), "without an acceptance");
+    world.with(0, Change::accept);
+    let _ = choose(&mut world, &names);
+    assert!(!has_signed(&world, 0), "without a roll");
+    world.run();
+    assert!(has_signed(&world, 0));
+    world.assert_one_epoch();
+}
+
+/// All but `without` have a certificate, which never reached that one, and the plan has expired.
+fn certified_without(mut world: World, without: usize) -> World {
+    let lost = |packet: &Packet| packet.kind() == Kind::Certificate && packet.to == without;
+    // Where it makes the certificate itself, its own choice is not signed.
+    let own = |packet: &Packet| packet.kind() == Kind::Choice && packet.from == without;
+    world.run_with(61 * MINUTE, |packet| !lost(packet) && !own(packet));
+    assert_eq!(world.certified(), world.nodes.len() - 1);
+    assert!(world.nodes[without].certificate.is_none());
+    world.queue.clear();
+    world
+}
+
+#[test]
+fn whoever_has_signed_or_dealt_asks_for_the_certificate_also_when_it_begins_again_after_the_expiry()
+{
+    // Person 3 leaves: it has dealt and signs nothing.
+    for person in [0, 3] {
+        let mut world = certified_without(decided(2, 4, 2, &[0, 1, 2]), person);
+        world.open(person);
+        world.run();
+        world.assert_one_epoch();
+    }
+}
+
+#[test]
+fn a_certificate_that_was_stored_is_told_to_all_once_when_its_node_begins_again() {
+    // Person 3 leaves and has nothing to ask for: it has neither dealt nor signed.
+    let mut world = World::new(2, 4, 2, &[0, 1, 2]);
+    world.open_all();
+    (0..3).for_each(|person| world.decide_one(person));
+    let mut world = certified_without(world, 3);
+    world.open(1);
+    let told = world.queue.iter().filter(|packet| packet.kind() == Kind::Certificate);
+    assert_eq!(told.count(), 3);
+    world.run();
+    world.assert_one_epoch();
+}
+
+#[test]
+fn a_clock_that_is_set_back_makes_an_expired_plan_no_younger() {
+    let mut world = World::new(2, 3, 2, &[0, 1, 2]);
+    world.open_all();
+    (0..2).for_each(|person| world.decide_one(person));
+    let begun = world.now;
+    world.run_with(61 * MINUTE, |_| true);
+    assert!(world.nodes.iter().all(|node| node.stored.contains(&Record::Expired)));
+    world.now = begun;
+    world.open_all();
+    world.decide();
+    world.run_with(5 * MINUTE, |_| true);
+    for person in 0..3 {
+        assert!(!has_left(&world, Kind::Dealing, person) && !has_signed(&world, person));
+        let expired = |event: &&Event| matches!(event, Event::Expired { open: false });
+        assert_eq!(world.nodes[person].events.iter().filter(expired).count(), 2);
+    }
+}
+
+#[test]
+fn a_dealing_is_not_repeated_after_the_expiry_or_when_it_is_barred() {
+    for bars in [true, false] {
+        let mut world = decided(2, 3, 2, &[0, 1, 2]);
+        world.run_with(MINUTE, |packet| packet.kind() != Kind::Choice);
+        if bars {
+            world.with(0, |machine, _| machine.bar_dealing());
+        } else {
+            world.run_with(61 * MINUTE, |packet| packet.kind() != Kind::Choice);
+        }
+        assert!(has_left(&world, Kind::Dealing, 0));
+        world.sent.clear();
+        world.run_with(5 * MINUTE, |packet| packet.kind() != Kind::Choice);
+        assert!(!has_left(&world, Kind::Dealing, 0));
+        assert_eq!(has_left(&world, Kind::Dealing, 1), bars);
+    }
+}
+
+#[test]
+fn choices_that_come_to_nothing_are_tried_a_few_times_and_not_again_on_every_event() {
+    let mut world = World::new(2, 6, 2, &[0, 1, 2, 3, 4, 5]);
+    world.nodes[0].takes_nothing = true;
+    world.open_all();
+    world.decide();
+    world.run_with(5 * MINUTE, |packet| packet.kind() != Kind::Choice || packet.to != 0);
+    // Its own choices, each once: the neighbours among the dealings that have come so far.
+    let own = world.machine(0).engine().asked;
+    assert!(own <= 10, "{own}");
+    let records = world.nodes.iter().flat_map(|node| &node.stored);
+    let names: Vec<DealingName> = records.filter_map(dealt).collect();
+    let mut too_many = 0;
+    for one in 0..6 {
+        for other in one + 1..6 {
+            let result = choose(&mut world, &[names[one], names[other]]);
+            too_many += usize::from(matches!(result, Err(Rejected::TooMany { .. })));
+        }
+    }
+    let asked = world.machine(0).engine().asked - own;
+    assert!(asked <= 4 && too_many > 0, "{asked}, {too_many}");
+}

@@ -39,10 +39,9 @@ pub struct Erasing<'a> {
     pub current: EpochOrder,
     /// The epoch whose shares are to be erased.
     pub superseded: EpochOrder,
-    /// n' and t' of the epoch that supersedes.
-    pub members: usize,
-    /// See `members`.
-    pub threshold: usize,
+    /// Whether this node has a seat in the epoch that supersedes. One that leaves has no share of
+    /// it, and none is asked for.
+    pub has_seat: bool,
     /// Whether the certificate is in this node's store and was read back from it.
     pub certificate_read_back: bool,
     /// What the person of this node has done for the epoch.
@@ -81,6 +80,9 @@ pub enum Missing {
     /// (c) The share exists once only.
     #[error("the new share exists once only: make a backup, or confirm the host key")]
     SecondCopy,
+    /// (d) The receipts are about another epoch.
+    #[error("the receipts are about another epoch")]
+    OtherReceipts,
     /// (d) These members have not said that they have adopted the epoch.
     #[error("{} of the members have not said that they have adopted the epoch", .seats.len())]
     Receipts {
@@ -110,14 +112,15 @@ impl Erasing<'_> {
         require(self.by >= self.current, Missing::NotCurrent);
         require(self.certificate_read_back, Missing::Certificate);
         require(self.word.is_some(), Missing::PersonsWord);
-        require(self.share_read_back, Missing::Share);
-        require(self.second_copy.is_some(), Missing::SecondCopy);
-        let seats = (0..self.members as u32).filter_map(|id| Seat::new(id).ok());
+        require(!self.has_seat || self.share_read_back, Missing::Share);
+        require(!self.has_seat || self.second_copy.is_some(), Missing::SecondCopy);
+        require(self.receipts.epoch() == self.by, Missing::OtherReceipts);
+        let seats = (0..self.receipts.members() as u32).filter_map(|id| Seat::new(id).ok());
         let (holders, others): (BTreeSet<Seat>, BTreeSet<Seat>) =
             seats.partition(|seat| self.receipts.holds_since(*seat, self.asked));
         let seats: BTreeSet<Seat> = others.difference(&self.without).copied().collect();
         require(seats.is_empty(), Missing::Receipts { seats });
-        let (holders, threshold) = (holders.len(), self.threshold);
+        let (holders, threshold) = (holders.len(), self.receipts.threshold());
         require(holders >= threshold, Missing::TooFew { holders, threshold });
         missing
     }
@@ -128,15 +131,19 @@ mod tests {
     use super::*;
     use crate::{
         ChangeTranscriptHash,
-        change::{Holding, Receipt, test_plans::*},
+        change::{Holding, Plan, Receipt, test_plans::*},
         member::Incarnation,
     };
 
     const HASH: ChangeTranscriptHash = ChangeTranscriptHash::from_bytes([5; 32]);
     const ASKED: Duration = Duration::from_secs(10);
 
-    fn receipts(holdings: &[(u32, Holding, u64)]) -> Receipts {
-        let mut receipts = Receipts::new(HASH);
+    fn no_receipts(plan: &Plan) -> Receipts {
+        Receipts::new(plan, HASH)
+    }
+
+    fn receipts(plan: &Plan, holdings: &[(u32, Holding, u64)]) -> Receipts {
+        let mut receipts = no_receipts(plan);
         for (at, holding, second) in holdings {
             let incarnation = Incarnation::after(None, 1, [0; 8]);
             let receipt = Receipt { transcript: HASH, incarnation, counter: 0, holding: *holding };
@@ -145,21 +152,29 @@ mod tests {
         receipts
     }
 
-    fn all() -> Receipts {
-        let erased = Holding::Erased { host_key: false };
-        receipts(&[(0, Holding::Adopted, 10), (1, Holding::Adopted, 11), (2, erased, 12)])
+    /// A refresh of a 2-of-3, and another plan with a higher number.
+    fn plans() -> (Plan, Plan) {
+        let group = group(2, 3);
+        (plan(&group, &|_| {}), plan(&group, &|terms| terms.number = 2))
     }
 
-    /// What is missing after a change of what is known in a 2-of-3 in which nothing is missing.
-    fn missing(receipts: &Receipts, change: impl Fn(&mut Erasing<'_>)) -> Vec<Missing> {
-        let group = group(2, 3);
-        let by = EpochOrder::of(&plan(&group, &|_| {}), HASH);
+    fn all(plan: &Plan) -> Receipts {
+        let erased = Holding::Erased { host_key: false };
+        receipts(plan, &[(0, Holding::Adopted, 10), (1, Holding::Adopted, 11), (2, erased, 12)])
+    }
+
+    /// What is missing after a change of what is known where nothing is missing.
+    fn missing(
+        plan: &Plan,
+        receipts: &Receipts,
+        change: impl Fn(&mut Erasing<'_>),
+    ) -> Vec<Missing> {
+        let by = EpochOrder::of(plan, HASH);
         let mut erasing = Erasing {
             by,
             current: by,
             superseded: EpochOrder::GENERATED,
-            members: 3,
-            threshold: 2,
+            has_seat: true,
             certificate_read_back: true,
             word: Some(PersonsWord::Accepted),
             share_read_back: true,
@@ -174,47 +189,79 @@ mod tests {
 
     #[test]
     fn shares_are_erased_only_when_nothing_is_missing() {
-        let all = all();
-        assert_eq!(missing(&all, |_| {}), []);
-        assert_eq!(missing(&all, |e| e.superseded = e.by), [Missing::NotSuperseded]);
-        let certificate = missing(&all, |e| e.certificate_read_back = false);
-        assert_eq!(certificate, [Missing::Certificate]);
-        assert_eq!(missing(&all, |e| e.word = None), [Missing::PersonsWord]);
-        assert_eq!(missing(&all, |e| e.share_read_back = false), [Missing::Share]);
-        assert_eq!(missing(&all, |e| e.second_copy = None), [Missing::SecondCopy]);
-        let nothing = missing(&Receipts::new(HASH), |e| (e.word, e.second_copy) = (None, None));
+        let (plan, _) = plans();
+        let all = all(&plan);
+        let lacks = |change: &dyn Fn(&mut Erasing<'_>)| missing(&plan, &all, change);
+        assert_eq!(lacks(&|_| {}), []);
+        assert_eq!(lacks(&|e| e.superseded = e.by), [Missing::NotSuperseded]);
+        assert_eq!(lacks(&|e| e.certificate_read_back = false), [Missing::Certificate]);
+        assert_eq!(lacks(&|e| e.word = None), [Missing::PersonsWord]);
+        assert_eq!(lacks(&|e| e.share_read_back = false), [Missing::Share]);
+        assert_eq!(lacks(&|e| e.second_copy = None), [Missing::SecondCopy]);
+        let nothing = missing(&plan, &no_receipts(&plan), |e| {
+            (e.word, e.second_copy) = (None, None);
+        });
         assert_eq!(nothing.len(), 4);
     }
 
     #[test]
+    fn a_member_that_leaves_has_no_new_share_to_show_and_needs_all_else() {
+        let (plan, _) = plans();
+        let leaves = |e: &mut Erasing<'_>| {
+            (e.has_seat, e.share_read_back, e.second_copy) = (false, false, None);
+        };
+        assert_eq!(missing(&plan, &all(&plan), leaves), []);
+        let nothing = missing(&plan, &no_receipts(&plan), |e| {
+            leaves(e);
+            (e.word, e.certificate_read_back) = (None, false);
+        });
+        assert_eq!(nothing.len(), 4);
+    }
+
+    #[test]
+    fn receipts_of_another_epoch_erase_nothing_though_all_members_have_given_them() {
+        // The same transcript hash under another plan.
+        let (plan, other) = plans();
+        assert_eq!(missing(&plan, &all(&other), |_| {}), [Missing::OtherReceipts]);
+        let hash = ChangeTranscriptHash::from_bytes([6; 32]);
+        let later = |e: &mut Erasing<'_>| {
+            e.by = EpochOrder::of(&plan, hash);
+            e.current = e.by;
+        };
+        assert_eq!(missing(&plan, &all(&plan), later), [Missing::OtherReceipts]);
+    }
+
+    #[test]
     fn nothing_is_erased_for_an_epoch_below_the_current_one() {
-        let group = group(2, 3);
-        let greater = plan(&group, &|terms| terms.number = 2);
+        let (plan, greater) = plans();
         let greater = EpochOrder::of(&greater, HASH);
-        assert_eq!(missing(&all(), |e| e.current = greater), [Missing::NotCurrent]);
+        assert_eq!(missing(&plan, &all(&plan), |e| e.current = greater), [Missing::NotCurrent]);
     }
 
     #[test]
     fn every_member_must_have_said_since_it_was_asked_that_it_has_adopted_the_epoch() {
-        let lacks = |receipts: &Receipts, at: u32| {
+        let (plan, _) = plans();
+        let lacks = |holdings: &[(u32, Holding, u64)], at: u32| {
             let seats = BTreeSet::from([seat(at)]);
-            assert_eq!(missing(receipts, |_| {}), [Missing::Receipts { seats }]);
+            let receipts = receipts(&plan, holdings);
+            assert_eq!(missing(&plan, &receipts, |_| {}), [Missing::Receipts { seats }]);
         };
         let adopted = Holding::Adopted;
-        lacks(&receipts(&[(0, adopted, 10), (2, adopted, 10)]), 1);
-        lacks(&receipts(&[(0, adopted, 10), (1, Holding::Lacking, 10), (2, adopted, 10)]), 1);
+        lacks(&[(0, adopted, 10), (2, adopted, 10)], 1);
+        lacks(&[(0, adopted, 10), (1, Holding::Lacking, 10), (2, adopted, 10)], 1);
         // Said before it was asked.
-        lacks(&receipts(&[(0, adopted, 10), (1, adopted, 9), (2, adopted, 10)]), 1);
+        lacks(&[(0, adopted, 10), (1, adopted, 9), (2, adopted, 10)], 1);
     }
 
     #[test]
     fn a_person_may_leave_members_out_and_never_so_many_that_the_group_cannot_sign() {
+        let (plan, _) = plans();
         let adopted = Holding::Adopted;
-        let two = receipts(&[(0, adopted, 10), (2, adopted, 10)]);
-        assert_eq!(missing(&two, |e| e.without = BTreeSet::from([seat(1)])), []);
-        let one = receipts(&[(0, adopted, 10)]);
+        let two = receipts(&plan, &[(0, adopted, 10), (2, adopted, 10)]);
+        assert_eq!(missing(&plan, &two, |e| e.without = BTreeSet::from([seat(1)])), []);
+        let one = receipts(&plan, &[(0, adopted, 10)]);
         let without = BTreeSet::from([seat(1), seat(2)]);
         let too_few = Missing::TooFew { holders: 1, threshold: 2 };
-        assert_eq!(missing(&one, |e| e.without = without.clone()), [too_few]);
+        assert_eq!(missing(&plan, &one, |e| e.without = without.clone()), [too_few]);
     }
 }

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use borsh::{BorshDeserialize, BorshSerialize};
 use roastery_frost::Seat;
 
+use super::{EpochOrder, Plan};
 use crate::{ChangeTranscriptHash, member::Incarnation};
 
 /// How far a new member is with an epoch.
@@ -39,27 +40,61 @@ pub struct Receipt {
 /// The newest receipt of each new member for one epoch.
 #[derive(Clone, Debug)]
 pub struct Receipts {
-    transcript: ChangeTranscriptHash,
+    epoch: EpochOrder,
+    members: usize,
+    threshold: usize,
     newest: BTreeMap<Seat, (Receipt, Duration)>,
 }
 
 impl Receipts {
-    /// No receipt yet for the epoch of this transcript.
-    pub fn new(transcript: ChangeTranscriptHash) -> Self {
-        Self { transcript, newest: BTreeMap::new() }
+    /// No receipt yet for the epoch that this transcript of this plan makes.
+    pub fn new(plan: &Plan, transcript: ChangeTranscriptHash) -> Self {
+        let epoch = EpochOrder::of(plan, transcript);
+        let (members, threshold) = (plan.size(), plan.threshold());
+        Self { epoch, members, threshold, newest: BTreeMap::new() }
+    }
+
+    /// The epoch that they are about.
+    pub fn epoch(&self) -> EpochOrder {
+        self.epoch
+    }
+
+    /// n' of that epoch.
+    pub fn members(&self) -> usize {
+        self.members
+    }
+
+    /// t' of that epoch.
+    pub fn threshold(&self) -> usize {
+        self.threshold
     }
 
     /// Counts a receipt that came on the link of the member itself, at this time on the monotonic
     /// clock. One that another member passed on must not be counted: an old one could be shown
-    /// again. Returns whether it is the newest one of its sender.
+    /// again. Returns whether it changes anything.
+    ///
+    /// The newest one counts, by its numbers. *Lacking* counts whatever its numbers are: a store
+    /// that was restored may count from before. It takes back what its sender has said, and only a
+    /// number above all that were seen says anything else.
     pub fn add(&mut self, sender: Seat, receipt: Receipt, now: Duration) -> bool {
-        let number = |receipt: &Receipt| (receipt.incarnation, receipt.counter);
-        let is_newer = |(known, _): &(Receipt, Duration)| number(&receipt) > number(known);
-        if receipt.transcript != self.transcript || !self.newest.get(&sender).is_none_or(is_newer) {
+        if receipt.transcript != self.epoch.transcript() || sender.index() >= self.members {
             return false;
         }
-        self.newest.insert(sender, (receipt, now));
-        true
+        let number = |receipt: &Receipt| (receipt.incarnation, receipt.counter);
+        match self.newest.get_mut(&sender) {
+            Some((known, at)) if number(&receipt) <= number(known) => {
+                let clears =
+                    receipt.holding == Holding::Lacking && known.holding != Holding::Lacking;
+                if clears {
+                    (known.holding, *at) = (Holding::Lacking, now);
+                }
+                clears
+            }
+            _ => {
+                self.newest.insert(sender, (receipt, now));
+                true
+            }
+        }
     }
 
     /// How far this member is, as it says itself.
@@ -79,7 +114,7 @@ impl Receipts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::test_plans::seat;
+    use crate::change::test_plans::*;
 
     const EPOCH: ChangeTranscriptHash = ChangeTranscriptHash::from_bytes([5; 32]);
 
@@ -88,13 +123,17 @@ mod tests {
         Receipt { transcript: EPOCH, incarnation, counter, holding }
     }
 
+    fn none() -> Receipts {
+        Receipts::new(&plan(&group(2, 3), &|_| {}), EPOCH)
+    }
+
     #[test]
     fn the_newest_receipt_counts_whichever_came_last() {
-        let mut receipts = Receipts::new(EPOCH);
-        let at = Duration::from_secs;
+        let mut receipts = none();
+        let (at, erased) = (Duration::from_secs, Holding::Erased { host_key: false });
         assert!(receipts.add(seat(0), receipt(1, 5, Holding::Adopted), at(1)));
-        assert!(!receipts.add(seat(0), receipt(1, 5, Holding::Lacking), at(2)));
-        assert!(!receipts.add(seat(0), receipt(1, 4, Holding::Lacking), at(2)));
+        assert!(!receipts.add(seat(0), receipt(1, 5, erased), at(2)));
+        assert!(!receipts.add(seat(0), receipt(1, 4, erased), at(2)));
         assert_eq!(receipts.get(seat(0)), Some(Holding::Adopted));
         // Its store was restored: another start, which counts from 0.
         assert!(receipts.add(seat(0), receipt(2, 0, Holding::Lacking), at(3)));
@@ -104,9 +143,28 @@ mod tests {
     }
 
     #[test]
-    fn a_receipt_of_another_epoch_is_not_counted() {
-        let mut receipts = Receipts::new(ChangeTranscriptHash::from_bytes([6; 32]));
+    fn that_a_member_lacks_its_share_counts_whatever_the_number_and_an_older_number_undoes_nothing()
+    {
+        let mut receipts = none();
+        let at = Duration::from_secs;
+        assert!(receipts.add(seat(0), receipt(2, 5, Holding::Adopted), at(1)));
+        // A restored store that counts from before.
+        assert!(receipts.add(seat(0), receipt(1, 0, Holding::Lacking), at(2)));
+        assert_eq!(receipts.get(seat(0)), Some(Holding::Lacking));
+        assert!(!receipts.holds_since(seat(0), at(0)));
+        assert!(!receipts.add(seat(0), receipt(1, 1, Holding::Adopted), at(3)));
+        assert!(!receipts.add(seat(0), receipt(2, 5, Holding::Adopted), at(3)));
+        assert_eq!(receipts.get(seat(0)), Some(Holding::Lacking));
+        assert!(receipts.add(seat(0), receipt(2, 6, Holding::Adopted), at(4)));
+        assert!(receipts.holds_since(seat(0), at(4)));
+    }
+
+    #[test]
+    fn a_receipt_of_another_epoch_or_of_no_member_is_not_counted() {
+        let other = ChangeTranscriptHash::from_bytes([6; 32]);
+        let mut receipts = Receipts::new(&plan(&group(2, 3), &|_| {}), other);
         assert!(!receipts.add(seat(0), receipt(1, 0, Holding::Adopted), Duration::ZERO));
         assert_eq!(receipts.get(seat(0)), None);
+        assert!(!none().add(seat(3), receipt(1, 0, Holding::Adopted), Duration::ZERO));
     }
 }

@@ -84,6 +84,15 @@ impl Certificate {
         Certificate::new(Transcript::from_parts(params, parts)?, by_members)
     }
 
+    /// The hash of the transcript that the bytes of a certificate begin with; `None` if they have
+    /// another length. Nothing is decoded and nothing verified, so it says of what this would be a
+    /// certificate if it is one.
+    pub fn peek_transcript_hash(params: &ChangeParams, bytes: &[u8]) -> Option<[u8; 32]> {
+        let exact = bytes.len() == Certificate::len_bytes(params);
+        let transcript = bytes.get(..Transcript::len_bytes(params)).filter(|_| exact)?;
+        Some(Transcript::hash_of(transcript))
+    }
+
     /// The certificate's bytes: transcript, dealers' signatures, new members' signatures.
     pub fn to_bytes(&self) -> Vec<u8> {
         let by_dealers = self.transcript.parts().heads.iter().map(|(_, signature)| signature);

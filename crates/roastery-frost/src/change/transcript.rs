@@ -83,8 +83,12 @@ impl Transcript {
         parts.heads.iter().for_each(|(head, _)| bytes.extend_from_slice(&head.to_bytes()));
         parts.sum_coms.iter().for_each(|point| bytes.extend_from_slice(&point.serialize()));
         parts.enc_secshares.iter().for_each(|c| bytes.extend_from_slice(&c.serialize()));
-        let hash = tagged_hash("roastery/1/change/transcript", &[&bytes]);
+        let hash = Transcript::hash_of(&bytes);
         Ok(Transcript { params: params.clone(), parts, bytes, hash, group })
+    }
+
+    pub(super) fn hash_of(bytes: &[u8]) -> [u8; 32] {
+        tagged_hash("roastery/1/change/transcript", &[bytes])
     }
 
     /// The parameters of the change.

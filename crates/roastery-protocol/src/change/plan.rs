@@ -160,7 +160,7 @@ impl Plan {
             members.into_iter().map(|named| (named.name, named.member)).unzip();
         let id = PlanId::from_bytes([0; 32]);
         let mut inner = Inner { id, parent, number, threshold, expiry, excluded, names, members };
-        inner.id = PlanId::from_bytes(Tag::Plan.hash(&[&inner.encode()]));
+        inner.id = Self::id_of(&inner.encode());
         Ok(Self(Arc::new(inner)))
     }
 
@@ -197,6 +197,11 @@ impl Plan {
             return Err(PlanError::OtherEpoch { epoch, parent });
         }
         Ok(plan)
+    }
+
+    /// The id of the plan with these bytes, which are not read.
+    pub(super) fn id_of(bytes: &[u8]) -> PlanId {
+        PlanId::from_bytes(Tag::Plan.hash(&[bytes]))
     }
 
     /// The plan's bytes; [`Plan::decode`] reads them.

@@ -8,12 +8,12 @@ use roastery_frost::Seat;
 /// How many different replies a seat gets within the minimum interval, where nothing else is said.
 const MOST_AT_ONCE: usize = 8;
 
-/// Limits how often one reply is sent to one seat: it holds the last replies to each seat, the
-/// oldest first, and forgets those that are older than the minimum interval.
+/// Limits how often one reply is sent to one seat, or to whom `To` names: it holds the last replies
+/// to each, the oldest first, and forgets those that are older than the minimum interval.
 #[derive(Debug)]
-pub(crate) struct ReplyLimiter<What> {
+pub(crate) struct ReplyLimiter<What, To = Seat> {
     most: usize,
-    sent: BTreeMap<Seat, Sent<What>>,
+    sent: BTreeMap<To, Sent<What>>,
 }
 
 #[derive(Debug)]
@@ -22,13 +22,13 @@ struct Sent<What> {
     lately: BTreeSet<What>,
 }
 
-impl<What: Ord + Copy> Default for ReplyLimiter<What> {
+impl<What: Ord + Copy, To: Ord> Default for ReplyLimiter<What, To> {
     fn default() -> Self {
         Self::with_most(MOST_AT_ONCE)
     }
 }
 
-impl<What: Ord + Copy> ReplyLimiter<What> {
+impl<What: Ord + Copy, To: Ord> ReplyLimiter<What, To> {
     /// A limiter that lets a seat have so many different replies within the minimum interval.
     pub(crate) fn with_most(most: usize) -> Self {
         Self { most, sent: BTreeMap::new() }
@@ -37,13 +37,7 @@ impl<What: Ord + Copy> ReplyLimiter<What> {
     /// Whether this reply may be sent to this seat now; if so it is recorded. Within the minimum
     /// interval a seat gets each reply once, and a limited number of different ones, so memory is
     /// bounded.
-    pub(crate) fn try_acquire(
-        &mut self,
-        to: Seat,
-        what: What,
-        now: Duration,
-        min: Duration,
-    ) -> bool {
+    pub(crate) fn try_acquire(&mut self, to: To, what: What, now: Duration, min: Duration) -> bool {
         let none = || Sent { times: VecDeque::new(), lately: BTreeSet::new() };
         let sent = self.sent.entry(to).or_insert_with(none);
         while let Some((_, old)) = sent.times.pop_front_if(|(at, _)| now >= at.saturating_add(min))

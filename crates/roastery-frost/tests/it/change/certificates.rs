@@ -59,6 +59,20 @@ fn a_certificate_is_read_at_its_exact_length_only() {
 }
 
 #[test]
+fn of_which_transcript_it_would_be_is_seen_in_the_bytes_of_a_certificate() {
+    let (_, change, bytes) = certified();
+    let peek = |bytes: &[u8]| Certificate::peek_transcript_hash(&change.params, bytes);
+    let hash = *read(&change, &bytes).unwrap().transcript().hash();
+    assert_eq!(peek(&bytes), Some(hash));
+    let mut other = bytes.clone();
+    other[BY_MEMBERS.start] ^= 1;
+    assert_eq!(peek(&other), Some(hash));
+    other[ENC_SHARES.start] ^= 1;
+    assert!(peek(&other).is_some_and(|peeked| peeked != hash));
+    assert_eq!(peek(&bytes[1..]), None);
+}
+
+#[test]
 fn a_flipped_bit_anywhere_in_a_certificate_is_refused() {
     let (_, change, certificate) = certified();
     for at in 0..certificate.len() {

@@ -42,7 +42,7 @@ impl<E: Engine> Change<E> {
             && self.keep(Record::Accepted)
         {
             let signature = self.engine.accept(self.fixed.plan.id(), seat);
-            if self.call.accept(seat, signature).is_ok() {
+            if signature.is_some_and(|signature| self.call.accept(seat, signature).is_ok()) {
                 self.say(Said::Acceptance);
             }
         }
@@ -63,7 +63,7 @@ impl<E: Engine> Change<E> {
             Said::Approval => self.seal(Role::Old, &Body::Approval),
             Said::Withdrawal => self.seal(Role::Old, &Body::Withdrawal),
             Said::Acceptance => {
-                let signature = self.engine.accept(self.fixed.plan.id(), self.own_new()?);
+                let signature = self.engine.accept(self.fixed.plan.id(), self.own_new()?)?;
                 self.seal(Role::New, &Body::Acceptance(signature))
             }
             Said::Dealing | Said::Certificate => None,

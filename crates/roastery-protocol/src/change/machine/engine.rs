@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use roastery_frost::{
-    Seat, SecretShare, Signature,
+    Point, Seat, SecretShare, Signature,
     change::{
         ChangeParams, DealError, Dealing, OpenError, TakeError, Transcript, deal, open, take,
     },
@@ -15,9 +15,12 @@ use crate::{ChangeTranscriptHash, PlanId, keys::HostKey};
 
 /// Holds the secrets of one node in one change. The machine has none of them.
 pub trait Engine {
-    /// The acceptance of a plan by the new host key. The machine asks for it once the acceptance is
-    /// stored.
-    fn accept(&mut self, plan: PlanId, seat: Seat) -> Signature;
+    /// The public part of the host key of the plan, if there is one.
+    fn host_public_key(&self) -> Option<Point>;
+
+    /// The acceptance of a plan by the new host key; none without one. The machine asks for it once
+    /// the acceptance is stored.
+    fn accept(&mut self, plan: PlanId, seat: Seat) -> Option<Signature>;
 
     /// Deals the old share. The same share and plan give the same head.
     ///
@@ -85,9 +88,12 @@ fn fresh() -> Result<Zeroizing<[u8; 32]>, getrandom::Error> {
 }
 
 impl Engine for FrostEngine {
-    fn accept(&mut self, plan: PlanId, seat: Seat) -> Signature {
-        let (host, _) = self.new.as_ref().expect("a node without a host key has no new seat");
-        host.accept(plan, seat)
+    fn host_public_key(&self) -> Option<Point> {
+        self.new.as_ref().map(|(host, _)| host.public_key())
+    }
+
+    fn accept(&mut self, plan: PlanId, seat: Seat) -> Option<Signature> {
+        self.new.as_ref().map(|(host, _)| host.accept(plan, seat))
     }
 
     fn deal(&mut self, params: &ChangeParams, dealer: Seat) -> Result<Dealing, DealError> {

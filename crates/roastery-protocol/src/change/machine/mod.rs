@@ -18,9 +18,9 @@
 //! certificates; then the order of epochs decides, and no member holds less than it has signed.
 //!
 //! Nothing is dealt without a roll, an own approval, before its record is stored, after the expiry,
-//! or after the caller has [barred](Change::bar_dealing) it. Nothing is signed without a roll and an
-//! own acceptance that is stored, or below the current epoch ([`Change::set_current`]), and after
-//! the expiry only where this node has signed in the plan before.
+//! or after the caller has [barred](Change::bar_dealing) it. Nothing is signed without a roll and
+//! an own acceptance that is stored, or below the current epoch ([`Change::set_current`]), and
+//! after the expiry only where this node has signed in the plan before.
 //!
 //! # What is kept, at most
 //!
@@ -32,7 +32,7 @@
 //! | signatures of this node's own choice, of each new seat | 1 |
 //! | choices of one coordinator that come to nothing after a transcript was made of them | 4 |
 //! | invalid certificates of one sender, before no more are checked | 4 |
-//! | answers to one seat within the minimum interval | 8, no two alike |
+//! | answers to one seat of one side within the minimum interval | 8, no two alike |
 
 mod coordinating;
 mod dealing;
@@ -115,7 +115,7 @@ pub struct Change<E> {
     said: BTreeSet<Said>,
     wrong_certificates: BTreeMap<Party, u8>,
     disconnected: BTreeSet<PeerId>,
-    replies: ReplyLimiter<(Role, BodyHash)>,
+    replies: ReplyLimiter<Reply, Party>,
     expired: bool,
     outbox: VecDeque<Output>,
 }
@@ -152,6 +152,16 @@ enum Said {
     Certificate,
 }
 
+/// What is answered, as its rate limit knows it: what has to be signed first is told by what it
+/// says, so that it is not signed in vain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Reply {
+    Envelope(BodyHash),
+    Roll,
+    Want(DealingName),
+    Complaint(DealingName),
+}
+
 impl<E: Engine> Change<E> {
     /// Approves the plan as an old member. It takes effect once it is stored. Nothing happens at a
     /// node without an old seat, or after a withdrawal.
@@ -160,8 +170,8 @@ impl<E: Engine> Change<E> {
         self.progress(now);
     }
 
-    /// Takes the approval back, at once at this node. Returns whether that can be: once a dealing is
-    /// stored it cannot. It is kept and told to all as soon as the store works
+    /// Takes the approval back, at once at this node. Returns whether that can be: once a dealing
+    /// is stored it cannot. It is kept and told to all as soon as the store works
     /// ([`Event::Withdrawn`]); until then a restart forgets it.
     pub fn withdraw(&mut self, now: Moment) -> bool {
         let dealt = self.journal.records().any(|record| matches!(record, Record::Dealt(_)));
@@ -266,14 +276,17 @@ impl<E: Engine> Change<E> {
 
     /// Sends an answer at most once within the minimum interval. Returns whether it was sent.
     fn answer(&mut self, to: Party, envelope: &Envelope, now: Moment) -> bool {
-        let what = (to.role, envelope.body_hash());
-        let floor = self.fixed.settings.repeat_min;
-        let sent =
-            !self.is_own(to) && self.replies.try_acquire(to.seat, what, now.monotonic, floor);
+        let sent = self.may_answer(to, Reply::Envelope(envelope.body_hash()), now);
         if sent {
             self.send(Destination::Seat(to), envelope);
         }
         sent
+    }
+
+    /// Whether this may be answered now; if so it is taken as sent.
+    fn may_answer(&mut self, to: Party, what: Reply, now: Moment) -> bool {
+        let floor = self.fixed.settings.repeat_min;
+        !self.is_own(to) && self.replies.try_acquire(to, what, now.monotonic, floor)
     }
 
     /// Signs a body as the member of this node on one side. None if it has no seat there.

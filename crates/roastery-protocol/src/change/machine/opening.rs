@@ -82,6 +82,9 @@ pub enum OpenError {
     /// The seat has another identity key, or there is no such seat.
     #[error("the identity key is not that of the seat")]
     OtherIdentity,
+    /// The engine has another host key than the card of the new seat, or none.
+    #[error("the host key is not that of the new seat's card")]
+    OtherHostKey,
     /// The plan does not fit the group.
     #[error("{0}")]
     Params(#[from] ChangeParamsError),
@@ -111,6 +114,10 @@ impl<E: Engine> Change<E> {
             && new.iter().all(|(seat, key)| is(plan.member(*seat), key));
         if !right {
             return Err(OpenError::OtherIdentity);
+        }
+        let host_of = |seat: &Seat| plan.member(*seat).map(|member| member.host_key);
+        if new.as_ref().is_some_and(|(seat, _)| engine.host_public_key() != host_of(seat)) {
+            return Err(OpenError::OtherHostKey);
         }
         let hosts = plan.members().iter().map(|member| member.host_key.serialize()).collect();
         let id = *plan.id().as_bytes();

@@ -129,8 +129,8 @@ pub enum Rejected {
         /// The sender.
         sender: Party,
     },
-    /// Its sender has sent so many wrong certificates, or choices that come to nothing, that no more
-    /// are checked.
+    /// Its sender has sent so many wrong certificates, or choices that come to nothing, that no
+    /// more are checked.
     #[error("{sender} has used up its trials")]
     TooMany {
         /// The sender.

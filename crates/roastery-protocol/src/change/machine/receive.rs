@@ -5,7 +5,7 @@ use roastery_frost::{
     change::{Certificate, Dealing},
 };
 
-use super::{Change, Choice, Engine, Event, Rejected, dealings::Known};
+use super::{Change, Choice, Engine, Event, Rejected, Reply, dealings::Known};
 use crate::{
     change::{
         Party, Role,
@@ -13,6 +13,7 @@ use crate::{
     },
     clock::Moment,
     group::PeerId,
+    machine::Destination,
 };
 
 /// How many choices of one coordinator cost a transcript and come to nothing.
@@ -149,9 +150,12 @@ impl<E: Engine> Change<E> {
         if !is_same {
             self.choices.insert(coordinator, Choice::new(names));
         }
-        for name in &wanted {
-            let want = self.seal_as_any(&Body::Want(Want::Dealing(*name)));
-            self.answer(Party::new(coordinator), &want, now);
+        let to = Party::new(coordinator);
+        for name in wanted {
+            if self.may_answer(to, Reply::Want(name), now) {
+                let want = self.seal_as_any(&Body::Want(Want::Dealing(name)));
+                self.send(Destination::Seat(to), &want);
+            }
         }
         if !is_missing {
             return if is_same { Err(Rejected::Repeat) } else { Ok(()) };
@@ -167,9 +171,14 @@ impl<E: Engine> Change<E> {
         };
         let wrong: Vec<DealingName> = names.iter().filter(wrong).copied().collect();
         for name in wrong {
+            let mut told: Vec<Party> = self.fixed.plan.seats().map(Party::new).collect();
+            told.retain(|to| self.may_answer(*to, Reply::Complaint(name), now));
+            if told.is_empty() {
+                continue;
+            }
             let Some(complaint) = self.seal(Role::New, &Body::Complaint(name)) else { return };
-            for seat in self.fixed.plan.seats() {
-                self.answer(Party::new(seat), &complaint, now);
+            for to in told {
+                self.send(Destination::Seat(to), &complaint);
             }
         }
     }
@@ -199,7 +208,12 @@ impl<E: Engine> Change<E> {
     }
 
     fn on_certificate(&mut self, sender: Party, bytes: &[u8]) -> Result<(), Rejected> {
-        if self.certificate().is_some_and(|known| known.to_bytes() == bytes) {
+        // Looked at before anything is verified: one transcript has many valid certificates, and
+        // only that of a greater epoch says something new. There are few transcripts: no member
+        // signs more than one for each coordinator.
+        let hash = Certificate::peek_transcript_hash(&self.fixed.params, bytes);
+        let known = self.certificate().map(|known| *known.transcript().hash());
+        if known.is_some() && known >= hash {
             return Err(Rejected::Repeat);
         }
         let wrong = self.wrong_certificates.entry(sender).or_default();
@@ -239,9 +253,11 @@ impl<E: Engine> Change<E> {
         if !self.called || self.peer_of(sender) != Some(from) {
             return;
         }
-        if let Some(roll) = self.call.roll(self.fixed.approvals) {
+        if self.may_answer(sender, Reply::Roll, now)
+            && let Some(roll) = self.call.roll(self.fixed.approvals)
+        {
             let envelope = self.seal_as_any(&Body::Roll(roll.list().clone()));
-            self.answer(sender, &envelope, now);
+            self.send(Destination::Seat(sender), &envelope);
         }
     }
 }

@@ -155,16 +155,16 @@ impl PlanMessage {
     }
 
     /// Reads the plan of this id in a message of kind [`Kind::Plan`], which needs no change that is
-    /// known.
+    /// known. The id is compared before a signature of a card is verified.
     ///
     /// # Errors
     ///
     /// [`PlanMessageError`] names what is wrong.
     pub fn read(id: PlanId, bytes: &PlanBytes) -> Result<Self, PlanMessageError> {
-        let plan = Plan::decode(&bytes.plan)?;
-        if plan.id() != id {
+        if Plan::id_of(&bytes.plan) != id {
             return Err(PlanMessageError::OtherPlan);
         }
+        let plan = Plan::decode(&bytes.plan)?;
         let parent = Arc::new(Group::decode(&bytes.parent)?);
         if *plan.parent() != Parent::of(&parent) {
             return Err(PlanMessageError::OtherParent);

@@ -4,7 +4,7 @@ use roastery_frost::{MaybeScalar, Scalar, Signature, decode_point};
 use roastery_protocol::change::{
     Party,
     machine::{Change, Event, Record, Rejected},
-    message::{Body, Envelope, Kind, RollApproval, RollList},
+    message::{Body, DealingName, Envelope, Kind, RollApproval, RollList, Want},
 };
 use roastery_testkit::seat;
 
@@ -129,4 +129,75 @@ fn two_dealings_that_differ_in_the_nonce_alone_are_found_and_the_change_goes_on_
     assert!(heads.map(|head| head.dealer()).all(|dealer| dealer != seat(0)));
     let told = world.nodes.iter().filter(|node| node.events.iter().any(|event| twice(&event)));
     assert!(told.count() >= 2, "one of the two halves has seen both");
+}
+
+fn want(world: &World, sender: Party, person: usize, name: DealingName) -> Envelope {
+    let body = Body::Want(Want::Dealing(name));
+    Envelope::seal(world.plan.id(), sender, &body, &identity(person))
+}
+
+#[test]
+fn an_old_seat_uses_up_none_of_the_answers_of_the_new_seat_of_its_number() {
+    let mut world = World::new(2, 9, 2, &[1, 2, 3, 4, 5, 6, 7, 8, 0]);
+    world.open_all();
+    world.decide();
+    world.run_with(MINUTE, |packet| packet.kind() != Kind::Choice);
+    let records = world.nodes.iter().flat_map(|node| &node.stored);
+    let names: Vec<DealingName> = records
+        .filter_map(|record| match record {
+            Record::Dealt(name) => Some(*name),
+            _ => None,
+        })
+        .collect();
+    // Old seat 3 is person 3, new seat 3 is person 4.
+    let (old, new) = (Party::old(seat(3)), Party::new(seat(3)));
+    for (at, name) in names.iter().enumerate() {
+        let asked = want(&world, old, 3, *name);
+        let answered = deliver(&mut world, 3, 0, &asked);
+        assert_eq!(answered.is_ok(), at < 8, "{answered:?}");
+    }
+    let asked = want(&world, new, 4, names[0]);
+    assert_eq!(deliver(&mut world, 4, 0, &asked), Ok(()));
+}
+
+#[test]
+fn a_roll_is_told_once_within_the_interval_also_when_an_approval_is_new_in_it() {
+    let mut world = World::new(2, 4, 2, &[0, 1, 2, 3]);
+    world.open_all();
+    for person in 0..4 {
+        world.with(person, Change::accept);
+    }
+    (0..2).for_each(|person| world.approve(person));
+    world.run_with(MINUTE, |packet| packet.kind() != Kind::Choice);
+    world.queue.clear();
+    world.sent.clear();
+    let signature = host(2).accept(world.plan.id(), seat(2));
+    let body = Body::Acceptance(signature);
+    let again = Envelope::seal(world.plan.id(), Party::new(seat(2)), &body, &identity(2));
+    let _ = deliver(&mut world, 2, 0, &again);
+    let late = forged_approval(&world, 3);
+    assert_eq!(deliver(&mut world, 2, 0, &late), Ok(()));
+    let _ = deliver(&mut world, 2, 0, &again);
+    assert_eq!(world.sent_of(Kind::Roll).len(), 1);
+}
+
+#[test]
+fn another_certificate_of_the_same_transcript_is_not_verified_again() {
+    let mut world = World::new(2, 3, 2, &[0, 1, 2]);
+    world.open_all();
+    world.decide();
+    world.run();
+    let mut bytes = world.machine(0).certificate().unwrap().to_bytes();
+    let last = bytes.len() - 1;
+    let sender = Party::new(seat(2));
+    let mut tell = |bytes: &[u8]| {
+        let body = Body::Certificate(bytes.to_vec());
+        let told = Envelope::seal(world.plan.id(), sender, &body, &identity(2));
+        deliver(&mut world, 2, 0, &told)
+    };
+    for at in 0..8 {
+        // Whatever the signatures are, they are of what is certified already.
+        bytes[last] ^= 1 << at;
+        assert_eq!(tell(&bytes), Err(Rejected::Repeat));
+    }
 }

@@ -2,7 +2,7 @@
 
 use roastery_protocol::change::{
     EpochOrder, Parent,
-    machine::{Change, Event, OpenError, Record},
+    machine::{Change, Event, FrostEngine, OpenError, Record},
     message::Kind,
 };
 use roastery_testkit::seat;
@@ -193,6 +193,13 @@ fn a_change_is_opened_with_the_own_keys_of_a_seat_and_the_plans_parent() {
     let identity = std::sync::Arc::new(identity(1));
     let other = open(&|opening| opening.old = Some((seat(0), identity.clone())));
     assert_eq!(other, OpenError::OtherIdentity);
+    for key in [None, Some(host(1))] {
+        let key = std::cell::RefCell::new(key);
+        let other = open(&|opening| {
+            opening.engine.frost = FrostEngine::new(None, key.borrow_mut().take());
+        });
+        assert_eq!(other, OpenError::OtherHostKey);
+    }
     let elsewhere = World::new(2, 3, 2, &[0, 1, 2]);
     assert_ne!(Parent::of(&elsewhere.fixture.group), *world.plan.parent());
     let parent = open(&|opening| opening.parent = elsewhere.fixture.group.clone());

@@ -7,15 +7,12 @@ use std::{
     time::Duration,
 };
 
-use roastery_frost::{
-    Seat, Signature,
-    change::{ChangeParams, DealError, Dealing, OpenError, TakeError, Transcript},
-};
+use roastery_frost::Seat;
 use roastery_protocol::{
-    ChangeTranscriptHash, PlanId,
+    ChangeTranscriptHash,
     change::{
         EpochOrder, Parent, Party, Plan, Role, Terms, UsedHostKeys,
-        machine::{Change, Engine, Event, FrostEngine, Opening, Record, Rejected, Settings},
+        machine::{Change, Event, FrostEngine, Opening, Record, Rejected, Settings},
         message::{Envelope, Kind},
     },
     clock::Moment,
@@ -24,6 +21,8 @@ use roastery_protocol::{
     machine::{Destination, Machine, Output},
 };
 use roastery_testkit::{Fixture, forge::SigningKeyOf, later, peer, seat};
+
+pub use super::engine::TestEngine;
 
 pub const MINUTE: Duration = Duration::from_secs(60);
 
@@ -42,49 +41,6 @@ fn named(person: usize) -> NamedMember {
     let binding = host.bind(&identity_key, &peer, 0);
     let member = Member { host_key: host.public_key(), identity_key, peer, sequence: 0, binding };
     NamedMember { name: format!("member {person}").parse().unwrap(), member }
-}
-
-/// An engine that finds the dealing of one old seat wrong, as it is where that one has dealt it a
-/// wrong share.
-#[derive(Debug)]
-pub struct TestEngine {
-    pub frost: FrostEngine,
-    pub finds_wrong: Option<Seat>,
-    /// It takes no share, from whatever transcript.
-    pub takes_nothing: bool,
-    /// How often it was asked to take one.
-    pub asked: usize,
-}
-
-impl Engine for TestEngine {
-    fn accept(&mut self, plan: PlanId, seat: Seat) -> Signature {
-        self.frost.accept(plan, seat)
-    }
-
-    fn deal(&mut self, params: &ChangeParams, dealer: Seat) -> Result<Dealing, DealError> {
-        self.frost.deal(params, dealer)
-    }
-
-    fn open(&mut self, dealing: &Dealing) -> Result<(), OpenError> {
-        let dealer = dealing.dealer();
-        if self.finds_wrong == Some(dealer) {
-            return Err(OpenError::WrongShare { dealer });
-        }
-        self.frost.open(dealing)
-    }
-
-    fn take(
-        &mut self,
-        transcript: &Transcript,
-        dealings: &[&Dealing],
-    ) -> Result<Signature, TakeError> {
-        assert!(dealings.iter().all(|dealing| Some(dealing.dealer()) != self.finds_wrong));
-        self.asked += 1;
-        if self.takes_nothing {
-            return Err(TakeError::NotAMember);
-        }
-        self.frost.take(transcript, dealings)
-    }
 }
 
 pub type Machine1 = Change<TestEngine>;

@@ -302,6 +302,13 @@ fn a_plan_comes_with_the_group_that_it_changes() {
     let other = roastery_protocol::PlanId::from_bytes([1; 32]);
     let refused = read(&Body::Plan(message.encode()), other).unwrap_err();
     assert!(matches!(refused, PlanMessageError::OtherPlan), "{refused}");
+    // The id is compared before the cards are looked at.
+    let mut broken = borsh::to_vec(&message.encode()).unwrap();
+    let last_of_plan = 4 + plan().encode().len() - 1;
+    broken[last_of_plan] ^= 1;
+    let broken = borsh::from_slice(&broken).unwrap();
+    let refused = PlanMessage::read(plan().id(), &broken).unwrap_err();
+    assert!(matches!(refused, PlanMessageError::OtherPlan), "{refused}");
     let later = RawGroup { epoch: 1, plan: [1; 32], ..RawGroup::of(&fixed().group) };
     let parent = Arc::new(Group::decode(&later.bytes()).unwrap());
     let refused = read(&Body::Plan(PlanMessage { parent, ..message }.encode()), plan().id());

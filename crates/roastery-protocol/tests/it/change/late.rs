@@ -73,34 +73,38 @@ fn a_withdrawal_that_could_not_be_kept_holds_at_once_and_is_told_when_the_store_
 
 #[test]
 fn a_signature_whose_record_waited_does_not_leave_below_an_epoch_that_became_current_meanwhile() {
-    let mut world = World::new(2, 3, 2, &[0, 1, 2]);
-    world.nodes[2].disk = Disk::RefusesSigned;
-    world.open_all();
-    world.decide();
-    world.run_with(MINUTE, |_| true);
-    assert!(world.machine(2).engine().asked > 0 && !has_left(&world, Kind::Signature, 2));
-    let greater = ChangeTranscriptHash::from_bytes([0xff; 32]);
-    let greater = EpochOrder::of(&world.plan, greater);
-    world.with(2, |machine, _| machine.set_current(greater));
-    world.nodes[2].disk = Disk::Keeps;
-    world.run_with(5 * MINUTE, |_| true);
-    assert!(!has_left(&world, Kind::Signature, 2) && !has_left(&world, Kind::Choice, 2));
-    assert_eq!(world.certified(), 0);
+    for disk in [Disk::RefusesSigned, Disk::HoldsSigned] {
+        let mut world = World::new(2, 3, 2, &[0, 1, 2]);
+        world.nodes[2].disk = disk;
+        world.open_all();
+        world.decide();
+        world.run_with(MINUTE, |_| true);
+        assert!(world.machine(2).engine().asked > 0 && !has_left(&world, Kind::Signature, 2));
+        let greater = ChangeTranscriptHash::from_bytes([0xff; 32]);
+        let greater = EpochOrder::of(&world.plan, greater);
+        world.with(2, |machine, _| machine.set_current(greater));
+        world.mend(2);
+        world.run_with(5 * MINUTE, |_| true);
+        assert!(!has_left(&world, Kind::Signature, 2) && !has_left(&world, Kind::Choice, 2));
+        assert_eq!(world.certified(), 0);
+    }
 }
 
 #[test]
 fn a_first_signature_whose_record_waited_does_not_leave_after_the_expiry_and_the_plan_is_open() {
-    let mut world = World::new(2, 3, 2, &[0, 1, 2]);
-    world.nodes[2].disk = Disk::RefusesSigned;
-    world.open_all();
-    world.decide();
-    world.run_with(61 * MINUTE, |_| true);
-    // The record may be on the disk although the store says it is not.
-    assert!(world.nodes[2].events.contains(&Event::Expired { open: true }));
-    world.nodes[2].disk = Disk::Keeps;
-    world.run_with(5 * MINUTE, |_| true);
-    assert!(!has_left(&world, Kind::Signature, 2) && !has_left(&world, Kind::Choice, 2));
-    assert_eq!(world.certified(), 0);
+    for disk in [Disk::RefusesSigned, Disk::HoldsSigned] {
+        let mut world = World::new(2, 3, 2, &[0, 1, 2]);
+        world.nodes[2].disk = disk;
+        world.open_all();
+        world.decide();
+        world.run_with(61 * MINUTE, |_| true);
+        // The record may be on the disk although the store has not said so.
+        assert!(world.nodes[2].events.contains(&Event::Expired { open: true }));
+        world.mend(2);
+        world.run_with(5 * MINUTE, |_| true);
+        assert!(!has_left(&world, Kind::Signature, 2) && !has_left(&world, Kind::Choice, 2));
+        assert_eq!(world.certified(), 0);
+    }
 }
 
 #[test]
@@ -151,6 +155,21 @@ fn whoever_has_signed_or_dealt_asks_for_the_certificate_also_when_it_begins_agai
         world.run();
         world.assert_one_epoch();
     }
+}
+
+#[test]
+fn what_was_signed_is_signed_again_for_the_others_by_a_node_that_begins_again_after_the_expiry() {
+    let mut world = decided(2, 3, 2, &[0, 1, 2]);
+    let by_0 = |packet: &Packet| {
+        packet.from == 0 && matches!(packet.kind(), Kind::Signature | Kind::Choice)
+    };
+    world.run_with(61 * MINUTE, |packet| !by_0(packet));
+    assert!(world.certified() == 0 && has_signed(&world, 0));
+    world.queue.clear();
+    world.open(0);
+    world.run();
+    world.assert_one_epoch();
+    world.assert_consistent();
 }
 
 #[test]

@@ -70,6 +70,8 @@ pub enum Disk {
     Refuses,
     /// Refuses what is signed.
     RefusesSigned,
+    /// Takes long with what is signed, until the test says that it is kept.
+    HoldsSigned,
     /// The node stops when it has kept its record of this number.
     StopsAfter(usize),
     /// The node stops instead of keeping its record of this number.
@@ -84,6 +86,7 @@ pub struct Node {
     pub disk: Disk,
     pub finds_wrong: Option<Seat>,
     pub takes_nothing: bool,
+    pub held: Vec<Record>,
 }
 
 pub struct World {
@@ -130,6 +133,7 @@ impl World {
             disk: Disk::Keeps,
             finds_wrong: None,
             takes_nothing: false,
+            held: Vec::new(),
         };
         let now = fixture.now;
         World {
@@ -266,6 +270,10 @@ impl World {
             return;
         }
         let is_signed = matches!(record, Record::Signed { .. });
+        if node.disk == Disk::HoldsSigned && is_signed {
+            node.held.push(record);
+            return;
+        }
         let kept = node.disk != Disk::Refuses && !(node.disk == Disk::RefusesSigned && is_signed);
         let machine = node.machine.as_mut().unwrap();
         if kept {
@@ -282,6 +290,15 @@ impl World {
             return;
         }
         machine.persisted(record, kept, now);
+    }
+
+    /// From now on a store works, and keeps what it has held back.
+    pub fn mend(&mut self, person: usize) {
+        self.nodes[person].disk = Disk::Keeps;
+        for record in std::mem::take(&mut self.nodes[person].held) {
+            self.persist(person, record);
+        }
+        self.collect(person);
     }
 
     pub fn deliver(&mut self, packet: &Packet) -> Result<(), Rejected> {

@@ -30,8 +30,8 @@ pub enum UsedBy {
 
 /// The host keys of the lineage and of all plans that a node knows.
 ///
-/// A host key serves one group or one plan: recovery files and certificates are public, so that
-/// whoever holds the host key of an epoch holds the seat's share of it.
+/// A host key serves one group or one plan: recovery files and certificates are public, so that the
+/// host key of an epoch gives its holder the seat's share of it.
 #[derive(Clone, Debug, Default)]
 pub struct UsedHostKeys(BTreeMap<[u8; 32], UsedBy>);
 

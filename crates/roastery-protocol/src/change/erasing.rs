@@ -90,7 +90,9 @@ pub enum Missing {
         seats: BTreeSet<Seat>,
     },
     /// (d) With the members that are left out fewer than must sign have adopted the epoch.
-    #[error("{holders} members have adopted the epoch; {threshold} must, whoever is left out")]
+    #[error(
+        "{holders} members have adopted the epoch; {threshold} must, whichever members are left out"
+    )]
     TooFew {
         /// How many have.
         holders: usize,

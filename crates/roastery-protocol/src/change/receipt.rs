@@ -24,7 +24,7 @@ pub enum Holding {
     },
 }
 
-/// A new member's statement of how far it is. Nobody can verify it.
+/// A new member's statement of how far it is. No other member can verify it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
 pub struct Receipt {
     /// The epoch that it is about, by the hash of its transcript.

@@ -41,7 +41,7 @@ impl Coordinating {
 }
 
 impl<E: Engine> Change<E> {
-    /// Chooses t dealings that are right here and that nobody complains about. A choice that this
+    /// Chooses t dealings that are right here and without complaints. A choice that this
     /// node has signed for another coordinator comes first, so that few transcripts are signed.
     pub(super) fn choose(&mut self, now: Moment) {
         let (Some(own), Some(_)) = (self.own_new(), &self.coordinating) else { return };

@@ -88,7 +88,7 @@ impl Dealings {
         self.find(name).is_some_and(|held| held.is_right == Some(false))
     }
 
-    /// The dealings that nobody complains about and whose share is right here, by dealer.
+    /// The dealings without complaints whose share is right here, by dealer.
     pub(super) fn sound(&self) -> impl Iterator<Item = DealingName> + '_ {
         let is_sound =
             |held: &&Held| held.is_right == Some(true) && !self.is_complained_of(held.name);

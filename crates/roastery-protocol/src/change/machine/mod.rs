@@ -8,9 +8,9 @@
 //!
 //! Approvals and acceptances go to everyone until they make a roll. Then the old members that have
 //! approved deal, to all new members. The new seats coordinate in the order of the plan id, first
-//! one, then twice as many with each interval. A coordinator names t dealings that nobody complains
-//! about; each new member computes the transcript itself, stores which one it signs and its share,
-//! and sends its signature to that coordinator. With the signatures of all the coordinator has the
+//! one, then twice as many with each interval. A coordinator names t dealings without complaints;
+//! each new member computes the transcript itself, stores which one it signs and its share, and
+//! sends its signature to that coordinator. With the signatures of all the coordinator has the
 //! certificate and sends it to all. A node that holds a certificate answers everything with it, and
 //! one that holds a roll answers approvals and acceptances with the roll.
 //!
@@ -99,7 +99,7 @@ pub struct Change<E> {
     own_dealing: Option<(Dealing, Envelope)>,
     may_deal: bool,
     choices: BTreeMap<Seat, Choice>,
-    /// Choices that cost a transcript and come to nothing, whoever chooses them.
+    /// Choices that cost a transcript and come to nothing, whichever coordinator chooses them.
     refused: BTreeSet<Vec<DealingName>>,
     /// How many of them each coordinator has shown.
     trials: BTreeMap<Seat, u8>,

@@ -28,7 +28,7 @@ fn forged_approval(world: &World, person: usize) -> Envelope {
 }
 
 #[test]
-fn with_the_identity_keys_of_all_and_no_share_nobody_is_made_to_deal() {
+fn with_the_identity_keys_of_all_and_no_share_no_member_is_made_to_deal() {
     let mut world = World::new(2, 3, 2, &[0, 1, 2]);
     world.open_all();
     for person in 0..3 {

@@ -41,7 +41,7 @@ fn a_coordinator_that_is_silent_costs_an_interval() {
 }
 
 #[test]
-fn a_certificate_that_reaches_one_member_only_is_told_to_whoever_asks() {
+fn a_certificate_that_reaches_one_member_only_is_told_to_each_that_asks() {
     let mut world = decided(2, 4, 2, &[0, 1, 2]);
     let mut first: Option<usize> = None;
     let mut lost = 0;
@@ -69,7 +69,7 @@ fn the_first_message_of_each_kind_on_each_link_may_be_lost() {
 }
 
 #[test]
-fn a_dealing_that_is_wrong_for_one_member_is_left_out_and_convicts_nobody() {
+fn a_dealing_that_is_wrong_for_one_member_is_left_out_and_convicts_no_member() {
     let mut world = World::new(3, 5, 3, &[0, 1, 2, 3, 4]);
     world.nodes[4].finds_wrong = Some(seat(0));
     world.open_all();

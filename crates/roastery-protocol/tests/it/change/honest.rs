@@ -40,7 +40,7 @@ fn a_group_gets_other_members_and_another_threshold() {
     let group = world.assert_one_epoch();
     assert_eq!((group.threshold(), group.size()), (4, 7));
     world.assert_consistent();
-    // Whoever leaves has the certificate as well, and no seat.
+    // A member that leaves has the certificate as well, and no seat.
     assert!(world.nodes[4].stored.iter().any(|record| matches!(record, Record::Certified(_))));
     assert!(world.new_seat(4).is_none());
 }
@@ -57,7 +57,7 @@ fn one_transcript_is_signed_where_all_is_well() {
     }
 }
 
-/// Nobody has dealt or signed.
+/// No member has dealt or signed.
 fn assert_nothing_dealt(world: &World) {
     assert!(world.sent_of(Kind::Dealing).is_empty() && world.sent_of(Kind::Signature).is_empty());
     let dealt = |record: &Record| matches!(record, Record::Dealt(_));

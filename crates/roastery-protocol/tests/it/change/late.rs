@@ -111,7 +111,7 @@ fn a_first_signature_whose_record_waited_does_not_leave_after_the_expiry_and_the
 fn nothing_is_signed_without_an_own_acceptance_that_is_stored_and_a_roll() {
     let mut world = decided(2, 3, 2, &[0, 1, 2]);
     world.run_with(MINUTE, |packet| packet.kind() != Kind::Choice);
-    // The store of person 0 is lost, and nobody has decided there again.
+    // The store of person 0 is lost, and no person has decided there again.
     world.nodes[0].stored.clear();
     world.queue.clear();
     world.open(0);
@@ -146,8 +146,8 @@ fn certified_without(mut world: World, without: usize) -> World {
 }
 
 #[test]
-fn whoever_has_signed_or_dealt_asks_for_the_certificate_also_when_it_begins_again_after_the_expiry()
-{
+fn a_member_that_has_signed_or_dealt_asks_for_the_certificate_also_when_it_begins_again_after_the_expiry()
+ {
     // Person 3 leaves: it has dealt and signs nothing.
     for person in [0, 3] {
         let mut world = certified_without(decided(2, 4, 2, &[0, 1, 2]), person);

@@ -17,8 +17,8 @@ impl Service {
     ///
     /// [`ServiceError::NotFound`] if there is no such group or member,
     /// [`ServiceError::Conflict`] if several members have the name, or it is this node itself,
-    /// [`ServiceError::Store`] if it could not be kept: it is in force all the same, and kept when the
-    /// disk works again, but a process that ends before that forgets it.
+    /// [`ServiceError::Store`] if it could not be kept: it is in force all the same, and kept when
+    /// the disk works again, but a process that ends before that forgets it.
     pub async fn bar(&self, group: &str, member: &str) -> Result<(), ServiceError> {
         let group = self.find_group(group)?;
         let peer = self.member(&group, member)?;

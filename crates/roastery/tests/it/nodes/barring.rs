@@ -40,7 +40,9 @@ fn a_member_that_is_barred_is_not_signed_with_and_its_requests_are_not_taken_als
     for node in [0, 1] {
         assert_eq!(group.request(node, &session)["state"], "approved");
     }
-    assert_eq!(group.log(0, &session).len(), 0);
+    // A package of its own, which is for node 2 as soon as that is back, has its own share.
+    let coordinators = group.log(0, &session).into_iter().map(|entry| entry["coordinator"].clone());
+    assert!(coordinators.collect::<Vec<_>>().iter().all(|coordinator| *coordinator == json!(0)));
     group.stop(1);
     group.approve(2, &session);
     let signed = group.request_in(0, &session, "signed");

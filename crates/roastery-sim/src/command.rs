@@ -33,6 +33,7 @@ impl Arguments {
     /// Runs the command.
     pub fn run(self) -> ExitCode {
         match self.command {
+            Command::Run(run) if run.table => table::execute(&run),
             Command::Run(run) => run.execute(),
             Command::Campaign(campaign) => campaign.execute(),
             Command::Keygen(keygen) => keygen.execute(),

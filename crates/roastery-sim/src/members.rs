@@ -13,8 +13,6 @@ use roastery_protocol::{
 };
 use zeroize::Zeroizing;
 
-use crate::keygen::Participants;
-
 /// When every simulation begins, by the wall clock.
 pub const DAWN: Duration = Duration::from_secs(1_800_000_000);
 
@@ -70,17 +68,14 @@ impl Members {
         Self { group: Arc::new(group), nodes, identities, pens, shares }
     }
 
-    /// Those whose keys a key generation has made.
-    pub fn of_keygen(
-        participants: &Participants,
-        group: Arc<Group>,
-        shares: &BTreeMap<Seat, SecretShare>,
-    ) -> Self {
+    /// A group of which each node holds one seat, with the identity keys and the secret shares of
+    /// its seats in their order.
+    pub fn of(group: Arc<Group>, pens: Vec<SigningKey>, shares: Vec<Zeroizing<[u8; 32]>>) -> Self {
         Self {
             nodes: group.seats().map(|seat| (seat, vec![seat])).collect(),
-            identities: group.seats().map(|seat| participants.identity(seat).clone()).collect(),
-            pens: group.seats().map(|seat| copy(participants.pen(seat))).collect(),
-            shares: shares.values().map(SecretShare::expose_bytes).collect(),
+            identities: pens.iter().map(|pen| Arc::new(IdentityKey::new(copy(pen)))).collect(),
+            pens,
+            shares,
             group,
         }
     }

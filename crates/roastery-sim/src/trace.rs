@@ -7,9 +7,12 @@ use std::{
 };
 
 use roastery_frost::hash::TaggedHash;
-use roastery_protocol::{Seat, keygen};
+use roastery_protocol::{
+    Seat, keygen,
+    member::frame::{Frame, Kind},
+};
 
-use crate::{signing, world::Packet};
+use crate::world::Packet;
 
 /// The trace of a simulation: a hash of everything, and lines of text if they are wanted.
 #[derive(Debug)]
@@ -135,8 +138,12 @@ impl Trace {
 }
 
 fn say(bytes: &[u8]) -> String {
-    if let Some(words) = signing::words::frame(bytes) {
-        return words;
+    if let Ok((kind, header)) = Frame::peek(bytes) {
+        let name = match kind {
+            Kind::Statement(kind) => format!("{kind:?}"),
+            Kind::Control(kind) => format!("{kind:?}"),
+        };
+        return format!("{name} by seat {}, {} bytes", header.sender, bytes.len());
     }
     match keygen::message::Envelope::parse(bytes) {
         Ok(envelope) => {

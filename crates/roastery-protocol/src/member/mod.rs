@@ -11,6 +11,7 @@ pub mod frame;
 pub mod investigation;
 pub mod links;
 pub mod machine;
+mod outcome;
 pub mod pace;
 pub mod proof;
 pub mod questions;

@@ -13,7 +13,7 @@ use roastery_sim::{
     },
 };
 
-use super::{bad_input, table};
+use super::bad_input;
 
 #[derive(Args, Clone)]
 pub(super) struct Run {
@@ -77,9 +77,6 @@ pub(super) enum ComputeTime {
 
 impl Run {
     pub(super) fn execute(self) -> ExitCode {
-        if self.table {
-            return table::execute(&self);
-        }
         match self.play() {
             Ok(reports) if self.json => {
                 let text = match reports.as_slice() {

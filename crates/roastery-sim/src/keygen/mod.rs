@@ -13,6 +13,7 @@ pub mod invariants;
 mod node;
 mod participants;
 mod play;
+mod played;
 mod scenario;
 mod totals;
 mod world;
@@ -23,7 +24,8 @@ pub use self::{
     invariants::{Invariant, Invariants},
     node::Node,
     participants::Participants,
-    play::{Played, play},
+    play::play,
+    played::Played,
     scenario::Scenario,
     totals::Totals,
     world::{KeygenHooks, Setup, World},

@@ -1,15 +1,13 @@
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
-use roastery_protocol::{
-    Seat,
-    keygen::{Report, ReportPhase, Suspicion},
-    member::machine::RequestOrigin,
-};
+use roastery_frost::SecretShare;
+use roastery_protocol::{Seat, keygen::ReportPhase, member::machine::RequestOrigin};
 
 use super::{
-    Coalition, Invariant, Invariants, Scenario, Totals, World,
+    Coalition, Invariant, Invariants, Played, Scenario, Totals, World,
     invariants::{Allowance, Completion, Keys, Shares},
+    participants::copy,
 };
 use crate::{
     campaign::Game,
@@ -18,33 +16,6 @@ use crate::{
     trace::{Detail, Trace},
     violation::Violation,
 };
-
-/// The result of a scenario.
-#[derive(Debug)]
-pub struct Played {
-    /// The invariant that was violated, if any.
-    pub violation: Option<Violation<Invariant>>,
-    /// The trace's hash: the same scenario always has the same.
-    pub hash: String,
-    /// The trace's lines, if they were wanted.
-    pub lines: Vec<String>,
-    /// Its duration in virtual time.
-    pub virtual_time: Duration,
-    /// When each honest member first held the certificate.
-    pub done: BTreeMap<Seat, Duration>,
-    /// The reports of the honest members in the end.
-    pub reports: BTreeMap<Seat, Report>,
-    /// Messages sent, one for each receiver.
-    pub messages: usize,
-    /// How often a node was opened again.
-    pub restarts: usize,
-    /// The findings of honest members, each with the seat of its finder.
-    pub found: Vec<(Seat, Suspicion)>,
-    /// The same by kind.
-    pub misbehaviours: BTreeMap<&'static str, usize>,
-    /// Whether the key has signed in a real session.
-    pub session: bool,
-}
 
 /// Runs a scenario until every honest member has the certificate or has ended without, and checks
 /// what they have.
@@ -212,7 +183,10 @@ impl<'a> Stage<'a> {
 
     fn sign_in_session(&mut self, (group, shares): Shares) -> Result<(), Violation<Invariant>> {
         let limit = Duration::from_secs(60);
-        let members = Members::of_keygen(&self.world.hooks.participants, group, &shares);
+        let participants = &self.world.hooks.participants;
+        let pens = participants.seats().map(|seat| copy(participants.pen(seat))).collect();
+        let shares = shares.values().map(SecretShare::expose_bytes).collect();
+        let members = Members::of(group, pens, shares);
         let mut setup = SigningSetup::quiet(self.scenario.seed, self.scenario.links.round_trip);
         let approved = Duration::from_secs(1);
         setup.approve_all(&members.nodes(), approved, RequestOrigin::Proposed);

@@ -1,19 +1,6 @@
-//! Frames and events of signing in words, for people who read a trace.
+//! Kinds of frames and events of signing in words, for people who read a trace.
 
-use roastery_protocol::member::{
-    frame::{Frame, Kind},
-    machine::Event,
-};
-
-/// A frame in words, if the bytes are one.
-pub fn frame(bytes: &[u8]) -> Option<String> {
-    let (kind, header) = Frame::peek(bytes).ok()?;
-    let name = match kind {
-        Kind::Statement(kind) => format!("{kind:?}"),
-        Kind::Control(kind) => format!("{kind:?}"),
-    };
-    Some(format!("{name} by seat {}, {} bytes", header.sender, bytes.len()))
-}
+use roastery_protocol::member::{frame::Kind, machine::Event};
 
 /// The name of a kind, for tables.
 pub fn kind(kind: Kind) -> &'static str {

@@ -7,6 +7,7 @@ mod connections;
 mod crash;
 mod happening;
 mod hooks;
+mod injection;
 mod linking;
 mod memory;
 mod node;
@@ -33,8 +34,9 @@ use self::{
 };
 pub use self::{
     crash::{CrashPoint, When},
-    hooks::{Disk, End, EventOf, Hooks, Injection, Intake, RecordOf, RejectedOf, Script},
-    node::Node,
+    hooks::{EventOf, Hooks, Intake, RecordOf, RejectedOf, Script},
+    injection::{Disk, Injection},
+    node::{End, Node},
     packet::{Delayed, Packet},
 };
 use crate::{members::peer, network::Network};

@@ -2,7 +2,16 @@ use std::{fmt, time::Duration};
 
 use roastery_protocol::{Seat, machine::Machine};
 
-use super::{Disk, End};
+use super::Disk;
+
+/// What a machine has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It has reached its aim.
+    Done,
+    /// It has stopped without that.
+    Stopped,
+}
 
 /// The node of a seat, over all its restarts.
 pub struct Node<M: Machine> {

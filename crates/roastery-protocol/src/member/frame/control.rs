@@ -4,7 +4,7 @@ use roastery_frost::Seat;
 
 use super::{
     ControlKind, Form, FrameError, Header, Kind, Malformation, Nonces, Ready, Slots, Want,
-    shape::exact,
+    malformation::exact,
 };
 use crate::{
     GroupId, SessionId,

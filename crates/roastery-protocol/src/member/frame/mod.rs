@@ -4,10 +4,15 @@
 //! the link of its sender's own peer only, and is never evidence. A statement is signed by its
 //! sender's identity key, may come over any member's link, and is kept and passed on as it is.
 
+mod beginning;
 mod content;
 mod control;
+mod error;
+pub(super) mod evidence;
 mod header;
+mod malformation;
 mod reading;
+mod sealing;
 mod shape;
 mod statement;
 
@@ -17,11 +22,14 @@ pub use self::{
         Refusal, SignatureShare, SignerSlots, SigningPackage, Slots, Want, slot_hash,
     },
     control::{Control, ControlContent, NO_SESSION},
+    error::FrameError,
     header::{
         ControlKind, Form, Header, Kind, MAX_EVIDENCE_FRAME, MAX_FRAME, MAX_PROPOSAL_FRAME,
         StatementKind,
     },
-    reading::{Frame, FrameError},
-    shape::{Malformation, Shape, read_evidence, read_proposal},
-    statement::{Content, Statement},
+    malformation::Malformation,
+    reading::Frame,
+    sealing::Content,
+    shape::{Shape, read_evidence, read_proposal},
+    statement::Statement,
 };

@@ -1,8 +1,7 @@
 use roastery_frost::Seat;
-use thiserror::Error;
 
-use super::{Control, Form, Header, Kind, MAX_EVIDENCE_FRAME, Statement};
-use crate::{GroupId, SessionId, group::Group, tags::SIGNING_VERSION};
+use super::{Control, FrameError, Header, Kind, Statement, beginning::read_beginning};
+use crate::{GroupId, group::Group};
 
 /// A frame whose beginning was read: form, version, kind and header. Its content is not decoded and
 /// its signature not checked.
@@ -12,85 +11,6 @@ pub enum Frame {
     Statement(Statement),
     /// A control frame.
     Control(Control),
-}
-
-/// Why bytes cannot be read as a frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum FrameError {
-    /// Longer than any frame, or than one of its kind, may be.
-    #[error("{length} bytes; a frame of this kind has at most {most}")]
-    TooLong {
-        /// The length in bytes.
-        length: usize,
-        /// The greatest length allowed, in bytes.
-        most: usize,
-    },
-    /// Shorter than a frame of its form.
-    #[error("{length} bytes; a frame of this form has at least {least}")]
-    TooShort {
-        /// The length in bytes.
-        length: usize,
-        /// The least length allowed, in bytes.
-        least: usize,
-    },
-    /// A form that this version does not have.
-    #[error("form {form}; version {SIGNING_VERSION} has 0 (control) and 1 (statement)")]
-    UnknownForm {
-        /// The form byte.
-        form: u8,
-    },
-    /// A version that this program does not read.
-    #[error("version {version}; this program reads version {SIGNING_VERSION}")]
-    OtherVersion {
-        /// The version byte.
-        version: u8,
-    },
-    /// A kind that this version does not have.
-    #[error("kind {kind}; version {SIGNING_VERSION} has 0 to 5 and 16 to 19")]
-    UnknownKind {
-        /// The kind byte.
-        kind: u8,
-    },
-    /// A kind in the wrong form.
-    #[error("kind {kind} in form {form}; it has form {right}", right = 1 - form)]
-    OtherForm {
-        /// The kind byte.
-        kind: u8,
-        /// The form byte.
-        form: u8,
-    },
-    /// A control frame where only a statement can be.
-    #[error("a control frame; only a statement is kept or shown in a proof")]
-    NotAStatement,
-    /// A frame of another group.
-    #[error("of group {named:#}; this is group {group:#}")]
-    OtherGroup {
-        /// The group that the frame names.
-        named: GroupId,
-        /// The group that was expected.
-        group: GroupId,
-    },
-    /// A sender that the group does not have.
-    #[error("from seat {sender}; the group has {members} seats, from 0")]
-    NoSuchSender {
-        /// The seat that the frame names as its sender.
-        sender: u16,
-        /// The number of seats, n.
-        members: usize,
-    },
-    /// A control frame over another link than that of its sender's own peer.
-    #[error("a control frame of seat {sender} counts on the link of that seat's own peer only")]
-    NotItsLink {
-        /// The seat that the frame names as its sender.
-        sender: u16,
-    },
-    /// A control frame that is addressed to a seat which is not at this node.
-    #[error("addressed to seat {to}, which is not at this node")]
-    NotForThisNode {
-        /// The seat to which it is addressed.
-        to: u16,
-    },
 }
 
 impl Frame {
@@ -133,44 +53,4 @@ impl Frame {
     pub fn peek(bytes: &[u8]) -> Result<(Kind, Header), FrameError> {
         read_beginning(bytes)
     }
-}
-
-/// Reads form, version, kind and header, and checks the length for each.
-pub(super) fn read_beginning(bytes: &[u8]) -> Result<(Kind, Header), FrameError> {
-    let length = bytes.len();
-    if length > MAX_EVIDENCE_FRAME {
-        return Err(FrameError::TooLong { length, most: MAX_EVIDENCE_FRAME });
-    }
-    let Some(&number) = bytes.first() else {
-        return Err(FrameError::TooShort { length, least: Form::Control.least() });
-    };
-    let form = Form::from_number(number).ok_or(FrameError::UnknownForm { form: number })?;
-    let too_short = FrameError::TooShort { length, least: form.least() };
-    if length < form.least() {
-        return Err(too_short);
-    }
-    let mut rest = &bytes[form.body_at()..];
-    let [version] = next(&mut rest).ok_or(too_short)?;
-    if version != SIGNING_VERSION {
-        return Err(FrameError::OtherVersion { version });
-    }
-    let [number] = next(&mut rest).ok_or(too_short)?;
-    let kind = Kind::from_number(number).ok_or(FrameError::UnknownKind { kind: number })?;
-    if kind.form() != form {
-        return Err(FrameError::OtherForm { kind: number, form: form as u8 });
-    }
-    if length > kind.most() {
-        return Err(FrameError::TooLong { length, most: kind.most() });
-    }
-    let group = GroupId::from_bytes(next(&mut rest).ok_or(too_short)?);
-    let session = SessionId::from_bytes(next(&mut rest).ok_or(too_short)?);
-    let sender = u16::from_le_bytes(next(&mut rest).ok_or(too_short)?);
-    Ok((kind, Header { group, session, sender }))
-}
-
-/// Takes the next bytes, of a number that the receiver chooses.
-fn next<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
-    let (first, rest) = bytes.split_first_chunk::<N>()?;
-    *bytes = rest;
-    Some(*first)
 }

@@ -23,7 +23,6 @@ mod faults;
 mod investigating;
 mod keeping;
 mod limits;
-mod outcome;
 mod output;
 mod packages;
 mod proposing;
@@ -49,11 +48,11 @@ use thiserror::Error;
 use self::{core::Core, early::Early, session::Session, sessions::Sessions};
 pub use self::{
     limits::Limit,
-    outcome::{Origin, Outcome, StopReason},
     output::{Decline, Event, Record, Rejected},
     proposing::ProposeError,
     report::{Awaited, AwaitedThing, Report, ReportPhase},
 };
+pub use super::outcome::{Origin, Outcome, StopReason};
 pub use super::requests::{
     MOST_ENDED, MOST_OFFERED, MOST_RUNNING, MOST_WAITING, MOST_WAITING_BYTES, MOST_WHOLE, Proposed,
 };

@@ -15,11 +15,11 @@ impl Proof {
     /// for each statement in it and, for a wrong aggregate nonce, the decoding of all nonces; one
     /// share check for an invalid share.
     pub fn verify(&self, group: &Group) -> Verdict {
-        match Judge::new(self, group).and_then(|judge| judge.decide(&self.fault)) {
+        match Judge::new(self, group).and_then(|judge| judge.decide(self.fault())) {
             Ok(Some(accused)) => Verdict::Invalid(ProvenFault {
                 accused,
-                fault: self.fault.kind(),
-                session: self.request.session_id(),
+                fault: self.fault().kind(),
+                session: self.request().session_id(),
             }),
             Ok(None) => Verdict::Valid,
             Err(reason) => Verdict::Indeterminate(reason),
@@ -38,7 +38,7 @@ struct Judge<'a> {
 
 impl<'a> Judge<'a> {
     fn new(proof: &'a Proof, group: &'a Group) -> Result<Self, Indeterminate> {
-        let request = &proof.request;
+        let request = proof.request();
         if request.group() != group.id() {
             let (proof, group) = (request.group(), group.id());
             return Err(Indeterminate::OtherGroup { proof, group });
@@ -135,7 +135,7 @@ impl<'a> Judge<'a> {
             return Err(Indeterminate::NoSuchMessage { message, count });
         };
         let nonce = PublicNonce::from_bytes(pair).map_err(|_| Indeterminate::UndecodableNonces)?;
-        let keys = message_keys(&self.proof.request, self.group).map_err(|(_, error)| error)?;
+        let keys = message_keys(self.proof.request(), self.group).map_err(|(_, error)| error)?;
         let signers =
             self.group.keys().signers(&content.seats()).map_err(|_| Indeterminate::NotOfTheKind)?;
         let key = &keys[position];
@@ -159,7 +159,7 @@ impl<'a> Judge<'a> {
 
     fn authenticate(&self, statement: &Statement) -> Result<Seat, Indeterminate> {
         let header = statement.header();
-        let request = &self.proof.request;
+        let request = self.proof.request();
         if header.group != self.group.id() || header.session != request.session_id() {
             return Err(Indeterminate::OtherSession);
         }

@@ -4,7 +4,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{SessionId, member::machine::Outcome};
+use crate::{SessionId, member::outcome::Outcome};
 
 /// The most outcomes that are kept.
 const MOST: usize = 1024;

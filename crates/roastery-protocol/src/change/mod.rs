@@ -8,13 +8,17 @@
 //!
 //! A rule of its own is a value of its own: what a plan is ([`Plan`]) and what a node checks of it
 //! ([`Plan::check`], [`UsedHostKeys`], [`ApprovedNumbers`], [`ChangePolicy`]); who has approved and
-//! accepted ([`RollCall`]); which epoch is greater ([`EpochOrder`]); how far the members are
-//! ([`Receipts`]); and when shares of an epoch may be erased ([`Erasing`]). [`message`] has the
-//! bytes on the wire, and [`machine`] puts it together: one change at one node, up to the
-//! certificate.
+//! accepted ([`RollCall`]); which epochs exist ([`Lineage`]) and which of two is greater
+//! ([`EpochOrder`]); how far the members are ([`Receipts`]); and when shares of an epoch may be
+//! erased ([`Erasing`]). [`message`] has the bytes on the wire. Two machines put it together:
+//! [`machine`] is one change at one node, up to the certificate, and [`switch`] is what comes
+//! after it, for all epochs of one key.
 
 mod checking;
+mod epoch_file;
 mod erasing;
+mod journal;
+mod lineage;
 pub mod machine;
 pub mod message;
 mod numbers;
@@ -24,12 +28,17 @@ mod plan;
 mod policy;
 mod receipt;
 mod roll;
+pub mod switch;
 #[cfg(test)]
 mod test_plans;
 
 pub use self::{
     checking::{MAX_PLAN_SECONDS, PlanRefused, UsedBy, UsedHostKeys},
+    epoch_file::{
+        CertifiedEpoch, EpochFile, EpochFileError, MAX_CERTIFICATE, MAX_EPOCH_FILE, NotCertified,
+    },
     erasing::{Erasing, Missing, PersonsWord, SecondCopy},
+    lineage::{EpochRefused, Lineage, MAX_FORKS},
     numbers::{ApprovedNumbers, MAX_NUMBERS_AHEAD, NumberRefused},
     order::EpochOrder,
     party::{Party, Role},

@@ -1,7 +1,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::Plan;
-use crate::{ChangeTranscriptHash, PlanId};
+use crate::{ChangeTranscriptHash, Fingerprint, PlanId, group::Group};
 
 /// The place of a certified epoch in the one total order of the epochs of a key: compared by epoch,
 /// then by the plan's number, the plan id and the transcript hash.
@@ -30,6 +30,24 @@ impl EpochOrder {
     /// The epoch that this transcript of this plan makes.
     pub fn of(plan: &Plan, transcript: ChangeTranscriptHash) -> Self {
         Self { epoch: plan.epoch(), number: plan.number(), plan: plan.id(), transcript }
+    }
+
+    /// The place of the first group that a node knows, whatever made it: below every epoch that
+    /// follows it. Its number and transcript are those of a key generation, zero.
+    pub fn of_root(group: &Group) -> Self {
+        let epoch = group.epoch();
+        Self { epoch: epoch.number(), plan: epoch.plan(), ..Self::GENERATED }
+    }
+
+    /// Above all epochs that the plan can make. A host key of it is as good as any of their
+    /// shares.
+    pub fn last_of(plan: &Plan) -> Self {
+        Self::of(plan, ChangeTranscriptHash::from_bytes([0xff; 32]))
+    }
+
+    /// What a person compares and types to acknowledge the epoch: it stands for plan and shares.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(self.transcript.as_bytes())
     }
 
     /// The number of the epoch.

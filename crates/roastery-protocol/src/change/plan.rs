@@ -1,7 +1,10 @@
 use std::{io, sync::Arc};
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use roastery_frost::Seat;
+use roastery_frost::{
+    Seat,
+    change::{Certificate, ChangeParams, ChangeParamsError},
+};
 use thiserror::Error;
 
 use crate::{
@@ -273,6 +276,26 @@ impl Plan {
     pub fn seats(&self) -> impl ExactSizeIterator<Item = Seat> + Clone + use<> {
         // A plan has at most 128 members, each of which is a valid seat.
         (0..self.size() as u32).map(|id| Seat::new(id).expect("seats below n' are seats"))
+    }
+
+    /// The arithmetic's parameters of a change of this group, which is the plan's parent.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeParamsError`] if the plan does not fit the group.
+    pub fn params(&self, parent: &Group) -> Result<ChangeParams, ChangeParamsError> {
+        let hosts = self.members().iter().map(|member| member.host_key.serialize()).collect();
+        let (id, threshold) = (*self.id().as_bytes(), self.threshold());
+        ChangeParams::new(id, parent.keys(), self.excluded(), hosts, threshold)
+    }
+
+    /// The group that this certificate of the plan makes of its parent.
+    pub(super) fn group(&self, parent: &Group, certificate: &Certificate) -> Group {
+        let keys = certificate.transcript().group().clone();
+        let (code, members) = (*parent.chain_code(), self.members().to_vec());
+        let epoch = Epoch::new(self.epoch(), self.id()).expect("a plan is for an epoch after 0");
+        let group = Group::in_epoch(epoch, keys, code, members);
+        group.expect("the cards of a plan are the members of a group")
     }
 
     /// Whether the holder of this new seat is a member of the parent: its identity key is in the

@@ -7,3 +7,4 @@ mod engines;
 mod frames;
 mod keygen;
 mod keys_and_requests;
+mod switch;

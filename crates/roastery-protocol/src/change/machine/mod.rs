@@ -38,7 +38,6 @@ mod coordinating;
 mod dealing;
 mod dealings;
 mod engine;
-mod journal;
 mod opening;
 mod output;
 mod receive;
@@ -56,12 +55,7 @@ use roastery_frost::{
     change::{Certificate, ChangeParams, Dealing},
 };
 
-use self::{
-    coordinating::Coordinating,
-    dealings::Dealings,
-    journal::{Journal, Kept},
-    signing::Choice,
-};
+use self::{coordinating::Coordinating, dealings::Dealings, signing::Choice};
 pub use self::{
     engine::{Engine, FrostEngine},
     opening::{OpenError, Opening, Settings},
@@ -69,13 +63,14 @@ pub use self::{
 };
 use super::{
     EpochOrder, Party, Plan, Role, RollCall,
+    journal::{Journal, Kept},
     message::{Body, DealingName, Envelope},
 };
 use crate::{
     BodyHash,
     clock::Moment,
     election::Order,
-    group::{Epoch, Group, PeerId},
+    group::{Group, PeerId},
     keys::IdentityKey,
     machine::{Backoff, Destination, Link, Machine, ReplyLimiter, Schedule},
 };
@@ -85,7 +80,7 @@ use crate::{
 pub struct Change<E> {
     fixed: Fixed,
     engine: E,
-    journal: Journal,
+    journal: Journal<Record>,
     wants_to_approve: bool,
     wants_to_accept: bool,
     /// It takes its approval back: from then on, whether or not that is stored.
@@ -117,6 +112,10 @@ pub struct Change<E> {
     disconnected: BTreeSet<PeerId>,
     replies: ReplyLimiter<Reply, Party>,
     expired: bool,
+    /// When it is reported that the plan can still take effect: an hour after the first signature,
+    /// or after the change was opened again with one.
+    open_at: Option<Duration>,
+    reported_open: bool,
     outbox: VecDeque<Output>,
 }
 
@@ -225,20 +224,23 @@ impl<E: Engine> Change<E> {
         self.certificate.as_ref().map(|(certificate, _)| certificate)
     }
 
+    /// Whether the plan has no certificate and can still take effect although an hour has passed,
+    /// or its time is over: this node has signed a transcript, or may have. Share and host key are
+    /// to be kept, and the machine as well; another try is a plan with the next number.
+    pub fn is_open(&self) -> bool {
+        self.certificate.is_none() && self.may_have_signed() && (self.reported_open || self.expired)
+    }
+
     /// The new group, once there is a certificate.
     pub fn group(&self) -> Option<Group> {
-        let plan = &self.fixed.plan;
-        let keys = self.certificate()?.transcript().group().clone();
-        let (code, members) = (*self.fixed.parent.chain_code(), plan.members().to_vec());
-        let epoch = Epoch::new(plan.epoch(), plan.id()).expect("a plan is for an epoch after 0");
-        let group = Group::in_epoch(epoch, keys, code, members);
-        Some(group.expect("the cards of a plan are the members of a group"))
+        Some(self.fixed.plan.group(&self.fixed.parent, self.certificate()?))
     }
 
     /// Does all that can be done now; called after everything that changes something.
     fn progress(&mut self, now: Moment) {
         if self.certificate.is_none() {
             self.expire(now);
+            self.report_open(now);
             self.announce(now);
             self.call_roll(now);
             self.deal(now);

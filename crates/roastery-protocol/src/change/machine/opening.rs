@@ -6,14 +6,14 @@ use std::{
 
 use roastery_frost::{
     Seat,
-    change::{Certificate, CertificateError, ChangeParams, ChangeParamsError},
+    change::{Certificate, CertificateError, ChangeParamsError},
 };
 use thiserror::Error;
 
-use super::{Change, Engine, Fixed, Record, dealings::Dealings, journal::Journal, signing::Choice};
+use super::{Change, Engine, Fixed, Record, dealings::Dealings, signing::Choice};
 use crate::{
     SessionId,
-    change::{EpochOrder, Parent, Plan, RollCall, message::Body},
+    change::{EpochOrder, Parent, Plan, RollCall, journal::Journal, message::Body},
     clock::Moment,
     election::Order,
     group::Group,
@@ -119,10 +119,8 @@ impl<E: Engine> Change<E> {
         if new.as_ref().is_some_and(|(seat, _)| engine.host_public_key() != host_of(seat)) {
             return Err(OpenError::OtherHostKey);
         }
-        let hosts = plan.members().iter().map(|member| member.host_key.serialize()).collect();
         let id = *plan.id().as_bytes();
-        let params =
-            ChangeParams::new(id, parent.keys(), plan.excluded(), hosts, plan.threshold())?;
+        let params = plan.params(&parent)?;
         let certificate = opening.certificate.map(|bytes| Certificate::parse(&params, &bytes));
         let certificate = certificate.transpose()?;
         let choices = opening.stored.iter().filter_map(|record| match record {
@@ -158,6 +156,8 @@ impl<E: Engine> Change<E> {
             disconnected: BTreeSet::new(),
             replies: ReplyLimiter::default(),
             expired: false,
+            open_at: None,
+            reported_open: false,
             outbox: VecDeque::new(),
             journal: Journal::stored(opening.stored),
             fixed: Fixed {
@@ -184,6 +184,9 @@ impl<E: Engine> Change<E> {
             opened.tells_stored = true;
         }
         opened.has_signed = opened.may_have_signed();
+        if opened.has_signed {
+            opened.may_be_open(now);
+        }
         if opened.is_bound() {
             opened.begin_turns(now);
         }

@@ -79,6 +79,9 @@ pub enum Event {
     Signed(ChangeTranscriptHash),
     /// The certificate is there and stored: the new epoch exists.
     Certified(ChangeTranscriptHash),
+    /// An hour has passed since this node signed a transcript, and there is no certificate. The
+    /// plan can still take effect ([`Change::is_open`](super::Change::is_open)).
+    Open,
     /// A record could not be kept. What depends on it has not left, and is tried again later.
     NotKept(Record),
     /// The plan has expired, and there is no certificate.

@@ -233,7 +233,7 @@ impl<E: Engine> Change<E> {
         let envelope = match want {
             Want::Dealing(name) => self.dealings.envelope(name).cloned(),
             // With a certificate everything is answered with it before.
-            Want::Certificate | Want::Lineage(_) | Want::Receipt => None,
+            Want::Certificate | Want::Receipt => None,
         };
         match envelope {
             Some(envelope) if self.answer(sender, &envelope, now) => Ok(()),

@@ -89,6 +89,7 @@ impl<E: Engine> Change<E> {
             return;
         }
         let record = Record::Signed { coordinator, transcript: hash, choice: choice.names.clone() };
+        self.may_be_open(now);
         if !self.keep(record) {
             return;
         }
@@ -148,8 +149,7 @@ impl<E: Engine> Change<E> {
 
     /// Whether every transcript of the plan is below the current epoch.
     pub(super) fn is_superseded(&self) -> bool {
-        let greatest = ChangeTranscriptHash::from_bytes([0xff; 32]);
-        EpochOrder::of(&self.fixed.plan, greatest) < self.current
+        EpochOrder::last_of(&self.fixed.plan) < self.current
     }
 
     fn is_current(&self, transcript: &Transcript) -> bool {

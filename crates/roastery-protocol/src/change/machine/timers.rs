@@ -16,6 +16,9 @@ use crate::{
     machine::{Backoff, Destination},
 };
 
+/// How long after a signature without a certificate a plan is reported as open.
+const OPEN_AFTER: Duration = Duration::from_secs(3600);
+
 /// What is announced until the roll is complete.
 const ANNOUNCED: [Said; 3] = [Said::Approval, Said::Withdrawal, Said::Acceptance];
 
@@ -68,6 +71,19 @@ impl<E: Engine> Change<E> {
         }
     }
 
+    /// This node signs a transcript now, or has signed one in an earlier life.
+    pub(super) fn may_be_open(&mut self, now: Moment) {
+        self.open_at.get_or_insert(now.monotonic.saturating_add(OPEN_AFTER));
+    }
+
+    /// Without a certificate an hour after the signature a person is told, once in a life.
+    pub(super) fn report_open(&mut self, now: Moment) {
+        if !self.reported_open && self.open_at.is_some_and(|at| now.monotonic >= at) {
+            self.reported_open = true;
+            self.event(Event::Open);
+        }
+    }
+
     /// When the machine must be woken next.
     pub(super) fn due(&self) -> Option<Duration> {
         let again = self.journal.has_failed().then(|| self.announcing.due());
@@ -82,7 +98,9 @@ impl<E: Engine> Change<E> {
         });
         let shown = self.coordinating.as_ref().and_then(|one| one.due());
         let deadline = (!self.expired).then_some(self.fixed.deadline);
-        again.into_iter().chain(announcing).chain(running).chain(shown).chain(deadline).min()
+        let open = self.open_at.filter(|_| !self.reported_open);
+        let times = again.into_iter().chain(announcing).chain(running).chain(shown);
+        times.chain(deadline).chain(open).min()
     }
 
     fn repeat_announcements(&mut self) {

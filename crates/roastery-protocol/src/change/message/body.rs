@@ -79,8 +79,6 @@ pub enum Want {
     Dealing(DealingName),
     /// The certificate of this plan.
     Certificate,
-    /// The recovery file of this epoch.
-    Lineage(u32),
     /// A receipt of the receiver.
     Receipt,
 }

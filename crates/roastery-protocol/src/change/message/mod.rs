@@ -3,6 +3,7 @@
 mod body;
 mod envelope;
 mod header;
+mod lineage;
 
 pub(crate) use self::header::approval_digest;
 pub use self::{
@@ -12,4 +13,5 @@ pub use self::{
     },
     envelope::{Envelope, EnvelopeError, MAX_ENVELOPE},
     header::{Header, Kind},
+    lineage::{LineageContent, LineageMessage, LineageMessageError, MAX_LINEAGE_MESSAGE},
 };

@@ -173,6 +173,31 @@ fn what_was_signed_is_signed_again_for_the_others_by_a_node_that_begins_again_af
 }
 
 #[test]
+fn a_plan_that_was_signed_and_is_not_certified_after_an_hour_is_shown_as_open_also_after_a_restart()
+{
+    let mut world = decided(2, 3, 2, &[0, 1, 2]);
+    let by_0 = |packet: &Packet| {
+        packet.from == 0 && matches!(packet.kind(), Kind::Signature | Kind::Choice)
+    };
+    world.run_with(30 * MINUTE, |packet| !by_0(packet));
+    assert!(has_signed(&world, 1) && !world.machine(1).is_open());
+    let open =
+        |world: &World| world.nodes[1].events.iter().filter(|one| **one == Event::Open).count();
+    assert_eq!(open(&world), 0);
+    world.run_with(31 * MINUTE, |packet| !by_0(packet));
+    assert!(world.machine(1).is_open());
+    assert_eq!(open(&world), 1);
+    world.open(1);
+    world.run_with(61 * MINUTE, |packet| !by_0(packet));
+    assert_eq!(open(&world), 2);
+    world.queue.clear();
+    world.open(0);
+    world.run();
+    world.assert_one_epoch();
+    assert!(!world.machine(1).is_open());
+}
+
+#[test]
 fn a_certificate_that_was_stored_is_told_to_all_once_when_its_node_begins_again() {
     // Person 3 leaves and has nothing to ask for: it has neither dealt nor signed.
     let mut world = World::new(2, 4, 2, &[0, 1, 2]);

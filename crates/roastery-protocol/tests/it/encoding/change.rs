@@ -7,10 +7,12 @@ use roastery_frost::{
 use roastery_protocol::{
     ChangeTranscriptHash,
     change::{
-        Holding, MAX_PLAN, Parent, Party, Plan, Receipt, Terms,
+        EpochFile, EpochFileError, EpochOrder, Holding, MAX_CERTIFICATE, MAX_EPOCH_FILE, MAX_PLAN,
+        Parent, Party, Plan, Receipt, Terms,
         message::{
-            Body, DealingName, Envelope, EnvelopeError, Kind, MAX_ENVELOPE, Malformation,
-            PlanMessage, PlanMessageError, RollApproval, RollList, TranscriptSignature, Want,
+            Body, DealingName, Envelope, EnvelopeError, Kind, LineageContent, LineageMessage,
+            MAX_ENVELOPE, MAX_LINEAGE_MESSAGE, Malformation, PlanMessage, PlanMessageError,
+            RollApproval, RollList, TranscriptSignature, Want,
         },
     },
     group::{Member, NamedMember, PeerId},
@@ -120,7 +122,6 @@ fn messages() -> Vec<(String, Envelope)> {
         ("receipt/erased", new, receipt(2, Holding::Erased { host_key: true })),
         ("want/dealing", new, Body::Want(Want::Dealing(names[1]))),
         ("want/certificate", old, Body::Want(Want::Certificate)),
-        ("want/lineage", new, Body::Want(Want::Lineage(7))),
         ("want/receipt", old, Body::Want(Want::Receipt)),
     ]
     .map(|(name, sender, body)| (name.to_owned(), seal(sender, &body)))
@@ -139,7 +140,58 @@ pub fn vectors() -> Vec<(String, Vec<u8>)> {
     for (name, envelope) in messages() {
         vectors.push((format!("message/{name}/envelope"), envelope.as_bytes().to_vec()));
     }
+    let order = epoch_order();
+    vectors.push(("epoch/fingerprint".to_owned(), order.fingerprint().to_string().into_bytes()));
+    let file = EpochFile::new(plan, &certificate());
+    vectors.push(("epoch/file".to_owned(), file.encode()));
+    let key = fixed().group.key_id();
+    for (name, content) in [
+        ("ask", LineageContent::Ask { current: order, epoch: 7 }),
+        ("epoch", LineageContent::Epoch(file)),
+    ] {
+        let message = LineageMessage { key, content };
+        vectors.push((format!("lineage/{name}"), message.encode()));
+    }
     vectors
+}
+
+#[test]
+fn a_question_for_an_epoch_has_the_bytes_of_the_specification() {
+    let order = epoch_order();
+    let key = fixed().group.key_id();
+    let ask = LineageMessage { key, content: LineageContent::Ask { current: order, epoch: 7 } };
+    let (plan, transcript) = (order.plan(), order.transcript());
+    let expected = [
+        &[1, 44][..],
+        key.as_bytes(),
+        &[1, 0, 0, 0, 3, 0, 0, 0],
+        plan.as_bytes(),
+        transcript.as_bytes(),
+        &[7, 0, 0, 0],
+    ];
+    assert_eq!((ask.encode(), ask.encode().len()), (expected.concat(), 110));
+    assert_eq!(LineageMessage::parse(&ask.encode()).unwrap(), ask);
+}
+
+fn epoch_order() -> EpochOrder {
+    let hash = *certificate().transcript().hash();
+    EpochOrder::of(&plan(), ChangeTranscriptHash::from_bytes(hash))
+}
+
+#[test]
+fn a_recovery_file_of_an_epoch_is_read_back_and_has_at_most_so_many_bytes() {
+    let file = EpochFile::new(plan(), &certificate());
+    let bytes = file.encode();
+    assert_eq!(EpochFile::decode(&bytes).unwrap(), file);
+    for length in 0..bytes.len() {
+        assert!(EpochFile::decode(&bytes[..length]).is_err());
+    }
+    assert!(EpochFile::decode(&[&bytes[..], &[0]].concat()).is_err());
+    assert!(matches!(
+        EpochFile::decode(&vec![1; MAX_EPOCH_FILE + 1]),
+        Err(EpochFileError::TooLong { .. })
+    ));
+    assert_eq!((MAX_CERTIFICATE, MAX_EPOCH_FILE, MAX_LINEAGE_MESSAGE), (33_279, 68_199, 68_233));
 }
 
 #[test]
@@ -218,8 +270,7 @@ fn plan_header_and_contents_have_the_bytes_of_the_specification() {
             "receipt/erased" => receipt(2, &[2, 1]),
             "want/dealing" => [&[0], &names[34..]].concat(),
             "want/certificate" => vec![1],
-            "want/lineage" => vec![2, 7, 0, 0, 0],
-            "want/receipt" => vec![3],
+            "want/receipt" => vec![2],
             // Two acceptances, two approvals with their seats.
             "roll" => {
                 assert_eq!(message.content().len(), 4 + 2 * 64 + 4 + 2 * 66);

@@ -2,17 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use super::Record;
-
-/// What is stored of a plan, what is being stored, and what could not be.
-#[derive(Debug, Default)]
-pub(super) struct Journal {
-    kept: BTreeSet<Record>,
-    waiting: BTreeSet<Record>,
+/// What is stored of a plan or of a key, what is being stored, and what could not be.
+#[derive(Debug)]
+pub(super) struct Journal<R> {
+    kept: BTreeSet<R>,
+    waiting: BTreeSet<R>,
     /// Tried again at the next timeout, so that a store that refuses is not asked without end.
-    failed: BTreeSet<Record>,
+    failed: BTreeSet<R>,
     /// Could not be kept once: it may be on the disk all the same.
-    doubtful: BTreeSet<Record>,
+    doubtful: BTreeSet<R>,
 }
 
 /// How far a record is.
@@ -26,12 +24,14 @@ pub(super) enum Kept {
     NotYet,
 }
 
-impl Journal {
-    pub(super) fn stored(records: impl IntoIterator<Item = Record>) -> Self {
-        Self { kept: records.into_iter().collect(), ..Self::default() }
+impl<R: Ord + Clone> Journal<R> {
+    pub(super) fn stored(records: impl IntoIterator<Item = R>) -> Self {
+        let none = BTreeSet::new;
+        let kept = records.into_iter().collect();
+        Self { kept, waiting: none(), failed: none(), doubtful: none() }
     }
 
-    pub(super) fn require(&mut self, record: &Record) -> Kept {
+    pub(super) fn require(&mut self, record: &R) -> Kept {
         if self.kept.contains(record) {
             Kept::Yes
         } else if !self.failed.contains(record) && self.waiting.insert(record.clone()) {
@@ -42,7 +42,7 @@ impl Journal {
     }
 
     /// The store's answer.
-    pub(super) fn answer(&mut self, record: Record, kept: bool) {
+    pub(super) fn answer(&mut self, record: R, kept: bool) {
         self.waiting.remove(&record);
         if kept {
             self.kept.insert(record)
@@ -52,12 +52,17 @@ impl Journal {
     }
 
     /// Whether it is stored.
-    pub(super) fn has(&self, record: &Record) -> bool {
+    pub(super) fn has(&self, record: &R) -> bool {
         self.kept.contains(record)
     }
 
+    /// All that is stored.
+    pub(super) fn kept(&self) -> impl Iterator<Item = &R> {
+        self.kept.iter()
+    }
+
     /// All that may be on the disk, whether or not the store has said so.
-    pub(super) fn records(&self) -> impl Iterator<Item = &Record> {
+    pub(super) fn records(&self) -> impl Iterator<Item = &R> {
         self.kept.iter().chain(&self.waiting).chain(&self.failed).chain(&self.doubtful)
     }
 
@@ -74,10 +79,11 @@ impl Journal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::change::machine::Record;
 
     #[test]
     fn a_record_is_asked_for_once_and_again_only_after_it_failed_and_time_has_passed() {
-        let mut journal = Journal::default();
+        let mut journal = Journal::stored([]);
         let record = Record::Approved;
         assert_eq!(journal.require(&record), Kept::Ask);
         assert_eq!(journal.require(&record), Kept::NotYet);

@@ -1,0 +1,162 @@
+//! What a person wishes to erase, what is missing for it, and the erasure.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use roastery_frost::Seat;
+
+use super::{Event, Record, Switch};
+use crate::{
+    change::{
+        EpochOrder, Erasing, Missing, Party, PersonsWord, Role, SecondCopy,
+        message::{Body, Envelope, Want},
+    },
+    clock::Moment,
+    group::PeerId,
+    machine::Backoff,
+};
+
+/// What the person says with the command to erase what the current epoch supersedes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// Where this node's new share exists a second time.
+    pub second_copy: Option<SecondCopy>,
+    /// The new seats that are not to be waited for.
+    pub without: BTreeSet<Seat>,
+    /// Whether the host keys of what is erased are destroyed as well, wherever they were kept.
+    pub host_key: bool,
+}
+
+/// A wish that waits for what is missing. A restart forgets it: the person asks again.
+#[derive(Debug)]
+pub(super) struct Wishing {
+    by: EpochOrder,
+    wish: Wish,
+    /// When the members were asked.
+    asked: Duration,
+    repeat: Backoff,
+}
+
+impl Wishing {
+    pub(super) fn due(&self) -> Duration {
+        self.repeat.due()
+    }
+}
+
+impl Switch {
+    /// The person wishes to erase everything that the current epoch supersedes. All members are
+    /// asked afresh how far they are, and asked again until they have answered; what is missing is
+    /// shown by [`missing`](Switch::missing). A later wish takes the place of an earlier one; one
+    /// for an epoch that is not current any more is dropped. Returns how many places are held that
+    /// it supersedes; where there are none nothing happens.
+    pub fn erase(&mut self, wish: Wish, now: Moment) -> usize {
+        let by = self.current();
+        let count = self.superseded(by).len();
+        if count == 0 {
+            return 0;
+        }
+        let (min, max) = (self.settings.repeat_min, self.settings.repeat_max);
+        let repeat = Backoff::new(now.monotonic, min, max);
+        self.wish = Some(Wishing { by, wish, asked: now.monotonic, repeat });
+        self.count_own(now);
+        for peer in self.members_of(by) {
+            self.ask_for_receipt(&peer);
+        }
+        self.progress(now);
+        count
+    }
+
+    /// Whether a wish to erase waits for something.
+    pub fn is_erasing(&self) -> bool {
+        self.wish.is_some()
+    }
+
+    /// What stands against erasing everything that the current epoch supersedes: for the wish that
+    /// waits, or for this one, whose receipts may be of any time.
+    pub fn missing(&self, wish: &Wish) -> Vec<Missing> {
+        let (wish, asked) =
+            self.wish.as_ref().map_or((wish, Duration::ZERO), |one| (&one.wish, one.asked));
+        let superseded = self.superseded(self.current());
+        superseded.last().map_or_else(Vec::new, |what| self.missing_for(*what, wish, asked))
+    }
+
+    /// The held places below this one, the lowest first.
+    pub(super) fn superseded(&self, by: EpochOrder) -> Vec<EpochOrder> {
+        self.held.range(..by).copied().collect()
+    }
+
+    fn missing_for(&self, what: EpochOrder, wish: &Wish, asked: Duration) -> Vec<Missing> {
+        let by = self.current();
+        let Some(receipts) = &self.receipts else { return vec![Missing::NotSuperseded] };
+        let has_seat = !self.own_seats(by).is_empty();
+        let erasing = Erasing {
+            by,
+            current: by,
+            superseded: what,
+            has_seat,
+            certificate_read_back: self.journal.has(&Record::Certified(by)),
+            word: self.word(by),
+            share_read_back: self.is_adopted(by),
+            second_copy: wish.second_copy,
+            receipts,
+            asked,
+            without: wish.without.clone(),
+        };
+        erasing.missing()
+    }
+
+    /// What this node's own person has done for an epoch.
+    fn word(&self, epoch: EpochOrder) -> Option<PersonsWord> {
+        let acknowledged = self.journal.has(&Record::Acknowledged(epoch));
+        let decided = self.words.get(&epoch.plan()).copied();
+        decided.or(acknowledged.then_some(PersonsWord::Acknowledged))
+    }
+
+    /// Erases what is superseded, one place after the other, while nothing is missing.
+    pub(super) fn erase_superseded(&mut self, now: Moment) {
+        let Some(Wishing { by, wish, asked, .. }) = &self.wish else { return };
+        let (by, wish, asked) = (*by, wish.clone(), *asked);
+        for what in self.superseded(by) {
+            if self.missing_for(what, &wish, asked).is_empty() {
+                self.keep(Record::Erased { what, by, host_key: wish.host_key });
+            }
+        }
+        if self.superseded(by).is_empty() {
+            self.wish = None;
+            self.event(Event::Erased(by));
+            self.tell_receipts(now);
+        }
+    }
+
+    /// Asks those again that have not answered.
+    pub(super) fn repeat_wish(&mut self, now: Moment) {
+        let Some(wish) = &mut self.wish else { return };
+        if wish.repeat.fire(now.monotonic) {
+            for peer in self.members_of(self.current()) {
+                self.ask_for_receipt(&peer);
+            }
+        }
+    }
+
+    /// Asks this peer for its receipt, if the wish awaits one of it.
+    pub(super) fn ask_for_receipt(&mut self, peer: &PeerId) {
+        let (Some(wish), Some(receipts)) = (&self.wish, &self.receipts) else { return };
+        let (by, asked) = (wish.by, wish.asked);
+        let Some(group) = self.roster(by) else { return };
+        let awaited = group.seats().filter(|seat| group.holds(peer, *seat));
+        if !awaited.into_iter().any(|seat| !receipts.holds_since(seat, asked)) {
+            return;
+        }
+        if let Some(envelope) = self.seal(by, &Body::Want(Want::Receipt)) {
+            self.send(peer, envelope.as_bytes());
+        }
+    }
+
+    /// Signs a body of the plan of an epoch as a member of it, or of the group before it.
+    pub(super) fn seal(&self, epoch: EpochOrder, body: &Body) -> Option<Envelope> {
+        let parent = self.lineage.get(epoch)?.parent();
+        let new = self.own_seats(epoch).into_iter().map(|own| (Role::New, own));
+        let old = self.own_seats(parent).into_iter().map(|own| (Role::Old, own));
+        let (role, (seat, key)) = new.chain(old).next()?;
+        Some(Envelope::seal(epoch.plan(), Party { role, seat }, body, &key))
+    }
+}

@@ -1,0 +1,367 @@
+//! The switch to new epochs of one key at one node, as a pure state machine: which epochs exist,
+//! which is current, how far the members are, and when old shares are erased.
+//!
+//! A node opens it for each key, and keeps it for as long as it has a share of it. The machine
+//! holds no secret. A [`Change`](super::machine::Change) ends with its certificate; the caller
+//! gives that to [`Switch::certified`], and the messages of the plan to the switch from then on.
+//!
+//! # How it goes
+//!
+//! The greatest certified epoch that is known is *current* from the moment at which it is known
+//! ([`Event::Current`]), approved here or not: the caller tells it to every change that is under
+//! way ([`set_current`](super::machine::Change::set_current)) and bars dealing in those of another
+//! parent. Its recovery file is stored ([`Record::Certified`]). A node with a seat in it then
+//! adopts it: it stores the group with its share, reads both back and compares the share with its
+//! public share ([`Record::Adopted`]). Where it has neither the share nor the host key that gives
+//! it, it says so ([`Switch::lacks`]). It tells all members how far it is.
+//!
+//! Everything below is served until it is erased ([`Switch::held`]). Nothing is erased by itself: a
+//! person asks for it ([`Switch::erase`]), all members are asked afresh how far they are, and only
+//! when nothing is missing of the rules of [`Erasing`](super::Erasing) the caller is told to erase,
+//! one held share after the other ([`Record::Erased`]).
+//!
+//! # Lineage
+//!
+//! On a new link, when another epoch is current, and from then on more and more rarely up to once
+//! an hour, a node tells its peers which epoch is current at it. One that knows less asks, and gets
+//! the recovery files one by one, each verified under the one before. One that knows the same
+//! answers how far it is. A file that was not asked for is not read.
+//!
+//! # What is kept, at most
+//!
+//! | what | bound |
+//! |---|---|
+//! | certified epochs that do not lead to the current one | [`MAX_FORKS`](super::MAX_FORKS) |
+//! | files asked for, of each peer | 1 |
+//! | files and certificates of one peer that do not verify, before no more are read | 4 |
+//! | receipts, of each new seat of the current epoch: the newest | 1 |
+//! | answers to one peer within the minimum interval | 8, no two alike |
+
+mod adopting;
+mod erasing;
+mod opening;
+mod output;
+mod receive;
+mod telling;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use roastery_frost::{Seat, change::Certificate};
+
+use self::erasing::Wishing;
+pub use self::{
+    erasing::Wish,
+    opening::{OpenError, Opening},
+    output::{Event, Output, Record, Rejected},
+};
+use super::{
+    CertifiedEpoch, EpochFile, EpochOrder, EpochRefused, Holding, Lineage, Parent, PersonsWord,
+    Plan, Receipts,
+    journal::{Journal, Kept},
+    machine::Settings,
+};
+use crate::{
+    PlanId,
+    clock::Moment,
+    group::{Group, PeerId},
+    keys::IdentityKey,
+    machine::{Backoff, Link, Machine, ReplyLimiter},
+    member::Incarnation,
+};
+
+/// The longest time between two of a node's statements of which epoch is current at it.
+pub const ANNOUNCE_MAX: Duration = Duration::from_secs(3600);
+
+/// The epochs of one key at one node. See the [module](self).
+#[derive(Debug)]
+pub struct Switch {
+    lineage: Lineage,
+    /// Newer rosters than those of the cards, by place.
+    rosters: BTreeMap<EpochOrder, Arc<Group>>,
+    identities: Vec<Arc<IdentityKey>>,
+    journal: Journal<Record>,
+    held: BTreeSet<EpochOrder>,
+    words: BTreeMap<PlanId, PersonsWord>,
+    acknowledged: BTreeSet<EpochOrder>,
+    lacking: BTreeSet<EpochOrder>,
+    said: BTreeSet<Said>,
+    /// Those of the current epoch; none while that is the first group.
+    receipts: Option<Receipts>,
+    incarnation: Incarnation,
+    counter: u32,
+    wish: Option<Wishing>,
+    asked: BTreeMap<PeerId, u32>,
+    wrong: BTreeMap<PeerId, u8>,
+    announcing: Backoff,
+    replies: ReplyLimiter<Reply, PeerId>,
+    settings: Settings,
+    outbox: VecDeque<Output>,
+}
+
+/// What is reported or told once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Said {
+    Adopted(EpochOrder),
+    Acknowledged(EpochOrder),
+}
+
+/// What is answered, as its rate limit knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Reply {
+    Ask(u32),
+    Epoch(EpochOrder),
+    Certificate(EpochOrder),
+    Receipt(EpochOrder),
+}
+
+impl Switch {
+    /// A change has come to its certificate, here or by a message. The caller has it from
+    /// [`Change::certificate`](super::machine::Change::certificate).
+    ///
+    /// # Errors
+    ///
+    /// [`EpochRefused`] if it is no new epoch of the lineage.
+    pub fn certified(
+        &mut self,
+        plan: &Plan,
+        certificate: &Certificate,
+        now: Moment,
+    ) -> Result<(), EpochRefused> {
+        self.enter(&EpochFile::new(plan.clone(), certificate), now)
+    }
+
+    /// Verifies a recovery file and takes it as an epoch, wherever it is from.
+    ///
+    /// # Errors
+    ///
+    /// [`EpochRefused`] if it is no new epoch of the lineage.
+    pub fn enter(&mut self, file: &EpochFile, now: Moment) -> Result<(), EpochRefused> {
+        let epoch = self.lineage.verify(file)?;
+        let order = epoch.order();
+        let receipts = Receipts::new(epoch.plan(), order.transcript());
+        let is_current = self.lineage.add(epoch)?;
+        self.event(Event::Certified(order));
+        if is_current {
+            self.receipts = Some(receipts);
+            self.wish = None;
+            self.event(Event::Current(order));
+            self.announce_again(now);
+        }
+        self.progress(now);
+        Ok(())
+    }
+
+    /// A share of this place is in the store from now on: a transcript was signed
+    /// ([`Record::Signed`](super::machine::Record::Signed)), or a host key of a plan is there
+    /// ([`EpochOrder::last_of`]). It is kept until it is erased for something greater.
+    pub fn hold(&mut self, place: EpochOrder) {
+        self.held.insert(place);
+    }
+
+    /// What the caller could not do for [`Record::Adopted`]: the store has neither the share nor
+    /// the host key that gives it. All members learn of it.
+    pub fn lacks(&mut self, epoch: EpochOrder, now: Moment) {
+        if epoch == self.current() && !self.is_adopted(epoch) && self.lacking.insert(epoch) {
+            self.journal.answer(Record::Adopted(epoch), false);
+            self.event(Event::Lacking(epoch));
+            self.tell_receipts(now);
+        }
+    }
+
+    /// The share or the host key was found: the current epoch is to be adopted again.
+    pub fn adopt_again(&mut self, now: Moment) {
+        self.lacking.clear();
+        self.journal.try_again();
+        self.progress(now);
+    }
+
+    /// The person of this node has approved a plan, or accepted it by hand.
+    pub fn decided(&mut self, plan: PlanId, word: PersonsWord) {
+        self.words.insert(plan, word);
+    }
+
+    /// The person of this node has typed the words of an epoch ([`EpochOrder::fingerprint`]). It
+    /// counts once it is stored. Returns whether such an epoch is known.
+    pub fn acknowledge(&mut self, epoch: EpochOrder, now: Moment) -> bool {
+        let known = self.lineage.get(epoch).is_some();
+        if known {
+            self.acknowledged.insert(epoch);
+            self.progress(now);
+        }
+        known
+    }
+
+    /// The group of an epoch has a newer roster: a member's binding was replaced.
+    pub fn rebound(&mut self, group: Arc<Group>) {
+        let is_same = |place: &EpochOrder| {
+            self.lineage.group(*place).is_some_and(|known| {
+                Parent::of(known) == Parent::of(&group)
+                    && known.keys().public_shares() == group.keys().public_shares()
+            })
+        };
+        let root = self.lineage.root_order();
+        let all = self.lineage.epochs().map(CertifiedEpoch::order).chain([root]);
+        if let Some(place) = all.into_iter().find(is_same) {
+            self.rosters.insert(place, group);
+        }
+    }
+
+    /// All epochs that are known here.
+    pub fn lineage(&self) -> &Lineage {
+        &self.lineage
+    }
+
+    /// The greatest certified epoch that this node knows, approved here or not.
+    pub fn current(&self) -> EpochOrder {
+        self.lineage.current()
+    }
+
+    /// Whether this node has its shares of the epoch, read back from its store. Of the first group
+    /// it has them if they are held.
+    pub fn is_adopted(&self, epoch: EpochOrder) -> bool {
+        let stored =
+            epoch == self.lineage.root_order() || self.journal.has(&Record::Adopted(epoch));
+        stored && self.held.contains(&epoch)
+    }
+
+    /// The places of all shares and host keys in this node's store, the lowest first. Those of
+    /// epochs that were adopted are served until they are erased.
+    pub fn held(&self) -> impl Iterator<Item = EpochOrder> + '_ {
+        self.held.iter().copied()
+    }
+
+    /// What members say of the current epoch; none while that is the first group.
+    pub fn receipts(&self) -> Option<&Receipts> {
+        self.receipts.as_ref()
+    }
+
+    /// How far this node is with the current epoch; none if it has no seat in it or adopts it now.
+    pub fn holding(&self) -> Option<Holding> {
+        let current = self.current();
+        if self.own_seats(current).is_empty() || self.receipts.is_none() {
+            return None;
+        }
+        if self.lacking.contains(&current) {
+            return Some(Holding::Lacking);
+        }
+        let erased = self.journal.kept().filter_map(|record| match record {
+            Record::Erased { by, host_key, .. } if *by == current => Some(*host_key),
+            _ => None,
+        });
+        let host_key = erased.fold(None, |any: Option<bool>, one| Some(any.unwrap_or(one) && one));
+        let is_done = self.superseded(current).is_empty();
+        self.is_adopted(current).then(|| match host_key.filter(|_| is_done) {
+            Some(host_key) => Holding::Erased { host_key },
+            None => Holding::Adopted,
+        })
+    }
+
+    /// Does all that can be done now.
+    fn progress(&mut self, now: Moment) {
+        let known: Vec<EpochOrder> = self.lineage.epochs().map(CertifiedEpoch::order).collect();
+        for epoch in known {
+            self.keep(Record::Certified(epoch));
+        }
+        self.adopt(now);
+        for epoch in self.acknowledged.clone() {
+            if self.keep(Record::Acknowledged(epoch)) && self.said.insert(Said::Acknowledged(epoch))
+            {
+                self.event(Event::Acknowledged(epoch));
+            }
+        }
+        self.erase_superseded(now);
+    }
+
+    /// Whether this record is stored; if not, it is given to the caller.
+    fn keep(&mut self, record: Record) -> bool {
+        match self.journal.require(&record) {
+            Kept::Yes => return true,
+            Kept::Ask => self.outbox.push_back(Output::Persist(record)),
+            Kept::NotYet => {}
+        }
+        false
+    }
+
+    fn event(&mut self, event: Event) {
+        self.outbox.push_back(Output::Event(event));
+    }
+
+    /// The roster of this place, with the newest bindings.
+    fn roster(&self, place: EpochOrder) -> Option<&Arc<Group>> {
+        self.rosters.get(&place).or_else(|| self.lineage.group(place))
+    }
+
+    /// The seats of this node in a group, with the identity key of each.
+    fn own_seats(&self, place: EpochOrder) -> Vec<(Seat, Arc<IdentityKey>)> {
+        let Some(group) = self.roster(place) else { return Vec::new() };
+        let own = |seat: Seat| {
+            let member = group.member(seat)?;
+            let mut keys = self.identities.iter();
+            let key = keys.find(|key| key.public_key() == member.identity_key)?;
+            Some((seat, key.clone()))
+        };
+        group.seats().filter_map(own).collect()
+    }
+}
+
+impl Machine for Switch {
+    type Event = Event;
+    type Address = PeerId;
+    type Record = Record;
+    type Rejected = Rejected;
+
+    /// The most costly message is a recovery file that was asked for: the cards of its plan are
+    /// verified, t + n' signatures, and t' points for each new member.
+    fn handle_message(&mut self, from: &PeerId, bytes: &[u8], now: Moment) -> Result<(), Rejected> {
+        let result = self.receive(from, bytes, now);
+        self.progress(now);
+        result
+    }
+
+    fn handle_timeout(&mut self, now: Moment) {
+        if self.announcing.fire(now.monotonic) {
+            self.journal.try_again();
+            self.announce();
+        }
+        self.repeat_wish(now);
+        self.progress(now);
+    }
+
+    /// A peer that can be reached again learns which epoch is current here, and is asked for what
+    /// is still awaited of it.
+    fn handle_link(&mut self, peer: &PeerId, link: Link, now: Moment) {
+        if link == Link::Up && self.knows(peer) {
+            self.ask(peer, self.current().epoch().saturating_add(1), now);
+            self.ask_for_receipt(peer);
+        }
+        self.progress(now);
+    }
+
+    fn persisted(&mut self, record: Record, kept: bool, now: Moment) {
+        self.journal.answer(record, kept);
+        match record {
+            _ if !kept => self.event(Event::NotKept(record)),
+            Record::Adopted(epoch) => {
+                self.held.insert(epoch);
+            }
+            Record::Erased { what, .. } => {
+                self.held.remove(&what);
+            }
+            Record::Certified(_) | Record::Acknowledged(_) => {}
+        }
+        self.progress(now);
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        self.outbox.pop_front()
+    }
+
+    fn next_timeout(&self) -> Option<Duration> {
+        let wish = self.wish.as_ref().map(Wishing::due);
+        Some(wish.map_or(self.announcing.due(), |due| due.min(self.announcing.due())))
+    }
+}

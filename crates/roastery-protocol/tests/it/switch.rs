@@ -1,0 +1,6 @@
+//! The switch to new epochs at several nodes in one test, and the lineage that they tell each other.
+
+mod erasing;
+mod lineage;
+mod receipts;
+mod world;

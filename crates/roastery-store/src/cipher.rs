@@ -14,7 +14,10 @@ const ROW_NAME: &str = "roastery/store/1/row";
 /// The data key: 64 random bytes, 32 that seal values and 32 that name rows.
 pub(super) type DataKey = Zeroizing<[u8; 64]>;
 
-/// Seals and opens values with the data key.
+/// The key of an epoch: 32 random bytes.
+pub(super) type EpochKey = Zeroizing<[u8; 32]>;
+
+/// Seals and opens values with the data key, or with the key of an epoch.
 #[derive(Clone)]
 pub(super) struct Cipher {
     values: XChaCha20Poly1305,
@@ -29,6 +32,11 @@ impl Cipher {
         let values =
             XChaCha20Poly1305::new_from_slice(values).expect("half of 64 bytes is a key's length");
         Self { values, rows: name_key }
+    }
+
+    /// Seals under the key of an epoch. Rows have the same names as those of this one.
+    pub(super) fn of_epoch(&self, key: &EpochKey) -> Self {
+        Self { values: XChaCha20Poly1305::new((&**key).into()), rows: self.rows.clone() }
     }
 
     /// The name of a row: the file shows no names of groups or sessions. The inputs of one table

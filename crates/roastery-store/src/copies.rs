@@ -11,8 +11,9 @@ use super::{
     audit::{self, AuditRecord},
     bars::BarRecord,
     cipher::Cipher,
+    epochs::{EpochKeyId, EpochKeys, open_sealed},
     evidence::ProofRecord,
-    groups::GroupRecord,
+    groups::{GroupRecord, OpenEpoch},
     incarnations::IncarnationRecord,
     keygens::KeygenRecord,
     keys::KeysRecord,
@@ -45,12 +46,20 @@ impl Store {
     /// is damaged.
     pub fn backup(&self, path: impl AsRef<Path>) -> Result<(), StoreError> {
         let snapshot = self.vault.snapshot()?;
-        check(&snapshot)?;
+        let cipher = self.vault.cipher();
+        check(&snapshot, &|key| self.epochs.open(cipher, key))?;
         let (new, file) = NewFile::for_target(path.as_ref())?;
         let database = create_database(FileBackend::new(file)?, &snapshot.header()?)?;
-        let copy = Vault::new(database, self.vault.cipher().clone());
+        let copy = Vault::new(database, cipher.clone());
         let commit = copy.commit()?;
         Table::ALL.iter().try_for_each(|table| fill(&commit, &snapshot, *table))?;
+        for key in epoch_keys(&snapshot)? {
+            let sealed = self.epochs.sealed(key)?;
+            commit.add(|transaction| {
+                transaction.put_raw(Table::EpochKeys, key.row().to_vec(), sealed);
+                Ok(())
+            })?;
+        }
         commit.finish(Durability::Synced)?;
         copy.close()?;
         new.put_in_place()
@@ -75,17 +84,17 @@ impl Store {
             Err(TryLockError::WouldBlock) => return Err(StoreError::Locked),
             Err(TryLockError::Error(error)) => return Err(StoreError::io(error)),
         }
-        let (new, mut file) = NewFile::for_target(into)?;
+        let (copied, mut file) = NewFile::for_target(into)?;
         io::copy(&mut from, &mut file).map_err(StoreError::io)?;
         file.sync_all().map_err(StoreError::io)?;
         let database = open_database(FileBackend::new(file)?)?;
         let cipher = Cipher::new(&header(&database)?.open(passphrase)?);
-        let restored = Vault::new(database, cipher);
-        messages::make_whole(&restored)?;
-        check(&restored.snapshot()?)?;
-        let cipher = restored.cipher().clone();
-        restored.close()?;
-        new.put_in_place()?;
+        let copy = Vault::new(database, cipher);
+        messages::make_whole(&copy)?;
+        let cipher = copy.cipher().clone();
+        put_in_place(&copy.snapshot()?, into)?;
+        copy.close()?;
+        drop(copied);
         Store::open_with(into, |_| Ok(cipher))
     }
 
@@ -95,13 +104,40 @@ impl Store {
     ///
     /// [`StoreError::Damaged`] names the first damaged part.
     pub fn check(&self) -> Result<(), StoreError> {
-        check(&self.vault.snapshot()?)
+        check(&self.vault.snapshot()?, &|key| self.epochs.open(self.vault.cipher(), key))
     }
 }
 
-fn check(snapshot: &Snapshot<'_>) -> Result<(), StoreError> {
+/// Makes a store of a backup. The keys of its epochs go into files, and are not in the store's.
+fn put_in_place(backup: &Snapshot<'_>, into: &Path) -> Result<(), StoreError> {
+    let sealed = |key: EpochKeyId| {
+        let sealed = backup.sealed(Table::EpochKeys, key.row())?;
+        sealed.ok_or(StoreError::Damaged(Part::Value { table: Table::EpochKeys.name() }))
+    };
+    check(backup, &|key| open_sealed(backup.cipher(), key, &sealed(key)?))?;
+    let (new, file) = NewFile::for_target(into)?;
+    let database = create_database(FileBackend::new(file)?, &backup.header()?)?;
+    let restored = Vault::new(database, backup.cipher().clone());
+    let commit = restored.commit()?;
+    let tables = Table::ALL.iter().filter(|table| **table != Table::EpochKeys);
+    tables.copied().try_for_each(|table| copy(&commit, backup, table))?;
+    commit.finish(Durability::Synced)?;
+    restored.close()?;
+    let epochs = EpochKeys::beside(into);
+    for key in epoch_keys(backup)? {
+        epochs.write(key, &sealed(key)?)?;
+    }
+    new.put_in_place()
+}
+
+/// The keys of the epochs that are not erased.
+fn epoch_keys(snapshot: &Snapshot<'_>) -> Result<Vec<EpochKeyId>, StoreError> {
+    snapshot.collect(|record: GroupRecord| Ok(record.epoch_key()))
+}
+
+fn check(snapshot: &Snapshot<'_>, open: OpenEpoch<'_>) -> Result<(), StoreError> {
     snapshot.each(|record: KeysRecord| record.read().map(drop))?;
-    snapshot.each(|record: GroupRecord| record.read().map(drop))?;
+    snapshot.each(|record: GroupRecord| record.read(snapshot, open).map(drop))?;
     snapshot.each(|_: NameRecord| Ok(()))?;
     snapshot.each(|record: KeygenRecord| record.read().map(drop))?;
     check_requests(snapshot)?;
@@ -139,6 +175,11 @@ fn fill(commit: &Commit<'_>, from: &Snapshot<'_>, table: Table) -> Result<(), St
             })
         });
     }
+    copy(commit, from, table)
+}
+
+/// Copies the rows of a table as they lie there.
+fn copy(commit: &Commit<'_>, from: &Snapshot<'_>, table: Table) -> Result<(), StoreError> {
     let rows = from.raw(table)?;
     let mut rows = rows.iter()?.peekable();
     while rows.peek().is_some() {

@@ -34,6 +34,15 @@ pub enum StoreError {
         /// The number of the file's format.
         found: u32,
     },
+    /// The file was made by an older program, and is not read any more.
+    #[error(
+        "a store of format {found}; this program reads format {FORMAT}: make a new node, and restore its \
+         shares with recovery files and host keys"
+    )]
+    OlderFormat {
+        /// The number of the file's format.
+        found: u32,
+    },
     /// The file was altered or damaged.
     #[error("the store is damaged: {0}")]
     Damaged(Part),
@@ -76,6 +85,16 @@ pub enum Part {
     /// The records of the audit log's cuts are not consecutive.
     #[error("the records of what was cut from its audit log")]
     AuditCuts,
+    /// The key file of an epoch is not there, or was altered. A copy of the store's file alone is
+    /// no backup.
+    #[error(
+        "the key file of an epoch, {}, is not there or was altered: put the folder back that belongs to \
+         this store, or restore a backup", .path.display()
+    )]
+    EpochKey {
+        /// Where it should be.
+        path: PathBuf,
+    },
     /// The audit log lacks an entry.
     #[error("its audit log has {found} entries and should have {expected}")]
     Audit {
@@ -224,6 +243,7 @@ impl StoreError {
             Self::Locked => Self::Locked,
             Self::WrongPassphrase => Self::WrongPassphrase,
             Self::NewerFormat { found } => Self::NewerFormat { found: *found },
+            Self::OlderFormat { found } => Self::OlderFormat { found: *found },
             Self::Damaged(part) => Self::Damaged(part.clone()),
             Self::Full => Self::Full,
             Self::Io(error) => Self::Io(io::Error::new(error.kind(), error.to_string())),

@@ -2,11 +2,18 @@ use std::sync::Arc;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use roastery_frost::SecretShare;
-use roastery_protocol::{GroupId, Seat, group::Group, keygen::RecoveryFile};
+use roastery_protocol::{
+    GroupId, KeyId, Seat,
+    group::{Epoch, Group},
+    keygen::RecoveryFile,
+};
 
 use super::{
     ContentError, Durability, Entry, Part, Store, StoreError, Transaction,
+    cipher::Cipher,
+    epochs::EpochKeyId,
     secret::Secret,
+    snapshot::Snapshot,
     table::{Record, Table},
 };
 
@@ -22,12 +29,19 @@ pub struct KeptGroup {
     pub recovery: Option<RecoveryFile>,
 }
 
+/// A group, and which key seals this node's shares of it.
 #[derive(BorshSerialize, BorshDeserialize)]
 pub(super) struct GroupRecord {
     group: Vec<u8>,
-    seats: Vec<SeatRecord>,
+    epoch_key: EpochKeyId,
+    /// The shares are erased, or are to be erased before anything else happens.
+    erased: bool,
     recovery: Option<Vec<u8>>,
 }
+
+/// This node's shares of a group, in the row of the group, sealed under the key of the epoch.
+#[derive(BorshSerialize, BorshDeserialize)]
+pub(super) struct SharesRecord(Vec<SeatRecord>);
 
 #[derive(BorshSerialize, BorshDeserialize)]
 struct SeatRecord {
@@ -39,12 +53,19 @@ impl Record for GroupRecord {
     const TABLE: Table = Table::Groups;
 }
 
-impl GroupRecord {
-    pub(super) fn new(
-        group: &Group,
-        seats: &[(Seat, SecretShare)],
-        recovery: Option<&RecoveryFile>,
-    ) -> Result<Self, ContentError> {
+impl Record for SharesRecord {
+    const TABLE: Table = Table::Shares;
+}
+
+/// Finds what opens the shares of an epoch.
+pub(super) type OpenEpoch<'a> = &'a dyn Fn(EpochKeyId) -> Result<Cipher, StoreError>;
+
+fn damaged<R: Record>() -> StoreError {
+    StoreError::Damaged(Part::Value { table: R::TABLE.name() })
+}
+
+impl SharesRecord {
+    fn new(group: &Group, seats: &[(Seat, SecretShare)]) -> Result<Self, ContentError> {
         if seats.is_empty() {
             return Err(ContentError::NoSeat);
         }
@@ -58,21 +79,13 @@ impl GroupRecord {
         }
         records.sort_by_key(|record| record.seat);
         records.dedup_by_key(|record| record.seat);
-        if recovery.is_some_and(|file| file.group().id() != group.id()) {
-            return Err(ContentError::OtherRecoveryFile);
-        }
-        Ok(Self {
-            group: group.encode(),
-            seats: records,
-            recovery: recovery.map(RecoveryFile::encode),
-        })
+        Ok(Self(records))
     }
 
-    pub(super) fn read(self) -> Result<KeptGroup, StoreError> {
-        let damaged = || StoreError::Damaged(Part::Value { table: Self::TABLE.name() });
-        let group = Group::decode(&self.group).map_err(|_| damaged())?;
-        let mut seats = Vec::with_capacity(self.seats.len());
-        for SeatRecord { seat, share } in self.seats {
+    fn read(self, group: &Group) -> Result<Vec<(Seat, SecretShare)>, StoreError> {
+        let damaged = damaged::<Self>;
+        let mut seats = Vec::with_capacity(self.0.len());
+        for SeatRecord { seat, share } in self.0 {
             let seat = Seat::new(seat.into()).map_err(|_| damaged())?;
             let share = SecretShare::from_bytes(share.0).map_err(|_| damaged())?;
             if !share.matches(group.keys(), seat) {
@@ -80,12 +93,78 @@ impl GroupRecord {
             }
             seats.push((seat, share));
         }
-        if seats.is_empty() {
-            return Err(damaged());
+        if seats.is_empty() { Err(damaged()) } else { Ok(seats) }
+    }
+}
+
+impl GroupRecord {
+    /// The key of its epoch, unless the shares are erased.
+    pub(super) fn epoch_key(&self) -> Option<EpochKeyId> {
+        (!self.erased).then_some(self.epoch_key)
+    }
+
+    /// The key of its epoch, if that is to be erased.
+    pub(super) fn erased_key(&self) -> Option<EpochKeyId> {
+        self.erased.then_some(self.epoch_key)
+    }
+
+    fn group(&self) -> Result<Group, StoreError> {
+        Group::decode(&self.group).map_err(|_| damaged::<Self>())
+    }
+
+    /// The group with its shares; none if they are erased.
+    pub(super) fn read(
+        self,
+        snapshot: &Snapshot<'_>,
+        open: OpenEpoch<'_>,
+    ) -> Result<Option<KeptGroup>, StoreError> {
+        let group = self.group()?;
+        let recovery = self.recovery.as_deref().map(RecoveryFile::decode).transpose();
+        let recovery = recovery.map_err(|_| damaged::<Self>())?;
+        let Some(key) = self.epoch_key() else { return Ok(None) };
+        let shares = snapshot.sealed_by(&open(key)?, group.id().as_bytes())?;
+        let shares: SharesRecord = shares.ok_or_else(damaged::<SharesRecord>)?;
+        let seats = shares.read(&group)?;
+        Ok(Some(KeptGroup { group: Arc::new(group), seats, recovery }))
+    }
+}
+
+/// A group that is to be kept, with its shares sealed.
+pub(super) struct NewGroup {
+    id: GroupId,
+    record: GroupRecord,
+    shares: Vec<u8>,
+}
+
+impl NewGroup {
+    /// Seals the shares of a group under the key of its epoch.
+    pub(super) fn seal(
+        cipher: &Cipher,
+        group: &Group,
+        seats: &[(Seat, SecretShare)],
+        recovery: Option<&RecoveryFile>,
+        (epoch_key, of_epoch): (EpochKeyId, &Cipher),
+    ) -> Result<Self, StoreError> {
+        let (id, shares) = (group.id(), SharesRecord::new(group, seats)?);
+        if recovery.is_some_and(|file| file.group().id() != id) {
+            return Err(ContentError::OtherRecoveryFile.into());
         }
-        let recovery = self.recovery.map(|file| RecoveryFile::decode(&file)).transpose();
-        let recovery = recovery.map_err(|_| damaged())?;
-        Ok(KeptGroup { group: Arc::new(group), seats, recovery })
+        let row = cipher.row(Table::Shares, id.as_bytes());
+        let shares = of_epoch.seal(Table::Shares, &row, &shares)?;
+        let recovery = recovery.map(RecoveryFile::encode);
+        let record = GroupRecord { group: group.encode(), epoch_key, erased: false, recovery };
+        Ok(Self { id, record, shares })
+    }
+
+    /// Adds the group, which must not be there.
+    pub(super) fn put(&self, transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
+        if transaction.get::<GroupRecord>(self.id.as_bytes())?.is_some() {
+            return Err(ContentError::AlreadyThere(Entry::Group).into());
+        }
+        transaction.put(self.id.as_bytes(), &self.record)?;
+        let row = transaction.cipher().row(Table::Shares, self.id.as_bytes());
+        transaction.put_raw(Table::Shares, row.to_vec(), self.shares.clone());
+        Ok(())
     }
 }
 
@@ -104,31 +183,86 @@ impl Store {
         seats: &[(Seat, SecretShare)],
         recovery: Option<&RecoveryFile>,
     ) -> Result<(), StoreError> {
-        let record = GroupRecord::new(group, seats, recovery)?;
-        self.write(Durability::Synced, |transaction| put(transaction, group.id(), &record))
+        self.write_group(group, seats, recovery, |transaction, new| new.put(transaction))
     }
 
-    /// The group of this name, with its shares. Checks all of it: costs *n* + 1 multiplications of
-    /// points, one for each own seat, and *n* checks of signatures if there is a recovery file.
+    /// Seals the shares of a group under a new key of its epoch, and writes the group.
+    pub(super) fn write_group(
+        &self,
+        group: &Group,
+        seats: &[(Seat, SecretShare)],
+        recovery: Option<&RecoveryFile>,
+        put: impl FnOnce(&mut Transaction<'_>, &NewGroup) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let cipher = self.vault.cipher();
+        let (epoch_key, of_epoch) = self.epochs.create(cipher)?;
+        let written = NewGroup::seal(cipher, group, seats, recovery, (epoch_key, &of_epoch))
+            .and_then(|new| self.write(Durability::Synced, |transaction| put(transaction, &new)));
+        if matches!(&written, Err(StoreError::Content(_))) {
+            // Nothing names the key. If it stays there, it opens nothing.
+            let _ = self.epochs.erase(epoch_key);
+        }
+        written
+    }
+
+    /// The group of this name, with its shares; none if they are erased. Checks all of it: costs
+    /// *n* + 1 multiplications of points, one for each own seat, and *n* checks of signatures if
+    /// there is a recovery file.
     pub fn group(&self, id: GroupId) -> Result<Option<KeptGroup>, StoreError> {
-        let record: Option<GroupRecord> = self.vault.snapshot()?.get(id.as_bytes())?;
-        record.map(GroupRecord::read).transpose()
+        let snapshot = self.vault.snapshot()?;
+        let record: Option<GroupRecord> = snapshot.get(id.as_bytes())?;
+        record.map_or(Ok(None), |record| record.read(&snapshot, &|key| self.open_epoch(key)))
     }
 
-    /// All groups, in no particular order.
+    /// All groups whose shares are not erased, in no particular order.
     pub fn groups(&self) -> Result<Vec<KeptGroup>, StoreError> {
-        self.vault.snapshot()?.collect(|record: GroupRecord| record.read().map(Some))
+        let snapshot = self.vault.snapshot()?;
+        snapshot.collect(|record: GroupRecord| record.read(&snapshot, &|key| self.open_epoch(key)))
     }
-}
 
-/// Adds a group, which must not be there.
-pub(super) fn put(
-    transaction: &mut Transaction<'_>,
-    id: GroupId,
-    record: &GroupRecord,
-) -> Result<(), StoreError> {
-    if transaction.get::<GroupRecord>(id.as_bytes())?.is_some() {
-        return Err(ContentError::AlreadyThere(Entry::Group).into());
+    /// Erases this node's shares of an epoch of a key, in all groups that are this epoch: those
+    /// with a newer binding have the same shares. The groups themselves stay, without shares. That
+    /// they are erased is on the disk first, then the key that sealed them is overwritten and its
+    /// file removed; a crash in between is made good when the store is opened.
+    ///
+    /// The caller decides whether they may be erased
+    /// ([`Erasing`](roastery_protocol::change::Erasing)). Backups and copies have their own keys.
+    ///
+    /// # Errors
+    ///
+    /// [`ContentError::Missing`] if there is no such epoch. After an error of the disk it may be
+    /// called again.
+    pub fn erase_epoch(&self, key: KeyId, epoch: &Epoch) -> Result<(), StoreError> {
+        let found = self.vault.snapshot()?.collect(|record: GroupRecord| {
+            let group = record.group()?;
+            let is_meant = group.key_id() == key && group.epoch() == epoch;
+            Ok(is_meant.then(|| (group.id(), record)))
+        })?;
+        if found.is_empty() {
+            return Err(ContentError::Missing(Entry::Group).into());
+        }
+        self.write(Durability::Synced, |transaction| {
+            for (id, record) in &found {
+                let GroupRecord { group, epoch_key, recovery, .. } = record;
+                let (group, recovery) = (group.clone(), recovery.clone());
+                let erased = GroupRecord { group, epoch_key: *epoch_key, erased: true, recovery };
+                transaction.put(id.as_bytes(), &erased)?;
+                let row = transaction.cipher().row(Table::Shares, id.as_bytes());
+                transaction.remove_row(Table::Shares, row.to_vec());
+            }
+            Ok(())
+        })?;
+        self.finish_erasing()
     }
-    transaction.put(id.as_bytes(), record)
+
+    /// Erases the keys of epochs that were to be erased when the machine stopped.
+    pub(super) fn finish_erasing(&self) -> Result<(), StoreError> {
+        self.vault.snapshot()?.each(|record: GroupRecord| {
+            record.erased_key().map_or(Ok(()), |key| self.epochs.erase(key))
+        })
+    }
+
+    fn open_epoch(&self, key: EpochKeyId) -> Result<Cipher, StoreError> {
+        self.epochs.open(self.vault.cipher(), key)
+    }
 }

@@ -55,6 +55,7 @@ impl Header {
         match format.ok_or_else(damaged)? {
             FORMAT => {}
             found if found > FORMAT => return Err(StoreError::NewerFormat { found }),
+            found @ 1.. => return Err(StoreError::OlderFormat { found }),
             _ => return Err(damaged()),
         }
         borsh::from_slice(bytes).map_err(|_| damaged())

@@ -9,7 +9,6 @@ use roastery_protocol::{
 
 use super::{
     ContentError, Durability, Entry, Part, Store, StoreError, Transaction,
-    groups::{self, GroupRecord},
     secret::Secret,
     table::{Record, Table},
 };
@@ -154,11 +153,9 @@ impl Store {
         recovery: &RecoveryFile,
     ) -> Result<(), StoreError> {
         let keygen = recovery.invitation().id();
-        let group = recovery.group();
-        let record = GroupRecord::new(group, seats, Some(recovery))?;
-        self.write(Durability::Synced, |transaction| {
+        self.write_group(recovery.group(), seats, Some(recovery), |transaction, group| {
             under_way(transaction, keygen)?;
-            groups::put(transaction, group.id(), &record)?;
+            group.put(transaction)?;
             transaction.put(keygen.as_bytes(), &KeygenRecord::Ended { keygen })
         })
     }

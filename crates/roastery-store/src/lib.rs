@@ -35,7 +35,7 @@
 //! | kept | |
 //! |---|---|
 //! | the node's keys | identity keys and transport key; once |
-//! | groups | the group, this node's seats and secret shares, the recovery file |
+//! | groups | the group, this node's seats and secret shares, the recovery file. The shares are sealed under the key of their epoch, which is in a small file beside the store and can be erased |
 //! | names | which group a name means; final |
 //! | key generations | while under way: invitation, and of each own seat its seed and the transcript that it has signed. Afterwards the id only, so that none is begun again with another seed |
 //! | requests | with their state: proposed, approved, refused, signed (with the signatures), stopped |
@@ -81,7 +81,8 @@
 //!
 //! After a [new passphrase](Store::change_passphrase) the old one does not open the file any more.
 //! It still opens older copies, which hold the same data key. Deleted values stay in the file's
-//! free pages, sealed.
+//! free pages, sealed; shares whose epoch was [erased](Store::erase_epoch) under a key that is not
+//! there any more.
 //!
 //! # Secrets in memory
 //!
@@ -97,6 +98,7 @@ mod cipher;
 mod copies;
 mod cuts;
 mod decision;
+mod epochs;
 mod error;
 mod evidence;
 mod groups;
@@ -126,7 +128,7 @@ use std::{
     fmt,
     fs::{File, OpenOptions},
     io,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use redb::{Database, StorageBackend, backends::FileBackend};
@@ -149,6 +151,7 @@ pub use self::{
 };
 use self::{
     cipher::Cipher,
+    epochs::EpochKeys,
     header::Header,
     place::NewFile,
     rows::{create_database, header, open_database},
@@ -156,7 +159,7 @@ use self::{
 };
 
 /// The number of the file's format, which stands in its header.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The longest text for people in a record, in bytes.
 pub const MAX_TEXT: usize = 1024;
@@ -178,6 +181,7 @@ type Source = Box<dyn Fn() -> Result<Database, StoreError> + Send + Sync>;
 pub struct Store {
     vault: Vault,
     source: Source,
+    epochs: EpochKeys,
 }
 
 impl Store {
@@ -227,17 +231,19 @@ impl Store {
     }
 
     /// Opens a store on such a storage. `storage` is called now and at each
-    /// [`reopen`](Self::reopen).
+    /// [`reopen`](Self::reopen). The key files of epochs are in this folder.
     ///
     /// # Errors
     ///
     /// Those of [`Store::open`], but for those of paths.
     pub fn open_on<B: StorageBackend>(
         storage: impl Fn() -> B + Send + Sync + 'static,
+        epochs: impl Into<PathBuf>,
         passphrase: &Passphrase,
     ) -> Result<Self, StoreError> {
         let open = move || open_database(storage());
-        Self::on(Box::new(open), |header| Ok(Cipher::new(&header.open(passphrase)?)))
+        let epochs = EpochKeys::in_folder(epochs.into());
+        Self::on(Box::new(open), epochs, |header| Ok(Cipher::new(&header.open(passphrase)?)))
     }
 
     /// Changes the passphrase. The data key stays the same and is sealed anew, with a new salt.
@@ -288,23 +294,29 @@ impl Store {
         path: &Path,
         cipher: impl FnOnce(Header) -> Result<Cipher, StoreError>,
     ) -> Result<Self, StoreError> {
-        let path = path.to_owned();
+        let (path, epochs) = (path.to_owned(), EpochKeys::beside(path));
         let open = move || {
             let file = open_file(&path, File::options().read(true).write(true))?;
             open_database(FileBackend::new(file)?)
         };
-        Self::on(Box::new(open), cipher)
+        Self::on(Box::new(open), epochs, cipher)
     }
 
     fn on(
         source: Source,
+        epochs: EpochKeys,
         cipher: impl FnOnce(Header) -> Result<Cipher, StoreError>,
     ) -> Result<Self, StoreError> {
         let database = source()?;
         let cipher = cipher(header(&database)?)?;
         let vault = Vault::new(database, cipher);
         messages::make_whole(&vault)?;
-        Ok(Self { vault, source })
+        let store = Self { vault, source, epochs };
+        match store.finish_erasing() {
+            // A damaged group is an error where it is read.
+            Err(StoreError::Damaged(_)) | Ok(()) => Ok(store),
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -62,12 +62,12 @@ impl Drop for NewFile {
 
 /// Only then are new names on the disk.
 #[cfg(unix)]
-fn sync_folder(folder: &Path) -> Result<(), StoreError> {
+pub(super) fn sync_folder(folder: &Path) -> Result<(), StoreError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(StoreError::io)
 }
 
 /// On other systems a folder cannot be synced.
 #[cfg(not(unix))]
-fn sync_folder(_: &Path) -> Result<(), StoreError> {
+pub(super) fn sync_folder(_: &Path) -> Result<(), StoreError> {
     Ok(())
 }

@@ -30,6 +30,22 @@ impl<'a> Snapshot<'a> {
         find(&self.transaction.open_table(R::TABLE.rows())?, self.cipher, &row)
     }
 
+    /// The record of this key that was sealed with another cipher than the store's.
+    pub(super) fn sealed_by<R: Record>(
+        &self,
+        cipher: &Cipher,
+        key: &[u8],
+    ) -> Result<Option<R>, StoreError> {
+        let row = self.cipher.row(R::TABLE, key);
+        find(&self.transaction.open_table(R::TABLE.rows())?, cipher, &row)
+    }
+
+    /// The sealed value in a row.
+    pub(super) fn sealed(&self, table: Table, row: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let value = self.transaction.open_table(table.rows())?.get(row)?;
+        Ok(value.map(|value| value.value().to_vec()))
+    }
+
     pub(super) fn cipher(&self) -> &Cipher {
         self.cipher
     }

@@ -10,6 +10,8 @@ pub(super) type Rows = TableDefinition<'static, &'static [u8], &'static [u8]>;
 pub(super) enum Table {
     Keys,
     Groups,
+    Shares,
+    EpochKeys,
     Names,
     Keygens,
     Requests,
@@ -26,9 +28,11 @@ pub(super) enum Table {
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 15] = [
+    pub(super) const ALL: [Table; 17] = [
         Table::Keys,
         Table::Groups,
+        Table::Shares,
+        Table::EpochKeys,
         Table::Names,
         Table::Keygens,
         Table::Requests,
@@ -48,6 +52,8 @@ impl Table {
         match self {
             Table::Keys => "keys",
             Table::Groups => "groups",
+            Table::Shares => "shares",
+            Table::EpochKeys => "epoch-keys",
             Table::Names => "names",
             Table::Keygens => "ceremonies",
             Table::Requests => "requests",

@@ -10,9 +10,10 @@ use crate::{fixture::*, new_store, support::*};
 type Rows = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
 /// The tables of sealed values, as `docs/store.md` names them.
-const TABLES: [&str; 15] = [
+const TABLES: [&str; 16] = [
     "keys",
     "groups",
+    "shares",
     "names",
     "ceremonies",
     "requests",
@@ -151,13 +152,17 @@ fn what_is_no_store_is_refused() {
 #[test]
 fn a_store_of_a_newer_format_says_so() {
     let (folder, _) = filled();
-    alter_header(&folder, |header| header[..4].copy_from_slice(&2_u32.to_le_bytes()));
+    alter_header(&folder, |header| header[..4].copy_from_slice(&3_u32.to_le_bytes()));
     let error = open(&folder).unwrap_err();
-    assert!(matches!(error, StoreError::NewerFormat { found: 2 }), "{error}");
-    assert_eq!(error.to_string(), "a store of format 2; this program reads format 1");
+    assert!(matches!(error, StoreError::NewerFormat { found: 3 }), "{error}");
+    assert_eq!(error.to_string(), "a store of format 3; this program reads format 2");
     // The rest of such a header does not matter.
     alter_header(&folder, |header| header.extend([7; 100]));
-    assert!(matches!(open(&folder).unwrap_err(), StoreError::NewerFormat { found: 2 }));
+    assert!(matches!(open(&folder).unwrap_err(), StoreError::NewerFormat { found: 3 }));
+    alter_header(&folder, |header| header[..4].copy_from_slice(&1_u32.to_le_bytes()));
+    let error = open(&folder).unwrap_err();
+    assert!(matches!(error, StoreError::OlderFormat { found: 1 }), "{error}");
+    assert_eq!(error.to_string().lines().count(), 1);
     alter_header(&folder, |header| header[..4].copy_from_slice(&0_u32.to_le_bytes()));
     assert_eq!(*damaged(&open(&folder).unwrap_err()), Part::Header);
 }

@@ -11,10 +11,10 @@ use std::{
 
 use roastery_frost::{AggregateNonce, SecretShare, SigningKey};
 use roastery_protocol::{
-    Seat, SlotHash, TranscriptHash,
+    PlanId, Seat, SlotHash, TranscriptHash,
     clock::Moment,
     election::Order,
-    group::{Group, Member, NamedMember, PeerId},
+    group::{Epoch, Group, Member, NamedMember, PeerId},
     keygen::{Invitation, Keygen, Opening, Output, RecoveryFile, Seed, Settings, SignedTranscript},
     keys::{HostKey, IdentityKey},
     machine::{Destination, Machine},
@@ -104,9 +104,14 @@ impl Folder {
         self.0.join(name)
     }
 
-    /// The number of files.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The number of files, but for those in folders.
     pub fn files(&self) -> usize {
-        fs::read_dir(&self.0).unwrap().count()
+        let entries = fs::read_dir(&self.0).unwrap();
+        entries.filter(|entry| entry.as_ref().unwrap().path().is_file()).count()
     }
 }
 
@@ -136,6 +141,14 @@ pub fn rebound(kept: &Kept) -> Group {
     let host = HostKey::new(key(100, 0));
     member.binding = host.bind(&member.identity_key, &member.peer, member.sequence);
     kept.group().rebind(member).unwrap()
+}
+
+/// The group's next epoch, with the same shares.
+pub fn later(kept: &Kept) -> Group {
+    let group = kept.group();
+    let epoch = Epoch::new(1, PlanId::from_bytes([1; 32])).unwrap();
+    let (keys, members) = ((**group.keys()).clone(), group.members().to_vec());
+    Group::in_epoch(epoch, keys, *group.chain_code(), members).unwrap()
 }
 
 fn now() -> Moment {

@@ -8,6 +8,7 @@ mod copies;
 mod damage;
 mod deferred;
 mod disk;
+mod epochs;
 mod fixture;
 mod killed;
 mod listing;

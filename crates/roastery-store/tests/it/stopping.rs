@@ -1,7 +1,10 @@
 //! Wherever the machine stops, the disk holds the state before the write that was under way or the
 //! state after it.
 
-use std::io::ErrorKind;
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 use roastery_protocol::request::Subject;
 use roastery_store::{Durability, Passphrase, RequestState, Store, StoreError};
@@ -58,9 +61,14 @@ pub fn empty() -> Vec<u8> {
     disk.content()
 }
 
+/// The key files of all disks: their names are random.
+fn epochs() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("epochs")
+}
+
 pub fn open(disk: &Disk, passphrase: &Passphrase) -> Result<Store, StoreError> {
     let disk = disk.clone();
-    Store::open_on(move || disk.clone(), passphrase)
+    Store::open_on(move || disk.clone(), epochs(), passphrase)
 }
 
 /// The content of the store on a disk, and which passphrase opens it.
@@ -245,7 +253,7 @@ fn another_store_in_the_place_of_this_one_is_not_taken_for_it() {
         let swapped = swap.load(std::sync::atomic::Ordering::Relaxed);
         if swapped { second.clone() } else { first.clone() }
     };
-    let store = Store::open_on(storage, &passphrase()).unwrap();
+    let store = Store::open_on(storage, epochs(), &passphrase()).unwrap();
     swapped.store(true, std::sync::atomic::Ordering::Relaxed);
     let error = store.reopen().unwrap_err();
     assert!(matches!(error, StoreError::Damaged(_)), "{error}");

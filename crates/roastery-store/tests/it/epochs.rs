@@ -1,0 +1,249 @@
+//! The keys of epochs: what they seal opens with them, and not after they are erased.
+
+use std::{
+    fs,
+    io::ErrorKind,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use roastery_protocol::{GroupId, group::Group};
+use roastery_store::{ContentError, Part, Store, StoreError};
+
+use crate::{
+    disk::{Disk, Survival},
+    fixture::*,
+    new_store,
+    stopping::empty,
+    support::*,
+};
+
+fn key_files(folder: &Folder, store: &str) -> Vec<PathBuf> {
+    let Ok(files) = fs::read_dir(folder.file(&format!("{store}.epochs"))) else {
+        return Vec::new();
+    };
+    files.map(|file| file.unwrap().path()).collect()
+}
+
+/// Every file of the folder and its folders.
+fn all_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { all_files(&path) } else { vec![path] }).collect()
+}
+
+/// The files in which a part of these bytes lies, of 16 bytes or more.
+fn with_part_of(folder: &Folder, bytes: &[u8]) -> Vec<PathBuf> {
+    let parts: Vec<&[u8]> = bytes.chunks_exact(16).collect();
+    let found = |path: &PathBuf| parts.iter().any(|part| holds(path, part));
+    all_files(folder.path()).into_iter().filter(found).collect()
+}
+
+fn erase(store: &Store, group: &Group) -> Result<(), StoreError> {
+    store.erase_epoch(group.key_id(), group.epoch())
+}
+
+fn has(store: &Store, group: GroupId) -> bool {
+    store.check().unwrap();
+    store.group(group).unwrap().is_some()
+}
+
+fn reopen(folder: &Folder) -> Store {
+    Store::open(folder.file("store"), &passphrase()).unwrap()
+}
+
+#[test]
+fn after_an_epoch_is_erased_no_file_of_the_store_has_its_key_or_its_shares() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let store = new_store(&folder);
+    fill(&store, &kept);
+    let files = key_files(&folder, "store");
+    let [file] = &files[..] else { panic!("{files:?}") };
+    let (key, share) = (fs::read(file).unwrap(), kept.seats[0].1.expose_bytes());
+    assert_eq!(key.len(), 72);
+    assert_eq!(with_part_of(&folder, &key), std::slice::from_ref(file));
+    // A second name of the same bytes on the disk: removing the first alone would leave them.
+    let second = folder.file("second name");
+    fs::hard_link(file, &second).unwrap();
+    assert!(has(&store, kept.group().id()));
+
+    erase(&store, kept.group()).unwrap();
+    assert!(!has(&store, kept.group().id()));
+    assert!(store.groups().unwrap().is_empty());
+    assert!(!file.exists());
+    assert_eq!(fs::read(&second).unwrap(), [0; 72]);
+    assert!(with_part_of(&folder, &key).is_empty());
+    assert!(with_part_of(&folder, share.as_slice()).is_empty());
+    // Requests, proofs and names of the epoch stay.
+    assert_eq!(store.name_of(kept.group().id()).unwrap().as_deref(), Some("treasury"));
+    assert_eq!(store.proofs(kept.group().id()).unwrap().len(), 1);
+    // It is not kept again, and erasing it again does nothing.
+    let again = store.keep_group(kept.group(), &kept.seats, None).unwrap_err();
+    assert!(matches!(again, StoreError::Content(ContentError::AlreadyThere(_))), "{again}");
+    erase(&store, kept.group()).unwrap();
+    drop(store);
+    assert!(!has(&reopen(&folder), kept.group().id()));
+}
+
+#[test]
+fn a_machine_that_stops_while_a_key_file_is_overwritten_goes_on_with_that_at_its_next_start() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let store = new_store(&folder);
+    fill(&store, &kept);
+    let file = key_files(&folder, "store").remove(0);
+    let key = fs::read(&file).unwrap();
+    erase(&store, kept.group()).unwrap();
+    drop(store);
+    // Not begun, at any byte, and overwritten but not removed.
+    for overwritten in [0, 1, 35, 71, 72] {
+        let mut left = key.clone();
+        left[..overwritten].fill(0);
+        fs::write(&file, &left).unwrap();
+        let store = reopen(&folder);
+        assert!(!file.exists() && !has(&store, kept.group().id()), "{overwritten}");
+        assert!(with_part_of(&folder, &key).is_empty(), "{overwritten}");
+    }
+}
+
+#[test]
+fn wherever_the_machine_stops_an_epoch_is_erased_or_has_its_shares() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let (epochs, start) = (folder.file("epochs"), Disk::new(empty()));
+    let open = |disk: &Disk| {
+        let disk = disk.clone();
+        Store::open_on(move || disk.clone(), epochs.clone(), &passphrase())
+    };
+    open(&start).unwrap().keep_group(kept.group(), &kept.seats, None).unwrap();
+    let file = fs::read_dir(&epochs).unwrap().next().unwrap().unwrap().path();
+    let (key, content) = (fs::read(&file).unwrap(), start.content());
+    let erase_until = |stop: usize| {
+        fs::write(&file, &key).unwrap();
+        let disk = Disk::new(content.clone());
+        disk.stop_after(stop, ErrorKind::Other);
+        let done = open(&disk).and_then(|store| erase(&store, kept.group()));
+        (disk, done.is_ok())
+    };
+    let (disk, done) = erase_until(usize::MAX / 2);
+    assert!(done);
+    let (mut there, mut gone) = (0, 0);
+    for stop in 0..disk.operations() {
+        let torn = Survival::Torn(1 + stop as u64);
+        for survival in [Survival::Nothing, Survival::Everything, Survival::TheLast, torn] {
+            let (disk, done) = erase_until(stop);
+            let store = open(&Disk::new(disk.after(survival))).unwrap();
+            match has(&store, kept.group().id()) {
+                true => there += 1,
+                false => gone += 1,
+            }
+            assert_eq!(has(&store, kept.group().id()), file.exists());
+            assert!(!done || !file.exists());
+        }
+    }
+    assert!(there > 0 && gone > 0, "{there}, {gone}");
+}
+
+#[test]
+fn a_key_file_that_is_gone_altered_or_another_ones_is_damage_and_not_an_erased_share() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let store = new_store(&folder);
+    store.keep_group(kept.group(), &kept.seats, None).unwrap();
+    let file = key_files(&folder, "store").remove(0);
+    let key = fs::read(&file).unwrap();
+    store.keep_group(&rebound(&kept), &kept.seats, None).unwrap();
+    let other = key_files(&folder, "store").into_iter().find(|other| *other != file).unwrap();
+    let damaged = || {
+        let found = [store.check().unwrap_err(), store.groups().map(drop).unwrap_err()];
+        for error in found {
+            let is_named =
+                matches!(&error, StoreError::Damaged(Part::EpochKey { path }) if *path == file);
+            assert!(is_named, "{error}");
+            assert_eq!(error.to_string().lines().count(), 1);
+        }
+    };
+    for at in [0, 24, 71] {
+        let mut altered = key.clone();
+        altered[at] ^= 1;
+        fs::write(&file, altered).unwrap();
+        damaged();
+    }
+    for altered in [&key[..71], &[&key[..], &[0]].concat(), &fs::read(other).unwrap()] {
+        fs::write(&file, altered).unwrap();
+        damaged();
+    }
+    fs::remove_file(&file).unwrap();
+    damaged();
+    fs::write(&file, &key).unwrap();
+    store.check().unwrap();
+}
+
+#[test]
+fn an_epoch_is_erased_in_all_its_groups_and_no_other_epoch_is() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let store = new_store(&folder);
+    let newer = rebound(&kept);
+    store.keep_group(kept.group(), &kept.seats, None).unwrap();
+    store.keep_group(&newer, &kept.seats, None).unwrap();
+    let next = later(&kept);
+    store.keep_group(&next, &kept.seats, None).unwrap();
+    assert_eq!(key_files(&folder, "store").len(), 3);
+    erase(&store, kept.group()).unwrap();
+    assert!(!has(&store, kept.group().id()) && !has(&store, newer.id()));
+    assert!(has(&store, next.id()));
+    assert_eq!(key_files(&folder, "store").len(), 1);
+    erase(&store, &next).unwrap();
+    assert_eq!(key_files(&folder, "store").len(), 0);
+    let unknown = roastery_protocol::KeyId::from_bytes([1; 32]);
+    let error = store.erase_epoch(unknown, kept.group().epoch()).unwrap_err();
+    assert!(matches!(error, StoreError::Content(ContentError::Missing(_))), "{error}");
+}
+
+#[test]
+fn a_group_that_is_not_kept_leaves_no_key_and_only_the_owner_reads_those_that_are() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let store = new_store(&folder);
+    store.begin_keygen(&kept.invitation, &Kept::seeds()).unwrap();
+    store.finish_keygen(&kept.seats, &kept.recovery).unwrap();
+    store.keep_group(kept.group(), &kept.seats, None).unwrap_err();
+    store.finish_keygen(&kept.seats, &kept.recovery).unwrap_err();
+    let files = key_files(&folder, "store");
+    assert_eq!(files.len(), 1);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&folder.file("store.epochs")), mode(&files[0])), (0o700, 0o600));
+}
+
+#[test]
+fn a_backup_from_before_brings_an_erased_share_back_and_one_from_after_does_not() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let store = new_store(&folder);
+    fill(&store, &kept);
+    let key = fs::read(key_files(&folder, "store").remove(0)).unwrap();
+    store.backup(folder.file("before")).unwrap();
+    erase(&store, kept.group()).unwrap();
+    store.backup(folder.file("after")).unwrap();
+    assert_eq!(with_part_of(&folder, &key), [folder.file("before")]);
+    let restore = |backup: &str, into: &str| {
+        Store::restore(folder.file(backup), folder.file(into), &passphrase()).unwrap()
+    };
+    assert!(!has(&restore("after", "after restored"), kept.group().id()));
+    let restored = restore("before", "before restored");
+    assert!(has(&restored, kept.group().id()));
+    // The key is in its file alone, and so it can be erased there as well.
+    let file = key_files(&folder, "before restored").remove(0);
+    let mut found = with_part_of(&folder, &key);
+    found.sort();
+    assert_eq!(found, [folder.file("before"), file]);
+    erase(&restored, kept.group()).unwrap();
+    assert_eq!(with_part_of(&folder, &key), [folder.file("before")]);
+}
+
+#[test]
+fn a_backup_without_the_key_of_an_epoch_is_not_restored() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let store = new_store(&folder);
+    fill(&store, &kept);
+    // The file of a store is no backup: the keys lie beside it.
+    drop(store);
+    let error = Store::restore(folder.file("store"), folder.file("restored"), &passphrase());
+    let error = error.unwrap_err();
+    assert!(matches!(error, StoreError::Damaged(Part::Value { table: "epoch-keys" })), "{error}");
+    assert!(!folder.file("restored").exists());
+}

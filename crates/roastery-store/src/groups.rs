@@ -2,11 +2,7 @@ use std::sync::Arc;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use roastery_frost::SecretShare;
-use roastery_protocol::{
-    GroupId, KeyId, Seat,
-    group::{Epoch, Group},
-    keygen::RecoveryFile,
-};
+use roastery_protocol::{GroupId, Seat, group::Group, keygen::RecoveryFile};
 
 use super::{
     ContentError, Durability, Entry, Part, Store, StoreError, Transaction,
@@ -220,23 +216,27 @@ impl Store {
         snapshot.collect(|record: GroupRecord| record.read(&snapshot, &|key| self.open_epoch(key)))
     }
 
-    /// Erases this node's shares of an epoch of a key, in all groups that are this epoch: those
-    /// with a newer binding have the same shares. The groups themselves stay, without shares. That
-    /// they are erased is on the disk first, then the key that sealed them is overwritten and its
-    /// file removed; a crash in between is made good when the store is opened.
+    /// Erases this node's shares of the epoch that this group is, in all groups that are it: those
+    /// with a newer binding have the same public shares. A plan may have come to two certificates,
+    /// which make two groups of one epoch number and plan; the other one is left as it is. The
+    /// groups themselves stay, without shares. That they are erased is on the disk first, then the
+    /// key that sealed them is overwritten and its file removed; a crash in between is made good
+    /// when the store is opened.
     ///
     /// The caller decides whether they may be erased
     /// ([`Erasing`](roastery_protocol::change::Erasing)). Backups and copies have their own keys.
     ///
     /// # Errors
     ///
-    /// [`ContentError::Missing`] if there is no such epoch. After an error of the disk it may be
+    /// [`ContentError::Missing`] if there is no such group. After an error of the disk it may be
     /// called again.
-    pub fn erase_epoch(&self, key: KeyId, epoch: &Epoch) -> Result<(), StoreError> {
+    pub fn erase_epoch(&self, group: &Group) -> Result<(), StoreError> {
         let found = self.vault.snapshot()?.collect(|record: GroupRecord| {
-            let group = record.group()?;
-            let is_meant = group.key_id() == key && group.epoch() == epoch;
-            Ok(is_meant.then(|| (group.id(), record)))
+            let kept = record.group()?;
+            let is_meant = kept.key_id() == group.key_id()
+                && kept.epoch() == group.epoch()
+                && kept.keys().public_shares() == group.keys().public_shares();
+            Ok(is_meant.then(|| (kept.id(), record)))
         })?;
         if found.is_empty() {
             return Err(ContentError::Missing(Entry::Group).into());

@@ -39,7 +39,7 @@ fn with_part_of(folder: &Folder, bytes: &[u8]) -> Vec<PathBuf> {
 }
 
 fn erase(store: &Store, group: &Group) -> Result<(), StoreError> {
-    store.erase_epoch(group.key_id(), group.epoch())
+    store.erase_epoch(group)
 }
 
 fn has(store: &Store, group: GroupId) -> bool {
@@ -191,9 +191,23 @@ fn an_epoch_is_erased_in_all_its_groups_and_no_other_epoch_is() {
     assert_eq!(key_files(&folder, "store").len(), 1);
     erase(&store, &next).unwrap();
     assert_eq!(key_files(&folder, "store").len(), 0);
-    let unknown = roastery_protocol::KeyId::from_bytes([1; 32]);
-    let error = store.erase_epoch(unknown, kept.group().epoch()).unwrap_err();
+    let (unknown, _) = other_outcome(&kept);
+    let error = erase(&store, &unknown).unwrap_err();
     assert!(matches!(error, StoreError::Content(ContentError::Missing(_))), "{error}");
+}
+
+#[test]
+fn of_two_certificates_of_one_plan_the_shares_of_one_are_erased_and_those_of_the_other_stay() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let store = new_store(&folder);
+    let one = later(&kept);
+    let (other, seats) = other_outcome(&kept);
+    assert_eq!((one.key_id(), one.epoch()), (other.key_id(), other.epoch()));
+    store.keep_group(&one, &kept.seats, None).unwrap();
+    store.keep_group(&other, &seats, None).unwrap();
+    erase(&store, &one).unwrap();
+    assert!(!has(&store, one.id()) && has(&store, other.id()));
+    assert_eq!(key_files(&folder, "store").len(), 1);
 }
 
 #[test]

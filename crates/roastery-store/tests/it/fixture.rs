@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use roastery_frost::{AggregateNonce, SecretShare, SigningKey};
+use roastery_frost::{AggregateNonce, GroupKeys, SecretShare, SigningKey};
 use roastery_protocol::{
     PlanId, Seat, SlotHash, TranscriptHash,
     clock::Moment,
@@ -149,6 +149,29 @@ pub fn later(kept: &Kept) -> Group {
     let epoch = Epoch::new(1, PlanId::from_bytes([1; 32])).unwrap();
     let (keys, members) = ((**group.keys()).clone(), group.members().to_vec());
     Group::in_epoch(epoch, keys, *group.chain_code(), members).unwrap()
+}
+
+/// Another outcome of the plan of [`later`], as another choice of dealings makes it: the same key
+/// and epoch, and a share more for each seat by its number and one.
+pub fn other_outcome(kept: &Kept) -> (Group, Vec<(Seat, SecretShare)>) {
+    let later = later(kept);
+    let added = kept.all_seats().map(|(seat, share)| {
+        let mut bytes = share.expose_bytes();
+        let mut carry = seat.to_u16() + 1;
+        for byte in bytes.iter_mut().rev() {
+            carry += u16::from(*byte);
+            *byte = carry as u8;
+            carry >>= 8;
+        }
+        (seat, SecretShare::from_bytes(bytes).unwrap())
+    });
+    let public = added.iter().map(|(_, share)| share.public_share()).collect();
+    let old = later.keys();
+    let keys = GroupKeys::new(old.threshold(), old.threshold_public_key(), public).unwrap();
+    let (code, members) = (*later.chain_code(), later.members().to_vec());
+    let group = Group::in_epoch(*later.epoch(), keys, code, members).unwrap();
+    let [own, _] = added;
+    (group, vec![own])
 }
 
 fn now() -> Moment {

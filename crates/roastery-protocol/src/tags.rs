@@ -58,6 +58,8 @@ pub enum Tag {
     KeygenRefusal,
     /// A plan of a change: gives the [`PlanId`](crate::PlanId).
     Plan,
+    /// Threshold and public shares of the group that a plan changes.
+    Parent,
     /// What a host key signs when its holder accepts a plan.
     Acceptance,
     /// The signature of an envelope that carries a plan.
@@ -114,7 +116,7 @@ pub enum Tag {
 
 impl Tag {
     /// Every tag, in the order of the specification.
-    pub const ALL: [Tag; 45] = [
+    pub const ALL: [Tag; 46] = [
         Tag::Group,
         Tag::Key,
         Tag::Session,
@@ -134,6 +136,7 @@ impl Tag {
         Tag::Investigation,
         Tag::KeygenRefusal,
         Tag::Plan,
+        Tag::Parent,
         Tag::Acceptance,
         Tag::ChangePlan,
         Tag::ChangeApproval,
@@ -184,6 +187,7 @@ impl Tag {
             Tag::Investigation => "roastery/1/envelope/ceremony/investigation",
             Tag::KeygenRefusal => "roastery/1/envelope/ceremony/refusal",
             Tag::Plan => "roastery/1/change/plan",
+            Tag::Parent => "roastery/1/change/parent",
             Tag::Acceptance => "roastery/1/change/acceptance",
             Tag::ChangePlan => "roastery/1/envelope/change/plan",
             Tag::ChangeApproval => "roastery/1/envelope/change/approval",

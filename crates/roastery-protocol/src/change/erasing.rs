@@ -42,7 +42,9 @@ pub struct Erasing<'a> {
     /// Whether this node has a seat in the epoch that supersedes. One that leaves has no share of
     /// it, and none is asked for.
     pub has_seat: bool,
-    /// Whether the certificate is in this node's store and was read back from it.
+    /// Whether the recovery files of the epoch and of all that lead to it are in this node's store
+    /// and were read back from it. With one of them missing the epoch cannot be verified at the
+    /// next start.
     pub certificate_read_back: bool,
     /// What the person of this node has done for the epoch.
     pub word: Option<PersonsWord>,
@@ -68,8 +70,9 @@ pub enum Missing {
     /// This node knows a greater certified epoch.
     #[error("a greater certified epoch is known; erase for that one")]
     NotCurrent,
-    /// (a) The certificate was not read back from this node's store.
-    #[error("the certificate was not read back from the store")]
+    /// (a) The certificates of the epoch and of those that lead to it were not all read back from
+    /// this node's store.
+    #[error("the certificates that lead to the epoch were not all read back from the store")]
     Certificate,
     /// (b) No person has decided for this epoch at this node.
     #[error("no person has approved, accepted or acknowledged the epoch at this node")]

@@ -1,20 +1,26 @@
 //! The epochs of a key that a node knows, from a first group on.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use thiserror::Error;
 
 use super::{CertifiedEpoch, EpochFile, EpochOrder, NotCertified, Parent, UsedHostKeys};
 use crate::{KeyId, PlanId, group::Group};
 
-/// How many certified epochs are kept that do not lead to the current one.
+/// How many certified epochs are kept that lead neither to the current one nor to the last that was
+/// added.
 pub const MAX_FORKS: usize = 16;
 
 /// The certified epochs of a key that a node knows. Each was verified under the group before it, up
 /// to a first group: that of the key generation, or at a node that joined later the parent of the
 /// plan that it accepted.
 ///
-/// Of those that do not lead to the current epoch [`MAX_FORKS`] are kept.
+/// Of those that lead neither to the current epoch nor to the last that was added [`MAX_FORKS`] are
+/// kept: the lowest one that leads to nothing makes room. So every epoch can be added, and one that
+/// was dropped is taken again when something greater follows it.
 #[derive(Clone, Debug)]
 pub struct Lineage {
     root: Arc<Group>,
@@ -45,9 +51,15 @@ pub enum EpochRefused {
     /// The certificate is none.
     #[error("{0}")]
     NotCertified(#[from] NotCertified),
-    /// So many epochs are known that do not lead to the current one that no more are kept.
-    #[error("{MAX_FORKS} certified epochs that do not lead to the current one are kept already")]
-    TooManyForks,
+}
+
+/// What became of a lineage with an epoch more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Added {
+    /// Whether the epoch that was added is the current one now.
+    pub is_current: bool,
+    /// The epochs that made room for it.
+    pub dropped: Vec<EpochOrder>,
 }
 
 impl Lineage {
@@ -101,8 +113,12 @@ impl Lineage {
 
     /// The epochs that lead to the current one, the last first.
     pub fn chain(&self) -> impl Iterator<Item = &CertifiedEpoch> {
-        let last = self.get(self.current());
-        std::iter::successors(last, |epoch| self.get(epoch.parent()))
+        self.leading_to(self.current())
+    }
+
+    /// This epoch and those that lead to it, the last first.
+    fn leading_to(&self, order: EpochOrder) -> impl Iterator<Item = &CertifiedEpoch> {
+        std::iter::successors(self.get(order), |epoch| self.get(epoch.parent()))
     }
 
     /// Verifies a file under the epoch before it. Nothing is verified of what is known.
@@ -117,8 +133,8 @@ impl Lineage {
             return Err(EpochRefused::OtherKey { named, key });
         }
         let mut refused = EpochRefused::UnknownParent { epoch: file.plan().epoch() };
-        // Two certificates of one plan make two groups: a child names the plan, and is verified
-        // under one of them.
+        // A plan names the shares of its parent. Two transcripts with the same outcome are two
+        // places of one group, and a child is verified under either.
         for (place, group) in self.places().filter(|(_, group)| Parent::of(group) == parent) {
             let claimed = CertifiedEpoch::peek(file, group);
             if claimed.is_some_and(|order| self.epochs.contains_key(&order)) {
@@ -132,19 +148,23 @@ impl Lineage {
         Err(refused)
     }
 
-    /// Adds an epoch that was verified here. Returns whether it is the current one now.
-    ///
-    /// # Errors
-    ///
-    /// [`EpochRefused::TooManyForks`] if it leads to nothing greater and too many such are kept.
-    pub fn add(&mut self, epoch: CertifiedEpoch) -> Result<bool, EpochRefused> {
+    /// Adds an epoch that was verified here. Where too many forks are kept then, the lowest ones
+    /// make room.
+    pub fn add(&mut self, epoch: CertifiedEpoch) -> Added {
         let (order, current) = (epoch.order(), self.current());
-        let leading = self.chain().count();
-        if order < current && self.epochs.len() - leading >= MAX_FORKS {
-            return Err(EpochRefused::TooManyForks);
-        }
         self.epochs.insert(order, epoch);
-        Ok(order > current)
+        let leading = self.chain().chain(self.leading_to(order)).map(CertifiedEpoch::order);
+        let leading: BTreeSet<EpochOrder> = leading.collect();
+        let mut dropped = Vec::new();
+        while self.epochs.len() - leading.len() > MAX_FORKS {
+            let is_parent = |one: &EpochOrder| self.epochs.values().any(|of| of.parent() == *one);
+            let forks = self.epochs.keys().filter(|one| !leading.contains(one));
+            // What a fork leads to is a fork as well, so that there is a last one.
+            let Some(lowest) = forks.copied().find(|one| !is_parent(one)) else { break };
+            self.epochs.remove(&lowest);
+            dropped.push(lowest);
+        }
+        Added { is_current: order > current, dropped }
     }
 
     /// The host keys of all groups and plans of the lineage.

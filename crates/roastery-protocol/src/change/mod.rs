@@ -38,7 +38,7 @@ pub use self::{
         CertifiedEpoch, EpochFile, EpochFileError, MAX_CERTIFICATE, MAX_EPOCH_FILE, NotCertified,
     },
     erasing::{Erasing, Missing, PersonsWord, SecondCopy},
-    lineage::{EpochRefused, Lineage, MAX_FORKS},
+    lineage::{Added, EpochRefused, Lineage, MAX_FORKS},
     numbers::{ApprovedNumbers, MAX_NUMBERS_AHEAD, NumberRefused},
     order::EpochOrder,
     party::{Party, Role},

@@ -65,6 +65,13 @@ impl ApprovedNumbers {
     pub fn is_highest(&self, plan: &Plan) -> bool {
         self.0.get(&key(plan.parent())) == Some(&(plan.number(), plan.id()))
     }
+
+    /// Whether a node may deal in this plan, once it has approved it: none with as high a number
+    /// was approved but this one.
+    pub fn may_deal_in(&self, plan: &Plan) -> bool {
+        let approved = self.0.get(&key(plan.parent()));
+        approved.is_none_or(|(number, id)| *number < plan.number() || *id == plan.id())
+    }
 }
 
 fn key(parent: &Parent) -> (KeyId, u32) {
@@ -87,12 +94,15 @@ mod tests {
         assert!(numbers.is_highest(&first));
         assert_eq!(numbers.approve(&second), Ok(()));
         assert!(numbers.is_highest(&second) && !numbers.is_highest(&first));
+        assert!(numbers.may_deal_in(&second) && !numbers.may_deal_in(&first));
+        assert!(numbers.may_deal_in(&numbered(3)), "once it is approved");
         let refused = NumberRefused::NotHigher { number: 1, highest: 2 };
         assert_eq!(numbers.approve(&first), Err(refused));
         // Another plan of the same number.
         let other = plan(&group, &|terms| (terms.number, terms.threshold) = (2, 3));
         let refused = NumberRefused::NotHigher { number: 2, highest: 2 };
         assert_eq!(numbers.approve(&other), Err(refused));
+        assert!(!numbers.may_deal_in(&other));
     }
 
     #[test]

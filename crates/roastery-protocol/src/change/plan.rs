@@ -2,7 +2,7 @@ use std::{io, sync::Arc};
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use roastery_frost::{
-    Seat,
+    Point, Seat,
     change::{Certificate, ChangeParams, ChangeParamsError},
 };
 use thiserror::Error;
@@ -17,12 +17,13 @@ use crate::{
 
 /// The longest plan, in bytes: 128 members with the longest names, 128 old seats excluded.
 pub const MAX_PLAN: usize =
-    1 + 32 + 36 + 4 + 4 + 2 + 8 + 4 + 2 * 128 + 4 + 128 * (4 + Name::MAX_LENGTH + 202);
+    1 + 32 + 36 + 32 + 4 + 4 + 2 + 8 + 4 + 2 * 128 + 4 + 128 * (4 + Name::MAX_LENGTH + 202);
 
 /// The epoch that a plan changes.
 ///
 /// It names the key and not the group id, so that a member's newer binding, which makes another
-/// group, leaves a plan what it is.
+/// group, leaves a plan what it is. It names the shares, since a plan may come to two certificates,
+/// whose epochs differ in nothing else.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize,
 )]
@@ -31,12 +32,20 @@ pub struct Parent {
     pub key: KeyId,
     /// The key's epoch.
     pub epoch: Epoch,
+    /// The hash of threshold and public shares, 32 bytes.
+    pub shares: [u8; 32],
 }
 
 impl Parent {
     /// The epoch that this group is.
     pub fn of(group: &Group) -> Self {
-        Self { key: group.key_id(), epoch: *group.epoch() }
+        let keys = group.keys();
+        // A group has at most 128 members, so that both numbers fit.
+        let sizes = [keys.threshold() as u16, keys.n() as u16];
+        let sizes = sizes.map(u16::to_le_bytes).concat();
+        let shares: Vec<u8> = keys.public_shares().iter().flat_map(Point::serialize).collect();
+        let shares = Tag::Parent.hash(&[&sizes, &shares]);
+        Self { key: group.key_id(), epoch: *group.epoch(), shares }
     }
 }
 
@@ -369,7 +378,7 @@ mod tests {
         let plan = plan(&group, &|_| {});
         assert_eq!(plan.epoch(), 1);
         let mut bytes = plan.encode();
-        bytes[1 + 32 + 36] = 2;
+        bytes[1 + 32 + 36 + 32] = 2;
         let refused = Plan::decode(&bytes).unwrap_err();
         assert!(matches!(refused, PlanError::OtherEpoch { epoch: 2, parent: 0 }), "{refused}");
         let last = Epoch::new(u32::MAX, PlanId::from_bytes([1; 32])).unwrap();

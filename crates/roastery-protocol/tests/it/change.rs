@@ -5,4 +5,5 @@ mod engine;
 mod faults;
 mod honest;
 mod late;
+mod restored;
 mod world;

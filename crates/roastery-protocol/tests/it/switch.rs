@@ -1,4 +1,5 @@
-//! The switch to new epochs at several nodes in one test, and the lineage that they tell each other.
+//! The switch to new epochs at several nodes in one test, and the lineage that they tell each
+//! other.
 
 mod erasing;
 mod lineage;

@@ -72,7 +72,9 @@ impl<E: Engine> Change<E> {
     fn may_choose(&self, own: Seat) -> bool {
         let is_own = |record: &Record| matches!(record, Record::Signed { coordinator, .. } if *coordinator == own);
         let chosen = self.choices.get(&own);
-        chosen.is_none_or(|choice| choice.is_hopeless() && choice.is_open())
+        // A restored store does not say what was shown after the backup.
+        !self.is_restored()
+            && chosen.is_none_or(|choice| choice.is_hopeless() && choice.is_open())
             && !self.journal.records().any(is_own)
     }
 

@@ -39,6 +39,7 @@ impl<E: Engine> Change<E> {
         }
         if let Some(seat) = self.own_new()
             && self.wants_to_accept
+            && (!self.is_restored() || self.journal.has(&Record::Accepted))
             && self.keep(Record::Accepted)
         {
             let signature = self.engine.accept(self.fixed.plan.id(), seat);
@@ -101,10 +102,15 @@ impl<E: Engine> Change<E> {
         self.wants_to_approve && !self.withdraws && self.journal.has(&Record::Approved)
     }
 
+    /// Whether this node deals in the plan at all: it is not barred, and the parent is current.
+    pub(super) fn is_to_deal(&self) -> bool {
+        self.may_deal && self.current == self.fixed.place
+    }
+
     /// Deals, once everything is there that a dealing needs. Its record is stored before it leaves.
     pub(super) fn deal(&mut self, now: Moment) {
         let Some(seat) = self.own_old() else { return };
-        let may_deal = self.may_deal
+        let may_deal = self.is_to_deal()
             && !self.is_late(now)
             && self.running.is_some()
             && self.approves()

@@ -18,7 +18,8 @@
 //! certificates; then the order of epochs decides, and no member holds less than it has signed.
 //!
 //! Nothing is dealt without a roll, an own approval, before its record is stored, after the expiry,
-//! or after the caller has [barred](Change::bar_dealing) it. Nothing is signed without a roll and
+//! where the parent is not the current epoch ([`Change::set_current`]), or after the caller has
+//! [barred](Change::bar_dealing) it. Nothing is signed without a roll and
 //! an own acceptance that is stored, or below the current epoch ([`Change::set_current`]), and
 //! after the expiry only where this node has signed in the plan before.
 //!
@@ -124,6 +125,7 @@ pub struct Change<E> {
 struct Fixed {
     plan: Plan,
     parent: Arc<Group>,
+    place: EpochOrder,
     params: ChangeParams,
     old: Option<(Seat, Arc<IdentityKey>)>,
     new: Option<(Seat, Arc<IdentityKey>)>,
@@ -170,12 +172,13 @@ impl<E: Engine> Change<E> {
     }
 
     /// Takes the approval back, at once at this node. Returns whether that can be: once a dealing
-    /// is stored it cannot. It is kept and told to all as soon as the store works
-    /// ([`Event::Withdrawn`]); until then a restart forgets it.
+    /// is stored it cannot, nor where the store is from a backup with the approval, since the
+    /// dealing may have left after it; [`bar_dealing`](Change::bar_dealing) keeps another one back.
+    /// It is kept and told to all as soon as the store works ([`Event::Withdrawn`]); until then a
+    /// restart forgets it.
     pub fn withdraw(&mut self, now: Moment) -> bool {
-        let dealt = self.journal.records().any(|record| matches!(record, Record::Dealt(_)));
         let Some((seat, _)) = &self.fixed.old else { return false };
-        if dealt {
+        if self.may_have_dealt() {
             return false;
         }
         self.call.withdraw(*seat);
@@ -186,20 +189,22 @@ impl<E: Engine> Change<E> {
     }
 
     /// Accepts the plan as a new member. The caller has stored the host key before; it accepts one
-    /// plan, ever.
+    /// plan, ever. Nothing happens where the store is from a backup without the acceptance
+    /// ([`Record::Restored`]): this node would sign nothing, and the change would come to nothing.
     pub fn accept(&mut self, now: Moment) {
         self.wants_to_accept = true;
         self.progress(now);
     }
 
-    /// Another plan with a higher number was approved here, or the parent is not the current epoch
-    /// any more: this node does not deal in this plan from now on, and does not repeat what it has
-    /// dealt.
+    /// Another plan with a higher number was approved here: this node does not deal in this plan
+    /// from now on, and does not repeat what it has dealt. The caller says so again when it opens
+    /// the change again ([`Opening::may_deal`]).
     pub fn bar_dealing(&mut self) {
         self.may_deal = false;
     }
 
-    /// The greatest certified epoch that this node knows, of any plan. Nothing below it is signed.
+    /// The greatest certified epoch that this node knows, of any plan. Nothing below it is signed,
+    /// and nothing is dealt or repeated of a dealing where the parent is another one.
     pub fn set_current(&mut self, current: EpochOrder) {
         self.current = self.current.max(current);
     }

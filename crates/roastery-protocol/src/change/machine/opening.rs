@@ -49,6 +49,8 @@ pub struct Opening<E> {
     pub plan: Plan,
     /// The group that it changes.
     pub parent: Arc<Group>,
+    /// The place of that group in the order of epochs. Nothing is dealt unless it is current.
+    pub place: EpochOrder,
     /// This node's old seat, with the identity key of the parent's roster.
     pub old: Option<(Seat, Arc<IdentityKey>)>,
     /// This node's new seat, with the identity key of its card.
@@ -57,9 +59,13 @@ pub struct Opening<E> {
     pub engine: E,
     /// How many approvals this node waits for before it deals; t at the least.
     pub approvals: usize,
+    /// Whether this node may deal in the plan: it is the one with the highest number that was
+    /// approved here, or none was
+    /// ([`ApprovedNumbers::may_deal_in`](crate::change::ApprovedNumbers::may_deal_in)).
+    pub may_deal: bool,
     /// When the plan ends, on the monotonic clock ([`Plan::check`]).
     pub deadline: Duration,
-    /// The greatest certified epoch that this node knows.
+    /// The greatest certified epoch that this node knows; the parent's place at the least.
     pub current: EpochOrder,
     /// All records that were stored for this plan.
     pub stored: Vec<Record>,
@@ -73,7 +79,7 @@ pub struct Opening<E> {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The group is not the plan's parent.
+    /// The group is not the plan's parent, or the place not that of the group.
     #[error("the group is not the one that the plan changes")]
     OtherParent,
     /// The node has no seat, old or new.
@@ -100,8 +106,10 @@ impl<E: Engine> Change<E> {
     ///
     /// [`OpenError`] if the parts do not belong together.
     pub fn open(opening: Opening<E>, now: Moment) -> Result<Self, OpenError> {
-        let Opening { plan, parent, old, new, engine, settings, .. } = opening;
-        if *plan.parent() != Parent::of(&parent) {
+        let Opening { plan, parent, place, old, new, engine, settings, .. } = opening;
+        let number_and_plan = (parent.epoch().number(), parent.epoch().plan());
+        if *plan.parent() != Parent::of(&parent) || (place.epoch(), place.plan()) != number_and_plan
+        {
             return Err(OpenError::OtherParent);
         }
         if old.is_none() && new.is_none() {
@@ -145,11 +153,11 @@ impl<E: Engine> Change<E> {
             running: None,
             dealings: Dealings::default(),
             own_dealing: None,
-            may_deal: true,
+            may_deal: opening.may_deal,
             coordinating: None,
             certificate: None,
             tells_stored: false,
-            current: opening.current,
+            current: opening.current.max(place),
             announcing: Backoff::new(now.monotonic, min, max),
             said: BTreeSet::new(),
             wrong_certificates: BTreeMap::new(),
@@ -166,6 +174,7 @@ impl<E: Engine> Change<E> {
                 order: Order::of(SessionId::from_bytes(id), plan.seats()),
                 plan,
                 parent,
+                place,
                 params,
                 old,
                 new,

@@ -42,6 +42,12 @@ pub enum Record {
     Certified(ChangeTranscriptHash),
     /// The plan has expired without a certificate. A clock that is set back changes nothing of it.
     Expired,
+    /// The store was restored from a backup that had this plan. The machine never asks for this
+    /// record: what restores a store adds it to the records of every plan that is not certified in
+    /// it. What was dealt and signed after the backup is not in the store, so this node counts as
+    /// one that has signed if it has the host key, and as one that has dealt if it has approved. It
+    /// signs nothing but what its records name.
+    Restored,
 }
 
 /// What has happened in a change.

@@ -158,16 +158,33 @@ impl<E: Engine> Change<E> {
     }
 
     /// Whether another choice was signed for the same coordinator, or may have been. Names stand
-    /// for the whole of a dealing, so that two choices have two transcripts.
+    /// for the whole of a dealing, so that two choices have two transcripts. A restored store does
+    /// not say what was signed after the backup.
     fn has_signed_another(&self, of: Seat, names: &[DealingName]) -> bool {
-        self.journal.records().any(|record| {
-            matches!(record, Record::Signed { coordinator, choice, .. }
-                if *coordinator == of && choice != names)
-        })
+        let signed = self.journal.records().filter_map(|record| match record {
+            Record::Signed { coordinator, choice, .. } if *coordinator == of => Some(choice),
+            _ => None,
+        });
+        let signed: Vec<_> = signed.collect();
+        let unknown = signed.is_empty() && self.is_restored();
+        unknown || signed.into_iter().any(|choice| choice != names)
     }
 
     /// Whether this node has signed a transcript of the plan, or may have.
     pub(super) fn may_have_signed(&self) -> bool {
-        self.journal.records().any(|record| matches!(record, Record::Signed { .. }))
+        let restored = self.is_restored() && self.fixed.new.is_some();
+        restored || self.journal.records().any(|record| matches!(record, Record::Signed { .. }))
+    }
+
+    /// Whether this node has dealt, or may have.
+    pub(super) fn may_have_dealt(&self) -> bool {
+        let restored = self.is_restored() && self.journal.has(&Record::Approved);
+        let restored = restored && self.fixed.old.is_some();
+        restored || self.journal.records().any(|record| matches!(record, Record::Dealt(_)))
+    }
+
+    /// Whether the store is from a backup: what was done after that is not in it.
+    pub(super) fn is_restored(&self) -> bool {
+        self.journal.has(&Record::Restored)
     }
 }

@@ -46,11 +46,10 @@ impl<E: Engine> Change<E> {
         self.certificate.is_none() && (!self.expired || self.is_bound())
     }
 
-    /// Whether this node has dealt or signed, as far as it knows: then others may come to hold a
+    /// Whether this node has dealt or signed, or may have: then others may come to hold a
     /// certificate.
     pub(super) fn is_bound(&self) -> bool {
-        let dealt = self.journal.records().any(|record| matches!(record, Record::Dealt(_)));
-        dealt || self.may_have_signed()
+        self.may_have_dealt() || self.may_have_signed()
     }
 
     /// Whether the plan has expired, also before the clock was set back.
@@ -168,7 +167,7 @@ impl<E: Engine> Change<E> {
     /// What a live coordinator must get: this node's dealing, while it may deal, and its signature
     /// of what that one has chosen; a question for the certificate, if there is neither.
     fn owed_to(&self, coordinator: Seat) -> Vec<Envelope> {
-        let repeats = self.said.contains(&Said::Dealing) && self.may_deal && !self.expired;
+        let repeats = self.said.contains(&Said::Dealing) && self.is_to_deal() && !self.expired;
         let dealt = self.own_dealing.as_ref().filter(|_| repeats);
         let dealing = dealt.map(|(_, envelope)| envelope.clone());
         let signature = self.choices.get(&coordinator).and_then(Choice::released).cloned();

@@ -79,9 +79,14 @@ impl Switch {
         superseded.last().map_or_else(Vec::new, |what| self.missing_for(*what, wish, asked))
     }
 
-    /// The held places below this one, the lowest first.
+    /// The held places below this one, the lowest first. Two transcripts with the same outcome make
+    /// one group: a place that has this one's shares is not among them.
     pub(super) fn superseded(&self, by: EpochOrder) -> Vec<EpochOrder> {
-        self.held.range(..by).copied().collect()
+        let group = self.lineage.group(by).map(|group| group.id());
+        let has_its_shares = |place: &EpochOrder| {
+            group.is_some() && self.lineage.group(*place).map(|one| one.id()) == group
+        };
+        self.held.range(..by).filter(|place| !has_its_shares(place)).copied().collect()
     }
 
     fn missing_for(&self, what: EpochOrder, wish: &Wish, asked: Duration) -> Vec<Missing> {
@@ -93,7 +98,7 @@ impl Switch {
             current: by,
             superseded: what,
             has_seat,
-            certificate_read_back: self.journal.has(&Record::Certified(by)),
+            certificate_read_back: self.is_chain_kept(by),
             word: self.word(by),
             share_read_back: self.is_adopted(by),
             second_copy: wish.second_copy,

@@ -31,7 +31,7 @@
 //!
 //! | what | bound |
 //! |---|---|
-//! | certified epochs that do not lead to the current one | [`MAX_FORKS`](super::MAX_FORKS) |
+//! | certified epochs that lead neither to the current one nor to the last one added | [`MAX_FORKS`](super::MAX_FORKS) |
 //! | files asked for, of each peer | 1 |
 //! | files and certificates of one peer that do not verify, before no more are read | 4 |
 //! | receipts, of each new seat of the current epoch: the newest | 1 |
@@ -59,8 +59,8 @@ pub use self::{
     output::{Event, Output, Record, Rejected},
 };
 use super::{
-    CertifiedEpoch, EpochFile, EpochOrder, EpochRefused, Holding, Lineage, Parent, PersonsWord,
-    Plan, Receipts,
+    Added, CertifiedEpoch, EpochFile, EpochOrder, EpochRefused, Holding, Lineage, Parent,
+    PersonsWord, Plan, Receipts,
     journal::{Journal, Kept},
     machine::Settings,
 };
@@ -143,7 +143,8 @@ impl Switch {
         let epoch = self.lineage.verify(file)?;
         let order = epoch.order();
         let receipts = Receipts::new(epoch.plan(), order.transcript());
-        let is_current = self.lineage.add(epoch)?;
+        let Added { is_current, dropped } = self.lineage.add(epoch);
+        dropped.into_iter().for_each(|fork| self.event(Event::Dropped(fork)));
         self.event(Event::Certified(order));
         if is_current {
             self.receipts = Some(receipts);
@@ -262,10 +263,7 @@ impl Switch {
 
     /// Does all that can be done now.
     fn progress(&mut self, now: Moment) {
-        let known: Vec<EpochOrder> = self.lineage.epochs().map(CertifiedEpoch::order).collect();
-        for epoch in known {
-            self.keep(Record::Certified(epoch));
-        }
+        self.keep_files();
         self.adopt(now);
         for epoch in self.acknowledged.clone() {
             if self.keep(Record::Acknowledged(epoch)) && self.said.insert(Said::Acknowledged(epoch))
@@ -274,6 +272,33 @@ impl Switch {
             }
         }
         self.erase_superseded(now);
+    }
+
+    /// Stores the recovery files in the order of their chains, so that the store never has one
+    /// without the one before it, under which it is verified at the next start.
+    fn keep_files(&mut self) {
+        let known = self.lineage.epochs().map(|epoch| (epoch.order(), epoch.parent()));
+        let known: Vec<(EpochOrder, EpochOrder)> = known.collect();
+        for (epoch, parent) in known {
+            let is_next =
+                self.lineage.get(parent).is_none() || self.journal.has(&Record::Certified(parent));
+            if is_next {
+                self.keep(Record::Certified(epoch));
+            }
+        }
+    }
+
+    /// Whether the recovery files of this epoch and of all that lead to it, from the first group
+    /// on, are stored.
+    fn is_chain_kept(&self, epoch: EpochOrder) -> bool {
+        let mut place = epoch;
+        while let Some(one) = self.lineage.get(place) {
+            if !self.journal.has(&Record::Certified(place)) {
+                return false;
+            }
+            place = one.parent();
+        }
+        place == self.lineage.root_order()
     }
 
     /// Whether this record is stored; if not, it is given to the caller.

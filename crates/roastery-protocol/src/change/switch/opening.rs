@@ -5,12 +5,12 @@ use std::{
 
 use thiserror::Error;
 
-use super::{ANNOUNCE_MAX, Record, Said, Switch};
+use super::{ANNOUNCE_MAX, Event, Output, Record, Said, Switch};
 use crate::{
     PlanId,
     change::{
-        EpochFile, EpochOrder, EpochRefused, Lineage, PersonsWord, Receipts, journal::Journal,
-        machine::Settings,
+        Added, EpochFile, EpochOrder, EpochRefused, Lineage, PersonsWord, Receipts,
+        journal::Journal, machine::Settings,
     },
     clock::Moment,
     group::Group,
@@ -47,7 +47,7 @@ pub struct Opening {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// A stored recovery file is no epoch of the lineage.
+    /// A stored recovery file does not verify.
     #[error("the stored recovery file of epoch {epoch}: {why}")]
     File {
         /// The number of the epoch that it is of.
@@ -58,20 +58,29 @@ pub enum OpenError {
 }
 
 impl Switch {
-    /// Opens the switch, for the first time or again with what was stored.
+    /// Opens the switch, for the first time or again with what was stored. A file whose parent is
+    /// missing is passed over with [`Event::ParentMissing`]: the peers are asked for both.
     ///
     /// # Errors
     ///
-    /// [`OpenError`] if a stored file is no epoch of this lineage.
+    /// [`OpenError`] if a stored file is of another key or does not verify under its parent.
     pub fn open(opening: Opening, now: Moment) -> Result<Self, OpenError> {
         let Opening { root, identities, mut files, held, words, stored, .. } = opening;
         let mut lineage = Lineage::new(root);
         files.sort_by_key(|file| file.plan().epoch());
+        let mut outbox = VecDeque::new();
         for file in files {
             let epoch = file.plan().epoch();
-            let entered = lineage.verify(&file).and_then(|epoch| lineage.add(epoch));
-            match entered {
-                Ok(_) | Err(EpochRefused::Known) => {}
+            match lineage.verify(&file).map(|epoch| lineage.add(epoch)) {
+                Ok(Added { dropped, .. }) => {
+                    let told = dropped.into_iter().map(|fork| Output::Event(Event::Dropped(fork)));
+                    outbox.extend(told);
+                }
+                Err(EpochRefused::Known) => {}
+                Err(EpochRefused::UnknownParent { .. }) => {
+                    let plan = file.plan().id();
+                    outbox.push_back(Output::Event(Event::ParentMissing { epoch, plan }));
+                }
                 Err(why) => return Err(OpenError::File { epoch, why }),
             }
         }
@@ -83,7 +92,9 @@ impl Switch {
         let is_true = |record: &Record| match record {
             Record::Adopted(epoch) => held.contains(epoch),
             Record::Erased { what, .. } => !held.contains(what),
-            Record::Certified(_) | Record::Acknowledged(_) => true,
+            // Of an epoch that was not given back nothing is stored that could be verified.
+            Record::Certified(epoch) => lineage.get(*epoch).is_some(),
+            Record::Acknowledged(_) => true,
         };
         let stored: Vec<Record> = stored.into_iter().filter(is_true).collect();
         let said = stored.iter().filter_map(|record| match record {
@@ -110,7 +121,7 @@ impl Switch {
             announcing: Backoff::new(now.monotonic, settings.repeat_min, ANNOUNCE_MAX),
             replies: ReplyLimiter::default(),
             settings,
-            outbox: VecDeque::new(),
+            outbox,
         };
         switch.announce();
         switch.progress(now);

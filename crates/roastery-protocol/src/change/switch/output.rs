@@ -2,6 +2,7 @@ use roastery_frost::Seat;
 use thiserror::Error;
 
 use crate::{
+    PlanId,
     change::{
         EpochOrder, EpochRefused, Holding, Party,
         message::{EnvelopeError, LineageMessageError, Malformation},
@@ -47,6 +48,17 @@ pub enum Record {
 pub enum Event {
     /// A certified epoch is known that was not, current or not.
     Certified(EpochOrder),
+    /// So many certified epochs are known that lead to nothing greater that this one is not kept
+    /// any more. Its recovery file stays where it is stored.
+    Dropped(EpochOrder),
+    /// A stored recovery file cannot be verified, since that of the epoch before it is not stored.
+    /// It is passed over, and all peers are asked.
+    ParentMissing {
+        /// The number of the epoch that it is of.
+        epoch: u32,
+        /// Its plan.
+        plan: PlanId,
+    },
     /// Another epoch is current. Changes that are under way are told
     /// ([`set_current`](crate::change::machine::Change::set_current),
     /// [`bar_dealing`](crate::change::machine::Change::bar_dealing)); new requests are made in it

@@ -1,10 +1,24 @@
 //! What an adversary does with the keys that it has stolen, and with two faces.
 
-use roastery_frost::{MaybeScalar, Scalar, Signature, decode_point};
-use roastery_protocol::change::{
-    Party,
-    machine::{Change, Event, Record, Rejected},
-    message::{Body, DealingName, Envelope, Kind, RollApproval, RollList, Want},
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use roastery_frost::{
+    MaybeScalar, Scalar, Signature,
+    change::{Certificate, Dealing, Transcript},
+    decode_point,
+};
+use roastery_protocol::{
+    ChangeTranscriptHash,
+    change::{
+        EpochOrder, Party,
+        machine::{Change, Engine, Event, FrostEngine, Record, Rejected, Settings},
+        message::{Body, DealingName, Envelope, Kind, RollApproval, RollList, Want},
+        switch::{self, Switch},
+    },
+    member::Incarnation,
 };
 use roastery_testkit::seat;
 
@@ -200,4 +214,50 @@ fn another_certificate_of_the_same_transcript_is_not_verified_again() {
         bytes[last] ^= 1 << at;
         assert_eq!(tell(&bytes), Err(Rejected::Repeat));
     }
+}
+
+/// Two transcripts that differ in a nonce of old seat 0 alone.
+fn with_one_outcome(world: &World) -> [Certificate; 2] {
+    let params = world.plan.params(&world.fixture.group).unwrap();
+    let other = FrostEngine::new(Some(world.fixture.share(seat(1))), None).deal(&params, seat(1));
+    let other = other.unwrap();
+    [7u128, 11].map(|k| {
+        let k = Scalar::try_from(k).unwrap();
+        let content = content_with_two_nonces(world, 0, k, k);
+        let sealed = sealed_dealing(world, k, &content);
+        let dealing = Dealing::parse(&params, seat(0), sealed.content()).unwrap();
+        let dealings = [&dealing, &other];
+        let transcript = Transcript::new(&params, &dealings).unwrap();
+        let sign = |person: &usize| {
+            FrostEngine::new(None, Some(host(*person))).take(&transcript, &dealings).unwrap()
+        };
+        let signatures = world.new.iter().map(sign).collect();
+        Certificate::new(transcript.clone(), signatures).unwrap()
+    })
+}
+
+#[test]
+fn of_two_transcripts_with_one_outcome_the_lower_place_is_not_erased_for_the_greater() {
+    let world = World::new(2, 3, 2, &[0, 1, 2]);
+    let root = EpochOrder::of_root(&world.fixture.group);
+    let opening = switch::Opening {
+        root: world.fixture.group.clone(),
+        identities: vec![Arc::new(identity(0))],
+        files: Vec::new(),
+        held: BTreeSet::from([root]),
+        words: BTreeMap::new(),
+        stored: Vec::new(),
+        incarnation: Incarnation::after(None, 1, [0; 8]),
+        settings: Settings::default(),
+    };
+    let mut switch = Switch::open(opening, world.now).unwrap();
+    for certificate in with_one_outcome(&world) {
+        switch.certified(&world.plan, &certificate, world.now).unwrap();
+        let hash = ChangeTranscriptHash::from_bytes(*certificate.transcript().hash());
+        switch.hold(EpochOrder::of(&world.plan, hash));
+    }
+    let groups: BTreeSet<_> = switch.lineage().epochs().map(|epoch| epoch.group().id()).collect();
+    assert_eq!((switch.held().count(), groups.len()), (3, 1));
+    // The store has one row with the share of both.
+    assert_eq!(switch.erase(switch::Wish::default(), world.now), 1);
 }

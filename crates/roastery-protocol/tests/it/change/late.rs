@@ -270,3 +270,54 @@ fn choices_that_come_to_nothing_are_tried_a_few_times_and_not_again_on_every_eve
     let asked = world.machine(0).engine().asked - own;
     assert!(asked <= 4 && too_many > 0, "{asked}, {too_many}");
 }
+
+/// Person 2 has not accepted yet, and all else is there for a roll.
+fn waiting_for_the_last() -> World {
+    let mut world = World::new(2, 3, 2, &[0, 1, 2]);
+    world.open_all();
+    (0..2).for_each(|person| world.decide_one(person));
+    world.approve(2);
+    world.run_with(MINUTE, |_| true);
+    world
+}
+
+#[test]
+fn a_plan_is_not_dealt_in_once_another_epoch_than_its_parent_is_current_also_after_a_restart() {
+    for restarts in [false, true] {
+        let mut world = waiting_for_the_last();
+        // Another plan of the same parent, with a lower place than anything of this one.
+        let other = ChangeTranscriptHash::from_bytes([0; 32]);
+        world.current = EpochOrder::of(&world.plan, other);
+        let current = world.current;
+        if restarts {
+            world.open(0);
+        } else {
+            world.with(0, |machine, _| machine.set_current(current));
+        }
+        world.with(2, Change::accept);
+        world.run_with(5 * MINUTE, |packet| packet.kind() != Kind::Choice);
+        assert!(!has_left(&world, Kind::Dealing, 0) && has_left(&world, Kind::Dealing, 1));
+        assert!(!world.nodes[0].stored.iter().any(|record| dealt(record).is_some()));
+    }
+}
+
+#[test]
+fn a_dealing_is_not_repeated_once_another_epoch_than_the_parent_is_current() {
+    let mut world = decided(2, 3, 2, &[0, 1, 2]);
+    world.run_with(MINUTE, |packet| packet.kind() != Kind::Choice);
+    let current = EpochOrder::of(&world.plan, ChangeTranscriptHash::from_bytes([0; 32]));
+    world.with(0, |machine, _| machine.set_current(current));
+    world.sent.clear();
+    world.run_with(5 * MINUTE, |packet| packet.kind() != Kind::Choice);
+    assert!(!has_left(&world, Kind::Dealing, 0) && has_left(&world, Kind::Dealing, 1));
+}
+
+#[test]
+fn a_plan_that_a_later_one_has_overtaken_is_not_dealt_in_after_a_restart() {
+    let mut world = waiting_for_the_last();
+    world.may_deal = false;
+    world.open(0);
+    world.with(2, Change::accept);
+    world.run_with(5 * MINUTE, |packet| packet.kind() != Kind::Choice);
+    assert!(!has_left(&world, Kind::Dealing, 0) && has_left(&world, Kind::Dealing, 1));
+}

@@ -100,6 +100,8 @@ pub struct World {
     pub rejected: Vec<(usize, Rejected)>,
     pub now: Moment,
     pub current: EpochOrder,
+    /// No later plan was approved, at a node that opens the change from now on.
+    pub may_deal: bool,
 }
 
 impl World {
@@ -146,6 +148,7 @@ impl World {
             rejected: Vec::new(),
             now,
             current: EpochOrder::GENERATED,
+            may_deal: true,
         }
     }
 
@@ -178,6 +181,7 @@ impl World {
         Opening {
             plan: self.plan.clone(),
             parent: self.fixture.group.clone(),
+            place: EpochOrder::GENERATED,
             old: old.map(|seat| (seat, key.clone())),
             new: new.map(|seat| (seat, key.clone())),
             engine: TestEngine {
@@ -187,6 +191,7 @@ impl World {
                 asked: 0,
             },
             approvals: 0,
+            may_deal: self.may_deal,
             deadline: checked.unwrap_or(self.now.monotonic),
             current: self.current,
             stored: node.stored.clone(),

@@ -191,7 +191,7 @@ fn a_recovery_file_of_an_epoch_is_read_back_and_has_at_most_so_many_bytes() {
         EpochFile::decode(&vec![1; MAX_EPOCH_FILE + 1]),
         Err(EpochFileError::TooLong { .. })
     ));
-    assert_eq!((MAX_CERTIFICATE, MAX_EPOCH_FILE, MAX_LINEAGE_MESSAGE), (33_279, 68_199, 68_233));
+    assert_eq!((MAX_CERTIFICATE, MAX_EPOCH_FILE, MAX_LINEAGE_MESSAGE), (33_279, 68_231, 68_265));
 }
 
 #[test]
@@ -215,6 +215,9 @@ fn plan_header_and_contents_have_the_bytes_of_the_specification() {
     let mut bytes = vec![1];
     bytes.extend(group.key_id().as_bytes());
     bytes.extend([0; 4 + 32]);
+    let shares = group.keys().public_shares().iter().flat_map(|share| share.serialize());
+    let shares: Vec<u8> = [2, 0, 3, 0].into_iter().chain(shares).collect();
+    bytes.extend(tagged("roastery/1/change/parent", &shares));
     bytes.extend([1, 0, 0, 0, 3, 0, 0, 0, 2, 0]);
     bytes.extend(1_800_000_000u64.to_le_bytes());
     bytes.extend([1, 0, 0, 0, 1, 0]);

@@ -174,16 +174,127 @@ fn forks_are_kept_up_to_a_bound() {
         let fork = world.certify(&root, number, 2, &[0, 1, 2]);
         world.certified(0, &fork);
     }
-    let fork = world.certify(&root, 50, 2, &[0, 1, 2]);
-    let refused =
-        world.with(0, |machine, now| machine.certified(&fork.plan, &fork.certificate, now));
-    assert_eq!(refused, Err(EpochRefused::TooManyForks));
-    // A greater epoch is always taken.
-    let next = world.certify(&fork, 1, 2, &[0, 1, 2]);
-    let greater = world.certify(&greatest, 1, 2, &[0, 1, 2]);
+    let kept = |world: &World| {
+        let lineage = world.machine(0).lineage();
+        lineage.epochs().count() - lineage.chain().count()
+    };
+    let dropped = |world: &World| {
+        let dropped = |event: &&Event| matches!(event, Event::Dropped(_));
+        world.nodes[0].events.iter().filter(dropped).count()
+    };
+    assert_eq!((kept(&world), dropped(&world)), (MAX_FORKS, 0));
+    // The lowest one makes room, and the one that was added stays, as low as it may be.
+    let fork = world.certify(&root, 0, 2, &[0, 1, 2]);
+    world.certified(0, &fork);
+    assert!(world.machine(0).lineage().get(fork.order).is_some());
+    assert_eq!(kept(&world), MAX_FORKS + 1);
+    let greater = world.certify(&root, 101, 2, &[0, 1, 2]);
     world.certified(0, &greater);
-    assert_eq!(world.machine(0).current(), greater.order);
-    assert!(world.machine(0).lineage().get(next.order).is_none());
+    assert_eq!((kept(&world), dropped(&world)), (MAX_FORKS, 2));
+    assert!(world.machine(0).lineage().get(greatest.order).is_some());
+    world.open(0);
+    assert_eq!((kept(&world), world.machine(0).current()), (MAX_FORKS, greater.order));
+}
+
+#[test]
+fn the_greatest_epoch_is_reached_in_another_branch_though_all_forks_are_kept() {
+    let mut world = World::new(2, 3, 3);
+    let root = world.root();
+    let greatest = world.certify(&root, 100, 2, &[0, 1, 2]);
+    world.certified(0, &greatest);
+    for number in 10..10 + MAX_FORKS as u32 {
+        let fork = world.certify(&root, number, 2, &[0, 1, 2]);
+        world.certified(0, &fork);
+    }
+    world.queue.clear();
+    let low = world.certify(&root, 1, 2, &[0, 1, 2]);
+    let next = world.certify(&low, 1, 2, &[0, 1, 2]);
+    world.certified(1, &low);
+    world.certified(1, &next);
+    world.run();
+    assert!(world.has_adopted(0, &next));
+    assert_eq!(world.machine(0).lineage().chain().count(), 2);
+    world.open(0);
+    assert_eq!(world.machine(0).current(), next.order);
+}
+
+#[test]
+fn a_plan_with_two_certificates_is_followed_from_either_and_no_peer_is_counted_as_wrong() {
+    for knows_the_greater in [false, true] {
+        let mut world = World::new(2, 3, 3);
+        let root = world.root();
+        let one = world.certify(&root, 1, 2, &[0, 1, 2]);
+        let other = world.certify_again(&root, &one);
+        assert_ne!(one.order, other.order);
+        let is_ordered = one.order < other.order;
+        let (low, high) = if is_ordered { (one, other) } else { (other, one) };
+        let (known, base) = if knows_the_greater { (high, low) } else { (low, high) };
+        world.certified(0, &known);
+        world.run_with(MINUTE, |_, _| false);
+        // The network goes on from the other outcome of the plan, five times.
+        world.certified(1, &base);
+        let mut last = base;
+        for _ in 0..5 {
+            last = world.certify(&last.clone(), 1, 2, &[0, 1, 2]);
+            world.certified(1, &last);
+        }
+        world.run_with(2 * MINUTE, |_, _| true);
+        assert!((0..3).all(|person| world.machine(person).current() == last.order));
+        assert!(world.has_adopted(0, &last));
+    }
+}
+
+#[test]
+fn a_recovery_file_is_stored_after_the_one_before_it() {
+    let mut world = World::new(2, 3, 3);
+    let root = world.root();
+    let first = world.certify(&root, 1, 2, &[0, 1, 2]);
+    let second = world.certify(&first, 1, 2, &[0, 1, 2]);
+    world.nodes[0].refuses.insert(first.order);
+    world.certified(0, &first);
+    world.certified(0, &second);
+    world.run();
+    assert!(world.nodes[0].files.is_empty() && !world.has_adopted(0, &second));
+    world.nodes[0].refuses.clear();
+    world.run();
+    let numbers: Vec<u32> = world.nodes[0].files.iter().map(|file| file.plan().epoch()).collect();
+    assert_eq!(numbers, [1, 2]);
+    assert!(world.has_adopted(0, &second));
+}
+
+#[test]
+fn a_stored_file_without_the_one_before_it_is_passed_over_and_both_are_asked_for() {
+    let mut world = World::new(2, 3, 3);
+    let root = world.root();
+    let first = world.certify(&root, 1, 2, &[0, 1, 2]);
+    let second = world.certify(&first, 1, 2, &[0, 1, 2]);
+    world.certified(1, &first);
+    world.certified(1, &second);
+    world.run();
+    assert!(world.has_adopted(0, &second));
+    world.nodes[0].files.retain(|file| file.plan().epoch() == 2);
+    world.open(0);
+    let missing = Event::ParentMissing { epoch: 2, plan: second.plan.id() };
+    assert!(world.nodes[0].events.contains(&missing));
+    assert_eq!(world.machine(0).current(), EpochOrder::GENERATED);
+    world.run();
+    assert!(world.has_adopted(0, &second));
+    // Both are stored again, and the next start finds them.
+    world.open(0);
+    assert_eq!(world.machine(0).current(), second.order);
+}
+
+#[test]
+fn a_certificate_whose_file_is_not_given_back_is_stored_again() {
+    let mut world = World::new(2, 3, 3);
+    let root = world.root();
+    let epoch = world.certify(&root, 1, 2, &[0, 1, 2]);
+    world.certified(1, &epoch);
+    world.run();
+    world.nodes[0].files.clear();
+    world.open(0);
+    world.run();
+    assert_eq!(world.nodes[0].files.len(), 1);
 }
 
 #[test]

@@ -50,6 +50,8 @@ pub struct Epoch {
     pub group: Arc<Group>,
     pub people: Vec<usize>,
     shares: BTreeMap<usize, Vec<u8>>,
+    /// As which plan of all it was made.
+    made: u8,
 }
 
 pub struct Node {
@@ -61,6 +63,8 @@ pub struct Node {
     pub events: Vec<Event>,
     /// Its store has neither share nor host key of what it is to adopt.
     pub lacks: bool,
+    /// Its store cannot keep these files.
+    pub refuses: BTreeSet<EpochOrder>,
     /// It stops when it has stored its record of this number, or before that.
     pub stops: Option<(usize, bool)>,
     pub starts: u64,
@@ -88,6 +92,7 @@ impl World {
             words: BTreeMap::new(),
             events: Vec::new(),
             lacks: false,
+            refuses: BTreeSet::new(),
             stops: None,
             starts: 0,
         };
@@ -148,9 +153,16 @@ impl World {
         let members = people.iter().map(card).collect();
         let terms = Terms { number, threshold, expiry, excluded: Vec::new(), members };
         let plan = Plan::new(Parent::of(&parent.group()), terms).unwrap();
-        let dealers = parent.dealers(&self.fixture);
-        let hosts: Vec<HostKey> = people.iter().map(|person| host(*person, made)).collect();
-        finish(plan, &parent.group(), dealers, hosts, people)
+        let mut dealers = parent.dealers(&self.fixture);
+        dealers.truncate(parent.group().threshold());
+        finish(plan, &parent.group(), dealers, made, people)
+    }
+
+    /// Another epoch that the plan of this one makes, with dealings of the last old seats.
+    pub fn certify_again(&self, parent: &impl Base, epoch: &Epoch) -> Epoch {
+        let mut dealers = parent.dealers(&self.fixture);
+        dealers.drain(..dealers.len() - parent.group().threshold());
+        finish(epoch.plan.clone(), &parent.group(), dealers, epoch.made, &epoch.people)
     }
 
     pub fn with<T>(&mut self, person: usize, act: impl FnOnce(&mut Switch, Moment) -> T) -> T {
@@ -209,6 +221,9 @@ impl World {
         }
         let machine = node.machine.as_mut().unwrap();
         match record {
+            Record::Certified(epoch) if node.refuses.contains(&epoch) => {
+                return machine.persisted(record, false, now);
+            }
             Record::Certified(epoch) => {
                 node.files.push(machine.lineage().get(epoch).unwrap().file());
             }
@@ -265,7 +280,7 @@ impl World {
     }
 }
 
-/// What a plan changes: its group, and what t of its members deal with.
+/// What a plan changes: its group, and the shares of its members.
 pub trait Base {
     fn group(&self) -> Arc<Group>;
     fn dealers(&self, fixture: &Fixture) -> Vec<(Seat, SecretShare)>;
@@ -280,7 +295,7 @@ impl Base for Epoch0 {
     }
 
     fn dealers(&self, fixture: &Fixture) -> Vec<(Seat, SecretShare)> {
-        (0..self.0.threshold()).map(|at| (seat(at), fixture.share(seat(at)))).collect()
+        (0..self.0.size()).map(|at| (seat(at), fixture.share(seat(at)))).collect()
     }
 }
 
@@ -294,7 +309,7 @@ impl Base for Epoch {
             let bytes: [u8; 32] = self.shares[person].clone().try_into().unwrap();
             (seat(at), SecretShare::from_bytes(bytes.into()).unwrap())
         };
-        self.people.iter().enumerate().map(share).take(self.group.threshold()).collect()
+        self.people.iter().enumerate().map(share).collect()
     }
 }
 
@@ -302,9 +317,10 @@ fn finish(
     plan: Plan,
     parent: &Group,
     dealers: Vec<(Seat, SecretShare)>,
-    hosts: Vec<HostKey>,
+    made: u8,
     people: &[usize],
 ) -> Epoch {
+    let hosts = people.iter().map(|person| host(*person, made));
     let params = plan.params(parent).unwrap();
     let deal = |(seat, share)| FrostEngine::new(Some(share), None).deal(&params, seat).unwrap();
     let dealings: Vec<Dealing> = dealers.into_iter().map(deal).collect();
@@ -312,7 +328,7 @@ fn finish(
     let transcript = Transcript::new(&params, &dealings).unwrap();
     let hash = ChangeTranscriptHash::from_bytes(*transcript.hash());
     let (mut signatures, mut shares) = (Vec::new(), BTreeMap::new());
-    for (host, person) in hosts.into_iter().zip(people) {
+    for (host, person) in hosts.zip(people) {
         let mut engine = FrostEngine::new(None, Some(host));
         signatures.push(engine.take(&transcript, &dealings).unwrap());
         shares.insert(*person, engine.share(hash).unwrap().expose_bytes().to_vec());
@@ -324,5 +340,5 @@ fn finish(
     let group = Group::in_epoch(epoch, keys, *parent.chain_code(), members).unwrap();
     let order = EpochOrder::of(&plan, hash);
     let (group, people) = (Arc::new(group), people.to_vec());
-    Epoch { plan, certificate, order, group, people, shares }
+    Epoch { plan, certificate, order, group, people, shares, made }
 }

@@ -69,8 +69,8 @@ pub enum Release {
     Overtaken,
 }
 
-/// How many entries are read at once.
-const PAGE: u64 = 1024;
+/// How many entries are read at once: one may have a quarter of a megabyte.
+const PAGE: u64 = 64;
 
 /// The search ends after this many older entries in a row.
 const OLDER_IN_A_ROW: usize = 4096;
@@ -131,17 +131,22 @@ impl Store {
         self.write(Durability::Synced, |transaction| transaction.append_audit(entries))
     }
 
-    /// The entries of the audit log since this time (milliseconds since 1970), the latest first.
-    /// The times of entries need not be in order, for a clock may be set: the search ends where
-    /// many entries in a row are older.
+    /// Gives the entries of the audit log since this time (milliseconds since 1970) to `take`, the
+    /// latest first, as they are read: at most 64 are in memory at once. The times of entries need
+    /// not be in order, for a clock may be set: the search ends where many entries in a row are
+    /// older.
     ///
     /// # Errors
     ///
     /// [`Part::Value`] if an entry was altered.
-    pub fn audit_since(&self, time_ms: u64) -> Result<Vec<AuditEntry>, StoreError> {
+    pub fn audit_since(
+        &self,
+        time_ms: u64,
+        mut take: impl FnMut(AuditEntry),
+    ) -> Result<(), StoreError> {
         let snapshot = self.vault.snapshot()?;
         let length: Option<AuditLength> = snapshot.get(LENGTH_ROW)?;
-        let (mut found, mut older) = (Vec::new(), 0);
+        let mut older = 0;
         let first = snapshot.audit_begin()?;
         let mut end = length.map_or(0, |length| length.0);
         while end > first && older < OLDER_IN_A_ROW {
@@ -152,12 +157,12 @@ impl Store {
                     older += 1;
                 } else {
                     older = 0;
-                    found.push(record.read()?);
+                    take(record.read()?);
                 }
             }
             end = begin;
         }
-        Ok(found)
+        Ok(())
     }
 
     /// The latest entries of the audit log, at most so many, in the order in which they were

@@ -11,8 +11,9 @@ use roastery_frost::Seat;
 /// What is counted: one is about the time of one signature check, some 50 microseconds.
 pub type Cost = u32;
 
-/// How much one link may cost at once, and how much more with each second. The part of a
-/// coordinator in a thousand sessions costs its link 2,000 to 5,000, with the number of signers.
+/// How much one link may cost at once, beside the looks at sessions, and how much more with each
+/// second. The part of a coordinator in a thousand sessions costs its link 2,000 to 5,000, with the
+/// number of signers.
 const OWN: Allowance = Allowance { most: 8_192, each_second: 512 };
 
 /// The same for what a link relays.
@@ -34,8 +35,10 @@ pub enum Source {
 }
 
 /// The links of one node, each named by the first seat of its peer.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Quotas {
+    /// What each link may cost at once in looks at sessions, beside all else.
+    looks: Cost,
     links: BTreeMap<(Seat, Source), Used>,
 }
 
@@ -47,6 +50,12 @@ struct Used {
 }
 
 impl Quotas {
+    /// Links that have cost nothing. `looks` is added to what the own frames of a link may cost at
+    /// once: what an honest member causes that restarts while all sessions run.
+    pub fn new(looks: Cost) -> Self {
+        Self { looks, links: BTreeMap::new() }
+    }
+
     /// Charges a frame to its link. A peer with several seats has the allowance of each. Gives
     /// whether it is paid; if not it costs nothing, and is not to be looked at.
     pub fn charge(
@@ -58,7 +67,7 @@ impl Quotas {
         now: Duration,
     ) -> bool {
         let Allowance { most, each_second } = match source {
-            Source::Own => OWN,
+            Source::Own => Allowance { most: OWN.most.saturating_add(self.looks), ..OWN },
             Source::Relayed => RELAYED,
         };
         let seats = seats.max(1) as u64;
@@ -95,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_link_pays_for_what_it_relays_from_an_allowance_of_its_own() {
-        let mut quotas = Quotas::default();
+        let mut quotas = Quotas::new(0);
         assert_eq!(charged(&mut quotas, 1, Source::Relayed, 1, 0), 1_024);
         assert_eq!(charged(&mut quotas, 1, Source::Own, 1, 0), 8_192);
         assert_eq!(charged(&mut quotas, 2, Source::Relayed, 1, 0), 1_024, "another link");
@@ -103,7 +112,7 @@ mod tests {
 
     #[test]
     fn an_allowance_grows_with_time_up_to_its_most() {
-        let mut quotas = Quotas::default();
+        let mut quotas = Quotas::new(0);
         charged(&mut quotas, 1, Source::Own, 1, 0);
         assert_eq!(charged(&mut quotas, 1, Source::Own, 1, 500), 256);
         assert_eq!(charged(&mut quotas, 1, Source::Own, 1, 900_000), 8_192);
@@ -111,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_peer_with_two_seats_has_two_allowances() {
-        let mut quotas = Quotas::default();
+        let mut quotas = Quotas::new(0);
         assert_eq!(charged(&mut quotas, 1, Source::Own, 2, 0), 16_384);
         assert_eq!(charged(&mut quotas, 1, Source::Own, 2, 500), 512);
     }

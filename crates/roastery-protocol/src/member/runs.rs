@@ -14,16 +14,26 @@ const MOST_PAUSE: Duration = Duration::from_secs(8);
 /// Without a run for this long the pause is the least one again.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(16);
 
+/// How many runs of one coordinator are answered in a session at these pauses, and how long it takes
+/// until one more is. Each share is an entry of the signer's audit log, which is kept.
+const AT_ONCE: u32 = 256;
+const ONE_MORE_AFTER: Duration = Duration::from_secs(300);
+
 /// The runs of one coordinator in one session, as one signer counts them.
 ///
 /// A share may lead to a signature whatever follows, so a signer bounds by itself how many one
-/// coordinator gets: at most `most` (n - t + 1) in a run, and runs at pauses that double.
+/// coordinator gets: at most `most` (n - t + 1) in a run, runs at pauses that double, and after 256
+/// runs one in 5 minutes.
 #[derive(Debug)]
 pub struct AnsweredRuns {
     most: usize,
     newest: Option<Newest>,
     /// The time that must pass after the newest run was accepted before another one is.
     pause: Duration,
+    /// How many further runs are answered without the longer pause.
+    left: u32,
+    /// When one more was last given.
+    counted: Duration,
 }
 
 #[derive(Debug)]
@@ -44,6 +54,8 @@ pub enum Admission {
     TooSoon {
         /// When it may be looked at, on the monotonic clock.
         until: Duration,
+        /// The coordinator has had as many runs as it may have at once.
+        is_spent: bool,
     },
     /// It is of an older run than the newest.
     Older,
@@ -54,7 +66,8 @@ pub enum Admission {
 impl AnsweredRuns {
     /// No run was seen yet. `most` shares may be given to one run, n - t + 1.
     pub fn new(most: usize) -> Self {
-        Self { most, newest: None, pause: LEAST_PAUSE }
+        let (pause, left, counted) = (LEAST_PAUSE, AT_ONCE, Duration::ZERO);
+        Self { most, newest: None, pause, left, counted }
     }
 
     /// Admits a package of this run, whose statement was verified. A newer run than the newest one
@@ -64,23 +77,42 @@ impl AnsweredRuns {
             Some(newest) if run < newest.run => return Admission::Older,
             Some(newest) if run == newest.run => {}
             Some(newest) => {
-                let until = newest.accepted.saturating_add(self.pause);
-                if now < until {
-                    return Admission::TooSoon { until };
+                let accepted = newest.accepted;
+                self.regain(now);
+                let is_spent = self.left == 0;
+                let mut until = accepted.saturating_add(self.pause);
+                if is_spent {
+                    until = until.max(self.counted.saturating_add(ONE_MORE_AFTER));
                 }
-                let quiet = now.saturating_sub(newest.accepted);
-                self.pause = match quiet > FORGIVEN_AFTER {
+                if now < until {
+                    return Admission::TooSoon { until, is_spent };
+                }
+                self.pause = match now.saturating_sub(accepted) > FORGIVEN_AFTER {
                     true => LEAST_PAUSE,
                     false => self.pause.saturating_mul(2).min(MOST_PAUSE),
                 };
+                self.left = self.left.saturating_sub(1);
                 self.newest = Some(Newest::new(run, now));
             }
-            None => self.newest = Some(Newest::new(run, now)),
+            None => {
+                self.counted = now;
+                self.newest = Some(Newest::new(run, now));
+            }
         }
         match &self.newest {
             Some(newest) if newest.released >= self.most => Admission::Exhausted,
             _ => Admission::Admitted,
         }
+    }
+
+    fn regain(&mut self, now: Duration) {
+        let gained = now.saturating_sub(self.counted).as_secs() / ONE_MORE_AFTER.as_secs();
+        let gained = u32::try_from(gained).unwrap_or(u32::MAX);
+        self.left = self.left.saturating_add(gained).min(AT_ONCE);
+        self.counted = match self.left == AT_ONCE {
+            true => now,
+            false => self.counted.saturating_add(ONE_MORE_AFTER.saturating_mul(gained)),
+        };
     }
 
     /// A share is about to be given to this package of the newest run. It counts from here on,
@@ -164,7 +196,7 @@ mod tests {
         let mut pauses = Vec::new();
         assert_eq!(runs.admit(run(1), now), Admission::Admitted);
         for number in 2..11 {
-            let Admission::TooSoon { until } = runs.admit(run(number), now) else {
+            let Admission::TooSoon { until, is_spent: false } = runs.admit(run(number), now) else {
                 panic!("run {number} is admitted at once");
             };
             pauses.push((until - now).as_millis());
@@ -181,7 +213,40 @@ mod tests {
         runs.admit(run(2), ms(125));
         runs.admit(run(3), ms(125 + 16_001));
         let until = ms(125 + 16_001 + 125);
-        assert_eq!(runs.admit(run(4), ms(20_000).min(until - ms(1))), Admission::TooSoon { until });
+        let too_soon = Admission::TooSoon { until, is_spent: false };
+        assert_eq!(runs.admit(run(4), ms(20_000).min(until - ms(1))), too_soon);
+    }
+
+    #[test]
+    fn after_256_runs_a_coordinator_gets_one_in_five_minutes_and_all_of_them_again_when_it_was_quiet()
+     {
+        let mut runs = AnsweredRuns::new(1);
+        let (mut now, mut number) = (ms(0), 0);
+        // Gives how many runs are admitted until this time, each as soon as it may be.
+        let mut admitted = |until: u64| {
+            let mut count = 0;
+            while now <= Duration::from_secs(until) {
+                number += 1;
+                match runs.admit(run(number), now) {
+                    Admission::Admitted => count += 1,
+                    Admission::TooSoon { until, .. } => now = until,
+                    other => panic!("{other:?}"),
+                }
+            }
+            now = Duration::from_secs(until);
+            count
+        };
+        let day = 24 * 60 * 60;
+        let first = admitted(day);
+        assert!((256 + 280..=258 + 288).contains(&first), "{first}");
+        let second = admitted(2 * day);
+        assert!((286..=289).contains(&second), "{second}");
+        let mut runs = AnsweredRuns::new(1);
+        for number in 0..3 {
+            let at = Duration::from_secs(number * 100_000);
+            assert_eq!(runs.admit(run(number), at), Admission::Admitted);
+            assert!(runs.left >= AT_ONCE - 1);
+        }
     }
 
     #[test]

@@ -71,6 +71,8 @@ pub enum Limit {
     MemberRelayed,
     /// Packages and shares that wait to be judged.
     Unjudged,
+    /// Runs of one coordinator in one session, whose shares the audit log keeps.
+    RunsAnswered,
     /// Queued messages from one peer.
     InboundQueue,
     /// Queued messages to one peer.
@@ -85,7 +87,7 @@ pub enum Limit {
 
 impl Limit {
     /// All limits, in the order in which the manual lists them.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 40] = [
         Self::ApiConnections,
         Self::ApiConnectionsOfAddress,
         Self::ApiRequests,
@@ -120,6 +122,7 @@ impl Limit {
         Self::MemberLink,
         Self::MemberRelayed,
         Self::Unjudged,
+        Self::RunsAnswered,
         Self::InboundQueue,
         Self::OutboundQueue,
         Self::MessageBytes,
@@ -164,6 +167,7 @@ impl Limit {
             Self::MemberLink => "member_link",
             Self::MemberRelayed => "member_relayed",
             Self::Unjudged => "unjudged",
+            Self::RunsAnswered => "runs_answered",
             Self::InboundQueue => "inbound_queue",
             Self::OutboundQueue => "outbound_queue",
             Self::MessageBytes => "message_bytes",
@@ -219,6 +223,9 @@ impl Limit {
             Self::MemberRelayed => "statements that a member relays were not read: too many",
             Self::Unjudged => {
                 "a package or share was dropped before its session ended: too many came"
+            }
+            Self::RunsAnswered => {
+                "this member asks for shares again and again in one request: it gets fewer now"
             }
             Self::InboundQueue => "messages of a peer were dropped: its queue is full",
             Self::OutboundQueue => "messages for a peer were dropped: its queue is full",

@@ -50,13 +50,16 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         let is_running = |one: &&ReadySession| {
             self.sessions.get(one.session).is_some_and(|session| session.is_running())
         };
-        let running = ready.sessions.iter().filter(is_running).count();
-        self.core.charge_looks(sender, running, now)?;
+        // A new incarnation pays for a look at all sessions, these included.
+        if !self.core.links.would_be_new(sender, ready.incarnation) {
+            let running = ready.sessions.iter().filter(is_running).count();
+            self.core.charge_looks(sender, running, now)?;
+        }
         self.named(sender, ready.incarnation, now)?;
         self.core.own_seat_mut(to).shown.drop_below(sender, ready.oldest);
         let seats = self.core.seats_of(from).into_iter().collect();
         for one in &ready.sessions {
-            let said = Said {
+            let mut said = Said {
                 incarnation: ready.incarnation,
                 counter: one.counter,
                 cannot: one.cannot.map(|cannot| (cannot.run, cannot.number)),
@@ -75,6 +78,11 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
             let newest = session.said.get(&sender);
             if newest.is_some_and(|said| one.counter < said.counter) {
                 continue;
+            }
+            if to != session.seat {
+                // It is about the packages of a seat of this node that does not coordinate here.
+                let known = newest.filter(|newest| newest.incarnation == said.incarnation);
+                said.cannot = known.and_then(|known| known.cannot);
             }
             let is_repeat = newest == Some(&said);
             let refused = session.refused.get(&sender);

@@ -4,7 +4,12 @@ use std::collections::BTreeMap;
 
 use roastery_frost::Seat;
 
-use super::{Limit, Rejected, core::Core, receiving::Via, session::Session};
+use super::{
+    Limit, MOST_RUNNING, Rejected,
+    core::Core,
+    receiving::Via,
+    session::{Session, Turn},
+};
 use crate::{
     clock::Moment,
     member::{
@@ -39,8 +44,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
     ) -> Result<(), Rejected> {
         let seats = self.seats_beside(sender);
         let link = seats.first().copied().unwrap_or(sender);
-        let cost = sessions.saturating_mul(self.group.size()) / MEMBERS_FOR_ONE;
-        let cost = Cost::try_from(cost).unwrap_or(Cost::MAX);
+        let cost = cost_of_looks(sessions, self.group.size());
         if self.quotas.charge(link, Source::Own, seats.len(), cost, now.monotonic) {
             return Ok(());
         }
@@ -53,6 +57,11 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
     /// Counts what is kept in a session of what others have signed, if that has changed. What this
     /// node has signed itself is charged to no link.
     pub(super) fn settle_budget(&mut self, session: &mut Session<A::Package>) {
+        let own_bytes = session.turn.as_ref().map_or(0, Turn::memory);
+        if std::mem::replace(&mut session.own_bytes, own_bytes) != own_bytes {
+            let own = Some((self.own[0].seat, (1, own_bytes))).filter(|_| own_bytes > 0);
+            self.own_budget.settle(session.id, own);
+        }
         let Some(kept) = session.retained.take_bytes_by_link() else { return };
         let mut links = BTreeMap::<Seat, (usize, usize)>::new();
         for (seat, bytes) in kept {
@@ -67,6 +76,17 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
 
 /// How many members are weighed in the time of a signature check.
 const MEMBERS_FOR_ONE: usize = 32;
+
+/// What a look at so many sessions of a group of n seats costs.
+fn cost_of_looks(sessions: usize, n: usize) -> Cost {
+    Cost::try_from(sessions.saturating_mul(n) / MEMBERS_FOR_ONE).unwrap_or(Cost::MAX)
+}
+
+/// What a member of a group of n seats causes at once in looks that restarts while as many sessions
+/// run as may: it names another incarnation, and says Ready in all of them.
+pub(super) fn looks_after_restart(n: usize) -> Cost {
+    cost_of_looks(MOST_RUNNING, n).saturating_mul(2)
+}
 
 /// About how many signature checks as much work takes: the check, the points that are decoded, the
 /// final signatures that are verified, the sessions that are looked at.
@@ -94,4 +114,25 @@ fn cost(frame: &Frame) -> Cost {
         }
     };
     1 + Cost::try_from(length / each).unwrap_or(Cost::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::member::quotas::Quotas;
+
+    #[test]
+    fn a_member_that_restarts_while_all_sessions_run_is_read_whatever_the_size_of_the_group() {
+        for n in [3, 64, 128] {
+            let mut quotas = Quotas::new(looks_after_restart(n));
+            let link = Seat::new(1).unwrap();
+            // Another incarnation, Ready of all sessions, and its part in all of them.
+            let all = cost_of_looks(MOST_RUNNING, n);
+            for cost in [1 + all, 4 * 42 + all, 5_000] {
+                assert!(quotas.charge(link, Source::Own, 1, cost, Duration::ZERO), "{n}: {cost}");
+            }
+        }
+    }
 }

@@ -10,6 +10,7 @@ use roastery_frost::Seat;
 
 use super::{
     Entropy, Event, Limit, OpenError, Opening, Record,
+    charging::looks_after_restart,
     limits::Limits,
     session::{Given, REPEATED_AFTER},
     unkept::{Again, Unkept},
@@ -22,7 +23,7 @@ use crate::{
     machine::{Destination, Output, ReplyLimiter},
     member::{
         Incarnation, Runs,
-        budget::{Budget, MOST_RETAINED_BYTES},
+        budget::{Budget, MOST_OWN_BYTES, MOST_RETAINED_BYTES},
         engine::{Arithmetic, Engine, EngineError, Job, Void},
         evidence::Evidence,
         frame::{Content, Control, ControlContent, Statement, Want},
@@ -84,6 +85,8 @@ pub(super) struct Core<E, A> {
     pub(super) quotas: Quotas,
     /// What is kept of what others have signed.
     pub(super) budget: Budget,
+    /// What is kept of the packages of this node's own, all under the first own seat.
+    pub(super) own_budget: Budget,
     /// How often links that come up are acted on.
     pub(super) pace: LinkPace,
     limits: Limits,
@@ -195,8 +198,9 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             ready_replies: ReplyLimiter::with_most(MOST_READY_AT_ONCE * count),
             share_replies: ReplyLimiter::with_most(MOST_SHARES_AT_ONCE * count),
             outcome_answers: OutcomeAnswers::default(),
-            quotas: Quotas::default(),
+            quotas: Quotas::new(looks_after_restart(n)),
             budget: Budget::new(MOST_RETAINED_BYTES),
+            own_budget: Budget::new(MOST_OWN_BYTES),
             pace: LinkPace::default(),
             limits: Limits::default(),
             refusals: RefusalCache::default(),
@@ -349,7 +353,8 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         bytes: Arc<[u8]>,
         now: Moment,
     ) {
-        if self.is_own(to) {
+        if self.is_own(to) || !self.links.is_up(to) {
+            // One that is not linked asks again when it is.
             return;
         }
         if !self.outcome_answers.add(to, session, bytes, now.monotonic) {
@@ -366,11 +371,13 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
     /// Sends the signatures that members wait for and that their allowance lets go.
     pub(super) fn send_signatures(&mut self, now: Moment) {
         while let Some((seat, bytes)) = self.outcome_answers.due(now.monotonic) {
-            // One that is not linked asks again when it is.
-            if self.links.is_up(seat) {
-                self.send(Destination::Seat(seat), bytes);
-            }
+            self.send(Destination::Seat(seat), bytes);
         }
+    }
+
+    /// The link to a seat has ended: what it was told last may be lost with it.
+    pub(super) fn signatures_may_be_lost(&mut self, seat: Seat) {
+        self.outcome_answers.unlinked(seat);
     }
 
     /// When signatures that wait can be sent, on the monotonic clock.

@@ -3,7 +3,7 @@
 
 use super::{
     Event, Limit, Member, OpenError, StopReason,
-    session::{Phase, Session},
+    session::{Phase, Session, Turn},
 };
 use crate::{
     SessionId,
@@ -93,14 +93,27 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         let session = self.sessions.remove(id)?;
         self.requests.places.removed(rank_of(&session));
         self.core.budget.forget(id);
+        self.core.own_budget.forget(id);
         let report = Box::new(self.core.report_of(&session));
         let proofs = session.proofs.values().cloned().collect();
         self.core.event(Event::Forgotten { session: id, report, proofs });
         Some(session)
     }
 
-    /// What all sessions keep of what others have signed is kept within its budget.
+    /// What all sessions keep is kept within its budgets.
     pub(super) fn keep_within_budget(&mut self, now: Moment) {
+        while let Some((_, id)) = self.core.own_budget.over() {
+            let Some(session) = self.sessions.get_to_drop(id) else {
+                self.core.own_budget.forget(id);
+                continue;
+            };
+            let dropped = session.turn.as_mut().is_some_and(Turn::drop_oldest_package);
+            self.core.settle_budget(session);
+            if !dropped {
+                break;
+            }
+            self.core.limited(Limit::OwnPackages, None, now);
+        }
         while let Some((link, id)) = self.core.budget.over() {
             let Some(session) = self.sessions.get_to_drop(id) else {
                 self.core.budget.forget(id);

@@ -42,6 +42,12 @@ pub enum Limit {
     /// Bytes that all sessions keep of what others have signed. The link that has brought the most
     /// loses what it brought first.
     Retained,
+    /// Bytes of the packages that this node has issued itself. Of the session in which they take
+    /// the most the oldest is dropped; the newest stays.
+    OwnPackages,
+    /// Runs of one coordinator in one session, each of which may get n - t + 1 shares that the audit
+    /// log keeps. Its next one is answered later.
+    Runs,
     /// Sessions at once. The other members get a refusal.
     Sessions,
     /// Sessions that have ended and are kept to answer with.
@@ -68,6 +74,8 @@ impl Limit {
             Limit::Questions => "questions",
             Limit::Outcomes => "outcomes",
             Limit::Retained => "retained",
+            Limit::OwnPackages => "own_packages",
+            Limit::Runs => "runs",
             Limit::Sessions => "sessions",
             Limit::EndedSessions => "ended_sessions",
             Limit::LateEvidence => "late_evidence",
@@ -92,6 +100,8 @@ impl fmt::Display for Limit {
             Limit::Questions => "questions of one member for outcomes",
             Limit::Outcomes => "signatures that wait to be told to one member",
             Limit::Retained => "bytes of packages and shares that one link has brought",
+            Limit::OwnPackages => "bytes of packages that this node has issued",
+            Limit::Runs => "runs of one coordinator in one session",
             Limit::Sessions => "sessions at once",
             Limit::EndedSessions => "ended sessions that are kept",
             Limit::LateEvidence => "signed sessions that still take evidence",

@@ -23,7 +23,7 @@ use crate::{
         questions::Questions,
         ready::Announcements,
         reign::{PackageId, Reign},
-        retained::Retained,
+        retained::{Retained, memory},
         runs::AnsweredRuns,
         schedule::Schedule,
     },
@@ -64,7 +64,7 @@ pub(super) struct Session<P> {
     pub(super) answered: BTreeMap<(Seat, Seat), AnsweredRuns>,
     /// Of each own seat and coordinator the newest package that comes too soon, and when its time
     /// comes.
-    pub(super) too_soon: BTreeMap<(Seat, Seat), (Duration, BodyHash)>,
+    pub(super) too_soon: BTreeMap<(Seat, Seat), TooSoon>,
     /// The packages that this node can never answer, by own seat and coordinator.
     pub(super) cannot: BTreeMap<(Seat, Seat), (Run, u16)>,
     /// The newest share of each own seat for each coordinator.
@@ -90,6 +90,8 @@ pub(super) struct Session<P> {
     pub(super) waiting: BTreeSet<Seat>,
     /// The members that were awaited when it stopped here.
     pub(super) awaited_at_stop: Vec<Awaited>,
+    /// The memory of its own packages, as the budget counts it.
+    pub(super) own_bytes: usize,
 }
 
 pub(super) enum Phase {
@@ -101,6 +103,15 @@ pub(super) enum Phase {
         until: Option<Duration>,
     },
     Stopped(StopReason),
+}
+
+/// A package of a run that came too soon.
+pub(super) struct TooSoon {
+    /// When its time comes, on the monotonic clock.
+    pub(super) until: Duration,
+    pub(super) run: Run,
+    pub(super) number: u16,
+    pub(super) package: BodyHash,
 }
 
 /// A share that has left.
@@ -132,6 +143,21 @@ pub(super) struct Prepared<P> {
     pub(super) nonces: BTreeMap<Seat, Vec<PublicNonce>>,
     pub(super) statement: Statement,
 }
+
+impl<P> Prepared<P> {
+    /// An estimate of the memory that it takes, in bytes, with the shares of its t signers.
+    fn memory(&self) -> usize {
+        let nonces: usize = self.nonces.values().map(Vec::len).sum();
+        let signers = self.nonces.len();
+        // What is prepared for a message lists the signers as well.
+        let nonces = nonces * (size_of::<PublicNonce>() + 128);
+        let m = self.nonces.values().next().map_or(0, Vec::len);
+        nonces + memory(self.statement.as_bytes().len()) + signers * memory(SHARE_BYTES + 32 * m)
+    }
+}
+
+/// The bytes of a share for no message.
+const SHARE_BYTES: usize = 133 + 32 + 4;
 
 /// This node's reign in the session.
 pub(super) struct Turn<P> {
@@ -188,6 +214,7 @@ impl<P> Session<P> {
             proofs: BTreeMap::new(),
             waiting: BTreeSet::new(),
             awaited_at_stop: Vec::new(),
+            own_bytes: 0,
         }
     }
 
@@ -298,6 +325,21 @@ impl<P> Turn<P> {
             self.hurried.insert(seat, now);
             self.ask_anew(now);
         }
+    }
+
+    /// An estimate of the memory that the packages of this reign take, in bytes.
+    pub(super) fn memory(&self) -> usize {
+        self.prepared.values().map(Prepared::memory).sum()
+    }
+
+    /// Drops the oldest package of this node's own, unless it is the only one: it makes no
+    /// signature, and no share of it is checked any more. Gives whether there was one.
+    pub(super) fn drop_oldest_package(&mut self) -> bool {
+        let mut packages = self.prepared.keys();
+        let (Some(&oldest), Some(_)) = (packages.next(), packages.next()) else { return false };
+        self.prepared.remove(&oldest);
+        self.reign.drop_package(oldest);
+        true
     }
 
     /// From when members are asked: not within half an interval of a package 0 that is alone, whose

@@ -5,9 +5,9 @@ use std::ops::Range;
 use roastery_frost::{PartialSignature, Seat};
 
 use super::{
-    Decline, Event, Member, Record, Rejected, StopReason,
+    Decline, Event, Limit, Member, Record, Rejected, StopReason,
     core::{Core, Held, Pending},
-    session::{Given, Phase, Session},
+    session::{Given, Phase, Session, TooSoon},
     unkept::Again,
 };
 use crate::{
@@ -111,7 +111,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
         coordinator: Seat,
         hash: BodyHash,
     ) -> bool {
-        session.too_soon.get(&(own, coordinator)).is_some_and(|(_, waiting)| *waiting == hash)
+        session.too_soon.get(&(own, coordinator)).is_some_and(|one| one.package == hash)
             || self.is_computed(session.id, own, hash)
     }
 
@@ -244,8 +244,16 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
                 Admission::Admitted => {}
                 Admission::Older => return Err(Decline::OlderRun),
                 Admission::Exhausted => return Err(Decline::Exhausted { most }),
-                Admission::TooSoon { until } => {
-                    session.too_soon.insert((own, coordinator), (until, hash));
+                Admission::TooSoon { until, is_spent } => {
+                    if is_spent {
+                        self.limited(Limit::Runs, coordinator, now);
+                    }
+                    let (run, number) = (package.run, package.number);
+                    let waiting = session.too_soon.get(&(own, coordinator));
+                    if waiting.is_none_or(|one| (one.run, one.number) <= (run, number)) {
+                        let one = TooSoon { until, run, number, package: hash };
+                        session.too_soon.insert((own, coordinator), one);
+                    }
                     return Err(Decline::TooSoon);
                 }
             }

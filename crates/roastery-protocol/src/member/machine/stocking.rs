@@ -53,7 +53,10 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         for seat in seats {
             match link {
                 Link::RoundTrip(time) => self.core.links.measured(seat, time),
-                Link::Down => self.core.links.down(seat, now.monotonic),
+                Link::Down => {
+                    self.core.links.down(seat, now.monotonic);
+                    self.core.signatures_may_be_lost(seat);
+                }
                 Link::Up => self.core.links.up(seat),
             }
         }
@@ -125,20 +128,26 @@ impl<E: Engine, A: Arithmetic> Member<E, A> {
         slots: &Slots,
         now: Moment,
     ) -> Result<(), Rejected> {
+        // With a new incarnation all sessions are looked at, and are paid for.
+        let are_looked_at = self.core.links.would_be_new(sender, slots.incarnation);
         self.named(sender, slots.incarnation, now)?;
         let most = self.sessions.most_messages();
         let shown = &mut self.core.own_seat_mut(to).shown;
-        let had_enough = shown.has(sender, most, true, now);
+        let had_enough = shown.has(sender, most, false, now);
+        let had_spare = shown.has(sender, most, true, now);
         let new = shown.receive(sender, slots.oldest, slots.first, &slots.nonces, now);
-        if new > 0 && !had_enough {
-            if self.sessions.has_running() {
-                // It has begun to take part in something: the others may need slots as well.
-                self.core.news(now);
-            }
-            // What is not paid for waits until its sessions are due.
-            if self.core.charge_looks(sender, self.sessions.running_count(), now).is_ok() {
-                self.sessions.touch_running(|session| session.turn.is_some());
-            }
+        if new > 0 && !had_enough && self.sessions.has_running() {
+            // It has begun to take part in something: the others may need slots as well. Spare ones
+            // show nothing: of a request of many messages no batch has any.
+            self.core.news(now);
+        }
+        // What is not paid for waits until its sessions are due.
+        if new > 0
+            && !had_spare
+            && !are_looked_at
+            && self.core.charge_looks(sender, self.sessions.running_count(), now).is_ok()
+        {
+            self.sessions.touch_running(|session| session.turn.is_some());
         }
         if new == 0 && !slots.nonces.is_empty() { Err(Rejected::Repeat) } else { Ok(()) }
     }

@@ -215,8 +215,8 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
 
     /// Packages that came too soon are looked at when their time has come.
     fn look_again(&mut self, session: &mut Session<A::Package>, now: Moment) {
-        let due = session.too_soon.iter().filter(|(_, (until, _))| now.monotonic >= *until);
-        let due: Vec<_> = due.map(|(key, (_, hash))| (*key, *hash)).collect();
+        let due = session.too_soon.iter().filter(|(_, one)| now.monotonic >= one.until);
+        let due: Vec<_> = due.map(|(key, one)| (*key, one.package)).collect();
         for ((own, coordinator), hash) in due {
             session.too_soon.remove(&(own, coordinator));
             // Why it is not signed now either concerns its coordinator, which learns it.
@@ -244,7 +244,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             Phase::Running => {
                 let expiry = Some(session.request.expires_at());
                 let said = session.announcements.values().filter_map(|one| one.next_timeout());
-                let too_soon = session.too_soon.values().map(|(until, _)| *until);
+                let too_soon = session.too_soon.values().map(|one| one.until);
                 let schedule = session.schedule.next_timeout();
                 let turn = self.turn_due(session, self.last_seen());
                 let asked = session.questions_due();

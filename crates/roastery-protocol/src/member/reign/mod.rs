@@ -94,6 +94,8 @@ pub struct Package<S> {
     /// When it went out, on the monotonic clock.
     pub issued: Duration,
     failed: bool,
+    /// Its shares are not kept any more.
+    dropped: bool,
 }
 
 /// One signer of a package.
@@ -169,7 +171,13 @@ impl<S> Reign<S> {
             book.named.insert(pick.slot);
             book.set(pick.seat, Status::Busy(number));
         }
-        book.packages.push(Package { picks, hash: None, issued: now, failed: false });
+        book.packages.push(Package {
+            picks,
+            hash: None,
+            issued: now,
+            failed: false,
+            dropped: false,
+        });
         book.stuck = None;
         self.may_try = false;
         Some(PackageId { run: book.run, number })
@@ -191,9 +199,15 @@ impl<S> Reign<S> {
     pub fn share(&mut self, seat: Seat, hash: BodyHash, share: S) -> Count {
         let Some(id) = self.find(hash) else { return Count::NotOwed };
         let Some(package) = self.package_mut(id) else { return Count::NotOwed };
+        let dropped = package.dropped;
         let Some(pick) = package.picks.iter_mut().find(|pick| pick.seat == seat) else {
             return Count::NotOwed;
         };
+        if dropped {
+            // Nothing is left to check it with.
+            self.change(seat, id, Status::Busy(id.number), Status::Idle);
+            return Count::Counted(id);
+        }
         if pick.share.is_some() {
             return Count::Repeat;
         }
@@ -229,6 +243,21 @@ impl<S> Reign<S> {
     pub fn fail(&mut self, package: PackageId) {
         if let Some(package) = self.package_mut(package) {
             package.failed = true;
+        }
+    }
+
+    /// The package will not lead to a signature, and its shares are not kept. Those that have
+    /// answered it may be picked again unchecked: a bad share shows where a package gets all of its
+    /// shares.
+    pub fn drop_package(&mut self, id: PackageId) {
+        let Some(package) = self.package_mut(id) else { return };
+        (package.failed, package.dropped) = (true, true);
+        let answered = package.picks.iter_mut().filter_map(|pick| {
+            pick.share.take()?;
+            Some(pick.seat)
+        });
+        for seat in answered.collect::<Vec<_>>() {
+            self.change(seat, id, Status::Answered(id.number), Status::Idle);
         }
     }
 

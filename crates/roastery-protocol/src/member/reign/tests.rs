@@ -368,3 +368,20 @@ fn shares_count_for_the_two_newest_runs_and_debtors_of_an_ended_one_are_picked_l
     table.renew(3, ms(9_000));
     assert_eq!(table.reign.share(seat(2), name, 1), Count::NotOwed);
 }
+
+#[test]
+fn a_package_that_is_dropped_keeps_no_share_and_its_signers_may_be_picked_again() {
+    let mut table = Table::new(vec![ready(); 5]);
+    let (signers, id) = table.issue(ms(0));
+    let package = table.reign.package(id).unwrap().hash.unwrap();
+    table.reign.share(signers[1], package, 7);
+    table.reign.drop_package(id);
+    assert!(table.reign.package(id).unwrap().picks.iter().all(|pick| pick.share.is_none()));
+    assert!(table.reign.owing().all(|(owes, _)| owes == signers[2]));
+    // The last share ends the debt, and makes no signature.
+    assert_eq!(table.reign.share(signers[2], package, 8), Count::Counted(id));
+    assert_eq!(table.reign.owing().count(), 0);
+    assert!(table.reign.package(id).unwrap().picks.iter().all(|pick| pick.share.is_none()));
+    let plan = table.plan(ms(1)).unwrap();
+    assert_eq!((plan.seats, plan.unchecked), (signers, Vec::new()));
+}

@@ -70,6 +70,17 @@ impl OutcomeAnswers {
         true
     }
 
+    /// The link to a member has ended: what waits for it is dropped, and what it was told last may
+    /// be lost. It asks again when it links.
+    pub(crate) fn unlinked(&mut self, member: Seat) {
+        if let Some(member) = self.members.get_mut(&member) {
+            member.waiting.clear();
+            member.asked.clear();
+            member.lately.clear();
+            member.waiting_bytes = 0;
+        }
+    }
+
     /// The next outcome that a member is told now.
     pub(crate) fn due(&mut self, now: Duration) -> Option<(Seat, Arc<[u8]>)> {
         self.members.iter_mut().find_map(|(seat, member)| Some((*seat, member.next(now)?)))
@@ -151,6 +162,20 @@ mod tests {
         }
         assert_eq!(count, 1_000);
         assert!(now <= Duration::from_secs(13), "{now:?}");
+    }
+
+    #[test]
+    fn what_a_member_was_told_counts_for_nothing_once_its_link_has_ended() {
+        let (mut answers, seat) = (OutcomeAnswers::default(), Seat::new(1).unwrap());
+        let now = Duration::from_secs(1);
+        for number in 0..300 {
+            answers.add(seat, session(number), Arc::from([0; 200]), now);
+        }
+        assert_eq!(told(&mut answers, now), 256);
+        assert!(!answers.lacks(seat, session(0), now) && !answers.lacks(seat, session(299), now));
+        answers.unlinked(seat);
+        assert!(answers.lacks(seat, session(0), now) && answers.lacks(seat, session(299), now));
+        assert_eq!(answers.next_due(), None);
     }
 
     #[test]

@@ -15,8 +15,9 @@ const LINGER: u64 = 60 * 60;
 /// The pause before the other members are first asked; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 
-/// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// The longest pause: a request that lives a week costs a peer that does not answer some two hundred
+/// questions.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 
 /// The pause between two questions to a member that has just linked: longer than the one in which
 /// it answers one more.
@@ -167,14 +168,15 @@ mod tests {
     }
 
     #[test]
-    fn an_outcome_is_asked_for_after_5_seconds_doubling_to_300_until_an_hour_after_the_expiry() {
+    fn an_outcome_is_asked_for_after_5_seconds_doubling_to_an_hour_until_an_hour_after_the_expiry()
+    {
         let (mut watches, request) = (Watches::default(), request(&group(), 1, 1_000));
         assert!(!watches.add(None, request.clone(), secs(0), 900));
         let mut times = Vec::new();
-        for second in 0..1_500 {
+        for second in 0..13_000 {
             times.extend(watches.due(secs(second)).map(|_| second));
         }
-        assert_eq!(times, [5, 15, 35, 75, 155, 315, 615, 915, 1_215]);
+        assert_eq!(times, [5, 15, 35, 75, 155, 315, 635, 1_275, 2_555, 5_115, 8_715, 12_315]);
         watches.expire(1_000 + LINGER - 1);
         assert!(watches.contains(request.session_id()));
         watches.expire(1_000 + LINGER);

@@ -11,16 +11,20 @@ use crate::member::frame::Statement;
 /// What a statement takes beside its bytes: its decoded content, and its place.
 const BESIDE_BYTES: usize = 256;
 
-/// An estimate of the memory that a statement takes with its content, which is no longer than twice
-/// its bytes.
-fn memory(statement: &Statement) -> usize {
-    3 * statement.as_bytes().len() + BESIDE_BYTES
+/// An estimate of the memory that a statement of so many bytes takes with its content, which is no
+/// longer than twice its bytes.
+pub(crate) fn memory(length: usize) -> usize {
+    3 * length + BESIDE_BYTES
+}
+
+fn memory_of(statement: &Statement) -> usize {
+    memory(statement.as_bytes().len())
 }
 
 impl KeptPackage {
     fn memory(&self) -> usize {
         let spent = self.spent.values().map(|(_, nonces)| nonces.0.len() * 66 + BESIDE_BYTES);
-        memory(&self.statement) + spent.sum::<usize>()
+        memory_of(&self.statement) + spent.sum::<usize>()
     }
 
     /// An own seat has answered it, or it made no signature: it is evidence longer than others are.
@@ -39,7 +43,7 @@ impl Retained {
         let packages = self.packages().map(|package| (package.link, package.memory()));
         let waiting = self.unknown.values().flatten().map(|(_, share)| share);
         let shares = self.shares.values().chain(waiting);
-        let shares = shares.map(|share| (share.link, memory(&share.statement)));
+        let shares = shares.map(|share| (share.link, memory_of(&share.statement)));
         let mut bytes = BTreeMap::new();
         for (link, one) in packages.chain(shares) {
             *bytes.entry(link).or_default() += one;

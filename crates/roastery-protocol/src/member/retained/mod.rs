@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use roastery_frost::Seat;
 
+pub(crate) use self::bytes::memory;
 use super::{
     Run,
     frame::{NamedSlots, SignatureShare, SigningPackage, Statement},
@@ -356,10 +357,19 @@ impl Retained {
         adopted.into_iter().for_each(|(signer, share)| self.keep(signer, share));
     }
 
-    /// A share for an unknown package that a link has relayed comes from its signer as well: it is
-    /// kept as the signer's own, so that the link cannot make it leave.
+    /// A share that a link has relayed comes from its signer as well: it is kept as the signer's
+    /// own, so that the link is not charged for it and cannot make it leave.
     fn take_over(&mut self, signer: Seat, package: BodyHash, brought: Brought) {
-        if brought != Brought::BySigner(signer) || self.find(package).is_some() {
+        if brought != Brought::BySigner(signer) {
+            return;
+        }
+        let counted = self.shares.iter_mut().filter(|((of, _), _)| *of == signer);
+        let counted = counted.map(|(_, share)| share);
+        for share in counted.filter(|share| share.content.package == package) {
+            self.is_changed |= share.link != signer;
+            share.link = signer;
+        }
+        if self.find(package).is_some() {
             return;
         }
         let is_it =

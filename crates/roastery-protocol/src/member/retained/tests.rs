@@ -225,3 +225,16 @@ fn a_link_loses_what_no_own_seat_has_answered_before_what_one_has() {
     assert!(!retained.evict(&[seat(0)]));
     assert_eq!(retained.take_bytes_by_link().unwrap().len(), 1);
 }
+
+#[test]
+fn a_share_that_a_link_has_relayed_is_charged_to_its_signer_once_that_brings_it() {
+    let mut retained = Retained::default();
+    let hash = insert(&mut retained, package(run(1), 0, [1, 2]));
+    let (statement, content) = share(1, hash, 1);
+    retained.share(seat(1), statement, content, Brought::Relayed(seat(5)));
+    assert!(retained.take_bytes_by_link().unwrap().contains_key(&seat(5)));
+    assert!(matches!(give(&mut retained, 1, hash, 1), ShareOutcome::Repeat));
+    let bytes = retained.take_bytes_by_link().unwrap();
+    assert_eq!(bytes.into_keys().collect::<Vec<_>>(), [seat(0), seat(1)]);
+    assert!(!retained.evict(&[seat(5)]));
+}

@@ -48,7 +48,9 @@ impl Observer for GroupObserver {
                         | MemberLimit::EarlyRefusals => Limit::EarlyMessages,
                         MemberLimit::Investigations
                         | MemberLimit::UnknownShares
+                        | MemberLimit::OwnPackages
                         | MemberLimit::Retained => Limit::Unjudged,
+                        MemberLimit::Runs => Limit::RunsAnswered,
                         MemberLimit::Refusals => Limit::RefusalsKept,
                         MemberLimit::Watched => Limit::RequestsWatched,
                         MemberLimit::Questions | MemberLimit::Outcomes => Limit::Questions,

@@ -26,7 +26,8 @@ pub struct MemberDecisions {
     pub approved: Vec<String>,
     /// The names of the members that have refused.
     pub refused: Vec<String>,
-    /// Whether enough seats are left that have not refused.
+    /// Whether enough seats are left that have not refused: with this node, which does not sign
+    /// with a member that it has barred, or without it.
     pub can_succeed: bool,
 }
 
@@ -155,7 +156,11 @@ impl GroupService {
             approved_seats: approved.len(),
             approved: named(&approved),
             refused: named(&refused),
-            can_succeed: signed || size - refused.len().min(size) >= threshold,
+            can_succeed: signed || {
+                let bars = self.shared.bars.of(self.group.id());
+                let barred = bars.into_iter().map(|bar| bar.seat).collect();
+                enough_are_left(self.group.seats(), threshold, &refused, &barred, &self.seats)
+            },
         }
     }
 
@@ -174,9 +179,38 @@ impl GroupService {
     }
 }
 
+/// Whether t seats may sign: with the own ones, of those that are not barred here, or without them.
+fn enough_are_left(
+    seats: impl Iterator<Item = Seat> + Clone,
+    threshold: usize,
+    refused: &BTreeSet<Seat>,
+    barred: &BTreeSet<Seat>,
+    own: &[Seat],
+) -> bool {
+    let left = seats.filter(|seat| !refused.contains(seat));
+    let with_own = left.clone().filter(|seat| !barred.contains(seat)).count();
+    with_own >= threshold || left.filter(|seat| !own.contains(seat)).count() >= threshold
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_barred_member_is_none_that_may_sign_with_this_node_and_may_sign_without_it() {
+        let seat = |id| Seat::new(id).unwrap();
+        let set = |ids: &[u32]| ids.iter().copied().map(seat).collect::<BTreeSet<_>>();
+        let left = |n, t, refused: &[u32], barred: &[u32]| {
+            let seats = (0..n).map(seat);
+            enough_are_left(seats, t, &set(refused), &set(barred), &[seat(0)])
+        };
+        assert!(left(3, 2, &[], &[1]));
+        assert!(!left(3, 3, &[], &[1]), "all must sign, and this node does not with one of them");
+        assert!(!left(3, 2, &[2], &[1]));
+        assert!(left(5, 3, &[], &[1, 2, 3]), "the four others sign without this node");
+        assert!(left(5, 3, &[4], &[1, 2, 3]));
+        assert!(!left(5, 3, &[3, 4], &[2]));
+    }
 
     #[test]
     fn a_member_of_whose_requests_most_is_heard_turns_over_its_own_only() {

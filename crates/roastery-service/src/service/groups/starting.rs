@@ -5,7 +5,7 @@ use std::sync::Arc;
 use roastery_frost::SecretShare;
 use roastery_node::bus::mux::{Channel, OpenChannelError, Topic};
 use roastery_protocol::{Seat, group::PeerId, keys::IdentityKey};
-use roastery_store::KeptGroup;
+use roastery_store::{AuditEntry, KeptGroup};
 
 use crate::{
     config::{ConfigError, GroupSettings},
@@ -102,11 +102,15 @@ impl Service {
         // What leaves while the store is read counts already; counting it twice adds nothing.
         self.shared.ledger.open(key, [], both_clocks());
         let since = now_ms().saturating_sub(LOOKS_BACK * 1000);
-        let released = self.shared.store(move |store| store.audit_since(since)).await?;
-        let released = released.into_iter().filter(|entry| entry.key == key);
-        let before = released.map(|entry| (entry.session, entry.time_ms / 1000, entry.spending));
-        self.shared.ledger.open(key, before, both_clocks());
-        Ok(())
+        let ledger = self.shared.ledger.clone();
+        // A hostile coordinator may have caused many: they are counted as they are read.
+        let count = move |entry: AuditEntry| {
+            if entry.key == key {
+                let released = (entry.session, entry.time_ms / 1000, entry.spending);
+                ledger.open(key, [released], both_clocks());
+            }
+        };
+        self.shared.store(move |store| store.audit_since(since, count)).await
     }
 
     pub(in crate::service) async fn start_new_groups(self: &Arc<Self>) -> Result<(), ServiceError> {

@@ -196,6 +196,29 @@ fn a_run_that_comes_too_soon_is_answered_when_its_time_has_come() {
 }
 
 #[test]
+fn of_two_runs_that_come_too_soon_the_newer_one_is_answered_though_the_older_comes_after_it() {
+    let (mut world, session) = world();
+    let request = world.request(1, 3_600);
+    world.open(0, &request, RequestOrigin::Proposed);
+    let slots = world.slots_for(2, 0).pop().unwrap();
+    let hashes = [0, 2, 1].map(|number| {
+        let run = Run::new(1_000_000 + u64::from(number), [0; 8]);
+        let package = package(&world, run, 0, &slots, slots.first + number);
+        let package = world.sealed(2, session, &package);
+        let _ = world.hand(2, 0, package.as_bytes());
+        package.body_hash()
+    });
+    let until = world.now + secs(1);
+    world.run(until);
+    let shares = world.nodes[0].events.iter().filter_map(|event| match event {
+        Event::ShareReleased { package, .. } => Some(*package),
+        _ => None,
+    });
+    let shares: Vec<_> = shares.collect();
+    assert_eq!(hashes.map(|hash| shares.contains(&hash)), [true, true, false]);
+}
+
+#[test]
 fn a_member_that_asks_again_and_again_is_answered_once_in_half_a_second() {
     let mut world = World::new(2, &[1; 3]);
     let request = world.request(1, 3_600);

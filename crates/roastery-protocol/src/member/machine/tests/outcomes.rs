@@ -135,3 +135,27 @@ fn a_member_that_opens_hundreds_of_signed_sessions_again_learns_all_outcomes_soo
     let signed = |one: &&_| world.is_signed(2, SigningRequest::session_id(one));
     assert_eq!(requests.iter().filter(signed).count(), requests.len());
 }
+
+#[test]
+fn an_outcome_that_was_lost_with_its_link_is_told_when_the_link_is_up_again() {
+    let mut world = World::new(2, &[1; 3]);
+    let request = world.request(1, 36_000);
+    let session = request.session_id();
+    world.link(0, 2, false);
+    world.link(1, 2, false);
+    world.watch(2, &request);
+    world.open(0, &request, RequestOrigin::Own);
+    world.open(1, &request, RequestOrigin::Proposed);
+    assert!(world.run_until_signed(session, &[0, 1], secs(30)).is_some());
+    // Past the first questions.
+    world.run_for(secs(700));
+    world.link(0, 2, true);
+    world.run_for(ms(60));
+    // The answer is under way when the link ends.
+    world.link(0, 2, false);
+    world.run_for(ms(60));
+    assert!(!world.is_signed(2, session));
+    world.link(0, 2, true);
+    let took = world.run_until_signed(session, &[2], secs(600)).unwrap();
+    assert!(took < secs(1), "{took:?}");
+}

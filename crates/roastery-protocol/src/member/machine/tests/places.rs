@@ -7,6 +7,7 @@ use super::{
 use crate::{
     SessionId,
     member::{
+        budget::Budget,
         frame::{ControlContent, ControlKind, StatementKind, Want},
         machine::{
             AwaitedThing, Event, Limit, MOST_RUNNING, MOST_WHOLE, OpenError, ReportPhase,
@@ -63,6 +64,40 @@ fn what_a_wait_costs_does_not_grow_with_the_hours() {
     let session = world.open(2, &request, RequestOrigin::Waited);
     let took = world.run_until_signed(session, &[0, 1, 2], secs(60)).unwrap();
     assert!(took <= ms(350), "{took:?}");
+}
+
+#[test]
+fn a_request_of_so_many_messages_that_no_batch_has_spare_slots_keeps_no_stock_while_it_waits() {
+    let mut world = World::new(3, &[1; 3]);
+    let request = world.request(33, 100_000);
+    for node in [0, 1] {
+        world.open(node, &request, RequestOrigin::Waited);
+    }
+    world.run_for(secs(3_600));
+    assert_eq!(world.held(0, 1), 0);
+    let session = world.open(2, &request, RequestOrigin::Waited);
+    assert!(world.run_until_signed(session, &[0, 1, 2], secs(60)).is_some());
+}
+
+#[test]
+fn of_too_many_packages_of_its_own_a_node_keeps_the_newest_of_each_session_and_signs() {
+    // Two members at a time withhold their shares, so that one package follows the other.
+    let mut world = World::new(3, &[1; 7]);
+    let request = world.request_led_by(0, 1, 3_600);
+    let member = world.nodes[0].member.as_mut().unwrap();
+    member.core.own_budget = Budget::new(1);
+    for node in 0..7 {
+        world.open(node, &request, RequestOrigin::Proposed);
+    }
+    world.silent = vec![1, 2, 3, 4];
+    let session = request.session_id();
+    let took = world.run_until_signed(session, &[0, 5, 6], secs(120));
+    assert!(took.is_some());
+    let issued = world.picked_by(0, session).len();
+    assert!(issued > 1, "{issued} packages");
+    let limited = |one: &&Event| matches!(one, Event::Limited { limit: Limit::OwnPackages, .. });
+    assert!(world.nodes[0].events.iter().any(|one| limited(&one)));
+    assert!(world.proven(0).is_empty());
 }
 
 #[test]

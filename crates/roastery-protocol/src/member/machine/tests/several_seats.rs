@@ -11,8 +11,8 @@ use crate::{
     member::{
         Run,
         frame::{
-            Content, Control, ControlContent, ControlKind, Frame, NO_SESSION, SignerSlots,
-            SigningPackage, StatementKind, Want, slot_hash,
+            Cannot, Content, Control, ControlContent, ControlKind, Frame, NO_SESSION, Ready,
+            ReadySession, SignerSlots, SigningPackage, StatementKind, Want, slot_hash,
         },
         machine::RequestOrigin,
     },
@@ -119,4 +119,34 @@ fn a_coordinator_that_repeats_its_package_gets_the_shares_of_all_seats_of_a_node
         run(&mut world);
         assert_eq!(shares(&world), seats);
     }
+}
+
+#[test]
+fn what_a_member_can_never_answer_stands_though_it_says_ready_to_another_seat_of_the_coordinator() {
+    let mut world = World::new(3, &[2, 1]);
+    let incarnation = world.nodes[PLAYED].member.as_ref().unwrap().incarnation();
+    world.take_over(PLAYED);
+    let request = world.request(1, 3_600);
+    let session = world.open(0, &request, RequestOrigin::Own);
+    run(&mut world);
+    let (_, package) = world.packages_for(PLAYED, 1).pop().unwrap();
+    let cannot = Cannot { run: package.run, number: package.number };
+    let (group, sender) = (world.group.id(), world.nodes[PLAYED].seats[0]);
+    let coordinator = {
+        let member = world.nodes[0].member.as_ref().unwrap();
+        member.sessions.get(session).unwrap().seat
+    };
+    let mut seats = world.nodes[0].seats.clone();
+    // The seat that coordinates comes first.
+    seats.sort_by_key(|seat| *seat != coordinator);
+    for (seat, cannot) in seats.into_iter().zip([Some(cannot), None]) {
+        let sessions = vec![ReadySession { session, counter: 9, cannot }];
+        let ready = ControlContent::Ready(Ready { incarnation, oldest: 0, sessions });
+        let frame = Control::new(group, NO_SESSION, sender, seat, &ready);
+        let _ = world.hand(PLAYED, 0, frame.as_bytes());
+    }
+    let member = world.nodes[0].member.as_ref().unwrap();
+    let session = member.sessions.get(session).unwrap();
+    let known = member.core.candidate(session, sender, world.moment(0));
+    assert_eq!(known.cannot, Some((package.run, package.number)));
 }

@@ -25,7 +25,7 @@ pub use self::{
     metrics::Metrics,
     service::{
         AuditCuts, BoxError, CardAddresses, CurrentState, DraftSubject, Failure, FailureKind,
-        GroupStatus, HeldProof, KeygenPhase, KeygenStatus, KnownRequest, LoggedShare,
+        GroupStatus, HeldProof, KeygenPhase, KeygenStatus, KnownRequest, LineOf, LoggedShare,
         MemberDecisions, MemberStatus, NodeStatus, OutputVersion, Payment, PeerStatus,
         PolicyStatus, RecordedIn, RequestDetails, RequestDraft, RequestFilter, RequestPage, Role,
         Service, ServiceError, ServiceEvent, SessionStatus, SignedForm, State, Summary,

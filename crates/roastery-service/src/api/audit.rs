@@ -10,6 +10,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
+    convert::audit_line,
     error::{ApiError, Body, Query},
     json::SafeJson as Json,
     query::{Answer, At, MAX_NUMBER, within},
@@ -60,7 +61,7 @@ pub(super) async fn export_log(
     Query(Entries { from, limit }): Query<Entries>,
 ) -> Result<Response, ApiError> {
     let (from, limit) = log_page(from, limit)?;
-    let lines = service.export_log(from, limit).await?;
+    let lines = service.export_log(from, limit, audit_line).await?;
     Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], lines).into_response())
 }
 
@@ -79,5 +80,5 @@ pub(super) async fn cut_log(State(service): At, Body(what): Body<CutLog>) -> Ans
     let CutLog { before, sha256 } = what;
     let sha256 = <[u8; 32]>::from_hex(&sha256)
         .map_err(|_| ApiError::invalid("sha256: allowed are 64 hexadecimal digits"))?;
-    Ok(Json(service.cut_log(before, sha256).await?.into()))
+    Ok(Json(service.cut_log(before, sha256, audit_line).await?.into()))
 }

@@ -39,7 +39,7 @@ use tokio::sync::{broadcast, watch};
 pub(crate) use self::{answers::requests::MOST_LISTED, supervision::Supervisor};
 pub use self::{
     answers::{
-        cutting::{AuditCuts, nothing_to_cut, too_young},
+        cutting::{AuditCuts, LineOf, nothing_to_cut, too_young},
         known::{KnownRequest, RequestDetails},
         records::{HeldProof, LoggedShare},
         requests::{OutputVersion, RequestFilter, RequestPage, SignedForm},

@@ -1,12 +1,13 @@
 //! The values of the service as the JSON of the API, and back.
 
+mod audit_line;
 mod draft;
 mod keygen;
 mod records;
 mod request;
 mod status;
 
-pub(super) use self::draft::draft_of;
+pub(super) use self::{audit_line::audit_line, draft::draft_of};
 use bitcoin::hex::DisplayHex as _;
 use roastery_protocol::{Seat, group::PeerId};
 

@@ -1,20 +1,20 @@
 //! Export and cut of the audit log.
 
-use bitcoin::{
-    OutPoint, Txid,
-    hashes::{Hash as _, HashEngine as _, sha256},
-    hex::DisplayHex as _,
-};
+use std::io;
+
+use bitcoin::hashes::{Hash as _, HashEngine as _, sha256};
 use roastery_protocol::request::MAX_LIFETIME_SECONDS;
-use roastery_store::{AuditCut, AuditEntry, Coin, Decider, Store, StoreError};
+use roastery_store::{AuditCut, AuditEntry, Store, StoreError};
 
 use crate::{
     Time,
     policy::LOOKS_BACK,
     service::{Service, ServiceError, now_ms},
-    text::to_json,
-    view::{AuditLine, DecidedBy},
 };
+
+/// How an entry with its number is written in an export: one line, with its line end. A cut is of
+/// the entries whose lines have a hash, so an entry has the same line at all times.
+pub type LineOf = fn(u64, &AuditEntry) -> io::Result<String>;
 
 /// How many entries are read at once: one may have a quarter of a megabyte.
 const READ_AT_ONCE: usize = 32;
@@ -46,13 +46,18 @@ impl Service {
     /// # Errors
     ///
     /// An error of the store, which names an entry that is missing or was altered.
-    pub async fn export_log(&self, from: u64, most: usize) -> Result<String, ServiceError> {
+    pub async fn export_log(
+        &self,
+        from: u64,
+        most: usize,
+        line: LineOf,
+    ) -> Result<String, ServiceError> {
         self.shared
             .store(move |store| {
                 let mut page = String::new();
                 let mut lines = 0;
                 each(store, from, |number, entry| {
-                    page.push_str(&line(number, &entry)?);
+                    page.push_str(&line(number, &entry).map_err(StoreError::Io)?);
                     lines += 1;
                     Ok(lines < most && page.len() < PAGE_BYTES)
                 })?;
@@ -84,8 +89,14 @@ impl Service {
     ///
     /// [`ServiceError::Conflict`] if there are no such entries, if one is too young, or if the hash
     /// does not match them.
-    pub async fn cut_log(&self, before: u64, sha256: [u8; 32]) -> Result<AuditCut, ServiceError> {
-        let cut = self.shared.store(move |store| cut(store, before, sha256, now_ms())).await?;
+    pub async fn cut_log(
+        &self,
+        before: u64,
+        sha256: [u8; 32],
+        line: LineOf,
+    ) -> Result<AuditCut, ServiceError> {
+        let cut = self.shared.store(move |store| cut(store, before, (sha256, line), now_ms()));
+        let cut = cut.await?;
         let cut = cut.map_err(|reason| ServiceError::Conflict(reason.into()))?;
         tracing::info!(cut.first, last = cut.end - 1, "entries were cut from the audit log");
         Ok(cut)
@@ -96,7 +107,7 @@ impl Service {
 fn cut(
     store: &Store,
     before: u64,
-    sha256: [u8; 32],
+    (sha256, line): ([u8; 32], LineOf),
     now_ms: u64,
 ) -> Result<Result<AuditCut, String>, StoreError> {
     let (first, length) = (store.audit_begin()?, store.audit_length()?);
@@ -110,7 +121,7 @@ fn cut(
             young = Some((number, entry.time_ms));
             return Ok(false);
         }
-        lines.input(line(number, &entry)?.as_bytes());
+        lines.input(line(number, &entry).map_err(StoreError::Io)?.as_bytes());
         Ok(number + 1 < before)
     })?;
     if let Some((number, time_ms)) = young {
@@ -148,40 +159,6 @@ fn each(
     }
 }
 
-/// An entry as a line of an export, with its line end.
-fn line(number: u64, entry: &AuditEntry) -> Result<String, StoreError> {
-    let coin = |coin: &Coin| {
-        let txid = Txid::from_byte_array(coin.transaction);
-        OutPoint { txid, vout: coin.output }.to_string()
-    };
-    let (decided_by, said) = match &entry.decision.by {
-        Decider::Operator => (DecidedBy::Operator, ""),
-        Decider::Rules => (DecidedBy::Rules, ""),
-        Decider::Command { said } => (DecidedBy::Command, said.as_str()),
-    };
-    let line = AuditLine {
-        number,
-        time: Time::from_milliseconds(entry.time_ms),
-        group: entry.group.to_string(),
-        session: entry.session.to_string(),
-        seat: entry.seat.to_u16(),
-        coordinator: entry.coordinator.to_u16(),
-        package: entry.package.to_string(),
-        messages: entry.messages.iter().map(|bytes| bytes.to_lower_hex_string()).collect(),
-        key: entry.key.to_lower_hex_string(),
-        decided_by,
-        said: said.to_owned(),
-        about: entry.decision.about.to_bytes().to_lower_hex_string(),
-        revision: entry.decision.revision,
-        decided: Time::from_seconds(entry.decision.at),
-        satoshi: entry.spending.amount,
-        coins: entry.spending.coins.iter().map(coin).collect(),
-    };
-    let mut line = to_json(&line).map_err(|error| StoreError::Io(error.into()))?;
-    line.push('\n');
-    Ok(line)
-}
-
 /// The message that the entries before a number cannot be cut from a log with those from `begin` to
 /// before `end`.
 pub fn nothing_to_cut(before: u64, begin: u64, end: u64) -> String {
@@ -213,7 +190,9 @@ mod tests {
         BodyHash, GroupId, Seat, SessionId,
         request::{Derivation, MessageToSign, SigningRequest, Subject},
     };
-    use roastery_store::{Decision, Examination, Passphrase, PassphraseCost, Spending};
+    use roastery_store::{
+        Coin, Decider, Decision, Examination, Passphrase, PassphraseCost, Spending,
+    };
 
     use super::*;
 
@@ -257,11 +236,15 @@ mod tests {
         (folder, store)
     }
 
+    fn line(number: u64, entry: &AuditEntry) -> io::Result<String> {
+        Ok(format!("{number} {}\n", entry.time_ms))
+    }
+
     fn hash(store: &Store, end: u64) -> [u8; 32] {
         let mut lines = String::new();
         each(store, 0, |number, entry| {
             if number < end {
-                lines.push_str(&line(number, &entry)?);
+                lines.push_str(&line(number, &entry).map_err(StoreError::Io)?);
             }
             Ok(number < end)
         })
@@ -270,38 +253,18 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_as_the_manual_describes_it() {
-        let ones = |digits: &str| digits.repeat(32);
-        let line = line(7, &entry(NOW + 5, "let\u{202e} it \"pass\"")).unwrap();
-        let about = entry(0, "").decision.about.to_bytes().to_lower_hex_string();
-        let expected = format!(
-            "{{\"number\":7,\"time\":\"2027-01-15T08:00:00.005Z\",\"group\":\"{}\",\
-             \"session\":\"{}\",\"seat\":0,\"coordinator\":1,\"package\":\"{}\",\"messages\":[\"{}\"],\
-             \"key\":\"{}\",\"decided_by\":\"command\",\"said\":\"let\\u202e it \\\"pass\\\"\",\
-             \"about\":\"{about}\",\"revision\":1,\"decided\":\"1970-01-01T00:00:08Z\",\
-             \"satoshi\":60000,\"coins\":[\"{}:1\"]}}\n",
-            ones("02"),
-            ones("05"),
-            ones("04"),
-            ones("09"),
-            ones("03"),
-            ones("06")
-        );
-        assert_eq!(line, expected);
-    }
-
-    #[test]
     fn entries_are_cut_by_the_hash_of_their_lines_and_the_record_says_which() {
         let (_folder, store) = store(&[1, 2, 3, 4]);
         let three = hash(&store, 3);
-        let refused = |before, sha256| cut(&store, before, sha256, NOW).unwrap().unwrap_err();
+        let refused =
+            |before, sha256| cut(&store, before, (sha256, line), NOW).unwrap().unwrap_err();
         let other = refused(2, three);
         assert!(other.contains("the hash is not that of the entries 0 to 1"), "{other}");
         for before in [0, 5] {
             let none = refused(before, three);
             assert!(none.contains("the entries 0 to 3; allowed are 1 to 4"), "{none}");
         }
-        let done = cut(&store, 3, three, NOW).unwrap().unwrap();
+        let done = cut(&store, 3, (three, line), NOW).unwrap().unwrap();
         assert_eq!(done, AuditCut { first: 0, end: 3, sha256: three, time_ms: NOW });
         assert_eq!(store.audit(0, 9).unwrap(), [(3, entry(4, "yes"))]);
         assert_eq!(store.audit_cuts().unwrap(), [done]);
@@ -314,10 +277,11 @@ mod tests {
         // The clock was set back between the second and the third.
         let (_folder, store) = store(&[old, old + 1, 5]);
         for before in [2, 3] {
-            let refused = cut(&store, before, hash(&store, before), NOW).unwrap().unwrap_err();
+            let refused =
+                cut(&store, before, (hash(&store, before), line), NOW).unwrap().unwrap_err();
             assert!(refused.contains("entry 1 is of ") && refused.contains("8 days"), "{refused}");
         }
-        cut(&store, 1, hash(&store, 1), NOW).unwrap().unwrap();
+        cut(&store, 1, (hash(&store, 1), line), NOW).unwrap().unwrap();
         const { assert!(KEPT_MS >= 2 * LOOKS_BACK * 1000) }
     }
 }

@@ -31,7 +31,8 @@ impl GroupService {
         let config = self.policy.config();
         let session = kept.request.session_id();
         let known = self.known_whole(kept.clone(), Lane::Command, Some(&examined)).await;
-        // The command reads what a client of the API gets.
+        // The wire format of the command: its standard input is the request as the JSON that a
+        // client of the API gets.
         let question = serde_json::to_vec(&view::Request::from(known))
             .map_err(|error| ServiceError::Internal(error.into()))?;
         let folder = self.shared.folder.path();

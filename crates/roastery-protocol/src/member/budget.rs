@@ -16,8 +16,8 @@ use crate::SessionId;
 /// [`Retained`]: super::retained::Retained
 pub const MOST_RETAINED_BYTES: usize = 256 * 1024 * 1024;
 
-/// The most bytes that are kept of packages of this node's own, with the nonces of their signers and
-/// room for the shares; but of each session that runs the newest package stays.
+/// The most bytes that are kept of packages of this node's own, with the nonces of their signers
+/// and room for the shares; but of each session that runs the newest package stays.
 pub const MOST_OWN_BYTES: usize = 256 * 1024 * 1024;
 
 /// What each link has brought that is kept, by session. A link is named by the first seat of its

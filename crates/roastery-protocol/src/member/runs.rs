@@ -14,8 +14,8 @@ const MOST_PAUSE: Duration = Duration::from_secs(8);
 /// Without a run for this long the pause is the least one again.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(16);
 
-/// How many runs of one coordinator are answered in a session at these pauses, and how long it takes
-/// until one more is. Each share is an entry of the signer's audit log, which is kept.
+/// How many runs of one coordinator are answered in a session at these pauses, and how long it
+/// takes until one more is. Each share is an entry of the signer's audit log, which is kept.
 const AT_ONCE: u32 = 256;
 const ONE_MORE_AFTER: Duration = Duration::from_secs(300);
 

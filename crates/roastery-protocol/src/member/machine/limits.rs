@@ -45,8 +45,8 @@ pub enum Limit {
     /// Bytes of the packages that this node has issued itself. Of the session in which they take
     /// the most the oldest is dropped; the newest stays.
     OwnPackages,
-    /// Runs of one coordinator in one session, each of which may get n - t + 1 shares that the audit
-    /// log keeps. Its next one is answered later.
+    /// Runs of one coordinator in one session, each of which may get n - t + 1 shares that the
+    /// audit log keeps. Its next one is answered later.
     Runs,
     /// Sessions at once. The other members get a refusal.
     Sessions,

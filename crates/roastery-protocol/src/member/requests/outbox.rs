@@ -12,8 +12,8 @@ use crate::SessionId;
 /// The pause before the first repetition; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 
-/// The longest pause: a request that lives a week costs a peer that does not answer some two hundred
-/// proposals.
+/// The longest pause: a request that lives a week costs a peer that does not answer some two
+/// hundred proposals.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 
 /// The pause between two proposals to a member that has just linked.

@@ -15,8 +15,8 @@ const LINGER: u64 = 60 * 60;
 /// The pause before the other members are first asked; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 
-/// The longest pause: a request that lives a week costs a peer that does not answer some two hundred
-/// questions.
+/// The longest pause: a request that lives a week costs a peer that does not answer some two
+/// hundred questions.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 
 /// The pause between two questions to a member that has just linked: longer than the one in which

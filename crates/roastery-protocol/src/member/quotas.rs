@@ -25,6 +25,14 @@ struct Allowance {
     each_second: Cost,
 }
 
+/// How many members are weighed in the time of a signature check.
+const MEMBERS_FOR_ONE: usize = 32;
+
+/// What a look at so many sessions of a group of n seats costs.
+pub fn cost_of_looks(sessions: usize, n: usize) -> Cost {
+    Cost::try_from(sessions.saturating_mul(n) / MEMBERS_FOR_ONE).unwrap_or(Cost::MAX)
+}
+
 /// Whose statement a link brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
@@ -50,9 +58,11 @@ struct Used {
 }
 
 impl Quotas {
-    /// Links that have cost nothing. `looks` is added to what the own frames of a link may cost at
-    /// once: what an honest member causes that restarts while all sessions run.
-    pub fn new(looks: Cost) -> Self {
+    /// Links that have cost nothing, in a group of n seats of which so many sessions may run. Two
+    /// looks at all of them are added to what the own frames of a link may cost at once: what an
+    /// honest member causes that restarts, for it names another incarnation, and says Ready.
+    pub fn new(n: usize, sessions: usize) -> Self {
+        let looks = cost_of_looks(sessions, n).saturating_mul(2);
         Self { looks, links: BTreeMap::new() }
     }
 
@@ -88,6 +98,7 @@ impl Quotas {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::member::machine::MOST_RUNNING;
 
     fn seat(id: u32) -> Seat {
         Seat::new(id).unwrap()
@@ -104,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_link_pays_for_what_it_relays_from_an_allowance_of_its_own() {
-        let mut quotas = Quotas::new(0);
+        let mut quotas = Quotas::new(3, 0);
         assert_eq!(charged(&mut quotas, 1, Source::Relayed, 1, 0), 1_024);
         assert_eq!(charged(&mut quotas, 1, Source::Own, 1, 0), 8_192);
         assert_eq!(charged(&mut quotas, 2, Source::Relayed, 1, 0), 1_024, "another link");
@@ -112,7 +123,7 @@ mod tests {
 
     #[test]
     fn an_allowance_grows_with_time_up_to_its_most() {
-        let mut quotas = Quotas::new(0);
+        let mut quotas = Quotas::new(3, 0);
         charged(&mut quotas, 1, Source::Own, 1, 0);
         assert_eq!(charged(&mut quotas, 1, Source::Own, 1, 500), 256);
         assert_eq!(charged(&mut quotas, 1, Source::Own, 1, 900_000), 8_192);
@@ -120,8 +131,20 @@ mod tests {
 
     #[test]
     fn a_peer_with_two_seats_has_two_allowances() {
-        let mut quotas = Quotas::new(0);
+        let mut quotas = Quotas::new(3, 0);
         assert_eq!(charged(&mut quotas, 1, Source::Own, 2, 0), 16_384);
         assert_eq!(charged(&mut quotas, 1, Source::Own, 2, 500), 512);
+    }
+
+    #[test]
+    fn a_member_that_restarts_while_all_sessions_run_is_read_whatever_the_size_of_the_group() {
+        for n in [3, 64, 128] {
+            let mut quotas = Quotas::new(n, MOST_RUNNING);
+            // Another incarnation, Ready of all sessions, and its part in all of them.
+            let all = cost_of_looks(MOST_RUNNING, n);
+            for cost in [1 + all, 4 * 42 + all, 5_000] {
+                assert!(quotas.charge(seat(1), Source::Own, 1, cost, ms(0)), "{n}: {cost}");
+            }
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use roastery_frost::Seat;
 
 use super::{
-    Limit, MOST_RUNNING, Rejected,
+    Limit, Rejected,
     core::Core,
     receiving::Via,
     session::{Session, Turn},
@@ -15,7 +15,7 @@ use crate::{
     member::{
         engine::{Arithmetic, Engine},
         frame::{ControlKind, Frame, StatementKind},
-        quotas::{Cost, Source},
+        quotas::{Cost, Source, cost_of_looks},
     },
 };
 
@@ -74,20 +74,6 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
     }
 }
 
-/// How many members are weighed in the time of a signature check.
-const MEMBERS_FOR_ONE: usize = 32;
-
-/// What a look at so many sessions of a group of n seats costs.
-fn cost_of_looks(sessions: usize, n: usize) -> Cost {
-    Cost::try_from(sessions.saturating_mul(n) / MEMBERS_FOR_ONE).unwrap_or(Cost::MAX)
-}
-
-/// What a member of a group of n seats causes at once in looks that restarts while as many sessions
-/// run as may: it names another incarnation, and says Ready in all of them.
-pub(super) fn looks_after_restart(n: usize) -> Cost {
-    cost_of_looks(MOST_RUNNING, n).saturating_mul(2)
-}
-
 /// About how many signature checks as much work takes: the check, the points that are decoded, the
 /// final signatures that are verified, the sessions that are looked at.
 fn cost(frame: &Frame) -> Cost {
@@ -114,25 +100,4 @@ fn cost(frame: &Frame) -> Cost {
         }
     };
     1 + Cost::try_from(length / each).unwrap_or(Cost::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::member::quotas::Quotas;
-
-    #[test]
-    fn a_member_that_restarts_while_all_sessions_run_is_read_whatever_the_size_of_the_group() {
-        for n in [3, 64, 128] {
-            let mut quotas = Quotas::new(looks_after_restart(n));
-            let link = Seat::new(1).unwrap();
-            // Another incarnation, Ready of all sessions, and its part in all of them.
-            let all = cost_of_looks(MOST_RUNNING, n);
-            for cost in [1 + all, 4 * 42 + all, 5_000] {
-                assert!(quotas.charge(link, Source::Own, 1, cost, Duration::ZERO), "{n}: {cost}");
-            }
-        }
-    }
 }

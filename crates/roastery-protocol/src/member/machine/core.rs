@@ -9,8 +9,7 @@ use std::{
 use roastery_frost::Seat;
 
 use super::{
-    Entropy, Event, Limit, OpenError, Opening, Record,
-    charging::looks_after_restart,
+    Entropy, Event, Limit, MOST_RUNNING, OpenError, Opening, Record,
     limits::Limits,
     session::{Given, REPEATED_AFTER},
     unkept::{Again, Unkept},
@@ -198,7 +197,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
             ready_replies: ReplyLimiter::with_most(MOST_READY_AT_ONCE * count),
             share_replies: ReplyLimiter::with_most(MOST_SHARES_AT_ONCE * count),
             outcome_answers: OutcomeAnswers::default(),
-            quotas: Quotas::new(looks_after_restart(n)),
+            quotas: Quotas::new(n, MOST_RUNNING),
             budget: Budget::new(MOST_RETAINED_BYTES),
             own_budget: Budget::new(MOST_OWN_BYTES),
             pace: LinkPace::default(),

@@ -1,6 +1,7 @@
 use std::{
     path::{Path, PathBuf},
-    time::Duration,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -23,11 +24,27 @@ const MAX_ANSWER: usize = 1024 * 1024 * 1024;
 /// The timeout of each step of a call: longer than the node gives any operation.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// A client of a node's API over its Unix socket.
-#[derive(Clone, Debug)]
+/// How long a connection is used again after its last answer. The node keeps an idle one longer, so
+/// that it does not end while a call is sent.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// The number of connections that are kept for further calls.
+const MOST_IDLE: usize = 32;
+
+/// A client of a node's API over its Unix socket. Clones share their connections, which further
+/// calls use again within a second.
+#[derive(Clone)]
 pub struct Client {
     socket: PathBuf,
     patience: Duration,
+    idle: Arc<Mutex<Vec<Connection>>>,
+}
+
+/// A connection to a node, on which a call is made at a time.
+struct Connection {
+    sender: http1::SendRequest<Full<Bytes>>,
+    last_used: Instant,
+    _task: AbortOnDrop<hyper::Result<()>>,
 }
 
 /// Why there is no answer, or an error.
@@ -68,7 +85,7 @@ pub enum ClientError {
 impl Client {
     /// A client of the node that listens at this socket.
     pub fn new(socket: impl AsRef<Path>) -> Self {
-        Self { socket: socket.as_ref().to_owned(), patience: PATIENCE }
+        Self { socket: socket.as_ref().to_owned(), patience: PATIENCE, idle: Arc::default() }
     }
 
     /// The same with another timeout for each step of a call: the connection, the head of the
@@ -168,14 +185,10 @@ impl Client {
         body: Bytes,
     ) -> Result<Response<Bytes>, ClientError> {
         let broken = |error: hyper::Error| ClientError::Broken(error.into());
-        let connect = UnixStream::connect(&self.socket);
-        let stream = self
-            .in_time(connect)
-            .await?
-            .map_err(|source| ClientError::NoNode { socket: self.socket.clone(), source })?;
-        let (mut sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
-        let connection = AbortOnDrop(tokio::spawn(connection));
+        let mut connection = match self.take_idle().await {
+            Some(connection) => connection,
+            None => self.connect().await?,
+        };
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -183,7 +196,7 @@ impl Client {
             .header(header::CONTENT_TYPE, kind)
             .body(Full::new(body))
             .map_err(|error| ClientError::Form(error.into()))?;
-        let answer = sender.send_request(request);
+        let answer = connection.sender.send_request(request);
         let answer = self.in_time(answer).await?.map_err(broken)?;
         let (head, body) = answer.into_parts();
         let mut parts = Limited::new(body, MAX_ANSWER);
@@ -192,9 +205,44 @@ impl Client {
             let part = part.map_err(ClientError::Broken)?;
             body.extend_from_slice(part.data_ref().map_or(&[][..], |data| data));
         }
-        let body = Bytes::from(body);
-        drop(connection);
-        Ok(Response::from_parts(head, body))
+        // Only a connection whose answer was read whole can take a further call.
+        self.keep_idle(connection);
+        Ok(Response::from_parts(head, Bytes::from(body)))
+    }
+
+    async fn connect(&self) -> Result<Connection, ClientError> {
+        let connect = UnixStream::connect(&self.socket);
+        let stream = self
+            .in_time(connect)
+            .await?
+            .map_err(|source| ClientError::NoNode { socket: self.socket.clone(), source })?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| ClientError::Broken(error.into()))?;
+        let task = AbortOnDrop(tokio::spawn(connection));
+        Ok(Connection { sender, last_used: Instant::now(), _task: task })
+    }
+
+    /// A connection that was used a moment ago and is still open. Older ones are closed.
+    async fn take_idle(&self) -> Option<Connection> {
+        loop {
+            let mut kept = {
+                let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+                idle.retain(|kept| kept.last_used.elapsed() < IDLE && !kept.sender.is_closed());
+                idle.pop()?
+            };
+            if kept.sender.ready().await.is_ok() {
+                return Some(kept);
+            }
+        }
+    }
+
+    fn keep_idle(&self, mut connection: Connection) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < MOST_IDLE {
+            connection.last_used = Instant::now();
+            idle.push(connection);
+        }
     }
 
     async fn send(
@@ -205,6 +253,12 @@ impl Client {
         body: Bytes,
     ) -> Result<Bytes, ClientError> {
         done(self.answer(method, path, kind, body).await?)
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("socket", &self.socket).finish_non_exhaustive()
     }
 }
 

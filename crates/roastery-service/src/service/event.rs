@@ -17,6 +17,18 @@ pub struct ServiceEvent {
     pub text: String,
 }
 
+/// Whether an event of a session is a step on the way to its end. A signature has some ten of them
+/// at each node: they are for clients that observe, and for a log of level `debug`.
+pub(in crate::service) fn is_step(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Reigning { .. }
+            | Event::TakesPart { .. }
+            | Event::PackageIssued { .. }
+            | Event::ShareReleased { .. }
+    )
+}
+
 impl ServiceEvent {
     pub(in crate::service) fn new(group: &str, session: String, kind: &str, text: String) -> Self {
         let (group, kind, text) = (visible(group), kind.to_owned(), visible(&text));

@@ -154,6 +154,24 @@ impl Shared {
         let _ = self.events.send(event);
     }
 
+    /// Whether steps are observed: by a client, or by the log.
+    pub(in crate::service) fn observes_steps(&self) -> bool {
+        self.events.receiver_count() > 0 || tracing::enabled!(tracing::Level::DEBUG)
+    }
+
+    /// Sends a step to the observing clients, and to a log of level `debug`.
+    pub(in crate::service) fn tell_step(&self, event: ServiceEvent) {
+        tracing::debug!(
+            group = event.group,
+            session = event.session,
+            kind = event.kind,
+            "{}",
+            event.text
+        );
+        // There may be no such client.
+        let _ = self.events.send(event);
+    }
+
     /// The name on the card of a peer.
     pub(in crate::service) fn name_of(&self, peer: &PeerId) -> String {
         let names = self.names.read().unwrap_or_else(PoisonError::into_inner);

@@ -16,7 +16,8 @@ const TICK_MS: u64 = 10;
 pub(crate) struct Nodes {
     program: PathBuf,
     folder: PathBuf,
-    count: usize,
+    /// Of each node the client, which uses its connections again.
+    clients: Vec<Client>,
 }
 
 /// The resources that all nodes have used so far.
@@ -35,7 +36,9 @@ impl Nodes {
     /// Makes a group whose nodes approve what their rules allow, and starts them.
     pub(crate) fn start(options: &Options) -> Result<Self, Failure> {
         let folder = std::env::temp_dir().join(format!("roastery-load-{}", std::process::id()));
-        let nodes = Self { program: program()?, folder, count: options.signers };
+        let socket = |node: usize| folder.join(format!("node-{node}")).join("api.sock");
+        let clients = (0..options.signers).map(|node| Client::new(socket(node))).collect();
+        let nodes = Self { program: program()?, folder, clients };
         let numbers = [options.signers, options.threshold, usize::from(options.port)];
         let [signers, threshold, port] = numbers.map(|number| number.to_string());
         nodes.local(&["--signers", &signers, "--threshold", &threshold, "--port", &port])?;
@@ -43,13 +46,13 @@ impl Nodes {
     }
 
     pub(crate) fn client(&self, node: usize) -> Client {
-        Client::new(self.node(node).join("api.sock"))
+        self.clients[node].clone()
     }
 
     /// The resources that the nodes have used since they were started.
     pub(crate) async fn taken(&self) -> Result<Taken, Failure> {
         let mut taken = Taken { cpu_ms: 0.0, syncs: 0.0 };
-        for node in 0..self.count {
+        for node in 0..self.clients.len() {
             taken.cpu_ms += self.process(node).await?.cpu_ms()? as f64;
             let metrics = self.client(node).bytes("/metrics").await?;
             let metrics = String::from_utf8(metrics.to_vec())?;
@@ -61,13 +64,13 @@ impl Nodes {
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.count
+        self.clients.len()
     }
 
     /// The memory of each node, in KiB.
     pub(crate) async fn memory(&self) -> Result<Vec<u64>, Failure> {
         let mut memory = Vec::new();
-        for node in 0..self.count {
+        for node in 0..self.clients.len() {
             memory.push(self.process(node).await?.memory_kib("VmRSS:")?);
         }
         Ok(memory)

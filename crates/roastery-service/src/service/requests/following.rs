@@ -8,7 +8,11 @@ use roastery_store::{Change, Decision, Durability, RequestState};
 
 use crate::{
     policy::Approval,
-    service::{event::describe, group::service::GroupService},
+    service::{
+        ServiceEvent,
+        event::{describe, is_step},
+        group::service::GroupService,
+    },
 };
 
 impl GroupService {
@@ -23,6 +27,15 @@ impl GroupService {
         let mut stopped = None;
         while let Some(event) = session.event().await {
             self.progress.note(&event);
+            if is_step(&event) {
+                if self.shared.observes_steps()
+                    && let Some((kind, text)) = describe(&event)
+                {
+                    let session = id.to_string();
+                    self.shared.tell_step(ServiceEvent::new(&self.name, session, kind, text));
+                }
+                continue;
+            }
             let description = describe(&event);
             let ends = matches!(event, Event::Signed(_) | Event::Stopped { .. });
             // The end is reported when the store has it, so that a query after the event finds it.

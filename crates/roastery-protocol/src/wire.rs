@@ -140,10 +140,40 @@ pub(crate) fn take_at_most<const MOST: u32, T: BorshDeserialize, R: io::Read>(
     (0..length).map(|_| T::deserialize_reader(reader)).collect()
 }
 
+/// Borsh field function for at most `MOST` bytes. More are refused before memory is allocated for
+/// them.
+pub(crate) fn take_bytes<const MOST: usize, R: io::Read>(reader: &mut R) -> io::Result<Vec<u8>> {
+    let length = u32::deserialize_reader(reader)? as usize;
+    if length > MOST {
+        return Err(invalid(format!("{length} bytes; at most {MOST} are allowed")));
+    }
+    let mut bytes = vec![0; length];
+    reader.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
 fn take_length<const MOST: u32, R: io::Read>(reader: &mut R) -> io::Result<u32> {
     let length = u32::deserialize_reader(reader)?;
     if length > MOST {
         return Err(invalid(format!("a list of {length} elements; at most {MOST} are allowed")));
     }
     Ok(length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_read_up_to_their_bound_and_the_length_is_looked_at_first() {
+        let read = |bytes: &[u8]| take_bytes::<4, _>(&mut &*bytes);
+        assert_eq!(read(&[4, 0, 0, 0, 1, 2, 3, 4]).unwrap(), [1, 2, 3, 4]);
+        assert_eq!(read(&[0, 0, 0, 0]).unwrap(), []);
+        assert_eq!(
+            read(&[5, 0, 0, 0, 1, 2, 3, 4, 5]).unwrap_err().kind(),
+            io::ErrorKind::InvalidData
+        );
+        assert_eq!(read(&[0xff; 4]).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        assert_eq!(read(&[4, 0, 0, 0, 1]).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
 }

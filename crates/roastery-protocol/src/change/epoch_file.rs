@@ -29,7 +29,9 @@ pub struct EpochFile {
 #[derive(BorshSerialize, BorshDeserialize)]
 struct File {
     version: u8,
+    #[borsh(deserialize_with = "wire::take_bytes::<MAX_PLAN, _>")]
     plan: Vec<u8>,
+    #[borsh(deserialize_with = "wire::take_bytes::<MAX_CERTIFICATE, _>")]
     certificate: Vec<u8>,
 }
 

@@ -1,11 +1,11 @@
 //! When a node may erase its shares of an epoch that another one supersedes.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use roastery_frost::Seat;
 use thiserror::Error;
 
-use super::{EpochOrder, Receipts};
+use super::{EpochOrder, Question, Receipts};
 
 /// What this node's own person has done for an epoch. What a policy did by itself is none of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,8 +54,11 @@ pub struct Erasing<'a> {
     pub second_copy: Option<SecondCopy>,
     /// What the new members say.
     pub receipts: &'a Receipts,
-    /// When they were asked for it, on the monotonic clock. Older receipts do not count.
-    pub asked: Duration,
+    /// The question that they must have answered, so that no receipt from before it counts. None
+    /// shows what is missing before anything was asked; nothing is erased for that.
+    pub question: Option<Question>,
+    /// The new seats of this node itself.
+    pub own: BTreeSet<Seat>,
     /// The new seats that the person has named as not to be waited for.
     pub without: BTreeSet<Seat>,
 }
@@ -83,6 +86,12 @@ pub enum Missing {
     /// (c) The share exists once only.
     #[error("the new share exists once only: make a backup, or confirm the host key")]
     SecondCopy,
+    /// (d) The person leaves out seats of this node itself.
+    #[error("{} of the members that are not to be waited for are this node's own", .seats.len())]
+    OwnSeats {
+        /// The new seats.
+        seats: BTreeSet<Seat>,
+    },
     /// (d) The receipts are about another epoch.
     #[error("the receipts are about another epoch")]
     OtherReceipts,
@@ -122,7 +131,9 @@ impl Erasing<'_> {
         require(self.receipts.epoch() == self.by, Missing::OtherReceipts);
         let seats = (0..self.receipts.members() as u32).filter_map(|id| Seat::new(id).ok());
         let (holders, others): (BTreeSet<Seat>, BTreeSet<Seat>) =
-            seats.partition(|seat| self.receipts.holds_since(*seat, self.asked));
+            seats.partition(|seat| self.receipts.holds(*seat, self.question));
+        let own: BTreeSet<Seat> = self.own.intersection(&self.without).copied().collect();
+        require(own.is_empty(), Missing::OwnSeats { seats: own });
         let seats: BTreeSet<Seat> = others.difference(&self.without).copied().collect();
         require(seats.is_empty(), Missing::Receipts { seats });
         let (holders, threshold) = (holders.len(), self.receipts.threshold());
@@ -141,18 +152,23 @@ mod tests {
     };
 
     const HASH: ChangeTranscriptHash = ChangeTranscriptHash::from_bytes([5; 32]);
-    const ASKED: Duration = Duration::from_secs(10);
+
+    fn question(number: u32) -> Question {
+        Question { incarnation: Incarnation::after(None, 9, [0; 8]), number }
+    }
 
     fn no_receipts(plan: &Plan) -> Receipts {
         Receipts::new(plan, HASH)
     }
 
-    fn receipts(plan: &Plan, holdings: &[(u32, Holding, u64)]) -> Receipts {
+    /// Receipts by seat, each the answer to a question.
+    fn receipts(plan: &Plan, holdings: &[(u32, Holding, u32)]) -> Receipts {
         let mut receipts = no_receipts(plan);
-        for (at, holding, second) in holdings {
+        for (at, holding, number) in holdings {
             let incarnation = Incarnation::after(None, 1, [0; 8]);
-            let receipt = Receipt { transcript: HASH, incarnation, counter: 0, holding: *holding };
-            receipts.add(seat(*at), receipt, Duration::from_secs(*second));
+            let (holding, answers) = (*holding, Some(question(*number)));
+            let receipt = Receipt { transcript: HASH, incarnation, counter: 0, holding, answers };
+            receipts.add(seat(*at), receipt);
         }
         receipts
     }
@@ -165,7 +181,7 @@ mod tests {
 
     fn all(plan: &Plan) -> Receipts {
         let erased = Holding::Erased { host_key: false };
-        receipts(plan, &[(0, Holding::Adopted, 10), (1, Holding::Adopted, 11), (2, erased, 12)])
+        receipts(plan, &[(0, Holding::Adopted, 1), (1, Holding::Adopted, 1), (2, erased, 1)])
     }
 
     /// What is missing after a change of what is known where nothing is missing.
@@ -185,7 +201,8 @@ mod tests {
             share_read_back: true,
             second_copy: Some(SecondCopy::Backup),
             receipts,
-            asked: ASKED,
+            question: Some(question(1)),
+            own: BTreeSet::from([seat(0)]),
             without: BTreeSet::new(),
         };
         change(&mut erasing);
@@ -246,27 +263,31 @@ mod tests {
     #[test]
     fn every_member_must_have_said_since_it_was_asked_that_it_has_adopted_the_epoch() {
         let (plan, _) = plans();
-        let lacks = |holdings: &[(u32, Holding, u64)], at: u32| {
+        let lacks = |holdings: &[(u32, Holding, u32)], at: u32| {
             let seats = BTreeSet::from([seat(at)]);
             let receipts = receipts(&plan, holdings);
             assert_eq!(missing(&plan, &receipts, |_| {}), [Missing::Receipts { seats }]);
         };
         let adopted = Holding::Adopted;
-        lacks(&[(0, adopted, 10), (2, adopted, 10)], 1);
-        lacks(&[(0, adopted, 10), (1, Holding::Lacking, 10), (2, adopted, 10)], 1);
-        // Said before it was asked.
-        lacks(&[(0, adopted, 10), (1, adopted, 9), (2, adopted, 10)], 1);
+        lacks(&[(0, adopted, 1), (2, adopted, 1)], 1);
+        lacks(&[(0, adopted, 1), (1, Holding::Lacking, 1), (2, adopted, 1)], 1);
+        // Said in answer to an earlier question.
+        lacks(&[(0, adopted, 1), (1, adopted, 0), (2, adopted, 1)], 1);
     }
 
     #[test]
     fn a_person_may_leave_members_out_and_never_so_many_that_the_group_cannot_sign() {
         let (plan, _) = plans();
         let adopted = Holding::Adopted;
-        let two = receipts(&plan, &[(0, adopted, 10), (2, adopted, 10)]);
+        let two = receipts(&plan, &[(0, adopted, 1), (2, adopted, 1)]);
         assert_eq!(missing(&plan, &two, |e| e.without = BTreeSet::from([seat(1)])), []);
-        let one = receipts(&plan, &[(0, adopted, 10)]);
+        let one = receipts(&plan, &[(0, adopted, 1)]);
         let without = BTreeSet::from([seat(1), seat(2)]);
         let too_few = Missing::TooFew { holders: 1, threshold: 2 };
         assert_eq!(missing(&plan, &one, |e| e.without = without.clone()), [too_few]);
+        // Its own seat is not one that is not to be waited for.
+        let own = BTreeSet::from([seat(0)]);
+        let refused = Missing::OwnSeats { seats: own.clone() };
+        assert_eq!(missing(&plan, &all(&plan), |e| e.without = own.clone()), [refused]);
     }
 }

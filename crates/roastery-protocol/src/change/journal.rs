@@ -41,6 +41,11 @@ impl<R: Ord + Clone> Journal<R> {
         }
     }
 
+    /// These records are not true any more: what they say is to be done again.
+    pub(super) fn forget(&mut self, are: impl Fn(&R) -> bool) {
+        self.kept.retain(|record| !are(record));
+    }
+
     /// The store's answer.
     pub(super) fn answer(&mut self, record: R, kept: bool) {
         self.waiting.remove(&record);

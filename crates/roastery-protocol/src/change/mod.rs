@@ -44,6 +44,6 @@ pub use self::{
     party::{Party, Role},
     plan::{MAX_PLAN, Parent, Plan, PlanError, Terms},
     policy::{AcceptedBy, ApprovedBy, ChangePolicy, PolicyRefused},
-    receipt::{Holding, Receipt, Receipts},
+    receipt::{Holding, Question, Receipt, Receipts},
     roll::{Roll, RollCall, RollError},
 };

@@ -72,7 +72,9 @@ impl<E: Engine> Change<E> {
             // A plan that is under way is known.
             Body::Plan(_) => Err(Rejected::Repeat),
             // What this node has decided it knows from its own store.
-            Body::Approval | Body::Acceptance(_) if self.is_own(sender) => Err(Rejected::Repeat),
+            Body::Approval | Body::Acceptance(_) | Body::Withdrawal if self.is_own(sender) => {
+                Err(Rejected::Repeat)
+            }
             Body::Approval => {
                 let counted = self.call.approve(seat, Signature::from_bytes(&envelope.signature()));
                 self.answer_with_roll(from, sender, now);
@@ -233,7 +235,7 @@ impl<E: Engine> Change<E> {
         let envelope = match want {
             Want::Dealing(name) => self.dealings.envelope(name).cloned(),
             // With a certificate everything is answered with it before.
-            Want::Certificate | Want::Receipt => None,
+            Want::Certificate | Want::Receipt(_) => None,
         };
         match envelope {
             Some(envelope) if self.answer(sender, &envelope, now) => Ok(()),

@@ -40,10 +40,10 @@ impl<E: Engine> Change<E> {
         self.progress(now);
     }
 
-    /// Whether anything is said without being asked for: there is no certificate, and there can
-    /// still be one.
+    /// Whether anything is said without being asked for: there is no certificate, there can still
+    /// be one, and it would not be below the current epoch.
     fn is_active(&self) -> bool {
-        self.certificate.is_none() && (!self.expired || self.is_bound())
+        self.certificate.is_none() && !self.is_superseded() && (!self.expired || self.is_bound())
     }
 
     /// Whether this node has dealt or signed, or may have: then others may come to hold a
@@ -86,8 +86,12 @@ impl<E: Engine> Change<E> {
     /// When the machine must be woken next.
     pub(super) fn due(&self) -> Option<Duration> {
         let again = self.journal.has_failed().then(|| self.announcing.due());
+        let is_over = self.certificate.is_some();
+        let deadline = (!is_over && !self.expired).then_some(self.fixed.deadline);
+        let open = self.open_at.filter(|_| !is_over && !self.reported_open);
+        let at_all = again.into_iter().chain(deadline).chain(open);
         if !self.is_active() {
-            return again;
+            return at_all.min();
         }
         let announces = !self.called && ANNOUNCED.iter().any(|what| self.said.contains(what));
         let announcing = announces.then(|| self.announcing.due());
@@ -96,10 +100,7 @@ impl<E: Engine> Change<E> {
             live.chain([running.schedule.due()])
         });
         let shown = self.coordinating.as_ref().and_then(|one| one.due());
-        let deadline = (!self.expired).then_some(self.fixed.deadline);
-        let open = self.open_at.filter(|_| !self.reported_open);
-        let times = again.into_iter().chain(announcing).chain(running).chain(shown);
-        times.chain(deadline).chain(open).min()
+        at_all.chain(announcing).chain(running).chain(shown).min()
     }
 
     fn repeat_announcements(&mut self) {

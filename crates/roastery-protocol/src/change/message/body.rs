@@ -10,8 +10,8 @@ use thiserror::Error;
 use super::Kind;
 use crate::{
     ChangeTranscriptHash, PlanId,
-    change::{Parent, Plan, PlanError, Receipt},
-    group::{Group, GroupError},
+    change::{MAX_PLAN, Parent, Plan, PlanError, Question, Receipt},
+    group::{Group, GroupError, MAX_GROUP_FILE},
     wire,
 };
 
@@ -79,8 +79,8 @@ pub enum Want {
     Dealing(DealingName),
     /// The certificate of this plan.
     Certificate,
-    /// A receipt of the receiver.
-    Receipt,
+    /// A receipt of the receiver that answers this question.
+    Receipt(Question),
 }
 
 /// A plan with the group that it changes.
@@ -124,7 +124,9 @@ pub enum Body {
 /// A plan and the group file of its parent, encoded.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct PlanBytes {
+    #[borsh(deserialize_with = "wire::take_bytes::<MAX_PLAN, _>")]
     plan: Vec<u8>,
+    #[borsh(deserialize_with = "wire::take_bytes::<MAX_GROUP_FILE, _>")]
     parent: Vec<u8>,
 }
 

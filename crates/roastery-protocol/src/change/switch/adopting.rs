@@ -3,19 +3,17 @@
 use super::{Event, Record, Said, Switch};
 use crate::{
     change::{
-        EpochOrder, Party, Receipt,
+        Party, Question, Receipt,
         message::{Body, Envelope},
     },
-    clock::Moment,
     group::PeerId,
 };
 
 impl Switch {
     /// Adopts the current epoch, once its certificate is stored.
-    pub(super) fn adopt(&mut self, now: Moment) {
+    pub(super) fn adopt(&mut self) {
         let current = self.current();
-        let has_seat = !self.own_seats(current).is_empty();
-        if !has_seat
+        if !self.has_seat(current)
             || current == self.lineage.root_order()
             || self.lacking.contains(&current)
             || !self.journal.has(&Record::Certified(current))
@@ -25,21 +23,22 @@ impl Switch {
         }
         if self.said.insert(Said::Adopted(current)) {
             self.event(Event::Adopted(current));
-            self.tell_receipts(now);
+            self.tell_receipts();
         }
     }
 
     /// Says to all members of the current epoch how far this node is.
-    pub(super) fn tell_receipts(&mut self, now: Moment) {
+    pub(super) fn tell_receipts(&mut self) {
         for peer in self.members_of(self.current()) {
-            self.send_receipts(&peer);
+            self.send_receipts(&peer, None);
         }
-        self.count_own(now);
+        self.count_own();
     }
 
-    /// A receipt of each of this node's seats to this peer. Returns whether there is one.
-    pub(super) fn send_receipts(&mut self, peer: &PeerId) -> bool {
-        let receipts = self.own_receipts();
+    /// A receipt of each of this node's seats to this peer, in answer to its question if it has
+    /// asked. Returns whether there is one.
+    pub(super) fn send_receipts(&mut self, peer: &PeerId, answers: Option<Question>) -> bool {
+        let receipts = self.own_receipts(answers);
         for (party, receipt, key) in &receipts {
             let plan = self.current().plan();
             let envelope = Envelope::seal(plan, *party, &Body::Receipt(*receipt), key);
@@ -48,16 +47,16 @@ impl Switch {
         !receipts.is_empty()
     }
 
-    /// This node's own seats count as asked now.
-    pub(super) fn count_own(&mut self, now: Moment) {
-        for (party, receipt, _) in self.own_receipts() {
+    /// This node's own seats answer its own question.
+    pub(super) fn count_own(&mut self) {
+        for (party, receipt, _) in self.own_receipts(self.question()) {
             if let Some(receipts) = &mut self.receipts {
-                receipts.add(party.seat, receipt, now.monotonic);
+                receipts.add(party.seat, receipt);
             }
         }
     }
 
-    fn own_receipts(&mut self) -> Vec<OwnReceipt> {
+    fn own_receipts(&mut self, answers: Option<Question>) -> Vec<OwnReceipt> {
         let current = self.current();
         let Some(holding) = self.holding() else { return Vec::new() };
         let own = self.own_seats(current).into_iter();
@@ -65,22 +64,10 @@ impl Switch {
             let counter = self.counter;
             self.counter = self.counter.saturating_add(1);
             let (transcript, incarnation) = (current.transcript(), self.incarnation);
-            (Party::new(seat), Receipt { transcript, incarnation, counter, holding }, key)
+            let receipt = Receipt { transcript, incarnation, counter, holding, answers };
+            (Party::new(seat), receipt, key)
         })
         .collect()
-    }
-
-    /// The peers of the members of this place, but for this node itself.
-    pub(super) fn members_of(&self, place: EpochOrder) -> Vec<PeerId> {
-        let Some(group) = self.roster(place) else { return Vec::new() };
-        let is_own = |key: &roastery_frost::XOnlyPublicKey| {
-            self.identities.iter().any(|own| own.public_key() == *key)
-        };
-        let others = group.members().iter().filter(|member| !is_own(&member.identity_key));
-        let mut peers: Vec<PeerId> = others.map(|member| member.peer.clone()).collect();
-        peers.sort();
-        peers.dedup();
-        peers
     }
 }
 

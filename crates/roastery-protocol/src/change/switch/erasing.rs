@@ -7,7 +7,7 @@ use roastery_frost::Seat;
 use super::{Event, Record, Switch};
 use crate::{
     change::{
-        EpochOrder, Erasing, Missing, Party, PersonsWord, Role, SecondCopy,
+        EpochOrder, Erasing, Missing, Party, PersonsWord, Question, Role, SecondCopy,
         message::{Body, Envelope, Want},
     },
     clock::Moment,
@@ -15,10 +15,14 @@ use crate::{
     machine::Backoff,
 };
 
+/// How far apart the answers to one question may be. After that all members are asked anew.
+pub const ANSWERS_WITHIN: Duration = Duration::from_secs(600);
+
 /// What the person says with the command to erase what the current epoch supersedes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wish {
-    /// Where this node's new share exists a second time.
+    /// Where this node's new share exists a second time. It counts if the epoch was adopted before:
+    /// a backup from before that does not have the share.
     pub second_copy: Option<SecondCopy>,
     /// The new seats that are not to be waited for.
     pub without: BTreeSet<Seat>,
@@ -31,7 +35,8 @@ pub struct Wish {
 pub(super) struct Wishing {
     by: EpochOrder,
     wish: Wish,
-    /// When the members were asked.
+    question: Question,
+    /// When that was asked first.
     asked: Duration,
     repeat: Backoff,
 }
@@ -44,25 +49,44 @@ impl Wishing {
 
 impl Switch {
     /// The person wishes to erase everything that the current epoch supersedes. All members are
-    /// asked afresh how far they are, and asked again until they have answered; what is missing is
-    /// shown by [`missing`](Switch::missing). A later wish takes the place of an earlier one; one
-    /// for an epoch that is not current any more is dropped. Returns how many places are held that
-    /// it supersedes; where there are none nothing happens.
-    pub fn erase(&mut self, wish: Wish, now: Moment) -> usize {
+    /// asked afresh how far they are, and asked again until they have answered, all within
+    /// [`ANSWERS_WITHIN`]; what is missing is shown by [`missing`](Switch::missing). A later wish
+    /// takes the place of an earlier one; one for an epoch that is not current any more is dropped.
+    /// Returns how many places are held that it supersedes; where there are none nothing happens.
+    pub fn erase(&mut self, mut wish: Wish, now: Moment) -> usize {
         let by = self.current();
         let count = self.superseded(by).len();
         if count == 0 {
             return 0;
         }
+        wish.second_copy = wish.second_copy.filter(|_| self.is_adopted(by));
         let (min, max) = (self.settings.repeat_min, self.settings.repeat_max);
         let repeat = Backoff::new(now.monotonic, min, max);
-        self.wish = Some(Wishing { by, wish, asked: now.monotonic, repeat });
-        self.count_own(now);
+        let question = self.next_question();
+        self.wish = Some(Wishing { by, wish, question, asked: now.monotonic, repeat });
+        self.count_own();
         for peer in self.members_of(by) {
             self.ask_for_receipt(&peer);
         }
         self.progress(now);
         count
+    }
+
+    fn next_question(&mut self) -> Question {
+        self.questions = self.questions.saturating_add(1);
+        Question { incarnation: self.incarnation, number: self.questions }
+    }
+
+    /// The question of the wish that waits.
+    pub(super) fn question(&self) -> Option<Question> {
+        self.wish.as_ref().map(|wish| wish.question)
+    }
+
+    /// The share of this epoch was written anew: where it exists a second time is to be said again.
+    pub(super) fn forget_second_copy(&mut self, epoch: EpochOrder) {
+        if let Some(wish) = self.wish.as_mut().filter(|wish| wish.by == epoch) {
+            wish.wish.second_copy = None;
+        }
     }
 
     /// Whether a wish to erase waits for something.
@@ -73,10 +97,9 @@ impl Switch {
     /// What stands against erasing everything that the current epoch supersedes: for the wish that
     /// waits, or for this one, whose receipts may be of any time.
     pub fn missing(&self, wish: &Wish) -> Vec<Missing> {
-        let (wish, asked) =
-            self.wish.as_ref().map_or((wish, Duration::ZERO), |one| (&one.wish, one.asked));
+        let wish = self.wish.as_ref().map_or(wish, |one| &one.wish);
         let superseded = self.superseded(self.current());
-        superseded.last().map_or_else(Vec::new, |what| self.missing_for(*what, wish, asked))
+        superseded.last().map_or_else(Vec::new, |what| self.missing_for(*what, wish))
     }
 
     /// The held places below this one, the lowest first. Two transcripts with the same outcome make
@@ -89,21 +112,21 @@ impl Switch {
         self.held.range(..by).filter(|place| !has_its_shares(place)).copied().collect()
     }
 
-    fn missing_for(&self, what: EpochOrder, wish: &Wish, asked: Duration) -> Vec<Missing> {
+    fn missing_for(&self, what: EpochOrder, wish: &Wish) -> Vec<Missing> {
         let by = self.current();
         let Some(receipts) = &self.receipts else { return vec![Missing::NotSuperseded] };
-        let has_seat = !self.own_seats(by).is_empty();
         let erasing = Erasing {
             by,
             current: by,
             superseded: what,
-            has_seat,
+            has_seat: self.has_seat(by),
             certificate_read_back: self.is_chain_kept(by),
             word: self.word(by),
             share_read_back: self.is_adopted(by),
             second_copy: wish.second_copy,
             receipts,
-            asked,
+            question: self.question(),
+            own: self.own_set(by),
             without: wish.without.clone(),
         };
         erasing.missing()
@@ -119,23 +142,33 @@ impl Switch {
     /// Erases what is superseded, one place after the other, while nothing is missing.
     pub(super) fn erase_superseded(&mut self, now: Moment) {
         let Some(Wishing { by, wish, asked, .. }) = &self.wish else { return };
-        let (by, wish, asked) = (*by, wish.clone(), *asked);
+        let (by, wish) = (*by, wish.clone());
+        let is_fresh = now.monotonic.saturating_sub(*asked) < ANSWERS_WITHIN;
         for what in self.superseded(by) {
-            if self.missing_for(what, &wish, asked).is_empty() {
+            if is_fresh && self.missing_for(what, &wish).is_empty() {
                 self.keep(Record::Erased { what, by, host_key: wish.host_key });
             }
         }
         if self.superseded(by).is_empty() {
             self.wish = None;
             self.event(Event::Erased(by));
-            self.tell_receipts(now);
+            self.tell_receipts();
         }
     }
 
-    /// Asks those again that have not answered.
+    /// Asks those again that have not answered; all of them, with another question, when the last
+    /// answer comes too long after the first one may have.
     pub(super) fn repeat_wish(&mut self, now: Moment) {
         let Some(wish) = &mut self.wish else { return };
         if wish.repeat.fire(now.monotonic) {
+            if now.monotonic.saturating_sub(wish.asked) >= ANSWERS_WITHIN {
+                wish.asked = now.monotonic;
+                let question = self.next_question();
+                if let Some(wish) = &mut self.wish {
+                    wish.question = question;
+                }
+                self.count_own();
+            }
             for peer in self.members_of(self.current()) {
                 self.ask_for_receipt(&peer);
             }
@@ -145,13 +178,13 @@ impl Switch {
     /// Asks this peer for its receipt, if the wish awaits one of it.
     pub(super) fn ask_for_receipt(&mut self, peer: &PeerId) {
         let (Some(wish), Some(receipts)) = (&self.wish, &self.receipts) else { return };
-        let (by, asked) = (wish.by, wish.asked);
+        let (by, question) = (wish.by, wish.question);
         let Some(group) = self.roster(by) else { return };
         let awaited = group.seats().filter(|seat| group.holds(peer, *seat));
-        if !awaited.into_iter().any(|seat| !receipts.holds_since(seat, asked)) {
+        if !awaited.into_iter().any(|seat| !receipts.holds(seat, Some(question))) {
             return;
         }
-        if let Some(envelope) = self.seal(by, &Body::Want(Want::Receipt)) {
+        if let Some(envelope) = self.seal(by, &Body::Want(Want::Receipt(question))) {
             self.send(peer, envelope.as_bytes());
         }
     }

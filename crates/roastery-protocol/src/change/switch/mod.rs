@@ -34,6 +34,8 @@
 //! | certified epochs that lead neither to the current one nor to the last one added | [`MAX_FORKS`](super::MAX_FORKS) |
 //! | files asked for, of each peer | 1 |
 //! | files and certificates of one peer that do not verify, before no more are read | 4 |
+//! | files of one peer that add nothing, from one new epoch to the next | 16 and the length of the chain |
+//! | events of one member's receipts for an epoch; the receipts count all the same | 8 |
 //! | receipts, of each new seat of the current epoch: the newest | 1 |
 //! | answers to one peer within the minimum interval | 8, no two alike |
 
@@ -42,6 +44,7 @@ mod erasing;
 mod opening;
 mod output;
 mod receive;
+mod seats;
 mod telling;
 
 use std::{
@@ -54,13 +57,13 @@ use roastery_frost::{Seat, change::Certificate};
 
 use self::erasing::Wishing;
 pub use self::{
-    erasing::Wish,
+    erasing::{ANSWERS_WITHIN, Wish},
     opening::{OpenError, Opening},
     output::{Event, Output, Record, Rejected},
 };
 use super::{
-    Added, CertifiedEpoch, EpochFile, EpochOrder, EpochRefused, Holding, Lineage, Parent,
-    PersonsWord, Plan, Receipts,
+    Added, EpochFile, EpochOrder, EpochRefused, Holding, Lineage, PersonsWord, Plan, Question,
+    Receipts,
     journal::{Journal, Kept},
     machine::Settings,
 };
@@ -93,9 +96,15 @@ pub struct Switch {
     receipts: Option<Receipts>,
     incarnation: Incarnation,
     counter: u32,
+    /// How many questions for receipts were asked in this start.
+    questions: u32,
     wish: Option<Wishing>,
     asked: BTreeMap<PeerId, u32>,
     wrong: BTreeMap<PeerId, u8>,
+    /// Files of each peer that have added nothing since the last epoch was added.
+    useless: BTreeMap<PeerId, u32>,
+    /// How many events were told of each new seat's receipts for the current epoch.
+    told: BTreeMap<Seat, u8>,
     announcing: Backoff,
     replies: ReplyLimiter<Reply, PeerId>,
     settings: Settings,
@@ -115,7 +124,7 @@ enum Reply {
     Ask(u32),
     Epoch(EpochOrder),
     Certificate(EpochOrder),
-    Receipt(EpochOrder),
+    Receipt(EpochOrder, Option<Question>),
 }
 
 impl Switch {
@@ -146,8 +155,10 @@ impl Switch {
         let Added { is_current, dropped } = self.lineage.add(epoch);
         dropped.into_iter().for_each(|fork| self.event(Event::Dropped(fork)));
         self.event(Event::Certified(order));
+        self.useless.clear();
         if is_current {
             self.receipts = Some(receipts);
+            self.told.clear();
             self.wish = None;
             self.event(Event::Current(order));
             self.announce_again(now);
@@ -161,6 +172,14 @@ impl Switch {
     /// ([`EpochOrder::last_of`]). It is kept until it is erased for something greater.
     pub fn hold(&mut self, place: EpochOrder) {
         self.held.insert(place);
+        self.forget_erasure(place);
+    }
+
+    /// What was erased of this place is there again, and is to be erased again.
+    fn forget_erasure(&mut self, place: EpochOrder) {
+        let is_its =
+            |record: &Record| matches!(record, Record::Erased { what, .. } if *what == place);
+        self.journal.forget(is_its);
     }
 
     /// What the caller could not do for [`Record::Adopted`]: the store has neither the share nor
@@ -169,8 +188,9 @@ impl Switch {
         if epoch == self.current() && !self.is_adopted(epoch) && self.lacking.insert(epoch) {
             self.journal.answer(Record::Adopted(epoch), false);
             self.event(Event::Lacking(epoch));
-            self.tell_receipts(now);
+            self.tell_receipts();
         }
+        self.progress(now);
     }
 
     /// The share or the host key was found: the current epoch is to be adopted again.
@@ -185,6 +205,12 @@ impl Switch {
         self.words.insert(plan, word);
     }
 
+    /// The person of this node has taken its approval of a plan back. That it has approved or
+    /// accepted it is not its word for erasing any more.
+    pub fn withdrawn(&mut self, plan: PlanId) {
+        self.words.remove(&plan);
+    }
+
     /// The person of this node has typed the words of an epoch ([`EpochOrder::fingerprint`]). It
     /// counts once it is stored. Returns whether such an epoch is known.
     pub fn acknowledge(&mut self, epoch: EpochOrder, now: Moment) -> bool {
@@ -194,21 +220,6 @@ impl Switch {
             self.progress(now);
         }
         known
-    }
-
-    /// The group of an epoch has a newer roster: a member's binding was replaced.
-    pub fn rebound(&mut self, group: Arc<Group>) {
-        let is_same = |place: &EpochOrder| {
-            self.lineage.group(*place).is_some_and(|known| {
-                Parent::of(known) == Parent::of(&group)
-                    && known.keys().public_shares() == group.keys().public_shares()
-            })
-        };
-        let root = self.lineage.root_order();
-        let all = self.lineage.epochs().map(CertifiedEpoch::order).chain([root]);
-        if let Some(place) = all.into_iter().find(is_same) {
-            self.rosters.insert(place, group);
-        }
     }
 
     /// All epochs that are known here.
@@ -243,7 +254,7 @@ impl Switch {
     /// How far this node is with the current epoch; none if it has no seat in it or adopts it now.
     pub fn holding(&self) -> Option<Holding> {
         let current = self.current();
-        if self.own_seats(current).is_empty() || self.receipts.is_none() {
+        if !self.has_seat(current) || self.receipts.is_none() {
             return None;
         }
         if self.lacking.contains(&current) {
@@ -264,7 +275,7 @@ impl Switch {
     /// Does all that can be done now.
     fn progress(&mut self, now: Moment) {
         self.keep_files();
-        self.adopt(now);
+        self.adopt();
         for epoch in self.acknowledged.clone() {
             if self.keep(Record::Acknowledged(epoch)) && self.said.insert(Said::Acknowledged(epoch))
             {
@@ -314,23 +325,6 @@ impl Switch {
     fn event(&mut self, event: Event) {
         self.outbox.push_back(Output::Event(event));
     }
-
-    /// The roster of this place, with the newest bindings.
-    fn roster(&self, place: EpochOrder) -> Option<&Arc<Group>> {
-        self.rosters.get(&place).or_else(|| self.lineage.group(place))
-    }
-
-    /// The seats of this node in a group, with the identity key of each.
-    fn own_seats(&self, place: EpochOrder) -> Vec<(Seat, Arc<IdentityKey>)> {
-        let Some(group) = self.roster(place) else { return Vec::new() };
-        let own = |seat: Seat| {
-            let member = group.member(seat)?;
-            let mut keys = self.identities.iter();
-            let key = keys.find(|key| key.public_key() == member.identity_key)?;
-            Some((seat, key.clone()))
-        };
-        group.seats().filter_map(own).collect()
-    }
 }
 
 impl Machine for Switch {
@@ -371,7 +365,8 @@ impl Machine for Switch {
         match record {
             _ if !kept => self.event(Event::NotKept(record)),
             Record::Adopted(epoch) => {
-                self.held.insert(epoch);
+                self.hold(epoch);
+                self.forget_second_copy(epoch);
             }
             Record::Erased { what, .. } => {
                 self.held.remove(&what);

@@ -70,7 +70,9 @@ pub enum Event {
     Lacking(EpochOrder),
     /// The acknowledgement of the epoch is stored.
     Acknowledged(EpochOrder),
-    /// A member says how far it is with the current epoch, or something else than before.
+    /// A member says how far it is with the current epoch, or something else than before. Of one
+    /// member it is told eight times for an epoch; [`Switch::receipts`](super::Switch::receipts)
+    /// has what it said last.
     Receipt {
         /// The new seat.
         seat: Seat,

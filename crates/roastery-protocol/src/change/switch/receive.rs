@@ -5,7 +5,7 @@ use roastery_frost::change::Certificate;
 use super::{Event, Rejected, Reply, Switch};
 use crate::{
     change::{
-        CertifiedEpoch, EpochFile, EpochOrder, EpochRefused, Party, Receipt, Role,
+        CertifiedEpoch, EpochFile, EpochOrder, EpochRefused, Party, Question, Receipt, Role,
         message::{Body, Envelope, LineageContent, LineageMessage, Want},
     },
     clock::Moment,
@@ -14,6 +14,13 @@ use crate::{
 
 /// How many files and certificates of one peer are read that do not verify.
 const MOST_WRONG: u8 = 4;
+
+/// How many files of one peer are read that add nothing, and one more for each epoch of the chain:
+/// a peer in another branch sends one of each on the way down.
+const MOST_USELESS: u32 = 16;
+
+/// How many events are told of one member's receipts for an epoch.
+const MOST_TOLD: u8 = 8;
 
 impl Switch {
     pub(super) fn receive(
@@ -41,17 +48,23 @@ impl Switch {
         now: Moment,
     ) -> Result<(), Rejected> {
         // A file is read only if it was asked for, and once.
-        let asked = if LineageMessage::is_epoch(bytes) {
+        let is_file = LineageMessage::is_epoch(bytes);
+        let asked = if is_file {
             let asked = self.asked.remove(from).ok_or(Rejected::NotAsked)?;
             self.has_trials(from)?;
+            self.may_send_files(from)?;
             asked
         } else {
             0
         };
-        let LineageMessage { key, content } = LineageMessage::parse(bytes)?;
-        if key != self.lineage.key() {
-            return Err(Rejected::OtherKey);
+        let read = LineageMessage::parse(bytes).map_err(Rejected::from);
+        let key = self.lineage.key();
+        let read =
+            read.and_then(|read| if read.key == key { Ok(read) } else { Err(Rejected::OtherKey) });
+        if is_file && read.is_err() {
+            self.count_wrong(from);
         }
+        let content = read?.content;
         match content {
             LineageContent::Ask { current, epoch } => self.on_ask(from, current, epoch, now),
             LineageContent::Epoch(file) => self.on_file(from, asked, &file, now),
@@ -69,7 +82,7 @@ impl Switch {
     ) -> Result<(), Rejected> {
         let current = self.current();
         if theirs == current {
-            return self.answer_with_receipts(from, now);
+            return self.answer_with_receipts(from, None, now);
         }
         if theirs > current {
             let asked = self.ask(from, current.epoch().saturating_add(1), now);
@@ -104,12 +117,19 @@ impl Switch {
             Err(EpochRefused::UnknownParent { .. }) if epoch <= asked => {
                 epoch.checked_sub(1).filter(|before| *before > self.lineage.root_order().epoch())
             }
-            Err(EpochRefused::NotCertified(_) | EpochRefused::OtherKey { .. }) => {
-                self.count_wrong(from);
-                None
-            }
             _ => None,
         };
+        match &result {
+            Ok(()) => {}
+            Err(EpochRefused::NotCertified(_) | EpochRefused::OtherKey { .. }) => {
+                self.count_wrong(from);
+            }
+            // An honest peer sends such files as well, a few for each epoch.
+            Err(EpochRefused::Known | EpochRefused::UnknownParent { .. }) => {
+                let useless = self.useless.entry(from.clone()).or_default();
+                *useless = useless.saturating_add(1);
+            }
+        }
         if let Some(next) = next {
             self.ask(from, next, now);
         }
@@ -143,15 +163,15 @@ impl Switch {
             .read(&params)
             .map_err(|malformation| Rejected::Malformed { sender, malformation })?;
         match body {
-            Body::Receipt(receipt) if is_its_link => self.on_receipt(sender, receipt, now),
+            Body::Receipt(receipt) if is_its_link => self.on_receipt(sender, receipt),
             Body::Receipt(_) => Err(Rejected::NotItsLink(sender)),
-            Body::Want(Want::Receipt) => self.on_want_receipt(from, epoch, now),
+            Body::Want(Want::Receipt(question)) => self.on_want_receipt(from, epoch, question, now),
             Body::Certificate(bytes) => self.on_certificate(from, epoch, &bytes, now),
             _ => self.answer_with_certificate(from, epoch, now),
         }
     }
 
-    fn on_receipt(&mut self, sender: Party, receipt: Receipt, now: Moment) -> Result<(), Rejected> {
+    fn on_receipt(&mut self, sender: Party, receipt: Receipt) -> Result<(), Rejected> {
         let current = self.current();
         let Some(receipts) = &mut self.receipts else { return Err(Rejected::OtherEpoch) };
         if receipt.transcript != current.transcript() {
@@ -159,11 +179,15 @@ impl Switch {
         }
         let seat = sender.seat;
         let before = receipts.get(seat);
-        if !receipts.add(seat, receipt, now.monotonic) {
+        if !receipts.add(seat, receipt) {
             return Err(Rejected::Repeat);
         }
         if let Some(holding) = receipts.get(seat).filter(|holding| Some(*holding) != before) {
-            self.event(Event::Receipt { seat, holding });
+            let told = self.told.entry(seat).or_default();
+            if *told < MOST_TOLD {
+                *told += 1;
+                self.event(Event::Receipt { seat, holding });
+            }
         }
         Ok(())
     }
@@ -174,21 +198,27 @@ impl Switch {
         &mut self,
         from: &PeerId,
         epoch: EpochOrder,
+        question: Question,
         now: Moment,
     ) -> Result<(), Rejected> {
         let current = self.current();
         if epoch.plan() == current.plan() {
-            return self.answer_with_receipts(from, now);
+            return self.answer_with_receipts(from, Some(question), now);
         }
         let told = self.ask(from, current.epoch().saturating_add(1), now);
         if told { Ok(()) } else { Err(Rejected::NoAnswer) }
     }
 
-    fn answer_with_receipts(&mut self, from: &PeerId, now: Moment) -> Result<(), Rejected> {
+    fn answer_with_receipts(
+        &mut self,
+        from: &PeerId,
+        answers: Option<Question>,
+        now: Moment,
+    ) -> Result<(), Rejected> {
         let current = self.current();
         let answered = self.holding().is_some()
-            && self.may_answer(from, Reply::Receipt(current), now)
-            && self.send_receipts(from);
+            && self.may_answer(from, Reply::Receipt(current, answers), now)
+            && self.send_receipts(from, answers);
         if answered { Ok(()) } else { Err(Rejected::NoAnswer) }
     }
 
@@ -236,6 +266,13 @@ impl Switch {
     fn has_trials(&self, peer: &PeerId) -> Result<(), Rejected> {
         let used = self.wrong.get(peer).copied().unwrap_or_default();
         if used < MOST_WRONG { Ok(()) } else { Err(Rejected::TooMany) }
+    }
+
+    /// Whether files of this peer are read: not too many in turn have added nothing.
+    fn may_send_files(&self, peer: &PeerId) -> Result<(), Rejected> {
+        let length = self.current().epoch().saturating_sub(self.lineage.root_order().epoch());
+        let used = self.useless.get(peer).copied().unwrap_or_default();
+        if used < length.saturating_add(MOST_USELESS) { Ok(()) } else { Err(Rejected::TooMany) }
     }
 
     fn count_wrong(&mut self, peer: &PeerId) {

@@ -261,3 +261,18 @@ fn of_two_transcripts_with_one_outcome_the_lower_place_is_not_erased_for_the_gre
     // The store has one row with the share of both.
     assert_eq!(switch.erase(switch::Wish::default(), world.now), 1);
 }
+
+#[test]
+fn a_withdrawal_in_the_name_of_the_node_itself_that_comes_from_outside_does_not_count() {
+    let mut world = World::new(2, 3, 2, &[0, 1, 2]);
+    world.open_all();
+    (0..2).for_each(|person| world.decide_one(person));
+    world.run_with(MINUTE, |_| true);
+    let sender = Party::old(seat(0));
+    let forged = Envelope::seal(world.plan.id(), sender, &Body::Withdrawal, &identity(0));
+    assert_eq!(deliver(&mut world, 2, 0, &forged), Err(Rejected::Repeat));
+    world.with(2, Change::accept);
+    world.run();
+    world.assert_one_epoch();
+    assert!(world.sent_of(Kind::Dealing).iter().any(|packet| packet.from == 0));
+}

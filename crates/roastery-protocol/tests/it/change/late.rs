@@ -4,10 +4,11 @@
 use roastery_protocol::{
     ChangeTranscriptHash,
     change::{
-        EpochOrder, Party,
+        EpochOrder, Party, Plan, Terms,
         machine::{Change, Event, Record, Rejected},
         message::{Body, DealingName, Envelope, Kind},
     },
+    group::NamedMember,
 };
 use roastery_testkit::seat;
 
@@ -320,4 +321,35 @@ fn a_plan_that_a_later_one_has_overtaken_is_not_dealt_in_after_a_restart() {
     world.with(2, Change::accept);
     world.run_with(5 * MINUTE, |packet| packet.kind() != Kind::Choice);
     assert!(!has_left(&world, Kind::Dealing, 0) && has_left(&world, Kind::Dealing, 1));
+}
+
+#[test]
+fn a_plan_below_the_current_epoch_says_nothing_by_itself_though_it_was_dealt_and_signed() {
+    let mut world = decided(2, 3, 2, &[0, 1, 2]);
+    world.run_with(MINUTE, |packet| packet.kind() != Kind::Signature);
+    assert!((0..3).all(|person| has_signed(&world, person)));
+    let greater = ChangeTranscriptHash::from_bytes([0xff; 32]);
+    let terms = Terms {
+        number: 2,
+        threshold: 2,
+        expiry: world.plan.expiry(),
+        excluded: Vec::new(),
+        members: named_members(&world),
+    };
+    let plan = Plan::new(*world.plan.parent(), terms).unwrap();
+    let later = EpochOrder::of(&plan, greater);
+    for person in 0..3 {
+        world.with(person, |machine, _| machine.set_current(later));
+    }
+    world.queue.clear();
+    world.sent.clear();
+    world.run_with(90 * MINUTE, |_| true);
+    assert!(world.sent.is_empty(), "{:?}", world.sent[0].kind());
+    // That it has expired is kept and told all the same.
+    assert!(world.nodes.iter().all(|node| node.stored.contains(&Record::Expired)));
+}
+
+fn named_members(world: &World) -> Vec<NamedMember> {
+    let named = world.plan.names().iter().cloned().zip(world.plan.members().iter().cloned());
+    named.map(|(name, member)| NamedMember { name, member }).collect()
 }

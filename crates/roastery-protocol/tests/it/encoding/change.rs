@@ -8,7 +8,7 @@ use roastery_protocol::{
     ChangeTranscriptHash,
     change::{
         EpochFile, EpochFileError, EpochOrder, Holding, MAX_CERTIFICATE, MAX_EPOCH_FILE, MAX_PLAN,
-        Parent, Party, Plan, Receipt, Terms,
+        Parent, Party, Plan, Question, Receipt, Terms,
         message::{
             Body, DealingName, Envelope, EnvelopeError, Kind, LineageContent, LineageMessage,
             MAX_ENVELOPE, MAX_LINEAGE_MESSAGE, Malformation, PlanMessage, PlanMessageError,
@@ -87,6 +87,10 @@ fn seal(sender: Party, body: &Body) -> Envelope {
     Envelope::seal(plan().id(), sender, body, &Fixed::identity(key))
 }
 
+fn question() -> Question {
+    Question { incarnation: Incarnation::after(None, 1_800_000_000_001, [0x66; 8]), number: 4 }
+}
+
 /// A message of each kind and of each variant of its content.
 fn messages() -> Vec<(String, Envelope)> {
     let (old, new) = (Party::old(seat(2)), Party::new(seat(1)));
@@ -100,9 +104,10 @@ fn messages() -> Vec<(String, Envelope)> {
     });
     let roll =
         RollList { acceptances: vec![accept(0, 0), accept(2, 1)], approvals: approvals.to_vec() };
-    let receipt = |counter, holding| {
+    let question = question();
+    let receipt = |counter, holding, answers| {
         let incarnation = Incarnation::after(None, 1_800_000_000_000, [0x55; 8]);
-        Body::Receipt(Receipt { transcript, incarnation, counter, holding })
+        Body::Receipt(Receipt { transcript, incarnation, counter, holding, answers })
     };
     let signature = certificate.signatures()[1];
     let signed = TranscriptSignature { transcript, signature };
@@ -117,12 +122,12 @@ fn messages() -> Vec<(String, Envelope)> {
         ("complaint", new, Body::Complaint(names[0])),
         ("signature", new, Body::Signature(signed)),
         ("certificate", new, Body::Certificate(certificate.to_bytes())),
-        ("receipt/adopted", new, receipt(0, Holding::Adopted)),
-        ("receipt/lacking", new, receipt(1, Holding::Lacking)),
-        ("receipt/erased", new, receipt(2, Holding::Erased { host_key: true })),
+        ("receipt/adopted", new, receipt(0, Holding::Adopted, Some(question))),
+        ("receipt/lacking", new, receipt(1, Holding::Lacking, None)),
+        ("receipt/erased", new, receipt(2, Holding::Erased { host_key: true }, None)),
         ("want/dealing", new, Body::Want(Want::Dealing(names[1]))),
         ("want/certificate", old, Body::Want(Want::Certificate)),
-        ("want/receipt", old, Body::Want(Want::Receipt)),
+        ("want/receipt", old, Body::Want(Want::Receipt(question))),
     ]
     .map(|(name, sender, body)| (name.to_owned(), seal(sender, &body)))
     .to_vec()
@@ -249,6 +254,7 @@ fn plan_header_and_contents_have_the_bytes_of_the_specification() {
         let milliseconds = 1_800_000_000_000u64.to_le_bytes();
         [&hash[..], &milliseconds, &[0x55; 8], &[counter, 0, 0, 0], holding].concat()
     };
+    let asked = [&1_800_000_000_001u64.to_le_bytes()[..], &[0x66; 8], &[4, 0, 0, 0]].concat();
     let (parts, group) = (plan.encode(), group.encode());
     let length = |bytes: &[u8]| (bytes.len() as u32).to_le_bytes();
     let plan_parts = [&length(&parts)[..], &parts, &length(&group), &group].concat();
@@ -268,12 +274,12 @@ fn plan_header_and_contents_have_the_bytes_of_the_specification() {
             "complaint" => names[..34].to_vec(),
             "signature" => [&hash[..], &certificate.signatures()[1].to_bytes()].concat(),
             "certificate" => certificate.to_bytes(),
-            "receipt/adopted" => receipt(0, &[0]),
-            "receipt/lacking" => receipt(1, &[1]),
-            "receipt/erased" => receipt(2, &[2, 1]),
+            "receipt/adopted" => receipt(0, &[&[0, 1][..], &asked].concat()),
+            "receipt/lacking" => receipt(1, &[1, 0]),
+            "receipt/erased" => receipt(2, &[2, 1, 0]),
             "want/dealing" => [&[0], &names[34..]].concat(),
             "want/certificate" => vec![1],
-            "want/receipt" => vec![2],
+            "want/receipt" => [&[2][..], &asked].concat(),
             // Two acceptances, two approvals with their seats.
             "roll" => {
                 assert_eq!(message.content().len(), 4 + 2 * 64 + 4 + 2 * 66);

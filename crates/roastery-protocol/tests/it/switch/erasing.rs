@@ -200,3 +200,89 @@ fn a_node_that_stops_before_or_after_any_record_goes_on_with_what_it_has_stored(
         }
     }
 }
+
+#[test]
+fn a_second_copy_from_before_the_adoption_does_not_count() {
+    let mut world = World::new(2, 3, 3);
+    let root = world.root();
+    let epoch = world.certify(&root, 1, 2, &[0, 1, 2]);
+    world.nodes[0].lacks = true;
+    world.certified(0, &epoch);
+    world.run();
+    world.approve(0, &epoch);
+    world.erase(0, wish());
+    world.nodes[0].lacks = false;
+    world.with(0, |machine, now| machine.adopt_again(now));
+    world.run();
+    assert!(world.has_adopted(0, &epoch) && !erased(&world, 0));
+    assert_eq!(world.machine(0).missing(&wish()), [Missing::SecondCopy]);
+    world.erase(0, wish());
+    world.run();
+    assert!(erased(&world, 0));
+}
+
+#[test]
+fn an_own_newer_binding_takes_no_seat_from_the_node_and_its_own_seat_is_not_left_out() {
+    let (mut world, epoch) = adopted();
+    let key = world.rebind(0, &epoch);
+    let own = BTreeSet::from([seat(0)]);
+    let without = Wish { without: own.clone(), second_copy: None, ..wish() };
+    world.erase(0, without);
+    world.run();
+    assert!(!erased(&world, 0));
+    let missing = world.machine(0).missing(&wish());
+    assert!(missing.contains(&Missing::OwnSeats { seats: own }), "{missing:?}");
+    assert!(missing.contains(&Missing::SecondCopy), "{missing:?}");
+    world.with(0, |machine, now| machine.add_identity(key, now));
+    assert_eq!(world.machine(0).holding(), Some(Holding::Adopted));
+    world.erase(0, wish());
+    world.run();
+    assert!(erased(&world, 0));
+    let said = world.machine(1).receipts().unwrap().get(seat(0));
+    assert_eq!(said, Some(Holding::Erased { host_key: false }));
+}
+
+#[test]
+fn a_node_that_holds_something_of_an_epoch_without_its_identity_key_shows_its_share_all_the_same() {
+    let mut world = World::new(2, 3, 4);
+    let root = world.root();
+    // Person 0 is in the plan under an identity key that the switch does not have.
+    let epoch = world.certify(&root, 1, 2, &[3, 1, 2]);
+    let place = EpochOrder::last_of(&epoch.plan);
+    world.nodes[0].held.insert(place);
+    world.with(0, |machine, _| machine.hold(place));
+    world.nodes[0].lacks = true;
+    world.open_with(3, world.fixture.group.clone());
+    world.certified(0, &epoch);
+    world.approve(0, &epoch);
+    world.erase(0, wish());
+    world.run();
+    let missing = world.machine(0).missing(&wish());
+    assert_eq!(missing, [Missing::Share, Missing::SecondCopy]);
+    assert!(!erased(&world, 0));
+}
+
+#[test]
+fn an_approval_that_is_taken_back_is_no_word_for_erasing() {
+    let (mut world, epoch) = adopted();
+    world.with(0, |machine, _| machine.withdrawn(epoch.plan.id()));
+    world.erase(0, wish());
+    world.run();
+    assert_eq!(world.machine(0).missing(&wish()), [Missing::PersonsWord]);
+    assert!(!erased(&world, 0));
+}
+
+#[test]
+fn what_was_erased_and_is_held_again_is_erased_again() {
+    let (mut world, epoch) = adopted();
+    let root = world.machine(0).lineage().root_order();
+    for times in 1..=2 {
+        world.nodes[0].held.insert(root);
+        world.with(0, |machine, _| machine.hold(root));
+        assert_eq!(world.erase(0, wish()), 1);
+        world.run();
+        assert_eq!(world.nodes[0].held, BTreeSet::from([epoch.order]));
+        let is_its = |one: &&Record| matches!(one, Record::Erased { what, .. } if *what == root);
+        assert_eq!(world.nodes[0].stored.iter().filter(is_its).count(), times);
+    }
+}

@@ -339,3 +339,32 @@ fn a_message_about_a_lineage_is_read_back_and_its_length_is_bounded() {
     assert!(LineageMessage::parse(&vec![1; most + 1]).is_err());
     assert!(LineageMessage::parse(&[&bytes[..], &[0]].concat()).is_err());
 }
+
+/// How often a file that is no use is read, each time asked for by a new link.
+fn read_of(world: &mut World, message: &[u8]) -> usize {
+    world.open(0);
+    let mut read = 0;
+    for _ in 0..40 {
+        world.run_with(MINUTE, |_, _| false);
+        world.with(0, |machine, now| machine.handle_link(&peer_of(1), Link::Up, now));
+        let refused = world.deliver(1, 0, message);
+        read += usize::from(!matches!(refused, Err(Rejected::TooMany)));
+    }
+    read
+}
+
+#[test]
+fn files_that_add_nothing_or_do_not_decode_are_read_a_few_times_of_one_peer() {
+    let mut world = World::new(2, 3, 3);
+    let root = world.root();
+    let first = world.certify(&root, 1, 2, &[0, 1, 2]);
+    let second = world.certify(&first, 1, 2, &[0, 1, 2]);
+    let message = file_message(&world, &second);
+    assert_eq!(read_of(&mut world, &message), 16);
+    assert_eq!(read_of(&mut world, &message[..message.len() - 1]), 4);
+    let other = LineageMessage {
+        key: roastery_protocol::KeyId::from_bytes([1; 32]),
+        ..LineageMessage::parse(&message).unwrap()
+    };
+    assert_eq!(read_of(&mut world, &other.encode()), 4);
+}

@@ -2,9 +2,9 @@
 
 use roastery_protocol::{
     change::{
-        Holding, Party, Receipt, SecondCopy,
+        Holding, Missing, Party, Question, Receipt, SecondCopy,
         message::{Body, Envelope},
-        switch::{Event, Rejected, Wish},
+        switch::{ANSWERS_WITHIN, Event, Rejected, Wish},
     },
     member::Incarnation,
 };
@@ -24,7 +24,7 @@ fn adopted() -> (World, Epoch) {
 fn receipt(epoch: &Epoch, of: usize, counter: u32, holding: Holding) -> Envelope {
     let transcript = epoch.order.transcript();
     let incarnation = Incarnation::after(None, 7, [0; 8]);
-    let receipt = Receipt { transcript, incarnation, counter, holding };
+    let receipt = Receipt { transcript, incarnation, counter, holding, answers: None };
     let sender = Party::new(seat(of));
     Envelope::seal(epoch.plan.id(), sender, &Body::Receipt(receipt), &identity(of))
 }
@@ -80,4 +80,63 @@ fn a_member_without_share_and_host_key_says_that_it_lacks_its_share_and_adopts_w
     world.with(2, |machine, now| machine.adopt_again(now));
     world.run();
     assert!(world.has_adopted(2, &epoch) && !world.machine(0).is_erasing());
+}
+
+#[test]
+fn a_receipt_that_was_under_way_when_the_person_asked_erases_nothing() {
+    let (mut world, epoch) = adopted();
+    world.approve(0, &epoch);
+    let wish = Wish { second_copy: Some(SecondCopy::Backup), ..Wish::default() };
+    world.erase(0, wish.clone());
+    world.queue.clear();
+    for person in [1, 2] {
+        let said = receipt(&epoch, person, 9, Holding::Adopted);
+        assert!(world.deliver(person, 0, said.as_bytes()).is_ok());
+    }
+    let seats = [seat(1), seat(2)].into();
+    let missing = world.machine(0).missing(&wish);
+    assert!(missing.contains(&Missing::Receipts { seats }), "{missing:?}");
+    // Nor does one that answers what another start of the node has asked.
+    for person in [1, 2] {
+        let incarnation = Incarnation::after(None, 0, [0; 8]);
+        let answers = Some(Question { incarnation, number: 1 });
+        let transcript = epoch.order.transcript();
+        let (counter, holding) = (10, Holding::Adopted);
+        let incarnation = Incarnation::after(None, 7, [0; 8]);
+        let answer = Receipt { transcript, incarnation, counter, holding, answers };
+        let sender = Party::new(seat(person));
+        let body = Body::Receipt(answer);
+        let said = Envelope::seal(epoch.plan.id(), sender, &body, &identity(person));
+        assert!(world.deliver(person, 0, said.as_bytes()).is_ok());
+    }
+    assert!(world.machine(0).is_erasing());
+}
+
+#[test]
+fn answers_that_are_far_apart_are_asked_for_again() {
+    let (mut world, epoch) = adopted();
+    world.approve(0, &epoch);
+    let wish = Wish { second_copy: Some(SecondCopy::Backup), ..Wish::default() };
+    world.erase(0, wish);
+    world.run_with(2 * ANSWERS_WITHIN, |from, to| from != 2 && to != 2);
+    // Person 1 has answered for the last time a while ago, and person 2 answers now.
+    world.run_with(ANSWERS_WITHIN, |_, _| false);
+    world.run_with(MINUTE, |from, to| from != 1 && to != 1);
+    assert!(world.machine(0).is_erasing());
+    world.run();
+    assert!(!world.machine(0).is_erasing());
+}
+
+#[test]
+fn a_member_that_says_one_thing_and_the_other_by_turns_is_shown_a_few_times() {
+    let (mut world, epoch) = adopted();
+    for counter in 0..40 {
+        let holding = if counter % 2 == 0 { Holding::Lacking } else { Holding::Adopted };
+        let said = receipt(&epoch, 2, counter, holding);
+        assert!(world.deliver(2, 0, said.as_bytes()).is_ok());
+    }
+    let events = &world.nodes[0].events;
+    let told = |event: &&Event| matches!(event, Event::Receipt { seat: of, .. } if *of == seat(2));
+    assert_eq!(events.iter().filter(told).count(), 8);
+    assert_eq!(world.machine(0).receipts().unwrap().get(seat(2)), Some(Holding::Adopted));
 }

@@ -189,6 +189,21 @@ impl World {
         self.with(person, |machine, _| machine.decided(plan, PersonsWord::Approved));
     }
 
+    /// The member of this person has another identity key in an epoch, and all hear of it.
+    pub fn rebind(&mut self, person: usize, epoch: &Epoch) -> Arc<IdentityKey> {
+        let key = Arc::new(identity(person + 50));
+        let at = epoch.people.iter().position(|one| *one == person).unwrap();
+        let mut member = epoch.group.members()[at].clone();
+        (member.identity_key, member.sequence) = (key.public_key(), member.sequence + 1);
+        let host = host(person, epoch.made);
+        member.binding = host.bind(&member.identity_key, &member.peer, member.sequence);
+        let group = Arc::new(epoch.group.rebind(member).unwrap());
+        for node in 0..self.nodes.len() {
+            self.with(node, |machine, _| machine.rebound(group.clone()));
+        }
+        key
+    }
+
     pub fn erase(&mut self, person: usize, wish: Wish) -> usize {
         self.with(person, |machine, now| machine.erase(wish, now))
     }

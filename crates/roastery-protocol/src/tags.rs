@@ -86,8 +86,6 @@ pub enum Tag {
     ChangeReceipt,
     /// The signature of an envelope that carries a question in a change.
     ChangeWant,
-    /// A text: gives the message that is signed when a text is.
-    Text,
     /// What an identity key signs of the card that names it.
     CardIdentity,
     /// What a transport key signs of the card that names it.
@@ -116,7 +114,7 @@ pub enum Tag {
 
 impl Tag {
     /// Every tag, in the order of the specification.
-    pub const ALL: [Tag; 46] = [
+    pub const ALL: [Tag; 45] = [
         Tag::Group,
         Tag::Key,
         Tag::Session,
@@ -150,7 +148,6 @@ impl Tag {
         Tag::ChangeCertificate,
         Tag::ChangeReceipt,
         Tag::ChangeWant,
-        Tag::Text,
         Tag::CardIdentity,
         Tag::CardTransport,
         Tag::Whereabouts,
@@ -201,7 +198,6 @@ impl Tag {
             Tag::ChangeCertificate => "roastery/1/envelope/change/certificate",
             Tag::ChangeReceipt => "roastery/1/envelope/change/receipt",
             Tag::ChangeWant => "roastery/1/envelope/change/want",
-            Tag::Text => "roastery/1/text",
             Tag::CardIdentity => "roastery/1/card/identity",
             Tag::CardTransport => "roastery/1/card/transport",
             Tag::Whereabouts => "roastery/1/whereabouts",

@@ -28,7 +28,7 @@ pub use self::{
         GroupStatus, HeldProof, KeygenPhase, KeygenStatus, KnownRequest, LineOf, LoggedShare,
         MemberDecisions, MemberStatus, NodeStatus, OutputVersion, Payment, PeerStatus,
         PolicyStatus, RecordedIn, RequestDetails, RequestDraft, RequestFilter, RequestPage, Role,
-        Service, ServiceError, ServiceEvent, SessionStatus, SignedForm, State, Summary,
+        Service, ServiceError, ServiceEvent, SessionStatus, SignedForm, State, Summary, TextSigner,
         approval_text, nothing_to_cut, too_young,
     },
     time::Time,

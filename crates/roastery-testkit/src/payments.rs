@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use bitcoin::{
     Amount, OutPoint, Psbt, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Txid, Witness, absolute,
-    hashes::Hash as _, hex::FromHex as _, transaction::Version,
+    hashes::Hash as _, hex::FromHex as _, psbt::raw, transaction::Version,
 };
 use getrandom::SysRng;
 use roastery_bitcoin::{
     consensus::check_input,
+    message::{to_sign, to_spend},
     psbt::read,
     spend::Spend,
     wallet::{Branch, Wallet},
@@ -180,6 +181,22 @@ pub fn ordinary(wallet: &Wallet) -> Psbt {
     let ours = |branch, index| wallet.script(branch, index).unwrap();
     let paid = vec![pay(60_000, elsewhere()), pay(39_000, ours(Branch::Change, 0))];
     spending(&[pay(100_000, ours(Branch::Receive, 0))], paid)
+}
+
+/// A proof of funds (BIP-322): this text, signed as the wallet's address `0/3`, with these outputs
+/// of it, in satoshi.
+pub fn proof_of_funds(wallet: &Wallet, text: &str, coins: &[u64]) -> Psbt {
+    let script = |index| wallet.script(Branch::Receive, index).unwrap();
+    let spent = to_spend(script(3), text.as_bytes());
+    let outputs: Vec<TxOut> = (10..).zip(coins).map(|(at, sat)| pay(*sat, script(at))).collect();
+    let all: Vec<TxOut> = spent.output.iter().cloned().chain(outputs).collect();
+    let mut psbt = spending(&all, to_sign(&spent).output);
+    psbt.unsigned_tx.version = Version(0);
+    psbt.unsigned_tx.input[0].previous_output = OutPoint { txid: spent.compute_txid(), vout: 0 };
+    psbt.inputs[0].non_witness_utxo = Some(spent);
+    let field = raw::Key { type_value: 0x09, key: Vec::new() };
+    psbt.unknown.insert(field, text.as_bytes().to_vec());
+    psbt
 }
 
 /// Asks Bitcoin Core's consensus code about all inputs.

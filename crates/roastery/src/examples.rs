@@ -65,7 +65,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     (
         "verify",
         &[
-            "roastery verify --group treasury.group --text \"We, the treasury\" --signature 59be...",
+            "roastery verify --group treasury.group --text \"We, the treasury\" --signature smpAUBZ...",
             "roastery verify --address bc1q9vza2e8x573nczrlzms0wvx3gsqjx7vavgkx0l --text \"\" --signature smpAkcwRA...",
         ],
     ),

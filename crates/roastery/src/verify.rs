@@ -1,18 +1,22 @@
 //! `roastery verify`: a signature of a group, checked with its group file alone, or one of a text
 //! by any address (BIP-322).
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use bitcoin::{Address, Network, address::NetworkUnchecked, hex::FromHex as _};
 use clap::Args;
 use roastery_bitcoin::{
     consensus,
     message::{self, Outcome, Proven},
     network::{network_name, network_named},
+    wallet::Wallet,
 };
 use roastery_frost::Signature;
-use roastery_protocol::request::{Derivation, Subject, Taproot};
+use roastery_protocol::{
+    group::Group,
+    request::{Derivation, Taproot},
+};
 
 use crate::{
     files::read_group,
@@ -25,11 +29,15 @@ pub(crate) struct Options {
     /// The group file: the group has signed
     #[arg(long, value_name = "FILE", required_unless_present = "address")]
     group: Option<PathBuf>,
+    /// The scripts of the group's wallet, where it has any and has signed a text
+    #[arg(long, value_name = "TREE", conflicts_with = "hash")]
+    scripts: Option<String>,
     /// The address, of anybody, that has signed a text by BIP-322
-    #[arg(long, value_name = "ADDRESS", value_parser = address, conflicts_with_all = ["group", "hash", "path", "untweaked"])]
+    #[arg(long, value_name = "ADDRESS", value_parser = address, conflicts_with_all = ["group", "scripts", "hash", "path", "untweaked"])]
     address: Option<Address<NetworkUnchecked>>,
-    /// The network that the address must be of [default: any]
-    #[arg(long, value_name = "NETWORK", value_parser = network_named, conflicts_with = "group")]
+    /// The network that the address must be of [default: any], or whose addresses are shown of the
+    /// group [default: main]
+    #[arg(long, value_name = "NETWORK", value_parser = network_named)]
     network: Option<Network>,
     /// The text that was signed
     #[arg(long, value_name = "TEXT", conflicts_with = "hash", required_unless_present = "hash")]
@@ -37,39 +45,56 @@ pub(crate) struct Options {
     /// The hash that was signed, 64 hexadecimal digits
     #[arg(long, value_name = "HASH", value_parser = values::hash)]
     hash: Option<[u8; 32]>,
-    /// The signature: of a group 128 hexadecimal digits, of an address as BIP-322 has it (smp, ful,
-    /// pof, or without prefix)
+    /// The signature: of a hash 128 hexadecimal digits, of a text as BIP-322 has it (smp, ful, pof,
+    /// or without prefix); of a text by a group either
     #[arg(long, value_name = "SIGNATURE")]
     signature: String,
     /// The path of the group's key, like 0/7
     #[arg(long, value_name = "PATH", default_value = "", value_parser = values::path)]
     path: String,
     /// The group's key was used as it is, without a Taproot tweak
-    #[arg(long)]
+    #[arg(long, conflicts_with = "text")]
     untweaked: bool,
 }
 
 /// Runs the command: exit status 0 if the signature is valid, 1 if not, 2 if a file cannot be read.
 pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    let signature = options.signature.trim();
     match (&options.address, &options.text) {
-        (Some(address), Some(text)) => {
-            of_address(address, options.network, text, &options.signature)
-        }
-        _ => of_group(options),
+        (Some(address), Some(text)) => of_address(address, options.network, text, signature),
+        (_, Some(text)) => of_group(options, text, signature),
+        _ => of_hash(options, signature),
     }
 }
 
-fn of_group(options: &Options) -> anyhow::Result<ExitCode> {
-    let signature = <[u8; 64]>::from_hex(&options.signature).map_err(|_| {
-        anyhow!("--signature: a group's signature is 64 bytes as 128 hexadecimal digits")
-    })?;
-    let file = options.group.as_ref().ok_or_else(|| anyhow!("--group FILE says who signed"))?;
-    let group = read_group(file)?;
-    let message = match (&options.text, options.hash) {
-        (Some(text), _) => Subject::text_message(text),
-        (None, Some(hash)) => hash,
-        (None, None) => return Err(anyhow!("--text TEXT or --hash HASH says what was signed")),
+fn group_of(options: &Options) -> anyhow::Result<Group> {
+    read_group(options.group.as_ref().context("--group FILE says who signed")?)
+}
+
+/// A text that a group has signed as an address of its wallet.
+fn of_group(options: &Options, text: &str, signature: &str) -> anyhow::Result<ExitCode> {
+    let group = Arc::new(group_of(options)?);
+    let wallet = match &options.scripts {
+        None => Wallet::new(group)?,
+        Some(tree) => Wallet::with_scripts(group, tree)?,
     };
+    let path = values::steps(&options.path).map_err(anyhow::Error::msg)?;
+    let network = options.network.unwrap_or(Network::Bitcoin);
+    let address = wallet.text_address(&path, network)?;
+    let signature = match <[u8; 64]>::from_hex(signature) {
+        Ok(bytes) => wallet.text_signature(&path, text, &bytes)?.simple,
+        Err(_) => signature.to_owned(),
+    };
+    Ok(judge(&address, network, text, &signature))
+}
+
+/// A bare hash that a group has signed.
+fn of_hash(options: &Options, signature: &str) -> anyhow::Result<ExitCode> {
+    let signature = <[u8; 64]>::from_hex(signature).map_err(|_| {
+        anyhow!("--signature: a group's signature of a hash is 64 bytes as 128 hexadecimal digits")
+    })?;
+    let group = group_of(options)?;
+    let message = options.hash.context("--text TEXT or --hash HASH says what was signed")?;
     let taproot = if options.untweaked { Taproot::Untweaked } else { Taproot::KeyPathOnly };
     let derivation =
         Derivation { path: values::steps(&options.path).map_err(anyhow::Error::msg)?, taproot };
@@ -81,7 +106,7 @@ fn of_group(options: &Options) -> anyhow::Result<ExitCode> {
     say(
         Paint::Bad,
         &format!(
-            "not valid under key {key}: another text, path, tweak or group, or no signature of it"
+            "not valid under key {key}: another hash, path, tweak or group, or no signature of it"
         ),
     );
     Ok(ExitCode::FAILURE)
@@ -100,14 +125,18 @@ fn of_address(
         let name = network_name(network);
         return Err(anyhow!("--address: {signer} is not an address of {name}"));
     }
-    let (script, signature) = (signer.script_pubkey(), signature.trim());
-    Ok(match message::verify(&script, text.as_bytes(), signature, consensus::check_input) {
+    let networks = [Network::Bitcoin, Network::Testnet, Network::Regtest];
+    let network = network
+        .or_else(|| networks.into_iter().find(|network| address.is_valid_for_network(*network)));
+    Ok(judge(&signer, network.unwrap_or(Network::Bitcoin), text, signature))
+}
+
+/// Says whether the address has signed the text.
+fn judge(signer: &Address, network: Network, text: &str, signature: &str) -> ExitCode {
+    let script = signer.script_pubkey();
+    match message::verify(&script, text.as_bytes(), signature, consensus::check_input) {
         Ok(Outcome::Valid(proven)) => {
-            let networks = [Network::Bitcoin, Network::Testnet, Network::Regtest];
-            let network = network.or_else(|| {
-                networks.into_iter().find(|network| address.is_valid_for_network(*network))
-            });
-            valid(&signer, &proven, network.unwrap_or(Network::Bitcoin));
+            valid(signer, &proven, network);
             ExitCode::SUCCESS
         }
         Ok(Outcome::Inconclusive { what }) => {
@@ -118,7 +147,7 @@ fn of_address(
             say(Paint::Bad, &format!("not valid for {signer}: {error}"));
             ExitCode::FAILURE
         }
-    })
+    }
 }
 
 fn valid(signer: &Address, proven: &Proven, network: Network) {

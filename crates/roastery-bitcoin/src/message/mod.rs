@@ -2,9 +2,9 @@
 //!
 //! A text is signed as a transaction that cannot exist. Its first input spends an output of the
 //! address, in a transaction (`to_spend`) that commits to the text and has no inputs that exist.
-//! A group can sign a text as one of its addresses, by the key path: [`Wallet::text_message`] makes
-//! both transactions from the text and the path, and computes the signature hash. Nodes do not do
-//! it yet: what they sign of a text is the hash of the protocol's own tag.
+//! A group signs a text as one of its addresses, by the key path: [`Wallet::text_message`] makes
+//! both transactions from the text and the path, and computes the signature hash. Every node does
+//! it for itself and [checks](Wallet::check_text) a request against the result.
 //!
 //! [`verify`] checks the signature of any address.
 
@@ -64,9 +64,11 @@ pub enum TextError {
 /// A signature of a text by the group, in two forms of BIP-322.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TextSignature {
-    /// The form `simple`, with its prefix `smp`. Programs older than version 1.0.0 of BIP-322 take
-    /// it without the prefix.
+    /// The form `simple`, with its prefix `smp`.
     pub simple: String,
+    /// The form `simple` without the prefix, as programs older than version 1.0.0 of BIP-322 take
+    /// it.
+    pub unprefixed: String,
     /// The form `full`, with its prefix `ful`.
     pub full: String,
 }
@@ -83,7 +85,11 @@ pub fn message_hash(text: &[u8]) -> [u8; 32] {
 
 /// The transaction that commits to a text and has an output of this script.
 pub fn to_spend(script: ScriptBuf, text: &[u8]) -> Transaction {
-    let script_sig = Builder::new().push_int(0).push_slice(message_hash(text)).into_script();
+    committing(script, message_hash(text))
+}
+
+fn committing(script: ScriptBuf, hash: [u8; 32]) -> Transaction {
+    let script_sig = Builder::new().push_int(0).push_slice(hash).into_script();
     Transaction {
         version: Version(0),
         lock_time: absolute::LockTime::ZERO,
@@ -95,6 +101,18 @@ pub fn to_spend(script: ScriptBuf, text: &[u8]) -> Transaction {
         }],
         output: vec![TxOut { value: Amount::ZERO, script_pubkey: script }],
     }
+}
+
+/// Whether this is the transaction that commits to some text. No chain can have one: its input is
+/// that of a coinbase, which since BIP-34 begins with its height, and what this one begins with is
+/// the height 0.
+pub(crate) fn is_to_spend(transaction: &Transaction) -> bool {
+    let ([input], [output]) = (&transaction.input[..], &transaction.output[..]) else {
+        return false;
+    };
+    let hash =
+        input.script_sig.as_bytes().get(2..).and_then(|hash| <[u8; 32]>::try_from(hash).ok());
+    hash.is_some_and(|hash| *transaction == committing(output.script_pubkey.clone(), hash))
 }
 
 /// The transaction that spends it, without a signature.
@@ -113,7 +131,7 @@ pub fn to_sign(to_spend: &Transaction) -> Transaction {
 }
 
 /// The only output's script: `OP_RETURN` and nothing else.
-fn nothing() -> ScriptBuf {
+pub(crate) fn nothing() -> ScriptBuf {
     Builder::new().push_opcode(OP_RETURN).into_script()
 }
 
@@ -190,11 +208,11 @@ impl Wallet {
     ) -> Result<TextSignature, TextError> {
         let mut transaction = to_sign(&to_spend(self.text_script(path)?, text.as_bytes()));
         let witness = Witness::from_slice(&[signature]);
-        let encoded =
-            |prefix: &str, bytes: Vec<u8>| prefix.to_owned() + &BASE64_STANDARD.encode(bytes);
-        let simple = encoded(SIMPLE, consensus::serialize(&witness));
+        let unprefixed = BASE64_STANDARD.encode(consensus::serialize(&witness));
         transaction.input[0].witness = witness;
-        Ok(TextSignature { simple, full: encoded(FULL, consensus::serialize(&transaction)) })
+        let full = BASE64_STANDARD.encode(consensus::serialize(&transaction));
+        let (simple, full) = (SIMPLE.to_owned() + &unprefixed, FULL.to_owned() + &full);
+        Ok(TextSignature { simple, unprefixed, full })
     }
 
     /// How the key of an address derives: the group's own, or one of the wallet's.

@@ -19,6 +19,9 @@ use super::{
     tree,
 };
 
+/// The global field with the text that a proof of funds signs (BIP-322).
+pub(super) const SIGNED_MESSAGE: u8 = 0x09;
+
 /// What may follow a field's type in its key.
 #[derive(Clone, Copy)]
 enum Key {
@@ -63,6 +66,7 @@ fn rule(place: Place, kind: u8) -> Option<Rule> {
     let (name, key, value, used) = match (place, kind) {
         (Place::Global, 0x00) => ("unsigned transaction", Key::Nothing, Value::Any, Decoded),
         (Place::Global, 0x01) => ("extended key", Key::Extended, Value::KeySource, Kept),
+        (Place::Global, SIGNED_MESSAGE) => ("signed message", Key::Nothing, Value::Any, Kept),
         (Place::Global, 0xfb) => ("version", Key::Nothing, Value::Bytes(4, "4 bytes"), Kept),
         (Place::Input(_), 0x00) => ("previous transaction", Key::Nothing, Value::Any, Decoded),
         (Place::Input(_), 0x01) => ("output that is spent", Key::Nothing, Value::Any, Decoded),

@@ -60,6 +60,7 @@ pub struct Document {
     version: Version,
     decoded: Psbt,
     trees: Vec<Option<TapNodeHash>>,
+    signed_message: Option<Vec<u8>>,
 }
 
 impl Document {
@@ -77,6 +78,11 @@ impl Document {
     /// fields in use neither those that `bitcoin` has no form for.
     pub fn decoded(&self) -> &Psbt {
         &self.decoded
+    }
+
+    /// The text that a proof of funds signs, as its field has it (BIP-322).
+    pub(crate) fn signed_message(&self) -> Option<&[u8]> {
+        self.signed_message.as_deref()
     }
 
     /// The Merkle root of an output's script tree, as its field has it (BIP-371).
@@ -114,13 +120,14 @@ impl Document {
         }
         let decoded = Psbt::deserialize(&known)?;
         let trees = outputs.iter().map(|map| map.get(0x06).and_then(tree::root)).collect();
+        let signed_message = global.get(field::SIGNED_MESSAGE).map(<[u8]>::to_vec);
         let mut spent = BTreeMap::new();
         for (second, input) in decoded.unsigned_tx.input.iter().enumerate() {
             if let Some(first) = spent.insert(input.previous_output, second) {
                 return Err(PsbtError::SameOutput { first, second });
             }
         }
-        Ok(Self { bytes, version, decoded, trees })
+        Ok(Self { bytes, version, decoded, trees, signed_message })
     }
 }
 

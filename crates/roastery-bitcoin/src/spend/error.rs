@@ -5,6 +5,7 @@ use roastery_protocol::{
 };
 use thiserror::Error;
 
+use super::ProofError;
 use crate::psbt::PsbtError;
 
 /// Why the group signs nothing of a PSBT. Inputs are counted from 0.
@@ -26,6 +27,9 @@ pub enum CannotSign {
     /// The outputs are worth more than the inputs.
     #[error("more goes out than comes in")]
     Overspent,
+    /// Its first input is that of a signed text (BIP-322), and the rest is not as it must be.
+    #[error("a proof of funds that is not as it must be: {0}")]
+    Proof(ProofError),
     /// Nothing is this group's, or all of it is signed already.
     #[error("no input is left for this group to sign")]
     NothingToSign,

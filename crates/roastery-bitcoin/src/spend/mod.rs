@@ -5,6 +5,7 @@ mod error;
 mod input;
 mod left;
 mod output;
+mod proof;
 mod report;
 mod request;
 mod signed;
@@ -25,6 +26,7 @@ pub use self::{
     input::{Input, Leaf, Signing, State},
     left::{Left, Missing, Need},
     output::{Output, Payee},
+    proof::{Proof, ProofError},
     report::Report,
     warning::{HIGH_FEE, HIGH_FEE_PERCENT, HIGH_FEE_RATE, Warning},
 };
@@ -40,6 +42,8 @@ pub struct Spend {
     inputs: Vec<Input>,
     outputs: Vec<Output>,
     warnings: Vec<Warning>,
+    /// Set if this is no payment.
+    proof: Option<Result<Proof, ProofError>>,
     /// The signatures to make. Computed once, when they are first needed: the hashes of a large
     /// transaction take time.
     tasks: OnceLock<Result<Vec<Task>, CannotSign>>,
@@ -68,9 +72,11 @@ impl Spend {
             .map(|index| output::evaluate(&document, index, wallet, &mut warnings))
             .collect();
         let (group, tasks) = (wallet.group().clone(), OnceLock::new());
-        let mut spend = Self { document, group, inputs, outputs, warnings, tasks };
+        let proof = proof::recognise(&document);
+        let mut spend = Self { document, group, inputs, outputs, warnings, proof, tasks };
         let further = whole::warnings(&spend);
         spend.warnings.extend(further);
+        spend.soften_warnings();
         spend
     }
 
@@ -110,9 +116,10 @@ impl Spend {
         self.outputs.iter().map(|output| Some(output.amount)).sum_checked()
     }
 
-    /// The fee; `None` if it is not known or negative.
+    /// The fee; `None` if it is not known or negative. A [proof](Self::proof) has none.
     pub fn fee(&self) -> Option<Amount> {
-        self.total_in()?.checked_sub(self.total_out()?)
+        let fee = self.total_in()?.checked_sub(self.total_out()?)?;
+        Some(if self.proof().is_some() { Amount::ZERO } else { fee })
     }
 
     /// The fee rate in satoshi per virtual byte, rounded up, where the fee is known. The size is
@@ -142,8 +149,11 @@ impl Spend {
         self.beyond_what_returns(|input| input.signing != Signing::NotOurs || input.may_be_ours())
     }
 
-    /// What these inputs spend, less what comes back.
+    /// What these inputs spend, less what comes back. With a [proof](Self::proof) nothing leaves.
     fn beyond_what_returns(&self, counts: impl Fn(&Input) -> bool) -> Amount {
+        if self.proof().is_some() {
+            return Amount::ZERO;
+        }
         let comes =
             sum(self.outputs.iter().filter(|output| output.is_ours()).map(|out| out.amount));
         let inputs = self.inputs.iter().filter(|input| counts(input));

@@ -6,7 +6,7 @@ use bitcoin::{Amount, Network, Script, hex::DisplayHex as _};
 use roastery_protocol::request::{Derivation, MessageToSign, Taproot};
 use serde::Serialize;
 
-use super::{Input, Output, Payee, Signing, Spend, State};
+use super::{Input, Output, Payee, Proof, Signing, Spend, State};
 use crate::network::network_name;
 
 /// The report about a spend before it is signed: `Display` is text for people, in lines;
@@ -22,10 +22,23 @@ pub struct Report {
     fee_rate: Option<u64>,
     virtual_size: u64,
     leaves_the_group: u64,
+    /// What it proves, if it is a proof of funds and no payment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proof: Option<Proves>,
     to_sign: Vec<ToSign>,
     /// The reason why nothing is signed, if nothing is.
     cannot_sign: Option<String>,
     warnings: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Proves {
+    /// The address as which the text is signed.
+    address: String,
+    text: String,
+    /// The outputs that it shows the group can spend, and their amount.
+    coins: usize,
+    amount: u64,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -65,11 +78,18 @@ impl Report {
             fee_rate: spend.fee_rate(),
             virtual_size: spend.virtual_size(),
             leaves_the_group: spend.leaves_the_group().to_sat(),
+            proof: spend.proof().map(|proof| proves(spend, proof, network)),
             cannot_sign: messages.as_ref().err().map(ToString::to_string),
             to_sign: messages.unwrap_or_default().iter().map(to_sign).collect(),
             warnings: spend.warnings().iter().map(ToString::to_string).collect(),
         }
     }
+}
+
+fn proves(spend: &Spend, proof: &Proof, network: Network) -> Proves {
+    let (coins, amount) = spend.proves();
+    let address = destination(&proof.script, network);
+    Proves { address, text: proof.text.clone(), coins, amount: amount.to_sat() }
 }
 
 fn spent(input: &Input, network: Network) -> Spent {
@@ -139,15 +159,9 @@ fn destination(script: &Script, network: Network) -> String {
     )
 }
 
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let report = self;
-        let btc = |sat| Amount::from_sat(sat).to_string();
-        writeln!(f, "Transaction   {} (without signatures) on {}", report.txid, report.network)?;
-        if report.lock_time != 0 {
-            writeln!(f, "Lock time     {}", report.lock_time)?;
-        }
-        for (number, input) in report.inputs.iter().enumerate() {
+impl Report {
+    fn write_inputs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, input) in self.inputs.iter().enumerate() {
             let amount = input.amount.map_or_else(|| "an unknown amount".to_owned(), btc);
             writeln!(f, "Input {number:<7} {amount} of {}", input.outpoint)?;
             if let Some(destination) = &input.destination {
@@ -158,37 +172,68 @@ impl fmt::Display for Report {
                 None => writeln!(f, "              {}", input.state)?,
             }
         }
-        for (number, output) in report.outputs.iter().enumerate() {
+        Ok(())
+    }
+
+    fn write_payment(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { txid, network, lock_time, virtual_size, .. } = self;
+        writeln!(f, "Transaction   {txid} (without signatures) on {network}")?;
+        if *lock_time != 0 {
+            writeln!(f, "Lock time     {lock_time}")?;
+        }
+        self.write_inputs(f)?;
+        for (number, output) in self.outputs.iter().enumerate() {
             writeln!(f, "Output {number:<6} {} to {}", btc(output.amount), output.destination)?;
             writeln!(f, "              {}", output.payee)?;
         }
-        match (report.fee, report.fee_rate) {
+        match (self.fee, self.fee_rate) {
             (Some(fee), Some(rate)) => {
-                writeln!(
-                    f,
-                    "Fee           {}, {rate} sat/vB at {} vB",
-                    btc(fee),
-                    report.virtual_size
-                )?;
+                writeln!(f, "Fee           {}, {rate} sat/vB at {virtual_size} vB", btc(fee))?;
             }
             _ => writeln!(f, "Fee           unknown")?,
         }
+        let leaves = btc(self.leaves_the_group);
+        writeln!(f, "Leaves        {leaves} leave the group, fee included")
+    }
+
+    fn write_proof(&self, proof: &Proves, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { network, lock_time, .. } = self;
+        let Proves { address, text, coins, amount } = proof;
+        writeln!(f, "Proof         of funds on {network} (BIP-322): it pays nothing, ever")?;
+        writeln!(f, "Signed as     {address}")?;
+        // One line, whatever the text is.
+        writeln!(f, "Text          {text:?}")?;
+        if *lock_time != 0 {
+            writeln!(f, "Lock time     {lock_time}")?;
+        }
+        self.write_inputs(f)?;
+        let amount = btc(*amount);
         writeln!(
             f,
-            "Leaves        {} leave the group, fee included",
-            btc(report.leaves_the_group)
-        )?;
-        match &report.cannot_sign {
-            Some(reason) => writeln!(f, "To sign       nothing: {reason}")?,
-            None if report.to_sign.len() == 1 => writeln!(f, "To sign       1 signature")?,
-            None => {
-                writeln!(f, "To sign       {} signatures in one session", report.to_sign.len())?
-            }
+            "Proves        that this group can spend {amount} in {coins} outputs, if a chain has them unspent"
+        )
+    }
+}
+
+fn btc(satoshi: u64) -> String {
+    Amount::from_sat(satoshi).to_string()
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.proof {
+            Some(proof) => self.write_proof(proof, f)?,
+            None => self.write_payment(f)?,
         }
-        for ToSign { message, key } in &report.to_sign {
+        match (&self.cannot_sign, self.to_sign.len()) {
+            (Some(reason), _) => writeln!(f, "To sign       nothing: {reason}")?,
+            (None, 1) => writeln!(f, "To sign       1 signature")?,
+            (None, count) => writeln!(f, "To sign       {count} signatures in one session")?,
+        }
+        for ToSign { message, key } in &self.to_sign {
             writeln!(f, "              {message} (key {key})")?;
         }
-        for warning in &report.warnings {
+        for warning in &self.warnings {
             writeln!(f, "Warning       {warning}")?;
         }
         Ok(())

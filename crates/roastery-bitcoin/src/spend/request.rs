@@ -76,6 +76,9 @@ impl Spend {
     fn compute_tasks(&self) -> Result<Vec<Task>, CannotSign> {
         #[cfg(test)]
         tests::COMPUTED.with(|computed| computed.set(computed.get() + 1));
+        if let Some(Err(error)) = &self.proof {
+            return Err(CannotSign::Proof(error.clone()));
+        }
         let mut previous = Vec::with_capacity(self.inputs.len());
         for (input, look) in self.inputs.iter().enumerate() {
             previous.push(look.previous.as_ref().ok_or(CannotSign::UnknownOutput { input })?);

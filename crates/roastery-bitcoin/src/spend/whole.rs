@@ -14,7 +14,8 @@ pub(super) fn warnings(spend: &Spend) -> Vec<Warning> {
         return vec![Warning::Overspent];
     }
     let mut said = Vec::new();
-    if spend.inputs().iter().any(|input| input.signing != Signing::NotOurs)
+    if spend.proof().is_none()
+        && spend.inputs().iter().any(|input| input.signing != Signing::NotOurs)
         && !spend.outputs().iter().any(Output::is_ours)
     {
         let outputs = spend.outputs().iter().filter(|output| !output.is_burnt()).count();

@@ -11,6 +11,7 @@ mod messages;
 mod mutations;
 mod others;
 mod policy;
+mod proofs;
 mod spends;
 mod vectors;
 mod wallet;

@@ -121,6 +121,7 @@ fn a_group_signs_a_text_as_each_of_its_addresses_in_every_form() {
             let address = wallet.text_address(&path, Network::Bitcoin).unwrap();
             let forms = wallet.text_signature(&path, message, &signature).unwrap();
             let bare = forms.simple.strip_prefix("smp").unwrap();
+            assert_eq!(forms.unprefixed, bare);
             let bare_full = forms.full.strip_prefix("ful").unwrap();
             for (form, signature) in [
                 (Form::Simple, forms.simple.as_str()),

@@ -2,7 +2,6 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use thiserror::Error;
 
 use super::SigningRequest;
-use crate::tags::Tag;
 
 /// The longest text that can be signed, in bytes.
 pub const MAX_TEXT: usize = 4 * 1024;
@@ -20,8 +19,8 @@ pub const MAX_TRANSACTION: usize = 256 * 1024;
 pub enum Subject {
     /// Nothing is stated. A member that signs it trusts the proposer.
     Hash,
-    /// The one message is the hash of this text, of at most [`MAX_TEXT`] bytes (tag
-    /// `roastery/1/text`).
+    /// The one message is what signs this text, of at most [`MAX_TEXT`] bytes, as an address of the
+    /// group (BIP-322). This crate does not make it.
     Text(String),
     /// The messages are the signature hashes of this transaction: a PSBT of at most
     /// [`MAX_TRANSACTION`] bytes, in its binary form. This crate does not parse it.
@@ -48,17 +47,9 @@ pub enum SubjectError {
         /// The number of messages in the request.
         count: usize,
     },
-    /// The message is not the hash of the text.
-    #[error("the message is not the hash of the text that is shown")]
-    OtherText,
 }
 
 impl Subject {
-    /// The message that stands for a text: what is signed when a text is.
-    pub fn text_message(text: &str) -> [u8; 32] {
-        Tag::Text.hash(&[text.as_bytes()])
-    }
-
     /// The kind of subject as a word, for people.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -68,8 +59,8 @@ impl Subject {
         }
     }
 
-    /// Checks the lengths, and for a text that it is what the request signs. Transactions are
-    /// checked by a program that can parse them.
+    /// Checks the lengths, and that a text is for one message. Whether the messages are those of
+    /// the text or of the transaction is checked by a program that knows Bitcoin.
     ///
     /// # Errors
     ///
@@ -83,11 +74,9 @@ impl Subject {
         if length > most {
             return Err(SubjectError::TooLong { kind: self.kind(), length, most });
         }
-        let Subject::Text(text) = self else { return Ok(()) };
-        match request.messages() {
-            [only] if only.message == Self::text_message(text) => Ok(()),
-            [_] => Err(SubjectError::OtherText),
-            messages => Err(SubjectError::MessageCount { count: messages.len() }),
+        match (self, request.messages().len()) {
+            (Subject::Text(_), count) if count != 1 => Err(SubjectError::MessageCount { count }),
+            _ => Ok(()),
         }
     }
 }

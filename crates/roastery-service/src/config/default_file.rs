@@ -85,6 +85,9 @@ announce = {announce}
 # What may be signed at all: "text", "transaction", and "hash": bare hashes, which cannot be examined.
 # (ROASTERY_POLICY_KINDS)
 # kinds = ["text", "transaction"]
+# Who approves a proof of funds, a text that is signed with coins beside it: "by_hand": you, whatever "approval" says;
+# "as_texts": as "approval" says.
+# proofs_of_funds = "by_hand"
 # The most requests that are approved in an hour; 0 means any number. (ROASTERY_POLICY_MOST_PER_HOUR)
 # most_per_hour = 0
 # The longest life of a request, in seconds: 1 to 604800.

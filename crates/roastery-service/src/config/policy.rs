@@ -25,6 +25,8 @@ pub struct PolicyConfig {
     pub command_validity_seconds: u64,
     /// The kinds of subjects that may be signed.
     pub kinds: Vec<SubjectKind>,
+    /// Who approves proofs of funds (BIP-322).
+    pub proofs_of_funds: ProofApproval,
     /// The most requests that are approved in an hour; 0 is no limit.
     pub most_per_hour: u32,
     /// The longest life of a request after it was received, in seconds.
@@ -56,6 +58,19 @@ impl ApprovalMode {
             Self::Automatic => "automatic",
         }
     }
+}
+
+/// Who approves proofs of funds that the rules allow: a text that is signed with coins beside it,
+/// in a PSBT.
+///
+/// Exhaustive: a further variant is a breaking change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProofApproval {
+    /// The operator, each of them, whatever [`PolicyConfig::approval`] is.
+    ByHand,
+    /// As any other text: as [`PolicyConfig::approval`] says.
+    AsTexts,
 }
 
 /// What a request may be about.
@@ -100,6 +115,7 @@ impl Default for PolicyConfig {
             command_timeout_seconds: 30,
             command_validity_seconds: 60,
             kinds: vec![SubjectKind::Text, SubjectKind::Transaction],
+            proofs_of_funds: ProofApproval::ByHand,
             most_per_hour: 0,
             longest_life_seconds: 7 * 24 * 60 * 60,
             transactions: Rules::default(),

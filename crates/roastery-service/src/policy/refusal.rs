@@ -1,4 +1,4 @@
-use roastery_bitcoin::{policy, psbt::PsbtError, spend::Mismatch};
+use roastery_bitcoin::{message::TextError, policy, psbt::PsbtError, spend::Mismatch};
 use roastery_protocol::request::{RefusalReason, SubjectError};
 use thiserror::Error;
 
@@ -9,6 +9,9 @@ pub enum Refusal {
     /// The subject is not what is signed.
     #[error(transparent)]
     Subject(#[from] SubjectError),
+    /// The requested message is not what signs the text as an address of the group.
+    #[error(transparent)]
+    Text(#[from] TextError),
     /// The subject is not a valid transaction.
     #[error("no transaction: {0}")]
     NoTransaction(#[source] PsbtError),
@@ -53,6 +56,7 @@ impl Refusal {
         matches!(
             self,
             Refusal::Subject(_)
+                | Refusal::Text(_)
                 | Refusal::NoTransaction(_)
                 | Refusal::Mismatch(_)
                 | Refusal::Kind { .. }
@@ -62,9 +66,10 @@ impl Refusal {
     /// The reason that the others receive.
     pub fn reason(&self) -> RefusalReason {
         match self {
-            Refusal::Subject(_) | Refusal::NoTransaction(_) | Refusal::Mismatch(_) => {
-                RefusalReason::Unacceptable
-            }
+            Refusal::Subject(_)
+            | Refusal::Text(_)
+            | Refusal::NoTransaction(_)
+            | Refusal::Mismatch(_) => RefusalReason::Unacceptable,
             Refusal::Transaction(refusal) => refusal.reason(),
             Refusal::Unavailable => RefusalReason::Fault,
             Refusal::Kind { .. } | Refusal::Life { .. } | Refusal::Rate { .. } => {

@@ -12,7 +12,7 @@ use roastery_store::{Coin, Examination, KeptRequest, Spending};
 use thiserror::Error;
 
 use super::{Caps, refusal::Refusal};
-use crate::config::{PolicyConfig, SubjectKind};
+use crate::config::{PolicyConfig, ProofApproval, SubjectKind};
 
 /// The rules of one group at this node.
 #[derive(Debug)]
@@ -55,9 +55,15 @@ pub struct Examined {
     /// The transaction with its messages and warnings.
     spend: Option<Arc<Spend>>,
     spending: Spending,
+    by_hand: bool,
 }
 
 impl Examined {
+    /// Whether only the operator approves it: a proof of funds, if the rules do not say otherwise.
+    pub fn is_by_hand(&self) -> bool {
+        self.by_hand
+    }
+
     /// What it spends, with the messages and the warnings, if it is a transaction.
     pub fn spend(&self) -> Option<&Arc<Spend>> {
         self.spend.as_ref()
@@ -75,8 +81,11 @@ impl Examined {
 }
 
 /// What limits count of a transaction: the most that may leave the group, and the coins that are
-/// recognised as its own.
+/// recognised as its own. A proof of funds spends nothing.
 fn spending_of(spend: &Spend) -> Spending {
+    if spend.proof().is_some() {
+        return Spending::default();
+    }
     let ours = spend.inputs().iter().filter(|input| input.signing != Signing::NotOurs);
     let coins: BTreeSet<Coin> = ours
         .map(|input| Coin {
@@ -133,6 +142,11 @@ impl PolicyEngine {
         &self.config
     }
 
+    /// The group's wallet.
+    pub fn wallet(&self) -> &Wallet {
+        &self.wallet
+    }
+
     /// The network of the group's addresses.
     pub fn network(&self) -> Network {
         self.transactions.network()
@@ -158,7 +172,8 @@ impl PolicyEngine {
     }
 
     /// Examines a request: whether this node signs its kind, and whether its messages are those of
-    /// its subject. Hashes and keys are computed here, from the subject and the group file. `spend`
+    /// its subject. Hashes and keys are computed here, from the subject and the group file: a text
+    /// is made the message of BIP-322. `spend`
     /// is the subject's transaction, if it was [read](Self::read) already. Must not be called in an
     /// async task.
     ///
@@ -172,7 +187,9 @@ impl PolicyEngine {
     ) -> Result<Examined, Refusal> {
         let KeptRequest { request, subject, since, .. } = kept;
         let kind = SubjectKind::of(subject);
-        if !self.config.kinds.contains(&kind) {
+        let signs = |kind| self.config.kinds.contains(&kind);
+        // A proof of funds is a text, and is known as one when it is read.
+        if !signs(kind) && !(kind == SubjectKind::Transaction && signs(SubjectKind::Text)) {
             return Err(Refusal::Kind { kind: subject.kind() });
         }
         subject.check(request)?;
@@ -182,16 +199,32 @@ impl PolicyEngine {
                     Some(spend) => spend,
                     None => Arc::new(self.read(bytes)?),
                 };
+                let (kind, name) = match spend.proof() {
+                    Some(_) => (SubjectKind::Text, "proof of funds"),
+                    None => (SubjectKind::Transaction, subject.kind()),
+                };
+                if !signs(kind) {
+                    return Err(Refusal::Kind { kind: name });
+                }
                 spend.check(request)?;
                 Some(spend)
             }
-            Subject::Hash | Subject::Text(_) => None,
+            Subject::Text(text) => {
+                self.wallet.check_text(request, text)?;
+                None
+            }
+            Subject::Hash => None,
         };
         let life = request.expiry().saturating_sub(*since);
         let spending = spend.as_deref().map(spending_of).unwrap_or_default();
         let found = spend.as_deref().map(|spend| found(spend, &spending)).unwrap_or_default();
         let about = Examination::new(request, subject, &found);
-        Ok(Examined { about, life, spend, spending })
+        let by_hand = spend.as_deref().is_some_and(|spend| self.is_by_hand(spend));
+        Ok(Examined { about, life, spend, spending, by_hand })
+    }
+
+    fn is_by_hand(&self, spend: &Spend) -> bool {
+        spend.proof().is_some() && self.config.proofs_of_funds == ProofApproval::ByHand
     }
 
     /// Applies the rules that concern this request alone. The limits within a time are those of a

@@ -40,7 +40,7 @@ pub(crate) use self::{answers::requests::MOST_LISTED, supervision::Supervisor};
 pub use self::{
     answers::{
         cutting::{AuditCuts, LineOf, nothing_to_cut, too_young},
-        known::{KnownRequest, RequestDetails},
+        known::{KnownRequest, RequestDetails, TextSigner},
         records::{HeldProof, LoggedShare},
         requests::{OutputVersion, RequestFilter, RequestPage, SignedForm},
         status::{GroupStatus, MemberStatus, NodeStatus, PeerStatus, PolicyStatus, SessionStatus},

@@ -23,7 +23,7 @@ pub use self::{
     problem::{Problem, ProblemCode},
     request::{
         InputLeft, Message, MissingPart, NoState, Payment, Progress, Request, SignedTransaction,
-        State, Subject, Summary,
+        State, Subject, Summary, TextSignature,
     },
 };
 
@@ -241,7 +241,7 @@ pub struct Begin {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Propose {
-    /// A text of at most 4096 bytes.
+    /// A text of at most 4096 bytes. It is signed as an address of the group, by BIP-322.
     #[schema(max_length = 4096)]
     pub text: Option<String>,
     /// A transaction: a PSBT in base64.
@@ -250,10 +250,11 @@ pub struct Propose {
     /// Bare hashes, 1 to 64 of 32 bytes each.
     #[schema(min_items = 1, max_items = 64)]
     pub hashes: Option<Vec<String>>,
-    /// The path of the key for a text or for hashes: unhardened steps, 8 at most, like "0/7".
+    /// The path of the key for a text or for hashes: unhardened steps, 8 at most, like "0/7". For a
+    /// text it is that of an address of the group: its own (no steps), or one of its wallet.
     #[schema(pattern = "^(m|(m/)?[0-9]{1,9}(/[0-9]{1,9}){0,7})?$", default = "")]
     pub path: String,
-    /// For a text or for hashes: whether the key is used as it is, without a Taproot tweak.
+    /// For hashes: whether the key is used as it is, without a Taproot tweak.
     #[schema(default = false)]
     pub untweaked: bool,
     /// The request expires after this many seconds; an hour if absent.

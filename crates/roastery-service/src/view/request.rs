@@ -42,6 +42,8 @@ pub struct Request {
     pub progress: Progress,
     /// The signatures, one for each message.
     pub signatures: Option<Vec<String>>,
+    /// The signature of a text in the forms of BIP-322. Absent in lists.
+    pub text_signature: Option<TextSignature>,
     /// The seats that have signed, if it is known here.
     pub signers: Option<Vec<u16>>,
 }
@@ -51,6 +53,17 @@ impl Request {
     pub fn is_open(&self) -> bool {
         matches!(self.state, State::Proposed | State::Approved)
     }
+}
+
+/// The signature of a text by an address, in the forms of BIP-322.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TextSignature {
+    /// The form `simple`, with its prefix `smp`.
+    pub simple: String,
+    /// The form `simple` without the prefix, for programs that know none.
+    pub unprefixed: String,
+    /// The form `full`, with its prefix `ful`.
+    pub full: String,
 }
 
 /// A signed transaction, and what it lacks before it can be sent.
@@ -162,6 +175,8 @@ pub struct Subject {
     pub kind: SubjectKind,
     /// The text, or a description of the transaction.
     pub text: Option<String>,
+    /// The address as which a text is signed. Absent in lists.
+    pub address: Option<String>,
     /// The transaction: a PSBT in base64. Absent in lists.
     pub psbt: Option<String>,
 }
@@ -171,6 +186,9 @@ pub struct Subject {
 pub struct Summary {
     /// The first words of a text.
     pub words: Option<String>,
+    /// If the transaction is a proof of funds (BIP-322), which pays nothing: the amount that it
+    /// shows the group can spend, if a chain has its coins unspent.
+    pub proves: Option<u64>,
     /// The payments to others, the greatest amounts first; at most 8.
     pub pays: Vec<Payment>,
     /// The number of further payments to others.

@@ -3,6 +3,7 @@
 
 use bitcoin::{Amount, Network, Psbt};
 use roastery_bitcoin::{
+    message::TextError,
     policy::Rules,
     spend::Mismatch,
     wallet::{Branch, USUAL_SEARCH_DEPTH},
@@ -10,10 +11,10 @@ use roastery_bitcoin::{
 use roastery_protocol::{
     SessionId,
     request::RefusalReason,
-    request::{Derivation, MessageToSign, SigningRequest, Subject, Taproot},
+    request::{MessageToSign, SigningRequest, Subject, Taproot},
 };
 use roastery_service::{
-    config::{PolicyConfig, SubjectKind},
+    config::{PolicyConfig, ProofApproval, SubjectKind},
     policy::{Ledger, Now, PolicyEngine, Refusal, WalletSettings},
 };
 use roastery_store::{Coin, Examination, KeptRequest, Spending};
@@ -40,10 +41,9 @@ fn messages(group: &TestGroup, psbt: &Psbt) -> Vec<MessageToSign> {
     spend_of(psbt.clone(), &group.wallet()).messages().unwrap()
 }
 
-fn text(text: &str) -> (Vec<MessageToSign>, Subject) {
-    let message = Subject::text_message(text);
-    let derivation = Derivation::key_path_only();
-    (vec![MessageToSign { message, derivation }], Subject::Text(text.to_owned()))
+fn text(group: &TestGroup, text: &str) -> (Vec<MessageToSign>, Subject) {
+    let message = group.wallet().text_message(&[0, 3], text).unwrap();
+    (vec![message], Subject::Text(text.to_owned()))
 }
 
 #[test]
@@ -126,19 +126,54 @@ fn a_proposer_that_lies_about_an_amount_a_script_a_path_or_a_hash_is_refused() {
 fn a_text_is_signed_if_it_is_the_one_that_is_shown() {
     let group = TestGroup::three_of_five();
     let engine = engine_of(&group, PolicyConfig::default());
-    let (messages, subject) = text("pay carol");
+    let (messages, subject) = text(&group, "pay carol");
     let examined = engine.examine(&kept(&group, messages.clone(), subject), None).unwrap();
     assert_eq!(engine.allow(&examined), Ok(()));
     assert_eq!(examined.spending().amount, 0);
-    let (_, other) = text("pay dave");
-    let refusal = engine.examine(&kept(&group, messages, other), None).unwrap_err();
-    assert!(matches!(refusal, Refusal::Subject(_)), "{refusal}");
+    let (_, other) = text(&group, "pay dave");
+    let refusal = engine.examine(&kept(&group, messages.clone(), other.clone()), None).unwrap_err();
+    assert_eq!(refusal, Refusal::Text(TextError::OtherText));
+    assert_eq!(refusal.reason(), RefusalReason::Unacceptable);
+    assert!(refusal.is_about_what_is_shown());
+    let mut elsewhere = messages;
+    elsewhere[0].derivation.path = vec![2, 3];
+    let refusal = engine.examine(&kept(&group, elsewhere, other), None).unwrap_err();
+    assert_eq!(refusal, Refusal::Text(TextError::NotAnAddress));
+}
+
+#[test]
+fn a_proof_of_funds_is_a_text_that_spends_nothing_and_waits_for_the_operator_unless_a_rule_says_so()
+{
+    let group = TestGroup::three_of_five();
+    let psbt = proof_of_funds(&group.wallet(), "ours", &[5_000_000]);
+    let kept = kept(&group, messages(&group, &psbt), transaction(&psbt));
+    let no_payments = Rules { most_per_transaction: Some(0), ..Rules::default() };
+    let kinds = |kinds: &[SubjectKind]| PolicyConfig {
+        kinds: kinds.to_vec(),
+        transactions: no_payments.clone(),
+        ..PolicyConfig::default()
+    };
+    let by_hand = engine_of(&group, kinds(&[SubjectKind::Text]));
+    let examined = by_hand.examine(&kept, None).unwrap();
+    assert_eq!(by_hand.allow(&examined), Ok(()));
+    assert_eq!(examined.spending(), &Spending::default());
+    assert!(examined.is_by_hand());
+    let proofs_of_funds = ProofApproval::AsTexts;
+    let config = PolicyConfig { proofs_of_funds, ..kinds(&[SubjectKind::Text]) };
+    assert!(!engine_of(&group, config).examine(&kept, None).unwrap().is_by_hand());
+    let refusal = engine_of(&group, kinds(&[SubjectKind::Transaction])).examine(&kept, None);
+    assert_eq!(refusal.unwrap_err(), Refusal::Kind { kind: "proof of funds" });
+    // A payment is none, where only texts are signed.
+    let psbt = ordinary(&group.wallet());
+    let kept = self::kept(&group, messages(&group, &psbt), transaction(&psbt));
+    let refusal = engine_of(&group, kinds(&[SubjectKind::Text])).examine(&kept, None).unwrap_err();
+    assert_eq!(refusal, Refusal::Kind { kind: "transaction" });
 }
 
 #[test]
 fn bare_hashes_are_not_signed_unless_the_operator_says_so() {
     let group = TestGroup::three_of_five();
-    let (messages, _) = text("anything");
+    let (messages, _) = text(&group, "anything");
     let kept = kept(&group, messages, Subject::Hash);
     let refusal = engine_of(&group, PolicyConfig::default()).examine(&kept, None).unwrap_err();
     assert_eq!(refusal, Refusal::Kind { kind: "hash" });

@@ -5,7 +5,8 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use roastery_protocol::request::{Derivation, MessageToSign, SigningRequest, Subject};
+use roastery_bitcoin::wallet::Wallet;
+use roastery_protocol::request::{SigningRequest, Subject};
 use roastery_store::{Durability, Listing, Passphrase, RequestState, StateKind, Store};
 
 use crate::Failure;
@@ -16,7 +17,8 @@ const AT_ONCE: usize = 1000;
 /// Puts so many signed requests into a store, with the signatures of one that is there.
 pub(crate) fn fill(store: &Path, passphrase: &str, count: usize) -> Result<(), Failure> {
     let store = Store::open(store, &Passphrase::new(passphrase.to_owned()))?;
-    let group = store.groups()?.first().ok_or("no group")?.group.id();
+    let wallet = Wallet::new(store.groups()?.first().ok_or("no group")?.group.clone())?;
+    let group = wallet.group().id();
     let (groups, states) = (vec![group], vec![StateKind::Signed]);
     let signed = store.list(&Listing { groups, states, before: u64::MAX, limit: 1 })?;
     let outcome = match signed.first().map(|kept| &kept.state) {
@@ -28,8 +30,8 @@ pub(crate) fn fill(store: &Path, passphrase: &str, count: usize) -> Result<(), F
         store.write(Durability::Deferred, |change| {
             for number in first..count.min(first + AT_ONCE) {
                 let text = format!("text {number}, signed before");
-                let derivation = Derivation::key_path_only();
-                let message = MessageToSign { message: Subject::text_message(&text), derivation };
+                let message =
+                    wallet.text_message(&[], &text).expect("the group's own address signs texts");
                 let mut id = [0xff; 32];
                 id[..8].copy_from_slice(&number.to_le_bytes());
                 // A life of an hour, as requests have.

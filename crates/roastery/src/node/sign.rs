@@ -19,17 +19,18 @@ pub(crate) struct Sign {
     /// The group: its name or its id
     #[arg(long, value_name = "GROUP")]
     group: String,
-    /// A text to sign
+    /// A text to sign as an address of the group (BIP-322)
     #[arg(long, value_name = "TEXT", conflicts_with = "hash", required_unless_present = "hash")]
     text: Option<String>,
     /// A bare hash to sign, 64 hexadecimal digits; may be given up to 64 times
     #[arg(long, value_name = "HASH", value_parser = values::hash_text)]
     hash: Vec<String>,
-    /// The path of the key, like 0/7
+    /// The path of the key, like 0/7; for a text that of an address, which is the group's own if
+    /// none is given
     #[arg(long, value_name = "PATH", default_value = "", value_parser = values::path)]
     path: String,
     /// Sign with the key as it is, without a Taproot tweak
-    #[arg(long)]
+    #[arg(long, conflicts_with = "text")]
     untweaked: bool,
     /// After how many seconds the request expires [default: 3600]
     #[arg(long, value_name = "SECONDS", value_parser = values::life)]

@@ -140,6 +140,9 @@ fn finish(
         Folder::write_new(file, &content, Access::Everyone)?;
     }
     left.iter().for_each(|left| remark(&visible(&left.text)));
+    if request.summary.as_ref().is_some_and(|summary| summary.proves.is_some()) && left.is_empty() {
+        remark("a proof of funds: pof before the PSBT in base64 makes it the signature (BIP-322)");
+    }
     // Its own signature is what the group was asked for; others may be made elsewhere.
     let whole = !left.iter().any(|left| left.missing == MissingPart::SignatureHashType);
     match &result.out {

@@ -115,11 +115,14 @@ const USES: &[(&str, &[&str])] = &[
     ("log --check text", &["text: line 1", "no entry of an audit log", "roastery log --export"]),
     ("log --check empty", &["empty", "no entry", "roastery log --export"]),
     ("completions tcsh", &["\"tcsh\"", "bash", "zsh"]),
-    ("verify --group text --text a --signature 00", &["--signature", "128 hexadecimal digits"]),
+    (
+        "verify --group text --hash 0000000000000000000000000000000000000000000000000000000000000000 --signature 00",
+        &["--signature", "128 hexadecimal digits"],
+    ),
     ("verify --address here --text a --signature smp", &["--address", "here", "an address"]),
     (
-        "verify --group text --network main --text a --signature 00",
-        &["--network", "exclude each other"],
+        "verify --group text --untweaked --text a --signature 00",
+        &["--untweaked", "exclude each other"],
     ),
     ("wallet --group text --network bitcoin", &["--network", "main, testnet3, testnet4, signet"]),
     ("wallet --group text --count -1", &["--count", "whole numbers from 0 to 10000"]),

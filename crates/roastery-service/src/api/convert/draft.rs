@@ -9,7 +9,12 @@ pub(in crate::api) fn draft_of(what: Propose) -> Result<RequestDraft, ApiError> 
     let taproot = if untweaked { Taproot::Untweaked } else { Taproot::KeyPathOnly };
     let derivation = Derivation { path: read_path(&path)?, taproot };
     let subject = match (text, psbt, hashes) {
-        (Some(text), None, None) => DraftSubject::Text(text, derivation),
+        (Some(_), None, None) if untweaked => {
+            let reason =
+                "a text is signed as an address, whose key is tweaked: untweaked is for hashes";
+            return Err(ApiError::invalid(reason));
+        }
+        (Some(text), None, None) => DraftSubject::Text(text, derivation.path),
         (None, Some(psbt), None) => DraftSubject::Transaction(psbt.into_bytes()),
         (None, None, Some(hashes)) => {
             let read = |hash: String| {

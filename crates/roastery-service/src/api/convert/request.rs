@@ -3,6 +3,7 @@ use bitcoin::{
     base64::{Engine as _, prelude::BASE64_STANDARD},
     hex::DisplayHex as _,
 };
+use roastery_bitcoin::message::TextSignature;
 use roastery_protocol::request::{Derivation, Subject, Taproot};
 use roastery_store::RequestState;
 
@@ -34,6 +35,10 @@ impl From<KnownRequest> for view::Request {
             let signatures = outcome.signatures.iter();
             signatures.map(|signature| signature.to_bytes().to_lower_hex_string()).collect()
         });
+        let text_signature = details
+            .as_ref()
+            .and_then(|details| details.signer.as_ref()?.signature.clone())
+            .map(Into::into);
         let origin = outcome.and_then(|outcome| outcome.origin.as_ref());
         Self {
             session: kept.request.session_id().to_string(),
@@ -51,6 +56,7 @@ impl From<KnownRequest> for view::Request {
             text: current.text,
             progress: decisions.into(),
             signatures,
+            text_signature,
             signers: origin.map(|origin| numbers(&origin.signers)),
             subject: subject(kept.subject, details),
         }
@@ -61,13 +67,16 @@ impl From<KnownRequest> for view::Request {
 fn subject(subject: Subject, details: Option<RequestDetails>) -> view::Subject {
     let kind = SubjectKind::of(&subject);
     match (subject, details) {
-        (Subject::Text(text), _) => view::Subject { kind, text: Some(text), psbt: None },
+        (Subject::Text(text), details) => {
+            let address = details.and_then(|details| Some(details.signer?.address));
+            view::Subject { kind, text: Some(text), address, psbt: None }
+        }
         (Subject::Transaction(psbt), Some(details)) => {
             let psbt = Some(BASE64_STANDARD.encode(psbt));
-            view::Subject { kind, text: details.report, psbt }
+            view::Subject { kind, text: details.report, address: None, psbt }
         }
         (Subject::Transaction(_), None) | (Subject::Hash, _) => {
-            view::Subject { kind, text: None, psbt: None }
+            view::Subject { kind, text: None, address: None, psbt: None }
         }
     }
 }
@@ -82,6 +91,13 @@ fn taproot(taproot: &Taproot) -> String {
         Taproot::Untweaked => "untweaked".to_owned(),
         Taproot::KeyPathOnly => "key-path-only".to_owned(),
         Taproot::ScriptRoot(root) => root.to_lower_hex_string(),
+    }
+}
+
+impl From<TextSignature> for view::TextSignature {
+    fn from(signature: TextSignature) -> Self {
+        let TextSignature { simple, unprefixed, full } = signature;
+        Self { simple, unprefixed, full }
     }
 }
 
@@ -123,10 +139,11 @@ impl From<MemberDecisions> for view::Progress {
 
 impl From<Summary> for view::Summary {
     fn from(summary: Summary) -> Self {
-        let Summary { words, pays, more, returns, fee, warnings, warning_count } = summary;
+        let Summary { words, proves, pays, more, returns, fee, warnings, warning_count } = summary;
         let pay = |Payment { amount, to }| view::Payment { amount: amount.to_sat(), to };
         Self {
             words,
+            proves: proves.map(Amount::to_sat),
             pays: pays.into_iter().map(pay).collect(),
             more,
             returns: returns.map(Amount::to_sat),

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use roastery_bitcoin::spend::Report;
+use roastery_bitcoin::{message::TextSignature, spend::Report};
 use roastery_protocol::request::Subject;
-use roastery_store::KeptRequest;
+use roastery_store::{KeptRequest, RequestState};
 
 use crate::{
-    policy::Examined,
+    policy::{Examined, PolicyEngine},
     service::group::{
         progress::MemberDecisions,
         service::GroupService,
@@ -43,6 +43,37 @@ pub struct RequestDetails {
     pub keys: Vec<Option<[u8; 32]>>,
     /// The description of its transaction, or why it is none; `None` if the subject is another.
     pub report: Option<String>,
+    /// The address that signs its text; `None` if the subject is another, or the key is not that of
+    /// an address.
+    pub signer: Option<TextSigner>,
+}
+
+/// The address as which the group signs a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextSigner {
+    /// The address.
+    pub address: String,
+    /// Its signature, if there is one yet.
+    pub signature: Option<TextSignature>,
+}
+
+impl TextSigner {
+    /// The address that signs the text of a request. A request that is not for this text by this
+    /// node's rules has none.
+    fn of(kept: &KeptRequest, policy: &PolicyEngine) -> Option<Self> {
+        let Subject::Text(text) = &kept.subject else { return None };
+        let wallet = policy.wallet();
+        wallet.check_text(&kept.request, text).ok()?;
+        let path = &kept.request.messages().first()?.derivation.path;
+        let address = wallet.text_address(path, policy.network()).ok()?.to_string();
+        let signature = match &kept.state {
+            RequestState::Signed(outcome) => outcome.signatures.first(),
+            _ => None,
+        };
+        let signature =
+            signature.and_then(|made| wallet.text_signature(path, text, &made.to_bytes()).ok());
+        Some(Self { address, signature })
+    }
 }
 
 impl GroupService {
@@ -69,13 +100,16 @@ impl GroupService {
     ) -> KnownRequest {
         let mut known = self.known(kept);
         // Each key takes a tenth of a millisecond and more, and there may be 64 of them.
-        let (group, request) = (self.group.clone(), known.kept.request.clone());
-        let keys = self.shared.runtime.spawn_blocking(move || {
-            let keys = request.messages().iter().map(|entry| entry.derivation.tweaks(&group).ok());
-            keys.map(|key| Some(key?.x_only_public_key().to_bytes())).collect()
+        let (group, policy, kept) = (self.group.clone(), self.policy.clone(), known.kept.clone());
+        let computed = self.shared.runtime.spawn_blocking(move || {
+            let entries = kept.request.messages().iter();
+            let keys = entries.map(|entry| entry.derivation.tweaks(&group).ok());
+            let keys = keys.map(|key| Some(key?.x_only_public_key().to_bytes())).collect();
+            (keys, TextSigner::of(&kept, &policy))
         });
         // If they are missing it is shown all the same.
-        let mut details = RequestDetails { keys: keys.await.unwrap_or_default(), report: None };
+        let (keys, signer) = computed.await.unwrap_or_default();
+        let mut details = RequestDetails { keys, report: None, signer };
         if let Subject::Transaction(psbt) = &known.kept.subject {
             let (spend, psbt) = (examined.and_then(Examined::spend).cloned(), psbt.clone());
             let conflicts = self.conflicts(&known.kept).await;

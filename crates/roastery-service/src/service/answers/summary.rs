@@ -12,15 +12,12 @@ use crate::{
         answers::known::KnownRequest,
         group::{
             service::GroupService,
-            summaries::{Summary, summary},
+            summaries::{Summary, WORDS, summary},
             turns::Lane,
         },
     },
     text,
 };
-
-/// The length of a text's summary, in columns of a terminal.
-const WORDS: usize = 64;
 
 /// How long a list may take to parse transactions that were not examined since the start.
 const READING: Duration = Duration::from_millis(200);

@@ -85,7 +85,8 @@ impl GroupService {
             Err(refusal) => return self.refuse_by_rules(&kept, &refusal).await,
         };
         let mode = self.approval_mode();
-        let left = self.left_to_operator(&kept.request).filter(|_| mode != ApprovalMode::Manual);
+        let left = self.left_to_operator(&kept.request, examined.is_by_hand());
+        let left = left.filter(|_| mode != ApprovalMode::Manual);
         match (mode, left) {
             // Only the operator can reverse the operator's rejection.
             (_, Some(text)) => self.tell(session, "pending", text),
@@ -153,7 +154,7 @@ impl GroupService {
         )?;
         let about = examined.about();
         let origin = basis.origin(seen);
-        if !operator && let Some(text) = self.left_to_operator(&request) {
+        if !operator && let Some(text) = self.left_to_operator(&request, examined.is_by_hand()) {
             return Err(ServiceError::Conflict(text.into()));
         }
         // The last rejection that this approval reverses.

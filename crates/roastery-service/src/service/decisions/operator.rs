@@ -97,18 +97,16 @@ impl GroupService {
             let reason = "what was shown with it was refused and is not kept: propose it anew";
             return Err(ServiceError::Conflict(reason.into()));
         }
-        match (&kept.state, self.approval_mode()) {
-            (RequestState::Signed(_), _) => {
-                return Err(ServiceError::Conflict("the request is signed".into()));
-            }
-            (_, ApprovalMode::Command) if self.left_to_operator(&kept.request).is_none() => {
-                let reason = "requests of this group are approved by a command";
-                return Err(ServiceError::Conflict(reason.into()));
-            }
-            _ => {}
+        if let RequestState::Signed(_) = kept.state {
+            return Err(ServiceError::Conflict("the request is signed".into()));
         }
         let examined = self.examine_for(Lane::Operator, &kept, None).await;
         let examined = examined.map_err(ServiceError::Refused)?;
+        let left = self.left_to_operator(&kept.request, examined.is_by_hand());
+        if self.approval_mode() == ApprovalMode::Command && left.is_none() {
+            let reason = "requests of this group are approved by a command";
+            return Err(ServiceError::Conflict(reason.into()));
+        }
         self.approve(&kept, &examined, ApprovalBasis::Operator { after }).await?;
         self.acknowledge(&kept, Some(&examined)).await
     }

@@ -25,8 +25,12 @@ impl GroupService {
     }
 
     /// Why only the operator may approve a request, if the operator has rejected the same messages,
-    /// or the clock by which requests expire is wrong.
-    pub(in crate::service) fn left_to_operator(&self, request: &SigningRequest) -> Option<String> {
+    /// the clock by which requests expire is wrong, or the rules say so of what was found in it.
+    pub(in crate::service) fn left_to_operator(
+        &self,
+        request: &SigningRequest,
+        is_by_hand: bool,
+    ) -> Option<String> {
         if let Some(start) = self.clock_behind {
             let start = Time::from_milliseconds(start);
             return Some(format!(
@@ -34,11 +38,16 @@ impl GroupService {
                  if it is right, only the operator may approve until that time"
             ));
         }
-        let twin = self.shared.rejected.twin(key_of(&self.group), request)?.to_string();
-        let id = &twin[..8];
-        Some(format!(
-            "signs what this node's operator has rejected as request {id}: only the operator may approve it"
-        ))
+        if let Some(twin) = self.shared.rejected.twin(key_of(&self.group), request) {
+            let twin = twin.to_string();
+            let id = &twin[..8];
+            return Some(format!(
+                "signs what this node's operator has rejected as request {id}: only the operator may approve it"
+            ));
+        }
+        is_by_hand.then(|| {
+            "a proof of funds is approved by the operator (policy.proofs_of_funds)".to_owned()
+        })
     }
 }
 

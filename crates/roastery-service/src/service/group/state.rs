@@ -8,7 +8,10 @@ use roastery_store::{
     Decider, Decision, KeptRequest, Listing, RequestState, StateKind, Store, StoreError,
 };
 
-use crate::service::{group::service::GroupService, now};
+use crate::{
+    config::ProofApproval,
+    service::{group::service::GroupService, now},
+};
 
 /// The state of a request at this node.
 ///
@@ -79,8 +82,13 @@ impl GroupService {
             };
             return CurrentState { state: State::Expired, text };
         }
+        let proof = || {
+            let summary = self.summaries.of(kept.request.session_id());
+            let proofs = self.policy.config().proofs_of_funds;
+            proofs == ProofApproval::ByHand && summary.is_some_and(|known| known.proves.is_some())
+        };
         if state == State::Proposed
-            && let Some(text) = self.left_to_operator(&kept.request)
+            && let Some(text) = self.left_to_operator(&kept.request, proof())
         {
             return CurrentState { state, text };
         }

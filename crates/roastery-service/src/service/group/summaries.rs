@@ -14,6 +14,9 @@ use crate::text;
 /// The most summaries that are kept for each group.
 const MOST_KEPT: usize = 4096;
 
+/// The length of a text's summary, in columns of a terminal.
+pub(in crate::service) const WORDS: usize = 64;
+
 /// The most payees in a summary.
 const MOST_PAYEES: usize = 8;
 
@@ -25,6 +28,8 @@ const MOST_WARNINGS: usize = 16;
 pub struct Summary {
     /// The first words of a text.
     pub words: Option<String>,
+    /// The amount that a proof of funds shows the group can spend; `None` if it is none.
+    pub proves: Option<Amount>,
     /// The payments to others, the greatest amounts first; at most 8.
     pub pays: Vec<Payment>,
     /// The number of further payments to others.
@@ -85,6 +90,18 @@ impl Summaries {
 
 /// The summary of a transaction.
 pub(in crate::service) fn summary(spend: &Spend, network: Network) -> Summary {
+    let warnings = spend.warnings();
+    let (count, warnings) =
+        (warnings.len(), warnings.iter().take(MOST_WARNINGS).map(ToString::to_string).collect());
+    if let Some(proof) = spend.proof() {
+        return Summary {
+            words: Some(text::shorten(&proof.text, WORDS)),
+            proves: Some(spend.proves().1),
+            warnings,
+            warning_count: count,
+            ..Summary::default()
+        };
+    }
     let mut pays = Vec::new();
     let mut returns = Amount::ZERO;
     for output in spend.outputs() {
@@ -102,14 +119,14 @@ pub(in crate::service) fn summary(spend: &Spend, network: Network) -> Summary {
     pays.sort_by_key(|payment| std::cmp::Reverse(payment.amount));
     let more = pays.len().saturating_sub(MOST_PAYEES);
     pays.truncate(MOST_PAYEES);
-    let warnings = spend.warnings();
     Summary {
         words: None,
+        proves: None,
         pays,
         more,
         returns: Some(returns),
         fee: spend.fee(),
-        warnings: warnings.iter().take(MOST_WARNINGS).map(ToString::to_string).collect(),
-        warning_count: warnings.len(),
+        warnings,
+        warning_count: count,
     }
 }

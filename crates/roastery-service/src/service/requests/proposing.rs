@@ -37,8 +37,9 @@ pub struct RequestDraft {
 /// Exhaustive: a further variant is a breaking change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DraftSubject {
-    /// A text, with the key of this derivation.
-    Text(String, Derivation),
+    /// A text, as the group's address of this path: its own address without steps, or one of its
+    /// wallet.
+    Text(String, Vec<u32>),
     /// Bare hashes, with the key of this derivation.
     Hashes(Vec<[u8; 32]>, Derivation),
     /// A PSBT, in binary or in base64. It says which keys sign.
@@ -138,9 +139,10 @@ impl GroupService {
             messages.into_iter().map(entry).collect()
         };
         let (subject, messages) = match subject {
-            DraftSubject::Text(text, derivation) => {
-                let message = Subject::text_message(&text);
-                (Subject::Text(text), messages(vec![message], derivation))
+            DraftSubject::Text(text, path) => {
+                let message = self.policy.wallet().text_message(&path, &text);
+                let message = message.map_err(|error| ServiceError::Invalid(error.into()))?;
+                (Subject::Text(text), vec![message])
             }
             DraftSubject::Hashes(hashes, derivation) => {
                 (Subject::Hash, messages(hashes, derivation))

@@ -4,7 +4,7 @@ use bitcoin::Amount;
 use roastery_service::{
     config::SubjectKind,
     text::{block, visible},
-    view::{LogEntry, Progress, Request, State, Summary},
+    view::{LogEntry, Progress, Request, State, Summary, TextSignature},
 };
 
 use crate::{
@@ -48,10 +48,14 @@ fn about(kind: SubjectKind, summary: Option<&Summary>) -> String {
             SubjectKind::Text => "a text".to_owned(),
         };
     };
-    if let Some(words) = &summary.words {
-        return format!("text \"{}\"", visible(words));
-    }
     let btc = |sat: u64| Amount::from_sat(sat).to_string();
+    if let Some(words) = &summary.words {
+        let text = format!("text \"{}\"", visible(words));
+        return match summary.proves {
+            None => text,
+            Some(proves) => format!("proof of funds of {}, {text}", btc(proves)),
+        };
+    }
     let mut parts: Vec<String> = summary
         .pays
         .iter()
@@ -146,6 +150,9 @@ pub(crate) fn whole(request: &Request) {
         _ => say!("Expired       {}", when::long(request.expiry)),
     }
     say!("Kind          {}", request.subject.kind.as_str());
+    if let Some(address) = &request.subject.address {
+        say!("Signed as     {}", visible(address));
+    }
     if request.summary.is_some() && request.subject.kind == SubjectKind::Transaction {
         say!("In short      {}", about(request.subject.kind, request.summary.as_ref()));
     }
@@ -162,6 +169,11 @@ pub(crate) fn whole(request: &Request) {
     }
     for (number, signature) in request.signatures.iter().flatten().enumerate() {
         say!("Signature {number:<3} {signature}");
+    }
+    if let Some(TextSignature { simple, unprefixed, full }) = &request.text_signature {
+        say!("Simple        {}", visible(simple));
+        say!("Unprefixed    {}", visible(unprefixed));
+        say!("Full          {}", visible(full));
     }
     if request.signers.is_some() {
         let names: Vec<String> =

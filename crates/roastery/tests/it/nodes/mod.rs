@@ -19,4 +19,5 @@ mod seats;
 mod sessions;
 mod stores;
 pub(crate) mod support;
+mod texts;
 mod waiting;

@@ -17,7 +17,7 @@ fuzz_target!(|bytes: &[u8]| {
     let spend = Spend::of(psbt, &WALLET);
     assert!(spend.warnings().iter().all(|warning| !warning.to_string().contains('\n')));
     let _ = (spend.fee_rate(), spend.leaves_the_group());
-    if let Ok(request) = spend.request([0; 32], 1) {
+    for request in spend.requests([0; 32], 1).unwrap_or_default() {
         spend.check(&request).expect("a request is that of its own PSBT");
     }
     let policy = Rules { most_fee: Some(1), change_must_be_ours: Some(true), ..Rules::default() };

@@ -33,7 +33,7 @@ pub const MAX_PSBT: usize = 4_000_000;
 /// The longest file with a PSBT in it, in bytes: in hexadecimal digits, with some line ends.
 pub const MAX_PSBT_FILE: usize = MAX_PSBT * 2 + MAX_PSBT / 32;
 
-/// The most inputs. Each costs some work, and a group signs 64 in one request.
+/// The most inputs. Each costs some work.
 pub const MAX_INPUTS: usize = 1_000;
 
 /// The most outputs. Each costs some work.

@@ -5,7 +5,7 @@ use roastery_protocol::{
 };
 use thiserror::Error;
 
-use super::ProofError;
+use super::{MAX_PARTS, ProofError};
 use crate::psbt::PsbtError;
 
 /// Why the group signs nothing of a PSBT. Inputs are counted from 0.
@@ -33,8 +33,8 @@ pub enum CannotSign {
     /// Nothing is this group's, or all of it is signed already.
     #[error("no input is left for this group to sign")]
     NothingToSign,
-    /// More signatures than one request has.
-    #[error("{count} signatures; one request has at most {most}", most = MAX_MESSAGES)]
+    /// More signatures than [`MAX_PARTS`] requests have.
+    #[error("{count} signatures; at most {most} are made for one transaction", most = MAX_PARTS * MAX_MESSAGES)]
     TooMany {
         /// The number of signatures that the PSBT takes.
         count: usize,
@@ -75,6 +75,14 @@ pub enum Mismatch {
         requested: GroupId,
         /// This group.
         group: GroupId,
+    },
+    /// The request's id names a part that the PSBT does not have.
+    #[error("the request is for part {number}; the PSBT has {parts} parts, counted from 0")]
+    Part {
+        /// The number of the part in the request's id.
+        number: usize,
+        /// The number of parts.
+        parts: usize,
     },
     /// The request has more or fewer messages than the PSBT takes.
     #[error("the request has {requested} messages; the PSBT has {computed} to sign")]

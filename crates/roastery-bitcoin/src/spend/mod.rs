@@ -28,6 +28,7 @@ pub use self::{
     output::{Output, Payee},
     proof::{Proof, ProofError},
     report::Report,
+    request::{MAX_PARTS, Part},
     warning::{HIGH_FEE, HIGH_FEE_PERCENT, HIGH_FEE_RATE, Warning},
 };
 use self::{request::Task, signed::Signatures};

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use bitcoin::{Amount, Network, Script, hex::DisplayHex as _};
-use roastery_protocol::request::{Derivation, MessageToSign, Taproot};
+use roastery_protocol::request::{Derivation, MAX_MESSAGES, MessageToSign, Taproot};
 use serde::Serialize;
 
 use super::{Input, Output, Payee, Proof, Signing, Spend, State};
@@ -228,7 +228,13 @@ impl fmt::Display for Report {
         match (&self.cannot_sign, self.to_sign.len()) {
             (Some(reason), _) => writeln!(f, "To sign       nothing: {reason}")?,
             (None, 1) => writeln!(f, "To sign       1 signature")?,
-            (None, count) => writeln!(f, "To sign       {count} signatures in one session")?,
+            (None, count @ ..=MAX_MESSAGES) => {
+                writeln!(f, "To sign       {count} signatures in one session")?;
+            }
+            (None, count) => {
+                let sessions = count.div_ceil(MAX_MESSAGES);
+                writeln!(f, "To sign       {count} signatures in {sessions} sessions")?;
+            }
         }
         for ToSign { message, key } in &self.to_sign {
             writeln!(f, "              {message} (key {key})")?;

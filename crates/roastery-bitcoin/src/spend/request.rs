@@ -7,6 +7,19 @@ use roastery_protocol::request::{Derivation, MAX_MESSAGES, MessageToSign, Signin
 
 use super::{CannotSign, Mismatch, Signing, Spend, SpendRequestError, input::sighash_type};
 
+/// The most sessions in which one transaction is signed, with at most [`MAX_MESSAGES`] signatures
+/// each.
+pub const MAX_PARTS: usize = 16;
+
+/// Which part of a transaction's signatures a request asks for: each part has its own session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The part's number, from 0.
+    pub number: usize,
+    /// The number of parts: 1 where all signatures fit into one session.
+    pub of: usize,
+}
+
 /// One signature to make.
 #[derive(Clone, Debug)]
 pub(crate) struct Task {
@@ -18,7 +31,7 @@ pub(crate) struct Task {
 
 impl Spend {
     /// What this group signs, in the order of the inputs and within one by leaf: at most
-    /// [`MAX_MESSAGES`] BIP-341 signature hashes, each with its key.
+    /// [`MAX_PARTS`] times [`MAX_MESSAGES`] BIP-341 signature hashes, each with its key.
     ///
     /// # Errors
     ///
@@ -27,29 +40,48 @@ impl Spend {
         Ok(self.tasks()?.iter().map(|task| task.message.clone()).collect())
     }
 
-    /// The request to sign all of it, named by `id`, until `expiry` (seconds since 1970).
+    /// The requests to sign all of it, named by `id`, until `expiry` (seconds since 1970): one, or
+    /// if there are more signatures than [`MAX_MESSAGES`] as many as it takes, of which the last
+    /// byte of the id is the number. From one of them all follow.
     ///
     /// # Errors
     ///
     /// [`SpendRequestError`] names the reason why nothing is signed.
-    pub fn request(&self, id: [u8; 32], expiry: u64) -> Result<SigningRequest, SpendRequestError> {
-        Ok(SigningRequest::new(self.group.id(), id, expiry, self.messages()?)?)
+    pub fn requests(
+        &self,
+        id: [u8; 32],
+        expiry: u64,
+    ) -> Result<Vec<SigningRequest>, SpendRequestError> {
+        let parts = self.tasks()?.chunks(MAX_MESSAGES);
+        let several = parts.len() > 1;
+        let request = |(part, number): (&[Task], u8)| {
+            let mut id = id;
+            if several {
+                id[31] = number;
+            }
+            let messages = part.iter().map(|task| task.message.clone()).collect();
+            Ok(SigningRequest::new(self.group.id(), id, expiry, messages)?)
+        };
+        parts.zip(0..).map(request).collect()
     }
 
-    /// Checks that a proposed request asks for exactly what this PSBT takes: the same messages with
-    /// the same keys in the same order, nothing more and nothing less. Every hash is computed here,
-    /// so a request with a wrong amount, script, path or hash has another message than the one that
-    /// an honest node computes.
+    /// Checks that a proposed request asks for exactly what this PSBT takes, or for one of the
+    /// [parts](Self::requests) of it: the same messages with the same keys in the same order,
+    /// nothing more and nothing less. Every hash is computed here, so a request with a wrong
+    /// amount, script, path or hash has another message than the one that an honest node computes.
     ///
     /// # Errors
     ///
     /// [`Mismatch`] names the first message that differs, and in what.
-    pub fn check(&self, request: &SigningRequest) -> Result<(), Mismatch> {
+    pub fn check(&self, request: &SigningRequest) -> Result<Part, Mismatch> {
         if request.group() != self.group.id() {
             let (requested, group) = (request.group(), self.group.id());
             return Err(Mismatch::Group { requested, group });
         }
-        let tasks = self.tasks()?;
+        let mut parts = self.tasks()?.chunks(MAX_MESSAGES);
+        let of = parts.len();
+        let number = if of > 1 { usize::from(request.id()[31]) } else { 0 };
+        let tasks = parts.nth(number).ok_or(Mismatch::Part { number, parts: of })?;
         let (requested, computed) = (request.messages().len(), tasks.len());
         if requested != computed {
             return Err(Mismatch::Count { requested, computed });
@@ -63,7 +95,7 @@ impl Spend {
                 return Err(Mismatch::Key { message, input });
             }
         }
-        Ok(())
+        Ok(Part { number, of })
     }
 
     /// The signatures to make, in the order of [`Spend::messages`]. The hashes are computed by the
@@ -95,7 +127,9 @@ impl Spend {
             });
         match count.sum() {
             0 => return Err(CannotSign::NothingToSign),
-            count if count > MAX_MESSAGES => return Err(CannotSign::TooMany { count }),
+            count if count > MAX_PARTS * MAX_MESSAGES => {
+                return Err(CannotSign::TooMany { count });
+            }
             _ => {}
         }
         let previous = Prevouts::All(&previous);
@@ -160,8 +194,8 @@ mod tests {
         let spend = Spend::of(read(&ordinary(&group.wallet()).serialize()).unwrap(), &wallet);
         assert_eq!(COMPUTED.get(), 0, "not before they are needed");
         let messages = spend.messages().unwrap();
-        let request = spend.request([1; 32], 2_000_000_000).unwrap();
-        spend.check(&request).unwrap();
+        let requests = spend.requests([1; 32], 2_000_000_000).unwrap();
+        spend.check(&requests[0]).unwrap();
         let policy = Rules::default().check(Network::Bitcoin, Review::RulesAlone).unwrap();
         policy.evaluate(&spend, Amount::ZERO).unwrap();
         let _ = Report::of(&spend, Network::Bitcoin);

@@ -185,7 +185,7 @@ fn walk(bytes: &[u8]) {
     for warning in spend.warnings() {
         assert!(!warning.to_string().contains('\n'));
     }
-    if let Ok(request) = spend.request([0; 32], 1) {
+    for request in spend.requests([0; 32], 1).unwrap_or_default() {
         spend.check(&request).unwrap();
     }
     for rules in [Rules { most_fee: Some(1), ..Rules::default() }, Rules::default()] {

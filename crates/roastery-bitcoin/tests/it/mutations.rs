@@ -7,7 +7,7 @@ use bitcoin::{Amount, Network, hex::FromHex as _};
 use roastery_bitcoin::{
     policy::{Review, Rules, SpendPolicy},
     psbt::{MAX_INPUTS, MAX_OUTPUTS, read},
-    spend::{Completion, Report, Spend},
+    spend::{Completion, MAX_PARTS, Report, Spend},
     wallet::Wallet,
 };
 use roastery_frost::Signature;
@@ -150,8 +150,10 @@ fn walk(bytes: &[u8], wallet: &Wallet, policies: &[SpendPolicy]) -> (bool, bool)
         let _ = policy.evaluate(&spend, Amount::ZERO);
     }
     let Ok(messages) = spend.messages() else { return (true, false) };
-    assert!((1..=MAX_MESSAGES).contains(&messages.len()));
-    spend.check(&spend.request([0; 32], 1).unwrap()).unwrap();
+    assert!((1..=MAX_PARTS * MAX_MESSAGES).contains(&messages.len()));
+    for part in spend.requests([0; 32], 1).unwrap() {
+        spend.check(&part).unwrap();
+    }
     // Signatures of nothing are refused by number.
     let nothing = vec![Signature::from_bytes(&[1; 64]); messages.len()];
     for completion in [Completion::Partial, Completion::Finalised] {

@@ -9,15 +9,15 @@ use bitcoin::{
 use miniscript::{Descriptor, psbt::PsbtExt as _};
 use roastery_bitcoin::{
     consensus::check_input,
-    psbt::read,
+    psbt::{MAX_INPUTS, read},
     spend::{
-        CannotSign, CompleteError, Completion, Left, Mismatch, Missing, Need, Signing, Spend,
-        State, Warning, extract,
+        CannotSign, CompleteError, Completion, Left, MAX_PARTS, Mismatch, Missing, Need, Part,
+        Signing, Spend, State, Warning, extract,
     },
     wallet::{Branch, Wallet},
 };
 use roastery_frost::Signature;
-use roastery_protocol::request::{MessageToSign, SigningRequest, Taproot};
+use roastery_protocol::request::{MAX_MESSAGES, MessageToSign, SigningRequest, Taproot};
 use roastery_testkit::payments::{
     TestGroup, elsewhere, judge_all, ordinary, pay, spend_of, spending,
 };
@@ -279,12 +279,52 @@ fn a_changed_transaction_is_not_what_was_signed() {
 }
 
 #[test]
-fn sixty_five_inputs_are_too_many_for_one_request() {
+fn more_inputs_than_one_request_has_are_as_many_requests_as_it_takes_and_one_psbt() {
     let group = TestGroup::three_of_five();
     let wallet = group.wallet();
-    assert_eq!(spend_of(many(&wallet, 64), &wallet).messages().unwrap().len(), 64);
-    let messages = spend_of(many(&wallet, 65), &wallet).messages();
-    assert_eq!(messages, Err(CannotSign::TooMany { count: 65 }));
+    for (inputs, sizes) in [(64, vec![64]), (65, vec![64, 1]), (150, vec![64, 64, 22])] {
+        let psbt = many(&wallet, inputs);
+        let spent = spent(&psbt);
+        let spend = spend_of(psbt, &wallet);
+        let requests = spend.requests([9; 32], 2_000_000_000).unwrap();
+        let messages: Vec<_> =
+            requests.iter().flat_map(SigningRequest::messages).cloned().collect();
+        assert_eq!(messages, spend.messages().unwrap());
+        let found: Vec<usize> = requests.iter().map(|part| part.messages().len()).collect();
+        assert_eq!(found, sizes);
+        for (number, request) in requests.iter().enumerate() {
+            assert_eq!(spend.check(request), Ok(Part { number, of: sizes.len() }));
+            // All follow from each.
+            assert_eq!(spend.requests(*request.id(), request.expiry()).unwrap(), requests);
+        }
+        let done = spend.complete(&group.sign(&messages), Completion::Finalised).unwrap();
+        assert_eq!(done.left(), []);
+        judge_all(&extract(done.document()).unwrap(), &spent);
+    }
+    let most = MAX_PARTS * MAX_MESSAGES;
+    assert!(most > MAX_INPUTS);
+}
+
+#[test]
+fn a_part_is_the_one_that_its_id_names_or_it_is_refused() {
+    let group = TestGroup::three_of_five();
+    let wallet = group.wallet();
+    let spend = spend_of(many(&wallet, 130), &wallet);
+    let requests = spend.requests([0; 32], 2_000_000_000).unwrap();
+    let named = |messages: &[MessageToSign], number| {
+        let mut id = [0; 32];
+        id[31] = number;
+        let request = SigningRequest::new(group.group.id(), id, 2_000_000_000, messages.to_vec());
+        spend.check(&request.unwrap())
+    };
+    let of = |number: usize| requests[number].messages();
+    assert_eq!(named(of(1), 1), Ok(Part { number: 1, of: 3 }));
+    assert_eq!(named(of(1), 0), Err(Mismatch::Hash { message: 0, input: 0 }));
+    assert_eq!(named(of(2), 3), Err(Mismatch::Part { number: 3, parts: 3 }));
+    assert_eq!(named(of(0), 255), Err(Mismatch::Part { number: 255, parts: 3 }));
+    assert_eq!(named(&of(1)[1..], 1), Err(Mismatch::Count { requested: 63, computed: 64 }));
+    let swapped = [&of(0)[..63], &of(1)[..1]].concat();
+    assert_eq!(named(&swapped, 0), Err(Mismatch::Hash { message: 63, input: 63 }));
 }
 
 /// A request of these messages for the group.
@@ -297,7 +337,8 @@ fn the_request_of_the_same_psbt_is_agreed_to() {
     let group = TestGroup::three_of_five();
     let wallet = group.wallet();
     let spend = spend_of(many(&wallet, 3), &wallet);
-    assert_eq!(spend.check(&spend.request([9; 32], 2_000_000_000).unwrap()), Ok(()));
+    let requests = spend.requests([9; 32], 2_000_000_000).unwrap();
+    assert_eq!(spend.check(&requests[0]), Ok(Part { number: 0, of: 1 }));
 }
 
 #[test]

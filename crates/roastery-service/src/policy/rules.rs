@@ -4,10 +4,14 @@ use bitcoin::{Amount, Network, NetworkKind, hashes::Hash as _};
 use roastery_bitcoin::{
     policy::{RuleError, SpendPolicy},
     psbt,
-    spend::{Payee, Signing, Spend},
+    spend::{Mismatch, Payee, Signing, Spend, SpendRequestError},
     wallet::{Wallet, WalletError},
 };
-use roastery_protocol::{group::Group, request::Subject};
+use roastery_protocol::{
+    SessionId,
+    group::Group,
+    request::{SigningRequest, Subject},
+};
 use roastery_store::{Coin, Examination, KeptRequest, Spending};
 use thiserror::Error;
 
@@ -56,9 +60,24 @@ pub struct Examined {
     spend: Option<Arc<Spend>>,
     spending: Spending,
     by_hand: bool,
+    /// All requests of a transaction that is signed in several sessions; none if it is one.
+    parts: Arc<[SigningRequest]>,
+    counted_as: SessionId,
 }
 
 impl Examined {
+    /// The requests that sign one transaction together with this one, each in its own session, in
+    /// the order of their signatures, this one among them; none if this one signs all of it.
+    pub fn parts(&self) -> &[SigningRequest] {
+        &self.parts
+    }
+
+    /// The session under which limits count it: the first of its parts, so that a transaction
+    /// counts once in however many sessions it is signed.
+    pub fn counted_as(&self) -> SessionId {
+        self.counted_as
+    }
+
     /// Whether only the operator approves it: a proof of funds, if the rules do not say otherwise.
     pub fn is_by_hand(&self) -> bool {
         self.by_hand
@@ -189,10 +208,13 @@ impl PolicyEngine {
         let kind = SubjectKind::of(subject);
         let signs = |kind| self.config.kinds.contains(&kind);
         // A proof of funds is a text, and is known as one when it is read.
-        if !signs(kind) && !(kind == SubjectKind::Transaction && signs(SubjectKind::Text)) {
+        let may_be_signed =
+            signs(kind) || kind == SubjectKind::Transaction && signs(SubjectKind::Text);
+        if !may_be_signed {
             return Err(Refusal::Kind { kind: subject.kind() });
         }
         subject.check(request)?;
+        let mut parts = Vec::new();
         let spend = match subject {
             Subject::Transaction(bytes) => {
                 let spend = match spend {
@@ -206,7 +228,9 @@ impl PolicyEngine {
                 if !signs(kind) {
                     return Err(Refusal::Kind { kind: name });
                 }
-                spend.check(request)?;
+                if spend.check(request)?.of > 1 {
+                    parts = self.parts_of(&spend, request)?;
+                }
                 Some(spend)
             }
             Subject::Text(text) => {
@@ -220,7 +244,26 @@ impl PolicyEngine {
         let found = spend.as_deref().map(|spend| found(spend, &spending)).unwrap_or_default();
         let about = Examination::new(request, subject, &found);
         let by_hand = spend.as_deref().is_some_and(|spend| self.is_by_hand(spend));
-        Ok(Examined { about, life, spend, spending, by_hand })
+        let counted_as = parts.first().unwrap_or(request).session_id();
+        let parts = parts.into();
+        Ok(Examined { about, life, spend, spending, by_hand, parts, counted_as })
+    }
+
+    /// All requests that sign a transaction, from one of them.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Mismatch`] if nothing of it can be signed.
+    pub fn parts_of(
+        &self,
+        spend: &Spend,
+        request: &SigningRequest,
+    ) -> Result<Vec<SigningRequest>, Refusal> {
+        spend.requests(*request.id(), request.expiry()).map_err(|error| match error {
+            SpendRequestError::CannotSign(error) => Mismatch::from(error).into(),
+            // Of what is signed requests can be made.
+            _ => Refusal::Unavailable,
+        })
     }
 
     fn is_by_hand(&self, spend: &Spend) -> bool {

@@ -22,8 +22,8 @@ pub use self::{
     keygen::{KeygenState, KeygenStatus},
     problem::{Problem, ProblemCode},
     request::{
-        InputLeft, Message, MissingPart, NoState, Payment, Progress, Request, SignedTransaction,
-        State, Subject, Summary, TextSignature,
+        InputLeft, Message, MissingPart, NoState, Part, Payment, Progress, Request,
+        SignedTransaction, State, Subject, Summary, TextSignature,
     },
 };
 

@@ -19,6 +19,10 @@ pub struct Request {
     pub summary: Option<Summary>,
     /// The messages to sign.
     pub messages: Vec<Message>,
+    /// The sessions of all parts of its transaction, in the order of their signatures, this one
+    /// among them: a transaction with more than 64 signatures is signed in several sessions. Empty
+    /// if this one signs all of it, and in lists.
+    pub parts: Vec<String>,
     /// The seat that proposed it; absent if it was made here.
     pub proposer: Option<u16>,
     /// The name of the member that proposed it.
@@ -197,10 +201,21 @@ pub struct Summary {
     pub returns: Option<u64>,
     /// The fee, if all amounts are known.
     pub fee: Option<u64>,
+    /// Which part of its transaction the request signs; absent if it signs all of it.
+    pub part: Option<Part>,
     /// Warnings to read before it is approved; at most 16.
     pub warnings: Vec<String>,
     /// The number of warnings.
     pub warning_count: usize,
+}
+
+/// A part of a transaction that is signed in several sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Part {
+    /// Its number, from 1.
+    pub number: usize,
+    /// The number of parts.
+    pub of: usize,
 }
 
 /// A payment.

@@ -26,7 +26,7 @@ use roastery_service::{
 };
 use serde_json::{Value, json};
 
-use super::{At, ask, get, see_through, send, url::encoded};
+use super::{At, ask, get, see_all_through, send, url::encoded};
 use crate::{output::one_line, values};
 
 #[derive(Args)]
@@ -186,7 +186,7 @@ fn chosen(signers: Vec<Signer>, fingerprint: Option<&str>) -> anyhow::Result<Sig
 /// Has the group sign. The command waits as long as the request can be signed.
 fn sign(client: &Client, group: &str, psbt: String) -> anyhow::Result<Value> {
     let request = send(client, group, psbt, None)?;
-    let signed = see_through(client, request, MAX_LIFETIME_SECONDS)?;
+    let signed = see_all_through(client, request, MAX_LIFETIME_SECONDS)?;
     if signed.state != State::Signed {
         let reason =
             if signed.text.is_empty() { String::new() } else { format!(": {}", signed.text) };

@@ -127,7 +127,7 @@ pub(crate) use self::{
     requests::{List as ListOptions, find, request_id},
     run::Health as HealthOptions,
     show::short_id,
-    sign::{Sign as SignOptions, see_through, send},
+    sign::{Sign as SignOptions, see_all_through, send},
     store::{Backup as BackupOptions, Change as PassphraseOptions, Restore as RestoreOptions},
 };
 

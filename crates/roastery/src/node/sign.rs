@@ -128,6 +128,31 @@ pub(crate) fn see_through(
     Ok(request)
 }
 
+/// The same for all parts of a transaction, which are signed in sessions of their own. Returns the
+/// first that is not signed, or else the first.
+pub(crate) fn see_all_through(
+    client: &Client,
+    request: Request,
+    wait: u64,
+) -> anyhow::Result<Request> {
+    let until = Instant::now() + Duration::from_secs(wait);
+    let others: Vec<String> =
+        request.parts.iter().filter(|part| **part != request.session).cloned().collect();
+    let first = see_through(client, request, wait)?;
+    if first.state != State::Signed {
+        return Ok(first);
+    }
+    for session in others {
+        let part = get(client, &format!("/v1/requests/{session}"))?;
+        let left = until.saturating_duration_since(Instant::now()).as_secs();
+        let part = see_through(client, part, left)?;
+        if part.state != State::Signed {
+            return Ok(part);
+        }
+    }
+    Ok(first)
+}
+
 pub(super) fn tell(request: &Request, waiting: &Waiting) -> anyhow::Result<ExitCode> {
     if waiting.json {
         say!("{}", json(request)?);

@@ -19,7 +19,7 @@ use crate::{files::read, node::At, values, wallet::Which};
 pub(crate) enum Command {
     /// Show what a PSBT spends and to whom, what the group would sign of it, and warnings
     Show(Options),
-    /// Have the group sign all inputs that are its own, in one session
+    /// Have the group sign all inputs that are its own
     Sign(Sign),
     /// Write the signed transaction of a request, when the group has signed it
     Fetch(Fetch),

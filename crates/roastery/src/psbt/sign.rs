@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::{
     files::{check_new, read},
-    node::{At, find, get, request_id, see_through, send, short_id},
+    node::{At, find, get, request_id, see_all_through, send, short_id},
     output::remark,
     values,
 };
@@ -80,7 +80,7 @@ struct Outcome {
     left: Option<Vec<InputLeft>>,
 }
 
-/// Has the group sign all inputs of its own, in one session.
+/// Has the group sign all inputs of its own, in as many sessions as it takes.
 pub(super) fn sign(at: &At, options: &Sign) -> anyhow::Result<ExitCode> {
     options.result.check()?;
     let bytes = read(&options.file, MAX_PSBT_FILE)?;
@@ -118,7 +118,7 @@ fn finish(
     result: &Completed,
     wait: u64,
 ) -> anyhow::Result<ExitCode> {
-    let request = see_through(client, request, wait)?;
+    let request = see_all_through(client, request, wait)?;
     let (session, state) = (request.session.clone(), request.state);
     if state != State::Signed {
         if result.json {

@@ -44,6 +44,11 @@ impl From<KnownRequest> for view::Request {
             session: kept.request.session_id().to_string(),
             group,
             messages: messages.collect(),
+            parts: details
+                .iter()
+                .flat_map(|details| &details.parts)
+                .map(ToString::to_string)
+                .collect(),
             summary: summary.map(Into::into),
             proposer: kept.proposer.map(|seat| seat.to_u16()),
             proposer_name,
@@ -139,7 +144,8 @@ impl From<MemberDecisions> for view::Progress {
 
 impl From<Summary> for view::Summary {
     fn from(summary: Summary) -> Self {
-        let Summary { words, proves, pays, more, returns, fee, warnings, warning_count } = summary;
+        let Summary { words, proves, pays, more, returns, fee, part, warnings, warning_count } =
+            summary;
         let pay = |Payment { amount, to }| view::Payment { amount: amount.to_sat(), to };
         Self {
             words,
@@ -148,6 +154,7 @@ impl From<Summary> for view::Summary {
             more,
             returns: returns.map(Amount::to_sat),
             fee: fee.map(Amount::to_sat),
+            part: part.map(|part| view::Part { number: part.number + 1, of: part.of }),
             warnings,
             warning_count,
         }

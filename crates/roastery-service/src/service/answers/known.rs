@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use roastery_bitcoin::{message::TextSignature, spend::Report};
-use roastery_protocol::request::Subject;
+use roastery_protocol::{
+    SessionId,
+    request::{SigningRequest, Subject},
+};
 use roastery_store::{KeptRequest, RequestState};
 
 use crate::{
@@ -43,6 +46,9 @@ pub struct RequestDetails {
     pub keys: Vec<Option<[u8; 32]>>,
     /// The description of its transaction, or why it is none; `None` if the subject is another.
     pub report: Option<String>,
+    /// The sessions of all parts of its transaction, this one among them; none if this one signs
+    /// all of it.
+    pub parts: Vec<SessionId>,
     /// The address that signs its text; `None` if the subject is another, or the key is not that of
     /// an address.
     pub signer: Option<TextSigner>,
@@ -109,9 +115,10 @@ impl GroupService {
         });
         // If they are missing it is shown all the same.
         let (keys, signer) = computed.await.unwrap_or_default();
-        let mut details = RequestDetails { keys, report: None, signer };
+        let mut details = RequestDetails { keys, report: None, parts: Vec::new(), signer };
         if let Subject::Transaction(psbt) = &known.kept.subject {
             let (spend, psbt) = (examined.and_then(Examined::spend).cloned(), psbt.clone());
+            let request = known.kept.request.clone();
             let conflicts = self.conflicts(&known.kept).await;
             let read = self
                 .with_policy(lane, move |policy| {
@@ -120,11 +127,18 @@ impl GroupService {
                         None => Arc::new(policy.read(&psbt)?),
                     };
                     let report = Report::of(&spend, policy.network()).to_string();
-                    Ok((report, summary(&spend, policy.network())))
+                    let summary = summary(&spend, &request, policy.network());
+                    let parts = match summary.part {
+                        None => Vec::new(),
+                        Some(_) => policy.parts_of(&spend, &request)?,
+                    };
+                    let sessions = parts.iter().map(SigningRequest::session_id).collect();
+                    Ok((report, summary, sessions))
                 })
                 .await;
             details.report = Some(match read {
-                Ok((mut report, mut summary)) => {
+                Ok((mut report, mut summary, parts)) => {
+                    details.parts = parts;
                     for conflict in conflicts {
                         report.push_str(&format!("Warning       {conflict}\n"));
                         summary.warning_count += 1;

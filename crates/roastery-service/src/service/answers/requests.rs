@@ -4,23 +4,30 @@ use std::{sync::Arc, time::Duration};
 
 use bitcoin::hex::FromHex as _;
 use roastery_bitcoin::spend::{Completed, Completion};
-use roastery_protocol::{SessionId, request::Subject};
-use roastery_store::{KeptRequest, Listing, RequestState, StateKind};
+use roastery_frost::Signature;
+use roastery_protocol::{
+    SessionId,
+    request::{SigningRequest, Subject},
+};
+use roastery_store::{KeptRequest, Listing, RequestState, StateKind, Store};
 
-use crate::service::{
-    Role, Service, ServiceError,
-    answers::{
-        known::KnownRequest,
-        paging::{Page, page},
-        summary::Listed,
+use crate::{
+    policy::PolicyEngine,
+    service::{
+        Role, Service, ServiceError,
+        answers::{
+            known::KnownRequest,
+            paging::{Page, page},
+            summary::Listed,
+        },
+        exactly_one,
+        group::{
+            service::GroupService,
+            state::{State, kinds_of},
+            turns::Lane,
+        },
+        now,
     },
-    exactly_one,
-    group::{
-        service::GroupService,
-        state::{State, kinds_of},
-        turns::Lane,
-    },
-    now,
 };
 
 /// The most requests that are listed at once.
@@ -116,7 +123,8 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Conflict`] if the request is not a transaction or is not signed.
+    /// [`ServiceError::Conflict`] if the request is not a transaction, or it or another part of its
+    /// transaction is not signed.
     pub async fn completed(
         &self,
         session: &str,
@@ -128,12 +136,21 @@ impl Service {
         let Subject::Transaction(psbt) = kept.subject else {
             return Err(conflict("the request is no transaction"));
         };
-        let RequestState::Signed(outcome) = kept.state else {
+        let RequestState::Signed(_) = kept.state else {
             return Err(conflict("the request is not signed"));
         };
+        let request = kept.request;
+        let read = move |policy: &PolicyEngine| {
+            let spend = policy.read(&psbt)?;
+            let parts = policy.parts_of(&spend, &request)?;
+            Ok((spend, parts))
+        };
+        let (spend, parts) =
+            group.with_policy(Lane::of(role), read).await.map_err(ServiceError::Refused)?;
+        let signatures = self.signatures_of(&parts).await?;
         let completed = group
-            .with_policy(Lane::of(role), move |policy| {
-                let completed = policy.read(&psbt)?.complete(&outcome.signatures, form.completion);
+            .with_policy(Lane::of(role), move |_| {
+                let completed = spend.complete(&signatures, form.completion);
                 Ok(match form.version {
                     OutputVersion::AsRead => completed,
                     OutputVersion::Zero => completed.and_then(|done| Ok(done.to_version_0()?)),
@@ -142,6 +159,29 @@ impl Service {
             .await
             .map_err(ServiceError::Refused)?;
         completed.map_err(|error| ServiceError::Conflict(error.into()))
+    }
+
+    /// The signatures of all parts of a transaction, in their order.
+    async fn signatures_of(
+        &self,
+        parts: &[SigningRequest],
+    ) -> Result<Vec<Signature>, ServiceError> {
+        let sessions: Vec<SessionId> = parts.iter().map(SigningRequest::session_id).collect();
+        let read = move |store: &Store| {
+            sessions.into_iter().map(|session| store.request(session)).collect::<Result<_, _>>()
+        };
+        let kept: Vec<Option<KeptRequest>> = self.shared.store(read).await?;
+        let signed = kept.into_iter().filter_map(|kept| match kept?.state {
+            RequestState::Signed(outcome) => Some(outcome.signatures),
+            _ => None,
+        });
+        let signed: Vec<_> = signed.collect();
+        if signed.len() < parts.len() {
+            let (signed, all) = (signed.len(), parts.len());
+            let reason = format!("{signed} of the {all} parts of the transaction are signed");
+            return Err(ServiceError::Conflict(reason.into()));
+        }
+        Ok(signed.concat())
     }
 
     /// A page of the requests of a group, or of all, the latest changes first.

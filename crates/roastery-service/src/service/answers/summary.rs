@@ -2,11 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use roastery_protocol::request::Subject;
+use roastery_protocol::request::{SigningRequest, Subject};
 use roastery_store::KeptRequest;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
+    policy::PolicyEngine,
     service::{
         Service,
         answers::known::KnownRequest,
@@ -34,10 +35,16 @@ impl GroupService {
         }
     }
 
-    async fn read_summary(&self, psbt: Vec<u8>, lane: Lane) -> Option<Summary> {
-        let read = self
-            .with_policy(lane, move |policy| Ok(summary(&policy.read(&psbt)?, policy.network())));
-        read.await.ok()
+    async fn read_summary(
+        &self,
+        psbt: Vec<u8>,
+        request: SigningRequest,
+        lane: Lane,
+    ) -> Option<Summary> {
+        let read = move |policy: &PolicyEngine| {
+            Ok(summary(&policy.read(&psbt)?, &request, policy.network()))
+        };
+        self.with_policy(lane, read).await.ok()
     }
 }
 
@@ -67,7 +74,12 @@ impl Service {
             if known.summary.is_some() {
                 continue;
             }
-            match timeout_at(until, group.read_summary(psbt.clone(), lane)).await {
+            match timeout_at(
+                until,
+                group.read_summary(psbt.clone(), known.kept.request.clone(), lane),
+            )
+            .await
+            {
                 Ok(summary) => known.summary = summary,
                 Err(_) => break,
             }

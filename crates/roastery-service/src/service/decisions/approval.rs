@@ -78,8 +78,7 @@ impl GroupService {
             Some(examined) => Ok(examined),
             None => self.examine(&kept).await,
         };
-        let allowed =
-            examined.and_then(|examined| self.check(session, &examined).map(|()| examined));
+        let allowed = examined.and_then(|examined| self.check(&examined).map(|()| examined));
         let examined = match allowed {
             Ok(examined) => examined,
             Err(refusal) => return self.refuse_by_rules(&kept, &refusal).await,
@@ -141,7 +140,7 @@ impl GroupService {
             return Ok(());
         }
         allowed.map_err(refused)?;
-        let reservation = self.reserve(session, examined).map_err(refused)?;
+        let reservation = self.reserve(examined).map_err(refused)?;
         let approval = Arc::new(Approval::new(session));
         if self.approval_mode() == ApprovalMode::Command && !operator {
             approval.renew(self.policy.config().command_validity());
@@ -188,9 +187,8 @@ impl GroupService {
         if operator {
             self.shared.rejected.forget(key_of(&self.group), &request);
         }
-        let spending = examined.spending().clone();
-        self.coins.approved(session, &spending.coins);
-        self.journal.expect(session, &request, &decision, spending);
+        self.coins.approved(session, &examined.spending().coins);
+        self.journal.expect(&request, &decision, examined);
         let life = Duration::from_secs(request.expiry().saturating_sub(now()));
         let opened = match self.handle.sign(approved, origin, life).await {
             Ok(opened) => opened,

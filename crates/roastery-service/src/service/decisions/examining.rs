@@ -6,7 +6,7 @@ use std::{pin::pin, sync::Arc};
 
 use futures_util::FutureExt as _;
 use roastery_bitcoin::spend::Spend;
-use roastery_protocol::{SessionId, request::Subject};
+use roastery_protocol::request::{SigningRequest, Subject};
 use roastery_store::KeptRequest;
 
 use crate::{
@@ -40,41 +40,37 @@ impl GroupService {
         if !matches!(kept.subject, Subject::Transaction(_)) {
             return self.policy.examine(kept, None);
         }
-        let kept = kept.clone();
-        let session = kept.request.session_id();
+        let (kept, request) = (kept.clone(), kept.request.clone());
         let examined = self.with_policy(lane, move |policy| policy.examine(&kept, spend)).await?;
-        self.note_examined(session, &examined);
+        self.note_examined(&request, &examined);
         Ok(examined)
     }
 
     /// Keeps the summary of an examined transaction, and which coins it spends.
-    pub(in crate::service) fn note_examined(&self, session: SessionId, examined: &Examined) {
+    pub(in crate::service) fn note_examined(&self, request: &SigningRequest, examined: &Examined) {
         if let Some(spend) = examined.spend() {
-            self.summaries.note(session, summary(spend, self.policy.network()));
+            let session = request.session_id();
+            self.summaries.note(session, summary(spend, request, self.policy.network()));
             self.coins.note(session, &examined.spending().coins);
         }
     }
 
     /// Checks an examined request against the rules and the limits, without any effect.
-    pub(in crate::service) fn check(
-        &self,
-        session: SessionId,
-        examined: &Examined,
-    ) -> Result<(), Refusal> {
+    pub(in crate::service) fn check(&self, examined: &Examined) -> Result<(), Refusal> {
         self.policy.allow(examined)?;
         let (ledger, caps) = (&self.shared.ledger, self.policy.caps());
-        ledger.check(self.key(), session, examined.spending(), caps, both_clocks())
+        let counted_as = examined.counted_as();
+        ledger.check(self.key(), counted_as, examined.spending(), caps, both_clocks())
     }
 
     /// Counts a request as approved and open, if the limits allow it.
     pub(in crate::service) fn reserve(
         &self,
-        session: SessionId,
         examined: &Examined,
     ) -> Result<Arc<Reservation>, Refusal> {
         let (ledger, caps) = (&self.shared.ledger, self.policy.caps());
-        let spending = examined.spending().clone();
-        ledger.reserve(self.key(), session, spending, caps, both_clocks()).map(Arc::new)
+        let (counted_as, spending) = (examined.counted_as(), examined.spending().clone());
+        ledger.reserve(self.key(), counted_as, spending, caps, both_clocks()).map(Arc::new)
     }
 
     /// Runs an examination in the queue of this lane, where it may take long.
@@ -132,7 +128,7 @@ mod tests {
     async fn proposed(node: &TestNode, event: &str) -> SessionId {
         let mut events = node.shared.events.subscribe();
         let spend = spend(node);
-        let request = spend.request([1; 32], now() + 600).unwrap();
+        let request = spend.requests([1; 32], now() + 600).unwrap().remove(0);
         let session = request.session_id();
         let subject = Subject::Transaction(spend.document().bytes().to_vec());
         node.group.receive_proposal(seat(1), Proposal { request, subject }).await.unwrap();

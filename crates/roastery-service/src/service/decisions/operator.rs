@@ -11,7 +11,7 @@ use crate::{
     service::{
         Service, ServiceError,
         answers::known::KnownRequest,
-        decisions::{approval::ApprovalBasis, decision::overtaken},
+        decisions::decision::overtaken,
         exactly_one,
         group::{holdings::is_unshown, service::GroupService, turns::Lane},
         now,
@@ -53,7 +53,8 @@ impl Service {
         }
     }
 
-    /// Rejects a request, and sends the refusal to all. Shares that have left cannot be taken back.
+    /// Rejects a request, with all parts of its transaction, and sends the refusal to all. Shares
+    /// that have left cannot be taken back.
     ///
     /// # Errors
     ///
@@ -72,7 +73,8 @@ impl Service {
             "" => REJECTED.to_owned(),
             note => format!("{REJECTED}: {note}"),
         };
-        group.refuse(&kept, Decider::Operator, RefusalReason::Operator, text).await?;
+        group.refuse(&kept, Decider::Operator, RefusalReason::Operator, text.clone()).await?;
+        group.refuse_parts(&kept, &text).await?;
         // The rejection is on the disk: in the store, or else beside it.
         group.known_decided(&kept, None).await
     }
@@ -107,7 +109,7 @@ impl GroupService {
             let reason = "requests of this group are approved by a command";
             return Err(ServiceError::Conflict(reason.into()));
         }
-        self.approve(&kept, &examined, ApprovalBasis::Operator { after }).await?;
+        self.approve_parts(&kept, &examined, after).await?;
         self.acknowledge(&kept, Some(&examined)).await
     }
 

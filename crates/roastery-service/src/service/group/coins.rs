@@ -96,6 +96,12 @@ impl Known {
     }
 }
 
+/// Whether two requests are parts of one transaction, of which both show the same.
+fn are_parts_of_one(one: &KeptRequest, other: &KeptRequest) -> bool {
+    let (a, b) = (&one.request, &other.request);
+    a.id()[..31] == b.id()[..31] && a.expiry() == b.expiry() && one.subject == other.subject
+}
+
 impl GroupService {
     /// Warnings about other requests that are open or signed and spend the same coins, or were
     /// refused and have the same messages: a line for each.
@@ -111,7 +117,8 @@ impl GroupService {
         let Ok(known): Result<Vec<Option<KeptRequest>>, _> = read else {
             return vec!["other requests spend the same coins, and could not be read".to_owned()];
         };
-        let open_or_signed = known.iter().flatten().filter_map(|other| {
+        let others = known.iter().flatten().filter(|other| !are_parts_of_one(kept, other));
+        let open_or_signed = others.filter_map(|other| {
             let state = self.current_state(other).state;
             let same = other.request.messages() == kept.request.messages();
             let matters = match state {

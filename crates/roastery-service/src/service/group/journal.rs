@@ -18,7 +18,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::{
     metrics::Metrics,
-    policy::{Caps, Key, Ledger, Now, Refusal},
+    policy::{Caps, Examined, Key, Ledger, Now, Refusal},
     service::{now_ms, shared::Shared, store_state::StoreState},
 };
 
@@ -31,11 +31,14 @@ struct Signing {
     messages: Vec<[u8; 32]>,
     decision: Decision,
     spending: Spending,
+    counted_as: SessionId,
 }
 
 /// A share that is about to leave.
 struct Leaving {
     entry: AuditEntry,
+    /// The session under which limits count it.
+    counted_as: SessionId,
     caps: Caps,
     ack: JournalAck,
     over_limit: UnboundedSender<OverLimit>,
@@ -100,7 +103,7 @@ impl AuditWriter {
     /// shares are released, so they are counted in that order.
     fn write(&self, leaving: Leaving) {
         let (this, ledger) = (self.clone(), self.ledger.clone());
-        let Leaving { entry, caps, ack, over_limit } = leaving;
+        let Leaving { entry, counted_as, caps, ack, over_limit } = leaving;
         let session = entry.session;
         let exceeded = Arc::new(Mutex::new(None));
         let found = exceeded.clone();
@@ -108,7 +111,7 @@ impl AuditWriter {
             let AuditEntry { key, session, time_ms, spending, decision, .. } = &entry;
             // If the write fails it stays counted: that is the safe error.
             let now = Now { wall: time_ms / 1000, steady: Instant::now() };
-            if let Err(refusal) = ledger.release(*key, *session, spending, caps, now) {
+            if let Err(refusal) = ledger.release(*key, counted_as, spending, caps, now) {
                 tracing::warn!(%session, %refusal, "a share was not released");
                 *found.lock().unwrap_or_else(PoisonError::into_inner) =
                     Some((decision.clone(), refusal));
@@ -178,14 +181,15 @@ impl GroupJournal {
     /// Registers the messages of a session, before it is opened.
     pub(in crate::service) fn expect(
         &self,
-        session: SessionId,
         request: &SigningRequest,
         decision: &Decision,
-        spending: Spending,
+        examined: &Examined,
     ) {
         let messages = request.messages().iter().map(|entry| entry.message).collect();
-        let signing = Signing { messages, decision: decision.clone(), spending };
-        self.lock().insert(session, signing);
+        let (decision, spending) = (decision.clone(), examined.spending().clone());
+        let counted_as = examined.counted_as();
+        let signing = Signing { messages, decision, spending, counted_as };
+        self.lock().insert(request.session_id(), signing);
     }
 
     /// The session is over.
@@ -220,7 +224,7 @@ impl Journal for GroupJournal {
         };
         // A session that was not opened here gives no share: the ack is dropped.
         let Some(signing) = self.lock().get(&session).cloned() else { return };
-        let Signing { messages, decision, spending } = signing;
+        let Signing { messages, decision, spending, counted_as } = signing;
         let entry = AuditEntry {
             time_ms: now_ms(),
             group: self.group.id(),
@@ -234,7 +238,7 @@ impl Journal for GroupJournal {
             spending,
         };
         let (caps, over_limit) = (self.caps, self.over_limit.clone());
-        self.writer.write(Leaving { entry, caps, ack, over_limit });
+        self.writer.write(Leaving { entry, counted_as, caps, ack, over_limit });
     }
 }
 

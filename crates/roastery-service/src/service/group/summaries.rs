@@ -6,8 +6,8 @@ use std::{
 };
 
 use bitcoin::{Amount, Network};
-use roastery_bitcoin::spend::{Payee, Spend};
-use roastery_protocol::SessionId;
+use roastery_bitcoin::spend::{Part, Payee, Spend};
+use roastery_protocol::{SessionId, request::SigningRequest};
 
 use crate::text;
 
@@ -38,6 +38,8 @@ pub struct Summary {
     pub returns: Option<Amount>,
     /// The fee, if all amounts are known.
     pub fee: Option<Amount>,
+    /// Which part of its transaction a request signs; `None` if it signs all of it.
+    pub part: Option<Part>,
     /// Warnings to read before it is approved; at most 16.
     pub warnings: Vec<String>,
     /// The number of warnings.
@@ -88,8 +90,13 @@ impl Summaries {
     }
 }
 
-/// The summary of a transaction.
-pub(in crate::service) fn summary(spend: &Spend, network: Network) -> Summary {
+/// The summary of a transaction, or of the part of it that a request signs.
+pub(in crate::service) fn summary(
+    spend: &Spend,
+    request: &SigningRequest,
+    network: Network,
+) -> Summary {
+    let part = spend.check(request).ok().filter(|part| part.of > 1);
     let warnings = spend.warnings();
     let (count, warnings) =
         (warnings.len(), warnings.iter().take(MOST_WARNINGS).map(ToString::to_string).collect());
@@ -97,6 +104,7 @@ pub(in crate::service) fn summary(spend: &Spend, network: Network) -> Summary {
         return Summary {
             words: Some(text::shorten(&proof.text, WORDS)),
             proves: Some(spend.proves().1),
+            part,
             warnings,
             warning_count: count,
             ..Summary::default()
@@ -126,6 +134,7 @@ pub(in crate::service) fn summary(spend: &Spend, network: Network) -> Summary {
         more,
         returns: Some(returns),
         fee: spend.fee(),
+        part,
         warnings,
         warning_count: count,
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use roastery_bitcoin::policy::Refusal as TransactionRefusal;
+use roastery_bitcoin::{policy::Refusal as TransactionRefusal, spend::SpendRequestError};
 use roastery_protocol::request::{
     Derivation, MAX_LIFETIME_SECONDS, MessageToSign, SigningRequest, Subject,
 };
@@ -14,7 +14,6 @@ use crate::{
     service::{
         Service, ServiceError,
         answers::known::KnownRequest,
-        decisions::approval::ApprovalBasis,
         group::{service::GroupService, turns::Lane},
         now,
     },
@@ -53,8 +52,10 @@ struct NewRequest {
 }
 
 impl Service {
-    /// Makes a request, approves it here, and proposes it to the others. If there is a request for
-    /// the same transaction already, signed or open, none is made: that one is approved here.
+    /// Makes a request, approves it here, and proposes it to the others; of a transaction with more
+    /// signatures than a session makes as many as it takes, of which the first is returned. If
+    /// there is a request for the same transaction already, signed or open, none is made: that one
+    /// is approved here.
     ///
     /// # Errors
     ///
@@ -93,14 +94,14 @@ impl GroupService {
             let spend = spend.filter(|_| known.subject == kept.subject);
             let examined = self.examine_for(Lane::Operator, &known, spend).await;
             let examined = examined.map_err(ServiceError::Refused)?;
-            self.approve(&known, &examined, ApprovalBasis::Operator { after }).await?;
+            self.approve_parts(&known, &examined, after).await?;
             return self.acknowledge(&known, Some(&examined)).await;
         }
         let refused = ServiceError::Refused;
         // A request that the rules forbid is not stored.
-        let (session, examined) = (kept.request.session_id(), examined.map_err(refused)?);
-        self.check(session, &examined).map_err(refused)?;
-        self.note_examined(session, &examined);
+        let examined = examined.map_err(refused)?;
+        self.check(&examined).map_err(refused)?;
+        self.note_examined(&kept.request, &examined);
         let (request, subject, since) = (kept.request.clone(), kept.subject.clone(), kept.since);
         self.shared
             .write(Durability::Deferred, move |change| {
@@ -108,10 +109,9 @@ impl GroupService {
             })
             .await?;
         if self.approval_mode() == ApprovalMode::Command {
-            self.evaluate(kept.clone(), Some(examined.clone()));
+            self.evaluate_parts(&kept, &examined).await?;
         } else {
-            let basis = ApprovalBasis::Operator { after };
-            if let Err(error) = self.approve(&kept, &examined, basis).await {
+            if let Err(error) = self.approve_parts(&kept, &examined, after).await {
                 self.give_up(&kept, &error).await;
                 return Err(error);
             }
@@ -151,17 +151,22 @@ impl GroupService {
                 let read = self
                     .with_policy(Lane::Operator, move |policy| {
                         let spend = Arc::new(policy.read(&psbt)?);
-                        let messages = spend.messages().map_err(TransactionRefusal::from)?;
                         let subject = Subject::Transaction(spend.document().bytes().to_vec());
-                        Ok(request(messages).map(|request| {
-                            let kept = KeptRequest::proposed(request, subject, None, at);
-                            let examined = policy.examine(&kept, Some(spend));
-                            NewRequest { kept, examined }
-                        }))
+                        let requests = match spend.requests(id, at + life) {
+                            Ok(requests) => requests,
+                            Err(SpendRequestError::CannotSign(error)) => {
+                                return Err(TransactionRefusal::from(error).into());
+                            }
+                            Err(error) => return Ok(Err(ServiceError::Invalid(error.into()))),
+                        };
+                        // If there are others they follow from the first.
+                        let request = requests.into_iter().next().ok_or(Refusal::Unavailable)?;
+                        let kept = KeptRequest::proposed(request, subject, None, at);
+                        let examined = policy.examine(&kept, Some(spend));
+                        Ok(Ok(NewRequest { kept, examined }))
                     })
                     .await;
-                let read = read.map_err(|refusal| ServiceError::Invalid(refusal.into()))?;
-                return Ok(read?);
+                return read.map_err(|refusal| ServiceError::Invalid(refusal.into()))?;
             }
         };
         let kept = KeptRequest::proposed(request(messages)?, subject, None, at);

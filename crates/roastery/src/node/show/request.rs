@@ -4,7 +4,7 @@ use bitcoin::Amount;
 use roastery_service::{
     config::SubjectKind,
     text::{block, visible},
-    view::{LogEntry, Progress, Request, State, Summary, TextSignature},
+    view::{LogEntry, Part, Progress, Request, State, Summary, TextSignature},
 };
 
 use crate::{
@@ -71,7 +71,8 @@ fn about(kind: SubjectKind, summary: Option<&Summary>) -> String {
         Some(back) => format!(", {} back", btc(back)),
     };
     let fee = summary.fee.map_or_else(|| "unknown".to_owned(), btc);
-    format!("pays {pays}{back}, fee {fee}")
+    let part = summary.part.map(|Part { number, of }| format!(" (part {number} of {of})"));
+    format!("pays {pays}{back}, fee {fee}{}", part.unwrap_or_default())
 }
 
 /// The progress of a request: `2 of 3 approved: anna, bert; refused: cleo; cannot succeed`.

@@ -13,6 +13,7 @@ mod files;
 mod hwi;
 mod naming;
 mod outcomes;
+mod parts;
 mod policies;
 mod rejections;
 mod seats;

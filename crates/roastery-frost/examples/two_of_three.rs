@@ -30,6 +30,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let share = &shares[seat.index()];
         let inputs = NonceGenInputs {
             secret_share: Some(share),
+            seat: Some(seat),
             public_share: Some(&share.public_share().serialize()),
             threshold_public_key: Some(&output_key),
             message: Some(&sighash),

@@ -1,8 +1,8 @@
 //! BIP-445 (FROST3) threshold signing for BIP-340, on libsecp256k1.
 //!
 //! Any *t* of *n* participants, each with a share of one key, make one BIP-340 signature in two
-//! rounds. The names are those of the BIP (version 0.10), so that code and text can be read side by
-//! side; where the reference implementation recomputes, this crate has a type that holds the
+//! rounds. The names are those of the BIP (version 0.12.1), so that code and text can be read side
+//! by side; where the reference implementation recomputes, this crate has a type that holds the
 //! result. A value of a type is the proof that it was checked: a [`GroupKeys`] fits together, a
 //! [`Signers`] is a valid set, a nonce or a share is in range. *DeterministicSign* is left out on
 //! purpose.

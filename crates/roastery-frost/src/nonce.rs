@@ -8,7 +8,7 @@ use crate::curve::decode_maybe_point;
 use crate::hash::{TaggedHash, tagged_hash};
 use crate::randomness::draw;
 use crate::secret_scalar::SecretScalar;
-use crate::{RandomnessError, SecretShare, decode_point};
+use crate::{RandomnessError, Seat, SecretShare, decode_point};
 
 /// A secret nonce: *secnonce* of BIP-445, for one signature and no more.
 ///
@@ -152,6 +152,8 @@ fn joined(first: [u8; 33], second: [u8; 33]) -> [u8; 66] {
 pub struct NonceGenInputs<'a> {
     /// The signer's secret share, *secshare*.
     pub secret_share: Option<&'a SecretShare>,
+    /// The signer's seat, *signer_id*.
+    pub seat: Option<Seat>,
     /// The signer's public share, *pubshare*, as a compressed point.
     pub public_share: Option<&'a [u8; 33]>,
     /// *thresh_pk*, x-only; ideally the tweaked one.
@@ -193,6 +195,10 @@ pub(crate) fn nonce_gen_from(
         }
     }
     let mut hash = TaggedHash::new("BIP0445/nonce").chain(rand.as_ref());
+    match inputs.seat {
+        Some(seat) => hash = hash.chain(&[4]).chain(&u32::from(seat.to_u16()).to_be_bytes()),
+        None => hash.update(&[0]),
+    }
     match inputs.public_share {
         Some(share) => hash = hash.chain(&[33]).chain(share),
         None => hash.update(&[0]),

@@ -9,7 +9,7 @@
 use roastery_frost::hash::tagged_hash;
 
 /// The version of the protocol: one byte, in the tags, the group file, the request and every body.
-/// It covers the revision of BIP-445 (0.10.0) as well. Nothing is negotiated.
+/// It covers the revision of BIP-445 (0.12.1) as well. Nothing is negotiated.
 pub const VERSION: u8 = 1;
 
 /// The version of signing with [`member`](crate::member): one byte, in its tags, in every body and

@@ -165,6 +165,7 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let inputs = NonceGenInputs {
             secret_share: None,
+            seat: None,
             public_share: None,
             threshold_public_key: None,
             message: None,

@@ -7,7 +7,7 @@ use roastery_frost::danger::{nonce_gen_with, secret_nonce_from_bytes, secret_non
 use roastery_frost::hash::{TaggedHash, tagged_hash};
 use roastery_frost::{
     AggregateNonce, Contribution, InvalidContribution, NonceGenInputs, NonceHalf, PublicNonce,
-    decode_aggregate_nonce, decode_nonces, nonce_agg, nonce_gen,
+    Seat, decode_aggregate_nonce, decode_nonces, nonce_agg, nonce_gen,
 };
 use zeroize::Zeroizing;
 
@@ -18,11 +18,14 @@ fn every_input_changes_the_nonce_even_if_the_random_generator_repeats_itself() {
     let (_, shares) = deal(2, 3, &mut TestRng::new(1));
     let encoded = shares[0].public_share().serialize();
     let key = [3; 32];
+    let seat = |id| Seat::new(id).expect("a seat");
     let none = NonceGenInputs::default();
     let inputs = [
         none,
         NonceGenInputs { secret_share: Some(&shares[0]), ..none },
         NonceGenInputs { secret_share: Some(&shares[1]), ..none },
+        NonceGenInputs { seat: Some(seat(0)), ..none },
+        NonceGenInputs { seat: Some(seat(1)), ..none },
         NonceGenInputs { public_share: Some(&encoded), ..none },
         NonceGenInputs { threshold_public_key: Some(&key), ..none },
         NonceGenInputs { message: Some(b""), ..none },
@@ -33,9 +36,10 @@ fn every_input_changes_the_nonce_even_if_the_random_generator_repeats_itself() {
     for (i, nonce) in nonces.iter().enumerate() {
         assert!(!nonces[..i].contains(nonce), "inputs {i} give a nonce again");
     }
-    let [_, _, _, _, _, _, _, last] = inputs;
-    assert_eq!(nonce_gen_with(&[7; 32], &last).expect("a nonce").1, nonces[7]);
-    assert_ne!(nonce_gen_with(&[8; 32], &last).expect("a nonce").1, nonces[7]);
+    let [.., last] = inputs;
+    let again = |random| nonce_gen_with(&random, &last).expect("a nonce").1;
+    assert_eq!(Some(&again([7; 32])), nonces.last());
+    assert_ne!(Some(&again([8; 32])), nonces.last());
 }
 
 #[test]

@@ -32,10 +32,11 @@ pub(crate) struct NonceGenFile {
 #[derive(Deserialize)]
 pub(crate) struct NonceGenCase {
     pub(crate) tc_id: u64,
-    pub(crate) rand_: Hex,
+    pub(crate) rand: Hex,
     pub(crate) secshare: Option<Hex>,
+    pub(crate) signer_id: Option<u32>,
     pub(crate) pubshare: Option<Hex>,
-    pub(crate) thresh_pk: Option<Hex>,
+    pub(crate) thresh_pk_xonly: Option<Hex>,
     pub(crate) msg: Option<Hex>,
     pub(crate) extra_in: Option<Hex>,
     pub(crate) expected: [Hex; 2],

@@ -21,15 +21,17 @@ pub(crate) fn nonce_gen(file: &NonceGenFile) -> usize {
             SecretShare::from_bytes(Zeroizing::new(share.array().expect(&name))).expect(&name)
         });
         let public_share = case.pubshare.as_ref().map(|share| share.array().expect(&name));
-        let key = case.thresh_pk.as_ref().map(|key| key.array().expect(&name));
+        let seat = case.signer_id.map(|id| Seat::new(id).expect(&name));
+        let key = case.thresh_pk_xonly.as_ref().map(|key| key.array().expect(&name));
         let inputs = NonceGenInputs {
             secret_share: share.as_ref(),
+            seat,
             public_share: public_share.as_ref(),
             threshold_public_key: key.as_ref(),
             message: case.msg.as_ref().map(|message| message.0.as_slice()),
             extra_in: case.extra_in.as_ref().map(|extra| extra.0.as_slice()),
         };
-        let random = case.rand_.array().expect(&name);
+        let random = case.rand.array().expect(&name);
         let (secret, public) = nonce_gen_with(&random, &inputs).expect(&name);
         assert_eq!(secret_nonce_to_bytes(&secret).to_vec(), case.expected[0].0, "{name}");
         assert_eq!(public.to_bytes().to_vec(), case.expected[1].0, "{name}");

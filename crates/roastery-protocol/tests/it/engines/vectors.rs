@@ -52,6 +52,7 @@ fn nonce_of(
     let keys = one.fixture.group.keys();
     let inputs = NonceGenInputs {
         secret_share: Some(&one.fixture.share(one.seat)),
+        seat: Some(one.seat),
         public_share: Some(&keys.public_share(one.seat).unwrap().serialize()),
         threshold_public_key: Some(&keys.threshold_public_key().serialize_xonly()),
         message: None,

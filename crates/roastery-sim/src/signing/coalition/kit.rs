@@ -128,6 +128,7 @@ impl Kit<'_> {
     pub fn nonce(&mut self) -> PublicNonce {
         let inputs = NonceGenInputs {
             secret_share: None,
+            seat: None,
             public_share: None,
             threshold_public_key: None,
             message: None,

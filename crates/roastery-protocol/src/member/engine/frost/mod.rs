@@ -107,6 +107,7 @@ impl<N: NonceSource> FrostEngine<N> {
             extra_in[INDEX..INDEX + 4].copy_from_slice(&index.to_le_bytes());
             let inputs = NonceGenInputs {
                 secret_share: Some(&seat.share),
+                seat: Some(slots.seat),
                 public_share: Some(&seat.public_share),
                 threshold_public_key: Some(&self.threshold_public_key),
                 message: None,

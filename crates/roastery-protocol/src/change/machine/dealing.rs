@@ -26,7 +26,10 @@ impl<E: Engine> Change<E> {
                 if self.keep(Record::Withdrawn) && self.say(Said::Withdrawal) {
                     self.event(Event::Withdrawn);
                 }
-            } else if self.wants_to_approve && self.keep(Record::Approved) {
+            } else if self.wants_to_approve
+                && self.is_parent_current()
+                && self.keep(Record::Approved)
+            {
                 if let Some(envelope) = self.seal(Role::Old, &Body::Approval) {
                     // An excluded seat's approval does not count, and is not sent.
                     let signature = Signature::from_bytes(&envelope.signature());
@@ -61,6 +64,7 @@ impl<E: Engine> Change<E> {
     /// The message of a decision.
     pub(super) fn announced(&mut self, what: Said) -> Option<Envelope> {
         match what {
+            Said::Approval if !self.is_parent_current() => None,
             Said::Approval => self.seal(Role::Old, &Body::Approval),
             Said::Withdrawal => self.seal(Role::Old, &Body::Withdrawal),
             Said::Acceptance => {
@@ -104,7 +108,11 @@ impl<E: Engine> Change<E> {
 
     /// Whether this node deals in the plan at all: it is not barred, and the parent is current.
     pub(super) fn is_to_deal(&self) -> bool {
-        self.may_deal && self.current == self.fixed.place
+        self.may_deal && self.is_parent_current()
+    }
+
+    fn is_parent_current(&self) -> bool {
+        self.current == self.fixed.place
     }
 
     /// Deals, once everything is there that a dealing needs. Its record is stored before it leaves.

@@ -165,7 +165,7 @@ enum Reply {
 
 impl<E: Engine> Change<E> {
     /// Approves the plan as an old member. It takes effect once it is stored. Nothing happens at a
-    /// node without an old seat, or after a withdrawal.
+    /// node without an old seat, after a withdrawal, or where the parent is not the current epoch.
     pub fn approve(&mut self, now: Moment) {
         self.wants_to_approve = true;
         self.progress(now);

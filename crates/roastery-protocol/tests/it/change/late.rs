@@ -303,6 +303,22 @@ fn a_plan_is_not_dealt_in_once_another_epoch_than_its_parent_is_current_also_aft
 }
 
 #[test]
+fn a_node_approves_only_while_the_parent_is_its_current_epoch() {
+    let mut world = World::new(2, 3, 2, &[0, 1, 2]);
+    world.open_all();
+    let other = EpochOrder::of(&world.plan, ChangeTranscriptHash::from_bytes([0; 32]));
+    world.with(0, |machine, _| machine.set_current(other));
+    world.approve(0);
+    world.approve(1);
+    world.run_with(MINUTE / 2, |_| true);
+    assert!(!has_left(&world, Kind::Approval, 0) && world.nodes[0].stored.is_empty());
+    world.with(1, |machine, _| machine.set_current(other));
+    world.sent.clear();
+    world.run_with(MINUTE, |_| true);
+    assert!(!has_left(&world, Kind::Approval, 1), "nor does it repeat it");
+}
+
+#[test]
 fn a_dealing_is_not_repeated_once_another_epoch_than_the_parent_is_current() {
     let mut world = decided(2, 3, 2, &[0, 1, 2]);
     world.run_with(MINUTE, |packet| packet.kind() != Kind::Choice);

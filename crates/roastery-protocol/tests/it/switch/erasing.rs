@@ -286,3 +286,22 @@ fn what_was_erased_and_is_held_again_is_erased_again() {
         assert_eq!(world.nodes[0].stored.iter().filter(is_its).count(), times);
     }
 }
+
+#[test]
+fn nothing_is_erased_while_a_recovery_file_that_leads_to_the_epoch_is_not_stored() {
+    let (mut world, epoch) = adopted();
+    let next = world.certify(&epoch, 1, 2, &[0, 1, 2]);
+    world.certified(0, &next);
+    world.run();
+    world.approve(0, &next);
+    world.nodes[0].stored.retain(|record| *record != Record::Certified(epoch.order));
+    world.nodes[0].refuses.insert(epoch.order);
+    world.open(0);
+    world.erase(0, wish());
+    world.run();
+    assert_eq!(world.machine(0).missing(&wish()), [Missing::Certificate]);
+    assert!(!erased(&world, 0));
+    world.nodes[0].refuses.clear();
+    world.run_with(60 * MINUTE, |_, _| true);
+    assert_eq!(world.nodes[0].held, BTreeSet::from([next.order]));
+}

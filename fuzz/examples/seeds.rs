@@ -1,6 +1,7 @@
 //! Writes what the targets begin with into `fuzz/corpus`: a key generation's messages, the files
 //! that come of it, a change's dealings and certificate, a group and a request, the committed
-//! frames and proofs of signing, and published PSBTs. Run in the repository's root.
+//! frames and proofs of signing, scenarios of signing, and published PSBTs. Run in the repository's
+//! root.
 
 use std::{collections::VecDeque, error::Error, fs, path::Path, sync::Arc, time::Duration};
 
@@ -41,6 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         write("psbt", number, roastery_bitcoin::psbt::read(text.as_bytes())?.bytes())?;
     }
     frames()?;
+    scenarios()?;
     group_and_request()?;
     change()?;
     make_a_key()
@@ -79,6 +81,19 @@ fn frames() -> Result<(), Box<dyn Error>> {
         } else if name.starts_with("proof/") && name.ends_with("/file") {
             write("member_proof", number, &bytes)?;
         }
+    }
+    Ok(())
+}
+
+/// Scenarios of signing: a group that approves, and one operation of each kind beside that.
+fn scenarios() -> std::io::Result<()> {
+    for what in 0..20_u8 {
+        // A group, its network and faulty members; then operations of four bytes.
+        let group = [what % 12, what % 32, 0x13, 9, what.wrapping_mul(13), what];
+        let approve = [0, 0, 4, 0x21];
+        let operation = [what, 0x21, what, 0x85];
+        let bytes = [&group[..], &approve, &operation, &approve, &operation].concat();
+        write("member_scenario", what.into(), &bytes)?;
     }
     Ok(())
 }

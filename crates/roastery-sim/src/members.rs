@@ -68,11 +68,16 @@ impl Members {
         Self { group: Arc::new(group), nodes, identities, pens, shares }
     }
 
-    /// A group of which each node holds one seat, with the identity keys and the secret shares of
-    /// its seats in their order.
-    pub fn of(group: Arc<Group>, pens: Vec<SigningKey>, shares: Vec<Zeroizing<[u8; 32]>>) -> Self {
+    /// A group whose nodes hold these seats, by their first one, with the identity keys and the
+    /// secret shares of all seats in their order.
+    pub fn of(
+        group: Arc<Group>,
+        nodes: BTreeMap<Seat, Vec<Seat>>,
+        pens: Vec<SigningKey>,
+        shares: Vec<Zeroizing<[u8; 32]>>,
+    ) -> Self {
         Self {
-            nodes: group.seats().map(|seat| (seat, vec![seat])).collect(),
+            nodes,
             identities: pens.iter().map(|pen| Arc::new(IdentityKey::new(copy(pen)))).collect(),
             pens,
             shares,

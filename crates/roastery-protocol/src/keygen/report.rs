@@ -181,7 +181,9 @@ impl Keygen {
     fn awaited_of_coordinators(&self) -> Vec<Awaited> {
         let awaited = self.links.iter().filter_map(|(&seat, link)| match &self.signing {
             Signing::Nothing | Signing::Remembered(_) => {
-                let offered = !self.transcripts.offers_of(seat).is_empty();
+                // What was signed before a restart is awaited whatever else a coordinator offers.
+                let offered =
+                    self.signing.hash().is_none() && !self.transcripts.offers_of(seat).is_empty();
                 let thing = AwaitedThing::Transcript;
                 (!offered).then_some(Awaited { seat, thing, since: link.since })
             }

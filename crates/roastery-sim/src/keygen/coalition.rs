@@ -314,7 +314,11 @@ fn own_messages(
         let asking = participants.seats().find(|other| *other != seat)?;
         let want = Body::Want(Want::FirstMessage);
         let want = Envelope::seal(participants.id(), asking, &want, participants.identity(asking));
-        let _ = machine.handle_message(&peer(asking.index()), want.as_bytes(), now);
+        let _ = machine.handle_message(
+            &peer(participants.node_of(asking).index()),
+            want.as_bytes(),
+            now,
+        );
         std::iter::from_fn(|| machine.poll_output()).find_map(|output| {
             let Output::Send { bytes, .. } = output else { return None };
             let envelope = Envelope::parse(&bytes).ok()?;

@@ -122,8 +122,10 @@ impl Invariants {
     pub(super) fn sent(&mut self, at: Duration, participants: &Participants, packet: &Packet) {
         self.trace.sent(at, packet);
         if self.is_honest(packet.from) {
-            let results =
-                [self.signatures.sent(participants, packet), self.bounded.sent(at, packet)];
+            let results = [
+                self.signatures.sent(participants, packet),
+                self.bounded.sent(at, participants, packet),
+            ];
             results.into_iter().for_each(|result| self.note(result));
         }
     }

@@ -1,9 +1,9 @@
-use roastery_protocol::keygen::{Keygen, ReportPhase};
+use roastery_protocol::keygen::{NodeKeygen, ReportPhase};
 
 use crate::world;
 
-/// The node of a seat, over all its restarts.
-pub type Node = world::Node<Keygen>;
+/// A node with all its seats, over all its restarts.
+pub type Node = world::Node<NodeKeygen>;
 
 impl Node {
     /// The state of its key generation, unless it is down.
@@ -11,7 +11,7 @@ impl Node {
         self.machine().map(|machine| machine.report().phase)
     }
 
-    /// Whether it holds the certificate now.
+    /// Whether all its seats hold the certificate now.
     pub fn is_done(&self) -> bool {
         self.machine().is_some_and(|machine| machine.recovery_file().is_some())
     }

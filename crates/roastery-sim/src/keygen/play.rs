@@ -186,7 +186,7 @@ impl<'a> Stage<'a> {
         let participants = &self.world.hooks.participants;
         let pens = participants.seats().map(|seat| copy(participants.pen(seat))).collect();
         let shares = shares.values().map(SecretShare::expose_bytes).collect();
-        let members = Members::of(group, pens, shares);
+        let members = Members::of(group, participants.nodes().clone(), pens, shares);
         let mut setup = SigningSetup::quiet(self.scenario.seed, self.scenario.links.round_trip);
         let approved = Duration::from_secs(1);
         setup.approve_all(&members.nodes(), approved, RequestOrigin::Proposed);

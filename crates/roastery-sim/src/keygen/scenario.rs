@@ -23,6 +23,9 @@ pub struct Scenario {
     pub seed: u64,
     /// The number of members, n.
     pub members: usize,
+    /// How many seats each node holds, in the order of the seats. A faulty member has a node with
+    /// one seat.
+    pub nodes: Vec<usize>,
     /// The threshold, t: how many members must sign.
     pub threshold: usize,
     /// The faulty members and what they do.
@@ -33,12 +36,12 @@ pub struct Scenario {
     pub settings: Settings,
     /// How long a node takes to store something.
     pub storing: Duration,
-    /// What happens to nodes and network, and when; ends with the calm, if it is not calm from the
-    /// beginning.
+    /// What happens to nodes and network, and when. Nodes are named by their first seats. Ends with
+    /// the calm, if it is not calm from the beginning.
     pub script: Vec<(Duration, Injection)>,
     /// Crashes at certain points before the calm.
     pub crash_points: Vec<CrashPoint>,
-    /// Seats that are not open at the beginning.
+    /// Nodes that are not open at the beginning, by their first seats.
     pub late: Vec<Seat>,
     /// Seats that never open.
     pub away: Vec<Seat>,
@@ -54,6 +57,7 @@ impl Scenario {
         Self {
             seed,
             members,
+            nodes: vec![1; members],
             threshold,
             faults: BTreeMap::new(),
             links: Links::heal(Duration::from_millis(100)),
@@ -76,7 +80,7 @@ impl Scenario {
     /// The keys of all members.
     pub fn make_cast(&self) -> Participants {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed ^ 0xce7e);
-        Participants::make(self.threshold, self.members, &mut rng)
+        Participants::make(self.threshold, &self.nodes, &mut rng)
     }
 
     /// The initial state of a simulation.
@@ -143,8 +147,8 @@ impl Scenario {
 
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, members, threshold, links, settings, storing, .. } = self;
-        writeln!(f, "seed {seed}: a key for {threshold} of {members}")?;
+        let Self { seed, members, nodes, threshold, links, settings, storing, .. } = self;
+        writeln!(f, "seed {seed}: a key for {threshold} of {members}, seats of nodes {nodes:?}")?;
         writeln!(
             f,
             "  network: round trip {:?}, jitter {:?}, loss {:.0} %, duplication {:.0} %",

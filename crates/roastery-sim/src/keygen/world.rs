@@ -4,9 +4,9 @@ use std::{convert::Infallible, time::Duration};
 
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
 use roastery_protocol::{
-    Seat, TranscriptHash,
+    Seat,
     clock::Moment,
-    keygen::{Event, Keygen, Settings},
+    keygen::{Event, NodeKeygen, SeatEvent, Settings, SignedTranscript},
 };
 
 use super::{Coalition, Invariant, Invariants, Node, Participants};
@@ -56,7 +56,7 @@ pub struct KeygenHooks {
 }
 
 impl World {
-    /// Opens the key generation at every seat that is neither late nor away, at time zero.
+    /// Opens the key generation at every node that is neither late nor away, at time zero.
     pub fn of_keygen(
         participants: Participants,
         coalition: Coalition,
@@ -80,7 +80,7 @@ impl World {
 }
 
 impl Hooks for KeygenHooks {
-    type Machine = Keygen;
+    type Machine = NodeKeygen;
     type Violation = Violation<Invariant>;
     type Action = Infallible;
     type Opening = ();
@@ -90,29 +90,34 @@ impl Hooks for KeygenHooks {
     const LINKED: bool = false;
 
     fn seats(&self) -> Vec<Seat> {
-        self.participants.seats().collect()
+        self.participants.nodes().keys().copied().collect()
     }
 
-    fn open(&mut self, seat: Seat, stored: &[TranscriptHash], now: Moment) -> Option<Keygen> {
-        let here = !self.away.contains(&seat);
-        here.then(|| self.participants.open(seat, stored.last().copied(), self.settings, now))
+    fn node_of(&self, seat: Seat) -> Seat {
+        self.participants.node_of(seat)
+    }
+
+    fn open(&mut self, node: Seat, stored: &[SignedTranscript], now: Moment) -> Option<NodeKeygen> {
+        let here = !self.away.contains(&node);
+        here.then(|| self.participants.open_node(node, stored, self.settings, now))
     }
 
     fn opening(&self, _: Seat) {}
 
-    fn ends(event: &Event) -> Option<End> {
-        match event {
+    /// A node of several seats is taken to be done with the first of them.
+    fn ends(event: &SeatEvent) -> Option<End> {
+        match event.event {
             Event::Done(_) => Some(End::Done),
             Event::Ended(_) => Some(End::Stopped),
             _ => None,
         }
     }
 
-    fn has_done(&self, machine: &Keygen) -> bool {
+    fn has_done(&self, machine: &NodeKeygen) -> bool {
         machine.recovery_file().is_some()
     }
 
-    fn act(&mut self, _: Seat, action: &Infallible, _: Option<&mut Keygen>, _: Moment) {
+    fn act(&mut self, _: Seat, action: &Infallible, _: Option<&mut NodeKeygen>, _: Moment) {
         match *action {}
     }
 
@@ -125,25 +130,26 @@ impl Hooks for KeygenHooks {
         if !self.coalition.controls(packet.to) {
             return Intake { passes: true, sends: Vec::new() };
         }
-        let sends = at_once(self.coalition.receive(&self.participants, packet));
+        let sends = self.coalition.receive(&self.participants, packet);
+        let sends = at_once(&self.participants, sends);
         let done = nodes.iter().any(|node| node.seat == packet.to && node.is_done());
         Intake { passes: done || self.coalition.lets_through(packet), sends }
     }
 
     fn send(&mut self, _now: Duration, packet: Packet) -> Vec<Delayed> {
-        at_once(self.coalition.send(&self.participants, packet))
+        at_once(&self.participants, self.coalition.send(&self.participants, packet))
     }
 
     fn turn(&mut self, _now: Duration) -> Vec<Delayed> {
-        at_once(self.coalition.turn(&self.participants))
+        at_once(&self.participants, self.coalition.turn(&self.participants))
     }
 
     fn sent(&mut self, at: Duration, packet: &Packet) {
         self.watch.sent(at, &self.participants, packet);
     }
 
-    fn event(&mut self, at: Duration, _node: usize, seat: Seat, event: &Event) {
-        self.watch.event(at, seat, event);
+    fn event(&mut self, at: Duration, _node: usize, _: Seat, event: &SeatEvent) {
+        self.watch.event(at, event.seat, &event.event);
     }
 
     fn injection(&mut self, at: Duration, injection: &Injection) {
@@ -160,9 +166,12 @@ impl Hooks for KeygenHooks {
     }
 }
 
-fn at_once(packets: Vec<Packet>) -> Vec<Delayed> {
+/// What the coalition sends to a seat goes to its node.
+fn at_once(participants: &Participants, packets: Vec<Packet>) -> Vec<Delayed> {
     let after = Duration::ZERO;
+    let packets =
+        packets.into_iter().map(|packet| Packet { to: participants.node_of(packet.to), ..packet });
     // No member sends to itself.
-    let packets = packets.into_iter().filter(|packet| packet.from != packet.to);
+    let packets = packets.filter(|packet| packet.from != packet.to);
     packets.map(|packet| Delayed { after, packet }).collect()
 }

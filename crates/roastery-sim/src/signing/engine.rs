@@ -2,10 +2,6 @@
 
 use std::sync::OnceLock;
 
-use rand_chacha::{
-    ChaCha8Rng,
-    rand_core::{Rng as _, SeedableRng as _},
-};
 use roastery_frost::{
     NonceGenError, NonceGenInputs, PartialSignature, PublicNonce, SecretNonce, danger::NonceTable,
     hash::tagged_hash,
@@ -20,7 +16,7 @@ use roastery_protocol::{
     request::ApprovedRequest,
 };
 
-use super::ledger::Ledger;
+use super::{ledger::Ledger, randomness::Randomness};
 use crate::members::Members;
 
 /// [`FrostEngine`] with a ledger.
@@ -32,16 +28,16 @@ pub struct RecordingEngine {
 }
 
 impl RecordingEngine {
-    /// The engine of a node, by its first seat, whose nonces come from this seed.
-    pub fn new(
+    /// The engine of a node, by its first seat, whose nonces come from this randomness.
+    pub(super) fn new(
         members: &Members,
         node: Seat,
         arithmetic: FrostArithmetic,
-        seed: u64,
+        randomness: Randomness,
         ledger: Ledger,
     ) -> Self {
         let shares = members.seats_of(node).iter().map(|seat| (*seat, members.share(*seat)));
-        let nonces = TableNonces { rng: ChaCha8Rng::seed_from_u64(seed), ledger: ledger.clone() };
+        let nonces = TableNonces { randomness, ledger: ledger.clone() };
         let engine = FrostEngine::with_nonces(arithmetic, shares, nonces);
         let life = ledger.entries().begin();
         Self { engine, life, ledger }
@@ -61,7 +57,7 @@ const SCALARS: usize = 1 << 12;
 /// three quarters of the time of a campaign.
 #[derive(Debug)]
 struct TableNonces {
-    rng: ChaCha8Rng,
+    randomness: Randomness,
     ledger: Ledger,
 }
 
@@ -72,7 +68,7 @@ impl NonceSource for TableNonces {
     ) -> Result<(SecretNonce, PublicNonce), NonceGenError> {
         static TABLE: OnceLock<NonceTable> = OnceLock::new();
         let mut random = [0; 32];
-        self.rng.fill_bytes(&mut random);
+        self.randomness.fill(&mut random);
         let (share, extra) = (inputs.public_share, inputs.extra_in.unwrap_or_default());
         let share = share.map_or(&[][..], |share| &share[..]);
         let number = self.ledger.entries().number(tagged_hash("sim", &[&random, share, extra]));

@@ -25,7 +25,11 @@ use roastery_protocol::{
 
 use super::{
     Action, Coalition, Compute, Injection, Invariants, Ledger, Node, RecordingEngine, Setup,
-    action::DiskState, coalition::View, node::Machine, owners::Owners,
+    action::DiskState,
+    coalition::View,
+    node::Machine,
+    owners::Owners,
+    randomness::{Randomness, System},
 };
 use crate::{
     members::{DAWN, Members},
@@ -86,6 +90,8 @@ pub struct SigningHooks {
     openings: BTreeMap<Seat, Opening>,
     /// What a replay does not change: the error of the wall clock, and whether the disk fails.
     present: (i64, bool),
+    /// The generator of each node's operating system.
+    systems: BTreeMap<Seat, System>,
     rng: ChaCha8Rng,
 }
 
@@ -127,6 +133,7 @@ impl World {
             by_rules: setup.by_rules,
             openings: BTreeMap::new(),
             present: (0, false),
+            systems: BTreeMap::new(),
             rng: rng(2),
         };
         Self::new(hooks, network, script)
@@ -195,10 +202,13 @@ impl SigningHooks {
         });
         let proofs = proofs.collect();
         let (arithmetic, ledger) = (self.arithmetic.clone(), self.ledger.clone());
-        let engine = opening.engine;
-        let engine = RecordingEngine::new(&self.members, node, arithmetic.clone(), engine, ledger);
+        let system = System::default();
+        self.systems.insert(node, system.clone());
+        let randomness = Randomness::new(opening.engine, system.clone());
+        let engine =
+            RecordingEngine::new(&self.members, node, arithmetic.clone(), randomness, ledger);
         self.lives.insert(node, engine.life());
-        let mut random = ChaCha8Rng::seed_from_u64(opening.entropy);
+        let mut randomness = Randomness::new(opening.entropy, system);
         let seats = self.members.seats_of(node).iter();
         let parts = member::machine::Opening {
             group: self.members.group.clone(),
@@ -207,7 +217,11 @@ impl SigningHooks {
             proofs,
             engine,
             arithmetic,
-            entropy: Box::new(move || Some(random.next_u64().to_le_bytes())),
+            entropy: Box::new(move || {
+                let mut random = [0; 8];
+                randomness.fill(&mut random);
+                Some(random)
+            }),
         };
         let mut machine = Member::new(parts, now).expect("a member opens with its own keys");
         for request in opening.approved.iter().copied() {
@@ -293,6 +307,9 @@ impl Hooks for SigningHooks {
         let owner = self.owners.of(seat);
         (owner.clock_error_ms, owner.disk_fails) = self.present;
         self.ledger.entries().replays = false;
+        if let Some(system) = self.systems.get(&seat) {
+            system.restored(self.rng.next_u64());
+        }
     }
 
     fn rejected(&mut self, node: Seat, packet: &Packet, why: &Rejected) {

@@ -17,8 +17,8 @@ mod node;
 mod owners;
 mod play;
 mod played;
+mod randomness;
 pub mod report;
-
 pub mod scenario;
 mod setup;
 mod totals;

@@ -3,6 +3,7 @@
 mod campaign;
 mod crashes;
 mod faults;
+mod seats;
 
 use roastery_protocol::{
     Seat,

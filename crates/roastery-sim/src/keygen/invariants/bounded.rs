@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use roastery_protocol::{Seat, keygen::Report};
 
-use super::Invariant;
+use super::{Invariant, Participants};
 use crate::{violation::Violation, world::Packet};
 
 /// An honest node sends one message to one receiver a few times within a minimum reply interval at
@@ -16,7 +16,7 @@ pub(super) struct Bounded {
 
 /// How often the same bytes may go to the same seat within a minimum reply interval (a window of
 /// one may cut between them): when they are first sent, as a retransmission, and in answer to
-/// a message; before and after a restart.
+/// a message; before and after a restart. Of and to each seat of the two nodes.
 const TIMES: usize = 8;
 
 impl Bounded {
@@ -27,6 +27,7 @@ impl Bounded {
     pub(super) fn sent(
         &mut self,
         at: Duration,
+        participants: &Participants,
         packet: &Packet,
     ) -> Result<(), Violation<Invariant>> {
         let window = at.as_nanos() / self.floor.as_nanos().max(1);
@@ -37,21 +38,22 @@ impl Bounded {
         let key = (packet.from, packet.to, packet.bytes.clone());
         let times = self.repeats.entry(key).or_default();
         *times += 1;
-        if *times <= TIMES {
+        let Packet { from, to, .. } = packet;
+        let seats = |node| participants.seats_of(node).len().max(1);
+        if *times <= TIMES * seats(*from) * seats(*to) {
             return Ok(());
         }
-        let Packet { from, to, .. } = packet;
         violation(format!("seat {from} sends seat {to} one thing {times} times within the floor"))
     }
 
-    /// What a report holds at most: eight kinds for each other member, four that name it as the
-    /// coordinator of a pair, and three that name no member.
+    /// What a report of a node with so many seats holds at most: of each, eight kinds for each
+    /// other member, four that name it as the coordinator of a pair, and three that name no member.
     pub(super) fn report(
         n: usize,
-        seat: Seat,
+        (seat, seats): (Seat, usize),
         report: &Report,
     ) -> Result<(), Violation<Invariant>> {
-        let most = 12 * (n - 1) + 3;
+        let most = seats * (12 * (n - 1) + 3);
         let found = report.findings.len();
         if found > most || report.refusals.len() > n {
             return violation(format!(

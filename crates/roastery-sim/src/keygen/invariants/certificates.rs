@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use roastery_protocol::{Seat, TranscriptHash, keygen::Keygen};
+use roastery_protocol::{Seat, TranscriptHash, keygen::NodeKeygen};
 
 use super::{Invariant, Participants, signatures::OneSignature};
 use crate::{keygen::Node, violation::Violation};
@@ -19,7 +19,7 @@ impl OneCertificate {
         &mut self,
         participants: &Participants,
         node: &Node,
-        machine: &Keygen,
+        machine: &NodeKeygen,
         signatures: &OneSignature,
         faulty: &BTreeSet<Seat>,
     ) -> Result<(), Violation<Invariant>> {
@@ -37,9 +37,10 @@ impl OneCertificate {
         }
         let honest = participants.seats().filter(|seat| !faulty.contains(seat));
         for member in honest {
-            // A lone signature may never have left its seat as a message: its own certificate
-            // carries it.
-            let signed = signatures.of(member).or((member == seat).then_some(hash));
+            // A signature may never have left its node as a message: its own certificate carries
+            // it.
+            let is_own = participants.node_of(member) == seat;
+            let signed = signatures.of(member).or(is_own.then_some(hash));
             if signed != Some(hash) {
                 return violation(format!(
                     "seat {seat} holds a certificate of {hash:#}; honest seat {member} has not signed it"

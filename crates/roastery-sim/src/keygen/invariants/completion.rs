@@ -26,11 +26,11 @@ impl Completion<'_> {
         let is_done = node.is_done();
         let Some(machine) = node.machine_mut() else { return Ok(()) };
         let report = machine.report();
-        Bounded::report(self.members, seat, &report)?;
+        Bounded::report(self.members, (seat, machine.seats().len()), &report)?;
         if is_done {
             return Ok(());
         }
-        if machine.take_share().is_some() {
+        if machine.take_shares().is_some() {
             return violation(format!("seat {seat} has a share and no certificate"));
         }
         match report.phase {

@@ -37,31 +37,49 @@ impl Keys<'_> {
             let seat = node.seat;
             let Some(machine) = node.machine_mut() else { continue };
             let words = format!("{machine:?}");
-            let Some(own) = machine.group().cloned() else { continue };
-            let Some(share) = machine.take_share() else {
+            let Some(own) = machine.recovery_file().map(|file| file.group().clone()) else {
+                continue;
+            };
+            let Some(taken) = machine.take_shares() else {
                 return unfit(format!("seat {seat} has a certificate and no share"));
             };
-            if machine.take_share().is_some() {
+            if machine.take_shares().is_some() {
                 return unfit(format!("seat {seat} gives its share twice"));
             }
-            let [host, seed] = self.participants.secrets(seat);
-            for secret in [share.expose_bytes(), host, seed] {
-                if shows(&words, &secret) {
-                    let what =
-                        format!("the key generation of seat {seat} shows a secret in its Debug");
-                    return Err(Violation::of(Invariant::Secrets, what));
-                }
-            }
-            if !share.matches(own.keys(), seat) {
-                return unfit(format!("the share of seat {seat} does not match its public share"));
+            if taken.len() != self.participants.seats_of(seat).len() {
+                return unfit(format!("the node of seat {seat} has not a share of each seat"));
             }
             let group = group.get_or_insert_with(|| own.clone());
             if group.encode() != own.encode() {
                 return unfit(format!("seat {seat} has another group than the others"));
             }
-            shares.insert(seat, share);
+            for (seat, share) in taken {
+                self.look_at_share(seat, &share, &own, &words)?;
+                shares.insert(seat, share);
+            }
         }
         Ok(group.map(|group| (group, shares)))
+    }
+
+    /// A share matches the group, and no secret of its seat is in these words.
+    fn look_at_share(
+        &self,
+        seat: Seat,
+        share: &SecretShare,
+        group: &Group,
+        words: &str,
+    ) -> Result<(), Violation<Invariant>> {
+        let [host, seed] = self.participants.secrets(seat);
+        for secret in [share.expose_bytes(), host, seed] {
+            if shows(words, &secret) {
+                let what = format!("the key generation of seat {seat} shows a secret in its Debug");
+                return Err(Violation::of(Invariant::Secrets, what));
+            }
+        }
+        match share.matches(group.keys(), seat) {
+            true => Ok(()),
+            false => unfit(format!("the share of seat {seat} does not match its public share")),
+        }
     }
 
     /// The file of one member brings back share and group of these, with their host keys.

@@ -23,22 +23,27 @@ impl OneSignature {
         packet: &Packet,
     ) -> Result<(), Violation<Invariant>> {
         let Ok(envelope) = Envelope::parse(&packet.bytes) else { return Ok(()) };
-        let hash = match envelope.kind() {
+        let own = participants.seats_of(packet.from);
+        let (hash, signers) = match envelope.kind() {
             Kind::Signature => match Body::read(&envelope, participants.invitation.params()) {
-                Ok(Body::Signature(content)) => content.transcript,
+                Ok(Body::Signature(content)) => {
+                    let sender = envelope.sender(&participants.invitation);
+                    let sender = sender.filter(|sender| own.contains(sender));
+                    (content.transcript, vec![sender.unwrap_or(packet.from)])
+                }
                 _ => return Ok(()),
             },
-            // A coordinator's own signature leaves in the certificate that it makes.
+            // The signatures of a coordinator's own node leave in the certificate that it makes.
             Kind::Certificate => {
                 let signatures = 64 * participants.invitation.size();
                 let Some(length) = envelope.content().len().checked_sub(signatures) else {
                     return Ok(());
                 };
-                participants.name_of(&envelope.content()[..length])
+                (participants.name_of(&envelope.content()[..length]), own.to_vec())
             }
             _ => return Ok(()),
         };
-        self.signed(packet.from, hash)
+        signers.into_iter().try_for_each(|seat| self.signed(seat, hash))
     }
 
     /// A seat's signature of this transcript has become known.

@@ -1,4 +1,7 @@
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use rand::{RngExt as _, seq::SliceRandom as _};
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
@@ -6,7 +9,7 @@ use roastery_protocol::{Seat, SessionId, election::Order, keygen::Settings};
 
 use super::Scenario;
 use crate::{
-    keygen::{CrashPoint, Fault, Injection, When, invariants::Allowance},
+    keygen::{CrashPoint, Fault, Injection, When, invariants::Allowance, participants::nodes_of},
     network::Links,
 };
 
@@ -14,7 +17,10 @@ impl Scenario {
     /// The scenario of a seed: mostly small groups; a part of them quiet, a part of them without
     /// faulty members.
     pub fn draw(seed: u64) -> Self {
-        Draw { rng: ChaCha8Rng::seed_from_u64(seed.rotate_left(23) ^ 0xd4a7), seed }.scenario()
+        let scenario =
+            Draw { rng: ChaCha8Rng::seed_from_u64(seed.rotate_left(23) ^ 0xd4a7), seed }.scenario();
+        Draw { rng: ChaCha8Rng::seed_from_u64(seed.rotate_left(23) ^ 0x5ea7), seed }
+            .several_seats(scenario)
     }
 }
 
@@ -55,6 +61,41 @@ impl Draw {
         let allowance = Allowance::under(&scenario.circumstances()).after_calm;
         scenario.settings.lifetime = scenario.calm_at() + allowance + Duration::from_secs(5);
         scenario
+    }
+
+    /// In some scenarios honest nodes hold several seats: what was to happen to one of them happens
+    /// to its node.
+    fn several_seats(&mut self, scenario: Scenario) -> Scenario {
+        if self.seed % 12 == 11 || scenario.members < 3 || !self.percent(20) {
+            return scenario;
+        }
+        let mut one = scenario.clone();
+        one.nodes.clear();
+        let faulty: Vec<bool> =
+            seats(one.members).map(|seat| one.faults.contains_key(&seat)).collect();
+        let mut at = 0;
+        while at < one.members {
+            let honest = faulty[at..].iter().take_while(|is_faulty| !**is_faulty).count();
+            let most = honest.clamp(1, 3);
+            let count = self.rng.random_range(1..=most);
+            one.nodes.push(count);
+            at += count;
+        }
+        let nodes = nodes_of(&one.nodes);
+        let node_of =
+            |seat: Seat| nodes.range(..=seat).next_back().map_or(seat, |(first, _)| *first);
+        let away: BTreeSet<Seat> = one.away.iter().map(|seat| node_of(*seat)).collect();
+        one.away = away.iter().flat_map(|node| nodes.get(node)).flatten().copied().collect();
+        one.late.iter_mut().for_each(|seat| *seat = node_of(*seat));
+        one.crash_points.iter_mut().for_each(|point| point.seat = node_of(point.seat));
+        for (_, what) in &mut one.script {
+            match what {
+                Injection::Crash(seat) | Injection::Open(seat) => *seat = node_of(*seat),
+                Injection::CutOff(few) => few.iter_mut().for_each(|seat| *seat = node_of(*seat)),
+                _ => {}
+            }
+        }
+        if one.is_fair() { one } else { scenario }
     }
 
     /// Several coordinate at once, with different first messages of one member, and a member that
@@ -204,6 +245,10 @@ impl Scenario {
     pub fn order(&self) -> Vec<Seat> {
         order(self)
     }
+}
+
+fn seats(n: usize) -> impl Iterator<Item = Seat> {
+    (0..n as u32).filter_map(|at| Seat::new(at).ok())
 }
 
 /// The order of coordinators that the key generation will have.

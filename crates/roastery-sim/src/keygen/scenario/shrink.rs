@@ -32,6 +32,7 @@ impl Scenario {
                 });
             }
         }
+        simpler.with(|one| one.nodes = vec![1; one.members]);
         simpler.with(|one| one.late.clear());
         simpler.with(|one| one.away.clear());
         simpler.with(|one| one.turns.clear());

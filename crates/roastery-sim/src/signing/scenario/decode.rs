@@ -85,7 +85,7 @@ impl Operations<'_> {
         let other = nodes[usize::from(which / 16) % nodes.len()];
         let request = usize::from(parameter) % self.scenario.requests.len();
         let act = |action| Injection::Act(node, action);
-        let injection = match what % 18 {
+        let injection = match what % 20 {
             0 | 1 => {
                 let origins = [RequestOrigin::Own, RequestOrigin::Proposed, RequestOrigin::Waited];
                 let origin = origins[usize::from(parameter / 4) % origins.len()];
@@ -121,6 +121,12 @@ impl Operations<'_> {
                 };
                 let down = Duration::from_millis(u64::from(after) * 40);
                 return self.scenario.crash_points.push(CrashPoint { seat: node, when, down });
+            }
+            17 => Injection::Save(node),
+            18 => {
+                // One that is not told, or whose clocks do not show it, contradicts itself.
+                self.push(Injection::Restore(node));
+                act(Action::VoidStock)
             }
             _ => return,
         };

@@ -17,7 +17,10 @@ use crate::{
 impl Scenario {
     /// Draws the scenario of a seed. The same seed always gives the same one.
     pub fn draw(seed: u64) -> Self {
-        Draw { seed, rng: ChaCha8Rng::seed_from_u64(seed ^ 0xd4a3) }.scenario()
+        let mut scenario = Draw { seed, rng: ChaCha8Rng::seed_from_u64(seed ^ 0xd4a3) }.scenario();
+        Draw { seed, rng: ChaCha8Rng::seed_from_u64(seed ^ 0x5a7e) }.memories(&mut scenario);
+        debug_assert!(scenario.is_fair(), "{scenario}");
+        scenario
     }
 }
 
@@ -66,8 +69,43 @@ impl Draw {
             Aim::Waits => self.waits(&mut scenario),
             Aim::Terminates | Aim::Safe => self.disturbed(&mut scenario),
         }
-        debug_assert!(scenario.is_fair(), "{scenario}");
         scenario
+    }
+
+    /// In some scenarios with accidents nodes go on with memories that were saved before, as of a
+    /// virtual machine: after more than 10 s, or told.
+    fn memories(&mut self, scenario: &mut Scenario) {
+        let calm_at = scenario.calm_at();
+        if !matches!(scenario.aim, Aim::Terminates | Aim::Safe) || !self.percent(15) {
+            return;
+        }
+        let mut nodes: Vec<Seat> = scenario.first_seats().into_keys().collect();
+        nodes.shuffle(&mut self.rng);
+        nodes.truncate(self.rng.random_range(1..=2));
+        let mut memories = Vec::new();
+        for node in nodes {
+            // A clock that is set hides that time is missing.
+            let is_set = |(_, what): &(Duration, Injection)| matches!(what, Injection::Act(seat, Action::StepClock(_)) if *seat == node);
+            let is_told = scenario.script.iter().any(is_set) || self.percent(50);
+            let saved = self.within(calm_at);
+            let least = saved + if is_told { Duration::ZERO } else { UNTOLD };
+            let Some(last) = calm_at.checked_sub(Duration::from_nanos(1)) else { continue };
+            let Some(left) = last.checked_sub(least) else { continue };
+            for _ in 0..self.rng.random_range(1..=2) {
+                let restored = least + self.within(left);
+                memories.push((restored, Injection::Restore(node)));
+                if is_told {
+                    memories.push((restored, Injection::Act(node, Action::VoidStock)));
+                }
+            }
+            memories.push((saved, Injection::Save(node)));
+        }
+        memories.sort_by_key(|(at, _)| *at);
+        let script = &mut scenario.script;
+        for (at, what) in memories {
+            let place = script.partition_point(|(of, _)| *of <= at);
+            script.insert(place, (at, what));
+        }
     }
 
     /// In most groups each node has one seat.
@@ -355,6 +393,10 @@ impl Draw {
 }
 
 const HOUR: Duration = Duration::from_secs(3_600);
+
+/// How long after a memory was saved a node may go on with it without being told: its clocks show
+/// that.
+const UNTOLD: Duration = Duration::from_millis(10_500);
 
 /// A node approves every request.
 fn approve(scenario: &mut Scenario, at: Duration, node: Seat, origin: RequestOrigin) {

@@ -68,3 +68,10 @@ fn what_is_lost_before_the_calm_is_made_good_after_it() {
     assert!(all_done(&scenario, &played));
     assert!(played.done.values().all(|at| *at > scenario.calm_at()));
 }
+
+/// A seed of the campaign: a member signs, loses its memory, and is offered other transcripts only.
+#[test]
+fn a_member_that_has_forgotten_what_it_signed_awaits_that_whatever_else_it_is_offered() {
+    let played = played(&Scenario::draw(2_189));
+    assert!(played.reports.values().all(|report| !report.awaited.is_empty()));
+}

@@ -61,10 +61,10 @@ fn a_memory_whose_node_is_told_that_it_is_used_again_uses_no_nonce_twice() {
     assert_eq!(both_go_back(APPROVED + Duration::from_secs(2), Told::Yes), None);
 }
 
-/// Why a memory is not to be used again: nothing in it shows that it was, within ten seconds. The
-/// coordinator signs another package of the same run and number.
+/// Why a memory is not to be used again: nothing in it shows that it was, within ten seconds. A
+/// signer's nonce answers another package.
 #[test]
-fn memories_that_are_used_again_at_once_and_untold_contradict_what_their_nodes_have_said() {
+fn memories_that_are_used_again_at_once_and_untold_answer_twice_with_one_nonce() {
     let violation = both_go_back(APPROVED + Duration::from_secs(2), Told::No);
-    assert_eq!(violation.map(|what| what.invariant), Some(Invariant::NoFrame));
+    assert_eq!(violation.map(|what| what.invariant), Some(Invariant::OneNonceOneEquation));
 }

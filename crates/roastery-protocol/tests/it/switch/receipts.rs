@@ -8,7 +8,7 @@ use roastery_protocol::{
     },
     member::Incarnation,
 };
-use roastery_testkit::seat;
+use roastery_testkit::{later, seat};
 
 use super::world::*;
 
@@ -122,6 +122,29 @@ fn answers_that_are_far_apart_are_asked_for_again() {
     // Person 1 has answered for the last time a while ago, and person 2 answers now.
     world.run_with(ANSWERS_WITHIN, |_, _| false);
     world.run_with(MINUTE, |from, to| from != 1 && to != 1);
+    assert!(world.machine(0).is_erasing());
+    world.run();
+    assert!(!world.machine(0).is_erasing());
+}
+
+#[test]
+fn an_answer_that_comes_long_after_the_question_to_a_node_that_slept_erases_nothing() {
+    let (mut world, epoch) = adopted();
+    world.approve(0, &epoch);
+    let wish = Wish { second_copy: Some(SecondCopy::Backup), ..Wish::default() };
+    world.erase(0, wish);
+    let mut late = Vec::new();
+    while let Some((from, to, bytes)) = world.queue.pop_front() {
+        if (from, to) == (2, 0) {
+            late.push(bytes);
+        } else {
+            let _ = world.deliver(from, to, &bytes);
+        }
+    }
+    world.now = later(world.now, 2 * ANSWERS_WITHIN);
+    for bytes in late {
+        assert!(world.deliver(2, 0, &bytes).is_ok());
+    }
     assert!(world.machine(0).is_erasing());
     world.run();
     assert!(!world.machine(0).is_erasing());

@@ -85,6 +85,7 @@ namespaces:
 simulate runs="500":
     scripts/timed cargo run --release -p roastery-sim -- campaign --runs {{runs}}
     scripts/timed cargo run --release -p roastery-sim -- keygen --runs 100
+    scripts/timed cargo run --release -p roastery-sim -- change --runs 100
 
 # Bad input to the demo.
 refusals:

@@ -1,4 +1,5 @@
 mod campaign;
+mod change;
 mod keygen;
 mod replay;
 mod run;
@@ -25,6 +26,8 @@ enum Command {
     Campaign(campaign::Campaign),
     /// Plays random key generations in the same way, or shows one of them.
     Keygen(keygen::Keygen),
+    /// Plays random chains of changes of a group in the same way, or shows one of them.
+    Change(change::Change),
     /// Plays one scenario of a campaign again and shows all that happens.
     Replay(replay::Replay),
 }
@@ -37,6 +40,7 @@ impl Arguments {
             Command::Run(run) => run.execute(),
             Command::Campaign(campaign) => campaign.execute(),
             Command::Keygen(keygen) => keygen.execute(),
+            Command::Change(change) => change.execute(),
             Command::Replay(replay) => replay.execute(),
         }
     }

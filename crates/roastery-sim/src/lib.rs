@@ -4,15 +4,17 @@
 //! seed. The machines are the real ones of `roastery-protocol`; only what is around them is
 //! virtual.
 //!
-//! Signing ([`signing`]) and key generation ([`keygen`]) each have a scenario that is drawn from a
-//! seed, played in a [`World`](world::World), and watched by invariants; a [campaign] plays many,
-//! stops at the first [`Violation`](violation::Violation) and makes the scenario smaller while the
-//! violation stays.
+//! Signing ([`signing`]), key generation ([`keygen`]) and changes of a group ([`change`]) each have
+//! a scenario that is drawn from a seed, played in a [`World`](world::World), and watched by
+//! invariants; a [campaign] plays many, stops at the first [`Violation`](violation::Violation) and
+//! makes the scenario smaller while the violation stays.
 
 pub mod campaign;
+pub mod change;
 pub mod keygen;
 pub mod members;
 pub mod network;
+mod signatures;
 pub mod signing;
 mod simpler;
 pub mod trace;

@@ -8,7 +8,9 @@ use std::{
 
 use roastery_frost::hash::TaggedHash;
 use roastery_protocol::{
-    Seat, keygen,
+    Seat,
+    change::{self, message::LineageContent},
+    keygen,
     member::frame::{Frame, Kind},
 };
 
@@ -150,6 +152,26 @@ fn say(bytes: &[u8]) -> String {
             let (kind, sender) = (envelope.kind(), envelope.header().sender);
             format!("{kind:?} {:#} by {sender}, {} bytes", envelope.body_hash(), bytes.len())
         }
+        Err(_) => say_of_change(bytes),
+    }
+}
+
+fn say_of_change(bytes: &[u8]) -> String {
+    if let Ok(envelope) = change::message::Envelope::parse(bytes) {
+        let (kind, sender) = (envelope.kind(), envelope.header().party());
+        let sender = sender.map_or_else(String::new, |party| party.to_string());
+        let plan = envelope.header().plan;
+        return format!("{kind:?} of plan {plan:#} by {sender}, {} bytes", bytes.len());
+    }
+    match change::message::LineageMessage::parse(bytes) {
+        Ok(message) => match message.content {
+            LineageContent::Ask { current, epoch } => {
+                format!("Ask for epoch {epoch}, in epoch {}", current.epoch())
+            }
+            LineageContent::Epoch(file) => {
+                format!("recovery file of epoch {}", file.plan().epoch())
+            }
+        },
         Err(_) => format!("garbage, {} bytes", bytes.len()),
     }
 }

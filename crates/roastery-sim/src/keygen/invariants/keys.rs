@@ -2,14 +2,11 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
-use roastery_frost::{
-    GroupKeys, NonceGenInputs, SecretShare, SessionContext, TweakContext, nonce_agg, nonce_gen,
-    sign,
-};
+use roastery_frost::{GroupKeys, SecretShare};
 use roastery_protocol::{Seat, group::Group, keygen::recover_group};
 
 use super::{Invariant, Participants};
-use crate::{keygen::Node, violation::Violation};
+use crate::{keygen::Node, signatures::sign_with, violation::Violation};
 
 /// Checks of the key that a key generation has made.
 #[derive(Debug)]
@@ -121,34 +118,10 @@ impl Keys<'_> {
         if seats.len() < keys.threshold() {
             return Ok(());
         }
-        match self.try_to_sign(keys, shares, &seats) {
+        match sign_with(keys, shares, &seats, self.rng) {
             Some(()) => Ok(()),
             None => unfit(format!("seats {seats:?} do not sign")),
         }
-    }
-
-    fn try_to_sign(
-        &mut self,
-        keys: &GroupKeys,
-        shares: &BTreeMap<Seat, SecretShare>,
-        seats: &[Seat],
-    ) -> Option<()> {
-        let message = b"a ceremony has made this key";
-        let inputs = NonceGenInputs { message: Some(message), ..NonceGenInputs::default() };
-        let nonces = seats.iter().map(|_| nonce_gen(self.rng, &inputs).ok());
-        let (secret, public): (Vec<_>, Vec<_>) =
-            nonces.collect::<Option<Vec<_>>>()?.into_iter().unzip();
-        let aggregate = nonce_agg(&public);
-        let signers = keys.signers(seats).ok()?;
-        let tweaks = TweakContext::new(keys.threshold_public_key());
-        let session = SessionContext::new(&signers, &aggregate, &tweaks, message).ok()?;
-        let parts = secret
-            .into_iter()
-            .zip(seats)
-            .map(|(nonce, seat)| sign(nonce, shares.get(seat)?, *seat, &session).ok());
-        let parts: Vec<_> = parts.collect::<Option<_>>()?;
-        let signature = session.aggregate_verified(&parts).ok()?;
-        signature.verify(&session.public_key(), message).then_some(())
     }
 }
 

@@ -1,0 +1,499 @@
+//! One node: its changes, its switch, and a person that decides.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+
+use roastery_protocol::{
+    PlanId, Seat,
+    change::{
+        EpochFile, EpochOrder, Parent, SecondCopy, UsedHostKeys,
+        machine::{self, Change, Opening, Settings},
+        message::Envelope,
+        switch::{self, Switch, Wish},
+    },
+    clock::Moment,
+    group::{Group, PeerId},
+    machine::{Destination, Link, Machine, Output},
+    member::Incarnation,
+};
+
+use zeroize::Zeroizing;
+
+use super::{Action, Cast, Planned, Row, engine::SimulatedEngine, store::Store};
+
+/// What happens at a node.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// In the change of a plan.
+    Change(usize, machine::Event),
+    /// To the epochs.
+    Switch(switch::Event),
+}
+
+/// What a node wants done.
+type Wanted = Output<Event, Row>;
+
+/// The intervals of the simulated changes.
+pub const SETTINGS: Settings = Settings {
+    interval: Duration::from_secs(2),
+    repeat_min: Duration::from_millis(400),
+    repeat_max: Duration::from_secs(6),
+};
+
+/// One node, with its changes and its switch.
+#[derive(Debug)]
+pub struct Holder {
+    person: usize,
+    cast: Rc<RefCell<Cast>>,
+    store: Store,
+    changes: BTreeMap<usize, Change<SimulatedEngine>>,
+    switch: Option<Switch>,
+    /// How often the node has started, over all its lives.
+    start: u64,
+    /// The plans that were in a backup which was written over the disk.
+    restored: BTreeSet<usize>,
+    outbox: VecDeque<Wanted>,
+}
+
+impl Holder {
+    /// Opens a node with its rows. Plans that are restored count as signed.
+    pub fn open(
+        person: usize,
+        cast: Rc<RefCell<Cast>>,
+        rows: &[Row],
+        start: u64,
+        restored: BTreeSet<usize>,
+        now: Moment,
+    ) -> Self {
+        let store = Store::read(person, rows, &cast.borrow());
+        let (changes, outbox) = (BTreeMap::new(), VecDeque::new());
+        let mut holder =
+            Self { person, cast, store, changes, switch: None, start, restored, outbox };
+        if let Some(root) = holder.first_group() {
+            holder.open_switch(root, now);
+        }
+        let decided: Vec<(usize, (bool, bool))> =
+            holder.store.decided.iter().map(|(plan, how)| (*plan, *how)).collect();
+        for (plan, how) in decided {
+            holder.open_change(plan, how, now);
+        }
+        holder.pump(now);
+        holder
+    }
+
+    /// The group with which its lineage begins: that of the key generation, or the parent of the
+    /// first plan that it accepted whose epoch exists.
+    fn first_group(&self) -> Option<Arc<Group>> {
+        let cast = self.cast.borrow();
+        if cast.root_share(self.person).is_some() {
+            return Some(cast.root.clone());
+        }
+        let file = self.store.files.first()?;
+        Some(cast.planned(file.plan().id())?.parent.clone())
+    }
+
+    fn open_switch(&mut self, root: Arc<Group>, now: Moment) {
+        let cast = self.cast.borrow();
+        let opening = switch::Opening {
+            root,
+            identities: vec![cast.identity(self.person).clone()],
+            files: self.store.files.clone(),
+            held: self.store.held(&cast),
+            words: self.store.words.clone(),
+            stored: self.store.switch.clone(),
+            incarnation: Incarnation::after(None, self.start, [self.person as u8; 8]),
+            settings: SETTINGS,
+        };
+        drop(cast);
+        // Its own files were verified before.
+        self.switch = Switch::open(opening, now).ok();
+    }
+
+    fn current(&self) -> EpochOrder {
+        self.switch.as_ref().map_or(EpochOrder::GENERATED, Switch::current)
+    }
+
+    fn planned(&self, plan: usize) -> Planned {
+        self.cast.borrow().plans()[plan].clone()
+    }
+
+    fn open_change(&mut self, index: usize, (approves, accepts): (bool, bool), now: Moment) {
+        let planned = self.planned(index);
+        let Planned { plan, parent, place, .. } = planned;
+        let is_over = self
+            .switch
+            .as_ref()
+            .is_some_and(|one| one.lineage().of_plan(plan.id()).next().is_some());
+        if is_over || self.changes.contains_key(&index) {
+            return;
+        }
+        let cast = self.cast.borrow();
+        let key = cast.identity(self.person).clone();
+        let seat_in = |members: &[roastery_protocol::group::Member]| {
+            let at = members.iter().position(|one| one.identity_key == key.public_key())?;
+            Some((Seat::new(at as u32).ok()?, key.clone()))
+        };
+        let (old, new) = (seat_in(parent.members()), seat_in(plan.members()));
+        let has_key = self.store.keys.contains(&index);
+        // Without its host key it is no new member any more.
+        let new = new.filter(|_| has_key);
+        let host = new.as_ref().map(|_| cast.host(self.person, index));
+        let engine = SimulatedEngine::new(self.store.shares.get(&place).cloned(), host);
+        let mut stored = self.store.changes.get(&index).cloned().unwrap_or_default();
+        stored.extend(self.restored.contains(&index).then_some(machine::Record::Restored));
+        let may_deal = self.store.numbers.may_deal_in(&plan);
+        let remaining = Duration::from_secs(plan.expiry()).saturating_sub(now.wall);
+        let opening = Opening {
+            plan,
+            parent,
+            old,
+            new,
+            engine,
+            approvals: 0,
+            place,
+            may_deal,
+            deadline: now.monotonic + remaining,
+            current: self.current(),
+            stored,
+            certificate: None,
+            settings: SETTINGS,
+        };
+        drop(cast);
+        let Ok(mut change) = Change::open(opening, now) else { return };
+        self.bar(&mut change);
+        if approves {
+            change.approve(now);
+        }
+        if accepts {
+            change.accept(now);
+        }
+        self.changes.insert(index, change);
+    }
+
+    /// A change learns which epoch is current, and nothing is dealt in it if its number is not the
+    /// highest that was approved.
+    fn bar(&self, change: &mut Change<SimulatedEngine>) {
+        change.set_current(self.current());
+        if !self.store.numbers.may_deal_in(change.plan()) {
+            change.bar_dealing();
+        }
+    }
+
+    /// The person does something.
+    pub fn act(&mut self, action: &Action, now: Moment) {
+        match action {
+            Action::Propose(_) => {}
+            Action::Decide { by_hand } => self.decide(*by_hand, now),
+            Action::Withdraw => {
+                if let Some(change) = self.changes.values_mut().next_back() {
+                    change.withdraw(now);
+                }
+            }
+            Action::Acknowledge => {
+                let current = self.current();
+                if let Some(switch) = &mut self.switch {
+                    switch.acknowledge(current, now);
+                }
+            }
+            Action::Erase { leave_out } => self.erase(*leave_out, now),
+        }
+        self.pump(now);
+    }
+
+    /// Decides about the newest plan that it may take part in.
+    fn decide(&mut self, by_hand: bool, now: Moment) {
+        let plans: Vec<Planned> = self.cast.borrow().plans().iter().rev().cloned().collect();
+        for planned in plans.into_iter().take(3) {
+            if self.store.decided.contains_key(&planned.index) || !self.is_allowed(&planned, now) {
+                continue;
+            }
+            let mut numbers = self.store.numbers.clone();
+            let cast = self.cast.borrow();
+            let old = cast.people_of(&planned.parent).iter().position(|one| *one == self.person);
+            let excluded =
+                |at: &usize| planned.plan.excluded().iter().any(|one| one.index() == *at);
+            let approves = old.is_some_and(|at| !excluded(&at))
+                && self.store.shares.contains_key(&planned.place)
+                && numbers.approve(&planned.plan).is_ok();
+            let accepts = planned.people.contains(&self.person);
+            drop(cast);
+            if approves || accepts {
+                let plan = planned.index;
+                let row = Row::Decided { plan, approves, accepts, by_hand };
+                self.outbox.push_back(Output::Persist(row));
+                return;
+            }
+        }
+    }
+
+    /// What a node checks of a plan. One that joins compares the words with an old member.
+    fn is_allowed(&self, planned: &Planned, now: Moment) -> bool {
+        let Some(switch) = &self.switch else {
+            return planned.plan.check(&planned.parent, &self.used(), now).is_ok();
+        };
+        let current = switch.lineage().group(switch.current());
+        switch.current() == planned.place
+            && current.is_some_and(|one| {
+                Parent::of(one) == *planned.plan.parent()
+                    && planned.plan.check(one, &self.used(), now).is_ok()
+            })
+    }
+
+    fn used(&self) -> UsedHostKeys {
+        let lineage = self.switch.as_ref().map(Switch::lineage);
+        let mut used = lineage.map_or_else(UsedHostKeys::default, |one| one.used_host_keys());
+        let cast = self.cast.borrow();
+        self.store.decided.keys().for_each(|one| used.add_plan(&cast.plans()[*one].plan));
+        used
+    }
+
+    fn erase(&mut self, leave_out: bool, now: Moment) {
+        let Some(switch) = &mut self.switch else { return };
+        // One that says that it lacks its share is not left out.
+        let silent =
+            |seat: &Seat| switch.receipts().is_some_and(|receipts| receipts.get(*seat).is_none());
+        let group = switch.lineage().group(switch.current());
+        let without: BTreeSet<Seat> = match group {
+            Some(group) if leave_out => group.seats().filter(silent).collect(),
+            _ => BTreeSet::new(),
+        };
+        let second_copy = Some(SecondCopy::Backup);
+        switch.erase(Wish { second_copy, without, host_key: true }, now);
+    }
+
+    /// The switch, once it knows a first group.
+    pub fn switch(&self) -> Option<&Switch> {
+        self.switch.as_ref()
+    }
+
+    /// Takes out what its machines want done, until they want nothing more.
+    fn pump(&mut self, now: Moment) {
+        loop {
+            let next = self
+                .changes
+                .iter_mut()
+                .find_map(|(index, change)| change.poll_output().map(|output| (*index, output)));
+            if let Some((index, output)) = next {
+                self.of_change(index, output, now);
+                continue;
+            }
+            let Some(output) = self.switch.as_mut().and_then(Machine::poll_output) else { return };
+            self.of_switch(output, now);
+        }
+    }
+
+    fn of_change(&mut self, index: usize, output: machine::Output, now: Moment) {
+        match output {
+            Output::Send { to, bytes } => {
+                let planned = self.planned(index);
+                let cast = self.cast.borrow();
+                let old = cast.people_of(&planned.parent);
+                let all: BTreeSet<usize> = match to {
+                    Destination::Seat(party) => {
+                        let side = match party.role {
+                            roastery_protocol::change::Role::Old => &old,
+                            roastery_protocol::change::Role::New => &planned.people,
+                        };
+                        side.get(party.seat.index()).copied().into_iter().collect()
+                    }
+                    Destination::Everyone => old.iter().chain(&planned.people).copied().collect(),
+                };
+                drop(cast);
+                let own = self.person;
+                for person in all.into_iter().filter(|one| *one != own) {
+                    self.send(person, &bytes);
+                }
+            }
+            Output::Persist(record) => {
+                let Some(change) = self.changes.get(&index) else { return };
+                let (mut share, mut file) = (None, None);
+                match &record {
+                    machine::Record::Signed { transcript, .. } => {
+                        share = change.engine().share(*transcript).cloned();
+                    }
+                    machine::Record::Certified(_) => {
+                        let plan = change.plan().clone();
+                        file = change.certificate().map(|one| EpochFile::new(plan, one));
+                    }
+                    _ => {}
+                }
+                let row = Row::Change { plan: index, record, share, file };
+                self.outbox.push_back(Output::Persist(row));
+            }
+            Output::Event(event) => {
+                if let machine::Event::Certified(_) = event {
+                    self.certified(index, now);
+                }
+                self.outbox.push_back(Output::Event(Event::Change(index, event)));
+            }
+        }
+    }
+
+    /// A change is over: the switch goes on.
+    fn certified(&mut self, index: usize, now: Moment) {
+        let Some(change) = self.changes.remove(&index) else { return };
+        if self.switch.is_none() {
+            self.open_switch(self.planned(index).parent, now);
+        }
+        let (plan, certificate) = (change.plan(), change.certificate());
+        if let (Some(switch), Some(certificate)) = (&mut self.switch, certificate) {
+            // Known already where the switch has just read it from the store.
+            let _ = switch.certified(plan, certificate, now);
+        }
+        self.bar_all();
+    }
+
+    fn bar_all(&mut self) {
+        let mut changes = std::mem::take(&mut self.changes);
+        changes.values_mut().for_each(|change| self.bar(change));
+        self.changes = changes;
+    }
+
+    fn of_switch(&mut self, output: switch::Output, now: Moment) {
+        match output {
+            Output::Send { to: Destination::Seat(peer), bytes } => {
+                let person =
+                    self.cast.borrow().people().find(|one| crate::members::peer(*one) == peer);
+                if let Some(person) = person {
+                    self.send(person, &bytes);
+                }
+            }
+            Output::Send { to: Destination::Everyone, .. } => {}
+            Output::Persist(record) => self.keep(record, now),
+            Output::Event(event) => {
+                if let switch::Event::Current(_) = event {
+                    self.bar_all();
+                }
+                self.outbox.push_back(Output::Event(Event::Switch(event)));
+            }
+        }
+    }
+
+    fn keep(&mut self, record: switch::Record, now: Moment) {
+        let Some(switch) = &mut self.switch else { return };
+        let (mut share, mut file) = (None, None);
+        match record {
+            switch::Record::Certified(epoch) => {
+                file = switch.lineage().get(epoch).map(|one| one.file());
+            }
+            switch::Record::Adopted(epoch) => {
+                let cast = self.cast.borrow();
+                let certificate = switch.lineage().get(epoch).map(|one| one.certificate());
+                share =
+                    certificate.and_then(|one| self.store.share_of(self.person, epoch, one, &cast));
+                if share.is_none() {
+                    return switch.lacks(epoch, now);
+                }
+            }
+            switch::Record::Acknowledged(_) | switch::Record::Erased { .. } => {}
+        }
+        self.outbox.push_back(Output::Persist(Row::Switch { record, share, file }));
+    }
+
+    fn send(&mut self, person: usize, bytes: &Arc<[u8]>) {
+        if let Ok(seat) = Seat::new(person as u32) {
+            let to = Destination::Seat(seat);
+            self.outbox.push_back(Output::Send { to, bytes: bytes.clone() });
+        }
+    }
+
+    fn index_of(&self, plan: PlanId) -> Option<usize> {
+        self.cast.borrow().planned(plan).map(|planned| planned.index)
+    }
+
+    /// The shares in its store, by place.
+    pub(super) fn shares(&self) -> &BTreeMap<EpochOrder, Zeroizing<[u8; 32]>> {
+        &self.store.shares
+    }
+}
+
+impl Machine for Holder {
+    type Event = Event;
+    type Address = Seat;
+    type Record = Row;
+    type Rejected = ();
+
+    fn handle_message(&mut self, from: &PeerId, bytes: &[u8], now: Moment) -> Result<(), ()> {
+        let plan = Envelope::peek_plan(bytes).and_then(|plan| self.index_of(plan));
+        let result = if let Some(change) = plan.and_then(|index| self.changes.get_mut(&index)) {
+            change.handle_message(from, bytes, now).map_err(|_| ())
+        } else if let Some(switch) = &mut self.switch {
+            switch.handle_message(from, bytes, now).map_err(|_| ())
+        } else {
+            Err(())
+        };
+        self.pump(now);
+        result
+    }
+
+    fn handle_timeout(&mut self, now: Moment) {
+        let is_due = |due: Option<Duration>| due.is_some_and(|due| due <= now.monotonic);
+        for change in self.changes.values_mut().filter(|one| is_due(one.next_timeout())) {
+            change.handle_timeout(now);
+        }
+        if let Some(switch) = self.switch.as_mut().filter(|one| is_due(one.next_timeout())) {
+            switch.handle_timeout(now);
+        }
+        self.pump(now);
+    }
+
+    fn handle_link(&mut self, peer: &PeerId, link: Link, now: Moment) {
+        self.changes.values_mut().for_each(|change| change.handle_link(peer, link, now));
+        if let Some(switch) = &mut self.switch {
+            switch.handle_link(peer, link, now);
+        }
+        self.pump(now);
+    }
+
+    fn persisted(&mut self, row: Row, kept: bool, now: Moment) {
+        if kept {
+            self.store.add(&row, &self.cast.borrow());
+        }
+        match row {
+            Row::Decided { plan, approves, accepts, .. } => {
+                let planned = self.planned(plan);
+                if let Some(switch) = &mut self.switch {
+                    if let Some(word) = self.store.words.get(&planned.plan.id()) {
+                        switch.decided(planned.plan.id(), *word);
+                    }
+                    if accepts {
+                        switch.hold(EpochOrder::last_of(&planned.plan));
+                    }
+                }
+                self.open_change(plan, (approves, accepts), now);
+                self.bar_all();
+            }
+            Row::Change { plan, record, .. } => {
+                if let machine::Record::Signed { transcript, .. } = &record
+                    && let Some(switch) = &mut self.switch
+                {
+                    let place = EpochOrder::of(&self.cast.borrow().plans()[plan].plan, *transcript);
+                    switch.hold(place);
+                }
+                if let Some(change) = self.changes.get_mut(&plan) {
+                    change.persisted(record, kept, now);
+                }
+            }
+            Row::Switch { record, .. } => {
+                if let Some(switch) = &mut self.switch {
+                    switch.persisted(record, kept, now);
+                }
+            }
+        }
+        self.pump(now);
+    }
+
+    fn poll_output(&mut self) -> Option<Wanted> {
+        self.outbox.pop_front()
+    }
+
+    fn next_timeout(&self) -> Option<Duration> {
+        let changes = self.changes.values().filter_map(Machine::next_timeout);
+        changes.chain(self.switch.as_ref().and_then(Machine::next_timeout)).min()
+    }
+}

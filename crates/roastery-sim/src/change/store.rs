@@ -1,0 +1,157 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use roastery_frost::{Seat, SecretShare, change::Certificate, chilldkg::HostSecretKey};
+use roastery_protocol::{
+    PlanId,
+    change::{ApprovedNumbers, EpochFile, EpochOrder, PersonsWord, machine, switch},
+};
+use zeroize::Zeroizing;
+
+use super::Cast;
+
+/// What a node has stored, one row after the other. A backup is the rows up to a time.
+#[derive(Clone, Debug)]
+pub enum Row {
+    /// The person has decided about a plan; from here on the host key for it is in the store.
+    Decided {
+        /// The plan, by its place in the cast's list.
+        plan: usize,
+        /// As an old member.
+        approves: bool,
+        /// As a new member.
+        accepts: bool,
+        /// Whether a person has looked at it, and not the node alone.
+        by_hand: bool,
+    },
+    /// A record of a change.
+    Change {
+        /// The plan.
+        plan: usize,
+        /// The record.
+        record: machine::Record,
+        /// The share of a transcript that is signed.
+        share: Option<Zeroizing<[u8; 32]>>,
+        /// The file of a certificate.
+        file: Option<EpochFile>,
+    },
+    /// A record of the switch.
+    Switch {
+        /// The record.
+        record: switch::Record,
+        /// The share of an epoch that is adopted.
+        share: Option<Zeroizing<[u8; 32]>>,
+        /// The file of an epoch.
+        file: Option<EpochFile>,
+    },
+}
+
+/// What the rows come to.
+#[derive(Debug, Default)]
+pub struct Store {
+    /// The shares, by place.
+    pub shares: BTreeMap<EpochOrder, Zeroizing<[u8; 32]>>,
+    /// The plans whose host keys are there.
+    pub keys: BTreeSet<usize>,
+    /// What the person has done for each plan, by hand.
+    pub words: BTreeMap<PlanId, PersonsWord>,
+    /// The plans that were decided about.
+    pub decided: BTreeMap<usize, (bool, bool)>,
+    /// The recovery files.
+    pub files: Vec<EpochFile>,
+    /// The records of each change.
+    pub changes: BTreeMap<usize, Vec<machine::Record>>,
+    /// The records of the switch.
+    pub switch: Vec<switch::Record>,
+    /// The numbers of plans that were approved.
+    pub numbers: ApprovedNumbers,
+}
+
+impl Store {
+    /// What a person's rows come to.
+    pub fn read(person: usize, rows: &[Row], cast: &Cast) -> Self {
+        let mut store = Self::default();
+        if let Some(share) = cast.root_share(person) {
+            store.shares.insert(EpochOrder::GENERATED, share.clone());
+        }
+        rows.iter().for_each(|row| store.add(row, cast));
+        store
+    }
+
+    /// One more row is stored.
+    pub fn add(&mut self, row: &Row, cast: &Cast) {
+        match row {
+            Row::Decided { plan: index, approves, accepts, by_hand } => {
+                let plan = &cast.plans()[*index].plan;
+                self.decided.insert(*index, (*approves, *accepts));
+                if *accepts {
+                    self.keys.insert(*index);
+                }
+                if *approves {
+                    let _ = self.numbers.approve(plan);
+                    self.words.insert(plan.id(), PersonsWord::Approved);
+                } else if *by_hand {
+                    self.words.insert(plan.id(), PersonsWord::Accepted);
+                }
+            }
+            Row::Change { plan: index, record, share, file } => {
+                if let (machine::Record::Signed { transcript, .. }, Some(share)) = (record, share) {
+                    let place = EpochOrder::of(&cast.plans()[*index].plan, *transcript);
+                    self.shares.insert(place, share.clone());
+                }
+                self.files.extend(file.clone());
+                self.changes.entry(*index).or_default().push(record.clone());
+            }
+            Row::Switch { record, share, file } => {
+                match (record, share) {
+                    (switch::Record::Adopted(epoch), Some(share)) => {
+                        self.shares.insert(*epoch, share.clone());
+                    }
+                    (switch::Record::Erased { what, .. }, _) => {
+                        self.shares.remove(what);
+                        let is_of = |index: &usize| {
+                            EpochOrder::last_of(&cast.plans()[*index].plan) == *what
+                        };
+                        self.keys.retain(|index| !is_of(index));
+                    }
+                    _ => {}
+                }
+                self.files.extend(file.clone());
+                self.switch.push(*record);
+            }
+        }
+    }
+
+    /// The places of everything that gives a share.
+    pub fn held(&self, cast: &Cast) -> BTreeSet<EpochOrder> {
+        let keys = self.keys.iter().map(|one| EpochOrder::last_of(&cast.plans()[*one].plan));
+        self.shares.keys().copied().chain(keys).collect()
+    }
+
+    /// The share of an epoch: the stored one, or that of certificate and host key. It is the one of
+    /// its public share.
+    pub fn share_of(
+        &self,
+        person: usize,
+        place: EpochOrder,
+        certificate: &Certificate,
+        cast: &Cast,
+    ) -> Option<Zeroizing<[u8; 32]>> {
+        let planned = cast.planned(place.plan())?;
+        let seat = planned.people.iter().position(|one| *one == person)?;
+        let seat = Seat::new(seat as u32).ok()?;
+        let stored = self.shares.get(&place).cloned();
+        let recovered = || {
+            let has_key = self.keys.contains(&planned.index);
+            let host = has_key.then(|| host_secret(cast, person, planned.index))?;
+            Some(certificate.recover(&host).ok()?.share().expose_bytes())
+        };
+        let bytes = stored.or_else(recovered)?;
+        let share = SecretShare::from_bytes(bytes.clone()).ok()?;
+        share.matches(certificate.transcript().group(), seat).then_some(bytes)
+    }
+}
+
+/// The host key of a person for a plan, as the arithmetic takes it.
+pub fn host_secret(cast: &Cast, person: usize, plan: usize) -> HostSecretKey {
+    HostSecretKey::from(cast.host(person, plan))
+}

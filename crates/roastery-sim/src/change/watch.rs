@@ -1,0 +1,342 @@
+//! What must hold in every step.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    rc::Rc,
+    time::Duration,
+};
+
+use roastery_frost::{Seat, change::Dealing};
+use roastery_protocol::{
+    PlanId,
+    change::{
+        EpochOrder, PersonsWord, machine,
+        message::{Envelope, Kind},
+        switch,
+    },
+};
+
+use super::{Cast, Node, Row, cast::count, store::Store};
+use crate::{members::DAWN, trace::Trace, violation::Violation, world::Packet};
+
+/// What must hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Invariant {
+    /// Of every certified epoch that is the greatest which honest nodes know t honest members hold
+    /// shares: whatever is faulty and restored, as far as its group bears it.
+    KeyKept,
+    /// Every epoch has the same key, and its plan's threshold.
+    SameKey,
+    /// An honest dealer has one head in a plan, and no two of its plans share a nonce.
+    OneDealing,
+    /// Nothing is dealt without the roll, an own approval that was not withdrawn, within the life
+    /// of the plan, whose parent is current.
+    RightlyDealt,
+    /// An honest member signs one transcript of a plan for one coordinator.
+    OneSignature,
+    /// Nothing is erased without certificate, person's word, own share and the shares of the
+    /// others.
+    RightlyErased,
+    /// A share that is stored for an epoch is the one of its public share, and certificate and host
+    /// key give it back.
+    SharesFit,
+    /// In the end all honest members are in the greatest epoch and hold it, it signs, and what it
+    /// supersedes is erased.
+    Converges,
+    /// There is an end to everything.
+    Bounded,
+}
+
+impl fmt::Display for Invariant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Invariant::KeyKept => "the key is kept",
+            Invariant::SameKey => "the key is the same",
+            Invariant::OneDealing => "one dealing of a dealer in a plan",
+            Invariant::RightlyDealt => "nothing is dealt too early or too late",
+            Invariant::OneSignature => "one signature for each coordinator",
+            Invariant::RightlyErased => "nothing is erased too early",
+            Invariant::SharesFit => "shares fit",
+            Invariant::Converges => "all come to the greatest epoch",
+            Invariant::Bounded => "there is an end",
+        })
+    }
+}
+
+/// The check of every step.
+#[derive(Debug)]
+pub struct Watch {
+    /// What has happened.
+    pub trace: Trace,
+    cast: Rc<RefCell<Cast>>,
+    corrupt: BTreeSet<usize>,
+    stores: BTreeMap<usize, Store>,
+    rows: BTreeMap<usize, usize>,
+    heads: BTreeMap<(usize, PlanId), Vec<u8>>,
+    nonces: BTreeMap<Vec<u8>, (usize, PlanId)>,
+    signed: BTreeMap<(Seat, Seat, PlanId), [u8; 32]>,
+    /// Who has accepted a plan, at any time.
+    accepted: BTreeMap<PlanId, BTreeSet<usize>>,
+    approved: BTreeMap<PlanId, BTreeSet<usize>>,
+    adopted: BTreeMap<EpochOrder, BTreeSet<usize>>,
+    /// Whose last wish leaves silent members out.
+    leaves_out: BTreeSet<usize>,
+    /// Whose disk an old backup was written over.
+    pub(super) restored: BTreeSet<usize>,
+    found: Option<Violation<Invariant>>,
+    /// The dealings that have left in this step.
+    dealings: Vec<(Duration, usize, Envelope)>,
+    /// Epochs that honest nodes know, with their groups' people and threshold.
+    pub(super) epochs: BTreeMap<EpochOrder, (usize, Vec<usize>)>,
+    /// What was erased, in all.
+    pub(super) erased: usize,
+}
+
+impl Watch {
+    /// Watches these people, of which some are faulty.
+    pub fn new(cast: Rc<RefCell<Cast>>, corrupt: BTreeSet<usize>, trace: Trace) -> Self {
+        let root = {
+            let cast = cast.borrow();
+            (cast.root.threshold(), cast.people_of(&cast.root))
+        };
+        Self {
+            trace,
+            cast,
+            corrupt,
+            stores: BTreeMap::new(),
+            rows: BTreeMap::new(),
+            heads: BTreeMap::new(),
+            nonces: BTreeMap::new(),
+            signed: BTreeMap::new(),
+            accepted: BTreeMap::new(),
+            approved: BTreeMap::new(),
+            adopted: BTreeMap::new(),
+            leaves_out: BTreeSet::new(),
+            restored: BTreeSet::new(),
+            found: None,
+            dealings: Vec::new(),
+            epochs: BTreeMap::from([(EpochOrder::GENERATED, root)]),
+            erased: 0,
+        }
+    }
+
+    /// What an honest person's node has stored.
+    pub fn store(&self, person: usize) -> Option<&Store> {
+        self.stores.get(&person)
+    }
+
+    /// A person wishes to erase.
+    pub fn wishes(&mut self, person: usize, leave_out: bool) {
+        if leave_out {
+            self.leaves_out.insert(person);
+        } else {
+            self.leaves_out.remove(&person);
+        }
+    }
+
+    fn violate(&mut self, invariant: Invariant, what: String) {
+        self.found.get_or_insert(Violation::of(invariant, what));
+    }
+
+    /// A message leaves.
+    pub fn sent(&mut self, at: Duration, packet: &Packet) {
+        self.trace.sent(at, packet);
+        let person = packet.from.index();
+        if self.corrupt.contains(&person) {
+            return;
+        }
+        let Ok(envelope) = Envelope::parse(&packet.bytes) else { return };
+        let plan = envelope.header().plan;
+        match envelope.kind() {
+            // What was stored before it in the same step is read first.
+            Kind::Dealing => self.dealings.push((at, person, envelope)),
+            Kind::Signature => {
+                let content = envelope.content();
+                let Some(hash) = content.first_chunk::<32>() else { return };
+                let known = self.signed.entry((packet.from, packet.to, plan)).or_insert(*hash);
+                if known != hash {
+                    let what = format!("person {person} signs two transcripts");
+                    self.violate(Invariant::OneSignature, what);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn dealt(&mut self, at: Duration, person: usize, envelope: &Envelope) {
+        let plan = envelope.header().plan;
+        let cast = self.cast.clone();
+        let cast = cast.borrow();
+        let Some(planned) = cast.planned(plan) else { return };
+        let Some(party) = envelope.header().party() else { return };
+        // Members pass on what others have dealt.
+        if cast.people_of(&planned.parent).get(party.seat.index()) != Some(&person) {
+            return;
+        }
+        let Ok(params) = planned.plan.params(&planned.parent) else { return };
+        let Ok(dealing) = Dealing::parse(&params, party.seat, envelope.content()) else {
+            let what = format!("person {person} deals what is no dealing");
+            return self.violate(Invariant::OneDealing, what);
+        };
+        let content = envelope.content();
+        let head = content[..content.len() - 64].to_vec();
+        // A dealing begins with its nonce.
+        let nonce = dealing.to_bytes()[..33].to_vec();
+        if self.heads.entry((person, plan)).or_insert_with(|| head.clone()) != &head {
+            self.violate(Invariant::OneDealing, format!("person {person} deals twice"));
+        }
+        let first = *self.nonces.entry(nonce).or_insert((person, plan));
+        if first != (person, plan) {
+            let what = format!("person {person} deals in two plans under one nonce");
+            self.violate(Invariant::OneDealing, what);
+        }
+        let honest = |one: &usize| !self.corrupt.contains(one);
+        let accepted = self.accepted.get(&plan).cloned().unwrap_or_default();
+        let lacks =
+            planned.people.iter().filter(|one| honest(one)).any(|one| !accepted.contains(one));
+        let old = cast.people_of(&planned.parent);
+        let approved = self.approved.get(&plan).cloned().unwrap_or_default();
+        let approvals = count(&old, |one| self.corrupt.contains(&one) || approved.contains(&one));
+        let late = (DAWN + at).as_secs() > planned.plan.expiry() + 1;
+        let own = self.stores.get(&person).and_then(|store| {
+            let index = planned.index;
+            let records = store.changes.get(&index)?;
+            let approves = store.decided.get(&index)?.0
+                && !records.contains(&machine::Record::Withdrawn)
+                && records.iter().any(|one| matches!(one, machine::Record::Dealt(_)));
+            Some(approves)
+        });
+        if lacks || approvals < planned.parent.threshold() || late || own != Some(true) {
+            let what = format!(
+                "person {person} deals: someone has not accepted: {lacks}, {approvals} approvals, \
+                 late: {late}, own approval stored: {own:?}"
+            );
+            self.violate(Invariant::RightlyDealt, what);
+        }
+    }
+
+    /// A step is over in which something happened to these nodes.
+    pub fn step(&mut self, nodes: &[Node], touched: &[usize]) -> Result<(), Violation<Invariant>> {
+        let mut changed = false;
+        for at in touched {
+            let Some(node) = nodes.get(*at) else { continue };
+            let person = node.seat.index();
+            if self.corrupt.contains(&person) {
+                continue;
+            }
+            let rows = node.stored();
+            let seen = self.rows.insert(person, rows.len()).unwrap_or(usize::MAX);
+            if seen == rows.len() {
+                continue;
+            }
+            changed = true;
+            let cast = self.cast.clone();
+            let cast = cast.borrow();
+            // A backup that was written over the disk has fewer rows.
+            let seen = seen.min(rows.len());
+            self.stores.insert(person, Store::read(person, &rows[..seen], &cast));
+            for row in &rows[seen..] {
+                self.row(person, row, &cast);
+                if let Some(store) = self.stores.get_mut(&person) {
+                    store.add(row, &cast);
+                }
+            }
+        }
+        for (at, person, envelope) in std::mem::take(&mut self.dealings) {
+            self.dealt(at, person, &envelope);
+        }
+        if changed && self.found.is_none() {
+            self.judge_key();
+        }
+        self.found.clone().map_or(Ok(()), Err)
+    }
+
+    fn row(&mut self, person: usize, row: &Row, cast: &Cast) {
+        match row {
+            Row::Decided { plan, approves, accepts, .. } => {
+                let id = cast.plans()[*plan].plan.id();
+                if *approves {
+                    self.approved.entry(id).or_default().insert(person);
+                }
+                if *accepts {
+                    self.accepted.entry(id).or_default().insert(person);
+                }
+            }
+            Row::Change { record, file, .. } => {
+                if let (machine::Record::Certified(hash), Some(file)) = (record, file) {
+                    self.certified(EpochOrder::of(file.plan(), *hash), cast);
+                }
+            }
+            Row::Switch { record, .. } => match record {
+                switch::Record::Certified(epoch) => self.certified(*epoch, cast),
+                switch::Record::Adopted(epoch) => {
+                    self.adopted.entry(*epoch).or_default().insert(person);
+                }
+                switch::Record::Acknowledged(_) => {}
+                switch::Record::Erased { what, by, .. } => {
+                    self.erased += 1;
+                    self.judge_erasure(person, *what, *by);
+                }
+            },
+        }
+    }
+
+    fn certified(&mut self, epoch: EpochOrder, cast: &Cast) {
+        if let Some(planned) = cast.planned(epoch.plan()) {
+            let group = (planned.plan.threshold(), planned.people.clone());
+            self.epochs.insert(epoch, group);
+        }
+    }
+
+    /// The honest members that hold their share of an epoch, or the host key that gives it.
+    pub(super) fn holders(&self, epoch: EpochOrder) -> Vec<usize> {
+        let Some((_, people)) = self.epochs.get(&epoch) else { return Vec::new() };
+        let cast = self.cast.borrow();
+        let index = cast.planned(epoch.plan()).map(|planned| planned.index);
+        let holds = |person: &&usize| {
+            let Some(store) = self.stores.get(person) else {
+                return epoch == EpochOrder::GENERATED;
+            };
+            let has_key = index.is_some_and(|index| store.keys.contains(&index));
+            store.shares.contains_key(&epoch) || has_key
+        };
+        let honest = people.iter().filter(|one| !self.corrupt.contains(one));
+        honest.filter(holds).copied().collect()
+    }
+
+    fn judge_key(&mut self) {
+        let Some((epoch, (threshold, _))) = self.epochs.last_key_value() else { return };
+        let holders = self.holders(*epoch).len();
+        if holders < *threshold {
+            let what = format!(
+                "{holders} honest members hold epoch {}, of which {threshold} must sign",
+                epoch.epoch()
+            );
+            self.violate(Invariant::KeyKept, what);
+        }
+    }
+
+    fn judge_erasure(&mut self, person: usize, what: EpochOrder, by: EpochOrder) {
+        let Some(store) = self.stores.get(&person) else { return };
+        let is_certified = store.switch.contains(&switch::Record::Certified(by));
+        let acknowledged = store.switch.contains(&switch::Record::Acknowledged(by));
+        let word = store.words.get(&by.plan()).copied();
+        let word = word.or(acknowledged.then_some(PersonsWord::Acknowledged));
+        let (threshold, people) = self.epochs.get(&by).cloned().unwrap_or_default();
+        let share = !people.contains(&person) || store.shares.contains_key(&by);
+        let adopted = self.adopted.get(&by).cloned().unwrap_or_default();
+        let has = |one: usize| self.corrupt.contains(&one) || adopted.contains(&one);
+        let holders = count(&people, has);
+        let needed = if self.leaves_out.contains(&person) { threshold } else { people.len() };
+        if what >= by || !is_certified || word.is_none() || !share || holders < needed {
+            let text = format!(
+                "person {person} erases; below: {}, certificate: {is_certified}, word: {word:?}, \
+                 share: {share}, {holders} of {needed} members have adopted",
+                what < by
+            );
+            self.violate(Invariant::RightlyErased, text);
+        }
+    }
+}

@@ -1,9 +1,9 @@
 #!/bin/sh
 # Shows that the campaign can fail: puts each mutation of mutations/*.patch into a copy of the tree
 # and runs the campaign until it is found; those whose name begins with c are looked for among key
-# generations. Those whose name begins with t are found by the test of roastery-protocol that their
-# first line names, which must fail. Prints the seed number at which that was, and what was
-# violated; or the test that has failed.
+# generations, those with e among chains of changes. Those whose name begins with t are found by the
+# test of roastery-protocol that their first line names, which must fail. Prints the seed number at
+# which that was, and what was violated; or the test that has failed.
 #
 #   crates/roastery-sim/mutations.sh [RUNS [NAME]]
 #
@@ -41,6 +41,7 @@ for patch in "$here"/mutations/*"$name"*.patch; do
     fi
     case $title in
         c*) command=keygen ;;
+        e*) command=change ;;
         t*)
             test=$(sed -n '1s/^Test: //p' "$patch")
             (cd "$work/tree" && cargo test --quiet -p roastery-protocol --lib -- --exact "$test") \

@@ -6,7 +6,10 @@ use roastery_protocol::{
 use thiserror::Error;
 
 use super::{MAX_PARTS, ProofError};
-use crate::psbt::PsbtError;
+use crate::{
+    psbt::PsbtError,
+    wallet::{MOST_CONTROL_BLOCKS, MOST_KEYS},
+};
 
 /// Why the group signs nothing of a PSBT. Inputs are counted from 0.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -30,6 +33,12 @@ pub enum CannotSign {
     /// Its first input is that of a signed text (BIP-322), and the rest is not as it must be.
     #[error("a proof of funds that is not as it must be: {0}")]
     Proof(ProofError),
+    /// More derivation fields, or more leaves with a key of the group, than are looked into: whose
+    /// an input or output is may have been missed.
+    #[error(
+        "more derivation fields or leaves than are looked into: at most {MOST_KEYS} keys are derived and {MOST_CONTROL_BLOCKS} control blocks checked; leave out those of others"
+    )]
+    TooMuchWork,
     /// Nothing is this group's, or all of it is signed already.
     #[error("no input is left for this group to sign")]
     NothingToSign,

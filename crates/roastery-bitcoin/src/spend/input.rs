@@ -9,7 +9,7 @@ use bitcoin::{
 use roastery_protocol::request::{Derivation, Taproot};
 
 use super::{Warning, signed::Signatures};
-use crate::wallet::{Hints, Located, Origins, SECP, Standing, Wallet};
+use crate::wallet::{Hints, Located, Origins, OwnKey, SECP, Standing, Wallet, Work};
 
 /// How many roots of an input's script tree are tried. All leaves of a tree lead to one.
 const MOST_ROOTS: usize = 4;
@@ -104,7 +104,7 @@ pub(super) fn evaluate(
     index: usize,
     previous: Option<(TxOut, bool)>,
     signatures: &mut Signatures<'_>,
-    wallet: &Wallet,
+    (wallet, work): (&Wallet, &mut Work),
     warnings: &mut Vec<Warning>,
 ) -> Input {
     let outpoint = psbt.unsigned_tx.input[index].previous_output;
@@ -113,8 +113,8 @@ pub(super) fn evaluate(
         None => (None, false),
     };
     let fields = &psbt.inputs[index];
-    let located = wallet
-        .locate(Origins { taproot: &fields.tap_key_origins, others: &fields.bip32_derivation });
+    let origins = Origins { taproot: &fields.tap_key_origins, others: &fields.bip32_derivation };
+    let located = wallet.locate(origins, work);
     let hints = Hints { located: &located, roots: &roots(psbt, index, &located) };
     let standing = previous
         .as_ref()
@@ -129,7 +129,7 @@ pub(super) fn evaluate(
             Signing::NotOurs
         }
         Standing::FalseClaim | Standing::Foreign => {
-            let found = previous.as_ref().map(|out| leaves(psbt, index, out, &located));
+            let found = previous.as_ref().map(|out| leaves(psbt, index, out, &located, work));
             let LeavesFound { leaves, key_hash } = found.unwrap_or_default();
             if key_hash {
                 unsigned = Some(Warning::KeyHash { input: index });
@@ -285,7 +285,13 @@ struct LeavesFound {
 }
 
 /// The leaves that are in the output's tree and have a key of this group in their script.
-fn leaves(psbt: &Psbt, index: usize, previous: &TxOut, located: &Located) -> LeavesFound {
+fn leaves(
+    psbt: &Psbt,
+    index: usize,
+    previous: &TxOut,
+    located: &Located,
+    work: &mut Work,
+) -> LeavesFound {
     let Some(output_key) = output_key(previous) else { return LeavesFound::default() };
     let mut named: BTreeMap<TapLeafHash, Vec<_>> = BTreeMap::new();
     for own in &located.keys {
@@ -294,29 +300,51 @@ fn leaves(psbt: &Psbt, index: usize, previous: &TxOut, located: &Located) -> Lea
         }
     }
     let mut found = LeavesFound::default();
+    let mut looked: BTreeMap<TapLeafHash, Named<'_>> = BTreeMap::new();
     for (control_block, (script, version)) in &psbt.inputs[index].tap_scripts {
         if *version != LeafVersion::TapScript || control_block.leaf_version != *version {
             continue;
         }
         let leaf_hash = script.tapscript_leaf_hash();
         let Some(keys) = named.get(&leaf_hash) else { continue };
-        let pushes = Pushes::of(script);
-        let mut ours = keys.iter().filter(|own| pushes.key(&own.key)).peekable();
-        let hashed = keys.iter().any(|own| pushes.hash_of(&own.key));
-        if (ours.peek().is_some() || hashed)
-            && control_block.verify_taproot_commitment(&SECP, output_key, script)
+        // One script under many control blocks is looked into once.
+        let leaf = looked.entry(leaf_hash).or_insert_with(|| Named::of(script, keys));
+        if leaf.is_found
+            || (leaf.ours.is_empty() && !leaf.hashed)
+            || !work.control_block()
+            || !control_block.verify_taproot_commitment(&SECP, output_key, script)
         {
-            found.key_hash |= hashed;
-            found.leaves.extend(ours.map(|own| Leaf {
-                leaf_hash,
-                key: own.key,
-                derivation: Derivation { path: own.path.clone(), taproot: Taproot::Untweaked },
-            }));
+            continue;
         }
+        leaf.is_found = true;
+        found.key_hash |= leaf.hashed;
+        found.leaves.extend(leaf.ours.iter().map(|own| Leaf {
+            leaf_hash,
+            key: own.key,
+            derivation: Derivation { path: own.path.clone(), taproot: Taproot::Untweaked },
+        }));
     }
     found.leaves.sort_by_key(|leaf| (leaf.leaf_hash, leaf.key));
     found.leaves.dedup();
     found
+}
+
+/// What a leaf's script has of the keys that name it.
+struct Named<'a> {
+    ours: Vec<&'a OwnKey>,
+    /// It has only the hash of one.
+    hashed: bool,
+    /// It is in the output's tree.
+    is_found: bool,
+}
+
+impl<'a> Named<'a> {
+    fn of(script: &Script, keys: &[&'a OwnKey]) -> Self {
+        let pushes = Pushes::of(script);
+        let ours = keys.iter().copied().filter(|own| pushes.key(&own.key)).collect();
+        let hashed = keys.iter().any(|own| pushes.hash_of(&own.key));
+        Self { ours, hashed, is_found: false }
+    }
 }
 
 /// What a script pushes that may be a key or the hash of one, sorted.

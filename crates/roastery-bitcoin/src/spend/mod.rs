@@ -32,7 +32,10 @@ pub use self::{
     warning::{HIGH_FEE, HIGH_FEE_PERCENT, HIGH_FEE_RATE, Warning},
 };
 use self::{request::Task, signed::Signatures};
-use crate::{psbt::Document, wallet::Wallet};
+use crate::{
+    psbt::Document,
+    wallet::{Wallet, Work},
+};
 
 /// A PSBT, evaluated for one group. Everything in it is computed from the PSBT and the group file;
 /// statements of other parties are not used.
@@ -45,6 +48,8 @@ pub struct Spend {
     warnings: Vec<Warning>,
     /// Set if this is no payment.
     proof: Option<Result<Proof, ProofError>>,
+    /// Whether it names more keys and leaves than are looked into.
+    exceeds_work: bool,
     /// The signatures to make. Computed once, when they are first needed: the hashes of a large
     /// transaction take time.
     tasks: OnceLock<Result<Vec<Task>, CannotSign>>,
@@ -57,6 +62,7 @@ impl Spend {
     pub fn of(document: Document, wallet: &Wallet) -> Self {
         let mut warnings = Vec::new();
         let psbt = document.decoded();
+        let mut work = Work::default();
         let previous = input::previous_outputs(psbt, &mut warnings);
         let known: Option<Vec<_>> =
             previous.iter().map(|found| found.as_ref().map(|(out, _)| out)).collect();
@@ -66,15 +72,18 @@ impl Spend {
             .enumerate()
             .map(|(index, previous)| {
                 let previous = previous.clone();
-                input::evaluate(psbt, index, previous, &mut signatures, wallet, &mut warnings)
+                let looking = (wallet, &mut work);
+                input::evaluate(psbt, index, previous, &mut signatures, looking, &mut warnings)
             })
             .collect();
         let outputs: Vec<Output> = (0..psbt.unsigned_tx.output.len())
-            .map(|index| output::evaluate(&document, index, wallet, &mut warnings))
+            .map(|index| output::evaluate(&document, index, wallet, &mut work, &mut warnings))
             .collect();
         let (group, tasks) = (wallet.group().clone(), OnceLock::new());
         let proof = proof::recognise(&document);
-        let mut spend = Self { document, group, inputs, outputs, warnings, proof, tasks };
+        let exceeds_work = work.is_exceeded();
+        let mut spend =
+            Self { document, group, inputs, outputs, warnings, proof, exceeds_work, tasks };
         let further = whole::warnings(&spend);
         spend.warnings.extend(further);
         spend.soften_warnings();

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     psbt::Document,
-    wallet::{Hints, Origins, Standing, Wallet},
+    wallet::{Hints, Origins, Standing, Wallet, Work},
 };
 
 /// One output: how much it pays, and to whom.
@@ -65,13 +65,14 @@ pub(super) fn evaluate(
     document: &Document,
     index: usize,
     wallet: &Wallet,
+    work: &mut Work,
     warnings: &mut Vec<Warning>,
 ) -> Output {
     let psbt = document.decoded();
     let paid = &psbt.unsigned_tx.output[index];
     let fields = &psbt.outputs[index];
-    let located = wallet
-        .locate(Origins { taproot: &fields.tap_key_origins, others: &fields.bip32_derivation });
+    let origins = Origins { taproot: &fields.tap_key_origins, others: &fields.bip32_derivation };
+    let located = wallet.locate(origins, work);
     let roots: Vec<_> = document.tree(index).into_iter().collect();
     let hints = Hints { located: &located, roots: &roots };
     let payee = match wallet.standing(&paid.script_pubkey, hints) {

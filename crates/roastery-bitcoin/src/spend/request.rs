@@ -111,6 +111,9 @@ impl Spend {
         if let Some(Err(error)) = &self.proof {
             return Err(CannotSign::Proof(error.clone()));
         }
+        if self.exceeds_work {
+            return Err(CannotSign::TooMuchWork);
+        }
         let mut previous = Vec::with_capacity(self.inputs.len());
         for (input, look) in self.inputs.iter().enumerate() {
             previous.push(look.previous.as_ref().ok_or(CannotSign::UnknownOutput { input })?);

@@ -21,6 +21,7 @@ mod origins;
 mod ownership;
 mod shown;
 mod tree;
+mod work;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -40,10 +41,12 @@ pub use self::{
     error::WalletError,
     export::{CoreImport, Policy},
     shown::DescriptorError,
+    work::{MOST_CONTROL_BLOCKS, MOST_KEYS},
 };
 pub(crate) use self::{
-    origins::{Located, Origins},
+    origins::{Located, Origins, OwnKey},
     ownership::{Hints, Standing},
+    work::Work,
 };
 use self::{ownership::Known, tree::Tree};
 

@@ -14,7 +14,7 @@ use bitcoin::{
 };
 use roastery_protocol::request::{Derivation, MAX_PATH_LENGTH, Taproot};
 
-use super::{Branch, SECP, Wallet};
+use super::{Branch, SECP, Wallet, Work};
 
 /// How many fields of one input or output are tried by their whole path, each of which costs a
 /// multiplication for each step. By their last two steps all are tried.
@@ -46,8 +46,8 @@ pub(crate) struct OwnKey {
 }
 
 impl Wallet {
-    /// The keys of this group among these fields.
-    pub(crate) fn locate(&self, origins: Origins<'_>) -> Located {
+    /// The keys of this group among these fields, as far as the work of the PSBT goes.
+    pub(crate) fn locate(&self, origins: Origins<'_>, work: &mut Work) -> Located {
         let own = self.fingerprint();
         let mut fields: Vec<_> = origins.taproot.iter().collect();
         // The fields that name this group first, then those that name none; and keys that are in no
@@ -59,7 +59,7 @@ impl Wallet {
         let mut located = Located { keys: Vec::new(), false_claim };
         let mut whole = MOST_WHOLE_PATHS;
         for (key, (leaves, (fingerprint, path))) in fields {
-            match self.path_of(key, *fingerprint, path, &mut whole) {
+            match self.path_of(key, (*fingerprint, path), &mut whole, work) {
                 Some(path) => located.keys.push(OwnKey {
                     key: *key,
                     path,
@@ -75,9 +75,9 @@ impl Wallet {
     fn path_of(
         &self,
         key: &XOnlyPublicKey,
-        fingerprint: Fingerprint,
-        path: &DerivationPath,
+        (fingerprint, path): (Fingerprint, &DerivationPath),
         whole: &mut usize,
+        work: &mut Work,
     ) -> Option<Vec<u32>> {
         if self.group_key() == *key {
             return Some(Vec::new());
@@ -90,6 +90,7 @@ impl Wallet {
             && steps.len() <= MAX_PATH_LENGTH
             && *whole > 0
             && let Some(steps) = unhardened(&steps)
+            && work.key()
         {
             *whole -= 1;
             let derivation = Derivation { path: steps, taproot: Taproot::Untweaked };
@@ -98,7 +99,7 @@ impl Wallet {
             }
         }
         let last = last?;
-        let steps = unhardened(last)?;
+        let steps = unhardened(last).filter(|_| work.key())?;
         let derivation = Derivation { path: steps, taproot: Taproot::Untweaked };
         // The key that signs decides.
         let leads = self.leads_to(last, key) && self.key(&derivation) == Some(key.serialize());

@@ -100,9 +100,8 @@ impl Wallet {
         path: &[u32],
         stated_roots: &[TapNodeHash],
     ) -> Option<Standing> {
-        let own = self.own_root(path);
         let stated = stated_roots.iter().map(|root| Taproot::ScriptRoot(root.to_byte_array()));
-        let mut candidates = own.clone().into_iter().chain([Taproot::KeyPathOnly]).chain(stated);
+        let mut candidates = [Taproot::KeyPathOnly].into_iter().chain(stated);
         let leads_there = |taproot: &Taproot| {
             let root = match taproot {
                 Taproot::ScriptRoot(root) => Some(TapNodeHash::from_byte_array(*root)),
@@ -110,7 +109,13 @@ impl Wallet {
             };
             internal_key.tap_tweak(&*SECP, root).0.serialize() == output_key
         };
-        let taproot = candidates.find(leads_there)?;
+        // The wallet's own tree is derived once for a path, and only where it is needed.
+        let mut own = None;
+        let taproot = candidates.find(leads_there).or_else(|| {
+            own = self.own_root(path);
+            own.clone().filter(leads_there)
+        })?;
+        let own = own.or_else(|| self.own_root(path));
         let derivation = Derivation { path: path.to_vec(), taproot };
         // The key that signs decides.
         if self.key(&derivation) != Some(output_key) {

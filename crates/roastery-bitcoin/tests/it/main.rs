@@ -16,3 +16,4 @@ mod spends;
 mod vectors;
 mod wallet;
 mod warnings;
+mod work;

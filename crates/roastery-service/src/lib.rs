@@ -24,9 +24,9 @@ pub use self::{
     descriptors::TooFewDescriptors,
     metrics::Metrics,
     service::{
-        AuditCuts, BoxError, CardAddresses, CurrentState, DraftSubject, Failure, FailureKind,
-        GroupStatus, HeldProof, KeygenPhase, KeygenStatus, KnownRequest, LineOf, LoggedShare,
-        MemberDecisions, MemberStatus, NodeStatus, OutputVersion, Payment, PeerStatus,
+        AuditCuts, BoxError, CardAddresses, ChangeStatus, CurrentState, DraftSubject, Failure,
+        FailureKind, GroupStatus, HeldProof, KeygenPhase, KeygenStatus, KnownRequest, LineOf,
+        LoggedShare, MemberDecisions, MemberStatus, NodeStatus, OutputVersion, Payment, PeerStatus,
         PolicyStatus, RecordedIn, RequestDetails, RequestDraft, RequestFilter, RequestPage, Role,
         Service, ServiceError, ServiceEvent, SessionStatus, SignedForm, State, Summary, TextSigner,
         approval_text, nothing_to_cut, too_young,

@@ -11,9 +11,10 @@ use super::{
     audit::{self, AuditRecord},
     bars::BarRecord,
     cipher::Cipher,
-    epochs::{EpochKeyId, EpochKeys, open_sealed},
+    epochs::{EpochKeyId, EpochKeys, OpenEpoch, open_sealed},
     evidence::ProofRecord,
-    groups::{GroupRecord, OpenEpoch},
+    groups::GroupRecord,
+    host_keys::HostKeyRecord,
     incarnations::IncarnationRecord,
     keygens::KeygenRecord,
     keys::KeysRecord,
@@ -21,6 +22,7 @@ use super::{
     names::NameRecord,
     open_file,
     place::NewFile,
+    plans::PlanRecord,
     request_record::RequestRecord,
     rows::{create_database, header, open_database},
     snapshot::Snapshot,
@@ -121,6 +123,9 @@ fn put_in_place(backup: &Snapshot<'_>, into: &Path) -> Result<(), StoreError> {
     let commit = restored.commit()?;
     let tables = Table::ALL.iter().filter(|table| **table != Table::EpochKeys);
     tables.copied().try_for_each(|table| copy(&commit, backup, table))?;
+    for (id, record) in backup.collect(PlanRecord::restored)? {
+        commit.add(|transaction| transaction.put(id.as_bytes(), &record))?;
+    }
     commit.finish(Durability::Synced)?;
     restored.close()?;
     let epochs = EpochKeys::beside(into);
@@ -132,12 +137,16 @@ fn put_in_place(backup: &Snapshot<'_>, into: &Path) -> Result<(), StoreError> {
 
 /// The keys of the epochs that are not erased.
 fn epoch_keys(snapshot: &Snapshot<'_>) -> Result<Vec<EpochKeyId>, StoreError> {
-    snapshot.collect(|record: GroupRecord| Ok(record.epoch_key()))
+    let mut keys = snapshot.collect(|record: GroupRecord| Ok(record.epoch_key()))?;
+    keys.extend(snapshot.collect(|record: HostKeyRecord| Ok(record.epoch_key()))?);
+    Ok(keys)
 }
 
 fn check(snapshot: &Snapshot<'_>, open: OpenEpoch<'_>) -> Result<(), StoreError> {
     snapshot.each(|record: KeysRecord| record.read().map(drop))?;
     snapshot.each(|record: GroupRecord| record.read(snapshot, open).map(drop))?;
+    snapshot.each(|record: HostKeyRecord| record.read(snapshot, open).map(drop))?;
+    snapshot.each(|record: PlanRecord| record.read().map(drop))?;
     snapshot.each(|_: NameRecord| Ok(()))?;
     snapshot.each(|record: KeygenRecord| record.read().map(drop))?;
     check_requests(snapshot)?;

@@ -44,6 +44,9 @@ impl EpochKeyId {
     }
 }
 
+/// Finds what seals the secrets of an epoch.
+pub(super) type OpenEpoch<'a> = &'a dyn Fn(EpochKeyId) -> Result<Cipher, StoreError>;
+
 /// The folder of the key files. A key is read from its file whenever it is needed.
 #[derive(Clone, Debug)]
 pub(super) struct EpochKeys {

@@ -1,7 +1,7 @@
 use std::{io, path::PathBuf};
 
 use roastery_protocol::{
-    GroupId, KeygenId, Seat, SessionId, TranscriptHash, member::proof::Verdict,
+    GroupId, KeygenId, PlanId, Seat, SessionId, TranscriptHash, member::proof::Verdict,
     request::SubjectError,
 };
 use thiserror::Error;
@@ -148,6 +148,12 @@ pub enum ContentError {
         /// The transcript that was signed.
         signed: TranscriptHash,
     },
+    /// The host key has accepted another plan: it serves one, ever.
+    #[error("its host key has accepted plan {plan:#}; make another card, and a plan with that")]
+    HostKeyUsed {
+        /// The plan that it has accepted.
+        plan: PlanId,
+    },
     /// The request has its signatures, which is final.
     #[error("session {session:#} has its signatures, which is final")]
     AlreadySigned {
@@ -211,6 +217,12 @@ pub enum Entry {
     /// A request.
     #[error("this request")]
     Request,
+    /// A plan.
+    #[error("this plan")]
+    Plan,
+    /// A host key that was made for a change.
+    #[error("this host key")]
+    HostKey,
 }
 
 fn said(verdict: &Verdict) -> String {

@@ -7,7 +7,8 @@ use roastery_protocol::{GroupId, Seat, group::Group, keygen::RecoveryFile};
 use super::{
     ContentError, Durability, Entry, Part, Store, StoreError, Transaction,
     cipher::Cipher,
-    epochs::EpochKeyId,
+    epochs::{EpochKeyId, OpenEpoch},
+    host_keys::HostKeyRecord,
     secret::Secret,
     snapshot::Snapshot,
     table::{Record, Table},
@@ -52,9 +53,6 @@ impl Record for GroupRecord {
 impl Record for SharesRecord {
     const TABLE: Table = Table::Shares;
 }
-
-/// Finds what opens the shares of an epoch.
-pub(super) type OpenEpoch<'a> = &'a dyn Fn(EpochKeyId) -> Result<Cipher, StoreError>;
 
 fn damaged<R: Record>() -> StoreError {
     StoreError::Damaged(Part::Value { table: R::TABLE.name() })
@@ -218,10 +216,11 @@ impl Store {
 
     /// Erases this node's shares of the epoch that this group is, in all groups that are it: those
     /// with a newer binding have the same public shares. A plan may have come to two certificates,
-    /// which make two groups of one epoch number and plan; the other one is left as it is. The
-    /// groups themselves stay, without shares. That they are erased is on the disk first, then the
-    /// key that sealed them is overwritten and its file removed; a crash in between is made good
-    /// when the store is opened.
+    /// which make two groups of one epoch number and plan; the other one is left as it is. With the
+    /// last group of a plan its host key is erased, which gives the shares of them all. The groups
+    /// themselves stay, without shares. That they are erased is on the disk first, then the key
+    /// that sealed them is overwritten and its file removed; a crash in between is made good when
+    /// the store is opened.
     ///
     /// The caller decides whether they may be erased
     /// ([`Erasing`](roastery_protocol::change::Erasing)). Backups and copies have their own keys.
@@ -233,19 +232,25 @@ impl Store {
     pub fn erase_epoch(&self, group: &Group) -> Result<(), StoreError> {
         let found = self.vault.snapshot()?.collect(|record: GroupRecord| {
             let kept = record.group()?;
-            let is_meant = kept.key_id() == group.key_id()
-                && kept.epoch() == group.epoch()
-                && kept.keys().public_shares() == group.keys().public_shares();
-            Ok(is_meant.then(|| (kept.id(), record)))
+            let of_plan = kept.key_id() == group.key_id() && kept.epoch() == group.epoch();
+            Ok(of_plan.then_some((kept, record)))
         })?;
+        let shares = group.keys().public_shares();
+        let (found, others): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|(kept, _)| kept.keys().public_shares() == shares);
         if found.is_empty() {
             return Err(ContentError::Missing(Entry::Group).into());
         }
+        let is_last = others.iter().all(|(_, record)| record.erased);
+        let hosts = self.host_keys_of(group.epoch().plan())?;
+        let hosts = if is_last { hosts } else { Vec::new() };
         self.write(Durability::Synced, |transaction| {
-            for (id, record) in &found {
+            hosts.iter().try_for_each(|host| transaction.erase_host_key(host))?;
+            for (kept, record) in &found {
                 let GroupRecord { group, epoch_key, recovery, .. } = record;
                 let (group, recovery) = (group.clone(), recovery.clone());
                 let erased = GroupRecord { group, epoch_key: *epoch_key, erased: true, recovery };
+                let id = kept.id();
                 transaction.put(id.as_bytes(), &erased)?;
                 let row = transaction.cipher().row(Table::Shares, id.as_bytes());
                 transaction.remove_row(Table::Shares, row.to_vec());
@@ -257,12 +262,16 @@ impl Store {
 
     /// Erases the keys of epochs that were to be erased when the machine stopped.
     pub(super) fn finish_erasing(&self) -> Result<(), StoreError> {
-        self.vault.snapshot()?.each(|record: GroupRecord| {
+        let snapshot = self.vault.snapshot()?;
+        snapshot.each(|record: GroupRecord| {
+            record.erased_key().map_or(Ok(()), |key| self.epochs.erase(key))
+        })?;
+        snapshot.each(|record: HostKeyRecord| {
             record.erased_key().map_or(Ok(()), |key| self.epochs.erase(key))
         })
     }
 
-    fn open_epoch(&self, key: EpochKeyId) -> Result<Cipher, StoreError> {
+    pub(super) fn open_epoch(&self, key: EpochKeyId) -> Result<Cipher, StoreError> {
         self.epochs.open(self.vault.cipher(), key)
     }
 }

@@ -36,6 +36,8 @@
 //! |---|---|
 //! | the node's keys | identity keys and transport key; once |
 //! | groups | the group, this node's seats and secret shares, the recovery file. The shares are sealed under the key of their epoch, which is in a small file beside the store and can be erased |
+//! | host keys | those made here for changes, sealed like shares, and which plan each has accepted |
+//! | plans | the plans of changes that were shown to this node, with the records of their changes and their certificates |
 //! | names | which group a name means; final |
 //! | key generations | while under way: invitation, and of each own seat its seed and the transcript that it has signed. Afterwards the id only, so that none is begun again with another seed |
 //! | requests | with their state: proposed, approved, refused, signed (with the signatures), stopped |
@@ -46,8 +48,8 @@
 //! | incarnations | of each group the last one of this node |
 //! | audit log | one entry for each share that left; entries are added and never changed. Entries at the beginning can be cut, with a record of the cut |
 //!
-//! **Secret nonces are never stored**: no function takes one. Nor is the host key, which the
-//! operator keeps offline, nor any protocol message: a node that restarts
+//! **Secret nonces are never stored**: no function takes one. Nor is the host key of key
+//! generation, which the operator keeps offline, nor any protocol message: a node that restarts
 //! is another incarnation.
 //!
 //! # Guarantees
@@ -103,6 +105,7 @@ mod error;
 mod evidence;
 mod groups;
 mod header;
+mod host_keys;
 mod incarnations;
 mod index;
 mod keygens;
@@ -112,6 +115,7 @@ mod messages;
 mod names;
 mod passphrase;
 mod place;
+mod plans;
 mod reopen;
 mod request;
 mod request_record;
@@ -145,6 +149,7 @@ pub use self::{
     keys::{NodeKeys, TransportSecret},
     list::Listing,
     passphrase::{Passphrase, PassphraseCost, PassphraseCostError},
+    plans::KeptPlan,
     request::{Change, KeptRequest, RequestState, StateKind},
     transaction::Transaction,
     writer::{StoreWriter, StoreWriting},

@@ -19,9 +19,16 @@ impl Record for NameRecord {
     const TABLE: Table = Table::Names;
 }
 
+impl NameRecord {
+    /// The group that it means.
+    pub(super) fn group(&self) -> GroupId {
+        self.group
+    }
+}
+
 /// Names that differ in case only are one name.
-fn key_of_name(name: &Name) -> Vec<u8> {
-    [b"n", name.as_str().to_ascii_lowercase().as_bytes()].concat()
+fn key_of_name(name: &str) -> Vec<u8> {
+    [b"n", name.to_ascii_lowercase().as_bytes()].concat()
 }
 
 fn key_of_group(group: GroupId) -> Vec<u8> {
@@ -49,7 +56,7 @@ impl Store {
 
     /// The group to which this name is bound, whether it is its current name or an earlier one.
     pub fn group_named(&self, name: &Name) -> Result<Option<GroupId>, StoreError> {
-        let record: Option<NameRecord> = self.vault.snapshot()?.get(&key_of_name(name))?;
+        let record: Option<NameRecord> = self.vault.snapshot()?.get(&key_of_name(name.as_str()))?;
         Ok(record.map(|record| record.group))
     }
 }
@@ -60,7 +67,7 @@ impl Transaction<'_> {
         if self.get::<GroupRecord>(group.as_bytes())?.is_none() {
             return Err(ContentError::Missing(Entry::Group).into());
         }
-        let of_name = key_of_name(name);
+        let of_name = key_of_name(name.as_str());
         if let Some(known) = self.get::<NameRecord>(&of_name)?
             && known.group != group
         {
@@ -70,5 +77,20 @@ impl Transaction<'_> {
         let record = NameRecord { name: name.to_string(), group };
         self.put(&of_name, &record)?;
         self.put(&key_of_group(group), &record)
+    }
+
+    /// Gives a name of an epoch to the next one of the same key. The epoch before keeps the name
+    /// that it goes by.
+    pub(super) fn move_name(
+        &mut self,
+        record: &NameRecord,
+        group: GroupId,
+    ) -> Result<(), StoreError> {
+        let goes_by = self.get::<NameRecord>(&key_of_group(record.group))?;
+        let moved = NameRecord { name: record.name.clone(), group };
+        if goes_by.is_some_and(|current| current.name == record.name) {
+            self.put(&key_of_group(group), &moved)?;
+        }
+        self.put(&key_of_name(&record.name), &moved)
     }
 }

@@ -12,6 +12,9 @@ pub(super) enum Table {
     Groups,
     Shares,
     EpochKeys,
+    HostKeys,
+    HostKeySecrets,
+    Plans,
     Names,
     Keygens,
     Requests,
@@ -28,11 +31,14 @@ pub(super) enum Table {
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 17] = [
+    pub(super) const ALL: [Table; 20] = [
         Table::Keys,
         Table::Groups,
         Table::Shares,
         Table::EpochKeys,
+        Table::HostKeys,
+        Table::HostKeySecrets,
+        Table::Plans,
         Table::Names,
         Table::Keygens,
         Table::Requests,
@@ -54,6 +60,9 @@ impl Table {
             Table::Groups => "groups",
             Table::Shares => "shares",
             Table::EpochKeys => "epoch-keys",
+            Table::HostKeys => "host-keys",
+            Table::HostKeySecrets => "host-key-secrets",
+            Table::Plans => "plans",
             Table::Names => "names",
             Table::Keygens => "ceremonies",
             Table::Requests => "requests",

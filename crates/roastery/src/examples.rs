@@ -45,6 +45,42 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         "keygen",
         &["roastery keygen treasury --fingerprint \"4a55 6b25 8865 7c28 76ed c154 47db 396c\""],
     ),
+    ("change", &["roastery change card --out anna.card", "roastery change status"]),
+    ("change card", &["roastery change card --out anna.card"]),
+    (
+        "change refresh",
+        &["roastery change refresh --group treasury --out plan.toml anna.card bert.card cleo.card"],
+    ),
+    (
+        "change add",
+        &[
+            "roastery change add --group treasury --threshold 3 --out plan.toml anna.card bert.card cleo.card dora.card",
+        ],
+    ),
+    (
+        "change remove",
+        &[
+            "roastery change remove --member cleo --group treasury --out plan.toml anna.card bert.card",
+        ],
+    ),
+    (
+        "change threshold",
+        &[
+            "roastery change threshold --threshold 3 --group treasury --out plan.toml anna.card bert.card cleo.card",
+        ],
+    ),
+    ("change propose", &["roastery change propose plan.toml"]),
+    ("change show", &["roastery change show", "roastery change show 8d2f6a1b"]),
+    (
+        "change approve",
+        &["roastery change approve --fingerprint \"4a55 6b25 8865 7c28 76ed c154 47db 396c\""],
+    ),
+    (
+        "change accept",
+        &["roastery change accept --fingerprint \"4a55 6b25 8865 7c28 76ed c154 47db 396c\""],
+    ),
+    ("change withdraw", &["roastery change withdraw 8d2f6a1b"]),
+    ("change status", &["roastery change status", "roastery change status --json"]),
     ("config", &["roastery config check"]),
     ("config check", &["roastery config check", "roastery config check --folder anna/node"]),
     ("node", &["roastery node", "roastery node --folder anna/node"]),

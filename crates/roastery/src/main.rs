@@ -66,6 +66,9 @@ enum Command {
     Group(node::GroupCommand),
     /// Make a group's key together with all other members.
     Keygen(node::KeygenOptions),
+    /// Change a group's shares, members or threshold, and keep its key.
+    #[command(subcommand)]
+    Change(node::ChangeCommand),
     /// The configuration of the node.
     #[command(subcommand)]
     Config(node::ConfigCommand),
@@ -134,6 +137,7 @@ fn main() -> ExitCode {
         Command::Peers(command) => node::run(at, node::Command::Peers(command)),
         Command::Group(command) => node::run(at, node::Command::Group(command)),
         Command::Keygen(options) => node::run(at, node::Command::Keygen(options)),
+        Command::Change(command) => node::run(at, node::Command::Change(command)),
         Command::Config(command) => node::run(at, node::Command::Config(command)),
         Command::Node => node::run(at, node::Command::Run),
         Command::Stop => node::run(at, node::Command::Stop),

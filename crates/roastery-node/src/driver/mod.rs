@@ -1,7 +1,8 @@
 //! Runs a member's key generation and its signing sessions over a bus.
 //!
 //! [`KeygenDriver`] runs the key generation that makes the group's key, once. Then the bus is a
-//! [`Node`]'s.
+//! [`Node`]'s. [`ChangeDriver`] runs a change of the group, over a bus of its own, while the group
+//! signs.
 //!
 //! A [`Node`] is one task that owns the bus and the
 //! [`Member`](roastery_protocol::member::machine::Member), which has all sessions of the group at
@@ -11,6 +12,7 @@
 //! read are dropped, but never proofs or the end of a session. An [`Observer`] is notified of each
 //! bound that is reached.
 
+mod change;
 mod clock;
 mod error;
 mod handle;
@@ -38,6 +40,7 @@ use roastery_protocol::{
 };
 
 pub use self::{
+    change::{ChangeDriver, ChangeHandle, ChangeNotKept, ChangePhase, ChangeReport},
     clock::WallClock,
     error::{ProposeError, SignError},
     handle::{Ended, NodeHandle, SessionHandle, SessionWatcher},

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use roastery_protocol::{Seat, group::PeerId, machine::Destination};
+use roastery_protocol::{group::PeerId, machine::Destination};
 
 use crate::bus::{self, Bus};
 
 /// Sends a message of a machine whose seats these peers hold. A peer that is not connected gets a
 /// retransmission, so an error is none.
-pub(super) fn send<B: Bus>(
+pub(super) fn send<B: Bus, A>(
     bus: &mut B,
-    to: Destination,
-    peer: impl FnOnce(Seat) -> Option<PeerId>,
+    to: Destination<A>,
+    peer: impl FnOnce(A) -> Option<PeerId>,
     bytes: &[u8],
 ) {
     let to = match to {

@@ -299,7 +299,7 @@ impl Plan {
     }
 
     /// The group that this certificate of the plan makes of its parent.
-    pub(super) fn group(&self, parent: &Group, certificate: &Certificate) -> Group {
+    pub fn group(&self, parent: &Group, certificate: &Certificate) -> Group {
         let keys = certificate.transcript().group().clone();
         let (code, members) = (*parent.chain_code(), self.members().to_vec());
         let epoch = Epoch::new(self.epoch(), self.id()).expect("a plan is for an epoch after 0");

@@ -7,6 +7,7 @@
 mod access;
 mod audit;
 mod bind;
+mod change;
 mod client;
 mod connections;
 mod convert;

@@ -14,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    NEXT_BEFORE, audit,
+    NEXT_BEFORE, audit, change,
     convert::draft_of,
     error::{ApiError, Body, File, Path, Query},
     events,
@@ -41,6 +41,8 @@ pub(super) fn reads() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(status))
         .routes(routes!(keygen::keygens))
         .routes(routes!(keygen::keygen))
+        .routes(routes!(change::changes))
+        .routes(routes!(change::change))
         .routes(routes!(group))
         .routes(routes!(group_file))
         .routes(routes!(recovery_file))
@@ -63,6 +65,11 @@ pub(super) fn acts() -> OpenApiRouter<Arc<Service>> {
     OpenApiRouter::new()
         .routes(routes!(keygen::join))
         .routes(routes!(keygen::begin))
+        .routes(routes!(change::card))
+        .routes(routes!(change::take_up))
+        .routes(routes!(change::approve))
+        .routes(routes!(change::accept))
+        .routes(routes!(change::withdraw))
         .routes(routes!(add_card))
         .routes(routes!(recover))
         .routes(routes!(rename))
@@ -162,7 +169,8 @@ async fn group_file(State(service): At, Path(name): Path<String>) -> Result<Resp
     responses((status = 200, description = "Done", body = Bytes, content_type = "application/octet-stream")))]
 async fn recovery_file(State(service): At, Path(name): Path<String>) -> Result<Response, ApiError> {
     let file = service.group_files(&name)?.1.ok_or_else(|| {
-        let reason = "this group has no recovery file: a dealer made it";
+        let reason =
+            "this group has no recovery file: a dealer or a change made it; its share is in backups of this node";
         ApiError::new(StatusCode::NOT_FOUND, ProblemCode::NotFound, reason)
     })?;
     Ok(bytes(file))

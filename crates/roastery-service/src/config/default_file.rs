@@ -111,6 +111,18 @@ announce = {announce}
 # Whether the previous transaction of each input must be there, so that no amount has to be believed.
 # previous_transactions_required = false
 
+# Which changes of a group this node takes part in. A person decides about each; these rules bind that person too.
+[policy.change]
+# The fewest members after it, and how many of them may be away while the group signs, at least.
+# least_members = 0
+# least_margin = 0
+# The most members that may leave at once; any number if nothing is said.
+# most_leaving = 1
+# Whether fewer may have to sign after it.
+# allow_lower_threshold = false
+# The fewest approvals before this node deals; as many as must sign are needed in any case.
+# least_approvals = 0
+
 # What is different for one group, meant by its name or its id (64 digits): a policy, which takes the place of the one above
 # as a whole, the scripts that may spend from its wallet as well, and how far its addresses are searched.
 # [group.treasury]

@@ -18,7 +18,7 @@ pub use self::{
     default_file::default_file,
     error::ConfigError,
     groups::GroupSettings,
-    policy::{ApprovalMode, PolicyConfig, ProofApproval, SubjectKind},
+    policy::{ApprovalMode, ChangeRules, PolicyConfig, ProofApproval, SubjectKind},
 };
 use crate::{files::Folder, text::LogFormat};
 

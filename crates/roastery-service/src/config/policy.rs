@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bitcoin::Network;
 use roastery_bitcoin::policy::{Review, Rules};
+use roastery_protocol::change::ChangePolicy;
 use roastery_protocol::request::{MAX_LIFETIME_SECONDS, Subject};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -33,6 +34,40 @@ pub struct PolicyConfig {
     pub longest_life_seconds: u64,
     /// The rules for transactions.
     pub transactions: Rules,
+    /// The rules for changes of the group.
+    pub change: ChangeRules,
+}
+
+/// This node's rules for changes of a group. They bind its operator: a plan that breaks one is
+/// neither approved nor accepted here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ChangeRules {
+    /// The fewest new members.
+    pub least_members: usize,
+    /// The least that the number of new members must be above the new threshold: how many may be
+    /// away.
+    pub least_margin: usize,
+    /// The most members that may leave at once; any number if absent.
+    pub most_leaving: Option<usize>,
+    /// Whether the threshold may fall.
+    pub allow_lower_threshold: bool,
+    /// The fewest approvals before this node deals. The threshold's number is needed in any case.
+    pub least_approvals: usize,
+}
+
+impl ChangeRules {
+    /// As the protocol takes them: a person decides, at all times.
+    pub fn policy(&self) -> ChangePolicy {
+        ChangePolicy {
+            least_members: self.least_members,
+            least_margin: self.least_margin,
+            most_leaving: self.most_leaving,
+            allow_lower_threshold: self.allow_lower_threshold,
+            least_approvals: self.least_approvals,
+            ..ChangePolicy::default()
+        }
+    }
 }
 
 /// Who approves the requests that the rules allow.
@@ -119,6 +154,7 @@ impl Default for PolicyConfig {
             most_per_hour: 0,
             longest_life_seconds: 7 * 24 * 60 * 60,
             transactions: Rules::default(),
+            change: ChangeRules::default(),
         }
     }
 }

@@ -7,6 +7,7 @@ mod folder;
 mod invitation;
 mod modes;
 mod peers;
+mod plan;
 mod staging;
 mod write;
 
@@ -17,6 +18,7 @@ pub use self::{
     invitation::{InvitationFile, InvitationFileError, MAX_INVITATION_FILE},
     modes::{OpenToOthers, open_to_others},
     peers::PeerFiles,
+    plan::{MAX_PLAN_FILE, PlanFile, PlanFileError, PlanTerms},
     write::{Access, NewFile},
 };
 pub(crate) use self::{

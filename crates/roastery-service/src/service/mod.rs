@@ -2,6 +2,7 @@
 
 mod answers;
 mod bars;
+mod change;
 mod decisions;
 mod error;
 mod event;
@@ -30,7 +31,7 @@ use std::{
 use roastery_libp2p::Roster;
 use roastery_node::bus::mux::MuxHandle;
 use roastery_protocol::{
-    GroupId, KeygenId,
+    GroupId, KeygenId, PlanId,
     group::{Member, PeerId},
     keys::IdentityKey,
 };
@@ -45,6 +46,7 @@ pub use self::{
         requests::{OutputVersion, RequestFilter, RequestPage, SignedForm},
         status::{GroupStatus, MemberStatus, NodeStatus, PeerStatus, PolicyStatus, SessionStatus},
     },
+    change::status::ChangeStatus,
     error::{BoxError, RecordedIn, ServiceError},
     event::ServiceEvent,
     group::{
@@ -59,6 +61,7 @@ pub use self::{
     whereabouts::CardAddresses,
 };
 use self::{
+    change::running::ChangeService,
     group::{journal::AuditWriter, service::GroupService},
     keygen::task::KeygenService,
     shared::Shared,
@@ -80,6 +83,7 @@ pub struct Service {
     audit: AuditWriter,
     groups: Mutex<BTreeMap<GroupId, Arc<GroupService>>>,
     keygens: Mutex<BTreeMap<KeygenId, Arc<KeygenService>>>,
+    changes: Mutex<BTreeMap<PlanId, Arc<ChangeService>>>,
     /// Held while a group is added.
     joining: tokio::sync::Mutex<()>,
     started: Instant,
@@ -128,6 +132,11 @@ impl Service {
     fn lock_groups(&self) -> MutexGuard<'_, BTreeMap<GroupId, Arc<GroupService>>> {
         // No step under the lock leaves an entry incomplete.
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_changes(&self) -> MutexGuard<'_, BTreeMap<PlanId, Arc<ChangeService>>> {
+        // No step under the lock leaves an entry incomplete.
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock_keygens(&self) -> MutexGuard<'_, BTreeMap<KeygenId, Arc<KeygenService>>> {

@@ -3,6 +3,7 @@
 //! Byte strings are hexadecimal digits in lower case; times are by RFC 3339, in UTC.
 
 mod audit;
+mod change;
 mod event;
 mod keygen;
 mod problem;
@@ -18,6 +19,7 @@ use crate::{
 
 pub use self::{
     audit::{AuditLine, CutLog, DecidedBy, LogCut, LogCuts},
+    change::{ChangeCard, ChangeState, ChangeStatus, Compared, NewMember, OldMember, TakeUpPlan},
     event::ServiceEvent,
     keygen::{KeygenState, KeygenStatus},
     problem::{Problem, ProblemCode},
@@ -84,6 +86,10 @@ pub struct GroupStatus {
     pub name: String,
     /// Its group id: 64 hexadecimal digits.
     pub id: String,
+    /// The key id, which stays in every epoch.
+    pub key_id: String,
+    /// The number of its epoch: 0 after key generation, and one more with each change.
+    pub epoch: u32,
     /// This node's seats.
     pub seats: Vec<u16>,
     /// The number of seats that must sign.

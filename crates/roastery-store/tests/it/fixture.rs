@@ -12,6 +12,7 @@ use std::{
 use roastery_frost::{AggregateNonce, GroupKeys, SecretShare, SigningKey};
 use roastery_protocol::{
     PlanId, Seat, SlotHash, TranscriptHash,
+    change::{Parent, Plan, Terms},
     clock::Moment,
     election::Order,
     group::{Epoch, Group, Member, NamedMember, PeerId},
@@ -141,6 +142,27 @@ pub fn rebound(kept: &Kept) -> Group {
     let host = HostKey::new(key(100, 0));
     member.binding = host.bind(&member.identity_key, &member.peer, member.sequence);
     kept.group().rebind(member).unwrap()
+}
+
+/// The host key that the member makes for a plan.
+pub fn host_key_of_plan() -> SigningKey {
+    key(110, 0)
+}
+
+/// A plan of the same members with fresh host keys, distinguished by its number.
+pub fn plan(kept: &Kept, number: u32) -> Plan {
+    let named = |(at, old): (u8, NamedMember)| {
+        let host = HostKey::new(key(110, at));
+        let Member { identity_key, peer, sequence, .. } = old.member;
+        let binding = host.bind(&identity_key, &peer, sequence);
+        let host_key = host.public_key();
+        let member = Member { host_key, identity_key, peer, sequence, binding };
+        NamedMember { name: old.name, member }
+    };
+    let members = (0..).zip(kept.invitation.named_members()).map(named).collect();
+    let (threshold, expiry, excluded) = (2, EXPIRY, Vec::new());
+    let terms = Terms { number, threshold, expiry, excluded, members };
+    Plan::new(Parent::of(kept.group()), terms).unwrap()
 }
 
 /// The group's next epoch, with the same shares.

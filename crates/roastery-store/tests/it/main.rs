@@ -13,6 +13,7 @@ mod fixture;
 mod killed;
 mod listing;
 mod passphrases;
+mod plans;
 mod scale;
 mod stopping;
 mod support;

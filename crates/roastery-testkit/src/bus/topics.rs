@@ -8,10 +8,11 @@ pub fn group(name: u8) -> Topic {
 }
 
 /// An invalid signature and a header: evidence, as docs/signing.md defines it, or a message of a
-/// key generation, as docs/protocol.md does.
+/// key generation, as docs/protocol.md does, or of a change, as docs/keylife.md does.
 pub fn heading(topic: Topic) -> Vec<u8> {
     match topic {
         Topic::Group(group) => [&[1][..], &[0; 64], &[2, 5], group.as_bytes(), &[0; 34]].concat(),
         Topic::Keygen(keygen) => [&[0; 64][..], &[1, 16], keygen.as_bytes(), &[0; 2]].concat(),
+        Topic::Change(plan) => [&[0; 64][..], &[1, 33], plan.as_bytes(), &[0; 3]].concat(),
     }
 }

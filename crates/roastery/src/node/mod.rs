@@ -1,6 +1,7 @@
 //! The commands of an operator: they create a node, run it, and call the API of a running one.
 
 mod card;
+mod change;
 mod client;
 mod config;
 mod decide;
@@ -99,6 +100,7 @@ pub(crate) enum Command {
     Peers(PeersCommand),
     Group(GroupCommand),
     Keygen(group::Keygen),
+    Change(change::Command),
     Run,
     Stop,
     Config(config::Command),
@@ -117,6 +119,7 @@ pub(crate) enum Command {
 
 pub(crate) use self::{
     card::Options as CardOptions,
+    change::Command as ChangeCommand,
     client::Status as StatusOptions,
     config::Command as ConfigCommand,
     decide::{Approve as ApproveOptions, Reject as RejectOptions},
@@ -140,6 +143,7 @@ pub(crate) fn run(at: &At, command: Command) -> ExitCode {
         Command::Group(command) => group::run(at, command),
         Command::Keygen(options) => group::keygen(at, &options),
         Command::Config(command) => config::run(at, command),
+        Command::Change(command) => change::run(at, command),
         Command::Run => run::run(at),
         Command::Stop => run::stop(at),
         Command::Sign(options) => sign::sign(at, options),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use roastery_protocol::{GroupId, KeygenId, keygen, member::frame::Frame};
+use roastery_protocol::{GroupId, KeygenId, PlanId, change, keygen, member::frame::Frame};
 
 /// What a channel is for: every message of the protocol names one of these in its header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -11,6 +11,8 @@ pub enum Topic {
     Group(GroupId),
     /// A key generation that makes a group's key.
     Keygen(KeygenId),
+    /// A change of a group.
+    Change(PlanId),
 }
 
 impl Topic {
@@ -20,7 +22,8 @@ impl Topic {
     pub fn of(message: &[u8]) -> impl Iterator<Item = Self> + use<> {
         let group = Frame::peek_group(message).map(Self::Group);
         let keygen = keygen::message::Envelope::peek_keygen(message).map(Self::Keygen);
-        group.into_iter().chain(keygen)
+        let plan = change::message::Envelope::peek_plan(message).map(Self::Change);
+        group.into_iter().chain(keygen).chain(plan)
     }
 }
 
@@ -29,6 +32,7 @@ impl fmt::Display for Topic {
         match self {
             Self::Group(group) => write!(f, "group {group}"),
             Self::Keygen(keygen) => write!(f, "ceremony {keygen}"),
+            Self::Change(plan) => write!(f, "change {plan}"),
         }
     }
 }

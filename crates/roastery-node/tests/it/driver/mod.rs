@@ -2,6 +2,7 @@
 
 mod bounds;
 mod buses;
+mod change;
 mod ending;
 mod equivocation;
 mod events;

@@ -214,6 +214,11 @@ impl<E: Engine> Change<E> {
         &self.fixed.plan
     }
 
+    /// The group that it changes.
+    pub fn parent(&self) -> &Arc<Group> {
+        &self.fixed.parent
+    }
+
     /// The engine, which holds the new share.
     pub fn engine(&self) -> &E {
         &self.engine

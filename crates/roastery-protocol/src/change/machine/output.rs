@@ -1,3 +1,4 @@
+use borsh::{BorshDeserialize, BorshSerialize};
 use roastery_frost::{Seat, change::DealError};
 use thiserror::Error;
 
@@ -7,6 +8,7 @@ use crate::{
         Party, RollError,
         message::{DealingName, EnvelopeError, Malformation},
     },
+    wire,
 };
 
 /// What the caller must do for a change.
@@ -15,7 +17,7 @@ pub type Output = crate::machine::Output<Event, Record, Party>;
 /// What must be durable before something that depends on it leaves. The records of one plan are
 /// stored beside it, all of them, and given back when the change is opened again
 /// ([`Opening::stored`](super::Opening::stored)).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
 pub enum Record {
     /// The plan is approved as an old member.
     Approved,
@@ -26,11 +28,13 @@ pub enum Record {
     /// This is dealt, and an entry of the audit log says so. From here on the new members may come
     /// to hold the key, whatever becomes of the plan.
     Dealt(DealingName),
-    /// A transcript is signed as a new member; the share that the engine has taken from it is
-    /// stored with this record. From here on others may come to hold a certificate: share and host
-    /// key must be kept, whatever happens.
+    /// A transcript is signed as a new member. The share that the engine has taken from it is
+    /// stored with this record, or the host key is stored, which gives it with the certificate.
+    /// From here on others may come to hold a certificate: what is stored must be kept, whatever
+    /// happens.
     Signed {
         /// The coordinator that has chosen.
+        #[borsh(serialize_with = "wire::put", deserialize_with = "wire::take")]
         coordinator: Seat,
         /// The transcript.
         transcript: ChangeTranscriptHash,

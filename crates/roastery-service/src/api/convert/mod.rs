@@ -1,6 +1,7 @@
 //! The values of the service as the JSON of the API, and back.
 
 mod audit_line;
+mod change;
 mod draft;
 mod keygen;
 mod records;

@@ -55,6 +55,8 @@ impl From<GroupStatus> for view::GroupStatus {
         Self {
             name,
             id: group.id().to_string(),
+            key_id: group.key_id().to_string(),
+            epoch: group.epoch().number(),
             seats: numbers(&seats),
             threshold: group.threshold(),
             key: group.keys().threshold_public_key().serialize().to_lower_hex_string(),

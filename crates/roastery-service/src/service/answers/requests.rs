@@ -245,10 +245,20 @@ impl Service {
         name: &str,
     ) -> Result<Arc<GroupService>, ServiceError> {
         let groups = self.groups();
-        let named = groups
-            .into_iter()
-            .filter(|group| group.name == name || group.group.id().to_string() == name);
-        exactly_one("group", name, named)
+        let with_id = groups.iter().find(|group| group.group.id().to_string() == name);
+        if let Some(group) = with_id {
+            return Ok(group.clone());
+        }
+        // The epochs of one key have one name: what is new is asked of the newest.
+        let named: Vec<_> = groups.into_iter().filter(|group| group.name == name).collect();
+        let is_newest = |group: &&Arc<GroupService>| {
+            let (key, epoch) = (group.group.key_id(), group.group.epoch().number());
+            let newer = |other: &Arc<GroupService>| {
+                other.group.key_id() == key && other.group.epoch().number() > epoch
+            };
+            !named.iter().any(newer)
+        };
+        exactly_one("group", name, named.iter().filter(is_newest).cloned())
     }
 
     fn group_of(&self, kept: &KeptRequest) -> Option<Arc<GroupService>> {

@@ -93,6 +93,7 @@ impl Service {
             audit,
             groups: Mutex::default(),
             keygens: Mutex::default(),
+            changes: Mutex::default(),
             joining: tokio::sync::Mutex::default(),
             started: Instant::now(),
             pulse: AtomicU64::new(0),
@@ -109,6 +110,7 @@ impl Service {
             service.start_group(kept).await?;
         }
         service.resume_keygens().await?;
+        service.resume_changes().await?;
         for warning in service.warnings() {
             tracing::warn!("{warning}");
         }
@@ -136,6 +138,9 @@ impl Service {
         }
         for keygen in self.lock_keygens().values() {
             keygen.abort();
+        }
+        for change in self.lock_changes().values() {
+            change.abort();
         }
         self.stop.send_replace(true);
         if let Err(error) = self.shared.write(Durability::Synced, |_| Ok(())).await {

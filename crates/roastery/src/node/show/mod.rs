@@ -1,5 +1,6 @@
 //! Output for operators.
 
+mod change;
 mod request;
 
 use roastery_service::{
@@ -7,6 +8,7 @@ use roastery_service::{
     view::{Awaited, GroupStatus, KeygenStatus, LogCut, PeerStatus, SessionStatus, Status},
 };
 
+pub(crate) use self::change::change;
 pub(crate) use self::request::{line, progress, share, short_id, whole};
 use crate::when;
 
@@ -86,6 +88,7 @@ pub(super) fn group(group: &GroupStatus) {
     head(&group.name, *threshold, members.len(), seats);
     say!("  Id          {id}");
     say!("  Key         {key}");
+    say!("  Epoch       {}", group.epoch);
     let names = members.iter().map(|member| named(&member.name, member.seat));
     say!("  Members     {}", weighed(names));
     say!("  Reachable   {reachable} of {} seats", members.len());

@@ -191,7 +191,7 @@ fn every_operation_is_described_and_answers_as_it_is_described() {
     let card = json!({ "card": card });
     let rename = json!({ "name": "other" });
     let bar = json!({ "member": "nobody" });
-    let operations: [(&str, &str, &str, &Value, u16); 32] = [
+    let operations: [(&str, &str, &str, &Value, u16); 39] = [
         ("GET", "/v1/status", "/v1/status", &none, 200),
         ("GET", "/v1/ceremonies", "/v1/ceremonies", &none, 200),
         ("POST", "/v1/ceremonies", "/v1/ceremonies", &json!({ "invitation": invitation }), 200),
@@ -211,6 +211,13 @@ fn every_operation_is_described_and_answers_as_it_is_described() {
         ("GET", "/v1/requests/{session}/signed", &signed, &none, 409),
         ("POST", "/v1/requests/{session}/approve", &approve, &none, 200),
         ("POST", "/v1/requests/{session}/reject", &reject, &json!({ "note": "no" }), 200),
+        ("GET", "/v1/changes", "/v1/changes", &none, 200),
+        ("POST", "/v1/changes", "/v1/changes", &json!({ "plan": "none" }), 422),
+        ("POST", "/v1/changes/card", "/v1/changes/card", &none, 200),
+        ("GET", "/v1/changes/{plan}", "/v1/changes/00000000", &none, 404),
+        ("POST", "/v1/changes/{plan}/approve", "/v1/changes/00000000/approve", &fingerprint, 404),
+        ("POST", "/v1/changes/{plan}/accept", "/v1/changes/00000000/accept", &fingerprint, 404),
+        ("POST", "/v1/changes/{plan}/withdraw", "/v1/changes/00000000/withdraw", &none, 404),
         ("GET", "/v1/evidence", "/v1/evidence", &none, 200),
         ("GET", "/v1/evidence/{id}", "/v1/evidence/00000000", &none, 404),
         ("GET", "/v1/log", "/v1/log?from=0&limit=10", &none, 200),

@@ -6,6 +6,7 @@ mod api;
 mod audit;
 mod barring;
 mod by_hand;
+mod changes;
 pub(crate) mod clock;
 mod evidence;
 mod failures;

@@ -1,0 +1,81 @@
+use roastery_node::driver::ChangePhase;
+
+use crate::{
+    ChangeStatus, Time,
+    view::{self, ChangeState},
+};
+
+impl From<ChangeStatus> for view::ChangeStatus {
+    fn from(status: ChangeStatus) -> Self {
+        let ChangeStatus { name, plan, parent, old, new, old_names, report, .. } = &status;
+        let stays = |identity| plan.members().iter().any(|new| new.identity_key == identity);
+        let old_members = parent.seats().zip(parent.members()).zip(old_names);
+        let old_members = old_members.map(|((seat, member), name)| view::OldMember {
+            name: if name.is_empty() { format!("seat {seat}") } else { name.clone() },
+            own: *old == Some(seat),
+            stays: stays(member.identity_key),
+            excluded: plan.excluded().contains(&seat),
+            approved: report.approved.contains(&seat),
+        });
+        let members = plan.seats().zip(plan.names()).map(|(seat, name)| view::NewMember {
+            name: name.to_string(),
+            own: *new == Some(seat),
+            stays: plan.stays(seat, parent),
+            accepted: !report.unaccepted.contains(&seat),
+        });
+        let (state, text) = state_of(&status);
+        Self {
+            name: name.to_string(),
+            plan: plan.id().to_string(),
+            fingerprint: plan.fingerprint().to_string(),
+            key: plan.parent().key.to_string(),
+            epoch: plan.epoch(),
+            number: plan.number(),
+            old_threshold: parent.threshold(),
+            threshold: plan.threshold(),
+            expires: Time::from_seconds(plan.expiry()),
+            old_members: old_members.collect(),
+            members: members.collect(),
+            approvals: status.approvals,
+            state,
+            text,
+            group: status.group.map(|group| group.to_string()),
+        }
+    }
+}
+
+fn state_of(status: &ChangeStatus) -> (ChangeState, String) {
+    if let Some(problem) = &status.problem {
+        return (ChangeState::Failed, problem.clone());
+    }
+    let (state, text) = match status.report.phase {
+        ChangePhase::Waiting => (
+            ChangeState::Waiting,
+            "nothing is dealt before all new members have accepted and enough old ones have approved",
+        ),
+        ChangePhase::Dealing => (
+            ChangeState::Dealing,
+            "members deal: from now on the new members can come to hold the key, whatever becomes of the plan",
+        ),
+        ChangePhase::Signed => (
+            ChangeState::Signed,
+            "this node has signed, and waits for the others: it can take effect whatever happens here",
+        ),
+        ChangePhase::Certified(_) if status.new.is_none() => (
+            ChangeState::Done,
+            "the new epoch exists, and this node has no seat in it; it still has its old share",
+        ),
+        ChangePhase::Certified(_) => (
+            ChangeState::Done,
+            "the new epoch is here; the old shares are still in this node's store and in its backups",
+        ),
+        ChangePhase::Expired { open: false } => {
+            (ChangeState::Expired, "it has expired without effect")
+        }
+        ChangePhase::Expired { open: true } => (
+            ChangeState::Open,
+            "it has expired, and can still take effect: keep this machine and its store; another try is a plan with the next number",
+        ),
+    };
+    (state, text.to_owned())
+}

@@ -1,0 +1,132 @@
+//! A person decides about a plan at this node.
+
+use std::{sync::Arc, time::Duration};
+
+use roastery_node::driver::ChangeNotKept;
+use roastery_protocol::change::{Plan, machine::Record};
+
+use crate::service::{
+    Service, ServiceError,
+    change::{opening::known_of, running::ChangeService, status::ChangeStatus},
+};
+
+/// The age of an epoch, where no rule asks for it.
+const ANY_AGE: Duration = Duration::MAX;
+
+fn digits(text: &str) -> String {
+    text.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+fn not_kept(error: ChangeNotKept) -> ServiceError {
+    ServiceError::NotReady(error.into())
+}
+
+impl Service {
+    /// Approves a plan as an old member, with the fingerprint that all members have compared: this
+    /// node deals its share to the new members as soon as all of them have accepted and enough old
+    /// ones have approved. It is stored when this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::Invalid`] if the fingerprint is another one, or the plan is refused by this
+    /// node's rules or by those of all nodes; [`ServiceError::Conflict`] if this node is no old
+    /// member, or excluded, or the group has changed meanwhile.
+    pub async fn approve_change(
+        &self,
+        id: &str,
+        fingerprint: &str,
+    ) -> Result<ChangeStatus, ServiceError> {
+        let change = self.compared(id, fingerprint)?;
+        let Some(seat) = change.old else {
+            let reason = "this node is no member of the group that the plan changes: it accepts, and does not approve";
+            return Err(ServiceError::Conflict(reason.into()));
+        };
+        if change.plan.excluded().contains(&seat) {
+            let reason = "the plan excludes this node: it neither approves nor deals";
+            return Err(ServiceError::Conflict(reason.into()));
+        }
+        let _deciding = self.joining.lock().await;
+        self.check_rules(&change).await?;
+        let plan = change.plan.clone();
+        let known = self.shared.store(move |store| known_of(store, &plan)).await?;
+        let own = known.plans.iter().find(|kept| kept.plan.id() == change.plan.id());
+        if own.is_some_and(|kept| kept.records.contains(&Record::Withdrawn)) {
+            let reason = "the approval of this plan was taken back here, for good: make a plan with the next number";
+            return Err(ServiceError::Conflict(reason.into()));
+        }
+        let mut numbers = known.approved;
+        numbers.approve(&change.plan).map_err(|error| ServiceError::Invalid(error.into()))?;
+        for other in self.others_of(&change.plan) {
+            // One that has ended deals no more.
+            let _ = other.handle.bar_dealing().await;
+        }
+        change.handle.approve().await.map_err(not_kept)?;
+        self.change(id)
+    }
+
+    /// Accepts a plan as a new member, with the fingerprint that all members have compared. The
+    /// host key of this node's card accepts no other plan, ever. It is stored when this returns.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Service::approve_change`].
+    pub async fn accept_change(
+        &self,
+        id: &str,
+        fingerprint: &str,
+    ) -> Result<ChangeStatus, ServiceError> {
+        let change = self.compared(id, fingerprint)?;
+        if change.new.is_none() {
+            let reason = "this node is no new member of the plan: it may approve it as an old one";
+            return Err(ServiceError::Conflict(reason.into()));
+        }
+        let _deciding = self.joining.lock().await;
+        self.check_rules(&change).await?;
+        change.handle.accept().await.map_err(not_kept)?;
+        self.change(id)
+    }
+
+    /// Takes this node's approval back, for good: another try is a plan with another number.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::Conflict`] if this node has dealt, which cannot be taken back.
+    pub async fn withdraw_change(&self, id: &str) -> Result<ChangeStatus, ServiceError> {
+        let change = self.find_change(id)?;
+        if !change.handle.withdraw().await.map_err(not_kept)? {
+            let reason = "this node has dealt its share in this change, or has no part in dealing: there is \
+                          nothing that it could take back";
+            return Err(ServiceError::Conflict(reason.into()));
+        }
+        self.change(id)
+    }
+
+    /// The change, if this is the fingerprint of its plan.
+    fn compared(&self, id: &str, fingerprint: &str) -> Result<Arc<ChangeService>, ServiceError> {
+        let change = self.find_change(id)?;
+        if digits(&change.plan.fingerprint().to_string()) != digits(fingerprint) {
+            // The right one is not shown: members must compare it, not copy it from here.
+            let reason = "this is not the fingerprint of the plan that was taken up here: compare it with all \
+                          members again, and if it differs, do not go on: one of you has another plan";
+            return Err(ServiceError::Invalid(reason.into()));
+        }
+        Ok(change)
+    }
+
+    /// Whether the plan is still one that this node can take part in, and its rules allow it.
+    async fn check_rules(&self, change: &ChangeService) -> Result<(), ServiceError> {
+        self.check_plan(&change.plan, &change.parent).await?;
+        let rules = self.change_rules(&change.name, &change.parent)?.policy();
+        let allowed = rules.judge(&change.plan, &change.parent, ANY_AGE);
+        allowed.map_err(|error| ServiceError::Invalid(error.into()))
+    }
+
+    /// The other changes of the epoch that this plan changes, with lower numbers.
+    fn others_of(&self, plan: &Plan) -> Vec<Arc<ChangeService>> {
+        let changes = self.lock_changes();
+        let others = changes.values().filter(|other| {
+            other.plan.parent() == plan.parent() && other.plan.number() < plan.number()
+        });
+        others.cloned().collect()
+    }
+}

@@ -1,0 +1,227 @@
+//! A change is opened at a node, for the first time or after a restart.
+
+use std::sync::Arc;
+
+use roastery_frost::{Seat, change::Certificate};
+use roastery_node::{bus::mux::Topic, driver::ChangeDriver};
+use roastery_protocol::{
+    PlanId,
+    change::{
+        ApprovedNumbers, EpochOrder, Parent, Plan, UsedHostKeys,
+        machine::{FrostEngine, Opening, Record, Settings},
+    },
+    group::{Group, Member},
+    keys::{HostKey, IdentityKey},
+};
+use roastery_store::{KeptPlan, Store, StoreError};
+use tokio::sync::mpsc;
+
+use crate::service::{
+    Service, ServiceError,
+    change::running::{ChangeService, Parts},
+};
+
+/// What the store knows of a key: all of its plans, and which epochs exist.
+pub(super) struct Known {
+    pub(super) plans: Vec<KeptPlan>,
+    pub(super) used: UsedHostKeys,
+    /// The greatest certified epoch of the key.
+    pub(super) current: EpochOrder,
+    /// The plans that were approved here.
+    pub(super) approved: ApprovedNumbers,
+}
+
+impl Known {
+    /// The place of a group in the order of epochs, as far as it is known here.
+    fn place_of(&self, group: &Group) -> EpochOrder {
+        let made = self.plans.iter().find(|kept| kept.plan.id() == group.epoch().plan());
+        let transcript = made.and_then(|kept| {
+            kept.records.iter().rev().find_map(|record| match record {
+                Record::Certified(transcript) => Some(EpochOrder::of(&kept.plan, *transcript)),
+                _ => None,
+            })
+        });
+        transcript.unwrap_or_else(|| EpochOrder::of_root(group))
+    }
+}
+
+/// Reads what the store knows of the key that this plan changes.
+pub(super) fn known_of(store: &Store, plan: &Plan) -> Result<Known, StoreError> {
+    let key = plan.parent().key;
+    let (mut used, mut current) = (UsedHostKeys::default(), EpochOrder::GENERATED);
+    let plans = store.plans()?;
+    for kept in &plans {
+        used.add_group(&kept.parent);
+        used.add_plan(&kept.plan);
+        let certified = kept.records.iter().filter_map(|record| match record {
+            Record::Certified(transcript) if kept.plan.parent().key == key => {
+                Some(EpochOrder::of(&kept.plan, *transcript))
+            }
+            _ => None,
+        });
+        current = certified.fold(current, EpochOrder::max);
+    }
+    for kept in store.groups()? {
+        used.add_group(&kept.group);
+    }
+    let mut by_number: Vec<&Plan> = plans
+        .iter()
+        .filter(|kept| kept.records.contains(&Record::Approved))
+        .map(|kept| &kept.plan)
+        .collect();
+    by_number.sort_by_key(|plan| plan.number());
+    let mut approved = ApprovedNumbers::default();
+    for plan in by_number {
+        // Each was allowed when it was approved.
+        let _ = approved.approve(plan);
+    }
+    Ok(Known { plans, used, current, approved })
+}
+
+impl Service {
+    /// Opens a change and runs it.
+    pub(super) async fn run_change(self: &Arc<Self>, kept: KeptPlan) -> Result<(), ServiceError> {
+        let KeptPlan { plan, parent, name, records, certificate } = kept;
+        let id = plan.id();
+        let old = self.own_seat(parent.seats().zip(parent.members()), "old")?;
+        let new = self.own_seat(plan.seats().zip(plan.members()), "new")?;
+        let (of_plan, group) = (plan.clone(), parent.id());
+        let host = new.as_ref().and_then(|(seat, _)| plan.member(*seat)).map(|one| one.host_key);
+        let read = move |store: &Store| {
+            let host = host.map(|host| store.host_key(&host)).transpose()?.flatten();
+            Ok((known_of(store, &of_plan)?, store.group(group)?, host))
+        };
+        let (known, own, host) = self.shared.store(read).await?;
+        if new.is_some() && host.is_none() {
+            let reason = "the card of this node in the plan has a host key that was not made here: make a \
+                          card with roastery change card, and a plan with that";
+            return Err(ServiceError::Invalid(reason.into()));
+        }
+        let share = old.as_ref().and_then(|(seat, _)| {
+            own?.seats.into_iter().find_map(|(own, share)| (own == *seat).then_some(share))
+        });
+        let certified = certificate.as_deref().map(|bytes| {
+            let params =
+                plan.params(&parent).map_err(|error| ServiceError::Internal(error.into()))?;
+            Certificate::parse(&params, bytes).map_err(|error| ServiceError::Internal(error.into()))
+        });
+        let certified = certified.transpose()?;
+        self.make_room(1, name.as_str()).await?;
+        let peers = parent.members().iter().chain(plan.members()).map(|member| member.peer.clone());
+        let peers: std::collections::BTreeSet<_> = peers.collect();
+        peers.iter().for_each(|peer| self.reach(peer.clone()));
+        let channel = self.open_channel(Topic::Change(id), peers)?;
+        let policy = self.change_rules(&name, &parent)?.policy();
+        let approvals = policy.approvals(&parent);
+        let (place, may_deal) = (known.place_of(&parent), known.approved.may_deal_in(&plan));
+        let (seats, opened) = ((old.clone(), new.clone()), (plan.clone(), parent.clone()));
+        let opening = move |now| {
+            let (plan, parent) = opened;
+            // What has expired is over at once; everything else was checked before it was kept.
+            let deadline = plan.check(&parent, &UsedHostKeys::default(), now);
+            let deadline = deadline.unwrap_or(now.monotonic);
+            let engine = FrostEngine::new(share, host.map(HostKey::new));
+            Opening {
+                plan,
+                parent,
+                place,
+                may_deal,
+                old: seats.0,
+                new: seats.1,
+                engine,
+                approvals,
+                deadline,
+                current: known.current,
+                stored: records,
+                certificate,
+                settings: Settings::default(),
+            }
+        };
+        let (driver, handle) = ChangeDriver::open(channel, opening)
+            .map_err(|error| ServiceError::Invalid(error.into()))?;
+        let seat_of = |own: Option<(Seat, _)>| own.map(|(seat, _)| seat);
+        let (old, new) = (seat_of(old), seat_of(new));
+        let parts = Parts { plan, parent, name, old, new, approvals, handle };
+        let (adopted, adoptions) = mpsc::unbounded_channel();
+        let change = ChangeService::run(&self.shared, parts, driver, certified, adopted);
+        self.lock_changes().insert(id, change);
+        let this = self.clone();
+        self.shared.finite("the start of a new epoch", this.start_adopted(id, adoptions));
+        Ok(())
+    }
+
+    /// Starts the group of each new epoch, and tells the other changes of the key.
+    async fn start_adopted(
+        self: Arc<Self>,
+        id: PlanId,
+        mut adopted: mpsc::UnboundedReceiver<EpochOrder>,
+    ) {
+        while let Some(order) = adopted.recv().await {
+            let others: Vec<_> = self.lock_changes().values().cloned().collect();
+            let own =
+                others.iter().find(|own| own.plan.id() == id).map(|own| own.plan.parent().key);
+            let others = others.iter().filter(|other| {
+                other.plan.id() != id
+                    && Some(other.plan.parent().key) == own
+                    && other.plan.epoch() <= order.epoch()
+            });
+            for other in others {
+                // One that has ended neither deals nor signs.
+                let _ = other.handle.superseded(order).await;
+            }
+            if let Err(error) = self.start_new_groups().await {
+                tracing::error!(plan = %id, %error, "the group of a new epoch was not started");
+            }
+        }
+    }
+
+    /// Opens the changes again that were open before the restart: those of epochs that are not
+    /// superseded.
+    pub(in crate::service) async fn resume_changes(self: &Arc<Self>) -> Result<(), ServiceError> {
+        let plans = self.shared.store(Store::plans).await?;
+        let epochs: Vec<Parent> =
+            self.lock_groups().values().map(|group| Parent::of(&group.group)).collect();
+        for kept in plans {
+            let key = kept.plan.parent().key;
+            let current = epochs.iter().filter(|epoch| epoch.key == key);
+            let current = current.map(|epoch| epoch.epoch.number()).max().unwrap_or(0);
+            let id = kept.plan.id();
+            if kept.plan.epoch() < current {
+                continue;
+            }
+            if let Err(error) = self.run_change(kept).await {
+                tracing::error!(plan = %id, %error, "the change is not taken up again");
+            }
+        }
+        Ok(())
+    }
+
+    /// The seat of this node among these, with its identity key.
+    fn own_seat<'a>(
+        &self,
+        seats: impl Iterator<Item = (Seat, &'a Member)>,
+        side: &str,
+    ) -> Result<Option<(Seat, Arc<IdentityKey>)>, ServiceError> {
+        let own = seats.filter(|(_, member)| member.peer == self.peer);
+        let mut own =
+            own.filter_map(|(seat, member)| Some((seat, self.identity_of(member)?.clone())));
+        let first = own.next();
+        if own.next().is_some() {
+            let reason = format!(
+                "this node has several {side} seats in the plan: changes of such groups are not built yet"
+            );
+            return Err(ServiceError::Invalid(reason.into()));
+        }
+        Ok(first)
+    }
+
+    /// This node's rules for changes of a group.
+    pub(super) fn change_rules(
+        &self,
+        name: &roastery_protocol::group::Name,
+        parent: &Group,
+    ) -> Result<crate::config::ChangeRules, ServiceError> {
+        let settings = self.config.settings_of(Some(name.as_str()), parent.id());
+        Ok(settings.map_err(|error| ServiceError::NotReady(error.into()))?.policy.change)
+    }
+}

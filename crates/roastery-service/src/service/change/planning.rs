@@ -1,0 +1,156 @@
+//! Cards with fresh host keys, and plans that are shown to this node.
+
+use std::{sync::Arc, time::Duration};
+
+use getrandom::SysRng;
+use roastery_frost::SigningKey;
+use roastery_libp2p::TransportKey;
+use roastery_protocol::{
+    change::{Parent, Plan},
+    clock::Moment,
+    group::{Group, Name},
+    keys::HostKey,
+};
+use roastery_store::KeptPlan;
+
+use crate::{
+    files::{NodeCard, PlanFile},
+    own_card,
+    service::{
+        Service, ServiceError,
+        change::{opening::known_of, running::ChangeService, status::ChangeStatus},
+        exactly_one, now_ms,
+    },
+};
+
+/// The wall clock, for the expiry of a plan. Its deadline is made by the driver's own clocks.
+pub(super) fn moment() -> Moment {
+    Moment { monotonic: Duration::ZERO, wall: Duration::from_millis(now_ms()) }
+}
+
+impl Service {
+    /// A card of this node with a fresh host key, for one plan. The host key is in the store before
+    /// the card leaves.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::NotReady`] if this node holds several seats in a group.
+    pub async fn change_card(&self) -> Result<NodeCard, ServiceError> {
+        let [identity] = &self.identities[..] else {
+            let reason = "this node holds several seats in a group: changes of such groups are not built yet";
+            return Err(ServiceError::NotReady(reason.into()));
+        };
+        let key = SigningKey::generate(&mut SysRng)
+            .map_err(|_| ServiceError::Internal("the system gave no randomness".into()))?;
+        let keeping = SigningKey::from_bytes(key.expose_bytes())
+            .map_err(|error| ServiceError::Internal(error.into()))?;
+        self.shared.store(move |store| store.keep_host_key(&keeping)).await?;
+        let keys = self.shared.store(|store| store.keys()).await?;
+        let keys = keys.ok_or_else(|| ServiceError::Internal("the store has no keys".into()))?;
+        let transport = TransportKey::from_secret(&mut keys.transport.expose_bytes());
+        let member = own_card::member(&HostKey::new(key), identity, self.peer.clone());
+        let announced = &self.config.transport.announce;
+        let whereabouts = transport.whereabouts(now_ms(), announced);
+        let whereabouts = whereabouts.map_err(|error| ServiceError::Invalid(error.into()))?;
+        let seats = [(member, &**identity)];
+        Ok(NodeCard::sign(self.config.name.clone(), seats, whereabouts, &transport))
+    }
+
+    /// Takes up a plan from its file: keeps it, and opens its change. Nothing is said to others
+    /// before this node approves or accepts.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::Invalid`] if the file is no plan, or one that this node cannot take part in:
+    /// the reason says why.
+    pub async fn take_up_plan(self: &Arc<Self>, text: &str) -> Result<ChangeStatus, ServiceError> {
+        let _joining = self.joining.lock().await;
+        let file = PlanFile::parse(text).map_err(|error| ServiceError::Invalid(error.into()))?;
+        let plan = file.plan().clone();
+        let known = self.lock_changes().get(&plan.id()).cloned();
+        if let Some(known) = known {
+            self.know_cards(&file);
+            return Ok(known.status(&self.shared));
+        }
+        let (parent, name) = self.parent_of(&file);
+        self.check_plan(&plan, &parent).await?;
+        self.know_cards(&file);
+        let (keeping, group, called) = (plan.clone(), parent.clone(), name.clone());
+        self.shared.store(move |store| store.keep_plan(&keeping, &group, &called)).await?;
+        let (records, certificate) = (Vec::new(), None);
+        self.run_change(KeptPlan { plan: plan.clone(), parent, name, records, certificate })
+            .await?;
+        self.change(&plan.id().to_string())
+    }
+
+    /// The group that a plan changes as this node has it, and its name here; that of the file, if
+    /// this node is no member of it.
+    fn parent_of(&self, file: &PlanFile) -> (Arc<Group>, Name) {
+        let groups = self.groups();
+        let own = groups.iter().find(|group| Parent::of(&group.group) == *file.plan().parent());
+        let name = own.and_then(|group| group.name.parse().ok());
+        let parent = own.map(|group| group.group.clone());
+        let parent = parent.unwrap_or_else(|| file.parent().clone());
+        (parent, name.unwrap_or_else(|| file.name().clone()))
+    }
+
+    /// Whether this node can take part in a plan.
+    pub(super) async fn check_plan(&self, plan: &Plan, parent: &Group) -> Result<(), ServiceError> {
+        let key = plan.parent().key;
+        let newer = self.groups().into_iter().find(|group| {
+            group.group.key_id() == key && group.group.epoch().number() > parent.epoch().number()
+        });
+        if let Some(newer) = newer {
+            let (planned, epoch) = (parent.epoch().number(), newer.group.epoch().number());
+            let reason = format!(
+                "the plan changes epoch {planned} of the group; this node is in epoch {epoch}: make a plan of that"
+            );
+            return Err(ServiceError::Conflict(reason.into()));
+        }
+        let asked = plan.clone();
+        let known = self.shared.store(move |store| known_of(store, &asked)).await?;
+        let checked = plan.check(parent, &known.used, moment());
+        checked.map_err(|error| ServiceError::Invalid(error.into()))?;
+        let own = |member: &roastery_protocol::group::Member| self.identity_of(member).is_some();
+        if !parent.members().iter().any(own) && !plan.members().iter().any(own) {
+            let reason = "this node is neither a member of the group nor of the plan";
+            return Err(ServiceError::Invalid(reason.into()));
+        }
+        Ok(())
+    }
+
+    /// Learns the names and addresses of the new members.
+    fn know_cards(&self, file: &PlanFile) {
+        for card in file.cards().iter().filter(|card| *card.peer() != self.peer) {
+            self.shared.set_name(card.peer().clone(), card.name().to_string());
+            if let Err(error) = self.learn(card.whereabouts()) {
+                let name = card.name();
+                tracing::error!(%name, %error, "the addresses of a member could not be kept");
+            }
+            self.reach(card.peer().clone());
+        }
+    }
+
+    /// The changes that this node has taken up.
+    pub fn changes(&self) -> Vec<ChangeStatus> {
+        self.lock_changes().values().map(|change| change.status(&self.shared)).collect()
+    }
+
+    /// A change, by the id of its plan or the first 8 digits of it or more.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::NotFound`] and [`ServiceError::Ambiguous`].
+    pub fn change(&self, id: &str) -> Result<ChangeStatus, ServiceError> {
+        Ok(self.find_change(id)?.status(&self.shared))
+    }
+
+    pub(super) fn find_change(&self, id: &str) -> Result<Arc<ChangeService>, ServiceError> {
+        let (changes, digits) = (self.lock_changes(), id.to_ascii_lowercase());
+        let meant = changes
+            .iter()
+            .filter(|(plan, _)| digits.len() >= 8 && plan.to_string().starts_with(&digits))
+            .map(|(_, change)| change.clone());
+        exactly_one("change", id, meant)
+    }
+}

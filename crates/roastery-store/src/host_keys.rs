@@ -1,0 +1,135 @@
+use borsh::{BorshDeserialize, BorshSerialize};
+use roastery_frost::{Point, SigningKey};
+use roastery_protocol::{PlanId, change::Plan};
+
+use super::{
+    ContentError, Durability, Entry, Part, Store, StoreError, Transaction,
+    epochs::{EpochKeyId, OpenEpoch},
+    secret::Secret,
+    snapshot::Snapshot,
+    table::{Record, Table},
+};
+
+/// A host key that was made for a change. With the public certificate it gives the share, so it is
+/// sealed under the key of the epoch that it is made for, as the share will be.
+#[derive(BorshSerialize, BorshDeserialize)]
+pub(super) struct HostKeyRecord {
+    /// The public key, compressed.
+    host: [u8; 33],
+    epoch_key: EpochKeyId,
+    erased: bool,
+    /// The plan that it has accepted; no other one, ever.
+    plan: Option<PlanId>,
+}
+
+/// The secret of a host key, in the row of its public key.
+#[derive(BorshSerialize, BorshDeserialize)]
+pub(super) struct HostKeySecret(Secret);
+
+impl Record for HostKeyRecord {
+    const TABLE: Table = Table::HostKeys;
+}
+
+impl Record for HostKeySecret {
+    const TABLE: Table = Table::HostKeySecrets;
+}
+
+impl HostKeyRecord {
+    /// The key of its epoch, unless the host key is erased.
+    pub(super) fn epoch_key(&self) -> Option<EpochKeyId> {
+        (!self.erased).then_some(self.epoch_key)
+    }
+
+    /// The key of its epoch, if that is to be erased.
+    pub(super) fn erased_key(&self) -> Option<EpochKeyId> {
+        self.erased.then_some(self.epoch_key)
+    }
+
+    /// The host key; none if it is erased.
+    pub(super) fn read(
+        &self,
+        snapshot: &Snapshot<'_>,
+        open: OpenEpoch<'_>,
+    ) -> Result<Option<SigningKey>, StoreError> {
+        let Some(epoch_key) = self.epoch_key() else { return Ok(None) };
+        let damaged = || StoreError::Damaged(Part::Value { table: HostKeySecret::TABLE.name() });
+        let secret: Option<HostKeySecret> = snapshot.sealed_by(&open(epoch_key)?, &self.host)?;
+        let HostKeySecret(secret) = secret.ok_or_else(damaged)?;
+        let key = SigningKey::from_bytes(secret.0).map_err(|_| damaged())?;
+        let is_right = key.plain_public_key().serialize() == self.host;
+        if is_right { Ok(Some(key)) } else { Err(damaged()) }
+    }
+}
+
+impl Store {
+    /// Keeps a host key that was made for a change, sealed under the key of the epoch to come. It
+    /// is on the disk when this returns: a card with it may leave.
+    ///
+    /// # Errors
+    ///
+    /// [`ContentError::AlreadyThere`] if it is there.
+    pub fn keep_host_key(&self, key: &SigningKey) -> Result<(), StoreError> {
+        let host = key.plain_public_key().serialize();
+        let cipher = self.vault.cipher();
+        let (epoch_key, of_epoch) = self.epochs.create(cipher)?;
+        let row = cipher.row(Table::HostKeySecrets, &host);
+        let secret = HostKeySecret(Secret(key.expose_bytes()));
+        let secret = of_epoch.seal(Table::HostKeySecrets, &row, &secret)?;
+        let record = HostKeyRecord { host, epoch_key, erased: false, plan: None };
+        self.write(Durability::Synced, |transaction| {
+            if transaction.get::<HostKeyRecord>(&host)?.is_some() {
+                return Err(ContentError::AlreadyThere(Entry::HostKey).into());
+            }
+            transaction.put(&host, &record)?;
+            transaction.put_raw(Table::HostKeySecrets, row.to_vec(), secret);
+            Ok(())
+        })
+    }
+
+    /// The host key with this public key; none if it was not made here or is erased.
+    ///
+    /// # Errors
+    ///
+    /// [`Part::EpochKey`] and [`Part::Value`].
+    pub fn host_key(&self, host: &Point) -> Result<Option<SigningKey>, StoreError> {
+        let snapshot = self.vault.snapshot()?;
+        let record: Option<HostKeyRecord> = snapshot.get(&host.serialize())?;
+        record.map_or(Ok(None), |record| record.read(&snapshot, &|key| self.open_epoch(key)))
+    }
+
+    /// The host keys that have accepted this plan.
+    pub(super) fn host_keys_of(&self, plan: PlanId) -> Result<Vec<HostKeyRecord>, StoreError> {
+        let snapshot = self.vault.snapshot()?;
+        snapshot.collect(|record: HostKeyRecord| Ok((record.plan == Some(plan)).then_some(record)))
+    }
+}
+
+impl Transaction<'_> {
+    /// Binds the host keys of a plan that are here to it.
+    ///
+    /// # Errors
+    ///
+    /// [`ContentError::HostKeyUsed`] if one has accepted another plan.
+    pub(super) fn use_host_keys(&mut self, plan: &Plan) -> Result<(), StoreError> {
+        for member in plan.members() {
+            let host = member.host_key.serialize();
+            let Some(record) = self.get::<HostKeyRecord>(&host)? else { continue };
+            match record.plan {
+                Some(used) if used != plan.id() => {
+                    return Err(ContentError::HostKeyUsed { plan: used }.into());
+                }
+                _ => self.put(&host, &HostKeyRecord { plan: Some(plan.id()), ..record })?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Marks a host key as erased, and removes its row.
+    pub(super) fn erase_host_key(&mut self, record: &HostKeyRecord) -> Result<(), StoreError> {
+        let HostKeyRecord { host, epoch_key, plan, .. } = *record;
+        self.put(&host, &HostKeyRecord { host, epoch_key, erased: true, plan })?;
+        let row = self.cipher().row(Table::HostKeySecrets, &host);
+        self.remove_row(Table::HostKeySecrets, row.to_vec());
+        Ok(())
+    }
+}

@@ -1,0 +1,166 @@
+use std::sync::Arc;
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use roastery_frost::SecretShare;
+use roastery_protocol::{
+    PlanId, Seat,
+    change::{self, Plan},
+    group::{Group, Name},
+};
+
+use super::{
+    ContentError, Durability, Entry, Part, Store, StoreError,
+    names::NameRecord,
+    table::{Record, Table},
+};
+
+/// A plan that this node knows, and all that it has stored of its change.
+#[derive(Debug)]
+pub struct KeptPlan {
+    /// The plan.
+    pub plan: Plan,
+    /// The group that it changes.
+    pub parent: Arc<Group>,
+    /// What the group is called by the member that has made the plan.
+    pub name: Name,
+    /// What the change was opened with, in the order in which it was kept.
+    pub records: Vec<change::machine::Record>,
+    /// The certificate, if there is one.
+    pub certificate: Option<Vec<u8>>,
+}
+
+#[derive(BorshSerialize, BorshDeserialize)]
+pub(super) struct PlanRecord {
+    plan: Vec<u8>,
+    parent: Vec<u8>,
+    name: String,
+    records: Vec<change::machine::Record>,
+    certificate: Option<Vec<u8>>,
+}
+
+impl Record for PlanRecord {
+    const TABLE: Table = Table::Plans;
+}
+
+impl PlanRecord {
+    pub(super) fn read(self) -> Result<KeptPlan, StoreError> {
+        let damaged = || StoreError::Damaged(Part::Value { table: Self::TABLE.name() });
+        let plan = Plan::decode(&self.plan).map_err(|_| damaged())?;
+        let parent = Group::decode(&self.parent).map_err(|_| damaged())?;
+        let name = self.name.parse().map_err(|_| damaged())?;
+        let Self { records, certificate, .. } = self;
+        Ok(KeptPlan { plan, parent: Arc::new(parent), name, records, certificate })
+    }
+}
+
+impl Store {
+    /// Keeps a plan that was shown to this node, with the group that it changes. One that is there
+    /// stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// An error of the disk.
+    pub fn keep_plan(&self, plan: &Plan, parent: &Group, name: &Name) -> Result<(), StoreError> {
+        let record = PlanRecord {
+            plan: plan.encode(),
+            parent: parent.encode(),
+            name: name.to_string(),
+            records: Vec::new(),
+            certificate: None,
+        };
+        self.write(Durability::Synced, |transaction| {
+            match transaction.get::<PlanRecord>(plan.id().as_bytes())? {
+                Some(_) => Ok(()),
+                None => transaction.put(plan.id().as_bytes(), &record),
+            }
+        })
+    }
+
+    /// Keeps a record of a change: when this returns it is on the disk, and
+    /// [`Machine::persisted`](roastery_protocol::machine::Machine::persisted) may be called. With
+    /// the record that it is certified goes the certificate. An acceptance binds the plan's host
+    /// keys that are here to it.
+    ///
+    /// # Errors
+    ///
+    /// [`ContentError::Missing`] if the plan is not here, [`ContentError::HostKeyUsed`] if one of
+    /// its host keys has accepted another one.
+    pub fn keep_plan_record(
+        &self,
+        plan: &Plan,
+        record: &change::machine::Record,
+        certificate: Option<&[u8]>,
+    ) -> Result<(), StoreError> {
+        let id = plan.id();
+        self.write(Durability::Synced, |transaction| {
+            let known: Option<PlanRecord> = transaction.get(id.as_bytes())?;
+            let mut known = known.ok_or(ContentError::Missing(Entry::Plan))?;
+            if *record == change::machine::Record::Accepted {
+                transaction.use_host_keys(plan)?;
+            }
+            if !known.records.contains(record) {
+                known.records.push(record.clone());
+            }
+            if let Some(certificate) = certificate {
+                known.certificate = Some(certificate.to_vec());
+            }
+            transaction.put(id.as_bytes(), &known)
+        })
+    }
+
+    /// The plan of this id, if it is here.
+    ///
+    /// # Errors
+    ///
+    /// [`Part::Value`] if it was altered.
+    pub fn plan(&self, id: PlanId) -> Result<Option<KeptPlan>, StoreError> {
+        let record: Option<PlanRecord> = self.vault.snapshot()?.get(id.as_bytes())?;
+        record.map(PlanRecord::read).transpose()
+    }
+
+    /// All plans, in no particular order.
+    ///
+    /// # Errors
+    ///
+    /// [`Part::Value`] if one was altered.
+    pub fn plans(&self) -> Result<Vec<KeptPlan>, StoreError> {
+        self.vault.snapshot()?.collect(|record: PlanRecord| record.read().map(Some))
+    }
+
+    /// Adopts an epoch: keeps its group with this node's shares, and gives it the names of the
+    /// group before it. That one stays until it is erased. All of it is one step.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Store::keep_group`].
+    pub fn adopt(
+        &self,
+        parent: &Group,
+        group: &Group,
+        seats: &[(Seat, SecretShare)],
+    ) -> Result<(), StoreError> {
+        let (id, before) = (group.id(), parent.id());
+        let names = self.vault.snapshot()?.collect(|record: NameRecord| Ok(Some(record)))?;
+        self.write_group(group, seats, None, |transaction, new| {
+            new.put(transaction)?;
+            let mut named = names.iter().filter(|name| name.group() == before);
+            named.try_for_each(|name| transaction.move_name(name, id))
+        })
+    }
+}
+
+impl PlanRecord {
+    /// The id of the plan and its row in a store that is restored from a backup: unless it is
+    /// certified, the change counts as one that went on after the backup.
+    pub(super) fn restored(mut self) -> Result<Option<(PlanId, Self)>, StoreError> {
+        use change::machine::Record;
+        let is_over = |record: &Record| matches!(record, Record::Certified(_) | Record::Restored);
+        if self.records.iter().any(is_over) {
+            return Ok(None);
+        }
+        let damaged = || StoreError::Damaged(Part::Value { table: Self::TABLE.name() });
+        let id = Plan::decode(&self.plan).map_err(|_| damaged())?.id();
+        self.records.push(Record::Restored);
+        Ok(Some((id, self)))
+    }
+}

@@ -1,0 +1,183 @@
+//! Changes of a group between processes: fresh shares, other members, and the same key.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::nodes::support::{Group, free_ports, roastery, until};
+
+/// The plan file that these nodes make of fresh cards, and its fingerprint.
+fn plan(group: &Group, of: &[&str], nodes: &[usize]) -> (String, String) {
+    let name = format!("plan-{}", of.join("-"));
+    let out = group.path(&name);
+    let cards: Vec<String> = nodes
+        .iter()
+        .map(|node| {
+            let card = group.path(&format!("{name}-card-{node}"));
+            group.tell(*node, &["change", "card", "--out", &card]).well();
+            card
+        })
+        .collect();
+    let cards: Vec<&str> = cards.iter().map(String::as_str).collect();
+    let words = [&["change"], of, &["--group", "local", "--out", &out], &cards[..]].concat();
+    let said = group.tell(nodes[0], &words).well();
+    let fingerprint = said.lines().find_map(|line| line.strip_prefix("Fingerprint   ")).unwrap();
+    (out, fingerprint.to_owned())
+}
+
+fn change(group: &Group, node: usize) -> Value {
+    group.tell(node, &["change", "status", "--json"]).json()[0].clone()
+}
+
+/// All of these take the plan up and decide: members of the group approve, members to come accept.
+fn decide(group: &Group, (plan, fingerprint): &(String, String), old: &[usize], new: &[usize]) {
+    let all: std::collections::BTreeSet<usize> = old.iter().chain(new).copied().collect();
+    for node in &all {
+        group.tell(*node, &["change", "propose", plan]).well();
+    }
+    for (nodes, what) in [(old, "approve"), (new, "accept")] {
+        for node in nodes {
+            group.tell(*node, &["change", what, "--fingerprint", fingerprint]).well();
+        }
+    }
+}
+
+/// The newest epoch of the group at a node.
+fn epoch(group: &Group, node: usize) -> Value {
+    let groups = group.status(node)["groups"].as_array().unwrap().clone();
+    groups.into_iter().max_by_key(|group| group["epoch"].as_u64()).unwrap()
+}
+
+fn adopted(group: &Group, node: usize, number: u64) -> Value {
+    until("the new epoch runs", || {
+        let newest = epoch(group, node);
+        (newest["epoch"] == number).then_some(newest)
+    })
+}
+
+fn address(group: &Group, node: usize) -> String {
+    let file = group.path(&format!("group-of-{node}"));
+    let _ = fs::remove_file(&file);
+    group.tell(node, &["group", "export", "local", "--group-file", &file]).well();
+    group.tell(node, &["wallet", "--group", &file]).well()
+}
+
+/// A text that these nodes sign together.
+fn signs(group: &Group, nodes: &[usize], text: &str) -> Value {
+    let session = group.propose(nodes[0], text);
+    for node in &nodes[1..] {
+        group.approve(*node, &session);
+    }
+    group.request_in(nodes[0], &session, "signed")
+}
+
+#[test]
+fn three_nodes_refresh_their_shares_and_sign_under_the_same_key_also_after_a_restart() {
+    let group = Group::start("refresh", 3, 2);
+    let (before, addresses) = (epoch(&group, 0), address(&group, 0));
+    let old = group.path("group-before");
+    group.tell(0, &["group", "export", "local", "--group-file", &old]).well();
+    let plan = plan(&group, &["refresh"], &[0, 1, 2]);
+    group.tell(0, &["change", "propose", &plan.0]).well();
+    // Another fingerprint is not the one of the plan, and nothing is decided by it.
+    let wrong = ["change", "approve", "--fingerprint", "0000 0000 0000 0000 0000 0000 0000 0000"];
+    assert_eq!(group.tell(0, &wrong).status, 2);
+    assert_eq!(change(&group, 0)["old_members"][0]["approved"], false);
+    decide(&group, &plan, &[0, 1], &[0, 1]);
+    assert_eq!(change(&group, 1)["state"], "waiting");
+    // What was decided before a crash is decided after it.
+    group.kill(1);
+    group.restart(1, &[]);
+    decide(&group, &plan, &[], &[2]);
+    for node in 0..3 {
+        let after = adopted(&group, node, 1);
+        assert_eq!(after["key"], before["key"]);
+        assert_eq!(after["key_id"], before["key_id"]);
+        assert_ne!(after["id"], before["id"]);
+        assert_eq!(after["name"], "local");
+        assert_eq!(change(&group, node)["state"], "done");
+    }
+    assert_eq!(address(&group, 2), addresses);
+    // The group file from before the change verifies what the new shares sign.
+    let text = "in the new epoch";
+    let signed = signs(&group, &[0, 1], text);
+    let session = signed["session"].as_str().unwrap();
+    assert_eq!(group.log(1, session)[0]["group"], adopted(&group, 1, 1)["id"]);
+    let signature = signed["signatures"][0].as_str().unwrap();
+    roastery(&["verify", "--group", &old, "--text", text, "--signature", signature], &[]).well();
+    for node in 0..3 {
+        group.kill(node);
+        group.restart(node, &[]);
+    }
+    signs(&group, &[2, 1], "in the new epoch, after a restart");
+    assert_eq!(change(&group, 1)["state"], "done");
+}
+
+/// A node of a member that joins: it has a folder among those of the group, and runs.
+fn join(group: &Group, node: usize, port: u16) {
+    let (folder, name) = (group.node(node), format!("node-{node}"));
+    fs::create_dir_all(&folder).unwrap();
+    let words = folder.join("passphrase");
+    fs::write(&words, "passphrase of a joiner").unwrap();
+    let address = format!("/ip4/127.0.0.1/tcp/{port}");
+    let at = ["--listen", &address, "--announce", &address];
+    let words = ["--passphrase-file", words.to_str().unwrap()];
+    group.tell(node, &[&["init", "--name", &name], &at[..], &words[..]].concat()).well();
+    group.restart(node, &[]);
+}
+
+#[test]
+fn a_member_is_removed_without_its_help_and_two_join_with_a_higher_threshold() {
+    let group = Group::start("removal", 3, 2);
+    let (before, addresses) = (epoch(&group, 0), address(&group, 0));
+    let port = free_ports(2);
+    join(&group, 3, port);
+    join(&group, 4, port + 1);
+    let of = ["remove", "--member", "node-2", "--threshold", "3"];
+    let plan = plan(&group, &of, &[0, 1, 3, 4]);
+    decide(&group, &plan, &[0, 1], &[0, 1, 3, 4]);
+    for node in [0, 1, 3, 4] {
+        let after = adopted(&group, node, 1);
+        assert_eq!((&after["key"], &after["name"]), (&before["key"], &before["name"]));
+        assert_eq!(after["members"].as_array().unwrap().len(), 4);
+    }
+    assert_eq!(address(&group, 4), addresses);
+    signs(&group, &[3, 4, 0], "with those that joined");
+    // It has its old group, and no other.
+    assert_eq!(epoch(&group, 2)["epoch"], 0);
+    let shown = group.tell(0, &["change", "show"]).well();
+    assert!(shown.contains("Leaving       node-2 (does not deal)"), "{shown}");
+    assert!(shown.contains("Threshold     2 of 3 now, 3 of 4 after it"), "{shown}");
+    // A plan of the epoch before is none of this one.
+    let refused = group.tell(0, &["change", "approve", "--fingerprint", &plan.1]);
+    assert_eq!(refused.status, 2);
+    assert!(refused.err.contains("this node is in epoch 1"), "{refused:?}");
+}
+
+#[test]
+fn a_plan_against_a_nodes_rules_is_not_decided_for_there_and_an_approval_can_be_taken_back() {
+    let group = Group::start("rules", 2, 2);
+    group.stop(1);
+    group.edit(1, "[policy.change]\n", "[policy.change]\nleast_margin = 1\n");
+    group.restart(1, &[]);
+    let plan = plan(&group, &["refresh"], &[0, 1]);
+    decide(&group, &plan, &[0], &[0]);
+    group.tell(1, &["change", "propose", &plan.0]).well();
+    for what in ["approve", "accept"] {
+        let refused = group.tell(1, &["change", what, "--fingerprint", &plan.1]);
+        assert_eq!(refused.status, 2);
+        assert!(refused.err.contains("least_margin"), "{refused:?}");
+    }
+    assert_eq!(change(&group, 0)["old_members"][0]["approved"], true);
+    group.tell(0, &["change", "withdraw"]).well();
+    assert_eq!(change(&group, 0)["old_members"][0]["approved"], false);
+    // For good, also after a restart.
+    group.kill(0);
+    group.restart(0, &[]);
+    let again = group.tell(0, &["change", "approve", "--fingerprint", &plan.1]);
+    assert!(again.status == 2 && again.err.contains("taken back here"), "{again:?}");
+    let of_others = ["change", "refresh", "--group", "local", "--out", &group.path("other")];
+    let card = group.path("plan-refresh-card-0");
+    let refused = group.tell(0, &[&of_others[..], &[&card]].concat());
+    assert!(refused.err.contains("there is no card of node-1"), "{refused:?}");
+}

@@ -28,6 +28,9 @@ pub trait Game: Clone + PartialEq + Send {
     /// The invariant that was violated, if any.
     fn violation(played: &Self::Played) -> Option<&Violation<Self::Invariant>>;
 
+    /// What has happened in it, if that was kept, and the hash of all of it.
+    fn trace(played: &Self::Played) -> (&[String], &str);
+
     /// Adds one result to the sums.
     fn add(totals: &mut Self::Totals, played: &Self::Played);
 

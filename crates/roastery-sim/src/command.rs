@@ -4,6 +4,7 @@ mod keygen;
 mod replay;
 mod run;
 mod series;
+mod single;
 mod table;
 
 use std::process::ExitCode;

@@ -105,14 +105,15 @@ fn committing(script: ScriptBuf, hash: [u8; 32]) -> Transaction {
 
 /// Whether this is the transaction that commits to some text. No chain can have one: its input is
 /// that of a coinbase, which since BIP-34 begins with its height, and what this one begins with is
-/// the height 0.
+/// the height 0. A witness, which its id does not cover, is left out of account.
 pub(crate) fn is_to_spend(transaction: &Transaction) -> bool {
     let ([input], [output]) = (&transaction.input[..], &transaction.output[..]) else {
         return false;
     };
     let hash =
         input.script_sig.as_bytes().get(2..).and_then(|hash| <[u8; 32]>::try_from(hash).ok());
-    hash.is_some_and(|hash| *transaction == committing(output.script_pubkey.clone(), hash))
+    let committing = hash.map(|hash| committing(output.script_pubkey.clone(), hash));
+    committing.is_some_and(|expected| transaction.compute_txid() == expected.compute_txid())
 }
 
 /// The transaction that spends it, without a signature.

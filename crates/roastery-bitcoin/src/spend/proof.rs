@@ -56,23 +56,35 @@ pub enum ProofError {
 
 /// What is recognised by the first input: a proof of funds, or one that is not as it must be.
 /// `None` is a transaction that pays.
+///
+/// A signature of a text is one of a transaction whose only output is that of BIP-322, so one with
+/// this output is taken for a payment only if it shows the transaction that its first input spends
+/// and that is none of a text.
 pub(super) fn recognise(document: &Document) -> Option<Result<Proof, ProofError>> {
     let psbt = document.decoded();
     let spent = psbt.unsigned_tx.input.first()?.previous_output;
     let fields = psbt.inputs.first()?;
     let text = document.signed_message();
     let whole = fields.non_witness_utxo.as_ref();
-    let whole = whole.filter(|whole| whole.compute_txid() == spent.txid && is_to_spend(whole));
-    let script = match (whole, &fields.witness_utxo, text) {
-        (Some(whole), _, _) => &whole.output[0].script_pubkey,
-        // Without that transaction it is made of what is stated.
-        (None, Some(stated), Some(text)) => {
-            let made = to_spend(stated.script_pubkey.clone(), text);
-            (made.compute_txid() == spent.txid).then_some(&stated.script_pubkey)?
-        }
-        (None, _, _) => return None,
-    };
-    Some(check(document, spent, script))
+    if let Some(whole) = whole.filter(|whole| whole.compute_txid() == spent.txid) {
+        return is_to_spend(whole).then(|| check(document, spent, &whole.output[0].script_pubkey));
+    }
+    // Without that transaction it is made of what is stated.
+    if let (Some(stated), Some(text)) = (&fields.witness_utxo, text)
+        && to_spend(stated.script_pubkey.clone(), text).compute_txid() == spent.txid
+    {
+        return Some(check(document, spent, &stated.script_pubkey));
+    }
+    let unknown = if text.is_none() { ProofError::NoText } else { ProofError::OtherText };
+    has_its_output(document).then_some(Err(unknown))
+}
+
+/// Whether the only output is that of BIP-322.
+fn has_its_output(document: &Document) -> bool {
+    match document.decoded().unsigned_tx.output.as_slice() {
+        [only] => only.value == Amount::ZERO && only.script_pubkey == nothing(),
+        _ => false,
+    }
 }
 
 fn check(document: &Document, spent: OutPoint, script: &ScriptBuf) -> Result<Proof, ProofError> {
@@ -85,12 +97,10 @@ fn check(document: &Document, spent: OutPoint, script: &ScriptBuf) -> Result<Pro
     if spent != (OutPoint { txid: made.compute_txid(), vout: 0 }) {
         return Err(ProofError::OtherText);
     }
-    let transaction = &document.decoded().unsigned_tx;
-    match transaction.output.as_slice() {
-        [only] if only.value == Amount::ZERO && only.script_pubkey == nothing() => {}
-        _ => return Err(ProofError::Outputs),
+    if !has_its_output(document) {
+        return Err(ProofError::Outputs);
     }
-    match transaction.version.0 {
+    match document.decoded().unsigned_tx.version.0 {
         0 | 2 => Ok(Proof { text: text.to_owned(), script: script.clone() }),
         version => Err(ProofError::Version { version }),
     }

@@ -1,7 +1,7 @@
 //! Proofs of funds: PSBTs that sign a text with coins beside it, and pay nothing.
 
 use bitcoin::{
-    Amount, Network, Psbt,
+    Amount, Network, Psbt, Witness,
     base64::{Engine as _, prelude::BASE64_STANDARD},
     psbt::raw,
     transaction::Version,
@@ -124,6 +124,42 @@ fn what_begins_as_a_proof_and_is_not_as_it_must_be_is_signed_neither_as_one_nor_
             psbt.outputs.push(Default::default());
         },
         ProofError::Outputs,
+    );
+}
+
+#[test]
+fn a_signed_text_that_hides_what_its_first_input_spends_is_not_signed_as_a_payment() {
+    let wallet = TestGroup::three_of_five().wallet();
+    let refused = |change: &dyn Fn(&mut Psbt), expected: ProofError| {
+        // Without coins it is what a simple signature of the text signs.
+        let mut psbt = proof_of_funds(&wallet, TEXT, &[]);
+        change(&mut psbt);
+        let spend = spend_of(psbt, &wallet);
+        assert!(spend.proof().is_none(), "{expected}");
+        assert_eq!(spend.messages(), Err(CannotSign::Proof(expected)));
+    };
+    refused(
+        &|psbt| {
+            psbt.inputs[0].non_witness_utxo = None;
+            psbt.unknown.remove(&field());
+        },
+        ProofError::NoText,
+    );
+    refused(
+        &|psbt| {
+            psbt.inputs[0].non_witness_utxo = None;
+            psbt.unknown.insert(field(), b"We hold that".to_vec());
+        },
+        ProofError::OtherText,
+    );
+    // A witness does not change the id of the transaction.
+    refused(
+        &|psbt| {
+            let whole = psbt.inputs[0].non_witness_utxo.as_mut().unwrap();
+            whole.input[0].witness = Witness::from_slice(&[[1; 32]]);
+            psbt.unknown.remove(&field());
+        },
+        ProofError::NoText,
     );
 }
 

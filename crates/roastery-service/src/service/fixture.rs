@@ -8,14 +8,14 @@ use roastery_node::{
     driver::{LocalMember, Node},
 };
 use roastery_protocol::{
-    SessionId,
+    BodyHash, GroupId, SessionId,
     group::Group,
     member::machine::RequestOrigin,
     request::{ApprovedRequest, Derivation, MessageToSign, SigningRequest, Subject},
 };
 use roastery_store::{
-    Durability, KeptGroup, KeptRequest, Passphrase, PassphraseCost, RequestState, Store,
-    StoreWriter,
+    AuditEntry, Coin, Decider, Decision, Durability, Examination, KeptGroup, KeptRequest,
+    Passphrase, PassphraseCost, RequestState, Spending, Store, StoreWriter,
 };
 use roastery_testkit::{Fixture, Willing, peer, seat};
 
@@ -36,6 +36,34 @@ use crate::{
 
 /// Longer than anything takes.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An entry of the audit log, of a request that a command has approved with these words.
+pub(crate) fn audit_entry(time_ms: u64, said: &str) -> AuditEntry {
+    let group = GroupId::from_bytes([2; 32]);
+    let derivation = Derivation::key_path_only();
+    let messages = vec![MessageToSign { message: [1; 32], derivation }];
+    let request = SigningRequest::new(group, [1; 32], 9, messages).unwrap();
+    AuditEntry {
+        time_ms,
+        group,
+        session: SessionId::from_bytes([5; 32]),
+        seat: seat(0),
+        coordinator: seat(1),
+        package: BodyHash::from_bytes([4; 32]),
+        messages: vec![[9; 32]],
+        key: [3; 32],
+        decision: Decision {
+            by: Decider::Command { said: said.to_owned() },
+            about: Examination::new(&request, &Subject::Hash, b""),
+            revision: 1,
+            at: 8,
+        },
+        spending: Spending {
+            amount: 60_000,
+            coins: vec![Coin { transaction: [6; 32], output: 1 }],
+        },
+    }
+}
 
 pub(in crate::service) struct TestNode {
     pub(in crate::service) shared: Arc<Shared>,

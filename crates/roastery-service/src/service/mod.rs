@@ -7,7 +7,7 @@ mod decisions;
 mod error;
 mod event;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod group;
 mod groups;
 mod host_key;

@@ -1,70 +1,31 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use roastery_sim::{
-    campaign::shrink,
-    keygen::{Scenario, Totals, play},
-    trace::Detail,
-};
+use roastery_sim::keygen::{Played, Scenario, Totals};
 
-use super::series::{Series, Words};
+use super::{series::Words, single::Single};
 
 #[derive(Args)]
 pub(super) struct Keygen {
     #[command(flatten)]
-    series: Series,
-    /// Plays the key generation of this seed only and prints the result.
-    #[arg(long, conflicts_with_all = ["runs", "first_seed", "seconds"])]
-    seed: Option<u64>,
-    /// Shows all that happens in it.
-    #[arg(long, requires = "seed")]
-    trace: bool,
-    /// If something is violated in it, makes the scenario smaller first.
-    #[arg(long, requires = "seed")]
-    shrink: bool,
+    single: Single,
 }
 
 impl Keygen {
     pub(super) fn execute(self) -> ExitCode {
-        match self.seed {
-            Some(seed) => self.replay(seed),
-            None => self.campaign(),
-        }
-    }
-
-    fn campaign(&self) -> ExitCode {
         let words = Words { games: "key generations", replay: "keygen", options: " --trace" };
-        self.series.play::<Scenario>(&words, |totals: &Totals| totals.runs)
+        self.single.execute::<Scenario>(&words, |totals: &Totals| totals.runs, reports)
     }
+}
 
-    fn replay(&self, seed: u64) -> ExitCode {
-        let mut scenario = Scenario::draw(seed);
-        if self.shrink
-            && let Some(violation) = play(&scenario, Detail::Hash).violation
-        {
-            (scenario, _) = shrink(scenario, violation);
-        }
-        println!("{scenario}");
-        let played = play(&scenario, if self.trace { Detail::Lines } else { Detail::Hash });
-        for line in &played.lines {
-            println!("{line}");
-        }
-        for (seat, report) in &played.reports {
-            println!("seat {seat} in the end: {:?}", report.phase);
-            for one in &report.awaited {
-                println!("  awaits of seat {}: {}", one.seat, one.thing);
-            }
-            for finding in &report.findings {
-                println!("  found: {finding}");
-            }
-        }
-        println!("\ntrace {}", played.hash);
-        match played.violation {
-            None => ExitCode::SUCCESS,
-            Some(violation) => {
-                println!("{violation}");
-                ExitCode::FAILURE
-            }
-        }
+/// What each honest member reports in the end.
+fn reports(played: &Played) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (seat, report) in &played.reports {
+        lines.push(format!("seat {seat} in the end: {:?}", report.phase));
+        let awaited = report.awaited.iter();
+        lines.extend(awaited.map(|one| format!("  awaits of seat {}: {}", one.seat, one.thing)));
+        lines.extend(report.findings.iter().map(|finding| format!("  found: {finding}")));
     }
+    lines
 }

@@ -40,6 +40,10 @@ impl Game for Scenario {
         played.violation.as_ref()
     }
 
+    fn trace(played: &Played) -> (&[String], &str) {
+        (&played.lines, &played.hash)
+    }
+
     fn add(totals: &mut Totals, played: &Played) {
         totals.add(played);
     }

@@ -144,8 +144,7 @@ impl<E: Engine> Change<E> {
             refused: BTreeSet::new(),
             trials: BTreeMap::new(),
             has_signed: false,
-            wants_to_approve: opening.stored.contains(&Record::Approved)
-                && !opening.stored.contains(&Record::Withdrawn),
+            wants_to_approve: stands(&opening.stored),
             wants_to_accept: opening.stored.contains(&Record::Accepted),
             withdraws: opening.stored.contains(&Record::Withdrawn),
             call: RollCall::new(plan.clone(), parent.clone()),
@@ -202,4 +201,14 @@ impl<E: Engine> Change<E> {
         opened.progress(now);
         Ok(opened)
     }
+}
+
+/// Whether a stored approval still stands. One in a store from a backup may have been taken back
+/// after it, or another plan approved: it stands again once it is given again. Where the dealing is
+/// stored it has left.
+fn stands(stored: &[Record]) -> bool {
+    let is_dealt = stored.iter().any(|record| matches!(record, Record::Dealt(_)));
+    stored.contains(&Record::Approved)
+        && !stored.contains(&Record::Withdrawn)
+        && (is_dealt || !stored.contains(&Record::Restored))
 }

@@ -59,7 +59,6 @@ fn a_node_with_a_restored_store_signs_nothing_but_what_its_records_name() {
     restore(&mut world, &decided);
     world.run_with(10 * MINUTE, |_| true);
     assert!(!sent_by_0(&world, Kind::Signature) && !sent_by_0(&world, Kind::Choice));
-    assert!(sent_by_0(&world, Kind::Dealing), "which is the same as before");
     world.assert_consistent();
     assert_eq!(world.certified(), 0);
     let [approved, accepted] = decided;
@@ -77,4 +76,23 @@ fn a_restored_approval_is_not_taken_back_and_a_restored_plan_is_not_accepted_ane
     world.run_with(MINUTE, |_| true);
     assert!(!sent_by_0(&world, Kind::Acceptance));
     assert!(!world.nodes[0].stored.contains(&Record::Accepted));
+}
+
+#[test]
+fn a_restored_approval_deals_nothing_until_it_is_given_again() {
+    let mut world = without(|packet| packet.kind() == Kind::Signature);
+    let dealt = world.nodes[0].stored.iter().find(|one| matches!(one, Record::Dealt(_)));
+    let dealt = dealt.unwrap().clone();
+    restore(&mut world, &[Record::Approved, Record::Accepted]);
+    world.run_with(MINUTE, |_| true);
+    assert!(!sent_by_0(&world, Kind::Dealing) && !sent_by_0(&world, Kind::Approval));
+    world.with(0, Change::approve);
+    world.run_with(MINUTE, |_| true);
+    assert!(sent_by_0(&world, Kind::Dealing));
+    assert!(world.nodes[0].stored.contains(&dealt), "the same as before");
+
+    // What had left before the backup is shown again.
+    restore(&mut world, &[Record::Approved, Record::Accepted, dealt]);
+    world.run_with(MINUTE, |_| true);
+    assert!(sent_by_0(&world, Kind::Dealing));
 }

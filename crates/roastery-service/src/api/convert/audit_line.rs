@@ -45,48 +45,16 @@ pub(in crate::api) fn audit_line(number: u64, entry: &AuditEntry) -> io::Result<
 
 #[cfg(test)]
 mod tests {
-    use roastery_protocol::{
-        BodyHash, GroupId, Seat, SessionId,
-        request::{Derivation, MessageToSign, SigningRequest, Subject},
-    };
-    use roastery_store::{Decision, Examination, Spending};
-
     use super::*;
+    use crate::service::fixture::audit_entry;
 
     const NOW: u64 = 1_800_000_000_000;
-
-    fn entry(time_ms: u64, said: &str) -> AuditEntry {
-        let group = GroupId::from_bytes([2; 32]);
-        let derivation = Derivation::key_path_only();
-        let messages = vec![MessageToSign { message: [1; 32], derivation }];
-        let request = SigningRequest::new(group, [1; 32], 9, messages).unwrap();
-        AuditEntry {
-            time_ms,
-            group,
-            session: SessionId::from_bytes([5; 32]),
-            seat: Seat::new(0).unwrap(),
-            coordinator: Seat::new(1).unwrap(),
-            package: BodyHash::from_bytes([4; 32]),
-            messages: vec![[9; 32]],
-            key: [3; 32],
-            decision: Decision {
-                by: Decider::Command { said: said.to_owned() },
-                about: Examination::new(&request, &Subject::Hash, b""),
-                revision: 1,
-                at: 8,
-            },
-            spending: Spending {
-                amount: 60_000,
-                coins: vec![Coin { transaction: [6; 32], output: 1 }],
-            },
-        }
-    }
 
     #[test]
     fn a_line_is_as_the_manual_describes_it() {
         let ones = |digits: &str| digits.repeat(32);
-        let line = audit_line(7, &entry(NOW + 5, "let\u{202e} it \"pass\"")).unwrap();
-        let about = entry(0, "").decision.about.to_bytes().to_lower_hex_string();
+        let line = audit_line(7, &audit_entry(NOW + 5, "let\u{202e} it \"pass\"")).unwrap();
+        let about = audit_entry(0, "").decision.about.to_bytes().to_lower_hex_string();
         let expected = format!(
             "{{\"number\":7,\"time\":\"2027-01-15T08:00:00.005Z\",\"group\":\"{}\",\
              \"session\":\"{}\",\"seat\":0,\"coordinator\":1,\"package\":\"{}\",\"messages\":[\"{}\"],\

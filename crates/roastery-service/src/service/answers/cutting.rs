@@ -186,52 +186,19 @@ pub fn too_young(number: u64, time: Time) -> String {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
-    use roastery_protocol::{
-        BodyHash, GroupId, Seat, SessionId,
-        request::{Derivation, MessageToSign, SigningRequest, Subject},
-    };
-    use roastery_store::{
-        Coin, Decider, Decision, Examination, Passphrase, PassphraseCost, Spending,
-    };
+    use roastery_store::{Passphrase, PassphraseCost};
 
     use super::*;
+    use crate::service::fixture::audit_entry;
 
     const NOW: u64 = 1_800_000_000_000;
-
-    fn entry(time_ms: u64, said: &str) -> AuditEntry {
-        let group = GroupId::from_bytes([2; 32]);
-        let derivation = Derivation::key_path_only();
-        let messages = vec![MessageToSign { message: [1; 32], derivation }];
-        let request = SigningRequest::new(group, [1; 32], 9, messages).unwrap();
-        let about = Examination::new(&request, &Subject::Hash, b"");
-        AuditEntry {
-            time_ms,
-            group,
-            session: SessionId::from_bytes([5; 32]),
-            seat: Seat::new(0).unwrap(),
-            coordinator: Seat::new(1).unwrap(),
-            package: BodyHash::from_bytes([4; 32]),
-            messages: vec![[9; 32]],
-            key: [3; 32],
-            decision: Decision {
-                by: Decider::Command { said: said.to_owned() },
-                about,
-                revision: 1,
-                at: 8,
-            },
-            spending: Spending {
-                amount: 60_000,
-                coins: vec![Coin { transaction: [6; 32], output: 1 }],
-            },
-        }
-    }
 
     fn store(times: &[u64]) -> (tempfile::TempDir, Store) {
         let folder = tempfile::tempdir().unwrap();
         let words = Passphrase::new("a few words".to_owned());
         let cost = PassphraseCost::new(8, 1, 1).unwrap();
         let store = Store::create(folder.path().join("store"), &words, cost).unwrap();
-        let entries: Vec<AuditEntry> = times.iter().map(|time| entry(*time, "yes")).collect();
+        let entries: Vec<AuditEntry> = times.iter().map(|time| audit_entry(*time, "yes")).collect();
         store.append_audit(&entries).unwrap();
         (folder, store)
     }
@@ -266,7 +233,7 @@ mod tests {
         }
         let done = cut(&store, 3, (three, line), NOW).unwrap().unwrap();
         assert_eq!(done, AuditCut { first: 0, end: 3, sha256: three, time_ms: NOW });
-        assert_eq!(store.audit(0, 9).unwrap(), [(3, entry(4, "yes"))]);
+        assert_eq!(store.audit(0, 9).unwrap(), [(3, audit_entry(4, "yes"))]);
         assert_eq!(store.audit_cuts().unwrap(), [done]);
     }
 

@@ -96,10 +96,13 @@ impl Known {
     }
 }
 
-/// Whether two requests are parts of one transaction, of which both show the same.
+/// Whether two requests are different parts of one transaction, of which both show the same.
 fn are_parts_of_one(one: &KeptRequest, other: &KeptRequest) -> bool {
     let (a, b) = (&one.request, &other.request);
-    a.id()[..31] == b.id()[..31] && a.expiry() == b.expiry() && one.subject == other.subject
+    a.id()[..31] == b.id()[..31]
+        && a.expiry() == b.expiry()
+        && one.subject == other.subject
+        && a.messages() != b.messages()
 }
 
 impl GroupService {

@@ -49,7 +49,7 @@ pub(super) async fn take_up(
     params(("plan" = String, Path, description = "The plan's id, or the first 8 digits of it or more", pattern = "^[0-9a-fA-F]{8,64}$")),
     responses((status = 200, description = "Done", body = ChangeStatus),
         (status = 409, description = "conflict: this node is no member of the group, or excluded, or the group has changed; not_ready: it could not be stored", body = Problem)))]
-pub(super) async fn approve(
+pub(super) async fn approve_change(
     State(service): At,
     Path(plan): Path<String>,
     Body(compared): Body<Compared>,
@@ -63,7 +63,7 @@ pub(super) async fn approve(
     params(("plan" = String, Path, description = "The plan's id, or the first 8 digits of it or more", pattern = "^[0-9a-fA-F]{8,64}$")),
     responses((status = 200, description = "Done", body = ChangeStatus),
         (status = 409, description = "conflict: this node is no new member, or the group has changed; not_ready: it could not be stored", body = Problem)))]
-pub(super) async fn accept(
+pub(super) async fn accept_change(
     State(service): At,
     Path(plan): Path<String>,
     Body(compared): Body<Compared>,
@@ -76,6 +76,9 @@ pub(super) async fn accept(
     params(("plan" = String, Path, description = "The plan's id, or the first 8 digits of it or more", pattern = "^[0-9a-fA-F]{8,64}$")),
     responses((status = 200, description = "Done", body = ChangeStatus),
         (status = 409, description = "conflict: this node has dealt; not_ready: it could not be stored", body = Problem)))]
-pub(super) async fn withdraw(State(service): At, Path(plan): Path<String>) -> Answer<ChangeStatus> {
+pub(super) async fn withdraw_change(
+    State(service): At,
+    Path(plan): Path<String>,
+) -> Answer<ChangeStatus> {
     Ok(Json(service.withdraw_change(&plan).await?.into()))
 }

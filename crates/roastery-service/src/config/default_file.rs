@@ -139,7 +139,7 @@ mod tests {
     use super::{super::*, default_file};
 
     /// These options have no default; the file shows an example.
-    const NO_DEFAULT: [&str; 10] = [
+    const NO_DEFAULT: [&str; 11] = [
         "listen",
         "command",
         "passphrase_file",
@@ -150,6 +150,7 @@ mod tests {
         "most_fee_rate",
         "most_fee_percent",
         "change_must_be_ours",
+        "most_leaving",
     ];
 
     fn file() -> String {

@@ -16,7 +16,7 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// Where a rejection is recorded that could not be written to the store.
 ///
 /// Exhaustive: a further variant is a breaking change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RecordedIn {
     /// In a file of its own, which is read at the next start.
     File,

@@ -200,8 +200,14 @@ impl GroupService {
         };
         let watcher = opened.watcher();
         let approval_of = approval.clone();
-        let open =
-            OpenSession { watcher, approval: approval_of, revision, _reservation: reservation };
+        let counted_as = examined.counted_as();
+        let open = OpenSession {
+            watcher,
+            approval: approval_of,
+            revision,
+            counted_as,
+            _reservation: reservation,
+        };
         self.session_opened(session, open);
         let part = format!("a session of group {}", self.name);
         let follow = self.clone().follow(opened, decision, approval);

@@ -6,5 +6,7 @@ pub(super) mod decision;
 pub(super) mod doubt;
 pub(super) mod examining;
 pub(super) mod operator;
+pub(super) mod parts;
 pub(super) mod refusal;
+pub(super) mod rejecting;
 pub(super) mod twins;

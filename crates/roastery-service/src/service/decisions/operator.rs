@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use roastery_protocol::request::RefusalReason;
-use roastery_store::{Decider, Durability, KeptRequest, RequestState};
+use roastery_store::{Durability, KeptRequest, RequestState};
 
 use crate::{
     config::ApprovalMode,
@@ -54,11 +53,13 @@ impl Service {
     }
 
     /// Rejects a request, with all parts of its transaction, and sends the refusal to all. Shares
-    /// that have left cannot be taken back.
+    /// that have left cannot be taken back: a part that is signed stays, and the others are
+    /// rejected.
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Conflict`] if it is signed.
+    /// [`ServiceError::Conflict`] if it is signed, with all parts of its transaction;
+    /// [`ServiceError::Unrecorded`] if the store fails: the rejection is in force all the same.
     pub async fn reject(&self, session: &str, note: String) -> Result<KnownRequest, ServiceError> {
         if note.len() > MAX_NOTE || note.chars().any(char::is_control) {
             let reason = format!("a note has at most {MAX_NOTE} bytes and no control characters");
@@ -66,15 +67,11 @@ impl Service {
         }
         check_decisive(session)?;
         let (group, kept) = self.find_request(session).await?;
-        if let RequestState::Signed(_) = kept.state {
-            return Err(ServiceError::Conflict("the request is signed".into()));
-        }
         let text = match note.as_str() {
             "" => REJECTED.to_owned(),
             note => format!("{REJECTED}: {note}"),
         };
-        group.refuse(&kept, Decider::Operator, RefusalReason::Operator, text.clone()).await?;
-        group.refuse_parts(&kept, &text).await?;
+        group.reject_as_operator(&kept, &text).await?;
         // The rejection is on the disk: in the store, or else beside it.
         group.known_decided(&kept, None).await
     }

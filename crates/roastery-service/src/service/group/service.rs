@@ -9,6 +9,7 @@ use roastery_node::{
 };
 use roastery_protocol::{
     Seat, SessionId, group::Group, keygen::RecoveryFile, keys::IdentityKey, member::Incarnation,
+    request::RefusalReason,
 };
 use roastery_store::KeptGroup;
 use tokio::{
@@ -101,6 +102,8 @@ pub(in crate::service) struct OpenSession {
     pub(in crate::service) approval: Arc<Approval>,
     /// The revision of the request's row that was approved.
     pub(in crate::service) revision: u64,
+    /// The first part of its transaction, or itself.
+    pub(in crate::service) counted_as: SessionId,
     /// While it exists the request counts as approved and open.
     pub(in crate::service) _reservation: Arc<Reservation>,
 }
@@ -227,6 +230,24 @@ impl GroupService {
 
     pub(in crate::service) fn open_session(&self, session: SessionId) -> Option<OpenSession> {
         self.lock().get(&session).cloned()
+    }
+
+    /// Withdraws the approvals of all open sessions that sign one transaction with this one, and of
+    /// its own if it is open. Returns them. Of a session that is not open, the others are known if
+    /// it is the first part.
+    pub(in crate::service) fn withdraw_parts(
+        &self,
+        session: SessionId,
+        reason: RefusalReason,
+    ) -> Vec<SessionId> {
+        let all = self.lock();
+        let counted_as = all.get(&session).map_or(session, |open| open.counted_as);
+        let parts = all.iter().filter(|(_, open)| open.counted_as == counted_as);
+        let withdrawn = parts.map(|(session, open)| {
+            open.approval.withdraw(reason);
+            *session
+        });
+        withdrawn.collect()
     }
 
     pub(in crate::service) fn session_opened(&self, session: SessionId, open: OpenSession) {

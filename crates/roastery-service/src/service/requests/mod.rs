@@ -4,7 +4,6 @@
 pub(super) mod following;
 pub(super) mod intake;
 pub(super) mod outcomes;
-pub(super) mod parts;
 pub(super) mod proposed;
 pub(super) mod proposing;
 pub(super) mod resuming;

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use roastery_bitcoin::spend::MAX_PARTS;
-use roastery_protocol::request::{MAX_MESSAGES, RefusalReason, SigningRequest};
-use roastery_store::{Decider, Durability, KeptRequest, RequestState};
+use roastery_protocol::request::{MAX_MESSAGES, SigningRequest};
+use roastery_store::{Durability, KeptRequest, RequestState};
 
 use crate::{
     policy::Examined,
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Whether a request can be a part. Most are none, and need not be read to know that.
-fn may_be_a_part(request: &SigningRequest) -> bool {
+pub(in crate::service) fn may_be_a_part(request: &SigningRequest) -> bool {
     let number = usize::from(request.id()[31]);
     number < MAX_PARTS && (number > 0 || request.messages().len() == MAX_MESSAGES)
 }
@@ -58,31 +58,9 @@ impl GroupService {
         Ok(())
     }
 
-    /// Rejects the other parts of a transaction of which the operator has rejected one.
-    pub(in crate::service) async fn refuse_parts(
-        &self,
-        kept: &KeptRequest,
-        text: &str,
-    ) -> Result<(), ServiceError> {
-        if !may_be_a_part(&kept.request) {
-            return Ok(());
-        }
-        // What the rules refuse has no parts that could be approved.
-        let Ok(examined) = self.examine_for(Lane::Operator, kept, None).await else {
-            return Ok(());
-        };
-        for part in self.other_parts(kept, &examined).await? {
-            if !matches!(part.state, RequestState::Signed(_)) {
-                let (by, reason) = (Decider::Operator, RefusalReason::Operator);
-                self.refuse(&part, by, reason, text.to_owned()).await?;
-            }
-        }
-        Ok(())
-    }
-
     /// The other requests of an examined transaction, with what this one shows. Those that are not
     /// known here are stored.
-    async fn other_parts(
+    pub(in crate::service) async fn other_parts(
         &self,
         kept: &KeptRequest,
         examined: &Examined,
@@ -115,5 +93,54 @@ impl GroupService {
                 Ok(others)
             })
             .await
+    }
+}
+
+#[cfg(test)]
+pub(in crate::service) mod tests {
+    use roastery_bitcoin::{
+        spend::Spend,
+        wallet::{Branch, Wallet},
+    };
+    use roastery_protocol::request::Subject;
+    use roastery_testkit::payments::{elsewhere, pay, spend_of, spending};
+
+    use super::*;
+    use crate::{
+        config::{ApprovalMode, PolicyConfig, SubjectKind},
+        service::{DraftSubject, RequestDraft, fixture::TestNode},
+    };
+
+    /// A node that signs transactions if its operator approves them.
+    pub(in crate::service) async fn node() -> TestNode {
+        let (kinds, approval) = (vec![SubjectKind::Transaction], ApprovalMode::Manual);
+        TestNode::with(PolicyConfig { kinds, approval, ..Default::default() }).await
+    }
+
+    /// A transaction that takes three sessions.
+    pub(in crate::service) fn spend(node: &TestNode) -> Spend {
+        let wallet = Wallet::new(node.members().clone()).unwrap();
+        let ours = |index| pay(10_000, wallet.script(Branch::Receive, index).unwrap());
+        let spent: Vec<_> = (0..130).map(ours).collect();
+        let mut psbt = spending(&spent, vec![pay(1_250_000, elsewhere())]);
+        psbt.inputs.iter_mut().for_each(|input| input.non_witness_utxo = None);
+        spend_of(psbt, &wallet)
+    }
+
+    /// A client of this node asks for these signatures.
+    pub(in crate::service) fn draft(spend: &Spend) -> RequestDraft {
+        let subject = DraftSubject::Transaction(spend.document().bytes().to_vec());
+        RequestDraft { subject, life: None }
+    }
+
+    /// All parts of a transaction of which one is stored.
+    pub(in crate::service) async fn parts(node: &TestNode, one: &KeptRequest) -> Vec<KeptRequest> {
+        let Subject::Transaction(_) = one.subject else { panic!("{one:?}") };
+        let examined = node.group.examine(one).await.unwrap();
+        let mut parts = Vec::new();
+        for part in examined.parts() {
+            parts.push(node.kept(part.session_id()).await);
+        }
+        parts
     }
 }

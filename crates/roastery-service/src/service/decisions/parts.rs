@@ -33,16 +33,49 @@ impl GroupService {
         after: u64,
     ) -> Result<(), ServiceError> {
         let basis = ApprovalBasis::Operator { after };
+        // All are stored and examined before the first takes effect.
+        let others = self.parts_to_approve(kept, examined, after).await?;
         self.approve(kept, examined, basis.clone()).await?;
-        for part in self.other_parts(kept, examined).await? {
-            if let RequestState::Signed(_) = part.state {
-                continue;
-            }
-            let spend = examined.spend().filter(|_| part.subject == kept.subject).cloned();
-            let of_part = self.examine_for(Lane::Operator, &part, spend).await;
-            self.approve(&part, &of_part.map_err(ServiceError::Refused)?, basis.clone()).await?;
+        for (part, of_part) in others {
+            self.approve(&part, &of_part, basis.clone()).await?;
         }
         Ok(())
+    }
+
+    /// The other parts that an operator's approval of this one opens, each examined.
+    async fn parts_to_approve(
+        &self,
+        kept: &KeptRequest,
+        examined: &Examined,
+        after: u64,
+    ) -> Result<Vec<(KeptRequest, Examined)>, ServiceError> {
+        let parts = self.other_parts(kept, examined).await?;
+        // A later rejection of one part is one of all, and may not have reached this one yet.
+        if !parts.is_empty() && self.shared.rejections.last() != after {
+            let reason = "a request was rejected here meanwhile, perhaps a part of this \
+                          transaction: look at it again, and approve it if it is to be signed";
+            return Err(ServiceError::Conflict(reason.into()));
+        }
+        let mut others = Vec::new();
+        for part in parts {
+            let session = part.request.session_id();
+            if matches!(part.state, RequestState::Signed(_)) || self.is_running(session) {
+                continue;
+            }
+            if part.subject != kept.subject {
+                let name = session.to_string();
+                let reason = format!(
+                    "part {} of its transaction was decided here with another PSBT than this \
+                     one: look at that one, or propose the transaction anew",
+                    &name[..8]
+                );
+                return Err(ServiceError::Conflict(reason.into()));
+            }
+            let spend = examined.spend().cloned();
+            let of_part = self.examine_for(Lane::Operator, &part, spend).await;
+            others.push((part, of_part.map_err(ServiceError::Refused)?));
+        }
+        Ok(others)
     }
 
     /// Has the command asked about a request that was made here, and about the other parts of its
@@ -52,8 +85,8 @@ impl GroupService {
         kept: &KeptRequest,
         examined: &Examined,
     ) -> Result<(), ServiceError> {
-        self.evaluate(kept.clone(), Some(examined.clone()));
         let others = self.other_parts(kept, examined).await?;
+        self.evaluate(kept.clone(), Some(examined.clone()));
         others.into_iter().for_each(|part| self.evaluate(part, None));
         Ok(())
     }
@@ -98,12 +131,17 @@ impl GroupService {
 
 #[cfg(test)]
 pub(in crate::service) mod tests {
+    use bitcoin::psbt::raw;
     use roastery_bitcoin::{
         spend::Spend,
         wallet::{Branch, Wallet},
     };
-    use roastery_protocol::request::Subject;
-    use roastery_testkit::payments::{elsewhere, pay, spend_of, spending};
+    use roastery_protocol::request::{RefusalReason, Subject};
+    use roastery_store::{Decider, Transaction};
+    use roastery_testkit::{
+        payments::{elsewhere, pay, spend_of, spending},
+        seat,
+    };
 
     use super::*;
     use crate::{
@@ -142,5 +180,68 @@ pub(in crate::service) mod tests {
             parts.push(node.kept(part.session_id()).await);
         }
         parts
+    }
+
+    /// The other member proposes all parts of a transaction; none of them is decided here.
+    pub(in crate::service) async fn proposed(node: &TestNode, spend: &Spend) -> Vec<KeptRequest> {
+        let mut parts = Vec::new();
+        for request in spend.requests([0; 32], now() + 600).unwrap() {
+            let subject = Subject::Transaction(spend.document().bytes().to_vec());
+            let (kept, session) = (request.clone(), request.session_id());
+            let change = move |change: &mut Transaction<'_>| {
+                change.add_request(&kept, &subject, Some(seat(1)), now())
+            };
+            node.shared.write(Durability::Synced, change).await.unwrap();
+            parts.push(node.kept(session).await);
+        }
+        parts
+    }
+
+    /// The operator's rejection has reached one part and no other yet.
+    async fn reject_alone(node: &TestNode, part: &KeptRequest) {
+        let (by, reason) = (Decider::Operator, RefusalReason::Operator);
+        node.group.refuse(part, by, reason, "not this".to_owned()).await.unwrap();
+    }
+
+    fn is_running(node: &TestNode, part: &KeptRequest) -> bool {
+        node.group.is_running(part.request.session_id())
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_approval_of_one_part_undoes_no_later_rejection_of_another() {
+        let node = node().await;
+        let parts = proposed(&node, &spend(&node)).await;
+        let after = node.shared.rejections.last();
+        reject_alone(&node, &parts[1]).await;
+        let approved = node.group.approve_as_operator(parts[0].clone(), None, after).await;
+        assert!(matches!(approved, Err(ServiceError::Conflict(_))), "{approved:?}");
+        assert!(!parts.iter().any(|part| is_running(&node, part)));
+        let state = node.kept(parts[1].request.session_id()).await.state;
+        assert!(matches!(state, RequestState::Refused(_)), "{state:?}");
+        // An approval that comes after it is about all parts.
+        let after = node.shared.rejections.last();
+        node.group.approve_as_operator(parts[0].clone(), None, after).await.unwrap();
+        assert!(parts.iter().all(|part| is_running(&node, part)));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_part_that_was_decided_with_another_psbt_is_not_approved_with_this_one() {
+        let node = node().await;
+        let spend = spend(&node);
+        let parts = proposed(&node, &spend).await;
+        let mut psbt = spend.document().decoded().clone();
+        let key = raw::Key { type_value: 200, key: Vec::new() };
+        psbt.unknown.insert(key, b"shown otherwise".to_vec());
+        let other = Subject::Transaction(psbt.serialize());
+        let (request, revision) = (parts[2].request.clone(), parts[2].revision);
+        let shown = node.shared.write(Durability::Synced, move |change| {
+            change.show_otherwise(&request, &other, seat(1), revision, now())
+        });
+        assert!(shown.await.unwrap());
+        reject_alone(&node, &node.kept(parts[2].request.session_id()).await).await;
+        let after = node.shared.rejections.last();
+        let approved = node.group.approve_as_operator(parts[0].clone(), None, after).await;
+        assert!(matches!(approved, Err(ServiceError::Conflict(_))), "{approved:?}");
+        assert!(!parts.iter().any(|part| is_running(&node, part)));
     }
 }

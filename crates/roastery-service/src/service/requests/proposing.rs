@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use roastery_bitcoin::{policy::Refusal as TransactionRefusal, spend::SpendRequestError};
+use roastery_bitcoin::{
+    policy::Refusal as TransactionRefusal,
+    spend::{Spend, SpendRequestError},
+};
 use roastery_protocol::request::{
     Derivation, MAX_LIFETIME_SECONDS, MessageToSign, SigningRequest, Subject,
 };
@@ -49,6 +52,8 @@ pub enum DraftSubject {
 struct NewRequest {
     kept: KeptRequest,
     examined: Result<Examined, Refusal>,
+    /// Its transaction, if it is one.
+    spend: Option<Arc<Spend>>,
 }
 
 impl Service {
@@ -80,22 +85,21 @@ impl GroupService {
         what: RequestDraft,
         after: u64,
     ) -> Result<KnownRequest, ServiceError> {
-        let NewRequest { kept, examined } = self.read_proposal(what).await?;
-        if let Subject::Transaction(_) = &kept.subject
-            && let Some(known) = self.request_for(kept.request.messages()).await?
+        let NewRequest { kept, examined, spend } = self.read_proposal(what).await?;
+        if let Some(spend) = spend
+            && let Some(parts) = self.requests_for(&kept, &spend).await?
+            && let Some(first) = parts.first()
         {
             // This approves the request that another member has proposed.
-            let approves = known.state == RequestState::Proposed
-                && self.approval_mode() != ApprovalMode::Command;
-            if !approves {
-                return self.acknowledge(&known, None).await;
-            }
-            let spend = examined.ok().and_then(|examined| examined.spend().cloned());
-            let spend = spend.filter(|_| known.subject == kept.subject);
-            let examined = self.examine_for(Lane::Operator, &known, spend).await;
+            let waiting = parts.iter().find(|part| part.state == RequestState::Proposed);
+            let waiting = waiting.filter(|_| self.approval_mode() != ApprovalMode::Command);
+            let Some(waiting) = waiting else { return self.acknowledge(first, None).await };
+            let spend = Some(spend).filter(|_| waiting.subject == kept.subject);
+            let examined = self.examine_for(Lane::Operator, waiting, spend).await;
             let examined = examined.map_err(ServiceError::Refused)?;
-            self.approve_parts(&known, &examined, after).await?;
-            return self.acknowledge(&known, Some(&examined)).await;
+            self.approve_parts(waiting, &examined, after).await?;
+            let of_first = Some(&examined).filter(|_| waiting.subject == first.subject);
+            return self.acknowledge(first, of_first).await;
         }
         let refused = ServiceError::Refused;
         // A request that the rules forbid is not stored.
@@ -162,8 +166,8 @@ impl GroupService {
                         // If there are others they follow from the first.
                         let request = requests.into_iter().next().ok_or(Refusal::Unavailable)?;
                         let kept = KeptRequest::proposed(request, subject, None, at);
-                        let examined = policy.examine(&kept, Some(spend));
-                        Ok(Ok(NewRequest { kept, examined }))
+                        let examined = policy.examine(&kept, Some(spend.clone()));
+                        Ok(Ok(NewRequest { kept, examined, spend: Some(spend) }))
                     })
                     .await;
                 return read.map_err(|refusal| ServiceError::Invalid(refusal.into()))?;
@@ -171,6 +175,80 @@ impl GroupService {
         };
         let kept = KeptRequest::proposed(request(messages)?, subject, None, at);
         let examined = self.policy.examine(&kept, None);
-        Ok(NewRequest { kept, examined })
+        Ok(NewRequest { kept, examined, spend: None })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use roastery_bitcoin::wallet::Wallet;
+    use roastery_protocol::request::RefusalReason;
+    use roastery_store::Decider;
+    use roastery_testkit::payments::spend_of;
+
+    use super::*;
+    use crate::service::{
+        decisions::{
+            approval::ApprovalBasis,
+            parts::tests::{draft, node, parts, proposed, spend},
+        },
+        fixture::TestNode,
+    };
+
+    async fn are_running(node: &TestNode, parts: &[KeptRequest]) -> bool {
+        parts.iter().all(|part| node.group.is_running(part.request.session_id()))
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_transaction_of_which_one_part_can_never_be_signed_is_asked_for_anew() {
+        let mut node = node().await;
+        let spend = spend(&node);
+        let first = node.group.propose(draft(&spend), 0).await.unwrap().kept;
+        let known = parts(&node, &first).await;
+        let signed = node.signed_by_both(&first.request).await;
+        assert!(matches!(signed, RequestState::Signed(_)), "{signed:?}");
+        // It is found while the others can be signed.
+        let again = node.group.propose(draft(&spend), 0).await.unwrap().kept;
+        assert_eq!(again.request, first.request);
+        let (by, reason) = (Decider::Operator, RefusalReason::Operator);
+        node.group.refuse(&known[2], by, reason, "not this".to_owned()).await.unwrap();
+        let after = node.shared.rejections.last();
+        let anew = node.group.propose(draft(&spend), after).await.unwrap().kept;
+        assert_ne!(anew.request.session_id(), first.request.session_id());
+        assert!(are_running(&node, &parts(&node, &anew).await).await);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_transaction_of_which_one_part_is_approved_is_approved_whole_when_it_is_proposed_again()
+     {
+        let node = node().await;
+        let spend = spend(&node);
+        let known = proposed(&node, &spend).await;
+        let examined = node.group.examine(&known[0]).await.unwrap();
+        let basis = ApprovalBasis::Operator { after: 0 };
+        node.group.approve(&known[0], &examined, basis).await.unwrap();
+        assert!(!are_running(&node, &known).await);
+        let again = node.group.propose(draft(&spend), 0).await.unwrap().kept;
+        assert_eq!(again.request, known[0].request);
+        assert!(are_running(&node, &known).await);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_request_whose_other_parts_sign_something_else_is_not_taken_for_the_same() {
+        let node = node().await;
+        let spend = spend(&node);
+        let mut psbt = spend.document().decoded().clone();
+        // The hash of the last input commits to this, those of the first part do not.
+        psbt.inputs[129].sighash_type = Some(bitcoin::TapSighashType::All.into());
+        let wallet = Wallet::new(node.members().clone()).unwrap();
+        let other = spend_of(psbt, &wallet);
+        let known = proposed(&node, &other).await;
+        let own = spend.requests([0; 32], now() + 600).unwrap();
+        assert_eq!(own[0].messages(), known[0].request.messages());
+        assert_ne!(own[2].messages(), known[2].request.messages());
+        let answer = node.group.propose(draft(&spend), 0).await.unwrap().kept;
+        assert_ne!(answer.request.id(), known[0].request.id());
+        assert!(!known.iter().any(|part| node.group.is_running(part.request.session_id())));
+        assert!(are_running(&node, &parts(&node, &answer).await).await);
     }
 }

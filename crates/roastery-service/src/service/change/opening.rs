@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use roastery_frost::{Seat, change::Certificate};
+use roastery_frost::{Seat, SigningKey, change::Certificate};
 use roastery_node::{bus::mux::Topic, driver::ChangeDriver};
 use roastery_protocol::{
     PlanId,
@@ -78,25 +78,52 @@ pub(super) fn known_of(store: &Store, plan: &Plan) -> Result<Known, StoreError> 
     Ok(Known { plans, used, current, approved })
 }
 
+/// What this node is in a change.
+pub(super) struct OwnPart {
+    old: Option<(Seat, Arc<IdentityKey>)>,
+    new: Option<(Seat, Arc<IdentityKey>)>,
+    /// The host key of the new seat's card.
+    host: Option<SigningKey>,
+}
+
 impl Service {
-    /// Opens a change and runs it.
-    pub(super) async fn run_change(self: &Arc<Self>, kept: KeptPlan) -> Result<(), ServiceError> {
-        let KeptPlan { plan, parent, name, records, certificate } = kept;
-        let id = plan.id();
+    /// What this node is in a change.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::Invalid`] if it has no part in it: no seat, several, or a card whose host
+    /// key was not made here.
+    pub(super) async fn own_part(
+        &self,
+        plan: &Plan,
+        parent: &Group,
+    ) -> Result<OwnPart, ServiceError> {
         let old = self.own_seat(parent.seats().zip(parent.members()), "old")?;
         let new = self.own_seat(plan.seats().zip(plan.members()), "new")?;
-        let (of_plan, group) = (plan.clone(), parent.id());
+        if old.is_none() && new.is_none() {
+            let reason = "this node is neither a member of the group nor of the plan";
+            return Err(ServiceError::Invalid(reason.into()));
+        }
         let host = new.as_ref().and_then(|(seat, _)| plan.member(*seat)).map(|one| one.host_key);
-        let read = move |store: &Store| {
-            let host = host.map(|host| store.host_key(&host)).transpose()?.flatten();
-            Ok((known_of(store, &of_plan)?, store.group(group)?, host))
-        };
-        let (known, own, host) = self.shared.store(read).await?;
+        let read =
+            move |store: &Store| Ok(host.map(|host| store.host_key(&host)).transpose()?.flatten());
+        let host = self.shared.store(read).await?;
         if new.is_some() && host.is_none() {
             let reason = "the card of this node in the plan has a host key that was not made here: make a \
                           card with roastery change card, and a plan with that";
             return Err(ServiceError::Invalid(reason.into()));
         }
+        Ok(OwnPart { old, new, host })
+    }
+
+    /// Opens a change and runs it.
+    pub(super) async fn run_change(self: &Arc<Self>, kept: KeptPlan) -> Result<(), ServiceError> {
+        let KeptPlan { plan, parent, name, records, certificate } = kept;
+        let id = plan.id();
+        let OwnPart { old, new, host } = self.own_part(&plan, &parent).await?;
+        let (of_plan, group) = (plan.clone(), parent.id());
+        let read = move |store: &Store| Ok((known_of(store, &of_plan)?, store.group(group)?));
+        let (known, own) = self.shared.store(read).await?;
         let share = old.as_ref().and_then(|(seat, _)| {
             own?.seats.into_iter().find_map(|(own, share)| (own == *seat).then_some(share))
         });
@@ -176,7 +203,7 @@ impl Service {
     }
 
     /// Opens the changes again that were open before the restart: those of epochs that are not
-    /// superseded.
+    /// superseded. Then the groups of the epochs start that had not been adopted before it.
     pub(in crate::service) async fn resume_changes(self: &Arc<Self>) -> Result<(), ServiceError> {
         let plans = self.shared.store(Store::plans).await?;
         let epochs: Vec<Parent> =
@@ -193,7 +220,7 @@ impl Service {
                 tracing::error!(plan = %id, %error, "the change is not taken up again");
             }
         }
-        Ok(())
+        self.start_new_groups().await
     }
 
     /// The seat of this node among these, with its identity key.

@@ -11,7 +11,7 @@ use roastery_protocol::{
     group::{Group, Name},
     keys::HostKey,
 };
-use roastery_store::KeptPlan;
+use roastery_store::Store;
 
 use crate::{
     files::{NodeCard, PlanFile},
@@ -74,13 +74,19 @@ impl Service {
         }
         let (parent, name) = self.parent_of(&file);
         self.check_plan(&plan, &parent).await?;
+        // One that is refused is not kept: the cards in it may be in another plan.
+        self.own_part(&plan, &parent).await?;
         self.know_cards(&file);
-        let (keeping, group, called) = (plan.clone(), parent.clone(), name.clone());
-        self.shared.store(move |store| store.keep_plan(&keeping, &group, &called)).await?;
-        let (records, certificate) = (Vec::new(), None);
-        self.run_change(KeptPlan { plan: plan.clone(), parent, name, records, certificate })
-            .await?;
-        self.change(&plan.id().to_string())
+        let id = plan.id();
+        // It may have been taken up before, and not have been opened at this start.
+        let keep = move |store: &Store| {
+            store.keep_plan(&plan, &parent, &name)?;
+            store.plan(id)
+        };
+        let kept = self.shared.store(keep).await?;
+        let kept = kept.ok_or_else(|| ServiceError::Internal("the plan is not kept".into()))?;
+        self.run_change(kept).await?;
+        self.change(&id.to_string())
     }
 
     /// The group that a plan changes as this node has it, and its name here; that of the file, if
@@ -110,13 +116,7 @@ impl Service {
         let asked = plan.clone();
         let known = self.shared.store(move |store| known_of(store, &asked)).await?;
         let checked = plan.check(parent, &known.used, moment());
-        checked.map_err(|error| ServiceError::Invalid(error.into()))?;
-        let own = |member: &roastery_protocol::group::Member| self.identity_of(member).is_some();
-        if !parent.members().iter().any(own) && !plan.members().iter().any(own) {
-            let reason = "this node is neither a member of the group nor of the plan";
-            return Err(ServiceError::Invalid(reason.into()));
-        }
-        Ok(())
+        checked.map(drop).map_err(|error| ServiceError::Invalid(error.into()))
     }
 
     /// Learns the names and addresses of the new members.

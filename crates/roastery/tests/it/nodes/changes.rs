@@ -1,6 +1,6 @@
 //! Changes of a group between processes: fresh shares, other members, and the same key.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use serde_json::Value;
 
@@ -180,4 +180,73 @@ fn a_plan_against_a_nodes_rules_is_not_decided_for_there_and_an_approval_can_be_
     let card = group.path("plan-refresh-card-0");
     let refused = group.tell(0, &[&of_others[..], &[&card]].concat());
     assert!(refused.err.contains("there is no card of node-1"), "{refused:?}");
+}
+
+/// Moves the key files of a node's store out of its reach, or back.
+fn move_epoch_keys(group: &Group, node: usize, away: bool) {
+    let there = group.node(node).join("node.store.epochs");
+    let elsewhere = group.node(node).join("moved.epochs");
+    let (from, to) = if away { (there, elsewhere) } else { (elsewhere, there) };
+    fs::rename(from, to).unwrap();
+}
+
+#[test]
+fn a_new_epoch_that_could_not_be_stored_is_adopted_and_runs_from_the_next_start_on() {
+    let group = Group::start("adopted-late", 2, 2);
+    let plan = plan(&group, &["refresh"], &[0, 1]);
+    decide(&group, &plan, &[1], &[1]);
+    move_epoch_keys(&group, 1, true);
+    decide(&group, &plan, &[0], &[0]);
+    adopted(&group, 0, 1);
+    until("the failure is shown", || (change(&group, 1)["state"] == "failed").then_some(()));
+    move_epoch_keys(&group, 1, false);
+    group.kill_if_it_runs(1);
+    group.restart(1, &[]);
+    assert_eq!(epoch(&group, 1)["epoch"], 1);
+    signs(&group, &[0, 1], "after the late adoption");
+}
+
+#[test]
+fn a_plan_that_a_start_could_not_open_is_taken_up_again_with_all_that_was_decided() {
+    let group = Group::start("taken-up-again", 2, 2);
+    join(&group, 2, free_ports(1));
+    let plan = plan(&group, &["add"], &[0, 1, 2]);
+    decide(&group, &plan, &[], &[2]);
+    group.kill(2);
+    move_epoch_keys(&group, 2, true);
+    group.restart(2, &[]);
+    assert_eq!(change(&group, 2), Value::Null);
+    move_epoch_keys(&group, 2, false);
+    group.tell(2, &["change", "propose", &plan.0]).well();
+    assert_eq!(change(&group, 2)["members"][2]["accepted"], true);
+}
+
+#[test]
+fn a_plan_that_a_node_refuses_uses_up_no_card_there() {
+    let group = Group::start("refused-plan", 2, 2);
+    let (folder, before) = (group.node(1), group.path("store-before"));
+    let store = |from: &Path, to: &Path| {
+        fs::create_dir_all(to.join("node.store.epochs")).unwrap();
+        fs::copy(from.join("node.store"), to.join("node.store")).unwrap();
+        for file in fs::read_dir(from.join("node.store.epochs")).unwrap() {
+            let file = file.unwrap();
+            let into = to.join("node.store.epochs").join(file.file_name());
+            fs::copy(file.path(), into).unwrap();
+        }
+    };
+    group.stop(1);
+    store(&folder, before.as_ref());
+    group.restart(1, &[]);
+    let first = plan(&group, &["refresh"], &[0, 1]);
+    group.stop(1);
+    store(before.as_ref(), &folder);
+    group.restart(1, &[]);
+    let refused = group.tell(1, &["change", "propose", &first.0]);
+    assert!(refused.err.contains("was not made here"), "{refused:?}");
+    let card = group.path("fresh-card");
+    group.tell(1, &["change", "card", "--out", &card]).well();
+    let (kept, second) = (group.path("plan-refresh-card-0"), group.path("second-plan"));
+    let refresh = ["change", "refresh", "--group", "local", "--out", &second, &kept, &card];
+    group.tell(0, &refresh).well();
+    group.tell(1, &["change", "propose", &second]).well();
 }

@@ -116,7 +116,7 @@ impl Service {
     /// Whether the plan is still one that this node can take part in, and its rules allow it.
     async fn check_rules(&self, change: &ChangeService) -> Result<(), ServiceError> {
         self.check_plan(&change.plan, &change.parent).await?;
-        let rules = self.change_rules(&change.name, &change.parent)?.policy();
+        let rules = self.change_rules(&change.parent)?.policy();
         let allowed = rules.judge(&change.plan, &change.parent, ANY_AGE);
         allowed.map_err(|error| ServiceError::Invalid(error.into()))
     }

@@ -138,7 +138,7 @@ impl Service {
         let peers: std::collections::BTreeSet<_> = peers.collect();
         peers.iter().for_each(|peer| self.reach(peer.clone()));
         let channel = self.open_channel(Topic::Change(id), peers)?;
-        let policy = self.change_rules(&name, &parent)?.policy();
+        let policy = self.change_rules(&parent)?.policy();
         let approvals = policy.approvals(&parent);
         let (place, may_deal) = (known.place_of(&parent), known.approved.may_deal_in(&plan));
         let (seats, opened) = ((old.clone(), new.clone()), (plan.clone(), parent.clone()));
@@ -242,13 +242,15 @@ impl Service {
         Ok(first)
     }
 
-    /// This node's rules for changes of a group.
+    /// This node's rules for changes of a group: of its own section by the name that it has here,
+    /// or by its id. The name in a plan file chooses no section.
     pub(super) fn change_rules(
         &self,
-        name: &roastery_protocol::group::Name,
         parent: &Group,
     ) -> Result<crate::config::ChangeRules, ServiceError> {
-        let settings = self.config.settings_of(Some(name.as_str()), parent.id());
+        let id = parent.id();
+        let here = self.lock_groups().get(&id).map(|group| group.name.clone());
+        let settings = self.config.settings_of(here.as_deref(), id);
         Ok(settings.map_err(|error| ServiceError::NotReady(error.into()))?.policy.change)
     }
 }

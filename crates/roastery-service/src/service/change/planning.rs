@@ -19,7 +19,9 @@ use crate::{
     service::{
         Service, ServiceError,
         change::{opening::known_of, running::ChangeService, status::ChangeStatus},
-        exactly_one, now_ms,
+        exactly_one,
+        groups::naming::name_of_group,
+        now_ms,
     },
 };
 
@@ -61,8 +63,8 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Invalid`] if the file is no plan, or one that this node cannot take part in:
-    /// the reason says why.
+    /// [`ServiceError::Invalid`] if the file is no plan, or one that this node cannot take part in,
+    /// or the name in it could be taken for an id: the reason says why.
     pub async fn take_up_plan(self: &Arc<Self>, text: &str) -> Result<ChangeStatus, ServiceError> {
         let _joining = self.joining.lock().await;
         let file = PlanFile::parse(text).map_err(|error| ServiceError::Invalid(error.into()))?;
@@ -72,6 +74,7 @@ impl Service {
             self.know_cards(&file);
             return Ok(known.status(&self.shared));
         }
+        name_of_group(file.name().as_str())?;
         let (parent, name) = self.parent_of(&file);
         self.check_plan(&plan, &parent).await?;
         // One that is refused is not kept: the cards in it may be in another plan.

@@ -16,7 +16,7 @@ use roastery_protocol::{
     },
     group::{Group, Name},
 };
-use roastery_store::{ContentError, Store, StoreError};
+use roastery_store::{Store, StoreError};
 use tokio::{
     sync::{mpsc, watch},
     task::AbortHandle,
@@ -209,8 +209,9 @@ impl Keeping {
     }
 }
 
-/// Keeps the group of a new epoch, and reads it back. A node that was no member before takes the
-/// name of the plan, if that is free.
+/// Keeps the group of a new epoch, and reads it back. It has the names that this node has for the
+/// epoch before. At a node that was no member it has none until the operator names it: the name in
+/// the plan file is under no fingerprint, and must choose no policy.
 fn put(
     store: &Store,
     keeping: &Keeping,
@@ -219,12 +220,6 @@ fn put(
     share: SecretShare,
 ) -> Result<(), StoreError> {
     store.adopt(&keeping.parent, group, &[(seat, share)])?;
-    if store.name_of(group.id())?.is_none() {
-        match store.bind_name(&keeping.name, group.id()) {
-            Err(StoreError::Content(ContentError::NameTaken { .. })) | Ok(()) => {}
-            Err(error) => return Err(error),
-        }
-    }
     // Opens the share, and compares it with the public one.
     store.group(group.id()).map(drop)
 }

@@ -47,7 +47,8 @@ impl Service {
     }
 
     /// The name of a group that is to be started. One that has none gets the wanted one, if no
-    /// other group has it or would get it as well; otherwise the operator names it.
+    /// other group has it or would get it as well; otherwise the operator names it. So does it a
+    /// later epoch without the name of one before: no key generation has named that here.
     pub(in crate::service) async fn name_for(
         &self,
         kept: &KeptGroup,
@@ -56,6 +57,13 @@ impl Service {
         let bound = self.shared.store(move |store| store.name_of(id)).await?;
         if bound.is_some() {
             return Ok(bound);
+        }
+        if kept.group.epoch().number() > 0 && kept.recovery.is_none() {
+            tracing::warn!(
+                group = %id,
+                "the group has no name, and its requests wait for the operator: roastery group rename {id} NAME"
+            );
+            return Ok(None);
         }
         let unnamed = self
             .shared
@@ -135,7 +143,7 @@ impl Service {
         let unnamed = groups.iter().map(|group| (&group.name, group.group.id().to_string()));
         let unnamed = unnamed.filter(|(name, id)| *name == id).map(|(_, id)| {
             format!(
-                "the group {id} has no name, because another group has the one that it would get: roastery group rename {id} NAME"
+                "the group {id} has no name, and its requests wait for the operator: roastery group rename {id} NAME"
             )
         });
         unknown.chain(unnamed).collect()

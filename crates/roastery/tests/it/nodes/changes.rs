@@ -50,8 +50,8 @@ fn epoch(group: &Group, node: usize) -> Value {
 
 fn adopted(group: &Group, node: usize, number: u64) -> Value {
     until("the new epoch runs", || {
-        let newest = epoch(group, node);
-        (newest["epoch"] == number).then_some(newest)
+        let groups = group.status(node)["groups"].as_array().unwrap().clone();
+        groups.into_iter().find(|group| group["epoch"] == number)
     })
 }
 
@@ -138,11 +138,17 @@ fn a_member_is_removed_without_its_help_and_two_join_with_a_higher_threshold() {
     decide(&group, &plan, &[0, 1], &[0, 1, 3, 4]);
     for node in [0, 1, 3, 4] {
         let after = adopted(&group, node, 1);
-        assert_eq!((&after["key"], &after["name"]), (&before["key"], &before["name"]));
+        // Who joins names the group: the name in a plan file is under no fingerprint.
+        let name = if node < 3 { &before["name"] } else { &after["id"] };
+        assert_eq!((&after["key"], &after["name"]), (&before["key"], name));
         assert_eq!(after["members"].as_array().unwrap().len(), 4);
     }
+    let id = epoch(&group, 4)["id"].as_str().unwrap().to_owned();
+    group.tell(4, &["group", "rename", &id, "local"]).well();
+    group.stop(4);
+    group.restart(4, &[]);
     assert_eq!(address(&group, 4), addresses);
-    signs(&group, &[3, 4, 0], "with those that joined");
+    signs(&group, &[4, 3, 0], "with those that joined");
     // It has its old group, and no other.
     assert_eq!(epoch(&group, 2)["epoch"], 0);
     let shown = group.tell(0, &["change", "show"]).well();
@@ -249,4 +255,39 @@ fn a_plan_that_a_node_refuses_uses_up_no_card_there() {
     let refresh = ["change", "refresh", "--group", "local", "--out", &second, &kept, &card];
     group.tell(0, &refresh).well();
     group.tell(1, &["change", "propose", &second]).well();
+}
+
+#[test]
+fn the_name_in_a_plan_file_chooses_no_policy_and_a_group_that_was_joined_waits_for_the_operator() {
+    let group = Group::start("joined-by-plan", 2, 2);
+    join(&group, 2, free_ports(1));
+    group.stop(2);
+    let automatic = "[group.treasury.policy]\napproval = \"automatic\"\nmost_per_hour = 5\n";
+    group.edit(
+        2,
+        "[policy]\n",
+        &format!("{automatic}[policy]\napproval = \"automatic\"\nmost_per_hour = 5\n"),
+    );
+    group.restart(2, &[]);
+    let plan = plan(&group, &["add"], &[0, 1, 2]);
+    let text = fs::read_to_string(&plan.0).unwrap();
+    let named = |name: &str| {
+        let file = group.path("plan-with-another-name");
+        fs::write(&file, text.replacen("\"local\"", &format!("{name:?}"), 1)).unwrap();
+        group.tell(2, &["change", "propose", &file])
+    };
+    let refused = named(&"ab".repeat(32));
+    assert!(refused.status == 2 && refused.err.contains("64 hexadecimal digits"), "{refused:?}");
+    named("treasury").well();
+    decide(&group, &plan, &[0, 1], &[0, 1]);
+    group.tell(2, &["change", "accept", "--fingerprint", &plan.1]).well();
+    let joined = adopted(&group, 2, 1);
+    assert_eq!(joined["name"], joined["id"]);
+    assert_eq!(joined["policy"]["approval"], "manual");
+    assert_eq!(adopted(&group, 0, 1)["name"], "local");
+    // Named by its operator it has that section.
+    group.tell(2, &["group", "rename", joined["id"].as_str().unwrap(), "treasury"]).well();
+    group.stop(2);
+    group.restart(2, &[]);
+    assert_eq!(epoch(&group, 2)["policy"]["section"], "[group.treasury.policy]");
 }

@@ -102,7 +102,7 @@ impl GroupRecord {
         self.erased.then_some(self.epoch_key)
     }
 
-    fn group(&self) -> Result<Group, StoreError> {
+    pub(super) fn group(&self) -> Result<Group, StoreError> {
         Group::decode(&self.group).map_err(|_| damaged::<Self>())
     }
 

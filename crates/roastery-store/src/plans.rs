@@ -4,12 +4,13 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use roastery_frost::SecretShare;
 use roastery_protocol::{
     PlanId, Seat,
-    change::{self, Plan},
+    change::{self, EpochOrder, Plan},
     group::{Group, Name},
 };
 
 use super::{
     ContentError, Durability, Entry, Part, Store, StoreError,
+    groups::GroupRecord,
     names::NameRecord,
     table::{Record, Table},
 };
@@ -127,8 +128,9 @@ impl Store {
         self.vault.snapshot()?.collect(|record: PlanRecord| record.read().map(Some))
     }
 
-    /// Adopts an epoch: keeps its group with this node's shares, and gives it the names of the
-    /// group before it. That one stays until it is erased. All of it is one step.
+    /// Adopts an epoch: keeps its group with this node's shares. If it is the greatest certified
+    /// one of its key that is known here, it gets the names of the epochs before it, and of lower
+    /// ones beside it. Those stay until they are erased. All of it is one step.
     ///
     /// # Errors
     ///
@@ -137,14 +139,41 @@ impl Store {
         &self,
         parent: &Group,
         group: &Group,
+        order: EpochOrder,
         seats: &[(Seat, SecretShare)],
     ) -> Result<(), StoreError> {
-        let (id, before) = (group.id(), parent.id());
-        let names = self.vault.snapshot()?.collect(|record: NameRecord| Ok(Some(record)))?;
+        let (id, key, before) = (group.id(), group.key_id(), parent.id());
         self.write_group(group, seats, None, |transaction, new| {
             new.put(transaction)?;
-            let mut named = names.iter().filter(|name| name.group() == before);
-            named.try_for_each(|name| transaction.move_name(name, id))
+            // Other changes wait for this one, and what was written before is read.
+            let snapshot = self.vault.snapshot()?;
+            let plans = snapshot.collect(|record: PlanRecord| record.read().map(Some))?;
+            let mut of_key = plans.iter().filter(|kept| kept.plan.parent().key == key);
+            if of_key.any(|kept| kept.certified().any(|other| other > order)) {
+                return Ok(());
+            }
+            let epochs = snapshot.collect(|record: GroupRecord| {
+                let known = record.group()?;
+                Ok((known.key_id() == key).then(|| known.id()))
+            })?;
+            let mut names = snapshot.collect(|record: NameRecord| {
+                Ok(epochs.contains(&record.group()).then_some(record))
+            })?;
+            // The name that the epoch before goes by is the one that it goes by.
+            names.sort_by_key(|name| name.group() == before);
+            names.iter().try_for_each(|name| transaction.move_name(name, id))
+        })
+    }
+}
+
+impl KeptPlan {
+    /// The places of the epochs that the plan has made, as far as they are known here.
+    pub fn certified(&self) -> impl Iterator<Item = EpochOrder> + '_ {
+        self.records.iter().filter_map(|record| match record {
+            change::machine::Record::Certified(transcript) => {
+                Some(EpochOrder::of(&self.plan, *transcript))
+            }
+            _ => None,
         })
     }
 }

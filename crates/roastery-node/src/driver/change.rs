@@ -34,6 +34,8 @@ pub struct ChangeDriver<B, E> {
     /// A listener for its events, if there is one.
     watch: Option<mpsc::UnboundedSender<Event>>,
     phase: ChangePhase,
+    /// This node's old seat and its new one.
+    own: (Option<Seat>, Option<Seat>),
 }
 
 /// What a person decides about a change that runs. Clones are for the same change.
@@ -102,13 +104,15 @@ pub enum ChangeNotKept {
 }
 
 impl ChangeHandle {
-    /// Approves the plan as an old member. It is stored when this returns.
+    /// Approves the plan as an old member. It is stored when this returns. Returns whether the
+    /// approval counts: not where the plan has expired, or another epoch than the one that it
+    /// changes is current.
     ///
     /// # Errors
     ///
     /// [`ChangeNotKept`].
-    pub async fn approve(&self) -> Result<(), ChangeNotKept> {
-        self.order(Decision::Approve).await.map(drop)
+    pub async fn approve(&self) -> Result<bool, ChangeNotKept> {
+        self.order(Decision::Approve).await
     }
 
     /// Takes the approval back. Returns whether that can be: not once this node has dealt.
@@ -120,13 +124,14 @@ impl ChangeHandle {
         self.order(Decision::Withdraw).await
     }
 
-    /// Accepts the plan as a new member. It is stored when this returns.
+    /// Accepts the plan as a new member. It is stored when this returns. Returns whether the
+    /// acceptance counts: not where the plan has expired, or the store is from a backup without it.
     ///
     /// # Errors
     ///
     /// [`ChangeNotKept`].
-    pub async fn accept(&self) -> Result<(), ChangeNotKept> {
-        self.order(Decision::Accept).await.map(drop)
+    pub async fn accept(&self) -> Result<bool, ChangeNotKept> {
+        self.order(Decision::Accept).await
     }
 
     /// From now on this node does not deal in this change: it has approved a plan with a higher
@@ -171,10 +176,14 @@ impl<B: Bus, E: Engine> ChangeDriver<B, E> {
         let now = clock.now();
         let opening = opening(now);
         let phase = phase_of(&opening.stored);
+        let own = (
+            opening.old.as_ref().map(|(seat, _)| *seat),
+            opening.new.as_ref().map(|(seat, _)| *seat),
+        );
         let change = Change::open(opening, now)?;
         let (sender, orders) = mpsc::unbounded_channel();
         let reports = watch::Sender::new(report(&change, phase));
-        let driver = Self { bus, change, clock, orders, reports, watch: None, phase };
+        let driver = Self { bus, change, clock, orders, reports, watch: None, phase, own };
         Ok((driver, ChangeHandle { orders: sender }))
     }
 
@@ -198,12 +207,7 @@ impl<B: Bus, E: Engine> ChangeDriver<B, E> {
         loop {
             // What could not be stored is asked for again by the change.
             let _ = self.flush(&mut store);
-            let report = report(&self.change, self.phase);
-            self.reports.send_if_modified(|known| {
-                let is_new = *known != report;
-                *known = report;
-                is_new
-            });
+            self.tell_report();
             consume_budget().await;
             let wake = self.clock.until(self.change.next_timeout());
             tokio::select! {
@@ -236,7 +240,7 @@ impl<B: Bus, E: Engine> ChangeDriver<B, E> {
         store: &mut impl FnMut(&Record, &Change<E>) -> io::Result<()>,
     ) {
         let now = self.clock.now();
-        let can_be = match what {
+        let mut can_be = match what {
             Decision::Approve => {
                 self.change.approve(now);
                 true
@@ -256,8 +260,27 @@ impl<B: Bus, E: Engine> ChangeDriver<B, E> {
             }
         };
         let stored = self.flush(store).map_err(Arc::new);
+        let (call, (old, new)) = (self.change.roll_call(), self.own);
+        match what {
+            Decision::Approve => can_be = old.is_some_and(|seat| call.has_approved(seat)),
+            Decision::Accept => {
+                can_be = new.is_some_and(|seat| call.missing().all(|missing| missing != seat));
+            }
+            _ => {}
+        }
+        // Who has decided looks at the report next.
+        self.tell_report();
         // The caller may be gone.
         let _ = done.send(stored.map(|()| can_be));
+    }
+
+    fn tell_report(&self) {
+        let report = report(&self.change, self.phase);
+        self.reports.send_if_modified(|known| {
+            let is_new = *known != report;
+            *known = report;
+            is_new
+        });
     }
 
     /// Does what the change has asked for. An error is the last one of the store.

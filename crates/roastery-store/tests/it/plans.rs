@@ -4,7 +4,7 @@ use std::fs;
 
 use roastery_protocol::{
     ChangeTranscriptHash,
-    change::{Plan, machine::Record, message::DealingName},
+    change::{EpochOrder, Plan, machine::Record, message::DealingName},
     group::{Epoch, Group},
 };
 use roastery_store::{ContentError, Store, StoreError};
@@ -13,6 +13,10 @@ use crate::{fixture::*, new_store, support::*};
 
 fn transcript() -> ChangeTranscriptHash {
     ChangeTranscriptHash::from_bytes([8; 32])
+}
+
+fn order(plan: &Plan) -> EpochOrder {
+    EpochOrder::of(plan, transcript())
 }
 
 fn records(kept: &Kept) -> Vec<Record> {
@@ -104,7 +108,7 @@ fn an_adopted_epoch_has_the_names_of_the_one_before_and_its_host_key_is_erased_w
     let (store, plan) = filled(&folder, &kept);
     store.bind_name(&"savings".parse().unwrap(), kept.group().id()).unwrap();
     let group = made_by(&plan, &kept);
-    store.adopt(kept.group(), &group, &kept.seats).unwrap();
+    store.adopt(kept.group(), &group, order(&plan), &kept.seats).unwrap();
     store.check().unwrap();
     for name in ["treasury", "savings"] {
         assert_eq!(store.group_named(&name.parse().unwrap()).unwrap(), Some(group.id()));
@@ -127,6 +131,29 @@ fn an_adopted_epoch_has_the_names_of_the_one_before_and_its_host_key_is_erased_w
 }
 
 #[test]
+fn of_two_certified_epochs_of_one_parent_the_greater_has_the_names_whichever_was_adopted_first() {
+    for lower_first in [true, false] {
+        let (folder, kept) = (Folder::new(), Kept::new());
+        let store = new_store(&folder);
+        fill(&store, &kept);
+        let (lower, greater) = (plan(&kept, 0), plan(&kept, 1));
+        let all = if lower_first { [&lower, &greater] } else { [&greater, &lower] };
+        for plan in all {
+            store.keep_plan(plan, kept.group(), &"treasury".parse().unwrap()).unwrap();
+            let certified = Record::Certified(transcript());
+            store.keep_plan_record(plan, &certified, Some(&[9; 100])).unwrap();
+            let group = made_by(plan, &kept);
+            store.adopt(kept.group(), &group, order(plan), &kept.seats).unwrap();
+        }
+        let [lower, greater] = [&lower, &greater].map(|plan| made_by(plan, &kept).id());
+        let named = store.group_named(&"treasury".parse().unwrap()).unwrap();
+        assert_eq!(named, Some(greater));
+        assert_eq!(store.name_of(greater).unwrap().as_deref(), Some("treasury"));
+        assert_eq!(store.name_of(lower).unwrap().is_some(), lower_first);
+    }
+}
+
+#[test]
 fn an_epoch_is_not_adopted_with_the_share_of_another_seat() {
     let (folder, kept) = (Folder::new(), Kept::new());
     let store = new_store(&folder);
@@ -134,7 +161,7 @@ fn an_epoch_is_not_adopted_with_the_share_of_another_seat() {
     let plan = plan(&kept, 0);
     let group = made_by(&plan, &kept);
     let [_, (_, other)] = kept.all_seats();
-    let refused = store.adopt(kept.group(), &group, &[(kept.seats[0].0, other)]);
+    let refused = store.adopt(kept.group(), &group, order(&plan), &[(kept.seats[0].0, other)]);
     let refused = refused.unwrap_err();
     assert!(matches!(refused, StoreError::Content(ContentError::OtherShare { .. })), "{refused}");
     assert!(store.group(group.id()).unwrap().is_none());

@@ -12,6 +12,7 @@ use roastery_node::{
     driver::{ChangeDriver, ChangeHandle, ChangeNotKept, ChangePhase, ChangeReport},
 };
 use roastery_protocol::{
+    ChangeTranscriptHash,
     change::{
         EpochOrder, Parent, Plan, Terms, UsedHostKeys,
         machine::{Change, FrostEngine, Opening, Record, Settings},
@@ -110,8 +111,8 @@ async fn a_change_comes_to_its_certificate_once_all_have_accepted_and_enough_hav
     let open = |at: usize| open(&mesh, &fixture, &plan, at, &kept[at]);
     let mut nodes: Vec<Node> = (0..2).map(open).collect();
     for node in &nodes {
-        node.handle.approve().await.unwrap();
-        node.handle.accept().await.unwrap();
+        assert!(node.handle.approve().await.unwrap());
+        assert!(node.handle.accept().await.unwrap());
     }
     // Nothing is dealt before all have accepted.
     let report = nodes[0].reports.borrow().clone();
@@ -155,4 +156,19 @@ async fn a_decision_that_cannot_be_stored_is_an_error_and_is_stored_when_the_dis
     node.handle.bar_dealing().await.unwrap();
     assert!(node.handle.withdraw().await.unwrap());
     assert_eq!(kept.lock().unwrap().records, [Record::Approved, Record::Withdrawn]);
+}
+
+#[tokio::test]
+async fn a_decision_that_has_no_effect_is_reported_as_none() {
+    let (mesh, fixture) = (Mesh::default(), Fixture::new(2, MEMBERS));
+    let plan = plan(&fixture);
+    let kept: Arc<Mutex<Kept>> = Arc::default();
+    kept.lock().unwrap().records = vec![Record::Restored];
+    let node = open(&mesh, &fixture, &plan, 0, &kept);
+    assert!(!node.handle.accept().await.unwrap());
+    let other = ChangeTranscriptHash::from_bytes([7; 32]);
+    node.handle.superseded(EpochOrder::of(&plan, other)).await.unwrap();
+    assert!(!node.handle.approve().await.unwrap());
+    assert_eq!(kept.lock().unwrap().records, [Record::Restored]);
+    assert_eq!(node.reports.borrow().approved, []);
 }

@@ -258,7 +258,16 @@ impl Service {
             };
             !named.iter().any(newer)
         };
-        exactly_one("group", name, named.iter().filter(is_newest).cloned())
+        let newest: Vec<_> = named.iter().filter(is_newest).cloned().collect();
+        if let [_, _, ..] = newest[..]
+            && let Ok(bound) = name.parse()
+            && let Some(id) = self.shared.store.group_named(&bound)?
+        {
+            // Two certified plans of one parent: the name is bound to the greater epoch.
+            let bound = newest.iter().filter(|group| group.group.id() == id);
+            return exactly_one("group", name, bound.cloned());
+        }
+        exactly_one("group", name, newest.into_iter())
     }
 
     fn group_of(&self, kept: &KeptRequest) -> Option<Arc<GroupService>> {

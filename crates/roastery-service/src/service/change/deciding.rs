@@ -60,7 +60,11 @@ impl Service {
             // One that has ended deals no more.
             let _ = other.handle.bar_dealing().await;
         }
-        change.handle.approve().await.map_err(not_kept)?;
+        if !change.handle.approve().await.map_err(not_kept)? {
+            let reason = "the approval has no effect: the plan has expired, or a later epoch of the group exists \
+                          than the one that it changes: make a plan of that";
+            return Err(ServiceError::Conflict(reason.into()));
+        }
         self.change(id)
     }
 
@@ -69,7 +73,8 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// As of [`Service::approve_change`].
+    /// As of [`Service::approve_change`]; [`ServiceError::Conflict`] if the plan has expired, or the
+    /// store is from a backup without the acceptance.
     pub async fn accept_change(
         &self,
         id: &str,
@@ -82,7 +87,11 @@ impl Service {
         }
         let _deciding = self.joining.lock().await;
         self.check_rules(&change).await?;
-        change.handle.accept().await.map_err(not_kept)?;
+        if !change.handle.accept().await.map_err(not_kept)? {
+            let reason = "the acceptance has no effect: the plan has expired, or this node's store is from a backup \
+                          in which it had not accepted: make a fresh card, and a plan with that";
+            return Err(ServiceError::Conflict(reason.into()));
+        }
         self.change(id)
     }
 

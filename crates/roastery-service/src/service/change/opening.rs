@@ -35,13 +35,8 @@ impl Known {
     /// The place of a group in the order of epochs, as far as it is known here.
     fn place_of(&self, group: &Group) -> EpochOrder {
         let made = self.plans.iter().find(|kept| kept.plan.id() == group.epoch().plan());
-        let transcript = made.and_then(|kept| {
-            kept.records.iter().rev().find_map(|record| match record {
-                Record::Certified(transcript) => Some(EpochOrder::of(&kept.plan, *transcript)),
-                _ => None,
-            })
-        });
-        transcript.unwrap_or_else(|| EpochOrder::of_root(group))
+        let order = made.and_then(|kept| kept.certified().last());
+        order.unwrap_or_else(|| EpochOrder::of_root(group))
     }
 }
 
@@ -53,13 +48,9 @@ pub(super) fn known_of(store: &Store, plan: &Plan) -> Result<Known, StoreError> 
     for kept in &plans {
         used.add_group(&kept.parent);
         used.add_plan(&kept.plan);
-        let certified = kept.records.iter().filter_map(|record| match record {
-            Record::Certified(transcript) if kept.plan.parent().key == key => {
-                Some(EpochOrder::of(&kept.plan, *transcript))
-            }
-            _ => None,
-        });
-        current = certified.fold(current, EpochOrder::max);
+        if kept.plan.parent().key == key {
+            current = kept.certified().fold(current, EpochOrder::max);
+        }
     }
     for kept in store.groups()? {
         used.add_group(&kept.group);

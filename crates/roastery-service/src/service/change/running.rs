@@ -156,11 +156,15 @@ impl Keeping {
         kept.map_err(io::Error::other)?;
         if let Some(certificate) = certificate {
             self.adopt(certificate);
-            let transcript = ChangeTranscriptHash::from_bytes(*certificate.transcript().hash());
             // The receiver ends with the service.
-            let _ = self.adopted.send(EpochOrder::of(&self.plan, transcript));
+            let _ = self.adopted.send(self.order(certificate));
         }
         Ok(())
+    }
+
+    fn order(&self, certificate: &Certificate) -> EpochOrder {
+        let transcript = ChangeTranscriptHash::from_bytes(*certificate.transcript().hash());
+        EpochOrder::of(&self.plan, transcript)
     }
 
     /// Puts the new epoch into the store, if this node has a seat in it.
@@ -169,7 +173,8 @@ impl Keeping {
         let group = self.plan.group(&self.parent, certificate);
         let share = self.share_of(seat, certificate);
         let kept = share.and_then(|share| {
-            let adopted = put(&self.shared.store, self, &group, seat, share);
+            let order = self.order(certificate);
+            let adopted = put(&self.shared.store, &self.parent, (&group, order), (seat, share));
             self.shared.store_state.saw(&adopted);
             adopted.map_err(|error| error.to_string())
         });
@@ -214,12 +219,11 @@ impl Keeping {
 /// the plan file is under no fingerprint, and must choose no policy.
 fn put(
     store: &Store,
-    keeping: &Keeping,
-    group: &Group,
-    seat: Seat,
-    share: SecretShare,
+    parent: &Group,
+    (group, order): (&Group, EpochOrder),
+    own: (Seat, SecretShare),
 ) -> Result<(), StoreError> {
-    store.adopt(&keeping.parent, group, &[(seat, share)])?;
+    store.adopt(parent, group, order, &[own])?;
     // Opens the share, and compares it with the public one.
     store.group(group.id()).map(drop)
 }

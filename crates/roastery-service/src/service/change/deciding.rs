@@ -73,8 +73,8 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// As of [`Service::approve_change`]; [`ServiceError::Conflict`] if the plan has expired, or the
-    /// store is from a backup without the acceptance.
+    /// As of [`Service::approve_change`]; [`ServiceError::Conflict`] if the plan has expired, or
+    /// the store is from a backup without the acceptance.
     pub async fn accept_change(
         &self,
         id: &str,

@@ -181,7 +181,7 @@ fn what_fits_no_request_is_refused() {
     let (folder, kept) = (Folder::new(), Kept::new());
     let store = new_store(&folder);
     let long = "x".repeat(MAX_TEXT + 1);
-    let text = Subject::Text("pay".to_owned());
+    let text = Subject::Text("x".repeat(roastery_protocol::request::MAX_TEXT + 1));
     let error = refusal(store.add_request(&kept.request(0), &text, None, 7).unwrap_err());
     assert!(matches!(error, ContentError::Subject(_)));
     assert!(store.add_request(&kept.request(0), &Subject::Hash, None, 7).unwrap());

@@ -92,3 +92,29 @@ fn a_rejection_of_one_part_is_one_of_all() {
     let fetched = group.tell(0, &["psbt", "fetch", &session, "--wait", "30"]);
     assert_eq!(fetched.status, 1, "{fetched:?}");
 }
+
+#[test]
+fn a_rejection_that_the_store_cannot_take_is_one_of_all_parts_after_a_restart() {
+    let group = Group::start("parts-beside", 3, 3);
+    group.stop(2);
+    group.stop(1);
+    group.restart_ignoring_file_limits(1);
+    let (psbt, _) = payment(&wallet(&group));
+    let session = ask(&group, &psbt);
+    let asked = group.request_in(1, &session, "proposed");
+    let parts: Vec<&str> =
+        asked["parts"].as_array().unwrap().iter().map(|part| part.as_str().unwrap()).collect();
+    group.approve(1, &session);
+    for part in &parts {
+        group.request_in(1, part, "approved");
+    }
+    group.limit_files(1, "4096");
+    let said = group.tell(1, &["reject", parts[1], "--note", "not this"]);
+    assert_ne!(said.status, 0, "{said:?}");
+    group.kill_if_it_runs(1);
+    group.restart(1, &[]);
+    for part in &parts {
+        let known = group.request_in(1, part, "refused");
+        assert!(known["text"].as_str().unwrap().contains("not this"), "{known}");
+    }
+}

@@ -3,7 +3,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use roastery_protocol::group::PeerId;
+use roastery_protocol::{change::Plan, group::PeerId};
 use roastery_store::{Durability, Store, StoreError, StoreWriter, Transaction};
 use tokio::{
     sync::{broadcast, oneshot},
@@ -176,6 +176,13 @@ impl Shared {
     pub(in crate::service) fn name_of(&self, peer: &PeerId) -> String {
         let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
         names.get(peer).cloned().unwrap_or_default()
+    }
+
+    /// The members of a new epoch are called as in its plan.
+    pub(in crate::service) fn learn_names(&self, plan: &Plan) {
+        for (member, name) in plan.members().iter().zip(plan.names()) {
+            self.set_name(member.peer.clone(), name.to_string());
+        }
     }
 
     pub(in crate::service) fn set_name(&self, peer: PeerId, name: String) {

@@ -196,7 +196,12 @@ impl Service {
     /// Opens the changes again that were open before the restart: those of epochs that are not
     /// superseded. Then the groups of the epochs start that had not been adopted before it.
     pub(in crate::service) async fn resume_changes(self: &Arc<Self>) -> Result<(), ServiceError> {
-        let plans = self.shared.store(Store::plans).await?;
+        let mut plans = self.shared.store(Store::plans).await?;
+        // Names of a later epoch take the place of those of an earlier one.
+        plans.sort_by_key(|kept| kept.certified().max());
+        for kept in plans.iter().filter(|kept| kept.certified().next().is_some()) {
+            self.shared.learn_names(&kept.plan);
+        }
         let epochs: Vec<Parent> =
             self.lock_groups().values().map(|group| Parent::of(&group.group)).collect();
         for kept in plans {

@@ -64,22 +64,24 @@ impl Service {
     /// # Errors
     ///
     /// [`ServiceError::Invalid`] if the file is no plan, or one that this node cannot take part in,
-    /// or the name in it could be taken for an id: the reason says why.
+    /// the name in it could be taken for an id, or it calls a member
+    /// otherwise than this node does: the reason says why.
     pub async fn take_up_plan(self: &Arc<Self>, text: &str) -> Result<ChangeStatus, ServiceError> {
         let _joining = self.joining.lock().await;
         let file = PlanFile::parse(text).map_err(|error| ServiceError::Invalid(error.into()))?;
         let plan = file.plan().clone();
         let known = self.lock_changes().get(&plan.id()).cloned();
         if let Some(known) = known {
-            self.know_cards(&file);
+            self.know_addresses(&file);
             return Ok(known.status(&self.shared));
         }
         name_of_group(file.name().as_str())?;
         let (parent, name) = self.parent_of(&file);
+        self.check_names(&plan, &parent)?;
         self.check_plan(&plan, &parent).await?;
         // One that is refused is not kept: the cards in it may be in another plan.
         self.own_part(&plan, &parent).await?;
-        self.know_cards(&file);
+        self.know_addresses(&file);
         let id = plan.id();
         // It may have been taken up before, and not have been opened at this start.
         let keep = move |store: &Store| {
@@ -122,10 +124,36 @@ impl Service {
         checked.map(drop).map_err(|error| ServiceError::Invalid(error.into()))
     }
 
-    /// Learns the names and addresses of the new members.
-    fn know_cards(&self, file: &PlanFile) {
+    /// Whether each member is called in the plan what it is called here, and no other one is: who
+    /// compares a fingerprint and reads names must not take one member for another.
+    fn check_names(&self, plan: &Plan, parent: &Group) -> Result<(), ServiceError> {
+        for (member, name) in plan.members().iter().zip(plan.names()) {
+            let known = self.shared.name_of(&member.peer);
+            if !known.is_empty() && known != name.as_str() {
+                let reason = format!(
+                    "the plan calls a member {name:?} that is called {known:?} here: ask for a card with the name \
+                     {known:?} (name in its configuration), and a plan with that"
+                );
+                return Err(ServiceError::Invalid(reason.into()));
+            }
+            let other = parent.members().iter().find(|other| {
+                other.peer != member.peer
+                    && self.shared.name_of(&other.peer).eq_ignore_ascii_case(name.as_str())
+            });
+            if other.is_some() {
+                let reason = format!(
+                    "the plan calls a member {name:?} and another member of the group is called so here: ask for a \
+                     card with another name, and a plan with that"
+                );
+                return Err(ServiceError::Invalid(reason.into()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Learns the addresses of the new members. Their names are known with the epoch.
+    fn know_addresses(&self, file: &PlanFile) {
         for card in file.cards().iter().filter(|card| *card.peer() != self.peer) {
-            self.shared.set_name(card.peer().clone(), card.name().to_string());
             if let Err(error) = self.learn(card.whereabouts()) {
                 let name = card.name();
                 tracing::error!(%name, %error, "the addresses of a member could not be kept");

@@ -14,7 +14,7 @@ use roastery_protocol::{
         EpochOrder, Plan,
         machine::{Change, Event, FrostEngine, Record},
     },
-    group::{Group, Name},
+    group::{Group, Member, Name},
 };
 use roastery_store::{Store, StoreError};
 use tokio::{
@@ -117,7 +117,16 @@ impl ChangeService {
             Adoption::Adopted(group) => (Some(*group), None),
             Adoption::Failed(why) => (None, Some(why.clone())),
         };
-        let old_names = self.parent.members().iter().map(|member| shared.name_of(&member.peer));
+        let of_plan = |member: &Member| {
+            let mut named = self.plan.members().iter().zip(self.plan.names());
+            let named = named.find(|(new, _)| new.identity_key == member.identity_key);
+            named.map(|(_, name)| name.to_string()).unwrap_or_default()
+        };
+        // A member that joins knows the names of the others from the plan only.
+        let old_names = self.parent.members().iter().map(|member| {
+            let known = shared.name_of(&member.peer);
+            if known.is_empty() { of_plan(member) } else { known }
+        });
         ChangeStatus {
             name: self.name.clone(),
             plan: self.plan.clone(),
@@ -169,6 +178,7 @@ impl Keeping {
 
     /// Puts the new epoch into the store, if this node has a seat in it.
     fn adopt(&self, certificate: &Certificate) {
+        self.shared.learn_names(&self.plan);
         let Some(seat) = self.new else { return };
         let group = self.plan.group(&self.parent, certificate);
         let share = self.share_of(seat, certificate);

@@ -291,3 +291,24 @@ fn the_name_in_a_plan_file_chooses_no_policy_and_a_group_that_was_joined_waits_f
     group.restart(2, &[]);
     assert_eq!(epoch(&group, 2)["policy"]["section"], "[group.treasury.policy]");
 }
+
+#[test]
+fn a_plan_that_calls_a_member_otherwise_or_like_another_one_is_refused_and_changes_no_name() {
+    let group = Group::start("plan-names", 3, 2);
+    join(&group, 3, free_ports(1));
+    let rename = |node: usize, name: &str| {
+        group.stop(node);
+        let name = format!("name = {name:?}");
+        group.edit(node, &format!("name = \"node-{node}\""), &name);
+        group.restart(node, &[]);
+    };
+    rename(3, "node-2");
+    let leaver = plan(&group, &["remove", "--member", "node-2"], &[0, 1, 3]);
+    let refused = group.tell(0, &["change", "propose", &leaver.0]);
+    assert!(refused.err.contains("another member of the group is called so"), "{refused:?}");
+    rename(1, "node-9");
+    let renamed = plan(&group, &["refresh"], &[0, 1, 2]);
+    let refused = group.tell(0, &["change", "propose", &renamed.0]);
+    assert!(refused.err.contains("is called \"node-1\" here"), "{refused:?}");
+    assert_eq!(epoch(&group, 0)["members"][1]["name"], "node-1");
+}

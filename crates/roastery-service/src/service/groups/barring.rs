@@ -1,17 +1,21 @@
 //! The operator bars a member: this node does not sign with it any more.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bitcoin::hex::DisplayHex as _;
-use roastery_protocol::group::PeerId;
-use roastery_store::KeptBar;
+use roastery_protocol::{
+    Seat,
+    group::{Group, Member, PeerId},
+};
+use roastery_store::{KeptBar, Store};
 
 use crate::service::{Service, ServiceError, group::service::GroupService, now_ms};
 
 impl Service {
     /// Bars all seats of a member, named by its name or its peer id: this node neither picks nor
     /// serves them, signs with none of them and takes no proposals of them, now and after each
-    /// start. A member that is barred already stays so.
+    /// start, in all epochs of the key, also in those to come. A member that is barred already
+    /// stays so.
     ///
     /// # Errors
     ///
@@ -26,24 +30,63 @@ impl Service {
             let reason = format!("{member:?} is this node itself, which cannot be barred here");
             return Err(ServiceError::Conflict(reason.into()));
         }
-        let time_ms = now_ms();
-        let members = group.group.seats().zip(group.group.members());
-        let bars: Vec<KeptBar> = members
-            .filter(|(_, member)| member.peer == peer)
-            .map(|(seat, _)| KeptBar { seat, time_ms })
-            .collect();
+        let of_member = group.group.members().iter().filter(|member| member.peer == peer);
+        let barred: Vec<Member> = of_member.cloned().collect();
+        let (key, time_ms) = (group.group.key_id(), now_ms());
+        let epochs: Vec<Arc<GroupService>> =
+            self.groups().into_iter().filter(|epoch| epoch.group.key_id() == key).collect();
+        let bars = epochs.iter().map(|epoch| {
+            let seats = seats_of(&barred, &epoch.group).into_iter();
+            (epoch.clone(), seats.map(|seat| KeptBar { seat, time_ms }).collect::<Vec<_>>())
+        });
+        let bars: Vec<_> = bars.filter(|(_, bars)| !bars.is_empty()).collect();
         // In force first: a disk that fails keeps no operator from it.
-        let id = group.group.id();
-        self.shared.bars.add(id, &bars);
-        // The group may have been started anew meanwhile.
-        let running = self.lock_groups().get(&id).cloned().unwrap_or_else(|| group.clone());
-        running.handle.bar(bars.iter().map(|bar| bar.seat).collect()).await;
-        let seats: Vec<u16> = bars.iter().map(|bar| bar.seat.to_u16()).collect();
-        tracing::warn!(
-            group = %group.name, member, ?seats,
-            "the operator has barred this member: this node does not sign with it"
-        );
-        self.shared.store(move |store| store.keep_bars(id, &bars)).await
+        for (epoch, bars) in &bars {
+            let id = epoch.group.id();
+            self.shared.bars.add(id, bars);
+            // The group may have been started anew meanwhile.
+            let running = self.lock_groups().get(&id).cloned().unwrap_or_else(|| epoch.clone());
+            running.handle.bar(bars.iter().map(|bar| bar.seat).collect()).await;
+            let seats: Vec<u16> = bars.iter().map(|bar| bar.seat.to_u16()).collect();
+            tracing::warn!(
+                group = %epoch.name, epoch = epoch.group.epoch().number(), member, ?seats,
+                "the operator has barred this member: this node does not sign with it"
+            );
+        }
+        let keep = move |store: &Store| {
+            bars.iter().try_for_each(|(epoch, bars)| store.keep_bars(epoch.group.id(), bars))
+        };
+        self.shared.store(keep).await
+    }
+
+    /// The seats of a group that are barred since a member is that holds them in another epoch of
+    /// its key: by its identity key or its peer.
+    pub(in crate::service) async fn bars_of_epochs(
+        &self,
+        group: &Group,
+    ) -> Result<Vec<KeptBar>, ServiceError> {
+        let (key, id) = (group.key_id(), group.id());
+        let others = self.shared.store(move |store| {
+            let mut others = Vec::new();
+            for kept in store.groups()? {
+                if kept.group.key_id() == key && kept.group.id() != id {
+                    others.push((kept.group.clone(), store.bars(kept.group.id())?));
+                }
+            }
+            Ok(others)
+        });
+        let mut barred = Vec::new();
+        for (other, stored) in others.await? {
+            // The disk may have failed to take the others.
+            for bar in self.shared.bars.of(other.id()).into_iter().chain(stored) {
+                let member: Vec<Member> = other.member(bar.seat).cloned().into_iter().collect();
+                let seats = seats_of(&member, group).into_iter();
+                barred.extend(seats.map(|seat| KeptBar { seat, ..bar }));
+            }
+        }
+        barred.retain(|bar| group.member(bar.seat).is_some_and(|member| member.peer != self.peer));
+        barred.sort_by_key(|bar| bar.time_ms);
+        Ok(barred)
     }
 
     /// The peer of the member with this name or peer id.
@@ -62,4 +105,15 @@ impl Service {
             }
         }
     }
+}
+
+/// The seats of these members in a group: by identity key or peer.
+fn seats_of(members: &[Member], group: &Group) -> Vec<Seat> {
+    let is_one = |member: &Member| {
+        let same =
+            |one: &Member| one.identity_key == member.identity_key || one.peer == member.peer;
+        members.iter().any(same)
+    };
+    let seats = group.seats().zip(group.members());
+    seats.filter(|(_, member)| is_one(member)).map(|(seat, _)| seat).collect()
 }

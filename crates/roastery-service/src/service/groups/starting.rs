@@ -63,6 +63,8 @@ impl Service {
         self.count_released(key, engine.caps()).await?;
         let (journal, over_limit) = self.audit.journal(kept.group.clone(), key, engine.caps());
         let (shared, identities) = (self.shared.clone(), self.identities_of(&kept)?);
+        // Those that are new here are kept when the group starts.
+        self.shared.bars.add(id, &self.bars_of_epochs(&kept.group).await?);
         let group = GroupService::start(
             shared,
             Called { name, section },
@@ -74,9 +76,17 @@ impl Service {
         )
         .await?;
         self.lock_groups().insert(id, group.clone());
-        // What was barred while it started has found the group before it.
+        // What was barred while it started has found the groups before it.
+        let others = self.bars_of_epochs(&group.group).await?;
+        self.shared.bars.add(id, &others);
         let barred = self.shared.bars.of(id);
-        group.handle.bar(barred.into_iter().map(|bar| bar.seat).collect()).await;
+        group.handle.bar(barred.iter().map(|bar| bar.seat).collect()).await;
+        if !others.is_empty() {
+            let kept = self.shared.store(move |store| store.keep_bars(id, &barred)).await;
+            if let Err(error) = kept {
+                tracing::error!(group = %group.name, %error, "barred members are not kept yet");
+            }
+        }
         Ok(())
     }
 

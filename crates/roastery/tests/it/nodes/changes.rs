@@ -312,3 +312,25 @@ fn a_plan_that_calls_a_member_otherwise_or_like_another_one_is_refused_and_chang
     assert!(refused.err.contains("is called \"node-1\" here"), "{refused:?}");
     assert_eq!(epoch(&group, 0)["members"][1]["name"], "node-1");
 }
+
+#[test]
+fn a_bar_holds_in_all_epochs_of_a_key_also_in_those_that_come_after_it() {
+    let group = Group::start("barred-epochs", 3, 2);
+    let bar = |member| group.tell(0, &["group", "bar", member, "--group", "local", "--yes"]).well();
+    let barred = |number: u64| -> Vec<Value> {
+        let all = adopted(&group, 0, number)["members"].as_array().unwrap().clone();
+        let barred = all.into_iter().filter(|member| !member["barred_since"].is_null());
+        barred.map(|member| member["name"].clone()).collect()
+    };
+    bar("node-2");
+    let plan = plan(&group, &["refresh"], &[0, 1, 2]);
+    decide(&group, &plan, &[0, 1], &[0, 1, 2]);
+    assert_eq!(barred(1), ["node-2"]);
+    // The newest epoch is meant by the name, and the one before it goes on.
+    bar("node-1");
+    for _ in 0..2 {
+        assert_eq!((barred(0), barred(1)), (barred(1), vec!["node-1".into(), "node-2".into()]));
+        group.stop(0);
+        group.restart(0, &[]);
+    }
+}

@@ -21,7 +21,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`ContentError::Subject`] if the subject cannot be that of the request: see `Subject::check`.
+    /// [`ContentError::Subject`] if the subject cannot be that of the request: `Subject::check`.
     pub fn add_request(
         &self,
         request: &SigningRequest,
@@ -40,7 +40,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`ContentError::Subject`] if the subject cannot be that of the request: see `Subject::check`.
+    /// [`ContentError::Subject`] if the subject cannot be that of the request: `Subject::check`.
     pub fn show_otherwise(
         &self,
         request: &SigningRequest,

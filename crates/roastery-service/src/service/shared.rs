@@ -25,6 +25,20 @@ use crate::{
     },
 };
 
+/// Writes an event to the log; the level of a line is fixed where it is written.
+macro_rules! log_event {
+    ($level:expr, $event:expr) => {
+        tracing::event!(
+            $level,
+            group = $event.group,
+            session = $event.session,
+            kind = $event.kind,
+            "{}",
+            $event.text
+        )
+    };
+}
+
 /// The state that all parts of a service share.
 #[derive(Debug)]
 pub(in crate::service) struct Shared {
@@ -143,15 +157,8 @@ impl Shared {
 
     /// Sends an event to the observing clients, and to the log.
     pub(in crate::service) fn tell(&self, event: ServiceEvent) {
-        tracing::info!(
-            group = event.group,
-            session = event.session,
-            kind = event.kind,
-            "{}",
-            event.text
-        );
-        // There may be no such client.
-        let _ = self.events.send(event);
+        log_event!(tracing::Level::INFO, event);
+        self.show(event);
     }
 
     /// Whether steps are observed: by a client, or by the log.
@@ -161,13 +168,11 @@ impl Shared {
 
     /// Sends a step to the observing clients, and to a log of level `debug`.
     pub(in crate::service) fn tell_step(&self, event: ServiceEvent) {
-        tracing::debug!(
-            group = event.group,
-            session = event.session,
-            kind = event.kind,
-            "{}",
-            event.text
-        );
+        log_event!(tracing::Level::DEBUG, event);
+        self.show(event);
+    }
+
+    fn show(&self, event: ServiceEvent) {
         // There may be no such client.
         let _ = self.events.send(event);
     }

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed helper is a failed test")]
 
+mod audit;
 mod content;
 mod copies;
 mod damage;
@@ -14,6 +15,7 @@ mod killed;
 mod listing;
 mod passphrases;
 mod plans;
+mod requests;
 mod scale;
 mod stopping;
 mod support;

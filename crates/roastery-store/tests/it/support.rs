@@ -12,9 +12,9 @@ use roastery_protocol::{
     request::{Derivation, MessageToSign, SigningRequest, Subject},
 };
 use roastery_store::{
-    AuditCut, AuditEntry, Coin, Decider, Decision, Examination, KeptBar, KeptGroup, Listing,
-    NodeKeys, Passphrase, PassphraseCost, Rejection, RequestState, Spending, StateKind, Store,
-    TransportSecret,
+    AuditCut, AuditEntry, Coin, ContentError, Decider, Decision, Examination, KeptBar, KeptGroup,
+    Listing, NodeKeys, Passphrase, PassphraseCost, Rejection, RequestState, Spending, StateKind,
+    Store, StoreError, TransportSecret,
 };
 use zeroize::Zeroizing;
 
@@ -182,4 +182,10 @@ pub fn everything(store: &Store) -> String {
     format!(
         "{keys:?} {groups:?} {keygens:?} {names:?} {requests:?} {proofs:?} {bars:?} {cuts:?} {audit:?}"
     )
+}
+
+/// Why the store refuses a content.
+pub fn refusal(error: StoreError) -> ContentError {
+    let StoreError::Content(error) = error else { panic!("{error}") };
+    error
 }

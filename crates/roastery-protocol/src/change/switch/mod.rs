@@ -40,12 +40,12 @@
 //! | answers to one peer within the minimum interval | 8, no two alike |
 
 mod adopting;
+mod announcing;
 mod erasing;
 mod opening;
 mod output;
 mod receive;
 mod seats;
-mod telling;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},

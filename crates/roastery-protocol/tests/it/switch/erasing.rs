@@ -38,7 +38,7 @@ fn a_node_erases_when_its_person_asks_and_all_members_have_answered_afresh() {
     let (mut world, epoch) = adopted();
     assert!((0..3).all(|person| !erased(&world, person)), "never by itself");
     assert_eq!(world.erase(0, wish()), 1);
-    assert!(!erased(&world, 0), "nobody has answered since it was asked");
+    assert!(!erased(&world, 0), "no member has answered since it was asked");
     world.run();
     assert!(erased(&world, 0) && !erased(&world, 1));
     assert!(world.nodes[0].events.contains(&Event::Erased(epoch.order)));

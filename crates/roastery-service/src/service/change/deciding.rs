@@ -37,30 +37,32 @@ impl Service {
         fingerprint: &str,
     ) -> Result<ChangeStatus, ServiceError> {
         let change = self.compared(id, fingerprint)?;
-        let Some(seat) = change.old else {
+        let Some(seat) = change.opened.old else {
             let reason = "this node is no member of the group that the plan changes: it accepts, and does not approve";
             return Err(ServiceError::Conflict(reason.into()));
         };
-        if change.plan.excluded().contains(&seat) {
+        if change.opened.plan.excluded().contains(&seat) {
             let reason = "the plan excludes this node: it neither approves nor deals";
             return Err(ServiceError::Conflict(reason.into()));
         }
         let _deciding = self.joining.lock().await;
         self.check_rules(&change).await?;
-        let plan = change.plan.clone();
+        let plan = change.opened.plan.clone();
         let known = self.shared.store(move |store| known_of(store, &plan)).await?;
-        let own = known.plans.iter().find(|kept| kept.plan.id() == change.plan.id());
+        let own = known.plans.iter().find(|kept| kept.plan.id() == change.opened.plan.id());
         if own.is_some_and(|kept| kept.records.contains(&Record::Withdrawn)) {
             let reason = "the approval of this plan was taken back here, for good: make a plan with the next number";
             return Err(ServiceError::Conflict(reason.into()));
         }
         let mut numbers = known.approved;
-        numbers.approve(&change.plan).map_err(|error| ServiceError::Invalid(error.into()))?;
-        for other in self.others_of(&change.plan) {
+        numbers
+            .approve(&change.opened.plan)
+            .map_err(|error| ServiceError::Invalid(error.into()))?;
+        for other in self.others_of(&change.opened.plan) {
             // One that has ended deals no more.
-            let _ = other.handle.bar_dealing().await;
+            let _ = other.opened.handle.bar_dealing().await;
         }
-        if !change.handle.approve().await.map_err(not_kept)? {
+        if !change.opened.handle.approve().await.map_err(not_kept)? {
             let reason = "the approval has no effect: the plan has expired, or a later epoch of the group exists \
                           than the one that it changes: make a plan of that";
             return Err(ServiceError::Conflict(reason.into()));
@@ -81,13 +83,13 @@ impl Service {
         fingerprint: &str,
     ) -> Result<ChangeStatus, ServiceError> {
         let change = self.compared(id, fingerprint)?;
-        if change.new.is_none() {
+        if change.opened.new.is_none() {
             let reason = "this node is no new member of the plan: it may approve it as an old one";
             return Err(ServiceError::Conflict(reason.into()));
         }
         let _deciding = self.joining.lock().await;
         self.check_rules(&change).await?;
-        if !change.handle.accept().await.map_err(not_kept)? {
+        if !change.opened.handle.accept().await.map_err(not_kept)? {
             let reason = "the acceptance has no effect: the plan has expired, or this node's store is from a backup \
                           in which it had not accepted: make a fresh card, and a plan with that";
             return Err(ServiceError::Conflict(reason.into()));
@@ -102,7 +104,7 @@ impl Service {
     /// [`ServiceError::Conflict`] if this node has dealt, which cannot be taken back.
     pub async fn withdraw_change(&self, id: &str) -> Result<ChangeStatus, ServiceError> {
         let change = self.find_change(id)?;
-        if !change.handle.withdraw().await.map_err(not_kept)? {
+        if !change.opened.handle.withdraw().await.map_err(not_kept)? {
             let reason = "this node has dealt its share in this change, or has no part in dealing: there is \
                           nothing that it could take back";
             return Err(ServiceError::Conflict(reason.into()));
@@ -113,7 +115,7 @@ impl Service {
     /// The change, if this is the fingerprint of its plan.
     fn compared(&self, id: &str, fingerprint: &str) -> Result<Arc<ChangeService>, ServiceError> {
         let change = self.find_change(id)?;
-        if digits(&change.plan.fingerprint().to_string()) != digits(fingerprint) {
+        if digits(&change.opened.plan.fingerprint().to_string()) != digits(fingerprint) {
             // The right one is not shown: members must compare it, not copy it from here.
             let reason = "this is not the fingerprint of the plan that was taken up here: compare it with all \
                           members again, and if it differs, do not go on: one of you has another plan";
@@ -124,9 +126,9 @@ impl Service {
 
     /// Whether the plan is still one that this node can take part in, and its rules allow it.
     async fn check_rules(&self, change: &ChangeService) -> Result<(), ServiceError> {
-        self.check_plan(&change.plan, &change.parent).await?;
-        let rules = self.change_rules(&change.parent)?.policy();
-        let allowed = rules.judge(&change.plan, &change.parent, ANY_AGE);
+        self.check_plan(&change.opened.plan, &change.opened.parent).await?;
+        let rules = self.change_rules(&change.opened.parent)?.policy();
+        let allowed = rules.judge(&change.opened.plan, &change.opened.parent, ANY_AGE);
         allowed.map_err(|error| ServiceError::Invalid(error.into()))
     }
 
@@ -134,7 +136,8 @@ impl Service {
     fn others_of(&self, plan: &Plan) -> Vec<Arc<ChangeService>> {
         let changes = self.lock_changes();
         let others = changes.values().filter(|other| {
-            other.plan.parent() == plan.parent() && other.plan.number() < plan.number()
+            other.opened.plan.parent() == plan.parent()
+                && other.opened.plan.number() < plan.number()
         });
         others.cloned().collect()
     }

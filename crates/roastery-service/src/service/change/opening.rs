@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 
 use crate::service::{
     Service, ServiceError,
-    change::running::{ChangeService, Parts},
+    change::running::{ChangeService, OpenChange},
 };
 
 /// What the store knows of a key: all of its plans, and which epochs exist.
@@ -159,9 +159,9 @@ impl Service {
             .map_err(|error| ServiceError::Invalid(error.into()))?;
         let seat_of = |own: Option<(Seat, _)>| own.map(|(seat, _)| seat);
         let (old, new) = (seat_of(old), seat_of(new));
-        let parts = Parts { plan, parent, name, old, new, approvals, handle };
+        let opened = OpenChange { plan, parent, name, old, new, approvals, handle };
         let (adopted, adoptions) = mpsc::unbounded_channel();
-        let change = ChangeService::run(&self.shared, parts, driver, certified, adopted);
+        let change = ChangeService::run(&self.shared, opened, driver, certified, adopted);
         self.lock_changes().insert(id, change);
         let this = self.clone();
         self.shared.finite("the start of a new epoch", this.start_adopted(id, adoptions));
@@ -176,16 +176,18 @@ impl Service {
     ) {
         while let Some(order) = adopted.recv().await {
             let others: Vec<_> = self.lock_changes().values().cloned().collect();
-            let own =
-                others.iter().find(|own| own.plan.id() == id).map(|own| own.plan.parent().key);
+            let own = others
+                .iter()
+                .find(|own| own.opened.plan.id() == id)
+                .map(|own| own.opened.plan.parent().key);
             let others = others.iter().filter(|other| {
-                other.plan.id() != id
-                    && Some(other.plan.parent().key) == own
-                    && other.plan.epoch() <= order.epoch()
+                other.opened.plan.id() != id
+                    && Some(other.opened.plan.parent().key) == own
+                    && other.opened.plan.epoch() <= order.epoch()
             });
             for other in others {
                 // One that has ended neither deals nor signs.
-                let _ = other.handle.superseded(order).await;
+                let _ = other.opened.handle.superseded(order).await;
             }
             if let Err(error) = self.start_new_groups().await {
                 tracing::error!(plan = %id, %error, "the group of a new epoch was not started");

@@ -24,17 +24,9 @@ use tokio::{
 
 use crate::service::{ServiceEvent, change::status::ChangeStatus, shared::Shared};
 
-/// A change of a group at this node.
+/// A change of a group at this node, and its task.
 pub(in crate::service) struct ChangeService {
-    pub(in crate::service) plan: Plan,
-    pub(in crate::service) parent: Arc<Group>,
-    /// The group's name.
-    pub(in crate::service) name: Name,
-    pub(in crate::service) old: Option<Seat>,
-    pub(in crate::service) new: Option<Seat>,
-    /// How many approvals this node waits for before it deals.
-    pub(in crate::service) approvals: usize,
-    pub(in crate::service) handle: ChangeHandle,
+    pub(in crate::service) opened: OpenChange,
     reports: watch::Receiver<ChangeReport>,
     task: AbortHandle,
     adoption: Arc<Mutex<Adoption>>,
@@ -52,13 +44,15 @@ enum Adoption {
     Failed(String),
 }
 
-/// What a change service is made of beside its driver.
-pub(in crate::service) struct Parts {
+/// A change of a group that was opened at this node.
+pub(in crate::service) struct OpenChange {
     pub(in crate::service) plan: Plan,
     pub(in crate::service) parent: Arc<Group>,
+    /// The group's name.
     pub(in crate::service) name: Name,
     pub(in crate::service) old: Option<Seat>,
     pub(in crate::service) new: Option<Seat>,
+    /// How many approvals this node waits for before it deals.
     pub(in crate::service) approvals: usize,
     pub(in crate::service) handle: ChangeHandle,
 }
@@ -72,12 +66,12 @@ impl ChangeService {
     /// answers members that lack it.
     pub(in crate::service) fn run(
         shared: &Arc<Shared>,
-        parts: Parts,
+        opened: OpenChange,
         mut driver: ChangeDriver<impl Bus + 'static, FrostEngine>,
         certified: Option<Certificate>,
         adopted: Adopted,
     ) -> Arc<Self> {
-        let Parts { plan, parent, name, old, new, approvals, handle } = parts;
+        let OpenChange { plan, parent, name, new, .. } = &opened;
         let (listener, events) = mpsc::unbounded_channel();
         driver.watch(listener);
         let reports = driver.reports();
@@ -90,7 +84,7 @@ impl ChangeService {
             plan: plan.clone(),
             parent: parent.clone(),
             name: name.clone(),
-            new,
+            new: *new,
             adoption: adoption.clone(),
             adopted,
         };
@@ -102,7 +96,7 @@ impl ChangeService {
             tokio::task::block_in_place(|| keeping.keep(record, change))
         };
         let task = shared.finite(part, driver.run(store));
-        Arc::new(Self { plan, parent, name, old, new, approvals, handle, reports, task, adoption })
+        Arc::new(Self { opened, reports, task, adoption })
     }
 
     /// Ends its task.
@@ -118,23 +112,23 @@ impl ChangeService {
             Adoption::Failed(why) => (None, Some(why.clone())),
         };
         let of_plan = |member: &Member| {
-            let mut named = self.plan.members().iter().zip(self.plan.names());
+            let mut named = self.opened.plan.members().iter().zip(self.opened.plan.names());
             let named = named.find(|(new, _)| new.identity_key == member.identity_key);
             named.map(|(_, name)| name.to_string()).unwrap_or_default()
         };
         // A member that joins knows the names of the others from the plan only.
-        let old_names = self.parent.members().iter().map(|member| {
+        let old_names = self.opened.parent.members().iter().map(|member| {
             let known = shared.name_of(&member.peer);
             if known.is_empty() { of_plan(member) } else { known }
         });
         ChangeStatus {
-            name: self.name.clone(),
-            plan: self.plan.clone(),
-            parent: self.parent.clone(),
-            old: self.old,
-            new: self.new,
+            name: self.opened.name.clone(),
+            plan: self.opened.plan.clone(),
+            parent: self.opened.parent.clone(),
+            old: self.opened.old,
+            new: self.opened.new,
             old_names: old_names.collect(),
-            approvals: self.approvals,
+            approvals: self.opened.approvals,
             report: self.reports.borrow().clone(),
             group,
             problem,

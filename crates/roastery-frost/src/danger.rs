@@ -67,7 +67,7 @@ impl SecretNonceError {
 /// Nonces for simulations, which draw many and use few: pairs of scalars from a table whose points
 /// are known, so that no nonce costs a multiplication.
 ///
-/// Anybody can compute the table. What signs with its nonces gives its secret share away.
+/// Anyone can compute the table. What signs with its nonces gives its secret share away.
 pub struct NonceTable(Vec<(SecretScalar, Point)>);
 
 impl NonceTable {

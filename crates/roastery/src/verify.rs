@@ -32,7 +32,7 @@ pub(crate) struct Options {
     /// The scripts of the group's wallet, where it has any and has signed a text
     #[arg(long, value_name = "TREE", conflicts_with = "hash")]
     scripts: Option<String>,
-    /// The address, of anybody, that has signed a text by BIP-322
+    /// The address, the group's or any other, that has signed a text by BIP-322
     #[arg(long, value_name = "ADDRESS", value_parser = address, conflicts_with_all = ["group", "scripts", "hash", "path", "untweaked"])]
     address: Option<Address<NetworkUnchecked>>,
     /// The network that the address must be of [default: any], or whose addresses are shown of the

@@ -1,4 +1,4 @@
-//! Signatures of texts, by anybody.
+//! Signatures of texts, by any address.
 
 use std::collections::BTreeMap;
 

@@ -173,7 +173,7 @@ fn a_request_for_a_text_signs_this_text_by_the_key_of_an_address_or_it_is_refuse
 
 #[test]
 fn what_is_reserved_for_later_rules_is_inconclusive() {
-    // An output of SegWit version 2, which anybody can spend today.
+    // An output of SegWit version 2, which anyone can spend today.
     let future = Address::from_script(
         &ScriptBuf::from_bytes([&[0x52, 0x20][..], &[7; 32]].concat()),
         Network::Bitcoin,

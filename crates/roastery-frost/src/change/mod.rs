@@ -16,11 +16,11 @@
 //! |---|---|
 //! | what all agree on | [`ChangeParams`] |
 //! | an old member deals | [`deal`] |
-//! | anybody reads a dealing | [`Dealing::parse`] |
+//! | a reader decodes a dealing | [`Dealing::parse`] |
 //! | a new member opens and checks its share of it | [`open`] |
-//! | anybody weighs and sums *t* dealings | [`Transcript::new`] |
+//! | any party weighs and sums *t* dealings | [`Transcript::new`] |
 //! | a new member takes its share and signs | [`take`] |
-//! | anybody puts together or verifies the certificate | [`Certificate::new`], [`Certificate::parse`] |
+//! | any party puts together or verifies the certificate | [`Certificate::new`], [`Certificate::parse`] |
 //! | a new member gets its share back | [`Certificate::recover`] |
 //!
 //! The bytes are specified in `docs/keylife.md`. Who plans and approves a change, which dealings

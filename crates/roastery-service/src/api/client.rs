@@ -5,7 +5,12 @@ use std::{
 };
 
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::{Method, Request, Response, StatusCode, body::Bytes, client::conn::http1, header};
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::{Bytes, Incoming},
+    client::conn::http1,
+    header,
+};
 use hyper_util::rt::TokioIo;
 use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
@@ -24,9 +29,12 @@ const MAX_ANSWER: usize = 1024 * 1024 * 1024;
 /// The timeout of each step of a call: longer than the node gives any operation.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// How long a connection is used again after its last answer. The node keeps an idle one longer, so
-/// that it does not end while a call is sent.
+/// How long a connection is used again after its last answer. The node keeps an idle one longer,
+/// unless it stops or needs the place.
 const IDLE: Duration = Duration::from_secs(1);
+
+/// How long an idle connection may take to be ready for a call; after its answer it is at once.
+const READY: Duration = Duration::from_millis(100);
 
 /// The number of connections that are kept for further calls.
 const MOST_IDLE: usize = 32;
@@ -185,10 +193,6 @@ impl Client {
         body: Bytes,
     ) -> Result<Response<Bytes>, ClientError> {
         let broken = |error: hyper::Error| ClientError::Broken(error.into());
-        let mut connection = match self.take_idle().await {
-            Some(connection) => connection,
-            None => self.connect().await?,
-        };
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -196,8 +200,17 @@ impl Client {
             .header(header::CONTENT_TYPE, kind)
             .body(Full::new(body))
             .map_err(|error| ClientError::Form(error.into()))?;
-        let answer = connection.sender.send_request(request);
-        let answer = self.in_time(answer).await?.map_err(broken)?;
+        let (answer, connection) = match self.take_idle().await {
+            None => self.call_anew(request).await?,
+            Some(mut idle) => match self.in_time(idle.sender.try_send_request(request)).await? {
+                Ok(answer) => (answer, idle),
+                // It has ended before anything of the call was sent.
+                Err(mut error) => match error.take_message() {
+                    Some(request) => self.call_anew(request).await?,
+                    None => return Err(broken(error.into_error())),
+                },
+            },
+        };
         let (head, body) = answer.into_parts();
         let mut parts = Limited::new(body, MAX_ANSWER);
         let mut body = Vec::new();
@@ -208,6 +221,16 @@ impl Client {
         // Only a connection whose answer was read whole can take a further call.
         self.keep_idle(connection);
         Ok(Response::from_parts(head, Bytes::from(body)))
+    }
+
+    /// Makes a call on a connection of its own.
+    async fn call_anew(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<(Response<Incoming>, Connection), ClientError> {
+        let mut connection = self.connect().await?;
+        let answer = self.in_time(connection.sender.send_request(request)).await?;
+        Ok((answer.map_err(|error| ClientError::Broken(error.into()))?, connection))
     }
 
     async fn connect(&self) -> Result<Connection, ClientError> {
@@ -231,7 +254,8 @@ impl Client {
                 idle.retain(|kept| kept.last_used.elapsed() < IDLE && !kept.sender.is_closed());
                 idle.pop()?
             };
-            if kept.sender.ready().await.is_ok() {
+            // One whose runtime does not run any more is never ready.
+            if let Ok(Ok(())) = timeout(READY, kept.sender.ready()).await {
                 return Some(kept);
             }
         }

@@ -210,7 +210,7 @@ impl Watch {
         });
         if lacks || approvals < planned.parent.threshold() || late || own != Some(true) {
             let what = format!(
-                "person {person} deals: someone has not accepted: {lacks}, {approvals} approvals, \
+                "person {person} deals: not all have accepted: {lacks}, {approvals} approvals, \
                  late: {late}, own approval stored: {own:?}"
             );
             self.violate(Invariant::RightlyDealt, what);

@@ -1,4 +1,4 @@
-//! `roastery verify --address`: texts that anybody's address has signed, with a published signature
+//! `roastery verify --address`: texts that any address has signed, with a published signature
 //! of BIP-322.
 
 use crate::nodes::support::roastery;
@@ -7,7 +7,7 @@ const ADDRESS: &str = "bc1q9vza2e8x573nczrlzms0wvx3gsqjx7vavgkx0l";
 const SIGNATURE: &str = "smpAkcwRAIgZRfIY3p7/DoVTty6YZbWS71bc5Vct9p9Fia83eRmw2QCICK/ENGfwLtptFluMGs2KsqoNSk89pO7F29zJLUx9a/sASECx/EgAxlkQpQ9hYjgGu6EBCPMVPwVIVJqO4XCsMvViHI=";
 
 #[test]
-fn anybodys_signature_of_a_text_is_valid_for_its_text_address_and_network_and_no_other() {
+fn a_signature_of_any_address_is_valid_for_its_text_address_and_network_and_no_other() {
     let verify = |address: &str, text: &str, signature: &str, network: &[&str]| {
         let all = ["verify", "--address", address, "--text", text, "--signature", signature];
         roastery(&[&all, network].concat(), &[])

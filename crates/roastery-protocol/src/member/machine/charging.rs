@@ -57,7 +57,7 @@ impl<E: Engine, A: Arithmetic> Core<E, A> {
     /// Counts what is kept in a session of what others have signed, if that has changed. What this
     /// node has signed itself is charged to no link.
     pub(super) fn settle_budget(&mut self, session: &mut Session<A::Package>) {
-        let own_bytes = session.turn.as_ref().map_or(0, Turn::memory);
+        let own_bytes = session.turn.as_ref().map_or(0, Turn::older_memory);
         if std::mem::replace(&mut session.own_bytes, own_bytes) != own_bytes {
             let own = Some((self.own[0].seat, (1, own_bytes))).filter(|_| own_bytes > 0);
             self.own_budget.settle(session.id, own);

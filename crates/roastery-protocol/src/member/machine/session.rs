@@ -327,9 +327,10 @@ impl<P> Turn<P> {
         }
     }
 
-    /// An estimate of the memory that the packages of this reign take, in bytes.
-    pub(super) fn memory(&self) -> usize {
-        self.prepared.values().map(Prepared::memory).sum()
+    /// An estimate of the memory that the packages of this reign take beside the newest, in bytes.
+    /// The newest is never dropped, so that some members can always sign.
+    pub(super) fn older_memory(&self) -> usize {
+        self.prepared.values().rev().skip(1).map(Prepared::memory).sum()
     }
 
     /// Drops the oldest package of this node's own, unless it is the only one: it makes no

@@ -12,12 +12,16 @@ use crate::SessionId;
 /// The pause before the first repetition; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 
-/// The longest pause: a request that lives a week costs a peer that does not answer some two
-/// hundred proposals.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
+/// The longest pause: a request that lives a week costs a peer that does not answer some thousand
+/// proposals.
+const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 
-/// The pause between two proposals to a member that has just linked.
+/// The shortest pause between two proposals to a member that has just linked.
 const STEP: Duration = Duration::from_millis(10);
+
+/// The pause for each 1,024 bytes of a proposal: half of what a link may cost its receiver in the
+/// long run, so that none of them is over its allowance.
+const STEP_FOR_KIB: Duration = Duration::from_millis(4);
 
 /// The proposals that this node makes or passes on, repeated until all members know them.
 #[derive(Debug)]
@@ -49,7 +53,7 @@ pub(crate) struct Repeat {
 impl Default for ProposalOutbox {
     fn default() -> Self {
         let (all, due, expiries) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
-        Self { all, due, expiries, walks: Walks::new(STEP) }
+        Self { all, due, expiries, walks: Walks::default() }
     }
 }
 
@@ -116,7 +120,8 @@ impl ProposalOutbox {
                     break Some(offer.bytes.clone());
                 }
             };
-            self.walks.step(seat, last, now);
+            let pause = next.as_ref().map_or(STEP, |bytes| pause_after(bytes.len()));
+            self.walks.step(seat, last, pause, now);
             if let Some(bytes) = next {
                 return Some((seat, bytes));
             }
@@ -167,6 +172,11 @@ impl ProposalOutbox {
     }
 }
 
+fn pause_after(bytes: usize) -> Duration {
+    let units = u32::try_from(1 + bytes / 1024).unwrap_or(u32::MAX);
+    STEP.max(STEP_FOR_KIB.saturating_mul(units))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,19 +201,19 @@ mod tests {
     }
 
     #[test]
-    fn a_proposal_is_repeated_after_2_seconds_doubling_to_an_hour_until_all_others_know_it() {
+    fn a_proposal_is_repeated_after_2_seconds_doubling_to_10_minutes_until_all_others_know_it() {
         let (mut outbox, others) = (ProposalOutbox::default(), [seat(1), seat(2)]);
         let others: SeatSet = others.into_iter().collect();
         offer(&mut outbox, 1, u64::MAX);
         let mut times = Vec::new();
-        for second in 0..13_000 {
+        for second in 0..3_000 {
             while outbox.due(secs(second), others).is_some() {
                 times.push(second);
             }
         }
-        assert_eq!(times, [2, 6, 14, 30, 62, 126, 254, 510, 1_022, 2_046, 4_094, 7_694, 11_294]);
+        assert_eq!(times, [2, 6, 14, 30, 62, 126, 254, 510, 1_022, 1_622, 2_222, 2_822]);
         outbox.heard_of(session(1), [seat(1)].into_iter().collect());
-        let repeat = outbox.due(secs(14_894), others).unwrap();
+        let repeat = outbox.due(secs(3_422), others).unwrap();
         assert!(repeat.knows.contains(seat(1)) && !repeat.knows.contains(seat(2)));
         outbox.heard_of(session(1), [seat(2)].into_iter().collect());
         assert_eq!(outbox.due(secs(99_999), others), None);
@@ -225,6 +235,27 @@ mod tests {
         }
         assert_eq!(sent, [(0, 1), (1, 3)]);
         assert_eq!(outbox.walks.next_due(), None);
+    }
+
+    #[test]
+    fn long_proposals_go_to_a_member_that_links_no_faster_than_its_link_may_bring_them() {
+        let mut outbox = ProposalOutbox::default();
+        for number in 0..200 {
+            let bytes = Arc::from(vec![0; 60 * 1024]);
+            outbox.add(session(number), (seat(0), bytes), u64::MAX, secs(0));
+        }
+        outbox.linked(seat(1), secs(1));
+        let (mut now, mut units, mut sent) = (secs(1), 0, 0);
+        while let Some(due) = outbox.walks.next_due() {
+            now = due.max(now);
+            if let Some((_, bytes)) = outbox.due_after_link(now) {
+                units += 1 + bytes.len() / 1024;
+                sent += 1;
+            }
+        }
+        assert_eq!(sent, 200);
+        let allowed = 512.0 * (now - secs(1)).as_secs_f64();
+        assert!((units as f64) < allowed, "{units} units in {now:?}");
     }
 
     #[test]

@@ -101,6 +101,20 @@ fn of_too_many_packages_of_its_own_a_node_keeps_the_newest_of_each_session_and_s
 }
 
 #[test]
+fn the_newest_own_package_of_a_session_takes_none_of_the_budget_for_older_ones() {
+    let mut world = World::new(3, &[1; 7]);
+    let request = world.request_led_by(0, 1, 3_600);
+    world.nodes[0].member.as_mut().unwrap().core.own_budget = Budget::new(1);
+    for node in 0..7 {
+        world.open(node, &request, RequestOrigin::Proposed);
+    }
+    world.silent = vec![1, 2, 3, 4, 5, 6];
+    world.run(secs(1));
+    assert_eq!(world.picked_by(0, request.session_id()).len(), 1);
+    assert_eq!(world.nodes[0].member.as_ref().unwrap().core.own_budget.total(), 0);
+}
+
+#[test]
 fn a_session_for_which_there_is_no_room_goes_by_its_expiry_at_every_node() {
     let mut world = World::new(2, &[1; 2]);
     world.take_over(1);

@@ -20,6 +20,33 @@ pub struct Part {
     pub of: usize,
 }
 
+impl Part {
+    /// The number of the part that a request asks for, if its transaction has several.
+    pub fn number_in(request: &SigningRequest) -> usize {
+        usize::from(request.id()[NUMBER])
+    }
+
+    /// Whether a request can be one of several parts. Most are none, and need not be read to know
+    /// that.
+    pub fn may_be(request: &SigningRequest) -> bool {
+        let number = Self::number_in(request);
+        number < MAX_PARTS && (number > 0 || request.messages().len() == MAX_MESSAGES)
+    }
+
+    /// Whether one transaction can have both requests as parts: only their numbers differ. What
+    /// they show and sign says whether it has.
+    pub fn may_be_of_one(one: &SigningRequest, other: &SigningRequest) -> bool {
+        Self::may_be(one)
+            && Self::may_be(other)
+            && one.group() == other.group()
+            && one.expiry() == other.expiry()
+            && one.id()[..NUMBER] == other.id()[..NUMBER]
+    }
+}
+
+/// The byte of a request's id that is the number of the part.
+const NUMBER: usize = 31;
+
 /// One signature to make.
 #[derive(Clone, Debug)]
 pub(crate) struct Task {
@@ -57,7 +84,7 @@ impl Spend {
         let request = |(part, number): (&[Task], u8)| {
             let mut id = id;
             if several {
-                id[31] = number;
+                id[NUMBER] = number;
             }
             let messages = part.iter().map(|task| task.message.clone()).collect();
             Ok(SigningRequest::new(self.group.id(), id, expiry, messages)?)
@@ -80,7 +107,7 @@ impl Spend {
         }
         let mut parts = self.tasks()?.chunks(MAX_MESSAGES);
         let of = parts.len();
-        let number = if of > 1 { usize::from(request.id()[31]) } else { 0 };
+        let number = if of > 1 { Part::number_in(request) } else { 0 };
         let tasks = parts.nth(number).ok_or(Mismatch::Part { number, parts: of })?;
         let (requested, computed) = (request.messages().len(), tasks.len());
         if requested != computed {

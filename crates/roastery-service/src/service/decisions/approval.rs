@@ -200,12 +200,11 @@ impl GroupService {
         };
         let watcher = opened.watcher();
         let approval_of = approval.clone();
-        let counted_as = examined.counted_as();
         let open = OpenSession {
             watcher,
             approval: approval_of,
             revision,
-            counted_as,
+            request: request.clone(),
             _reservation: reservation,
         };
         self.session_opened(session, open);

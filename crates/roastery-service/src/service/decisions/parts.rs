@@ -3,8 +3,7 @@
 
 use std::sync::Arc;
 
-use roastery_bitcoin::spend::MAX_PARTS;
-use roastery_protocol::request::{MAX_MESSAGES, SigningRequest};
+use roastery_protocol::request::SigningRequest;
 use roastery_store::{Durability, KeptRequest, RequestState};
 
 use crate::{
@@ -16,12 +15,6 @@ use crate::{
         now,
     },
 };
-
-/// Whether a request can be a part. Most are none, and need not be read to know that.
-pub(in crate::service) fn may_be_a_part(request: &SigningRequest) -> bool {
-    let number = usize::from(request.id()[31]);
-    number < MAX_PARTS && (number > 0 || request.messages().len() == MAX_MESSAGES)
-}
 
 impl GroupService {
     /// Approves a request as the operator, and with it the other parts of its transaction, those

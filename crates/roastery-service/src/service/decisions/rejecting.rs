@@ -1,5 +1,6 @@
 //! The operator's rejection of a request, with all parts of its transaction.
 
+use roastery_bitcoin::spend::Part;
 use roastery_protocol::{SessionId, request::RefusalReason};
 use roastery_store::{Decider, KeptRequest, RequestState};
 
@@ -7,14 +8,13 @@ use crate::{
     policy::{Examined, Refusal},
     service::{
         RecordedIn, ServiceError,
-        decisions::parts::may_be_a_part,
         group::{service::GroupService, turns::Lane},
     },
 };
 
 /// What has become of the rejections of all parts.
 #[derive(Default)]
-struct Rejections {
+struct RejectedParts {
     /// Whether a part was rejected.
     any: bool,
     /// That a part is signed.
@@ -23,7 +23,7 @@ struct Rejections {
     failed: Option<ServiceError>,
 }
 
-impl Rejections {
+impl RejectedParts {
     fn failed(&mut self, error: ServiceError) {
         let nowhere = |error: &ServiceError| {
             matches!(error, ServiceError::Unrecorded { recorded: RecordedIn::Nothing, .. })
@@ -58,9 +58,9 @@ impl GroupService {
         let own = kept.request.session_id();
         let (by, reason) = (Decider::Operator, RefusalReason::Operator);
         // All at once and before all else: from here on no share of any part leaves.
-        let mut open = self.withdraw_parts(own, reason);
+        let mut open = self.withdraw_parts(&kept.request, reason);
         open.retain(|session| *session != own);
-        let mut done = Rejections::default();
+        let mut done = RejectedParts::default();
         // They are rejected also if the store fails, or the node stops before it is their turn.
         for session in &open {
             self.keep_part(*session, text, &mut done).await;
@@ -72,37 +72,31 @@ impl GroupService {
             _ => done.note(self.refuse(kept, by.clone(), reason, text.to_owned()).await),
         }
         let parts = match self.other_parts_of(kept, &open).await {
-            Ok(Some(examined)) => {
-                self.parts_to_reject(kept, &examined, &open, text).await.map(Some)
-            }
-            Ok(None) => Ok(None),
+            Ok(Some(examined)) => self.parts_to_reject(kept, &examined, &open, text).await,
+            Ok(None) => Ok(Vec::new()),
             Err(refusal) => Err(ServiceError::Refused(refusal)),
         };
-        let parts = parts.unwrap_or_else(|error| {
+        let mut parts = parts.unwrap_or_else(|error| {
             done.failed(error);
-            None
+            Vec::new()
         });
         // Those that were open are known in any case.
-        let parts = match parts {
-            Some(parts) => Ok(parts),
-            None => self.kept_parts(open).await,
-        };
-        match parts {
-            Ok(parts) => {
-                for part in parts {
-                    done.note(self.refuse(&part, by.clone(), reason, text.to_owned()).await);
-                }
-            }
+        open.retain(|session| parts.iter().all(|part| part.request.session_id() != *session));
+        match self.kept_parts(open).await {
+            Ok(open) => parts.extend(open),
             Err(error) => done.failed(error),
         }
+        for part in parts {
+            done.note(self.refuse(&part, by.clone(), reason, text.to_owned()).await);
+        }
         match done {
-            Rejections { failed: Some(error), .. } => Err(error),
-            Rejections { any: false, signed: Some(error), .. } => Err(error),
+            RejectedParts { failed: Some(error), .. } => Err(error),
+            RejectedParts { any: false, signed: Some(error), .. } => Err(error),
             _ => Ok(()),
         }
     }
 
-    async fn keep_part(&self, session: SessionId, text: &str, done: &mut Rejections) {
+    async fn keep_part(&self, session: SessionId, text: &str, done: &mut RejectedParts) {
         let text = self.shortened(text.to_owned());
         if let Err(error) = self.shared.keep_rejection(session, text).await {
             done.failed(error);
@@ -115,7 +109,7 @@ impl GroupService {
         kept: &KeptRequest,
         open: &[SessionId],
     ) -> Result<Option<Examined>, Refusal> {
-        if open.is_empty() && !may_be_a_part(&kept.request) {
+        if open.is_empty() && !Part::may_be(&kept.request) {
             return Ok(None);
         }
         match self.examine_for(Lane::Operator, kept, None).await {
@@ -137,8 +131,8 @@ impl GroupService {
         text: &str,
     ) -> Result<Vec<KeptRequest>, ServiceError> {
         let own = kept.request.session_id();
-        // The first part leads to all that are open, and perhaps this one did not.
-        self.withdraw_parts(examined.counted_as(), RefusalReason::Operator);
+        // Others may have been opened meanwhile.
+        self.withdraw_parts(&kept.request, RefusalReason::Operator);
         let parts = self.other_parts(kept, examined).await;
         let signed: Vec<SessionId> = parts
             .iter()
@@ -233,6 +227,40 @@ mod tests {
         for part in &parts {
             assert!(is_rejected(&node, part).await);
             assert_eq!(node.shared.rejections.of(session(part)), None);
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_rejection_of_a_part_that_is_signed_withdraws_the_others_before_it_is_examined() {
+        let mut node = node().await;
+        let parts = approved(&node).await;
+        let signed = node.signed_by_both(&parts[1].request).await;
+        assert!(matches!(signed, RequestState::Signed(_)), "{signed:?}");
+        let named = node.kept(parts[1].request.session_id()).await;
+        // The examination waits for its turn.
+        let turn = node.group.examinations.take(Lane::Operator).await;
+        let group = node.group.clone();
+        let rejection =
+            tokio::spawn(async move { group.reject_as_operator(&named, "not this").await });
+        let others = [&parts[0], &parts[2]];
+        let all_recorded = async {
+            let recorded =
+                |part: &KeptRequest| node.shared.rejections.of(part.request.session_id());
+            while !others.iter().all(|other| recorded(other).is_some()) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), all_recorded).await.unwrap();
+        assert!(!rejection.is_finished());
+        for part in others {
+            let open = node.group.open_session(part.request.session_id()).unwrap();
+            let judged = open.approval.judge(&part.request, Step::Release);
+            assert_eq!(judged, Err(RefusalReason::Operator));
+        }
+        drop(turn);
+        rejection.await.unwrap().unwrap();
+        for part in others {
+            assert!(is_rejected(&node, part).await);
         }
     }
 

@@ -6,6 +6,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use roastery_bitcoin::spend::Part;
 use roastery_protocol::SessionId;
 use roastery_store::{Coin, KeptRequest};
 
@@ -99,10 +100,7 @@ impl Known {
 /// Whether two requests are different parts of one transaction, of which both show the same.
 fn are_parts_of_one(one: &KeptRequest, other: &KeptRequest) -> bool {
     let (a, b) = (&one.request, &other.request);
-    a.id()[..31] == b.id()[..31]
-        && a.expiry() == b.expiry()
-        && one.subject == other.subject
-        && a.messages() != b.messages()
+    Part::may_be_of_one(a, b) && one.subject == other.subject && a.messages() != b.messages()
 }
 
 impl GroupService {

@@ -3,13 +3,18 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
+use roastery_bitcoin::spend::Part;
 use roastery_node::{
     bus::Bus,
     driver::{LocalMember, Node, NodeHandle, SessionWatcher},
 };
 use roastery_protocol::{
-    Seat, SessionId, group::Group, keygen::RecoveryFile, keys::IdentityKey, member::Incarnation,
-    request::RefusalReason,
+    Seat, SessionId,
+    group::Group,
+    keygen::RecoveryFile,
+    keys::IdentityKey,
+    member::Incarnation,
+    request::{RefusalReason, SigningRequest},
 };
 use roastery_store::KeptGroup;
 use tokio::{
@@ -102,8 +107,7 @@ pub(in crate::service) struct OpenSession {
     pub(in crate::service) approval: Arc<Approval>,
     /// The revision of the request's row that was approved.
     pub(in crate::service) revision: u64,
-    /// The first part of its transaction, or itself.
-    pub(in crate::service) counted_as: SessionId,
+    pub(in crate::service) request: SigningRequest,
     /// While it exists the request counts as approved and open.
     pub(in crate::service) _reservation: Arc<Reservation>,
 }
@@ -232,17 +236,19 @@ impl GroupService {
         self.lock().get(&session).cloned()
     }
 
-    /// Withdraws the approvals of all open sessions that sign one transaction with this one, and of
-    /// its own if it is open. Returns them. Of a session that is not open, the others are known if
-    /// it is the first part.
+    /// Withdraws the approvals of all open sessions that may sign one transaction with this
+    /// request, and of its own, and returns them. Their names say so, whether this request is open
+    /// or examined: a member that names another request like these has it rejected with them, and
+    /// no share leaves that must not.
     pub(in crate::service) fn withdraw_parts(
         &self,
-        session: SessionId,
+        request: &SigningRequest,
         reason: RefusalReason,
     ) -> Vec<SessionId> {
         let all = self.lock();
-        let counted_as = all.get(&session).map_or(session, |open| open.counted_as);
-        let parts = all.iter().filter(|(_, open)| open.counted_as == counted_as);
+        let parts = all.iter().filter(|(_, open)| {
+            open.request == *request || Part::may_be_of_one(&open.request, request)
+        });
         let withdrawn = parts.map(|(session, open)| {
             open.approval.withdraw(reason);
             *session

@@ -2,20 +2,19 @@
 
 use std::{cell::RefCell, sync::Arc};
 
-use roastery_bitcoin::spend::Spend;
+use roastery_bitcoin::spend::{Part, Spend};
 use roastery_protocol::{SessionId, request::Subject};
 use roastery_store::{KeptRequest, RequestState, Store, StoreError};
 
 use crate::service::{
     ServiceError,
-    decisions::parts::may_be_a_part,
     group::{service::GroupService, turns::Lane},
     now,
 };
 
 impl GroupService {
     /// The requests for exactly the messages of this new one and of the other parts of its
-    /// transaction, each signed or one that can still be, of several transactions those that
+    /// transaction, each signed or one that can still be, of several requests those that
     /// changed last: proposing the same transaction again finds them. The parts are in their
     /// order; some may lack that follow from the first and were not proposed here yet.
     pub(in crate::service) async fn requests_for(
@@ -42,7 +41,7 @@ impl GroupService {
         });
         let Some(parts) = found.await? else { return Ok(None) };
         let Some(first) = parts.first() else { return Ok(None) };
-        if first.subject == new.subject || !may_be_a_part(&first.request) {
+        if first.subject == new.subject || !Part::may_be(&first.request) {
             return Ok(Some(parts));
         }
         // What is shown with the first may sign something else in the others.

@@ -180,15 +180,18 @@ impl KeptPlan {
 
 impl PlanRecord {
     /// The id of the plan and its row in a store that is restored from a backup: unless it is
-    /// certified, the change counts as one that went on after the backup.
+    /// certified, the change counts as one that went on after the backup, and no approval that was
+    /// given again after an earlier restore stands.
     pub(super) fn restored(mut self) -> Result<Option<(PlanId, Self)>, StoreError> {
         use change::machine::Record;
-        let is_over = |record: &Record| matches!(record, Record::Certified(_) | Record::Restored);
-        if self.records.iter().any(is_over) {
+        let is_certified = |record: &Record| matches!(record, Record::Certified(_));
+        let is_marked = self.records.last() == Some(&Record::Restored);
+        if is_marked || self.records.iter().any(is_certified) {
             return Ok(None);
         }
         let damaged = || StoreError::Damaged(Part::Value { table: Self::TABLE.name() });
         let id = Plan::decode(&self.plan).map_err(|_| damaged())?.id();
+        self.records.retain(|record| !matches!(record, Record::Restored | Record::ApprovedAgain));
         self.records.push(Record::Restored);
         Ok(Some((id, self)))
     }

@@ -162,8 +162,15 @@ impl Plan {
         }
         self.check_excluded(parent)?;
         self.check_fresh(parent, used)?;
-        let remaining = Duration::from_secs(expiry).saturating_sub(now.wall);
-        Ok(now.monotonic.saturating_add(remaining))
+        Ok(self.deadline(now))
+    }
+
+    /// When a plan ends that was [checked](Plan::check) when it was kept, on the monotonic clock:
+    /// at once if it has expired, and in a week at the latest. Where more than that seems to
+    /// remain, the wall clock is slow, and the plan is not over for that.
+    pub fn deadline(&self, now: Moment) -> Duration {
+        let remaining = Duration::from_secs(self.expiry()).saturating_sub(now.wall);
+        now.monotonic.saturating_add(remaining.min(Duration::from_secs(MAX_PLAN_SECONDS)))
     }
 
     fn check_excluded(&self, parent: &Group) -> Result<(), PlanRefused> {
@@ -244,6 +251,19 @@ mod tests {
             let plan = plan(&group, &|terms| terms.expiry = expiry);
             let checked = plan.check(&group, &UsedHostKeys::default(), NOW);
             assert_eq!(checked.is_ok(), good, "{expiry}: {checked:?}");
+        }
+    }
+
+    #[test]
+    fn a_kept_plan_ends_at_its_expiry_and_a_slow_clock_ends_it_in_a_week() {
+        let group = group(2, 3);
+        let plan = plan(&group, &|_| {});
+        let (hour, week) = (Duration::from_secs(3600), Duration::from_secs(MAX_PLAN_SECONDS));
+        let in_time = |wall| plan.deadline(Moment { wall, ..NOW }) - NOW.monotonic;
+        assert_eq!(in_time(NOW.wall), hour);
+        assert_eq!(in_time(NOW.wall - week), week);
+        for late in [NOW.wall + hour, NOW.wall + week] {
+            assert_eq!(in_time(late), Duration::ZERO);
         }
     }
 

@@ -188,3 +188,26 @@ fn a_plan_that_is_not_certified_in_a_backup_counts_as_restored_and_keeps_its_hos
     assert!(host_key_of(&restored, &plan).is_some());
     assert_eq!(store.plan(plan.id()).unwrap().unwrap().records, [Record::Accepted]);
 }
+
+#[test]
+fn what_was_approved_after_a_restore_comes_before_the_next_one_and_is_not_approved_again() {
+    let (folder, kept) = (Folder::new(), Kept::new());
+    let store = new_store(&folder);
+    fill(&store, &kept);
+    let plan = plan(&kept, 0);
+    store.keep_plan(&plan, kept.group(), &"treasury".parse().unwrap()).unwrap();
+    store.keep_plan_record(&plan, &Record::Approved, None).unwrap();
+    let restored = |store: &Store, name: &str| {
+        let (backup, into) = (folder.file(&format!("backup-{name}")), folder.file(name));
+        store.backup(&backup).unwrap();
+        let restored = Store::restore(&backup, into, &passphrase()).unwrap();
+        let records = restored.plan(plan.id()).unwrap().unwrap().records;
+        (restored, records)
+    };
+    let expected = [Record::Approved, Record::Restored];
+    let (first, records) = restored(&store, "first");
+    assert_eq!(records, expected);
+    assert_eq!(restored(&first, "first-again").1, expected);
+    first.keep_plan_record(&plan, &Record::ApprovedAgain, None).unwrap();
+    assert_eq!(restored(&first, "second").1, expected);
+}

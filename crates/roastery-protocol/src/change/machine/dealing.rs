@@ -28,7 +28,7 @@ impl<E: Engine> Change<E> {
                 }
             } else if self.wants_to_approve
                 && self.is_parent_current()
-                && self.keep(Record::Approved)
+                && self.keep(self.approval.clone())
             {
                 if let Some(envelope) = self.seal(Role::Old, &Body::Approval) {
                     // An excluded seat's approval does not count, and is not sent.
@@ -103,7 +103,7 @@ impl<E: Engine> Change<E> {
     /// Whether the decision of this node itself is to approve, and stored. What others say of it
     /// counts for nothing: they may have its identity key and not its share.
     fn approves(&self) -> bool {
-        self.wants_to_approve && !self.withdraws && self.journal.has(&Record::Approved)
+        self.wants_to_approve && !self.withdraws && self.journal.has(&self.approval)
     }
 
     /// Whether this node deals in the plan at all: it is not barred, and the parent is current.

@@ -83,6 +83,8 @@ pub struct Change<E> {
     engine: E,
     journal: Journal<Record>,
     wants_to_approve: bool,
+    /// What is stored before an approval counts.
+    approval: Record,
     wants_to_accept: bool,
     /// It takes its approval back: from then on, whether or not that is stored.
     withdraws: bool,

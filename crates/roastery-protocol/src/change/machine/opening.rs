@@ -67,7 +67,7 @@ pub struct Opening<E> {
     pub deadline: Duration,
     /// The greatest certified epoch that this node knows; the parent's place at the least.
     pub current: EpochOrder,
-    /// All records that were stored for this plan.
+    /// All records that were stored for this plan, in the order in which they were.
     pub stored: Vec<Record>,
     /// The certificate, if one was stored.
     pub certificate: Option<Vec<u8>>,
@@ -145,6 +145,7 @@ impl<E: Engine> Change<E> {
             trials: BTreeMap::new(),
             has_signed: false,
             wants_to_approve: stands(&opening.stored),
+            approval: approval_after(&opening.stored),
             wants_to_accept: opening.stored.contains(&Record::Accepted),
             withdraws: opening.stored.contains(&Record::Withdrawn),
             call: RollCall::new(plan.clone(), parent.clone()),
@@ -208,7 +209,16 @@ impl<E: Engine> Change<E> {
 /// stored it has left.
 fn stands(stored: &[Record]) -> bool {
     let is_dealt = stored.iter().any(|record| matches!(record, Record::Dealt(_)));
-    stored.contains(&Record::Approved)
-        && !stored.contains(&Record::Withdrawn)
-        && (is_dealt || !stored.contains(&Record::Restored))
+    let approvals = [Record::Approved, Record::ApprovedAgain];
+    let last = stored.iter().rposition(|record| approvals.contains(record));
+    let restored = stored.iter().rposition(|record| *record == Record::Restored);
+    last.is_some() && !stored.contains(&Record::Withdrawn) && (is_dealt || last > restored)
+}
+
+/// What is stored before the next approval counts: one that does not stand any more is stored
+/// already, and says nothing of another one.
+fn approval_after(stored: &[Record]) -> Record {
+    let is_again = stored.contains(&Record::ApprovedAgain);
+    let is_void = stored.contains(&Record::Approved) && !stands(stored);
+    if is_again || is_void { Record::ApprovedAgain } else { Record::Approved }
 }

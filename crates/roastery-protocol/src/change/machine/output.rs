@@ -50,8 +50,12 @@ pub enum Record {
     /// record: what restores a store adds it to the records of every plan that is not certified in
     /// it. What was dealt and signed after the backup is not in the store, so this node counts as
     /// one that has signed if it has the host key, and as one that has dealt if it has approved. It
-    /// signs nothing but what its records name.
+    /// signs nothing but what its records name. Of several restores the last one counts: what
+    /// restores a store again puts this record after all others, and removes
+    /// [`Record::ApprovedAgain`].
     Restored,
+    /// The plan is approved again in a store from a backup that had its approval.
+    ApprovedAgain,
 }
 
 /// What has happened in a change.

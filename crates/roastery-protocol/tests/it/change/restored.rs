@@ -96,3 +96,30 @@ fn a_restored_approval_deals_nothing_until_it_is_given_again() {
     world.run_with(MINUTE, |_| true);
     assert!(sent_by_0(&world, Kind::Dealing));
 }
+
+#[test]
+fn an_approval_that_is_given_after_a_restore_stands_over_a_restart_and_not_over_another_restore() {
+    let with_approval = [Record::Approved, Record::Accepted];
+    for (before, again) in
+        [(&with_approval[..], Record::ApprovedAgain), (&[Record::Accepted], Record::Approved)]
+    {
+        let mut world = without(|packet| packet.kind() == Kind::Signature);
+        restore(&mut world, before);
+        // It hears of no acceptance, so that nothing is dealt yet.
+        world.with(0, Change::approve);
+        world.run_with(MINUTE, |packet| packet.to != 0);
+        assert!(sent_by_0(&world, Kind::Approval) && !sent_by_0(&world, Kind::Dealing));
+        assert_eq!(world.nodes[0].stored.last(), Some(&again));
+        world.sent.clear();
+        world.open(0);
+        world.run_with(MINUTE, |_| true);
+        assert!(sent_by_0(&world, Kind::Approval) && sent_by_0(&world, Kind::Dealing));
+
+        let mut stored = world.nodes[0].stored.clone();
+        let is_kept = |record: &Record| matches!(record, Record::Approved | Record::Accepted);
+        stored.retain(is_kept);
+        restore(&mut world, &stored);
+        world.run_with(MINUTE, |_| true);
+        assert!(!sent_by_0(&world, Kind::Approval) && !sent_by_0(&world, Kind::Dealing));
+    }
+}

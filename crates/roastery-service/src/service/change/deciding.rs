@@ -7,7 +7,7 @@ use roastery_protocol::change::{Plan, machine::Record};
 
 use crate::service::{
     Service, ServiceError,
-    change::{opening::known_of, running::ChangeService, status::ChangeStatus},
+    change::{known::known_of, running::ChangeService, status::ChangeStatus},
 };
 
 /// The age of an epoch, where no rule asks for it.
@@ -132,12 +132,14 @@ impl Service {
         allowed.map_err(|error| ServiceError::Invalid(error.into()))
     }
 
-    /// The other changes of the epoch that this plan changes, with lower numbers.
+    /// The other changes of the epoch that this plan changes, or of a fork of it, with lower
+    /// numbers.
     fn others_of(&self, plan: &Plan) -> Vec<Arc<ChangeService>> {
         let changes = self.lock_changes();
         let others = changes.values().filter(|other| {
-            other.opened.plan.parent() == plan.parent()
-                && other.opened.plan.number() < plan.number()
+            let other = &other.opened.plan;
+            (other.parent().key, other.epoch()) == (plan.parent().key, plan.epoch())
+                && other.number() < plan.number()
         });
         others.cloned().collect()
     }

@@ -1,6 +1,7 @@
 //! Changes of groups: cards with fresh host keys, plans, decisions, and the new epoch.
 
 mod deciding;
+mod known;
 mod opening;
 mod planning;
 pub(in crate::service) mod running;

@@ -7,67 +7,22 @@ use roastery_node::{bus::mux::Topic, driver::ChangeDriver};
 use roastery_protocol::{
     PlanId,
     change::{
-        ApprovedNumbers, EpochOrder, Parent, Plan, UsedHostKeys,
-        machine::{FrostEngine, Opening, Record, Settings},
+        EpochOrder, Parent, Plan,
+        machine::{FrostEngine, Opening, Settings},
     },
     group::{Group, Member},
     keys::{HostKey, IdentityKey},
 };
-use roastery_store::{KeptPlan, Store, StoreError};
+use roastery_store::{KeptPlan, Store};
 use tokio::sync::mpsc;
 
 use crate::service::{
     Service, ServiceError,
-    change::running::{ChangeService, OpenChange},
+    change::{
+        known::{known_of, names_of_key},
+        running::{ChangeService, OpenChange},
+    },
 };
-
-/// What the store knows of a key: all of its plans, and which epochs exist.
-pub(super) struct Known {
-    pub(super) plans: Vec<KeptPlan>,
-    pub(super) used: UsedHostKeys,
-    /// The greatest certified epoch of the key.
-    pub(super) current: EpochOrder,
-    /// The plans that were approved here.
-    pub(super) approved: ApprovedNumbers,
-}
-
-impl Known {
-    /// The place of a group in the order of epochs, as far as it is known here.
-    fn place_of(&self, group: &Group) -> EpochOrder {
-        let made = self.plans.iter().find(|kept| kept.plan.id() == group.epoch().plan());
-        let order = made.and_then(|kept| kept.certified().last());
-        order.unwrap_or_else(|| EpochOrder::of_root(group))
-    }
-}
-
-/// Reads what the store knows of the key that this plan changes.
-pub(super) fn known_of(store: &Store, plan: &Plan) -> Result<Known, StoreError> {
-    let key = plan.parent().key;
-    let (mut used, mut current) = (UsedHostKeys::default(), EpochOrder::GENERATED);
-    let plans = store.plans()?;
-    for kept in &plans {
-        used.add_group(&kept.parent);
-        used.add_plan(&kept.plan);
-        if kept.plan.parent().key == key {
-            current = kept.certified().fold(current, EpochOrder::max);
-        }
-    }
-    for kept in store.groups()? {
-        used.add_group(&kept.group);
-    }
-    let mut by_number: Vec<&Plan> = plans
-        .iter()
-        .filter(|kept| kept.records.contains(&Record::Approved))
-        .map(|kept| &kept.plan)
-        .collect();
-    by_number.sort_by_key(|plan| plan.number());
-    let mut approved = ApprovedNumbers::default();
-    for plan in by_number {
-        // Each was allowed when it was approved.
-        let _ = approved.approve(plan);
-    }
-    Ok(Known { plans, used, current, approved })
-}
 
 /// What this node is in a change.
 pub(super) struct OwnPart {
@@ -113,8 +68,11 @@ impl Service {
         let id = plan.id();
         let OwnPart { old, new, host } = self.own_part(&plan, &parent).await?;
         let (of_plan, group) = (plan.clone(), parent.id());
-        let read = move |store: &Store| Ok((known_of(store, &of_plan)?, store.group(group)?));
-        let (known, own) = self.shared.store(read).await?;
+        let read = move |store: &Store| {
+            let names = names_of_key(store, of_plan.parent().key)?;
+            Ok((known_of(store, &of_plan)?, store.group(group)?, names))
+        };
+        let (known, own, names) = self.shared.store(read).await?;
         let share = old.as_ref().and_then(|(seat, _)| {
             own?.seats.into_iter().find_map(|(own, share)| (own == *seat).then_some(share))
         });
@@ -135,9 +93,8 @@ impl Service {
         let (seats, opened) = ((old.clone(), new.clone()), (plan.clone(), parent.clone()));
         let opening = move |now| {
             let (plan, parent) = opened;
-            // What has expired is over at once; everything else was checked before it was kept.
-            let deadline = plan.check(&parent, &UsedHostKeys::default(), now);
-            let deadline = deadline.unwrap_or(now.monotonic);
+            // Everything else was checked before it was kept.
+            let deadline = plan.deadline(now);
             let engine = FrostEngine::new(share, host.map(HostKey::new));
             Opening {
                 plan,
@@ -159,7 +116,7 @@ impl Service {
             .map_err(|error| ServiceError::Invalid(error.into()))?;
         let seat_of = |own: Option<(Seat, _)>| own.map(|(seat, _)| seat);
         let (old, new) = (seat_of(old), seat_of(new));
-        let opened = OpenChange { plan, parent, name, old, new, approvals, handle };
+        let opened = OpenChange { plan, parent, name, names, old, new, approvals, handle };
         let (adopted, adoptions) = mpsc::unbounded_channel();
         let change = ChangeService::run(&self.shared, opened, driver, certified, adopted);
         self.lock_changes().insert(id, change);

@@ -1,6 +1,6 @@
 //! Cards with fresh host keys, and plans that are shown to this node.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use getrandom::SysRng;
 use roastery_frost::SigningKey;
@@ -8,7 +8,7 @@ use roastery_libp2p::TransportKey;
 use roastery_protocol::{
     change::{Parent, Plan},
     clock::Moment,
-    group::{Group, Name},
+    group::{Group, Member, Name, PeerId},
     keys::HostKey,
 };
 use roastery_store::Store;
@@ -18,7 +18,11 @@ use crate::{
     own_card,
     service::{
         Service, ServiceError,
-        change::{opening::known_of, running::ChangeService, status::ChangeStatus},
+        change::{
+            known::{known_of, names_of_key},
+            running::ChangeService,
+            status::ChangeStatus,
+        },
         exactly_one,
         groups::naming::name_of_group,
         now_ms,
@@ -28,6 +32,40 @@ use crate::{
 /// The wall clock, for the expiry of a plan. Its deadline is made by the driver's own clocks.
 pub(super) fn moment() -> Moment {
     Moment { monotonic: Duration::ZERO, wall: Duration::from_millis(now_ms()) }
+}
+
+/// Whether each member is called in the plan what it is called in this key, and no other one is:
+/// who compares a fingerprint and reads names must not take one member for another. What other
+/// groups call a member does not matter: its card for them may have another name.
+fn check_names(
+    plan: &Plan,
+    parent: &Group,
+    names: &BTreeMap<PeerId, Name>,
+) -> Result<(), ServiceError> {
+    for (member, name) in plan.members().iter().zip(plan.names()) {
+        if let Some(known) = names.get(&member.peer).filter(|known| *known != name) {
+            let (name, known) = (name.as_str(), known.as_str());
+            let reason = format!(
+                "the plan calls a member {name:?} that is called {known:?} here: ask for a card with the name \
+                 {known:?} (name in its configuration), and a plan with that"
+            );
+            return Err(ServiceError::Invalid(reason.into()));
+        }
+        let is_called_so = |other: &Member| {
+            let known = names.get(&other.peer);
+            known.is_some_and(|known| known.as_str().eq_ignore_ascii_case(name.as_str()))
+        };
+        let mut others = parent.members().iter().filter(|other| other.peer != member.peer);
+        if others.any(is_called_so) {
+            let name = name.as_str();
+            let reason = format!(
+                "the plan calls a member {name:?} and another member of the group is called so here: ask for a \
+                 card with another name, and a plan with that"
+            );
+            return Err(ServiceError::Invalid(reason.into()));
+        }
+    }
+    Ok(())
 }
 
 impl Service {
@@ -77,7 +115,9 @@ impl Service {
         }
         name_of_group(file.name().as_str())?;
         let (parent, name) = self.parent_of(&file);
-        self.check_names(&plan, &parent)?;
+        let key = plan.parent().key;
+        let names = self.shared.store(move |store| names_of_key(store, key)).await?;
+        check_names(&plan, &parent, &names)?;
         self.check_plan(&plan, &parent).await?;
         // One that is refused is not kept: the cards in it may be in another plan.
         self.own_part(&plan, &parent).await?;
@@ -120,35 +160,13 @@ impl Service {
         }
         let asked = plan.clone();
         let known = self.shared.store(move |store| known_of(store, &asked)).await?;
+        if known.place_of(parent) < known.current {
+            let reason = "another epoch of the group than the one that the plan changes is the current one here: \
+                          make a plan of that";
+            return Err(ServiceError::Conflict(reason.into()));
+        }
         let checked = plan.check(parent, &known.used, moment());
         checked.map(drop).map_err(|error| ServiceError::Invalid(error.into()))
-    }
-
-    /// Whether each member is called in the plan what it is called here, and no other one is: who
-    /// compares a fingerprint and reads names must not take one member for another.
-    fn check_names(&self, plan: &Plan, parent: &Group) -> Result<(), ServiceError> {
-        for (member, name) in plan.members().iter().zip(plan.names()) {
-            let known = self.shared.name_of(&member.peer);
-            if !known.is_empty() && known != name.as_str() {
-                let reason = format!(
-                    "the plan calls a member {name:?} that is called {known:?} here: ask for a card with the name \
-                     {known:?} (name in its configuration), and a plan with that"
-                );
-                return Err(ServiceError::Invalid(reason.into()));
-            }
-            let other = parent.members().iter().find(|other| {
-                other.peer != member.peer
-                    && self.shared.name_of(&other.peer).eq_ignore_ascii_case(name.as_str())
-            });
-            if other.is_some() {
-                let reason = format!(
-                    "the plan calls a member {name:?} and another member of the group is called so here: ask for a \
-                     card with another name, and a plan with that"
-                );
-                return Err(ServiceError::Invalid(reason.into()));
-            }
-        }
-        Ok(())
     }
 
     /// Learns the addresses of the new members. Their names are known with the epoch.

@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeMap,
     io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -14,7 +15,7 @@ use roastery_protocol::{
         EpochOrder, Plan,
         machine::{Change, Event, FrostEngine, Record},
     },
-    group::{Group, Member, Name},
+    group::{Group, Member, Name, PeerId},
 };
 use roastery_store::{Store, StoreError};
 use tokio::{
@@ -50,6 +51,8 @@ pub(in crate::service) struct OpenChange {
     pub(in crate::service) parent: Arc<Group>,
     /// The group's name.
     pub(in crate::service) name: Name,
+    /// What the members of the key were called when it was opened.
+    pub(in crate::service) names: BTreeMap<PeerId, Name>,
     pub(in crate::service) old: Option<Seat>,
     pub(in crate::service) new: Option<Seat>,
     /// How many approvals this node waits for before it deals.
@@ -113,13 +116,13 @@ impl ChangeService {
         };
         let of_plan = |member: &Member| {
             let mut named = self.opened.plan.members().iter().zip(self.opened.plan.names());
-            let named = named.find(|(new, _)| new.identity_key == member.identity_key);
-            named.map(|(_, name)| name.to_string()).unwrap_or_default()
+            named.find(|(new, _)| new.identity_key == member.identity_key).map(|(_, name)| name)
         };
-        // A member that joins knows the names of the others from the plan only.
+        // A member that joins knows the names of the others from the plan only. What other groups
+        // call a member is shown where nothing else is known.
         let old_names = self.opened.parent.members().iter().map(|member| {
-            let known = shared.name_of(&member.peer);
-            if known.is_empty() { of_plan(member) } else { known }
+            let known = self.opened.names.get(&member.peer).or_else(|| of_plan(member));
+            known.map_or_else(|| shared.name_of(&member.peer), ToString::to_string)
         });
         ChangeStatus {
             name: self.opened.name.clone(),

@@ -314,6 +314,37 @@ fn a_plan_that_calls_a_member_otherwise_or_like_another_one_is_refused_and_chang
 }
 
 #[test]
+fn what_another_group_calls_a_member_refuses_no_plan_and_allows_none() {
+    let group = Group::start("names-elsewhere", 3, 2);
+    let rename = |from: &str, to: &str| {
+        group.stop(1);
+        group.edit(1, &format!("name = {from:?}"), &format!("name = {to:?}"));
+        group.restart(1, &[]);
+    };
+    // Node 1 takes the name of node 2 in an invitation to another group, which node 0 joins.
+    rename("node-1", "node-2");
+    let cards = [0, 1].map(|node| {
+        let card = group.path(&format!("card-for-another-{node}"));
+        fs::write(&card, group.tell(node, &["card"]).well()).unwrap();
+        card
+    });
+    let invitation = group.path("another");
+    let new = ["group", "new", "--name", "another", "--threshold", "2", "--out", &invitation];
+    roastery(&[&new[..], &[&cards[0], &cards[1]]].concat(), &[]).well();
+    group.tell(0, &["group", "join", &invitation]).well();
+    rename("node-2", "node-9");
+    let renamed = plan(&group, &["threshold", "--threshold", "3"], &[0, 1, 2]);
+    let refused = group.tell(0, &["change", "propose", &renamed.0]);
+    assert!(refused.err.contains("is called \"node-1\" here"), "{refused:?}");
+    rename("node-9", "node-1");
+    let good = plan(&group, &["refresh"], &[0, 1, 2]);
+    group.tell(0, &["change", "propose", &good.0]).well();
+    for (seat, name) in [(0, "node-0"), (1, "node-1"), (2, "node-2")] {
+        assert_eq!(change(&group, 0)["old_members"][seat]["name"], name);
+    }
+}
+
+#[test]
 fn a_bar_holds_in_all_epochs_of_a_key_also_in_those_that_come_after_it() {
     let group = Group::start("barred-epochs", 3, 2);
     let bar = |member| group.tell(0, &["group", "bar", member, "--group", "local", "--yes"]).well();

@@ -16,7 +16,7 @@ use crate::{
     policy::{Approval, Examined},
     service::{
         ServiceError,
-        decisions::decision::{cut, may_approve, overtaken},
+        decisions::decision::{may_approve, overtaken},
         group::service::{GroupService, OpenSession, key_of},
         now,
         rejections::files::REJECTED,
@@ -255,19 +255,6 @@ impl GroupService {
             (known.state == RequestState::Approved(decision)).then_some(before)
         });
         change.await.map(drop)
-    }
-
-    /// A session for a request that was made here could not be opened: it is stopped, so that it
-    /// does not wait for a decision. The operator may approve it.
-    pub(in crate::service) async fn give_up(&self, kept: &KeptRequest, why: &ServiceError) {
-        let session = kept.request.session_id();
-        let stopped = RequestState::Stopped(cut(why.to_string()));
-        let change = self.change(session, Durability::Deferred, |known| {
-            (known.state == RequestState::Proposed).then_some(stopped)
-        });
-        if let Err(error) = change.await {
-            tracing::error!(%session, %error, "could not be written down");
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use roastery_bitcoin::spend::Part;
 use roastery_store::{Durability, KeptRequest, RequestState};
 
 use crate::{
@@ -24,8 +25,9 @@ const MAX_NOTE: usize = 512;
 impl Service {
     /// Approves a waiting request, and opens its session: the request as it is now, or in the
     /// revision that the operator has seen. A decision or a change of its subject before the
-    /// approval takes effect cancels it. Of a request that is signed nothing is approved: others
-    /// can have signed it a moment before, which is what an approval is for.
+    /// approval takes effect cancels it. It is one of all parts of its transaction. Of a request
+    /// that is signed nothing is approved but its other parts: others can have signed it a moment
+    /// before, which is what an approval is for.
     ///
     /// # Errors
     ///
@@ -45,7 +47,9 @@ impl Service {
             Err(error) => {
                 let (group, kept) = self.find_request(session).await?;
                 match kept.state {
-                    RequestState::Signed(_) => group.known_decided(&kept, None).await,
+                    RequestState::Signed(_) if !group.has_unsigned_parts(&kept).await? => {
+                        group.known_decided(&kept, None).await
+                    }
                     _ => Err(error),
                 }
             }
@@ -96,11 +100,17 @@ impl GroupService {
             let reason = "what was shown with it was refused and is not kept: propose it anew";
             return Err(ServiceError::Conflict(reason.into()));
         }
-        if let RequestState::Signed(_) = kept.state {
-            return Err(ServiceError::Conflict("the request is signed".into()));
+        let signed = || ServiceError::Conflict("the request is signed".into());
+        let is_signed = matches!(kept.state, RequestState::Signed(_));
+        if is_signed && !Part::may_be(&kept.request) {
+            return Err(signed());
         }
         let examined = self.examine_for(Lane::Operator, &kept, None).await;
         let examined = examined.map_err(ServiceError::Refused)?;
+        // The other parts of its transaction may wait all the same.
+        if is_signed && examined.parts().is_empty() {
+            return Err(signed());
+        }
         let left = self.left_to_operator(&kept.request, examined.is_by_hand());
         if self.approval_mode() == ApprovalMode::Command && left.is_none() {
             let reason = "requests of this group are approved by a command";

@@ -133,7 +133,7 @@ impl GroupService {
         let own = kept.request.session_id();
         // Others may have been opened meanwhile.
         self.withdraw_parts(&kept.request, RefusalReason::Operator);
-        let parts = self.other_parts(kept, examined).await;
+        let parts = self.other_parts(kept, examined).await.map(|parts| parts.all);
         let signed: Vec<SessionId> = parts
             .iter()
             .flatten()

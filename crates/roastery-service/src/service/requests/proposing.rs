@@ -112,13 +112,13 @@ impl GroupService {
                 change.add_request(&request, &subject, None, since)
             })
             .await?;
-        if self.approval_mode() == ApprovalMode::Command {
-            self.evaluate_parts(&kept, &examined).await?;
-        } else {
-            if let Err(error) = self.approve_parts(&kept, &examined, after).await {
-                self.give_up(&kept, &error).await;
-                return Err(error);
-            }
+        let begun = match self.approval_mode() {
+            ApprovalMode::Command => self.evaluate_parts(&kept, &examined).await,
+            _ => self.approve_parts(&kept, &examined, after).await,
+        };
+        if let Err(error) = begun {
+            self.give_up_parts(&kept, &examined, &error).await;
+            return Err(error);
         }
         self.acknowledge(&kept, Some(&examined)).await
     }
@@ -182,8 +182,8 @@ impl GroupService {
 #[cfg(test)]
 mod tests {
     use roastery_bitcoin::wallet::Wallet;
-    use roastery_protocol::request::RefusalReason;
-    use roastery_store::Decider;
+    use roastery_protocol::request::{Policy as _, RefusalReason, Step};
+    use roastery_store::{Decider, Listing, StateKind};
     use roastery_testkit::payments::spend_of;
 
     use super::*;
@@ -231,6 +231,44 @@ mod tests {
         let again = node.group.propose(draft(&spend), 0).await.unwrap().kept;
         assert_eq!(again.request, known[0].request);
         assert!(are_running(&node, &known).await);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn of_a_transaction_that_cannot_be_opened_whole_no_part_waits_or_is_signed() {
+        let node = node().await;
+        let spend = spend(&node);
+        // A request is rejected while this one is made.
+        let known = proposed(&node, &spend).await;
+        let (by, reason) = (Decider::Operator, RefusalReason::Operator);
+        for part in &known {
+            let (by, text) = (by.clone(), "not this".to_owned());
+            node.group.refuse(part, by, reason, text).await.unwrap();
+        }
+        let made = node.group.propose(draft(&spend), 0).await;
+        assert!(matches!(made, Err(ServiceError::Conflict(_))), "{made:?}");
+        assert_eq!(stored(&node, StateKind::Proposed).await, 0);
+        assert_eq!(stored(&node, StateKind::Stopped).await, 1);
+
+        // One part cannot be opened after others were.
+        let after = node.shared.rejections.last();
+        let first = node.group.propose(draft(&spend), after).await.unwrap().kept;
+        let known = parts(&node, &first).await;
+        let examined = node.group.examine(&first).await.unwrap();
+        let open = known.iter().map(|part| node.group.open_session(part.request.session_id()));
+        let open: Vec<_> = open.map(Option::unwrap).collect();
+        node.group.give_up_parts(&first, &examined, &ServiceError::Expired).await;
+        for (part, open) in known.iter().zip(open) {
+            assert!(open.approval.judge(&part.request, Step::Release).is_err());
+            let state = node.kept(part.request.session_id()).await.state;
+            assert!(matches!(state, RequestState::Stopped(_)), "{state:?}");
+        }
+    }
+
+    /// How many requests are in this state.
+    async fn stored(node: &TestNode, state: StateKind) -> usize {
+        let groups = vec![node.members().id()];
+        let which = Listing { groups, states: vec![state], before: u64::MAX, limit: 64 };
+        node.shared.store(move |store| store.list(&which)).await.unwrap().len()
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -131,6 +131,17 @@ pub fn to_sign(to_spend: &Transaction) -> Transaction {
     }
 }
 
+/// What is signed by the key path for the text that a transaction commits to.
+pub(crate) fn key_path_hash(to_spend: &Transaction) -> Option<[u8; 32]> {
+    let previous = Prevouts::All(&to_spend.output);
+    let hash = SighashCache::new(to_sign(to_spend)).taproot_key_spend_signature_hash(
+        0,
+        &previous,
+        TapSighashType::Default,
+    );
+    hash.ok().map(|hash| hash.to_byte_array())
+}
+
 /// The only output's script: `OP_RETURN` and nothing else.
 pub(crate) fn nothing() -> ScriptBuf {
     Builder::new().push_opcode(OP_RETURN).into_script()
@@ -146,14 +157,8 @@ impl Wallet {
     pub fn text_message(&self, path: &[u32], text: &str) -> Result<MessageToSign, TextError> {
         let derivation = self.address_derivation(path).ok_or(TextError::NotAnAddress)?;
         let spent = to_spend(self.script_of(&derivation)?, text.as_bytes());
-        let hash = SighashCache::new(to_sign(&spent))
-            .taproot_key_spend_signature_hash(
-                0,
-                &Prevouts::All(&spent.output),
-                TapSighashType::Default,
-            )
-            .map_err(|_| TextError::Hash)?;
-        Ok(MessageToSign { message: hash.to_byte_array(), derivation })
+        let message = key_path_hash(&spent).ok_or(TextError::Hash)?;
+        Ok(MessageToSign { message, derivation })
     }
 
     /// Checks that a request signs this text as one of the group's addresses. The message is made

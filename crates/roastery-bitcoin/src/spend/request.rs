@@ -1,11 +1,12 @@
 use bitcoin::{
-    TapLeafHash, TapSighashType, XOnlyPublicKey,
+    TapLeafHash, TapSighashType, Transaction, TxOut, XOnlyPublicKey,
     hashes::Hash as _,
     sighash::{Prevouts, SighashCache},
 };
 use roastery_protocol::request::{Derivation, MAX_MESSAGES, MessageToSign, SigningRequest};
 
 use super::{CannotSign, Mismatch, Signing, Spend, SpendRequestError, input::sighash_type};
+use crate::message::{key_path_hash, to_spend};
 
 /// The most sessions in which one transaction is signed, with at most [`MAX_MESSAGES`] signatures
 /// each.
@@ -132,6 +133,38 @@ impl Spend {
         tasks.as_deref().map_err(Clone::clone)
     }
 
+    /// Other messages by which the same is signed: what [`Spend::messages`] signs under each of the
+    /// signature hash types for which this group signs, which make one transaction valid, and for a
+    /// proof of funds its text alone.
+    ///
+    /// # Errors
+    ///
+    /// [`CannotSign`], as of [`Spend::messages`].
+    pub fn equivalents(&self) -> Result<Vec<[u8; 32]>, CannotSign> {
+        let tasks = self.tasks()?;
+        let previous = self.previous()?;
+        let previous = Prevouts::All(&previous);
+        let mut cache = SighashCache::new(self.transaction());
+        let text = self.proof().and_then(|proof| {
+            key_path_hash(&to_spend(proof.script.clone(), proof.text.as_bytes()))
+        });
+        let mut all: Vec<[u8; 32]> = text.into_iter().collect();
+        for task in tasks {
+            for sighash_type in [TapSighashType::Default, TapSighashType::All] {
+                all.push(hash(&mut cache, &previous, task.input, task.leaf, sighash_type)?);
+            }
+        }
+        Ok(all)
+    }
+
+    /// The outputs that the inputs spend.
+    fn previous(&self) -> Result<Vec<&TxOut>, CannotSign> {
+        let inputs = self.inputs.iter().enumerate();
+        let previous = inputs
+            .map(|(input, look)| look.previous.as_ref().ok_or(CannotSign::UnknownOutput { input }));
+        previous.collect()
+    }
+
     fn compute_tasks(&self) -> Result<Vec<Task>, CannotSign> {
         #[cfg(test)]
         tests::COMPUTED.with(|computed| computed.set(computed.get() + 1));
@@ -141,10 +174,7 @@ impl Spend {
         if self.exceeds_work {
             return Err(CannotSign::TooMuchWork);
         }
-        let mut previous = Vec::with_capacity(self.inputs.len());
-        for (input, look) in self.inputs.iter().enumerate() {
-            previous.push(look.previous.as_ref().ok_or(CannotSign::UnknownOutput { input })?);
-        }
+        let previous = self.previous()?;
         if self.transaction().output.is_empty() {
             return Err(CannotSign::NoOutputs);
         }
@@ -169,18 +199,8 @@ impl Spend {
             let Ok(sighash_type) = sighash_type(self.document.decoded(), input) else { continue };
             let mut task = |leaf: Option<(XOnlyPublicKey, TapLeafHash)>,
                             derivation: &Derivation| {
-                let hash = match leaf {
-                    None => cache.taproot_key_spend_signature_hash(input, &previous, sighash_type),
-                    Some((_, leaf)) => cache.taproot_script_spend_signature_hash(
-                        input,
-                        &previous,
-                        leaf,
-                        sighash_type,
-                    ),
-                };
-                let hash = hash.map_err(|source| CannotSign::Hash { input, source })?;
-                let message =
-                    MessageToSign { message: hash.to_byte_array(), derivation: derivation.clone() };
+                let message = hash(&mut cache, &previous, input, leaf, sighash_type)?;
+                let message = MessageToSign { message, derivation: derivation.clone() };
                 tasks.push(Task { input, leaf, sighash_type, message });
                 Ok::<_, CannotSign>(())
             };
@@ -196,6 +216,23 @@ impl Spend {
         }
         Ok(tasks)
     }
+}
+
+/// The BIP-341 signature hash of an input, for the key path or a leaf.
+fn hash(
+    cache: &mut SighashCache<&Transaction>,
+    previous: &Prevouts<'_, &TxOut>,
+    input: usize,
+    leaf: Option<(XOnlyPublicKey, TapLeafHash)>,
+    sighash_type: TapSighashType,
+) -> Result<[u8; 32], CannotSign> {
+    let hash = match leaf {
+        None => cache.taproot_key_spend_signature_hash(input, previous, sighash_type),
+        Some((_, leaf)) => {
+            cache.taproot_script_spend_signature_hash(input, previous, leaf, sighash_type)
+        }
+    };
+    Ok(hash.map_err(|source| CannotSign::Hash { input, source })?.to_byte_array())
 }
 
 #[cfg(test)]

@@ -60,6 +60,7 @@ pub struct Examined {
     spend: Option<Arc<Spend>>,
     spending: Spending,
     by_hand: bool,
+    equivalents: Arc<[[u8; 32]]>,
     /// All requests of a transaction that is signed in several sessions; none if it is one.
     parts: Arc<[SigningRequest]>,
     counted_as: SessionId,
@@ -81,6 +82,11 @@ impl Examined {
     /// Whether only the operator approves it: a proof of funds, if the rules do not say otherwise.
     pub fn is_by_hand(&self) -> bool {
         self.by_hand
+    }
+
+    /// Other messages by which the same is signed, of all parts of its transaction.
+    pub fn equivalents(&self) -> &[[u8; 32]] {
+        &self.equivalents
     }
 
     /// What it spends, with the messages and the warnings, if it is a transaction.
@@ -192,9 +198,8 @@ impl PolicyEngine {
 
     /// Examines a request: whether this node signs its kind, and whether its messages are those of
     /// its subject. Hashes and keys are computed here, from the subject and the group file: a text
-    /// is made the message of BIP-322. `spend`
-    /// is the subject's transaction, if it was [read](Self::read) already. Must not be called in an
-    /// async task.
+    /// is made the message of BIP-322. `spend` is the subject's transaction, if it was
+    /// [read](Self::read) already. Must not be called in an async task.
     ///
     /// # Errors
     ///
@@ -214,7 +219,7 @@ impl PolicyEngine {
             return Err(Refusal::Kind { kind: subject.kind() });
         }
         subject.check(request)?;
-        let mut parts = Vec::new();
+        let (mut parts, mut equivalents) = (Vec::new(), Vec::new());
         let spend = match subject {
             Subject::Transaction(bytes) => {
                 let spend = match spend {
@@ -231,6 +236,7 @@ impl PolicyEngine {
                 if spend.check(request)?.of > 1 {
                     parts = self.parts_of(&spend, request)?;
                 }
+                equivalents = spend.equivalents().map_err(Mismatch::from)?;
                 Some(spend)
             }
             Subject::Text(text) => {
@@ -245,8 +251,8 @@ impl PolicyEngine {
         let about = Examination::new(request, subject, &found);
         let by_hand = spend.as_deref().is_some_and(|spend| self.is_by_hand(spend));
         let counted_as = parts.first().unwrap_or(request).session_id();
-        let parts = parts.into();
-        Ok(Examined { about, life, spend, spending, by_hand, parts, counted_as })
+        let (parts, equivalents) = (parts.into(), equivalents.into());
+        Ok(Examined { about, life, spend, spending, by_hand, equivalents, parts, counted_as })
     }
 
     /// All requests that sign a transaction, from one of them.

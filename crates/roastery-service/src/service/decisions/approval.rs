@@ -84,10 +84,10 @@ impl GroupService {
             Err(refusal) => return self.refuse_by_rules(&kept, &refusal).await,
         };
         let mode = self.approval_mode();
-        let left = self.left_to_operator(&kept.request, examined.is_by_hand());
+        let left = self.left_to_operator(&kept.request, &examined);
+        left.iter().for_each(|why| self.summaries.note_left(session, why.clone()));
         let left = left.filter(|_| mode != ApprovalMode::Manual);
         match (mode, left) {
-            // Only the operator can reverse the operator's rejection.
             (_, Some(text)) => self.tell(session, "pending", text),
             (ApprovalMode::Automatic, None) => {
                 self.approve_or_refuse(&kept, &examined, Decider::Rules).await?;
@@ -153,7 +153,7 @@ impl GroupService {
         )?;
         let about = examined.about();
         let origin = basis.origin(seen);
-        if !operator && let Some(text) = self.left_to_operator(&request, examined.is_by_hand()) {
+        if !operator && let Some(text) = self.left_to_operator(&request, examined) {
             return Err(ServiceError::Conflict(text.into()));
         }
         // The last rejection that this approval reverses.

@@ -5,6 +5,7 @@ pub(super) mod command;
 pub(super) mod decision;
 pub(super) mod doubt;
 pub(super) mod examining;
+pub(super) mod left;
 pub(super) mod operator;
 pub(super) mod parts;
 pub(super) mod refusal;

@@ -111,7 +111,7 @@ impl GroupService {
         if is_signed && examined.parts().is_empty() {
             return Err(signed());
         }
-        let left = self.left_to_operator(&kept.request, examined.is_by_hand());
+        let left = self.left_to_operator(&kept.request, &examined);
         if self.approval_mode() == ApprovalMode::Command && left.is_none() {
             let reason = "requests of this group are approved by a command";
             return Err(ServiceError::Conflict(reason.into()));

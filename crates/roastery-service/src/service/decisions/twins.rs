@@ -1,11 +1,9 @@
-//! Requests for messages that the operator has rejected under another id: they are left to the
-//! operator.
+//! The messages of requests that the operator has rejected, remembered also over restarts.
 
 use roastery_protocol::request::SigningRequest;
 use roastery_store::{Decider, KeptRequest, Listing, RequestState, StateKind};
 
 use crate::{
-    Time,
     limits::Limit,
     service::{
         Service, ServiceError,
@@ -22,32 +20,6 @@ impl GroupService {
     pub(in crate::service) fn note_rejected(&self, request: &SigningRequest) {
         let forgotten = self.shared.rejected.note(key_of(&self.group), request);
         self.shared.limits.hit_times(Limit::RejectedMessages, &self.name, forgotten);
-    }
-
-    /// Why only the operator may approve a request, if the operator has rejected the same messages,
-    /// the clock by which requests expire is wrong, or the rules say so of what was found in it.
-    pub(in crate::service) fn left_to_operator(
-        &self,
-        request: &SigningRequest,
-        is_by_hand: bool,
-    ) -> Option<String> {
-        if let Some(start) = self.clock_behind {
-            let start = Time::from_milliseconds(start);
-            return Some(format!(
-                "this node's clock is behind its last start, at {start}: set it right and start the node again; \
-                 if it is right, only the operator may approve until that time"
-            ));
-        }
-        if let Some(twin) = self.shared.rejected.twin(key_of(&self.group), request) {
-            let twin = twin.to_string();
-            let id = &twin[..8];
-            return Some(format!(
-                "signs what this node's operator has rejected as request {id}: only the operator may approve it"
-            ));
-        }
-        is_by_hand.then(|| {
-            "a proof of funds is approved by the operator (policy.proofs_of_funds)".to_owned()
-        })
     }
 }
 

@@ -13,6 +13,10 @@ use crate::{
     service::{group::service::GroupService, now},
 };
 
+/// Why a proof of funds is left to the operator.
+pub(in crate::service) const BY_HAND: &str =
+    "a proof of funds is approved by the operator (policy.proofs_of_funds)";
+
 /// The state of a request at this node.
 ///
 /// Exhaustive: a further variant is a breaking change.
@@ -87,8 +91,14 @@ impl GroupService {
             let proofs = self.policy.config().proofs_of_funds;
             proofs == ProofApproval::ByHand && summary.is_some_and(|known| known.proves.is_some())
         };
+        // What was found when it was examined may be more than its messages say.
+        let left = || {
+            self.left_by_its_messages(&kept.request, &[])
+                .or_else(|| self.summaries.why_left(kept.request.session_id()))
+                .or_else(|| proof().then(|| BY_HAND.to_owned()))
+        };
         if state == State::Proposed
-            && let Some(text) = self.left_to_operator(&kept.request, proof())
+            && let Some(text) = left()
         {
             return CurrentState { state, text };
         }

@@ -59,9 +59,26 @@ pub struct Payment {
 #[derive(Debug, Default)]
 pub(in crate::service) struct Summaries {
     known: Mutex<BTreeMap<SessionId, Summary>>,
+    /// Why requests were left to the operator when they were examined.
+    left: Mutex<BTreeMap<SessionId, String>>,
 }
 
 impl Summaries {
+    /// Keeps why a request was left to the operator.
+    pub(in crate::service) fn note_left(&self, session: SessionId, why: String) {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        if left.len() >= MOST_KEPT && !left.contains_key(&session) {
+            left.pop_first();
+        }
+        left.insert(session, why);
+    }
+
+    /// Why a request was left to the operator, if it was.
+    pub(in crate::service) fn why_left(&self, session: SessionId) -> Option<String> {
+        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        left.get(&session).cloned()
+    }
+
     /// Keeps the summary of an examined request.
     pub(in crate::service) fn note(&self, session: SessionId, summary: Summary) {
         let mut known = self.lock();

@@ -60,12 +60,16 @@ impl RejectedMessages {
         }
     }
 
-    /// The rejected request that has a message of this one: one signature of two would sign a part
+    /// The rejected request that has one of these messages: one signature of two would sign a part
     /// of what was rejected.
-    pub(in crate::service) fn twin(&self, key: Key, request: &SigningRequest) -> Option<SessionId> {
+    pub(in crate::service) fn twin<'a>(
+        &self,
+        key: Key,
+        messages: impl IntoIterator<Item = &'a [u8; 32]>,
+    ) -> Option<SessionId> {
         let all = self.lock();
         let known = all.get(&key)?;
-        request.messages().iter().find_map(|entry| known.requests.get(&entry.message).copied())
+        messages.into_iter().find_map(|message| known.requests.get(message).copied())
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Known>> {
@@ -94,23 +98,31 @@ mod tests {
         SigningRequest::new(GroupId::from_bytes([2; 32]), [id; 32], 9, messages.collect()).unwrap()
     }
 
+    fn twin_of(
+        rejected: &RejectedMessages,
+        key: Key,
+        request: &SigningRequest,
+    ) -> Option<SessionId> {
+        rejected.twin(key, request.messages().iter().map(|entry| &entry.message))
+    }
+
     #[test]
     fn what_was_rejected_is_known_again_under_another_id_and_in_part() {
         let rejected = RejectedMessages::default();
         let first = request(1, &[1, 2]);
         assert_eq!(rejected.note(KEY, &first), 0);
-        let twin = |request| rejected.twin(KEY, &request);
+        let twin = |request| twin_of(&rejected, KEY, &request);
         for same in [request(2, &[1, 2]), request(3, &[2]), request(4, &[3, 1])] {
             assert_eq!(twin(same), Some(first.session_id()));
         }
         assert_eq!(twin(request(5, &[3])), None);
         // Another key is independent of it.
-        assert_eq!(rejected.twin([2; 32], &request(2, &[1, 2])), None);
+        assert_eq!(twin_of(&rejected, [2; 32], &request(2, &[1, 2])), None);
         // The operator approves it after all.
         rejected.forget(KEY, &request(2, &[1, 2]));
-        assert_eq!(rejected.twin(KEY, &request(3, &[1])), None);
+        assert_eq!(twin_of(&rejected, KEY, &request(3, &[1])), None);
         assert_eq!(rejected.note(KEY, &request(6, &[1])), 0);
-        assert_eq!(rejected.twin(KEY, &request(3, &[1])), Some(request(6, &[1]).session_id()));
+        assert_eq!(twin_of(&rejected, KEY, &request(3, &[1])), Some(request(6, &[1]).session_id()));
     }
 
     #[test]
@@ -122,8 +134,8 @@ mod tests {
             assert_eq!(rejected.note(KEY, &request(1, &messages)), 0);
         }
         assert_eq!(rejected.note(KEY, &request(2, &[most, most + 1])), 2);
-        assert_eq!(rejected.twin(KEY, &request(3, &[0])), None);
-        assert!(rejected.twin(KEY, &request(3, &[2])).is_some());
-        assert!(rejected.twin(KEY, &request(3, &[most + 1])).is_some());
+        assert_eq!(twin_of(&rejected, KEY, &request(3, &[0])), None);
+        assert!(twin_of(&rejected, KEY, &request(3, &[2])).is_some());
+        assert!(twin_of(&rejected, KEY, &request(3, &[most + 1])).is_some());
     }
 }

@@ -1,0 +1,130 @@
+//! Requests that only the operator may approve, whatever approves the others here.
+
+use roastery_protocol::request::SigningRequest;
+
+use crate::{
+    Time,
+    policy::Examined,
+    service::group::{
+        service::{GroupService, key_of},
+        state::BY_HAND,
+    },
+};
+
+impl GroupService {
+    /// Why only the operator may approve a request, if the operator has rejected what it or another
+    /// part of its transaction signs, the clock by which requests expire is wrong, or the rules say
+    /// so of what was found in it.
+    pub(in crate::service) fn left_to_operator(
+        &self,
+        request: &SigningRequest,
+        examined: &Examined,
+    ) -> Option<String> {
+        let left = self.left_by_its_messages(request, examined.equivalents());
+        left.or_else(|| examined.is_by_hand().then(|| BY_HAND.to_owned()))
+    }
+
+    /// The same, as far as the messages of a request say so, and these equivalents of them.
+    pub(in crate::service) fn left_by_its_messages(
+        &self,
+        request: &SigningRequest,
+        equivalents: &[[u8; 32]],
+    ) -> Option<String> {
+        if let Some(start) = self.clock_behind {
+            let start = Time::from_milliseconds(start);
+            return Some(format!(
+                "this node's clock is behind its last start, at {start}: set it right and start the node again; \
+                 if it is right, only the operator may approve until that time"
+            ));
+        }
+        let messages = request.messages().iter().map(|entry| &entry.message).chain(equivalents);
+        let twin = self.shared.rejected.twin(key_of(&self.group), messages)?.to_string();
+        let id = &twin[..8];
+        Some(format!(
+            "signs what this node's operator has rejected as request {id}: only the operator may approve it"
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bitcoin::TapSighashType;
+    use roastery_bitcoin::wallet::Wallet;
+    use roastery_protocol::request::{Proposal, RefusalReason, Subject};
+    use roastery_store::{Decider, Durability, RequestState};
+    use roastery_testkit::{
+        payments::{ordinary, spend_of},
+        seat,
+    };
+
+    use super::*;
+    use crate::{
+        config::{ApprovalMode, PolicyConfig, SubjectKind},
+        service::{
+            decisions::parts::tests::{node, proposed, spend},
+            fixture::TestNode,
+            now,
+        },
+    };
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_rejected_transaction_is_left_to_the_operator_under_another_signature_hash_type() {
+        let (kinds, approval) = (vec![SubjectKind::Transaction], ApprovalMode::Automatic);
+        let config = PolicyConfig { kinds, approval, ..Default::default() };
+        let node = TestNode::with(config).await;
+        let wallet = Wallet::new(node.members().clone()).unwrap();
+        let rejected = spend_of(ordinary(&wallet), &wallet);
+        let mut psbt = rejected.document().decoded().clone();
+        for input in &mut psbt.inputs {
+            input.sighash_type = Some(TapSighashType::All.into());
+        }
+        let other = spend_of(psbt, &wallet);
+
+        let request = rejected.requests([1; 32], now() + 600).unwrap().remove(0);
+        let subject = Subject::Transaction(rejected.document().bytes().to_vec());
+        let (session, adding) = (request.session_id(), request.clone());
+        let change = node.shared.write(Durability::Synced, move |change| {
+            change.add_request(&adding, &subject, Some(seat(1)), now())
+        });
+        change.await.unwrap();
+        let (by, reason) = (Decider::Operator, RefusalReason::Operator);
+        let kept = node.kept(session).await;
+        node.group.refuse(&kept, by, reason, "not this".to_owned()).await.unwrap();
+
+        let mut events = node.shared.events.subscribe();
+        let request = other.requests([2; 32], now() + 600).unwrap().remove(0);
+        let messages = |request: &SigningRequest| {
+            request.messages().iter().map(|entry| entry.message).collect::<Vec<_>>()
+        };
+        assert!(messages(&request).iter().all(|one| !messages(&kept.request).contains(one)));
+        let again = request.session_id();
+        let subject = Subject::Transaction(other.document().bytes().to_vec());
+        node.group.receive_proposal(seat(1), Proposal { request, subject }).await.unwrap();
+        let decided = loop {
+            let event = events.recv().await.unwrap();
+            if ["pending", "approved", "rejected"].contains(&event.kind.as_ref()) {
+                break event;
+            }
+        };
+        assert_eq!(decided.kind, "pending");
+        assert!(decided.text.contains(&session.to_string()[..8]), "{}", decided.text);
+        let waits = node.kept(again).await;
+        assert_eq!(waits.state, RequestState::Proposed);
+        // The lists say so too.
+        assert_eq!(node.group.current_state(&waits).text, decided.text);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_other_parts_are_left_to_the_operator_though_their_own_rejection_was_cut_short() {
+        let node = node().await;
+        let parts = proposed(&node, &spend(&node)).await;
+        let examined = node.group.examine(&parts[0]).await.unwrap();
+        assert_eq!(node.group.left_to_operator(&parts[0].request, &examined), None);
+        let (by, reason) = (Decider::Operator, RefusalReason::Operator);
+        node.group.refuse(&parts[1], by, reason, "not this".to_owned()).await.unwrap();
+        for part in [&parts[0], &parts[2]] {
+            let examined = node.group.examine(part).await.unwrap();
+            assert!(node.group.left_to_operator(&part.request, &examined).is_some());
+        }
+    }
+}

@@ -1,5 +1,8 @@
 //! One node: its changes, its switch, and a person that decides.
 
+mod outputs;
+mod person;
+
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -9,16 +12,16 @@ use std::{
 };
 
 use roastery_protocol::{
-    PlanId, Seat,
+    Seat,
     change::{
-        EpochFile, EpochOrder, Parent, SecondCopy, UsedHostKeys,
+        EpochOrder,
         machine::{self, Change, Opening, Settings},
         message::Envelope,
-        switch::{self, Switch, Wish},
+        switch::{self, Switch},
     },
     clock::Moment,
     group::{Group, PeerId},
-    machine::{Destination, Link, Machine, Output},
+    machine::{Link, Machine, Output},
     member::Incarnation,
 };
 
@@ -184,226 +187,9 @@ impl Holder {
         }
     }
 
-    /// The person does something.
-    pub fn act(&mut self, action: &Action, now: Moment) {
-        match action {
-            Action::Propose(_) => {}
-            Action::Decide { by_hand } => self.decide(*by_hand, now),
-            Action::Withdraw => {
-                if let Some(change) = self.changes.values_mut().next_back() {
-                    change.withdraw(now);
-                }
-            }
-            Action::Acknowledge => {
-                let current = self.current();
-                if let Some(switch) = &mut self.switch {
-                    switch.acknowledge(current, now);
-                }
-            }
-            Action::Erase { leave_out } => self.erase(*leave_out, now),
-        }
-        self.pump(now);
-    }
-
-    /// Decides about the newest plan that it may take part in.
-    fn decide(&mut self, by_hand: bool, now: Moment) {
-        let plans: Vec<Planned> = self.cast.borrow().plans().iter().rev().cloned().collect();
-        for planned in plans.into_iter().take(3) {
-            if self.store.decided.contains_key(&planned.index) || !self.is_allowed(&planned, now) {
-                continue;
-            }
-            let mut numbers = self.store.numbers.clone();
-            let cast = self.cast.borrow();
-            let old = cast.people_of(&planned.parent).iter().position(|one| *one == self.person);
-            let excluded =
-                |at: &usize| planned.plan.excluded().iter().any(|one| one.index() == *at);
-            let approves = old.is_some_and(|at| !excluded(&at))
-                && self.store.shares.contains_key(&planned.place)
-                && numbers.approve(&planned.plan).is_ok();
-            let accepts = planned.people.contains(&self.person);
-            drop(cast);
-            if approves || accepts {
-                let plan = planned.index;
-                let row = Row::Decided { plan, approves, accepts, by_hand };
-                self.outbox.push_back(Output::Persist(row));
-                return;
-            }
-        }
-    }
-
-    /// What a node checks of a plan. One that joins compares the words with an old member.
-    fn is_allowed(&self, planned: &Planned, now: Moment) -> bool {
-        let Some(switch) = &self.switch else {
-            return planned.plan.check(&planned.parent, &self.used(), now).is_ok();
-        };
-        let current = switch.lineage().group(switch.current());
-        switch.current() == planned.place
-            && current.is_some_and(|one| {
-                Parent::of(one) == *planned.plan.parent()
-                    && planned.plan.check(one, &self.used(), now).is_ok()
-            })
-    }
-
-    fn used(&self) -> UsedHostKeys {
-        let lineage = self.switch.as_ref().map(Switch::lineage);
-        let mut used = lineage.map_or_else(UsedHostKeys::default, |one| one.used_host_keys());
-        let cast = self.cast.borrow();
-        self.store.decided.keys().for_each(|one| used.add_plan(&cast.plans()[*one].plan));
-        used
-    }
-
-    fn erase(&mut self, leave_out: bool, now: Moment) {
-        let Some(switch) = &mut self.switch else { return };
-        // One that says that it lacks its share is not left out.
-        let silent =
-            |seat: &Seat| switch.receipts().is_some_and(|receipts| receipts.get(*seat).is_none());
-        let group = switch.lineage().group(switch.current());
-        let without: BTreeSet<Seat> = match group {
-            Some(group) if leave_out => group.seats().filter(silent).collect(),
-            _ => BTreeSet::new(),
-        };
-        let second_copy = Some(SecondCopy::Backup);
-        switch.erase(Wish { second_copy, without, host_key: true }, now);
-    }
-
     /// The switch, once it knows a first group.
     pub fn switch(&self) -> Option<&Switch> {
         self.switch.as_ref()
-    }
-
-    /// Takes out what its machines want done, until they want nothing more.
-    fn pump(&mut self, now: Moment) {
-        loop {
-            let next = self
-                .changes
-                .iter_mut()
-                .find_map(|(index, change)| change.poll_output().map(|output| (*index, output)));
-            if let Some((index, output)) = next {
-                self.of_change(index, output, now);
-                continue;
-            }
-            let Some(output) = self.switch.as_mut().and_then(Machine::poll_output) else { return };
-            self.of_switch(output, now);
-        }
-    }
-
-    fn of_change(&mut self, index: usize, output: machine::Output, now: Moment) {
-        match output {
-            Output::Send { to, bytes } => {
-                let planned = self.planned(index);
-                let cast = self.cast.borrow();
-                let old = cast.people_of(&planned.parent);
-                let all: BTreeSet<usize> = match to {
-                    Destination::Seat(party) => {
-                        let side = match party.role {
-                            roastery_protocol::change::Role::Old => &old,
-                            roastery_protocol::change::Role::New => &planned.people,
-                        };
-                        side.get(party.seat.index()).copied().into_iter().collect()
-                    }
-                    Destination::Everyone => old.iter().chain(&planned.people).copied().collect(),
-                };
-                drop(cast);
-                let own = self.person;
-                for person in all.into_iter().filter(|one| *one != own) {
-                    self.send(person, &bytes);
-                }
-            }
-            Output::Persist(record) => {
-                let Some(change) = self.changes.get(&index) else { return };
-                let (mut share, mut file) = (None, None);
-                match &record {
-                    machine::Record::Signed { transcript, .. } => {
-                        share = change.engine().share(*transcript).cloned();
-                    }
-                    machine::Record::Certified(_) => {
-                        let plan = change.plan().clone();
-                        file = change.certificate().map(|one| EpochFile::new(plan, one));
-                    }
-                    _ => {}
-                }
-                let row = Row::Change { plan: index, record, share, file };
-                self.outbox.push_back(Output::Persist(row));
-            }
-            Output::Event(event) => {
-                if let machine::Event::Certified(_) = event {
-                    self.certified(index, now);
-                }
-                self.outbox.push_back(Output::Event(Event::Change(index, event)));
-            }
-        }
-    }
-
-    /// A change is over: the switch goes on.
-    fn certified(&mut self, index: usize, now: Moment) {
-        let Some(change) = self.changes.remove(&index) else { return };
-        if self.switch.is_none() {
-            self.open_switch(self.planned(index).parent, now);
-        }
-        let (plan, certificate) = (change.plan(), change.certificate());
-        if let (Some(switch), Some(certificate)) = (&mut self.switch, certificate) {
-            // Known already where the switch has just read it from the store.
-            let _ = switch.certified(plan, certificate, now);
-        }
-        self.bar_all();
-    }
-
-    fn bar_all(&mut self) {
-        let mut changes = std::mem::take(&mut self.changes);
-        changes.values_mut().for_each(|change| self.bar(change));
-        self.changes = changes;
-    }
-
-    fn of_switch(&mut self, output: switch::Output, now: Moment) {
-        match output {
-            Output::Send { to: Destination::Seat(peer), bytes } => {
-                let person =
-                    self.cast.borrow().people().find(|one| crate::members::peer(*one) == peer);
-                if let Some(person) = person {
-                    self.send(person, &bytes);
-                }
-            }
-            Output::Send { to: Destination::Everyone, .. } => {}
-            Output::Persist(record) => self.keep(record, now),
-            Output::Event(event) => {
-                if let switch::Event::Current(_) = event {
-                    self.bar_all();
-                }
-                self.outbox.push_back(Output::Event(Event::Switch(event)));
-            }
-        }
-    }
-
-    fn keep(&mut self, record: switch::Record, now: Moment) {
-        let Some(switch) = &mut self.switch else { return };
-        let (mut share, mut file) = (None, None);
-        match record {
-            switch::Record::Certified(epoch) => {
-                file = switch.lineage().get(epoch).map(|one| one.file());
-            }
-            switch::Record::Adopted(epoch) => {
-                let cast = self.cast.borrow();
-                let certificate = switch.lineage().get(epoch).map(|one| one.certificate());
-                share =
-                    certificate.and_then(|one| self.store.share_of(self.person, epoch, one, &cast));
-                if share.is_none() {
-                    return switch.lacks(epoch, now);
-                }
-            }
-            switch::Record::Acknowledged(_) | switch::Record::Erased { .. } => {}
-        }
-        self.outbox.push_back(Output::Persist(Row::Switch { record, share, file }));
-    }
-
-    fn send(&mut self, person: usize, bytes: &Arc<[u8]>) {
-        if let Ok(seat) = Seat::new(person as u32) {
-            let to = Destination::Seat(seat);
-            self.outbox.push_back(Output::Send { to, bytes: bytes.clone() });
-        }
-    }
-
-    fn index_of(&self, plan: PlanId) -> Option<usize> {
-        self.cast.borrow().planned(plan).map(|planned| planned.index)
     }
 
     /// The shares in its store, by place.

@@ -16,7 +16,8 @@ use crate::output::remark;
 
 #[derive(Args)]
 pub(crate) struct Approve {
-    /// The request: the first 8 digits of its session, or more of them
+    /// The request: the first 8 digits of its session, or more of them. A decision about one part
+    /// of a transaction is about all its parts
     #[arg(value_parser = request_id)]
     request: String,
     /// Approve without asking, as scripts must
@@ -28,7 +29,8 @@ pub(crate) struct Approve {
 
 #[derive(Args)]
 pub(crate) struct Reject {
-    /// The request: the first 8 digits of its session, or more of them
+    /// The request: the first 8 digits of its session, or more of them. A decision about one part
+    /// of a transaction is about all its parts
     #[arg(value_parser = request_id)]
     request: String,
     /// The reason, for this node's own records
